@@ -1,0 +1,1 @@
+"""Models: what they are called, what they can do."""

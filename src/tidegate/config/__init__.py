@@ -1,0 +1,1 @@
+"""The operator's file and the environment, made into one frozen Config."""

@@ -1,0 +1,1 @@
+"""The control plane: documentation pages and the description of the API."""

@@ -1,0 +1,307 @@
+"""The contract of a wire format, on one screen, and the pieces that all formats share.
+
+A module (or package) of this folder offers `PROTOCOL`, an instance of `Protocol`. The two
+halves are independent: a format may serve as a door, as a provider, or as both.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, runtime_checkable
+from typing import Protocol as Interface
+
+from .errors import ProviderError, TidegateError, Unsupported
+from .events import Event, Failed, Finished, FinishReason, Started, UsageReported
+from .profile import PLAIN, Profile
+from .turn import Turn
+from .usage import Usage
+
+__all__ = [
+    "Bridge",
+    "Call",
+    "Conduit",
+    "ErrorReply",
+    "Outcome",
+    "ParsedRequest",
+    "Protocol",
+    "Reader",
+    "Tally",
+    "Target",
+    "Writer",
+    "drop_or_refuse",
+]
+
+
+# --- what passes between the halves ----------------------------------------------------------
+
+
+class ParsedRequest(Interface):
+    """A client's request: decoded and checked, not yet a `Turn`."""
+
+    body: bytes
+    """The client's own bytes."""
+    model: str
+    """The model that the client names."""
+    stream: bool
+    wants_usage: bool
+    """Whether the client's stream must tell its usage (always, in dialects that always do)."""
+    provider: str | Mapping[str, Any] | None
+    """Tidegate's extension: the provider's name, or preferences about providers."""
+    fallbacks: Sequence[str]
+    """Tidegate's extension `models`: what to try when `model` fails."""
+
+    def turn(self) -> Turn:
+        """The request in no dialect. Raises InvalidRequest."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Whom a request is rendered for."""
+
+    model: str
+    """The provider's own name of the model."""
+    dialect: Any
+    """The provider's differences from its wire format: that format's own Dialect struct."""
+    profile: Profile = PLAIN
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A request to a provider, ready to be sent."""
+
+    path: str
+    """To be put behind the provider's base URL; starts with a slash, may hold a query."""
+    body: bytes
+    stream: bool
+    """Whether the answer will be a stream."""
+    dropped: tuple[str, ...] = ()
+    """Parameters of the client's (by its own names) that the provider has nothing of."""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """Headers that this request needs beyond the provider's own."""
+
+
+@dataclass(slots=True)
+class Tally:
+    """What accounting needs of an answer. Up to date after every `feed`."""
+
+    usage: Usage | None = None
+    """None until the provider has reported any."""
+    finish: FinishReason | str | None = None
+    """Of the last choice that finished."""
+    id: str = ""
+    """The provider's id of the answer."""
+    model: str = ""
+    """The model that answered, in the provider's words."""
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorReply:
+    """An error in a door's dialect."""
+
+    status: int
+    headers: tuple[tuple[bytes, bytes], ...]
+    body: bytes
+
+
+# --- the way of an answer --------------------------------------------------------------------
+
+
+class Reader(Interface):
+    """Makes events of one answer. Made for one answer, fed to its end, closed once."""
+
+    def feed(self, data: bytes) -> list[Event]:
+        """The events that these bytes complete. Never raises for what a provider sends: an answer
+        that makes no sense gives `Failed`, after which nothing comes.
+        """
+        ...
+
+    def close(self) -> list[Event]:
+        """The events that the end of the input completes; `Failed` where the answer is unfinished."""
+        ...
+
+
+class Writer(Interface):
+    """Writes events in the client's dialect: a stream piece by piece, or one JSON body on close.
+
+    `Failed` never reaches a writer; an error in mid-stream is told by `abort`.
+    """
+
+    def write(self, events: Sequence[Event]) -> bytes:
+        """What the client gets to see of these events now (nothing, for a JSON body)."""
+        ...
+
+    def close(self) -> bytes:
+        """The end of the stream, or the JSON body."""
+        ...
+
+    def abort(self, error: TidegateError) -> bytes:
+        """The end of a stream that failed: the dialect's error event and nothing more."""
+        ...
+
+
+@runtime_checkable
+class Conduit(Interface):
+    """The way of one answer from the provider to the client: provider's bytes in, client's bytes out."""
+
+    tally: Tally
+    failure: ProviderError | None
+    """Set when the provider fails inside its answer. What `feed` returned until then is good."""
+
+    def feed(self, data: bytes) -> bytes:
+        """What the client gets for these bytes of the provider's."""
+        ...
+
+    def close(self) -> bytes:
+        """What the client gets when the provider's answer has ended. Sets `failure` where it ended
+        too early; the caller then tells the client by `abort` or by an error status.
+        """
+        ...
+
+    def abort(self, error: TidegateError) -> bytes:
+        """How the client's stream ends when it cannot go on. Never a faked end."""
+        ...
+
+
+class Bridge:
+    """A conduit between two dialects: a reader on one side, a writer on the other."""
+
+    __slots__ = ("_feed", "_reader", "_write", "_writer", "failure", "tally")
+
+    def __init__(self, reader: Reader, writer: Writer) -> None:
+        self.tally = Tally()
+        self.failure: ProviderError | None = None
+        self._reader = reader
+        self._writer = writer
+        self._feed = reader.feed
+        self._write = writer.write
+
+    def feed(self, data: bytes) -> bytes:
+        """See Conduit."""
+        return self._pass(self._feed(data))
+
+    def close(self) -> bytes:
+        """See Conduit."""
+        if self.failure is not None:
+            return b""
+        passed = self._pass(self._reader.close())
+        if self._failed():
+            return passed
+        return passed + self._writer.close()
+
+    def abort(self, error: TidegateError) -> bytes:
+        """See Conduit."""
+        return self._writer.abort(error)
+
+    def _failed(self) -> bool:
+        return self.failure is not None
+
+    def _pass(self, events: list[Event]) -> bytes:
+        for position, event in enumerate(events):
+            kind = type(event)
+            if kind is UsageReported:
+                self.tally.usage = event.usage  # type: ignore[union-attr]
+            elif kind is Finished:
+                self.tally.finish = event.reason  # type: ignore[union-attr]
+            elif kind is Started:
+                self.tally.id, self.tally.model = event.id, event.model  # type: ignore[union-attr]
+            elif kind is Failed:
+                self.failure = event.error  # type: ignore[union-attr]
+                events = events[:position]
+                break
+        return self._write(events)
+
+
+# --- the contract ----------------------------------------------------------------------------
+
+
+class Protocol(Interface):
+    """One wire format. The door's half lets clients in, the provider's half asks."""
+
+    name: str
+    """Such as `openai_chat`; also the `format` of signatures and native blocks."""
+    dialect: type[Any]
+    """The struct of the differences that providers of this format may have."""
+
+    # the door's half
+
+    def parse_request(self, body: bytes) -> ParsedRequest:
+        """Decode and check a client's request. Raises InvalidRequest naming the parameter."""
+        ...
+
+    def writer(self, request: ParsedRequest, model: str) -> Writer:
+        """The writer of the answer to this request; `model` stands in where the provider names none."""
+        ...
+
+    def render_error(self, error: TidegateError, request_id: str) -> ErrorReply:
+        """An error in this dialect, before the first byte of an answer."""
+        ...
+
+    # the provider's half
+
+    def render_request(self, turn: Turn, target: Target) -> Call:
+        """Write the request for a provider. Raises Unsupported naming what cannot be carried."""
+        ...
+
+    def reader(self, call: Call, target: Target) -> Reader:
+        """The reader of the answer to this call."""
+        ...
+
+    def parse_error(self, status: int, headers: Mapping[str, str], body: bytes) -> ProviderError:
+        """The provider's error answer. Header names are lower case; the body may be anything."""
+        ...
+
+    # counting a prompt
+
+    def parse_count_request(self, body: bytes) -> ParsedRequest:
+        """Decode and check a client's request to count (the door's half)."""
+        ...
+
+    def render_count(self, request: ParsedRequest, target: Target) -> Call | None:
+        """A request that asks the provider to count; None where the format has no such thing."""
+        ...
+
+    def parse_count(self, body: bytes) -> int:
+        """The tokens of the provider's answer to `render_count`. Raises ProviderBroke."""
+        ...
+
+    # the same dialect on both sides
+
+    def splice_request(self, request: ParsedRequest, target: Target) -> Call:
+        """The client's own body with the model replaced, and only what the dialect or the profile
+        asks for changed.
+        """
+        ...
+
+    def splice(self, request: ParsedRequest, call: Call, target: Target) -> Conduit:
+        """The conduit of the answer to a spliced request."""
+        ...
+
+    forwarded_headers: frozenset[str]
+    """Client headers (lower case) that a provider of the same format gets to see."""
+    carries: Mapping[str, "Outcome"]
+    """What becomes of each field of `Turn` that not every format has (see `drop_or_refuse`)."""
+
+
+# --- what cannot be carried ------------------------------------------------------------------
+
+Outcome = Literal["carried", "dropped", "refused"]
+"""What a renderer does with a field of `Turn`: tuning that the format has nothing of is dropped
+and named, meaning is refused. Within a field (a part, a kind of tool) the renderer refuses itself."""
+
+
+def drop_or_refuse(turn: Turn, carries: Mapping[str, Outcome]) -> list[str]:
+    """Names of the fields that the client set and the format drops.
+
+    `carries` names every optional field of `Turn`. Raises Unsupported for a field that is refused.
+    """
+    dropped = []
+    for name, outcome in carries.items():
+        if outcome == "carried":
+            continue
+        value = getattr(turn, name)
+        if value is None or value == () or value is False:
+            continue
+        if outcome == "refused":
+            raise Unsupported(f"this model's provider has no {name.replace('_', ' ')}", param=name)
+        dropped.append(name)
+    return dropped

@@ -1,0 +1,85 @@
+"""Media in requests: data URLs, base64, and whether an image is one."""
+
+import base64
+import binascii
+import re
+
+from .errors import InvalidRequest
+from .turn import Inline, Link
+
+__all__ = ["AUDIO_TYPES", "check_image", "data_url", "parse_url", "text_of"]
+
+_DATA_URL = re.compile(r"data:([\w.+-]+/[\w.+-]+)?((?:;[\w.-]+=[^;,]*)*)(;base64)?,", re.ASCII)
+_NOT_BASE64 = re.compile(r"[^A-Za-z0-9+/=_\-\s]")
+
+MAGIC = {
+    "image/png": (b"\x89PNG",),
+    "image/jpeg": (b"\xff\xd8\xff",),
+    "image/gif": (b"GIF8",),
+    "image/webp": (b"RIFF",),
+}
+"""How the files of a type begin; other types are not looked into."""
+
+AUDIO_TYPES = {
+    "wav": "audio/wav",
+    "mp3": "audio/mpeg",
+    "flac": "audio/flac",
+    "ogg": "audio/ogg",
+    "aac": "audio/aac",
+}
+"""OpenAI's audio formats as media types."""
+
+
+def parse_url(url: str, param: str) -> Inline | Link:
+    """A media URL: `data:` becomes inline data, http and https stay a link.
+
+    Raises InvalidRequest for any other scheme and for a data URL that is not base64.
+    """
+    if url.startswith("data:"):
+        head = _DATA_URL.match(url)
+        if head is None or not head[3]:
+            raise InvalidRequest("expected a data URL of the form data:<type>;base64,<data>", param=param)
+        return Inline(media_type=(head[1] or "text/plain").lower(), data=url[head.end() :])
+    if url.startswith(("https://", "http://", "gs://")):
+        return Link(url)
+    raise InvalidRequest("expected an https, http or data URL", param=param)
+
+
+def check_image(source: Inline, param: str) -> None:
+    """Raise InvalidRequest where data that calls itself an image is none."""
+    if not source.media_type.startswith("image/"):
+        raise InvalidRequest(f"expected an image, not {source.media_type}", param=param)
+    start = _decode_start(source.data, param)
+    magic = MAGIC.get(source.media_type)
+    known = [bytes_ for group in MAGIC.values() for bytes_ in group]
+    # A wrong but true image type is the provider's to judge; what is no image at all is not sent.
+    if magic is not None and not any(start.startswith(one) for one in known):
+        raise InvalidRequest(f"the data is not {source.media_type}", param=param)
+
+
+def data_url(source: Inline) -> str:
+    """The data URL of inline data."""
+    return f"data:{source.media_type};base64,{source.data}"
+
+
+def text_of(source: Inline, param: str) -> str:
+    """The text of an inline text file. Raises InvalidRequest where it is not UTF-8 in base64."""
+    try:
+        return base64.b64decode(source.data, validate=False).decode()
+    except (binascii.Error, UnicodeDecodeError) as error:
+        raise InvalidRequest("expected UTF-8 text in base64", param=param) from error
+
+
+def _decode_start(data: str, param: str) -> bytes:
+    """The first bytes of base64 data."""
+    if not data.strip():
+        raise InvalidRequest("the data is empty", param=param)
+    if _NOT_BASE64.search(data, 0, 4096):
+        raise InvalidRequest("the data is not base64", param=param)
+    head = re.sub(r"\s", "", data[:64])[:16]
+    try:
+        return base64.b64decode(
+            head + "=" * (-len(head) % 4), altchars=b"-_" if "-" in head or "_" in head else None
+        )
+    except binascii.Error as error:
+        raise InvalidRequest("the data is not base64", param=param) from error

@@ -1,0 +1,298 @@
+"""What a client asks, in no dialect.
+
+A `Turn` is made once from the client's body by the door's protocol and never changed; every
+attempt at a provider renders it anew. Field names are the field's standard terms; where the
+dialects differ in a rule (who may say what after whom), the *normal form* below holds and
+each renderer makes of it what its provider wants.
+
+Normal form of `messages`:
+
+- System and developer texts are messages with that role, at the place where the client put them.
+- Tool results are messages of role `tool` with `ToolResult` parts only, one message per run of
+  results. (Anthropic's user message that mixes results and text becomes two messages.)
+- Assistant messages hold `Text`, `Reasoning`, `RedactedReasoning`, `ToolCall`, `Refusal`, `Image`
+  and `Native` parts in the order in which the model wrote them.
+- A content given as a string is one `Text` part. Empty contents are empty tuples.
+"""
+
+from typing import Literal, TypeAlias
+
+from msgspec import Raw, Struct
+
+__all__ = [
+    "Audio",
+    "CacheControl",
+    "Document",
+    "Effort",
+    "FileRef",
+    "Image",
+    "Inline",
+    "Link",
+    "Message",
+    "Native",
+    "OutputFormat",
+    "Part",
+    "Reasoning",
+    "ReasoningControl",
+    "RedactedReasoning",
+    "Refusal",
+    "Role",
+    "Source",
+    "Text",
+    "Tool",
+    "ToolCall",
+    "ToolChoice",
+    "ToolResult",
+    "Turn",
+    "Video",
+]
+
+Role = Literal["system", "developer", "user", "assistant", "tool"]
+Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
+
+
+class CacheControl(Struct, frozen=True):
+    """A cache breakpoint after this part."""
+
+    ttl: Literal["5m", "1h"] | None = None
+    """The entry's lifetime; None is the provider's default."""
+
+
+# --- where media come from -------------------------------------------------------------------
+
+
+class Inline(Struct, frozen=True):
+    """Media in the request itself."""
+
+    media_type: str
+    """Such as `image/png`, lower case, without parameters."""
+    data: str
+    """Base64, standard alphabet."""
+
+
+class Link(Struct, frozen=True):
+    """Media by address."""
+
+    url: str
+    media_type: str | None = None
+
+
+class FileRef(Struct, frozen=True):
+    """Media that the client uploaded to the provider."""
+
+    id: str
+
+
+Source: TypeAlias = Inline | Link | FileRef
+
+
+# --- parts of a message ----------------------------------------------------------------------
+
+
+class Text(Struct, frozen=True):
+    """A text."""
+
+    text: str
+    cache: CacheControl | None = None
+    signature: str | None = None
+    """Gemini's `thoughtSignature` on a text."""
+
+
+class Image(Struct, frozen=True):
+    """An image to look at."""
+
+    source: Source
+    detail: str | None = None
+    """OpenAI's `auto`, `low` or `high`."""
+    cache: CacheControl | None = None
+    signature: str | None = None
+
+
+class Document(Struct, frozen=True):
+    """A document to read: a PDF, or plain text (an `Inline` source of type `text/plain`)."""
+
+    source: Source
+    name: str | None = None
+    context: str | None = None
+    citations: bool | None = None
+    """Whether the answer should cite it (Anthropic)."""
+    cache: CacheControl | None = None
+
+
+class Audio(Struct, frozen=True):
+    """Audio to listen to. OpenAI's `format` ("wav", "mp3") is the end of the media type."""
+
+    source: Source
+
+
+class Video(Struct, frozen=True):
+    """Video to watch."""
+
+    source: Source
+
+
+class ToolCall(Struct, frozen=True):
+    """A call that the model made earlier in the conversation."""
+
+    id: str
+    name: str
+    arguments: str
+    """JSON text for functions ("{}" where there are none), free text for custom tools."""
+    kind: Literal["function", "custom"] = "function"
+    signature: str | None = None
+    """Gemini's `thoughtSignature` on the call."""
+    cache: CacheControl | None = None
+
+
+class ToolResult(Struct, frozen=True):
+    """What came out of a call."""
+
+    call_id: str
+    name: str
+    """The name of the called tool, found in the conversation; "" where the call is not in it."""
+    content: "tuple[Text | Image | Document | Native, ...]"
+    is_error: bool | None = None
+    cache: CacheControl | None = None
+
+
+class Reasoning(Struct, frozen=True):
+    """Thinking that the model did earlier, given back. Never empty in both text and signature."""
+
+    text: str
+    signature: str | None = None
+    format: str | None = None
+    """The wire format that signed it; others may use the text, not the signature."""
+
+
+class RedactedReasoning(Struct, frozen=True):
+    """Thinking that only the provider can read, given back."""
+
+    data: str
+    format: str
+
+
+class Refusal(Struct, frozen=True):
+    """The sentence with which the model declined earlier."""
+
+    text: str
+
+
+class Native(Struct, frozen=True):
+    """A block of one wire format that has no counterpart elsewhere."""
+
+    format: str
+    block: Raw
+    kind: str = ""
+    """Its type in that format, for messages to people."""
+
+
+Part: TypeAlias = (
+    Text
+    | Image
+    | Document
+    | Audio
+    | Video
+    | ToolCall
+    | ToolResult
+    | Reasoning
+    | RedactedReasoning
+    | Refusal
+    | Native
+)
+
+
+class Message(Struct, frozen=True):
+    """One message of the conversation."""
+
+    role: Role
+    parts: tuple[Part, ...]
+    name: str | None = None
+    """The participant's name, where the client gives one."""
+
+
+# --- tools and form --------------------------------------------------------------------------
+
+
+class Tool(Struct, frozen=True):
+    """A tool that the model may call."""
+
+    name: str
+    description: str | None = None
+    parameters: Raw | None = None
+    """A JSON Schema of type object; None for a function without parameters."""
+    strict: bool | None = None
+    kind: Literal["function", "custom", "native"] = "function"
+    """`native`: a tool that the provider runs itself, known to one wire format only."""
+    format: str | None = None
+    """The wire format of a native tool."""
+    block: Raw | None = None
+    """The whole declaration of a native or custom tool, as the client wrote it."""
+    cache: CacheControl | None = None
+
+
+class ToolChoice(Struct, frozen=True):
+    """Whether and what the model must call."""
+
+    mode: Literal["auto", "none", "required", "named"]
+    names: tuple[str, ...] = ()
+    """The one tool of `named`; for `auto` and `required`, the only ones allowed, if any."""
+
+
+class OutputFormat(Struct, frozen=True):
+    """The form that the text of the answer must have."""
+
+    kind: Literal["json_object", "json_schema"]
+    schema: Raw | None = None
+    name: str | None = None
+    description: str | None = None
+    strict: bool | None = None
+
+
+class ReasoningControl(Struct, frozen=True):
+    """How much the model should think, and whether it should show it."""
+
+    effort: Effort | None = None
+    budget: int | None = None
+    """Thinking tokens; 0 switches thinking off."""
+    mode: Literal["enabled", "disabled", "adaptive"] | None = None
+    """Anthropic's `thinking.type`, where the client speaks Anthropic's dialect."""
+    show: bool | None = None
+    """Whether the thinking should be in the answer; None is the provider's default."""
+
+
+class Turn(Struct, frozen=True, kw_only=True):
+    """One request for a chat answer. `None` is "the client did not say"."""
+
+    model: str
+    messages: tuple[Message, ...]
+    stream: bool = False
+    tools: tuple[Tool, ...] = ()
+    tool_choice: ToolChoice | None = None
+    parallel_tool_calls: bool | None = None
+    output: OutputFormat | None = None
+    reasoning: ReasoningControl | None = None
+    max_tokens: int | None = None
+    """The most completion tokens, reasoning included."""
+    temperature: float | None = None
+    top_p: float | None = None
+    top_k: int | None = None
+    presence_penalty: float | None = None
+    frequency_penalty: float | None = None
+    seed: int | None = None
+    stop: tuple[str, ...] = ()
+    n: int | None = None
+    logprobs: bool | None = None
+    top_logprobs: int | None = None
+    logit_bias: Raw | None = None
+    modalities: tuple[str, ...] = ()
+    """OpenAI's `modalities`: "text", "audio", "image". Empty is the provider's default."""
+    verbosity: str | None = None
+    user: str | None = None
+    """The client's own id of its end user (OpenAI's `user` or `safety_identifier`, Anthropic's
+    `metadata.user_id`)."""
+    service_tier: str | None = None
+    origin: str
+    """The wire format that the client spoke."""
+    extensions: dict[str, Raw]
+    """Top-level fields that have no counterpart here, by the client's own names. They reach a
+    provider of the same wire format untouched and are named as dropped for any other."""

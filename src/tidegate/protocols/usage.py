@@ -1,0 +1,57 @@
+"""Token counts of an answer, in classes that do not overlap.
+
+Providers count differently: some put cached tokens inside the prompt and some beside it,
+some put reasoning inside the completion and some beside it. Each reader knows its provider's
+rule and fills these classes, so that every token is in exactly one of them and can be priced
+by its own rule. Writers add the classes up again in the way of the client's dialect.
+"""
+
+from msgspec import Struct
+
+__all__ = ["Usage"]
+
+
+class Usage(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Tokens by class. `None` is "not reported", 0 is zero. Never negative, never accumulating:
+    a provider that repeats its usage replaces the earlier one.
+    """
+
+    input: int | None = None
+    """Prompt tokens that were neither read from nor written to a cache, without audio."""
+    cache_read: int | None = None
+    """Prompt tokens read from the provider's cache."""
+    cache_write: int | None = None
+    """Prompt tokens written to the cache for the default lifetime (5 minutes at Anthropic)."""
+    cache_write_1h: int | None = None
+    """Prompt tokens written to the cache for one hour."""
+    input_audio: int | None = None
+    """Audio tokens of the prompt, where they are told apart."""
+    output: int | None = None
+    """Completion tokens without reasoning and audio. Where the provider does not tell reasoning
+    apart, it is in here and `reasoning` is None."""
+    reasoning: int | None = None
+    """Completion tokens spent on thinking, whether shown or not."""
+    output_audio: int | None = None
+    """Audio tokens of the completion."""
+    searches: int | None = None
+    """Web searches that the provider ran, in requests."""
+
+    @property
+    def prompt_tokens(self) -> int | None:
+        """All tokens of the prompt, cached ones included (OpenAI's sense)."""
+        return _sum(self.input, self.cache_read, self.cache_write, self.cache_write_1h, self.input_audio)
+
+    @property
+    def completion_tokens(self) -> int | None:
+        """All tokens of the completion, reasoning included (OpenAI's sense)."""
+        return _sum(self.output, self.reasoning, self.output_audio)
+
+    @property
+    def cached_and_written(self) -> int | None:
+        """Tokens written to a cache, whatever their lifetime."""
+        return _sum(self.cache_write, self.cache_write_1h)
+
+
+def _sum(*counts: int | None) -> int | None:
+    known = [count for count in counts if count is not None]
+    return sum(known) if known else None
