@@ -1,0 +1,569 @@
+#!/usr/bin/env python3
+"""The laws of the house, as one checked text.
+
+`python scripts/check_architecture.py` reads the source (it imports nothing of it) and prints
+each breach with the law and its reason; the exit status is 1 if there is any. Standard library
+only, so that it runs before anything is installed.
+
+To change a law, change the table and say why in the reason beside it. The tests in
+`tests/test_architecture.py` break every law once and see it noticed.
+"""
+
+import ast
+import sys
+import tomllib
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import NamedTuple
+
+HOUSE = Path(__file__).resolve().parents[1] / "src" / "tidegate"
+ROOT = "tidegate"
+
+
+# --- the tables --------------------------------------------------------------------------------
+
+
+class Room(NamedTuple):
+    """A package (or a module at the top) and what of ours it may import."""
+
+    may_import: frozenset[str]
+    reason: str
+
+
+def room(names: str, reason: str) -> Room:
+    """A row of the table; the names are separated by blanks."""
+    return Room(frozenset(names.split()), reason)
+
+
+ROOMS = {
+    "protocols": room("", "wire formats are bytes in, events out: they work without a gateway around them"),
+    "providers": room("protocols", "a service is data over a wire format"),
+    "catalog": room("protocols providers", "what models can do is data, and knows nothing of requests"),
+    "config": room(
+        "protocols providers catalog", "settings are read and checked; what runs asks them, not the reverse"
+    ),
+    "upstream": room(
+        "protocols", "it carries bytes to providers, and only reports what went wrong by our error classes"
+    ),
+    "observe": room("protocols", "a record says what happened and cannot change it"),
+    "demo": room(
+        "protocols",
+        "the demo provider is reached over a socket as any provider: it knows nothing of its caller",
+    ),
+    "exchange": room(
+        "config observe protocols providers upstream",
+        "the story of a request, told by parts that do not know it",
+    ),
+    "doors": room(
+        "catalog config exchange protocols providers",
+        "a door reads a dialect's HTTP surface and starts an exchange",
+    ),
+    "control": room(
+        "catalog config observe protocols providers",
+        "the control plane describes the data plane and never runs in its way",
+    ),
+    "check": room(
+        "config protocols providers upstream", "checks ask a provider as the gateway would, without a gateway"
+    ),
+    "app": room(
+        "catalog config control demo doors exchange observe protocols providers upstream",
+        "the one place where the parts are put together",
+    ),
+    "cli": room(
+        "app catalog check config demo observe protocols providers",
+        "commands start things and print; nothing imports them",
+    ),
+    "__main__": room("cli", "`python -m tidegate` is the command line"),
+    "__init__": room("", "importing the package costs nothing"),
+}
+"""Who may import whom. Every room may import itself and `tidegate` for its version."""
+
+SHARED_VOCABULARY = frozenset(
+    ["contract", "errors", "events", "ids", "media", "profile", "sse", "turn", "usage"]
+)
+"""The modules of protocols/ that belong to no single wire format."""
+
+KNOW_FORMATS_BY_CONTRACT = {
+    "exchange": "it works for every wire format, those of users' own packages included",
+    "upstream": "it carries bytes",
+    "observe": "it counts what every wire format reports in the same classes",
+}
+"""Rooms that import only SHARED_VOCABULARY of protocols/."""
+
+LAZY = {
+    "control": "FastAPI takes longer to import than all the rest: it is loaded when somebody opens its pages",
+}
+"""Rooms that may be imported inside a function only."""
+
+
+class Ban(NamedTuple):
+    """A library or call that only some rooms may use."""
+
+    name: str
+    """Dotted; a library stands for all that is in it."""
+    allowed_in: frozenset[str]
+    instead: str
+
+
+def ban(name: str, allowed_in: str, instead: str) -> Ban:
+    """A row of the table; the rooms are separated by blanks."""
+    return Ban(name, frozenset(allowed_in.split()), instead)
+
+
+BANNED_LIBRARIES = [
+    ban(
+        "aiohttp",
+        "upstream demo check",
+        "tidegate.upstream.Pool: only upstream/ talks to providers (demo/ is one, check/ stands outside)",
+    ),
+    ban("httpx", "", "tidegate.upstream.Pool: a second pool, and a slower one"),
+    ban("requests", "", "tidegate.upstream.Pool: it blocks the event loop"),
+    ban("urllib.request", "", "tidegate.upstream.Pool: it blocks the event loop"),
+    ban("http.client", "", "tidegate.upstream.Pool: it blocks the event loop"),
+    ban("openai", "", "our own wire formats: an SDK retries and renames by itself"),
+    ban("anthropic", "", "our own wire formats: an SDK retries and renames by itself"),
+    ban("google", "", "our own wire formats: an SDK retries and renames by itself"),
+    ban("sqlite3", "store", "only store/ talks to databases"),
+    ban("sqlalchemy", "store", "only store/ talks to databases"),
+    ban("asyncpg", "store", "only store/ talks to databases"),
+    ban("aiosqlite", "store", "only store/ talks to databases"),
+    ban("valkey", "store", "only store/ talks to databases"),
+    ban("fastapi", "control", "plain ASGI: FastAPI in front adds 100 µs to a request"),
+    ban("starlette", "control", "plain ASGI: Starlette in front adds 43 µs to a request"),
+    ban("pydantic", "control", "msgspec: pydantic takes 30 times as long to replace a model name"),
+    ban("json", "cli", "msgspec.json: faster, and it checks types while it decodes"),
+    ban("uvicorn", "app cli", "the server is started in one place"),
+    ban("typer", "cli", "only the command line speaks to a terminal"),
+    ban("rich", "cli", "only the command line speaks to a terminal"),
+    ban("tomllib", "config providers catalog", "config/, providers/ and catalog/ give objects"),
+    ban("pickle", "", "msgspec: reading a pickle runs what is in it"),
+]
+BANNED_CALLS = [
+    ban("time.sleep", "", "asyncio.sleep: this stops every request of the worker"),
+    ban("print", "cli", "a log record (observe/), or an answer: standard output belongs to the command line"),
+    ban("input", "cli", "nothing waits for a terminal"),
+    ban("eval", "", "code is not data"),
+    ban("exec", "", "code is not data"),
+    ban("os.environ", "config", "Config: the environment is read once, in one place"),
+    ban("os.getenv", "config", "Config: the environment is read once, in one place"),
+]
+
+IMPURE = {
+    "asyncio": "the caller awaits",
+    "logging": "what is worth a log line is returned",
+    "pathlib": "bytes come as arguments",
+    "socket": "only upstream/ talks to providers",
+    "ssl": "only upstream/ talks to providers",
+    "threading": "state belongs to one answer",
+    "subprocess": "wire formats are functions of bytes",
+    "importlib.resources": "data come as arguments",
+}
+"""What protocols/ may not import, with the reason."""
+
+ANSWERS_CLIENTS = {"exchange/http.py", "control"}
+"""The only places that may send the head of a response (control/ does so by FastAPI)."""
+
+KNOWS_PROVIDERS = frozenset(["providers", "catalog"])
+"""Rooms in which providers may be called by name: rows, profiles, catalog."""
+
+ALSO_OTHER_NAMES = frozenset(["anthropic", "gemini", "openai", "demo"])
+"""Providers whose name is also that of a wire format, a door or a room: the name may be written,
+but nothing may be decided by comparing with it."""
+
+LONGEST_FUNCTION = 60
+
+LONG_FUNCTIONS: dict[str, int] = {}
+"""Functions that are longer today (`path:qualified name` -> lines). The list may only shrink."""
+
+
+# --- the source, parsed ------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Import:
+    """One imported name."""
+
+    target: str
+    """Dotted and absolute, with the name that a `from` import takes: `tidegate.protocols.sse.frame`."""
+    line: int
+    inside_function: bool
+
+
+@dataclass(frozen=True)
+class Module:
+    """One source file."""
+
+    path: str
+    """Below the house, with slashes."""
+    tree: ast.Module
+
+    @property
+    def room(self) -> str:
+        """The package that it belongs to, or its own name at the top."""
+        return self.path.split("/")[0].removesuffix(".py")
+
+    @property
+    def package(self) -> list[str]:
+        """What a relative import with one dot starts from."""
+        return [ROOT, *self.path.split("/")[:-1]]
+
+    @cached_property
+    def imports(self) -> list[Import]:
+        """All imports, wherever they stand."""
+        return list(self._walk_imports(self.tree, inside_function=False))
+
+    def _walk_imports(self, node: ast.AST, inside_function: bool) -> Iterator[Import]:
+        for child in ast.iter_child_nodes(node):
+            inside = inside_function or isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef)
+            if isinstance(child, ast.Import):
+                yield from (Import(alias.name, child.lineno, inside) for alias in child.names)
+            elif isinstance(child, ast.ImportFrom):
+                base = self._base_of(child)
+                yield from (Import(f"{base}.{alias.name}", child.lineno, inside) for alias in child.names)
+            else:
+                yield from self._walk_imports(child, inside)
+
+    def _base_of(self, node: ast.ImportFrom) -> str:
+        if node.level == 0:
+            return node.module or ""
+        start = self.package[: len(self.package) - node.level + 1]
+        return ".".join([*start, *([node.module] if node.module else [])])
+
+
+@dataclass(frozen=True)
+class Breach:
+    """One place where a law is broken."""
+
+    path: str
+    line: int
+    what: str
+    reason: str
+
+
+@dataclass
+class House:
+    """All modules, and the names of the providers."""
+
+    modules: list[Module]
+    providers: frozenset[str]
+    long_functions: dict[str, int] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, folder: Path, long_functions: dict[str, int]) -> "House":
+        """Parse every file below the folder."""
+        modules = [
+            Module(
+                path.relative_to(folder).as_posix(), ast.parse(path.read_text(encoding="utf-8"), str(path))
+            )
+            for path in sorted(folder.rglob("*.py"))
+        ]
+        rows = folder / "providers" / "rows.toml"
+        names = frozenset(tomllib.loads(rows.read_text(encoding="utf-8"))) if rows.is_file() else frozenset()
+        return cls(modules, names, long_functions)
+
+
+def our_parts(target: str) -> list[str] | None:
+    """`tidegate.protocols.sse.frame` -> ["protocols", "sse", "frame"]; None if it is not ours."""
+    head, *rest = target.split(".")
+    return rest if head == ROOT and rest else None
+
+
+def dotted(node: ast.expr) -> str:
+    """The name that an expression spells, "" if it is no name."""
+    if isinstance(node, ast.Name):
+        return node.id
+    if isinstance(node, ast.Attribute):
+        owner = dotted(node.value)
+        return f"{owner}.{node.attr}" if owner else ""
+    return ""
+
+
+# --- the laws ----------------------------------------------------------------------------------
+
+Law = Callable[[House], Iterable[Breach]]
+LAWS: dict[str, Law] = {}
+
+
+def law(find: Law) -> Law:
+    """Enter a function under the law that it keeps: its docstring."""
+    LAWS[(find.__doc__ or "").rstrip(".")] = find
+    return find
+
+
+@law
+def find_unknown_rooms(house: House) -> Iterable[Breach]:
+    """Every room of the house is in the table of rooms."""
+    for module in house.modules:
+        if module.room not in ROOMS:
+            yield Breach(
+                module.path,
+                1,
+                f"{module.room} is not in ROOMS",
+                "a new package says what it may import, and why",
+            )
+
+
+@law
+def find_forbidden_imports(house: House) -> Iterable[Breach]:
+    """A room imports only what the table allows it."""
+    for module in house.modules:
+        allowed = ROOMS.get(module.room)
+        for imported in module.imports:
+            parts = our_parts(imported.target)
+            if allowed is None or parts is None or parts[0] in {module.room, "__version__"}:
+                continue
+            if parts[0] not in allowed.may_import:
+                yield Breach(module.path, imported.line, f"{module.room} imports {parts[0]}", allowed.reason)
+
+
+@law
+def find_circles(house: House) -> Iterable[Breach]:
+    """No import goes round in a circle."""
+    imports: dict[str, dict[str, tuple[str, int]]] = {}
+    for module in house.modules:
+        for imported in module.imports:
+            parts = our_parts(imported.target)
+            if parts and parts[0] != module.room and parts[0] in ROOMS:
+                imports.setdefault(module.room, {}).setdefault(parts[0], (module.path, imported.line))
+    for circle in circles({name: set(targets) for name, targets in imports.items()}):
+        path, line = imports[circle[0]][circle[1]]
+        yield Breach(path, line, " -> ".join(circle), "rooms in a circle are one room with several names")
+
+
+def circles(graph: dict[str, set[str]]) -> list[list[str]]:
+    """Each circle once, beginning and ending with its alphabetically first member."""
+    found: list[list[str]] = []
+
+    def walk(name: str, trail: list[str]) -> None:
+        for target in sorted(graph.get(name, ())):
+            if target == trail[0]:
+                found.append([*trail, target])
+            elif target > trail[0] and target not in trail:
+                walk(target, [*trail, target])
+
+    for name in sorted(graph):
+        walk(name, [name])
+    return found
+
+
+@law
+def find_named_formats(house: House) -> Iterable[Breach]:
+    """Exchange, upstream and observe know wire formats by their contract, never by name."""
+    for module in house.modules:
+        reason = KNOW_FORMATS_BY_CONTRACT.get(module.room)
+        for imported in module.imports if reason else ():
+            parts = our_parts(imported.target) or []
+            if parts[:1] == ["protocols"] and len(parts) > 1 and parts[1] not in SHARED_VOCABULARY:
+                yield Breach(
+                    module.path, imported.line, f"{module.room} imports protocols.{parts[1]}", reason or ""
+                )
+
+
+@law
+def find_eager_imports(house: House) -> Iterable[Breach]:
+    """The control plane is loaded when it is needed."""
+    for module in house.modules:
+        for imported in module.imports:
+            parts = our_parts(imported.target)
+            if parts and parts[0] in LAZY and module.room != parts[0] and not imported.inside_function:
+                yield Breach(
+                    module.path, imported.line, f"{parts[0]} is imported at import time", LAZY[parts[0]]
+                )
+
+
+@law
+def find_borrowed_privates(house: House) -> Iterable[Breach]:
+    """What begins with an underscore stays in its room."""
+    for module in house.modules:
+        for imported in module.imports:
+            parts = our_parts(imported.target) or []
+            private = [part for part in parts[1:] if part.startswith("_")]
+            if private and parts[0] != module.room:
+                yield Breach(
+                    module.path,
+                    imported.line,
+                    f"{'.'.join(parts)} is private",
+                    "make it public there, or do without",
+                )
+
+
+@law
+def find_banned_libraries(house: House) -> Iterable[Breach]:
+    """A library is used only where it belongs."""
+    for module in house.modules:
+        for imported in module.imports:
+            for banned in BANNED_LIBRARIES:
+                taken = imported.target == banned.name or imported.target.startswith(banned.name + ".")
+                if taken and module.room not in banned.allowed_in:
+                    yield Breach(
+                        module.path, imported.line, f"{module.room} imports {banned.name}", banned.instead
+                    )
+
+
+@law
+def find_banned_calls(house: House) -> Iterable[Breach]:
+    """A call is made only where it belongs."""
+    for module in house.modules:
+        for imported in module.imports:
+            for banned in BANNED_CALLS:
+                if imported.target == banned.name and module.room not in banned.allowed_in:
+                    yield Breach(
+                        module.path, imported.line, f"{module.room} uses {banned.name}", banned.instead
+                    )
+        called = {node.func for node in ast.walk(module.tree) if isinstance(node, ast.Call)}
+        for node in ast.walk(module.tree):
+            if not isinstance(node, ast.Attribute | ast.Name):
+                continue
+            for banned in BANNED_CALLS:
+                # A builtin is a breach when called; a name of a library also when only referred to.
+                used = dotted(node) == banned.name and ("." in banned.name or node in called)
+                if used and module.room not in banned.allowed_in:
+                    yield Breach(
+                        module.path, node.lineno, f"{module.room} uses {banned.name}", banned.instead
+                    )
+
+
+@law
+def find_impurity(house: House) -> Iterable[Breach]:
+    """Wire formats are pure: no input or output, no logs, no settings, no await."""
+    for module in house.modules:
+        if module.room != "protocols":
+            continue
+        for imported in module.imports:
+            for name, reason in IMPURE.items():
+                if imported.target == name or imported.target.startswith(name + "."):
+                    yield Breach(module.path, imported.line, f"protocols imports {name}", reason)
+        for node in ast.walk(module.tree):
+            if isinstance(node, ast.AsyncFunctionDef | ast.Await | ast.AsyncFor | ast.AsyncWith):
+                yield Breach(
+                    module.path, node.lineno, "protocols awaits", "the caller awaits, then feeds the bytes"
+                )
+            elif isinstance(node, ast.Call) and dotted(node.func) == "open":
+                yield Breach(module.path, node.lineno, "protocols opens a file", "bytes come as arguments")
+
+
+@law
+def find_second_responses(house: House) -> Iterable[Breach]:
+    """Only exchange/http.py begins a response."""
+    for module in house.modules:
+        if module.path in ANSWERS_CLIENTS or module.room in ANSWERS_CLIENTS:
+            continue
+        for node in ast.walk(module.tree):
+            if isinstance(node, ast.Constant) and node.value == "http.response.start":
+                yield Breach(
+                    module.path,
+                    node.lineno,
+                    "sends http.response.start",
+                    "Request sees to it that there is no second response",
+                )
+
+
+@law
+def find_decisions_by_name(house: House) -> Iterable[Breach]:
+    """Nothing is decided by a provider's name."""
+    reason = "a difference is a dialect field or a profile key, documented as data"
+    for module in house.modules:
+        # Inside protocols these are names of wire formats (who signed this block), never of services.
+        forbidden = house.providers - ALSO_OTHER_NAMES if module.room == "protocols" else house.providers
+        for node in ast.walk(module.tree):
+            for literal in compared_literals(node):
+                if literal.value in forbidden:
+                    yield Breach(module.path, literal.lineno, f"compares with {literal.value!r}", reason)
+
+
+def compared_literals(node: ast.AST) -> Iterator[ast.Constant]:
+    """The strings that a comparison or a `match` case decides by."""
+    sides: list[ast.AST] = []
+    if isinstance(node, ast.Compare):
+        sides = [node.left, *node.comparators]
+    elif isinstance(node, ast.MatchValue):
+        sides = [node.value]
+    elif isinstance(node, ast.Call) and dotted(node.func).split(".")[-1] in {"startswith", "endswith"}:
+        sides = list(node.args)
+    for side in sides:
+        members = side.elts if isinstance(side, ast.Tuple | ast.List | ast.Set) else [side]
+        yield from (
+            member for member in members if isinstance(member, ast.Constant) and isinstance(member.value, str)
+        )
+
+
+@law
+def find_named_providers(house: House) -> Iterable[Breach]:
+    """A provider is called by name in its row, its dialect, the profiles and the catalog only."""
+    names = house.providers - ALSO_OTHER_NAMES
+    for module in house.modules:
+        if module.room in KNOWS_PROVIDERS:
+            continue
+        for node in ast.walk(module.tree):
+            if isinstance(node, ast.Constant) and node.value in names:
+                yield Breach(
+                    module.path,
+                    node.lineno,
+                    f"names the provider {node.value!r}",
+                    "a service is one row in providers/rows.toml",
+                )
+
+
+@law
+def find_long_functions(house: House) -> Iterable[Breach]:
+    """No function is longer than a screen."""
+    reason = f"more than {LONGEST_FUNCTION} lines are several jobs: name them"
+    outgrown = dict(house.long_functions)
+    for module in house.modules:
+        for name, node in functions(module.tree):
+            key = f"{module.path}:{name}"
+            length = (node.end_lineno or node.lineno) - node.lineno + 1
+            if length <= LONGEST_FUNCTION:
+                continue
+            allowed = outgrown.pop(key, LONGEST_FUNCTION)
+            if length > allowed:
+                yield Breach(module.path, node.lineno, f"{name} has {length} lines", reason)
+    for key in outgrown:
+        yield Breach(
+            key.split(":")[0],
+            1,
+            f"{key} is short now",
+            "take it off LONG_FUNCTIONS: the list may only shrink",
+        )
+
+
+def functions(
+    node: ast.AST, prefix: str = ""
+) -> Iterator[tuple[str, ast.FunctionDef | ast.AsyncFunctionDef]]:
+    """Every function with its qualified name."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield prefix + child.name, child
+            yield from functions(child, f"{prefix}{child.name}.")
+        elif isinstance(child, ast.ClassDef):
+            yield from functions(child, f"{prefix}{child.name}.")
+        else:
+            yield from functions(child, prefix)
+
+
+# --- the verdict -------------------------------------------------------------------------------
+
+
+def inspect(folder: Path, long_functions: dict[str, int]) -> dict[str, list[Breach]]:
+    """The breaches of the house below the folder, by law."""
+    house = House.read(folder, long_functions)
+    found = {text: list(find(house)) for text, find in LAWS.items()}
+    return {text: breaches for text, breaches in found.items() if breaches}
+
+
+def main() -> int:
+    """Print every breach with its law and the reason."""
+    breaches = inspect(HOUSE, LONG_FUNCTIONS)
+    for text, places in breaches.items():
+        print(f"Law: {text}")
+        for place in places:
+            print(f"  src/tidegate/{place.path}:{place.line}: {place.what}\n      because: {place.reason}")
+    total = sum(map(len, breaches.values()))
+    print(f"architecture: {len(LAWS)} laws, {total} breaches")
+    return 1 if breaches else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
