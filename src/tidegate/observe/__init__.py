@@ -1,1 +1,10 @@
-"""What happened: records and logs."""
+"""What happened: one record per request, and where the lines go.
+
+A record never holds a key, a message or an answer; it says who was asked, how it ended, how many
+tokens of which class it took and how long whom.
+"""
+
+from .journal import Journal
+from .record import Ending, Record
+
+__all__ = ["Ending", "Journal", "Record"]

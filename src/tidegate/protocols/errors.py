@@ -16,11 +16,13 @@
     ├── GatewayError                us
     │   ├── InternalError       500
     │   └── Unavailable         503     nobody can serve, or shutting down
+    │       └── ShutDown    503     the grace time is over
     └── ProviderError               the provider
         ├── ProviderRefused         it answered with an error; status and words are its own
         ├── ProviderUnreachable 502     no connection
         ├── ProviderBroke       502     the answer is cut, is no answer, or never finishes
-        └── ProviderTimeout     504     too slow: to connect, to begin, to go on, or on the whole
+        └── ProviderTimeout     504     too slow: to connect, to begin, to go on
+            └── DeadlineExceeded    504 too slow on the whole
 
 Each class says what status it has by default and whether another attempt (with another
 provider, or later) can help; each door renders it in the shape of its own dialect.
@@ -30,6 +32,7 @@ __all__ = [
     "BodyTimeout",
     "BodyTooLarge",
     "ClientError",
+    "DeadlineExceeded",
     "Forbidden",
     "GatewayError",
     "InsufficientFunds",
@@ -44,6 +47,7 @@ __all__ = [
     "ProviderRefused",
     "ProviderTimeout",
     "ProviderUnreachable",
+    "ShutDown",
     "TidegateError",
     "Unauthenticated",
     "Unavailable",
@@ -66,6 +70,8 @@ class TidegateError(Exception):
     """Value for the `Retry-After` header, as the provider said it or in seconds."""
     tries_elsewhere: bool = False
     """Whether another candidate may succeed where this one failed."""
+    worth_repeating: bool = False
+    """Whether the same candidate may succeed at once: it gave no answer, or failed by itself."""
 
     def __init__(
         self,
@@ -109,6 +115,7 @@ class Unsupported(InvalidRequest):
     """The request uses a feature that the chosen provider has nothing of; the message names the feature."""
 
     code = "unsupported_feature"
+    tries_elsewhere = True
 
 
 class Unauthenticated(ClientError):
@@ -202,6 +209,10 @@ class Unavailable(GatewayError):
     code = "unavailable"
 
 
+class ShutDown(Unavailable):
+    """The gateway stops, and the time that it gives to what is open is over."""
+
+
 # --- the provider is at fault ----------------------------------------------------------------
 
 
@@ -222,11 +233,17 @@ class ProviderRefused(ProviderError):
         """What the request itself caused would only be repeated elsewhere."""
         return self.status >= 500 or self.status in (401, 402, 403, 404, 408, 409, 425, 429)
 
+    @property
+    def worth_repeating(self) -> bool:  # type: ignore[override]
+        """A provider that names a time, or a limit, does not want to be asked again at once."""
+        return self.status >= 500 and self.retry_after is None
+
 
 class ProviderUnreachable(ProviderError):
     """No connection to the provider."""
 
     code = "provider_unreachable"
+    worth_repeating = True
 
 
 class ProviderBroke(ProviderError):
@@ -241,3 +258,10 @@ class ProviderTimeout(ProviderError):
     status = 504
     type = "timeout_error"
     code = "provider_timeout"
+
+
+class DeadlineExceeded(ProviderTimeout):
+    """The whole request took too long; there is no time left for another candidate."""
+
+    code = "deadline_exceeded"
+    tries_elsewhere = False

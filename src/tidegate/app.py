@@ -1,0 +1,137 @@
+"""Config in, ASGI application out.
+
+The data plane stands first: a table look-up and then the exchange, with nothing between. The
+control plane (FastAPI) is imported when the first of its pages is asked for, so that a worker
+that only relays stays small and starts fast.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from tidegate.config import Config
+from tidegate.doors import Router, all_doors
+from tidegate.exchange import Gateway, Request
+from tidegate.exchange.exchange import tell
+from tidegate.exchange.identity import Keyring
+from tidegate.exchange.settlement import open_record
+from tidegate.exchange.vigil import Vigil
+from tidegate.observe import Journal
+from tidegate.protocols.errors import MethodNotAllowed, PathNotFound, TidegateError
+from tidegate.providers import Directory
+from tidegate.providers.embedded import Embedded
+from tidegate.upstream import Pool
+
+from .cors import Cors
+
+__all__ = ["Tidegate"]
+
+log = logging.getLogger("tidegate")
+
+CONTROL_PATHS = ("/docs", "/redoc", "/openapi.json", "/static-offline-docs/")
+"""What the control plane serves."""
+
+ASGIApp = Callable[[dict[str, Any], Any, Any], Awaitable[None]]
+
+
+class Tidegate:
+    """The application of one worker."""
+
+    def __init__(self, config: Config, journal: Journal) -> None:
+        self._config = config
+        self._journal = journal
+        self._pool = Pool()
+        self._vigil = Vigil()
+        self._embedded = Embedded()
+        self._router = Router(all_doors())
+        self._cors = Cors(config.server.cors_origins)
+        self._gateway: Gateway | None = None
+        self._control: ASGIApp | None = None
+        self.on_startup: list[Callable[[], Awaitable[None]]] = []
+        """Awaited once the gateway serves; what they start they stop in `on_shutdown`."""
+        self.on_shutdown: list[Callable[[], Awaitable[None]]] = []
+
+    async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
+        """Serve one request (or the server's start and stop)."""
+        if scope["type"] == "lifespan":
+            await self._live(receive, send)
+            return
+        if scope["type"] != "http":
+            return
+        methods = self._router.methods(scope["path"])
+        if methods is None and scope["path"].startswith(CONTROL_PATHS):
+            await (await self._open_control())(scope, receive, send)
+            return
+        gateway = self._gateway
+        assert gateway is not None, "the application has not started"
+        request = Request(scope, receive, send, self._cors.headers_for(scope["headers"]))
+        endpoint = methods.get(request.method) if methods is not None else None
+        if endpoint is not None:
+            await endpoint(request, gateway)
+        elif request.method == "OPTIONS" and self._cors.enabled:
+            await request.respond(204, self._cors.preflight(request), b"")
+        else:
+            await self._refuse(request, gateway, methods)
+
+    async def _refuse(self, request: Request, gateway: Gateway, methods: Any) -> None:
+        error: TidegateError = PathNotFound(f"there is nothing at {request.method} {request.path}")
+        if methods is not None:
+            error = MethodNotAllowed(f"{request.path} takes {' or '.join(sorted(methods))}, not {request.method}")
+        door = self._router.door_of(request.path)
+        await tell(request, door, error, open_record(request, door.name))
+
+    # --- start, reload and stop ---------------------------------------------------------------
+
+    async def _live(self, receive: Any, send: Any) -> None:
+        await receive()
+        try:
+            await self.startup()
+        except Exception as error:
+            log.exception("the gateway cannot start")
+            await send({"type": "lifespan.startup.failed", "message": str(error)})
+            return
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await self.shutdown()
+        await send({"type": "lifespan.shutdown.complete"})
+
+    async def startup(self) -> None:
+        """Open what requests need."""
+        self._pool.open()
+        await self.reload(self._config)
+        for start in self.on_startup:
+            await start()
+
+    async def shutdown(self) -> None:
+        """Close it again; open exchanges have ended by now."""
+        for stop in self.on_shutdown:
+            await stop()
+        await self._pool.close()
+        await self._embedded.close()
+        self._journal.flush()
+
+    async def reload(self, config: Config) -> None:
+        """Serve by this Config from now on. Requests under way finish by the one they began with."""
+        config = await self._embedded.attach(config)
+        self._cors = Cors(config.server.cors_origins)
+        self._gateway = Gateway(
+            config=config,
+            directory=Directory(config),
+            keyring=Keyring(key.reveal() for key in config.auth.keys),
+            pool=self._pool,
+            vigil=self._vigil,
+            journal=self._journal,
+        )
+        self._config = config
+
+    async def _open_control(self) -> ASGIApp:
+        if self._control is None:
+            self._control = await asyncio.to_thread(_make_control, self._config)
+        return self._control
+
+
+def _make_control(config: Config) -> ASGIApp:
+    from tidegate.control import create_control
+
+    return create_control(config)

@@ -1,0 +1,42 @@
+"""Whether the gateway lives, and whether it can serve."""
+
+import msgspec
+
+from tidegate import __version__
+from tidegate.exchange import Gateway, Request
+from tidegate.exchange.http import JSON
+from tidegate.providers import protocol_named
+
+from .routing import Routes
+
+__all__ = ["HealthDoor"]
+
+
+class HealthDoor:
+    """For load balancers and people. Needs no key, tells no names, leaves no record."""
+
+    name = "health"
+    prefix = "/health"
+
+    def __init__(self) -> None:
+        self.protocol = protocol_named("openai_chat")
+
+    def routes(self) -> Routes:
+        """See Door."""
+        paths = {"/health": self.live, "/health/live": self.live, "/health/ready": self.ready}
+        return {(method, path): endpoint for path, endpoint in paths.items() for method in ("GET", "HEAD")}
+
+    async def live(self, request: Request, gateway: Gateway) -> None:
+        """Say that the process answers."""
+        await self._respond(request, 200, "ok", gateway)
+
+    async def ready(self, request: Request, gateway: Gateway) -> None:
+        """Say whether requests can be served: not without a single provider."""
+        if gateway.config.providers:
+            await self._respond(request, 200, "ready", gateway)
+        else:
+            await self._respond(request, 503, "no provider is configured", gateway)
+
+    async def _respond(self, request: Request, status: int, word: str, gateway: Gateway) -> None:
+        body = {"status": word, "version": __version__, "open_requests": len(gateway.vigil)}
+        await request.respond(status, [JSON], msgspec.json.encode(body))

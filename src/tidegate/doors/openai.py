@@ -1,0 +1,59 @@
+"""OpenAI's API: chat completions and the list of models."""
+
+import msgspec
+
+from tidegate.exchange import Gateway, Request, exchange, simply
+from tidegate.protocols.errors import ModelNotFound
+from tidegate.providers import protocol_named
+
+from .listing import ANTHROPIC_VERSION, list_in_anthropic, list_in_openai, one_in_anthropic, one_in_openai
+from .routing import Routes
+
+__all__ = ["CHAT_PATHS", "OpenAIDoor"]
+
+CHAT_PATHS = ("/v1/chat/completions", "/api/v1/chat/completions", "/chat/completions")
+"""OpenAI's own path, and two that gateways use which Tidegate replaces."""
+
+MODELS = "/v1/models"
+
+
+class OpenAIDoor:
+    """For clients of OpenAI's API."""
+
+    name = "openai"
+    prefix = "/"
+
+    def __init__(self) -> None:
+        self.protocol = protocol_named("openai_chat")
+
+    def routes(self) -> Routes:
+        """See Door."""
+        chat = {("POST", path): self.chat for path in CHAT_PATHS}
+        return {**chat, ("GET", MODELS): self.list_models, ("GET", f"{MODELS}/*"): self.one_model}
+
+    async def chat(self, request: Request, gateway: Gateway) -> None:
+        """Answer a chat completion."""
+        await exchange(request, self, gateway)
+
+    async def list_models(self, request: Request, gateway: Gateway) -> None:
+        """List the models that can be asked for, in the dialect of the SDK that asks."""
+
+        async def answer() -> bytes:
+            render = list_in_anthropic if request.header(ANTHROPIC_VERSION) else list_in_openai
+            return msgspec.json.encode(render(gateway.directory.listed()))
+
+        await simply(request, self, gateway, answer)
+
+    async def one_model(self, request: Request, gateway: Gateway) -> None:
+        """Describe one model."""
+
+        async def answer() -> bytes:
+            name = request.path.removeprefix(f"{MODELS}/")
+            found = next((model for model in gateway.directory.listed() if model.id == name), None)
+            if found is None:
+                candidates = gateway.directory.resolve(name, None, ())  # says what is near
+                raise ModelNotFound(f"{candidates[0].model} can be asked for, but is not listed")
+            render = one_in_anthropic if request.header(ANTHROPIC_VERSION) else one_in_openai
+            return msgspec.json.encode(render(found))
+
+        await simply(request, self, gateway, answer)

@@ -1,0 +1,62 @@
+"""Paths and methods, and whom they lead to."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Protocol as Interface
+
+from tidegate.exchange import Gateway, Request
+from tidegate.protocols.contract import Protocol
+
+__all__ = ["Door", "Endpoint", "Router", "Routes"]
+
+Endpoint = Callable[[Request, Gateway], Awaitable[None]]
+Routes = Mapping[tuple[str, str], Endpoint]
+"""(method, path) → endpoint. A path that ends in `/*` takes anything behind the slash."""
+
+
+class Door(Interface):
+    """A client dialect's HTTP surface."""
+
+    @property
+    def name(self) -> str:
+        """As it stands in records."""
+        ...
+
+    @property
+    def protocol(self) -> Protocol:
+        """The dialect of its clients, and of the errors that they read."""
+        ...
+
+    @property
+    def prefix(self) -> str:
+        """Paths that begin so get their errors in this door's dialect."""
+        ...
+
+    def routes(self) -> Routes:
+        """The door's paths."""
+        ...
+
+
+class Router:
+    """All doors' paths in one table, made once."""
+
+    def __init__(self, doors: Sequence[Door]) -> None:
+        self._exact: dict[str, dict[str, Endpoint]] = {}
+        self._below: dict[str, dict[str, Endpoint]] = {}
+        self._doors = sorted(doors, key=lambda door: -len(door.prefix))
+        for door in doors:
+            for (method, path), endpoint in door.routes().items():
+                table = self._below if path.endswith("/*") else self._exact
+                table.setdefault(path.removesuffix("*"), {})[method] = endpoint
+
+    def methods(self, path: str) -> Mapping[str, Endpoint] | None:
+        """Endpoints by method; None where there is no such path."""
+        found = self._exact.get(path)
+        if found is None and len(path) > 1 and path.endswith("/"):
+            found = self._exact.get(path.rstrip("/"))
+        if found is not None:
+            return found
+        return next((below for prefix, below in self._below.items() if path.startswith(prefix)), None)
+
+    def door_of(self, path: str) -> Door:
+        """The door in whose dialect errors about this path are told."""
+        return next(door for door in self._doors if path.startswith(door.prefix))

@@ -1,0 +1,89 @@
+"""How many tokens a prompt has: asked of the provider where it can tell, else estimated here."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from functools import cache
+from typing import Any
+
+from tidegate.observe import Record
+from tidegate.protocols.contract import Call, Target
+from tidegate.protocols.turn import Message, Reasoning, Refusal, Text, ToolCall, ToolResult, Turn
+from tidegate.providers import Candidate
+
+from .exchange import Door, Gateway, recorded
+from .http import JSON, Request
+from .relay import ask
+from .vigil import Watch
+
+__all__ = ["count", "estimate"]
+
+PER_MESSAGE = 4
+"""Tokens that a message takes beside its content (OpenAI's rule of thumb for its chat models)."""
+
+
+async def count(request: Request, door: Door, gateway: Gateway, render: Callable[[int], bytes]) -> None:
+    """Answer a request to count the tokens of a prompt. `render` writes the number in the door's dialect.
+
+    An estimate says so in the header `x-tidegate-estimated`.
+    """
+
+    async def story(record: Record) -> None:
+        record.caller = gateway.keyring.identify(request)
+        body = await request.read_body(gateway.max_body, gateway.config.server.body_s)
+        asked = door.protocol.parse_count_request(body)
+        record.model = asked.model
+        candidate = gateway.directory.resolve(asked.model, asked.provider, ())[0]
+        record.provider, record.provider_model = candidate.service.name, candidate.model
+        target = Target(candidate.model, candidate.service.dialect, candidate.profile)
+        call = candidate.service.protocol.render_count(asked, target)
+        if call is None:
+            estimated = (b"x-tidegate-estimated", b"true")
+            await request.respond(200, [JSON, estimated], render(estimate(asked.turn())))
+            return
+        with gateway.vigil.watch(request, gateway.config.routing.deadline_s) as watch:
+            counted = await ask_provider(request, door, gateway, candidate, call, watch)
+        await request.respond(200, [JSON], render(counted))
+
+    await recorded(request, door, gateway, story)
+
+
+async def ask_provider(
+    request: Request, door: Door, gateway: Gateway, candidate: Candidate, call: Call, watch: Watch
+) -> int:
+    """The provider's own count."""
+    try:
+        answer = await ask(candidate, call, request, door.protocol, gateway, watch)
+        try:
+            return candidate.service.protocol.parse_count(await answer.read(watch.hear))
+        finally:
+            answer.close()
+    except asyncio.CancelledError:
+        raise watch.take_verdict() from None
+
+
+def estimate(turn: Turn) -> int:
+    """Tokens of a prompt by OpenAI's newest open vocabulary: near for texts, silent about media."""
+    encode = _encoding().encode_ordinary
+    texts = [text for message in turn.messages for text in _texts(message)]
+    for tool in turn.tools:
+        texts += [tool.name, tool.description or "", bytes(tool.parameters or b"").decode()]
+    return sum(len(encode(text)) for text in texts) + PER_MESSAGE * len(turn.messages)
+
+
+@cache
+def _encoding() -> Any:
+    from bpe_openai import get_encoding  # loads megabytes of vocabulary: only when it is wanted
+
+    return get_encoding("o200k_base")
+
+
+def _texts(message: Message) -> Iterator[str]:
+    for part in message.parts:
+        match part:
+            case Text() | Reasoning() | Refusal():
+                yield part.text
+            case ToolCall():
+                yield part.name
+                yield part.arguments
+            case ToolResult():
+                yield from (piece.text for piece in part.content if isinstance(piece, Text))

@@ -1,0 +1,121 @@
+"""One request, from the door to the record: start reading here."""
+
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Protocol as Interface
+
+from tidegate.config import Config
+from tidegate.observe import Ending, Journal, Record
+from tidegate.protocols.contract import Protocol
+from tidegate.protocols.errors import ClientError, InternalError, ProviderError, ShutDown, TidegateError
+from tidegate.providers import Directory
+from tidegate.upstream import Pool
+
+from .http import JSON, ClientLeft, Request
+from .identity import Keyring
+from .relay import Relay
+from .settlement import open_record, settle
+from .vigil import Vigil
+
+__all__ = ["Door", "Gateway", "exchange", "recorded", "simply"]
+
+log = logging.getLogger("tidegate")
+
+
+@dataclass(frozen=True)
+class Gateway:
+    """All that an exchange needs, made of one Config. A reload makes a new one; exchanges that are
+    under way keep theirs.
+    """
+
+    config: Config
+    directory: Directory
+    keyring: Keyring
+    pool: Pool
+    vigil: Vigil
+    journal: Journal
+
+    @property
+    def max_body(self) -> int:
+        """The largest body of a request, in bytes."""
+        return self.config.server.max_body_mb * 1024 * 1024
+
+
+class Door(Interface):
+    """What an exchange needs to know of a door."""
+
+    @property
+    def name(self) -> str:
+        """As it stands in records."""
+        ...
+
+    @property
+    def protocol(self) -> Protocol:
+        """The dialect of its clients."""
+        ...
+
+
+async def exchange(request: Request, door: Door, gateway: Gateway) -> None:
+    """Answer one chat request: the gateway's main job."""
+
+    async def story(record: Record) -> None:
+        record.caller = gateway.keyring.identify(request)
+        body = await request.read_body(gateway.max_body, gateway.config.server.body_s)
+        asked = door.protocol.parse_request(body)
+        record.model, record.stream = asked.model, asked.stream
+        candidates = gateway.directory.resolve(asked.model, asked.provider, asked.fallbacks)
+        with gateway.vigil.watch(request, gateway.config.routing.deadline_s) as watch:
+            await Relay(request, door.protocol, asked, gateway, watch, record).run(candidates)
+
+    await recorded(request, door, gateway, story)
+
+
+async def recorded(
+    request: Request, door: Door, gateway: Gateway, story: Callable[[Record], Awaitable[None]]
+) -> None:
+    """Run a story to its end: whatever happens, the client is told and a record is written."""
+    record = open_record(request, door.name)
+    try:
+        await story(record)
+    except ClientLeft:
+        record.ended = "client_left"
+    except TidegateError as error:
+        await tell(request, door, error, record)
+    except Exception:
+        log.exception("%s failed inside the gateway", request.id)
+        await tell(request, door, InternalError("the gateway failed; its log says why"), record)
+    finally:
+        settle(record, request, gateway.journal)
+
+
+async def tell(request: Request, door: Door, error: TidegateError, record: Record) -> None:
+    """Tell the client what went wrong: as a response, or as the end of the stream it is reading."""
+    record.error = error.message
+    record.ended = ending_of(error, request.responded)
+    if not request.responded:
+        reply = door.protocol.render_error(error, request.id)
+        await request.respond(reply.status, reply.headers, reply.body)
+    elif not request.done:
+        await request.finish(request.abort(error))
+
+
+def ending_of(error: TidegateError, responded: bool) -> Ending:
+    """How a request ended that ended in an error."""
+    if isinstance(error, ShutDown):
+        return "shut_down"
+    if isinstance(error, ProviderError):
+        return "provider_broke" if responded else "failed"
+    return "refused" if isinstance(error, ClientError) else "gateway_failed"
+
+
+async def simply(
+    request: Request, door: Door, gateway: Gateway, answer: Callable[[], Awaitable[bytes]]
+) -> None:
+    """Answer with JSON that takes no provider: a list of models, a description."""
+
+    async def story(record: Record) -> None:
+        record.caller = gateway.keyring.identify(request)
+        await request.respond(200, [JSON], await answer())
+
+    await recorded(request, door, gateway, story)

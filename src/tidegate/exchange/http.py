@@ -1,0 +1,180 @@
+"""One HTTP request of a client, over plain ASGI.
+
+A `Request` is the only thing through which the data plane speaks to a client: it reads the
+body within its limits, and it makes sure that there is one response and no second.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from functools import lru_cache
+from time import perf_counter
+from typing import Any
+
+from tidegate.protocols.errors import BodyTimeout, BodyTooLarge, TidegateError
+from tidegate.protocols.ids import new_id
+
+__all__ = ["ClientLeft", "Header", "Request", "header_value"]
+
+Header = tuple[bytes, bytes]
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+
+JSON: Header = (b"content-type", b"application/json")
+
+
+class ClientLeft(Exception):
+    """The client closed the connection: nobody is there to be told."""
+
+
+class Request:
+    """A client's request and the response to it."""
+
+    __slots__ = (
+        "_base_headers",
+        "_send",
+        "abort",
+        "began",
+        "body_at",
+        "done",
+        "first_byte_at",
+        "headers",
+        "id",
+        "method",
+        "path",
+        "query",
+        "receive",
+        "responded",
+        "status",
+    )
+
+    def __init__(
+        self, scope: dict[str, Any], receive: Receive, send: Send, base_headers: Sequence[Header]
+    ) -> None:
+        self.began = perf_counter()
+        self.id = new_id("req_")
+        self.method: str = scope["method"]
+        self.path: str = scope["path"]
+        self.query: bytes = scope["query_string"]
+        self.headers: list[Header] = scope["headers"]
+        """Names are lower case."""
+        self.receive = receive
+        self.body_at = self.began
+        """When the whole body had arrived, by `perf_counter`."""
+        self.responded = False
+        """Whether the response has begun: after that there is no second one."""
+        self.done = False
+        """Whether the response is complete."""
+        self.abort: Callable[[TidegateError], bytes] = _no_stream
+        """How an open stream ends when it cannot go on."""
+        self.status = 0
+        """Of the response; 0 before it has begun."""
+        self.first_byte_at: float | None = None
+        """When the first byte of a body was handed to the server, by `perf_counter`."""
+        self._send = send
+        self._base_headers = base_headers
+
+    def header(self, name: bytes) -> bytes | None:
+        """The first header of this name (lower case)."""
+        for key, value in self.headers:
+            if key == name:
+                return value
+        return None
+
+    async def read_body(self, limit: int, patience_s: float) -> bytes:
+        """The whole body.
+
+        Raises BodyTooLarge beyond `limit` bytes, BodyTimeout where nothing more comes for
+        `patience_s`, and ClientLeft.
+        """
+        declared = self.header(b"content-length")
+        if declared is not None and declared.isdigit() and int(declared) > limit:
+            raise BodyTooLarge(_too_large(limit))
+        # The usual case: the body has arrived with the head, and there is nothing to wait for.
+        message = await self._next_piece(patience_s)
+        body: bytes = message.get("body", b"")
+        if not message.get("more_body"):
+            self._require_room(len(body), limit)
+            self.body_at = perf_counter()
+            return body
+        pieces, size = [body], len(body)
+        while message.get("more_body"):
+            self._require_room(size, limit)
+            message = await self._next_piece(patience_s)
+            pieces.append(message.get("body", b""))
+            size += len(pieces[-1])
+        self._require_room(size, limit)
+        self.body_at = perf_counter()
+        return b"".join(pieces)
+
+    @staticmethod
+    def _require_room(size: int, limit: int) -> None:
+        if size > limit:
+            raise BodyTooLarge(_too_large(limit))
+
+    async def _next_piece(self, patience_s: float) -> dict[str, Any]:
+        try:
+            async with asyncio.timeout(patience_s):
+                message = await self.receive()
+        except TimeoutError:
+            raise BodyTimeout(f"the body did not go on for {patience_s:g} seconds") from None
+        if message["type"] == "http.disconnect":
+            raise ClientLeft
+        return message
+
+    async def respond(self, status: int, headers: Iterable[Header], body: bytes) -> None:
+        """Send a whole response."""
+        self._begin(status)
+        self.first_byte_at = perf_counter()
+        length = (b"content-length", b"%d" % len(body))
+        await self._send(
+            {
+                "type": "http.response.start",
+                "status": status,
+                "headers": [*headers, length, (b"x-request-id", self.id.encode()), *self._base_headers],
+            }
+        )
+        self.done = True
+        await self._send({"type": "http.response.body", "body": b"" if self.method == "HEAD" else body})
+
+    async def begin_stream(
+        self, status: int, headers: Iterable[Header], abort: Callable[[TidegateError], bytes]
+    ) -> None:
+        """Send the head of a response whose body comes piece by piece."""
+        self._begin(status)
+        self.abort = abort
+        self.first_byte_at = perf_counter()
+        await self._send(
+            {
+                "type": "http.response.start",
+                "status": status,
+                "headers": [*headers, (b"x-request-id", self.id.encode()), *self._base_headers],
+            }
+        )
+
+    async def write(self, data: bytes) -> None:
+        """Send a piece of the body; waits while the client does not keep up."""
+        await self._send({"type": "http.response.body", "body": data, "more_body": True})
+
+    async def finish(self, data: bytes = b"") -> None:
+        """End the body."""
+        self.done = True
+        await self._send({"type": "http.response.body", "body": data})
+
+    def _begin(self, status: int) -> None:
+        assert not self.responded, "there is no second response"
+        self.responded = True
+        self.status = status
+
+
+@lru_cache(maxsize=1024)
+def header_value(text: str) -> bytes:
+    """A text as a header's value: what HTTP does not allow in one becomes a question mark."""
+    return bytes(byte if 32 <= byte < 127 else 63 for byte in text.encode("ascii", "replace"))
+
+
+def _too_large(limit: int) -> str:
+    return f"the body is larger than {limit // (1024 * 1024)} MB"
+
+
+def _no_stream(error: TidegateError) -> bytes:
+    raise AssertionError("no stream is open")

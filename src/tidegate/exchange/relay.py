@@ -1,0 +1,231 @@
+"""The passing of one request to a provider, and of the answer back.
+
+Candidates are tried in order until one answers; what the client has seen cannot be taken back,
+so after the first byte there is no other try. Per candidate and dialect the way is one of two:
+the same dialect on both sides is spliced, different ones are bridged.
+"""
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+from tidegate.observe.record import Attempt, Record
+from tidegate.protocols.contract import Bridge, Call, Conduit, ParsedRequest, Protocol, Target
+from tidegate.protocols.errors import TidegateError, Unsupported
+from tidegate.providers import Candidate
+from tidegate.upstream import TRANSPORT_ERRORS, Answer, explain
+
+from .http import JSON, Header, Request, header_value
+from .vigil import Watch
+
+if TYPE_CHECKING:
+    from .exchange import Gateway
+
+__all__ = ["Relay", "ask", "plan"]
+
+EVENT_STREAM: tuple[Header, ...] = (
+    (b"content-type", b"text/event-stream; charset=utf-8"),
+    (b"cache-control", b"no-cache"),
+    (b"x-accel-buffering", b"no"),  # nginx in front must not collect the events
+)
+
+PASSED_ON = (b"x-ratelimit-", b"anthropic-ratelimit-", b"retry-after", b"x-should-retry")
+"""How the names of the provider's headers begin that the client gets to see: its limits."""
+
+
+def plan(asked: ParsedRequest, door: Protocol, candidate: Candidate) -> tuple[Call, Conduit]:
+    """What to send to this candidate, and how its answer comes back.
+
+    Raises Unsupported for what this candidate has nothing of.
+    """
+    protocol = candidate.service.protocol
+    target = Target(candidate.model, candidate.service.dialect, candidate.profile)
+    if protocol is not door:
+        call = protocol.render_request(asked.turn(), target)
+    else:
+        call = protocol.splice_request(asked, target)
+        if call.stream == asked.stream:
+            return call, protocol.splice(asked, call, target)
+    return call, Bridge(protocol.reader(call, target), door.writer(asked, candidate.model))
+
+
+async def ask(
+    candidate: Candidate, call: Call, request: Request, door: Protocol, gateway: "Gateway", watch: Watch
+) -> Answer:
+    """Send a call; the head of a good answer has arrived when this returns.
+
+    Raises ProviderError: what the provider answered with, or what kept it from answering.
+    """
+    service, routing = candidate.service, gateway.config.routing
+    # A plain answer begins when it is complete: only the deadline of the whole request bounds that.
+    watch.expect("begin its answer", routing.first_byte_s if call.stream else routing.deadline_s)
+    answer = await gateway.pool.post(
+        service.base_url + call.path,
+        service.headers_for(request.headers, door.name, call.headers),
+        call.body,
+        routing.connect_s,
+        verify=service.verify,
+    )
+    if 200 <= answer.status < 300:
+        return answer
+    try:
+        body = await answer.read_error(watch.hear)
+    finally:
+        answer.close()
+    error = service.protocol.parse_error(answer.status, answer.headers, body)
+    error.provider = service.name
+    raise error
+
+
+class Relay:
+    """The relay of one exchange."""
+
+    __slots__ = ("_asked", "_door", "_gateway", "_record", "_request", "_waited", "_watch")
+
+    def __init__(
+        self,
+        request: Request,
+        door: Protocol,
+        asked: ParsedRequest,
+        gateway: "Gateway",
+        watch: Watch,
+        record: Record,
+    ) -> None:
+        self._request = request
+        self._door = door
+        self._asked = asked
+        self._gateway = gateway
+        self._watch = watch
+        self._record = record
+        self._waited = 0.0
+        """Seconds spent waiting for providers before the first byte went to the client."""
+
+    async def run(self, candidates: Sequence[Candidate]) -> None:
+        """Try the candidates in order. Raises what the first one failed with if none answers."""
+        failures: list[TidegateError] = []
+        tries = 1 + self._gateway.config.routing.retries
+        for candidate in candidates:
+            for _ in range(tries):
+                try:
+                    return await self._attempt(candidate)
+                except TidegateError as error:
+                    self._note(candidate, error)
+                    if self._request.responded or not error.tries_elsewhere:
+                        raise
+                    failures.append(error)
+                    if not error.worth_repeating:
+                        break
+        raise failures[0]
+
+    def _note(self, candidate: Candidate, error: TidegateError) -> None:
+        self._record.attempts = [
+            *self._record.attempts,
+            Attempt(candidate.service.name, candidate.model, error.status, error.message),
+        ]
+
+    async def _attempt(self, candidate: Candidate) -> None:
+        """Ask one candidate and pass its answer on."""
+        self._record.provider, self._record.provider_model = candidate.service.name, candidate.model
+        call, conduit = self._plan(candidate)
+        answer = None
+        try:
+            answer = await self._ask(candidate, call)
+            if self._asked.stream:
+                await self._pass_stream(candidate, call, answer, conduit)
+            else:
+                await self._pass_whole(candidate, call, answer, conduit)
+        except asyncio.CancelledError:
+            raise self._watch.take_verdict() from None
+        except TRANSPORT_ERRORS as error:
+            raise explain(error) from error
+        finally:
+            self._watch.listening = False
+            self._record.usage, self._record.finish = conduit.tally.usage, conduit.tally.finish
+            if answer is not None:
+                answer.close()
+
+    def _plan(self, candidate: Candidate) -> tuple[Call, Conduit]:
+        try:
+            call, conduit = plan(self._asked, self._door, candidate)
+        except Unsupported as error:
+            error.args = (f"{candidate.service.name}: {error.message}",)
+            error.message = error.args[0]
+            raise
+        self._record.dropped = call.dropped
+        if call.dropped and self._gateway.config.routing.unsupported == "strict":
+            named = ", ".join(call.dropped)
+            raise Unsupported(f"{candidate.service.name} has nothing of: {named}", param=call.dropped[0])
+        return call, conduit
+
+    async def _ask(self, candidate: Candidate, call: Call) -> Answer:
+        asked_at = perf_counter()
+        try:
+            return await ask(candidate, call, self._request, self._door, self._gateway, self._watch)
+        finally:
+            self._waited += perf_counter() - asked_at
+
+    async def _pass_whole(self, candidate: Candidate, call: Call, answer: Answer, conduit: Conduit) -> None:
+        """Pass a plain answer: read to its end, then written at once."""
+        asked_at = perf_counter()
+        body = await answer.read(self._watch.hear)
+        self._waited += perf_counter() - asked_at
+        out = conduit.feed(body) + conduit.close()
+        if conduit.failure is not None:
+            raise conduit.failure
+        self._watch.listening = False
+        self._own_share()
+        await self._request.respond(200, [JSON, *self._story(candidate, call, answer)], out)
+
+    async def _pass_stream(self, candidate: Candidate, call: Call, answer: Answer, conduit: Conduit) -> None:
+        """Pass a stream: every piece goes out as it comes in, or the provider waits for the client."""
+        request, watch = self._request, self._watch
+        asked_at = perf_counter()
+        data = await answer.read_any()
+        self._waited += perf_counter() - asked_at
+        watch.expect("go on", self._gateway.config.routing.idle_s)
+        while data:
+            watch.heard = True
+            out = conduit.feed(data)
+            if conduit.failure is not None:
+                await self._fail(conduit, out)
+            if out:
+                watch.listening = False
+                if not request.responded:
+                    await self._begin_stream(candidate, call, answer, conduit)
+                await request.write(out)
+                watch.listening = True
+            data = await answer.read_any()
+        out = conduit.close()
+        if conduit.failure is not None:
+            await self._fail(conduit, out)
+        if not request.responded:
+            await self._begin_stream(candidate, call, answer, conduit)
+        await request.finish(out)
+
+    async def _fail(self, conduit: Conduit, out: bytes) -> None:
+        """Raise the provider's failure, after what it said before if the client has seen some of it."""
+        assert conduit.failure is not None
+        if out and self._request.responded:
+            await self._request.write(out)
+        raise conduit.failure
+
+    async def _begin_stream(self, candidate: Candidate, call: Call, answer: Answer, conduit: Conduit) -> None:
+        self._own_share()
+        headers = [*EVENT_STREAM, *self._story(candidate, call, answer)]
+        await self._request.begin_stream(200, headers, conduit.abort)
+
+    def _own_share(self) -> None:
+        self._record.own_ms = (perf_counter() - self._request.body_at - self._waited) * 1e3
+
+    def _story(self, candidate: Candidate, call: Call, answer: Answer) -> Iterable[Header]:
+        """The headers that tell how the answer came about, and the provider's limits."""
+        yield b"x-tidegate-provider", header_value(candidate.service.name)
+        yield b"x-tidegate-model", header_value(candidate.model)
+        yield b"x-tidegate-attempts", b"%d" % (len(self._record.attempts) + 1)
+        if call.dropped:
+            yield b"x-tidegate-dropped", header_value(",".join(call.dropped))
+        for name, value in answer.raw_headers:
+            lower = name.lower()
+            if lower.startswith(PASSED_ON):
+                yield lower, value

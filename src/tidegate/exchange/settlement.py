@@ -1,0 +1,31 @@
+"""What is written down of an exchange when it is over."""
+
+from time import perf_counter
+
+from tidegate.observe import Journal, Record
+from tidegate.observe.journal import timestamp
+
+from .http import Request
+
+__all__ = ["open_record", "settle"]
+
+CLIENT_CLOSED_REQUEST = 499
+"""nginx's status for a client that left before there was a response; stands in records only."""
+
+
+def open_record(request: Request, door: str) -> Record:
+    """The record of a request that has just arrived."""
+    return Record(time=timestamp(), id=request.id, door=door, path=request.path)
+
+
+def settle(record: Record, request: Request, journal: Journal) -> None:
+    """Complete the record and hand it over."""
+    record.whole_ms = round((perf_counter() - request.began) * 1e3, 3)
+    if request.first_byte_at is not None:
+        record.first_byte_ms = round((request.first_byte_at - request.began) * 1e3, 3)
+    if record.own_ms is not None:
+        record.own_ms = round(record.own_ms, 3)
+    record.status = request.status or CLIENT_CLOSED_REQUEST
+    if record.ended == "complete" and record.usage is None and record.stream is not None:
+        record.ended = "complete_without_usage"
+    journal.write(record)

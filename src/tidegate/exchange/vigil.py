@@ -1,0 +1,143 @@
+"""Who is waited for, and how long: deadlines of providers and clients that leave.
+
+One `Vigil` per worker looks at all open exchanges four times a second. That is precise enough
+for deadlines of seconds and costs a running exchange next to nothing: no timer per request, no
+timer per event, and a task that listens for the client's leaving only for those exchanges that
+last longer than one look.
+
+An exchange that has to end is cancelled; `Watch.verdict` then says why.
+"""
+
+import asyncio
+from time import perf_counter
+from types import TracebackType
+from typing import Self
+
+from tidegate.exchange.http import ClientLeft, Request
+from tidegate.protocols.errors import DeadlineExceeded, ProviderTimeout, ShutDown
+
+__all__ = ["LOOK_S", "Vigil", "Watch"]
+
+LOOK_S = 0.25
+"""Seconds between two looks: how imprecise deadlines are, and a part of the second within which a
+provider notices that a client has left."""
+
+
+class Watch:
+    """One exchange under watch; a context manager around its life."""
+
+    __slots__ = ("_deadline", "_listener", "_patience", "_quiet_since", "_request", "_task",
+                 "_vigil", "_what", "heard", "listening", "verdict")  # fmt: skip
+
+    def __init__(self, vigil: "Vigil", request: Request, deadline_s: float) -> None:
+        self._vigil = vigil
+        self._request = request
+        self._task = asyncio.current_task()
+        self._listener: asyncio.Task[None] | None = None
+        self._deadline = request.began + deadline_s
+        self._patience = deadline_s
+        self._what = "answer"
+        self._quiet_since = request.began
+        self.listening = False
+        """Whether the provider is being waited for, and not the client."""
+        self.heard = False
+        """Set when the provider was heard; each look takes note and resets it."""
+        self.verdict: Exception | None = None
+        """Why the exchange was cancelled."""
+
+    def __enter__(self) -> Self:
+        self._vigil.add(self)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._vigil.remove(self)
+        if self._listener is not None:
+            self._listener.cancel()
+
+    def expect(self, what: str, patience_s: float) -> None:
+        """From now on the provider may be silent for this long; `what` is what it is to do."""
+        self._what = what
+        self._patience = patience_s
+        self._quiet_since = perf_counter()
+        self.heard = False
+        self.listening = True
+
+    def hear(self) -> None:
+        """Take note that the provider was heard."""
+        self.heard = True
+
+    def take_verdict(self) -> Exception:
+        """Why the exchange was cancelled, as the error that it ends with.
+
+        A cancellation that this watch did not order is the server's: its grace time is over.
+        """
+        verdict, self.verdict = self.verdict, None
+        if verdict is None:
+            return ShutDown("the gateway is shutting down")
+        if self._task is not None:
+            self._task.uncancel()
+        return verdict
+
+    def look(self, now: float) -> None:
+        """Judge whether the exchange may go on."""
+        if self._listener is None:
+            self._listener = asyncio.create_task(self._listen())
+        if self.heard or not self.listening:
+            self.heard = False
+            self._quiet_since = now
+        if now > self._deadline:
+            self.end(DeadlineExceeded("the request took longer than its whole deadline"))
+        elif now - self._quiet_since > self._patience:
+            self.end(ProviderTimeout(f"the provider did not {self._what} within {self._patience:g} seconds"))
+
+    def end(self, verdict: Exception) -> None:
+        """Cancel the exchange for this reason. The first reason counts."""
+        if self.verdict is None and self._task is not None:
+            self.verdict = verdict
+            self._task.cancel()
+
+    async def _listen(self) -> None:
+        while self._vigil.watches(self):
+            message = await self._request.receive()
+            if message["type"] == "http.disconnect":
+                if not self._request.done:
+                    self.end(ClientLeft())
+                return
+
+
+class Vigil:
+    """Looks at all open exchanges of a worker."""
+
+    def __init__(self) -> None:
+        self._open: set[Watch] = set()
+        self._timer: asyncio.TimerHandle | None = None
+
+    def watch(self, request: Request, deadline_s: float) -> Watch:
+        """Watch the current task, which serves this request."""
+        return Watch(self, request, deadline_s)
+
+    def watches(self, watch: Watch) -> bool:
+        """Whether this exchange is still open."""
+        return watch in self._open
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    def add(self, watch: Watch) -> None:
+        """Begin to look at an exchange."""
+        self._open.add(watch)
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(LOOK_S, self._look)
+
+    def remove(self, watch: Watch) -> None:
+        """Look no more at an exchange."""
+        self._open.discard(watch)
+
+    def _look(self) -> None:
+        self._timer = None
+        if not self._open:
+            return  # nobody is there: the next exchange starts the clock again
+        now = perf_counter()
+        for watch in list(self._open):
+            watch.look(now)
+        self._timer = asyncio.get_running_loop().call_later(LOOK_S, self._look)

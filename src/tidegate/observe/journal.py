@@ -1,0 +1,101 @@
+"""Where the lines go: records to standard output, a tenth of a second at a time.
+
+Writing a line per request as it ends would cost a system call each. The journal collects lines
+and writes them together; what is not yet written when the process is killed outright is lost, at
+most `FLUSH_S` seconds of it.
+"""
+
+import asyncio
+import os
+import sys
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from typing import BinaryIO
+
+import msgspec
+
+from .record import Record
+
+__all__ = ["FLUSH_S", "Journal", "render_json", "render_text", "timestamp"]
+
+FLUSH_S = 0.1
+PIPE_BUF = 4096
+"""Bytes that POSIX systems write to a pipe as one piece."""
+
+_encode = msgspec.json.Encoder().encode
+
+
+def timestamp() -> str:
+    """Now, in UTC, with milliseconds."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def render_json(record: Record) -> bytes:
+    """A record as one line of JSON."""
+    return _encode(record) + b"\n"
+
+
+def render_text(record: Record) -> bytes:
+    """A record as one line for people."""
+    words = [record.time, record.id, record.door, str(record.status), record.ended, record.model or "-"]
+    if record.provider:
+        words.append(f"→ {record.provider}/{record.provider_model}")
+    if record.usage is not None:
+        prompt, completion = record.usage.prompt_tokens, record.usage.completion_tokens
+        words.append(f"{_shown(prompt)}+{_shown(completion)} tokens")
+    words.append(f"{record.whole_ms:.0f} ms")
+    if record.first_byte_ms is not None and record.own_ms is not None:
+        words.append(f"(first byte {record.first_byte_ms:.0f}, own {record.own_ms:.1f})")
+    if record.attempts:
+        words.append(f"after {len(record.attempts)} failed")
+    if record.dropped:
+        words.append(f"dropped {','.join(record.dropped)}")
+    if record.error:
+        words.append(f"“{record.error}”")
+    return (" ".join(words).replace("\n", " ") + "\n").encode()
+
+
+def _shown(count: int | None) -> str:
+    return "?" if count is None else str(count)
+
+
+class Journal:
+    """Takes records and writes their lines."""
+
+    def __init__(self, render: Callable[[Record], bytes], out: BinaryIO | None = None) -> None:
+        self._render = render
+        self._out = out if out is not None else sys.stdout.buffer
+        self._lines: list[bytes] = []
+        self._timer: asyncio.TimerHandle | None = None
+
+    def write(self, record: Record) -> None:
+        """Take a record; its line is written soon."""
+        self._lines.append(self._render(record))
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(FLUSH_S, self.flush)
+
+    def flush(self) -> None:
+        """Write what is there. A reader that is gone is no reason to stop serving."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        lines, self._lines = self._lines, []
+        if not lines:
+            return
+        try:
+            for piece in _pieces(lines):
+                self._out.write(piece)
+                self._out.flush()
+        except (OSError, ValueError):
+            self._out = open(os.devnull, "wb")  # noqa: SIM115 lives as long as the process
+
+
+def _pieces(lines: list[bytes]) -> Iterator[bytes]:
+    """The lines in writes that a pipe takes whole: several workers share one."""
+    piece = b""
+    for line in lines:
+        if piece and len(piece) + len(line) > PIPE_BUF:
+            yield piece
+            piece = b""
+        piece += line
+    yield piece

@@ -1,0 +1,65 @@
+"""The process's own log: starts, reloads, faults. To standard error, apart from the records."""
+
+import json
+import logging
+import sys
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Literal
+
+from tidegate.config import Logs
+
+from .journal import render_json, render_text
+from .record import Record
+
+__all__ = ["RENDERERS", "configure_logging", "line_format"]
+
+RENDERERS: Mapping[str, Callable[[Record], bytes]] = {"json": render_json, "text": render_text}
+
+
+def line_format(logs: Logs) -> Literal["json", "text"]:
+    """The form of lines: what is configured, or readable on a terminal and JSON elsewhere."""
+    if logs.format != "auto":
+        return logs.format
+    return "text" if sys.stdout.isatty() else "json"
+
+
+def configure_logging(logs: Logs) -> None:
+    """Send all loggers' lines to standard error, at the configured level."""
+    form = JsonFormatter() if line_format(logs) == "json" else TextFormatter()
+    out = logging.StreamHandler(sys.stderr)
+    out.setFormatter(form)
+    logging.basicConfig(level=logs.level.upper(), handlers=[out], force=True)
+    # The libraries' own chatter at debug level names addresses and headers: never shown.
+    for name in ("asyncio", "aiohttp", "watchfiles"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def _time(record: logging.LogRecord) -> str:
+    moment = datetime.fromtimestamp(record.created, UTC)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+class JsonFormatter(logging.Formatter):
+    """A log line as JSON."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """See logging.Formatter."""
+        told = {
+            "time": _time(record),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        if record.exc_info:
+            told["trace"] = self.formatException(record.exc_info)
+        return json.dumps(told, ensure_ascii=False)
+
+
+class TextFormatter(logging.Formatter):
+    """A log line for people."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """See logging.Formatter."""
+        line = f"{_time(record)} {record.levelname.lower():7} {record.getMessage()}"
+        return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line

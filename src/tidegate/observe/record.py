@@ -1,0 +1,80 @@
+"""The record of one request."""
+
+from typing import Literal
+
+from msgspec import Struct
+
+from tidegate.protocols.usage import Usage
+
+__all__ = ["Attempt", "Ending", "Record"]
+
+Ending = Literal[
+    "complete",
+    "complete_without_usage",
+    "client_left",
+    "provider_broke",
+    "failed",
+    "refused",
+    "gateway_failed",
+    "shut_down",
+]
+"""How a request ended:
+
+- `complete`: the answer arrived whole, with its usage
+- `complete_without_usage`: the answer arrived whole, and the provider reported no usage
+- `client_left`: the client closed the connection before the end
+- `provider_broke`: the provider failed after the first byte had gone to the client
+- `failed`: no candidate gave an answer; the client got an error
+- `refused`: the request was at fault (4xx of this gateway)
+- `gateway_failed`: a fault of this gateway
+- `shut_down`: the gateway stopped before the end of its grace time sufficed
+"""
+
+
+class Attempt(Struct, frozen=True):
+    """One try at one provider that did not succeed."""
+
+    provider: str
+    model: str
+    status: int
+    error: str
+
+
+class Record(Struct, kw_only=True, omit_defaults=True):
+    """What is known of one request when it has ended. Times are milliseconds."""
+
+    time: str
+    """When it arrived: UTC, RFC 3339."""
+    id: str
+    """The `x-request-id` of the answer."""
+    door: str
+    """The client's dialect."""
+    path: str
+    status: int = 0
+    """Of the response; 499 where the client left before there was one."""
+    ended: Ending = "complete"
+    model: str | None = None
+    """The name that the client used."""
+    provider: str | None = None
+    """The configured name of the provider that answered last."""
+    provider_model: str | None = None
+    """The model that the provider was asked for."""
+    stream: bool | None = None
+    finish: str | None = None
+    """The answer's finish reason, in OpenAI's names."""
+    usage: Usage | None = None
+    """Tokens by class; None where the provider reported none."""
+    dropped: tuple[str, ...] = ()
+    """Parameters that the provider has nothing of."""
+    attempts: list[Attempt] = []
+    """Tries that failed before the one that answered."""
+    caller: str | None = None
+    """Who called, as far as known: never the key."""
+    error: str | None = None
+    """The words of the error that the client got."""
+    whole_ms: float = 0.0
+    """From the request's head to the end of the response."""
+    first_byte_ms: float | None = None
+    """From the request's head to the first byte of the response's body."""
+    own_ms: float | None = None
+    """Our own share of the time to the first byte: all of it but the waiting for providers."""

@@ -1,0 +1,208 @@
+"""The process: uvicorn around the application, its signals, its workers.
+
+One worker runs in this process. Several are forked by a supervisor that shares the listening
+socket, restarts a worker that dies, and hands SIGHUP on to all of them.
+"""
+
+import asyncio
+import contextlib
+import json
+import os
+import resource
+import signal
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.supervisors.multiprocess import Multiprocess
+
+from tidegate.config import Config, Reloader, load
+from tidegate.observe import Journal
+from tidegate.observe.logs import RENDERERS, configure_logging, line_format
+
+from .app import Tidegate
+
+__all__ = ["Source", "make_app", "serve"]
+
+MAX_HEADER_BYTES = 64 * 1024
+"""All header lines of a request together, names and values."""
+HEAD_PATIENCE_S = 30.0
+"""How long a new connection may take to send its first whole head."""
+KEEP_ALIVE_S = 75
+"""How long an idle client connection is kept: longer than the 60 s of most load balancers in front."""
+BACKLOG = 4096
+
+WORKER = "TIDEGATE_WORKER"
+"""How the supervisor tells its workers what the command line said: JSON in the environment."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where the configuration comes from: all that is needed to read it again."""
+
+    path: Path | None
+    """The file named on the command line; None looks for `tidegate.toml` in the directory."""
+    directory: Path
+    overrides: Mapping[str, Any]
+    """`section.key` → value, from the command line; they hold over reloads."""
+
+    def read(self) -> Config:
+        """The configuration as it is now. Raises ConfigError."""
+        return load(self.path, os.environ, self.directory, self.overrides)
+
+    def to_json(self) -> str:
+        """For a worker's environment."""
+        path = str(self.path) if self.path else None
+        return json.dumps({"path": path, "directory": str(self.directory), "overrides": dict(self.overrides)})
+
+    @classmethod
+    def from_json(cls, text: str) -> "Source":
+        """What `to_json` wrote."""
+        told = json.loads(text)
+        path = Path(told["path"]) if told["path"] else None
+        return cls(path, Path(told["directory"]), told["overrides"])
+
+
+class BoundedProtocol(HttpToolsProtocol):
+    """uvicorn's HTTP/1.1, with a limit to what a head may cost us.
+
+    The parser takes headers of any size for as long as they keep coming; here a head that is too
+    large is refused with 431, and a connection that sends no head is closed.
+    """
+
+    _header_bytes = 0
+    _head_timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Start the clock for the first head."""
+        super().connection_made(transport)
+        self._head_timer = self.loop.call_later(HEAD_PATIENCE_S, transport.close)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Stop the clock."""
+        self._stop_clock()
+        super().connection_lost(exc)
+
+    def on_message_begin(self) -> None:
+        """Begin to count."""
+        self._header_bytes = 0
+        super().on_message_begin()
+
+    def on_url(self, url: bytes) -> None:
+        """Count the path as well."""
+        self._count(len(url))
+        super().on_url(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Count a header."""
+        self._count(len(name) + len(value))
+        super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        """Let the request begin, unless its head was refused."""
+        self._stop_clock()
+        if self._header_bytes <= MAX_HEADER_BYTES:
+            super().on_headers_complete()
+
+    def _stop_clock(self) -> None:
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
+
+    def _count(self, size: int) -> None:
+        refused = self._header_bytes > MAX_HEADER_BYTES
+        self._header_bytes += size
+        if not refused and self._header_bytes > MAX_HEADER_BYTES:
+            self._refuse_head()
+
+    def _refuse_head(self) -> None:
+        body = b'{"error":{"message":"the headers are larger than %d KB","type":"invalid_request_error",' % (
+            MAX_HEADER_BYTES // 1024
+        )
+        body += b'"param":null,"code":"headers_too_large"}}'
+        self.transport.write(
+            b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-type: application/json\r\n"
+            b"content-length: %d\r\nconnection: close\r\n\r\n" % len(body) + body
+        )
+        self.transport.close()
+
+
+class Workers(Multiprocess):
+    """uvicorn's supervisor, but SIGHUP reloads the configuration instead of restarting the workers."""
+
+    def handle_hup(self) -> None:
+        """Hand the signal on."""
+        for process in self.processes:
+            if process.pid is not None:
+                os.kill(process.pid, signal.SIGHUP)
+
+
+def serve(source: Source) -> None:
+    """Serve until a signal says stop. Raises ConfigError before anything is opened."""
+    config = source.read()
+    configure_logging(config.logs)
+    raise_file_limit()
+    if config.server.workers > 1:
+        os.environ[WORKER] = source.to_json()
+        settings = uvicorn_settings(config, "tidegate.server:make_worker", factory=True)
+        settings.workers = config.server.workers
+        Workers(settings, sockets=[settings.bind_socket()]).run()
+    else:
+        uvicorn.Server(uvicorn_settings(config, make_app(config, source))).run()
+
+
+def make_worker() -> Tidegate:
+    """The application of one of several workers; the supervisor's environment says from what."""
+    source = Source.from_json(os.environ[WORKER])
+    config = source.read()
+    configure_logging(config.logs)
+    return make_app(config, source)
+
+
+def make_app(config: Config, source: Source) -> Tidegate:
+    """The application, with reloading when the configuration changes."""
+    app = Tidegate(config, Journal(RENDERERS[line_format(config.logs)]))
+    reloader = Reloader(source.read, source.path, source.directory, app.reload)
+
+    async def start() -> None:
+        with contextlib.suppress(NotImplementedError):  # Windows has no SIGHUP
+            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reloader.request)
+        reloader.start()
+
+    app.on_startup.append(start)
+    app.on_shutdown.append(reloader.stop)
+    return app
+
+
+def uvicorn_settings(config: Config, app: Any, *, factory: bool = False) -> uvicorn.Config:
+    """How uvicorn is to run."""
+    return uvicorn.Config(
+        app,
+        factory=factory,
+        host=config.server.host,
+        port=config.server.port,
+        loop="uvloop" if sys.platform != "win32" else "asyncio",
+        http=BoundedProtocol,
+        ws="none",
+        interface="asgi3",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        backlog=BACKLOG,
+        timeout_keep_alive=KEEP_ALIVE_S,
+        timeout_graceful_shutdown=int(config.server.grace_s),
+    )
+
+
+def raise_file_limit() -> None:
+    """Allow as many open sockets as the system lets us: a stream takes two."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = hard if hard != resource.RLIM_INFINITY else 1 << 20
+    if soft < wanted:
+        with contextlib.suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))

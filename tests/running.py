@@ -1,0 +1,172 @@
+"""A gateway on a real socket, in the test's own event loop.
+
+    async with Gateway(providers={"sim": ("openai_compatible", provider.url + "/v1")}) as gateway:
+        answer = await gateway.post("/v1/chat/completions", {"model": "sim/m", …})
+"""
+
+import asyncio
+import contextlib
+import io
+import json
+import socket
+import tempfile
+from collections.abc import AsyncIterator, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import aiohttp
+import uvicorn
+
+from tidegate.app import Tidegate
+from tidegate.config import Config, load
+from tidegate.observe import Journal
+from tidegate.observe.journal import render_json
+from tidegate.server import uvicorn_settings
+
+__all__ = ["HELLO", "Gateway", "Reply", "parse_config"]
+
+HELLO: dict[str, Any] = {"messages": [{"role": "user", "content": "Hello"}]}
+
+
+def parse_config(text: str, environ: Mapping[str, str] | None = None) -> Config:
+    """A Config from the text of a file."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "tidegate.toml")
+        path.write_text(text)
+        return load(path, environ or {}, Path(folder))
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What the client got."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes = field(repr=False)
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+    @property
+    def error(self) -> Any:
+        return self.json["error"]
+
+    @property
+    def events(self) -> list[str]:
+        """The data of a stream's events."""
+        blocks = self.body.decode().split("\n\n")
+        return [line[6:] for block in blocks for line in block.split("\n") if line.startswith("data: ")]
+
+    @property
+    def chunks(self) -> list[Any]:
+        return [json.loads(data) for data in self.events if data != "[DONE]"]
+
+    @property
+    def text(self) -> str:
+        """The joined text of an OpenAI stream."""
+        deltas = [choice["delta"] for chunk in self.chunks for choice in chunk.get("choices", [])]
+        return "".join(delta.get("content") or "" for delta in deltas)
+
+
+class _Server(uvicorn.Server):
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield  # the test runner keeps its own
+
+
+class Gateway:
+    """A gateway that serves on a free port of 127.0.0.1 while in context."""
+
+    def __init__(
+        self,
+        providers: Mapping[str, tuple[str, str]] | None = None,
+        *,
+        more: str = "",
+        routing: str = "retries = 0",
+        server: str = "",
+    ) -> None:
+        sections = [f"[server]\n{server}", f"[routing]\n{routing}", more]
+        for name, (kind, base_url) in (providers or {}).items():
+            lines = [f"[providers.{name}]", f'kind = "{kind}"', 'api_key = "sk-upstream-0123456789"']
+            sections.append("\n".join([*lines, f'base_url = "{base_url}"'] if base_url else lines[:2]))
+        self.config = parse_config("\n".join(sections))
+        self._out = io.BytesIO()
+        self._journal = Journal(render_json, self._out)
+        self.app = Tidegate(self.config, self._journal)
+        self._server: _Server | None = None
+        self._serving: asyncio.Task[None] | None = None
+        self._session: aiohttp.ClientSession | None = None
+        self.port = 0
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def session(self) -> aiohttp.ClientSession:
+        assert self._session is not None
+        return self._session
+
+    @property
+    def records(self) -> list[Any]:
+        """The records so far."""
+        self._journal.flush()
+        return [json.loads(line) for line in self._out.getvalue().splitlines()]
+
+    async def record(self, count: int = 1) -> Any:
+        """Await the record with this number, counted from 1."""
+        while len(self.records) < count:
+            await asyncio.sleep(0.01)
+        return self.records[count - 1]
+
+    async def post(self, path: str, body: Any, headers: Mapping[str, str] | None = None) -> Reply:
+        data = body if isinstance(body, bytes) else json.dumps(body).encode()
+        async with self.session.post(self.url + path, data=data, headers=headers or {}) as response:
+            return Reply(response.status, response.headers, await response.read())
+
+    async def get(self, path: str, headers: Mapping[str, str] | None = None, method: str = "GET") -> Reply:
+        async with self.session.request(method, self.url + path, headers=headers or {}) as response:
+            return Reply(response.status, response.headers, await response.read())
+
+    async def chat(self, model: str, **fields: Any) -> Reply:
+        return await self.post("/v1/chat/completions", {"model": model, **HELLO, **fields})
+
+    @contextlib.asynccontextmanager
+    async def open(self, model: str, **fields: Any) -> AsyncIterator[aiohttp.ClientResponse]:
+        """A chat whose answer is read by the test."""
+        body = json.dumps({"model": model, **HELLO, **fields}).encode()
+        async with self.session.post(self.url + "/v1/chat/completions", data=body) as response:
+            yield response
+
+    def stop(self) -> None:
+        """Begin to shut down, as a signal would."""
+        assert self._server is not None
+        self._server.should_exit = True
+
+    async def stopped(self) -> None:
+        assert self._serving is not None
+        await self._serving
+
+    async def __aenter__(self) -> Self:
+        listener = socket.socket()
+        listener.bind(("127.0.0.1", 0))
+        self.port = listener.getsockname()[1]
+        self._server = _Server(uvicorn_settings(self.config, self.app))
+        self._serving = asyncio.create_task(self._server.serve(sockets=[listener]))
+        while not self._server.started:
+            if self._serving.done():
+                await self._serving
+                raise AssertionError("the gateway did not start")
+            await asyncio.sleep(0.005)
+        self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=60))
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.session.close()
+        self.stop()
+        await self.stopped()
