@@ -1,0 +1,35 @@
+"""The FastAPI application behind the data plane."""
+
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from tidegate.config import Config
+
+from .description import describe
+from .pages import Sealed, add_pages
+
+__all__ = ["create_control"]
+
+
+def create_control(config: Config) -> Sealed:
+    """The application, with the titles that this configuration gives."""
+    description = describe(config.server.title, config.server.description)
+    app = FastAPI(title=config.server.title, docs_url=None, redoc_url=None)
+    app.openapi = lambda: description  # type: ignore[method-assign]
+    app.add_exception_handler(HTTPException, tell)
+    add_pages(app)
+    return Sealed(app)
+
+
+async def tell(request: Request, error: Exception) -> JSONResponse:
+    """An error in the shape of OpenAI's dialect, as everywhere else outside the doors of others."""
+    assert isinstance(error, HTTPException)
+    message = f"there is nothing at {request.method} {request.url.path}"
+    code = "not_found"
+    if error.status_code == 405:
+        message, code = f"{request.url.path} does not take {request.method}", "method_not_allowed"
+    body: dict[str, Any] = {"message": message, "type": "invalid_request_error", "param": None, "code": code}
+    return JSONResponse({"error": body}, status_code=error.status_code, headers=error.headers)

@@ -1,0 +1,209 @@
+"""The document: every path of the data plane."""
+
+from typing import Any
+
+from tidegate import __version__
+
+from . import chat, messages
+from .replies import HEADERS, RESPONSES, SCHEMAS, STORY, refusals
+from .schema import Schema, array, integer, null_or, ref, string, struct
+
+__all__ = ["describe"]
+
+ASKING = "400 401 404 405 408 413 429 500 502 503 504"
+"""Errors of a path that asks a provider."""
+
+SERVICE_SCHEMAS: dict[str, Schema] = {
+    "Model": struct(
+        "id object created owned_by",
+        id=string("The name to ask for."),
+        object=string("", "model"),
+        created=integer(),
+        owned_by=string("The provider."),
+    ),
+    "ModelList": struct("object data", object=string("", "list"), data=array(ref("Model"))),
+    "AnthropicModel": struct(
+        "type id display_name created_at",
+        type=string("", "model"),
+        id=string("The name to ask for."),
+        display_name=string(),
+        created_at=string(format="date-time"),
+    ),
+    "AnthropicModelList": struct(
+        "data has_more first_id last_id",
+        data=array(ref("AnthropicModel")),
+        has_more={"type": "boolean"},
+        first_id=null_or(string()),
+        last_id=null_or(string()),
+    ),
+    "Health": struct(
+        "status version open_requests", status=string(), version=string(), open_requests=integer()
+    ),
+}
+
+TAGS = [
+    {"name": "OpenAI", "description": "For clients of OpenAI's API."},
+    {"name": "Anthropic", "description": "For clients of Anthropic's API, Claude Code among them."},
+    {"name": "Models", "description": "What can be asked for."},
+    {"name": "Health", "description": "For load balancers and people; needs no key."},
+]
+
+SECURITY: dict[str, Schema] = {
+    "bearer": {"type": "http", "scheme": "bearer", "description": "A key of this gateway."},
+    "x-api-key": {
+        "type": "apiKey",
+        "in": "header",
+        "name": "X-API-Key",
+        "description": "The same key, in the header of Anthropic's clients.",
+    },
+}
+
+BY_KEY: list[dict[str, list[str]]] = [{}, {"bearer": []}, {"x-api-key": []}]
+"""A gateway without keys is open; one with keys takes either header."""
+
+
+def describe(title: str, description: str) -> dict[str, Any]:
+    """The whole document."""
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": title, "description": description, "version": __version__},
+        "servers": [{"url": "/", "description": "This gateway."}],
+        "tags": TAGS,
+        "security": BY_KEY,
+        "paths": {**_openai_paths(), **_anthropic_paths(), **_model_paths(), **_health_paths()},
+        "components": {
+            "schemas": {**chat.SCHEMAS, **messages.SCHEMAS, **SERVICE_SCHEMAS, **SCHEMAS},
+            "headers": HEADERS,
+            "responses": RESPONSES,
+            "securitySchemes": SECURITY,
+        },
+    }
+
+
+def _openai_paths() -> dict[str, Any]:
+    return {
+        "/v1/chat/completions": _chat("createChatCompletion", "Answer a conversation"),
+        "/api/v1/chat/completions": _chat("createChatCompletionApi", "The same as /v1/chat/completions"),
+        "/chat/completions": _chat("createChatCompletionBare", "The same as /v1/chat/completions"),
+    }
+
+
+def _chat(operation: str, summary: str) -> dict[str, Any]:
+    answer = _answer("The answer, or with `stream` its pieces.", "ChatCompletion", STORY)
+    answer["content"]["text/event-stream"] = {"schema": ref("ChatCompletionChunk")}
+    return {
+        "post": {
+            "operationId": operation,
+            "summary": summary,
+            "tags": ["OpenAI"],
+            "requestBody": _body("ChatRequest", chat.EXAMPLES),
+            "responses": {"200": answer, **refusals(ASKING)},
+        }
+    }
+
+
+def _anthropic_paths() -> dict[str, Any]:
+    answer = _answer("The message, or with `stream` its events.", "AnthropicMessage", STORY)
+    answer["content"]["text/event-stream"] = {"schema": ref("MessageStreamEvent")}
+    counted = _answer("The count.", "TokenCount", ("x-request-id", "x-tidegate-estimated"))
+    return {
+        "/v1/messages": {
+            "post": {
+                "operationId": "createMessage",
+                "summary": "Answer a conversation",
+                "tags": ["Anthropic"],
+                "requestBody": _body("MessagesRequest", messages.EXAMPLES),
+                "responses": {"200": answer, **refusals(ASKING, "Anthropic")},
+            }
+        },
+        "/v1/messages/count_tokens": {
+            "post": {
+                "operationId": "countTokens",
+                "summary": "Count the tokens of a prompt",
+                "tags": ["Anthropic"],
+                "requestBody": _body("CountTokensRequest", {"answer": _without_limit()}),
+                "responses": {"200": counted, **refusals(ASKING, "Anthropic")},
+            }
+        },
+    }
+
+
+def _without_limit() -> dict[str, Any]:
+    example = messages.EXAMPLES["answer"]
+    value = {key: part for key, part in example["value"].items() if key != "max_tokens"}
+    return {"summary": "A short prompt", "value": value}
+
+
+def _model_paths() -> dict[str, Any]:
+    dialect = {
+        "name": "anthropic-version",
+        "in": "header",
+        "description": "With this header, the answer is in Anthropic's dialect.",
+        "schema": string(),
+    }
+    name = {
+        "name": "model",
+        "in": "path",
+        "required": True,
+        "description": "May hold slashes.",
+        "schema": string(),
+    }
+    return {
+        "/v1/models": _look_up("listModels", "List the models", "Models", [dialect]),
+        "/v1/models/{model}": _look_up("retrieveModel", "Describe a model", "Models", [dialect, name]),
+    }
+
+
+def _look_up(operation: str, summary: str, tag: str, parameters: list[Schema]) -> dict[str, Any]:
+    kind = "Model" if len(parameters) > 1 else "ModelList"
+    answer = _answer("In the dialect of the client.", kind, ("x-request-id",))
+    answer["content"]["application/json"]["schema"] = {"anyOf": [ref(kind), ref(f"Anthropic{kind}")]}
+    missing = "401 404 500" if len(parameters) > 1 else "401 500"
+    return {
+        "get": {
+            "operationId": operation,
+            "summary": summary,
+            "tags": [tag],
+            "parameters": parameters,
+            "responses": {"200": answer, **refusals(missing)},
+        }
+    }
+
+
+def _health_paths() -> dict[str, Any]:
+    alive = "Say that the process answers"
+    return {
+        "/health": _health("readHealth", alive),
+        "/health/live": _health("readLiveness", alive),
+        "/health/ready": _health("readReadiness", "Say whether requests can be served", also="503"),
+    }
+
+
+def _health(operation: str, summary: str, also: str = "") -> dict[str, Any]:
+    answers = {"200": _answer("It is well.", "Health", ("x-request-id",))}
+    if also:
+        answers[also] = _answer("No provider is configured.", "Health", ("x-request-id",))
+    return {
+        "get": {
+            "operationId": operation,
+            "summary": summary,
+            "tags": ["Health"],
+            "security": [],
+            "responses": answers,
+        }
+    }
+
+
+def _answer(description: str, schema: str, headers: tuple[str, ...]) -> dict[str, Any]:
+    return {
+        "description": description,
+        "headers": {name: ref(name, "headers") for name in headers},
+        "content": {"application/json": {"schema": ref(schema)}},
+    }
+
+
+def _body(schema: str, examples: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "required": True,
+        "content": {"application/json": {"schema": ref(schema), "examples": examples}},
+    }

@@ -1,0 +1,208 @@
+"""Anthropic's messages: what may be asked and what is answered."""
+
+from typing import Any
+
+from .schema import Schema, any_of, array, boolean, integer, null_or, number, one_of, ref, string, struct
+
+__all__ = ["EXAMPLES", "SCHEMAS"]
+
+CACHE = null_or(
+    struct(
+        "type",
+        "A cache breakpoint behind this block.",
+        type=string("", "ephemeral"),
+        ttl=string("", "5m", "1h"),
+    )
+)
+
+SOURCE = any_of(
+    struct("type media_type data", type=string("", "base64"), media_type=string(), data=string("Base64.")),
+    struct("type url", type=string("", "url"), url=string()),
+    struct("type file_id", type=string("", "file"), file_id=string()),
+    struct(
+        "type media_type data", type=string("", "text"), media_type=string("", "text/plain"), data=string()
+    ),
+)
+
+SIGNATURE = string(
+    "What the provider needs to accept it again; of another wire format, `tidegate:<format>:…`."
+)
+
+BLOCKS: dict[str, Schema] = {
+    "TextBlock": struct(
+        "type text", type=string("", "text"), text=string(), citations=null_or(array({})), cache_control=CACHE
+    ),
+    "ImageBlock": struct("type source", type=string("", "image"), source=SOURCE, cache_control=CACHE),
+    "DocumentBlock": struct(
+        "type source",
+        type=string("", "document"),
+        source=SOURCE,
+        title=null_or(string()),
+        context=null_or(string()),
+        citations=null_or(struct("", enabled=boolean())),
+        cache_control=CACHE,
+    ),
+    "ThinkingBlock": struct(
+        "type thinking signature", type=string("", "thinking"), thinking=string(), signature=SIGNATURE
+    ),
+    "RedactedThinkingBlock": struct("type data", type=string("", "redacted_thinking"), data=SIGNATURE),
+    "ToolUseBlock": struct(
+        "type id name input",
+        type=string("", "tool_use"),
+        id=string(),
+        name=string(),
+        input={"type": "object"},
+        cache_control=CACHE,
+        extra_content=struct(
+            "", "Gemini's thought signature.", google=struct("", thought_signature=string())
+        ),
+    ),
+    "ToolResultBlock": struct(
+        "type tool_use_id",
+        type=string("", "tool_result"),
+        tool_use_id=string(),
+        content=any_of(string(), array({"type": "object"}, "Texts, images and documents.")),
+        is_error=boolean(),
+        cache_control=CACHE,
+    ),
+}
+
+WRITTEN = one_of(
+    {
+        "text": "TextBlock",
+        "thinking": "ThinkingBlock",
+        "redacted_thinking": "RedactedThinkingBlock",
+        "tool_use": "ToolUseBlock",
+    }
+)
+"""Blocks of an answer."""
+
+INPUT = one_of(
+    {
+        "text": "TextBlock",
+        "image": "ImageBlock",
+        "document": "DocumentBlock",
+        "thinking": "ThinkingBlock",
+        "redacted_thinking": "RedactedThinkingBlock",
+        "tool_use": "ToolUseBlock",
+        "tool_result": "ToolResultBlock",
+    }
+)
+"""Blocks of a request."""
+
+PROMPT: dict[str, Schema] = {
+    "model": string("`provider/model`, or a name that the gateway knows."),
+    "messages": array(
+        struct("role content", role=string("", "user", "assistant"), content=any_of(string(), array(INPUT))),
+        minItems=1,
+    ),
+    "system": any_of(string(), array(ref("TextBlock"))),
+    "tools": array(
+        struct(
+            "name",
+            type=null_or(string("`custom`, or one of Anthropic's own tools.")),
+            name=string(),
+            description=string(),
+            input_schema={"type": "object", "description": "A JSON Schema of type object."},
+            strict=boolean(),
+            cache_control=CACHE,
+        )
+    ),
+    "tool_choice": struct(
+        "type",
+        type=string("", "auto", "any", "tool", "none"),
+        name=string(),
+        disable_parallel_tool_use=boolean(),
+    ),
+    "thinking": struct(
+        "type",
+        type=string("", "enabled", "disabled", "adaptive"),
+        budget_tokens=integer(minimum=1024),
+        display=string("", "summarized", "omitted"),
+    ),
+    "output_config": struct(
+        "",
+        effort=null_or(string("", "low", "medium", "high", "xhigh", "max")),
+        format=null_or(struct("type schema", type=string("", "json_schema"), schema={"type": "object"})),
+    ),
+}
+"""What is counted, and asked."""
+
+REQUEST = struct(
+    "model max_tokens messages",
+    "A request for a message. Fields that are not named here reach Anthropic untouched.",
+    **PROMPT,
+    max_tokens=integer("The most tokens to write, thinking included.", minimum=1),
+    stream=boolean(),
+    temperature=number(minimum=0, maximum=1),
+    top_p=number(minimum=0, maximum=1),
+    top_k=integer(minimum=0),
+    stop_sequences=array(string()),
+    metadata=struct("", user_id=null_or(string())),
+    service_tier=string(),
+)
+
+SCHEMAS: dict[str, Schema] = {
+    **BLOCKS,
+    "MessagesRequest": REQUEST,
+    "CountTokensRequest": struct("model messages", **PROMPT),
+    "TokenCount": struct("input_tokens", input_tokens=integer()),
+    "AnthropicUsage": struct(
+        "input_tokens output_tokens",
+        "Classes that do not overlap: the prompt is the sum of the three kinds of input.",
+        input_tokens=integer("Neither read from a cache nor written to one."),
+        cache_read_input_tokens=null_or(integer()),
+        cache_creation_input_tokens=null_or(integer()),
+        output_tokens=integer("All tokens written, thinking included."),
+    ),
+    "AnthropicMessage": struct(
+        "id type role model content stop_reason stop_sequence usage",
+        id=string(),
+        type=string("", "message"),
+        role=string("", "assistant"),
+        model=string("The model that answered, in the provider's words."),
+        content=array(WRITTEN),
+        stop_reason=null_or(
+            string("", "end_turn", "max_tokens", "stop_sequence", "tool_use", "pause_turn", "refusal")
+        ),
+        stop_sequence=null_or(string()),
+        usage=ref("AnthropicUsage"),
+    ),
+    "MessageStreamEvent": struct(
+        "type",
+        "The JSON of one `data:` line. A stream that breaks ends with an `error` event, never with "
+        "`message_stop`.",
+        type=string(
+            "",
+            "message_start",
+            "content_block_start",
+            "content_block_delta",
+            "content_block_stop",
+            "message_delta",
+            "message_stop",
+            "ping",
+            "error",
+        ),
+    ),
+}
+
+EXAMPLES: dict[str, Any] = {
+    "answer": {
+        "summary": "A plain answer",
+        "value": {
+            "model": "demo/demo",
+            "max_tokens": 200,
+            "messages": [{"role": "user", "content": "Say hello."}],
+        },
+    },
+    "stream": {
+        "summary": "A stream",
+        "value": {
+            "model": "demo/demo",
+            "max_tokens": 200,
+            "stream": True,
+            "messages": [{"role": "user", "content": "Say hello."}],
+        },
+    },
+}
+"""Requests to try: the demo provider answers them without a key."""

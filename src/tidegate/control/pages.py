@@ -1,0 +1,107 @@
+"""Swagger UI and ReDoc, from this machine alone.
+
+The package fastapi-offline carries both programs. What they would still fetch from elsewhere (a
+logo, a validator's badge) is switched off here, and a content security policy forbids browsers
+the rest: no page of ours speaks to any host but the gateway itself.
+"""
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import fastapi_offline
+from fastapi import FastAPI
+from fastapi.openapi.docs import get_redoc_html, get_swagger_ui_html
+from fastapi.responses import HTMLResponse
+from fastapi.staticfiles import StaticFiles
+
+__all__ = ["POLICY", "Sealed", "add_pages"]
+
+Message = MutableMapping[str, Any]
+Send = Callable[[Message], Awaitable[None]]
+ASGIApp = Callable[[Any, Any, Send], Awaitable[None]]
+
+PROGRAMS = Path(fastapi_offline.__file__).parent / "static"
+PROGRAMS_AT = "/static-offline-docs"
+
+ICON = "data:image/svg+xml," + quote(
+    '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32">'
+    '<rect width="32" height="32" rx="7" fill="#0b4f6c"/>'
+    '<path d="M9 26V10a7 7 0 0 1 14 0v16" fill="none" stroke="#fff" stroke-width="3"/>'
+    '<path d="M4 21q4-4 8 0t8 0 8 0" fill="none" stroke="#35c4d7" stroke-width="3"/></svg>'
+)
+
+ALLOWED = {
+    "default-src": "'self'",
+    "img-src": "'self' data:",
+    "font-src": "'self' data:",
+    "style-src": "'self' 'unsafe-inline'",  # both programs style by script
+    "script-src": "'self' 'unsafe-inline'",  # the pages start the programs by a script of two lines
+    "worker-src": "'self' blob:",  # ReDoc searches in a worker that it makes itself
+    "frame-ancestors": "'none'",
+    "base-uri": "'none'",
+}
+POLICY = "; ".join(f"{kind} {source}" for kind, source in ALLOWED.items())
+
+SWAGGER = {
+    "validatorUrl": None,  # the badge would send this API's address to swagger.io
+    "tryItOutEnabled": True,
+    "displayRequestDuration": True,
+    "persistAuthorization": False,
+    "defaultModelsExpandDepth": 0,
+}
+
+WITHOUT_LOGO = '<style>img[src*="redoc.ly"]{display:none}</style></head>'
+"""ReDoc signs its menu with an image from its maker's servers."""
+
+
+def add_pages(app: FastAPI) -> None:
+    """Serve `/docs`, `/redoc` and the programs that they run."""
+    app.mount(PROGRAMS_AT, StaticFiles(directory=PROGRAMS))
+
+    @app.get("/docs", include_in_schema=False)
+    async def show_swagger() -> HTMLResponse:
+        return get_swagger_ui_html(
+            openapi_url="/openapi.json",
+            title=app.title,
+            swagger_js_url=f"{PROGRAMS_AT}/swagger-ui-bundle.js",
+            swagger_css_url=f"{PROGRAMS_AT}/swagger-ui.css",
+            swagger_favicon_url=ICON,
+            swagger_ui_parameters=SWAGGER,
+        )
+
+    @app.get("/redoc", include_in_schema=False)
+    async def show_redoc() -> HTMLResponse:
+        page = get_redoc_html(
+            openapi_url="/openapi.json",
+            title=app.title,
+            redoc_js_url=f"{PROGRAMS_AT}/redoc.standalone.js",
+            redoc_favicon_url=ICON,
+            with_google_fonts=False,
+        )
+        return HTMLResponse(bytes(page.body).decode().replace("</head>", WITHOUT_LOGO, 1))
+
+
+class Sealed:
+    """An application whose every answer forbids browsers to load anything from other hosts."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Any, receive: Any, send: Send) -> None:
+        """Serve one request."""
+
+        async def send_sealed(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message["headers"], *SEAL]
+            await send(message)
+
+        await self._app(scope, receive, send_sealed)
+
+
+SEAL = [
+    (b"content-security-policy", POLICY.encode()),
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+]
