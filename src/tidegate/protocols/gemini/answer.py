@@ -1,0 +1,489 @@
+"""The reader of Gemini's answers: one JSON object, an array of them, or server-sent events.
+
+Every event of a stream is a whole GenerateContentResponse that holds what is new. There is no
+end mark: the stream is over when it ends, and was complete if every choice had a finish reason.
+Since old models give one with every chunk, and content may follow it, `Finished` waits for the
+end of the input.
+"""
+
+import json
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from msgspec import Raw
+
+from tidegate.protocols.errors import ProviderBroke, ProviderError
+from tidegate.protocols.events import (
+    AudioDelta,
+    Event,
+    Failed,
+    Finished,
+    FinishReason,
+    ImageAdded,
+    LogprobsDelta,
+    NativeBlock,
+    ReasoningDelta,
+    ReasoningSigned,
+    Started,
+    TextDelta,
+    ToolCallDelta,
+    ToolCallStarted,
+    UsageReported,
+)
+from tidegate.protocols.ids import new_id
+from tidegate.protocols.sse import MAX_EVENT, Splitter
+from tidegate.protocols.usage import Usage
+
+from .error import parse_inner_error
+from .ids import made_id
+from .partial import OpenArguments
+from .sources import Sources
+from .tokens import parse_usage
+from .wire import (
+    Answer,
+    Blob,
+    Candidate,
+    FunctionCall,
+    LogprobsCandidate,
+    LogprobsResult,
+    PromptFeedback,
+    SafetyRating,
+    WirePart,
+)
+
+__all__ = ["FINISHES", "GeminiReader"]
+
+FORMAT = "gemini"
+
+FINISHES: dict[str, FinishReason] = {
+    "STOP": "stop",
+    "MAX_TOKENS": "length",
+    "CONTINUATION": "length",
+    "SAFETY": "content_filter",
+    "RECITATION": "content_filter",
+    "BLOCKLIST": "content_filter",
+    "PROHIBITED_CONTENT": "content_filter",
+    "SPII": "content_filter",
+    "LANGUAGE": "content_filter",
+    "MODEL_ARMOR": "content_filter",
+    "IMAGE_SAFETY": "content_filter",
+    "IMAGE_RECITATION": "content_filter",
+    "IMAGE_PROHIBITED_CONTENT": "content_filter",
+}
+"""Others (MALFORMED_FUNCTION_CALL, OTHER, names that are newer than this table) are a `stop` whose
+native reason is told."""
+
+_SAYS_ENOUGH = frozenset({"STOP", "MAX_TOKENS"})
+
+_ANSWER = msgspec.json.Decoder(Answer)
+_ANSWERS = msgspec.json.Decoder(list[Raw])
+_RAW_PARTS = msgspec.json.Decoder(dict[str, Any])
+_LOGPROBS = msgspec.json.Decoder(LogprobsResult)
+_RATINGS = msgspec.json.Decoder(list[SafetyRating])
+_ARGUMENTS = msgspec.json.Decoder(dict[str, Any])
+_BROKEN = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+
+
+class _Choice:
+    """One choice, as far as it has come."""
+
+    __slots__ = ("calls", "detail", "finish", "index", "open", "ratings", "sources")
+
+    def __init__(self, index: int) -> None:
+        self.index = index
+        self.sources = Sources()
+        # calls
+        self.calls = 0
+        self.open: OpenArguments | None = None
+        """The call whose arguments come in pieces."""
+        # the end
+        self.finish: str | None = None
+        self.detail: str | None = None
+        self.ratings = Raw()
+
+
+class GeminiReader:
+    """Reads one answer. `custom` are the names of tools whose argument is a free text."""
+
+    __slots__ = (
+        "_choices",
+        "_custom",
+        "_document",
+        "_feedback",
+        "_is_over",
+        "_must_finish",
+        "_splitter",
+        "_started",
+        "usage",
+    )  # fmt: skip
+
+    def __init__(self, stream: bool, custom: frozenset[str] = frozenset()) -> None:
+        # the request
+        self._must_finish = stream
+        """A stream without a finish reason is cut; a JSON object is whole by its closing brace."""
+        self._custom = custom
+        # the bytes
+        self._splitter: Splitter | None = None
+        self._document: bytearray | None = None
+        """Collects an answer that is plain JSON; it is read when it is whole."""
+        self._is_over = False
+        # the answer
+        self._started = False
+        self._choices: dict[int, _Choice] = {}
+        self._feedback: PromptFeedback | None = None
+        self.usage: Usage | None = None
+
+    def feed(self, data: bytes) -> list[Event]:
+        """See Reader."""
+        if self._splitter is None or self._is_over:
+            return self._begin(data)
+        events: list[Event] = []
+        try:
+            for block in self._splitter.feed(data):
+                self._read(block.data, events)
+        except ProviderBroke as error:
+            self._fail(error, events)
+        return events
+
+    def close(self) -> list[Event]:
+        """See Reader."""
+        events: list[Event] = []
+        if self._document is not None:
+            self._read_document(bytes(self._document), events)
+        elif self._splitter is not None:
+            for block in self._splitter.close():
+                self._read(block.data, events)
+        if not self._is_over:
+            self._finish(events)
+        self._is_over = True
+        return events
+
+    # --- bytes ---
+
+    def _begin(self, data: bytes) -> list[Event]:
+        """The first bytes, and all bytes of a document."""
+        if self._is_over:
+            return []
+        if self._document is None:
+            data = data.lstrip()
+            if not data:
+                return []
+            if data[:1] not in (b"{", b"["):
+                self._splitter = Splitter()
+                return self.feed(data)
+            self._document = bytearray()
+        self._document += data
+        events: list[Event] = []
+        if len(self._document) > MAX_EVENT:
+            self._fail(ProviderBroke(f"the provider sent an answer of more than {MAX_EVENT} bytes"), events)
+        return events
+
+    def _read_document(self, data: bytes, events: list[Event]) -> None:
+        """One answer, or the array of answers that the stream's endpoint gives without `alt=sse`."""
+        if self._is_over:
+            return
+        if data[:1] == b"{":
+            self._read(data, events)
+            return
+        self._must_finish = True
+        for element in _elements(data):
+            self._read(element, events)
+
+    def _read(self, data: bytes, events: list[Event]) -> None:
+        if self._is_over or data == b"[DONE]":
+            return
+        try:
+            self._read_answer(_ANSWER.decode(data), data, events)
+        except _BROKEN:
+            self._fail(
+                ProviderBroke(f"the provider's answer breaks off or is none: {_excerpt(data)}"), events
+            )
+
+    # --- answers ---
+
+    def _read_answer(self, answer: Answer, data: bytes, events: list[Event]) -> None:
+        if answer.error:
+            self._fail(parse_inner_error(answer.error), events)
+            return
+        if not self._started:
+            self._started = True
+            events.append(
+                Started(answer.response_id or "", answer.model_version or "", _seconds(answer.create_time))
+            )
+        for position, candidate in enumerate(answer.candidates or ()):
+            self._read_candidate(candidate, data, position, events)
+        if answer.prompt_feedback is not None:
+            self._feedback = answer.prompt_feedback
+        if answer.usage_metadata is not None:
+            usage = parse_usage(answer.usage_metadata)
+            if usage is not None:
+                self.usage = usage
+                events.append(UsageReported(usage))
+
+    def _read_candidate(self, candidate: Candidate, data: bytes, position: int, events: list[Event]) -> None:
+        index = candidate.index or 0
+        choice = self._choices.get(index)
+        if choice is None:
+            choice = self._choices[index] = _Choice(index)
+        content = candidate.content
+        if content is not None and content.parts:
+            for number, part in enumerate(content.parts):
+                if part.text is not None and part.function_call is None:
+                    _read_text(part, part.text, choice, events)
+                elif part.function_call is not None:
+                    self._read_call(part.function_call, part.thought_signature, choice, events)
+                elif part.inline_data is not None:
+                    _read_media(part, part.inline_data, choice, data, (position, number), events)
+                else:
+                    _read_other(part, choice, data, (position, number), events)
+        if candidate.logprobs_result:
+            events.extend(_read_logprobs(candidate.logprobs_result, index))
+        if candidate.finish_reason:
+            choice.finish = candidate.finish_reason
+            choice.detail = candidate.finish_message
+            choice.ratings = candidate.safety_ratings
+        _note_sources(candidate, choice.sources)
+
+    def _read_call(
+        self, call: FunctionCall, signature: str | None, choice: _Choice, events: list[Event]
+    ) -> None:
+        if call.name is not None:
+            self._close_call(choice, events)
+            kind = "custom" if call.name in self._custom else "function"
+            events.append(
+                ToolCallStarted(
+                    choice.calls, call.id or made_id(), call.name, choice.index, kind, signature  # type: ignore[arg-type]
+                )
+            )  # fmt: skip
+            choice.calls += 1
+            if not call.will_continue and not call.partial_args:
+                events.append(self._arguments(call.name, bytes(call.args), choice))
+                return
+            choice.open = OpenArguments(call.name, _ARGUMENTS.decode(call.args) if call.args else {})
+        if choice.open is not None:
+            choice.open.add(call.partial_args or ())
+            if not call.will_continue:
+                self._close_call(choice, events)
+
+    def _close_call(self, choice: _Choice, events: list[Event]) -> None:
+        if choice.open is not None:
+            events.append(self._arguments(choice.open.name, choice.open.whole(), choice))
+            choice.open = None
+
+    def _arguments(self, name: str, args: bytes, choice: _Choice) -> ToolCallDelta:
+        """The arguments of the last call, as OpenAI's compact JSON text."""
+        if args in (b"", b"null"):
+            args = b"{}"
+        text = msgspec.json.format(args, indent=-1).decode()
+        if name in self._custom:
+            value = msgspec.json.decode(args)
+            if isinstance(value, dict) and isinstance(value.get("input"), str):
+                text = value["input"]
+        return ToolCallDelta(choice.calls - 1, text, choice.index)
+
+    # --- the end ---
+
+    def _finish(self, events: list[Event]) -> None:
+        """The end of an answer in which nothing failed."""
+        fault = self._fault()
+        if fault:
+            self._fail(ProviderBroke(fault), events)
+            return
+        if not self._choices and self._feedback is not None:
+            events.append(_blocked(0, self._feedback))
+        for choice in self._choices.values():
+            self._close_call(choice, events)
+            try:
+                events.extend(choice.sources.events(choice.index))
+            except _BROKEN:
+                self._fail(ProviderBroke("the provider's citations cannot be read"), events)
+                return
+            if choice.finish is None and self._feedback is not None and self._feedback.block_reason:
+                events.append(_blocked(choice.index, self._feedback))
+            else:
+                events.append(_finished(choice))
+
+    def _fault(self) -> str:
+        """What is missing in an answer that has ended."""
+        if not self._started:
+            return "the provider's answer is empty or neither JSON nor an event stream"
+        if not self._choices:
+            return "" if self._feedback is not None else "the provider's answer has no candidates"
+        if self._feedback is not None and self._feedback.block_reason:
+            return ""
+        if self._must_finish and any(choice.finish is None for choice in self._choices.values()):
+            return "the provider's stream ended without a finish reason"
+        return ""
+
+    def _fail(self, error: ProviderError, events: list[Event]) -> None:
+        self._is_over = True
+        events.append(Failed(error))
+
+
+# --- parts -----------------------------------------------------------------------------------
+
+
+def _read_text(part: WirePart, text: str, choice: _Choice, events: list[Event]) -> None:
+    signature = part.thought_signature
+    if part.thought:
+        if text:
+            events.append(ReasoningDelta(text, choice.index))
+        if signature:
+            events.append(ReasoningSigned(signature, FORMAT, choice.index))
+    elif text or signature:
+        choice.sources.add_text(text)
+        events.append(TextDelta(text, choice.index, signature))
+
+
+def _read_media(
+    part: WirePart, blob: Blob, choice: _Choice, data: bytes, place: tuple[int, int], events: list[Event]
+) -> None:
+    if blob.mime_type.startswith("image/"):
+        events.append(ImageAdded(blob.mime_type, blob.data, choice.index, part.thought_signature))
+    elif blob.mime_type.startswith("audio/"):
+        events.append(AudioDelta(_audio(blob), choice.index))
+    else:
+        events.append(NativeBlock(FORMAT, _raw_part(data, place), choice.index))
+
+
+def _audio(blob: Blob) -> Raw:
+    """OpenAI's `audio` object. Gemini speaks PCM of 16 bits (`audio/L16;codec=pcm;rate=24000`), which
+    is OpenAI's `pcm16`, and gives neither a transcript nor a way to refer to it later.
+    """
+    audio = {
+        "id": new_id("audio_"),
+        "data": blob.data,
+        "expires_at": 0,
+        "transcript": "",
+        "media_type": blob.mime_type,
+    }
+    return Raw(msgspec.json.encode(audio))
+
+
+def _read_other(
+    part: WirePart, choice: _Choice, data: bytes, place: tuple[int, int], events: list[Event]
+) -> None:
+    """A part without text, call or media: a seal alone, or a kind that only Gemini has."""
+    raw = _raw_part(data, place)
+    if set(msgspec.json.decode(raw)) - {"thought", "thoughtSignature"}:
+        events.append(NativeBlock(FORMAT, raw, choice.index))
+    elif part.thought_signature and part.thought:
+        events.append(ReasoningSigned(part.thought_signature, FORMAT, choice.index))
+    elif part.thought_signature:
+        events.append(TextDelta("", choice.index, part.thought_signature))
+
+
+def _raw_part(data: bytes, place: tuple[int, int]) -> Raw:
+    """A part as Google wrote it, compactly. Parts like this are rare: the chunk is read again."""
+    candidate, part = place
+    return Raw(
+        msgspec.json.encode(_RAW_PARTS.decode(data)["candidates"][candidate]["content"]["parts"][part])
+    )
+
+
+def _read_logprobs(told: Raw, choice: int) -> Iterator[LogprobsDelta]:
+    """Google's two parallel lists as OpenAI's one."""
+    result = _LOGPROBS.decode(told)
+    tops = [top.candidates or [] for top in result.top_candidates or ()]
+    content = [
+        {
+            **_logprob(chosen),
+            "top_logprobs": [_logprob(top) for top in tops[place]] if place < len(tops) else [],
+        }
+        for place, chosen in enumerate(result.chosen_candidates or ())
+    ]
+    if content:
+        yield LogprobsDelta(Raw(msgspec.json.encode(content)), choice)
+
+
+def _logprob(candidate: LogprobsCandidate) -> dict[str, Any]:
+    token = candidate.token
+    return {
+        "token": token,
+        "logprob": candidate.log_probability,
+        "bytes": list(token.encode(errors="replace")),
+    }
+
+
+def _note_sources(candidate: Candidate, sources: Sources) -> None:
+    if candidate.citation_metadata is not None:
+        sources.add_citations(candidate.citation_metadata.citation_sources)
+        sources.add_citations(candidate.citation_metadata.citations)
+    if candidate.grounding_metadata:
+        sources.add_native("groundingMetadata", candidate.grounding_metadata)
+    if candidate.url_context_metadata:
+        sources.add_native("urlContextMetadata", candidate.url_context_metadata)
+
+
+# --- ends ------------------------------------------------------------------------------------
+
+
+def _finished(choice: _Choice) -> Finished:
+    """Gemini ends a turn with calls on STOP; everybody else calls that `tool_calls`."""
+    native = choice.finish or "STOP"
+    reason = FINISHES.get(native, "stop")
+    if native == "STOP" and choice.calls:
+        reason = "tool_calls"
+    return Finished(
+        reason,
+        choice.index,
+        native=None if native in _SAYS_ENOUGH else native,
+        detail=choice.detail or (_harms(choice.ratings) if reason == "content_filter" else None),
+    )
+
+
+def _harms(ratings: Raw) -> str | None:
+    """The kinds of harm for which Google blocked an answer, where it gives no message."""
+    try:
+        blocked = (
+            [rating.category for rating in _RATINGS.decode(ratings) if rating.blocked] if ratings else []
+        )
+    except _BROKEN:
+        return None
+    return ", ".join(blocked) or None
+
+
+def _blocked(choice: int, feedback: PromptFeedback) -> Finished:
+    return Finished(
+        "content_filter", choice, native=feedback.block_reason, detail=feedback.block_reason_message
+    )
+
+
+# --- small things ----------------------------------------------------------------------------
+
+
+def _elements(data: bytes) -> Iterator[bytes]:
+    """The elements of a JSON array; of a cut one, those that are whole, and then the rest."""
+    try:
+        yield from (bytes(element) for element in _ANSWERS.decode(data))
+    except _BROKEN:
+        yield from _whole_elements(data.decode(errors="replace"))
+
+
+def _whole_elements(text: str) -> Iterator[bytes]:
+    decoder = json.JSONDecoder()
+    place = 1
+    while True:
+        rest = text[place:].lstrip(" \t\r\n,")
+        place = len(text) - len(rest)
+        try:
+            _, place = decoder.raw_decode(text, place)
+        except (ValueError, RecursionError):
+            yield rest.encode()
+            return
+        yield text[len(text) - len(rest) : place].encode()
+
+
+def _seconds(time: str | None) -> int | None:
+    """Seconds since the epoch of an RFC 3339 time (Vertex tells it)."""
+    try:
+        return int(datetime.fromisoformat(time).timestamp()) if time else None
+    except (ValueError, OverflowError):
+        return None
+
+
+def _excerpt(data: bytes) -> str:
+    """The beginning of something unreadable, for an error message."""
+    return data[:200].decode(errors="replace") + ("…" if len(data) > 200 else "")

@@ -1,0 +1,335 @@
+"""The conversation as `contents` and `systemInstruction`.
+
+Gemini knows two roles. Instructions stand outside of the conversation; the results of all calls
+of one step are parts of one `user` content; neighbours of the same role are one content.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar
+
+import msgspec
+from msgspec import Raw
+
+from tidegate.protocols.errors import InvalidRequest, Unsupported
+from tidegate.protocols.profile import Profile
+from tidegate.protocols.turn import (
+    Audio,
+    Document,
+    FileRef,
+    Image,
+    Inline,
+    Link,
+    Message,
+    Native,
+    Reasoning,
+    RedactedReasoning,
+    Refusal,
+    Source,
+    Text,
+    ToolCall,
+    ToolResult,
+    Turn,
+    Video,
+)
+
+from .ids import gemini_ids
+from .wire import AnyPart, Blob, FileData, FunctionCall, FunctionResponse, OutContent, WirePart
+
+__all__ = ["FOREIGN_SEAL", "Contents", "render_contents"]
+
+FORMAT = "gemini"
+
+FOREIGN_SEAL = "skip_thought_signature_validator"
+"""What Google documents for calls that another model made: Gemini 3 refuses calls without a seal
+(ai.google.dev/gemini-api/docs/thought-signatures)."""
+
+MEDIA_TYPES = {
+    "png": "image/png",
+    "jpg": "image/jpeg",
+    "jpeg": "image/jpeg",
+    "webp": "image/webp",
+    "gif": "image/gif",
+    "heic": "image/heic",
+    "heif": "image/heif",
+    "pdf": "application/pdf",
+    "txt": "text/plain",
+    "md": "text/markdown",
+    "csv": "text/csv",
+    "html": "text/html",
+    "wav": "audio/wav",
+    "mp3": "audio/mpeg",
+    "flac": "audio/flac",
+    "ogg": "audio/ogg",
+    "aac": "audio/aac",
+    "m4a": "audio/mp4",
+    "mp4": "video/mp4",
+    "mpeg": "video/mpeg",
+    "mov": "video/quicktime",
+    "webm": "video/webm",
+}
+"""Media types by the end of an address, where the client names none."""
+
+USUAL_TYPES: dict[type, str] = {
+    Image: "image/jpeg",
+    Document: "application/pdf",
+    Audio: "audio/mpeg",
+    Video: "video/mp4",
+}
+"""Media types where the address does not tell either: Vertex takes none without."""
+
+_ENDING = re.compile(r"\.([A-Za-z0-9]{2,4})(?:[?#].*)?$")
+_YOUTUBE = re.compile(r"https?://(?:www\.|m\.)?(?:youtube\.com|youtu\.be)/")
+_UPLOADED = ("https://", "gs://", "files/")
+_LONG_NUMBER = re.compile(r"\d{16}")
+
+_OBJECT = msgspec.json.Decoder(dict[str, Raw])
+
+
+class Contents:
+    """The conversation as it is being written."""
+
+    def __init__(self, profile: Profile, known_ids: frozenset[str]) -> None:
+        # what is written
+        self.system: list[AnyPart] = []
+        self.contents: list[OutContent] = []
+        """Filled by `finish`."""
+        self.dropped: dict[str, None] = {}
+        """Names of what Gemini has nothing of, in order."""
+        self._said: list[tuple[str, list[AnyPart]]] = []
+        """Role and parts, neighbours of the same role together."""
+        # what it depends on
+        self._profile = profile
+        self._known_ids = known_ids
+        self._place = ""
+        """The path of the message that is being written, for errors."""
+
+    def add(self, number: int, message: Message) -> None:
+        """Write one message."""
+        self._place = f"messages.{number}"
+        if message.name is not None:
+            self.dropped["messages.name"] = None
+        if message.role in ("system", "developer"):
+            self._add_instructions(message)
+        elif message.role == "tool":
+            self._append("user", self._results(message))
+        else:
+            role = "model" if message.role == "assistant" else "user"
+            self._append(role, self._parts(message.parts, role))
+
+    def finish(self) -> None:
+        """Rules that hold for the whole: something must be asked, and calls must be sealed."""
+        if not self._said:
+            if not self.system:
+                raise InvalidRequest("the messages are empty: nothing is asked", param="messages")
+            self._said.append(("user", self.system))
+            self.system = []
+        for role, parts in self._said:
+            if role == "model" and self._profile.signed_calls:
+                _seal_first_call(parts)
+            self.contents.append(OutContent(role=role, parts=parts))
+
+    def _append(self, role: str, parts: list[AnyPart]) -> None:
+        if not parts:
+            return
+        if self._said and self._said[-1][0] == role:
+            self._said[-1][1].extend(parts)
+        else:
+            self._said.append((role, parts))
+
+    def _add_instructions(self, message: Message) -> None:
+        if self._profile.system_role == "user":
+            self._append("user", self._parts(message.parts, "user"))
+            return
+        self.system += self._parts(message.parts, "user")
+
+    def _parts(self, parts: Sequence[Any], role: str) -> list[AnyPart]:
+        written: list[AnyPart] = []
+        for part in parts:
+            if getattr(part, "cache", None) is not None:
+                self.dropped["cache_control"] = None
+            written += self.PARTS[type(part)](self, part, role)
+        return written
+
+    # --- parts ---
+
+    def _text(self, part: Text, role: str) -> list[AnyPart]:
+        """Empty texts are left out: Vertex refuses them. A seal may stand on an empty one."""
+        if not part.text and not part.signature:
+            return []
+        return [WirePart(text=part.text, thought_signature=part.signature)]
+
+    def _refusal(self, part: Refusal, role: str) -> list[AnyPart]:
+        return [WirePart(text=part.text)] if part.text else []
+
+    def _reasoning(self, part: Reasoning, role: str) -> list[AnyPart]:
+        """Thoughts of whatever model are thoughts; a seal is of use only to who set it."""
+        signature = part.signature if part.format == FORMAT else None
+        if not part.text and not signature:
+            return []
+        return [WirePart(text=part.text, thought=True, thought_signature=signature)]
+
+    def _redacted(self, part: RedactedReasoning, role: str) -> list[AnyPart]:
+        if part.format == FORMAT:
+            return [WirePart(text="", thought_signature=part.data)]
+        self.dropped["redacted_thinking"] = None
+        return []
+
+    def _image(self, part: Image, role: str) -> list[AnyPart]:
+        if part.detail not in (None, "auto"):
+            self.dropped["image_url.detail"] = None
+        media = self._media(part.source, Image)
+        return [msgspec.structs.replace(media, thought_signature=part.signature)]
+
+    def _document(self, part: Document, role: str) -> list[AnyPart]:
+        for name in ("name", "citations"):
+            if getattr(part, name):
+                self.dropped[f"document.{name}"] = None
+        context: list[AnyPart] = [WirePart(text=part.context)] if part.context else []
+        return [*context, self._media(part.source, Document)]
+
+    def _audio(self, part: Audio, role: str) -> list[AnyPart]:
+        return [self._media(part.source, Audio)]
+
+    def _video(self, part: Video, role: str) -> list[AnyPart]:
+        return [self._media(part.source, Video)]
+
+    def _native(self, part: Native, role: str) -> list[AnyPart]:
+        """Another format's record of what its own machinery did is left out; what the user says in
+        such a block is not.
+        """
+        if part.format == FORMAT:
+            return [part.block]
+        if role == "model":
+            self.dropped[f"messages.content.{part.kind or part.format}"] = None
+            return []
+        raise self._unsupported(f"content of the type {part.kind or part.format}")
+
+    def _call(self, part: ToolCall, role: str) -> list[AnyPart]:
+        call = FunctionCall(
+            id=part.id if part.id in self._known_ids else None, name=part.name, args=_arguments(part)
+        )
+        return [WirePart(function_call=call, thought_signature=part.signature)]
+
+    def _stray_result(self, part: ToolResult, role: str) -> list[AnyPart]:
+        return [self._result(part)[0]]
+
+    PARTS: ClassVar[dict[type, Callable[["Contents", Any, str], list[AnyPart]]]] = {
+        Text: _text,
+        Refusal: _refusal,
+        Reasoning: _reasoning,
+        RedactedReasoning: _redacted,
+        Image: _image,
+        Document: _document,
+        Audio: _audio,
+        Video: _video,
+        Native: _native,
+        ToolCall: _call,
+        ToolResult: _stray_result,
+    }
+
+    # --- media ---
+
+    def _media(self, source: Source, kind: type) -> WirePart:
+        if isinstance(source, Inline):
+            return WirePart(inline_data=Blob(mime_type=source.media_type, data=source.data))
+        if isinstance(source, FileRef):
+            if not source.id.startswith(_UPLOADED):
+                raise self._unsupported(f"the file {source.id}, which was not uploaded to Google")
+            return WirePart(file_data=FileData(file_uri=source.id))
+        if not self._profile.remote_images and source.url.startswith("http"):
+            raise self._unsupported(f"{kind.__name__.lower()} by URL (image_url), only as data")
+        return WirePart(file_data=FileData(mime_type=_media_type(source, kind), file_uri=source.url))
+
+    def _unsupported(self, what: str) -> Unsupported:
+        return Unsupported(f"this model does not take {what}", param=f"{self._place}.content")
+
+    # --- results ---
+
+    def _results(self, message: Message) -> list[AnyPart]:
+        """The results of one step: all results, then the media that cannot stand inside of them."""
+        results: list[AnyPart] = []
+        media: list[AnyPart] = []
+        for part in message.parts:
+            if isinstance(part, ToolResult):
+                result, beside = self._result(part)
+                results.append(result)
+                media += beside
+            else:
+                media += self._parts((part,), "user")
+        return results + media
+
+    def _result(self, result: ToolResult) -> tuple[WirePart, list[AnyPart]]:
+        if not result.name:
+            raise InvalidRequest(
+                f"the tool result {result.call_id!r} answers no call in the conversation", param=self._place
+            )
+        if result.cache is not None:
+            self.dropped["cache_control"] = None
+        texts = [part.text for part in result.content if isinstance(part, Text)]
+        others = [part for part in result.content if not isinstance(part, Text)]
+        media = self._parts(others, "user")
+        inside = media if self._profile.tool_result_media else []
+        response = FunctionResponse(
+            id=result.call_id if result.call_id in self._known_ids else None,
+            name=result.name,
+            response=_response("\n".join(texts), bool(result.is_error)),
+            parts=[part for part in inside if isinstance(part, WirePart)] or None,
+        )
+        return WirePart(function_response=response), [] if inside else media
+
+
+def render_contents(turn: Turn, profile: Profile) -> Contents:
+    """The conversation. Raises Unsupported or InvalidRequest."""
+    contents = Contents(profile, gemini_ids(turn))
+    for number, message in enumerate(turn.messages):
+        contents.add(number, message)
+    contents.finish()
+    return contents
+
+
+def _seal_first_call(parts: list[AnyPart]) -> None:
+    """Parallel calls bear one seal, on the first of them."""
+    for place, part in enumerate(parts):
+        if isinstance(part, WirePart) and part.function_call is not None:
+            if part.thought_signature is None:
+                parts[place] = msgspec.structs.replace(part, thought_signature=FOREIGN_SEAL)
+            return
+
+
+def _media_type(link: Link, kind: type) -> str | None:
+    if link.media_type or _YOUTUBE.match(link.url):
+        return link.media_type
+    ending = _ENDING.search(link.url)
+    return MEDIA_TYPES.get(ending[1].lower() if ending else "", USUAL_TYPES[kind])
+
+
+def _arguments(call: ToolCall) -> Raw:
+    """A call's arguments as the object that Gemini wants. What is none (a custom tool's text, or
+    arguments that a length limit cut) is its `input`.
+    """
+    if call.kind == "function":
+        if not call.arguments.strip():
+            return Raw(b"{}")
+        if _is_object(call.arguments):
+            return Raw(call.arguments.encode())
+    return Raw(msgspec.json.encode({"input": call.arguments}))
+
+
+def _response(text: str, is_error: bool) -> Raw:
+    """A result as the object that Gemini wants. A result that is an object is one already, unless
+    it holds numbers that Google, which keeps them as doubles, would change.
+    """
+    if is_error:
+        return Raw(msgspec.json.encode({"error": text}))
+    if text.lstrip()[:1] == "{" and _is_object(text) and not _LONG_NUMBER.search(text):
+        return Raw(text.encode())
+    return Raw(msgspec.json.encode({"output": text}))
+
+
+def _is_object(text: str) -> bool:
+    try:
+        _OBJECT.decode(text)
+    except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
+        return False
+    return True

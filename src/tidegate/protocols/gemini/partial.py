@@ -1,0 +1,85 @@
+"""Arguments of a call that come in pieces (Vertex, on request: `streamFunctionCallArguments`).
+
+Each piece names its place by a JSON path and holds one plain value, or some more of a string.
+"""
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from .wire import PartialArg
+
+__all__ = ["OpenArguments"]
+
+_STEP = re.compile(r"\.([^.\[\]]+)|\[(\d{1,4})\]|\['((?:[^'\\]|\\.)*)'\]")
+
+
+class OpenArguments:
+    """The arguments of one call, as far as they have come."""
+
+    __slots__ = ("_growing", "_value", "name")
+
+    def __init__(self, name: str, value: dict[str, Any]) -> None:
+        self.name = name
+        self._value = value
+        self._growing: str | None = None
+        """The path of the string that the next piece goes on with."""
+
+    def add(self, pieces: Iterable[PartialArg]) -> None:
+        """Put pieces into their places."""
+        for piece in pieces:
+            steps = _steps(piece.json_path)
+            if not steps:
+                continue
+            value = _value(piece)
+            if piece.json_path == self._growing and isinstance(value, str):
+                earlier = _at(self._value, steps)
+                value = earlier + value if isinstance(earlier, str) else value
+            _put(self._value, steps, value)
+            self._growing = piece.json_path if piece.will_continue else None
+
+    def whole(self) -> bytes:
+        """The arguments as JSON text."""
+        return msgspec.json.encode(self._value)
+
+
+def _steps(path: str) -> list[str | int]:
+    return [int(match[2]) if match[2] else match[1] or match[3] or "" for match in _STEP.finditer(path)]
+
+
+def _value(piece: PartialArg) -> Any:
+    """The one value that is set; none is JSON's null."""
+    for value in (piece.string_value, piece.bool_value):
+        if value is not None:
+            return value
+    number = piece.number_value
+    return int(number) if number is not None and number.is_integer() else number
+
+
+def _at(value: Any, steps: list[str | int]) -> Any:
+    for step in steps:
+        if isinstance(value, dict) and isinstance(step, str):
+            value = value.get(step)
+        elif isinstance(value, list) and isinstance(step, int) and step < len(value):
+            value = value[step]
+        else:
+            return None
+    return value
+
+
+def _put(value: Any, steps: list[str | int], leaf: Any) -> None:
+    """Set the leaf, making the objects and arrays on the way."""
+    for step, following in zip(steps, [*steps[1:], None], strict=True):
+        if isinstance(value, list) and isinstance(step, int):
+            value.extend([None] * (step + 1 - len(value)))
+        elif not (isinstance(value, dict) and isinstance(step, str)):
+            return  # the pieces contradict each other
+        if following is None:
+            value[step] = leaf
+            return
+        inner = value.get(step) if isinstance(value, dict) else value[step]
+        if not isinstance(inner, (dict, list)):
+            value[step] = [] if isinstance(following, int) else {}
+        value = value[step]

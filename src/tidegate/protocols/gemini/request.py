@@ -1,0 +1,180 @@
+"""A `Turn` as a request for Gemini."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import quote
+
+import msgspec
+
+from tidegate.protocols.contract import Call, Outcome, Target, drop_or_refuse
+from tidegate.protocols.errors import Unsupported
+from tidegate.protocols.profile import Profile
+from tidegate.protocols.turn import OutputFormat, Turn
+
+from .contents import render_contents
+from .dialect import GeminiDialect
+from .schema import to_openapi
+from .thinking import render_thinking
+from .tools import render_tool_config, render_tools
+from .wire import GenerationConfig, OutContent, Request
+
+__all__ = ["CARRIES", "GeminiCall", "render_body", "render_path", "render_request"]
+
+FORMAT = "gemini"
+
+CARRIES: Mapping[str, Outcome] = {
+    "tools": "carried",
+    "tool_choice": "carried",
+    "parallel_tool_calls": "dropped",
+    "output": "carried",
+    "reasoning": "carried",
+    "max_tokens": "carried",
+    "temperature": "carried",
+    "top_p": "carried",
+    "top_k": "carried",
+    "presence_penalty": "carried",
+    "frequency_penalty": "carried",
+    "seed": "carried",
+    "stop": "carried",
+    "n": "carried",
+    "logprobs": "carried",
+    "top_logprobs": "carried",
+    "logit_bias": "dropped",
+    "modalities": "carried",
+    "verbosity": "dropped",
+    "user": "dropped",
+    "service_tier": "carried",
+}
+"""`user` has no place: Vertex's `labels` are for the bill and take no free text."""
+
+SAMPLING = (
+    "temperature",
+    "top_p",
+    "top_k",
+    "presence_penalty",
+    "frequency_penalty",
+    "logprobs",
+    "top_logprobs",
+)
+
+MOST_STOPS = 5
+
+TIERS = {"auto": None, "default": None}
+"""OpenAI's service tiers that ask for nothing special."""
+
+_ENCODE = msgspec.json.Encoder().encode
+
+
+@dataclass(frozen=True, slots=True)
+class GeminiCall(Call):
+    """A call, and what the reader of its answer has to know of it."""
+
+    custom_tools: frozenset[str] = frozenset()
+
+
+def render_request(turn: Turn, target: Target) -> GeminiCall:
+    """See Protocol. The model and whether to stream are in the path."""
+    body, dropped, custom = render_body(turn, target)
+    return GeminiCall(
+        path=render_path(target, stream=turn.stream),
+        body=body,
+        stream=turn.stream,
+        dropped=dropped,
+        custom_tools=custom,
+    )
+
+
+def render_path(target: Target, *, stream: bool = False, method: str = "generateContent") -> str:
+    """Without `alt=sse` a stream would be one long JSON array."""
+    model = quote(target.model.removeprefix("models/"), safe="-._~@")
+    path: str = target.dialect.path.format(model=model)
+    return f"{path}:streamGenerateContent?alt=sse" if stream else f"{path}:{method}"
+
+
+def render_body(turn: Turn, target: Target) -> tuple[bytes, tuple[str, ...], frozenset[str]]:
+    """The body, the names of what was dropped, and the names of the custom tools."""
+    dialect: GeminiDialect = target.dialect
+    dropped = dict.fromkeys(_dropped(turn))
+    contents = render_contents(turn, target.profile)
+    tools = render_tools(turn, dialect)
+    if any(tool.strict for tool in turn.tools):
+        dropped["tools.strict"] = None
+    request = Request(
+        contents=contents.contents,
+        system_instruction=OutContent(parts=contents.system) if contents.system else None,
+        tools=tools.tools or None,
+        tool_config=render_tool_config(turn.tool_choice, tools),
+        generation_config=_render_config(turn, target, dropped),
+        service_tier=_render_tier(turn.service_tier, dialect, dropped),
+    )
+    return _ENCODE(request), (*dropped, *contents.dropped), tools.custom
+
+
+def _dropped(turn: Turn) -> list[str]:
+    names = [name for name in drop_or_refuse(turn, CARRIES) if name != "parallel_tool_calls"]
+    if turn.parallel_tool_calls is False:  # to allow it is what Gemini does anyway
+        names.append("parallel_tool_calls")
+    return [*names, *turn.extensions]
+
+
+def _render_config(turn: Turn, target: Target, dropped: dict[str, None]) -> GenerationConfig | None:
+    profile = target.profile
+    if profile.thinking == "none" and turn.reasoning is not None and turn.reasoning.effort != "none":
+        dropped["reasoning"] = None
+    config = GenerationConfig(
+        candidate_count=turn.n,
+        max_output_tokens=turn.max_tokens,
+        stop_sequences=_render_stops(turn.stop, profile, dropped),
+        seed=turn.seed,
+        response_modalities=[one.upper() for one in turn.modalities] or None,
+        thinking_config=render_thinking(turn.reasoning, profile),
+        **_render_sampling(turn, profile, dropped),  # type: ignore[arg-type]
+        **_render_output(turn.output, target),  # type: ignore[arg-type]
+    )
+    return None if config == _SAYS_NOTHING else config
+
+
+_SAYS_NOTHING = GenerationConfig()
+
+
+def _render_sampling(turn: Turn, profile: Profile, dropped: dict[str, None]) -> dict[str, object]:
+    """Gemini calls the number of alternatives `logprobs` and the switch `responseLogprobs`."""
+    told = {name: getattr(turn, name) for name in SAMPLING}
+    if profile.sampling == "refused":
+        dropped.update(dict.fromkeys(name for name, value in told.items() if value is not None))
+        return {}
+    told["response_logprobs"] = told.pop("logprobs")
+    told["logprobs"] = told.pop("top_logprobs")
+    return told
+
+
+def _render_stops(stops: tuple[str, ...], profile: Profile, dropped: dict[str, None]) -> list[str] | None:
+    """Gemini takes five at the most."""
+    if not profile.stop and stops:
+        dropped["stop"] = None
+        return None
+    dropped.update(dict.fromkeys(f"stop.{place}" for place in range(MOST_STOPS, len(stops))))
+    return list(stops[:MOST_STOPS]) or None
+
+
+def _render_output(output: OutputFormat | None, target: Target) -> dict[str, object]:
+    if output is None:
+        return {}
+    if not target.profile.native_schema:
+        raise Unsupported("this model has no structured output (response_format)", param="response_format")
+    told: dict[str, object] = {"response_mime_type": "application/json"}
+    if output.kind == "json_schema" and output.schema is not None:
+        if target.dialect.schemas == "openapi":
+            told["response_schema"] = to_openapi(output.schema, "response_format")
+        else:
+            told["response_json_schema"] = output.schema
+    return told
+
+
+def _render_tier(tier: str | None, dialect: GeminiDialect, dropped: dict[str, None]) -> str | None:
+    if tier is None or tier in TIERS:
+        return None
+    if tier in dialect.service_tiers:
+        return tier
+    dropped["service_tier"] = None
+    return None

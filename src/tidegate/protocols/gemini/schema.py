@@ -1,0 +1,136 @@
+"""JSON Schema facts.
+
+`parametersJsonSchema` and `responseJsonSchema` take JSON Schema as it is. The older `parameters`
+and `responseSchema` are a proto message, the OpenAPI 3.0 subset: an unknown keyword is a 400, there
+is no `$ref`, and null is a flag beside the type.
+"""
+
+from typing import Any
+
+import msgspec
+from msgspec import Raw
+
+from tidegate.protocols.errors import Unsupported
+
+__all__ = ["is_empty_object", "to_openapi"]
+
+_MEMBERS = msgspec.json.Decoder(dict[str, Raw])
+_ANY = msgspec.json.Decoder()
+
+_WITHOUT_MEANING = frozenset({"type", "properties", "required", "additionalProperties", "$schema", "title"})
+_EMPTY = frozenset({b"{}", b"[]", b"false", b"null"})
+
+_PLAIN_KEYWORDS = """
+title description format enum default example nullable pattern propertyOrdering required minItems
+maxItems minLength maxLength minProperties maxProperties minimum maximum
+"""
+_KEPT = frozenset(_PLAIN_KEYWORDS.split())
+"""Keywords of the subset (google-genai Schema) whose value is no schema."""
+
+_DEEPEST = 64
+"""Levels of a schema; a `$ref` into itself has no end otherwise."""
+
+
+def is_empty_object(schema: Raw) -> bool:
+    """Whether this is the schema of a function without parameters, which is to be left out (older
+    servers refuse an object without properties).
+    """
+    try:
+        members = _MEMBERS.decode(schema)
+    except msgspec.DecodeError:
+        return False
+    if members.keys() - _WITHOUT_MEANING:
+        return False
+    unsaid = [
+        bytes(members[name]) for name in ("properties", "required", "additionalProperties") if name in members
+    ]
+    return all(b"".join(value.split()) in _EMPTY for value in unsaid)
+
+
+def to_openapi(schema: Raw, param: str) -> Raw:
+    """A JSON Schema in the OpenAPI subset: references written out, what the subset has no word for
+    left out. Raises Unsupported for a schema that refers to itself.
+    """
+    root = _ANY.decode(schema)
+    return Raw(msgspec.json.encode(_Converter(root, param).convert(root, 0)))
+
+
+class _Converter:
+    """Converts one schema."""
+
+    def __init__(self, root: Any, param: str) -> None:
+        self._root = root
+        self._param = param
+
+    def convert(self, schema: Any, depth: int) -> dict[str, Any]:
+        if depth > _DEEPEST:
+            raise Unsupported("this provider takes no schema that refers to itself", param=self._param)
+        if not isinstance(schema, dict):  # `true`, "anything goes"
+            return {}
+        if "$ref" in schema:
+            target = self._resolve(schema["$ref"])
+            rest = {name: value for name, value in schema.items() if name != "$ref"}
+            return {**self.convert(target, depth + 1), **self.convert(rest, depth + 1)}
+        found = {name: value for name, value in schema.items() if name in _KEPT}
+        self._add_type(schema, found)
+        self._add_members(schema, found, depth)
+        return found
+
+    def _resolve(self, reference: Any) -> Any:
+        """What a `#/…` points to; anything goes where it points nowhere."""
+        target = self._root
+        for step in str(reference).removeprefix("#").strip("/").split("/"):
+            step = step.replace("~1", "/").replace("~0", "~")
+            target = target.get(step) if step and isinstance(target, dict) else target if not step else None
+        return target
+
+    def _add_type(self, schema: dict[str, Any], found: dict[str, Any]) -> None:
+        told = schema.get("type")
+        types = [told] if isinstance(told, str) else [one for one in told or () if isinstance(one, str)]
+        real = [one for one in types if one != "null"]
+        if len(real) < len(types):
+            found["nullable"] = True
+        if len(real) == 1:
+            found["type"] = real[0].upper()
+        elif real:
+            found["anyOf"] = [{"type": one.upper()} for one in real]
+        if "const" in schema:
+            found["enum"] = [schema["const"]]
+        if "enum" in found:
+            values = found["enum"]
+            found["enum"] = [value if isinstance(value, str) else _text(value) for value in values or ()]
+            found["type"] = "STRING"  # the subset has enumerated strings only
+
+    def _add_members(self, schema: dict[str, Any], found: dict[str, Any], depth: int) -> None:
+        properties = schema.get("properties")
+        if isinstance(properties, dict):
+            found["properties"] = {name: self.convert(one, depth + 1) for name, one in properties.items()}
+        items = schema.get("items", schema.get("prefixItems"))
+        if items is not None:
+            found["items"] = self.convert(items[0] if isinstance(items, list) and items else items, depth + 1)
+        for part in schema.get("allOf") or ():
+            _merge(found, self.convert(part, depth + 1))
+        branches = schema.get("anyOf") or schema.get("oneOf") or ()
+        real = [one for one in branches if not (isinstance(one, dict) and one.get("type") == "null")]
+        if len(real) < len(branches):
+            found["nullable"] = True
+        if len(real) == 1:
+            _merge(found, self.convert(real[0], depth + 1))
+        elif real:
+            found["anyOf"] = [self.convert(one, depth + 1) for one in real]
+
+
+def _merge(found: dict[str, Any], part: dict[str, Any]) -> None:
+    """What an `allOf` adds: its own words where there are none, properties and required names together."""
+    properties = {**part.get("properties", {}), **found.get("properties", {})}
+    required = [*found.get("required", []), *part.get("required", [])]
+    for name, value in part.items():
+        found.setdefault(name, value)
+    if properties:
+        found["properties"] = properties
+    if required:
+        found["required"] = list(dict.fromkeys(required))
+
+
+def _text(value: Any) -> str:
+    return msgspec.json.encode(value).decode()

@@ -1,0 +1,123 @@
+"""Where an answer's words come from: grounding and recitation, as `CitationAdded`.
+
+Google counts in bytes of the answer's UTF-8 text, everybody else in characters, so citations are
+made when the text is whole. Search results also come whole, in Google's own form, because a
+client has to show some of it (`searchEntryPoint`).
+"""
+
+from collections.abc import Iterable, Iterator
+
+import msgspec
+from msgspec import Raw
+
+from tidegate.protocols.events import CitationAdded
+
+from .wire import Citation, GroundingMetadata, GroundingSupport
+
+__all__ = ["Sources"]
+
+_GROUNDING = msgspec.json.Decoder(GroundingMetadata)
+_CITATION = msgspec.json.Decoder(Citation)
+_SAYS_NOTHING = frozenset({b"", b"{}", b"null"})
+
+
+class Sources:
+    """What one choice says about its sources."""
+
+    __slots__ = ("_citations", "_native", "_text")
+
+    def __init__(self) -> None:
+        self._text: list[str] = []
+        self._citations: list[bytes] = []
+        self._native: dict[tuple[str, bytes], None] = {}
+
+    def add_text(self, text: str) -> None:
+        """More of the answer's text."""
+        self._text.append(text)
+
+    def add_citations(self, citations: Iterable[Raw] | None) -> None:
+        """Texts that the answer recites."""
+        self._citations += [bytes(citation) for citation in citations or ()]
+
+    def add_native(self, name: str, metadata: Raw) -> None:
+        """A candidate's `groundingMetadata` or `urlContextMetadata`. Repeated ones count once."""
+        told = bytes(metadata)
+        if told not in _SAYS_NOTHING:
+            self._native[name, told] = None
+
+    def events(self, choice: int) -> list[CitationAdded]:
+        """All citations, once. Raises msgspec.DecodeError where Google's form is not known."""
+        if not self._citations and not self._native:
+            return []
+        place = _Places("".join(self._text))
+        found = [self._recited(told, place, choice) for told in self._citations]
+        for name, told in self._native:
+            if name == "groundingMetadata":
+                found += _grounded(_GROUNDING.decode(told), place, choice)
+            whole = Raw(b'{"' + name.encode() + b'":' + told + b"}")
+            found.append(CitationAdded(native=whole, choice=choice))
+        return list(dict.fromkeys(found)) if len(self._native) > 1 else found
+
+    def _recited(self, told: bytes, place: "_Places", choice: int) -> CitationAdded:
+        citation = _CITATION.decode(told)
+        start, end = place.of(citation.start_index, citation.end_index)
+        return CitationAdded(
+            url=citation.uri,
+            title=citation.title,
+            start=start,
+            end=end,
+            native=Raw(told),
+            choice=choice,
+        )
+
+
+class _Places:
+    """Turns places in bytes into places in characters."""
+
+    def __init__(self, text: str) -> None:
+        self._bytes = text.encode(errors="replace")
+        self._is_ascii = len(self._bytes) == len(text)
+
+    def of(self, start: int, end: int | None) -> tuple[int | None, int | None]:
+        """Both, or neither where the piece is not in the text (a text that was blocked half-way)."""
+        if end is None or not 0 <= start <= end <= len(self._bytes):
+            return None, None
+        if self._is_ascii:
+            return start, end
+        return self._characters(start), self._characters(end)
+
+    def _characters(self, index: int) -> int:
+        return len(self._bytes[:index].decode(errors="ignore"))
+
+
+def _grounded(metadata: GroundingMetadata, place: _Places, choice: int) -> Iterator[CitationAdded]:
+    """One citation for each page and each piece of text that rests on it; pages without one once."""
+    cited = set()
+    for support in metadata.grounding_supports or ():
+        for index in support.grounding_chunk_indices or ():
+            citation = _cite(metadata, index, support, place, choice)
+            if citation is not None:
+                cited.add(index)
+                yield citation
+    for index in range(len(metadata.grounding_chunks or ())):
+        if index not in cited:
+            citation = _cite(metadata, index, None, place, choice)
+            if citation is not None:
+                yield citation
+
+
+def _cite(
+    metadata: GroundingMetadata, index: int, support: GroundingSupport | None, place: _Places, choice: int
+) -> CitationAdded | None:
+    chunks = metadata.grounding_chunks or []
+    if not 0 <= index < len(chunks):
+        return None
+    chunk = chunks[index]
+    source = chunk.web or chunk.maps or chunk.retrieved_context
+    if source is None or source.uri is None:
+        return None  # it is in the whole metadata, and has no address to point to
+    segment = support.segment if support else None
+    start = end = None
+    if segment is not None and not segment.part_index:
+        start, end = place.of(segment.start_index, segment.end_index)
+    return CitationAdded(url=source.uri, title=source.title, start=start, end=end, choice=choice)

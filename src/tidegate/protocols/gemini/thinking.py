@@ -1,0 +1,58 @@
+"""How much a model should think: efforts of other dialects as Gemini's levels and budgets."""
+
+from tidegate.protocols.profile import Profile
+from tidegate.protocols.turn import ReasoningControl
+
+from .wire import ThinkingConfig
+
+__all__ = ["render_thinking"]
+
+EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
+
+LEVELS = ("minimal", "low", "medium", "high")
+"""What is taken where the model's levels are not known."""
+
+BUDGETS = {"minimal": 512, "low": 1024, "medium": 8192, "high": 24576, "xhigh": 24576, "max": 24576}
+"""Tokens by effort where the model's profile has none: those of Google's own OpenAI-compatible API
+(ai.google.dev/gemini-api/docs/openai); 24,576 is the most that every model takes."""
+
+DYNAMIC = -1
+"""The budget that lets the model decide."""
+
+
+def render_thinking(control: ReasoningControl | None, profile: Profile) -> ThinkingConfig | None:
+    """The thinkingConfig; None where the client says nothing, or the model does not think."""
+    if control is None or profile.thinking == "none":
+        return None
+    off = control.mode == "disabled" or control.effort == "none" or control.budget == 0
+    if off:
+        return _switch_off(profile)
+    show = None if control.show is False else True
+    if control.budget is not None:
+        return ThinkingConfig(thinking_budget=control.budget, include_thoughts=show)
+    effort = control.effort
+    if profile.thinking == "budget":
+        budget = _budget(effort, profile) if effort else DYNAMIC if control.mode else None
+        return ThinkingConfig(thinking_budget=budget, include_thoughts=show)
+    level = nearest(effort, profile.efforts or LEVELS).upper() if effort else None
+    return ThinkingConfig(thinking_level=level, include_thoughts=show)
+
+
+def nearest(effort: str, known: tuple[str, ...]) -> str:
+    """The known effort that is nearest; of two the higher (Google's API makes medium high where
+    there is no medium).
+    """
+    wanted = EFFORTS.index(effort)
+    return min(known, key=lambda one: (abs(EFFORTS.index(one) - wanted), -EFFORTS.index(one)))
+
+
+def _budget(effort: str, profile: Profile) -> int:
+    budgets = profile.budgets or BUDGETS
+    return budgets[nearest(effort, tuple(budgets))]
+
+
+def _switch_off(profile: Profile) -> ThinkingConfig:
+    """No thinking, or the least that the model can do."""
+    if profile.thinking == "budget":
+        return ThinkingConfig(thinking_budget=0 if profile.thinking_off else _budget("none", profile))
+    return ThinkingConfig(thinking_level=nearest("none", profile.efforts or LEVELS).upper())

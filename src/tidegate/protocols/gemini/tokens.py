@@ -1,0 +1,91 @@
+"""Gemini's token counts.
+
+`promptTokenCount` includes cached tokens but not those that tools added to the prompt
+(`toolUsePromptTokenCount`); `candidatesTokenCount` does not include thoughts; the total is the
+sum of the four. Of 0 Google sends nothing.
+"""
+
+from collections.abc import Iterable
+
+from tidegate.protocols.usage import Usage
+
+from .wire import TokenCount, UsageMetadata
+
+__all__ = ["parse_usage", "render_usage"]
+
+
+def parse_usage(told: UsageMetadata) -> Usage | None:
+    """The tokens in disjoint classes; None where none are told (`{"trafficType": …}` alone)."""
+    if (
+        told.candidates_token_count is None
+        and told.thoughts_token_count is None
+        and not told.prompt_token_count
+    ):
+        return None
+    prompt = _prompt(told)
+    cached = told.cached_content_token_count
+    audio = _audio(told.prompt_tokens_details)
+    if audio and cached:
+        audio = max(0, audio - (_audio(told.cache_tokens_details) or 0))
+    spoken = _audio(told.candidates_tokens_details)
+    output = told.candidates_token_count or 0
+    return Usage(
+        input=None
+        if prompt is None
+        else _rest(prompt, cached, audio) + (told.tool_use_prompt_token_count or 0),
+        cache_read=cached,
+        input_audio=audio,
+        output=_rest(output, spoken),
+        reasoning=told.thoughts_token_count,
+        output_audio=spoken,
+    )
+
+
+def render_usage(usage: Usage) -> UsageMetadata:
+    """Tokens as Gemini tells them."""
+    prompt = usage.prompt_tokens
+    candidates = None if usage.completion_tokens is None else usage.completion_tokens - (usage.reasoning or 0)
+    known = [count for count in (prompt, candidates, usage.reasoning) if count is not None]
+    return UsageMetadata(
+        prompt_token_count=prompt,
+        candidates_token_count=candidates,
+        thoughts_token_count=usage.reasoning,
+        cached_content_token_count=usage.cache_read,
+        total_token_count=sum(known) if known else None,
+        prompt_tokens_details=_details(TEXT=_sum(prompt, usage.input_audio), AUDIO=usage.input_audio),
+        candidates_tokens_details=_details(TEXT=usage.output, AUDIO=usage.output_audio),
+    )
+
+
+def _prompt(told: UsageMetadata) -> int | None:
+    """Of prompts with documents Google at times tells the total only (gemini-3.1-pro-preview)."""
+    if told.prompt_token_count is not None or told.total_token_count is None:
+        return told.prompt_token_count
+    return _rest(
+        told.total_token_count,
+        told.candidates_token_count,
+        told.thoughts_token_count,
+        told.tool_use_prompt_token_count,
+    )
+
+
+def _rest(count: int, *parts: int | None) -> int:
+    return max(0, count - sum(part or 0 for part in parts))
+
+
+def _sum(count: int | None, audio: int | None) -> int | None:
+    return None if count is None else count - (audio or 0)
+
+
+def _audio(details: Iterable[TokenCount] | None) -> int | None:
+    for detail in details or ():
+        if detail.modality == "AUDIO":
+            return detail.token_count
+    return None
+
+
+def _details(**counts: int | None) -> list[TokenCount] | None:
+    """The modalities that have tokens, where there is more to say than the sum."""
+    if not counts["AUDIO"]:
+        return None
+    return [TokenCount(modality=name, token_count=count) for name, count in counts.items() if count]

@@ -1,0 +1,124 @@
+"""Tools: functions, and what Google runs itself."""
+
+from typing import Any, NamedTuple
+
+import msgspec
+from msgspec import Raw, Struct
+
+from tidegate.protocols.errors import Unsupported
+from tidegate.protocols.turn import Tool, ToolChoice, Turn
+
+from .dialect import GeminiDialect
+from .schema import is_empty_object, to_openapi
+from .wire import FunctionCallingConfig, FunctionDeclaration, ToolConfig
+
+__all__ = ["RenderedTools", "render_tool_config", "render_tools"]
+
+FORMAT = "gemini"
+
+MODES = {"auto": "AUTO", "none": "NONE", "required": "ANY", "named": "ANY"}
+
+_CUSTOM_INPUT = Raw(b'{"type":"object","properties":{"input":{"type":"string"}},"required":["input"]}')
+"""The parameters of a tool that takes a free text: Gemini has functions only."""
+
+
+class Grammar(Struct, frozen=True):
+    """The grammar that a custom tool's text must follow."""
+
+    syntax: str = ""
+    definition: str = ""
+
+
+class CustomFormat(Struct, frozen=True):
+    """OpenAI's `format` of a custom tool."""
+
+    type: str = "text"
+    grammar: Grammar | None = None
+
+
+class CustomTool(Struct, frozen=True):
+    """The part of a custom tool's declaration that Tool does not name."""
+
+    format: CustomFormat | None = None
+
+
+class CustomDeclaration(Struct, frozen=True):
+    """OpenAI's declaration of a custom tool."""
+
+    custom: CustomTool | None = None
+
+
+_DECLARATION = msgspec.json.Decoder(CustomDeclaration)
+
+
+class RenderedTools(NamedTuple):
+    """The `tools` of a request."""
+
+    tools: list[Any]
+    """All functions in one declaration, then Google's own tools."""
+    functions: frozenset[str]
+    custom: frozenset[str]
+    """Names of the tools whose argument is a free text."""
+
+
+def render_tools(turn: Turn, dialect: GeminiDialect) -> RenderedTools:
+    """The tools. Raises Unsupported for a tool that another provider runs itself."""
+    functions = []
+    native = []
+    for number, tool in enumerate(turn.tools):
+        if tool.kind != "native":
+            functions.append(_declare(tool, dialect, f"tools.{number}"))
+        elif tool.format == FORMAT and tool.block is not None:
+            native.append(tool.block)
+        else:
+            raise Unsupported(
+                f"this provider does not have the tool {tool.name}, which {tool.format} runs itself",
+                param=f"tools.{number}",
+            )
+    declared = [{"functionDeclarations": functions}] if functions else []
+    return RenderedTools(
+        [*declared, *native],
+        frozenset(function.name for function in functions),
+        frozenset(tool.name for tool in turn.tools if tool.kind == "custom"),
+    )
+
+
+def render_tool_config(choice: ToolChoice | None, tools: RenderedTools) -> ToolConfig | None:
+    """How functions may be used. Google refuses this where there are none."""
+    if choice is None or not tools.functions:
+        return None
+    mode = MODES[choice.mode]
+    if choice.names and choice.mode == "auto":
+        mode = "VALIDATED"  # the one mode that lets the model choose among some of them
+    return ToolConfig(
+        function_calling_config=FunctionCallingConfig(mode=mode, allowed_function_names=choice.names or None)
+    )
+
+
+def _declare(tool: Tool, dialect: GeminiDialect, param: str) -> FunctionDeclaration:
+    if tool.kind == "custom":
+        parameters = _CUSTOM_INPUT
+        description = _describe_custom(tool)
+    else:
+        parameters = tool.parameters or Raw()
+        description = tool.description
+    if not parameters or is_empty_object(parameters):
+        return FunctionDeclaration(name=tool.name, description=description)
+    if dialect.schemas == "openapi":
+        return FunctionDeclaration(
+            name=tool.name, description=description, parameters=to_openapi(parameters, param)
+        )
+    return FunctionDeclaration(name=tool.name, description=description, parameters_json_schema=parameters)
+
+
+def _describe_custom(tool: Tool) -> str | None:
+    """The description, with the grammar that Google has no field for."""
+    try:
+        declared = _DECLARATION.decode(tool.block).custom if tool.block is not None else None
+    except msgspec.DecodeError:
+        declared = None
+    grammar = declared.format.grammar if declared and declared.format else None
+    if grammar is None:
+        return tool.description
+    rule = f"The input must follow this grammar ({grammar.syntax}):\n{grammar.definition}"
+    return f"{tool.description}\n\n{rule}" if tool.description else rule

@@ -1,0 +1,326 @@
+"""Gemini's JSON, as far as it is read or written here (v1beta; Vertex has the same).
+
+The same structs serve all four directions: what a provider is asked and answers, and what a
+client of the Gemini door asks and is answered. An empty `Raw` is "not there".
+"""
+
+from collections.abc import Sequence
+from typing import TypeAlias
+
+from msgspec import Raw, Struct
+
+__all__ = [
+    "Answer",
+    "AnyPart",
+    "Blob",
+    "Candidate",
+    "Citation",
+    "CitationMetadata",
+    "Content",
+    "FileData",
+    "FunctionCall",
+    "FunctionCallingConfig",
+    "FunctionDeclaration",
+    "FunctionResponse",
+    "GenerationConfig",
+    "GroundingMetadata",
+    "LogprobsCandidate",
+    "LogprobsResult",
+    "OutContent",
+    "PartialArg",
+    "PromptFeedback",
+    "Request",
+    "SafetyRating",
+    "ThinkingConfig",
+    "TokenCount",
+    "ToolConfig",
+    "UsageMetadata",
+    "WirePart",
+]
+
+
+class Wire(Struct, frozen=True, rename="camel", omit_defaults=True, kw_only=True):
+    """An object of the wire: camelCase, without what is not said."""
+
+
+# --- parts -----------------------------------------------------------------------------------
+
+
+class Blob(Wire, frozen=True):
+    """Media in base64."""
+
+    mime_type: str = ""
+    data: str = ""
+
+
+class FileData(Wire, frozen=True):
+    """Media by address: a public URL, gs://, or a file of the Files API."""
+
+    mime_type: str | None = None
+    file_uri: str = ""
+
+
+class PartialArg(Wire, frozen=True):
+    """A piece of a call's arguments (Vertex, `streamFunctionCallArguments`)."""
+
+    json_path: str = "$"
+    """Such as `$.location` or `$.days[0]`."""
+    string_value: str | None = None
+    """Added to what the path has already, if `will_continue` was set there."""
+    number_value: float | None = None
+    bool_value: bool | None = None
+    will_continue: bool = False
+
+
+class FunctionCall(Wire, frozen=True):
+    """A call. Of a call that comes in pieces only the first has a name."""
+
+    id: str | None = None
+    name: str | None = None
+    args: Raw = Raw()
+    partial_args: list[PartialArg] | None = None
+    will_continue: bool = False
+
+
+class FunctionResponse(Wire, frozen=True):
+    """The result of a call; `response` is always an object."""
+
+    id: str | None = None
+    name: str = ""
+    response: Raw = Raw()
+    parts: "list[WirePart] | None" = None
+    """Media of the result (Gemini 3 and later)."""
+
+
+class WirePart(Wire, frozen=True):
+    """One part of a content. Kinds that are not named here are carried as they are."""
+
+    text: str | None = None
+    thought: bool | None = None
+    inline_data: Blob | None = None
+    file_data: FileData | None = None
+    function_call: FunctionCall | None = None
+    function_response: FunctionResponse | None = None
+    thought_signature: str | None = None
+
+
+AnyPart: TypeAlias = WirePart | Raw
+"""A part to be written; raw where it is given back as it came."""
+
+
+class OutContent(Wire, frozen=True):
+    """A content to be written."""
+
+    role: str | None = None
+    parts: Sequence[AnyPart] = ()
+
+
+class Content(Wire, frozen=True):
+    """A content that was read."""
+
+    role: str | None = None
+    parts: list[WirePart] | None = None
+
+
+# --- the request -----------------------------------------------------------------------------
+
+
+class FunctionDeclaration(Wire, frozen=True):
+    """A function. The newer `parametersJsonSchema` takes JSON Schema as it is."""
+
+    name: str
+    description: str | None = None
+    parameters: Raw = Raw()
+    parameters_json_schema: Raw = Raw()
+
+
+class FunctionCallingConfig(Wire, frozen=True):
+    """`mode` is AUTO, ANY, NONE or VALIDATED; names may be given with ANY and VALIDATED."""
+
+    mode: str | None = None
+    allowed_function_names: Sequence[str] | None = None
+
+
+class ToolConfig(Wire, frozen=True):
+    """How tools may be used."""
+
+    function_calling_config: FunctionCallingConfig | None = None
+
+
+class ThinkingConfig(Wire, frozen=True):
+    """Gemini 2.5 takes a budget, 3 and later a level (or a budget, for old clients)."""
+
+    include_thoughts: bool | None = None
+    thinking_budget: int | None = None
+    thinking_level: str | None = None
+
+
+class GenerationConfig(Wire, frozen=True):
+    """Tuning and form of the answer."""
+
+    temperature: float | None = None
+    top_p: float | None = None
+    top_k: float | None = None
+    candidate_count: int | None = None
+    max_output_tokens: int | None = None
+    stop_sequences: Sequence[str] | None = None
+    seed: int | None = None
+    presence_penalty: float | None = None
+    frequency_penalty: float | None = None
+    response_logprobs: bool | None = None
+    logprobs: int | None = None
+    response_mime_type: str | None = None
+    response_schema: Raw = Raw()
+    response_json_schema: Raw = Raw()
+    response_modalities: Sequence[str] | None = None
+    thinking_config: ThinkingConfig | None = None
+
+
+class Request(Wire, frozen=True):
+    """A request to be written."""
+
+    contents: Sequence[OutContent]
+    system_instruction: OutContent | None = None
+    tools: "Sequence[Raw | dict[str, list[FunctionDeclaration]]] | None" = None
+    tool_config: ToolConfig | None = None
+    generation_config: GenerationConfig | None = None
+    service_tier: str | None = None
+
+
+# --- the answer ------------------------------------------------------------------------------
+
+
+class TokenCount(Wire, frozen=True):
+    """Tokens of one modality."""
+
+    modality: str = ""
+    token_count: int = 0
+
+
+class UsageMetadata(Wire, frozen=True):
+    """Tokens, on every chunk; each replaces the one before. What is 0 is left out by Google."""
+
+    prompt_token_count: int | None = None
+    """Cached tokens included, tool use not."""
+    candidates_token_count: int | None = None
+    """Thoughts not included."""
+    thoughts_token_count: int | None = None
+    tool_use_prompt_token_count: int | None = None
+    cached_content_token_count: int | None = None
+    total_token_count: int | None = None
+    prompt_tokens_details: list[TokenCount] | None = None
+    cache_tokens_details: list[TokenCount] | None = None
+    candidates_tokens_details: list[TokenCount] | None = None
+
+
+class LogprobsCandidate(Wire, frozen=True):
+    """A token and how likely it was."""
+
+    token: str = ""
+    log_probability: float = 0.0
+
+
+class TopCandidates(Wire, frozen=True):
+    """The likeliest tokens at one place."""
+
+    candidates: list[LogprobsCandidate] | None = None
+
+
+class LogprobsResult(Wire, frozen=True):
+    """One entry per token in both lists."""
+
+    chosen_candidates: list[LogprobsCandidate] | None = None
+    top_candidates: list[TopCandidates] | None = None
+
+
+class Citation(Wire, frozen=True):
+    """A source that the answer recites. Indexes are bytes of the answer's UTF-8 text."""
+
+    uri: str | None = None
+    title: str | None = None
+    start_index: int = 0
+    end_index: int | None = None
+
+
+class CitationMetadata(Wire, frozen=True):
+    """The list is called `citationSources` by Gemini and `citations` by Vertex."""
+
+    citation_sources: list[Raw] | None = None
+    citations: list[Raw] | None = None
+
+
+class GroundingSource(Wire, frozen=True):
+    """A page that was found."""
+
+    uri: str | None = None
+    title: str | None = None
+
+
+class GroundingChunk(Wire, frozen=True):
+    """Something that was found: on the web, on a map, or in the client's own files."""
+
+    web: GroundingSource | None = None
+    maps: GroundingSource | None = None
+    retrieved_context: GroundingSource | None = None
+
+
+class Segment(Wire, frozen=True):
+    """A piece of the answer's text. Indexes are bytes of its UTF-8."""
+
+    start_index: int = 0
+    end_index: int | None = None
+    part_index: int = 0
+
+
+class GroundingSupport(Wire, frozen=True):
+    """What a piece of the answer rests on."""
+
+    segment: Segment | None = None
+    grounding_chunk_indices: list[int] | None = None
+
+
+class GroundingMetadata(Wire, frozen=True):
+    """What a search found. Comes with the last chunk."""
+
+    grounding_chunks: list[GroundingChunk] | None = None
+    grounding_supports: list[GroundingSupport] | None = None
+
+
+class SafetyRating(Wire, frozen=True):
+    """A judgement about one kind of harm."""
+
+    category: str = ""
+    blocked: bool = False
+
+
+class Candidate(Wire, frozen=True):
+    """One choice of the answer, or what this chunk adds to it."""
+
+    index: int | None = None
+    content: Content | None = None
+    finish_reason: str | None = None
+    finish_message: str | None = None
+    safety_ratings: Raw = Raw()
+    citation_metadata: CitationMetadata | None = None
+    grounding_metadata: Raw = Raw()
+    url_context_metadata: Raw = Raw()
+    logprobs_result: Raw = Raw()
+
+
+class PromptFeedback(Wire, frozen=True):
+    """Says why a prompt got no answer."""
+
+    block_reason: str | None = None
+    block_reason_message: str | None = None
+
+
+class Answer(Wire, frozen=True):
+    """A GenerateContentResponse: a whole answer, or one chunk of it."""
+
+    candidates: list[Candidate] | None = None
+    prompt_feedback: PromptFeedback | None = None
+    usage_metadata: UsageMetadata | None = None
+    model_version: str | None = None
+    response_id: str | None = None
+    create_time: str | None = None
+    error: Raw = Raw()
