@@ -16,8 +16,8 @@ __all__ = ["create_control"]
 
 def create_control(config: Config) -> Sealed:
     """The application, with the titles that this configuration gives."""
-    description = describe(config.server.title, config.server.description)
-    app = FastAPI(title=config.server.title, docs_url=None, redoc_url=None)
+    description = describe(config.api.title, config.api.description)
+    app = FastAPI(title=config.api.title, docs_url=None, redoc_url=None)
     app.openapi = lambda: description  # type: ignore[method-assign]
     app.add_exception_handler(HTTPException, tell)
     add_pages(app)

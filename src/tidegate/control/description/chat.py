@@ -11,6 +11,10 @@ CACHE = struct(
     ttl=string("Lifetime of the entry.", "5m", "1h"),
 )
 
+OPENAI_CACHE: dict[str, Schema] = {
+    "prompt_cache_breakpoint": {"description": "OpenAI's own cache breakpoint."},
+}
+
 SIGNED = struct(
     "",
     "Gemini's thought signature, in the form of Google's own OpenAI-compatible API. Send it back.",
@@ -34,16 +38,18 @@ REASONING = {
 }
 """Extension fields of messages and deltas, in both directions."""
 
+IMAGES = array(
+    struct(
+        "type image_url",
+        type=string("", "image_url"),
+        image_url=struct("url", url=string("A data: URL.")),
+    ),
+    "Images that the model made.",
+)
+
 ANSWERED = {
     "citations": array({}, "The provider's own citations."),
-    "images": array(
-        struct(
-            "type image_url",
-            type=string("", "image_url"),
-            image_url=struct("url", url=string("A data: URL.")),
-        ),
-        "Images that the model made.",
-    ),
+    "images": IMAGES,
 }
 """Extension fields of answers."""
 
@@ -55,16 +61,20 @@ ANNOTATION = struct(
 
 CALLED_FUNCTION = struct("name arguments", name=string(), arguments=string("JSON, as text."))
 
+ADDRESS = struct(
+    "url",
+    url=string("An address, or a data: URL with base64."),
+    detail=string("", "auto", "low", "high"),
+)
+
 PARTS: dict[str, Schema] = {
-    "TextPart": struct("type text", type=string("", "text"), text=string(), cache_control=CACHE),
+    "TextPart": struct(
+        "type text", type=string("", "text"), text=string(), cache_control=CACHE, **OPENAI_CACHE
+    ),
     "ImagePart": struct(
         "type image_url",
         type=string("", "image_url"),
-        image_url=struct(
-            "url",
-            url=string("An address, or a data: URL with base64."),
-            detail=string("", "auto", "low", "high"),
-        ),
+        image_url=ADDRESS,
         cache_control=CACHE,
     ),
     "AudioPart": struct(
@@ -83,23 +93,42 @@ PARTS: dict[str, Schema] = {
         ),
         cache_control=CACHE,
     ),
+    "VideoPart": struct(
+        "type video_url",
+        type=string("", "video_url"),
+        video_url=ADDRESS,
+        cache_control=CACHE,
+    ),
+    "DocumentPart": struct(
+        "type document_url",
+        type=string("", "document_url"),
+        document_url=ADDRESS,
+        cache_control=CACHE,
+    ),
+    "ThinkingPart": struct(
+        "type thinking",
+        "Thinking given back in Mistral's form.",
+        type=string("", "thinking"),
+        thinking=any_of(string(), array(ref("TextPart"))),
+        signature=string(),
+    ),
     "RefusalPart": struct("type refusal", type=string("", "refusal"), refusal=string()),
 }
 
-CONTENT = any_of(
-    string(),
-    array(
-        one_of(
-            {
-                "text": "TextPart",
-                "image_url": "ImagePart",
-                "input_audio": "AudioPart",
-                "file": "FilePart",
-                "refusal": "RefusalPart",
-            }
-        )
-    ),
+PART = one_of(
+    {
+        "text": "TextPart",
+        "image_url": "ImagePart",
+        "input_audio": "AudioPart",
+        "file": "FilePart",
+        "video_url": "VideoPart",
+        "document_url": "DocumentPart",
+        "thinking": "ThinkingPart",
+        "refusal": "RefusalPart",
+    }
 )
+
+CONTENT = any_of(string(), array(ref("Part")))
 
 MESSAGES: dict[str, Schema] = {
     "InstructionMessage": struct(
@@ -113,10 +142,22 @@ MESSAGES: dict[str, Schema] = {
         refusal=null_or(string()),
         name=string(),
         tool_calls=array(ref("ToolCall")),
+        function_call=null_or(CALLED_FUNCTION),
+        audio=null_or(struct("id", "Audio that the model spoke earlier.", id=string())),
+        reasoning=null_or(string("The same as `reasoning_content`.")),
+        images=array(ref("Part"), "Images that the model made earlier."),
+        cache_control=CACHE,
         **REASONING,
     ),
     "ToolMessage": struct(
         "role content tool_call_id", role=string("", "tool"), content=CONTENT, tool_call_id=string()
+    ),
+    "FunctionMessage": struct(
+        "role content name",
+        "The older form of a tool message.",
+        role=string("", "function"),
+        content=CONTENT,
+        name=string(),
     ),
     "Message": one_of(
         {
@@ -125,6 +166,7 @@ MESSAGES: dict[str, Schema] = {
             "user": "UserMessage",
             "assistant": "AssistantMessage",
             "tool": "ToolMessage",
+            "function": "FunctionMessage",
         },
         by="role",
     ),
@@ -135,6 +177,7 @@ MESSAGES: dict[str, Schema] = {
             type=string("", "function"),
             function=CALLED_FUNCTION,
             extra_content=SIGNED,
+            cache_control=CACHE,
         ),
         struct(
             "id type custom",
@@ -148,6 +191,7 @@ MESSAGES: dict[str, Schema] = {
             "type format",
             type=string("", "reasoning.text"),
             text=string(),
+            summary=string(),
             signature=null_or(string()),
             format=string("The wire format whose provider signed it."),
         ),
@@ -155,18 +199,22 @@ MESSAGES: dict[str, Schema] = {
     ),
 }
 
+FUNCTION = struct(
+    "name",
+    name=string(),
+    description=string(),
+    parameters={"type": "object", "description": "A JSON Schema of type object."},
+    strict=null_or(boolean()),
+)
+
+NAMED = struct("name", name=string())
+
 TOOLS: dict[str, Schema] = {
     "Tool": any_of(
         struct(
             "type function",
             type=string("", "function"),
-            function=struct(
-                "name",
-                name=string(),
-                description=string(),
-                parameters={"type": "object", "description": "A JSON Schema of type object."},
-                strict=null_or(boolean()),
-            ),
+            function=FUNCTION,
             cache_control=CACHE,
         ),
         struct(
@@ -177,7 +225,18 @@ TOOLS: dict[str, Schema] = {
     ),
     "ToolChoice": any_of(
         string("", "auto", "none", "required"),
-        struct("type", "One tool, or the allowed ones, in OpenAI's forms.", type=string()),
+        struct("type function", type=string("", "function"), function=NAMED),
+        struct("type custom", type=string("", "custom"), custom=NAMED),
+        struct(
+            "type allowed_tools",
+            type=string("", "allowed_tools"),
+            allowed_tools=struct(
+                "mode tools",
+                mode=string("", "auto", "required"),
+                tools=array(struct("type", type=string(), function=NAMED, custom=NAMED, name=string())),
+            ),
+        ),
+        struct("type name", "xAI's form.", type=string("", "function"), name=string()),
     ),
     "ResponseFormat": any_of(
         struct("type", type=string("", "text", "json_object")),
@@ -192,12 +251,19 @@ TOOLS: dict[str, Schema] = {
                 strict=null_or(boolean()),
             ),
         ),
+        struct(
+            "type schema",
+            "Together's older form.",
+            type=string("", "json_object", "json_schema"),
+            schema={"type": "object"},
+        ),
     ),
 }
 
 SAMPLING: dict[str, Schema] = {
     "temperature": null_or(number(minimum=0, maximum=2)),
     "top_p": null_or(number(minimum=0, maximum=1)),
+    "top_k": null_or(integer(minimum=-1)),
     "presence_penalty": null_or(number(minimum=-2, maximum=2)),
     "frequency_penalty": null_or(number(minimum=-2, maximum=2)),
     "seed": null_or(integer()),
@@ -227,6 +293,31 @@ OUR_OWN: dict[str, Schema] = {
     "system_message": string("Tidegate's extension: instructions, as if they were the first message."),
 }
 
+PASSED_ON: dict[str, Schema] = {
+    "metadata": null_or({"type": "object"}),
+    "store": null_or(boolean()),
+    "prompt_cache_key": null_or(string()),
+    "audio": null_or({"type": "object", "description": "Voice and format of a spoken answer."}),
+}
+"""Fields that mean something to providers only."""
+
+OTHER_FORMS: dict[str, Schema] = {
+    "functions": null_or(array(FUNCTION, "The older form of `tools`.")),
+    "function_call": null_or(any_of(string("", "none", "auto"), NAMED)),
+    "reasoning": null_or(
+        struct(
+            "",
+            "OpenRouter's form of `reasoning_effort`.",
+            effort=string(),
+            max_tokens=integer(minimum=0),
+            enabled=boolean(),
+            exclude=boolean(),
+        )
+    ),
+    "usage": null_or(struct("", "OpenRouter's form of `include_usage`.", include=boolean())),
+}
+"""What OpenAI once had, and what its followers have beside it."""
+
 REQUEST = struct(
     "model messages",
     "A request for a chat answer. Fields not named here reach a provider of this dialect untouched.",
@@ -234,7 +325,11 @@ REQUEST = struct(
     messages=array(ref("Message"), minItems=1),
     stream=null_or(boolean()),
     stream_options=null_or(
-        struct("", include_usage=boolean("Whether a last chunk tells the usage of the stream."))
+        struct(
+            "",
+            include_usage=boolean("Whether a last chunk tells the usage of the stream."),
+            include_obfuscation=boolean(),
+        )
     ),
     max_completion_tokens=null_or(integer("The most tokens to write, thinking included.", minimum=1)),
     max_tokens=null_or(integer("The older name of `max_completion_tokens`.", minimum=1)),
@@ -249,6 +344,8 @@ REQUEST = struct(
     user=string(),
     safety_identifier=string(),
     service_tier=null_or(string()),
+    **PASSED_ON,
+    **OTHER_FORMS,
     **OUR_OWN,
 )
 
@@ -339,17 +436,17 @@ ANSWERS: dict[str, Schema] = {
     ),
 }
 
-SCHEMAS: dict[str, Schema] = {**PARTS, **MESSAGES, **TOOLS, "ChatRequest": REQUEST, **ANSWERS}
+SCHEMAS: dict[str, Schema] = {**PARTS, "Part": PART, **MESSAGES, **TOOLS, "ChatRequest": REQUEST, **ANSWERS}
 
 EXAMPLES = {
     "answer": {
         "summary": "A plain answer",
-        "value": {"model": "demo/demo", "messages": [{"role": "user", "content": "Say hello."}]},
+        "value": {"model": "demo/chat", "messages": [{"role": "user", "content": "Say hello."}]},
     },
     "stream": {
         "summary": "A stream",
         "value": {
-            "model": "demo/demo",
+            "model": "demo/chat",
             "stream": True,
             "stream_options": {"include_usage": True},
             "messages": [{"role": "user", "content": "Say hello."}],
@@ -358,7 +455,7 @@ EXAMPLES = {
     "tools": {
         "summary": "A tool is offered",
         "value": {
-            "model": "demo/demo",
+            "model": "demo/chat",
             "messages": [{"role": "user", "content": "What is the weather in Oslo?"}],
             "tools": [
                 {

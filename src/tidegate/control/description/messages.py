@@ -190,7 +190,7 @@ EXAMPLES: dict[str, Any] = {
     "answer": {
         "summary": "A plain answer",
         "value": {
-            "model": "demo/demo",
+            "model": "demo/chat",
             "max_tokens": 200,
             "messages": [{"role": "user", "content": "Say hello."}],
         },
@@ -198,7 +198,7 @@ EXAMPLES: dict[str, Any] = {
     "stream": {
         "summary": "A stream",
         "value": {
-            "model": "demo/demo",
+            "model": "demo/chat",
             "max_tokens": 200,
             "stream": True,
             "messages": [{"role": "user", "content": "Say hello."}],
