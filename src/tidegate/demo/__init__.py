@@ -1,1 +1,14 @@
-"""A provider that needs no key."""
+"""A provider that needs no key: what a newcomer meets first, and what tests can rely on.
+
+It speaks OpenAI's chat dialect on a loopback socket of its own, and the relay reaches it like any
+other provider. It is a believable stranger: nothing but the parsing of the request is shared with
+the gateway.
+
+- `models.py`: the models by name; most of them are faults to be asked for.
+- `answers.py`: what is said to a `Turn`. Pure: the same request gets the same answer, ids included,
+  streamed or not.
+- `schema.py`: values that fit a JSON Schema, for tool arguments and structured output.
+- `tokens.py`: counting, and cutting by count.
+- `wire.py`: the answer as OpenAI writes it, whole or in chunks.
+- `server.py`: the socket, the pacing and the faults.
+"""

@@ -1,0 +1,352 @@
+"""What the demo says: a pure function of the request.
+
+The rules, in order:
+
+1. Tools are offered and wanted (`tool_choice`), and the user spoke last: a call, or two where the
+   user says "two" or "both" or names two of the tools.
+2. A form is asked for (`response_format`): JSON that fits it.
+3. Otherwise a text: who speaks, what was asked, which images, documents and tool results came.
+"""
+
+import hashlib
+import re
+from collections.abc import Iterator, Sequence
+from typing import Literal
+
+import msgspec
+from msgspec import Raw, Struct
+
+from tidegate.protocols.errors import InvalidRequest
+from tidegate.protocols.turn import (
+    Audio,
+    Document,
+    FileRef,
+    Image,
+    Inline,
+    Link,
+    Message,
+    Part,
+    Text,
+    Tool,
+    ToolChoice,
+    ToolResult,
+    Turn,
+    Video,
+)
+
+from . import tokens
+from .schema import example
+
+__all__ = ["Answer", "Call", "Choice", "Counts", "answer_to", "count", "cut"]
+
+QUOTED = 600
+"""Characters of a quotation; from longer texts the middle is left out."""
+MEDIA_TOKENS = 85
+"""What an image, a document or a recording counts (OpenAI's figure for an image of low detail)."""
+MESSAGE_TOKENS = 3
+"""What a message counts beside its content, and the start of the answer as well (OpenAI's rule)."""
+CACHE_STEP, CACHE_FLOOR = 128, 1024
+"""From a conversation's second turn on, what came before counts as cached: in such steps, if it has
+at least so many tokens (OpenAI's rule)."""
+
+Finish = Literal["stop", "length", "tool_calls"]
+
+
+class Call(Struct, frozen=True):
+    """A call of a tool."""
+
+    id: str
+    name: str
+    arguments: str
+    custom: bool = False
+
+
+class Choice(Struct, frozen=True):
+    """One of the answers to a request."""
+
+    text: str = ""
+    reasoning: str = ""
+    calls: tuple[Call, ...] = ()
+    finish: Finish = "stop"
+
+
+class Answer(Struct, frozen=True):
+    """All that is said to a request."""
+
+    id: str
+    model: str
+    choices: tuple[Choice, ...]
+
+
+class Counts(Struct, frozen=True):
+    """Tokens."""
+
+    prompt: int
+    cached: int
+    """Of the prompt."""
+    completion: int
+    reasoning: int
+    """Of the completion."""
+
+
+def answer_to(turn: Turn, *, thinks: bool = False) -> Answer:
+    """The answer to a request, before `max_tokens` cuts it.
+
+    Raises InvalidRequest for a schema that is none.
+    """
+    digest = hashlib.sha256(msgspec.json.encode(_essence(turn))).hexdigest()[:24]
+    reasoning = _think(turn) if thinks else ""
+    choices = tuple(_choose(turn, reasoning, digest, number) for number in range(turn.n or 1))
+    return Answer(f"chatcmpl-demo-{digest}", turn.model, choices)
+
+
+def cut(answer: Answer, limit: int | None) -> Answer:
+    """The answer within `max_tokens`: thinking comes first, then text, then calls."""
+    if limit is None:
+        return answer
+    return msgspec.structs.replace(answer, choices=tuple(_cut(choice, limit) for choice in answer.choices))
+
+
+def count(turn: Turn, answer: Answer) -> Counts:
+    """The tokens of a request and its answer."""
+    reasoning = sum(tokens.count(choice.reasoning) for choice in answer.choices)
+    said = sum(tokens.count(text) for choice in answer.choices for text in _said(choice))
+    prompt = sum(map(_count_message, turn.messages)) + sum(map(_count_tool, turn.tools)) + MESSAGE_TOKENS
+    return Counts(prompt, _count_cached(turn.messages), reasoning + said, reasoning)
+
+
+def _essence(turn: Turn) -> Turn:
+    """What the answer depends on: how it is delivered makes no difference."""
+    return msgspec.structs.replace(turn, stream=False, extensions={})
+
+
+# --- choosing --------------------------------------------------------------------------------
+
+
+def _choose(turn: Turn, reasoning: str, digest: str, number: int) -> Choice:
+    calls = tuple(_plan_calls(turn, digest, number))
+    if calls:
+        return Choice(reasoning=reasoning, calls=calls, finish="tool_calls")
+    text = _fill(turn, number) if turn.output is not None else _speak(turn, number)
+    return Choice(text=_stop(text, turn.stop), reasoning=reasoning)
+
+
+def _stop(text: str, sequences: Sequence[str]) -> str:
+    ends = [text.find(sequence) for sequence in sequences if sequence in text]
+    return text[: min(ends)] if ends else text
+
+
+def _fill(turn: Turn, number: int) -> str:
+    """JSON of the form that is asked for."""
+    assert turn.output is not None
+    if turn.output.schema is None:
+        return msgspec.json.encode({"answer": _speak(turn, number)}).decode()
+    return _example(turn.output.schema, number, "response_format.json_schema.schema")
+
+
+def _example(schema: Raw | None, variant: int, param: str) -> str:
+    try:
+        decoded = msgspec.json.decode(schema) if schema is not None else {"type": "object"}
+        return msgspec.json.encode(example(decoded, variant)).decode()
+    except ValueError as error:
+        raise InvalidRequest("this is not a JSON Schema", param=param) from error
+
+
+# --- tools -----------------------------------------------------------------------------------
+
+
+def _plan_calls(turn: Turn, digest: str, number: int) -> Iterator[Call]:
+    choice = turn.tool_choice or ToolChoice("auto")
+    if choice.mode == "none" or (choice.mode == "auto" and _results(turn.messages)):
+        return
+    offered = [tool for tool in turn.tools if tool.kind != "native"]
+    allowed = [tool for tool in offered if not choice.names or tool.name in choice.names]
+    for position, tool in enumerate(_wanted(turn, allowed)):
+        yield _call(turn, tool, f"call_{digest[:16]}{number}{position}", number + position)
+
+
+def _wanted(turn: Turn, allowed: list[Tool]) -> list[Tool]:
+    """The tools to call: named ones first, two if two are wanted."""
+    if not allowed:
+        return []
+    said = _last_words(turn.messages)
+    named = [tool for tool in allowed if re.search(rf"\b{re.escape(tool.name)}\b", said)]
+    several = len(named) > 1 or re.search(r"\b(two|both)\b", said, re.IGNORECASE)
+    if not several or turn.parallel_tool_calls is False:
+        return (named or allowed)[:1]
+    pool = named + [tool for tool in allowed if tool not in named]
+    return (pool * 2)[:2]
+
+
+def _call(turn: Turn, tool: Tool, id: str, variant: int) -> Call:  # noqa: A002 the wire's own name
+    if tool.kind == "custom":
+        return Call(id, tool.name, _quote(_last_words(turn.messages)), custom=True)
+    position = turn.tools.index(tool)
+    arguments = _example(tool.parameters, variant, f"tools.{position}.function.parameters")
+    return Call(id, tool.name, arguments)
+
+
+# --- speaking --------------------------------------------------------------------------------
+
+
+def _speak(turn: Turn, number: int) -> str:
+    return "\n".join(_sentences(turn, number))
+
+
+def _sentences(turn: Turn, number: int) -> Iterator[str]:
+    yield (
+        f"I am {turn.model}, a model of Tidegate's demo provider: I need no key, I know nothing, "
+        "and the same request always gets the same answer."
+    )
+    if number:
+        yield f"This is choice {number + 1} of {turn.n}."
+    if instructions := _texts(turn.messages, ("system", "developer")):
+        yield f"My instructions: “{_quote(instructions)}”"
+    if words := _last_words(turn.messages):
+        yield f"You said: “{_quote(words)}”"
+    media = [_describe(part) for message in _latest(turn.messages) for part in message.parts]
+    if shown := [description for description in media if description]:
+        yield f"You gave me: {'; '.join(shown)}."
+    for result in _results(turn.messages):
+        outcome = "failed with" if result.is_error else "returned"
+        yield f"The tool {result.name or result.call_id} {outcome}: “{_quote(_content(result))}”"
+    if turn.tools and turn.tool_choice is not None and turn.tool_choice.mode == "none":
+        yield f"You offered tools that I was not to use: {', '.join(tool.name for tool in turn.tools)}."
+
+
+def _think(turn: Turn) -> str:
+    """What the thinking model thinks: more with more effort."""
+    effort = turn.reasoning.effort if turn.reasoning is not None else None
+    return " ".join(_THOUGHTS[: _SENTENCES[effort]])
+
+
+_THOUGHTS = (
+    "The user wants an answer from a model that knows nothing.",
+    "The honest way is to say who I am and to repeat what I was asked.",
+    "Is there a tool to call, or a schema to fill? Then that comes first.",
+    "Let me check that again: the same request has to get the same answer.",
+    "Nothing is random here, so it will.",
+    "I could think about this for longer, but not to any better effect.",
+)
+_SENTENCES = {"none": 0, "minimal": 1, "low": 2, "medium": 3, None: 3, "high": 4, "xhigh": 5, "max": 6}
+"""Sentences by reasoning effort."""
+
+
+def _quote(text: str) -> str:
+    if len(text) <= QUOTED:
+        return text
+    half = QUOTED // 2
+    return f"{text[:half]} … {text[-half:]} ({len(text)} characters in all)"
+
+
+# --- reading the conversation ----------------------------------------------------------------
+
+
+def _latest(messages: Sequence[Message]) -> Sequence[Message]:
+    """What came after the model spoke last."""
+    for position in range(len(messages) - 1, -1, -1):
+        if messages[position].role == "assistant":
+            return messages[position + 1 :]
+    return messages
+
+
+def _results(messages: Sequence[Message]) -> list[ToolResult]:
+    """The tool results that wait for an answer."""
+    return [part for message in _latest(messages) for part in message.parts if isinstance(part, ToolResult)]
+
+
+def _last_words(messages: Sequence[Message]) -> str:
+    """What the user said last; of an earlier turn, where the latest brought only results."""
+    spoken = [message for message in messages if message.role == "user"]
+    return _texts(spoken[-1:], ("user",))
+
+
+def _texts(messages: Sequence[Message], roles: Sequence[str]) -> str:
+    parts = [part for message in messages if message.role in roles for part in message.parts]
+    return "\n".join(part.text for part in parts if isinstance(part, Text))
+
+
+def _content(result: ToolResult) -> str:
+    described = [part.text if isinstance(part, Text) else _describe(part) for part in result.content]
+    return "\n".join(filter(None, described))
+
+
+def _describe(part: object) -> str | None:
+    """A medium in words; None for what is none."""
+    kind = _MEDIA.get(type(part))
+    if kind is None:
+        return None
+    assert isinstance(part, Image | Document | Audio | Video)
+    name = getattr(part, "name", None)
+    return " ".join(filter(None, (kind, name and f"“{name}”", _origin(part.source))))
+
+
+_MEDIA: dict[type, str] = {
+    Image: "an image",
+    Document: "a document",
+    Audio: "a recording",
+    Video: "a video",
+}
+
+
+def _origin(source: Inline | Link | FileRef) -> str:
+    match source:
+        case Inline():
+            return f"({source.media_type}, {len(source.data) * 3 // 4 - source.data[-2:].count('=')} bytes)"
+        case Link():
+            return f"at {source.url}"
+        case FileRef():
+            return f"({source.id})"
+
+
+# --- counting --------------------------------------------------------------------------------
+
+
+def _cut(choice: Choice, limit: int) -> Choice:
+    pieces = [choice.reasoning, choice.text, *(call.arguments for call in choice.calls)]
+    if len("".join(pieces).encode()) <= limit:
+        return choice  # a token is a byte at least
+    kept = []
+    for piece in pieces:
+        kept.append(tokens.cut(piece, limit))
+        limit -= tokens.count(kept[-1])
+    if kept == pieces:
+        return choice
+    reasoning, text, *arguments = kept
+    calls = tuple(
+        msgspec.structs.replace(call, arguments=left)
+        for call, left in zip(choice.calls, arguments, strict=True)
+        if left or not call.arguments
+    )
+    return Choice(text, reasoning, calls, "length")
+
+
+def _said(choice: Choice) -> Iterator[str]:
+    yield choice.text
+    for call in choice.calls:
+        yield call.name
+        yield call.arguments
+
+
+def _count_message(message: Message) -> int:
+    return MESSAGE_TOKENS + sum(map(_count_part, message.parts))
+
+
+def _count_part(part: Part) -> int:
+    if type(part) in _MEDIA:
+        return MEDIA_TOKENS
+    if isinstance(part, ToolResult):
+        return sum(map(_count_part, part.content))
+    fields = (getattr(part, name, None) for name in ("text", "name", "arguments"))
+    return sum(tokens.count(field) for field in fields if isinstance(field, str))
+
+
+def _count_tool(tool: Tool) -> int:
+    schema = bytes(tool.parameters or tool.block or b"").decode()
+    return tokens.count(tool.name) + tokens.count(tool.description or "") + tokens.count(schema)
+
+
+def _count_cached(messages: Sequence[Message]) -> int:
+    before = messages[: len(messages) - len(_latest(messages))]
+    counted = sum(map(_count_message, before))
+    return counted // CACHE_STEP * CACHE_STEP if counted >= CACHE_FLOOR else 0

@@ -1,0 +1,206 @@
+"""The demo's socket: requests in, paced answers and faults out."""
+
+import asyncio
+from collections.abc import Iterator
+from itertools import cycle
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from msgspec import Struct
+
+from tidegate.protocols.errors import ModelNotFound, TidegateError
+from tidegate.protocols.openai_chat import PROTOCOL
+from tidegate.protocols.turn import Turn
+
+from .answers import Answer, answer_to, count, cut
+from .models import Model, Refusal, find_model, model_names
+from .wire import Logprobs, render_answer, render_chunks, render_error, render_models, render_usage_chunk
+
+if TYPE_CHECKING:
+    from aiohttp import web
+
+__all__ = ["Server"]
+
+PACE_S = (0.018, 0.024, 0.016, 0.029, 0.021, 0.015, 0.027)
+"""The pauses between the events of a stream, over and over."""
+MAX_BODY = 256 * 1024 * 1024
+"""Bytes of a request; the gateway in front has its own, lower limit."""
+STOP_S = 0.5
+"""How long answers under way may go on when the demo stops."""
+
+PAGE = b"<html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>"
+
+BROKEN = render_error("The demo had an error in the middle of its answer.", "server_error", "stream_error")
+
+encode = msgspec.json.Encoder().encode
+
+
+class Server:
+    """The demo on 127.0.0.1, at a free port."""
+
+    def __init__(self) -> None:
+        self.base_url = ""
+        """Known once it has started; ends in /v1, as OpenAI's does."""
+        self._runner: web.AppRunner | None = None
+
+    async def start(self) -> str:
+        """Listen; the base URL."""
+        from aiohttp import web  # a server is only loaded where one is wanted
+
+        app = web.Application(client_max_size=MAX_BODY)
+        app.router.add_get("/v1/models", _list_models)
+        app.router.add_post("/v1/chat/completions", _complete)
+        self._runner = web.AppRunner(
+            app, access_log=None, handler_cancellation=True, shutdown_timeout=STOP_S, handle_signals=False
+        )
+        await self._runner.setup()
+        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
+        self.base_url = f"http://127.0.0.1:{self._runner.addresses[0][1]}/v1"
+        return self.base_url
+
+    async def stop(self) -> None:
+        """Close the socket and all connections."""
+        if self._runner is not None:
+            await self._runner.cleanup()
+            self._runner = None
+
+
+# --- one request -----------------------------------------------------------------------------
+
+
+class Job(Struct, frozen=True):
+    """A request that was understood, and the answer to it."""
+
+    model: Model
+    turn: Turn
+    answer: Answer
+    chunks: list[bytes]
+    """Of a stream, without the one with the tokens."""
+    wants_usage: bool
+
+
+async def _list_models(_request: "web.Request") -> "web.Response":
+    return _respond(200, render_models())
+
+
+async def _complete(request: "web.Request") -> "web.StreamResponse":
+    body = await request.read()
+    try:
+        job = await asyncio.to_thread(_plan, body)
+    except TidegateError as error:
+        return _respond(error.status, render_error(error.message, error.type, error.code, error.param))
+    if not job.model.answers:
+        await asyncio.Event().wait()
+    await asyncio.sleep(job.model.silent_s)
+    if job.model.refusal is not None:
+        return _refuse(job.model.refusal)
+    if job.turn.stream:
+        return await _stream(request, job)
+    return await _answer(request, job)
+
+
+def _plan(body: bytes) -> Job:
+    """Understand a request and find its answer. Raises TidegateError."""
+    asked = PROTOCOL.parse_request(body)
+    model = find_model(asked.model)
+    if model is None:
+        raise ModelNotFound(f"The demo has no model “{asked.model}”. It has: {model_names()}.")
+    turn = asked.turn()
+    answer = cut(answer_to(turn, thinks=model.thinks), turn.max_tokens)
+    chunks = render_chunks(answer, _logprobs(turn), usage=asked.wants_usage) if turn.stream else ()
+    return Job(model, turn, answer, [_event(chunk) for chunk in chunks], asked.wants_usage)
+
+
+def _logprobs(turn: Turn) -> Logprobs | None:
+    return Logprobs(turn.top_logprobs or 0) if turn.logprobs else None
+
+
+# --- whole answers ---------------------------------------------------------------------------
+
+
+async def _answer(request: "web.Request", job: Job) -> "web.StreamResponse":
+    if job.model.breaks == "error":
+        return _respond(500, BROKEN)
+    body = await asyncio.to_thread(_render, job)
+    if job.model.breaks != "cut":
+        return _respond(200, body)
+    from aiohttp import web
+
+    data = encode(body)
+    response = web.StreamResponse(
+        headers={"content-type": "application/json", "content-length": str(len(data))}
+    )
+    await response.prepare(request)
+    await response.write(data[: len(data) // 2])
+    _cut_connection(request)
+    return response
+
+
+def _render(job: Job) -> dict[str, Any]:
+    body = render_answer(job.answer, count(job.turn, job.answer), _logprobs(job.turn))
+    if job.model.breaks == "no_finish":
+        for choice in body["choices"]:
+            choice["finish_reason"] = None
+    return body
+
+
+def _refuse(refusal: Refusal) -> "web.Response":
+    headers = {} if refusal.retry_after is None else {"retry-after": refusal.retry_after}
+    if refusal.html:
+        return _respond(refusal.status, PAGE, {"content-type": "text/html", **headers})
+    return _respond(refusal.status, render_error(refusal.message, refusal.type, refusal.code), headers)
+
+
+def _respond(status: int, body: Any, headers: dict[str, str] | None = None) -> "web.Response":
+    from aiohttp import web
+
+    data = body if isinstance(body, bytes) else encode(body)
+    return web.Response(
+        status=status, body=data, headers={"content-type": "application/json", **(headers or {})}
+    )
+
+
+# --- streams ---------------------------------------------------------------------------------
+
+
+async def _stream(request: "web.Request", job: Job) -> "web.StreamResponse":
+    from aiohttp import web
+
+    counting = (
+        asyncio.ensure_future(asyncio.to_thread(count, job.turn, job.answer)) if job.wants_usage else None
+    )
+    response = web.StreamResponse(headers={"content-type": "text/event-stream", "cache-control": "no-cache"})
+    await response.prepare(request)
+    try:
+        for event, pause_s in zip(_until_broken(job), cycle(PACE_S), strict=False):
+            await response.write(event)
+            await asyncio.sleep(pause_s)
+        if job.model.breaks == "cut":
+            _cut_connection(request)
+        elif job.model.breaks is None:
+            if counting is not None:
+                await response.write(_event(render_usage_chunk(job.answer, await counting)))
+            await response.write(b"data: [DONE]\n\n")
+    finally:
+        if counting is not None:
+            counting.cancel()
+    return response
+
+
+def _until_broken(job: Job) -> Iterator[bytes]:
+    """The events of the stream, up to where the model breaks."""
+    if job.model.breaks is None:
+        yield from job.chunks
+        return
+    yield from job.chunks[: len(job.chunks) // 2]
+    if job.model.breaks == "error":
+        yield _event(BROKEN)
+
+
+def _event(data: dict[str, Any]) -> bytes:
+    return b"data: " + encode(data) + b"\n\n"
+
+
+def _cut_connection(request: "web.Request") -> None:
+    if request.transport is not None:
+        request.transport.abort()
