@@ -1,1 +1,33 @@
-"""The operator's file and the environment, made into one frozen Config."""
+"""What the operator wants: one file, the environment and `.env` into one frozen `Config`.
+
+The way of a setting: it is *written* somewhere (`file`, `environment`, the command line), kept in a
+`Draft` with its origin, *built* into the structs of `schema` by their types and normal forms, and
+checked against the others (`cross`). Nothing is refused before everything that is wrong is known,
+and whatever is said about a value says where it was written.
+"""
+
+from .kinds import Kind, kinds
+from .loading import load
+from .problems import DEFAULT, ConfigError, Origin
+from .reload import Reloader
+from .schema import Api, Auth, Config, Logs, ModelConfig, ProviderConfig, Routing, Server
+from .secret import Secret
+
+__all__ = [
+    "DEFAULT",
+    "Api",
+    "Auth",
+    "Config",
+    "ConfigError",
+    "Kind",
+    "Logs",
+    "ModelConfig",
+    "Origin",
+    "ProviderConfig",
+    "Reloader",
+    "Routing",
+    "Secret",
+    "Server",
+    "kinds",
+    "load",
+]

@@ -1,0 +1,200 @@
+"""From settings as they were written to checked structs."""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, TypeVar, get_args, get_origin
+
+import msgspec
+from msgspec import NODEFAULT, Struct
+from msgspec.structs import FieldInfo, fields
+
+from .draft import Draft, Setting, Table
+from .environment import Environment
+from .normal import NORMAL_FORMS
+from .problems import Path, Problems, near, quoted
+from .secret import Secret
+
+__all__ = ["LATER", "build", "check_sections", "resolve_variables"]
+
+S = TypeVar("S", bound=Struct)
+
+LATER = frozenset(
+    [
+        "store",
+        "billing",
+        "prices",
+        "cache",
+        "alerts",
+        "auth.supabase_url",
+        "auth.jwt_secret",
+        "logs.directory",
+    ]
+)
+"""Sections and keys of later versions."""
+
+NOT_YET = "this version of Tidegate does not have this yet"
+
+_VARIABLE = "env:"
+_TRUTHS = {"yes": "true", "on": "true", "no": "false", "off": "false"}
+_WORDS = {
+    "`str`": "a text",
+    "`int`": "a whole number",
+    "`float`": "a number",
+    "`bool`": "true or false",
+    "`array`": "a list",
+    "`object`": "a table",
+}
+_PLACE = re.compile(r" - at `[^`]*`$")
+
+
+def check_sections(draft: Draft, known: Mapping[str, Any], problems: Problems) -> None:
+    """Note the sections that there are none of."""
+    for table, origin in draft.heads.items():
+        if table[0] not in known:
+            later = NOT_YET if table[0] in LATER else f"there is no such section{near(table[0], known)}"
+            problems.add(origin, table[:1], later)
+
+
+def resolve_variables(draft: Draft, environment: Environment, problems: Problems) -> None:
+    """Put the values of variables in the place of `env:NAME`, inside lists and tables as well."""
+    for table, settings in draft.tables.items():
+        for key, setting in settings.items():
+            found = _Resolver(setting, (*table, key), environment, problems)
+            settings[key] = msgspec.structs.replace(
+                setting, value=found.resolve(setting.value), lenient=setting.lenient or found.any
+            )
+
+
+class _Resolver:
+    """The variables of one setting."""
+
+    def __init__(self, setting: Setting, path: Path, environment: Environment, problems: Problems) -> None:
+        self._setting = setting
+        self._path = path
+        self._environment = environment
+        self._problems = problems
+        self.any = False
+        """Whether the setting itself is a variable."""
+
+    def resolve(self, value: Any, inner: Path = ()) -> Any:
+        if isinstance(value, list):
+            return [self.resolve(item, (*inner, index)) for index, item in enumerate(value)]
+        if isinstance(value, dict):
+            return {key: self.resolve(item, (*inner, key)) for key, item in value.items()}
+        if not isinstance(value, str) or not value.startswith(_VARIABLE):
+            return value
+        self.any = self.any or not inner
+        name = value.removeprefix(_VARIABLE).strip()
+        variable = self._environment.variables.get(name)
+        if variable is None:
+            message = f"the variable {name} is not set (or empty), neither in the environment nor in .env"
+            self._problems.add(self._setting.origin_of(inner), (*self._path, *inner), message)
+            return value
+        return variable.value
+
+
+def build(struct: type[S], table: Table, draft: Draft, problems: Problems) -> S | None:
+    """A section as a struct. None where a key without a default is missing or wrong."""
+    settings = draft.tables.get(table, {})
+    known = {field.name: field for field in fields(struct)}
+    for key in settings.keys() - known.keys():
+        later = f"{table[0]}.{key}" in LATER
+        message = NOT_YET if later else f"there is no such key{near(key, known)}"
+        problems.add(settings[key].origin, (*table, key), message)
+    values: dict[str, Any] = {}
+    for name, field in known.items():
+        if name in settings:
+            _build_value(values, field, settings[name], (*table, name), problems)
+        elif _required(field):
+            problems.add(draft.heads[table], (*table, name), "is missing")
+    required = {name for name, field in known.items() if _required(field)}
+    return struct(**values) if required <= values.keys() else None
+
+
+def _required(field: FieldInfo) -> bool:
+    return field.default is NODEFAULT and field.default_factory is NODEFAULT
+
+
+def _build_value(
+    values: dict[str, Any], field: FieldInfo, setting: Setting, path: Path, problems: Problems
+) -> None:
+    """Convert one value; what is wrong with it is noted at the innermost place that is known."""
+    if problems.touch(path):
+        return
+    wrong = list(_wrong_places(setting.value, field, path, setting.lenient))
+    for inner, message in wrong:
+        problems.add(setting.origin_of(inner), (*path, *inner), message)
+    if not wrong:
+        values[field.name] = _convert(setting.value, field, path, setting.lenient)
+
+
+def _wrong_places(value: Any, field: FieldInfo, path: Path, lenient: bool) -> Iterator[tuple[Path, str]]:
+    """What is wrong with a value, by the place inside it; lists and tables are tried item by item."""
+    try:
+        _convert(value, field, path, lenient)
+    except ValueError as error:
+        inner = [
+            (place, message)
+            for place, item in _items(value)
+            for message in _complaint(_alone(value, place, item), field, path, lenient)
+        ]
+        yield from inner or [((), _words(str(error), field))]
+
+
+def _items(value: Any) -> Iterator[tuple[Path, Any]]:
+    if isinstance(value, list):
+        yield from (((index,), item) for index, item in enumerate(value))
+    elif isinstance(value, dict):
+        yield from (((key,), item) for key, item in value.items())
+
+
+def _alone(value: Any, place: Path, item: Any) -> Any:
+    return [item] if isinstance(value, list) else {place[0]: item}
+
+
+def _complaint(value: Any, field: FieldInfo, path: Path, lenient: bool) -> Iterator[str]:
+    try:
+        _convert(value, field, path, lenient)
+    except ValueError as error:
+        yield _words(str(error), field)
+
+
+def _convert(value: Any, field: FieldInfo, path: Path, lenient: bool) -> Any:
+    """The value in its type and normal form. Raises ValueError (msgspec.ValidationError is one)."""
+    if lenient and isinstance(value, str):
+        value = _from_text(value, field)
+    if path[-1] == "level" and isinstance(value, str):
+        value = value.lower()
+    converted = msgspec.convert(value, field.type, strict=not lenient, dec_hook=_make_secret)
+    normal = NORMAL_FORMS.get((str(path[0]), field.name))
+    return converted if normal is None else normal(converted)
+
+
+def _from_text(text: str, field: FieldInfo) -> Any:
+    """A text of the environment as what the field wants: lists are separated by commas."""
+    if get_origin(field.type) is tuple:
+        return [item.strip() for item in text.split(",") if item.strip()]
+    if field.type is bool:
+        return _TRUTHS.get(text.lower(), text)
+    return text
+
+
+def _make_secret(wanted: type, value: Any) -> Any:
+    if wanted is Secret and isinstance(value, str):
+        return Secret(value)
+    raise ValueError("expected a text")
+
+
+def _words(message: str, field: FieldInfo) -> str:
+    """What msgspec says, for people."""
+    message = _PLACE.sub("", message)
+    if message.startswith("Invalid enum value"):
+        choices = " or ".join(quoted(choice) for choice in _choices(field.type))
+        return f"expected {choices}"
+    for name, word in _WORDS.items():
+        message = message.replace(name, word)
+    return message[:1].lower() + message[1:]
+
+
+def _choices(wanted: Any) -> tuple[str, ...]:
+    return tuple(choice for choice in get_args(wanted) if isinstance(choice, str))

@@ -1,0 +1,139 @@
+"""What settings say to each other."""
+
+from collections.abc import Iterable
+from urllib.parse import urlsplit
+
+from .draft import Draft, Setting
+from .environment import Environment, verify_of
+from .kinds import Kind, kinds
+from .normal import PROVIDER_NAME, is_loopback
+from .problems import Path, Problems, near, quoted
+from .schema import Config, ProviderConfig
+
+__all__ = ["check_whole", "complete_auth", "complete_providers"]
+
+WAYS_OUT = (
+    'everyone who can reach this address could spend your money. Either give keys (auth.mode = "keys" '
+    "with auth.keys, or TIDEGATE_API_KEYS), or listen on 127.0.0.1 only (server.host), or say that it is "
+    "meant (auth.open_beyond_loopback = true, or TIDEGATE_AUTH_OPEN_BEYOND_LOOPBACK=true)"
+)
+OPTIONS = ("region", "project", "location", "api_version", "organization")
+"""Settings of a provider that only some kinds have."""
+
+
+def complete_providers(draft: Draft, environment: Environment) -> None:
+    """Fill in what the environment says about all providers."""
+    verify = verify_of(environment)
+    for table, settings in draft.tables.items():
+        if verify is not None and table[0] == "providers":
+            settings.setdefault("verify", verify)
+
+
+def complete_auth(draft: Draft) -> None:
+    """Keys without a mode mean that keys are wanted."""
+    settings = draft.tables.get(("auth",), {})
+    if "keys" in settings and "mode" not in settings:
+        settings["mode"] = Setting("keys", settings["keys"].origin)
+
+
+def check_whole(config: Config, draft: Draft, problems: Problems) -> None:
+    """Note what is wrong between settings that are right each by itself."""
+    _check_auth(config, draft, problems)
+    _check_same_names(draft, problems)
+    for name, provider in config.providers.items():
+        _check_provider(name, provider, config, draft, problems)
+    for name, model in config.models.items():
+        _check_model(name, model.candidates, config, draft, problems)
+
+
+def _check_auth(config: Config, draft: Draft, problems: Problems) -> None:
+    if problems.touch(("auth",)) or problems.touch(("server", "host")):
+        return
+    settings = draft.tables.get(("auth",), {})
+    auth = config.auth
+    if auth.mode == "keys" and not auth.keys:
+        message = 'mode is "keys", but there are none: give auth.keys, or TIDEGATE_API_KEYS'
+        problems.add(settings["mode"].origin, ("auth", "mode"), message)
+    elif auth.mode == "open" and auth.keys:
+        message = f'mode is "open", but {settings["keys"].origin} gives keys: take one of both away'
+        problems.add(settings["mode"].origin, ("auth", "mode"), message)
+    elif auth.mode == "open" and not auth.open_beyond_loopback and not is_loopback(config.server.host):
+        host = draft.tables[("server",)]["host"]
+        message = f"{config.server.host} is reached from outside, and no key is wanted: {WAYS_OUT}"
+        problems.add(host.origin, ("server", "host"), message)
+
+
+def _check_same_names(draft: Draft, problems: Problems) -> None:
+    """Names that differ only in case would be mixed up."""
+    seen: dict[tuple[str, ...], str] = {}
+    for table, origin in draft.heads.items():
+        if len(table) != 2:
+            continue
+        folded = (table[0], table[1].lower())
+        if folded in seen:
+            problems.add(origin, table, f"differs only in case from {quoted(seen[folded])}")
+        seen[folded] = table[1]
+
+
+def _check_provider(
+    name: str, provider: ProviderConfig, config: Config, draft: Draft, problems: Problems
+) -> None:
+    path: Path = ("providers", name)
+    origins = {key: setting.origin for key, setting in draft.tables[("providers", name)].items()}
+    if not PROVIDER_NAME.fullmatch(name):
+        message = "a provider's name is made of letters, digits, dots, dashes and underscores"
+        problems.add(draft.heads[("providers", name)], path, message)
+    kind = kinds().get(provider.kind)
+    if kind is None:
+        known = f"{near(provider.kind, kinds())}; kinds: {', '.join(sorted(kinds()))}"
+        message = f"there is no kind {quoted(provider.kind)}{known}"
+        problems.add(origins["kind"], (*path, "kind"), message)
+        return
+    for option in OPTIONS:
+        if getattr(provider, option) is not None and option not in kind.options:
+            problems.add(origins[option], (*path, option), f"the kind {kind.name} has no {option}")
+    head = draft.heads[("providers", name)]
+    for key, message in _missing(provider, kind):
+        if not problems.touch((*path, key)):
+            problems.add(head, (*path, key), message)
+    if provider.base_url is not None and _is_ourselves(provider.base_url, config):
+        message = "this is the address of this gateway itself: it would ask itself in a circle"
+        problems.add(origins["base_url"], (*path, "base_url"), message)
+
+
+def _missing(provider: ProviderConfig, kind: Kind) -> Iterable[tuple[str, str]]:
+    """What the kind cannot do without."""
+    if provider.base_url is None and kind.base_url is None and kind.embedded is None:
+        yield "base_url", f"is missing: the kind {kind.name} has no address of its own"
+    # Who gives another address may have reasons for giving no key: a test, a proxy that holds it.
+    keyless = kind.key_optional or kind.auth == "none" or provider.base_url is not None
+    if provider.api_key is None and not keyless:
+        known = f' (such as "env:{kind.key_env[0]}")' if kind.key_env else ""
+        yield "api_key", f"is missing: the kind {kind.name} wants a key{known}"
+
+
+def _is_ourselves(base_url: str, config: Config) -> bool:
+    parts = urlsplit(base_url)
+    port = parts.port or {"http": 80, "https": 443}[parts.scheme]
+    return port == config.server.port and is_loopback(parts.hostname or "")
+
+
+def _check_model(
+    name: str, candidates: tuple[str, ...], config: Config, draft: Draft, problems: Problems
+) -> None:
+    path: Path = ("models", name)
+    setting = draft.tables[("models", name)]["candidates"]
+    if not name.strip() or name != name.strip():
+        problems.add(draft.heads[("models", name)], path, "a name has no spaces around it")
+    first, slash, _ = name.partition("/")
+    if slash and first in config.providers:
+        message = f"would hide a model of the provider {quoted(first)}: choose a name without its name"
+        problems.add(draft.heads[("models", name)], path, message)
+    for index, candidate in enumerate(candidates):
+        provider = candidate.partition("/")[0]
+        place = (*path, "candidates", index)
+        if candidate in candidates[:index]:
+            problems.add(setting.origin_of((index,)), place, f"{quoted(candidate)} is there twice")
+        elif provider not in config.providers and not problems.touch(("providers", provider)):
+            message = f"no provider {quoted(provider)} is configured{near(provider, config.providers)}"
+            problems.add(setting.origin_of((index,)), place, message)

@@ -1,0 +1,48 @@
+"""Settings as they were written, before anything is checked."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from msgspec import Struct
+
+from .problems import Origin, Path
+
+__all__ = ["Draft", "Setting", "Table"]
+
+Table = tuple[str, ...]
+"""A section: `("server",)`, `("providers", "azure")`."""
+
+
+class Setting(Struct, frozen=True):
+    """A value and where it was written."""
+
+    value: Any
+    origin: Origin
+    lenient: bool = False
+    """Whether texts stand for numbers and truth values, as in the environment."""
+    inner: Mapping[Path, Origin] = {}
+    """Where the parts of a list or table were written, by their path within the value."""
+
+    def origin_of(self, inner: Path) -> Origin:
+        """Where a part of the value was written."""
+        return self.inner.get(inner, self.origin)
+
+
+class Draft:
+    """All settings by section and key. What is put in later takes the place of what was there."""
+
+    def __init__(self) -> None:
+        self.tables: dict[Table, dict[str, Setting]] = {}
+        self.heads: dict[Table, Origin] = {}
+        """Where a section begins."""
+
+    def open(self, table: Table, origin: Origin) -> dict[str, Setting]:
+        """The settings of a section, which is there from now on."""
+        self.heads[table] = origin
+        return self.tables.setdefault(table, {})
+
+    def put(self, table: Table, key: str, setting: Setting) -> None:
+        """Set a value."""
+        if table not in self.heads:
+            self.heads[table] = setting.origin
+        self.tables.setdefault(table, {})[key] = setting

@@ -1,0 +1,204 @@
+"""What the environment says.
+
+A variable has one meaning, and some settings have several names: Tidegate's own, and those of the
+gateways that it replaces. Where several are set, the first in the tables below counts. An empty
+variable counts as not set.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path as FilePath
+
+from msgspec import Struct
+from msgspec.structs import fields
+
+from . import schema
+from .dotenv import parse_dotenv
+from .draft import Draft, Setting, Table
+from .kinds import Kind, kinds
+from .problems import Origin, near
+
+__all__ = [
+    "NO_EFFECT",
+    "OTHER_NAMES",
+    "OWN_SECTIONS",
+    "Environment",
+    "Variable",
+    "draft_environment",
+    "names_of",
+    "own_names",
+    "read_environment",
+]
+
+OWN_SECTIONS: Mapping[str, type[Struct]] = {
+    "server": schema.Server,
+    "auth": schema.Auth,
+    "routing": schema.Routing,
+    "logs": schema.Logs,
+    "api": schema.Api,
+}
+"""Sections whose keys all have a variable `TIDEGATE_<SECTION>_<KEY>`."""
+
+OTHER_NAMES: Mapping[tuple[str, str], tuple[str, ...]] = {
+    ("server", "host"): ("TIDEGATE_HOST", "HEIMDALL_SERVER_HOST", "HOST"),
+    ("server", "port"): ("TIDEGATE_PORT", "HEIMDALL_SERVER_PORT", "PORT"),
+    ("server", "workers"): ("TIDEGATE_WORKERS",),
+    ("auth", "keys"): ("TIDEGATE_API_KEYS",),
+    ("logs", "level"): ("TIDEGATE_LOG_LEVEL", "LOG_LEVEL"),
+    ("api", "title"): ("HEIMDALL_API_TITLE",),
+    ("api", "description"): ("HEIMDALL_API_DESCRIPTION",),
+}
+"""Further names of a setting, behind its own, best first."""
+
+DEBUG = "DEBUG"
+"""Sets `logs.level` to `debug` where nothing else sets it."""
+VERIFY = ("TIDEGATE_VERIFY", "HTTPX_CLIENT_VERIFY")
+"""`verify` of every provider that does not set its own."""
+
+NO_EFFECT: tuple[str, ...] = (
+    "ENABLE_RELOAD",
+    "SUPABASE_URL",
+    "SUPABASE_ANON_KEY",
+    "SUPABASE_SERVICE_ROLE_KEY",
+    "SUPABASE_JWT_SECRET",
+    "MINIMAL_FUND",
+    "NTFY_ERROR_URL",
+    "CACHE_TTL_SECONDS",
+    "BALANCE_CACHE_TTL_SECONDS",
+    "RATE_LIMIT_REQUESTS_PER_MINUTE",
+    "HEIMDALL_API_PATH",
+    "COHERE_API_KEY",
+    "CO_API_KEY",
+    "AZURE_OPENAI_<REGION>_API_KEY",
+    "AZURE_OPENAI_<REGION>_ENDPOINT",
+)
+"""Names of the replaced gateways that this version has no use for. They are taken without complaint."""
+
+_NO_EFFECT = re.compile("|".join(name.replace("<REGION>", "[A-Z0-9_]+") for name in NO_EFFECT))
+_PREFIX = "TIDEGATE_"
+_INTERNAL = frozenset(["TIDEGATE_WORKER"])
+"""Names that Tidegate sets for its own processes."""
+_TRUE = frozenset(["1", "true", "yes", "on"])
+
+
+class Variable(Struct, frozen=True):
+    """A variable that is set."""
+
+    value: str
+    origin: Origin
+
+
+class Environment(Struct, frozen=True):
+    """The variables that are set and not empty: those of the process over those of `.env`."""
+
+    variables: Mapping[str, Variable]
+    warnings: tuple[str, ...] = ()
+
+    def first(self, names: tuple[str, ...]) -> str | None:
+        """The first of these names that is set."""
+        return next((name for name in names if name in self.variables), None)
+
+
+def read_environment(environ: Mapping[str, str], directory: FilePath) -> Environment:
+    """The environment, with the `.env` of the directory beneath it."""
+    variables: dict[str, Variable] = {}
+    warnings = []
+    path = directory / ".env"
+    if path.is_file():
+        for entry in parse_dotenv(path.read_text(encoding="utf-8-sig", errors="replace")):
+            if not entry.name:
+                warnings.append(f".env:{entry.line}: this is not NAME=value; the line is ignored")
+            else:
+                origin = Origin("dotenv", ".env", entry.line, entry.name)
+                variables[entry.name] = Variable(entry.value.strip(), origin)
+    # An empty variable of the process hides that of the file: it is how one is switched off.
+    for name, value in environ.items():
+        variables[name] = Variable(value.strip(), Origin("environment", name))
+    found = {name: variable for name, variable in variables.items() if variable.value}
+    return Environment(found, tuple(warnings))
+
+
+def names_of(section: str, key: str) -> tuple[str, ...]:
+    """The variables of a setting, best first."""
+    return (f"{_PREFIX}{section}_{key}".upper(), *OTHER_NAMES.get((section, key), ()))
+
+
+def own_names() -> Iterator[str]:
+    """Every name that begins with TIDEGATE_ and means something."""
+    for section, struct in OWN_SECTIONS.items():
+        for field in fields(struct):
+            yield from (name for name in names_of(section, field.name) if name.startswith(_PREFIX))
+    yield VERIFY[0]
+
+
+def draft_environment(environment: Environment, draft: Draft) -> tuple[str, ...]:
+    """Put what the environment says into the draft; what is odd comes back as warnings."""
+    warnings = list(environment.warnings)
+    for section, struct in OWN_SECTIONS.items():
+        for field in fields(struct):
+            names = names_of(section, field.name)
+            _draft_setting(environment, draft, (section,), field.name, names, warnings)
+    debug = environment.variables.get(DEBUG)
+    if debug is not None and debug.value.lower() in _TRUE and "level" not in draft.tables.get(("logs",), {}):
+        draft.put(("logs",), "level", Setting("debug", debug.origin))
+    for kind in kinds().values():
+        _draft_provider(environment, draft, kind, warnings)
+    warnings += _unknown_names(environment)
+    return tuple(warnings)
+
+
+def verify_of(environment: Environment) -> Setting | None:
+    """What the environment says about certificates, for all providers."""
+    name = environment.first(VERIFY)
+    if name is None:
+        return None
+    variable = environment.variables[name]
+    return Setting(variable.value, variable.origin, lenient=True)
+
+
+def unused_names(environment: Environment) -> tuple[str, ...]:
+    """The names that are set and that this version has no use for."""
+    return tuple(sorted(name for name in environment.variables if _NO_EFFECT.fullmatch(name)))
+
+
+def _draft_setting(
+    environment: Environment,
+    draft: Draft,
+    table: Table,
+    key: str,
+    names: tuple[str, ...],
+    warnings: list[str],
+) -> None:
+    name = environment.first(names)
+    if name is None:
+        return
+    variable = environment.variables[name]
+    draft.put(table, key, Setting(variable.value, variable.origin, lenient=True))
+    for other in names:
+        said = environment.variables.get(other)
+        if said is not None and said.value != variable.value:
+            warnings.append(f"{said.origin}: not used, because {name} says something else")
+
+
+def _draft_provider(environment: Environment, draft: Draft, kind: Kind, warnings: list[str]) -> None:
+    """A provider for a kind whose key is set; for one that needs no key, whose address is set."""
+    key, base = environment.first(kind.key_env), environment.first(kind.base_env)
+    name = kind.env_name or kind.name
+    if key is None and (base is None or not kind.key_optional):
+        return
+    if base is None and kind.base_url is None:
+        warnings.append(f"{key} is set, but none of {', '.join(kind.base_env)}: there is no provider {name}")
+        return
+    table = ("providers", name)
+    origin = environment.variables[key or base or ""].origin
+    draft.open(table, origin)
+    draft.put(table, "kind", Setting(kind.name, origin))
+    _draft_setting(environment, draft, table, "api_key", kind.key_env, warnings)
+    _draft_setting(environment, draft, table, "base_url", kind.base_env, warnings)
+
+
+def _unknown_names(environment: Environment) -> Iterator[str]:
+    known = {*own_names(), *_INTERNAL}
+    for name, variable in environment.variables.items():
+        if name.startswith(_PREFIX) and name not in known:
+            yield f"{variable.origin}: Tidegate knows no variable {name}{near(name, known)}"

@@ -1,0 +1,87 @@
+"""What `tidegate.toml` says."""
+
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path as FilePath
+from typing import Any
+
+from .draft import Draft, Setting, Table
+from .problems import Origin, Path, Problems
+from .toml_lines import locate
+
+__all__ = ["FILE_NAME", "NAMED_SECTIONS", "draft_file", "find_file"]
+
+FILE_NAME = "tidegate.toml"
+
+NAMED_SECTIONS = ("providers", "models")
+"""Sections of sections: `[providers.<name>]`."""
+
+_PLACE = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)")
+
+
+def find_file(path: FilePath | None, directory: FilePath) -> FilePath | None:
+    """The file to read: the one that is named, else `tidegate.toml` in the directory if it is there."""
+    if path is not None:
+        return directory / path
+    found = directory / FILE_NAME
+    return found if found.is_file() else None
+
+
+def draft_file(path: FilePath, draft: Draft, problems: Problems) -> None:
+    """Put what the file says into the draft."""
+    text = _read(path, problems)
+    try:
+        tree = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        problems.add(_place_of(error, path.name, text), (), f"not TOML: {_PLACE.sub('', str(error))}")
+        return
+    lines = locate(text)
+    for table, settings in _tables(tree, path.name, lines, problems):
+        draft.open(table, Origin("file", path.name, lines.get(table, 0)))
+        for key, value in settings.items():
+            draft.put(table, key, _setting(value, (*table, key), path.name, lines))
+
+
+def _read(path: FilePath, problems: Problems) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError:
+        problems.add(path.name, (), "not UTF-8")
+    except OSError as error:
+        problems.add(str(path), (), f"cannot be read: {(error.strerror or str(error)).lower()}")
+    return ""
+
+
+def _tables(
+    tree: Mapping[str, Any], file: str, lines: Mapping[Path, int], problems: Problems
+) -> Iterator[tuple[Table, Mapping[str, Any]]]:
+    for section, content in tree.items():
+        origin = Origin("file", file, lines.get((section,), 0))
+        if not isinstance(content, dict):
+            problems.add(origin, (section,), "expected a table, such as [server]")
+        elif section not in NAMED_SECTIONS:
+            yield (section,), content
+        else:
+            for name, settings in content.items():
+                if isinstance(settings, dict):
+                    yield (section, name), settings
+                else:
+                    place = Origin("file", file, lines.get((section, name), 0))
+                    problems.add(place, (section, name), f"expected a table [{section}.<name>]")
+
+
+def _setting(value: Any, path: Path, file: str, lines: Mapping[Path, int]) -> Setting:
+    depth = len(path)
+    inner = {
+        found[depth:]: Origin("file", file, line)
+        for found, line in lines.items()
+        if len(found) > depth and found[:depth] == path
+    }
+    return Setting(value, Origin("file", file, lines.get(path, 0)), inner=inner)
+
+
+def _place_of(error: tomllib.TOMLDecodeError, file: str, text: str) -> Origin:
+    found = _PLACE.search(str(error))
+    line = int(found[1]) if found and found[1] else text.count("\n") + 1
+    return Origin("file", file, line)

@@ -1,0 +1,77 @@
+"""The table of kinds: what a provider can be.
+
+The table itself is `providers/rows.toml`, which belongs to the providers. It is read here because
+the configuration cannot be checked without it; `tidegate.providers` gives it on.
+"""
+
+import tomllib
+from collections.abc import Mapping
+from functools import cache
+from importlib import resources
+from types import MappingProxyType
+from typing import Any, Literal
+
+import msgspec
+from msgspec import Struct
+
+__all__ = ["Kind", "kinds"]
+
+Auth = Literal["bearer", "x-api-key", "x-goog-api-key", "api-key", "none"]
+
+
+class Kind(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A service, as data. The name of its table in `rows.toml` is the kind's name."""
+
+    name: str = ""
+    """The kind, as `[providers.<name>] kind` names it; filled in from the table's name."""
+    label: str
+    """Its name for people."""
+    docs: str
+    """Where its API is documented."""
+    protocol: str
+    """The wire format that it speaks: a name of `tidegate.providers.protocol_named`."""
+    base_url: str | None = None
+    """Its official address, in the prefix form that its own SDK has as default. None: the operator
+    gives one."""
+    drop_suffix: str | None = None
+    """An end of `base_url` that people write and that the wire format's paths begin with (`/v1` at
+    Anthropic): it is taken off."""
+    auth: Auth = "bearer"
+    """The header that carries the key: `Authorization: Bearer`, or one of this name; `none`: no key."""
+    key_optional: bool = False
+    """Whether it can be used without a key (servers that people run themselves)."""
+    key_env: tuple[str, ...] = ()
+    """Environment variables that hold the key; the first that is set counts."""
+    base_env: tuple[str, ...] = ()
+    """Environment variables that hold the base URL; the first that is set counts."""
+    env_name: str | None = None
+    """The name of the provider that those variables configure; None: the kind's own."""
+    aliases: tuple[str, ...] = ()
+    """Other names of the service, understood where no provider has that name."""
+    prefixes: tuple[str, ...] = ()
+    """How the names of its models begin: such a name reaches it without the provider's name."""
+    strip_prefixes: tuple[str, ...] = ()
+    """Prefixes that name the service and are not part of the model's name."""
+    headers: Mapping[str, str] = MappingProxyType({})
+    """Headers of every request."""
+    client_headers: Mapping[str, str] = MappingProxyType({})
+    """Headers that the client's own take the place of, where it speaks the same wire format."""
+    options: Mapping[str, str | None] = MappingProxyType({})
+    """Settings of `[providers.<name>]` beyond the common ones, with the header that carries each
+    (none: the wire format reads it)."""
+    dialect: Mapping[str, Any] = MappingProxyType({})
+    """Its differences from the wire format: fields of that format's own `Dialect`."""
+    check_model: str | None = None
+    """A cheap current model for `tidegate check`; None: the operator names one, or the service's
+    own list is asked."""
+    embedded: str | None = None
+    """The module that serves it inside Tidegate, on a loopback socket; None: it is elsewhere."""
+
+
+@cache
+def kinds() -> Mapping[str, Kind]:
+    """All kinds by name, in the order of the table."""
+    text = (resources.files("tidegate") / "providers" / "rows.toml").read_text(encoding="utf-8")
+    rows = tomllib.loads(text)
+    table = {name: msgspec.convert({**row, "name": name}, Kind) for name, row in rows.items()}
+    return MappingProxyType(table)

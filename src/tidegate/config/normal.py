@@ -1,0 +1,122 @@
+"""The normal form of values, and what no type can say about them."""
+
+import ipaddress
+import re
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any
+from urllib.parse import urlsplit
+
+from .secret import Secret
+
+__all__ = ["NORMAL_FORMS", "PROVIDER_NAME", "is_loopback"]
+
+PROVIDER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*", re.ASCII)
+"""What a provider may be called: it stands before the slash of `provider/model`, and in headers."""
+
+_HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", re.ASCII)
+_HEADER_VALUE = re.compile(r"[\x20-\x7e\x80-\xff\t]*")
+_KEY = re.compile(r"[\x21-\x7e]+")
+_HOST = re.compile(r"[A-Za-z0-9._:%-]+", re.ASCII)
+_FORBIDDEN_HEADERS = frozenset(["host", "content-length", "transfer-encoding", "connection"])
+
+
+def is_loopback(host: str) -> bool:
+    """Whether an address is reached from this machine only."""
+    if host.lower() == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def url(text: str | None) -> str | None:
+    """A base URL without the slash at its end. Raises ValueError."""
+    if text is None:
+        return None
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError as error:
+        raise ValueError(f"not a URL: {error}") from None
+    if parts.scheme not in ("http", "https"):
+        raise ValueError("expected a URL that begins with https:// or http://")
+    if not parts.hostname or re.search(r"[\s\x00-\x1f\x7f<>\"{}|\\^`]", text):
+        raise ValueError("expected a URL such as https://api.example.com/v1")
+    if port == 0:
+        raise ValueError("a URL has no port 0")
+    if parts.username is not None or parts.password is not None:
+        raise ValueError("a URL holds no user and no password; use api_key or headers")
+    if "?" in text or "#" in text:
+        raise ValueError("a base URL has no ? and no #; it is the part before the paths of the API")
+    return text.rstrip("/")
+
+
+def host(text: str) -> str:
+    """An address to listen on. Raises ValueError."""
+    bare = text[1:-1] if text.startswith("[") and text.endswith("]") else text
+    if not _HOST.fullmatch(bare):
+        raise ValueError("expected a host name or an IP address, without http:// and without a port")
+    return bare
+
+
+def origins(given: tuple[str, ...]) -> tuple[str, ...]:
+    """Web origins as browsers send them. Raises ValueError."""
+    for origin in given:
+        parts = urlsplit(origin)
+        if origin != "*" and (not parts.netloc or parts.path.strip("/") or parts.query or parts.fragment):
+            raise ValueError('expected "*" or an origin such as https://app.example.com')
+    return tuple(origin.rstrip("/").lower() for origin in given)
+
+
+def key(secret: Secret | None) -> Secret | None:
+    """A key that fits into a header. Raises ValueError, which does not show it."""
+    if secret is None:
+        return None
+    text = secret.reveal().strip()
+    if not text:
+        raise ValueError("is empty")
+    if not _KEY.fullmatch(text):
+        raise ValueError("a key holds no spaces and no characters beyond ASCII")
+    return Secret(text)
+
+
+def keys(given: tuple[Secret, ...]) -> tuple[Secret, ...]:
+    """Client keys; each once. Raises ValueError."""
+    return tuple(dict.fromkeys(found for found in map(key, given) if found is not None))
+
+
+def headers(given: Mapping[str, Secret]) -> Mapping[str, Secret]:
+    """Headers that may be sent. Raises ValueError."""
+    for name, value in given.items():
+        if not _HEADER_NAME.fullmatch(name):
+            raise ValueError("not the name of a header")
+        if name.lower() in _FORBIDDEN_HEADERS:
+            raise ValueError("this header belongs to the connection")
+        if not _HEADER_VALUE.fullmatch(value.reveal()):
+            raise ValueError("a header's value is one line")
+    return MappingProxyType(dict(given))
+
+
+def candidates(given: tuple[str, ...]) -> tuple[str, ...]:
+    """Who can serve a model. Raises ValueError."""
+    if not given:
+        raise ValueError("expected at least one candidate")
+    for candidate in given:
+        provider, slash, model = candidate.partition("/")
+        if not (provider and slash and model) or candidate != candidate.strip():
+            raise ValueError('expected "provider/model"')
+    return given
+
+
+NORMAL_FORMS: Mapping[tuple[str, str], Callable[[Any], Any]] = {
+    ("server", "host"): host,
+    ("server", "cors_origins"): origins,
+    ("auth", "keys"): keys,
+    ("providers", "base_url"): url,
+    ("providers", "api_key"): key,
+    ("providers", "headers"): headers,
+    ("models", "candidates"): candidates,
+}
+"""By section and key."""

@@ -1,0 +1,92 @@
+"""Where a value comes from, and what is wrong with it."""
+
+import difflib
+from collections.abc import Iterable, Iterator
+from typing import Literal, TypeAlias
+
+from msgspec import Struct
+
+__all__ = ["DEFAULT", "ConfigError", "Origin", "Path", "Problems", "near", "quoted", "render_path"]
+
+Path: TypeAlias = tuple[str | int, ...]
+"""The way to a value: `("providers", "azure", "base_url")`, `("models", "x", "candidates", 0)`."""
+
+_BARE = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-")
+
+
+class Origin(Struct, frozen=True):
+    """Where a value was written."""
+
+    kind: Literal["file", "dotenv", "environment", "option", "default"]
+    name: str = ""
+    """The file, or the variable, or the command line's option."""
+    line: int = 0
+    """In the file; 0 where there is none."""
+    variable: str = ""
+    """The name in a `.env` file."""
+
+    def __str__(self) -> str:
+        if self.kind == "default":
+            return "default"
+        place = f"{self.name}:{self.line}" if self.line else self.name
+        return f"{place} {self.variable}" if self.variable else place
+
+
+DEFAULT = Origin("default")
+
+
+class ConfigError(Exception):
+    """A configuration that cannot be used; `lines` says everything that is wrong with it."""
+
+    def __init__(self, lines: Iterable[str]) -> None:
+        self.lines = tuple(lines)
+        super().__init__("\n".join(self.lines))
+
+
+class Problems:
+    """Everything that is wrong with a configuration, collected before it is refused."""
+
+    def __init__(self) -> None:
+        self._found: list[tuple[str, int, str]] = []
+        self._paths: set[Path] = set()
+
+    def add(self, origin: Origin | str, path: Path, message: str) -> None:
+        """Note a problem: `tidegate.toml:12: providers.azure.base_url: …`."""
+        self._paths.add(path)
+        key = f"{render_path(path)}: " if path else ""
+        line = origin.line if isinstance(origin, Origin) else 0
+        self._found.append((getattr(origin, "name", str(origin)), line, f"{origin}: {key}{message}"))
+
+    def touch(self, path: Path) -> bool:
+        """Whether this value, or something in it, is known to be wrong."""
+        return any(found[: len(path)] == path for found in self._paths)
+
+    def raise_if_any(self) -> None:
+        """Raise ConfigError with all problems, in the order of the file."""
+        if self._found:
+            raise ConfigError(self)
+
+    def __iter__(self) -> Iterator[str]:
+        return (text for _, _, text in sorted(self._found, key=lambda found: found[:2]))
+
+
+def render_path(path: Path) -> str:
+    """A path as it would be written in TOML, with positions in brackets."""
+    text = ""
+    for step in path:
+        if isinstance(step, int):
+            text += f"[{step}]"
+        else:
+            text += ("." if text else "") + (step if step and set(step) <= _BARE else quoted(step))
+    return text
+
+
+def quoted(text: str) -> str:
+    """A text in double quotes."""
+    return f'"{text}"'
+
+
+def near(name: str, known: Iterable[str]) -> str:
+    """` (did you mean "port"?)`, or nothing where no name is near."""
+    found = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
+    return f" (did you mean {quoted(found[0])}?)" if found else ""

@@ -1,0 +1,141 @@
+"""The settings, as one tree of frozen structs.
+
+A field's name is its key in `tidegate.toml`, its type says what may stand there, its docstring
+what it means. `docs/configuration.md` is for people who run Tidegate; a test holds them together.
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Annotated, Literal, TypeAlias
+
+from msgspec import Meta, Struct
+
+from .problems import DEFAULT, Origin, Path
+from .secret import Secret
+
+__all__ = ["Api", "Auth", "Config", "Logs", "ModelConfig", "ProviderConfig", "Routing", "Server"]
+
+Seconds: TypeAlias = Annotated[float, Meta(gt=0, le=86_400)]
+"""A time limit; a day at the most."""
+
+
+class Server(Struct, frozen=True, kw_only=True):
+    """`[server]`: how clients reach Tidegate."""
+
+    host: str = "127.0.0.1"
+    """The address to listen on. Beyond loopback, keys are required (see `Auth`)."""
+    port: Annotated[int, Meta(ge=0, le=65_535)] = 8000
+    """0 takes any free port."""
+    workers: Annotated[int, Meta(ge=1, le=256)] = 1
+    """Processes that share the port."""
+    max_body_mb: Annotated[int, Meta(ge=1, le=1024)] = 32
+    """The largest body of a request, in megabytes of 1,048,576 bytes."""
+    cors_origins: tuple[str, ...] = ("*",)
+    """Web origins whose scripts may call; empty switches cross-origin requests off."""
+    grace_s: Annotated[float, Meta(ge=0, le=3600)] = 30
+    """How long open requests may go on after the gateway was told to stop."""
+    body_s: Seconds = 30
+    """How long a client may be silent while it sends its body."""
+
+
+class Auth(Struct, frozen=True, kw_only=True):
+    """`[auth]`: who may call."""
+
+    mode: Literal["open", "keys"] = "open"
+    """`open` lets everyone in; `keys` wants one of `keys`. Where keys are given and no mode, it is `keys`."""
+    keys: tuple[Secret, ...] = ()
+    """The keys of clients."""
+    open_beyond_loopback: bool = False
+    """Whether a gateway without keys may listen beyond loopback."""
+
+
+class ProviderConfig(Struct, frozen=True, kw_only=True):
+    """`[providers.<name>]`: a service, and how to reach it."""
+
+    kind: str
+    """A row of the table of providers."""
+    base_url: str | None = None
+    """The official prefix form, without a slash at the end. None is the kind's own address."""
+    api_key: Secret | None = None
+    headers: Mapping[str, Secret] = MappingProxyType({})
+    """Headers for every request to it, over those of the kind. Their values count as secrets."""
+    verify: bool = True
+    """Whether its certificate must be valid."""
+    region: str | None = None
+    """For kinds that have regions."""
+    project: str | None = None
+    """For kinds that have projects."""
+    location: str | None = None
+    """For kinds that have locations."""
+    api_version: str | None = None
+    """For kinds whose API has dated versions."""
+    organization: str | None = None
+    """The organization that is billed, for kinds that have organizations."""
+
+
+class ModelConfig(Struct, frozen=True, kw_only=True):
+    """`[models."<name>"]`: a name that clients use, and who can serve it."""
+
+    candidates: tuple[str, ...]
+    """`provider/model`, the first choice first."""
+    order: Literal["priority"] = "priority"
+    """`priority`: as they stand."""
+
+
+class Routing(Struct, frozen=True, kw_only=True):
+    """`[routing]`: how hard Tidegate tries, and how long it waits."""
+
+    retries: Annotated[int, Meta(ge=0, le=10)] = 1
+    """More tries at one candidate that gave no answer, or failed by itself. Never after the first byte."""
+    deadline_s: Seconds = 600
+    """For the whole request, all tries included."""
+    connect_s: Seconds = 10
+    """For the connection to a provider."""
+    first_byte_s: Seconds = 60
+    """For the first byte of a streamed answer."""
+    idle_s: Seconds = 60
+    """For the silence between two pieces of a stream."""
+    unsupported: Literal["lenient", "strict"] = "lenient"
+    """What becomes of tuning that a provider has nothing of: `lenient` drops and names it, `strict`
+    refuses the request."""
+
+
+class Logs(Struct, frozen=True, kw_only=True):
+    """`[logs]`: what is written down."""
+
+    format: Literal["auto", "text", "json"] = "auto"
+    """`auto`: text on a terminal, JSON elsewhere."""
+    level: Literal["debug", "info", "warning", "error", "critical"] = "info"
+    bodies: Literal["full", "redacted", "none"] = "full"
+    """How much of what was said goes into the records. This version's records hold no bodies yet,
+    so the choice has no effect; it is taken now so that files need not change."""
+
+
+class Api(Struct, frozen=True, kw_only=True):
+    """`[api]`: how the documentation pages call this gateway."""
+
+    title: str = "Tidegate"
+    description: str = "A self-hosted gateway to language models."
+
+
+class Config(Struct, frozen=True, kw_only=True):
+    """Everything that can be set. Two loads of the same sources give equal Configs."""
+
+    server: Server = Server()
+    auth: Auth = Auth()
+    providers: Mapping[str, ProviderConfig] = MappingProxyType({})
+    """By the name that clients use in `name/model`, in the order of the file."""
+    models: Mapping[str, ModelConfig] = MappingProxyType({})
+    routing: Routing = Routing()
+    logs: Logs = Logs()
+    api: Api = Api()
+    origins: Mapping[Path, Origin] = MappingProxyType({})
+    """Where each value was written; what is not in here has its default."""
+    not_used_yet: tuple[str, ...] = ()
+    """Variables of replaced gateways that are set and whose feature comes later."""
+    warnings: tuple[str, ...] = ()
+    """What is odd but no reason to refuse."""
+
+    def origin(self, *path: str | int) -> Origin:
+        """Where a value comes from."""
+        return self.origins.get(path, DEFAULT)
