@@ -37,11 +37,11 @@ class Sources:
 
     def add_citations(self, citations: Iterable[Raw] | None) -> None:
         """Texts that the answer recites."""
-        self._citations += [bytes(citation) for citation in citations or ()]
+        self._citations += [_compact(citation) for citation in citations or ()]
 
     def add_native(self, name: str, metadata: Raw) -> None:
         """A candidate's `groundingMetadata` or `urlContextMetadata`. Repeated ones count once."""
-        told = bytes(metadata)
+        told = _compact(metadata)
         if told not in _SAYS_NOTHING:
             self._native[name, told] = None
 
@@ -88,6 +88,11 @@ class _Places:
 
     def _characters(self, index: int) -> int:
         return len(self._bytes[:index].decode(errors="ignore"))
+
+
+def _compact(told: Raw) -> bytes:
+    """On one line, as it may have to go into an event."""
+    return msgspec.json.format(bytes(told), indent=-1)
 
 
 def _grounded(metadata: GroundingMetadata, place: _Places, choice: int) -> Iterator[CitationAdded]:
