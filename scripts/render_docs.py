@@ -1,0 +1,110 @@
+#!/usr/bin/env python3
+"""Writes the tables of docs/ that the code decides: `uv run python scripts/render_docs.py`.
+
+They stand between `<!-- table: NAME -->` and `<!-- end -->`. A test sees to it that they are fresh.
+"""
+
+import importlib
+import json
+import re
+import sys
+from collections.abc import Callable, Iterable
+
+from check_architecture import HOUSE, LAWS, ROOMS
+from tidegate.protocols import errors
+from tidegate.protocols.turn import Turn
+from tidegate.providers import FORMATS, protocol_named
+
+DOCS = HOUSE.parents[1] / "docs"
+GROUPS = ("TidegateError", "ClientError", "GatewayError", "ProviderError")
+"""Error classes that are never raised themselves."""
+
+
+def render_rooms() -> Iterable[str]:
+    """The packages and single modules, in the order of the architecture check."""
+    yield "| room | what it does | may import |"
+    yield "|---|---|---|"
+    for name, room in ROOMS.items():
+        if (HOUSE / name).is_dir() or (HOUSE / f"{name}.py").is_file():
+            allowed = ", ".join(sorted(room.may_import)) or "nothing"
+            yield f"| `{name}` | {_first_sentence(_source_doc(name))} | {allowed}: {room.reason} |"
+
+
+def render_laws() -> Iterable[str]:
+    """What the architecture check finds."""
+    return (f"- {text}." for text in LAWS)
+
+
+def render_errors() -> Iterable[str]:
+    """Every error as the two doors tell it."""
+    yield "| class | status | OpenAI's `type` | OpenAI's `code` | Anthropic's `type` | what it means |"
+    yield "|---|---|---|---|---|---|"
+    for name in sorted(errors.__all__, key=lambda name: getattr(errors, name).status):
+        if name not in GROUPS:
+            yield _error_row(name, getattr(errors, name))
+
+
+def _error_row(name: str, kind: type[errors.TidegateError]) -> str:
+    told = {}
+    for door in ("openai_chat", "anthropic"):
+        told[door] = json.loads(protocol_named(door).render_error(kind("…"), "req_1").body)["error"]
+    status, shapes = (
+        str(kind.status),
+        [told["openai_chat"]["type"], told["openai_chat"]["code"], told["anthropic"]["type"]],
+    )
+    if kind is errors.ProviderRefused:
+        status, shapes = "the provider's", ["the provider's", "the provider's", "by the status"]
+    cells = [word if word is None or "'" in word or " " in word else f"`{word}`" for word in shapes]
+    words = " | ".join(cell or "none" for cell in cells)
+    return f"| `{name}` | {status} | {words} | {_first_sentence(kind.__doc__ or '')} |"
+
+
+def render_fields() -> Iterable[str]:
+    """The optional fields of a Turn, and what each wire format does with them."""
+    protocols = {name: protocol_named(name) for name in FORMATS}
+    yield f"| field | {' | '.join(f'`{name}`' for name in protocols)} |"
+    yield "|---|" + "---|" * len(protocols)
+    for field in Turn.__struct_fields__:
+        outcomes = [protocol.carries.get(field) for protocol in protocols.values()]
+        if any(outcomes):
+            yield f"| `{field}` | {' | '.join(outcome or 'carried' for outcome in outcomes)} |"
+
+
+TABLES: dict[str, Callable[[], Iterable[str]]] = {
+    "rooms": render_rooms,
+    "laws": render_laws,
+    "errors": render_errors,
+    "fields": render_fields,
+}
+
+PLACE = re.compile(r"(<!-- table: (\w+) -->\n).*?(\n<!-- end -->)", re.DOTALL)
+
+
+def refresh(text: str) -> str:
+    """The text of a page with its tables as they should be."""
+    return PLACE.sub(lambda found: found[1] + "\n".join(TABLES[found[2]]()) + found[3], text)
+
+
+def _source_doc(name: str) -> str:
+    module = "tidegate" if name == "__init__" else f"tidegate.{name}"
+    return importlib.import_module(module).__doc__ or ""
+
+
+def _first_sentence(doc: str) -> str:
+    sentence = " ".join(doc.strip().split("\n\n")[0].split())
+    return re.split(r"(?<=[.])\s", sentence)[0].rstrip(".")
+
+
+def main() -> int:
+    """Write what is not fresh."""
+    for path in sorted(DOCS.glob("*.md")):
+        text = path.read_text(encoding="utf-8")
+        fresh = refresh(text)
+        if fresh != text:
+            path.write_text(fresh, encoding="utf-8")
+            print(f"wrote {path.relative_to(DOCS.parent)}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,148 @@
+"""The description of the API, held against the code that it describes."""
+
+import re
+import typing
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+import pytest
+from fastapi.openapi.models import OpenAPI
+
+from tidegate.control.description import describe
+from tidegate.doors import all_doors
+from tidegate.protocols import errors
+from tidegate.protocols.anthropic import wire as anthropic_wire
+from tidegate.protocols.openai_chat import wire as openai_wire
+
+DOCUMENT = describe("A title", "A description.")
+METHODS = {"get", "post", "head"}
+
+
+def test_is_openapi_3_1() -> None:
+    parsed = OpenAPI.model_validate(DOCUMENT)
+    assert parsed.openapi.startswith("3.1")
+    assert parsed.info.title == "A title"
+    assert parsed.info.description == "A description."
+
+
+def every_dict(value: Any) -> Iterator[dict[str, Any]]:
+    if isinstance(value, dict):
+        yield value
+        for part in value.values():
+            yield from every_dict(part)
+    elif isinstance(value, list):
+        for part in value:
+            yield from every_dict(part)
+
+
+def resolve(reference: str) -> Any:
+    value: Any = DOCUMENT
+    for step in reference.removeprefix("#/").split("/"):
+        value = value[step]
+    return value
+
+
+def test_every_reference_leads_somewhere() -> None:
+    references = {part["$ref"] for part in every_dict(DOCUMENT) if "$ref" in part}
+    assert len(references) > 30
+    assert all(resolve(reference) for reference in references)
+
+
+def test_every_component_is_used() -> None:
+    used = {part["$ref"] for part in every_dict(DOCUMENT) if "$ref" in part}
+    components = DOCUMENT["components"]
+    kinds = ("schemas", "headers", "responses")
+    unused = [
+        name for kind in kinds for name in components[kind] if f"#/components/{kind}/{name}" not in used
+    ]
+    # Errors that this version's paths do not give are still in the list of errors.
+    assert [name for name in unused if not re.fullmatch(r"(Anthropic)?40[23]|Anthropic405", name)] == []
+
+
+def test_every_required_field_is_described() -> None:
+    for part in every_dict(DOCUMENT):
+        if isinstance(part.get("properties"), dict) and isinstance(part.get("required"), list):
+            assert set(part["required"]) <= part["properties"].keys()
+
+
+def test_operations_have_names_of_their_own() -> None:
+    names = [operation["operationId"] for path in DOCUMENT["paths"].values() for operation in path.values()]
+    assert len(names) == len(set(names))
+
+
+def test_the_paths_are_those_of_the_doors() -> None:
+    served = {
+        (method.lower(), path.replace("/*", "/{model}"))
+        for door in all_doors()
+        for method, path in door.routes()
+        if method != "HEAD"
+    }
+    described = {
+        (method, path)
+        for path, operations in DOCUMENT["paths"].items()
+        for method in operations.keys() & METHODS
+    }
+    assert described == served
+
+
+def test_every_status_of_an_error_is_described_in_both_dialects() -> None:
+    statuses = {getattr(errors, name).status for name in errors.__all__}
+    for status in statuses:
+        for dialect, schema in (("", "Error"), ("Anthropic", "AnthropicError")):
+            response = DOCUMENT["components"]["responses"][f"{dialect}{status}"]
+            assert response["content"]["application/json"]["schema"]["$ref"].endswith(f"/{schema}")
+
+
+def fields_of(*schemas: Any) -> dict[str, list[Any]]:
+    """Every field that any of the schemas' forms has, with the schemas that it may have."""
+    found: dict[str, list[Any]] = {}
+    for schema in schemas:
+        if "$ref" in schema:
+            schema = resolve(schema["$ref"])
+        for name, inner in schema.get("properties", {}).items():
+            found.setdefault(name, []).append(inner)
+        forms = [*schema.get("anyOf", []), *schema.get("oneOf", [])]
+        if "items" in schema:
+            forms.append(schema["items"])
+        for name, inners in fields_of(*forms).items():
+            found.setdefault(name, []).extend(inners)
+    return found
+
+
+def structs_in(kind: Any) -> Iterator[type[msgspec.Struct]]:
+    """The structs that a type is made of."""
+    if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+        yield kind
+    for argument in typing.get_args(kind):
+        yield from structs_in(argument)
+
+
+def undescribed(struct: type[msgspec.Struct], schemas: list[Any], path: str) -> Iterator[str]:
+    described = fields_of(*schemas)
+    hints = typing.get_type_hints(struct)
+    for field in msgspec.structs.fields(struct):
+        name = field.encode_name
+        if name not in described:
+            yield f"{path}.{name}"
+            continue
+        for inner in structs_in(hints[field.name]):
+            yield from undescribed(inner, described[name], f"{path}.{name}")
+
+
+REQUESTS = [
+    (openai_wire.ChatRequest, "ChatRequest"),
+    (anthropic_wire.MessagesRequest, "MessagesRequest"),
+]
+
+
+@pytest.mark.parametrize(("struct", "component"), REQUESTS, ids=[component for _, component in REQUESTS])
+def test_every_field_that_a_request_is_read_for_is_described(
+    struct: type[msgspec.Struct], component: str
+) -> None:
+    schema = DOCUMENT["components"]["schemas"][component]
+    assert list(undescribed(struct, [schema], component)) == []
+
+
+def test_nothing_refers_to_another_host() -> None:
+    assert "://" not in msgspec.json.encode(DOCUMENT).decode()
