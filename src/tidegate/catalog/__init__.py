@@ -1,1 +1,5 @@
-"""Models: what they are called, what they can do."""
+"""What models there are: `models.toml`, read once."""
+
+from .models import CatalogModel, models
+
+__all__ = ["CatalogModel", "models"]

@@ -1,0 +1,26 @@
+"""Wire formats by name, loaded when somebody wants one."""
+
+import importlib
+from collections.abc import Mapping
+from functools import cache
+from types import MappingProxyType
+
+from tidegate.protocols.contract import Protocol
+
+__all__ = ["FORMATS", "protocol_named"]
+
+FORMATS: Mapping[str, str] = MappingProxyType(
+    {
+        "openai_chat": "tidegate.protocols.openai_chat",
+        "anthropic": "tidegate.protocols.anthropic",
+        "gemini": "tidegate.protocols.gemini",
+    }
+)
+"""Name → the module whose `PROTOCOL` it is."""
+
+
+@cache
+def protocol_named(name: str) -> Protocol:
+    """The wire format of this name. Raises KeyError."""
+    protocol: Protocol = importlib.import_module(FORMATS[name]).PROTOCOL
+    return protocol

@@ -1,0 +1,33 @@
+"""What a request may want of the choice of providers."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from tidegate.protocols.errors import InvalidRequest
+
+__all__ = ["Preferences", "parse_preferences"]
+
+
+class Preferences(Struct, frozen=True, forbid_unknown_fields=True):
+    """The request's `provider` as an object. Names that are not configured are passed over."""
+
+    order: tuple[str, ...] = ()
+    """Providers to try first, in this order."""
+    only: tuple[str, ...] = ()
+    """The only providers that may serve the request; empty allows all."""
+    ignore: tuple[str, ...] = ()
+    """Providers that must not serve it."""
+    allow_fallbacks: bool = True
+    """False: nobody but those in `order`; without an order, nobody but the first."""
+
+
+def parse_preferences(given: Mapping[str, Any]) -> Preferences:
+    """The request's own object, checked. Raises InvalidRequest."""
+    try:
+        return msgspec.convert(dict(given), Preferences)
+    except msgspec.ValidationError as error:
+        message = str(error).replace("`$", "`provider")
+        raise InvalidRequest(f"provider: {message[:1].lower()}{message[1:]}", param="provider") from None

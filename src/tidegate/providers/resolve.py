@@ -1,0 +1,203 @@
+"""Which services serve a name, in order."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
+
+from tidegate.catalog import models
+from tidegate.config import Config
+from tidegate.protocols.errors import InvalidRequest, ModelNotFound
+
+from .candidate import Candidate, Finding, ListedModel
+from .families import profile_of
+from .preferences import Preferences, parse_preferences
+from .rows import kinds
+from .service import Service
+from .words import explain, not_configured, not_found, shown
+
+__all__ = ["Directory"]
+
+REMEMBERED = 4096
+"""Answers that a directory keeps; clients choose the names, so there must be an end."""
+
+
+class Directory:
+    """The services of a Config, and the names that lead to them. Made anew for every Config."""
+
+    def __init__(self, config: Config) -> None:
+        self.services: Mapping[str, Service] = MappingProxyType(
+            {name: Service(name, provider) for name, provider in config.providers.items()}
+        )
+        self._aliases = {
+            name: tuple(self._candidates_of(name, model.candidates)) for name, model in config.models.items()
+        }
+        self._prefixes = tuple(self._render_prefixes())
+        self._known: dict[tuple[str, str | None], tuple[Candidate, ...]] = {}
+
+    # --- what requests ask --------------------------------------------------------------------
+
+    def resolve(
+        self,
+        model: str,
+        provider: str | Mapping[str, Any] | None = None,
+        fallbacks: Sequence[str] = (),
+    ) -> tuple[Candidate, ...]:
+        """Who serves the model, the first choice first; never empty.
+
+        `provider` is the request's own field: a provider's name, or preferences. `fallbacks` are the
+        names to try behind `model`. Raises ModelNotFound, and InvalidRequest about `provider`.
+        """
+        if fallbacks or isinstance(provider, Mapping):
+            return self._resolve_wishes(model, provider, fallbacks)
+        known = self._known.get((model, provider))
+        return known if known is not None else self._remember(model, provider)
+
+    def listed(self) -> tuple[ListedModel, ...]:
+        """The models that are worth naming: those of `[models]`, then the catalog's by provider."""
+        named = [ListedModel(name, found[0].service.name, name) for name, found in self._aliases.items()]
+        catalog = [
+            ListedModel(f"{service.name}/{model.id}", service.name, model.label)
+            for service in self.services.values()
+            for model in models()
+            if model.kind == service.kind.name
+        ]
+        return (*named, *catalog)
+
+    def names(self) -> tuple[str, ...]:
+        """What the listed models are asked for by."""
+        return tuple(model.id for model in self.listed())
+
+    def explain(self, model: str, spoken: Iterable[str]) -> list[str]:
+        """How a name resolves, line by line; `spoken` are the clients' wire formats. Raises ModelNotFound."""
+        return explain(model, self._find(model), spoken)
+
+    # --- with a wish of its own ---------------------------------------------------------------
+
+    def _remember(self, model: str, provider: str | None) -> tuple[Candidate, ...]:
+        found = self._find(model).candidates if provider is None else self._find_at(model, provider)
+        if len(self._known) >= REMEMBERED:
+            self._known.clear()
+        self._known[model, provider] = found
+        return found
+
+    def _resolve_wishes(
+        self, model: str, provider: str | Mapping[str, Any] | None, fallbacks: Sequence[str]
+    ) -> tuple[Candidate, ...]:
+        if isinstance(provider, Mapping):
+            preferences = parse_preferences(provider)
+            found = [one for name in (model, *fallbacks) for one in self._prefer(name, preferences)]
+        else:
+            # The provider is that of `model`; a fallback names its own.
+            found = [*self.resolve(model, provider)]
+            found += [one for name in fallbacks for one in self.resolve(name)]
+        first_of_each: dict[tuple[str, str], Candidate] = {}
+        for one in found:
+            first_of_each.setdefault((one.service.name, one.model), one)
+        return tuple(first_of_each.values())
+
+    def _find_at(self, model: str, provider: str) -> tuple[Candidate, ...]:
+        """The model at one provider, under the name that the client gives it."""
+        services = self._named(provider)
+        if not services:
+            raise InvalidRequest(not_configured(provider, self.services), param="provider")
+        aliased = tuple(one for one in self._aliases.get(model, ()) if one.service in services)
+        return aliased or _offers(services, model)
+
+    def _prefer(self, model: str, preferences: Preferences) -> list[Candidate]:
+        order, only = self._all_named(preferences.order), self._all_named(preferences.only)
+        ignored = self._all_named(preferences.ignore)
+        found = self._find_also_at((*order, *only), model)
+        left = [one for one in found if one.service not in ignored]
+        if preferences.only:
+            left = [one for one in left if one.service in only]
+        left.sort(key=lambda one: order.index(one.service) if one.service in order else len(order))
+        if not preferences.allow_fallbacks:
+            left = [one for one in left if one.service in order] if preferences.order else left[:1]
+        if not left:
+            reason = "the request's provider excludes everyone who serves it"
+            raise ModelNotFound(f"nobody is left for {shown(model)}: {reason}", param="provider")
+        return left
+
+    def _find_also_at(self, wanted: Sequence[Service], model: str) -> list[Candidate]:
+        """Who serves the model; where its name leaves that open, also the services that are wanted."""
+        try:
+            finding = self._find(model)
+        except ModelNotFound:
+            if not wanted:
+                raise
+            return [*_offers(dict.fromkeys(wanted), model)]
+        found = [*finding.candidates]
+        if not finding.fixed:
+            others = dict.fromkeys(one for one in wanted if one not in {known.service for known in found})
+            found += _offers(others, found[0].model)
+        return found
+
+    # --- rules for a bare name: the first that fits counts ------------------------------------
+
+    def _find(self, model: str) -> Finding:
+        for rule in (self._by_alias, self._by_service, self._by_prefix, self._by_being_alone):
+            found = rule(model)
+            if found is not None:
+                return found
+        raise ModelNotFound(not_found(model, self.services, self.names()))
+
+    def _by_alias(self, model: str) -> Finding | None:
+        candidates = self._aliases.get(model)
+        return Finding(candidates, "a name in [models]", fixed=True) if candidates else None
+
+    def _by_service(self, model: str) -> Finding | None:
+        name, _, rest = model.partition("/")
+        services = self._named(name) if rest else ()
+        if not services:
+            return None
+        return Finding(_offers(services, rest), f"{shown(name)} names the provider", fixed=True)
+
+    def _by_prefix(self, model: str) -> Finding | None:
+        for prefix, strip, services in self._prefixes:
+            if services and model.startswith(prefix) and model != strip:
+                how = f"names that begin with {shown(prefix)} belong to {services[0].kind.label}"
+                return Finding(_offers(services, model.removeprefix(strip)), how, fixed=False)
+        return None
+
+    def _by_being_alone(self, model: str) -> Finding | None:
+        if len(self.services) != 1 or not model:
+            return None
+        services = tuple(self.services.values())
+        return Finding(
+            _offers(services, model), f"{shown(services[0].name)} is the only provider", fixed=False
+        )
+
+    def _named(self, name: str) -> tuple[Service, ...]:
+        """The service of this name; where there is none, all of the kind that goes by it."""
+        service = self.services.get(name)
+        if service is not None:
+            return (service,)
+        lower = name.lower()
+        return tuple(one for one in self.services.values() if lower in _names_of(one))
+
+    def _all_named(self, names: Iterable[str]) -> tuple[Service, ...]:
+        return tuple(dict.fromkeys(service for name in names for service in self._named(name)))
+
+    # --- tables, made once --------------------------------------------------------------------
+
+    def _candidates_of(self, alias: str, names: Iterable[str]) -> Iterator[Candidate]:
+        for name in names:
+            provider, _, model = name.partition("/")
+            yield Candidate(self.services[provider], model, profile_of(model), alias)
+
+    def _render_prefixes(self) -> list[tuple[str, str, tuple[Service, ...]]]:
+        """Prefix, what of it is not part of the model's name, and who serves it; the longest first."""
+        rows = []
+        for kind in kinds().values():
+            services = tuple(one for one in self.services.values() if one.kind is kind)
+            rows += [(prefix, "", services) for prefix in kind.prefixes]
+            rows += [(prefix, prefix, services) for prefix in kind.strip_prefixes]
+        return sorted(rows, key=lambda row: -len(row[0]))
+
+
+def _offers(services: Iterable[Service], model: str) -> tuple[Candidate, ...]:
+    return tuple(Candidate(service, model, profile_of(model)) for service in services)
+
+
+def _names_of(service: Service) -> tuple[str, ...]:
+    return (service.name.lower(), service.kind.name, *service.kind.aliases)

@@ -1,0 +1,111 @@
+"""A configured provider, ready to be asked."""
+
+from collections.abc import Iterable, Mapping
+
+import msgspec
+from multidict import CIMultiDict
+
+from tidegate import __version__
+from tidegate.config import Kind, ProviderConfig
+
+from .formats import protocol_named
+from .rows import kinds
+
+__all__ = ["Service"]
+
+_KEY_FORM: Mapping[str, tuple[str, str]] = {
+    "bearer": ("authorization", "Bearer {}"),
+    "x-api-key": ("x-api-key", "{}"),
+    "x-goog-api-key": ("x-goog-api-key", "{}"),
+    "api-key": ("api-key", "{}"),
+}
+"""Ways to carry a key → header and form of its value."""
+
+
+class Service:
+    """A provider of the configuration, compiled once. Two of the same kind share nothing but the row."""
+
+    __slots__ = (
+        "_client_headers",
+        "_forwarded",
+        "_static",
+        "_with_defaults",
+        "base_url",
+        "dialect",
+        "kind",
+        "name",
+        "protocol",
+        "verify",
+    )
+
+    def __init__(self, name: str, config: ProviderConfig) -> None:
+        self.name = name
+        """As in `name/model`."""
+        self.kind: Kind = kinds()[config.kind]
+        self.protocol = protocol_named(self.kind.protocol)
+        self.dialect = msgspec.convert(dict(self.kind.dialect), self.protocol.dialect)
+        self.base_url = base_url_of(config, self.kind)
+        self.verify = config.verify
+        self._static = _render_headers(config, self.kind)
+        self._client_headers = dict(self.kind.client_headers)
+        self._with_defaults = self._static.copy()
+        for header, value in self._client_headers.items():
+            self._with_defaults.setdefault(header, value)
+        own = {header.lower() for header in config.headers}
+        self._forwarded = frozenset(
+            header.encode() for header in self.protocol.forwarded_headers if header.lower() not in own
+        )
+
+    def headers_for(
+        self,
+        client_headers: Iterable[tuple[bytes, bytes]],
+        spoken: str,
+        extra: Mapping[str, str] | None = None,
+    ) -> "CIMultiDict[str]":
+        """The headers of a request to this provider. Must not be changed: they may be shared.
+
+        `spoken` is the wire format of the client: where it is the provider's too, some of the client's
+        headers are passed on. `extra` are those that this one request needs.
+        """
+        passed: list[tuple[str, str]] = []
+        if spoken == self.protocol.name:
+            forwarded = self._forwarded
+            passed = [(k.decode(), v.decode("latin-1")) for k, v in client_headers if k in forwarded]
+        if not passed and not extra:
+            return self._with_defaults
+        headers = self._static.copy()
+        for name, value in passed:
+            headers.add(name, value)
+        for name, value in (extra or {}).items():
+            headers[name] = value
+        for name, value in self._client_headers.items():
+            headers.setdefault(name, value)
+        return headers
+
+    def __repr__(self) -> str:
+        return f"Service({self.name!r}, kind={self.kind.name!r}, base_url={self.base_url!r})"
+
+
+def base_url_of(config: ProviderConfig, kind: Kind) -> str:
+    """Where the paths of the wire format begin; "" for an embedded provider that is not running."""
+    base_url = config.base_url or kind.base_url or ""
+    return base_url.removesuffix(kind.drop_suffix or "").rstrip("/")
+
+
+def _render_headers(config: ProviderConfig, kind: Kind) -> "CIMultiDict[str]":
+    """The headers of every request, the operator's over all others."""
+    headers: CIMultiDict[str] = CIMultiDict()
+    headers["content-type"] = "application/json"
+    headers["accept"] = "application/json"
+    headers["user-agent"] = f"tidegate/{__version__}"
+    headers.update(kind.headers)
+    if config.api_key is not None and kind.auth in _KEY_FORM:
+        name, form = _KEY_FORM[kind.auth]
+        headers[name] = form.format(config.api_key.reveal())
+    for option, header in kind.options.items():
+        value = getattr(config, option)
+        if header is not None and value is not None:
+            headers[header] = value
+    for name, secret in config.headers.items():
+        headers[name] = secret.reveal()
+    return headers

@@ -1,0 +1,85 @@
+"""What people are told about the choice of a provider. Nothing here knows a key."""
+
+import difflib
+from collections.abc import Iterable, Iterator
+
+from msgspec.structs import fields
+
+from tidegate.protocols.profile import Profile
+
+from .candidate import Finding
+from .rows import kinds
+from .service import Service
+
+__all__ = ["explain", "not_configured", "not_found", "shown"]
+
+LONGEST = 100
+"""Characters of a client's own word that a message repeats."""
+
+
+def shown(name: str) -> str:
+    """A client's word in quotes, short enough for a message."""
+    return f'"{name}"' if len(name) <= LONGEST else f'"{name[:LONGEST]}…"'
+
+
+def not_configured(provider: str, configured: Iterable[str]) -> str:
+    """That there is no such provider, and which there are."""
+    known = ", ".join(configured) or "none"
+    near = difflib.get_close_matches(provider[:LONGEST], list(configured), n=1)
+    hint = f"; did you mean {near[0]}?" if near else ""
+    return f"no provider {shown(provider)} is configured (configured: {known}){hint}"
+
+
+def not_found(model: str, configured: Iterable[str], listed: Iterable[str]) -> str:
+    """Why nobody serves a model, and which names are near."""
+    provider, slash, _ = model.partition("/")
+    reason = not_configured(provider, configured) if slash else _nobody_claims(model)
+    near = _near(model, listed)
+    hint = f"; did you mean {' or '.join(near)}?" if near else ""
+    return f"no provider serves {shown(model)}: {reason}{hint}"
+
+
+def _nobody_claims(model: str) -> str:
+    for kind in kinds().values():
+        if model.startswith((*kind.prefixes, *kind.strip_prefixes)):
+            return f"such names belong to {kind.label}, and no provider of the kind {kind.name} is configured"
+    return "it is no name in [models], and no provider claims names like it (ask for provider/model)"
+
+
+def _near(model: str, listed: Iterable[str]) -> list[str]:
+    """Listed names that are alike, with or without the provider before the slash."""
+    full = {}
+    for name in listed:
+        full.setdefault(name, name)
+        full.setdefault(name.rpartition("/")[2], name)
+    found = difflib.get_close_matches(model[:LONGEST], list(full), n=3, cutoff=0.7)
+    return list(dict.fromkeys(full[name] for name in found))
+
+
+def explain(model: str, finding: Finding, spoken: Iterable[str]) -> list[str]:
+    """How a name resolves, line by line, for clients of these wire formats."""
+    lines = [f"{model}: {finding.how}"]
+    for number, candidate in enumerate(finding.candidates, 1):
+        service = candidate.service
+        lines.append(f"{number}. {service.name}, asked for {candidate.model}")
+        lines.append(f"   kind {service.kind.name}, at {service.base_url or 'a socket inside Tidegate'}")
+        lines.append(f"   wire format {service.protocol.name}")
+        lines += (f"   {line}" for line in _ways(service, spoken))
+        lines.append(f"   known about the model: {_facts(candidate.profile)}")
+    return lines
+
+
+def _ways(service: Service, spoken: Iterable[str]) -> Iterator[str]:
+    for name in spoken:
+        if name == service.protocol.name:
+            yield f"a client that speaks {name}: bytes pass as they are, but for the model's name"
+        else:
+            yield f"a client that speaks {name}: translated to {service.protocol.name} and back"
+
+
+def _facts(profile: Profile) -> str:
+    """What a profile says beyond the usual."""
+    said = {field.name: getattr(profile, field.name) for field in fields(profile)}
+    usual = {field.name: getattr(Profile(), field.name) for field in fields(profile)}
+    facts = [f"{name} = {value!r}" for name, value in said.items() if value != usual[name]]
+    return ", ".join(facts) or "nothing special"
