@@ -15,28 +15,44 @@ CACHE = null_or(
     )
 )
 
-SOURCE = any_of(
+MEDIA = (
     struct("type media_type data", type=string("", "base64"), media_type=string(), data=string("Base64.")),
     struct("type url", type=string("", "url"), url=string()),
     struct("type file_id", type=string("", "file"), file_id=string()),
-    struct(
-        "type media_type data", type=string("", "text"), media_type=string("", "text/plain"), data=string()
-    ),
 )
+
+TEXTS = (
+    struct("type data", type=string("", "text"), media_type=string("", "text/plain"), data=string()),
+    struct("type content", type=string("", "content"), content=any_of(string(), array({"type": "object"}))),
+)
+
+SIGNED = struct(
+    "", "Gemini's thought signature. Send it back.", google=struct("", thought_signature=string())
+)
+
+OTHER = struct("type", "A block of Anthropic's own that no other provider knows.", type=string())
 
 SIGNATURE = string(
     "What the provider needs to accept it again; of another wire format, `tidegate:<format>:…`."
 )
 
+RESULT = one_of({"text": "TextBlock", "image": "ImageBlock", "document": "DocumentBlock"})
+"""Blocks of a tool's result."""
+
 BLOCKS: dict[str, Schema] = {
     "TextBlock": struct(
-        "type text", type=string("", "text"), text=string(), citations=null_or(array({})), cache_control=CACHE
+        "type text",
+        type=string("", "text"),
+        text=string(),
+        citations=null_or(array({})),
+        cache_control=CACHE,
+        extra_content=SIGNED,
     ),
-    "ImageBlock": struct("type source", type=string("", "image"), source=SOURCE, cache_control=CACHE),
+    "ImageBlock": struct("type source", type=string("", "image"), source=any_of(*MEDIA), cache_control=CACHE),
     "DocumentBlock": struct(
         "type source",
         type=string("", "document"),
-        source=SOURCE,
+        source=any_of(*MEDIA, *TEXTS),
         title=null_or(string()),
         context=null_or(string()),
         citations=null_or(struct("", enabled=boolean())),
@@ -53,15 +69,13 @@ BLOCKS: dict[str, Schema] = {
         name=string(),
         input={"type": "object"},
         cache_control=CACHE,
-        extra_content=struct(
-            "", "Gemini's thought signature.", google=struct("", thought_signature=string())
-        ),
+        extra_content=SIGNED,
     ),
     "ToolResultBlock": struct(
         "type tool_use_id",
         type=string("", "tool_result"),
         tool_use_id=string(),
-        content=any_of(string(), array({"type": "object"}, "Texts, images and documents.")),
+        content=any_of(string(), array(any_of(RESULT, OTHER))),
         is_error=boolean(),
         cache_control=CACHE,
     ),
@@ -93,10 +107,14 @@ INPUT = one_of(
 PROMPT: dict[str, Schema] = {
     "model": string("`provider/model`, or a name that the gateway knows."),
     "messages": array(
-        struct("role content", role=string("", "user", "assistant"), content=any_of(string(), array(INPUT))),
+        struct(
+            "role content",
+            role=string("", "user", "assistant", "system"),
+            content=any_of(string(), array(any_of(INPUT, OTHER))),
+        ),
         minItems=1,
     ),
-    "system": any_of(string(), array(ref("TextBlock"))),
+    "system": null_or(any_of(string(), array(ref("TextBlock")))),
     "tools": array(
         struct(
             "name",
@@ -120,6 +138,16 @@ PROMPT: dict[str, Schema] = {
         budget_tokens=integer(minimum=1024),
         display=string("", "summarized", "omitted"),
     ),
+    "output_format": null_or(
+        struct("type schema", "The older form.", type=string("", "json_schema"), schema={"type": "object"})
+    ),
+    "mcp_servers": array({"type": "object"}, "Anthropic's own."),
+    "provider": any_of(
+        string("A configured provider's name."),
+        {"type": "object", "description": "Preferences."},
+        description="Tidegate's extension: who shall be asked.",
+    ),
+    "models": array(string(), "Tidegate's extension: what to try when `model` fails."),
     "output_config": struct(
         "",
         effort=null_or(string("", "low", "medium", "high", "xhigh", "max")),
@@ -132,7 +160,7 @@ REQUEST = struct(
     "model max_tokens messages",
     "A request for a message. Fields that are not named here reach Anthropic untouched.",
     **PROMPT,
-    max_tokens=integer("The most tokens to write, thinking included.", minimum=1),
+    max_tokens=integer("The most tokens to write, thinking included; 0 only warms the cache.", minimum=0),
     stream=boolean(),
     temperature=number(minimum=0, maximum=1),
     top_p=number(minimum=0, maximum=1),
@@ -153,7 +181,18 @@ SCHEMAS: dict[str, Schema] = {
         input_tokens=integer("Neither read from a cache nor written to one."),
         cache_read_input_tokens=null_or(integer()),
         cache_creation_input_tokens=null_or(integer()),
+        cache_creation=null_or(
+            struct(
+                "",
+                "What was written to the cache, by lifetime.",
+                ephemeral_5m_input_tokens=integer(),
+                ephemeral_1h_input_tokens=integer(),
+            )
+        ),
         output_tokens=integer("All tokens written, thinking included."),
+        output_tokens_details=null_or(struct("", thinking_tokens=integer())),
+        server_tool_use=null_or(struct("", web_search_requests=integer())),
+        service_tier=null_or(string()),
     ),
     "AnthropicMessage": struct(
         "id type role model content stop_reason stop_sequence usage",
@@ -161,11 +200,14 @@ SCHEMAS: dict[str, Schema] = {
         type=string("", "message"),
         role=string("", "assistant"),
         model=string("The model that answered, in the provider's words."),
-        content=array(WRITTEN),
+        content=array(any_of(WRITTEN, OTHER)),
         stop_reason=null_or(
             string("", "end_turn", "max_tokens", "stop_sequence", "tool_use", "pause_turn", "refusal")
         ),
         stop_sequence=null_or(string()),
+        stop_details=null_or(
+            struct("", "Why the model declined.", category=null_or(string()), explanation=null_or(string()))
+        ),
         usage=ref("AnthropicUsage"),
     ),
     "MessageStreamEvent": struct(
