@@ -23,12 +23,17 @@ class Profile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     sampling: Literal["free", "refused", "refused_while_reasoning"] = "free"
     """Whether temperature, top_p, top_k, penalties, logit_bias and logprobs may be sent
     (refused by OpenAI's reasoning models unless effort is none, and by Claude from opus-4-7 on)."""
+    reasons_by_default: bool = True
+    """Whether a model that can think does so when nothing is said about it (OpenAI's gpt-5.1 to 5.4
+    do not); decides what `refused_while_reasoning` means then."""
     temperature_or_top_p: bool = False
     """Whether temperature and top_p exclude each other (Claude 4.1 and later): temperature wins."""
     stop: bool = True
     """Whether stop sequences may be sent (refused by o3, o4-mini, gpt-5.6)."""
     streams: bool = True
     """Whether the model can stream; where not, the client's stream is made of the whole answer."""
+    tells_finish: bool = True
+    """Whether its streams tell a finish reason (OpenAI's gpt-audio ends with `[DONE]` alone)."""
     default_max_tokens: int | None = None
     """The completion limit to send when the client names none and the format requires one."""
     thinking: Literal["none", "budget", "adaptive", "budget_or_adaptive", "level"] | None = None

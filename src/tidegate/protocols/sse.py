@@ -3,16 +3,21 @@
 `Splitter` cuts a byte stream into events: LF, CRLF or CR, with or without `event:` lines,
 comments skipped, several `data:` lines joined, a bare JSON object between events taken as data
 (Google sends an error in mid-stream that way), an unfinished event at the end given too.
+
+What is between two blank lines is a *block*. `feed_blocks` gives the blocks as they are (with LF),
+for those who pass them on; `parse_block` reads one.
 """
 
 from typing import NamedTuple
 
 from .errors import ProviderBroke
 
-__all__ = ["MAX_EVENT", "ServerSentEvent", "Splitter", "frame"]
+__all__ = ["MAX_EVENT", "ServerSentEvent", "Splitter", "frame", "parse_block"]
 
 MAX_EVENT = 32 * 1024 * 1024
 """Bytes of one event (an inline image may be large; an endless line is no event)."""
+
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 class ServerSentEvent(NamedTuple):
@@ -26,10 +31,12 @@ class ServerSentEvent(NamedTuple):
 class Splitter:
     """Cuts what arrives into events; what is unfinished waits for more."""
 
-    __slots__ = ("_rest",)
+    __slots__ = ("_begun", "_rest")
 
     def __init__(self) -> None:
         self._rest = bytearray()
+        self._begun = False
+        """Whether the first bytes are past, which may be a byte order mark."""
 
     def feed(self, data: bytes) -> list[ServerSentEvent]:
         """The events that `data` completes.
@@ -37,21 +44,46 @@ class Splitter:
         Raises ProviderBroke for an event larger than `MAX_EVENT`.
         """
         # The usual case: whole events with LF, nothing left from before.
-        if not self._rest and data.endswith(b"\n\n") and b"\r" not in data:
+        if self._begun and not self._rest and data.endswith(b"\n\n") and b"\r" not in data:
             return _parse_blocks(data)
-        return self._feed_pieces(data)
+        return _parse_blocks(self._take_whole(data))
+
+    def feed_blocks(self, data: bytes) -> list[bytes]:
+        """The blocks that `data` completes: without the blank line that ends them, comments included.
+
+        Raises ProviderBroke for a block larger than `MAX_EVENT`.
+        """
+        whole = self._take_whole(data)
+        return [block for block in whole.split(b"\n\n") if block.strip(b"\n")] if whole else []
 
     def close(self) -> list[ServerSentEvent]:
         """The event that the stream ended in, if any."""
+        return _parse_blocks(self._take_rest())
+
+    def close_blocks(self) -> list[bytes]:
+        """The block that the stream ended in, if any."""
+        return [block for block in self._take_rest().split(b"\n\n") if block.strip(b"\n")]
+
+    @property
+    def waiting(self) -> bool:
+        """Whether there is the beginning of an event that has not ended."""
+        return bool(self._rest)
+
+    def _take_rest(self) -> bytes:
         rest = bytes(self._rest)
         self._rest.clear()
-        return _parse_blocks(_with_line_feeds(rest)) if rest.strip() else []
+        return _with_line_feeds(rest).strip(b"\n") if rest.strip() else b""
 
-    def _feed_pieces(self, data: bytes) -> list[ServerSentEvent]:
+    def _take_whole(self, data: bytes) -> bytes:
+        """Everything up to the end of the last whole event."""
         rest = self._rest
         seen = max(0, len(rest) - 3)  # an end of event may have begun in what is there
         rest += data
-        if b"\r" in data or b"\r" in rest[seen:]:
+        if not self._begun and len(rest) >= len(BYTE_ORDER_MARK):
+            self._begun = True
+            if rest.startswith(BYTE_ORDER_MARK):
+                del rest[: len(BYTE_ORDER_MARK)]
+        if rest.find(b"\r", seen) >= 0:
             held = b"\r" if rest.endswith(b"\r") else b""  # the second half of CRLF may still come
             tail = _with_line_feeds(bytes(rest[seen : len(rest) - len(held)]))
             rest[seen:] = tail + held
@@ -59,10 +91,10 @@ class Splitter:
         if end == 1:
             if len(rest) > MAX_EVENT:
                 raise ProviderBroke(f"the provider sent an event of more than {MAX_EVENT} bytes")
-            return []
+            return b""
         whole = bytes(rest[:end])
         del rest[:end]
-        return _parse_blocks(whole)
+        return whole
 
 
 def frame(data: bytes, name: bytes = b"") -> bytes:
@@ -82,13 +114,16 @@ def _parse_blocks(data: bytes) -> list[ServerSentEvent]:
         if block.startswith(b"data: ") and b"\n" not in block:
             events.append(ServerSentEvent(b"", block[6:]))
         elif block:
-            event = _parse_block(block)
+            event = parse_block(block)
             if event is not None:
                 events.append(event)
     return events
 
 
-def _parse_block(block: bytes) -> ServerSentEvent | None:
+def parse_block(block: bytes) -> ServerSentEvent | None:
+    """The event of a block; None where it has no data (a comment, a name alone)."""
+    if block.startswith(b"data: ") and b"\n" not in block:
+        return ServerSentEvent(b"", block[6:])
     if block.lstrip()[:1] in (b"{", b"["):
         return ServerSentEvent(b"", block.strip())
     name = b""

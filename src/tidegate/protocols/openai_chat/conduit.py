@@ -1,0 +1,226 @@
+"""The way of an answer whose bytes pass: a narrow typed view reads what accounting needs of them."""
+
+from collections.abc import Callable
+from typing import Any
+
+from msgspec import DecodeError, Struct, ValidationError
+from msgspec.json import Decoder
+
+from tidegate.protocols.contract import Tally
+from tidegate.protocols.errors import ProviderBroke, ProviderError, TidegateError
+from tidegate.protocols.sse import ServerSentEvent, Splitter, frame, parse_block
+
+from .error import error_inside, error_object
+from .reader import map_finish
+from .usage import UsageIn, parse_usage
+from .wire import ENCODE, FIELDS
+
+__all__ = ["BodySplice", "StreamSplice", "begin_of"]
+
+MALFORMED = (DecodeError, UnicodeDecodeError, RecursionError)
+
+
+class ChoiceView(Struct, gc=False):
+    """What accounting reads of a choice."""
+
+    finish_reason: str | None = None
+    error: Any = None
+
+
+class ChunkView(Struct, gc=False):
+    """What accounting reads of most chunks."""
+
+    choices: list[ChoiceView] | None = None
+    usage: UsageIn | None = None
+    error: Any = None
+
+
+class FirstView(ChunkView, gc=False):
+    """What accounting reads of the first chunk, and of a whole answer."""
+
+    id: str | None = None
+    model: str | None = None
+
+
+VIEW = Decoder(ChunkView).decode
+FIRST_VIEW: Callable[[bytes], ChunkView] = Decoder(FirstView).decode
+
+
+def failure_in(view: ChunkView) -> ProviderError | None:
+    """The error that a chunk or an answer tells, at its top or in a choice."""
+    error = view.error or next((choice.error for choice in view.choices or () if choice.error), None)
+    return error_inside(error) if error else None
+
+
+def begin_of(data: bytes) -> str:
+    """The beginning of something that should have been something else."""
+    return repr(data[:200].decode("utf-8", "replace"))
+
+
+class StreamSplice:
+    """The conduit of a stream (see contract.Conduit)."""
+
+    __slots__ = ("_done", "_known", "_splitter", "_tells_finish", "_wants_usage", "failure", "tally")
+
+    def __init__(self, *, wants_usage: bool, tells_finish: bool) -> None:
+        self.tally = Tally()
+        self.failure: ProviderError | None = None
+        self._wants_usage = wants_usage
+        self._tells_finish = tells_finish
+        self._done = False
+        self._known = False
+        """Whether id and model are known: they are read once."""
+        self._splitter = Splitter()
+
+    def feed(self, data: bytes) -> bytes:
+        """The provider's bytes, as far as they make whole events."""
+        # The usual case: one whole chunk in which there is nothing to account for.
+        if (
+            self._known
+            and data.startswith(b"data: {")
+            and data.find(b"\n") == len(data) - 2
+            and not self._splitter.waiting
+            and self.failure is None
+        ):
+            try:
+                view = VIEW(data[6:-2])
+            except MALFORMED:
+                return self._feed_blocks(data)
+            if view.usage is None and view.error is None and _goes_on(view):
+                return data
+        return self._feed_blocks(data)
+
+    def close(self) -> bytes:
+        """The rest, where there is any; sets `failure` where the stream has not ended."""
+        if self.failure is not None:
+            return b""
+        passed = self._pass(self._splitter.close_blocks())
+        if not self._done:
+            self._break("the provider's stream ended before it was finished")
+        return passed
+
+    def abort(self, error: TidegateError) -> bytes:
+        """The error event that ends a stream."""
+        return frame(error_object(error))
+
+    def _feed_blocks(self, data: bytes) -> bytes:
+        if self.failure is not None:
+            return b""
+        try:
+            blocks = self._splitter.feed_blocks(data)
+        except ProviderError as error:
+            self.failure = error
+            return b""
+        return self._pass(blocks)
+
+    def _pass(self, blocks: list[bytes]) -> bytes:
+        passed = []
+        for block in blocks:
+            event = parse_block(block)
+            kept = block if event is None else self._keep(block, event)
+            if self.failure is not None:
+                break
+            if kept is not None:
+                passed.append(kept + b"\n\n")
+        return b"".join(passed)
+
+    def _keep(self, block: bytes, event: ServerSentEvent) -> bytes | None:
+        """What of an event's block the client gets."""
+        data = event.data
+        if data == b"[DONE]":
+            self._end()
+            return block
+        try:
+            view = VIEW(data) if self._known else FIRST_VIEW(data)
+        except ValidationError:
+            return block  # something of a type that we do not expect is still the client's
+        except MALFORMED as error:
+            if data.strip():
+                self.failure = ProviderBroke(f"the provider's stream is no JSON: {error}; {begin_of(data)}")
+            return block
+        self.failure = failure_in(view)
+        if self.failure is None and event.name == b"error":
+            self.failure = error_inside(data.decode("utf-8", "replace"))
+        return self._count(block, data, view)
+
+    def _count(self, block: bytes, data: bytes, view: ChunkView) -> bytes | None:
+        if isinstance(view, FirstView) and view.id:
+            self.tally.id, self.tally.model = view.id, view.model or ""
+            self._known = True
+        for choice in view.choices or ():
+            if choice.finish_reason:
+                self.tally.finish = map_finish(choice.finish_reason)
+        if view.usage is None:
+            return block
+        self.tally.usage = parse_usage(view.usage) or self.tally.usage
+        if self._wants_usage:
+            return block
+        return b"data: " + _without_usage(data) if view.choices else None
+
+    def _end(self) -> None:
+        self._done = True
+        if self.tally.finish is None and self._tells_finish:
+            self._break("the provider's stream ended without a finish reason")
+
+    def _break(self, reason: str) -> None:
+        self.failure = self.failure or ProviderBroke(reason)
+
+
+def _goes_on(view: ChunkView) -> bool:
+    """Whether a chunk ends no choice."""
+    if view.choices is None:
+        return True
+    return all(choice.finish_reason is None and choice.error is None for choice in view.choices)
+
+
+def _without_usage(data: bytes) -> bytes:
+    fields = FIELDS.decode(data)
+    del fields["usage"]
+    return ENCODE(fields)
+
+
+class BodySplice:
+    """The conduit of a whole answer (see contract.Conduit)."""
+
+    __slots__ = ("_pieces", "failure", "tally")
+
+    def __init__(self) -> None:
+        self.tally = Tally()
+        self.failure: ProviderError | None = None
+        self._pieces: list[bytes] = []
+
+    def feed(self, data: bytes) -> bytes:
+        """Keep the bytes: only whole JSON is an answer."""
+        self._pieces.append(data)
+        return b""
+
+    def close(self) -> bytes:
+        """The provider's bytes, if they are a chat completion."""
+        body = b"".join(self._pieces)
+        try:
+            view = FIRST_VIEW(body)
+        except MALFORMED as error:
+            self.failure = ProviderBroke(
+                f"the provider's answer is no chat completion: {error}; {begin_of(body)}"
+            )
+            return b""
+        self.failure = failure_in(view)
+        if self.failure is None and not view.choices:
+            self.failure = ProviderBroke(f"the provider's answer has no choices; it begins {begin_of(body)}")
+        if self.failure is not None:
+            return b""
+        self._count(view)
+        return body
+
+    def abort(self, error: TidegateError) -> bytes:
+        """The error, in place of an answer."""
+        return error_object(error)
+
+    def _count(self, view: ChunkView) -> None:
+        tally = self.tally
+        if isinstance(view, FirstView):
+            tally.id, tally.model = view.id or "", view.model or ""
+        tally.usage = parse_usage(view.usage) if view.usage is not None else None
+        for choice in view.choices or ():
+            if choice.finish_reason:
+                tally.finish = map_finish(choice.finish_reason)

@@ -1,0 +1,135 @@
+"""How the services that follow OpenAI's format differ from it.
+
+Every field's default is what OpenAI does. A provider's row sets the ones in which it differs;
+an answer's faults (the second half) put its streams on the mending path, all others are spliced.
+Sources are cases of the recordings and sections of the reference, both outside the repository.
+"""
+
+from functools import cache
+from typing import Literal
+
+from msgspec import Struct
+
+__all__ = ["PLAIN", "Dialect", "faulty"]
+
+
+class Dialect(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The differences of one service."""
+
+    # --- how it is asked ---
+
+    path: str = "/chat/completions"
+    """Where to send requests, behind the base URL. `{model}` stands for the model's name
+    (Azure's classic form has the deployment in the path, and its api-version behind it)."""
+    own_fields: tuple[str, ...] = ()
+    """Fields that are Tidegate's own elsewhere and that this service understands itself:
+    `provider`, `models` (OpenRouter), `reasoning`, `system_message`. They stay in the request;
+    a `provider` that is only a name is Tidegate's even there."""
+    stream_usage: bool = True
+    """Whether `stream_options.include_usage` may be sent (Mistral refuses it and tells usage
+    anyway; §5)."""
+    limit_field: Literal["max_tokens", "max_completion_tokens"] | None = None
+    """The only name of the completion limit that the service knows; None is both (Mistral,
+    DeepInfra, AI21 and others know `max_tokens` only)."""
+    seed_field: str = "seed"
+    """The name of the seed (`random_seed` at Mistral)."""
+    developer_role: bool = True
+    """Whether it knows the role `developer`; where not, its texts are `system` messages."""
+    participant_names: bool = True
+    """Whether user and assistant messages may have a `name` (Mistral: tool messages only; §5)."""
+    drops: tuple[str, ...] = ()
+    """Request fields of OpenAI's that it refuses and that only tune: left out and named (such as
+    `logit_bias` at Groq, `seed` at DeepSeek)."""
+    refuses: tuple[str, ...] = ()
+    """Request fields of OpenAI's that it has nothing of and that mean something: `tools`,
+    `response_format`, `n`, `modalities`. The request is refused, with the field's name."""
+    string_contents: bool = False
+    """Whether message contents must be strings where they can be (Groq's text models and AI21: 400
+    "content must be a string"; §14): lists of texts are joined."""
+    string_results: bool = False
+    """Whether tool results must be strings (DeepInfra; §12)."""
+    media: tuple[str, ...] = ("image", "document", "audio")
+    """What it takes beside text: `image`, `document`, `audio`, `video`. Others are refused by name."""
+    document_form: Literal["file", "document_url"] = "file"
+    """How documents are written (Mistral: `document_url`; §5)."""
+    top_k: bool = False
+    """Whether it takes `top_k` (Qwen, Together, OpenRouter and servers of open models do)."""
+    forced_tools: bool = True
+    """Whether `tool_choice` may be `required` or a name (DeepInfra: `auto` and `none` only; §12)."""
+    allowed_tools: bool = True
+    """Whether `tool_choice` may list the tools that are allowed; where not, the others are not offered."""
+    strict_tools: bool = True
+    """Whether functions may have `strict`."""
+    custom_tools: bool = True
+    """Whether it has custom tools (OpenAI's own)."""
+    short_call_ids: bool = False
+    """Whether ids of calls must be nine letters or digits (Mistral: 400 code 3280; §5). Others are
+    replaced, the same in call and result."""
+    schemas: Literal["native", "prompt", "refused"] = "native"
+    """Structured output: `json_schema`, or only `json_object`, with the schema told in the prompt
+    (DeepSeek; §7)."""
+    alternation: bool = False
+    """Whether roles must alternate after the system message (Perplexity, AI21: 400; §10, §11):
+    neighbours are joined."""
+    effort: Literal["reasoning_effort", "reasoning", "thinking", "enable_thinking", "none"] = (
+        "reasoning_effort"
+    )
+    """How thinking is asked for: OpenAI's `reasoning_effort`; OpenRouter's `reasoning` object;
+    `thinking: {type}` beside the effort (DeepSeek, Z.ai); `enable_thinking` and `thinking_budget`
+    (Qwen; §9); not at all."""
+    reasoning_back: Literal["none", "reasoning_content", "reasoning", "reasoning_details", "thinking"] = (
+        "none"
+    )
+    """How earlier thinking is given back: DeepSeek demands `reasoning_content` after tool calls
+    (§7), OpenRouter `reasoning_details` for signatures, Mistral a `thinking` part. `none` leaves it out."""
+    prefill_field: str | None = None
+    """The field that marks a final assistant message as the beginning of the answer (Mistral
+    `prefix`, Qwen `partial`)."""
+
+    # --- what is wrong with its answers ---
+
+    repeats_role: bool = False
+    """The role is in every delta; OpenAI's SDK then answers "assistantassistant" (Together,
+    OpenRouter, Z.ai, doubleword; §0.1)."""
+    repeats_finish: bool = False
+    """The finish reason comes again, in the chunk that has the usage (OpenRouter, doubleword, Z.ai)."""
+    foreign_finishes: bool = False
+    """There are finish reasons that OpenAI does not know (Together `eos`, Azure `tool_call`,
+    Mistral `model_length`; §0.2)."""
+    repeats_usage: bool = False
+    """Usage comes in more than one chunk (Groq, baseten, huggingface; §0.1). The last is kept, in a
+    chunk of its own at the end."""
+    reasoning_beside: bool = False
+    """`completion_tokens` leaves reasoning out (xAI: total = prompt + completion + reasoning, 127 of
+    127; §0.3)."""
+    ragged_heads: bool = False
+    """`id`, `object`, `created` or `model` is missing, empty or foreign in some chunk or answer
+    (Azure's first chunk, Z.ai, AI21, Perplexity)."""
+    ragged_calls: bool = False
+    """Tool calls lack an index, come with the same one, repeat or empty their ids and names, or have
+    arguments that are objects (Qwen `id: ""`, Together, older Mistral; §0.1)."""
+    ragged_choices: bool = False
+    """A choice lacks `delta`, `index`, or has a `message` in its place (Azure, Perplexity)."""
+    list_contents: bool = False
+    """Content is a list with thinking in it (Mistral's reasoning models; §5)."""
+    other_reasoning: bool = False
+    """Thinking is in `reasoning`; it is told as `reasoning_content` too, under which name every other
+    provider's thinking is found (Groq, Together, OpenRouter, Ollama, Cerebras)."""
+    no_done: bool = False
+    """The stream ends without `[DONE]` (Perplexity; Cerebras at times). It is added once a finish
+    was seen."""
+
+
+PLAIN = Dialect()
+"""OpenAI itself."""
+
+FAULTS = (
+    "repeats_role", "repeats_finish", "foreign_finishes", "repeats_usage", "reasoning_beside", "ragged_heads",
+    "ragged_calls", "ragged_choices", "list_contents", "other_reasoning", "no_done",
+)  # fmt: skip
+
+
+@cache
+def faulty(dialect: Dialect) -> bool:
+    """Whether answers of this dialect are mended rather than spliced."""
+    return any(getattr(dialect, fault) for fault in FAULTS)

@@ -1,0 +1,420 @@
+"""The way of an answer whose provider speaks the format with known faults: each is repaired.
+
+Chunks are edited as JSON and written again, so that fields which Tidegate does not know stay. Which
+repairs run is said by the dialect's facts, and decided once per dialect.
+"""
+
+import time
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import msgspec
+from msgspec import DecodeError
+
+from tidegate.protocols.contract import Tally, Target
+from tidegate.protocols.errors import ProviderBroke, ProviderError, TidegateError
+from tidegate.protocols.ids import new_id
+from tidegate.protocols.sse import ServerSentEvent, Splitter, frame, parse_block
+
+from .conduit import begin_of
+from .dialect import Dialect
+from .error import error_inside, error_object
+from .parse import thinking_text
+from .reader import FINISHES, map_finish
+from .usage import UsageIn, completion_tokens, parse_usage
+from .wire import ENCODE
+from .writer import CHUNK, DONE
+
+__all__ = ["BodyMend", "StreamMend"]
+
+Json = dict[str, Any]
+MALFORMED = (DecodeError, UnicodeDecodeError, RecursionError)
+
+
+class ChoiceMemory:
+    """What a repair has to remember of a choice."""
+
+    __slots__ = ("calls", "finished", "named", "role")
+
+    def __init__(self) -> None:
+        self.role = False
+        """Whether the role was told."""
+        self.finished = False
+        self.calls: dict[int, tuple[int, str]] = {}
+        """By the provider's index: ours, and the id of the latest call there."""
+        self.named: set[int] = set()
+        """Calls whose name was told."""
+
+
+class Memory:
+    """What the repairs have to remember of an answer."""
+
+    __slots__ = ("choices", "created", "id", "model", "streams", "usage")
+
+    def __init__(self, model: str, *, streams: bool) -> None:
+        self.streams = streams
+        self.id = ""
+        self.created = 0
+        self.model = model
+        """Stands in until the provider names one."""
+        self.usage: Json | None = None
+        """The usage that waits for the end."""
+        self.choices: dict[int, ChoiceMemory] = {}
+
+    def choice(self, index: int) -> ChoiceMemory:
+        """The memory of a choice."""
+        memory = self.choices.get(index)
+        if memory is None:
+            memory = self.choices[index] = ChoiceMemory()
+        return memory
+
+
+# --- repairs of a chunk or answer ------------------------------------------------------------
+
+
+def _mend_head(chunk: Json, memory: Memory) -> None:
+    """One id, the object's name, a time and a model in every chunk."""
+    memory.id = memory.id or chunk.get("id") or new_id("chatcmpl-")
+    memory.created = memory.created or int(chunk.get("created") or time.time())
+    memory.model = chunk.get("model") or memory.model
+    chunk["id"], chunk["created"], chunk["model"] = memory.id, memory.created, memory.model
+    chunk["object"] = CHUNK if memory.streams else "chat.completion"
+
+
+def _mend_usage_sum(chunk: Json, memory: Memory) -> None:
+    """Reasoning inside the completion, as OpenAI counts it."""
+    usage = chunk.get("usage")
+    if usage:
+        usage["completion_tokens"] = completion_tokens(msgspec.convert(usage, UsageIn))
+
+
+def _keep_usage(chunk: Json, memory: Memory) -> None:
+    """Keep usage for the end."""
+    usage = chunk.pop("usage", None)
+    if usage and memory.streams:
+        memory.usage = usage
+    elif usage:
+        chunk["usage"] = usage
+
+
+# --- repairs of a choice ---------------------------------------------------------------------
+
+
+def _mend_shape(choice: Json, memory: ChoiceMemory, streams: bool) -> None:
+    """A delta in every piece of a stream, and only that."""
+    if streams:
+        message = choice.pop("message", None)
+        if choice.get("delta") is None:
+            choice["delta"] = message or {}
+    choice.setdefault("finish_reason", None)
+
+
+def _mend_role(choice: Json, memory: ChoiceMemory, streams: bool) -> None:
+    """The role in the first delta, and in no other."""
+    delta = choice.get("delta")
+    if delta is None:
+        return
+    if memory.role:
+        delta.pop("role", None)
+    else:
+        delta["role"] = "assistant"
+    memory.role = True
+
+
+def _mend_repeated_finish(choice: Json, memory: ChoiceMemory, streams: bool) -> None:
+    """One finish reason per choice."""
+    if memory.finished:
+        choice["finish_reason"] = None
+    memory.finished = memory.finished or bool(choice.get("finish_reason"))
+
+
+def _mend_finish(choice: Json, memory: ChoiceMemory, streams: bool) -> None:
+    """A finish reason that OpenAI knows; the provider's own beside it."""
+    told = choice.get("finish_reason")
+    if told is None and not streams:
+        message = choice.get("message") or {}
+        choice["finish_reason"] = "tool_calls" if message.get("tool_calls") else "stop"
+    elif told is not None and told != FINISHES.get(told) and told != "function_call":
+        choice["finish_reason"] = map_finish(told)
+        choice.setdefault("native_finish_reason", told)
+
+
+def _mend_content(choice: Json, memory: ChoiceMemory, streams: bool) -> None:
+    """Text as content and thinking as `reasoning_content`, where both are in one list."""
+    said = _said(choice)
+    content = said.get("content")
+    if not isinstance(content, list):
+        return
+    parts = [part for part in content if isinstance(part, dict)]
+    thought = "".join(thinking_text(part.get("thinking")) for part in parts if part.get("type") == "thinking")
+    said["content"] = "".join(part.get("text") or "" for part in parts if part.get("type") == "text")
+    if thought:
+        said["reasoning_content"] = thought
+
+
+def _mend_reasoning(choice: Json, memory: ChoiceMemory, streams: bool) -> None:
+    """Thinking under the name under which Tidegate tells every provider's."""
+    said = _said(choice)
+    if said.get("reasoning") and not said.get("reasoning_content"):
+        said["reasoning_content"] = said["reasoning"]
+
+
+def _mend_calls(choice: Json, memory: ChoiceMemory, streams: bool) -> None:
+    """Indexes from 0, each id and name once, arguments as text."""
+    said = _said(choice)
+    for position, call in enumerate(said.get("tool_calls") or ()):
+        _mend_arguments(call)
+        if streams:
+            _mend_call_piece(call, position, memory)
+        else:
+            call["id"] = call.get("id") or new_id("call_")
+            call.setdefault("type", "function")
+
+
+def _mend_arguments(call: Json) -> None:
+    function = call.get("function")
+    if function is not None and not isinstance(function.get("arguments", ""), str):
+        arguments = function["arguments"]
+        function["arguments"] = "" if arguments is None else ENCODE(arguments).decode()
+
+
+def _mend_call_piece(call: Json, position: int, memory: ChoiceMemory) -> None:
+    place = call.get("index")
+    place = position if place is None else place
+    known = memory.calls.get(place)
+    call_id = call.pop("id", None)
+    begins = known is None or (call_id and call_id != known[1])
+    if begins:
+        call_id = call_id or new_id("call_")
+        known = (len({index for index, _ in memory.calls.values()} | memory.named), call_id)
+        memory.calls[place] = known
+        call.update(id=call_id, type=call.get("type") or "function")
+    assert known is not None
+    call["index"] = known[0]
+    function = call.get("function") or {}
+    if known[0] in memory.named or not function.get("name"):
+        function.pop("name", None)
+    else:
+        memory.named.add(known[0])
+    if not begins:
+        call.pop("type", None)
+
+
+def _said(choice: Json) -> Json:
+    """The delta, or the message."""
+    return choice.get("delta") or choice.get("message") or {}
+
+
+MendAnswer = Callable[[Json, Memory], None]
+MendChoice = Callable[[Json, ChoiceMemory, bool], None]
+
+ANSWER_REPAIRS: tuple[tuple[str, MendAnswer], ...] = (
+    ("ragged_heads", _mend_head),
+    ("reasoning_beside", _mend_usage_sum),
+    ("repeats_usage", _keep_usage),
+)
+
+CHOICE_REPAIRS: tuple[tuple[str, MendChoice], ...] = (
+    ("ragged_choices", _mend_shape),
+    ("list_contents", _mend_content),
+    ("ragged_calls", _mend_calls),
+    ("other_reasoning", _mend_reasoning),
+    ("foreign_finishes", _mend_finish),
+    ("repeats_finish", _mend_repeated_finish),
+    ("repeats_role", _mend_role),
+)
+
+
+class Repairs:
+    """The repairs that a dialect needs, in their order."""
+
+    __slots__ = ("answers", "choices")
+
+    def __init__(self, dialect: Dialect) -> None:
+        self.answers = tuple(mend for fact, mend in ANSWER_REPAIRS if getattr(dialect, fact))
+        self.choices = tuple(mend for fact, mend in CHOICE_REPAIRS if getattr(dialect, fact))
+
+    def run(self, chunk: Json, memory: Memory) -> None:
+        """Mend a chunk, or a whole answer."""
+        for mend in self.answers:
+            mend(chunk, memory)
+        for position, choice in enumerate(chunk.get("choices") or ()):
+            index = choice.get("index")
+            if index is None:
+                index = choice["index"] = position
+            remembered = memory.choice(index)
+            for mend_choice in self.choices:
+                mend_choice(choice, remembered, memory.streams)
+
+
+repairs_of = cache(Repairs)
+
+
+# --- the conduits ----------------------------------------------------------------------------
+
+
+class Mend:
+    """What mending a stream and mending a whole answer share."""
+
+    def __init__(self, target: Target, *, streams: bool) -> None:
+        self.tally = Tally()
+        self.failure: ProviderError | None = None
+        self._dialect: Dialect = target.dialect
+        self._tells_finish = target.profile.tells_finish
+        self._repairs = repairs_of(target.dialect)
+        self._memory = Memory(target.model, streams=streams)
+
+    def _mend(self, data: bytes) -> Json | None:
+        """The mended chunk or answer; None where it is none, or tells an error."""
+        try:
+            chunk = msgspec.json.decode(data, type=dict[str, Any])
+        except MALFORMED as error:
+            self.failure = ProviderBroke(f"the provider's answer makes no sense: {error}; {begin_of(data)}")
+            return None
+        choices = chunk.get("choices") or []
+        told = chunk.get("error") or next((one["error"] for one in choices if one.get("error")), None)
+        if told:
+            self.failure = error_inside(told)
+            return None
+        try:
+            self._count(chunk, choices)
+            self._repairs.run(chunk, self._memory)
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            self.failure = ProviderBroke(f"the provider's answer makes no sense: {error!r}; {begin_of(data)}")
+            return None
+        return chunk
+
+    def _count(self, chunk: Json, choices: list[Json]) -> None:
+        tally = self.tally
+        if not tally.id and chunk.get("id"):
+            tally.id, tally.model = str(chunk["id"]), str(chunk.get("model") or "")
+        corner = chunk.get("x_groq") or {}
+        usage = chunk.get("usage") or corner.get("usage")
+        if usage:
+            tally.usage = parse_usage(msgspec.convert(usage, UsageIn)) or tally.usage
+        for choice in choices:
+            if choice.get("finish_reason"):
+                tally.finish = map_finish(choice["finish_reason"])
+
+
+class StreamMend(Mend):
+    """The conduit of a stream with faults (see contract.Conduit)."""
+
+    def __init__(self, target: Target, *, wants_usage: bool) -> None:
+        super().__init__(target, streams=True)
+        self._wants_usage = wants_usage
+        self._splitter = Splitter()
+        self._headless: list[Json] = []
+        """Chunks that came before the stream had an id (Azure's filter results): they wait for it."""
+        self._done = False
+
+    def feed(self, data: bytes) -> bytes:
+        """The provider's chunks, mended."""
+        if self.failure is not None:
+            return b""
+        try:
+            blocks = self._splitter.feed_blocks(data)
+        except ProviderError as error:
+            self.failure = error
+            return b""
+        return self._pass(blocks)
+
+    def close(self) -> bytes:
+        """The rest; sets `failure` where the stream has not ended."""
+        passed = self._pass(self._splitter.close_blocks())
+        if self.failure is not None or self._done:
+            return passed
+        if self._dialect.no_done and self.tally.finish is not None:
+            return passed + self._end()
+        self.failure = ProviderBroke("the provider's stream ended before it was finished")
+        return passed
+
+    def abort(self, error: TidegateError) -> bytes:
+        """The error event that ends a stream."""
+        return frame(error_object(error))
+
+    def _pass(self, blocks: list[bytes]) -> bytes:
+        passed = []
+        for block in blocks:
+            if self.failure is not None or self._done:
+                break
+            event = parse_block(block)
+            passed.append(block + b"\n\n" if event is None else self._pass_event(event))
+        return b"".join(passed)
+
+    def _pass_event(self, event: ServerSentEvent) -> bytes:
+        if event.data == b"[DONE]":
+            return self._end()
+        if not event.data.strip():
+            return b""
+        if self._dialect.ragged_heads and not self._memory.id and self._wait(event.data):
+            return b""
+        chunk = self._mend(event.data)
+        if chunk is None:
+            return b""
+        return self._flush() + self._write(chunk)
+
+    def _wait(self, data: bytes) -> bool:
+        """Whether a chunk waits for the stream's id: it has none, and nothing that is in a hurry."""
+        try:
+            chunk = msgspec.json.decode(data, type=dict[str, Any])
+        except MALFORMED:
+            return False
+        if chunk.get("id") or chunk.get("choices") or chunk.get("error"):
+            return False
+        self._headless.append(chunk)
+        return True
+
+    def _flush(self) -> bytes:
+        waiting, self._headless = self._headless, []
+        for chunk in waiting:
+            self._repairs.run(chunk, self._memory)
+        return b"".join(self._write(chunk) for chunk in waiting)
+
+    def _write(self, chunk: Json) -> bytes:
+        if not self._wants_usage and chunk.get("usage"):
+            del chunk["usage"]
+            if not chunk.get("choices"):
+                return b""
+        chunk.setdefault("choices", [])
+        return frame(ENCODE(chunk))
+
+    def _end(self) -> bytes:
+        """The end: what waited for it, and the mark."""
+        self._done = True
+        if self.tally.finish is None and self._tells_finish:
+            self.failure = ProviderBroke("the provider's stream ended without a finish reason")
+            return b""
+        ending = self._flush()
+        memory = self._memory
+        if memory.usage is not None and self._wants_usage:
+            chunk: Json = {"id": self.tally.id, "model": self.tally.model, "choices": []}
+            _mend_head(chunk, memory)
+            ending += frame(ENCODE({**chunk, "usage": memory.usage}))
+        return ending + DONE
+
+
+class BodyMend(Mend):
+    """The conduit of a whole answer with faults (see contract.Conduit)."""
+
+    def __init__(self, target: Target) -> None:
+        super().__init__(target, streams=False)
+        self._pieces: list[bytes] = []
+
+    def feed(self, data: bytes) -> bytes:
+        """Keep the bytes: only whole JSON is an answer."""
+        self._pieces.append(data)
+        return b""
+
+    def close(self) -> bytes:
+        """The answer, mended."""
+        body = b"".join(self._pieces)
+        answer = self._mend(body)
+        if answer is not None and not answer.get("choices"):
+            self.failure = ProviderBroke(f"the provider's answer has no choices; it begins {begin_of(body)}")
+        return b"" if answer is None or self.failure is not None else ENCODE(answer)
+
+    def abort(self, error: TidegateError) -> bytes:
+        """The error, in place of an answer."""
+        return error_object(error)

@@ -1,0 +1,145 @@
+"""Edits of messages on the way to a service that does not take them as they are.
+
+Only for requests that are spliced: what is translated comes right out of the renderer. Messages are
+edited as JSON, so that fields which Tidegate does not know stay in them.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from msgspec import Raw
+from msgspec.json import Decoder
+
+from tidegate.protocols.contract import Target
+
+from .dialect import Dialect
+from .render import join_neighbours, short_id
+from .wire import ENCODE, ChatRequest, MessageIn
+
+__all__ = ["edit_messages"]
+
+Json = dict[str, Any]
+MESSAGES = Decoder(list[Json])
+
+OWN_FIELDS = (
+    "reasoning_content", "reasoning", "reasoning_details", "extra_content", "native_blocks", "images",
+    "citations",
+)  # fmt: skip
+"""Fields of assistant messages that hold what other formats have more than OpenAI's."""
+
+
+def edit_messages(wire: ChatRequest, raw: Raw, target: Target, dropped: list[str]) -> Raw | None:
+    """The messages as the service takes them; None where they already are."""
+    dialect = target.dialect
+    edits = [edit for applies, edit in EDITS if applies(dialect, target)]
+    needed = [edit for edit, needs in edits if any(needs(message) for message in wire.messages)]
+    ends_open = dialect.prefill_field is not None and wire.messages[-1].role == "assistant"
+    if not needed and not ends_open and not dialect.alternation:
+        return None
+    messages = MESSAGES.decode(raw)
+    for edit in needed:
+        for message in messages:
+            edit(message, target, dropped)
+    if ends_open:
+        messages[-1].setdefault(dialect.prefill_field, True)
+    if dialect.alternation:
+        joined = join_neighbours(messages)
+        if len(joined) == len(messages) and not needed and not ends_open:
+            return None
+        messages = joined
+    return Raw(ENCODE(messages))
+
+
+# --- the edits: when one applies to a service, which messages need it, what it does ----------
+
+
+def _take_own(message: Json, target: Target, dropped: list[str]) -> None:
+    taken = [name for name in OWN_FIELDS if message.pop(name, None)]
+    for call in message.get("tool_calls") or ():
+        call.pop("extra_content", None)
+    if taken and "thinking" not in dropped:
+        dropped.append("thinking")
+
+
+def _has_own(message: MessageIn) -> bool:
+    return (
+        message.reasoning_content is not None
+        or message.reasoning is not None
+        or message.reasoning_details is not None
+        or message.extra_content is not None
+        or message.native_blocks is not None
+        or message.images is not None
+        or any(call.extra_content is not None for call in message.tool_calls or ())
+    )
+
+
+def _set_role(message: Json, target: Target, dropped: list[str]) -> None:
+    if message["role"] in ("system", "developer"):
+        role = target.profile.system_role or message["role"]
+        message["role"] = "system" if role == "developer" and not target.dialect.developer_role else role
+
+
+def _take_name(message: Json, target: Target, dropped: list[str]) -> None:
+    if message["role"] not in ("tool", "function") and message.pop("name", None) and "name" not in dropped:
+        dropped.append("name")
+
+
+def _shorten_ids(message: Json, target: Target, dropped: list[str]) -> None:
+    for call in message.get("tool_calls") or ():
+        call["id"] = short_id(call["id"])
+    if message.get("tool_call_id"):
+        message["tool_call_id"] = short_id(message["tool_call_id"])
+
+
+def _long_id(message: MessageIn) -> bool:
+    ids = [call.id for call in message.tool_calls or ()]
+    if message.tool_call_id:
+        ids.append(message.tool_call_id)
+    return any(short_id(one) != one for one in ids)
+
+
+def _join_texts(message: Json, target: Target, dropped: list[str]) -> None:
+    content = message.get("content")
+    if isinstance(content, list) and all(part.get("type") == "text" for part in content):
+        message["content"] = "\n\n".join(part["text"] for part in content)
+
+
+def _join_results(message: Json, target: Target, dropped: list[str]) -> None:
+    if message["role"] == "tool":
+        _join_texts(message, target, dropped)
+
+
+def _set_documents(message: Json, target: Target, dropped: list[str]) -> None:
+    for part in message["content"] if isinstance(message.get("content"), list) else ():
+        file = part.pop("file", None) if part.get("type") == "file" else None
+        if file is not None:
+            part.update(type="document_url", document_url=file.get("file_data") or file.get("file_id"))
+
+
+def _has_list(message: MessageIn) -> bool:
+    return isinstance(message.content, list)
+
+
+Applies = Callable[[Dialect, Target], bool]
+EditMessage = Callable[[Json, Target, list[str]], None]
+Needs = Callable[[MessageIn], bool]
+
+EDITS: tuple[tuple[Applies, tuple[EditMessage, Needs]], ...] = (
+    (lambda dialect, target: dialect.reasoning_back == "none", (_take_own, _has_own)),
+    (
+        lambda dialect, target: not dialect.developer_role,
+        (_set_role, lambda message: message.role == "developer"),
+    ),
+    (
+        lambda dialect, target: target.profile.system_role == "user",
+        (_set_role, lambda message: message.role in ("system", "developer")),
+    ),
+    (
+        lambda dialect, target: not dialect.participant_names,
+        (_take_name, lambda message: bool(message.name) and message.role not in ("tool", "function")),
+    ),
+    (lambda dialect, target: dialect.short_call_ids, (_shorten_ids, _long_id)),
+    (lambda dialect, target: dialect.string_contents, (_join_texts, _has_list)),
+    (lambda dialect, target: dialect.string_results, (_join_results, _has_list)),
+    (lambda dialect, target: dialect.document_form != "file", (_set_documents, _has_list)),
+)

@@ -1,0 +1,529 @@
+"""From a provider's answer to events: whole answers and streams, OpenAI's and its followers'."""
+
+from typing import Any
+
+from msgspec import DecodeError, Raw, Struct
+from msgspec.json import Decoder
+
+from tidegate.protocols.errors import InvalidRequest, ProviderBroke, ProviderError
+from tidegate.protocols.events import (
+    AudioDelta,
+    CitationAdded,
+    Event,
+    Failed,
+    Finished,
+    FinishReason,
+    ImageAdded,
+    LogprobsDelta,
+    NativeBlock,
+    ReasoningDelta,
+    ReasoningEncrypted,
+    ReasoningSigned,
+    RefusalDelta,
+    Started,
+    TextDelta,
+    ToolCallDelta,
+    ToolCallStarted,
+    UsageReported,
+)
+from tidegate.protocols.ids import new_id
+from tidegate.protocols.media import parse_url
+from tidegate.protocols.sse import Splitter
+from tidegate.protocols.turn import Inline
+
+from .error import error_inside
+from .parse import FORMATS, NAME, thinking_text
+from .usage import UsageIn, parse_usage
+from .wire import ENCODE, ExtraContent, NativeBlockIn, ReasoningDetail, says
+
+__all__ = ["FINISHES", "BodyReader", "StreamReader", "map_finish"]
+
+FINISHES: dict[str, FinishReason] = {
+    "stop": "stop",
+    "length": "length",
+    "tool_calls": "tool_calls",
+    "content_filter": "content_filter",
+    "function_call": "tool_calls",
+    "eos": "stop",  # Together's older models
+    "end_turn": "stop",
+    "stop_sequence": "stop",
+    "tool_call": "tool_calls",  # DeepSeek hosted by Azure
+    "tool_use": "tool_calls",
+    "model_length": "length",  # Mistral
+    "max_tokens": "length",
+    "sensitive": "content_filter",  # Z.ai
+}
+"""Finish reasons of this format, and those that leak through it. Others are `stop`, and kept aside."""
+
+BROKEN_FINISHES = frozenset({"error", "insufficient_system_resource", "network_error", "abort", "aborted"})
+"""Finish reasons that say that the answer is not whole (Mistral, DeepSeek, Z.ai, servers of open models)."""
+
+
+def map_finish(reason: str) -> FinishReason:
+    """A provider's finish reason in OpenAI's words."""
+    return FINISHES.get(reason, "stop")
+
+
+# --- what is read ----------------------------------------------------------------------------
+
+
+class FunctionOut(Struct, gc=False):
+    """A function's name, or a piece of its arguments. Some send the arguments as an object."""
+
+    name: str | None = None
+    arguments: Any = None
+
+
+class CustomOut(Struct, gc=False):
+    """A custom tool's name, or a piece of its input."""
+
+    name: str | None = None
+    input: str | None = None
+
+
+class CallOut(Struct):
+    """A call, or a piece of one."""
+
+    index: int | None = None
+    id: str | None = None
+    type: str | None = None
+    function: FunctionOut | None = None
+    custom: CustomOut | None = None
+    extra_content: ExtraContent | None = None
+
+
+class PartOut(Struct):
+    """A part of a content list (Mistral)."""
+
+    type: str = "text"
+    text: str | None = None
+    thinking: Any = None
+    signature: str | None = None
+
+
+class UrlCitation(Struct, gc=False):
+    """OpenAI's `url_citation`."""
+
+    url: str | None = None
+    title: str | None = None
+    start_index: int | None = None
+    end_index: int | None = None
+
+
+class Annotation(Struct, gc=False):
+    """An annotation of the text."""
+
+    url_citation: UrlCitation | None = None
+
+
+class ImageUrl(Struct, gc=False):
+    """An address."""
+
+    url: str = ""
+
+
+class ImageOut(Struct, gc=False):
+    """An image that the model made, as OpenRouter tells it."""
+
+    image_url: ImageUrl | None = None
+
+
+class Delta(Struct):
+    """A message, or a piece of one."""
+
+    content: str | list[PartOut] | None = None
+    reasoning_content: str | None = None
+    reasoning: str | None = None
+    reasoning_details: list[ReasoningDetail] | None = None
+    refusal: str | None = None
+    tool_calls: list[CallOut] | None = None
+    function_call: FunctionOut | None = None
+    annotations: list[Annotation] | None = None
+    citations: list[Raw] | None = None
+    images: list[ImageOut] | None = None
+    native_blocks: list[NativeBlockIn] | None = None
+    extra_content: ExtraContent | None = None
+    audio: Raw = Raw()
+
+
+class Logprobs(Struct):
+    """Log probabilities of tokens."""
+
+    content: Raw = Raw()
+
+
+class ChoiceOut(Struct):
+    """One alternative, or a piece of it."""
+
+    index: int | None = None
+    delta: Delta | None = None
+    message: Delta | None = None
+    finish_reason: str | None = None
+    native_finish_reason: str | None = None
+    logprobs: Logprobs | None = None
+    error: Any = None
+
+
+class SearchResult(Struct, gc=False):
+    """A page that was read for the answer (Perplexity)."""
+
+    url: str | None = None
+    title: str | None = None
+
+
+class GroqOut(Struct):
+    """Groq's own corner."""
+
+    usage: UsageIn | None = None
+
+
+class AnswerOut(Struct):
+    """A chat completion, or a chunk of one."""
+
+    id: str | None = None
+    model: str | None = None
+    created: float | None = None
+    choices: list[ChoiceOut] | None = None
+    usage: UsageIn | None = None
+    error: Any = None
+    x_groq: GroqOut | None = None
+    citations: list[Any] | None = None
+    search_results: list[SearchResult] | None = None
+
+
+ANSWER = Decoder(AnswerOut)
+NOTHING = Delta()
+
+
+# --- reading ---------------------------------------------------------------------------------
+
+
+class CallState:
+    """A call that is being told."""
+
+    __slots__ = ("id", "index", "said")
+
+    def __init__(self, index: int, call_id: str) -> None:
+        self.index = index
+        self.id = call_id
+        self.said = False
+        """Whether any of its arguments came."""
+
+
+class ChoiceState:
+    """A choice that is being told."""
+
+    __slots__ = ("by_place", "calls", "finish", "index", "native")
+
+    def __init__(self, index: int) -> None:
+        self.index = index
+        self.finish: str | None = None
+        """The provider's finish reason, held back until the answer ends: it may come twice, before
+        more content, or before an error."""
+        self.native: str | None = None
+        self.calls: list[CallState] = []
+        self.by_place: dict[int, CallState] = {}
+        """The latest call at each of the provider's own indexes."""
+
+
+class AnswerState:
+    """What is known of an answer so far, and how its pieces become events."""
+
+    def __init__(self, tells_finish: bool = True) -> None:
+        self.failed = False
+        self._tells_finish = tells_finish
+        self._started = False
+        self._ended = False
+        self._choices: dict[int, ChoiceState] = {}
+        self._cited: set[str] = set()
+
+    # --- one piece ---
+
+    def read(self, answer: AnswerOut) -> list[Event]:
+        """The events of a chunk, or of a whole answer."""
+        error = answer.error or next((one.error for one in answer.choices or () if one.error), None)
+        if error:
+            return self.fail(error_inside(error))
+        events: list[Event] = []
+        if self._ended:
+            self._report(answer, events)
+            return events
+        if not self._started and (answer.choices or answer.id):
+            self._start(answer, events)
+        for choice in answer.choices or ():
+            state = self._choice(choice.index or 0)
+            self._read_delta(choice.delta or choice.message or NOTHING, state, events)
+            if choice.logprobs is not None and says(choice.logprobs.content):
+                events.append(LogprobsDelta(choice.logprobs.content, state.index))
+            if choice.finish_reason:
+                state.finish = choice.finish_reason
+                state.native = choice.native_finish_reason
+        if answer.citations or answer.search_results:
+            self._cite(answer, events)
+        self._report(answer, events)
+        return events
+
+    def _start(self, answer: AnswerOut, events: list[Event]) -> None:
+        self._started = True
+        created = int(answer.created) if answer.created else None
+        events.append(Started(answer.id or "", answer.model or "", created))
+
+    def _choice(self, index: int) -> ChoiceState:
+        state = self._choices.get(index)
+        if state is None:
+            state = self._choices[index] = ChoiceState(index)
+        return state
+
+    def _report(self, answer: AnswerOut, events: list[Event]) -> None:
+        told = answer.usage or (answer.x_groq.usage if answer.x_groq else None)
+        usage = parse_usage(told) if told is not None else None
+        if usage is not None:
+            events.append(UsageReported(usage))
+
+    def _read_delta(self, delta: Delta, state: ChoiceState, events: list[Event]) -> None:
+        choice = state.index
+        if delta.reasoning_details or delta.reasoning_content or delta.reasoning:
+            self._think(delta, choice, events)
+        if delta.native_blocks:
+            events.extend(NativeBlock(one.format, one.block, choice) for one in delta.native_blocks)
+        signature = delta.extra_content.signature if delta.extra_content else None
+        if isinstance(delta.content, str):
+            if delta.content or signature:
+                events.append(TextDelta(delta.content, choice, signature))
+        elif delta.content:
+            self._read_parts(delta.content, choice, events)
+        elif signature:
+            events.append(TextDelta("", choice, signature))
+        if delta.refusal:
+            events.append(RefusalDelta(delta.refusal, choice))
+        if delta.tool_calls:
+            for position, call in enumerate(delta.tool_calls):
+                self._read_call(call, position, state, events)
+        if delta.function_call is not None:
+            self._read_call(CallOut(0, function=delta.function_call), 0, state, events)
+        self._read_rest(delta, choice, events)
+
+    def _read_rest(self, delta: Delta, choice: int, events: list[Event]) -> None:
+        for note in delta.annotations or ():
+            cited = note.url_citation
+            if cited is not None:
+                start, end = cited.start_index, cited.end_index
+                events.append(
+                    CitationAdded(url=cited.url, title=cited.title, start=start, end=end, choice=choice)
+                )
+        events.extend(CitationAdded(native=native, choice=choice) for native in delta.citations or ())
+        events.extend(_read_image(image, choice) for image in delta.images or ())
+        if says(delta.audio):
+            events.append(AudioDelta(delta.audio, choice))
+
+    def _read_parts(self, parts: list[PartOut], choice: int, events: list[Event]) -> None:
+        """Mistral's content list: thinking and text."""
+        for part in parts:
+            thought = thinking_text(part.thinking) if part.type == "thinking" else ""
+            if thought:
+                events.append(ReasoningDelta(thought, choice))
+            if part.type == "text" and part.text:
+                events.append(TextDelta(part.text, choice))
+
+    def _think(self, delta: Delta, choice: int, events: list[Event]) -> None:
+        """Thinking: the readable text once, then what seals it."""
+        text = delta.reasoning_content or delta.reasoning
+        if text:
+            events.append(ReasoningDelta(text, choice))
+        for detail in delta.reasoning_details or ():
+            signed_by = FORMATS.get(detail.format or "", detail.format) or "unknown"
+            said = detail.text or detail.summary
+            if said and not text:
+                events.append(ReasoningDelta(said, choice))
+            if detail.signature:
+                events.append(ReasoningSigned(detail.signature, signed_by, choice))
+            if detail.data:
+                events.append(ReasoningEncrypted(detail.data, signed_by, choice))
+
+    def _cite(self, answer: AnswerOut, events: list[Event]) -> None:
+        """Perplexity's sources, which it repeats in every chunk."""
+        titles = {one.url: one.title for one in answer.search_results or () if one.url}
+        listed = [url for url in answer.citations or () if isinstance(url, str)]
+        for url in listed or titles:
+            if url not in self._cited:
+                self._cited.add(url)
+                events.append(CitationAdded(url=url, title=titles.get(url)))
+
+    # --- calls ---
+
+    def _read_call(self, call: CallOut, position: int, state: ChoiceState, events: list[Event]) -> None:
+        place = position if call.index is None else call.index
+        known = state.by_place.get(place)
+        if known is None or (call.id and known.id != call.id):
+            # Some give every parallel call the same index: a new id is a new call.
+            known = self._start_call(call, place, state, events)
+        piece = call.custom.input if call.custom is not None else _arguments(call.function)
+        if piece:
+            known.said = True
+            events.append(ToolCallDelta(known.index, piece, state.index))
+
+    def _start_call(self, call: CallOut, place: int, state: ChoiceState, events: list[Event]) -> CallState:
+        known = CallState(len(state.calls), call.id or new_id("call_"))
+        state.calls.append(known)
+        state.by_place[place] = known
+        custom = call.custom is not None
+        name = (call.custom.name if call.custom else call.function.name if call.function else None) or ""
+        signature = call.extra_content.signature if call.extra_content else None
+        known.said = custom
+        events.append(
+            ToolCallStarted(
+                known.index, known.id, name, state.index, "custom" if custom else "function", signature
+            )
+        )
+        return known
+
+    # --- the end ---
+
+    def suppose_finished(self) -> None:
+        """Take what is there as finished: OpenRouter tells some finished answers without a reason,
+        and JSON that is whole was not cut.
+        """
+        for state in self._choices.values():
+            state.finish = state.finish or "stop"
+
+    def end(self) -> list[Event]:
+        """The events of the end of the answer: what was held back, or that it is not whole."""
+        if self.failed or self._ended:
+            return []
+        unfinished = [state for state in self._choices.values() if state.finish is None]
+        if not self._choices or (unfinished and self._tells_finish):
+            return self.fail(ProviderBroke("the provider's answer ended before it was finished"))
+        broken = [state.finish for state in self._choices.values() if state.finish in BROKEN_FINISHES]
+        if broken:
+            return self.fail(ProviderBroke(f"the provider ended its answer with the reason {broken[0]!r}"))
+        self._ended = True
+        events: list[Event] = []
+        for _, state in sorted(self._choices.items()):
+            events += [ToolCallDelta(call.index, "{}", state.index) for call in state.calls if not call.said]
+            events.append(_finish(state))
+        return events
+
+    def fail(self, error: ProviderError) -> list[Event]:
+        """The answer is over: the provider failed."""
+        self.failed = True
+        return [Failed(error)]
+
+
+def _read_image(image: ImageOut, choice: int) -> Event:
+    try:
+        source = parse_url(image.image_url.url if image.image_url else "", "")
+    except InvalidRequest:
+        source = None
+    if isinstance(source, Inline):
+        return ImageAdded(source.media_type, source.data, choice)
+    return NativeBlock(NAME, Raw(ENCODE(image)), choice)
+
+
+def _finish(state: ChoiceState) -> Finished:
+    told = state.finish or "stop"
+    reason = map_finish(told)
+    if reason == "stop" and state.calls:  # OpenAI itself says stop where a tool was forced
+        reason = "tool_calls"
+    native = state.native or (None if told in ("function_call", reason, "stop") else told)
+    return Finished(reason, state.index, None if native == reason else native)
+
+
+def _arguments(function: FunctionOut | None) -> str:
+    told = function.arguments if function is not None else None
+    if told is None or isinstance(told, str):
+        return told or ""
+    return ENCODE(told).decode()
+
+
+class BodyReader:
+    """The reader of a whole answer (see contract.Reader)."""
+
+    def __init__(self) -> None:
+        self._pieces: list[bytes] = []
+        self._state = AnswerState()
+
+    def feed(self, data: bytes) -> list[Event]:
+        """Keep the bytes: JSON means nothing before it is whole."""
+        self._pieces.append(data)
+        return []
+
+    def close(self) -> list[Event]:
+        """All events of the answer."""
+        answer = decode_answer(b"".join(self._pieces))
+        if isinstance(answer, ProviderError):
+            return self._state.fail(answer)
+        events = self._state.read(answer)
+        if self._state.failed:
+            return events
+        self._state.suppose_finished()
+        return _in_order(events, self._state.end())
+
+
+def _in_order(events: list[Event], ending: list[Event]) -> list[Event]:
+    """The finish before the usage, as in a stream."""
+    reports = [event for event in events if isinstance(event, UsageReported)]
+    return [*(event for event in events if not isinstance(event, UsageReported)), *ending, *reports]
+
+
+def decode_answer(body: bytes) -> AnswerOut | ProviderError:
+    """A whole answer, or why it is none."""
+    try:
+        answer = ANSWER.decode(body)
+    except (DecodeError, UnicodeDecodeError, RecursionError) as error:
+        return ProviderBroke(
+            f"the provider's answer is no chat completion: {error}; it begins {_begin(body)}"
+        )
+    if not answer.choices and not answer.error:
+        return ProviderBroke(f"the provider's answer has no choices; it begins {_begin(body)}")
+    return answer
+
+
+def _begin(body: bytes) -> str:
+    return repr(body[:200].decode("utf-8", "replace"))
+
+
+class StreamReader:
+    """The reader of a stream (see contract.Reader)."""
+
+    def __init__(self, tells_finish: bool) -> None:
+        self._splitter = Splitter()
+        self._state = AnswerState(tells_finish)
+        self._done = False
+
+    def feed(self, data: bytes) -> list[Event]:
+        """The events that these bytes complete."""
+        if self._state.failed:
+            return []
+        try:
+            pieces = self._splitter.feed(data)
+        except ProviderError as error:
+            return self._state.fail(error)
+        return self._read(pieces)
+
+    def close(self) -> list[Event]:
+        """The events of the end."""
+        events = self._read(self._splitter.close())
+        return events if self._state.failed else events + self._state.end()
+
+    def _read(self, pieces: list[Any]) -> list[Event]:
+        events: list[Event] = []
+        for piece in pieces:
+            if self._state.failed:
+                break
+            if piece.data == b"[DONE]":
+                events += self._state.end()
+            if piece.data == b"[DONE]" or not piece.data.strip():
+                continue
+            try:
+                answer = ANSWER.decode(piece.data)
+            except (DecodeError, UnicodeDecodeError, RecursionError) as error:
+                said = _begin(piece.data)
+                events += self._state.fail(
+                    ProviderBroke(f"the provider's stream makes no sense: {error}; {said}")
+                )
+                break
+            if piece.name == b"error" and not answer.error:
+                events += self._state.fail(error_inside(piece.data.decode("utf-8", "replace")))
+                break
+            events += self._state.read(answer)
+        return events

@@ -1,0 +1,521 @@
+"""From a `Turn` to the request of a provider that speaks this format."""
+
+import hashlib
+import string
+from collections.abc import Callable, Iterable, Sequence
+from functools import cache
+from typing import Any, ClassVar
+from urllib.parse import quote
+
+from msgspec import Raw
+
+from tidegate.protocols.contract import Call, Outcome, Target, drop_or_refuse
+from tidegate.protocols.errors import Unsupported
+from tidegate.protocols.media import AUDIO_TYPES, data_url, text_of
+from tidegate.protocols.profile import Profile
+from tidegate.protocols.turn import (
+    Audio,
+    Document,
+    FileRef,
+    Image,
+    Inline,
+    Link,
+    Message,
+    Native,
+    Part,
+    Reasoning,
+    RedactedReasoning,
+    Refusal,
+    Source,
+    Text,
+    Tool,
+    ToolCall,
+    ToolChoice,
+    ToolResult,
+    Turn,
+    Video,
+)
+
+from .dialect import Dialect
+from .effort import plan_effort
+from .parse import NAME
+from .wire import ENCODE
+
+__all__ = ["CARRIES", "SAMPLING", "may_sample", "render_path", "render_request", "short_id"]
+
+CARRIES: dict[str, Outcome] = {
+    "tools": "carried",
+    "tool_choice": "carried",
+    "parallel_tool_calls": "carried",
+    "output": "carried",
+    "reasoning": "carried",
+    "max_tokens": "carried",
+    "temperature": "carried",
+    "top_p": "carried",
+    "top_k": "dropped",
+    "presence_penalty": "carried",
+    "frequency_penalty": "carried",
+    "seed": "carried",
+    "stop": "carried",
+    "n": "carried",
+    "logprobs": "carried",
+    "top_logprobs": "carried",
+    "logit_bias": "carried",
+    "modalities": "carried",
+    "verbosity": "carried",
+    "user": "carried",
+    "service_tier": "carried",
+}
+"""OpenAI itself has everything but `top_k`."""
+
+TURN_NAMES = {
+    "response_format": "output",
+    "reasoning_effort": "reasoning",
+    "max_completion_tokens": "max_tokens",
+}
+"""Where a field of this format has another name in `Turn`."""
+
+SAMPLING = (
+    "temperature", "top_p", "top_k", "presence_penalty", "frequency_penalty", "logit_bias", "logprobs",
+    "top_logprobs",
+)  # fmt: skip
+"""What a model that thinks may refuse (see Profile.sampling)."""
+
+PLAIN_FIELDS = (
+    "temperature", "top_p", "top_k", "presence_penalty", "frequency_penalty", "n", "logprobs", "top_logprobs",
+    "logit_bias", "verbosity", "user",
+)  # fmt: skip
+"""Fields that are written as they are."""
+
+TIERS = {"standard_only": "default"}
+"""Anthropic's service tiers in OpenAI's words."""
+
+
+def render_request(turn: Turn, target: Target) -> Call:
+    """Write the request for a provider. Raises Unsupported naming what cannot be carried."""
+    dialect, profile = target.dialect, target.profile
+    dropped = drop_or_refuse(turn, _carries(dialect))
+    body: dict[str, Any] = {"model": target.model}
+    body["messages"] = Conversation(dialect, profile, dropped).render(turn)
+    _add_tools(body, turn, dialect)
+    _add_output(body, turn, dialect)
+    _add_tuning(body, turn, target, dropped)
+    stream = turn.stream and profile.streams
+    if stream:
+        body["stream"] = True
+        if dialect.stream_usage:
+            body["stream_options"] = {"include_usage": True}
+    dropped += _add_extensions(body, turn)
+    return Call(render_path(target), ENCODE(body), stream, tuple(dict.fromkeys(dropped)))
+
+
+def render_path(target: Target) -> str:
+    """Where to send a request."""
+    path: str = target.dialect.path
+    return path.replace("{model}", quote(target.model, safe="")) if "{" in path else path
+
+
+@cache
+def _carries(dialect: Dialect) -> dict[str, Outcome]:
+    carries = {**CARRIES, "top_k": "carried" if dialect.top_k else "dropped"}
+    carries.update({TURN_NAMES.get(name, name): "dropped" for name in dialect.drops})
+    carries.update({TURN_NAMES.get(name, name): "refused" for name in dialect.refuses})
+    return {name: outcome for name, outcome in carries.items() if name in CARRIES}  # type: ignore[misc]
+
+
+def _add_extensions(body: dict[str, Any], turn: Turn) -> list[str]:
+    """A client of the same format means the same by its own fields; others' are named."""
+    if turn.origin == NAME:
+        body.update({name: raw for name, raw in turn.extensions.items() if name not in body})
+        return []
+    return list(turn.extensions)
+
+
+# --- messages --------------------------------------------------------------------------------
+
+
+class Conversation:
+    """The messages on their way into this format: what does not fit where it stood waits for its place."""
+
+    def __init__(self, dialect: Dialect, profile: Profile, dropped: list[str]) -> None:
+        self._dialect = dialect
+        self._profile = profile
+        self._dropped = dropped
+        self._messages: list[dict[str, Any]] = []
+        self._waiting: list[dict[str, Any]] = []
+        """Parts that only a user's message may hold: images out of tool results and answers."""
+
+    def render(self, turn: Turn) -> list[dict[str, Any]]:
+        """All messages."""
+        for message in turn.messages:
+            if message.role == "tool":
+                self._add_results(message)
+            elif message.role == "assistant":
+                self._flush()
+                self._add_assistant(message)
+            else:
+                self._add_told(message)
+        self._flush()
+        if self._dialect.prefill_field and self._messages and self._messages[-1]["role"] == "assistant":
+            self._messages[-1][self._dialect.prefill_field] = True
+        return join_neighbours(self._messages) if self._dialect.alternation else self._messages
+
+    def _flush(self) -> None:
+        if self._waiting:
+            self._messages.append({"role": "user", "content": self._waiting})
+            self._waiting = []
+
+    def _role(self, role: str) -> str:
+        if role not in ("system", "developer"):
+            return role
+        role = self._profile.system_role or role
+        return "system" if role == "developer" and not self._dialect.developer_role else role
+
+    def _add_told(self, message: Message) -> None:
+        """A message of the user's or the system's."""
+        role = self._role(message.role)
+        if role != "user":
+            self._flush()
+        parts = [*self._waiting, *(self._render_part(part) for part in message.parts)]
+        self._waiting = []
+        rendered = {"role": role, "content": self._content(parts)}
+        self._messages.append(self._named(rendered, message.name))
+
+    def _named(self, rendered: dict[str, Any], name: str | None) -> dict[str, Any]:
+        if name and self._dialect.participant_names:
+            rendered["name"] = name
+        elif name:
+            self._dropped.append("name")
+        return rendered
+
+    def _content(self, parts: list[dict[str, Any]]) -> str | list[dict[str, Any]]:
+        """The parts, as a string where that is enough."""
+        texts = [part["text"] for part in parts if part["type"] == "text"]
+        if len(texts) == len(parts) and (len(parts) < 2 or self._dialect.string_contents):
+            return "\n\n".join(texts)
+        return parts
+
+    # --- parts ---
+
+    def _render_part(self, part: Part) -> dict[str, Any]:
+        render = self._PARTS.get(type(part))
+        if render is None:
+            raise Unsupported(f"a message of this role cannot hold: {kind_of(part)}", param="messages")
+        return render(self, part)
+
+    def _render_text(self, part: Text) -> dict[str, Any]:
+        return {"type": "text", "text": part.text}
+
+    def _render_refusal(self, part: Refusal) -> dict[str, Any]:
+        return {"type": "text", "text": part.text}
+
+    def _render_image(self, part: Image) -> dict[str, Any]:
+        self._require("image")
+        image: dict[str, Any] = {"url": _address(part.source, "image")}
+        if part.detail is not None:
+            image["detail"] = part.detail
+        return {"type": "image_url", "image_url": image}
+
+    def _render_document(self, part: Document) -> dict[str, Any]:
+        source = part.source
+        if isinstance(source, Inline) and source.media_type.startswith("text/"):
+            return {"type": "text", "text": _titled(part, text_of(source, "messages"))}
+        self._require("document")
+        if self._dialect.document_form == "document_url":
+            return {"type": "document_url", "document_url": _address(source, "document")}
+        if isinstance(source, FileRef):
+            return {"type": "file", "file": {"file_id": source.id}}
+        name = part.name or "document.pdf"
+        return {"type": "file", "file": {"filename": name, "file_data": _address(source, "document")}}
+
+    def _render_audio(self, part: Audio) -> dict[str, Any]:
+        self._require("audio")
+        if not isinstance(part.source, Inline):
+            raise Unsupported(
+                "this model's provider takes audio in the request only, not by address", param="messages"
+            )
+        known = {media_type: name for name, media_type in AUDIO_TYPES.items()}
+        audio_format = known.get(part.source.media_type, part.source.media_type.partition("/")[2])
+        return {"type": "input_audio", "input_audio": {"data": part.source.data, "format": audio_format}}
+
+    def _render_video(self, part: Video) -> dict[str, Any]:
+        self._require("video")
+        return {"type": "video_url", "video_url": {"url": _address(part.source, "video")}}
+
+    _PARTS: ClassVar[dict[type, Callable[["Conversation", Any], dict[str, Any]]]] = {
+        Text: _render_text,
+        Refusal: _render_refusal,
+        Image: _render_image,
+        Document: _render_document,
+        Audio: _render_audio,
+        Video: _render_video,
+    }
+
+    def _require(self, medium: str) -> None:
+        if medium not in self._dialect.media:
+            raise Unsupported(f"this model's provider has no {medium} input", param="messages")
+
+    # --- answers given back ---
+
+    def _add_assistant(self, message: Message) -> None:
+        rendered: dict[str, Any] = {"role": "assistant", "content": None}
+        texts = [part.text for part in message.parts if isinstance(part, Text)]
+        calls = [self._render_call(part) for part in message.parts if isinstance(part, ToolCall)]
+        refusals = [part.text for part in message.parts if isinstance(part, Refusal)]
+        if texts or not (calls or refusals):
+            rendered["content"] = "".join(texts)
+        if calls:
+            rendered["tool_calls"] = calls
+        if refusals:
+            rendered["refusal"] = "".join(refusals)
+        self._add_thoughts(rendered, message.parts)
+        for part in message.parts:
+            self._add_rest(rendered, part)
+        self._messages.append(self._named(rendered, message.name))
+
+    def _add_rest(self, rendered: dict[str, Any], part: Part) -> None:
+        if isinstance(part, Native) and part.format == NAME and part.kind == "audio":
+            rendered["audio"] = part.block
+        elif isinstance(part, Native):
+            self._dropped.append(part.kind or f"{part.format} block")
+        elif isinstance(part, Image):
+            self._waiting.append(self._render_image(part))
+
+    def _render_call(self, call: ToolCall) -> dict[str, Any]:
+        call_id = self._call_id(call.id)
+        if call.kind == "custom" and self._dialect.custom_tools:
+            return {"id": call_id, "type": "custom", "custom": {"name": call.name, "input": call.arguments}}
+        function = {"name": call.name, "arguments": call.arguments}
+        return {"id": call_id, "type": "function", "function": function}
+
+    def _call_id(self, call_id: str) -> str:
+        return short_id(call_id) if self._dialect.short_call_ids else call_id
+
+    def _add_thoughts(self, rendered: dict[str, Any], parts: Sequence[Part]) -> None:
+        thoughts = [part for part in parts if isinstance(part, Reasoning | RedactedReasoning)]
+        if not thoughts:
+            return
+        form = self._dialect.reasoning_back
+        text = "".join(thought.text for thought in thoughts if isinstance(thought, Reasoning))
+        if form == "reasoning_details":
+            rendered[form] = [render_detail(thought, index) for index, thought in enumerate(thoughts)]
+        elif form == "thinking" and text:
+            thinking = {"type": "thinking", "thinking": [{"type": "text", "text": text}]}
+            content = rendered["content"]
+            rendered["content"] = [thinking, *([{"type": "text", "text": content}] if content else [])]
+        elif form in ("reasoning_content", "reasoning") and text:
+            rendered[form] = text
+        else:
+            self._dropped.append("thinking")
+
+    # --- results of tools ---
+
+    def _add_results(self, message: Message) -> None:
+        for part in message.parts:
+            if isinstance(part, ToolResult):
+                self._messages.append(self._render_result(part))
+
+    def _render_result(self, result: ToolResult) -> dict[str, Any]:
+        rendered: list[dict[str, Any]] = []
+        moved: list[dict[str, Any]] = []
+        for part in result.content:
+            if isinstance(part, Native):
+                rendered.append({"type": "text", "text": bytes(part.block).decode()})
+                continue
+            one = self._render_part(part)
+            (rendered if one["type"] == "text" else moved).append(one)
+        if moved:
+            label = f"From the result of {result.name or 'the tool call'} ({result.call_id}):"
+            self._waiting += [{"type": "text", "text": label}, *moved]
+            rendered = rendered or [{"type": "text", "text": "See the next message."}]
+        if result.is_error:
+            self._dropped.append("is_error")
+        texts = [part["text"] for part in rendered]
+        joined = len(texts) < 2 or self._dialect.string_results or self._dialect.string_contents
+        content = "\n\n".join(texts) if joined else rendered
+        return {"role": "tool", "tool_call_id": self._call_id(result.call_id), "content": content}
+
+
+def join_neighbours(messages: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Neighbours of one role as one message, for providers that want the roles to alternate."""
+    joined: list[dict[str, Any]] = []
+    for message in messages:
+        before = joined[-1] if joined else None
+        plain = message.keys() <= {"role", "content", "name"}
+        if before is None or before["role"] != message["role"] or message["role"] == "tool" or not plain:
+            joined.append(message)
+        else:
+            joined[-1] = {**before, "content": _join_contents(before["content"], message["content"])}
+    return joined
+
+
+def _join_contents(first: Any, second: Any) -> Any:
+    if isinstance(first, str) and isinstance(second, str):
+        return f"{first}\n\n{second}" if first else second
+    lists = [
+        [{"type": "text", "text": one}] if isinstance(one, str) else one or [] for one in (first, second)
+    ]
+    return [*lists[0], *lists[1]]
+
+
+FORMATS = {"anthropic": "anthropic-claude-v1", "gemini": "google-gemini-v1"}
+"""OpenRouter's names of signature formats."""
+
+
+def render_detail(thought: Reasoning | RedactedReasoning, index: int) -> dict[str, Any]:
+    """An entry of `reasoning_details`, in OpenRouter's words."""
+    signed_by = FORMATS.get(thought.format or "", thought.format) or "unknown"
+    if isinstance(thought, RedactedReasoning):
+        return {"type": "reasoning.encrypted", "data": thought.data, "format": signed_by, "index": index}
+    detail = {"type": "reasoning.text", "text": thought.text, "format": signed_by, "index": index}
+    return detail if thought.signature is None else {**detail, "signature": thought.signature}
+
+
+def kind_of(part: Part) -> str:
+    """What to call a part in a sentence."""
+    return part.kind or part.format if isinstance(part, Native) else type(part).__name__.lower()
+
+
+def _address(source: Source, medium: str) -> str:
+    if isinstance(source, Inline):
+        return data_url(source)
+    if isinstance(source, Link):
+        return source.url
+    raise Unsupported(f"a {medium} that was uploaded elsewhere cannot be used here", param="messages")
+
+
+def _titled(document: Document, text: str) -> str:
+    about = [line for line in (document.name, document.context) if line]
+    return "\n\n".join([*about, text])
+
+
+def short_id(call_id: str) -> str:
+    """Nine letters and digits that stand for an id, always the same ones."""
+    if len(call_id) == 9 and call_id.isascii() and call_id.isalnum():
+        return call_id
+    number = int.from_bytes(hashlib.sha256(call_id.encode()).digest()[:8])
+    letters = string.ascii_letters + string.digits
+    return "".join(letters[number // len(letters) ** place % len(letters)] for place in range(9))
+
+
+# --- tools and form --------------------------------------------------------------------------
+
+
+def _add_tools(body: dict[str, Any], turn: Turn, dialect: Dialect) -> None:
+    choice = turn.tool_choice
+    tools = turn.tools
+    if choice is not None and choice.names and choice.mode != "named" and not dialect.allowed_tools:
+        tools = tuple(tool for tool in tools if tool.name in choice.names)
+    if not tools:
+        return
+    body["tools"] = [_render_tool(tool, dialect) for tool in tools]
+    if choice is not None:
+        body["tool_choice"] = _render_choice(choice, turn, dialect)
+    if turn.parallel_tool_calls is not None and "parallel_tool_calls" not in dialect.drops:
+        body["parallel_tool_calls"] = turn.parallel_tool_calls
+
+
+NO_PARAMETERS = Raw(b'{"type":"object","properties":{}}')
+
+
+def _render_tool(tool: Tool, dialect: Dialect) -> Any:
+    if tool.kind != "function":
+        if tool.format == NAME and (tool.kind == "native" or dialect.custom_tools):
+            return tool.block
+        raise Unsupported(f"this model's provider has no tool {tool.name}", param="tools")
+    function: dict[str, Any] = {"name": tool.name}
+    if tool.description is not None:
+        function["description"] = tool.description
+    function["parameters"] = NO_PARAMETERS if tool.parameters is None else tool.parameters
+    if tool.strict is not None and dialect.strict_tools:
+        function["strict"] = tool.strict
+    return {"type": "function", "function": function}
+
+
+def _render_choice(choice: ToolChoice, turn: Turn, dialect: Dialect) -> Any:
+    if choice.mode in ("required", "named") and not dialect.forced_tools:
+        raise Unsupported(
+            "this model's provider cannot be made to call a tool (tool_choice)", param="tool_choice"
+        )
+    if choice.mode == "named":
+        return _named(choice.names[0], turn)
+    if choice.names and dialect.allowed_tools:
+        tools = [_named(name, turn) for name in choice.names]
+        return {"type": "allowed_tools", "allowed_tools": {"mode": choice.mode, "tools": tools}}
+    return choice.mode
+
+
+def _named(name: str, turn: Turn) -> dict[str, Any]:
+    kind = next((tool.kind for tool in turn.tools if tool.name == name), "function")
+    return {"type": kind, kind: {"name": name}}
+
+
+def _add_output(body: dict[str, Any], turn: Turn, dialect: Dialect) -> None:
+    output = turn.output
+    if output is None:
+        return
+    if output.kind == "json_object" or output.schema is None:
+        body["response_format"] = {"type": "json_object"}
+    elif dialect.schemas == "native":
+        schema: dict[str, Any] = {"name": output.name or "answer", "schema": output.schema}
+        told = {"description": output.description, "strict": output.strict}
+        schema.update({name: value for name, value in told.items() if value is not None})
+        body["response_format"] = {"type": "json_schema", "json_schema": schema}
+    elif dialect.schemas == "prompt":
+        body["response_format"] = {"type": "json_object"}
+        body["messages"] = [*body["messages"], schema_message(output.schema)]
+    else:
+        raise Unsupported(
+            "this model's provider has no structured output (response_format)", param="response_format"
+        )
+
+
+def schema_message(schema: Raw) -> dict[str, Any]:
+    """The schema, told in words."""
+    text = bytes(schema).decode()
+    return {"role": "system", "content": f"Answer with JSON only, by this JSON schema:\n{text}"}
+
+
+# --- tuning ----------------------------------------------------------------------------------
+
+
+def _add_tuning(body: dict[str, Any], turn: Turn, target: Target, dropped: list[str]) -> None:
+    dialect, profile = target.dialect, target.profile
+    thinking = plan_effort(turn.reasoning, dialect, profile)
+    body.update(thinking.fields)
+    dropped += thinking.dropped
+    refused = set(dropped)
+    if not may_sample(profile, thinking.effort):
+        refused.update(SAMPLING)
+    for name in PLAIN_FIELDS:
+        _add(body, name, getattr(turn, name), name in refused, dropped)
+    _add(body, dialect.seed_field, turn.seed, "seed" in refused, dropped)
+    _add(body, "stop", list(turn.stop) or None, "stop" in refused or not profile.stop, dropped)
+    _add(body, "modalities", list(turn.modalities) or None, "modalities" in refused, dropped)
+    _add(body, limit_field(target), turn.max_tokens, False, dropped)
+    tier = TIERS.get(turn.service_tier or "", turn.service_tier)
+    _add(body, "service_tier", tier, "service_tier" in refused, dropped)
+    if profile.temperature_or_top_p and "temperature" in body and body.pop("top_p", None) is not None:
+        dropped.append("top_p")
+
+
+def _add(body: dict[str, Any], name: str, value: Any, refused: bool, dropped: list[str]) -> None:
+    if value is None:
+        return
+    if refused:
+        dropped.append(name)
+    else:
+        body[name] = value
+
+
+def limit_field(target: Target) -> str:
+    """The name of the completion limit."""
+    return target.profile.limit_field or target.dialect.limit_field or "max_tokens"
+
+
+def may_sample(profile: Profile, effort: str | None) -> bool:
+    """Whether temperature and its like may be sent with this effort."""
+    if profile.sampling != "refused_while_reasoning":
+        return profile.sampling == "free"
+    thinks = profile.reasons_by_default if effort is None else effort != "none"
+    return not thinks

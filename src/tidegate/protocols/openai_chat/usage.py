@@ -1,0 +1,123 @@
+"""Token counts, between OpenAI's overlapping sums and our classes that do not overlap."""
+
+from typing import Any
+
+from msgspec import Struct
+
+from tidegate.protocols.usage import Usage
+
+__all__ = ["UsageIn", "parse_usage", "render_usage"]
+
+
+class PromptDetails(Struct, gc=False):
+    """`prompt_tokens_details`: parts of the prompt's tokens."""
+
+    cached_tokens: int | None = None
+    cache_write_tokens: int | None = None
+    audio_tokens: int | None = None
+
+
+class CompletionDetails(Struct, gc=False):
+    """`completion_tokens_details`: parts of the completion's tokens."""
+
+    reasoning_tokens: int | None = None
+    audio_tokens: int | None = None
+
+
+class UsageIn(Struct):
+    """`usage`, with the places in which OpenAI's followers put what OpenAI has in the details."""
+
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    total_tokens: int | None = None
+    prompt_tokens_details: PromptDetails | None = None
+    completion_tokens_details: CompletionDetails | None = None
+    prompt_cache_hit_tokens: int | None = None
+    """DeepSeek's cached tokens."""
+    num_cached_tokens: int | None = None
+    """Mistral's."""
+    cached_tokens: int | None = None
+    """Together's."""
+    cache_creation_input_tokens: int | None = None
+    """Tokens written to the cache, of services that also speak Anthropic's format."""
+    reasoning_tokens: int | None = None
+    """Together's and Perplexity's."""
+
+
+def parse_usage(told: UsageIn) -> Usage | None:
+    """The classes of a usage object; None where it counts nothing.
+
+    Some services count reasoning beside the completion (then the total says so), and some say of
+    a part more than of the whole: the whole is what is billed, so it wins.
+    """
+    if told.prompt_tokens is None and told.completion_tokens is None:
+        return None
+    prompt = told.prompt_tokens_details or PromptDetails()
+    completion = told.completion_tokens_details or CompletionDetails()
+    left = max(0, told.prompt_tokens or 0)
+    read = _first(
+        prompt.cached_tokens, told.prompt_cache_hit_tokens, told.num_cached_tokens, told.cached_tokens
+    )
+    read, left = _take(read, left)
+    written, left = _take(_first(prompt.cache_write_tokens, told.cache_creation_input_tokens or None), left)
+    heard, left = _take(prompt.audio_tokens or None, left)
+    rest = completion_tokens(told)
+    thought, rest = _take(_first(completion.reasoning_tokens, told.reasoning_tokens), rest)
+    spoken, rest = _take(completion.audio_tokens or None, rest)
+    return Usage(
+        input=None if told.prompt_tokens is None else left,
+        cache_read=read,
+        cache_write=written,
+        input_audio=heard,
+        output=None if told.completion_tokens is None else rest,
+        reasoning=thought,
+        output_audio=spoken,
+    )
+
+
+def completion_tokens(told: UsageIn) -> int:
+    """All tokens of the completion, reasoning included, wherever the service counts it."""
+    completion = max(0, told.completion_tokens or 0)
+    details = told.completion_tokens_details
+    reasoning = (details.reasoning_tokens if details else None) or told.reasoning_tokens
+    if reasoning and told.total_tokens == (told.prompt_tokens or 0) + completion + reasoning:
+        return completion + reasoning
+    return completion
+
+
+def _first(*counts: int | None) -> int | None:
+    return next((count for count in counts if count is not None), None)
+
+
+def _take(part: int | None, whole: int) -> tuple[int | None, int]:
+    """A part of a count, no larger than the count, and what is left of it."""
+    if part is None:
+        return None, whole
+    part = min(max(0, part), whole)
+    return part, whole - part
+
+
+def render_usage(usage: Usage) -> dict[str, Any]:
+    """`usage` in OpenAI's form. Details that were not reported are left out."""
+    prompt, completion = usage.prompt_tokens or 0, usage.completion_tokens or 0
+    rendered: dict[str, Any] = {
+        "prompt_tokens": prompt,
+        "completion_tokens": completion,
+        "total_tokens": prompt + completion,
+    }
+    details = {
+        "prompt_tokens_details": {
+            "cached_tokens": usage.cache_read,
+            "cache_write_tokens": usage.cached_and_written,
+            "audio_tokens": usage.input_audio,
+        },
+        "completion_tokens_details": {
+            "reasoning_tokens": usage.reasoning,
+            "audio_tokens": usage.output_audio,
+        },
+    }
+    for name, counts in details.items():
+        known = {key: count for key, count in counts.items() if count is not None}
+        if known:
+            rendered[name] = known
+    return rendered

@@ -1,0 +1,330 @@
+"""The fields of the wire format that Tidegate reads, as types.
+
+Requests are wider than OpenAI's: what its followers accept beside it is known here too, and
+what nobody reads is not named and passes as it is. A `Raw` that is empty was not sent.
+"""
+
+from typing import Annotated, Any, Literal, TypeAlias
+
+from msgspec import Meta, Raw, Struct
+from msgspec.json import Decoder, Encoder
+
+__all__ = [
+    "ENCODE",
+    "FIELDS",
+    "REQUEST",
+    "AudioIn",
+    "CallIn",
+    "ChatRequest",
+    "FileIn",
+    "FunctionIn",
+    "ImageIn",
+    "MessageIn",
+    "PartIn",
+    "ReasoningDetail",
+    "ToolIn",
+    "has_object",
+    "says",
+]
+
+Name = Annotated[str, Meta(min_length=1)]
+Penalty = Annotated[float, Meta(ge=-2, le=2)]
+Count = Annotated[int, Meta(ge=1)]
+EffortWord = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max", "ultra", "default"]
+
+Role = Literal["system", "developer", "user", "assistant", "tool", "function"]
+
+
+class CacheMark(Struct, gc=False):
+    """`cache_control`, in Anthropic's form, as OpenRouter and others take it."""
+
+    type: str = "ephemeral"
+    ttl: str | None = None
+
+
+class GoogleContent(Struct, gc=False):
+    """`extra_content.google` of Google's own OpenAI-compatible API."""
+
+    thought_signature: str | None = None
+
+
+class ExtraContent(Struct, gc=False):
+    """`extra_content`."""
+
+    google: GoogleContent | None = None
+
+    @property
+    def signature(self) -> str | None:
+        """The signature, if there is one."""
+        return self.google.thought_signature if self.google else None
+
+
+class ImageIn(Struct, gc=False):
+    """An address, or a data URL. Also the form of videos and documents by address."""
+
+    url: str
+    detail: str | None = None
+
+
+class AudioIn(Struct, gc=False):
+    """Audio in the request."""
+
+    data: str
+    format: str | None = None
+
+
+class FileIn(Struct, gc=False):
+    """A file in the request (as a data URL), or one that was uploaded."""
+
+    file_data: str | None = None
+    file_id: str | None = None
+    filename: str | None = None
+
+
+class PartIn(Struct):
+    """A part of a content list. Which field it has says its type."""
+
+    type: str
+    text: str | None = None
+    image_url: str | ImageIn | None = None
+    input_audio: str | AudioIn | None = None
+    file: FileIn | None = None
+    video_url: str | ImageIn | None = None
+    document_url: str | ImageIn | None = None
+    refusal: str | None = None
+    thinking: Any = None
+    """Mistral's: a text, or a list of text parts."""
+    signature: str | None = None
+    cache_control: CacheMark | None = None
+    prompt_cache_breakpoint: Any = None
+    """OpenAI's cache breakpoint, from gpt-5.6 on."""
+
+
+class FunctionCallIn(Struct, gc=False):
+    """A function and its arguments."""
+
+    name: Name
+    arguments: str = ""
+
+
+class CustomCallIn(Struct, gc=False):
+    """A custom tool and its input."""
+
+    name: Name
+    input: str = ""
+
+
+class CallIn(Struct):
+    """A call that the model made earlier."""
+
+    id: Name
+    function: FunctionCallIn | None = None
+    custom: CustomCallIn | None = None
+    type: str = "function"
+    extra_content: ExtraContent | None = None
+    cache_control: CacheMark | None = None
+
+
+class ReasoningDetail(Struct, gc=False):
+    """An entry of OpenRouter's `reasoning_details`."""
+
+    type: str
+    text: str | None = None
+    summary: str | None = None
+    data: str | None = None
+    signature: str | None = None
+    format: str | None = None
+
+
+class NativeBlockIn(Struct):
+    """A block of one wire format, given back."""
+
+    format: str
+    block: Raw
+
+
+class AudioRef(Struct, gc=False):
+    """Audio that the model spoke earlier."""
+
+    id: Name
+
+
+class MessageIn(Struct):
+    """A message of any role."""
+
+    role: Role
+    content: str | list[PartIn] | None = None
+    name: str | None = None
+    tool_calls: list[CallIn] | None = None
+    tool_call_id: str | None = None
+    function_call: FunctionCallIn | None = None
+    refusal: str | None = None
+    audio: AudioRef | None = None
+    reasoning_content: str | None = None
+    reasoning: str | None = None
+    reasoning_details: list[ReasoningDetail] | None = None
+    extra_content: ExtraContent | None = None
+    native_blocks: list[NativeBlockIn] | None = None
+    images: list[PartIn] | None = None
+    cache_control: CacheMark | None = None
+
+
+class FunctionIn(Struct):
+    """The declaration of a function."""
+
+    name: Name
+    description: str | None = None
+    parameters: Raw = Raw()
+    strict: bool | None = None
+
+
+class CustomIn(Struct):
+    """The declaration of a custom tool."""
+
+    name: Name
+    description: str | None = None
+
+
+class ToolIn(Struct):
+    """The declaration of a tool; of another type than these two, it is the provider's own."""
+
+    type: str = "function"
+    function: FunctionIn | None = None
+    custom: CustomIn | None = None
+    cache_control: CacheMark | None = None
+
+
+class Named(Struct, gc=False):
+    """Something named."""
+
+    name: Name
+
+
+class AllowedTool(Struct):
+    """A tool in a list of allowed ones."""
+
+    function: Named | None = None
+    custom: Named | None = None
+    name: str | None = None
+
+
+class AllowedTools(Struct):
+    """The tools that may, or must, be called."""
+
+    mode: Literal["auto", "required"]
+    tools: list[AllowedTool]
+
+
+class ChoiceIn(Struct):
+    """`tool_choice`, where it is an object. xAI also takes the name at the top."""
+
+    type: str
+    function: Named | None = None
+    custom: Named | None = None
+    allowed_tools: AllowedTools | None = None
+    name: str | None = None
+
+
+class SchemaIn(Struct):
+    """`response_format.json_schema`. Perplexity takes it without a name."""
+
+    name: str | None = None
+    description: str | None = None
+    schema: Raw = Raw()
+    strict: bool | None = None
+
+
+class FormatIn(Struct):
+    """`response_format`. Together's older form has the schema beside the type."""
+
+    type: Literal["text", "json_object", "json_schema", "regex", "grammar", "structural_tag"]
+    json_schema: SchemaIn | None = None
+    schema: Raw = Raw()
+
+
+class StreamOptions(Struct, gc=False):
+    """`stream_options`."""
+
+    include_usage: bool | None = None
+    include_obfuscation: bool | None = None
+
+
+class UsageIn(Struct, gc=False):
+    """OpenRouter's way of asking for usage."""
+
+    include: bool | None = None
+
+
+class ReasoningIn(Struct, gc=False):
+    """OpenRouter's `reasoning`."""
+
+    effort: EffortWord | None = None
+    max_tokens: Annotated[int, Meta(ge=0)] | None = None
+    enabled: bool | None = None
+    exclude: bool | None = None
+
+
+ToolChoiceWord = Literal["none", "auto", "required", "any"]
+
+
+class ChatRequest(Struct, kw_only=True):
+    """A request for a chat completion: OpenAI's fields, Tidegate's, and its followers' best known."""
+
+    model: Name
+    messages: Annotated[list[MessageIn], Meta(min_length=1)]
+    stream: bool | None = None
+    stream_options: StreamOptions | None = None
+    usage: UsageIn | None = None
+    tools: list[ToolIn] | None = None
+    tool_choice: str | ChoiceIn | None = None
+    parallel_tool_calls: bool | None = None
+    functions: list[FunctionIn] | None = None
+    function_call: str | Named | None = None
+    response_format: FormatIn | None = None
+    max_tokens: Count | None = None
+    max_completion_tokens: Count | None = None
+    temperature: Annotated[float, Meta(ge=0, le=2)] | None = None
+    top_p: Annotated[float, Meta(ge=0, le=1)] | None = None
+    top_k: Annotated[int, Meta(ge=-1)] | None = None
+    presence_penalty: Penalty | None = None
+    frequency_penalty: Penalty | None = None
+    seed: int | None = None
+    stop: str | list[str] | None = None
+    n: Annotated[int, Meta(ge=1, le=128)] | None = None
+    logprobs: bool | Annotated[int, Meta(ge=0, le=20)] | None = None
+    """A number is Together's form."""
+    top_logprobs: Annotated[int, Meta(ge=0, le=20)] | None = None
+    logit_bias: dict[str, Annotated[float, Meta(ge=-100, le=100)]] | None = None
+    modalities: list[str] | None = None
+    audio: dict[str, Any] | None = None
+    verbosity: str | None = None
+    user: str | None = None
+    safety_identifier: str | None = None
+    service_tier: str | None = None
+    metadata: dict[str, Any] | None = None
+    store: bool | None = None
+    prompt_cache_key: str | None = None
+    reasoning_effort: EffortWord | None = None
+    reasoning: ReasoningIn | None = None
+    provider: str | dict[str, Any] | None = None
+    models: list[Name] | None = None
+    system_message: str | None = None
+
+
+Fields: TypeAlias = dict[str, Raw]
+"""The top level of a body: what is not touched stays as the client wrote it."""
+
+REQUEST = Decoder(ChatRequest)
+FIELDS = Decoder(Fields)
+ENCODE = Encoder().encode
+
+
+def says(raw: Raw) -> bool:
+    """Whether a value was sent that is not null."""
+    return len(memoryview(raw)) > 0 and bytes(raw) != b"null"
+
+
+def has_object(raw: Raw) -> bool:
+    """Whether a value is a JSON object."""
+    view = memoryview(raw)
+    return len(view) > 0 and view[0] == 0x7B  # {
