@@ -12,3 +12,7 @@ the gateway.
 - `wire.py`: the answer as OpenAI writes it, whole or in chunks.
 - `server.py`: the socket, the pacing and the faults.
 """
+
+from .server import Server
+
+__all__ = ["Server"]

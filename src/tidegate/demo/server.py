@@ -50,6 +50,7 @@ class Server:
         app = web.Application(client_max_size=MAX_BODY)
         app.router.add_get("/v1/models", _list_models)
         app.router.add_post("/v1/chat/completions", _complete)
+        app.router.add_route("*", "/{path:.*}", _find_nothing)
         self._runner = web.AppRunner(
             app, access_log=None, handler_cancellation=True, shutdown_timeout=STOP_S, handle_signals=False
         )
@@ -81,6 +82,11 @@ class Job(Struct, frozen=True):
 
 async def _list_models(_request: "web.Request") -> "web.Response":
     return _respond(200, render_models())
+
+
+async def _find_nothing(request: "web.Request") -> "web.Response":
+    message = f"The demo has nothing at {request.method} {request.path}."
+    return _respond(404, render_error(message, "invalid_request_error", "unknown_url"))
 
 
 async def _complete(request: "web.Request") -> "web.StreamResponse":

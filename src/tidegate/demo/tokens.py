@@ -71,6 +71,6 @@ def _encoding() -> Any:
 
 @cache
 def _load() -> Any:
-    from bpe_openai import get_encoding  # type: ignore[import-untyped]
+    from bpe_openai import get_encoding
 
     return get_encoding("o200k_base")
