@@ -1,0 +1,437 @@
+"""The reader of Cohere's answers: one JSON object, or server-sent events that build it up.
+
+Positions of citations are counted per block of content; the answer's text is all blocks (and the plan
+before calls) in a row, so the reader remembers where each began.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import ClassVar
+
+import msgspec
+from msgspec import Raw
+
+from tidegate.protocols.errors import ProviderBroke, ProviderError
+from tidegate.protocols.events import (
+    CitationAdded,
+    Event,
+    Failed,
+    Finished,
+    FinishReason,
+    LogprobsDelta,
+    ReasoningDelta,
+    Started,
+    TextDelta,
+    ToolCallDelta,
+    ToolCallStarted,
+    UsageReported,
+)
+from tidegate.protocols.functions import custom_text
+from tidegate.protocols.ids import new_id
+from tidegate.protocols.sse import MAX_EVENT, Splitter
+from tidegate.protocols.usage import Usage
+
+from .error import parse_failure
+from .tokens import parse_usage
+from .wire import (
+    Answer,
+    Citation,
+    ContentIn,
+    ErrorBody,
+    LogprobItem,
+    MessageIn,
+    StreamEvent,
+    ToolCallIn,
+    UsageIn,
+)
+
+__all__ = ["FINISHES", "CohereReader"]
+
+FINISHES: dict[str, FinishReason] = {
+    "COMPLETE": "stop",
+    "STOP_SEQUENCE": "stop",
+    "MAX_TOKENS": "length",
+    "TOOL_CALL": "tool_calls",
+}
+"""Others are a `stop` whose native reason is told."""
+
+FAILURES = frozenset({"ERROR", "TIMEOUT"})
+"""Reasons that are none: the answer failed."""
+
+_SAYS_ENOUGH = frozenset({"COMPLETE", "MAX_TOKENS", "TOOL_CALL"})
+
+_ANSWER = msgspec.json.Decoder(Answer)
+_EVENT = msgspec.json.Decoder(StreamEvent)
+_ERROR = msgspec.json.Decoder(ErrorBody)
+_CITATIONS = msgspec.json.Decoder(list[Raw])
+_CITATION = msgspec.json.Decoder(Citation)
+_BROKEN = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+
+
+class _OpenCall:
+    """A call whose arguments are on their way."""
+
+    __slots__ = ("index", "is_custom", "pieces")
+
+    def __init__(self, index: int, is_custom: bool) -> None:
+        self.index = index
+        self.is_custom = is_custom
+        self.pieces: list[str] = []
+        """Of a custom tool all arguments, to take the free text out of them; else those not yet told."""
+
+
+class CohereReader:
+    """Reads one answer. `custom` are the names of tools whose argument is a free text."""
+
+    __slots__ = (
+        "_begins",
+        "_calls",
+        "_count",
+        "_custom",
+        "_document",
+        "_is_over",
+        "_length",
+        "_plan_begins",
+        "_splitter",
+        "_started",
+        "usage",
+    )
+
+    def __init__(self, custom: frozenset[str] = frozenset()) -> None:
+        # the request
+        self._custom = custom
+        # the bytes
+        self._splitter: Splitter | None = None
+        self._document: bytearray | None = None
+        """Collects an answer that is plain JSON; it is read when it is whole."""
+        self._is_over = False
+        # the answer
+        self._started = False
+        self._length = 0
+        """Characters of text so far."""
+        self._begins: dict[int, int] = {}
+        """Index of a block of text → where it begins in the answer's text."""
+        self._plan_begins: int | None = None
+        self._calls: dict[int, _OpenCall] = {}
+        """By Cohere's own index."""
+        self._count = 0
+        self.usage: Usage | None = None
+
+    def feed(self, data: bytes) -> list[Event]:
+        """See Reader."""
+        events: list[Event] = []
+        if self._splitter is None or self._is_over:
+            self._begin(data, events)
+            return events
+        try:
+            for event in self._splitter.feed(data):
+                self._read_event(event.data, events)
+        except ProviderBroke as error:
+            self._fail(error, events)
+        return events
+
+    def close(self) -> list[Event]:
+        """See Reader."""
+        events: list[Event] = []
+        if self._splitter is not None:
+            for event in self._splitter.close():
+                self._read_event(event.data, events)
+        elif self._document is not None and not self._is_over:
+            self._read_answer(bytes(self._document), events)
+        if not self._is_over:
+            said = (
+                "the provider's stream ended before its end"
+                if self._started
+                else "the provider's answer is empty"
+            )
+            self._fail(ProviderBroke(said), events)
+        return events
+
+    # --- bytes ---
+
+    def _begin(self, data: bytes, events: list[Event]) -> None:
+        """The first bytes, and all bytes of a document."""
+        if self._is_over:
+            return
+        if self._document is None:
+            data = data.lstrip()
+            if not data:
+                return
+            if data[:1] != b"{":
+                self._splitter = Splitter()
+                events += self.feed(data)
+                return
+            self._document = bytearray()
+        self._document += data
+        if len(self._document) > MAX_EVENT:
+            self._fail(ProviderBroke(f"the provider sent an answer of more than {MAX_EVENT} bytes"), events)
+
+    def _read_event(self, data: bytes, events: list[Event]) -> None:
+        if self._is_over or data == b"[DONE]":
+            return
+        try:
+            event = _EVENT.decode(data)
+            read = self.EVENTS.get(event.type)
+            if read is not None:
+                read(self, event, events)
+            elif event.message is not None:
+                self._fail(parse_failure(event.message, event.error_type), events)
+        except _BROKEN:
+            self._fail(_unreadable(data), events)
+
+    def _read_answer(self, data: bytes, events: list[Event]) -> None:
+        try:
+            self._read_whole(_ANSWER.decode(data), events)
+        except _BROKEN:
+            self._fail(_error_in(data) or _unreadable(data), events)
+
+    # --- a whole answer ---
+
+    def _read_whole(self, answer: Answer, events: list[Event]) -> None:
+        self._start(answer.id, events)
+        message = answer.message
+        for index, block in enumerate(_blocks(message)):
+            self._read_block(index, block, events)
+        if answer.logprobs:
+            events += _read_logprobs(_of_text(answer.logprobs, message))
+        self._read_plan(message, events)
+        for index, call in enumerate(_calls(message)):
+            self._start_call(index, call, events)
+            self._end_call(index, events)
+        if message.citations:
+            for citation in _CITATIONS.decode(message.citations):
+                events += self._read_citation(citation)
+        self._finish(answer.finish_reason, answer.usage, (answer.error, answer.error_type), events)
+
+    # --- events of a stream ---
+
+    def _message_start(self, event: StreamEvent, events: list[Event]) -> None:
+        self._start(event.id, events)
+
+    def _content(self, event: StreamEvent, events: list[Event]) -> None:
+        if event.delta is None or event.delta.message is None:
+            return
+        for block in _blocks(event.delta.message):
+            self._read_block(event.index, block, events)
+            if event.logprobs is not None and block.text:
+                events += _read_logprobs([event.logprobs])
+
+    def _plan(self, event: StreamEvent, events: list[Event]) -> None:
+        if event.delta is not None and event.delta.message is not None:
+            self._read_plan(event.delta.message, events)
+
+    def _call_start(self, event: StreamEvent, events: list[Event]) -> None:
+        for call in _calls(event.delta.message if event.delta is not None else None):
+            self._start_call(event.index, call, events)
+
+    def _call_delta(self, event: StreamEvent, events: list[Event]) -> None:
+        for call in _calls(event.delta.message if event.delta is not None else None):
+            if call.function is not None and call.function.arguments:
+                self._add_arguments(event.index, call.function.arguments, events)
+
+    def _call_end(self, event: StreamEvent, events: list[Event]) -> None:
+        self._end_call(event.index, events)
+
+    def _citation_start(self, event: StreamEvent, events: list[Event]) -> None:
+        if event.delta is not None and event.delta.message is not None and event.delta.message.citations:
+            events += self._read_citation(event.delta.message.citations)
+
+    def _message_end(self, event: StreamEvent, events: list[Event]) -> None:
+        delta = event.delta
+        if delta is None:
+            self._fail(ProviderBroke("the provider's stream ended without a finish reason"), events)
+            return
+        self._finish(delta.finish_reason, delta.usage, (delta.error, delta.error_type), events)
+
+    EVENTS: ClassVar[dict[str, Callable[["CohereReader", StreamEvent, list[Event]], None]]] = {
+        "message-start": _message_start,
+        "content-start": _content,
+        "content-delta": _content,
+        "tool-plan-delta": _plan,
+        "tool-call-start": _call_start,
+        "tool-call-delta": _call_delta,
+        "tool-call-end": _call_end,
+        "citation-start": _citation_start,
+        "message-end": _message_end,
+    }
+    """Others (content-end, citation-end, debug) say nothing more."""
+
+    # --- content ---
+
+    def _start(self, id_: str | None, events: list[Event]) -> None:
+        if not self._started:
+            self._started = True
+            events.append(Started(id_ or "", ""))
+
+    def _read_block(self, index: int, block: ContentIn, events: list[Event]) -> None:
+        self._start(None, events)
+        if block.thinking:
+            events.append(ReasoningDelta(block.thinking))
+        if block.text is not None:
+            self._begins.setdefault(index, self._length)
+            self._read_text(block.text, events)
+
+    def _read_plan(self, message: MessageIn, events: list[Event]) -> None:
+        """What the model says before its calls is text like any other."""
+        if message.tool_plan:
+            self._start(None, events)
+            if self._plan_begins is None:
+                self._plan_begins = self._length
+            self._read_text(message.tool_plan, events)
+
+    def _read_text(self, text: str, events: list[Event]) -> None:
+        if text:
+            self._length += len(text)
+            events.append(TextDelta(text))
+
+    def _read_citation(self, told: Raw) -> Iterator[CitationAdded]:
+        """One citation for each source with an address; one for all sources without."""
+        citation = _CITATION.decode(told)
+        start, end = self._place(citation)
+        native = Raw(bytes(told))
+        texts = [source.document or source.tool_output for source in citation.sources or ()]
+        addressed = [text for text in texts if text is not None and _is_address(text.url)]
+        if not addressed:
+            title = next((_said(text.title) for text in texts if text is not None and text.title), None)
+            yield CitationAdded(title=title, start=start, end=end, native=native)
+        for text in addressed:
+            yield CitationAdded(url=text.url, title=_said(text.title), start=start, end=end, native=native)
+
+    def _place(self, citation: Citation) -> tuple[int | None, int | None]:
+        """Where the cited words are in the answer's text; nowhere if they are thoughts."""
+        if citation.start is None or citation.end is None or citation.type == "THINKING_CONTENT":
+            return None, None
+        if citation.type == "PLAN":
+            begin = self._plan_begins or 0
+        else:
+            index = next(iter(self._begins), 0) if citation.content_index is None else citation.content_index
+            begin = self._begins.get(index, 0)
+        return begin + citation.start, begin + citation.end
+
+    # --- calls ---
+
+    def _start_call(self, index: int, call: ToolCallIn, events: list[Event]) -> None:
+        self._start(None, events)
+        name = (call.function.name if call.function is not None else None) or ""
+        is_custom = name in self._custom
+        self._calls[index] = _OpenCall(self._count, is_custom)
+        id_ = call.id or new_id("call_tidegate_")
+        events.append(ToolCallStarted(self._count, id_, name, kind="custom" if is_custom else "function"))
+        self._count += 1
+        if call.function is not None and call.function.arguments:
+            self._add_arguments(index, call.function.arguments, events)
+
+    def _add_arguments(self, index: int, arguments: str, events: list[Event]) -> None:
+        call = self._calls.get(index)
+        if call is None:
+            self._fail(ProviderBroke("the provider sent arguments of a call that it never began"), events)
+            return
+        if call.is_custom or not call.pieces:
+            call.pieces.append(arguments)
+        if not call.is_custom:
+            events.append(ToolCallDelta(call.index, arguments))
+
+    def _end_call(self, index: int, events: list[Event]) -> None:
+        call = self._calls.pop(index, None)
+        if call is None:
+            return
+        if call.is_custom:
+            events.append(ToolCallDelta(call.index, custom_text("".join(call.pieces))))
+        elif not call.pieces:
+            events.append(ToolCallDelta(call.index, "{}"))
+
+    # --- the end ---
+
+    def _finish(
+        self,
+        finish: str | None,
+        usage: UsageIn | None,
+        error: tuple[str | None, str | None],
+        events: list[Event],
+    ) -> None:
+        """The end of the answer: what it cost, and whether it is one."""
+        self._start(None, events)
+        for index in list(self._calls):
+            self._end_call(index, events)
+        known = parse_usage(usage)
+        if known is not None:
+            self.usage = known
+            events.append(UsageReported(known))
+        if finish in FAILURES:
+            self._fail(parse_failure(*error, finish), events)
+            return
+        native = finish or "COMPLETE"
+        self._is_over = True
+        events.append(
+            Finished(FINISHES.get(native, "stop"), native=None if native in _SAYS_ENOUGH else native)
+        )
+
+    def _fail(self, error: ProviderError, events: list[Event]) -> None:
+        self._is_over = True
+        events.append(Failed(error))
+
+
+# --- small things ----------------------------------------------------------------------------
+
+
+def _blocks(message: MessageIn) -> Sequence[ContentIn]:
+    content = message.content
+    if isinstance(content, ContentIn):
+        return (content,)
+    if isinstance(content, str):
+        return (ContentIn(text=content),)
+    return content or ()
+
+
+def _calls(message: MessageIn | None) -> Sequence[ToolCallIn]:
+    calls = message.tool_calls if message is not None else None
+    return (calls,) if isinstance(calls, ToolCallIn) else calls or ()
+
+
+def _read_logprobs(items: Sequence[LogprobItem]) -> Iterator[LogprobsDelta]:
+    """Cohere tells the pieces of its text with the log probability of each token in them; OpenAI's list
+    has one entry for a piece, with the probability of the whole of it.
+    """
+    content = [
+        {
+            "token": item.text or "",
+            "logprob": sum(item.logprobs or ()),
+            "bytes": list((item.text or "").encode()),
+            "top_logprobs": [],
+        }
+        for item in items
+    ]
+    if content:
+        yield LogprobsDelta(Raw(msgspec.json.encode(content)))
+
+
+def _of_text(items: Sequence[LogprobItem], message: MessageIn) -> Sequence[LogprobItem]:
+    """The items of the text: those of the thinking come before them in the same list."""
+    text = "".join(block.text or "" for block in _blocks(message))
+    length = sum(len(item.text or "") for item in items)
+    for place, item in enumerate(items):
+        if length <= len(text):
+            return items[place:]
+        length -= len(item.text or "")
+    return ()
+
+
+def _is_address(url: object) -> bool:
+    return isinstance(url, str) and url.startswith(("https://", "http://"))
+
+
+def _said(title: object) -> str | None:
+    return title if isinstance(title, str) else None
+
+
+def _error_in(data: bytes) -> ProviderError | None:
+    """The error that stands where an answer should."""
+    try:
+        error = _ERROR.decode(data)
+    except _BROKEN:
+        return None
+    return parse_failure(error.message, error.error_type)
+
+
+def _unreadable(data: bytes) -> ProviderBroke:
+    excerpt = data[:200].decode(errors="replace") + ("…" if len(data) > 200 else "")
+    return ProviderBroke(f"the provider's answer breaks off or is none: {excerpt}")

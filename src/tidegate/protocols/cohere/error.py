@@ -1,0 +1,47 @@
+"""Cohere's errors: `{"id", "message"}`, at times with an `error_type`."""
+
+from collections.abc import Mapping
+
+import msgspec
+
+from tidegate.protocols.errors import ProviderError, ProviderRefused
+from tidegate.protocols.refusals import LONGEST, readable, type_of
+
+from .wire import ErrorBody
+
+__all__ = ["parse_error", "parse_failure"]
+
+CLOSED = 499
+"""Cohere's status for "the client left", which our client did not."""
+
+FAILURES = {"TIMEOUT": 504}
+"""Statuses of the finish reasons that are failures; 502 for the others."""
+
+_ERROR = msgspec.json.Decoder(ErrorBody)
+
+
+def parse_error(status: int, headers: Mapping[str, str], body: bytes) -> ProviderError:
+    """An error answer, whatever its body is."""
+    try:
+        error = _ERROR.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        error = ErrorBody(readable(body))
+    return _refusal(error, 502 if status == CLOSED else status, headers.get("retry-after"))
+
+
+def parse_failure(message: str | None, error_type: str | None, finish: str | None = None) -> ProviderError:
+    """A failure told inside an answer whose status was 200. Another try, or another provider, may do
+    better: the model wrote nothing usable.
+    """
+    said = message or f"the provider failed while it wrote its answer (finish_reason {finish})"
+    return _refusal(ErrorBody(said, error_type), FAILURES.get(finish or "", 502), None)
+
+
+def _refusal(error: ErrorBody, status: int, retry_after: str | None) -> ProviderRefused:
+    return ProviderRefused(
+        error.message.strip()[:LONGEST] or f"the provider answered {status} without a message",
+        status=status,
+        type=type_of(status),
+        code=error.error_type,
+        retry_after=retry_after,
+    )
