@@ -28,7 +28,8 @@ _KEPT = frozenset(_PLAIN_KEYWORDS.split())
 """Keywords of the subset (google-genai Schema) whose value is no schema."""
 
 _DEEPEST = 64
-"""Levels of a schema; a `$ref` into itself has no end otherwise."""
+_LARGEST = 20_000
+"""Levels and subschemas; a `$ref` into itself, or into many others, has no end otherwise."""
 
 
 def is_empty_object(schema: Raw) -> bool:
@@ -61,9 +62,11 @@ class _Converter:
     def __init__(self, root: Any, param: str) -> None:
         self._root = root
         self._param = param
+        self._count = 0
 
     def convert(self, schema: Any, depth: int) -> dict[str, Any]:
-        if depth > _DEEPEST:
+        self._count += 1
+        if depth > _DEEPEST or self._count > _LARGEST:
             raise Unsupported("this provider takes no schema that refers to itself", param=self._param)
         if not isinstance(schema, dict):  # `true`, "anything goes"
             return {}
@@ -86,7 +89,7 @@ class _Converter:
 
     def _add_type(self, schema: dict[str, Any], found: dict[str, Any]) -> None:
         told = schema.get("type")
-        types = [told] if isinstance(told, str) else [one for one in told or () if isinstance(one, str)]
+        types = [told] if isinstance(told, str) else [one for one in _list(told) if isinstance(one, str)]
         real = [one for one in types if one != "null"]
         if len(real) < len(types):
             found["nullable"] = True
@@ -97,8 +100,7 @@ class _Converter:
         if "const" in schema:
             found["enum"] = [schema["const"]]
         if "enum" in found:
-            values = found["enum"]
-            found["enum"] = [value if isinstance(value, str) else _text(value) for value in values or ()]
+            found["enum"] = [one if isinstance(one, str) else _text(one) for one in _list(found["enum"])]
             found["type"] = "STRING"  # the subset has enumerated strings only
 
     def _add_members(self, schema: dict[str, Any], found: dict[str, Any], depth: int) -> None:
@@ -108,9 +110,9 @@ class _Converter:
         items = schema.get("items", schema.get("prefixItems"))
         if items is not None:
             found["items"] = self.convert(items[0] if isinstance(items, list) and items else items, depth + 1)
-        for part in schema.get("allOf") or ():
+        for part in _list(schema.get("allOf")):
             _merge(found, self.convert(part, depth + 1))
-        branches = schema.get("anyOf") or schema.get("oneOf") or ()
+        branches = _list(schema.get("anyOf")) or _list(schema.get("oneOf"))
         real = [one for one in branches if not (isinstance(one, dict) and one.get("type") == "null")]
         if len(real) < len(branches):
             found["nullable"] = True
@@ -123,13 +125,18 @@ class _Converter:
 def _merge(found: dict[str, Any], part: dict[str, Any]) -> None:
     """What an `allOf` adds: its own words where there are none, properties and required names together."""
     properties = {**part.get("properties", {}), **found.get("properties", {})}
-    required = [*found.get("required", []), *part.get("required", [])]
+    required = [*_list(found.get("required")), *_list(part.get("required"))]
     for name, value in part.items():
         found.setdefault(name, value)
     if properties:
         found["properties"] = properties
     if required:
-        found["required"] = list(dict.fromkeys(required))
+        found["required"] = list(dict.fromkeys(one for one in required if isinstance(one, str)))
+
+
+def _list(value: Any) -> list[Any]:
+    """A schema is whatever the client wrote."""
+    return value if isinstance(value, list) else []
 
 
 def _text(value: Any) -> str:

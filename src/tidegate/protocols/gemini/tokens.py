@@ -28,14 +28,13 @@ def parse_usage(told: UsageMetadata) -> Usage | None:
     if audio and cached:
         audio = max(0, audio - (_audio(told.cache_tokens_details) or 0))
     spoken = _audio(told.candidates_tokens_details)
-    output = told.candidates_token_count or 0
+    if prompt is not None:
+        prompt = max(0, prompt - (cached or 0) - (audio or 0)) + (told.tool_use_prompt_token_count or 0)
     return Usage(
-        input=None
-        if prompt is None
-        else _rest(prompt, cached, audio) + (told.tool_use_prompt_token_count or 0),
+        input=prompt,
         cache_read=cached,
         input_audio=audio,
-        output=_rest(output, spoken),
+        output=max(0, (told.candidates_token_count or 0) - (spoken or 0)),
         reasoning=told.thoughts_token_count,
         output_audio=spoken,
     )
@@ -61,16 +60,8 @@ def _prompt(told: UsageMetadata) -> int | None:
     """Of prompts with documents Google at times tells the total only (gemini-3.1-pro-preview)."""
     if told.prompt_token_count is not None or told.total_token_count is None:
         return told.prompt_token_count
-    return _rest(
-        told.total_token_count,
-        told.candidates_token_count,
-        told.thoughts_token_count,
-        told.tool_use_prompt_token_count,
-    )
-
-
-def _rest(count: int, *parts: int | None) -> int:
-    return max(0, count - sum(part or 0 for part in parts))
+    others = (told.candidates_token_count, told.thoughts_token_count, told.tool_use_prompt_token_count)
+    return max(0, told.total_token_count - sum(count or 0 for count in others))
 
 
 def _sum(count: int | None, audio: int | None) -> int | None:
@@ -78,9 +69,10 @@ def _sum(count: int | None, audio: int | None) -> int | None:
 
 
 def _audio(details: Iterable[TokenCount] | None) -> int | None:
-    for detail in details or ():
-        if detail.modality == "AUDIO":
-            return detail.token_count
+    if details is not None:
+        for detail in details:
+            if detail.modality == "AUDIO":
+                return detail.token_count
     return None
 
 
