@@ -8,7 +8,7 @@ and whatever is said about a value says where it was written.
 
 from .kinds import Kind, kinds
 from .loading import load
-from .problems import DEFAULT, ConfigError, Origin
+from .problems import DEFAULT, ConfigError, Origin, render_path
 from .reload import Reloader
 from .schema import Api, Auth, Config, Logs, ModelConfig, ProviderConfig, Routing, Server
 from .secret import Secret
@@ -30,4 +30,5 @@ __all__ = [
     "Server",
     "kinds",
     "load",
+    "render_path",
 ]

@@ -48,7 +48,7 @@ def _nobody_claims(model: str) -> str:
 
 def _near(model: str, listed: Iterable[str]) -> list[str]:
     """Listed names that are alike, with or without the provider before the slash."""
-    full = {}
+    full: dict[str, str] = {}
     for name in listed:
         full.setdefault(name, name)
         full.setdefault(name.rpartition("/")[2], name)

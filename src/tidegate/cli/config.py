@@ -1,0 +1,157 @@
+"""`tidegate config`: is it right, what is in force, who serves a name."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+
+import typer
+
+from .serve import ConfigOption
+
+if TYPE_CHECKING:
+    from msgspec import Struct
+
+    from tidegate.config import Config, Origin
+
+__all__ = ["app"]
+
+app = typer.Typer(help="Check, show and explain the configuration.", no_args_is_help=True)
+
+DOORS = ("openai_chat", "anthropic")
+"""The wire formats of the doors that take chats."""
+
+
+@app.command()
+def check(config: ConfigOption = None) -> None:
+    """Say whether the configuration is right, and everything that is wrong with it.
+
+    The exit status is 0 if it can be used, else 2.
+    """
+    settings = _load(config)
+    for warning in settings.warnings:
+        typer.echo(f"warning: {warning}", err=True)
+    names = ", ".join(settings.providers) or "none"
+    typer.echo(f"The configuration is right. Providers: {names}.")
+
+
+@app.command()
+def show(
+    config: ConfigOption = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
+) -> None:
+    """Show every value in force and where it was written. Keys are masked."""
+    settings = _load(config)
+    if as_json:
+        typer.echo(json.dumps(_as_json(settings), ensure_ascii=False, indent=2))
+        return
+    _print_table(settings)
+    if settings.not_used_yet:
+        typer.echo(f"Set, and not used yet: {', '.join(settings.not_used_yet)}")
+    for warning in settings.warnings:
+        typer.echo(f"warning: {warning}", err=True)
+
+
+@app.command()
+def explain(
+    model: Annotated[str, typer.Argument(help="A model's name, as a client would give it.")],
+    config: ConfigOption = None,
+) -> None:
+    """Say who serves a model, in which wire format, and what is known about it.
+
+    The exit status is 0 if somebody does, 1 if nobody does, 2 if the configuration is wrong.
+    """
+    from tidegate.protocols.errors import ModelNotFound
+    from tidegate.providers import Directory
+
+    directory = Directory(_load(config))
+    try:
+        lines = directory.explain(model, DOORS)
+    except ModelNotFound as error:
+        typer.echo(error.message, err=True)
+        raise typer.Exit(1) from None
+    for line in lines:
+        typer.echo(line)
+
+
+def _load(path: Path | None) -> "Config":
+    """The configuration that `serve` would use here; one that is wrong ends the command."""
+    from tidegate.config import ConfigError
+    from tidegate.server import Source
+
+    try:
+        return Source(path, Path.cwd(), {}).read()
+    except ConfigError as error:
+        for line in error.lines:
+            typer.echo(line, err=True)
+        raise typer.Exit(2) from None
+
+
+# --- values for people -----------------------------------------------------------------------
+
+
+class Shown(NamedTuple):
+    """A value in force."""
+
+    key: str
+    value: Any
+    """JSON, with masked keys."""
+    origin: "Origin"
+
+
+def _shown(config: "Config") -> Iterator[Shown]:
+    """Every value: the sections in their order, then the providers and models."""
+    for section in ("server", "auth", "routing", "logs", "api"):
+        yield from _shown_section(config, (section,), getattr(config, section))
+    for section in ("providers", "models"):
+        for name, one in getattr(config, section).items():
+            yield from _shown_section(config, (section, name), one)
+
+
+def _shown_section(config: "Config", table: tuple[str, ...], struct: "Struct") -> Iterator[Shown]:
+    from tidegate.config import render_path
+
+    for key in struct.__struct_fields__:
+        value = getattr(struct, key)
+        yield Shown(render_path((*table, key)), _plain(value), config.origin(*table, key))
+
+
+def _plain(value: Any) -> Any:
+    """A value as JSON has it, keys masked."""
+    from tidegate.config import Secret
+
+    if isinstance(value, Secret):
+        return value.masked()
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    if hasattr(value, "items"):
+        return {key: _plain(item) for key, item in value.items()}
+    return value
+
+
+def _as_json(config: "Config") -> dict[str, Any]:
+    return {
+        "settings": [
+            {"key": shown.key, "value": shown.value, "origin": str(shown.origin)} for shown in _shown(config)
+        ],
+        "not_used_yet": list(config.not_used_yet),
+        "warnings": list(config.warnings),
+    }
+
+
+def _print_table(config: "Config") -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("key", "value", "from", box=None, pad_edge=False, header_style="bold")
+    for shown in _shown(config):
+        by_default = shown.origin.kind == "default"
+        if by_default and shown.key.startswith("providers."):
+            continue  # most providers set two or three of their keys
+        style = "dim" if by_default else None
+        table.add_row(shown.key, _text(shown.value), str(shown.origin), style=style)
+    Console().print(table, highlight=False, markup=False)
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
