@@ -1,0 +1,147 @@
+"""`tidegate check`."""
+
+import asyncio
+import io
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from .serve import ConfigOption
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+    from tidegate.check import Check, Finding, Probe
+    from tidegate.config import Config
+
+__all__ = ["check"]
+
+STYLES = {"good": "green", "failed": "bold red", "not_offered": "dim", "not_tried": "dim"}
+
+
+def check(
+    providers: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[PROVIDER]…", help="Names of configured providers; else all."),
+    ] = None,
+    config: ConfigOption = None,
+    model: Annotated[
+        list[str] | None,
+        typer.Option(metavar="PROVIDER/MODEL", help="The model to check a provider with. Repeatable."),
+    ] = None,
+    deadline: Annotated[
+        float, typer.Option(min=0.1, metavar="SECONDS", help="How long a probe may take.")
+    ] = 60.0,
+    json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
+    report: Annotated[
+        Path | None, typer.Option(metavar="FILE.md", help="Also write the findings into a file.")
+    ] = None,
+) -> None:
+    """Try every configured provider: is it there, does it answer, stream and call tools.
+
+    Each provider is asked three short questions through the gateway itself. The exit status is 0 if
+    all is well, 1 if a provider fails, 2 if the configuration is wrong.
+    """
+    from tidegate.check import plan_checks, render_json, render_markdown
+    from tidegate.config import ConfigError
+    from tidegate.server import Source
+
+    try:
+        settings = Source(config, Path.cwd(), {}).read()
+        checks = plan_checks(settings, providers or [], model or [])
+    except ConfigError as error:
+        for line in error.lines:
+            typer.echo(line, err=True)
+        raise typer.Exit(2) from None
+    findings = asyncio.run(_run(settings, checks, deadline))
+    if json:
+        typer.echo(render_json(findings).decode())
+    else:
+        _print_table(findings)
+    if report is not None:
+        report.write_text(render_markdown(findings), encoding="utf-8")
+    if not all(finding.good for finding in findings):
+        raise typer.Exit(1)
+
+
+async def _run(config: "Config", checks: Sequence["Check"], deadline_s: float) -> list["Finding"]:
+    """Run the checks on a gateway in this process, with a display while they run."""
+    from msgspec.structs import replace
+
+    from tidegate.app import Tidegate
+    from tidegate.check import run_check
+    from tidegate.check.findings import secrets_of
+    from tidegate.config import Auth
+    from tidegate.observe import Journal
+    from tidegate.observe.journal import render_json
+
+    # Nobody else can reach this gateway, and what a second try would hide is to be seen.
+    routing = replace(config.routing, retries=0)
+    unread = Journal(render_json, io.BytesIO())
+    app = Tidegate(replace(config, auth=Auth(), routing=routing), unread)
+    with _display() as display:
+        await app.startup()
+        try:
+            secrets = secrets_of(config)
+            runs = (run_check(one, app, deadline_s, secrets, _follow(display, one)) for one in checks)
+            return await asyncio.gather(*runs)
+        finally:
+            await app.shutdown()
+
+
+# --- what people see -------------------------------------------------------------------------
+
+
+def _display() -> "Progress":
+    """A line per provider while the checks run, on a terminal only."""
+    from rich.console import Console
+    from rich.progress import MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    return Progress(
+        SpinnerColumn(finished_text=" "),
+        TextColumn("{task.description}"),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[told]}"),
+        console=Console(stderr=True),
+        transient=True,
+        disable=not sys.stderr.isatty(),
+    )
+
+
+def _follow(display: "Progress", check: "Check") -> Callable[[str, "Probe"], None]:
+    """What shows each probe of one provider as it ends."""
+    from tidegate.check import PROBES
+    from tidegate.check.report import MARKS
+
+    line = display.add_task(check.provider, total=len(PROBES), told="")
+    told: list[str] = []
+
+    def tell(name: str, probe: "Probe") -> None:
+        told.append(f"[{STYLES[probe.verdict]}]{MARKS[probe.verdict]} {name}[/]")
+        display.update(line, advance=1, told=" ".join(told))
+
+    return tell
+
+
+def _print_table(findings: Sequence["Finding"]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    from tidegate.check.report import HEADINGS, tell_row, tell_troubles
+
+    # A pipe has no width: nothing must be wrapped for it.
+    console = Console(width=None if sys.stdout.isatty() else 200)
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for heading in HEADINGS:
+        table.add_column(heading, no_wrap=heading != "Model", overflow="fold")
+    for finding in findings:
+        table.add_row(*map(Text, tell_row(finding)), style=None if finding.good else "red")
+    console.print(table)
+    for finding in findings:
+        for name, words in tell_troubles(finding):
+            console.print(Text.assemble((f"{finding.provider}, {name}: ", "bold"), words))
