@@ -1,0 +1,86 @@
+"""`tidegate demo`."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tidegate.config import Config, ProviderConfig, Server
+from tidegate.server import Source, serve
+
+__all__ = ["demo", "render_examples"]
+
+CURL = """\
+curl -N {url}/v1/chat/completions -H 'Content-Type: application/json' \\
+  -d '{{"model": "demo/echo", "stream": true, "messages": [{{"role": "user", "content": "Hello"}}]}}'
+"""
+
+OPENAI = """\
+from openai import OpenAI
+
+client = OpenAI(base_url="{url}/v1", api_key="any")
+messages = [{{"role": "user", "content": "Hello"}}]
+for chunk in client.chat.completions.create(model="demo/echo", messages=messages, stream=True):
+    print(chunk.choices[0].delta.content or "", end="", flush=True)
+"""
+
+ANTHROPIC = """\
+from anthropic import Anthropic
+
+client = Anthropic(base_url="{url}", api_key="any")
+messages = [{{"role": "user", "content": "Hello"}}]
+with client.messages.stream(model="demo/echo", max_tokens=500, messages=messages) as stream:
+    for text in stream.text_stream:
+        print(text, end="", flush=True)
+"""
+
+EXAMPLES = {
+    "curl, with a stream": CURL,
+    "Python, with OpenAI's SDK": OPENAI,
+    "Python, with Anthropic's SDK": ANTHROPIC,
+}
+
+
+@dataclass(frozen=True)
+class DemoSource(Source):
+    """A configuration that holds the demo and nothing else, whatever the environment says."""
+
+    host: str
+    port: int
+
+    def read(self) -> Config:
+        """See Source."""
+        return Config(
+            server=Server(host=self.host, port=self.port), providers={"demo": ProviderConfig(kind="demo")}
+        )
+
+
+def demo(
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = 8000,
+) -> None:
+    """Serve the demo provider alone: no key, no file, no network."""
+    from tidegate.demo.models import MODELS
+
+    url = f"http://{_reachable(host)}:{port}"
+    typer.echo(f"Tidegate with its demo provider, at {url} (Ctrl-C ends it). To try it:\n", err=True)
+    for heading, code in render_examples(url).items():
+        typer.echo(f"# {heading}\n{code}", err=True)
+    typer.echo(
+        f"# More models, most of them faults: {', '.join(f'demo/{name}' for name in MODELS)}", err=True
+    )
+    typer.echo(f"# The API: {url}/docs\n", err=True)
+    serve(DemoSource(None, Path.cwd(), {}, host, port))
+
+
+def render_examples(url: str) -> dict[str, str]:
+    """What to try, by heading."""
+    return {heading: code.format(url=url) for heading, code in EXAMPLES.items()}
+
+
+def _reachable(host: str) -> str:
+    """An address that reaches a server which listens on `host`."""
+    if host in ("0.0.0.0", "::"):  # noqa: S104 compared, not listened on
+        return "127.0.0.1"
+    return f"[{host}]" if ":" in host else host
