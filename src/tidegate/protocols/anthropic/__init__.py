@@ -1,0 +1,167 @@
+"""Anthropic's Messages API.
+
+A message is a list of blocks; whose turn it is, is the message's role, and there are two of them:
+instructions stand apart in `system`, and the results of tools are said by the user. Thinking is
+signed and must come back as it was. A stream is the same message in instalments: `message_start`,
+then one block after another (`content_block_start`, `_delta`s, `_stop`), then `message_delta` with
+the stop reason and the final usage, and `message_stop`, without which it was cut.
+
+The rooms: `wire` the JSON as types · `parse`, `build` a client's request and its `Turn` · `render`
+with `messages`, `tools`, `thinking`, `schema` a provider's request · `reader` its answer · `writer`
+the client's answer · `splice` both at once · `foreign`, `images` what this dialect has no place for ·
+`usage`, `error` numbers and failures · `dialect` what differs between the services.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from tidegate.protocols.contract import (
+    Call,
+    Conduit,
+    ErrorReply,
+    Outcome,
+    ParsedRequest,
+    Reader,
+    Target,
+    Writer,
+)
+from tidegate.protocols.errors import ProviderBroke, ProviderError, TidegateError
+from tidegate.protocols.turn import Turn
+
+from .dialect import Dialect
+from .error import parse_error, render_error
+from .foreign import strip
+from .parse import Asked, parse_count_request, parse_request
+from .reader import StreamReader, WholeReader
+from .render import CARRIES, MessagesCall, call_path, render_prompt, render_request
+from .splice import StreamSplice, WholeSplice
+from .wire import FIELDS
+from .writer import MessageWriter, StreamWriter
+
+__all__ = ["PROTOCOL"]
+
+OURS = frozenset(("provider", "models"))
+"""Fields of a request that are for Tidegate itself."""
+
+_encode = msgspec.json.Encoder().encode
+
+
+class Counted(msgspec.Struct, frozen=True):
+    """The answer of the counting endpoint."""
+
+    input_tokens: int
+
+
+_COUNTED = msgspec.json.Decoder(Counted)
+
+
+class AnthropicMessages:
+    """See contract.Protocol."""
+
+    name = "anthropic"
+    dialect: type[Any] = Dialect
+    forwarded_headers = frozenset(("anthropic-version", "anthropic-beta"))
+    carries: Mapping[str, Outcome] = CARRIES
+
+    # the door's half
+
+    def parse_request(self, body: bytes) -> ParsedRequest:
+        """See contract.Protocol."""
+        return parse_request(body)
+
+    def writer(self, request: ParsedRequest, model: str) -> Writer:
+        """See contract.Protocol."""
+        return StreamWriter(model) if request.stream else MessageWriter(model)
+
+    def render_error(self, error: TidegateError, request_id: str) -> ErrorReply:
+        """See contract.Protocol."""
+        return render_error(error, request_id)
+
+    # the provider's half
+
+    def render_request(self, turn: Turn, target: Target) -> MessagesCall:
+        """See contract.Protocol."""
+        return render_request(turn, target)
+
+    def reader(self, call: Call, target: Target) -> Reader:
+        """See contract.Protocol."""
+        return StreamReader(call) if call.stream else WholeReader(call)
+
+    def parse_error(self, status: int, headers: Mapping[str, str], body: bytes) -> ProviderError:
+        """See contract.Protocol."""
+        return parse_error(status, headers, body)
+
+    # counting a prompt
+
+    def parse_count_request(self, body: bytes) -> ParsedRequest:
+        """See contract.Protocol."""
+        return parse_count_request(body)
+
+    def render_count(self, request: ParsedRequest, target: Target) -> Call | None:
+        """See contract.Protocol."""
+        dialect: Dialect = target.dialect
+        if not dialect.count_path:
+            return None
+        if isinstance(request, Asked):
+            fields = {
+                key: value for key, value in _spliced(request, target).items() if key not in NOT_COUNTED
+            }
+        else:
+            fields = render_prompt(request.turn(), target)
+        return Call(dialect.count_path, _encode(fields), stream=False)
+
+    def parse_count(self, body: bytes) -> int:
+        """See contract.Protocol."""
+        try:
+            return _COUNTED.decode(body).input_tokens
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise ProviderBroke(f"the provider's count makes no sense: {error}") from error
+
+    # the same dialect on both sides
+
+    def splice_request(self, request: ParsedRequest, target: Target) -> Call:
+        """See contract.Protocol."""
+        assert isinstance(request, Asked)
+        dialect: Dialect = target.dialect
+        fields = {**_spliced(request, target), **dialect.body}
+        if not dialect.model_in_body:
+            del fields["model"]
+        if not dialect.stream_in_body:
+            fields.pop("stream", None)
+        return Call(call_path(dialect, target.model, request.stream), _encode(fields), request.stream)
+
+    def splice(self, request: ParsedRequest, call: Call, target: Target) -> Conduit:
+        """See contract.Protocol."""
+        return StreamSplice() if call.stream else WholeSplice()
+
+
+NOT_COUNTED = frozenset(
+    [
+        "max_tokens",
+        "stream",
+        "temperature",
+        "top_p",
+        "top_k",
+        "stop_sequences",
+        "metadata",
+        "service_tier",
+        "container",
+    ]
+)
+"""What a client may have asked of an answer and the counting endpoint refuses."""
+
+
+def _spliced(request: Asked, target: Target) -> dict[str, Any]:
+    """The client's own fields, with the provider's name of the model, without ours and others' blocks."""
+    fields: dict[str, Any] = {
+        key: value for key, value in FIELDS.decode(request.body).items() if key not in OURS
+    }
+    fields["model"] = target.model
+    if request.foreign:
+        fields["messages"] = strip(fields["messages"], request.wire.messages)
+    return fields
+
+
+PROTOCOL = AnthropicMessages()

@@ -1,0 +1,352 @@
+"""From a decoded request to a `Turn`."""
+
+import base64
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import msgspec
+from msgspec import Raw, Struct
+from msgspec.json import Decoder
+
+from tidegate.protocols.decode import decode
+from tidegate.protocols.media import parse_url
+from tidegate.protocols.turn import (
+    CacheControl,
+    Document,
+    FileRef,
+    Image,
+    Inline,
+    Link,
+    Message,
+    Native,
+    OutputFormat,
+    Part,
+    Reasoning,
+    ReasoningControl,
+    RedactedReasoning,
+    Source,
+    Text,
+    Tool,
+    ToolCall,
+    ToolChoice,
+    ToolResult,
+    Turn,
+)
+
+from .foreign import NATIVE_BLOCK, unseal
+from .images import read_image
+from .wire import (
+    FIELDS,
+    RAWS,
+    Base64Source,
+    CacheControlIn,
+    ContentSource,
+    CountRequest,
+    DocumentBlock,
+    ExtraContent,
+    FileSource,
+    ImageBlock,
+    MessageIn,
+    RedactedThinkingBlock,
+    SourceIn,
+    TextBlock,
+    TextSource,
+    ThinkingBlock,
+    ThinkingIn,
+    ToolIn,
+    ToolResultBlock,
+    ToolUseBlock,
+    UnknownBlock,
+    UrlSource,
+)
+
+__all__ = ["build_turn"]
+
+NAME = "anthropic"
+
+KNOWN = frozenset(
+    [
+        "model",
+        "messages",
+        "system",
+        "tools",
+        "tool_choice",
+        "thinking",
+        "output_config",
+        "output_format",
+        "max_tokens",
+        "stream",
+        "temperature",
+        "top_p",
+        "top_k",
+        "stop_sequences",
+        "metadata",
+        "service_tier",
+        "provider",
+        "models",
+    ]
+)
+"""Fields that have a counterpart in `Turn`, or are for Tidegate itself."""
+KNOWN_OF_OUTPUT = frozenset(("effort", "format"))
+
+
+def build_turn(wire: CountRequest[Any], body: bytes) -> Turn:
+    """The request in no dialect. Raises InvalidRequest."""
+    fields = decode(FIELDS, body)
+    choice = wire.tool_choice
+    return Turn(
+        model=wire.model,
+        messages=tuple(_build_messages(wire)),
+        stream=wire.stream is True,
+        tools=_build_tools(wire, fields),
+        tool_choice=_CHOICES[choice.type](choice.name) if choice is not None else None,
+        parallel_tool_calls=False if choice is not None and choice.disable_parallel_tool_use else None,
+        output=_build_output(wire),
+        reasoning=_build_reasoning(wire),
+        max_tokens=wire.max_tokens,
+        temperature=wire.temperature,
+        top_p=wire.top_p,
+        top_k=wire.top_k,
+        stop=tuple(wire.stop_sequences or ()),
+        user=wire.metadata.user_id if wire.metadata is not None else None,
+        service_tier=wire.service_tier,
+        origin=NAME,
+        extensions=_build_extensions(fields),
+    )
+
+
+# --- messages --------------------------------------------------------------------------------
+
+
+def _build_messages(wire: CountRequest[Any]) -> Iterator[Message]:
+    names = _call_names(wire.messages)
+    if wire.system:
+        yield Message("system", _parts(wire.system, names))
+    for message in wire.messages:
+        parts = _parts(message.content, names)
+        if message.role == "user":
+            yield from _split_results(parts)
+        else:
+            yield Message(message.role, parts)
+
+
+def _call_names(messages: list[MessageIn[Any]]) -> dict[str, str]:
+    """The called tools by the ids of the calls."""
+    return {
+        block.id: block.name
+        for message in messages
+        if message.role == "assistant" and type(message.content) is list
+        for block in message.content
+        if type(block) is ToolUseBlock
+    }
+
+
+def _split_results(parts: tuple[Part, ...]) -> Iterator[Message]:
+    """A user's message as runs of tool results and of everything else."""
+    run: list[Part] = []
+    for part in parts:
+        if run and isinstance(part, ToolResult) != isinstance(run[0], ToolResult):
+            yield _run_message(run)
+            run = []
+        run.append(part)
+    if run or not parts:
+        yield _run_message(run)
+
+
+def _run_message(run: list[Part]) -> Message:
+    results = bool(run) and isinstance(run[0], ToolResult)
+    return Message("tool" if results else "user", tuple(run))
+
+
+def _parts(content: str | list[Any], names: dict[str, str]) -> tuple[Part, ...]:
+    if isinstance(content, str):
+        return (Text(content),) if content else ()
+    built = (_BUILDERS[type(block)](block, names) for block in content)
+    return tuple(part for part in built if part is not None)
+
+
+def _build_text(block: TextBlock, names: dict[str, str]) -> Text | Image:
+    signature = _signature(block.extra_content)
+    image = read_image(block.text)
+    if image is not None:
+        return Image(image, cache=_cache(block.cache_control), signature=signature)
+    return Text(block.text, _cache(block.cache_control), signature)
+
+
+def _build_image(block: ImageBlock, names: dict[str, str]) -> Image:
+    return Image(_SOURCES[type(block.source)](block.source), cache=_cache(block.cache_control))
+
+
+def _build_document(block: DocumentBlock, names: dict[str, str]) -> Document | Native:
+    if isinstance(block.source, ContentSource):
+        return Native(NAME, Raw(_encode(block)), "document")
+    return Document(
+        _SOURCES[type(block.source)](block.source),
+        name=block.title,
+        context=block.context,
+        citations=block.citations.enabled if block.citations is not None else None,
+        cache=_cache(block.cache_control),
+    )
+
+
+def _build_call(block: ToolUseBlock, names: dict[str, str]) -> ToolCall:
+    return ToolCall(
+        id=block.id,
+        name=block.name,
+        arguments=bytes(block.input).decode(),
+        signature=_signature(block.extra_content),
+        cache=_cache(block.cache_control),
+    )
+
+
+def _build_result(block: ToolResultBlock[Any], names: dict[str, str]) -> ToolResult:
+    return ToolResult(
+        call_id=block.tool_use_id,
+        name=names.get(block.tool_use_id, ""),
+        content=_parts(block.content or "", names),  # type: ignore[arg-type]
+        is_error=block.is_error,
+        cache=_cache(block.cache_control),
+    )
+
+
+def _build_thinking(block: ThinkingBlock, names: dict[str, str]) -> Reasoning | None:
+    if not block.signature:
+        return Reasoning(block.thinking) if block.thinking else None
+    signature, format_ = unseal(block.signature)
+    return Reasoning(block.thinking, signature, format_)
+
+
+def _build_redacted(block: RedactedThinkingBlock, names: dict[str, str]) -> RedactedReasoning:
+    return RedactedReasoning(*unseal(block.data))
+
+
+class NativeIn(Struct, frozen=True):
+    """Another format's block, as Tidegate's door wrote it."""
+
+    format: str
+    block: Raw
+
+
+_NATIVE = Decoder(NativeIn)
+
+
+def _build_unknown(block: UnknownBlock, names: dict[str, str]) -> Native:
+    if block.kind == NATIVE_BLOCK:
+        foreign = decode(_NATIVE, block.raw, NATIVE_BLOCK)
+        return Native(foreign.format, foreign.block)
+    return Native(NAME, block.raw, block.kind)
+
+
+_BUILDERS: dict[type, Callable[..., Part | None]] = {
+    TextBlock: _build_text,
+    ImageBlock: _build_image,
+    DocumentBlock: _build_document,
+    ToolUseBlock: _build_call,
+    ToolResultBlock: _build_result,
+    ThinkingBlock: _build_thinking,
+    RedactedThinkingBlock: _build_redacted,
+    UnknownBlock: _build_unknown,
+}
+
+
+def _cache(control: CacheControlIn | None) -> CacheControl | None:
+    return CacheControl(control.ttl) if control is not None else None
+
+
+def _signature(extra: ExtraContent | None) -> str | None:
+    return extra.google.thought_signature if extra is not None and extra.google is not None else None
+
+
+def _encode_text(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()
+
+
+def _link(source: SourceIn) -> Inline | Link:
+    assert isinstance(source, UrlSource)
+    return parse_url(source.url, "source.url")
+
+
+_SOURCES: dict[type, Callable[..., Source]] = {
+    Base64Source: lambda source: Inline(source.media_type.lower(), source.data),
+    TextSource: lambda source: Inline("text/plain", _encode_text(source.data)),
+    UrlSource: _link,
+    FileSource: lambda source: FileRef(source.file_id),
+}
+
+
+# --- the rest --------------------------------------------------------------------------------
+
+_CHOICES: dict[str, Callable[[str | None], ToolChoice]] = {
+    "auto": lambda _: ToolChoice("auto"),
+    "any": lambda _: ToolChoice("required"),
+    "none": lambda _: ToolChoice("none"),
+    "tool": lambda name: ToolChoice("named", (name or "",)),
+}
+
+
+def _build_tools(wire: CountRequest[Any], fields: dict[str, Raw]) -> tuple[Tool, ...]:
+    if not wire.tools:
+        return ()
+    if all(tool.type in (None, "custom") for tool in wire.tools):
+        return tuple(_build_function(tool) for tool in wire.tools)
+    blocks = decode(RAWS, fields["tools"], "tools")
+    return tuple(map(_build_tool, wire.tools, blocks))
+
+
+def _build_function(tool: ToolIn) -> Tool:
+    return Tool(
+        tool.name or "", tool.description, tool.input_schema, tool.strict, cache=_cache(tool.cache_control)
+    )
+
+
+def _build_tool(tool: ToolIn, block: Raw) -> Tool:
+    if tool.type in (None, "custom"):
+        return _build_function(tool)
+    return Tool(tool.name or tool.type or "", kind="native", format=NAME, block=block)
+
+
+def _build_output(wire: CountRequest[Any]) -> OutputFormat | None:
+    form = wire.output_config.format if wire.output_config is not None else None
+    form = form or wire.output_format
+    return OutputFormat("json_schema", form.schema, strict=True) if form is not None else None
+
+
+def _build_reasoning(wire: CountRequest[Any]) -> ReasoningControl | None:
+    effort = wire.output_config.effort if wire.output_config is not None else None
+    if wire.thinking is None:
+        return ReasoningControl(effort=effort) if effort is not None else None
+    return _THINKING.get(wire.thinking.type, _adaptive)(wire.thinking, effort)
+
+
+def _enabled(thinking: ThinkingIn, effort: Any) -> ReasoningControl:
+    return ReasoningControl(effort, thinking.budget_tokens, "enabled", thinking.display != "omitted")
+
+
+def _adaptive(thinking: ThinkingIn, effort: Any) -> ReasoningControl:
+    """Adaptive thinking, and the kinds of thinking that are not known here."""
+    return ReasoningControl(effort, None, "adaptive", thinking.display != "omitted")
+
+
+def _disabled(thinking: ThinkingIn, effort: Any) -> ReasoningControl:
+    return ReasoningControl(effort, None, "disabled")
+
+
+_THINKING: dict[str, Callable[[ThinkingIn, Any], ReasoningControl]] = {
+    "enabled": _enabled,
+    "disabled": _disabled,
+}
+
+
+def _build_extensions(fields: dict[str, Raw]) -> dict[str, Raw]:
+    extensions = {key: value for key, value in fields.items() if key not in KNOWN}
+    config = fields.get("output_config")
+    if (
+        config is not None
+        and bytes(config) != b"null"
+        and decode(FIELDS, config, "output_config").keys() - KNOWN_OF_OUTPUT
+    ):
+        extensions["output_config"] = config
+    return extensions
+
+
+_encode = msgspec.json.Encoder().encode

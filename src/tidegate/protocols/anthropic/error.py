@@ -1,0 +1,147 @@
+"""Errors of Anthropic's API, read and written.
+
+Its envelope is `{"type": "error", "error": {"type", "message"}, "request_id"}`; services that host
+it answer in their own shapes, and what stands in front of them in HTML.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+from msgspec import Raw, Struct
+
+from tidegate.protocols.contract import ErrorReply
+from tidegate.protocols.errors import ProviderError, ProviderRefused, TidegateError
+
+__all__ = ["parse_error", "parse_inner_error", "render_error", "render_error_body"]
+
+TYPES = {
+    400: "invalid_request_error",
+    401: "authentication_error",
+    402: "billing_error",
+    403: "permission_error",
+    404: "not_found_error",
+    408: "timeout_error",
+    409: "conflict_error",
+    413: "request_too_large",
+    429: "rate_limit_error",
+    500: "api_error",
+    503: "overloaded_error",
+    504: "timeout_error",
+    529: "overloaded_error",
+}
+"""The error types by status (platform.claude.com/docs/en/api/errors)."""
+STATUSES = {
+    "invalid_request_error": 400,
+    "authentication_error": 401,
+    "billing_error": 402,
+    "permission_error": 403,
+    "not_found_error": 404,
+    "conflict_error": 409,
+    "request_too_large": 413,
+    "rate_limit_error": 429,
+    "api_error": 500,
+    "timeout_error": 504,
+    "overloaded_error": 529,
+}
+"""The statuses by type, for errors told inside an answer of status 200."""
+MOST = 4000
+"""Characters of a provider's words that are passed on."""
+
+
+class Words(Struct, frozen=True):
+    """An error's words, in the shapes of all services: AWS writes `Message` at times."""
+
+    error: "Words | str | None" = None
+    message: str | None = None
+    detail: Any = None
+    type: str | None = None
+    capital: str | None = msgspec.field(default=None, name="Message")
+
+
+_WORDS = msgspec.json.Decoder(Words)
+_LIST = msgspec.json.Decoder(list[Raw])
+_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+_encode = msgspec.json.Encoder().encode
+
+
+# --- reading ---------------------------------------------------------------------------------
+
+
+def parse_error(status: int, headers: Mapping[str, str], body: bytes) -> ProviderError:
+    """A provider's error answer, whatever its body is."""
+    words = _read_words(body)
+    return _refusal(words, status, headers.get("retry-after"))
+
+
+def parse_inner_error(body: bytes | Raw) -> ProviderError:
+    """An error told inside an answer of status 200: `{"type": "error", "error": {…}}`."""
+    words = _read_words(bytes(body))
+    return _refusal(words, STATUSES.get(words.type or "", 502), None)
+
+
+def _refusal(words: Words, status: int, retry_after: str | None) -> ProviderRefused:
+    type_ = words.type if words.type in STATUSES else _type_of(status)
+    message = (words.message or "").strip()[:MOST] or f"the provider answered {status} without a message"
+    return ProviderRefused(message, status=status, type=type_, retry_after=retry_after)
+
+
+def _read_words(body: bytes) -> Words:
+    """The innermost message and type."""
+    try:
+        if body.lstrip()[:1] == b"[":
+            body = bytes(_LIST.decode(body)[0])
+        words = _WORDS.decode(body)
+    except (*_UNREADABLE, IndexError):
+        return Words(message=_readable(body))
+    while isinstance(words.error, Words):
+        words = words.error
+    if isinstance(words.error, str):
+        return Words(message=words.error)
+    message = words.message or words.capital
+    if message is None and words.detail is not None:
+        message = words.detail if isinstance(words.detail, str) else _encode(words.detail).decode()
+    return Words(message=message, type=words.type)
+
+
+def _readable(body: bytes) -> str:
+    """The words of a body that is no JSON error; of a web page without its markup."""
+    text = body[: 8 * MOST].decode(errors="replace")
+    if "<" in text:
+        text = re.sub(r"(?is)<(script|style)\b.*?(</\1>|\Z)|<[^>]*>", " ", text)
+    return " ".join(text.split())
+
+
+# --- writing ---------------------------------------------------------------------------------
+
+
+def render_error(error: TidegateError, request_id: str) -> ErrorReply:
+    """An error before the first byte of an answer."""
+    headers = [(b"content-type", b"application/json"), (b"request-id", request_id.encode())]
+    if error.retry_after is not None:
+        headers.append((b"retry-after", error.retry_after.encode()))
+    return ErrorReply(error.status, tuple(headers), render_error_body(error, request_id))
+
+
+def render_error_body(error: TidegateError, request_id: str | None = None) -> bytes:
+    """The envelope. It has no place for the parameter at fault: the message begins with it."""
+    message = error.message
+    if error.param and error.param not in message:
+        message = f"{error.param}: {message}"
+    type_ = (
+        error.type if error.type in STATUSES and _fits(error.type, error.status) else _type_of(error.status)
+    )
+    body: dict[str, Any] = {"type": "error", "error": {"type": type_, "message": message}}
+    if request_id is not None:
+        body["request_id"] = request_id
+    return _encode(body)
+
+
+def _type_of(status: int) -> str:
+    return TYPES.get(status) or ("api_error" if status >= 500 else "invalid_request_error")
+
+
+def _fits(type_: str, status: int) -> bool:
+    """Whether a type says no less than the status would: the general ones only stand in for none."""
+    return type_ not in ("invalid_request_error", "api_error") or status not in TYPES

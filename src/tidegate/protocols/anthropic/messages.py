@@ -1,0 +1,266 @@
+"""The conversation as Anthropic takes it.
+
+Instructions stand in `system`; user and assistant take turns, the user first; the results of tools
+come first in the message after their calls, all of them in one; no text is blank; no assistant
+message ends in thinking; at most four cache breakpoints, of which the last count the most.
+"""
+
+import hashlib
+import re
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+from msgspec import Raw
+
+from tidegate.protocols.errors import Unsupported
+from tidegate.protocols.media import text_of
+from tidegate.protocols.profile import Profile
+from tidegate.protocols.turn import (
+    Audio,
+    CacheControl,
+    Document,
+    FileRef,
+    Image,
+    Inline,
+    Link,
+    Message,
+    Native,
+    Reasoning,
+    RedactedReasoning,
+    Refusal,
+    Text,
+    ToolCall,
+    ToolResult,
+    Video,
+)
+
+from .tools import CUSTOM_INPUT, render_cache
+
+__all__ = ["Conversation", "as_input"]
+
+OPENING = "."
+"""What the user says before a conversation that the assistant opens: Anthropic's must begin with the user."""
+CONTINUE = "Continue."
+"""What the user says after an assistant message that the model does not continue by itself."""
+INVALID = "invalid_json"
+"""The property that holds the arguments of an earlier call which are no JSON object."""
+MOST_BREAKPOINTS = 4
+
+Block = dict[str, Any] | Raw
+
+_ID = re.compile(r"[A-Za-z0-9_-]{1,128}", re.ASCII)
+_OBJECT = msgspec.json.Decoder(dict[str, Raw])
+_TEXTUAL = re.compile(r"text/[\w.+-]+|application/(json|xml|yaml|x-yaml|javascript|x-ndjson)", re.ASCII)
+
+
+class Conversation:
+    """Collects the messages of a Turn in the order in which they come."""
+
+    def __init__(self, profile: Profile, tools: list[dict[str, Any] | Raw]) -> None:
+        self.system: list[Block] = []
+        self.turns: list[tuple[str, list[Block]]] = []
+        self._profile = profile
+        self._breakpoints = [tool for tool in tools if isinstance(tool, dict) and "cache_control" in tool]
+
+    def add(self, message: Message, at: str) -> None:
+        """Take one more message; `at` is its path, for refusals."""
+        if message.role in ("system", "developer"):
+            self._add_instructions(message, at)
+        elif message.role == "assistant":
+            self._add_assistant(message, at)
+        else:
+            self._append("user", self._render(message, at))
+
+    def close(self, continues: bool) -> None:
+        """Put the conversation in order. `continues`: the model goes on with a last assistant message."""
+        if not self.turns:  # instructions alone are what the user has to say
+            self.turns, self.system = [("user", self.system or [_text(OPENING)])], []
+        if self.turns[0][0] != "user":
+            self.turns.insert(0, ("user", [_text(OPENING)]))
+        for role, blocks in self.turns:
+            if role == "user":
+                blocks.sort(key=_is_no_result)
+        self._close_last(continues)
+        for block in self._breakpoints[:-MOST_BREAKPOINTS]:
+            del block["cache_control"]
+
+    def _close_last(self, continues: bool) -> None:
+        role, blocks = self.turns[-1]
+        if role != "assistant":
+            return
+        if not continues:
+            self._append("user", [_text(CONTINUE)])
+        elif isinstance(blocks[-1], dict) and blocks[-1]["type"] == "text":
+            blocks[-1]["text"] = blocks[-1]["text"].rstrip()  # refused otherwise
+
+    def _add_instructions(self, message: Message, at: str) -> None:
+        blocks = self._render(message, at)
+        if self.turns and self._profile.system_messages:
+            self._append("system", blocks)
+        else:
+            self.system += blocks
+
+    def _add_assistant(self, message: Message, at: str) -> None:
+        """Images that a model made are shown by the user: an assistant of Anthropic's has none."""
+        blocks = self._render(message, at)
+        images: list[Block] = [
+            block for block in blocks if isinstance(block, dict) and block["type"] == "image"
+        ]
+        if images:
+            blocks = [block for block in blocks if block not in images]
+        while (
+            blocks
+            and isinstance(blocks[-1], dict)
+            and blocks[-1]["type"] in ("thinking", "redacted_thinking")
+        ):
+            blocks.pop()
+        self._append("assistant", blocks)
+        self._append("user", images)
+
+    def _append(self, role: str, blocks: list[Block]) -> None:
+        if not blocks:
+            return
+        if self.turns and self.turns[-1][0] == role:
+            self.turns[-1][1].extend(blocks)
+        else:
+            self.turns.append((role, blocks))
+
+    def _render(self, message: Message, at: str) -> list[Block]:
+        blocks = []
+        for index, part in enumerate(message.parts):
+            block = _RENDERERS[type(part)](part, self._profile, f"{at}.content.{index}")
+            if block is not None:
+                cache: CacheControl | None = getattr(part, "cache", None)
+                if cache is not None and isinstance(block, dict):
+                    block["cache_control"] = render_cache(cache)
+                    self._breakpoints.append(block)
+                blocks.append(block)
+        return blocks
+
+
+def _is_no_result(block: Block) -> bool:
+    return not (isinstance(block, dict) and block["type"] == "tool_result")
+
+
+def _text(text: str) -> dict[str, Any]:
+    return {"type": "text", "text": text}
+
+
+# --- parts -----------------------------------------------------------------------------------
+
+
+def _render_text(part: Text | Refusal, profile: Profile, at: str) -> Block | None:
+    return _text(part.text) if part.text and not part.text.isspace() else None
+
+
+def _render_image(part: Image, profile: Profile, at: str) -> Block:
+    return {"type": "image", "source": _render_source(part.source, profile, at)}
+
+
+def _render_source(source: Inline | Link | FileRef, profile: Profile, at: str) -> dict[str, str]:
+    if isinstance(source, Inline):
+        kind = "image/jpeg" if source.media_type == "image/jpg" else source.media_type
+        return {"type": "base64", "media_type": kind, "data": source.data}
+    if isinstance(source, FileRef):
+        return {"type": "file", "file_id": source.id}
+    if not profile.remote_images or not source.url.startswith("http"):
+        raise Unsupported("this model's provider takes no media by this address", param=at)
+    return {"type": "url", "url": source.url}
+
+
+def _render_document(part: Document, profile: Profile, at: str) -> Block:
+    source = part.source
+    block: dict[str, Any] = {"type": "document"}
+    if isinstance(source, Inline) and _TEXTUAL.fullmatch(source.media_type):
+        block["source"] = {"type": "text", "media_type": "text/plain", "data": text_of(source, at)}
+    elif isinstance(source, Inline) and source.media_type != "application/pdf":
+        raise Unsupported(f"this model's provider reads no document of type {source.media_type}", param=at)
+    else:
+        block["source"] = _render_source(source, profile, at)
+    if part.name:
+        block["title"] = part.name
+    if part.context:
+        block["context"] = part.context
+    if part.citations is not None:
+        block["citations"] = {"enabled": part.citations}
+    return block
+
+
+def _refuse_media(part: Audio | Video, profile: Profile, at: str) -> Block:
+    raise Unsupported(f"this model's provider takes no {type(part).__name__.lower()} input", param=at)
+
+
+def _render_call(part: ToolCall, profile: Profile, at: str) -> Block:
+    given = {CUSTOM_INPUT: part.arguments} if part.kind == "custom" else as_input(part.arguments)
+    return {"type": "tool_use", "id": _render_id(part.id), "name": part.name, "input": given}
+
+
+def as_input(arguments: str) -> Any:
+    """A call's arguments as the object that Anthropic wants.
+
+    What is no JSON object (a call that was cut by its length limit) is kept as one text property:
+    the model then sees what it wrote.
+    """
+    if not arguments.strip():
+        return {}
+    try:
+        _OBJECT.decode(arguments)
+    except (msgspec.DecodeError, RecursionError):
+        return {INVALID: arguments}
+    return Raw(arguments)
+
+
+def _render_id(id: str) -> str:  # noqa: A002 the dialects' own name for it
+    """An id that Anthropic takes: the same for a call and its result."""
+    if _ID.fullmatch(id):
+        return id
+    return "toolu_" + hashlib.sha256(id.encode()).hexdigest()[:24]
+
+
+def _render_result(part: ToolResult, profile: Profile, at: str) -> Block:
+    block: dict[str, Any] = {"type": "tool_result", "tool_use_id": _render_id(part.call_id)}
+    if len(part.content) == 1 and isinstance(part.content[0], Text) and part.content[0].cache is None:
+        block["content"] = part.content[0].text
+    elif part.content:
+        pieces = [_render_piece(piece, profile, f"{at}.content.{i}") for i, piece in enumerate(part.content)]
+        block["content"] = [piece for piece in pieces if piece is not None]
+    if part.is_error is not None:
+        block["is_error"] = part.is_error
+    return block
+
+
+def _render_piece(piece: Text | Image | Document | Native, profile: Profile, at: str) -> Block | None:
+    if isinstance(piece, Image | Document) and not profile.tool_result_media:
+        raise Unsupported("this model takes no media in tool results", param=at)
+    return _RENDERERS[type(piece)](piece, profile, at)
+
+
+def _render_thinking(part: Reasoning, profile: Profile, at: str) -> Block | None:
+    """Only Anthropic's own sealed thinking: it refuses any other."""
+    if part.format != "anthropic" or not part.signature:
+        return None
+    return {"type": "thinking", "thinking": part.text, "signature": part.signature}
+
+
+def _render_redacted(part: RedactedReasoning, profile: Profile, at: str) -> Block | None:
+    return {"type": "redacted_thinking", "data": part.data} if part.format == "anthropic" else None
+
+
+def _render_native(part: Native, profile: Profile, at: str) -> Block | None:
+    return part.block if part.format == "anthropic" else None
+
+
+_RENDERERS: dict[type, Callable[..., Block | None]] = {
+    Text: _render_text,
+    Refusal: _render_text,
+    Image: _render_image,
+    Document: _render_document,
+    Audio: _refuse_media,
+    Video: _refuse_media,
+    ToolCall: _render_call,
+    ToolResult: _render_result,
+    Reasoning: _render_thinking,
+    RedactedReasoning: _render_redacted,
+    Native: _render_native,
+}

@@ -1,0 +1,241 @@
+"""The door's half of a request: decoded, checked, and ready to become a `Turn`.
+
+The usual request is decoded in one pass. One that holds blocks which are not in the union (a
+server's own tools, whatever is new) is decoded a second time, block by block, and keeps those as
+raw JSON: they pass to a provider of this format and are somebody else's to refuse.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+from msgspec import Raw, ValidationError
+from msgspec.json import Decoder
+
+from tidegate.protocols.decode import decode, require_utf8
+from tidegate.protocols.errors import InvalidRequest
+from tidegate.protocols.media import check_image, parse_url
+from tidegate.protocols.turn import Inline, Turn
+
+from .build import build_turn
+from .foreign import is_foreign
+from .wire import (
+    BLOCK,
+    COUNT_REQUEST,
+    COUNT_REQUEST_OF_RAWS,
+    MARK,
+    REQUEST,
+    REQUEST_OF_RAWS,
+    RESULT_BLOCK,
+    Base64Source,
+    CountRequest,
+    DocumentBlock,
+    ImageBlock,
+    MessageIn,
+    SourceIn,
+    ToolResultBlock,
+    ToolUseBlock,
+    UnknownBlock,
+    UrlSource,
+    is_object,
+)
+
+__all__ = ["Asked", "parse_count_request", "parse_request"]
+
+
+@dataclass(slots=True)
+class Asked:
+    """A client's request: see contract.ParsedRequest."""
+
+    body: bytes
+    wire: CountRequest[Any]
+    foreign: bool
+    """Whether the conversation holds what only another wire format understands (see foreign.py)."""
+    model: str
+    stream: bool
+    provider: str | Mapping[str, Any] | None
+    fallbacks: Sequence[str]
+    wants_usage: bool = True
+    """Streams of this dialect always tell their usage."""
+
+    def turn(self) -> Turn:
+        """See contract.ParsedRequest."""
+        return build_turn(self.wire, self.body)
+
+
+def parse_request(body: bytes) -> Asked:
+    """Decode and check a request for an answer. Raises InvalidRequest."""
+    return _parse(body, REQUEST, REQUEST_OF_RAWS)
+
+
+def parse_count_request(body: bytes) -> Asked:
+    """Decode and check a request to count. Raises InvalidRequest."""
+    return _parse(body, COUNT_REQUEST, COUNT_REQUEST_OF_RAWS)
+
+
+def _parse(body: bytes, whole: Decoder[Any], in_raws: Decoder[Any]) -> Asked:
+    require_utf8(body)
+    try:
+        wire: CountRequest[Any] = whole.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        wire = _decode_blocks(decode(in_raws, body))
+    foreign = _Inspection().inspect(wire)
+    _check_tools(wire)
+    if wire.thinking is not None and wire.thinking.type == "enabled" and wire.thinking.budget_tokens is None:
+        raise _wrong("thinking.budget_tokens", "this field is required where thinking is enabled")
+    for place, form in (("output_config.format", _format(wire)), ("output_format", wire.output_format)):
+        if form is not None and not is_object(form.schema):
+            raise _wrong(f"{place}.schema", "expected an object")
+    return Asked(
+        body, wire, foreign, wire.model, wire.stream is True, wire.provider, tuple(wire.models or ())
+    )
+
+
+def _format(wire: CountRequest[Any]) -> Any:
+    return wire.output_config.format if wire.output_config is not None else None
+
+
+def _wrong(param: str, sentence: str) -> InvalidRequest:
+    return InvalidRequest(f"{param}: {sentence}", param=param)
+
+
+# --- block by block --------------------------------------------------------------------------
+
+_KNOWN = frozenset(["text", "image", "document", "tool_use", "tool_result", "thinking", "redacted_thinking"])
+_KNOWN_IN_RESULT = frozenset(["text", "image", "document"])
+
+
+def _decode_blocks(wire: CountRequest[Raw]) -> CountRequest[Any]:
+    messages = [
+        MessageIn(message.role, _decode_content(message.content, f"messages.{index}.content"))
+        for index, message in enumerate(wire.messages)
+    ]
+    system = wire.system if wire.system is None else _decode_content(wire.system, "system")
+    return msgspec.structs.replace(wire, messages=messages, system=system)
+
+
+def _decode_content(content: str | list[Raw], at: str) -> str | list[Any]:
+    if isinstance(content, str):
+        return content
+    return [_decode_block(raw, f"{at}.{index}") for index, raw in enumerate(content)]
+
+
+def _decode_block(raw: Raw, at: str) -> Any:
+    kind = decode(MARK, raw, at).type
+    if kind not in _KNOWN:
+        return UnknownBlock(kind, raw)
+    try:
+        return BLOCK.decode(raw)
+    except ValidationError:
+        if kind != "tool_result":
+            return decode(BLOCK, raw, at)
+    result = decode(_RESULT_OF_RAWS, raw, at)
+    if not isinstance(result.content, list):
+        return decode(BLOCK, raw, at)
+    pieces = [_decode_piece(piece, f"{at}.content.{i}") for i, piece in enumerate(result.content)]
+    return msgspec.structs.replace(result, content=pieces)
+
+
+_RESULT_OF_RAWS: Decoder[ToolResultBlock[Raw]] = Decoder(ToolResultBlock[Raw])
+
+
+def _decode_piece(raw: Raw, at: str) -> Any:
+    """A block in a tool's result."""
+    kind = decode(MARK, raw, at).type
+    return decode(RESULT_BLOCK, raw, at) if kind in _KNOWN_IN_RESULT else UnknownBlock(kind, raw)
+
+
+# --- what types alone cannot say -------------------------------------------------------------
+
+
+class _Inspection:
+    """One walk over the conversation."""
+
+    def __init__(self) -> None:
+        self._calls: set[str] = set()
+        """Ids of the calls so far."""
+
+    def inspect(self, wire: CountRequest[Any]) -> bool:
+        """Raise InvalidRequest for what makes no sense; tell whether anything in it is foreign."""
+        foreign = False
+        for index, message in enumerate(wire.messages):
+            content = message.content
+            if type(content) is str:
+                continue
+            for position, block in enumerate(content):
+                kind = type(block)
+                check = _CHECKS.get(kind)
+                if check is not None:
+                    check(self, block, message.role, f"messages.{index}.content.{position}")
+                foreign = foreign or is_foreign(block)
+        return foreign
+
+    def _check_call(self, block: ToolUseBlock, role: str, at: str) -> None:
+        if role != "assistant":
+            raise _wrong(at, f"a {role} message cannot hold tool_use blocks")
+        if not is_object(block.input):
+            raise _wrong(f"{at}.input", "expected an object")
+        self._calls.add(block.id)
+
+    def _check_result(self, block: ToolResultBlock[Any], role: str, at: str) -> None:
+        if role != "user":
+            raise _wrong(at, f"a {role} message cannot hold tool_result blocks")
+        if block.tool_use_id not in self._calls:
+            raise _wrong(
+                f"{at}.tool_use_id", f"no tool_use block before this one has the id {block.tool_use_id!r}"
+            )
+        if isinstance(block.content, list):
+            for index, piece in enumerate(block.content):
+                check = _CHECKS.get(type(piece))
+                if check is not None:
+                    check(self, piece, role, f"{at}.content.{index}")
+
+    def _check_image(self, block: ImageBlock, role: str, at: str) -> None:
+        if isinstance(block.source, Base64Source):
+            check_image(Inline(block.source.media_type.lower(), block.source.data), f"{at}.source.data")
+        _check_address(block.source, at)
+
+    def _check_document(self, block: DocumentBlock, role: str, at: str) -> None:
+        if isinstance(block.source, Base64Source) and not block.source.data.strip():
+            raise _wrong(f"{at}.source.data", "the data is empty")
+        _check_address(block.source, at)
+
+
+_CHECKS: dict[type, Callable[..., None]] = {
+    ToolUseBlock: _Inspection._check_call,
+    ToolResultBlock: _Inspection._check_result,
+    ImageBlock: _Inspection._check_image,
+    DocumentBlock: _Inspection._check_document,
+}
+
+
+def _check_address(source: SourceIn, at: str) -> None:
+    if isinstance(source, UrlSource):
+        parse_url(source.url, f"{at}.source.url")
+
+
+def _check_tools(wire: CountRequest[Any]) -> None:
+    names: set[str] = set()
+    more = bool(wire.mcp_servers)  # a server brings tools whose names only the provider knows
+    for index, tool in enumerate(wire.tools or ()):
+        own = tool.type in (None, "custom")
+        if own and not tool.name:
+            raise _wrong(f"tools.{index}.name", "this field is required")
+        if own and not is_object(tool.input_schema):
+            raise _wrong(f"tools.{index}.input_schema", "expected an object")
+        if tool.name in names:
+            raise _wrong(f"tools.{index}.name", f"there is already a tool {tool.name!r}")
+        if tool.name is None:
+            more = True
+        else:
+            names.add(tool.name)
+    choice = wire.tool_choice
+    if choice is None or choice.type in ("auto", "none"):
+        return
+    if choice.type == "tool" and choice.name is None:
+        raise _wrong("tool_choice.name", "this field is required")
+    if not names and not more:
+        raise _wrong("tool_choice", "there are no tools to choose from")
+    if choice.type == "tool" and choice.name not in names and not more:
+        raise _wrong("tool_choice.name", f"no tool is named {choice.name!r}")

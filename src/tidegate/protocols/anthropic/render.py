@@ -1,0 +1,187 @@
+"""The provider's half of a request: from a `Turn` of any origin to a body for Anthropic."""
+
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+import msgspec
+from msgspec import Raw, Struct, structs
+
+from tidegate.protocols.contract import Call, Outcome, Target, drop_or_refuse
+from tidegate.protocols.errors import Unsupported
+from tidegate.protocols.profile import Profile
+from tidegate.protocols.turn import Turn
+
+from .dialect import Dialect
+from .messages import Conversation
+from .schema import close_schema
+from .thinking import Thinking, plan_thinking, render_sampling
+from .tools import ToolPlan, is_forced, plan_tools
+from .wire import FIELDS
+
+__all__ = ["CARRIES", "PROMPT", "MessagesCall", "call_path", "render_prompt", "render_request"]
+
+CARRIES: dict[str, Outcome] = {
+    "tools": "carried",
+    "tool_choice": "carried",
+    "parallel_tool_calls": "carried",
+    "output": "carried",
+    "reasoning": "carried",
+    "max_tokens": "carried",
+    "temperature": "carried",
+    "top_p": "carried",
+    "top_k": "carried",
+    "presence_penalty": "dropped",
+    "frequency_penalty": "dropped",
+    "seed": "dropped",
+    "stop": "carried",
+    "n": "refused",
+    "logprobs": "dropped",
+    "top_logprobs": "dropped",
+    "logit_bias": "dropped",
+    "modalities": "carried",
+    "verbosity": "dropped",
+    "user": "carried",
+    "service_tier": "carried",
+}
+"""What becomes of each optional field. Within `modalities`, anything but text is refused."""
+
+JSON_ONLY = "Answer with one JSON object and nothing else: no other text, no code fence."
+TIERS = {"auto": "auto", "default": "standard_only", "standard_only": "standard_only"}
+"""OpenAI's and Anthropic's own tiers; what is not here has no counterpart."""
+
+PROMPT = frozenset(
+    ["model", "messages", "system", "tools", "tool_choice", "thinking", "output_config", "cache_control"]
+)
+"""The fields that the counting endpoint takes; it refuses any other."""
+
+_encode = msgspec.json.Encoder().encode
+
+
+@dataclass(frozen=True, slots=True)
+class MessagesCall(Call):
+    """A call, with what its reader must know of how it was asked."""
+
+    answer_tool: str | None = None
+    """The tool whose call is the answer's text, where a form is asked for by a tool."""
+    custom_tools: frozenset[str] = frozenset()
+    """The tools whose calls are to be read as custom ones."""
+
+
+class _Rendered(Struct, frozen=True):
+    """A body in parts, and what was decided on the way."""
+
+    body: dict[str, Any]
+    tools: ToolPlan
+    dropped: tuple[str, ...]
+
+
+def render_request(turn: Turn, target: Target) -> MessagesCall:
+    """Write the request. Raises Unsupported naming what cannot be carried."""
+    dialect: Dialect = target.dialect
+    rendered = _render(turn, target)
+    body = rendered.body
+    if turn.stream and dialect.stream_in_body:
+        body["stream"] = True
+    if not dialect.model_in_body:
+        del body["model"]
+    return MessagesCall(
+        path=call_path(dialect, target.model, turn.stream),
+        body=_encode({**body, **dialect.body}),
+        stream=turn.stream,
+        dropped=rendered.dropped,
+        answer_tool=rendered.tools.answer_tool,
+        custom_tools=rendered.tools.custom,
+    )
+
+
+def render_prompt(turn: Turn, target: Target) -> dict[str, Any]:
+    """The fields of a body that say what goes into the model, and how much it may think about it."""
+    body = _render(turn, target).body
+    return {key: value for key, value in body.items() if key in PROMPT}
+
+
+def call_path(dialect: Dialect, model: str, stream: bool) -> str:
+    """Where the request goes, behind the base URL."""
+    path = dialect.stream_path if stream and dialect.stream_path is not None else dialect.path
+    return path.replace("{model}", quote(model, safe="@")) if "{" in path else path
+
+
+def _render(turn: Turn, target: Target) -> _Rendered:
+    profile = target.profile
+    dropped = drop_or_refuse(structs.replace(turn, n=None) if turn.n == 1 else turn, CARRIES)
+    if set(turn.modalities) - {"text"}:
+        raise Unsupported("this model's provider answers in text only", param="modalities")
+    thinking = plan_thinking(turn, profile, is_forced(turn, profile))
+    tools = plan_tools(turn, profile)
+    sampling, unsampled = render_sampling(turn, profile, thinking.thinks)
+    conversation = _render_conversation(turn, profile, thinking.thinks, tools.tools)
+    body: dict[str, Any] = {
+        "model": target.model,
+        "max_tokens": thinking.max_tokens,
+        "messages": [{"role": role, "content": blocks} for role, blocks in conversation.turns],
+    }
+    if conversation.system:
+        body["system"] = conversation.system
+    _add_tools(body, tools)
+    body |= sampling
+    _add_thinking(body, thinking, turn, profile)
+    dropped += [*unsampled, *thinking.dropped, *tools.dropped, *_add_rest(body, turn, profile)]
+    if any(message.name for message in turn.messages):
+        dropped.append("messages.name")
+    return _Rendered(body, tools, tuple(dropped))
+
+
+def _render_conversation(
+    turn: Turn, profile: Profile, thinks: bool, tools: list[dict[str, Any] | Raw]
+) -> Conversation:
+    conversation = Conversation(profile, tools)
+    for index, message in enumerate(turn.messages):
+        conversation.add(message, f"messages.{index}")
+    if turn.output is not None and turn.output.kind == "json_object":
+        conversation.system.append({"type": "text", "text": JSON_ONLY})
+    conversation.close(continues=profile.prefill and not thinks)
+    return conversation
+
+
+def _add_tools(body: dict[str, Any], plan: ToolPlan) -> None:
+    if plan.tools:
+        body["tools"] = plan.tools
+    if plan.choice is not None:
+        body["tool_choice"] = plan.choice
+
+
+def _add_thinking(body: dict[str, Any], thinking: Thinking, turn: Turn, profile: Profile) -> None:
+    """Thinking, and what shares `output_config` with its effort."""
+    if thinking.config is not None:
+        body["thinking"] = thinking.config
+    own = turn.extensions.get("output_config") if turn.origin == "anthropic" else None
+    config: dict[str, Any] = FIELDS.decode(own) if own is not None else {}
+    config = {key: value for key, value in config.items() if key not in ("effort", "format")}
+    if thinking.effort is not None:
+        config["effort"] = thinking.effort
+    output = turn.output
+    if output is not None and output.schema is not None and profile.native_schema:
+        config["format"] = {"type": "json_schema", "schema": close_schema(output.schema)}
+    if config:
+        body["output_config"] = config
+
+
+def _add_rest(body: dict[str, Any], turn: Turn, profile: Profile) -> list[str]:
+    """Stop sequences, the end user, the tier and what only this format has. Returns what is dropped."""
+    dropped = []
+    stops = [stop for stop in turn.stop if stop.strip()] if profile.stop else []
+    if len(stops) < len(turn.stop):
+        dropped.append("stop")
+    if stops:
+        body["stop_sequences"] = stops
+    if turn.user is not None:
+        body["metadata"] = {"user_id": turn.user}
+    if turn.service_tier in TIERS:
+        body["service_tier"] = TIERS[turn.service_tier]
+    elif turn.service_tier is not None:
+        dropped.append("service_tier")
+    if turn.origin != "anthropic":
+        return [*dropped, *turn.extensions]
+    body |= {key: value for key, value in turn.extensions.items() if key != "output_config"}
+    return dropped

@@ -1,0 +1,112 @@
+"""JSON Schemas as Anthropic's structured output takes them.
+
+Its compiler wants `additionalProperties: false` on every object and knows only some keywords; a
+schema with any other is refused whole. What it does not know moves into the description, where the
+model still reads it (platform.claude.com/docs/en/build-with-claude/structured-outputs, "JSON Schema
+limitations"; recorded: `For 'integer' type, property 'minimum' is not supported`).
+"""
+
+from typing import Any
+
+import msgspec
+from msgspec import Raw
+
+__all__ = ["close_schema", "object_schema"]
+
+FORMATS = frozenset(
+    ["date-time", "time", "date", "duration", "email", "hostname", "uri", "ipv4", "ipv6", "uuid"]
+)
+UNKNOWN = frozenset(
+    [
+        "minimum",
+        "maximum",
+        "exclusiveMinimum",
+        "exclusiveMaximum",
+        "multipleOf",
+        "minLength",
+        "maxLength",
+        "maxItems",
+        "uniqueItems",
+        "contains",
+        "minContains",
+        "maxContains",
+        "minProperties",
+        "maxProperties",
+        "patternProperties",
+        "propertyNames",
+        "unevaluatedProperties",
+        "unevaluatedItems",
+        "dependentRequired",
+        "dependentSchemas",
+        "if",
+        "then",
+        "else",
+        "not",
+        "prefixItems",
+        "additionalItems",
+        "examples",
+    ]
+)
+"""Keywords that the compiler refuses."""
+SCHEMAS = frozenset(("properties", "$defs", "definitions"))
+"""Keywords whose values are schemas by name."""
+LISTS = frozenset(("anyOf", "allOf", "oneOf"))
+"""Keywords whose values are lists of schemas."""
+
+_decode = msgspec.json.Decoder().decode
+_encode = msgspec.json.Encoder().encode
+
+
+def close_schema(schema: Raw) -> Any:
+    """The schema, closed at every object and without unknown keywords."""
+    return _close(_decode(schema))
+
+
+def object_schema(schema: Raw | None) -> Any:
+    """The schema of a tool's input: always of type object, otherwise as the client wrote it."""
+    if schema is None:
+        return {"type": "object", "properties": {}}
+    fields = _decode(schema)
+    if not isinstance(fields, dict) or fields.get("type") == "object":
+        return schema
+    return {**fields, "type": "object"}
+
+
+def _close(schema: Any) -> Any:
+    if not isinstance(schema, dict):
+        return schema
+    closed: dict[str, Any] = {}
+    aside: dict[str, Any] = {}
+    for key, value in schema.items():
+        if key in UNKNOWN or _is_unknown(key, value):
+            aside[key] = value
+        elif key in SCHEMAS and isinstance(value, dict):
+            closed[key] = {name: _close(member) for name, member in value.items()}
+        elif key in LISTS and isinstance(value, list):
+            closed["anyOf" if key == "oneOf" else key] = [_close(member) for member in value]
+        else:
+            closed[key] = _close(value) if key == "items" else value
+    if "properties" in closed or _is_object(schema.get("type")):
+        opened = closed.get("additionalProperties")
+        if opened not in (None, False):
+            aside["additionalProperties"] = opened
+        closed["additionalProperties"] = False
+    if aside:
+        closed["description"] = _describe(closed.get("description"), aside)
+    return closed
+
+
+def _is_object(kind: Any) -> bool:
+    return kind == "object" or (isinstance(kind, list) and "object" in kind)
+
+
+def _is_unknown(key: str, value: Any) -> bool:
+    """Keywords of which only some values are known."""
+    if key == "format":
+        return value not in FORMATS
+    return key == "minItems" and value not in (0, 1)
+
+
+def _describe(description: Any, aside: dict[str, Any]) -> str:
+    told = _encode(aside).decode()
+    return f"{description}\n\n{told}" if description else told

@@ -1,0 +1,174 @@
+"""Tools, the choice among them, and structured output by way of a tool."""
+
+from typing import Any
+
+import msgspec
+from msgspec import Raw, Struct
+
+from tidegate.protocols.errors import Unsupported
+from tidegate.protocols.profile import Profile
+from tidegate.protocols.turn import CacheControl, Tool, ToolChoice, Turn
+
+from .schema import close_schema, object_schema
+
+__all__ = ["ANSWER_TOOL", "CUSTOM_INPUT", "ToolPlan", "is_forced", "plan_tools", "render_cache"]
+
+ANSWER_TOOL = "structured_output"
+"""The tool through which older models answer in a form; the reader turns its call back into text."""
+CUSTOM_INPUT = "input"
+"""The one property of a custom tool's input: Anthropic's tools take objects, OpenAI's custom ones a text."""
+MOST_STRICT = 20
+"""Strict tools in one request; with more of them Anthropic refuses it."""
+
+_SCHEMA_OF_CUSTOM = {
+    "type": "object",
+    "properties": {CUSTOM_INPUT: {"type": "string"}},
+    "required": [CUSTOM_INPUT],
+}
+
+
+class ToolPlan(Struct, frozen=True, kw_only=True):
+    """What the body says about tools."""
+
+    tools: list[dict[str, Any] | Raw]
+    choice: dict[str, Any] | None
+    answer_tool: str | None
+    """The name of the tool whose call is the answer's text."""
+    custom: frozenset[str]
+    """The tools whose calls are to be read as custom ones."""
+    dropped: tuple[str, ...]
+
+
+def is_forced(turn: Turn, profile: Profile) -> bool:
+    """Whether the model must call a tool."""
+    if turn.tool_choice is not None and turn.tool_choice.mode in ("required", "named") and turn.tools:
+        return True
+    return _wants_answer_tool(turn, profile)
+
+
+def plan_tools(turn: Turn, profile: Profile) -> ToolPlan:
+    """Decide what is offered and what must be called. Raises Unsupported for a foreign native tool."""
+    offered = _offered(turn)
+    strict = [tool for tool in offered if tool.strict]
+    keeps_strict = profile.native_schema and len(strict) <= MOST_STRICT
+    tools = [_render_tool(tool, keeps_strict) for tool in offered]
+    answer_tool = _free_name(offered) if _wants_answer_tool(turn, profile) else None
+    if answer_tool is not None:
+        assert turn.output is not None
+        tools.append(_render_answer_tool(answer_tool, turn))
+    return ToolPlan(
+        tools=tools,
+        choice=_render_choice(turn, answer_tool, bool(offered)),
+        answer_tool=answer_tool,
+        custom=frozenset(tool.name for tool in offered if tool.kind == "custom"),
+        dropped=("tools.strict",) if strict and not keeps_strict else (),
+    )
+
+
+def render_cache(cache: CacheControl) -> dict[str, str]:
+    """A cache breakpoint."""
+    return {"type": "ephemeral"} if cache.ttl is None else {"type": "ephemeral", "ttl": cache.ttl}
+
+
+def _wants_answer_tool(turn: Turn, profile: Profile) -> bool:
+    return turn.output is not None and turn.output.kind == "json_schema" and not profile.native_schema
+
+
+def _offered(turn: Turn) -> list[Tool]:
+    """The tools, without those that the client's choice leaves out."""
+    choice = turn.tool_choice
+    if choice is None or choice.mode not in ("auto", "required") or not choice.names:
+        return list(turn.tools)
+    return [tool for tool in turn.tools if tool.name in choice.names]
+
+
+def _free_name(offered: list[Tool]) -> str:
+    name = ANSWER_TOOL
+    while any(tool.name == name for tool in offered):
+        name += "_"
+    return name
+
+
+# --- tools -----------------------------------------------------------------------------------
+
+
+def _render_tool(tool: Tool, keeps_strict: bool) -> dict[str, Any] | Raw:
+    if tool.kind == "native":
+        if tool.format != "anthropic" or tool.block is None:
+            raise Unsupported(f"this model's provider has no tool {tool.name!r} of its own", param="tools")
+        return tool.block
+    rendered: dict[str, Any] = {"name": tool.name}
+    description = _describe_custom(tool) if tool.kind == "custom" else tool.description
+    if description:
+        rendered["description"] = description
+    strict = bool(tool.strict) and keeps_strict and tool.parameters is not None
+    if tool.kind == "custom":
+        rendered["input_schema"] = _SCHEMA_OF_CUSTOM
+    elif strict and tool.parameters is not None:
+        rendered["input_schema"] = close_schema(tool.parameters)
+        rendered["strict"] = True
+    else:
+        rendered["input_schema"] = object_schema(tool.parameters)
+    if tool.cache is not None:
+        rendered["cache_control"] = render_cache(tool.cache)
+    return rendered
+
+
+class CustomIn(Struct, frozen=True):
+    """The declaration of OpenAI's custom tool."""
+
+    custom: dict[str, Any] = {}
+
+
+_CUSTOM = msgspec.json.Decoder(CustomIn)
+_encode = msgspec.json.Encoder().encode
+
+
+def _describe_custom(tool: Tool) -> str | None:
+    """The description, with the grammar of the input where there is one: nothing here can enforce it."""
+    form = _CUSTOM.decode(tool.block).custom.get("format") if tool.block is not None else None
+    if not isinstance(form, dict) or form.get("type") != "grammar":
+        return tool.description
+    told = f"The {CUSTOM_INPUT} has this form: {_encode(form).decode()}"
+    return f"{tool.description}\n\n{told}" if tool.description else told
+
+
+def _render_answer_tool(name: str, turn: Turn) -> dict[str, Any]:
+    output = turn.output
+    assert output is not None
+    described = output.description or (f"The answer as {output.name}." if output.name else "The answer.")
+    return {
+        "name": name,
+        "description": f"{described} Give the final answer by calling this tool.",
+        "input_schema": object_schema(output.schema),
+    }
+
+
+# --- the choice ------------------------------------------------------------------------------
+
+_MODES = {"auto": "auto", "none": "none", "required": "any"}
+
+
+def _render_choice(turn: Turn, answer_tool: str | None, offers: bool) -> dict[str, Any] | None:
+    choice = turn.tool_choice
+    if answer_tool is not None and (choice is None or choice.mode != "named"):
+        # With tools of its own the client may want one called before the answer comes.
+        free = offers and (choice is None or choice.mode != "none")
+        rendered: dict[str, Any] = {"type": "any"} if free else {"type": "tool", "name": answer_tool}
+    elif not offers:
+        return None
+    elif choice is None:
+        if turn.parallel_tool_calls is not False:
+            return None
+        rendered = {"type": "auto"}
+    else:
+        rendered = _render_client_choice(choice)
+    if turn.parallel_tool_calls is False and rendered["type"] != "none":
+        rendered["disable_parallel_tool_use"] = True
+    return rendered
+
+
+def _render_client_choice(choice: ToolChoice) -> dict[str, Any]:
+    if choice.mode == "named":
+        return {"type": "tool", "name": choice.names[0]}
+    return {"type": _MODES[choice.mode]}

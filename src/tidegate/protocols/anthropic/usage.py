@@ -1,0 +1,79 @@
+"""Token counts: Anthropic's into classes that do not overlap, and back.
+
+Anthropic counts cached tokens beside `input_tokens` and thinking inside `output_tokens`. In a stream
+`message_start` has the prompt's numbers and `message_delta` cumulative ones, which win where they
+repeat a number.
+"""
+
+from typing import Any
+
+from msgspec import structs
+
+from tidegate.protocols.usage import Usage
+
+from .wire import UsageOut
+
+__all__ = ["merge_usage", "read_usage", "render_delta_usage", "render_usage"]
+
+
+def merge_usage(known: UsageOut | None, told: UsageOut) -> UsageOut:
+    """The usage so far, with what is told now."""
+    if known is None:
+        return told
+    return UsageOut(
+        *[
+            newer if newer is not None else older
+            for newer, older in zip(structs.astuple(told), structs.astuple(known), strict=True)
+        ]
+    )
+
+
+def read_usage(usage: UsageOut) -> Usage:
+    """The classes. What is written to the cache but in no lifetime counts as the default one."""
+    written, hour = usage.cache_creation_input_tokens, None
+    if usage.cache_creation is not None:
+        hour = usage.cache_creation.ephemeral_1h_input_tokens
+        if written is None:
+            written = (usage.cache_creation.ephemeral_5m_input_tokens or 0) + (hour or 0)
+    details = usage.output_tokens_details
+    thinking = details.thinking_tokens if details is not None else None
+    output = usage.output_tokens
+    if output is not None and thinking is not None:
+        thinking = min(thinking, output)
+        output -= thinking
+    return Usage(
+        input=usage.input_tokens,
+        cache_read=usage.cache_read_input_tokens,
+        cache_write=max(written - (hour or 0), 0) if written is not None else None,
+        cache_write_1h=hour,
+        output=output,
+        reasoning=thinking,
+        searches=usage.server_tool_use.web_search_requests if usage.server_tool_use is not None else None,
+    )
+
+
+def render_delta_usage(usage: Usage | None) -> dict[str, Any]:
+    """The cumulative usage of `message_delta`; what nobody reported is 0, for the field is required."""
+    usage = usage or Usage()
+    rendered: dict[str, Any] = {
+        "input_tokens": (usage.input or 0) + (usage.input_audio or 0),
+        "cache_creation_input_tokens": usage.cached_and_written,
+        "cache_read_input_tokens": usage.cache_read,
+        "output_tokens": usage.completion_tokens or 0,
+    }
+    if usage.reasoning is not None:
+        rendered["output_tokens_details"] = {"thinking_tokens": usage.reasoning}
+    if usage.searches is not None:
+        rendered["server_tool_use"] = {"web_search_requests": usage.searches, "web_fetch_requests": 0}
+    return rendered
+
+
+def render_usage(usage: Usage | None) -> dict[str, Any]:
+    """The usage of a message."""
+    rendered = render_delta_usage(usage)
+    if usage is not None and usage.cached_and_written is not None:
+        rendered["cache_creation"] = {
+            "ephemeral_5m_input_tokens": usage.cache_write or 0,
+            "ephemeral_1h_input_tokens": usage.cache_write_1h or 0,
+        }
+    return rendered

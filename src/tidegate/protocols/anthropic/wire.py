@@ -1,0 +1,362 @@
+"""The Messages API's JSON, as far as it is read. What is only carried is `Raw`.
+
+The structs of requests are generic over what a list of blocks consists of: blocks in the usual
+case, raw JSON where a request holds blocks that are not in the union (see request.py).
+"""
+
+from typing import Annotated, Any, Generic, Literal, TypeAlias, TypeVar
+
+from msgspec import Meta, Raw, Struct
+from msgspec.json import Decoder
+
+__all__ = [
+    "BLOCK",
+    "COUNT_REQUEST",
+    "COUNT_REQUEST_OF_RAWS",
+    "FIELDS",
+    "MARK",
+    "MESSAGE",
+    "RAWS",
+    "REQUEST",
+    "REQUEST_OF_RAWS",
+    "RESULT_BLOCK",
+    "Base64Source",
+    "Block",
+    "BlockMark",
+    "CacheControlIn",
+    "ContentSource",
+    "CountRequest",
+    "DocumentBlock",
+    "FileSource",
+    "ImageBlock",
+    "MessageIn",
+    "MessagesRequest",
+    "RedactedThinkingBlock",
+    "SourceIn",
+    "TextBlock",
+    "TextSource",
+    "ThinkingBlock",
+    "ToolIn",
+    "ToolResultBlock",
+    "ToolUseBlock",
+    "UnknownBlock",
+    "UrlSource",
+    "is_object",
+]
+
+B = TypeVar("B")
+Name = Annotated[str, Meta(min_length=1)]
+
+
+# --- blocks of a request ---------------------------------------------------------------------
+
+
+class CacheControlIn(Struct, frozen=True):
+    """A cache breakpoint."""
+
+    type: Literal["ephemeral"]
+    ttl: Literal["5m", "1h"] | None = None
+
+
+class Base64Source(Struct, frozen=True, tag="base64"):
+    """Media in the request itself."""
+
+    media_type: str
+    data: str
+
+
+class UrlSource(Struct, frozen=True, tag="url"):
+    """Media by address."""
+
+    url: str
+
+
+class FileSource(Struct, frozen=True, tag="file"):
+    """Media uploaded before."""
+
+    file_id: Name
+
+
+class TextSource(Struct, frozen=True, tag="text"):
+    """A document of plain text."""
+
+    data: str
+    media_type: str = "text/plain"
+
+
+class ContentSource(Struct, frozen=True, tag="content"):
+    """A document made of blocks."""
+
+    content: Raw
+
+
+SourceIn: TypeAlias = Base64Source | UrlSource | FileSource | TextSource | ContentSource
+
+
+class Citations(Struct, frozen=True):
+    """Whether a document is to be cited."""
+
+    enabled: bool = False
+
+
+class GoogleExtra(Struct, frozen=True):
+    """Google's own extension, as in its OpenAI-compatible API."""
+
+    thought_signature: str | None = None
+
+
+class ExtraContent(Struct, frozen=True):
+    """Tidegate's extension: what another wire format must get back with this block."""
+
+    google: GoogleExtra | None = None
+
+
+class TextBlock(Struct, frozen=True, tag="text"):
+    """A text."""
+
+    text: str
+    cache_control: CacheControlIn | None = None
+    citations: Raw = Raw()
+    extra_content: ExtraContent | None = None
+
+
+class ImageBlock(Struct, frozen=True, tag="image"):
+    """An image."""
+
+    source: Base64Source | UrlSource | FileSource
+    cache_control: CacheControlIn | None = None
+
+
+class DocumentBlock(Struct, frozen=True, tag="document"):
+    """A document."""
+
+    source: SourceIn
+    title: str | None = None
+    context: str | None = None
+    citations: Citations | None = None
+    cache_control: CacheControlIn | None = None
+
+
+class ToolUseBlock(Struct, frozen=True, tag="tool_use"):
+    """A call of a tool."""
+
+    id: Name
+    name: Name
+    input: Raw
+    cache_control: CacheControlIn | None = None
+    extra_content: ExtraContent | None = None
+
+
+class ThinkingBlock(Struct, frozen=True, tag="thinking"):
+    """Thinking, given back."""
+
+    thinking: str
+    signature: str = ""
+
+
+class RedactedThinkingBlock(Struct, frozen=True, tag="redacted_thinking"):
+    """Thinking that only the provider can read, given back."""
+
+    data: str
+
+
+class ToolResultBlock(Struct, Generic[B], frozen=True, tag="tool_result"):
+    """What came out of a call."""
+
+    tool_use_id: Name
+    content: str | list[B] | None = None
+    is_error: bool | None = None
+    cache_control: CacheControlIn | None = None
+
+
+class UnknownBlock(Struct, frozen=True):
+    """A block without counterpart elsewhere: a server's own tool and its result, what is new."""
+
+    kind: str
+    raw: Raw
+
+
+class BlockMark(Struct, frozen=True):
+    """What every block has."""
+
+    type: Name
+
+
+ResultBlock: TypeAlias = TextBlock | ImageBlock | DocumentBlock
+Block: TypeAlias = (
+    TextBlock
+    | ImageBlock
+    | DocumentBlock
+    | ToolUseBlock
+    | ThinkingBlock
+    | RedactedThinkingBlock
+    | ToolResultBlock[ResultBlock]
+)
+
+
+# --- the request -----------------------------------------------------------------------------
+
+
+class MessageIn(Struct, Generic[B], frozen=True):
+    """One message of the conversation."""
+
+    role: Literal["user", "assistant", "system"]
+    content: str | list[B]
+
+
+class ToolIn(Struct, frozen=True):
+    """A tool. Those with a `type` other than `custom` are the provider's own."""
+
+    name: str | None = None
+    type: str | None = None
+    description: str | None = None
+    input_schema: Raw = Raw()
+    strict: bool | None = None
+    cache_control: CacheControlIn | None = None
+
+
+class ToolChoiceIn(Struct, frozen=True):
+    """Whether and what the model must call."""
+
+    type: Literal["auto", "any", "tool", "none"]
+    name: Name | None = None
+    disable_parallel_tool_use: bool | None = None
+
+
+class ThinkingIn(Struct, frozen=True):
+    """How the model should think. Kinds that are not known pass."""
+
+    type: Name
+    budget_tokens: Annotated[int, Meta(ge=1024)] | None = None
+    display: str | None = None
+
+
+class FormatIn(Struct, frozen=True):
+    """The form that the answer must have."""
+
+    type: Literal["json_schema"]
+    schema: Raw
+
+
+class OutputConfigIn(Struct, frozen=True):
+    """The form of the answer, and the effort spent on it."""
+
+    effort: Literal["low", "medium", "high", "xhigh", "max"] | None = None
+    format: FormatIn | None = None
+
+
+class MetadataIn(Struct, frozen=True):
+    """About the client's end user."""
+
+    user_id: str | None = None
+
+
+class CountRequest(Struct, Generic[B], frozen=True, kw_only=True):
+    """A prompt, whose tokens are to be counted. The base of a request for an answer."""
+
+    model: Name
+    messages: Annotated[list[MessageIn[B]], Meta(min_length=1)]
+    system: str | list[B] | None = None
+    tools: list[ToolIn] | None = None
+    tool_choice: ToolChoiceIn | None = None
+    thinking: ThinkingIn | None = None
+    output_config: OutputConfigIn | None = None
+    output_format: FormatIn | None = None
+    mcp_servers: list[Raw] | None = None
+    max_tokens: Annotated[int, Meta(ge=0)] | None = None
+    stream: bool | None = None
+    temperature: Annotated[float, Meta(ge=0, le=1)] | None = None
+    top_p: Annotated[float, Meta(ge=0, le=1)] | None = None
+    top_k: Annotated[int, Meta(ge=0)] | None = None
+    stop_sequences: list[str] | None = None
+    metadata: MetadataIn | None = None
+    service_tier: str | None = None
+    provider: str | dict[str, Any] | None = None
+    """Tidegate's extension: the provider's name, or preferences about providers."""
+    models: list[Name] | None = None
+    """Tidegate's extension: what to try when `model` fails."""
+
+
+class MessagesRequest(CountRequest[B], Generic[B], frozen=True, kw_only=True):
+    """A request for an answer. `max_tokens` 0 only warms the cache."""
+
+    max_tokens: Annotated[int, Meta(ge=0)]
+
+
+MARK = Decoder(BlockMark)
+BLOCK = Decoder(Block)
+RESULT_BLOCK = Decoder(ResultBlock)
+RAWS = Decoder(list[Raw])
+FIELDS = Decoder(dict[str, Raw])
+REQUEST = Decoder(MessagesRequest[Block])
+REQUEST_OF_RAWS = Decoder(MessagesRequest[Raw])
+COUNT_REQUEST = Decoder(CountRequest[Block])
+COUNT_REQUEST_OF_RAWS = Decoder(CountRequest[Raw])
+
+
+def is_object(raw: Raw) -> bool:
+    """Whether a JSON value is an object."""
+    return bytes(memoryview(raw)[:1]) == b"{"
+
+
+# --- the answer ------------------------------------------------------------------------------
+
+
+class CacheCreation(Struct, frozen=True):
+    """Tokens written to the cache, by lifetime."""
+
+    ephemeral_5m_input_tokens: int | None = None
+    ephemeral_1h_input_tokens: int | None = None
+
+
+class OutputDetails(Struct, frozen=True):
+    """What is inside `output_tokens`."""
+
+    thinking_tokens: int | None = None
+
+
+class ServerToolUse(Struct, frozen=True):
+    """Tools that the provider ran itself, in requests."""
+
+    web_search_requests: int | None = None
+
+
+class UsageOut(Struct, frozen=True):
+    """Token counts: the cache's beside `input_tokens`, the thinking inside `output_tokens`."""
+
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    cache_creation_input_tokens: int | None = None
+    cache_read_input_tokens: int | None = None
+    cache_creation: CacheCreation | None = None
+    output_tokens_details: OutputDetails | None = None
+    server_tool_use: ServerToolUse | None = None
+
+
+class StopDetails(Struct, frozen=True):
+    """Why the model declined."""
+
+    category: str | None = None
+    explanation: str | None = None
+
+
+class MessageOut(Struct, frozen=True):
+    """An answer, or the head of one."""
+
+    id: str = ""
+    model: str = ""
+    content: list[Raw] | None = None
+    stop_reason: str | None = None
+    stop_sequence: str | None = None
+    stop_details: StopDetails | None = None
+    usage: UsageOut | None = None
+
+
+class ErrorOut(Struct, frozen=True):
+    """An error's words."""
+
+    message: str | None = None
+    type: str | None = None
+
+
+MESSAGE = Decoder(MessageOut)

@@ -1,0 +1,469 @@
+"""The door's half of an answer: `Event`s become Anthropic's stream or message.
+
+Anthropic's clients expect one block at a time: `_Sequence` puts the events into that order, and its
+two children write what comes out as a stream or as a message.
+
+Decisions, where the dialect has no place of its own:
+
+- Arguments of parallel calls that come interleaved: the call that is open goes on live; what else
+  comes waits until its arguments are a whole JSON object, or the answer ends. Nothing is lost, and
+  calls that come one after another are not delayed.
+- A custom tool's text becomes `{"input": text}`; arguments that are no JSON object (cut by the
+  length limit) become `{"invalid_json": text}` in a message; in a stream they are passed as they are.
+- A refusal is a text, with the stop reason `refusal`.
+- An image is a text block with the Markdown of it (see images.py); of audio, the transcript is
+  written, of which Anthropic's clients cannot ask anyway. Log probabilities likewise are left out.
+- Thinking that others signed, and their seals on texts and calls, stand as foreign.py tells.
+- A citation with an address is a `web_search_result_location`, one without a `search_result_location`.
+- Only the first choice is written: Anthropic's clients cannot ask for more.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import msgspec
+from msgspec import Raw, Struct
+
+from tidegate.protocols.contract import Writer
+from tidegate.protocols.errors import TidegateError
+from tidegate.protocols.events import (
+    AudioDelta,
+    CitationAdded,
+    Event,
+    Finished,
+    ImageAdded,
+    LogprobsDelta,
+    NativeBlock,
+    ReasoningDelta,
+    ReasoningEncrypted,
+    ReasoningSigned,
+    RefusalDelta,
+    Started,
+    TextDelta,
+    ToolCallDelta,
+    ToolCallStarted,
+    UsageReported,
+)
+from tidegate.protocols.ids import new_id
+from tidegate.protocols.sse import frame
+from tidegate.protocols.usage import Usage
+
+from .error import render_error_body
+from .foreign import NATIVE_BLOCK, seal
+from .images import write_image
+from .messages import as_input
+from .reader import FINISHES
+from .tools import CUSTOM_INPUT
+from .usage import render_delta_usage, render_usage
+
+__all__ = ["MessageWriter", "StreamWriter"]
+
+STOP_REASONS = {
+    "stop": "end_turn",
+    "length": "max_tokens",
+    "tool_calls": "tool_use",
+    "content_filter": "refusal",
+}
+
+_encode = msgspec.json.Encoder().encode
+_OBJECT = msgspec.json.Decoder(dict[str, Raw])
+
+
+class AudioOut(Struct, frozen=True):
+    """OpenAI's audio, as far as it can be read."""
+
+    transcript: str = ""
+
+
+_AUDIO = msgspec.json.Decoder(AudioOut)
+
+
+class _OpenCall:
+    """The call whose block is open."""
+
+    __slots__ = ("index", "is_custom", "pieces")
+
+    def __init__(self, started: ToolCallStarted) -> None:
+        self.index = started.index
+        self.is_custom = started.kind == "custom"
+        self.pieces: list[str] = []
+
+    def is_whole(self) -> bool:
+        """Whether nothing but white space can follow."""
+        if self.is_custom:
+            return False
+        try:
+            _OBJECT.decode("".join(self.pieces))
+        except (msgspec.DecodeError, RecursionError):
+            return False
+        return True
+
+
+class _Sequence(Writer):
+    """Puts events into blocks, one after another. Children say how blocks are written."""
+
+    def __init__(self, model: str) -> None:
+        self._model = model
+        self._started: Started | None = None
+        self._usage: Usage | None = None
+        self._finished: Finished | None = None
+        self._refused = False
+        self._begun = False
+        """Whether the head of the message was written."""
+        self._kind: str | None = None
+        """What the open block is: `text`, `thinking`, `tool_use`."""
+        self._call: _OpenCall | None = None
+        self._waiting: list[Event] = []
+        """What cannot be written before the open call is whole."""
+
+    # --- for the children
+
+    def _begin(self) -> None:
+        """Write the head of the message."""
+        raise NotImplementedError
+
+    def _open(self, block: dict[str, Any] | Raw) -> None:
+        """Open a block. No other is open."""
+        raise NotImplementedError
+
+    def _grow(self, kind: str, field: str, value: Any) -> None:
+        """Add a delta to the open block."""
+        raise NotImplementedError
+
+    def _shut(self) -> None:
+        """Close the open block."""
+        raise NotImplementedError
+
+    # --- the sequence
+
+    def _take(self, events: Sequence[Event]) -> None:
+        for event in events:
+            self._take_one(event)
+
+    def _take_one(self, event: Event) -> None:
+        if getattr(event, "choice", 0) != 0:
+            return
+        kind = type(event)
+        call = self._call
+        if call is not None and kind not in _PASSIVE:
+            own = kind is ToolCallDelta and event.index == call.index  # type: ignore[union-attr]
+            if not own and not call.is_whole():
+                self._waiting.append(event)
+                return
+        write = _WRITE.get(kind)
+        if write is not None:
+            write(self, event)
+
+    def _release(self) -> None:
+        """Close the open call, then take what waited for it."""
+        self._close_block()
+        waiting, self._waiting = self._waiting, []
+        self._take(waiting)
+
+    def _open_block(self, kind: str, block: dict[str, Any] | Raw) -> None:
+        self._close_block()
+        if not self._begun:
+            self._begun = True
+            self._begin()
+        self._kind = kind
+        self._open(block)
+
+    def _close_block(self) -> None:
+        if self._kind is None:
+            return
+        call, self._call = self._call, None
+        if call is not None and call.is_custom:
+            given = {CUSTOM_INPUT: "".join(call.pieces)}
+            self._grow("input_json_delta", "partial_json", _encode(given).decode())
+        self._kind = None
+        self._shut()
+
+    def _close_all(self) -> None:
+        """The end of the content: whatever is whole or not."""
+        while self._waiting:
+            self._release()
+        self._close_block()
+        if not self._begun:
+            self._begun = True
+            self._begin()
+
+    # --- one method per type of event
+
+    def _write_started(self, event: Started) -> None:
+        self._started = event
+
+    def _write_usage(self, event: UsageReported) -> None:
+        self._usage = event.usage
+
+    def _write_finished(self, event: Finished) -> None:
+        self._finished = event
+        while self._waiting:
+            self._release()
+        self._close_block()
+
+    def _write_text(self, event: TextDelta) -> None:
+        if event.signature is not None:
+            self._write_whole({"type": "text", "text": event.text, **_extra(event.signature)})
+        elif event.text:
+            self._add_text(event.text)
+
+    def _add_text(self, text: str) -> None:
+        if self._kind != "text":
+            self._open_block("text", {"type": "text", "text": ""})
+        self._grow("text_delta", "text", text)
+
+    def _write_refusal(self, event: RefusalDelta) -> None:
+        self._refused = True
+        self._add_text(event.text)
+
+    def _write_image(self, event: ImageAdded) -> None:
+        extra = _extra(event.signature) if event.signature is not None else {}
+        self._write_whole({"type": "text", "text": write_image(event.media_type, event.data), **extra})
+
+    def _write_audio(self, event: AudioDelta) -> None:
+        transcript = _AUDIO.decode(event.audio).transcript
+        if transcript:
+            self._add_text(transcript)
+
+    def _write_thinking(self, event: ReasoningDelta) -> None:
+        if self._kind != "thinking":
+            self._open_block("thinking", {"type": "thinking", "thinking": "", "signature": ""})
+        self._grow("thinking_delta", "thinking", event.text)
+
+    def _write_signature(self, event: ReasoningSigned) -> None:
+        if self._kind != "thinking":
+            self._open_block("thinking", {"type": "thinking", "thinking": "", "signature": ""})
+        self._grow("signature_delta", "signature", seal(event.signature, event.format))
+        self._close_block()
+
+    def _write_encrypted(self, event: ReasoningEncrypted) -> None:
+        self._write_whole({"type": "redacted_thinking", "data": seal(event.data, event.format)})
+
+    def _write_call(self, event: ToolCallStarted) -> None:
+        extra = _extra(event.signature) if event.signature is not None else {}
+        block = {"type": "tool_use", "id": event.id, "name": event.name, "input": {}, **extra}
+        self._open_block("tool_use", block)
+        self._call = _OpenCall(event)
+
+    def _write_arguments(self, event: ToolCallDelta) -> None:
+        call = self._call
+        if call is None or call.index != event.index:
+            return  # white space after the end of a call that was whole
+        call.pieces.append(event.arguments)
+        if not call.is_custom:
+            self._grow("input_json_delta", "partial_json", event.arguments)
+        if self._waiting and call.is_whole():
+            self._release()
+
+    def _write_citation(self, event: CitationAdded) -> None:
+        if self._kind != "text":
+            self._open_block("text", {"type": "text", "text": ""})
+        self._grow("citations_delta", "citation", _citation(event))
+
+    def _write_native(self, event: NativeBlock) -> None:
+        if event.format == "anthropic":
+            self._write_whole(event.block)
+        else:
+            self._write_whole({"type": NATIVE_BLOCK, "format": event.format, "block": event.block})
+
+    def _write_whole(self, block: dict[str, Any] | Raw) -> None:
+        """A block that does not grow."""
+        self._open_block("whole", block)
+        self._close_block()
+
+    # --- the end of the message
+
+    def _stop(self) -> dict[str, Any]:
+        """Why the answer ended."""
+        finished = self._finished or Finished("stop")
+        reason = STOP_REASONS[finished.reason]
+        if finished.native in FINISHES:
+            reason = finished.native
+        elif finished.stop_sequence is not None:
+            reason = "stop_sequence"
+        if self._refused:
+            reason = "refusal"
+        stop: dict[str, Any] = {"stop_reason": reason, "stop_sequence": finished.stop_sequence}
+        if finished.detail is not None and reason == "refusal":
+            stop["stop_details"] = {"type": "refusal", "category": None, "explanation": finished.detail}
+        return stop
+
+    def _head(self) -> dict[str, Any]:
+        started = self._started or Started("", "")
+        return {
+            "id": started.id or new_id("msg_"),
+            "type": "message",
+            "role": "assistant",
+            "model": started.model or self._model,
+        }
+
+
+_PASSIVE = frozenset((Started, UsageReported, Finished, LogprobsDelta))
+"""Events that no open call holds up."""
+
+_WRITE: dict[type, Callable[..., None]] = {
+    Started: _Sequence._write_started,
+    UsageReported: _Sequence._write_usage,
+    Finished: _Sequence._write_finished,
+    TextDelta: _Sequence._write_text,
+    RefusalDelta: _Sequence._write_refusal,
+    ImageAdded: _Sequence._write_image,
+    AudioDelta: _Sequence._write_audio,
+    ReasoningDelta: _Sequence._write_thinking,
+    ReasoningSigned: _Sequence._write_signature,
+    ReasoningEncrypted: _Sequence._write_encrypted,
+    ToolCallStarted: _Sequence._write_call,
+    ToolCallDelta: _Sequence._write_arguments,
+    CitationAdded: _Sequence._write_citation,
+    NativeBlock: _Sequence._write_native,
+}
+
+
+def _extra(signature: str) -> dict[str, Any]:
+    return {"extra_content": {"google": {"thought_signature": signature}}}
+
+
+def _citation(event: CitationAdded) -> dict[str, Any]:
+    if event.url is not None:
+        return {
+            "type": "web_search_result_location",
+            "url": event.url,
+            "title": event.title,
+            "cited_text": event.quote or "",
+            "encrypted_index": "",
+        }
+    return {
+        "type": "search_result_location",
+        "source": event.title or "",
+        "title": event.title,
+        "cited_text": event.quote or "",
+        "search_result_index": 0,
+        "start_block_index": 0,
+        "end_block_index": 0,
+    }
+
+
+# --- as a stream -----------------------------------------------------------------------------
+
+
+class StreamWriter(_Sequence):
+    """Writes the event stream."""
+
+    def __init__(self, model: str) -> None:
+        super().__init__(model)
+        self._out: list[bytes] = []
+        self._index = -1
+        self._text_head: bytes | None = None
+        """How a delta of the open text block begins; None while none is open."""
+
+    def write(self, events: Sequence[Event]) -> bytes:
+        """See contract.Writer."""
+        # The usual case: one piece of text for the open block.
+        if self._text_head is not None and len(events) == 1:
+            event = events[0]
+            if type(event) is TextDelta and event.text and event.signature is None and not event.choice:
+                return self._text_head + _encode(event.text) + b"}}\n\n"
+        self._take(events)
+        if self._started is not None and not self._begun:
+            self._begun = True
+            self._begin()
+        return self._flush()
+
+    def close(self) -> bytes:
+        """See contract.Writer."""
+        self._close_all()
+        delta = {"type": "message_delta", "delta": self._stop(), "usage": render_delta_usage(self._usage)}
+        self._emit(b"message_delta", delta)
+        self._emit(b"message_stop", {"type": "message_stop"})
+        return self._flush()
+
+    def abort(self, error: TidegateError) -> bytes:
+        """See contract.Writer."""
+        return frame(render_error_body(error), b"error")
+
+    def _flush(self) -> bytes:
+        out, self._out = b"".join(self._out), []
+        return out
+
+    def _emit(self, name: bytes, event: dict[str, Any]) -> None:
+        self._out.append(frame(_encode(event), name))
+
+    def _begin(self) -> None:
+        message = {
+            **self._head(),
+            "content": [],
+            "stop_reason": None,
+            "stop_sequence": None,
+            "usage": render_usage(self._usage),
+        }
+        self._emit(b"message_start", {"type": "message_start", "message": message})
+
+    def _open(self, block: dict[str, Any] | Raw) -> None:
+        self._index += 1
+        start = {"type": "content_block_start", "index": self._index, "content_block": block}
+        self._emit(b"content_block_start", start)
+        if self._kind == "text":
+            self._text_head = (
+                b'event: content_block_delta\ndata: {"type":"content_block_delta","index":%d,'
+                b'"delta":{"type":"text_delta","text":' % self._index
+            )
+
+    def _grow(self, kind: str, field: str, value: Any) -> None:
+        delta = {"type": kind, field: value}
+        self._emit(
+            b"content_block_delta", {"type": "content_block_delta", "index": self._index, "delta": delta}
+        )
+
+    def _shut(self) -> None:
+        self._text_head = None
+        self._emit(b"content_block_stop", {"type": "content_block_stop", "index": self._index})
+
+
+# --- as a message ----------------------------------------------------------------------------
+
+
+class MessageWriter(_Sequence):
+    """Writes the message in one piece."""
+
+    def __init__(self, model: str) -> None:
+        super().__init__(model)
+        self._content: list[dict[str, Any] | Raw] = []
+        self._pieces: dict[str, list[Any]] = {}
+        """What the open block has grown by, per field."""
+
+    def write(self, events: Sequence[Event]) -> bytes:
+        """See contract.Writer."""
+        self._take(events)
+        return b""
+
+    def close(self) -> bytes:
+        """See contract.Writer."""
+        self._close_all()
+        return _encode(
+            {**self._head(), "content": self._content, **self._stop(), "usage": render_usage(self._usage)}
+        )
+
+    def abort(self, error: TidegateError) -> bytes:
+        """See contract.Writer."""
+        return render_error_body(error)
+
+    def _begin(self) -> None:
+        pass
+
+    def _open(self, block: dict[str, Any] | Raw) -> None:
+        self._content.append(block)
+        self._pieces = {}
+
+    def _grow(self, kind: str, field: str, value: Any) -> None:
+        self._pieces.setdefault(field, []).append(value)
+
+    def _shut(self) -> None:
+        block = self._content[-1]
+        for field, pieces in self._pieces.items():
+            assert isinstance(block, dict)
+            if field == "citation":
+                block["citations"] = pieces
+            elif field == "partial_json":
+                block["input"] = as_input("".join(pieces))
+            else:
+                block[field] = "".join(pieces)

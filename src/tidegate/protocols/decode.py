@@ -1,0 +1,68 @@
+"""Decoding a client's JSON, with every mistake told as a parameter and a sentence."""
+
+import re
+from typing import TypeVar
+
+from msgspec import DecodeError, Raw, ValidationError
+from msgspec.json import Decoder
+
+from .errors import InvalidRequest
+
+__all__ = ["decode", "require_utf8"]
+
+T = TypeVar("T")
+
+
+def require_utf8(body: bytes) -> None:
+    """Raise InvalidRequest where a body is not UTF-8. What is carried as raw JSON is not decoded,
+    so decoding alone would not notice.
+    """
+    if body.isascii():
+        return
+    try:
+        body.decode()
+    except UnicodeDecodeError as error:
+        raise InvalidRequest(f"the body is not UTF-8: {error.reason} at byte {error.start}") from error
+
+
+def decode(decoder: Decoder[T], body: bytes | Raw, at: str = "") -> T:
+    """Decode JSON; `at` is the path of this value in the request. Raises InvalidRequest."""
+    try:
+        return decoder.decode(body)
+    except ValidationError as error:
+        raise _explain(str(error), at) from error
+    except (DecodeError, UnicodeDecodeError) as error:
+        raise InvalidRequest(f"{at or 'the body'} is not valid JSON: {error}", param=at or None) from error
+    except RecursionError as error:
+        raise InvalidRequest(f"{at or 'the body'} is nested too deeply", param=at or None) from error
+
+
+# msgspec says "Expected `str`, got `int` - at `$.messages[2].role`".
+_PLACE = re.compile(r" - at `(?:key in )?\$\.?(.*)`$", re.DOTALL)
+_MISSING = re.compile(r"Object missing required field `(.+)`")
+_INDEX = re.compile(r"\.?\[(\d+|\.\.\.)\]")
+_PLAIN = {
+    "`null`": "null",
+    "`str`": "a string",
+    "`int`": "an integer",
+    "`float`": "a number",
+    "`bool`": "a boolean",
+    "`array`": "a list",
+    "`object`": "an object",
+}
+
+
+def _explain(complaint: str, at: str) -> InvalidRequest:
+    """What msgspec found wrong, with the parameter's path and in plain words."""
+    found = _PLACE.search(complaint)
+    said = complaint[: found.start()] if found else complaint
+    steps = _INDEX.sub(lambda step: "" if step[1] == "..." else f".{step[1]}", found[1]) if found else ""
+    path = ".".join(part for part in (at, steps.lstrip(".")) if part)
+    missing = _MISSING.fullmatch(said)
+    if missing:
+        path = f"{path}.{missing[1]}" if path else missing[1]
+        return InvalidRequest(f"{path}: this field is required", param=path)
+    for word, plain in _PLAIN.items():
+        said = said.replace(word, plain)
+    said = (said[:1].lower() + said[1:]).replace("`", "")
+    return InvalidRequest(f"{path or 'the body'}: {said}", param=path or None)
