@@ -72,7 +72,7 @@ def test_odd_details_do_not_hide_the_message(details: Any):
     ("body", "message"),
     [
         (b"", "the provider answered 502 without a message"),
-        (b"<html><head><style>a{}</style></head><body><h1>502</h1> Bad\nGateway</body></html>", "502 Bad Gateway"),
+        (b"<html><style>a{}</style><body><h1>502</h1> Bad\nGateway</body></html>", "502 Bad Gateway"),
         (b"upstream connect error", "upstream connect error"),
         (b'{"error": "text"}', "text"),
         (b'{"error": {}}', "the provider answered 502 without a message"),

@@ -32,6 +32,7 @@ from tidegate.protocols.events import (
     ToolCallStarted,
     UsageReported,
 )
+from tidegate.protocols.functions import custom_text
 from tidegate.protocols.ids import new_id
 from tidegate.protocols.sse import MAX_EVENT, Splitter
 from tidegate.protocols.usage import Usage
@@ -278,9 +279,7 @@ class GeminiReader:
             args = b"{}"
         text = msgspec.json.format(args, indent=-1).decode()
         if name in self._custom:
-            value = msgspec.json.decode(args)
-            if isinstance(value, dict) and isinstance(value.get("input"), str):
-                text = value["input"]
+            text = custom_text(text)
         return ToolCallDelta(choice.calls - 1, text, choice.index)
 
     # --- the end ---

@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Raw
 
 from tidegate.protocols.errors import InvalidRequest, Unsupported
+from tidegate.protocols.functions import arguments_object
 from tidegate.protocols.profile import Profile
 from tidegate.protocols.turn import (
     Audio,
@@ -207,7 +208,7 @@ class Contents:
 
     def _call(self, part: ToolCall, role: str) -> list[AnyPart]:
         call = FunctionCall(
-            id=part.id if part.id in self._known_ids else None, name=part.name, args=_arguments(part)
+            id=part.id if part.id in self._known_ids else None, name=part.name, args=arguments_object(part)
         )
         return [WirePart(function_call=call, thought_signature=part.signature)]
 
@@ -302,18 +303,6 @@ def _media_type(link: Link, kind: type) -> str | None:
         return link.media_type
     ending = _ENDING.search(link.url)
     return MEDIA_TYPES.get(ending[1].lower() if ending else "", USUAL_TYPES[kind])
-
-
-def _arguments(call: ToolCall) -> Raw:
-    """A call's arguments as the object that Gemini wants. What is none (a custom tool's text, or
-    arguments that a length limit cut) is its `input`.
-    """
-    if call.kind == "function":
-        if not call.arguments.strip():
-            return Raw(b"{}")
-        if _is_object(call.arguments):
-            return Raw(call.arguments.encode())
-    return Raw(msgspec.json.encode({"input": call.arguments}))
 
 
 def _response(text: str, is_error: bool) -> Raw:

@@ -13,27 +13,13 @@ import msgspec
 from msgspec import Raw, Struct
 
 from tidegate.protocols.errors import ProviderError, ProviderRefused
+from tidegate.protocols.refusals import LONGEST, readable, type_of
 
 __all__ = ["parse_error", "parse_inner_error"]
-
-_MOST = 2000
-"""Characters of a message; what is longer is a web page or a dump."""
 
 _BAD_KEY = frozenset(
     {"API_KEY_INVALID", "API_KEY_EXPIRED", "ACCESS_TOKEN_EXPIRED", "ACCESS_TOKEN_TYPE_UNSUPPORTED"}
 )
-
-TYPES = {
-    400: "invalid_request_error",
-    401: "authentication_error",
-    402: "insufficient_funds",
-    403: "permission_error",
-    404: "not_found_error",
-    429: "rate_limit_error",
-    503: "service_unavailable_error",
-    504: "timeout_error",
-}
-"""OpenAI's types by status."""
 
 
 class FieldViolation(Struct, frozen=True):
@@ -82,7 +68,7 @@ def parse_error(status: int, headers: Mapping[str, str], body: bytes) -> Provide
         envelopes = _ENVELOPES.decode(body) if body.lstrip()[:1] == b"[" else [_ENVELOPE.decode(body)]
         error = envelopes[0].error
     except (*_UNREADABLE, IndexError):
-        error = _readable(body)
+        error = readable(body)
     return _refusal(error, status, headers.get("retry-after"))
 
 
@@ -93,7 +79,7 @@ def parse_inner_error(told: Raw) -> ProviderError:
     try:
         error = _ERROR.decode(told)
     except _UNREADABLE:
-        error = _readable(bytes(told))
+        error = readable(bytes(told))
     code = error.code if isinstance(error, GoogleError) else None
     status = code if isinstance(code, int) and 400 <= code < 600 and code != 499 else 502
     return _refusal(error, status, None)
@@ -107,9 +93,9 @@ def _refusal(error: GoogleError | str, status: int, retry_after: str | None) -> 
         status = 401
     violations = [violation.field for detail in details for violation in detail.field_violations or ()]
     return ProviderRefused(
-        (error.message or "").strip()[:_MOST] or f"the provider answered {status} without a message",
+        (error.message or "").strip()[:LONGEST] or f"the provider answered {status} without a message",
         status=status,
-        type=TYPES.get(status, "api_error" if status >= 500 else "invalid_request_error"),
+        type=type_of(status),
         code=error.status or None,
         param=next(filter(None, violations), None),
         retry_after=retry_after or _retry_after(details),
@@ -131,11 +117,3 @@ def _retry_after(details: list[Detail]) -> str | None:
         if seconds:
             return str(math.ceil(float(seconds[1])))
     return None
-
-
-def _readable(body: bytes) -> str:
-    """The words of a body that is no JSON error; of a web page without its markup."""
-    text = body[: 8 * _MOST].decode(errors="replace")
-    if "<" in text:
-        text = re.sub(r"(?is)<(script|style)\b.*?(</\1>|\Z)|<[^>]*>", " ", text)
-    return " ".join(text.split())[:_MOST]

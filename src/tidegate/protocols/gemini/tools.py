@@ -2,10 +2,10 @@
 
 from typing import Any, NamedTuple
 
-import msgspec
-from msgspec import Raw, Struct
+from msgspec import Raw
 
 from tidegate.protocols.errors import Unsupported
+from tidegate.protocols.functions import CUSTOM_INPUT, custom_names, describe
 from tidegate.protocols.turn import Tool, ToolChoice, Turn
 
 from .dialect import GeminiDialect
@@ -17,38 +17,6 @@ __all__ = ["RenderedTools", "render_tool_config", "render_tools"]
 FORMAT = "gemini"
 
 MODES = {"auto": "AUTO", "none": "NONE", "required": "ANY", "named": "ANY"}
-
-_CUSTOM_INPUT = Raw(b'{"type":"object","properties":{"input":{"type":"string"}},"required":["input"]}')
-"""The parameters of a tool that takes a free text: Gemini has functions only."""
-
-
-class Grammar(Struct, frozen=True):
-    """The grammar that a custom tool's text must follow."""
-
-    syntax: str = ""
-    definition: str = ""
-
-
-class CustomFormat(Struct, frozen=True):
-    """OpenAI's `format` of a custom tool."""
-
-    type: str = "text"
-    grammar: Grammar | None = None
-
-
-class CustomTool(Struct, frozen=True):
-    """The part of a custom tool's declaration that Tool does not name."""
-
-    format: CustomFormat | None = None
-
-
-class CustomDeclaration(Struct, frozen=True):
-    """OpenAI's declaration of a custom tool."""
-
-    custom: CustomTool | None = None
-
-
-_DECLARATION = msgspec.json.Decoder(CustomDeclaration)
 
 
 class RenderedTools(NamedTuple):
@@ -79,7 +47,7 @@ def render_tools(turn: Turn, dialect: GeminiDialect) -> RenderedTools:
     return RenderedTools(
         [*declared, *native],
         frozenset(function.name for function in functions),
-        frozenset(tool.name for tool in turn.tools if tool.kind == "custom"),
+        custom_names(turn.tools),
     )
 
 
@@ -96,12 +64,8 @@ def render_tool_config(choice: ToolChoice | None, tools: RenderedTools) -> ToolC
 
 
 def _declare(tool: Tool, dialect: GeminiDialect, param: str) -> FunctionDeclaration:
-    if tool.kind == "custom":
-        parameters = _CUSTOM_INPUT
-        description = _describe_custom(tool)
-    else:
-        parameters = tool.parameters or Raw()
-        description = tool.description
+    parameters = CUSTOM_INPUT if tool.kind == "custom" else tool.parameters or Raw()
+    description = describe(tool)
     if not parameters or is_empty_object(parameters):
         return FunctionDeclaration(name=tool.name, description=description)
     if dialect.schemas == "openapi":
@@ -109,16 +73,3 @@ def _declare(tool: Tool, dialect: GeminiDialect, param: str) -> FunctionDeclarat
             name=tool.name, description=description, parameters=to_openapi(parameters, param)
         )
     return FunctionDeclaration(name=tool.name, description=description, parameters_json_schema=parameters)
-
-
-def _describe_custom(tool: Tool) -> str | None:
-    """The description, with the grammar that Google has no field for."""
-    try:
-        declared = _DECLARATION.decode(tool.block).custom if tool.block is not None else None
-    except msgspec.DecodeError:
-        declared = None
-    grammar = declared.format.grammar if declared and declared.format else None
-    if grammar is None:
-        return tool.description
-    rule = f"The input must follow this grammar ({grammar.syntax}):\n{grammar.definition}"
-    return f"{tool.description}\n\n{rule}" if tool.description else rule
