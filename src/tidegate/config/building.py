@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any, TypeVar, get_args, get_origin
+from typing import Any, Literal, TypeVar, get_args, get_origin
 
 import msgspec
 from msgspec import NODEFAULT, Struct
@@ -28,9 +28,13 @@ LATER = frozenset(
         "auth.supabase_url",
         "auth.jwt_secret",
         "logs.directory",
+        "models.order.cost",
+        "models.order.latency",
+        "models.order.throughput",
+        "models.order.balanced",
     ]
 )
-"""Sections and keys of later versions."""
+"""Sections, keys and choices of later versions."""
 
 NOT_YET = "this version of Tidegate does not have this yet"
 
@@ -121,49 +125,39 @@ def _build_value(
     """Convert one value; what is wrong with it is noted at the innermost place that is known."""
     if problems.touch(path):
         return
-    wrong = list(_wrong_places(setting.value, field, path, setting.lenient))
-    for inner, message in wrong:
-        problems.add(setting.origin_of(inner), (*path, *inner), message)
-    if not wrong:
-        values[field.name] = _convert(setting.value, field, path, setting.lenient)
-
-
-def _wrong_places(value: Any, field: FieldInfo, path: Path, lenient: bool) -> Iterator[tuple[Path, str]]:
-    """What is wrong with a value, by the place inside it; lists and tables are tried item by item."""
     try:
-        _convert(value, field, path, lenient)
+        values[field.name] = _convert(setting.value, field, setting.lenient, path)
     except ValueError as error:
-        inner = [
-            (place, message)
-            for place, item in _items(value)
-            for message in _complaint(_alone(value, place, item), field, path, lenient)
-        ]
-        yield from inner or [((), _words(str(error), field))]
+        for inner, message in _wrong_places(error, field, setting, path):
+            problems.add(setting.origin_of(inner), (*path, *inner), message)
 
 
-def _items(value: Any) -> Iterator[tuple[Path, Any]]:
-    if isinstance(value, list):
-        yield from (((index,), item) for index, item in enumerate(value))
-    elif isinstance(value, dict):
-        yield from (((key,), item) for key, item in value.items())
+def _wrong_places(
+    error: ValueError, field: FieldInfo, setting: Setting, path: Path
+) -> list[tuple[Path, str]]:
+    """What is wrong with a value, by the place inside it: the items of a list or table are tried alone."""
+    places: list[tuple[Path, str]] = []
+    for place, alone in _items(setting.value, field):
+        try:
+            _convert(alone, field, setting.lenient, path)
+        except ValueError as inner:
+            places.append((place, _words(inner, field, alone, path)))
+    return places or [((), _words(error, field, setting.value, path))]
 
 
-def _alone(value: Any, place: Path, item: Any) -> Any:
-    return [item] if isinstance(value, list) else {place[0]: item}
+def _items(value: Any, field: FieldInfo) -> Iterator[tuple[Path, Any]]:
+    """The items of a value that may have some, each as if it were the only one."""
+    if isinstance(value, list) and get_origin(field.type) is tuple:
+        yield from (((index,), [item]) for index, item in enumerate(value))
+    elif isinstance(value, dict) and get_origin(field.type) is Mapping:
+        yield from (((key,), {key: item}) for key, item in value.items())
 
 
-def _complaint(value: Any, field: FieldInfo, path: Path, lenient: bool) -> Iterator[str]:
-    try:
-        _convert(value, field, path, lenient)
-    except ValueError as error:
-        yield _words(str(error), field)
-
-
-def _convert(value: Any, field: FieldInfo, path: Path, lenient: bool) -> Any:
+def _convert(value: Any, field: FieldInfo, lenient: bool, path: Path) -> Any:
     """The value in its type and normal form. Raises ValueError (msgspec.ValidationError is one)."""
     if lenient and isinstance(value, str):
         value = _from_text(value, field)
-    if path[-1] == "level" and isinstance(value, str):
+    if get_origin(field.type) is Literal and isinstance(value, str):
         value = value.lower()
     converted = msgspec.convert(value, field.type, strict=not lenient, dec_hook=_make_secret)
     normal = NORMAL_FORMS.get((str(path[0]), field.name))
@@ -185,16 +179,14 @@ def _make_secret(wanted: type, value: Any) -> Any:
     raise ValueError("expected a text")
 
 
-def _words(message: str, field: FieldInfo) -> str:
-    """What msgspec says, for people."""
-    message = _PLACE.sub("", message)
+def _words(error: ValueError, field: FieldInfo, value: Any, path: Path) -> str:
+    """What is wrong, for people."""
+    message = _PLACE.sub("", str(error))
     if message.startswith("Invalid enum value"):
-        choices = " or ".join(quoted(choice) for choice in _choices(field.type))
-        return f"expected {choices}"
+        *most, last = map(quoted, get_args(field.type))
+        choices = f"{', '.join(most)} or {last}" if most else last
+        later = f" ({NOT_YET})" if f"{path[0]}.{field.name}.{value}" in LATER else ""
+        return f"expected {choices}, not {quoted(value)}{later}"
     for name, word in _WORDS.items():
         message = message.replace(name, word)
     return message[:1].lower() + message[1:]
-
-
-def _choices(wanted: Any) -> tuple[str, ...]:
-    return tuple(choice for choice in get_args(wanted) if isinstance(choice, str))

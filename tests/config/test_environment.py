@@ -1,0 +1,260 @@
+"""The names of the replaced gateways work as they are, and Tidegate's own by a rule."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+from msgspec.structs import fields
+
+from tidegate.config import Config, ProviderConfig, load
+from tidegate.config.environment import NO_EFFECT, OWN_SECTIONS, own_names
+from tidegate.providers import kinds
+
+Read = Callable[[Mapping[str, str]], Config]
+KEY = "sk-1234567890abcdefghij"
+
+
+@pytest.fixture
+def read(tmp_path: Path) -> Read:
+    return lambda environ: load(None, environ, tmp_path)
+
+
+def key_of(provider: ProviderConfig) -> str | None:
+    return provider.api_key.reveal() if provider.api_key else None
+
+
+# --- the replaced gateways, with their own names -----------------------------------------------
+
+
+def test_gateway_a_finds_its_providers_by_their_keys(read: Read) -> None:
+    names = "OPENAI ANTHROPIC MISTRAL COHERE GOOGLE DEEPSEEK XAI QWEN AI21 PERPLEXITY DEEPINFRA".split()
+    config = read({f"{name}_API_KEY": f"key-of-{name}" for name in names})
+    assert {name: key_of(provider) for name, provider in config.providers.items()} == {
+        "openai": "key-of-OPENAI",
+        "anthropic": "key-of-ANTHROPIC",
+        "gemini": "key-of-GOOGLE",
+        "mistral": "key-of-MISTRAL",
+        "deepseek": "key-of-DEEPSEEK",
+        "xai": "key-of-XAI",
+        "qwen": "key-of-QWEN",
+        "ai21": "key-of-AI21",
+        "perplexity": "key-of-PERPLEXITY",
+        "deepinfra": "key-of-DEEPINFRA",
+    }
+    assert config.not_used_yet == ("COHERE_API_KEY",)
+    assert config.warnings == ()
+
+
+def test_gateway_b_starts_with_its_environment(read: Read) -> None:
+    later = {
+        "SUPABASE_URL": "https://x.supabase.co",
+        "SUPABASE_ANON_KEY": "anon",
+        "SUPABASE_SERVICE_ROLE_KEY": "role",
+        "MINIMAL_FUND": "0.01",
+        "NTFY_ERROR_URL": "https://ntfy.sh/x",
+        "CACHE_TTL_SECONDS": "300",
+        "BALANCE_CACHE_TTL_SECONDS": "60",
+        "RATE_LIMIT_REQUESTS_PER_MINUTE": "60",
+    }
+    keys = {"API_KEY_OPENAI": "o", "API_KEY_ANTHROPIC": "a", "API_KEY_GOOGLE": "g", "API_KEY_TOGETHER": "t"}
+    config = read({**later, **keys, "PORT": "3000"})
+    assert {name: key_of(provider) for name, provider in config.providers.items()} == {
+        "openai": "o",
+        "anthropic": "a",
+        "gemini": "g",
+        "together": "t",
+    }
+    assert config.server.port == 3000
+    assert config.not_used_yet == tuple(sorted(later))
+    assert config.warnings == ()
+
+
+def test_gateway_c_names_keys_and_addresses(read: Read) -> None:
+    environ = {}
+    for name in ("openai", "anthropic", "deepseek"):
+        environ |= {f"{name.upper()}_API_KEY": name, f"{name.upper()}_API_BASE": f"https://{name}.example/v1/"}
+    providers = read(environ).providers
+    assert {name: provider.base_url for name, provider in providers.items()} == {
+        "openai": "https://openai.example/v1",
+        "anthropic": "https://anthropic.example/v1",
+        "deepseek": "https://deepseek.example/v1",
+    }
+
+
+def test_gateway_d_names_its_api_and_where_it_listens(read: Read) -> None:
+    later = {
+        "HEIMDALL_API_PATH": "/llm-gate",
+        "AZURE_OPENAI_WEST_US_API_KEY": "w",
+        "AZURE_OPENAI_WEST_US_ENDPOINT": "https://w.example",
+        "AZURE_OPENAI_EAST_US_API_KEY": "e",
+        "AZURE_OPENAI_EAST_US_ENDPOINT": "https://e.example",
+    }
+    config = read(
+        {
+            **later,
+            "HEIMDALL_API_TITLE": "LLM Gate",
+            "HEIMDALL_API_DESCRIPTION": "A gate",
+            "HEIMDALL_SERVER_HOST": "localhost",
+            "HEIMDALL_SERVER_PORT": "8080",
+            "HTTPX_CLIENT_VERIFY": "False",
+            "LOG_LEVEL": "WARNING",
+            "OPENAI_API_KEY": KEY,
+        }
+    )
+    assert (config.api.title, config.api.description) == ("LLM Gate", "A gate")
+    assert (config.server.host, config.server.port) == ("localhost", 8080)
+    assert config.logs.level == "warning"
+    assert config.providers["openai"].verify is False
+    assert config.not_used_yet == tuple(sorted(later))
+    assert config.warnings == ()
+
+
+def test_gateway_e_reaches_litellm_and_openai(read: Read) -> None:
+    config = read(
+        {
+            "LITELLM_API_KEY": "l",
+            "LITELLM_BASE_URL": "http://litellm.example:4000",
+            "OPENAI_API_KEY": "o",
+            "OPENAI_BASE_URL": "https://openai.example/v1",
+            "HOST": "127.0.0.1",
+            "PORT": "8728",
+            "ENABLE_RELOAD": "false",
+            "DEBUG": "true",
+        }
+    )
+    litellm = config.providers["litellm"]
+    assert (litellm.kind, key_of(litellm)) == ("openai_compatible", "l")
+    assert litellm.base_url == "http://litellm.example:4000"
+    assert config.providers["openai"].base_url == "https://openai.example/v1"
+    assert (config.server.port, config.logs.level) == (8728, "debug")
+    assert config.warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("environ", "level"),
+    [
+        ({"DEBUG": "1"}, "debug"),
+        ({"DEBUG": "false"}, "info"),
+        ({"DEBUG": "express:*"}, "info"),
+        ({"DEBUG": "True", "LOG_LEVEL": "INFO"}, "info"),
+        ({"LOG_LEVEL": "INFO", "TIDEGATE_LOG_LEVEL": "error"}, "error"),
+    ],
+)
+def test_debug_sets_the_level_where_nothing_else_does(read: Read, environ, level: str) -> None:
+    assert read(environ).logs.level == level
+
+
+# --- Tidegate's own names ----------------------------------------------------------------------
+
+VALUES = {
+    "server.host": "localhost",
+    "server.port": 81,
+    "server.workers": 3,
+    "server.max_body_mb": 5,
+    "server.cors_origins": ("https://a.example", "https://b.example"),
+    "server.grace_s": 1.5,
+    "server.body_s": 2.5,
+    "auth.mode": "keys",
+    "auth.keys": ("one", "two"),
+    "auth.open_beyond_loopback": True,
+    "routing.retries": 2,
+    "routing.deadline_s": 3.0,
+    "routing.connect_s": 4.0,
+    "routing.first_byte_s": 5.0,
+    "routing.idle_s": 6.0,
+    "routing.unsupported": "strict",
+    "logs.format": "json",
+    "logs.level": "critical",
+    "logs.bodies": "none",
+    "api.title": "Yes",
+    "api.description": "on",
+}
+
+
+def test_every_setting_has_a_variable_of_its_own(read: Read) -> None:
+    def text(value: object) -> str:
+        return ",".join(value) if isinstance(value, tuple) else str(value)
+
+    config = read({f"TIDEGATE_{path.replace('.', '_').upper()}": text(value) for path, value in VALUES.items()})
+    found = {}
+    for section, struct in OWN_SECTIONS.items():
+        for field in fields(struct):
+            found[f"{section}.{field.name}"] = getattr(getattr(config, section), field.name)
+    found["auth.keys"] = tuple(key.reveal() for key in found["auth.keys"])
+    assert found == VALUES
+
+
+@pytest.mark.parametrize(
+    ("names", "setting"),
+    [
+        (["TIDEGATE_SERVER_PORT", "TIDEGATE_PORT", "HEIMDALL_SERVER_PORT", "PORT"], "port"),
+        (["TIDEGATE_SERVER_WORKERS", "TIDEGATE_WORKERS"], "workers"),
+    ],
+)
+def test_of_several_names_the_first_counts_and_the_others_are_told(read: Read, names, setting) -> None:
+    environ = {name: str(number) for number, name in enumerate(names, 1)}
+    for number, name in enumerate(names, 1):
+        config = read(environ)
+        assert getattr(config.server, setting) == number
+        assert config.warnings == tuple(
+            f"{other}: not used, because {name} says something else" for other in names[number:]
+        )
+        del environ[name]
+
+
+def test_two_names_that_say_the_same_are_no_reason_to_talk(read: Read) -> None:
+    assert read({"GOOGLE_API_KEY": KEY, "GEMINI_API_KEY": KEY}).warnings == ()
+
+
+def test_a_misspelt_name_of_ours_is_told(read: Read) -> None:
+    (warning,) = read({"TIDEGATE_SEVER_PORT": "1", "TIDEGATE_WORKER": "{}"}).warnings
+    assert warning == (
+        'TIDEGATE_SEVER_PORT: Tidegate knows no variable TIDEGATE_SEVER_PORT (did you mean "TIDEGATE_SERVER_PORT"?)'
+    )
+
+
+def test_a_line_of_dotenv_that_makes_no_sense_is_told(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("PORT=81\nthis is no setting\n")
+    config = load(None, {}, tmp_path)
+    assert config.server.port == 81
+    assert config.warnings == (".env:2: this is not NAME=value; the line is ignored",)
+
+
+# --- keys and addresses of providers -----------------------------------------------------------
+
+KEYED = [kind for kind in kinds().values() if kind.key_env]
+
+
+@pytest.mark.parametrize("kind", KEYED, ids=lambda kind: kind.name)
+def test_each_name_of_a_key_configures_the_provider(read: Read, kind) -> None:
+    for name in kind.key_env:
+        environ = {name: KEY} | ({} if kind.base_url else {kind.base_env[0]: "https://x.example"})
+        (found,) = read(environ).providers.items()
+        assert (found[0], found[1].kind, key_of(found[1])) == (kind.env_name or kind.name, kind.name, KEY)
+
+
+@pytest.mark.parametrize("kind", KEYED, ids=lambda kind: kind.name)
+def test_each_name_of_an_address_is_heard(read: Read, kind) -> None:
+    for name in kind.base_env:
+        (provider,) = read({kind.key_env[0]: KEY, name: "https://x.example/y/"}).providers.values()
+        assert provider.base_url == "https://x.example/y"
+
+
+@pytest.mark.parametrize("kind", KEYED, ids=lambda kind: kind.name)
+def test_an_address_alone_configures_only_what_needs_no_key(read: Read, kind) -> None:
+    providers = read({kind.base_env[0]: "https://x.example"}).providers
+    assert set(providers) == ({kind.env_name or kind.name} if kind.key_optional else set())
+
+
+def test_a_key_for_an_address_that_nobody_gives_is_told(read: Read) -> None:
+    config = read({"LITELLM_API_KEY": KEY})
+    assert not config.providers
+    assert config.warnings == (
+        "LITELLM_API_KEY is set, but none of LITELLM_BASE_URL, LITELLM_API_BASE: there is no provider litellm",
+    )
+
+
+def test_no_name_has_two_meanings() -> None:
+    names = [*own_names(), *NO_EFFECT, "DEBUG", "HOST", "PORT", "LOG_LEVEL", "HTTPX_CLIENT_VERIFY"]
+    names += [name for kind in kinds().values() for name in (*kind.key_env, *kind.base_env)]
+    assert sorted(set(names)) == sorted(names)
