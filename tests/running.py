@@ -1,7 +1,7 @@
 """A gateway on a real socket, in the test's own event loop.
 
-    async with Gateway(providers={"sim": ("openai_compatible", provider.url + "/v1")}) as gateway:
-        answer = await gateway.post("/v1/chat/completions", {"model": "sim/m", …})
+async with Gateway(providers={"sim": ("openai_compatible", provider.url + "/v1")}) as gateway:
+    answer = await gateway.post("/v1/chat/completions", {"model": "sim/m", …})
 """
 
 import asyncio

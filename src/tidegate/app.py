@@ -32,6 +32,9 @@ log = logging.getLogger("tidegate")
 CONTROL_PATHS = ("/docs", "/redoc", "/openapi.json", "/static-offline-docs/")
 """What the control plane serves."""
 
+LAST_WORDS_S = 1.0
+"""How long exchanges that the server has cancelled may take to tell their clients."""
+
 ASGIApp = Callable[[dict[str, Any], Any, Any], Awaitable[None]]
 
 
@@ -77,7 +80,9 @@ class Tidegate:
     async def _refuse(self, request: Request, gateway: Gateway, methods: Any) -> None:
         error: TidegateError = PathNotFound(f"there is nothing at {request.method} {request.path}")
         if methods is not None:
-            error = MethodNotAllowed(f"{request.path} takes {' or '.join(sorted(methods))}, not {request.method}")
+            error = MethodNotAllowed(
+                f"{request.path} takes {' or '.join(sorted(methods))}, not {request.method}"
+            )
         door = self._router.door_of(request.path)
         await tell(request, door, error, open_record(request, door.name))
 
@@ -104,9 +109,10 @@ class Tidegate:
             await start()
 
     async def shutdown(self) -> None:
-        """Close it again; open exchanges have ended by now."""
+        """Close it again. The server has waited for open exchanges, and cancelled what was left."""
         for stop in self.on_shutdown:
             await stop()
+        await self._vigil.drain(LAST_WORDS_S)
         await self._pool.close()
         await self._embedded.close()
         self._journal.flush()

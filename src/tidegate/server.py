@@ -36,6 +36,11 @@ KEEP_ALIVE_S = 75
 """How long an idle client connection is kept: longer than the 60 s of most load balancers in front."""
 BACKLOG = 4096
 
+HEAD_TOO_LARGE = (
+    b'{"error":{"message":"the headers are larger than %d KB","type":"invalid_request_error",'
+    b'"param":null,"code":"headers_too_large"}}' % (MAX_HEADER_BYTES // 1024)
+)
+
 WORKER = "TIDEGATE_WORKER"
 """How the supervisor tells its workers what the command line said: JSON in the environment."""
 
@@ -70,11 +75,14 @@ class Source:
 class BoundedProtocol(HttpToolsProtocol):
     """uvicorn's HTTP/1.1, with a limit to what a head may cost us.
 
-    The parser takes headers of any size for as long as they keep coming; here a head that is too
-    large is refused with 431, and a connection that sends no head is closed.
+    The parser keeps a head of any size for as long as it keeps coming; here one that is too large
+    is refused with 431, and a connection that sends none is closed.
     """
 
-    _header_bytes = 0
+    _head_bytes = 0
+    """What has been read of a head that is not complete."""
+    _in_head = True
+    _refused = False
     _head_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -87,46 +95,54 @@ class BoundedProtocol(HttpToolsProtocol):
         self._stop_clock()
         super().connection_lost(exc)
 
+    def data_received(self, data: bytes) -> None:
+        """Count what is read while a head is open."""
+        if self._refused:
+            return
+        self._head_bytes += len(data)
+        super().data_received(data)
+        if not self._in_head:
+            self._head_bytes = 0
+        elif self._head_bytes > MAX_HEADER_BYTES:
+            self._refuse_head()
+
     def on_message_begin(self) -> None:
-        """Begin to count."""
-        self._header_bytes = 0
+        """A head begins."""
+        self._in_head = True
         super().on_message_begin()
 
-    def on_url(self, url: bytes) -> None:
-        """Count the path as well."""
-        self._count(len(url))
-        super().on_url(url)
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """Count a header."""
-        self._count(len(name) + len(value))
-        super().on_header(name, value)
-
     def on_headers_complete(self) -> None:
-        """Let the request begin, unless its head was refused."""
+        """Let the request begin, unless its head is too large."""
+        self._in_head = False
         self._stop_clock()
-        if self._header_bytes <= MAX_HEADER_BYTES:
+        if self._head_bytes > MAX_HEADER_BYTES and self._size_of_head() > MAX_HEADER_BYTES:
+            self._refuse_head()
+        else:
             super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """Pass the body on, unless nobody is there to take it."""
+        if not self._refused:
+            super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """End the request, unless it never began."""
+        if not self._refused:
+            super().on_message_complete()
+
+    def _size_of_head(self) -> int:
+        return len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
 
     def _stop_clock(self) -> None:
         if self._head_timer is not None:
             self._head_timer.cancel()
             self._head_timer = None
 
-    def _count(self, size: int) -> None:
-        refused = self._header_bytes > MAX_HEADER_BYTES
-        self._header_bytes += size
-        if not refused and self._header_bytes > MAX_HEADER_BYTES:
-            self._refuse_head()
-
     def _refuse_head(self) -> None:
-        body = b'{"error":{"message":"the headers are larger than %d KB","type":"invalid_request_error",' % (
-            MAX_HEADER_BYTES // 1024
-        )
-        body += b'"param":null,"code":"headers_too_large"}}'
+        self._refused = True
         self.transport.write(
             b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-type: application/json\r\n"
-            b"content-length: %d\r\nconnection: close\r\n\r\n" % len(body) + body
+            b"content-length: %d\r\nconnection: close\r\n\r\n%b" % (len(HEAD_TOO_LARGE), HEAD_TOO_LARGE)
         )
         self.transport.close()
 

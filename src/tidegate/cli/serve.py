@@ -11,7 +11,9 @@ __all__ = ["ConfigOption", "serve"]
 
 ConfigOption = Annotated[
     Path | None,
-    typer.Option("--config", "-c", metavar="FILE", help="The operator's file; else ./tidegate.toml, if there is one."),
+    typer.Option(
+        "--config", "-c", metavar="FILE", help="The operator's file; else ./tidegate.toml, if there is one."
+    ),
 ]
 
 

@@ -161,7 +161,7 @@ def _words(text: str) -> list[str]:
 
 
 def _tokens(text: str) -> list[str]:
-    return [token.text for token in tokens.split(text)]
+    return tokens.split(text)
 
 
 def _portions(words: list[str]) -> Iterator[list[str]]:

@@ -8,7 +8,7 @@ lists models, counts tokens and is told about errors.
 from .anthropic import AnthropicDoor
 from .health import HealthDoor
 from .openai import OpenAIDoor
-from .routing import Door, Endpoint, Routes, Router
+from .routing import Door, Endpoint, Router, Routes
 
 __all__ = ["AnthropicDoor", "Door", "Endpoint", "HealthDoor", "OpenAIDoor", "Router", "Routes", "all_doors"]
 

@@ -32,5 +32,5 @@ def one_in_anthropic(model: ListedModel) -> dict[str, Any]:
 def list_in_anthropic(models: Sequence[ListedModel]) -> dict[str, Any]:
     """Anthropic's list: all models on one page."""
     data = [one_in_anthropic(model) for model in models]
-    ids = [model.id for model in models] or [None]
-    return {"data": data, "has_more": False, "first_id": ids[0], "last_id": ids[-1]}
+    first, last = (models[0].id, models[-1].id) if models else (None, None)
+    return {"data": data, "has_more": False, "first_id": first, "last_id": last}

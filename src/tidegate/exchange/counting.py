@@ -17,6 +17,7 @@ from .vigil import Watch
 
 __all__ = ["count", "estimate"]
 
+ESTIMATED = (b"x-tidegate-estimated", b"true")
 PER_MESSAGE = 4
 """Tokens that a message takes beside its content (OpenAI's rule of thumb for its chat models)."""
 
@@ -37,8 +38,8 @@ async def count(request: Request, door: Door, gateway: Gateway, render: Callable
         target = Target(candidate.model, candidate.service.dialect, candidate.profile)
         call = candidate.service.protocol.render_count(asked, target)
         if call is None:
-            estimated = (b"x-tidegate-estimated", b"true")
-            await request.respond(200, [JSON, estimated], render(estimate(asked.turn())))
+            estimated = await asyncio.to_thread(estimate, asked.turn())
+            await request.respond(200, [JSON, ESTIMATED], render(estimated))
             return
         with gateway.vigil.watch(request, gateway.config.routing.deadline_s) as watch:
             counted = await ask_provider(request, door, gateway, candidate, call, watch)

@@ -1,5 +1,6 @@
 """One request, from the door to the record: start reading here."""
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -80,6 +81,9 @@ async def recorded(
         await story(record)
     except ClientLeft:
         record.ended = "client_left"
+    except asyncio.CancelledError:
+        record.ended = "shut_down"
+        raise
     except TidegateError as error:
         await tell(request, door, error, record)
     except Exception:

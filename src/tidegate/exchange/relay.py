@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from tidegate.observe.record import Attempt, Record
 from tidegate.protocols.contract import Bridge, Call, Conduit, ParsedRequest, Protocol, Target
-from tidegate.protocols.errors import TidegateError, Unsupported
+from tidegate.protocols.errors import ProviderBroke, TidegateError, Unsupported
 from tidegate.providers import Candidate
 from tidegate.upstream import TRANSPORT_ERRORS, Answer, explain
 
@@ -73,6 +73,8 @@ async def ask(
         body = await answer.read_error(watch.hear)
     finally:
         answer.close()
+    if answer.status < 400:  # a redirect would carry the key to wherever it points
+        raise ProviderBroke(f"the provider answered with status {answer.status} instead of an answer")
     error = service.protocol.parse_error(answer.status, answer.headers, body)
     error.provider = service.name
     raise error

@@ -49,7 +49,9 @@ class Watch:
         self._vigil.add(self)
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._vigil.remove(self)
         if self._listener is not None:
             self._listener.cancel()
@@ -122,6 +124,12 @@ class Vigil:
 
     def __len__(self) -> int:
         return len(self._open)
+
+    async def drain(self, patience_s: float) -> None:
+        """Await the end of all exchanges, but not longer than this."""
+        end = perf_counter() + patience_s
+        while self._open and perf_counter() < end:
+            await asyncio.sleep(0.01)
 
     def add(self, watch: Watch) -> None:
         """Begin to look at an exchange."""

@@ -121,7 +121,7 @@ class Pool:
                 timeout=_timeout(connect_s),
                 ssl=verify,
             )
-        except (aiohttp.ClientError, OSError, asyncio.TimeoutError) as error:
+        except (TimeoutError, aiohttp.ClientError, OSError) as error:
             raise explain(error) from error
         return Answer(response)
 
@@ -148,11 +148,23 @@ def explain(error: BaseException) -> ProviderError:
 
 
 _MEANINGS: tuple[tuple[tuple[type[BaseException], ...], type[ProviderError], str], ...] = (
-    ((aiohttp.ServerTimeoutError, asyncio.TimeoutError), ProviderTimeout, "no connection to the provider in time"),
-    ((aiohttp.ClientConnectorCertificateError, ssl.SSLError), ProviderUnreachable, "the provider's certificate is not trusted"),
+    (
+        (aiohttp.ServerTimeoutError, asyncio.TimeoutError),
+        ProviderTimeout,
+        "no connection to the provider in time",
+    ),
+    (
+        (aiohttp.ClientConnectorCertificateError, ssl.SSLError),
+        ProviderUnreachable,
+        "the provider's certificate is not trusted",
+    ),
     ((aiohttp.ClientConnectorDNSError,), ProviderUnreachable, "the provider's name cannot be resolved"),
     ((aiohttp.ClientConnectorError,), ProviderUnreachable, "the provider cannot be reached"),
-    ((aiohttp.ServerDisconnectedError,), ProviderUnreachable, "the provider closed the connection before it answered"),
+    (
+        (aiohttp.ServerDisconnectedError,),
+        ProviderUnreachable,
+        "the provider closed the connection before it answered",
+    ),
     ((aiohttp.ClientPayloadError,), ProviderBroke, "the provider's answer was cut off"),
     ((aiohttp.ClientOSError,), ProviderUnreachable, "the connection to the provider was lost"),
     ((aiohttp.ClientResponseError,), ProviderBroke, "the provider does not speak HTTP"),

@@ -1,0 +1,365 @@
+"""What the relay does with providers that answer, refuse, fail, stall and break."""
+
+import asyncio
+import json as jsonlib
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from running import HELLO, Gateway
+from simulator import Simulator, drop, html, json, never, nowhere, refusal
+
+ANSWER = {
+    "id": "chatcmpl-1",
+    "object": "chat.completion",
+    "created": 1,
+    "model": "m-1",
+    "choices": [{"index": 0, "message": {"role": "assistant", "content": "Hi."}, "finish_reason": "stop"}],
+    "usage": {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5},
+}
+
+
+def chunk(delta: dict[str, Any], finish: str | None = None) -> bytes:
+    head = {"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1, "model": "m-1"}
+    body = {**head, "choices": [{"index": 0, "delta": delta, "finish_reason": finish}]}
+    return b"data: " + jsonlib.dumps(body).encode() + b"\n\n"
+
+
+USAGE = {**ANSWER, "object": "chat.completion.chunk", "choices": []}
+FIRST = chunk({"role": "assistant", "content": "Hel"})
+SECOND = chunk({"content": "lo"})
+LAST = [chunk({}, "stop"), b"data: " + jsonlib.dumps(USAGE).encode() + b"\n\n", b"data: [DONE]\n\n"]
+WHOLE = [FIRST, SECOND, *LAST]
+
+
+@pytest.fixture
+async def provider() -> AsyncIterator[Simulator]:
+    async with Simulator() as simulator:
+        simulator.answer(json(ANSWER))
+        yield simulator
+
+
+def one(provider: Simulator, **settings: Any) -> Gateway:
+    return Gateway({"sim": ("openai_compatible", f"{provider.url}/v1")}, **settings)
+
+
+def two(first: str, second: Simulator, **settings: Any) -> Gateway:
+    providers = {"a": ("openai_compatible", f"{first}/v1"), "b": ("openai_compatible", f"{second.url}/v1")}
+    return Gateway(providers, more='[models."m"]\ncandidates = ["a/m", "b/m"]', **settings)
+
+
+# --- answers -----------------------------------------------------------------------------------
+
+
+async def test_a_plain_answer_arrives_as_the_provider_wrote_it(provider: Simulator) -> None:
+    async with one(provider) as gateway:
+        reply = await gateway.chat("sim/m-1", top_secret_extension={"kept": True})
+    assert (reply.status, reply.json) == (200, ANSWER)
+    assert provider.requests[0].path == "/v1/chat/completions"
+    assert provider.requests[0].json == {"model": "m-1", **HELLO, "top_secret_extension": {"kept": True}}
+
+
+async def test_the_answer_says_who_gave_it(provider: Simulator) -> None:
+    provider.answer(json(ANSWER, headers={"x-ratelimit-remaining-requests": "9"}))
+    async with one(provider) as gateway:
+        headers = (await gateway.chat("sim/m-1")).headers
+    assert headers["x-tidegate-provider"] == "sim"
+    assert headers["x-tidegate-model"] == "m-1"
+    assert headers["x-tidegate-attempts"] == "1"
+    assert headers["x-ratelimit-remaining-requests"] == "9"
+    assert headers["x-request-id"].startswith("req_")
+
+
+async def test_the_providers_key_goes_to_the_provider_and_the_clients_key_does_not(
+    provider: Simulator,
+) -> None:
+    async with one(provider) as gateway:
+        body = {"model": "sim/m-1", **HELLO}
+        headers = {"authorization": "Bearer sk-client", "x-api-key": "sk-client", "cookie": "sk-client"}
+        reply = await gateway.post("/v1/chat/completions", body, headers)
+    assert provider.requests[0].headers["authorization"] == "Bearer sk-upstream-0123456789"
+    assert "sk-client" not in str(provider.requests[0])
+    assert b"sk-upstream" not in reply.body + str(reply.headers).encode()
+
+
+async def test_a_model_name_that_no_header_can_hold_is_answered_all_the_same(provider: Simulator) -> None:
+    async with one(provider) as gateway:
+        reply = await gateway.chat("sim/mödel\r\nx-evil: 1")
+    assert reply.status == 200
+    assert reply.headers["x-tidegate-model"] == "m?del??x-evil: 1"
+
+
+async def test_a_stream_arrives_event_by_event(provider: Simulator) -> None:
+    gate = asyncio.Event()
+    provider.stream([FIRST, gate, SECOND, *LAST])
+    async with one(provider) as gateway, gateway.open("sim/m-1", stream=True) as response:
+        assert response.headers["content-type"].startswith("text/event-stream")
+        assert await response.content.readany() == FIRST  # the second is not even sent yet
+        gate.set()
+        rest = await response.content.read()
+    assert rest.startswith(SECOND)
+    assert rest.endswith(b"data: [DONE]\n\n")
+
+
+async def test_a_compressed_answer_is_unpacked(provider: Simulator) -> None:
+    provider.answer(json(ANSWER, headers={"content-encoding": "gzip"}, compressed=True))
+    async with one(provider) as gateway:
+        reply = await gateway.chat("sim/m-1")
+    assert reply.json == ANSWER
+
+
+# --- errors before the first byte ----------------------------------------------------------------
+
+
+async def test_a_providers_error_keeps_status_words_and_retry_after(provider: Simulator) -> None:
+    provider.answer(refusal(429, "slow down", retry_after="7"))
+    async with one(provider) as gateway:
+        reply = await gateway.chat("sim/m-1")
+        record = await gateway.record()
+    assert (reply.status, reply.headers["retry-after"]) == (429, "7")
+    assert "slow down" in reply.error["message"]
+    assert (record["ended"], record["status"]) == ("failed", 429)
+
+
+@pytest.mark.parametrize("script", [html(502), html(503, ""), html(500, "x" * 5_000_000)])
+async def test_an_error_page_stays_readable_and_bounded(provider: Simulator, script: Any) -> None:
+    provider.answer(script)
+    async with one(provider) as gateway:
+        reply = await gateway.chat("sim/m-1")
+    assert reply.status == script.status
+    assert 0 < len(reply.error["message"]) < 4096
+
+
+@pytest.mark.parametrize("asked", [{}, {"stream": True}])
+async def test_a_redirect_is_an_error_and_not_followed(provider: Simulator, asked: dict[str, Any]) -> None:
+    provider.answer(json({}, 307, {"location": f"{provider.url}/elsewhere"}))
+    async with one(provider) as gateway:
+        reply = await gateway.chat("sim/m-1", **asked)
+    assert reply.status == 502
+    assert len(provider.requests) == 1
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"{", b"[]", b"<html>all is well</html>", b'{"object":"list"}', b"null"]
+)
+async def test_a_success_that_is_no_answer_is_an_error(provider: Simulator, body: bytes) -> None:
+    provider.answer(json(body))
+    async with one(provider) as gateway:
+        reply = await gateway.chat("sim/m-1")
+    assert reply.status == 502
+    assert reply.error["code"] == "provider_broke"
+
+
+@pytest.mark.parametrize("asked", [{}, {"stream": True}])
+async def test_a_provider_that_is_not_there_is_named_unreachable(asked: dict[str, Any]) -> None:
+    async with Gateway({"sim": ("openai_compatible", nowhere())}) as gateway:
+        reply = await gateway.chat("sim/m-1", **asked)
+    assert reply.status == 502
+    assert reply.error["code"] == "provider_unreachable"
+
+
+async def test_a_short_answer_is_an_error(provider: Simulator) -> None:
+    provider.answer(json(ANSWER, declares=10_000, ending="close"))
+    async with one(provider) as gateway:
+        reply = await gateway.chat("sim/m-1")
+    assert (reply.status, reply.error["code"]) == (502, "provider_broke")
+
+
+async def test_an_error_inside_a_stream_before_any_content_has_a_status(provider: Simulator) -> None:
+    provider.stream([b'data: {"error":{"message":"no capacity","type":"server_error","code":503}}\n\n'])
+    async with one(provider) as gateway:
+        reply = await gateway.chat("sim/m-1", stream=True)
+    assert reply.status >= 500
+    assert reply.error["message"] == "no capacity"
+
+
+# --- tries -------------------------------------------------------------------------------------
+
+
+async def test_nobody_is_asked_twice_unless_configured(provider: Simulator) -> None:
+    provider.answer(refusal(500))
+    async with one(provider) as gateway:
+        await gateway.chat("sim/m-1")
+    assert len(provider.requests) == 1
+
+
+async def test_a_failure_of_the_provider_is_tried_again_as_often_as_configured(provider: Simulator) -> None:
+    provider.answer(refusal(500), drop(), json(ANSWER))
+    async with one(provider, routing="retries = 2") as gateway:
+        reply = await gateway.chat("sim/m-1")
+        record = await gateway.record()
+    assert (reply.status, reply.headers["x-tidegate-attempts"]) == (200, "3")
+    assert [attempt["status"] for attempt in record["attempts"]] == [500, 502]
+
+
+@pytest.mark.parametrize("status", [400, 401, 404, 422, 429])
+async def test_a_refusal_is_not_tried_again(provider: Simulator, status: int) -> None:
+    provider.answer(refusal(status))
+    async with one(provider, routing="retries = 3") as gateway:
+        reply = await gateway.chat("sim/m-1")
+    assert reply.status == status
+    assert len(provider.requests) == 1
+
+
+@pytest.mark.parametrize(
+    "script", [refusal(500), refusal(429, retry_after="30"), refusal(401), drop(), html(503)]
+)
+async def test_what_one_provider_fails_at_another_does(provider: Simulator, script: Any) -> None:
+    async with Simulator() as broken:
+        broken.answer(script)
+        async with two(broken.url, provider) as gateway:
+            reply = await gateway.chat("m")
+    assert (reply.status, reply.headers["x-tidegate-provider"]) == (200, "b")
+    assert reply.headers["x-tidegate-attempts"] == "2"
+
+
+async def test_what_the_request_itself_caused_is_not_tried_elsewhere(provider: Simulator) -> None:
+    async with Simulator() as strict:
+        strict.answer(refusal(400, "temperature is too high"))
+        async with two(strict.url, provider) as gateway:
+            reply = await gateway.chat("m")
+    assert reply.status == 400
+    assert provider.requests == []
+
+
+async def test_when_all_fail_the_first_failure_is_told(provider: Simulator) -> None:
+    provider.answer(refusal(503, "b is down"))
+    async with two(nowhere(), provider) as gateway:
+        reply = await gateway.chat("m")
+        record = await gateway.record()
+    assert reply.error["code"] == "provider_unreachable"
+    assert [attempt["provider"] for attempt in record["attempts"]] == ["a", "b"]
+
+
+async def test_after_the_first_byte_there_is_no_other_try(provider: Simulator) -> None:
+    async with Simulator() as broken:
+        broken.stream([FIRST, SECOND], cut_at=len(FIRST) + 20)
+        async with two(broken.url, provider, routing="retries = 3") as gateway:
+            reply = await gateway.chat("m", stream=True)
+    assert reply.text == "Hel"
+    assert (len(broken.requests), len(provider.requests)) == (1, 0)
+
+
+# --- streams that break ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("ending", ["close", "reset"])
+async def test_a_stream_that_is_cut_ends_in_an_error_event(provider: Simulator, ending: str) -> None:
+    provider.stream(WHOLE, gap_s=0.02, cut_at=len(FIRST) + len(SECOND) - 9, ending=ending)
+    async with one(provider) as gateway:
+        reply = await gateway.chat("sim/m-1", stream=True)
+        record = await gateway.record()
+    assert reply.text == "Hel"
+    assert "error" in reply.chunks[-1]
+    assert not any(choice["finish_reason"] for chunk in reply.chunks for choice in chunk.get("choices", []))
+    assert record["ended"] == "provider_broke"
+
+
+async def test_a_stream_without_a_finish_is_an_error_and_not_a_stop(provider: Simulator) -> None:
+    provider.stream([FIRST, SECOND, b"data: [DONE]\n\n"], gap_s=0.02)
+    async with one(provider) as gateway:
+        reply = await gateway.chat("sim/m-1", stream=True)
+    assert reply.text == "Hello"
+    assert reply.chunks[-1]["error"]["code"] == "provider_broke"
+
+
+async def test_an_error_event_reaches_the_client_after_what_was_said(provider: Simulator) -> None:
+    provider.stream(
+        [FIRST, SECOND, b'data: {"error":{"message":"it burns","type":"server_error"}}\n\n'], gap_s=0.02
+    )
+    async with one(provider) as gateway:
+        reply = await gateway.chat("sim/m-1", stream=True)
+    assert reply.text == "Hello"
+    assert reply.chunks[-1]["error"]["message"] == "it burns"
+
+
+# --- time --------------------------------------------------------------------------------------
+
+
+async def test_a_stream_that_does_not_begin_in_time_is_a_504(provider: Simulator) -> None:
+    provider.answer(never())
+    async with one(provider, routing="retries = 0\nfirst_byte_s = 0.3") as gateway:
+        reply = await gateway.chat("sim/m-1", stream=True)
+    assert (reply.status, reply.error["code"]) == (504, "provider_timeout")
+    await asyncio.wait_for(provider.requests[0].closed.wait(), 5)
+
+
+async def test_a_provider_that_does_not_begin_in_time_is_replaced_by_the_next(provider: Simulator) -> None:
+    provider.stream(WHOLE)
+    async with Simulator() as silent:
+        silent.answer(never())
+        async with two(silent.url, provider, routing="retries = 3\nfirst_byte_s = 0.3") as gateway:
+            reply = await gateway.chat("m", stream=True)
+    assert reply.text == "Hello"
+    assert len(silent.requests) == 1
+
+
+async def test_a_stream_that_falls_silent_ends_in_an_error_event(provider: Simulator) -> None:
+    provider.stream(WHOLE, cut_at=len(FIRST), ending="hang")
+    async with one(provider, routing="retries = 0\nidle_s = 0.3") as gateway:
+        reply = await gateway.chat("sim/m-1", stream=True)
+    assert reply.text == "Hel"
+    assert reply.chunks[-1]["error"]["code"] == "provider_timeout"
+    await asyncio.wait_for(provider.requests[0].closed.wait(), 5)
+
+
+async def test_a_plain_answer_may_take_longer_than_a_first_byte(provider: Simulator) -> None:
+    provider.answer(json(ANSWER, head_after=1.0))
+    async with one(provider, routing="retries = 0\nfirst_byte_s = 0.3\nidle_s = 0.3") as gateway:
+        reply = await gateway.chat("sim/m-1")
+    assert reply.status == 200
+
+
+@pytest.mark.parametrize("asked", [{}, {"stream": True}])
+async def test_the_whole_deadline_ends_everything_and_tries_nothing_more(
+    provider: Simulator, asked: dict[str, Any]
+) -> None:
+    async with Simulator() as silent:
+        silent.answer(never())
+        async with two(silent.url, provider, routing="retries = 3\ndeadline_s = 0.4") as gateway:
+            reply = await gateway.chat("m", **asked)
+    assert (reply.status, reply.error["code"]) == (504, "deadline_exceeded")
+    assert provider.requests == []
+
+
+# --- clients that leave or are slow ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("asked", [{}, {"stream": True}])
+async def test_a_client_that_leaves_before_the_answer_ends_the_providers_request(
+    provider: Simulator, asked: dict[str, Any]
+) -> None:
+    provider.answer(never())
+    async with one(provider) as gateway:
+        task = asyncio.create_task(gateway.chat("sim/m-1", **asked))
+        seen = await provider.seen()
+        left = asyncio.get_running_loop().time()
+        task.cancel()
+        assert await seen.closed_after(left) < 30  # the promise is a second; a test only needs an end
+        record = await gateway.record()
+    assert (record["ended"], record["status"]) == ("client_left", 499)
+
+
+async def test_a_client_that_leaves_in_mid_stream_ends_the_providers_request(provider: Simulator) -> None:
+    provider.stream([FIRST, *[SECOND] * 10_000], gap_s=0.01)
+    async with one(provider) as gateway:
+        async with gateway.open("sim/m-1", stream=True) as response:
+            await response.content.readany()
+            response.close()
+        await (await provider.seen()).closed.wait()
+        record = await gateway.record()
+    assert record["ended"] == "client_left"
+
+
+async def test_a_slow_client_slows_the_provider_down(provider: Simulator) -> None:
+    piece = chunk({"content": "x" * 60_000})
+    provider.stream([FIRST, *[piece] * 2_000, *LAST])
+    async with one(provider) as gateway, gateway.open("sim/m-1", stream=True) as response:
+        seen = await provider.seen()
+        stopped_at = await provider.settled(seen)
+        assert stopped_at < 2_000 * len(piece) / 2
+        size = 0
+        async for data in response.content.iter_any():
+            size += len(data)
+    assert size >= 2_000 * len(piece)
