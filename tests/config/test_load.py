@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from msgspec import structs
 
 from tidegate.config import Config, ConfigError, Secret, load
 
@@ -136,9 +135,11 @@ def test_the_file_wins_only_for_what_it_names(read: Load) -> None:
 
 
 def test_a_provider_of_the_file_takes_nothing_from_one_of_another_name(read: Load, complaints: Any) -> None:
-    assert complaints("[providers.mine]\nkind = 'openai'", {"OPENAI_API_KEY": KEY}) == [
-        'tidegate.toml:1: providers.mine.api_key: is missing: the kind openai wants a key (such as "env:OPENAI_API_KEY")'
-    ]
+    (line,) = complaints("[providers.mine]\nkind = 'openai'", {"OPENAI_API_KEY": KEY})
+    assert line == (
+        "tidegate.toml:1: providers.mine.api_key: is missing: "
+        'the kind openai wants a key (such as "env:OPENAI_API_KEY")'
+    )
 
 
 def test_an_empty_variable_counts_as_not_set_and_hides_that_of_dotenv(read: Load) -> None:
@@ -194,8 +195,8 @@ def test_every_value_knows_where_it_comes_from(read: Load) -> None:
 
 FILE_MISTAKES = {
     "a wrong type": ("[server]\nport = '80'", "2: server.port: expected a whole number, got a text"),
-    "a number with a point": ("[server]\nport = 80.5", "2: server.port: expected a whole number, got a number"),
-    "a truth as a number": ("[server]\nport = true", "2: server.port: expected a whole number, got true or false"),
+    "a fraction": ("[server]\nport = 80.5", "2: server.port: expected a whole number, got a number"),
+    "a truth": ("[server]\nport = true", "2: server.port: expected a whole number, got true or false"),
     "a port too high": ("[server]\nport = 65536", "2: server.port: expected a whole number <= 65535"),
     "no worker": ("[server]\nworkers = 0", "2: server.workers: expected a whole number >= 1"),
     "no time": ("[routing]\nidle_s = 0", "2: routing.idle_s: expected a number > 0.0"),
@@ -216,7 +217,10 @@ FILE_MISTAKES = {
     ),
     "a list where none belongs": ("[server]\nhost = ['a']", "2: server.host: expected a text, got a list"),
     "an unknown key": ("[server]\n\nprot = 1", '3: server.prot: there is no such key (did you mean "port"?)'),
-    "an unknown section": ("\n[servr]\nport = 1", '2: servr: there is no such section (did you mean "server"?)'),
+    "an unknown section": (
+        "\n[servr]\nport = 1",
+        '2: servr: there is no such section (did you mean "server"?)',
+    ),
     "a section of later": ("[store]\nurl = ''", "1: store: this version of Tidegate does not have this yet"),
     "a named section of later": (
         "[prices.'a/b']\ninput = 1",
@@ -228,7 +232,8 @@ FILE_MISTAKES = {
     ),
     "an order of later": (
         "[providers.d]\nkind='demo'\n[models.m]\norder = 'cost'\ncandidates = ['d/x']",
-        '4: models.m.order: expected "priority", not "cost" (this version of Tidegate does not have this yet)',
+        '4: models.m.order: expected "priority", not "cost" '
+        "(this version of Tidegate does not have this yet)",
     ),
     "a key outside": ("port = 1", "1: port: expected a table, such as [server]"),
     "a value for a provider": ("[providers]\nx = 1", "2: providers.x: expected a table [providers.<name>]"),
@@ -255,7 +260,8 @@ FILE_MISTAKES = {
     ),
     "the gateway's own address": (
         "[server]\nport = 81\n[providers.x]\nkind = 'ollama'\nbase_url = 'http://localhost:81/v1'",
-        "5: providers.x.base_url: this is the address of this gateway itself: it would ask itself in a circle",
+        "5: providers.x.base_url: this is the address of this gateway itself: "
+        "it would ask itself in a circle",
     ),
     "no address": (
         "[providers.x]\nkind = 'vllm'",
@@ -307,7 +313,8 @@ FILE_MISTAKES = {
     ),
     "a variable that is not set": (
         "[providers.x]\nkind = 'openai'\napi_key = 'env:NOT_THERE'",
-        "3: providers.x.api_key: the variable NOT_THERE is not set (or empty), neither in the environment nor in .env",
+        "3: providers.x.api_key: the variable NOT_THERE is not set (or empty), "
+        "neither in the environment nor in .env",
     ),
     "names that differ in case": (
         "[providers.Demo]\nkind = 'demo'\n[providers.demo]\nkind = 'demo'",
@@ -334,15 +341,15 @@ def test_a_mistake_in_the_file_is_told_with_line_and_key(complaints: Any, file: 
 
 def test_an_unknown_kind_is_told_with_what_is_near_and_what_there_is(complaints: Any) -> None:
     (line,) = complaints("[providers.x]\nkind = 'antropic'")
-    assert line.startswith(
-        'tidegate.toml:2: providers.x.kind: there is no kind "antropic" (did you mean "anthropic"?); kinds: ai21, '
-    )
+    assert line.startswith('tidegate.toml:2: providers.x.kind: there is no kind "antropic"')
+    assert ' (did you mean "anthropic"?); kinds: ai21, ' in line
     assert line.endswith(", vllm, xai")
 
 
 def test_everything_that_is_wrong_is_told_at_once_in_the_order_of_the_file(complaints: Any) -> None:
     lines = complaints(
-        "[server]\nport = -1\nhots = 'x'\n[providers.x]\nkind = 'demo'\nbase_url = 'x'\n[models.m]\ncandidates = ['y/z']",
+        "[server]\nport = -1\nhots = 'x'\n[providers.x]\nkind = 'demo'\nbase_url = 'x'\n"
+        "[models.m]\ncandidates = ['y/z']",
         {"TIDEGATE_ROUTING_RETRIES": "many"},
     )
     assert [line.split(": ")[:2] for line in lines] == [
@@ -428,7 +435,9 @@ def test_a_gateway_beyond_loopback_without_keys_is_refused_with_the_three_ways_o
 
 @pytest.mark.parametrize("host", BEYOND)
 @pytest.mark.parametrize(
-    "way", [{"TIDEGATE_API_KEYS": "a,b"}, {"TIDEGATE_AUTH_OPEN_BEYOND_LOOPBACK": "true"}], ids=["keys", "meant"]
+    "way",
+    [{"TIDEGATE_API_KEYS": "a,b"}, {"TIDEGATE_AUTH_OPEN_BEYOND_LOOPBACK": "true"}],
+    ids=["keys", "meant"],
 )
 def test_each_way_out_is_one(read: Load, host: str, way: Mapping[str, str]) -> None:
     assert read("", {"HOST": host, **way}).server.host == host.strip("[]")
@@ -461,7 +470,6 @@ def test_an_embedded_provider_needs_no_address(read: Load) -> None:
     assert read("[providers.demo]\nkind = 'demo'").providers["demo"].base_url is None
 
 
-def test_the_structs_hold_what_the_command_line_may_set(read: Load) -> None:
-    overrides = {"server.host": "localhost", "server.port": 1, "server.workers": 2}
-    config = read("", overrides=overrides)
-    assert {f"server.{key}": value for key, value in structs.asdict(config.server).items()}.items() >= overrides.items()
+def test_the_command_line_sets_what_it_names(read: Load) -> None:
+    server = read("", overrides={"server.host": "localhost", "server.port": 1, "server.workers": 2}).server
+    assert (server.host, server.port, server.workers) == ("localhost", 1, 2)

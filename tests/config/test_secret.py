@@ -16,10 +16,18 @@ class Holder(Struct):
     key: Secret
 
 
-@pytest.mark.parametrize(
-    "show",
-    [repr, str, "{}".format, "{!r:>40}".format, "%s".__mod__, lambda secret: repr(Holder(secret)), lambda s: repr([s])],
-)
+SHOWS = {
+    "repr": repr,
+    "str": str,
+    "format": "{}".format,
+    "format with a width": "{!r:>40}".format,
+    "percent": "%s".__mod__,
+    "in a struct": lambda secret: repr(Holder(secret)),
+    "in a list": lambda secret: str([secret]),
+}
+
+
+@pytest.mark.parametrize("show", SHOWS.values(), ids=SHOWS.keys())
 def test_nothing_of_a_secret_is_shown(show) -> None:
     shown = show(Secret(KEY))
     assert "Secret(…)" in shown

@@ -18,8 +18,9 @@ log = logging.getLogger("tidegate")
 class Reloader:
     """Reads the configuration again when it changes, or when it is asked to.
 
-    `read` gives the Config or raises ConfigError; `on_change` gets every new Config that is valid
-    and differs from the last. A configuration that is wrong is logged and changes nothing.
+    `read` gives the Config or raises ConfigError; `on_change` gets every Config that is valid, and
+    has put it in force when it returns. A configuration that is wrong is logged and changes nothing.
+    The environment of a running process does not change, but `.env` may.
     """
 
     def __init__(
@@ -33,6 +34,7 @@ class Reloader:
         self._files = (directory / (path or FILE_NAME), directory / ".env")
         self._on_change = on_change
         self._requested = asyncio.Event()
+        self._stopped = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
@@ -44,15 +46,14 @@ class Reloader:
         self._requested.set()
 
     async def stop(self) -> None:
-        """Watch no longer."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        """Watch no longer. A reload that is under way is finished."""
+        self._stopped.set()
+        self._requested.set()
+        await asyncio.gather(*self._tasks)
         self._tasks = []
 
     async def _reload_on_request(self) -> None:
-        while True:
-            await self._requested.wait()
+        while await self._requested.wait() and not self._stopped.is_set():
             self._requested.clear()
             await self._reload()
 
@@ -89,20 +90,19 @@ class Reloader:
         return [_content(file) for file in self._files]
 
     async def _changes(self) -> AsyncIterator[object]:
-        from watchfiles import awatch  # takes a tenth of the start-up time, and is not needed until now
+        from watchfiles import awatch  # not needed before the first request can be served
 
         # Editors and Kubernetes replace files instead of writing into them, so folders are watched.
-        folders = {file.parent for file in self._files if file.parent.is_dir()}
+        folders = {file.parent for file in self._files}
         names = {file.name for file in self._files} | {"..data"}
-        changes = awatch(
+        async for change in awatch(
             *folders,
             watch_filter=lambda _, path: Path(path).name in names,
             recursive=False,
             debounce=200,
-        )
-        async with contextlib.aclosing(changes):
-            async for change in changes:
-                yield change
+            stop_event=self._stopped,  # a cancelled watch waits for its thread, a stopped one does not
+        ):
+            yield change
 
 
 def _content(file: Path) -> bytes | None:
