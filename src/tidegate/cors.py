@@ -6,7 +6,10 @@ from tidegate.exchange.http import Header, Request
 
 __all__ = ["Cors"]
 
-EXPOSED = b"x-request-id, x-tidegate-provider, x-tidegate-model, x-tidegate-attempts, x-tidegate-dropped, retry-after"
+EXPOSED = (
+    b"x-request-id, x-tidegate-provider, x-tidegate-model, x-tidegate-attempts, x-tidegate-dropped, "
+    b"x-tidegate-estimated, retry-after"
+)
 ALLOWED_METHODS = b"GET, POST, OPTIONS"
 PREFLIGHT_AGE_S = b"86400"
 
