@@ -368,7 +368,11 @@ ANSWERS: dict[str, Schema] = {
             audio_tokens=integer(),
         ),
         completion_tokens_details=struct(
-            "", reasoning_tokens=integer("Spent on thinking."), audio_tokens=integer()
+            "",
+            reasoning_tokens=integer("Spent on thinking."),
+            audio_tokens=integer(),
+            accepted_prediction_tokens=integer(),
+            rejected_prediction_tokens=integer(),
         ),
     ),
     "ChatCompletion": struct(
@@ -433,6 +437,8 @@ ANSWERS: dict[str, Schema] = {
             )
         ),
         usage=null_or(ref("Usage")),
+        service_tier=null_or(string()),
+        system_fingerprint=null_or(string()),
     ),
 }
 
