@@ -304,8 +304,6 @@ def _origin(source: Inline | Link | FileRef) -> str:
 
 def _cut(choice: Choice, limit: int) -> Choice:
     pieces = [choice.reasoning, choice.text, *(call.arguments for call in choice.calls)]
-    if len("".join(pieces).encode()) <= limit:
-        return choice  # a token is a byte at least
     kept = []
     for piece in pieces:
         kept.append(tokens.cut(piece, limit))

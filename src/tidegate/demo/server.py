@@ -1,7 +1,6 @@
 """The demo's socket: requests in, paced answers and faults out."""
 
 import asyncio
-from collections.abc import Iterator
 from itertools import cycle
 from typing import TYPE_CHECKING, Any
 
@@ -10,11 +9,10 @@ from msgspec import Struct
 
 from tidegate.protocols.errors import ModelNotFound, TidegateError
 from tidegate.protocols.openai_chat import PROTOCOL
-from tidegate.protocols.turn import Turn
 
-from .answers import Answer, answer_to, count, cut
+from .answers import answer_to, count, cut
 from .models import Model, Refusal, find_model, model_names
-from .wire import Logprobs, render_answer, render_chunks, render_error, render_models, render_usage_chunk
+from .wire import Logprobs, render_answer, render_chunks, render_error, render_models
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -73,11 +71,11 @@ class Job(Struct, frozen=True):
     """A request that was understood, and the answer to it."""
 
     model: Model
-    turn: Turn
-    answer: Answer
-    chunks: list[bytes]
-    """Of a stream, without the one with the tokens."""
-    wants_usage: bool
+    stream: bool
+    body: bytes
+    """The whole answer; empty for a stream."""
+    events: list[bytes]
+    """The stream, as far as the model sends it."""
 
 
 async def _list_models(_request: "web.Request") -> "web.Response":
@@ -92,7 +90,7 @@ async def _find_nothing(request: "web.Request") -> "web.Response":
 async def _complete(request: "web.Request") -> "web.StreamResponse":
     body = await request.read()
     try:
-        job = await asyncio.to_thread(_plan, body)
+        job = await asyncio.to_thread(_plan, body)  # a large request takes a while
     except TidegateError as error:
         return _respond(error.status, render_error(error.message, error.type, error.code, error.param))
     if not job.model.answers:
@@ -100,9 +98,7 @@ async def _complete(request: "web.Request") -> "web.StreamResponse":
     await asyncio.sleep(job.model.silent_s)
     if job.model.refusal is not None:
         return _refuse(job.model.refusal)
-    if job.turn.stream:
-        return await _stream(request, job)
-    return await _answer(request, job)
+    return await (_stream(request, job) if job.stream else _answer(request, job))
 
 
 def _plan(body: bytes) -> Job:
@@ -113,12 +109,12 @@ def _plan(body: bytes) -> Job:
         raise ModelNotFound(f"The demo has no model “{asked.model}”. It has: {model_names()}.")
     turn = asked.turn()
     answer = cut(answer_to(turn, thinks=model.thinks), turn.max_tokens)
-    chunks = render_chunks(answer, _logprobs(turn), usage=asked.wants_usage) if turn.stream else ()
-    return Job(model, turn, answer, [_event(chunk) for chunk in chunks], asked.wants_usage)
-
-
-def _logprobs(turn: Turn) -> Logprobs | None:
-    return Logprobs(turn.top_logprobs or 0) if turn.logprobs else None
+    counts = count(turn, answer)
+    logprobs = Logprobs(turn.top_logprobs or 0) if turn.logprobs else None
+    if not turn.stream:
+        return Job(model, False, encode(_unfinished(model, render_answer(answer, counts, logprobs))), [])
+    chunks = render_chunks(answer, counts if asked.wants_usage else None, logprobs)
+    return Job(model, True, b"", _break_off(model, [_event(chunk) for chunk in chunks]))
 
 
 # --- whole answers ---------------------------------------------------------------------------
@@ -127,24 +123,21 @@ def _logprobs(turn: Turn) -> Logprobs | None:
 async def _answer(request: "web.Request", job: Job) -> "web.StreamResponse":
     if job.model.breaks == "error":
         return _respond(500, BROKEN)
-    body = await asyncio.to_thread(_render, job)
     if job.model.breaks != "cut":
-        return _respond(200, body)
+        return _respond(200, job.body)
     from aiohttp import web
 
-    data = encode(body)
-    response = web.StreamResponse(
-        headers={"content-type": "application/json", "content-length": str(len(data))}
-    )
+    length = {"content-type": "application/json", "content-length": str(len(job.body))}
+    response = web.StreamResponse(headers=length)
     await response.prepare(request)
-    await response.write(data[: len(data) // 2])
+    await response.write(job.body[: len(job.body) // 2])
     _cut_connection(request)
     return response
 
 
-def _render(job: Job) -> dict[str, Any]:
-    body = render_answer(job.answer, count(job.turn, job.answer), _logprobs(job.turn))
-    if job.model.breaks == "no_finish":
+def _unfinished(model: Model, body: dict[str, Any]) -> dict[str, Any]:
+    """The answer, without its finish reasons where the model has none."""
+    if model.breaks == "no_finish":
         for choice in body["choices"]:
             choice["finish_reason"] = None
     return body
@@ -172,35 +165,22 @@ def _respond(status: int, body: Any, headers: dict[str, str] | None = None) -> "
 async def _stream(request: "web.Request", job: Job) -> "web.StreamResponse":
     from aiohttp import web
 
-    counting = (
-        asyncio.ensure_future(asyncio.to_thread(count, job.turn, job.answer)) if job.wants_usage else None
-    )
     response = web.StreamResponse(headers={"content-type": "text/event-stream", "cache-control": "no-cache"})
     await response.prepare(request)
-    try:
-        for event, pause_s in zip(_until_broken(job), cycle(PACE_S), strict=False):
-            await response.write(event)
-            await asyncio.sleep(pause_s)
-        if job.model.breaks == "cut":
-            _cut_connection(request)
-        elif job.model.breaks is None:
-            if counting is not None:
-                await response.write(_event(render_usage_chunk(job.answer, await counting)))
-            await response.write(b"data: [DONE]\n\n")
-    finally:
-        if counting is not None:
-            counting.cancel()
+    for event, pause_s in zip(job.events, cycle(PACE_S), strict=False):
+        await response.write(event)
+        await asyncio.sleep(pause_s)
+    if job.model.breaks == "cut":
+        _cut_connection(request)
     return response
 
 
-def _until_broken(job: Job) -> Iterator[bytes]:
-    """The events of the stream, up to where the model breaks."""
-    if job.model.breaks is None:
-        yield from job.chunks
-        return
-    yield from job.chunks[: len(job.chunks) // 2]
-    if job.model.breaks == "error":
-        yield _event(BROKEN)
+def _break_off(model: Model, events: list[bytes]) -> list[bytes]:
+    """The events of a stream up to where the model breaks, or to their end."""
+    if model.breaks is None:
+        return [*events, b"data: [DONE]\n\n"]
+    half = events[: len(events) // 2]
+    return [*half, _event(BROKEN)] if model.breaks == "error" else half
 
 
 def _event(data: dict[str, Any]) -> bytes:

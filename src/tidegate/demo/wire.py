@@ -1,7 +1,6 @@
 """The demo's answers as OpenAI writes them: a whole body, or the chunks of a stream."""
 
 import hashlib
-import re
 from collections.abc import Iterable, Iterator
 from itertools import cycle
 from typing import Any
@@ -17,14 +16,12 @@ __all__ = [
     "render_chunks",
     "render_error",
     "render_models",
-    "render_usage_chunk",
 ]
 
 CREATED = 1795219200
 """The time in every answer, so that the same request gets the same: 2026-11-21."""
 
 _FINGERPRINT = "fp_demo"
-_WORDS = re.compile(r"\s*\S{1,12}|\s+$")
 
 
 class Logprobs:
@@ -62,11 +59,10 @@ def _logprob(token: str, logprob: float) -> dict[str, Any]:
 def render_answer(answer: Answer, counts: Counts, logprobs: Logprobs | None) -> dict[str, Any]:
     """The body of a `chat.completion`."""
     choices = [_render_choice(index, choice, logprobs) for index, choice in enumerate(answer.choices)]
-    return {**_envelope(answer, "chat.completion"), "choices": choices, "usage": render_usage(counts)}
+    return {**_envelope(answer, "chat.completion"), "choices": choices, "usage": _render_usage(counts)}
 
 
-def render_usage(counts: Counts) -> dict[str, Any]:
-    """The tokens."""
+def _render_usage(counts: Counts) -> dict[str, Any]:
     return {
         "prompt_tokens": counts.prompt,
         "completion_tokens": counts.completion,
@@ -101,7 +97,7 @@ def _render_choice(index: int, choice: Choice, logprobs: Logprobs | None) -> dic
         message["reasoning_content"] = choice.reasoning
     if choice.calls:
         message["tool_calls"] = [_render_call(call, call.arguments) for call in choice.calls]
-    told = logprobs.of(_tokens(choice.text)) if logprobs is not None and not choice.calls else None
+    told = logprobs.of(tokens.split(choice.text)) if logprobs is not None and not choice.calls else None
     return {"index": index, "message": message, "logprobs": told, "finish_reason": choice.finish}
 
 
@@ -114,22 +110,20 @@ def _render_call(call: Call, arguments: str) -> dict[str, Any]:
 # --- a stream --------------------------------------------------------------------------------
 
 
-def render_chunks(answer: Answer, logprobs: Logprobs | None, *, usage: bool) -> Iterator[dict[str, Any]]:
-    """The chunks of a stream, but for the one with the tokens.
-
-    `usage` says whether that one will come: then the others carry a null in its place.
+def render_chunks(
+    answer: Answer, counts: Counts | None, logprobs: Logprobs | None
+) -> Iterator[dict[str, Any]]:
+    """The chunks of a stream. With `counts` the last one tells the tokens, and the others carry a null
+    in their place.
     """
     envelope = _envelope(answer, "chat.completion.chunk")
-    unknown = {"usage": None} if usage else {}
+    unknown = {} if counts is None else {"usage": None}
     for index, choice in enumerate(answer.choices):
         for delta, told, finish in _deltas(choice, logprobs):
             part = {"index": index, "delta": delta, "logprobs": told, "finish_reason": finish}
             yield {**envelope, "choices": [part], **unknown}
-
-
-def render_usage_chunk(answer: Answer, counts: Counts) -> dict[str, Any]:
-    """The chunk with the tokens, the last one."""
-    return {**_envelope(answer, "chat.completion.chunk"), "choices": [], "usage": render_usage(counts)}
+    if counts is not None:
+        yield {**envelope, "choices": [], "usage": _render_usage(counts)}
 
 
 Delta = tuple[dict[str, Any], "dict[str, Any] | None", "str | None"]
@@ -138,10 +132,10 @@ Delta = tuple[dict[str, Any], "dict[str, Any] | None", "str | None"]
 
 def _deltas(choice: Choice, logprobs: Logprobs | None) -> Iterator[Delta]:
     yield {"role": "assistant", "content": None if choice.calls else "", "refusal": None}, None, None
-    for words in _portions(_words(choice.reasoning)):
-        yield {"reasoning_content": "".join(words)}, None, None
-    for words in _portions(_words(choice.text) if logprobs is None else _tokens(choice.text)):
-        yield {"content": "".join(words)}, None if logprobs is None else logprobs.of(words), None
+    for said in _portions(tokens.split(choice.reasoning)):
+        yield {"reasoning_content": "".join(said)}, None, None
+    for said in _portions(tokens.split(choice.text)):
+        yield {"content": "".join(said)}, None if logprobs is None else logprobs.of(said), None
     for position, call in enumerate(choice.calls):
         yield from _call_deltas(position, call)
     yield {}, None, choice.finish
@@ -156,21 +150,13 @@ def _call_deltas(position: int, call: Call) -> Iterator[Delta]:
         yield {"tool_calls": [part]}, None, None
 
 
-def _words(text: str) -> list[str]:
-    return _WORDS.findall(text)
-
-
-def _tokens(text: str) -> list[str]:
-    return tokens.split(text)
-
-
-def _portions(words: list[str]) -> Iterator[list[str]]:
-    """One to three words at a time, as models send them."""
+def _portions(said: list[str]) -> Iterator[list[str]]:
+    """One to three tokens at a time, as models send them."""
     start = 0
     for size in cycle((1, 3, 2, 2, 3, 1, 2)):
-        if start >= len(words):
+        if start >= len(said):
             return
-        yield words[start : start + size]
+        yield said[start : start + size]
         start += size
 
 
