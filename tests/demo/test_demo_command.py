@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from running import Gateway
-from tidegate.cli.demo import EXAMPLES, DemoSource, render_examples
+from tidegate.cli.demo import EXAMPLES, make_source, render_examples
 
 WHO = "I am echo, a model of Tidegate's demo provider"
 
@@ -45,7 +45,7 @@ async def test_the_curl_example_streams_an_answer(gateway: Gateway) -> None:
 def test_only_the_demo_is_served_whatever_the_environment_says(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "sk-0123456789abcdef")
     monkeypatch.setenv("PORT", "1")
-    config = DemoSource(None, Path.cwd(), {}, "127.0.0.1", 8765).read()
+    config = make_source("127.0.0.1", 8765).read()
     assert list(config.providers) == ["demo"]
     assert (config.server.host, config.server.port) == ("127.0.0.1", 8765)
 

@@ -1,15 +1,14 @@
 """`tidegate demo`."""
 
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tidegate.config import Config, ProviderConfig, Server
-from tidegate.server import Source, serve
+if TYPE_CHECKING:
+    from tidegate.server import Source
 
-__all__ = ["demo", "render_examples"]
+__all__ = ["demo", "make_source", "render_examples"]
 
 CURL = """\
 curl -N {url}/v1/chat/completions -H 'Content-Type: application/json' \\
@@ -42,26 +41,13 @@ EXAMPLES = {
 }
 
 
-@dataclass(frozen=True)
-class DemoSource(Source):
-    """A configuration that holds the demo and nothing else, whatever the environment says."""
-
-    host: str
-    port: int
-
-    def read(self) -> Config:
-        """See Source."""
-        return Config(
-            server=Server(host=self.host, port=self.port), providers={"demo": ProviderConfig(kind="demo")}
-        )
-
-
 def demo(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = 8000,
 ) -> None:
     """Serve the demo provider alone: no key, no file, no network."""
     from tidegate.demo.models import MODELS
+    from tidegate.server import serve
 
     url = f"http://{_reachable(host)}:{port}"
     typer.echo(f"Tidegate with its demo provider, at {url} (Ctrl-C ends it). To try it:\n", err=True)
@@ -71,7 +57,21 @@ def demo(
         f"# More models, most of them faults: {', '.join(f'demo/{name}' for name in MODELS)}", err=True
     )
     typer.echo(f"# The API: {url}/docs\n", err=True)
-    serve(DemoSource(None, Path.cwd(), {}, host, port))
+    serve(make_source(host, port))
+
+
+def make_source(host: str, port: int) -> "Source":
+    """A configuration that holds the demo and nothing else, whatever the environment says."""
+    from tidegate.config import Config, ProviderConfig, Server
+    from tidegate.server import Source
+
+    config = Config(server=Server(host=host, port=port), providers={"demo": ProviderConfig(kind="demo")})
+
+    class DemoSource(Source):
+        def read(self) -> Config:
+            return config
+
+    return DemoSource(None, Path.cwd(), {})
 
 
 def render_examples(url: str) -> dict[str, str]:
