@@ -90,10 +90,9 @@ def _as_reasoning(control: ReasoningControl, effort: str | None) -> dict[str, An
 def _as_thinking(control: ReasoningControl, effort: str | None) -> dict[str, Any]:
     if effort == "none":
         return {"thinking": {"type": "disabled"}}
-    told: dict[str, Any] = {} if effort is None else {"reasoning_effort": effort}
-    if effort is not None or control.mode in ("enabled", "adaptive"):
-        told["thinking"] = {"type": "enabled"}
-    return told
+    if effort is not None:
+        return {"reasoning_effort": effort}
+    return {"thinking": {"type": "enabled"}} if control.mode in ("enabled", "adaptive") else {}
 
 
 def _as_switch(control: ReasoningControl, effort: str | None) -> dict[str, Any]:

@@ -76,9 +76,11 @@ class Memory:
 def _mend_head(chunk: Json, memory: Memory) -> None:
     """One id, the object's name, a time and a model in every chunk."""
     memory.id = memory.id or chunk.get("id") or new_id("chatcmpl-")
-    memory.created = memory.created or int(chunk.get("created") or time.time())
+    if not isinstance(chunk.get("created"), int):
+        chunk["created"] = memory.created or int(time.time())
+    memory.created = chunk["created"]
     memory.model = chunk.get("model") or memory.model
-    chunk["id"], chunk["created"], chunk["model"] = memory.id, memory.created, memory.model
+    chunk["id"], chunk["model"] = memory.id, memory.model
     chunk["object"] = CHUNK if memory.streams else "chat.completion"
 
 
@@ -197,8 +199,6 @@ def _mend_call_piece(call: Json, position: int, memory: ChoiceMemory) -> None:
         function.pop("name", None)
     else:
         memory.named.add(known[0])
-    if not begins:
-        call.pop("type", None)
 
 
 def _said(choice: Json) -> Json:

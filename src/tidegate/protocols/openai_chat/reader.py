@@ -28,7 +28,7 @@ from tidegate.protocols.events import (
 )
 from tidegate.protocols.ids import new_id
 from tidegate.protocols.media import parse_url
-from tidegate.protocols.sse import Splitter
+from tidegate.protocols.sse import ServerSentEvent, Splitter
 from tidegate.protocols.turn import Inline
 
 from .error import error_inside
@@ -81,7 +81,7 @@ class CustomOut(Struct, gc=False):
     input: str | None = None
 
 
-class CallOut(Struct):
+class CallOut(Struct, gc=False):
     """A call, or a piece of one."""
 
     index: int | None = None
@@ -92,7 +92,7 @@ class CallOut(Struct):
     extra_content: ExtraContent | None = None
 
 
-class PartOut(Struct):
+class PartOut(Struct, gc=False):
     """A part of a content list (Mistral)."""
 
     type: str = "text"
@@ -128,7 +128,7 @@ class ImageOut(Struct, gc=False):
     image_url: ImageUrl | None = None
 
 
-class Delta(Struct):
+class Delta(Struct, gc=False):
     """A message, or a piece of one."""
 
     content: str | list[PartOut] | None = None
@@ -143,16 +143,16 @@ class Delta(Struct):
     images: list[ImageOut] | None = None
     native_blocks: list[NativeBlockIn] | None = None
     extra_content: ExtraContent | None = None
-    audio: Raw = Raw()
+    audio: Any = None
 
 
-class Logprobs(Struct):
+class Logprobs(Struct, gc=False):
     """Log probabilities of tokens."""
 
     content: Raw = Raw()
 
 
-class ChoiceOut(Struct):
+class ChoiceOut(Struct, gc=False):
     """One alternative, or a piece of it."""
 
     index: int | None = None
@@ -171,13 +171,13 @@ class SearchResult(Struct, gc=False):
     title: str | None = None
 
 
-class GroqOut(Struct):
+class GroqOut(Struct, gc=False):
     """Groq's own corner."""
 
     usage: UsageIn | None = None
 
 
-class AnswerOut(Struct):
+class AnswerOut(Struct, gc=False):
     """A chat completion, or a chunk of one."""
 
     id: str | None = None
@@ -229,8 +229,9 @@ class ChoiceState:
 class AnswerState:
     """What is known of an answer so far, and how its pieces become events."""
 
-    def __init__(self, tells_finish: bool = True) -> None:
+    def __init__(self, *, whole: bool, tells_finish: bool = True) -> None:
         self.failed = False
+        self._whole = whole
         self._tells_finish = tells_finish
         self._started = False
         self._ended = False
@@ -241,38 +242,56 @@ class AnswerState:
 
     def read(self, answer: AnswerOut) -> list[Event]:
         """The events of a chunk, or of a whole answer."""
-        error = answer.error or next((one.error for one in answer.choices or () if one.error), None)
+        choices = answer.choices or ()
+        error = answer.error
+        for choice in choices:
+            error = error or choice.error
         if error:
             return self.fail(error_inside(error))
         events: list[Event] = []
         if self._ended:
             self._report(answer, events)
             return events
-        if not self._started and (answer.choices or answer.id):
+        if not self._started and (choices or answer.id):
             self._start(answer, events)
-        for choice in answer.choices or ():
-            state = self._choice(choice.index or 0)
-            self._read_delta(choice.delta or choice.message or NOTHING, state, events)
-            if choice.logprobs is not None and says(choice.logprobs.content):
-                events.append(LogprobsDelta(choice.logprobs.content, state.index))
-            if choice.finish_reason:
-                state.finish = choice.finish_reason
-                state.native = choice.native_finish_reason
+        for choice in choices:
+            state = self._choices.get(choice.index or 0) or self._new_choice(choice.index or 0)
+            self._read_choice(choice, state, events)
         if answer.citations or answer.search_results:
             self._cite(answer, events)
-        self._report(answer, events)
+        if answer.usage is not None or answer.x_groq is not None:
+            self._report(answer, events)
         return events
+
+    def _said(self, choice: ChoiceOut) -> Delta:
+        """What a choice says. Perplexity has both, and both names wrong: in a stream the message is
+        everything so far, in a whole answer the delta is empty.
+        """
+        said = (choice.message, choice.delta) if self._whole else (choice.delta, choice.message)
+        return said[0] or said[1] or NOTHING
 
     def _start(self, answer: AnswerOut, events: list[Event]) -> None:
         self._started = True
         created = int(answer.created) if answer.created else None
         events.append(Started(answer.id or "", answer.model or "", created))
 
-    def _choice(self, index: int) -> ChoiceState:
-        state = self._choices.get(index)
-        if state is None:
-            state = self._choices[index] = ChoiceState(index)
+    def _new_choice(self, index: int) -> ChoiceState:
+        state = self._choices[index] = ChoiceState(index)
         return state
+
+    def _read_choice(self, choice: ChoiceOut, state: ChoiceState, events: list[Event]) -> None:
+        delta = self._said(choice)
+        content = delta.content
+        # The usual case: a text, and nothing else in the delta.
+        if type(content) is str and content and _says_only_text(delta):
+            events.append(TextDelta(content, state.index))
+        else:
+            self._read_delta(delta, state, events)
+        if choice.logprobs is not None and says(choice.logprobs.content):
+            events.append(LogprobsDelta(choice.logprobs.content, state.index))
+        if choice.finish_reason:
+            state.finish = choice.finish_reason
+            state.native = choice.native_finish_reason
 
     def _report(self, answer: AnswerOut, events: list[Event]) -> None:
         told = answer.usage or (answer.x_groq.usage if answer.x_groq else None)
@@ -313,8 +332,8 @@ class AnswerState:
                 )
         events.extend(CitationAdded(native=native, choice=choice) for native in delta.citations or ())
         events.extend(_read_image(image, choice) for image in delta.images or ())
-        if says(delta.audio):
-            events.append(AudioDelta(delta.audio, choice))
+        if delta.audio is not None:
+            events.append(AudioDelta(Raw(ENCODE(delta.audio)), choice))
 
     def _read_parts(self, parts: list[PartOut], choice: int, events: list[Event]) -> None:
         """Mistral's content list: thinking and text."""
@@ -409,6 +428,23 @@ class AnswerState:
         return [Failed(error)]
 
 
+def _says_only_text(delta: Delta) -> bool:
+    return (
+        delta.tool_calls is None
+        and delta.reasoning_content is None
+        and delta.reasoning is None
+        and delta.refusal is None
+        and delta.reasoning_details is None
+        and delta.annotations is None
+        and delta.audio is None
+        and delta.extra_content is None
+        and delta.function_call is None
+        and delta.citations is None
+        and delta.images is None
+        and delta.native_blocks is None
+    )
+
+
 def _read_image(image: ImageOut, choice: int) -> Event:
     try:
         source = parse_url(image.image_url.url if image.image_url else "", "")
@@ -440,7 +476,7 @@ class BodyReader:
 
     def __init__(self) -> None:
         self._pieces: list[bytes] = []
-        self._state = AnswerState()
+        self._state = AnswerState(whole=True)
 
     def feed(self, data: bytes) -> list[Event]:
         """Keep the bytes: JSON means nothing before it is whole."""
@@ -487,8 +523,7 @@ class StreamReader:
 
     def __init__(self, tells_finish: bool) -> None:
         self._splitter = Splitter()
-        self._state = AnswerState(tells_finish)
-        self._done = False
+        self._state = AnswerState(whole=False, tells_finish=tells_finish)
 
     def feed(self, data: bytes) -> list[Event]:
         """The events that these bytes complete."""
@@ -498,6 +533,8 @@ class StreamReader:
             pieces = self._splitter.feed(data)
         except ProviderError as error:
             return self._state.fail(error)
+        if len(pieces) == 1:
+            return self._read_piece(pieces[0])
         return self._read(pieces)
 
     def close(self) -> list[Event]:
@@ -505,25 +542,25 @@ class StreamReader:
         events = self._read(self._splitter.close())
         return events if self._state.failed else events + self._state.end()
 
-    def _read(self, pieces: list[Any]) -> list[Event]:
+    def _read(self, pieces: list[ServerSentEvent]) -> list[Event]:
         events: list[Event] = []
         for piece in pieces:
             if self._state.failed:
                 break
-            if piece.data == b"[DONE]":
-                events += self._state.end()
-            if piece.data == b"[DONE]" or not piece.data.strip():
-                continue
-            try:
-                answer = ANSWER.decode(piece.data)
-            except (DecodeError, UnicodeDecodeError, RecursionError) as error:
-                said = _begin(piece.data)
-                events += self._state.fail(
-                    ProviderBroke(f"the provider's stream makes no sense: {error}; {said}")
-                )
-                break
-            if piece.name == b"error" and not answer.error:
-                events += self._state.fail(error_inside(piece.data.decode("utf-8", "replace")))
-                break
-            events += self._state.read(answer)
+            events += self._read_piece(piece)
         return events
+
+    def _read_piece(self, piece: ServerSentEvent) -> list[Event]:
+        name, data = piece
+        if data == b"[DONE]":
+            return self._state.end()
+        try:
+            answer = ANSWER.decode(data)
+        except (DecodeError, UnicodeDecodeError, RecursionError) as error:
+            if not data.strip():
+                return []
+            told = f"the provider's stream makes no sense: {error}; it says {_begin(data)}"
+            return self._state.fail(ProviderBroke(told))
+        if name == b"error" and not answer.error:
+            return self._state.fail(error_inside(data.decode("utf-8", "replace")))
+        return self._state.read(answer)

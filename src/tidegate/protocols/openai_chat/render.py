@@ -41,7 +41,7 @@ from .effort import plan_effort
 from .parse import NAME
 from .wire import ENCODE
 
-__all__ = ["CARRIES", "SAMPLING", "may_sample", "render_path", "render_request", "short_id"]
+__all__ = ["CARRIES", "HARMLESS", "SAMPLING", "may_sample", "render_path", "render_request", "short_id"]
 
 CARRIES: dict[str, Outcome] = {
     "tools": "carried",
@@ -80,6 +80,9 @@ SAMPLING = (
     "top_logprobs",
 )  # fmt: skip
 """What a model that thinks may refuse (see Profile.sampling)."""
+
+HARMLESS = {"temperature": 1, "top_p": 1, "presence_penalty": 0, "frequency_penalty": 0, "logprobs": False}
+"""Values that even such a model takes, because they are what it does anyway."""
 
 PLAIN_FIELDS = (
     "temperature", "top_p", "top_k", "presence_penalty", "frequency_penalty", "n", "logprobs", "top_logprobs",
@@ -488,7 +491,8 @@ def _add_tuning(body: dict[str, Any], turn: Turn, target: Target, dropped: list[
     if not may_sample(profile, thinking.effort):
         refused.update(SAMPLING)
     for name in PLAIN_FIELDS:
-        _add(body, name, getattr(turn, name), name in refused, dropped)
+        value = getattr(turn, name)
+        _add(body, name, value, name in refused and value != HARMLESS.get(name), dropped)
     _add(body, dialect.seed_field, turn.seed, "seed" in refused, dropped)
     _add(body, "stop", list(turn.stop) or None, "stop" in refused or not profile.stop, dropped)
     _add(body, "modalities", list(turn.modalities) or None, "modalities" in refused, dropped)

@@ -5,7 +5,7 @@ and what the dialect or the model's profile ask for; each of these edits looks f
 is anything to do, and most requests leave as they came but for the model's name.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from msgspec import Raw
@@ -18,7 +18,7 @@ from .dialect import Dialect
 from .effort import plan_effort
 from .messages import edit_messages
 from .parse import Asked, build_reasoning
-from .render import SAMPLING, limit_field, may_sample, render_path, schema_message
+from .render import HARMLESS, SAMPLING, limit_field, may_sample, render_path, schema_message
 from .wire import ENCODE, Fields, says
 
 __all__ = ["splice_request"]
@@ -91,7 +91,8 @@ def _set_effort(fields: Fields, asked: Asked, target: Target, dropped: list[str]
             for name, value in thinking.fields.items():
                 fields.setdefault(name, Raw(ENCODE(value)))
     if not may_sample(target.profile, effort):
-        _drop(fields, SAMPLING, dropped)
+        refused = [name for name in SAMPLING if getattr(asked.wire, name) != HARMLESS.get(name)]
+        _drop(fields, refused, dropped)
 
 
 def _told_already(fields: Fields, wanted: dict[str, Any]) -> bool:
@@ -117,7 +118,7 @@ NOTHING = (b"null", b"[]", b"false", b"1")
 """Values of a refused field that ask for nothing (`n` of 1 is what everybody gets)."""
 
 
-def _drop(fields: Fields, names: tuple[str, ...], dropped: list[str]) -> None:
+def _drop(fields: Fields, names: Sequence[str], dropped: list[str]) -> None:
     dropped += [name for name in names if name in fields and says(fields.pop(name))]
 
 

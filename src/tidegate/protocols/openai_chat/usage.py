@@ -24,7 +24,7 @@ class CompletionDetails(Struct, gc=False):
     audio_tokens: int | None = None
 
 
-class UsageIn(Struct):
+class UsageIn(Struct, gc=False):
     """`usage`, with the places in which OpenAI's followers put what OpenAI has in the details."""
 
     prompt_tokens: int | None = None

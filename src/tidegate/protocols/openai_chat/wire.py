@@ -81,7 +81,7 @@ class FileIn(Struct, gc=False):
     filename: str | None = None
 
 
-class PartIn(Struct):
+class PartIn(Struct, gc=False):
     """A part of a content list. Which field it has says its type."""
 
     type: str
@@ -114,7 +114,7 @@ class CustomCallIn(Struct, gc=False):
     input: str = ""
 
 
-class CallIn(Struct):
+class CallIn(Struct, gc=False):
     """A call that the model made earlier."""
 
     id: Name
@@ -136,7 +136,7 @@ class ReasoningDetail(Struct, gc=False):
     format: str | None = None
 
 
-class NativeBlockIn(Struct):
+class NativeBlockIn(Struct, gc=False):
     """A block of one wire format, given back."""
 
     format: str
@@ -149,7 +149,7 @@ class AudioRef(Struct, gc=False):
     id: Name
 
 
-class MessageIn(Struct):
+class MessageIn(Struct, gc=False):
     """A message of any role."""
 
     role: Role
@@ -169,7 +169,7 @@ class MessageIn(Struct):
     cache_control: CacheMark | None = None
 
 
-class FunctionIn(Struct):
+class FunctionIn(Struct, gc=False):
     """The declaration of a function."""
 
     name: Name
@@ -178,14 +178,14 @@ class FunctionIn(Struct):
     strict: bool | None = None
 
 
-class CustomIn(Struct):
+class CustomIn(Struct, gc=False):
     """The declaration of a custom tool."""
 
     name: Name
     description: str | None = None
 
 
-class ToolIn(Struct):
+class ToolIn(Struct, gc=False):
     """The declaration of a tool; of another type than these two, it is the provider's own."""
 
     type: str = "function"
@@ -200,7 +200,7 @@ class Named(Struct, gc=False):
     name: Name
 
 
-class AllowedTool(Struct):
+class AllowedTool(Struct, gc=False):
     """A tool in a list of allowed ones."""
 
     function: Named | None = None
@@ -208,14 +208,14 @@ class AllowedTool(Struct):
     name: str | None = None
 
 
-class AllowedTools(Struct):
+class AllowedTools(Struct, gc=False):
     """The tools that may, or must, be called."""
 
     mode: Literal["auto", "required"]
     tools: list[AllowedTool]
 
 
-class ChoiceIn(Struct):
+class ChoiceIn(Struct, gc=False):
     """`tool_choice`, where it is an object. xAI also takes the name at the top."""
 
     type: str
@@ -225,7 +225,7 @@ class ChoiceIn(Struct):
     name: str | None = None
 
 
-class SchemaIn(Struct):
+class SchemaIn(Struct, gc=False):
     """`response_format.json_schema`. Perplexity takes it without a name."""
 
     name: str | None = None
@@ -234,7 +234,7 @@ class SchemaIn(Struct):
     strict: bool | None = None
 
 
-class FormatIn(Struct):
+class FormatIn(Struct, gc=False):
     """`response_format`. Together's older form has the schema beside the type."""
 
     type: Literal["text", "json_object", "json_schema", "regex", "grammar", "structural_tag"]
@@ -267,7 +267,7 @@ class ReasoningIn(Struct, gc=False):
 ToolChoiceWord = Literal["none", "auto", "required", "any"]
 
 
-class ChatRequest(Struct, kw_only=True):
+class ChatRequest(Struct, kw_only=True, gc=False):
     """A request for a chat completion: OpenAI's fields, Tidegate's, and its followers' best known."""
 
     model: Name
