@@ -1,7 +1,10 @@
-"""The commands, each in a module of its own, imported when it is asked for."""
+"""The commands, each in a module of its own; what they run is imported when they are asked for."""
 
 import typer
 
+from . import config
+from .check import check
+from .demo import demo
 from .serve import serve
 
 __all__ = ["app", "main"]
@@ -13,7 +16,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-app.command()(serve)
+for command in (serve, demo, check):
+    app.command()(command)
+app.add_typer(config.app, name="config")
 
 
 def main() -> None:
