@@ -302,6 +302,6 @@ def drop_or_refuse(turn: Turn, carries: Mapping[str, Outcome]) -> list[str]:
         if value is None or value == () or value is False:
             continue
         if outcome == "refused":
-            raise Unsupported(f"this model's provider has no {name.replace('_', ' ')}", param=name)
+            raise Unsupported(f"this model's provider has nothing like the parameter {name}", param=name)
         dropped.append(name)
     return dropped
