@@ -1,0 +1,487 @@
+"""The reader of Converse's answers: one JSON object, or frames that build it up block by block.
+
+A stream tells when calls and images begin, of texts and thinking only the pieces; what needs the whole
+of a block (a seal, a free text, a citation's place) is told when it ends. Token counts come after the
+finish reason, in a frame of their own.
+"""
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import msgspec
+from msgspec import Raw
+
+from tidegate.protocols.errors import ProviderBroke, ProviderError
+from tidegate.protocols.events import (
+    CitationAdded,
+    Event,
+    Failed,
+    Finished,
+    FinishReason,
+    ImageAdded,
+    NativeBlock,
+    ReasoningDelta,
+    ReasoningEncrypted,
+    ReasoningSigned,
+    Started,
+    TextDelta,
+    ToolCallDelta,
+    ToolCallStarted,
+    UsageReported,
+)
+from tidegate.protocols.functions import custom_text
+from tidegate.protocols.ids import new_id
+from tidegate.protocols.sse import MAX_EVENT
+from tidegate.protocols.usage import Usage
+
+from .error import parse_failure
+from .eventstream import Frame, FrameSplitter
+from .media import decode_redacted
+from .tokens import parse_usage
+from .wire import (
+    Answer,
+    Block,
+    BlockDelta,
+    BlockEnd,
+    BlockStart,
+    CitationIn,
+    ErrorBody,
+    ImageIn,
+    MessageStop,
+    Metadata,
+    NativeStart,
+    ReasoningPiece,
+    TokenUsage,
+    ToolUseIn,
+)
+
+__all__ = ["FINISHES", "BedrockReader"]
+
+FORMAT = "bedrock"
+
+FINISHES: dict[str, FinishReason] = {
+    "end_turn": "stop",
+    "stop_sequence": "stop",
+    "max_tokens": "length",
+    "model_context_window_exceeded": "length",
+    "tool_use": "tool_calls",
+    "guardrail_intervened": "content_filter",
+    "content_filtered": "content_filter",
+}
+"""Others (malformed_tool_use, names that are newer than this table) are a `stop` whose native reason is
+told."""
+
+_SAYS_ENOUGH = frozenset({"end_turn", "max_tokens", "tool_use"})
+
+ON_SERVER = "server_tool_use"
+
+_ANSWER = msgspec.json.Decoder(Answer)
+_BLOCK = msgspec.json.Decoder(Block)
+_CITATION = msgspec.json.Decoder(CitationIn)
+_ERROR = msgspec.json.Decoder(ErrorBody)
+_START = msgspec.json.Decoder(BlockStart)
+_NATIVE_START = msgspec.json.Decoder(NativeStart)
+_DELTA = msgspec.json.Decoder(BlockDelta)
+_END = msgspec.json.Decoder(BlockEnd)
+_STOP = msgspec.json.Decoder(MessageStop)
+_METADATA = msgspec.json.Decoder(Metadata)
+_BROKEN = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+
+
+class _Open:
+    """A block that is on its way."""
+
+    __slots__ = (
+        "arguments",
+        "begin",
+        "call",
+        "citations",
+        "image",
+        "kind",
+        "native",
+        "redacted",
+        "results",
+        "seal",
+    )
+
+    def __init__(self, begin: int) -> None:
+        # a text
+        self.begin = begin
+        """Where the block begins in the answer's text."""
+        self.citations: list[Raw] = []
+        # a call
+        self.kind = ""
+        """How arguments are told: "function" at once, "custom" as a free text when they are whole,
+        "answer" as the answer's text, "native" with the rest of the block; "" where there are none."""
+        self.call = 0
+        """The call's index."""
+        self.arguments: list[str] = []
+        """All of them, but of a function only the first."""
+        # thinking
+        self.seal: list[str] = []
+        self.redacted: list[str] = []
+        # others
+        self.image: tuple[str, list[str]] | None = None
+        """The format of an image, and its data."""
+        self.native: dict[str, Any] | None = None
+        """The beginning of a block that only this format has: its kind and its fields."""
+        self.results: list[Raw] = []
+        """What the provider's own tool answers, where the block is such a result."""
+
+
+class BedrockReader:
+    """Reads one answer. `seals` is the format of the signatures on thinking; the arguments of
+    `answer_tool` are the answer's text; `custom` are the names of tools whose argument is a free text.
+    """
+
+    __slots__ = (
+        "_answer_tool",
+        "_answered",
+        "_count",
+        "_custom",
+        "_document",
+        "_finished",
+        "_is_over",
+        "_length",
+        "_open",
+        "_seals",
+        "_splitter",
+        "_started",
+        "usage",
+    )
+
+    def __init__(
+        self, seals: str = FORMAT, custom: frozenset[str] = frozenset(), answer_tool: str | None = None
+    ) -> None:
+        # the request
+        self._seals = seals
+        self._custom = custom
+        self._answer_tool = answer_tool
+        # the bytes
+        self._splitter: FrameSplitter | None = None
+        self._document: bytearray | None = None
+        """Collects an answer that is plain JSON; it is read when it is whole."""
+        self._is_over = False
+        # the answer
+        self._started = False
+        self._finished = False
+        self._length = 0
+        """Characters of text so far."""
+        self._open: dict[int, _Open] = {}
+        self._count = 0
+        """Calls so far."""
+        self._answered = False
+        """Whether the answer came as the arguments of `answer_tool`."""
+        self.usage: Usage | None = None
+
+    def feed(self, data: bytes) -> list[Event]:
+        """See Reader."""
+        events: list[Event] = []
+        if self._splitter is None or self._is_over:
+            self._begin(data, events)
+            return events
+        try:
+            for frame in self._splitter.feed(data):
+                if not self._is_over:
+                    self._read_frame(frame, events)
+        except ProviderBroke as error:
+            self._fail(error, events)
+        except _BROKEN:
+            self._fail(ProviderBroke("the provider sent an event that cannot be read"), events)
+        return events
+
+    def close(self) -> list[Event]:
+        """See Reader."""
+        events: list[Event] = []
+        if self._document is not None and not self._is_over:
+            self._read_document(bytes(self._document), events)
+        if self._is_over:
+            return events
+        if self._splitter is not None and self._splitter.waiting:
+            self._fail(ProviderBroke("the provider's stream breaks off in the middle of a frame"), events)
+        elif not self._finished:
+            said = "stream ended without a finish reason" if self._started else "answer is empty"
+            self._fail(ProviderBroke(f"the provider's {said}"), events)
+        self._is_over = True
+        return events
+
+    # --- bytes ---
+
+    def _begin(self, data: bytes, events: list[Event]) -> None:
+        """The first bytes, and all bytes of a document. No frame begins like JSON: it would be too long."""
+        if self._is_over or not data:
+            return
+        if self._document is None:
+            if data[:1] == b"\0":
+                self._splitter = FrameSplitter()
+                events += self.feed(data)
+                return
+            self._document = bytearray()
+        self._document += data
+        if len(self._document) > MAX_EVENT:
+            self._fail(ProviderBroke(f"the provider sent an answer of more than {MAX_EVENT} bytes"), events)
+
+    def _read_document(self, data: bytes, events: list[Event]) -> None:
+        try:
+            self._read_whole(_ANSWER.decode(data), events)
+        except _BROKEN:
+            self._fail(_error_in(data) or _unreadable(data), events)
+
+    def _read_frame(self, frame: Frame, events: list[Event]) -> None:
+        kind = frame.headers.get(":message-type")
+        if kind == "exception":
+            self._fail(parse_failure(str(frame.headers.get(":exception-type", "")), frame.payload), events)
+        elif kind == "error":
+            said = str(frame.headers.get(":error-message", "")).encode()
+            self._fail(
+                parse_failure(str(frame.headers.get(":error-code", "")), said or frame.payload), events
+            )
+        else:
+            read = self.EVENTS.get(str(frame.headers.get(":event-type", "")))
+            if read is not None:
+                self._start(events)
+                read(self, frame.payload, events)
+
+    # --- a whole answer ---
+
+    def _read_whole(self, answer: Answer, events: list[Event]) -> None:
+        self._start(events)
+        for index, raw in enumerate(answer.output.message.content or ()):
+            self._read_block(index, raw, events)
+            self._end_block(index, events)
+        self._report(answer.usage, events)
+        self._finish(answer.stop_reason, events)
+
+    def _read_block(self, index: int, raw: Raw, events: list[Event]) -> None:
+        block = _BLOCK.decode(raw)
+        opened = self._block(index)
+        thoughts = block.reasoning_content
+        if block.text is not None:
+            self._read_text(block.text, events)
+        elif block.tool_use is not None and block.tool_use.type != ON_SERVER:
+            self._start_call(opened, block.tool_use, events)
+            self._add_arguments(opened, _compact(block.tool_use.input), events)
+        elif thoughts is not None:
+            known = thoughts.reasoning_text
+            whole = ReasoningPiece(
+                known.text if known else None, known.signature if known else None, thoughts.redacted_content
+            )
+            _read_thoughts(opened, whole, events)
+        elif block.citations_content is not None:
+            for piece in block.citations_content.content or ():
+                self._read_text(piece.text, events)
+            opened.citations += block.citations_content.citations or ()
+        elif block.image is not None:
+            _read_image(opened, block.image)
+        else:
+            events.append(NativeBlock(FORMAT, Raw(_compact(raw).encode())))
+
+    # --- events of a stream ---
+
+    def _message_start(self, payload: bytes, events: list[Event]) -> None:
+        """It says nothing but that the answer begins."""
+
+    def _block_start(self, payload: bytes, events: list[Event]) -> None:
+        told = _START.decode(payload)
+        opened = self._block(told.content_block_index)
+        start = told.start
+        if start.tool_use is not None and start.tool_use.type != ON_SERVER:
+            self._start_call(opened, start.tool_use, events)
+        elif start.image is not None:
+            _read_image(opened, start.image)
+        else:
+            opened.kind = "native"
+            opened.native = _NATIVE_START.decode(payload).start
+
+    def _block_delta(self, payload: bytes, events: list[Event]) -> None:
+        told = _DELTA.decode(payload)
+        delta = told.delta
+        opened = self._block(told.content_block_index)
+        if delta.text is not None:
+            self._read_text(delta.text, events)
+        elif delta.tool_use is not None:
+            self._add_arguments(opened, delta.tool_use.input, events)
+        elif delta.reasoning_content is not None:
+            _read_thoughts(opened, delta.reasoning_content, events)
+        elif delta.citation:
+            opened.citations.append(Raw(bytes(delta.citation)))
+        elif delta.image is not None:
+            _read_image(opened, delta.image)
+        elif delta.tool_result is not None:
+            opened.results += [Raw(bytes(piece)) for piece in delta.tool_result]
+
+    def _block_stop(self, payload: bytes, events: list[Event]) -> None:
+        self._end_block(_END.decode(payload).content_block_index, events)
+
+    def _message_stop(self, payload: bytes, events: list[Event]) -> None:
+        for index in list(self._open):
+            self._end_block(index, events)
+        self._finish(_STOP.decode(payload).stop_reason, events)
+
+    def _metadata(self, payload: bytes, events: list[Event]) -> None:
+        self._report(_METADATA.decode(payload).usage, events)
+
+    EVENTS: ClassVar[dict[str, Callable[["BedrockReader", bytes, list[Event]], None]]] = {
+        "messageStart": _message_start,
+        "contentBlockStart": _block_start,
+        "contentBlockDelta": _block_delta,
+        "contentBlockStop": _block_stop,
+        "messageStop": _message_stop,
+        "metadata": _metadata,
+    }
+
+    # --- content ---
+
+    def _start(self, events: list[Event]) -> None:
+        """Converse tells neither an id (it is in a header) nor the model."""
+        if not self._started:
+            self._started = True
+            events.append(Started("", ""))
+
+    def _block(self, index: int) -> _Open:
+        opened = self._open.get(index)
+        if opened is None:
+            opened = self._open[index] = _Open(self._length)
+        return opened
+
+    def _read_text(self, text: str, events: list[Event]) -> None:
+        if text:
+            self._length += len(text)
+            events.append(TextDelta(text))
+
+    def _start_call(self, opened: _Open, call: ToolUseIn, events: list[Event]) -> None:
+        if call.name == self._answer_tool:
+            opened.kind = "answer"
+            self._answered = True
+            return
+        opened.kind = "custom" if call.name in self._custom else "function"
+        opened.call = self._count
+        self._count += 1
+        id_ = call.tool_use_id or new_id("tooluse_tidegate_")
+        events.append(ToolCallStarted(opened.call, id_, call.name, kind=opened.kind))  # type: ignore[arg-type]
+
+    def _add_arguments(self, opened: _Open, arguments: str, events: list[Event]) -> None:
+        if not arguments:
+            return
+        if opened.kind == "answer":
+            self._read_text(arguments, events)
+            return
+        if opened.kind != "function" or not opened.arguments:
+            opened.arguments.append(arguments)
+        if opened.kind == "function":
+            events.append(ToolCallDelta(opened.call, arguments))
+
+    def _end_block(self, index: int, events: list[Event]) -> None:
+        """Tell what needed the whole of a block."""
+        opened = self._open.pop(index, None)
+        if opened is None:
+            return
+        if opened.kind == "function" and not opened.arguments:
+            events.append(ToolCallDelta(opened.call, "{}"))
+        elif opened.kind == "custom":
+            events.append(ToolCallDelta(opened.call, custom_text("".join(opened.arguments))))
+        seal, redacted = "".join(opened.seal), "".join(opened.redacted)
+        if seal:
+            events.append(ReasoningSigned(seal, self._seals))
+        if redacted:
+            events.append(ReasoningEncrypted(decode_redacted(redacted, self._seals), self._seals))
+        if opened.image is not None:
+            form, data = opened.image
+            events.append(ImageAdded(f"image/{form}", "".join(data)))
+        if opened.native:
+            events.append(NativeBlock(FORMAT, _native_block(opened.native, opened)))
+        events += [_read_citation(told, opened.begin, self._length) for told in opened.citations]
+
+    # --- the end ---
+
+    def _report(self, told: TokenUsage | None, events: list[Event]) -> None:
+        usage = parse_usage(told)
+        if usage is not None:
+            self.usage = usage
+            events.append(UsageReported(usage))
+
+    def _finish(self, stop: str | None, events: list[Event]) -> None:
+        if self._finished:
+            return
+        self._finished = True
+        native = stop or "end_turn"
+        reason = FINISHES.get(native, "stop")
+        if self._answered and not self._count and reason == "tool_calls":
+            reason = "stop"  # the call was the answer
+        events.append(Finished(reason, native=None if native in _SAYS_ENOUGH else native))
+
+    def _fail(self, error: ProviderError, events: list[Event]) -> None:
+        self._is_over = True
+        events.append(Failed(error))
+
+
+# --- blocks ----------------------------------------------------------------------------------
+
+
+def _read_thoughts(opened: _Open, told: ReasoningPiece, events: list[Event]) -> None:
+    if told.text:
+        events.append(ReasoningDelta(told.text))
+    if told.signature:
+        opened.seal.append(told.signature)
+    if told.redacted_content:
+        opened.redacted.append(told.redacted_content)
+
+
+def _read_image(opened: _Open, told: ImageIn) -> None:
+    form, data = opened.image or ("png", [])
+    if told.source is not None and told.source.bytes:
+        data.append(told.source.bytes)
+    opened.image = (told.format or form, data)
+
+
+def _native_block(native: dict[str, dict[str, Any]], opened: _Open) -> Raw:
+    """A block of the provider's own tools, as a whole answer has it."""
+    kind, fields = next(iter(native.items()))
+    if opened.results:
+        fields = {**fields, "content": opened.results}
+    elif opened.arguments:
+        fields = {**fields, "input": _as_json("".join(opened.arguments))}
+    return Raw(msgspec.json.encode({kind: fields}))
+
+
+def _read_citation(told: Raw, begin: int, end: int) -> CitationAdded:
+    """A source of the whole block in which it is told."""
+    citation = _CITATION.decode(told)
+    quotes = [piece.text for piece in citation.source_content or () if piece.text]
+    web = citation.location.web if citation.location is not None else None
+    return CitationAdded(
+        url=web.url if web is not None else None,
+        title=citation.title,
+        quote="".join(quotes) or None,
+        start=begin,
+        end=end,
+        native=Raw(bytes(told)),
+    )
+
+
+# --- small things ----------------------------------------------------------------------------
+
+
+def _compact(value: Raw) -> str:
+    return msgspec.json.format(bytes(value), indent=-1).decode() if value else "{}"
+
+
+def _as_json(text: str) -> Any:
+    try:
+        return msgspec.json.decode(text)
+    except _BROKEN:
+        return text
+
+
+def _error_in(data: bytes) -> ProviderError | None:
+    """The error that stands where an answer should."""
+    try:
+        error = _ERROR.decode(data)
+    except _BROKEN:
+        return None
+    return parse_failure("", data) if error.message or error.Message else None
+
+
+def _unreadable(data: bytes) -> ProviderBroke:
+    excerpt = data[:200].decode(errors="replace") + ("…" if len(data) > 200 else "")
+    return ProviderBroke(f"the provider's answer breaks off or is none: {excerpt}")

@@ -1,0 +1,62 @@
+"""AWS's errors: `{"message"}`, with the error's name in the header `x-amzn-errortype`, or as the name of
+an event in a stream.
+"""
+
+from collections.abc import Mapping
+
+import msgspec
+
+from tidegate.protocols.errors import ProviderError, ProviderRefused
+from tidegate.protocols.refusals import LONGEST, readable, type_of
+
+from .wire import ErrorBody
+
+__all__ = ["parse_error", "parse_failure"]
+
+STATUSES = {
+    "validationexception": 400,
+    "accessdeniedexception": 403,
+    "resourcenotfoundexception": 404,
+    "throttlingexception": 429,
+    "modelnotreadyexception": 429,
+    "servicequotaexceededexception": 429,
+    "internalserverexception": 500,
+    "serviceunavailableexception": 503,
+    "modeltimeoutexception": 504,
+}
+"""Statuses by an error's name in lower case, for errors inside a stream; 502 for others, which are the
+model's own."""
+
+_ERROR = msgspec.json.Decoder(ErrorBody)
+
+
+def parse_error(status: int, headers: Mapping[str, str], body: bytes) -> ProviderError:
+    """An error answer, whatever its body is. The name stands before a colon and an address."""
+    name = headers.get("x-amzn-errortype", "").partition(":")[0].strip()
+    return _refusal(_read(body), name, status, headers.get("retry-after"))
+
+
+def parse_failure(name: str, body: bytes) -> ProviderError:
+    """An error told inside an answer whose status was 200."""
+    error = _read(body)
+    told = error.originalStatusCode
+    status = told if told is not None and 400 <= told < 600 else STATUSES.get(name.lower(), 502)
+    return _refusal(error, name, status, None)
+
+
+def _read(body: bytes) -> ErrorBody:
+    try:
+        return _ERROR.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return ErrorBody(readable(body))
+
+
+def _refusal(error: ErrorBody, name: str, status: int, retry_after: str | None) -> ProviderRefused:
+    message = (error.message or error.Message or "").strip()[:LONGEST]
+    return ProviderRefused(
+        message or f"the provider answered {name or status} without a message",
+        status=status,
+        type=type_of(status),
+        code=name or None,
+        retry_after=retry_after,
+    )

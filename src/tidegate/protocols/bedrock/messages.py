@@ -1,0 +1,273 @@
+"""The conversation as Converse's messages and `system`.
+
+Users and assistants take turns, the user first; the results of tools come first in the user's message
+after the calls, all of them in one; no text is blank; no assistant message ends in thinking. A
+conversation that holds calls needs the tools to be declared: where the client offers none, earlier
+calls and results are told as text.
+"""
+
+import hashlib
+import re
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar
+
+from msgspec import Raw
+
+from tidegate.protocols.errors import Unsupported
+from tidegate.protocols.functions import arguments_object
+from tidegate.protocols.profile import Profile
+from tidegate.protocols.turn import (
+    Audio,
+    CacheControl,
+    Document,
+    FileRef,
+    Image,
+    Inline,
+    Message,
+    Native,
+    Reasoning,
+    RedactedReasoning,
+    Refusal,
+    Source,
+    Text,
+    ToolCall,
+    ToolResult,
+    Turn,
+    Video,
+)
+
+from .dialect import Vendor
+from .media import AUDIO, DOCUMENTS, IMAGES, VIDEOS, Names, encode_redacted
+
+__all__ = ["Conversation", "render_cache", "render_conversation"]
+
+FORMAT = "bedrock"
+
+OPENING = "."
+"""What the user says before a conversation that the assistant opens."""
+CONTINUE = "Continue."
+"""What the user says after an assistant message that the model does not continue by itself."""
+
+Block = dict[str, Any] | Raw
+
+_ID = re.compile(r"[A-Za-z0-9_.:-]{1,64}", re.ASCII)
+
+
+class Conversation:
+    """The conversation as it is being written. `has_tools`: calls and results may be blocks."""
+
+    def __init__(self, profile: Profile, vendor: Vendor, has_tools: bool) -> None:
+        # what is written
+        self.system: list[Block] = []
+        self.turns: list[tuple[str, list[Block]]] = []
+        self.dropped: dict[str, None] = {}
+        """Names of what Converse, or the model, has nothing of, in order."""
+        # what it depends on
+        self._profile = profile
+        self._vendor = vendor
+        self._has_tools = has_tools
+        self._names = Names()
+        self._place = ""
+        """The path of the message that is being written, for errors."""
+        self._role = ""
+
+    def add(self, number: int, message: Message) -> None:
+        """Write one message."""
+        self._place = f"messages.{number}"
+        self._role = message.role
+        if message.name is not None:
+            self.dropped["messages.name"] = None
+        if message.role in ("system", "developer"):
+            self._add_instructions(message)
+        elif message.role == "assistant":
+            self._add_assistant(message)
+        else:
+            self._append("user", self._blocks(message.parts))
+
+    def close(self, continues: bool) -> None:
+        """Put the conversation in order. `continues`: the model goes on with a last assistant message."""
+        if not self.turns:  # instructions alone are what the user has to say
+            self.turns, self.system = [("user", self.system or [{"text": OPENING}])], []
+        if self.turns[0][0] != "user":
+            self.turns.insert(0, ("user", [{"text": OPENING}]))
+        for role, blocks in self.turns:
+            if role == "user":
+                blocks.sort(key=lambda block: not _has(block, "toolResult"))
+                if all(_has(block, "document") for block in blocks):
+                    blocks.append({"text": OPENING})  # documents alone are refused
+        role, blocks = self.turns[-1]
+        if role == "assistant" and not continues:
+            self._append("user", [{"text": CONTINUE}])
+        elif role == "assistant" and isinstance(blocks[-1], dict) and "text" in blocks[-1]:
+            blocks[-1]["text"] = blocks[-1]["text"].rstrip()  # refused otherwise
+
+    # --- messages ---
+
+    def _add_instructions(self, message: Message) -> None:
+        blocks = self._blocks(message.parts, "system")
+        if any(not (_has(block, "text") or _has(block, "cachePoint")) for block in blocks):
+            raise self._unsupported("anything but text in system messages")
+        self.system += blocks
+
+    def _add_assistant(self, message: Message) -> None:
+        """Images that a model made are shown by the user: an assistant's message has none."""
+        blocks = self._blocks(message.parts)
+        images = [block for block in blocks if _has(block, "image")]
+        blocks = [block for block in blocks if not _has(block, "image")]
+        while blocks and _has(blocks[-1], "reasoningContent"):
+            blocks.pop()
+        self._append("assistant", blocks)
+        self._append("user", images)
+
+    def _append(self, role: str, blocks: list[Block]) -> None:
+        if not blocks:
+            return
+        if self.turns and self.turns[-1][0] == role:
+            self.turns[-1][1].extend(blocks)
+        else:
+            self.turns.append((role, blocks))
+
+    def _blocks(self, parts: Sequence[Any], place: Any = "messages") -> list[Block]:
+        written: list[Block] = []
+        for part in parts:
+            written += self.PARTS[type(part)](self, part)
+            cache: CacheControl | None = getattr(part, "cache", None)
+            if cache is None:
+                continue
+            if place in self._vendor.caches and written:
+                written.append(render_cache(cache))
+            else:
+                self.dropped["cache_control"] = None
+        return written
+
+    # --- parts ---
+
+    def _text(self, part: Text | Refusal) -> list[Block]:
+        return [{"text": part.text}] if part.text.strip() else []
+
+    def _image(self, part: Image) -> list[Block]:
+        if part.detail not in (None, "auto"):
+            self.dropped["image_url.detail"] = None
+        return [{"image": self._media(part.source, IMAGES, "images (image_url)")}]
+
+    def _document(self, part: Document) -> list[Block]:
+        document = self._media(part.source, DOCUMENTS, "documents (file)")
+        document["name"] = self._names.take(part.name)
+        if part.context:
+            document["context"] = part.context
+        if part.citations is not None:
+            document["citations"] = {"enabled": part.citations}
+        return [{"document": document}]
+
+    def _audio(self, part: Audio) -> list[Block]:
+        return [{"audio": self._media(part.source, AUDIO, "audio (input_audio)")}]
+
+    def _video(self, part: Video) -> list[Block]:
+        return [{"video": self._media(part.source, VIDEOS, "video")}]
+
+    def _media(self, source: Source, formats: dict[str, str], what: str) -> dict[str, Any]:
+        """Bytes, or what lies in AWS's own store."""
+        if isinstance(source, Inline):
+            known = formats.get(source.media_type) or (
+                formats.get("text/*") if source.media_type.startswith("text/") else None
+            )
+            if known is None:
+                raise self._unsupported(f"{what} of the type {source.media_type}")
+            return {"format": known, "source": {"bytes": source.data}}
+        address = source.id if isinstance(source, FileRef) else source.url
+        ending = formats.get("." + address.rsplit(".", 1)[-1].lower())
+        if not address.startswith("s3://") or ending is None:
+            raise self._unsupported(f"{what} by address, only as data")
+        return {"format": ending, "source": {"s3Location": {"uri": address}}}
+
+    def _reasoning(self, part: Reasoning) -> list[Block]:
+        """Only sealed thinking, and by this model's maker: any other is refused."""
+        if not part.signature or part.format != self._vendor.seals:
+            self.dropped["messages.reasoning"] = None
+            return []
+        sealed = {"text": part.text, "signature": part.signature}
+        return [{"reasoningContent": {"reasoningText": sealed}}]
+
+    def _redacted(self, part: RedactedReasoning) -> list[Block]:
+        if part.format != self._vendor.seals:
+            self.dropped["redacted_thinking"] = None
+            return []
+        return [{"reasoningContent": {"redactedContent": encode_redacted(part.data, part.format)}}]
+
+    def _native(self, part: Native) -> list[Block]:
+        """Another format's record of what its own machinery did is left out; what the user says in
+        such a block is not.
+        """
+        if part.format == FORMAT:
+            return [part.block]
+        if self._role == "assistant":
+            self.dropped[f"messages.content.{part.kind or part.format}"] = None
+            return []
+        raise self._unsupported(f"content of the type {part.kind or part.format}")
+
+    # --- calls and results ---
+
+    def _call(self, part: ToolCall) -> list[Block]:
+        arguments = arguments_object(part)
+        if not self._has_tools:
+            return [{"text": f"I called the tool {part.name} with {bytes(arguments).decode()}"}]
+        return [{"toolUse": {"toolUseId": _render_id(part.id), "name": part.name, "input": arguments}}]
+
+    def _result(self, part: ToolResult) -> list[Block]:
+        contents = self._blocks(part.content, None)
+        if not self._has_tools:
+            said = "failed with" if part.is_error else "answered"
+            return [{"text": f"The tool {part.name or part.call_id} {said}:"}, *contents]
+        beside: list[Block] = []
+        if not self._profile.tool_result_media:
+            beside = [block for block in contents if not _has(block, "text")]
+            contents = [block for block in contents if _has(block, "text")]
+        result: dict[str, Any] = {"toolUseId": _render_id(part.call_id), "content": contents}
+        if part.is_error:
+            result["status"] = "error"
+        return [{"toolResult": result}, *beside]
+
+    PARTS: ClassVar[dict[type, Callable[["Conversation", Any], list[Block]]]] = {
+        Text: _text,
+        Refusal: _text,
+        Image: _image,
+        Document: _document,
+        Audio: _audio,
+        Video: _video,
+        Reasoning: _reasoning,
+        RedactedReasoning: _redacted,
+        Native: _native,
+        ToolCall: _call,
+        ToolResult: _result,
+    }
+
+    def _unsupported(self, what: str) -> Unsupported:
+        return Unsupported(f"this model's provider does not take {what}", param=f"{self._place}.content")
+
+
+def render_conversation(
+    turn: Turn, profile: Profile, vendor: Vendor, has_tools: bool, continues: bool
+) -> Conversation:
+    """The conversation. Raises Unsupported."""
+    conversation = Conversation(profile, vendor, has_tools)
+    for number, message in enumerate(turn.messages):
+        conversation.add(number, message)
+    conversation.close(continues)
+    return conversation
+
+
+def render_cache(cache: CacheControl) -> Block:
+    """A cache point. Five minutes is the default."""
+    lifetime = {"ttl": cache.ttl} if cache.ttl == "1h" else {}
+    return {"cachePoint": {"type": "default", **lifetime}}
+
+
+def _has(block: Block, kind: str) -> bool:
+    return isinstance(block, dict) and kind in block
+
+
+def _render_id(id_: str) -> str:
+    """An id that AWS takes: the same for a call and its result."""
+    if _ID.fullmatch(id_):
+        return id_
+    return "tooluse_" + hashlib.sha256(id_.encode()).hexdigest()[:24]

@@ -1,0 +1,112 @@
+"""Tools, the choice among them, and structured output by way of a tool.
+
+Converse has no "none": the tools are then left out, with which earlier calls become text. Models that
+have no structured output of their own give it as the arguments of a tool that they must call.
+"""
+
+from typing import Any, NamedTuple
+
+from tidegate.protocols.anthropic.schema import object_schema
+from tidegate.protocols.errors import Unsupported
+from tidegate.protocols.functions import CUSTOM_INPUT, allowed_tools, custom_names, describe
+from tidegate.protocols.profile import Profile
+from tidegate.protocols.turn import OutputFormat, Tool, Turn
+
+from .dialect import Vendor
+from .messages import Block, render_cache
+
+__all__ = ["ANSWER_TOOL", "ToolPlan", "plan_tools"]
+
+FORMAT = "bedrock"
+
+ANSWER_TOOL = "structured_output"
+"""The tool through which a form is given; the reader turns its call back into text."""
+
+MOST_STRICT = 20
+"""Strict tools in one request; with more of them Anthropic's models refuse it."""
+
+
+class ToolPlan(NamedTuple):
+    """What a request says of tools."""
+
+    config: dict[str, Any] | None
+    """`toolConfig`."""
+    forced: bool
+    """Whether the model must call a tool."""
+    answer_tool: str | None
+    """The name of the tool whose arguments are the answer's text."""
+    custom: frozenset[str]
+    """Names of the tools whose argument is a free text."""
+    dropped: list[str]
+
+
+def plan_tools(turn: Turn, profile: Profile, vendor: Vendor) -> ToolPlan:
+    """Decide what is offered and what must be called. Raises Unsupported for a foreign native tool."""
+    choice = turn.tool_choice
+    silent = choice is not None and choice.mode == "none"
+    offered = () if silent else allowed_tools(turn)
+    strict = sum(bool(tool.strict) for tool in offered)
+    keeps_strict = vendor.strict_tools and profile.native_schema and strict <= MOST_STRICT
+    dropped = ["tools.strict"] if strict and not keeps_strict else []
+    blocks: list[Block] = []
+    for number, tool in enumerate(offered):
+        blocks.append(_render_tool(tool, keeps_strict, f"tools.{number}"))
+        if tool.cache is not None and "tools" in vendor.caches:
+            blocks.append(render_cache(tool.cache))
+        elif tool.cache is not None:
+            dropped.append("cache_control")
+    answer_tool = None
+    if turn.output is not None and turn.output.schema is not None and not profile.native_schema:
+        answer_tool = _free_name(offered)
+        blocks.append(_render_answer_tool(answer_tool, turn.output))
+    told = _render_choice(turn, answer_tool, bool(offered))
+    config = {"tools": blocks, **({"toolChoice": told} if told is not None else {})} if blocks else None
+    forced = told is not None and "auto" not in told
+    return ToolPlan(config, forced, answer_tool, custom_names(offered), list(dict.fromkeys(dropped)))
+
+
+def _render_choice(turn: Turn, answer_tool: str | None, has_tools: bool) -> dict[str, Any] | None:
+    choice = turn.tool_choice
+    if answer_tool is not None:
+        return {"any": {}} if has_tools else {"tool": {"name": answer_tool}}
+    if choice is None or not has_tools or choice.mode == "none":
+        return None
+    if choice.mode == "named":
+        return {"tool": {"name": choice.names[0]}}
+    return {"any": {}} if choice.mode == "required" else {"auto": {}}
+
+
+def _render_tool(tool: Tool, keeps_strict: bool, param: str) -> Block:
+    if tool.kind == "native":
+        if tool.format == FORMAT and tool.block is not None:
+            return tool.block
+        raise Unsupported(
+            f"this provider does not have the tool {tool.name}, which {tool.format} runs itself", param=param
+        )
+    parameters = CUSTOM_INPUT if tool.kind == "custom" else object_schema(tool.parameters)
+    spec: dict[str, Any] = {"name": tool.name, "inputSchema": {"json": parameters}}
+    description = describe(tool)
+    if description:
+        spec["description"] = description
+    if tool.strict and keeps_strict:
+        spec["strict"] = True
+    return {"toolSpec": spec}
+
+
+def _render_answer_tool(name: str, output: OutputFormat) -> Block:
+    description = output.description or "Give the answer in this form."
+    return {
+        "toolSpec": {
+            "name": name,
+            "description": description,
+            "inputSchema": {"json": object_schema(output.schema)},
+        }
+    }
+
+
+def _free_name(tools: tuple[Tool, ...]) -> str:
+    taken = {tool.name for tool in tools}
+    name = ANSWER_TOOL
+    while name in taken:
+        name += "_"
+    return name

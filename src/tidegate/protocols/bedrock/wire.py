@@ -1,0 +1,225 @@
+"""Converse's JSON, as far as it is read here. What is written is small enough to be dicts."""
+
+from typing import Any
+
+from msgspec import Raw, Struct
+
+__all__ = [
+    "Answer",
+    "Block",
+    "BlockDelta",
+    "BlockEnd",
+    "BlockStart",
+    "CitationIn",
+    "ErrorBody",
+    "ImageIn",
+    "MessageStop",
+    "Metadata",
+    "NativeStart",
+    "ReasoningPiece",
+    "TokenUsage",
+    "ToolUseIn",
+]
+
+
+class Wire(Struct, frozen=True, rename="camel"):
+    """An object of the wire."""
+
+
+class ToolUseIn(Wire, frozen=True):
+    """A call, whole or its beginning."""
+
+    tool_use_id: str = ""
+    name: str = ""
+    type: str | None = None
+    """`server_tool_use` for tools that run at the provider."""
+    input: Raw = Raw()
+
+
+class ReasoningText(Wire, frozen=True):
+    """Thinking, with its seal."""
+
+    text: str = ""
+    signature: str | None = None
+
+
+class ReasoningIn(Wire, frozen=True):
+    """Thinking that can be read, or that only the model can read (base64)."""
+
+    reasoning_text: ReasoningText | None = None
+    redacted_content: str | None = None
+
+
+class Said(Wire, frozen=True):
+    """A text in a list."""
+
+    text: str = ""
+
+
+class CitationsIn(Wire, frozen=True):
+    """Text with its sources."""
+
+    content: list[Said] | None = None
+    citations: list[Raw] | None = None
+
+
+class Web(Wire, frozen=True):
+    """A page."""
+
+    url: str | None = None
+
+
+class Location(Wire, frozen=True):
+    """Where a source is; places in documents count the source's characters, not the answer's."""
+
+    web: Web | None = None
+
+
+class CitationIn(Wire, frozen=True):
+    """A source."""
+
+    title: str | None = None
+    location: Location | None = None
+    source_content: list[Said] | None = None
+
+
+class ImageSource(Wire, frozen=True):
+    """Base64."""
+
+    bytes: str | None = None
+
+
+class ImageIn(Wire, frozen=True):
+    """An image that the model made, whole or its beginning or a piece of it."""
+
+    format: str | None = None
+    source: ImageSource | None = None
+
+
+class Block(Wire, frozen=True):
+    """A block of content; each has one of the fields."""
+
+    text: str | None = None
+    tool_use: ToolUseIn | None = None
+    reasoning_content: ReasoningIn | None = None
+    citations_content: CitationsIn | None = None
+    image: ImageIn | None = None
+
+
+class TokenCount(Wire, frozen=True):
+    """Tokens written to the cache for some lifetime."""
+
+    ttl: str = ""
+    input_tokens: int = 0
+
+
+class TokenUsage(Wire, frozen=True):
+    """Tokens. What is read from and written to the cache is beside the input."""
+
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    cache_read_input_tokens: int | None = None
+    cache_write_input_tokens: int | None = None
+    cache_details: list[TokenCount] | None = None
+
+
+class MessageOfAnswer(Wire, frozen=True):
+    """The message."""
+
+    content: list[Raw] | None = None
+
+
+class Output(Wire, frozen=True):
+    """What comes out."""
+
+    message: MessageOfAnswer
+
+
+class Answer(Wire, frozen=True):
+    """A whole answer."""
+
+    output: Output
+    stop_reason: str | None = None
+    usage: TokenUsage | None = None
+
+
+# --- events of a stream ----------------------------------------------------------------------
+
+
+class Start(Wire, frozen=True):
+    """What begins. Of a text and of thinking nothing tells the beginning."""
+
+    tool_use: ToolUseIn | None = None
+    image: ImageIn | None = None
+
+
+class BlockStart(Wire, frozen=True):
+    """`contentBlockStart`."""
+
+    start: Start
+    content_block_index: int = 0
+
+
+class NativeStart(Wire, frozen=True):
+    """`contentBlockStart` of a block that only this format has: its kind and its fields."""
+
+    start: dict[str, dict[str, Any]]
+
+
+class ToolUsePiece(Wire, frozen=True):
+    """More of a call's arguments."""
+
+    input: str = ""
+
+
+class ReasoningPiece(Wire, frozen=True):
+    """More thinking, of one of the kinds."""
+
+    text: str | None = None
+    signature: str | None = None
+    redacted_content: str | None = None
+
+
+class Delta(Wire, frozen=True):
+    """What is new in a block; each has one of the fields."""
+
+    text: str | None = None
+    tool_use: ToolUsePiece | None = None
+    tool_result: list[Raw] | None = None
+    reasoning_content: ReasoningPiece | None = None
+    citation: Raw = Raw()
+    image: ImageIn | None = None
+
+
+class BlockDelta(Wire, frozen=True):
+    """`contentBlockDelta`."""
+
+    delta: Delta
+    content_block_index: int = 0
+
+
+class BlockEnd(Wire, frozen=True):
+    """`contentBlockStop`."""
+
+    content_block_index: int = 0
+
+
+class MessageStop(Wire, frozen=True):
+    """`messageStop`."""
+
+    stop_reason: str | None = None
+
+
+class Metadata(Wire, frozen=True):
+    """`metadata`."""
+
+    usage: TokenUsage | None = None
+
+
+class ErrorBody(Struct, frozen=True):
+    """An error; some services write the message with a capital."""
+
+    message: str | None = None
+    Message: str | None = None
+    originalStatusCode: int | None = None  # noqa: N815 the wire's own name
+    """In `modelStreamErrorException`: what the model's own server said."""
