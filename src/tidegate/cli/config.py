@@ -12,7 +12,7 @@ from .serve import ConfigOption
 if TYPE_CHECKING:
     from msgspec import Struct
 
-    from tidegate.config import Config, Origin
+    from tidegate.config import Config, ProviderConfig
 
 __all__ = ["app"]
 
@@ -96,24 +96,38 @@ class Shown(NamedTuple):
     key: str
     value: Any
     """JSON, with masked keys."""
-    origin: "Origin"
+    origin: str
+    is_default: bool
 
 
 def _shown(config: "Config") -> Iterator[Shown]:
     """Every value: the sections in their order, then the providers and models."""
     for section in ("server", "auth", "routing", "logs", "api"):
         yield from _shown_section(config, (section,), getattr(config, section))
-    for section in ("providers", "models"):
-        for name, one in getattr(config, section).items():
-            yield from _shown_section(config, (section, name), one)
+    for name, provider in config.providers.items():
+        yield from _shown_provider(config, name, provider)
+    for name, model in config.models.items():
+        yield from _shown_section(config, ("models", name), model)
 
 
 def _shown_section(config: "Config", table: tuple[str, ...], struct: "Struct") -> Iterator[Shown]:
     from tidegate.config import render_path
 
     for key in struct.__struct_fields__:
-        value = getattr(struct, key)
-        yield Shown(render_path((*table, key)), _plain(value), config.origin(*table, key))
+        origin = config.origin(*table, key)
+        value = _plain(getattr(struct, key))
+        yield Shown(render_path((*table, key)), value, str(origin), origin.kind == "default")
+
+
+def _shown_provider(config: "Config", name: str, provider: "ProviderConfig") -> Iterator[Shown]:
+    """A provider's values; the address is that of the kind where it has none of its own."""
+    from tidegate.config import kinds
+
+    for shown in _shown_section(config, ("providers", name), provider):
+        if shown.value is None and shown.key.endswith(".base_url"):
+            yield Shown(shown.key, kinds()[provider.kind].base_url, f"the kind {provider.kind}", False)
+        else:
+            yield shown
 
 
 def _plain(value: Any) -> Any:
@@ -132,7 +146,7 @@ def _plain(value: Any) -> Any:
 def _as_json(config: "Config") -> dict[str, Any]:
     return {
         "settings": [
-            {"key": shown.key, "value": shown.value, "origin": str(shown.origin)} for shown in _shown(config)
+            {"key": shown.key, "value": shown.value, "origin": shown.origin} for shown in _shown(config)
         ],
         "not_used_yet": list(config.not_used_yet),
         "warnings": list(config.warnings),
@@ -145,11 +159,10 @@ def _print_table(config: "Config") -> None:
 
     table = Table("key", "value", "from", box=None, pad_edge=False, header_style="bold")
     for shown in _shown(config):
-        by_default = shown.origin.kind == "default"
-        if by_default and shown.key.startswith("providers."):
+        if shown.is_default and shown.key.startswith("providers."):
             continue  # most providers set two or three of their keys
-        style = "dim" if by_default else None
-        table.add_row(shown.key, _text(shown.value), str(shown.origin), style=style)
+        style = "dim" if shown.is_default else None
+        table.add_row(shown.key, _text(shown.value), shown.origin, style=style)
     Console().print(table, highlight=False, markup=False)
 
 

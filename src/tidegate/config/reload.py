@@ -53,9 +53,11 @@ class Reloader:
         self._tasks = []
 
     async def _reload_on_request(self) -> None:
-        while await self._requested.wait() and not self._stopped.is_set():
+        await self._requested.wait()
+        while not self._stopped.is_set():
             self._requested.clear()
             await self._reload()
+            await self._requested.wait()
 
     async def _reload(self) -> None:
         try:

@@ -28,6 +28,7 @@ class Service:
     __slots__ = (
         "_client_headers",
         "_forwarded",
+        "_own",
         "_static",
         "_with_defaults",
         "base_url",
@@ -51,9 +52,9 @@ class Service:
         self._with_defaults = self._static.copy()
         for header, value in self._client_headers.items():
             self._with_defaults.setdefault(header, value)
-        own = {header.lower() for header in config.headers}
+        self._own = frozenset(header.lower() for header in config.headers)
         self._forwarded = frozenset(
-            header.encode() for header in self.protocol.forwarded_headers if header.lower() not in own
+            header.encode() for header in self.protocol.forwarded_headers if header not in self._own
         )
 
     def headers_for(
@@ -65,7 +66,8 @@ class Service:
         """The headers of a request to this provider. Must not be changed: they may be shared.
 
         `spoken` is the wire format of the client: where it is the provider's too, some of the client's
-        headers are passed on. `extra` are those that this one request needs.
+        headers are passed on. `extra` are those that this one request needs. What the operator has
+        set stands over all of them.
         """
         passed: list[tuple[str, str]] = []
         if spoken == self.protocol.name:
@@ -77,7 +79,8 @@ class Service:
         for name, value in passed:
             headers.add(name, value)
         for name, value in (extra or {}).items():
-            headers[name] = value
+            if name.lower() not in self._own:
+                headers[name] = value
         for name, value in self._client_headers.items():
             headers.setdefault(name, value)
         return headers

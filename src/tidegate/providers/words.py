@@ -15,6 +15,11 @@ __all__ = ["explain", "not_configured", "not_found", "shown"]
 
 LONGEST = 100
 """Characters of a client's own word that a message repeats."""
+SHORTEST = 4
+"""Characters of a word that is looked for inside other names."""
+MOST = 3
+"""Names that are proposed."""
+NOBODYS = "it is no name in [models], and no provider claims names like it (ask for provider/model)"
 
 
 def shown(name: str) -> str:
@@ -33,17 +38,17 @@ def not_configured(provider: str, configured: Iterable[str]) -> str:
 def not_found(model: str, configured: Iterable[str], listed: Iterable[str]) -> str:
     """Why nobody serves a model, and which names are near."""
     provider, slash, _ = model.partition("/")
-    reason = not_configured(provider, configured) if slash else _nobody_claims(model)
+    reason = _claimed(model) or (not_configured(provider, configured) if slash else NOBODYS)
     near = _near(model, listed)
     hint = f"; did you mean {' or '.join(near)}?" if near else ""
     return f"no provider serves {shown(model)}: {reason}{hint}"
 
 
-def _nobody_claims(model: str) -> str:
+def _claimed(model: str) -> str | None:
     for kind in kinds().values():
-        if model.startswith((*kind.prefixes, *kind.strip_prefixes)):
+        if model not in kind.strip_prefixes and model.startswith((*kind.prefixes, *kind.strip_prefixes)):
             return f"such names belong to {kind.label}, and no provider of the kind {kind.name} is configured"
-    return "it is no name in [models], and no provider claims names like it (ask for provider/model)"
+    return None
 
 
 def _near(model: str, listed: Iterable[str]) -> list[str]:
@@ -52,8 +57,9 @@ def _near(model: str, listed: Iterable[str]) -> list[str]:
     for name in listed:
         full.setdefault(name, name)
         full.setdefault(name.rpartition("/")[2], name)
-    found = difflib.get_close_matches(model[:LONGEST], list(full), n=3, cutoff=0.7)
-    return list(dict.fromkeys(full[name] for name in found))
+    holding = [name for name in full if len(model) >= SHORTEST and model in name]
+    alike = difflib.get_close_matches(model[:LONGEST], list(full), n=MOST, cutoff=0.7)
+    return list(dict.fromkeys(full[name] for name in (*holding, *alike)))[:MOST]
 
 
 def explain(model: str, finding: Finding, spoken: Iterable[str]) -> list[str]:

@@ -1,0 +1,135 @@
+"""`tidegate config` says whether the configuration is right, what is in force and who serves a name."""
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from tidegate.cli.config import app
+
+Run = Callable[..., Result]
+KEY = "sk-1234567890abcdefgh7a92"
+FILE = f"""
+[server]
+port = 81
+[auth]
+keys = ["client-key-of-ours-1234", "short"]
+[providers.main]
+kind = "openai"
+api_key = "{KEY}"
+headers = {{ x-secret = "0123456789abcdefghij" }}
+[providers.claude]
+kind = "anthropic"
+api_key = "env:CLAUDE_KEY"
+[models.fast]
+candidates = ["claude/claude-haiku-4-5", "main/gpt-4o-mini"]
+"""
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    monkeypatch.chdir(tmp_path)
+    for name in os.environ.keys() - {"PATH", "HOME"}:
+        monkeypatch.delenv(name)
+    (tmp_path / "tidegate.toml").write_text(FILE)
+
+    def run(*arguments: str, **environ: str) -> Result:
+        environ = {"COLUMNS": "200", "CLAUDE_KEY": "sk-ant-1234567890abcdef", **environ}
+        return CliRunner().invoke(app, arguments, env=environ)
+
+    return run
+
+
+def test_check_says_that_all_is_right(run: Run) -> None:
+    result = run("check")
+    assert result.exit_code == 0
+    assert result.stdout == "The configuration is right. Providers: main, claude.\n"
+    assert result.stderr == ""
+
+
+def test_check_tells_what_is_odd(run: Run) -> None:
+    result = run("check", TIDEGATE_PROT="1", PORT="5")
+    assert result.exit_code == 0
+    assert result.stderr.startswith("warning: TIDEGATE_PROT: Tidegate knows no variable")
+
+
+def test_check_tells_each_mistake_on_a_line(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "bad.toml").write_text("[server]\nport = 'x'\n[routing]\nretries = -1\n")
+    result = run("check", "--config", "bad.toml")
+    assert result.exit_code == 2
+    assert result.stdout == ""
+    assert result.stderr.splitlines() == [
+        "bad.toml:2: server.port: expected a whole number, got a text",
+        "bad.toml:4: routing.retries: expected a whole number >= 0",
+    ]
+
+
+@pytest.mark.parametrize("command", [["show"], ["show", "--json"], ["explain", "fast"]])
+def test_every_command_ends_with_2_where_the_configuration_is_wrong(run: Run, command: list[str]) -> None:
+    result = run(*command, CLAUDE_KEY="")
+    assert result.exit_code == 2
+    assert result.stderr == (
+        "tidegate.toml:12: providers.claude.api_key: the variable CLAUDE_KEY is not set (or empty), "
+        "neither in the environment nor in .env\n"
+    )
+
+
+def test_show_has_every_value_with_its_origin(run: Run) -> None:
+    result = run("show", "--json", LOG_LEVEL="error", NTFY_ERROR_URL="https://ntfy.sh/x", TIDEGATE_X="1")
+    shown = json.loads(result.stdout)
+    values = {one["key"]: (one["value"], one["origin"]) for one in shown["settings"]}
+    expected = {
+        "server.port": (81, "tidegate.toml:3"),
+        "server.host": ("127.0.0.1", "default"),
+        "auth.mode": ("keys", "tidegate.toml:5"),
+        "auth.keys": (["…1234", "…"], "tidegate.toml:5"),
+        "logs.level": ("error", "LOG_LEVEL"),
+        "providers.main.api_key": ("sk-…7a92", "tidegate.toml:8"),
+        "providers.main.base_url": ("https://api.openai.com/v1", "the kind openai"),
+        "providers.main.headers": ({"x-secret": "…ghij"}, "tidegate.toml:9"),
+        "providers.claude.verify": (True, "default"),
+        "models.fast.candidates": (["claude/claude-haiku-4-5", "main/gpt-4o-mini"], "tidegate.toml:14"),
+    }
+    assert {key: values[key] for key in expected} == expected
+    assert shown["not_used_yet"] == ["NTFY_ERROR_URL"]
+    assert [warning.split(":")[0] for warning in shown["warnings"]] == ["TIDEGATE_X"]
+
+
+def test_show_prints_a_table_for_people(run: Run) -> None:
+    result = run("show", NTFY_ERROR_URL="https://ntfy.sh/x")
+    lines = [line.split() for line in result.stdout.splitlines()]
+    assert ["server.port", "81", "tidegate.toml:3"] in lines
+    assert ["providers.main.api_key", "sk-…7a92", "tidegate.toml:8"] in lines
+    assert lines[-1][-1] == "NTFY_ERROR_URL"
+
+
+@pytest.mark.parametrize("command", [["check"], ["show"], ["show", "--json"], ["explain", "fast"]])
+def test_no_command_shows_a_key(run: Run, command: list[str]) -> None:
+    output = run(*command).output
+    for secret in (KEY, "client-key-of-ours-1234", "0123456789abcdefghij", "sk-ant-1234567890abcdef"):
+        assert not any(secret[start : start + 5] in output.replace("sk-", "") for start in range(3, 16))
+
+
+def test_explain_tells_the_candidates_and_the_way_from_each_door(run: Run) -> None:
+    result = run("explain", "fast")
+    assert result.exit_code == 0
+    lines = [line.strip() for line in result.stdout.splitlines()]
+    assert lines[:6] == [
+        "fast: a name in [models]",
+        "1. claude, asked for claude-haiku-4-5",
+        "kind anthropic, at https://api.anthropic.com",
+        "wire format anthropic",
+        "a client that speaks openai_chat: translated to anthropic and back",
+        "a client that speaks anthropic: bytes pass as they are, but for the model's name",
+    ]
+    assert "2. main, asked for gpt-4o-mini" in lines
+
+
+def test_explain_of_an_unknown_name_says_what_is_near(run: Run) -> None:
+    result = run("explain", "fsat")
+    assert result.exit_code == 1
+    assert result.stdout == ""
+    assert result.stderr.endswith("did you mean fast?\n")

@@ -1,0 +1,266 @@
+"""A name leads to the services that serve it, in order."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from tidegate.config import Config, ModelConfig, ProviderConfig
+from tidegate.protocols.errors import InvalidRequest, ModelNotFound
+from tidegate.protocols.profile import PLAIN
+from tidegate.providers import Directory
+from tidegate.providers.resolve import REMEMBERED
+
+PROVIDERS = {
+    "openai": "openai",
+    "openai-eu": "openai",
+    "anthropic": "anthropic",
+    "google-eu": "gemini",
+    "together": "together",
+    "router": "openrouter",
+}
+MODELS = {
+    "llama": ["together/meta-llama/Llama-3.3-70B", "router/meta/llama-3.3:free"],
+    "gpt-4o": ["openai-eu/gpt-4o-2024-08-06"],
+    "vendor/model": ["router/vendor/model"],
+}
+
+
+def make(providers: Mapping[str, str] = PROVIDERS, models: Mapping[str, list[str]] = MODELS) -> Directory:
+    return Directory(
+        Config(
+            providers={name: ProviderConfig(kind=kind) for name, kind in providers.items()},
+            models={name: ModelConfig(candidates=tuple(found)) for name, found in models.items()},
+        )
+    )
+
+
+def resolved(*question: Any, directory: Directory | None = None) -> list[str]:
+    candidates = (directory or make()).resolve(*question)
+    return [f"{one.service.name} {one.model}" for one in candidates]
+
+
+# --- a bare name -------------------------------------------------------------------------------
+
+NAMES = {
+    "the provider's name": ("together/x", ["together x"]),
+    "a model's name with slashes": ("together/meta-llama/Llama/x", ["together meta-llama/Llama/x"]),
+    "a provider twice": ("router/router/auto", ["router router/auto"]),
+    "the kind's name, where no provider has it": ("gemini/gemini-2.5-pro", ["google-eu gemini-2.5-pro"]),
+    "another name of the kind": ("google/gemini-2.5-pro", ["google-eu gemini-2.5-pro"]),
+    "the kind's name in capitals": ("Google/gemini-2.5-pro", ["google-eu gemini-2.5-pro"]),
+    "a name in [models]": (
+        "llama",
+        ["together meta-llama/Llama-3.3-70B", "router meta/llama-3.3:free"],
+    ),
+    "a name in [models] over a prefix": ("gpt-4o", ["openai-eu gpt-4o-2024-08-06"]),
+    "a name in [models] with a slash": ("vendor/model", ["router vendor/model"]),
+    "a prefix, at all services of the kind": ("gpt-5", ["openai gpt-5", "openai-eu gpt-5"]),
+    "a prefix without a dash": ("o3", ["openai o3", "openai-eu o3"]),
+    "a dated name": ("claude-haiku-4-5-20251001", ["anthropic claude-haiku-4-5-20251001"]),
+    "a prefix that is taken off": ("anthropic-claude-3-opus", ["anthropic claude-3-opus"]),
+    "a family that nobody has seen": ("gemini-99-ultra", ["google-eu gemini-99-ultra"]),
+}
+
+
+@pytest.mark.parametrize(("name", "found"), NAMES.values(), ids=NAMES.keys())
+def test_a_name_is_resolved(name: str, found: list[str]) -> None:
+    assert resolved(name) == found
+
+
+def test_a_sole_provider_takes_any_name() -> None:
+    alone = make({"mine": "openai_compatible"}, {})
+    assert resolved("what/ever:7b", directory=alone) == ["mine what/ever:7b"]
+    assert resolved("gpt-4o", directory=alone) == ["mine gpt-4o"]
+    assert resolved("mine/gpt-4o", directory=alone) == ["mine gpt-4o"]
+
+
+def test_a_candidate_knows_its_profile_and_its_alias() -> None:
+    first, _ = make().resolve("llama")
+    assert (first.alias, first.profile) == ("llama", PLAIN)
+    (gemini,) = make().resolve("google-eu/gemini-2.5-pro")
+    assert (gemini.alias, gemini.profile.thinking) == (None, "budget")
+
+
+# --- the request's own provider ----------------------------------------------------------------
+
+WISHES = {
+    "a provider": ("x", "together", ["together x"]),
+    "a provider for another's model": ("gpt-5", "router", ["router gpt-5"]),
+    "one of two": ("gpt-5", "openai-eu", ["openai-eu gpt-5"]),
+    "another name of the kind": ("gemini-2.5-pro", "google", ["google-eu gemini-2.5-pro"]),
+    "a name in [models] at one provider": ("llama", "router", ["router meta/llama-3.3:free"]),
+    "a name in [models] at a provider that is not in it": ("llama", "openai", ["openai llama"]),
+    "a model whose name begins like the provider": ("together/x", "together", ["together together/x"]),
+    "an order": ("gpt-5", {"order": ["openai-eu"]}, ["openai-eu gpt-5", "openai gpt-5"]),
+    "an order and no others": (
+        "gpt-5",
+        {"order": ["openai-eu"], "allow_fallbacks": False},
+        ["openai-eu gpt-5"],
+    ),
+    "no fallbacks": ("gpt-5", {"allow_fallbacks": False}, ["openai gpt-5"]),
+    "only": ("gpt-5", {"only": ["openai-eu"]}, ["openai-eu gpt-5"]),
+    "ignore": ("gpt-5", {"ignore": ["openai"]}, ["openai-eu gpt-5"]),
+    "others for a name that fits them as well": (
+        "gpt-5",
+        {"order": ["router", "openai"]},
+        ["router gpt-5", "openai gpt-5", "openai-eu gpt-5"],
+    ),
+    "only others": ("gpt-5", {"only": ["router"]}, ["router gpt-5"]),
+    "others for a name that nobody claims": (
+        "phi-4",
+        {"order": ["router", "together"]},
+        ["router phi-4", "together phi-4"],
+    ),
+    "the prefix is taken off for others too": (
+        "anthropic-claude-3",
+        {"only": ["router"]},
+        ["router claude-3"],
+    ),
+    "an order within [models]": (
+        "llama",
+        {"order": ["router"]},
+        ["router meta/llama-3.3:free", "together meta-llama/Llama-3.3-70B"],
+    ),
+    "nobody is added to [models]": (
+        "llama",
+        {"order": ["openai", "router"], "allow_fallbacks": False},
+        ["router meta/llama-3.3:free"],
+    ),
+    "nobody is added to a provider's name": ("together/x", {"order": ["router"]}, ["together x"]),
+    "a provider that is not configured is passed over": (
+        "gpt-5",
+        {"order": ["azure", "openai-eu"], "ignore": ["azure"]},
+        ["openai-eu gpt-5", "openai gpt-5"],
+    ),
+    "nothing in particular": ("gpt-5", {}, ["openai gpt-5", "openai-eu gpt-5"]),
+}
+
+
+@pytest.mark.parametrize(("model", "provider", "found"), WISHES.values(), ids=WISHES.keys())
+def test_the_request_may_choose(model: str, provider: Any, found: list[str]) -> None:
+    assert resolved(model, provider) == found
+
+
+def test_fallbacks_stand_behind_and_nobody_is_asked_twice() -> None:
+    assert resolved("gpt-5", "openai", ["gpt-5", "claude-opus-5", "llama", "openai/gpt-5"]) == [
+        "openai gpt-5",
+        "openai-eu gpt-5",
+        "anthropic claude-opus-5",
+        "together meta-llama/Llama-3.3-70B",
+        "router meta/llama-3.3:free",
+    ]
+
+
+def test_preferences_hold_for_fallbacks_too() -> None:
+    assert resolved("gpt-5", {"ignore": ["openai"]}, ["gpt-4.1"]) == ["openai-eu gpt-5", "openai-eu gpt-4.1"]
+
+
+# --- what is refused ---------------------------------------------------------------------------
+
+BAD_WISHES = {
+    "a provider that is not there": ("togehter", "did you mean together"),
+    "an empty provider": ("", 'no provider ""'),
+    "a list that is none": ({"order": "openai"}, "provider.order"),
+    "a name that is none": ({"only": [1]}, "provider.only"),
+    "a truth that is none": ({"allow_fallbacks": "no"}, "provider.allow_fallbacks"),
+    "something unknown": ({"sort": "price"}, "sort"),
+}
+
+
+@pytest.mark.parametrize(("provider", "words"), BAD_WISHES.values(), ids=BAD_WISHES.keys())
+def test_a_wish_that_makes_no_sense_is_refused(provider: Any, words: str) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        make().resolve("gpt-5", provider)
+    assert caught.value.param == "provider"
+    assert words in caught.value.message
+
+
+def test_a_wish_that_leaves_nobody_is_refused() -> None:
+    with pytest.raises(ModelNotFound, match='nobody is left for "claude-x"'):
+        make().resolve("claude-x", {"ignore": ["anthropic"]})
+    with pytest.raises(ModelNotFound, match="nobody is left"):
+        make().resolve("claude-x", {"only": ["azure"]})
+
+
+UNKNOWN = {
+    "nobody's name": ("phi-4", ["no name in [models]", "ask for provider/model"]),
+    "nobody's provider": ("azure/gpt-4o", ['no provider "azure" is configured', "openai, openai-eu"]),
+    "a provider misspelt": ("togehter/x", ["did you mean together"]),
+    "a provider without a model": ("together/", ['no provider serves "together/"']),
+    "a prefix of nobody": ("grok-4", ["xAI", "no provider of the kind xai"]),
+    "a name of [models] misspelt": ("lama", ["did you mean llama"]),
+    "a part of a model's name": ("opus-4-8", ["did you mean anthropic/claude-opus-4-8?"]),
+    "a model of the catalog misspelt": ("cluade-opus-4-8", ["did you mean anthropic/claude-opus-4-8"]),
+    "nothing": ("", ['no provider serves ""']),
+    "nothing but a prefix that is taken off": ("anthropic-", ['no provider serves "anthropic-"']),
+}
+
+
+@pytest.mark.parametrize(("name", "words"), UNKNOWN.values(), ids=UNKNOWN.keys())
+def test_an_unknown_name_is_told_with_what_was_tried_and_what_is_near(name: str, words: list[str]) -> None:
+    with pytest.raises(ModelNotFound) as caught:
+        make().resolve(name)
+    assert [word for word in words if word not in caught.value.message] == []
+
+
+def test_an_unknown_fallback_is_refused() -> None:
+    with pytest.raises(ModelNotFound, match='"phi-4"'):
+        make().resolve("gpt-5", None, ["phi-4"])
+
+
+def test_an_endless_name_does_not_make_an_endless_message() -> None:
+    with pytest.raises(ModelNotFound) as caught:
+        make().resolve("x" * 100_000)
+    assert len(caught.value.message) < 500
+
+
+# --- memory ------------------------------------------------------------------------------------
+
+
+def test_an_answer_is_remembered() -> None:
+    directory = make()
+    assert directory.resolve("gpt-5") is directory.resolve("gpt-5")
+    assert directory.resolve("gpt-5", "router") is directory.resolve("gpt-5", "router")
+    assert directory.resolve("gpt-5") is not directory.resolve("gpt-5", "router")
+
+
+def test_memory_has_an_end_and_answers_stay_right() -> None:
+    directory = make()
+    before = directory.resolve("gpt-5")
+    for number in range(REMEMBERED):
+        assert directory.resolve(f"together/{number}")[0].model == str(number)
+    assert directory.resolve("gpt-5") == before
+
+
+# --- what is listed ----------------------------------------------------------------------------
+
+
+def test_names_of_models_and_the_catalog_of_what_is_configured_are_listed() -> None:
+    listed = {model.id: model for model in make().listed()}
+    assert list(listed)[:3] == list(MODELS)
+    assert listed["llama"].owner == "together"
+    assert listed["openai-eu/gpt-4o"].owner == "openai-eu"
+    assert listed["anthropic/claude-opus-5"].label == "Claude Opus 5"
+    assert not any(name.startswith("xai/") for name in listed)
+    assert make().names() == tuple(listed)
+
+
+def test_every_listed_name_can_be_asked_for() -> None:
+    directory = make()
+    for model in directory.listed():
+        assert directory.resolve(model.id)[0].service.name == model.owner
+
+
+def test_a_name_is_explained() -> None:
+    lines = [line.strip() for line in make().explain("google/gemini-2.5-pro", ["gemini", "anthropic"])]
+    assert lines[:6] == [
+        'google/gemini-2.5-pro: "google" names the provider',
+        "1. google-eu, asked for gemini-2.5-pro",
+        "kind gemini, at https://generativelanguage.googleapis.com",
+        "wire format gemini",
+        "a client that speaks gemini: bytes pass as they are, but for the model's name",
+        "a client that speaks anthropic: translated to gemini and back",
+    ]
+    assert lines[6].startswith("known about the model: thinking = 'budget'")
+    assert "known about the model: nothing special" in make().explain("together/x", [])[-1]

@@ -1,0 +1,105 @@
+"""The table of services is complete and means what it says."""
+
+import importlib
+import inspect
+import re
+
+import pytest
+from msgspec.structs import fields
+
+from tidegate.config import Config, ProviderConfig
+from tidegate.config.normal import url
+from tidegate.protocols.errors import ModelNotFound
+from tidegate.providers import FORMATS, Directory, Kind, Service, kinds, protocol_named
+
+KINDS = list(kinds().values())
+FIRST = ("openai", "anthropic", "gemini", "openai_compatible", "demo")
+
+
+def a_service(kind: Kind) -> ProviderConfig:
+    return ProviderConfig(kind=kind.name, base_url=kind.base_url or "https://service.example")
+
+
+def test_the_kinds_that_everything_stands_on_are_there() -> None:
+    assert set(FIRST) <= kinds().keys()
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+def test_every_row_makes_a_service(kind: Kind) -> None:
+    service = Service("x", a_service(kind))
+    assert service.protocol is protocol_named(kind.protocol)
+    assert isinstance(service.dialect, service.protocol.dialect)
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_every_wire_format_has_the_name_that_it_is_found_by(name: str) -> None:
+    assert protocol_named(name).name == name
+
+
+def test_every_wire_format_is_spoken_by_some_service() -> None:
+    assert {kind.protocol for kind in KINDS} == FORMATS.keys()
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+def test_an_official_address_is_in_normal_form(kind: Kind) -> None:
+    assert url(kind.base_url) == kind.base_url
+    assert not (kind.base_url or "").endswith(kind.drop_suffix or "//")
+    assert kind.docs.startswith("https://")
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+def test_a_service_can_be_configured_somehow(kind: Kind) -> None:
+    """By its own address, by one of the operator's, or inside Tidegate; with a key wherever one is wanted."""
+    assert kind.base_url or kind.embedded or kind.base_env
+    assert (kind.auth == "none") == (not kind.key_env)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind.key_env], ids=lambda kind: kind.name)
+def test_the_customary_names_of_variables_are_understood(kind: Kind) -> None:
+    name = (kind.env_name or kind.name).upper()
+    assert f"{name}_API_KEY" in kind.key_env
+    assert {f"{name}_BASE_URL", f"{name}_API_BASE"} <= set(kind.base_env)
+
+
+def test_no_two_services_claim_the_same_names() -> None:
+    claims = [prefix for kind in KINDS for prefix in (*kind.prefixes, *kind.strip_prefixes)]
+    assert sorted(set(claims)) == sorted(claims)
+    names = [name for kind in KINDS for name in (kind.name, *kind.aliases)]
+    assert sorted(set(names)) == sorted(names)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind.prefixes], ids=lambda kind: kind.name)
+def test_a_claimed_name_reaches_the_service(kind: Kind) -> None:
+    other = "anthropic" if kind.name != "anthropic" else "gemini"
+    directory = Directory(Config(providers={"it": a_service(kind), "other": ProviderConfig(kind=other)}))
+    for prefix in kind.prefixes:
+        (candidate,) = directory.resolve(f"{prefix}x")
+        assert (candidate.service.name, candidate.model) == ("it", f"{prefix}x")
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind.prefixes], ids=lambda kind: kind.name)
+def test_a_claimed_name_without_its_service_is_told(kind: Kind) -> None:
+    with pytest.raises(ModelNotFound, match=re.escape(kind.label)):
+        Directory(Config()).resolve(f"{kind.prefixes[0]}x")
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind.check_model], ids=lambda kind: kind.name)
+def test_the_model_to_check_with_has_a_name_that_its_own_service_claims(kind: Kind) -> None:
+    if kind.prefixes:
+        assert str(kind.check_model).startswith(kind.prefixes)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind.embedded], ids=lambda kind: kind.name)
+def test_an_embedded_service_has_a_server(kind: Kind) -> None:
+    assert inspect.isclass(importlib.import_module(str(kind.embedded)).Server)
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+def test_an_option_is_a_setting_of_a_provider(kind: Kind) -> None:
+    assert kind.options.keys() <= {field.name for field in fields(ProviderConfig)}
+
+
+def test_every_key_of_a_row_is_explained_where_it_is_defined() -> None:
+    source = inspect.getsource(Kind)
+    for field in fields(Kind):
+        assert re.search(rf'^    {field.name}: .*\n    """', source, re.MULTILINE), field.name

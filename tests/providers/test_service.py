@@ -1,0 +1,124 @@
+"""A configured provider says where and with which headers it is asked."""
+
+import pytest
+
+from tidegate.config import ProviderConfig, Secret
+from tidegate.providers import Service
+
+KEY = "sk-1234567890abcdef"
+
+
+def service(kind: str, **settings) -> Service:
+    return Service("mine", ProviderConfig(kind=kind, api_key=Secret(KEY), **settings))
+
+
+@pytest.mark.parametrize(
+    ("kind", "header", "value"),
+    [
+        ("openai", "authorization", f"Bearer {KEY}"),
+        ("anthropic", "x-api-key", KEY),
+        ("gemini", "x-goog-api-key", KEY),
+    ],
+)
+def test_the_key_travels_as_the_service_wants_it(kind: str, header: str, value: str) -> None:
+    headers = service(kind).headers_for([], "gemini")
+    assert headers[header] == value
+    assert [name for name, sent in headers.items() if KEY in sent] == [header]
+
+
+def test_a_service_without_a_key_sends_none() -> None:
+    headers = Service("x", ProviderConfig(kind="ollama")).headers_for([], "openai_chat")
+    assert "authorization" not in headers
+    demo = Service("x", ProviderConfig(kind="demo", api_key=Secret(KEY)))
+    assert KEY not in str(demo.headers_for([], "openai_chat"))
+
+
+def test_every_request_says_who_asks_and_what_it_holds() -> None:
+    headers = service("openai").headers_for([], "anthropic")
+    assert headers["content-type"] == "application/json"
+    assert headers["user-agent"].startswith("tidegate/")
+
+
+def test_the_operators_headers_stand_over_all_others() -> None:
+    own = {"User-Agent": Secret("ours"), "Authorization": Secret("Basic x"), "x-team": Secret("blue")}
+    headers = service("openai", headers=own).headers_for([], "anthropic", {"x-team": "red"})
+    assert headers.getall("user-agent") == ["ours"]
+    assert headers.getall("authorization") == ["Basic x"]
+    assert headers.getall("x-team") == ["blue"]
+
+
+def test_an_option_travels_as_a_header() -> None:
+    headers = service("openai", organization="org-1", project="proj-2").headers_for([], "openai_chat")
+    assert (headers["openai-organization"], headers["openai-project"]) == ("org-1", "proj-2")
+
+
+CLIENT = [
+    (b"host", b"gateway"),
+    (b"authorization", b"Bearer client-key"),
+    (b"x-api-key", b"client-key"),
+    (b"anthropic-version", b"2024-01-01"),
+    (b"anthropic-beta", b"one"),
+    (b"anthropic-beta", b"two"),
+    (b"cookie", b"a=b"),
+]
+
+
+def test_a_client_of_the_same_dialect_has_some_of_its_headers_passed_on() -> None:
+    headers = service("anthropic").headers_for(CLIENT, "anthropic")
+    assert headers.getall("anthropic-version") == ["2024-01-01"]
+    assert headers.getall("anthropic-beta") == ["one", "two"]
+    assert headers.getall("x-api-key") == [KEY]
+    assert "client-key" not in str(headers)
+    assert "cookie" not in headers
+    assert "host" not in headers
+
+
+def test_a_client_of_another_dialect_has_none_passed_on() -> None:
+    headers = service("anthropic").headers_for(CLIENT, "openai_chat")
+    assert headers.getall("anthropic-version") == ["2023-06-01"]
+    assert "anthropic-beta" not in headers
+    assert "client-key" not in str(headers)
+
+
+def test_the_version_is_said_where_the_client_says_none() -> None:
+    headers = service("anthropic").headers_for([(b"anthropic-beta", b"one")], "anthropic")
+    assert headers["anthropic-version"] == "2023-06-01"
+    assert headers["anthropic-beta"] == "one"
+
+
+def test_the_operators_header_is_not_replaced_by_the_clients() -> None:
+    own = {"Anthropic-Version": Secret("2025-05-05")}
+    headers = service("anthropic", headers=own).headers_for(CLIENT, "anthropic")
+    assert headers.getall("anthropic-version") == ["2025-05-05"]
+
+
+def test_a_request_may_need_headers_of_its_own() -> None:
+    headers = service("anthropic").headers_for(CLIENT, "anthropic", {"x-extra": "1"})
+    assert headers["x-extra"] == "1"
+
+
+def test_one_request_leaves_nothing_for_the_next() -> None:
+    one = service("anthropic")
+    before = dict(one.headers_for([], "anthropic"))
+    one.headers_for(CLIENT, "anthropic", {"x-extra": "1"})
+    assert dict(one.headers_for([], "anthropic")) == before
+
+
+@pytest.mark.parametrize(
+    ("kind", "given", "base_url"),
+    [
+        ("openai", None, "https://api.openai.com/v1"),
+        ("openai", "https://proxy.example/v1", "https://proxy.example/v1"),
+        ("anthropic", None, "https://api.anthropic.com"),
+        ("anthropic", "https://proxy.example/anthropic/v1", "https://proxy.example/anthropic"),
+        ("gemini", "https://proxy.example/v1beta", "https://proxy.example"),
+        ("deepseek", None, "https://api.deepseek.com"),
+        ("demo", None, ""),
+    ],
+)
+def test_the_address_is_what_paths_are_put_behind(kind: str, given: str | None, base_url: str) -> None:
+    assert service(kind, base_url=given).base_url == base_url
+
+
+def test_a_service_shows_no_key() -> None:
+    assert KEY not in repr(service("openai", headers={"x-key": Secret(KEY)}))
