@@ -5,7 +5,6 @@ one piece is read as blocks that open and close at once, so both are the same co
 """
 
 from collections.abc import Callable, Iterable
-from typing import Any
 
 import msgspec
 from msgspec import Raw, Struct
@@ -13,27 +12,19 @@ from msgspec import Raw, Struct
 from tidegate.protocols.contract import Call
 from tidegate.protocols.errors import ProviderBroke, ProviderError
 from tidegate.protocols.events import (
-    CitationAdded,
     Event,
     Failed,
     Finished,
     FinishReason,
-    NativeBlock,
-    ReasoningDelta,
-    ReasoningEncrypted,
-    ReasoningSigned,
     Started,
     TextDelta,
-    ToolCallDelta,
-    ToolCallStarted,
     UsageReported,
 )
-from tidegate.protocols.ids import new_id
 from tidegate.protocols.sse import Splitter
 
+from .blocks import UNREADABLE, Block, BlockDelta, Progress, open_block
 from .error import parse_inner_error
 from .render import MessagesCall
-from .tools import CUSTOM_INPUT
 from .usage import merge_usage, read_usage
 from .wire import MessageOut, StopDetails, UsageOut
 
@@ -55,55 +46,10 @@ PLAIN_FINISHES = frozenset(("end_turn", "max_tokens", "tool_use"))
 """Those that say no more than the reason they map to."""
 
 DELTA_HEAD = b"event: content_block_delta\ndata: "
+HEAD_SIZE = len(DELTA_HEAD)
 
 
 # --- what is read ----------------------------------------------------------------------------
-
-
-class Delta(Struct, frozen=True, gc=False):
-    """A block's growth."""
-
-    type: str
-    text: str = ""
-    thinking: str = ""
-    partial_json: str = ""
-    signature: str = ""
-
-
-class BlockDelta(Struct, frozen=True):
-    """`content_block_delta`."""
-
-    delta: Delta
-    index: int = 0
-
-
-class CitationDelta(Struct, frozen=True):
-    """`citations_delta`."""
-
-    citation: Raw
-
-
-class CitationOut(Struct, frozen=True):
-    """A citation: `url` of a web search, `source` of a search result that the client gave."""
-
-    cited_text: str | None = None
-    url: str | None = None
-    title: str | None = None
-    document_title: str | None = None
-
-
-class BlockOut(Struct, frozen=True):
-    """A block, or the head of one."""
-
-    type: str
-    text: str = ""
-    citations: list[Raw] | None = None
-    thinking: str = ""
-    signature: str = ""
-    data: str = ""
-    id: str = ""
-    name: str = ""
-    input: Raw = Raw(b"{}")
 
 
 class StopOut(Struct, frozen=True):
@@ -127,17 +73,8 @@ class StreamEvent(Struct, frozen=True):
 
 _BLOCK_DELTA = msgspec.json.Decoder(BlockDelta).decode
 _EVENT = msgspec.json.Decoder(StreamEvent).decode
-_DELTA = msgspec.json.Decoder(Delta).decode
-_CITATION_DELTA = msgspec.json.Decoder(CitationDelta).decode
-_CITATION = msgspec.json.Decoder(CitationOut).decode
-_BLOCK = msgspec.json.Decoder(BlockOut).decode
 _MESSAGE = msgspec.json.Decoder(MessageOut).decode
 _STOP = msgspec.json.Decoder(StopOut).decode
-_FIELDS = msgspec.json.Decoder(dict[str, Raw]).decode
-_STRING = msgspec.json.Decoder(str).decode
-_INPUT = msgspec.json.Decoder(dict[str, Any]).decode
-_encode = msgspec.json.Encoder().encode
-_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 # --- the readers -----------------------------------------------------------------------------
@@ -156,25 +93,20 @@ class StreamReader:
 
     def feed(self, data: bytes) -> list[Event]:
         """See contract.Reader."""
-        answer = self._answer
-        # The usual case: exactly one piece of text.
-        if (
-            self._between
-            and answer.in_text
-            and data.startswith(DELTA_HEAD)
-            and data.find(b"\n\n") == len(data) - 2
-        ):
-            try:
-                delta = _BLOCK_DELTA(data[34:]).delta
-            except _UNREADABLE:
-                return answer.take(data[34:])
-            if delta.type == "text_delta":
-                text = delta.text
-                answer.chars += len(text)
-                return [TextDelta(text)] if text else []
-        return self._feed_slowly(data)
+        # The usual case: exactly one delta.
+        if self._between and data.startswith(DELTA_HEAD) and data.find(b"\n\n") == len(data) - 2:
+            return self._answer.take_delta(data[HEAD_SIZE:])
+        if self._between and data.endswith(b"\n\n") and b"\r" not in data:
+            return [event for block in data.split(b"\n\n") for event in self._feed_block(block)]
+        return self._feed_piece(data)
 
-    def _feed_slowly(self, data: bytes) -> list[Event]:
+    def _feed_block(self, block: bytes) -> list[Event]:
+        """One whole event, without the empty line after it."""
+        if block.startswith(DELTA_HEAD):
+            return self._answer.take_delta(block[HEAD_SIZE:])
+        return self._feed_piece(block + b"\n\n") if block else []
+
+    def _feed_piece(self, data: bytes) -> list[Event]:
         self._between = data.endswith(b"\n\n")
         try:
             found = self._splitter.feed(data)
@@ -211,24 +143,18 @@ class _Answer:
     """The state of one answer."""
 
     __slots__ = (
-        "_blocks", "_closed", "_failed", "_finished", "_started", "_usage", "answer_tool", "called", "calls",
-        "chars", "custom_tools", "in_text",
+        "_blocks", "_closed", "_failed", "_finished", "_progress", "_started", "_usage", "in_text",
     )  # fmt: skip
 
     def __init__(self, call: Call) -> None:
-        # the request
-        self.answer_tool = call.answer_tool if isinstance(call, MessagesCall) else None
-        self.custom_tools = call.custom_tools if isinstance(call, MessagesCall) else frozenset()
-        # the answer so far
-        self.chars = 0
-        """Characters of text."""
-        self.calls = 0
-        """Calls for the client, the next one's index."""
-        self.called = False
-        """Whether the answer came by way of the answer tool."""
+        asked = call if isinstance(call, MessagesCall) else None
+        self._progress = Progress(
+            asked.answer_tool if asked is not None else None,
+            asked.custom_tools if asked is not None else frozenset(),
+        )
         self.in_text = False
         """Whether a text block is the only open one."""
-        self._blocks: dict[int, _Block] = {}
+        self._blocks: dict[int, Block] = {}
         self._usage: UsageOut | None = None
         self._started = False
         self._finished = False
@@ -244,9 +170,29 @@ class _Answer:
             event = _EVENT(data)
             read = _READ.get(event.type)
             return list(read(self, event, data)) if read is not None else []
-        except _UNREADABLE as error:
+        except UNREADABLE as error:
             shown = data[:200].decode(errors="replace")
             return self.fail(ProviderBroke(f"the provider's answer makes no sense ({error}): {shown}"))
+
+    def take_delta(self, data: bytes) -> list[Event]:
+        """The events of a `content_block_delta`."""
+        try:
+            grown = _BLOCK_DELTA(data)
+        except UNREADABLE:
+            return self.take(data)
+        delta = grown.delta
+        if self.in_text and delta.type == "text_delta":
+            self._progress.chars += len(delta.text)
+            return [TextDelta(delta.text)] if delta.text else []
+        return self._grow(grown, data)
+
+    def _grow(self, grown: BlockDelta, data: bytes) -> list[Event]:
+        block = self._blocks.get(grown.index)
+        if block is not None:
+            return list(block.grow(grown.delta, data))
+        if self._closed:
+            return []
+        return self.fail(ProviderBroke("the provider sent a delta of a block that is not open"))
 
     def close(self) -> list[Event]:
         """The end of the input."""
@@ -260,6 +206,7 @@ class _Answer:
             return []
         self._failed = True
         self.in_text = False
+        self._blocks.clear()
         return [Failed(error)]
 
     # --- one method per type of event
@@ -297,26 +244,15 @@ class _Answer:
         yield from self._open(event.index, event.content_block)
 
     def _read_block_delta(self, event: StreamEvent, data: bytes) -> Iterable[Event]:
-        block = self._blocks.get(event.index)
-        if block is None:
-            return self.fail(ProviderBroke("the provider sent a delta of a block that is not open"))
-        return block.grow(event.delta)
+        return self._grow(_BLOCK_DELTA(data), data)
 
     def _read_block_stop(self, event: StreamEvent, data: bytes) -> Iterable[Event]:
         return self._shut(event.index)
 
     def _open(self, index: int, raw: Raw) -> Iterable[Event]:
-        head = _BLOCK(raw)
-        block = self._blocks[index] = self._block(head, raw)
-        self.in_text = len(self._blocks) == 1 and type(block) is _TextBlock
+        block = self._blocks[index] = open_block(self._progress, raw)
+        self.in_text = len(self._blocks) == 1 and block.is_text
         return block.open()
-
-    def _block(self, head: BlockOut, raw: Raw) -> "_Block":
-        if head.type == "tool_use":
-            if head.name == self.answer_tool:
-                return _AnswerBlock(self, head, raw)
-            return (_CustomBlock if head.name in self.custom_tools else _CallBlock)(self, head, raw)
-        return _BLOCKS.get(head.type, _NativeBlock)(self, head, raw)
 
     def _shut(self, index: int) -> Iterable[Event]:
         block = self._blocks.pop(index, None)
@@ -333,7 +269,7 @@ class _Answer:
             return
         self._finished = True
         reason = FINISHES.get(native, "stop")
-        if native == "tool_use" and self.called and not self.calls:
+        if native == "tool_use" and self._progress.called and not self._progress.calls:
             reason = "stop"  # the answer tool's call is no call to the client
         yield Finished(
             reason,
@@ -351,6 +287,7 @@ class _Answer:
     def _read_stop(self, event: StreamEvent, data: bytes) -> Iterable[Event]:
         self._closed = True
         self.in_text = False
+        self._blocks.clear()
         return ()
 
     def _read_error(self, event: StreamEvent, data: bytes) -> Iterable[Event]:
@@ -368,204 +305,3 @@ _READ: dict[str, Callable[[_Answer, StreamEvent, bytes], Iterable[Event]]] = {
     "error": _Answer._read_error,
 }
 """Pings, and types that are not known, say nothing."""
-
-
-# --- blocks ----------------------------------------------------------------------------------
-
-
-class _Block:
-    """A block while it is open."""
-
-    __slots__ = ("_answer", "_head", "_raw")
-
-    def __init__(self, answer: _Answer, head: BlockOut, raw: Raw) -> None:
-        self._answer = answer
-        self._head = head
-        self._raw = raw
-
-    def open(self) -> Iterable[Event]:
-        """What its head says."""
-        return ()
-
-    def grow(self, delta: Raw) -> Iterable[Event]:
-        """What a delta says."""
-        return ()
-
-    def close(self) -> Iterable[Event]:
-        """What can only be said when it is whole."""
-        return ()
-
-
-class _TextBlock(_Block):
-    """Text; its citations are told at the end, when it is known which words they support."""
-
-    __slots__ = ("_citations", "_start")
-
-    def open(self) -> Iterable[Event]:
-        self._start = self._answer.chars
-        self._citations = list(self._head.citations or ())
-        return self._add(self._head.text)
-
-    def grow(self, delta: Raw) -> Iterable[Event]:
-        grown = _DELTA(delta)
-        if grown.type == "citations_delta":
-            self._citations.append(_CITATION_DELTA(delta).citation)
-        return self._add(grown.text)
-
-    def _add(self, text: str) -> Iterable[Event]:
-        self._answer.chars += len(text)
-        return [TextDelta(text)] if text else ()
-
-    def close(self) -> Iterable[Event]:
-        for raw in self._citations:
-            said = _CITATION(raw)
-            yield CitationAdded(
-                url=said.url,
-                title=said.title or said.document_title,
-                quote=said.cited_text,
-                start=self._start,
-                end=self._answer.chars,
-                native=raw,
-            )
-
-
-class _ThinkingBlock(_Block):
-    """Thinking, sealed at its end."""
-
-    __slots__ = ("_signature",)
-
-    def open(self) -> Iterable[Event]:
-        self._signature = self._head.signature
-        return [ReasoningDelta(self._head.thinking)] if self._head.thinking else ()
-
-    def grow(self, delta: Raw) -> Iterable[Event]:
-        grown = _DELTA(delta)
-        self._signature += grown.signature
-        return [ReasoningDelta(grown.thinking)] if grown.thinking else ()
-
-    def close(self) -> Iterable[Event]:
-        return [ReasoningSigned(self._signature, NAME)] if self._signature else ()
-
-
-class _RedactedBlock(_Block):
-    """Thinking that only the provider can read."""
-
-    __slots__ = ()
-
-    def open(self) -> Iterable[Event]:
-        return [ReasoningEncrypted(self._head.data, NAME)]
-
-
-class _CallBlock(_Block):
-    """A call of one of the client's tools."""
-
-    __slots__ = ("_grown", "_index")
-    kind = "function"
-
-    def open(self) -> Iterable[Event]:
-        self._index = self._answer.calls
-        self._answer.calls += 1
-        self._grown = False
-        name, id_ = self._head.name, self._head.id or new_id("toolu_")
-        return [ToolCallStarted(self._index, id_, name, kind=self.kind)]  # type: ignore[arg-type]
-
-    def grow(self, delta: Raw) -> Iterable[Event]:
-        return self._add(_DELTA(delta).partial_json)
-
-    def _add(self, piece: str) -> Iterable[Event]:
-        if not piece:
-            return ()
-        self._grown = True
-        return [ToolCallDelta(self._index, piece)]
-
-    def close(self) -> Iterable[Event]:
-        """The input of the head counts only where no pieces came: a stream's head has `{}`."""
-        if self._grown:
-            return ()
-        return [ToolCallDelta(self._index, bytes(self._head.input).decode())]
-
-
-class _CustomBlock(_CallBlock):
-    """A call of a custom tool: its input's one property is the text, and known when it is whole."""
-
-    __slots__ = ("_pieces",)
-    kind = "custom"
-
-    def open(self) -> Iterable[Event]:
-        self._pieces: list[str] = []
-        return super().open()
-
-    def _add(self, piece: str) -> Iterable[Event]:
-        self._pieces.append(piece)
-        return ()
-
-    def close(self) -> Iterable[Event]:
-        whole = "".join(self._pieces) or bytes(self._head.input).decode()
-        try:
-            text = _INPUT(whole).get(CUSTOM_INPUT, "")
-        except _UNREADABLE:  # cut by its length limit
-            text = whole
-        return [ToolCallDelta(self._index, text if isinstance(text, str) else whole)]
-
-
-class _AnswerBlock(_CallBlock):
-    """A call that is the answer itself, in the form that the client asked for."""
-
-    __slots__ = ()
-
-    def open(self) -> Iterable[Event]:
-        self._answer.called = True
-        self._grown = False
-        return ()
-
-    def _add(self, piece: str) -> Iterable[Event]:
-        if not piece:
-            return ()
-        self._grown = True
-        return [TextDelta(piece)]
-
-    def close(self) -> Iterable[Event]:
-        return () if self._grown else [TextDelta(bytes(self._head.input).decode())]
-
-
-class _NativeBlock(_Block):
-    """A block of Anthropic's own: a server's tool call and its result, a compaction, what is new.
-
-    It is told whole. Its deltas are put together by one rule: `partial_json` is the block's input,
-    any other text is more of the field of its name.
-    """
-
-    __slots__ = ("_fields", "_input")
-
-    def open(self) -> Iterable[Event]:
-        self._fields: dict[str, Any] = dict(_FIELDS(self._raw))
-        self._input = ""
-        return ()
-
-    def grow(self, delta: Raw) -> Iterable[Event]:
-        for name, value in _FIELDS(delta).items():
-            if name == "partial_json":
-                self._input += _STRING(value)
-            elif name != "type":
-                self._fields[name] = self._grown(name, value)
-        return ()
-
-    def _grown(self, name: str, more: Raw) -> Raw:
-        known = self._fields.get(name)
-        if known is None or bytes(known[:1] if isinstance(known, bytes) else memoryview(known)[:1]) != b'"':
-            return more
-        if bytes(memoryview(more)[:1]) != b'"':
-            return more
-        return Raw(_encode(_STRING(known) + _STRING(more)))
-
-    def close(self) -> Iterable[Event]:
-        if self._input:
-            self._fields["input"] = Raw(self._input)
-        return [NativeBlock(NAME, Raw(_encode(self._fields)))]
-
-
-_BLOCKS: dict[str, type[_Block]] = {
-    "text": _TextBlock,
-    "thinking": _ThinkingBlock,
-    "redacted_thinking": _RedactedBlock,
-}

@@ -9,7 +9,9 @@ limitations"; recorded: `For 'integer' type, property 'minimum' is not supported
 from typing import Any
 
 import msgspec
-from msgspec import Raw
+from msgspec import Raw, Struct
+
+from tidegate.protocols.decode import decode
 
 __all__ = ["close_schema", "object_schema"]
 
@@ -53,23 +55,30 @@ SCHEMAS = frozenset(("properties", "$defs", "definitions"))
 LISTS = frozenset(("anyOf", "allOf", "oneOf"))
 """Keywords whose values are lists of schemas."""
 
-_decode = msgspec.json.Decoder().decode
+
+class SchemaKind(Struct, frozen=True):
+    """What a schema is of."""
+
+    type: Any = None
+
+
+_KIND = msgspec.json.Decoder(SchemaKind)
+_OBJECT = msgspec.json.Decoder(dict[str, Any])
 _encode = msgspec.json.Encoder().encode
 
 
 def close_schema(schema: Raw) -> Any:
     """The schema, closed at every object and without unknown keywords."""
-    return _close(_decode(schema))
+    return _close(decode(_OBJECT, schema, "schema"))
 
 
 def object_schema(schema: Raw | None) -> Any:
     """The schema of a tool's input: always of type object, otherwise as the client wrote it."""
     if schema is None:
         return {"type": "object", "properties": {}}
-    fields = _decode(schema)
-    if not isinstance(fields, dict) or fields.get("type") == "object":
+    if decode(_KIND, schema, "schema").type == "object":
         return schema
-    return {**fields, "type": "object"}
+    return decode(_OBJECT, schema, "schema") | {"type": "object"}
 
 
 def _close(schema: Any) -> Any:

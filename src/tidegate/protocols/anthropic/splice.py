@@ -76,7 +76,7 @@ class StreamSplice:
     def feed(self, data: bytes) -> bytes:
         """See contract.Conduit."""
         # The usual case: whole events, none of which says anything to the tally.
-        if not self._rest and data.endswith(b"\n\n") and b"message_" not in data and b"error" not in data:
+        if not self._rest and data.endswith(b"\n\n") and not _tells(data):
             return data
         if self.failure is not None:
             return b""
@@ -116,7 +116,7 @@ class StreamSplice:
         return data
 
     def _note(self, data: bytes) -> None:
-        if b"message_" not in data and b"error" not in data:
+        if not _tells(data):
             return
         try:
             event = _EVENT(data)
@@ -139,6 +139,11 @@ class StreamSplice:
         if told is not None:
             self._usage = merge_usage(self._usage, told)
             self.tally.usage = read_usage(self._usage)
+
+
+def _tells(data: bytes) -> bool:
+    """Whether there may be an event that matters here: a quotation mark within a text is escaped."""
+    return b'"message_' in data or b'"error"' in data
 
 
 def _last_end(data: bytes) -> int:

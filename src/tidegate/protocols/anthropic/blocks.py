@@ -1,0 +1,331 @@
+"""The blocks of an answer while they are open: what they tell as they grow, and at their end."""
+
+from collections.abc import Iterable
+from typing import Any, Literal
+
+import msgspec
+from msgspec import Raw, Struct
+
+from tidegate.protocols.events import (
+    CitationAdded,
+    Event,
+    NativeBlock,
+    ReasoningDelta,
+    ReasoningEncrypted,
+    ReasoningSigned,
+    TextDelta,
+    ToolCallDelta,
+    ToolCallStarted,
+)
+from tidegate.protocols.ids import new_id
+
+from .tools import CUSTOM_INPUT
+from .wire import MARK
+
+__all__ = ["UNREADABLE", "Block", "BlockDelta", "Delta", "Progress", "open_block"]
+
+NAME = "anthropic"
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+
+
+# --- what is read ----------------------------------------------------------------------------
+
+
+class Delta(Struct, frozen=True, gc=False):
+    """A block's growth."""
+
+    type: str
+    text: str = ""
+    thinking: str = ""
+    partial_json: str = ""
+    signature: str = ""
+
+
+class BlockDelta(Struct, frozen=True):
+    """`content_block_delta`."""
+
+    delta: Delta
+    index: int = 0
+
+
+class CitationDelta(Struct, frozen=True):
+    """`citations_delta`."""
+
+    citation: Raw
+
+
+class BlockCitation(Struct, frozen=True):
+    """`content_block_delta` with a citation."""
+
+    delta: CitationDelta
+
+
+class CitationOut(Struct, frozen=True):
+    """A citation: `url` of a web search, `source` of a search result that the client gave."""
+
+    cited_text: str | None = None
+    url: str | None = None
+    title: str | None = None
+    document_title: str | None = None
+
+
+class BlockOut(Struct, frozen=True):
+    """A block, or the head of one."""
+
+    type: str
+    text: str = ""
+    citations: list[Raw] | None = None
+    thinking: str = ""
+    signature: str = ""
+    data: str = ""
+    id: str = ""
+    name: str = ""
+    input: Raw = Raw(b"{}")
+
+
+class GrownBy(Struct, frozen=True):
+    """`content_block_delta`, of a block that is not known."""
+
+    delta: dict[str, Raw]
+
+
+_CITATION_DELTA = msgspec.json.Decoder(BlockCitation).decode
+_CITATION = msgspec.json.Decoder(CitationOut).decode
+_BLOCK = msgspec.json.Decoder(BlockOut).decode
+_GROWN_BY = msgspec.json.Decoder(GrownBy).decode
+_FIELDS = msgspec.json.Decoder(dict[str, Raw]).decode
+_STRING = msgspec.json.Decoder(str).decode
+_INPUT = msgspec.json.Decoder(dict[str, Any]).decode
+_encode = msgspec.json.Encoder().encode
+
+
+# --- blocks ----------------------------------------------------------------------------------
+
+
+class Progress:
+    """What the blocks of one answer have in common."""
+
+    __slots__ = ("answer_tool", "called", "calls", "chars", "custom_tools")
+
+    def __init__(self, answer_tool: str | None, custom_tools: frozenset[str]) -> None:
+        self.answer_tool = answer_tool
+        """The tool whose call is the answer's text."""
+        self.custom_tools = custom_tools
+        """The tools whose calls are custom ones."""
+        self.chars = 0
+        """Characters of text so far."""
+        self.calls = 0
+        """Calls for the client so far: the next one's index."""
+        self.called = False
+        """Whether the answer came by way of the answer tool."""
+
+
+def open_block(progress: Progress, raw: Raw) -> "Block":
+    """The block whose head this is."""
+    kind = MARK.decode(raw).type
+    if kind != "tool_use" and kind not in _BLOCKS:
+        return UnknownBlock(progress, BlockOut(kind), raw)
+    head = _BLOCK(raw)
+    if kind == "tool_use":
+        if head.name == progress.answer_tool:
+            return AnswerBlock(progress, head, raw)
+        return (CustomBlock if head.name in progress.custom_tools else CallBlock)(progress, head, raw)
+    return _BLOCKS[kind](progress, head, raw)
+
+
+class Block:
+    """A block while it is open."""
+
+    __slots__ = ("_head", "_progress", "_raw")
+    is_text = False
+
+    def __init__(self, progress: Progress, head: BlockOut, raw: Raw) -> None:
+        self._progress = progress
+        self._head = head
+        self._raw = raw
+
+    def open(self) -> Iterable[Event]:
+        """What its head says."""
+        return ()
+
+    def grow(self, delta: Delta, data: bytes) -> Iterable[Event]:
+        """What a delta says; `data` is the whole event."""
+        return ()
+
+    def close(self) -> Iterable[Event]:
+        """What can only be said when it is whole."""
+        return ()
+
+
+class TextBlock(Block):
+    """Text; its citations are told at the end, when it is known which words they support."""
+
+    __slots__ = ("_citations", "_start")
+    is_text = True
+
+    def open(self) -> Iterable[Event]:
+        self._start = self._progress.chars
+        self._citations = list(self._head.citations or ())
+        return self._add(self._head.text)
+
+    def grow(self, delta: Delta, data: bytes) -> Iterable[Event]:
+        if delta.type == "citations_delta":
+            self._citations.append(_CITATION_DELTA(data).delta.citation)
+        return self._add(delta.text)
+
+    def _add(self, text: str) -> Iterable[Event]:
+        self._progress.chars += len(text)
+        return [TextDelta(text)] if text else ()
+
+    def close(self) -> Iterable[Event]:
+        for raw in self._citations:
+            said = _CITATION(raw)
+            yield CitationAdded(
+                url=said.url,
+                title=said.title or said.document_title,
+                quote=said.cited_text,
+                start=self._start,
+                end=self._progress.chars,
+                native=raw,
+            )
+
+
+class ThinkingBlock(Block):
+    """Thinking, sealed at its end."""
+
+    __slots__ = ("_signature",)
+
+    def open(self) -> Iterable[Event]:
+        self._signature = self._head.signature
+        return [ReasoningDelta(self._head.thinking)] if self._head.thinking else ()
+
+    def grow(self, delta: Delta, data: bytes) -> Iterable[Event]:
+        self._signature += delta.signature
+        return [ReasoningDelta(delta.thinking)] if delta.thinking else ()
+
+    def close(self) -> Iterable[Event]:
+        return [ReasoningSigned(self._signature, NAME)] if self._signature else ()
+
+
+class RedactedBlock(Block):
+    """Thinking that only the provider can read."""
+
+    __slots__ = ()
+
+    def open(self) -> Iterable[Event]:
+        return [ReasoningEncrypted(self._head.data, NAME)]
+
+
+class CallBlock(Block):
+    """A call of one of the client's tools."""
+
+    __slots__ = ("_grown", "_index")
+    kind: Literal["function", "custom"] = "function"
+
+    def open(self) -> Iterable[Event]:
+        self._index = self._progress.calls
+        self._progress.calls += 1
+        self._grown = False
+        name, id_ = self._head.name, self._head.id or new_id("toolu_")
+        return [ToolCallStarted(self._index, id_, name, kind=self.kind)]
+
+    def grow(self, delta: Delta, data: bytes) -> Iterable[Event]:
+        return self._add(delta.partial_json)
+
+    def _add(self, piece: str) -> Iterable[Event]:
+        if not piece:
+            return ()
+        self._grown = True
+        return [ToolCallDelta(self._index, piece)]
+
+    def close(self) -> Iterable[Event]:
+        """The input of the head counts only where no pieces came: a stream's head has `{}`."""
+        if self._grown:
+            return ()
+        return [ToolCallDelta(self._index, bytes(self._head.input).decode())]
+
+
+class CustomBlock(CallBlock):
+    """A call of a custom tool: its input's one property is the text, and known when it is whole."""
+
+    __slots__ = ("_pieces",)
+    kind = "custom"
+
+    def open(self) -> Iterable[Event]:
+        self._pieces: list[str] = []
+        return super().open()
+
+    def _add(self, piece: str) -> Iterable[Event]:
+        self._pieces.append(piece)
+        return ()
+
+    def close(self) -> Iterable[Event]:
+        whole = "".join(self._pieces) or bytes(self._head.input).decode()
+        try:
+            text = _INPUT(whole).get(CUSTOM_INPUT, "")
+        except UNREADABLE:  # cut by its length limit
+            text = whole
+        return [ToolCallDelta(self._index, text if isinstance(text, str) else whole)]
+
+
+class AnswerBlock(CallBlock):
+    """A call that is the answer itself, in the form that the client asked for."""
+
+    __slots__ = ()
+
+    def open(self) -> Iterable[Event]:
+        self._progress.called = True
+        self._grown = False
+        return ()
+
+    def _add(self, piece: str) -> Iterable[Event]:
+        if not piece:
+            return ()
+        self._grown = True
+        return [TextDelta(piece)]
+
+    def close(self) -> Iterable[Event]:
+        return () if self._grown else [TextDelta(bytes(self._head.input).decode())]
+
+
+class UnknownBlock(Block):
+    """A block of Anthropic's own: a server's tool call and its result, a compaction, what is new.
+
+    It is told whole. Its deltas are put together by one rule: `partial_json` is the block's input,
+    any other text is more of the field of its name.
+    """
+
+    __slots__ = ("_fields", "_input")
+
+    def open(self) -> Iterable[Event]:
+        self._fields: dict[str, Any] = dict(_FIELDS(self._raw))
+        self._input = ""
+        return ()
+
+    def grow(self, delta: Delta, data: bytes) -> Iterable[Event]:
+        for name, value in _GROWN_BY(data).delta.items():
+            if name == "partial_json":
+                self._input += _STRING(value)
+            elif name != "type":
+                self._fields[name] = self._grown(name, value)
+        return ()
+
+    def _grown(self, name: str, more: Raw) -> Raw:
+        known = self._fields.get(name)
+        if known is None or bytes(known[:1] if isinstance(known, bytes) else memoryview(known)[:1]) != b'"':
+            return more
+        if bytes(memoryview(more)[:1]) != b'"':
+            return more
+        return Raw(_encode(_STRING(known) + _STRING(more)))
+
+    def close(self) -> Iterable[Event]:
+        if self._input:
+            self._fields["input"] = Raw(self._input)
+        return [NativeBlock(NAME, Raw(_encode(self._fields)))]
+
+
+_BLOCKS: dict[str, type[Block]] = {
+    "text": TextBlock,
+    "thinking": ThinkingBlock,
+    "redacted_thinking": RedactedBlock,
+}
