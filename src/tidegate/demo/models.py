@@ -42,7 +42,6 @@ class Model(Struct, frozen=True, kw_only=True):
 MODELS: dict[str, Model] = {
     "echo": Model(description="repeats what it was asked, calls tools, fills schemas"),
     "chat": Model(description="the same as echo"),
-    "demo": Model(description="the same as echo"),
     "thinking": Model(
         description="as echo, and thinks before (reasoning_content, reasoning_effort)", thinks=True
     ),
@@ -78,8 +77,7 @@ MODELS: dict[str, Model] = {
 
 
 def find_model(name: str) -> Model | None:
-    """The model of this name, with or without `demo-` before it; `slow-2` is a `slow` of two seconds."""
-    name = name.removeprefix("demo-")
+    """The model of this name; `slow-2` is a `slow` of two seconds."""
     if name.startswith("slow-"):
         return _slow(name.removeprefix("slow-"))
     return MODELS.get(name)
