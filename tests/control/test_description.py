@@ -14,6 +14,7 @@ from tidegate.doors import all_doors
 from tidegate.protocols import errors
 from tidegate.protocols.anthropic import wire as anthropic_wire
 from tidegate.protocols.openai_chat import wire as openai_wire
+from tidegate.providers.preferences import Preferences
 
 DOCUMENT = describe("A title", "A description.")
 METHODS = {"get", "post", "head"}
@@ -144,6 +145,7 @@ READ = [
     (anthropic_wire.MessagesRequest[anthropic_wire.Block], "MessagesRequest"),
     (anthropic_wire.CountRequest[anthropic_wire.Block], "MessagesRequest"),
     (anthropic_wire.MessageOut, "AnthropicMessage"),
+    (Preferences, "ProviderPreferences"),
 ]
 
 

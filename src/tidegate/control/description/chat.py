@@ -1,5 +1,6 @@
 """OpenAI's chat completions: what may be asked and what is answered."""
 
+from . import extensions
 from .schema import Schema, any_of, array, boolean, integer, null_or, number, one_of, ref, string, struct
 
 __all__ = ["EXAMPLES", "SCHEMAS"]
@@ -276,20 +277,7 @@ SAMPLING: dict[str, Schema] = {
 """Tuning: what a provider has nothing of is dropped and named in `x-tidegate-dropped`."""
 
 OUR_OWN: dict[str, Schema] = {
-    "provider": any_of(
-        string("A configured provider's name."),
-        struct(
-            "",
-            "Preferences.",
-            order=array(string()),
-            only=array(string()),
-            ignore=array(string()),
-            sort=string(),
-            allow_fallbacks=boolean(),
-        ),
-        description="Tidegate's extension: who shall be asked.",
-    ),
-    "models": array(string(), "Tidegate's extension: what to try when `model` fails."),
+    **extensions.FIELDS,
     "system_message": string("Tidegate's extension: instructions, as if they were the first message."),
 }
 

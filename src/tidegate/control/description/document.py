@@ -4,7 +4,7 @@ from typing import Any
 
 from tidegate import __version__
 
-from . import chat, messages
+from . import chat, extensions, messages
 from .replies import HEADERS, RESPONSES, SCHEMAS, STORY, refusals
 from .schema import Schema, array, integer, null_or, ref, string, struct
 
@@ -72,7 +72,13 @@ def describe(title: str, description: str) -> dict[str, Any]:
         "security": BY_KEY,
         "paths": {**_openai_paths(), **_anthropic_paths(), **_model_paths(), **_health_paths()},
         "components": {
-            "schemas": {**chat.SCHEMAS, **messages.SCHEMAS, **SERVICE_SCHEMAS, **SCHEMAS},
+            "schemas": {
+                **chat.SCHEMAS,
+                **messages.SCHEMAS,
+                **extensions.SCHEMAS,
+                **SERVICE_SCHEMAS,
+                **SCHEMAS,
+            },
             "headers": HEADERS,
             "responses": RESPONSES,
             "securitySchemes": SECURITY,

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from . import extensions
 from .schema import Schema, any_of, array, boolean, integer, null_or, number, one_of, ref, string, struct
 
 __all__ = ["EXAMPLES", "SCHEMAS"]
@@ -142,17 +143,7 @@ PROMPT: dict[str, Schema] = {
         struct("type schema", "The older form.", type=string("", "json_schema"), schema={"type": "object"})
     ),
     "mcp_servers": array({"type": "object"}, "Anthropic's own."),
-    "provider": any_of(
-        string("A configured provider's name."),
-        {"type": "object", "description": "Preferences."},
-        description="Tidegate's extension: who shall be asked.",
-    ),
-    "models": array(string(), "Tidegate's extension: what to try when `model` fails."),
-    "output_config": struct(
-        "",
-        effort=null_or(string("", "low", "medium", "high", "xhigh", "max")),
-        format=null_or(struct("type schema", type=string("", "json_schema"), schema={"type": "object"})),
-    ),
+    **extensions.FIELDS,
 }
 """What is counted, and asked."""
 

@@ -1,0 +1,27 @@
+"""Tidegate's own fields of a request, the same in every dialect."""
+
+from .schema import Schema, any_of, array, boolean, ref, string, struct
+
+__all__ = ["FIELDS", "SCHEMAS"]
+
+SCHEMAS: dict[str, Schema] = {
+    "ProviderPreferences": struct(
+        "",
+        "Who may serve a request. Names that are not configured are passed over.",
+        order=array(string(), "Providers to try first, in this order."),
+        only=array(string(), "The only providers that may serve the request."),
+        ignore=array(string(), "Providers that must not serve it."),
+        allow_fallbacks=boolean(
+            "False: nobody but those in `order`; without an order, nobody but the first."
+        ),
+    )
+}
+
+FIELDS: dict[str, Schema] = {
+    "provider": any_of(
+        string("A configured provider's name."),
+        ref("ProviderPreferences"),
+        description="Tidegate's extension: who shall be asked.",
+    ),
+    "models": array(string(), "Tidegate's extension: what to try when `model` fails."),
+}
