@@ -134,12 +134,14 @@ def _check_encoding(body: bytes) -> None:
 _PLACE = re.compile(r" - at `(?:key in )?\$\.?(.*)`$", re.DOTALL)
 _MISSING = re.compile(r"Object missing required field `(.+)`")
 _INDEX = re.compile(r"\[(\d+|\.\.\.)\]")
+_TYPES = re.compile(r"`([a-z |]+)`")
 _WORDS = {
-    "`null`": "null",
-    "`str`": "a string",
-    "`int`": "an integer",
-    "`float`": "a number",
-    "`bool`": "a boolean",
+    "str": "a string",
+    "int": "an integer",
+    "float": "a number",
+    "bool": "true or false",
+    "array": "a list",
+    "object": "an object",
 }
 
 
@@ -152,10 +154,12 @@ def explain(complaint: str) -> InvalidRequest:
     if missing:
         path = f"{place}.{missing[1]}" if place else missing[1]
         return InvalidRequest(f"missing required parameter: {path}", param=path)
-    for word, plain in _WORDS.items():
-        said = said.replace(word, plain)
-    said = (said[:1].lower() + said[1:]).replace("`", "")
+    said = _TYPES.sub(lambda types: _in_words(types[1]), said[:1].lower() + said[1:])
     return InvalidRequest(f"{place or 'the body'}: {said}", param=place or None)
+
+
+def _in_words(types: str) -> str:
+    return " or ".join(_WORDS.get(one, one) for one in types.split(" | "))
 
 
 # --- keys that are there twice ---------------------------------------------------------------

@@ -1,0 +1,76 @@
+"""What a client of OpenAI's API makes of an answer, for tests: rules, and the SDK's own types."""
+
+import json
+from collections import Counter
+from typing import Any
+
+from openai.types.chat import ChatCompletion, ChatCompletionChunk
+from pydantic import TypeAdapter, ValidationError
+
+COMPLETION = TypeAdapter(ChatCompletion)
+CHUNK = TypeAdapter(ChatCompletionChunk)
+
+FREE = ("service_tier",)
+"""Fields whose values providers extend at will."""
+
+
+def chunks_of(stream: bytes) -> list[dict[str, Any]]:
+    """The chunks of a well-formed stream, which ends in [DONE]."""
+    events = [
+        block.removeprefix("data: ") for block in stream.decode().split("\n\n") if block and block[0] != ":"
+    ]
+    assert events[-1] == "[DONE]"
+    return [json.loads(event) for event in events[:-1]]
+
+
+def text_of(chunks: list[dict[str, Any]], choice: int = 0, field: str = "content") -> str:
+    pieces = [piece for chunk in chunks for piece in chunk["choices"] if piece["index"] == choice]
+    return "".join(piece["delta"].get(field) or "" for piece in pieces)
+
+
+def type_faults(adapter: TypeAdapter[Any], value: Any) -> list[str]:
+    """Where a value breaks the SDK's types, read strictly."""
+    try:
+        adapter.validate_python(value, strict=True)
+    except ValidationError as error:
+        told = [(".".join(map(str, fault["loc"])), fault["msg"]) for fault in error.errors()]
+        return [f"{place}: {message}" for place, message in told if not place.endswith(FREE)]
+    return []
+
+
+def stream_faults(chunks: list[dict[str, Any]], usage_asked: bool) -> list[str]:
+    """The rules of OpenAI's streams that these chunks break."""
+    faults = [fault for chunk in chunks for fault in type_faults(CHUNK, chunk)][:1]
+    if len({chunk["id"] for chunk in chunks}) != 1:
+        faults.append("more than one id")
+    usages = sum(bool(chunk.get("usage")) for chunk in chunks)
+    if usages > int(usage_asked):
+        faults.append(f"usage {usages} times")
+    by_choice: dict[int, list[dict[str, Any]]] = {}
+    for chunk in chunks:
+        for piece in chunk["choices"]:
+            by_choice.setdefault(piece["index"], []).append(piece)
+    return faults + [fault for pieces in by_choice.values() for fault in choice_faults(pieces)]
+
+
+def choice_faults(pieces: list[dict[str, Any]]) -> list[str]:
+    faults = []
+    roles = [piece["delta"].get("role") for piece in pieces]
+    if roles[0] != "assistant" or any(roles[1:]):
+        faults.append(f"roles {roles[:3]}")
+    if sum(bool(piece.get("finish_reason")) for piece in pieces) != 1:
+        faults.append("not one finish reason")
+    calls = [call for piece in pieces for call in piece["delta"].get("tool_calls") or []]
+    order = list(dict.fromkeys(call["index"] for call in calls))
+    if order != list(range(len(order))):
+        faults.append(f"indexes of calls {order}")
+    ids = Counter(call["index"] for call in calls if call.get("id"))
+    names = Counter(call["index"] for call in calls if call_name(call))
+    if any(ids[index] != 1 or names[index] != 1 for index in order):
+        faults.append("id and name of a call not exactly once")
+    return faults
+
+
+def call_name(call: dict[str, Any]) -> str | None:
+    told = call.get("function") or call.get("custom") or {}
+    return told.get("name") or None
