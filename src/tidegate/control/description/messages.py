@@ -143,6 +143,11 @@ PROMPT: dict[str, Schema] = {
         struct("type schema", "The older form.", type=string("", "json_schema"), schema={"type": "object"})
     ),
     "mcp_servers": array({"type": "object"}, "Anthropic's own."),
+    "output_config": struct(
+        "",
+        effort=null_or(string("", "low", "medium", "high", "xhigh", "max")),
+        format=null_or(struct("type schema", type=string("", "json_schema"), schema={"type": "object"})),
+    ),
     **extensions.FIELDS,
 }
 """What is counted, and asked."""
