@@ -115,6 +115,7 @@ async def test_a_report_is_written_for_people(shell: Shell) -> None:
         (["--model", "nobody/m"], "no provider named 'nobody'"),
         (["--model", "demo"], "expected PROVIDER/MODEL"),
         (["--config", "missing.toml"], "missing.toml"),
+        (["--report", "nowhere/report.md"], "there is no directory nowhere"),
     ],
 )
 async def test_what_is_not_configured_is_told(shell: Shell, arguments: list[str], words: str) -> None:
@@ -123,6 +124,12 @@ async def test_what_is_not_configured_is_told(shell: Shell, arguments: list[str]
     assert result.exit_code == 2
     assert words in result.stderr
     assert result.stdout == ""
+
+
+async def test_a_provider_that_is_named_twice_is_checked_once(shell: Shell) -> None:
+    shell.configure("demo")
+    result = await shell.check("--json", "demo", "demo")
+    assert len(jsonlib.loads(result.stdout)["providers"]) == 1
 
 
 async def test_a_wrong_file_is_told_with_its_line(shell: Shell) -> None:

@@ -205,13 +205,23 @@ async def test_one_fault_is_told_and_the_rest_is_good(
     assert not finding.good
 
 
-async def test_each_probe_is_told_when_it_has_ended(provider: Simulator) -> None:
+async def test_what_a_provider_has_nothing_of_is_no_failure(provider: Simulator) -> None:
+    unsupported = {"error": {"message": "sim has no tools", "code": "unsupported_feature"}}
+    provider.answer(but(tools=json(unsupported, 400)))
+    finding = await find(provider.url, "sim/m")
+    assert verdicts(finding) == ["good", "good", "good", "not_offered"]
+    assert finding.good
+    assert finding.probes["tools"].error == "sim has no tools"
+
+
+@pytest.mark.parametrize("models", [["sim/m"], []])
+async def test_each_probe_is_told_when_it_has_ended(provider: Simulator, models: list[str]) -> None:
     config = parse_config(f'[providers.sim]\nkind = "openai_compatible"\nbase_url = "{provider.url}/v1"')
-    [check] = plan_checks(config, [], ["sim/m"])
+    provider.answer(healthy if models else html(404))
+    [check] = plan_checks(config, [], models)
     app = Tidegate(config, Journal(render_json, io.BytesIO()))
     await app.startup()
     told: list[str] = []
     await run_check(check, app, 20.0, done=lambda name, _: told.append(name))
     await app.shutdown()
     assert sorted(told) == ["answer", "reachable", "stream", "tools"]
-    assert told[-1] == "reachable"

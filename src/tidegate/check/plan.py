@@ -43,7 +43,7 @@ def plan_checks(config: Config, providers: Sequence[str], models: Sequence[str])
         raise ConfigError(
             ["no provider is configured: set a key such as OPENAI_API_KEY, or write tidegate.toml"]
         )
-    return [_plan(config, name, chosen.get(name)) for name in providers or config.providers]
+    return [_plan(config, name, chosen.get(name)) for name in dict.fromkeys(providers or config.providers)]
 
 
 def _plan(config: Config, name: str, model: str | None) -> Check:

@@ -90,14 +90,15 @@ class _Run:
         try:
             self._check.model = self._check.model or await find_model(self._check)
         except Fault as fault:
-            probe = self._fail(fault)
-            self._done("reachable", probe)
-            return {"reachable": probe, **dict.fromkeys(REQUESTS, Probe(verdict="not_tried"))}
-        probes = await asyncio.gather(*(self._try(name) for name in REQUESTS))
-        tried = dict(zip(REQUESTS, probes, strict=True))
+            probes = {"reachable": self._fail(fault)} | dict.fromkeys(REQUESTS, Probe(verdict="not_tried"))
+            for name, probe in probes.items():
+                self._done(name, probe)
+            return probes
+        found = await asyncio.gather(*(self._try(name) for name in REQUESTS))
+        tried = dict(zip(REQUESTS, found, strict=True))
         reachable = Probe(verdict="good")
         if not self._reacted:
-            reachable = msgspec.structs.replace(probes[0], ms=None)
+            reachable = msgspec.structs.replace(found[0], ms=None)
             tried = dict.fromkeys(REQUESTS, Probe(verdict="not_tried"))
         self._done("reachable", reachable)
         return {"reachable": reachable, **tried}

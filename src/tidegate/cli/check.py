@@ -25,7 +25,7 @@ STYLES = {"good": "green", "failed": "bold red", "not_offered": "dim", "not_trie
 def check(
     providers: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[PROVIDER]…", help="Names of configured providers; else all."),
+        typer.Argument(metavar="PROVIDER", help="Names of configured providers; else all."),
     ] = None,
     config: ConfigOption = None,
     model: Annotated[
@@ -49,6 +49,8 @@ def check(
     from tidegate.config import ConfigError
     from tidegate.server import Source
 
+    if report is not None and not report.parent.is_dir():
+        raise typer.BadParameter(f"there is no directory {report.parent}", param_hint="--report")
     try:
         settings = Source(config, Path.cwd(), {}).read()
         checks = plan_checks(settings, providers or [], model or [])
@@ -136,7 +138,7 @@ def _print_table(findings: Sequence["Finding"]) -> None:
 
     # A pipe has no width: nothing must be wrapped for it.
     console = Console(width=None if sys.stdout.isatty() else 200)
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    table = Table(box=None, pad_edge=False, padding=(0, 1 if console.width < 100 else 2, 0, 0))
     for heading in HEADINGS:
         table.add_column(heading, no_wrap=heading != "Model", overflow="fold")
     for finding in findings:
