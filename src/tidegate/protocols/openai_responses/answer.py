@@ -1,0 +1,139 @@
+"""What is read of a provider's answer: the response object, its items, and the events of a stream."""
+
+from typing import Any
+
+from msgspec import Raw, Struct
+from msgspec.json import Decoder
+
+from .usage import UsageIn
+from .wire import TextPart
+
+__all__ = [
+    "ANNOTATION",
+    "CALL",
+    "EVENT",
+    "IMAGE",
+    "MESSAGE",
+    "REASONING",
+    "RESPONSE",
+    "CallOut",
+    "EventOut",
+    "MessageOut",
+    "ReasoningOut",
+    "ResponseOut",
+]
+
+
+class ContentOut(Struct):
+    """A part of a message."""
+
+    type: str
+    text: str | None = None
+    refusal: str | None = None
+    annotations: list[Raw] | None = None
+    logprobs: list[Raw] | None = None
+
+
+class MessageOut(Struct):
+    """A message."""
+
+    content: list[ContentOut] | None = None
+
+
+class ReasoningOut(Struct):
+    """A reasoning item."""
+
+    summary: list[TextPart] | None = None
+    content: list[TextPart] | None = None
+    encrypted_content: str | None = None
+
+
+class CallOut(Struct, gc=False):
+    """A call of a function, or of a custom tool."""
+
+    call_id: str | None = None
+    name: str = ""
+    arguments: str | None = None
+    input: str | None = None
+
+
+class ImageOut(Struct, gc=False):
+    """An image that the model made."""
+
+    result: str | None = None
+    output_format: str | None = None
+
+
+class AnnotationOut(Struct, gc=False):
+    """A citation; those without an address are only carried."""
+
+    type: str | None = None
+    url: str | None = None
+    title: str | None = None
+    start_index: int | None = None
+    end_index: int | None = None
+
+
+class IncompleteOut(Struct, gc=False):
+    """Why a response is not complete."""
+
+    reason: str | None = None
+
+
+class WebSearchOut(Struct, gc=False):
+    """OpenAI's count of billable searches."""
+
+    num_requests: int | None = None
+
+
+class ToolUsageOut(Struct, gc=False):
+    """`tool_usage`: what the provider's own tools cost."""
+
+    web_search: WebSearchOut | None = None
+
+
+class ResponseOut(Struct):
+    """A response, at its beginning or at its end."""
+
+    id: str | None = None
+    model: str | None = None
+    created_at: float | None = None
+    status: str | None = None
+    error: Any = None
+    incomplete_details: IncompleteOut | None = None
+    output: list[Raw] | None = None
+    usage: UsageIn | None = None
+    tool_usage: ToolUsageOut | None = None
+
+    @property
+    def searches(self) -> int | None:
+        """Billable web searches, where the provider counts them."""
+        used = self.tool_usage
+        return used.web_search.num_requests if used is not None and used.web_search is not None else None
+
+
+class EventOut(Struct):
+    """An event of a stream. Which fields it has, its type says."""
+
+    type: str = ""
+    output_index: int = 0
+    content_index: int = 0
+    summary_index: int = 0
+    delta: str | None = None
+    logprobs: list[Raw] | None = None
+    item: Raw = Raw()
+    annotation: Raw = Raw()
+    response: ResponseOut | None = None
+    error: Any = None
+    code: Any = None
+    message: str | None = None
+    param: str | None = None
+
+
+MESSAGE = Decoder(MessageOut)
+REASONING = Decoder(ReasoningOut)
+CALL = Decoder(CallOut)
+IMAGE = Decoder(ImageOut)
+ANNOTATION = Decoder(AnnotationOut)
+RESPONSE = Decoder(ResponseOut)
+EVENT = Decoder(EventOut)

@@ -1,0 +1,411 @@
+"""A parsed request in no dialect.
+
+Only a provider of another format ever asks for this, so what only the Responses API can serve is
+refused here by name: stored responses, the tools that OpenAI runs, and items that only it can read.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar
+
+from msgspec import Raw
+
+from tidegate.protocols.decode import decode
+from tidegate.protocols.errors import InvalidRequest, Unsupported
+from tidegate.protocols.media import AUDIO_TYPES, check_image, parse_url
+from tidegate.protocols.turn import (
+    Audio,
+    CacheControl,
+    Document,
+    FileRef,
+    Image,
+    Inline,
+    Message,
+    Native,
+    OutputFormat,
+    Part,
+    Reasoning,
+    ReasoningControl,
+    RedactedReasoning,
+    Refusal,
+    Source,
+    Text,
+    Tool,
+    ToolCall,
+    ToolChoice,
+    ToolResult,
+    Turn,
+)
+
+from .custom import chat_declaration
+from .seal import Seal, is_foreign, open_seal
+from .wire import (
+    HEAD,
+    NAME,
+    CallItem,
+    ChoiceIn,
+    CustomCallItem,
+    CustomTool,
+    Fields,
+    ImageItem,
+    Item,
+    MessageItem,
+    OfferedTool,
+    PartIn,
+    ReasoningItem,
+    ResponsesRequest,
+    ResultItem,
+    says,
+)
+
+__all__ = ["build_turn"]
+
+KNOWN = frozenset(
+    {
+        "model", "input", "instructions", "stream", "stream_options", "tools", "tool_choice",
+        "parallel_tool_calls", "text", "reasoning", "background", "previous_response_id", "conversation",
+        "prompt", "max_output_tokens", "temperature", "top_p", "top_logprobs", "user", "safety_identifier",
+        "service_tier", "provider", "models", "metadata",
+    }
+)  # fmt: skip
+"""Fields that have a counterpart in `Turn`, are for Tidegate itself, or are only repeated in the answer."""
+
+SERVED_INCLUDES = frozenset({"reasoning.encrypted_content", "message.output_text.logprobs"})
+"""Values of `include` that are served whoever answers."""
+
+SILENT = {"store": b"false", "truncation": b'"disabled"'}
+"""Fields that ask for nothing with these values."""
+
+
+def build_turn(
+    wire: ResponsesRequest, fields: Fields, items: Sequence[Item], tools: Sequence[OfferedTool]
+) -> Turn:
+    """The request in no dialect. Raises InvalidRequest, of which Unsupported is one."""
+    _refuse_stored(wire)
+    text = wire.text
+    return Turn(
+        model=wire.model,
+        messages=build_messages(wire, items),
+        stream=wire.stream is True,
+        tools=tuple(_build_tool(tool) for tool in tools),
+        tool_choice=_build_choice(wire.tool_choice),
+        parallel_tool_calls=wire.parallel_tool_calls,
+        output=_build_output(wire),
+        reasoning=_build_reasoning(wire),
+        max_tokens=wire.max_output_tokens,
+        temperature=wire.temperature,
+        top_p=wire.top_p,
+        logprobs=True if wire.top_logprobs or _includes(wire, "message.output_text.logprobs") else None,
+        top_logprobs=wire.top_logprobs or None,
+        verbosity=text.verbosity if text else None,
+        user=wire.safety_identifier or wire.user,
+        service_tier=wire.service_tier,
+        origin=NAME,
+        extensions=_extensions(wire, fields),
+    )
+
+
+def _includes(wire: ResponsesRequest, name: str) -> bool:
+    return name in (wire.include or ())
+
+
+def _extensions(wire: ResponsesRequest, fields: Fields) -> dict[str, Raw]:
+    """Fields without a counterpart that ask for something."""
+    served = set(wire.include or ()) <= SERVED_INCLUDES
+    return {
+        name: raw
+        for name, raw in fields.items()
+        if name not in KNOWN
+        and says(raw)
+        and SILENT.get(name) != bytes(raw)
+        and not (name == "include" and served)
+    }
+
+
+def _refuse_stored(wire: ResponsesRequest) -> None:
+    stored = {
+        "previous_response_id": wire.previous_response_id,
+        "conversation": wire.conversation,
+        "prompt": wire.prompt,
+        "background": wire.background,
+    }
+    for name, value in stored.items():
+        if value:
+            raise Unsupported(
+                f"nothing is stored here, and this model's provider has no {name}: send the whole input",
+                param=name,
+            )
+
+
+# --- the conversation ------------------------------------------------------------------------
+
+
+def build_messages(wire: ResponsesRequest, items: Sequence[Item]) -> tuple[Message, ...]:
+    """The input in normal form (see turn.py)."""
+    conversation = Conversation()
+    if wire.instructions:
+        conversation.messages.append(Message("system", (Text(wire.instructions),)))
+    if isinstance(wire.input, str):
+        conversation.messages.append(Message("user", (Text(wire.input),)))
+    for index, item in enumerate(items):
+        conversation.add(item, f"input.{index}")
+    return conversation.close()
+
+
+HISTORY = frozenset(
+    {
+        "web_search_call", "file_search_call", "code_interpreter_call", "mcp_call", "mcp_list_tools",
+        "tool_search_call",
+    }
+)  # fmt: skip
+"""What the provider's own tools did: not needed to go on, so other formats leave it out and name it.
+Every other kind of item means something that cannot be left out."""
+
+
+class Conversation:
+    """The messages as they are being built: neighbouring items of one side are one message."""
+
+    def __init__(self) -> None:
+        self.messages: list[Message] = []
+        self._said: list[Part] = []
+        """Of the assistant, since the last message of somebody else."""
+        self._results: list[Part] = []
+        self._names: dict[str, str] = {}
+        """Names of tools by the ids of calls."""
+        self._seals: dict[str, str] = {}
+        """Signatures by the ids of the calls that they are on; they come before their calls."""
+
+    def add(self, item: Item, place: str) -> None:
+        """Add an item. Raises InvalidRequest."""
+        add = self._ADDS.get(item.kind)
+        if add is not None:
+            add(self, item.told, place)
+        elif item.kind in HISTORY:
+            self._say(Native(NAME, item.raw, item.kind))
+        else:
+            raise Unsupported(f"this model's provider has no items of type {item.kind}", param=place)
+
+    def close(self) -> tuple[Message, ...]:
+        """All messages."""
+        self._flush()
+        return tuple(self.messages)
+
+    def _flush(self) -> None:
+        for role, parts in (("assistant", self._said), ("tool", self._results)):
+            if parts:
+                self.messages.append(Message(role, tuple(parts)))  # type: ignore[arg-type]
+                parts.clear()
+
+    def _say(self, *parts: Part) -> None:
+        if self._results:
+            self._flush()
+        self._said.extend(parts)
+
+    # --- one method per kind of item ---
+
+    def _add_message(self, item: MessageItem, place: str) -> None:
+        parts = build_content(item.content, f"{place}.content")
+        if item.role == "assistant":
+            self._say(*parts)
+            return
+        self._flush()
+        self.messages.append(Message(item.role, tuple(parts)))
+
+    def _add_call(self, item: CallItem, place: str) -> None:
+        self._names[item.call_id] = item.name
+        seal = self._seals.pop(item.call_id, None)
+        self._say(ToolCall(item.call_id, item.name, item.arguments.strip() or "{}", "function", seal))
+
+    def _add_custom_call(self, item: CustomCallItem, place: str) -> None:
+        self._names[item.call_id] = item.name
+        seal = self._seals.pop(item.call_id, None)
+        self._say(ToolCall(item.call_id, item.name, item.input, "custom", seal))
+
+    def _add_result(self, item: ResultItem, place: str) -> None:
+        if item.call_id not in self._names:
+            raise InvalidRequest(
+                f"no item before this one is a call {item.call_id!r}", param=f"{place}.call_id"
+            )
+        content = build_content(item.output, f"{place}.output")
+        kept = tuple(part for part in content if isinstance(part, Text | Image | Document))
+        if len(kept) != len(content):
+            raise InvalidRequest("an output holds text, images and files only", param=f"{place}.output")
+        if self._said:
+            self._flush()
+        self._results.append(ToolResult(item.call_id, self._names[item.call_id], kept))
+
+    def _add_image(self, item: ImageItem, place: str) -> None:
+        if item.result:
+            self._say(Image(Inline(f"image/{item.output_format or 'png'}", item.result)))
+
+    def _add_reasoning(self, item: ReasoningItem, place: str) -> None:
+        text = "\n\n".join(part.text for part in item.summary or item.content or ())
+        encrypted = item.encrypted_content
+        if encrypted and is_foreign(encrypted):
+            self._unseal(open_seal(encrypted, f"{place}.encrypted_content"), text, place)
+        elif text:
+            self._say(Reasoning(text, encrypted, NAME if encrypted else None))
+        elif encrypted:
+            self._say(RedactedReasoning(encrypted, NAME))
+
+    def _unseal(self, seal: Seal, text: str, place: str) -> None:
+        """Put back what another format sealed, where it was."""
+        if seal.on == "thinking":
+            text = seal.text or text
+            if seal.signature:
+                self._say(Reasoning(text, seal.signature, seal.format))
+            elif text:
+                self._say(Reasoning(text))
+        elif seal.on == "redacted":
+            self._say(RedactedReasoning(seal.signature, seal.format))
+        elif seal.on == "call":
+            self._seals[seal.call_id] = seal.signature
+        elif seal.on == "block":
+            self._say(Native(seal.format, seal.block, _kind_of(seal.block, place)))
+        else:
+            self._sign_last(Text if seal.on == "text" else Image, seal.signature)
+
+    def _sign_last(self, kind: type[Text] | type[Image], signature: str) -> None:
+        """Sign what was just said; a signature on nothing is on an empty text."""
+        last = self._said[-1] if self._said else None
+        if isinstance(last, Text) and kind is Text and last.signature is None:
+            self._said[-1] = Text(last.text, last.cache, signature)
+        elif isinstance(last, Image) and kind is Image:
+            self._said[-1] = Image(last.source, last.detail, last.cache, signature)
+        else:
+            self._say(Text("", None, signature))
+
+    _ADDS: ClassVar[dict[str, Callable[["Conversation", Any, str], None]]] = {
+        "message": _add_message,
+        "reasoning": _add_reasoning,
+        "function_call": _add_call,
+        "custom_tool_call": _add_custom_call,
+        "function_call_output": _add_result,
+        "custom_tool_call_output": _add_result,
+        "image_generation_call": _add_image,
+    }
+
+
+def _kind_of(block: Raw, place: str) -> str:
+    return decode(HEAD, block, place).type or ""
+
+
+# --- content ---------------------------------------------------------------------------------
+
+
+def build_content(content: str | Sequence[PartIn], place: str) -> list[Part]:
+    """The parts of a content."""
+    if isinstance(content, str):
+        return [Text(content)] if content else []
+    return [_build_part(part, f"{place}.{index}") for index, part in enumerate(content)]
+
+
+def _build_part(part: PartIn, place: str) -> Part:
+    build = PARTS.get(part.type)
+    if build is None:
+        raise InvalidRequest(f"unknown type of content: {part.type}", param=f"{place}.type")
+    return build(part, place)
+
+
+def _cache(part: PartIn) -> CacheControl | None:
+    return None if part.prompt_cache_breakpoint is None else CacheControl()
+
+
+def _build_text(part: PartIn, place: str) -> Part:
+    if part.text is None:
+        raise InvalidRequest("a text part needs a text", param=f"{place}.text")
+    return Text(part.text, _cache(part))
+
+
+def _build_refusal(part: PartIn, place: str) -> Part:
+    if part.refusal is None:
+        raise InvalidRequest("a refusal needs its sentence", param=f"{place}.refusal")
+    return Refusal(part.refusal)
+
+
+def _build_image(part: PartIn, place: str) -> Part:
+    if part.file_id:
+        return Image(FileRef(part.file_id), part.detail, _cache(part))
+    if not part.image_url:
+        raise InvalidRequest("an image needs an image_url or a file_id", param=f"{place}.image_url")
+    source = parse_url(part.image_url, f"{place}.image_url")
+    if isinstance(source, Inline):
+        check_image(source, f"{place}.image_url")
+    return Image(source, part.detail, _cache(part))
+
+
+def _build_file(part: PartIn, place: str) -> Part:
+    return Document(_file_source(part, place), part.filename, cache=_cache(part))
+
+
+def _file_source(part: PartIn, place: str) -> Source:
+    if part.file_id:
+        return FileRef(part.file_id)
+    if part.file_url:
+        return parse_url(part.file_url, f"{place}.file_url")
+    if part.file_data:
+        return parse_url(part.file_data, f"{place}.file_data")
+    raise InvalidRequest("a file needs file_data, a file_url or a file_id", param=f"{place}.file_data")
+
+
+def _build_audio(part: PartIn, place: str) -> Part:
+    audio = part.input_audio
+    if audio is None or not audio.data:
+        raise InvalidRequest("an input_audio part needs audio", param=f"{place}.input_audio")
+    known = (audio.format or "wav").lower()
+    return Audio(Inline(AUDIO_TYPES.get(known, f"audio/{known}"), audio.data))
+
+
+PARTS: dict[str, Callable[[PartIn, str], Part]] = {
+    "input_text": _build_text,
+    "output_text": _build_text,
+    "text": _build_text,
+    "refusal": _build_refusal,
+    "input_image": _build_image,
+    "input_file": _build_file,
+    "input_audio": _build_audio,
+}
+
+
+# --- tools and form --------------------------------------------------------------------------
+
+
+def _build_tool(tool: OfferedTool) -> Tool:
+    told = tool.told
+    if told is None:
+        return Tool(tool.kind, kind="native", format=NAME, block=tool.raw)
+    if isinstance(told, CustomTool):
+        block = chat_declaration(told)
+        return Tool(told.name, told.description, kind="custom", format="openai_chat", block=block)
+    return Tool(told.name, told.description, told.parameters if says(told.parameters) else None, told.strict)
+
+
+def _build_choice(choice: str | ChoiceIn | None) -> ToolChoice | None:
+    if choice is None:
+        return None
+    if isinstance(choice, str):
+        return ToolChoice(choice)  # type: ignore[arg-type]
+    if choice.type == "allowed_tools":
+        names = tuple(tool.name for tool in choice.tools or () if tool.name)
+        return ToolChoice(choice.mode or "auto", names)
+    if choice.type not in ("function", "custom") or choice.name is None:
+        raise Unsupported(f"this model's provider has no tool {choice.type}", param="tool_choice")
+    return ToolChoice("named", (choice.name,))
+
+
+def _build_output(wire: ResponsesRequest) -> OutputFormat | None:
+    wanted = wire.text.format if wire.text else None
+    if wanted is None or wanted.type == "text":
+        return None
+    if wanted.type == "json_object":
+        return OutputFormat("json_object")
+    if wanted.type == "json_schema":
+        return OutputFormat("json_schema", wanted.schema, wanted.name, wanted.description, wanted.strict)
+    raise Unsupported(f"this model's provider has no output of type {wanted.type}", param="text.format.type")
+
+
+def _build_reasoning(wire: ResponsesRequest) -> ReasoningControl | None:
+    told = wire.reasoning
+    if told is None:
+        return None
+    summary = told.summary or told.generate_summary
+    return ReasoningControl(effort=told.effort, show=None if summary is None else summary != "none")

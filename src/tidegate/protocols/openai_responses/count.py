@@ -1,0 +1,63 @@
+"""Counting the tokens of a prompt: OpenAI's `/responses/input_tokens`."""
+
+from msgspec import DecodeError, Raw, Struct
+from msgspec.json import Decoder
+
+from tidegate.protocols.contract import Call, ParsedRequest, Target
+from tidegate.protocols.errors import ProviderBroke
+
+from .dialect import Dialect
+from .parse import Asked
+from .render import render_request
+from .splice import splice_request
+from .wire import ENCODE, FIELDS
+
+__all__ = ["parse_count", "render_count"]
+
+COUNTED = frozenset(
+    {
+        "model",
+        "input",
+        "instructions",
+        "tools",
+        "tool_choice",
+        "parallel_tool_calls",
+        "text",
+        "reasoning",
+        "truncation",
+        "previous_response_id",
+        "conversation",
+    }
+)
+"""The fields of a request that are counted; others are refused there."""
+
+
+class Counted(Struct):
+    """The answer."""
+
+    input_tokens: int
+
+
+_COUNTED = Decoder(Counted)
+
+
+def render_count(request: ParsedRequest, target: Target) -> Call | None:
+    """The request to count; None where the service cannot."""
+    dialect: Dialect = target.dialect
+    if not dialect.count_path:
+        return None
+    if isinstance(request, Asked):
+        call = splice_request(request, target)
+    else:
+        call = render_request(request.turn(), target)
+    fields: dict[str, Raw] = FIELDS.decode(call.body)
+    body = ENCODE({name: raw for name, raw in fields.items() if name in COUNTED})
+    return Call(dialect.count_path, body, stream=False)
+
+
+def parse_count(body: bytes) -> int:
+    """The tokens. Raises ProviderBroke."""
+    try:
+        return _COUNTED.decode(body).input_tokens
+    except (DecodeError, UnicodeDecodeError) as error:
+        raise ProviderBroke(f"the provider's count is none: {error}") from error

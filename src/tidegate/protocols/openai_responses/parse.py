@@ -1,0 +1,167 @@
+"""From a client's body to a `Turn`: decoded and checked at once, translated only when needed."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from msgspec import Raw
+from msgspec.json import Decoder
+
+from tidegate.protocols.decode import decode, require_utf8
+from tidegate.protocols.errors import InvalidRequest
+from tidegate.protocols.turn import Turn
+
+from .build import build_turn
+from .wire import (
+    FIELDS,
+    HEAD,
+    REQUEST,
+    TOOL_HEAD,
+    CallItem,
+    ChoiceIn,
+    CustomCallItem,
+    CustomTool,
+    Fields,
+    FunctionTool,
+    ImageItem,
+    Item,
+    MessageItem,
+    OfferedTool,
+    ReasoningItem,
+    ResponsesRequest,
+    ResultItem,
+    says,
+)
+
+__all__ = ["Asked", "parse_request"]
+
+
+class Asked:
+    """A client's request: decoded and checked (see `contract.ParsedRequest`)."""
+
+    __slots__ = ("body", "fallbacks", "fields", "items", "model", "provider", "stream", "tools", "wire")
+
+    def __init__(self, body: bytes, wire: ResponsesRequest, fields: Fields) -> None:
+        self.body = body
+        self.wire = wire
+        self.fields = fields
+        """The body's top level, each value as the client wrote it."""
+        given = wire.input if isinstance(wire.input, list) else []
+        self.items = [parse_item(raw, f"input.{index}") for index, raw in enumerate(given)]
+        self.tools = [parse_tool(raw, f"tools.{index}") for index, raw in enumerate(wire.tools or ())]
+        self.model = wire.model
+        self.stream = wire.stream is True
+        self.provider: str | Mapping[str, Any] | None = wire.provider
+        self.fallbacks: Sequence[str] = wire.models or ()
+
+    @property
+    def wants_usage(self) -> bool:
+        """Always: every answer of this format tells its usage."""
+        return True
+
+    def turn(self) -> Turn:
+        """See contract.ParsedRequest."""
+        return build_turn(self.wire, self.fields, self.items, self.tools)
+
+
+ITEMS: Mapping[str, Decoder[Any]] = {
+    "message": Decoder(MessageItem),
+    "reasoning": Decoder(ReasoningItem),
+    "function_call": Decoder(CallItem),
+    "function_call_output": Decoder(ResultItem),
+    "custom_tool_call": Decoder(CustomCallItem),
+    "custom_tool_call_output": Decoder(ResultItem),
+    "image_generation_call": Decoder(ImageItem),
+}
+"""By type of item. The others belong to this format alone."""
+
+TOOLS: Mapping[str, Decoder[Any]] = {"function": Decoder(FunctionTool), "custom": Decoder(CustomTool)}
+"""By type of tool. The others the provider runs itself."""
+
+
+def parse_request(body: bytes) -> Asked:
+    """Decode and check a request. Raises InvalidRequest."""
+    require_utf8(body)
+    wire = decode(REQUEST, body)
+    asked = Asked(body, wire, decode(FIELDS, body))
+    _check_input(asked)
+    _check_choice(asked)
+    _check_format(wire)
+    return asked
+
+
+def parse_item(raw: Raw, place: str) -> Item:
+    """Decode an item by its type. One without a type is a message, or a reference by its id."""
+    head = decode(HEAD, raw, place)
+    kind = head.type or ("message" if head.role is not None else "item_reference")
+    decoder = ITEMS.get(kind)
+    return Item(kind, decode(decoder, raw, place) if decoder else None, raw)
+
+
+def parse_tool(raw: Raw, place: str) -> OfferedTool:
+    """Decode a tool by its type."""
+    kind = decode(TOOL_HEAD, raw, place).type
+    decoder = TOOLS.get(kind)
+    tool = decode(decoder, raw, place) if decoder else None
+    if isinstance(tool, FunctionTool) and says(tool.parameters) and bytes(tool.parameters)[:1] != b"{":
+        raise InvalidRequest("expected a JSON Schema object", param=f"{place}.parameters")
+    return OfferedTool(kind, tool, raw)
+
+
+# --- what types alone cannot say -------------------------------------------------------------
+
+
+def _check_input(asked: Asked) -> None:
+    wire = asked.wire
+    if wire.input or wire.previous_response_id or wire.conversation or wire.prompt:
+        return
+    if wire.input is None:
+        raise InvalidRequest("input: this field is required", param="input")
+    if not wire.instructions:
+        raise InvalidRequest("the input is empty", param="input")
+
+
+WORDS = ("none", "auto", "required")
+
+
+def _check_choice(asked: Asked) -> None:
+    choice = asked.wire.tool_choice
+    if isinstance(choice, str):
+        if choice not in WORDS:
+            raise InvalidRequest("expected none, auto, required or a tool", param="tool_choice")
+        if choice == "required" and not asked.tools and not asked.wire.prompt:
+            raise InvalidRequest("a tool is required, but none is offered", param="tool_choice")
+    elif choice is not None:
+        _check_named(choice, asked)
+
+
+def _check_named(choice: ChoiceIn, asked: Asked) -> None:
+    if choice.type == "allowed_tools":
+        if choice.tools is None or choice.mode is None:
+            raise InvalidRequest("expected a mode and tools", param="tool_choice")
+        wanted = [
+            (f"tool_choice.tools.{index}", tool.name)
+            for index, tool in enumerate(choice.tools)
+            if tool.type in TOOLS
+        ]
+    elif choice.type in TOOLS:
+        wanted = [("tool_choice.name", choice.name)]
+    else:
+        return
+    offered = {tool.told.name for tool in asked.tools if tool.told is not None}
+    # Tools that the provider searches, or that are in a stored prompt, cannot be known here.
+    elsewhere = asked.wire.prompt or any(tool.told is None for tool in asked.tools)
+    for param, name in wanted:
+        if not name:
+            raise InvalidRequest("a tool_choice needs a name", param=param)
+        if name not in offered and not elsewhere:
+            raise InvalidRequest(f"no tool {name!r} is offered", param=param)
+
+
+def _check_format(wire: ResponsesRequest) -> None:
+    wanted = wire.text.format if wire.text else None
+    if wanted is None or wanted.type != "json_schema":
+        return
+    if not wanted.name:
+        raise InvalidRequest("a schema needs a name", param="text.format.name")
+    if not says(wanted.schema) or bytes(wanted.schema)[:1] != b"{":
+        raise InvalidRequest("expected a JSON Schema object", param="text.format.schema")

@@ -1,0 +1,407 @@
+"""From a `Turn` to the request of a provider that speaks this format."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, ClassVar
+
+from msgspec import Raw
+
+from tidegate.protocols.contract import Call, Outcome, Target, drop_or_refuse
+from tidegate.protocols.errors import Unsupported
+from tidegate.protocols.media import data_url
+from tidegate.protocols.openai_chat.dialect import PLAIN as CHAT
+from tidegate.protocols.openai_chat.effort import plan_effort
+from tidegate.protocols.openai_chat.render import may_sample
+from tidegate.protocols.profile import Profile
+from tidegate.protocols.turn import (
+    Document,
+    FileRef,
+    Image,
+    Inline,
+    Link,
+    Message,
+    Native,
+    Part,
+    Reasoning,
+    RedactedReasoning,
+    Refusal,
+    Source,
+    Text,
+    Tool,
+    ToolCall,
+    ToolChoice,
+    ToolResult,
+    Turn,
+)
+
+from .custom import flat_declaration
+from .dialect import Dialect
+from .wire import ENCODE, NAME
+
+__all__ = ["CARRIES", "SAMPLING", "ResponsesCall", "render_request"]
+
+CARRIES: dict[str, Outcome] = {
+    "tools": "carried",
+    "tool_choice": "carried",
+    "parallel_tool_calls": "carried",
+    "output": "carried",
+    "reasoning": "carried",
+    "max_tokens": "carried",
+    "temperature": "carried",
+    "top_p": "carried",
+    "top_k": "dropped",
+    "presence_penalty": "dropped",
+    "frequency_penalty": "dropped",
+    "seed": "dropped",
+    "stop": "dropped",
+    "n": "carried",
+    "logprobs": "carried",
+    "top_logprobs": "carried",
+    "logit_bias": "dropped",
+    "modalities": "carried",
+    "verbosity": "carried",
+    "user": "carried",
+    "service_tier": "carried",
+}
+"""Several choices and other modalities than text are refused within their fields."""
+
+SAMPLING = ("temperature", "top_p", "top_logprobs")
+"""What a model that thinks may refuse (see Profile.sampling)."""
+
+SHARED = frozenset(
+    {"metadata", "store", "prompt_cache_key", "prompt_cache_retention", "prompt_cache_options"}
+)
+"""Fields that mean the same in OpenAI's chat format."""
+
+TIERS = {"standard_only": "default"}
+"""Anthropic's service tiers in OpenAI's words."""
+
+
+@dataclass(frozen=True, slots=True)
+class ResponsesCall(Call):
+    """A call of this format."""
+
+    customs: frozenset[str] = frozenset()
+    """The names of the custom tools that it offers."""
+
+
+def render_request(turn: Turn, target: Target) -> Call:
+    """Write the request for a provider. Raises Unsupported naming what cannot be carried."""
+    dialect: Dialect = target.dialect
+    dropped = drop_or_refuse(turn, _carries(dialect))
+    _refuse_choices(turn)
+    body: dict[str, Any] = {"model": target.model}
+    body["input"] = Conversation(dialect, target.profile, dropped).render(turn)
+    _add_tools(body, turn)
+    _add_form(body, turn)
+    _add_tuning(body, turn, target, dropped)
+    stream = turn.stream and target.profile.streams
+    if stream:
+        body["stream"] = True
+    dropped += _add_extensions(body, turn)
+    customs = frozenset(tool.name for tool in turn.tools if tool.kind == "custom")
+    return ResponsesCall(dialect.path, ENCODE(body), stream, tuple(dict.fromkeys(dropped)), customs=customs)
+
+
+@cache
+def _carries(dialect: Dialect) -> Mapping[str, Outcome]:
+    return {**CARRIES, **{name: "dropped" for name in dialect.drops if name in CARRIES}}
+
+
+def _refuse_choices(turn: Turn) -> None:
+    if turn.n is not None and turn.n > 1:
+        raise Unsupported("this model's provider gives one answer at a time (n)", param="n")
+    other = [modality for modality in turn.modalities if modality != "text"]
+    if other:
+        raise Unsupported(f"this model's provider has no {other[0]} output", param="modalities")
+
+
+def _add_extensions(body: dict[str, Any], turn: Turn) -> list[str]:
+    """OpenAI's own fields are the same in its chat format; others' are named."""
+    if turn.origin == NAME:
+        kept = turn.extensions
+    else:
+        shared = SHARED if turn.origin == "openai_chat" else frozenset()
+        kept = {name: raw for name, raw in turn.extensions.items() if name in shared}
+    body.update({name: raw for name, raw in kept.items() if name not in body or name == "store"})
+    return [name for name in turn.extensions if name not in kept]
+
+
+# --- the input -------------------------------------------------------------------------------
+
+
+class Conversation:
+    """The messages on their way into items."""
+
+    def __init__(self, dialect: Dialect, profile: Profile, dropped: list[str]) -> None:
+        self._dialect = dialect
+        self._profile = profile
+        self._dropped = dropped
+        self._items: list[Any] = []
+        self._customs: set[str] = set()
+        """The ids of calls of custom tools, whose results have a type of their own."""
+
+    def render(self, turn: Turn) -> list[Any]:
+        """All items."""
+        for message in turn.messages:
+            if message.name is not None:
+                self._dropped.append("name")
+            if message.role == "assistant":
+                self._add_assistant(message)
+            elif message.role == "tool":
+                for part in message.parts:
+                    if isinstance(part, ToolResult):
+                        self._add_result(part)
+            else:
+                self._add_told(message)
+        return self._items
+
+    def _add_told(self, message: Message) -> None:
+        role = message.role
+        if role in ("system", "developer"):
+            role = self._profile.system_role or role
+        content = [self._render_input(part) for part in message.parts]
+        self._items.append({"role": role, "content": content})
+
+    def _add_assistant(self, message: Message) -> None:
+        """Texts that follow each other are one message; everything else is an item of its own."""
+        texts: list[dict[str, Any]] = []
+        for part in message.parts:
+            if isinstance(part, Text | Refusal):
+                if part.text:
+                    texts.append(_said(part))
+                continue
+            self._flush(texts)
+            add = self._ADDS.get(type(part))
+            if add is None:
+                raise Unsupported(f"an answer cannot hold: {type(part).__name__.lower()}", param="messages")
+            add(self, part)
+        self._flush(texts)
+
+    def _flush(self, texts: list[dict[str, Any]]) -> None:
+        if texts:
+            self._items.append({"role": "assistant", "content": list(texts)})
+            texts.clear()
+
+    def _add_call(self, call: ToolCall) -> None:
+        told = {"call_id": call.id, "name": call.name}
+        if call.kind == "custom":
+            self._customs.add(call.id)
+            self._items.append({"type": "custom_tool_call", **told, "input": call.arguments})
+        else:
+            self._items.append({"type": "function_call", **told, "arguments": call.arguments})
+
+    def _add_reasoning(self, thought: Reasoning) -> None:
+        """OpenAI takes thinking back only with its own seal; DeepSeek takes the text."""
+        own = thought.signature if thought.format == NAME else None
+        if own is None and not self._dialect.readable_reasoning:
+            self._dropped.append("thinking")
+            return
+        item: dict[str, Any] = {"type": "reasoning", "summary": []}
+        if self._dialect.readable_reasoning:
+            item["content"] = [{"type": "reasoning_text", "text": thought.text}]
+        elif thought.text:
+            item["summary"] = [{"type": "summary_text", "text": thought.text}]
+        if own is not None:
+            item["encrypted_content"] = own
+        self._items.append(item)
+
+    def _add_redacted(self, thought: RedactedReasoning) -> None:
+        if thought.format == NAME:
+            self._items.append({"type": "reasoning", "summary": [], "encrypted_content": thought.data})
+        else:
+            self._dropped.append("thinking")
+
+    def _add_image(self, image: Image) -> None:
+        """An image that the model made is shown to it, because only OpenAI's own have an item."""
+        self._items.append({"role": "user", "content": [self._render_image(image)]})
+
+    def _add_native(self, native: Native) -> None:
+        if native.format == NAME:
+            self._items.append(native.block)
+        else:
+            self._dropped.append(native.kind or f"{native.format} block")
+
+    _ADDS: ClassVar[dict[type, Callable[["Conversation", Any], None]]] = {
+        ToolCall: _add_call,
+        Reasoning: _add_reasoning,
+        RedactedReasoning: _add_redacted,
+        Image: _add_image,
+        Native: _add_native,
+    }
+
+    def _add_result(self, result: ToolResult) -> None:
+        parts = [self._render_output(part) for part in result.content]
+        if result.is_error:
+            self._dropped.append("is_error")
+        kind = "custom_tool_call_output" if result.call_id in self._customs else "function_call_output"
+        texts = [part["text"] for part in parts if part["type"] == "input_text"]
+        output = "".join(texts) if len(parts) < 2 and len(texts) == len(parts) else parts
+        self._items.append({"type": kind, "call_id": result.call_id, "output": output})
+
+    # --- parts ---
+
+    def _render_output(self, part: Any) -> dict[str, Any]:
+        if isinstance(part, Native):
+            return {"type": "input_text", "text": bytes(part.block).decode()}
+        return self._render_input(part)
+
+    def _render_input(self, part: Part) -> dict[str, Any]:
+        render = self._PARTS.get(type(part))
+        if render is None:
+            kind = type(part).__name__.lower()
+            raise Unsupported(f"this model's provider has no {kind} input", param="messages")
+        return render(self, part)
+
+    def _render_text(self, part: Text | Refusal) -> dict[str, Any]:
+        return {"type": "input_text", "text": part.text}
+
+    def _render_image(self, part: Image) -> dict[str, Any]:
+        told: dict[str, Any] = {"type": "input_image", "detail": part.detail or "auto"}
+        if isinstance(part.source, FileRef):
+            return {**told, "file_id": part.source.id}
+        return {**told, "image_url": _address(part.source)}
+
+    def _render_document(self, part: Document) -> dict[str, Any]:
+        source = part.source
+        if isinstance(source, FileRef):
+            return {"type": "input_file", "file_id": source.id}
+        if isinstance(source, Link):
+            return {"type": "input_file", "file_url": source.url}
+        name = part.name or ("document.pdf" if source.media_type == "application/pdf" else "document.txt")
+        return {"type": "input_file", "filename": name, "file_data": data_url(source)}
+
+    _PARTS: ClassVar[dict[type, Callable[["Conversation", Any], dict[str, Any]]]] = {
+        Text: _render_text,
+        Refusal: _render_text,
+        Image: _render_image,
+        Document: _render_document,
+    }
+
+
+def _said(part: Text | Refusal) -> dict[str, Any]:
+    if isinstance(part, Refusal):
+        return {"type": "refusal", "refusal": part.text}
+    return {"type": "output_text", "text": part.text, "annotations": []}
+
+
+def _address(source: Source) -> str:
+    assert isinstance(source, Inline | Link)
+    return data_url(source) if isinstance(source, Inline) else source.url
+
+
+# --- tools and form --------------------------------------------------------------------------
+
+NO_PARAMETERS = Raw(b'{"type":"object","properties":{}}')
+
+
+def _add_tools(body: dict[str, Any], turn: Turn) -> None:
+    if not turn.tools:
+        return
+    body["tools"] = [_render_tool(tool) for tool in turn.tools]
+    if turn.tool_choice is not None:
+        body["tool_choice"] = _render_choice(turn.tool_choice, turn)
+    if turn.parallel_tool_calls is not None:
+        body["parallel_tool_calls"] = turn.parallel_tool_calls
+
+
+def _render_tool(tool: Tool) -> Any:
+    if tool.kind == "native" and tool.format == NAME:
+        return tool.block
+    if tool.kind == "native":
+        raise Unsupported(f"this model's provider has no tool {tool.name}", param="tools")
+    if tool.kind == "custom":
+        return (
+            flat_declaration(tool.block) if tool.block is not None else {"type": "custom", "name": tool.name}
+        )
+    told: dict[str, Any] = {"type": "function", "name": tool.name}
+    if tool.description is not None:
+        told["description"] = tool.description
+    told["parameters"] = NO_PARAMETERS if tool.parameters is None else tool.parameters
+    # Here silence means strict, in every other format it does not.
+    told["strict"] = tool.strict is True
+    return told
+
+
+def _render_choice(choice: ToolChoice, turn: Turn) -> Any:
+    if choice.mode == "named":
+        return _named(choice.names[0], turn)
+    if choice.names:
+        tools = [_named(name, turn) for name in choice.names]
+        return {"type": "allowed_tools", "mode": choice.mode, "tools": tools}
+    return choice.mode
+
+
+def _named(name: str, turn: Turn) -> dict[str, Any]:
+    kind = next((tool.kind for tool in turn.tools if tool.name == name), "function")
+    return {"type": kind, "name": name}
+
+
+def _add_form(body: dict[str, Any], turn: Turn) -> None:
+    text: dict[str, Any] = {}
+    output = turn.output
+    if output is not None and output.schema is None:
+        text["format"] = {"type": "json_object"}
+    elif output is not None:
+        told = {"description": output.description, "strict": output.strict}
+        known = {name: value for name, value in told.items() if value is not None}
+        name = output.name or "answer"
+        text["format"] = {"type": "json_schema", "name": name, "schema": output.schema, **known}
+    if turn.verbosity is not None:
+        text["verbosity"] = turn.verbosity
+    if text:
+        body["text"] = text
+
+
+# --- tuning ----------------------------------------------------------------------------------
+
+
+def _add_tuning(body: dict[str, Any], turn: Turn, target: Target, dropped: list[str]) -> None:
+    dialect, profile = target.dialect, target.profile
+    refused = set(dropped)
+    effort = _add_reasoning(body, turn, target, dropped)
+    if not may_sample(profile, effort):
+        refused.update(SAMPLING)
+    wanted = {
+        "temperature": turn.temperature,
+        "top_p": turn.top_p,
+        "top_logprobs": (turn.top_logprobs or 0) if turn.logprobs else None,
+        "user": turn.user,
+        "service_tier": TIERS.get(turn.service_tier or "", turn.service_tier),
+    }
+    for name, value in wanted.items():
+        if value is None:
+            continue
+        if name in refused:
+            dropped.append(name)
+        else:
+            body[name] = value
+    if "top_logprobs" in body:
+        _include(body, "message.output_text.logprobs")
+    if turn.max_tokens is not None:
+        body["max_output_tokens"] = max(turn.max_tokens, dialect.least_output_tokens)
+        if turn.max_tokens < dialect.least_output_tokens:
+            dropped.append("max_tokens")
+    if dialect.stores:
+        body["store"] = False
+
+
+def _add_reasoning(body: dict[str, Any], turn: Turn, target: Target, dropped: list[str]) -> str | None:
+    """How much to think, and that the thinking comes sealed, so that it can be given back."""
+    profile = target.profile
+    thinking = plan_effort(turn.reasoning, CHAT, profile)
+    dropped += thinking.dropped
+    told: dict[str, Any] = {} if thinking.effort is None else {"effort": thinking.effort}
+    thinks = profile.thinking != "none" and (turn.reasoning is not None or profile.sampling != "free")
+    if turn.reasoning is not None and turn.reasoning.show and thinks:
+        told["summary"] = "auto"
+    if told:
+        body["reasoning"] = told
+    if thinks and thinking.effort != "none" and target.dialect.stores:
+        _include(body, "reasoning.encrypted_content")
+    return thinking.effort
+
+
+def _include(body: dict[str, Any], name: str) -> None:
+    body["include"] = [*body.get("include", ()), name]

@@ -1,0 +1,127 @@
+"""The response object: what it repeats of its request, and what the answer adds.
+
+OpenAI's response repeats every parameter of its request, with defaults where the client was silent,
+and the official SDK's types require some of them. What only the provider knows (the temperature that
+it takes by itself) is null here.
+"""
+
+import time
+from typing import Any
+
+from msgspec import Raw
+
+from tidegate.protocols.events import Finished, Started
+from tidegate.protocols.ids import new_id
+
+from .parse import Asked
+from .wire import ENCODE, says
+
+__all__ = ["Shell", "status_of"]
+
+DEFAULTS: dict[str, Any] = {
+    "background": False,
+    "instructions": None,
+    "max_output_tokens": None,
+    "max_tool_calls": None,
+    "metadata": {},
+    "parallel_tool_calls": True,
+    "previous_response_id": None,
+    "prompt_cache_key": None,
+    "safety_identifier": None,
+    "service_tier": None,
+    "temperature": None,
+    "tool_choice": "auto",
+    "tools": [],
+    "top_logprobs": 0,
+    "top_p": None,
+    "truncation": "disabled",
+    "user": None,
+}
+"""Parameters that are repeated as the client wrote them, and what stands for those it did not write."""
+
+
+def echo(asked: Asked) -> dict[str, Any]:
+    """What the response repeats of its request."""
+    fields, wire = asked.fields, asked.wire
+    repeated: dict[str, Any] = {
+        name: fields[name] if name in fields and says(fields[name]) else default
+        for name, default in DEFAULTS.items()
+    }
+    told = wire.reasoning
+    summary = (told.summary or told.generate_summary) if told else None
+    repeated["reasoning"] = {"effort": told.effort if told else None, "summary": summary}
+    text = {"format": Raw(b'{"type":"text"}')}
+    repeated["text"] = fields["text"] if wire.text and wire.text.format else text
+    if wire.text and not wire.text.format and wire.text.verbosity:
+        repeated["text"] = {**text, "verbosity": wire.text.verbosity}
+    repeated["store"] = False
+    return repeated
+
+
+class Shell:
+    """Everything of a response but its output: written once, repeated in every event that has it."""
+
+    __slots__ = ("_before", "_created", "_echo", "_id", "_model", "_tail")
+
+    def __init__(self, asked: Asked, model: str) -> None:
+        self._echo = echo(asked)
+        self._model = model
+        self._id = ""
+        self._created = 0
+        self._before = b""
+        self._tail = b""
+
+    @property
+    def begun(self) -> bool:
+        """Whether the answer has an id."""
+        return bool(self._id)
+
+    def begin(self, started: Started | None) -> None:
+        """Take the provider's words, and make up what it does not say. Ids of responses begin with
+        `resp_` in this format; the provider's own is kept behind that.
+        """
+        told = started.id if started else ""
+        self._id = (told if told.startswith("resp_") else f"resp_{told}") if told else new_id("resp_")
+        self._created = (started.created if started else None) or int(time.time())
+        model = (started.model if started else "") or self._model
+        head = {"id": self._id, "object": "response", "created_at": self._created}
+        self._before = ENCODE(head)[:-1] + b","
+        self._tail = b"," + ENCODE({"model": model, **self._echo})[1:]
+
+    def render(
+        self,
+        status: str,
+        output: list[Raw],
+        *,
+        usage: Any = None,
+        finished: Finished | None = None,
+        error: Any = None,
+    ) -> Raw:
+        """The response in a status."""
+        told: dict[str, Any] = {
+            "status": status,
+            "completed_at": int(time.time()) if status == "completed" else None,
+            "error": error,
+            "incomplete_details": _why(finished) if status == "incomplete" else None,
+            "output": output,
+            "usage": usage,
+        }
+        if finished is not None and finished.native is not None:
+            told["native_finish_reason"] = finished.native
+        return Raw(self._before + ENCODE(told)[1:-1] + self._tail)
+
+
+REASONS = {"length": "max_output_tokens", "content_filter": "content_filter"}
+"""Finish reasons that leave a response incomplete."""
+
+
+def _why(finished: Finished | None) -> dict[str, Any] | None:
+    if finished is None or finished.reason not in REASONS:
+        return None
+    told = {"reason": REASONS[finished.reason]}
+    return told if finished.detail is None else {**told, "detail": finished.detail}
+
+
+def status_of(finished: Finished | None) -> str:
+    """The status of a response that ended so."""
+    return "incomplete" if finished is not None and finished.reason in REASONS else "completed"

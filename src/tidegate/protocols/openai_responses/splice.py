@@ -1,0 +1,256 @@
+"""The same format on both sides: the client's bytes to the provider, the provider's to the client.
+
+A request keeps every byte of every value that nobody asked to change, stored responses and the
+provider's own tools included. Only what Tidegate itself put into the conversation for another
+format is taken out again: reasoning items with a seal that no provider of this format can read.
+"""
+
+import re
+from typing import Any
+
+from msgspec import DecodeError, Raw, Struct
+from msgspec.json import Decoder
+
+from tidegate.protocols.contract import Call, Tally, Target
+from tidegate.protocols.errors import ProviderBroke, ProviderError, TidegateError
+from tidegate.protocols.openai_chat.effort import nearest_effort
+from tidegate.protocols.openai_chat.error import error_object
+from tidegate.protocols.openai_chat.render import may_sample
+from tidegate.protocols.sse import ServerSentEvent, Splitter, frame, parse_block
+
+from .answer import RESPONSE, ResponseOut
+from .error import error_of_response, error_of_stream, failure_of
+from .parse import Asked
+from .reader import OVER, failure_in, finish_of
+from .render import SAMPLING, ResponsesCall
+from .seal import is_foreign
+from .usage import parse_usage
+from .wire import ENCODE, FIELDS, HEAD, Fields, ReasoningItem, says
+
+__all__ = ["BodySplice", "StreamSplice", "splice_request"]
+
+MALFORMED = (DecodeError, UnicodeDecodeError, RecursionError)
+
+# --- the request -----------------------------------------------------------------------------
+
+OWN_FIELDS = ("provider", "models")
+"""Tidegate's own fields, which no provider knows."""
+
+
+def splice_request(asked: Asked, target: Target) -> Call:
+    """The client's body with the model replaced, and only what dialect or profile ask for changed."""
+    fields = dict(asked.fields)
+    fields["model"] = Raw(ENCODE(target.model))
+    for name in OWN_FIELDS:
+        fields.pop(name, None)
+    _take_out_seals(fields, asked)
+    dropped = _tune(fields, asked, target)
+    stream = asked.stream and target.profile.streams
+    if asked.stream and not stream:
+        fields.pop("stream")
+        fields.pop("stream_options", None)
+    customs = frozenset(tool.told.name for tool in asked.tools if tool.kind == "custom" and tool.told)
+    return ResponsesCall(target.dialect.path, ENCODE(fields), stream, tuple(dropped), customs=customs)
+
+
+def _take_out_seals(fields: Fields, asked: Asked) -> None:
+    kept = [item.raw for item in asked.items if not _is_sealed_here(item.told)]
+    if len(kept) < len(asked.items):
+        fields["input"] = Raw(ENCODE(kept))
+
+
+def _is_sealed_here(item: Any) -> bool:
+    return isinstance(item, ReasoningItem) and is_foreign(item.encrypted_content)
+
+
+def _tune(fields: Fields, asked: Asked, target: Target) -> list[str]:
+    """Move the effort to one that the model knows, and leave out what it refuses; what was left out."""
+    told, profile = asked.wire.reasoning, target.profile
+    effort = told.effort if told is not None else None
+    if effort is not None:
+        nearest = nearest_effort(effort, profile.efforts)
+        if nearest != effort:
+            fields["reasoning"] = Raw(ENCODE({**FIELDS.decode(fields["reasoning"]), "effort": nearest}))
+        effort = nearest  # type: ignore[assignment]
+    refused = target.dialect.drops
+    if not may_sample(profile, effort):
+        refused = (*refused, *SAMPLING)
+    return [name for name in refused if name in fields and says(fields.pop(name))]
+
+
+# --- the answer ------------------------------------------------------------------------------
+
+
+class EventView(Struct):
+    """What accounting reads of the events that begin and end a response."""
+
+    type: str = ""
+    response: Raw = Raw()
+    error: Any = None
+    code: Any = None
+    message: str | None = None
+    param: str | None = None
+
+
+EVENT = Decoder(EventView)
+CALLS = frozenset({"function_call", "custom_tool_call"})
+
+
+def count(tally: Tally, response: ResponseOut) -> None:
+    """Take from a response what accounting needs."""
+    tally.id, tally.model = response.id or tally.id, response.model or tally.model
+    if response.usage is not None:
+        tally.usage = parse_usage(response.usage, response.searches) or tally.usage
+    if response.status in OVER:
+        calls = any(HEAD.decode(item).type in CALLS for item in response.output or ())
+        tally.finish = finish_of(response, calls=calls).reason
+
+
+class BodySplice:
+    """The conduit of a whole answer (see contract.Conduit)."""
+
+    __slots__ = ("_pieces", "failure", "tally")
+
+    def __init__(self) -> None:
+        self.tally = Tally()
+        self.failure: ProviderError | None = None
+        self._pieces: list[bytes] = []
+
+    def feed(self, data: bytes) -> bytes:
+        """Keep the bytes: only whole JSON is an answer."""
+        self._pieces.append(data)
+        return b""
+
+    def close(self) -> bytes:
+        """The provider's bytes, if they are a response. One that runs in the background is."""
+        body = b"".join(self._pieces)
+        try:
+            response = RESPONSE.decode(body)
+            self.failure = failure_in(response) or self._nonsense(response, body)
+            if self.failure is None:
+                count(self.tally, response)
+        except MALFORMED as error:
+            said = f"the provider's answer is no response: {error}; it begins {body[:200]!r}"
+            self.failure = ProviderBroke(said)
+        return b"" if self.failure is not None else body
+
+    def abort(self, error: TidegateError) -> bytes:
+        """The error, in place of an answer."""
+        return error_object(error)
+
+    def _nonsense(self, response: ResponseOut, body: bytes) -> ProviderError | None:
+        if response.status is not None or response.output is not None:
+            return None
+        return ProviderBroke(f"the provider's answer is no response; it begins {body[:200]!r}")
+
+
+TELLING = re.compile(rb"response\.(?:created|completed|incomplete|failed|cancelled)|error")
+"""What an event must hold to be looked into. Text that says so by chance only costs a look."""
+
+NUMBER = re.compile(rb'"sequence_number":\s*(\d+)')
+
+
+class StreamSplice:
+    """The conduit of a stream (see contract.Conduit)."""
+
+    __slots__ = ("_begun", "_done", "_last", "_splitter", "failure", "tally")
+
+    def __init__(self) -> None:
+        self.tally = Tally()
+        self.failure: ProviderError | None = None
+        self._splitter = Splitter()
+        self._begun: Raw | None = None
+        """The response as it began, for the event that tells of its failure."""
+        self._last = b""
+        """The last bytes that passed, which hold the last sequence number."""
+        self._done = False
+
+    def feed(self, data: bytes) -> bytes:
+        """The provider's bytes, as far as they make whole events."""
+        # The usual case: whole events in which there is nothing to account for.
+        if (
+            data.startswith(b"event: ")
+            and data.endswith(b"\n\n")
+            and not self._splitter.waiting
+            and self._begun is not None
+            and self.failure is None
+            and TELLING.search(data) is None
+        ):
+            self._last = data
+            return data
+        if self.failure is not None:
+            return b""
+        try:
+            blocks = self._splitter.feed_blocks(data)
+        except ProviderError as error:
+            self.failure = error
+            return b""
+        return self._pass(blocks)
+
+    def close(self) -> bytes:
+        """The rest, where there is any; sets `failure` where the stream has not ended."""
+        if self.failure is not None:
+            return b""
+        passed = self._pass(self._splitter.close_blocks())
+        if not self._done and self.failure is None:
+            self.failure = ProviderBroke("the provider's stream ended before it was finished")
+        return passed
+
+    def abort(self, error: TidegateError) -> bytes:
+        """The error events that end a stream, numbered after what has passed."""
+        found = NUMBER.findall(self._last)
+        number = int(found[-1]) + 1 if found else 0
+        told = {"type": "error", **error_of_stream(error), "sequence_number": number}
+        ended = frame(ENCODE(told), b"error")
+        if self._begun is None:
+            return ended
+        response = {**FIELDS.decode(self._begun), "status": "failed", "error": error_of_response(error)}
+        failed = {"type": "response.failed", "response": response, "sequence_number": number + 1}
+        return ended + frame(ENCODE(failed), b"response.failed")
+
+    def _pass(self, blocks: list[bytes]) -> bytes:
+        passed = []
+        for block in blocks:
+            if TELLING.search(block) is not None:
+                event = parse_block(block)
+                if event is not None:
+                    self._look(event)
+                if self.failure is not None:
+                    break
+            passed.append(block + b"\n\n")
+        if passed:
+            self._last = passed[-1]
+        return b"".join(passed)
+
+    def _look(self, event: ServerSentEvent) -> None:
+        try:
+            told = EVENT.decode(event.data)
+            if told.type == "error" or event.name == b"error" or told.error:
+                own = {"message": told.message, "code": told.code, "param": told.param}
+                self.failure = failure_of(told.error or own)
+            elif told.type in LIFECYCLE and says(told.response):
+                self._look_into(told.response)
+        except MALFORMED as error:
+            if event.data.strip() not in (b"", b"[DONE]"):
+                self.failure = ProviderBroke(f"the provider's stream makes no sense: {error}")
+
+    def _look_into(self, raw: Raw) -> None:
+        response = RESPONSE.decode(raw)
+        if self._begun is None:
+            self._begun = raw.copy()
+        self.failure = failure_in(response)
+        if self.failure is None:
+            self._done = self._done or response.status in OVER
+            count(self.tally, response)
+
+
+LIFECYCLE = frozenset(
+    {
+        "response.created",
+        "response.completed",
+        "response.incomplete",
+        "response.failed",
+        "response.cancelled",
+    }
+)
+"""The events that hold the response."""

@@ -1,0 +1,94 @@
+"""Token counts, between the Responses API's overlapping sums and our classes that do not overlap.
+
+Cached tokens are inside `input_tokens`, reasoning is inside `output_tokens`, at OpenAI, Azure, xAI and
+DeepSeek alike (every recording's total is input + output).
+"""
+
+from typing import Any
+
+from msgspec import Struct
+
+from tidegate.protocols.usage import Usage
+
+__all__ = ["UsageIn", "parse_usage", "render_usage"]
+
+
+class InputDetails(Struct, gc=False):
+    """`input_tokens_details`: parts of the input's tokens."""
+
+    cached_tokens: int | None = None
+    cache_write_tokens: int | None = None
+
+
+class OutputDetails(Struct, gc=False):
+    """`output_tokens_details`: parts of the output's tokens."""
+
+    reasoning_tokens: int | None = None
+
+
+class ServerTools(Struct, gc=False):
+    """xAI's `server_side_tool_usage_details`."""
+
+    web_search_calls: int | None = None
+    x_search_calls: int | None = None
+
+
+class UsageIn(Struct):
+    """`usage`."""
+
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    input_tokens_details: InputDetails | None = None
+    output_tokens_details: OutputDetails | None = None
+    server_side_tool_usage_details: ServerTools | None = None
+
+
+def parse_usage(told: UsageIn, searches: int | None = None) -> Usage | None:
+    """The classes of a usage object; None where it counts nothing. A part never exceeds its whole."""
+    if told.input_tokens is None and told.output_tokens is None:
+        return None
+    details = told.input_tokens_details or InputDetails()
+    left = max(0, told.input_tokens or 0)
+    read, left = _take(details.cached_tokens, left)
+    written, left = _take(details.cache_write_tokens, left)
+    spent = told.output_tokens_details or OutputDetails()
+    thought, rest = _take(spent.reasoning_tokens, max(0, told.output_tokens or 0))
+    return Usage(
+        input=None if told.input_tokens is None else left,
+        cache_read=read,
+        cache_write=written,
+        output=None if told.output_tokens is None else rest,
+        reasoning=thought,
+        searches=_searches(told) if searches is None else searches,
+    )
+
+
+def _searches(told: UsageIn) -> int | None:
+    tools = told.server_side_tool_usage_details
+    if tools is None:
+        return None
+    known = [count for count in (tools.web_search_calls, tools.x_search_calls) if count is not None]
+    return sum(known) if known else None
+
+
+def _take(part: int | None, whole: int) -> tuple[int | None, int]:
+    """A part of a count, no larger than the count, and what is left of it."""
+    if part is None:
+        return None, whole
+    part = min(max(0, part), whole)
+    return part, whole - part
+
+
+def render_usage(usage: Usage) -> dict[str, Any]:
+    """`usage` in OpenAI's form, whose details are always there: what was not reported is 0."""
+    taken, made = usage.prompt_tokens or 0, usage.completion_tokens or 0
+    return {
+        "input_tokens": taken,
+        "input_tokens_details": {
+            "cached_tokens": usage.cache_read or 0,
+            "cache_write_tokens": usage.cached_and_written or 0,
+        },
+        "output_tokens": made,
+        "output_tokens_details": {"reasoning_tokens": usage.reasoning or 0},
+        "total_tokens": taken + made,
+    }

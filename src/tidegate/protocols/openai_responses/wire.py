@@ -1,0 +1,273 @@
+"""The fields of the wire format that Tidegate reads, as types.
+
+A request's items and tools are many kinds of objects under one roof: each is decoded by its
+`type`, and what nobody reads is not named and passes as it is. A `Raw` that is empty was not sent.
+"""
+
+from typing import Annotated, Any, Literal, NamedTuple, TypeAlias
+
+from msgspec import Meta, Raw, Struct
+from msgspec.json import Decoder, Encoder
+
+__all__ = [
+    "ENCODE",
+    "FIELDS",
+    "HEAD",
+    "NAME",
+    "RAWS",
+    "REQUEST",
+    "TOOL_HEAD",
+    "CallItem",
+    "ChoiceIn",
+    "CustomCallItem",
+    "CustomTool",
+    "Fields",
+    "FormatIn",
+    "FunctionTool",
+    "Head",
+    "ImageItem",
+    "Item",
+    "MessageItem",
+    "OfferedTool",
+    "PartIn",
+    "ReasoningItem",
+    "ResponsesRequest",
+    "ResultItem",
+    "ToolHead",
+    "says",
+]
+
+NAME = "openai_responses"
+"""The format's name."""
+
+Name = Annotated[str, Meta(min_length=1)]
+Count = Annotated[int, Meta(ge=1)]
+EffortWord = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
+
+
+# --- items of the input ----------------------------------------------------------------------
+
+
+class Head(Struct, gc=False):
+    """What says which kind of item it is. A message may come without a type."""
+
+    type: str | None = None
+    role: str | None = None
+
+
+class AudioIn(Struct, gc=False):
+    """Audio in the request."""
+
+    data: str
+    format: str | None = None
+
+
+class PartIn(Struct):
+    """A part of a content list. Which fields it has, its type says."""
+
+    type: str
+    text: str | None = None
+    refusal: str | None = None
+    image_url: str | None = None
+    detail: str | None = None
+    file_id: str | None = None
+    file_url: str | None = None
+    file_data: str | None = None
+    filename: str | None = None
+    input_audio: AudioIn | None = None
+    prompt_cache_breakpoint: Any = None
+    """OpenAI's cache breakpoint, from gpt-5.6 on."""
+
+
+class MessageItem(Struct):
+    """A message of any role."""
+
+    role: Literal["system", "developer", "user", "assistant"]
+    content: str | list[PartIn]
+
+
+class TextPart(Struct, gc=False):
+    """A piece of a summary, or of readable thinking."""
+
+    text: str
+
+
+class ReasoningItem(Struct):
+    """Thinking, given back."""
+
+    summary: list[TextPart] | None = None
+    content: list[TextPart] | None = None
+    encrypted_content: str | None = None
+
+
+class CallItem(Struct, gc=False):
+    """A call of a function that the model made earlier."""
+
+    call_id: Name
+    name: Name
+    arguments: str
+
+
+class CustomCallItem(Struct, gc=False):
+    """A call of a custom tool that the model made earlier."""
+
+    call_id: Name
+    name: Name
+    input: str
+
+
+class ResultItem(Struct):
+    """What came out of a call, of a function or a custom tool."""
+
+    call_id: Name
+    output: str | list[PartIn]
+
+
+class ImageItem(Struct, gc=False):
+    """An image that the model made earlier (`image_generation_call`)."""
+
+    result: str | None = None
+    output_format: str | None = None
+
+
+class Item(NamedTuple):
+    """An item of the input. `told` is None for kinds that only this format knows."""
+
+    kind: str
+    told: Any
+    raw: Raw
+
+
+# --- tools -----------------------------------------------------------------------------------
+
+
+class ToolHead(Struct, gc=False):
+    """What says which kind of tool it is."""
+
+    type: Name
+
+
+class FunctionTool(Struct):
+    """The declaration of a function."""
+
+    name: Name
+    description: str | None = None
+    parameters: Raw = Raw()
+    strict: bool | None = None
+
+
+class CustomTool(Struct):
+    """The declaration of a custom tool."""
+
+    name: Name
+    description: str | None = None
+    format: dict[str, Any] | None = None
+
+
+class OfferedTool(NamedTuple):
+    """A tool of the request. `told` is None for tools that the provider runs itself."""
+
+    kind: str
+    told: FunctionTool | CustomTool | None
+    raw: Raw
+
+
+class AllowedTool(Struct, gc=False):
+    """A tool in a list of allowed ones."""
+
+    type: str = "function"
+    name: str | None = None
+
+
+class ChoiceIn(Struct):
+    """`tool_choice`, where it is an object."""
+
+    type: Name
+    name: str | None = None
+    mode: Literal["auto", "required"] | None = None
+    tools: list[AllowedTool] | None = None
+
+
+# --- the request -----------------------------------------------------------------------------
+
+
+class FormatIn(Struct):
+    """`text.format`: flat, unlike chat's `response_format`."""
+
+    type: Literal["text", "json_object", "json_schema", "grammar", "python"]
+    name: str | None = None
+    description: str | None = None
+    schema: Raw = Raw()
+    strict: bool | None = None
+
+
+class TextIn(Struct):
+    """`text`."""
+
+    format: FormatIn | None = None
+    verbosity: str | None = None
+
+
+class ReasoningIn(Struct, gc=False):
+    """`reasoning`."""
+
+    effort: EffortWord | None = None
+    summary: Literal["auto", "concise", "detailed", "none"] | None = None
+    generate_summary: Literal["auto", "concise", "detailed"] | None = None
+    """The older name of `summary`."""
+
+
+class StreamOptions(Struct, gc=False):
+    """`stream_options`."""
+
+    include_obfuscation: bool | None = None
+
+
+class ResponsesRequest(Struct, kw_only=True):
+    """A request for a response: OpenAI's fields, and Tidegate's `provider` and `models`."""
+
+    model: Name
+    input: str | list[Raw] | None = None
+    instructions: str | None = None
+    stream: bool | None = None
+    stream_options: StreamOptions | None = None
+    tools: list[Raw] | None = None
+    tool_choice: str | ChoiceIn | None = None
+    parallel_tool_calls: bool | None = None
+    max_tool_calls: Count | None = None
+    text: TextIn | None = None
+    reasoning: ReasoningIn | None = None
+    include: list[str] | None = None
+    store: bool | None = None
+    background: bool | None = None
+    previous_response_id: str | None = None
+    conversation: str | dict[str, Any] | None = None
+    prompt: dict[str, Any] | None = None
+    max_output_tokens: Count | None = None
+    temperature: Annotated[float, Meta(ge=0, le=2)] | None = None
+    top_p: Annotated[float, Meta(ge=0, le=1)] | None = None
+    top_logprobs: Annotated[int, Meta(ge=0, le=20)] | None = None
+    truncation: Literal["auto", "disabled"] | None = None
+    metadata: dict[str, str] | None = None
+    user: str | None = None
+    safety_identifier: str | None = None
+    prompt_cache_key: str | None = None
+    service_tier: str | None = None
+    provider: str | dict[str, Any] | None = None
+    models: list[Name] | None = None
+
+
+Fields: TypeAlias = dict[str, Raw]
+"""An object's top level: what is not touched stays as the client wrote it."""
+
+REQUEST = Decoder(ResponsesRequest)
+FIELDS = Decoder(Fields)
+RAWS = Decoder(list[Raw])
+HEAD = Decoder(Head)
+TOOL_HEAD = Decoder(ToolHead)
+ENCODE = Encoder().encode
+
+
+def says(raw: Raw) -> bool:
+    """Whether a value was sent that is not null."""
+    return len(memoryview(raw)) > 0 and bytes(raw) != b"null"

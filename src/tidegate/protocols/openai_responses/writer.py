@@ -1,0 +1,542 @@
+"""From events to responses as OpenAI itself sends them: a stream of events, or one JSON body.
+
+A response is a list of items, each opened, filled and closed. The order of what a model wrote decides
+the items: texts and refusals that follow each other are one message, a call or thinking between them
+ends it. Both forms build the items here; the stream tells of every step.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar
+
+from msgspec import DecodeError, Raw
+from msgspec.json import Decoder
+
+from tidegate.protocols.errors import TidegateError
+from tidegate.protocols.events import (
+    AudioDelta,
+    CitationAdded,
+    Event,
+    Finished,
+    ImageAdded,
+    LogprobsDelta,
+    NativeBlock,
+    ReasoningDelta,
+    ReasoningEncrypted,
+    ReasoningSigned,
+    RefusalDelta,
+    Started,
+    TextDelta,
+    ToolCallDelta,
+    ToolCallStarted,
+    UsageReported,
+)
+from tidegate.protocols.ids import new_id
+from tidegate.protocols.usage import Usage
+
+from .error import error_of_response, error_of_stream
+from .logprobs import pair_logprobs, render_logprobs
+from .parse import Asked
+from .response import Shell, status_of
+from .seal import Seal, wrap
+from .usage import render_usage
+from .wire import ENCODE, HEAD, NAME
+
+__all__ = ["ResponseWriter"]
+
+_OBJECT = Decoder(dict[str, Raw])
+
+
+class Run:
+    """A text that grows: its pieces, and the bytes of a delta before and behind the piece."""
+
+    __slots__ = ("before", "pieces")
+
+    def __init__(self, event: str, **place: Any) -> None:
+        told = ENCODE({"type": event, **place})[:-1]
+        self.before = b"event: " + event.encode() + b"\ndata: " + told + b',"delta":'
+        self.pieces: list[str] = []
+
+    @property
+    def text(self) -> str:
+        """The text so far."""
+        return "".join(self.pieces)
+
+
+class OpenPart:
+    """The part of a message that is being written."""
+
+    __slots__ = ("annotations", "citations", "kind", "logprobs", "place", "run")
+
+    def __init__(self, kind: str, place: dict[str, Any]) -> None:
+        self.kind = kind
+        """`output_text` or `refusal`."""
+        self.place = place
+        more: dict[str, Any] = {"logprobs": []} if kind == "output_text" else {}
+        self.run = Run(f"response.{kind}.delta", **place, **more)
+        self.annotations: list[Any] = []
+        self.citations: list[Raw] = []
+        """Citations in forms that OpenAI does not know, kept in an extension field."""
+        self.logprobs: list[Any] = []
+
+    def render(self, text: str) -> dict[str, Any]:
+        """The part, with this text."""
+        if self.kind == "refusal":
+            return {"type": "refusal", "refusal": text}
+        told = {
+            "type": "output_text",
+            "annotations": self.annotations,
+            "logprobs": self.logprobs,
+            "text": text,
+        }
+        return {**told, "citations": self.citations} if self.citations else told
+
+
+class OpenMessage:
+    """The message that is being written."""
+
+    __slots__ = ("id", "index", "part", "parts")
+
+    def __init__(self, index: int) -> None:
+        self.id = new_id("msg_")
+        self.index = index
+        self.parts: list[dict[str, Any]] = []
+        self.part: OpenPart | None = None
+
+    def render(self, status: str) -> dict[str, Any]:
+        """The item."""
+        told = {"id": self.id, "type": "message", "status": status, "role": "assistant"}
+        return {**told, "content": self.parts}
+
+
+class OpenThinking:
+    """The reasoning item that is being written."""
+
+    __slots__ = ("id", "index", "run")
+
+    def __init__(self, index: int) -> None:
+        self.id = new_id("rs_")
+        self.index = index
+        place = {"item_id": self.id, "output_index": index, "summary_index": 0}
+        self.run = Run("response.reasoning_summary_text.delta", **place)
+
+
+class OpenCall:
+    """A call whose arguments are being written."""
+
+    __slots__ = ("call", "id", "index", "run")
+
+    def __init__(self, call: ToolCallStarted, index: int) -> None:
+        self.call = call
+        self.index = index
+        custom = call.kind == "custom"
+        self.id = new_id("ctc_" if custom else "fc_")
+        event = "custom_tool_call_input" if custom else "function_call_arguments"
+        self.run = Run(f"response.{event}.delta", item_id=self.id, output_index=index)
+
+    @property
+    def whole(self) -> bool:
+        """Whether nothing can follow: a function's arguments are complete JSON."""
+        if self.call.kind == "custom":
+            return False
+        try:
+            _OBJECT.decode(self.run.text)
+        except DecodeError:
+            return False
+        return True
+
+    def render(self, status: str, text: str) -> dict[str, Any]:
+        """The item."""
+        called = {"status": status, "call_id": self.call.id, "name": self.call.name}
+        if self.call.kind == "custom":
+            return {"id": self.id, "type": "custom_tool_call", **called, "input": text}
+        return {"id": self.id, "type": "function_call", **called, "arguments": text}
+
+
+class ResponseWriter:
+    """Writes a response (see contract.Writer). The format has one choice; others are not asked for."""
+
+    __slots__ = (
+        "_calls", "_citations", "_finished", "_logprobs", "_message", "_next", "_out", "_output",
+        "_sequence", "_shell", "_streams", "_thinking", "_usage",
+    )  # fmt: skip
+
+    def __init__(self, asked: Asked, model: str) -> None:
+        # the response
+        self._shell = Shell(asked, model)
+        self._output: dict[int, Raw] = {}
+        """Finished items by their index."""
+        self._finished: Finished | None = None
+        self._usage: Usage | None = None
+        # what is being written
+        self._next = 0
+        """The index of the next item."""
+        self._message: OpenMessage | None = None
+        self._thinking: OpenThinking | None = None
+        self._calls: dict[int, OpenCall] = {}
+        """By the event's index. Several may be open: providers may mix their deltas."""
+        self._logprobs: list[Any] = []
+        """Of the text that comes next."""
+        self._citations: list[CitationAdded] = []
+        """Of a text that has not begun."""
+        # the stream
+        self._streams = asked.stream
+        self._sequence = 0
+        self._out: list[bytes] = []
+
+    def write(self, events: Sequence[Event]) -> bytes:
+        """See contract.Writer."""
+        if len(events) == 1:
+            # The usual case: more of a text that is open.
+            event = events[0]
+            if type(event) is TextDelta and event.signature is None and not self._logprobs:
+                message = self._message
+                if message is not None and message.part is not None and message.part.kind == "output_text":
+                    return self._say(message.part.run, event.text)
+        for event in pair_logprobs(events):
+            self._WRITES[type(event)](self, event)
+        return self._take_out()
+
+    def close(self) -> bytes:
+        """The final response, as the stream's last event or as the body."""
+        if not self._shell.begun:
+            self._begin(None)
+        self._close_all("completed")
+        status = status_of(self._finished)
+        usage = None if self._usage is None else render_usage(self._usage)
+        response = self._shell.render(status, self._items(), usage=usage, finished=self._finished)
+        if not self._streams:
+            return bytes(response)
+        self._emit(f"response.{status}", response=response)
+        return self._take_out()
+
+    def abort(self, error: TidegateError) -> bytes:
+        """The error, told in both ways that clients look for (see error.py)."""
+        if not self._shell.begun:
+            self._shell.begin(None)
+        self._emit("error", **error_of_stream(error))
+        response = self._shell.render("failed", self._items(), error=error_of_response(error))
+        self._emit("response.failed", response=response)
+        return self._take_out()
+
+    # --- the stream ---
+
+    def _emit(self, event: str, **fields: Any) -> None:
+        if not self._streams:
+            return
+        told = ENCODE({"type": event, **fields, "sequence_number": self._sequence})
+        self._sequence += 1
+        self._out.append(b"event: %b\ndata: %b\n\n" % (event.encode(), told))
+
+    def _say(self, run: Run, piece: str) -> bytes:
+        """More of a text: the event, in a frame that is written once per text."""
+        run.pieces.append(piece)
+        if not self._streams:
+            return b""
+        number = self._sequence
+        self._sequence += 1
+        return run.before + ENCODE(piece) + b',"sequence_number":%d}\n\n' % number
+
+    def _take_out(self) -> bytes:
+        out = b"".join(self._out)
+        self._out.clear()
+        return out
+
+    def _begin(self, started: Started | None) -> None:
+        self._shell.begin(started)
+        if self._streams:
+            response = self._shell.render("in_progress", [])
+            self._emit("response.created", response=response)
+            self._emit("response.in_progress", response=response)
+
+    # --- items ---
+
+    def _items(self) -> list[Raw]:
+        return [item for _, item in sorted(self._output.items())]
+
+    def _take_index(self) -> int:
+        if not self._shell.begun:
+            self._begin(None)
+        self._next += 1
+        return self._next - 1
+
+    def _open_item(self, index: int, item: Any) -> None:
+        self._emit("response.output_item.added", output_index=index, item=item)
+
+    def _close_item(self, index: int, item: Any) -> None:
+        self._output[index] = raw = Raw(ENCODE(item))
+        self._emit("response.output_item.done", output_index=index, item=raw)
+
+    def _close_all(self, status: str) -> None:
+        """Close whatever is open."""
+        if self._citations:
+            self._open_part("output_text")
+        self._close_thinking()
+        self._close_message(status)
+        for index in list(self._calls):
+            self._close_call(index, status)
+
+    def _turn_from(self, *, message: bool = True, thinking: bool = True) -> None:
+        """Something of another kind begins: close what it ends."""
+        if thinking:
+            self._close_thinking()
+        if message:
+            self._close_message("completed")
+        for index in [index for index, call in self._calls.items() if call.whole]:
+            self._close_call(index, "completed")
+
+    def _add_sealed(self, seal: Seal) -> None:
+        """An item that only carries what another format must see again."""
+        self._turn_from()
+        self._add_reasoning(wrap(seal))
+
+    def _add_reasoning(self, encrypted: str) -> None:
+        index = self._take_index()
+        item = {"id": new_id("rs_"), "type": "reasoning", "summary": [], "encrypted_content": encrypted}
+        self._open_item(index, item)
+        self._close_item(index, item)
+
+    # --- messages ---
+
+    def _open_part(self, kind: str) -> OpenPart:
+        """The open part of this kind."""
+        message = self._message
+        if message is None:
+            self._turn_from()
+            message = self._message = OpenMessage(self._take_index())
+            self._open_item(message.index, message.render("in_progress"))
+        if message.part is not None and message.part.kind == kind:
+            return message.part
+        self._close_part(message)
+        place = {"item_id": message.id, "output_index": message.index, "content_index": len(message.parts)}
+        part = message.part = OpenPart(kind, place)
+        self._emit("response.content_part.added", **place, part=part.render(""))
+        waiting, self._citations = self._citations, []
+        for cited in waiting:
+            self._write_citation(cited)
+        return part
+
+    def _close_part(self, message: OpenMessage) -> None:
+        part = message.part
+        if part is None:
+            return
+        message.part = None
+        text = part.run.text
+        if part.kind == "output_text":
+            self._flush_logprobs(part)
+            self._emit("response.output_text.done", **part.place, text=text, logprobs=part.logprobs)
+        else:
+            self._emit("response.refusal.done", **part.place, refusal=text)
+        rendered = part.render(text)
+        message.parts.append(rendered)
+        self._emit("response.content_part.done", **part.place, part=rendered)
+
+    def _close_message(self, status: str) -> None:
+        message = self._message
+        if message is None:
+            return
+        self._close_part(message)
+        self._message = None
+        self._close_item(message.index, message.render(status))
+
+    def _flush_logprobs(self, part: OpenPart) -> None:
+        """Log probabilities whose text had been told before them."""
+        if self._logprobs:
+            self._say_with_logprobs(part, "")
+
+    def _say_with_logprobs(self, part: OpenPart, piece: str) -> None:
+        told, self._logprobs = self._logprobs, []
+        part.run.pieces.append(piece)
+        part.logprobs.extend(told)
+        self._emit("response.output_text.delta", **part.place, logprobs=told, delta=piece)
+
+    # --- thinking ---
+
+    def _open_thinking(self) -> OpenThinking:
+        thinking = self._thinking
+        if thinking is None:
+            self._turn_from(thinking=False)
+            thinking = self._thinking = OpenThinking(self._take_index())
+            self._open_item(thinking.index, {"id": thinking.id, "type": "reasoning", "summary": []})
+            place = {"item_id": thinking.id, "output_index": thinking.index, "summary_index": 0}
+            part = {"type": "summary_text", "text": ""}
+            self._emit("response.reasoning_summary_part.added", **place, part=part)
+        return thinking
+
+    def _close_thinking(self, signature: str = "", signed_by: str = "") -> None:
+        """Close the reasoning item. What is not OpenAI's own carries a seal, signed or not, so that it
+        can be told from OpenAI's when it comes back.
+        """
+        thinking = self._thinking
+        if thinking is None:
+            return
+        self._thinking = None
+        text = thinking.run.text
+        place = {"item_id": thinking.id, "output_index": thinking.index, "summary_index": 0}
+        part = {"type": "summary_text", "text": text}
+        self._emit("response.reasoning_summary_text.done", **place, text=text)
+        self._emit("response.reasoning_summary_part.done", **place, part=part)
+        item = {"id": thinking.id, "type": "reasoning", "summary": [part]}
+        item["encrypted_content"] = _seal_thinking(signature, signed_by, text)
+        self._close_item(thinking.index, item)
+
+    # --- calls ---
+
+    def _close_call(self, position: int, status: str) -> None:
+        call = self._calls.pop(position)
+        text = call.run.text
+        place = {"item_id": call.id, "output_index": call.index}
+        if call.call.kind == "custom":
+            self._emit("response.custom_tool_call_input.done", **place, input=text)
+        else:
+            self._emit("response.function_call_arguments.done", **place, arguments=text)
+        self._close_item(call.index, call.render(status, text))
+
+    # --- one method per event ---
+
+    def _write_start(self, event: Started) -> None:
+        self._begin(event)
+
+    def _write_text(self, event: TextDelta) -> None:
+        if event.text:
+            part = self._open_part("output_text")
+            if self._logprobs:
+                self._say_with_logprobs(part, event.text)
+            else:
+                self._out.append(self._say(part.run, event.text))
+        if event.signature is not None:
+            # The message ends here, so that the seal stands right behind the text that it is on.
+            self._add_sealed(Seal("gemini", "text", event.signature))
+
+    def _write_refusal(self, event: RefusalDelta) -> None:
+        self._out.append(self._say(self._open_part("refusal").run, event.text))
+
+    def _write_reasoning(self, event: ReasoningDelta) -> None:
+        self._out.append(self._say(self._open_thinking().run, event.text))
+
+    def _write_signature(self, event: ReasoningSigned) -> None:
+        if self._thinking is not None:
+            self._close_thinking(event.signature, event.format)
+        elif event.format == NAME:
+            self._write_encrypted(ReasoningEncrypted(event.signature, NAME))
+        else:
+            self._add_sealed(Seal(event.format, "thinking", event.signature))
+
+    def _write_encrypted(self, event: ReasoningEncrypted) -> None:
+        if event.format != NAME:
+            self._add_sealed(Seal(event.format, "redacted", event.data))
+            return
+        self._turn_from()
+        self._add_reasoning(event.data)
+
+    def _write_call(self, event: ToolCallStarted) -> None:
+        if event.signature is not None:
+            self._add_sealed(Seal("gemini", "call", event.signature, call_id=event.id))
+        self._turn_from()
+        call = self._calls[event.index] = OpenCall(event, self._take_index())
+        self._open_item(call.index, call.render("in_progress", ""))
+
+    def _write_arguments(self, event: ToolCallDelta) -> None:
+        call = self._calls.get(event.index)
+        if call is not None and event.arguments:
+            self._out.append(self._say(call.run, event.arguments))
+
+    def _write_logprobs(self, event: LogprobsDelta) -> None:
+        self._logprobs += render_logprobs(event.content)
+
+    def _write_citation(self, event: CitationAdded) -> None:
+        message = self._message
+        part = message.part if message is not None else None
+        if part is None or part.kind != "output_text":
+            self._citations.append(event)
+            return
+        annotation = _render_annotation(event)
+        if annotation is None:
+            if event.native is not None:
+                part.citations.append(event.native)
+            return
+        number = len(part.annotations)
+        part.annotations.append(annotation)
+        event_name = "response.output_text.annotation.added"
+        self._emit(event_name, **part.place, annotation_index=number, annotation=annotation)
+
+    def _write_image(self, event: ImageAdded) -> None:
+        self._turn_from()
+        index, item_id = self._take_index(), new_id("ig_")
+        item = {"id": item_id, "type": "image_generation_call", "status": "in_progress", "result": None}
+        self._open_item(index, item)
+        place = {"item_id": item_id, "output_index": index}
+        self._emit("response.image_generation_call.in_progress", **place)
+        self._emit("response.image_generation_call.completed", **place)
+        form = event.media_type.removeprefix("image/")
+        done = {**item, "status": "completed", "result": event.data, "output_format": form}
+        self._close_item(index, done)
+        if event.signature is not None:
+            self._add_sealed(Seal("gemini", "image", event.signature))
+
+    def _write_audio(self, event: AudioDelta) -> None:
+        """Nothing: this format's requests cannot ask for audio."""
+
+    def _write_native(self, event: NativeBlock) -> None:
+        if event.format != NAME:
+            self._add_sealed(Seal(event.format, "block", block=event.block))
+            return
+        self._turn_from()
+        index = self._take_index()
+        self._open_item(index, event.block)
+        self._close_item(index, event.block)
+
+    def _write_finish(self, event: Finished) -> None:
+        self._finished = event
+        self._close_all(status_of(event))
+
+    def _write_usage(self, event: UsageReported) -> None:
+        self._usage = event.usage
+
+    _WRITES: ClassVar[dict[type, Callable[["ResponseWriter", Any], None]]] = {
+        Started: _write_start,
+        TextDelta: _write_text,
+        ReasoningDelta: _write_reasoning,
+        ReasoningSigned: _write_signature,
+        ReasoningEncrypted: _write_encrypted,
+        ToolCallStarted: _write_call,
+        ToolCallDelta: _write_arguments,
+        RefusalDelta: _write_refusal,
+        LogprobsDelta: _write_logprobs,
+        CitationAdded: _write_citation,
+        ImageAdded: _write_image,
+        AudioDelta: _write_audio,
+        NativeBlock: _write_native,
+        Finished: _write_finish,
+        UsageReported: _write_usage,
+    }
+
+
+def _seal_thinking(signature: str, signed_by: str, text: str) -> str:
+    if signed_by == NAME:
+        return signature
+    return wrap(Seal(signed_by, "thinking", signature, text if signature else ""))
+
+
+OWN_ANNOTATIONS = frozenset({"file_citation", "url_citation", "container_file_citation", "file_path"})
+
+
+def _render_annotation(cited: CitationAdded) -> Any:
+    """OpenAI's form of a citation, or None where it has none."""
+    if cited.native is not None and _type_of(cited.native) in OWN_ANNOTATIONS:
+        return cited.native
+    if cited.url is None:
+        return None
+    return {
+        "type": "url_citation",
+        "start_index": cited.start or 0,
+        "end_index": cited.end or 0,
+        "url": cited.url,
+        "title": cited.title or cited.url,
+    }
+
+
+def _type_of(native: Raw) -> str | None:
+    try:
+        return HEAD.decode(native).type
+    except DecodeError:
+        return None
