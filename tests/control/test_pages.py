@@ -3,6 +3,8 @@
 import asyncio
 import re
 import shutil
+import subprocess
+import sys
 import tempfile
 from collections.abc import AsyncIterator
 
@@ -86,6 +88,12 @@ async def test_a_page_takes_no_post(gateway: Gateway) -> None:
     reply = await gateway.post("/docs", {})
     assert reply.status == 405
     assert reply.error["code"] == "method_not_allowed"
+
+
+def test_the_data_plane_is_imported_without_the_control_planes_libraries() -> None:
+    script = "import sys, tidegate.app, tidegate.server; print(*{'fastapi', 'starlette', 'pydantic'} & {*sys.modules})"
+    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert ran.stdout.split() == []
 
 
 async def rendered(address: str) -> str:
