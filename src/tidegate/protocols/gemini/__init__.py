@@ -15,21 +15,35 @@ The theory of the format:
 
 The files: `wire` has the structs of both directions; `request` (with `contents`, `tools`,
 `schema`, `thinking`) writes what a provider is asked; `answer` (with `tokens`, `sources`,
-`partial`) reads what it answers; `error` its errors; `count` asks for a prompt's tokens.
+`partial`) reads what it answers; `error` has its errors; `count` asks for a prompt's tokens. Of the
+door, `parse` (with `names` and `build`) reads what a client asks, `writer` (with `citing`, `seals`)
+writes what it is answered, and `splice` passes the bytes where both sides speak this format.
 """
 
 from collections.abc import Mapping
 from typing import Any
 
-from tidegate.protocols.contract import Call, ParsedRequest, Reader, Target
-from tidegate.protocols.errors import ProviderError
+from tidegate.protocols.contract import (
+    Call,
+    Conduit,
+    ErrorReply,
+    ParsedRequest,
+    Protocol,
+    Reader,
+    Target,
+    Writer,
+)
+from tidegate.protocols.errors import ProviderError, TidegateError
 from tidegate.protocols.turn import Turn
 
 from .answer import GeminiReader
 from .count import parse_count, render_count
 from .dialect import GeminiDialect
-from .error import parse_error
+from .error import parse_error, render_error
+from .parse import Asked, parse_count_request, parse_request
 from .request import CARRIES, GeminiCall, render_request
+from .splice import ArraySplice, BodySplice, StreamSplice, splice_request
+from .writer import ArrayWriter, BodyWriter, StreamWriter
 
 __all__ = ["PROTOCOL", "GeminiDialect"]
 
@@ -41,6 +55,22 @@ class GeminiProtocol:
     dialect: type[Any] = GeminiDialect
     forwarded_headers: frozenset[str] = frozenset()
     carries = CARRIES
+
+    def parse_request(self, body: bytes, model: str = "", *, stream: bool = False, sse: bool = True) -> Asked:
+        """See Protocol. What is in the path and the query, the door says: the model, whether to
+        stream, and whether as events (`alt=sse`) or as one JSON array.
+        """
+        return parse_request(body, model, stream=stream, sse=sse)
+
+    def writer(self, request: ParsedRequest, model: str) -> Writer:
+        """See Protocol."""
+        if not request.stream:
+            return BodyWriter(model)
+        return ArrayWriter(model) if _own(request).is_array else StreamWriter(model)
+
+    def render_error(self, error: TidegateError, request_id: str) -> ErrorReply:
+        """See Protocol."""
+        return render_error(error, request_id)
 
     def render_request(self, turn: Turn, target: Target) -> Call:
         """See Protocol."""
@@ -55,6 +85,10 @@ class GeminiProtocol:
         """See Protocol."""
         return parse_error(status, headers, body)
 
+    def parse_count_request(self, body: bytes, model: str = "") -> Asked:
+        """See Protocol."""
+        return parse_count_request(body, model)
+
     def render_count(self, request: ParsedRequest, target: Target) -> Call | None:
         """See Protocol."""
         return render_count(request, target)
@@ -63,5 +97,21 @@ class GeminiProtocol:
         """See Protocol."""
         return parse_count(body)
 
+    def splice_request(self, request: ParsedRequest, target: Target) -> Call:
+        """See Protocol."""
+        return splice_request(_own(request), target)
 
-PROTOCOL = GeminiProtocol()
+    def splice(self, request: ParsedRequest, call: Call, target: Target) -> Conduit:
+        """See Protocol."""
+        if not call.stream:
+            return BodySplice()
+        return ArraySplice() if _own(request).is_array else StreamSplice()
+
+
+def _own(request: ParsedRequest) -> Asked:
+    """A request that `parse_request` made."""
+    assert isinstance(request, Asked)
+    return request
+
+
+PROTOCOL: Protocol = GeminiProtocol()

@@ -37,7 +37,7 @@ from tidegate.protocols.turn import (
 from .ids import gemini_ids
 from .wire import AnyPart, Blob, FileData, FunctionCall, FunctionResponse, OutContent, WirePart
 
-__all__ = ["FOREIGN_SEAL", "Contents", "render_contents"]
+__all__ = ["FOREIGN_SEAL", "MEDIA_TYPES", "Contents", "is_youtube", "render_contents"]
 
 FORMAT = "gemini"
 
@@ -298,8 +298,13 @@ def _seal_first_call(parts: list[AnyPart]) -> None:
             return
 
 
+def is_youtube(url: str) -> bool:
+    """Whether this is a film that Google knows by its address."""
+    return _YOUTUBE.match(url) is not None
+
+
 def _media_type(link: Link, kind: type) -> str | None:
-    if link.media_type or _YOUTUBE.match(link.url):
+    if link.media_type or is_youtube(link.url):
         return link.media_type
     ending = _ENDING.search(link.url)
     return MEDIA_TYPES.get(ending[1].lower() if ending else "", USUAL_TYPES[kind])

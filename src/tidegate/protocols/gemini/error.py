@@ -1,4 +1,4 @@
-"""Google's errors: `{"error": {code, message, status, details}}`, sometimes in an array.
+"""Google's errors, read and written: `{"error": {code, message, status, details}}`, sometimes in an array.
 
 What others say in headers Google says in `details`: when to come back (RetryInfo), which field is
 wrong (BadRequest), and that the key is bad (ErrorInfo; the status is then 400 and not 401).
@@ -12,14 +12,35 @@ from contextlib import suppress
 import msgspec
 from msgspec import Raw, Struct
 
-from tidegate.protocols.errors import ProviderError, ProviderRefused
+from tidegate.protocols.contract import ErrorReply
+from tidegate.protocols.errors import ProviderError, ProviderRefused, TidegateError
 from tidegate.protocols.refusals import LONGEST, readable, type_of
 
-__all__ = ["parse_error", "parse_inner_error"]
+__all__ = ["parse_error", "parse_inner_error", "render_error", "render_error_body"]
 
 _BAD_KEY = frozenset(
     {"API_KEY_INVALID", "API_KEY_EXPIRED", "ACCESS_TOKEN_EXPIRED", "ACCESS_TOKEN_TYPE_UNSUPPORTED"}
 )
+
+
+NAMES = {
+    400: "INVALID_ARGUMENT",
+    401: "UNAUTHENTICATED",
+    402: "FAILED_PRECONDITION",
+    403: "PERMISSION_DENIED",
+    404: "NOT_FOUND",
+    408: "DEADLINE_EXCEEDED",
+    409: "ABORTED",
+    413: "INVALID_ARGUMENT",
+    429: "RESOURCE_EXHAUSTED",
+    499: "CANCELLED",
+    500: "INTERNAL",
+    501: "UNIMPLEMENTED",
+    502: "UNAVAILABLE",
+    503: "UNAVAILABLE",
+    504: "DEADLINE_EXCEEDED",
+}
+"""google.rpc.Code by status."""
 
 
 class FieldViolation(Struct, frozen=True):
@@ -117,3 +138,44 @@ def _retry_after(details: list[Detail]) -> str | None:
         if seconds:
             return str(math.ceil(float(seconds[1])))
     return None
+
+
+# --- writing ---------------------------------------------------------------------------------
+
+
+def render_error(error: TidegateError, request_id: str) -> ErrorReply:
+    """An error before the first byte of an answer."""
+    headers = [(b"content-type", b"application/json; charset=UTF-8"), (b"x-request-id", request_id.encode())]
+    if error.retry_after is not None:
+        headers.append((b"retry-after", error.retry_after.encode()))
+    return ErrorReply(error.status, tuple(headers), render_error_body(error))
+
+
+def render_error_body(error: TidegateError) -> bytes:
+    """The envelope; what Google has no field for is in its `details`."""
+    name = error.code if error.code in _CODES else NAMES.get(error.status)
+    told = {
+        "code": error.status,
+        "message": error.message,
+        "status": name or ("INTERNAL" if error.status >= 500 else "INVALID_ARGUMENT"),
+        "details": _render_details(error),
+    }
+    return msgspec.json.encode({"error": {key: value for key, value in told.items() if value != []}})
+
+
+_CODES = frozenset(NAMES.values())
+
+
+def _render_details(error: TidegateError) -> list[dict[str, object]]:
+    details: list[dict[str, object]] = []
+    if error.code and error.code not in _CODES:
+        details.append({"@type": f"{_RPC}.ErrorInfo", "reason": error.code.upper(), "domain": "tidegate"})
+    if error.param:
+        violation = {"field": error.param, "description": error.message}
+        details.append({"@type": f"{_RPC}.BadRequest", "fieldViolations": [violation]})
+    if error.retry_after and error.retry_after.isdecimal():
+        details.append({"@type": f"{_RPC}.RetryInfo", "retryDelay": f"{error.retry_after}s"})
+    return details
+
+
+_RPC = "type.googleapis.com/google.rpc"

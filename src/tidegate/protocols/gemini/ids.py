@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from tidegate.protocols.ids import new_id
 from tidegate.protocols.turn import Message, Reasoning, RedactedReasoning, Text, ToolCall, Turn
 
-__all__ = ["gemini_ids", "made_id"]
+__all__ = ["gemini_ids", "made_id", "placed_id"]
 
 _MADE = "call_tidegate_"
 
@@ -17,6 +17,11 @@ _MADE = "call_tidegate_"
 def made_id() -> str:
     """An id for a call that has none."""
     return new_id(_MADE)
+
+
+def placed_id(content: int, part: int) -> str:
+    """An id for a call that a client gives back without one: the same in every later request."""
+    return f"{_MADE}{content}_{part}"
 
 
 def gemini_ids(turn: Turn) -> frozenset[str]:

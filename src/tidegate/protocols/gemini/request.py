@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 import msgspec
+from msgspec import Raw
 
 from tidegate.protocols.contract import Call, Outcome, Target, drop_or_refuse
 from tidegate.protocols.errors import Unsupported
@@ -62,7 +63,11 @@ MOST_STOPS = 5
 TIERS = {"auto": None, "default": None}
 """OpenAI's service tiers that ask for nothing special."""
 
+_CONFIG = "generationConfig."
+"""How extension fields in `generationConfig` are named."""
+
 _ENCODE = msgspec.json.Encoder().encode
+_FIELDS = msgspec.json.Decoder(dict[str, Raw])
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,14 +112,28 @@ def render_body(turn: Turn, target: Target) -> tuple[bytes, tuple[str, ...], fro
         generation_config=_render_config(turn, target, dropped),
         service_tier=_render_tier(turn.service_tier, dialect, dropped),
     )
-    return _ENCODE(request), (*dropped, *contents.dropped), tools.custom
+    body = _ENCODE(request)
+    if turn.origin == FORMAT and turn.extensions:
+        body = _with_own_fields(body, turn.extensions)
+    return body, (*dropped, *contents.dropped), tools.custom
+
+
+def _with_own_fields(body: bytes, fields: Mapping[str, Raw]) -> bytes:
+    """A body with what a client of Gemini's own dialect said beyond what every format has."""
+    whole = _FIELDS.decode(body)
+    config = _FIELDS.decode(whole.get("generationConfig", b"{}"))
+    config |= {name.removeprefix(_CONFIG): raw for name, raw in fields.items() if name.startswith(_CONFIG)}
+    whole |= {name: raw for name, raw in fields.items() if not name.startswith(_CONFIG)}
+    if config:
+        whole["generationConfig"] = Raw(_ENCODE(config))
+    return _ENCODE(whole)
 
 
 def _dropped(turn: Turn) -> list[str]:
     names = [name for name in drop_or_refuse(turn, CARRIES) if name != "parallel_tool_calls"]
     if turn.parallel_tool_calls is False:  # to allow it is what Gemini does anyway
         names.append("parallel_tool_calls")
-    return [*names, *turn.extensions]
+    return names if turn.origin == FORMAT else [*names, *turn.extensions]
 
 
 def _render_config(turn: Turn, target: Target, dropped: dict[str, None]) -> GenerationConfig | None:

@@ -12,7 +12,7 @@ from msgspec import Raw
 
 from tidegate.protocols.errors import Unsupported
 
-__all__ = ["is_empty_object", "to_openapi"]
+__all__ = ["from_openapi", "is_empty_object", "to_openapi"]
 
 _MEMBERS = msgspec.json.Decoder(dict[str, Raw])
 _ANY = msgspec.json.Decoder()
@@ -26,6 +26,9 @@ maxItems minLength maxLength minProperties maxProperties minimum maximum
 """
 _KEPT = frozenset(_PLAIN_KEYWORDS.split())
 """Keywords of the subset (google-genai Schema) whose value is no schema."""
+
+_ONLY_OPENAPI = frozenset({"nullable", "example", "propertyOrdering"})
+_COUNTS = frozenset({"minItems", "maxItems", "minLength", "maxLength", "minProperties", "maxProperties"})
 
 _DEEPEST = 64
 _LARGEST = 20_000
@@ -54,6 +57,41 @@ def to_openapi(schema: Raw, param: str) -> Raw:
     """
     root = _ANY.decode(schema)
     return Raw(msgspec.json.encode(_Converter(root, param).convert(root, 0)))
+
+
+def from_openapi(schema: Raw) -> Raw:
+    """A schema of the OpenAPI subset as JSON Schema."""
+    return Raw(msgspec.json.encode(_from_openapi(_ANY.decode(schema))))
+
+
+def _from_openapi(schema: Any) -> Any:
+    if not isinstance(schema, dict):
+        return schema
+    found = {name: value for name, value in schema.items() if name not in _ONLY_OPENAPI}
+    if isinstance(found.get("type"), str):
+        found["type"] = found["type"].lower()
+    if isinstance(found.get("properties"), dict):
+        found["properties"] = {name: _from_openapi(one) for name, one in found["properties"].items()}
+    if "items" in found:
+        found["items"] = _from_openapi(found["items"])
+    if isinstance(found.get("anyOf"), list):
+        found["anyOf"] = [_from_openapi(one) for one in found["anyOf"]]
+    for name in _COUNTS & found.keys():  # 64-bit numbers are strings in Google's JSON
+        if isinstance(found[name], str) and found[name].isdecimal():
+            found[name] = int(found[name])
+    if schema.get("nullable") is True:
+        return _nullable(found)
+    return found
+
+
+def _nullable(schema: dict[str, Any]) -> dict[str, Any]:
+    if "anyOf" in schema:
+        return {**schema, "anyOf": [*_list(schema["anyOf"]), {"type": "null"}]}
+    if "type" not in schema:
+        return schema
+    if "enum" in schema:
+        schema = {**schema, "enum": [*_list(schema["enum"]), None]}
+    return {**schema, "type": [schema["type"], "null"]}
 
 
 class _Converter:

@@ -5,7 +5,7 @@ from tidegate.protocols.turn import ReasoningControl
 
 from .wire import ThinkingConfig
 
-__all__ = ["render_thinking"]
+__all__ = ["DYNAMIC", "EFFORTS", "render_thinking"]
 
 EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 

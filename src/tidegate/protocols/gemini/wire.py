@@ -17,6 +17,7 @@ __all__ = [
     "Citation",
     "CitationMetadata",
     "Content",
+    "CountRequestIn",
     "FileData",
     "FunctionCall",
     "FunctionCallingConfig",
@@ -26,14 +27,17 @@ __all__ = [
     "GroundingMetadata",
     "LogprobsCandidate",
     "LogprobsResult",
+    "OutCandidate",
     "OutContent",
     "PartialArg",
     "PromptFeedback",
     "Request",
+    "RequestIn",
     "SafetyRating",
     "ThinkingConfig",
     "TokenCount",
     "ToolConfig",
+    "TopCandidates",
     "UsageMetadata",
     "WirePart",
 ]
@@ -187,6 +191,24 @@ class Request(Wire, frozen=True):
     service_tier: str | None = None
 
 
+class RequestIn(Wire, frozen=True):
+    """A client's request, as far as every format has the like of it."""
+
+    contents: list[Content] | None = None
+    system_instruction: Content | None = None
+    tools: list[dict[str, Raw]] | None = None
+    tool_config: ToolConfig | None = None
+    generation_config: GenerationConfig | None = None
+    service_tier: str | None = None
+    model: str | None = None
+
+
+class CountRequestIn(Wire, frozen=True):
+    """A client's request to count; without the whole request in it, it is one itself."""
+
+    generate_content_request: Raw = Raw()
+
+
 # --- the answer ------------------------------------------------------------------------------
 
 
@@ -302,6 +324,19 @@ class Candidate(Wire, frozen=True):
     finish_message: str | None = None
     safety_ratings: Raw = Raw()
     citation_metadata: CitationMetadata | None = None
+    grounding_metadata: Raw = Raw()
+    url_context_metadata: Raw = Raw()
+    logprobs_result: Raw = Raw()
+
+
+class OutCandidate(Wire, frozen=True):
+    """A choice to be written."""
+
+    content: OutContent | None = None
+    finish_reason: str | None = None
+    finish_message: str | None = None
+    index: int | None = None
+    citation_metadata: Raw = Raw()
     grounding_metadata: Raw = Raw()
     url_context_metadata: Raw = Raw()
     logprobs_result: Raw = Raw()

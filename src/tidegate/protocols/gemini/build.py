@@ -1,0 +1,358 @@
+"""A Gemini client's request as a `Turn`."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Literal, cast
+
+import msgspec
+from msgspec import Raw
+
+from tidegate.protocols.decode import decode
+from tidegate.protocols.errors import InvalidRequest
+from tidegate.protocols.media import check_image
+from tidegate.protocols.turn import (
+    Audio,
+    Document,
+    Effort,
+    FileRef,
+    Image,
+    Inline,
+    Link,
+    Message,
+    Native,
+    OutputFormat,
+    Part,
+    Reasoning,
+    ReasoningControl,
+    Text,
+    Tool,
+    ToolCall,
+    ToolChoice,
+    ToolResult,
+    Turn,
+    Video,
+)
+
+from .contents import FOREIGN_SEAL, MEDIA_TYPES, is_youtube
+from .ids import placed_id
+from .schema import from_openapi
+from .seals import open_thought
+from .thinking import DYNAMIC, EFFORTS
+from .wire import (
+    Blob,
+    Content,
+    FileData,
+    FunctionCall,
+    FunctionDeclaration,
+    FunctionResponse,
+    GenerationConfig,
+    RequestIn,
+    ThinkingConfig,
+    ToolConfig,
+    WirePart,
+)
+
+__all__ = ["build_turn"]
+
+FORMAT = "gemini"
+
+_KNOWN = frozenset(field.encode_name for field in msgspec.structs.fields(RequestIn))
+_CARRIED = frozenset(field.encode_name for field in msgspec.structs.fields(GenerationConfig))
+
+_MEMBERS = msgspec.json.Decoder(dict[str, Raw])
+_DECLARATIONS = msgspec.json.Decoder(list[FunctionDeclaration])
+_RAW_CONTENTS = msgspec.json.Decoder(list[dict[str, Any]])
+_RESPONSE = msgspec.json.Decoder(dict[str, Any])
+
+_MODES: Mapping[str, Literal["auto", "none", "required"]] = {
+    "AUTO": "auto",
+    "NONE": "none",
+    "ANY": "required",
+    "VALIDATED": "auto",
+}
+
+_MEDIA: tuple[tuple[str, type[Image | Audio | Video]], ...] = (
+    ("image/", Image),
+    ("audio/", Audio),
+    ("video/", Video),
+)
+"""Kinds of media by the beginning of their type; all others are documents."""
+
+
+def build_turn(wire: RequestIn, fields: Mapping[str, Raw], model: str, *, stream: bool) -> Turn:
+    """The request in no dialect. Raises InvalidRequest."""
+    config = wire.generation_config or GenerationConfig()
+    output, extensions = _build_output(config)
+    extensions |= {name: raw for name, raw in fields.items() if name not in _KNOWN and bytes(raw) != b"null"}
+    for name, raw in _members(fields.get("generationConfig")).items():
+        if name not in _CARRIED and bytes(raw) != b"null":
+            extensions[f"generationConfig.{name}"] = raw
+    return Turn(
+        model=model,
+        messages=tuple(_Conversation(fields).build(wire)),
+        stream=stream,
+        tools=tuple(_build_tools(wire.tools or ())),
+        tool_choice=_build_choice(wire.tool_config),
+        output=output,
+        reasoning=_build_reasoning(config.thinking_config),
+        max_tokens=config.max_output_tokens,
+        temperature=config.temperature,
+        top_p=config.top_p,
+        top_k=None if config.top_k is None else int(config.top_k),
+        presence_penalty=config.presence_penalty,
+        frequency_penalty=config.frequency_penalty,
+        seed=config.seed,
+        stop=tuple(config.stop_sequences or ()),
+        n=config.candidate_count,
+        logprobs=config.response_logprobs,
+        top_logprobs=config.logprobs,
+        modalities=tuple(one.lower() for one in config.response_modalities or ()),
+        service_tier=wire.service_tier,
+        origin=FORMAT,
+        extensions=extensions,
+    )
+
+
+# --- the conversation ------------------------------------------------------------------------
+
+
+class _Conversation:
+    """The contents on their way to messages."""
+
+    def __init__(self, fields: Mapping[str, Raw]) -> None:
+        self._fields = fields
+        self._waiting: list[tuple[str, str]] = []
+        """Name and id of the calls that have no result yet."""
+
+    def build(self, wire: RequestIn) -> Iterator[Message]:
+        """The messages, the instructions first."""
+        instructions = [part.text for part in _parts(wire.system_instruction) if part.text]
+        if instructions:
+            yield Message("system", tuple(Text(text) for text in instructions))
+        for number, content in enumerate(wire.contents or ()):
+            if content.role == "model":
+                yield Message("assistant", tuple(_join(self._answer(number, content))))
+            else:
+                yield from self._question(number, content)
+
+    def _question(self, number: int, content: Content) -> Iterator[Message]:
+        """A user's content, cut where results of calls begin and end."""
+        run: list[Part] = []
+        was_result = False
+        for place, part in enumerate(_parts(content)):
+            is_result = part.function_response is not None
+            if run and is_result != was_result:
+                yield Message("tool" if was_result else "user", tuple(run))
+                run = []
+            was_result = is_result
+            run += self._user_part(part, number, place)
+        if run:
+            yield Message("tool" if was_result else "user", tuple(run))
+
+    def _user_part(self, part: WirePart, number: int, place: int) -> Iterator[Part]:
+        param = f"contents.{number}.parts.{place}"
+        if part.function_response is not None:
+            yield self._result(part.function_response, param)
+        elif part.text is not None:
+            if part.text and not part.thought:
+                yield Text(part.text)
+        elif part.inline_data is not None:
+            yield _build_media(_inline(part.inline_data), part.inline_data.mime_type, f"{param}.inlineData")
+        elif part.file_data is not None:
+            yield _build_file(part.file_data, f"{param}.fileData")
+        else:
+            yield from self._native(number, place)
+
+    def _answer(self, number: int, content: Content) -> Iterator[Part]:
+        """What the model said. Media that it cannot have made are kept as they are."""
+        for place, part in enumerate(_parts(content)):
+            seal = part.thought_signature if part.thought_signature != FOREIGN_SEAL else None
+            if part.function_call is not None:
+                yield self._call(part.function_call, seal, number, place)
+            elif part.text is not None and not part.thought:
+                if part.text or seal:
+                    yield Text(part.text, signature=seal)
+            elif part.thought:
+                thought = open_thought(part.text or "", seal)
+                if thought is not None:
+                    yield thought
+            elif part.inline_data is not None and part.inline_data.mime_type.startswith("image/"):
+                yield Image(_inline(part.inline_data), signature=seal)
+            else:
+                yield from self._native(number, place)
+
+    def _native(self, number: int, place: int) -> Iterator[Native]:
+        """A part of a kind that only Gemini has, as the client wrote it."""
+        part = _RAW_CONTENTS.decode(self._fields["contents"])[number]["parts"][place]
+        kinds = [name for name in part if name not in ("thought", "thoughtSignature")]
+        if kinds:
+            yield Native(FORMAT, Raw(msgspec.json.encode(part)), kinds[0])
+
+    def _call(self, call: FunctionCall, seal: str | None, number: int, place: int) -> ToolCall:
+        """An id that is missing is made of the place, so that the same conversation has the same ids
+        when it goes on (providers cache by it).
+        """
+        if not call.name:
+            raise InvalidRequest(
+                "the function call has no name", param=f"contents.{number}.parts.{place}.functionCall.name"
+            )
+        id_ = call.id or placed_id(number, place)
+        self._waiting.append((call.name, id_))
+        arguments = bytes(call.args) if call.args and bytes(call.args) != b"null" else b"{}"
+        return ToolCall(id_, call.name, msgspec.json.format(arguments, indent=-1).decode(), signature=seal)
+
+    def _result(self, result: FunctionResponse, param: str) -> ToolResult:
+        """The result of the first call by that id, or else by that name, that waits for one."""
+        waiting = next(
+            (one for one in self._waiting if one[1] == result.id),
+            next((one for one in self._waiting if one[0] == result.name), None),
+        )
+        if waiting is None:
+            raise InvalidRequest(
+                f"the response of {result.name!r} answers no function call", param=f"{param}.functionResponse"
+            )
+        self._waiting.remove(waiting)
+        name, id_ = waiting
+        text, is_error = _read_response(result.response, f"{param}.functionResponse.response")
+        return ToolResult(id_, name, (Text(text), *_seen(result, param)), is_error=is_error)
+
+
+def _read_response(response: Raw, param: str) -> tuple[str, bool | None]:
+    """The text of a response, and whether it tells an error: Google's words for the two are `output`
+    and `error`; any other object is its own text.
+    """
+    told = decode(_RESPONSE, response, param) if response else {}
+    is_error = set(told) == {"error"}
+    text = told.get("error" if is_error else "output") if len(told) == 1 else None
+    return text if isinstance(text, str) else msgspec.json.encode(told).decode(), is_error or None
+
+
+def _seen(result: FunctionResponse, param: str) -> Iterator[Image | Document]:
+    """The images and documents of a result."""
+    for part in result.parts or ():
+        if part.inline_data is not None:
+            kind = part.inline_data.mime_type
+            media = _build_media(_inline(part.inline_data), kind, f"{param}.functionResponse.parts")
+            if not isinstance(media, (Image, Document)):
+                raise InvalidRequest(
+                    f"a tool's result cannot hold {kind}", param=f"{param}.functionResponse.parts"
+                )
+            yield media
+
+
+def _join(parts: Iterable[Part]) -> list[Part]:
+    """Texts and thoughts that came in pieces as one: a client of streams gives them back so. A seal
+    ends a piece.
+    """
+    joined: list[Part] = []
+    for part in parts:
+        last = joined[-1] if joined else None
+        if isinstance(part, Text) and isinstance(last, Text) and last.signature is None:
+            joined[-1] = Text(last.text + part.text, signature=part.signature)
+        elif isinstance(part, Reasoning) and isinstance(last, Reasoning) and last.signature is None:
+            joined[-1] = Reasoning(last.text + part.text, part.signature, part.format)
+        else:
+            joined.append(part)
+    return joined
+
+
+def _parts(content: Content | None) -> list[WirePart]:
+    return (content.parts if content is not None else None) or []
+
+
+# --- media -----------------------------------------------------------------------------------
+
+
+def _inline(blob: Blob) -> Inline:
+    """Google takes base64 for URLs as well."""
+    return Inline(_plain_type(blob.mime_type), blob.data.replace("-", "+").replace("_", "/"))
+
+
+def _plain_type(told: str) -> str:
+    return told.partition(";")[0].strip().lower()
+
+
+def _build_media(source: Inline | Link | FileRef, media_type: str, param: str) -> Part:
+    if isinstance(source, Inline) and media_type.startswith("image/"):
+        check_image(source, f"{param}.data")
+    for beginning, kind in _MEDIA:
+        if media_type.startswith(beginning):
+            return kind(source)
+    return Document(source)
+
+
+def _build_file(file: FileData, param: str) -> Part:
+    """A file by address. What was uploaded to Google is of use to Google only."""
+    uri = file.file_uri
+    if not uri:
+        raise InvalidRequest("the file has no URI", param=f"{param}.fileUri")
+    if is_youtube(uri):
+        return Video(Link(uri, file.mime_type))
+    ending = uri.partition("?")[0].rpartition(".")[2].lower()
+    media_type = _plain_type(file.mime_type or MEDIA_TYPES.get(ending, ""))
+    uploaded = "/v1beta/files/" in uri or not uri.startswith(("http://", "https://"))
+    return _build_media(FileRef(uri) if uploaded else Link(uri, file.mime_type), media_type, param)
+
+
+# --- tools and form --------------------------------------------------------------------------
+
+
+def _build_tools(tools: Iterable[dict[str, Raw]]) -> Iterator[Tool]:
+    for number, tool in enumerate(tools):
+        for name, raw in tool.items():
+            if name == "functionDeclarations":
+                declared = decode(_DECLARATIONS, raw, f"tools.{number}.functionDeclarations")
+                yield from map(_build_function, declared)
+            elif bytes(raw) != b"null":
+                block = b'{"' + name.encode() + b'":' + bytes(raw) + b"}"
+                yield Tool(name, kind="native", format=FORMAT, block=Raw(block))
+
+
+def _build_function(declared: FunctionDeclaration) -> Tool:
+    parameters = declared.parameters_json_schema or (
+        from_openapi(declared.parameters) if declared.parameters else None
+    )
+    return Tool(declared.name, declared.description, parameters or None)
+
+
+def _build_choice(config: ToolConfig | None) -> ToolChoice | None:
+    told = config.function_calling_config if config is not None else None
+    mode = _MODES.get((told.mode or "").upper()) if told is not None else None
+    if told is None or mode is None:
+        return None
+    names = tuple(told.allowed_function_names or ())
+    if mode == "required" and len(names) == 1:
+        return ToolChoice("named", names)
+    return ToolChoice(mode, () if mode == "none" else names)
+
+
+def _build_output(config: GenerationConfig) -> tuple[OutputFormat | None, dict[str, Raw]]:
+    """The form of the answer, and what of it has no counterpart (`text/x.enum`)."""
+    schema = config.response_json_schema or (
+        from_openapi(config.response_schema) if config.response_schema else None
+    )
+    mime = config.response_mime_type or ("application/json" if schema else "text/plain")
+    if mime == "application/json":
+        if schema:
+            return OutputFormat("json_schema", schema, name="answer"), {}
+        return OutputFormat("json_object"), {}
+    if mime == "text/plain":
+        return None, {}
+    return None, {"generationConfig.responseMimeType": Raw(msgspec.json.encode(mime))}
+
+
+def _build_reasoning(config: ThinkingConfig | None) -> ReasoningControl | None:
+    """Gemini shows no thoughts unless asked to."""
+    if config is None:
+        return None
+    budget = config.thinking_budget
+    level = (config.thinking_level or "").lower()
+    return ReasoningControl(
+        effort=cast("Effort", level) if level in EFFORTS else None,
+        budget=None if budget == DYNAMIC else budget,
+        mode="adaptive" if budget == DYNAMIC else None,
+        show=bool(config.include_thoughts),
+    )
+
+
+def _members(raw: Raw | None) -> dict[str, Raw]:
+    return _MEMBERS.decode(raw) if raw is not None and bytes(raw) != b"null" else {}

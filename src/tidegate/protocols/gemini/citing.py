@@ -1,0 +1,89 @@
+"""Citations for clients of the Gemini door.
+
+What Google itself said is given back as it was; citations of other providers become
+`groundingMetadata`, whose places are bytes of the text.
+"""
+
+from typing import Any
+
+import msgspec
+from msgspec import Raw
+
+from tidegate.protocols.events import CitationAdded
+
+__all__ = ["Citations"]
+
+_MEMBERS = msgspec.json.Decoder(dict[str, Raw])
+
+
+class Citations:
+    """The citations of one choice."""
+
+    __slots__ = ("_added", "_own", "_recited", "_text")
+
+    def __init__(self) -> None:
+        self._text: list[str] = []
+        self._added: list[CitationAdded] = []
+        self._own: dict[str, Raw] = {}
+        """Google's own `groundingMetadata` and `urlContextMetadata`."""
+        self._recited: list[Raw] = []
+
+    def add_text(self, text: str) -> None:
+        """More of the answer's text."""
+        self._text.append(text)
+
+    def add(self, citation: CitationAdded) -> None:
+        """A citation, in whatever form."""
+        native = _members(citation.native)
+        for name in ("groundingMetadata", "urlContextMetadata"):
+            if name in native:
+                self._own[name] = native[name]
+                return
+        if citation.native is not None and "uri" in native:
+            self._recited.append(citation.native)
+        else:
+            self._added.append(citation)
+
+    def grounding(self) -> Raw:
+        """The `groundingMetadata`; empty where there is none."""
+        if "groundingMetadata" in self._own or not self._added:
+            return self._own.get("groundingMetadata", Raw())
+        chunks: list[dict[str, Any]] = []
+        supports = []
+        text = "".join(self._text)
+        for citation in self._added:
+            chunk = _chunk(citation)
+            if chunk not in chunks:
+                chunks.append(chunk)
+            if citation.start is not None and citation.end is not None:
+                piece = {"startIndex": _bytes(text, citation.start), "endIndex": _bytes(text, citation.end)}
+                supports.append({"segment": piece, "groundingChunkIndices": [chunks.index(chunk)]})
+        told = {"groundingChunks": chunks, **({"groundingSupports": supports} if supports else {})}
+        return Raw(msgspec.json.encode(told))
+
+    def recitation(self) -> Raw:
+        """The `citationMetadata`; empty where there is none."""
+        return Raw(msgspec.json.encode({"citationSources": self._recited})) if self._recited else Raw()
+
+    def url_context(self) -> Raw:
+        """The `urlContextMetadata`; empty where there is none."""
+        return self._own.get("urlContextMetadata", Raw())
+
+
+def _chunk(citation: CitationAdded) -> dict[str, Any]:
+    if citation.url is not None:
+        source = {"uri": citation.url, "title": citation.title}
+        return {"web": {name: value for name, value in source.items() if value is not None}}
+    source = {"title": citation.title, "text": citation.quote}
+    return {"retrievedContext": {name: value for name, value in source.items() if value is not None}}
+
+
+def _bytes(text: str, place: int) -> int:
+    return len(text[:place].encode(errors="replace"))
+
+
+def _members(native: Raw | None) -> dict[str, Raw]:
+    try:
+        return _MEMBERS.decode(native) if native is not None else {}
+    except msgspec.DecodeError:
+        return {}

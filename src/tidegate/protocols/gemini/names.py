@@ -1,0 +1,55 @@
+"""The two ways in which Google's JSON parser lets fields be named, brought down to one.
+
+Google takes `generationConfig` and `generation_config`, and one object where a list of them is
+meant (its own documentation writes `"parts": {"text": …}`). Both are rare, so a body is only read
+this way when it has to be.
+"""
+
+import re
+from typing import Any
+
+import msgspec
+
+__all__ = ["has_other_names", "normalise"]
+
+_SNAKE = re.compile(rb'"[a-z0-9]+(?:_[a-z0-9]+)+"\s*:')
+_UNDERLINE = re.compile(r"_([a-z0-9])")
+
+_OPAQUE = frozenset(
+    {"args", "response", "parametersJsonSchema", "responseJsonSchema", "labels", "partMetadata", "default"}
+)
+"""Fields whose names inside are the client's own."""
+
+_LISTS = frozenset({"contents", "parts", "tools", "functionDeclarations", "safetySettings"})
+
+
+def has_other_names(body: bytes) -> bool:
+    """Whether there may be snake_case names in a body."""
+    return _SNAKE.search(body) is not None
+
+
+def normalise(body: bytes) -> bytes:
+    """A JSON body with Google's names in camelCase and lists where lists are meant."""
+    return msgspec.json.encode(_normalise(msgspec.json.decode(body)))
+
+
+def _normalise(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_normalise(one) for one in value]
+    if not isinstance(value, dict):
+        return value
+    return dict(_member(name, one) for name, one in value.items())
+
+
+def _member(name: str, value: Any) -> tuple[str, Any]:
+    name = _UNDERLINE.sub(lambda step: step[1].upper(), name)
+    if name in _OPAQUE:
+        return name, value
+    if name == "properties" and isinstance(value, dict):
+        return name, {own: _normalise(one) for own, one in value.items()}
+    value = _normalise(value)
+    if name in _LISTS and isinstance(value, dict):
+        return name, [value]
+    if name == "stopSequences" and isinstance(value, str):
+        return name, [value]
+    return name, value

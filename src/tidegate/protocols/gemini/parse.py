@@ -1,0 +1,91 @@
+"""A client's request in Gemini's format, decoded and checked.
+
+The model and whether to stream are in the path, not in the body: the door says them.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import msgspec
+from msgspec import Raw
+
+from tidegate.protocols.decode import decode, require_utf8
+from tidegate.protocols.errors import InvalidRequest
+from tidegate.protocols.turn import Turn
+
+from .build import build_turn
+from .names import has_other_names, normalise
+from .wire import CountRequestIn, RequestIn
+
+__all__ = ["Asked", "parse_count_request", "parse_request"]
+
+T = TypeVar("T")
+
+_REQUEST = msgspec.json.Decoder(RequestIn)
+_COUNT = msgspec.json.Decoder(CountRequestIn)
+_FIELDS = msgspec.json.Decoder(dict[str, Raw])
+
+
+@dataclass(slots=True)
+class Asked:
+    """A client's request: see contract.ParsedRequest."""
+
+    body: bytes
+    wire: RequestIn
+    fields: dict[str, Raw]
+    """The body's fields, in camelCase."""
+    model: str
+    stream: bool
+    is_array: bool = False
+    """Whether the stream is to be one JSON array (`alt=sse` was not in the query)."""
+    wants_usage: bool = True
+    """Streams of this dialect always tell their usage."""
+    provider: str | Mapping[str, Any] | None = None
+    fallbacks: Sequence[str] = ()
+
+    def turn(self) -> Turn:
+        """See contract.ParsedRequest."""
+        return build_turn(self.wire, self.fields, self.model, stream=self.stream)
+
+
+def parse_request(body: bytes, model: str = "", *, stream: bool = False, sse: bool = True) -> Asked:
+    """Decode and check a request. `model`, `stream` and `sse` (`alt=sse`) are what the path and the
+    query say. Raises InvalidRequest.
+    """
+    require_utf8(body)
+    body, wire = _decode(_REQUEST, body)
+    return _asked(body, wire, model, stream=stream, is_array=stream and not sse)
+
+
+def parse_count_request(body: bytes, model: str = "") -> Asked:
+    """Decode and check a request to count: `contents`, or a whole `generateContentRequest`."""
+    require_utf8(body)
+    normal, counted = _decode(_COUNT, body)
+    if counted.generate_content_request:
+        return parse_request(bytes(counted.generate_content_request), model)
+    return parse_request(normal, model)
+
+
+def _decode(decoder: msgspec.json.Decoder[T], body: bytes) -> tuple[bytes, T]:
+    """The body, with Google's names where it had others, and what it says."""
+    if not has_other_names(body):
+        try:
+            return body, decoder.decode(body)
+        except (msgspec.DecodeError, RecursionError):
+            pass  # read again below, where single objects are taken for lists
+    decode(_FIELDS, body)
+    normal = normalise(body)
+    return normal, decode(decoder, normal)
+
+
+def _asked(body: bytes, wire: RequestIn, model: str, *, stream: bool, is_array: bool) -> Asked:
+    model = (model or wire.model or "").removeprefix("models/")
+    if not model:
+        raise InvalidRequest("no model is named", param="model")
+    if not wire.contents:
+        raise InvalidRequest("contents is not specified", param="contents")
+    for number, content in enumerate(wire.contents):
+        if (content.role or "user").lower() not in ("user", "model", "function"):
+            raise InvalidRequest("Please use a valid role: user, model.", param=f"contents.{number}.role")
+    return Asked(body, wire, decode(_FIELDS, body), model, stream, is_array)

@@ -1,0 +1,358 @@
+"""Answers for clients of the Gemini door: events with CRLF, one JSON array, or one JSON object.
+
+Gemini has no delta of a call: calls are written whole, when their choice is finished. The last chunk
+has the finish reasons and the tokens, as Google's has.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar, TypeGuard
+
+import msgspec
+from msgspec import Raw, Struct
+
+from tidegate.protocols.errors import TidegateError
+from tidegate.protocols.events import (
+    AudioDelta,
+    CitationAdded,
+    Event,
+    Finished,
+    FinishReason,
+    ImageAdded,
+    LogprobsDelta,
+    NativeBlock,
+    ReasoningDelta,
+    ReasoningEncrypted,
+    ReasoningSigned,
+    RefusalDelta,
+    Started,
+    TextDelta,
+    ToolCallDelta,
+    ToolCallStarted,
+    UsageReported,
+)
+from tidegate.protocols.functions import arguments_object
+from tidegate.protocols.ids import new_id
+from tidegate.protocols.turn import ToolCall
+from tidegate.protocols.usage import Usage
+
+from .answer import FINISHES
+from .citing import Citations
+from .error import render_error_body
+from .seals import seal_redacted, seal_thought
+from .tokens import render_usage
+from .wire import (
+    AnyPart,
+    Blob,
+    FunctionCall,
+    LogprobsCandidate,
+    LogprobsResult,
+    OutCandidate,
+    OutContent,
+    TopCandidates,
+    WirePart,
+)
+
+__all__ = ["ArrayWriter", "BodyWriter", "StreamWriter"]
+
+FORMAT = "gemini"
+
+REASONS: dict[FinishReason, str] = {
+    "stop": "STOP",
+    "length": "MAX_TOKENS",
+    "tool_calls": "STOP",
+    "content_filter": "SAFETY",
+}
+
+_OWN_REASONS = frozenset(FINISHES) | {
+    "OTHER",
+    "MALFORMED_FUNCTION_CALL",
+    "UNEXPECTED_TOOL_CALL",
+    "TOO_MANY_TOOL_CALLS",
+    "MALFORMED_RESPONSE",
+    "MISSING_THOUGHT_SIGNATURE",
+    "NO_IMAGE",
+    "IMAGE_OTHER",
+}
+"""Native reasons that a client of Gemini knows; others are told in OpenAI's four."""
+
+_ENCODE = msgspec.json.Encoder().encode
+
+
+class _Choice:
+    """One choice, as far as it has been told."""
+
+    __slots__ = ("calls", "citations", "finish", "index", "logprobs", "parts")
+
+    def __init__(self, index: int) -> None:
+        self.index = index
+        self.parts: list[AnyPart] = []
+        """What is to be told next."""
+        self.calls: dict[int, tuple[ToolCallStarted, list[str]]] = {}
+        """Calls by index, with the pieces of their arguments."""
+        # the end
+        self.citations = Citations()
+        self.logprobs: list[Any] = []
+        self.finish: Finished | None = None
+
+    def take_parts(self) -> list[AnyPart]:
+        """What is to be told; the calls too, when the choice is finished."""
+        parts = self.parts
+        self.parts = []
+        if self.finish is not None and self.calls:
+            parts += [_call(started, "".join(pieces)) for started, pieces in self.calls.values()]
+            self.calls.clear()
+        return parts
+
+    def end(self, parts: Sequence[AnyPart]) -> OutCandidate:
+        """The candidate that ends this choice."""
+        finish = self.finish or Finished("stop", self.index)
+        native = finish.native if finish.native in _OWN_REASONS else None
+        return OutCandidate(
+            content=OutContent(parts=parts, role="model"),
+            finish_reason=native or REASONS[finish.reason],
+            finish_message=finish.detail,
+            index=self.index,
+            grounding_metadata=self.citations.grounding(),
+            citation_metadata=self.citations.recitation(),
+            url_context_metadata=self.citations.url_context(),
+            logprobs_result=_logprobs(self.logprobs),
+        )
+
+
+class _Pen:
+    """What the writers share: events noted down per choice."""
+
+    def __init__(self, model: str) -> None:
+        self._model = model
+        self._id = ""
+        self._usage: Usage | None = None
+        self._choices: dict[int, _Choice] = {}
+        self._tail = b""
+
+    def _at(self, index: int) -> _Choice:
+        choice = self._choices.get(index)
+        if choice is None:
+            choice = self._choices[index] = _Choice(index)
+        return choice
+
+    def _note(self, events: Sequence[Event]) -> None:
+        for event in events:
+            self.NOTES[type(event)](self, event)
+
+    def _note_start(self, event: Started) -> None:
+        self._id = event.id
+        self._model = event.model or self._model
+
+    def _note_text(self, event: TextDelta) -> None:
+        choice = self._at(event.choice)
+        choice.citations.add_text(event.text)
+        choice.parts.append(WirePart(text=event.text, thought_signature=event.signature))
+
+    def _note_refusal(self, event: RefusalDelta) -> None:
+        self._at(event.choice).parts.append(WirePart(text=event.text))
+
+    def _note_thought(self, event: ReasoningDelta) -> None:
+        self._at(event.choice).parts.append(WirePart(text=event.text, thought=True))
+
+    def _note_seal(self, event: ReasoningSigned) -> None:
+        seal = seal_thought(event.signature, event.format)
+        self._at(event.choice).parts.append(WirePart(text="", thought=True, thought_signature=seal))
+
+    def _note_redacted(self, event: ReasoningEncrypted) -> None:
+        seal = seal_redacted(event.data, event.format)
+        self._at(event.choice).parts.append(WirePart(text="", thought=True, thought_signature=seal))
+
+    def _note_image(self, event: ImageAdded) -> None:
+        blob = Blob(mime_type=event.media_type, data=event.data)
+        self._at(event.choice).parts.append(WirePart(inline_data=blob, thought_signature=event.signature))
+
+    def _note_audio(self, event: AudioDelta) -> None:
+        self._at(event.choice).parts.extend(_speech(event))
+
+    def _note_native(self, event: NativeBlock) -> None:
+        if event.format == FORMAT:
+            self._at(event.choice).parts.append(event.block)
+
+    def _note_call(self, event: ToolCallStarted) -> None:
+        self._at(event.choice).calls[event.index] = (event, [])
+
+    def _note_arguments(self, event: ToolCallDelta) -> None:
+        self._at(event.choice).calls[event.index][1].append(event.arguments)
+
+    def _note_logprobs(self, event: LogprobsDelta) -> None:
+        self._at(event.choice).logprobs += _LOGPROBS.decode(event.content)
+
+    def _note_citation(self, event: CitationAdded) -> None:
+        self._at(event.choice).citations.add(event)
+
+    def _note_finish(self, event: Finished) -> None:
+        self._at(event.choice).finish = event
+
+    def _note_usage(self, event: UsageReported) -> None:
+        self._usage = event.usage
+
+    NOTES: ClassVar[dict[type, Callable[["_Pen", Any], None]]] = {
+        Started: _note_start,
+        TextDelta: _note_text,
+        ReasoningDelta: _note_thought,
+        ReasoningSigned: _note_seal,
+        ReasoningEncrypted: _note_redacted,
+        ToolCallStarted: _note_call,
+        ToolCallDelta: _note_arguments,
+        RefusalDelta: _note_refusal,
+        LogprobsDelta: _note_logprobs,
+        CitationAdded: _note_citation,
+        ImageAdded: _note_image,
+        AudioDelta: _note_audio,
+        NativeBlock: _note_native,
+        Finished: _note_finish,
+        UsageReported: _note_usage,
+    }
+
+    def _answer(self, candidates: Sequence[OutCandidate], usage: Usage | None = None) -> bytes:
+        """A GenerateContentResponse."""
+        if not self._tail:
+            named = {"modelVersion": self._model, "responseId": self._id or new_id()}
+            self._tail = b"," + _ENCODE(named)[1:]
+        tokens = b"" if usage is None else b',"usageMetadata":' + _ENCODE(render_usage(usage))
+        return b'{"candidates":' + _ENCODE(candidates) + tokens + self._tail
+
+
+class StreamWriter(_Pen):
+    """Writes server-sent events."""
+
+    def write(self, events: Sequence[Event]) -> bytes:
+        """See Writer."""
+        self._note(events)
+        written = b""
+        for choice in self._choices.values():
+            parts = choice.take_parts()
+            if parts:
+                content = OutContent(parts=parts, role="model")
+                candidate = OutCandidate(content=content, index=choice.index)
+                written += self._frame(self._answer((candidate,)))
+        return written
+
+    def close(self) -> bytes:
+        """See Writer."""
+        empty = (WirePart(text=""),)
+        ends = [choice.end(empty) for choice in self._choices.values()]
+        return self._frame(self._answer(ends, self._usage))
+
+    def abort(self, error: TidegateError) -> bytes:
+        """See Writer. Google's own stream ends so: the error stands bare after the events."""
+        return render_error_body(error) + b"\r\n\r\n"
+
+    def _frame(self, answer: bytes) -> bytes:
+        return b"data: " + answer + b"\r\n\r\n"
+
+
+class ArrayWriter(StreamWriter):
+    """Writes one JSON array, element by element."""
+
+    _begun = False
+
+    def close(self) -> bytes:
+        """See Writer."""
+        return super().close() + b"]"
+
+    def abort(self, error: TidegateError) -> bytes:
+        """See Writer."""
+        return self._frame(render_error_body(error)) + b"]"
+
+    def _frame(self, answer: bytes) -> bytes:
+        before = b",\r\n" if self._begun else b"["
+        self._begun = True
+        return before + answer
+
+
+class BodyWriter(_Pen):
+    """Writes one JSON object."""
+
+    def write(self, events: Sequence[Event]) -> bytes:
+        """See Writer."""
+        self._note(events)
+        return b""
+
+    def close(self) -> bytes:
+        """See Writer."""
+        return self._answer(
+            [choice.end(_join(choice.take_parts())) for choice in self._choices.values()], self._usage
+        )
+
+    def abort(self, error: TidegateError) -> bytes:
+        """See Writer."""
+        return render_error_body(error)
+
+
+# --- parts -----------------------------------------------------------------------------------
+
+
+def _join(parts: list[AnyPart]) -> list[AnyPart]:
+    """Texts that follow each other as one; a seal ends a text."""
+    joined: list[AnyPart] = []
+    for part in parts:
+        last = joined[-1] if joined else None
+        if _is_text(part) and _is_text(last) and part.thought == last.thought and not last.thought_signature:
+            text = (last.text or "") + (part.text or "")
+            joined[-1] = WirePart(text=text, thought=part.thought, thought_signature=part.thought_signature)
+        else:
+            joined.append(part)
+    return joined
+
+
+def _is_text(part: AnyPart | None) -> TypeGuard[WirePart]:
+    return isinstance(part, WirePart) and part.text is not None
+
+
+def _call(started: ToolCallStarted, arguments: str) -> WirePart:
+    """A whole call. Arguments that are no object (a custom tool's, or cut ones) are its `input`."""
+    told = arguments_object(ToolCall(started.id, started.name, arguments, started.kind))
+    call = FunctionCall(id=started.id, name=started.name, args=told)
+    return WirePart(function_call=call, thought_signature=started.signature)
+
+
+def _speech(event: AudioDelta) -> list[WirePart]:
+    """OpenAI's audio object, its transcript as a text."""
+    told = msgspec.json.decode(event.audio, type=Speech)
+    parts = [WirePart(text=told.transcript)] if told.transcript else []
+    if told.data:
+        parts.append(WirePart(inline_data=Blob(mime_type=told.media_type, data=told.data)))
+    return parts
+
+
+class Speech(Struct, frozen=True):
+    """What Gemini has room for of OpenAI's audio object."""
+
+    data: str | None = None
+    transcript: str | None = None
+    media_type: str = "audio/L16;codec=pcm;rate=24000"
+    """Tidegate's own; without it the audio is OpenAI's `pcm16`."""
+
+
+class Logprob(Struct, frozen=True):
+    """An entry of OpenAI's list."""
+
+    token: str = ""
+    logprob: float = 0.0
+    top_logprobs: "list[Logprob] | None" = None
+
+
+_LOGPROBS = msgspec.json.Decoder(list[Logprob])
+
+
+def _logprobs(told: list[Logprob]) -> Raw:
+    """OpenAI's one list as Google's two."""
+    if not told:
+        return Raw()
+    result = LogprobsResult(
+        chosen_candidates=[_logprob(one) for one in told],
+        top_candidates=[
+            TopCandidates(candidates=list(map(_logprob, one.top_logprobs or ()))) for one in told
+        ],
+    )
+    return Raw(_ENCODE(result))
+
+
+def _logprob(told: Logprob) -> LogprobsCandidate:
+    return LogprobsCandidate(token=told.token, log_probability=told.logprob)
