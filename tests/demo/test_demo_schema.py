@@ -105,7 +105,14 @@ def test_a_huge_example_is_not_made() -> None:
 
 
 @pytest.mark.parametrize(
-    "schema", [{"required": 5}, {"properties": [1]}, {"type": "integer", "minimum": "x"}]
+    "schema",
+    [
+        {"allOf": [{"$ref": "#"}]},
+        {"anyOf": [{"$ref": "#"}, {}]},
+        {"required": 5},
+        {"properties": [1]},
+        {"type": "integer", "minimum": "x"},
+    ],
 )
 def test_what_is_no_schema_is_a_value_error(schema: Any) -> None:
     with pytest.raises(ValueError, match="not a JSON Schema"):

@@ -303,20 +303,20 @@ def _origin(source: Inline | Link | FileRef) -> str:
 
 
 def _cut(choice: Choice, limit: int) -> Choice:
-    pieces = [choice.reasoning, choice.text, *(call.arguments for call in choice.calls)]
-    kept = []
-    for piece in pieces:
-        kept.append(tokens.cut(piece, limit))
-        limit -= tokens.count(kept[-1])
-    if kept == pieces:
-        return choice
-    reasoning, text, *arguments = kept
-    calls = tuple(
-        msgspec.structs.replace(call, arguments=left)
-        for call, left in zip(choice.calls, arguments, strict=True)
-        if left or not call.arguments
-    )
-    return Choice(text, reasoning, calls, "length")
+    reasoning = tokens.cut(choice.reasoning, limit)
+    limit -= tokens.count(reasoning)
+    text = tokens.cut(choice.text, limit)
+    limit -= tokens.count(text)
+    calls = []
+    for call in choice.calls:
+        limit -= tokens.count(call.name)
+        if limit < 0:
+            break
+        arguments = tokens.cut(call.arguments, limit)
+        limit -= tokens.count(arguments)
+        calls.append(msgspec.structs.replace(call, arguments=arguments))
+    kept = Choice(text, reasoning, tuple(calls), choice.finish)
+    return kept if kept == choice else msgspec.structs.replace(kept, finish="length")
 
 
 def _said(choice: Choice) -> Iterator[str]:

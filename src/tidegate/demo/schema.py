@@ -42,7 +42,7 @@ def example(schema: Schema, variant: int = 0) -> Any:
     """
     try:
         return _Example(schema, variant).of(schema, "value", 0)
-    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+    except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
         raise ValueError("this is not a JSON Schema") from error
 
 
