@@ -68,6 +68,7 @@ class Script:
     status: int = 200
     headers: tuple[tuple[str, str], ...] = ()
     pieces: Iterable[Piece] = ()
+    """An iterator serves one request; a list or tuple serves any number."""
     framing: Literal["length", "chunked", "close"] = "length"
     declares: int | None = None
     """A content-length other than the true one."""
