@@ -111,7 +111,8 @@ class OpenAIResponses:
 
     def splice(self, request: ParsedRequest, call: Call, target: Target) -> Conduit:
         """The conduit of the answer to a spliced request."""
-        return StreamSplice() if call.stream else BodySplice()
+        customs = call.customs if isinstance(call, ResponsesCall) else frozenset()
+        return StreamSplice(customs) if call.stream else BodySplice(customs)
 
 
 PROTOCOL = OpenAIResponses()

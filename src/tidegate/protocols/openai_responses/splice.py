@@ -25,7 +25,7 @@ from .reader import OVER, failure_in, finish_of
 from .render import SAMPLING, ResponsesCall
 from .seal import is_foreign
 from .usage import parse_usage
-from .wire import ENCODE, FIELDS, HEAD, Fields, ReasoningItem, says
+from .wire import ENCODE, FIELDS, Fields, ReasoningItem, says
 
 __all__ = ["BodySplice", "StreamSplice", "splice_request"]
 
@@ -92,26 +92,40 @@ class EventView(Struct):
     param: str | None = None
 
 
+class CallView(Struct, gc=False):
+    """What says of an item whether it is a call of the client's tools."""
+
+    type: str | None = None
+    name: str | None = None
+
+
 EVENT = Decoder(EventView)
-CALLS = frozenset({"function_call", "custom_tool_call"})
+CALL_VIEW = Decoder(CallView)
 
 
-def count(tally: Tally, response: ResponseOut) -> None:
-    """Take from a response what accounting needs."""
+def count(tally: Tally, response: ResponseOut, customs: frozenset[str]) -> None:
+    """Take from a response what accounting needs. `customs` are the custom tools that were offered."""
     tally.id, tally.model = response.id or tally.id, response.model or tally.model
     if response.usage is not None:
         tally.usage = parse_usage(response.usage, response.searches) or tally.usage
     if response.status in OVER:
-        calls = any(HEAD.decode(item).type in CALLS for item in response.output or ())
+        calls = any(_is_call(item, customs) for item in response.output or ())
         tally.finish = finish_of(response, calls=calls).reason
+
+
+def _is_call(item: Raw, customs: frozenset[str]) -> bool:
+    """Whether an item is a call that the client has to answer."""
+    told = CALL_VIEW.decode(item)
+    return told.type == "function_call" or (told.type == "custom_tool_call" and told.name in customs)
 
 
 class BodySplice:
     """The conduit of a whole answer (see contract.Conduit)."""
 
-    __slots__ = ("_pieces", "failure", "tally")
+    __slots__ = ("_customs", "_pieces", "failure", "tally")
 
-    def __init__(self) -> None:
+    def __init__(self, customs: frozenset[str] = frozenset()) -> None:
+        self._customs = customs
         self.tally = Tally()
         self.failure: ProviderError | None = None
         self._pieces: list[bytes] = []
@@ -128,7 +142,7 @@ class BodySplice:
             response = RESPONSE.decode(body)
             self.failure = failure_in(response) or self._nonsense(response, body)
             if self.failure is None:
-                count(self.tally, response)
+                count(self.tally, response, self._customs)
         except MALFORMED as error:
             said = f"the provider's answer is no response: {error}; it begins {body[:200]!r}"
             self.failure = ProviderBroke(said)
@@ -153,9 +167,10 @@ NUMBER = re.compile(rb'"sequence_number":\s*(\d+)')
 class StreamSplice:
     """The conduit of a stream (see contract.Conduit)."""
 
-    __slots__ = ("_begun", "_done", "_last", "_splitter", "failure", "tally")
+    __slots__ = ("_begun", "_customs", "_done", "_last", "_splitter", "failure", "tally")
 
-    def __init__(self) -> None:
+    def __init__(self, customs: frozenset[str] = frozenset()) -> None:
+        self._customs = customs
         self.tally = Tally()
         self.failure: ProviderError | None = None
         self._splitter = Splitter()
@@ -241,7 +256,7 @@ class StreamSplice:
         self.failure = failure_in(response)
         if self.failure is None:
             self._done = self._done or response.status in OVER
-            count(self.tally, response)
+            count(self.tally, response, self._customs)
 
 
 LIFECYCLE = frozenset(
