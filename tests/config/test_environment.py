@@ -217,6 +217,22 @@ def test_a_misspelt_name_of_ours_is_told(read: Read) -> None:
     assert warning == f"TIDEGATE_SEVER_PORT: Tidegate knows no variable TIDEGATE_SEVER_PORT ({hint})"
 
 
+def test_what_kubernetes_says_about_a_service_of_our_name_is_not_for_us(read: Read) -> None:
+    config = read(
+        {
+            "TIDEGATE_PORT": "tcp://10.0.0.7:8000",
+            "TIDEGATE_SERVICE_HOST": "10.0.0.7",
+            "TIDEGATE_SERVICE_PORT": "8000",
+            "TIDEGATE_SERVICE_PORT_HTTP": "8000",
+            "TIDEGATE_PORT_8000_TCP": "tcp://10.0.0.7:8000",
+            "TIDEGATE_PORT_8000_TCP_ADDR": "10.0.0.7",
+            "PORT": "81",
+        }
+    )
+    assert config.server.port == 81
+    assert config.warnings == ()
+
+
 def test_a_line_of_dotenv_that_makes_no_sense_is_told(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("PORT=81\nthis is no setting\n")
     config = load(None, {}, tmp_path)

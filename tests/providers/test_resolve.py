@@ -159,20 +159,20 @@ def test_preferences_hold_for_fallbacks_too() -> None:
 # --- what is refused ---------------------------------------------------------------------------
 
 BAD_WISHES = {
-    "a provider that is not there": ("togehter", "did you mean together"),
-    "an empty provider": ("", 'no provider ""'),
-    "a list that is none": ({"order": "openai"}, "provider.order"),
-    "a name that is none": ({"only": [1]}, "provider.only"),
-    "a truth that is none": ({"allow_fallbacks": "no"}, "provider.allow_fallbacks"),
-    "something unknown": ({"sort": "price"}, "sort"),
+    "a provider that is not there": ("togehter", "provider", "did you mean together"),
+    "an empty provider": ("", "provider", 'no provider ""'),
+    "a list that is none": ({"order": "openai"}, "provider.order", "expected `array`, got `str`"),
+    "a name that is none": ({"only": ["openai", 1]}, "provider.only.1", "expected `str`, got `int`"),
+    "a truth that is none": ({"allow_fallbacks": "no"}, "provider.allow_fallbacks", "expected `bool`"),
+    "something unknown": ({"sort": "price"}, "provider", "unknown field `sort` (known: order, only, "),
 }
 
 
-@pytest.mark.parametrize(("provider", "words"), BAD_WISHES.values(), ids=BAD_WISHES.keys())
-def test_a_wish_that_makes_no_sense_is_refused(provider: Any, words: str) -> None:
+@pytest.mark.parametrize(("provider", "param", "words"), BAD_WISHES.values(), ids=BAD_WISHES.keys())
+def test_a_wish_that_makes_no_sense_is_refused(provider: Any, param: str, words: str) -> None:
     with pytest.raises(InvalidRequest) as caught:
         make().resolve("gpt-5", provider)
-    assert caught.value.param == "provider"
+    assert caught.value.param == param
     assert words in caught.value.message
 
 

@@ -13,7 +13,7 @@ from msgspec import Struct
 from msgspec.structs import fields
 
 from . import schema
-from .dotenv import parse_dotenv
+from .dotenv import Entry, parse_dotenv
 from .draft import Draft, Setting, Table
 from .kinds import Kind, kinds
 from .problems import Origin, near
@@ -78,6 +78,9 @@ _NO_EFFECT = re.compile("|".join(name.replace("<REGION>", "[A-Z0-9_]+") for name
 _PREFIX = "TIDEGATE_"
 _INTERNAL = frozenset(["TIDEGATE_WORKER"])
 """Names that Tidegate sets for its own processes."""
+_KUBERNETES = re.compile(r"\w+_PORT=(?:tcp|udp|sctp)://.*|TIDEGATE_(?:SERVICE_(?:HOST|PORT)|PORT_\d+_)\w*=.*")
+"""What Kubernetes sets in every pod about a service that is called `tidegate` (`TIDEGATE_PORT` is then
+`tcp://10.0.0.7:8000`). It is not meant for us."""
 _TRUE = frozenset(["1", "true", "yes", "on"])
 
 
@@ -102,20 +105,34 @@ class Environment(Struct, frozen=True):
 def read_environment(environ: Mapping[str, str], directory: FilePath) -> Environment:
     """The environment, with the `.env` of the directory beneath it."""
     variables: dict[str, Variable] = {}
-    warnings = []
-    path = directory / ".env"
-    if path.is_file():
-        for entry in parse_dotenv(path.read_text(encoding="utf-8-sig", errors="replace")):
-            if not entry.name:
-                warnings.append(f".env:{entry.line}: this is not NAME=value; the line is ignored")
-            else:
-                origin = Origin("dotenv", ".env", entry.line, entry.name)
-                variables[entry.name] = Variable(entry.value.strip(), origin)
+    warnings: list[str] = []
+    for entry in _read_dotenv(directory / ".env", warnings):
+        origin = Origin("dotenv", ".env", entry.line, entry.name)
+        variables[entry.name] = Variable(entry.value.strip(), origin)
     # An empty variable of the process hides that of the file: it is how one is switched off.
     for name, value in environ.items():
         variables[name] = Variable(value.strip(), Origin("environment", name))
-    found = {name: variable for name, variable in variables.items() if variable.value}
+    found = {
+        name: variable
+        for name, variable in variables.items()
+        if variable.value and not _KUBERNETES.fullmatch(f"{name}={variable.value}")
+    }
     return Environment(found, tuple(warnings))
+
+
+def _read_dotenv(path: FilePath, warnings: list[str]) -> Iterator[Entry]:
+    if not path.is_file():
+        return
+    try:
+        text = path.read_text(encoding="utf-8-sig", errors="replace")
+    except OSError as error:
+        warnings.append(f".env: cannot be read: {(error.strerror or str(error)).lower()}")
+        return
+    for entry in parse_dotenv(text):
+        if entry.name:
+            yield entry
+        else:
+            warnings.append(f".env:{entry.line}: this is not NAME=value; the line is ignored")
 
 
 def names_of(section: str, key: str) -> tuple[str, ...]:

@@ -29,5 +29,7 @@ def parse_preferences(given: Mapping[str, Any]) -> Preferences:
     try:
         return msgspec.convert(dict(given), Preferences)
     except msgspec.ValidationError as error:
-        message = str(error).replace("`$", "`provider")
-        raise InvalidRequest(f"provider: {message[:1].lower()}{message[1:]}", param="provider") from None
+        message, _, place = str(error).partition(" - at `$")
+        param = "provider" + place.rstrip("`").replace("[", ".").replace("]", "")
+        known = ", ".join(Preferences.__struct_fields__)
+        raise InvalidRequest(f"{message[:1].lower()}{message[1:]} (known: {known})", param=param) from None
