@@ -10,6 +10,7 @@ EXPOSED = (
     b"x-request-id, x-tidegate-provider, x-tidegate-model, x-tidegate-attempts, x-tidegate-dropped, "
     b"x-tidegate-estimated, retry-after"
 )
+VARY = ((b"vary", b"origin"),)
 ALLOWED_METHODS = b"GET, POST, OPTIONS"
 PREFLIGHT_AGE_S = b"86400"
 
@@ -21,15 +22,19 @@ class Cors:
         self._origins = {origin.encode() for origin in origins}
         self.enabled = bool(self._origins)
         self._any = b"*" in self._origins
-        self._for_any = self._render(b"*") if self._any else []
+        self._for_any = self._render(b"*")
 
     def headers_for(self, request_headers: Iterable[Header]) -> Sequence[Header]:
-        """What every response to this request carries."""
-        if self._any or not self.enabled:
-            return self._for_any
-        origin = next((value for name, value in request_headers if name == b"origin"), b"")
-        vary = (b"vary", b"origin")
-        return [*self._render(origin), vary] if origin in self._origins else [vary]
+        """What the response carries; only browsers name an origin, and only they read these headers."""
+        if not self.enabled:
+            return ()
+        for name, value in request_headers:
+            if name == b"origin":
+                return self._for_any if self._any else self._for_one(value)
+        return () if self._any else VARY
+
+    def _for_one(self, origin: bytes) -> Sequence[Header]:
+        return [*self._render(origin), *VARY] if origin in self._origins else VARY
 
     def preflight(self, request: Request) -> Sequence[Header]:
         """What the answer to a browser's question before the request carries beside that."""

@@ -208,6 +208,7 @@ def uvicorn_settings(config: Config, app: Any, *, factory: bool = False) -> uvic
         lifespan="on",
         log_config=None,
         access_log=False,
+        proxy_headers=False,  # nothing here asks for the peer's address
         server_header=False,
         backlog=BACKLOG,
         timeout_keep_alive=KEEP_ALIVE_S,

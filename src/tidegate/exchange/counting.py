@@ -28,10 +28,9 @@ async def count(request: Request, door: Door, gateway: Gateway, render: Callable
     An estimate says so in the header `x-tidegate-estimated`.
     """
 
-    async def story(record: Record) -> None:
+    async def story(record: Record, watch: Watch) -> None:
         record.caller = gateway.keyring.identify(request)
-        body = await request.read_body(gateway.max_body, gateway.config.server.body_s)
-        asked = door.protocol.parse_count_request(body)
+        asked = door.protocol.parse_count_request(await request.read_body(gateway.max_body))
         record.model = asked.model
         candidate = gateway.directory.resolve(asked.model, asked.provider, ())[0]
         record.provider, record.provider_model = candidate.service.name, candidate.model
@@ -41,8 +40,7 @@ async def count(request: Request, door: Door, gateway: Gateway, render: Callable
             estimated = await asyncio.to_thread(estimate, asked.turn())
             await request.respond(200, [JSON, ESTIMATED], render(estimated))
             return
-        with gateway.vigil.watch(request, gateway.config.routing.deadline_s) as watch:
-            counted = await ask_provider(request, door, gateway, candidate, call, watch)
+        counted = await ask_provider(request, door, gateway, candidate, call, watch)
         await request.respond(200, [JSON], render(counted))
 
     await recorded(request, door, gateway, story)
@@ -52,14 +50,11 @@ async def ask_provider(
     request: Request, door: Door, gateway: Gateway, candidate: Candidate, call: Call, watch: Watch
 ) -> int:
     """The provider's own count."""
+    answer = await ask(candidate, call, request, door.protocol, gateway, watch)
     try:
-        answer = await ask(candidate, call, request, door.protocol, gateway, watch)
-        try:
-            return candidate.service.protocol.parse_count(await answer.read(watch.hear))
-        finally:
-            answer.close()
-    except asyncio.CancelledError:
-        raise watch.take_verdict() from None
+        return candidate.service.protocol.parse_count(await answer.read(watch.hear))
+    finally:
+        answer.close()
 
 
 def estimate(turn: Turn) -> int:

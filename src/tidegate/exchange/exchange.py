@@ -1,6 +1,5 @@
 """One request, from the door to the record: start reading here."""
 
-import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ from .http import JSON, ClientLeft, Request
 from .identity import Keyring
 from .relay import Relay
 from .settlement import open_record, settle
-from .vigil import Vigil
+from .vigil import Vigil, Watch
 
 __all__ = ["Door", "Gateway", "exchange", "recorded", "simply"]
 
@@ -60,30 +59,27 @@ class Door(Interface):
 async def exchange(request: Request, door: Door, gateway: Gateway) -> None:
     """Answer one chat request: the gateway's main job."""
 
-    async def story(record: Record) -> None:
+    async def story(record: Record, watch: Watch) -> None:
         record.caller = gateway.keyring.identify(request)
-        body = await request.read_body(gateway.max_body, gateway.config.server.body_s)
-        asked = door.protocol.parse_request(body)
+        asked = door.protocol.parse_request(await request.read_body(gateway.max_body))
         record.model, record.stream = asked.model, asked.stream
         candidates = gateway.directory.resolve(asked.model, asked.provider, asked.fallbacks)
-        with gateway.vigil.watch(request, gateway.config.routing.deadline_s) as watch:
-            await Relay(request, door.protocol, asked, gateway, watch, record).run(candidates)
+        await Relay(request, door.protocol, asked, gateway, watch, record).run(candidates)
 
     await recorded(request, door, gateway, story)
 
 
 async def recorded(
-    request: Request, door: Door, gateway: Gateway, story: Callable[[Record], Awaitable[None]]
+    request: Request, door: Door, gateway: Gateway, story: Callable[[Record, Watch], Awaitable[None]]
 ) -> None:
     """Run a story to its end: whatever happens, the client is told and a record is written."""
     record = open_record(request, door.name)
+    config = gateway.config
     try:
-        await story(record)
+        with gateway.vigil.watch(request, config.routing.deadline_s, config.server.body_s) as watch:
+            await story(record, watch)
     except ClientLeft:
         record.ended = "client_left"
-    except asyncio.CancelledError:
-        record.ended = "shut_down"
-        raise
     except TidegateError as error:
         await tell(request, door, error, record)
     except Exception:
@@ -118,7 +114,7 @@ async def simply(
 ) -> None:
     """Answer with JSON that takes no provider: a list of models, a description."""
 
-    async def story(record: Record) -> None:
+    async def story(record: Record, _: Watch) -> None:
         record.caller = gateway.keyring.identify(request)
         await request.respond(200, [JSON], await answer())
 

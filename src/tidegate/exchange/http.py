@@ -4,13 +4,12 @@ A `Request` is the only thing through which the data plane speaks to a client: i
 body within its limits, and it makes sure that there is one response and no second.
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from functools import lru_cache
 from time import perf_counter
 from typing import Any
 
-from tidegate.protocols.errors import BodyTimeout, BodyTooLarge, TidegateError
+from tidegate.protocols.errors import BodyTooLarge, TidegateError
 from tidegate.protocols.ids import new_id
 
 __all__ = ["ClientLeft", "Header", "Request", "header_value"]
@@ -59,7 +58,7 @@ class Request:
         """Names are lower case."""
         self.receive = receive
         self.body_at = self.began
-        """When the whole body had arrived, by `perf_counter`."""
+        """When the last of the body so far had arrived, by `perf_counter`."""
         self.responded = False
         """Whether the response has begun: after that there is no second one."""
         self.done = False
@@ -80,43 +79,36 @@ class Request:
                 return value
         return None
 
-    async def read_body(self, limit: int, patience_s: float) -> bytes:
-        """The whole body.
+    async def read_body(self, limit: int) -> bytes:
+        """The whole body. Raises BodyTooLarge beyond `limit` bytes, and ClientLeft.
 
-        Raises BodyTooLarge beyond `limit` bytes, BodyTimeout where nothing more comes for
-        `patience_s`, and ClientLeft.
+        How long the client may be silent in between is the vigil's business.
         """
         declared = self.header(b"content-length")
         if declared is not None and declared.isdigit() and int(declared) > limit:
             raise BodyTooLarge(_too_large(limit))
         # The usual case: the body has arrived with the head, and there is nothing to wait for.
-        message = await self._next_piece(patience_s)
+        message = await self._next_piece()
         body: bytes = message.get("body", b"")
-        if not message.get("more_body"):
-            self._require_room(len(body), limit)
-            self.body_at = perf_counter()
-            return body
-        pieces, size = [body], len(body)
-        while message.get("more_body"):
-            self._require_room(size, limit)
-            message = await self._next_piece(patience_s)
+        if message.get("more_body"):
+            body = await self._read_on(body, limit)
+        if len(body) > limit:
+            raise BodyTooLarge(_too_large(limit))
+        self.body_at = perf_counter()
+        return body
+
+    async def _read_on(self, first: bytes, limit: int) -> bytes:
+        pieces, size, more = [first], len(first), True
+        while more and size <= limit:
+            message = await self._next_piece()
             pieces.append(message.get("body", b""))
             size += len(pieces[-1])
-        self._require_room(size, limit)
-        self.body_at = perf_counter()
+            self.body_at = perf_counter()
+            more = message.get("more_body", False)
         return b"".join(pieces)
 
-    @staticmethod
-    def _require_room(size: int, limit: int) -> None:
-        if size > limit:
-            raise BodyTooLarge(_too_large(limit))
-
-    async def _next_piece(self, patience_s: float) -> dict[str, Any]:
-        try:
-            async with asyncio.timeout(patience_s):
-                message = await self.receive()
-        except TimeoutError:
-            raise BodyTimeout(f"the body did not go on for {patience_s:g} seconds") from None
+    async def _next_piece(self) -> dict[str, Any]:
+        message = await self.receive()
         if message["type"] == "http.disconnect":
             raise ClientLeft
         return message

@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Self
 
 from tidegate.exchange.http import ClientLeft, Request
-from tidegate.protocols.errors import DeadlineExceeded, ProviderTimeout, ShutDown
+from tidegate.protocols.errors import BodyTimeout, DeadlineExceeded, ProviderTimeout, ShutDown
 
 __all__ = ["LOOK_S", "Vigil", "Watch"]
 
@@ -26,17 +26,18 @@ provider notices that a client has left."""
 class Watch:
     """One exchange under watch; a context manager around its life."""
 
-    __slots__ = ("_deadline", "_listener", "_patience", "_quiet_since", "_request", "_task",
-                 "_vigil", "_what", "heard", "listening", "verdict")  # fmt: skip
+    __slots__ = ("_deadline", "_listener", "_patience", "_quiet_since", "_request", "_task", "_vigil", "_what",
+                 "heard", "listening", "verdict")  # fmt: skip
 
-    def __init__(self, vigil: "Vigil", request: Request, deadline_s: float) -> None:
+    def __init__(self, vigil: "Vigil", request: Request, deadline_s: float, body_s: float) -> None:
         self._vigil = vigil
         self._request = request
         self._task = asyncio.current_task()
         self._listener: asyncio.Task[None] | None = None
         self._deadline = request.began + deadline_s
-        self._patience = deadline_s
-        self._what = "answer"
+        self._patience = body_s
+        self._what: str | None = None
+        """What the provider is to do; None while the client's body is awaited."""
         self._quiet_since = request.began
         self.listening = False
         """Whether the provider is being waited for, and not the client."""
@@ -55,6 +56,8 @@ class Watch:
         self._vigil.remove(self)
         if self._listener is not None:
             self._listener.cancel()
+        if kind is asyncio.CancelledError:
+            raise self.take_verdict() from None
 
     def expect(self, what: str, patience_s: float) -> None:
         """From now on the provider may be silent for this long; `what` is what it is to do."""
@@ -82,6 +85,9 @@ class Watch:
 
     def look(self, now: float) -> None:
         """Judge whether the exchange may go on."""
+        if self._what is None:
+            self._look_at_body(now)
+            return
         if self._listener is None:
             self._listener = asyncio.create_task(self._listen())
         if self.heard or not self.listening:
@@ -91,6 +97,11 @@ class Watch:
             self.end(DeadlineExceeded("the request took longer than its whole deadline"))
         elif now - self._quiet_since > self._patience:
             self.end(ProviderTimeout(f"the provider did not {self._what} within {self._patience:g} seconds"))
+
+    def _look_at_body(self, now: float) -> None:
+        """While the body comes in there is nobody else to listen: the reading notices who leaves."""
+        if now - self._request.body_at > self._patience:
+            self.end(BodyTimeout(f"the body did not go on for {self._patience:g} seconds"))
 
     def end(self, verdict: Exception) -> None:
         """Cancel the exchange for this reason. The first reason counts."""
@@ -114,9 +125,9 @@ class Vigil:
         self._open: set[Watch] = set()
         self._timer: asyncio.TimerHandle | None = None
 
-    def watch(self, request: Request, deadline_s: float) -> Watch:
+    def watch(self, request: Request, deadline_s: float, body_s: float) -> Watch:
         """Watch the current task, which serves this request."""
-        return Watch(self, request, deadline_s)
+        return Watch(self, request, deadline_s, body_s)
 
     def watches(self, watch: Watch) -> bool:
         """Whether this exchange is still open."""

@@ -10,6 +10,8 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from functools import lru_cache
+from time import time
 from typing import BinaryIO
 
 import msgspec
@@ -27,7 +29,13 @@ _encode = msgspec.json.Encoder().encode
 
 def timestamp() -> str:
     """Now, in UTC, with milliseconds."""
-    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    seconds, fraction = divmod(time(), 1)
+    return f"{_second(int(seconds))}.{int(fraction * 1000):03d}Z"
+
+
+@lru_cache(maxsize=2)
+def _second(moment: int) -> str:
+    return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 def render_json(record: Record) -> bytes:
