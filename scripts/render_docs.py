@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Iterable
 
 from check_architecture import HOUSE, LAWS, ROOMS
+from outcomes import outcomes
 from tidegate.protocols import errors
 from tidegate.protocols.turn import Turn
 from tidegate.providers import FORMATS, protocol_named
@@ -70,11 +71,22 @@ def render_fields() -> Iterable[str]:
             yield f"| `{field}` | {' | '.join(outcome or 'carried' for outcome in outcomes)} |"
 
 
+def render_parts() -> Iterable[str]:
+    """The parts of a conversation, and what becomes of each."""
+    others = {name: next(other for other in ("gemini", "anthropic") if other != name) for name in FORMATS}
+    columns = [dict(outcomes(protocol_named(name), other)) for name, other in others.items()]
+    yield f"| part | {' | '.join(f'`{name}`' for name in others)} |"
+    yield "|---|" + "---|" * len(columns)
+    for part in columns[0]:
+        yield f"| {part} | {' | '.join(column[part] for column in columns)} |"
+
+
 TABLES: dict[str, Callable[[], Iterable[str]]] = {
     "rooms": render_rooms,
     "laws": render_laws,
     "errors": render_errors,
     "fields": render_fields,
+    "parts": render_parts,
 }
 
 PLACE = re.compile(r"(<!-- table: (\w+) -->\n).*?(\n<!-- end -->)", re.DOTALL)

@@ -15,7 +15,7 @@ import pytest
 from running import Gateway
 from tidegate.control.description.replies import HEADERS
 from tidegate.doors import all_doors
-from tidegate.providers import kinds
+from tidegate.providers import FORMATS, kinds, protocol_named
 
 ROOT = Path(__file__).parents[1]
 DOCS = sorted((ROOT / "docs").glob("*.md"))
@@ -90,6 +90,27 @@ def test_the_tables_that_code_decides_are_fresh(page: Path) -> None:
 def test_every_table_stands_somewhere() -> None:
     standing = {name for page in DOCS for _, name, _ in tables.PLACE.findall(page.read_text())}
     assert standing == tables.TABLES.keys()
+
+
+SILENT = {
+    ("anthropic", "thinking, signed by another format"),
+    ("anthropic", "thinking, unsigned"),
+    ("anthropic", "encrypted thinking of another format"),
+    ("anthropic", "block that only another format has"),
+}
+"""Parts that a wire format leaves out without a word. The list may only shrink."""
+
+
+def test_no_part_of_a_conversation_is_left_out_without_a_word() -> None:
+    found = {
+        (name, part)
+        for name in FORMATS
+        for part, outcome in tables.outcomes(
+            protocol_named(name), "gemini" if name != "gemini" else "anthropic"
+        )
+        if outcome == "left out"
+    }
+    assert found == SILENT
 
 
 def test_every_path_is_in_the_api_page() -> None:
