@@ -134,6 +134,15 @@ def test_the_file_wins_only_for_what_it_names(read: Load) -> None:
     assert config.providers["openai"].api_key == Secret(KEY)
 
 
+def test_a_provider_of_another_kind_takes_nothing_from_the_environment(read: Load) -> None:
+    config = read(
+        "[providers.openai]\nkind = 'openai_compatible'\nbase_url = 'https://mine.example'",
+        {"OPENAI_API_KEY": KEY, "OPENAI_BASE_URL": "https://other.example"},
+    )
+    assert config.providers["openai"].base_url == "https://mine.example"
+    assert config.providers["openai"].api_key is None
+
+
 def test_a_provider_of_the_file_takes_nothing_from_one_of_another_name(read: Load, complaints: Any) -> None:
     (line,) = complaints("[providers.mine]\nkind = 'openai'", {"OPENAI_API_KEY": KEY})
     assert line == (

@@ -36,13 +36,22 @@ class Draft:
         self.heads: dict[Table, Origin] = {}
         """Where a section begins."""
 
-    def open(self, table: Table, origin: Origin) -> dict[str, Setting]:
-        """The settings of a section, which is there from now on."""
+    def open(self, table: Table, origin: Origin) -> None:
+        """Let a section be there, with or without settings."""
         self.heads[table] = origin
-        return self.tables.setdefault(table, {})
+        self.tables.setdefault(table, {})
 
     def put(self, table: Table, key: str, setting: Setting) -> None:
         """Set a value."""
-        if table not in self.heads:
-            self.heads[table] = setting.origin
+        self.heads.setdefault(table, setting.origin)
         self.tables.setdefault(table, {})[key] = setting
+
+    def value(self, table: Table, key: str) -> Any:
+        """A value as it was written; None where there is none."""
+        setting = self.tables.get(table, {}).get(key)
+        return setting.value if setting is not None else None
+
+    def forget(self, table: Table) -> None:
+        """Take a section out."""
+        self.heads.pop(table, None)
+        self.tables.pop(table, None)

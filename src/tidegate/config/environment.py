@@ -156,7 +156,7 @@ def draft_environment(environment: Environment, draft: Draft) -> tuple[str, ...]
             names = names_of(section, field.name)
             _draft_setting(environment, draft, (section,), field.name, names, warnings)
     debug = environment.variables.get(DEBUG)
-    if debug is not None and debug.value.lower() in _TRUE and "level" not in draft.tables.get(("logs",), {}):
+    if debug is not None and debug.value.lower() in _TRUE and draft.value(("logs",), "level") is None:
         draft.put(("logs",), "level", Setting("debug", debug.origin))
     for kind in kinds().values():
         _draft_provider(environment, draft, kind, warnings)

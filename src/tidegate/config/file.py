@@ -38,6 +38,8 @@ def draft_file(path: FilePath, draft: Draft, problems: Problems) -> None:
         return
     lines = locate(text)
     for table, settings in _tables(tree, path.name, lines, problems):
+        if "kind" in settings and settings["kind"] != draft.value(table, "kind"):
+            draft.forget(table)  # another kind of provider: the environment's key is not for it
         draft.open(table, Origin("file", path.name, lines.get(table, 0)))
         for key, value in settings.items():
             draft.put(table, key, _setting(value, (*table, key), path.name, lines))
