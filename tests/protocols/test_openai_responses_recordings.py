@@ -1,7 +1,6 @@
 """Recorded requests and answers of the Responses API, and other providers' answers written in it."""
 
 import json
-from functools import cache
 from typing import Any
 
 import pytest
@@ -56,7 +55,6 @@ OTHERS = {
 }
 
 
-@cache
 def events_of_other(format_: str, recording: Recording) -> tuple[Event, ...]:
     """The events of another provider's answer."""
     protocol = protocol_named(format_)
@@ -70,11 +68,11 @@ def is_one_answer(events: tuple[Event, ...]) -> bool:
 
 
 CHATS = [
-    (format_, recording)
+    pytest.param(events, id=repr(recording))
     for format_, providers in OTHERS.items()
     for provider in providers
     for recording in recordings(provider, "chat", "chat_stream", status=200)
-    if recording.plain and is_one_answer(events_of_other(format_, recording))
+    if recording.plain and is_one_answer(events := events_of_other(format_, recording))
 ]
 
 
@@ -211,12 +209,9 @@ def joined(events: tuple[Event, ...], kind: type[TextDelta] | type[ReasoningDelt
 
 
 @needs_recordings
-@pytest.mark.parametrize(("format_", "recording"), CHATS, ids=repr)
+@pytest.mark.parametrize("events", CHATS)
 @pytest.mark.parametrize("stream", [True, False], ids=["stream", "json"])
-def test_an_answer_of_another_format_is_what_the_sdk_expects(
-    format_: str, recording: Recording, stream: bool
-) -> None:
-    events = events_of_other(format_, recording)
+def test_an_answer_of_another_format_is_what_the_sdk_expects(events: tuple[Event, ...], stream: bool) -> None:
     writer = PROTOCOL.writer(ask(stream=stream), "m")
     answer = writer.write(events) + writer.close()
     check_types(answer, stream=stream)
@@ -230,14 +225,13 @@ def test_an_answer_of_another_format_is_what_the_sdk_expects(
 
 
 @needs_recordings
-@pytest.mark.parametrize(("format_", "recording"), CHATS, ids=repr)
-def test_the_deltas_of_a_stream_add_up_to_its_final_response(format_: str, recording: Recording) -> None:
+@pytest.mark.parametrize("events", CHATS)
+def test_the_deltas_of_a_stream_add_up_to_its_final_response(events: tuple[Event, ...]) -> None:
     writer = PROTOCOL.writer(ask(stream=True), "m")
-    written = [writer.write([event]) for event in events_of_other(format_, recording)]
-    events = events_of(b"".join(written) + writer.close())
-    final = events[-1]["response"]
+    told = events_of(b"".join([writer.write([event]) for event in events]) + writer.close())
+    final = told[-1]["response"]
     texts: dict[int, str] = {}
-    for event in events:
+    for event in told:
         if event["type"].endswith(".delta"):
             texts[event["output_index"]] = texts.get(event["output_index"], "") + event["delta"]
     done = {
