@@ -74,3 +74,69 @@ def choice_faults(pieces: list[dict[str, Any]]) -> list[str]:
 def call_name(call: dict[str, Any]) -> str | None:
     told = call.get("function") or call.get("custom") or {}
     return told.get("name") or None
+
+
+# --- what an answer says, however it is told -------------------------------------------------
+
+FINISHES = {"eos": "stop", "tool_call": "tool_calls", "model_length": "length", "function_call": "tool_calls"}
+
+
+def fold(data: bytes) -> dict[int, dict[str, Any]]:
+    """Per choice: text, thinking, calls and finish of an answer, from any service of this format."""
+    choices: dict[int, dict[str, Any]] = {}
+    for body in bodies_of(data):
+        for piece in body.get("choices") or []:
+            empty = {"text": "", "thinking": "", "refusal": "", "calls": [], "finish": None}
+            whole = body.get("object") == "chat.completion" and not data.startswith((b"data", b":"))
+            said = (piece.get("message") if whole else piece.get("delta")) or {}
+            add_piece(choices.setdefault(piece.get("index") or 0, empty), said, piece.get("finish_reason"))
+    for choice in choices.values():
+        choice["calls"] = [(name, plain_arguments(told)) for _, name, told in choice["calls"]]
+        if choice["calls"] and choice["finish"] == "stop":
+            choice["finish"] = "tool_calls"
+    return choices
+
+
+def bodies_of(data: bytes) -> list[dict[str, Any]]:
+    """The JSON bodies of an answer: one, or one per event."""
+    text = data.decode().replace("\r\n", "\n")
+    if text.lstrip().startswith("{"):
+        return [json.loads(text)]
+    lines = [line.removeprefix("data:").strip() for line in text.split("\n") if line.startswith("data:")]
+    return [json.loads(line) for line in lines if line != "[DONE]"]
+
+
+def add_piece(choice: dict[str, Any], said: dict[str, Any], finish: str | None) -> None:
+    content = said.get("content")
+    for part in content if isinstance(content, list) else [{"type": "text", "text": content or ""}]:
+        thinking = part.get("thinking") or []
+        choice["text"] += part.get("text") or ""
+        choice["thinking"] += "".join(piece["text"] for piece in thinking)
+    choice["thinking"] += said.get("reasoning_content") or said.get("reasoning") or ""
+    choice["refusal"] += said.get("refusal") or ""
+    function = said.get("function_call")
+    for call in said.get("tool_calls") or ([{"function": function}] if function else []):
+        add_call(choice["calls"], call)
+    choice["finish"] = FINISHES.get(finish or "", finish) or choice["finish"]
+
+
+def add_call(calls: list[tuple[Any, str, str]], call: dict[str, Any]) -> None:
+    told = call.get("function") or call.get("custom") or {}
+    if told.get("name") and not (calls and calls[-1][0] == (call.get("index"), call.get("id"))):
+        calls.append(((call.get("index"), call.get("id")), told["name"], ""))
+    key, name, so_far = calls[-1]
+    arguments = told.get("arguments") or told.get("input") or ""
+    calls[-1] = (key, name, so_far + (arguments if isinstance(arguments, str) else json.dumps(arguments)))
+
+
+def plain_arguments(told: str) -> Any:
+    try:
+        return json.loads(told or "{}")
+    except ValueError:
+        return told
+
+
+def usage_of(data: bytes) -> dict[str, Any] | None:
+    """The last usage that an answer tells."""
+    told = [body["usage"] for body in bodies_of(data) if body.get("usage")]
+    return told[-1] if told else None

@@ -272,17 +272,21 @@ class Mend:
         except MALFORMED as error:
             self.failure = ProviderBroke(f"the provider's answer makes no sense: {error}; {begin_of(data)}")
             return None
+        try:
+            return self._mend_json(chunk)
+        # A service with faults may have others than we know: every shape may be another one.
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            self.failure = ProviderBroke(f"the provider's answer makes no sense: {error!r}; {begin_of(data)}")
+            return None
+
+    def _mend_json(self, chunk: Json) -> Json | None:
         choices = chunk.get("choices") or []
         told = chunk.get("error") or next((one["error"] for one in choices if one.get("error")), None)
         if told:
             self.failure = error_inside(told)
             return None
-        try:
-            self._count(chunk, choices)
-            self._repairs.run(chunk, self._memory)
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
-            self.failure = ProviderBroke(f"the provider's answer makes no sense: {error!r}; {begin_of(data)}")
-            return None
+        self._count(chunk, choices)
+        self._repairs.run(chunk, self._memory)
         return chunk
 
     def _count(self, chunk: Json, choices: list[Json]) -> None:

@@ -213,7 +213,7 @@ class CallState:
 class ChoiceState:
     """A choice that is being told."""
 
-    __slots__ = ("by_place", "calls", "finish", "index", "native")
+    __slots__ = ("by_place", "calls", "finish", "index", "native", "thinks_plainly")
 
     def __init__(self, index: int) -> None:
         self.index = index
@@ -221,6 +221,8 @@ class ChoiceState:
         """The provider's finish reason, held back until the answer ends: it may come twice, before
         more content, or before an error."""
         self.native: str | None = None
+        self.thinks_plainly = False
+        """Whether thinking is told as plain text; what `reasoning_details` have of it is the same again."""
         self.calls: list[CallState] = []
         self.by_place: dict[int, CallState] = {}
         """The latest call at each of the provider's own indexes."""
@@ -302,7 +304,7 @@ class AnswerState:
     def _read_delta(self, delta: Delta, state: ChoiceState, events: list[Event]) -> None:
         choice = state.index
         if delta.reasoning_details or delta.reasoning_content or delta.reasoning:
-            self._think(delta, choice, events)
+            self._think(delta, state, events)
         if delta.native_blocks:
             events.extend(NativeBlock(one.format, one.block, choice) for one in delta.native_blocks)
         signature = delta.extra_content.signature if delta.extra_content else None
@@ -344,15 +346,17 @@ class AnswerState:
             if part.type == "text" and part.text:
                 events.append(TextDelta(part.text, choice))
 
-    def _think(self, delta: Delta, choice: int, events: list[Event]) -> None:
+    def _think(self, delta: Delta, state: ChoiceState, events: list[Event]) -> None:
         """Thinking: the readable text once, then what seals it."""
+        choice = state.index
         text = delta.reasoning_content or delta.reasoning
         if text:
+            state.thinks_plainly = True
             events.append(ReasoningDelta(text, choice))
         for detail in delta.reasoning_details or ():
             signed_by = FORMATS.get(detail.format or "", detail.format) or "unknown"
             said = detail.text or detail.summary
-            if said and not text:
+            if said and not state.thinks_plainly:
                 events.append(ReasoningDelta(said, choice))
             if detail.signature:
                 events.append(ReasoningSigned(detail.signature, signed_by, choice))
