@@ -9,6 +9,7 @@ from msgspec.structs import fields
 from tidegate.config import Config, ProviderConfig, load
 from tidegate.config.environment import NO_EFFECT, OWN_SECTIONS, own_names
 from tidegate.providers import kinds
+from tidegate.server import WORKER
 
 Read = Callable[[Mapping[str, str]], Config]
 KEY = "sk-1234567890abcdefghij"
@@ -212,7 +213,7 @@ def test_two_names_that_say_the_same_are_no_reason_to_talk(read: Read) -> None:
 
 
 def test_a_misspelt_name_of_ours_is_told(read: Read) -> None:
-    (warning,) = read({"TIDEGATE_SEVER_PORT": "1", "TIDEGATE_WORKER": "{}"}).warnings
+    (warning,) = read({"TIDEGATE_SEVER_PORT": "1", WORKER: "{}"}).warnings
     hint = 'did you mean "TIDEGATE_SERVER_PORT"?'
     assert warning == f"TIDEGATE_SEVER_PORT: Tidegate knows no variable TIDEGATE_SEVER_PORT ({hint})"
 

@@ -280,6 +280,10 @@ FILE_MISTAKES = {
         "[providers.x]\nkind = 'demo'\nregion = 'eu'",
         "3: providers.x.region: the kind demo has no region",
     ),
+    "an option of several lines": (
+        "[providers.x]\nkind = 'openai'\napi_key = 'k'\norganization = \"a\\nb\"",
+        "4: providers.x.organization: expected a name without spaces, in ASCII",
+    ),
     "a name with a slash": (
         "[providers.'a/b']\nkind = 'demo'",
         '1: providers."a/b": a provider\'s name is made of letters, digits, dots, dashes and underscores',

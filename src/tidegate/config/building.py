@@ -64,9 +64,9 @@ def resolve_variables(draft: Draft, environment: Environment, problems: Problems
     for table, settings in draft.tables.items():
         for key, setting in settings.items():
             found = _Resolver(setting, (*table, key), environment, problems)
-            settings[key] = msgspec.structs.replace(
-                setting, value=found.resolve(setting.value), lenient=setting.lenient or found.any
-            )
+            value = found.resolve(setting.value)
+            lenient = setting.lenient or found.any
+            settings[key] = msgspec.structs.replace(setting, value=value, lenient=lenient)
 
 
 class _Resolver:

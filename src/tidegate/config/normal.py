@@ -99,6 +99,13 @@ def headers(given: Mapping[str, Secret]) -> Mapping[str, Secret]:
     return MappingProxyType(dict(given))
 
 
+def option(text: str | None) -> str | None:
+    """A name that fits into a header or a URL. Raises ValueError."""
+    if text is not None and not _KEY.fullmatch(text):
+        raise ValueError("expected a name without spaces, in ASCII")
+    return text
+
+
 def candidates(given: tuple[str, ...]) -> tuple[str, ...]:
     """Who can serve a model. Raises ValueError."""
     if not given:
@@ -117,6 +124,11 @@ NORMAL_FORMS: Mapping[tuple[str, str], Callable[[Any], Any]] = {
     ("providers", "base_url"): url,
     ("providers", "api_key"): key,
     ("providers", "headers"): headers,
+    ("providers", "region"): option,
+    ("providers", "project"): option,
+    ("providers", "location"): option,
+    ("providers", "api_version"): option,
+    ("providers", "organization"): option,
     ("models", "candidates"): candidates,
 }
 """By section and key."""
