@@ -18,6 +18,8 @@ from .vigil import Watch
 __all__ = ["count", "estimate"]
 
 ESTIMATED = (b"x-tidegate-estimated", b"true")
+SLICE = 100_000
+"""Characters encoded at once; the encoder refuses a million."""
 PER_MESSAGE = 4
 """Tokens that a message takes beside its content (OpenAI's rule of thumb for its chat models)."""
 
@@ -59,11 +61,15 @@ async def ask_provider(
 
 def estimate(turn: Turn) -> int:
     """Tokens of a prompt by OpenAI's newest open vocabulary: near for texts, silent about media."""
-    encode = _encoding().encode_ordinary
     texts = [text for message in turn.messages for text in _texts(message)]
     for tool in turn.tools:
         texts += [tool.name, tool.description or "", bytes(tool.parameters or b"").decode()]
-    return sum(len(encode(text)) for text in texts) + PER_MESSAGE * len(turn.messages)
+    return sum(map(_tokens, texts)) + PER_MESSAGE * len(turn.messages)
+
+
+def _tokens(text: str) -> int:
+    encode = _encoding().encode_ordinary
+    return sum(len(encode(text[at : at + SLICE])) for at in range(0, len(text), SLICE))
 
 
 @cache
