@@ -111,7 +111,7 @@ def _render(turn: Turn, target: Target) -> _Rendered:
     profile = target.profile
     dropped = drop_or_refuse(structs.replace(turn, n=None) if turn.n == 1 else turn, CARRIES)
     if set(turn.modalities) - {"text"}:
-        raise Unsupported("this model's provider answers in text only", param="modalities")
+        raise Unsupported("modalities: this model's provider answers in text only", param="modalities")
     thinking = plan_thinking(turn, profile, is_forced(turn, profile))
     tools = plan_tools(turn, profile)
     sampling, unsampled = render_sampling(turn, profile, thinking.thinks)

@@ -99,7 +99,7 @@ def _render_tool(tool: Tool, keeps_strict: bool) -> dict[str, Any] | Raw:
         return tool.block
     rendered: dict[str, Any] = {"name": tool.name}
     description = _describe_custom(tool) if tool.kind == "custom" else tool.description
-    if description:
+    if description is not None:
         rendered["description"] = description
     strict = bool(tool.strict) and keeps_strict and tool.parameters is not None
     if tool.kind == "custom":
