@@ -168,9 +168,10 @@ class StreamSplice:
 
 def _goes_on(view: ChunkView) -> bool:
     """Whether a chunk ends no choice."""
-    if view.choices is None:
-        return True
-    return all(choice.finish_reason is None and choice.error is None for choice in view.choices)
+    for choice in view.choices or ():
+        if choice.finish_reason is not None or choice.error is not None:
+            return False
+    return True
 
 
 def _without_usage(data: bytes) -> bytes:

@@ -93,11 +93,16 @@ def _mend_usage_sum(chunk: Json, memory: Memory) -> None:
 
 def _keep_usage(chunk: Json, memory: Memory) -> None:
     """Keep usage for the end."""
-    usage = chunk.pop("usage", None)
+    usage = chunk.pop("usage", None) or _corner(chunk).get("usage")
     if usage and memory.streams:
         memory.usage = usage
     elif usage:
         chunk["usage"] = usage
+
+
+def _corner(chunk: Json) -> Json:
+    """Groq's own corner, where it puts the usage of streams."""
+    return chunk.get("x_groq") or {}
 
 
 # --- repairs of a choice ---------------------------------------------------------------------
@@ -293,8 +298,7 @@ class Mend:
         tally = self.tally
         if not tally.id and chunk.get("id"):
             tally.id, tally.model = str(chunk["id"]), str(chunk.get("model") or "")
-        corner = chunk.get("x_groq") or {}
-        usage = chunk.get("usage") or corner.get("usage")
+        usage = chunk.get("usage") or _corner(chunk).get("usage")
         if usage:
             tally.usage = parse_usage(msgspec.convert(usage, UsageIn)) or tally.usage
         for choice in choices:

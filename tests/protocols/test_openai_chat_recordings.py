@@ -1,0 +1,202 @@
+"""All recorded chats in OpenAI's format: bridged, spliced or mended, nothing of them is lost."""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from openai_answers import COMPLETION, bodies_of, chunks_of, fold, stream_faults, type_faults, usage_of
+from recordings import Recording, needs_recordings, recordings, splits
+from tidegate.protocols.contract import Bridge, Call, Conduit, Target
+from tidegate.protocols.openai_chat import PROTOCOL, Dialect
+from tidegate.protocols.profile import Profile
+from tidegate.providers.families import profile_of
+
+DIALECTS: dict[str, Dialect] = {
+    "azure": Dialect(ragged_heads=True, ragged_choices=True, repeats_role=True, foreign_finishes=True),
+    "baseten": Dialect(repeats_usage=True, reasoning_back="reasoning_content"),
+    "cerebras": Dialect(no_done=True, other_reasoning=True),
+    "deepseek": Dialect(effort="thinking", reasoning_back="reasoning_content", repeats_usage=True),
+    "doubleword": Dialect(
+        repeats_role=True, repeats_finish=True, repeats_usage=True, reasoning_back="reasoning_content"
+    ),
+    "groq": Dialect(ragged_heads=True, repeats_usage=True, repeats_role=True, other_reasoning=True),
+    "huggingface": Dialect(repeats_role=True, repeats_usage=True),
+    "llamacpp": Dialect(reasoning_back="reasoning_content"),
+    "mistral": Dialect(
+        stream_usage=False,
+        seed_field="random_seed",
+        limit_field="max_tokens",
+        list_contents=True,
+        foreign_finishes=True,
+        ragged_calls=True,
+        short_call_ids=True,
+        reasoning_back="thinking",
+        prefill_field="prefix",
+        document_form="document_url",
+    ),
+    "moonshot": Dialect(),
+    "ollama": Dialect(reasoning_back="reasoning", other_reasoning=True),
+    "openai": Dialect(),
+    "openrouter": Dialect(
+        own_fields=("provider", "models", "reasoning"),
+        ragged_heads=True,
+        repeats_role=True,
+        repeats_finish=True,
+        repeats_usage=True,
+        foreign_finishes=True,
+        other_reasoning=True,
+        reasoning_back="reasoning_details",
+    ),
+    "perplexity": Dialect(
+        ragged_heads=True,
+        ragged_choices=True,
+        repeats_role=True,
+        repeats_finish=True,
+        repeats_usage=True,
+        no_done=True,
+        alternation=True,
+    ),
+    "qwen": Dialect(ragged_calls=True, effort="enable_thinking", reasoning_back="reasoning_content"),
+    "together": Dialect(
+        repeats_role=True, repeats_finish=True, foreign_finishes=True, ragged_calls=True, other_reasoning=True
+    ),
+    "vllm": Dialect(),
+    "xai": Dialect(reasoning_beside=True, ragged_choices=True, reasoning_back="reasoning_content"),
+    "zai": Dialect(
+        ragged_heads=True, repeats_role=True, repeats_finish=True, reasoning_back="reasoning_content"
+    ),
+}
+"""In what each recorded service differs."""
+
+MADE_UP = re.compile(rb'"created":\d+|call_[0-9a-f]{20}|chatcmpl-[0-9a-f]{20}')
+
+
+def chats(*kinds: str) -> list[Any]:
+    found = [
+        one for name in DIALECTS for one in recordings(name, *kinds, path="/chat/completions", status=200)
+    ]
+    return [pytest.param(one, id=one.id) for one in found if one.plain]
+
+
+def target_of(recording: Recording) -> Target:
+    profile = profile_of(recording.model) if recording.provider in ("openai", "azure") else Profile()
+    return Target(recording.model, DIALECTS[recording.provider], profile)
+
+
+def ask(recording: Recording, usage: bool) -> Any:
+    """A request to which the recorded answer could be one."""
+    streamed = recording.kind == "chat_stream"
+    told: dict[str, Any] = {"model": "m", "messages": [{"role": "user", "content": "x"}], "stream": streamed}
+    if usage:
+        told["stream_options"] = {"include_usage": True}
+    return PROTOCOL.parse_request(json.dumps(told).encode())
+
+
+def ways(recording: Recording, usage: bool) -> Iterator[Conduit]:
+    """The conduits of this format for an answer: through events, and past them."""
+    target, request = target_of(recording), ask(recording, usage)
+    call = Call("/", b"", request.stream)
+    yield Bridge(PROTOCOL.reader(call, target), PROTOCOL.writer(request, "m"))
+    yield PROTOCOL.splice(request, call, target)
+
+
+def cuts(data: bytes) -> Iterator[list[bytes]]:
+    """The data whole and in pieces; byte by byte where it is small."""
+    if len(data) < 8_000:
+        yield from splits(data)
+        return
+    for size in (len(data), 4096, 997):
+        yield [data[i : i + size] for i in range(0, len(data), size)]
+
+
+def play(recording: Recording, usage: bool) -> Iterator[tuple[bytes, Conduit]]:
+    """What comes out of each way, after it came out the same for every cut."""
+    for number in (0, 1):
+        played = []
+        for pieces in cuts(recording.body):
+            way = list(ways(recording, usage))[number]
+            played.append((b"".join(way.feed(piece) for piece in pieces) + way.close(), way))
+        assert len({(MADE_UP.sub(b"", out), str(way.failure), str(way.tally)) for out, way in played}) == 1
+        yield played[0]
+
+
+def fails(recording: Recording) -> bool:
+    """Whether the recorded answer is an error in a good answer."""
+    holders = [one for body in bodies_of(recording.body) for one in (body, *(body.get("choices") or ()))]
+    return any(holder.get("error") for holder in holders)
+
+
+def check_content(recording: Recording, out: bytes) -> None:
+    wanted, got = fold(recording.body), fold(out)
+    assert got.keys() == wanted.keys()
+    for index, choice in wanted.items():
+        if choice["finish"] is None:  # a model that tells none (gpt-audio), an answer that forgot it
+            choice["finish"] = got[index]["finish"]
+        assert got[index] == choice
+
+
+def check_usage(recording: Recording, out: bytes, conduit: Conduit) -> None:
+    told, got, usage = usage_of(recording.body), usage_of(out), conduit.tally.usage
+    assert (told is None) == (usage is None)
+    if told is None or got is None or usage is None:
+        return
+    reasoning = (told.get("completion_tokens_details") or {}).get("reasoning_tokens") or 0
+    prompt, completion = told["prompt_tokens"], told["completion_tokens"]
+    if reasoning and told["total_tokens"] == prompt + completion + reasoning:
+        completion += reasoning
+    assert (got["prompt_tokens"], got["completion_tokens"]) == (prompt, completion)
+    assert (usage.prompt_tokens, usage.completion_tokens) == (prompt, completion)
+
+
+@needs_recordings
+@pytest.mark.parametrize("recording", chats("chat"))
+def test_a_whole_answer_arrives_whole(recording):
+    for out, conduit in play(recording, usage=False):
+        assert (conduit.failure is not None) == fails(recording)
+        if conduit.failure is None:
+            assert type_faults(COMPLETION, json.loads(out)) == []
+            check_content(recording, out)
+            check_usage(recording, out, conduit)
+
+
+@needs_recordings
+@pytest.mark.parametrize("recording", chats("chat_stream"))
+def test_a_stream_arrives_whole_and_by_the_rules(recording):
+    for usage in (True, False):
+        for out, conduit in play(recording, usage):
+            assert (conduit.failure is not None) == fails(recording)
+            if conduit.failure is not None:
+                assert b'"error"' not in out
+                continue
+            if recording.provider != "openai":  # what OpenAI sends is right by definition
+                assert stream_faults([one for one in chunks_of(out) if one["id"]], usage) == []
+            check_content(recording, out)
+            assert usage or not usage_of(out)
+            if usage and usage_of(recording.body):
+                check_usage(recording, out, conduit)
+                assert usage_of(out)
+            assert conduit.tally.usage is not None or not usage_of(recording.body)
+
+
+@needs_recordings
+@pytest.mark.parametrize("recording", chats("chat", "chat_stream"))
+def test_a_request_that_was_accepted_passes_as_it_is(recording):
+    asked = {**recording.request_body, "model": recording.model}
+    call = PROTOCOL.splice_request(PROTOCOL.parse_request(json.dumps(asked).encode()), target_of(recording))
+    sent = json.loads(call.body)
+    assert call.dropped == ()
+    assert {name: value for name, value in sent.items() if name != "stream_options"} == {
+        name: value for name, value in asked.items() if name != "stream_options"
+    }
+
+
+@needs_recordings
+@pytest.mark.parametrize("recording", chats("chat_stream"))
+def test_what_accounting_needs_is_known(recording):
+    for _, conduit in play(recording, usage=False):
+        if conduit.failure is None:
+            assert conduit.tally.id
+            assert conduit.tally.model
