@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tidegate.config import Config, ModelConfig, ProviderConfig
 from tidegate.protocols.errors import InvalidRequest, ModelNotFound
@@ -33,6 +35,9 @@ def make(providers: Mapping[str, str] = PROVIDERS, models: Mapping[str, list[str
             models={name: ModelConfig(candidates=tuple(found)) for name, found in models.items()},
         )
     )
+
+
+SHARED = make()
 
 
 def resolved(*question: Any, directory: Directory | None = None) -> list[str]:
@@ -213,6 +218,39 @@ def test_an_endless_name_does_not_make_an_endless_message() -> None:
     with pytest.raises(ModelNotFound) as caught:
         make().resolve("x" * 100_000)
     assert len(caught.value.message) < 500
+
+
+NAMES_AND_JUNK = st.sampled_from([*PROVIDERS, *MODELS, "gpt-5", "anthropic-", "azure", "google"]) | st.text(
+    max_size=5
+)
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | NAMES_AND_JUNK,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=2),
+    max_leaves=4,
+)
+PREFERENCES = st.dictionaries(
+    st.sampled_from(["order", "only", "ignore", "allow_fallbacks", "sort"]),
+    st.lists(NAMES_AND_JUNK, max_size=3) | ANYTHING,
+    max_size=3,
+)
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.lists(NAMES_AND_JUNK, min_size=1, max_size=3).map("/".join),
+    st.none() | NAMES_AND_JUNK | PREFERENCES,
+    st.lists(NAMES_AND_JUNK, max_size=2),
+)
+def test_any_question_has_an_answer_or_a_refusal(model: str, provider: Any, fallbacks: list[str]) -> None:
+    try:
+        candidates = SHARED.resolve(model, provider, fallbacks)
+    except (ModelNotFound, InvalidRequest) as refusal:
+        candidates, told = (), bool(refusal.param and refusal.message)
+    else:
+        told = False
+    assert bool(candidates) != told
+    assert len({(one.service.name, one.model) for one in candidates}) == len(candidates)
+    assert all(one.model for one in candidates)
 
 
 # --- memory ------------------------------------------------------------------------------------
