@@ -235,9 +235,7 @@ def test_the_deltas_of_a_stream_add_up_to_its_final_response(events: tuple[Event
         if event["type"].endswith(".delta"):
             texts[event["output_index"]] = texts.get(event["output_index"], "") + event["delta"]
     done = {
-        event["output_index"]: event["item"]
-        for event in events
-        if event["type"] == "response.output_item.done"
+        event["output_index"]: event["item"] for event in told if event["type"] == "response.output_item.done"
     }
     assert [done[index] for index in range(len(done))] == final["output"]
     for index, text in texts.items():
