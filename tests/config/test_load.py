@@ -251,6 +251,14 @@ FILE_MISTAKES = {
         "[providers.x]\nkind = 'ollama'\nbase_url = 'localhost:1'",
         "3: providers.x.base_url: expected a URL that begins with https:// or http://",
     ),
+    "a URL that is no text": (
+        "[providers.x]\nkind = 'ollama'\nbase_url = 1",
+        "3: providers.x.base_url: expected a text, got a whole number",
+    ),
+    "a key that is no text": (
+        "[providers.x]\nkind = 'openai'\napi_key = 1",
+        "3: providers.x.api_key: expected a text",
+    ),
     "a URL with a query": (
         "[providers.x]\nkind = 'ollama'\nbase_url = 'http://a.b/v1?x=1'",
         "3: providers.x.base_url: a base URL has no ? and no #; it is the part before the paths of the API",

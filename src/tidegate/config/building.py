@@ -42,6 +42,7 @@ _VARIABLE = "env:"
 _TRUTHS = {"yes": "true", "on": "true", "no": "false", "off": "false"}
 _WORDS = {
     "`str`": "a text",
+    "`str | null`": "a text",
     "`int`": "a whole number",
     "`float`": "a number",
     "`bool`": "true or false",
