@@ -2,7 +2,6 @@
 
 from running import Gateway
 from simulator import nowhere
-
 from tidegate.exchange.counting import estimate
 from tidegate.protocols.turn import Message, Text, ToolCall, ToolResult, Turn
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from running import HELLO, Gateway
-from simulator import Simulator, drop, html, json, never, nowhere, refusal
+from simulator import Simulator, drop, html, json, never, nowhere, refusal, stream
 
 ANSWER = {
     "id": "chatcmpl-1",
@@ -120,6 +120,17 @@ async def test_a_providers_error_keeps_status_words_and_retry_after(provider: Si
     assert (reply.status, reply.headers["retry-after"]) == (429, "7")
     assert "slow down" in reply.error["message"]
     assert (record["ended"], record["status"]) == ("failed", 429)
+
+
+async def test_a_key_that_the_provider_repeats_is_concealed(provider: Simulator) -> None:
+    words = "Incorrect API key provided: sk-upstream-0123456789. You can find yours at …"
+    event = b'data: {"error":{"message":"bad key sk-upstream-0123456789"}}\n\n'
+    provider.answer(refusal(401, words), stream([event]), stream([FIRST, event], gap_s=0.02))
+    async with one(provider) as gateway:
+        replies = [await gateway.chat("sim/m-1", stream=asked) for asked in (False, True, True)]
+        records = gateway.records
+    assert all(b"sk-upstream" not in reply.body and b"[concealed]" in reply.body for reply in replies)
+    assert "sk-upstream" not in str(records)
 
 
 @pytest.mark.parametrize("script", [html(502), html(503, ""), html(500, "x" * 5_000_000)])

@@ -75,9 +75,7 @@ async def ask(
         answer.close()
     if answer.status < 400:  # a redirect would carry the key to wherever it points
         raise ProviderBroke(f"the provider answered with status {answer.status} instead of an answer")
-    error = service.protocol.parse_error(answer.status, answer.headers, body)
-    error.provider = service.name
-    raise error
+    raise service.own(service.protocol.parse_error(answer.status, answer.headers, body))
 
 
 class Relay:
@@ -174,7 +172,7 @@ class Relay:
         self._waited += perf_counter() - asked_at
         out = conduit.feed(body) + conduit.close()
         if conduit.failure is not None:
-            raise conduit.failure
+            raise candidate.service.own(conduit.failure)
         self._watch.listening = False
         self._own_share()
         await self._request.respond(200, [JSON, *self._story(candidate, call, answer)], out)
@@ -190,7 +188,7 @@ class Relay:
             watch.heard = True
             out = conduit.feed(data)
             if conduit.failure is not None:
-                await self._fail(conduit, out)
+                await self._fail(candidate, conduit, out)
             if out:
                 watch.listening = False
                 if not request.responded:
@@ -200,17 +198,17 @@ class Relay:
             data = await answer.read_any()
         out = conduit.close()
         if conduit.failure is not None:
-            await self._fail(conduit, out)
+            await self._fail(candidate, conduit, out)
         if not request.responded:
             await self._begin_stream(candidate, call, answer, conduit)
         await request.finish(out)
 
-    async def _fail(self, conduit: Conduit, out: bytes) -> None:
+    async def _fail(self, candidate: Candidate, conduit: Conduit, out: bytes) -> None:
         """Raise the provider's failure, after what it said before if the client has seen some of it."""
         assert conduit.failure is not None
         if out and self._request.responded:
             await self._request.write(out)
-        raise conduit.failure
+        raise candidate.service.own(conduit.failure)
 
     async def _begin_stream(self, candidate: Candidate, call: Call, answer: Answer, conduit: Conduit) -> None:
         self._own_share()

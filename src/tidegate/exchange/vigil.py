@@ -26,8 +26,19 @@ provider notices that a client has left."""
 class Watch:
     """One exchange under watch; a context manager around its life."""
 
-    __slots__ = ("_deadline", "_listener", "_patience", "_quiet_since", "_request", "_task", "_vigil", "_what",
-                 "heard", "listening", "verdict")  # fmt: skip
+    __slots__ = (
+        "_deadline",
+        "_listener",
+        "_patience",
+        "_quiet_since",
+        "_request",
+        "_task",
+        "_vigil",
+        "_what",
+        "heard",
+        "listening",
+        "verdict",
+    )
 
     def __init__(self, vigil: "Vigil", request: Request, deadline_s: float, body_s: float) -> None:
         self._vigil = vigil

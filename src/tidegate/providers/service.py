@@ -7,11 +7,16 @@ from multidict import CIMultiDict
 
 from tidegate import __version__
 from tidegate.config import Kind, ProviderConfig
+from tidegate.protocols.errors import ProviderError
 
 from .formats import protocol_named
 from .rows import kinds
 
 __all__ = ["Service"]
+
+CONCEALED = "[concealed]"
+SHORTEST_SECRET = 8
+"""Characters; shorter values stand in ordinary words, and are no keys."""
 
 _KEY_FORM: Mapping[str, tuple[str, str]] = {
     "bearer": ("authorization", "Bearer {}"),
@@ -29,6 +34,7 @@ class Service:
         "_client_headers",
         "_forwarded",
         "_own",
+        "_secrets",
         "_static",
         "_with_defaults",
         "base_url",
@@ -52,6 +58,9 @@ class Service:
         self._with_defaults = self._static.copy()
         for header, value in self._client_headers.items():
             self._with_defaults.setdefault(header, value)
+        keys = [config.api_key] if config.api_key is not None else []
+        secrets = [secret.reveal() for secret in (*keys, *config.headers.values())]
+        self._secrets = tuple(secret for secret in secrets if len(secret) >= SHORTEST_SECRET)
         self._own = frozenset(header.lower() for header in config.headers)
         self._forwarded = frozenset(
             header.encode() for header in self.protocol.forwarded_headers if header not in self._own
@@ -84,6 +93,16 @@ class Service:
         for name, value in self._client_headers.items():
             headers.setdefault(name, value)
         return headers
+
+    def own(self, error: ProviderError) -> ProviderError:
+        """An error of this provider, with its name and without any of its secrets: some providers
+        repeat the key that they refuse.
+        """
+        error.provider = self.name
+        for secret in self._secrets:
+            error.message = error.message.replace(secret, CONCEALED)
+        error.args = (error.message,)
+        return error
 
     def __repr__(self) -> str:
         return f"Service({self.name!r}, kind={self.kind.name!r}, base_url={self.base_url!r})"
