@@ -487,9 +487,11 @@ def test_a_thinking_model_continues_no_message() -> None:
 @pytest.mark.parametrize(
     ("profile", "fields", "kept", "named"),
     [
-        (PLAIN, {"temperature": 0.2, "top_p": 0.5, "top_k": 3}, {"temperature": 0.2, "top_p": 0.5, "top_k": 3}, ()),
+        (PLAIN, {"temperature": 0.2, "top_p": 0.5, "top_k": 3},
+         {"temperature": 0.2, "top_p": 0.5, "top_k": 3}, ()),
         (PLAIN, {"temperature": 1.7}, {"temperature": 1.0}, ("temperature>1",)),
-        (Profile(temperature_or_top_p=True), {"temperature": 0, "top_p": 0.5}, {"temperature": 0}, ("top_p",)),
+        (Profile(temperature_or_top_p=True), {"temperature": 0, "top_p": 0.5},
+         {"temperature": 0}, ("top_p",)),
         (Profile(sampling="refused"), {"temperature": 1.0, "top_k": 3}, {}, ("temperature", "top_k")),
         (BUDGET, {"temperature": 0.5, "top_p": 0.96, "top_k": 3, "reasoning": ReasoningControl("low")},
          {"top_p": 0.96}, ("temperature", "top_k")),

@@ -127,8 +127,12 @@ class Conversation:
             self.turns.append((role, blocks))
 
     def _render(self, message: Message, at: str) -> list[Block]:
-        blocks = []
+        blocks: list[Block] = []
         for index, part in enumerate(message.parts):
+            if type(part) is Text and part.cache is None:  # nearly all of most conversations
+                if part.text and not part.text.isspace():
+                    blocks.append(_text(part.text))
+                continue
             block = _RENDERERS[type(part)](part, self._profile, f"{at}.content.{index}")
             if block is not None:
                 cache: CacheControl | None = getattr(part, "cache", None)
