@@ -255,7 +255,7 @@ def test_what_is_wrong_is_said_in_plain_words():
             PROTOCOL.parse_request(body)
         return told.value.message
 
-    assert complaint(said({"content": "x"})) == "missing required parameter: messages.0.role"
+    assert complaint(said({"content": "x"})) == "messages.0.role: this field is required"
     assert complaint(ask(temperature=3)) == "temperature: expected a number <= 2.0"
     assert complaint(ask(user=1)) == "user: expected a string or null, got an integer"
     assert complaint(b"[]") == "the body: expected an object, got a list"

@@ -41,14 +41,14 @@ def decode(decoder: Decoder[T], body: bytes | Raw, at: str = "") -> T:
 _PLACE = re.compile(r" - at `(?:key in )?\$\.?(.*)`$", re.DOTALL)
 _MISSING = re.compile(r"Object missing required field `(.+)`")
 _INDEX = re.compile(r"\.?\[(\d+|\.\.\.)\]")
+_TYPES = re.compile(r"`([a-z |]+)`")
 _PLAIN = {
-    "`null`": "null",
-    "`str`": "a string",
-    "`int`": "an integer",
-    "`float`": "a number",
-    "`bool`": "a boolean",
-    "`array`": "a list",
-    "`object`": "an object",
+    "str": "a string",
+    "int": "an integer",
+    "float": "a number",
+    "bool": "true or false",
+    "array": "a list",
+    "object": "an object",
 }
 
 
@@ -62,7 +62,9 @@ def _explain(complaint: str, at: str) -> InvalidRequest:
     if missing:
         path = f"{path}.{missing[1]}" if path else missing[1]
         return InvalidRequest(f"{path}: this field is required", param=path)
-    for word, plain in _PLAIN.items():
-        said = said.replace(word, plain)
-    said = (said[:1].lower() + said[1:]).replace("`", "")
+    said = _TYPES.sub(lambda types: _in_words(types[1]), said[:1].lower() + said[1:])
     return InvalidRequest(f"{path or 'the body'}: {said}", param=path or None)
+
+
+def _in_words(types: str) -> str:
+    return " or ".join(_PLAIN.get(one, one) for one in types.split(" | "))

@@ -2,11 +2,12 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any
 
-from msgspec import DecodeError, Raw, ValidationError
+from msgspec import Raw
 from msgspec.json import Decoder
 
+from tidegate.protocols.decode import decode, require_utf8
 from tidegate.protocols.errors import InvalidRequest
 from tidegate.protocols.media import AUDIO_TYPES, parse_url
 from tidegate.protocols.turn import (
@@ -57,7 +58,6 @@ from .wire import (
 __all__ = ["FORMATS", "NAME", "Asked", "build_reasoning", "parse_request", "thinking_text"]
 
 NAME = "openai_chat"
-T = TypeVar("T")
 
 FORMATS = {"anthropic-claude-v1": "anthropic", "google-gemini-v1": "gemini"}
 """OpenRouter's names of signature formats; our own stand for themselves."""
@@ -99,67 +99,13 @@ def _wants_usage(wire: ChatRequest) -> bool:
 
 def parse_request(body: bytes) -> Asked:
     """Decode and check a request. Raises InvalidRequest."""
-    if not body.isascii():  # what is carried as raw JSON is not decoded, so it would not be noticed there
-        _check_encoding(body)
+    require_utf8(body)
     wire = decode(REQUEST, body)
     fields = decode(FIELDS, body)
     if not _lengths_fit(body, fields):
         _check_keys(body, fields)
     check_request(wire)
     return Asked(body, wire, fields)
-
-
-def decode(decoder: Decoder[T], body: bytes) -> T:
-    """Decode a client's body. Raises InvalidRequest."""
-    try:
-        return decoder.decode(body)
-    except ValidationError as error:
-        raise explain(str(error)) from error
-    except DecodeError as error:
-        raise InvalidRequest(f"the body is not valid JSON: {error}") from error
-    except RecursionError as error:
-        raise InvalidRequest("the body is nested too deeply") from error
-    except UnicodeDecodeError as error:
-        raise InvalidRequest("the body is not UTF-8") from error
-
-
-def _check_encoding(body: bytes) -> None:
-    try:
-        body.decode()
-    except UnicodeDecodeError as error:
-        raise InvalidRequest(f"the body is not UTF-8: {error.reason} at byte {error.start}") from error
-
-
-# msgspec says "Expected `str`, got `int` - at `$.messages[2].role`".
-_PLACE = re.compile(r" - at `(?:key in )?\$\.?(.*)`$", re.DOTALL)
-_MISSING = re.compile(r"Object missing required field `(.+)`")
-_INDEX = re.compile(r"\[(\d+|\.\.\.)\]")
-_TYPES = re.compile(r"`([a-z |]+)`")
-_WORDS = {
-    "str": "a string",
-    "int": "an integer",
-    "float": "a number",
-    "bool": "true or false",
-    "array": "a list",
-    "object": "an object",
-}
-
-
-def explain(complaint: str) -> InvalidRequest:
-    """What msgspec found wrong, with the parameter's path and in plain words."""
-    found = _PLACE.search(complaint)
-    place = _INDEX.sub(lambda step: "" if step[1] == "..." else f".{step[1]}", found[1]) if found else ""
-    said = complaint[: found.start()] if found else complaint
-    missing = _MISSING.fullmatch(said)
-    if missing:
-        path = f"{place}.{missing[1]}" if place else missing[1]
-        return InvalidRequest(f"missing required parameter: {path}", param=path)
-    said = _TYPES.sub(lambda types: _in_words(types[1]), said[:1].lower() + said[1:])
-    return InvalidRequest(f"{place or 'the body'}: {said}", param=place or None)
-
-
-def _in_words(types: str) -> str:
-    return " or ".join(_WORDS.get(one, one) for one in types.split(" | "))
 
 
 # --- keys that are there twice ---------------------------------------------------------------
