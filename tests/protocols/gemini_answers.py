@@ -13,6 +13,7 @@ from tidegate.protocols.events import (
     Failed,
     Finished,
     ReasoningDelta,
+    RefusalDelta,
     TextDelta,
     ToolCallDelta,
     ToolCallStarted,
@@ -136,9 +137,12 @@ def heard(events: list[Event]) -> dict[int, Said]:
             case ToolCallDelta():
                 key = (event.choice, event.index)
                 arguments[key] = arguments.get(key, "") + event.arguments
-                said.calls[event.index] = (said.calls[event.index][0], json.loads(arguments[key]))
+            case RefusalDelta():
+                said.text += event.text
             case Finished():
                 said.finish = event.native or event.reason
+    for (choice, index), text in arguments.items():
+        choices[choice].calls[index] = (choices[choice].calls[index][0], json.loads(text))
     return choices
 
 

@@ -11,6 +11,8 @@ from msgspec import Raw
 
 from tidegate.protocols.events import CitationAdded
 
+from .wire import NOTHING
+
 __all__ = ["Citations"]
 
 _MEMBERS = msgspec.json.Decoder(dict[str, Raw])
@@ -47,7 +49,7 @@ class Citations:
     def grounding(self) -> Raw:
         """The `groundingMetadata`; empty where there is none."""
         if "groundingMetadata" in self._own or not self._added:
-            return self._own.get("groundingMetadata", Raw())
+            return self._own.get("groundingMetadata", NOTHING)
         chunks: list[dict[str, Any]] = []
         supports = []
         text = "".join(self._text)
@@ -63,11 +65,11 @@ class Citations:
 
     def recitation(self) -> Raw:
         """The `citationMetadata`; empty where there is none."""
-        return Raw(msgspec.json.encode({"citationSources": self._recited})) if self._recited else Raw()
+        return Raw(msgspec.json.encode({"citationSources": self._recited})) if self._recited else NOTHING
 
     def url_context(self) -> Raw:
         """The `urlContextMetadata`; empty where there is none."""
-        return self._own.get("urlContextMetadata", Raw())
+        return self._own.get("urlContextMetadata", NOTHING)
 
 
 def _chunk(citation: CitationAdded) -> dict[str, Any]:

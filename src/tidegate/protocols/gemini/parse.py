@@ -34,7 +34,7 @@ class Asked:
     body: bytes
     wire: RequestIn
     fields: dict[str, Raw]
-    """The body's fields, in camelCase."""
+    """The body's fields by Google's names (see names.py)."""
     model: str
     stream: bool
     is_array: bool = False
@@ -54,8 +54,12 @@ def parse_request(body: bytes, model: str = "", *, stream: bool = False, sse: bo
     query say. Raises InvalidRequest.
     """
     require_utf8(body)
-    body, wire = _decode(_REQUEST, body)
-    return _asked(body, wire, model, stream=stream, is_array=stream and not sse)
+    normal, wire = _decode(_REQUEST, body)
+    model = (model or wire.model or "").removeprefix("models/")
+    if not model:
+        raise InvalidRequest("no model is named", param="model")
+    _check(wire)
+    return Asked(body, wire, decode(_FIELDS, normal), model, stream, is_array=stream and not sse)
 
 
 def parse_count_request(body: bytes, model: str = "") -> Asked:
@@ -79,13 +83,9 @@ def _decode(decoder: msgspec.json.Decoder[T], body: bytes) -> tuple[bytes, T]:
     return normal, decode(decoder, normal)
 
 
-def _asked(body: bytes, wire: RequestIn, model: str, *, stream: bool, is_array: bool) -> Asked:
-    model = (model or wire.model or "").removeprefix("models/")
-    if not model:
-        raise InvalidRequest("no model is named", param="model")
-    if not wire.contents:
-        raise InvalidRequest("contents is not specified", param="contents")
-    for number, content in enumerate(wire.contents):
+def _check(wire: RequestIn) -> None:
+    for number, content in enumerate(wire.contents or ()):
         if (content.role or "user").lower() not in ("user", "model", "function"):
             raise InvalidRequest("Please use a valid role: user, model.", param=f"contents.{number}.role")
-    return Asked(body, wire, decode(_FIELDS, body), model, stream, is_array)
+    if not any(content.parts for content in wire.contents or ()):
+        raise InvalidRequest("contents is not specified", param="contents")

@@ -26,7 +26,7 @@ def splice_request(asked: Asked, target: Target) -> Call:
     body = asked.body
     if asked.wire.model is not None:
         model = "models/" + target.model.removeprefix("models/")
-        body = msgspec.json.encode({**asked.fields, "model": Raw(msgspec.json.encode(model))})
+        body = msgspec.json.encode({**_FIELDS.decode(body), "model": Raw(msgspec.json.encode(model))})
     return Call(path=render_path(target, stream=asked.stream), body=body, stream=asked.stream)
 
 
@@ -50,6 +50,7 @@ class AnswerView(Struct, frozen=True, rename="camel"):
     error: Raw = Raw()
 
 
+_FIELDS = msgspec.json.Decoder(dict[str, Raw])
 _VIEW = msgspec.json.Decoder(AnswerView).decode
 _BROKEN = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
@@ -82,9 +83,8 @@ class _Splice:
 
     def _count(self, view: AnswerView) -> None:
         tally = self.tally
-        if not tally.id and view.response_id:
-            tally.id = view.response_id
-            tally.model = view.model_version or ""
+        tally.id = tally.id or view.response_id or ""
+        tally.model = tally.model or view.model_version or ""
         for candidate in view.candidates or ():
             if candidate.finish_reason:
                 tally.finish = FINISHES.get(candidate.finish_reason, "stop")

@@ -26,7 +26,7 @@ def render_thinking(control: ReasoningControl | None, profile: Profile) -> Think
         return None
     off = control.mode == "disabled" or control.effort == "none" or control.budget == 0
     if off:
-        return _switch_off(profile)
+        return _switch_off(control, profile)
     show = None if control.show is False else True
     if control.budget is not None:
         return ThinkingConfig(thinking_budget=control.budget, include_thoughts=show)
@@ -51,8 +51,8 @@ def _budget(effort: str, profile: Profile) -> int:
     return budgets[nearest(effort, tuple(budgets))]
 
 
-def _switch_off(profile: Profile) -> ThinkingConfig:
+def _switch_off(control: ReasoningControl, profile: Profile) -> ThinkingConfig:
     """No thinking, or the least that the model can do."""
-    if profile.thinking == "budget":
+    if profile.thinking == "budget" or (profile.thinking is None and control.budget == 0):
         return ThinkingConfig(thinking_budget=0 if profile.thinking_off else _budget("none", profile))
     return ThinkingConfig(thinking_level=nearest("none", profile.efforts or LEVELS).upper())

@@ -10,6 +10,7 @@ from typing import TypeAlias
 from msgspec import Raw, Struct
 
 __all__ = [
+    "NOTHING",
     "Answer",
     "AnyPart",
     "Blob",
@@ -41,6 +42,10 @@ __all__ = [
     "UsageMetadata",
     "WirePart",
 ]
+
+
+NOTHING = Raw()
+"""The value of a raw field that is not there. (A field is left out if it is this very object.)"""
 
 
 class Wire(Struct, frozen=True, rename="camel", omit_defaults=True, kw_only=True):
@@ -81,7 +86,7 @@ class FunctionCall(Wire, frozen=True):
 
     id: str | None = None
     name: str | None = None
-    args: Raw = Raw()
+    args: Raw = NOTHING
     partial_args: list[PartialArg] | None = None
     will_continue: bool = False
 
@@ -91,7 +96,7 @@ class FunctionResponse(Wire, frozen=True):
 
     id: str | None = None
     name: str = ""
-    response: Raw = Raw()
+    response: Raw = NOTHING
     parts: "list[WirePart] | None" = None
     """Media of the result (Gemini 3 and later)."""
 
@@ -134,8 +139,8 @@ class FunctionDeclaration(Wire, frozen=True):
 
     name: str
     description: str | None = None
-    parameters: Raw = Raw()
-    parameters_json_schema: Raw = Raw()
+    parameters: Raw = NOTHING
+    parameters_json_schema: Raw = NOTHING
 
 
 class FunctionCallingConfig(Wire, frozen=True):
@@ -174,8 +179,8 @@ class GenerationConfig(Wire, frozen=True):
     response_logprobs: bool | None = None
     logprobs: int | None = None
     response_mime_type: str | None = None
-    response_schema: Raw = Raw()
-    response_json_schema: Raw = Raw()
+    response_schema: Raw = NOTHING
+    response_json_schema: Raw = NOTHING
     response_modalities: Sequence[str] | None = None
     thinking_config: ThinkingConfig | None = None
 
@@ -206,7 +211,7 @@ class RequestIn(Wire, frozen=True):
 class CountRequestIn(Wire, frozen=True):
     """A client's request to count; without the whole request in it, it is one itself."""
 
-    generate_content_request: Raw = Raw()
+    generate_content_request: Raw = NOTHING
 
 
 # --- the answer ------------------------------------------------------------------------------
@@ -322,11 +327,11 @@ class Candidate(Wire, frozen=True):
     content: Content | None = None
     finish_reason: str | None = None
     finish_message: str | None = None
-    safety_ratings: Raw = Raw()
+    safety_ratings: Raw = NOTHING
     citation_metadata: CitationMetadata | None = None
-    grounding_metadata: Raw = Raw()
-    url_context_metadata: Raw = Raw()
-    logprobs_result: Raw = Raw()
+    grounding_metadata: Raw = NOTHING
+    url_context_metadata: Raw = NOTHING
+    logprobs_result: Raw = NOTHING
 
 
 class OutCandidate(Wire, frozen=True):
@@ -336,10 +341,10 @@ class OutCandidate(Wire, frozen=True):
     finish_reason: str | None = None
     finish_message: str | None = None
     index: int | None = None
-    citation_metadata: Raw = Raw()
-    grounding_metadata: Raw = Raw()
-    url_context_metadata: Raw = Raw()
-    logprobs_result: Raw = Raw()
+    citation_metadata: Raw = NOTHING
+    grounding_metadata: Raw = NOTHING
+    url_context_metadata: Raw = NOTHING
+    logprobs_result: Raw = NOTHING
 
 
 class PromptFeedback(Wire, frozen=True):
@@ -358,4 +363,4 @@ class Answer(Wire, frozen=True):
     model_version: str | None = None
     response_id: str | None = None
     create_time: str | None = None
-    error: Raw = Raw()
+    error: Raw = NOTHING

@@ -5,6 +5,7 @@ has the finish reasons and the tokens, as Google's has.
 """
 
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from typing import Any, ClassVar, TypeGuard
 
 import msgspec
@@ -41,6 +42,7 @@ from .error import render_error_body
 from .seals import seal_redacted, seal_thought
 from .tokens import render_usage
 from .wire import (
+    NOTHING,
     AnyPart,
     Blob,
     FunctionCall,
@@ -125,6 +127,7 @@ class _Pen:
     def __init__(self, model: str) -> None:
         self._model = model
         self._id = ""
+        self._created = ""
         self._usage: Usage | None = None
         self._choices: dict[int, _Choice] = {}
         self._tail = b""
@@ -142,6 +145,8 @@ class _Pen:
     def _note_start(self, event: Started) -> None:
         self._id = event.id
         self._model = event.model or self._model
+        if event.created is not None:
+            self._created = datetime.fromtimestamp(event.created, UTC).isoformat().replace("+00:00", "Z")
 
     def _note_text(self, event: TextDelta) -> None:
         choice = self._at(event.choice)
@@ -213,6 +218,8 @@ class _Pen:
         """A GenerateContentResponse."""
         if not self._tail:
             named = {"modelVersion": self._model, "responseId": self._id or new_id()}
+            if self._created:
+                named["createTime"] = self._created
             self._tail = b"," + _ENCODE(named)[1:]
         tokens = b"" if usage is None else b',"usageMetadata":' + _ENCODE(render_usage(usage))
         return b'{"candidates":' + _ENCODE(candidates) + tokens + self._tail
@@ -344,7 +351,7 @@ _LOGPROBS = msgspec.json.Decoder(list[Logprob])
 def _logprobs(told: list[Logprob]) -> Raw:
     """OpenAI's one list as Google's two."""
     if not told:
-        return Raw()
+        return NOTHING
     result = LogprobsResult(
         chosen_candidates=[_logprob(one) for one in told],
         top_candidates=[
