@@ -42,9 +42,7 @@ class ToolPlan(NamedTuple):
 
 def plan_tools(turn: Turn, profile: Profile, vendor: Vendor) -> ToolPlan:
     """Decide what is offered and what must be called. Raises Unsupported for a foreign native tool."""
-    choice = turn.tool_choice
-    silent = choice is not None and choice.mode == "none"
-    offered = () if silent else allowed_tools(turn)
+    offered = _offered(turn)
     strict = sum(bool(tool.strict) for tool in offered)
     keeps_strict = vendor.strict_tools and profile.native_schema and strict <= MOST_STRICT
     dropped = ["tools.strict"] if strict and not keeps_strict else []
@@ -63,6 +61,14 @@ def plan_tools(turn: Turn, profile: Profile, vendor: Vendor) -> ToolPlan:
     config = {"tools": blocks, **({"toolChoice": told} if told is not None else {})} if blocks else None
     forced = told is not None and "auto" not in told
     return ToolPlan(config, forced, answer_tool, custom_names(offered), list(dict.fromkeys(dropped)))
+
+
+def _offered(turn: Turn) -> tuple[Tool, ...]:
+    """One tool can be named in the choice, several only by offering no others."""
+    mode = turn.tool_choice.mode if turn.tool_choice is not None else "auto"
+    if mode == "none":
+        return ()
+    return turn.tools if mode == "named" else allowed_tools(turn)
 
 
 def _render_choice(turn: Turn, answer_tool: str | None, has_tools: bool) -> dict[str, Any] | None:
