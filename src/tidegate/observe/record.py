@@ -50,9 +50,9 @@ class Record(Struct, kw_only=True, omit_defaults=True):
     door: str
     """The client's dialect."""
     path: str
-    status: int = 0
+    status: int
     """Of the response; 499 where the client left before there was one."""
-    ended: Ending = "complete"
+    ended: Ending
     model: str | None = None
     """The name that the client used."""
     provider: str | None = None
