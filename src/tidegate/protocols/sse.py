@@ -77,6 +77,11 @@ class Splitter:
     def _take_whole(self, data: bytes) -> bytes:
         """Everything up to the end of the last whole event."""
         rest = self._rest
+        # Google's usual case: whole events with CRLF, nothing left from before.
+        if self._begun and not rest and data.endswith(b"\r\n\r\n"):
+            whole = data.replace(b"\r\n", b"\n")
+            if b"\r" not in whole:
+                return whole
         seen = max(0, len(rest) - 3)  # an end of event may have begun in what is there
         rest += data
         if not self._begun and len(rest) >= len(BYTE_ORDER_MARK):
