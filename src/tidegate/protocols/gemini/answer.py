@@ -54,7 +54,7 @@ from .wire import (
     WirePart,
 )
 
-__all__ = ["FINISHES", "GeminiReader"]
+__all__ = ["FINISHES", "GeminiReader", "is_one_event"]
 
 FORMAT = "gemini"
 
@@ -141,6 +141,15 @@ class GeminiReader:
         if self._splitter is None or self._is_over:
             return self._begin(data)
         events: list[Event] = []
+        # The usual case: one whole event. What is no JSON then goes the long way.
+        if is_one_event(data) and not self._splitter.waiting:
+            try:
+                answer = _ANSWER.decode(data[6:])
+            except _BROKEN:
+                pass
+            else:
+                self._take(answer, data[6:], events)
+                return events
         try:
             for block in self._splitter.feed(data):
                 self._read(block.data, events)
@@ -196,13 +205,20 @@ class GeminiReader:
         if self._is_over or data == b"[DONE]":
             return
         try:
-            self._read_answer(_ANSWER.decode(data), data, events)
+            answer = _ANSWER.decode(data)
         except _BROKEN:
-            self._fail(
-                ProviderBroke(f"the provider's answer breaks off or is none: {_excerpt(data)}"), events
-            )
+            self._break(data, events)
+        else:
+            self._take(answer, data, events)
 
     # --- answers ---
+
+    def _take(self, answer: Answer, data: bytes, events: list[Event]) -> None:
+        """Read an answer whose rarer parts may still make no sense."""
+        try:
+            self._read_answer(answer, data, events)
+        except _BROKEN:
+            self._break(data, events)
 
     def _read_answer(self, answer: Answer, data: bytes, events: list[Event]) -> None:
         if answer.error:
@@ -315,6 +331,10 @@ class GeminiReader:
         if self._must_finish and any(choice.finish is None for choice in self._choices.values()):
             return "the provider's stream ended without a finish reason"
         return ""
+
+    def _break(self, data: bytes, events: list[Event]) -> None:
+        error = ProviderBroke(f"the provider's answer breaks off or is none: {_excerpt(data.strip())}")
+        self._fail(error, events)
 
     def _fail(self, error: ProviderError, events: list[Event]) -> None:
         self._is_over = True
@@ -448,6 +468,11 @@ def _blocked(choice: int, feedback: PromptFeedback) -> Finished:
     return Finished(
         "content_filter", choice, native=feedback.block_reason, detail=feedback.block_reason_message
     )
+
+
+def is_one_event(data: bytes) -> bool:
+    """Whether these bytes look like exactly one of Google's events: a line of JSON, then CRLF twice."""
+    return data.startswith(b"data: {") and data.endswith(b"}\r\n\r\n") and data.find(b"\n") == len(data) - 3
 
 
 # --- small things ----------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from tidegate.protocols.contract import Call, Tally, Target
 from tidegate.protocols.errors import ProviderBroke, ProviderError, TidegateError
 from tidegate.protocols.sse import MAX_EVENT, Splitter
 
-from .answer import FINISHES
+from .answer import FINISHES, is_one_event
 from .error import parse_inner_error, render_error_body
 from .parse import Asked
 from .request import render_path
@@ -107,7 +107,7 @@ class StreamSplice(_Splice):
 
     def feed(self, data: bytes) -> bytes:
         """See Conduit."""
-        # The usual case: one whole event. Two of them are not one JSON value, and go the long way.
+        # The usual case: one whole event. What is none goes the long way.
         view = _whole_event(data) if not self._held else None
         if view is not None and self.failure is None:
             self._count(view)
@@ -211,7 +211,7 @@ class BodySplice(_Splice):
 
 def _whole_event(data: bytes) -> AnswerView | None:
     """What accounting reads of exactly one event that is no error; None of anything else."""
-    if not (data.startswith(b"data: {") and data.endswith(b"}\r\n\r\n")):
+    if not is_one_event(data):
         return None
     try:
         view = _VIEW(data[6:])
