@@ -8,6 +8,8 @@ is: length of its name (1), name, type (1), value. (docs.aws.amazon.com, "Event 
 import struct
 from binascii import crc32
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from types import MappingProxyType
 from typing import NamedTuple, TypeAlias
 from uuid import UUID
 
@@ -35,6 +37,9 @@ _NUMBERS = {
 
 _TRUE, _FALSE, _BYTES, _TEXT, _UUID = 0, 1, 6, 7, 9
 _SIZE = struct.Struct(">H")
+
+_SHORT = 512
+"""Bytes of headers that are worth remembering; an exception's message may be among the longer ones."""
 
 
 class Frame(NamedTuple):
@@ -92,10 +97,20 @@ def _parse_frame(frame: bytes, headers_length: int) -> Frame:
         raise ProviderBroke("the provider's stream is damaged: a frame does not fit its checksum")
     begin = _PRELUDE.size + headers_length
     try:
-        headers = dict(_parse_headers(frame[_PRELUDE.size : begin]))
+        headers = _headers_of(frame[_PRELUDE.size : begin])
     except (struct.error, IndexError, ValueError) as error:
         raise ProviderBroke("the provider sent a frame whose headers cannot be read") from error
     return Frame(headers, frame[begin : len(body)])
+
+
+def _headers_of(data: bytes) -> Mapping[str, HeaderValue]:
+    """The headers, which are the same few in every stream: reading them costs more than all the rest."""
+    return _known_headers(data) if len(data) <= _SHORT else dict(_parse_headers(data))
+
+
+@lru_cache(maxsize=64)
+def _known_headers(data: bytes) -> Mapping[str, HeaderValue]:
+    return MappingProxyType(dict(_parse_headers(data)))
 
 
 def _parse_headers(data: bytes) -> Iterator[tuple[str, HeaderValue]]:
