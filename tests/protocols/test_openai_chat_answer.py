@@ -192,6 +192,23 @@ def test_a_call_without_an_id_gets_one():
     assert started[0].id
 
 
+def test_a_custom_tool_that_was_offered_as_a_function_is_a_custom_tool_again():
+    grep = {"type": "custom", "custom": {"name": "grep", "format": {"type": "text"}}}
+    target = Target("m", Dialect(custom_tools=False))
+    made = PROTOCOL.render_request(asked(tools=[grep], tool_choice=grep).turn(), target)
+    sent = json.loads(made.body)
+    assert sent["tools"][0]["function"]["parameters"]["required"] == ["input"]
+    assert sent["tool_choice"] == {"type": "function", "function": {"name": "grep"}}
+    reader = PROTOCOL.reader(made, target)
+    told = [
+        chunk(call(0, "c1", "grep", '{"inp')),
+        chunk(call(0, None, None, 'ut":"a b"}')),
+        chunk({}, "tool_calls"),
+    ]
+    events = reader.feed(stream(*told))
+    assert events[1:3] == [ToolCallStarted(0, "c1", "grep", kind="custom"), ToolCallDelta(0, "a b")]
+
+
 def test_custom_tools_and_functions_of_old():
     custom = {
         "tool_calls": [{"index": 0, "id": "c", "type": "custom", "custom": {"name": "grep", "input": "x"}}]

@@ -78,7 +78,7 @@ class OpenAIChat:
 
     def reader(self, call: Call, target: Target) -> Reader:
         """The reader of the answer to this call."""
-        return StreamReader(target.profile.tells_finish) if call.stream else BodyReader()
+        return StreamReader(call, target.profile.tells_finish) if call.stream else BodyReader(call)
 
     def parse_error(self, status: int, headers: Mapping[str, str], body: bytes) -> ProviderError:
         """The provider's error answer."""

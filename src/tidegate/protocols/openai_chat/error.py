@@ -1,8 +1,6 @@
 """Errors: a provider's, in whatever shape they come; and our own, in OpenAI's shape."""
 
-import html
 import math
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,15 +8,11 @@ import msgspec
 
 from tidegate.protocols.contract import ErrorReply
 from tidegate.protocols.errors import ProviderBroke, ProviderError, ProviderRefused, TidegateError
+from tidegate.protocols.refusals import LONGEST, readable, type_of
 
 from .wire import ENCODE
 
 __all__ = ["error_inside", "error_object", "parse_error", "render_error"]
-
-LONGEST = 2000
-"""Characters of a provider's message that are passed on."""
-READ = 64 * 1024
-"""Bytes of an error body that are looked at."""
 
 
 # --- a provider's ----------------------------------------------------------------------------
@@ -29,11 +23,11 @@ def parse_error(status: int, headers: Mapping[str, str], body: bytes) -> Provide
     told = _decode(body)
     message, found = _message_of(told), _envelope(told)
     if message is None:
-        message = _readable(body) if told is None else None
+        message = readable(body) if told is None else None
     return ProviderRefused(
         _bounded(message or f"the provider answered with status {status} and no explanation"),
         status=status,
-        type=_text(found.get("type")),
+        type=_text(found.get("type")) or type_of(status),
         code=_text(found.get("code")),
         param=_text(found.get("param")),
         retry_after=_retry_after(headers, told),
@@ -51,7 +45,7 @@ def error_inside(error: Any) -> ProviderError:
     return ProviderRefused(
         _bounded(message),
         status=status,
-        type=_text(found.get("type")),
+        type=_text(found.get("type")) or type_of(status),
         code=_text(found.get("code")),
         param=_text(found.get("param")),
     )
@@ -136,20 +130,6 @@ def _with_upstream(message: str, told: dict[str, Any]) -> str:
         return message
     inner = _message_of(_decode(raw.encode()) if isinstance(raw, str) else raw)
     return f"{message}: {inner or _compact(raw)}"
-
-
-def _readable(body: bytes) -> str | None:
-    """The text of a body that is no JSON: an HTML page without its markup, anything else as it is."""
-    text = body[:READ].decode("utf-8", "replace")
-    if "<" in text[:1024]:
-        text = re.sub(r"(?is)<(script|style|svg|head)\b.*?(</\1\s*>|$)", _title_of_head, text)
-        text = html.unescape(re.sub(r"<[^>]*>", " ", text))
-    return " ".join("".join(c if c.isprintable() else " " for c in text).split()) or None
-
-
-def _title_of_head(found: re.Match[str]) -> str:
-    title = re.search(r"(?is)<title[^>]*>(.*?)</title", found[0])
-    return f" {title[1]} " if title else " "
 
 
 def _bounded(text: str, limit: int = LONGEST) -> str:

@@ -5,6 +5,7 @@ from typing import Any
 from msgspec import DecodeError, Raw, Struct
 from msgspec.json import Decoder
 
+from tidegate.protocols.contract import Call
 from tidegate.protocols.errors import InvalidRequest, ProviderBroke, ProviderError
 from tidegate.protocols.events import (
     AudioDelta,
@@ -26,6 +27,7 @@ from tidegate.protocols.events import (
     ToolCallStarted,
     UsageReported,
 )
+from tidegate.protocols.functions import custom_text
 from tidegate.protocols.ids import new_id
 from tidegate.protocols.media import parse_url
 from tidegate.protocols.sse import ServerSentEvent, Splitter
@@ -33,6 +35,7 @@ from tidegate.protocols.turn import Inline
 
 from .error import error_inside
 from .parse import FORMATS, NAME, thinking_text
+from .render import ChatCall
 from .usage import UsageIn, parse_usage
 from .wire import ENCODE, ExtraContent, NativeBlockIn, ReasoningDetail, says
 
@@ -201,13 +204,15 @@ NOTHING = Delta()
 class CallState:
     """A call that is being told."""
 
-    __slots__ = ("id", "index", "said")
+    __slots__ = ("id", "index", "said", "wrapped")
 
-    def __init__(self, index: int, call_id: str) -> None:
+    def __init__(self, index: int, call_id: str, wrapped: bool) -> None:
         self.index = index
         self.id = call_id
         self.said = False
         """Whether any of its arguments came."""
+        self.wrapped: list[str] | None = [] if wrapped else None
+        """The pieces of a free text that comes as a function's arguments: it is told when it is whole."""
 
 
 class ChoiceState:
@@ -231,8 +236,9 @@ class ChoiceState:
 class AnswerState:
     """What is known of an answer so far, and how its pieces become events."""
 
-    def __init__(self, *, whole: bool, tells_finish: bool = True) -> None:
+    def __init__(self, call: Call, *, whole: bool, tells_finish: bool = True) -> None:
         self.failed = False
+        self._custom_tools = call.custom_tools if isinstance(call, ChatCall) else frozenset()
         self._whole = whole
         self._tells_finish = tells_finish
         self._started = False
@@ -381,18 +387,20 @@ class AnswerState:
             # Some give every parallel call the same index: a new id is a new call.
             known = self._start_call(call, place, state, events)
         piece = call.custom.input if call.custom is not None else _arguments(call.function)
-        if piece:
+        if piece and known.wrapped is not None:
+            known.wrapped.append(piece)
+        elif piece:
             known.said = True
             events.append(ToolCallDelta(known.index, piece, state.index))
 
     def _start_call(self, call: CallOut, place: int, state: ChoiceState, events: list[Event]) -> CallState:
-        known = CallState(len(state.calls), call.id or new_id("call_"))
+        name = (call.custom.name if call.custom else call.function.name if call.function else None) or ""
+        custom = call.custom is not None or name in self._custom_tools
+        known = CallState(len(state.calls), call.id or new_id("call_"), custom and call.custom is None)
         state.calls.append(known)
         state.by_place[place] = known
-        custom = call.custom is not None
-        name = (call.custom.name if call.custom else call.function.name if call.function else None) or ""
         signature = call.extra_content.signature if call.extra_content else None
-        known.said = custom
+        known.said = call.custom is not None
         events.append(
             ToolCallStarted(
                 known.index, known.id, name, state.index, "custom" if custom else "function", signature
@@ -422,7 +430,9 @@ class AnswerState:
         self._ended = True
         events: list[Event] = []
         for _, state in sorted(self._choices.items()):
-            events += [ToolCallDelta(call.index, "{}", state.index) for call in state.calls if not call.said]
+            events += [
+                ToolCallDelta(call.index, _held(call), state.index) for call in state.calls if not call.said
+            ]
             events.append(_finish(state))
         return events
 
@@ -459,6 +469,11 @@ def _read_image(image: ImageOut, choice: int) -> Event:
     return NativeBlock(NAME, Raw(ENCODE(image)), choice)
 
 
+def _held(call: CallState) -> str:
+    """What is told of a call at its end: the text of a custom tool, or that there are no arguments."""
+    return "{}" if call.wrapped is None else custom_text("".join(call.wrapped))
+
+
 def _finish(state: ChoiceState) -> Finished:
     told = state.finish or "stop"
     reason = map_finish(told)
@@ -478,9 +493,9 @@ def _arguments(function: FunctionOut | None) -> str:
 class BodyReader:
     """The reader of a whole answer (see contract.Reader)."""
 
-    def __init__(self) -> None:
+    def __init__(self, call: Call) -> None:
         self._pieces: list[bytes] = []
-        self._state = AnswerState(whole=True)
+        self._state = AnswerState(call, whole=True)
 
     def feed(self, data: bytes) -> list[Event]:
         """Keep the bytes: JSON means nothing before it is whole."""
@@ -525,9 +540,9 @@ def _begin(body: bytes) -> str:
 class StreamReader:
     """The reader of a stream (see contract.Reader)."""
 
-    def __init__(self, tells_finish: bool) -> None:
+    def __init__(self, call: Call, tells_finish: bool) -> None:
         self._splitter = Splitter()
-        self._state = AnswerState(whole=False, tells_finish=tells_finish)
+        self._state = AnswerState(call, whole=False, tells_finish=tells_finish)
 
     def feed(self, data: bytes) -> list[Event]:
         """The events that these bytes complete."""

@@ -3,6 +3,7 @@
 import hashlib
 import string
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from functools import cache
 from typing import Any, ClassVar
 from urllib.parse import quote
@@ -11,6 +12,14 @@ from msgspec import Raw
 
 from tidegate.protocols.contract import Call, Outcome, Target, drop_or_refuse
 from tidegate.protocols.errors import Unsupported
+from tidegate.protocols.functions import (
+    CUSTOM_INPUT,
+    NO_PARAMETERS,
+    allowed_tools,
+    arguments_object,
+    custom_names,
+    describe,
+)
 from tidegate.protocols.media import AUDIO_TYPES, data_url, text_of
 from tidegate.protocols.profile import Profile
 from tidegate.protocols.turn import (
@@ -41,7 +50,16 @@ from .effort import plan_effort
 from .parse import NAME
 from .wire import ENCODE
 
-__all__ = ["CARRIES", "HARMLESS", "SAMPLING", "may_sample", "render_path", "render_request", "short_id"]
+__all__ = [
+    "CARRIES",
+    "HARMLESS",
+    "SAMPLING",
+    "ChatCall",
+    "may_sample",
+    "render_path",
+    "render_request",
+    "short_id",
+]
 
 CARRIES: dict[str, Outcome] = {
     "tools": "carried",
@@ -94,6 +112,14 @@ TIERS = {"standard_only": "default"}
 """Anthropic's service tiers in OpenAI's words."""
 
 
+@dataclass(frozen=True, slots=True)
+class ChatCall(Call):
+    """A call, and what its answer needs to be read."""
+
+    custom_tools: frozenset[str] = frozenset()
+    """The client's custom tools that were offered as functions."""
+
+
 def render_request(turn: Turn, target: Target) -> Call:
     """Write the request for a provider. Raises Unsupported naming what cannot be carried."""
     dialect, profile = target.dialect, target.profile
@@ -109,7 +135,9 @@ def render_request(turn: Turn, target: Target) -> Call:
         if dialect.stream_usage:
             body["stream_options"] = {"include_usage": True}
     dropped += _add_extensions(body, turn)
-    return Call(render_path(target), ENCODE(body), stream, tuple(dict.fromkeys(dropped)))
+    custom = frozenset[str]() if dialect.custom_tools else custom_names(turn.tools)
+    path, named = render_path(target), tuple(dict.fromkeys(dropped))
+    return ChatCall(path, ENCODE(body), stream, named, custom_tools=custom)
 
 
 def render_path(target: Target) -> str:
@@ -288,8 +316,8 @@ class Conversation:
         call_id = self._call_id(call.id)
         if call.kind == "custom" and self._dialect.custom_tools:
             return {"id": call_id, "type": "custom", "custom": {"name": call.name, "input": call.arguments}}
-        function = {"name": call.name, "arguments": call.arguments}
-        return {"id": call_id, "type": "function", "function": function}
+        told = call.arguments if call.kind == "function" else bytes(arguments_object(call)).decode()
+        return {"id": call_id, "type": "function", "function": {"name": call.name, "arguments": told}}
 
     def _call_id(self, call_id: str) -> str:
         return short_id(call_id) if self._dialect.short_call_ids else call_id
@@ -406,9 +434,8 @@ def short_id(call_id: str) -> str:
 
 def _add_tools(body: dict[str, Any], turn: Turn, dialect: Dialect) -> None:
     choice = turn.tool_choice
-    tools = turn.tools
-    if choice is not None and choice.names and choice.mode != "named" and not dialect.allowed_tools:
-        tools = tuple(tool for tool in tools if tool.name in choice.names)
+    narrowed = choice is not None and choice.mode != "named" and not dialect.allowed_tools
+    tools = allowed_tools(turn) if narrowed else turn.tools
     if not tools:
         return
     body["tools"] = [_render_tool(tool, dialect) for tool in tools]
@@ -418,18 +445,17 @@ def _add_tools(body: dict[str, Any], turn: Turn, dialect: Dialect) -> None:
         body["parallel_tool_calls"] = turn.parallel_tool_calls
 
 
-NO_PARAMETERS = Raw(b'{"type":"object","properties":{}}')
-
-
 def _render_tool(tool: Tool, dialect: Dialect) -> Any:
-    if tool.kind != "function":
-        if tool.format == NAME and (tool.kind == "native" or dialect.custom_tools):
-            return tool.block
+    if tool.format == NAME and (tool.kind == "native" or (tool.kind == "custom" and dialect.custom_tools)):
+        return tool.block
+    if tool.kind == "native":
         raise Unsupported(f"this model's provider has no tool {tool.name}", param="tools")
     function: dict[str, Any] = {"name": tool.name}
-    if tool.description is not None:
-        function["description"] = tool.description
-    function["parameters"] = NO_PARAMETERS if tool.parameters is None else tool.parameters
+    description = describe(tool)
+    if description is not None:
+        function["description"] = description
+    parameters = CUSTOM_INPUT if tool.kind == "custom" else tool.parameters
+    function["parameters"] = NO_PARAMETERS if parameters is None else parameters
     if tool.strict is not None and dialect.strict_tools:
         function["strict"] = tool.strict
     return {"type": "function", "function": function}
@@ -441,15 +467,16 @@ def _render_choice(choice: ToolChoice, turn: Turn, dialect: Dialect) -> Any:
             "this model's provider cannot be made to call a tool (tool_choice)", param="tool_choice"
         )
     if choice.mode == "named":
-        return _named(choice.names[0], turn)
+        return _named(choice.names[0], turn, dialect.custom_tools)
     if choice.names and dialect.allowed_tools:
-        tools = [_named(name, turn) for name in choice.names]
+        tools = [_named(name, turn, dialect.custom_tools) for name in choice.names]
         return {"type": "allowed_tools", "allowed_tools": {"mode": choice.mode, "tools": tools}}
     return choice.mode
 
 
-def _named(name: str, turn: Turn) -> dict[str, Any]:
-    kind = next((tool.kind for tool in turn.tools if tool.name == name), "function")
+def _named(name: str, turn: Turn, custom: bool) -> dict[str, Any]:
+    declared = next((tool for tool in turn.tools if tool.name == name), None)
+    kind = "custom" if declared is not None and declared.kind == "custom" and custom else "function"
     return {"type": kind, kind: {"name": name}}
 
 
