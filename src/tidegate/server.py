@@ -7,6 +7,8 @@ socket, restarts a worker that dies, and hands SIGHUP on to all of them.
 import asyncio
 import contextlib
 import json
+import math
+import multiprocessing
 import os
 import resource
 import signal
@@ -14,6 +16,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import uvicorn
@@ -187,8 +190,24 @@ class BoundedProtocol(HttpToolsProtocol):
         self.transport.close()
 
 
+class Server(uvicorn.Server):
+    """uvicorn's server, for which to stop when a signal says so is a success: exit status 0."""
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Stop with grace; a second interrupt stops at once."""
+        # uvicorn would note the signal here, and kill the process with it after a good end.
+        self.force_exit = self.should_exit and sig == signal.SIGINT
+        self.should_exit = True
+
+
 class Workers(Multiprocess):
     """uvicorn's supervisor, but SIGHUP reloads the configuration instead of restarting the workers."""
+
+    def terminate_all(self) -> None:
+        """Let the workers finish what is open, and take no new connections into a queue meanwhile."""
+        for listener in self.sockets:
+            listener.close()
+        super().terminate_all()
 
     def handle_hup(self) -> None:
         """Hand the signal on."""
@@ -208,7 +227,7 @@ def serve(source: Source) -> None:
         settings.workers = config.server.workers
         Workers(settings, sockets=[settings.bind_socket()]).run()
     else:
-        uvicorn.Server(uvicorn_settings(config, make_app(config, source))).run()
+        Server(uvicorn_settings(config, make_app(config, source))).run()
 
 
 def make_worker() -> Tidegate:
@@ -216,7 +235,22 @@ def make_worker() -> Tidegate:
     source = Source.from_json(os.environ[WORKER])
     config = source.read()
     configure_logging(config.logs)
-    return make_app(config, source)
+    app = make_app(config, source)
+    app.on_startup.append(follow_the_supervisor)
+    return app
+
+
+async def follow_the_supervisor() -> None:
+    """Stop when the supervisor is gone, however it went: workers of nobody would keep the port."""
+    supervisor = multiprocessing.parent_process()
+    assert supervisor is not None, "a worker is started by its supervisor"
+    loop, gone = asyncio.get_running_loop(), supervisor.sentinel
+
+    def stop() -> None:
+        loop.remove_reader(gone)
+        signal.raise_signal(signal.SIGTERM)
+
+    loop.add_reader(gone, stop)
 
 
 def make_app(config: Config, source: Source) -> Tidegate:
@@ -252,7 +286,7 @@ def uvicorn_settings(config: Config, app: Any, *, factory: bool = False) -> uvic
         server_header=False,
         backlog=BACKLOG,
         timeout_keep_alive=KEEP_ALIVE_S,
-        timeout_graceful_shutdown=int(config.server.grace_s),
+        timeout_graceful_shutdown=math.ceil(config.server.grace_s),
     )
 
 

@@ -28,7 +28,17 @@ from running import HELLO, Reply
 from sdk.dialects import OPENAI
 from simulator import Script, Simulator, stream
 
-__all__ = ["CHAT", "CLIENT_KEY", "UPSTREAM_KEY", "Served", "children", "environ", "eventually", "halting", "one"]
+__all__ = [
+    "CHAT",
+    "CLIENT_KEY",
+    "UPSTREAM_KEY",
+    "Served",
+    "children",
+    "environ",
+    "eventually",
+    "halting",
+    "one",
+]
 
 CHAT = "/v1/chat/completions"
 

@@ -27,7 +27,10 @@ async def test_a_stream_finishes_on_the_configuration_that_it_began_with(
     else:
         (folder / "tidegate.toml").write_text(file.read_text())
         changed = folder / "tidegate.toml"
-    async with Served(folder, None, port=unused_tcp_port) as gateway, gateway.open(CHAT, model="sim/m") as old:
+    async with (
+        Served(folder, None, port=unused_tcp_port) as gateway,
+        gateway.open(CHAT, model="sim/m") as old,
+    ):
         assert b"The tide is " in await old.content.readuntil(b"The tide is ")
         changed.write_text(one(other))
         if hint == "a signal":
