@@ -195,6 +195,7 @@ def test_only_anthropics_own_sealed_thinking_goes_back() -> None:
         {"type": "redacted_thinking", "data": "d"},
         text("So."),
     ]
+    assert dropped(asked) == ("thinking", "redacted_thinking")
 
 
 def test_a_refusal_and_native_blocks() -> None:
@@ -202,6 +203,7 @@ def test_a_refusal_and_native_blocks() -> None:
     own, other = Native("anthropic", Raw(json.dumps(block).encode())), Native("gemini", Raw(b"{}"))
     asked = turn(HI, said("assistant", Refusal("No."), own, other), HI)
     assert messages(asked)[1][1] == [text("No."), block]
+    assert dropped(asked) == ("messages.content.gemini",)
 
 
 # --- media -----------------------------------------------------------------------------------
@@ -458,6 +460,19 @@ def test_effort_alone_does_not_make_a_client_of_anthropic_think() -> None:
     assert dropped(asked, BUDGET) == ("output_config.effort",)
 
 
+def test_anthropics_own_thinking_is_understood_in_another_dialect() -> None:
+    own = {"thinking": Raw(b'{"type":"enabled","budget_tokens":2000}')}
+    asked = turn(extensions=own)
+    assert render(asked, BUDGET)["thinking"] == {
+        "type": "enabled", "budget_tokens": 2000, "display": "summarized"
+    }  # fmt: skip
+    assert dropped(asked, BUDGET) == ()
+    assert dropped(turn(extensions=own, reasoning=ReasoningControl("low")), BUDGET) == ("thinking",)
+    with pytest.raises(InvalidRequest) as caught:
+        render(turn(extensions={"thinking": Raw(b'{"type":7}')}))
+    assert caught.value.param == "thinking.type"
+
+
 def test_a_tool_that_must_be_called_comes_before_thinking() -> None:
     asked = turn(tools=(FUNCTION,), tool_choice=ToolChoice("required"), reasoning=ReasoningControl("high"))
     assert "thinking" not in render(asked, BUDGET)
@@ -563,6 +578,7 @@ def test_the_last_four_breakpoints_count() -> None:
     marks = [block.get("cache_control") for block in body["messages"][0]["content"]]
     assert marks == [None, *[{"type": "ephemeral"}] * 3, {"type": "ephemeral", "ttl": "1h"}]
     assert "cache_control" not in body["system"][0]
+    assert dropped(asked) == ("cache_control",)
 
 
 def test_every_field_of_a_turn_has_an_outcome() -> None:

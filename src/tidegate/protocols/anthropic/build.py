@@ -13,6 +13,7 @@ from tidegate.protocols.media import parse_url
 from tidegate.protocols.turn import (
     CacheControl,
     Document,
+    Effort,
     FileRef,
     Image,
     Inline,
@@ -60,7 +61,7 @@ from .wire import (
     UrlSource,
 )
 
-__all__ = ["build_turn"]
+__all__ = ["build_turn", "read_thinking"]
 
 NAME = "anthropic"
 
@@ -315,23 +316,28 @@ def _build_reasoning(wire: CountRequest[Any]) -> ReasoningControl | None:
     effort = wire.output_config.effort if wire.output_config is not None else None
     if wire.thinking is None:
         return ReasoningControl(effort=effort) if effort is not None else None
-    return _THINKING.get(wire.thinking.type, _adaptive)(wire.thinking, effort)
+    return read_thinking(wire.thinking, effort)
 
 
-def _enabled(thinking: ThinkingIn, effort: Any) -> ReasoningControl:
+def read_thinking(thinking: ThinkingIn, effort: Effort | None = None) -> ReasoningControl:
+    """What `thinking` says, in no dialect."""
+    return _THINKING.get(thinking.type, _adaptive)(thinking, effort)
+
+
+def _enabled(thinking: ThinkingIn, effort: Effort | None) -> ReasoningControl:
     return ReasoningControl(effort, thinking.budget_tokens, "enabled", thinking.display != "omitted")
 
 
-def _adaptive(thinking: ThinkingIn, effort: Any) -> ReasoningControl:
+def _adaptive(thinking: ThinkingIn, effort: Effort | None) -> ReasoningControl:
     """Adaptive thinking, and the kinds of thinking that are not known here."""
     return ReasoningControl(effort, None, "adaptive", thinking.display != "omitted")
 
 
-def _disabled(thinking: ThinkingIn, effort: Any) -> ReasoningControl:
+def _disabled(thinking: ThinkingIn, effort: Effort | None) -> ReasoningControl:
     return ReasoningControl(effort, None, "disabled")
 
 
-_THINKING: dict[str, Callable[[ThinkingIn, Any], ReasoningControl]] = {
+_THINKING: dict[str, Callable[[ThinkingIn, Effort | None], ReasoningControl]] = {
     "enabled": _enabled,
     "disabled": _disabled,
 }

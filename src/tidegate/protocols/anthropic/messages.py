@@ -26,6 +26,7 @@ from tidegate.protocols.turn import (
     Link,
     Message,
     Native,
+    Part,
     Reasoning,
     RedactedReasoning,
     Refusal,
@@ -60,11 +61,15 @@ class Conversation:
     def __init__(self, profile: Profile, tools: list[dict[str, Any] | Raw]) -> None:
         self.system: list[Block] = []
         self.turns: list[tuple[str, list[Block]]] = []
+        self.dropped: dict[str, None] = {}
+        """What is left out, by the client's own names."""
         self._profile = profile
         self._breakpoints = [tool for tool in tools if isinstance(tool, dict) and "cache_control" in tool]
 
     def add(self, message: Message, at: str) -> None:
         """Take one more message; `at` is its path, for refusals."""
+        if message.name:
+            self.dropped["messages.name"] = None
         if message.role in ("system", "developer"):
             self._add_instructions(message, at)
         elif message.role == "assistant":
@@ -84,6 +89,7 @@ class Conversation:
         self._close_last(continues)
         for block in self._breakpoints[:-MOST_BREAKPOINTS]:
             del block["cache_control"]
+            self.dropped["cache_control"] = None
 
     def _close_last(self, continues: bool) -> None:
         role, blocks = self.turns[-1]
@@ -118,6 +124,13 @@ class Conversation:
         self._append("assistant", blocks)
         self._append("user", images)
 
+    def _leave_out(self, part: Part) -> None:
+        """Name a part that is not sent. A blank text says nothing, and nothing of it is lost."""
+        if isinstance(part, Native):
+            self.dropped[f"messages.content.{part.kind or part.format}"] = None
+        elif isinstance(part, Reasoning | RedactedReasoning):
+            self.dropped["thinking" if isinstance(part, Reasoning) else "redacted_thinking"] = None
+
     def _append(self, role: str, blocks: list[Block]) -> None:
         if not blocks:
             return
@@ -134,13 +147,17 @@ class Conversation:
                     blocks.append(_text(part.text))
                 continue
             block = _RENDERERS[type(part)](part, self._profile, f"{at}.content.{index}")
-            if block is not None:
-                cache: CacheControl | None = getattr(part, "cache", None)
-                if cache is not None and isinstance(block, dict):
-                    block["cache_control"] = render_cache(cache)
-                    self._breakpoints.append(block)
+            if block is None:
+                self._leave_out(part)
+            else:
                 blocks.append(block)
+                self._mark(block, getattr(part, "cache", None))
         return blocks
+
+    def _mark(self, block: Block, cache: CacheControl | None) -> None:
+        if cache is not None and isinstance(block, dict):
+            block["cache_control"] = render_cache(cache)
+            self._breakpoints.append(block)
 
 
 def _is_no_result(block: Block) -> bool:

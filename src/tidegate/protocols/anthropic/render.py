@@ -8,16 +8,18 @@ import msgspec
 from msgspec import Raw, Struct, structs
 
 from tidegate.protocols.contract import Call, Outcome, Target, drop_or_refuse
+from tidegate.protocols.decode import decode
 from tidegate.protocols.errors import Unsupported
 from tidegate.protocols.profile import Profile
 from tidegate.protocols.turn import Turn
 
+from .build import read_thinking
 from .dialect import Dialect
 from .messages import Conversation
 from .schema import close_schema
 from .thinking import Thinking, plan_thinking, render_sampling
 from .tools import ToolPlan, is_forced, plan_tools
-from .wire import FIELDS
+from .wire import FIELDS, THINKING
 
 __all__ = ["CARRIES", "PROMPT", "MessagesCall", "call_path", "render_prompt", "render_request"]
 
@@ -109,6 +111,7 @@ def call_path(dialect: Dialect, model: str, stream: bool) -> str:
 
 def _render(turn: Turn, target: Target) -> _Rendered:
     profile = target.profile
+    turn = _take_thinking(turn)
     dropped = drop_or_refuse(structs.replace(turn, n=None) if turn.n == 1 else turn, CARRIES)
     if set(turn.modalities) - {"text"}:
         raise Unsupported("modalities: this model's provider answers in text only", param="modalities")
@@ -126,10 +129,22 @@ def _render(turn: Turn, target: Target) -> _Rendered:
     _add_tools(body, tools)
     body |= sampling
     _add_thinking(body, thinking, turn, profile)
-    dropped += [*unsampled, *thinking.dropped, *tools.dropped, *_add_rest(body, turn, profile)]
-    if any(message.name for message in turn.messages):
-        dropped.append("messages.name")
+    dropped += [*unsampled, *thinking.dropped, *tools.dropped, *conversation.dropped]
+    dropped += _add_rest(body, turn, profile)
     return _Rendered(body, tools, tuple(dropped))
+
+
+def _take_thinking(turn: Turn) -> Turn:
+    """The Turn with what a client of another dialect says in Anthropic's own `thinking`.
+
+    Anthropic's OpenAI-compatible API takes it at the top level, and people send it to gateways too.
+    """
+    own = turn.extensions.get("thinking")
+    if own is None or turn.reasoning is not None or turn.origin == "anthropic":
+        return turn
+    rest = {key: value for key, value in turn.extensions.items() if key != "thinking"}
+    control = read_thinking(decode(THINKING, own, "thinking"))
+    return structs.replace(turn, reasoning=control, extensions=rest)
 
 
 def _render_conversation(

@@ -115,7 +115,7 @@ def _plan_budget(control: ReasoningControl, profile: Profile, turn: Turn, limit:
     if control.budget is not None:
         budget = max(control.budget, LEAST_BUDGET)
     else:
-        wanted = (profile.budgets or BUDGETS)[control.effort or "medium"]
+        wanted = {**BUDGETS, **profile.budgets}[control.effort or "medium"]
         # An effort is no number: it fits itself into the limit that the client set, as far as it can.
         budget = wanted if turn.max_tokens is None else min(wanted, max(limit // 2, LEAST_BUDGET))
     return Thinking(

@@ -20,6 +20,7 @@ __all__ = [
     "REQUEST",
     "REQUEST_OF_RAWS",
     "RESULT_BLOCK",
+    "THINKING",
     "Base64Source",
     "Block",
     "BlockMark",
@@ -290,6 +291,7 @@ RAWS = Decoder(list[Raw])
 FIELDS = Decoder(dict[str, Raw])
 REQUEST = Decoder(MessagesRequest[Block])
 REQUEST_OF_RAWS = Decoder(MessagesRequest[Raw])
+THINKING = Decoder(ThinkingIn)
 COUNT_REQUEST = Decoder(CountRequest[Block])
 COUNT_REQUEST_OF_RAWS = Decoder(CountRequest[Raw])
 
