@@ -381,6 +381,15 @@ def test_usage_in_classes_that_do_not_overlap(told, usage):
     assert events[-1] == UsageReported(usage)
 
 
+def test_what_stands_beside_the_choices_may_have_any_shape():
+    odd = {"created": "today", "usage": [1], "citations": 5}
+    assert [type(event) for event in read(stream(chunk({"content": "x"}, "stop", **odd)), True)] == [
+        Started,
+        TextDelta,
+        Finished,
+    ]
+
+
 def test_groqs_corner_has_the_usage_too():
     corner = {"x_groq": {"usage": {"prompt_tokens": 1, "completion_tokens": 2}}}
     events = read(stream(chunk({"content": "x"}), chunk({}, "stop", **corner)), True)

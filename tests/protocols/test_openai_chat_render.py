@@ -211,6 +211,12 @@ def test_thinking_goes_back_in_the_form_that_the_service_has():
     ]
 
 
+def test_a_blank_stands_in_where_a_service_demands_thinking_that_is_not_there():
+    facts = {"reasoning_back": "reasoning_content", "reasoning_required": True}
+    assert messages(*answered(Text("3")), **facts)[1]["reasoning_content"] == " "
+    assert "reasoning_content" not in messages(Message("assistant", (Text("x"),)), **facts)[0]
+
+
 def test_blocks_of_other_formats_are_left_out_and_named():
     block = Native("anthropic", Raw(b'{"type":"server_tool_use"}'), "server_tool_use")
     assert call(turn(HI, Message("assistant", (block, Text("x"))))).dropped == ("server_tool_use",)

@@ -321,10 +321,12 @@ def test_an_event_named_error_is_one():
 
 
 def test_a_value_of_a_strange_type_passes():
-    data = stream(ROLE, chunk({"content": "Hi"}, usage="soon"), chunk({}, "stop"))
+    data = stream(ROLE, chunk({"content": "Hi"}), chunk({}, "stop", usage="soon"))
     out, one = passed(data)
     assert out == data
-    assert one.failure is None
+    assert (one.failure, one.tally.finish, one.tally.usage) == (None, "stop", None)
+    assert passed(data, repeats_role=True)[1].failure is None
+    assert passed(whole({"content": "x"}, usage=[1]), streamed=False)[1].failure is None
 
 
 def whole(message: dict[str, Any], finish: str | None = "stop", **more: Any) -> bytes:

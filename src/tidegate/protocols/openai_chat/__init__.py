@@ -52,9 +52,7 @@ class OpenAIChat:
 
     name = NAME
     dialect: type[Any] = Dialect
-    forwarded_headers = frozenset(
-        {"openai-organization", "openai-project", "openai-beta", "x-client-request-id"}
-    )
+    forwarded_headers = frozenset({"openai-beta", "x-client-request-id"})
     carries: Mapping[str, Outcome] = CARRIES
 
     def parse_request(self, body: bytes) -> Asked:

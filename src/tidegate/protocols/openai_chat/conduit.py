@@ -46,6 +46,14 @@ VIEW = Decoder(ChunkView).decode
 FIRST_VIEW: Callable[[bytes], ChunkView] = Decoder(FirstView).decode
 
 
+def look(data: bytes, at: Callable[[bytes], ChunkView]) -> ChunkView:
+    """Look at a chunk or an answer; without its usage where that is of a shape of its own."""
+    try:
+        return at(data)
+    except ValidationError:
+        return at(_without_usage(data))
+
+
 def failure_in(view: ChunkView) -> ProviderError | None:
     """The error that a chunk or an answer tells, at its top or in a choice."""
     error = view.error or next((choice.error for choice in view.choices or () if choice.error), None)
@@ -131,7 +139,7 @@ class StreamSplice:
             self._end()
             return block
         try:
-            view = VIEW(data) if self._known else FIRST_VIEW(data)
+            view = look(data, FIRST_VIEW if not self._known else VIEW)
         except ValidationError:
             return block  # something of a type that we do not expect is still the client's
         except MALFORMED as error:
@@ -176,7 +184,7 @@ def _goes_on(view: ChunkView) -> bool:
 
 def _without_usage(data: bytes) -> bytes:
     fields = FIELDS.decode(data)
-    del fields["usage"]
+    fields.pop("usage", None)
     return ENCODE(fields)
 
 
@@ -199,7 +207,7 @@ class BodySplice:
         """The provider's bytes, if they are a chat completion."""
         body = b"".join(self._pieces)
         try:
-            view = FIRST_VIEW(body)
+            view = look(body, FIRST_VIEW)
         except MALFORMED as error:
             self.failure = ProviderBroke(
                 f"the provider's answer is no chat completion: {error}; {begin_of(body)}"

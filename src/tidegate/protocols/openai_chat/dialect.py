@@ -82,6 +82,9 @@ class Dialect(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     )
     """How earlier thinking is given back: DeepSeek demands `reasoning_content` after tool calls
     (§7), OpenRouter `reasoning_details` for signatures, Mistral a `thinking` part. `none` leaves it out."""
+    reasoning_required: bool = False
+    """Whether a message with tool calls must have its `reasoning_content` (DeepSeek: 400 "must be passed
+    back"; §7). A blank stands in where the conversation began elsewhere."""
     prefill_field: str | None = None
     """The field that marks a final assistant message as the beginning of the answer (Mistral
     `prefix`, Qwen `partial`)."""

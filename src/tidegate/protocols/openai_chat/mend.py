@@ -22,7 +22,7 @@ from .dialect import Dialect
 from .error import error_inside, error_object
 from .parse import thinking_text
 from .reader import FINISHES, map_finish
-from .usage import UsageIn, completion_tokens, parse_usage
+from .usage import completion_tokens, parse_usage, read_usage
 from .wire import ENCODE
 from .writer import CHUNK, DONE
 
@@ -86,9 +86,10 @@ def _mend_head(chunk: Json, memory: Memory) -> None:
 
 def _mend_usage_sum(chunk: Json, memory: Memory) -> None:
     """Reasoning inside the completion, as OpenAI counts it."""
-    usage = chunk.get("usage")
-    if usage:
-        usage["completion_tokens"] = completion_tokens(msgspec.convert(usage, UsageIn))
+    usage = chunk.get("usage") or {}
+    told = read_usage(usage)
+    if told is not None and usage:
+        usage["completion_tokens"] = completion_tokens(told)
 
 
 def _keep_usage(chunk: Json, memory: Memory) -> None:
@@ -299,8 +300,9 @@ class Mend:
         if not tally.id and chunk.get("id"):
             tally.id, tally.model = str(chunk["id"]), str(chunk.get("model") or "")
         usage = chunk.get("usage") or _corner(chunk).get("usage")
-        if usage:
-            tally.usage = parse_usage(msgspec.convert(usage, UsageIn)) or tally.usage
+        told = read_usage(usage) if usage else None
+        if told is not None:
+            tally.usage = parse_usage(told) or tally.usage
         for choice in choices:
             if choice.get("finish_reason"):
                 tally.finish = map_finish(choice["finish_reason"])

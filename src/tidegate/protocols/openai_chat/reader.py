@@ -1,8 +1,9 @@
 """From a provider's answer to events: whole answers and streams, OpenAI's and its followers'."""
 
+import re
 from typing import Any
 
-from msgspec import DecodeError, Raw, Struct
+from msgspec import DecodeError, Raw, Struct, ValidationError
 from msgspec.json import Decoder
 
 from tidegate.protocols.contract import Call
@@ -37,7 +38,7 @@ from .error import error_inside
 from .parse import FORMATS, NAME, thinking_text
 from .render import ChatCall
 from .usage import UsageIn, parse_usage
-from .wire import ENCODE, ExtraContent, NativeBlockIn, ReasoningDetail, says
+from .wire import ENCODE, FIELDS, ExtraContent, NativeBlockIn, ReasoningDetail, says
 
 __all__ = ["FINISHES", "BodyReader", "StreamReader", "map_finish"]
 
@@ -520,10 +521,30 @@ def _in_order(events: list[Event], ending: list[Event]) -> list[Event]:
     return [*(event for event in events if not isinstance(event, UsageReported)), *ending, *reports]
 
 
+def decode_chunk(data: bytes) -> AnswerOut:
+    """A chunk or an answer. What stands beside the choices and is of a shape of its own is passed over."""
+    for _ in range(PATIENCE):
+        try:
+            return ANSWER.decode(data)
+        except ValidationError as error:
+            aside = _ASIDE.search(str(error))
+            if aside is None:
+                raise
+            fields = FIELDS.decode(data)
+            del fields[aside[1]]
+            data = ENCODE(fields)
+    return ANSWER.decode(data)
+
+
+PATIENCE = 3
+"""How many fields of unknown shapes are passed over."""
+_ASIDE = re.compile(r" - at `\$\.(?!choices|error)(\w+)")
+
+
 def decode_answer(body: bytes) -> AnswerOut | ProviderError:
     """A whole answer, or why it is none."""
     try:
-        answer = ANSWER.decode(body)
+        answer = decode_chunk(body)
     except (DecodeError, UnicodeDecodeError, RecursionError) as error:
         return ProviderBroke(
             f"the provider's answer is no chat completion: {error}; it begins {_begin(body)}"
@@ -574,7 +595,7 @@ class StreamReader:
         if data == b"[DONE]":
             return self._state.end()
         try:
-            answer = ANSWER.decode(data)
+            answer = decode_chunk(data)
         except (DecodeError, UnicodeDecodeError, RecursionError) as error:
             if not data.strip():
                 return []

@@ -300,6 +300,8 @@ class Conversation:
         if refusals:
             rendered["refusal"] = "".join(refusals)
         self._add_thoughts(rendered, message.parts)
+        if calls and self._dialect.reasoning_required:
+            rendered.setdefault("reasoning_content", " ")
         for part in message.parts:
             self._add_rest(rendered, part)
         self._messages.append(self._named(rendered, message.name))

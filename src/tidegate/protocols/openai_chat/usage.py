@@ -2,11 +2,12 @@
 
 from typing import Any
 
+import msgspec
 from msgspec import Struct
 
 from tidegate.protocols.usage import Usage
 
-__all__ = ["UsageIn", "parse_usage", "render_usage"]
+__all__ = ["UsageIn", "completion_tokens", "parse_usage", "read_usage", "render_usage"]
 
 
 class PromptDetails(Struct, gc=False):
@@ -73,6 +74,14 @@ def parse_usage(told: UsageIn) -> Usage | None:
         reasoning=thought,
         output_audio=spoken,
     )
+
+
+def read_usage(told: Any) -> UsageIn | None:
+    """A usage object that is JSON already; None where it is of another shape."""
+    try:
+        return msgspec.convert(told, UsageIn)
+    except msgspec.ValidationError:
+        return None
 
 
 def completion_tokens(told: UsageIn) -> int:
