@@ -714,7 +714,7 @@ SPLICED = [
 ]
 
 
-@pytest.mark.parametrize("name", SPLICED)
+@pytest.mark.parametrize("name", sorted(SPLICED))
 def test_a_failure_in_a_spliced_answer_is_noticed_before_it_passes(name: str) -> None:
     body, stream, words, status = BROKEN[name]
     asked = ask(stream=stream)

@@ -166,11 +166,10 @@ class Conversation:
 
     def _add_assistant(self, message: Message) -> None:
         """Texts that follow each other are one message; everything else is an item of its own."""
-        texts: list[dict[str, Any]] = []
+        texts: list[str] = []
         for part in message.parts:
-            if isinstance(part, Text | Refusal):
-                if part.text:
-                    texts.append(_said(part))
+            if isinstance(part, Text):
+                texts.append(part.text)
                 continue
             self._flush(texts)
             add = self._ADDS.get(type(part))
@@ -179,10 +178,14 @@ class Conversation:
             add(self, part)
         self._flush(texts)
 
-    def _flush(self, texts: list[dict[str, Any]]) -> None:
-        if texts:
-            self._items.append({"role": "assistant", "content": list(texts)})
-            texts.clear()
+    def _flush(self, texts: list[str]) -> None:
+        if any(texts):
+            self._items.append({"role": "assistant", "content": "".join(texts)})
+        texts.clear()
+
+    def _add_refusal(self, part: Refusal) -> None:
+        refusal = {"type": "refusal", "refusal": part.text}
+        self._items.append({"role": "assistant", "content": [refusal]})
 
     def _add_call(self, call: ToolCall) -> None:
         told = {"call_id": call.id, "name": call.name}
@@ -227,6 +230,7 @@ class Conversation:
         ToolCall: _add_call,
         Reasoning: _add_reasoning,
         RedactedReasoning: _add_redacted,
+        Refusal: _add_refusal,
         Image: _add_image,
         Native: _add_native,
     }
@@ -278,12 +282,6 @@ class Conversation:
         Image: _render_image,
         Document: _render_document,
     }
-
-
-def _said(part: Text | Refusal) -> dict[str, Any]:
-    if isinstance(part, Refusal):
-        return {"type": "refusal", "refusal": part.text}
-    return {"type": "output_text", "text": part.text, "annotations": []}
 
 
 def _address(source: Source) -> str:
