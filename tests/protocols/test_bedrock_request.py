@@ -200,6 +200,18 @@ def test_a_model_that_cannot_stream_is_not_asked_to() -> None:
     assert (call.path.rsplit("/")[-1], call.stream) == ("converse", False)
 
 
+def test_the_operator_may_have_fields_of_its_own_in_every_request() -> None:
+    dialect = BedrockDialect(body={"performanceConfig": {"latency": "optimized"}})
+    told = json.loads(PROTOCOL.render_request(turn(), Target(CLAUDE, dialect)).body)
+    assert told["performanceConfig"] == {"latency": "optimized"}
+
+
+def test_models_without_instructions_are_told_by_the_user() -> None:
+    told = body(turn(Message("system", (Text("Be kind."),)), HELLO), profile=Profile(system_role="user"))
+    assert "system" not in told
+    assert told["messages"] == [{"role": "user", "content": [{"text": "Be kind."}, {"text": "Hello"}]}]
+
+
 def test_instructions_stand_apart() -> None:
     told = body(
         turn(Message("system", (Text("Be kind."),)), HELLO, Message("developer", (Text("Be brief."),)))

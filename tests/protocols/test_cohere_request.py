@@ -174,6 +174,11 @@ def test_another_service_may_have_another_path() -> None:
     assert ask(turn(), target).path == "/models/a%2Fb/chat"
 
 
+def test_the_operator_may_have_fields_of_its_own_in_every_request() -> None:
+    told = body(turn(), Target("m", CohereDialect(body={"safety_mode": "OFF"})))
+    assert (told["safety_mode"], told["model"]) == ("OFF", "m")
+
+
 def test_instructions_stay_where_they_are() -> None:
     said = messages(
         Message("developer", (Text("Be kind."), Text("Be brief."))),

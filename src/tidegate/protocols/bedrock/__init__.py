@@ -25,7 +25,7 @@ from tidegate.protocols.errors import ProviderBroke, ProviderError
 from tidegate.protocols.turn import Turn
 
 from .answer import BedrockReader
-from .dialect import BedrockDialect
+from .dialect import FORMAT, BedrockDialect
 from .error import parse_error
 from .request import CARRIES, BedrockCall, render_request
 
@@ -35,7 +35,7 @@ __all__ = ["PROTOCOL", "BedrockDialect"]
 class BedrockProtocol:
     """The provider's half of `Protocol`: nobody comes in by this dialect."""
 
-    name = "bedrock"
+    name = FORMAT
     dialect: type[Any] = BedrockDialect
     forwarded_headers: frozenset[str] = frozenset()
     carries: Mapping[str, Outcome] = CARRIES

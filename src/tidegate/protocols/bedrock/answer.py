@@ -34,6 +34,7 @@ from tidegate.protocols.ids import new_id
 from tidegate.protocols.sse import MAX_EVENT
 from tidegate.protocols.usage import Usage
 
+from .dialect import FORMAT
 from .error import parse_failure
 from .eventstream import Frame, FrameSplitter
 from .media import decode_redacted
@@ -56,8 +57,6 @@ from .wire import (
 )
 
 __all__ = ["FINISHES", "BedrockReader"]
-
-FORMAT = "bedrock"
 
 FINISHES: dict[str, FinishReason] = {
     "end_turn": "stop",

@@ -1,16 +1,19 @@
 """How services that speak Converse differ, and how the models behind it do."""
 
-from typing import Literal
+from typing import Any, Literal
 
 from msgspec import Struct, field
 
-__all__ = ["UNKNOWN", "BedrockDialect", "Vendor"]
+__all__ = ["FORMAT", "UNKNOWN", "BedrockDialect", "Vendor"]
+
+FORMAT = "bedrock"
+"""The name of this wire format, and of the seals and blocks that are its own."""
 
 
 class Vendor(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What the models of one maker have of their own behind Converse's common form."""
 
-    seals: str = "bedrock"
+    seals: str = FORMAT
     """The format of the signatures on their thinking. Claude's are Anthropic's wherever Claude runs
     (platform.claude.com/docs/en/build-with-claude/extended-thinking), so that a conversation may move."""
     thinking: Literal["thinking", "reasoning_effort", "reasoningConfig"] | None = None
@@ -55,6 +58,8 @@ class BedrockDialect(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Where to send requests, behind the base URL."""
     stream_path: str = "/model/{model}/converse-stream"
     """Where streams are asked for."""
+    body: dict[str, Any] = {}
+    """Fields that every request has, such as `guardrailConfig` or `performanceConfig`."""
     vendors: dict[str, Vendor] = field(default_factory=VENDORS.copy)
     """What the makers' models have of their own; see `VENDORS`."""
 

@@ -36,12 +36,10 @@ from tidegate.protocols.turn import (
     Video,
 )
 
-from .dialect import Vendor
+from .dialect import FORMAT, Vendor
 from .media import AUDIO, DOCUMENTS, IMAGES, VIDEOS, Names, encode_redacted
 
 __all__ = ["Conversation", "render_cache", "render_conversation"]
-
-FORMAT = "bedrock"
 
 OPENING = "."
 """What the user says before a conversation that the assistant opens."""
@@ -107,7 +105,10 @@ class Conversation:
         blocks = self._blocks(message.parts, "system")
         if any(not (_has(block, "text") or _has(block, "cachePoint")) for block in blocks):
             raise self._unsupported("anything but text in system messages")
-        self.system += blocks
+        if self._profile.system_role == "user":
+            self._append("user", blocks)
+        else:
+            self.system += blocks
 
     def _add_assistant(self, message: Message) -> None:
         """Images that a model made are shown by the user: an assistant's message has none."""

@@ -79,7 +79,7 @@ def render_request(turn: Turn, target: Target) -> BedrockCall:
     path = dialect.stream_path if stream else dialect.path
     return BedrockCall(
         path=path.format(model=quote(target.model, safe="")),
-        body=_ENCODE(body),
+        body=_ENCODE({**body, **dialect.body}),
         stream=stream,
         dropped=tuple(dropped),
         answer_tool=tools.answer_tool,

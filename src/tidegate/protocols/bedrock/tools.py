@@ -12,12 +12,10 @@ from tidegate.protocols.functions import CUSTOM_INPUT, allowed_tools, custom_nam
 from tidegate.protocols.profile import Profile
 from tidegate.protocols.turn import OutputFormat, Tool, Turn
 
-from .dialect import Vendor
+from .dialect import FORMAT, Vendor
 from .messages import Block, render_cache
 
 __all__ = ["ANSWER_TOOL", "ToolPlan", "plan_tools"]
-
-FORMAT = "bedrock"
 
 ANSWER_TOOL = "structured_output"
 """The tool through which a form is given; the reader turns its call back into text."""

@@ -6,12 +6,14 @@ from typing import Any
 from urllib.parse import quote
 
 import msgspec
+from msgspec import Raw
 
 from tidegate.protocols.contract import Call, Outcome, Target, drop_or_refuse
 from tidegate.protocols.errors import Unsupported
 from tidegate.protocols.profile import Profile
 from tidegate.protocols.turn import OutputFormat, Turn
 
+from .dialect import CohereDialect
 from .messages import render_messages
 from .thinking import render_thinking
 from .tools import render_tools
@@ -56,6 +58,7 @@ SAMPLING = {
 MOST_STOPS = 5
 
 _ENCODE = msgspec.json.Encoder().encode
+_FIELDS = msgspec.json.Decoder(dict[str, Raw])
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,11 +92,16 @@ def render_request(turn: Turn, target: Target) -> CohereCall:
     )
     return CohereCall(
         path=target.dialect.path.format(model=quote(target.model, safe="")),
-        body=_ENCODE(request),
+        body=_encode(request, target.dialect),
         stream=stream,
         dropped=(*dropped, *messages.dropped),
         custom_tools=tools.custom,
     )
+
+
+def _encode(request: Request, dialect: CohereDialect) -> bytes:
+    body = _ENCODE(request)
+    return _ENCODE({**_FIELDS.decode(body), **dialect.body}) if dialect.body else body
 
 
 def _plan_dropped(turn: Turn) -> dict[str, None]:
