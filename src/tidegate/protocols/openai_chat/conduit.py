@@ -127,7 +127,7 @@ class StreamSplice:
             event = parse_block(block)
             kept = block if event is None else self._keep(block, event)
             if self.failure is not None:
-                break
+                break  # what came before it is good
             if kept is not None:
                 passed.append(kept + b"\n\n")
         return b"".join(passed)
@@ -139,19 +139,18 @@ class StreamSplice:
             self._end()
             return block
         try:
-            view = look(data, FIRST_VIEW if not self._known else VIEW)
+            return self._count(block, event, look(data, VIEW if self._known else FIRST_VIEW))
         except ValidationError:
             return block  # something of a type that we do not expect is still the client's
         except MALFORMED as error:
             if data.strip():
                 self.failure = ProviderBroke(f"the provider's stream is no JSON: {error}; {begin_of(data)}")
             return block
+
+    def _count(self, block: bytes, event: ServerSentEvent, view: ChunkView) -> bytes | None:
         self.failure = failure_in(view)
         if self.failure is None and event.name == b"error":
-            self.failure = error_inside(data.decode("utf-8", "replace"))
-        return self._count(block, data, view)
-
-    def _count(self, block: bytes, data: bytes, view: ChunkView) -> bytes | None:
+            self.failure = error_inside(event.data.decode("utf-8", "replace"))
         if isinstance(view, FirstView) and view.id:
             self.tally.id, self.tally.model = view.id, view.model or ""
             self._known = True
@@ -163,7 +162,7 @@ class StreamSplice:
         self.tally.usage = parse_usage(view.usage) or self.tally.usage
         if self._wants_usage:
             return block
-        return b"data: " + _without_usage(data) if view.choices else None
+        return b"data: " + _without_usage(event.data) if view.choices else None
 
     def _end(self) -> None:
         self._done = True
