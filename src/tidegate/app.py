@@ -56,29 +56,24 @@ class Tidegate:
         """Awaited once the gateway serves; what they start they stop in `on_shutdown`."""
         self.on_shutdown: list[Callable[[], Awaitable[None]]] = []
 
-    async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
+    def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> Awaitable[None]:
         """Serve one request (or the server's start and stop)."""
-        if scope["type"] == "lifespan":
-            await self._live(receive, send)
-            return
         if scope["type"] != "http":
-            return
+            return self._live(scope, receive, send)
         methods = self._router.methods(scope["path"])
         if methods is None and scope["path"].startswith(CONTROL_PATHS):
-            await (await self._open_control())(scope, receive, send)
-            return
+            return self._serve_control(scope, receive, send)
         gateway = self._gateway
         assert gateway is not None, "the application has not started"
         request = Request(scope, receive, send, self._cors.headers_for(scope["headers"]))
         endpoint = methods.get(request.method) if methods is not None else None
         if endpoint is not None:
-            await endpoint(request, gateway)
-        elif request.method == "OPTIONS" and self._cors.enabled:
-            await request.respond(204, self._cors.preflight(request), b"")
-        else:
-            await self._refuse(request, gateway, methods)
+            return endpoint(request, gateway)
+        if request.method == "OPTIONS" and self._cors.enabled:
+            return request.respond(204, self._cors.preflight(request), b"")
+        return self._refuse(request, methods)
 
-    async def _refuse(self, request: Request, gateway: Gateway, methods: Any) -> None:
+    async def _refuse(self, request: Request, methods: Any) -> None:
         error: TidegateError = PathNotFound(f"there is nothing at {request.method} {request.path}")
         if methods is not None:
             error = MethodNotAllowed(
@@ -89,7 +84,9 @@ class Tidegate:
 
     # --- start, reload and stop ---------------------------------------------------------------
 
-    async def _live(self, receive: Any, send: Any) -> None:
+    async def _live(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
+        if scope["type"] != "lifespan":
+            return  # there are no websockets here
         await receive()
         try:
             await self.startup()
@@ -133,10 +130,10 @@ class Tidegate:
         )
         self._config = config
 
-    async def _open_control(self) -> ASGIApp:
+    async def _serve_control(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
         if self._control is None:
             self._control = await asyncio.to_thread(_make_control, self._config)
-        return self._control
+        await self._control(scope, receive, send)
 
 
 def spare_the_collector() -> None:

@@ -1,5 +1,7 @@
 """Anthropic's API: messages and the counting of tokens."""
 
+from collections.abc import Awaitable
+
 from tidegate.exchange import Gateway, Request, count, exchange
 from tidegate.providers import protocol_named
 
@@ -24,10 +26,10 @@ class AnthropicDoor:
             ("POST", "/v1/messages/count_tokens"): self.count_tokens,
         }
 
-    async def messages(self, request: Request, gateway: Gateway) -> None:
+    def messages(self, request: Request, gateway: Gateway) -> Awaitable[None]:
         """Answer a message."""
-        await exchange(request, self, gateway)
+        return exchange(request, self, gateway)
 
-    async def count_tokens(self, request: Request, gateway: Gateway) -> None:
+    def count_tokens(self, request: Request, gateway: Gateway) -> Awaitable[None]:
         """Count the tokens of a prompt."""
-        await count(request, self, gateway, lambda tokens: b'{"input_tokens":%d}' % tokens)
+        return count(request, self, gateway, lambda tokens: b'{"input_tokens":%d}' % tokens)

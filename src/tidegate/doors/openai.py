@@ -1,5 +1,7 @@
 """OpenAI's API: chat completions and the list of models."""
 
+from collections.abc import Awaitable
+
 import msgspec
 
 from tidegate.exchange import Gateway, Request, exchange, simply
@@ -31,9 +33,9 @@ class OpenAIDoor:
         chat = {("POST", path): self.chat for path in CHAT_PATHS}
         return {**chat, ("GET", MODELS): self.list_models, ("GET", f"{MODELS}/*"): self.one_model}
 
-    async def chat(self, request: Request, gateway: Gateway) -> None:
+    def chat(self, request: Request, gateway: Gateway) -> Awaitable[None]:
         """Answer a chat completion."""
-        await exchange(request, self, gateway)
+        return exchange(request, self, gateway)
 
     async def list_models(self, request: Request, gateway: Gateway) -> None:
         """List the models that can be asked for, in the dialect of the SDK that asks."""

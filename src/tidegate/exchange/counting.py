@@ -1,7 +1,7 @@
 """How many tokens a prompt has: asked of the provider where it can tell, else estimated here."""
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from functools import cache
 from typing import Any
 
@@ -24,7 +24,7 @@ PER_MESSAGE = 4
 """Tokens that a message takes beside its content (OpenAI's rule of thumb for its chat models)."""
 
 
-async def count(request: Request, door: Door, gateway: Gateway, render: Callable[[int], bytes]) -> None:
+def count(request: Request, door: Door, gateway: Gateway, render: Callable[[int], bytes]) -> Awaitable[None]:
     """Answer a request to count the tokens of a prompt. `render` writes the number in the door's dialect.
 
     An estimate says so in the header `x-tidegate-estimated`.
@@ -45,7 +45,7 @@ async def count(request: Request, door: Door, gateway: Gateway, render: Callable
         counted = await ask_provider(request, door, gateway, candidate, call, watch)
         await request.respond(200, [JSON], render(counted))
 
-    await recorded(request, door, gateway, story)
+    return recorded(request, door, gateway, story)
 
 
 async def ask_provider(

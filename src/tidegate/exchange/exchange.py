@@ -1,4 +1,8 @@
-"""One request, from the door to the record: start reading here."""
+"""One request, from the door to the record: start reading here.
+
+A task that waits is resumed from its outermost frame inwards, once per event of a stream. So what
+would only await another coroutine returns it instead.
+"""
 
 import logging
 from collections.abc import Awaitable, Callable
@@ -56,7 +60,7 @@ class Door(Interface):
         ...
 
 
-async def exchange(request: Request, door: Door, gateway: Gateway) -> None:
+def exchange(request: Request, door: Door, gateway: Gateway) -> Awaitable[None]:
     """Answer one chat request: the gateway's main job."""
 
     async def story(record: Record, watch: Watch) -> None:
@@ -66,7 +70,7 @@ async def exchange(request: Request, door: Door, gateway: Gateway) -> None:
         candidates = gateway.directory.resolve(asked.model, asked.provider, asked.fallbacks)
         await Relay(request, door.protocol, asked, gateway, watch, record).run(candidates)
 
-    await recorded(request, door, gateway, story)
+    return recorded(request, door, gateway, story)
 
 
 async def recorded(
@@ -109,13 +113,13 @@ def ending_of(error: TidegateError, responded: bool) -> Ending:
     return "refused" if isinstance(error, ClientError) else "gateway_failed"
 
 
-async def simply(
+def simply(
     request: Request, door: Door, gateway: Gateway, answer: Callable[[], Awaitable[bytes]]
-) -> None:
+) -> Awaitable[None]:
     """Answer with JSON that takes no provider: a list of models, a description."""
 
     async def story(record: Record, _: Watch) -> None:
         record.caller = gateway.keyring.identify(request)
         await request.respond(200, [JSON], await answer())
 
-    await recorded(request, door, gateway, story)
+    return recorded(request, door, gateway, story)
