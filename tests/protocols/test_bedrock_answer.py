@@ -302,6 +302,22 @@ def test_a_custom_tool_gets_its_free_text(stream: bool) -> None:
     assert [one.arguments for one in said if isinstance(one, ToolCallDelta)] == ["SELECT 'ü'"]
 
 
+def test_arguments_that_are_not_a_custom_tools_are_told_as_they_are() -> None:
+    call = {"toolUse": {"toolUseId": "a", "name": "sql", "input": {"query": 1}}}
+    said = read(reader(custom_tools=frozenset({"sql"})), [whole(call, reason="tool_use")])
+    assert [one.arguments for one in said if isinstance(one, ToolCallDelta)] == ['{"query":1}']
+
+
+def test_blocks_that_only_this_format_has_are_carried_whole() -> None:
+    used = {"toolUse": {"toolUseId": "a", "name": "x", "input": {}, "type": "server_tool_use"}}
+    result = {"toolResult": {"toolUseId": "a", "content": [{"text": "1"}]}}
+    assert hear(read(reader(), [whole(used, result)])).natives == [used, result]
+    pieces = [delta(toolUse={"input": piece}) for piece in ('{"cut', '": ')]
+    begun = start(toolUse={"toolUseId": "a", "name": "x", "type": "server_tool_use"})
+    cut = hear(read(reader(), [b"".join([BEGIN, begun, *pieces, stop(), end()])])).natives
+    assert cut[0]["toolUse"]["input"] == '{"cut": ', "what is no JSON stays the text that it is"
+
+
 @pytest.mark.parametrize("stream", [True, False])
 def test_a_form_that_was_asked_for_by_a_tool_is_text(stream: bool) -> None:
     begun = {"toolUseId": "a", "name": "structured_output"}

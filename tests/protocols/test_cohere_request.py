@@ -399,6 +399,11 @@ def test_a_custom_tool_is_a_function_of_one_text() -> None:
     assert "start: /x+/" in function["description"]
 
 
+def test_a_custom_tool_whose_declaration_cannot_be_read_is_described_in_its_own_words() -> None:
+    tool = Tool("x", "Writes x", kind="custom", block=Raw(b'{"custom":{"format":7}}'))
+    assert body(turn(tools=(tool,)))["tools"][0]["function"]["description"] == "Writes x"
+
+
 def test_a_tool_that_another_provider_runs_is_refused() -> None:
     search = Tool("web_search", kind="native", format="anthropic", block=Raw(b"{}"))
     with pytest.raises(Unsupported, match="web_search"):
@@ -415,6 +420,7 @@ STRICT = Tool("s", parameters=Raw(b'{"type":"object","properties":{"a":{}},"requ
         ((WEATHER,), None, ()),
         ((STRICT, WEATHER), None, ("tools.strict",)),
         ((STRICT, Tool("t", strict=True)), None, ("tools.strict",)),
+        ((Tool("t", parameters=Raw(b'{"required":7}'), strict=True),), None, ("tools.strict",)),
     ],
 )
 def test_tools_are_strict_together_or_not_at_all(
