@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from protocols.anthropic_answers import (
     call,
@@ -25,6 +27,7 @@ from tidegate.protocols.contract import Conduit
 from tidegate.protocols.errors import ProviderBroke, ProviderRefused
 from tidegate.protocols.events import (
     CitationAdded,
+    Failed,
     Finished,
     NativeBlock,
     Started,
@@ -345,6 +348,60 @@ def test_an_error_with_status_200_is_a_failure_on_both_ways() -> None:
 def test_pings_comments_and_unknown_events_say_nothing() -> None:
     noise = sse({"type": "ping"}, {"type": "something_new", "delta": {"a": 1}}) + b": keep-alive\n\n"
     assert read([noise + block() + noise], call()) == read([block()], call())
+
+
+def test_a_servers_call_that_was_cut_is_still_json() -> None:
+    use = {"type": "server_tool_use", "id": "s", "name": "web_search", "input": {}}
+    stream = block(begin(0, use), grow(0, "input_json_delta", partial_json='{"query": "ti'), end(0))
+    [native] = [e for e in read([stream], call()) if isinstance(e, NativeBlock)]
+    assert json.loads(bytes(native.block))["input"] == {"invalid_json": '{"query": "ti'}
+
+
+EVERYTHING = block(
+    begin(0, {"type": "thinking", "thinking": "", "signature": ""}),
+    grow(0, "thinking_delta", thinking="Hm"),
+    grow(0, "signature_delta", signature="s"),
+    end(0),
+    begin(1, {"type": "text", "text": "", "citations": []}),
+    grow(1, "citations_delta", citation={"type": "char_location", "cited_text": "q"}),
+    grow(1, "text_delta", text="tides"),
+    end(1),
+    begin(2, {"type": "server_tool_use", "id": "s", "name": "w", "input": {}}),
+    grow(2, "input_json_delta", partial_json="{}"),
+    end(2),
+    begin(3, {"type": "tool_use", "id": "t", "name": "f", "input": {}}),
+    grow(3, "input_json_delta", partial_json='{"a": 1}'),
+    end(3),
+    reason="tool_use",
+)
+WORDS = ("null", "7", '"x"', "[]", "{}", "true", '"type"', '"index"', "1e99", '"\\ud800"', "\r", "\n\n", "}")
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.lists(
+        st.tuples(st.integers(0, len(EVERYTHING)), st.integers(0, 9), st.sampled_from(WORDS)), max_size=3
+    ),
+    st.integers(1, 300),
+    st.booleans(),
+)
+def test_whatever_a_provider_sends_the_answer_ends_in_a_finish_or_a_failure(
+    cuts: list[tuple[int, int, str]], size: int, stream: bool
+) -> None:
+    data = EVERYTHING
+    for place, length, word in cuts:
+        data = data[:place] + word.encode() + data[place + length :]
+    split = [data[i : i + size] for i in range(0, len(data), size)]
+    events = read(split, call(stream))
+    failures = [position for position, event in enumerate(events) if isinstance(event, Failed)]
+    assert failures in ([], [len(events) - 1])
+    assert failures or any(isinstance(event, Finished) for event in events)
+    for native in (event for event in events if isinstance(event, NativeBlock)):
+        assert isinstance(json.loads(bytes(native.block)), dict)
+    conduit = splice(stream)
+    passed = b"".join(map(conduit.feed, split)) + conduit.close()
+    assert data.startswith(passed)
+    assert conduit.failure is not None or passed == data
 
 
 def test_a_whole_message_in_place_of_a_stream_is_read_too() -> None:

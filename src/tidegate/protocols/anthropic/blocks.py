@@ -19,6 +19,7 @@ from tidegate.protocols.events import (
 )
 from tidegate.protocols.ids import new_id
 
+from .messages import as_input
 from .tools import CUSTOM_INPUT
 from .wire import MARK
 
@@ -320,7 +321,7 @@ class UnknownBlock(Block):
 
     def close(self) -> Iterable[Event]:
         if self._input:
-            self._fields["input"] = Raw(self._input)
+            self._fields["input"] = as_input(self._input)
         return [NativeBlock(NAME, Raw(_encode(self._fields)))]
 
 

@@ -76,7 +76,7 @@ class StreamSplice:
     def feed(self, data: bytes) -> bytes:
         """See contract.Conduit."""
         # The usual case: whole events, none of which says anything to the tally.
-        if not self._rest and data.endswith(b"\n\n") and not _tells(data):
+        if not self._rest and data.endswith(b"\n\n") and not _tells(data) and self.failure is None:
             return data
         if self.failure is not None:
             return b""

@@ -147,7 +147,7 @@ class _Sequence(Writer):
         call = self._call
         if call is not None and kind not in _PASSIVE:
             own = kind is ToolCallDelta and event.index == call.index  # type: ignore[union-attr]
-            if not own and not call.is_whole():
+            if not own and (self._waiting or not call.is_whole()):
                 self._waiting.append(event)
                 return
         write = _WRITE.get(kind)
@@ -252,7 +252,7 @@ class _Sequence(Writer):
         call.pieces.append(event.arguments)
         if not call.is_custom:
             self._grow("input_json_delta", "partial_json", event.arguments)
-        if self._waiting and call.is_whole():
+        if self._waiting and event.arguments.rstrip().endswith("}") and call.is_whole():
             self._release()
 
     def _write_citation(self, event: CitationAdded) -> None:
