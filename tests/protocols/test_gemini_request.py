@@ -266,7 +266,7 @@ def test_results_of_one_step_are_in_one_content():
         Message("tool", (result("3", "", "g"), result("4", "no", "g", is_error=True))),
         ask(Text("and?")),
     )
-    _, calls, results = body(asked, to("gemini-2.5-flash"))["contents"]
+    _, calls, results, more = body(asked, to("gemini-2.5-flash"))["contents"]
     assert calls["parts"] == [
         {"functionCall": {"name": "f", "args": {"x": 1}}},
         {"functionCall": {"name": "g", "args": {}}},
@@ -277,11 +277,13 @@ def test_results_of_one_step_are_in_one_content():
         {"functionResponse": {"name": "g", "response": {"output": "fine"}}},
         {"functionResponse": {"name": "g", "response": {"output": ""}}},
         {"functionResponse": {"name": "g", "response": {"error": "no"}}},
-        {"text": "and?"},
     ]
+    assert more == {"role": "user", "parts": [{"text": "and?"}]}, "nothing stands beside results"
 
 
-@pytest.mark.parametrize("text", ['{"id": 12345678901234567890}', "[1]", '"a"', "{broken", "17", "{'a': 1}"])
+@pytest.mark.parametrize(
+    "text", ['{"id": 12345678901234567890}', '{"$ref": "#/a"}', "[1]", '"a"', "{broken", "17", "{'a': 1}"]
+)
 def test_a_result_that_google_would_change_stays_a_text(text: str):
     asked = turn(ask(), said(ToolCall("1", "f", "{}")), Message("tool", (result("1", text),)))
     assert body(asked)["contents"][2]["parts"][0]["functionResponse"]["response"] == {"output": text}
@@ -306,9 +308,9 @@ def test_media_of_results_go_inside_where_the_model_can():
     inside = body(asked, to("gemini-3-pro-preview"))["contents"][2]["parts"]
     assert inside[0]["functionResponse"]["parts"] == [blob]
     assert len(inside) == 2
-    beside = body(asked, to("gemini-2.5-flash"))["contents"][2]["parts"]
-    assert [next(iter(part)) for part in beside] == ["functionResponse", "functionResponse", "inlineData"]
-    assert beside[2] == blob
+    *_, results, beside = body(asked, to("gemini-2.5-flash"))["contents"]
+    assert [next(iter(part)) for part in results["parts"]] == ["functionResponse", "functionResponse"]
+    assert beside == {"role": "user", "parts": [blob]}
 
 
 @pytest.mark.parametrize(
@@ -358,11 +360,23 @@ def test_what_gemini_has_nothing_of_is_refused_by_name(part: Part, model: str, w
 def test_calls_of_other_models_get_the_documented_seal_and_no_id():
     calls = said(Text("a"), ToolCall("call_1", "f", "{}"), ToolCall("call_2", "f", "{}"))
     results = Message("tool", (result("call_1", "x"), result("call_2", "y")))
-    asked = turn(ask(), calls, results, said(Text("done")), ask())
+    asked = turn(ask(), calls, results, ask(Text("go on")))
     parts = body(asked)["contents"][1]["parts"]
     assert [part.get("thoughtSignature") for part in parts] == [None, FOREIGN_SEAL, None]
     assert "call_1" not in json.dumps(body(asked))
     assert FOREIGN_SEAL not in json.dumps(body(asked, to("gemini-2.5-flash")))
+
+
+def test_calls_of_earlier_turns_need_no_seal():
+    step = (said(ToolCall("1", "f", "{}")), Message("tool", (result("1", "x"),)))
+    written = body(turn(ask(), *step, said(Text("done")), ask(), *step))["contents"]
+    seals = [
+        part.get("thoughtSignature")
+        for content in written
+        for part in content["parts"]
+        if "functionCall" in part
+    ]
+    assert seals == [None, FOREIGN_SEAL]
 
 
 def test_gemini_s_own_calls_keep_seal_and_id():
@@ -493,6 +507,23 @@ def test_an_object_that_takes_anything_is_not_empty():
         ]
         == schema
     )
+
+
+def test_nothing_stands_beside_a_reference():
+    schema = {
+        "properties": {
+            "a": {"$ref": "#/$defs/A", "description": "An A."},
+            "b": {"type": "array", "items": {"$ref": "#/$defs/A"}},
+            "$ref": {"enum": [{"$ref": 1, "x": 2}]},
+        },
+        "$defs": {"A": {"type": "string"}},
+    }
+    mended = json.loads(json.dumps(schema))
+    mended["properties"]["a"] = {"anyOf": [{"$ref": "#/$defs/A"}], "description": "An A."}
+    output = OutputFormat("json_schema", Raw(json.dumps(schema).encode()))
+    written = body(turn(tools=(function("f", schema),), output=output))
+    assert written["tools"][0]["functionDeclarations"][0]["parametersJsonSchema"] == mended
+    assert written["generationConfig"]["responseJsonSchema"] == mended
 
 
 def test_old_servers_get_the_openapi_subset():
@@ -684,6 +715,8 @@ SHOWN = {"includeThoughts": True}
         ("gemini-2.5-flash", ReasoningControl(mode="enabled"), {"thinkingBudget": -1, **SHOWN}),
         ("gemini-2.5-pro", ReasoningControl(effort="xhigh"), {"thinkingBudget": 32768, **SHOWN}),
         ("gemini-2.5-pro", ReasoningControl(budget=0), {"thinkingBudget": 128}),
+        ("gemini-2.5-pro", ReasoningControl(budget=1), {"thinkingBudget": 128, **SHOWN}),
+        ("gemini-2.5-flash", ReasoningControl(budget=31_999), {"thinkingBudget": 24_576, **SHOWN}),
         ("gemini-2.0-flash", ReasoningControl(effort="high"), None),
     ],
 )

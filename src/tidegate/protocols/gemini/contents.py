@@ -1,7 +1,8 @@
 """The conversation as `contents` and `systemInstruction`.
 
 Gemini knows two roles. Instructions stand outside of the conversation; the results of all calls
-of one step are parts of one `user` content; neighbours of the same role are one content.
+of one step are parts of one `user` content, in which nothing else stands (Google counts its parts
+against those of the calls); other neighbours of the same role are one content.
 """
 
 import re
@@ -82,7 +83,7 @@ USUAL_TYPES: dict[type, str] = {
 _ENDING = re.compile(r"\.([A-Za-z0-9]{2,4})(?:[?#].*)?$")
 _YOUTUBE = re.compile(r"https?://(?:www\.|m\.)?(?:youtube\.com|youtu\.be)/")
 _UPLOADED = ("https://", "gs://", "files/")
-_LONG_NUMBER = re.compile(r"\d{16}")
+_NOT_FOR_GOOGLE = re.compile(r'\d{16}|"\$ref"')
 
 _OBJECT = msgspec.json.Decoder(dict[str, Raw])
 
@@ -98,7 +99,9 @@ class Contents:
         self.dropped: dict[str, None] = {}
         """Names of what Gemini has nothing of, in order."""
         self._said: list[tuple[str, list[AnyPart]]] = []
-        """Role and parts, neighbours of the same role together."""
+        """Role (`user`, `model`, or `results`) and parts, neighbours of the same role together."""
+        self._beside: list[AnyPart] = []
+        """Media of results that cannot stand inside of them, to come after all results of the step."""
         # what it depends on
         self._profile = profile
         self._known_ids = known_ids
@@ -110,25 +113,39 @@ class Contents:
         self._place = f"messages.{number}"
         if message.name is not None:
             self.dropped["messages.name"] = None
+        if message.role == "tool":
+            self._add_results(message)
+            return
+        self._add_media_of_results()
         if message.role in ("system", "developer"):
             self._add_instructions(message)
-        elif message.role == "tool":
-            self._append("user", self._results(message))
         else:
             role = "model" if message.role == "assistant" else "user"
             self._append(role, self._parts(message.parts, role))
 
     def finish(self) -> None:
         """Rules that hold for the whole: something must be asked, and calls must be sealed."""
+        self._add_media_of_results()
         if not self._said:
             if not self.system:
                 raise InvalidRequest("the messages are empty: nothing is asked", param="messages")
             self._said.append(("user", self.system))
             self.system = []
+        if self._profile.signed_calls:
+            self._seal_steps()
         for role, parts in self._said:
-            if role == "model" and self._profile.signed_calls:
+            self.contents.append(OutContent(role="model" if role == "model" else "user", parts=parts))
+
+    def _seal_steps(self) -> None:
+        """Seal the first call of each step of the current turn: Google checks no others, and warns
+        that its dummy costs quality. What a user says right after results may not begin a turn.
+        """
+        for place in range(len(self._said) - 1, -1, -1):
+            role, parts = self._said[place]
+            if role == "user" and (place == 0 or self._said[place - 1][0] != "results"):
+                return
+            if role == "model":
                 _seal_first_call(parts)
-            self.contents.append(OutContent(role=role, parts=parts))
 
     def _append(self, role: str, parts: list[AnyPart]) -> None:
         if not parts:
@@ -247,18 +264,18 @@ class Contents:
 
     # --- results ---
 
-    def _results(self, message: Message) -> list[AnyPart]:
-        """The results of one step: all results, then the media that cannot stand inside of them."""
-        results: list[AnyPart] = []
-        media: list[AnyPart] = []
+    def _add_results(self, message: Message) -> None:
         for part in message.parts:
             if isinstance(part, ToolResult):
                 result, beside = self._result(part)
-                results.append(result)
-                media += beside
+                self._append("results", [result])
+                self._beside += beside
             else:
-                media += self._parts((part,), "user")
-        return results + media
+                self._beside += self._parts((part,), "user")
+
+    def _add_media_of_results(self) -> None:
+        self._append("user", self._beside)
+        self._beside = []
 
     def _result(self, result: ToolResult) -> tuple[WirePart, list[AnyPart]]:
         if not result.name:
@@ -312,11 +329,12 @@ def _media_type(link: Link, kind: type) -> str | None:
 
 def _response(text: str, is_error: bool) -> Raw:
     """A result as the object that Gemini wants. A result that is an object is one already, unless
-    it holds numbers that Google, which keeps them as doubles, would change.
+    it holds numbers that Google, which keeps them as doubles, would change, or a `$ref`, which Gemini
+    3 takes for one of its own (400 "does not match to a display_name").
     """
     if is_error:
         return Raw(msgspec.json.encode({"error": text}))
-    if text.lstrip()[:1] == "{" and _is_object(text) and not _LONG_NUMBER.search(text):
+    if text.lstrip()[:1] == "{" and _is_object(text) and not _NOT_FOR_GOOGLE.search(text):
         return Raw(text.encode())
     return Raw(msgspec.json.encode({"output": text}))
 

@@ -14,7 +14,7 @@ from tidegate.protocols.turn import OutputFormat, Turn
 
 from .contents import render_contents
 from .dialect import GeminiDialect
-from .schema import to_openapi
+from .schema import mend_references, to_openapi
 from .thinking import render_thinking
 from .tools import render_tool_config, render_tools
 from .wire import GenerationConfig, OutContent, Request
@@ -186,7 +186,7 @@ def _render_output(output: OutputFormat | None, target: Target) -> dict[str, obj
         if target.dialect.schemas == "openapi":
             told["response_schema"] = to_openapi(output.schema, "response_format")
         else:
-            told["response_json_schema"] = output.schema
+            told["response_json_schema"] = mend_references(output.schema)
     return told
 
 

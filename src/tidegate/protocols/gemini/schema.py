@@ -12,7 +12,7 @@ from msgspec import Raw
 
 from tidegate.protocols.errors import Unsupported
 
-__all__ = ["from_openapi", "is_empty_object", "to_openapi"]
+__all__ = ["from_openapi", "is_empty_object", "mend_references", "to_openapi"]
 
 _MEMBERS = msgspec.json.Decoder(dict[str, Raw])
 _ANY = msgspec.json.Decoder()
@@ -49,6 +49,33 @@ def is_empty_object(schema: Raw) -> bool:
         bytes(members[name]) for name in ("properties", "required", "additionalProperties") if name in members
     ]
     return all(b"".join(value.split()) in _EMPTY for value in unsaid)
+
+
+def mend_references(schema: Raw) -> Raw:
+    """A JSON Schema in which nothing stands beside a `$ref`: Google answers 400 to a node that has
+    more ("only description and default can be set alongside it"; of an answer's schema nothing).
+    """
+    if b'"$ref"' not in bytes(schema):
+        return schema
+    told = _ANY.decode(schema)
+    mended = _mend(told)
+    return schema if mended == told else Raw(msgspec.json.encode(mended))
+
+
+def _mend(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_mend(one) for one in value]
+    if not isinstance(value, dict):
+        return value
+    node = {name: one if name in _VALUES else _mend(one) for name, one in value.items()}
+    alone = all(name.startswith("$") for name in node)
+    if alone or "anyOf" in node or not isinstance(node.get("$ref"), str):
+        return node
+    return {"anyOf": [{"$ref": node.pop("$ref")}], **node}
+
+
+_VALUES = frozenset({"enum", "const", "default", "examples"})
+"""Keywords whose value is none of the schema's own."""
 
 
 def to_openapi(schema: Raw, param: str) -> Raw:

@@ -29,7 +29,7 @@ def render_thinking(control: ReasoningControl | None, profile: Profile) -> Think
         return _switch_off(control, profile)
     show = None if control.show is False else True
     if control.budget is not None:
-        return ThinkingConfig(thinking_budget=control.budget, include_thoughts=show)
+        return ThinkingConfig(thinking_budget=_within(control.budget, profile), include_thoughts=show)
     effort = control.effort
     if profile.thinking == "budget":
         budget = _budget(effort, profile) if effort else DYNAMIC if control.mode else None
@@ -49,6 +49,12 @@ def nearest(effort: str, known: tuple[str, ...]) -> str:
 def _budget(effort: str, profile: Profile) -> int:
     budgets = profile.budgets or BUDGETS
     return budgets[nearest(effort, tuple(budgets))]
+
+
+def _within(budget: int, profile: Profile) -> int:
+    """A client's own budget, within what the model takes."""
+    known = (profile.budgets or BUDGETS).values()
+    return max(min(budget, max(known)), min(profile.budgets.values(), default=1))
 
 
 def _switch_off(control: ReasoningControl, profile: Profile) -> ThinkingConfig:

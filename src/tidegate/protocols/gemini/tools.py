@@ -9,7 +9,7 @@ from tidegate.protocols.functions import CUSTOM_INPUT, custom_names, describe
 from tidegate.protocols.turn import Tool, ToolChoice, Turn
 
 from .dialect import GeminiDialect
-from .schema import is_empty_object, to_openapi
+from .schema import is_empty_object, mend_references, to_openapi
 from .wire import FunctionCallingConfig, FunctionDeclaration, ToolConfig
 
 __all__ = ["RenderedTools", "render_tool_config", "render_tools"]
@@ -72,4 +72,6 @@ def _declare(tool: Tool, dialect: GeminiDialect, param: str) -> FunctionDeclarat
         return FunctionDeclaration(
             name=tool.name, description=description, parameters=to_openapi(parameters, param)
         )
-    return FunctionDeclaration(name=tool.name, description=description, parameters_json_schema=parameters)
+    return FunctionDeclaration(
+        name=tool.name, description=description, parameters_json_schema=mend_references(parameters)
+    )
