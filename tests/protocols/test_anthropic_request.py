@@ -14,7 +14,7 @@ from protocols.anthropic_answers import HOSTS, PATHS, target
 from recordings import Recording, needs_recordings, recordings
 from tidegate.protocols.anthropic import PROTOCOL
 from tidegate.protocols.contract import ParsedRequest
-from tidegate.protocols.errors import InvalidRequest
+from tidegate.protocols.errors import InvalidRequest, Unsupported
 from tidegate.protocols.profile import Profile
 from tidegate.protocols.turn import (
     CacheControl,
@@ -345,7 +345,7 @@ RESULT = {"type": "tool_result", "tool_use_id": "nobody", "content": "x"}
         ({"thinking": {"type": "enabled"}}, "thinking.budget_tokens"),
         ({"thinking": {"type": "enabled", "budget_tokens": 10}}, "thinking.budget_tokens"),
         ({"thinking": {}}, "thinking.type"),
-        ({"output_config": {"effort": "some"}}, "output_config.effort"),
+        ({"output_config": {"effort": 3}}, "output_config.effort"),
         ({"output_config": {"format": {"type": "json_schema"}}}, "output_config.format.schema"),
         ({"output_format": {"type": "json_schema", "schema": []}}, "output_format.schema"),
         ({"models": ["", "b"]}, "models.0"),
@@ -389,6 +389,21 @@ def test_what_is_missing_is_named(field: str) -> None:
 )
 def test_what_is_no_request_is_refused(data: bytes) -> None:
     assert refusal(data).status == 400
+
+
+@pytest.mark.parametrize(
+    ("config", "param"),
+    [
+        ({"effort": "utmost"}, "output_config.effort"),
+        ({"format": {"type": "poem", "meter": "iambic"}}, "output_config.format"),
+    ],
+)
+def test_what_only_anthropic_knows_passes_to_anthropic_alone(config: dict[str, Any], param: str) -> None:
+    asked = parse(body(output_config=config))
+    assert json.loads(PROTOCOL.splice_request(asked, target()).body)["output_config"] == config
+    with pytest.raises(Unsupported) as caught:
+        asked.turn()
+    assert caught.value.param == param
 
 
 def test_tools_that_only_the_provider_knows_may_be_chosen() -> None:

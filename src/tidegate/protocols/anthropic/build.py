@@ -2,13 +2,14 @@
 
 import base64
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, Literal, get_args
 
 import msgspec
 from msgspec import Raw, Struct
 from msgspec.json import Decoder
 
 from tidegate.protocols.decode import decode
+from tidegate.protocols.errors import Unsupported
 from tidegate.protocols.media import parse_url
 from tidegate.protocols.turn import (
     CacheControl,
@@ -88,6 +89,7 @@ KNOWN = frozenset(
     ]
 )
 """Fields that have a counterpart in `Turn`, or are for Tidegate itself."""
+EFFORTS = frozenset(get_args(Effort))
 KNOWN_OF_OUTPUT = frozenset(("effort", "format"))
 
 
@@ -251,7 +253,11 @@ _BUILDERS: dict[type, Callable[..., Part | None]] = {
 
 
 def _cache(control: CacheControlIn | None) -> CacheControl | None:
-    return CacheControl(control.ttl) if control is not None else None
+    return CacheControl(_TTLS.get(control.ttl)) if control is not None else None
+
+
+_TTLS: dict[str | None, Literal["5m", "1h"]] = {"5m": "5m", "1h": "1h"}
+"""Lifetimes that are not known become the default."""
 
 
 def _signature(extra: ExtraContent | None) -> str | None:
@@ -309,14 +315,26 @@ def _build_tool(tool: ToolIn, block: Raw) -> Tool:
 def _build_output(wire: CountRequest[Any]) -> OutputFormat | None:
     form = wire.output_config.format if wire.output_config is not None else None
     form = form or wire.output_format
-    return OutputFormat("json_schema", form.schema, strict=True) if form is not None else None
+    if form is None:
+        return None
+    if form.type != "json_schema":
+        raise Unsupported(
+            f"only Anthropic knows the output format {form.type!r}", param="output_config.format"
+        )
+    return OutputFormat("json_schema", form.schema, strict=True)
 
 
 def _build_reasoning(wire: CountRequest[Any]) -> ReasoningControl | None:
-    effort = wire.output_config.effort if wire.output_config is not None else None
+    effort = _build_effort(wire.output_config.effort if wire.output_config is not None else None)
     if wire.thinking is None:
         return ReasoningControl(effort=effort) if effort is not None else None
     return read_thinking(wire.thinking, effort)
+
+
+def _build_effort(effort: str | None) -> Effort | None:
+    if effort is not None and effort not in EFFORTS:
+        raise Unsupported(f"only Anthropic knows the effort {effort!r}", param="output_config.effort")
+    return effort  # type: ignore[return-value]
 
 
 def read_thinking(thinking: ThinkingIn, effort: Effort | None = None) -> ReasoningControl:

@@ -85,7 +85,7 @@ def _parse(body: bytes, whole: Decoder[Any], in_raws: Decoder[Any]) -> Asked:
     if wire.thinking is not None and wire.thinking.type == "enabled" and wire.thinking.budget_tokens is None:
         raise _wrong("thinking.budget_tokens", "this field is required where thinking is enabled")
     for place, form in (("output_config.format", _format(wire)), ("output_format", wire.output_format)):
-        if form is not None and not is_object(form.schema):
+        if form is not None and form.type == "json_schema" and not is_object(form.schema):
             raise _wrong(f"{place}.schema", "expected an object")
     return Asked(
         body, wire, foreign, wire.model, wire.stream is True, wire.provider, tuple(wire.models or ())

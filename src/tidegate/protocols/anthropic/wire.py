@@ -56,7 +56,7 @@ class CacheControlIn(Struct, frozen=True):
     """A cache breakpoint."""
 
     type: Literal["ephemeral"]
-    ttl: Literal["5m", "1h"] | None = None
+    ttl: str | None = None
 
 
 class Base64Source(Struct, frozen=True, tag="base64"):
@@ -233,16 +233,17 @@ class ThinkingIn(Struct, frozen=True):
 
 
 class FormatIn(Struct, frozen=True):
-    """The form that the answer must have."""
+    """The form that the answer must have. Kinds that are not known pass."""
 
-    type: Literal["json_schema"]
-    schema: Raw
+    type: Name
+    schema: Raw = Raw()
 
 
 class OutputConfigIn(Struct, frozen=True):
     """The form of the answer, and the effort spent on it."""
 
-    effort: Literal["low", "medium", "high", "xhigh", "max"] | None = None
+    effort: Name | None = None
+    """Efforts that are not known pass; only Anthropic can say what they mean."""
     format: FormatIn | None = None
 
 
