@@ -390,6 +390,28 @@ def test_what_stands_beside_the_choices_may_have_any_shape():
     ]
 
 
+@pytest.mark.parametrize(
+    ("told", "thinking", "text"),
+    [
+        ("<think>\nhm <b>\n</think>\n\nBanana", "\nhm <b>\n", "Banana"),
+        ("  <think>hm", "hm", ""),
+        ("<think></think>x", "", "x"),
+        ("<thin ice", "", "<thin ice"),
+        (" plain </think>", "", " plain </think>"),
+        ("<thi", "", "<thi"),
+        ("<think>a</thi", "a</thi", ""),
+    ],
+)
+def test_thinking_in_the_text_is_told_apart(told, thinking, text):
+    target = Target("m", Dialect(inline_thinking=True))
+    for size in (1, 2, 5, len(told)):
+        pieces = [{"content": told[i : i + size]} for i in range(0, len(told), size)]
+        reader = PROTOCOL.reader(Call("/", b"", True), target)
+        events = reader.feed(stream(*map(chunk, pieces), chunk({}, "stop")))
+        assert "".join(one.text for one in events if isinstance(one, ReasoningDelta)) == thinking
+        assert "".join(one.text for one in events if isinstance(one, TextDelta)) == text
+
+
 def test_groqs_corner_has_the_usage_too():
     corner = {"x_groq": {"usage": {"prompt_tokens": 1, "completion_tokens": 2}}}
     events = read(stream(chunk({"content": "x"}), chunk({}, "stop", **corner)), True)

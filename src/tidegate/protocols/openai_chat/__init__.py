@@ -76,7 +76,7 @@ class OpenAIChat:
 
     def reader(self, call: Call, target: Target) -> Reader:
         """The reader of the answer to this call."""
-        return StreamReader(call, target.profile.tells_finish) if call.stream else BodyReader(call)
+        return StreamReader(call, target) if call.stream else BodyReader(call, target)
 
     def parse_error(self, status: int, headers: Mapping[str, str], body: bytes) -> ProviderError:
         """The provider's error answer."""

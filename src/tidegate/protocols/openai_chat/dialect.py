@@ -89,6 +89,10 @@ class Dialect(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The field that marks a final assistant message as the beginning of the answer (Mistral
     `prefix`, Qwen `partial`)."""
 
+    inline_thinking: bool = False
+    """Whether thinking stands in the text, between `<think>` and `</think>` at its beginning (Perplexity's
+    reasoning models; §11). Clients of other formats get it as thinking; in this format the text passes."""
+
     # --- what is wrong with its answers ---
 
     repeats_role: bool = False

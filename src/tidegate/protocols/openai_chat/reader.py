@@ -6,7 +6,7 @@ from typing import Any
 from msgspec import DecodeError, Raw, Struct, ValidationError
 from msgspec.json import Decoder
 
-from tidegate.protocols.contract import Call
+from tidegate.protocols.contract import Call, Target
 from tidegate.protocols.errors import InvalidRequest, ProviderBroke, ProviderError
 from tidegate.protocols.events import (
     AudioDelta,
@@ -35,6 +35,7 @@ from tidegate.protocols.sse import ServerSentEvent, Splitter
 from tidegate.protocols.turn import Inline
 
 from .error import error_inside
+from .inline import InlineThinking
 from .parse import FORMATS, NAME, thinking_text
 from .render import ChatCall
 from .usage import UsageIn, parse_usage
@@ -219,7 +220,7 @@ class CallState:
 class ChoiceState:
     """A choice that is being told."""
 
-    __slots__ = ("by_place", "calls", "finish", "index", "native", "thinks_plainly")
+    __slots__ = ("by_place", "calls", "finish", "index", "inline", "native", "thinks_plainly")
 
     def __init__(self, index: int) -> None:
         self.index = index
@@ -227,6 +228,8 @@ class ChoiceState:
         """The provider's finish reason, held back until the answer ends: it may come twice, before
         more content, or before an error."""
         self.native: str | None = None
+        self.inline: InlineThinking | None = None
+        """Tells thinking and text apart, where they come as one."""
         self.thinks_plainly = False
         """Whether thinking is told as plain text; what `reasoning_details` have of it is the same again."""
         self.calls: list[CallState] = []
@@ -237,11 +240,12 @@ class ChoiceState:
 class AnswerState:
     """What is known of an answer so far, and how its pieces become events."""
 
-    def __init__(self, call: Call, *, whole: bool, tells_finish: bool = True) -> None:
+    def __init__(self, call: Call, target: Target, *, whole: bool) -> None:
         self.failed = False
         self._custom_tools = call.custom_tools if isinstance(call, ChatCall) else frozenset()
         self._whole = whole
-        self._tells_finish = tells_finish
+        self._tells_finish = target.profile.tells_finish
+        self._inline = target.dialect.inline_thinking
         self._started = False
         self._ended = False
         self._choices: dict[int, ChoiceState] = {}
@@ -286,13 +290,14 @@ class AnswerState:
 
     def _new_choice(self, index: int) -> ChoiceState:
         state = self._choices[index] = ChoiceState(index)
+        state.inline = InlineThinking() if self._inline else None
         return state
 
     def _read_choice(self, choice: ChoiceOut, state: ChoiceState, events: list[Event]) -> None:
         delta = self._said(choice)
         content = delta.content
         # The usual case: a text, and nothing else in the delta.
-        if type(content) is str and content and _says_only_text(delta):
+        if type(content) is str and content and state.inline is None and _says_only_text(delta):
             events.append(TextDelta(content, state.index))
         else:
             self._read_delta(delta, state, events)
@@ -316,7 +321,9 @@ class AnswerState:
             events.extend(NativeBlock(one.format, one.block, choice) for one in delta.native_blocks)
         signature = delta.extra_content.signature if delta.extra_content else None
         if isinstance(delta.content, str):
-            if delta.content or signature:
+            if state.inline is not None:
+                events += _told_apart(state.inline.feed(delta.content), choice)
+            elif delta.content or signature:
                 events.append(TextDelta(delta.content, choice, signature))
         elif delta.content:
             self._read_parts(delta.content, choice, events)
@@ -431,6 +438,8 @@ class AnswerState:
         self._ended = True
         events: list[Event] = []
         for _, state in sorted(self._choices.items()):
+            if state.inline is not None:
+                events += _told_apart(state.inline.close(), state.index)
             events += [
                 ToolCallDelta(call.index, _held(call), state.index) for call in state.calls if not call.said
             ]
@@ -470,6 +479,12 @@ def _read_image(image: ImageOut, choice: int) -> Event:
     return NativeBlock(NAME, Raw(ENCODE(image)), choice)
 
 
+def _told_apart(told: tuple[str, str], choice: int) -> list[Event]:
+    thinking, text = told
+    events: list[Event] = [ReasoningDelta(thinking, choice)] if thinking else []
+    return [*events, TextDelta(text, choice)] if text else events
+
+
 def _held(call: CallState) -> str:
     """What is told of a call at its end: the text of a custom tool, or that there are no arguments."""
     return "{}" if call.wrapped is None else custom_text("".join(call.wrapped))
@@ -494,9 +509,9 @@ def _arguments(function: FunctionOut | None) -> str:
 class BodyReader:
     """The reader of a whole answer (see contract.Reader)."""
 
-    def __init__(self, call: Call) -> None:
+    def __init__(self, call: Call, target: Target) -> None:
         self._pieces: list[bytes] = []
-        self._state = AnswerState(call, whole=True)
+        self._state = AnswerState(call, target, whole=True)
 
     def feed(self, data: bytes) -> list[Event]:
         """Keep the bytes: JSON means nothing before it is whole."""
@@ -561,9 +576,9 @@ def _begin(body: bytes) -> str:
 class StreamReader:
     """The reader of a stream (see contract.Reader)."""
 
-    def __init__(self, call: Call, tells_finish: bool) -> None:
+    def __init__(self, call: Call, target: Target) -> None:
         self._splitter = Splitter()
-        self._state = AnswerState(call, whole=False, tells_finish=tells_finish)
+        self._state = AnswerState(call, target, whole=False)
 
     def feed(self, data: bytes) -> list[Event]:
         """The events that these bytes complete."""

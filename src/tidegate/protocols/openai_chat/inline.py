@@ -1,0 +1,60 @@
+"""Thinking that stands in the text, between `<think>` and `</think>` at its beginning."""
+
+from typing import Literal
+
+__all__ = ["InlineThinking"]
+
+OPEN, CLOSE = "<think>", "</think>"
+
+
+class InlineThinking:
+    """Tells thinking and text apart, however they are cut into pieces."""
+
+    __slots__ = ("_place", "_rest")
+
+    def __init__(self) -> None:
+        self._place: Literal["start", "inside", "after", "text"] = "start"
+        """Where we are: before it is known whether there is thinking; in it; just behind it; in the text."""
+        self._rest = ""
+        """What may be the beginning of a tag."""
+
+    def feed(self, piece: str) -> tuple[str, str]:
+        """The thinking and the text that this piece completes."""
+        if self._place == "text":
+            return "", piece
+        told, self._rest = self._rest + piece, ""
+        return self._begin(told) if self._place == "start" else self._go_on(told)
+
+    def close(self) -> tuple[str, str]:
+        """What was held back."""
+        rest, self._rest = self._rest, ""
+        return (rest, "") if self._place == "inside" else ("", rest)
+
+    def _begin(self, told: str) -> tuple[str, str]:
+        begun = told.lstrip()
+        if begun.startswith(OPEN):
+            self._place = "inside"
+            return self._go_on(begun.removeprefix(OPEN))
+        if OPEN.startswith(begun):
+            self._rest = told
+            return "", ""
+        self._place = "text"
+        return "", told
+
+    def _go_on(self, told: str) -> tuple[str, str]:
+        if self._place == "after":
+            return "", self._say(told)
+        thinking, tag, text = told.partition(CLOSE)
+        if tag:
+            self._place = "after"
+            return thinking, self._say(text)
+        held = next((size for size in range(len(CLOSE) - 1, 0, -1) if told.endswith(CLOSE[:size])), 0)
+        self._rest = told[len(told) - held :]
+        return told[: len(told) - held], ""
+
+    def _say(self, told: str) -> str:
+        """The text behind the thinking, without the blank lines between."""
+        text = told.lstrip("\n")
+        if text:
+            self._place = "text"
+        return text
