@@ -15,7 +15,6 @@ __all__ = [
     "COUNT_REQUEST_OF_RAWS",
     "FIELDS",
     "MARK",
-    "MESSAGE",
     "RAWS",
     "REQUEST",
     "REQUEST_OF_RAWS",
@@ -28,20 +27,25 @@ __all__ = [
     "ContentSource",
     "CountRequest",
     "DocumentBlock",
+    "ExtraContent",
     "FileSource",
     "ImageBlock",
     "MessageIn",
+    "MessageOut",
     "MessagesRequest",
     "RedactedThinkingBlock",
     "SourceIn",
+    "StopDetails",
     "TextBlock",
     "TextSource",
     "ThinkingBlock",
+    "ThinkingIn",
     "ToolIn",
     "ToolResultBlock",
     "ToolUseBlock",
     "UnknownBlock",
     "UrlSource",
+    "UsageOut",
     "is_object",
 ]
 
@@ -353,13 +357,3 @@ class MessageOut(Struct, frozen=True):
     stop_sequence: str | None = None
     stop_details: StopDetails | None = None
     usage: UsageOut | None = None
-
-
-class ErrorOut(Struct, frozen=True):
-    """An error's words."""
-
-    message: str | None = None
-    type: str | None = None
-
-
-MESSAGE = Decoder(MessageOut)
