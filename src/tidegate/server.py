@@ -7,11 +7,13 @@ socket, restarts a worker that dies, and hands SIGHUP on to all of them.
 import asyncio
 import contextlib
 import json
+import logging
 import math
 import multiprocessing
 import os
 import resource
 import signal
+import socket
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,12 +26,14 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.supervisors.multiprocess import Multiprocess
 
 from tidegate.config import Config, Reloader, load
-from tidegate.observe import Journal
+from tidegate.observe import Journal, Outlet
 from tidegate.observe.logs import RENDERERS, configure_logging, line_format
 
 from .app import Tidegate
 
 __all__ = ["Source", "make_app", "serve"]
+
+log = logging.getLogger("tidegate")
 
 MAX_HEADER_BYTES = 64 * 1024
 """All header lines of a request together, names and values."""
@@ -221,13 +225,45 @@ def serve(source: Source) -> None:
     config = source.read()
     configure_logging(config.logs)
     raise_file_limit()
+    listeners = open_listeners(config.server.host, config.server.port)
     if config.server.workers > 1:
         os.environ[WORKER] = source.to_json()
         settings = uvicorn_settings(config, "tidegate.server:make_worker", factory=True)
         settings.workers = config.server.workers
-        Workers(settings, sockets=[settings.bind_socket()]).run()
+        Workers(settings, listeners).run()
     else:
-        Server(uvicorn_settings(config, make_app(config, source))).run()
+        Server(uvicorn_settings(config, make_app(config, source))).run(listeners)
+
+
+def open_listeners(host: str, port: int) -> list[socket.socket]:
+    """A socket for each address of this host. Ends the process where none can be had."""
+    shown = f"[{host}]" if ":" in host else host
+    listeners: list[socket.socket] = []
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        for family, address in dict.fromkeys((entry[0], entry[4]) for entry in found):
+            # "localhost" may have an address of a family that this machine does not use.
+            with contextlib.suppress(OSError) if listeners else contextlib.nullcontext():
+                listeners.append(bind(family, (address[0], port, *address[2:])))
+                port = listeners[0].getsockname()[1]
+    except OSError as error:
+        sys.exit(f"cannot listen on {shown}:{port}: {error.strerror}")
+    log.info("serving on http://%s:%d", shown, port)
+    return listeners
+
+
+def bind(family: socket.AddressFamily, address: tuple[Any, ...]) -> socket.socket:
+    """A socket of this address. Raises OSError."""
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        listener.bind(address)
+    except OSError:
+        listener.close()
+        raise
+    return listener
 
 
 def make_worker() -> Tidegate:
@@ -255,7 +291,8 @@ async def follow_the_supervisor() -> None:
 
 def make_app(config: Config, source: Source) -> Tidegate:
     """The application, with reloading when the configuration changes."""
-    app = Tidegate(config, Journal(RENDERERS[line_format(config.logs)]))
+    records = Outlet(sys.stdout.fileno(), log.error)
+    app = Tidegate(config, Journal(RENDERERS[line_format(config.logs)], records))
     reloader = Reloader(source.read, source.path, source.directory, app.reload)
 
     async def start() -> None:

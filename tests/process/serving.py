@@ -33,6 +33,7 @@ __all__ = [
     "CLIENT_KEY",
     "UPSTREAM_KEY",
     "Served",
+    "alive",
     "children",
     "environ",
     "eventually",
@@ -82,6 +83,11 @@ def children(pid: int) -> list[int]:
     """The processes that serve on behalf of a supervisor."""
     listed = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
     return [int(child) for child in listed if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes()]
+
+
+def alive(pid: int) -> bool:
+    """Whether there is such a process."""
+    return Path(f"/proc/{pid}").exists()
 
 
 class Served:

@@ -75,7 +75,7 @@ async def test_a_reload_under_load_fails_no_request(
             gateway.file.write_text(one(target))
             await gateway.logged(READ_AGAIN, number)
         stopped.set()
-        statuses = sum(await asyncio.gather(*asking), [])
+        statuses = [status for answers in await asyncio.gather(*asking) for status in answers]
     assert set(statuses) == {200}
     assert len(provider.requests) + len(other.requests) == len(statuses)
     assert other.requests

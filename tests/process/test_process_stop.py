@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from process.serving import CHAT, Served, children, eventually, halting, one
+from process.serving import CHAT, Served, alive, children, eventually, halting, one
 from sdk.dialects import OPENAI, TEXT
 from simulator import Simulator, stream
 
@@ -132,7 +132,3 @@ async def test_a_killed_supervisor_takes_its_workers_along(
         gateway.signal(signal.SIGKILL)
         await gateway.refuses()
         await eventually(lambda: not any(map(alive, workers)), "the end of the workers")
-
-
-def alive(pid: int) -> bool:
-    return Path(f"/proc/{pid}").exists()

@@ -5,6 +5,7 @@ tokens of which class it took and how long whom.
 """
 
 from .journal import Journal
+from .outlet import Outlet
 from .record import Ending, Record
 
-__all__ = ["Ending", "Journal", "Record"]
+__all__ = ["Ending", "Journal", "Outlet", "Record"]

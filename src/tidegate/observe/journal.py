@@ -6,13 +6,11 @@ most `FLUSH_S` seconds of it.
 """
 
 import asyncio
-import os
-import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from functools import lru_cache
 from time import time
-from typing import BinaryIO
+from typing import Protocol
 
 import msgspec
 
@@ -67,12 +65,20 @@ def _shown(count: int | None) -> str:
     return "?" if count is None else str(count)
 
 
+class Output(Protocol):
+    """Where lines are written."""
+
+    def write(self, piece: bytes, /) -> object:
+        """Write whole lines."""
+        ...
+
+
 class Journal:
     """Takes records and writes their lines."""
 
-    def __init__(self, render: Callable[[Record], bytes], out: BinaryIO | None = None) -> None:
+    def __init__(self, render: Callable[[Record], bytes], out: Output) -> None:
         self._render = render
-        self._out = out if out is not None else sys.stdout.buffer
+        self._out = out
         self._lines: list[bytes] = []
         self._timer: asyncio.TimerHandle | None = None
 
@@ -83,19 +89,13 @@ class Journal:
             self._timer = asyncio.get_running_loop().call_later(FLUSH_S, self.flush)
 
     def flush(self) -> None:
-        """Write what is there. A reader that is gone is no reason to stop serving."""
+        """Write what is there."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
         lines, self._lines = self._lines, []
-        if not lines:
-            return
-        try:
-            for piece in _pieces(lines):
-                self._out.write(piece)
-                self._out.flush()
-        except (OSError, ValueError):
-            self._out = open(os.devnull, "wb")  # noqa: SIM115 lives as long as the process
+        for piece in _pieces(lines):
+            self._out.write(piece)
 
 
 def _pieces(lines: list[bytes]) -> Iterator[bytes]:
@@ -106,4 +106,5 @@ def _pieces(lines: list[bytes]) -> Iterator[bytes]:
             yield piece
             piece = b""
         piece += line
-    yield piece
+    if piece:
+        yield piece

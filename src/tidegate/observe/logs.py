@@ -10,6 +10,7 @@ from typing import Literal
 from tidegate.config import Logs
 
 from .journal import render_json, render_text
+from .outlet import Outlet
 from .record import Record
 
 __all__ = ["RENDERERS", "configure_logging", "line_format"]
@@ -26,13 +27,27 @@ def line_format(logs: Logs) -> Literal["json", "text"]:
 
 def configure_logging(logs: Logs) -> None:
     """Send all loggers' lines to standard error, at the configured level."""
-    form = JsonFormatter() if line_format(logs) == "json" else TextFormatter()
-    out = logging.StreamHandler(sys.stderr)
-    out.setFormatter(form)
+    out = OutletHandler(Outlet(sys.stderr.fileno(), lambda _: None))
+    out.setFormatter(JsonFormatter() if line_format(logs) == "json" else TextFormatter())
     logging.basicConfig(level=logs.level.upper(), handlers=[out], force=True)
     # The libraries' own chatter at debug level names addresses and headers: never shown.
     for name in ("asyncio", "aiohttp", "watchfiles"):
         logging.getLogger(name).setLevel(logging.WARNING)
+
+
+class OutletHandler(logging.Handler):
+    """Log lines on their way to where nobody may read them."""
+
+    def __init__(self, outlet: Outlet) -> None:
+        super().__init__()
+        self._outlet = outlet
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """See logging.Handler."""
+        try:
+            self._outlet.write((self.format(record) + "\n").encode(errors="backslashreplace"))
+        except Exception:  # noqa: BLE001 as logging's own handlers do
+            self.handleError(record)
 
 
 def _time(record: logging.LogRecord) -> str:

@@ -1,0 +1,61 @@
+"""Lines on their way to where nobody may read them."""
+
+import os
+
+import pytest
+
+from process.serving import eventually
+from tidegate.observe import Outlet
+
+
+async def test_lines_arrive_in_order() -> None:
+    reading, writing = os.pipe()
+    outlet = Outlet(writing, pytest.fail)
+    for number in range(100):
+        outlet.write(b"%d\n" % number)
+    outlet.close()
+    assert os.read(reading, 65536).split() == [b"%d" % number for number in range(100)]
+    os.close(writing)
+    os.close(reading)
+
+
+async def test_what_finds_no_room_is_lost_and_said_to_be_lost() -> None:
+    said: list[str] = []
+    reading, writing = os.pipe()
+    outlet = Outlet(writing, said.append, room=200_000)
+    line = b"x" * 3999 + b"\n"
+    for _ in range(100):
+        outlet.write(line)
+    outlet.close(0.1)  # returns, although nobody reads
+    arrived = 0
+    while not said:
+        arrived += len(os.read(reading, 65536))
+    assert said == ["50 lines of output are lost: they could not be written"]
+    while arrived < 200_000:
+        arrived += len(os.read(reading, 65536))
+    os.close(writing)
+    os.close(reading)
+
+
+async def test_a_reader_that_is_gone_is_said_once() -> None:
+    said: list[str] = []
+    reading, writing = os.pipe()
+    os.close(reading)
+    outlet = Outlet(writing, said.append)
+    outlet.write(b"1\n")
+    await eventually(lambda: said, "a word about it")
+    outlet.write(b"2\n")
+    outlet.close()
+    assert said == ["nobody reads the output any more: nothing more is written"]
+    os.close(writing)
+
+
+async def test_a_full_disk_costs_lines_and_nothing_else() -> None:
+    said: list[str] = []
+    full = os.open("/dev/full", os.O_WRONLY)
+    outlet = Outlet(full, said.append)
+    outlet.write(b"1\n2\n")
+    await eventually(lambda: said, "a word about it")
+    outlet.close()
+    assert said == ["2 lines of output are lost: they could not be written"]
+    os.close(full)
