@@ -475,6 +475,28 @@ def test_cache_points_come_after_what_is_cached() -> None:
     assert told["toolConfig"]["tools"][1] == point
 
 
+def test_a_cache_point_inside_of_a_result_comes_after_it() -> None:
+    cached = Message("tool", (ToolResult("t1", "weather", (Text("sunny", CacheControl()),)),))
+    result = {"toolResult": {"toolUseId": "t1", "content": [{"text": "sunny"}]}}
+    said = messages(HELLO, CALL, cached, tools=(WEATHER,))
+    assert said[2]["content"] == [result, {"cachePoint": {"type": "default"}}]
+
+
+def test_the_last_four_cache_points_count() -> None:
+    call = ask(
+        turn(
+            Message("system", (Text("S", CacheControl()),)),
+            user(*(Text(letter, CacheControl("1h")) for letter in "abcd")),
+            tools=(Tool("clock", cache=CacheControl()),),
+        )
+    )
+    told = json.loads(call.body)
+    assert told["system"] == [{"text": "S"}]
+    assert len(told["toolConfig"]["tools"]) == 1
+    assert sum("cachePoint" in block for block in told["messages"][0]["content"]) == 4
+    assert call.dropped == ("cache_control",)
+
+
 @pytest.mark.parametrize(
     ("model", "dropped"), [(NOVA, ("cache_control",)), (LLAMA, ("cache_control",)), (CLAUDE, ())]
 )

@@ -46,6 +46,8 @@ OPENING = "."
 CONTINUE = "Continue."
 """What the user says after an assistant message that the model does not continue by itself."""
 
+INSTRUCTIONS = frozenset({"system", "developer"})
+
 Block = dict[str, Any] | Raw
 
 _ID = re.compile(r"[A-Za-z0-9_.:-]{1,64}", re.ASCII)
@@ -75,7 +77,7 @@ class Conversation:
         self._role = message.role
         if message.name is not None:
             self.dropped["messages.name"] = None
-        if message.role in ("system", "developer"):
+        if message.role in INSTRUCTIONS:
             self._add_instructions(message)
         elif message.role == "assistant":
             self._add_assistant(message)
@@ -102,7 +104,7 @@ class Conversation:
     # --- messages ---
 
     def _add_instructions(self, message: Message) -> None:
-        blocks = self._blocks(message.parts, "system")
+        blocks = self._blocks(message.parts)
         if any(not (_has(block, "text") or _has(block, "cachePoint")) for block in blocks):
             raise self._unsupported("anything but text in system messages")
         if self._profile.system_role == "user":
@@ -128,18 +130,22 @@ class Conversation:
         else:
             self.turns.append((role, blocks))
 
-    def _blocks(self, parts: Sequence[Any], place: Any = "messages") -> list[Block]:
+    def _blocks(self, parts: Sequence[Any]) -> list[Block]:
         written: list[Block] = []
         for part in parts:
-            written += self.PARTS[type(part)](self, part)
+            blocks = self.PARTS[type(part)](self, part)
             cache: CacheControl | None = getattr(part, "cache", None)
-            if cache is None:
-                continue
-            if place in self._vendor.caches and written:
-                written.append(render_cache(cache))
-            else:
-                self.dropped["cache_control"] = None
+            written += blocks
+            if cache is not None and blocks:
+                written += self._mark(cache)
         return written
+
+    def _mark(self, cache: CacheControl) -> list[Block]:
+        """A cache point, where the model takes one here."""
+        if ("system" if self._role in INSTRUCTIONS else "messages") in self._vendor.caches:
+            return [render_cache(cache)]
+        self.dropped["cache_control"] = None
+        return []
 
     # --- parts ---
 
@@ -215,10 +221,12 @@ class Conversation:
         return [{"toolUse": {"toolUseId": _render_id(part.id), "name": part.name, "input": arguments}}]
 
     def _result(self, part: ToolResult) -> list[Block]:
-        contents = self._blocks(part.content, None)
+        marks = [piece.cache for piece in part.content if not isinstance(piece, Native) and piece.cache]
+        contents = [block for piece in part.content for block in self.PARTS[type(piece)](self, piece)]
+        after = self._mark(marks[-1]) if marks and part.cache is None else []  # a result holds no marks
         if not self._has_tools:
             said = "failed with" if part.is_error else "answered"
-            return [{"text": f"The tool {part.name or part.call_id} {said}:"}, *contents]
+            return [{"text": f"The tool {part.name or part.call_id} {said}:"}, *contents, *after]
         beside: list[Block] = []
         if not self._profile.tool_result_media:
             beside = [block for block in contents if not _has(block, "text")]
@@ -226,7 +234,7 @@ class Conversation:
         result: dict[str, Any] = {"toolUseId": _render_id(part.call_id), "content": contents}
         if part.is_error:
             result["status"] = "error"
-        return [{"toolResult": result}, *beside]
+        return [{"toolResult": result}, *beside, *after]
 
     PARTS: ClassVar[dict[type, Callable[["Conversation", Any], list[Block]]]] = {
         Text: _text,

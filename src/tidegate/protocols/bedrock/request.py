@@ -47,6 +47,8 @@ CARRIES: Mapping[str, Outcome] = {
 TIERS = {"auto": None, "default": "default", "flex": "flex", "priority": "priority", "reserved": "reserved"}
 """Service tiers; None asks for nothing special."""
 
+MOST_CACHE_POINTS = 4
+
 JSON_ONLY = "Answer with one JSON object and nothing else: no other text, no code fence."
 """What stands for OpenAI's `json_object`: Converse has forms with a schema only."""
 
@@ -74,6 +76,7 @@ def render_request(turn: Turn, target: Target) -> BedrockCall:
     )
     dropped |= dict.fromkeys([*plan.dropped, *tools.dropped, *conversation.dropped])
     body = _render_body(conversation, tools, plan, vendor, dropped)
+    _limit_cache_points(body, dropped)
     _add_rest(body, turn, profile, dropped)
     stream = turn.stream and profile.streams
     path = dialect.stream_path if stream else dialect.path
@@ -125,6 +128,21 @@ def _render_body(
     if fields:
         body["additionalModelRequestFields"] = fields
     return body
+
+
+def _limit_cache_points(body: dict[str, Any], dropped: dict[str, None]) -> None:
+    """Of more points than are taken, the last ones reach the furthest."""
+    lists = [body.get("toolConfig", {}).get("tools", []), body.get("system", [])]
+    lists += [message["content"] for message in body["messages"]]
+    points = [
+        (blocks, block)
+        for blocks in lists
+        for block in blocks
+        if isinstance(block, dict) and "cachePoint" in block
+    ]
+    for blocks, point in points[:-MOST_CACHE_POINTS]:
+        blocks[:] = [block for block in blocks if block is not point]
+        dropped["cache_control"] = None
 
 
 def _put(fields: dict[str, Any], way: tuple[str, ...], value: Any) -> None:
