@@ -151,7 +151,7 @@ class Gateway:
         await self._serving
 
     async def __aenter__(self) -> Self:
-        listener = socket.socket()
+        listener = socket.socket(proto=socket.IPPROTO_TCP)  # asyncio then sets TCP_NODELAY
         listener.bind(("127.0.0.1", 0))
         self.port = listener.getsockname()[1]
         self._server = _Server(uvicorn_settings(self.config, self.app))

@@ -223,7 +223,7 @@ class Simulator:
                 return sent
 
     async def __aenter__(self) -> Self:
-        listener = socket.socket()
+        listener = socket.socket(proto=socket.IPPROTO_TCP)  # asyncio then sets TCP_NODELAY
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SLICE)
         listener.bind(("127.0.0.1", 0))
         self._server = await asyncio.start_server(self._connected, sock=listener, backlog=2048)
