@@ -391,6 +391,19 @@ def test_a_wrong_request_names_its_parameter(body: Any, param: str | None):
     assert refusal.value.param == param
 
 
+@pytest.mark.parametrize("name", ["generation_config", "generationConfig"])
+@pytest.mark.parametrize("depth", [100, 300, 450, 480, 5_000])
+def test_a_bottomless_body_is_a_turn_or_is_refused(name: str, depth: int):
+    schema = b'{"items":' * depth + b"{}" + b"}" * depth
+    config = b'{"responseSchema":' + schema + b"}"
+    body = b'{"contents":[{"parts":[{"text":"a"}]}],"' + name.encode() + b'":' + config + b"}"
+    try:
+        assert parse(body).output.schema
+    except InvalidRequest as refusal:
+        if "nested too deeply" not in str(refusal):
+            raise
+
+
 def test_a_response_that_is_no_object_names_its_place():
     call = {"functionCall": {"name": "f"}}
     result = {"functionResponse": {"name": "f", "response": "x"}}

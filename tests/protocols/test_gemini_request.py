@@ -509,6 +509,25 @@ def test_an_object_that_takes_anything_is_not_empty():
     )
 
 
+@pytest.mark.parametrize("schemas", ["json_schema", "openapi"])
+@pytest.mark.parametrize("depth", [60, 300, 450, 480, 5_000])
+def test_a_bottomless_schema_is_written_or_refused(schemas: str, depth: int):
+    deep = b'{"x":{"$ref":"#/y"},"items":' * depth + b"{}" + b"}" * depth
+    asked = turn(tools=(Tool("f", parameters=Raw(deep)),), output=OutputFormat("json_schema", Raw(deep)))
+    written = body_or_refusal(asked, to(schemas=schemas))
+    assert written is not None or depth > 60
+
+
+def test_a_schema_that_grows_is_refused_in_time():
+    definitions = {
+        f"d{i}": {"properties": {name: {"$ref": f"#/$defs/d{i + 1}"} for name in "abcdefgh"}}
+        for i in range(20)
+    }
+    schema = {"$ref": "#/$defs/d0", "$defs": definitions}
+    with pytest.raises(Unsupported, match="size"):
+        body(turn(tools=(function("f", schema),)), to(schemas="openapi"))
+
+
 def test_nothing_stands_beside_a_reference():
     schema = {
         "properties": {

@@ -182,7 +182,7 @@ class _Conversation:
 
     def _native(self, number: int, place: int) -> Iterator[Native]:
         """A part of a kind that only Gemini has, as the client wrote it."""
-        part = _RAW_CONTENTS.decode(self._fields["contents"])[number]["parts"][place]
+        part = decode(_RAW_CONTENTS, self._fields["contents"], "contents")[number]["parts"][place]
         kinds = [name for name in part if name not in ("thought", "thoughtSignature")]
         if kinds:
             yield Native(FORMAT, Raw(msgspec.json.encode(part)), kinds[0])
@@ -300,18 +300,19 @@ def _build_tools(tools: Iterable[dict[str, Raw]]) -> Iterator[Tool]:
     for number, tool in enumerate(tools):
         for name, raw in tool.items():
             if name == "functionDeclarations":
-                declared = decode(_DECLARATIONS, raw, f"tools.{number}.functionDeclarations")
-                yield from map(_build_function, declared)
+                at = f"tools.{number}.functionDeclarations"
+                declared = decode(_DECLARATIONS, raw, at)
+                yield from (_build_function(one, f"{at}.{place}") for place, one in enumerate(declared))
             elif bytes(raw) != b"null":
                 block = b'{"' + name.encode() + b'":' + bytes(raw) + b"}"
                 yield Tool(name, kind="native", format=FORMAT, block=Raw(block))
 
 
-def _build_function(declared: FunctionDeclaration) -> Tool:
-    parameters = declared.parameters_json_schema or (
-        from_openapi(declared.parameters) if declared.parameters else None
-    )
-    return Tool(declared.name, declared.description, parameters or None)
+def _build_function(declared: FunctionDeclaration, param: str) -> Tool:
+    parameters: Raw | None = declared.parameters_json_schema or None
+    if parameters is None and declared.parameters:
+        parameters = from_openapi(declared.parameters, f"{param}.parameters")
+    return Tool(declared.name, declared.description, parameters)
 
 
 def _build_choice(config: ToolConfig | None) -> ToolChoice | None:
@@ -327,12 +328,12 @@ def _build_choice(config: ToolConfig | None) -> ToolChoice | None:
 
 def _build_output(config: GenerationConfig) -> tuple[OutputFormat | None, dict[str, Raw]]:
     """The form of the answer, and what of it has no counterpart (`text/x.enum`)."""
-    schema = config.response_json_schema or (
-        from_openapi(config.response_schema) if config.response_schema else None
-    )
-    mime = config.response_mime_type or ("application/json" if schema else "text/plain")
+    schema: Raw | None = config.response_json_schema or None
+    if schema is None and config.response_schema:
+        schema = from_openapi(config.response_schema, "generationConfig.responseSchema")
+    mime = config.response_mime_type or ("text/plain" if schema is None else "application/json")
     if mime == "application/json":
-        if schema:
+        if schema is not None:
             return OutputFormat("json_schema", schema, name="answer"), {}
         return OutputFormat("json_object"), {}
     if mime == "text/plain":

@@ -79,7 +79,10 @@ def _decode(decoder: msgspec.json.Decoder[T], body: bytes) -> tuple[bytes, T]:
         except (msgspec.DecodeError, RecursionError):
             pass  # read again below, where single objects are taken for lists
     decode(_FIELDS, body)
-    normal = normalise(body)
+    try:
+        normal = normalise(body)
+    except RecursionError as error:
+        raise InvalidRequest("the body is nested too deeply") from error
     return normal, decode(decoder, normal)
 
 

@@ -186,7 +186,7 @@ def _render_output(output: OutputFormat | None, target: Target) -> dict[str, obj
         if target.dialect.schemas == "openapi":
             told["response_schema"] = to_openapi(output.schema, "response_format")
         else:
-            told["response_json_schema"] = mend_references(output.schema)
+            told["response_json_schema"] = mend_references(output.schema, "response_format")
     return told
 
 

@@ -5,12 +5,14 @@ and `responseSchema` are a proto message, the OpenAPI 3.0 subset: an unknown key
 is no `$ref`, and null is a flag beside the type.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import msgspec
 from msgspec import Raw
 
-from tidegate.protocols.errors import Unsupported
+from tidegate.protocols.errors import InvalidRequest, Unsupported
 
 __all__ = ["from_openapi", "is_empty_object", "mend_references", "to_openapi"]
 
@@ -31,8 +33,8 @@ _ONLY_OPENAPI = frozenset({"nullable", "example", "propertyOrdering"})
 _COUNTS = frozenset({"minItems", "maxItems", "minLength", "maxLength", "minProperties", "maxProperties"})
 
 _DEEPEST = 64
-_LARGEST = 20_000
-"""Levels and subschemas; a `$ref` into itself, or into many others, has no end otherwise."""
+_LARGEST = 5_000
+"""Levels and subschemas, references written out."""
 
 
 def is_empty_object(schema: Raw) -> bool:
@@ -41,7 +43,7 @@ def is_empty_object(schema: Raw) -> bool:
     """
     try:
         members = _MEMBERS.decode(schema)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         return False
     if members.keys() - _WITHOUT_MEANING:
         return False
@@ -51,15 +53,25 @@ def is_empty_object(schema: Raw) -> bool:
     return all(b"".join(value.split()) in _EMPTY for value in unsaid)
 
 
-def mend_references(schema: Raw) -> Raw:
+@contextmanager
+def _bounded(param: str) -> Iterator[None]:
+    """Refuse a schema that is nested so deeply that it cannot be walked."""
+    try:
+        yield
+    except RecursionError as error:
+        raise InvalidRequest("the schema is nested too deeply", param=param) from error
+
+
+def mend_references(schema: Raw, param: str) -> Raw:
     """A JSON Schema in which nothing stands beside a `$ref`: Google answers 400 to a node that has
     more ("only description and default can be set alongside it"; of an answer's schema nothing).
     """
     if b'"$ref"' not in bytes(schema):
         return schema
-    told = _ANY.decode(schema)
-    mended = _mend(told)
-    return schema if mended == told else Raw(msgspec.json.encode(mended))
+    with _bounded(param):
+        told = _ANY.decode(schema)
+        mended = _mend(told)
+        return schema if mended == told else Raw(msgspec.json.encode(mended))
 
 
 def _mend(value: Any) -> Any:
@@ -82,13 +94,15 @@ def to_openapi(schema: Raw, param: str) -> Raw:
     """A JSON Schema in the OpenAPI subset: references written out, what the subset has no word for
     left out. Raises Unsupported for a schema that refers to itself.
     """
-    root = _ANY.decode(schema)
-    return Raw(msgspec.json.encode(_Converter(root, param).convert(root, 0)))
+    with _bounded(param):
+        root = _ANY.decode(schema)
+        return Raw(msgspec.json.encode(_Converter(root, param).convert(root, 0)))
 
 
-def from_openapi(schema: Raw) -> Raw:
+def from_openapi(schema: Raw, param: str) -> Raw:
     """A schema of the OpenAPI subset as JSON Schema."""
-    return Raw(msgspec.json.encode(_from_openapi(_ANY.decode(schema))))
+    with _bounded(param):
+        return Raw(msgspec.json.encode(_from_openapi(_ANY.decode(schema))))
 
 
 def _from_openapi(schema: Any) -> Any:
@@ -128,26 +142,35 @@ class _Converter:
         self._root = root
         self._param = param
         self._count = 0
+        self._open: set[str] = set()
+        """The references that are being followed."""
 
     def convert(self, schema: Any, depth: int) -> dict[str, Any]:
         self._count += 1
         if depth > _DEEPEST or self._count > _LARGEST:
-            raise Unsupported("this provider takes no schema that refers to itself", param=self._param)
+            raise Unsupported("this provider takes no schema of this size", param=self._param)
         if not isinstance(schema, dict):  # `true`, "anything goes"
             return {}
         if "$ref" in schema:
-            target = self._resolve(schema["$ref"])
             rest = {name: value for name, value in schema.items() if name != "$ref"}
-            return {**self.convert(target, depth + 1), **self.convert(rest, depth + 1)}
+            return {**self._convert_target(str(schema["$ref"]), depth + 1), **self.convert(rest, depth + 1)}
         found = {name: value for name, value in schema.items() if name in _KEPT}
         self._add_type(schema, found)
         self._add_members(schema, found, depth)
         return found
 
-    def _resolve(self, reference: Any) -> Any:
+    def _convert_target(self, reference: str, depth: int) -> dict[str, Any]:
+        if reference in self._open:
+            raise Unsupported("this provider takes no schema that refers to itself", param=self._param)
+        self._open.add(reference)
+        converted = self.convert(self._resolve(reference), depth)
+        self._open.remove(reference)
+        return converted
+
+    def _resolve(self, reference: str) -> Any:
         """What a `#/…` points to; anything goes where it points nowhere."""
         target = self._root
-        for step in str(reference).removeprefix("#").strip("/").split("/"):
+        for step in reference.removeprefix("#").strip("/").split("/"):
             step = step.replace("~1", "/").replace("~0", "~")
             target = target.get(step) if step and isinstance(target, dict) else target if not step else None
         return target

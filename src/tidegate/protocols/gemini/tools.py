@@ -73,5 +73,5 @@ def _declare(tool: Tool, dialect: GeminiDialect, param: str) -> FunctionDeclarat
             name=tool.name, description=description, parameters=to_openapi(parameters, param)
         )
     return FunctionDeclaration(
-        name=tool.name, description=description, parameters_json_schema=mend_references(parameters)
+        name=tool.name, description=description, parameters_json_schema=mend_references(parameters, param)
     )
