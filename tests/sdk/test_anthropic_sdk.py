@@ -60,6 +60,7 @@ async def test_a_text(client: anthropic.AsyncAnthropic, provider: Simulator, dia
     assert block.text == TEXT
     assert message.stop_reason == "end_turn"
     assert (message.usage.input_tokens, message.usage.output_tokens) == (11, 7)
+    assert str(message._request_id).startswith("req_")
     assert "You read gauges." in provider.requests[0].body.decode()
 
 

@@ -28,8 +28,15 @@ class AnthropicDoor:
 
     def messages(self, request: Request, gateway: Gateway) -> Awaitable[None]:
         """Answer a message."""
+        name_as_anthropic(request)
         return exchange(request, self, gateway)
 
     def count_tokens(self, request: Request, gateway: Gateway) -> Awaitable[None]:
         """Count the tokens of a prompt."""
+        name_as_anthropic(request)
         return count(request, self, gateway, lambda tokens: b'{"input_tokens":%d}' % tokens)
+
+
+def name_as_anthropic(request: Request) -> None:
+    """Let the response carry the request's id under the name that Anthropic's SDKs read."""
+    request.add_header(b"request-id", request.id.encode())

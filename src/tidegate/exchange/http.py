@@ -72,6 +72,10 @@ class Request:
         self._send = send
         self._base_headers = base_headers
 
+    def add_header(self, name: bytes, value: bytes) -> None:
+        """Let the response carry one more header, whatever it will be."""
+        self._base_headers = (*self._base_headers, (name, value))
+
     def header(self, name: bytes) -> bytes | None:
         """The first header of this name (lower case)."""
         for key, value in self.headers:

@@ -118,7 +118,7 @@ def _readable(body: bytes) -> str:
 
 def render_error(error: TidegateError, request_id: str) -> ErrorReply:
     """An error before the first byte of an answer."""
-    headers = [(b"content-type", b"application/json"), (b"request-id", request_id.encode())]
+    headers = [(b"content-type", b"application/json")]
     if error.retry_after is not None:
         headers.append((b"retry-after", error.retry_after.encode()))
     return ErrorReply(error.status, tuple(headers), render_error_body(error, request_id))
