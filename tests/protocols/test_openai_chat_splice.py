@@ -149,6 +149,21 @@ def test_a_schema_is_told_in_words_where_there_is_no_other_way():
         sent(asked(response_format=form), schemas="refused")
 
 
+def test_functions_of_old_are_told_as_tools_where_only_those_are_known():
+    request = asked(functions=[{"name": "f"}], function_call={"name": "f"}, metadata={"a": 1})
+    target = Target("up", Dialect(old_functions=False, drops=("metadata",)))
+    call = PROTOCOL.splice_request(request, target)
+    sent_body = json.loads(call.body)
+    assert [tool["function"]["name"] for tool in sent_body["tools"]] == ["f"]
+    assert sent_body["tool_choice"] == {"type": "function", "function": {"name": "f"}}
+    assert call.dropped == ("metadata",)
+    one = PROTOCOL.splice(request, call, target)
+    one.feed(whole({"role": "assistant", "content": None, "tool_calls": [CALL]}, "tool_calls"))
+    choice = json.loads(one.close())["choices"][0]
+    assert choice["message"]["function_call"] == {"name": "f", "arguments": "{}"}
+    assert choice["finish_reason"] == "function_call"
+
+
 CALL = {"id": "call_1", "type": "function", "function": {"name": "f", "arguments": "{}"}}
 LONG = [
     {"role": "developer", "content": [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]},

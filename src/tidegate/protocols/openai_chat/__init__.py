@@ -22,6 +22,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tidegate.protocols.contract import (
+    Bridge,
     Call,
     Conduit,
     ErrorReply,
@@ -97,10 +98,14 @@ class OpenAIChat:
     def splice_request(self, request: ParsedRequest, target: Target) -> Call:
         """The client's own body, with the model replaced."""
         assert isinstance(request, Asked)
+        if translates(request, target):
+            return render_request(request.turn(), target)
         return splice_request(request, target)
 
     def splice(self, request: ParsedRequest, call: Call, target: Target) -> Conduit:
         """The conduit of the answer to a spliced request."""
+        if translates(request, target):
+            return Bridge(self.reader(call, target), self.writer(request, target.model))
         if faulty(target.dialect):
             if call.stream:
                 return StreamMend(target, wants_usage=request.wants_usage)
@@ -108,6 +113,11 @@ class OpenAIChat:
         if call.stream:
             return StreamSplice(wants_usage=request.wants_usage, tells_finish=target.profile.tells_finish)
         return BodySplice()
+
+
+def translates(request: ParsedRequest, target: Target) -> bool:
+    """Whether client and provider speak two ages of this format: functions here, tools there."""
+    return isinstance(request, Asked) and request.legacy and not target.dialect.old_functions
 
 
 PROTOCOL = OpenAIChat()

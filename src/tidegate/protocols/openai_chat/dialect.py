@@ -60,6 +60,9 @@ class Dialect(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Whether `tool_choice` may list the tools that are allowed; where not, the others are not offered."""
     strict_tools: bool = True
     """Whether functions may have `strict`."""
+    old_functions: bool = True
+    """Whether it still knows `functions` and `function_call`, which came before tools; where not, they are
+    told as tools, and its calls as function calls."""
     custom_tools: bool = True
     """Whether it has custom tools (OpenAI's own)."""
     short_call_ids: bool = False

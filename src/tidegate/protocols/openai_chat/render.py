@@ -134,7 +134,7 @@ def render_request(turn: Turn, target: Target) -> Call:
         body["stream"] = True
         if dialect.stream_usage:
             body["stream_options"] = {"include_usage": True}
-    dropped += _add_extensions(body, turn)
+    dropped += _add_extensions(body, turn, dialect)
     custom = frozenset[str]() if dialect.custom_tools else custom_names(turn.tools)
     path, named = render_path(target), tuple(dict.fromkeys(dropped))
     return ChatCall(path, ENCODE(body), stream, named, custom_tools=custom)
@@ -154,12 +154,16 @@ def _carries(dialect: Dialect) -> dict[str, Outcome]:
     return {name: outcome for name, outcome in carries.items() if name in CARRIES}  # type: ignore[misc]
 
 
-def _add_extensions(body: dict[str, Any], turn: Turn) -> list[str]:
+def _add_extensions(body: dict[str, Any], turn: Turn, dialect: Dialect) -> list[str]:
     """A client of the same format means the same by its own fields; others' are named."""
-    if turn.origin == NAME:
-        body.update({name: raw for name, raw in turn.extensions.items() if name not in body})
-        return []
-    return list(turn.extensions)
+    if turn.origin != NAME:
+        return list(turn.extensions)
+    for name in dialect.refuses:
+        if name in turn.extensions:
+            raise Unsupported(f"this model's provider has no {name}", param=name)
+    known = {name: raw for name, raw in turn.extensions.items() if name not in dialect.drops}
+    body.update({name: raw for name, raw in known.items() if name not in body})
+    return [name for name in turn.extensions if name not in known]
 
 
 # --- messages --------------------------------------------------------------------------------

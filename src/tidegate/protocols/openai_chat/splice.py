@@ -114,8 +114,8 @@ def _leave_out(fields: Fields, asked: Asked, target: Target, dropped: list[str])
             raise Unsupported(f"this model's provider has no {name}", param=name)
 
 
-NOTHING = (b"null", b"[]", b"false", b"1")
-"""Values of a refused field that ask for nothing (`n` of 1 is what everybody gets)."""
+NOTHING = (b"null", b"[]", b"false", b"1", b'["text"]')
+"""Values of a refused field that ask for nothing: what everybody gets."""
 
 
 def _drop(fields: Fields, names: Sequence[str], dropped: list[str]) -> None:
