@@ -1,7 +1,8 @@
 """What translation to and from Gemini costs. Worth defending, on the machine that measured the rest:
 
-- one text chunk of a stream read into events (cut, decode, text, tokens): 6 µs
-- a request of four messages and a tool rendered: 20 µs
+- one text chunk of a stream read into events (decode, text, tokens): 3.5 µs; passed on: 2 µs;
+  written for a client of this dialect: 1.5 µs
+- a request of four messages and a tool rendered: 20 µs; parsed and made a Turn: 25 µs
 """
 
 import json
@@ -10,6 +11,7 @@ from typing import Any
 from msgspec import Raw
 
 from tidegate.protocols.contract import Call, Target
+from tidegate.protocols.events import TextDelta
 from tidegate.protocols.gemini import PROTOCOL, GeminiDialect
 from tidegate.protocols.profile import Profile
 from tidegate.protocols.turn import Message, Text, Tool, ToolCall, ToolResult, Turn
@@ -45,6 +47,9 @@ TURN = Turn(
     max_tokens=1000,
 )
 
+BODY = PROTOCOL.render_request(TURN, TARGET).body
+ASKED = PROTOCOL.parse_request(BODY, "m", stream=True)
+
 
 def test_reading_a_text_chunk(benchmark: Any):
     reader = PROTOCOL.reader(Call("/", b"", stream=True), TARGET)
@@ -54,3 +59,17 @@ def test_reading_a_text_chunk(benchmark: Any):
 
 def test_rendering_a_request(benchmark: Any):
     assert benchmark(PROTOCOL.render_request, TURN, TARGET).body
+
+
+def test_passing_a_chunk(benchmark: Any):
+    conduit = PROTOCOL.splice(ASKED, Call("/", b"", stream=True), TARGET)
+    assert benchmark(conduit.feed, CHUNK) == CHUNK
+
+
+def test_writing_a_text_chunk(benchmark: Any):
+    writer = PROTOCOL.writer(ASKED, "m")
+    assert benchmark(writer.write, [TextDelta(" also the largest city in France.")])
+
+
+def test_parsing_a_request(benchmark: Any):
+    assert benchmark(lambda: PROTOCOL.parse_request(BODY, "m").turn()).messages
