@@ -6,6 +6,7 @@ from typing import Literal
 from msgspec import Struct
 
 from tidegate.config import Config, Secret
+from tidegate.providers import CONCEALED
 
 __all__ = ["Finding", "Probe", "Verdict", "black_out", "secrets_of"]
 
@@ -69,5 +70,5 @@ def secrets_of(config: Config) -> list[str]:
 def black_out(words: str, secrets: Iterable[str]) -> str:
     """The words without the secrets."""
     for secret in secrets:
-        words = words.replace(secret, "…")
+        words = words.replace(secret, CONCEALED)
     return words

@@ -14,9 +14,10 @@ from .families import profile_of
 from .formats import FORMATS, protocol_named
 from .resolve import Directory
 from .rows import Kind, kinds
-from .service import Service
+from .service import CONCEALED, Service
 
 __all__ = [
+    "CONCEALED",
     "FORMATS",
     "Candidate",
     "Directory",
