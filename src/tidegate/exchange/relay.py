@@ -44,9 +44,9 @@ def plan(asked: ParsedRequest, door: Protocol, candidate: Candidate) -> tuple[Ca
     if protocol is not door:
         call = protocol.render_request(asked.turn(), target)
     else:
-        call = protocol.splice_request(asked, target)
+        call = door.splice_request(asked, target)
         if call.stream == asked.stream:
-            return call, protocol.splice(asked, call, target)
+            return call, door.splice(asked, call, target)
     return call, Bridge(protocol.reader(call, target), door.writer(asked, candidate.model))
 
 
@@ -60,13 +60,11 @@ async def ask(
     service, routing = candidate.service, gateway.config.routing
     # A plain answer begins when it is complete: only the deadline of the whole request bounds that.
     watch.expect("begin its answer", routing.first_byte_s if call.stream else routing.deadline_s)
-    answer = await gateway.pool.post(
-        service.base_url + call.path,
-        service.headers_for(request.headers, door.name, call.headers),
-        call.body,
-        routing.connect_s,
-        verify=service.verify,
-    )
+    url = service.base_url + call.path
+    headers = service.headers_for(request.headers, door.name, call.headers)
+    if service.signer is not None:
+        headers = await service.signer.sign(url, headers, call.body)
+    answer = await gateway.pool.post(url, headers, call.body, routing.connect_s, verify=service.verify)
     if 200 <= answer.status < 300:
         return answer
     try:

@@ -1,7 +1,7 @@
 """The contract of a wire format, on one screen, and the pieces that all formats share.
 
-A module (or package) of this folder offers `PROTOCOL`, an instance of `Protocol`. The two
-halves are independent: a format may serve as a door, as a provider, or as both.
+A module (or package) of this folder offers `PROTOCOL`: a `ProviderProtocol` where the format only
+serves to ask providers, a `Protocol` where clients speak it too.
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,6 +23,7 @@ __all__ = [
     "Outcome",
     "ParsedRequest",
     "Protocol",
+    "ProviderProtocol",
     "Reader",
     "Tally",
     "Target",
@@ -214,29 +215,17 @@ class Bridge:
 # --- the contract ----------------------------------------------------------------------------
 
 
-class Protocol(Interface):
-    """One wire format. The door's half lets clients in, the provider's half asks."""
+class ProviderProtocol(Interface):
+    """One wire format in which providers are asked."""
 
     name: str
     """Such as `openai_chat`; also the `format` of signatures and native blocks."""
     dialect: type[Any]
     """The struct of the differences that providers of this format may have."""
-
-    # the door's half
-
-    def parse_request(self, body: bytes) -> ParsedRequest:
-        """Decode and check a client's request. Raises InvalidRequest naming the parameter."""
-        ...
-
-    def writer(self, request: ParsedRequest, model: str) -> Writer:
-        """The writer of the answer to this request; `model` stands in where the provider names none."""
-        ...
-
-    def render_error(self, error: TidegateError, request_id: str) -> ErrorReply:
-        """An error in this dialect, before the first byte of an answer."""
-        ...
-
-    # the provider's half
+    forwarded_headers: frozenset[str]
+    """Client headers (lower case) that a provider of the same format gets to see."""
+    carries: Mapping[str, "Outcome"]
+    """What becomes of each field of `Turn` that not every format has (see `drop_or_refuse`)."""
 
     def render_request(self, turn: Turn, target: Target) -> Call:
         """Write the request for a provider. Raises Unsupported naming what cannot be carried."""
@@ -250,18 +239,32 @@ class Protocol(Interface):
         """The provider's error answer. Header names are lower case; the body may be anything."""
         ...
 
-    # counting a prompt
-
-    def parse_count_request(self, body: bytes) -> ParsedRequest:
-        """Decode and check a client's request to count (the door's half)."""
-        ...
-
     def render_count(self, request: ParsedRequest, target: Target) -> Call | None:
         """A request that asks the provider to count; None where the format has no such thing."""
         ...
 
     def parse_count(self, body: bytes) -> int:
         """The tokens of the provider's answer to `render_count`. Raises ProviderBroke."""
+        ...
+
+
+class Protocol(ProviderProtocol, Interface):
+    """One wire format that clients speak too."""
+
+    def parse_request(self, body: bytes) -> ParsedRequest:
+        """Decode and check a client's request. Raises InvalidRequest naming the parameter."""
+        ...
+
+    def parse_count_request(self, body: bytes) -> ParsedRequest:
+        """Decode and check a client's request to count."""
+        ...
+
+    def writer(self, request: ParsedRequest, model: str) -> Writer:
+        """The writer of the answer to this request; `model` stands in where the provider names none."""
+        ...
+
+    def render_error(self, error: TidegateError, request_id: str) -> ErrorReply:
+        """An error in this dialect, before the first byte of an answer."""
         ...
 
     # the same dialect on both sides
@@ -275,11 +278,6 @@ class Protocol(Interface):
     def splice(self, request: ParsedRequest, call: Call, target: Target) -> Conduit:
         """The conduit of the answer to a spliced request."""
         ...
-
-    forwarded_headers: frozenset[str]
-    """Client headers (lower case) that a provider of the same format gets to see."""
-    carries: Mapping[str, "Outcome"]
-    """What becomes of each field of `Turn` that not every format has (see `drop_or_refuse`)."""
 
 
 # --- what cannot be carried ------------------------------------------------------------------
