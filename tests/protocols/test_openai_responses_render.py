@@ -246,7 +246,9 @@ def test_an_image_that_the_model_made_is_shown_to_it() -> None:
 def test_what_has_no_place_in_a_message_is_named() -> None:
     called = Message("assistant", (ToolCall("c1", "f", "{}"),))
     failed = Message("tool", (ToolResult("c1", "f", (Text("x"),), is_error=True),))
-    assert render(Message("user", (Text("Hi"),), name="Ann"), called, failed)[1] == ("name", "is_error")
+    about = Document(Link("https://x.test/a.pdf"), context="The gauge's manual.", citations=True)
+    dropped = render(Message("user", (about,), name="Ann"), called, failed)[1]
+    assert dropped == ("name", "context", "citations", "is_error")
 
 
 def test_tools_are_flat_and_strict_only_where_the_client_says_so() -> None:

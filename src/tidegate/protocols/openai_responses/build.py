@@ -44,12 +44,15 @@ from .wire import (
     CallItem,
     ChoiceIn,
     CustomCallItem,
+    CustomResultItem,
     CustomTool,
     Fields,
     ImageItem,
     Item,
     MessageItem,
     OfferedTool,
+    OwnItem,
+    OwnTool,
     PartIn,
     ReasoningItem,
     ResponsesRequest,
@@ -176,13 +179,7 @@ class Conversation:
 
     def add(self, item: Item, place: str) -> None:
         """Add an item. Raises InvalidRequest."""
-        add = self._ADDS.get(item.kind)
-        if add is not None:
-            add(self, item.told, place)
-        elif item.kind in HISTORY:
-            self._say(Native(NAME, item.raw, item.kind))
-        else:
-            raise Unsupported(f"this model's provider has no items of type {item.kind}", param=place)
+        self._ADDS[type(item)](self, item, place)
 
     def close(self) -> tuple[Message, ...]:
         """All messages."""
@@ -202,6 +199,11 @@ class Conversation:
 
     # --- one method per kind of item ---
 
+    def _add_own(self, item: OwnItem, place: str) -> None:
+        if item.kind not in HISTORY:
+            raise Unsupported(f"this model's provider has no items of type {item.kind}", param=place)
+        self._say(Native(NAME, item.raw, item.kind))
+
     def _add_message(self, item: MessageItem, place: str) -> None:
         parts = build_content(item.content, f"{place}.content")
         if item.role == "assistant":
@@ -220,7 +222,7 @@ class Conversation:
         seal = self._seals.pop(item.call_id, None)
         self._say(ToolCall(item.call_id, item.name, item.input, "custom", seal))
 
-    def _add_result(self, item: ResultItem, place: str) -> None:
+    def _add_result(self, item: ResultItem | CustomResultItem, place: str) -> None:
         if item.call_id not in self._names:
             raise InvalidRequest(
                 f"no item before this one is a call {item.call_id!r}", param=f"{place}.call_id"
@@ -274,14 +276,15 @@ class Conversation:
         else:
             self._say(Text("", None, signature))
 
-    _ADDS: ClassVar[dict[str, Callable[["Conversation", Any, str], None]]] = {
-        "message": _add_message,
-        "reasoning": _add_reasoning,
-        "function_call": _add_call,
-        "custom_tool_call": _add_custom_call,
-        "function_call_output": _add_result,
-        "custom_tool_call_output": _add_result,
-        "image_generation_call": _add_image,
+    _ADDS: ClassVar[dict[type, Callable[["Conversation", Any, str], None]]] = {
+        MessageItem: _add_message,
+        ReasoningItem: _add_reasoning,
+        CallItem: _add_call,
+        CustomCallItem: _add_custom_call,
+        ResultItem: _add_result,
+        CustomResultItem: _add_result,
+        ImageItem: _add_image,
+        OwnItem: _add_own,
     }
 
 
@@ -370,13 +373,13 @@ PARTS: dict[str, Callable[[PartIn, str], Part]] = {
 
 
 def _build_tool(tool: OfferedTool) -> Tool:
-    told = tool.told
-    if told is None:
+    if isinstance(tool, OwnTool):
         return Tool(tool.kind, kind="native", format=NAME, block=tool.raw)
-    if isinstance(told, CustomTool):
-        block = chat_declaration(told)
-        return Tool(told.name, told.description, kind="custom", format="openai_chat", block=block)
-    return Tool(told.name, told.description, told.parameters if says(told.parameters) else None, told.strict)
+    if isinstance(tool, CustomTool):
+        block = chat_declaration(tool)
+        return Tool(tool.name, tool.description, kind="custom", format="openai_chat", block=block)
+    parameters = tool.parameters if says(tool.parameters) else None
+    return Tool(tool.name, tool.description, parameters, tool.strict)
 
 
 def _build_choice(choice: str | ChoiceIn | None) -> ToolChoice | None:

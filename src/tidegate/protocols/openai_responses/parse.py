@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from msgspec import Raw
+from msgspec import DecodeError, Raw
 from msgspec.json import Decoder
 
 from tidegate.protocols.decode import decode, require_utf8
@@ -19,6 +19,7 @@ from .wire import (
     CallItem,
     ChoiceIn,
     CustomCallItem,
+    CustomResultItem,
     CustomTool,
     Fields,
     FunctionTool,
@@ -26,9 +27,13 @@ from .wire import (
     Item,
     MessageItem,
     OfferedTool,
+    OwnItem,
+    OwnTool,
     ReasoningItem,
     ResponsesRequest,
     ResultItem,
+    SharedItem,
+    SharedTool,
     says,
 )
 
@@ -45,9 +50,8 @@ class Asked:
         self.wire = wire
         self.fields = fields
         """The body's top level, each value as the client wrote it."""
-        given = wire.input if isinstance(wire.input, list) else []
-        self.items = [parse_item(raw, f"input.{index}") for index, raw in enumerate(given)]
-        self.tools = [parse_tool(raw, f"tools.{index}") for index, raw in enumerate(wire.tools or ())]
+        self.items = parse_items(wire.input, fields["input"]) if isinstance(wire.input, list) else []
+        self.tools = parse_tools(wire.tools, fields["tools"]) if wire.tools else []
         self.model = wire.model
         self.stream = wire.stream is True
         self.provider: str | Mapping[str, Any] | None = wire.provider
@@ -63,19 +67,25 @@ class Asked:
         return build_turn(self.wire, self.fields, self.items, self.tools)
 
 
-ITEMS: Mapping[str, Decoder[Any]] = {
+ITEMS: Mapping[str, Decoder[SharedItem]] = {
     "message": Decoder(MessageItem),
     "reasoning": Decoder(ReasoningItem),
     "function_call": Decoder(CallItem),
     "function_call_output": Decoder(ResultItem),
     "custom_tool_call": Decoder(CustomCallItem),
-    "custom_tool_call_output": Decoder(ResultItem),
+    "custom_tool_call_output": Decoder(CustomResultItem),
     "image_generation_call": Decoder(ImageItem),
 }
 """By type of item. The others belong to this format alone."""
 
-TOOLS: Mapping[str, Decoder[Any]] = {"function": Decoder(FunctionTool), "custom": Decoder(CustomTool)}
+TOOLS: Mapping[str, Decoder[SharedTool]] = {
+    "function": Decoder(FunctionTool),
+    "custom": Decoder(CustomTool),
+}
 """By type of tool. The others the provider runs itself."""
+
+ALL_ITEMS = Decoder(list[SharedItem])
+ALL_TOOLS = Decoder(list[SharedTool])
 
 
 def parse_request(body: bytes) -> Asked:
@@ -89,22 +99,45 @@ def parse_request(body: bytes) -> Asked:
     return asked
 
 
+def parse_items(raws: Sequence[Raw], whole: Raw) -> list[Item]:
+    """Decode all items at once, or one by one where one is of no shared kind, or wrong."""
+    try:
+        return [*ALL_ITEMS.decode(whole)]
+    except DecodeError:
+        return [parse_item(raw, f"input.{index}") for index, raw in enumerate(raws)]
+
+
 def parse_item(raw: Raw, place: str) -> Item:
     """Decode an item by its type. One without a type is a message, or a reference by its id."""
     head = decode(HEAD, raw, place)
     kind = head.type or ("message" if head.role is not None else "item_reference")
     decoder = ITEMS.get(kind)
-    return Item(kind, decode(decoder, raw, place) if decoder else None, raw)
+    return OwnItem(kind, raw) if decoder is None else decode(decoder, raw, place)
+
+
+def parse_tools(raws: Sequence[Raw], whole: Raw) -> list[OfferedTool]:
+    """Decode all tools, as the items."""
+    tools: list[OfferedTool]
+    try:
+        tools = [*ALL_TOOLS.decode(whole)]
+    except DecodeError:
+        tools = [parse_tool(raw, f"tools.{index}") for index, raw in enumerate(raws)]
+    for index, tool in enumerate(tools):
+        if isinstance(tool, FunctionTool) and not _may_be_schema(tool.parameters):
+            raise InvalidRequest("expected a JSON Schema object", param=f"tools.{index}.parameters")
+    return tools
 
 
 def parse_tool(raw: Raw, place: str) -> OfferedTool:
     """Decode a tool by its type."""
     kind = decode(TOOL_HEAD, raw, place).type
     decoder = TOOLS.get(kind)
-    tool = decode(decoder, raw, place) if decoder else None
-    if isinstance(tool, FunctionTool) and says(tool.parameters) and bytes(tool.parameters)[:1] != b"{":
-        raise InvalidRequest("expected a JSON Schema object", param=f"{place}.parameters")
-    return OfferedTool(kind, tool, raw)
+    return OwnTool(kind, raw) if decoder is None else decode(decoder, raw, place)
+
+
+def _may_be_schema(raw: Raw) -> bool:
+    view = memoryview(raw)
+    return len(view) == 0 or view[0] == 0x7B or bytes(view) == b"null"  # {
 
 
 # --- what types alone cannot say -------------------------------------------------------------
@@ -147,9 +180,9 @@ def _check_named(choice: ChoiceIn, asked: Asked) -> None:
         wanted = [("tool_choice.name", choice.name)]
     else:
         return
-    offered = {tool.told.name for tool in asked.tools if tool.told is not None}
+    offered = {tool.name for tool in asked.tools if not isinstance(tool, OwnTool)}
     # Tools that the provider searches, or that are in a stored prompt, cannot be known here.
-    elsewhere = asked.wire.prompt or any(tool.told is None for tool in asked.tools)
+    elsewhere = asked.wire.prompt or any(isinstance(tool, OwnTool) for tool in asked.tools)
     for param, name in wanted:
         if not name:
             raise InvalidRequest("a tool_choice needs a name", param=param)
@@ -163,5 +196,5 @@ def _check_format(wire: ResponsesRequest) -> None:
         return
     if not wanted.name:
         raise InvalidRequest("a schema needs a name", param="text.format.name")
-    if not says(wanted.schema) or bytes(wanted.schema)[:1] != b"{":
+    if not says(wanted.schema) or not _may_be_schema(wanted.schema):
         raise InvalidRequest("expected a JSON Schema object", param="text.format.schema")

@@ -6,6 +6,7 @@ from functools import cache
 from typing import Any, ClassVar
 
 from msgspec import Raw
+from msgspec.structs import replace
 
 from tidegate.protocols.contract import Call, Outcome, Target, drop_or_refuse
 from tidegate.protocols.errors import Unsupported
@@ -55,7 +56,7 @@ CARRIES: dict[str, Outcome] = {
     "frequency_penalty": "dropped",
     "seed": "dropped",
     "stop": "dropped",
-    "n": "carried",
+    "n": "refused",
     "logprobs": "carried",
     "top_logprobs": "carried",
     "logit_bias": "dropped",
@@ -64,7 +65,7 @@ CARRIES: dict[str, Outcome] = {
     "user": "carried",
     "service_tier": "carried",
 }
-"""Several choices and other modalities than text are refused within their fields."""
+"""One choice is what everybody gets; other modalities than text are refused within their field."""
 
 SAMPLING = ("temperature", "top_p", "top_logprobs")
 """What a model that thinks may refuse (see Profile.sampling)."""
@@ -89,8 +90,8 @@ class ResponsesCall(Call):
 def render_request(turn: Turn, target: Target) -> Call:
     """Write the request for a provider. Raises Unsupported naming what cannot be carried."""
     dialect: Dialect = target.dialect
-    dropped = drop_or_refuse(turn, _carries(dialect))
-    _refuse_choices(turn)
+    dropped = drop_or_refuse(replace(turn, n=None) if turn.n == 1 else turn, _carries(dialect))
+    _refuse_modalities(turn)
     body: dict[str, Any] = {"model": target.model}
     body["input"] = Conversation(dialect, target.profile, dropped).render(turn)
     _add_tools(body, turn)
@@ -109,9 +110,7 @@ def _carries(dialect: Dialect) -> Mapping[str, Outcome]:
     return {**CARRIES, **{name: "dropped" for name in dialect.drops if name in CARRIES}}
 
 
-def _refuse_choices(turn: Turn) -> None:
-    if turn.n is not None and turn.n > 1:
-        raise Unsupported("this model's provider gives one answer at a time (n)", param="n")
+def _refuse_modalities(turn: Turn) -> None:
     other = [modality for modality in turn.modalities if modality != "text"]
     if other:
         raise Unsupported(f"this model's provider has no {other[0]} output", param="modalities")
@@ -269,6 +268,7 @@ class Conversation:
 
     def _render_document(self, part: Document) -> dict[str, Any]:
         source = part.source
+        self._dropped += [name for name in ("context", "citations") if getattr(part, name)]
         if isinstance(source, FileRef):
             return {"type": "input_file", "file_id": source.id}
         if isinstance(source, Link):

@@ -25,7 +25,7 @@ from .reader import OVER, failure_in, finish_of
 from .render import SAMPLING, ResponsesCall
 from .seal import is_foreign
 from .usage import parse_usage
-from .wire import ENCODE, FIELDS, Fields, ReasoningItem, says
+from .wire import ENCODE, FIELDS, RAWS, CustomTool, Fields, Item, ReasoningItem, says
 
 __all__ = ["BodySplice", "StreamSplice", "splice_request"]
 
@@ -49,17 +49,18 @@ def splice_request(asked: Asked, target: Target) -> Call:
     if asked.stream and not stream:
         fields.pop("stream")
         fields.pop("stream_options", None)
-    customs = frozenset(tool.told.name for tool in asked.tools if tool.kind == "custom" and tool.told)
+    customs = frozenset(tool.name for tool in asked.tools if isinstance(tool, CustomTool))
     return ResponsesCall(target.dialect.path, ENCODE(fields), stream, tuple(dropped), customs=customs)
 
 
 def _take_out_seals(fields: Fields, asked: Asked) -> None:
-    kept = [item.raw for item in asked.items if not _is_sealed_here(item.told)]
-    if len(kept) < len(asked.items):
-        fields["input"] = Raw(ENCODE(kept))
+    if any(map(_is_sealed_here, asked.items)):
+        raws = RAWS.decode(fields["input"])
+        pairs = zip(raws, asked.items, strict=True)
+        fields["input"] = Raw(ENCODE([raw for raw, item in pairs if not _is_sealed_here(item)]))
 
 
-def _is_sealed_here(item: Any) -> bool:
+def _is_sealed_here(item: Item) -> bool:
     return isinstance(item, ReasoningItem) and is_foreign(item.encrypted_content)
 
 
@@ -158,8 +159,14 @@ class BodySplice:
         return ProviderBroke(f"the provider's answer is no response; it begins {body[:200]!r}")
 
 
-TELLING = re.compile(rb"response\.(?:created|completed|incomplete|failed|cancelled)|error")
+TELLING = (b'"response":', b"error")
 """What an event must hold to be looked into. Text that says so by chance only costs a look."""
+
+
+def _tells(data: bytes) -> bool:
+    """Whether there may be something to account for."""
+    return TELLING[0] in data or TELLING[1] in data
+
 
 NUMBER = re.compile(rb'"sequence_number":\s*(\d+)')
 
@@ -189,7 +196,7 @@ class StreamSplice:
             and not self._splitter.waiting
             and self._begun is not None
             and self.failure is None
-            and TELLING.search(data) is None
+            and not _tells(data)
         ):
             self._last = data
             return data
@@ -226,7 +233,7 @@ class StreamSplice:
     def _pass(self, blocks: list[bytes]) -> bytes:
         passed = []
         for block in blocks:
-            if TELLING.search(block) is not None:
+            if _tells(block):
                 event = parse_block(block)
                 if event is not None:
                     self._look(event)

@@ -20,6 +20,7 @@ __all__ = [
     "CallItem",
     "ChoiceIn",
     "CustomCallItem",
+    "CustomResultItem",
     "CustomTool",
     "Fields",
     "FormatIn",
@@ -29,10 +30,14 @@ __all__ = [
     "Item",
     "MessageItem",
     "OfferedTool",
+    "OwnItem",
+    "OwnTool",
     "PartIn",
     "ReasoningItem",
     "ResponsesRequest",
     "ResultItem",
+    "SharedItem",
+    "SharedTool",
     "ToolHead",
     "says",
 ]
@@ -79,7 +84,7 @@ class PartIn(Struct):
     """OpenAI's cache breakpoint, from gpt-5.6 on."""
 
 
-class MessageItem(Struct):
+class MessageItem(Struct, tag_field="type", tag="message"):
     """A message of any role."""
 
     role: Literal["system", "developer", "user", "assistant"]
@@ -92,7 +97,7 @@ class TextPart(Struct, gc=False):
     text: str
 
 
-class ReasoningItem(Struct):
+class ReasoningItem(Struct, tag_field="type", tag="reasoning"):
     """Thinking, given back."""
 
     summary: list[TextPart] | None = None
@@ -100,7 +105,7 @@ class ReasoningItem(Struct):
     encrypted_content: str | None = None
 
 
-class CallItem(Struct, gc=False):
+class CallItem(Struct, tag_field="type", tag="function_call", gc=False):
     """A call of a function that the model made earlier."""
 
     call_id: Name
@@ -108,7 +113,7 @@ class CallItem(Struct, gc=False):
     arguments: str
 
 
-class CustomCallItem(Struct, gc=False):
+class CustomCallItem(Struct, tag_field="type", tag="custom_tool_call", gc=False):
     """A call of a custom tool that the model made earlier."""
 
     call_id: Name
@@ -116,26 +121,38 @@ class CustomCallItem(Struct, gc=False):
     input: str
 
 
-class ResultItem(Struct):
-    """What came out of a call, of a function or a custom tool."""
+class ResultItem(Struct, tag_field="type", tag="function_call_output"):
+    """What came out of a call of a function."""
 
     call_id: Name
     output: str | list[PartIn]
 
 
-class ImageItem(Struct, gc=False):
+class CustomResultItem(Struct, tag_field="type", tag="custom_tool_call_output"):
+    """What came out of a call of a custom tool."""
+
+    call_id: Name
+    output: str | list[PartIn]
+
+
+class ImageItem(Struct, tag_field="type", tag="image_generation_call", gc=False):
     """An image that the model made earlier (`image_generation_call`)."""
 
     result: str | None = None
     output_format: str | None = None
 
 
-class Item(NamedTuple):
-    """An item of the input. `told` is None for kinds that only this format knows."""
+class OwnItem(NamedTuple):
+    """An item of a kind that only this format knows."""
 
     kind: str
-    told: Any
     raw: Raw
+
+
+SharedItem: TypeAlias = (
+    MessageItem | ReasoningItem | CallItem | CustomCallItem | ResultItem | CustomResultItem | ImageItem
+)
+Item: TypeAlias = SharedItem | OwnItem
 
 
 # --- tools -----------------------------------------------------------------------------------
@@ -147,7 +164,7 @@ class ToolHead(Struct, gc=False):
     type: Name
 
 
-class FunctionTool(Struct):
+class FunctionTool(Struct, tag_field="type", tag="function"):
     """The declaration of a function."""
 
     name: Name
@@ -156,7 +173,7 @@ class FunctionTool(Struct):
     strict: bool | None = None
 
 
-class CustomTool(Struct):
+class CustomTool(Struct, tag_field="type", tag="custom"):
     """The declaration of a custom tool."""
 
     name: Name
@@ -164,12 +181,15 @@ class CustomTool(Struct):
     format: dict[str, Any] | None = None
 
 
-class OfferedTool(NamedTuple):
-    """A tool of the request. `told` is None for tools that the provider runs itself."""
+class OwnTool(NamedTuple):
+    """A tool that the provider runs itself."""
 
     kind: str
-    told: FunctionTool | CustomTool | None
     raw: Raw
+
+
+SharedTool: TypeAlias = FunctionTool | CustomTool
+OfferedTool: TypeAlias = SharedTool | OwnTool
 
 
 class AllowedTool(Struct, gc=False):
