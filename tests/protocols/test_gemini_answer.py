@@ -293,6 +293,11 @@ def test_log_probabilities_become_openai_s_list():
     assert second == {"token": "b", "logprob": 0.0, "bytes": [98], "top_logprobs": []}
 
 
+def counts(**told: int) -> dict[str, int]:
+    """Token counts by the beginning of their names."""
+    return {f"{name}TokenCount": count for name, count in told.items()}
+
+
 # --- sources ---------------------------------------------------------------------------------
 
 GROUNDING = {
@@ -324,6 +329,14 @@ def test_grounding_is_told_in_characters_and_whole():
 def test_sources_come_before_the_finish():
     found = read([events(chunk({"text": "x"}, finish="STOP", groundingMetadata=GROUNDING))])
     assert isinstance(found[-1], Finished)
+
+
+def test_searches_are_counted_beside_the_tokens():
+    answer = {
+        **chunk({"text": "x"}, finish="STOP", groundingMetadata=GROUNDING),
+        "usageMetadata": counts(prompt=3),
+    }
+    assert of(UsageReported, read([events(answer)]))[-1].usage == Usage(input=3, output=0, searches=1)
 
 
 def test_repeated_grounding_is_told_once():
@@ -455,11 +468,6 @@ AUDIO = {
     "cacheTokensDetails": [{"modality": "AUDIO", "tokenCount": 20}],
     "candidatesTokensDetails": [{"modality": "AUDIO", "tokenCount": 25}],
 }
-
-
-def counts(**told: int) -> dict[str, int]:
-    """Token counts by the beginning of their names."""
-    return {f"{name}TokenCount": count for name, count in told.items()}
 
 
 @pytest.mark.parametrize(

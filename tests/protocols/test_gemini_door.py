@@ -466,7 +466,7 @@ def test_any_request_is_a_turn_or_is_refused(body: Any):
         turn = parse(body)
     except InvalidRequest:
         return
-    assert json.loads(PROTOCOL.render_request(turn, target()).body)["contents"]
+    assert turn.messages
 
 
 # --- answers ---------------------------------------------------------------------------------
@@ -713,7 +713,8 @@ def test_a_recorded_answer_passes_whole(recording: Recording):
         assert passed == recording.body, "what a client of the same dialect makes of it is its own affair"
         return
     assert passed == recording.body
-    assert conduit.tally.usage == next((one.usage for one in told if isinstance(one, UsageReported)), None)
+    reports = [one.usage for one in told if isinstance(one, UsageReported)]
+    assert conduit.tally.usage == (reports[-1] if reports else None)
 
 
 ERROR = {"error": {"code": 503, "message": "Overloaded.", "status": "UNAVAILABLE"}}

@@ -41,7 +41,7 @@ from .error import parse_inner_error
 from .ids import made_id
 from .partial import OpenArguments
 from .sources import Sources
-from .tokens import parse_usage
+from .tokens import parse_usage, with_searches
 from .wire import (
     Answer,
     Blob,
@@ -308,17 +308,27 @@ class GeminiReader:
             return
         if not self._choices and self._feedback is not None:
             events.append(_blocked(0, self._feedback))
+        try:
+            self._tell_sources(events)
+        except _BROKEN:
+            self._fail(ProviderBroke("the provider's citations cannot be read"), events)
+            return
         for choice in self._choices.values():
-            self._close_call(choice, events)
-            try:
-                events.extend(choice.sources.events(choice.index))
-            except _BROKEN:
-                self._fail(ProviderBroke("the provider's citations cannot be read"), events)
-                return
             if choice.finish is None and self._feedback is not None and self._feedback.block_reason:
                 events.append(_blocked(choice.index, self._feedback))
             else:
                 events.append(_finished(choice))
+
+    def _tell_sources(self, events: list[Event]) -> None:
+        """What waited for the whole text: the citations, and the searches that found them."""
+        searches = 0
+        for choice in self._choices.values():
+            self._close_call(choice, events)
+            events.extend(choice.sources.events(choice.index))
+            searches += choice.sources.searches()
+        if searches:
+            self.usage = with_searches(self.usage, searches)
+            events.append(UsageReported(self.usage))
 
     def _fault(self) -> str:
         """What is missing in an answer that has ended."""

@@ -86,9 +86,12 @@ def build_turn(wire: RequestIn, fields: Mapping[str, Raw], model: str, *, stream
     for name, raw in _members(fields.get("generationConfig")).items():
         if name not in _CARRIED and bytes(raw) != b"null":
             extensions[f"generationConfig.{name}"] = raw
+    messages = tuple(_Conversation(fields).build(wire))
+    if all(message.role == "system" for message in messages):
+        raise InvalidRequest("the contents say nothing", param="contents")
     return Turn(
         model=model,
-        messages=tuple(_Conversation(fields).build(wire)),
+        messages=messages,
         stream=stream,
         tools=tuple(_build_tools(wire.tools or ())),
         tool_choice=_build_choice(wire.tool_config),

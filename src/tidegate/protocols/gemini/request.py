@@ -80,10 +80,11 @@ class GeminiCall(Call):
 def render_request(turn: Turn, target: Target) -> GeminiCall:
     """See Protocol. The model and whether to stream are in the path."""
     body, dropped, custom = render_body(turn, target)
+    stream = turn.stream and target.profile.streams
     return GeminiCall(
-        path=render_path(target, stream=turn.stream),
+        path=render_path(target, stream=stream),
         body=body,
-        stream=turn.stream,
+        stream=stream,
         dropped=dropped,
         custom_tools=custom,
     )

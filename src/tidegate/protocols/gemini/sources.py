@@ -45,6 +45,14 @@ class Sources:
         if told not in _SAYS_NOTHING:
             self._native[name, told] = None
 
+    def searches(self) -> int:
+        """How many web searches there were. Raises as `events` does."""
+        queries: set[str] = set()
+        for name, told in self._native:
+            if name == "groundingMetadata":
+                queries.update(_GROUNDING.decode(told).web_search_queries or ())
+        return len(queries)
+
     def events(self, choice: int) -> list[CitationAdded]:
         """All citations, once. Raises msgspec.DecodeError where Google's form is not known."""
         if not self._citations and not self._native:

@@ -15,7 +15,7 @@ from .answer import FINISHES, is_one_event
 from .error import parse_inner_error, render_error_body
 from .parse import Asked
 from .request import render_path
-from .tokens import parse_usage
+from .tokens import parse_usage, with_searches
 from .wire import PromptFeedback, UsageMetadata
 
 __all__ = ["ArraySplice", "BodySplice", "StreamSplice", "splice_request"]
@@ -33,10 +33,17 @@ def splice_request(asked: Asked, target: Target) -> Call:
 # --- what accounting reads -------------------------------------------------------------------
 
 
+class GroundingView(Struct, frozen=True, rename="camel"):
+    """What accounting reads of a search."""
+
+    web_search_queries: list[str] | None = None
+
+
 class CandidateView(Struct, frozen=True, rename="camel"):
     """What accounting reads of a candidate."""
 
     finish_reason: str | None = None
+    grounding_metadata: GroundingView | None = None
 
 
 class AnswerView(Struct, frozen=True, rename="camel"):
@@ -58,12 +65,14 @@ _BROKEN = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 class _Splice:
     """What the conduits share: the tally, and whether the answer came to its end."""
 
-    __slots__ = ("_finished", "failure", "tally")
+    __slots__ = ("_finished", "_queries", "failure", "tally")
 
     def __init__(self) -> None:
         self.tally = Tally()
         self.failure: ProviderError | None = None
         self._finished = False
+        self._queries: set[str] = set()
+        """The web searches so far."""
 
     def _note(self, data: bytes) -> None:
         """Read an answer. Sets `failure` where it is an error, or none."""
@@ -89,8 +98,12 @@ class _Splice:
             if candidate.finish_reason:
                 tally.finish = FINISHES.get(candidate.finish_reason, "stop")
                 self._finished = True
+            if candidate.grounding_metadata is not None:
+                self._queries.update(candidate.grounding_metadata.web_search_queries or ())
         if view.usage_metadata is not None:
             tally.usage = parse_usage(view.usage_metadata) or tally.usage
+        if self._queries:
+            tally.usage = with_searches(tally.usage, len(self._queries))
         if view.prompt_feedback is not None and (view.prompt_feedback.block_reason or not view.candidates):
             tally.finish = tally.finish or "content_filter"
             self._finished = True

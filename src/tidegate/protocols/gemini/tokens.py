@@ -7,11 +7,13 @@ sum of the four. Of 0 Google sends nothing.
 
 from collections.abc import Iterable
 
+import msgspec
+
 from tidegate.protocols.usage import Usage
 
 from .wire import TokenCount, UsageMetadata
 
-__all__ = ["parse_usage", "render_usage"]
+__all__ = ["parse_usage", "render_usage", "with_searches"]
 
 
 def parse_usage(told: UsageMetadata) -> Usage | None:
@@ -38,6 +40,13 @@ def parse_usage(told: UsageMetadata) -> Usage | None:
         reasoning=told.thoughts_token_count,
         output_audio=spoken,
     )
+
+
+def with_searches(usage: Usage | None, searches: int) -> Usage:
+    """Usage with the web searches that the answer's grounding tells of: Google bills them beside the
+    tokens, and does not count them in `usageMetadata`.
+    """
+    return msgspec.structs.replace(usage or Usage(), searches=searches)
 
 
 def render_usage(usage: Usage) -> UsageMetadata:

@@ -309,6 +309,7 @@ class GroundingSupport(Wire, frozen=True):
 class GroundingMetadata(Wire, frozen=True):
     """What a search found. Comes with the last chunk."""
 
+    web_search_queries: list[str] | None = None
     grounding_chunks: list[GroundingChunk] | None = None
     grounding_supports: list[GroundingSupport] | None = None
 
