@@ -6,7 +6,7 @@ checked against the others (`cross`). Nothing is refused before everything that 
 and whatever is said about a value says where it was written.
 """
 
-from .kinds import Kind, kinds
+from .kinds import Form, Kind, kinds
 from .loading import load
 from .problems import DEFAULT, ConfigError, Origin, render_path
 from .reload import Reloader
@@ -19,6 +19,7 @@ __all__ = [
     "Auth",
     "Config",
     "ConfigError",
+    "Form",
     "Kind",
     "Logs",
     "ModelConfig",

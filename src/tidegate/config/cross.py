@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from urllib.parse import urlsplit
 
 from .draft import Draft, Setting
-from .environment import Environment, verify_of
+from .environment import Environment, options_of, verify_of
 from .kinds import Kind, kinds
 from .normal import PROVIDER_NAME, is_loopback
 from .problems import Path, Problems, near, quoted
@@ -17,16 +17,31 @@ WAYS_OUT = (
     "with auth.keys, or TIDEGATE_API_KEYS), or listen on 127.0.0.1 only (server.host), or say that it is "
     "meant (auth.open_beyond_loopback = true, or TIDEGATE_AUTH_OPEN_BEYOND_LOOPBACK=true)"
 )
-OPTIONS = ("region", "project", "location", "api_version", "organization")
+OPTIONS = (
+    "region",
+    "project",
+    "location",
+    "api_version",
+    "organization",
+    "access_key_id",
+    "secret_access_key",
+    "session_token",
+    "credentials_file",
+)
 """Settings of a provider that only some kinds have."""
 
 
 def complete_providers(draft: Draft, environment: Environment) -> None:
-    """Fill in what the environment says about all providers."""
+    """Fill in what the environment says about all providers, or all of a kind."""
     verify = verify_of(environment)
     for table, settings in draft.tables.items():
-        if verify is not None and table[0] == "providers":
+        if table[0] != "providers":
+            continue
+        if verify is not None:
             settings.setdefault("verify", verify)
+        kind = kinds().get(str(settings["kind"].value)) if "kind" in settings else None
+        for option, setting in options_of(kind, environment) if kind is not None else ():
+            settings.setdefault(option, setting)
 
 
 def complete_auth(draft: Draft) -> None:
@@ -105,11 +120,22 @@ def _missing(provider: ProviderConfig, kind: Kind) -> Iterable[tuple[str, str]]:
     """What the kind cannot do without."""
     if provider.base_url is None and kind.base_url is None and kind.embedded is None:
         yield "base_url", f"is missing: the kind {kind.name} has no address of its own"
+    for option in kind.required:
+        if getattr(provider, option) is None:
+            names = kind.option_env.get(option, ())
+            yield option, f"is missing: the kind {kind.name} wants it{_or_variable(names)}"
+    if all(getattr(provider, option) is not None for option in kind.instead_of_key or ("api_key",)):
+        return
     # Who gives another address may have reasons for giving no key: a test, a proxy that holds it.
     keyless = kind.key_optional or kind.auth == "none" or provider.base_url is not None
     if provider.api_key is None and not keyless:
         known = f' (such as "env:{kind.key_env[0]}")' if kind.key_env else ""
-        yield "api_key", f"is missing: the kind {kind.name} wants a key{known}"
+        others = f", or {' and '.join(kind.instead_of_key)}" if kind.instead_of_key else ""
+        yield "api_key", f"is missing: the kind {kind.name} wants a key{known}{others}"
+
+
+def _or_variable(names: tuple[str, ...]) -> str:
+    return f" (or the variable {names[0]})" if names else ""
 
 
 def _is_ourselves(base_url: str, config: Config) -> bool:

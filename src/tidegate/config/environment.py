@@ -67,14 +67,9 @@ NO_EFFECT: tuple[str, ...] = (
     "BALANCE_CACHE_TTL_SECONDS",
     "RATE_LIMIT_REQUESTS_PER_MINUTE",
     "HEIMDALL_API_PATH",
-    "COHERE_API_KEY",
-    "CO_API_KEY",
-    "AZURE_OPENAI_<REGION>_API_KEY",
-    "AZURE_OPENAI_<REGION>_ENDPOINT",
 )
 """Names of the replaced gateways that this version has no use for. They are taken without complaint."""
 
-_NO_EFFECT = re.compile("|".join(name.replace("<REGION>", "[A-Z0-9_]+") for name in NO_EFFECT))
 _PREFIX = "TIDEGATE_"
 _INTERNAL = frozenset(["TIDEGATE_WORKER"])
 """Names that Tidegate sets for its own processes."""
@@ -160,6 +155,7 @@ def draft_environment(environment: Environment, draft: Draft) -> tuple[str, ...]
         draft.put(("logs",), "level", Setting("debug", debug.origin))
     for kind in kinds().values():
         _draft_provider(environment, draft, kind, warnings)
+        _draft_regions(environment, draft, kind, warnings)
     warnings += _unknown_names(environment)
     return tuple(warnings)
 
@@ -173,9 +169,18 @@ def verify_of(environment: Environment) -> Setting | None:
     return Setting(variable.value, variable.origin, lenient=True)
 
 
+def options_of(kind: Kind, environment: Environment) -> Iterator[tuple[str, Setting]]:
+    """What the environment says about the options of every provider of a kind."""
+    for option, names in kind.option_env.items():
+        name = environment.first(names)
+        if name is not None:
+            variable = environment.variables[name]
+            yield option, Setting(variable.value, variable.origin, lenient=True)
+
+
 def unused_names(environment: Environment) -> tuple[str, ...]:
     """The names that are set and that this version has no use for."""
-    return tuple(sorted(name for name in environment.variables if _NO_EFFECT.fullmatch(name)))
+    return tuple(sorted(name for name in environment.variables if name in NO_EFFECT))
 
 
 def _draft_setting(
@@ -206,12 +211,42 @@ def _draft_provider(environment: Environment, draft: Draft, kind: Kind, warnings
     if base is None and kind.base_url is None:
         warnings.append(f"{key} is set, but none of {', '.join(kind.base_env)}: there is no provider {name}")
         return
+    for option in kind.required:
+        names = kind.option_env.get(option, ())
+        if environment.first(names) is None:
+            told = f"{key or base} is set, but none of {', '.join(names)}: there is no provider {name}"
+            warnings.append(told)
+            return
     table = ("providers", name)
     origin = environment.variables[key or base or ""].origin
     draft.open(table, origin)
     draft.put(table, "kind", Setting(kind.name, origin))
     _draft_setting(environment, draft, table, "api_key", kind.key_env, warnings)
     _draft_setting(environment, draft, table, "base_url", kind.base_env, warnings)
+
+
+def _draft_regions(environment: Environment, draft: Draft, kind: Kind, warnings: list[str]) -> None:
+    """A provider for each region whose key and address are set."""
+    found: dict[str, dict[str, Variable]] = {}
+    for setting, form in kind.region_env.items():
+        pattern = re.compile(re.escape(form).replace("<REGION>", "([A-Z0-9_]+)"))
+        for name, variable in environment.variables.items():
+            named = pattern.fullmatch(name)
+            if named is not None:
+                found.setdefault(named[1], {})[setting] = variable
+    for region, settings in found.items():
+        provider = f"{kind.name}-{region.lower().replace('_', '-')}"
+        missing = [kind.region_env[name] for name in ("api_key", "base_url") if name not in settings]
+        if missing:
+            names = " and ".join(name.replace("<REGION>", region) for name in missing)
+            origin = next(iter(settings.values())).origin
+            warnings.append(f"{origin} is set, but not {names}: there is no provider {provider}")
+            continue
+        table = ("providers", provider)
+        draft.open(table, settings["api_key"].origin)
+        draft.put(table, "kind", Setting(kind.name, settings["api_key"].origin))
+        for setting, variable in settings.items():
+            draft.put(table, setting, Setting(variable.value, variable.origin, lenient=True))
 
 
 def _unknown_names(environment: Environment) -> Iterator[str]:

@@ -14,9 +14,28 @@ from typing import Any, Literal
 import msgspec
 from msgspec import Struct
 
-__all__ = ["Kind", "kinds"]
+__all__ = ["Form", "Kind", "kinds"]
 
 Auth = Literal["bearer", "x-api-key", "x-goog-api-key", "api-key", "none"]
+
+
+class Form(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is different about a service for some of its models, or at some of its addresses.
+
+    What is None here stays as the row has it.
+    """
+
+    models: tuple[str, ...] = ()
+    """Patterns of the models' names, in lower case (`claude-*`)."""
+    address: str | None = None
+    """A pattern of the base URL (`*/openai/v1`)."""
+    protocol: str | None = None
+    """See Kind, as all that follow."""
+    auth: Auth | None = None
+    drop_suffix: str | None = None
+    client_headers: Mapping[str, str] | None = None
+    defaults: Mapping[str, str] | None = None
+    dialect: Mapping[str, Any] | None = None
 
 
 class Kind(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -32,7 +51,9 @@ class Kind(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The wire format that it speaks: a name of `tidegate.providers.protocol_named`."""
     base_url: str | None = None
     """Its official address, in the prefix form that its own SDK has as default. None: the operator
-    gives one."""
+    gives one. The name of an option in braces stands for its value."""
+    base_urls: Mapping[str, str] = MappingProxyType({})
+    """Addresses of places (by region or location) that `base_url` does not fit."""
     drop_suffix: str | None = None
     """An end of `base_url` that people write and that the wire format's paths begin with (`/v1` at
     Anthropic): it is taken off."""
@@ -40,10 +61,15 @@ class Kind(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The header that carries the key: `Authorization: Bearer`, or one of this name; `none`: no key."""
     key_optional: bool = False
     """Whether it can be used without a key (servers that people run themselves)."""
+    instead_of_key: tuple[str, ...] = ()
+    """Options that, all together, do what a key does (AWS's own credentials)."""
     key_env: tuple[str, ...] = ()
     """Environment variables that hold the key; the first that is set counts."""
     base_env: tuple[str, ...] = ()
     """Environment variables that hold the base URL; the first that is set counts."""
+    region_env: Mapping[str, str] = MappingProxyType({})
+    """Variables that configure one provider for each region: setting → name, in which `<REGION>` stands
+    for the region. With `WEST_US` the provider is called `<kind>-west-us`."""
     env_name: str | None = None
     """The name of the provider that those variables configure; None: the kind's own."""
     aliases: tuple[str, ...] = ()
@@ -56,11 +82,23 @@ class Kind(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Headers of every request."""
     client_headers: Mapping[str, str] = MappingProxyType({})
     """Headers that the client's own take the place of, where it speaks the same wire format."""
-    options: Mapping[str, str | None] = MappingProxyType({})
+    options: Mapping[str, str] = MappingProxyType({})
     """Settings of `[providers.<name>]` beyond the common ones, with the header that carries each
-    (none: the wire format reads it)."""
+    (empty: it stands in braces in an address or path, or the signer reads it)."""
+    option_env: Mapping[str, tuple[str, ...]] = MappingProxyType({})
+    """Environment variables that hold an option; the first that is set counts, for every provider of
+    the kind that does not set its own."""
+    defaults: Mapping[str, str] = MappingProxyType({})
+    """Values of options that nobody sets."""
+    required: tuple[str, ...] = ()
+    """Options that somebody has to set."""
+    signer: str | None = None
+    """Who authorizes each request where no key is configured: a name of `providers/signers.py`."""
     dialect: Mapping[str, Any] = MappingProxyType({})
-    """Its differences from the wire format: fields of that format's own `Dialect`."""
+    """Its differences from the wire format: fields of that format's own `Dialect`. The name of an option
+    in braces stands for its value, `{model}` for the model's name."""
+    forms: tuple[Form, ...] = ()
+    """What is different for some models or addresses; the first that fits counts."""
     check_model: str | None = None
     """A cheap current model for `tidegate check`; None: the operator names one, or the service's
     own list is asked."""

@@ -129,6 +129,9 @@ NORMAL_FORMS: Mapping[tuple[str, str], Callable[[Any], Any]] = {
     ("providers", "location"): option,
     ("providers", "api_version"): option,
     ("providers", "organization"): option,
+    ("providers", "access_key_id"): option,
+    ("providers", "secret_access_key"): key,
+    ("providers", "session_token"): key,
     ("models", "candidates"): candidates,
 }
 """By section and key."""

@@ -71,6 +71,15 @@ class ProviderConfig(Struct, frozen=True, kw_only=True):
     """For kinds whose API has dated versions."""
     organization: str | None = None
     """The organization that is billed, for kinds that have organizations."""
+    access_key_id: str | None = None
+    """Half of AWS's credentials, which take the place of `api_key`."""
+    secret_access_key: Secret | None = None
+    """The other half."""
+    session_token: Secret | None = None
+    """What comes with AWS's temporary credentials."""
+    credentials_file: str | None = None
+    """Google's file of a service account (or of another identity); without it and without `api_key`,
+    Google's ambient credentials are used."""
 
 
 class ModelConfig(Struct, frozen=True, kw_only=True):

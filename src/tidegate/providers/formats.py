@@ -14,6 +14,8 @@ FORMATS: Mapping[str, str] = MappingProxyType(
         "openai_chat": "tidegate.protocols.openai_chat",
         "anthropic": "tidegate.protocols.anthropic",
         "gemini": "tidegate.protocols.gemini",
+        "cohere": "tidegate.protocols.cohere",
+        "bedrock": "tidegate.protocols.bedrock",
     }
 )
 """Name → the module whose `PROTOCOL` it is."""

@@ -100,19 +100,21 @@ class Directory:
         services = self._named(provider)
         if not services:
             raise InvalidRequest(not_configured(provider, self.services), param="provider")
-        aliased = tuple(one for one in self._aliases.get(model, ()) if one.service in services)
+        named = {service.name for service in services}
+        aliased = tuple(one for one in self._aliases.get(model, ()) if one.service.name in named)
         return aliased or _offers(services, model)
 
     def _prefer(self, model: str, preferences: Preferences) -> list[Candidate]:
         order, only = self._all_named(preferences.order), self._all_named(preferences.only)
         ignored = self._all_named(preferences.ignore)
-        found = self._find_also_at((*order, *only), model)
-        left = [one for one in found if one.service not in ignored]
+        found = self._find_also_at((*order.values(), *only.values()), model)
+        left = [one for one in found if one.service.name not in ignored]
         if preferences.only:
-            left = [one for one in left if one.service in only]
-        left.sort(key=lambda one: order.index(one.service) if one.service in order else len(order))
+            left = [one for one in left if one.service.name in only]
+        places = {name: place for place, name in enumerate(order)}
+        left.sort(key=lambda one: places.get(one.service.name, len(places)))
         if not preferences.allow_fallbacks:
-            left = [one for one in left if one.service in order] if preferences.order else left[:1]
+            left = [one for one in left if one.service.name in order] if preferences.order else left[:1]
         if not left:
             reason = "the request's provider excludes everyone who serves it"
             raise ModelNotFound(f"nobody is left for {shown(model)}: {reason}", param="provider")
@@ -128,7 +130,8 @@ class Directory:
             return [*_offers(dict.fromkeys(wanted), model)]
         found = [*finding.candidates]
         if not finding.fixed:
-            others = dict.fromkeys(one for one in wanted if one not in {known.service for known in found})
+            known = {one.service.name for one in found}
+            others = dict.fromkeys(one for one in wanted if one.name not in known)
             found += _offers(others, found[0].model)
         return found
 
@@ -175,28 +178,28 @@ class Directory:
         lower = name.lower()
         return tuple(one for one in self.services.values() if lower in _names_of(one))
 
-    def _all_named(self, names: Iterable[str]) -> tuple[Service, ...]:
-        return tuple(dict.fromkeys(service for name in names for service in self._named(name)))
+    def _all_named(self, names: Iterable[str]) -> dict[str, Service]:
+        return {service.name: service for name in names for service in self._named(name)}
 
     # --- tables, made once --------------------------------------------------------------------
 
     def _candidates_of(self, alias: str, names: Iterable[str]) -> Iterator[Candidate]:
         for name in names:
             provider, _, model = name.partition("/")
-            yield Candidate(self.services[provider], model, profile_of(model), alias)
+            yield Candidate(self.services[provider].serving(model), model, profile_of(model), alias)
 
     def _render_prefixes(self) -> list[tuple[str, str, tuple[Service, ...]]]:
         """Prefix, what of it is not part of the model's name, and who serves it; the longest first."""
         rows = []
         for kind in kinds().values():
-            services = tuple(one for one in self.services.values() if one.kind is kind)
+            services = tuple(one for one in self.services.values() if one.kind.name == kind.name)
             rows += [(prefix, "", services) for prefix in kind.prefixes]
             rows += [(prefix, prefix, services) for prefix in kind.strip_prefixes]
         return sorted(rows, key=lambda row: -len(row[0]))
 
 
 def _offers(services: Iterable[Service], model: str) -> tuple[Candidate, ...]:
-    return tuple(Candidate(service, model, profile_of(model)) for service in services)
+    return tuple(Candidate(service.serving(model), model, profile_of(model)) for service in services)
 
 
 def _names_of(service: Service) -> tuple[str, ...]:

@@ -1,6 +1,7 @@
 """A configured provider, ready to be asked."""
 
 from collections.abc import Iterable, Mapping
+from fnmatch import fnmatchcase
 
 import msgspec
 from multidict import CIMultiDict
@@ -10,7 +11,9 @@ from tidegate.config import Kind, ProviderConfig
 from tidegate.protocols.errors import ProviderError
 
 from .formats import protocol_named
+from .places import base_url_of, fill, form_at, forms_of
 from .rows import kinds
+from .signers import signer_of
 
 __all__ = ["Service"]
 
@@ -32,6 +35,7 @@ class Service:
 
     __slots__ = (
         "_client_headers",
+        "_forms",
         "_forwarded",
         "_own",
         "_secrets",
@@ -42,29 +46,43 @@ class Service:
         "kind",
         "name",
         "protocol",
+        "signer",
         "verify",
     )
 
-    def __init__(self, name: str, config: ProviderConfig) -> None:
+    def __init__(self, name: str, config: ProviderConfig, kind: Kind | None = None) -> None:
         self.name = name
         """As in `name/model`."""
-        self.kind: Kind = kinds()[config.kind]
+        self.kind: Kind = kind or form_at(kinds()[config.kind], config.base_url)
+        """The row, with what is different about it at this address or for these models."""
         self.protocol = protocol_named(self.kind.protocol)
-        self.dialect = msgspec.convert(dict(self.kind.dialect), self.protocol.dialect)
+        self.dialect = msgspec.convert(fill(self.kind.dialect, config, self.kind), self.protocol.dialect)
         self.base_url = base_url_of(config, self.kind)
         self.verify = config.verify
+        self.signer = signer_of(config, self.kind)
+        """Who authorizes each request; None where a header does, or nothing has to."""
+        self._forms = tuple((form, Service(name, config, row)) for form, row in forms_of(self.kind))
         self._static = _render_headers(config, self.kind)
         self._client_headers = dict(self.kind.client_headers)
         self._with_defaults = self._static.copy()
         for header, value in self._client_headers.items():
             self._with_defaults.setdefault(header, value)
-        keys = [config.api_key] if config.api_key is not None else []
+        own = (config.api_key, config.secret_access_key, config.session_token)
+        keys = [secret for secret in own if secret is not None]
         secrets = [secret.reveal() for secret in (*keys, *config.headers.values())]
         self._secrets = tuple(secret for secret in secrets if len(secret) >= SHORTEST_SECRET)
         self._own = frozenset(header.lower() for header in config.headers)
         self._forwarded = frozenset(
             header.encode() for header in self.protocol.forwarded_headers if header not in self._own
         )
+
+    def serving(self, model: str) -> "Service":
+        """The service in the form in which it serves this model: most have one for all."""
+        lower = model.lower()
+        for form, service in self._forms:
+            if any(fnmatchcase(lower, pattern) for pattern in form.models):
+                return service
+        return self
 
     def headers_for(
         self,
@@ -108,12 +126,6 @@ class Service:
         return f"Service({self.name!r}, kind={self.kind.name!r}, base_url={self.base_url!r})"
 
 
-def base_url_of(config: ProviderConfig, kind: Kind) -> str:
-    """Where the paths of the wire format begin; "" for an embedded provider that is not running."""
-    base_url = config.base_url or kind.base_url or ""
-    return base_url.removesuffix(kind.drop_suffix or "").rstrip("/")
-
-
 def _render_headers(config: ProviderConfig, kind: Kind) -> "CIMultiDict[str]":
     """The headers of every request, the operator's over all others."""
     headers: CIMultiDict[str] = CIMultiDict()
@@ -126,7 +138,7 @@ def _render_headers(config: ProviderConfig, kind: Kind) -> "CIMultiDict[str]":
         headers[name] = form.format(config.api_key.reveal())
     for option, header in kind.options.items():
         value = getattr(config, option)
-        if header is not None and value is not None:
+        if header and value is not None:
             headers[header] = value
     for name, secret in config.headers.items():
         headers[name] = secret.reveal()

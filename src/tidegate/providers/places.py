@@ -1,0 +1,69 @@
+"""Where a service is, and in which form: the values of options put into its addresses and paths."""
+
+from collections.abc import Iterator
+from fnmatch import fnmatchcase
+from typing import Any
+
+import msgspec
+
+from tidegate.config import Form, Kind, ProviderConfig
+
+__all__ = ["base_url_of", "fill", "form_at", "forms_of", "values_of"]
+
+PLACES = ("region", "location")
+"""Options that say where a service is."""
+
+
+def values_of(config: ProviderConfig, kind: Kind) -> dict[str, str]:
+    """The options of the kind that stand in braces somewhere, with their values."""
+    given = {option: getattr(config, option) for option, header in kind.options.items() if not header}
+    return {**kind.defaults, **{option: value for option, value in given.items() if isinstance(value, str)}}
+
+
+def base_url_of(config: ProviderConfig, kind: Kind) -> str:
+    """Where the paths of the wire format begin; "" for an embedded provider that is not running."""
+    values = values_of(config, kind)
+    place = next((values[option] for option in PLACES if option in values), "")
+    base_url = config.base_url or kind.base_urls.get(place) or _fill_text(kind.base_url or "", values)
+    return base_url.removesuffix(kind.drop_suffix or "").rstrip("/")
+
+
+def fill(value: Any, config: ProviderConfig, kind: Kind) -> Any:
+    """A dialect with the values of options in the place of their names."""
+    return _fill(value, values_of(config, kind))
+
+
+def _fill(value: Any, values: dict[str, str]) -> Any:
+    if isinstance(value, str):
+        return _fill_text(value, values)
+    if isinstance(value, dict):
+        return {key: _fill(one, values) for key, one in value.items()}
+    return value
+
+
+def _fill_text(text: str, values: dict[str, str]) -> str:
+    for option, value in values.items():
+        text = text.replace(f"{{{option}}}", value)
+    return text
+
+
+# --- forms -----------------------------------------------------------------------------------
+
+
+def form_at(kind: Kind, base_url: str | None) -> Kind:
+    """The row as it is at an address."""
+    for form in kind.forms:
+        if form.address is not None and fnmatchcase(base_url or kind.base_url or "", form.address):
+            return _formed(kind, form)
+    return kind
+
+
+def forms_of(kind: Kind) -> Iterator[tuple[Form, Kind]]:
+    """The forms that a row has for some models, each with the row in that form."""
+    return ((form, _formed(kind, form)) for form in kind.forms if form.models)
+
+
+def _formed(kind: Kind, form: Form) -> Kind:
+    names = set(Form.__struct_fields__) - {"models", "address"}
+    changed = {name: getattr(form, name) for name in names if getattr(form, name) is not None}
+    return msgspec.structs.replace(kind, **changed, forms=())

@@ -1,0 +1,114 @@
+"""Who authorizes requests to services for which a key in a header is not enough.
+
+A row names its signer; it is made where the operator has configured no key. A signer gets what will
+be sent and gives back the headers to send.
+"""
+
+import asyncio
+import importlib
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from types import MappingProxyType
+from typing import Any
+from typing import Protocol as Interface
+
+from multidict import CIMultiDict
+
+from tidegate.config import Kind, ProviderConfig
+from tidegate.protocols.errors import ProviderUnreachable
+
+from .places import values_of
+from .signing import Credentials, Scope, sign
+
+__all__ = ["SIGNERS", "AwsSigner", "GoogleSigner", "Signer", "signer_of"]
+
+
+class Signer(Interface):
+    """Authorizes the requests of one provider."""
+
+    async def sign(self, url: str, headers: "CIMultiDict[str]", body: bytes) -> "CIMultiDict[str]":
+        """The headers with which this body may be posted to this address. `headers` stay as they are."""
+        ...
+
+
+class AwsSigner:
+    """Signs each request with AWS's credentials (Signature Version 4)."""
+
+    __slots__ = ("_credentials", "_scope")
+
+    def __init__(self, config: ProviderConfig, kind: Kind) -> None:
+        assert config.access_key_id is not None
+        assert config.secret_access_key is not None
+        token = config.session_token.reveal() if config.session_token is not None else None
+        self._credentials = Credentials(config.access_key_id, config.secret_access_key.reveal(), token)
+        self._scope = Scope(values_of(config, kind)["region"], kind.name)
+
+    async def sign(self, url: str, headers: "CIMultiDict[str]", body: bytes) -> "CIMultiDict[str]":
+        """See Signer."""
+        now = datetime.now(UTC)
+        return CIMultiDict(
+            [*headers.items(), *sign("POST", url, headers, body, self._credentials, self._scope, now).items()]
+        )
+
+
+SCOPE = "https://www.googleapis.com/auth/cloud-platform"
+EXTRA = (
+    "Google's ambient credentials need the package google-auth: install tidegate[vertex], or give an api_key"
+)
+
+
+class GoogleSigner:
+    """Puts an access token of Google's into each request; google-auth finds it and keeps it fresh."""
+
+    __slots__ = ("_credentials", "_file", "_lock")
+
+    def __init__(self, config: ProviderConfig, kind: Kind) -> None:
+        self._file = config.credentials_file
+        self._credentials: Any = None
+        self._lock = asyncio.Lock()
+
+    async def sign(self, url: str, headers: "CIMultiDict[str]", body: bytes) -> "CIMultiDict[str]":
+        """See Signer."""
+        signed = headers.copy()
+        signed["authorization"] = f"Bearer {await self._token()}"
+        return signed
+
+    async def _token(self) -> str:
+        if self._credentials is None or not self._credentials.valid:
+            async with self._lock:
+                await asyncio.to_thread(self._refresh)
+        token: str = self._credentials.token
+        return token
+
+    def _refresh(self) -> None:
+        """Find the credentials, and have them renewed where they are not valid (it reads files and asks
+        Google, and blocks while it does).
+        """
+        try:
+            auth: Any = importlib.import_module("google.auth")
+            transport: Any = importlib.import_module("google.auth.transport.requests")
+        except ImportError as error:
+            raise ProviderUnreachable(EXTRA) from error
+        try:
+            if self._credentials is None and self._file is not None:
+                self._credentials, _ = auth.load_credentials_from_file(self._file, scopes=[SCOPE])
+            elif self._credentials is None:
+                self._credentials, _ = auth.default(scopes=[SCOPE])
+            if not self._credentials.valid:
+                self._credentials.refresh(transport.Request())
+        except (auth.exceptions.GoogleAuthError, OSError, ValueError) as error:
+            raise ProviderUnreachable(f"Google's credentials cannot be used: {error}") from error
+
+
+SIGNERS: Mapping[str, Callable[[ProviderConfig, Kind], Signer]] = MappingProxyType(
+    {"aws": AwsSigner, "google": GoogleSigner}
+)
+"""By the names that rows use."""
+
+
+def signer_of(config: ProviderConfig, kind: Kind) -> Signer | None:
+    """The signer of a configured provider; None where its key is in a header, or it has none."""
+    ready = all(getattr(config, option) is not None for option in kind.instead_of_key)
+    if kind.signer is None or config.api_key is not None or not ready:
+        return None
+    return SIGNERS[kind.signer](config, kind)
