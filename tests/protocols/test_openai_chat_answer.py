@@ -34,6 +34,7 @@ from tidegate.protocols.profile import Profile
 from tidegate.protocols.usage import Usage
 
 TARGET = Target("m", Dialect())
+PNG = "iVBORw0KGgo="
 BEGUN = Started("id-1", "gpt", 7)
 USAGE = Usage(input=3, cache_read=2, output=4, reasoning=1)
 
@@ -112,8 +113,8 @@ def test_a_stream_and_a_whole_answer_give_the_same_events():
         ({"audio": {"id": "a"}}, AudioDelta(Raw(b'{"id":"a"}'))),
         ({"extra_content": {"google": {"thought_signature": "s"}}}, TextDelta("", signature="s")),
         (
-            {"images": [{"type": "image_url", "image_url": {"url": "data:image/png;base64,AA=="}}]},
-            ImageAdded("image/png", "AA=="),
+            {"images": [{"type": "image_url", "image_url": {"url": f"data:image/png;base64,{PNG}"}}]},
+            ImageAdded("image/png", PNG),
         ),
         (
             {
@@ -570,7 +571,7 @@ EXTRAS = (
     TextDelta("Hi", signature="t"),
     CitationAdded(url="u", title="T", start=0, end=2),
     CitationAdded(native=Raw(b'{"page":1}')),
-    ImageAdded("image/png", "AA=="),
+    ImageAdded("image/png", PNG),
     LogprobsDelta(Raw(b'[{"token":"Hi","logprob":0.1,"bytes":null,"top_logprobs":[]}]')),
     Finished("stop", native="end_turn"),
 )
@@ -597,7 +598,7 @@ def test_what_other_formats_have_more_is_in_the_extension_fields():
         "end_index": 2,
     }
     assert message["citations"] == [{"page": 1}]
-    assert message["images"] == [{"type": "image_url", "image_url": {"url": "data:image/png;base64,AA=="}}]
+    assert message["images"] == [{"type": "image_url", "image_url": {"url": f"data:image/png;base64,{PNG}"}}]
     assert choice["native_finish_reason"] == "end_turn"
     assert choice["logprobs"]["content"][0]["token"] == "Hi"
 

@@ -2,12 +2,13 @@
 
 One format, two halves and the way between them:
 
-- A client's body is decoded once into a `ChatRequest` (`wire.py`), which checks every type and range,
-  and `check.py` checks what belongs together. Beside it lie the body's top-level fields as raw JSON.
-- To another format: `parse.py` makes a `Turn` of it, only when asked, and `writer.py` writes the
+- `parse.py` decodes a client's body into a `ChatRequest` (`wire.py`), which checks every type and range;
+  `check.py` checks what belongs together. Beside it lie the body's top-level fields as raw JSON.
+- To another format: `build.py` makes a `Turn` of it, only when asked, and `writer.py` writes the
   events that come back as OpenAI would have sent them.
-- From another format: `render.py` writes a `Turn` for a provider, `reader.py` reads its answers.
-- To the same format: `splice.py` passes the fields with the model's name replaced, and
+- From another format: `render.py` writes a `Turn` for a provider, `reader.py` reads its answers
+  (`answer.py`).
+- To the same format: `splice.py` and `messages.py` pass the fields with the model's name replaced, and
   `conduit.py` passes the answer's bytes and counts. `mend.py` does so chunk by chunk for services
   whose answers have known faults.
 - `dialect.py` says in which ways a service may differ from OpenAI; nothing else in here knows one.
@@ -39,10 +40,11 @@ from .conduit import BodySplice, StreamSplice
 from .dialect import Dialect, faulty
 from .error import parse_error, render_error
 from .mend import BodyMend, StreamMend
-from .parse import NAME, Asked, parse_request
+from .parse import Asked, parse_request
 from .reader import BodyReader, StreamReader
 from .render import CARRIES, render_request
 from .splice import splice_request
+from .wire import NAME
 from .writer import BodyWriter, StreamWriter
 
 __all__ = ["PROTOCOL", "Dialect", "OpenAIChat"]

@@ -81,7 +81,18 @@ def _check_assistant(message: MessageIn, index: int) -> None:
         _check_parts(message.content, index, may_be_empty=True)
     elif message.content is None and all(getattr(message, name) is None for name in SAYS_SOMETHING):
         raise InvalidRequest("an assistant message needs content or calls", param=f"messages.{index}.content")
+    for position, image in enumerate(message.images or ()):
+        _check_image(image, f"messages.{index}.images.{position}")
+    for position, native in enumerate(message.native_blocks or ()):
+        if not has_object(native.block):
+            param = f"messages.{index}.native_blocks.{position}.block"
+            raise InvalidRequest("expected an object", param=param)
+    ids: set[str] = set()
     for position, call in enumerate(message.tool_calls or ()):
+        if call.id in ids:
+            param = f"messages.{index}.tool_calls.{position}.id"
+            raise InvalidRequest(f"there is already a tool call {call.id!r} in this message", param=param)
+        ids.add(call.id)
         if call.function is None and call.custom is None:
             kind = "custom" if call.type == "custom" else "function"
             param = f"messages.{index}.tool_calls.{position}.{kind}"
@@ -137,6 +148,16 @@ def _check_document(part: PartIn, place: str) -> None:
     _check_address(part.document_url, f"{place}.document_url")
 
 
+def _check_refusal(part: PartIn, place: str) -> None:
+    if part.refusal is None:
+        raise InvalidRequest("a refusal part needs a refusal", param=f"{place}.refusal")
+
+
+def _check_thinking(part: PartIn, place: str) -> None:
+    if part.thinking is None:
+        raise InvalidRequest("a thinking part needs its thinking", param=f"{place}.thinking")
+
+
 def _check_address(address: str | ImageIn | None, param: str) -> None:
     if address is None:
         raise InvalidRequest("expected a URL", param=param)
@@ -150,6 +171,8 @@ PARTS: dict[str, Callable[[PartIn, str], None]] = {
     "file": _check_file,
     "video_url": _check_video,
     "document_url": _check_document,
+    "refusal": _check_refusal,
+    "thinking": _check_thinking,
 }
 """By type of part. Other types belong to one provider, which judges them itself."""
 

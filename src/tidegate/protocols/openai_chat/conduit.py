@@ -3,21 +3,20 @@
 from collections.abc import Callable
 from typing import Any
 
-from msgspec import DecodeError, Struct, ValidationError
+from msgspec import Struct, ValidationError
 from msgspec.json import Decoder
 
 from tidegate.protocols.contract import Tally
 from tidegate.protocols.errors import ProviderBroke, ProviderError, TidegateError
 from tidegate.protocols.sse import ServerSentEvent, Splitter, frame, parse_block
 
+from .answer import MALFORMED, begin_of
 from .error import error_inside, error_object
 from .reader import map_finish
 from .usage import UsageIn, parse_usage
 from .wire import ENCODE, FIELDS
 
-__all__ = ["BodySplice", "StreamSplice", "begin_of"]
-
-MALFORMED = (DecodeError, UnicodeDecodeError, RecursionError)
+__all__ = ["BodySplice", "StreamSplice"]
 
 
 class ChoiceView(Struct, gc=False):
@@ -58,11 +57,6 @@ def failure_in(view: ChunkView) -> ProviderError | None:
     """The error that a chunk or an answer tells, at its top or in a choice."""
     error = view.error or next((choice.error for choice in view.choices or () if choice.error), None)
     return error_inside(error) if error else None
-
-
-def begin_of(data: bytes) -> str:
-    """The beginning of something that should have been something else."""
-    return repr(data[:200].decode("utf-8", "replace"))
 
 
 class StreamSplice:

@@ -10,17 +10,16 @@ from functools import cache
 from typing import Any
 
 import msgspec
-from msgspec import DecodeError
 
 from tidegate.protocols.contract import Tally, Target
 from tidegate.protocols.errors import ProviderBroke, ProviderError, TidegateError
 from tidegate.protocols.ids import new_id
 from tidegate.protocols.sse import ServerSentEvent, Splitter, frame, parse_block
 
-from .conduit import begin_of
+from .answer import MALFORMED, begin_of
+from .build import thinking_text
 from .dialect import Dialect
 from .error import error_inside, error_object
-from .parse import thinking_text
 from .reader import FINISHES, map_finish
 from .usage import completion_tokens, parse_usage, read_usage
 from .wire import ENCODE
@@ -29,7 +28,6 @@ from .writer import CHUNK, DONE
 __all__ = ["BodyMend", "StreamMend"]
 
 Json = dict[str, Any]
-MALFORMED = (DecodeError, UnicodeDecodeError, RecursionError)
 
 
 class ChoiceMemory:

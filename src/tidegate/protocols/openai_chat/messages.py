@@ -11,6 +11,7 @@ from msgspec import Raw
 from msgspec.json import Decoder
 
 from tidegate.protocols.contract import Target
+from tidegate.protocols.decode import decode
 
 from .dialect import Dialect
 from .render import join_neighbours, short_id
@@ -36,7 +37,7 @@ def edit_messages(wire: ChatRequest, raw: Raw, target: Target, dropped: list[str
     ends_open = dialect.prefill_field is not None and wire.messages[-1].role == "assistant"
     if not needed and not ends_open and not dialect.alternation:
         return None
-    messages = MESSAGES.decode(raw)
+    messages = decode(MESSAGES, raw, "messages")
     for edit in needed:
         for message in messages:
             edit(message, target, dropped)

@@ -1,10 +1,6 @@
 """From a provider's answer to events: whole answers and streams, OpenAI's and its followers'."""
 
-import re
-from typing import Any
-
-from msgspec import DecodeError, Raw, Struct, ValidationError
-from msgspec.json import Decoder
+from msgspec import Raw
 
 from tidegate.protocols.contract import Call, Target
 from tidegate.protocols.errors import InvalidRequest, ProviderBroke, ProviderError
@@ -34,12 +30,26 @@ from tidegate.protocols.media import parse_url
 from tidegate.protocols.sse import ServerSentEvent, Splitter
 from tidegate.protocols.turn import Inline
 
+from .answer import (
+    MALFORMED,
+    NOTHING,
+    AnswerOut,
+    CallOut,
+    ChoiceOut,
+    Delta,
+    FunctionOut,
+    ImageOut,
+    PartOut,
+    begin_of,
+    decode_answer,
+    decode_chunk,
+)
+from .build import thinking_text
 from .error import error_inside
 from .inline import InlineThinking
-from .parse import FORMATS, NAME, thinking_text
 from .render import ChatCall
-from .usage import UsageIn, parse_usage
-from .wire import ENCODE, FIELDS, ExtraContent, NativeBlockIn, ReasoningDetail, says
+from .usage import parse_usage
+from .wire import ENCODE, FORMATS, NAME, has_list
 
 __all__ = ["FINISHES", "BodyReader", "StreamReader", "map_finish"]
 
@@ -67,137 +77,6 @@ BROKEN_FINISHES = frozenset({"error", "insufficient_system_resource", "network_e
 def map_finish(reason: str) -> FinishReason:
     """A provider's finish reason in OpenAI's words."""
     return FINISHES.get(reason, "stop")
-
-
-# --- what is read ----------------------------------------------------------------------------
-
-
-class FunctionOut(Struct, gc=False):
-    """A function's name, or a piece of its arguments. Some send the arguments as an object."""
-
-    name: str | None = None
-    arguments: Any = None
-
-
-class CustomOut(Struct, gc=False):
-    """A custom tool's name, or a piece of its input."""
-
-    name: str | None = None
-    input: str | None = None
-
-
-class CallOut(Struct, gc=False):
-    """A call, or a piece of one."""
-
-    index: int | None = None
-    id: str | None = None
-    type: str | None = None
-    function: FunctionOut | None = None
-    custom: CustomOut | None = None
-    extra_content: ExtraContent | None = None
-
-
-class PartOut(Struct, gc=False):
-    """A part of a content list (Mistral)."""
-
-    type: str = "text"
-    text: str | None = None
-    thinking: Any = None
-    signature: str | None = None
-
-
-class UrlCitation(Struct, gc=False):
-    """OpenAI's `url_citation`."""
-
-    url: str | None = None
-    title: str | None = None
-    start_index: int | None = None
-    end_index: int | None = None
-
-
-class Annotation(Struct, gc=False):
-    """An annotation of the text."""
-
-    url_citation: UrlCitation | None = None
-
-
-class ImageUrl(Struct, gc=False):
-    """An address."""
-
-    url: str = ""
-
-
-class ImageOut(Struct, gc=False):
-    """An image that the model made, as OpenRouter tells it."""
-
-    image_url: ImageUrl | None = None
-
-
-class Delta(Struct, gc=False):
-    """A message, or a piece of one."""
-
-    content: str | list[PartOut] | None = None
-    reasoning_content: str | None = None
-    reasoning: str | None = None
-    reasoning_details: list[ReasoningDetail] | None = None
-    refusal: str | None = None
-    tool_calls: list[CallOut] | None = None
-    function_call: FunctionOut | None = None
-    annotations: list[Annotation] | None = None
-    citations: list[Raw] | None = None
-    images: list[ImageOut] | None = None
-    native_blocks: list[NativeBlockIn] | None = None
-    extra_content: ExtraContent | None = None
-    audio: Any = None
-
-
-class Logprobs(Struct, gc=False):
-    """Log probabilities of tokens."""
-
-    content: Raw = Raw()
-
-
-class ChoiceOut(Struct, gc=False):
-    """One alternative, or a piece of it."""
-
-    index: int | None = None
-    delta: Delta | None = None
-    message: Delta | None = None
-    finish_reason: str | None = None
-    native_finish_reason: str | None = None
-    logprobs: Logprobs | None = None
-    error: Any = None
-
-
-class SearchResult(Struct, gc=False):
-    """A page that was read for the answer (Perplexity)."""
-
-    url: str | None = None
-    title: str | None = None
-
-
-class GroqOut(Struct, gc=False):
-    """Groq's own corner."""
-
-    usage: UsageIn | None = None
-
-
-class AnswerOut(Struct, gc=False):
-    """A chat completion, or a chunk of one."""
-
-    id: str | None = None
-    model: str | None = None
-    created: float | None = None
-    choices: list[ChoiceOut] | None = None
-    usage: UsageIn | None = None
-    error: Any = None
-    x_groq: GroqOut | None = None
-    citations: list[Any] | None = None
-    search_results: list[SearchResult] | None = None
-
-
-ANSWER = Decoder(AnswerOut)
-NOTHING = Delta()
 
 
 # --- reading ---------------------------------------------------------------------------------
@@ -301,7 +180,7 @@ class AnswerState:
             events.append(TextDelta(content, state.index))
         else:
             self._read_delta(delta, state, events)
-        if choice.logprobs is not None and says(choice.logprobs.content):
+        if choice.logprobs is not None and has_list(choice.logprobs.content):
             events.append(LogprobsDelta(choice.logprobs.content, state.index))
         if choice.finish_reason:
             state.finish = choice.finish_reason
@@ -536,43 +415,6 @@ def _in_order(events: list[Event], ending: list[Event]) -> list[Event]:
     return [*(event for event in events if not isinstance(event, UsageReported)), *ending, *reports]
 
 
-def decode_chunk(data: bytes) -> AnswerOut:
-    """A chunk or an answer. What stands beside the choices and is of a shape of its own is passed over."""
-    for _ in range(PATIENCE):
-        try:
-            return ANSWER.decode(data)
-        except ValidationError as error:
-            aside = _ASIDE.search(str(error))
-            if aside is None:
-                raise
-            fields = FIELDS.decode(data)
-            del fields[aside[1]]
-            data = ENCODE(fields)
-    return ANSWER.decode(data)
-
-
-PATIENCE = 3
-"""How many fields of unknown shapes are passed over."""
-_ASIDE = re.compile(r" - at `\$\.(?!choices|error)(\w+)")
-
-
-def decode_answer(body: bytes) -> AnswerOut | ProviderError:
-    """A whole answer, or why it is none."""
-    try:
-        answer = decode_chunk(body)
-    except (DecodeError, UnicodeDecodeError, RecursionError) as error:
-        return ProviderBroke(
-            f"the provider's answer is no chat completion: {error}; it begins {_begin(body)}"
-        )
-    if not answer.choices and not answer.error:
-        return ProviderBroke(f"the provider's answer has no choices; it begins {_begin(body)}")
-    return answer
-
-
-def _begin(body: bytes) -> str:
-    return repr(body[:200].decode("utf-8", "replace"))
-
-
 class StreamReader:
     """The reader of a stream (see contract.Reader)."""
 
@@ -611,10 +453,10 @@ class StreamReader:
             return self._state.end()
         try:
             answer = decode_chunk(data)
-        except (DecodeError, UnicodeDecodeError, RecursionError) as error:
+        except MALFORMED as error:
             if not data.strip():
                 return []
-            told = f"the provider's stream makes no sense: {error}; it says {_begin(data)}"
+            told = f"the provider's stream makes no sense: {error}; it says {begin_of(data)}"
             return self._state.fail(ProviderBroke(told))
         if name == b"error" and not answer.error:
             return self._state.fail(error_inside(data.decode("utf-8", "replace")))

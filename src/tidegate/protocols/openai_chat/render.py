@@ -47,8 +47,7 @@ from tidegate.protocols.turn import (
 
 from .dialect import Dialect
 from .effort import plan_effort
-from .parse import NAME
-from .wire import ENCODE
+from .wire import ENCODE, NAME
 
 __all__ = [
     "CARRIES",
@@ -340,8 +339,8 @@ class Conversation:
             thinking = {"type": "thinking", "thinking": [{"type": "text", "text": text}]}
             content = rendered["content"]
             rendered["content"] = [thinking, *([{"type": "text", "text": content}] if content else [])]
-        elif form in ("reasoning_content", "reasoning") and text:
-            rendered[form] = text
+        elif form in TEXT_FIELDS and text:
+            rendered[TEXT_FIELDS[form]] = text
         else:
             self._dropped.append("thinking")
 
@@ -394,6 +393,13 @@ def _join_contents(first: Any, second: Any) -> Any:
     ]
     return [*lists[0], *lists[1]]
 
+
+TEXT_FIELDS = {
+    "as_given": "reasoning_content",
+    "reasoning_content": "reasoning_content",
+    "reasoning": "reasoning",
+}
+"""The field that gives thinking back as a text, by the dialect's form."""
 
 FORMATS = {"anthropic": "anthropic-claude-v1", "gemini": "google-gemini-v1"}
 """OpenRouter's names of signature formats."""

@@ -14,10 +14,11 @@ from msgspec.json import Decoder
 from tidegate.protocols.contract import Call, Target
 from tidegate.protocols.errors import Unsupported
 
+from .build import build_reasoning
 from .dialect import Dialect
 from .effort import plan_effort
 from .messages import edit_messages
-from .parse import Asked, build_reasoning
+from .parse import Asked
 from .render import HARMLESS, SAMPLING, limit_field, may_sample, render_path, schema_message
 from .wire import ENCODE, Fields, says
 

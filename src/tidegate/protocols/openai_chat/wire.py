@@ -12,6 +12,8 @@ from msgspec.json import Decoder, Encoder
 __all__ = [
     "ENCODE",
     "FIELDS",
+    "FORMATS",
+    "NAME",
     "REQUEST",
     "AudioIn",
     "CallIn",
@@ -23,9 +25,15 @@ __all__ = [
     "PartIn",
     "ReasoningDetail",
     "ToolIn",
+    "has_list",
     "has_object",
     "says",
 ]
+
+NAME = "openai_chat"
+
+FORMATS = {"anthropic-claude-v1": "anthropic", "google-gemini-v1": "gemini"}
+"""OpenRouter's names of signature formats; our own stand for themselves."""
 
 Name = Annotated[str, Meta(min_length=1)]
 Penalty = Annotated[float, Meta(ge=-2, le=2)]
@@ -92,7 +100,7 @@ class PartIn(Struct, gc=False):
     video_url: str | ImageIn | None = None
     document_url: str | ImageIn | None = None
     refusal: str | None = None
-    thinking: Any = None
+    thinking: str | list[dict[str, Any]] | None = None
     """Mistral's: a text, or a list of text parts."""
     signature: str | None = None
     cache_control: CacheMark | None = None
@@ -322,6 +330,12 @@ ENCODE = Encoder().encode
 def says(raw: Raw) -> bool:
     """Whether a value was sent that is not null."""
     return len(memoryview(raw)) > 0 and bytes(raw) != b"null"
+
+
+def has_list(raw: Raw) -> bool:
+    """Whether a value is a JSON array."""
+    view = memoryview(raw)
+    return len(view) > 0 and view[0] == 0x5B  # [
 
 
 def has_object(raw: Raw) -> bool:

@@ -1,0 +1,197 @@
+"""The fields of answers that Tidegate reads, of whole ones and of chunks, as types."""
+
+import re
+from typing import Any
+
+from msgspec import DecodeError, Raw, Struct, ValidationError
+from msgspec.json import Decoder
+
+from tidegate.protocols.errors import ProviderBroke, ProviderError
+
+from .usage import UsageIn
+from .wire import ENCODE, FIELDS, ExtraContent, NativeBlockIn, ReasoningDetail
+
+__all__ = [
+    "MALFORMED",
+    "NOTHING",
+    "AnswerOut",
+    "CallOut",
+    "ChoiceOut",
+    "Delta",
+    "FunctionOut",
+    "ImageOut",
+    "PartOut",
+    "begin_of",
+    "decode_answer",
+    "decode_chunk",
+]
+
+MALFORMED = (DecodeError, UnicodeDecodeError, RecursionError)
+"""What decoding raises for bytes that are not what they should be."""
+
+
+class FunctionOut(Struct, gc=False):
+    """A function's name, or a piece of its arguments. Some send the arguments as an object."""
+
+    name: str | None = None
+    arguments: Any = None
+
+
+class CustomOut(Struct, gc=False):
+    """A custom tool's name, or a piece of its input."""
+
+    name: str | None = None
+    input: str | None = None
+
+
+class CallOut(Struct, gc=False):
+    """A call, or a piece of one."""
+
+    index: int | None = None
+    id: str | None = None
+    type: str | None = None
+    function: FunctionOut | None = None
+    custom: CustomOut | None = None
+    extra_content: ExtraContent | None = None
+
+
+class PartOut(Struct, gc=False):
+    """A part of a content list (Mistral)."""
+
+    type: str = "text"
+    text: str | None = None
+    thinking: Any = None
+    signature: str | None = None
+
+
+class UrlCitation(Struct, gc=False):
+    """OpenAI's `url_citation`."""
+
+    url: str | None = None
+    title: str | None = None
+    start_index: int | None = None
+    end_index: int | None = None
+
+
+class Annotation(Struct, gc=False):
+    """An annotation of the text."""
+
+    url_citation: UrlCitation | None = None
+
+
+class ImageUrl(Struct, gc=False):
+    """An address."""
+
+    url: str = ""
+
+
+class ImageOut(Struct, gc=False):
+    """An image that the model made, as OpenRouter tells it."""
+
+    image_url: ImageUrl | None = None
+
+
+class Delta(Struct, gc=False):
+    """A message, or a piece of one."""
+
+    content: str | list[PartOut] | None = None
+    reasoning_content: str | None = None
+    reasoning: str | None = None
+    reasoning_details: list[ReasoningDetail] | None = None
+    refusal: str | None = None
+    tool_calls: list[CallOut] | None = None
+    function_call: FunctionOut | None = None
+    annotations: list[Annotation] | None = None
+    citations: list[Raw] | None = None
+    images: list[ImageOut] | None = None
+    native_blocks: list[NativeBlockIn] | None = None
+    extra_content: ExtraContent | None = None
+    audio: Any = None
+
+
+class Logprobs(Struct, gc=False):
+    """Log probabilities of tokens."""
+
+    content: Raw = Raw()
+
+
+class ChoiceOut(Struct, gc=False):
+    """One alternative, or a piece of it."""
+
+    index: int | None = None
+    delta: Delta | None = None
+    message: Delta | None = None
+    finish_reason: str | None = None
+    native_finish_reason: str | None = None
+    logprobs: Logprobs | None = None
+    error: Any = None
+
+
+class SearchResult(Struct, gc=False):
+    """A page that was read for the answer (Perplexity)."""
+
+    url: str | None = None
+    title: str | None = None
+
+
+class GroqOut(Struct, gc=False):
+    """Groq's own corner."""
+
+    usage: UsageIn | None = None
+
+
+class AnswerOut(Struct, gc=False):
+    """A chat completion, or a chunk of one."""
+
+    id: str | None = None
+    model: str | None = None
+    created: float | None = None
+    choices: list[ChoiceOut] | None = None
+    usage: UsageIn | None = None
+    error: Any = None
+    x_groq: GroqOut | None = None
+    citations: list[Any] | None = None
+    search_results: list[SearchResult] | None = None
+
+
+ANSWER = Decoder(AnswerOut)
+NOTHING = Delta()
+
+
+PATIENCE = 3
+"""How many fields of unknown shapes are passed over."""
+
+_ASIDE = re.compile(r" - at `\$\.(?!choices|error)(\w+)")
+
+
+def decode_chunk(data: bytes) -> AnswerOut:
+    """A chunk or an answer. What stands beside the choices and is of a shape of its own is passed over."""
+    for _ in range(PATIENCE):
+        try:
+            return ANSWER.decode(data)
+        except ValidationError as error:
+            aside = _ASIDE.search(str(error))
+            if aside is None:
+                raise
+            fields = FIELDS.decode(data)
+            del fields[aside[1]]
+            data = ENCODE(fields)
+    return ANSWER.decode(data)
+
+
+def decode_answer(body: bytes) -> AnswerOut | ProviderError:
+    """A whole answer, or why it is none."""
+    try:
+        answer = decode_chunk(body)
+    except MALFORMED as error:
+        return ProviderBroke(
+            f"the provider's answer is no chat completion: {error}; it begins {begin_of(body)}"
+        )
+    if not answer.choices and not answer.error:
+        return ProviderBroke(f"the provider's answer has no choices; it begins {begin_of(body)}")
+    return answer
+
+
+def begin_of(body: bytes) -> str:
+    """The beginning of something that should have been something else."""
+    return repr(body[:200].decode("utf-8", "replace"))

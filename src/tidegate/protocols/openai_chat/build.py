@@ -1,0 +1,451 @@
+"""From a request in this format to a `Turn`: what a client asks, in no dialect."""
+
+from collections.abc import Callable
+from typing import Any
+
+from msgspec import Raw
+from msgspec.json import Decoder
+
+from tidegate.protocols.errors import InvalidRequest
+from tidegate.protocols.media import AUDIO_TYPES, parse_url
+from tidegate.protocols.turn import (
+    Audio,
+    CacheControl,
+    Document,
+    Effort,
+    FileRef,
+    Image,
+    Inline,
+    Message,
+    Native,
+    OutputFormat,
+    Part,
+    Reasoning,
+    ReasoningControl,
+    RedactedReasoning,
+    Refusal,
+    Source,
+    Text,
+    Tool,
+    ToolCall,
+    ToolChoice,
+    ToolResult,
+    Turn,
+    Video,
+)
+
+from .check import allowed_name, chosen_name, file_url, image_address
+from .wire import (
+    ENCODE,
+    FORMATS,
+    NAME,
+    CacheMark,
+    CallIn,
+    ChatRequest,
+    ChoiceIn,
+    Fields,
+    FunctionIn,
+    ImageIn,
+    MessageIn,
+    PartIn,
+    ReasoningIn,
+    ToolIn,
+    says,
+)
+
+__all__ = ["build_reasoning", "build_turn", "thinking_text"]
+
+KNOWN = frozenset(
+    [
+        "model",
+        "messages",
+        "stream",
+        "stream_options",
+        "usage",
+        "tools",
+        "tool_choice",
+        "parallel_tool_calls",
+        "functions",
+        "function_call",
+        "response_format",
+        "max_tokens",
+        "max_completion_tokens",
+        "temperature",
+        "top_p",
+        "top_k",
+        "presence_penalty",
+        "frequency_penalty",
+        "seed",
+        "stop",
+        "n",
+        "logprobs",
+        "top_logprobs",
+        "logit_bias",
+        "modalities",
+        "verbosity",
+        "user",
+        "safety_identifier",
+        "service_tier",
+        "reasoning_effort",
+        "reasoning",
+        "provider",
+        "models",
+        "system_message",
+    ]
+)
+"""Fields that have a counterpart in `Turn`, or are for Tidegate itself."""
+
+
+def build_turn(wire: ChatRequest, fields: Fields, stream: bool) -> Turn:
+    """The request in no dialect. Raises InvalidRequest."""
+    return Turn(
+        model=wire.model,
+        messages=build_messages(wire),
+        stream=stream,
+        tools=_build_tools(wire, fields),
+        tool_choice=_build_choice(wire),
+        parallel_tool_calls=wire.parallel_tool_calls,
+        output=_build_output(wire),
+        reasoning=build_reasoning(wire),
+        max_tokens=wire.max_completion_tokens or wire.max_tokens,
+        temperature=wire.temperature,
+        top_p=wire.top_p,
+        top_k=wire.top_k,
+        presence_penalty=wire.presence_penalty,
+        frequency_penalty=wire.frequency_penalty,
+        seed=wire.seed,
+        stop=(wire.stop,) if isinstance(wire.stop, str) else tuple(wire.stop or ()),
+        n=wire.n,
+        logprobs=None if wire.logprobs is None else bool(wire.logprobs),
+        top_logprobs=wire.top_logprobs,
+        logit_bias=fields["logit_bias"] if wire.logit_bias else None,
+        modalities=tuple(wire.modalities or ()),
+        verbosity=wire.verbosity,
+        user=wire.safety_identifier or wire.user,
+        service_tier=wire.service_tier,
+        origin=NAME,
+        extensions={key: raw for key, raw in fields.items() if key not in KNOWN and says(raw)},
+    )
+
+
+# --- messages --------------------------------------------------------------------------------
+
+
+def build_messages(wire: ChatRequest) -> tuple[Message, ...]:
+    """The messages in normal form (see turn.py)."""
+    book = CallBook()
+    messages = []
+    if wire.system_message:
+        messages.append(Message("system", (Text(wire.system_message),)))
+    results: list[Part] = []
+    for index, message in enumerate(wire.messages):
+        if message.role in ("tool", "function"):
+            results.append(_build_result(message, f"messages.{index}", book))
+            continue
+        if results:
+            messages.append(Message("tool", tuple(results)))
+            results = []
+        messages.append(_build_message(message, f"messages.{index}", book))
+    if results:
+        messages.append(Message("tool", tuple(results)))
+    return tuple(messages)
+
+
+class CallBook:
+    """The calls of a conversation so far: results know theirs by id, or (long ago) by name."""
+
+    def __init__(self) -> None:
+        self.names: dict[str, str] = {}
+        """Names of functions by the calls' ids."""
+        self._unnumbered: list[tuple[str, str]] = []
+        """Ids and names of calls in the form that has no ids."""
+
+    def number(self, name: str) -> str:
+        """An id for a call that has none; the same whenever the conversation is sent."""
+        call_id = f"call_{len(self.names)}_{name}"
+        self.names[call_id] = name
+        self._unnumbered.append((call_id, name))
+        return call_id
+
+    def find(self, name: str) -> str:
+        """The id of the oldest unanswered call of a function that has no id of its own."""
+        for position, (call_id, called) in enumerate(self._unnumbered):
+            if called == name:
+                del self._unnumbered[position]
+                return call_id
+        return f"call_{name}"
+
+
+def _build_result(message: MessageIn, place: str, book: CallBook) -> ToolResult:
+    content = _build_content(message.content, place)
+    kept = tuple(part for part in content if isinstance(part, Text | Image | Document | Native))
+    if len(kept) != len(content):
+        raise InvalidRequest("a tool result holds text, images and documents only", param=f"{place}.content")
+    name = message.name or ""
+    call_id = book.find(name) if message.role == "function" else message.tool_call_id or ""
+    return ToolResult(call_id, book.names.get(call_id, name), kept, cache=_build_cache(message.cache_control))
+
+
+def _build_message(message: MessageIn, place: str, book: CallBook) -> Message:
+    assert message.role != "tool"
+    assert message.role != "function"
+    parts = _build_content(message.content, place)
+    if message.role == "assistant":
+        parts = _build_assistant(message, parts, place, book)
+    if message.cache_control is not None and parts:
+        parts = [*parts[:-1], _with_cache(parts[-1], message.cache_control)]
+    return Message(message.role, tuple(parts), message.name)
+
+
+def _build_assistant(message: MessageIn, content: list[Part], place: str, book: CallBook) -> list[Part]:
+    thoughts = _build_thoughts(message)
+    natives = [Native(one.format, one.block) for one in message.native_blocks or ()]
+    said: list[Part] = [*thoughts, *natives, *_sign(content, message)]
+    if message.refusal:
+        said.append(Refusal(message.refusal))
+    for index, image in enumerate(message.images or ()):
+        said.append(_build_image(image, f"{place}.images.{index}"))
+    if message.audio is not None:
+        block = Raw(ENCODE({"id": message.audio.id}))
+        said.append(Native(NAME, block, "audio"))
+    said.extend(_build_call(call, book) for call in message.tool_calls or ())
+    if message.function_call is not None:
+        called = message.function_call
+        said.append(ToolCall(book.number(called.name), called.name, called.arguments or "{}"))
+    return said
+
+
+def _build_call(call: CallIn, book: CallBook) -> ToolCall:
+    signature = call.extra_content.signature if call.extra_content else None
+    cache = _build_cache(call.cache_control)
+    if call.custom is not None:
+        book.names[call.id] = call.custom.name
+        return ToolCall(call.id, call.custom.name, call.custom.input, "custom", signature, cache)
+    assert call.function is not None
+    book.names[call.id] = call.function.name
+    arguments = call.function.arguments.strip() or "{}"
+    return ToolCall(call.id, call.function.name, arguments, "function", signature, cache)
+
+
+def _sign(content: list[Part], message: MessageIn) -> list[Part]:
+    """Put the message's signature on its last text."""
+    signature = message.extra_content.signature if message.extra_content else None
+    if signature is None:
+        return content
+    for position in range(len(content) - 1, -1, -1):
+        part = content[position]
+        if isinstance(part, Text):
+            signed = Text(part.text, part.cache, signature)
+            return [*content[:position], signed, *content[position + 1 :]]
+    return [*content, Text("", signature=signature)]
+
+
+def _build_thoughts(message: MessageIn) -> list[Part]:
+    """Thinking from `reasoning_details`, where they have it, else from the readable text."""
+    text = message.reasoning_content or message.reasoning or ""
+    thoughts: list[Part] = []
+    told = False
+    for detail in message.reasoning_details or ():
+        signed_by = FORMATS.get(detail.format or "", detail.format)
+        if detail.type == "reasoning.encrypted":
+            if detail.data:
+                thoughts.append(RedactedReasoning(detail.data, signed_by or "unknown"))
+            continue
+        said = detail.text or detail.summary or ("" if told else text)
+        if said or detail.signature:
+            told = True
+            thoughts.append(Reasoning(said, detail.signature, signed_by if detail.signature else None))
+    if text and not told:
+        thoughts.insert(0, Reasoning(text))
+    return thoughts
+
+
+# --- content ---------------------------------------------------------------------------------
+
+
+def _build_content(content: str | list[PartIn] | None, place: str) -> list[Part]:
+    if isinstance(content, str):
+        return [Text(content)] if content else []
+    return [_build_part(part, f"{place}.content.{index}") for index, part in enumerate(content or ())]
+
+
+def _build_part(part: PartIn, place: str) -> Part:
+    build = PARTS.get(part.type)
+    if build is None:
+        raise InvalidRequest(f"unknown type of content: {part.type}", param=f"{place}.type")
+    built = build(part, place)
+    return built if part.cache_control is None else _with_cache(built, part.cache_control)
+
+
+def _build_text(part: PartIn, place: str) -> Part:
+    cache = CacheControl() if part.prompt_cache_breakpoint is not None else None
+    return Text(part.text or "", cache)
+
+
+def _build_image(part: PartIn, place: str) -> Part:
+    url, param = image_address(part, place)
+    detail = part.image_url.detail if isinstance(part.image_url, ImageIn) else None
+    return Image(parse_url(url, param), detail)
+
+
+def _build_audio(part: PartIn, place: str) -> Part:
+    audio = part.input_audio
+    if audio is None or isinstance(audio, str):  # Mistral's form does not say which format
+        return Audio(Inline("audio/mpeg", audio or ""))
+    known = (audio.format or "wav").lower()
+    return Audio(Inline(AUDIO_TYPES.get(known, f"audio/{known}"), audio.data))
+
+
+def _build_file(part: PartIn, place: str) -> Part:
+    assert part.file is not None
+    if part.file.file_id:
+        return Document(FileRef(part.file.file_id), part.file.filename)
+    url, param = file_url(part.file, place)
+    return Document(parse_url(url, param), part.file.filename)
+
+
+def _build_video(part: PartIn, place: str) -> Part:
+    return Video(_parse_address(part.video_url, f"{place}.video_url"))
+
+
+def _build_document(part: PartIn, place: str) -> Part:
+    return Document(_parse_address(part.document_url, f"{place}.document_url"))
+
+
+def _parse_address(address: str | ImageIn | None, param: str) -> Source:
+    return parse_url(address.url if isinstance(address, ImageIn) else address or "", param)
+
+
+def _build_refusal(part: PartIn, place: str) -> Part:
+    return Refusal(part.refusal or "")
+
+
+def _build_thinking(part: PartIn, place: str) -> Part:
+    signer = NAME if part.signature else None
+    return Reasoning(thinking_text(part.thinking), part.signature, signer)
+
+
+def thinking_text(thinking: Any) -> str:
+    """Mistral's thinking: a text, or a list of text parts."""
+    if isinstance(thinking, str):
+        return thinking
+    pieces = thinking if isinstance(thinking, list) else []
+    return "".join(str(piece.get("text") or "") for piece in pieces if isinstance(piece, dict))
+
+
+PARTS: dict[str, Callable[[PartIn, str], Part]] = {
+    "text": _build_text,
+    "image_url": _build_image,
+    "input_audio": _build_audio,
+    "file": _build_file,
+    "video_url": _build_video,
+    "document_url": _build_document,
+    "refusal": _build_refusal,
+    "thinking": _build_thinking,
+}
+
+
+def _build_cache(mark: CacheMark | None) -> CacheControl | None:
+    if mark is None:
+        return None
+    return CacheControl("1h" if mark.ttl == "1h" else "5m" if mark.ttl == "5m" else None)
+
+
+def _with_cache(part: Part, mark: CacheMark) -> Part:
+    """The part with a cache breakpoint behind it, if a part of its kind can have one."""
+    if not hasattr(part, "cache"):
+        return part
+    fields = {name: getattr(part, name) for name in part.__struct_fields__}
+    return type(part)(**{**fields, "cache": _build_cache(mark)})
+
+
+# --- tools and form --------------------------------------------------------------------------
+
+
+def _build_tools(wire: ChatRequest, fields: Fields) -> tuple[Tool, ...]:
+    if wire.tools:
+        blocks = _RAWS.decode(fields["tools"])
+        return tuple(_build_tool(tool, block) for tool, block in zip(wire.tools, blocks, strict=True))
+    return tuple(_build_function(function) for function in wire.functions or ())
+
+
+_RAWS = Decoder(list[Raw])
+
+
+def _build_tool(tool: ToolIn, block: Raw) -> Tool:
+    cache = _build_cache(tool.cache_control)
+    if tool.type == "function" and tool.function is not None:
+        return _build_function(tool.function, cache)
+    if tool.type == "custom" and tool.custom is not None:
+        own = tool.custom
+        return Tool(own.name, own.description, kind="custom", format=NAME, block=block, cache=cache)
+    return Tool(tool.type, kind="native", format=NAME, block=block, cache=cache)
+
+
+def _build_function(function: FunctionIn, cache: CacheControl | None = None) -> Tool:
+    parameters = function.parameters if says(function.parameters) else None
+    return Tool(function.name, function.description, parameters, function.strict, cache=cache)
+
+
+def _build_choice(wire: ChatRequest) -> ToolChoice | None:
+    choice = wire.tool_choice
+    if choice is None:
+        called = wire.function_call
+        if called is None or isinstance(called, str):
+            return _WORDS_OF_CHOICE.get(called or "")
+        return ToolChoice("named", (called.name,))
+    if isinstance(choice, str):
+        return _WORDS_OF_CHOICE[choice]
+    return _build_named(choice)
+
+
+_WORDS_OF_CHOICE = {
+    "none": ToolChoice("none"),
+    "auto": ToolChoice("auto"),
+    "required": ToolChoice("required"),
+    "any": ToolChoice("required"),
+}
+
+
+def _build_named(choice: ChoiceIn) -> ToolChoice:
+    if choice.allowed_tools is not None:
+        names = (allowed_name(tool) for tool in choice.allowed_tools.tools)
+        return ToolChoice(choice.allowed_tools.mode, tuple(name for name in names if name))
+    name = chosen_name(choice)
+    if name is None:
+        raise InvalidRequest(f"cannot choose a tool of type {choice.type}", param="tool_choice")
+    return ToolChoice("named", (name,))
+
+
+def _build_output(wire: ChatRequest) -> OutputFormat | None:
+    wanted = wire.response_format
+    if wanted is None or wanted.type == "text":
+        return None
+    if wanted.type == "json_object":
+        schema = wanted.schema if says(wanted.schema) else None
+        return OutputFormat("json_schema", schema) if schema is not None else OutputFormat("json_object")
+    if wanted.type != "json_schema":
+        raise InvalidRequest(f"unknown form of answers: {wanted.type}", param="response_format.type")
+    told = wanted.json_schema
+    if told is None:
+        return OutputFormat("json_schema", wanted.schema)
+    schema = told.schema if says(told.schema) else None
+    return OutputFormat("json_schema", schema, told.name, told.description, told.strict)
+
+
+_EFFORTS: dict[str, Effort | None] = {"ultra": "max", "default": None}
+
+
+def build_reasoning(wire: ChatRequest) -> ReasoningControl | None:
+    """How much to think, in either of the two forms in which clients say it."""
+    told = wire.reasoning or ReasoningIn()
+    word = wire.reasoning_effort or told.effort
+    if word is None and wire.reasoning is None:
+        return None
+    effort: Effort | None = _EFFORTS.get(word, word)  # type: ignore[arg-type]
+    return ReasoningControl(
+        effort=effort,
+        budget=told.max_tokens,
+        mode=None if told.enabled is None else "enabled" if told.enabled else "disabled",
+        show=None if told.exclude is None else not told.exclude,
+    )
