@@ -5,8 +5,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, Literal, get_args
 
 import msgspec
-from msgspec import Raw, Struct
-from msgspec.json import Decoder
+from msgspec import Raw
 
 from tidegate.protocols.decode import decode
 from tidegate.protocols.errors import Unsupported
@@ -35,7 +34,7 @@ from tidegate.protocols.turn import (
     Turn,
 )
 
-from .foreign import NATIVE_BLOCK, unseal
+from .foreign import NATIVE, NATIVE_BLOCK, unseal
 from .images import read_image
 from .wire import (
     FIELDS,
@@ -223,19 +222,9 @@ def _build_redacted(block: RedactedThinkingBlock, names: dict[str, str]) -> Reda
     return RedactedReasoning(*unseal(block.data))
 
 
-class NativeIn(Struct, frozen=True):
-    """Another format's block, as Tidegate's door wrote it."""
-
-    format: str
-    block: Raw
-
-
-_NATIVE = Decoder(NativeIn)
-
-
 def _build_unknown(block: UnknownBlock, names: dict[str, str]) -> Native:
     if block.kind == NATIVE_BLOCK:
-        foreign = decode(_NATIVE, block.raw, NATIVE_BLOCK)
+        foreign = decode(NATIVE, block.raw, NATIVE_BLOCK)
         return Native(foreign.format, foreign.block)
     return Native(NAME, block.raw, block.kind)
 

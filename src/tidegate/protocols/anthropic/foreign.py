@@ -15,11 +15,12 @@ signed stands in the conversation in these forms, which Anthropic would refuse:
 from typing import Any
 
 import msgspec
-from msgspec import Raw
+from msgspec import Raw, Struct
+from msgspec.json import Decoder
 
 from .wire import FIELDS, RAWS, RedactedThinkingBlock, TextBlock, ThinkingBlock, ToolUseBlock, UnknownBlock
 
-__all__ = ["NATIVE_BLOCK", "is_foreign", "seal", "strip", "unseal"]
+__all__ = ["NATIVE", "NATIVE_BLOCK", "is_foreign", "seal", "strip", "unseal"]
 
 PREFIX = "tidegate:"
 """How a signature begins that is not Anthropic's."""
@@ -27,6 +28,16 @@ NATIVE_BLOCK = "tidegate_native"
 """The type of a block that holds another format's block."""
 NO_INDEX = (b'"encrypted_index":""', b'"encrypted_index": ""')
 """How a citation made here looks, written with and without spaces."""
+
+
+class NativeIn(Struct, frozen=True):
+    """Another format's block, as Tidegate's door wrote it."""
+
+    format: str
+    block: Raw
+
+
+NATIVE = Decoder(NativeIn)
 
 _encode = msgspec.json.Encoder().encode
 

@@ -19,7 +19,7 @@ from tidegate.protocols.media import check_image, parse_url
 from tidegate.protocols.turn import Inline, Turn
 
 from .build import build_turn
-from .foreign import is_foreign
+from .foreign import NATIVE, NATIVE_BLOCK, is_foreign
 from .wire import (
     BLOCK,
     COUNT_REQUEST,
@@ -29,6 +29,7 @@ from .wire import (
     REQUEST_OF_RAWS,
     RESULT_BLOCK,
     Base64Source,
+    ContentSource,
     CountRequest,
     DocumentBlock,
     ImageBlock,
@@ -163,6 +164,8 @@ class _Inspection:
             content = message.content
             if type(content) is str:
                 continue
+            if not content and message.role == "user":
+                raise _wrong(f"messages.{index}.content", "a user message needs content")
             for position, block in enumerate(content):
                 kind = type(block)
                 check = _CHECKS.get(kind)
@@ -176,6 +179,8 @@ class _Inspection:
             raise _wrong(at, f"a {role} message cannot hold tool_use blocks")
         if not is_object(block.input):
             raise _wrong(f"{at}.input", "expected an object")
+        if block.id in self._calls:
+            raise _wrong(f"{at}.id", f"there is already a tool_use block with the id {block.id!r}")
         self._calls.add(block.id)
 
     def _check_result(self, block: ToolResultBlock[Any], role: str, at: str) -> None:
@@ -199,7 +204,13 @@ class _Inspection:
     def _check_document(self, block: DocumentBlock, role: str, at: str) -> None:
         if isinstance(block.source, Base64Source) and not block.source.data.strip():
             raise _wrong(f"{at}.source.data", "the data is empty")
+        if isinstance(block.source, ContentSource) and bytes(block.source.content)[:1] not in (b'"', b"["):
+            raise _wrong(f"{at}.source.content", "expected a string or a list")
         _check_address(block.source, at)
+
+    def _check_unknown(self, block: UnknownBlock, role: str, at: str) -> None:
+        if block.kind == NATIVE_BLOCK and not is_object(decode(NATIVE, block.raw, at).block):
+            raise _wrong(f"{at}.block", "expected an object")
 
 
 _CHECKS: dict[type, Callable[..., None]] = {
@@ -207,6 +218,7 @@ _CHECKS: dict[type, Callable[..., None]] = {
     ToolResultBlock: _Inspection._check_result,
     ImageBlock: _Inspection._check_image,
     DocumentBlock: _Inspection._check_document,
+    UnknownBlock: _Inspection._check_unknown,
 }
 
 
