@@ -60,6 +60,13 @@ class Memory:
         """The usage that waits for the end."""
         self.choices: dict[int, ChoiceMemory] = {}
 
+    def note(self, chunk: Json) -> None:
+        """Note what a chunk says of the whole answer."""
+        self.id = self.id or chunk.get("id") or ""
+        self.model = chunk.get("model") or self.model
+        if isinstance(chunk.get("created"), int):
+            self.created = chunk["created"]
+
     def choice(self, index: int) -> ChoiceMemory:
         """The memory of a choice."""
         memory = self.choices.get(index)
@@ -73,11 +80,9 @@ class Memory:
 
 def _mend_head(chunk: Json, memory: Memory) -> None:
     """One id, the object's name, a time and a model in every chunk."""
-    memory.id = memory.id or chunk.get("id") or new_id("chatcmpl-")
+    memory.id = memory.id or new_id("chatcmpl-")
     if not isinstance(chunk.get("created"), int):
         chunk["created"] = memory.created or int(time.time())
-    memory.created = chunk["created"]
-    memory.model = chunk.get("model") or memory.model
     chunk["id"], chunk["model"] = memory.id, memory.model
     chunk["object"] = CHUNK if memory.streams else "chat.completion"
 
@@ -241,6 +246,7 @@ class Repairs:
 
     def run(self, chunk: Json, memory: Memory) -> None:
         """Mend a chunk, or a whole answer."""
+        memory.note(chunk)
         for mend in self.answers:
             mend(chunk, memory)
         for position, choice in enumerate(chunk.get("choices") or ()):
@@ -397,7 +403,7 @@ class StreamMend(Mend):
         ending = self._flush()
         memory = self._memory
         if memory.usage is not None and self._wants_usage:
-            chunk: Json = {"id": self.tally.id, "model": self.tally.model, "choices": []}
+            chunk: Json = {"choices": []}
             _mend_head(chunk, memory)
             ending += frame(ENCODE({**chunk, "usage": memory.usage}))
         return ending + DONE
