@@ -84,8 +84,7 @@ class Directory:
         self, model: str, provider: str | Mapping[str, Any] | None, fallbacks: Sequence[str]
     ) -> tuple[Candidate, ...]:
         if isinstance(provider, Mapping):
-            preferences = parse_preferences(provider)
-            found = [one for name in (model, *fallbacks) for one in self._prefer(name, preferences)]
+            found = [one for name in (model, *fallbacks) for one in self._choose(name, provider)]
         else:
             # The provider is that of `model`; a fallback names its own.
             found = [*self.resolve(model, provider)]
@@ -103,6 +102,15 @@ class Directory:
         named = {service.name for service in services}
         aliased = tuple(one for one in self._aliases.get(model, ()) if one.service.name in named)
         return aliased or _offers(services, model)
+
+    def _choose(self, model: str, provider: Mapping[str, Any]) -> list[Candidate]:
+        """Who serves a model under the request's preferences; where its name leads to a service that has
+        such preferences itself (OpenRouter), they are for that service.
+        """
+        finding = self._find_quietly(model)
+        if finding is not None and finding.fixed and all(_prefers_itself(one) for one in finding.candidates):
+            return [*finding.candidates]
+        return self._prefer(model, parse_preferences(provider))
 
     def _prefer(self, model: str, preferences: Preferences) -> list[Candidate]:
         order, only = self._all_named(preferences.order), self._all_named(preferences.only)
@@ -122,11 +130,8 @@ class Directory:
 
     def _find_also_at(self, wanted: Sequence[Service], model: str) -> list[Candidate]:
         """Who serves the model; where its name leaves that open, also the services that are wanted."""
-        try:
-            finding = self._find(model)
-        except ModelNotFound:
-            if not wanted:
-                raise
+        finding = self._find_quietly(model) if wanted else self._find(model)
+        if finding is None:
             return [*_offers(dict.fromkeys(wanted), model)]
         found = [*finding.candidates]
         if not finding.fixed:
@@ -138,11 +143,14 @@ class Directory:
     # --- rules for a bare name: the first that fits counts ------------------------------------
 
     def _find(self, model: str) -> Finding:
-        for rule in (self._by_alias, self._by_service, self._by_prefix, self._by_being_alone):
-            found = rule(model)
-            if found is not None:
-                return found
-        raise ModelNotFound(not_found(model, self.services, self.names()))
+        finding = self._find_quietly(model)
+        if finding is None:
+            raise ModelNotFound(not_found(model, self.services, self.names()))
+        return finding
+
+    def _find_quietly(self, model: str) -> Finding | None:
+        rules = (self._by_alias, self._by_service, self._by_prefix, self._by_being_alone)
+        return next((found for rule in rules if (found := rule(model)) is not None), None)
 
     def _by_alias(self, model: str) -> Finding | None:
         candidates = self._aliases.get(model)
@@ -200,6 +208,11 @@ class Directory:
 
 def _offers(services: Iterable[Service], model: str) -> tuple[Candidate, ...]:
     return tuple(Candidate(service.serving(model), model, profile_of(model)) for service in services)
+
+
+def _prefers_itself(candidate: Candidate) -> bool:
+    """Whether the service understands the request's `provider` itself."""
+    return "provider" in getattr(candidate.service.dialect, "own_fields", ())
 
 
 def _names_of(service: Service) -> tuple[str, ...]:
