@@ -22,7 +22,7 @@ from types import FrameType
 from typing import Any
 
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.supervisors.multiprocess import Multiprocess
 
 from tidegate.config import Config, Reloader, load
@@ -38,7 +38,10 @@ log = logging.getLogger("tidegate")
 MAX_HEADER_BYTES = 64 * 1024
 """All header lines of a request together, names and values."""
 HEAD_PATIENCE_S = 30.0
-"""How long a new connection may take to send its first whole head."""
+"""How long a client may take to send a whole head, and a new connection to begin one."""
+LINGER_S = 5.0
+"""How long a client may go on to send a body that was answered before its end. Closing at once would
+reset the connection, and the client would never read the answer."""
 KEEP_ALIVE_S = 75
 """How long an idle client connection is kept: longer than the 60 s of most load balancers in front."""
 BACKLOG = 4096
@@ -110,6 +113,11 @@ class JoinedWrites:
             self._transport.write(self._head)
             self._head = b""
 
+    def write_eof(self) -> None:
+        """Say that nothing more comes, once all is sent."""
+        self.flush()
+        self._transport.write_eof()
+
     def close(self) -> None:
         """Close, once all is sent."""
         self.flush()
@@ -120,27 +128,37 @@ class JoinedWrites:
 
 
 class BoundedProtocol(HttpToolsProtocol):
-    """uvicorn's HTTP/1.1, with a limit to what a head may cost us.
+    """uvicorn's HTTP/1.1, with a limit to what a client may cost us.
 
     The parser keeps a head of any size for as long as it keeps coming; here one that is too large
-    is refused with 431, and a connection that sends none is closed.
+    is refused with 431, and a connection that does not complete one is closed. So is one whose
+    request was answered while its body was still coming.
     """
 
+    head_patience_s = HEAD_PATIENCE_S
     _head_bytes = 0
     """What has been read of a head that is not complete."""
     _in_head = True
+    _in_body = False
     _refused = False
+    """Whether nothing more is read of what comes."""
     _head_timer: asyncio.TimerHandle | None = None
+    _answering: RequestResponseCycle | None = None
+    """The request that is being answered; `cycle` is the one that was read last."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Start the clock for the first head."""
         super().connection_made(JoinedWrites(transport, self.loop))  # type: ignore[arg-type]
-        self._head_timer = self.loop.call_later(HEAD_PATIENCE_S, transport.close)
+        self._start_clock()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Stop the clock."""
+        """Stop the clock, and tell the request that is being answered: uvicorn tells the one behind it."""
         self._stop_clock()
         super().connection_lost(exc)
+        answering = self._answering
+        if answering is not None and not answering.response_complete:
+            answering.disconnected = True
+            answering.message_event.set()
 
     def data_received(self, data: bytes) -> None:
         """Count what is read while a head is open."""
@@ -152,6 +170,8 @@ class BoundedProtocol(HttpToolsProtocol):
             self._head_bytes = 0
         elif self._head_bytes > MAX_HEADER_BYTES:
             self._refuse_head()
+        elif self._head_timer is None:
+            self._start_clock()
 
     def on_message_begin(self) -> None:
         """A head begins."""
@@ -160,7 +180,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """Let the request begin, unless its head is too large."""
-        self._in_head = False
+        self._in_head, self._in_body = False, True
         self._stop_clock()
         if self._head_bytes > MAX_HEADER_BYTES and self._size_of_head() > MAX_HEADER_BYTES:
             self._refuse_head()
@@ -174,11 +194,35 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """End the request, unless it never began."""
+        self._in_body = False
         if not self._refused:
             super().on_message_complete()
 
+    def on_response_complete(self) -> None:
+        """Go on to the next request, unless this one's body is in the way."""
+        super().on_response_complete()
+        if self._in_body and self.cycle.response_complete and not self.transport.is_closing():
+            self._refused = True
+            self.transport.write_eof()
+            self._head_timer = self.loop.call_later(LINGER_S, self.transport.close)
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what is not HTTP: after the first byte of an answer, by ending it."""
+        answering = self._answering
+        if answering is not None and answering.response_started and not answering.response_complete:
+            self.transport.close()
+        else:
+            super().send_400_response(msg)
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        self._answering = cycle
+        super()._start_asgi_task(cycle, app)
+
     def _size_of_head(self) -> int:
         return len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
+
+    def _start_clock(self) -> None:
+        self._head_timer = self.loop.call_later(self.head_patience_s, self.transport.close)
 
     def _stop_clock(self) -> None:
         if self._head_timer is not None:
@@ -254,7 +298,8 @@ def open_listeners(host: str, port: int) -> list[socket.socket]:
 
 def bind(family: socket.AddressFamily, address: tuple[Any, ...]) -> socket.socket:
     """A socket of this address. Raises OSError."""
-    listener = socket.socket(family, socket.SOCK_STREAM)
+    # Only where the protocol is said does asyncio switch Nagle's algorithm off.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if family == socket.AF_INET6:
