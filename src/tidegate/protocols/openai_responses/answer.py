@@ -16,11 +16,13 @@ __all__ = [
     "MESSAGE",
     "REASONING",
     "RESPONSE",
+    "TEXT",
     "CallOut",
     "EventOut",
     "MessageOut",
     "ReasoningOut",
     "ResponseOut",
+    "TextOut",
 ]
 
 
@@ -130,6 +132,15 @@ class EventOut(Struct):
     param: str | None = None
 
 
+class TextOut(Struct, gc=False):
+    """What is read of most events of a stream: more of a text."""
+
+    delta: str
+    output_index: int = 0
+    content_index: int = 0
+    logprobs: Raw = Raw()
+
+
 MESSAGE = Decoder(MessageOut)
 REASONING = Decoder(ReasoningOut)
 CALL = Decoder(CallOut)
@@ -137,3 +148,4 @@ IMAGE = Decoder(ImageOut)
 ANNOTATION = Decoder(AnnotationOut)
 RESPONSE = Decoder(ResponseOut)
 EVENT = Decoder(EventOut)
+TEXT = Decoder(TextOut)

@@ -41,9 +41,11 @@ from .answer import (
     MESSAGE,
     REASONING,
     RESPONSE,
+    TEXT,
     CallOut,
     EventOut,
     ResponseOut,
+    TextOut,
 )
 from .error import failure_of
 from .usage import parse_usage
@@ -109,7 +111,7 @@ class AnswerState:
         """Custom tools that the client offers; None where that is not known. The calls of others are the
         provider's own (xAI tells of its searches so).
         """
-        self._started = False
+        self.started = False
         self._items: dict[int, ItemState] = {}
         self._calls = 0
 
@@ -120,9 +122,9 @@ class AnswerState:
 
     def start(self, response: ResponseOut) -> list[Event]:
         """The answer begins, if it has not yet."""
-        if self._started:
+        if self.started:
             return []
-        self._started = True
+        self.started = True
         created = None if response.created_at is None else int(response.created_at) or None
         return [Started(response.id or "", response.model or "", created)]
 
@@ -276,8 +278,14 @@ class StreamReader:
 
     def feed(self, data: bytes) -> list[Event]:
         """The events that these bytes complete."""
-        if self._state.failed:
+        if self._state.over:
             return []
+        # The usual case: one whole event with more of the text.
+        if data.startswith(TEXT_EVENT) and data.endswith(b"\n\n") and not self._splitter.waiting:
+            told = _read_text_alone(data)
+            if told is not None and self._state.started:
+                self._state.item(told.output_index).said.add(told.content_index)
+                return [TextDelta(told.delta)]
         try:
             pieces = self._splitter.feed(data)
         except ProviderError as error:
@@ -394,6 +402,19 @@ class StreamReader:
         "response.cancelled": _read_end,
         "error": _read_error,
     }
+
+
+TEXT_EVENT = b"event: response.output_text.delta\ndata: "
+NO_LOGPROBS = (b"[]", b"")
+
+
+def _read_text_alone(data: bytes) -> TextOut | None:
+    """The one event of text that these bytes are; None where they are more, or it tells more."""
+    try:
+        told = TEXT.decode(data[len(TEXT_EVENT) :])
+    except MALFORMED:
+        return None
+    return told if told.delta and bytes(told.logprobs) in NO_LOGPROBS else None
 
 
 def _begin(body: bytes) -> str:
