@@ -1,9 +1,9 @@
 """The story of one request, from the door to the record.
 
 `exchange` (`exchange.py`) is where a newcomer starts to read. The steps that it names are one
-module each: `identity` (who calls), `relay` (candidates, attempts, the passing of bytes),
-`settlement` (what is written down), with `http` (the client's side of the wire) and `vigil`
-(deadlines, clients that leave) beneath.
+module each: `identity` (who calls), `operation` (what is asked for, and what a provider is sent for
+it), `relay` (candidates, attempts, the passing of bytes), `settlement` (what is written down), with
+`http` (the client's side of the wire) and `vigil` (deadlines, clients that leave) beneath.
 """
 
 from .counting import count

@@ -52,7 +52,7 @@ async def ask_provider(
     request: Request, door: Door, gateway: Gateway, candidate: Candidate, call: Call, watch: Watch
 ) -> int:
     """The provider's own count."""
-    answer = await ask(candidate, call, request, door.protocol, gateway, watch)
+    answer = await ask(candidate, call, request, door.protocol.name, gateway, watch)
     try:
         return candidate.service.protocol.parse_count(await answer.read(watch.hear))
     finally:

@@ -7,6 +7,7 @@ would only await another coroutine returns it instead.
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import Any
 from typing import Protocol as Interface
 
 from tidegate.config import Config
@@ -18,6 +19,7 @@ from tidegate.upstream import Pool
 
 from .http import JSON, ClientLeft, Request
 from .identity import Keyring
+from .operation import Chat, Operation
 from .relay import Relay
 from .settlement import open_record, settle
 from .vigil import Vigil, Watch
@@ -60,15 +62,18 @@ class Door(Interface):
         ...
 
 
-def exchange(request: Request, door: Door, gateway: Gateway) -> Awaitable[None]:
-    """Answer one chat request: the gateway's main job."""
+def exchange(
+    request: Request, door: Door, gateway: Gateway, operation: Operation[Any] | None = None
+) -> Awaitable[None]:
+    """Answer one request: the gateway's main job. What it asks for is a chat, where nothing else is said."""
+    operation = operation or Chat(door.protocol)
 
     async def story(record: Record, watch: Watch) -> None:
         record.caller = gateway.keyring.identify(request)
-        asked = door.protocol.parse_request(await request.read_body(gateway.max_body))
+        asked = operation.parse(await request.read_body(gateway.max_body))
         record.model, record.stream = asked.model, asked.stream
         candidates = gateway.directory.resolve(asked.model, asked.provider, asked.fallbacks)
-        await Relay(request, door.protocol, asked, gateway, watch, record).run(candidates)
+        await Relay(request, operation, asked, gateway, watch, record).run(candidates)
 
     return recorded(request, door, gateway, story)
 

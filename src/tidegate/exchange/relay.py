@@ -1,28 +1,28 @@
 """The passing of one request to a provider, and of the answer back.
 
 Candidates are tried in order until one answers; what the client has seen cannot be taken back,
-so after the first byte there is no other try. Per candidate and dialect the way is one of two:
-the same dialect on both sides is spliced, different ones are bridged.
+so after the first byte there is no other try.
 """
 
 import asyncio
 from collections.abc import Iterable, Sequence
 from time import perf_counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tidegate.observe.record import Attempt, Record
-from tidegate.protocols.contract import Bridge, Call, Conduit, ParsedRequest, Protocol, Target
+from tidegate.protocols.contract import Call, Conduit
 from tidegate.protocols.errors import ProviderBroke, TidegateError, Unsupported
 from tidegate.providers import Candidate
 from tidegate.upstream import TRANSPORT_ERRORS, Answer, explain
 
 from .http import JSON, Header, Request, header_value
+from .operation import Asked, Operation
 from .vigil import Watch
 
 if TYPE_CHECKING:
     from .exchange import Gateway
 
-__all__ = ["Relay", "ask", "plan"]
+__all__ = ["Relay", "ask"]
 
 EVENT_STREAM: tuple[Header, ...] = (
     (b"content-type", b"text/event-stream; charset=utf-8"),
@@ -34,26 +34,11 @@ PASSED_ON = (b"x-ratelimit-", b"anthropic-ratelimit-", b"retry-after", b"x-shoul
 """How the names of the provider's headers begin that the client gets to see: its limits."""
 
 
-def plan(asked: ParsedRequest, door: Protocol, candidate: Candidate) -> tuple[Call, Conduit]:
-    """What to send to this candidate, and how its answer comes back.
-
-    Raises Unsupported for what this candidate has nothing of.
-    """
-    protocol = candidate.service.protocol
-    target = Target(candidate.model, candidate.service.dialect, candidate.profile)
-    if protocol is not door:
-        call = protocol.render_request(asked.turn(), target)
-    else:
-        call = door.splice_request(asked, target)
-        if call.stream == asked.stream:
-            return call, door.splice(asked, call, target)
-    return call, Bridge(protocol.reader(call, target), door.writer(asked, candidate.model))
-
-
 async def ask(
-    candidate: Candidate, call: Call, request: Request, door: Protocol, gateway: "Gateway", watch: Watch
+    candidate: Candidate, call: Call, request: Request, spoken: str, gateway: "Gateway", watch: Watch
 ) -> Answer:
-    """Send a call; the head of a good answer has arrived when this returns.
+    """Send a call; the head of a good answer has arrived when this returns. `spoken` is the client's
+    wire format.
 
     Raises ProviderError: what the provider answered with, or what kept it from answering.
     """
@@ -61,7 +46,7 @@ async def ask(
     # A plain answer begins when it is complete: only the deadline of the whole request bounds that.
     watch.expect("begin its answer", routing.first_byte_s if call.stream else routing.deadline_s)
     url = service.base_url + call.path
-    headers = service.headers_for(request.headers, door.name, call.headers)
+    headers = service.headers_for(request.headers, spoken, call.headers)
     if service.signer is not None:
         headers = await service.signer.sign(url, headers, call.body)
     answer = await gateway.pool.post(url, headers, call.body, routing.connect_s, verify=service.verify)
@@ -79,19 +64,19 @@ async def ask(
 class Relay:
     """The relay of one exchange."""
 
-    __slots__ = ("_asked", "_door", "_gateway", "_record", "_request", "_waited", "_watch")
+    __slots__ = ("_asked", "_gateway", "_operation", "_record", "_request", "_waited", "_watch")
 
     def __init__(
         self,
         request: Request,
-        door: Protocol,
-        asked: ParsedRequest,
+        operation: Operation[Any],
+        asked: Asked,
         gateway: "Gateway",
         watch: Watch,
         record: Record,
     ) -> None:
         self._request = request
-        self._door = door
+        self._operation = operation
         self._asked = asked
         self._gateway = gateway
         self._watch = watch
@@ -145,7 +130,7 @@ class Relay:
 
     def _plan(self, candidate: Candidate) -> tuple[Call, Conduit]:
         try:
-            call, conduit = plan(self._asked, self._door, candidate)
+            call, conduit = self._operation.plan(self._asked, candidate)
         except Unsupported as error:
             error.args = (f"{candidate.service.name}: {error.message}",)
             error.message = error.args[0]
@@ -159,7 +144,9 @@ class Relay:
     async def _ask(self, candidate: Candidate, call: Call) -> Answer:
         asked_at = perf_counter()
         try:
-            return await ask(candidate, call, self._request, self._door, self._gateway, self._watch)
+            return await ask(
+                candidate, call, self._request, self._operation.spoken, self._gateway, self._watch
+            )
         finally:
             self._waited += perf_counter() - asked_at
 

@@ -1,0 +1,86 @@
+"""What clients can ask for: how such a request is read, and what a candidate is sent for it.
+
+Everything else of an exchange is the same for all operations: who calls, which candidates there
+are, deadlines, fallbacks, the passing of the answer, the record.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
+from typing import Protocol as Interface
+
+from tidegate.protocols.contract import Bridge, Call, Conduit, ParsedRequest, Protocol, Target
+from tidegate.providers import Candidate
+
+__all__ = ["Asked", "Chat", "Operation"]
+
+
+class Asked(Interface):
+    """What an exchange needs to know of a request, whatever it asks for."""
+
+    @property
+    def model(self) -> str:
+        """The model that the client names."""
+        ...
+
+    @property
+    def stream(self) -> bool:
+        """Whether the client wants a stream."""
+        ...
+
+    @property
+    def provider(self) -> str | Mapping[str, Any] | None:
+        """The provider's name, or preferences about providers."""
+        ...
+
+    @property
+    def fallbacks(self) -> Sequence[str]:
+        """What to try when `model` fails."""
+        ...
+
+
+A = TypeVar("A", bound=Asked)
+
+
+class Operation(Interface[A]):
+    """One thing that clients can ask for."""
+
+    @property
+    def spoken(self) -> str:
+        """The wire format of the client: a provider of the same gets to see some of its headers."""
+        ...
+
+    def parse(self, body: bytes) -> A:
+        """Decode and check a client's request. Raises InvalidRequest naming the parameter."""
+        ...
+
+    def plan(self, asked: A, candidate: Candidate) -> tuple[Call, Conduit]:
+        """What to send to this candidate, and how its answer comes back.
+
+        Raises Unsupported for what this candidate has nothing of.
+        """
+        ...
+
+
+class Chat:
+    """A chat in the dialect of a door. Per candidate the way is one of two: the same dialect on both
+    sides is spliced, different ones are bridged.
+    """
+
+    __slots__ = ("_door", "parse", "spoken")
+
+    def __init__(self, door: Protocol) -> None:
+        self._door = door
+        self.spoken = door.name
+        self.parse = door.parse_request
+
+    def plan(self, asked: ParsedRequest, candidate: Candidate) -> tuple[Call, Conduit]:
+        """See Operation."""
+        door, protocol = self._door, candidate.service.protocol
+        target = Target(candidate.model, candidate.service.dialect, candidate.profile)
+        if protocol is not door:
+            call = protocol.render_request(asked.turn(), target)
+        else:
+            call = door.splice_request(asked, target)
+            if call.stream == asked.stream:
+                return call, door.splice(asked, call, target)
+        return call, Bridge(protocol.reader(call, target), door.writer(asked, candidate.model))
