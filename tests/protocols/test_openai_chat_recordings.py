@@ -5,85 +5,41 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+import msgspec
 import pytest
 
 from openai_answers import COMPLETION, bodies_of, chunks_of, fold, stream_faults, type_faults, usage_of
 from recordings import Recording, needs_recordings, recordings, splits
 from tidegate.protocols.contract import Bridge, Call, Conduit, Target
 from tidegate.protocols.openai_chat import PROTOCOL, Dialect
-from tidegate.protocols.profile import Profile
 from tidegate.providers.families import profile_of
+from tidegate.providers.rows import kinds
 
-DIALECTS: dict[str, Dialect] = {
-    "azure": Dialect(ragged_heads=True, ragged_choices=True, repeats_role=True, foreign_finishes=True),
-    "baseten": Dialect(repeats_usage=True, reasoning_back="reasoning_content"),
-    "cerebras": Dialect(no_done=True, other_reasoning=True),
-    "deepseek": Dialect(effort="thinking", reasoning_back="reasoning_content", repeats_usage=True),
-    "doubleword": Dialect(
-        repeats_role=True, repeats_finish=True, repeats_usage=True, reasoning_back="reasoning_content"
-    ),
-    "groq": Dialect(ragged_heads=True, repeats_usage=True, repeats_role=True, other_reasoning=True),
-    "huggingface": Dialect(repeats_role=True, repeats_usage=True),
-    "llamacpp": Dialect(reasoning_back="reasoning_content"),
-    "mistral": Dialect(
-        stream_usage=False,
-        seed_field="random_seed",
-        limit_field="max_tokens",
-        list_contents=True,
-        foreign_finishes=True,
-        ragged_calls=True,
-        short_call_ids=True,
-        reasoning_back="thinking",
-        prefill_field="prefix",
-        document_form="document_url",
-    ),
-    "moonshot": Dialect(),
-    "ollama": Dialect(reasoning_back="reasoning", other_reasoning=True),
-    "openai": Dialect(),
-    "openrouter": Dialect(
-        own_fields=("provider", "models", "reasoning"),
-        ragged_heads=True,
-        repeats_role=True,
-        repeats_finish=True,
-        repeats_usage=True,
-        foreign_finishes=True,
-        other_reasoning=True,
-        reasoning_back="reasoning_details",
-    ),
-    "perplexity": Dialect(
-        ragged_heads=True,
-        ragged_choices=True,
-        repeats_role=True,
-        repeats_finish=True,
-        repeats_usage=True,
-        no_done=True,
-        alternation=True,
-    ),
-    "qwen": Dialect(ragged_calls=True, effort="enable_thinking", reasoning_back="reasoning_content"),
-    "together": Dialect(
-        repeats_role=True, repeats_finish=True, foreign_finishes=True, ragged_calls=True, other_reasoning=True
-    ),
-    "vllm": Dialect(),
-    "xai": Dialect(reasoning_beside=True, ragged_choices=True, reasoning_back="reasoning_content"),
-    "zai": Dialect(
-        ragged_heads=True, repeats_role=True, repeats_finish=True, reasoning_back="reasoning_content"
-    ),
-}
-"""In what each recorded service differs."""
+SERVICES = (
+    *("azure", "baseten", "cerebras", "deepseek", "doubleword", "groq", "huggingface", "llamacpp", "mistral"),
+    *("moonshot", "ollama", "openai", "openrouter", "perplexity", "qwen", "together", "vllm", "xai", "zai"),
+)
+
+
+def dialect_of(service: str) -> Dialect:
+    """In what a recorded service differs, by its row; those without one are compatible ones."""
+    rows = kinds()
+    row = rows.get(service) or rows["openai_compatible"]
+    return msgspec.convert(dict(row.dialect), Dialect)
+
 
 MADE_UP = re.compile(rb'"created":\d+|call_[0-9a-f]{20}|chatcmpl-[0-9a-f]{20}')
 
 
 def chats(*kinds: str) -> list[Any]:
     found = [
-        one for name in DIALECTS for one in recordings(name, *kinds, path="/chat/completions", status=200)
+        one for name in SERVICES for one in recordings(name, *kinds, path="/chat/completions", status=200)
     ]
     return [pytest.param(one, id=one.id) for one in found if one.plain]
 
 
 def target_of(recording: Recording) -> Target:
-    profile = profile_of(recording.model) if recording.provider in ("openai", "azure") else Profile()
-    return Target(recording.model, DIALECTS[recording.provider], profile)
+    return Target(recording.model, dialect_of(recording.provider), profile_of(recording.model))
 
 
 def ask(recording: Recording, usage: bool) -> Any:

@@ -164,6 +164,21 @@ def test_functions_of_old_are_told_as_tools_where_only_those_are_known():
     assert choice["finish_reason"] == "function_call"
 
 
+def test_custom_tools_are_told_as_functions_where_only_those_are_known():
+    tool = {"type": "custom", "custom": {"name": "grep"}}
+    request = asked(tools=[tool], stream=True)
+    target = Target("up", Dialect(custom_tools=False))
+    call = PROTOCOL.splice_request(request, target)
+    assert json.loads(call.body)["tools"][0]["function"]["name"] == "grep"
+    one = PROTOCOL.splice(request, call, target)
+    function = {"name": "grep", "arguments": '{"input": "x"}'}
+    piece = chunk({"tool_calls": [{"index": 0, "id": "c", "function": function}]}, "tool_calls")
+    told = [body["choices"][0]["delta"] for body in bodies_of(one.feed(stream(piece)) + one.close())]
+    calls = [call for delta in told for call in delta.get("tool_calls") or ()]
+    assert [call["custom"] for call in calls] == [{"name": "grep", "input": ""}, {"input": "x"}]
+    assert PROTOCOL.splice_request(request, Target("up", Dialect())).body.count(b'"custom"') == 2
+
+
 CALL = {"id": "call_1", "type": "function", "function": {"name": "f", "arguments": "{}"}}
 LONG = [
     {"role": "developer", "content": [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]},

@@ -118,8 +118,13 @@ class OpenAIChat:
 
 
 def translates(request: ParsedRequest, target: Target) -> bool:
-    """Whether client and provider speak two ages of this format: functions here, tools there."""
-    return isinstance(request, Asked) and request.legacy and not target.dialect.old_functions
+    """Whether client and provider speak two ages of this format: functions of old or custom tools here,
+    and only functions as tools there.
+    """
+    if not isinstance(request, Asked):
+        return False
+    old, custom = target.dialect.old_functions, target.dialect.custom_tools
+    return (request.legacy and not old) or (request.has_custom_tools and not custom)
 
 
 PROTOCOL = OpenAIChat()

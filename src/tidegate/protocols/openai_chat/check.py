@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from tidegate.protocols.errors import InvalidRequest
-from tidegate.protocols.media import check_image, parse_url
+from tidegate.protocols.media import check_document, check_image, parse_url
 from tidegate.protocols.turn import Inline
 
 from .wire import (
@@ -137,7 +137,9 @@ def _check_file(part: PartIn, place: str) -> None:
         raise InvalidRequest("a file part needs a file", param=f"{place}.file")
     if not part.file.file_id:
         url, param = file_url(part.file, place)
-        parse_url(url[:HEAD], param)
+        source = parse_url(url[:HEAD], param)
+        if isinstance(source, Inline):
+            check_document(source, param)
 
 
 def _check_video(part: PartIn, place: str) -> None:

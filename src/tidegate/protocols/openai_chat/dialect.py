@@ -64,7 +64,7 @@ class Dialect(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Whether it still knows `functions` and `function_call`, which came before tools; where not, they are
     told as tools, and its calls as function calls."""
     custom_tools: bool = True
-    """Whether it has custom tools (OpenAI's own)."""
+    """Whether it has custom tools (OpenAI's own); where not, they are told as functions with one text."""
     short_call_ids: bool = False
     """Whether ids of calls must be nine letters or digits (Mistral: 400 code 3280; §5). Others are
     replaced, the same in call and result."""

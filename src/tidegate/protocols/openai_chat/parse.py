@@ -38,6 +38,11 @@ class Asked:
         """Whether the client speaks of functions, not tools."""
         return self.wire.functions is not None and not self.wire.tools
 
+    @property
+    def has_custom_tools(self) -> bool:
+        """Whether the client offers tools that take a free text."""
+        return any(tool.custom is not None for tool in self.wire.tools or ())
+
     def turn(self) -> Turn:
         """See contract.ParsedRequest."""
         return build_turn(self.wire, self.fields, self.stream)

@@ -130,8 +130,6 @@ def _check_tools(fields: Fields, asked: Asked, target: Target, dropped: list[str
         raise Unsupported(
             "this model's provider cannot be made to call a tool (tool_choice)", param="tool_choice"
         )
-    if not target.dialect.custom_tools and any(tool.custom is not None for tool in asked.wire.tools or ()):
-        raise Unsupported("this model's provider has no custom tools (tools)", param="tools")
     if not target.dialect.strict_tools and any(
         tool.function is not None and tool.function.strict is not None for tool in asked.wire.tools or ()
     ):

@@ -92,7 +92,7 @@ class FileIn(Struct, gc=False):
 class PartIn(Struct, gc=False):
     """A part of a content list. Which field it has says its type."""
 
-    type: str
+    type: Name
     text: str | None = None
     image_url: str | ImageIn | None = None
     input_audio: str | AudioIn | None = None
