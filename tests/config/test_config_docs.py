@@ -81,6 +81,15 @@ def test_the_row_of_every_kind_is_in_the_table(kind: Kind) -> None:
     assert row in chapter("## Kinds").splitlines()
 
 
+@pytest.mark.parametrize("kind", PROVIDERS, ids=lambda kind: kind.name)
+def test_the_variables_of_every_option_are_documented_in_their_order(kind: Kind) -> None:
+    text = chapter("### Options by variable")
+    for option, names in kind.option_env.items():
+        (row,) = re.findall(rf"^\| `{option}` of `{kind.name}` \| (.*) \|$", text, re.MULTILINE)
+        assert tuple(re.findall(r"`(\w+)`", row)) == names
+    assert [name for name in kind.region_env.values() if f"`{name}`" not in DOCS] == []
+
+
 def test_every_key_of_a_row_is_documented() -> None:
     documented = set(re.findall(r"`(\w+)`", chapter("## A row of the table of kinds")))
     assert {field.name for field in fields(Kind)} - documented == {"name"}
@@ -129,7 +138,8 @@ def test_the_example_loads_as_it_is_and_changes_nothing_but_the_demo(tmp_path: P
 def test_the_example_loads_with_everything_uncommented(tmp_path: Path) -> None:
     names = re.findall(r"env:(\w+)", uncommented(EXAMPLE))
     config = example(tmp_path, uncommented(EXAMPLE), **dict.fromkeys(names, "x" * 20))
-    assert set(config.providers) == {"demo", "openai", "anthropic", "gemini", "in-house"}
+    known = {"demo", "openai", "anthropic", "gemini", "in-house", "azure-west-us", "bedrock", "vertex"}
+    assert set(config.providers) == known
     assert list(config.models) == ["smart"]
 
 
@@ -147,7 +157,9 @@ def test_every_name_is_in_the_example_of_dotenv_once() -> None:
     written = re.findall(r"^#(\w+)=", DOTENV, re.MULTILINE)
     known = {name for setting in SETTINGS for name in names_of(*setting)} | {DEBUG, *VERIFY}
     known |= {name for kind in PROVIDERS for name in (*kind.key_env, *kind.base_env)}
-    known |= {name.replace("<REGION>", "WEST_US") for name in NO_EFFECT}
+    known |= {name for kind in PROVIDERS for names in kind.option_env.values() for name in names}
+    known |= {name.replace("<REGION>", "WEST_US") for kind in PROVIDERS for name in kind.region_env.values()}
+    known |= set(NO_EFFECT)
     assert sorted(written) == sorted(known)
 
 

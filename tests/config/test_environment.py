@@ -36,6 +36,7 @@ def test_gateway_a_finds_its_providers_by_their_keys(read: Read) -> None:
         "anthropic": "key-of-ANTHROPIC",
         "gemini": "key-of-GOOGLE",
         "mistral": "key-of-MISTRAL",
+        "cohere": "key-of-COHERE",
         "deepseek": "key-of-DEEPSEEK",
         "xai": "key-of-XAI",
         "qwen": "key-of-QWEN",
@@ -43,7 +44,7 @@ def test_gateway_a_finds_its_providers_by_their_keys(read: Read) -> None:
         "perplexity": "key-of-PERPLEXITY",
         "deepinfra": "key-of-DEEPINFRA",
     }
-    assert config.not_used_yet == ("COHERE_API_KEY",)
+    assert config.not_used_yet == ()
     assert config.warnings == ()
 
 
@@ -87,8 +88,8 @@ def test_gateway_c_names_keys_and_addresses(read: Read) -> None:
 
 
 def test_gateway_d_names_its_api_and_where_it_listens(read: Read) -> None:
-    later = {
-        "HEIMDALL_API_PATH": "/llm-gate",
+    later = {"HEIMDALL_API_PATH": "/llm-gate"}
+    regions = {
         "AZURE_OPENAI_WEST_US_API_KEY": "w",
         "AZURE_OPENAI_WEST_US_ENDPOINT": "https://w.example",
         "AZURE_OPENAI_EAST_US_API_KEY": "e",
@@ -97,6 +98,7 @@ def test_gateway_d_names_its_api_and_where_it_listens(read: Read) -> None:
     config = read(
         {
             **later,
+            **regions,
             "HEIMDALL_API_TITLE": "LLM Gate",
             "HEIMDALL_API_DESCRIPTION": "A gate",
             "HEIMDALL_SERVER_HOST": "localhost",
@@ -109,7 +111,12 @@ def test_gateway_d_names_its_api_and_where_it_listens(read: Read) -> None:
     assert (config.api.title, config.api.description) == ("LLM Gate", "A gate")
     assert (config.server.host, config.server.port) == ("localhost", 8080)
     assert config.logs.level == "warning"
-    assert config.providers["openai"].verify is False
+    azure = {name: provider for name, provider in config.providers.items() if provider.kind == "azure"}
+    assert {name: (provider.base_url, key_of(provider)) for name, provider in azure.items()} == {
+        "azure-west-us": ("https://w.example", "w"),
+        "azure-east-us": ("https://e.example", "e"),
+    }
+    assert {provider.verify for provider in config.providers.values()} == {False}
     assert config.not_used_yet == tuple(sorted(later))
     assert config.warnings == ()
 
@@ -246,10 +253,17 @@ def test_a_line_of_dotenv_that_makes_no_sense_is_told(tmp_path: Path) -> None:
 KEYED = [kind for kind in kinds().values() if kind.key_env]
 
 
+def needed(kind) -> dict[str, str]:
+    """The variables of what a kind cannot do without, beside key and address."""
+    return {kind.option_env[option][0]: "x" for option in kind.required}
+
+
 @pytest.mark.parametrize("kind", KEYED, ids=lambda kind: kind.name)
 def test_each_name_of_a_key_configures_the_provider(read: Read, kind) -> None:
     for name in kind.key_env:
-        environ = {name: KEY} | ({} if kind.base_url else {kind.base_env[0]: "https://x.example"})
+        environ = (
+            {name: KEY} | needed(kind) | ({} if kind.base_url else {kind.base_env[0]: "https://x.example"})
+        )
         (found,) = read(environ).providers.items()
         assert (found[0], found[1].kind, key_of(found[1])) == (kind.env_name or kind.name, kind.name, KEY)
 
@@ -257,13 +271,14 @@ def test_each_name_of_a_key_configures_the_provider(read: Read, kind) -> None:
 @pytest.mark.parametrize("kind", KEYED, ids=lambda kind: kind.name)
 def test_each_name_of_an_address_is_heard(read: Read, kind) -> None:
     for name in kind.base_env:
-        (provider,) = read({kind.key_env[0]: KEY, name: "https://x.example/y/"}).providers.values()
+        environ = {kind.key_env[0]: KEY, name: "https://x.example/y/"} | needed(kind)
+        (provider,) = read(environ).providers.values()
         assert provider.base_url == "https://x.example/y"
 
 
 @pytest.mark.parametrize("kind", KEYED, ids=lambda kind: kind.name)
 def test_an_address_alone_configures_only_what_needs_no_key(read: Read, kind) -> None:
-    providers = read({kind.base_env[0]: "https://x.example"}).providers
+    providers = read({kind.base_env[0]: "https://x.example"} | needed(kind)).providers
     assert set(providers) == ({kind.env_name or kind.name} if kind.key_optional else set())
 
 
@@ -275,7 +290,49 @@ def test_a_key_for_an_address_that_nobody_gives_is_told(read: Read) -> None:
     assert warning == f"LITELLM_API_KEY is set, but {missing}: there is no provider litellm"
 
 
+def test_a_key_without_what_the_kind_needs_besides_is_told(read: Read) -> None:
+    config = read({"AWS_BEARER_TOKEN_BEDROCK": KEY})
+    assert not config.providers
+    missing = "none of BEDROCK_REGION, AWS_REGION, AWS_DEFAULT_REGION"
+    assert config.warnings == (
+        f"AWS_BEARER_TOKEN_BEDROCK is set, but {missing}: there is no provider bedrock",
+    )
+
+
+def test_a_region_with_half_of_its_variables_is_told(read: Read) -> None:
+    config = read({"AZURE_OPENAI_WEST_US_API_KEY": KEY})
+    assert not config.providers
+    assert config.warnings == (
+        "AZURE_OPENAI_WEST_US_API_KEY is set, but not AZURE_OPENAI_WEST_US_ENDPOINT: "
+        "there is no provider azure-west-us",
+    )
+
+
+AWS = {"AWS_REGION": "eu-west-1", "AWS_ACCESS_KEY_ID": "AKID", "AWS_SECRET_ACCESS_KEY": "s3cr3t"}
+
+
+def read_bedrock(tmp_path: Path, text: str, environ: dict[str, str]):
+    (tmp_path / "tidegate.toml").write_text(f"[providers.it]\nkind = 'bedrock'\n{text}")
+    return load(None, environ, tmp_path).providers["it"]
+
+
+def test_credentials_of_the_environment_make_no_provider_but_serve_one(read: Read, tmp_path: Path) -> None:
+    assert not read(AWS).providers
+    provider = read_bedrock(tmp_path, "", AWS | {"AWS_SESSION_TOKEN": "t0k3n"})
+    assert (provider.region, provider.access_key_id) == ("eu-west-1", "AKID")
+    assert provider.session_token is not None
+    assert provider.session_token.reveal() == "t0k3n"
+
+
+def test_credentials_of_two_sources_are_not_mixed(tmp_path: Path) -> None:
+    own = "access_key_id = 'MINE'\nsecret_access_key = 'mine'"
+    provider = read_bedrock(tmp_path, own, AWS | {"AWS_SESSION_TOKEN": "t0k3n"})
+    assert (provider.region, provider.access_key_id) == ("eu-west-1", "MINE")
+    assert provider.session_token is None
+
+
 def test_no_name_has_two_meanings() -> None:
     names = [*own_names(), *NO_EFFECT, "DEBUG", "HOST", "PORT", "LOG_LEVEL", "HTTPX_CLIENT_VERIFY"]
     names += [name for kind in kinds().values() for name in (*kind.key_env, *kind.base_env)]
+    names += [name for kind in kinds().values() for options in kind.option_env.values() for name in options]
     assert sorted(set(names)) == sorted(names)

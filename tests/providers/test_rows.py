@@ -10,14 +10,21 @@ from msgspec.structs import fields
 from tidegate.config import Config, ProviderConfig
 from tidegate.config.normal import url
 from tidegate.protocols.errors import ModelNotFound
+from tidegate.protocols.openai_chat import Dialect
 from tidegate.providers import FORMATS, Directory, Kind, Service, kinds, protocol_named
+from tidegate.providers.signers import SIGNERS
 
 KINDS = list(kinds().values())
 FIRST = ("openai", "anthropic", "gemini", "openai_compatible", "demo")
 
 
 def a_service(kind: Kind) -> ProviderConfig:
-    return ProviderConfig(kind=kind.name, base_url=kind.base_url or "https://service.example")
+    return ProviderConfig(kind=kind.name, base_url="https://service.example")
+
+
+def at_home(kind: Kind) -> Service:
+    """The service at its official address, with something for every option that is needed."""
+    return Service("x", ProviderConfig(kind=kind.name, **dict.fromkeys(kind.required, "some-where")))
 
 
 def test_the_kinds_that_everything_stands_on_are_there() -> None:
@@ -42,7 +49,11 @@ def test_every_wire_format_is_spoken_by_some_service() -> None:
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
 def test_an_official_address_is_in_normal_form(kind: Kind) -> None:
-    assert url(kind.base_url) == kind.base_url
+    if kind.base_url:
+        home = at_home(kind).base_url
+        assert url(home) == home
+    for address in kind.base_urls.values():
+        assert url(address) == address
     assert not (kind.base_url or "").endswith(kind.drop_suffix or "//")
     assert kind.docs.startswith("https://")
 
@@ -99,7 +110,29 @@ def test_an_option_is_a_setting_of_a_provider(kind: Kind) -> None:
     assert kind.options.keys() <= {field.name for field in fields(ProviderConfig)}
 
 
-def test_every_key_of_a_row_is_explained_where_it_is_defined() -> None:
-    source = inspect.getsource(Kind)
-    for field in fields(Kind):
-        assert re.search(rf'^    {field.name}: .*\n    """', source, re.MULTILINE), field.name
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+def test_what_a_row_says_of_options_is_about_options_that_it_has(kind: Kind) -> None:
+    named = {*kind.option_env, *kind.defaults, *kind.required, *kind.credentials, *kind.instead_of_key}
+    assert named <= kind.options.keys()
+    assert not set(kind.required) & kind.defaults.keys()
+    assert set(kind.instead_of_key) <= set(kind.credentials)
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+def test_every_name_in_braces_is_an_option_that_has_a_value(kind: Kind) -> None:
+    texts = [str(kind.base_url), str(kind.dialect), *(str(form.dialect) for form in kind.forms)]
+    named = {name for text in texts for name in re.findall(r"{(\w+)}", text)}
+    assert named - {"model"} <= {*kind.required, *kind.defaults}
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind.signer], ids=lambda kind: kind.name)
+def test_a_signer_is_known(kind: Kind) -> None:
+    assert kind.signer in SIGNERS
+
+
+@pytest.mark.parametrize("struct", [Kind, Dialect], ids=["row", "dialect"])
+def test_every_key_is_explained_where_it_is_defined(struct: type) -> None:
+    source = inspect.getsource(struct)
+    for field in fields(struct):
+        explained = rf'^    {field.name}: .*\n(?:        .*\n|    [])].*\n)*    """'
+        assert re.search(explained, source, re.MULTILINE), field.name

@@ -40,7 +40,14 @@ def complete_providers(draft: Draft, environment: Environment) -> None:
         if verify is not None:
             settings.setdefault("verify", verify)
         kind = kinds().get(str(settings["kind"].value)) if "kind" in settings else None
-        for option, setting in options_of(kind, environment) if kind is not None else ():
+        if kind is not None:
+            _complete_options(kind, settings, environment)
+
+
+def _complete_options(kind: Kind, settings: dict[str, Setting], environment: Environment) -> None:
+    own = settings.keys() & {"api_key", *kind.credentials}
+    for option, setting in options_of(kind, environment):
+        if not (own and option in kind.credentials):
             settings.setdefault(option, setting)
 
 

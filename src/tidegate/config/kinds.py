@@ -90,6 +90,9 @@ class Kind(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     the kind that does not set its own."""
     defaults: Mapping[str, str] = MappingProxyType({})
     """Values of options that nobody sets."""
+    credentials: tuple[str, ...] = ()
+    """Options that authorize: those of the environment count only where a provider has neither a key
+    nor any of these of its own."""
     required: tuple[str, ...] = ()
     """Options that somebody has to set."""
     signer: str | None = None
