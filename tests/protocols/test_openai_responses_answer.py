@@ -4,6 +4,8 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from msgspec import Raw
 
 from protocols.responses_observed import (
@@ -17,7 +19,7 @@ from protocols.responses_observed import (
     write,
 )
 from recordings import splits
-from tidegate.protocols.contract import Call
+from tidegate.protocols.contract import Bridge, Call
 from tidegate.protocols.errors import (
     LimitExceeded,
     ProviderBroke,
@@ -49,6 +51,7 @@ from tidegate.protocols.openai_responses import PROTOCOL
 from tidegate.protocols.openai_responses.writer import ResponseWriter
 from tidegate.protocols.turn import Native, Part, Reasoning, RedactedReasoning, Text, ToolCall
 from tidegate.protocols.usage import Usage
+from tidegate.providers import protocol_named
 
 STARTED = Started("resp_7", "gpt-x", 1700000000)
 STOP = Finished("stop")
@@ -476,6 +479,11 @@ def test_a_stream_that_fails_before_it_began_says_so() -> None:
     assert kinds(answer) == ["error", "failed"]
 
 
+def test_a_body_that_fails_is_the_error() -> None:
+    body = PROTOCOL.writer(ask(), "m").abort(ProviderBroke("cut"))
+    assert json.loads(body)["error"]["message"] == "cut"
+
+
 def test_an_error_has_openais_envelope() -> None:
     reply = PROTOCOL.render_error(LimitExceeded("too fast", retry_after="7"), "req_1")
     assert (reply.status, dict(reply.headers)[b"retry-after"]) == (429, b"7")
@@ -768,3 +776,127 @@ def test_a_call_made_elsewhere_is_read_as_offering_anything() -> None:
     item = {"type": "custom_tool_call", "call_id": "c", "name": "f", "input": "x"}
     reader.feed(json.dumps(response_of(item)).encode())
     assert reader.close()[1:3] == [ToolCallStarted(0, "c", "f", 0, "custom"), ToolCallDelta(0, "x")]
+
+
+# --- nothing escapes -------------------------------------------------------------------------
+
+RICH = (
+    STARTED,
+    ReasoningDelta("Hm"),
+    ReasoningSigned("gAAA", "openai_responses"),
+    TextDelta("7 m"),
+    CitationAdded(url="https://x.test", title="X", start=0, end=1),
+    RefusalDelta("No."),
+    ToolCallStarted(0, "c1", "read_gauge"),
+    ToolCallDelta(0, '{"a":1}'),
+    ToolCallStarted(1, "c2", "apply_patch", 0, "custom"),
+    ToolCallDelta(1, "x"),
+    ImageAdded("image/png", "iVBO"),
+    STOP,
+    USED,
+)
+JUNK = st.one_of(
+    st.none(),
+    st.integers(-(2**70), 2**70),
+    st.just(1e308),
+    st.text(max_size=5),
+    st.just([]),
+    st.just({}),
+    st.just([7]),
+    st.just({"type": "message"}),
+)
+
+
+def mangled(value: Any, draw: Any) -> Any:
+    """A JSON value with one place changed."""
+    if not isinstance(value, dict | list) or not value or draw(st.integers(0, 5)) == 0:
+        return draw(JUNK)
+    keys = sorted(value) if isinstance(value, dict) else range(len(value))
+    key = draw(st.sampled_from(keys))
+    changed = value.copy()
+    changed[key] = mangled(value[key], draw)
+    return changed
+
+
+def survive(body: bytes, *, stream: bool) -> None:
+    """Pass an answer through both conduits: it may fail, it may not raise."""
+    asked = ask(stream=stream, tools=[GAUGE, PATCH])
+    call = PROTOCOL.splice_request(asked, TARGET)
+    reader = PROTOCOL.reader(call, TARGET)
+    events = [*reader.feed(body), *reader.close()]
+    assert not any(isinstance(event, Failed) for event in events[:-1])
+    assert isinstance(events[-1], Failed | Finished | UsageReported)
+    splice = PROTOCOL.splice(asked, call, TARGET)
+    passed = splice.feed(body) + splice.close()
+    assert splice.failure is not None or passed
+    for conduit in (splice, bridge(PROTOCOL, body, asked, streamed=stream)[1]):
+        assert conduit.abort(ProviderTimeout("too slow"))
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.data())
+def test_a_mangled_response_never_raises(data: st.DataObject) -> None:
+    response = json.loads(write(*RICH, stream=False))
+    survive(json.dumps(mangled(response, data.draw)).encode(), stream=False)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.data())
+def test_a_mangled_stream_never_raises(data: st.DataObject) -> None:
+    events = events_of(write(*RICH))
+    at = data.draw(st.integers(0, len(events) - 1))
+    events[at] = mangled(events[at], data.draw)
+    blocks = [b"event: x\ndata: " + json.dumps(event).encode() + b"\n\n" for event in events]
+    survive(b"".join(blocks), stream=True)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.data())
+def test_a_garbled_stream_never_raises(data: st.DataObject) -> None:
+    body = bytearray(write(*RICH))
+    at = data.draw(st.integers(0, len(body) - 1))
+    body[at : at + data.draw(st.integers(0, 40))] = data.draw(st.binary(max_size=4))
+    survive(bytes(body), stream=True)
+
+
+# --- clients of other formats ----------------------------------------------------------------
+
+ASKED = {"model": "m", "max_tokens": 100, "messages": [{"role": "user", "content": "Hi"}]}
+ANSWER_ITEMS = json.loads(write(*RICH[:4], *RICH[6:8], STOP, stream=False))["output"]
+
+
+def answer_for(format_: str) -> Any:
+    """What a client of another format gets of OpenAI's answer."""
+    protocol = protocol_named(format_)
+    writer = protocol.writer(protocol.parse_request(json.dumps(ASKED).encode()), "m")
+    conduit = Bridge(PROTOCOL.reader(PROTOCOL.splice_request(ask(), TARGET), TARGET), writer)
+    return json.loads(conduit.feed(json.dumps(response_of(*ANSWER_ITEMS)).encode()) + conduit.close())
+
+
+def sent_again(format_: str, *messages: Any) -> Any:
+    """The input that OpenAI gets when that client goes on."""
+    protocol = protocol_named(format_)
+    body = {**ASKED, "messages": [*ASKED["messages"], *messages]}  # type: ignore[misc]
+    turn = protocol.parse_request(json.dumps(body).encode()).turn()
+    return json.loads(PROTOCOL.render_request(turn, TARGET).body)["input"][1:]
+
+
+def test_openais_thinking_comes_back_through_other_formats() -> None:
+    said = answer_for("openai_chat")["choices"][0]["message"]
+    result: dict[str, Any] = {"role": "tool", "tool_call_id": "c1", "content": "7 m"}
+    through_chat = sent_again("openai_chat", said, result)
+    content = answer_for("anthropic")["content"]
+    result = {"type": "tool_result", "tool_use_id": "c1", "content": "7 m"}
+    through_anthropic = sent_again(
+        "anthropic", {"role": "assistant", "content": content}, {"role": "user", "content": [result]}
+    )
+    assert through_chat == through_anthropic
+    thinking, message, call, output = through_chat
+    assert thinking == {
+        "type": "reasoning",
+        "summary": [{"type": "summary_text", "text": "Hm"}],
+        "encrypted_content": "gAAA",
+    }
+    assert message == {"role": "assistant", "content": "7 m"}
+    assert (call["call_id"], json.loads(call["arguments"])) == ("c1", {"a": 1})
+    assert output == {"type": "function_call_output", "call_id": "c1", "output": "7 m"}

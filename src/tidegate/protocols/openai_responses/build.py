@@ -39,6 +39,7 @@ from tidegate.protocols.turn import (
 from .custom import chat_declaration
 from .seal import Seal, is_foreign, open_seal
 from .wire import (
+    FIELDS,
     HEAD,
     NAME,
     CallItem,
@@ -54,6 +55,7 @@ from .wire import (
     OwnItem,
     OwnTool,
     PartIn,
+    ReasoningIn,
     ReasoningItem,
     ResponsesRequest,
     ResultItem,
@@ -74,6 +76,9 @@ KNOWN = frozenset(
 
 SERVED_INCLUDES = frozenset({"reasoning.encrypted_content", "message.output_text.logprobs"})
 """Values of `include` that are served whoever answers."""
+
+REASONING = frozenset(ReasoningIn.__struct_fields__)
+"""What is read of `reasoning`."""
 
 SILENT = {"store": b"false", "truncation": b'"disabled"'}
 """Fields that ask for nothing with these values."""
@@ -112,15 +117,16 @@ def _includes(wire: ResponsesRequest, name: str) -> bool:
 
 
 def _extensions(wire: ResponsesRequest, fields: Fields) -> dict[str, Raw]:
-    """Fields without a counterpart that ask for something."""
+    """Fields without a counterpart that ask for something, those of `reasoning` included."""
     served = set(wire.include or ()) <= SERVED_INCLUDES
+    told = {name: raw for name, raw in fields.items() if name not in KNOWN}
+    if wire.reasoning is not None:
+        own = FIELDS.decode(fields["reasoning"])
+        told |= {f"reasoning.{name}": raw for name, raw in own.items() if name not in REASONING}
     return {
         name: raw
-        for name, raw in fields.items()
-        if name not in KNOWN
-        and says(raw)
-        and SILENT.get(name) != bytes(raw)
-        and not (name == "include" and served)
+        for name, raw in told.items()
+        if says(raw) and SILENT.get(name) != bytes(raw) and not (name == "include" and served)
     }
 
 

@@ -14,12 +14,11 @@ from msgspec.json import Decoder
 from tidegate.protocols.contract import Call, Tally, Target
 from tidegate.protocols.errors import ProviderBroke, ProviderError, TidegateError
 from tidegate.protocols.openai_chat.effort import nearest_effort
-from tidegate.protocols.openai_chat.error import error_object
 from tidegate.protocols.openai_chat.render import may_sample
 from tidegate.protocols.sse import ServerSentEvent, Splitter, frame, parse_block
 
 from .answer import RESPONSE, ResponseOut
-from .error import error_of_response, error_of_stream, failure_of
+from .error import error_object, error_of_response, error_of_stream, failure_of
 from .parse import Asked
 from .reader import OVER, failure_in, finish_of
 from .render import SAMPLING, ResponsesCall

@@ -33,6 +33,7 @@ __all__ = [
     "OwnItem",
     "OwnTool",
     "PartIn",
+    "ReasoningIn",
     "ReasoningItem",
     "ResponsesRequest",
     "ResultItem",

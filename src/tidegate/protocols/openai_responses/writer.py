@@ -33,7 +33,7 @@ from tidegate.protocols.events import (
 from tidegate.protocols.ids import new_id
 from tidegate.protocols.usage import Usage
 
-from .error import error_of_response, error_of_stream
+from .error import error_object, error_of_response, error_of_stream
 from .logprobs import pair_logprobs, render_logprobs
 from .parse import Asked
 from .response import Shell, status_of
@@ -210,7 +210,9 @@ class ResponseWriter:
         return self._take_out()
 
     def abort(self, error: TidegateError) -> bytes:
-        """The error, told in both ways that clients look for (see error.py)."""
+        """The error, told in both ways that clients look for (see error.py); alone, in place of a body."""
+        if not self._streams:
+            return error_object(error)
         if not self._shell.begun:
             self._shell.begin(None)
         self._emit("error", **error_of_stream(error))
