@@ -9,7 +9,7 @@ from functools import lru_cache
 from time import perf_counter
 from typing import Any
 
-from tidegate.protocols.errors import BodyTooLarge, TidegateError
+from tidegate.protocols.errors import BodyTooLarge, InvalidRequest, TidegateError
 from tidegate.protocols.ids import new_id
 
 __all__ = ["ClientLeft", "Header", "Request", "header_value"]
@@ -88,6 +88,11 @@ class Request:
 
         How long the client may be silent in between is the vigil's business.
         """
+        encoding = self.header(b"content-encoding")
+        if encoding is not None and encoding.lower() not in (b"", b"identity"):
+            raise InvalidRequest(
+                "a body with a content-encoding is not read: send it uncompressed", status=415
+            )
         declared = self.header(b"content-length")
         if declared is not None and declared.isdigit() and int(declared) > limit:
             raise BodyTooLarge(_too_large(limit))

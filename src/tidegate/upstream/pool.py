@@ -1,6 +1,7 @@
 """Pooled connections to providers, over aiohttp."""
 
 import asyncio
+import io
 import ssl
 from collections.abc import Callable
 from functools import lru_cache
@@ -23,6 +24,8 @@ theirs, so that a request is rarely sent into a closing connection."""
 READ_BUFFER = 256 * 1024
 """Bytes that may wait for a slow client before reading from the provider pauses."""
 
+LARGE = 1024 * 1024
+"""Bytes of a body beyond which it is sent piece by piece, so that other requests get their turn."""
 
 TRANSPORT_ERRORS = (aiohttp.ClientError, OSError)
 """What reading an answer piece by piece may raise; `explain` says what it means."""
@@ -115,7 +118,7 @@ class Pool:
         try:
             response = await self._session.post(
                 parse_url(url),
-                data=body,
+                data=body if len(body) <= LARGE else io.BytesIO(body),
                 headers=headers,
                 allow_redirects=False,
                 timeout=_timeout(connect_s),

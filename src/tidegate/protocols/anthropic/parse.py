@@ -15,7 +15,7 @@ from msgspec.json import Decoder
 
 from tidegate.protocols.decode import decode, require_utf8
 from tidegate.protocols.errors import InvalidRequest
-from tidegate.protocols.media import check_image, parse_url
+from tidegate.protocols.media import check_document, check_image, parse_url
 from tidegate.protocols.turn import Inline, Turn
 
 from .build import build_turn
@@ -202,8 +202,8 @@ class _Inspection:
         _check_address(block.source, at)
 
     def _check_document(self, block: DocumentBlock, role: str, at: str) -> None:
-        if isinstance(block.source, Base64Source) and not block.source.data.strip():
-            raise _wrong(f"{at}.source.data", "the data is empty")
+        if isinstance(block.source, Base64Source):
+            check_document(Inline(block.source.media_type.lower(), block.source.data), f"{at}.source.data")
         if isinstance(block.source, ContentSource) and bytes(block.source.content)[:1] not in (b'"', b"["):
             raise _wrong(f"{at}.source.content", "expected a string or a list")
         _check_address(block.source, at)
