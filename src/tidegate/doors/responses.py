@@ -1,5 +1,7 @@
 """OpenAI's Responses API: responses, and the counting of a prompt's tokens."""
 
+from collections.abc import Awaitable
+
 from tidegate.exchange import Gateway, Request, count, exchange
 from tidegate.providers import protocol_named
 
@@ -27,11 +29,11 @@ class ResponsesDoor:
             ("POST", f"{PATH}/input_tokens"): self.count_tokens,
         }
 
-    async def respond(self, request: Request, gateway: Gateway) -> None:
-        """Answer a response."""
-        await exchange(request, self, gateway)
+    def respond(self, request: Request, gateway: Gateway) -> Awaitable[None]:
+        """Answer a request for a response."""
+        return exchange(request, self, gateway)
 
-    async def count_tokens(self, request: Request, gateway: Gateway) -> None:
+    def count_tokens(self, request: Request, gateway: Gateway) -> Awaitable[None]:
         """Count the tokens of a prompt."""
         body = b'{"object":"response.input_tokens","input_tokens":%d}'
-        await count(request, self, gateway, lambda tokens: body % tokens)
+        return count(request, self, gateway, lambda tokens: body % tokens)

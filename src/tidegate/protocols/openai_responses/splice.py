@@ -180,7 +180,7 @@ class StreamSplice:
         self.tally = Tally()
         self.failure: ProviderError | None = None
         self._splitter = Splitter()
-        self._begun: Raw | None = None
+        self._begun: Fields | None = None
         """The response as it began, for the event that tells of its failure."""
         self._last = b""
         """The last bytes that passed, which hold the last sequence number."""
@@ -225,7 +225,7 @@ class StreamSplice:
         ended = frame(ENCODE(told), b"error")
         if self._begun is None:
             return ended
-        response = {**FIELDS.decode(self._begun), "status": "failed", "error": error_of_response(error)}
+        response = {**self._begun, "status": "failed", "error": error_of_response(error)}
         failed = {"type": "response.failed", "response": response, "sequence_number": number + 1}
         return ended + frame(ENCODE(failed), b"response.failed")
 
@@ -258,7 +258,7 @@ class StreamSplice:
     def _look_into(self, raw: Raw) -> None:
         response = RESPONSE.decode(raw)
         if self._begun is None:
-            self._begun = raw.copy()
+            self._begun = FIELDS.decode(raw)
         self.failure = failure_in(response)
         if self.failure is None:
             self._done = self._done or response.status in OVER
