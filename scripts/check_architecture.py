@@ -176,7 +176,7 @@ ANSWERS_CLIENTS = {"exchange/http.py", "control"}
 KNOWS_PROVIDERS = frozenset(["providers", "catalog"])
 """Rooms in which providers may be called by name: rows, profiles, catalog."""
 
-ALSO_OTHER_NAMES = frozenset(["anthropic", "gemini", "openai", "demo"])
+ALSO_OTHER_NAMES = frozenset(["anthropic", "bedrock", "cohere", "demo", "gemini", "openai"])
 """Providers whose name is also that of a wire format, a door or a room: the name may be written,
 but nothing may be decided by comparing with it."""
 

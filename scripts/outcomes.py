@@ -42,6 +42,9 @@ PNG = base64.b64encode(
     )
 ).decode()
 PDF = base64.b64encode(b"%PDF-1.4\n").decode()
+SEALED = "thinking, signed by the same format"
+SEALLESS = frozenset(["cohere"])
+"""Wire formats that sign no thinking."""
 ASKED = Message("user", (Text("Hello"),))
 CALL = ToolCall("call_12345", "weather", '{"city": "Oslo"}')
 
@@ -81,13 +84,13 @@ def _tools() -> dict[str, Sample]:
         "call of a custom tool": ((ASKED, Message("assistant", (custom,)), result), (MARK,)),
         "image in a result": _resulted(Image(Inline("image/png", PNG)), marks=(PNG,)),
         "PDF in a result": _resulted(Document(Inline("application/pdf", PDF)), marks=(PDF,)),
-        "result that is an error": _resulted(Text("no"), is_error=True, marks=("error", "Error")),
+        "result that is an error": _resulted(Text("no"), is_error=True, marks=("error", "Error", "failed")),
     }
 
 
 def _reasoning(own: str, other: str) -> dict[str, Sample]:
     return {
-        "thinking, signed by the same format": _said(Reasoning("hm", MARK, own), Text("Yes")),
+        SEALED: _said(Reasoning("hm", MARK, own), Text("Yes")),
         "thinking, signed by another format": _said(Reasoning(MARK, "c2lnbmVk", other), Text("Yes")),
         "thinking, unsigned": _said(Reasoning(MARK), Text("Yes")),
         "encrypted thinking of the same format": _said(RedactedReasoning(MARK, own), Text("Yes")),
@@ -121,6 +124,9 @@ def _resulted(
 def outcomes(protocol: Protocol, other: str) -> Iterator[tuple[str, str]]:
     """Sample by sample: `carried`, `dropped`, `refused`, or `left out` where nobody is told."""
     for name, (messages, marks) in _samples(protocol.name, other).items():
+        if name == SEALED and protocol.name in SEALLESS:
+            yield name, "unknown to it"
+            continue
         turn = Turn(model="m", messages=messages, max_tokens=100, origin=other, extensions={})
         try:
             call = protocol.render_request(turn, Target("m", protocol.dialect()))
