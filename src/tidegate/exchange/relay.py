@@ -6,6 +6,7 @@ so after the first byte there is no other try.
 
 import asyncio
 from collections.abc import Iterable, Sequence
+from random import uniform
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +30,9 @@ EVENT_STREAM: tuple[Header, ...] = (
     (b"cache-control", b"no-cache"),
     (b"x-accel-buffering", b"no"),  # nginx in front must not collect the events
 )
+
+BACKOFF_S = 0.2
+"""Seconds before the third try at a provider, doubled for every further one."""
 
 PASSED_ON = (b"x-ratelimit-", b"anthropic-ratelimit-", b"retry-after", b"x-should-retry")
 """How the names of the provider's headers begin that the client gets to see: its limits."""
@@ -89,7 +93,8 @@ class Relay:
         failures: list[TidegateError] = []
         tries = 1 + self._gateway.config.routing.retries
         for candidate in candidates:
-            for _ in range(tries):
+            for number in range(tries):
+                await self._back_off(number)
                 try:
                     return await self._attempt(candidate)
                 except TidegateError as error:
@@ -100,6 +105,17 @@ class Relay:
                     if not error.worth_repeating:
                         break
         raise failures[0]
+
+    async def _back_off(self, number: int) -> None:
+        """Leave a provider in peace for a while before it is asked for the third time and more often.
+
+        The second try comes at once: often no more than a pooled connection had gone stale.
+        """
+        if number > 1:
+            # By chance a little more or less: what failed together shall not come back together.
+            pause = BACKOFF_S * 2 ** (number - 2) * uniform(0.75, 1.25)  # noqa: S311 no secret
+            self._waited += pause
+            await asyncio.sleep(pause)
 
     def _note(self, candidate: Candidate, error: TidegateError) -> None:
         self._record.attempts = [

@@ -1,0 +1,228 @@
+"""llmock, a provider simulator that grades how its clients behave, behind the gateway.
+
+It sees every attempt and its timing. The official SDKs stand in front, with the retries that they
+have by default: what they are told through the gateway must be enough for them to do right.
+"""
+
+import asyncio
+import contextlib
+import json
+import shutil
+import subprocess
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+from urllib.request import Request, urlopen
+
+import anthropic
+import openai
+import pytest
+
+from process.serving import eventually
+from running import Gateway
+
+PACKAGE = "llmock==0.2.2"
+UV = shutil.which("uv")
+BASES = {"openai": "/v1", "anthropic": "/anthropic", "gemini": "/gemini", "cohere": "/cohere"}
+KINDS = ("openai", "anthropic", "gemini")
+
+
+def llmock(*words: str) -> list[str]:
+    assert UV is not None
+    return [UV, "run", "--no-project", "--quiet", "--with", PACKAGE, "llmock", *words]
+
+
+class Judge:
+    """A running llmock."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+    def tell(self, *behaviours: dict[str, Any]) -> None:
+        """Forget what was, and do this next."""
+        self._post("reset", {})
+        self._post("scenario", {"behaviors": list(behaviours)})
+
+    def _post(self, path: str, body: Any) -> None:
+        data = json.dumps(body).encode()
+        headers = {"content-type": "application/json"}
+        with urlopen(Request(f"{self.url}/_llmock/{path}", data, headers)) as answer:
+            assert answer.status < 300
+
+    def seen(self) -> Any:
+        with urlopen(f"{self.url}/_llmock/requests") as answer:
+            return json.load(answer)
+
+    def findings(self) -> list[str]:
+        """What `llmock report --strict` objects to. It is the command itself that speaks."""
+        report = subprocess.run(
+            llmock("report", "--strict", "--json", "--url", self.url),
+            capture_output=True,
+            check=False,
+            timeout=60,
+        )
+        verdict = json.loads(report.stdout)
+        assert (report.returncode == 0) == (verdict["findings"] == [])
+        return [finding["code"] for finding in verdict["findings"]]
+
+
+@pytest.fixture(scope="module")
+def judge(tmp_path_factory: pytest.TempPathFactory, unused_tcp_port_factory: Any) -> Iterator[Judge]:
+    if UV is None:
+        pytest.skip("uv is not here to install llmock with")
+    installed = subprocess.run(llmock("--help"), capture_output=True, check=False, timeout=110)
+    if installed.returncode != 0:
+        pytest.skip(f"{PACKAGE} cannot be installed: {installed.stderr.decode()[-200:]}")
+    port = unused_tcp_port_factory()
+    folder: Path = tmp_path_factory.mktemp("llmock")
+    # Only of a stream that takes its time can be seen that nobody reads it any more.
+    command = llmock("serve", "--port", str(port), "--stream-chunk-delay-ms", "60")
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(command, cwd=folder, stdout=log, stderr=log)
+    try:
+        asyncio.run(eventually(lambda: process.poll() is not None or answers(port), "llmock"))
+        assert process.poll() is None, (folder / "log").read_text()
+        yield Judge(f"http://127.0.0.1:{port}")
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+def answers(port: int) -> bool:
+    with contextlib.suppress(OSError), urlopen(f"http://127.0.0.1:{port}/health"):
+        return True
+    return False
+
+
+# --- who asks ------------------------------------------------------------------------------------
+
+
+async def ask_openai(gateway: Gateway, model: str, *, stream: bool, retries: int = 2) -> str:
+    base = f"{gateway.url}/v1"
+    async with openai.AsyncOpenAI(base_url=base, api_key="none", max_retries=retries) as sdk:
+        asked: Any = {"model": model, "messages": [{"role": "user", "content": "Describe the tide."}]}
+        if not stream:
+            return (await sdk.chat.completions.create(**asked)).choices[0].message.content or ""
+        chunks = [chunk async for chunk in await sdk.chat.completions.create(**asked, stream=True)]
+        assert chunks[-1].choices[0].finish_reason == "stop"
+        return "".join(chunk.choices[0].delta.content or "" for chunk in chunks)
+
+
+async def ask_anthropic(gateway: Gateway, model: str, *, stream: bool, retries: int = 2) -> str:
+    async with anthropic.AsyncAnthropic(base_url=gateway.url, api_key="none", max_retries=retries) as sdk:
+        asked: Any = {
+            "model": model,
+            "max_tokens": 500,
+            "messages": [{"role": "user", "content": "Describe the tide."}],
+        }
+        if stream:
+            async with sdk.messages.stream(**asked) as events:
+                answer = await events.get_final_message()
+        else:
+            answer = await sdk.messages.create(**asked)
+        assert answer.stop_reason == "end_turn"
+        return "".join(block.text for block in answer.content if block.type == "text")
+
+
+ASK = {"openai": ask_openai, "anthropic": ask_anthropic}
+STATUS_ERRORS = (openai.APIStatusError, anthropic.APIStatusError)
+ERRORS = (openai.APIError, anthropic.APIError, json.JSONDecodeError)
+"""The last is what Anthropic's SDK makes of a broken event that passes from its own API."""
+MODELS = {
+    "openai": "gpt-4o",
+    "anthropic": "claude-sonnet-4-5",
+    "gemini": "gemini-2.5-flash",
+    "cohere": "command-a-03-2025",
+}
+
+# --- what goes wrong -----------------------------------------------------------------------------
+
+RETRIED: dict[str, dict[str, Any]] = {
+    "rate-limit": {"type": "fail", "status": 429, "retry_after": 0.7, "times": 2},
+    "overload": {"type": "fail", "status": 503, "retry_after": 0.3, "times": 2},
+    "fault": {"type": "fail", "status": 500, "times": 2},
+    "timeout": {"type": "fail", "status": 504, "times": 1},
+    "slow": {"type": "slow_first_token", "seconds": 0.3},
+    "delayed": {"type": "delay", "seconds": 0.3},
+    "nothing": {"type": "delay", "seconds": 0},
+}
+"""What an SDK gets over by itself, if it is told the truth."""
+
+TOLD: dict[str, dict[str, Any]] = {
+    f"refusal-{status}": {"type": "fail", "status": status} for status in (400, 401, 403, 404, 422)
+}
+"""What no second try changes: it is told and that is all."""
+
+BROKEN: dict[str, dict[str, Any]] = {
+    "disconnect": {"type": "stream_fault", "kind": "disconnect", "after_chunks": 3},
+    "truncate": {"type": "stream_fault", "kind": "truncate", "after_chunks": 3},
+    "corrupt": {"type": "stream_fault", "kind": "malformed", "after_chunks": 3},
+    "stall": {"type": "stream_fault", "kind": "stall", "after_chunks": 3, "stall_seconds": 4},
+    "never-begun": {"type": "stream_fault", "kind": "truncate", "after_chunks": 0},
+}
+"""What the gateway cannot repeat, because the client has seen the beginning: the client is told,
+and may ask again."""
+
+
+def faults(kind: str, stream: bool, table: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """By the model that they happen to."""
+    manner = "streamed" if stream else "plain"
+    return {
+        f"{MODELS[kind]}-{name}-{manner}": {**behaviour, "match": {"model": f"*-{name}-{manner}"}}
+        for name, behaviour in table.items()
+    }
+
+
+@pytest.fixture
+async def gateway(judge: Judge) -> AsyncIterator[Gateway]:
+    providers = {kind: (kind, judge.url + base) for kind, base in BASES.items()}
+    async with Gateway(providers, routing="retries = 0\nidle_s = 0.6") as running:
+        yield running
+
+
+@pytest.mark.parametrize("kind", MODELS)
+@pytest.mark.parametrize("door", ASK)
+async def test_clients_behind_the_gateway_do_right(
+    gateway: Gateway, judge: Judge, door: str, kind: str
+) -> None:
+    async def ask(model: str, stream: bool) -> str:
+        return await ASK[door](gateway, f"{kind}/{model}", stream=stream)
+
+    async def ask_in_vain(model: str, stream: bool) -> str:
+        with pytest.raises(STATUS_ERRORS) as raised:
+            await ask(model, stream)
+        assert str(raised.value.status_code) in model  # type: ignore[attr-defined]
+        return "told"
+
+    async def ask_again(model: str, stream: bool) -> str:
+        with pytest.raises(ERRORS):
+            await ASK[door](gateway, f"{kind}/{model}", stream=stream, retries=0)
+        return await ASK[door](gateway, f"{kind}/{model}", stream=stream, retries=0)
+
+    asked = [
+        (way, model, stream, behaviour)
+        for way, table, manners in (
+            (ask, RETRIED, (False, True)),
+            (ask_in_vain, TOLD, (False, True)),
+            (ask_again, BROKEN, (True,)),
+        )
+        for stream in manners
+        for model, behaviour in faults(kind, stream, table).items()
+    ]
+    judge.tell(*(behaviour for *_, behaviour in asked))
+    assert all(await asyncio.gather(*(way(model, stream) for way, model, stream, _ in asked)))
+    assert judge.findings() == []
+
+
+@pytest.mark.parametrize("kind", MODELS)
+async def test_the_gateways_own_retries_are_as_they_should_be(judge: Judge, kind: str) -> None:
+    failing = faults(kind, False, {"fault": {"type": "fail", "status": 500, "times": 3}})
+    refusing = faults(kind, False, {"refusal": {"type": "fail", "status": 400}})
+    judge.tell(*failing.values(), *refusing.values())
+    providers = {kind: (kind, judge.url + BASES[kind])}
+    async with Gateway(providers, routing="retries = 3") as gateway:
+        [failed], [refused] = failing, refusing
+        assert await ask_openai(gateway, f"{kind}/{failed}", stream=False, retries=0)
+        with pytest.raises(openai.BadRequestError):
+            await ask_openai(gateway, f"{kind}/{refused}", stream=False, retries=0)
+    assert judge.findings() == []
