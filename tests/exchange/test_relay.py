@@ -41,7 +41,7 @@ async def provider() -> AsyncIterator[Simulator]:
 
 
 def one(provider: Simulator, **settings: Any) -> Gateway:
-    return Gateway({"sim": ("openai_compatible", f"{provider.url}/v1")}, **settings)
+    return Gateway({"sim": ("openai", f"{provider.url}/v1")}, **settings)
 
 
 def two(first: str, second: Simulator, **settings: Any) -> Gateway:
