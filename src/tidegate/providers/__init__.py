@@ -11,7 +11,7 @@ remembers its answers.
 
 from .candidate import Candidate, ListedModel
 from .families import profile_of
-from .formats import FORMATS, protocol_named
+from .formats import FORMATS, TASKS, protocol_named, task_named
 from .resolve import Directory
 from .rows import Kind, kinds
 from .service import CONCEALED, Service
@@ -19,6 +19,7 @@ from .service import CONCEALED, Service
 __all__ = [
     "CONCEALED",
     "FORMATS",
+    "TASKS",
     "Candidate",
     "Directory",
     "Kind",
@@ -27,4 +28,5 @@ __all__ = [
     "kinds",
     "profile_of",
     "protocol_named",
+    "task_named",
 ]

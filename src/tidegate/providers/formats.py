@@ -6,8 +6,9 @@ from functools import cache
 from types import MappingProxyType
 
 from tidegate.protocols.contract import Protocol
+from tidegate.protocols.task import Task
 
-__all__ = ["FORMATS", "protocol_named"]
+__all__ = ["FORMATS", "TASKS", "protocol_named", "task_named"]
 
 FORMATS: Mapping[str, str] = MappingProxyType(
     {
@@ -26,3 +27,14 @@ def protocol_named(name: str) -> Protocol:
     """The wire format of this name. Raises KeyError."""
     protocol: Protocol = importlib.import_module(FORMATS[name]).PROTOCOL
     return protocol
+
+
+TASKS: Mapping[str, str] = MappingProxyType({"embeddings": "tidegate.protocols.embeddings"})
+"""Name of what can be asked for beside chat → the package whose `TASK` it is."""
+
+
+@cache
+def task_named(name: str) -> Task:
+    """The task of this name. Raises KeyError."""
+    task: Task = importlib.import_module(TASKS[name]).TASK
+    return task

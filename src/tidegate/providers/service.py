@@ -1,7 +1,8 @@
 """A configured provider, ready to be asked."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from fnmatch import fnmatchcase
+from typing import Any, NamedTuple
 
 import msgspec
 from multidict import CIMultiDict
@@ -9,8 +10,9 @@ from multidict import CIMultiDict
 from tidegate import __version__
 from tidegate.config import Kind, ProviderConfig
 from tidegate.protocols.errors import ProviderError
+from tidegate.protocols.task import TaskFormat
 
-from .formats import protocol_named
+from .formats import TASKS, protocol_named, task_named
 from .places import base_url_of, fill, form_at, forms_of
 from .rows import kinds
 from .signers import signer_of
@@ -30,6 +32,14 @@ _KEY_FORM: Mapping[str, tuple[str, str]] = {
 """Ways to carry a key → header and form of its value."""
 
 
+class Offer(NamedTuple):
+    """How a service is asked for something beside chat."""
+
+    format: TaskFormat
+    dialect: Any
+    """The service's differences: the format's own Dialect struct."""
+
+
 class Service:
     """A provider of the configuration, compiled once. Two of the same kind share nothing but the row."""
 
@@ -45,6 +55,7 @@ class Service:
         "dialect",
         "kind",
         "name",
+        "offers",
         "protocol",
         "signer",
         "verify",
@@ -57,6 +68,8 @@ class Service:
         """The row, with what is different about it at this address or for these models."""
         self.protocol = protocol_named(self.kind.protocol)
         self.dialect = msgspec.convert(fill(self.kind.dialect, config, self.kind), self.protocol.dialect)
+        self.offers: Mapping[str, Offer] = dict(_offers(config, self.kind))
+        """What it can be asked for beside chat."""
         self.base_url = base_url_of(config, self.kind)
         self.verify = config.verify
         self.signer = signer_of(config, self.kind)
@@ -124,6 +137,14 @@ class Service:
 
     def __repr__(self) -> str:
         return f"Service({self.name!r}, kind={self.kind.name!r}, base_url={self.base_url!r})"
+
+
+def _offers(config: ProviderConfig, kind: Kind) -> Iterator[tuple[str, Offer]]:
+    for name in TASKS:
+        row = dict(fill(getattr(kind, name), config, kind))
+        if row:
+            format_ = task_named(name).formats[row.pop("format")]
+            yield name, Offer(format_, msgspec.convert(row, format_.dialect))
 
 
 def _render_headers(config: ProviderConfig, kind: Kind) -> "CIMultiDict[str]":

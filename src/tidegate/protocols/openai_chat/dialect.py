@@ -81,15 +81,16 @@ class Dialect(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     `thinking: {type}` beside the effort (DeepSeek, Z.ai); `enable_thinking` and `thinking_budget`
     (Qwen; §9); not at all."""
     reasoning_back: Literal[
-        "none", "as_given", "reasoning_content", "reasoning", "reasoning_details", "thinking"
+        "none", "as_given", "reasoning_content", "reasoning", "either", "reasoning_details", "thinking"
     ] = "none"
     """How earlier thinking is given back: DeepSeek demands `reasoning_content` after tool calls (§7), Groq
-    knows `reasoning` only, OpenRouter takes `reasoning_details` for signatures, Mistral a `thinking`
-    part. `none` leaves it out; `as_given` leaves a client's fields as they are (servers that differ by
-    version) and is `reasoning_content` otherwise."""
+    knows `reasoning` and refuses others, Ollama passes over others (`either`), OpenRouter takes
+    `reasoning_details` for signatures, Mistral a `thinking` part. `none` leaves it out; `as_given` leaves
+    a client's fields as they are (servers that differ by version) and is `reasoning_content` otherwise.
+    """
     reasoning_required: bool = False
     """Whether a message with tool calls must have its `reasoning_content` (DeepSeek: 400 "must be passed
-    back"; §7). A blank stands in where the conversation began elsewhere."""
+    back"; §7), unless it does not think. A blank stands in where the conversation began elsewhere."""
     prefill_field: str | None = None
     """The field that marks a final assistant message as the beginning of the answer (Mistral
     `prefix`, Qwen `partial`)."""

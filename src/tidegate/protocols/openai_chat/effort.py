@@ -26,11 +26,21 @@ class Thinking(NamedTuple):
     dropped: tuple[str, ...] = ()
 
 
-def plan_effort(control: ReasoningControl | None, dialect: Dialect, profile: Profile) -> Thinking:
-    """The fields that ask for thinking, in the dialect's form."""
+SWITCHED = ("thinking", "enable_thinking")
+"""Forms that have a switch."""
+
+
+def plan_effort(
+    control: ReasoningControl | None, dialect: Dialect, profile: Profile, *, forced: bool = False
+) -> Thinking:
+    """The fields that ask for thinking, in the dialect's form. `forced`: a tool must be called."""
+    if forced and not profile.forced_tools_while_thinking and dialect.effort in SWITCHED:
+        return _plan_forced(control or ReasoningControl(), dialect, profile)
     if control is None:
         return Thinking({}, None)
     effort = _wanted(control)
+    if effort is None and control.mode in ("enabled", "adaptive") and not profile.reasons_by_default:
+        effort = "medium"  # a model that has to be asked
     silent = effort is None and control.budget is None and control.show is None and control.mode is None
     if silent:
         return Thinking({}, None)
@@ -40,6 +50,15 @@ def plan_effort(control: ReasoningControl | None, dialect: Dialect, profile: Pro
     if effort is not None:
         effort = nearest_effort(effort, profile.efforts)
     return Thinking(FORMS[dialect.effort](control, effort), effort)
+
+
+def _plan_forced(control: ReasoningControl, dialect: Dialect, profile: Profile) -> Thinking:
+    """The call of the tool means something, thinking only tunes: it is switched off."""
+    effort = _wanted(control)
+    thinks = profile.reasons_by_default if effort is None else effort != "none"
+    if not thinks or profile.thinking == "none" or not profile.thinking_off:
+        return plan_effort(control, dialect, profile)
+    return Thinking(FORMS[dialect.effort](control, "none"), "none", ("reasoning",) if effort else ())
 
 
 def _wanted(control: ReasoningControl) -> str | None:

@@ -7,10 +7,9 @@ repairs run is said by the dialect's facts, and decided once per dialect.
 import time
 from collections.abc import Callable
 from functools import cache
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
-from msgspec import Struct
 
 from tidegate.protocols.contract import Tally, Target
 from tidegate.protocols.errors import ProviderBroke, ProviderError, TidegateError
@@ -22,7 +21,7 @@ from .build import thinking_text
 from .dialect import Dialect
 from .error import error_inside, error_object
 from .reader import FINISHES, map_finish
-from .sound import is_sound
+from .sound import is_sound, read_sound
 from .usage import completion_tokens, parse_usage, read_usage
 from .wire import ENCODE
 from .writer import CHUNK, DONE
@@ -271,47 +270,6 @@ class Repairs:
 repairs_of = cache(Repairs)
 
 
-# --- chunks that need no repair --------------------------------------------------------------
-# Most chunks are a piece of text in a proper frame. They are told by their types alone, for a sixth
-# of what it costs to mend them, and keep their bytes.
-
-
-class PlainDelta(Struct, gc=False):
-    """A piece of text, and nothing that a repair looks at."""
-
-    role: None = None
-    content: str | None = None
-    tool_calls: None = None
-    function_call: None = None
-    reasoning: None = None
-
-
-class PlainChoice(Struct, gc=False):
-    """A choice that goes on."""
-
-    index: int
-    delta: PlainDelta
-    finish_reason: None
-    message: None = None
-    error: None = None
-
-
-class PlainChunk(Struct, gc=False):
-    """A chunk with everything in its place."""
-
-    id: str
-    object: Literal["chat.completion.chunk"]
-    created: int
-    model: str
-    choices: tuple[PlainChoice, ...]
-    usage: None = None
-    x_groq: None = None
-    error: None = None
-
-
-PLAIN = msgspec.json.Decoder(PlainChunk).decode
-
-
 # --- the conduits ----------------------------------------------------------------------------
 
 
@@ -382,7 +340,8 @@ class StreamMend(Mend):
             data.startswith(b"data: {")
             and data.find(b"\n") == len(data) - 2
             and not self._splitter.waiting
-            and self._needs_nothing(data[6:-2])
+            and not self._done
+            and is_sound(data[6:-2], self._memory.id, self._memory.choices)
         ):
             return data
         try:
@@ -405,23 +364,6 @@ class StreamMend(Mend):
     def abort(self, error: TidegateError) -> bytes:
         """The error event that ends a stream."""
         return frame(error_object(error))
-
-    def _needs_nothing(self, data: bytes) -> bool:
-        """Whether a chunk can pass as it is: its frame is the stream's, and its choices have begun."""
-        memory = self._memory
-        if not memory.id or self._done:
-            return False
-        try:
-            chunk = PLAIN(data)
-        except MALFORMED:
-            return False
-        if chunk.id != memory.id or chunk.model != memory.model:
-            return False
-        for choice in chunk.choices:
-            known = memory.choices.get(choice.index)
-            if known is None or known.finished:
-                return False
-        return True
 
     def _pass(self, blocks: list[bytes]) -> bytes:
         passed = []
@@ -505,10 +447,22 @@ class BodyMend(Mend):
     def close(self) -> bytes:
         """The answer, mended."""
         body = b"".join(self._pieces)
+        if self._needs_nothing(body):
+            return body
         answer = self._mend(body)
         if answer is not None and not answer.get("choices"):
             self.failure = ProviderBroke(f"the provider's answer has no choices; it begins {begin_of(body)}")
         return b"" if answer is None or self.failure is not None else ENCODE(answer)
+
+    def _needs_nothing(self, body: bytes) -> bool:
+        """Whether an answer can pass as it is; accounts for it if so."""
+        answer = read_sound(body)
+        if answer is None:
+            return False
+        self.tally.id, self.tally.model = answer.id, answer.model
+        self.tally.finish = map_finish(answer.choices[-1].finish_reason)
+        self.tally.usage = parse_usage(answer.usage) if answer.usage is not None else None
+        return True
 
     def abort(self, error: TidegateError) -> bytes:
         """The error, in place of an answer."""

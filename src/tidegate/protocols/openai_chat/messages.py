@@ -17,7 +17,7 @@ from .dialect import Dialect
 from .render import join_neighbours, short_id
 from .wire import ENCODE, ChatRequest, MessageIn
 
-__all__ = ["edit_messages"]
+__all__ = ["MESSAGES", "edit_messages"]
 
 Json = dict[str, Any]
 MESSAGES = Decoder(list[Json])
@@ -27,6 +27,16 @@ OWN_FIELDS = (
     "citations",
 )  # fmt: skip
 """Fields of assistant messages that hold what other formats have more than OpenAI's."""
+
+KEPT = {
+    "none": (),
+    "reasoning_content": ("reasoning_content",),
+    "reasoning": ("reasoning",),
+    "either": ("reasoning", "reasoning_content"),
+    "reasoning_details": ("reasoning", "reasoning_details"),
+    "thinking": (),
+}
+"""Those of them that a service takes, by the form in which it gets thinking back."""
 
 
 def edit_messages(wire: ChatRequest, raw: Raw, target: Target, dropped: list[str]) -> Raw | None:
@@ -55,23 +65,44 @@ def edit_messages(wire: ChatRequest, raw: Raw, target: Target, dropped: list[str
 
 
 def _take_own(message: Json, target: Target, dropped: list[str]) -> None:
-    taken = [name for name in OWN_FIELDS if message.pop(name, None)]
+    """Leave no field that the service does not know; thinking stays, in the form that it has there."""
+    form = target.dialect.reasoning_back
+    kept = KEPT[form]
+    thought = message.get("reasoning_content") or message.get("reasoning")
+    taken = [name for name in OWN_FIELDS if name not in kept and message.pop(name, None)]
     for call in message.get("tool_calls") or ():
         call.pop("extra_content", None)
-    if taken and "thinking" not in dropped:
+    if thought and form == "thinking":
+        _add_thinking_part(message, thought)
+    elif thought and kept:
+        if not (message.get(kept[0]) or message.get("reasoning_details")):
+            message[kept[0]] = thought
+    elif taken and "thinking" not in dropped:
         dropped.append("thinking")
 
 
-def _has_own(message: MessageIn) -> bool:
-    return (
-        message.reasoning_content is not None
-        or message.reasoning is not None
-        or message.reasoning_details is not None
-        or message.extra_content is not None
-        or message.native_blocks is not None
-        or message.images is not None
-        or any(call.extra_content is not None for call in message.tool_calls or ())
-    )
+def _add_thinking_part(message: Json, thought: str) -> None:
+    content = message.get("content") or []
+    parts = [{"type": "text", "text": content}] if isinstance(content, str) else content
+    message["content"] = [{"type": "thinking", "thinking": [{"type": "text", "text": thought}]}, *parts]
+
+
+def _has_beyond(kept: tuple[str, ...]) -> "Needs":
+    """Whether a message has fields of ours beyond these, or lacks the first of them."""
+    looked = [name for name in OWN_FIELDS if name in MessageIn.__struct_fields__ and name not in kept]
+
+    def has_own(message: MessageIn) -> bool:
+        return (
+            any(getattr(message, name) is not None for name in looked)
+            or any(call.extra_content is not None for call in message.tool_calls or ())
+            or (kept == KEPT["either"] and bool(message.reasoning_content) and not message.reasoning)
+        )
+
+    return has_own
+
+
+def _gives_back(form: str) -> "Applies":
+    return lambda dialect, target: dialect.reasoning_back == form
 
 
 def _set_role(message: Json, target: Target, dropped: list[str]) -> None:
@@ -126,7 +157,7 @@ EditMessage = Callable[[Json, Target, list[str]], None]
 Needs = Callable[[MessageIn], bool]
 
 EDITS: tuple[tuple[Applies, tuple[EditMessage, Needs]], ...] = (
-    (lambda dialect, target: dialect.reasoning_back == "none", (_take_own, _has_own)),
+    *((_gives_back(form), (_take_own, _has_beyond(kept))) for form, kept in KEPT.items()),
     (
         lambda dialect, target: not dialect.developer_role,
         (_set_role, lambda message: message.role == "developer"),

@@ -126,6 +126,8 @@ def render_request(turn: Turn, target: Target) -> Call:
     body: dict[str, Any] = {"model": target.model}
     body["messages"] = Conversation(dialect, profile, dropped).render(turn)
     _add_tools(body, turn, dialect)
+    if any(tool.cache is not None for tool in turn.tools):
+        dropped.append("cache_control")
     _add_output(body, turn, dialect)
     _add_tuning(body, turn, target, dropped)
     stream = turn.stream and profile.streams
@@ -182,6 +184,8 @@ class Conversation:
     def render(self, turn: Turn) -> list[dict[str, Any]]:
         """All messages."""
         for message in turn.messages:
+            for part in message.parts:
+                self._name_lost(part)
             if message.role == "tool":
                 self._add_results(message)
             elif message.role == "assistant":
@@ -193,6 +197,18 @@ class Conversation:
         if self._dialect.prefill_field and self._messages and self._messages[-1]["role"] == "assistant":
             self._messages[-1][self._dialect.prefill_field] = True
         return join_neighbours(self._messages) if self._dialect.alternation else self._messages
+
+    def _name_lost(self, part: Part) -> None:
+        """Name what a part says beside its content that has no place here."""
+        if getattr(part, "cache", None) is not None:
+            self._dropped.append("cache_control")
+        if isinstance(part, Text | Image | ToolCall) and part.signature is not None:
+            self._dropped.append("thought_signature")
+        if isinstance(part, Document) and part.citations:
+            self._dropped.append("document.citations")
+        if isinstance(part, ToolResult):
+            for piece in part.content:
+                self._name_lost(piece)
 
     def _flush(self) -> None:
         if self._waiting:
@@ -210,7 +226,7 @@ class Conversation:
         role = self._role(message.role)
         if role != "user":
             self._flush()
-        parts = [*self._waiting, *(self._render_part(part) for part in message.parts)]
+        parts = [*self._waiting, *(one for part in message.parts for one in self._render_parts(part))]
         self._waiting = []
         rendered = {"role": role, "content": self._content(parts)}
         self._messages.append(self._named(rendered, message.name))
@@ -236,6 +252,12 @@ class Conversation:
         if render is None:
             raise Unsupported(f"a message of this role cannot hold: {kind_of(part)}", param="messages")
         return render(self, part)
+
+    def _render_parts(self, part: Part) -> list[dict[str, Any]]:
+        """A part, behind the words that are said about it where the part itself has no place for them."""
+        rendered = self._render_part(part)
+        about = part.context if isinstance(part, Document) and rendered["type"] != "text" else None
+        return [{"type": "text", "text": about}, rendered] if about else [rendered]
 
     def _render_text(self, part: Text) -> dict[str, Any]:
         return {"type": "text", "text": part.text}
@@ -358,8 +380,8 @@ class Conversation:
             if isinstance(part, Native):
                 rendered.append({"type": "text", "text": bytes(part.block).decode()})
                 continue
-            one = self._render_part(part)
-            (rendered if one["type"] == "text" else moved).append(one)
+            for one in self._render_parts(part):
+                (rendered if one["type"] == "text" else moved).append(one)
         if moved:
             label = f"From the result of {result.name or 'the tool call'} ({result.call_id}):"
             self._waiting += [{"type": "text", "text": label}, *moved]
@@ -398,6 +420,7 @@ TEXT_FIELDS = {
     "as_given": "reasoning_content",
     "reasoning_content": "reasoning_content",
     "reasoning": "reasoning",
+    "either": "reasoning",
 }
 """The field that gives thinking back as a text, by the dialect's form."""
 
@@ -523,7 +546,8 @@ def schema_message(schema: Raw) -> dict[str, Any]:
 
 def _add_tuning(body: dict[str, Any], turn: Turn, target: Target, dropped: list[str]) -> None:
     dialect, profile = target.dialect, target.profile
-    thinking = plan_effort(turn.reasoning, dialect, profile)
+    forced = turn.tool_choice is not None and turn.tool_choice.mode in ("required", "named")
+    thinking = plan_effort(turn.reasoning, dialect, profile, forced=forced)
     body.update(thinking.fields)
     dropped += thinking.dropped
     refused = set(dropped)

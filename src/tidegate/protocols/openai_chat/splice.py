@@ -17,7 +17,7 @@ from tidegate.protocols.errors import Unsupported
 from .build import build_reasoning
 from .dialect import Dialect
 from .effort import plan_effort
-from .messages import edit_messages
+from .messages import MESSAGES, edit_messages
 from .parse import Asked
 from .render import HARMLESS, SAMPLING, limit_field, may_sample, render_path, schema_message
 from .wire import ENCODE, Fields, says
@@ -83,8 +83,9 @@ def _set_effort(fields: Fields, asked: Asked, target: Target, dropped: list[str]
     """Say how much to think in the service's words; and leave out what a thinking model refuses."""
     effort: str | None = None
     control = build_reasoning(asked.wire)
-    if control is not None and "reasoning" not in target.dialect.own_fields:
-        thinking = plan_effort(control, target.dialect, target.profile)
+    forced = asked.wire.tool_choice not in (None, "auto", "none")
+    if (control is not None or forced) and "reasoning" not in target.dialect.own_fields:
+        thinking = plan_effort(control, target.dialect, target.profile, forced=forced)
         effort = thinking.effort
         if thinking.dropped or not _told_already(fields, thinking.fields):
             named = [name for name in ("reasoning_effort", "reasoning") if fields.pop(name, None) is not None]
@@ -94,6 +95,19 @@ def _set_effort(fields: Fields, asked: Asked, target: Target, dropped: list[str]
     if not may_sample(target.profile, effort):
         refused = [name for name in SAMPLING if getattr(asked.wire, name) != HARMLESS.get(name)]
         _drop(fields, refused, dropped)
+
+
+def _add_blank_thoughts(fields: Fields, asked: Asked, target: Target, dropped: list[str]) -> None:
+    """Give calls the thinking without which the service takes none while it thinks."""
+    lacking = [one for one in asked.wire.messages if one.tool_calls and one.reasoning_content is None]
+    off = b'"disabled"' in bytes(fields.get("thinking", b""))
+    if not (lacking and target.dialect.reasoning_required) or off or target.profile.thinking == "none":
+        return
+    messages = MESSAGES.decode(fields["messages"])
+    for message in messages:
+        if message.get("tool_calls") and message.get("reasoning_content") is None:
+            message["reasoning_content"] = " "
+    fields["messages"] = Raw(ENCODE(messages))
 
 
 def _told_already(fields: Fields, wanted: dict[str, Any]) -> bool:
@@ -163,6 +177,7 @@ EDITS: tuple[Edit, ...] = (
     _take_own_fields,
     _rename,
     _set_effort,
+    _add_blank_thoughts,
     _leave_out,
     _check_tools,
     _set_schema,

@@ -1,0 +1,121 @@
+"""A glance at a chunk or an answer that tells whether there is anything to mend in it.
+
+Most chunks of most streams are sound whatever the service's faults are: a piece of text in the middle.
+They are recognized by their types, which a decoder checks in half a microsecond, and pass as bytes.
+"""
+
+from collections.abc import Container
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+from .answer import MALFORMED
+from .usage import UsageIn, completion_tokens
+
+__all__ = ["is_sound", "read_sound"]
+
+
+class SoundDelta(Struct, gc=False):
+    """A piece of text or of `reasoning_content`, and nothing that any repair looks at."""
+
+    content: str | None = None
+    role: None = None
+    tool_calls: None = None
+    reasoning: None = None
+
+
+class SoundChoice(Struct, gc=False):
+    """A choice that goes on."""
+
+    index: int
+    delta: SoundDelta
+    finish_reason: None = None
+    message: None = None
+    error: None = None
+
+
+class SoundChunk(Struct, gc=False):
+    """A chunk with a whole head and no usage."""
+
+    id: str
+    object: Literal["chat.completion.chunk"]
+    created: int
+    model: Annotated[str, Meta(min_length=1)]
+    choices: Annotated[list[SoundChoice], Meta(min_length=1)]
+    usage: None = None
+    error: None = None
+    x_groq: None = None
+
+
+class SoundFunction(Struct, gc=False):
+    """A called function."""
+
+    name: str
+    arguments: str
+
+
+class SoundCall(Struct, gc=False):
+    """A call with all that belongs to it."""
+
+    id: str
+    type: Literal["function"]
+    function: SoundFunction
+
+
+class SoundMessage(Struct, gc=False):
+    """A whole message, and nothing that any repair looks at."""
+
+    role: Literal["assistant"]
+    content: str | None = None
+    tool_calls: tuple[SoundCall, ...] | None = None
+    reasoning: None = None
+
+
+class SoundEnd(Struct, gc=False):
+    """A choice that is complete."""
+
+    index: int
+    message: SoundMessage
+    finish_reason: Literal["stop", "length", "tool_calls", "content_filter", "function_call"]
+    error: None = None
+
+
+class SoundAnswer(Struct, gc=False):
+    """A whole answer as OpenAI would write it."""
+
+    id: Annotated[str, Meta(min_length=1)]
+    object: Literal["chat.completion"]
+    created: int
+    model: Annotated[str, Meta(min_length=1)]
+    choices: Annotated[tuple[SoundEnd, ...], Meta(min_length=1)]
+    usage: UsageIn | None = None
+    error: None = None
+    x_groq: None = None
+
+
+_DECODE_ANSWER = msgspec.json.Decoder(SoundAnswer).decode
+_DECODE = msgspec.json.Decoder(SoundChunk).decode
+
+
+def is_sound(data: bytes, answer: str, begun: Container[int]) -> bool:
+    """Whether a chunk is a sound piece of the answer of this id, whose choices `begun` have begun."""
+    try:
+        chunk = _DECODE(data)
+    except MALFORMED:
+        return False
+    if chunk.id != answer:
+        return False
+    return all(choice.index in begun for choice in chunk.choices)
+
+
+def read_sound(body: bytes) -> SoundAnswer | None:
+    """A whole answer, if there is nothing to mend in it."""
+    try:
+        answer = _DECODE_ANSWER(body)
+    except MALFORMED:
+        return None
+    usage = answer.usage
+    if usage is not None and completion_tokens(usage) != usage.completion_tokens:
+        return None
+    return answer
