@@ -8,7 +8,7 @@ import pytest
 from msgspec import NODEFAULT, Struct
 from msgspec.structs import fields
 
-from tidegate.config import Config, ConfigError, Kind, ModelConfig, ProviderConfig, kinds, load
+from tidegate.config import Config, ConfigError, Kind, ModelConfig, PriceConfig, ProviderConfig, kinds, load
 from tidegate.config.building import LATER
 from tidegate.config.environment import DEBUG, NO_EFFECT, OWN_SECTIONS, VERIFY, names_of
 
@@ -21,6 +21,7 @@ SECTIONS: dict[str, type[Struct]] = {
     **{f"[{name}]": struct for name, struct in OWN_SECTIONS.items()},
     "[providers.<name>]": ProviderConfig,
     '[models."<name>"]': ModelConfig,
+    '[prices."<provider>/<model>"]': PriceConfig,
 }
 KEYS = [(section, field) for section, struct in SECTIONS.items() for field in fields(struct)]
 SETTINGS = [(section, field.name) for section, struct in OWN_SECTIONS.items() for field in fields(struct)]
@@ -141,6 +142,7 @@ def test_the_example_loads_with_everything_uncommented(tmp_path: Path) -> None:
     known = {"demo", "openai", "anthropic", "gemini", "in-house", "azure-west-us", "bedrock", "vertex"}
     assert set(config.providers) == known
     assert list(config.models) == ["smart"]
+    assert list(config.prices) == ["in-house/my-finetune"]
 
 
 @pytest.mark.parametrize(("section", "field"), KEYS, ids=[f"{s}.{f.name}" for s, f in KEYS])

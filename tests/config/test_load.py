@@ -1,12 +1,13 @@
 """A file, an environment and a `.env` become one Config, or everything that is wrong is told."""
 
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tidegate.config import Config, ConfigError, Secret, load
+from tidegate.config import Config, ConfigError, ImagePriceConfig, Secret, load
 
 Load = Callable[..., Config]
 KEY = "sk-1234567890abcdefghij"
@@ -231,10 +232,6 @@ FILE_MISTAKES = {
         '2: servr: there is no such section (did you mean "server"?)',
     ),
     "a section of later": ("[store]\nurl = ''", "1: store: this version of Tidegate does not have this yet"),
-    "a named section of later": (
-        "[prices.'a/b']\ninput = 1",
-        "1: prices: this version of Tidegate does not have this yet",
-    ),
     "a key of later": (
         "[auth]\nsupabase_url = 'x'",
         "2: auth.supabase_url: this version of Tidegate does not have this yet",
@@ -243,6 +240,30 @@ FILE_MISTAKES = {
         "[providers.d]\nkind='demo'\n[models.m]\norder = 'cost'\ncandidates = ['d/x']",
         '4: models.m.order: expected "priority", not "cost" '
         "(this version of Tidegate does not have this yet)",
+    ),
+    "a price for nobody": (
+        "[providers.eu]\nkind='demo'\n[prices.'ue/x']\ninput = 1",
+        '3: prices."ue/x": no provider "ue" is configured',
+    ),
+    "a price of a bare name": (
+        "[prices.x]\ninput = 1",
+        '1: prices.x: expected [prices."provider/model"]',
+    ),
+    "a price that says nothing": (
+        "[providers.eu]\nkind='demo'\n[prices.'eu/x']",
+        '3: prices."eu/x": says no price',
+    ),
+    "a price below zero": (
+        "[providers.eu]\nkind='demo'\n[prices.'eu/x']\ninput = -1",
+        '4: prices."eu/x".input: expected a price: zero or more',
+    ),
+    "a price that is no number": (
+        "[providers.eu]\nkind='demo'\n[prices.'eu/x']\noutput = nan",
+        '4: prices."eu/x".output: expected a price: zero or more',
+    ),
+    "a price of an image below zero": (
+        "[providers.eu]\nkind='demo'\n[prices.'eu/x']\nimages = [{ price = 1 },\n{ price = -1 }]",
+        '5: prices."eu/x".images[1]: expected a price: zero or more',
     ),
     "a key outside": ("port = 1", "1: port: expected a table, such as [server]"),
     "a value for a provider": ("[providers]\nx = 1", "2: providers.x: expected a table [providers.<name>]"),
@@ -494,3 +515,15 @@ def test_an_embedded_provider_needs_no_address(read: Load) -> None:
 def test_the_command_line_sets_what_it_names(read: Load) -> None:
     server = read("", overrides={"server.host": "localhost", "server.port": 1, "server.workers": 2}).server
     assert (server.host, server.port, server.workers) == ("localhost", 1, 2)
+
+
+def test_prices_are_what_is_written_to_the_last_digit(tmp_path: Path) -> None:
+    text = (
+        "[providers.eu]\nkind = 'demo'\n[prices.'eu/meta/x']\ninput = 0.1\n"
+        "output = '0.30000000000000000001'\nsearches = 10\nimages = [{ size = '1024x1024', price = 0.003825 }]"
+    )
+    (tmp_path / "tidegate.toml").write_text(text)
+    price = load(None, {}, tmp_path).prices["eu/meta/x"]
+    assert (price.input, price.output) == (Decimal("0.1"), Decimal("0.30000000000000000001"))
+    assert (price.searches, price.cache_read) == (Decimal(10), None)
+    assert price.images == (ImagePriceConfig(price=Decimal("0.003825"), size="1024x1024"),)

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import fields
 
-from tidegate.config import ConfigError, ModelConfig, ProviderConfig, kinds, load
+from tidegate.config import ConfigError, ModelConfig, PriceConfig, ProviderConfig, kinds, load
 from tidegate.config.environment import OWN_SECTIONS, names_of
 
 TEXTS = st.text(alphabet="ab/:. *'\"\\é\n", max_size=6)
@@ -29,6 +29,7 @@ SECTIONS["providers"] = st.dictionaries(
     NAMES, section(ProviderConfig).map(lambda one: {"kind": "demo", **one}), max_size=3
 )
 SECTIONS["models"] = st.dictionaries(NAMES, section(ModelConfig), max_size=2)
+SECTIONS["prices"] = st.dictionaries(NAMES, section(PriceConfig), max_size=2)
 FILES = st.fixed_dictionaries({}, optional=SECTIONS)
 VARIABLES = st.sampled_from(
     [
@@ -71,7 +72,7 @@ def test_whatever_is_written_is_read_or_refused_with_its_place(
 ) -> None:
     lines = []
     for name, content in file.items():
-        tables = content.items() if name in ("providers", "models") else [(None, content)]
+        tables = content.items() if name in ("providers", "models", "prices") else [(None, content)]
         for inner, keys in tables:
             lines.append(f"[{name}]" if inner is None else f"[{name}.{json.dumps(inner)}]")
             lines += [f"{json.dumps(key)} = {render(value)}" for key, value in keys.items()]

@@ -108,6 +108,8 @@ def _shown(config: "Config") -> Iterator[Shown]:
         yield from _shown_provider(config, name, provider)
     for name, model in config.models.items():
         yield from _shown_section(config, ("models", name), model)
+    for name, price in config.prices.items():
+        yield from _shown_section(config, ("prices", name), price)
 
 
 def _shown_section(config: "Config", table: tuple[str, ...], struct: "Struct") -> Iterator[Shown]:
@@ -132,10 +134,16 @@ def _shown_provider(config: "Config", name: str, provider: "ProviderConfig") -> 
 
 def _plain(value: Any) -> Any:
     """A value as JSON has it, keys masked."""
-    from tidegate.config import Secret
+    from decimal import Decimal
+
+    from tidegate.config import ImagePriceConfig, Secret
 
     if isinstance(value, Secret):
         return value.masked()
+    if isinstance(value, Decimal):
+        return str(value)
+    if isinstance(value, ImagePriceConfig):
+        return {key: _plain(getattr(value, key)) for key in value.__struct_fields__}
     if isinstance(value, tuple):
         return [_plain(item) for item in value]
     if hasattr(value, "items"):
@@ -159,8 +167,8 @@ def _print_table(config: "Config") -> None:
 
     table = Table("key", "value", "from", box=None, pad_edge=False, header_style="bold")
     for shown in _shown(config):
-        if shown.is_default and shown.key.startswith("providers."):
-            continue  # most providers set two or three of their keys
+        if shown.is_default and shown.key.startswith(("providers.", "prices.")):
+            continue  # most set two or three of their keys
         style = "dim" if shown.is_default else None
         table.add_row(shown.key, _text(shown.value), shown.origin, style=style)
     Console().print(table, highlight=False, markup=False)

@@ -10,7 +10,18 @@ from .kinds import Form, Kind, kinds
 from .loading import load
 from .problems import DEFAULT, ConfigError, Origin, render_path
 from .reload import Reloader
-from .schema import Api, Auth, Config, Logs, ModelConfig, ProviderConfig, Routing, Server
+from .schema import (
+    Api,
+    Auth,
+    Config,
+    ImagePriceConfig,
+    Logs,
+    ModelConfig,
+    PriceConfig,
+    ProviderConfig,
+    Routing,
+    Server,
+)
 from .secret import Secret
 
 __all__ = [
@@ -20,10 +31,12 @@ __all__ = [
     "Config",
     "ConfigError",
     "Form",
+    "ImagePriceConfig",
     "Kind",
     "Logs",
     "ModelConfig",
     "Origin",
+    "PriceConfig",
     "ProviderConfig",
     "Reloader",
     "Routing",

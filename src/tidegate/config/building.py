@@ -22,7 +22,6 @@ LATER = frozenset(
     [
         "store",
         "billing",
-        "prices",
         "cache",
         "alerts",
         "auth.supabase_url",
@@ -42,6 +41,8 @@ _VARIABLE = "env:"
 _TRUTHS = {"yes": "true", "on": "true", "no": "false", "off": "false"}
 _WORDS = {
     "`str`": "a text",
+    "`decimal | null`": "a number",
+    "`decimal`": "a number",
     "`str | null`": "a text",
     "`int`": "a whole number",
     "`float`": "a number",

@@ -66,6 +66,8 @@ def check_whole(config: Config, draft: Draft, problems: Problems) -> None:
         _check_provider(name, provider, config, draft, problems)
     for name, model in config.models.items():
         _check_model(name, model.candidates, config, draft, problems)
+    for name in config.prices:
+        _check_price(name, config, draft, problems)
 
 
 def _check_auth(config: Config, draft: Draft, problems: Problems) -> None:
@@ -149,6 +151,18 @@ def _is_ourselves(base_url: str, config: Config) -> bool:
     parts = urlsplit(base_url)
     port = parts.port or {"http": 80, "https": 443}[parts.scheme]
     return port == config.server.port and is_loopback(parts.hostname or "")
+
+
+def _check_price(name: str, config: Config, draft: Draft, problems: Problems) -> None:
+    path: Path = ("prices", name)
+    provider, _, model = name.partition("/")
+    if not (provider and model):
+        problems.add(draft.heads[path], path, 'expected [prices."provider/model"]')
+    elif provider not in config.providers and not problems.touch(("providers", provider)):
+        message = f"no provider {quoted(provider)} is configured{near(provider, config.providers)}"
+        problems.add(draft.heads[path], path, message)
+    elif not draft.tables[path]:
+        problems.add(draft.heads[path], path, "says no price")
 
 
 def _check_model(

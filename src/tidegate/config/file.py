@@ -14,7 +14,7 @@ __all__ = ["FILE_NAME", "NAMED_SECTIONS", "draft_file", "find_file"]
 
 FILE_NAME = "tidegate.toml"
 
-NAMED_SECTIONS = ("providers", "models")
+NAMED_SECTIONS = ("providers", "models", "prices")
 """Sections of sections: `[providers.<name>]`."""
 
 _PLACE = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)")

@@ -17,12 +17,16 @@ from .draft import Draft, Setting
 from .environment import OWN_SECTIONS, draft_environment, read_environment, unused_names
 from .file import NAMED_SECTIONS, draft_file, find_file
 from .problems import Origin, Path, Problems
-from .schema import Config, ModelConfig, ProviderConfig
+from .schema import Config, ModelConfig, PriceConfig, ProviderConfig
 
 __all__ = ["load"]
 
 _NO_OVERRIDES: Mapping[str, Any] = MappingProxyType({})
-_NAMED: Mapping[str, type[Struct]] = {"providers": ProviderConfig, "models": ModelConfig}
+_NAMED: Mapping[str, type[Struct]] = {
+    "providers": ProviderConfig,
+    "models": ModelConfig,
+    "prices": PriceConfig,
+}
 
 
 def load(
@@ -71,6 +75,7 @@ def _build_all(draft: Draft, problems: Problems) -> Config:
         **{name: section for name, section in sections.items() if section},  # type: ignore[arg-type]
         providers=MappingProxyType(whole["providers"]),
         models=MappingProxyType(whole["models"]),
+        prices=MappingProxyType(whole["prices"]),
     )
 
 

@@ -3,10 +3,12 @@
 import ipaddress
 import re
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlsplit
 
+from .schema import ImagePriceConfig, PriceConfig
 from .secret import Secret
 
 __all__ = ["NORMAL_FORMS", "PROVIDER_NAME", "is_loopback"]
@@ -117,6 +119,20 @@ def candidates(given: tuple[str, ...]) -> tuple[str, ...]:
     return given
 
 
+def amount(price: Decimal | None) -> Decimal | None:
+    """A price. Raises ValueError."""
+    if price is not None and not (price.is_finite() and price >= 0):
+        raise ValueError("expected a price: zero or more")
+    return price
+
+
+def image_prices(rows: tuple[ImagePriceConfig, ...]) -> tuple[ImagePriceConfig, ...]:
+    """Prices of images. Raises ValueError."""
+    for row in rows:
+        amount(row.price)
+    return rows
+
+
 NORMAL_FORMS: Mapping[tuple[str, str], Callable[[Any], Any]] = {
     ("server", "host"): host,
     ("server", "cors_origins"): origins,
@@ -133,5 +149,7 @@ NORMAL_FORMS: Mapping[tuple[str, str], Callable[[Any], Any]] = {
     ("providers", "secret_access_key"): key,
     ("providers", "session_token"): key,
     ("models", "candidates"): candidates,
+    **{("prices", name): amount for name in PriceConfig.__struct_fields__},
+    ("prices", "images"): image_prices,
 }
 """By section and key."""

@@ -5,6 +5,7 @@ what it means. `docs/configuration.md` is for people who run Tidegate; a test ho
 """
 
 from collections.abc import Mapping
+from decimal import Decimal
 from types import MappingProxyType
 from typing import Annotated, Literal, TypeAlias
 
@@ -13,7 +14,18 @@ from msgspec import Meta, Struct
 from .problems import DEFAULT, Origin, Path
 from .secret import Secret
 
-__all__ = ["Api", "Auth", "Config", "Logs", "ModelConfig", "ProviderConfig", "Routing", "Server"]
+__all__ = [
+    "Api",
+    "Auth",
+    "Config",
+    "ImagePriceConfig",
+    "Logs",
+    "ModelConfig",
+    "PriceConfig",
+    "ProviderConfig",
+    "Routing",
+    "Server",
+]
 
 Seconds: TypeAlias = Annotated[float, Meta(gt=0, le=86_400)]
 """A time limit; a day at the most."""
@@ -91,6 +103,44 @@ class ModelConfig(Struct, frozen=True, kw_only=True):
     """`priority`: as they stand."""
 
 
+class ImagePriceConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What an image costs."""
+
+    price: Decimal
+    """USD for one."""
+    size: str | None = None
+    """As requests name it (`1024x1024`); None: every size."""
+    quality: str | None = None
+    """As requests name it (`hd`); None: every quality."""
+
+
+class PriceConfig(Struct, frozen=True, kw_only=True):
+    """`[prices."<provider>/<model>"]`: what a model costs, in the place of what Tidegate knows of it.
+
+    USD for a million tokens. A class that is None costs what the class costs that it is a part of:
+    cached and written tokens, audio and images of the prompt as `input`, reasoning, audio and images of
+    the answer as `output`.
+    """
+
+    input: Decimal | None = None
+    output: Decimal | None = None
+    cache_read: Decimal | None = None
+    cache_write: Decimal | None = None
+    """For the provider's default lifetime (5 minutes at Anthropic)."""
+    cache_write_1h: Decimal | None = None
+    reasoning: Decimal | None = None
+    input_audio: Decimal | None = None
+    output_audio: Decimal | None = None
+    input_image: Decimal | None = None
+    output_image: Decimal | None = None
+    searches: Decimal | None = None
+    """USD for a thousand web searches that the provider ran."""
+    requests: Decimal | None = None
+    """USD for a thousand requests."""
+    images: tuple[ImagePriceConfig, ...] = ()
+    """For models that are billed by the image; the first row that fits counts."""
+
+
 class Routing(Struct, frozen=True, kw_only=True):
     """`[routing]`: how hard Tidegate tries, and how long it waits."""
 
@@ -135,6 +185,8 @@ class Config(Struct, frozen=True, kw_only=True):
     providers: Mapping[str, ProviderConfig] = MappingProxyType({})
     """By the name that clients use in `name/model`, in the order of the file."""
     models: Mapping[str, ModelConfig] = MappingProxyType({})
+    prices: Mapping[str, PriceConfig] = MappingProxyType({})
+    """By `provider/model`, the provider being one of `providers`."""
     routing: Routing = Routing()
     logs: Logs = Logs()
     api: Api = Api()

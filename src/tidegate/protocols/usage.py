@@ -26,6 +26,9 @@ class Usage(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Prompt tokens written to the cache for one hour."""
     input_audio: int | None = None
     """Audio tokens of the prompt, where they are told apart."""
+    input_image: int | None = None
+    """Image tokens of the prompt, where they are told apart because they have a price of their own
+    (models that draw)."""
     output: int | None = None
     """Completion tokens without reasoning and audio. Where the provider does not tell reasoning
     apart, it is in here and `reasoning` is None."""
@@ -33,18 +36,21 @@ class Usage(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Completion tokens spent on thinking, whether shown or not."""
     output_audio: int | None = None
     """Audio tokens of the completion."""
+    output_image: int | None = None
+    """Image tokens of the completion, where they are told apart (models that draw)."""
     searches: int | None = None
     """Web searches that the provider ran, in requests."""
 
     @property
     def prompt_tokens(self) -> int | None:
         """All tokens of the prompt, cached ones included (OpenAI's sense)."""
-        return _sum(self.input, self.cache_read, self.cache_write, self.cache_write_1h, self.input_audio)
+        read_and_written = (self.cache_read, self.cache_write, self.cache_write_1h)
+        return _sum(self.input, *read_and_written, self.input_audio, self.input_image)
 
     @property
     def completion_tokens(self) -> int | None:
         """All tokens of the completion, reasoning included (OpenAI's sense)."""
-        return _sum(self.output, self.reasoning, self.output_audio)
+        return _sum(self.output, self.reasoning, self.output_audio, self.output_image)
 
     @property
     def cached_and_written(self) -> int | None:
