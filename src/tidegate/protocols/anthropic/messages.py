@@ -121,8 +121,21 @@ class Conversation:
             and blocks[-1]["type"] in ("thinking", "redacted_thinking")
         ):
             blocks.pop()
+            self.dropped["thinking"] = None
         self._append("assistant", blocks)
         self._append("user", images)
+
+    def _name_lost(self, part: Part) -> None:
+        """Name what a part says beside its content that has no place here."""
+        if isinstance(part, Text | Image | ToolCall) and part.signature is not None:
+            self.dropped["thought_signature"] = None
+        if isinstance(part, Image) and part.detail not in (None, "auto"):
+            self.dropped["image_url.detail"] = None
+        if isinstance(part, ToolResult):
+            for piece in part.content:
+                self._name_lost(piece)
+                if isinstance(piece, Native) and piece.format != "anthropic":
+                    self._leave_out(piece)
 
     def _leave_out(self, part: Part) -> None:
         """Name a part that is not sent. A blank text says nothing, and nothing of it is lost."""
@@ -142,10 +155,13 @@ class Conversation:
     def _render(self, message: Message, at: str) -> list[Block]:
         blocks: list[Block] = []
         for index, part in enumerate(message.parts):
-            if type(part) is Text and part.cache is None:  # nearly all of most conversations
+            if (
+                type(part) is Text and part.cache is None and part.signature is None
+            ):  # nearly all of most conversations
                 if part.text and not part.text.isspace():
                     blocks.append(_text(part.text))
                 continue
+            self._name_lost(part)
             block = _RENDERERS[type(part)](part, self._profile, f"{at}.content.{index}")
             if block is None:
                 self._leave_out(part)

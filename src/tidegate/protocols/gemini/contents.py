@@ -287,14 +287,15 @@ class Contents:
         texts = [part.text for part in result.content if isinstance(part, Text)]
         others = [part for part in result.content if not isinstance(part, Text)]
         media = self._parts(others, "user")
-        inside = media if self._profile.tool_result_media else []
+        inside = [part for part in media if isinstance(part, WirePart)]
+        inside = inside if self._profile.tool_result_media else []
         response = FunctionResponse(
             id=result.call_id if result.call_id in self._known_ids else None,
             name=result.name,
             response=_response("\n".join(texts), bool(result.is_error)),
-            parts=[part for part in inside if isinstance(part, WirePart)] or None,
+            parts=inside or None,
         )
-        return WirePart(function_response=response), [] if inside else media
+        return WirePart(function_response=response), [part for part in media if part not in inside]
 
 
 def render_contents(turn: Turn, profile: Profile) -> Contents:

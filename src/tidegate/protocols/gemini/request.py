@@ -105,6 +105,8 @@ def render_body(turn: Turn, target: Target) -> tuple[bytes, tuple[str, ...], fro
     tools = render_tools(turn, dialect)
     if any(tool.strict for tool in turn.tools):
         dropped["tools.strict"] = None
+    if any(tool.cache is not None for tool in turn.tools):
+        contents.dropped["cache_control"] = None
     request = Request(
         contents=contents.contents,
         system_instruction=OutContent(parts=contents.system) if contents.system else None,
