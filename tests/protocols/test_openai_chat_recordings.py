@@ -22,10 +22,13 @@ SERVICES = (
 
 
 def dialect_of(service: str) -> Dialect:
-    """In what a recorded service differs, by its row; those without one are compatible ones."""
+    """In what a recorded service differs, by its row; those without one are compatible ones.
+
+    Thinking in the text is left there, as it is for clients of this format.
+    """
     rows = kinds()
     row = rows.get(service) or rows["openai_compatible"]
-    return msgspec.convert(dict(row.dialect), Dialect)
+    return msgspec.convert({**row.dialect, "inline_thinking": False}, Dialect)
 
 
 MADE_UP = re.compile(rb'"created":\d+|call_[0-9a-f]{20}|chatcmpl-[0-9a-f]{20}')

@@ -54,6 +54,7 @@ __all__ = [
     "HARMLESS",
     "SAMPLING",
     "ChatCall",
+    "add_schema",
     "may_sample",
     "render_path",
     "render_request",
@@ -528,17 +529,20 @@ def _add_output(body: dict[str, Any], turn: Turn, dialect: Dialect) -> None:
         body["response_format"] = {"type": "json_schema", "json_schema": schema}
     elif dialect.schemas == "prompt":
         body["response_format"] = {"type": "json_object"}
-        body["messages"] = [*body["messages"], schema_message(output.schema)]
+        body["messages"] = add_schema(body["messages"], output.schema, dialect)
     else:
         raise Unsupported(
             "this model's provider has no structured output (response_format)", param="response_format"
         )
 
 
-def schema_message(schema: Raw) -> dict[str, Any]:
-    """The schema, told in words."""
-    text = bytes(schema).decode()
-    return {"role": "system", "content": f"Answer with JSON only, by this JSON schema:\n{text}"}
+def add_schema(messages: list[dict[str, Any]], schema: Raw, dialect: Dialect) -> list[dict[str, Any]]:
+    """The messages with the schema told in words: at the end, or where only instructions at the beginning
+    are taken, there.
+    """
+    text = f"Answer with JSON only, by this JSON schema:\n{bytes(schema).decode()}"
+    told = {"role": "system", "content": text}
+    return join_neighbours([told, *messages]) if dialect.alternation else [*messages, told]
 
 
 # --- tuning ----------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ from .dialect import Dialect
 from .effort import plan_effort
 from .messages import MESSAGES, edit_messages
 from .parse import Asked
-from .render import HARMLESS, SAMPLING, limit_field, may_sample, render_path, schema_message
+from .render import HARMLESS, SAMPLING, add_schema, limit_field, may_sample, render_path
 from .wire import ENCODE, Fields, says
 
 __all__ = ["splice_request"]
@@ -168,8 +168,8 @@ def _set_schema(fields: Fields, asked: Asked, target: Target, dropped: list[str]
         )
     fields["response_format"] = Raw(b'{"type":"json_object"}')
     if says(schema):
-        told = ENCODE(schema_message(schema))
-        fields["messages"] = Raw(bytes(fields["messages"])[:-1] + b"," + told + b"]")
+        messages = add_schema(MESSAGES.decode(fields["messages"]), schema, target.dialect)
+        fields["messages"] = Raw(ENCODE(messages))
 
 
 EDITS: tuple[Edit, ...] = (
