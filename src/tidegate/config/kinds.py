@@ -36,6 +36,7 @@ class Form(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     client_headers: Mapping[str, str] | None = None
     defaults: Mapping[str, str] | None = None
     dialect: Mapping[str, Any] | None = None
+    embeddings: Mapping[str, Any] | None = None
 
 
 class Kind(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -100,6 +101,9 @@ class Kind(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     dialect: Mapping[str, Any] = MappingProxyType({})
     """Its differences from the wire format: fields of that format's own `Dialect`. The name of an option
     in braces stands for its value, `{model}` for the model's name."""
+    embeddings: Mapping[str, Any] = MappingProxyType({})
+    """How it is asked for embeddings: `format` names one of `protocols/embeddings`, the rest are fields
+    of that format's own `Dialect`, filled in as `dialect` is. Empty: it has none."""
     forms: tuple[Form, ...] = ()
     """What is different for some models or addresses; the first that fits counts."""
     check_model: str | None = None

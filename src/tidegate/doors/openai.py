@@ -1,12 +1,12 @@
-"""OpenAI's API: chat completions and the list of models."""
+"""OpenAI's API: chat completions, embeddings and the list of models."""
 
 from collections.abc import Awaitable
 
 import msgspec
 
-from tidegate.exchange import Gateway, Request, exchange, simply
+from tidegate.exchange import Errand, Gateway, Request, exchange, simply
 from tidegate.protocols.errors import ModelNotFound
-from tidegate.providers import protocol_named
+from tidegate.providers import protocol_named, task_named
 
 from .listing import ANTHROPIC_VERSION, list_in_anthropic, list_in_openai, one_in_anthropic, one_in_openai
 from .routing import Routes
@@ -27,15 +27,24 @@ class OpenAIDoor:
 
     def __init__(self) -> None:
         self.protocol = protocol_named("openai_chat")
+        self._embeddings = Errand(task_named("embeddings"), self.protocol)
 
     def routes(self) -> Routes:
         """See Door."""
-        chat = {("POST", path): self.chat for path in CHAT_PATHS}
-        return {**chat, ("GET", MODELS): self.list_models, ("GET", f"{MODELS}/*"): self.one_model}
+        return {
+            **{("POST", path): self.chat for path in CHAT_PATHS},
+            ("POST", "/v1/embeddings"): self.embed,
+            ("GET", MODELS): self.list_models,
+            ("GET", f"{MODELS}/*"): self.one_model,
+        }
 
     def chat(self, request: Request, gateway: Gateway) -> Awaitable[None]:
         """Answer a chat completion."""
         return exchange(request, self, gateway)
+
+    def embed(self, request: Request, gateway: Gateway) -> Awaitable[None]:
+        """Answer with vectors."""
+        return exchange(request, self, gateway, self._embeddings)
 
     async def list_models(self, request: Request, gateway: Gateway) -> None:
         """List the models that can be asked for, in the dialect of the SDK that asks."""

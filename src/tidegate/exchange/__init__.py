@@ -9,5 +9,6 @@ it), `relay` (candidates, attempts, the passing of bytes), `settlement` (what is
 from .counting import count
 from .exchange import Door, Gateway, exchange, simply
 from .http import Request
+from .operation import Errand
 
-__all__ = ["Door", "Gateway", "Request", "count", "exchange", "simply"]
+__all__ = ["Door", "Errand", "Gateway", "Request", "count", "exchange", "simply"]

@@ -9,9 +9,11 @@ from typing import Any, TypeVar
 from typing import Protocol as Interface
 
 from tidegate.protocols.contract import Bridge, Call, Conduit, ParsedRequest, Protocol, Target
+from tidegate.protocols.errors import Unsupported
+from tidegate.protocols.task import Task
 from tidegate.providers import Candidate
 
-__all__ = ["Asked", "Chat", "Operation"]
+__all__ = ["Asked", "Chat", "Errand", "Operation"]
 
 
 class Asked(Interface):
@@ -84,3 +86,21 @@ class Chat:
             if call.stream == asked.stream:
                 return call, door.splice(asked, call, target)
         return call, Bridge(protocol.reader(call, target), door.writer(asked, candidate.model))
+
+
+class Errand:
+    """A task beside chat, in the dialect of a door: which format a candidate speaks, its row says."""
+
+    __slots__ = ("_task", "parse", "spoken")
+
+    def __init__(self, task: Task, door: Protocol) -> None:
+        self._task = task
+        self.spoken = door.name
+        self.parse = task.parse
+
+    def plan(self, asked: Asked, candidate: Candidate) -> tuple[Call, Conduit]:
+        """See Operation."""
+        offer = candidate.service.offers.get(self._task.name)
+        if offer is None:
+            raise Unsupported(f"this provider has no {self._task.name}", param="model")
+        return offer.format.plan(asked, Target(candidate.model, offer.dialect, candidate.profile))

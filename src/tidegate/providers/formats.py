@@ -13,6 +13,7 @@ __all__ = ["FORMATS", "TASKS", "protocol_named", "task_named"]
 FORMATS: Mapping[str, str] = MappingProxyType(
     {
         "openai_chat": "tidegate.protocols.openai_chat",
+        "openai_responses": "tidegate.protocols.openai_responses",
         "anthropic": "tidegate.protocols.anthropic",
         "gemini": "tidegate.protocols.gemini",
         "cohere": "tidegate.protocols.cohere",

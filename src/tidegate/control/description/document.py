@@ -4,7 +4,7 @@ from typing import Any
 
 from tidegate import __version__
 
-from . import chat, extensions, messages
+from . import chat, extensions, messages, tasks
 from .replies import HEADERS, RESPONSES, SCHEMAS, STORY, refusals
 from .schema import Schema, array, integer, null_or, ref, string, struct
 
@@ -76,6 +76,7 @@ def describe(title: str, description: str) -> dict[str, Any]:
                 **chat.SCHEMAS,
                 **messages.SCHEMAS,
                 **extensions.SCHEMAS,
+                **tasks.SCHEMAS,
                 **SERVICE_SCHEMAS,
                 **SCHEMAS,
             },
@@ -91,6 +92,7 @@ def _openai_paths() -> dict[str, Any]:
         "/v1/chat/completions": _chat("createChatCompletion", "Answer a conversation"),
         "/api/v1/chat/completions": _chat("createChatCompletionApi", "The same as /v1/chat/completions"),
         "/chat/completions": _chat("createChatCompletionBare", "The same as /v1/chat/completions"),
+        "/v1/embeddings": _task("createEmbeddings", "Embed texts", "Embeddings"),
     }
 
 
@@ -104,6 +106,18 @@ def _chat(operation: str, summary: str) -> dict[str, Any]:
             "tags": ["OpenAI"],
             "requestBody": _body("ChatRequest", chat.EXAMPLES),
             "responses": {"200": answer, **refusals(ASKING)},
+        }
+    }
+
+
+def _task(operation: str, summary: str, answer: str) -> dict[str, Any]:
+    return {
+        "post": {
+            "operationId": operation,
+            "summary": summary,
+            "tags": ["OpenAI"],
+            "requestBody": _body(f"{answer}Request"),
+            "responses": {"200": _answer("The answer.", answer, STORY), **refusals(ASKING)},
         }
     }
 
@@ -208,8 +222,8 @@ def _answer(description: str, schema: str, headers: tuple[str, ...]) -> dict[str
     }
 
 
-def _body(schema: str, examples: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "required": True,
-        "content": {"application/json": {"schema": ref(schema), "examples": examples}},
-    }
+def _body(schema: str, examples: dict[str, Any] | None = None) -> dict[str, Any]:
+    content: dict[str, Any] = {"schema": ref(schema)}
+    if examples:
+        content["examples"] = examples
+    return {"required": True, "content": {"application/json": content}}

@@ -1,0 +1,20 @@
+"""Embeddings: texts become vectors.
+
+Clients speak OpenAI's dialect (`POST /v1/embeddings`); `parse` reads it, `contract` has the request
+and the answer in no dialect. Providers are asked in one of the formats, a small module each: most
+speak OpenAI's too, and there the bytes pass.
+"""
+
+from tidegate.protocols.task import Task
+
+from . import cohere, gemini, openai
+from .contract import Embeddings, EmbeddingsRequest
+from .parse import parse_request
+
+__all__ = ["TASK", "Embeddings", "EmbeddingsRequest"]
+
+TASK = Task(
+    "embeddings",
+    parse_request,
+    {"openai": openai.FORMAT, "gemini": gemini.FORMAT, "cohere": cohere.FORMAT},
+)

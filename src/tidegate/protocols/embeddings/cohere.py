@@ -1,0 +1,106 @@
+"""Cohere's format, version 2 of `/embed`; answers of version 1 are read too."""
+
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+from msgspec.json import Decoder, Encoder
+
+from tidegate.protocols.contract import Call, Conduit, Tally, Target
+from tidegate.protocols.errors import ProviderBroke
+from tidegate.protocols.task import Whole, render_path
+from tidegate.protocols.usage import Usage
+
+from .contract import Embeddings, EmbeddingsRequest, dropped_of, render_answer, require_texts
+from .purpose import purpose_of
+
+__all__ = ["FORMAT", "Dialect"]
+
+ENCODE = Encoder().encode
+
+USUAL_PURPOSE = "search_document"
+"""Cohere wants an `input_type` (from its v3 models on). Texts that are embedded without a word about
+them are mostly those that are to be found later."""
+
+
+class Dialect(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How one service differs from Cohere."""
+
+    path: str = "/v2/embed"
+
+
+class CohereFormat:
+    """See TaskFormat."""
+
+    dialect = Dialect
+
+    def plan(self, asked: EmbeddingsRequest, target: Target) -> tuple[Call, Conduit]:
+        """See TaskFormat."""
+        body: dict[str, Any] = {
+            "model": target.model,
+            "texts": require_texts(asked),
+            "input_type": purpose_of(asked.input_type or USUAL_PURPOSE),
+            "embedding_types": ["float"],
+        }
+        if asked.dimensions is not None:
+            body["output_dimension"] = asked.dimensions
+        path = render_path(target.dialect.path, target.model)
+        call = Call(path, ENCODE(body), stream=False, dropped=dropped_of(asked, "user"))
+
+        def convert(body: bytes, tally: Tally) -> bytes:
+            answer = _parse_answer(body, tally)
+            tally.usage, tally.model = answer.usage, target.model
+            return render_answer(asked, answer, target.model)
+
+        return call, Whole(convert)
+
+
+FORMAT = CohereFormat()
+
+
+# --- the answer ------------------------------------------------------------------------------
+
+
+class BilledUnits(Struct):
+    """What is paid."""
+
+    input_tokens: float | None = None
+
+
+class Meta(Struct):
+    """What is said about the answer."""
+
+    billed_units: BilledUnits | None = None
+
+
+class ByType(Struct):
+    """Vectors by the type of their numbers."""
+
+    floats: list[list[float]] | None = msgspec.field(default=None, name="float")
+
+
+class AnswerIn(Struct):
+    """An answer."""
+
+    embeddings: msgspec.Raw
+    """By type; a list of vectors where a version 1 is asked for no type."""
+    id: str = ""
+    meta: Meta | None = None
+
+
+ANSWER = Decoder(AnswerIn)
+BY_TYPE = Decoder(ByType)
+VECTORS = Decoder(list[list[float]])
+
+
+def _parse_answer(body: bytes, tally: Tally) -> Embeddings:
+    try:
+        told = ANSWER.decode(body)
+        is_list = memoryview(told.embeddings)[:1] == b"["
+        vectors = VECTORS.decode(told.embeddings) if is_list else BY_TYPE.decode(told.embeddings).floats
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise ProviderBroke("the provider's answer holds no embeddings") from error
+    tally.id = told.id
+    billed = told.meta.billed_units if told.meta is not None else None
+    tokens = billed.input_tokens if billed is not None else None
+    return Embeddings(vectors=vectors or [], usage=None if tokens is None else Usage(input=int(tokens)))

@@ -1,0 +1,157 @@
+"""Google's format: the Gemini API's `:batchEmbedContents`, and Vertex AI's `:predict` for most models
+and `:embedContent` for the newest, which embeds one content at a time.
+"""
+
+from collections.abc import Callable, Mapping
+from fnmatch import fnmatchcase
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+from msgspec.json import Decoder, Encoder
+
+from tidegate.protocols.contract import Call, Conduit, Tally, Target
+from tidegate.protocols.errors import ProviderBroke, Unsupported
+from tidegate.protocols.task import Whole, render_path
+from tidegate.protocols.usage import Usage
+
+from .contract import Embeddings, EmbeddingsRequest, dropped_of, render_answer, require_texts
+from .purpose import purpose_of
+
+__all__ = ["FORMAT", "Dialect"]
+
+ENCODE = Encoder().encode
+
+TASK_TYPES = {
+    "search_document": "RETRIEVAL_DOCUMENT",
+    "search_query": "RETRIEVAL_QUERY",
+    "classification": "CLASSIFICATION",
+    "clustering": "CLUSTERING",
+}
+"""Purposes in Google's words; its other ones (`SEMANTIC_SIMILARITY`) are passed as they are."""
+
+
+class Dialect(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How one service differs from the Gemini API."""
+
+    path: str = "/v1beta/models/{model}"
+    """Where the models are; the method follows."""
+    methods: Mapping[str, str] = msgspec.field(default_factory=lambda: {"*": "batchEmbedContents"})
+    """Pattern of models' names → how they are asked; the first that fits counts. A name of METHODS."""
+
+
+# --- asking ----------------------------------------------------------------------------------
+
+
+def _render_batch(texts: tuple[str, ...], options: dict[str, Any], model: str) -> dict[str, Any]:
+    return {"requests": [{"model": f"models/{model}", **_content(text), **options} for text in texts]}
+
+
+def _render_one(texts: tuple[str, ...], options: dict[str, Any], model: str) -> dict[str, Any]:
+    if len(texts) > 1:
+        raise Unsupported("this model embeds one text at a time (input)", param="input")
+    return {**_content(texts[0]), **options}
+
+
+def _render_predict(texts: tuple[str, ...], options: dict[str, Any], model: str) -> dict[str, Any]:
+    purpose = {"task_type": options["taskType"]} if "taskType" in options else {}
+    length = {k: v for k, v in options.items() if k == "outputDimensionality"}
+    return {"instances": [{"content": text, **purpose} for text in texts], "parameters": length}
+
+
+def _content(text: str) -> dict[str, Any]:
+    return {"content": {"parts": [{"text": text}]}}
+
+
+METHODS: Mapping[str, Callable[[tuple[str, ...], dict[str, Any], str], dict[str, Any]]] = {
+    "batchEmbedContents": _render_batch,
+    "embedContent": _render_one,
+    "predict": _render_predict,
+}
+
+
+class GeminiFormat:
+    """See TaskFormat."""
+
+    dialect = Dialect
+
+    def plan(self, asked: EmbeddingsRequest, target: Target) -> tuple[Call, Conduit]:
+        """See TaskFormat."""
+        dialect: Dialect = target.dialect
+        method = next(
+            name for pattern, name in dialect.methods.items() if fnmatchcase(target.model.lower(), pattern)
+        )
+        options: dict[str, Any] = {}
+        if asked.dimensions is not None:
+            options["outputDimensionality"] = asked.dimensions
+        if asked.input_type is not None:
+            options["taskType"] = purpose_of(asked.input_type, TASK_TYPES)
+        body = METHODS[method](require_texts(asked), options, target.model)
+        path = f"{render_path(dialect.path, target.model)}:{method}"
+        call = Call(path, ENCODE(body), stream=False, dropped=dropped_of(asked, "user"))
+
+        def convert(body: bytes, tally: Tally) -> bytes:
+            answer = _parse_answer(body)
+            tally.usage, tally.model = answer.usage, target.model
+            return render_answer(asked, answer, target.model)
+
+        return call, Whole(convert)
+
+
+FORMAT = GeminiFormat()
+
+
+# --- the answer ------------------------------------------------------------------------------
+
+
+class Statistics(Struct):
+    """Tokens of one input, at Vertex."""
+
+    token_count: float | None = None
+
+
+class Values(Struct):
+    """One vector."""
+
+    values: list[float]
+    statistics: Statistics | None = None
+
+
+class Prediction(Struct):
+    """One vector, as `:predict` tells it."""
+
+    embeddings: Values
+
+
+class Metadata(Struct, rename="camel"):
+    """Tokens of all inputs."""
+
+    prompt_token_count: int | None = None
+
+
+class AnswerIn(Struct, rename="camel"):
+    """An answer to any of the methods."""
+
+    embeddings: list[Values] | None = None
+    embedding: Values | None = None
+    predictions: list[Prediction] | None = None
+    usage_metadata: Metadata | None = None
+
+
+ANSWER = Decoder(AnswerIn)
+
+
+def _parse_answer(body: bytes) -> Embeddings:
+    try:
+        told = ANSWER.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise ProviderBroke("the provider's answer holds no embeddings") from error
+    found = told.embeddings or [one.embeddings for one in told.predictions or ()]
+    if told.embedding is not None:
+        found = [told.embedding]
+    counted = [one.statistics.token_count for one in found if one.statistics is not None]
+    tokens = told.usage_metadata.prompt_token_count if told.usage_metadata else None
+    if tokens is None and counted and None not in counted:
+        tokens = int(sum(count or 0 for count in counted))
+    usage = None if tokens is None else Usage(input=tokens)
+    return Embeddings(vectors=[one.values for one in found], usage=usage)

@@ -1,0 +1,214 @@
+"""OpenAI's format, on both sides: the client's bytes to the provider, as far as they can stay, and
+the provider's bytes back, unless they are not what was asked for.
+"""
+
+import base64
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import msgspec
+from msgspec import Raw, Struct
+from msgspec.json import Decoder, Encoder
+
+from tidegate.protocols.contract import Call, Conduit, Tally, Target
+from tidegate.protocols.errors import ProviderBroke, Unsupported
+from tidegate.protocols.openai_chat.error import error_inside
+from tidegate.protocols.task import FIELDS, NULL, OWN_FIELDS, Fields, Whole, render_path
+from tidegate.protocols.usage import Usage
+
+from .contract import EmbeddingsRequest, Vector, decode_floats, encode_floats
+
+__all__ = ["FORMAT", "Dialect"]
+
+ENCODE = Encoder().encode
+
+
+class Dialect(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How one service differs from OpenAI. The defaults are what OpenAI does."""
+
+    path: str = "/embeddings"
+    """Where to send requests, behind the base URL; `{model}` stands for the model's name."""
+    tokens: bool = True
+    """Whether the input may be tokens (not at Mistral, DeepInfra, Together, Qwen, Perplexity, Ollama:
+    their references know strings only)."""
+    dimensions_field: str = "dimensions"
+    """The name of the vectors' length: `output_dimension` at Mistral (recorded). Empty: it cannot be
+    chosen."""
+    encodings: tuple[str, ...] = ("float", "base64")
+    """Which of the two values of `encoding_format` may be sent; the others are not, and the vectors
+    are packed or unpacked here. (Qwen knows `float`, Together and Perplexity neither.)"""
+    packed: Literal["floats", "int8"] = "floats"
+    """What base64 holds: 32-bit floats, or one byte for each number (Perplexity, recorded)."""
+    drops: tuple[str, ...] = ("input_type",)
+    """Fields that the service has nothing of: left out and named."""
+    own_fields: tuple[str, ...] = ()
+    """Fields that are Tidegate's own elsewhere and that this service understands itself (`provider`,
+    `models` at OpenRouter); a `provider` that is only a name is Tidegate's even there."""
+
+
+class OpenAIFormat:
+    """See TaskFormat."""
+
+    dialect = Dialect
+
+    def plan(self, asked: EmbeddingsRequest, target: Target) -> tuple[Call, Conduit]:
+        """See TaskFormat."""
+        dialect: Dialect = target.dialect
+        if asked.tokens and not dialect.tokens:
+            raise Unsupported(
+                "this model's provider embeds texts, and takes no tokens (input)", param="input"
+            )
+        fields = dict(asked.fields)
+        fields["model"] = Raw(ENCODE(target.model))
+        _take_own_fields(fields, asked, dialect)
+        _set_dimensions(fields, asked, dialect)
+        if asked.encoding in PLAIN_ENCODINGS and asked.encoding not in dialect.encodings:
+            del fields["encoding_format"]
+        taken = {name: fields.pop(name) for name in dialect.drops if name in fields}
+        dropped = tuple(name for name, value in taken.items() if bytes(value) != NULL)
+        call = Call(render_path(dialect.path, target.model), ENCODE(fields), stream=False, dropped=dropped)
+        answer = Answer(asked, dialect, target.model)
+        return call, Whole(answer.convert)
+
+
+FORMAT = OpenAIFormat()
+
+PLAIN_ENCODINGS = ("float", "base64")
+
+
+def _take_own_fields(fields: Fields, asked: EmbeddingsRequest, dialect: Dialect) -> None:
+    for name in OWN_FIELDS:
+        if name not in dialect.own_fields or (name == "provider" and isinstance(asked.provider, str)):
+            fields.pop(name, None)
+
+
+def _set_dimensions(fields: Fields, asked: EmbeddingsRequest, dialect: Dialect) -> None:
+    if asked.dimensions is not None and not dialect.dimensions_field:
+        raise Unsupported(
+            "the length of this model's vectors cannot be chosen (dimensions)", param="dimensions"
+        )
+    told = fields.pop("dimensions", None)
+    if told is not None and dialect.dimensions_field:
+        fields.setdefault(dialect.dimensions_field, told)
+
+
+# --- the answer ------------------------------------------------------------------------------
+
+
+class UsageIn(Struct, gc=False):
+    """Tokens, as far as they are read."""
+
+    prompt_tokens: int | None = None
+    total_tokens: int | None = None
+
+
+class Item(Struct, gc=False):
+    """One vector: numbers or a string, as the provider wrote it."""
+
+    embedding: Raw = Raw(NULL)
+    index: int | None = None
+    object: str | None = None
+
+
+class View(Struct):
+    """What is read of an answer: the numbers are not, unless they have to change."""
+
+    data: list[Item] | None = None
+    object: str | None = None
+    model: str | None = None
+    usage: UsageIn | None = None
+    error: Any = None
+
+
+VIEW = Decoder(View)
+FLOATS = Decoder(list[float])
+STRING = Decoder(str)
+
+MALFORMED = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+
+
+class Answer:
+    """The way of one answer back."""
+
+    def __init__(self, asked: EmbeddingsRequest, dialect: Dialect, model: str) -> None:
+        self._asked = asked
+        self._packed = dialect.packed
+        self._model = model
+
+    def convert(self, body: bytes, tally: Tally) -> bytes:
+        """The provider's own bytes where they are what the client asked for. Raises ProviderError."""
+        view = _look(body)
+        if view.error:
+            raise error_inside(view.error)
+        if view.data is None:
+            raise ProviderBroke("the provider's answer holds no embeddings")
+        tally.model = view.model or ""
+        usage = view.usage
+        if usage is not None and usage.prompt_tokens is not None:
+            tally.usage = Usage(input=usage.prompt_tokens)
+        vectors = [self._as_asked(item.embedding) for item in view.data]
+        changed = any(new is not item.embedding for new, item in zip(vectors, view.data, strict=True))
+        return self._mend(body, view, vectors) if changed or not _in_shape(view) else body
+
+    def _as_asked(self, told: Raw) -> Raw:
+        """A vector as the client wants it: the very same object where it is so already."""
+        encoding = self._asked.encoding or "float"
+        is_text = memoryview(told)[:1] == b'"'
+        if encoding not in PLAIN_ENCODINGS or (encoding == "base64" and is_text and self._packed == "floats"):
+            return told
+        if encoding == "float" and not is_text:
+            return told
+        vector = self._unpack(told) if is_text else _decode_list(told)
+        return Raw(ENCODE(encode_floats(vector) if encoding == "base64" else vector))
+
+    def _unpack(self, told: Raw) -> Vector:
+        packed = STRING.decode(told)
+        return decode_floats(packed) if self._packed == "floats" else _decode_bytes(packed)
+
+    def _mend(self, body: bytes, view: View, vectors: Sequence[Raw]) -> bytes:
+        """The answer in OpenAI's shape, whatever else the provider says in it."""
+        fields: dict[str, Any] = dict(FIELDS.decode(body))
+        items = view.data or ()
+        order = [item.index if item.index is not None else place for place, item in enumerate(items)]
+        told = sorted(zip(order, vectors, strict=True), key=lambda one: one[0])
+        data = [{"object": "embedding", "index": index, "embedding": vector} for index, vector in told]
+        fields |= {"object": "list", "data": data, "model": view.model or self._model}
+        if not _counted(view.usage):
+            tokens = (view.usage.prompt_tokens if view.usage else None) or 0
+            fields["usage"] = {"prompt_tokens": tokens, "total_tokens": tokens}
+        return ENCODE(fields)
+
+
+def _look(body: bytes) -> View:
+    try:
+        return VIEW.decode(body)
+    except MALFORMED as error:
+        raise ProviderBroke("the provider's answer holds no embeddings") from error
+
+
+def _in_shape(view: View) -> bool:
+    """Whether OpenAI's SDK can read the answer."""
+    return (
+        view.object == "list"
+        and view.model is not None
+        and _counted(view.usage)
+        and all(item.index is not None and item.object == "embedding" for item in view.data or ())
+    )
+
+
+def _counted(usage: UsageIn | None) -> bool:
+    return usage is not None and usage.prompt_tokens is not None and usage.total_tokens is not None
+
+
+def _decode_list(told: Raw) -> Vector:
+    try:
+        return FLOATS.decode(told)
+    except MALFORMED as error:
+        raise ProviderBroke("the provider's vectors are no lists of numbers") from error
+
+
+def _decode_bytes(packed: str) -> Vector:
+    try:
+        return memoryview(base64.b64decode(packed, validate=True)).cast("b").tolist()
+    except ValueError as error:
+        raise ProviderBroke("the provider's vectors are not base64") from error

@@ -1,0 +1,77 @@
+"""From a client's body to a request for embeddings, in OpenAI's dialect."""
+
+from typing import Any
+
+from msgspec import Struct
+from msgspec.json import Decoder
+
+from tidegate.protocols.decode import decode, require_utf8
+from tidegate.protocols.errors import InvalidRequest
+from tidegate.protocols.task import FIELDS, Fields
+
+from .contract import EmbeddingsRequest
+
+__all__ = ["parse_request"]
+
+Input = str | list[str | int | list[int]]
+
+
+class Wire(Struct, kw_only=True):
+    """The body, as far as it is read."""
+
+    model: str
+    input: Input
+    dimensions: int | None = None
+    encoding_format: str | None = None
+    user: str | None = None
+    input_type: str | None = None
+    provider: str | dict[str, Any] | None = None
+    models: list[str] | None = None
+
+
+WIRE = Decoder(Wire)
+
+
+def parse_request(body: bytes) -> EmbeddingsRequest:
+    """Decode and check a request. Raises InvalidRequest."""
+    require_utf8(body)
+    wire = decode(WIRE, body)
+    if wire.dimensions is not None and wire.dimensions < 1:
+        raise InvalidRequest("dimensions: expected a number above 0", param="dimensions")
+    return _build(body, wire, decode(FIELDS, body))
+
+
+def _build(body: bytes, wire: Wire, fields: Fields) -> EmbeddingsRequest:
+    texts, tokens = _read_input(wire.input)
+    return EmbeddingsRequest(
+        body=body,
+        fields=fields,
+        model=wire.model,
+        texts=texts,
+        tokens=tokens,
+        dimensions=wire.dimensions,
+        encoding=wire.encoding_format,
+        user=wire.user,
+        input_type=wire.input_type,
+        provider=wire.provider,
+        fallbacks=wire.models or (),
+    )
+
+
+def _read_input(value: Input) -> tuple[tuple[str, ...], tuple[tuple[int, ...], ...]]:
+    """Texts and tokens, of which there is one or the other."""
+    if isinstance(value, str):
+        value = [value]
+    texts = tuple(one for one in value if isinstance(one, str))
+    numbers = tuple(one for one in value if isinstance(one, int))
+    lists = tuple(tuple(one) for one in value if isinstance(one, list))
+    if len(value) not in map(len, (texts, numbers, lists)):
+        raise InvalidRequest("input: expected texts or tokens, not both", param="input")
+    tokens = (numbers,) if numbers else lists
+    if not value:
+        raise InvalidRequest("input: expected at least one text", param="input")
+    for index, one in enumerate(texts or tokens):
+        if not one:
+            place = f"input.{index}" if len(value) > 1 else "input"
+            raise InvalidRequest(f"{place}: there is nothing to embed", param=place)
+    return texts, tokens

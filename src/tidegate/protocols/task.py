@@ -1,0 +1,103 @@
+"""What can be asked for beside chat, and the contract of its wire formats, on one screen.
+
+A task (embeddings, images) is asked for in OpenAI's dialect and answered in one piece. Its package
+of this folder offers `TASK`: how a client's request is read, and the formats in which providers are
+asked. Which format a provider speaks, and how it differs from it, is a fact of the provider's row.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from typing import Protocol as Interface
+from urllib.parse import quote
+
+from msgspec import Raw
+from msgspec.json import Decoder
+
+from .contract import Call, Conduit, Tally, Target
+from .errors import ProviderError, TidegateError
+
+__all__ = ["FIELDS", "OWN_FIELDS", "Fields", "Task", "TaskFormat", "Whole", "names_of", "render_path"]
+
+
+class TaskFormat(Interface):
+    """One wire format of a task."""
+
+    @property
+    def dialect(self) -> type[Any]:
+        """The struct of the differences that providers of this format may have."""
+        ...
+
+    def plan(self, asked: Any, target: Target) -> tuple[Call, Conduit]:
+        """What to send, and how the answer comes back; `asked` is what the task's `parse` returned.
+
+        Raises Unsupported naming what cannot be carried.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """Something that can be asked for."""
+
+    name: str
+    parse: Callable[[bytes], Any]
+    """Decodes and checks a client's request: an object with `model`, `stream`, `provider` and
+    `fallbacks`. Raises InvalidRequest naming the parameter."""
+    formats: Mapping[str, TaskFormat]
+
+
+class Whole:
+    """The conduit of an answer that is read to its end before anything of it is written (see
+    contract.Conduit).
+    """
+
+    __slots__ = ("_convert", "_pieces", "failure", "tally")
+
+    def __init__(self, convert: Callable[[bytes, Tally], bytes]) -> None:
+        self.tally = Tally()
+        self.failure: ProviderError | None = None
+        self._convert = convert
+        """Provider's body in, client's body out; fills in the tally. Raises ProviderError."""
+        self._pieces: list[bytes] = []
+
+    def feed(self, data: bytes) -> bytes:
+        """See Conduit."""
+        self._pieces.append(data)
+        return b""
+
+    def close(self) -> bytes:
+        """See Conduit."""
+        try:
+            return self._convert(b"".join(self._pieces), self.tally)
+        except ProviderError as error:
+            self.failure = error
+            return b""
+
+    def abort(self, error: TidegateError) -> bytes:
+        """Nothing: such an answer is never open when it fails."""
+        return b""
+
+
+# --- what the formats share ------------------------------------------------------------------
+
+Fields = dict[str, Raw]
+"""The top level of a body, each value as the client wrote it."""
+
+FIELDS = Decoder(Fields)
+
+OWN_FIELDS = ("provider", "models")
+"""Tidegate's own fields, which a provider does not know unless its dialect says so."""
+
+NULL = b"null"
+
+
+def names_of(fields: Fields, known: frozenset[str]) -> list[str]:
+    """The fields beyond those known (and Tidegate's own) in which the client says something."""
+    beyond = fields.keys() - known - set(OWN_FIELDS)
+    return [name for name in fields if name in beyond and bytes(fields[name]) != NULL]
+
+
+def render_path(path: str, model: str) -> str:
+    """A path with the model in its place."""
+    return path.replace("{model}", quote(model, safe=""))
