@@ -18,6 +18,9 @@ Header = tuple[bytes, bytes]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
+LONGEST_HEADER = 4000
+"""Characters of a header's value: many clients and proxies take no line of more than 8 KB."""
+
 JSON: Header = (b"content-type", b"application/json")
 
 
@@ -169,8 +172,12 @@ class Request:
 
 @lru_cache(maxsize=1024)
 def header_value(text: str) -> bytes:
-    """A text as a header's value: what HTTP does not allow in one becomes a question mark."""
-    return bytes(byte if 32 <= byte < 127 else 63 for byte in text.encode("ascii", "replace"))
+    """A text as a header's value, cut where it is too long: what HTTP does not allow in one becomes a
+    question mark.
+    """
+    return bytes(
+        byte if 32 <= byte < 127 else 63 for byte in text[:LONGEST_HEADER].encode("ascii", "replace")
+    )
 
 
 def _too_large(limit: int) -> str:

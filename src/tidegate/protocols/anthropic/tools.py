@@ -1,5 +1,6 @@
 """Tools, the choice among them, and structured output by way of a tool."""
 
+import re
 from typing import Any
 
 import msgspec
@@ -17,6 +18,7 @@ ANSWER_TOOL = "structured_output"
 """The tool through which older models answer in a form; the reader turns its call back into text."""
 CUSTOM_INPUT = "input"
 """The one property of a custom tool's input: Anthropic's tools take objects, OpenAI's custom ones a text."""
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,128}", re.ASCII)
 MOST_STRICT = 20
 """Strict tools in one request; with more of them Anthropic refuses it."""
 
@@ -48,6 +50,7 @@ def is_forced(turn: Turn, profile: Profile) -> bool:
 
 def plan_tools(turn: Turn, profile: Profile) -> ToolPlan:
     """Decide what is offered and what must be called. Raises Unsupported for a foreign native tool."""
+    _check_names(turn)
     offered = _offered(turn)
     strict = [tool for tool in offered if tool.strict]
     keeps_strict = profile.native_schema and len(strict) <= MOST_STRICT
@@ -63,6 +66,15 @@ def plan_tools(turn: Turn, profile: Profile) -> ToolPlan:
         custom=frozenset(tool.name for tool in offered if tool.kind == "custom"),
         dropped=("tools.strict",) if strict and not keeps_strict else (),
     )
+
+
+def _check_names(turn: Turn) -> None:
+    for number, tool in enumerate(turn.tools):
+        if tool.kind != "native" and _NAME.fullmatch(tool.name) is None:
+            raise Unsupported(
+                f"this provider takes no tool named {tool.name[:64]!r}, only letters, digits, _ and -",
+                param=f"tools.{number}",
+            )
 
 
 def render_cache(cache: CacheControl) -> dict[str, str]:

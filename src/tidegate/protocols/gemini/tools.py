@@ -1,5 +1,6 @@
 """Tools: functions, and what Google runs itself."""
 
+import re
 from typing import Any, NamedTuple
 
 from msgspec import Raw
@@ -15,6 +16,9 @@ from .wire import FunctionCallingConfig, FunctionDeclaration, ToolConfig
 __all__ = ["RenderedTools", "render_tool_config", "render_tools"]
 
 FORMAT = "gemini"
+
+NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.:-]{0,127}", re.ASCII)
+"""What Google takes as the name of a function (google-genai, FunctionDeclaration.name)."""
 
 MODES = {"auto": "AUTO", "none": "NONE", "required": "ANY", "named": "ANY"}
 
@@ -64,6 +68,11 @@ def render_tool_config(choice: ToolChoice | None, tools: RenderedTools) -> ToolC
 
 
 def _declare(tool: Tool, dialect: GeminiDialect, param: str) -> FunctionDeclaration:
+    if NAME.fullmatch(tool.name) is None:
+        raise Unsupported(
+            f"this provider takes no function named {tool.name[:64]!r}, only letters, digits, _, ., : and -",
+            param=param,
+        )
     parameters = CUSTOM_INPUT if tool.kind == "custom" else tool.parameters or Raw()
     description = describe(tool)
     if not parameters or is_empty_object(parameters):
