@@ -41,6 +41,7 @@ ROOMS = {
     "protocols": room("", "wire formats are bytes in, events out: they work without a gateway around them"),
     "config": room("protocols", "settings are read and checked; what runs asks them, not the reverse"),
     "catalog": room("protocols", "what models can do is data, and knows nothing of requests"),
+    "money": room("catalog config protocols", "prices are data, and amounts are counted without a request"),
     "providers": room("catalog config protocols", "a service is data over a wire format"),
     "upstream": room("protocols", "it carries bytes, and says in our error classes what went wrong"),
     "observe": room("config protocols", "a record says what happened and cannot change it"),
@@ -53,7 +54,7 @@ ROOMS = {
     ),
     "cors": room("exchange", "headers for browsers, beside the doors"),
     "doors": room(
-        "catalog config exchange protocols providers",
+        "catalog config exchange money protocols providers",
         "a door reads the HTTP surface of a dialect and starts an exchange",
     ),
     "control": room(
@@ -70,7 +71,7 @@ ROOMS = {
     ),
     "server": room("app config observe", "the process around the application knows nothing of requests"),
     "cli": room(
-        "app catalog check config demo observe protocols providers server upstream",
+        "app catalog check config demo money observe protocols providers server upstream",
         "commands start things and print; nothing imports them",
     ),
     "__main__": room("cli", "`python -m tidegate` is the command line"),

@@ -1,33 +1,121 @@
-"""The table of models."""
+"""The table of models: `models/<kind>.toml`, one file for each kind of provider.
+
+    [[group]]
+    description = "Made to write code."
+    capabilities = ["stream", "tools"]
+    models = [{ id = "codestral-2508", label = "Codestral 25.08", context = 256000 }]
+
+What stands in a group counts for each of its models that does not say otherwise.
+"""
 
 import tomllib
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
 from functools import cache
 from importlib import resources
+from typing import Literal, TypeAlias
 
 import msgspec
 from msgspec import Struct
 
-__all__ = ["CatalogModel", "models"]
+from .prices import Rate
+
+__all__ = ["CAPABILITIES", "CatalogModel", "ImagePrice", "model_named", "models"]
+
+Modality: TypeAlias = Literal["text", "image", "audio", "video", "document", "embedding"]
+Ability: TypeAlias = Literal["stream", "tools", "parallel_tools", "schema"]
+
+CAPABILITIES = (
+    "stream",
+    "tools",
+    "parallel_tools",
+    "schema",
+    "vision",
+    "documents",
+    "audio",
+    "video",
+    "reasoning",
+)
+"""All that a model may be said to be capable of."""
+
+TAKEN: Mapping[str, str] = {"vision": "image", "documents": "document", "audio": "audio", "video": "video"}
+"""Capabilities that are kinds of input."""
+
+
+class ImagePrice(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What an image costs, in US dollars."""
+
+    price: Decimal
+    size: str | None = None
+    """None: every size."""
+    quality: str | None = None
+    """None: every quality."""
+
+    def fits(self, size: str | None, quality: str | None) -> bool:
+        """Whether it is the price of such an image."""
+        return self.size in (None, size) and self.quality in (None, quality)
 
 
 class CatalogModel(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A chat model, by the name that its own service has for it."""
+    """A model, by the name that its service has for it. What is None or empty is not known here."""
 
     id: str
     kind: str
-    """The kind of provider that makes it: a row of the table of providers."""
+    """The kind of provider that serves it: a row of the table of providers."""
     label: str
     """Its name for people."""
+    description: str
+    type: Literal["chat", "embedding", "image"] = "chat"
     context: int | None = None
-    """Tokens of prompt and answer together. None: not known here."""
+    """Tokens of prompt and answer together."""
     output: int | None = None
-    """The most tokens of an answer. None: not known here."""
+    """The most tokens of an answer."""
+    inputs: tuple[Modality, ...] = ("text",)
+    outputs: tuple[Modality, ...] = ("text",)
+    capabilities: tuple[Ability, ...] = ()
+    """`schema`: answers held to a JSON Schema. Those that are inputs, and reasoning, stand elsewhere."""
+    reasoning: bool = False
+    """Whether it can think; only for models whose profile (`providers/profiles`) does not say so."""
+    cutoff: str | None = None
+    """The month to which it was trained, `YYYY-MM`."""
+    released: str | None = None
+    """`YYYY-MM-DD`."""
+    retires: str | None = None
+    """When its provider takes it away, or did: `YYYY-MM-DD`."""
+    dimensions: int | None = None
+    """The length of its vectors, where nothing else is asked for."""
+    prices: Mapping[str, Rate] = {}
+    """USD for a million tokens by class, only where genai-prices does not know the model."""
+    images: tuple[ImagePrice, ...] = ()
+    """Prices by the image; the first that fits counts."""
+
+    def abilities(self) -> tuple[str, ...]:
+        """Its capabilities, inputs included; without reasoning."""
+        taken = [name for name, modality in TAKEN.items() if modality in self.inputs]
+        return (*self.capabilities, *taken)
 
 
 @cache
 def models() -> tuple[CatalogModel, ...]:
-    """All models, in the order of the table: service by service, the newest first."""
-    text = (resources.files("tidegate") / "catalog" / "models.toml").read_text(encoding="utf-8")
-    rows = tomllib.loads(text)
-    listed = ({**row, "kind": kind} for kind, rows_of_kind in rows.items() for row in rows_of_kind)
-    return tuple(msgspec.convert(row, CatalogModel) for row in listed)
+    """All models: file by file, each in the order of its table."""
+    folder = resources.files("tidegate") / "catalog" / "models"
+    files = sorted(folder.iterdir(), key=lambda file: file.name)
+    tables = {file.name.removesuffix(".toml"): tomllib.loads(file.read_text("utf-8")) for file in files}
+    return tuple(model for kind, table in tables.items() for model in _models_of(kind, table["group"]))
+
+
+def _models_of(kind: str, groups: list[dict[str, object]]) -> Iterator[CatalogModel]:
+    for group in groups:
+        rows = msgspec.convert(group.pop("models"), list[dict[str, object]])
+        for row in rows:
+            yield msgspec.convert({**group, **row, "kind": kind}, CatalogModel)
+
+
+@cache
+def _by_name() -> Mapping[tuple[str, str], CatalogModel]:
+    return {(model.kind, model.id.lower()): model for model in models()}
+
+
+def model_named(kind: str, name: str) -> CatalogModel | None:
+    """The model of a kind of provider; None where the catalog does not have it."""
+    return _by_name().get((kind, name.lower()))

@@ -1,0 +1,183 @@
+"""What models cost and under which names, by the package genai-prices: `prices.json`, read when it is wanted.
+
+The file is written by `scripts/build_prices.py`; its rules are that package's. USD for a million tokens,
+and for a thousand searches or requests.
+"""
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, date, datetime, time
+from decimal import Decimal
+from functools import cache, lru_cache
+from importlib import resources
+from types import MappingProxyType
+
+import msgspec
+from msgspec import Struct
+
+__all__ = ["Price", "PricedModel", "Rate", "Tier", "Tiered", "priced_model", "source"]
+
+
+class Tier(Struct, frozen=True, array_like=True):
+    """The price of prompts of more than so many tokens."""
+
+    above: int
+    price: Decimal
+
+
+class Tiered(Struct, frozen=True):
+    """A price that depends on the prompt's length; the tier that fits is that of all tokens."""
+
+    base: Decimal
+    tiers: tuple[Tier, ...]
+    """The lowest first."""
+
+
+Rate = Decimal | Tiered
+
+
+class Price(Struct, frozen=True, kw_only=True):
+    """What a model costs while a condition holds."""
+
+    rates: Mapping[str, Rate]
+    """By class: the names of `Usage`, and `requests`."""
+    since: date | None = None
+    """The first day, in UTC."""
+    between: tuple[str, str] | None = None
+    """The hours of the day, in UTC: from (included) and to, `HH:MM`. They may go past midnight."""
+
+    def holds(self, at: datetime) -> bool:
+        """Whether the price counts at this moment."""
+        moment = at.astimezone(UTC)
+        if self.since is not None and moment.date() < self.since:
+            return False
+        if self.between is None:
+            return True
+        begin, end = map(time.fromisoformat, self.between)
+        now = moment.time()
+        return begin <= now < end if begin <= end else now >= begin or now < end
+
+
+class Variant(Price, frozen=True, kw_only=True):
+    """Other prices for requests of some sort (`service_tier` flex, `processing` batch)."""
+
+    when: Mapping[str, str]
+
+
+class Match(Struct, frozen=True, kw_only=True, rename={"any_of": "or", "all_of": "and"}):
+    """The names of a model. One field is set."""
+
+    equals: str | None = None
+    starts_with: str | None = None
+    ends_with: str | None = None
+    contains: str | None = None
+    regex: str | None = None
+    any_of: tuple["Match", ...] | None = None
+    all_of: tuple["Match", ...] | None = None
+
+    def fits(self, name: str) -> bool:
+        """Whether it is one of them, in lower case."""
+        if self.any_of is not None:
+            return any(one.fits(name) for one in self.any_of)
+        if self.all_of is not None:
+            return all(one.fits(name) for one in self.all_of)
+        return (
+            name == self.equals
+            or (self.starts_with is not None and name.startswith(self.starts_with))
+            or (self.ends_with is not None and name.endswith(self.ends_with))
+            or (self.contains is not None and self.contains in name)
+            or (self.regex is not None and re.search(self.regex, name) is not None)
+        )
+
+
+class PricedModel(Struct, frozen=True, kw_only=True):
+    """A model, as far as the package knows it."""
+
+    id: str
+    match: Match
+    name: str | None = None
+    context: int | None = None
+    deprecated: bool = False
+    prices: tuple[Price, ...] = ()
+    """The last that holds counts, else the first. Empty: it is billed in what we cannot count."""
+    variants: tuple[Variant, ...] = ()
+
+    def rates(self, at: datetime, context: Mapping[str, str] = MappingProxyType({})) -> Mapping[str, Rate]:
+        """The prices at a moment; `context` says what sort of request it is."""
+        if not self.prices:
+            return {}
+        standard = next((price for price in reversed(self.prices) if price.holds(at)), self.prices[0])
+        fitting = [
+            variant
+            for variant in self.variants
+            if variant.holds(at) and variant.when.items() <= context.items()
+        ]
+        changed = {name: rate for variant in reversed(fitting) for name, rate in variant.rates.items()}
+        return {**standard.rates, **changed}
+
+
+class Seller(Struct, frozen=True, kw_only=True):
+    """A provider of the package."""
+
+    models: tuple[PricedModel, ...]
+    fallback: tuple[str, ...] = ()
+    """Whose models it sells as well, at their prices."""
+
+
+class Table(Struct, frozen=True, kw_only=True):
+    """The whole file."""
+
+    source: str
+    providers: Mapping[str, Seller]
+
+
+SELLERS: Mapping[str, str] = MappingProxyType(
+    {
+        "openai": "openai",
+        "azure": "azure",
+        "anthropic": "anthropic",
+        "gemini": "google",
+        "vertex": "google",
+        "mistral": "mistral",
+        "cohere": "cohere",
+        "deepseek": "deepseek",
+        "xai": "x-ai",
+        "perplexity": "perplexity",
+        "together": "together",
+        "groq": "groq",
+        "openrouter": "openrouter",
+        "fireworks": "fireworks",
+        "bedrock": "aws",
+    }
+)
+"""Kind of provider → its name in the package. For others it has no prices."""
+
+COMPACT_DATE = re.compile(r"-(20\d\d)(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])(?=-|:|$)")
+"""`-20251211`, which is `-2025-12-11` elsewhere."""
+
+
+@lru_cache(maxsize=4096)
+def priced_model(kind: str, model: str) -> PricedModel | None:
+    """The model of a kind of provider, by any of its names; None where the package does not know it."""
+    seller = _table().providers.get(SELLERS.get(kind, ""))
+    if seller is None:
+        return None
+    others = [_table().providers[name] for name in seller.fallback]
+    name = model.lower()
+    for spelling in dict.fromkeys((name, COMPACT_DATE.sub(r"-\1-\2-\3", name))):
+        for one in (seller, *others):
+            found = next((row for row in one.models if row.match.fits(spelling)), None)
+            if found is not None:
+                return found
+    return None
+
+
+def source() -> str:
+    """The package and its version."""
+    return _table().source
+
+
+@cache
+def _table() -> Table:
+    text = (resources.files("tidegate") / "catalog" / "prices.json").read_bytes()
+    return msgspec.json.decode(text, type=Table)

@@ -1,0 +1,136 @@
+"""Prices, and what usage costs by them.
+
+Three sources, the first that knows the model counts alone: the operator's `[prices]`, the package
+genai-prices (by `catalog/prices.json`), and the catalog's own rows, for providers of which the
+package knows nothing. Each class of tokens is priced by its own rate, or by that of the class which
+it is a part of: `CHAINS`. A class that occurs and has no rate makes the whole cost unknown.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal
+from types import MappingProxyType
+
+from tidegate.catalog import ImagePrice, Rate, Tiered, model_named, priced_model
+from tidegate.config import Config, PriceConfig
+from tidegate.protocols.usage import Usage
+
+__all__ = ["CHAINS", "PriceList"]
+
+CHAINS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "input": ("input",),
+        "cache_read": ("cache_read", "input"),
+        "cache_write": ("cache_write", "input"),
+        "cache_write_1h": ("cache_write_1h", "cache_write", "input"),
+        "input_audio": ("input_audio", "input"),
+        "input_image": ("input_image", "input"),
+        "output": ("output",),
+        "reasoning": ("reasoning", "output"),
+        "output_audio": ("output_audio", "output"),
+        "output_image": ("output_image", "output"),
+        "searches": ("searches",),
+    }
+)
+"""Class of usage → the rates that it is priced by, the first that there is. A provider that has no rate
+for cached tokens bills them as others."""
+
+PER_MILLION, PER_THOUSAND = -6, -3
+EXPONENTS: Mapping[str, int] = MappingProxyType(
+    {name: PER_THOUSAND if name == "searches" else PER_MILLION for name in CHAINS}
+)
+
+Context = Mapping[str, str]
+NO_CONTEXT: Context = MappingProxyType({})
+
+
+class PriceList:
+    """The prices of one Config's providers."""
+
+    def __init__(self, config: Config) -> None:
+        self._own = {name: _own_rates(price) for name, price in config.prices.items()}
+        self._own_images = {name: _own_images(price) for name, price in config.prices.items()}
+        self._kinds = {name: provider.kind for name, provider in config.providers.items()}
+
+    def rates(
+        self, provider: str, model: str, at: datetime, context: Context = NO_CONTEXT
+    ) -> Mapping[str, Rate]:
+        """The rates at a moment, by class; empty where nothing is known.
+
+        `provider` is a configured one, `model` its own name for the model. `context` says what sort of
+        request it is: `service_tier` (flex, priority …), `processing` (batch), as the provider reported it.
+        """
+        own = self._own.get(f"{provider}/{model}")
+        if own is not None:
+            return own
+        kind = self._kinds.get(provider, "")
+        known = priced_model(kind, model)
+        if known is not None:
+            return known.rates(at, context)
+        listed = model_named(kind, model)
+        return listed.prices if listed is not None else {}
+
+    def price(
+        self, provider: str, model: str, usage: Usage, at: datetime, context: Context = NO_CONTEXT
+    ) -> Decimal | None:
+        """What this usage costs, exactly; None where nothing was reported, or a part has no known price."""
+        return cost_of(usage, self.rates(provider, model, at, context))
+
+    def image_prices(self, provider: str, model: str) -> tuple[ImagePrice, ...]:
+        """The prices of images by size and quality; empty where they are billed by tokens, or unknown."""
+        own = self._own_images.get(f"{provider}/{model}")
+        if own is not None:
+            return own
+        listed = model_named(self._kinds.get(provider, ""), model)
+        return listed.images if listed is not None else ()
+
+    def price_images(
+        self, provider: str, model: str, count: int, size: str, quality: str | None = None
+    ) -> Decimal | None:
+        """What so many images cost; None where the size or quality has no known price."""
+        for row in self.image_prices(provider, model):
+            if row.fits(size, quality):
+                return row.price * count
+        return None
+
+
+def _own_rates(price: PriceConfig) -> Mapping[str, Rate]:
+    written = {name: getattr(price, name) for name in (*CHAINS, "requests")}
+    return {name: rate for name, rate in written.items() if rate is not None}
+
+
+def _own_images(price: PriceConfig) -> tuple[ImagePrice, ...]:
+    return tuple(ImagePrice(price=row.price, size=row.size, quality=row.quality) for row in price.images)
+
+
+def cost_of(usage: Usage, rates: Mapping[str, Rate]) -> Decimal | None:
+    """The sum over all classes."""
+    prompt, completion = usage.prompt_tokens, usage.completion_tokens
+    if not rates or (prompt is None and completion is None):
+        return None
+    if "output_image" in rates and usage.output_image is None and completion:
+        return None  # text and images have different prices, and the provider's count does not part them
+    total = _flat(rates)
+    for name, chain in CHAINS.items():
+        count = getattr(usage, name)
+        if not count:
+            continue
+        rate = next((rates[key] for key in chain if key in rates), None)
+        if rate is None:
+            return None
+        total += (_at(rate, prompt or 0) * count).scaleb(EXPONENTS[name])
+    return total
+
+
+def _flat(rates: Mapping[str, Rate]) -> Decimal:
+    """What the request costs as such."""
+    rate = rates.get("requests")
+    return _at(rate, 0).scaleb(PER_THOUSAND) if rate is not None else Decimal(0)
+
+
+def _at(rate: Rate, prompt: int) -> Decimal:
+    """The rate for a prompt of this length: the whole prompt, cached tokens included, decides."""
+    if not isinstance(rate, Tiered):
+        return rate
+    fitting = [tier.price for tier in rate.tiers if prompt > tier.above]
+    return fitting[-1] if fitting else rate.base
