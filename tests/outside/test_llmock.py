@@ -5,12 +5,12 @@ have by default: what they are told through the gateway must be enough for them 
 """
 
 import asyncio
-import contextlib
 import json
 import shutil
 import subprocess
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from time import sleep
 from typing import Any
 from urllib.request import Request, urlopen
 
@@ -18,7 +18,6 @@ import anthropic
 import openai
 import pytest
 
-from process.serving import eventually
 from running import Gateway
 
 PACKAGE = "llmock==0.2.2"
@@ -77,18 +76,13 @@ def judge(tmp_path_factory: pytest.TempPathFactory, unused_tcp_port_factory: Any
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(command, cwd=folder, stdout=log, stderr=log)
     try:
-        asyncio.run(eventually(lambda: process.poll() is not None or answers(port), "llmock"))
-        assert process.poll() is None, (folder / "log").read_text()
+        while "Uvicorn running" not in (folder / "log").read_text():
+            assert process.poll() is None, (folder / "log").read_text()
+            sleep(0.05)
         yield Judge(f"http://127.0.0.1:{port}")
     finally:
         process.terminate()
         process.wait(10)
-
-
-def answers(port: int) -> bool:
-    with contextlib.suppress(OSError), urlopen(f"http://127.0.0.1:{port}/health"):
-        return True
-    return False
 
 
 # --- who asks ------------------------------------------------------------------------------------

@@ -31,6 +31,7 @@ from simulator import Script, Simulator, stream
 __all__ = [
     "CHAT",
     "CLIENT_KEY",
+    "READY",
     "UPSTREAM_KEY",
     "Served",
     "alive",
@@ -45,6 +46,7 @@ CHAT = "/v1/chat/completions"
 
 UPSTREAM_KEY = "sk-upstream-0123456789abcdef"
 CLIENT_KEY = "sk-client-fedcba9876543210"
+READY = "Application startup complete"
 PATIENCE_S = 30.0
 """How long anything may take before a test gives up: not a measure of speed."""
 
@@ -225,14 +227,10 @@ class Served:
             timeout=aiohttp.ClientTimeout(total=PATIENCE_S),
         )
         self.start()
-        end = monotonic() + PATIENCE_S
-        while True:
-            assert self.process.poll() is None, self.log
-            assert monotonic() < end, self.log
-            with contextlib.suppress(aiohttp.ClientConnectionError):
-                if (await self.get("/health/live")).status == 200:
-                    return self
-            await asyncio.sleep(0.02)
+        # To try the port until it answers would be to meet oneself there, once in some thousand tries.
+        await eventually(lambda: self.process.poll() is not None or READY in self.log, "the start")
+        assert self.process.poll() is None, self.log
+        return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

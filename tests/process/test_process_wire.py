@@ -11,12 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from time import sleep
 from typing import Any
-from urllib.request import urlopen
 
 import pytest
 from uvicorn.server import ServerState
 
-from process.serving import environ, halting
+from process.serving import READY, environ, halting
 from running import HELLO, Gateway, parse_config
 from simulator import Simulator
 from tidegate.app import Tidegate
@@ -43,10 +42,8 @@ def port(tmp_path_factory: pytest.TempPathFactory, unused_tcp_port_factory: Any)
             command, cwd=folder, env=environ(), stdin=subprocess.DEVNULL, stdout=output, stderr=output
         )
     try:
-        while True:
+        while READY not in (folder / "output").read_text():
             assert process.poll() is None
-            with contextlib.suppress(OSError), urlopen(f"http://127.0.0.1:{chosen}/health"):
-                break
             sleep(0.05)
         yield chosen
         assert process.poll() is None
