@@ -86,18 +86,21 @@ class GoogleSigner:
         """
         try:
             auth: Any = importlib.import_module("google.auth")
+            accounts: Any = importlib.import_module("google.oauth2.service_account")
             transport: Any = importlib.import_module("google.auth.transport.requests")
         except ImportError as error:
             raise ProviderUnreachable(EXTRA) from error
         try:
             if self._credentials is None and self._file is not None:
-                self._credentials, _ = auth.load_credentials_from_file(self._file, scopes=[SCOPE])
+                account = accounts.Credentials.from_service_account_file(self._file, scopes=[SCOPE])
+                self._credentials = account
             elif self._credentials is None:
                 self._credentials, _ = auth.default(scopes=[SCOPE])
             if not self._credentials.valid:
                 self._credentials.refresh(transport.Request())
         except (auth.exceptions.GoogleAuthError, OSError, ValueError) as error:
-            raise ProviderUnreachable(f"Google's credentials cannot be used: {error}") from error
+            told = error.strerror if isinstance(error, OSError) else error  # without the file's path
+            raise ProviderUnreachable(f"Google's credentials cannot be used: {told}") from error
 
 
 SIGNERS: Mapping[str, Callable[[ProviderConfig, Kind], Signer]] = MappingProxyType(
