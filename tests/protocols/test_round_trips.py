@@ -429,3 +429,21 @@ def test_what_claude_sealed_is_not_sent_to_another(stream: bool) -> None:
     assert SEAL not in call.body.decode()
     assert REDACTED not in call.body.decode()
     assert "redacted_thinking" in call.dropped
+
+
+# --- ids that begin anew -----------------------------------------------------------------------------
+
+
+def test_calls_of_one_id_in_several_steps_are_told_apart() -> None:
+    client = OpenAIClient()
+    for _ in range(3):
+        client.hear(openai(content=None, tool_calls=[{**CALL, "id": "look:0"}])(False), False)
+    turn = client.protocol.parse_request(client.body(False)).turn()
+    protocol = protocol_named("anthropic")
+    body = json.loads(protocol.render_request(turn, Target("m", protocol.dialect())).body)
+    blocks = [block for message in body["messages"] for block in message["content"]]
+    calls = [block["id"] for block in blocks if block["type"] == "tool_use"]
+    results = [block["tool_use_id"] for block in blocks if block["type"] == "tool_result"]
+    assert len(set(calls)) == 3
+    assert results == calls
+    assert body == json.loads(protocol.render_request(turn, Target("m", protocol.dialect())).body)

@@ -64,6 +64,8 @@ class Conversation:
         self.dropped: dict[str, None] = {}
         """What is left out, by the client's own names."""
         self._profile = profile
+        self._ids: dict[str, str] = {}
+        """The ids of calls, by those that the client uses; of several calls with one id, the last one's."""
         self._breakpoints = [tool for tool in tools if isinstance(tool, dict) and "cache_control" in tool]
 
     def add(self, message: Message, at: str) -> None:
@@ -155,9 +157,8 @@ class Conversation:
     def _render(self, message: Message, at: str) -> list[Block]:
         blocks: list[Block] = []
         for index, part in enumerate(message.parts):
-            if (
-                type(part) is Text and part.cache is None and part.signature is None
-            ):  # nearly all of most conversations
+            # Nearly all of most conversations:
+            if type(part) is Text and part.cache is None and part.signature is None:
                 if part.text and not part.text.isspace():
                     blocks.append(_text(part.text))
                 continue
@@ -167,8 +168,26 @@ class Conversation:
                 self._leave_out(part)
             else:
                 blocks.append(block)
+                self._tell_apart(block)
                 self._mark(block, getattr(part, "cache", None))
         return blocks
+
+    def _tell_apart(self, block: Block) -> None:
+        """Give a call whose id an earlier one has another; the results that follow are the later one's.
+
+        Services that follow OpenAI's format may number the calls of each answer anew; Anthropic's ids are
+        unique in a conversation.
+        """
+        if not isinstance(block, dict):
+            return
+        if block["type"] == "tool_use":
+            given = block["id"]
+            if given in self._ids:
+                block["id"] = _render_id(f"{given} {len(self._ids)}")
+                self._ids[block["id"]] = block["id"]
+            self._ids[given] = block["id"]
+        elif block["type"] == "tool_result":
+            block["tool_use_id"] = self._ids.get(block["tool_use_id"], block["tool_use_id"])
 
     def _mark(self, block: Block, cache: CacheControl | None) -> None:
         if cache is not None and isinstance(block, dict):
@@ -201,7 +220,9 @@ def _render_source(source: Inline | Link | FileRef, profile: Profile, at: str) -
         return {"type": "base64", "media_type": kind, "data": source.data}
     if isinstance(source, FileRef):
         return {"type": "file", "file_id": source.id}
-    if not profile.remote_images or not source.url.startswith("http"):
+    if not profile.remote_images and source.url.startswith("http"):
+        raise BytesWanted("this model's provider takes no media by address", param=at)
+    if not source.url.startswith("http"):
         raise Unsupported("this model's provider takes no media by this address", param=at)
     return {"type": "url", "url": source.url}
 
