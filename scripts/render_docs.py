@@ -4,17 +4,23 @@
 They stand between `<!-- table: NAME -->` and `<!-- end -->`. A test sees to it that they are fresh.
 """
 
+import ast
 import importlib
+import inspect
 import json
 import re
 import sys
-from collections.abc import Callable, Iterable
+import textwrap
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 from check_architecture import HOUSE, LAWS, ROOMS
 from outcomes import outcomes
 from tidegate.protocols import errors
+from tidegate.protocols.profile import Profile
 from tidegate.protocols.turn import Turn
-from tidegate.providers import FORMATS, protocol_named
+from tidegate.providers import FORMATS, Kind, kinds, protocol_named
 
 DOCS = HOUSE.parents[1] / "docs"
 GROUPS = ("TidegateError", "ClientError", "GatewayError", "ProviderError")
@@ -81,12 +87,103 @@ def render_parts() -> Iterable[str]:
         yield f"| {part} | {' | '.join(column[part] for column in columns)} |"
 
 
+def render_providers() -> Iterable[str]:
+    """The services, what each took to add, and what of that is more than a row."""
+    lines = _row_lines()
+    shared = Counter(row.protocol for kind in kinds().values() for row in (kind, *kind.forms) if row.protocol)
+    yield "| kind | service | wire format | lines of its row | beyond the row |"
+    yield "|---|---|---|---|---|"
+    rows_only = 0
+    for kind in kinds().values():
+        beyond = list(_beyond(kind, shared))
+        rows_only += not beyond
+        told = ", ".join(beyond) or "nothing"
+        label = f"[{kind.label}]({kind.docs})"
+        yield f"| `{kind.name}` | {label} | `{kind.protocol}` | {lines[kind.name]} | {told} |"
+    yield ""
+    yield f"{rows_only} of {len(kinds())} are a row and nothing else."
+
+
+def _beyond(kind: Kind, shared: Mapping[str, int]) -> Iterable[str]:
+    if kind.embedded:
+        yield f"`{kind.embedded}`"
+    if shared[kind.protocol] == 1:
+        yield f"`protocols/{kind.protocol}`"
+    if kind.signer:
+        yield f"the signer `{kind.signer}`"
+
+
+def _row_lines() -> Counter[str]:
+    lines: Counter[str] = Counter()
+    name = ""
+    for line in (HOUSE / "providers" / "rows.toml").read_text(encoding="utf-8").splitlines():
+        head = re.match(r"\[+(\w+)", line)
+        name = head[1] if head else name
+        lines[name] += bool(name and line.strip() and not line.startswith("#"))
+    return lines
+
+
+def render_differences() -> Iterable[str]:
+    """What each service does otherwise than its wire format says."""
+    yield "| kind | differences |"
+    yield "|---|---|"
+    for kind in kinds().values():
+        told = _told(kind.dialect)
+        for form in kind.forms:
+            where = ", ".join(f"`{pattern}`" for pattern in (*form.models, form.address) if pattern)
+            speaks = f"`{form.protocol}`; " if form.protocol else ""
+            told += f"<br>{where}: {speaks}{_told(form.dialect or {})}"
+        yield f"| `{kind.name}` | {told} |"
+
+
+def _told(dialect: Mapping[str, Any]) -> str:
+    """Facts, the switches by their names alone where they are on."""
+    facts = [
+        f"`{key}`" if value is True else f"`{key} = {json.dumps(value)}`" for key, value in dialect.items()
+    ]
+    return ", ".join(facts) or "none"
+
+
+def render_dialects() -> Iterable[str]:
+    """The fields of every wire format's dialect."""
+    for name in FORMATS:
+        yield f"\n### `{name}`\n"
+        yield from _render_struct(protocol_named(name).dialect)
+
+
+def render_profile() -> Iterable[str]:
+    """The keys of a family of models."""
+    return _render_struct(Profile)
+
+
+OUTSIDE = re.compile(r"; §[\d., §]+(?=\))| \(§[\d., §]+\)")
+"""References to sections of a text outside the repository."""
+
+
+def _render_struct(struct: type) -> Iterable[str]:
+    yield "| key | default | what it says |"
+    yield "|---|---|---|"
+    body = ast.parse(textwrap.dedent(inspect.getsource(struct))).body[0]
+    assert isinstance(body, ast.ClassDef)
+    for field, doc in zip(body.body, body.body[1:], strict=False):
+        if isinstance(field, ast.AnnAssign) and isinstance(doc, ast.Expr):
+            assert isinstance(field.target, ast.Name)
+            assert isinstance(doc.value, ast.Constant)
+            default = ast.unparse(field.value) if field.value else "required"
+            words = OUTSIDE.sub("", " ".join(str(doc.value.value).split())).replace("|", "\\|")
+            yield f"| `{field.target.id}` | `{default}` | {words} |"
+
+
 TABLES: dict[str, Callable[[], Iterable[str]]] = {
     "rooms": render_rooms,
     "laws": render_laws,
     "errors": render_errors,
     "fields": render_fields,
     "parts": render_parts,
+    "providers": render_providers,
+    "differences": render_differences,
+    "dialects": render_dialects,
+    "profile": render_profile,
 }
 
 PLACE = re.compile(r"(<!-- table: (\w+) -->\n).*?(\n<!-- end -->)", re.DOTALL)
