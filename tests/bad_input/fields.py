@@ -114,7 +114,13 @@ RICH_CHAT: dict[str, Any] = {
             ],
             "extra_content": {"google": {"thought_signature": "c2ln"}},
             "native_blocks": [{"format": "anthropic", "block": {"type": "x"}}],
-            "images": [{"type": "image_url", "image_url": {"url": f"data:image/png;base64,{PNG}"}}],
+            "images": [
+                {
+                    "type": "image_url",
+                    "image_url": {"url": f"data:image/png;base64,{PNG}"},
+                    "extra_content": {"google": {"thought_signature": "c2ln"}},
+                }
+            ],
             "content": [
                 {"type": "thinking", "thinking": [{"type": "text", "text": "Hm."}], "signature": "c2ln"},
                 {"type": "refusal", "refusal": "No."},
@@ -231,6 +237,8 @@ messages.1.images                                       list null
 messages.1.images.0                                     dict
 messages.1.images.0.image_url                           str dict
 messages.1.images.0.image_url.url                       str
+messages.1.images.0.extra_content                       dict null
+messages.1.images.0.extra_content.google.thought_signature str null
 messages.1.content.0.thinking                           str list
 messages.1.content.0.signature                          str null
 messages.1.content.1.refusal                            str

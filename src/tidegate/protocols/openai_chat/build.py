@@ -285,7 +285,8 @@ def _build_text(part: PartIn, place: str) -> Part:
 def _build_image(part: PartIn, place: str) -> Part:
     url, param = image_address(part, place)
     detail = part.image_url.detail if isinstance(part.image_url, ImageIn) else None
-    return Image(parse_url(url, param), detail)
+    signature = part.extra_content.signature if part.extra_content else None
+    return Image(parse_url(url, param), detail, signature=signature)
 
 
 def _build_audio(part: PartIn, place: str) -> Part:

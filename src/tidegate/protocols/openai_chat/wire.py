@@ -106,6 +106,8 @@ class PartIn(Struct, gc=False):
     cache_control: CacheMark | None = None
     prompt_cache_breakpoint: Any = None
     """OpenAI's cache breakpoint, from gpt-5.6 on."""
+    extra_content: ExtraContent | None = None
+    """On an image that the model made."""
 
 
 class FunctionCallIn(Struct, gc=False):

@@ -74,7 +74,9 @@ def render_annotation(cited: CitationAdded) -> dict[str, Any]:
 
 def render_image(image: ImageAdded) -> dict[str, Any]:
     """OpenRouter's form of an image that the model made."""
-    return {"type": "image_url", "image_url": {"url": f"data:{image.media_type};base64,{image.data}"}}
+    url = {"url": f"data:{image.media_type};base64,{image.data}"}
+    shown: dict[str, Any] = {"type": "image_url", "image_url": url}
+    return shown if image.signature is None else {**shown, "extra_content": render_signature(image.signature)}
 
 
 class Thoughts:
