@@ -6,7 +6,8 @@ checked against the others (`cross`). Nothing is refused before everything that 
 and whatever is said about a value says where it was written.
 """
 
-from .kinds import Form, Kind, kinds
+from .formats import FORMATS, protocol_named
+from .kinds import Form, Kind, form_of, kinds
 from .loading import load
 from .problems import DEFAULT, ConfigError, Origin, render_path
 from .reload import Reloader
@@ -27,6 +28,7 @@ from .secret import Secret
 __all__ = [
     "DEFAULT",
     "Api",
+    "FORMATS",
     "Auth",
     "Config",
     "ConfigError",
@@ -44,5 +46,7 @@ __all__ = [
     "Server",
     "kinds",
     "load",
+    "form_of",
     "render_path",
 ]
+    "protocol_named",

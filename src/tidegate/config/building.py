@@ -14,7 +14,7 @@ from .normal import NORMAL_FORMS
 from .problems import Path, Problems, near, quoted
 from .secret import Secret
 
-__all__ = ["LATER", "build", "check_sections", "resolve_variables"]
+__all__ = ["LATER", "build", "check_sections", "plain_words", "resolve_variables"]
 
 S = TypeVar("S", bound=Struct)
 
@@ -183,12 +183,17 @@ def _make_secret(wanted: type, value: Any) -> Any:
 
 def _words(error: ValueError, field: FieldInfo, value: Any, path: Path) -> str:
     """What is wrong, for people."""
-    message = _PLACE.sub("", str(error))
-    if message.startswith("Invalid enum value"):
+    if str(error).startswith("Invalid enum value"):
         *most, last = map(quoted, get_args(field.type))
         choices = f"{', '.join(most)} or {last}" if most else last
         later = f" ({NOT_YET})" if f"{path[0]}.{field.name}.{value}" in LATER else ""
         return f"expected {choices}, not {quoted(value)}{later}"
+    return plain_words(error)
+
+
+def plain_words(error: Exception) -> str:
+    """A message of msgspec's, for people."""
+    message = _PLACE.sub("", str(error))
     for name, word in _WORDS.items():
         message = message.replace(name, word)
     return message[:1].lower() + message[1:]

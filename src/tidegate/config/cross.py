@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from urllib.parse import urlsplit
 
+from .dialect import wrong_dialect
 from .draft import Draft, Setting
 from .environment import Environment, options_of, verify_of
 from .kinds import Kind, kinds
@@ -120,6 +121,10 @@ def _check_provider(
     for key, message in _missing(provider, kind):
         if not problems.touch((*path, key)):
             problems.add(head, (*path, key), message)
+    for place, message in wrong_dialect(provider, kind):
+        origin = draft.tables[("providers", name)].get(place[0])
+        where = origin.origin_of(place[1:]) if origin is not None else origins["kind"]
+        problems.add(where, (*path, *place), message)
     if provider.base_url is not None and _is_ourselves(provider.base_url, config):
         message = "this is the address of this gateway itself: it would ask itself in a circle"
         problems.add(origins["base_url"], (*path, "base_url"), message)

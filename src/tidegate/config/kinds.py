@@ -5,7 +5,8 @@ the configuration cannot be checked without it; `tidegate.providers` gives it on
 """
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from fnmatch import fnmatchcase
 from functools import cache
 from importlib import resources
 from types import MappingProxyType
@@ -13,8 +14,13 @@ from typing import Any, Literal
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import fields
 
-__all__ = ["Form", "Kind", "kinds"]
+from .packages import ROWS_GROUP, Brought, brought
+from .problems import quoted
+from .schema import ProviderConfig
+
+__all__ = ["Form", "Kind", "form_of", "kinds"]
 
 Auth = Literal["bearer", "x-api-key", "x-goog-api-key", "api-key", "none"]
 
@@ -36,6 +42,7 @@ class Form(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     client_headers: Mapping[str, str] | None = None
     defaults: Mapping[str, str] | None = None
     dialect: Mapping[str, Any] | None = None
+    also: Mapping[str, Mapping[str, Any]] | None = None
     embeddings: Mapping[str, Any] | None = None
 
 
@@ -44,6 +51,8 @@ class Kind(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     name: str = ""
     """The kind, as `[providers.<name>] kind` names it; filled in from the table's name."""
+    package: str | None = None
+    """The installed package that brings the row, filled in; None: Tidegate itself."""
     label: str
     """Its name for people."""
     docs: str
@@ -101,6 +110,9 @@ class Kind(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     dialect: Mapping[str, Any] = MappingProxyType({})
     """Its differences from the wire format: fields of that format's own `Dialect`. The name of an option
     in braces stands for its value, `{model}` for the model's name."""
+    also: Mapping[str, Mapping[str, Any]] = MappingProxyType({})
+    """Further wire formats that it speaks at the same address, each with its differences from it: a client
+    of such a format has its bytes passed on, and nothing is translated."""
     embeddings: Mapping[str, Any] = MappingProxyType({})
     """How it is asked for embeddings: `format` names one of `protocols/embeddings`, the rest are fields
     of that format's own `Dialect`, filled in as `dialect` is. Empty: it has none."""
@@ -113,10 +125,39 @@ class Kind(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The module that serves it inside Tidegate, on a loopback socket; None: it is elsewhere."""
 
 
+def form_of(kind: Kind, base_url: str | None) -> Form | None:
+    """What is different about a service at an address, if anything is."""
+    address = base_url or kind.base_url or ""
+    return next((form for form in kind.forms if form.address and fnmatchcase(address, form.address)), None)
+
+
 @cache
 def kinds() -> Mapping[str, Kind]:
-    """All kinds by name, in the order of the table."""
+    """All kinds by name: Tidegate's own in the order of the table, then those of installed packages.
+
+    Raises ConfigError where a package brings a row that cannot be used.
+    """
     text = (resources.files("tidegate") / "providers" / "rows.toml").read_text(encoding="utf-8")
     rows = tomllib.loads(text)
     table = {name: msgspec.convert({**row, "name": name}, Kind) for name, row in rows.items()}
+    for source in brought(ROWS_GROUP):
+        for kind in _rows_of(source):
+            known = table.setdefault(kind.name, kind)
+            if known is not kind:
+                told = f"the row {quoted(kind.name)} is there already, from {known.package or 'Tidegate'}"
+                raise source.broken(told)
     return MappingProxyType(table)
+
+
+def _rows_of(source: Brought) -> Iterator[Kind]:
+    settings = {field.name for field in fields(ProviderConfig)}
+    for name, row in source.rows().items():
+        try:
+            kind = msgspec.convert({**row, "name": name, "package": source.package}, Kind)
+        except (msgspec.ValidationError, TypeError) as error:
+            raise source.broken(f"the row {quoted(name)}: {error}") from error
+        unknown = sorted(kind.options.keys() - settings)
+        if unknown:
+            told = f"the row {quoted(name)}: a provider has no setting {', '.join(unknown)}"
+            raise source.broken(told)
+        yield kind

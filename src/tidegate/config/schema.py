@@ -7,7 +7,7 @@ what it means. `docs/configuration.md` is for people who run Tidegate; a test ho
 from collections.abc import Mapping
 from decimal import Decimal
 from types import MappingProxyType
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 
 from msgspec import Meta, Struct
 
@@ -71,6 +71,8 @@ class ProviderConfig(Struct, frozen=True, kw_only=True):
     api_key: Secret | None = None
     headers: Mapping[str, Secret] = MappingProxyType({})
     """Headers for every request to it, over those of the kind. Their values count as secrets."""
+    dialect: Mapping[str, Any] = MappingProxyType({})
+    """Its differences from its wire format, over those of the kind: fields of that format's `Dialect`."""
     verify: bool = True
     """Whether its certificate must be valid."""
     region: str | None = None

@@ -1,14 +1,13 @@
 """Where a service is, and in which form: the values of options put into its addresses and paths."""
 
 from collections.abc import Iterator
-from fnmatch import fnmatchcase
 from typing import Any
 
 import msgspec
 
-from tidegate.config import Form, Kind, ProviderConfig
+from tidegate.config import Form, Kind, ProviderConfig, form_of, kinds
 
-__all__ = ["base_url_of", "fill", "form_at", "forms_of", "values_of"]
+__all__ = ["also_of", "base_url_of", "fill", "form_at", "forms_of", "row_of", "values_of"]
 
 PLACES = ("region", "location")
 """Options that say where a service is."""
@@ -50,17 +49,32 @@ def _fill_text(text: str, values: dict[str, str]) -> str:
 # --- forms -----------------------------------------------------------------------------------
 
 
+def row_of(config: ProviderConfig) -> Kind:
+    """The row of a provider as it is at its address, with what the operator says of the dialect."""
+    row = form_at(kinds()[config.kind], config.base_url)
+    if not config.dialect:
+        return row
+    return msgspec.structs.replace(row, dialect={**row.dialect, **config.dialect})
+
+
 def form_at(kind: Kind, base_url: str | None) -> Kind:
     """The row as it is at an address."""
-    for form in kind.forms:
-        if form.address is not None and fnmatchcase(base_url or kind.base_url or "", form.address):
-            return _formed(kind, form)
-    return kind
+    form = form_of(kind, base_url)
+    if form is None:
+        return kind
+    by_model = tuple(other for other in kind.forms if other.models)
+    return msgspec.structs.replace(_formed(kind, form), forms=by_model)
 
 
 def forms_of(kind: Kind) -> Iterator[tuple[Form, Kind]]:
     """The forms that a row has for some models, each with the row in that form."""
     return ((form, _formed(kind, form)) for form in kind.forms if form.models)
+
+
+def also_of(kind: Kind) -> Iterator[tuple[str, Kind]]:
+    """The further wire formats of a row, each with the row as it is in that format."""
+    for name, dialect in kind.also.items():
+        yield name, msgspec.structs.replace(kind, protocol=name, dialect=dialect, also={}, forms=())
 
 
 def _formed(kind: Kind, form: Form) -> Kind:

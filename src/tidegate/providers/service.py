@@ -13,8 +13,7 @@ from tidegate.protocols.errors import ProviderError
 from tidegate.protocols.task import TaskFormat
 
 from .formats import TASKS, protocol_named, task_named
-from .places import base_url_of, fill, form_at, forms_of
-from .rows import kinds
+from .places import also_of, base_url_of, fill, forms_of, row_of
 from .signers import signer_of
 
 __all__ = ["Service"]
@@ -44,6 +43,7 @@ class Service:
     """A provider of the configuration, compiled once. Two of the same kind share nothing but the row."""
 
     __slots__ = (
+        "_also",
         "_client_headers",
         "_forms",
         "_forwarded",
@@ -64,7 +64,7 @@ class Service:
     def __init__(self, name: str, config: ProviderConfig, kind: Kind | None = None) -> None:
         self.name = name
         """As in `name/model`."""
-        self.kind: Kind = kind or form_at(kinds()[config.kind], config.base_url)
+        self.kind: Kind = kind or row_of(config)
         """The row, with what is different about it at this address or for these models."""
         self.protocol = protocol_named(self.kind.protocol)
         self.dialect = msgspec.convert(fill(self.kind.dialect, config, self.kind), self.protocol.dialect)
@@ -74,6 +74,7 @@ class Service:
         self.verify = config.verify
         self.signer = signer_of(config, self.kind)
         """Who authorizes each request; None where a header does, or nothing has to."""
+        self._also = {other: Service(name, config, row) for other, row in also_of(self.kind)}
         self._forms = tuple((form, Service(name, config, row)) for form, row in forms_of(self.kind))
         self._static = _render_headers(config, self.kind)
         self._client_headers = dict(self.kind.client_headers)
@@ -96,6 +97,10 @@ class Service:
             if any(fnmatchcase(lower, pattern) for pattern in form.models):
                 return service
         return self
+
+    def speaking(self, name: str) -> "Service":
+        """The service in this wire format, where it speaks it; else in its own."""
+        return self._also.get(name, self)
 
     def headers_for(
         self,
