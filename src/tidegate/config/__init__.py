@@ -44,9 +44,9 @@ __all__ = [
     "Routing",
     "Secret",
     "Server",
+    "form_of",
     "kinds",
     "load",
-    "form_of",
+    "protocol_named",
     "render_path",
 ]
-    "protocol_named",
