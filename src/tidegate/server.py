@@ -22,6 +22,7 @@ from types import FrameType
 from typing import Any
 
 import uvicorn
+from uvicorn.config import STARTUP_FAILURE
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.supervisors.multiprocess import Multiprocess
 
@@ -276,7 +277,10 @@ def serve(source: Source) -> None:
         settings.workers = config.server.workers
         Workers(settings, listeners).run()
     else:
-        Server(uvicorn_settings(config, make_app(config, source))).run(listeners)
+        server = Server(uvicorn_settings(config, make_app(config, source)))
+        server.run(listeners)
+        if not server.started:
+            sys.exit(STARTUP_FAILURE)
 
 
 def open_listeners(host: str, port: int) -> list[socket.socket]:

@@ -13,7 +13,7 @@ async def test_lines_arrive_in_order() -> None:
     outlet = Outlet(writing, pytest.fail)
     for number in range(100):
         outlet.write(b"%d\n" % number)
-    outlet.close()
+    outlet.flush()
     assert os.read(reading, 65536).split() == [b"%d" % number for number in range(100)]
     os.close(writing)
     os.close(reading)
@@ -26,7 +26,7 @@ async def test_what_finds_no_room_is_lost_and_said_to_be_lost() -> None:
     line = b"x" * 3999 + b"\n"
     for _ in range(100):
         outlet.write(line)
-    outlet.close(0.1)  # returns, although nobody reads
+    outlet.flush(0.1)  # returns, although nobody reads
     arrived = 0
     while not said:
         arrived += len(os.read(reading, 65536))
@@ -45,7 +45,7 @@ async def test_a_reader_that_is_gone_is_said_once() -> None:
     outlet.write(b"1\n")
     await eventually(lambda: said, "a word about it")
     outlet.write(b"2\n")
-    outlet.close()
+    outlet.flush()
     assert said == ["nobody reads the output any more: nothing more is written"]
     os.close(writing)
 
@@ -56,6 +56,6 @@ async def test_a_full_disk_costs_lines_and_nothing_else() -> None:
     outlet = Outlet(full, said.append)
     outlet.write(b"1\n2\n")
     await eventually(lambda: said, "a word about it")
-    outlet.close()
+    outlet.flush()
     assert said == ["2 lines of output are lost: they could not be written"]
     os.close(full)

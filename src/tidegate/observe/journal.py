@@ -72,6 +72,10 @@ class Output(Protocol):
         """Write whole lines."""
         ...
 
+    def flush(self) -> object:
+        """Await that they are written."""
+        ...
+
 
 class Journal:
     """Takes records and writes their lines."""
@@ -96,6 +100,11 @@ class Journal:
         lines, self._lines = self._lines, []
         for piece in _pieces(lines):
             self._out.write(piece)
+
+    def close(self) -> None:
+        """Write what is there, and await that it is written: the process ends."""
+        self.flush()
+        self._out.flush()
 
 
 def _pieces(lines: list[bytes]) -> Iterator[bytes]:

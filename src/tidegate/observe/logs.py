@@ -49,6 +49,10 @@ class OutletHandler(logging.Handler):
         except Exception:  # noqa: BLE001 as logging's own handlers do
             self.handleError(record)
 
+    def flush(self) -> None:
+        """See logging.Handler."""
+        self._outlet.flush()
+
 
 def _time(record: logging.LogRecord) -> str:
     moment = datetime.fromtimestamp(record.created, UTC)

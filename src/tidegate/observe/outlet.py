@@ -54,12 +54,9 @@ class Outlet:
             if self._thread is None:
                 self._thread = Thread(target=self._drain, name="outlet", daemon=True)
                 self._thread.start()
-                atexit.register(self.close)
+                atexit.register(self.flush)
 
-    def flush(self) -> None:
-        """Nothing: what was taken is on its way."""
-
-    def close(self, patience_s: float = LAST_WORDS_S) -> None:
+    def flush(self, patience_s: float = LAST_WORDS_S) -> None:
         """Await that everything is written, but not for a reader that does not come."""
         end = monotonic() + patience_s
         with self._change:
