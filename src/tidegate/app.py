@@ -114,7 +114,7 @@ class Tidegate:
         await self._vigil.drain(LAST_WORDS_S)
         await self._pool.close()
         await self._embedded.close()
-        self._journal.flush()
+        self._journal.close()
 
     async def reload(self, config: Config) -> None:
         """Serve by this Config from now on. Requests under way finish by the one they began with."""
