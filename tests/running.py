@@ -24,6 +24,7 @@ from tidegate.config import Config, load
 from tidegate.observe import Journal
 from tidegate.observe.journal import render_json
 from tidegate.server import uvicorn_settings
+from tidegate.upstream import Fetcher
 
 __all__ = ["HELLO", "Gateway", "Reply", "parse_config"]
 
@@ -87,6 +88,7 @@ class Gateway:
         more: str = "",
         routing: str = "retries = 0",
         server: str = "",
+        fetcher: Fetcher | None = None,
     ) -> None:
         sections = [f"[server]\n{server}", f"[routing]\n{routing}", more]
         for name, (kind, base_url) in (providers or {}).items():
@@ -95,7 +97,7 @@ class Gateway:
         self.config = parse_config("\n".join(sections))
         self._out = io.BytesIO()
         self._journal = Journal(render_json, self._out)
-        self.app = Tidegate(self.config, self._journal)
+        self.app = Tidegate(self.config, self._journal, fetcher)
         self._server: _Server | None = None
         self._serving: asyncio.Task[None] | None = None
         self._session: aiohttp.ClientSession | None = None

@@ -22,7 +22,7 @@ from tidegate.observe import Journal
 from tidegate.protocols.errors import MethodNotAllowed, PathNotFound, TidegateError
 from tidegate.providers import Directory
 from tidegate.providers.embedded import Embedded
-from tidegate.upstream import Pool
+from tidegate.upstream import Fetcher, Pool
 
 from .cors import Cors
 
@@ -42,10 +42,11 @@ ASGIApp = Callable[[dict[str, Any], Any, Any], Awaitable[None]]
 class Tidegate:
     """The application of one worker."""
 
-    def __init__(self, config: Config, journal: Journal) -> None:
+    def __init__(self, config: Config, journal: Journal, fetcher: Fetcher | None = None) -> None:
         self._config = config
         self._journal = journal
         self._pool = Pool()
+        self._fetcher = fetcher or Fetcher()
         self._vigil = Vigil()
         self._embedded = Embedded()
         self._router = Router(all_doors())
@@ -113,6 +114,7 @@ class Tidegate:
             await stop()
         await self._vigil.drain(LAST_WORDS_S)
         await self._pool.close()
+        await self._fetcher.close()
         await self._embedded.close()
         self._journal.close()
 
@@ -125,6 +127,7 @@ class Tidegate:
             directory=Directory(config),
             keyring=Keyring(key.reveal() for key in config.auth.keys),
             pool=self._pool,
+            fetcher=self._fetcher,
             vigil=self._vigil,
             journal=self._journal,
         )

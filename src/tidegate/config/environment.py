@@ -34,6 +34,7 @@ OWN_SECTIONS: Mapping[str, type[Struct]] = {
     "server": schema.Server,
     "auth": schema.Auth,
     "routing": schema.Routing,
+    "images": schema.Images,
     "logs": schema.Logs,
     "api": schema.Api,
 }

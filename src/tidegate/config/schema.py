@@ -161,6 +161,17 @@ class Routing(Struct, frozen=True, kw_only=True):
     refuses the request."""
 
 
+class Images(Struct, frozen=True, kw_only=True):
+    """`[images]`: what becomes of links to images and PDFs, where a provider takes their bytes only."""
+
+    fetch: bool = True
+    """Whether Tidegate fetches them; otherwise such a request is refused."""
+    max_mb: Annotated[int, Meta(ge=1, le=1024)] = 20
+    """The most that is fetched for one request, in megabytes of 1,048,576 bytes."""
+    timeout_s: Seconds = 10
+    """For each of them, redirects included."""
+
+
 class Logs(Struct, frozen=True, kw_only=True):
     """`[logs]`: what is written down."""
 
@@ -190,6 +201,7 @@ class Config(Struct, frozen=True, kw_only=True):
     prices: Mapping[str, PriceConfig] = MappingProxyType({})
     """By `provider/model`, the provider being one of `providers`."""
     routing: Routing = Routing()
+    images: Images = Images()
     logs: Logs = Logs()
     api: Api = Api()
     origins: Mapping[Path, Origin] = MappingProxyType({})

@@ -15,7 +15,7 @@ from tidegate.observe import Ending, Journal, Record
 from tidegate.protocols.contract import Protocol
 from tidegate.protocols.errors import ClientError, InternalError, ProviderError, ShutDown, TidegateError
 from tidegate.providers import Directory
-from tidegate.upstream import Pool
+from tidegate.upstream import Fetcher, Pool
 
 from .http import JSON, ClientLeft, Request
 from .identity import Keyring
@@ -39,6 +39,7 @@ class Gateway:
     directory: Directory
     keyring: Keyring
     pool: Pool
+    fetcher: Fetcher
     vigil: Vigil
     journal: Journal
 

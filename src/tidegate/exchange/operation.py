@@ -11,9 +11,13 @@ from typing import Protocol as Interface
 from tidegate.protocols.contract import Bridge, Call, Conduit, ParsedRequest, Protocol, Target
 from tidegate.protocols.errors import Unsupported
 from tidegate.protocols.task import Task
+from tidegate.protocols.turn import Turn
 from tidegate.providers import Candidate
 
-__all__ = ["Asked", "Chat", "Errand", "Operation"]
+__all__ = ["Asked", "Chat", "Errand", "Operation", "WithBytes"]
+
+
+EVENT_STREAM = b"text/event-stream; charset=utf-8"
 
 
 class Asked(Interface):
@@ -68,6 +72,22 @@ class Chat:
     sides is spliced, different ones are bridged.
     """
 
+class WithBytes:
+    """A request for a chat whose links were fetched: the same, but for its turn."""
+
+    __slots__ = ("_turn", "fallbacks", "model", "original", "provider", "stream")
+
+    def __init__(self, original: ParsedRequest, turn: Turn) -> None:
+        self.original = original
+        self.model, self.stream = original.model, original.stream
+        self.provider, self.fallbacks = original.provider, original.fallbacks
+        self._turn = turn
+
+    def turn(self) -> Turn:
+        """See ParsedRequest."""
+        return self._turn
+
+
     __slots__ = ("_door", "parse", "spoken")
 
     def __init__(self, door: Protocol) -> None:
@@ -75,11 +95,14 @@ class Chat:
         self.spoken = door.name
         self.parse = door.parse_request
 
-    def plan(self, asked: ParsedRequest, candidate: Candidate) -> tuple[Call, Conduit]:
+    def plan(self, asked: ParsedRequest | WithBytes, candidate: Candidate) -> tuple[Call, Conduit]:
         """See Operation."""
         door, protocol = self._door, candidate.service.protocol
         target = Target(candidate.model, candidate.service.dialect, candidate.profile)
-        if protocol is not door:
+        if isinstance(asked, WithBytes):
+            call = protocol.render_request(asked.turn(), target)
+            asked = asked.original
+        elif protocol is not door:
             call = protocol.render_request(asked.turn(), target)
         else:
             call = door.splice_request(asked, target)

@@ -8,16 +8,17 @@ import asyncio
 from collections.abc import Iterable, Sequence
 from random import uniform
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from tidegate.observe.record import Attempt, Record
-from tidegate.protocols.contract import Call, Conduit
-from tidegate.protocols.errors import ProviderBroke, TidegateError, Unsupported
+from tidegate.protocols.contract import Call, Conduit, ParsedRequest
+from tidegate.protocols.errors import BytesWanted, ProviderBroke, TidegateError, Unsupported
 from tidegate.providers import Candidate
 from tidegate.upstream import TRANSPORT_ERRORS, Answer, explain
 
+from .fetching import with_bytes
 from .http import JSON, Header, Request, header_value
-from .operation import Asked, Operation
+from .operation import Asked, Operation, WithBytes
 from .vigil import Watch
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ async def ask(
 class Relay:
     """The relay of one exchange."""
 
-    __slots__ = ("_asked", "_gateway", "_operation", "_record", "_request", "_waited", "_watch")
+    __slots__ = ("_asked", "_fetched", "_gateway", "_operation", "_record", "_request", "_waited", "_watch")
 
     def __init__(
         self,
@@ -84,9 +85,11 @@ class Relay:
         self._asked = asked
         self._gateway = gateway
         self._watch = watch
+        self._fetched: WithBytes | None = None
+        """What is asked for with what it links to, once a candidate has wanted that."""
         self._record = record
         self._waited = 0.0
-        """Seconds spent waiting for providers before the first byte went to the client."""
+        """Seconds spent waiting for others before the first byte went to the client."""
 
     async def run(self, candidates: Sequence[Candidate]) -> None:
         """Try the candidates in order. Raises what the first one failed with if none answers."""
@@ -126,7 +129,10 @@ class Relay:
     async def _attempt(self, candidate: Candidate) -> None:
         """Ask one candidate and pass its answer on."""
         self._record.provider, self._record.provider_model = candidate.service.name, candidate.model
-        call, conduit = self._plan(candidate)
+        try:
+            call, conduit = self._plan(candidate, self._asked)
+        except BytesWanted as refusal:
+            call, conduit = self._plan(candidate, await self._with_bytes(refusal))
         answer = None
         try:
             answer = await self._ask(candidate, call)
@@ -144,7 +150,20 @@ class Relay:
             if answer is not None:
                 answer.close()
 
-    def _plan(self, candidate: Candidate) -> tuple[Call, Conduit]:
+    async def _with_bytes(self, refusal: BytesWanted) -> Asked:
+        """What is asked for, with the bytes of what it links to. Raises Unsupported."""
+        gateway, asked = self._gateway, cast(ParsedRequest, self._asked)  # links stand in chats only
+        if not gateway.config.images.fetch:
+            raise refusal
+        if self._fetched is None:
+            self._watch.expect("be asked", gateway.config.routing.deadline_s)
+            began = perf_counter()
+            turn = await with_bytes(asked.turn(), asked.body, gateway.fetcher, gateway.config.images)
+            self._waited += perf_counter() - began
+            self._fetched = WithBytes(asked, turn)
+        return self._fetched
+
+    def _plan(self, candidate: Candidate, asked: Asked) -> tuple[Call, Conduit]:
         try:
             call, conduit = self._operation.plan(self._asked, candidate)
         except Unsupported as error:

@@ -4,6 +4,7 @@
     ├── ClientError                 the request
     │   ├── InvalidRequest      400     a field is wrong; `param` is its path
     │   │   └── Unsupported     400     the request is fine, but this provider has nothing of the kind
+    │   │       └── BytesWanted 400     … it takes media as bytes only, and the request links to them
     │   ├── Unauthenticated     401
     │   ├── InsufficientFunds   402
     │   ├── Forbidden           403
@@ -31,6 +32,7 @@ provider, or later) can help; each door renders it in the shape of its own diale
 __all__ = [
     "BodyTimeout",
     "BodyTooLarge",
+    "BytesWanted",
     "ClientError",
     "DeadlineExceeded",
     "Forbidden",
@@ -116,6 +118,12 @@ class Unsupported(InvalidRequest):
 
     code = "unsupported_feature"
     tries_elsewhere = True
+
+
+class BytesWanted(Unsupported):
+    """The request links to media that the provider takes as bytes only; raised by renderers, for the relay
+    to fetch them.
+    """
 
 
 class Unauthenticated(ClientError):

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 from msgspec import Raw
 
-from tidegate.protocols.errors import Unsupported
+from tidegate.protocols.errors import BytesWanted, Unsupported
 from tidegate.protocols.media import text_of
 from tidegate.protocols.profile import Profile
 from tidegate.protocols.turn import (

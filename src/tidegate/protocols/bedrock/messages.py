@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 
 from msgspec import Raw
 
-from tidegate.protocols.errors import Unsupported
+from tidegate.protocols.errors import BytesWanted, Unsupported
 from tidegate.protocols.functions import arguments_object
 from tidegate.protocols.profile import Profile
 from tidegate.protocols.turn import (
@@ -182,6 +182,9 @@ class Conversation:
                 raise self._unsupported(f"{what} of the type {source.media_type}")
             return {"format": known, "source": {"bytes": source.data}}
         address = source.id if isinstance(source, FileRef) else source.url
+        if address.startswith(("http://", "https://")):
+            wanted = f"this model's provider does not take {what} by address, only as data"
+            raise BytesWanted(wanted, param=f"{self._place}.content")
         ending = formats.get("." + address.rsplit(".", 1)[-1].lower())
         if not address.startswith("s3://") or ending is None:
             raise self._unsupported(f"{what} by address, only as data")

@@ -96,7 +96,7 @@ VECTORS = Decoder(list[list[float]])
 def _parse_answer(body: bytes, tally: Tally) -> Embeddings:
     try:
         told = ANSWER.decode(body)
-        is_list = memoryview(told.embeddings)[:1] == b"["
+        is_list = memoryview(told.embeddings)[0] == ord("[")
         vectors = VECTORS.decode(told.embeddings) if is_list else BY_TYPE.decode(told.embeddings).floats
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise ProviderBroke("the provider's answer holds no embeddings") from error

@@ -124,6 +124,8 @@ VIEW = Decoder(View)
 FLOATS = Decoder(list[float])
 STRING = Decoder(str)
 
+QUOTE = ord('"')
+
 MALFORMED = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
@@ -153,7 +155,7 @@ class Answer:
     def _as_asked(self, told: Raw) -> Raw:
         """A vector as the client wants it: the very same object where it is so already."""
         encoding = self._asked.encoding or "float"
-        is_text = memoryview(told)[:1] == b'"'
+        is_text = memoryview(told)[0] == QUOTE
         if encoding not in PLAIN_ENCODINGS or (encoding == "base64" and is_text and self._packed == "floats"):
             return told
         if encoding == "float" and not is_text:

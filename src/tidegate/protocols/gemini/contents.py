@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 import msgspec
 from msgspec import Raw
 
-from tidegate.protocols.errors import InvalidRequest, Unsupported
+from tidegate.protocols.errors import BytesWanted, InvalidRequest, Unsupported
 from tidegate.protocols.functions import arguments_object
 from tidegate.protocols.profile import Profile
 from tidegate.protocols.turn import (
@@ -256,7 +256,8 @@ class Contents:
                 raise self._unsupported(f"the file {source.id}, which was not uploaded to Google")
             return WirePart(file_data=FileData(file_uri=source.id))
         if not self._profile.remote_images and source.url.startswith("http"):
-            raise self._unsupported(f"{kind.__name__.lower()} by URL (image_url), only as data")
+            what = f"{kind.__name__.lower()} by URL (image_url), only as data"
+            raise BytesWanted(f"this model does not take {what}", param=f"{self._place}.content")
         return WirePart(file_data=FileData(mime_type=_media_type(source, kind), file_uri=source.url))
 
     def _unsupported(self, what: str) -> Unsupported:
