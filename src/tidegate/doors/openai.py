@@ -2,12 +2,11 @@
 
 from collections.abc import Awaitable
 
-import msgspec
-
 from tidegate.exchange import Errand, Gateway, Request, exchange, simply
 from tidegate.protocols.errors import ModelNotFound
 from tidegate.providers import protocol_named, task_named
 
+from .details import Rendered, describe_all, encode, wants_details
 from .listing import ANTHROPIC_VERSION, list_in_anthropic, list_in_openai, one_in_anthropic, one_in_openai
 from .routing import Routes
 
@@ -28,6 +27,7 @@ class OpenAIDoor:
     def __init__(self) -> None:
         self.protocol = protocol_named("openai_chat")
         self._embeddings = Errand(task_named("embeddings"), self.protocol)
+        self._rendered = Rendered()
 
     def routes(self) -> Routes:
         """See Door."""
@@ -50,8 +50,11 @@ class OpenAIDoor:
         """List the models that can be asked for, in the dialect of the SDK that asks."""
 
         async def answer() -> bytes:
-            render = list_in_anthropic if request.header(ANTHROPIC_VERSION) else list_in_openai
-            return msgspec.json.encode(render(gateway.directory.listed()))
+            if wants_details(request):
+                render = _list_details
+            else:
+                render = _list_in_anthropic if _of_anthropic(request) else _list_in_openai
+            return self._rendered.answer(gateway, render)
 
         await simply(request, self, gateway, answer)
 
@@ -64,7 +67,25 @@ class OpenAIDoor:
             if found is None:
                 candidates = gateway.directory.resolve(name, None, ())  # says what is near
                 raise ModelNotFound(f"{candidates[0].model} can be asked for, but is not listed")
-            render = one_in_anthropic if request.header(ANTHROPIC_VERSION) else one_in_openai
-            return msgspec.json.encode(render(found))
+            if wants_details(request):
+                return encode(next(one for one in describe_all(gateway) if one["id"] == name))
+            return encode(one_in_anthropic(found) if _of_anthropic(request) else one_in_openai(found))
 
         await simply(request, self, gateway, answer)
+
+
+def _list_details(gateway: Gateway) -> bytes:
+    return encode({"object": "list", "data": describe_all(gateway)})
+
+
+def _list_in_anthropic(gateway: Gateway) -> bytes:
+    return encode(list_in_anthropic(gateway.directory.listed()))
+
+
+def _list_in_openai(gateway: Gateway) -> bytes:
+    return encode(list_in_openai(gateway.directory.listed()))
+
+
+def _of_anthropic(request: Request) -> bool:
+    """Whether an SDK of Anthropic's asks."""
+    return request.header(ANTHROPIC_VERSION) is not None

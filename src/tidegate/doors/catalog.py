@@ -1,0 +1,146 @@
+"""What can be asked for and what it would cost, in the forms of gateways that Tidegate replaces."""
+
+import asyncio
+from collections.abc import Awaitable
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from tidegate.catalog import model_named
+from tidegate.exchange import Gateway, Request, simply
+from tidegate.exchange.counting import estimate
+from tidegate.money import PriceList
+from tidegate.protocols.turn import Audio, Document, Image, ToolResult, Turn, Video
+from tidegate.protocols.usage import Usage
+from tidegate.providers import Candidate, protocol_named
+
+from .details import Rendered, describe_all, encode
+from .listing import list_in_openai
+from .routing import Routes
+
+__all__ = ["CatalogDoor"]
+
+MEDIA: dict[type, str] = {Image: "image", Document: "document", Audio: "audio", Video: "video"}
+"""Parts that the count of tokens is silent about."""
+
+
+class CatalogDoor:
+    """For clients that look around before they ask."""
+
+    name = "catalog"
+    prefix = "/v1/chat/"
+
+    def __init__(self) -> None:
+        self.protocol = protocol_named("openai_chat")
+        self._rendered = Rendered()
+
+    def routes(self) -> Routes:
+        """See Door."""
+        return {
+            ("GET", "/models"): self.by_provider,
+            ("GET", "/v1/chat/models"): self.chat_models,
+            ("GET", "/v1/chat/health"): self.health,
+            ("POST", "/v1/chat/estimate"): self.estimate,
+        }
+
+    def by_provider(self, request: Request, gateway: Gateway) -> Awaitable[None]:
+        """List the models by provider; OpenAI's list stands beside it."""
+
+        async def answer() -> bytes:
+            return self._rendered.answer(gateway, _list_by_provider)
+
+        return simply(request, self, gateway, answer)
+
+    def chat_models(self, request: Request, gateway: Gateway) -> Awaitable[None]:
+        """List the models that chat, with all that is known about them."""
+
+        async def answer() -> bytes:
+            return self._rendered.answer(gateway, _list_chat_models)
+
+        return simply(request, self, gateway, answer)
+
+    def health(self, request: Request, gateway: Gateway) -> Awaitable[None]:
+        """Tell of each provider what is known without asking it."""
+
+        async def answer() -> bytes:
+            providers = [
+                {"name": one.name, "kind": one.kind.name, "configured": True, "reachable": None}
+                for one in gateway.directory.services.values()
+            ]
+            return encode({"status": "ok" if providers else "unavailable", "providers": providers})
+
+        return simply(request, self, gateway, answer)
+
+    def estimate(self, request: Request, gateway: Gateway) -> Awaitable[None]:
+        """Say what a chat request would cost, without asking a provider."""
+
+        async def answer() -> bytes:
+            asked = self.protocol.parse_request(await request.read_body(gateway.max_body))
+            candidates = gateway.directory.resolve(asked.model, asked.provider, asked.fallbacks)
+            turn = asked.turn()
+            tokens = await asyncio.to_thread(estimate, turn)
+            return encode(render_estimate(turn, tokens, candidates, PriceList(gateway.config)))
+
+        return simply(request, self, gateway, answer)
+
+
+def _list_by_provider(gateway: Gateway) -> bytes:
+    listed = gateway.directory.listed()
+    models: dict[str, list[str]] = {name: [] for name in gateway.directory.services}
+    for model in listed:
+        models[model.owner].append(model.id.removeprefix(f"{model.owner}/"))
+    return encode({**list_in_openai(listed), "models": models})
+
+
+def _list_chat_models(gateway: Gateway) -> bytes:
+    data = [model for model in describe_all(gateway) if model.get("type", "chat") == "chat"]
+    return encode({"object": "list", "data": data})
+
+
+def render_estimate(
+    turn: Turn, tokens: int, candidates: tuple[Candidate, ...], prices: PriceList
+) -> dict[str, Any]:
+    """The tokens of the prompt, and the least and most that the answer of each candidate can cost."""
+    now = datetime.now(UTC)
+    rows = [_estimate_of(one, turn, tokens, prices, now) for one in candidates]
+    least = [row["min_cost"] for row in rows if row["min_cost"] is not None]
+    most = [row["max_cost"] for row in rows]
+    return {
+        "object": "chat.estimate",
+        "model": turn.model,
+        "prompt_tokens": tokens,
+        "uncounted": sorted(_media_of(turn)),
+        "currency": "USD",
+        "min_cost": min(least, default=None),
+        "max_cost": max(most) if None not in most else None,
+        "providers": rows,
+    }
+
+
+def _estimate_of(
+    candidate: Candidate, turn: Turn, tokens: int, prices: PriceList, now: datetime
+) -> dict[str, Any]:
+    provider, model = candidate.service.name, candidate.model
+    context = {"service_tier": turn.service_tier} if turn.service_tier is not None else {}
+    row = model_named(candidate.service.kind.name, model)
+    limit = turn.max_tokens or (row.output if row is not None else None)
+    answer = limit * (turn.n or 1) if limit is not None else None
+
+    def cost(output: int | None) -> Decimal | None:
+        if output is None:
+            return None
+        return prices.price(provider, model, Usage(input=tokens, output=output), now, context)
+
+    return {
+        "provider": provider,
+        "model": model,
+        "max_completion_tokens": answer,
+        "min_cost": cost(0),
+        "max_cost": cost(answer),
+    }
+
+
+def _media_of(turn: Turn) -> set[str]:
+    parts: list[object] = [part for message in turn.messages for part in message.parts]
+    parts += [piece for part in parts if isinstance(part, ToolResult) for piece in part.content]
+    return {MEDIA[type(part)] for part in parts if type(part) in MEDIA}

@@ -1,0 +1,134 @@
+"""What is told about a model beside its name: limits, capabilities, prices."""
+
+import time
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+from urllib.parse import parse_qs
+from weakref import WeakKeyDictionary
+
+import msgspec
+
+from tidegate.catalog import CatalogModel, ImagePrice, Rate, Tiered, model_named
+from tidegate.exchange import Gateway, Request
+from tidegate.money import PriceList
+from tidegate.providers import Directory, ListedModel
+from tidegate.providers.abilities import abilities_of, efforts_of
+
+from .listing import one_in_openai
+
+__all__ = ["Rendered", "describe_all", "encode", "wants_details"]
+
+PRICES_HOLD_S = 900
+"""How long a rendering with prices is good: some change with the hour of the day, at quarters of it."""
+
+PER_THOUSAND = frozenset(["searches", "requests"])
+
+encode = msgspec.json.Encoder(decimal_format="number").encode
+"""JSON in which amounts of money are numbers with all their digits."""
+
+
+Render = Callable[[Gateway], bytes]
+
+
+class Rendered:
+    """Answers that hold while a Config is in force, each rendered when it is first wanted."""
+
+    def __init__(self) -> None:
+        self._answers: WeakKeyDictionary[Directory, dict[Render, tuple[int, bytes]]] = WeakKeyDictionary()
+
+    def answer(self, gateway: Gateway, render: Render) -> bytes:
+        """What the function renders for the Config in force."""
+        period = int(time.time()) // PRICES_HOLD_S
+        answers = self._answers.setdefault(gateway.directory, {})
+        known = answers.get(render)
+        if known is None or known[0] != period:
+            known = answers[render] = (period, render(gateway))
+        return known[1]
+
+
+def wants_details(request: Request) -> bool:
+    """Whether the query asks for more than names: `?details=true`."""
+    values = parse_qs(request.query.decode("latin-1"), keep_blank_values=True).get("details", ["false"])
+    return values[-1].lower() in ("", "1", "true", "yes")
+
+
+def describe_all(gateway: Gateway) -> list[dict[str, Any]]:
+    """Every listed model, as OpenAI's object with more fields."""
+    prices, now = PriceList(gateway.config), datetime.now(UTC)
+    return [describe(model, gateway.directory, prices, now) for model in gateway.directory.listed()]
+
+
+def describe(model: ListedModel, directory: Directory, prices: PriceList, at: datetime) -> dict[str, Any]:
+    """One model; what is not known is left out."""
+    served = _served_by(model, directory)
+    provider, name = served[0]
+    row = model_named(directory.services[provider].kind.name, name)
+    facts = {
+        "label": row.label if row is not None and model.label == model.id else model.label,
+        "provider": provider,
+        "model": name,
+        "served_by": [f"{provider}/{name}" for provider, name in served] if len(served) > 1 else None,
+        **(_facts(row) if row is not None else {}),
+        "prices": render_prices(prices.rates(provider, name, at), prices.image_prices(provider, name)),
+    }
+    return {**one_in_openai(model), **{key: value for key, value in facts.items() if value is not None}}
+
+
+def _served_by(model: ListedModel, directory: Directory) -> list[tuple[str, str]]:
+    """Provider and its own name, the first choice first."""
+    own = model.id.removeprefix(f"{model.owner}/")
+    if own != model.id:
+        return [(model.owner, own)]
+    return [(one.service.name, one.model) for one in directory.resolve(model.id)]
+
+
+def _facts(row: CatalogModel) -> dict[str, Any]:
+    return {
+        "description": row.description,
+        "type": row.type,
+        "context_window": row.context,
+        "max_output_tokens": row.output,
+        "input_modalities": row.inputs,
+        "output_modalities": row.outputs,
+        "capabilities": abilities_of(row),
+        "reasoning_efforts": efforts_of(row) or None,
+        "dimensions": row.dimensions,
+        "training_cutoff": row.cutoff,
+        "released": row.released,
+        "retires": row.retires,
+    }
+
+
+def render_prices(rates: Mapping[str, Rate], images: tuple[ImagePrice, ...]) -> dict[str, Any] | None:
+    """Prices for people and programs; None where there are none."""
+    if not rates and not images:
+        return None
+    tokens = {name: rate for name, rate in rates.items() if name not in PER_THOUSAND}
+    counted = {name: _base(rate) for name, rate in rates.items() if name in PER_THOUSAND}
+    found = {
+        "per_million_tokens": {name: _base(rate) for name, rate in tokens.items()},
+        "above": _tiers(tokens),
+        "per_thousand": counted,
+        "per_image": [
+            {key: getattr(row, key) for key in ("size", "quality", "price") if getattr(row, key) is not None}
+            for row in images
+        ],
+    }
+    return {"currency": "USD", **{key: value for key, value in found.items() if value}}
+
+
+def _base(rate: Rate) -> Decimal:
+    return rate.base if isinstance(rate, Tiered) else rate
+
+
+def _tiers(rates: Mapping[str, Rate]) -> list[dict[str, Any]]:
+    """What longer prompts cost: their tokens, and the prices that change."""
+    tiered = {name: rate for name, rate in rates.items() if isinstance(rate, Tiered)}
+    bounds = sorted({tier.above for rate in tiered.values() for tier in rate.tiers})
+    return [{"prompt_tokens": bound, "per_million_tokens": _of_tier(tiered, bound)} for bound in bounds]
+
+
+def _of_tier(rates: Mapping[str, Tiered], bound: int) -> dict[str, Decimal]:
+    return {name: tier.price for name, rate in rates.items() for tier in rate.tiers if tier.above == bound}
