@@ -67,6 +67,8 @@ class Watch:
         self._vigil.remove(self)
         if self._listener is not None:
             self._listener.cancel()
+            # Kept, it would hold the whole exchange in a cycle, which only the collector can end.
+            self._listener = None
         if kind is asyncio.CancelledError:
             raise self.take_verdict() from None
 
