@@ -119,10 +119,10 @@ async def test_a_server_that_gets_everything_wrong_is_understood() -> None:
 
 
 async def test_a_server_that_gets_everything_right_keeps_its_bytes() -> None:
-    head = b'data: {"id": "c-1", "object":"chat.completion.chunk","created":1,"model":"m", '
+    head = b'data: {"id": "c-1", "object":"chat.completion.chunk","created":1,"model":"m",'
     pieces = [
         head
-        + b'"choices":[{"index":0,"delta":{"role":"assistant","content":""},"finish_reason":null}], "own": 1}',
+        + b'"choices":[{"index":0,"delta":{"role":"assistant","content":""},"finish_reason":null}],"x":1}',
         *(
             head + b'"choices":[{"index":0,"delta":{"content": "\\u00e4%d"},"finish_reason":null}]}' % number
             for number in range(3)
