@@ -10,10 +10,13 @@ from fastapi.openapi.models import OpenAPI
 from msgspec import inspect
 
 from tidegate.control.description import describe
+from tidegate.control.description.replies import DIALECTS
 from tidegate.doors import all_doors
 from tidegate.protocols import errors
 from tidegate.protocols.anthropic import wire as anthropic_wire
+from tidegate.protocols.gemini import wire as gemini_wire
 from tidegate.protocols.openai_chat import wire as openai_wire
+from tidegate.protocols.openai_responses import wire as responses_wire
 from tidegate.providers.preferences import Preferences
 
 DOCUMENT = describe("A title", "A description.")
@@ -58,7 +61,9 @@ def test_every_component_is_used() -> None:
         name for kind in kinds for name in components[kind] if f"#/components/{kind}/{name}" not in used
     ]
     # Errors that this version's paths do not give are still in the list of errors.
-    assert [name for name in unused if not re.fullmatch(r"(Anthropic)?40[23]|Anthropic405", name)] == []
+    assert [
+        name for name in unused if not re.fullmatch(r"(Anthropic|Gemini)?40[23]|(Anthropic|Gemini)405", name)
+    ] == []
 
 
 def test_every_required_field_is_described() -> None:
@@ -74,7 +79,7 @@ def test_operations_have_names_of_their_own() -> None:
 
 def test_the_paths_are_those_of_the_doors() -> None:
     served = {
-        (method.lower(), path.replace("/*", "/{model}"))
+        (method.lower(), path.replace("*", "{model}"))
         for door in all_doors()
         for method, path in door.routes()
         if method != "HEAD"
@@ -87,10 +92,10 @@ def test_the_paths_are_those_of_the_doors() -> None:
     assert described == served
 
 
-def test_every_status_of_an_error_is_described_in_both_dialects() -> None:
+def test_every_status_of_an_error_is_described_in_every_dialect() -> None:
     statuses = {getattr(errors, name).status for name in errors.__all__}
     for status in statuses:
-        for dialect, schema in (("", "Error"), ("Anthropic", "AnthropicError")):
+        for dialect, schema in DIALECTS.items():
             response = DOCUMENT["components"]["responses"][f"{dialect}{status}"]
             assert response["content"]["application/json"]["schema"]["$ref"].endswith(f"/{schema}")
 
@@ -138,6 +143,13 @@ def undescribed(struct: inspect.StructType, schemas: list[Any], path: str) -> It
 
 NARROWER = {
     "MessagesRequest.system": "read as any blocks, described as the texts that it may be",
+    **dict.fromkeys(
+        (
+            f"GenerateContentRequest.{field}.parts.functionResponse.parts"
+            for field in ("contents", "systemInstruction")
+        ),
+        "parts within a part",
+    ),
 }
 
 READ = [
@@ -145,6 +157,9 @@ READ = [
     (anthropic_wire.MessagesRequest[anthropic_wire.Block], "MessagesRequest"),
     (anthropic_wire.CountRequest[anthropic_wire.Block], "MessagesRequest"),
     (anthropic_wire.MessageOut, "AnthropicMessage"),
+    (responses_wire.ResponsesRequest, "ResponsesRequest"),
+    (gemini_wire.RequestIn, "GenerateContentRequest"),
+    (gemini_wire.CountRequestIn, "CountContentRequest"),
     (Preferences, "ProviderPreferences"),
 ]
 

@@ -4,6 +4,7 @@ import importlib
 import inspect
 import re
 
+import msgspec
 import pytest
 from msgspec.structs import fields
 
@@ -44,7 +45,39 @@ def test_every_wire_format_has_the_name_that_it_is_found_by(name: str) -> None:
 
 
 def test_every_wire_format_is_spoken_by_some_service() -> None:
-    assert {kind.protocol for kind in KINDS} == FORMATS.keys()
+    forms = {form.protocol for kind in KINDS for form in kind.forms if form.protocol}
+    also = {name for kind in KINDS for row in (kind, *kind.forms) for name in row.also or ()}
+    assert {kind.protocol for kind in KINDS} | forms | also == FORMATS.keys()
+
+
+@pytest.mark.parametrize(
+    ("kind", "address"),
+    [("openai", None), ("xai", None), ("azure", "https://one.openai.azure.com/openai/v1")],
+)
+def test_a_service_is_asked_in_the_format_of_a_client_that_it_speaks_too(
+    kind: str, address: str | None
+) -> None:
+    directory = Directory(Config(providers={"it": ProviderConfig(kind=kind, base_url=address)}))
+    spoken = {name: directory.resolve("it/m", spoken=name)[0].service for name in FORMATS}
+    assert {name for name, service in spoken.items() if service.protocol.name == name} == {
+        "openai_chat",
+        "openai_responses",
+    }
+    assert {service.base_url for service in spoken.values()} == {spoken["openai_chat"].base_url}
+    assert spoken["anthropic"].protocol.name == "openai_chat"
+
+
+def test_an_address_that_is_not_openais_is_asked_for_chats_only() -> None:
+    """What others serve behind OpenAI's variables may know chat completions and nothing else."""
+    config = ProviderConfig(kind="openai", base_url="https://service.example/v1")
+    (candidate,) = Directory(Config(providers={"it": config})).resolve("it/m", spoken="openai_responses")
+    assert candidate.service.protocol.name == "openai_chat"
+
+
+def test_a_model_that_exists_in_one_format_only_is_asked_in_it() -> None:
+    directory = Directory(Config(providers={"it": ProviderConfig(kind="openai")}))
+    formats = [directory.resolve(f"it/{name}")[0].service.protocol.name for name in ("gpt-5-codex", "gpt-5")]
+    assert formats == ["openai_responses", "openai_chat"]
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
@@ -136,3 +169,13 @@ def test_every_key_is_explained_where_it_is_defined(struct: type) -> None:
     for field in fields(struct):
         explained = rf'^    {field.name}: .*\n(?:        .*\n|    [])].*\n)*    """'
         assert re.search(explained, source, re.MULTILINE), field.name
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+def test_a_row_says_nothing_that_its_wire_format_says_anyway(kind: Kind) -> None:
+    for row in (kind, *kind.forms):
+        plain = protocol_named(row.protocol or kind.protocol).dialect()
+        told = row.dialect or {}
+        known = msgspec.convert(dict(told), type(plain))
+        same = [name for name in told if getattr(known, name) == getattr(plain, name)]
+        assert not same

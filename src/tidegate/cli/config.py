@@ -18,7 +18,7 @@ __all__ = ["app"]
 
 app = typer.Typer(help="Check, show and explain the configuration.", no_args_is_help=True)
 
-DOORS = ("openai_chat", "anthropic")
+DOORS = ("openai_chat", "openai_responses", "anthropic", "gemini")
 """The wire formats of the doors that take chats."""
 
 

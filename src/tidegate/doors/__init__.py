@@ -6,13 +6,26 @@ lists models, counts tokens and is told about errors.
 """
 
 from .anthropic import AnthropicDoor
+from .gemini import GeminiDoor
 from .health import HealthDoor
 from .openai import OpenAIDoor
+from .responses import ResponsesDoor
 from .routing import Door, Endpoint, Router, Routes
 
-__all__ = ["AnthropicDoor", "Door", "Endpoint", "HealthDoor", "OpenAIDoor", "Router", "Routes", "all_doors"]
+__all__ = [
+    "AnthropicDoor",
+    "Door",
+    "Endpoint",
+    "GeminiDoor",
+    "HealthDoor",
+    "OpenAIDoor",
+    "ResponsesDoor",
+    "Router",
+    "Routes",
+    "all_doors",
+]
 
 
 def all_doors() -> tuple[Door, ...]:
     """Every door, the default first: it answers for paths that nobody knows."""
-    return (OpenAIDoor(), AnthropicDoor(), HealthDoor())
+    return (OpenAIDoor(), ResponsesDoor(), AnthropicDoor(), GeminiDoor(), HealthDoor())

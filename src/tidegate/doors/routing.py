@@ -10,7 +10,7 @@ __all__ = ["Door", "Endpoint", "Router", "Routes"]
 
 Endpoint = Callable[[Request, Gateway], Awaitable[None]]
 Routes = Mapping[tuple[str, str], Endpoint]
-"""(method, path) → endpoint. A path that ends in `/*` takes anything behind the slash."""
+"""(method, path) → endpoint. A star in a path takes anything, slashes included."""
 
 
 class Door(Interface):
@@ -41,12 +41,17 @@ class Router:
 
     def __init__(self, doors: Sequence[Door]) -> None:
         self._exact: dict[str, dict[str, Endpoint]] = {}
-        self._below: dict[str, dict[str, Endpoint]] = {}
+        self._starred: dict[tuple[str, str], dict[str, Endpoint]] = {}
+        """By what stands before and behind the star."""
         self._doors = sorted(doors, key=lambda door: -len(door.prefix))
         for door in doors:
             for (method, path), endpoint in door.routes().items():
-                table = self._below if path.endswith("/*") else self._exact
-                table.setdefault(path.removesuffix("*"), {})[method] = endpoint
+                before, star, behind = path.partition("*")
+                if star:
+                    self._starred.setdefault((before, behind), {})[method] = endpoint
+                else:
+                    self._exact.setdefault(path, {})[method] = endpoint
+        self._starred = dict(sorted(self._starred.items(), key=lambda row: -len(row[0][1])))
 
     def methods(self, path: str) -> Mapping[str, Endpoint] | None:
         """Endpoints by method; None where there is no such path."""
@@ -55,8 +60,13 @@ class Router:
             found = self._exact.get(path.rstrip("/"))
         if found is not None:
             return found
-        return next((below for prefix, below in self._below.items() if path.startswith(prefix)), None)
+        return next((endpoints for ends, endpoints in self._starred.items() if _fits(path, ends)), None)
 
     def door_of(self, path: str) -> Door:
         """The door in whose dialect errors about this path are told."""
         return next(door for door in self._doors if path.startswith(door.prefix))
+
+
+def _fits(path: str, ends: tuple[str, str]) -> bool:
+    before, behind = ends
+    return path.startswith(before) and path.endswith(behind) and len(path) > len(before) + len(behind)

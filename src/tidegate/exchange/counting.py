@@ -6,7 +6,7 @@ from functools import cache
 from typing import Any
 
 from tidegate.observe import Record
-from tidegate.protocols.contract import Call, Target
+from tidegate.protocols.contract import Call, ParsedRequest, Target
 from tidegate.protocols.turn import Message, Reasoning, Refusal, Text, ToolCall, ToolResult, Turn
 from tidegate.providers import Candidate
 
@@ -24,17 +24,24 @@ PER_MESSAGE = 4
 """Tokens that a message takes beside its content (OpenAI's rule of thumb for its chat models)."""
 
 
-def count(request: Request, door: Door, gateway: Gateway, render: Callable[[int], bytes]) -> Awaitable[None]:
-    """Answer a request to count the tokens of a prompt. `render` writes the number in the door's dialect.
+def count(
+    request: Request,
+    door: Door,
+    gateway: Gateway,
+    render: Callable[[int], bytes],
+    parse: Callable[[bytes], ParsedRequest] | None = None,
+) -> Awaitable[None]:
+    """Answer a request to count the tokens of a prompt. `render` writes the number in the door's dialect;
+    `parse` reads the request where the body does not say all of it.
 
     An estimate says so in the header `x-tidegate-estimated`.
     """
 
     async def story(record: Record, watch: Watch) -> None:
         record.caller = gateway.keyring.identify(request)
-        asked = door.protocol.parse_count_request(await request.read_body(gateway.max_body))
+        asked = (parse or door.protocol.parse_count_request)(await request.read_body(gateway.max_body))
         record.model = asked.model
-        candidate = gateway.directory.resolve(asked.model, asked.provider, ())[0]
+        candidate = gateway.directory.resolve(asked.model, asked.provider, (), door.protocol.name)[0]
         record.provider, record.provider_model = candidate.service.name, candidate.model
         target = Target(candidate.model, candidate.service.dialect, candidate.profile)
         call = candidate.service.protocol.render_count(asked, target)

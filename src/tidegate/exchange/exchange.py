@@ -73,7 +73,7 @@ def exchange(
         record.caller = gateway.keyring.identify(request)
         asked = operation.parse(await request.read_body(gateway.max_body))
         record.model, record.stream = asked.model, asked.stream
-        candidates = gateway.directory.resolve(asked.model, asked.provider, asked.fallbacks)
+        candidates = gateway.directory.resolve(asked.model, asked.provider, asked.fallbacks, operation.spoken)
         await Relay(request, operation, asked, gateway, watch, record).run(candidates)
 
     return recorded(request, door, gateway, story)

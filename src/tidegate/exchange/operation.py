@@ -4,7 +4,7 @@ Everything else of an exchange is the same for all operations: who calls, which 
 are, deadlines, fallbacks, the passing of the answer, the record.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 from typing import Protocol as Interface
 
@@ -55,6 +55,11 @@ class Operation(Interface[A]):
         """The wire format of the client: a provider of the same gets to see some of its headers."""
         ...
 
+    @property
+    def streams_as(self) -> bytes:
+        """The content type of a stream."""
+        ...
+
     def parse(self, body: bytes) -> A:
         """Decode and check a client's request. Raises InvalidRequest naming the parameter."""
         ...
@@ -66,11 +71,6 @@ class Operation(Interface[A]):
         """
         ...
 
-
-class Chat:
-    """A chat in the dialect of a door. Per candidate the way is one of two: the same dialect on both
-    sides is spliced, different ones are bridged.
-    """
 
 class WithBytes:
     """A request for a chat whose links were fetched: the same, but for its turn."""
@@ -88,12 +88,24 @@ class WithBytes:
         return self._turn
 
 
-    __slots__ = ("_door", "parse", "spoken")
+class Chat:
+    """A chat in the dialect of a door. Per candidate the way is one of two: the same dialect on both
+    sides is spliced, different ones are bridged.
+    """
 
-    def __init__(self, door: Protocol) -> None:
+    __slots__ = ("_door", "parse", "spoken", "streams_as")
+
+    def __init__(
+        self,
+        door: Protocol,
+        parse: Callable[[bytes], ParsedRequest] | None = None,
+        streams_as: bytes = EVENT_STREAM,
+    ) -> None:
         self._door = door
         self.spoken = door.name
-        self.parse = door.parse_request
+        self.parse = parse or door.parse_request
+        """Of its own where the body does not say all of the request."""
+        self.streams_as = streams_as
 
     def plan(self, asked: ParsedRequest | WithBytes, candidate: Candidate) -> tuple[Call, Conduit]:
         """See Operation."""
@@ -115,6 +127,7 @@ class Errand:
     """A task beside chat, in the dialect of a door: which format a candidate speaks, its row says."""
 
     __slots__ = ("_task", "parse", "spoken")
+    streams_as = EVENT_STREAM
 
     def __init__(self, task: Task, door: Protocol) -> None:
         self._task = task

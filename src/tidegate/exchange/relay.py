@@ -26,8 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Relay", "ask"]
 
-EVENT_STREAM: tuple[Header, ...] = (
-    (b"content-type", b"text/event-stream; charset=utf-8"),
+UNBUFFERED: tuple[Header, ...] = (
     (b"cache-control", b"no-cache"),
     (b"x-accel-buffering", b"no"),  # nginx in front must not collect the events
 )
@@ -85,9 +84,9 @@ class Relay:
         self._asked = asked
         self._gateway = gateway
         self._watch = watch
+        self._record = record
         self._fetched: WithBytes | None = None
         """What is asked for with what it links to, once a candidate has wanted that."""
-        self._record = record
         self._waited = 0.0
         """Seconds spent waiting for others before the first byte went to the client."""
 
@@ -165,7 +164,7 @@ class Relay:
 
     def _plan(self, candidate: Candidate, asked: Asked) -> tuple[Call, Conduit]:
         try:
-            call, conduit = self._operation.plan(self._asked, candidate)
+            call, conduit = self._operation.plan(asked, candidate)
         except Unsupported as error:
             error.args = (f"{candidate.service.name}: {error.message}",)
             error.message = error.args[0]
@@ -232,7 +231,8 @@ class Relay:
 
     async def _begin_stream(self, candidate: Candidate, call: Call, answer: Answer, conduit: Conduit) -> None:
         self._own_share()
-        headers = [*EVENT_STREAM, *self._story(candidate, call, answer)]
+        kind = (b"content-type", self._operation.streams_as)
+        headers = [kind, *UNBUFFERED, *self._story(candidate, call, answer)]
         await self._request.begin_stream(200, headers, conduit.abort)
 
     def _own_share(self) -> None:

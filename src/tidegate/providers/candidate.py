@@ -1,6 +1,6 @@
 """The answers of the directory."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from tidegate.protocols.profile import Profile
@@ -20,6 +20,11 @@ class Candidate:
     profile: Profile
     alias: str | None = None
     """The name in `[models]` that led here, if one did."""
+
+    def speaking(self, name: str) -> "Candidate":
+        """The same for a client of this wire format: a service that speaks it too is asked in it."""
+        service = self.service.speaking(name)
+        return self if service is self.service else replace(self, service=service)
 
 
 class Finding(NamedTuple):

@@ -32,7 +32,7 @@ class Directory:
             name: tuple(self._candidates_of(name, model.candidates)) for name, model in config.models.items()
         }
         self._prefixes = tuple(self._render_prefixes())
-        self._known: dict[tuple[str, str | None], tuple[Candidate, ...]] = {}
+        self._known: dict[tuple[str, str | None, str], tuple[Candidate, ...]] = {}
 
     # --- what requests ask --------------------------------------------------------------------
 
@@ -41,16 +41,19 @@ class Directory:
         model: str,
         provider: str | Mapping[str, Any] | None = None,
         fallbacks: Sequence[str] = (),
+        spoken: str = "",
     ) -> tuple[Candidate, ...]:
         """Who serves the model, the first choice first; never empty.
 
         `provider` is the request's own field: a provider's name, or preferences. `fallbacks` are the
-        names to try behind `model`. Raises ModelNotFound, and InvalidRequest about `provider`.
+        names to try behind `model`. `spoken` is the client's wire format: a service that speaks it beside
+        its own is asked in it. Raises ModelNotFound, and InvalidRequest about `provider`.
         """
         if fallbacks or isinstance(provider, Mapping):
-            return self._resolve_wishes(model, provider, fallbacks)
-        known = self._known.get((model, provider))
-        return known if known is not None else self._remember(model, provider)
+            wished = self._resolve_wishes(model, provider, fallbacks)
+            return tuple(one.speaking(spoken) for one in wished)
+        known = self._known.get((model, provider, spoken))
+        return known if known is not None else self._remember(model, provider, spoken)
 
     def listed(self) -> tuple[ListedModel, ...]:
         """The models that are worth naming: those of `[models]`, then the catalog's by provider."""
@@ -73,11 +76,12 @@ class Directory:
 
     # --- with a wish of its own ---------------------------------------------------------------
 
-    def _remember(self, model: str, provider: str | None) -> tuple[Candidate, ...]:
-        found = self._find(model).candidates if provider is None else self._find_at(model, provider)
+    def _remember(self, model: str, provider: str | None, spoken: str) -> tuple[Candidate, ...]:
+        offered = self._find(model).candidates if provider is None else self._find_at(model, provider)
         if len(self._known) >= REMEMBERED:
             self._known.clear()
-        self._known[model, provider] = found
+        found = tuple(one.speaking(spoken) for one in offered)
+        self._known[model, provider, spoken] = found
         return found
 
     def _resolve_wishes(

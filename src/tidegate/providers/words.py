@@ -77,7 +77,7 @@ def explain(model: str, finding: Finding, spoken: Iterable[str]) -> list[str]:
 
 def _ways(service: Service, spoken: Iterable[str]) -> Iterator[str]:
     for name in spoken:
-        if name == service.protocol.name:
+        if name == service.speaking(name).protocol.name:
             yield f"a client that speaks {name}: bytes pass as they are, but for the model's name"
         else:
             yield f"a client that speaks {name}: translated to {service.protocol.name} and back"

@@ -1,6 +1,6 @@
 """The API of the data plane as one OpenAPI 3.1 document.
 
-`document.py` lists the paths; `chat.py` and `messages.py` have the schemas of the two dialects,
+`document.py` lists the paths; `chat.py`, `responses.py`, `messages.py` and `contents.py` have the schemas of the dialects,
 `tasks.py` those of what can be asked for beside chat,
 `extensions.py` Tidegate's own fields, `replies.py` the headers and errors that all share, and
 `schema.py` the words in which they are written.

@@ -4,7 +4,7 @@ from typing import Any
 
 from tidegate import __version__
 
-from . import chat, extensions, messages, tasks
+from . import chat, contents, extensions, messages, responses, tasks
 from .replies import HEADERS, RESPONSES, SCHEMAS, STORY, refusals
 from .schema import Schema, array, integer, null_or, ref, string, struct
 
@@ -44,6 +44,7 @@ SERVICE_SCHEMAS: dict[str, Schema] = {
 TAGS = [
     {"name": "OpenAI", "description": "For clients of OpenAI's API."},
     {"name": "Anthropic", "description": "For clients of Anthropic's API, Claude Code among them."},
+    {"name": "Gemini", "description": "For clients of Google's API."},
     {"name": "Models", "description": "What can be asked for."},
     {"name": "Health", "description": "For load balancers and people; needs no key."},
 ]
@@ -58,6 +59,21 @@ SECURITY: dict[str, Schema] = {
     },
 }
 
+MODEL_IN_PATH: Schema = {
+    "name": "model",
+    "in": "path",
+    "required": True,
+    "description": "May hold slashes.",
+    "schema": string(),
+}
+
+AS_EVENTS: Schema = {
+    "name": "alt",
+    "in": "query",
+    "description": "`sse`: the stream is events; else it is one JSON array.",
+    "schema": string("", "sse"),
+}
+
 BY_KEY: list[dict[str, list[str]]] = [{}, {"bearer": []}, {"x-api-key": []}]
 """A gateway without keys is open; one with keys takes either header."""
 
@@ -70,11 +86,20 @@ def describe(title: str, description: str) -> dict[str, Any]:
         "servers": [{"url": "/", "description": "This gateway."}],
         "tags": TAGS,
         "security": BY_KEY,
-        "paths": {**_openai_paths(), **_anthropic_paths(), **_model_paths(), **_health_paths()},
+        "paths": {
+            **_openai_paths(),
+            **_responses_paths(),
+            **_anthropic_paths(),
+            **_gemini_paths(),
+            **_model_paths(),
+            **_health_paths(),
+        },
         "components": {
             "schemas": {
                 **chat.SCHEMAS,
+                **responses.SCHEMAS,
                 **messages.SCHEMAS,
+                **contents.SCHEMAS,
                 **extensions.SCHEMAS,
                 **tasks.SCHEMAS,
                 **SERVICE_SCHEMAS,
@@ -122,6 +147,90 @@ def _task(operation: str, summary: str, answer: str) -> dict[str, Any]:
     }
 
 
+def _responses_paths() -> dict[str, Any]:
+    counted = _answer("The count.", "ResponsesCount", ("x-request-id", "x-tidegate-estimated"))
+    return {
+        "/v1/responses": _response("createResponse", "Answer a conversation in items"),
+        "/responses": _response("createResponseBare", "The same as /v1/responses"),
+        "/v1/responses/input_tokens": {
+            "post": {
+                "operationId": "countInputTokens",
+                "summary": "Count the tokens of a request for a response",
+                "tags": ["OpenAI"],
+                "requestBody": _body("ResponsesCountRequest", {"answer": responses.EXAMPLES["answer"]}),
+                "responses": {"200": counted, **refusals(ASKING)},
+            }
+        },
+    }
+
+
+def _response(operation: str, summary: str) -> dict[str, Any]:
+    answer = _answer("The response, or with `stream` its events.", "Response", STORY)
+    answer["content"]["text/event-stream"] = {"schema": ref("ResponseStreamEvent")}
+    return {
+        "post": {
+            "operationId": operation,
+            "summary": summary,
+            "tags": ["OpenAI"],
+            "requestBody": _body("ResponsesRequest", responses.EXAMPLES),
+            "responses": {"200": answer, **refusals(ASKING)},
+        }
+    }
+
+
+def _gemini_paths() -> dict[str, Any]:
+    paths: dict[str, Any] = {}
+    for version, suffix in (("v1beta", ""), ("v1", "V1")):
+        start = f"/{version}/models/{{model}}"
+        paths |= {
+            f"{start}:generateContent": _contents(f"generateContent{suffix}", "Answer with contents"),
+            f"{start}:streamGenerateContent": _contents(
+                f"streamGenerateContent{suffix}", "Answer with a stream of contents", stream=True
+            ),
+            f"{start}:countTokens": _contents(
+                f"countContentTokens{suffix}", "Count the tokens of contents", count=True
+            ),
+        }
+    listed = _gemini_look_up("listGeminiModels", "List the models in Google's dialect", "GeminiModelList")
+    one = _gemini_look_up("retrieveGeminiModel", "Describe a model in Google's dialect", "GeminiModel")
+    one["get"]["parameters"] = [MODEL_IN_PATH]
+    return {**paths, "/v1beta/models": listed, "/v1beta/models/{model}": one}
+
+
+def _contents(operation: str, summary: str, *, stream: bool = False, count: bool = False) -> dict[str, Any]:
+    answer = _answer("The contents.", "GenerateContentResponse", STORY)
+    if count:
+        answer = _answer("The count.", "ContentCount", ("x-request-id", "x-tidegate-estimated"))
+    if stream:
+        answer["content"] = {
+            "text/event-stream": {"schema": ref("GenerateContentResponse")},
+            "application/json": {"schema": array(ref("GenerateContentResponse"))},
+        }
+    return {
+        "post": {
+            "operationId": operation,
+            "summary": summary,
+            "tags": ["Gemini"],
+            "parameters": [MODEL_IN_PATH, *([AS_EVENTS] if stream else [])],
+            "requestBody": _body("CountContentRequest" if count else "GenerateContentRequest"),
+            "responses": {"200": answer, **refusals(ASKING, "Gemini")},
+        }
+    }
+
+
+def _gemini_look_up(operation: str, summary: str, schema: str) -> dict[str, Any]:
+    answer = _answer("What can be asked for.", schema, ("x-request-id",))
+    missing = "401 500" if schema.endswith("List") else "401 404 500"
+    return {
+        "get": {
+            "operationId": operation,
+            "summary": summary,
+            "tags": ["Models"],
+            "responses": {"200": answer, **refusals(missing, "Gemini")},
+        }
+    }
+
+
 def _anthropic_paths() -> dict[str, Any]:
     answer = _answer("The message, or with `stream` its events.", "AnthropicMessage", STORY)
     answer["content"]["text/event-stream"] = {"schema": ref("MessageStreamEvent")}
@@ -161,24 +270,17 @@ def _model_paths() -> dict[str, Any]:
         "description": "With this header, the answer is in Anthropic's dialect.",
         "schema": string(),
     }
-    name = {
-        "name": "model",
-        "in": "path",
-        "required": True,
-        "description": "May hold slashes.",
-        "schema": string(),
-    }
     return {
         "/v1/models": _look_up("listModels", "List the models", "Models", [dialect]),
-        "/v1/models/{model}": _look_up("retrieveModel", "Describe a model", "Models", [dialect, name]),
+        "/v1/models/{model}": _look_up("retrieveModel", "Describe a model", "Models", [dialect, MODEL_IN_PATH]),
     }
 
 
 def _look_up(operation: str, summary: str, tag: str, parameters: list[Schema]) -> dict[str, Any]:
-    kind = "Model" if len(parameters) > 1 else "ModelList"
+    kind = "Model" if MODEL_IN_PATH in parameters else "ModelList"
     answer = _answer("In the dialect of the client.", kind, ("x-request-id",))
     answer["content"]["application/json"]["schema"] = {"anyOf": [ref(kind), ref(f"Anthropic{kind}")]}
-    missing = "401 404 500" if len(parameters) > 1 else "401 500"
+    missing = "401 404 500" if MODEL_IN_PATH in parameters else "401 500"
     return {
         "get": {
             "operationId": operation,

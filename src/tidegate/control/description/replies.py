@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from tidegate.protocols import errors
 from tidegate.protocols.errors import TidegateError
 
-from .schema import Schema, null_or, ref, string, struct
+from .schema import Schema, array, integer, null_or, ref, string, struct
 
 __all__ = ["HEADERS", "RESPONSES", "SCHEMAS", "STORY", "refusals"]
 
@@ -27,6 +27,17 @@ SCHEMAS: dict[str, Schema] = {
         type=string("", "error"),
         error=struct("type message", type=string(), message=string()),
         request_id=string(),
+    ),
+    "GeminiError": struct(
+        "error",
+        "An error in Google's dialect.",
+        error=struct(
+            "code message status",
+            code=integer("The status of the response."),
+            message=string(),
+            status=string(examples=["INVALID_ARGUMENT", "NOT_FOUND", "RESOURCE_EXHAUSTED"]),
+            details=array({"type": "object"}),
+        ),
     ),
 }
 
@@ -58,7 +69,7 @@ STORY = (
 )
 """Headers of an answer that a provider gave."""
 
-DIALECTS = {"": "Error", "Anthropic": "AnthropicError"}
+DIALECTS = {"": "Error", "Anthropic": "AnthropicError", "Gemini": "GeminiError"}
 """What the names of responses begin with, and the shape that those have."""
 
 

@@ -1,0 +1,157 @@
+"""OpenAI's Responses API: what may be asked and what is answered."""
+
+from typing import Any
+
+from . import extensions
+from .schema import Schema, any_of, array, boolean, integer, null_or, number, ref, string, struct
+
+__all__ = ["EXAMPLES", "SCHEMAS"]
+
+ITEM = struct(
+    "",
+    "A message, a call, its output, thinking, or what a tool of the provider's did: told apart by `type`.",
+    type=string(
+        "A message may come without one.",
+        examples=["message", "function_call", "function_call_output", "reasoning"],
+    ),
+    id=null_or(string()),
+    status=null_or(string("", "in_progress", "completed", "incomplete")),
+    role=string("", "system", "developer", "user", "assistant"),
+    content=any_of(string(), array({"type": "object"})),
+    call_id=string("What a call and its output have in common."),
+    name=string(),
+    arguments=string("JSON."),
+    input=string("Of a custom tool's call."),
+    output=any_of(string(), array({"type": "object"})),
+    summary=array({"type": "object"}, "Thinking, for people."),
+    encrypted_content=null_or(string("What a provider needs to see again. Send it back.")),
+)
+
+REQUEST: dict[str, Schema] = {
+    "model": string("`provider/model`, or a name that the gateway knows."),
+    "input": null_or(any_of(string(), array(ref("ResponseItem")))),
+    "instructions": null_or(string()),
+    "tools": null_or(
+        array(
+            struct(
+                "type",
+                type=string("`function`, `custom`, or a tool that OpenAI runs."),
+                name=string(),
+                description=null_or(string()),
+                parameters=null_or({"type": "object"}),
+                strict=null_or(boolean()),
+                format=null_or({"type": "object"}),
+            )
+        )
+    ),
+    "tool_choice": null_or(
+        any_of(
+            string("", "none", "auto", "required"),
+            struct(
+                "type",
+                type=string(),
+                name=string(),
+                mode=string("", "auto", "required"),
+                tools=array(struct("type", type=string(), name=string())),
+            ),
+        )
+    ),
+    "parallel_tool_calls": null_or(boolean()),
+    "text": null_or(
+        struct(
+            "",
+            format=null_or(
+                struct(
+                    "type",
+                    type=string("", "text", "json_object", "json_schema", "grammar", "python"),
+                    name=string(),
+                    description=null_or(string()),
+                    schema={"type": "object"},
+                    strict=null_or(boolean()),
+                )
+            ),
+            verbosity=null_or(string("", "low", "medium", "high")),
+        )
+    ),
+    "reasoning": null_or(
+        struct(
+            "",
+            effort=null_or(string("", "none", "minimal", "low", "medium", "high", "xhigh", "max")),
+            summary=null_or(string("", "auto", "concise", "detailed", "none")),
+            generate_summary=null_or(string("The older name of `summary`.", "auto", "concise", "detailed")),
+        )
+    ),
+    "truncation": null_or(string("", "auto", "disabled")),
+    "previous_response_id": null_or(string("For providers of this format that keep responses.")),
+    "conversation": null_or(any_of(string(), {"type": "object"})),
+}
+"""What is counted, and asked."""
+
+SCHEMAS: dict[str, Schema] = {
+    "ResponseItem": ITEM,
+    "ResponsesRequest": struct(
+        "model",
+        "A request for a response. Fields that are not named here reach a provider of this format untouched.",
+        **REQUEST,
+        stream=null_or(boolean()),
+        stream_options=null_or(struct("", include_obfuscation=boolean())),
+        max_output_tokens=null_or(integer("Thinking included.", minimum=1)),
+        max_tool_calls=null_or(integer(minimum=1)),
+        temperature=null_or(number(minimum=0, maximum=2)),
+        top_p=null_or(number(minimum=0, maximum=1)),
+        top_logprobs=null_or(integer(minimum=0, maximum=20)),
+        include=null_or(array(string())),
+        store=null_or(boolean("Tidegate itself keeps nothing.")),
+        background=null_or(boolean()),
+        prompt=null_or({"type": "object"}),
+        metadata=null_or({"type": "object"}),
+        user=null_or(string()),
+        safety_identifier=null_or(string()),
+        prompt_cache_key=null_or(string()),
+        service_tier=null_or(string()),
+        **extensions.FIELDS,
+    ),
+    "ResponsesCountRequest": struct("model", **REQUEST),
+    "ResponsesCount": struct(
+        "object input_tokens", object=string("", "response.input_tokens"), input_tokens=integer()
+    ),
+    "Response": struct(
+        "id object created_at status model output",
+        "The answer. It repeats the parameters of its request, too.",
+        id=string(),
+        object=string("", "response"),
+        created_at=number("Seconds since 1970."),
+        status=string("", "completed", "incomplete", "failed", "in_progress", "queued", "cancelled"),
+        model=string("The model that answered, in the provider's words."),
+        output=array(ref("ResponseItem")),
+        incomplete_details=null_or(struct("", reason=string(), detail=string("The provider's explanation."))),
+        error=null_or(struct("code message", code=string(), message=string())),
+        native_finish_reason=string("The provider's own word, where it says more."),
+        usage=null_or(
+            struct(
+                "input_tokens output_tokens total_tokens",
+                input_tokens=integer("All tokens of the prompt, cached ones included."),
+                input_tokens_details=struct("", cached_tokens=integer(), cache_write_tokens=integer()),
+                output_tokens=integer("All tokens written, thinking included."),
+                output_tokens_details=struct("", reasoning_tokens=integer()),
+                total_tokens=integer(),
+            )
+        ),
+    ),
+    "ResponseStreamEvent": struct(
+        "type sequence_number",
+        "The JSON of one `data:` line; `type` is the event's name, too. A stream that breaks ends with `error` "
+        "and `response.failed`, never with `response.completed`.",
+        type=string(examples=["response.created", "response.output_text.delta", "response.completed"]),
+        sequence_number=integer(minimum=0),
+    ),
+}
+
+EXAMPLES: dict[str, Any] = {
+    "answer": {"summary": "A plain answer", "value": {"model": "demo/chat", "input": "Say hello."}},
+    "stream": {
+        "summary": "A stream",
+        "value": {"model": "demo/chat", "input": "Say hello.", "stream": True},
+    },
+}
+"""Requests to try: the demo provider answers them without a key."""

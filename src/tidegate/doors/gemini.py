@@ -1,0 +1,137 @@
+"""Google's API: contents, their streams, the counting of tokens and the list of models.
+
+Here the path names the model and what is asked of it, and the query says how a stream is written:
+as events (`alt=sse`), or as one JSON array.
+"""
+
+from collections.abc import Awaitable, Mapping
+from functools import partial
+from typing import Any, cast
+from typing import Protocol as Interface
+from urllib.parse import parse_qs
+
+import msgspec
+
+from tidegate.exchange import Chat, Gateway, Request, count, exchange, simply
+from tidegate.protocols.contract import ParsedRequest, Protocol
+from tidegate.protocols.errors import ModelNotFound
+from tidegate.providers import ListedModel, protocol_named
+
+from .routing import Endpoint, Routes
+
+__all__ = ["GeminiDoor"]
+
+VERSIONS = ("/v1beta", "/v1")
+MODELS = "/models/"
+ARRAY = b"application/json"
+
+
+class PathProtocol(Protocol, Interface):
+    """A wire format whose requests say something in the path and the query."""
+
+    def parse_request(
+        self, body: bytes, model: str = "", *, stream: bool = False, sse: bool = True
+    ) -> ParsedRequest:
+        """See Protocol."""
+        ...
+
+    def parse_count_request(self, body: bytes, model: str = "") -> ParsedRequest:
+        """See Protocol."""
+        ...
+
+
+class GeminiDoor:
+    """For clients of Gemini's API."""
+
+    name = "gemini"
+    prefix = "/v1beta"
+
+    def __init__(self) -> None:
+        self.protocol = cast(PathProtocol, protocol_named("gemini"))
+
+    def routes(self) -> Routes:
+        """See Door. The list at `/v1/models` is in the dialects of those who ask there."""
+        methods: Mapping[str, Endpoint] = {
+            "generateContent": self.answer,
+            "streamGenerateContent": self.stream,
+            "countTokens": self.count_tokens,
+        }
+        return {
+            **{
+                ("POST", f"{version}{MODELS}*:{method}"): endpoint
+                for version in VERSIONS
+                for method, endpoint in methods.items()
+            },
+            ("GET", "/v1beta/models"): self.list_models,
+            ("GET", "/v1beta/models/*"): self.one_model,
+        }
+
+    def answer(self, request: Request, gateway: Gateway) -> Awaitable[None]:
+        """Answer with a whole content."""
+        _take_key(request)
+        parse = partial(self.protocol.parse_request, model=_model_of(request))
+        return exchange(request, self, gateway, Chat(self.protocol, parse))
+
+    def stream(self, request: Request, gateway: Gateway) -> Awaitable[None]:
+        """Answer with the pieces of a content."""
+        _take_key(request)
+        sse = _asked_for(request, "alt") == "sse"
+        parse = partial(self.protocol.parse_request, model=_model_of(request), stream=True, sse=sse)
+        chat = Chat(self.protocol, parse) if sse else Chat(self.protocol, parse, streams_as=ARRAY)
+        return exchange(request, self, gateway, chat)
+
+    def count_tokens(self, request: Request, gateway: Gateway) -> Awaitable[None]:
+        """Count the tokens of a prompt."""
+        _take_key(request)
+        parse = partial(self.protocol.parse_count_request, model=_model_of(request))
+        return count(request, self, gateway, lambda tokens: b'{"totalTokens":%d}' % tokens, parse)
+
+    async def list_models(self, request: Request, gateway: Gateway) -> None:
+        """List the models that can be asked for, all on one page."""
+        _take_key(request)
+
+        async def answer() -> bytes:
+            return msgspec.json.encode({"models": [_described(one) for one in gateway.directory.listed()]})
+
+        await simply(request, self, gateway, answer)
+
+    async def one_model(self, request: Request, gateway: Gateway) -> None:
+        """Describe one model."""
+        _take_key(request)
+
+        async def answer() -> bytes:
+            name = _model_of(request)
+            found = next((model for model in gateway.directory.listed() if model.id == name), None)
+            if found is None:
+                candidates = gateway.directory.resolve(name, None, ())  # says what is near
+                raise ModelNotFound(f"{candidates[0].model} can be asked for, but is not listed")
+            return msgspec.json.encode(_described(found))
+
+        await simply(request, self, gateway, answer)
+
+
+def _described(model: ListedModel) -> dict[str, Any]:
+    return {
+        "name": f"models/{model.id}",
+        "baseModelId": model.id,
+        "version": "",
+        "displayName": model.label,
+        "supportedGenerationMethods": ["generateContent", "countTokens"],
+    }
+
+
+def _model_of(request: Request) -> str:
+    """The model that the path names, slashes included."""
+    return request.path.partition(MODELS)[2].rpartition(":")[0] or request.path.partition(MODELS)[2]
+
+
+def _asked_for(request: Request, name: str) -> str | None:
+    """A parameter of the query."""
+    return parse_qs(request.query.decode("latin-1")).get(name, [None])[-1]
+
+
+def _take_key(request: Request) -> None:
+    """Let a key in the query (`?key=`), as Google's API takes it, count where no header has one."""
+    key = _asked_for(request, "key")
+    if key and not request.header(b"x-goog-api-key"):
+        request.headers = [*request.headers, (b"x-goog-api-key", key.encode("latin-1", "replace"))]
