@@ -92,8 +92,8 @@ class ProviderConfig(Struct, frozen=True, kw_only=True):
     session_token: Secret | None = None
     """What comes with AWS's temporary credentials."""
     credentials_file: str | None = None
-    """Google's file of a service account (or of another identity); without it and without `api_key`,
-    Google's ambient credentials are used."""
+    """Google's file of a service account; without it and without `api_key`, Google's ambient
+    credentials are used."""
 
 
 class ModelConfig(Struct, frozen=True, kw_only=True):
