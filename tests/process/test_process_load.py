@@ -1,6 +1,7 @@
 """Many at once, and what is left of them: `benchmarks/load.py` at small scale."""
 
 import asyncio
+import gc
 import resource
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ from process.serving import CHAT, Served, one
 from running import Gateway
 from sdk.dialects import OPENAI, TEXT
 from simulator import Simulator
+from tidegate.exchange.vigil import LOOK_S, Watch
 
 STREAMS = 200
 
@@ -86,3 +88,18 @@ async def test_nothing_is_left_of_clients_that_left(provider: Simulator, stream:
         assert (await gateway.chat("sim/m")).json["choices"][0]["message"]["content"] == TEXT
         while len(asyncio.all_tasks()) > before + 3:  # what the client and the provider keep open
             await asyncio.sleep(0.05)
+
+
+async def test_no_exchange_waits_for_the_collector_to_go(provider: Simulator) -> None:
+    pieces = list(OPENAI.stream.pieces)
+    provider.stream([*pieces[:2], 2 * LOOK_S, *pieces[2:]])  # long enough to be listened to
+    async with Gateway({"sim": ("openai_compatible", f"{provider.url}/v1")}) as gateway:
+        await gateway.chat("sim/m")
+        gc.collect()
+        gc.disable()
+        try:
+            await asyncio.gather(*(gateway.chat("sim/m", stream=True) for _ in range(5)))
+            while any(isinstance(left, Watch) for left in gc.get_objects()):
+                await asyncio.sleep(0.05)  # as long as the server holds the last request
+        finally:
+            gc.enable()
