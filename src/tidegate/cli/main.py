@@ -5,6 +5,7 @@ import typer
 from . import config
 from .check import check
 from .demo import demo
+from .models import models
 from .serve import serve
 
 __all__ = ["app", "main"]
@@ -16,7 +17,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-for command in (serve, demo, check):
+for command in (serve, demo, check, models):
     app.command()(command)
 app.add_typer(config.app, name="config")
 

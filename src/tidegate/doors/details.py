@@ -1,20 +1,19 @@
 """What is told about a model beside its name: limits, capabilities, prices."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import UTC, datetime
-from decimal import Decimal
 from typing import Any
 from urllib.parse import parse_qs
 from weakref import WeakKeyDictionary
 
 import msgspec
 
-from tidegate.catalog import CatalogModel, ImagePrice, Rate, Tiered, model_named
+from tidegate.catalog import model_named
 from tidegate.exchange import Gateway, Request
-from tidegate.money import PriceList
+from tidegate.money import PriceList, render_prices
 from tidegate.providers import Directory, ListedModel
-from tidegate.providers.abilities import abilities_of, efforts_of
+from tidegate.providers.facts import facts_of
 
 from .listing import one_in_openai
 
@@ -22,8 +21,6 @@ __all__ = ["Rendered", "describe_all", "encode", "wants_details"]
 
 PRICES_HOLD_S = 900
 """How long a rendering with prices is good: some change with the hour of the day, at quarters of it."""
-
-PER_THOUSAND = frozenset(["searches", "requests"])
 
 encode = msgspec.json.Encoder(decimal_format="number").encode
 """JSON in which amounts of money are numbers with all their digits."""
@@ -70,7 +67,7 @@ def describe(model: ListedModel, directory: Directory, prices: PriceList, at: da
         "provider": provider,
         "model": name,
         "served_by": [f"{provider}/{name}" for provider, name in served] if len(served) > 1 else None,
-        **(_facts(row) if row is not None else {}),
+        **(facts_of(row) if row is not None else {}),
         "prices": render_prices(prices.rates(provider, name, at), prices.image_prices(provider, name)),
     }
     return {**one_in_openai(model), **{key: value for key, value in facts.items() if value is not None}}
@@ -82,53 +79,3 @@ def _served_by(model: ListedModel, directory: Directory) -> list[tuple[str, str]
     if own != model.id:
         return [(model.owner, own)]
     return [(one.service.name, one.model) for one in directory.resolve(model.id)]
-
-
-def _facts(row: CatalogModel) -> dict[str, Any]:
-    return {
-        "description": row.description,
-        "type": row.type,
-        "context_window": row.context,
-        "max_output_tokens": row.output,
-        "input_modalities": row.inputs,
-        "output_modalities": row.outputs,
-        "capabilities": abilities_of(row),
-        "reasoning_efforts": efforts_of(row) or None,
-        "dimensions": row.dimensions,
-        "training_cutoff": row.cutoff,
-        "released": row.released,
-        "retires": row.retires,
-    }
-
-
-def render_prices(rates: Mapping[str, Rate], images: tuple[ImagePrice, ...]) -> dict[str, Any] | None:
-    """Prices for people and programs; None where there are none."""
-    if not rates and not images:
-        return None
-    tokens = {name: rate for name, rate in rates.items() if name not in PER_THOUSAND}
-    counted = {name: _base(rate) for name, rate in rates.items() if name in PER_THOUSAND}
-    found = {
-        "per_million_tokens": {name: _base(rate) for name, rate in tokens.items()},
-        "above": _tiers(tokens),
-        "per_thousand": counted,
-        "per_image": [
-            {key: getattr(row, key) for key in ("size", "quality", "price") if getattr(row, key) is not None}
-            for row in images
-        ],
-    }
-    return {"currency": "USD", **{key: value for key, value in found.items() if value}}
-
-
-def _base(rate: Rate) -> Decimal:
-    return rate.base if isinstance(rate, Tiered) else rate
-
-
-def _tiers(rates: Mapping[str, Rate]) -> list[dict[str, Any]]:
-    """What longer prompts cost: their tokens, and the prices that change."""
-    tiered = {name: rate for name, rate in rates.items() if isinstance(rate, Tiered)}
-    bounds = sorted({tier.above for rate in tiered.values() for tier in rate.tiers})
-    return [{"prompt_tokens": bound, "per_million_tokens": _of_tier(tiered, bound)} for bound in bounds]
-
-
-def _of_tier(rates: Mapping[str, Tiered], bound: int) -> dict[str, Decimal]:
-    return {name: tier.price for name, rate in rates.items() for tier in rate.tiers if tier.above == bound}

@@ -1,0 +1,153 @@
+"""`tidegate models`: what can be asked for, what it can do, what it costs."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+
+import typer
+
+from .config import _load
+from .serve import ConfigOption
+
+if TYPE_CHECKING:
+    from tidegate.catalog import CatalogModel
+    from tidegate.config import Config
+
+__all__ = ["models"]
+
+
+class Entry(NamedTuple):
+    """A model of the catalog at somebody who serves it."""
+
+    provider: str
+    """A configured provider's name, or that of the kind where none is configured."""
+    configured: bool
+    model: "CatalogModel"
+    prices: dict[str, Any] | None
+
+
+def models(
+    provider: Annotated[
+        str | None, typer.Option(help="Only those of this provider, or kind of provider.")
+    ] = None,
+    capability: Annotated[
+        list[str] | None, typer.Option(help="Only those that can do this; may be given again.")
+    ] = None,
+    configured: Annotated[
+        bool, typer.Option("--configured", help="Only those that can be asked for now.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print them as JSON.")] = False,
+    config: ConfigOption = None,
+) -> None:
+    """List the models that Tidegate knows. Others can be asked for too.
+
+    Prices are US dollars for a million tokens, as they are now. The exit status is 1 if no model fits,
+    2 if there is no such capability.
+    """
+    from tidegate.catalog import CAPABILITIES
+    from tidegate.providers.facts import abilities_of
+
+    wanted = set(capability or ())
+    if not wanted <= set(CAPABILITIES):
+        typer.echo(f"capabilities are {', '.join(CAPABILITIES)}", err=True)
+        raise typer.Exit(2)
+    found = [
+        entry
+        for entry in _entries(_load(config))
+        if provider in (None, entry.provider, entry.model.kind)
+        and (entry.configured or not configured)
+        and wanted <= set(abilities_of(entry.model))
+    ]
+    if not found:
+        typer.echo("no model of the catalog fits", err=True)
+        raise typer.Exit(1)
+    if as_json:
+        _print_json(found)
+    else:
+        _print_table(found)
+
+
+def _entries(config: "Config") -> Iterator[Entry]:
+    """Every model at every provider of its kind; at the kind itself where none is configured."""
+    from datetime import UTC, datetime
+
+    from msgspec.structs import replace
+
+    from tidegate.catalog import models
+    from tidegate.config import ProviderConfig
+    from tidegate.money import PriceList
+
+    named: dict[str, list[str]] = {}
+    for name, one in config.providers.items():
+        named.setdefault(one.kind, []).append(name)
+    missing = {one.kind: ProviderConfig(kind=one.kind) for one in models() if one.kind not in named}
+    prices = PriceList(replace(config, providers={**missing, **config.providers}))
+    now = datetime.now(UTC)
+    for model in models():
+        for name in named.get(model.kind, [model.kind]):
+            yield Entry(name, model.kind in named, model, _prices(prices, name, model, now))
+
+
+def _prices(prices: Any, provider: str, model: "CatalogModel", now: Any) -> dict[str, Any] | None:
+    from tidegate.money import render_prices
+
+    return render_prices(prices.rates(provider, model.id, now), prices.image_prices(provider, model.id))
+
+
+def _print_json(found: list[Entry]) -> None:
+    import msgspec
+
+    from tidegate.providers.facts import facts_of
+
+    rows = [
+        {
+            "id": f"{entry.provider}/{entry.model.id}",
+            "provider": entry.provider,
+            "kind": entry.model.kind,
+            "configured": entry.configured,
+            "model": entry.model.id,
+            "label": entry.model.label,
+            **facts_of(entry.model),
+            "prices": entry.prices,
+        }
+        for entry in found
+    ]
+    encoded = msgspec.json.Encoder(decimal_format="number").encode(rows)
+    typer.echo(msgspec.json.format(encoded, indent=2).decode())
+
+
+def _print_table(found: list[Entry]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from tidegate.providers.facts import abilities_of
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in ("model", "type", "context", "output", "USD in/out", "can"):
+        table.add_column(heading, overflow="fold", no_wrap=heading != "can")
+    for entry in found:
+        model = entry.model
+        table.add_row(
+            f"{entry.provider}/{model.id}",
+            model.type,
+            _number(model.context),
+            _number(model.output),
+            _price(entry.prices),
+            " ".join(abilities_of(model)),
+            style=None if entry.configured else "dim",
+        )
+    console = Console()
+    console.print(table, highlight=False, markup=False)
+    configured = sum(entry.configured for entry in found)
+    console.print(f"{len(found)} models, {configured} of configured providers", highlight=False)
+
+
+def _number(tokens: int | None) -> str:
+    return f"{tokens:,}" if tokens is not None else ""
+
+
+def _price(prices: dict[str, Any] | None) -> str:
+    tokens = (prices or {}).get("per_million_tokens", {})
+    if tokens:
+        return " / ".join(str(tokens[name]) for name in ("input", "output") if name in tokens)
+    images = (prices or {}).get("per_image", [])
+    return f"{images[0]['price']} an image" if images else ""

@@ -1,0 +1,44 @@
+"""What is known about a model: its row in the catalog, and what its family's profile says about thinking."""
+
+from typing import Any
+
+from tidegate.catalog import CatalogModel
+
+from .families import profile_of
+
+__all__ = ["abilities_of", "facts_of"]
+
+
+def abilities_of(model: CatalogModel) -> tuple[str, ...]:
+    """Its capabilities; what is not among them is not known."""
+    return (*model.abilities(), "reasoning") if _reasons(model) else model.abilities()
+
+
+def facts_of(model: CatalogModel) -> dict[str, Any]:
+    """Everything but names and prices, as it is told to clients; what is not known is left out."""
+    facts = {
+        "description": model.description,
+        "type": model.type,
+        "context_window": model.context,
+        "max_output_tokens": model.output,
+        "input_modalities": model.inputs,
+        "output_modalities": model.outputs,
+        "capabilities": abilities_of(model),
+        "reasoning_efforts": _efforts_of(model) or None,
+        "dimensions": model.dimensions,
+        "training_cutoff": model.cutoff,
+        "released": model.released,
+        "retires": model.retires,
+    }
+    return {key: value for key, value in facts.items() if value is not None}
+
+
+def _efforts_of(model: CatalogModel) -> tuple[str, ...]:
+    profile = profile_of(model.id)
+    return profile.efforts or tuple(profile.budgets)
+
+
+def _reasons(model: CatalogModel) -> bool:
+    profile = profile_of(model.id)
+    asked_for = profile.thinking not in (None, "none") or any(effort != "none" for effort in profile.efforts)
+    return model.type == "chat" and (model.reasoning or asked_for)
