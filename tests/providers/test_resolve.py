@@ -302,3 +302,15 @@ def test_a_name_is_explained() -> None:
     ]
     assert lines[6].startswith("known about the model: thinking = 'budget'")
     assert "known about the model: nothing special" in make().explain("together/x", [])[-1]
+
+
+# --- the catalog -------------------------------------------------------------------------------
+
+
+def test_a_name_of_the_catalog_reaches_whoever_has_such_a_model() -> None:
+    config = Config(providers={name: ProviderConfig(kind=name) for name in ("together", "deepinfra", "qwen")})
+    directory = Directory(config)
+    (candidate,) = directory.resolve("text-embedding-v4")
+    assert (candidate.service.name, candidate.model) == ("qwen", "text-embedding-v4")
+    with pytest.raises(ModelNotFound):
+        directory.resolve("text-embedding-v5000")

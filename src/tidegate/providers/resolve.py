@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
-from tidegate.catalog import models
+from tidegate.catalog import model_named, models
 from tidegate.config import Config
 from tidegate.protocols.errors import InvalidRequest, ModelNotFound
 
@@ -134,7 +134,7 @@ class Directory:
 
     def _find_also_at(self, wanted: Sequence[Service], model: str) -> list[Candidate]:
         """Who serves the model; where its name leaves that open, also the services that are wanted."""
-        finding = self._find_quietly(model) if wanted else self._find(model)
+        finding = self._find_quietly(model) if wanted and model else self._find(model)
         if finding is None:
             return [*_offers(dict.fromkeys(wanted), model)]
         found = [*finding.candidates]
@@ -153,7 +153,13 @@ class Directory:
         return finding
 
     def _find_quietly(self, model: str) -> Finding | None:
-        rules = (self._by_alias, self._by_service, self._by_prefix, self._by_being_alone)
+        rules = (
+            self._by_alias,
+            self._by_service,
+            self._by_prefix,
+            self._by_catalog,
+            self._by_being_alone,
+        )
         return next((found for rule in rules if (found := rule(model)) is not None), None)
 
     def _by_alias(self, model: str) -> Finding | None:
@@ -173,6 +179,12 @@ class Directory:
                 how = f"names that begin with {shown(prefix)} belong to {services[0].kind.label}"
                 return Finding(_offers(services, model.removeprefix(strip)), how, fixed=False)
         return None
+
+    def _by_catalog(self, model: str) -> Finding | None:
+        services = tuple(one for one in self.services.values() if model_named(one.kind.name, model))
+        if not services:
+            return None
+        return Finding(_offers(services, model), "a name in the catalog", fixed=False)
 
     def _by_being_alone(self, model: str) -> Finding | None:
         if len(self.services) != 1 or not model:
