@@ -96,7 +96,8 @@ class Relay:
         tries = 1 + self._gateway.config.routing.retries
         for candidate in candidates:
             for number in range(tries):
-                await self._back_off(number)
+                if number > 1:
+                    await self._back_off(number)
                 try:
                     return await self._attempt(candidate)
                 except TidegateError as error:
@@ -113,11 +114,10 @@ class Relay:
 
         The second try comes at once: often no more than a pooled connection had gone stale.
         """
-        if number > 1:
-            # By chance a little more or less: what failed together shall not come back together.
-            pause = BACKOFF_S * 2 ** (number - 2) * uniform(0.75, 1.25)  # noqa: S311 no secret
-            self._waited += pause
-            await asyncio.sleep(pause)
+        # By chance a little more or less: what failed together shall not come back together.
+        pause = BACKOFF_S * 2 ** (number - 2) * uniform(0.75, 1.25)  # noqa: S311 no secret
+        self._waited += pause
+        await asyncio.sleep(pause)
 
     def _note(self, candidate: Candidate, error: TidegateError) -> None:
         self._record.attempts = [
