@@ -117,14 +117,14 @@ def test_explain_tells_the_candidates_and_the_way_from_each_door(run: Run) -> No
     result = run("explain", "fast")
     assert result.exit_code == 0
     lines = [line.strip() for line in result.stdout.splitlines()]
-    assert lines[:6] == [
+    assert lines[:4] == [
         "fast: a name in [models]",
         "1. claude, asked for claude-haiku-4-5",
         "kind anthropic, at https://api.anthropic.com",
         "wire format anthropic",
-        "a client that speaks openai_chat: translated to anthropic and back",
-        "a client that speaks anthropic: bytes pass as they are, but for the model's name",
     ]
+    assert "a client that speaks openai_chat: translated to anthropic and back" in lines
+    assert "a client that speaks anthropic: bytes pass as they are, but for the model's name" in lines
     assert "2. main, asked for gpt-4o-mini" in lines
 
 
