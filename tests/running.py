@@ -26,7 +26,7 @@ from tidegate.observe.journal import render_json
 from tidegate.server import uvicorn_settings
 from tidegate.upstream import Fetcher
 
-__all__ = ["HELLO", "Gateway", "Reply", "parse_config"]
+__all__ = ["HELLO", "Gateway", "Reply", "parse_config", "parse_environment"]
 
 HELLO: dict[str, Any] = {"messages": [{"role": "user", "content": "Hello"}]}
 
@@ -37,6 +37,12 @@ def parse_config(text: str, environ: Mapping[str, str] | None = None) -> Config:
         path = Path(folder, "tidegate.toml")
         path.write_text(text)
         return load(path, environ or {}, Path(folder))
+
+
+def parse_environment(environ: Mapping[str, str]) -> Config:
+    """A Config from variables alone."""
+    with tempfile.TemporaryDirectory() as folder:
+        return load(None, environ, Path(folder))
 
 
 @dataclass(frozen=True)
@@ -89,12 +95,14 @@ class Gateway:
         routing: str = "retries = 0",
         server: str = "",
         fetcher: Fetcher | None = None,
+        environ: Mapping[str, str] | None = None,
     ) -> None:
+        """With `environ` there is no file: the environment says everything."""
         sections = [f"[server]\n{server}", f"[routing]\n{routing}", more]
         for name, (kind, base_url) in (providers or {}).items():
             lines = [f"[providers.{name}]", f'kind = "{kind}"', 'api_key = "sk-upstream-0123456789"']
             sections.append("\n".join([*lines, f'base_url = "{base_url}"'] if base_url else lines[:2]))
-        self.config = parse_config("\n".join(sections))
+        self.config = parse_environment(environ) if environ is not None else parse_config("\n".join(sections))
         self._out = io.BytesIO()
         self._journal = Journal(render_json, self._out)
         self.app = Tidegate(self.config, self._journal, fetcher)

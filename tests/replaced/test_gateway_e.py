@@ -1,0 +1,98 @@
+"""Gateway E, on LiteLLM: its documented calls by the official SDK, with its variables only.
+
+Not here, because it comes later: `/metrics`, `/metrics/models`, `/metrics/trends` and the three log
+files. Required variables that are missing are told at start, as for every Tidegate.
+"""
+
+from collections.abc import AsyncIterator
+
+import openai
+import pytest
+
+from running import Gateway, parse_environment
+from sdk.dialects import OPENAI, TEXT
+from simulator import Simulator
+
+SETTINGS = {"HOST": "127.0.0.1", "PORT": "8728", "ENABLE_RELOAD": "true", "LOG_LEVEL": "INFO"}
+KEY = "sk-litellm-0123456789"
+
+
+@pytest.fixture
+async def provider() -> AsyncIterator[Simulator]:
+    async with Simulator() as simulator:
+        yield simulator
+
+
+@pytest.fixture(params=["LITELLM", "OPENAI"])
+async def gateway(provider: Simulator, request: pytest.FixtureRequest) -> AsyncIterator[Gateway]:
+    provider.answer(OPENAI.text)
+    own = {f"{request.param}_API_KEY": KEY, f"{request.param}_BASE_URL": f"{provider.url}/v1"}
+    async with Gateway(environ={**SETTINGS, **own}) as running:
+        yield running
+
+
+@pytest.fixture
+async def client(gateway: Gateway) -> AsyncIterator[openai.AsyncOpenAI]:
+    async with openai.AsyncOpenAI(base_url=f"{gateway.url}/v1", api_key="any", max_retries=0) as sdk:
+        yield sdk
+
+
+async def test_a_chat(client: openai.AsyncOpenAI, provider: Simulator) -> None:
+    answer = await client.chat.completions.create(
+        model="gpt-4o", messages=[{"role": "user", "content": "你好"}], temperature=0.7
+    )
+    assert answer.choices[0].message.content == TEXT
+    assert answer.usage is not None
+    assert answer.usage.total_tokens == 18
+    [seen] = provider.requests
+    assert (seen.path, seen.headers["authorization"]) == ("/v1/chat/completions", f"Bearer {KEY}")
+    assert seen.json["messages"][0]["content"] == "你好"
+
+
+async def test_a_stream(client: openai.AsyncOpenAI, provider: Simulator) -> None:
+    provider.answer(OPENAI.stream)
+    told = await client.chat.completions.create(
+        model="gpt-4o", messages=[{"role": "user", "content": "Hello"}], stream=True
+    )
+    text = "".join([chunk.choices[0].delta.content or "" async for chunk in told if chunk.choices])
+    assert text == TEXT
+
+
+async def test_a_model_that_only_the_provider_knows(client: openai.AsyncOpenAI, provider: Simulator) -> None:
+    await client.chat.completions.create(model="our-own-model", messages=[{"role": "user", "content": "Hi"}])
+    assert provider.requests[0].json["model"] == "our-own-model"
+
+
+async def test_the_models_are_listed(client: openai.AsyncOpenAI) -> None:
+    listed = await client.models.list()
+    assert listed.object == "list"
+    assert all(model.object == "model" for model in listed.data)
+
+
+@pytest.mark.parametrize("page", ["/docs", "/redoc", "/openapi.json"])
+async def test_the_api_describes_itself(gateway: Gateway, page: str) -> None:
+    assert (await gateway.get(page)).status == 200
+
+
+def test_its_settings_are_understood() -> None:
+    config = parse_environment({**SETTINGS, "DEBUG": "true"})
+    assert (config.server.host, config.server.port, config.logs.level) == ("127.0.0.1", 8728, "info")
+    assert parse_environment({"DEBUG": "true"}).logs.level == "debug"
+    assert config.not_used_yet == ("ENABLE_RELOAD",)
+
+
+async def test_one_id_runs_through_a_request(gateway: Gateway) -> None:
+    reply = await gateway.chat("gpt-4o")
+    record = await gateway.record()
+    assert record["id"] == reply.headers["x-request-id"]
+    assert (record["provider_model"], record["usage"]["input"], record["usage"]["output"]) == (
+        "gpt-4o",
+        11,
+        7,
+    )
+
+
+async def test_variables_that_are_missing_are_told() -> None:
+    config = parse_environment({"LITELLM_API_KEY": KEY})
+    [told] = config.warnings
+    assert "LITELLM_BASE_URL" in told
