@@ -84,6 +84,8 @@ class CatalogModel(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """When its provider takes it away, or did: `YYYY-MM-DD`."""
     dimensions: int | None = None
     """The length of its vectors, where nothing else is asked for."""
+    priced_as: str | None = None
+    """The name under which genai-prices knows it, where it does not know this one."""
     prices: Mapping[str, Rate] = {}
     """USD for a million tokens by class, only where genai-prices does not know the model."""
     images: tuple[ImagePrice, ...] = ()

@@ -64,10 +64,10 @@ class PriceList:
         if own is not None:
             return own
         kind = self._kinds.get(provider, "")
-        known = priced_model(kind, model)
+        listed = model_named(kind, model)
+        known = priced_model(kind, (listed.priced_as if listed is not None else None) or model)
         if known is not None:
             return known.rates(at, context)
-        listed = model_named(kind, model)
         return listed.prices if listed is not None else {}
 
     def price(

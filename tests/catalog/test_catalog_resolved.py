@@ -30,8 +30,27 @@ def test_a_model_reaches_its_service_by_its_full_name(directory: Directory, mode
     "model", [model for model in MODELS if kinds()[model.kind].prefixes], ids=lambda model: model.id
 )
 def test_a_model_reaches_its_service_by_its_bare_name(directory: Directory, model: CatalogModel) -> None:
-    (candidate,) = directory.resolve(model.id)
-    assert (candidate.service.kind.name, candidate.model) == (model.kind, model.id)
+    found = {(one.service.kind.name, one.model) for one in directory.resolve(model.id)}
+    assert (model.kind, model.id) in found
+
+
+@pytest.mark.parametrize(
+    ("name", "served"),
+    [
+        ("openai/gpt-oss-120b", ["openai"]),  # what stands before a slash is a provider, if there is one
+        ("zai-org/GLM-5.3", ["deepinfra", "together"]),
+        ("imagen-4.0-generate-001", ["gemini"]),
+    ],
+)
+def test_a_bare_name_that_no_prefix_covers_leads_to_all_who_have_it(
+    directory: Directory, name: str, served: list[str]
+) -> None:
+    assert sorted(one.service.kind.name for one in directory.resolve(name)) == sorted(served)
+
+
+def test_a_model_that_the_catalog_does_not_know_can_be_asked_for(directory: Directory) -> None:
+    (candidate,) = directory.resolve("together/somebody/new-model")
+    assert candidate.model == "somebody/new-model"
 
 
 def test_no_model_is_there_twice() -> None:
