@@ -13,6 +13,7 @@ from time import time
 from typing import Protocol
 
 import msgspec
+from msgspec import structs
 
 from .record import Record
 
@@ -21,6 +22,8 @@ __all__ = ["FLUSH_S", "Journal", "render_json", "render_text", "timestamp"]
 FLUSH_S = 0.1
 PIPE_BUF = 4096
 """Bytes that POSIX systems write to a pipe as one piece."""
+SHOWN = 150
+"""Characters of a text in a record that would be too long."""
 
 _encode = msgspec.json.Encoder().encode
 
@@ -38,7 +41,24 @@ def _second(moment: int) -> str:
 
 def render_json(record: Record) -> bytes:
     """A record as one line of JSON."""
-    return _encode(record) + b"\n"
+    line = _encode(record) + b"\n"
+    return line if len(line) <= PIPE_BUF else _encode(shortened(record)) + b"\n"
+
+
+def shortened(record: Record) -> Record:
+    """The record without what makes its line longer than a pipe takes whole: texts of the client's."""
+    return structs.replace(
+        record,
+        path=record.path[:SHOWN],
+        model=record.model and record.model[:SHOWN],
+        provider_model=record.provider_model and record.provider_model[:SHOWN],
+        error=record.error and record.error[:SHOWN],
+        dropped=record.dropped[:10],
+        attempts=[
+            structs.replace(attempt, model=attempt.model[:SHOWN], error=attempt.error[:SHOWN])
+            for attempt in record.attempts[:3]
+        ],
+    )
 
 
 def render_text(record: Record) -> bytes:
