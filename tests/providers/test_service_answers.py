@@ -82,6 +82,29 @@ async def test_deepinfra_repeats_the_role_and_tells_usage_unasked() -> None:
     assert not any(one.get("usage") for one in (await ask_stream("deepinfra", *chunks, usage=False)).chunks)
 
 
+@pytest.mark.parametrize("model", ["qwq-plus", "qwen3-30b-a3b"])
+async def test_a_model_that_only_streams_gives_a_whole_answer(model: str) -> None:
+    """400 "parameter.enable_thinking only support stream call" otherwise."""
+    told = (
+        chunk({"role": "assistant", "reasoning_content": "Hm."}),
+        chunk({"content": "Hi"}),
+        chunk({"content": " there"}, "stop"),
+        {**chunk({}), "choices": [], "usage": USAGE},
+    )
+    async with Simulator() as provider:
+        provider.answer(
+            stream([b"data: " + dumps(one).encode() + b"\n\n" for one in told] + [b"data: [DONE]\n\n"])
+        )
+        async with Gateway({"it": ("qwen", provider.url)}) as gateway:
+            reply = await gateway.chat(f"it/{model}")
+    asked = provider.requests[0].json
+    assert (asked["stream"], asked["stream_options"]) == (True, {"include_usage": True})
+    assert reply.headers["content-type"] == "application/json"
+    message = reply.json["choices"][0]["message"]
+    assert (message["content"], message["reasoning_content"]) == ("Hi there", "Hm.")
+    assert reply.json["usage"]["total_tokens"] == 5
+
+
 @pytest.mark.parametrize("kind", ["openai_compatible", "fireworks"])
 async def test_a_server_that_repeats_itself_is_told_once(kind: str) -> None:
     check(

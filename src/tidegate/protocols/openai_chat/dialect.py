@@ -5,12 +5,13 @@ an answer's faults (the second half) put its streams on the mending path, all ot
 Sources are cases of the recordings and sections of the reference, both outside the repository.
 """
 
-from functools import cache
+from fnmatch import fnmatchcase
+from functools import cache, lru_cache
 from typing import Literal
 
 from msgspec import Struct
 
-__all__ = ["PLAIN", "Dialect", "faulty"]
+__all__ = ["PLAIN", "Dialect", "faulty", "only_streams"]
 
 
 class Dialect(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -28,6 +29,9 @@ class Dialect(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     stream_usage: bool = True
     """Whether `stream_options.include_usage` may be sent (Mistral refuses it and tells usage
     anyway; §5)."""
+    streamed_only: tuple[str, ...] = ()
+    """Patterns of models that it serves in streams only (Qwen's QwQ and open weights: 400 "only support
+    stream call"; §9): a whole answer is made of the stream."""
     limit_field: Literal["max_tokens", "max_completion_tokens"] | None = None
     """The only name of the completion limit that the service knows; None is both (Mistral,
     DeepInfra, AI21 and others know `max_tokens` only)."""
@@ -146,3 +150,13 @@ FAULTS = (
 def faulty(dialect: Dialect) -> bool:
     """Whether answers of this dialect are mended rather than spliced."""
     return any(getattr(dialect, fault) for fault in FAULTS)
+
+
+def only_streams(dialect: Dialect, model: str) -> bool:
+    """Whether this model is served in streams only."""
+    return bool(dialect.streamed_only) and _fits(dialect.streamed_only, model)
+
+
+@lru_cache(maxsize=1024)
+def _fits(patterns: tuple[str, ...], model: str) -> bool:
+    return any(fnmatchcase(model.lower(), pattern) for pattern in patterns)

@@ -45,7 +45,7 @@ from tidegate.protocols.turn import (
     Video,
 )
 
-from .dialect import Dialect
+from .dialect import Dialect, only_streams
 from .effort import plan_effort
 from .wire import ENCODE, NAME
 
@@ -131,7 +131,7 @@ def render_request(turn: Turn, target: Target) -> Call:
         dropped.append("cache_control")
     _add_output(body, turn, dialect)
     _add_tuning(body, turn, target, dropped)
-    stream = turn.stream and profile.streams
+    stream = profile.streams and (turn.stream or only_streams(dialect, target.model))
     if stream:
         body["stream"] = True
         if dialect.stream_usage:

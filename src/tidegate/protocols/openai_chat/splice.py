@@ -15,7 +15,7 @@ from tidegate.protocols.contract import Call, Target
 from tidegate.protocols.errors import Unsupported
 
 from .build import build_reasoning
-from .dialect import Dialect
+from .dialect import Dialect, only_streams
 from .effort import plan_effort
 from .messages import MESSAGES, edit_messages
 from .parse import Asked
@@ -40,7 +40,7 @@ def splice_request(asked: Asked, target: Target) -> Call:
     dropped: list[str] = []
     for edit in EDITS:
         edit(fields, asked, target, dropped)
-    stream = asked.stream and target.profile.streams
+    stream = target.profile.streams and (asked.stream or only_streams(target.dialect, target.model))
     _set_stream(fields, asked, target.dialect, stream)
     return Call(render_path(target), ENCODE(fields), stream, tuple(dropped))
 
@@ -187,11 +187,15 @@ ASK_USAGE = Raw(b'{"include_usage":true}')
 
 
 def _set_stream(fields: Fields, asked: Asked, dialect: Dialect, stream: bool) -> None:
-    """Ask for the usage of a stream, for our own books; and not for a stream that cannot be."""
-    if asked.stream and not stream:
+    """Ask for the usage of a stream, for our own books; and not for a stream that cannot be, nor for a
+    whole answer that cannot be.
+    """
+    if stream and not asked.stream:
+        fields["stream"] = Raw(b"true")
+    elif asked.stream and not stream:
         fields.pop("stream", None)
         fields.pop("stream_options", None)
-    elif not dialect.stream_usage:
+    if not dialect.stream_usage:
         fields.pop("stream_options", None)
     if not stream or not dialect.stream_usage:
         return
