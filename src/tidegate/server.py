@@ -267,6 +267,7 @@ class Workers(Multiprocess):
 
 def serve(source: Source) -> None:
     """Serve until a signal says stop. Raises ConfigError before anything is opened."""
+    overhear_hangups()
     config = source.read()
     configure_logging(config.logs)
     raise_file_limit()
@@ -317,6 +318,7 @@ def bind(family: socket.AddressFamily, address: tuple[Any, ...]) -> socket.socke
 
 def make_worker() -> Tidegate:
     """The application of one of several workers; the supervisor's environment says from what."""
+    overhear_hangups()
     source = Source.from_json(os.environ[WORKER])
     config = source.read()
     configure_logging(config.logs)
@@ -383,3 +385,9 @@ def raise_file_limit() -> None:
     if soft < wanted:
         with contextlib.suppress(ValueError, OSError):
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def overhear_hangups() -> None:
+    """Let SIGHUP do nothing until there is a configuration to read again: it would end the process."""
+    if hasattr(signal, "SIGHUP"):  # Windows has none
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
