@@ -37,6 +37,15 @@ def test_the_first_family_that_fits_counts() -> None:
     assert profile_of("gemini-9-flash").thinking == "level"
 
 
+@pytest.mark.parametrize(
+    "name", ["haiku-4.5", "sonnet-4.6", "opus-4.1", "opus-4.8", "3.7-sonnet", "3.5-haiku"]
+)
+def test_a_version_with_a_dot_is_the_same_model(name: str) -> None:
+    dotted = profile_of(f"anthropic/claude-{name}")
+    assert dotted is profile_of(f"claude-{name.replace('.', '-')}")
+    assert dotted is not profile_of("claude-of-tomorrow")
+
+
 def test_an_unknown_model_is_plain() -> None:
     assert profile_of("my-finetune") is PLAIN
     assert profile_of("") is PLAIN
@@ -51,7 +60,7 @@ def test_the_same_name_gives_the_same_profile() -> None:
 )
 def test_every_family_says_something_and_can_be_reached(file: str, family) -> None:
     """A family that none of its own patterns leads to stands behind one that takes its models."""
-    example = [pattern.replace("*", "") for pattern in family["match"]]
+    example = [pattern.replace("*", "").replace("[-.]", "-") for pattern in family["match"]]
     facts = {key: value for key, value in family.items() if key != "match"}
     assert facts
     profiles = [profile_of(name) for name in example]
