@@ -44,6 +44,7 @@ class Form(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     dialect: Mapping[str, Any] | None = None
     also: Mapping[str, Mapping[str, Any]] | None = None
     embeddings: Mapping[str, Any] | None = None
+    images: Mapping[str, Any] | None = None
 
 
 class Kind(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -116,6 +117,8 @@ class Kind(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     embeddings: Mapping[str, Any] = MappingProxyType({})
     """How it is asked for embeddings: `format` names one of `protocols/embeddings`, the rest are fields
     of that format's own `Dialect`, filled in as `dialect` is. Empty: it has none."""
+    images: Mapping[str, Any] = MappingProxyType({})
+    """How it is asked for images, in the same way, with the formats of `protocols/images`."""
     forms: tuple[Form, ...] = ()
     """What is different for some models or addresses; the first that fits counts."""
     check_model: str | None = None

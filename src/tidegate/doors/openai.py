@@ -1,4 +1,4 @@
-"""OpenAI's API: chat completions, embeddings and the list of models."""
+"""OpenAI's API: chat completions, embeddings, images and the list of models."""
 
 from collections.abc import Awaitable
 
@@ -27,6 +27,7 @@ class OpenAIDoor:
     def __init__(self) -> None:
         self.protocol = protocol_named("openai_chat")
         self._embeddings = Errand(task_named("embeddings"), self.protocol)
+        self._images = Errand(task_named("images"), self.protocol)
         self._rendered = Rendered()
 
     def routes(self) -> Routes:
@@ -34,6 +35,7 @@ class OpenAIDoor:
         return {
             **{("POST", path): self.chat for path in CHAT_PATHS},
             ("POST", "/v1/embeddings"): self.embed,
+            ("POST", "/v1/images/generations"): self.draw,
             ("GET", MODELS): self.list_models,
             ("GET", f"{MODELS}/*"): self.one_model,
         }
@@ -45,6 +47,10 @@ class OpenAIDoor:
     def embed(self, request: Request, gateway: Gateway) -> Awaitable[None]:
         """Answer with vectors."""
         return exchange(request, self, gateway, self._embeddings)
+
+    def draw(self, request: Request, gateway: Gateway) -> Awaitable[None]:
+        """Answer with images."""
+        return exchange(request, self, gateway, self._images)
 
     async def list_models(self, request: Request, gateway: Gateway) -> None:
         """List the models that can be asked for, in the dialect of the SDK that asks."""

@@ -5,7 +5,7 @@ of this folder offers `TASK`: how a client's request is read, and the formats in
 asked. Which format a provider speaks, and how it differs from it, is a fact of the provider's row.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from typing import Protocol as Interface
@@ -17,7 +17,18 @@ from msgspec.json import Decoder
 from .contract import Call, Conduit, Tally, Target
 from .errors import ProviderError, TidegateError
 
-__all__ = ["FIELDS", "OWN_FIELDS", "Fields", "Task", "TaskFormat", "Whole", "names_of", "render_path"]
+__all__ = [
+    "FIELDS",
+    "NULL",
+    "Fields",
+    "Task",
+    "TaskFormat",
+    "Whole",
+    "drop",
+    "names_of",
+    "render_path",
+    "take_own_fields",
+]
 
 
 class TaskFormat(Interface):
@@ -96,6 +107,21 @@ def names_of(fields: Fields, known: frozenset[str]) -> list[str]:
     """The fields beyond those known (and Tidegate's own) in which the client says something."""
     beyond = fields.keys() - known - set(OWN_FIELDS)
     return [name for name in fields if name in beyond and bytes(fields[name]) != NULL]
+
+
+def drop(fields: Fields, names: Iterable[str]) -> list[str]:
+    """Take fields out; the names of those in which the client says something."""
+    taken = {name: fields.pop(name) for name in names if name in fields}
+    return [name for name, value in taken.items() if bytes(value) != NULL]
+
+
+def take_own_fields(fields: Fields, provider: Any, own: tuple[str, ...]) -> None:
+    """Take out what is for Tidegate. `own` are the fields that the service understands itself; a
+    `provider` that is only a name is Tidegate's even there.
+    """
+    for name in OWN_FIELDS:
+        if name not in own or (name == "provider" and isinstance(provider, str)):
+            fields.pop(name, None)
 
 
 def render_path(path: str, model: str) -> str:

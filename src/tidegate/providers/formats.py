@@ -13,7 +13,9 @@ from tidegate.protocols.task import Task
 
 __all__ = ["FORMATS", "TASKS", "protocol_named", "task_named"]
 
-TASKS: Mapping[str, str] = MappingProxyType({"embeddings": "tidegate.protocols.embeddings"})
+TASKS: Mapping[str, str] = MappingProxyType(
+    {"embeddings": "tidegate.protocols.embeddings", "images": "tidegate.protocols.images"}
+)
 """Name of what can be asked for beside chat → the package whose `TASK` it is."""
 
 

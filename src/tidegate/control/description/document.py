@@ -118,6 +118,7 @@ def _openai_paths() -> dict[str, Any]:
         "/api/v1/chat/completions": _chat("createChatCompletionApi", "The same as /v1/chat/completions"),
         "/chat/completions": _chat("createChatCompletionBare", "The same as /v1/chat/completions"),
         "/v1/embeddings": _task("createEmbeddings", "Embed texts", "Embeddings"),
+        "/v1/images/generations": _task("createImages", "Draw images", "Images"),
     }
 
 

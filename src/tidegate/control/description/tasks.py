@@ -1,4 +1,4 @@
-"""What can be asked for beside chat: embeddings."""
+"""What can be asked for beside chat: embeddings and images."""
 
 from .schema import Schema, any_of, array, integer, number, ref, string, struct
 
@@ -58,6 +58,45 @@ SCHEMAS: dict[str, Schema] = {
             "0 where the provider tells none.",
             prompt_tokens=integer(),
             total_tokens=integer(),
+        ),
+    ),
+    "ImagesRequest": struct(
+        "model prompt",
+        "A request for images, in OpenAI's dialect.",
+        model=string("`provider/model`, or a name that the gateway knows."),
+        prompt=string("What is to be drawn."),
+        n=integer("How many images.", minimum=1),
+        size=string("Width and height in pixels, or `auto`.", examples=["1024x1024", "1536x1024"]),
+        quality=string("In the provider's words.", examples=["low", "medium", "high", "hd"]),
+        style=string("In the provider's words.", examples=["vivid", "natural"]),
+        background=string("In the provider's words.", examples=["transparent", "opaque"]),
+        response_format=string(
+            "An address or bytes. Where the provider gives bytes only, the address holds them.",
+            "url",
+            "b64_json",
+        ),
+        output_format=string("The type of the image.", examples=["png", "jpeg", "webp"]),
+        user=string("The client's own id of its end user."),
+        **WHO,
+    ),
+    "Images": struct(
+        "created data",
+        "Images; what else the provider says of them stays in the answer.",
+        created=integer("Seconds since 1970."),
+        data=array(
+            struct(
+                url=string("Where the image is, or a data URL."),
+                b64_json=string("The image in base64."),
+                revised_prompt=string("What was drawn in truth."),
+            )
+        ),
+        usage=struct(
+            "",
+            "Where the provider tells tokens.",
+            input_tokens=integer(),
+            output_tokens=integer(),
+            total_tokens=integer(),
+            input_tokens_details=struct(text_tokens=integer(), image_tokens=integer()),
         ),
     ),
 }

@@ -13,7 +13,7 @@ from msgspec.json import Decoder, Encoder
 from tidegate.protocols.contract import Call, Conduit, Tally, Target
 from tidegate.protocols.errors import ProviderBroke, Unsupported
 from tidegate.protocols.openai_chat.error import error_inside
-from tidegate.protocols.task import FIELDS, NULL, OWN_FIELDS, Fields, Whole, render_path
+from tidegate.protocols.task import FIELDS, NULL, Fields, Whole, drop, render_path, take_own_fields
 from tidegate.protocols.usage import Usage
 
 from .contract import EmbeddingsRequest, Vector, decode_floats, encode_floats
@@ -60,12 +60,11 @@ class OpenAIFormat:
             )
         fields = dict(asked.fields)
         fields["model"] = Raw(ENCODE(target.model))
-        _take_own_fields(fields, asked, dialect)
+        take_own_fields(fields, asked.provider, dialect.own_fields)
         _set_dimensions(fields, asked, dialect)
         if asked.encoding in PLAIN_ENCODINGS and asked.encoding not in dialect.encodings:
             del fields["encoding_format"]
-        taken = {name: fields.pop(name) for name in dialect.drops if name in fields}
-        dropped = tuple(name for name, value in taken.items() if bytes(value) != NULL)
+        dropped = tuple(drop(fields, dialect.drops))
         call = Call(render_path(dialect.path, target.model), ENCODE(fields), stream=False, dropped=dropped)
         answer = Answer(asked, dialect, target.model)
         return call, Whole(answer.convert)
@@ -74,12 +73,6 @@ class OpenAIFormat:
 FORMAT = OpenAIFormat()
 
 PLAIN_ENCODINGS = ("float", "base64")
-
-
-def _take_own_fields(fields: Fields, asked: EmbeddingsRequest, dialect: Dialect) -> None:
-    for name in OWN_FIELDS:
-        if name not in dialect.own_fields or (name == "provider" and isinstance(asked.provider, str)):
-            fields.pop(name, None)
 
 
 def _set_dimensions(fields: Fields, asked: EmbeddingsRequest, dialect: Dialect) -> None:

@@ -1,0 +1,151 @@
+"""What clients ask when they ask for images, and what providers answer: in no dialect."""
+
+import math
+import re
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from msgspec import Struct
+from msgspec.json import Encoder
+
+from tidegate.protocols.errors import InvalidRequest, ProviderRefused, Unsupported
+from tidegate.protocols.task import Fields
+from tidegate.protocols.usage import Usage
+
+__all__ = [
+    "Drawn",
+    "ImagesRequest",
+    "as_data_url",
+    "filtered",
+    "nearest_ratio",
+    "render_answer",
+    "require_known_form",
+    "require_one",
+    "sides_of",
+]
+
+ENCODE = Encoder().encode
+
+
+class ImagesRequest(Struct, frozen=True, kw_only=True):
+    """A client's request, decoded and checked. `None` is "the client did not say"."""
+
+    body: bytes
+    fields: Fields
+    """The body's top level, each value as the client wrote it."""
+    model: str
+    prompt: str
+    n: int | None = None
+    """How many images."""
+    size: str | None = None
+    """Width and height in pixels (`1536x1024`), or `auto`."""
+    response_format: str | None = None
+    """`url`, `b64_json`, or a word that only the provider knows."""
+    output_format: str | None = None
+    """`png`, `jpeg`, `webp`."""
+    provider: str | Mapping[str, Any] | None = None
+    fallbacks: Sequence[str] = ()
+    stream: bool = False
+    """Images in pieces are refused."""
+
+
+class Drawn(Struct, frozen=True, kw_only=True):
+    """One image of an answer: its bytes, or where it is."""
+
+    data: str | None = None
+    """Base64."""
+    media_type: str = "image/png"
+    url: str | None = None
+    revised_prompt: str | None = None
+
+
+# --- sizes -----------------------------------------------------------------------------------
+
+_SIZE = re.compile(r"([1-9]\d{0,4})x([1-9]\d{0,4})", re.ASCII)
+
+
+def sides_of(asked: ImagesRequest) -> tuple[int, int] | None:
+    """Width and height; None where the provider may choose. Raises InvalidRequest."""
+    if asked.size in (None, "", "auto"):
+        return None
+    found = _SIZE.fullmatch(asked.size or "")
+    if found is None:
+        raise InvalidRequest("size: expected width and height such as 1024x1024, or auto", param="size")
+    return int(found[1]), int(found[2])
+
+
+def nearest_ratio(sides: tuple[int, int], ratios: Sequence[str]) -> tuple[str, bool]:
+    """The ratio among `ratios` (`16:9`) that is nearest to that of the sides, and whether it is the same."""
+
+    def distance(ratio: str) -> float:
+        width, _, height = ratio.partition(":")
+        return abs(math.log(sides[0] / sides[1]) - math.log(int(width) / int(height)))
+
+    nearest = min(ratios, key=distance)
+    return nearest, distance(nearest) < 1e-9
+
+
+# --- answers ---------------------------------------------------------------------------------
+
+
+def require_known_form(asked: ImagesRequest) -> None:
+    """Raise InvalidRequest for a form of the answer that we cannot make."""
+    if asked.response_format not in (None, "url", "b64_json"):
+        raise InvalidRequest("response_format: expected url or b64_json", param="response_format")
+
+
+def require_one(asked: ImagesRequest) -> None:
+    """Raise Unsupported where several images are wanted of a model that draws one."""
+    if asked.n is not None and asked.n > 1:
+        raise Unsupported("this model draws one image at a time (n)", param="n")
+
+
+def filtered(reason: str) -> ProviderRefused:
+    """The provider drew nothing, because it must not."""
+    return ProviderRefused(
+        f"the provider gave no image: {reason}",
+        status=400,
+        type="image_generation_user_error",
+        code="content_policy_violation",
+    )
+
+
+def as_data_url(data: str, media_type: str) -> str:
+    """An image as an address that holds it."""
+    return f"data:{media_type};base64,{data}"
+
+
+def render_answer(asked: ImagesRequest, images: Sequence[Drawn], usage: Usage | None) -> bytes:
+    """An answer in OpenAI's dialect: bytes where the client has not asked for an address."""
+    answer: dict[str, Any] = {
+        "created": int(time.time()),
+        "data": [_render_image(image, asked.response_format) for image in images],
+    }
+    if usage is not None:
+        answer["usage"] = _render_usage(usage)
+    return ENCODE(answer)
+
+
+def _render_image(image: Drawn, form: str | None) -> dict[str, str]:
+    told: dict[str, str] = {}
+    if image.data is None:
+        told["url"] = image.url or ""
+    elif form == "url":
+        told["url"] = as_data_url(image.data, image.media_type)
+    else:
+        told["b64_json"] = image.data
+    if image.revised_prompt:
+        told["revised_prompt"] = image.revised_prompt
+    return told
+
+
+def _render_usage(usage: Usage) -> dict[str, Any]:
+    read, written = usage.prompt_tokens or 0, usage.completion_tokens or 0
+    of_images = usage.input_image or 0
+    return {
+        "input_tokens": read,
+        "input_tokens_details": {"text_tokens": read - of_images, "image_tokens": of_images},
+        "output_tokens": written,
+        "total_tokens": read + written,
+    }

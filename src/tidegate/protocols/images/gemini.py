@@ -1,0 +1,220 @@
+"""Google's formats: Imagen is asked by `:predict`, Gemini's image models by `:generateContent`."""
+
+from collections.abc import Callable, Mapping
+from fnmatch import fnmatchcase
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+from msgspec.json import Decoder, Encoder
+
+from tidegate.protocols.contract import Call, Conduit, Tally, Target
+from tidegate.protocols.errors import ProviderBroke
+from tidegate.protocols.gemini.tokens import parse_usage
+from tidegate.protocols.gemini.wire import UsageMetadata
+from tidegate.protocols.task import Whole, names_of, render_path
+from tidegate.protocols.usage import Usage
+
+from .contract import (
+    Drawn,
+    ImagesRequest,
+    filtered,
+    nearest_ratio,
+    render_answer,
+    require_known_form,
+    require_one,
+    sides_of,
+)
+
+__all__ = ["FORMAT", "Dialect"]
+
+ENCODE = Encoder().encode
+
+LARGE = ((4096, "4K"), (2048, "2K"))
+"""The longer side from which on an image is of a larger class than the usual `1K`."""
+
+
+class Dialect(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How one service differs from the Gemini API."""
+
+    path: str = "/v1beta/models/{model}"
+    """Where the models are; the method follows."""
+    methods: Mapping[str, str] = msgspec.field(
+        default_factory=lambda: {"imagen-*": "predict", "*": "generateContent"}
+    )
+    """Pattern of models' names → how they are asked; the first that fits counts. A name of METHODS."""
+
+
+# --- asking ----------------------------------------------------------------------------------
+
+
+def _plan_size(asked: ImagesRequest, ratios: tuple[str, ...], dropped: list[str]) -> dict[str, str]:
+    """Ratio and class of size, in Gemini's words."""
+    sides = sides_of(asked)
+    if sides is None:
+        return {}
+    ratio, same = nearest_ratio(sides, ratios)
+    if not same:
+        dropped.append("size")
+    large = next((word for side, word in LARGE if max(sides) >= side), None)
+    return {"aspectRatio": ratio, **({"imageSize": large} if large else {})}
+
+
+def _render_predict(asked: ImagesRequest, dropped: list[str]) -> dict[str, Any]:
+    size = _plan_size(asked, ("1:1", "3:4", "4:3", "9:16", "16:9"), dropped)
+    parameters: dict[str, Any] = {"sampleCount": asked.n or 1}
+    if size:
+        parameters["aspectRatio"] = size["aspectRatio"]
+    if "imageSize" in size:
+        parameters["sampleImageSize"] = size["imageSize"]
+    if asked.output_format is not None:
+        parameters["outputOptions"] = {"mimeType": f"image/{asked.output_format}"}
+    return {"instances": [{"prompt": asked.prompt}], "parameters": parameters}
+
+
+def _render_content(asked: ImagesRequest, dropped: list[str]) -> dict[str, Any]:
+    require_one(asked)
+    size = _plan_size(
+        asked, ("1:1", "2:3", "3:2", "3:4", "4:3", "4:5", "5:4", "9:16", "16:9", "21:9"), dropped
+    )
+    if asked.output_format is not None:
+        dropped.append("output_format")
+    config: dict[str, Any] = {"responseModalities": ["IMAGE"]}
+    if size:
+        config["imageConfig"] = size
+    content = {"role": "user", "parts": [{"text": asked.prompt}]}
+    return {"contents": [content], "generationConfig": config}
+
+
+METHODS: Mapping[str, Callable[[ImagesRequest, list[str]], dict[str, Any]]] = {
+    "predict": _render_predict,
+    "generateContent": _render_content,
+}
+
+KNOWN = frozenset(["model", "prompt", "n", "size", "response_format", "output_format", "stream"])
+"""The fields of a request that this format has a place for."""
+
+
+class GeminiFormat:
+    """See TaskFormat."""
+
+    dialect = Dialect
+
+    def plan(self, asked: ImagesRequest, target: Target) -> tuple[Call, Conduit]:
+        """See TaskFormat."""
+        require_known_form(asked)
+        methods = target.dialect.methods
+        method = next(name for pattern, name in methods.items() if fnmatchcase(target.model.lower(), pattern))
+        dropped = names_of(asked.fields, KNOWN)
+        body = METHODS[method](asked, dropped)
+        path = f"{render_path(target.dialect.path, target.model)}:{method}"
+
+        def convert(body: bytes, tally: Tally) -> bytes:
+            images, tally.usage = _parse_answer(body)
+            tally.model = target.model
+            return render_answer(asked, images, tally.usage)
+
+        return Call(path, ENCODE(body), stream=False, dropped=tuple(dropped)), Whole(convert)
+
+
+FORMAT = GeminiFormat()
+
+
+# --- the answer ------------------------------------------------------------------------------
+
+
+class Wire(Struct, rename="camel"):
+    """An object of the wire."""
+
+
+class Prediction(Wire):
+    """An image of Imagen's, or why there is none."""
+
+    bytes_base64_encoded: str | None = None
+    gcs_uri: str | None = None
+    mime_type: str | None = None
+    prompt: str | None = None
+    rai_filtered_reason: str | None = None
+
+
+class Blob(Wire):
+    """An image of Gemini's."""
+
+    data: str = ""
+    mime_type: str | None = None
+
+
+class PartIn(Wire):
+    """A part of an answer."""
+
+    inline_data: Blob | None = None
+    thought: bool = False
+
+
+class Content(Wire):
+    """What a candidate says."""
+
+    parts: list[PartIn] | None = None
+
+
+class Candidate(Wire):
+    """An answer of Gemini's."""
+
+    content: Content | None = None
+    finish_reason: str | None = None
+    finish_message: str | None = None
+
+
+class Feedback(Wire):
+    """What is said about a prompt."""
+
+    block_reason: str | None = None
+
+
+class AnswerIn(Wire):
+    """An answer to either method."""
+
+    predictions: list[Prediction] | None = None
+    candidates: list[Candidate] | None = None
+    prompt_feedback: Feedback | None = None
+    usage_metadata: UsageMetadata | None = None
+
+
+ANSWER = Decoder(AnswerIn)
+
+
+def _parse_answer(body: bytes) -> tuple[list[Drawn], Usage | None]:
+    """The images, and the tokens. Raises ProviderError."""
+    try:
+        told = ANSWER.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise ProviderBroke("the provider's answer holds no images") from error
+    images = [_predicted(one) for one in told.predictions or () if one.bytes_base64_encoded or one.gcs_uri]
+    for candidate in told.candidates or ():
+        parts = (candidate.content.parts if candidate.content else None) or ()
+        images += [_inline(part.inline_data) for part in parts if part.inline_data and not part.thought]
+    if not images:
+        raise filtered(_reason_of(told))
+    return images, parse_usage(told.usage_metadata) if told.usage_metadata else None
+
+
+def _predicted(told: Prediction) -> Drawn:
+    return Drawn(
+        data=told.bytes_base64_encoded,
+        media_type=told.mime_type or "image/png",
+        url=told.gcs_uri,
+        revised_prompt=told.prompt,
+    )
+
+
+def _inline(told: Blob) -> Drawn:
+    return Drawn(data=told.data, media_type=told.mime_type or "image/png")
+
+
+def _reason_of(told: AnswerIn) -> str:
+    """Why there is no image, in the provider's words."""
+    said = [one.rai_filtered_reason for one in told.predictions or ()]
+    said += [one.finish_message or one.finish_reason for one in told.candidates or ()]
+    if told.prompt_feedback is not None:
+        said.append(told.prompt_feedback.block_reason)
+    return next((words for words in said if words), "it says no more")

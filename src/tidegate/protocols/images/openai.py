@@ -1,0 +1,201 @@
+"""OpenAI's format, on both sides: the client's bytes to the provider, as far as they can stay, and
+the provider's bytes back, unless they are not what was asked for.
+"""
+
+import time
+from collections.abc import Mapping
+from fnmatch import fnmatchcase
+from typing import Any, Literal
+
+import msgspec
+from msgspec import Raw, Struct
+from msgspec.json import Decoder, Encoder
+
+from tidegate.protocols.contract import Call, Conduit, Tally, Target
+from tidegate.protocols.errors import ProviderBroke
+from tidegate.protocols.openai_chat.error import error_inside
+from tidegate.protocols.task import FIELDS, NULL, Fields, Whole, drop, render_path, take_own_fields
+from tidegate.protocols.usage import Usage
+
+from .contract import ImagesRequest, as_data_url, filtered, nearest_ratio, sides_of
+
+__all__ = ["FORMAT", "Dialect"]
+
+ENCODE = Encoder().encode
+
+
+class Dialect(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How one service differs from OpenAI. The defaults are what OpenAI does."""
+
+    path: str = "/images/generations"
+    """Where to send requests, behind the base URL; `{model}` stands for the model's name."""
+    size: Literal["size", "aspect_ratio", "width_height"] = "size"
+    """How it is told how large an image shall be: by `size`, by the nearest `aspect_ratio` (xAI), or by
+    `width` and `height` (Together)."""
+    forms: Mapping[str, str] = msgspec.field(default_factory=dict)
+    """Its own words for values of `response_format` (Together says `base64`)."""
+    bytes_only: tuple[str, ...] = ()
+    """Patterns of models that give bytes and refuse `response_format` (OpenAI's gpt-image models: 400
+    unknown_parameter)."""
+    drops: tuple[str, ...] = ()
+    """Fields that the service has nothing of: left out and named."""
+    own_fields: tuple[str, ...] = ()
+    """Fields that are Tidegate's own elsewhere and that this service understands itself."""
+
+
+RATIOS = ("1:1", "16:9", "9:16", "4:3", "3:4", "3:2", "2:3", "2:1", "1:2")
+"""Those of xAI."""
+
+
+class OpenAIFormat:
+    """See TaskFormat."""
+
+    dialect = Dialect
+
+    def plan(self, asked: ImagesRequest, target: Target) -> tuple[Call, Conduit]:
+        """See TaskFormat."""
+        dialect: Dialect = target.dialect
+        fields = dict(asked.fields)
+        fields["model"] = Raw(ENCODE(target.model))
+        take_own_fields(fields, asked.provider, dialect.own_fields)
+        dropped = drop(fields, dialect.drops)
+        SIZES[dialect.size](fields, asked, dropped)
+        bytes_only = any(fnmatchcase(target.model.lower(), pattern) for pattern in dialect.bytes_only)
+        if bytes_only and asked.response_format in ("url", "b64_json", None):
+            fields.pop("response_format", None)
+        elif asked.response_format is not None and asked.response_format in dialect.forms:
+            fields["response_format"] = Raw(ENCODE(dialect.forms[asked.response_format]))
+        path = render_path(dialect.path, target.model)
+        call = Call(path, ENCODE(fields), stream=False, dropped=tuple(dropped))
+        return call, Whole(Answer(asked).convert)
+
+
+FORMAT = OpenAIFormat()
+
+
+def _keep_size(fields: Fields, asked: ImagesRequest, dropped: list[str]) -> None:
+    """The service knows it."""
+
+
+def _as_ratio(fields: Fields, asked: ImagesRequest, dropped: list[str]) -> None:
+    sides = sides_of(asked)
+    fields.pop("size", None)
+    if sides is not None and "aspect_ratio" not in fields:
+        ratio, same = nearest_ratio(sides, RATIOS)
+        fields["aspect_ratio"] = Raw(ENCODE(ratio))
+        if not same:
+            dropped.append("size")
+
+
+def _as_sides(fields: Fields, asked: ImagesRequest, dropped: list[str]) -> None:
+    sides = sides_of(asked)
+    fields.pop("size", None)
+    if sides is not None:
+        fields.setdefault("width", Raw(ENCODE(sides[0])))
+        fields.setdefault("height", Raw(ENCODE(sides[1])))
+
+
+SIZES = {"size": _keep_size, "aspect_ratio": _as_ratio, "width_height": _as_sides}
+
+
+# --- the answer ------------------------------------------------------------------------------
+
+
+class Details(Struct, gc=False):
+    """Tokens by kind."""
+
+    text_tokens: int | None = None
+    image_tokens: int | None = None
+
+
+class UsageIn(Struct, gc=False):
+    """Tokens, as far as they are read."""
+
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    input_tokens_details: Details | None = None
+    output_tokens_details: Details | None = None
+
+
+class Item(Struct, gc=False):
+    """One image."""
+
+    url: str | None = None
+    b64_json: Raw = Raw(NULL)
+
+
+class View(Struct):
+    """What is read of an answer."""
+
+    data: list[Item] | None = None
+    created: int | None = None
+    model: str | None = None
+    usage: UsageIn | None = None
+    error: Any = None
+
+
+VIEW = Decoder(View)
+IMAGES = Decoder(list[dict[str, Raw]])
+TEXT = Decoder(str)
+QUOTE = ord('"')
+
+BEGINNINGS = {"iVBOR": "image/png", "/9j/": "image/jpeg", "UklGR": "image/webp", "R0lGOD": "image/gif"}
+"""How images of a type begin, in base64."""
+
+
+class Answer:
+    """The way of one answer back."""
+
+    def __init__(self, asked: ImagesRequest) -> None:
+        self._asked = asked
+
+    def convert(self, body: bytes, tally: Tally) -> bytes:
+        """The provider's own bytes where they are what the client asked for. Raises ProviderError."""
+        try:
+            view = VIEW.decode(body)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise ProviderBroke("the provider's answer holds no images") from error
+        if view.error:
+            raise error_inside(view.error)
+        if view.data is None:
+            raise ProviderBroke("the provider's answer holds no images")
+        if not view.data:
+            raise filtered("its answer is empty")
+        tally.model = view.model or ""
+        tally.usage = _parse_usage(view.usage)
+        to_link = self._asked.response_format == "url" and any(_is_bytes(one) for one in view.data)
+        return body if view.created is not None and not to_link else self._mend(body, view, to_link)
+
+    def _mend(self, body: bytes, view: View, to_link: bool) -> bytes:
+        """The answer in OpenAI's shape, whatever else the provider says in it."""
+        fields: dict[str, Any] = dict(FIELDS.decode(body))
+        if view.created is None:
+            fields["created"] = int(time.time())
+        if to_link:
+            fields["data"] = [_linked(image) for image in IMAGES.decode(fields["data"])]
+        return ENCODE(fields)
+
+
+def _is_bytes(item: Item) -> bool:
+    return item.url is None and memoryview(item.b64_json)[0] == QUOTE
+
+
+def _linked(image: dict[str, Raw]) -> dict[str, Raw]:
+    """An image with an address that holds its bytes."""
+    data = TEXT.decode(image.pop("b64_json"))
+    kind = next((kind for begin, kind in BEGINNINGS.items() if data.startswith(begin)), "image/png")
+    return {**image, "url": Raw(ENCODE(as_data_url(data, kind)))}
+
+
+def _parse_usage(told: UsageIn | None) -> Usage | None:
+    """The tokens in disjoint classes; None where none are told (dall-e, xAI)."""
+    if told is None or (told.input_tokens is None and told.output_tokens is None):
+        return None
+    read = told.input_tokens_details.image_tokens if told.input_tokens_details else None
+    drawn = told.output_tokens_details.image_tokens if told.output_tokens_details else None
+    return Usage(
+        input=None if told.input_tokens is None else told.input_tokens - (read or 0),
+        input_image=read,
+        output=None if told.output_tokens is None else told.output_tokens - (drawn or 0),
+        output_image=drawn,
+    )

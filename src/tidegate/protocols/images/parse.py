@@ -1,0 +1,59 @@
+"""From a client's body to a request for images, in OpenAI's dialect."""
+
+from typing import Any
+
+from msgspec import Struct
+from msgspec.json import Decoder
+
+from tidegate.protocols.decode import decode, require_utf8
+from tidegate.protocols.errors import InvalidRequest, Unsupported
+from tidegate.protocols.task import FIELDS
+
+from .contract import ImagesRequest
+
+__all__ = ["parse_request"]
+
+
+class Wire(Struct, kw_only=True):
+    """The body, as far as it is read."""
+
+    model: str
+    prompt: str
+    n: int | None = None
+    size: str | None = None
+    quality: str | None = None
+    style: str | None = None
+    background: str | None = None
+    response_format: str | None = None
+    output_format: str | None = None
+    user: str | None = None
+    stream: bool | None = None
+    provider: str | dict[str, Any] | None = None
+    models: list[str] | None = None
+
+
+WIRE = Decoder(Wire)
+
+
+def parse_request(body: bytes) -> ImagesRequest:
+    """Decode and check a request. Raises InvalidRequest."""
+    require_utf8(body)
+    wire = decode(WIRE, body)
+    if not wire.prompt.strip():
+        raise InvalidRequest("prompt: there is nothing to draw", param="prompt")
+    if wire.n is not None and wire.n < 1:
+        raise InvalidRequest("n: expected a number above 0", param="n")
+    if wire.stream:
+        raise Unsupported("images do not come in pieces here (stream)", param="stream")
+    return ImagesRequest(
+        body=body,
+        fields=decode(FIELDS, body),
+        model=wire.model,
+        prompt=wire.prompt,
+        n=wire.n,
+        size=wire.size,
+        response_format=wire.response_format,
+        output_format=wire.output_format,
+        provider=wire.provider,
+        fallbacks=wire.models or (),
+    )
