@@ -17,6 +17,7 @@ from typing import Any
 
 from check_architecture import HOUSE, LAWS, ROOMS
 from outcomes import outcomes
+from tidegate.catalog import models, priced_model
 from tidegate.protocols import errors
 from tidegate.protocols.profile import Profile
 from tidegate.protocols.turn import Turn
@@ -174,6 +175,30 @@ def _render_struct(struct: type) -> Iterable[str]:
             yield f"| `{field.target.id}` | `{default}` | {words} |"
 
 
+def render_models() -> Iterable[str]:
+    """How many models there are, by kind of provider, and of how many a price is known."""
+    yield "| kind | chat | with a price | embeddings | images |"
+    yield "|---|---|---|---|---|"
+    rows = [models_of(kind) for kind in sorted({model.kind for model in models()})]
+    total = tuple(sum(column) for column in zip(*(counts for _, counts in rows), strict=True))
+    for name, counts in (*rows, ("all", total)):
+        yield f"| {name} | {' | '.join(map(str, counts))} |"
+
+
+def models_of(kind: str) -> tuple[str, tuple[int, int, int, int]]:
+    """The name of a kind for the table, and its numbers."""
+    having = [model for model in models() if model.kind == kind]
+    chats = [model for model in having if model.type == "chat"]
+    priced = sum(bool(model.prices) or _is_priced(kind, model.priced_as or model.id) for model in chats)
+    others = [sum(model.type == purpose for model in having) for purpose in ("embedding", "image")]
+    return f"`{kind}`", (len(chats), priced, others[0], others[1])
+
+
+def _is_priced(kind: str, name: str) -> bool:
+    found = priced_model(kind, name)
+    return found is not None and bool(found.prices)
+
+
 TABLES: dict[str, Callable[[], Iterable[str]]] = {
     "rooms": render_rooms,
     "laws": render_laws,
@@ -184,6 +209,7 @@ TABLES: dict[str, Callable[[], Iterable[str]]] = {
     "differences": render_differences,
     "dialects": render_dialects,
     "profile": render_profile,
+    "models": render_models,
 }
 
 PLACE = re.compile(r"(<!-- table: (\w+) -->\n).*?(\n<!-- end -->)", re.DOTALL)

@@ -159,15 +159,15 @@ def _is_ourselves(base_url: str, config: Config) -> bool:
 
 
 def _check_price(name: str, config: Config, draft: Draft, problems: Problems) -> None:
-    path: Path = ("prices", name)
+    table = ("prices", name)
     provider, _, model = name.partition("/")
     if not (provider and model):
-        problems.add(draft.heads[path], path, 'expected [prices."provider/model"]')
+        problems.add(draft.heads[table], table, 'expected [prices."provider/model"]')
     elif provider not in config.providers and not problems.touch(("providers", provider)):
         message = f"no provider {quoted(provider)} is configured{near(provider, config.providers)}"
-        problems.add(draft.heads[path], path, message)
-    elif not draft.tables[path]:
-        problems.add(draft.heads[path], path, "says no price")
+        problems.add(draft.heads[table], table, message)
+    elif not draft.tables[table]:
+        problems.add(draft.heads[table], table, "says no price")
 
 
 def _check_model(

@@ -6,18 +6,22 @@ lists models, counts tokens and is told about errors.
 """
 
 from .anthropic import AnthropicDoor
+from .catalog import CatalogDoor
 from .gemini import GeminiDoor
 from .health import HealthDoor
+from .llm_gate import LLMGateDoor
 from .openai import OpenAIDoor
 from .responses import ResponsesDoor
 from .routing import Door, Endpoint, Router, Routes
 
 __all__ = [
     "AnthropicDoor",
+    "CatalogDoor",
     "Door",
     "Endpoint",
     "GeminiDoor",
     "HealthDoor",
+    "LLMGateDoor",
     "OpenAIDoor",
     "ResponsesDoor",
     "Router",
@@ -26,6 +30,16 @@ __all__ = [
 ]
 
 
-def all_doors() -> tuple[Door, ...]:
-    """Every door, the default first: it answers for paths that nobody knows."""
-    return (OpenAIDoor(), ResponsesDoor(), AnthropicDoor(), GeminiDoor(), HealthDoor())
+def all_doors(llm_gate: str = "/llm-gate") -> tuple[Door, ...]:
+    """Every door, the default first: it answers for paths that nobody knows. `llm_gate` is where that
+    door's paths begin.
+    """
+    return (
+        OpenAIDoor(),
+        ResponsesDoor(),
+        AnthropicDoor(),
+        GeminiDoor(),
+        CatalogDoor(),
+        LLMGateDoor(llm_gate),
+        HealthDoor(),
+    )

@@ -4,7 +4,7 @@ from typing import Any
 
 from tidegate import __version__
 
-from . import chat, contents, extensions, messages, responses, tasks
+from . import catalog, chat, contents, extensions, messages, responses, tasks
 from .replies import HEADERS, RESPONSES, SCHEMAS, STORY, refusals
 from .schema import Schema, array, integer, null_or, ref, string, struct
 
@@ -67,6 +67,13 @@ MODEL_IN_PATH: Schema = {
     "schema": string(),
 }
 
+DETAILS: Schema = {
+    "name": "details",
+    "in": "query",
+    "description": "`true`: with all that is known about them, in OpenAI's dialect.",
+    "schema": {"type": "boolean"},
+}
+
 AS_EVENTS: Schema = {
     "name": "alt",
     "in": "query",
@@ -92,6 +99,7 @@ def describe(title: str, description: str) -> dict[str, Any]:
             **_anthropic_paths(),
             **_gemini_paths(),
             **_model_paths(),
+            **_catalog_paths(),
             **_health_paths(),
         },
         "components": {
@@ -102,6 +110,7 @@ def describe(title: str, description: str) -> dict[str, Any]:
                 **contents.SCHEMAS,
                 **extensions.SCHEMAS,
                 **tasks.SCHEMAS,
+                **catalog.SCHEMAS,
                 **SERVICE_SCHEMAS,
                 **SCHEMAS,
             },
@@ -272,15 +281,48 @@ def _model_paths() -> dict[str, Any]:
         "schema": string(),
     }
     return {
-        "/v1/models": _look_up("listModels", "List the models", "Models", [dialect]),
-        "/v1/models/{model}": _look_up("retrieveModel", "Describe a model", "Models", [dialect, MODEL_IN_PATH]),
+        "/v1/models": _look_up("listModels", "List the models", "Models", [dialect, DETAILS]),
+        "/v1/models/{model}": _look_up(
+            "retrieveModel", "Describe a model", "Models", [dialect, DETAILS, MODEL_IN_PATH]
+        ),
+    }
+
+
+def _catalog_paths() -> dict[str, Any]:
+    found = _answer("The estimate.", "ChatEstimate", ("x-request-id",))
+    return {
+        "/models": _listing("listModelsByProvider", "List the models by provider", "ModelsByProvider"),
+        "/v1/chat/models": _listing("listChatModels", "Describe the models that chat", "DetailedModelList"),
+        "/v1/chat/health": _listing("readProviders", "Tell of each provider what is known", "ProvidersHealth"),
+        "/v1/chat/estimate": {
+            "post": {
+                "operationId": "estimateChat",
+                "summary": "Say what a chat completion would cost",
+                "tags": ["Models"],
+                "requestBody": _body("ChatRequest", {"answer": chat.EXAMPLES["answer"]}),
+                "responses": {"200": found, **refusals("400 401 404 405 408 413 500")},
+            }
+        },
+    }
+
+
+def _listing(operation: str, summary: str, schema: str) -> dict[str, Any]:
+    return {
+        "get": {
+            "operationId": operation,
+            "summary": summary,
+            "tags": ["Models"],
+            "responses": {"200": _answer(summary + ".", schema, ("x-request-id",)), **refusals("401 500")},
+        }
     }
 
 
 def _look_up(operation: str, summary: str, tag: str, parameters: list[Schema]) -> dict[str, Any]:
     kind = "Model" if MODEL_IN_PATH in parameters else "ModelList"
     answer = _answer("In the dialect of the client.", kind, ("x-request-id",))
-    answer["content"]["application/json"]["schema"] = {"anyOf": [ref(kind), ref(f"Anthropic{kind}")]}
+    answer["content"]["application/json"]["schema"] = {
+        "anyOf": [ref(kind), ref(f"Detailed{kind}"), ref(f"Anthropic{kind}")]
+    }
     missing = "401 404 500" if MODEL_IN_PATH in parameters else "401 500"
     return {
         "get": {
