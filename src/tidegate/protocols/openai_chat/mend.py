@@ -29,6 +29,8 @@ from .writer import CHUNK, DONE
 __all__ = ["BodyMend", "StreamMend"]
 
 Json = dict[str, Any]
+ROLE = b'"role":"assistant",'
+"""Quotes inside of texts are escaped: this is a field wherever it stands."""
 
 
 class ChoiceMemory:
@@ -341,9 +343,10 @@ class StreamMend(Mend):
             and data.find(b"\n") == len(data) - 2
             and not self._splitter.waiting
             and not self._done
-            and is_sound(data[6:-2], self._memory.id, self._memory.choices)
         ):
-            return data
+            bare = self._without_role(data)
+            if is_sound(bare[6:-2], self._memory.id, self._memory.choices):
+                return bare
         try:
             blocks = self._splitter.feed_blocks(data)
         except ProviderError as error:
@@ -371,11 +374,21 @@ class StreamMend(Mend):
             if self.failure is not None or self._done:
                 break
             event = parse_block(block)
-            if event is None or is_sound(event.data, self._memory.id, self._memory.choices):
+            if event is None:
                 passed.append(block + b"\n\n")
+                continue
+            bare = self._without_role(event.data)
+            if is_sound(bare, self._memory.id, self._memory.choices):
+                passed.append(block + b"\n\n" if bare is event.data else frame(bare))
             else:
                 passed.append(self._pass_event(event))
         return b"".join(passed)
+
+    def _without_role(self, data: bytes) -> bytes:
+        """A chunk without the role that some services repeat in every one; the same bytes where it is not
+        there. What is left is only used where it is sound: the role was the delta's then.
+        """
+        return data.replace(ROLE, b"", 1) if self._dialect.repeats_role and ROLE in data else data
 
     def _pass_event(self, event: ServerSentEvent) -> bytes:
         if event.data == b"[DONE]":
