@@ -1,0 +1,24 @@
+"""A gateway that only relays reads neither the catalog nor its prices."""
+
+import subprocess
+import sys
+
+CODE = """
+import sys
+from tidegate.app import Tidegate
+from tidegate.catalog import models
+from tidegate.cli.main import app
+from tidegate.config import Config, ProviderConfig, Secret
+from tidegate.money import PriceList
+from tidegate.providers import Directory
+
+config = Config(providers={"openai": ProviderConfig(kind="openai", api_key=Secret("x"))})
+Directory(config).resolve("gpt-4o")
+PriceList(config)
+print(models.cache_info().currsize, "genai_prices" in sys.modules)
+"""
+
+
+def test_nothing_is_read_before_it_is_wanted() -> None:
+    ran = subprocess.run([sys.executable, "-c", CODE], capture_output=True, text=True, check=True)
+    assert ran.stdout.split() == ["0", "False"]
