@@ -506,3 +506,76 @@ async def test_a_fallback_that_takes_links_gets_the_link(
     assert reply.json["choices"][0]["message"]["content"] == "A dog."
     sent = provider.requests[0].json["messages"][0]["content"][1]
     assert sent["image_url"]["url"] == at(server)
+
+
+async def test_who_leaves_ends_the_fetching(server: Simulator, provider: Simulator, fetchers: Make) -> None:
+    server.answer(Script(pieces=(PNG, asyncio.Event(), PNG)))
+    async with Gateway(more=bedrock(provider), fetcher=fetchers()) as gateway:
+        body = {"model": "sim/us.amazon.nova-lite-v1:0", **looking_at(at(server))}
+        asking = asyncio.create_task(gateway.post("/v1/chat/completions", body))
+        seen = await server.seen()
+        asking.cancel()
+        await seen.closed.wait()
+        record = await gateway.record()
+    assert record["ended"] == "client_left"
+    assert provider.requests == []
+
+
+async def test_fetching_counts_towards_the_deadline(
+    server: Simulator, provider: Simulator, fetchers: Make
+) -> None:
+    server.answer(Script(pieces=(PNG, asyncio.Event(), PNG)))
+    routing = "retries = 0\ndeadline_s = 0.3"
+    async with Gateway(more=bedrock(provider), fetcher=fetchers(), routing=routing) as gateway:
+        body = {"model": "sim/us.amazon.nova-lite-v1:0", **looking_at(at(server))}
+        reply = await gateway.post("/v1/chat/completions", body)
+    assert (reply.status, reply.error["code"]) == (504, "deadline_exceeded")
+
+
+# --- who takes bytes only ----------------------------------------------------------------------
+
+DATA = f"data:image/png;base64,{base64.b64encode(PNG).decode()}"
+CHAT = {"choices": [{"index": 0, "message": {"role": "assistant", "content": "A."}, "finish_reason": "stop"}]}
+CLAUDE = {
+    "type": "message",
+    "id": "msg_1",
+    "role": "assistant",
+    "model": "m",
+    "content": [{"type": "text", "text": "A."}],
+    "stop_reason": "end_turn",
+    "usage": {"input_tokens": 1, "output_tokens": 1},
+}
+GEMINI = {"candidates": [{"content": {"role": "model", "parts": [{"text": "A."}]}, "finishReason": "STOP"}]}
+PLACE = 'project = "p"\nlocation = "us-east5"\n'
+
+
+@pytest.mark.parametrize(
+    ("kind", "model", "answer"),
+    [
+        ("ollama", "llava", CHAT),
+        ("gemini", "gemini-2.0-flash", GEMINI),
+        ("vertex", "claude-sonnet-4-5", CLAUDE),
+    ],
+)
+async def test_who_takes_bytes_only_gets_bytes(
+    server: Simulator, provider: Simulator, fetchers: Make, kind: str, model: str, answer: Any
+) -> None:
+    server.answer(Script(pieces=(PNG,)))
+    provider.answer(json(answer))
+    place = PLACE if kind == "vertex" else ""
+    more = f'[providers.sim]\nkind = "{kind}"\nbase_url = "{provider.url}"\napi_key = "k"\n{place}'
+    async with Gateway(more=more, fetcher=fetchers()) as gateway:
+        body = {"model": f"sim/{model}", **looking_at(at(server))}
+        reply = await gateway.post("/v1/chat/completions", body)
+    assert reply.json["choices"][0]["message"]["content"] == "A."
+    sent = provider.requests[0].body.decode()
+    assert DATA.rpartition(",")[2] in sent
+    assert at(server) not in sent
+
+
+async def test_who_takes_addresses_gets_the_address(server: Simulator, provider: Simulator) -> None:
+    provider.answer(json(CHAT))
+    async with Gateway({"sim": ("openai", provider.url)}) as gateway:
+        await gateway.post("/v1/chat/completions", {"model": "sim/gpt-4o", **looking_at(at(server))})
+    assert at(server) in provider.requests[0].body.decode()
+    assert server.requests == []

@@ -29,5 +29,7 @@ class Dialect(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Whether the body names the model (not at Vertex and Bedrock, where the path does)."""
     stream_in_body: bool = True
     """Whether the body says that the answer is to be a stream (not at Bedrock, where the path does)."""
+    links: bool = True
+    """Whether images and documents may be given by address (not at Vertex AI)."""
     body: dict[str, Any] = {}
     """Fields that every body has, such as Vertex's `anthropic_version`."""

@@ -111,6 +111,8 @@ def call_path(dialect: Dialect, model: str, stream: bool) -> str:
 
 def _render(turn: Turn, target: Target) -> _Rendered:
     profile = target.profile
+    if not target.dialect.links:
+        profile = structs.replace(profile, remote_images=False)
     turn = _take_thinking(turn)
     dropped = drop_or_refuse(structs.replace(turn, n=None) if turn.n == 1 else turn, CARRIES)
     if set(turn.modalities) - {"text"}:

@@ -52,6 +52,8 @@ class Dialect(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     "content must be a string"; §14): lists of texts are joined."""
     string_results: bool = False
     """Whether tool results must be strings (DeepInfra; §12)."""
+    image_links: bool = True
+    """Whether images may be given by address (Ollama takes their bytes only: "invalid image input")."""
     media: tuple[str, ...] = ("image", "document", "audio")
     """What it takes beside text: `image`, `document`, `audio`, `video`. Others are refused by name."""
     document_form: Literal["file", "document_url"] = "file"

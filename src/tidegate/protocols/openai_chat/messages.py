@@ -14,7 +14,7 @@ from tidegate.protocols.contract import Target
 from tidegate.protocols.decode import decode
 
 from .dialect import Dialect
-from .render import join_neighbours, short_id
+from .render import is_web, join_neighbours, links_refused, short_id
 from .wire import ENCODE, ChatRequest, MessageIn
 
 __all__ = ["MESSAGES", "edit_messages"]
@@ -148,6 +148,18 @@ def _set_documents(message: Json, target: Target, dropped: list[str]) -> None:
             part.update(type="document_url", document_url=file.get("file_data") or file.get("file_id"))
 
 
+def _refuse_link(message: Json, target: Target, dropped: list[str]) -> None:
+    for part in message["content"] if isinstance(message.get("content"), list) else ():
+        image = part.get("image_url")
+        if is_web(image.get("url") if isinstance(image, dict) else image):
+            raise links_refused()
+
+
+def _has_link(message: MessageIn) -> bool:
+    images = [part.image_url for part in message.content or ()] if isinstance(message.content, list) else []
+    return any(is_web(image if isinstance(image, str | None) else image.url) for image in images)
+
+
 def _has_list(message: MessageIn) -> bool:
     return isinstance(message.content, list)
 
@@ -173,5 +185,6 @@ EDITS: tuple[tuple[Applies, tuple[EditMessage, Needs]], ...] = (
     (lambda dialect, target: dialect.short_call_ids, (_shorten_ids, _long_id)),
     (lambda dialect, target: dialect.string_contents, (_join_texts, _has_list)),
     (lambda dialect, target: dialect.string_results, (_join_results, _has_list)),
+    (lambda dialect, target: not dialect.image_links, (_refuse_link, _has_link)),
     (lambda dialect, target: dialect.document_form != "file", (_set_documents, _has_list)),
 )

@@ -11,7 +11,7 @@ from urllib.parse import quote
 from msgspec import Raw
 
 from tidegate.protocols.contract import Call, Outcome, Target, drop_or_refuse
-from tidegate.protocols.errors import Unsupported
+from tidegate.protocols.errors import BytesWanted, Unsupported
 from tidegate.protocols.functions import (
     CUSTOM_INPUT,
     NO_PARAMETERS,
@@ -55,6 +55,8 @@ __all__ = [
     "SAMPLING",
     "ChatCall",
     "add_schema",
+    "is_web",
+    "links_refused",
     "may_sample",
     "render_path",
     "render_request",
@@ -269,6 +271,8 @@ class Conversation:
     def _render_image(self, part: Image) -> dict[str, Any]:
         self._require("image")
         image: dict[str, Any] = {"url": _address(part.source, "image")}
+        if not self._dialect.image_links and is_web(image["url"]):
+            raise links_refused()
         if part.detail is not None:
             image["detail"] = part.detail
         return {"type": "image_url", "image_url": image}
@@ -449,6 +453,16 @@ def _address(source: Source, medium: str) -> str:
     if isinstance(source, Link):
         return source.url
     raise Unsupported(f"a {medium} that was uploaded elsewhere cannot be used here", param="messages")
+
+
+def is_web(address: str | None) -> bool:
+    """Whether this is an address on the web."""
+    return address is not None and address.startswith(("http://", "https://"))
+
+
+def links_refused() -> BytesWanted:
+    """What to raise for an image by address where only bytes are taken."""
+    return BytesWanted("this model's provider takes images only as data, not by address", param="messages")
 
 
 def _titled(document: Document, text: str) -> str:
