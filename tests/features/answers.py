@@ -10,15 +10,22 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol
 
 from protocols.bedrock_frames import event as frame_of
+from protocols.bedrock_frames import exception as exception_of
 from sdk.dialects import ARGUMENTS, TOOL, sse
 from simulator import Script
 from simulator import json as answer
 from simulator import stream as events
 
-__all__ = ["CALL_ID", "SIGNATURE", "Answers", "Anthropic", "Bedrock", "Cohere", "Gemini", "OpenAI"]
+__all__ = ["CALL_ID", "FAILURE", "SIGNATURE", "Answers", "Anthropic", "Bedrock", "Cohere", "Gemini", "OpenAI"]
 
 CALL_ID = "call_abcdefgh1"
 SIGNATURE = "c2VhbGVk"
+FAILURE = "the model burns"
+
+
+def broken_off(script: Script, pieces: int, *failure: bytes) -> Script:
+    """The first pieces of a stream, then a failure. The pause lets the client have the pieces first."""
+    return replace(script, pieces=[*list(script.pieces)[:pieces], *failure], gap_s=0.02)
 
 
 class Answers(Protocol):
@@ -27,6 +34,10 @@ class Answers(Protocol):
     def whole(self, text: str = "", *, thought: str = "", call: bool = False) -> Script: ...
 
     def streamed(self, pieces: Sequence[str] = (), *, thought: str = "", call: bool = False) -> Script: ...
+
+    def broken(self, piece: str) -> Script:
+        """A stream in which, after a piece, the service says that it failed: `FAILURE`."""
+        ...
 
 
 # --- OpenAI's, and those who follow it -----------------------------------------------------------
@@ -63,6 +74,9 @@ class OpenAI:
     """Thinking is not counted in completion_tokens (xAI)."""
     extra: tuple[tuple[str, Any], ...] = ()
     """Fields of every chunk that OpenAI does not know."""
+    failure: str = json.dumps({"error": {"message": FAILURE, "type": "server_error", "code": None}})
+    failure_event: bytes = b""
+    """How a failure in mid-stream is told, and what its event is called."""
     comment: bytes = b""
     end: bytes = b"data: [DONE]\n\n"
     newline: bytes = b"\n"
@@ -98,7 +112,16 @@ class OpenAI:
         ]
         return events([line.replace(b"\n", self.newline) for line in lines if line])
 
+    def broken(self, piece: str) -> Script:
+        failure = sse(json.loads(self.failure))[0]
+        return broken_off(self.streamed([piece]), self._until(piece), self.failure_event + failure)
+
     # --- its parts ---
+
+    def _until(self, piece: str) -> int:
+        """How many events there are up to this piece."""
+        lines = [line for line in self.streamed([piece]).pieces if isinstance(line, bytes)]
+        return next(place for place, line in enumerate(lines, 1) if json.dumps(piece).encode() in line)
 
     def _head(self, kind: str) -> dict[str, Any]:
         head = {"id": "chatcmpl-7", "object": kind, "created": 1, "model": "m"}
@@ -205,6 +228,10 @@ class Anthropic:
         told.append({"type": "message_delta", "delta": delta, "usage": {"output_tokens": 7}})
         return events(sse(*told, {"type": "message_stop"}, name=True))
 
+    def broken(self, piece: str) -> Script:
+        error = {"type": "error", "error": {"type": "overloaded_error", "message": FAILURE}}
+        return broken_off(self.streamed([piece]), 4, *sse(error, name=True))
+
     def _head(self) -> dict[str, Any]:
         return {"id": "msg_7", "type": "message", "role": "assistant", "model": "m", "stop_sequence": None}
 
@@ -254,6 +281,10 @@ class Gemini:
         bodies = [self._body(parts, thought, None) for parts in cut]
         last = self._body([{"text": ""}], thought, "STOP")
         return events([line.replace(b"\n", b"\r\n") for line in sse(*bodies, last)])
+
+    def broken(self, piece: str) -> Script:
+        error = {"error": {"code": 503, "message": FAILURE, "status": "UNAVAILABLE"}}
+        return broken_off(self.streamed([piece]), 1, *sse(error))
 
     def _parts(self, text: str, thought: str, call: bool) -> list[dict[str, Any]]:
         parts: list[dict[str, Any]] = [{"text": thought, "thought": True}] if thought else []
@@ -305,6 +336,10 @@ class Cohere:
         delta = {"finish_reason": self._reason(call), "usage": self._usage(thought)}
         told.append({"type": "message-end", "delta": delta})
         return events(sse(*told, name=True, end="data: [DONE]\n\n"))
+
+    def broken(self, piece: str) -> Script:
+        delta = {"finish_reason": "ERROR", "error": FAILURE, "usage": {}}
+        return broken_off(self.streamed([piece]), 3, *sse({"type": "message-end", "delta": delta}, name=True))
 
     def _call_events(self) -> list[dict[str, Any]]:
         text = json.dumps(ARGUMENTS)
@@ -367,6 +402,13 @@ class Bedrock:
         frames.append(frame_of("contentBlockStop", contentBlockIndex=index))
         frames.append(frame_of("messageStop", stopReason=self._reason(call)))
         frames.append(frame_of("metadata", usage=self._usage(), metrics={"latencyMs": 5}))
+        return self._framed(frames)
+
+    def broken(self, piece: str) -> Script:
+        failure = exception_of("modelStreamErrorException", message=FAILURE)
+        return broken_off(self.streamed([piece]), 2, failure)
+
+    def _framed(self, frames: list[bytes]) -> Script:
         return replace(events(frames), headers=(("content-type", "application/vnd.amazon.eventstream"),))
 
     def _use(self) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from sdk.dialects import ARGUMENTS, PNG, TOOL
 __all__ = [
     "ANSWER",
     "FEATURES",
+    "FORCED",
     "IMAGE",
     "REASONING",
     "RESULT",
@@ -21,7 +22,7 @@ __all__ = [
     "with_result",
 ]
 
-FEATURES = ("answer", "stream", "tools", "vision", "schema", "reasoning", "error")
+FEATURES = ("answer", "stream", "tools", "forced", "vision", "schema", "reasoning", "error")
 
 SPECIAL = "Say «Grüße» to 日本, and \"both\" \\ 'quotes'."
 THOUGHT = "The moon pulls. "
@@ -63,6 +64,7 @@ TOOLS: dict[str, Any] = {
     ],
     "tool_choice": "auto",
 }
+FORCED: dict[str, Any] = {**TOOLS, "tool_choice": "required"}
 VISION: dict[str, Any] = {
     "messages": [
         {

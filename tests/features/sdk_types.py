@@ -4,7 +4,7 @@ import sys
 import warnings
 from collections.abc import Iterable
 from functools import cache
-from typing import Any
+from typing import Any, Literal
 
 import botocore.session
 from anthropic.types.beta import message_create_params as anthropic_params
@@ -48,6 +48,7 @@ class CohereRequest(BaseModel):
     messages: list[cohere_types.ChatMessageV2]
     stream: bool
     tools: list[cohere_types.ToolV2] | None = None
+    tool_choice: Literal["REQUIRED", "NONE"] | None = None
     response_format: cohere_types.ResponseFormatV2 | None = None
     max_tokens: int | None = None
     stop_sequences: list[str] | None = None

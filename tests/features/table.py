@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import quote
 
 from features import sdk_types
-from features.answers import CALL_ID, SIGNATURE, Answers, Anthropic, Bedrock, Cohere, Gemini, OpenAI
+from features.answers import CALL_ID, FAILURE, SIGNATURE, Answers, Anthropic, Bedrock, Cohere, Gemini, OpenAI
 from features.questions import IMAGE, RESULT, SCHEMA, SPECIAL, THOUGHT
 from sdk.dialects import ARGUMENTS, PNG, TEXT, TOOL
 from simulator import Script, html
@@ -153,6 +153,7 @@ CHAT: Wants = {
         "messages.1.tool_calls.0.function": {"name": TOOL, "arguments": json.dumps(ARGUMENTS)},
         "messages.2": {"role": "tool", "tool_call_id": CALL_ID, "content": RESULT},
     },
+    "forced": {"tool_choice": "required"},
     "vision": {"messages.0.content.1": {"type": "image_url", "image_url": {"url": IMAGE}}},
     "schema": {"response_format": SCHEMA["response_format"]},
     "reasoning": {"reasoning_effort": "high"},
@@ -184,6 +185,10 @@ AZURE_FIRST = {
 AZURE = OpenAI(first=AZURE_FIRST, extra=(("obfuscation", "x7"),), call_finish="tool_call")
 DEPLOYMENT = "/openai/deployments/{model}/chat/completions?api-version=2025-04-01-preview"
 FILTERED = "The response was filtered due to the prompt triggering content management policy."
+
+AT_VERTEX = "/v1/projects/p/locations/europe-west4/publishers"
+VERTEX = 'project = "p"\nlocation = "europe-west4"'
+ERRED = {"index": 0, "delta": {"role": "assistant", "content": ""}, "finish_reason": "error"}
 
 FOLLOWERS = [
     Entry(
@@ -221,6 +226,41 @@ FOLLOWERS = [
         prefix="/openai/v1",
         key=("api-key", KEY),
         faults=sdk_types.openai_faults,
+    ),
+    Entry(
+        "azure",
+        "DeepSeek-V4",
+        AZURE,
+        CHAT,
+        Refusal(
+            {"error": {"code": "429", "message": "Try again"}},
+            429,
+            "Try again",
+            "429",
+            "9",
+            (("retry-after", "9"),),
+        ),
+        {"reasoning": {"reasoning_effort": "high"}, "back": NOTHING},
+        as_name="azure-models",
+        path="/chat/completions?api-version=2024-05-01-preview",
+        prefix="/models",
+        key=("api-key", KEY),
+        dropped={"back": "thinking"},
+    ),
+    Entry(
+        "vertex",
+        "zai-org/glm-5-maas",
+        OpenAI(usage="finish"),
+        CHAT,
+        Refusal(
+            [{"error": {"code": 403, "message": "Permission denied", "status": "PERMISSION_DENIED"}}],
+            403,
+            "Permission denied",
+            "403",
+        ),
+        as_name="vertex-others",
+        path="/v1/projects/p/locations/europe-west4/endpoints/openapi/chat/completions",
+        more=VERTEX,
     ),
     Entry(
         "mistral",
@@ -266,7 +306,11 @@ FOLLOWERS = [
         OpenAI(usage="finish"),
         CHAT,
         openai_error(402, "Insufficient Balance", "invalid_request_error"),
-        {"answer": {**OLD_LIMIT, "seed": None}, **IN_PROMPT},
+        {
+            "answer": {**OLD_LIMIT, "seed": None},
+            "forced": {"tool_choice": "required", "thinking": {"type": "disabled"}},
+            **IN_PROMPT,
+        },
         dropped={"answer": "seed"},
         passes_over={"vision": "image"},
     ),
@@ -293,7 +337,10 @@ FOLLOWERS = [
         openai_error(
             400, "Output data may contain inappropriate content.", "data_inspection_failed", request_id="r"
         ),
-        {"answer": OLD_LIMIT, "reasoning": {"enable_thinking": True, "reasoning_effort": None}},
+        {
+            "answer": OLD_LIMIT,
+            "reasoning": {"enable_thinking": True, "reasoning_effort": None},
+        },
         prefix="/compatible-mode/v1",
     ),
     Entry(
@@ -313,6 +360,7 @@ FOLLOWERS = [
         dropped={"answer": "seed", "reasoning": "reasoning_effort", "back": "reasoning_effort"},
         shows_thinking=False,
         counts_thinking=False,
+        lacks={"forced": "tool_choice"},
         passes_over={"vision": "image"},
     ),
     Entry(
@@ -332,7 +380,7 @@ FOLLOWERS = [
             },
         },
         dropped={"answer": "seed,stop"},
-        lacks={"tools": "tools"},
+        lacks={"tools": "tools", "forced": "tools"},
         inline=True,
     ),
     Entry(
@@ -342,6 +390,7 @@ FOLLOWERS = [
         CHAT,
         Refusal({"error": {"message": "Model busy, retry later"}}, 429, "Model busy, retry later"),
         {"answer": OLD_LIMIT},
+        lacks={"forced": "tool_choice"},
         prefix="/v1/openai",
     ),
     Entry(
@@ -356,7 +405,7 @@ FOLLOWERS = [
     Entry(
         "groq",
         "openai/gpt-oss-20b",
-        OpenAI(usage="twice", whole_calls=True, thinks="reasoning"),
+        OpenAI(usage="twice", whole_calls=True, thinks="reasoning", failure_event=b"event: error\n"),
         CHAT,
         limited("Rate limit reached for model x"),
         {"back": REASONING},
@@ -370,6 +419,9 @@ FOLLOWERS = [
             every_role=True,
             thinks="details",
             comment=b": OPENROUTER PROCESSING\n\n",
+            failure=json.dumps(
+                {"id": "gen-7", "error": {"code": 502, "message": FAILURE}, "choices": [ERRED]}
+            ),
             extra=(("provider", "Anthropic"),),
         ),
         CHAT,
@@ -462,6 +514,7 @@ CLAUDE: Wants = {
         "messages.2.content.0.tool_use_id": "toolu_1",
         "messages.2.content.0.content": RESULT,
     },
+    "forced": {"tool_choice": {"type": "any"}},
     "vision": {"messages.0.content.1.source": {"type": "base64", "media_type": "image/png", "data": PNG}},
     "schema": {"output_config.format.type": "json_schema"},
     "reasoning": {"thinking.type": "enabled", "max_tokens": 40_000},
@@ -476,10 +529,21 @@ OVERLOADED = Refusal(
     "Overloaded",
 )
 NO_SEED = {"answer": "seed"}
-AT_VERTEX = "/v1/projects/p/locations/europe-west4/publishers"
-VERTEX = 'project = "p"\nlocation = "europe-west4"'
 
 CLAUDES = [
+    Entry(
+        "azure",
+        "claude-haiku-4-5",
+        Anthropic(),
+        CLAUDE,
+        OVERLOADED,
+        as_name="azure-claude",
+        path="/v1/messages",
+        prefix="/anthropic",
+        key=("x-api-key", KEY),
+        faults=sdk_types.anthropic_faults,
+        dropped=NO_SEED,
+    ),
     Entry(
         "anthropic",
         "claude-haiku-4-5",
@@ -530,6 +594,7 @@ GOOGLE: Wants = {
         "contents.2.parts.0.functionResponse.name": TOOL,
         "contents.2.parts.0.functionResponse.response": {"output": RESULT},
     },
+    "forced": {"toolConfig.functionCallingConfig.mode": "ANY"},
     "vision": {"contents.0.parts.1.inlineData": {"mimeType": "image/png", "data": PNG}},
     "schema": {
         "generationConfig.responseMimeType": "application/json",
@@ -603,6 +668,7 @@ COMMAND: Wants = {
         "messages.1.tool_calls.0.id": CALL_ID,
         "messages.2.tool_call_id": CALL_ID,
     },
+    "forced": {"tool_choice": "REQUIRED"},
     "schema": {
         "response_format.type": "json_object",
         "response_format.json_schema.required": ["place", "metres"],
@@ -626,6 +692,7 @@ CONVERSE: Wants = {
         "messages.2.content.0.toolResult.toolUseId": "tooluse_1",
         "messages.2.content.0.toolResult.content.0.text": RESULT,
     },
+    "forced": {"toolConfig.toolChoice": {"any": {}}},
     "vision": {"messages.0.content.1.image": {"format": "png", "source": {"bytes": PNG}}},
     "schema": {"outputConfig.textFormat.type": "json_schema"},
     "reasoning": {"additionalModelRequestFields.thinking.type": "enabled"},

@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from features.answers import FAILURE
 from features.questions import (
     ANSWER,
     FEATURES,
+    FORCED,
     REASONING,
     SCHEMA,
     STREAM,
@@ -34,6 +36,7 @@ QUESTIONS: dict[str, dict[str, Any]] = {
     "answer": ANSWER,
     "stream": STREAM,
     "tools": TOOLS,
+    "forced": FORCED,
     "vision": VISION,
     "schema": SCHEMA,
     "reasoning": REASONING,
@@ -89,9 +92,8 @@ class Bench:
 
 
 def cases(*features: str) -> list[Any]:
-    """Each entry with each of its features among these."""
-    found = [(entry, feature) for entry in ENTRIES for feature in features if feature not in entry.without]
-    return [pytest.param(entry, id=entry.name) for entry, _ in found]
+    """The entries that have these features."""
+    return [pytest.param(entry, id=entry.name) for entry in ENTRIES if not entry.without & {*features}]
 
 
 @pytest.fixture
@@ -185,6 +187,12 @@ async def test_a_tool_in_a_stream(bench: Bench, entry: Entry) -> None:
     assert (list(calls(found)), finish(found)) == ([(TOOL, ARGUMENTS)], "tool_calls")
 
 
+@pytest.mark.parametrize("entry", cases("tools", "forced"))
+async def test_a_tool_that_must_be_called(bench: Bench, entry: Entry) -> None:
+    reply, _ = await bench.ask("forced", FORCED, entry.answers.whole(call=True))
+    assert completion(reply)["finish_reason"] == "tool_calls"
+
+
 @pytest.mark.parametrize("entry", cases("vision"))
 async def test_an_image(bench: Bench, entry: Entry) -> None:
     reply, _ = await bench.ask("vision", VISION, entry.answers.whole(TEXT))
@@ -228,6 +236,18 @@ async def test_an_error(bench: Bench, entry: Entry) -> None:
         assert reply.error["code"] == entry.refusal.code
         assert reply.headers.get("retry-after") == entry.refusal.retry_after
         assert reply.error.keys() == {"message", "type", "param", "code"}
+
+
+@pytest.mark.parametrize("entry", cases("error"))
+async def test_an_error_in_mid_stream_comes_after_what_was_said(bench: Bench, entry: Entry) -> None:
+    reply, _ = await bench.ask("stream", STREAM, entry.answers.broken(PIECES[0]))
+    *said, failed = reply.chunks
+    assert (
+        "".join(piece["delta"].get("content") or "" for chunk in said for piece in chunk["choices"])
+        == PIECES[0]
+    )
+    assert FAILURE in failed["error"]["message"]
+    assert "[DONE]" not in reply.events
 
 
 # --- what they have not --------------------------------------------------------------------------
