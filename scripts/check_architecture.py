@@ -80,7 +80,7 @@ ROOMS = {
 """Who may import whom. Every room may import itself and `tidegate` for its version."""
 
 SHARED_VOCABULARY = frozenset(
-    ["contract", "errors", "events", "ids", "media", "profile", "sse", "task", "turn", "usage"]
+    ["contract", "errors", "events", "ids", "media", "profile", "sse", "task", "turn", "usage", "wording"]
 )
 """The modules of protocols/ that belong to no single wire format."""
 

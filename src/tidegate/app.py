@@ -49,7 +49,7 @@ class Tidegate:
         self._fetcher = fetcher or Fetcher()
         self._vigil = Vigil()
         self._embedded = Embedded()
-        self._router = Router(all_doors())
+        self._open_doors(config)
         self._cors = Cors(config.server.cors_origins)
         self._gateway: Gateway | None = None
         self._control: ASGIApp | None = None
@@ -62,7 +62,7 @@ class Tidegate:
         if scope["type"] != "http":
             return self._live(scope, receive, send)
         methods = self._router.methods(scope["path"])
-        if methods is None and scope["path"].startswith(CONTROL_PATHS):
+        if methods is None and scope["path"].startswith(self._control_paths):
             return self._serve_control(scope, receive, send)
         gateway = self._gateway
         assert gateway is not None, "the application has not started"
@@ -122,6 +122,8 @@ class Tidegate:
         """Serve by this Config from now on. Requests under way finish by the one they began with."""
         config = await self._embedded.attach(config)
         self._cors = Cors(config.server.cors_origins)
+        if config.api.llm_gate != self._config.api.llm_gate:
+            self._open_doors(config)
         self._gateway = Gateway(
             config=config,
             directory=Directory(config),
@@ -132,6 +134,11 @@ class Tidegate:
             journal=self._journal,
         )
         self._config = config
+
+    def _open_doors(self, config: Config) -> None:
+        self._router = Router(all_doors(config.api.llm_gate))
+        gate_pages = (f"{config.api.llm_gate}/docs", f"{config.api.llm_gate}/openapi.json")
+        self._control_paths = (*CONTROL_PATHS, *gate_pages)
 
     async def _serve_control(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
         if self._control is None:

@@ -88,7 +88,6 @@ def test_gateway_c_names_keys_and_addresses(read: Read) -> None:
 
 
 def test_gateway_d_names_its_api_and_where_it_listens(read: Read) -> None:
-    later = {"HEIMDALL_API_PATH": "/llm-gate"}
     regions = {
         "AZURE_OPENAI_WEST_US_API_KEY": "w",
         "AZURE_OPENAI_WEST_US_ENDPOINT": "https://w.example",
@@ -97,8 +96,8 @@ def test_gateway_d_names_its_api_and_where_it_listens(read: Read) -> None:
     }
     config = read(
         {
-            **later,
             **regions,
+            "HEIMDALL_API_PATH": "/gate/",
             "HEIMDALL_API_TITLE": "LLM Gate",
             "HEIMDALL_API_DESCRIPTION": "A gate",
             "HEIMDALL_SERVER_HOST": "localhost",
@@ -108,7 +107,7 @@ def test_gateway_d_names_its_api_and_where_it_listens(read: Read) -> None:
             "OPENAI_API_KEY": KEY,
         }
     )
-    assert (config.api.title, config.api.description) == ("LLM Gate", "A gate")
+    assert (config.api.title, config.api.description, config.api.llm_gate) == ("LLM Gate", "A gate", "/gate")
     assert (config.server.host, config.server.port) == ("localhost", 8080)
     assert config.logs.level == "warning"
     azure = {name: provider for name, provider in config.providers.items() if provider.kind == "azure"}
@@ -117,7 +116,7 @@ def test_gateway_d_names_its_api_and_where_it_listens(read: Read) -> None:
         "azure-east-us": ("https://e.example", "e"),
     }
     assert {provider.verify for provider in config.providers.values()} == {False}
-    assert config.not_used_yet == tuple(sorted(later))
+    assert config.not_used_yet == ()
     assert config.warnings == ()
 
 
@@ -183,6 +182,7 @@ VALUES = {
     "logs.bodies": "none",
     "api.title": "Yes",
     "api.description": "on",
+    "api.llm_gate": "/gate",
 }
 
 

@@ -9,7 +9,7 @@ import pytest
 from fastapi.openapi.models import OpenAPI
 from msgspec import inspect
 
-from tidegate.control.description import describe
+from tidegate.control.description import describe, describe_llm_gate
 from tidegate.control.description.replies import DIALECTS
 from tidegate.doors import all_doors
 from tidegate.protocols import errors
@@ -82,7 +82,7 @@ def test_the_paths_are_those_of_the_doors() -> None:
         (method.lower(), path.replace("*", "{model}"))
         for door in all_doors()
         for method, path in door.routes()
-        if method != "HEAD"
+        if method != "HEAD" and door.name != "llm_gate"
     }
     described = {
         (method, path)
@@ -90,6 +90,14 @@ def test_the_paths_are_those_of_the_doors() -> None:
         for method in operations.keys() & METHODS
     }
     assert described == served
+
+
+def test_the_paths_of_llm_gate_are_those_of_its_door() -> None:
+    document = describe_llm_gate("A title", "A description.", "/gate")
+    (door,) = [door for door in all_doors("/gate") if door.name == "llm_gate"]
+    described = {(method.upper(), path) for path, one in document["paths"].items() for method in one}
+    assert described == set(door.routes())
+    assert OpenAPI.model_validate(document).info.title == "A title"
 
 
 def test_every_status_of_an_error_is_described_in_every_dialect() -> None:

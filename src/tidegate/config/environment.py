@@ -48,6 +48,7 @@ OTHER_NAMES: Mapping[tuple[str, str], tuple[str, ...]] = {
     ("logs", "level"): ("TIDEGATE_LOG_LEVEL", "LOG_LEVEL"),
     ("api", "title"): ("HEIMDALL_API_TITLE",),
     ("api", "description"): ("HEIMDALL_API_DESCRIPTION",),
+    ("api", "llm_gate"): ("HEIMDALL_API_PATH",),
 }
 """Further names of a setting, behind its own, best first."""
 
@@ -67,7 +68,6 @@ NO_EFFECT: tuple[str, ...] = (
     "CACHE_TTL_SECONDS",
     "BALANCE_CACHE_TTL_SECONDS",
     "RATE_LIMIT_REQUESTS_PER_MINUTE",
-    "HEIMDALL_API_PATH",
 )
 """Names of the replaced gateways that this version has no use for. They are taken without complaint."""
 

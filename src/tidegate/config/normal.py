@@ -20,6 +20,8 @@ _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", re.ASCII)
 _HEADER_VALUE = re.compile(r"[\x20-\x7e\x80-\xff\t]*")
 _KEY = re.compile(r"[\x21-\x7e]+")
 _HOST = re.compile(r"[A-Za-z0-9._:%-]+", re.ASCII)
+_PREFIX = re.compile(r"[A-Za-z0-9._-]+(?:/[A-Za-z0-9._-]+)*", re.ASCII)
+_TAKEN = frozenset(["v1", "v1beta", "api", "chat", "models", "responses", "health", "docs", "redoc"])
 _FORBIDDEN_HEADERS = frozenset(["host", "content-length", "transfer-encoding", "connection"])
 
 
@@ -108,6 +110,16 @@ def option(text: str | None) -> str | None:
     return text
 
 
+def prefix(text: str) -> str:
+    """Where paths begin: with a slash at its start and none at its end. Raises ValueError."""
+    bare = text.strip("/")
+    if not bare or not _PREFIX.fullmatch(bare):
+        raise ValueError("expected a path such as /llm-gate: letters, digits, ., _, - and slashes")
+    if bare.split("/")[0] in _TAKEN:
+        raise ValueError(f"/{bare.split('/')[0]} has paths of its own")
+    return f"/{bare}"
+
+
 def candidates(given: tuple[str, ...]) -> tuple[str, ...]:
     """Who can serve a model. Raises ValueError."""
     if not given:
@@ -137,6 +149,7 @@ NORMAL_FORMS: Mapping[tuple[str, str], Callable[[Any], Any]] = {
     ("server", "host"): host,
     ("server", "cors_origins"): origins,
     ("auth", "keys"): keys,
+    ("api", "llm_gate"): prefix,
     ("providers", "base_url"): url,
     ("providers", "api_key"): key,
     ("providers", "headers"): headers,

@@ -188,6 +188,8 @@ class Api(Struct, frozen=True, kw_only=True):
 
     title: str = "Tidegate"
     description: str = "A self-hosted gateway to language models."
+    llm_gate: str = "/llm-gate"
+    """Where the paths of LLM Gate's dialect begin."""
 
 
 class Config(Struct, frozen=True, kw_only=True):

@@ -8,8 +8,8 @@ from starlette.exceptions import HTTPException
 
 from tidegate.config import Config
 
-from .description import describe
-from .pages import Sealed, add_pages
+from .description import describe, describe_llm_gate
+from .pages import Sealed, add_gate_pages, add_pages
 
 __all__ = ["create_control"]
 
@@ -21,6 +21,8 @@ def create_control(config: Config) -> Sealed:
     app.openapi = lambda: description  # type: ignore[method-assign]
     app.add_exception_handler(HTTPException, tell)
     add_pages(app)
+    gate = config.api.llm_gate
+    add_gate_pages(app, gate, describe_llm_gate(config.api.title, config.api.description, gate))
     return Sealed(app)
 
 

@@ -13,10 +13,10 @@ from urllib.parse import quote
 import fastapi_offline
 from fastapi import FastAPI
 from fastapi.openapi.docs import get_redoc_html, get_swagger_ui_html
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, JSONResponse
 from fastapi.staticfiles import StaticFiles
 
-__all__ = ["POLICY", "Sealed", "add_pages"]
+__all__ = ["POLICY", "Sealed", "add_gate_pages", "add_pages"]
 
 Message = MutableMapping[str, Any]
 Send = Callable[[Message], Awaitable[None]]
@@ -62,14 +62,7 @@ def add_pages(app: FastAPI) -> None:
 
     @app.get("/docs", include_in_schema=False)
     async def show_swagger() -> HTMLResponse:
-        return get_swagger_ui_html(
-            openapi_url="/openapi.json",
-            title=app.title,
-            swagger_js_url=f"{PROGRAMS_AT}/swagger-ui-bundle.js",
-            swagger_css_url=f"{PROGRAMS_AT}/swagger-ui.css",
-            swagger_favicon_url=ICON,
-            swagger_ui_parameters=SWAGGER,
-        )
+        return _swagger(app.title, "/openapi.json")
 
     @app.get("/redoc", include_in_schema=False)
     async def show_redoc() -> HTMLResponse:
@@ -81,6 +74,29 @@ def add_pages(app: FastAPI) -> None:
             with_google_fonts=False,
         )
         return HTMLResponse(bytes(page.body).decode().replace("</head>", WITHOUT_LOGO, 1))
+
+
+def add_gate_pages(app: FastAPI, prefix: str, description: dict[str, Any]) -> None:
+    """Serve the pages of LLM Gate's API, which its clients look for below its own prefix."""
+
+    @app.get(f"{prefix}/openapi.json", include_in_schema=False)
+    async def tell_description() -> JSONResponse:
+        return JSONResponse(description)
+
+    @app.get(f"{prefix}/docs", include_in_schema=False)
+    async def show_gate() -> HTMLResponse:
+        return _swagger(app.title, f"{prefix}/openapi.json")
+
+
+def _swagger(title: str, described_at: str) -> HTMLResponse:
+    return get_swagger_ui_html(
+        openapi_url=described_at,
+        title=title,
+        swagger_js_url=f"{PROGRAMS_AT}/swagger-ui-bundle.js",
+        swagger_css_url=f"{PROGRAMS_AT}/swagger-ui.css",
+        swagger_favicon_url=ICON,
+        swagger_ui_parameters=SWAGGER,
+    )
 
 
 class Sealed:

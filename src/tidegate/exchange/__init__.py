@@ -9,6 +9,17 @@ it), `relay` (candidates, attempts, the passing of bytes), `settlement` (what is
 from .counting import count
 from .exchange import Door, Gateway, exchange, simply
 from .http import Request
-from .operation import Chat, Errand
+from .operation import Chat, Errand, Operation, Reworded
 
-__all__ = ["Chat", "Door", "Errand", "Gateway", "Request", "count", "exchange", "simply"]
+__all__ = [
+    "Chat",
+    "Door",
+    "Errand",
+    "Gateway",
+    "Operation",
+    "Request",
+    "Reworded",
+    "count",
+    "exchange",
+    "simply",
+]

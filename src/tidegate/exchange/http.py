@@ -37,6 +37,7 @@ class Request:
         "abort",
         "began",
         "body_at",
+        "correlation",
         "done",
         "first_byte_at",
         "headers",
@@ -66,6 +67,8 @@ class Request:
         """Whether the response has begun: after that there is no second one."""
         self.done = False
         """Whether the response is complete."""
+        self.correlation: str | None = None
+        """The client's own id of what it is doing, where its dialect has such a thing."""
         self.abort: Callable[[TidegateError], bytes] = _no_stream
         """How an open stream ends when it cannot go on."""
         self.status = 0

@@ -12,9 +12,10 @@ from tidegate.protocols.contract import Bridge, Call, Conduit, ParsedRequest, Pr
 from tidegate.protocols.errors import Unsupported
 from tidegate.protocols.task import Task
 from tidegate.protocols.turn import Turn
+from tidegate.protocols.wording import Rewording, RewordingConduit
 from tidegate.providers import Candidate
 
-__all__ = ["Asked", "Chat", "Errand", "Operation", "WithBytes"]
+__all__ = ["Asked", "Chat", "Errand", "Operation", "Reworded", "WithBytes"]
 
 
 EVENT_STREAM = b"text/event-stream; charset=utf-8"
@@ -140,3 +141,24 @@ class Errand:
         if offer is None:
             raise Unsupported(f"this provider has no {self._task.name}", param="model")
         return offer.format.plan(asked, Target(candidate.model, offer.dialect, candidate.profile))
+
+
+class Reworded:
+    """An operation that the client asks for in other words."""
+
+    __slots__ = ("_operation", "_rewording", "spoken")
+    streams_as = EVENT_STREAM
+
+    def __init__(self, operation: Operation[Any], rewording: Rewording) -> None:
+        self._operation = operation
+        self._rewording = rewording
+        self.spoken = operation.spoken
+
+    def parse(self, body: bytes) -> Any:
+        """See Operation."""
+        return self._operation.parse(self._rewording.ask(body))
+
+    def plan(self, asked: Any, candidate: Candidate) -> tuple[Call, Conduit]:
+        """See Operation."""
+        call, conduit = self._operation.plan(asked, candidate)
+        return call, RewordingConduit(conduit, self._rewording.answer)

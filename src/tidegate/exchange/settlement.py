@@ -15,7 +15,15 @@ CLIENT_CLOSED_REQUEST = 499
 
 def open_record(request: Request, door: str) -> Record:
     """The record of a request that has just arrived."""
-    return Record(time=timestamp(), id=request.id, door=door, path=request.path, status=0, ended="complete")
+    return Record(
+        time=timestamp(),
+        id=request.id,
+        correlation=request.correlation,
+        door=door,
+        path=request.path,
+        status=0,
+        ended="complete",
+    )
 
 
 def settle(record: Record, request: Request, journal: Journal) -> None:

@@ -47,6 +47,8 @@ class Record(Struct, kw_only=True, omit_defaults=True):
     """When it arrived: UTC, RFC 3339."""
     id: str
     """The `x-request-id` of the answer."""
+    correlation: str | None = None
+    """The client's own id of what it is doing, where its dialect has such a thing."""
     door: str
     """The client's dialect."""
     path: str

@@ -11,7 +11,7 @@ remembers its answers.
 
 from .candidate import Candidate, ListedModel
 from .families import profile_of
-from .formats import FORMATS, TASKS, protocol_named, task_named
+from .formats import FORMATS, TASKS, protocol_named, task_named, wording_named
 from .resolve import Directory
 from .rows import Kind, kinds
 from .service import CONCEALED, Service
@@ -29,4 +29,5 @@ __all__ = [
     "profile_of",
     "protocol_named",
     "task_named",
+    "wording_named",
 ]

@@ -10,8 +10,9 @@ from types import MappingProxyType
 
 from tidegate.config import FORMATS, protocol_named
 from tidegate.protocols.task import Task
+from tidegate.protocols.wording import Wording
 
-__all__ = ["FORMATS", "TASKS", "protocol_named", "task_named"]
+__all__ = ["FORMATS", "TASKS", "protocol_named", "task_named", "wording_named"]
 
 TASKS: Mapping[str, str] = MappingProxyType(
     {"embeddings": "tidegate.protocols.embeddings", "images": "tidegate.protocols.images"}
@@ -24,3 +25,14 @@ def task_named(name: str) -> Task:
     """The task of this name. Raises KeyError."""
     task: Task = importlib.import_module(TASKS[name]).TASK
     return task
+
+
+WORDINGS: Mapping[str, str] = MappingProxyType({"llm_gate": "tidegate.protocols.llm_gate"})
+"""Name of a dialect that rewords OpenAI's → the module whose `WORDING` it is."""
+
+
+@cache
+def wording_named(name: str) -> Wording:
+    """The dialect of this name. Raises KeyError."""
+    wording: Wording = importlib.import_module(WORDINGS[name]).WORDING
+    return wording

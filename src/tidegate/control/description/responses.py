@@ -140,8 +140,8 @@ SCHEMAS: dict[str, Schema] = {
     ),
     "ResponseStreamEvent": struct(
         "type sequence_number",
-        "The JSON of one `data:` line; `type` is the event's name, too. A stream that breaks ends with `error` "
-        "and `response.failed`, never with `response.completed`.",
+        "The JSON of one `data:` line; `type` is the event's name, too. A stream that breaks ends with "
+        "`error` and `response.failed`, never with `response.completed`.",
         type=string(examples=["response.created", "response.output_text.delta", "response.completed"]),
         sequence_number=integer(minimum=0),
     ),

@@ -1,0 +1,190 @@
+"""LLM Gate's API ("Heimdall"), under a prefix of the operator's choice."""
+
+import uuid
+from collections.abc import Awaitable, Callable, Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+from tidegate.catalog import CatalogModel, Tiered, models
+from tidegate.exchange import Chat, Errand, Gateway, Operation, Request, Reworded, exchange, simply
+from tidegate.money import PriceList
+from tidegate.protocols.errors import InvalidRequest
+from tidegate.providers import Service, task_named, wording_named
+
+from .details import Rendered, encode
+from .health import HealthDoor
+from .routing import Routes
+
+__all__ = ["LLMGateDoor"]
+
+REQUIRED = ("X-Correlation-Id", "X-User-Id", "client_id")
+"""Headers of every call; the first is a UUID."""
+
+IDS = uuid.UUID("6f0e5a54-0a57-5c7a-9d7e-2f6b0c1a7d31")
+"""The namespace of ids, which are made of names: they are the same from call to call, everywhere."""
+
+PER_MILLION = 1_000_000
+
+
+class LLMGateDoor:
+    """For clients of LLM Gate."""
+
+    name = "llm_gate"
+
+    def __init__(self, prefix: str) -> None:
+        wording = wording_named("llm_gate")
+        self.prefix = f"{prefix}/"
+        self.protocol = wording.errors
+        self._start = prefix
+        self._health = HealthDoor()
+        self._chat = Reworded(Chat(wording.base), wording.tasks["chat"])
+        self._images = Reworded(Errand(task_named("images"), wording.base), wording.tasks["images"])
+        self._embeddings = Reworded(
+            Errand(task_named("embeddings"), wording.base), wording.tasks["embeddings"]
+        )
+        self._rendered = Rendered()
+
+    def routes(self) -> Routes:
+        """See Door."""
+        paths = {
+            ("GET", "/v1/providers"): self.providers,
+            ("POST", "/v1/chat"): self.chat,
+            ("POST", "/v1/images/generations"): self.draw,
+            ("POST", "/v1/embeddings"): self.embed,
+            ("GET", "/health"): self._health.live,
+            ("GET", "/v1/health"): self._health.live,
+        }
+        return {(method, self._start + path): endpoint for (method, path), endpoint in paths.items()}
+
+    def chat(self, request: Request, gateway: Gateway) -> Awaitable[None]:
+        """Answer a chat."""
+        return self._exchange(request, gateway, self._chat)
+
+    def draw(self, request: Request, gateway: Gateway) -> Awaitable[None]:
+        """Answer with images."""
+        return self._exchange(request, gateway, self._images)
+
+    def embed(self, request: Request, gateway: Gateway) -> Awaitable[None]:
+        """Answer with vectors."""
+        return self._exchange(request, gateway, self._embeddings)
+
+    def providers(self, request: Request, gateway: Gateway) -> Awaitable[None]:
+        """List the providers with their models and prices."""
+
+        async def answer() -> bytes:
+            return self._rendered.answer(gateway, _list_providers)
+
+        return self._with_headers(request, gateway, lambda: simply(request, self, gateway, answer))
+
+    def _exchange(self, request: Request, gateway: Gateway, operation: Operation[Any]) -> Awaitable[None]:
+        return self._with_headers(request, gateway, lambda: exchange(request, self, gateway, operation))
+
+    def _with_headers(
+        self, request: Request, gateway: Gateway, go_on: Callable[[], Awaitable[None]]
+    ) -> Awaitable[None]:
+        """Go on with a request that has the headers that it must have."""
+        wrong = _take_headers(request)
+        if wrong is None:
+            return go_on()
+        told = wrong
+
+        async def refuse() -> bytes:
+            raise told
+
+        return simply(request, self, gateway, refuse)
+
+
+def _take_headers(request: Request) -> InvalidRequest | None:
+    """What is wrong with the headers. The correlation id goes into the record and back to the client."""
+    correlation, *_ = found = [request.header(name.lower().encode()) for name in REQUIRED]
+    if correlation and _is_uuid(correlation):
+        request.correlation = correlation.decode()
+        request.add_header(b"x-correlation-id", correlation)
+    for name, value in zip(REQUIRED, found, strict=True):
+        if not value:
+            return InvalidRequest(f"the header {name} is required", param=f"header.{name}")
+    if request.correlation is None:
+        return InvalidRequest(f"the header {REQUIRED[0]} must be a UUID", param=f"header.{REQUIRED[0]}")
+    return None
+
+
+def _is_uuid(value: bytes) -> bool:
+    try:
+        uuid.UUID(value.decode("ascii"))
+    except ValueError:
+        return False
+    return True
+
+
+# --- the list of providers -------------------------------------------------------------------
+
+
+def _list_providers(gateway: Gateway) -> bytes:
+    """Providers by kind: those of several regions are one here, as they are one when asked."""
+    first: dict[str, Service] = {}
+    for service in gateway.directory.services.values():
+        first.setdefault(service.kind.name, service)
+    prices, now = PriceList(gateway.config), datetime.now(UTC)
+    return encode({"data": [_render_provider(service, prices, now) for service in first.values()]})
+
+
+def _render_provider(service: Service, prices: PriceList, at: datetime) -> dict[str, Any]:
+    # Of the names of a kind the longest that begins as its own: what this dialect's clients call it.
+    own = service.kind.name
+    name = max((alias for alias in (own, *service.kind.aliases) if alias.startswith(own)), key=len)
+    rows = [model for model in models() if model.kind == service.kind.name]
+    return {
+        "id": _id(name),
+        "name": name,
+        "label": service.kind.label,
+        "description": f"{service.kind.label}, served by this gateway.",
+        "model": [_render_model(name, service, row, prices, at) for row in rows],
+    }
+
+
+def _render_model(
+    provider: str, service: Service, row: CatalogModel, prices: PriceList, at: datetime
+) -> dict[str, Any]:
+    price = [*_token_prices(service.name, row, prices, at), *_pixel_prices(service.name, row, prices)]
+    told = [{"id": _id(provider, row.id, str(number)), **one} for number, one in enumerate(price)]
+    return {
+        "id": _id(provider, row.id),
+        "name": row.id,
+        "label": row.label,
+        "description": row.description,
+        "contextWindow": row.context,
+        "tranningData": row.cutoff,
+        **({"price": told} if told else {}),
+        "enabled": True,
+    }
+
+
+def _token_prices(
+    provider: str, row: CatalogModel, prices: PriceList, at: datetime
+) -> Iterator[dict[str, Any]]:
+    rates = prices.rates(provider, row.id, at)
+    plain = {name: rate.base if isinstance(rate, Tiered) else rate for name, rate in rates.items()}
+    names = {"input": "inputValue", "output": "outputValue"}
+    token = {theirs: plain[ours] for ours, theirs in names.items() if ours in plain}
+    if token:
+        yield {"unitOfMeasure": PER_MILLION, "currency": "USD", "token": token}
+
+
+def _pixel_prices(provider: str, row: CatalogModel, prices: PriceList) -> Iterator[dict[str, Any]]:
+    for price in prices.image_prices(provider, row.id):
+        width, by, height = (price.size or "").partition("x")
+        if by and width.isdecimal() and height.isdecimal():
+            size: dict[str, Any] = {"width": int(width), "height": int(height)}
+            quality = (
+                {} if price.quality is None else {"quality": QUALITIES.get(price.quality, price.quality)}
+            )
+            pixel = {**size, **quality, "value": price.price}
+            yield {"unitOfMeasure": 1, "currency": "USD", "pixel": pixel}
+
+
+QUALITIES = {"standard": "Standard", "hd": "HD"}
+"""OpenAI's word for a quality → how this dialect writes it."""
+
+
+def _id(*names: str) -> str:
+    return str(uuid.uuid5(IDS, "/".join(names)))

@@ -1,0 +1,68 @@
+"""A dialect that says what OpenAI's says, in other words.
+
+Some gateways have an API of their own over OpenAI's: other names, other nesting, nothing that OpenAI's
+has not. Such a dialect needs no wire format: its requests are reworded into OpenAI's before anything
+else happens, and the answers back. A module of this folder that has one offers `WORDING`.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from .contract import Conduit, Protocol, Tally
+from .errors import ProviderError, TidegateError
+
+__all__ = ["Rewording", "RewordingConduit", "Wording"]
+
+
+@dataclass(frozen=True, slots=True)
+class Rewording:
+    """How one kind of request is reworded."""
+
+    ask: Callable[[bytes], bytes]
+    """The client's body → OpenAI's. Raises InvalidRequest naming the field."""
+    answer: Callable[[bytes], bytes]
+    """OpenAI's answer, whole → the client's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """A dialect in other words."""
+
+    errors: Protocol
+    """OpenAI's format with this dialect's errors."""
+    base: Protocol
+    """The format that is reworded."""
+    tasks: Mapping[str, Rewording]
+    """By what is asked for: `chat`, and names of tasks."""
+
+
+class RewordingConduit:
+    """The conduit of a whole answer that is reworded at its end (see contract.Conduit)."""
+
+    __slots__ = ("_answer", "_inner", "_pieces", "failure", "tally")
+
+    def __init__(self, inner: Conduit, answer: Callable[[bytes], bytes]) -> None:
+        self.tally: Tally = inner.tally
+        self.failure: ProviderError | None = None
+        self._inner = inner
+        self._answer = answer
+        self._pieces: list[bytes] = []
+
+    def feed(self, data: bytes) -> bytes:
+        """See Conduit."""
+        self._pieces.append(self._inner.feed(data))
+        self._look()
+        return b""
+
+    def close(self) -> bytes:
+        """See Conduit."""
+        self._pieces.append(self._inner.close())
+        self._look()
+        return b"" if self.failure is not None else self._answer(b"".join(self._pieces))
+
+    def abort(self, error: TidegateError) -> bytes:
+        """Nothing: such an answer is never open when it fails."""
+        return b""
+
+    def _look(self) -> None:
+        self.failure, self.tally = self._inner.failure, self._inner.tally
