@@ -28,7 +28,7 @@ class CatalogDoor:
     """For clients that look around before they ask."""
 
     name = "catalog"
-    prefix = "/v1/chat/"
+    prefix = "/models"
 
     def __init__(self) -> None:
         self.protocol = protocol_named("openai_chat")

@@ -17,7 +17,7 @@ from tidegate.providers.facts import facts_of
 
 from .listing import one_in_openai
 
-__all__ = ["Rendered", "describe_all", "encode", "wants_details"]
+__all__ = ["Rendered", "describe", "describe_all", "encode", "wants_details"]
 
 PRICES_HOLD_S = 900
 """How long a rendering with prices is good: some change with the hour of the day, at quarters of it."""
@@ -53,22 +53,25 @@ def wants_details(request: Request) -> bool:
 
 def describe_all(gateway: Gateway) -> list[dict[str, Any]]:
     """Every listed model, as OpenAI's object with more fields."""
-    prices, now = PriceList(gateway.config), datetime.now(UTC)
-    return [describe(model, gateway.directory, prices, now) for model in gateway.directory.listed()]
+    prices = PriceList(gateway.config)
+    return [describe(model, gateway, prices) for model in gateway.directory.listed()]
 
 
-def describe(model: ListedModel, directory: Directory, prices: PriceList, at: datetime) -> dict[str, Any]:
+def describe(model: ListedModel, gateway: Gateway, prices: PriceList | None = None) -> dict[str, Any]:
     """One model; what is not known is left out."""
-    served = _served_by(model, directory)
+    prices = prices or PriceList(gateway.config)
+    served = _served_by(model, gateway.directory)
     provider, name = served[0]
-    row = model_named(directory.services[provider].kind.name, name)
+    row = model_named(gateway.directory.services[provider].kind.name, name)
     facts = {
         "label": row.label if row is not None and model.label == model.id else model.label,
         "provider": provider,
         "model": name,
         "served_by": [f"{provider}/{name}" for provider, name in served] if len(served) > 1 else None,
         **(facts_of(row) if row is not None else {}),
-        "prices": render_prices(prices.rates(provider, name, at), prices.image_prices(provider, name)),
+        "prices": render_prices(
+            prices.rates(provider, name, datetime.now(UTC)), prices.image_prices(provider, name)
+        ),
     }
     return {**one_in_openai(model), **{key: value for key, value in facts.items() if value is not None}}
 
