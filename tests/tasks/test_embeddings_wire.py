@@ -38,7 +38,7 @@ COHERE = {
 }
 PREDICTED = {"predictions": [{"embeddings": {"values": FLOATS, "statistics": {"token_count": 4}}}]}
 
-MORE = {"vertex": 'project = "p"\nlocation = "us-central1"'}
+MORE = {"bedrock": 'region = "us-east-1"', "vertex": 'project = "p"\nlocation = "us-central1"'}
 
 
 async def embed(server: Simulator, kind: str, answer: Any, named: str = "m", /, **fields: Any) -> Reply:
@@ -213,6 +213,26 @@ async def test_the_client_says_what_the_vectors_are_for(provider: Simulator) -> 
     assert provider.requests[0].json["input_type"] == "classification"
 
 
+async def test_titan_embeds_one_text(provider: Simulator) -> None:
+    answer = {"embedding": FLOATS, "inputTextTokenCount": 4}
+    reply = await embed(provider, "bedrock", answer, "amazon.titan-embed-text-v2:0", dimensions=256, user="u")
+    assert provider.requests[0].path == "/model/amazon.titan-embed-text-v2%3A0/invoke"
+    assert provider.requests[0].json == {"inputText": "Hello", "dimensions": 256}
+    assert reply.json == {**vectors(FLOATS), "model": "amazon.titan-embed-text-v2:0"}
+    assert reply.headers["x-tidegate-dropped"] == "user"
+
+
+async def test_coheres_models_at_bedrock_are_asked_in_coheres_words(provider: Simulator) -> None:
+    answer = {"id": "e-1", "embeddings": {"float": [FLOATS]}, "response_type": "embeddings_by_type"}
+    reply = await embed(provider, "bedrock", answer, "us.cohere.embed-v4:0", input_type="query")
+    assert provider.requests[0].json == {
+        "texts": ["Hello"],
+        "input_type": "search_query",
+        "embedding_types": ["float"],
+    }
+    assert embedding(reply) == FLOATS
+
+
 @pytest.mark.parametrize(("kind", "answer"), [("gemini", GEMINI), ("cohere", COHERE), ("vertex", PREDICTED)])
 async def test_base64_is_made_here_for_other_formats(provider: Simulator, kind: str, answer: Any) -> None:
     reply = await embed(provider, kind, answer, encoding_format="base64")
@@ -253,6 +273,8 @@ REFUSED: dict[str, tuple[str, str, dict[str, Any], str]] = {
     "tokens at Mistral": ("mistral", "m", {"input": [[1]]}, "input"),
     "a length at Together": ("together", "m", {"dimensions": 8}, "dimensions"),
     "two texts at once": ("vertex", "gemini-embedding-2", {"input": ["a", "b"]}, "input"),
+    "two texts at Titan": ("bedrock", "amazon.titan-embed-text-v1", {"input": ["a", "b"]}, "input"),
+    "a maker that nobody knows": ("bedrock", "meta.llama", {}, "model"),
     "a provider without embeddings": ("anthropic", "m", {}, "model"),
 }
 
@@ -353,3 +375,35 @@ async def test_a_recorded_gemini_request_is_what_we_would_ask(
     assert provider.requests[0].json == {"requests": wanted}
     told = recording.response["body"]["embeddings"]
     assert [one["embedding"] for one in reply.json["data"]] == [one["values"] for one in told]
+
+
+@needs_recordings
+@pytest.mark.parametrize("recording", embedded("bedrock"), ids=repr)
+async def test_a_recorded_answer_of_bedrock_is_read(provider: Simulator, recording: Recording) -> None:
+    asked, told = recording.request_body, recording.response["body"]
+    if "data" in told:
+        pytest.skip("it is recorded in another form than AWS sends")
+    texts = asked.get("texts") or [asked["inputText"]]
+    reply = await embed(provider, "bedrock", told, recording.model, input=texts)
+    sent = provider.requests[0].json
+    assert (sent.get("texts") or [sent["inputText"]]) == texts
+    wanted = told["embeddings"]["float"] if "embeddings" in told else [told["embedding"]]
+    assert [one["embedding"] for one in reply.json["data"]] == wanted
+
+
+def errors(*providers: str) -> list[Recording]:
+    found = [one for name in providers for one in recordings(name, "error")]
+    return [one for one in found if "mbed" in one.path and one.status >= 400]
+
+
+@needs_recordings
+@pytest.mark.parametrize("recording", errors("openai", "azure", "gemini", "cohere", "mistral"), ids=repr)
+async def test_a_recorded_error_keeps_its_status_and_words(provider: Simulator, recording: Recording) -> None:
+    provider.answer(json(recording.body, recording.status))
+    more = f'[providers.sim]\nkind = "{recording.provider}"\nbase_url = "{provider.url}"\napi_key = "k"\n'
+    async with Gateway(more=more) as gateway:
+        reply = await gateway.post("/v1/embeddings", {"model": f"sim/{recording.model}", "input": "Hello"})
+    assert reply.status == recording.status
+    told = recording.response["body"]
+    words = told.get("message") or told["error"]["message"]
+    assert reply.error["message"] == words

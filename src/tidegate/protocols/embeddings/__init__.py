@@ -7,7 +7,7 @@ speak OpenAI's too, and there the bytes pass.
 
 from tidegate.protocols.task import Task
 
-from . import cohere, gemini, openai
+from . import bedrock, cohere, gemini, openai
 from .contract import Embeddings, EmbeddingsRequest
 from .parse import parse_request
 
@@ -16,5 +16,10 @@ __all__ = ["TASK", "Embeddings", "EmbeddingsRequest"]
 TASK = Task(
     "embeddings",
     parse_request,
-    {"openai": openai.FORMAT, "gemini": gemini.FORMAT, "cohere": cohere.FORMAT},
+    {
+        "openai": openai.FORMAT,
+        "gemini": gemini.FORMAT,
+        "cohere": cohere.FORMAT,
+        "bedrock": bedrock.FORMAT,
+    },
 )

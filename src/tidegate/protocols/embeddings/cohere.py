@@ -14,7 +14,7 @@ from tidegate.protocols.usage import Usage
 from .contract import Embeddings, EmbeddingsRequest, dropped_of, render_answer, require_texts
 from .purpose import purpose_of
 
-__all__ = ["FORMAT", "Dialect"]
+__all__ = ["FORMAT", "Dialect", "parse_answer", "render_body"]
 
 ENCODE = Encoder().encode
 
@@ -29,6 +29,18 @@ class Dialect(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     path: str = "/v2/embed"
 
 
+def render_body(asked: EmbeddingsRequest) -> dict[str, Any]:
+    """What is asked, without the model. Raises Unsupported."""
+    body: dict[str, Any] = {
+        "texts": require_texts(asked),
+        "input_type": purpose_of(asked.input_type or USUAL_PURPOSE),
+        "embedding_types": ["float"],
+    }
+    if asked.dimensions is not None:
+        body["output_dimension"] = asked.dimensions
+    return body
+
+
 class CohereFormat:
     """See TaskFormat."""
 
@@ -36,19 +48,12 @@ class CohereFormat:
 
     def plan(self, asked: EmbeddingsRequest, target: Target) -> tuple[Call, Conduit]:
         """See TaskFormat."""
-        body: dict[str, Any] = {
-            "model": target.model,
-            "texts": require_texts(asked),
-            "input_type": purpose_of(asked.input_type or USUAL_PURPOSE),
-            "embedding_types": ["float"],
-        }
-        if asked.dimensions is not None:
-            body["output_dimension"] = asked.dimensions
+        body = {"model": target.model, **render_body(asked)}
         path = render_path(target.dialect.path, target.model)
         call = Call(path, ENCODE(body), stream=False, dropped=dropped_of(asked, "user"))
 
         def convert(body: bytes, tally: Tally) -> bytes:
-            answer = _parse_answer(body, tally)
+            answer = parse_answer(body, tally)
             tally.usage, tally.model = answer.usage, target.model
             return render_answer(asked, answer, target.model)
 
@@ -93,7 +98,8 @@ BY_TYPE = Decoder(ByType)
 VECTORS = Decoder(list[list[float]])
 
 
-def _parse_answer(body: bytes, tally: Tally) -> Embeddings:
+def parse_answer(body: bytes, tally: Tally) -> Embeddings:
+    """The vectors of an answer. Raises ProviderBroke."""
     try:
         told = ANSWER.decode(body)
         is_list = memoryview(told.embeddings)[0] == ord("[")

@@ -1,0 +1,102 @@
+"""AWS Bedrock's formats: each maker's own body behind `/invoke`. Amazon's Titan embeds one text at a
+time, Cohere's models take Cohere's fields without the model's name.
+"""
+
+from collections.abc import Callable, Mapping
+from fnmatch import fnmatchcase
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+from msgspec.json import Decoder, Encoder
+
+from tidegate.protocols.contract import Call, Conduit, Tally, Target
+from tidegate.protocols.errors import ProviderBroke, Unsupported
+from tidegate.protocols.task import Whole, render_path
+from tidegate.protocols.usage import Usage
+
+from . import cohere
+from .contract import Embeddings, EmbeddingsRequest, dropped_of, render_answer, require_texts
+
+__all__ = ["FORMAT", "Dialect"]
+
+ENCODE = Encoder().encode
+
+
+class Dialect(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How one service differs from Bedrock's runtime."""
+
+    path: str = "/model/{model}/invoke"
+
+
+class Maker(Struct, frozen=True):
+    """How a maker's models are asked."""
+
+    render: Callable[[EmbeddingsRequest], dict[str, Any]]
+    parse: Callable[[bytes, Tally], Embeddings]
+    drops: tuple[str, ...]
+    """Fields that they have nothing of."""
+
+
+class TitanIn(Struct, rename="camel"):
+    """An answer of Titan's."""
+
+    embedding: list[float]
+    input_text_token_count: int | None = None
+
+
+TITAN = Decoder(TitanIn)
+
+
+def _render_titan(asked: EmbeddingsRequest) -> dict[str, Any]:
+    texts = require_texts(asked)
+    if len(texts) > 1:
+        raise Unsupported("this model embeds one text at a time (input)", param="input")
+    length = {} if asked.dimensions is None else {"dimensions": asked.dimensions}
+    return {"inputText": texts[0], **length}
+
+
+def _parse_titan(body: bytes, tally: Tally) -> Embeddings:
+    try:
+        told = TITAN.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise ProviderBroke("the provider's answer holds no embeddings") from error
+    tokens = told.input_text_token_count
+    return Embeddings(vectors=[told.embedding], usage=None if tokens is None else Usage(input=tokens))
+
+
+MAKERS: Mapping[str, Maker] = {
+    "*amazon.titan-embed-*": Maker(_render_titan, _parse_titan, ("user", "input_type")),
+    "*cohere.embed-*": Maker(cohere.render_body, cohere.parse_answer, ("user",)),
+}
+"""Patterns of models' names → whose they are; regions stand before some (`us.cohere.embed-v4:0`)."""
+
+
+class BedrockFormat:
+    """See TaskFormat."""
+
+    dialect = Dialect
+
+    def plan(self, asked: EmbeddingsRequest, target: Target) -> tuple[Call, Conduit]:
+        """See TaskFormat."""
+        maker = _maker_of(target.model)
+        body = ENCODE(maker.render(asked))
+        path = render_path(target.dialect.path, target.model)
+        call = Call(path, body, stream=False, dropped=dropped_of(asked, *maker.drops))
+
+        def convert(body: bytes, tally: Tally) -> bytes:
+            answer = maker.parse(body, tally)
+            tally.usage, tally.model = answer.usage, target.model
+            return render_answer(asked, answer, target.model)
+
+        return call, Whole(convert)
+
+
+FORMAT = BedrockFormat()
+
+
+def _maker_of(model: str) -> Maker:
+    for pattern, maker in MAKERS.items():
+        if fnmatchcase(model, pattern):
+            return maker
+    raise Unsupported(f"nobody here knows how {model} embeds", param="model")
