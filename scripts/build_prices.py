@@ -64,6 +64,12 @@ SEPARATE = {
 
 def main() -> None:
     """Write the file."""
+    TARGET.write_text(render_file(), encoding="utf-8")
+    print(f"{TARGET.name}: {TARGET.stat().st_size // 1024} KB")
+
+
+def render_file() -> str:
+    """The whole file, one model a line."""
     lines = [f'{{"source":"genai-prices {version("genai_prices")}","providers":{{']
     found = {provider.id: provider for provider in data_snapshot.get_snapshot().providers}
     for place, name in enumerate(PROVIDERS):
@@ -74,8 +80,7 @@ def main() -> None:
         lines += [f"{model}," for model in models[:-1]] + models[-1:]
         lines.append("]}" if place == len(PROVIDERS) - 1 else "]},")
     lines.append("}}")
-    TARGET.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    print(f"{TARGET.name}: {len(lines)} lines, {TARGET.stat().st_size // 1024} KB")
+    return "\n".join(lines) + "\n"
 
 
 def render(value: Any) -> str:

@@ -31,7 +31,8 @@ USAGES = [
 
 
 def test_the_file_is_that_of_the_package() -> None:
-    assert source() == f"genai-prices {genai_prices.__version__}", "uv run python scripts/build_prices.py"
+    assert source() == f"genai-prices {genai_prices.__version__}"
+    assert script.render_file() == script.TARGET.read_text("utf-8"), "uv run python scripts/build_prices.py"
 
 
 def theirs(usage: Usage) -> types.Usage:
