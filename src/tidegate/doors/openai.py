@@ -6,7 +6,7 @@ from tidegate.exchange import Errand, Gateway, Request, exchange, simply
 from tidegate.protocols.errors import ModelNotFound
 from tidegate.providers import protocol_named, task_named
 
-from .details import Rendered, describe_all, encode, wants_details
+from .details import Rendered, describe, describe_all, encode, wants_details
 from .listing import ANTHROPIC_VERSION, list_in_anthropic, list_in_openai, one_in_anthropic, one_in_openai
 from .routing import Routes
 
@@ -74,7 +74,7 @@ class OpenAIDoor:
                 candidates = gateway.directory.resolve(name, None, ())  # says what is near
                 raise ModelNotFound(f"{candidates[0].model} can be asked for, but is not listed")
             if wants_details(request):
-                return encode(next(one for one in describe_all(gateway) if one["id"] == name))
+                return encode(describe(found, gateway))
             return encode(one_in_anthropic(found) if _of_anthropic(request) else one_in_openai(found))
 
         await simply(request, self, gateway, answer)
