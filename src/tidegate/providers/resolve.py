@@ -103,6 +103,8 @@ class Directory:
         services = self._named(provider)
         if not services:
             raise InvalidRequest(not_configured(provider, self.services), param="provider")
+        if not model:
+            raise ModelNotFound("the request names no model")
         named = {service.name for service in services}
         aliased = tuple(one for one in self._aliases.get(model, ()) if one.service.name in named)
         return aliased or _offers(services, model)

@@ -44,6 +44,7 @@ IMAGES = array(
         "type image_url",
         type=string("", "image_url"),
         image_url=struct("url", url=string("A data: URL.")),
+        extra_content=SIGNED,
     ),
     "Images that the model made.",
 )
@@ -77,6 +78,7 @@ PARTS: dict[str, Schema] = {
         type=string("", "image_url"),
         image_url=ADDRESS,
         cache_control=CACHE,
+        extra_content=SIGNED,
     ),
     "AudioPart": struct(
         "type input_audio",
