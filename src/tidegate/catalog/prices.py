@@ -107,6 +107,8 @@ class PricedModel(Struct, frozen=True, kw_only=True):
         if not self.prices:
             return {}
         standard = next((price for price in reversed(self.prices) if price.holds(at)), self.prices[0])
+        if not (context and self.variants):
+            return standard.rates
         fitting = [
             variant
             for variant in self.variants
