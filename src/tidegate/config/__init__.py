@@ -28,8 +28,8 @@ from .secret import Secret
 
 __all__ = [
     "DEFAULT",
-    "Api",
     "FORMATS",
+    "Api",
     "Auth",
     "Config",
     "ConfigError",
