@@ -113,6 +113,42 @@ def test_requests_of_another_sort_have_other_prices() -> None:
 
 
 @pytest.mark.parametrize(
+    "context",
+    [
+        {"service_tier": "flex"},
+        {"service_tier": "priority"},
+        {"processing": "batch"},
+        {"speed": "fast"},
+        {"service_tier": "unheard-of"},
+    ],
+    ids=str,
+)
+def test_every_sort_of_request_costs_what_the_package_says(context: dict[str, str]) -> None:
+    usage, at = USAGES[0], MOMENTS[1]
+    for kind, name, model in comparable():
+        ours = priced_model(kind, name)
+        assert ours is not None
+        cost = cost_of(usage, ours.rates(at, context))
+        if cost is not None:
+            price = model.calc_price(
+                theirs(usage),
+                PACKAGE[prices.SELLERS[kind]],
+                genai_request_timestamp=at,
+                price_context=context,
+            )
+            assert cost == price.total_price, (kind, name)
+
+
+def test_special_rates_are_those_of_their_own_seller_only() -> None:
+    flex = {"service_tier": "flex"}
+    at_openai, at_azure = priced_model("openai", "gpt-5"), priced_model("azure", "gpt-5")
+    assert at_openai is not None
+    assert at_azure is not None
+    assert at_openai.rates(MOMENTS[1], flex) != at_azure.rates(MOMENTS[1], flex)
+    assert at_openai.rates(MOMENTS[1]) == at_azure.rates(MOMENTS[1], flex)
+
+
+@pytest.mark.parametrize(
     ("hour", "minute", "holds"), [(0, 29, False), (0, 30, True), (16, 29, True), (16, 30, False)]
 )
 def test_a_price_of_some_hours_counts_in_them(hour: int, minute: int, holds: bool) -> None:

@@ -14,6 +14,7 @@ from types import MappingProxyType
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 __all__ = ["Price", "PricedModel", "Rate", "Tier", "Tiered", "priced_model", "source"]
 
@@ -169,8 +170,8 @@ def priced_model(kind: str, model: str) -> PricedModel | None:
     for spelling in dict.fromkeys((name, COMPACT_DATE.sub(r"-\1-\2-\3", name))):
         for one in (seller, *others):
             found = next((row for row in one.models if row.match.fits(spelling)), None)
-            if found is not None:
-                return found
+            if found is not None:  # special rates are those of their own seller
+                return found if one is seller else replace(found, variants=())
     return None
 
 
