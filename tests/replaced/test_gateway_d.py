@@ -179,6 +179,16 @@ async def test_a_wrong_body_is_told_by_place(
     assert provider.requests == []
 
 
+@pytest.mark.parametrize(("path", "body"), PATHS)
+async def test_an_answer_that_is_none_is_told(
+    gateway: Gateway, provider: Simulator, path: str, body: Any
+) -> None:
+    provider.answer(answer({"choices": 7, "data": 7}))
+    reply = await post(gateway, path, body)
+    assert reply.status == 502
+    assert reply.json["detail"]
+
+
 @pytest.mark.parametrize("status", [401, 404, 429])
 async def test_a_providers_error_has_its_status_and_words(
     gateway: Gateway, provider: Simulator, status: int

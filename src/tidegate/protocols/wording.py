@@ -8,8 +8,10 @@ else happens, and the answers back. A module of this folder that has one offers 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from msgspec import DecodeError
+
 from .contract import Conduit, Protocol, Tally
-from .errors import ProviderError, TidegateError
+from .errors import ProviderBroke, ProviderError, TidegateError
 
 __all__ = ["Rewording", "RewordingConduit", "Wording"]
 
@@ -21,7 +23,7 @@ class Rewording:
     ask: Callable[[bytes], bytes]
     """The client's body → OpenAI's. Raises InvalidRequest naming the field."""
     answer: Callable[[bytes], bytes]
-    """OpenAI's answer, whole → the client's."""
+    """OpenAI's answer, whole → the client's. Raises msgspec.DecodeError."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,13 @@ class RewordingConduit:
         """See Conduit."""
         self._pieces.append(self._inner.close())
         self._look()
-        return b"" if self.failure is not None else self._answer(b"".join(self._pieces))
+        if self.failure is not None:
+            return b""
+        try:
+            return self._answer(b"".join(self._pieces))
+        except (DecodeError, UnicodeDecodeError) as error:
+            self.failure = ProviderBroke(f"the provider's answer makes no sense: {error}")
+            return b""
 
     def abort(self, error: TidegateError) -> bytes:
         """Nothing: such an answer is never open when it fails."""
