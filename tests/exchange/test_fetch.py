@@ -573,6 +573,30 @@ async def test_who_takes_bytes_only_gets_bytes(
     assert at(server) not in sent
 
 
+async def test_clients_of_anthropics_dialect_are_served_too(
+    server: Simulator, provider: Simulator, fetchers: Make
+) -> None:
+    """Claude on both sides: what would pass as it is is translated where it holds a link."""
+    server.answer(Script(pieces=(PNG,)))
+    provider.answer(json(CLAUDE))
+    more = f'[providers.sim]\nkind = "vertex"\nbase_url = "{provider.url}"\napi_key = "k"\n{PLACE}'
+    image = {"type": "image", "source": {"type": "url", "url": at(server)}}
+    body = {
+        "model": "sim/claude-sonnet-4-5",
+        "max_tokens": 9,
+        "messages": [{"role": "user", "content": [image, {"type": "text", "text": "What is it?"}]}],
+    }
+    async with Gateway(more=more, fetcher=fetchers()) as gateway:
+        reply = await gateway.post("/v1/messages", body)
+        assert reply.json["content"] == [{"type": "text", "text": "A."}]
+        server.answer(Script(404))
+        refused = await gateway.post("/v1/messages", body)
+    sent = provider.requests[0].json["messages"][0]["content"][0]["source"]
+    assert sent == {"type": "base64", "media_type": "image/png", "data": DATA.rpartition(",")[2]}
+    assert refused.status == 400
+    assert "messages.0.content.0.source.url cannot be fetched" in refused.error["message"]
+
+
 async def test_who_takes_addresses_gets_the_address(server: Simulator, provider: Simulator) -> None:
     provider.answer(json(CHAT))
     async with Gateway({"sim": ("openai", provider.url)}) as gateway:

@@ -33,6 +33,7 @@ from tidegate.protocols.turn import Turn
 from .dialect import Dialect
 from .error import parse_error, render_error
 from .foreign import strip
+from .messages import require_no_links
 from .parse import Asked, parse_count_request, parse_request
 from .reader import StreamReader, WholeReader
 from .render import CARRIES, MessagesCall, call_path, render_prompt, render_request
@@ -125,6 +126,8 @@ class AnthropicMessages:
         """See contract.Protocol."""
         assert isinstance(request, Asked)
         dialect: Dialect = target.dialect
+        if not dialect.links and b'"url"' in request.body:
+            require_no_links(request.turn())
         fields = {**_spliced(request, target), **dialect.body}
         if not dialect.model_in_body:
             del fields["model"]

@@ -8,6 +8,7 @@ message ends in thinking; at most four cache breakpoints, of which the last coun
 import hashlib
 import re
 from collections.abc import Callable
+from itertools import chain
 from typing import Any
 
 import msgspec
@@ -33,12 +34,13 @@ from tidegate.protocols.turn import (
     Text,
     ToolCall,
     ToolResult,
+    Turn,
     Video,
 )
 
 from .tools import CUSTOM_INPUT, render_cache
 
-__all__ = ["Conversation", "as_input"]
+__all__ = ["Conversation", "as_input", "require_no_links"]
 
 OPENING = "."
 """What the user says before a conversation that the assistant opens: Anthropic's must begin with the user."""
@@ -225,6 +227,18 @@ def _render_source(source: Inline | Link | FileRef, profile: Profile, at: str) -
     if not source.url.startswith("http"):
         raise Unsupported("this model's provider takes no media by this address", param=at)
     return {"type": "url", "url": source.url}
+
+
+def require_no_links(turn: Turn) -> None:
+    """Raise BytesWanted where a conversation links to media."""
+    for number, message in enumerate(turn.messages):
+        results = [part.content for part in message.parts if isinstance(part, ToolResult)]
+        for part in chain(message.parts, *results):
+            if isinstance(part, Image | Document):
+                _render_source(part.source, NO_LINKS, f"messages.{number}")
+
+
+NO_LINKS = Profile(remote_images=False)
 
 
 def _render_document(part: Document, profile: Profile, at: str) -> Block:
