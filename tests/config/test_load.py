@@ -520,7 +520,8 @@ def test_the_command_line_sets_what_it_names(read: Load) -> None:
 def test_prices_are_what_is_written_to_the_last_digit(tmp_path: Path) -> None:
     text = (
         "[providers.eu]\nkind = 'demo'\n[prices.'eu/meta/x']\ninput = 0.1\n"
-        "output = '0.30000000000000000001'\nsearches = 10\nimages = [{ size = '1024x1024', price = 0.003825 }]"
+        "output = '0.30000000000000000001'\nsearches = 10\n"
+        "images = [{ size = '1024x1024', price = 0.003825 }]"
     )
     (tmp_path / "tidegate.toml").write_text(text)
     price = load(None, {}, tmp_path).prices["eu/meta/x"]
