@@ -293,7 +293,9 @@ def _catalog_paths() -> dict[str, Any]:
     return {
         "/models": _listing("listModelsByProvider", "List the models by provider", "ModelsByProvider"),
         "/v1/chat/models": _listing("listChatModels", "Describe the models that chat", "DetailedModelList"),
-        "/v1/chat/health": _listing("readProviders", "Tell of each provider what is known", "ProvidersHealth"),
+        "/v1/chat/health": _listing(
+            "readProviders", "Tell of each provider what is known", "ProvidersHealth"
+        ),
         "/v1/chat/estimate": {
             "post": {
                 "operationId": "estimateChat",
