@@ -16,7 +16,18 @@ from simulator import Script
 from simulator import json as answer
 from simulator import stream as events
 
-__all__ = ["CALL_ID", "FAILURE", "SIGNATURE", "Answers", "Anthropic", "Bedrock", "Cohere", "Gemini", "OpenAI"]
+__all__ = [
+    "CALL_ID",
+    "FAILURE",
+    "SIGNATURE",
+    "Answers",
+    "Anthropic",
+    "Bedrock",
+    "Cohere",
+    "Gemini",
+    "OpenAI",
+    "StreamsOnly",
+]
 
 CALL_ID = "call_abcdefgh1"
 SIGNATURE = "c2VhbGVk"
@@ -69,6 +80,10 @@ class OpenAI:
     """No `object`, `created`, `model` (AI21)."""
     first: dict[str, Any] | None = None
     """A chunk before all others (Azure)."""
+    no_delta: bool = False
+    """A choice without a delta comes in between (Azure's annotations)."""
+    many_ids: bool = False
+    """Every chunk has an id of its own (Groq's compound systems)."""
     finish_with_content: bool = False
     beside: bool = False
     """Thinking is not counted in completion_tokens (xAI)."""
@@ -99,11 +114,17 @@ class OpenAI:
         else:
             role = {"role": "assistant", "content": ""} if self.every_role else {}
             choices.append({"index": 0, "delta": role, "finish_reason": self._reason(call)})
+        if self.no_delta:
+            choices.insert(
+                1, {"index": 0, "finish_reason": None, "content_filter_offsets": {"check_offset": 1}}
+            )
         if self.cumulative:
             for place, choice in enumerate(choices):
                 said = "".join(piece["delta"].get("content") or "" for piece in choices[: place + 1])
                 choice["message"] = {"role": "assistant", "content": said}
         chunks = [{**self._head("chat.completion.chunk"), "choices": [one]} for one in choices]
+        if self.many_ids:
+            chunks = [{**chunk, "id": f"stub-{place}"} for place, chunk in enumerate(chunks)]
         told = [{**chunk, **dict(self.extra)} for chunk in self._with_usage(chunks, thought)]
         lines = [
             *([self.comment] if self.comment else []),
@@ -189,6 +210,14 @@ class OpenAI:
         if self.usage == "finish":
             return chunks
         return [*chunks, {**self._head("chat.completion.chunk"), "choices": [], "usage": usage}]
+
+
+@dataclass(frozen=True)
+class StreamsOnly(OpenAI):
+    """Whole answers are not to be had (Qwen's models that think)."""
+
+    def whole(self, text: str = "", *, thought: str = "", call: bool = False) -> Script:
+        return self.streamed([text] if text else [], thought=thought, call=call)
 
 
 # --- Anthropic's ---------------------------------------------------------------------------------

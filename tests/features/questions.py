@@ -7,6 +7,7 @@ from sdk.dialects import ARGUMENTS, PNG, TOOL
 
 __all__ = [
     "ANSWER",
+    "CHOICES",
     "FEATURES",
     "FORCED",
     "IMAGE",
@@ -17,6 +18,7 @@ __all__ = [
     "STREAM",
     "THOUGHT",
     "TOOLS",
+    "UNIT",
     "VISION",
     "given_back",
     "with_result",
@@ -27,16 +29,22 @@ FEATURES = ("answer", "stream", "tools", "forced", "vision", "schema", "reasonin
 SPECIAL = "Say «Grüße» to 日本, and \"both\" \\ 'quotes'."
 THOUGHT = "The moon pulls. "
 RESULT = "12.5 metres"
+UNIT = "In metres."
 IMAGE = f"data:image/png;base64,{PNG}"
 
 _USER = {"role": "user", "content": "How high is the tide?"}
 
 ANSWER: dict[str, Any] = {
-    "messages": [{"role": "system", "content": SPECIAL}, _USER],
+    "messages": [
+        {"role": "developer", "content": SPECIAL},
+        _USER,
+        {"role": "user", "content": [{"type": "text", "text": UNIT}]},
+    ],
     "max_completion_tokens": 4000,
     "temperature": 0.5,
     "seed": 7,
     "stop": ["END"],
+    "verbosity": "low",
 }
 STREAM: dict[str, Any] = {
     "messages": [_USER],
@@ -51,13 +59,15 @@ TOOLS: dict[str, Any] = {
             "function": {
                 "name": TOOL,
                 "description": "Read a tide gauge.",
+                "strict": True,
                 "parameters": {
                     "type": "object",
                     "properties": {
                         "station": {"type": "string"},
                         "hours": {"type": "array", "items": {"type": "integer"}},
                     },
-                    "required": ["station"],
+                    "required": ["station", "hours"],
+                    "additionalProperties": False,
                 },
             },
         }
@@ -65,6 +75,7 @@ TOOLS: dict[str, Any] = {
     "tool_choice": "auto",
 }
 FORCED: dict[str, Any] = {**TOOLS, "tool_choice": "required"}
+CHOICES: dict[str, Any] = {"messages": [_USER], "n": 2}
 VISION: dict[str, Any] = {
     "messages": [
         {
@@ -99,7 +110,7 @@ def with_result(message: dict[str, Any]) -> dict[str, Any]:
     """The request that gives back a message with a call, and what came out of it."""
     [call] = message["tool_calls"]
     assert json.loads(call["function"]["arguments"]) == ARGUMENTS
-    result = {"role": "tool", "tool_call_id": call["id"], "content": RESULT}
+    result = {"role": "tool", "tool_call_id": call["id"], "content": [{"type": "text", "text": RESULT}]}
     return {**TOOLS, "messages": [_USER, message, result]}
 
 

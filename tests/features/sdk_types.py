@@ -48,6 +48,7 @@ class CohereRequest(BaseModel):
     messages: list[cohere_types.ChatMessageV2]
     stream: bool
     tools: list[cohere_types.ToolV2] | None = None
+    strict_tools: bool | None = None
     tool_choice: Literal["REQUIRED", "NONE"] | None = None
     response_format: cohere_types.ResponseFormatV2 | None = None
     max_tokens: int | None = None

@@ -10,8 +10,19 @@ from typing import Any
 from urllib.parse import quote
 
 from features import sdk_types
-from features.answers import CALL_ID, FAILURE, SIGNATURE, Answers, Anthropic, Bedrock, Cohere, Gemini, OpenAI
-from features.questions import IMAGE, RESULT, SCHEMA, SPECIAL, THOUGHT
+from features.answers import (
+    CALL_ID,
+    FAILURE,
+    SIGNATURE,
+    Answers,
+    Anthropic,
+    Bedrock,
+    Cohere,
+    Gemini,
+    OpenAI,
+    StreamsOnly,
+)
+from features.questions import IMAGE, RESULT, SCHEMA, SPECIAL, THOUGHT, UNIT
 from sdk.dialects import ARGUMENTS, PNG, TEXT, TOOL
 from simulator import Script, html
 from simulator import json as answer
@@ -130,12 +141,29 @@ NINE = "a1b2c3d4e"
 """An id as Mistral makes them, and wants them."""
 NOT_ASKED = {"stream_options": None}
 
+RESULT_PARTS = [{"type": "text", "text": RESULT}]
+RESULT_TEXT = {"messages.2": {"role": "tool", "tool_call_id": CALL_ID, "content": RESULT}}
+JOINED_TEXT = {
+    "messages.1": {"role": "user", "content": f"How high is the tide?\n\n{UNIT}"},
+    "messages.2": None,
+}
+JOINED_PARTS = {
+    "messages.1": {
+        "role": "user",
+        "content": [{"type": "text", "text": "How high is the tide?"}, {"type": "text", "text": UNIT}],
+    },
+    "messages.2": None,
+}
+NOT_STRICT = {"tools.0.function.strict": None}
+ALL_OF_OPENAI = {"messages.0": {"role": "developer", "content": SPECIAL}, "verbosity": "low"}
 COMPACT = json.dumps(ARGUMENTS, separators=(",", ":"))
 
 CHAT: Wants = {
     "answer": {
         "messages.0": {"role": "system", "content": SPECIAL},
         "messages.1": {"role": "user", "content": "How high is the tide?"},
+        "messages.2": {"role": "user", "content": [{"type": "text", "text": UNIT}]},
+        "verbosity": None,
         "temperature": 0.5,
         "seed": 7,
         "stop": ["END"],
@@ -145,13 +173,14 @@ CHAT: Wants = {
     "tools": {
         "tools.0.type": "function",
         "tools.0.function.name": TOOL,
-        "tools.0.function.parameters.required": ["station"],
+        "tools.0.function.parameters.required": ["station", "hours"],
+        "tools.0.function.strict": True,
         "tool_choice": "auto",
     },
     "result": {
         "messages.1.tool_calls.0.id": CALL_ID,
         "messages.1.tool_calls.0.function": {"name": TOOL, "arguments": json.dumps(ARGUMENTS)},
-        "messages.2": {"role": "tool", "tool_call_id": CALL_ID, "content": RESULT},
+        "messages.2": {"role": "tool", "tool_call_id": CALL_ID, "content": RESULT_PARTS},
     },
     "forced": {"tool_choice": "required"},
     "vision": {"messages.0.content.1": {"type": "image_url", "image_url": {"url": IMAGE}}},
@@ -182,7 +211,7 @@ AZURE_FIRST = {
     "object": "",
     "prompt_filter_results": [{"prompt_index": 0, "content_filter_results": {}}],
 }
-AZURE = OpenAI(first=AZURE_FIRST, extra=(("obfuscation", "x7"),), call_finish="tool_call")
+AZURE = OpenAI(first=AZURE_FIRST, no_delta=True, extra=(("obfuscation", "x7"),), call_finish="tool_call")
 DEPLOYMENT = "/openai/deployments/{model}/chat/completions?api-version=2025-04-01-preview"
 FILTERED = "The response was filtered due to the prompt triggering content management policy."
 
@@ -197,7 +226,7 @@ FOLLOWERS = [
         OpenAI(thinks=None, extra=(("obfuscation", "x7"), ("service_tier", "default"))),
         CHAT,
         limited("Rate limit reached for gpt-5.1"),
-        {"back": NOTHING},
+        {"answer": ALL_OF_OPENAI, "back": NOTHING},
         shows_thinking=False,
         prefix="/v1",
         faults=sdk_types.openai_faults,
@@ -208,7 +237,7 @@ FOLLOWERS = [
         AZURE,
         CHAT,
         openai_error(400, FILTERED, "content_filter"),
-        {"back": NOTHING},
+        {"answer": ALL_OF_OPENAI, "back": NOTHING},
         dropped={"back": "thinking"},
         path=DEPLOYMENT,
         key=("api-key", KEY),
@@ -220,7 +249,7 @@ FOLLOWERS = [
         AZURE,
         CHAT,
         Refusal({"error": {"code": "401", "message": "Access denied"}}, 401, "Access denied", "401"),
-        {"back": NOTHING},
+        {"answer": ALL_OF_OPENAI, "back": NOTHING},
         dropped={"back": "thinking"},
         as_name="azure-v1",
         prefix="/openai/v1",
@@ -240,7 +269,7 @@ FOLLOWERS = [
             "9",
             (("retry-after", "9"),),
         ),
-        {"reasoning": {"reasoning_effort": "high"}, "back": NOTHING},
+        {"answer": ALL_OF_OPENAI, "reasoning": {"reasoning_effort": "high"}, "back": NOTHING},
         as_name="azure-models",
         path="/chat/completions?api-version=2024-05-01-preview",
         prefix="/models",
@@ -258,6 +287,7 @@ FOLLOWERS = [
             "Permission denied",
             "403",
         ),
+        {"answer": {"verbosity": "low"}},
         as_name="vertex-others",
         path="/v1/projects/p/locations/europe-west4/endpoints/openapi/chat/completions",
         more=VERTEX,
@@ -293,12 +323,13 @@ FOLLOWERS = [
             "back": THINKING_PART,
             "result": {
                 "messages.1.tool_calls.0.id": NINE,
-                "messages.2": {"role": "tool", "tool_call_id": NINE, "content": RESULT},
+                "messages.2": {"role": "tool", "tool_call_id": NINE, "content": RESULT_PARTS},
             },
         },
         prefix="/v1",
         faults=sdk_types.mistral_faults,
         counts_thinking=False,
+        dropped={"answer": "verbosity"},
     ),
     Entry(
         "deepseek",
@@ -309,10 +340,12 @@ FOLLOWERS = [
         {
             "answer": {**OLD_LIMIT, "seed": None},
             "forced": {"tool_choice": "required", "thinking": {"type": "disabled"}},
+            "result": {"messages.1.reasoning_content": " "},
             **IN_PROMPT,
         },
-        dropped={"answer": "seed"},
+        dropped={"answer": "seed,verbosity"},
         passes_over={"vision": "image"},
+        lacks={"choices": "n"},
     ),
     Entry(
         "xai",
@@ -326,7 +359,7 @@ FOLLOWERS = [
             "invalid-argument",
         ),
         {"answer": {"stop": None}},
-        dropped={"answer": "stop"},
+        dropped={"answer": "stop,verbosity"},
         prefix="/v1",
     ),
     Entry(
@@ -338,10 +371,28 @@ FOLLOWERS = [
             400, "Output data may contain inappropriate content.", "data_inspection_failed", request_id="r"
         ),
         {
+            "tools": NOT_STRICT,
             "answer": OLD_LIMIT,
             "reasoning": {"enable_thinking": True, "reasoning_effort": None},
         },
         prefix="/compatible-mode/v1",
+        dropped={"answer": "verbosity"},
+    ),
+    Entry(
+        "qwen",
+        "qwq-plus",
+        StreamsOnly(),
+        CHAT,
+        limited("Requests rate limit exceeded"),
+        {
+            "answer": {**OLD_LIMIT, "stream": True, "stream_options": {"include_usage": True}},
+            "tools": {**NOT_STRICT, "stream": True},
+            "reasoning": {"enable_thinking": True, "reasoning_effort": None, "stream": True},
+            "forced": {"stream": True},
+        },
+        as_name="qwen-streams-only",
+        prefix="/compatible-mode/v1",
+        dropped={"answer": "verbosity"},
     ),
     Entry(
         "ai21",
@@ -350,14 +401,16 @@ FOLLOWERS = [
         CHAT,
         Refusal({"detail": "Forbidden: Bad or missing Apikey"}, 401, "Forbidden: Bad or missing Apikey"),
         {
-            "answer": {**OLD_LIMIT, "seed": None},
+            "tools": NOT_STRICT,
+            "result": RESULT_TEXT,
+            "answer": {**JOINED_TEXT, **OLD_LIMIT, "seed": None},
             "stream": NOT_ASKED,
             **IN_PROMPT,
             "reasoning": {"reasoning_effort": None},
             "back": NOTHING,
         },
         prefix="/studio/v1",
-        dropped={"answer": "seed", "reasoning": "reasoning_effort", "back": "reasoning_effort"},
+        dropped={"answer": "seed,verbosity", "reasoning": "reasoning_effort", "back": "reasoning_effort"},
         shows_thinking=False,
         counts_thinking=False,
         lacks={"forced": "tool_choice"},
@@ -372,26 +425,27 @@ FOLLOWERS = [
             "<html><body><h1>401 Authorization Required</h1></body></html>", 401, "401 Authorization Required"
         ),
         {
-            "answer": {**OLD_LIMIT, "seed": None, "stop": None},
+            "answer": {**JOINED_PARTS, **OLD_LIMIT, "seed": None, "stop": None},
             "stream": NOT_ASKED,
             "back": {
                 "messages.1.content": f"<think>{THOUGHT}</think>{TEXT}",
                 "messages.1.reasoning_content": None,
             },
         },
-        dropped={"answer": "seed,stop"},
-        lacks={"tools": "tools", "forced": "tools"},
+        dropped={"answer": "seed,stop,verbosity"},
+        lacks={"choices": "n", "tools": "tools", "forced": "tools"},
         inline=True,
     ),
     Entry(
         "deepinfra",
         "zai-org/GLM-5.3",
-        OpenAI(usage="finish", every_role=True),
+        OpenAI(usage="finish", every_role=True, beside=True),
         CHAT,
         Refusal({"error": {"message": "Model busy, retry later"}}, 429, "Model busy, retry later"),
-        {"answer": OLD_LIMIT},
+        {"result": RESULT_TEXT, "answer": OLD_LIMIT},
         lacks={"forced": "tool_choice"},
         prefix="/v1/openai",
+        dropped={"answer": "verbosity"},
     ),
     Entry(
         "together",
@@ -401,15 +455,24 @@ FOLLOWERS = [
         openai_error(404, "Unable to access model x", "model_not_available", id="o-1"),
         {"answer": OLD_LIMIT, "back": REASONING},
         prefix="/v1",
+        dropped={"answer": "verbosity"},
     ),
     Entry(
         "groq",
         "openai/gpt-oss-20b",
-        OpenAI(usage="twice", whole_calls=True, thinks="reasoning", failure_event=b"event: error\n"),
+        OpenAI(
+            usage="twice",
+            whole_calls=True,
+            thinks="reasoning",
+            many_ids=True,
+            failure_event=b"event: error\n",
+        ),
         CHAT,
         limited("Rate limit reached for model x"),
         {"back": REASONING},
         prefix="/openai/v1",
+        dropped={"answer": "verbosity"},
+        lacks={"choices": "n"},
     ),
     Entry(
         "openrouter",
@@ -432,6 +495,7 @@ FOLLOWERS = [
             "502",
         ),
         {
+            "answer": ALL_OF_OPENAI,
             "back": {**REASONING, "messages.1.reasoning_details.0.signature": SIGNATURE},
         },
         prefix="/api/v1",
@@ -439,19 +503,20 @@ FOLLOWERS = [
     Entry(
         "fireworks",
         "accounts/fireworks/models/glm-5",
-        OpenAI(usage="finish"),
+        OpenAI(usage="twice", every_role=True),
         CHAT,
         openai_error(404, "Model not found", "NOT_FOUND"),
         {"answer": OLD_LIMIT},
         prefix="/inference/v1",
+        dropped={"answer": "verbosity"},
     ),
     Entry(
         "ollama",
         "gpt-oss:20b",
-        OpenAI(thinks="reasoning", whole_calls=True),
+        OpenAI(thinks="reasoning", whole_calls=True, call_index=False),
         CHAT,
         openai_error(404, 'model "x" not found'),
-        {"answer": OLD_LIMIT, "back": {"messages.1.reasoning": THOUGHT}},
+        {"answer": {**OLD_LIMIT, "verbosity": "low"}, "back": {"messages.1.reasoning": THOUGHT}},
         prefix="/v1",
     ),
     Entry(
@@ -460,7 +525,10 @@ FOLLOWERS = [
         OpenAI(thinks="reasoning"),
         CHAT,
         openai_error(400, "This model's maximum context length is 4096 tokens."),
-        {"back": {"messages.1.reasoning": THOUGHT, "messages.1.reasoning_content": THOUGHT}},
+        {
+            "answer": {"verbosity": "low"},
+            "back": {"messages.1.reasoning": THOUGHT, "messages.1.reasoning_content": THOUGHT},
+        },
         prefix="/v1",
     ),
     Entry(
@@ -480,6 +548,7 @@ FOLLOWERS = [
             "the request exceeds the context",
             "400",
         ),
+        {"answer": {"verbosity": "low"}},
         prefix="/v1",
     ),
     Entry(
@@ -488,7 +557,10 @@ FOLLOWERS = [
         OpenAI(usage="last", every_role=True, bare=True, object_arguments=True, call_index=False, end=b""),
         CHAT,
         Refusal({"error": "something is wrong"}, 422, "something is wrong"),
-        {"result": {"messages.1.tool_calls.0.function": {"name": TOOL, "arguments": COMPACT}}},
+        {
+            "answer": ALL_OF_OPENAI,
+            "result": {"messages.1.tool_calls.0.function": {"name": TOOL, "arguments": COMPACT}},
+        },
         prefix="/v1",
     ),
 ]
@@ -506,7 +578,7 @@ CLAUDE: Wants = {
     "stream": {"stream": True},
     "tools": {
         "tools.0.name": TOOL,
-        "tools.0.input_schema.required": ["station"],
+        "tools.0.input_schema.required": ["station", "hours"],
         "tool_choice": {"type": "auto"},
     },
     "result": {
@@ -528,7 +600,7 @@ OVERLOADED = Refusal(
     529,
     "Overloaded",
 )
-NO_SEED = {"answer": "seed"}
+NO_SEED = {"answer": "seed,verbosity"}
 
 CLAUDES = [
     Entry(
@@ -555,6 +627,7 @@ CLAUDES = [
         key=("x-api-key", KEY),
         faults=sdk_types.anthropic_faults,
         dropped=NO_SEED,
+        lacks={"choices": "n"},
     ),
     Entry(
         "vertex",
@@ -586,7 +659,7 @@ GOOGLE: Wants = {
     "stream": {"contents.0.role": "user", "stream": None},
     "tools": {
         "tools.0.functionDeclarations.0.name": TOOL,
-        "tools.0.functionDeclarations.0.parametersJsonSchema.required": ["station"],
+        "tools.0.functionDeclarations.0.parametersJsonSchema.required": ["station", "hours"],
         "toolConfig.functionCallingConfig.mode": "AUTO",
     },
     "result": {
@@ -621,6 +694,8 @@ EXHAUSTED = Refusal(
     "48",
 )
 
+NOT_GOOGLES = {"answer": "verbosity", **dict.fromkeys(("tools", "forced", "result"), "tools.strict")}
+
 GEMINIS = [
     Entry(
         "gemini",
@@ -632,6 +707,7 @@ GEMINIS = [
         stream_path="/v1beta/models/{model}:streamGenerateContent?alt=sse",
         key=("x-goog-api-key", KEY),
         faults=sdk_types.gemini_faults,
+        dropped=NOT_GOOGLES,
     ),
     Entry(
         "vertex",
@@ -643,6 +719,7 @@ GEMINIS = [
         stream_path=f"{AT_VERTEX}/google/models/{{model}}:streamGenerateContent?alt=sse",
         more=VERTEX,
         faults=sdk_types.gemini_faults,
+        dropped=NOT_GOOGLES,
     ),
 ]
 
@@ -661,7 +738,7 @@ COMMAND: Wants = {
     "stream": {"stream": True},
     "tools": {
         "tools.0.function.name": TOOL,
-        "tools.0.function.parameters.required": ["station"],
+        "tools.0.function.parameters.required": ["station", "hours"],
         "tool_choice": None,
     },
     "result": {
@@ -679,13 +756,13 @@ COMMAND: Wants = {
 CONVERSE: Wants = {
     "answer": {
         "system": [{"text": SPECIAL}],
-        "messages.0": {"role": "user", "content": [{"text": "How high is the tide?"}]},
+        "messages.0": {"role": "user", "content": [{"text": "How high is the tide?"}, {"text": UNIT}]},
         "inferenceConfig": {"maxTokens": 4000, "temperature": 0.5, "stopSequences": ["END"]},
     },
     "stream": {"messages.0.role": "user", "stream": None},
     "tools": {
         "toolConfig.tools.0.toolSpec.name": TOOL,
-        "toolConfig.tools.0.toolSpec.inputSchema.json.required": ["station"],
+        "toolConfig.tools.0.toolSpec.inputSchema.json.required": ["station", "hours"],
     },
     "result": {
         "messages.1.content.0.toolUse": {"toolUseId": "tooluse_1", "name": TOOL, "input": ARGUMENTS},
@@ -710,7 +787,10 @@ OTHERS = [
         Refusal({"id": "e-1", "message": "model 'x' not found"}, 404, "model 'x' not found"),
         path="/v2/chat",
         faults=sdk_types.cohere_faults,
-        dropped={},
+        dropped={
+            "answer": "verbosity",
+        },
+        lacks={"choices": "n"},
     ),
     Entry(
         "bedrock",
@@ -730,6 +810,7 @@ OTHERS = [
         faults=sdk_types.bedrock_faults,
         dropped=NO_SEED,
         counts_thinking=False,
+        lacks={"choices": "n"},
     ),
 ]
 

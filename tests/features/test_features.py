@@ -12,6 +12,7 @@ import pytest_asyncio
 from features.answers import FAILURE
 from features.questions import (
     ANSWER,
+    CHOICES,
     FEATURES,
     FORCED,
     REASONING,
@@ -37,6 +38,7 @@ QUESTIONS: dict[str, dict[str, Any]] = {
     "stream": STREAM,
     "tools": TOOLS,
     "forced": FORCED,
+    "choices": CHOICES,
     "vision": VISION,
     "schema": SCHEMA,
     "reasoning": REASONING,
