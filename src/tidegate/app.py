@@ -122,8 +122,9 @@ class Tidegate:
         """Serve by this Config from now on. Requests under way finish by the one they began with."""
         config = await self._embedded.attach(config)
         self._cors = Cors(config.server.cors_origins)
-        if config.api.llm_gate != self._config.api.llm_gate:
+        if config.api != self._config.api:
             self._open_doors(config)
+            self._control = None
         self._gateway = Gateway(
             config=config,
             directory=Directory(config),

@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 
-from running import Gateway, Reply
+from running import Gateway, Reply, parse_environment
 from sdk.dialects import OPENAI, TEXT
 from simulator import Script, Seen, Simulator
 from simulator import json as answer
+from tidegate.config import ConfigError
 
 CORRELATION = "4c0d6e0e-3b1f-4b57-9e7b-4f4b1e6a2a11"
 HEADERS = {"X-Correlation-Id": CORRELATION, "X-User-Id": "u-1", "client_id": "c-1"}
@@ -297,3 +298,21 @@ async def test_the_prefix_can_be_another(provider: Simulator) -> None:
         assert (await post(gateway, "/heimdall/v1/chat", CHAT)).status == 200
         assert (await gateway.get("/heimdall/docs")).status == 200
         assert (await post(gateway, "/llm-gate/v1/chat", CHAT)).status == 404
+
+
+async def test_the_prefix_and_the_title_can_change_while_running(
+    gateway: Gateway, provider: Simulator
+) -> None:
+    provider.answer(OPENAI.text)
+    assert (await gateway.get("/llm-gate/docs")).status == 200
+    renamed = {"HEIMDALL_API_PATH": "/gate", "HEIMDALL_API_TITLE": "The Gate"}
+    await gateway.app.reload(parse_environment({**environment(provider), **renamed}))
+    assert (await post(gateway, "/gate/v1/chat", CHAT)).status == 200
+    assert (await post(gateway, "/llm-gate/v1/chat", CHAT)).status == 404
+    assert b"The Gate" in (await gateway.get("/gate/docs")).body
+
+
+@pytest.mark.parametrize("path", ["/", "/v1", "/v1/gate", "a b", "/docs"])
+def test_a_prefix_that_is_taken_or_none_is_refused(path: str) -> None:
+    with pytest.raises(ConfigError, match="llm_gate"):
+        parse_environment({"HEIMDALL_API_PATH": path})
