@@ -32,7 +32,8 @@ def wrong_dialect(provider: ProviderConfig, kind: Kind) -> Iterator[Wrong]:
         struct = protocol_named(name).dialect
         convert({**row}, struct)
     except ConfigError as error:
-        yield ("kind",), f"{_source(kind)}{' '.join(error.lines)}"
+        told = " ".join(error.lines)
+        yield ("kind",), told if f"{kind.package}: " in told else f"{_source(kind)}{told}"
     except ValidationError as error:
         yield ("kind",), f"{_source(kind)}its dialect: {plain_words(error)}"
     else:
