@@ -80,6 +80,8 @@ class OpenAI:
     """No `object`, `created`, `model` (AI21)."""
     first: dict[str, Any] | None = None
     """A chunk before all others (Azure)."""
+    chunk: str = "chat.completion.chunk"
+    """The `object` of its chunks (Perplexity: `chat.completion`)."""
     no_delta: bool = False
     """A choice without a delta comes in between (Azure's annotations)."""
     many_ids: bool = False
@@ -122,7 +124,7 @@ class OpenAI:
             for place, choice in enumerate(choices):
                 said = "".join(piece["delta"].get("content") or "" for piece in choices[: place + 1])
                 choice["message"] = {"role": "assistant", "content": said}
-        chunks = [{**self._head("chat.completion.chunk"), "choices": [one]} for one in choices]
+        chunks = [{**self._head(self.chunk), "choices": [one]} for one in choices]
         if self.many_ids:
             chunks = [{**chunk, "id": f"stub-{place}"} for place, chunk in enumerate(chunks)]
         told = [{**chunk, **dict(self.extra)} for chunk in self._with_usage(chunks, thought)]
@@ -209,7 +211,7 @@ class OpenAI:
             return [*chunks, {**chunks[-1], "usage": usage}]
         if self.usage == "finish":
             return chunks
-        return [*chunks, {**self._head("chat.completion.chunk"), "choices": [], "usage": usage}]
+        return [*chunks, {**self._head(self.chunk), "choices": [], "usage": usage}]
 
 
 @dataclass(frozen=True)

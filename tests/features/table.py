@@ -419,7 +419,15 @@ FOLLOWERS = [
     Entry(
         "perplexity",
         "sonar-reasoning-pro",
-        OpenAI(usage="every", every_role=True, thinks="inline", cumulative=True, end=b"", newline=b"\r\n"),
+        OpenAI(
+            usage="every",
+            every_role=True,
+            thinks="inline",
+            cumulative=True,
+            chunk="chat.completion",
+            end=b"",
+            newline=b"\r\n",
+        ),
         CHAT,
         Refusal(
             "<html><body><h1>401 Authorization Required</h1></body></html>", 401, "401 Authorization Required"
@@ -554,11 +562,22 @@ FOLLOWERS = [
     Entry(
         "openai_compatible",
         "my-model",
-        OpenAI(usage="last", every_role=True, bare=True, object_arguments=True, call_index=False, end=b""),
+        OpenAI(
+            usage="every",
+            every_role=True,
+            thinks="reasoning",
+            bare=True,
+            object_arguments=True,
+            call_index=False,
+            no_delta=True,
+            finish="eos",
+            end=b"",
+        ),
         CHAT,
         Refusal({"error": "something is wrong"}, 422, "something is wrong"),
         {
             "answer": ALL_OF_OPENAI,
+            "back": {"messages.1.reasoning": THOUGHT, "messages.1.reasoning_content": THOUGHT},
             "result": {"messages.1.tool_calls.0.function": {"name": TOOL, "arguments": COMPACT}},
         },
         prefix="/v1",

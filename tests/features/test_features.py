@@ -148,6 +148,9 @@ def calls(found: list[dict[str, Any]]) -> Iterator[tuple[str, Any]]:
         for call in piece["delta"].get("tool_calls") or []
     ]
     for index in dict.fromkeys(piece["index"] for piece in pieces):
+        ids = [piece.get("id") for piece in pieces if piece["index"] == index]
+        assert ids[0]
+        assert set(ids[1:]) <= {None}
         functions = [piece["function"] for piece in pieces if piece["index"] == index]
         arguments = "".join(function.get("arguments") or "" for function in functions)
         yield functions[0]["name"], jsonlib.loads(arguments)
