@@ -168,7 +168,7 @@ class Served:
         while monotonic() < end:
             try:
                 _, writer = await asyncio.open_connection("127.0.0.1", self.port)
-            except ConnectionRefusedError:
+            except (ConnectionRefusedError, ConnectionResetError):  # reset: it closed while we came
                 return
             writer.close()
             await asyncio.sleep(0.02)
