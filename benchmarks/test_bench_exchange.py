@@ -15,8 +15,8 @@ import pytest
 
 from running import parse_config
 from tidegate.app import Tidegate
-from tidegate.observe import Journal
-from tidegate.observe.journal import render_json
+from tidegate.observe import RequestLog
+from tidegate.observe.request_log import render_json
 
 CONFIG = """
 [routing]
@@ -117,7 +117,7 @@ class Instant:
 
 async def serving(model: str, pieces: list[bytes], *, stream: bool) -> AsyncIterator[None]:
     """`REQUESTS` requests per step."""
-    app = Tidegate(parse_config(CONFIG), Journal(render_json, io.BytesIO()))
+    app = Tidegate(parse_config(CONFIG), RequestLog(render_json, io.BytesIO()))
     app._pool = Instant(pieces)  # type: ignore[assignment]
     await app.startup()
     body = {"model": model, "max_tokens": 256, "messages": [{"role": "user", "content": "Hello, you! " * 20}]}

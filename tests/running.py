@@ -21,8 +21,8 @@ import uvicorn
 
 from tidegate.app import Tidegate
 from tidegate.config import Config, load
-from tidegate.observe import Journal
-from tidegate.observe.journal import render_json
+from tidegate.observe import RequestLog
+from tidegate.observe.request_log import render_json
 from tidegate.server import uvicorn_settings
 from tidegate.upstream import Fetcher
 
@@ -104,8 +104,8 @@ class Gateway:
             sections.append("\n".join([*lines, f'base_url = "{base_url}"'] if base_url else lines[:2]))
         self.config = parse_environment(environ) if environ is not None else parse_config("\n".join(sections))
         self._out = io.BytesIO()
-        self._journal = Journal(render_json, self._out)
-        self.app = Tidegate(self.config, self._journal, fetcher)
+        self._request_log = RequestLog(render_json, self._out)
+        self.app = Tidegate(self.config, self._request_log, fetcher)
         self._server: _Server | None = None
         self._serving: asyncio.Task[None] | None = None
         self._session: aiohttp.ClientSession | None = None
@@ -123,7 +123,7 @@ class Gateway:
     @property
     def records(self) -> list[Any]:
         """The records so far."""
-        self._journal.flush()
+        self._request_log.flush()
         return [json.loads(line) for line in self._out.getvalue().splitlines()]
 
     async def record(self, count: int = 1) -> Any:

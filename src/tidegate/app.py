@@ -14,13 +14,13 @@ from typing import Any
 from tidegate.config import Config
 from tidegate.doors import Router, all_doors
 from tidegate.exchange import Gateway, Request
-from tidegate.exchange.exchange import tell
+from tidegate.exchange.exchange import send_error
 from tidegate.exchange.identity import Keyring
 from tidegate.exchange.settlement import open_record
-from tidegate.exchange.vigil import Vigil
-from tidegate.observe import Journal
+from tidegate.exchange.watchdog import Watchdog
+from tidegate.observe import RequestLog
 from tidegate.protocols.errors import MethodNotAllowed, PathNotFound, TidegateError
-from tidegate.providers import Directory
+from tidegate.providers import ModelRegistry
 from tidegate.providers.embedded import Embedded
 from tidegate.upstream import Fetcher, Pool
 
@@ -42,12 +42,12 @@ ASGIApp = Callable[[dict[str, Any], Any, Any], Awaitable[None]]
 class Tidegate:
     """The application of one worker."""
 
-    def __init__(self, config: Config, journal: Journal, fetcher: Fetcher | None = None) -> None:
+    def __init__(self, config: Config, request_log: RequestLog, fetcher: Fetcher | None = None) -> None:
         self._config = config
-        self._journal = journal
+        self._request_log = request_log
         self._pool = Pool()
         self._fetcher = fetcher or Fetcher()
-        self._vigil = Vigil()
+        self._watchdog = Watchdog()
         self._embedded = Embedded()
         self._open_doors(config)
         self._cors = Cors(config.server.cors_origins)
@@ -81,7 +81,7 @@ class Tidegate:
                 f"{request.path} takes {' or '.join(sorted(methods))}, not {request.method}"
             )
         door = self._router.door_of(request.path)
-        await tell(request, door, error, open_record(request, door.name))
+        await send_error(request, door, error, open_record(request, door.name))
 
     # --- start, reload and stop ---------------------------------------------------------------
 
@@ -112,11 +112,11 @@ class Tidegate:
         """Close it again. The server has waited for open exchanges, and cancelled what was left."""
         for stop in self.on_shutdown:
             await stop()
-        await self._vigil.drain(LAST_WORDS_S)
+        await self._watchdog.drain(LAST_WORDS_S)
         await self._pool.close()
         await self._fetcher.close()
         await self._embedded.close()
-        self._journal.close()
+        self._request_log.close()
 
     async def reload(self, config: Config) -> None:
         """Serve by this Config from now on. Requests under way finish by the one they began with."""
@@ -127,12 +127,12 @@ class Tidegate:
             self._control = None
         self._gateway = Gateway(
             config=config,
-            directory=Directory(config),
+            registry=ModelRegistry(config),
             keyring=Keyring(key.reveal() for key in config.auth.keys),
             pool=self._pool,
             fetcher=self._fetcher,
-            vigil=self._vigil,
-            journal=self._journal,
+            watchdog=self._watchdog,
+            request_log=self._request_log,
         )
         self._config = config
 

@@ -27,7 +27,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from uvicorn.supervisors.multiprocess import Multiprocess
 
 from tidegate.config import Config, Reloader, load
-from tidegate.observe import Journal, Outlet
+from tidegate.observe import NonBlockingWriter, RequestLog
 from tidegate.observe.logs import RENDERERS, configure_logging, line_format
 
 from .app import Tidegate
@@ -342,8 +342,8 @@ async def follow_the_supervisor() -> None:
 
 def make_app(config: Config, source: Source) -> Tidegate:
     """The application, with reloading when the configuration changes."""
-    records = Outlet(sys.stdout.fileno(), log.error)
-    app = Tidegate(config, Journal(RENDERERS[line_format(config.logs)], records))
+    records = NonBlockingWriter(sys.stdout.fileno(), log.error)
+    app = Tidegate(config, RequestLog(RENDERERS[line_format(config.logs)], records))
     reloader = Reloader(source.read, source.path, source.directory, app.reload)
 
     async def start() -> None:

@@ -10,10 +10,10 @@ from tidegate.catalog import models
 from tidegate.cli.main import app
 from tidegate.config import Config, ProviderConfig, Secret
 from tidegate.money import PriceList
-from tidegate.providers import Directory
+from tidegate.providers import ModelRegistry
 
 config = Config(providers={"openai": ProviderConfig(kind="openai", api_key=Secret("x"))})
-Directory(config).resolve("gpt-4o")
+ModelRegistry(config).resolve("gpt-4o")
 PriceList(config)
 print(models.cache_info().currsize, "genai_prices" in sys.modules)
 """

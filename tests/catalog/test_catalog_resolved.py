@@ -4,7 +4,7 @@ import pytest
 
 from tidegate.catalog import CatalogModel, models
 from tidegate.config import Config, ProviderConfig
-from tidegate.providers import Directory, kinds
+from tidegate.providers import ModelRegistry, kinds
 
 MODELS = models()
 EVERYBODY = Config(
@@ -16,12 +16,12 @@ EVERYBODY = Config(
 
 
 @pytest.fixture(scope="module")
-def directory() -> Directory:
-    return Directory(EVERYBODY)
+def directory() -> ModelRegistry:
+    return ModelRegistry(EVERYBODY)
 
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model.id)
-def test_a_model_reaches_its_service_by_its_full_name(directory: Directory, model: CatalogModel) -> None:
+def test_a_model_reaches_its_service_by_its_full_name(directory: ModelRegistry, model: CatalogModel) -> None:
     (candidate,) = directory.resolve(f"{model.kind}/{model.id}")
     assert (candidate.service.kind.name, candidate.model) == (model.kind, model.id)
 
@@ -29,7 +29,7 @@ def test_a_model_reaches_its_service_by_its_full_name(directory: Directory, mode
 @pytest.mark.parametrize(
     "model", [model for model in MODELS if kinds()[model.kind].prefixes], ids=lambda model: model.id
 )
-def test_a_model_reaches_its_service_by_its_bare_name(directory: Directory, model: CatalogModel) -> None:
+def test_a_model_reaches_its_service_by_its_bare_name(directory: ModelRegistry, model: CatalogModel) -> None:
     found = {(one.service.kind.name, one.model) for one in directory.resolve(model.id)}
     assert (model.kind, model.id) in found
 
@@ -43,12 +43,12 @@ def test_a_model_reaches_its_service_by_its_bare_name(directory: Directory, mode
     ],
 )
 def test_a_bare_name_that_no_prefix_covers_leads_to_all_who_have_it(
-    directory: Directory, name: str, served: list[str]
+    directory: ModelRegistry, name: str, served: list[str]
 ) -> None:
     assert sorted(one.service.kind.name for one in directory.resolve(name)) == sorted(served)
 
 
-def test_a_model_that_the_catalog_does_not_know_can_be_asked_for(directory: Directory) -> None:
+def test_a_model_that_the_catalog_does_not_know_can_be_asked_for(directory: ModelRegistry) -> None:
     (candidate,) = directory.resolve("together/somebody/new-model")
     assert candidate.model == "somebody/new-model"
 

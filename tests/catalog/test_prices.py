@@ -40,7 +40,7 @@ def theirs(usage: Usage) -> types.Usage:
     return types.Usage(
         input_tokens=usage.prompt_tokens or 0,
         cache_read_tokens=usage.cache_read or 0,
-        cache_write_tokens=usage.cached_and_written or 0,
+        cache_write_tokens=usage.cache_write_total or 0,
         cache_write_1h_tokens=usage.cache_write_1h or 0,
         output_tokens=usage.completion_tokens or 0,
         output_reasoning_tokens=usage.reasoning or 0,

@@ -13,8 +13,8 @@ from simulator import Script, Seen, Simulator, html, json, never, nowhere, refus
 from tidegate.app import Tidegate
 from tidegate.check import Finding, plan_checks, run_check
 from tidegate.check.findings import secrets_of
-from tidegate.observe import Journal
-from tidegate.observe.journal import render_json
+from tidegate.observe import RequestLog
+from tidegate.observe.request_log import render_json
 
 KEY = "sk-live-0123456789abcdef"
 USAGE = {"prompt_tokens": 9, "completion_tokens": 2, "total_tokens": 11}
@@ -72,7 +72,7 @@ async def find(url: str, *models: str, deadline_s: float = 20.0, more: str = "")
         f"[routing]\nretries = 0\n{more}"
     )
     [check] = plan_checks(config, ["sim"], models)
-    app = Tidegate(config, Journal(render_json, io.BytesIO()))
+    app = Tidegate(config, RequestLog(render_json, io.BytesIO()))
     await app.startup()
     try:
         return await run_check(check, app, deadline_s, secrets_of(config))
@@ -219,7 +219,7 @@ async def test_each_probe_is_told_when_it_has_ended(provider: Simulator, models:
     config = parse_config(f'[providers.sim]\nkind = "openai_compatible"\nbase_url = "{provider.url}/v1"')
     provider.answer(healthy if models else html(404))
     [check] = plan_checks(config, [], models)
-    app = Tidegate(config, Journal(render_json, io.BytesIO()))
+    app = Tidegate(config, RequestLog(render_json, io.BytesIO()))
     await app.startup()
     told: list[str] = []
     await run_check(check, app, 20.0, done=lambda name, _: told.append(name))

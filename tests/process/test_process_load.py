@@ -12,7 +12,7 @@ from process.serving import CHAT, Served, one
 from running import Gateway
 from sdk.dialects import OPENAI, TEXT
 from simulator import Simulator
-from tidegate.exchange.vigil import LOOK_S, Watch
+from tidegate.exchange.watchdog import LOOK_S, Watch
 
 STREAMS = 200
 

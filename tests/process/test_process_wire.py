@@ -19,8 +19,8 @@ from process.serving import READY, environ, halting
 from running import HELLO, Gateway, parse_config
 from simulator import Simulator
 from tidegate.app import Tidegate
-from tidegate.observe import Journal
-from tidegate.observe.journal import render_json
+from tidegate.observe import RequestLog
+from tidegate.observe.request_log import render_json
 from tidegate.server import BoundedProtocol, uvicorn_settings
 
 CONFIG = '[server]\nmax_body_mb = 1\nbody_s = 0.5\n[providers.demo]\nkind = "demo"\n'
@@ -248,7 +248,7 @@ class HastyProtocol(BoundedProtocol):
 @pytest.mark.parametrize("begun", [b"", b"GET /health HTTP/1.1\r\nx-slow: "], ids=["silent", "slow"])
 async def test_a_head_that_never_ends_is_given_up(before: bytes, begun: bytes) -> None:
     config = parse_config('[providers.demo]\nkind = "demo"')
-    app = Tidegate(config, Journal(render_json, io.BytesIO()))
+    app = Tidegate(config, RequestLog(render_json, io.BytesIO()))
     settings = uvicorn_settings(config, app)
     settings.timeout_keep_alive = 0.3
     settings.load()

@@ -19,7 +19,7 @@ from tidegate.protocols.events import (
     ToolCallStarted,
 )
 from tidegate.protocols.gemini import PROTOCOL, GeminiDialect
-from tidegate.protocols.gemini.request import GeminiCall
+from tidegate.protocols.gemini.render import GeminiCall
 from tidegate.protocols.profile import Profile
 
 TARGET = Target("gemini-3-flash-preview", GeminiDialect())

@@ -10,14 +10,14 @@ from pydantic import TypeAdapter
 from tidegate.protocols.contract import Bridge, Protocol, Target
 from tidegate.protocols.events import Event
 from tidegate.protocols.openai_responses import PROTOCOL
-from tidegate.protocols.openai_responses.parse import Asked
+from tidegate.protocols.openai_responses.parse import Parsed
 
 RESPONSE: TypeAdapter[Any] = TypeAdapter(Response)
 EVENT: TypeAdapter[Any] = TypeAdapter(ResponseStreamEvent)
 TARGET = Target("m", PROTOCOL.dialect())
 
 
-def ask(**fields: Any) -> Asked:
+def ask(**fields: Any) -> Parsed:
     """A parsed request."""
     return PROTOCOL.parse_request(json.dumps({"model": "m", "input": "Hi", **fields}).encode())
 
@@ -108,7 +108,7 @@ def observe_item(item: dict[str, Any], seen: Observed, customs: frozenset[str] |
         seen.native.append(kind)
 
 
-def bridge(protocol: Protocol, answer: bytes, asked: Asked, *, streamed: bool) -> tuple[bytes, Bridge]:
+def bridge(protocol: Protocol, answer: bytes, asked: Parsed, *, streamed: bool) -> tuple[bytes, Bridge]:
     """A provider's answer as a client of the Responses API gets it."""
     call = type("AnyCall", (), {"stream": streamed})()
     conduit = Bridge(protocol.reader(call, target_of(protocol)), PROTOCOL.writer(asked, "m"))

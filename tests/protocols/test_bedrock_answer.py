@@ -12,7 +12,7 @@ from protocols.answers_heard import Heard, hear, plainly, read
 from protocols.bedrock_frames import event, exception, frame, stream_bytes
 from recordings import Recording, needs_recordings, recordings, splits
 from tidegate.protocols.bedrock import PROTOCOL, BedrockDialect
-from tidegate.protocols.bedrock.request import BedrockCall
+from tidegate.protocols.bedrock.render import BedrockCall
 from tidegate.protocols.contract import Reader, Target
 from tidegate.protocols.errors import ProviderBroke, ProviderRefused
 from tidegate.protocols.events import (

@@ -23,7 +23,7 @@ from protocols.openai_requests import (
 from recordings import Recording, needs_recordings
 from tidegate.protocols.bedrock import PROTOCOL, BedrockDialect
 from tidegate.protocols.bedrock.dialect import Vendor
-from tidegate.protocols.bedrock.request import CARRIES, BedrockCall
+from tidegate.protocols.bedrock.render import CARRIES, BedrockCall
 from tidegate.protocols.contract import Call, Target
 from tidegate.protocols.errors import Unsupported
 from tidegate.protocols.events import ReasoningEncrypted, ReasoningSigned

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from protocols.answers_heard import Heard, hear, plainly, read
 from recordings import Recording, needs_recordings, recordings, splits
 from tidegate.protocols.cohere import PROTOCOL, CohereDialect
-from tidegate.protocols.cohere.request import CohereCall
+from tidegate.protocols.cohere.render import CohereCall
 from tidegate.protocols.contract import Reader, Target
 from tidegate.protocols.errors import ProviderBroke, ProviderRefused
 from tidegate.protocols.events import (

@@ -20,7 +20,7 @@ from protocols.openai_requests import (
 )
 from recordings import Recording, needs_recordings, recordings
 from tidegate.protocols.cohere import PROTOCOL, CohereDialect
-from tidegate.protocols.cohere.request import CARRIES
+from tidegate.protocols.cohere.render import CARRIES
 from tidegate.protocols.contract import Call, Target
 from tidegate.protocols.errors import InvalidRequest, Unsupported
 from tidegate.protocols.profile import Profile

@@ -570,10 +570,10 @@ def test_a_recorded_answer_that_is_written_again_says_the_same(recording: Record
     assert [one.usage for one in again if isinstance(one, UsageReported)][-1:] == [
         one.usage for one in told if isinstance(one, UsageReported)
     ][-1:]
-    assert _seals(again) == _seals(told)
+    assert _signatures(again) == _signatures(told)
 
 
-def _seals(told: list[Event]) -> list[str]:
+def _signatures(told: list[Event]) -> list[str]:
     return sorted(one.signature for one in told if getattr(one, "signature", None))
 
 

@@ -30,7 +30,7 @@ from tidegate.protocols.events import (
     ToolCallStarted,
 )
 from tidegate.protocols.gemini import PROTOCOL, GeminiDialect
-from tidegate.protocols.gemini.contents import FOREIGN_SEAL
+from tidegate.protocols.gemini.messages import FOREIGN_SIGNATURE
 from tidegate.protocols.openai_chat.parse import parse_request as parse_openai
 from tidegate.protocols.profile import PLAIN, Profile
 from tidegate.protocols.turn import (
@@ -362,9 +362,9 @@ def test_calls_of_other_models_get_the_documented_seal_and_no_id():
     results = Message("tool", (result("call_1", "x"), result("call_2", "y")))
     asked = turn(ask(), calls, results, ask(Text("go on")))
     parts = body(asked)["contents"][1]["parts"]
-    assert [part.get("thoughtSignature") for part in parts] == [None, FOREIGN_SEAL, None]
+    assert [part.get("thoughtSignature") for part in parts] == [None, FOREIGN_SIGNATURE, None]
     assert "call_1" not in json.dumps(body(asked))
-    assert FOREIGN_SEAL not in json.dumps(body(asked, to("gemini-2.5-flash")))
+    assert FOREIGN_SIGNATURE not in json.dumps(body(asked, to("gemini-2.5-flash")))
 
 
 def test_calls_of_earlier_turns_need_no_seal():
@@ -376,7 +376,7 @@ def test_calls_of_earlier_turns_need_no_seal():
         for part in content["parts"]
         if "functionCall" in part
     ]
-    assert seals == [None, FOREIGN_SEAL]
+    assert seals == [None, FOREIGN_SIGNATURE]
 
 
 def test_gemini_s_own_calls_keep_seal_and_id():
@@ -443,7 +443,7 @@ def as_history(events: list[Event]) -> Message:
     return said(*parts)
 
 
-def _seals(content: Any) -> list[tuple[str, str]]:
+def _signatures(content: Any) -> list[tuple[str, str]]:
     """The seals of an answer, each with the kind of part that it is on."""
     found = [one for one in _walk(content) if isinstance(one, dict) and "thoughtSignature" in one]
     return [
@@ -463,8 +463,8 @@ def test_an_answer_s_seals_come_back_on_the_same_parts(recording: Recording):
     written = body(asked, to("gemini-2.5-flash"))["contents"][1]
     data = sent(recording).decode().replace("\r\n", "\n")
     chunks = [data] if recording.kind == "chat" else [one[5:] for one in data.split("\n\n") if one.strip()]
-    recorded = [seal for chunk in chunks for seal in _seals(json.loads(chunk))]
-    assert _seals(written) == recorded
+    recorded = [signature for chunk in chunks for signature in _signatures(json.loads(chunk))]
+    assert _signatures(written) == recorded
     ids = [
         one["functionCall"].get("id")
         for one in _walk(json.loads(chunks[-1]))

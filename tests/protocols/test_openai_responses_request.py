@@ -13,7 +13,7 @@ from tidegate.protocols.contract import Target
 from tidegate.protocols.errors import InvalidRequest, Unsupported
 from tidegate.protocols.openai_responses import PROTOCOL
 from tidegate.protocols.openai_responses.dialect import Dialect
-from tidegate.protocols.openai_responses.seal import Seal, wrap
+from tidegate.protocols.openai_responses.foreign import WrappedSignature, wrap
 from tidegate.protocols.profile import Profile
 from tidegate.protocols.turn import (
     Audio,
@@ -191,20 +191,20 @@ REASONING: dict[str, tuple[dict[str, Any], list[Any]]] = {
     "signed thinking": (
         {
             "summary": [{"text": "shortened"}],
-            "encrypted_content": wrap(Seal("anthropic", "thinking", "sig", "whole")),
+            "encrypted_content": wrap(WrappedSignature("anthropic", "thinking", "sig", "whole")),
         },
         [Reasoning("whole", "sig", "anthropic")],
     ),
     "signed thinking that was never shown": (
-        {"summary": [], "encrypted_content": wrap(Seal("anthropic", "thinking", "sig"))},
+        {"summary": [], "encrypted_content": wrap(WrappedSignature("anthropic", "thinking", "sig"))},
         [Reasoning("", "sig", "anthropic")],
     ),
     "unsigned thinking": (
-        {"summary": [{"text": "A"}], "encrypted_content": wrap(Seal("", "thinking"))},
+        {"summary": [{"text": "A"}], "encrypted_content": wrap(WrappedSignature("", "thinking"))},
         [Reasoning("A")],
     ),
     "encrypted thinking": (
-        {"summary": [], "encrypted_content": wrap(Seal("anthropic", "redacted", "data"))},
+        {"summary": [], "encrypted_content": wrap(WrappedSignature("anthropic", "redacted", "data"))},
         [RedactedReasoning("data", "anthropic")],
     ),
 }
@@ -221,7 +221,7 @@ def sealed(on: Any, signature: str = "sig", **fields: Any) -> dict[str, Any]:
     return {
         "type": "reasoning",
         "summary": [],
-        "encrypted_content": wrap(Seal("gemini", on, signature, **fields)),
+        "encrypted_content": wrap(WrappedSignature("gemini", on, signature, **fields)),
     }
 
 
@@ -507,7 +507,7 @@ def test_a_body_that_is_no_json_object_is_refused(body: bytes) -> None:
         PROTOCOL.parse_request(body)
 
 
-SEALED = wrap(Seal("anthropic", "thinking", "s"))
+SEALED = wrap(WrappedSignature("anthropic", "thinking", "s"))
 WHOLE: dict[str, Any] = {
     "model": "m",
     "instructions": "Be brief.",
@@ -516,7 +516,7 @@ WHOLE: dict[str, Any] = {
         {
             "type": "reasoning",
             "summary": [{"text": "A"}],
-            "encrypted_content": wrap(Seal("anthropic", "thinking", "s")),
+            "encrypted_content": wrap(WrappedSignature("anthropic", "thinking", "s")),
         },
         {"role": "assistant", "content": [{"type": "output_text", "text": "x", "annotations": []}]},
         CALL,
@@ -653,7 +653,9 @@ CODEX: dict[str, Any] = {
             "type": "reasoning",
             "summary": [{"type": "summary_text", "text": "**Looking around**"}],
             "content": None,
-            "encrypted_content": wrap(Seal("anthropic", "thinking", "sig", "Looking around, carefully.")),
+            "encrypted_content": wrap(
+                WrappedSignature("anthropic", "thinking", "sig", "Looking around, carefully.")
+            ),
         },
         {
             "type": "function_call",

@@ -12,7 +12,7 @@ from tidegate.config import Config, ProviderConfig
 from tidegate.config.normal import url
 from tidegate.protocols.errors import ModelNotFound
 from tidegate.protocols.openai_chat import Dialect
-from tidegate.providers import FORMATS, Directory, Kind, Service, kinds, protocol_named
+from tidegate.providers import FORMATS, Kind, ModelRegistry, Service, kinds, protocol_named
 from tidegate.providers.signers import SIGNERS
 
 KINDS = list(kinds().values())
@@ -57,7 +57,7 @@ def test_every_wire_format_is_spoken_by_some_service() -> None:
 def test_a_service_is_asked_in_the_format_of_a_client_that_it_speaks_too(
     kind: str, address: str | None
 ) -> None:
-    directory = Directory(Config(providers={"it": ProviderConfig(kind=kind, base_url=address)}))
+    directory = ModelRegistry(Config(providers={"it": ProviderConfig(kind=kind, base_url=address)}))
     spoken = {name: directory.resolve("it/m", spoken=name)[0].service for name in FORMATS}
     assert {name for name, service in spoken.items() if service.protocol.name == name} == {
         "openai_chat",
@@ -70,12 +70,12 @@ def test_a_service_is_asked_in_the_format_of_a_client_that_it_speaks_too(
 def test_an_address_that_is_not_openais_is_asked_for_chats_only() -> None:
     """What others serve behind OpenAI's variables may know chat completions and nothing else."""
     config = ProviderConfig(kind="openai", base_url="https://service.example/v1")
-    (candidate,) = Directory(Config(providers={"it": config})).resolve("it/m", spoken="openai_responses")
+    (candidate,) = ModelRegistry(Config(providers={"it": config})).resolve("it/m", spoken="openai_responses")
     assert candidate.service.protocol.name == "openai_chat"
 
 
 def test_a_model_that_exists_in_one_format_only_is_asked_in_it() -> None:
-    directory = Directory(Config(providers={"it": ProviderConfig(kind="openai")}))
+    directory = ModelRegistry(Config(providers={"it": ProviderConfig(kind="openai")}))
     formats = [directory.resolve(f"it/{name}")[0].service.protocol.name for name in ("gpt-5-codex", "gpt-5")]
     assert formats == ["openai_responses", "openai_chat"]
 
@@ -115,7 +115,7 @@ def test_no_two_services_claim_the_same_names() -> None:
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind.prefixes], ids=lambda kind: kind.name)
 def test_a_claimed_name_reaches_the_service(kind: Kind) -> None:
     other = "anthropic" if kind.name != "anthropic" else "gemini"
-    directory = Directory(Config(providers={"it": a_service(kind), "other": ProviderConfig(kind=other)}))
+    directory = ModelRegistry(Config(providers={"it": a_service(kind), "other": ProviderConfig(kind=other)}))
     for prefix in kind.prefixes:
         (candidate,) = directory.resolve(f"{prefix}x")
         assert (candidate.service.name, candidate.model) == ("it", f"{prefix}x")
@@ -124,7 +124,7 @@ def test_a_claimed_name_reaches_the_service(kind: Kind) -> None:
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind.prefixes], ids=lambda kind: kind.name)
 def test_a_claimed_name_without_its_service_is_told(kind: Kind) -> None:
     with pytest.raises(ModelNotFound, match=re.escape(kind.label)):
-        Directory(Config()).resolve(f"{kind.prefixes[0]}x")
+        ModelRegistry(Config()).resolve(f"{kind.prefixes[0]}x")
 
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind.check_model], ids=lambda kind: kind.name)

@@ -77,12 +77,12 @@ async def _run(config: "Config", checks: Sequence["Check"], deadline_s: float) -
     from tidegate.check import run_check
     from tidegate.check.findings import secrets_of
     from tidegate.config import Auth
-    from tidegate.observe import Journal
-    from tidegate.observe.journal import render_json
+    from tidegate.observe import RequestLog
+    from tidegate.observe.request_log import render_json
 
     # Nobody else can reach this gateway, and what a second try would hide is to be seen.
     routing = replace(config.routing, retries=0)
-    unread = Journal(render_json, io.BytesIO())
+    unread = RequestLog(render_json, io.BytesIO())
     app = Tidegate(replace(config, auth=Auth(), routing=routing), unread)
     with _display() as display:
         await app.startup()

@@ -62,11 +62,11 @@ def explain(
     The exit status is 0 if somebody does, 1 if nobody does, 2 if the configuration is wrong.
     """
     from tidegate.protocols.errors import ModelNotFound
-    from tidegate.providers import Directory
+    from tidegate.providers import ModelRegistry
 
-    directory = Directory(_load(config))
+    registry = ModelRegistry(_load(config))
     try:
-        lines = directory.explain(model, DOORS)
+        lines = registry.explain(model, DOORS)
     except ModelNotFound as error:
         typer.echo(error.message, err=True)
         raise typer.Exit(1) from None

@@ -9,24 +9,24 @@ from starlette.exceptions import HTTPException
 from tidegate.config import Config
 
 from .description import describe, describe_llm_gate
-from .pages import Sealed, add_gate_pages, add_pages
+from .pages import WithPolicy, add_gate_pages, add_pages
 
 __all__ = ["create_control"]
 
 
-def create_control(config: Config) -> Sealed:
+def create_control(config: Config) -> WithPolicy:
     """The application, with the titles that this configuration gives."""
     description = describe(config.api.title, config.api.description)
     app = FastAPI(title=config.api.title, docs_url=None, redoc_url=None)
     app.openapi = lambda: description  # type: ignore[method-assign]
-    app.add_exception_handler(HTTPException, tell)
+    app.add_exception_handler(HTTPException, send_error)
     add_pages(app)
     gate = config.api.llm_gate
     add_gate_pages(app, gate, describe_llm_gate(config.api.title, config.api.description, gate))
-    return Sealed(app)
+    return WithPolicy(app)
 
 
-async def tell(request: Request, error: Exception) -> JSONResponse:
+async def send_error(request: Request, error: Exception) -> JSONResponse:
     """An error in the shape of OpenAI's dialect, as everywhere else outside the doors of others."""
     assert isinstance(error, HTTPException)
     message = f"there is nothing at {request.method} {request.url.path}"

@@ -16,7 +16,7 @@ from fastapi.openapi.docs import get_redoc_html, get_swagger_ui_html
 from fastapi.responses import HTMLResponse, JSONResponse
 from fastapi.staticfiles import StaticFiles
 
-__all__ = ["POLICY", "Sealed", "add_gate_pages", "add_pages"]
+__all__ = ["POLICY", "WithPolicy", "add_gate_pages", "add_pages"]
 
 Message = MutableMapping[str, Any]
 Send = Callable[[Message], Awaitable[None]]
@@ -99,7 +99,7 @@ def _swagger(title: str, described_at: str) -> HTMLResponse:
     )
 
 
-class Sealed:
+class WithPolicy:
     """An application whose every answer forbids browsers to load anything from other hosts."""
 
     def __init__(self, app: ASGIApp) -> None:
@@ -108,12 +108,12 @@ class Sealed:
     async def __call__(self, scope: Any, receive: Any, send: Send) -> None:
         """Serve one request."""
 
-        async def send_sealed(message: Message) -> None:
+        async def send_with_policy(message: Message) -> None:
             if message["type"] == "http.response.start":
                 message["headers"] = [*message["headers"], *SEAL]
             await send(message)
 
-        await self._app(scope, receive, send_sealed)
+        await self._app(scope, receive, send_with_policy)
 
 
 SEAL = [

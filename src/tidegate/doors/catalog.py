@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from tidegate.catalog import model_named
-from tidegate.exchange import Gateway, Request, simply
+from tidegate.exchange import Gateway, Request, respond_json
 from tidegate.exchange.counting import estimate
 from tidegate.money import PriceList
 from tidegate.protocols.turn import Audio, Document, Image, ToolResult, Turn, Video
@@ -49,7 +49,7 @@ class CatalogDoor:
         async def answer() -> bytes:
             return self._rendered.answer(gateway, _list_by_provider)
 
-        return simply(request, self, gateway, answer)
+        return respond_json(request, self, gateway, answer)
 
     def chat_models(self, request: Request, gateway: Gateway) -> Awaitable[None]:
         """List the models that chat, with all that is known about them."""
@@ -57,7 +57,7 @@ class CatalogDoor:
         async def answer() -> bytes:
             return self._rendered.answer(gateway, _list_chat_models)
 
-        return simply(request, self, gateway, answer)
+        return respond_json(request, self, gateway, answer)
 
     def health(self, request: Request, gateway: Gateway) -> Awaitable[None]:
         """Tell of each provider what is known without asking it."""
@@ -65,28 +65,28 @@ class CatalogDoor:
         async def answer() -> bytes:
             providers = [
                 {"name": one.name, "kind": one.kind.name, "configured": True, "reachable": None}
-                for one in gateway.directory.services.values()
+                for one in gateway.registry.services.values()
             ]
             return encode({"status": "ok" if providers else "unavailable", "providers": providers})
 
-        return simply(request, self, gateway, answer)
+        return respond_json(request, self, gateway, answer)
 
     def estimate(self, request: Request, gateway: Gateway) -> Awaitable[None]:
         """Say what a chat request would cost, without asking a provider."""
 
         async def answer() -> bytes:
-            asked = self.protocol.parse_request(await request.read_body(gateway.max_body))
-            candidates = gateway.directory.resolve(asked.model, asked.provider, asked.fallbacks)
-            turn = asked.turn()
+            parsed = self.protocol.parse_request(await request.read_body(gateway.max_body))
+            candidates = gateway.registry.resolve(parsed.model, parsed.provider, parsed.fallbacks)
+            turn = parsed.turn()
             tokens = await asyncio.to_thread(estimate, turn)
             return encode(render_estimate(turn, tokens, candidates, PriceList(gateway.config)))
 
-        return simply(request, self, gateway, answer)
+        return respond_json(request, self, gateway, answer)
 
 
 def _list_by_provider(gateway: Gateway) -> bytes:
-    listed = gateway.directory.listed()
-    models: dict[str, list[str]] = {name: [] for name in gateway.directory.services}
+    listed = gateway.registry.listed()
+    models: dict[str, list[str]] = {name: [] for name in gateway.registry.services}
     for model in listed:
         models[model.owner].append(model.id.removeprefix(f"{model.owner}/"))
     return encode({**list_in_openai(listed), "models": models})

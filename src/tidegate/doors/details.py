@@ -12,7 +12,7 @@ import msgspec
 from tidegate.catalog import model_named
 from tidegate.exchange import Gateway, Request
 from tidegate.money import PriceList, render_prices
-from tidegate.providers import Directory, ListedModel
+from tidegate.providers import ListedModel, ModelRegistry
 from tidegate.providers.facts import facts_of
 
 from .listing import one_in_openai
@@ -33,12 +33,12 @@ class Rendered:
     """Answers that hold while a Config is in force, each rendered when it is first wanted."""
 
     def __init__(self) -> None:
-        self._answers: WeakKeyDictionary[Directory, dict[Render, tuple[int, bytes]]] = WeakKeyDictionary()
+        self._answers: WeakKeyDictionary[ModelRegistry, dict[Render, tuple[int, bytes]]] = WeakKeyDictionary()
 
     def answer(self, gateway: Gateway, render: Render) -> bytes:
         """What the function renders for the Config in force."""
         period = int(time.time()) // PRICES_HOLD_S
-        answers = self._answers.setdefault(gateway.directory, {})
+        answers = self._answers.setdefault(gateway.registry, {})
         known = answers.get(render)
         if known is None or known[0] != period:
             known = answers[render] = (period, render(gateway))
@@ -54,15 +54,15 @@ def wants_details(request: Request) -> bool:
 def describe_all(gateway: Gateway) -> list[dict[str, Any]]:
     """Every listed model, as OpenAI's object with more fields."""
     prices = PriceList(gateway.config)
-    return [describe(model, gateway, prices) for model in gateway.directory.listed()]
+    return [describe(model, gateway, prices) for model in gateway.registry.listed()]
 
 
 def describe(model: ListedModel, gateway: Gateway, prices: PriceList | None = None) -> dict[str, Any]:
     """One model; what is not known is left out."""
     prices = prices or PriceList(gateway.config)
-    served = _served_by(model, gateway.directory)
+    served = _served_by(model, gateway.registry)
     provider, name = served[0]
-    row = model_named(gateway.directory.services[provider].kind.name, name)
+    row = model_named(gateway.registry.services[provider].kind.name, name)
     facts = {
         "label": row.label if row is not None and model.label == model.id else model.label,
         "provider": provider,
@@ -76,9 +76,9 @@ def describe(model: ListedModel, gateway: Gateway, prices: PriceList | None = No
     return {**one_in_openai(model), **{key: value for key, value in facts.items() if value is not None}}
 
 
-def _served_by(model: ListedModel, directory: Directory) -> list[tuple[str, str]]:
+def _served_by(model: ListedModel, registry: ModelRegistry) -> list[tuple[str, str]]:
     """Provider and its own name, the first choice first."""
     own = model.id.removeprefix(f"{model.owner}/")
     if own != model.id:
         return [(model.owner, own)]
-    return [(one.service.name, one.model) for one in directory.resolve(model.id)]
+    return [(one.service.name, one.model) for one in registry.resolve(model.id)]

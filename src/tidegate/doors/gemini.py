@@ -12,7 +12,7 @@ from urllib.parse import parse_qs
 
 import msgspec
 
-from tidegate.exchange import Chat, Gateway, Request, count, exchange, simply
+from tidegate.exchange import Chat, Gateway, Request, count, exchange, respond_json
 from tidegate.protocols.contract import ParsedRequest, Protocol
 from tidegate.protocols.errors import ModelNotFound
 from tidegate.providers import ListedModel, protocol_named
@@ -91,9 +91,9 @@ class GeminiDoor:
         _take_key(request)
 
         async def answer() -> bytes:
-            return msgspec.json.encode({"models": [_described(one) for one in gateway.directory.listed()]})
+            return msgspec.json.encode({"models": [_described(one) for one in gateway.registry.listed()]})
 
-        await simply(request, self, gateway, answer)
+        await respond_json(request, self, gateway, answer)
 
     async def one_model(self, request: Request, gateway: Gateway) -> None:
         """Describe one model."""
@@ -101,13 +101,13 @@ class GeminiDoor:
 
         async def answer() -> bytes:
             name = _model_of(request)
-            found = next((model for model in gateway.directory.listed() if model.id == name), None)
+            found = next((model for model in gateway.registry.listed() if model.id == name), None)
             if found is None:
-                candidates = gateway.directory.resolve(name, None, ())  # says what is near
+                candidates = gateway.registry.resolve(name, None, ())  # says what is near
                 raise ModelNotFound(f"{candidates[0].model} can be asked for, but is not listed")
             return msgspec.json.encode(_described(found))
 
-        await simply(request, self, gateway, answer)
+        await respond_json(request, self, gateway, answer)
 
 
 def _described(model: ListedModel) -> dict[str, Any]:

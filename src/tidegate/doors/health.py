@@ -38,5 +38,5 @@ class HealthDoor:
             await self._respond(request, 503, "no provider is configured", gateway)
 
     async def _respond(self, request: Request, status: int, word: str, gateway: Gateway) -> None:
-        body = {"status": word, "version": __version__, "open_requests": len(gateway.vigil)}
+        body = {"status": word, "version": __version__, "open_requests": len(gateway.watchdog)}
         await request.respond(status, [JSON], msgspec.json.encode(body))

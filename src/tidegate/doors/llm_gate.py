@@ -6,10 +6,19 @@ from datetime import UTC, datetime
 from typing import Any
 
 from tidegate.catalog import CatalogModel, Tiered, models
-from tidegate.exchange import Chat, Errand, Gateway, Operation, Request, Reworded, exchange, simply
+from tidegate.exchange import (
+    AdaptedOperation,
+    Chat,
+    Gateway,
+    Operation,
+    Request,
+    TaskOperation,
+    exchange,
+    respond_json,
+)
 from tidegate.money import PriceList
 from tidegate.protocols.errors import InvalidRequest
-from tidegate.providers import Service, task_named, wording_named
+from tidegate.providers import Service, adapted_named, task_named
 
 from .details import Rendered, encode
 from .health import HealthDoor
@@ -32,15 +41,17 @@ class LLMGateDoor:
     name = "llm_gate"
 
     def __init__(self, prefix: str) -> None:
-        wording = wording_named("llm_gate")
+        adapted = adapted_named("llm_gate")
         self.prefix = f"{prefix}/"
-        self.protocol = wording.errors
+        self.protocol = adapted.errors
         self._start = prefix
         self._health = HealthDoor()
-        self._chat = Reworded(Chat(wording.base), wording.tasks["chat"])
-        self._images = Reworded(Errand(task_named("images"), wording.base), wording.tasks["images"])
-        self._embeddings = Reworded(
-            Errand(task_named("embeddings"), wording.base), wording.tasks["embeddings"]
+        self._chat = AdaptedOperation(Chat(adapted.base), adapted.tasks["chat"])
+        self._images = AdaptedOperation(
+            TaskOperation(task_named("images"), adapted.base), adapted.tasks["images"]
+        )
+        self._embeddings = AdaptedOperation(
+            TaskOperation(task_named("embeddings"), adapted.base), adapted.tasks["embeddings"]
         )
         self._rendered = Rendered()
 
@@ -74,7 +85,7 @@ class LLMGateDoor:
         async def answer() -> bytes:
             return self._rendered.answer(gateway, _list_providers)
 
-        return self._with_headers(request, gateway, lambda: simply(request, self, gateway, answer))
+        return self._with_headers(request, gateway, lambda: respond_json(request, self, gateway, answer))
 
     def _exchange(self, request: Request, gateway: Gateway, operation: Operation[Any]) -> Awaitable[None]:
         return self._with_headers(request, gateway, lambda: exchange(request, self, gateway, operation))
@@ -91,7 +102,7 @@ class LLMGateDoor:
         async def refuse() -> bytes:
             raise told
 
-        return simply(request, self, gateway, refuse)
+        return respond_json(request, self, gateway, refuse)
 
 
 def _take_headers(request: Request) -> InvalidRequest | None:
@@ -122,7 +133,7 @@ def _is_uuid(value: bytes) -> bool:
 def _list_providers(gateway: Gateway) -> bytes:
     """Providers by kind: those of several regions are one here, as they are one when asked."""
     first: dict[str, Service] = {}
-    for service in gateway.directory.services.values():
+    for service in gateway.registry.services.values():
         first.setdefault(service.kind.name, service)
     prices, now = PriceList(gateway.config), datetime.now(UTC)
     return encode({"data": [_render_provider(service, prices, now) for service in first.values()]})

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable
 
-from tidegate.exchange import Errand, Gateway, Request, exchange, simply
+from tidegate.exchange import Gateway, Request, TaskOperation, exchange, respond_json
 from tidegate.protocols.errors import ModelNotFound
 from tidegate.providers import protocol_named, task_named
 
@@ -26,8 +26,8 @@ class OpenAIDoor:
 
     def __init__(self) -> None:
         self.protocol = protocol_named("openai_chat")
-        self._embeddings = Errand(task_named("embeddings"), self.protocol)
-        self._images = Errand(task_named("images"), self.protocol)
+        self._embeddings = TaskOperation(task_named("embeddings"), self.protocol)
+        self._images = TaskOperation(task_named("images"), self.protocol)
         self._rendered = Rendered()
 
     def routes(self) -> Routes:
@@ -62,22 +62,22 @@ class OpenAIDoor:
                 render = _list_in_anthropic if _of_anthropic(request) else _list_in_openai
             return self._rendered.answer(gateway, render)
 
-        await simply(request, self, gateway, answer)
+        await respond_json(request, self, gateway, answer)
 
     async def one_model(self, request: Request, gateway: Gateway) -> None:
         """Describe one model."""
 
         async def answer() -> bytes:
             name = request.path.removeprefix(f"{MODELS}/")
-            found = next((model for model in gateway.directory.listed() if model.id == name), None)
+            found = next((model for model in gateway.registry.listed() if model.id == name), None)
             if found is None:
-                candidates = gateway.directory.resolve(name, None, ())  # says what is near
+                candidates = gateway.registry.resolve(name, None, ())  # says what is near
                 raise ModelNotFound(f"{candidates[0].model} can be asked for, but is not listed")
             if wants_details(request):
                 return encode(describe(found, gateway))
             return encode(one_in_anthropic(found) if _of_anthropic(request) else one_in_openai(found))
 
-        await simply(request, self, gateway, answer)
+        await respond_json(request, self, gateway, answer)
 
 
 def _list_details(gateway: Gateway) -> bytes:
@@ -85,11 +85,11 @@ def _list_details(gateway: Gateway) -> bytes:
 
 
 def _list_in_anthropic(gateway: Gateway) -> bytes:
-    return encode(list_in_anthropic(gateway.directory.listed()))
+    return encode(list_in_anthropic(gateway.registry.listed()))
 
 
 def _list_in_openai(gateway: Gateway) -> bytes:
-    return encode(list_in_openai(gateway.directory.listed()))
+    return encode(list_in_openai(gateway.registry.listed()))
 
 
 def _of_anthropic(request: Request) -> bool:

@@ -13,7 +13,7 @@ from tidegate.providers import Candidate
 from .exchange import Door, Gateway, recorded
 from .http import JSON, Request
 from .relay import ask
-from .vigil import Watch
+from .watchdog import Watch
 
 __all__ = ["count", "estimate"]
 
@@ -37,22 +37,22 @@ def count(
     An estimate says so in the header `x-tidegate-estimated`.
     """
 
-    async def story(record: Record, watch: Watch) -> None:
+    async def handler(record: Record, watch: Watch) -> None:
         record.caller = gateway.keyring.identify(request)
-        asked = (parse or door.protocol.parse_count_request)(await request.read_body(gateway.max_body))
-        record.model = asked.model
-        candidate = gateway.directory.resolve(asked.model, asked.provider, (), door.protocol.name)[0]
+        parsed = (parse or door.protocol.parse_count_request)(await request.read_body(gateway.max_body))
+        record.model = parsed.model
+        candidate = gateway.registry.resolve(parsed.model, parsed.provider, (), door.protocol.name)[0]
         record.provider, record.provider_model = candidate.service.name, candidate.model
         target = Target(candidate.model, candidate.service.dialect, candidate.profile)
-        call = candidate.service.protocol.render_count(asked, target)
+        call = candidate.service.protocol.render_count(parsed, target)
         if call is None:
-            estimated = await asyncio.to_thread(estimate, asked.turn())
+            estimated = await asyncio.to_thread(estimate, parsed.turn())
             await request.respond(200, [JSON, ESTIMATED], render(estimated))
             return
         counted = await ask_provider(request, door, gateway, candidate, call, watch)
         await request.respond(200, [JSON], render(counted))
 
-    return recorded(request, door, gateway, story)
+    return recorded(request, door, gateway, handler)
 
 
 async def ask_provider(
@@ -61,7 +61,7 @@ async def ask_provider(
     """The provider's own count."""
     answer = await ask(candidate, call, request, door.protocol.name, gateway, watch)
     try:
-        return candidate.service.protocol.parse_count(await answer.read(watch.hear))
+        return candidate.service.protocol.parse_count(await answer.read(watch.mark_activity))
     finally:
         answer.close()
 

@@ -11,10 +11,10 @@ from typing import Any
 from typing import Protocol as Interface
 
 from tidegate.config import Config
-from tidegate.observe import Ending, Journal, Record
+from tidegate.observe import Ending, Record, RequestLog
 from tidegate.protocols.contract import Protocol
 from tidegate.protocols.errors import ClientError, InternalError, ProviderError, ShutDown, TidegateError
-from tidegate.providers import Directory
+from tidegate.providers import ModelRegistry
 from tidegate.upstream import Fetcher, Pool
 
 from .http import JSON, ClientLeft, Request
@@ -22,9 +22,9 @@ from .identity import Keyring
 from .operation import Chat, Operation
 from .relay import Relay
 from .settlement import open_record, settle
-from .vigil import Vigil, Watch
+from .watchdog import Watch, Watchdog
 
-__all__ = ["Door", "Gateway", "exchange", "recorded", "simply"]
+__all__ = ["Door", "Gateway", "exchange", "recorded", "respond_json"]
 
 log = logging.getLogger("tidegate")
 
@@ -36,12 +36,12 @@ class Gateway:
     """
 
     config: Config
-    directory: Directory
+    registry: ModelRegistry
     keyring: Keyring
     pool: Pool
     fetcher: Fetcher
-    vigil: Vigil
-    journal: Journal
+    watchdog: Watchdog
+    request_log: RequestLog
 
     @property
     def max_body(self) -> int:
@@ -69,37 +69,39 @@ def exchange(
     """Answer one request: the gateway's main job. What it asks for is a chat, where nothing else is said."""
     operation = operation or Chat(door.protocol)
 
-    async def story(record: Record, watch: Watch) -> None:
+    async def handler(record: Record, watch: Watch) -> None:
         record.caller = gateway.keyring.identify(request)
-        asked = operation.parse(await request.read_body(gateway.max_body))
-        record.model, record.stream = asked.model, asked.stream
-        candidates = gateway.directory.resolve(asked.model, asked.provider, asked.fallbacks, operation.spoken)
-        await Relay(request, operation, asked, gateway, watch, record).run(candidates)
+        parsed = operation.parse(await request.read_body(gateway.max_body))
+        record.model, record.stream = parsed.model, parsed.stream
+        candidates = gateway.registry.resolve(
+            parsed.model, parsed.provider, parsed.fallbacks, operation.spoken
+        )
+        await Relay(request, operation, parsed, gateway, watch, record).run(candidates)
 
-    return recorded(request, door, gateway, story)
+    return recorded(request, door, gateway, handler)
 
 
 async def recorded(
-    request: Request, door: Door, gateway: Gateway, story: Callable[[Record, Watch], Awaitable[None]]
+    request: Request, door: Door, gateway: Gateway, handler: Callable[[Record, Watch], Awaitable[None]]
 ) -> None:
     """Run a story to its end: whatever happens, the client is told and a record is written."""
     record = open_record(request, door.name)
     config = gateway.config
     try:
-        with gateway.vigil.watch(request, config.routing.deadline_s, config.server.body_s) as watch:
-            await story(record, watch)
+        with gateway.watchdog.watch(request, config.routing.deadline_s, config.server.body_s) as watch:
+            await handler(record, watch)
     except ClientLeft:
         record.ended = "client_left"
     except TidegateError as error:
-        await tell(request, door, error, record)
+        await send_error(request, door, error, record)
     except Exception:
         log.exception("%s failed inside the gateway", request.id)
-        await tell(request, door, InternalError("the gateway failed; its log says why"), record)
+        await send_error(request, door, InternalError("the gateway failed; its log says why"), record)
     finally:
-        settle(record, request, gateway.journal)
+        settle(record, request, gateway.request_log)
 
 
-async def tell(request: Request, door: Door, error: TidegateError, record: Record) -> None:
+async def send_error(request: Request, door: Door, error: TidegateError, record: Record) -> None:
     """Tell the client what went wrong: as a response, or as the end of the stream it is reading."""
     record.error = error.message
     record.ended = ending_of(error, request.responded)
@@ -119,13 +121,13 @@ def ending_of(error: TidegateError, responded: bool) -> Ending:
     return "refused" if isinstance(error, ClientError) else "gateway_failed"
 
 
-def simply(
+def respond_json(
     request: Request, door: Door, gateway: Gateway, answer: Callable[[], Awaitable[bytes]]
 ) -> Awaitable[None]:
     """Answer with JSON that takes no provider: a list of models, a description."""
 
-    async def story(record: Record, _: Watch) -> None:
+    async def handler(record: Record, _: Watch) -> None:
         record.caller = gateway.keyring.identify(request)
         await request.respond(200, [JSON], await answer())
 
-    return recorded(request, door, gateway, story)
+    return recorded(request, door, gateway, handler)

@@ -92,7 +92,7 @@ class Request:
     async def read_body(self, limit: int) -> bytes:
         """The whole body. Raises BodyTooLarge beyond `limit` bytes, and ClientLeft.
 
-        How long the client may be silent in between is the vigil's business.
+        How long the client may be silent in between is the watchdog's business.
         """
         encoding = self.header(b"content-encoding")
         if encoding is not None and encoding.lower() not in (b"", b"identity"):

@@ -8,20 +8,20 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 from typing import Protocol as Interface
 
+from tidegate.protocols.adapted import Adaptation, AdaptedConduit
 from tidegate.protocols.contract import Bridge, Call, Conduit, ParsedRequest, Protocol, Target
 from tidegate.protocols.errors import Unsupported
 from tidegate.protocols.task import Task
 from tidegate.protocols.turn import Turn
-from tidegate.protocols.wording import Rewording, RewordingConduit
 from tidegate.providers import Candidate
 
-__all__ = ["Asked", "Chat", "Errand", "Operation", "Reworded", "WithBytes"]
+__all__ = ["AdaptedOperation", "Chat", "Operation", "OperationRequest", "TaskOperation", "WithBytes"]
 
 
 EVENT_STREAM = b"text/event-stream; charset=utf-8"
 
 
-class Asked(Interface):
+class OperationRequest(Interface):
     """What an exchange needs to know of a request, whatever it asks for."""
 
     @property
@@ -45,7 +45,7 @@ class Asked(Interface):
         ...
 
 
-A = TypeVar("A", bound=Asked)
+A = TypeVar("A", bound=OperationRequest)
 
 
 class Operation(Interface[A]):
@@ -65,7 +65,7 @@ class Operation(Interface[A]):
         """Decode and check a client's request. Raises InvalidRequest naming the parameter."""
         ...
 
-    def plan(self, asked: A, candidate: Candidate) -> tuple[Call, Conduit]:
+    def plan(self, parsed: A, candidate: Candidate) -> tuple[Call, Conduit]:
         """What to send to this candidate, and how its answer comes back.
 
         Raises Unsupported for what this candidate has nothing of.
@@ -108,23 +108,23 @@ class Chat:
         """Of its own where the body does not say all of the request."""
         self.streams_as = streams_as
 
-    def plan(self, asked: ParsedRequest | WithBytes, candidate: Candidate) -> tuple[Call, Conduit]:
+    def plan(self, parsed: ParsedRequest | WithBytes, candidate: Candidate) -> tuple[Call, Conduit]:
         """See Operation."""
         door, protocol = self._door, candidate.service.protocol
         target = Target(candidate.model, candidate.service.dialect, candidate.profile)
-        if isinstance(asked, WithBytes):
-            call = protocol.render_request(asked.turn(), target)
-            asked = asked.original
+        if isinstance(parsed, WithBytes):
+            call = protocol.render_request(parsed.turn(), target)
+            parsed = parsed.original
         elif protocol is not door:
-            call = protocol.render_request(asked.turn(), target)
+            call = protocol.render_request(parsed.turn(), target)
         else:
-            call = door.splice_request(asked, target)
-            if call.stream == asked.stream:
-                return call, door.splice(asked, call, target)
-        return call, Bridge(protocol.reader(call, target), door.writer(asked, candidate.model))
+            call = door.splice_request(parsed, target)
+            if call.stream == parsed.stream:
+                return call, door.splice(parsed, call, target)
+        return call, Bridge(protocol.reader(call, target), door.writer(parsed, candidate.model))
 
 
-class Errand:
+class TaskOperation:
     """A task beside chat, in the dialect of a door: which format a candidate speaks, its row says."""
 
     __slots__ = ("_task", "parse", "spoken")
@@ -135,30 +135,30 @@ class Errand:
         self.spoken = door.name
         self.parse = task.parse
 
-    def plan(self, asked: Asked, candidate: Candidate) -> tuple[Call, Conduit]:
+    def plan(self, parsed: OperationRequest, candidate: Candidate) -> tuple[Call, Conduit]:
         """See Operation."""
         offer = candidate.service.offers.get(self._task.name)
         if offer is None:
             raise Unsupported(f"this provider has no {self._task.name}", param="model")
-        return offer.format.plan(asked, Target(candidate.model, offer.dialect, candidate.profile))
+        return offer.format.plan(parsed, Target(candidate.model, offer.dialect, candidate.profile))
 
 
-class Reworded:
+class AdaptedOperation:
     """An operation that the client asks for in other words."""
 
-    __slots__ = ("_operation", "_rewording", "spoken")
+    __slots__ = ("_adaptation", "_operation", "spoken")
     streams_as = EVENT_STREAM
 
-    def __init__(self, operation: Operation[Any], rewording: Rewording) -> None:
+    def __init__(self, operation: Operation[Any], adaptation: Adaptation) -> None:
         self._operation = operation
-        self._rewording = rewording
+        self._adaptation = adaptation
         self.spoken = operation.spoken
 
     def parse(self, body: bytes) -> Any:
         """See Operation."""
-        return self._operation.parse(self._rewording.ask(body))
+        return self._operation.parse(self._adaptation.ask(body))
 
-    def plan(self, asked: Any, candidate: Candidate) -> tuple[Call, Conduit]:
+    def plan(self, parsed: Any, candidate: Candidate) -> tuple[Call, Conduit]:
         """See Operation."""
-        call, conduit = self._operation.plan(asked, candidate)
-        return call, RewordingConduit(conduit, self._rewording.answer)
+        call, conduit = self._operation.plan(parsed, candidate)
+        return call, AdaptedConduit(conduit, self._adaptation.answer)

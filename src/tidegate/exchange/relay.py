@@ -18,8 +18,8 @@ from tidegate.upstream import TRANSPORT_ERRORS, Answer, explain
 
 from .fetching import with_bytes
 from .http import JSON, Header, Request, header_value
-from .operation import Asked, Operation, WithBytes
-from .vigil import Watch
+from .operation import Operation, OperationRequest, WithBytes
+from .watchdog import Watch
 
 if TYPE_CHECKING:
     from .exchange import Gateway
@@ -57,31 +57,31 @@ async def ask(
     if 200 <= answer.status < 300:
         return answer
     try:
-        body = await answer.read_error(watch.hear)
+        body = await answer.read_error(watch.mark_activity)
     finally:
         answer.close()
     if answer.status < 400:  # a redirect would carry the key to wherever it points
         raise ProviderBroke(f"the provider answered with status {answer.status} instead of an answer")
-    raise service.own(service.protocol.parse_error(answer.status, answer.headers, body))
+    raise service.attribute(service.protocol.parse_error(answer.status, answer.headers, body))
 
 
 class Relay:
     """The relay of one exchange."""
 
-    __slots__ = ("_asked", "_fetched", "_gateway", "_operation", "_record", "_request", "_waited", "_watch")
+    __slots__ = ("_fetched", "_gateway", "_operation", "_parsed", "_record", "_request", "_waited", "_watch")
 
     def __init__(
         self,
         request: Request,
         operation: Operation[Any],
-        asked: Asked,
+        parsed: OperationRequest,
         gateway: "Gateway",
         watch: Watch,
         record: Record,
     ) -> None:
         self._request = request
         self._operation = operation
-        self._asked = asked
+        self._parsed = parsed
         self._gateway = gateway
         self._watch = watch
         self._record = record
@@ -129,18 +129,18 @@ class Relay:
         """Ask one candidate and pass its answer on."""
         self._record.provider, self._record.provider_model = candidate.service.name, candidate.model
         try:
-            call, conduit = self._plan(candidate, self._asked)
+            call, conduit = self._plan(candidate, self._parsed)
         except BytesWanted as refusal:
             call, conduit = self._plan(candidate, await self._with_bytes(refusal))
         answer = None
         try:
             answer = await self._ask(candidate, call)
-            if self._asked.stream:
+            if self._parsed.stream:
                 await self._pass_stream(candidate, call, answer, conduit)
             else:
                 await self._pass_whole(candidate, call, answer, conduit)
         except asyncio.CancelledError:
-            raise self._watch.take_verdict() from None
+            raise self._watch.take_cancel_cause() from None
         except TRANSPORT_ERRORS as error:
             raise explain(error) from error
         finally:
@@ -149,22 +149,22 @@ class Relay:
             if answer is not None:
                 answer.close()
 
-    async def _with_bytes(self, refusal: BytesWanted) -> Asked:
+    async def _with_bytes(self, refusal: BytesWanted) -> OperationRequest:
         """What is asked for, with the bytes of what it links to. Raises Unsupported."""
-        gateway, asked = self._gateway, cast(ParsedRequest, self._asked)  # links stand in chats only
+        gateway, parsed = self._gateway, cast(ParsedRequest, self._parsed)  # links stand in chats only
         if not gateway.config.images.fetch:
             raise refusal
         if self._fetched is None:
             self._watch.expect("be asked", gateway.config.routing.deadline_s)
             began = perf_counter()
-            turn = await with_bytes(asked.turn(), asked.body, gateway.fetcher, gateway.config.images)
+            turn = await with_bytes(parsed.turn(), parsed.body, gateway.fetcher, gateway.config.images)
             self._waited += perf_counter() - began
-            self._fetched = WithBytes(asked, turn)
+            self._fetched = WithBytes(parsed, turn)
         return self._fetched
 
-    def _plan(self, candidate: Candidate, asked: Asked) -> tuple[Call, Conduit]:
+    def _plan(self, candidate: Candidate, parsed: OperationRequest) -> tuple[Call, Conduit]:
         try:
-            call, conduit = self._operation.plan(asked, candidate)
+            call, conduit = self._operation.plan(parsed, candidate)
         except Unsupported as error:
             error.args = (f"{candidate.service.name}: {error.message}",)
             error.message = error.args[0]
@@ -187,14 +187,14 @@ class Relay:
     async def _pass_whole(self, candidate: Candidate, call: Call, answer: Answer, conduit: Conduit) -> None:
         """Pass a plain answer: read to its end, then written at once."""
         asked_at = perf_counter()
-        body = await answer.read(self._watch.hear)
+        body = await answer.read(self._watch.mark_activity)
         self._waited += perf_counter() - asked_at
         out = conduit.feed(body) + conduit.close()
         if conduit.failure is not None:
-            raise candidate.service.own(conduit.failure)
+            raise candidate.service.attribute(conduit.failure)
         self._watch.listening = False
-        self._own_share()
-        await self._request.respond(200, [JSON, *self._story(candidate, call, answer)], out)
+        self._note_overhead()
+        await self._request.respond(200, [JSON, *self._headers(candidate, call, answer)], out)
 
     async def _pass_stream(self, candidate: Candidate, call: Call, answer: Answer, conduit: Conduit) -> None:
         """Pass a stream: every piece goes out as it comes in, or the provider waits for the client."""
@@ -227,18 +227,18 @@ class Relay:
         assert conduit.failure is not None
         if out and self._request.responded:
             await self._request.write(out)
-        raise candidate.service.own(conduit.failure)
+        raise candidate.service.attribute(conduit.failure)
 
     async def _begin_stream(self, candidate: Candidate, call: Call, answer: Answer, conduit: Conduit) -> None:
-        self._own_share()
+        self._note_overhead()
         kind = (b"content-type", self._operation.streams_as)
-        headers = [kind, *UNBUFFERED, *self._story(candidate, call, answer)]
+        headers = [kind, *UNBUFFERED, *self._headers(candidate, call, answer)]
         await self._request.begin_stream(200, headers, conduit.abort)
 
-    def _own_share(self) -> None:
-        self._record.own_ms = (perf_counter() - self._request.body_at - self._waited) * 1e3
+    def _note_overhead(self) -> None:
+        self._record.overhead_ms = (perf_counter() - self._request.body_at - self._waited) * 1e3
 
-    def _story(self, candidate: Candidate, call: Call, answer: Answer) -> Iterable[Header]:
+    def _headers(self, candidate: Candidate, call: Call, answer: Answer) -> Iterable[Header]:
         """The headers that tell how the answer came about, and the provider's limits."""
         yield b"x-tidegate-provider", header_value(candidate.service.name)
         yield b"x-tidegate-model", header_value(candidate.model)

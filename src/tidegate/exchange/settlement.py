@@ -2,8 +2,8 @@
 
 from time import perf_counter
 
-from tidegate.observe import Journal, Record
-from tidegate.observe.journal import timestamp
+from tidegate.observe import Record, RequestLog
+from tidegate.observe.request_log import timestamp
 
 from .http import Request
 
@@ -26,14 +26,14 @@ def open_record(request: Request, door: str) -> Record:
     )
 
 
-def settle(record: Record, request: Request, journal: Journal) -> None:
+def settle(record: Record, request: Request, request_log: RequestLog) -> None:
     """Complete the record and hand it over."""
-    record.whole_ms = round((perf_counter() - request.began) * 1e3, 3)
+    record.total_ms = round((perf_counter() - request.began) * 1e3, 3)
     if request.first_byte_at is not None:
         record.first_byte_ms = round((request.first_byte_at - request.began) * 1e3, 3)
-    if record.own_ms is not None:
-        record.own_ms = round(record.own_ms, 3)
+    if record.overhead_ms is not None:
+        record.overhead_ms = round(record.overhead_ms, 3)
     record.status = request.status or CLIENT_CLOSED_REQUEST
     if record.ended == "complete" and record.usage is None and record.stream is not None:
         record.ended = "complete_without_usage"
-    journal.write(record)
+    request_log.write(record)

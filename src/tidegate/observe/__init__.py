@@ -4,8 +4,8 @@ A record never holds a key, a message or an answer; it says who was asked, how i
 tokens of which class it took and how long whom.
 """
 
-from .journal import Journal
-from .outlet import Outlet
+from .nonblocking import NonBlockingWriter
 from .record import Ending, Record
+from .request_log import RequestLog
 
-__all__ = ["Ending", "Journal", "Outlet", "Record"]
+__all__ = ["Ending", "NonBlockingWriter", "Record", "RequestLog"]

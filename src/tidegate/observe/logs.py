@@ -9,9 +9,9 @@ from typing import Literal
 
 from tidegate.config import Logs
 
-from .journal import render_json, render_text
-from .outlet import Outlet
+from .nonblocking import NonBlockingWriter
 from .record import Record
+from .request_log import render_json, render_text
 
 __all__ = ["RENDERERS", "configure_logging", "line_format"]
 
@@ -27,7 +27,7 @@ def line_format(logs: Logs) -> Literal["json", "text"]:
 
 def configure_logging(logs: Logs) -> None:
     """Send all loggers' lines to standard error, at the configured level."""
-    out = OutletHandler(Outlet(sys.stderr.fileno(), lambda _: None))
+    out = NonBlockingHandler(NonBlockingWriter(sys.stderr.fileno(), lambda _: None))
     out.setFormatter(JsonFormatter() if line_format(logs) == "json" else TextFormatter())
     logging.basicConfig(level=logs.level.upper(), handlers=[out], force=True)
     # The libraries' own chatter at debug level names addresses and headers: never shown.
@@ -35,23 +35,23 @@ def configure_logging(logs: Logs) -> None:
         logging.getLogger(name).setLevel(logging.WARNING)
 
 
-class OutletHandler(logging.Handler):
+class NonBlockingHandler(logging.Handler):
     """Log lines on their way to where nobody may read them."""
 
-    def __init__(self, outlet: Outlet) -> None:
+    def __init__(self, nonblocking: NonBlockingWriter) -> None:
         super().__init__()
-        self._outlet = outlet
+        self._writer = nonblocking
 
     def emit(self, record: logging.LogRecord) -> None:
         """See logging.Handler."""
         try:
-            self._outlet.write((self.format(record) + "\n").encode(errors="backslashreplace"))
+            self._writer.write((self.format(record) + "\n").encode(errors="backslashreplace"))
         except Exception:  # noqa: BLE001 as logging's own handlers do
             self.handleError(record)
 
     def flush(self) -> None:
         """See logging.Handler."""
-        self._outlet.flush()
+        self._writer.flush()
 
 
 def _time(record: logging.LogRecord) -> str:

@@ -74,9 +74,9 @@ class Record(Struct, kw_only=True, omit_defaults=True):
     """Who called, as far as known: never the key."""
     error: str | None = None
     """The words of the error that the client got."""
-    whole_ms: float = 0.0
+    total_ms: float = 0.0
     """From the request's head to the end of the response."""
     first_byte_ms: float | None = None
     """From the request's head to the first byte of the response's body."""
-    own_ms: float | None = None
+    overhead_ms: float | None = None
     """Our own share of the time to the first byte: all of it but the waiting for providers."""

@@ -57,7 +57,7 @@ class TextDelta(Struct, frozen=True, gc=False):
     text: str
     choice: int = 0
     signature: str | None = None
-    """A provider's seal on this text (Gemini's `thoughtSignature`), to be sent back with it."""
+    """A provider's signature on this text (Gemini's `thoughtSignature`), to be sent back with it."""
 
 
 class ReasoningDelta(Struct, frozen=True, gc=False):
@@ -68,11 +68,11 @@ class ReasoningDelta(Struct, frozen=True, gc=False):
 
 
 class ReasoningSigned(Struct, frozen=True, gc=False):
-    """The seal of the thinking block that was just written; ends that block."""
+    """The signature of the thinking block that was just written; ends that block."""
 
     signature: str
     format: str
-    """Whose seal it is: the wire format's name (`anthropic`, `gemini`, …)."""
+    """Whose signature it is: the wire format's name (`anthropic`, `gemini`, …)."""
     choice: int = 0
 
 
@@ -95,7 +95,7 @@ class ToolCallStarted(Struct, frozen=True, gc=False):
     choice: int = 0
     kind: Literal["function", "custom"] = "function"
     signature: str | None = None
-    """A provider's seal on this call (Gemini's `thoughtSignature`)."""
+    """A provider's signature on this call (Gemini's `thoughtSignature`)."""
 
 
 class ToolCallDelta(Struct, frozen=True, gc=False):

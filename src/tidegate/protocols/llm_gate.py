@@ -13,13 +13,13 @@ import msgspec
 from msgspec import Raw, Struct
 from msgspec.json import Decoder
 
+from .adapted import Adaptation, AdaptedDialect
 from .contract import ErrorReply
 from .decode import decode, require_utf8
 from .errors import InvalidRequest, TidegateError, Unsupported
 from .openai_chat import PROTOCOL, OpenAIChat
-from .wording import Rewording, Wording
 
-__all__ = ["WORDING"]
+__all__ = ["ADAPTED"]
 
 ENCODE = msgspec.json.Encoder().encode
 NULL = b"null"
@@ -62,17 +62,17 @@ _BEFORE_CAPITAL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 def _parse(body: bytes) -> RequestIn:
     require_utf8(body)
-    asked = decode(_REQUEST, body)
-    streams = (asked.prompt.parameter or {}).get("stream")
+    parsed = decode(_REQUEST, body)
+    streams = (parsed.prompt.parameter or {}).get("stream")
     if streams is not None and bytes(streams) not in (NULL, b"false"):
         raise Unsupported("there are no streams here", param="prompt.parameter.stream")
-    return asked
+    return parsed
 
 
-def _render(asked: RequestIn, **said: Any) -> bytes:
+def _render(parsed: RequestIn, **said: Any) -> bytes:
     """OpenAI's body: the parameters by their names there, then what was said."""
-    parameters = {_snake(name): value for name, value in (asked.prompt.parameter or {}).items()}
-    who = {"model": asked.provider.model.name, "provider": asked.provider.name}
+    parameters = {_snake(name): value for name, value in (parsed.prompt.parameter or {}).items()}
+    who = {"model": parsed.provider.model.name, "provider": parsed.provider.name}
     return ENCODE({**parameters, **who, **said})
 
 
@@ -87,28 +87,28 @@ def _camel(name: str) -> str:
 
 def ask_chat(body: bytes) -> bytes:
     """A request for a chat."""
-    asked = _parse(body)
-    if asked.prompt.messages is None:
+    parsed = _parse(body)
+    if parsed.prompt.messages is None:
         raise InvalidRequest("this field is required", param="prompt.messages")
-    return _render(asked, messages=asked.prompt.messages)
+    return _render(parsed, messages=parsed.prompt.messages)
 
 
 def ask_images(body: bytes) -> bytes:
     """A request for images."""
-    asked = _parse(body)
-    return _render(asked, prompt=_message_of(asked))
+    parsed = _parse(body)
+    return _render(parsed, prompt=_message_of(parsed))
 
 
 def ask_embeddings(body: bytes) -> bytes:
     """A request for vectors: the reference has no example, so it is as for images."""
-    asked = _parse(body)
-    return _render(asked, input=_message_of(asked))
+    parsed = _parse(body)
+    return _render(parsed, input=_message_of(parsed))
 
 
-def _message_of(asked: RequestIn) -> Raw:
-    if not memoryview(asked.prompt.message):
+def _message_of(parsed: RequestIn) -> Raw:
+    if not memoryview(parsed.prompt.message):
         raise InvalidRequest("this field is required", param="prompt.message")
-    return asked.prompt.message
+    return parsed.prompt.message
 
 
 # --- what is answered ------------------------------------------------------------------------
@@ -231,14 +231,14 @@ def _place_of(param: str | None) -> Iterable[str | int]:
     return ["body", *PLACES.get(first, ("prompt", "parameter", _camel(first))), *steps]
 
 
-WORDING = Wording(
+ADAPTED = AdaptedDialect(
     errors=LLMGate(),
     base=PROTOCOL,
     tasks=MappingProxyType(
         {
-            "chat": Rewording(ask_chat, answer_chat),
-            "images": Rewording(ask_images, answer_images),
-            "embeddings": Rewording(ask_embeddings, answer_embeddings),
+            "chat": Adaptation(ask_chat, answer_chat),
+            "images": Adaptation(ask_images, answer_images),
+            "embeddings": Adaptation(ask_embeddings, answer_embeddings),
         }
     ),
 )

@@ -39,7 +39,7 @@ class TaskFormat(Interface):
         """The struct of the differences that providers of this format may have."""
         ...
 
-    def plan(self, asked: Any, target: Target) -> tuple[Call, Conduit]:
+    def plan(self, parsed: Any, target: Target) -> tuple[Call, Conduit]:
         """What to send, and how the answer comes back; `asked` is what the task's `parse` returned.
 
         Raises Unsupported naming what cannot be carried.

@@ -53,7 +53,7 @@ class Usage(Struct, frozen=True, kw_only=True, omit_defaults=True):
         return _sum(self.output, self.reasoning, self.output_audio, self.output_image)
 
     @property
-    def cached_and_written(self) -> int | None:
+    def cache_write_total(self) -> int | None:
         """Tokens written to a cache, whatever their lifetime."""
         return _sum(self.cache_write, self.cache_write_1h)
 

@@ -3,16 +3,16 @@
 - A *kind* is a row of `rows.toml`: address, key, wire format, and its differences from it.
 - A *family* of models is a profile in `profiles/*.toml`: facts that change how a request is written.
 - A *service* is a provider of the configuration, of some kind.
-- The *directory* says which services serve a name, in order: the candidates of a request.
+- The *model registry* says which services serve a name, in order: the candidates of a request.
 
-All of it is data over a wire format; nothing here is asked per request but the directory, which
+All of it is data over a wire format; nothing here is asked per request but the model registry, which
 remembers its answers.
 """
 
 from .candidate import Candidate, ListedModel
 from .families import profile_of
-from .formats import FORMATS, TASKS, protocol_named, task_named, wording_named
-from .resolve import Directory
+from .formats import FORMATS, TASKS, adapted_named, protocol_named, task_named
+from .registry import ModelRegistry
 from .rows import Kind, kinds
 from .service import CONCEALED, Service
 
@@ -21,13 +21,13 @@ __all__ = [
     "FORMATS",
     "TASKS",
     "Candidate",
-    "Directory",
     "Kind",
     "ListedModel",
+    "ModelRegistry",
     "Service",
+    "adapted_named",
     "kinds",
     "profile_of",
     "protocol_named",
     "task_named",
-    "wording_named",
 ]

@@ -1,4 +1,4 @@
-"""The answers of the directory."""
+"""The answers of the model registry."""
 
 from dataclasses import dataclass, replace
 from typing import NamedTuple

@@ -9,10 +9,10 @@ from functools import cache
 from types import MappingProxyType
 
 from tidegate.config import FORMATS, protocol_named
+from tidegate.protocols.adapted import AdaptedDialect
 from tidegate.protocols.task import Task
-from tidegate.protocols.wording import Wording
 
-__all__ = ["FORMATS", "TASKS", "protocol_named", "task_named", "wording_named"]
+__all__ = ["FORMATS", "TASKS", "adapted_named", "protocol_named", "task_named"]
 
 TASKS: Mapping[str, str] = MappingProxyType(
     {"embeddings": "tidegate.protocols.embeddings", "images": "tidegate.protocols.images"}
@@ -27,12 +27,12 @@ def task_named(name: str) -> Task:
     return task
 
 
-WORDINGS: Mapping[str, str] = MappingProxyType({"llm_gate": "tidegate.protocols.llm_gate"})
+ADAPTED_DIALECTS: Mapping[str, str] = MappingProxyType({"llm_gate": "tidegate.protocols.llm_gate"})
 """Name of a dialect that rewords OpenAI's → the module whose `WORDING` it is."""
 
 
 @cache
-def wording_named(name: str) -> Wording:
+def adapted_named(name: str) -> AdaptedDialect:
     """The dialect of this name. Raises KeyError."""
-    wording: Wording = importlib.import_module(WORDINGS[name]).WORDING
-    return wording
+    adapted: AdaptedDialect = importlib.import_module(ADAPTED_DIALECTS[name]).ADAPTED
+    return adapted

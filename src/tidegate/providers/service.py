@@ -130,7 +130,7 @@ class Service:
             headers.setdefault(name, value)
         return headers
 
-    def own(self, error: ProviderError) -> ProviderError:
+    def attribute(self, error: ProviderError) -> ProviderError:
         """An error of this provider, with its name and without any of its secrets: some providers
         repeat the key that they refuse.
         """

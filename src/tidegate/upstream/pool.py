@@ -48,23 +48,23 @@ class Answer:
         """The headers, names in lower case."""
         return {name.lower(): value for name, value in self._response.headers.items()}
 
-    async def read(self, heard: Callable[[], None]) -> bytes:
+    async def read(self, on_data: Callable[[], None]) -> bytes:
         """The whole body; `heard` is called for every piece of it.
 
         Raises ProviderBroke where it is cut or endless.
         """
-        return await self._read(MAX_ANSWER, heard, cut=False)
+        return await self._read(MAX_ANSWER, on_data, cut=False)
 
-    async def read_error(self, heard: Callable[[], None]) -> bytes:
+    async def read_error(self, on_data: Callable[[], None]) -> bytes:
         """As much of an error's body as is worth reading; a cut one is still read."""
-        return await self._read(MAX_ERROR, heard, cut=True)
+        return await self._read(MAX_ERROR, on_data, cut=True)
 
-    async def _read(self, limit: int, heard: Callable[[], None], *, cut: bool) -> bytes:
+    async def _read(self, limit: int, on_data: Callable[[], None], *, cut: bool) -> bytes:
         pieces: list[bytes] = []
         size = 0
         try:
             while data := await self.read_any():
-                heard()
+                on_data()
                 pieces.append(data)
                 size += len(data)
                 if size > limit:

@@ -34,7 +34,7 @@ from .dialect import Dialect
 from .error import parse_error, render_error
 from .foreign import strip
 from .messages import require_no_links
-from .parse import Asked, parse_count_request, parse_request
+from .parse import Parsed, parse_count_request, parse_request
 from .reader import StreamReader, WholeReader
 from .render import CARRIES, MessagesCall, call_path, render_prompt, render_request
 from .splice import StreamSplice, WholeSplice
@@ -105,7 +105,7 @@ class AnthropicMessages:
         dialect: Dialect = target.dialect
         if not dialect.count_path:
             return None
-        if isinstance(request, Asked):
+        if isinstance(request, Parsed):
             fields = {
                 key: value for key, value in _spliced(request, target).items() if key not in NOT_COUNTED
             }
@@ -124,7 +124,7 @@ class AnthropicMessages:
 
     def splice_request(self, request: ParsedRequest, target: Target) -> Call:
         """See contract.Protocol."""
-        assert isinstance(request, Asked)
+        assert isinstance(request, Parsed)
         dialect: Dialect = target.dialect
         if not dialect.links and b'"url"' in request.body:
             require_no_links(request.turn())
@@ -156,7 +156,7 @@ NOT_COUNTED = frozenset(
 """What a client may have asked of an answer and the counting endpoint refuses."""
 
 
-def _spliced(request: Asked, target: Target) -> dict[str, Any]:
+def _spliced(request: Parsed, target: Target) -> dict[str, Any]:
     """The client's own fields, with the provider's name of the model, without ours and others' blocks."""
     fields: dict[str, Any] = {
         key: value for key, value in FIELDS.decode(request.body).items() if key not in OURS

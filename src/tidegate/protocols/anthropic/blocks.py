@@ -192,7 +192,7 @@ class TextBlock(Block):
 
 
 class ThinkingBlock(Block):
-    """Thinking, sealed at its end."""
+    """Thinking, signed at its end."""
 
     __slots__ = ("_signature",)
 

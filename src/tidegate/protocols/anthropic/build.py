@@ -34,7 +34,7 @@ from tidegate.protocols.turn import (
     Turn,
 )
 
-from .foreign import NATIVE, NATIVE_BLOCK, unseal
+from .foreign import NATIVE, NATIVE_BLOCK, unwrap_signature
 from .images import read_image
 from .wire import (
     FIELDS,
@@ -214,12 +214,12 @@ def _build_result(block: ToolResultBlock[Any], names: dict[str, str]) -> ToolRes
 def _build_thinking(block: ThinkingBlock, names: dict[str, str]) -> Reasoning | None:
     if not block.signature:
         return Reasoning(block.thinking) if block.thinking else None
-    signature, format_ = unseal(block.signature)
+    signature, format_ = unwrap_signature(block.signature)
     return Reasoning(block.thinking, signature, format_)
 
 
 def _build_redacted(block: RedactedThinkingBlock, names: dict[str, str]) -> RedactedReasoning:
-    return RedactedReasoning(*unseal(block.data))
+    return RedactedReasoning(*unwrap_signature(block.data))
 
 
 def _build_unknown(block: UnknownBlock, names: dict[str, str]) -> Native:

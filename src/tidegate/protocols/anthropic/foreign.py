@@ -20,7 +20,7 @@ from msgspec.json import Decoder
 
 from .wire import FIELDS, RAWS, RedactedThinkingBlock, TextBlock, ThinkingBlock, ToolUseBlock, UnknownBlock
 
-__all__ = ["NATIVE", "NATIVE_BLOCK", "is_foreign", "seal", "strip", "unseal"]
+__all__ = ["NATIVE", "NATIVE_BLOCK", "is_foreign", "strip", "unwrap_signature", "wrap_signature"]
 
 PREFIX = "tidegate:"
 """How a signature begins that is not Anthropic's."""
@@ -42,12 +42,12 @@ NATIVE = Decoder(NativeIn)
 _encode = msgspec.json.Encoder().encode
 
 
-def seal(signature: str, format: str) -> str:  # noqa: A002 the contract's own name for it
+def wrap_signature(signature: str, format: str) -> str:  # noqa: A002 the contract's own name for it
     """A signature of any format as this dialect carries it."""
     return signature if format == "anthropic" else f"{PREFIX}{format}:{signature}"
 
 
-def unseal(signature: str) -> tuple[str, str]:
+def unwrap_signature(signature: str) -> tuple[str, str]:
     """The signature and its format."""
     if not signature.startswith(PREFIX):
         return signature, "anthropic"

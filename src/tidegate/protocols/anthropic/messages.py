@@ -309,7 +309,7 @@ def _render_piece(piece: Text | Image | Document | Native, profile: Profile, at:
 
 
 def _render_thinking(part: Reasoning, profile: Profile, at: str) -> Block | None:
-    """Only Anthropic's own sealed thinking: it refuses any other."""
+    """Only Anthropic's own signed thinking: it refuses any other."""
     if part.format != "anthropic" or not part.signature:
         return None
     return {"type": "thinking", "thinking": part.text, "signature": part.signature}

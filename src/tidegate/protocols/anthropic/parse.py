@@ -42,11 +42,11 @@ from .wire import (
     is_object,
 )
 
-__all__ = ["Asked", "parse_count_request", "parse_request"]
+__all__ = ["Parsed", "parse_count_request", "parse_request"]
 
 
 @dataclass(slots=True)
-class Asked:
+class Parsed:
     """A client's request: see contract.ParsedRequest."""
 
     body: bytes
@@ -65,17 +65,17 @@ class Asked:
         return build_turn(self.wire, self.body)
 
 
-def parse_request(body: bytes) -> Asked:
+def parse_request(body: bytes) -> Parsed:
     """Decode and check a request for an answer. Raises InvalidRequest."""
     return _parse(body, REQUEST, REQUEST_OF_RAWS)
 
 
-def parse_count_request(body: bytes) -> Asked:
+def parse_count_request(body: bytes) -> Parsed:
     """Decode and check a request to count. Raises InvalidRequest."""
     return _parse(body, COUNT_REQUEST, COUNT_REQUEST_OF_RAWS)
 
 
-def _parse(body: bytes, whole: Decoder[Any], in_raws: Decoder[Any]) -> Asked:
+def _parse(body: bytes, whole: Decoder[Any], in_raws: Decoder[Any]) -> Parsed:
     require_utf8(body)
     try:
         wire: CountRequest[Any] = whole.decode(body)
@@ -88,7 +88,7 @@ def _parse(body: bytes, whole: Decoder[Any], in_raws: Decoder[Any]) -> Asked:
     for place, form in (("output_config.format", _format(wire)), ("output_format", wire.output_format)):
         if form is not None and form.type == "json_schema" and not is_object(form.schema):
             raise _wrong(f"{place}.schema", "expected an object")
-    return Asked(
+    return Parsed(
         body, wire, foreign, wire.model, wire.stream is True, wire.provider, tuple(wire.models or ())
     )
 

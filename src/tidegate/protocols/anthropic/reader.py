@@ -147,10 +147,10 @@ class _Answer:
     )  # fmt: skip
 
     def __init__(self, call: Call) -> None:
-        asked = call if isinstance(call, MessagesCall) else None
+        parsed = call if isinstance(call, MessagesCall) else None
         self._progress = Progress(
-            asked.answer_tool if asked is not None else None,
-            asked.custom_tools if asked is not None else frozenset(),
+            parsed.answer_tool if parsed is not None else None,
+            parsed.custom_tools if parsed is not None else frozenset(),
         )
         self.in_text = False
         """Whether a text block is the only open one."""

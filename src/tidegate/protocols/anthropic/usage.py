@@ -57,7 +57,7 @@ def render_delta_usage(usage: Usage | None) -> dict[str, Any]:
     usage = usage or Usage()
     rendered: dict[str, Any] = {
         "input_tokens": (usage.input or 0) + (usage.input_audio or 0),
-        "cache_creation_input_tokens": usage.cached_and_written,
+        "cache_creation_input_tokens": usage.cache_write_total,
         "cache_read_input_tokens": usage.cache_read,
         "output_tokens": usage.completion_tokens or 0,
     }
@@ -71,7 +71,7 @@ def render_delta_usage(usage: Usage | None) -> dict[str, Any]:
 def render_usage(usage: Usage | None) -> dict[str, Any]:
     """The usage of a message."""
     rendered = render_delta_usage(usage)
-    if usage is not None and usage.cached_and_written is not None:
+    if usage is not None and usage.cache_write_total is not None:
         rendered["cache_creation"] = {
             "ephemeral_5m_input_tokens": usage.cache_write or 0,
             "ephemeral_1h_input_tokens": usage.cache_write_1h or 0,

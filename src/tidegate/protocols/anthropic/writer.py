@@ -13,7 +13,7 @@ Decisions, where the dialect has no place of its own:
 - A refusal is a text, with the stop reason `refusal`.
 - An image is a text block with the Markdown of it (see images.py); of audio, the transcript is
   written, of which Anthropic's clients cannot ask anyway. Log probabilities likewise are left out.
-- Thinking that others signed, and their seals on texts and calls, stand as foreign.py tells.
+- Thinking that others signed, and their signatures on texts and calls, stand as foreign.py tells.
 - A citation with an address is a `web_search_result_location`, one without a `search_result_location`.
 - Only the first choice is written: Anthropic's clients cannot ask for more.
 """
@@ -49,7 +49,7 @@ from tidegate.protocols.sse import frame
 from tidegate.protocols.usage import Usage
 
 from .error import render_error_body
-from .foreign import NATIVE_BLOCK, seal
+from .foreign import NATIVE_BLOCK, wrap_signature
 from .images import write_image
 from .messages import as_input
 from .reader import FINISHES
@@ -233,11 +233,11 @@ class _Sequence(Writer):
     def _write_signature(self, event: ReasoningSigned) -> None:
         if self._kind != "thinking":
             self._open_block("thinking", {"type": "thinking", "thinking": "", "signature": ""})
-        self._grow("signature_delta", "signature", seal(event.signature, event.format))
+        self._grow("signature_delta", "signature", wrap_signature(event.signature, event.format))
         self._close_block()
 
     def _write_encrypted(self, event: ReasoningEncrypted) -> None:
-        self._write_whole({"type": "redacted_thinking", "data": seal(event.data, event.format)})
+        self._write_whole({"type": "redacted_thinking", "data": wrap_signature(event.data, event.format)})
 
     def _write_call(self, event: ToolCallStarted) -> None:
         extra = _extra(event.signature) if event.signature is not None else {}

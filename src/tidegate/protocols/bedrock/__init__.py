@@ -7,7 +7,7 @@ The theory of the format:
 - A conversation that holds calls needs `toolConfig`, and there is no way to forbid calls but to leave it
   out: such a conversation is told as text.
 - What only some models know goes into `additionalModelRequestFields`, in their makers' own words; the
-  dialect's table of vendors says which. Claude's thinking, its rules and its seals are Anthropic's.
+  dialect's table of vendors says which. Claude's thinking, its rules and its signatures are Anthropic's.
 - Media are bytes, or lie in AWS's own store.
 - A stream is binary: frames with checksums, each an event of JSON. An exception is a frame too.
 - Tokens: cache reads and writes are beside the input; thinking is inside the output.
@@ -24,10 +24,10 @@ from tidegate.protocols.contract import Call, Outcome, ParsedRequest, Reader, Ta
 from tidegate.protocols.errors import ProviderBroke, ProviderError
 from tidegate.protocols.turn import Turn
 
-from .answer import BedrockReader
 from .dialect import FORMAT, BedrockDialect
 from .error import parse_error
-from .request import CARRIES, BedrockCall, render_request
+from .reader import BedrockReader
+from .render import CARRIES, BedrockCall, render_request
 
 __all__ = ["PROTOCOL", "BedrockDialect"]
 
@@ -46,10 +46,10 @@ class BedrockProtocol:
 
     def reader(self, call: Call, target: Target) -> Reader:
         """See Protocol."""
-        seals = target.dialect.vendor_of(target.model).seals
+        signature_format = target.dialect.vendor_of(target.model).signature_format
         if isinstance(call, BedrockCall):
-            return BedrockReader(seals, call.custom_tools, call.answer_tool)
-        return BedrockReader(seals)
+            return BedrockReader(signature_format, call.custom_tools, call.answer_tool)
+        return BedrockReader(signature_format)
 
     def parse_error(self, status: int, headers: Mapping[str, str], body: bytes) -> ProviderError:
         """See Protocol."""

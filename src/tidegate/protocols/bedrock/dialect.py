@@ -7,13 +7,13 @@ from msgspec import Struct, field
 __all__ = ["FORMAT", "UNKNOWN", "BedrockDialect", "Vendor"]
 
 FORMAT = "bedrock"
-"""The name of this wire format, and of the seals and blocks that are its own."""
+"""The name of this wire format, and of the signatures and blocks that are its own."""
 
 
 class Vendor(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What the models of one maker have of their own behind Converse's common form."""
 
-    seals: str = FORMAT
+    signature_format: str = FORMAT
     """The format of the signatures on their thinking. Claude's are Anthropic's wherever Claude runs
     (platform.claude.com/docs/en/build-with-claude/extended-thinking), so that a conversation may move."""
     thinking: Literal["thinking", "reasoning_effort", "reasoningConfig"] | None = None
@@ -33,7 +33,7 @@ UNKNOWN = Vendor()
 
 VENDORS = {
     "anthropic.": Vendor(
-        seals="anthropic",
+        signature_format="anthropic",
         thinking="thinking",
         top_k=("top_k",),
         caches=frozenset({"system", "messages", "tools"}),

@@ -191,15 +191,15 @@ class Conversation:
         return {"format": ending, "source": {"s3Location": {"uri": address}}}
 
     def _reasoning(self, part: Reasoning) -> list[Block]:
-        """Only sealed thinking, and by this model's maker: any other is refused."""
-        if not part.signature or part.format != self._vendor.seals:
+        """Only signed thinking, and by this model's maker: any other is refused."""
+        if not part.signature or part.format != self._vendor.signature_format:
             self.dropped["messages.reasoning"] = None
             return []
-        sealed = {"text": part.text, "signature": part.signature}
-        return [{"reasoningContent": {"reasoningText": sealed}}]
+        signed = {"text": part.text, "signature": part.signature}
+        return [{"reasoningContent": {"reasoningText": signed}}]
 
     def _redacted(self, part: RedactedReasoning) -> list[Block]:
-        if part.format != self._vendor.seals:
+        if part.format != self._vendor.signature_format:
             self.dropped["redacted_thinking"] = None
             return []
         return [{"reasoningContent": {"redactedContent": encode_redacted(part.data, part.format)}}]

@@ -37,7 +37,7 @@ class ToolUseIn(Wire, frozen=True):
 
 
 class ReasoningText(Wire, frozen=True):
-    """Thinking, with its seal."""
+    """Thinking, with its signature."""
 
     text: str = ""
     signature: str | None = None

@@ -21,10 +21,10 @@ from tidegate.protocols.contract import Call, Outcome, ParsedRequest, Reader, Ta
 from tidegate.protocols.errors import ProviderBroke, ProviderError
 from tidegate.protocols.turn import Turn
 
-from .answer import CohereReader
 from .dialect import CohereDialect
 from .error import parse_error
-from .request import CARRIES, CohereCall, render_request
+from .reader import CohereReader
+from .render import CARRIES, CohereCall, render_request
 
 __all__ = ["PROTOCOL", "CohereDialect"]
 

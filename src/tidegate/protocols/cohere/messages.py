@@ -161,7 +161,7 @@ class Messages:
         return {**data, "text": text_of(source, f"{self._place}.content")}
 
     def _reasoning(self, part: Reasoning) -> list[ContentPart]:
-        """Thoughts of whatever model are thoughts; a seal is of use only to who set it."""
+        """Thoughts of whatever model are thoughts; a signature is of use only to who set it."""
         if self._thinks and part.text:
             return [ThinkingPart(part.text)]
         self.dropped["messages.reasoning"] = None

@@ -48,11 +48,11 @@ class TitanIn(Struct, rename="camel"):
 TITAN = Decoder(TitanIn)
 
 
-def _render_titan(asked: EmbeddingsRequest) -> dict[str, Any]:
-    texts = require_texts(asked)
+def _render_titan(parsed: EmbeddingsRequest) -> dict[str, Any]:
+    texts = require_texts(parsed)
     if len(texts) > 1:
         raise Unsupported("this model embeds one text at a time (input)", param="input")
-    length = {} if asked.dimensions is None else {"dimensions": asked.dimensions}
+    length = {} if parsed.dimensions is None else {"dimensions": parsed.dimensions}
     return {"inputText": texts[0], **length}
 
 
@@ -77,17 +77,17 @@ class BedrockFormat:
 
     dialect = Dialect
 
-    def plan(self, asked: EmbeddingsRequest, target: Target) -> tuple[Call, Conduit]:
+    def plan(self, parsed: EmbeddingsRequest, target: Target) -> tuple[Call, Conduit]:
         """See TaskFormat."""
         maker = _maker_of(target.model)
-        body = ENCODE(maker.render(asked))
+        body = ENCODE(maker.render(parsed))
         path = render_path(target.dialect.path, target.model)
-        call = Call(path, body, stream=False, dropped=dropped_of(asked, *maker.drops))
+        call = Call(path, body, stream=False, dropped=dropped_of(parsed, *maker.drops))
 
         def convert(body: bytes, tally: Tally) -> bytes:
             answer = maker.parse(body, tally)
             tally.usage, tally.model = answer.usage, target.model
-            return render_answer(asked, answer, target.model)
+            return render_answer(parsed, answer, target.model)
 
         return call, Whole(convert)
 

@@ -29,15 +29,15 @@ class Dialect(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     path: str = "/v2/embed"
 
 
-def render_body(asked: EmbeddingsRequest) -> dict[str, Any]:
+def render_body(parsed: EmbeddingsRequest) -> dict[str, Any]:
     """What is asked, without the model. Raises Unsupported."""
     body: dict[str, Any] = {
-        "texts": require_texts(asked),
-        "input_type": purpose_of(asked.input_type or USUAL_PURPOSE),
+        "texts": require_texts(parsed),
+        "input_type": purpose_of(parsed.input_type or USUAL_PURPOSE),
         "embedding_types": ["float"],
     }
-    if asked.dimensions is not None:
-        body["output_dimension"] = asked.dimensions
+    if parsed.dimensions is not None:
+        body["output_dimension"] = parsed.dimensions
     return body
 
 
@@ -46,16 +46,16 @@ class CohereFormat:
 
     dialect = Dialect
 
-    def plan(self, asked: EmbeddingsRequest, target: Target) -> tuple[Call, Conduit]:
+    def plan(self, parsed: EmbeddingsRequest, target: Target) -> tuple[Call, Conduit]:
         """See TaskFormat."""
-        body = {"model": target.model, **render_body(asked)}
+        body = {"model": target.model, **render_body(parsed)}
         path = render_path(target.dialect.path, target.model)
-        call = Call(path, ENCODE(body), stream=False, dropped=dropped_of(asked, "user"))
+        call = Call(path, ENCODE(body), stream=False, dropped=dropped_of(parsed, "user"))
 
         def convert(body: bytes, tally: Tally) -> bytes:
             answer = parse_answer(body, tally)
             tally.usage, tally.model = answer.usage, target.model
-            return render_answer(asked, answer, target.model)
+            return render_answer(parsed, answer, target.model)
 
         return call, Whole(convert)
 

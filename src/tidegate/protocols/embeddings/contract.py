@@ -68,31 +68,31 @@ class Embeddings(Struct, frozen=True, kw_only=True):
     """None where the provider tells none."""
 
 
-def require_texts(asked: EmbeddingsRequest) -> tuple[str, ...]:
+def require_texts(parsed: EmbeddingsRequest) -> tuple[str, ...]:
     """The inputs as texts. Raises Unsupported where the client sends tokens: their numbers mean
     something in one vocabulary only.
     """
-    if asked.tokens:
+    if parsed.tokens:
         raise Unsupported("this model's provider embeds texts, and takes no tokens (input)", param="input")
-    return asked.texts
+    return parsed.texts
 
 
-def dropped_of(asked: EmbeddingsRequest, *more: str) -> tuple[str, ...]:
+def dropped_of(parsed: EmbeddingsRequest, *more: str) -> tuple[str, ...]:
     """What a format without place for anything of its own drops: fields beyond those known, and those
     named here, where the client says something in them.
     """
-    said = [name for name in more if getattr(asked, name) is not None]
-    return (*said, *names_of(asked.fields, KNOWN))
+    said = [name for name in more if getattr(parsed, name) is not None]
+    return (*said, *names_of(parsed.fields, KNOWN))
 
 
-def render_answer(asked: EmbeddingsRequest, answer: Embeddings, model: str) -> bytes:
+def render_answer(parsed: EmbeddingsRequest, answer: Embeddings, model: str) -> bytes:
     """An answer in OpenAI's dialect. Tokens that the provider does not tell stand there as 0, because
     the dialect wants a number; records say that none were told. Raises ProviderBroke.
     """
-    wanted = len(asked.texts)
+    wanted = len(parsed.texts)
     if len(answer.vectors) != wanted:
         raise ProviderBroke(f"the provider answered {wanted} inputs with {len(answer.vectors)} vectors")
-    as_base64 = asked.encoding == "base64"
+    as_base64 = parsed.encoding == "base64"
     data = [
         {
             "object": "embedding",

@@ -75,25 +75,25 @@ class GeminiFormat:
 
     dialect = Dialect
 
-    def plan(self, asked: EmbeddingsRequest, target: Target) -> tuple[Call, Conduit]:
+    def plan(self, parsed: EmbeddingsRequest, target: Target) -> tuple[Call, Conduit]:
         """See TaskFormat."""
         dialect: Dialect = target.dialect
         method = next(
             name for pattern, name in dialect.methods.items() if fnmatchcase(target.model.lower(), pattern)
         )
         options: dict[str, Any] = {}
-        if asked.dimensions is not None:
-            options["outputDimensionality"] = asked.dimensions
-        if asked.input_type is not None:
-            options["taskType"] = purpose_of(asked.input_type, TASK_TYPES)
-        body = METHODS[method](require_texts(asked), options, target.model)
+        if parsed.dimensions is not None:
+            options["outputDimensionality"] = parsed.dimensions
+        if parsed.input_type is not None:
+            options["taskType"] = purpose_of(parsed.input_type, TASK_TYPES)
+        body = METHODS[method](require_texts(parsed), options, target.model)
         path = f"{render_path(dialect.path, target.model)}:{method}"
-        call = Call(path, ENCODE(body), stream=False, dropped=dropped_of(asked, "user"))
+        call = Call(path, ENCODE(body), stream=False, dropped=dropped_of(parsed, "user"))
 
         def convert(body: bytes, tally: Tally) -> bytes:
             answer = _parse_answer(body)
             tally.usage, tally.model = answer.usage, target.model
-            return render_answer(asked, answer, target.model)
+            return render_answer(parsed, answer, target.model)
 
         return call, Whole(convert)
 

@@ -51,22 +51,22 @@ class OpenAIFormat:
 
     dialect = Dialect
 
-    def plan(self, asked: EmbeddingsRequest, target: Target) -> tuple[Call, Conduit]:
+    def plan(self, parsed: EmbeddingsRequest, target: Target) -> tuple[Call, Conduit]:
         """See TaskFormat."""
         dialect: Dialect = target.dialect
-        if asked.tokens and not dialect.tokens:
+        if parsed.tokens and not dialect.tokens:
             raise Unsupported(
                 "this model's provider embeds texts, and takes no tokens (input)", param="input"
             )
-        fields = dict(asked.fields)
+        fields = dict(parsed.fields)
         fields["model"] = Raw(ENCODE(target.model))
-        take_own_fields(fields, asked.provider, dialect.own_fields)
-        _set_dimensions(fields, asked, dialect)
-        if asked.encoding in PLAIN_ENCODINGS and asked.encoding not in dialect.encodings:
+        take_own_fields(fields, parsed.provider, dialect.own_fields)
+        _set_dimensions(fields, parsed, dialect)
+        if parsed.encoding in PLAIN_ENCODINGS and parsed.encoding not in dialect.encodings:
             del fields["encoding_format"]
         dropped = tuple(drop(fields, dialect.drops))
         call = Call(render_path(dialect.path, target.model), ENCODE(fields), stream=False, dropped=dropped)
-        answer = Answer(asked, dialect, target.model)
+        answer = Answer(parsed, dialect, target.model)
         return call, Whole(answer.convert)
 
 
@@ -75,8 +75,8 @@ FORMAT = OpenAIFormat()
 PLAIN_ENCODINGS = ("float", "base64")
 
 
-def _set_dimensions(fields: Fields, asked: EmbeddingsRequest, dialect: Dialect) -> None:
-    if asked.dimensions is not None and not dialect.dimensions_field:
+def _set_dimensions(fields: Fields, parsed: EmbeddingsRequest, dialect: Dialect) -> None:
+    if parsed.dimensions is not None and not dialect.dimensions_field:
         raise Unsupported(
             "the length of this model's vectors cannot be chosen (dimensions)", param="dimensions"
         )
@@ -125,8 +125,8 @@ MALFORMED = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 class Answer:
     """The way of one answer back."""
 
-    def __init__(self, asked: EmbeddingsRequest, dialect: Dialect, model: str) -> None:
-        self._asked = asked
+    def __init__(self, parsed: EmbeddingsRequest, dialect: Dialect, model: str) -> None:
+        self._asked = parsed
         self._packed = dialect.packed
         self._model = model
 

@@ -7,7 +7,7 @@ The theory of the format:
   function, not the call. Model and method are in the path, not in the body.
 - An answer is a list of candidates, each a list of parts. A stream is a sequence of such answers,
   each with what is new; there is no end mark, and calls end on STOP like any text.
-- The model's seal (`thoughtSignature`) is on calls and texts rather than on thoughts, and has to come
+- The model's signature (`thoughtSignature`) is on calls and texts rather than on thoughts, and has to come
   back on the same part; Gemini 3 refuses a step whose first call has none.
 - Calls have ids since Gemini 3 only. Ids made here begin with `call_tidegate_` and stay here.
 - Tokens: cached ones are inside the prompt, tool use and thoughts beside prompt and candidates.
@@ -16,7 +16,7 @@ The theory of the format:
 The files: `wire` has the structs of both directions; `request` (with `contents`, `tools`,
 `schema`, `thinking`) writes what a provider is asked; `answer` (with `tokens`, `sources`,
 `partial`) reads what it answers; `error` has its errors; `count` asks for a prompt's tokens. Of the
-door, `parse` (with `names` and `build`) reads what a client asks, `writer` (with `citing`, `seals`)
+door, `parse` (with `names` and `build`) reads what a client asks, `writer` (with `citing`, `signatures`)
 writes what it is answered, and `splice` passes the bytes where both sides speak this format.
 """
 
@@ -36,12 +36,12 @@ from tidegate.protocols.contract import (
 from tidegate.protocols.errors import ProviderError, TidegateError
 from tidegate.protocols.turn import Turn
 
-from .answer import GeminiReader
 from .count import parse_count, render_count
 from .dialect import GeminiDialect
 from .error import parse_error, render_error
-from .parse import Asked, parse_count_request, parse_request
-from .request import CARRIES, GeminiCall, render_request
+from .parse import Parsed, parse_count_request, parse_request
+from .reader import GeminiReader
+from .render import CARRIES, GeminiCall, render_request
 from .splice import ArraySplice, BodySplice, StreamSplice, splice_request
 from .writer import ArrayWriter, BodyWriter, StreamWriter
 
@@ -56,7 +56,9 @@ class GeminiProtocol:
     forwarded_headers: frozenset[str] = frozenset()
     carries = CARRIES
 
-    def parse_request(self, body: bytes, model: str = "", *, stream: bool = False, sse: bool = True) -> Asked:
+    def parse_request(
+        self, body: bytes, model: str = "", *, stream: bool = False, sse: bool = True
+    ) -> Parsed:
         """See Protocol. What is in the path and the query, the door says: the model, whether to
         stream, and whether as events (`alt=sse`) or as one JSON array.
         """
@@ -85,7 +87,7 @@ class GeminiProtocol:
         """See Protocol."""
         return parse_error(status, headers, body)
 
-    def parse_count_request(self, body: bytes, model: str = "") -> Asked:
+    def parse_count_request(self, body: bytes, model: str = "") -> Parsed:
         """See Protocol."""
         return parse_count_request(body, model)
 
@@ -108,9 +110,9 @@ class GeminiProtocol:
         return ArraySplice() if _own(request).is_array else StreamSplice()
 
 
-def _own(request: ParsedRequest) -> Asked:
+def _own(request: ParsedRequest) -> Parsed:
     """A request that `parse_request` made."""
-    assert isinstance(request, Asked)
+    assert isinstance(request, Parsed)
     return request
 
 

@@ -32,10 +32,10 @@ from tidegate.protocols.turn import (
     Video,
 )
 
-from .contents import FOREIGN_SEAL, MEDIA_TYPES, is_youtube
+from .foreign import unwrap_thought
 from .ids import placed_id
+from .messages import FOREIGN_SIGNATURE, MEDIA_TYPES, is_youtube
 from .schema import from_openapi
-from .seals import open_thought
 from .thinking import DYNAMIC, EFFORTS
 from .wire import (
     Blob,
@@ -168,18 +168,18 @@ class _Conversation:
     def _answer(self, number: int, content: Content) -> Iterator[Part]:
         """What the model said. Media that it cannot have made are kept as they are."""
         for place, part in enumerate(_parts(content)):
-            seal = part.thought_signature if part.thought_signature != FOREIGN_SEAL else None
+            signature = part.thought_signature if part.thought_signature != FOREIGN_SIGNATURE else None
             if part.function_call is not None:
-                yield self._call(part.function_call, seal, number, place)
+                yield self._call(part.function_call, signature, number, place)
             elif part.text is not None and not part.thought:
-                if part.text or seal:
-                    yield Text(part.text, signature=seal)
+                if part.text or signature:
+                    yield Text(part.text, signature=signature)
             elif part.thought:
-                thought = open_thought(part.text or "", seal)
+                thought = unwrap_thought(part.text or "", signature)
                 if thought is not None:
                     yield thought
             elif part.inline_data is not None and part.inline_data.mime_type.startswith("image/"):
-                yield Image(_inline(part.inline_data), signature=seal)
+                yield Image(_inline(part.inline_data), signature=signature)
             else:
                 yield from self._native(number, place)
 
@@ -190,7 +190,7 @@ class _Conversation:
         if kinds:
             yield Native(FORMAT, Raw(msgspec.json.encode(part)), kinds[0])
 
-    def _call(self, call: FunctionCall, seal: str | None, number: int, place: int) -> ToolCall:
+    def _call(self, call: FunctionCall, signature: str | None, number: int, place: int) -> ToolCall:
         """An id that is missing is made of the place, so that the same conversation has the same ids
         when it goes on (providers cache by it).
         """
@@ -201,7 +201,9 @@ class _Conversation:
         id_ = call.id or placed_id(number, place)
         self._waiting.append((call.name, id_))
         arguments = bytes(call.args) if call.args and bytes(call.args) != b"null" else b"{}"
-        return ToolCall(id_, call.name, msgspec.json.format(arguments, indent=-1).decode(), signature=seal)
+        return ToolCall(
+            id_, call.name, msgspec.json.format(arguments, indent=-1).decode(), signature=signature
+        )
 
     def _result(self, result: FunctionResponse, param: str) -> ToolResult:
         """The result of the first call by that id, or else by that name, that waits for one."""
@@ -243,7 +245,7 @@ def _seen(result: FunctionResponse, param: str) -> Iterator[Image | Document]:
 
 
 def _join(parts: Iterable[Part]) -> list[Part]:
-    """Texts and thoughts that came in pieces as one: a client of streams gives them back so. A seal
+    """Texts and thoughts that came in pieces as one: a client of streams gives them back so. A signature
     ends a piece.
     """
     joined: list[Part] = []

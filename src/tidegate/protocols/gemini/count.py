@@ -6,7 +6,7 @@ from msgspec import Raw, Struct
 from tidegate.protocols.contract import Call, ParsedRequest, Target
 from tidegate.protocols.errors import ProviderBroke
 
-from .request import render_body, render_path
+from .render import render_body, render_path
 
 __all__ = ["parse_count", "render_count"]
 

@@ -27,23 +27,23 @@ def placed_id(content: int, part: int) -> str:
 def gemini_ids(turn: Turn) -> frozenset[str]:
     """The ids of calls in the conversation that Gemini itself gave.
 
-    They are those in messages that bear Gemini's seal, and all that a client of Gemini's own
-    dialect sends. (Of parallel calls only the first is sealed.)
+    They are those in messages that bear Gemini's signature, and all that a client of Gemini's own
+    dialect sends. (Of parallel calls only the first is signed.)
     """
     return frozenset(
         part.id
         for message in turn.messages
-        if message.role == "assistant" and (turn.origin == "gemini" or _is_sealed(message))
+        if message.role == "assistant" and (turn.origin == "gemini" or _is_signed(message))
         for part in message.parts
         if isinstance(part, ToolCall) and not part.id.startswith(_MADE)
     )
 
 
-def _is_sealed(message: Message) -> bool:
-    return any(_seals(message.parts))
+def _is_signed(message: Message) -> bool:
+    return any(_signatures(message.parts))
 
 
-def _seals(parts: Iterable[object]) -> Iterable[bool]:
+def _signatures(parts: Iterable[object]) -> Iterable[bool]:
     for part in parts:
         if isinstance(part, (Text, ToolCall)):
             yield part.signature is not None

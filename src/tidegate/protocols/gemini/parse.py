@@ -18,7 +18,7 @@ from .build import build_turn
 from .names import has_other_names, normalise
 from .wire import CountRequestIn, RequestIn
 
-__all__ = ["Asked", "parse_count_request", "parse_request"]
+__all__ = ["Parsed", "parse_count_request", "parse_request"]
 
 T = TypeVar("T")
 
@@ -28,7 +28,7 @@ _FIELDS = msgspec.json.Decoder(dict[str, Raw])
 
 
 @dataclass(slots=True)
-class Asked:
+class Parsed:
     """A client's request: see contract.ParsedRequest."""
 
     body: bytes
@@ -49,7 +49,7 @@ class Asked:
         return build_turn(self.wire, self.fields, self.model, stream=self.stream)
 
 
-def parse_request(body: bytes, model: str = "", *, stream: bool = False, sse: bool = True) -> Asked:
+def parse_request(body: bytes, model: str = "", *, stream: bool = False, sse: bool = True) -> Parsed:
     """Decode and check a request. `model`, `stream` and `sse` (`alt=sse`) are what the path and the
     query say. Raises InvalidRequest.
     """
@@ -59,10 +59,10 @@ def parse_request(body: bytes, model: str = "", *, stream: bool = False, sse: bo
     if not model:
         raise InvalidRequest("no model is named", param="model")
     _check(wire)
-    return Asked(body, wire, decode(_FIELDS, normal), model, stream, is_array=stream and not sse)
+    return Parsed(body, wire, decode(_FIELDS, normal), model, stream, is_array=stream and not sse)
 
 
-def parse_count_request(body: bytes, model: str = "") -> Asked:
+def parse_count_request(body: bytes, model: str = "") -> Parsed:
     """Decode and check a request to count: `contents`, or a whole `generateContentRequest`."""
     require_utf8(body)
     normal, counted = _decode(_COUNT, body)

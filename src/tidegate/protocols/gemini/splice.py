@@ -11,23 +11,23 @@ from tidegate.protocols.contract import Call, Tally, Target
 from tidegate.protocols.errors import ProviderBroke, ProviderError, TidegateError
 from tidegate.protocols.sse import MAX_EVENT, Splitter
 
-from .answer import FINISHES, is_one_event
 from .error import parse_inner_error, render_error_body
-from .parse import Asked
-from .request import render_path
-from .tokens import parse_usage, with_searches
+from .parse import Parsed
+from .reader import FINISHES, is_one_event
+from .render import render_path
+from .usage import parse_usage, with_searches
 from .wire import PromptFeedback, UsageMetadata
 
 __all__ = ["ArraySplice", "BodySplice", "StreamSplice", "splice_request"]
 
 
-def splice_request(asked: Asked, target: Target) -> Call:
+def splice_request(parsed: Parsed, target: Target) -> Call:
     """The client's own body. Where it names the model too, that name is the provider's."""
-    body = asked.body
-    if asked.wire.model is not None:
+    body = parsed.body
+    if parsed.wire.model is not None:
         model = "models/" + target.model.removeprefix("models/")
         body = msgspec.json.encode({**_FIELDS.decode(body), "model": Raw(msgspec.json.encode(model))})
-    return Call(path=render_path(target, stream=asked.stream), body=body, stream=asked.stream)
+    return Call(path=render_path(target, stream=parsed.stream), body=body, stream=parsed.stream)
 
 
 # --- what accounting reads -------------------------------------------------------------------

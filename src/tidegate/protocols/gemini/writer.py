@@ -36,11 +36,11 @@ from tidegate.protocols.ids import new_id
 from tidegate.protocols.turn import ToolCall
 from tidegate.protocols.usage import Usage
 
-from .answer import FINISHES
-from .citing import Citations
+from .citations import Citations
 from .error import render_error_body
-from .seals import seal_redacted, seal_thought
-from .tokens import render_usage
+from .foreign import wrap_redacted, wrap_thought
+from .reader import FINISHES
+from .usage import render_usage
 from .wire import (
     NOTHING,
     AnyPart,
@@ -159,13 +159,13 @@ class _Pen:
     def _note_thought(self, event: ReasoningDelta) -> None:
         self._at(event.choice).parts.append(WirePart(text=event.text, thought=True))
 
-    def _note_seal(self, event: ReasoningSigned) -> None:
-        seal = seal_thought(event.signature, event.format)
-        self._at(event.choice).parts.append(WirePart(text="", thought=True, thought_signature=seal))
+    def _note_signature(self, event: ReasoningSigned) -> None:
+        signature = wrap_thought(event.signature, event.format)
+        self._at(event.choice).parts.append(WirePart(text="", thought=True, thought_signature=signature))
 
     def _note_redacted(self, event: ReasoningEncrypted) -> None:
-        seal = seal_redacted(event.data, event.format)
-        self._at(event.choice).parts.append(WirePart(text="", thought=True, thought_signature=seal))
+        signature = wrap_redacted(event.data, event.format)
+        self._at(event.choice).parts.append(WirePart(text="", thought=True, thought_signature=signature))
 
     def _note_image(self, event: ImageAdded) -> None:
         blob = Blob(mime_type=event.media_type, data=event.data)
@@ -200,7 +200,7 @@ class _Pen:
         Started: _note_start,
         TextDelta: _note_text,
         ReasoningDelta: _note_thought,
-        ReasoningSigned: _note_seal,
+        ReasoningSigned: _note_signature,
         ReasoningEncrypted: _note_redacted,
         ToolCallStarted: _note_call,
         ToolCallDelta: _note_arguments,
@@ -296,7 +296,7 @@ class BodyWriter(_Pen):
 
 
 def _join(parts: list[AnyPart]) -> list[AnyPart]:
-    """Texts that follow each other as one; a seal ends a text."""
+    """Texts that follow each other as one; a signature ends a text."""
     joined: list[AnyPart] = []
     for part in parts:
         last = joined[-1] if joined else None

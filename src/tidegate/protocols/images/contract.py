@@ -65,11 +65,11 @@ class Drawn(Struct, frozen=True, kw_only=True):
 _SIZE = re.compile(r"([1-9]\d{0,4})x([1-9]\d{0,4})", re.ASCII)
 
 
-def sides_of(asked: ImagesRequest) -> tuple[int, int] | None:
+def sides_of(parsed: ImagesRequest) -> tuple[int, int] | None:
     """Width and height; None where the provider may choose. Raises InvalidRequest."""
-    if asked.size in (None, "", "auto"):
+    if parsed.size in (None, "", "auto"):
         return None
-    found = _SIZE.fullmatch(asked.size or "")
+    found = _SIZE.fullmatch(parsed.size or "")
     if found is None:
         raise InvalidRequest("size: expected width and height such as 1024x1024, or auto", param="size")
     return int(found[1]), int(found[2])
@@ -89,15 +89,15 @@ def nearest_ratio(sides: tuple[int, int], ratios: Sequence[str]) -> tuple[str, b
 # --- answers ---------------------------------------------------------------------------------
 
 
-def require_known_form(asked: ImagesRequest) -> None:
+def require_known_form(parsed: ImagesRequest) -> None:
     """Raise InvalidRequest for a form of the answer that we cannot make."""
-    if asked.response_format not in (None, "url", "b64_json"):
+    if parsed.response_format not in (None, "url", "b64_json"):
         raise InvalidRequest("response_format: expected url or b64_json", param="response_format")
 
 
-def require_one(asked: ImagesRequest) -> None:
+def require_one(parsed: ImagesRequest) -> None:
     """Raise Unsupported where several images are wanted of a model that draws one."""
-    if asked.n is not None and asked.n > 1:
+    if parsed.n is not None and parsed.n > 1:
         raise Unsupported("this model draws one image at a time (n)", param="n")
 
 
@@ -116,11 +116,11 @@ def as_data_url(data: str, media_type: str) -> str:
     return f"data:{media_type};base64,{data}"
 
 
-def render_answer(asked: ImagesRequest, images: Sequence[Drawn], usage: Usage | None) -> bytes:
+def render_answer(parsed: ImagesRequest, images: Sequence[Drawn], usage: Usage | None) -> bytes:
     """An answer in OpenAI's dialect: bytes where the client has not asked for an address."""
     answer: dict[str, Any] = {
         "created": int(time.time()),
-        "data": [_render_image(image, asked.response_format) for image in images],
+        "data": [_render_image(image, parsed.response_format) for image in images],
     }
     if usage is not None:
         answer["usage"] = _render_usage(usage)

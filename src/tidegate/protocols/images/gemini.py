@@ -10,7 +10,7 @@ from msgspec.json import Decoder, Encoder
 
 from tidegate.protocols.contract import Call, Conduit, Tally, Target
 from tidegate.protocols.errors import ProviderBroke
-from tidegate.protocols.gemini.tokens import parse_usage
+from tidegate.protocols.gemini.usage import parse_usage
 from tidegate.protocols.gemini.wire import UsageMetadata
 from tidegate.protocols.task import Whole, names_of, render_path
 from tidegate.protocols.usage import Usage
@@ -48,9 +48,9 @@ class Dialect(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 # --- asking ----------------------------------------------------------------------------------
 
 
-def _plan_size(asked: ImagesRequest, ratios: tuple[str, ...], dropped: list[str]) -> dict[str, str]:
+def _plan_size(parsed: ImagesRequest, ratios: tuple[str, ...], dropped: list[str]) -> dict[str, str]:
     """Ratio and class of size, in Gemini's words."""
-    sides = sides_of(asked)
+    sides = sides_of(parsed)
     if sides is None:
         return {}
     ratio, same = nearest_ratio(sides, ratios)
@@ -60,29 +60,29 @@ def _plan_size(asked: ImagesRequest, ratios: tuple[str, ...], dropped: list[str]
     return {"aspectRatio": ratio, **({"imageSize": large} if large else {})}
 
 
-def _render_predict(asked: ImagesRequest, dropped: list[str]) -> dict[str, Any]:
-    size = _plan_size(asked, ("1:1", "3:4", "4:3", "9:16", "16:9"), dropped)
-    parameters: dict[str, Any] = {"sampleCount": asked.n or 1}
+def _render_predict(parsed: ImagesRequest, dropped: list[str]) -> dict[str, Any]:
+    size = _plan_size(parsed, ("1:1", "3:4", "4:3", "9:16", "16:9"), dropped)
+    parameters: dict[str, Any] = {"sampleCount": parsed.n or 1}
     if size:
         parameters["aspectRatio"] = size["aspectRatio"]
     if "imageSize" in size:
         parameters["sampleImageSize"] = size["imageSize"]
-    if asked.output_format is not None:
-        parameters["outputOptions"] = {"mimeType": f"image/{asked.output_format}"}
-    return {"instances": [{"prompt": asked.prompt}], "parameters": parameters}
+    if parsed.output_format is not None:
+        parameters["outputOptions"] = {"mimeType": f"image/{parsed.output_format}"}
+    return {"instances": [{"prompt": parsed.prompt}], "parameters": parameters}
 
 
-def _render_content(asked: ImagesRequest, dropped: list[str]) -> dict[str, Any]:
-    require_one(asked)
+def _render_content(parsed: ImagesRequest, dropped: list[str]) -> dict[str, Any]:
+    require_one(parsed)
     size = _plan_size(
-        asked, ("1:1", "2:3", "3:2", "3:4", "4:3", "4:5", "5:4", "9:16", "16:9", "21:9"), dropped
+        parsed, ("1:1", "2:3", "3:2", "3:4", "4:3", "4:5", "5:4", "9:16", "16:9", "21:9"), dropped
     )
-    if asked.output_format is not None:
+    if parsed.output_format is not None:
         dropped.append("output_format")
     config: dict[str, Any] = {"responseModalities": ["IMAGE"]}
     if size:
         config["imageConfig"] = size
-    content = {"role": "user", "parts": [{"text": asked.prompt}]}
+    content = {"role": "user", "parts": [{"text": parsed.prompt}]}
     return {"contents": [content], "generationConfig": config}
 
 
@@ -100,19 +100,19 @@ class GeminiFormat:
 
     dialect = Dialect
 
-    def plan(self, asked: ImagesRequest, target: Target) -> tuple[Call, Conduit]:
+    def plan(self, parsed: ImagesRequest, target: Target) -> tuple[Call, Conduit]:
         """See TaskFormat."""
-        require_known_form(asked)
+        require_known_form(parsed)
         methods = target.dialect.methods
         method = next(name for pattern, name in methods.items() if fnmatchcase(target.model.lower(), pattern))
-        dropped = names_of(asked.fields, KNOWN)
-        body = METHODS[method](asked, dropped)
+        dropped = names_of(parsed.fields, KNOWN)
+        body = METHODS[method](parsed, dropped)
         path = f"{render_path(target.dialect.path, target.model)}:{method}"
 
         def convert(body: bytes, tally: Tally) -> bytes:
             images, tally.usage = _parse_answer(body)
             tally.model = target.model
-            return render_answer(asked, images, tally.usage)
+            return render_answer(parsed, images, tally.usage)
 
         return Call(path, ENCODE(body), stream=False, dropped=tuple(dropped)), Whole(convert)
 

@@ -52,33 +52,33 @@ class OpenAIFormat:
 
     dialect = Dialect
 
-    def plan(self, asked: ImagesRequest, target: Target) -> tuple[Call, Conduit]:
+    def plan(self, parsed: ImagesRequest, target: Target) -> tuple[Call, Conduit]:
         """See TaskFormat."""
         dialect: Dialect = target.dialect
-        fields = dict(asked.fields)
+        fields = dict(parsed.fields)
         fields["model"] = Raw(ENCODE(target.model))
-        take_own_fields(fields, asked.provider, dialect.own_fields)
+        take_own_fields(fields, parsed.provider, dialect.own_fields)
         dropped = drop(fields, dialect.drops)
-        SIZES[dialect.size](fields, asked, dropped)
+        SIZES[dialect.size](fields, parsed, dropped)
         bytes_only = any(fnmatchcase(target.model.lower(), pattern) for pattern in dialect.bytes_only)
-        if bytes_only and asked.response_format in ("url", "b64_json", None):
+        if bytes_only and parsed.response_format in ("url", "b64_json", None):
             fields.pop("response_format", None)
-        elif asked.response_format is not None and asked.response_format in dialect.forms:
-            fields["response_format"] = Raw(ENCODE(dialect.forms[asked.response_format]))
+        elif parsed.response_format is not None and parsed.response_format in dialect.forms:
+            fields["response_format"] = Raw(ENCODE(dialect.forms[parsed.response_format]))
         path = render_path(dialect.path, target.model)
         call = Call(path, ENCODE(fields), stream=False, dropped=tuple(dropped))
-        return call, Whole(Answer(asked).convert)
+        return call, Whole(Answer(parsed).convert)
 
 
 FORMAT = OpenAIFormat()
 
 
-def _keep_size(fields: Fields, asked: ImagesRequest, dropped: list[str]) -> None:
+def _keep_size(fields: Fields, parsed: ImagesRequest, dropped: list[str]) -> None:
     """The service knows it."""
 
 
-def _as_ratio(fields: Fields, asked: ImagesRequest, dropped: list[str]) -> None:
-    sides = sides_of(asked)
+def _as_ratio(fields: Fields, parsed: ImagesRequest, dropped: list[str]) -> None:
+    sides = sides_of(parsed)
     fields.pop("size", None)
     if sides is not None and "aspect_ratio" not in fields:
         ratio, same = nearest_ratio(sides, RATIOS)
@@ -87,8 +87,8 @@ def _as_ratio(fields: Fields, asked: ImagesRequest, dropped: list[str]) -> None:
             dropped.append("size")
 
 
-def _as_sides(fields: Fields, asked: ImagesRequest, dropped: list[str]) -> None:
-    sides = sides_of(asked)
+def _as_sides(fields: Fields, parsed: ImagesRequest, dropped: list[str]) -> None:
+    sides = sides_of(parsed)
     fields.pop("size", None)
     if sides is not None:
         fields.setdefault("width", Raw(ENCODE(sides[0])))
@@ -146,8 +146,8 @@ BEGINNINGS = {"iVBOR": "image/png", "/9j/": "image/jpeg", "UklGR": "image/webp",
 class Answer:
     """The way of one answer back."""
 
-    def __init__(self, asked: ImagesRequest) -> None:
-        self._asked = asked
+    def __init__(self, parsed: ImagesRequest) -> None:
+        self._asked = parsed
 
     def convert(self, body: bytes, tally: Tally) -> bytes:
         """The provider's own bytes where they are what the client asked for. Raises ProviderError."""

@@ -7,8 +7,8 @@ One format, two halves and the way between them:
 - To another format: `build.py` makes a `Turn` of it, only when asked, and `writer.py` writes the
   events that come back as OpenAI would have sent them.
 - From another format: `render.py` writes a `Turn` for a provider, `reader.py` reads its answers
-  (`answer.py`).
-- To the same format: `splice.py` and `messages.py` pass the fields with the model's name replaced, and
+  (`wire_answer.py`).
+- To the same format: `splice.py` and `edit_messages.py` pass the fields with the model's name replaced, and
   `conduit.py` passes the answer's bytes and counts. `mend.py` does so chunk by chunk for services
   whose answers have known faults.
 - `dialect.py` says in which ways a service may differ from OpenAI; nothing else in here knows one.
@@ -40,7 +40,7 @@ from .conduit import BodySplice, StreamSplice
 from .dialect import Dialect, faulty
 from .error import parse_error, render_error
 from .mend import BodyMend, StreamMend
-from .parse import Asked, parse_request
+from .parse import Parsed, parse_request
 from .reader import BodyReader, StreamReader
 from .render import CARRIES, render_request
 from .splice import splice_request
@@ -58,13 +58,13 @@ class OpenAIChat:
     forwarded_headers = frozenset({"openai-beta", "x-client-request-id"})
     carries: Mapping[str, Outcome] = CARRIES
 
-    def parse_request(self, body: bytes) -> Asked:
+    def parse_request(self, body: bytes) -> Parsed:
         """Decode and check a client's request."""
         return parse_request(body)
 
     def writer(self, request: ParsedRequest, model: str) -> Writer:
         """The writer of the answer to this request."""
-        legacy = isinstance(request, Asked) and request.legacy
+        legacy = isinstance(request, Parsed) and request.legacy
         if request.stream:
             return StreamWriter(model, wants_usage=request.wants_usage, functions=legacy)
         return BodyWriter(model, functions=legacy)
@@ -99,7 +99,7 @@ class OpenAIChat:
 
     def splice_request(self, request: ParsedRequest, target: Target) -> Call:
         """The client's own body, with the model replaced."""
-        assert isinstance(request, Asked)
+        assert isinstance(request, Parsed)
         if translates(request, target):
             return render_request(request.turn(), target)
         return splice_request(request, target)
@@ -121,7 +121,7 @@ def translates(request: ParsedRequest, target: Target) -> bool:
     """Whether client and provider speak two ages of this format: functions of old or custom tools here,
     and only functions as tools there.
     """
-    if not isinstance(request, Asked):
+    if not isinstance(request, Parsed):
         return False
     old, custom = target.dialect.old_functions, target.dialect.custom_tools
     return (request.legacy and not old) or (request.has_custom_tools and not custom)

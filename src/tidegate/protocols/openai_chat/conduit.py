@@ -10,11 +10,11 @@ from tidegate.protocols.contract import Tally
 from tidegate.protocols.errors import ProviderBroke, ProviderError, TidegateError
 from tidegate.protocols.sse import ServerSentEvent, Splitter, frame, parse_block
 
-from .answer import MALFORMED, begin_of
 from .error import error_inside, error_object
 from .reader import map_finish
 from .usage import UsageIn, parse_usage
 from .wire import ENCODE, FIELDS
+from .wire_answer import MALFORMED, begin_of
 
 __all__ = ["BodySplice", "StreamSplice"]
 

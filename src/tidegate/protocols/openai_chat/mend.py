@@ -16,14 +16,14 @@ from tidegate.protocols.errors import ProviderBroke, ProviderError, TidegateErro
 from tidegate.protocols.ids import new_id
 from tidegate.protocols.sse import ServerSentEvent, Splitter, frame, parse_block
 
-from .answer import MALFORMED, begin_of
 from .build import thinking_text
+from .clean import is_clean, read_clean
 from .dialect import Dialect
 from .error import error_inside, error_object
 from .reader import FINISHES, map_finish
-from .sound import is_sound, read_sound
 from .usage import completion_tokens, parse_usage, read_usage
 from .wire import ENCODE
+from .wire_answer import MALFORMED, begin_of
 from .writer import CHUNK, DONE
 
 __all__ = ["BodyMend", "StreamMend"]
@@ -345,7 +345,7 @@ class StreamMend(Mend):
             and not self._done
         ):
             bare = self._without_role(data)
-            if is_sound(bare[6:-2], self._memory.id, self._memory.choices):
+            if is_clean(bare[6:-2], self._memory.id, self._memory.choices):
                 return bare
         try:
             blocks = self._splitter.feed_blocks(data)
@@ -378,7 +378,7 @@ class StreamMend(Mend):
                 passed.append(block + b"\n\n")
                 continue
             bare = self._without_role(event.data)
-            if is_sound(bare, self._memory.id, self._memory.choices):
+            if is_clean(bare, self._memory.id, self._memory.choices):
                 passed.append(block + b"\n\n" if bare is event.data else frame(bare))
             else:
                 passed.append(self._pass_event(event))
@@ -469,7 +469,7 @@ class BodyMend(Mend):
 
     def _needs_nothing(self, body: bytes) -> bool:
         """Whether an answer can pass as it is; accounts for it if so."""
-        answer = read_sound(body)
+        answer = read_clean(body)
         if answer is None:
             return False
         self.tally.id, self.tally.model = answer.id, answer.model

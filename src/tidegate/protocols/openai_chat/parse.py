@@ -14,10 +14,10 @@ from .build import build_turn
 from .check import check_request
 from .wire import FIELDS, REQUEST, ChatRequest, Fields
 
-__all__ = ["Asked", "parse_request"]
+__all__ = ["Parsed", "parse_request"]
 
 
-class Asked:
+class Parsed:
     """A client's request: decoded and checked (see `contract.ParsedRequest`)."""
 
     __slots__ = ("body", "fallbacks", "fields", "model", "provider", "stream", "wants_usage", "wire")
@@ -49,14 +49,14 @@ class Asked:
 
 
 def _wants_usage(wire: ChatRequest) -> bool:
-    asked = wire.stream_options is not None and wire.stream_options.include_usage is True
-    return asked or (wire.usage is not None and wire.usage.include is True)
+    parsed = wire.stream_options is not None and wire.stream_options.include_usage is True
+    return parsed or (wire.usage is not None and wire.usage.include is True)
 
 
 # --- decoding --------------------------------------------------------------------------------
 
 
-def parse_request(body: bytes) -> Asked:
+def parse_request(body: bytes) -> Parsed:
     """Decode and check a request. Raises InvalidRequest."""
     require_utf8(body)
     wire = decode(REQUEST, body)
@@ -64,7 +64,7 @@ def parse_request(body: bytes) -> Asked:
     if not _lengths_fit(body, fields):
         _check_keys(body, fields)
     check_request(wire)
-    return Asked(body, wire, fields)
+    return Parsed(body, wire, fields)
 
 
 # --- keys that are there twice ---------------------------------------------------------------

@@ -30,7 +30,13 @@ from tidegate.protocols.media import parse_url
 from tidegate.protocols.sse import ServerSentEvent, Splitter
 from tidegate.protocols.turn import Inline
 
-from .answer import (
+from .build import thinking_text
+from .error import error_inside
+from .inline import InlineThinking
+from .render import ChatCall
+from .usage import parse_usage
+from .wire import ENCODE, FORMATS, NAME, has_list
+from .wire_answer import (
     MALFORMED,
     NOTHING,
     AnswerOut,
@@ -44,12 +50,6 @@ from .answer import (
     decode_answer,
     decode_chunk,
 )
-from .build import thinking_text
-from .error import error_inside
-from .inline import InlineThinking
-from .render import ChatCall
-from .usage import parse_usage
-from .wire import ENCODE, FORMATS, NAME, has_list
 
 __all__ = ["FINISHES", "BodyReader", "StreamReader", "map_finish"]
 
@@ -240,7 +240,7 @@ class AnswerState:
                 events.append(TextDelta(part.text, choice))
 
     def _think(self, delta: Delta, state: ChoiceState, events: list[Event]) -> None:
-        """Thinking: the readable text once, then what seals it."""
+        """Thinking: the readable text once, then what signatures it."""
         choice = state.index
         text = delta.reasoning_content or delta.reasoning
         if text:

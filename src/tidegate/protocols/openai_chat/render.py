@@ -46,7 +46,7 @@ from tidegate.protocols.turn import (
 )
 
 from .dialect import Dialect, only_streams
-from .effort import plan_effort
+from .thinking import plan_effort
 from .wire import ENCODE, NAME
 
 __all__ = [

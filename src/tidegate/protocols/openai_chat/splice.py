@@ -16,10 +16,10 @@ from tidegate.protocols.errors import Unsupported
 
 from .build import build_reasoning
 from .dialect import Dialect, only_streams
-from .effort import plan_effort
-from .messages import MESSAGES, edit_messages
-from .parse import Asked
+from .edit_messages import MESSAGES, edit_messages
+from .parse import Parsed
 from .render import HARMLESS, SAMPLING, add_schema, limit_field, may_sample, render_path
+from .thinking import plan_effort
 from .wire import ENCODE, Fields, says
 
 __all__ = ["splice_request"]
@@ -27,46 +27,46 @@ __all__ = ["splice_request"]
 OWN_FIELDS = ("provider", "models", "system_message")
 """Tidegate's own fields, which a provider does not know unless its dialect says so."""
 
-Edit = Callable[[Fields, Asked, Target, list[str]], None]
+Edit = Callable[[Fields, Parsed, Target, list[str]], None]
 
 
-def splice_request(asked: Asked, target: Target) -> Call:
+def splice_request(parsed: Parsed, target: Target) -> Call:
     """The client's body with the model replaced, and only what dialect or profile ask for changed.
 
     Raises Unsupported naming what cannot be carried.
     """
-    fields = dict(asked.fields)
+    fields = dict(parsed.fields)
     fields["model"] = Raw(ENCODE(target.model))
     dropped: list[str] = []
     for edit in EDITS:
-        edit(fields, asked, target, dropped)
-    stream = target.profile.streams and (asked.stream or only_streams(target.dialect, target.model))
-    _set_stream(fields, asked, target.dialect, stream)
+        edit(fields, parsed, target, dropped)
+    stream = target.profile.streams and (parsed.stream or only_streams(target.dialect, target.model))
+    _set_stream(fields, parsed, target.dialect, stream)
     return Call(render_path(target), ENCODE(fields), stream, tuple(dropped))
 
 
-def _set_messages(fields: Fields, asked: Asked, target: Target, dropped: list[str]) -> None:
+def _set_messages(fields: Fields, parsed: Parsed, target: Target, dropped: list[str]) -> None:
     """Change what the service does not take in messages as they are."""
-    edited = edit_messages(asked.wire, fields["messages"], target, dropped)
+    edited = edit_messages(parsed.wire, fields["messages"], target, dropped)
     if edited is not None:
         fields["messages"] = edited
 
 
-def _take_own_fields(fields: Fields, asked: Asked, target: Target, dropped: list[str]) -> None:
+def _take_own_fields(fields: Fields, parsed: Parsed, target: Target, dropped: list[str]) -> None:
     """Take out what is for Tidegate."""
     own = target.dialect.own_fields
-    system = asked.wire.system_message
+    system = parsed.wire.system_message
     if system and "system_message" not in own:
         first = ENCODE({"role": target.profile.system_role or "system", "content": system})
         fields["messages"] = Raw(b"[" + first + b"," + bytes(fields["messages"])[1:])
     for name in OWN_FIELDS:
         if name in fields and name not in own:
             del fields[name]
-    if isinstance(asked.wire.provider, str):
+    if isinstance(parsed.wire.provider, str):
         fields.pop("provider", None)
 
 
-def _rename(fields: Fields, asked: Asked, target: Target, dropped: list[str]) -> None:
+def _rename(fields: Fields, parsed: Parsed, target: Target, dropped: list[str]) -> None:
     """Give the limit and the seed the names that the service or model knows."""
     only = target.profile.limit_field or target.dialect.limit_field
     if only is not None:
@@ -79,11 +79,11 @@ def _rename(fields: Fields, asked: Asked, target: Target, dropped: list[str]) ->
         fields.setdefault(target.dialect.seed_field, fields.pop("seed"))
 
 
-def _set_effort(fields: Fields, asked: Asked, target: Target, dropped: list[str]) -> None:
+def _set_effort(fields: Fields, parsed: Parsed, target: Target, dropped: list[str]) -> None:
     """Say how much to think in the service's words; and leave out what a thinking model refuses."""
     effort: str | None = None
-    control = build_reasoning(asked.wire)
-    forced = asked.wire.tool_choice not in (None, "auto", "none")
+    control = build_reasoning(parsed.wire)
+    forced = parsed.wire.tool_choice not in (None, "auto", "none")
     if (control is not None or forced) and "reasoning" not in target.dialect.own_fields:
         thinking = plan_effort(control, target.dialect, target.profile, forced=forced)
         effort = thinking.effort
@@ -93,13 +93,13 @@ def _set_effort(fields: Fields, asked: Asked, target: Target, dropped: list[str]
             for name, value in thinking.fields.items():
                 fields.setdefault(name, Raw(ENCODE(value)))
     if not may_sample(target.profile, effort):
-        refused = [name for name in SAMPLING if getattr(asked.wire, name) != HARMLESS.get(name)]
+        refused = [name for name in SAMPLING if getattr(parsed.wire, name) != HARMLESS.get(name)]
         _drop(fields, refused, dropped)
 
 
-def _add_blank_thoughts(fields: Fields, asked: Asked, target: Target, dropped: list[str]) -> None:
+def _add_blank_thoughts(fields: Fields, parsed: Parsed, target: Target, dropped: list[str]) -> None:
     """Give calls the thinking without which the service takes none while it thinks."""
-    lacking = [one for one in asked.wire.messages if one.tool_calls and one.reasoning_content is None]
+    lacking = [one for one in parsed.wire.messages if one.tool_calls and one.reasoning_content is None]
     off = b'"disabled"' in bytes(fields.get("thinking", b""))
     if not (lacking and target.dialect.reasoning_required) or off or target.profile.thinking == "none":
         return
@@ -117,11 +117,11 @@ def _told_already(fields: Fields, wanted: dict[str, Any]) -> bool:
     return all(name in fields and bytes(fields[name]) == ENCODE(value) for name, value in wanted.items())
 
 
-def _leave_out(fields: Fields, asked: Asked, target: Target, dropped: list[str]) -> None:
+def _leave_out(fields: Fields, parsed: Parsed, target: Target, dropped: list[str]) -> None:
     """Leave out what only tunes, and refuse what means something, where the service has no such thing."""
     if not target.profile.stop:
         _drop(fields, ("stop",), dropped)
-    if target.profile.temperature_or_top_p and asked.wire.temperature is not None:
+    if target.profile.temperature_or_top_p and parsed.wire.temperature is not None:
         _drop(fields, ("top_p",), dropped)
     _drop(fields, target.dialect.drops, dropped)
     for name in target.dialect.refuses:
@@ -137,15 +137,15 @@ def _drop(fields: Fields, names: Sequence[str], dropped: list[str]) -> None:
     dropped += [name for name in names if name in fields and says(fields.pop(name))]
 
 
-def _check_tools(fields: Fields, asked: Asked, target: Target, dropped: list[str]) -> None:
+def _check_tools(fields: Fields, parsed: Parsed, target: Target, dropped: list[str]) -> None:
     """Refuse a forced tool, and take `strict` out, where the service knows neither."""
-    choice = asked.wire.tool_choice
+    choice = parsed.wire.tool_choice
     if choice not in (None, "auto", "none") and not target.dialect.forced_tools:
         raise Unsupported(
             "this model's provider cannot be made to call a tool (tool_choice)", param="tool_choice"
         )
     if not target.dialect.strict_tools and any(
-        tool.function is not None and tool.function.strict is not None for tool in asked.wire.tools or ()
+        tool.function is not None and tool.function.strict is not None for tool in parsed.wire.tools or ()
     ):
         tools = TOOLS.decode(fields["tools"])
         for tool in tools:
@@ -156,9 +156,9 @@ def _check_tools(fields: Fields, asked: Asked, target: Target, dropped: list[str
 TOOLS = Decoder(list[dict[str, Any]])
 
 
-def _set_schema(fields: Fields, asked: Asked, target: Target, dropped: list[str]) -> None:
+def _set_schema(fields: Fields, parsed: Parsed, target: Target, dropped: list[str]) -> None:
     """Tell the schema of the answer in words, where the service takes none."""
-    wanted = asked.wire.response_format
+    wanted = parsed.wire.response_format
     if target.dialect.schemas == "native" or wanted is None or wanted.type != "json_schema":
         return
     schema = wanted.json_schema.schema if wanted.json_schema is not None else wanted.schema
@@ -186,20 +186,20 @@ EDITS: tuple[Edit, ...] = (
 ASK_USAGE = Raw(b'{"include_usage":true}')
 
 
-def _set_stream(fields: Fields, asked: Asked, dialect: Dialect, stream: bool) -> None:
+def _set_stream(fields: Fields, parsed: Parsed, dialect: Dialect, stream: bool) -> None:
     """Ask for the usage of a stream, for our own books; and not for a stream that cannot be, nor for a
     whole answer that cannot be.
     """
-    if stream and not asked.stream:
+    if stream and not parsed.stream:
         fields["stream"] = Raw(b"true")
-    elif asked.stream and not stream:
+    elif parsed.stream and not stream:
         fields.pop("stream", None)
         fields.pop("stream_options", None)
     if not dialect.stream_usage:
         fields.pop("stream_options", None)
     if not stream or not dialect.stream_usage:
         return
-    told = asked.wire.stream_options
+    told = parsed.wire.stream_options
     if told is None:
         fields["stream_options"] = ASK_USAGE
     elif told.include_usage is not True:

@@ -117,7 +117,7 @@ def render_usage(usage: Usage) -> dict[str, Any]:
     details = {
         "prompt_tokens_details": {
             "cached_tokens": usage.cache_read,
-            "cache_write_tokens": usage.cached_and_written,
+            "cache_write_tokens": usage.cache_write_total,
             "audio_tokens": usage.input_audio,
         },
         "completion_tokens_details": {

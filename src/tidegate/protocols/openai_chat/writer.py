@@ -80,8 +80,8 @@ def render_image(image: ImageAdded) -> dict[str, Any]:
 
 
 class Thoughts:
-    """The thinking blocks of a choice. A block is told whole when its seal comes, because a client
-    that gives it back must give back the very text that was sealed.
+    """The thinking blocks of a choice. A block is told whole when its signature comes, because a client
+    that gives it back must give back the very text that was signed.
     """
 
     __slots__ = ("_count", "_text")
@@ -94,7 +94,7 @@ class Thoughts:
         """More of the current block."""
         self._text.append(text)
 
-    def seal(self, event: ReasoningSigned) -> dict[str, Any]:
+    def sign(self, event: ReasoningSigned) -> dict[str, Any]:
         """The entry of `reasoning_details` for the block that ends here."""
         text = "".join(self._text)
         self._text.clear()
@@ -206,8 +206,8 @@ class StreamWriter:
         self._thoughts_of(event.choice).add(event.text)
         return self._piece(event.choice, {"reasoning_content": event.text})
 
-    def _write_seal(self, event: ReasoningSigned) -> bytes:
-        detail = self._thoughts_of(event.choice).seal(event)
+    def _write_signature(self, event: ReasoningSigned) -> bytes:
+        detail = self._thoughts_of(event.choice).sign(event)
         return self._piece(event.choice, {"reasoning_details": [detail]})
 
     def _write_encrypted(self, event: ReasoningEncrypted) -> bytes:
@@ -275,7 +275,7 @@ class StreamWriter:
         Started: _write_start,
         TextDelta: _write_text,
         ReasoningDelta: _write_reasoning,
-        ReasoningSigned: _write_seal,
+        ReasoningSigned: _write_signature,
         ReasoningEncrypted: _write_encrypted,
         ToolCallStarted: _write_call,
         ToolCallDelta: _write_arguments,
@@ -408,9 +408,9 @@ class BodyWriter:
         parts.thoughts.add(event.text)
         parts.extend("reasoning_content", event.text)
 
-    def _add_seal(self, event: ReasoningSigned) -> None:
+    def _add_signature(self, event: ReasoningSigned) -> None:
         parts = self._parts(event.choice)
-        parts.add("reasoning_details", parts.thoughts.seal(event))
+        parts.add("reasoning_details", parts.thoughts.sign(event))
 
     def _add_encrypted(self, event: ReasoningEncrypted) -> None:
         parts = self._parts(event.choice)
@@ -462,7 +462,7 @@ class BodyWriter:
         Started: _add_start,
         TextDelta: _add_text,
         ReasoningDelta: _add_reasoning,
-        ReasoningSigned: _add_seal,
+        ReasoningSigned: _add_signature,
         ReasoningEncrypted: _add_encrypted,
         ToolCallStarted: _add_call,
         ToolCallDelta: _add_arguments,

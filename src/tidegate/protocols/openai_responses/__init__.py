@@ -9,8 +9,8 @@ The theory of the format:
   and closes items; every event has its type as its name and a number without gaps, and the last one
   has the whole response.
 - Thinking is told as a summary. What the model needs of it again is `encrypted_content`, opaque to
-  clients, who send the item back as it came. That is where the seals of other formats travel, too
-  (`seal.py`): clients such as Codex keep nothing else that they do not know.
+  clients, who send the item back as it came. That is where the signatures of other formats travel, too
+  (`foreign.py`): clients such as Codex keep nothing else that they do not know.
 - A provider may keep responses, and continue one by its id. Tidegate keeps none: what asks for that
   passes to a provider of this format untouched, and is refused by name for any other.
 
@@ -19,8 +19,8 @@ One format, two halves and the way between them:
 - A client's body is decoded once (`parse.py`, types in `wire.py`); `build.py` makes a `Turn` of it
   only for a provider of another format, and `writer.py` writes the events that come back as OpenAI would
   have sent them, in a shell that `response.py` makes of the request.
-- `render.py` writes a `Turn` for a provider of this format, `reader.py` reads its answers (`answer.py` has
-  their types).
+- `render.py` writes a `Turn` for a provider of this format, `reader.py` reads its answers
+  (`wire_answer.py` has their types).
 - `splice.py` passes the same format on both sides; `count.py` asks for a prompt's tokens.
 
 Extension fields: `native_finish_reason` beside `status`, `citations` beside `annotations` (citations without
@@ -46,7 +46,7 @@ from tidegate.protocols.turn import Turn
 from .count import parse_count, render_count
 from .dialect import Dialect
 from .error import parse_error, render_error
-from .parse import Asked, parse_request
+from .parse import Parsed, parse_request
 from .reader import BodyReader, StreamReader
 from .render import CARRIES, ResponsesCall, render_request
 from .splice import BodySplice, StreamSplice, splice_request
@@ -66,13 +66,13 @@ class OpenAIResponses:
     )
     carries: Mapping[str, Outcome] = CARRIES
 
-    def parse_request(self, body: bytes) -> Asked:
+    def parse_request(self, body: bytes) -> Parsed:
         """Decode and check a client's request."""
         return parse_request(body)
 
     def writer(self, request: ParsedRequest, model: str) -> Writer:
         """The writer of the answer to this request."""
-        assert isinstance(request, Asked)
+        assert isinstance(request, Parsed)
         return ResponseWriter(request, model)
 
     def render_error(self, error: TidegateError, request_id: str) -> ErrorReply:
@@ -92,7 +92,7 @@ class OpenAIResponses:
         """The provider's error answer."""
         return parse_error(status, headers, body)
 
-    def parse_count_request(self, body: bytes) -> Asked:
+    def parse_count_request(self, body: bytes) -> Parsed:
         """A request to count has the fields of a request for a response."""
         return parse_request(body)
 
@@ -106,7 +106,7 @@ class OpenAIResponses:
 
     def splice_request(self, request: ParsedRequest, target: Target) -> Call:
         """The client's own body, with the model replaced."""
-        assert isinstance(request, Asked)
+        assert isinstance(request, Parsed)
         return splice_request(request, target)
 
     def splice(self, request: ParsedRequest, call: Call, target: Target) -> Conduit:

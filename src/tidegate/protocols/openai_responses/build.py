@@ -37,7 +37,7 @@ from tidegate.protocols.turn import (
 )
 
 from .custom import chat_declaration
-from .seal import Seal, is_foreign, open_seal
+from .foreign import WrappedSignature, is_foreign, unwrap
 from .wire import (
     FIELDS,
     HEAD,
@@ -180,7 +180,7 @@ class Conversation:
         self._results: list[Part] = []
         self._names: dict[str, str] = {}
         """Names of tools by the ids of calls."""
-        self._seals: dict[str, str] = {}
+        self._call_signatures: dict[str, str] = {}
         """Signatures by the ids of the calls that they are on; they come before their calls."""
 
     def add(self, item: Item, place: str) -> None:
@@ -220,13 +220,13 @@ class Conversation:
 
     def _add_call(self, item: CallItem, place: str) -> None:
         self._names[item.call_id] = item.name
-        seal = self._seals.pop(item.call_id, None)
-        self._say(ToolCall(item.call_id, item.name, item.arguments.strip() or "{}", "function", seal))
+        wrapped = self._call_signatures.pop(item.call_id, None)
+        self._say(ToolCall(item.call_id, item.name, item.arguments.strip() or "{}", "function", wrapped))
 
     def _add_custom_call(self, item: CustomCallItem, place: str) -> None:
         self._names[item.call_id] = item.name
-        seal = self._seals.pop(item.call_id, None)
-        self._say(ToolCall(item.call_id, item.name, item.input, "custom", seal))
+        wrapped = self._call_signatures.pop(item.call_id, None)
+        self._say(ToolCall(item.call_id, item.name, item.input, "custom", wrapped))
 
     def _add_result(self, item: ResultItem | CustomResultItem, place: str) -> None:
         if item.call_id not in self._names:
@@ -249,28 +249,28 @@ class Conversation:
         text = "\n\n".join(part.text for part in item.summary or item.content or ())
         encrypted = item.encrypted_content
         if encrypted and is_foreign(encrypted):
-            self._unseal(open_seal(encrypted, f"{place}.encrypted_content"), text, place)
+            self._restore(unwrap(encrypted, f"{place}.encrypted_content"), text, place)
         elif text:
             self._say(Reasoning(text, encrypted, NAME if encrypted else None))
         elif encrypted:
             self._say(RedactedReasoning(encrypted, NAME))
 
-    def _unseal(self, seal: Seal, text: str, place: str) -> None:
-        """Put back what another format sealed, where it was."""
-        if seal.on == "thinking":
-            text = seal.text or text
-            if seal.signature:
-                self._say(Reasoning(text, seal.signature, seal.format))
+    def _restore(self, wrapped: WrappedSignature, text: str, place: str) -> None:
+        """Put back what another format signed, where it was."""
+        if wrapped.on == "thinking":
+            text = wrapped.text or text
+            if wrapped.signature:
+                self._say(Reasoning(text, wrapped.signature, wrapped.format))
             elif text:
                 self._say(Reasoning(text))
-        elif seal.on == "redacted":
-            self._say(RedactedReasoning(seal.signature, seal.format))
-        elif seal.on == "call":
-            self._seals[seal.call_id] = seal.signature
-        elif seal.on == "block":
-            self._say(Native(seal.format, seal.block, _kind_of(seal.block, place)))
+        elif wrapped.on == "redacted":
+            self._say(RedactedReasoning(wrapped.signature, wrapped.format))
+        elif wrapped.on == "call":
+            self._call_signatures[wrapped.call_id] = wrapped.signature
+        elif wrapped.on == "block":
+            self._say(Native(wrapped.format, wrapped.block, _kind_of(wrapped.block, place)))
         else:
-            self._sign_last(Text if seal.on == "text" else Image, seal.signature)
+            self._sign_last(Text if wrapped.on == "text" else Image, wrapped.signature)
 
     def _sign_last(self, kind: type[Text] | type[Image], signature: str) -> None:
         """Sign what was just said; a signature on nothing is on an empty text."""

@@ -7,7 +7,7 @@ from tidegate.protocols.contract import Call, ParsedRequest, Target
 from tidegate.protocols.errors import ProviderBroke
 
 from .dialect import Dialect
-from .parse import Asked
+from .parse import Parsed
 from .render import render_request
 from .splice import splice_request
 from .wire import ENCODE, FIELDS
@@ -46,7 +46,7 @@ def render_count(request: ParsedRequest, target: Target) -> Call | None:
     dialect: Dialect = target.dialect
     if not dialect.count_path:
         return None
-    if isinstance(request, Asked):
+    if isinstance(request, Parsed):
         call = splice_request(request, target)
     else:
         call = render_request(request.turn(), target)

@@ -37,10 +37,10 @@ from .wire import (
     says,
 )
 
-__all__ = ["Asked", "parse_request"]
+__all__ = ["Parsed", "parse_request"]
 
 
-class Asked:
+class Parsed:
     """A client's request: decoded and checked (see `contract.ParsedRequest`)."""
 
     __slots__ = ("body", "fallbacks", "fields", "items", "model", "provider", "stream", "tools", "wire")
@@ -88,15 +88,15 @@ ALL_ITEMS = Decoder(list[SharedItem])
 ALL_TOOLS = Decoder(list[SharedTool])
 
 
-def parse_request(body: bytes) -> Asked:
+def parse_request(body: bytes) -> Parsed:
     """Decode and check a request. Raises InvalidRequest."""
     require_utf8(body)
     wire = decode(REQUEST, body)
-    asked = Asked(body, wire, decode(FIELDS, body))
-    _check_input(asked)
-    _check_choice(asked)
+    parsed = Parsed(body, wire, decode(FIELDS, body))
+    _check_input(parsed)
+    _check_choice(parsed)
     _check_format(wire)
-    return asked
+    return parsed
 
 
 def parse_items(raws: Sequence[Raw], whole: Raw) -> list[Item]:
@@ -143,8 +143,8 @@ def _may_be_schema(raw: Raw) -> bool:
 # --- what types alone cannot say -------------------------------------------------------------
 
 
-def _check_input(asked: Asked) -> None:
-    wire = asked.wire
+def _check_input(parsed: Parsed) -> None:
+    wire = parsed.wire
     if wire.input or wire.previous_response_id or wire.conversation or wire.prompt:
         return
     if wire.input is None:
@@ -156,18 +156,18 @@ def _check_input(asked: Asked) -> None:
 WORDS = ("none", "auto", "required")
 
 
-def _check_choice(asked: Asked) -> None:
-    choice = asked.wire.tool_choice
+def _check_choice(parsed: Parsed) -> None:
+    choice = parsed.wire.tool_choice
     if isinstance(choice, str):
         if choice not in WORDS:
             raise InvalidRequest("expected none, auto, required or a tool", param="tool_choice")
-        if choice == "required" and not asked.tools and not asked.wire.prompt:
+        if choice == "required" and not parsed.tools and not parsed.wire.prompt:
             raise InvalidRequest("a tool is required, but none is offered", param="tool_choice")
     elif choice is not None:
-        _check_named(choice, asked)
+        _check_named(choice, parsed)
 
 
-def _check_named(choice: ChoiceIn, asked: Asked) -> None:
+def _check_named(choice: ChoiceIn, parsed: Parsed) -> None:
     if choice.type == "allowed_tools":
         if choice.tools is None or choice.mode is None:
             raise InvalidRequest("expected a mode and tools", param="tool_choice")
@@ -180,9 +180,9 @@ def _check_named(choice: ChoiceIn, asked: Asked) -> None:
         wanted = [("tool_choice.name", choice.name)]
     else:
         return
-    offered = {tool.name for tool in asked.tools if not isinstance(tool, OwnTool)}
+    offered = {tool.name for tool in parsed.tools if not isinstance(tool, OwnTool)}
     # Tools that the provider searches, or that are in a stored prompt, cannot be known here.
-    elsewhere = asked.wire.prompt or any(isinstance(tool, OwnTool) for tool in asked.tools)
+    elsewhere = parsed.wire.prompt or any(isinstance(tool, OwnTool) for tool in parsed.tools)
     for param, name in wanted:
         if not name:
             raise InvalidRequest("a tool_choice needs a name", param=param)

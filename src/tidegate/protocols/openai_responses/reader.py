@@ -33,7 +33,10 @@ from tidegate.protocols.events import (
 from tidegate.protocols.ids import new_id
 from tidegate.protocols.sse import ServerSentEvent, Splitter
 
-from .answer import (
+from .error import failure_of
+from .usage import parse_usage
+from .wire import ENCODE, HEAD, NAME, says
+from .wire_answer import (
     ANNOTATION,
     CALL,
     EVENT,
@@ -47,9 +50,6 @@ from .answer import (
     ResponseOut,
     TextOut,
 )
-from .error import failure_of
-from .usage import parse_usage
-from .wire import ENCODE, HEAD, NAME, says
 
 __all__ = ["OVER", "BodyReader", "StreamReader", "failure_in", "finish_of"]
 
@@ -219,8 +219,8 @@ class AnswerState:
                 events.append(ReasoningDelta(text))
         if item.encrypted_content:
             readable = bool(events or state.summaries or state.said)
-            seal = ReasoningSigned if readable else ReasoningEncrypted
-            events.append(seal(item.encrypted_content, NAME))
+            wrapped = ReasoningSigned if readable else ReasoningEncrypted
+            events.append(wrapped(item.encrypted_content, NAME))
         return events
 
     def _read_image(self, state: ItemState, kind: str, raw: Raw) -> list[Event]:

@@ -12,8 +12,8 @@ from tidegate.protocols.contract import Call, Outcome, Target, drop_or_refuse
 from tidegate.protocols.errors import Unsupported
 from tidegate.protocols.media import data_url
 from tidegate.protocols.openai_chat.dialect import PLAIN as CHAT
-from tidegate.protocols.openai_chat.effort import plan_effort
 from tidegate.protocols.openai_chat.render import may_sample
+from tidegate.protocols.openai_chat.thinking import plan_effort
 from tidegate.protocols.profile import Profile
 from tidegate.protocols.turn import (
     Document,
@@ -195,7 +195,7 @@ class Conversation:
             self._items.append({"type": "function_call", **told, "arguments": call.arguments})
 
     def _add_reasoning(self, thought: Reasoning) -> None:
-        """OpenAI takes thinking back only with its own seal; DeepSeek takes the text."""
+        """OpenAI takes thinking back only with its own signature; DeepSeek takes the text."""
         own = thought.signature if thought.format == NAME else None
         if own is None and not self._dialect.readable_reasoning:
             self._dropped.append("thinking")
@@ -386,7 +386,7 @@ def _add_tuning(body: dict[str, Any], turn: Turn, target: Target, dropped: list[
 
 
 def _add_reasoning(body: dict[str, Any], turn: Turn, target: Target, dropped: list[str]) -> str | None:
-    """How much to think, and that the thinking comes sealed, so that it can be given back."""
+    """How much to think, and that the thinking comes signed, so that it can be given back."""
     profile = target.profile
     thinking = plan_effort(turn.reasoning, CHAT, profile)
     dropped += thinking.dropped

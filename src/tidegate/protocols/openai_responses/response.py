@@ -13,7 +13,7 @@ from msgspec import Raw
 from tidegate.protocols.events import Finished, Started
 from tidegate.protocols.ids import new_id
 
-from .parse import Asked
+from .parse import Parsed
 from .wire import ENCODE, says
 
 __all__ = ["Shell", "status_of"]
@@ -40,9 +40,9 @@ DEFAULTS: dict[str, Any] = {
 """Parameters that are repeated as the client wrote them, and what stands for those it did not write."""
 
 
-def echo(asked: Asked) -> dict[str, Any]:
+def echo(parsed: Parsed) -> dict[str, Any]:
     """What the response repeats of its request."""
-    fields, wire = asked.fields, asked.wire
+    fields, wire = parsed.fields, parsed.wire
     repeated: dict[str, Any] = {
         name: fields[name] if name in fields and says(fields[name]) else default
         for name, default in DEFAULTS.items()
@@ -63,8 +63,8 @@ class Shell:
 
     __slots__ = ("_before", "_created", "_echo", "_id", "_model", "_tail")
 
-    def __init__(self, asked: Asked, model: str) -> None:
-        self._echo = echo(asked)
+    def __init__(self, parsed: Parsed, model: str) -> None:
+        self._echo = echo(parsed)
         self._model = model
         self._id = ""
         self._created = 0

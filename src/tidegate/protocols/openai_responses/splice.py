@@ -2,7 +2,7 @@
 
 A request keeps every byte of every value that nobody asked to change, stored responses and the
 provider's own tools included. Only what Tidegate itself put into the conversation for another
-format is taken out again: reasoning items with a seal that no provider of this format can read.
+format is taken out again: reasoning items with a signature that no provider of this format can read.
 """
 
 import re
@@ -13,18 +13,18 @@ from msgspec.json import Decoder
 
 from tidegate.protocols.contract import Call, Tally, Target
 from tidegate.protocols.errors import ProviderBroke, ProviderError, TidegateError
-from tidegate.protocols.openai_chat.effort import nearest_effort
 from tidegate.protocols.openai_chat.render import may_sample
+from tidegate.protocols.openai_chat.thinking import nearest_effort
 from tidegate.protocols.sse import ServerSentEvent, Splitter, frame, parse_block
 
-from .answer import RESPONSE, ResponseOut
 from .error import error_object, error_of_response, error_of_stream, failure_of
-from .parse import Asked
+from .foreign import is_foreign
+from .parse import Parsed
 from .reader import OVER, failure_in, finish_of
 from .render import SAMPLING, ResponsesCall
-from .seal import is_foreign
 from .usage import parse_usage
 from .wire import ENCODE, FIELDS, RAWS, CustomTool, Fields, Item, ReasoningItem, says
+from .wire_answer import RESPONSE, ResponseOut
 
 __all__ = ["BodySplice", "StreamSplice", "splice_request"]
 
@@ -36,36 +36,36 @@ OWN_FIELDS = ("provider", "models")
 """Tidegate's own fields, which no provider knows."""
 
 
-def splice_request(asked: Asked, target: Target) -> Call:
+def splice_request(parsed: Parsed, target: Target) -> Call:
     """The client's body with the model replaced, and only what dialect or profile ask for changed."""
-    fields = dict(asked.fields)
+    fields = dict(parsed.fields)
     fields["model"] = Raw(ENCODE(target.model))
     for name in OWN_FIELDS:
         fields.pop(name, None)
-    _take_out_seals(fields, asked)
-    dropped = _tune(fields, asked, target)
-    stream = asked.stream and target.profile.streams
-    if asked.stream and not stream:
+    _remove_wrapped(fields, parsed)
+    dropped = _tune(fields, parsed, target)
+    stream = parsed.stream and target.profile.streams
+    if parsed.stream and not stream:
         fields.pop("stream")
         fields.pop("stream_options", None)
-    customs = frozenset(tool.name for tool in asked.tools if isinstance(tool, CustomTool))
+    customs = frozenset(tool.name for tool in parsed.tools if isinstance(tool, CustomTool))
     return ResponsesCall(target.dialect.path, ENCODE(fields), stream, tuple(dropped), customs=customs)
 
 
-def _take_out_seals(fields: Fields, asked: Asked) -> None:
-    if any(map(_is_sealed_here, asked.items)):
+def _remove_wrapped(fields: Fields, parsed: Parsed) -> None:
+    if any(map(_is_wrapped_here, parsed.items)):
         raws = RAWS.decode(fields["input"])
-        pairs = zip(raws, asked.items, strict=True)
-        fields["input"] = Raw(ENCODE([raw for raw, item in pairs if not _is_sealed_here(item)]))
+        pairs = zip(raws, parsed.items, strict=True)
+        fields["input"] = Raw(ENCODE([raw for raw, item in pairs if not _is_wrapped_here(item)]))
 
 
-def _is_sealed_here(item: Item) -> bool:
+def _is_wrapped_here(item: Item) -> bool:
     return isinstance(item, ReasoningItem) and is_foreign(item.encrypted_content)
 
 
-def _tune(fields: Fields, asked: Asked, target: Target) -> list[str]:
+def _tune(fields: Fields, parsed: Parsed, target: Target) -> list[str]:
     """Move the effort to one that the model knows, and leave out what it refuses; what was left out."""
-    told, profile = asked.wire.reasoning, target.profile
+    told, profile = parsed.wire.reasoning, target.profile
     effort = told.effort if told is not None else None
     if effort is not None:
         nearest = nearest_effort(effort, profile.efforts)

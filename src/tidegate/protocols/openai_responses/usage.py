@@ -86,7 +86,7 @@ def render_usage(usage: Usage) -> dict[str, Any]:
         "input_tokens": taken,
         "input_tokens_details": {
             "cached_tokens": usage.cache_read or 0,
-            "cache_write_tokens": usage.cached_and_written or 0,
+            "cache_write_tokens": usage.cache_write_total or 0,
         },
         "output_tokens": made,
         "output_tokens_details": {"reasoning_tokens": usage.reasoning or 0},

@@ -34,10 +34,10 @@ from tidegate.protocols.ids import new_id
 from tidegate.protocols.usage import Usage
 
 from .error import error_object, error_of_response, error_of_stream
+from .foreign import WrappedSignature, wrap
 from .logprobs import pair_logprobs, render_logprobs
-from .parse import Asked
+from .parse import Parsed
 from .response import Shell, status_of
-from .seal import Seal, wrap
 from .usage import render_usage
 from .wire import ENCODE, HEAD, NAME
 
@@ -160,9 +160,9 @@ class ResponseWriter:
         "_sequence", "_shell", "_streams", "_thinking", "_usage",
     )  # fmt: skip
 
-    def __init__(self, asked: Asked, model: str) -> None:
+    def __init__(self, parsed: Parsed, model: str) -> None:
         # the response
-        self._shell = Shell(asked, model)
+        self._shell = Shell(parsed, model)
         self._output: dict[int, Raw] = {}
         """Finished items by their index."""
         self._finished: Finished | None = None
@@ -179,7 +179,7 @@ class ResponseWriter:
         self._citations: list[CitationAdded] = []
         """Of a text that has not begun."""
         # the stream
-        self._streams = asked.stream
+        self._streams = parsed.stream
         self._sequence = 0
         self._out: list[bytes] = []
 
@@ -286,10 +286,10 @@ class ResponseWriter:
         for index in [index for index, call in self._calls.items() if call.whole]:
             self._close_call(index, "completed")
 
-    def _add_sealed(self, seal: Seal) -> None:
+    def _add_wrapped(self, wrapped: WrappedSignature) -> None:
         """An item that only carries what another format must see again."""
         self._turn_from()
-        self._add_reasoning(wrap(seal))
+        self._add_reasoning(wrap(wrapped))
 
     def _add_reasoning(self, encrypted: str) -> None:
         index = self._take_index()
@@ -365,7 +365,7 @@ class ResponseWriter:
         return thinking
 
     def _close_thinking(self, signature: str = "", signed_by: str = "") -> None:
-        """Close the reasoning item. What is not OpenAI's own carries a seal, signed or not, so that it
+        """Close the reasoning item. What is not OpenAI's own carries a signature, signed or not, so that it
         can be told from OpenAI's when it comes back.
         """
         thinking = self._thinking
@@ -378,7 +378,7 @@ class ResponseWriter:
         self._emit("response.reasoning_summary_text.done", **place, text=text)
         self._emit("response.reasoning_summary_part.done", **place, part=part)
         item = {"id": thinking.id, "type": "reasoning", "summary": [part]}
-        item["encrypted_content"] = _seal_thinking(signature, signed_by, text)
+        item["encrypted_content"] = _wrap_thinking(signature, signed_by, text)
         self._close_item(thinking.index, item)
 
     # --- calls ---
@@ -406,8 +406,8 @@ class ResponseWriter:
             else:
                 self._out.append(self._say(part.run, event.text))
         if event.signature is not None:
-            # The message ends here, so that the seal stands right behind the text that it is on.
-            self._add_sealed(Seal("gemini", "text", event.signature))
+            # The message ends here, so that the signature stands right behind the text that it is on.
+            self._add_wrapped(WrappedSignature("gemini", "text", event.signature))
 
     def _write_refusal(self, event: RefusalDelta) -> None:
         self._out.append(self._say(self._open_part("refusal").run, event.text))
@@ -421,18 +421,18 @@ class ResponseWriter:
         elif event.format == NAME:
             self._write_encrypted(ReasoningEncrypted(event.signature, NAME))
         else:
-            self._add_sealed(Seal(event.format, "thinking", event.signature))
+            self._add_wrapped(WrappedSignature(event.format, "thinking", event.signature))
 
     def _write_encrypted(self, event: ReasoningEncrypted) -> None:
         if event.format != NAME:
-            self._add_sealed(Seal(event.format, "redacted", event.data))
+            self._add_wrapped(WrappedSignature(event.format, "redacted", event.data))
             return
         self._turn_from()
         self._add_reasoning(event.data)
 
     def _write_call(self, event: ToolCallStarted) -> None:
         if event.signature is not None:
-            self._add_sealed(Seal("gemini", "call", event.signature, call_id=event.id))
+            self._add_wrapped(WrappedSignature("gemini", "call", event.signature, call_id=event.id))
         self._turn_from()
         call = self._calls[event.index] = OpenCall(event, self._take_index())
         self._open_item(call.index, call.render("in_progress", ""))
@@ -473,14 +473,14 @@ class ResponseWriter:
         done = {**item, "status": "completed", "result": event.data, "output_format": form}
         self._close_item(index, done)
         if event.signature is not None:
-            self._add_sealed(Seal("gemini", "image", event.signature))
+            self._add_wrapped(WrappedSignature("gemini", "image", event.signature))
 
     def _write_audio(self, event: AudioDelta) -> None:
         """Nothing: this format's requests cannot ask for audio."""
 
     def _write_native(self, event: NativeBlock) -> None:
         if event.format != NAME:
-            self._add_sealed(Seal(event.format, "block", block=event.block))
+            self._add_wrapped(WrappedSignature(event.format, "block", block=event.block))
             return
         self._turn_from()
         index = self._take_index()
@@ -513,10 +513,10 @@ class ResponseWriter:
     }
 
 
-def _seal_thinking(signature: str, signed_by: str, text: str) -> str:
+def _wrap_thinking(signature: str, signed_by: str, text: str) -> str:
     if signed_by == NAME:
         return signature
-    return wrap(Seal(signed_by, "thinking", signature, text if signature else ""))
+    return wrap(WrappedSignature(signed_by, "thinking", signature, text if signature else ""))
 
 
 OWN_ANNOTATIONS = frozenset({"file_citation", "url_citation", "container_file_citation", "file_path"})

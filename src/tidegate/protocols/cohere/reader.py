@@ -31,7 +31,7 @@ from tidegate.protocols.sse import MAX_EVENT, Splitter
 from tidegate.protocols.usage import Usage
 
 from .error import parse_failure
-from .tokens import parse_usage
+from .usage import parse_usage
 from .wire import (
     Answer,
     Citation,

@@ -15,13 +15,13 @@ from .rows import kinds
 from .service import Service
 from .words import explain, not_configured, not_found, shown
 
-__all__ = ["Directory"]
+__all__ = ["ModelRegistry"]
 
 REMEMBERED = 4096
-"""Answers that a directory keeps; clients choose the names, so there must be an end."""
+"""Answers that a model registry keeps; clients choose the names, so there must be an end."""
 
 
-class Directory:
+class ModelRegistry:
     """The services of a Config, and the names that lead to them. Made anew for every Config."""
 
     def __init__(self, config: Config) -> None:

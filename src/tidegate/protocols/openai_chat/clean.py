@@ -10,10 +10,10 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta, Struct
 
-from .answer import MALFORMED
 from .usage import UsageIn, completion_tokens
+from .wire_answer import MALFORMED
 
-__all__ = ["is_sound", "read_sound"]
+__all__ = ["is_clean", "read_clean"]
 
 
 class SoundDelta(Struct, gc=False):
@@ -98,7 +98,7 @@ _DECODE_ANSWER = msgspec.json.Decoder(SoundAnswer).decode
 _DECODE = msgspec.json.Decoder(SoundChunk).decode
 
 
-def is_sound(data: bytes, answer: str, begun: Container[int]) -> bool:
+def is_clean(data: bytes, answer: str, begun: Container[int]) -> bool:
     """Whether a chunk is a sound piece of the answer of this id, whose choices `begun` have begun."""
     try:
         chunk = _DECODE(data)
@@ -109,7 +109,7 @@ def is_sound(data: bytes, answer: str, begun: Container[int]) -> bool:
     return all(choice.index in begun for choice in chunk.choices)
 
 
-def read_sound(body: bytes) -> SoundAnswer | None:
+def read_clean(body: bytes) -> SoundAnswer | None:
     """A whole answer, if there is nothing to mend in it."""
     try:
         answer = _DECODE_ANSWER(body)

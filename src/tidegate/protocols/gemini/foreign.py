@@ -1,7 +1,7 @@
-"""Seals of other formats in Gemini's `thoughtSignature`, which has to be base64.
+"""Signatures of other formats in Gemini's `thoughtSignature`, which has to be base64.
 
-A seal that Anthropic, say, put on its thinking travels to a Gemini client and back as the base64 of
-`tidegate:anthropic:<seal>`; thinking that only its provider can read as that of
+A signature that Anthropic, say, put on its thinking travels to a Gemini client and back as the base64 of
+`tidegate:anthropic:<signature>`; thinking that only its provider can read as that of
 `tidegate-redacted:anthropic:<data>`. Gemini's own are left as they are.
 """
 
@@ -10,43 +10,43 @@ import binascii
 
 from tidegate.protocols.turn import Reasoning, RedactedReasoning
 
-__all__ = ["open_thought", "seal_redacted", "seal_thought"]
+__all__ = ["unwrap_thought", "wrap_redacted", "wrap_thought"]
 
 FORMAT = "gemini"
 _SEALED = "tidegate:"
 _REDACTED = "tidegate-redacted:"
 
 
-def seal_thought(signature: str, format_: str) -> str:
-    """A seal for the wire."""
+def wrap_thought(signature: str, format_: str) -> str:
+    """A signature for the wire."""
     return signature if format_ == FORMAT else _pack(f"{_SEALED}{format_}:{signature}")
 
 
-def seal_redacted(data: str, format_: str) -> str:
+def wrap_redacted(data: str, format_: str) -> str:
     """Unreadable thinking for the wire."""
     return data if format_ == FORMAT else _pack(f"{_REDACTED}{format_}:{data}")
 
 
-def open_thought(text: str, seal: str | None) -> Reasoning | RedactedReasoning | None:
+def unwrap_thought(text: str, signature: str | None) -> Reasoning | RedactedReasoning | None:
     """A thought that came back; None where it says nothing."""
-    if not seal:
+    if not signature:
         return Reasoning(text, None, FORMAT) if text else None
-    told = _unpack(seal)
+    told = _unpack(signature)
     for beginning in (_SEALED, _REDACTED):
         format_, colon, rest = told.removeprefix(beginning).partition(":")
         if told.startswith(beginning) and colon:
             if beginning == _REDACTED:
                 return RedactedReasoning(rest, format_)
             return Reasoning(text, rest, format_)
-    return Reasoning(text, seal, FORMAT)
+    return Reasoning(text, signature, FORMAT)
 
 
 def _pack(told: str) -> str:
     return base64.b64encode(told.encode(errors="replace")).decode()
 
 
-def _unpack(seal: str) -> str:
+def _unpack(signature: str) -> str:
     try:
-        return base64.b64decode(seal, validate=True).decode()
+        return base64.b64decode(signature, validate=True).decode()
     except (binascii.Error, ValueError):
         return ""

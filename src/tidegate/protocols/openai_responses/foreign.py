@@ -1,13 +1,14 @@
-"""What other formats seal, in an item that clients of this format give back.
+"""What other formats sign, in an item that clients of this format give back.
 
 Clients of the Responses API (Codex, the Agents SDK) send `reasoning` items back as they came, and
 treat `encrypted_content` as opaque. So whatever another format must see again travels in there:
 
     tidegate:1:<base64url of JSON>
 
-The JSON is a `Seal`: the seal's format, what it is on, and the seal itself. Thinking carries its text
-too, because what was signed must come back letter by letter, and clients shorten summaries. A seal
-that this format made itself (OpenAI's own `encrypted_content`) is not wrapped.
+The JSON is a `WrappedSignature`: the signature's format, what it is on, and the signature itself.
+Thinking carries its text too, because what was signed must come back letter by letter, and clients
+shorten summaries. A signature that this format made itself (OpenAI's own `encrypted_content`) is not
+wrapped.
 """
 
 import base64
@@ -21,14 +22,14 @@ from tidegate.protocols.errors import InvalidRequest
 
 from .wire import ENCODE
 
-__all__ = ["PREFIX", "Seal", "is_foreign", "open_seal", "wrap"]
+__all__ = ["PREFIX", "WrappedSignature", "is_foreign", "unwrap", "wrap"]
 
 MARK = "tidegate:"
 PREFIX = "tidegate:1:"
 """The mark and the version of the form."""
 
 
-class Seal(Struct, frozen=True, omit_defaults=True):
+class WrappedSignature(Struct, frozen=True, omit_defaults=True):
     """What another format must see again."""
 
     format: str
@@ -37,7 +38,7 @@ class Seal(Struct, frozen=True, omit_defaults=True):
     """Signed thinking, encrypted thinking, a function call, the text or the image that was just said,
     or a whole block that has no counterpart here."""
     signature: str = ""
-    """The seal; of `redacted`, the encrypted thinking."""
+    """The signature; of `redacted`, the encrypted thinking."""
     text: str = ""
     """Of `thinking`: what was signed."""
     call_id: str = ""
@@ -46,12 +47,12 @@ class Seal(Struct, frozen=True, omit_defaults=True):
     """Of `block`: the block."""
 
 
-_SEAL = Decoder(Seal)
+_WRAPPED = Decoder(WrappedSignature)
 
 
-def wrap(seal: Seal) -> str:
+def wrap(wrapped: WrappedSignature) -> str:
     """The text of `encrypted_content`."""
-    return PREFIX + base64.urlsafe_b64encode(ENCODE(seal)).decode()
+    return PREFIX + base64.urlsafe_b64encode(ENCODE(wrapped)).decode()
 
 
 def is_foreign(encrypted: str | None) -> bool:
@@ -59,12 +60,12 @@ def is_foreign(encrypted: str | None) -> bool:
     return encrypted is not None and encrypted.startswith(MARK)
 
 
-def open_seal(encrypted: str, param: str) -> Seal:
-    """The seal in a text for which `is_foreign` holds. Raises InvalidRequest."""
+def unwrap(encrypted: str, param: str) -> WrappedSignature:
+    """The signature in a text for which `is_foreign` holds. Raises InvalidRequest."""
     if not encrypted.startswith(PREFIX):
         raise InvalidRequest("the reasoning was written by another version of Tidegate", param=param)
     try:
         data = base64.b64decode(encrypted[len(PREFIX) :].encode(), altchars=b"-_", validate=True)
-        return _SEAL.decode(data)
+        return _WRAPPED.decode(data)
     except (binascii.Error, DecodeError, UnicodeError, RecursionError) as error:
         raise InvalidRequest("the reasoning is not what Tidegate wrote", param=param) from error

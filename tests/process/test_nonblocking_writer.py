@@ -6,15 +6,15 @@ import os
 import pytest
 
 from process.serving import eventually
-from tidegate.observe import Outlet
+from tidegate.observe import NonBlockingWriter
 
 
 async def test_lines_arrive_in_order() -> None:
     reading, writing = os.pipe()
-    outlet = Outlet(writing, pytest.fail)
+    writer = NonBlockingWriter(writing, pytest.fail)
     for number in range(100):
-        outlet.write(b"%d\n" % number)
-    outlet.flush()
+        writer.write(b"%d\n" % number)
+    writer.flush()
     assert os.read(reading, 65536).split() == [b"%d" % number for number in range(100)]
     os.close(writing)
     os.close(reading)
@@ -23,11 +23,11 @@ async def test_lines_arrive_in_order() -> None:
 async def test_what_finds_no_room_is_lost_and_said_to_be_lost() -> None:
     said: list[str] = []
     reading, writing = os.pipe()
-    outlet = Outlet(writing, said.append, room=200_000)
+    writer = NonBlockingWriter(writing, said.append, room=200_000)
     line = b"x" * 3999 + b"\n"
     for _ in range(100):
-        outlet.write(line)
-    outlet.flush(0.1)  # returns, although nobody reads
+        writer.write(line)
+    writer.flush(0.1)  # returns, although nobody reads
     os.set_blocking(reading, False)
     arrived = 0
     while arrived + lines_lost(said) * len(line) < 100 * len(line):
@@ -52,11 +52,11 @@ async def test_a_reader_that_is_gone_is_said_once() -> None:
     said: list[str] = []
     reading, writing = os.pipe()
     os.close(reading)
-    outlet = Outlet(writing, said.append)
-    outlet.write(b"1\n")
+    writer = NonBlockingWriter(writing, said.append)
+    writer.write(b"1\n")
     await eventually(lambda: said, "a word about it")
-    outlet.write(b"2\n")
-    outlet.flush()
+    writer.write(b"2\n")
+    writer.flush()
     assert said == ["nobody reads the output any more: nothing more is written"]
     os.close(writing)
 
@@ -64,9 +64,9 @@ async def test_a_reader_that_is_gone_is_said_once() -> None:
 async def test_a_full_disk_costs_lines_and_nothing_else() -> None:
     said: list[str] = []
     full = os.open("/dev/full", os.O_WRONLY)
-    outlet = Outlet(full, said.append)
-    outlet.write(b"1\n2\n")
+    writer = NonBlockingWriter(full, said.append)
+    writer.write(b"1\n2\n")
     await eventually(lambda: said, "a word about it")
-    outlet.flush()
+    writer.flush()
     assert said == ["2 lines of output are lost: they could not be written"]
     os.close(full)

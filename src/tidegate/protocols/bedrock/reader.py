@@ -1,7 +1,7 @@
 """The reader of Converse's answers: one JSON object, or frames that build it up block by block.
 
 A stream tells when calls and images begin, of texts and thinking only the pieces; what needs the whole
-of a block (a seal, a free text, a citation's place) is told when it ends. Token counts come after the
+of a block (a signature, a free text, a citation's place) is told when it ends. Token counts come after the
 finish reason, in a frame of their own.
 """
 
@@ -38,7 +38,7 @@ from .dialect import FORMAT
 from .error import parse_failure
 from .eventstream import Frame, FrameSplitter
 from .media import decode_redacted
-from .tokens import parse_usage
+from .usage import parse_usage
 from .wire import (
     Answer,
     Block,
@@ -100,7 +100,7 @@ class _Open:
         "native",
         "redacted",
         "results",
-        "seal",
+        "signature",
     )
 
     def __init__(self, begin: int) -> None:
@@ -117,7 +117,7 @@ class _Open:
         self.arguments: list[str] = []
         """All of them, but of a function only the first."""
         # thinking
-        self.seal: list[str] = []
+        self.signature: list[str] = []
         self.redacted: list[str] = []
         # others
         self.image: tuple[str, list[str]] | None = None
@@ -129,7 +129,7 @@ class _Open:
 
 
 class BedrockReader:
-    """Reads one answer. `seals` is the format of the signatures on thinking; the arguments of
+    """Reads one answer. `signatures` is the format of the signatures on thinking; the arguments of
     `answer_tool` are the answer's text; `custom` are the names of tools whose argument is a free text.
     """
 
@@ -143,17 +143,20 @@ class BedrockReader:
         "_is_over",
         "_length",
         "_open",
-        "_seals",
+        "_signature_format",
         "_splitter",
         "_started",
         "usage",
     )
 
     def __init__(
-        self, seals: str = FORMAT, custom: frozenset[str] = frozenset(), answer_tool: str | None = None
+        self,
+        signature_format: str = FORMAT,
+        custom: frozenset[str] = frozenset(),
+        answer_tool: str | None = None,
     ) -> None:
         # the request
-        self._seals = seals
+        self._signature_format = signature_format
         self._custom = custom
         self._answer_tool = answer_tool
         # the bytes
@@ -379,11 +382,13 @@ class BedrockReader:
             events.append(ToolCallDelta(opened.call, "{}"))
         elif opened.kind == "custom":
             events.append(ToolCallDelta(opened.call, custom_text("".join(opened.arguments))))
-        seal, redacted = "".join(opened.seal), "".join(opened.redacted)
-        if seal:
-            events.append(ReasoningSigned(seal, self._seals))
+        signature, redacted = "".join(opened.signature), "".join(opened.redacted)
+        if signature:
+            events.append(ReasoningSigned(signature, self._signature_format))
         if redacted:
-            events.append(ReasoningEncrypted(decode_redacted(redacted, self._seals), self._seals))
+            events.append(
+                ReasoningEncrypted(decode_redacted(redacted, self._signature_format), self._signature_format)
+            )
         if opened.image is not None:
             form, data = opened.image
             events.append(ImageAdded(f"image/{form}", "".join(data)))
@@ -421,7 +426,7 @@ def _read_thoughts(opened: _Open, told: ReasoningPiece, events: list[Event]) -> 
     if told.text:
         events.append(ReasoningDelta(told.text))
     if told.signature:
-        opened.seal.append(told.signature)
+        opened.signature.append(told.signature)
     if told.redacted_content:
         opened.redacted.append(told.redacted_content)
 

@@ -38,12 +38,12 @@ from tidegate.protocols.turn import (
 from .ids import gemini_ids
 from .wire import AnyPart, Blob, FileData, FunctionCall, FunctionResponse, OutContent, WirePart
 
-__all__ = ["FOREIGN_SEAL", "MEDIA_TYPES", "Contents", "is_youtube", "render_contents"]
+__all__ = ["FOREIGN_SIGNATURE", "MEDIA_TYPES", "Contents", "is_youtube", "render_contents"]
 
 FORMAT = "gemini"
 
-FOREIGN_SEAL = "skip_thought_signature_validator"
-"""What Google documents for calls that another model made: Gemini 3 refuses calls without a seal
+FOREIGN_SIGNATURE = "skip_thought_signature_validator"
+"""What Google documents for calls that another model made: Gemini 3 refuses calls without a signature
 (ai.google.dev/gemini-api/docs/thought-signatures)."""
 
 MEDIA_TYPES = {
@@ -124,7 +124,7 @@ class Contents:
             self._append(role, self._parts(message.parts, role))
 
     def finish(self) -> None:
-        """Rules that hold for the whole: something must be asked, and calls must be sealed."""
+        """Rules that hold for the whole: something must be asked, and calls must be signed."""
         self._add_media_of_results()
         if not self._said:
             if not self.system:
@@ -132,12 +132,12 @@ class Contents:
             self._said.append(("user", self.system))
             self.system = []
         if self._profile.signed_calls:
-            self._seal_steps()
+            self._sign_steps()
         for role, parts in self._said:
             self.contents.append(OutContent(role="model" if role == "model" else "user", parts=parts))
 
-    def _seal_steps(self) -> None:
-        """Seal the first call of each step of the current turn: Google checks no others, and warns
+    def _sign_steps(self) -> None:
+        """Sign the first call of each step of the current turn: Google checks no others, and warns
         that its dummy costs quality. What a user says right after results may not begin a turn.
         """
         for place in range(len(self._said) - 1, -1, -1):
@@ -145,7 +145,7 @@ class Contents:
             if role == "user" and (place == 0 or self._said[place - 1][0] != "results"):
                 return
             if role == "model":
-                _seal_first_call(parts)
+                _sign_first_call(parts)
 
     def _append(self, role: str, parts: list[AnyPart]) -> None:
         if not parts:
@@ -172,7 +172,7 @@ class Contents:
     # --- parts ---
 
     def _text(self, part: Text, role: str) -> list[AnyPart]:
-        """Empty texts are left out: Vertex refuses them. A seal may stand on an empty one."""
+        """Empty texts are left out: Vertex refuses them. A signature may stand on an empty one."""
         if not part.text and not part.signature:
             return []
         return [WirePart(text=part.text, thought_signature=part.signature)]
@@ -181,7 +181,7 @@ class Contents:
         return [WirePart(text=part.text)] if part.text else []
 
     def _reasoning(self, part: Reasoning, role: str) -> list[AnyPart]:
-        """Thoughts of whatever model are thoughts; a seal is of use only to who set it."""
+        """Thoughts of whatever model are thoughts; a signature is of use only to who set it."""
         signature = part.signature if part.format == FORMAT else None
         if not part.text and not signature:
             return []
@@ -308,12 +308,12 @@ def render_contents(turn: Turn, profile: Profile) -> Contents:
     return contents
 
 
-def _seal_first_call(parts: list[AnyPart]) -> None:
-    """Parallel calls bear one seal, on the first of them."""
+def _sign_first_call(parts: list[AnyPart]) -> None:
+    """Parallel calls bear one signature, on the first of them."""
     for place, part in enumerate(parts):
         if isinstance(part, WirePart) and part.function_call is not None:
             if part.thought_signature is None:
-                parts[place] = msgspec.structs.replace(part, thought_signature=FOREIGN_SEAL)
+                parts[place] = msgspec.structs.replace(part, thought_signature=FOREIGN_SIGNATURE)
             return
 
 

@@ -1,7 +1,7 @@
 """A file descriptor whose writers never wait.
 
 Standard output may be a pipe that nobody reads: a write then blocks, and with it every request of
-the worker. An outlet takes lines at once and writes them in a thread of its own. What waits is
+the worker. A non-blocking writer takes lines at once and writes them in a thread of its own. What waits is
 bounded; what does not fit is lost, and said to be lost once the way is free again.
 """
 
@@ -13,7 +13,7 @@ from collections.abc import Callable
 from threading import Condition, Thread
 from time import monotonic
 
-__all__ = ["Outlet"]
+__all__ = ["NonBlockingWriter"]
 
 ROOM = 8 * 1024 * 1024
 """Bytes that may wait: some 20,000 records."""
@@ -21,7 +21,7 @@ LAST_WORDS_S = 1.0
 """How long the end of the process waits for a reader."""
 
 
-class Outlet:
+class NonBlockingWriter:
     """Writes to a descriptor, piece by piece, in the order given.
 
     `say` is told once what could not be written, and why.
@@ -52,7 +52,7 @@ class Outlet:
             self._size += len(piece)
             self._change.notify_all()
             if self._thread is None:
-                self._thread = Thread(target=self._drain, name="outlet", daemon=True)
+                self._thread = Thread(target=self._drain, name="writer", daemon=True)
                 self._thread.start()
                 atexit.register(self.flush)
 

@@ -1,11 +1,11 @@
 """Who is waited for, and how long: deadlines of providers and clients that leave.
 
-One `Vigil` per worker looks at all open exchanges four times a second. That is precise enough
+One `Watchdog` per worker looks at all open exchanges four times a second. That is precise enough
 for deadlines of seconds and costs a running exchange next to nothing: no timer per request, no
 timer per event, and a task that listens for the client's leaving only for those exchanges that
 last longer than one look.
 
-An exchange that has to end is cancelled; `Watch.verdict` then says why.
+An exchange that has to end is cancelled; `Watch.cancel_cause` then says why.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ from typing import Self
 from tidegate.exchange.http import ClientLeft, Request
 from tidegate.protocols.errors import BodyTimeout, DeadlineExceeded, ProviderTimeout, ShutDown
 
-__all__ = ["LOOK_S", "Vigil", "Watch"]
+__all__ = ["LOOK_S", "Watch", "Watchdog"]
 
 LOOK_S = 0.25
 """Seconds between two looks: how imprecise deadlines are, and a part of the second within which a
@@ -33,15 +33,15 @@ class Watch:
         "_quiet_since",
         "_request",
         "_task",
-        "_vigil",
+        "_watchdog",
         "_what",
+        "cancel_cause",
         "heard",
         "listening",
-        "verdict",
     )
 
-    def __init__(self, vigil: "Vigil", request: Request, deadline_s: float, body_s: float) -> None:
-        self._vigil = vigil
+    def __init__(self, watchdog: "Watchdog", request: Request, deadline_s: float, body_s: float) -> None:
+        self._watchdog = watchdog
         self._request = request
         self._task = asyncio.current_task()
         self._listener: asyncio.Task[None] | None = None
@@ -54,23 +54,23 @@ class Watch:
         """Whether the provider is being waited for, and not the client."""
         self.heard = False
         """Set when the provider was heard; each look takes note and resets it."""
-        self.verdict: Exception | None = None
+        self.cancel_cause: Exception | None = None
         """Why the exchange was cancelled."""
 
     def __enter__(self) -> Self:
-        self._vigil.add(self)
+        self._watchdog.add(self)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._vigil.remove(self)
+        self._watchdog.remove(self)
         if self._listener is not None:
             self._listener.cancel()
             # Kept, it would hold the whole exchange in a cycle, which only the collector can end.
             self._listener = None
         if kind is asyncio.CancelledError:
-            raise self.take_verdict() from None
+            raise self.take_cancel_cause() from None
 
     def expect(self, what: str, patience_s: float) -> None:
         """From now on the provider may be silent for this long; `what` is what it is to do."""
@@ -80,21 +80,21 @@ class Watch:
         self.heard = False
         self.listening = True
 
-    def hear(self) -> None:
+    def mark_activity(self) -> None:
         """Take note that the provider was heard."""
         self.heard = True
 
-    def take_verdict(self) -> Exception:
+    def take_cancel_cause(self) -> Exception:
         """Why the exchange was cancelled, as the error that it ends with.
 
         A cancellation that this watch did not order is the server's: its grace time is over.
         """
-        verdict, self.verdict = self.verdict, None
-        if verdict is None:
+        cancel_cause, self.cancel_cause = self.cancel_cause, None
+        if cancel_cause is None:
             return ShutDown("the gateway is shutting down")
         if self._task is not None:
             self._task.uncancel()
-        return verdict
+        return cancel_cause
 
     def look(self, now: float) -> None:
         """Judge whether the exchange may go on."""
@@ -116,14 +116,14 @@ class Watch:
         if now - self._request.body_at > self._patience:
             self.end(BodyTimeout(f"the body did not go on for {self._patience:g} seconds"))
 
-    def end(self, verdict: Exception) -> None:
+    def end(self, cancel_cause: Exception) -> None:
         """Cancel the exchange for this reason. The first reason counts."""
-        if self.verdict is None and self._task is not None:
-            self.verdict = verdict
+        if self.cancel_cause is None and self._task is not None:
+            self.cancel_cause = cancel_cause
             self._task.cancel()
 
     async def _listen(self) -> None:
-        while self._vigil.watches(self):
+        while self._watchdog.watches(self):
             message = await self._request.receive()
             if message["type"] == "http.disconnect":
                 if not self._request.done:
@@ -131,7 +131,7 @@ class Watch:
                 return
 
 
-class Vigil:
+class Watchdog:
     """Looks at all open exchanges of a worker."""
 
     def __init__(self) -> None:

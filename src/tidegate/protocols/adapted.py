@@ -2,7 +2,7 @@
 
 Some gateways have an API of their own over OpenAI's: other names, other nesting, nothing that OpenAI's
 has not. Such a dialect needs no wire format: its requests are reworded into OpenAI's before anything
-else happens, and the answers back. A module of this folder that has one offers `WORDING`.
+else happens, and the answers back. A module of this folder that has one offers `ADAPTED`.
 """
 
 from collections.abc import Callable, Mapping
@@ -13,11 +13,11 @@ from msgspec import DecodeError
 from .contract import Conduit, Protocol, Tally
 from .errors import ProviderBroke, ProviderError, TidegateError
 
-__all__ = ["Rewording", "RewordingConduit", "Wording"]
+__all__ = ["Adaptation", "AdaptedConduit", "AdaptedDialect"]
 
 
 @dataclass(frozen=True, slots=True)
-class Rewording:
+class Adaptation:
     """How one kind of request is reworded."""
 
     ask: Callable[[bytes], bytes]
@@ -27,18 +27,18 @@ class Rewording:
 
 
 @dataclass(frozen=True, slots=True)
-class Wording:
+class AdaptedDialect:
     """A dialect in other words."""
 
     errors: Protocol
     """OpenAI's format with this dialect's errors."""
     base: Protocol
     """The format that is reworded."""
-    tasks: Mapping[str, Rewording]
+    tasks: Mapping[str, Adaptation]
     """By what is asked for: `chat`, and names of tasks."""
 
 
-class RewordingConduit:
+class AdaptedConduit:
     """The conduit of a whole answer that is reworded at its end (see contract.Conduit)."""
 
     __slots__ = ("_answer", "_inner", "_pieces", "failure", "tally")

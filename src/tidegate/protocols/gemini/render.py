@@ -12,8 +12,8 @@ from tidegate.protocols.errors import Unsupported
 from tidegate.protocols.profile import Profile
 from tidegate.protocols.turn import OutputFormat, Turn
 
-from .contents import render_contents
 from .dialect import GeminiDialect
+from .messages import render_contents
 from .schema import mend_references, to_openapi
 from .thinking import render_thinking
 from .tools import render_tool_config, render_tools

@@ -1,6 +1,6 @@
 """Where the lines go: records to standard output, a tenth of a second at a time.
 
-Writing a line per request as it ends would cost a system call each. The journal collects lines
+Writing a line per request as it ends would cost a system call each. The request log collects lines
 and writes them together; what is not yet written when the process is killed outright is lost, at
 most `FLUSH_S` seconds of it.
 """
@@ -17,7 +17,7 @@ from msgspec import structs
 
 from .record import Record
 
-__all__ = ["FLUSH_S", "Journal", "render_json", "render_text", "timestamp"]
+__all__ = ["FLUSH_S", "RequestLog", "render_json", "render_text", "timestamp"]
 
 FLUSH_S = 0.1
 PIPE_BUF = 4096
@@ -69,9 +69,9 @@ def render_text(record: Record) -> bytes:
     if record.usage is not None:
         prompt, completion = record.usage.prompt_tokens, record.usage.completion_tokens
         words.append(f"{_shown(prompt)}+{_shown(completion)} tokens")
-    words.append(f"{record.whole_ms:.0f} ms")
-    if record.first_byte_ms is not None and record.own_ms is not None:
-        words.append(f"(first byte {record.first_byte_ms:.0f}, own {record.own_ms:.1f})")
+    words.append(f"{record.total_ms:.0f} ms")
+    if record.first_byte_ms is not None and record.overhead_ms is not None:
+        words.append(f"(first byte {record.first_byte_ms:.0f}, own {record.overhead_ms:.1f})")
     if record.attempts:
         words.append(f"after {len(record.attempts)} failed")
     if record.dropped:
@@ -97,7 +97,7 @@ class Output(Protocol):
         ...
 
 
-class Journal:
+class RequestLog:
     """Takes records and writes their lines."""
 
     def __init__(self, render: Callable[[Record], bytes], out: Output) -> None:

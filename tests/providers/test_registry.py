@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from tidegate.config import Config, ModelConfig, ProviderConfig
 from tidegate.protocols.errors import InvalidRequest, ModelNotFound
 from tidegate.protocols.profile import PLAIN
-from tidegate.providers import Directory
-from tidegate.providers.resolve import REMEMBERED
+from tidegate.providers import ModelRegistry
+from tidegate.providers.registry import REMEMBERED
 
 PROVIDERS = {
     "openai": "openai",
@@ -28,8 +28,8 @@ MODELS = {
 }
 
 
-def make(providers: Mapping[str, str] = PROVIDERS, models: Mapping[str, list[str]] = MODELS) -> Directory:
-    return Directory(
+def make(providers: Mapping[str, str] = PROVIDERS, models: Mapping[str, list[str]] = MODELS) -> ModelRegistry:
+    return ModelRegistry(
         Config(
             providers={name: ProviderConfig(kind=kind) for name, kind in providers.items()},
             models={name: ModelConfig(candidates=tuple(found)) for name, found in models.items()},
@@ -40,7 +40,7 @@ def make(providers: Mapping[str, str] = PROVIDERS, models: Mapping[str, list[str
 SHARED = make()
 
 
-def resolved(*question: Any, directory: Directory | None = None) -> list[str]:
+def resolved(*question: Any, directory: ModelRegistry | None = None) -> list[str]:
     candidates = (directory or make()).resolve(*question)
     return [f"{one.service.name} {one.model}" for one in candidates]
 
@@ -309,7 +309,7 @@ def test_a_name_is_explained() -> None:
 
 def test_a_name_of_the_catalog_reaches_whoever_has_such_a_model() -> None:
     config = Config(providers={name: ProviderConfig(kind=name) for name in ("together", "deepinfra", "qwen")})
-    directory = Directory(config)
+    directory = ModelRegistry(config)
     (candidate,) = directory.resolve("text-embedding-v4")
     assert (candidate.service.name, candidate.model) == ("qwen", "text-embedding-v4")
     with pytest.raises(ModelNotFound):

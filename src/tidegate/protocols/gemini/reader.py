@@ -41,7 +41,7 @@ from .error import parse_inner_error
 from .ids import made_id
 from .partial import OpenArguments
 from .sources import Sources
-from .tokens import parse_usage, with_searches
+from .usage import parse_usage, with_searches
 from .wire import (
     Answer,
     Blob,
@@ -394,7 +394,7 @@ def _audio(blob: Blob) -> Raw:
 def _read_other(
     part: WirePart, choice: _Choice, data: bytes, place: tuple[int, int], events: list[Event]
 ) -> None:
-    """A part without text, call or media: a seal alone, or a kind that only Gemini has."""
+    """A part without text, call or media: a signature alone, or a kind that only Gemini has."""
     raw = _raw_part(data, place)
     if set(msgspec.json.decode(raw)) - {"thought", "thoughtSignature"}:
         events.append(NativeBlock(FORMAT, raw, choice.index))
