@@ -39,6 +39,7 @@ def room(names: str, reason: str) -> Room:
 
 ROOMS = {
     "protocols": room("", "wire formats are bytes in, events out: they work without a gateway around them"),
+    "http": room("", "HTTP knows bytes, heads and connections, not what is said over them"),
     "config": room("protocols", "settings are read and checked; what runs asks them, not the reverse"),
     "catalog": room("protocols", "what models can do is data, and knows nothing of requests"),
     "money": room("catalog config protocols", "prices are data, and amounts are counted without a request"),
