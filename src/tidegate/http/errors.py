@@ -10,6 +10,8 @@ HTTPError
     ├── ServerDisconnected  the connection ended before an answer began
     ├── AnswerCut           … before the answer was complete
     └── BadAnswer           what came is no HTTP, or more than the limits allow
+
+Nothing here knows what the bytes mean; `upstream/` says in the gateway's own errors what went wrong.
 """
 
 __all__ = [
