@@ -8,9 +8,8 @@ else happens, and the answers back. A module of this folder that has one offers 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from msgspec import DecodeError
-
 from .contract import Conduit, Protocol, Tally
+from .decode import MALFORMED
 from .errors import ProviderBroke, ProviderError, TidegateError
 
 __all__ = ["Adaptation", "AdaptedConduit", "AdaptedDialect"]
@@ -64,7 +63,7 @@ class AdaptedConduit:
             return b""
         try:
             return self._answer(b"".join(self._pieces))
-        except (DecodeError, UnicodeDecodeError) as error:
+        except MALFORMED as error:
             self.failure = ProviderBroke(f"the provider's answer makes no sense: {error}")
             return b""
 

@@ -8,9 +8,13 @@ from msgspec.json import Decoder
 
 from .errors import InvalidRequest
 
-__all__ = ["decode", "require_utf8"]
+__all__ = ["MALFORMED", "decode", "require_utf8"]
 
 T = TypeVar("T")
+
+MALFORMED = (DecodeError, UnicodeError, RecursionError)
+"""What msgspec raises for JSON that cannot be read: the syntax or a type is wrong (`DecodeError`, of
+which `ValidationError` is one), a string is not UTF-8, the nesting is too deep."""
 
 
 def require_utf8(body: bytes) -> None:

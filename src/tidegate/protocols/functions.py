@@ -7,6 +7,7 @@ one parameter, `input`; calls of them in an answer are told as custom calls agai
 import msgspec
 from msgspec import Raw, Struct
 
+from .decode import MALFORMED
 from .turn import Tool, ToolCall, Turn
 
 __all__ = [
@@ -60,7 +61,6 @@ class CustomArguments(Struct, frozen=True):
 _DECLARATION = msgspec.json.Decoder(CustomDeclaration)
 _ARGUMENTS = msgspec.json.Decoder(CustomArguments)
 _OBJECT = msgspec.json.Decoder(dict[str, Raw])
-_BROKEN = (msgspec.DecodeError, UnicodeError, RecursionError)
 
 
 def allowed_tools(turn: Turn) -> tuple[Tool, ...]:
@@ -80,7 +80,7 @@ def describe(tool: Tool) -> str | None:
         return tool.description
     try:
         declared = _DECLARATION.decode(tool.block).custom
-    except _BROKEN:
+    except MALFORMED:
         return tool.description
     grammar = declared.format.grammar if declared is not None and declared.format is not None else None
     if grammar is None:
@@ -101,7 +101,7 @@ def arguments_object(call: ToolCall) -> Raw:
             encoded = text.encode()
             _OBJECT.decode(encoded)
             return Raw(encoded)
-        except _BROKEN:
+        except MALFORMED:
             pass
     return Raw(msgspec.json.encode({"input": call.arguments}))
 
@@ -110,5 +110,5 @@ def custom_text(arguments: str) -> str:
     """The free text in the arguments of a custom tool that was offered as a function."""
     try:
         return _ARGUMENTS.decode(arguments).input
-    except _BROKEN:
+    except MALFORMED:
         return arguments

@@ -27,6 +27,7 @@ from tidegate.protocols.contract import (
     Target,
     Writer,
 )
+from tidegate.protocols.decode import MALFORMED
 from tidegate.protocols.errors import ProviderBroke, ProviderError, TidegateError
 from tidegate.protocols.turn import Turn
 
@@ -117,7 +118,7 @@ class AnthropicMessages:
         """See contract.Protocol."""
         try:
             return _COUNTED.decode(body).input_tokens
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except MALFORMED as error:
             raise ProviderBroke(f"the provider's count makes no sense: {error}") from error
 
     # the same dialect on both sides

@@ -6,6 +6,7 @@ from typing import Any, Literal
 import msgspec
 from msgspec import Raw, Struct
 
+from tidegate.protocols.decode import MALFORMED
 from tidegate.protocols.events import (
     CitationAdded,
     Event,
@@ -23,10 +24,9 @@ from .messages import as_input
 from .tools import CUSTOM_INPUT
 from .wire import MARK
 
-__all__ = ["UNREADABLE", "Block", "BlockDelta", "Delta", "Progress", "open_block"]
+__all__ = ["Block", "BlockDelta", "Delta", "Progress", "open_block"]
 
 NAME = "anthropic"
-UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 # --- what is read ----------------------------------------------------------------------------
@@ -264,7 +264,7 @@ class CustomBlock(CallBlock):
         whole = "".join(self._pieces) or bytes(self._head.input).decode()
         try:
             text = _INPUT(whole).get(CUSTOM_INPUT, "")
-        except UNREADABLE:  # cut by its length limit
+        except MALFORMED:  # cut by its length limit
             text = whole
         return [ToolCallDelta(self._index, text if isinstance(text, str) else whole)]
 

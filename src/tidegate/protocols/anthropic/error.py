@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from tidegate.protocols.contract import ErrorReply
+from tidegate.protocols.decode import MALFORMED
 from tidegate.protocols.errors import ProviderError, ProviderRefused, TidegateError
 
 __all__ = ["parse_error", "parse_inner_error", "render_error", "render_error_body"]
@@ -62,7 +63,6 @@ class Words(Struct, frozen=True):
 
 _WORDS = msgspec.json.Decoder(Words)
 _LIST = msgspec.json.Decoder(list[Raw])
-_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _encode = msgspec.json.Encoder().encode
 
 
@@ -93,7 +93,7 @@ def _read_words(body: bytes) -> Words:
         if body.lstrip()[:1] == b"[":
             body = bytes(_LIST.decode(body)[0])
         words = _WORDS.decode(body)
-    except (*_UNREADABLE, IndexError):
+    except (*MALFORMED, IndexError):
         return Words(message=_readable(body))
     while isinstance(words.error, Words):
         words = words.error

@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 from msgspec import Raw
 
+from tidegate.protocols.decode import MALFORMED
 from tidegate.protocols.errors import BytesWanted, Unsupported
 from tidegate.protocols.media import text_of
 from tidegate.protocols.profile import Profile
@@ -278,7 +279,7 @@ def as_input(arguments: str) -> Any:
         return {}
     try:
         _OBJECT.decode(arguments)
-    except (msgspec.DecodeError, RecursionError):
+    except MALFORMED:
         return {INVALID: arguments}
     return Raw(arguments)
 

@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Raw, ValidationError
 from msgspec.json import Decoder
 
-from tidegate.protocols.decode import decode, require_utf8
+from tidegate.protocols.decode import MALFORMED, decode, require_utf8
 from tidegate.protocols.errors import InvalidRequest
 from tidegate.protocols.media import check_document, check_image, parse_url
 from tidegate.protocols.turn import Inline, Turn
@@ -79,7 +79,7 @@ def _parse(body: bytes, whole: Decoder[Any], in_raws: Decoder[Any]) -> Parsed:
     require_utf8(body)
     try:
         wire: CountRequest[Any] = whole.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except MALFORMED:
         wire = _decode_blocks(decode(in_raws, body))
     foreign = _Inspection().inspect(wire)
     _check_tools(wire)

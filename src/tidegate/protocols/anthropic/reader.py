@@ -10,6 +10,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from tidegate.protocols.contract import Call
+from tidegate.protocols.decode import MALFORMED
 from tidegate.protocols.errors import ProviderBroke, ProviderError
 from tidegate.protocols.events import (
     Event,
@@ -22,7 +23,7 @@ from tidegate.protocols.events import (
 )
 from tidegate.protocols.sse import Splitter
 
-from .blocks import UNREADABLE, Block, BlockDelta, Progress, open_block
+from .blocks import Block, BlockDelta, Progress, open_block
 from .error import parse_inner_error
 from .render import MessagesCall
 from .usage import merge_usage, read_usage
@@ -170,7 +171,7 @@ class _Answer:
             event = _EVENT(data)
             read = _READ.get(event.type)
             return list(read(self, event, data)) if read is not None else []
-        except UNREADABLE as error:
+        except MALFORMED as error:
             shown = data[:200].decode(errors="replace")
             return self.fail(ProviderBroke(f"the provider's answer makes no sense ({error}): {shown}"))
 
@@ -178,7 +179,7 @@ class _Answer:
         """The events of a `content_block_delta`."""
         try:
             grown = _BLOCK_DELTA(data)
-        except UNREADABLE:
+        except MALFORMED:
             return self.take(data)
         delta = grown.delta
         if self.in_text and delta.type == "text_delta":

@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Struct
 
 from tidegate.protocols.contract import Tally
+from tidegate.protocols.decode import MALFORMED
 from tidegate.protocols.errors import ProviderBroke, ProviderError, TidegateError
 from tidegate.protocols.sse import MAX_EVENT, Splitter, frame
 
@@ -57,7 +58,6 @@ class WholePart(Struct, frozen=True):
 
 _EVENT = msgspec.json.Decoder(EventPart).decode
 _WHOLE = msgspec.json.Decoder(WholePart).decode
-_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 class StreamSplice:
@@ -120,7 +120,7 @@ class StreamSplice:
             return
         try:
             event = _EVENT(data)
-        except _UNREADABLE as error:
+        except MALFORMED as error:
             self.failure = ProviderBroke(f"the provider sent an event that makes no sense: {error}")
             return
         if event.type == "error":
@@ -188,7 +188,7 @@ class WholeSplice:
         body = bytes(self._body)
         try:
             message = _WHOLE(body)
-        except _UNREADABLE as error:
+        except MALFORMED as error:
             shown = body[:200].decode(errors="replace")
             self.failure = ProviderBroke(f"the provider's answer is no message ({error}): {shown}")
             return b""

@@ -25,6 +25,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from tidegate.protocols.contract import Writer
+from tidegate.protocols.decode import MALFORMED
 from tidegate.protocols.errors import TidegateError
 from tidegate.protocols.events import (
     AudioDelta,
@@ -94,7 +95,7 @@ class _OpenCall:
             return False
         try:
             _OBJECT.decode("".join(self.pieces))
-        except (msgspec.DecodeError, RecursionError):
+        except MALFORMED:
             return False
         return True
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import msgspec
 
+from tidegate.protocols.decode import MALFORMED
 from tidegate.protocols.errors import ProviderError, ProviderRefused
 from tidegate.protocols.refusals import LONGEST, readable, type_of
 
@@ -47,7 +48,7 @@ def parse_failure(name: str, body: bytes) -> ProviderError:
 def _read(body: bytes) -> ErrorBody:
     try:
         return _ERROR.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except MALFORMED:
         return ErrorBody(readable(body))
 
 

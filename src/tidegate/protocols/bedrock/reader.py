@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 import msgspec
 from msgspec import Raw
 
+from tidegate.protocols.decode import MALFORMED
 from tidegate.protocols.errors import ProviderBroke, ProviderError
 from tidegate.protocols.events import (
     CitationAdded,
@@ -84,7 +85,6 @@ _DELTA = msgspec.json.Decoder(BlockDelta)
 _END = msgspec.json.Decoder(BlockEnd)
 _STOP = msgspec.json.Decoder(MessageStop)
 _METADATA = msgspec.json.Decoder(Metadata)
-_BROKEN = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 class _Open:
@@ -188,7 +188,7 @@ class BedrockReader:
                     self._read_frame(frame, events)
         except ProviderBroke as error:
             self._fail(error, events)
-        except _BROKEN:
+        except MALFORMED:
             self._fail(ProviderBroke("the provider sent an event that cannot be read"), events)
         return events
 
@@ -226,7 +226,7 @@ class BedrockReader:
     def _read_document(self, data: bytes, events: list[Event]) -> None:
         try:
             self._read_whole(_ANSWER.decode(data), events)
-        except _BROKEN:
+        except MALFORMED:
             self._fail(_error_in(data) or _unreadable(data), events)
 
     def _read_frame(self, frame: Frame, events: list[Event]) -> None:
@@ -473,7 +473,7 @@ def _compact(value: Raw) -> str:
 def _as_json(text: str) -> Any:
     try:
         return msgspec.json.decode(text)
-    except _BROKEN:
+    except MALFORMED:
         return text
 
 
@@ -481,7 +481,7 @@ def _error_in(data: bytes) -> ProviderError | None:
     """The error that stands where an answer should."""
     try:
         error = _ERROR.decode(data)
-    except _BROKEN:
+    except MALFORMED:
         return None
     return parse_failure("", data) if error.message or error.Message else None
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import msgspec
 
+from tidegate.protocols.decode import MALFORMED
 from tidegate.protocols.errors import ProviderError, ProviderRefused
 from tidegate.protocols.refusals import LONGEST, readable, type_of
 
@@ -24,7 +25,7 @@ def parse_error(status: int, headers: Mapping[str, str], body: bytes) -> Provide
     """An error answer, whatever its body is."""
     try:
         error = _ERROR.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except MALFORMED:
         error = ErrorBody(readable(body))
     return _refusal(error, 502 if status == CLOSED else status, headers.get("retry-after"))
 

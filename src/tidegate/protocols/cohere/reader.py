@@ -10,6 +10,7 @@ from typing import ClassVar
 import msgspec
 from msgspec import Raw
 
+from tidegate.protocols.decode import MALFORMED
 from tidegate.protocols.errors import ProviderBroke, ProviderError
 from tidegate.protocols.events import (
     CitationAdded,
@@ -64,7 +65,6 @@ _EVENT = msgspec.json.Decoder(StreamEvent)
 _ERROR = msgspec.json.Decoder(ErrorBody)
 _CITATIONS = msgspec.json.Decoder(list[Raw])
 _CITATION = msgspec.json.Decoder(Citation)
-_BROKEN = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 class _OpenCall:
@@ -175,13 +175,13 @@ class CohereReader:
                 read(self, event, events)
             elif event.message is not None:
                 self._fail(parse_failure(event.message, event.error_type), events)
-        except _BROKEN:
+        except MALFORMED:
             self._fail(_unreadable(data), events)
 
     def _read_answer(self, data: bytes, events: list[Event]) -> None:
         try:
             self._read_whole(_ANSWER.decode(data), events)
-        except _BROKEN:
+        except MALFORMED:
             self._fail(_error_in(data) or _unreadable(data), events)
 
     # --- a whole answer ---
@@ -427,7 +427,7 @@ def _error_in(data: bytes) -> ProviderError | None:
     """The error that stands where an answer should."""
     try:
         error = _ERROR.decode(data)
-    except _BROKEN:
+    except MALFORMED:
         return None
     return parse_failure(error.message, error.error_type)
 

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import msgspec
 from msgspec import Raw, Struct
 
+from tidegate.protocols.decode import MALFORMED
 from tidegate.protocols.errors import Unsupported
 from tidegate.protocols.functions import CUSTOM_INPUT, NO_PARAMETERS, allowed_tools, custom_names, describe
 from tidegate.protocols.turn import Tool, Turn
@@ -80,5 +81,5 @@ def _strict(tools: Sequence[Tool], dropped: dict[str, None]) -> bool | None:
 def _requires(parameters: Raw | None) -> bool:
     try:
         return parameters is not None and bool(_REQUIRED.decode(parameters).required)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except MALFORMED:
         return False

@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping
 from fnmatch import fnmatchcase
 from typing import Any
 
-import msgspec
 from msgspec import Struct
 from msgspec.json import Decoder, Encoder
 
 from tidegate.protocols.contract import Call, Conduit, Tally, Target
+from tidegate.protocols.decode import MALFORMED
 from tidegate.protocols.errors import ProviderBroke, Unsupported
 from tidegate.protocols.task import Whole, render_path
 from tidegate.protocols.usage import Usage
@@ -59,7 +59,7 @@ def _render_titan(parsed: EmbeddingsRequest) -> dict[str, Any]:
 def _parse_titan(body: bytes, tally: Tally) -> Embeddings:
     try:
         told = TITAN.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except MALFORMED as error:
         raise ProviderBroke("the provider's answer holds no embeddings") from error
     tokens = told.input_text_token_count
     return Embeddings(vectors=[told.embedding], usage=None if tokens is None else Usage(input=tokens))

@@ -7,6 +7,7 @@ from msgspec import Struct
 from msgspec.json import Decoder, Encoder
 
 from tidegate.protocols.contract import Call, Conduit, Tally, Target
+from tidegate.protocols.decode import MALFORMED
 from tidegate.protocols.errors import ProviderBroke
 from tidegate.protocols.task import Whole, render_path
 from tidegate.protocols.usage import Usage
@@ -104,7 +105,7 @@ def parse_answer(body: bytes, tally: Tally) -> Embeddings:
         told = ANSWER.decode(body)
         is_list = memoryview(told.embeddings)[0] == ord("[")
         vectors = VECTORS.decode(told.embeddings) if is_list else BY_TYPE.decode(told.embeddings).floats
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except MALFORMED as error:
         raise ProviderBroke("the provider's answer holds no embeddings") from error
     tally.id = told.id
     billed = told.meta.billed_units if told.meta is not None else None

@@ -11,6 +11,7 @@ from msgspec import Struct
 from msgspec.json import Decoder, Encoder
 
 from tidegate.protocols.contract import Call, Conduit, Tally, Target
+from tidegate.protocols.decode import MALFORMED
 from tidegate.protocols.errors import ProviderBroke, Unsupported
 from tidegate.protocols.task import Whole, render_path
 from tidegate.protocols.usage import Usage
@@ -144,7 +145,7 @@ ANSWER = Decoder(AnswerIn)
 def _parse_answer(body: bytes) -> Embeddings:
     try:
         told = ANSWER.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except MALFORMED as error:
         raise ProviderBroke("the provider's answer holds no embeddings") from error
     found = told.embeddings or [one.embeddings for one in told.predictions or ()]
     if told.embedding is not None:

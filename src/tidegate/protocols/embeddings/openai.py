@@ -6,11 +6,11 @@ import base64
 from collections.abc import Sequence
 from typing import Any, Literal
 
-import msgspec
 from msgspec import Raw, Struct
 from msgspec.json import Decoder, Encoder
 
 from tidegate.protocols.contract import Call, Conduit, Tally, Target
+from tidegate.protocols.decode import MALFORMED
 from tidegate.protocols.errors import ProviderBroke, Unsupported
 from tidegate.protocols.openai_chat.error import error_inside
 from tidegate.protocols.task import FIELDS, NULL, Fields, Whole, drop, render_path, take_own_fields
@@ -118,8 +118,6 @@ FLOATS = Decoder(list[float])
 STRING = Decoder(str)
 
 QUOTE = ord('"')
-
-MALFORMED = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 class Answer:

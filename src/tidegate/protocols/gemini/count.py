@@ -4,6 +4,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from tidegate.protocols.contract import Call, ParsedRequest, Target
+from tidegate.protocols.decode import MALFORMED
 from tidegate.protocols.errors import ProviderBroke
 
 from .render import render_body, render_path
@@ -34,5 +35,5 @@ def parse_count(body: bytes) -> int:
     """See Protocol."""
     try:
         return _COUNTED.decode(body).total_tokens
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except MALFORMED as error:
         raise ProviderBroke("the provider's count cannot be read") from error

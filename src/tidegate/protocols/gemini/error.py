@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from tidegate.protocols.contract import ErrorReply
+from tidegate.protocols.decode import MALFORMED
 from tidegate.protocols.errors import ProviderError, ProviderRefused, TidegateError
 from tidegate.protocols.refusals import LONGEST, readable, type_of
 
@@ -80,7 +81,6 @@ _ENVELOPES = msgspec.json.Decoder(list[Envelope])
 _ERROR = msgspec.json.Decoder(GoogleError | str)
 _DETAILS = msgspec.json.Decoder(list[Raw])
 _DETAIL = msgspec.json.Decoder(Detail)
-_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 def parse_error(status: int, headers: Mapping[str, str], body: bytes) -> ProviderError:
@@ -88,7 +88,7 @@ def parse_error(status: int, headers: Mapping[str, str], body: bytes) -> Provide
     try:
         envelopes = _ENVELOPES.decode(body) if body.lstrip()[:1] == b"[" else [_ENVELOPE.decode(body)]
         error = envelopes[0].error
-    except (*_UNREADABLE, IndexError):
+    except (*MALFORMED, IndexError):
         error = readable(body)
     return _refusal(error, status, headers.get("retry-after"))
 
@@ -99,7 +99,7 @@ def parse_inner_error(told: Raw) -> ProviderError:
     """
     try:
         error = _ERROR.decode(told)
-    except _UNREADABLE:
+    except MALFORMED:
         error = readable(bytes(told))
     code = error.code if isinstance(error, GoogleError) else None
     status = code if isinstance(code, int) and 400 <= code < 600 and code != 499 else 502
@@ -126,7 +126,7 @@ def _refusal(error: GoogleError | str, status: int, retry_after: str | None) -> 
 def _details(told: Raw) -> list[Detail]:
     """The details that can be read."""
     found: list[Detail] = []
-    with suppress(*_UNREADABLE):  # the message stands without them
+    with suppress(*MALFORMED):  # the message stands without them
         found.extend(_DETAIL.decode(one) for one in (_DETAILS.decode(told) if told else ()))
     return found
 

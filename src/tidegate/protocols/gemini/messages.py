@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 import msgspec
 from msgspec import Raw
 
+from tidegate.protocols.decode import MALFORMED
 from tidegate.protocols.errors import BytesWanted, InvalidRequest, Unsupported
 from tidegate.protocols.functions import arguments_object
 from tidegate.protocols.profile import Profile
@@ -344,6 +345,6 @@ def _response(text: str, is_error: bool) -> Raw:
 def _is_object(text: str) -> bool:
     try:
         _OBJECT.decode(text)
-    except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
+    except MALFORMED:
         return False
     return True

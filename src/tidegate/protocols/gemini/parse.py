@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import msgspec
 from msgspec import Raw
 
-from tidegate.protocols.decode import decode, require_utf8
+from tidegate.protocols.decode import MALFORMED, decode, require_utf8
 from tidegate.protocols.errors import InvalidRequest
 from tidegate.protocols.turn import Turn
 
@@ -76,7 +76,7 @@ def _decode(decoder: msgspec.json.Decoder[T], body: bytes) -> tuple[bytes, T]:
     if not has_other_names(body):
         try:
             return body, decoder.decode(body)
-        except (msgspec.DecodeError, RecursionError):
+        except MALFORMED:
             pass  # read again below, where single objects are taken for lists
     decode(_FIELDS, body)
     try:

@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 from msgspec import Raw
 
+from tidegate.protocols.decode import MALFORMED
 from tidegate.protocols.errors import ProviderBroke, ProviderError
 from tidegate.protocols.events import (
     AudioDelta,
@@ -84,7 +85,6 @@ _RAW_PARTS = msgspec.json.Decoder(dict[str, Any])
 _LOGPROBS = msgspec.json.Decoder(LogprobsResult)
 _RATINGS = msgspec.json.Decoder(list[SafetyRating])
 _ARGUMENTS = msgspec.json.Decoder(dict[str, Any])
-_BROKEN = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 class _Choice:
@@ -145,7 +145,7 @@ class GeminiReader:
         if is_one_event(data) and not self._splitter.waiting:
             try:
                 answer = _ANSWER.decode(data[6:])
-            except _BROKEN:
+            except MALFORMED:
                 pass
             else:
                 self._take(answer, data[6:], events)
@@ -206,7 +206,7 @@ class GeminiReader:
             return
         try:
             answer = _ANSWER.decode(data)
-        except _BROKEN:
+        except MALFORMED:
             self._break(data, events)
         else:
             self._take(answer, data, events)
@@ -217,7 +217,7 @@ class GeminiReader:
         """Read an answer whose rarer parts may still make no sense."""
         try:
             self._read_answer(answer, data, events)
-        except _BROKEN:
+        except MALFORMED:
             self._break(data, events)
 
     def _read_answer(self, answer: Answer, data: bytes, events: list[Event]) -> None:
@@ -310,7 +310,7 @@ class GeminiReader:
             events.append(_blocked(0, self._feedback))
         try:
             self._tell_sources(events)
-        except _BROKEN:
+        except MALFORMED:
             self._fail(ProviderBroke("the provider's citations cannot be read"), events)
             return
         for choice in self._choices.values():
@@ -469,7 +469,7 @@ def _harms(ratings: Raw) -> str | None:
         blocked = (
             [rating.category for rating in _RATINGS.decode(ratings) if rating.blocked] if ratings else []
         )
-    except _BROKEN:
+    except MALFORMED:
         return None
     return ", ".join(blocked) or None
 
@@ -492,7 +492,7 @@ def _elements(data: bytes) -> Iterator[bytes]:
     """The elements of a JSON array; of a cut one, those that are whole, and then the rest."""
     try:
         yield from (bytes(element) for element in _ANSWERS.decode(data))
-    except _BROKEN:
+    except MALFORMED:
         yield from _whole_elements(data.decode(errors="replace"))
 
 

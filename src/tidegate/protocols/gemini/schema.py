@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 from msgspec import Raw
 
+from tidegate.protocols.decode import MALFORMED
 from tidegate.protocols.errors import InvalidRequest, Unsupported
 
 __all__ = ["from_openapi", "is_empty_object", "mend_references", "to_openapi"]
@@ -43,7 +44,7 @@ def is_empty_object(schema: Raw) -> bool:
     """
     try:
         members = _MEMBERS.decode(schema)
-    except (msgspec.DecodeError, RecursionError):
+    except MALFORMED:
         return False
     if members.keys() - _WITHOUT_MEANING:
         return False

@@ -8,6 +8,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from tidegate.protocols.contract import Call, Tally, Target
+from tidegate.protocols.decode import MALFORMED
 from tidegate.protocols.errors import ProviderBroke, ProviderError, TidegateError
 from tidegate.protocols.sse import MAX_EVENT, Splitter
 
@@ -59,7 +60,6 @@ class AnswerView(Struct, frozen=True, rename="camel"):
 
 _FIELDS = msgspec.json.Decoder(dict[str, Raw])
 _VIEW = msgspec.json.Decoder(AnswerView).decode
-_BROKEN = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 class _Splice:
@@ -78,7 +78,7 @@ class _Splice:
         """Read an answer. Sets `failure` where it is an error, or none."""
         try:
             view = _VIEW(data)
-        except _BROKEN as error:
+        except MALFORMED as error:
             self.failure = ProviderBroke(f"the provider sent what is no answer: {error}")
             return
         if view.error:
@@ -228,7 +228,7 @@ def _whole_event(data: bytes) -> AnswerView | None:
         return None
     try:
         view = _VIEW(data[6:])
-    except _BROKEN:
+    except MALFORMED:
         return None
     return None if view.error else view
 

@@ -9,6 +9,7 @@ from msgspec import Struct
 from msgspec.json import Decoder, Encoder
 
 from tidegate.protocols.contract import Call, Conduit, Tally, Target
+from tidegate.protocols.decode import MALFORMED
 from tidegate.protocols.errors import ProviderBroke
 from tidegate.protocols.gemini.usage import parse_usage
 from tidegate.protocols.gemini.wire import UsageMetadata
@@ -187,7 +188,7 @@ def _parse_answer(body: bytes) -> tuple[list[Drawn], Usage | None]:
     """The images, and the tokens. Raises ProviderError."""
     try:
         told = ANSWER.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except MALFORMED as error:
         raise ProviderBroke("the provider's answer holds no images") from error
     images = [_predicted(one) for one in told.predictions or () if one.bytes_base64_encoded or one.gcs_uri]
     for candidate in told.candidates or ():

@@ -12,6 +12,7 @@ from msgspec import Raw, Struct
 from msgspec.json import Decoder, Encoder
 
 from tidegate.protocols.contract import Call, Conduit, Tally, Target
+from tidegate.protocols.decode import MALFORMED
 from tidegate.protocols.errors import ProviderBroke
 from tidegate.protocols.openai_chat.error import error_inside
 from tidegate.protocols.task import FIELDS, NULL, Fields, Whole, drop, render_path, take_own_fields
@@ -153,7 +154,7 @@ class Answer:
         """The provider's own bytes where they are what the client asked for. Raises ProviderError."""
         try:
             view = VIEW.decode(body)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        except MALFORMED as error:
             raise ProviderBroke("the provider's answer holds no images") from error
         if view.error:
             raise error_inside(view.error)

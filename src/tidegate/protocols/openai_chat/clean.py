@@ -10,8 +10,9 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta, Struct
 
+from tidegate.protocols.decode import MALFORMED
+
 from .usage import UsageIn, completion_tokens
-from .wire_answer import MALFORMED
 
 __all__ = ["is_clean", "read_clean"]
 

@@ -7,6 +7,7 @@ from msgspec import Struct, ValidationError
 from msgspec.json import Decoder
 
 from tidegate.protocols.contract import Tally
+from tidegate.protocols.decode import MALFORMED
 from tidegate.protocols.errors import ProviderBroke, ProviderError, TidegateError
 from tidegate.protocols.sse import ServerSentEvent, Splitter, frame, parse_block
 
@@ -14,7 +15,7 @@ from .error import error_inside, error_object
 from .reader import map_finish
 from .usage import UsageIn, parse_usage
 from .wire import ENCODE, FIELDS
-from .wire_answer import MALFORMED, begin_of
+from .wire_answer import begin_of
 
 __all__ = ["BodySplice", "StreamSplice"]
 

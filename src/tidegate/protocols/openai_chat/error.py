@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from tidegate.protocols.contract import ErrorReply
+from tidegate.protocols.decode import MALFORMED
 from tidegate.protocols.errors import ProviderBroke, ProviderError, ProviderRefused, TidegateError
 from tidegate.protocols.refusals import LONGEST, readable, type_of
 
@@ -81,7 +82,7 @@ def _status_inside(found: Mapping[str, Any]) -> int | None:
 def _decode(body: bytes) -> Any:
     try:
         return msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except MALFORMED:
         return None
 
 

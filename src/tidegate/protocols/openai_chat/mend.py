@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from tidegate.protocols.contract import Tally, Target
+from tidegate.protocols.decode import MALFORMED
 from tidegate.protocols.errors import ProviderBroke, ProviderError, TidegateError
 from tidegate.protocols.ids import new_id
 from tidegate.protocols.sse import ServerSentEvent, Splitter, frame, parse_block
@@ -23,7 +24,7 @@ from .error import error_inside, error_object
 from .reader import FINISHES, map_finish
 from .usage import completion_tokens, parse_usage, read_usage
 from .wire import ENCODE
-from .wire_answer import MALFORMED, begin_of
+from .wire_answer import begin_of
 from .writer import CHUNK, DONE
 
 __all__ = ["BodyMend", "StreamMend"]

@@ -3,6 +3,7 @@
 from msgspec import Raw
 
 from tidegate.protocols.contract import Call, Target
+from tidegate.protocols.decode import MALFORMED
 from tidegate.protocols.errors import InvalidRequest, ProviderBroke, ProviderError
 from tidegate.protocols.events import (
     AudioDelta,
@@ -37,7 +38,6 @@ from .render import ChatCall
 from .usage import parse_usage
 from .wire import ENCODE, FORMATS, NAME, has_list
 from .wire_answer import (
-    MALFORMED,
     NOTHING,
     AnswerOut,
     CallOut,

@@ -3,16 +3,16 @@
 import re
 from typing import Any
 
-from msgspec import DecodeError, Raw, Struct, ValidationError
+from msgspec import Raw, Struct, ValidationError
 from msgspec.json import Decoder
 
+from tidegate.protocols.decode import MALFORMED
 from tidegate.protocols.errors import ProviderBroke, ProviderError
 
 from .usage import UsageIn
 from .wire import ENCODE, FIELDS, ExtraContent, NativeBlockIn, ReasoningDetail
 
 __all__ = [
-    "MALFORMED",
     "NOTHING",
     "AnswerOut",
     "CallOut",
@@ -25,9 +25,6 @@ __all__ = [
     "decode_answer",
     "decode_chunk",
 ]
-
-MALFORMED = (DecodeError, UnicodeDecodeError, RecursionError)
-"""What decoding raises for bytes that are not what they should be."""
 
 
 class FunctionOut(Struct, gc=False):

@@ -1,9 +1,10 @@
 """Counting the tokens of a prompt: OpenAI's `/responses/input_tokens`."""
 
-from msgspec import DecodeError, Raw, Struct
+from msgspec import Raw, Struct
 from msgspec.json import Decoder
 
 from tidegate.protocols.contract import Call, ParsedRequest, Target
+from tidegate.protocols.decode import MALFORMED
 from tidegate.protocols.errors import ProviderBroke
 
 from .dialect import Dialect
@@ -59,5 +60,5 @@ def parse_count(body: bytes) -> int:
     """The tokens. Raises ProviderBroke."""
     try:
         return _COUNTED.decode(body).input_tokens
-    except (DecodeError, UnicodeDecodeError) as error:
+    except MALFORMED as error:
         raise ProviderBroke(f"the provider's count is none: {error}") from error

@@ -15,9 +15,10 @@ import base64
 import binascii
 from typing import Literal
 
-from msgspec import DecodeError, Raw, Struct
+from msgspec import Raw, Struct
 from msgspec.json import Decoder
 
+from tidegate.protocols.decode import MALFORMED
 from tidegate.protocols.errors import InvalidRequest
 
 from .wire import ENCODE
@@ -67,5 +68,5 @@ def unwrap(encrypted: str, param: str) -> WrappedSignature:
     try:
         data = base64.b64decode(encrypted[len(PREFIX) :].encode(), altchars=b"-_", validate=True)
         return _WRAPPED.decode(data)
-    except (binascii.Error, DecodeError, UnicodeError, RecursionError) as error:
+    except (binascii.Error, *MALFORMED) as error:
         raise InvalidRequest("the reasoning is not what Tidegate wrote", param=param) from error

@@ -8,8 +8,9 @@ streams that leave deltas out, give the same.
 from collections.abc import Callable
 from typing import ClassVar
 
-from msgspec import DecodeError, Raw
+from msgspec import Raw
 
+from tidegate.protocols.decode import MALFORMED
 from tidegate.protocols.errors import ProviderBroke, ProviderError
 from tidegate.protocols.events import (
     CitationAdded,
@@ -53,7 +54,6 @@ from .wire_answer import (
 
 __all__ = ["OVER", "BodyReader", "StreamReader", "failure_in", "finish_of"]
 
-MALFORMED = (DecodeError, UnicodeDecodeError, RecursionError)
 
 REASONS: dict[str, FinishReason] = {
     "max_output_tokens": "length",

@@ -8,10 +8,11 @@ format is taken out again: reasoning items with a signature that no provider of 
 import re
 from typing import Any
 
-from msgspec import DecodeError, Raw, Struct
+from msgspec import Raw, Struct
 from msgspec.json import Decoder
 
 from tidegate.protocols.contract import Call, Tally, Target
+from tidegate.protocols.decode import MALFORMED
 from tidegate.protocols.errors import ProviderBroke, ProviderError, TidegateError
 from tidegate.protocols.openai_chat.render import may_sample
 from tidegate.protocols.openai_chat.thinking import nearest_effort
@@ -28,7 +29,6 @@ from .wire_answer import RESPONSE, ResponseOut
 
 __all__ = ["BodySplice", "StreamSplice", "splice_request"]
 
-MALFORMED = (DecodeError, UnicodeDecodeError, RecursionError)
 
 # --- the request -----------------------------------------------------------------------------
 
