@@ -81,7 +81,21 @@ ROOMS = {
 """Who may import whom. Every room may import itself and `tidegate` for its version."""
 
 SHARED_VOCABULARY = frozenset(
-    ["contract", "errors", "events", "ids", "media", "profile", "sse", "task", "turn", "usage", "adapted"]
+    [
+        "adapted",
+        "contract",
+        "errors",
+        "events",
+        "faults",
+        "ids",
+        "media",
+        "profile",
+        "retry_after",
+        "sse",
+        "task",
+        "turn",
+        "usage",
+    ]
 )
 """The modules of protocols/ that belong to no single wire format."""
 

@@ -45,8 +45,8 @@ def render_laws() -> Iterable[str]:
 
 def render_errors() -> Iterable[str]:
     """Every error as the two doors tell it."""
-    yield "| class | status | OpenAI's `type` | OpenAI's `code` | Anthropic's `type` | what it means |"
-    yield "|---|---|---|---|---|---|"
+    yield "| class | status | fault | OpenAI's `type` | OpenAI's `code` | Anthropic's `type` | meaning |"
+    yield "|---|---|---|---|---|---|---|"
     for name in sorted(errors.__all__, key=lambda name: getattr(errors, name).status):
         if name not in GROUPS:
             yield _error_row(name, getattr(errors, name))
@@ -60,11 +60,13 @@ def _error_row(name: str, kind: type[errors.TidegateError]) -> str:
         str(kind.status),
         [told["openai_chat"]["type"], told["openai_chat"]["code"], told["anthropic"]["type"]],
     )
+    fault = f"`{kind.fault}`"
     if kind is errors.ProviderRefused:
+        fault = "by code or status"
         status, shapes = "the provider's", ["the provider's", "the provider's", "by the status"]
     cells = [word if word is None or "'" in word or " " in word else f"`{word}`" for word in shapes]
     words = " | ".join(cell or "none" for cell in cells)
-    return f"| `{name}` | {status} | {words} | {_first_sentence(kind.__doc__ or '')} |"
+    return f"| `{name}` | {status} | {fault} | {words} | {_first_sentence(kind.__doc__ or '')} |"
 
 
 def render_fields() -> Iterable[str]:

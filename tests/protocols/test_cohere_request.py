@@ -589,7 +589,7 @@ def test_a_recorded_error_keeps_its_status_and_words(recording: Recording) -> No
 )
 def test_an_error_of_any_form_has_words(status: int, body: bytes, message: str) -> None:
     error = PROTOCOL.parse_error(status, {"retry-after": "7"}, body)
-    assert (error.status, error.message, error.retry_after) == (status, message, "7")
+    assert (error.status, error.message, error.retry_after) == (status, message, 7)
 
 
 def test_that_cohere_lost_its_client_is_not_told_as_our_clients_leaving() -> None:

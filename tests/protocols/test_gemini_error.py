@@ -43,15 +43,15 @@ def test_a_bad_key_is_a_matter_of_keys():
 
 
 @pytest.mark.parametrize(
-    ("delay", "seconds"), [("48s", "48"), ("12.3s", "13"), ("0s", "0"), ("soon", None), ("", None)]
+    ("delay", "seconds"), [("48s", 48), ("12.3s", 13), ("0s", 0), ("-1s", None), ("soon", None), ("", None)]
 )
-def test_the_time_to_wait_is_in_the_body(delay: str, seconds: str | None):
+def test_the_time_to_wait_is_in_the_body(delay: str, seconds: int | None):
     detail = {"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": delay}
     assert parse(google("Quota", {"reason": "X"}, detail), 429).retry_after == seconds
 
 
 def test_a_time_to_wait_in_a_header_comes_first():
-    assert parse(google("Quota", {"retryDelay": "48s"}), 429, retry_after="7").retry_after == "7"
+    assert parse(google("Quota", {"retryDelay": "48s"}), 429, retry_after="7").retry_after == 7
 
 
 def test_the_wrong_field_is_named():

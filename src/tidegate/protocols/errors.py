@@ -1,33 +1,37 @@
 """Everything that can go wrong, split by who is at fault.
 
-    TidegateError
-    ├── ClientError                 the request
-    │   ├── InvalidRequest      400     a field is wrong; `param` is its path
-    │   │   └── Unsupported     400     the request is fine, but this provider has nothing of the kind
-    │   │       └── BytesWanted 400     … it takes media as bytes only, and the request links to them
-    │   ├── Unauthenticated     401
-    │   ├── InsufficientFunds   402
-    │   ├── Forbidden           403
-    │   ├── ModelNotFound       404
-    │   ├── PathNotFound        404
-    │   ├── MethodNotAllowed    405
-    │   ├── BodyTimeout         408
-    │   ├── BodyTooLarge        413
-    │   └── LimitExceeded       429
-    ├── GatewayError                us
-    │   ├── InternalError       500
-    │   └── Unavailable         503     nobody can serve, or shutting down
-    │       └── ShutDown    503     the grace time is over
-    └── ProviderError               the provider
-        ├── ProviderRefused         it answered with an error; status and words are its own
-        ├── ProviderUnreachable 502     no connection
-        ├── ProviderBroke       502     the answer is cut, is no answer, or never finishes
-        └── ProviderTimeout     504     too slow: to connect, to begin, to go on
-            └── DeadlineExceeded    504 too slow on the whole
+    TidegateError                        fault
+    ├── ClientError                      request   the request
+    │   ├── InvalidRequest      400      request   a field is wrong; `param` is its path
+    │   │   └── Unsupported     400      request   this provider has nothing of the kind; others are tried
+    │   │       └── BytesWanted 400      request   it takes media as bytes only, and the request links to them
+    │   ├── Unauthenticated     401      account
+    │   ├── InsufficientFunds   402      account
+    │   ├── Forbidden           403      account
+    │   ├── ModelNotFound       404      request
+    │   ├── PathNotFound        404      request
+    │   ├── MethodNotAllowed    405      request
+    │   ├── BodyTimeout         408      request
+    │   ├── BodyTooLarge        413      request
+    │   └── LimitExceeded       429      rate
+    ├── GatewayError                     gateway   us
+    │   ├── InternalError       500      gateway
+    │   └── Unavailable         503      gateway   nobody can serve, or shutting down
+    │       └── ShutDown        503      gateway   the grace time is over
+    └── ProviderError                    provider  the provider
+        ├── ProviderRefused              by status it answered with an error; status and words are its own
+        ├── ProviderUnreachable 502      provider  no connection
+        ├── ProviderBroke       502      provider  the answer is cut, is no answer, or never finishes
+        └── ProviderTimeout     504      provider  too slow: to connect, to begin, to go on
+            └── DeadlineExceeded 504     provider  the whole request was too slow: nobody else is tried
 
-Each class says what status it has by default and whether another attempt (with another
-provider, or later) can help; each door renders it in the shape of its own dialect.
+Each class says what status it has by default and whose *fault* it is: what has to change before such a
+request can succeed. Whether another attempt can help, at another candidate or at the same, follows from a
+provider's fault by one table, `RETRIES`. Each door renders it in the shape of its own dialect.
 """
+
+from .faults import RETRIES, Fault, fault_of
+from .retry_after import whole_seconds
 
 __all__ = [
     "BodyTimeout",
@@ -68,8 +72,10 @@ class TidegateError(Exception):
     """OpenAI's `error.code`."""
     param: str | None = None
     """Path of the parameter at fault, in the client's own dialect."""
-    retry_after: str | None = None
-    """Value for the `Retry-After` header, as the provider said it or in seconds."""
+    retry_after: int | None = None
+    """Seconds after which another try makes sense: the header `Retry-After`."""
+    fault: Fault = "gateway"
+    """What has to change before a request like this one can succeed."""
     tries_elsewhere: bool = False
     """Whether another candidate may succeed where this one failed."""
     worth_repeating: bool = False
@@ -83,8 +89,9 @@ class TidegateError(Exception):
         type: str | None = None,  # noqa: A002 the dialects' own name for it
         code: str | None = None,
         param: str | None = None,
-        retry_after: str | None = None,
+        retry_after: str | float | None = None,
     ) -> None:
+        """`retry_after` may be what a provider wrote; what is no wait is dropped (see whole_seconds)."""
         super().__init__(message)
         self.message = message
         if status is not None:
@@ -96,7 +103,7 @@ class TidegateError(Exception):
         if param is not None:
             self.param = param
         if retry_after is not None:
-            self.retry_after = retry_after
+            self.retry_after = whole_seconds(retry_after)
 
 
 # --- the request is at fault -----------------------------------------------------------------
@@ -107,6 +114,7 @@ class ClientError(TidegateError):
 
     status = 400
     type = "invalid_request_error"
+    fault: Fault = "request"
 
 
 class InvalidRequest(ClientError):
@@ -131,6 +139,7 @@ class Unauthenticated(ClientError):
 
     status = 401
     type = "authentication_error"
+    fault = "account"
     code = "invalid_api_key"
 
 
@@ -139,6 +148,7 @@ class InsufficientFunds(ClientError):
 
     status = 402
     type = "insufficient_funds"
+    fault = "account"
     code = "insufficient_funds"
 
 
@@ -147,6 +157,7 @@ class Forbidden(ClientError):
 
     status = 403
     type = "permission_error"
+    fault = "account"
     code = "permission_denied"
 
 
@@ -193,6 +204,7 @@ class LimitExceeded(ClientError):
 
     status = 429
     type = "rate_limit_error"
+    fault = "rate"
     code = "rate_limit_exceeded"
 
 
@@ -228,36 +240,44 @@ class ProviderError(TidegateError):
     """The provider did not give a whole answer."""
 
     status = 502
-    tries_elsewhere = True
+    fault: Fault = "provider"
     provider: str | None = None
     """The configured name of the provider; the relay fills it in."""
+
+    @property
+    def tries_elsewhere(self) -> bool:  # type: ignore[override]
+        """By the fault: see RETRIES."""
+        return RETRIES[self.fault].elsewhere
+
+    @property
+    def worth_repeating(self) -> bool:  # type: ignore[override]
+        """By the fault (see RETRIES), unless the provider names a time: it does not want to be asked again
+        at once.
+        """
+        return RETRIES[self.fault].at_once and self.retry_after is None
 
 
 class ProviderRefused(ProviderError):
     """The provider answered with an error; `status`, `type`, `code`, `param` and the message are its own."""
 
     @property
-    def tries_elsewhere(self) -> bool:  # type: ignore[override]
-        """What the request itself caused would only be repeated elsewhere."""
-        return self.status >= 500 or self.status in (401, 402, 403, 404, 408, 409, 425, 429)
-
-    @property
-    def worth_repeating(self) -> bool:  # type: ignore[override]
-        """A provider that names a time, or a limit, does not want to be asked again at once."""
-        return self.status >= 500 and self.retry_after is None
+    def fault(self) -> Fault:  # type: ignore[override]
+        """By the provider's code or type where these are known, else by its status."""
+        return fault_of(self.status, self.code, self.type)
 
 
 class ProviderUnreachable(ProviderError):
     """No connection to the provider."""
 
     code = "provider_unreachable"
-    worth_repeating = True
 
 
 class ProviderBroke(ProviderError):
     """The answer was cut, never finished, or was no answer at all."""
 
     code = "provider_broke"
+    worth_repeating = False
+    """What was begun may have been billed."""
 
 
 class ProviderTimeout(ProviderError):
@@ -266,10 +286,12 @@ class ProviderTimeout(ProviderError):
     status = 504
     type = "timeout_error"
     code = "provider_timeout"
+    worth_repeating = False
+    """As long a wait again would be the likely end."""
 
 
 class DeadlineExceeded(ProviderTimeout):
-    """The whole request took too long; there is no time left for another candidate."""
+    """The whole request took too long, over all attempts; there is no time left for another candidate."""
 
     code = "deadline_exceeded"
     tries_elsewhere = False

@@ -18,6 +18,7 @@ from .contract import ErrorReply
 from .decode import decode, require_utf8
 from .errors import InvalidRequest, TidegateError, Unsupported
 from .openai_chat import PROTOCOL, OpenAIChat
+from .retry_after import render_retry_after
 
 __all__ = ["ADAPTED"]
 
@@ -209,9 +210,7 @@ class LLMGate(OpenAIChat):
 
     def render_error(self, error: TidegateError, request_id: str) -> ErrorReply:
         """FastAPI's `{"detail": …}`; a request that is wrong is told by place, with status 422."""
-        headers = [(b"content-type", b"application/json")]
-        if error.retry_after is not None:
-            headers.append((b"retry-after", error.retry_after.encode("latin-1", "replace")))
+        headers = [(b"content-type", b"application/json"), *render_retry_after(error.retry_after)]
         status, detail = error.status, error.message
         if isinstance(error, InvalidRequest) and error.status == 400:
             place = [*_place_of(error.param)]

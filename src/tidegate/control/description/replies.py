@@ -57,7 +57,10 @@ HEADERS: dict[str, Schema] = {
         "description": "`true` where the provider cannot count and the number is an estimate.",
         "schema": string(),
     },
-    "retry-after": {"description": "When to try again, as the provider says it.", "schema": string()},
+    "retry-after": {
+        "description": "Seconds after which to try again.",
+        "schema": {"type": "integer", "minimum": 0},
+    },
 }
 
 STORY = (

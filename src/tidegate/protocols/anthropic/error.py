@@ -14,6 +14,7 @@ from msgspec import Raw, Struct
 from tidegate.protocols.contract import ErrorReply
 from tidegate.protocols.decode import MALFORMED
 from tidegate.protocols.errors import ProviderError, ProviderRefused, TidegateError
+from tidegate.protocols.retry_after import parse_retry_after, render_retry_after
 
 __all__ = ["parse_error", "parse_inner_error", "render_error", "render_error_body"]
 
@@ -72,7 +73,7 @@ _encode = msgspec.json.Encoder().encode
 def parse_error(status: int, headers: Mapping[str, str], body: bytes) -> ProviderError:
     """A provider's error answer, whatever its body is."""
     words = _read_words(body)
-    return _refusal(words, status, headers.get("retry-after"))
+    return _refusal(words, status, parse_retry_after(headers))
 
 
 def parse_inner_error(body: bytes | Raw) -> ProviderError:
@@ -81,7 +82,7 @@ def parse_inner_error(body: bytes | Raw) -> ProviderError:
     return _refusal(words, STATUSES.get(words.type or "", 502), None)
 
 
-def _refusal(words: Words, status: int, retry_after: str | None) -> ProviderRefused:
+def _refusal(words: Words, status: int, retry_after: int | None) -> ProviderRefused:
     type_ = words.type if words.type in STATUSES else _type_of(status)
     message = (words.message or "").strip()[:MOST] or f"the provider answered {status} without a message"
     return ProviderRefused(message, status=status, type=type_, retry_after=retry_after)
@@ -118,9 +119,7 @@ def _readable(body: bytes) -> str:
 
 def render_error(error: TidegateError, request_id: str) -> ErrorReply:
     """An error before the first byte of an answer."""
-    headers = [(b"content-type", b"application/json")]
-    if error.retry_after is not None:
-        headers.append((b"retry-after", error.retry_after.encode()))
+    headers = [(b"content-type", b"application/json"), *render_retry_after(error.retry_after)]
     return ErrorReply(error.status, tuple(headers), render_error_body(error, request_id))
 
 

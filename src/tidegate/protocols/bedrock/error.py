@@ -9,6 +9,7 @@ import msgspec
 from tidegate.protocols.decode import MALFORMED
 from tidegate.protocols.errors import ProviderError, ProviderRefused
 from tidegate.protocols.refusals import LONGEST, readable, type_of
+from tidegate.protocols.retry_after import parse_retry_after
 
 from .wire import ErrorBody
 
@@ -34,7 +35,7 @@ _ERROR = msgspec.json.Decoder(ErrorBody)
 def parse_error(status: int, headers: Mapping[str, str], body: bytes) -> ProviderError:
     """An error answer, whatever its body is. The name stands before a colon and an address."""
     name = headers.get("x-amzn-errortype", "").partition(":")[0].strip()
-    return _refusal(_read(body), name, status, headers.get("retry-after"))
+    return _refusal(_read(body), name, status, parse_retry_after(headers))
 
 
 def parse_failure(name: str, body: bytes) -> ProviderError:
@@ -52,7 +53,7 @@ def _read(body: bytes) -> ErrorBody:
         return ErrorBody(readable(body))
 
 
-def _refusal(error: ErrorBody, name: str, status: int, retry_after: str | None) -> ProviderRefused:
+def _refusal(error: ErrorBody, name: str, status: int, retry_after: int | None) -> ProviderRefused:
     message = (error.message or error.Message or "").strip()[:LONGEST]
     return ProviderRefused(
         message or f"the provider answered {name or status} without a message",

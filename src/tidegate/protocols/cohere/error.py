@@ -7,6 +7,7 @@ import msgspec
 from tidegate.protocols.decode import MALFORMED
 from tidegate.protocols.errors import ProviderError, ProviderRefused
 from tidegate.protocols.refusals import LONGEST, readable, type_of
+from tidegate.protocols.retry_after import parse_retry_after
 
 from .wire import ErrorBody
 
@@ -27,7 +28,7 @@ def parse_error(status: int, headers: Mapping[str, str], body: bytes) -> Provide
         error = _ERROR.decode(body)
     except MALFORMED:
         error = ErrorBody(readable(body))
-    return _refusal(error, 502 if status == CLOSED else status, headers.get("retry-after"))
+    return _refusal(error, 502 if status == CLOSED else status, parse_retry_after(headers))
 
 
 def parse_failure(message: str | None, error_type: str | None, finish: str | None = None) -> ProviderError:
@@ -38,7 +39,7 @@ def parse_failure(message: str | None, error_type: str | None, finish: str | Non
     return _refusal(ErrorBody(said, error_type), FAILURES.get(finish or "", 502), None)
 
 
-def _refusal(error: ErrorBody, status: int, retry_after: str | None) -> ProviderRefused:
+def _refusal(error: ErrorBody, status: int, retry_after: int | None) -> ProviderRefused:
     return ProviderRefused(
         error.message.strip()[:LONGEST] or f"the provider answered {status} without a message",
         status=status,

@@ -4,8 +4,6 @@ What others say in headers Google says in `details`: when to come back (RetryInf
 wrong (BadRequest), and that the key is bad (ErrorInfo; the status is then 400 and not 401).
 """
 
-import math
-import re
 from collections.abc import Mapping
 from contextlib import suppress
 
@@ -16,6 +14,7 @@ from tidegate.protocols.contract import ErrorReply
 from tidegate.protocols.decode import MALFORMED
 from tidegate.protocols.errors import ProviderError, ProviderRefused, TidegateError
 from tidegate.protocols.refusals import LONGEST, readable, type_of
+from tidegate.protocols.retry_after import parse_retry_after, render_retry_after, whole_seconds
 
 __all__ = ["parse_error", "parse_inner_error", "render_error", "render_error_body"]
 
@@ -90,7 +89,7 @@ def parse_error(status: int, headers: Mapping[str, str], body: bytes) -> Provide
         error = envelopes[0].error
     except (*MALFORMED, IndexError):
         error = readable(body)
-    return _refusal(error, status, headers.get("retry-after"))
+    return _refusal(error, status, parse_retry_after(headers))
 
 
 def parse_inner_error(told: Raw) -> ProviderError:
@@ -106,7 +105,7 @@ def parse_inner_error(told: Raw) -> ProviderError:
     return _refusal(error, status, None)
 
 
-def _refusal(error: GoogleError | str, status: int, retry_after: str | None) -> ProviderRefused:
+def _refusal(error: GoogleError | str, status: int, retry_after: int | None) -> ProviderRefused:
     if isinstance(error, str):
         error = GoogleError(message=error)
     details = _details(error.details)
@@ -119,7 +118,7 @@ def _refusal(error: GoogleError | str, status: int, retry_after: str | None) -> 
         type=type_of(status),
         code=error.status or None,
         param=next(filter(None, violations), None),
-        retry_after=retry_after or _retry_after(details),
+        retry_after=_retry_after(details) if retry_after is None else retry_after,
     )
 
 
@@ -131,13 +130,10 @@ def _details(told: Raw) -> list[Detail]:
     return found
 
 
-def _retry_after(details: list[Detail]) -> str | None:
-    """Whole seconds, rounded up: to come a little late is better than to be refused again."""
-    for detail in details:
-        seconds = re.fullmatch(r"(\d{1,9}(?:\.\d+)?)s", detail.retry_delay)
-        if seconds:
-            return str(math.ceil(float(seconds[1])))
-    return None
+def _retry_after(details: list[Detail]) -> int | None:
+    """The seconds of the first RetryInfo that names any."""
+    delays = [whole_seconds(one.retry_delay[:-1]) for one in details if one.retry_delay.endswith("s")]
+    return next((delay for delay in delays if delay is not None), None)
 
 
 # --- writing ---------------------------------------------------------------------------------
@@ -146,8 +142,7 @@ def _retry_after(details: list[Detail]) -> str | None:
 def render_error(error: TidegateError, request_id: str) -> ErrorReply:
     """An error before the first byte of an answer."""
     headers = [(b"content-type", b"application/json; charset=UTF-8"), (b"x-request-id", request_id.encode())]
-    if error.retry_after is not None:
-        headers.append((b"retry-after", error.retry_after.encode()))
+    headers += render_retry_after(error.retry_after)
     return ErrorReply(error.status, tuple(headers), render_error_body(error))
 
 
@@ -173,7 +168,7 @@ def _render_details(error: TidegateError) -> list[dict[str, object]]:
     if error.param:
         violation = {"field": error.param, "description": error.message}
         details.append({"@type": f"{_RPC}.BadRequest", "fieldViolations": [violation]})
-    if error.retry_after and error.retry_after.isdecimal():
+    if error.retry_after:
         details.append({"@type": f"{_RPC}.RetryInfo", "retryDelay": f"{error.retry_after}s"})
     return details
 

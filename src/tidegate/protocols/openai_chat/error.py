@@ -1,6 +1,5 @@
 """Errors: a provider's, in whatever shape they come; and our own, in OpenAI's shape."""
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,6 +9,7 @@ from tidegate.protocols.contract import ErrorReply
 from tidegate.protocols.decode import MALFORMED
 from tidegate.protocols.errors import ProviderBroke, ProviderError, ProviderRefused, TidegateError
 from tidegate.protocols.refusals import LONGEST, readable, type_of
+from tidegate.protocols.retry_after import parse_retry_after, render_retry_after, whole_seconds
 
 from .wire import ENCODE
 
@@ -148,32 +148,21 @@ def _text(value: Any) -> str | None:
     return _bounded(str(value), 200) or None
 
 
-def _retry_after(headers: Mapping[str, str], told: Any) -> str | None:
-    """The provider's own `Retry-After`; else one made of its milliseconds, or of what its body says."""
-    own = headers.get("retry-after", "").strip()
-    if own:
-        return own
-    seconds = _seconds(headers.get("retry-after-ms", ""), 1000)
+def _retry_after(headers: Mapping[str, str], told: Any) -> int | None:
+    """Seconds, by the headers; else by what the body says."""
+    seconds = parse_retry_after(headers)
     if seconds is None and isinstance(told, dict | list):
-        seconds = _seconds_in(_envelope(told))
-    return None if seconds is None else str(math.ceil(seconds))
+        return _seconds_in(_envelope(told))
+    return seconds
 
 
-def _seconds(text: str, unit: int = 1) -> float | None:
-    try:
-        value = float(text) / unit
-    except ValueError:
-        return None
-    return value if 0 <= value < 10**8 else None
-
-
-def _seconds_in(error: Mapping[str, Any]) -> float | None:
+def _seconds_in(error: Mapping[str, Any]) -> int | None:
     """Google's RetryInfo, which its OpenAI-compatible API sends too."""
     details = error.get("details")
     for detail in details if isinstance(details, list) else ():
         delay = detail.get("retryDelay") if isinstance(detail, dict) else None
         if isinstance(delay, str):
-            return _seconds(delay.removesuffix("s"))
+            return whole_seconds(delay.removesuffix("s"))
     return None
 
 
@@ -188,7 +177,5 @@ def error_object(error: TidegateError) -> bytes:
 
 def render_error(error: TidegateError, request_id: str) -> ErrorReply:
     """An error before the first byte of an answer."""
-    headers = [(b"content-type", b"application/json")]
-    if error.retry_after is not None:
-        headers.append((b"retry-after", error.retry_after.encode("latin-1", "replace")))
+    headers = [(b"content-type", b"application/json"), *render_retry_after(error.retry_after)]
     return ErrorReply(error.status, tuple(headers), error_object(error))
