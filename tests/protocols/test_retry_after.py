@@ -52,12 +52,6 @@ def test_milliseconds_count_where_seconds_cannot_be_understood() -> None:
 
 PROVIDERS = [openai_chat, openai_responses, anthropic, gemini, bedrock, cohere]
 DOORS = [*(module.PROTOCOL for module in PROVIDERS[:4]), llm_gate.LLMGate()]
-    openai_chat.PROTOCOL,
-    openai_responses.PROTOCOL,
-    anthropic.PROTOCOL,
-    gemini.PROTOCOL,
-    llm_gate.LLMGate(),
-]
 
 
 @pytest.mark.parametrize("written", ["\udcff", "é", "\u2603", "a\r\nb", "-7"])
