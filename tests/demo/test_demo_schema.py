@@ -3,6 +3,7 @@
 from contextlib import suppress
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -137,3 +138,18 @@ JSON = st.recursive(
 def test_no_schema_whatever_breaks_the_demo(schema: Any) -> None:
     with suppress(ValueError):
         assert example(schema) == example(schema)
+
+
+def test_references_that_double_at_each_level_cost_no_more_than_an_example() -> None:
+    doubling = {f"L{n}": {"allOf": [{"$ref": f"#/$defs/L{n + 1}"}] * 2} for n in range(40)}
+    assert example({"$ref": "#/$defs/L0", "$defs": {**doubling, "L40": {"type": "integer"}}}) is not None
+
+
+def test_a_large_value_that_is_referred_to_often_is_not_written_often() -> None:
+    for large in ({"const": "x" * 100_000}, {"enum": [["x" * 100_000]]}, {"default": {"a": "x" * 100_000}}):
+        made = example({"type": "array", "minItems": 2_000, "items": large})
+        assert len(msgspec.json.encode(made)) < 1_000_000
+    assert len(msgspec.json.encode(example({"properties": {str(n): LONG for n in range(2_000)}}))) < 1_000_000
+
+
+LONG = {"type": "string", "minLength": 10_000}

@@ -5,15 +5,21 @@ required), an array its least number of items. What would need a search (`not`, 
 is not looked at.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
+
+import msgspec
 
 __all__ = ["example"]
 
 MAX_DEPTH = 8
 """A schema that requires itself without end is given up here."""
-MAX_VALUES = 2_000
-"""Values in one example; what comes after is null."""
+MAX_PARTS = 64
+"""Schemas of which one is a part (`allOf`, `anyOf`) of the other."""
+MAX_VALUES = 4_000
+"""Values and subschemas of one example; what comes after is null."""
+MAX_SIZE = 200_000
+"""Characters of an example, about; what comes after is null."""
 MAX_LENGTH = 10_000
 """Characters of a string."""
 
@@ -53,34 +59,61 @@ class _Example:
         self._root = root
         self._variant = variant
         self._made = 0
+        """Values and schemas so far."""
+        self._size = 0
+        """Characters of the values so far."""
+        self._sizes: dict[int, int] = {}
+        """Of values that the schema gives, by identity."""
 
     def of(self, schema: Schema, name: str, depth: int) -> Any:
         """A value for the schema of the property `name`."""
         self._made += 1
-        if depth > MAX_DEPTH or self._made > MAX_VALUES:
+        if depth > MAX_DEPTH or self._is_spent():
             return None
-        schema = self._resolve(schema)
+        value = self._value(self._resolve(schema, 0), name, depth)
+        if not isinstance(value, dict | list):
+            self._size += len(value) if isinstance(value, str) else 8
+        return value
+
+    def _value(self, schema: Mapping[str, Any], name: str, depth: int) -> Any:
         if "const" in schema:
-            return schema["const"]
+            return self._given(schema["const"])
         for choices in ("enum", "examples"):
             if isinstance(schema.get(choices), list) and schema[choices]:
-                return schema[choices][self._variant % len(schema[choices])]
+                return self._given(schema[choices][self._variant % len(schema[choices])])
         if "default" in schema:
-            return schema["default"]
+            return self._given(schema["default"])
         return _MAKERS[_type_of(schema)](self, schema, name, depth)
 
-    def _resolve(self, schema: Schema) -> Mapping[str, Any]:
-        """The schema with references followed, alternatives decided and parts put together."""
+    def _is_spent(self) -> bool:
+        return self._made > MAX_VALUES or self._size > MAX_SIZE
+
+    def _given(self, value: Any) -> Any:
+        """A value that the schema gives, however often it is referred to."""
+        if isinstance(value, dict | list):
+            if id(value) not in self._sizes:
+                self._sizes[id(value)] = len(msgspec.json.encode(value))
+            self._size += self._sizes[id(value)]
+        return value
+
+    def _resolve(self, schema: Schema, depth: int) -> Mapping[str, Any]:
+        """The schema with references followed, alternatives decided and parts put together; {} where there
+        were too many already. Raises ValueError for a schema that consists of itself.
+        """
+        self._made += 1
+        if self._is_spent():
+            return {}
+        if depth > MAX_PARTS:
+            raise ValueError("this schema has no end")
         resolved: dict[str, Any] = dict(schema) if isinstance(schema, dict) else {}
         for _ in range(MAX_DEPTH):
             if isinstance(reference := resolved.pop("$ref", None), str):
                 target = self._point(reference)
                 resolved = (target if isinstance(target, dict) else {}) | resolved
             elif parts := resolved.pop("allOf", None):
-                for part in parts:
-                    resolved = _merge(resolved, self._resolve(part))
+                resolved = _merge([resolved, *(self._resolve(part, depth + 1) for part in parts)])
             elif options := resolved.pop("anyOf", None) or resolved.pop("oneOf", None):
-                resolved = _merge(resolved, self._resolve(self._choose(options)))
+                resolved = _merge([resolved, self._resolve(self._choose(options), depth + 1)])
             else:
                 break
         return resolved
@@ -175,13 +208,21 @@ def _type_of(schema: Mapping[str, Any]) -> str:
     return next((kind for keyword, kind in _HINTS.items() if keyword in schema), "string")
 
 
-def _merge(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
-    """Both schemas at once."""
-    merged = {**other, **one}
-    if "properties" in one and "properties" in other:
-        merged["properties"] = {**other["properties"], **one["properties"]}
-    if "required" in one and "required" in other:
-        merged["required"] = list(dict.fromkeys([*one["required"], *other["required"]]))
+def _merge(schemas: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """All schemas at once; what the first of them says wins."""
+    merged: dict[str, Any] = {}
+    properties: dict[str, Any] = {}
+    required: dict[str, None] = {}
+    for schema in schemas:
+        for keyword, value in schema.items():
+            merged.setdefault(keyword, value)
+        for name, value in (schema.get("properties") or {}).items():
+            properties.setdefault(name, value)
+        required |= dict.fromkeys(schema.get("required") or ())
+    if "properties" in merged:
+        merged["properties"] = properties
+    if "required" in merged:
+        merged["required"] = list(required)
     return merged
 
 

@@ -3,7 +3,7 @@
 import asyncio
 import base64
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, TypeGuard
+from typing import Any, NamedTuple, TypeGuard
 
 import msgspec
 
@@ -80,14 +80,31 @@ def _fill(part: Any, inline: Mapping[str, Inline]) -> Any:
     return part
 
 
+class _Place(NamedTuple):
+    """A step of a path. Only the path that is found is written out: with a long key above a long list,
+    the paths of all elements are far larger than the body.
+    """
+
+    parent: "_Place | None"
+    key: Any
+
+    def __str__(self) -> str:
+        keys = []
+        place: _Place | None = self
+        while place is not None and place.parent is not None:
+            keys.append(str(place.key))
+            place = place.parent
+        return ".".join(reversed(keys))
+
+
 def path_of(url: str, body: bytes) -> str | None:
     """Where a link stands in the client's body (`messages.0.content.1.image_url.url`)."""
-    waiting: list[tuple[str, Any]] = [("", msgspec.json.decode(body))]
+    waiting: list[tuple[_Place, Any]] = [(_Place(None, ""), msgspec.json.decode(body))]
     while waiting:
         place, value = waiting.pop()
         if value == url:
-            return place
-        waiting += reversed([(f"{place}.{key}".lstrip("."), one) for key, one in _inside(value)])
+            return str(place)
+        waiting += reversed([(_Place(place, key), one) for key, one in _inside(value)])
     return None
 
 

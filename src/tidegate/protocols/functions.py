@@ -65,7 +65,7 @@ _OBJECT = msgspec.json.Decoder(dict[str, Raw])
 
 def allowed_tools(turn: Turn) -> tuple[Tool, ...]:
     """The tools that the client lets the model call, for formats that cannot name them in the choice."""
-    names = turn.tool_choice.names if turn.tool_choice is not None else ()
+    names = frozenset(turn.tool_choice.names if turn.tool_choice is not None else ())
     return tuple(tool for tool in turn.tools if tool.name in names) if names else turn.tools
 
 

@@ -148,7 +148,7 @@ def parse_address(text: str, allowed: Callable[[Address], bool]) -> URL:
         # What is ASCII is sent as it is written: signatures hang on it.
         url = URL(text, encoded=_UNSAFE.search(text) is None)
         host, _ = url.host, url.port
-    except ValueError:
+    except (ValueError, LookupError):  # yarl: an IndexError for `http://[]@`
         raise NotFetched("its address is no URL") from None
     if url.scheme not in ("http", "https") or not host:
         raise NotFetched("only http and https addresses are fetched")

@@ -197,15 +197,16 @@ class ThinkingBlock(Block):
     __slots__ = ("_signature",)
 
     def open(self) -> Iterable[Event]:
-        self._signature = self._head.signature
+        self._signature = [self._head.signature]
         return [ReasoningDelta(self._head.thinking)] if self._head.thinking else ()
 
     def grow(self, delta: Delta, data: bytes) -> Iterable[Event]:
-        self._signature += delta.signature
+        self._signature.append(delta.signature)
         return [ReasoningDelta(delta.thinking)] if delta.thinking else ()
 
     def close(self) -> Iterable[Event]:
-        return [ReasoningSigned(self._signature, NAME)] if self._signature else ()
+        signature = "".join(self._signature)
+        return [ReasoningSigned(signature, NAME)] if signature else ()
 
 
 class RedactedBlock(Block):
@@ -296,33 +297,42 @@ class UnknownBlock(Block):
     any other text is more of the field of its name.
     """
 
-    __slots__ = ("_fields", "_input")
+    __slots__ = ("_fields", "_input", "_texts")
 
     def open(self) -> Iterable[Event]:
         self._fields: dict[str, Any] = dict(_FIELDS(self._raw))
-        self._input = ""
+        self._input: list[str] = []
+        self._texts: dict[str, list[str]] = {}
+        """The pieces of fields that grow."""
         return ()
 
     def grow(self, delta: Delta, data: bytes) -> Iterable[Event]:
         for name, value in _GROWN_BY(data).delta.items():
             if name == "partial_json":
-                self._input += _STRING(value)
+                self._input.append(_STRING(value))
             elif name != "type":
-                self._fields[name] = self._grown(name, value)
+                self._grow_field(name, value)
         return ()
 
-    def _grown(self, name: str, more: Raw) -> Raw:
-        known = self._fields.get(name)
-        if known is None or bytes(known[:1] if isinstance(known, bytes) else memoryview(known)[:1]) != b'"':
-            return more
-        if bytes(memoryview(more)[:1]) != b'"':
-            return more
-        return Raw(_encode(_STRING(known) + _STRING(more)))
+    def _grow_field(self, name: str, more: Raw) -> None:
+        if not _is_string(more):
+            self._texts.pop(name, None)
+            self._fields[name] = more
+            return
+        if name not in self._texts:
+            known = self._fields.get(name)
+            self._texts[name] = [_STRING(known)] if known is not None and _is_string(known) else []
+        self._texts[name].append(_STRING(more))
 
     def close(self) -> Iterable[Event]:
+        self._fields |= {name: "".join(pieces) for name, pieces in self._texts.items()}
         if self._input:
-            self._fields["input"] = as_input(self._input)
+            self._fields["input"] = as_input("".join(self._input))
         return [NativeBlock(NAME, Raw(_encode(self._fields)))]
+
+
+def _is_string(value: Raw) -> bool:
+    return bytes(memoryview(value)[:1]) == b'"'
 
 
 _BLOCKS: dict[str, type[Block]] = {

@@ -115,11 +115,9 @@ class Conversation:
     def _add_assistant(self, message: Message, at: str) -> None:
         """Images that a model made are shown by the user: an assistant of Anthropic's has none."""
         blocks = self._render(message, at)
-        images: list[Block] = [
-            block for block in blocks if isinstance(block, dict) and block["type"] == "image"
-        ]
+        images = [block for block in blocks if _is_image(block)]
         if images:
-            blocks = [block for block in blocks if block not in images]
+            blocks = [block for block in blocks if not _is_image(block)]
         while (
             blocks
             and isinstance(blocks[-1], dict)
@@ -200,6 +198,10 @@ class Conversation:
 
 def _is_no_result(block: Block) -> bool:
     return not (isinstance(block, dict) and block["type"] == "tool_result")
+
+
+def _is_image(block: Block) -> bool:
+    return isinstance(block, dict) and block["type"] == "image"
 
 
 def _text(text: str) -> dict[str, Any]:

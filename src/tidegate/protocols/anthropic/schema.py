@@ -112,7 +112,7 @@ def _is_object(kind: Any) -> bool:
 def _is_unknown(key: str, value: Any) -> bool:
     """Keywords of which only some values are known."""
     if key == "format":
-        return value not in FORMATS
+        return not isinstance(value, str) or value not in FORMATS
     return key == "minItems" and value not in (0, 1)
 
 

@@ -135,14 +135,13 @@ def _limit_cache_points(body: dict[str, Any], dropped: dict[str, None]) -> None:
     lists = [body.get("toolConfig", {}).get("tools", []), body.get("system", [])]
     lists += [message["content"] for message in body["messages"]]
     points = [
-        (blocks, block)
-        for blocks in lists
-        for block in blocks
-        if isinstance(block, dict) and "cachePoint" in block
+        block for blocks in lists for block in blocks if isinstance(block, dict) and "cachePoint" in block
     ]
-    for blocks, point in points[:-MOST_CACHE_POINTS]:
-        blocks[:] = [block for block in blocks if block is not point]
+    surplus = {id(point) for point in points[:-MOST_CACHE_POINTS]}
+    if surplus:
         dropped["cache_control"] = None
+        for blocks in lists:
+            blocks[:] = [block for block in blocks if id(block) not in surplus]
 
 
 def _put(fields: dict[str, Any], way: tuple[str, ...], value: Any) -> None:

@@ -1,6 +1,8 @@
 """A Gemini client's request as a `Turn`."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import Any, Literal, cast
 
 import msgspec
@@ -118,13 +120,39 @@ def build_turn(wire: RequestIn, fields: Mapping[str, Raw], model: str, *, stream
 # --- the conversation ------------------------------------------------------------------------
 
 
+class WaitingCalls:
+    """Calls that have no result yet, oldest first, found by id or by name in constant time."""
+
+    def __init__(self) -> None:
+        self._by_id: dict[str, deque[int]] = {}
+        self._by_name: dict[str, deque[int]] = {}
+        self._calls: dict[int, tuple[str, str]] = {}
+        """Name and id, by the number of the call. The queues may still hold numbers that are gone."""
+        self._added = 0
+
+    def add(self, name: str, id_: str) -> None:
+        """A call that waits for its result."""
+        self._calls[self._added] = (name, id_)
+        self._by_id.setdefault(id_, deque()).append(self._added)
+        self._by_name.setdefault(name, deque()).append(self._added)
+        self._added += 1
+
+    def take(self, name: str | None, id_: str | None) -> tuple[str, str] | None:
+        """Name and id of the oldest call by that id, or else by that name; None where there is none."""
+        for queue in (self._by_id.get(id_ or ""), self._by_name.get(name or "")):
+            while queue:
+                call = self._calls.pop(queue.popleft(), None)
+                if call is not None:
+                    return call
+        return None
+
+
 class _Conversation:
     """The contents on their way to messages."""
 
     def __init__(self, fields: Mapping[str, Raw]) -> None:
         self._fields = fields
-        self._waiting: list[tuple[str, str]] = []
-        """Name and id of the calls that have no result yet."""
+        self._waiting = WaitingCalls()
 
     def build(self, wire: RequestIn) -> Iterator[Message]:
         """The messages, the instructions first."""
@@ -183,9 +211,14 @@ class _Conversation:
             else:
                 yield from self._native(number, place)
 
+    @cached_property
+    def _raw_contents(self) -> list[dict[str, Any]]:
+        """The contents as the client wrote them, decoded once and only where a part needs it."""
+        return decode(_RAW_CONTENTS, self._fields["contents"], "contents")
+
     def _native(self, number: int, place: int) -> Iterator[Native]:
         """A part of a kind that only Gemini has, as the client wrote it."""
-        part = decode(_RAW_CONTENTS, self._fields["contents"], "contents")[number]["parts"][place]
+        part = self._raw_contents[number]["parts"][place]
         kinds = [name for name in part if name not in ("thought", "thoughtSignature")]
         if kinds:
             yield Native(FORMAT, Raw(msgspec.json.encode(part)), kinds[0])
@@ -199,7 +232,7 @@ class _Conversation:
                 "the function call has no name", param=f"contents.{number}.parts.{place}.functionCall.name"
             )
         id_ = call.id or placed_id(number, place)
-        self._waiting.append((call.name, id_))
+        self._waiting.add(call.name, id_)
         arguments = bytes(call.args) if call.args and bytes(call.args) != b"null" else b"{}"
         return ToolCall(
             id_, call.name, msgspec.json.format(arguments, indent=-1).decode(), signature=signature
@@ -207,15 +240,11 @@ class _Conversation:
 
     def _result(self, result: FunctionResponse, param: str) -> ToolResult:
         """The result of the first call by that id, or else by that name, that waits for one."""
-        waiting = next(
-            (one for one in self._waiting if one[1] == result.id),
-            next((one for one in self._waiting if one[0] == result.name), None),
-        )
+        waiting = self._waiting.take(result.name, result.id)
         if waiting is None:
             raise InvalidRequest(
                 f"the response of {result.name!r} answers no function call", param=f"{param}.functionResponse"
             )
-        self._waiting.remove(waiting)
         name, id_ = waiting
         text, is_error = _read_response(result.response, f"{param}.functionResponse.response")
         return ToolResult(id_, name, (Text(text), *_seen(result, param)), is_error=is_error)
@@ -249,15 +278,25 @@ def _join(parts: Iterable[Part]) -> list[Part]:
     ends a piece.
     """
     joined: list[Part] = []
+    run: list[Text | Reasoning] = []
     for part in parts:
-        last = joined[-1] if joined else None
-        if isinstance(part, Text) and isinstance(last, Text) and last.signature is None:
-            joined[-1] = Text(last.text + part.text, signature=part.signature)
-        elif isinstance(part, Reasoning) and isinstance(last, Reasoning) and last.signature is None:
-            joined[-1] = Reasoning(last.text + part.text, part.signature, part.format)
+        goes_on = bool(run) and type(part) is type(run[-1]) and run[-1].signature is None
+        if run and not goes_on:
+            joined.append(_one(run))
+            run = []
+        if isinstance(part, Text | Reasoning):
+            run.append(part)
         else:
             joined.append(part)
-    return joined
+    return [*joined, _one(run)] if run else joined
+
+
+def _one(run: Sequence[Text | Reasoning]) -> Part:
+    """Pieces of one text or thought, put together."""
+    last = run[-1]
+    if len(run) == 1:
+        return last
+    return msgspec.structs.replace(last, text="".join(piece.text for piece in run))
 
 
 def _parts(content: Content | None) -> list[WirePart]:

@@ -10,6 +10,7 @@ import msgspec
 from msgspec import Raw
 
 from tidegate.protocols.events import CitationAdded
+from tidegate.protocols.offsets import Offsets
 
 from .wire import NOTHING
 
@@ -50,16 +51,18 @@ class Citations:
         """The `groundingMetadata`; empty where there is none."""
         if "groundingMetadata" in self._own or not self._added:
             return self._own.get("groundingMetadata", NOTHING)
+        numbers: dict[tuple[str | None, str | None, str | None], int] = {}
         chunks: list[dict[str, Any]] = []
         supports = []
-        text = "".join(self._text)
+        offsets = Offsets("".join(self._text))
         for citation in self._added:
-            chunk = _chunk(citation)
-            if chunk not in chunks:
-                chunks.append(chunk)
+            number = numbers.setdefault(_source(citation), len(chunks))
+            if number == len(chunks):
+                chunks.append(_chunk(citation))
             if citation.start is not None and citation.end is not None:
-                piece = {"startIndex": _bytes(text, citation.start), "endIndex": _bytes(text, citation.end)}
-                supports.append({"segment": piece, "groundingChunkIndices": [chunks.index(chunk)]})
+                start, end = offsets.byte_of(citation.start), offsets.byte_of(citation.end)
+                piece = {"startIndex": start, "endIndex": end}
+                supports.append({"segment": piece, "groundingChunkIndices": [number]})
         told = {"groundingChunks": chunks, **({"groundingSupports": supports} if supports else {})}
         return Raw(msgspec.json.encode(told))
 
@@ -80,12 +83,13 @@ def _chunk(citation: CitationAdded) -> dict[str, Any]:
     return {"retrievedContext": {name: value for name, value in source.items() if value is not None}}
 
 
-def _bytes(text: str, place: int) -> int:
-    return len(text[:place].encode(errors="replace"))
+def _source(citation: CitationAdded) -> tuple[str | None, str | None, str | None]:
+    """What tells one chunk from another."""
+    return citation.url, citation.title, citation.quote if citation.url is None else None
 
 
 def _members(native: Raw | None) -> dict[str, Raw]:
     try:
         return _MEMBERS.decode(native) if native is not None else {}
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError):
         return {}

@@ -13,19 +13,24 @@ from .wire import PartialArg
 
 __all__ = ["OpenArguments"]
 
+WIDEST_GAP = 64
+"""Elements that a path may skip in an array: a path of a few bytes must not make thousands of them."""
+
 _STEP = re.compile(r"\.([^.\[\]]+)|\[(\d{1,4})\]|\['((?:[^'\\]|\\.)*)'\]")
 
 
 class OpenArguments:
     """The arguments of one call, as far as they have come."""
 
-    __slots__ = ("_growing", "_value", "name")
+    __slots__ = ("_growing", "_pieces", "_value", "name")
 
     def __init__(self, name: str, value: dict[str, Any]) -> None:
         self.name = name
         self._value = value
         self._growing: str | None = None
         """The path of the string that the next piece goes on with."""
+        self._pieces: list[str] = []
+        """Of that string."""
 
     def add(self, pieces: Iterable[PartialArg]) -> None:
         """Put pieces into their places."""
@@ -35,13 +40,24 @@ class OpenArguments:
                 continue
             value = _value(piece)
             if piece.json_path == self._growing and isinstance(value, str):
-                earlier = _at(self._value, steps)
-                value = earlier + value if isinstance(earlier, str) else value
-            _put(self._value, steps, value)
-            self._growing = piece.json_path if piece.will_continue else None
+                self._pieces.append(value)
+            else:
+                self._close_string()
+                _put(self._value, steps, value)
+                self._pieces = [value] if isinstance(value, str) else []
+            self._growing = piece.json_path
+            if not piece.will_continue:
+                self._close_string()
+
+    def _close_string(self) -> None:
+        """Put the string that grew into its place."""
+        if self._growing is not None and len(self._pieces) > 1:
+            _put(self._value, _steps(self._growing), "".join(self._pieces))
+        self._growing, self._pieces = None, []
 
     def whole(self) -> bytes:
         """The arguments as JSON text."""
+        self._close_string()
         return msgspec.json.encode(self._value)
 
 
@@ -58,21 +74,10 @@ def _value(piece: PartialArg) -> Any:
     return int(number) if number is not None and number.is_integer() else number
 
 
-def _at(value: Any, steps: list[str | int]) -> Any:
-    for step in steps:
-        if isinstance(value, dict) and isinstance(step, str):
-            value = value.get(step)
-        elif isinstance(value, list) and isinstance(step, int) and step < len(value):
-            value = value[step]
-        else:
-            return None
-    return value
-
-
 def _put(value: Any, steps: list[str | int], leaf: Any) -> None:
     """Set the leaf, making the objects and arrays on the way."""
     for step, following in zip(steps, [*steps[1:], None], strict=True):
-        if isinstance(value, list) and isinstance(step, int):
+        if isinstance(value, list) and isinstance(step, int) and step < len(value) + WIDEST_GAP:
             value.extend([None] * (step + 1 - len(value)))
         elif not (isinstance(value, dict) and isinstance(step, str)):
             return  # the pieces contradict each other

@@ -36,6 +36,9 @@ _COUNTS = frozenset({"minItems", "maxItems", "minLength", "maxLength", "minPrope
 _DEEPEST = 64
 _LARGEST = 5_000
 """Levels and subschemas, references written out."""
+_GROWTH = 4
+_ALLOWANCE = 64 * 1024
+"""How much larger than the client's a schema may become by that: so many times, and bytes beside."""
 
 
 def is_empty_object(schema: Raw) -> bool:
@@ -97,7 +100,8 @@ def to_openapi(schema: Raw, param: str) -> Raw:
     """
     with _bounded(param):
         root = _ANY.decode(schema)
-        return Raw(msgspec.json.encode(_Converter(root, param).convert(root, 0)))
+        room = _GROWTH * len(memoryview(schema)) + _ALLOWANCE
+        return Raw(msgspec.json.encode(_Converter(root, param, room).convert(root, 0)))
 
 
 def from_openapi(schema: Raw, param: str) -> Raw:
@@ -139,26 +143,34 @@ def _nullable(schema: dict[str, Any]) -> dict[str, Any]:
 class _Converter:
     """Converts one schema."""
 
-    def __init__(self, root: Any, param: str) -> None:
+    def __init__(self, root: Any, param: str, room: int) -> None:
         self._root = root
         self._param = param
         self._count = 0
+        self._room = room
+        """Bytes that may still be written."""
         self._open: set[str] = set()
         """The references that are being followed."""
 
     def convert(self, schema: Any, depth: int) -> dict[str, Any]:
         self._count += 1
         if depth > _DEEPEST or self._count > _LARGEST:
-            raise Unsupported("this provider takes no schema of this size", param=self._param)
+            raise self._too_large()
         if not isinstance(schema, dict):  # `true`, "anything goes"
             return {}
         if "$ref" in schema:
             rest = {name: value for name, value in schema.items() if name != "$ref"}
             return {**self._convert_target(str(schema["$ref"]), depth + 1), **self.convert(rest, depth + 1)}
         found = {name: value for name, value in schema.items() if name in _KEPT}
+        self._room -= len(msgspec.json.encode(found))
+        if self._room < 0:
+            raise self._too_large()
         self._add_type(schema, found)
         self._add_members(schema, found, depth)
         return found
+
+    def _too_large(self) -> Unsupported:
+        return Unsupported("this provider takes no schema of this size", param=self._param)
 
     def _convert_target(self, reference: str, depth: int) -> dict[str, Any]:
         if reference in self._open:
@@ -199,28 +211,31 @@ class _Converter:
         items = schema.get("items", schema.get("prefixItems"))
         if items is not None:
             found["items"] = self.convert(items[0] if isinstance(items, list) and items else items, depth + 1)
-        for part in _list(schema.get("allOf")):
-            _merge(found, self.convert(part, depth + 1))
+        _merge(found, [self.convert(part, depth + 1) for part in _list(schema.get("allOf"))])
         branches = _list(schema.get("anyOf")) or _list(schema.get("oneOf"))
         real = [one for one in branches if not (isinstance(one, dict) and one.get("type") == "null")]
         if len(real) < len(branches):
             found["nullable"] = True
         if len(real) == 1:
-            _merge(found, self.convert(real[0], depth + 1))
+            _merge(found, [self.convert(real[0], depth + 1)])
         elif real:
             found["anyOf"] = [self.convert(one, depth + 1) for one in real]
 
 
-def _merge(found: dict[str, Any], part: dict[str, Any]) -> None:
+def _merge(found: dict[str, Any], parts: list[dict[str, Any]]) -> None:
     """What an `allOf` adds: its own words where there are none, properties and required names together."""
-    properties = {**part.get("properties", {}), **found.get("properties", {})}
-    required = [*_list(found.get("required")), *_list(part.get("required"))]
-    for name, value in part.items():
-        found.setdefault(name, value)
+    properties: dict[str, Any] = {}
+    required: dict[str, None] = {}
+    for part in [found.copy(), *parts]:
+        for name, value in part.get("properties", {}).items():
+            properties.setdefault(name, value)
+        required |= {one: None for one in _list(part.get("required")) if isinstance(one, str)}
+        for name, value in part.items():
+            found.setdefault(name, value)
     if properties:
         found["properties"] = properties
     if required:
-        found["required"] = list(dict.fromkeys(one for one in required if isinstance(one, str)))
+        found["required"] = list(required)
 
 
 def _list(value: Any) -> list[Any]:

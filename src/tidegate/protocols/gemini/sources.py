@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Raw
 
 from tidegate.protocols.events import CitationAdded
+from tidegate.protocols.offsets import Offsets
 
 from .wire import Citation, GroundingMetadata, GroundingSupport
 
@@ -57,7 +58,7 @@ class Sources:
         """All citations, once. Raises msgspec.DecodeError where Google's form is not known."""
         if not self._citations and not self._native:
             return []
-        place = _Places("".join(self._text))
+        place = Offsets("".join(self._text))
         found = [self._recited(told, place, choice) for told in self._citations]
         for name, told in self._native:
             if name == "groundingMetadata":
@@ -66,9 +67,9 @@ class Sources:
             found.append(CitationAdded(native=whole, choice=choice))
         return list(dict.fromkeys(found)) if len(self._native) > 1 else found
 
-    def _recited(self, told: bytes, place: "_Places", choice: int) -> CitationAdded:
+    def _recited(self, told: bytes, place: Offsets, choice: int) -> CitationAdded:
         citation = _CITATION.decode(told)
-        start, end = place.of(citation.start_index, citation.end_index)
+        start, end = _characters(place, citation.start_index, citation.end_index)
         return CitationAdded(
             url=citation.uri,
             title=citation.title,
@@ -79,23 +80,11 @@ class Sources:
         )
 
 
-class _Places:
-    """Turns places in bytes into places in characters."""
-
-    def __init__(self, text: str) -> None:
-        self._bytes = text.encode(errors="replace")
-        self._is_ascii = len(self._bytes) == len(text)
-
-    def of(self, start: int, end: int | None) -> tuple[int | None, int | None]:
-        """Both, or neither where the piece is not in the text (a text that was blocked half-way)."""
-        if end is None or not 0 <= start <= end <= len(self._bytes):
-            return None, None
-        if self._is_ascii:
-            return start, end
-        return self._characters(start), self._characters(end)
-
-    def _characters(self, index: int) -> int:
-        return len(self._bytes[:index].decode(errors="ignore"))
+def _characters(place: Offsets, start: int, end: int | None) -> tuple[int | None, int | None]:
+    """Places in characters; neither where the piece is not in the text (a text that was blocked half-way)."""
+    if end is None or not 0 <= start <= end <= place.size:
+        return None, None
+    return place.character_of(start), place.character_of(end)
 
 
 def _compact(told: Raw) -> bytes:
@@ -103,7 +92,7 @@ def _compact(told: Raw) -> bytes:
     return msgspec.json.format(bytes(told), indent=-1)
 
 
-def _grounded(metadata: GroundingMetadata, place: _Places, choice: int) -> Iterator[CitationAdded]:
+def _grounded(metadata: GroundingMetadata, place: Offsets, choice: int) -> Iterator[CitationAdded]:
     """One citation for each page and each piece of text that rests on it; pages without one once."""
     cited = set()
     for support in metadata.grounding_supports or ():
@@ -120,7 +109,7 @@ def _grounded(metadata: GroundingMetadata, place: _Places, choice: int) -> Itera
 
 
 def _cite(
-    metadata: GroundingMetadata, index: int, support: GroundingSupport | None, place: _Places, choice: int
+    metadata: GroundingMetadata, index: int, support: GroundingSupport | None, place: Offsets, choice: int
 ) -> CitationAdded | None:
     chunks = metadata.grounding_chunks or []
     if not 0 <= index < len(chunks):
@@ -132,5 +121,5 @@ def _cite(
     segment = support.segment if support else None
     start = end = None
     if segment is not None and not segment.part_index:
-        start, end = place.of(segment.start_index, segment.end_index)
+        start, end = _characters(place, segment.start_index, segment.end_index)
     return CitationAdded(url=source.uri, title=source.title, start=start, end=end, choice=choice)

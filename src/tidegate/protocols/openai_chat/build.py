@@ -1,5 +1,6 @@
 """From a request in this format to a `Turn`: what a client asks, in no dialect."""
 
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
@@ -157,23 +158,20 @@ class CallBook:
     def __init__(self) -> None:
         self.names: dict[str, str] = {}
         """Names of functions by the calls' ids."""
-        self._unnumbered: list[tuple[str, str]] = []
-        """Ids and names of calls in the form that has no ids."""
+        self._unnumbered: dict[str, deque[str]] = {}
+        """Ids of unanswered calls in the form that has no ids, oldest first, by the function's name."""
 
     def number(self, name: str) -> str:
         """An id for a call that has none; the same whenever the conversation is sent."""
         call_id = f"call_{len(self.names)}_{name}"
         self.names[call_id] = name
-        self._unnumbered.append((call_id, name))
+        self._unnumbered.setdefault(name, deque()).append(call_id)
         return call_id
 
     def find(self, name: str) -> str:
         """The id of the oldest unanswered call of a function that has no id of its own."""
-        for position, (call_id, called) in enumerate(self._unnumbered):
-            if called == name:
-                del self._unnumbered[position]
-                return call_id
-        return f"call_{name}"
+        waiting = self._unnumbered.get(name)
+        return waiting.popleft() if waiting else f"call_{name}"
 
 
 def _build_result(message: MessageIn, place: str, book: CallBook) -> ToolResult:

@@ -10,11 +10,13 @@ OPEN, CLOSE = "<think>", "</think>"
 class InlineThinking:
     """Tells thinking and text apart, however they are cut into pieces."""
 
-    __slots__ = ("_place", "_rest")
+    __slots__ = ("_blank", "_place", "_rest")
 
     def __init__(self) -> None:
         self._place: Literal["start", "inside", "after", "text"] = "start"
         """Where we are: before it is known whether there is thinking; in it; just behind it; in the text."""
+        self._blank: list[str] = []
+        """Blank pieces at the start, which are the text's where no thinking follows."""
         self._rest = ""
         """What may be the beginning of a tag."""
 
@@ -27,19 +29,23 @@ class InlineThinking:
 
     def close(self) -> tuple[str, str]:
         """What was held back."""
-        rest, self._rest = self._rest, ""
+        rest, self._rest = "".join(self._blank) + self._rest, ""
+        self._blank.clear()
         return (rest, "") if self._place == "inside" else ("", rest)
 
     def _begin(self, told: str) -> tuple[str, str]:
         begun = told.lstrip()
+        self._blank.append(told[: len(told) - len(begun)])
+        if OPEN.startswith(begun) and begun != OPEN:
+            self._rest = begun
+            return "", ""
+        blank = "".join(self._blank)
+        self._blank.clear()
         if begun.startswith(OPEN):
             self._place = "inside"
             return self._go_on(begun.removeprefix(OPEN))
-        if OPEN.startswith(begun):
-            self._rest = told
-            return "", ""
         self._place = "text"
-        return "", told
+        return "", blank + begun
 
     def _go_on(self, told: str) -> tuple[str, str]:
         if self._place == "after":

@@ -37,12 +37,14 @@ ROLE = b'"role":"assistant",'
 class ChoiceMemory:
     """What a repair has to remember of a choice."""
 
-    __slots__ = ("calls", "finished", "named", "role")
+    __slots__ = ("begun", "calls", "finished", "named", "role")
 
     def __init__(self) -> None:
         self.role = False
         """Whether the role was told."""
         self.finished = False
+        self.begun = 0
+        """Calls so far: the next one's index."""
         self.calls: dict[int, tuple[int, str]] = {}
         """By the provider's index: ours, and the id of the latest call there."""
         self.named: set[int] = set()
@@ -210,7 +212,11 @@ def _mend_call_piece(call: Json, position: int, memory: ChoiceMemory) -> None:
     begins = known is None or (call_id and call_id != known[1])
     if begins:
         call_id = call_id or new_id("call_")
-        known = (len({index for index, _ in memory.calls.values()} | memory.named), call_id)
+        if known is not None and known[0] not in memory.named:
+            known = (known[0], call_id)  # of the call before nothing was told but its id
+        else:
+            known = (memory.begun, call_id)
+            memory.begun += 1
         memory.calls[place] = known
         call.update(id=call_id, type=call.get("type") or "function")
     assert known is not None

@@ -5,6 +5,7 @@ import string
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import dropwhile, takewhile
 from typing import Any, ClassVar
 from urllib.parse import quote
 
@@ -401,24 +402,32 @@ class Conversation:
 
 def join_neighbours(messages: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     """Neighbours of one role as one message, for providers that want the roles to alternate."""
-    joined: list[dict[str, Any]] = []
+    runs: list[list[dict[str, Any]]] = []
     for message in messages:
-        before = joined[-1] if joined else None
+        first = runs[-1][0] if runs else None
         plain = message.keys() <= {"role", "content", "name"}
-        if before is None or before["role"] != message["role"] or message["role"] == "tool" or not plain:
-            joined.append(message)
+        if first is None or first["role"] != message["role"] or message["role"] == "tool" or not plain:
+            runs.append([message])
         else:
-            joined[-1] = {**before, "content": _join_contents(before["content"], message["content"])}
-    return joined
+            runs[-1].append(message)
+    return [run[0] if len(run) == 1 else {**run[0], "content": _join_contents(run)} for run in runs]
 
 
-def _join_contents(first: Any, second: Any) -> Any:
-    if isinstance(first, str) and isinstance(second, str):
-        return f"{first}\n\n{second}" if first else second
-    lists = [
-        [{"type": "text", "text": one}] if isinstance(one, str) else one or [] for one in (first, second)
-    ]
-    return [*lists[0], *lists[1]]
+def _join_contents(run: list[dict[str, Any]]) -> Any:
+    """The contents of neighbours: one text, or one list of parts in which texts are joined until the first
+    list.
+    """
+    contents = [message["content"] for message in run]
+    texts = list(takewhile(lambda content: isinstance(content, str), contents))
+    joined = "\n\n".join(dropwhile(lambda text: not text, texts))
+    if len(texts) == len(contents):
+        return joined
+    rest = contents[len(texts) :]
+    return [part for content in ([joined] if texts else []) + rest for part in _as_parts(content)]
+
+
+def _as_parts(content: Any) -> list[Any]:
+    return [{"type": "text", "text": content}] if isinstance(content, str) else content or []
 
 
 TEXT_FIELDS = {

@@ -324,16 +324,18 @@ def _render_tool(tool: Tool) -> Any:
 
 def _render_choice(choice: ToolChoice, turn: Turn) -> Any:
     if choice.mode == "named":
-        return _named(choice.names[0], turn)
+        name = choice.names[0]
+        return {"type": _kinds(turn).get(name, "function"), "name": name}
     if choice.names:
-        tools = [_named(name, turn) for name in choice.names]
+        kinds = _kinds(turn)
+        tools = [{"type": kinds.get(name, "function"), "name": name} for name in choice.names]
         return {"type": "allowed_tools", "mode": choice.mode, "tools": tools}
     return choice.mode
 
 
-def _named(name: str, turn: Turn) -> dict[str, Any]:
-    kind = next((tool.kind for tool in turn.tools if tool.name == name), "function")
-    return {"type": kind, "name": name}
+def _kinds(turn: Turn) -> dict[str, str]:
+    """The kinds of the tools by their names; of several with one name, the first one's."""
+    return {tool.name: tool.kind for tool in reversed(turn.tools)}
 
 
 def _add_form(body: dict[str, Any], turn: Turn) -> None:
