@@ -83,6 +83,22 @@ def test_a_capability_that_there_is_not_is_said_with_those_that_there_are(run: A
 
 
 def test_nothing_that_fits_is_said(run: Any) -> None:
-    result = run("--provider", "nobody")
+    result = run("--provider", "openai-eu", "--capability", "video")
     assert (result.exit_code, result.stdout) == (1, "")
     assert "no model" in result.stderr
+
+
+def test_a_provider_that_there_is_not_is_named(run: Any) -> None:
+    result = run("--provider", "openai-uk")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert 'there is no provider or kind "openai-uk" (did you mean' in result.stderr
+
+
+def test_off_a_terminal_nothing_is_cut_or_wrapped(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    result = run()
+    lines = [line.rstrip() for line in result.stdout.splitlines()]
+    assert len(lines) == len(rows(run("--json"))) + 2
+    (line,) = [line for line in lines if line.startswith("openai-eu/gpt-4o ")]
+    assert line.split()[1:7] == ["chat", "128,000", "16,384", "1.5", "/", "6"]
+    assert line.endswith("documents")

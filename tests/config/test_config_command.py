@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
+from tidegate import __version__
 from tidegate.cli.config import app
+from tidegate.cli.main import app as main
 
 Run = Callable[..., Result]
 KEY = "sk-1234567890abcdefgh7a92"
@@ -46,14 +48,19 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
 def test_check_says_that_all_is_right(run: Run) -> None:
     result = run("check")
     assert result.exit_code == 0
-    assert result.stdout == "The configuration is right. Providers: main, claude.\n"
+    assert result.stdout.splitlines() == [
+        "The configuration is valid.",
+        "configuration: tidegate.toml",
+        "2 providers: main (key from tidegate.toml:8), claude (key from tidegate.toml:12)",
+        "clients: 2 keys, from tidegate.toml:5",
+    ]
     assert result.stderr == ""
 
 
 def test_check_tells_what_is_odd(run: Run) -> None:
     result = run("check", TIDEGATE_PROT="1", PORT="5")
     assert result.exit_code == 0
-    assert result.stderr.startswith("warning: TIDEGATE_PROT: Tidegate knows no variable")
+    assert result.stderr.startswith("warning: TIDEGATE_PROT: there is no variable")
 
 
 def test_check_tells_each_mistake_on_a_line(run: Run, tmp_path: Path) -> None:
@@ -103,7 +110,25 @@ def test_show_prints_a_table_for_people(run: Run) -> None:
     lines = [line.split() for line in result.stdout.splitlines()]
     assert ["server.port", "81", "tidegate.toml:3"] in lines
     assert ["providers.main.api_key", "sk-…7a92", "tidegate.toml:8"] in lines
-    assert lines[-1][-1] == "NTFY_ERROR_URL"
+    assert "no use for it yet: NTFY_ERROR_URL" in result.stderr
+
+
+def test_show_cuts_nothing_and_wraps_nothing_off_a_terminal(run: Run) -> None:
+    lines = [line.split() for line in run("show", COLUMNS="30").stdout.splitlines()]
+    assert ["providers.main.base_url", "https://api.openai.com/v1", "the", "kind", "openai"] in lines
+
+
+def test_the_version_is_printed(run: Run) -> None:
+    result = CliRunner().invoke(main, ["--version"])
+    assert (result.exit_code, result.stdout) == (0, f"tidegate {__version__}\n")
+
+
+def test_check_says_what_is_missing_and_who_is_let_in(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "tidegate.toml").unlink()
+    result = run("check", CLAUDE_KEY="", RATE_LIMIT_REQUESTS_PER_MINUTE="3")
+    assert "no provider is configured: set a key such as OPENAI_API_KEY" in result.stderr
+    assert "no use for it yet: RATE_LIMIT_REQUESTS_PER_MINUTE" in result.stderr
+    assert "clients: open to this machine, no key needed" in result.stdout
 
 
 @pytest.mark.parametrize("command", [["check"], ["show"], ["show", "--json"], ["explain", "fast"]])

@@ -69,7 +69,11 @@ def test_gateway_b_starts_with_its_environment(read: Read) -> None:
     }
     assert config.server.port == 3000
     assert config.not_used_yet == tuple(sorted(later))
-    assert config.warnings == ()
+    [warning] = config.warnings
+    assert warning.startswith(
+        "SUPABASE_URL is set, but this version of Tidegate does not check Supabase's users"
+    )
+    assert read({**later, "TIDEGATE_API_KEYS": "k"}).warnings == ()
 
 
 def test_gateway_c_names_keys_and_addresses(read: Read) -> None:
@@ -225,7 +229,22 @@ def test_two_names_that_say_the_same_are_no_reason_to_talk(read: Read) -> None:
 def test_a_misspelt_name_of_ours_is_told(read: Read) -> None:
     (warning,) = read({"TIDEGATE_SEVER_PORT": "1", WORKER: "{}"}).warnings
     hint = 'did you mean "TIDEGATE_SERVER_PORT"?'
-    assert warning == f"TIDEGATE_SEVER_PORT: Tidegate knows no variable TIDEGATE_SEVER_PORT ({hint})"
+    told = "there is no variable TIDEGATE_SEVER_PORT; it has no effect"
+    assert warning == f"TIDEGATE_SEVER_PORT: {told} ({hint})"
+
+
+def test_a_misspelt_name_of_a_provider_is_told_unless_the_right_one_is_there(read: Read) -> None:
+    (warning,) = read({"ANTHROPIC_APIKEY": KEY}).warnings
+    assert warning.endswith('it has no effect (did you mean "ANTHROPIC_API_KEY"?)')
+    assert read({"ANTHROPIC_APIKEY": KEY, "ANTHROPIC_API_KEY": KEY}).warnings == ()
+    assert read({"DATABASE_URL": "x", "GITHUB_TOKEN": "x", "HOSTS": "x"}).warnings == ()
+
+
+def test_a_variable_that_the_file_refers_to_is_used(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("OPENAI_APIKEY=x\nNODE_ENV=production\n")
+    file = tmp_path / "tidegate.toml"
+    file.write_text('[providers.mine]\nkind = "openai"\nheaders = { a = "env:OPENAI_APIKEY" }\napi_key = "k"')
+    assert load(None, {}, tmp_path).warnings == (".env: Tidegate does not use NODE_ENV",)
 
 
 def test_what_kubernetes_says_about_a_service_of_our_name_is_not_for_us(read: Read) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tidegate.config import Config, ConfigError, ImagePriceConfig, Secret, load
+from tidegate.config import DEFAULT, Config, ConfigError, ImagePriceConfig, Secret, load
 
 Load = Callable[..., Config]
 KEY = "sk-1234567890abcdefghij"
@@ -470,9 +470,31 @@ LOOPBACK = ["127.0.0.1", "127.8.8.8", "::1", "[::1]", "localhost"]
 def test_a_gateway_beyond_loopback_without_keys_is_refused_with_the_three_ways_out(
     complaints: Any, host: str
 ) -> None:
-    (line,) = complaints("", {"HOST": host})
-    assert line.startswith("HOST: server.host: ")
+    (line,) = complaints("", {"TIDEGATE_HOST": host})
+    assert line.startswith("TIDEGATE_HOST: server.host: ")
     assert all(way in line for way in ("TIDEGATE_API_KEYS", "127.0.0.1", "auth.open_beyond_loopback = true"))
+
+
+@pytest.mark.parametrize("name", ["HOST", "HEIMDALL_SERVER_HOST"])
+@pytest.mark.parametrize("host", BEYOND)
+def test_without_keys_the_host_of_a_replaced_gateway_is_not_followed(
+    read: Load, name: str, host: str
+) -> None:
+    config = read("", {name: host})
+    assert config.server.host == "127.0.0.1"
+    assert config.origin("server", "host") == DEFAULT
+    [warning] = config.warnings
+    assert warning.startswith(f"{name}: not listening on {host.strip('[]')}")
+    assert "TIDEGATE_API_KEYS" in warning
+
+
+def test_the_default_host_of_an_image_counts_least_and_is_as_strict(read: Load, complaints: Any) -> None:
+    image = {"TIDEGATE_DEFAULT_HOST": "0.0.0.0", "TIDEGATE_API_KEYS": "a"}
+    assert read("", image).server.host == "0.0.0.0"
+    assert read("", image | {"HOST": "127.0.0.1"}).server.host == "127.0.0.1"
+    assert read("", image | {"HOST": "127.0.0.1"}).warnings == ()
+    (line,) = complaints("", {"TIDEGATE_DEFAULT_HOST": "0.0.0.0", "HOST": "0.0.0.0"})
+    assert line.startswith("TIDEGATE_DEFAULT_HOST: server.host: listening on 0.0.0.0 needs client keys")
 
 
 @pytest.mark.parametrize("host", BEYOND)

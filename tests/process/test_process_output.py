@@ -107,7 +107,7 @@ async def test_a_port_in_use_is_said_in_one_line(tmp_path: Path, provider: Simul
     gateway = Served(tmp_path, one(nowhere(), server=f"workers = {workers}"), port=port)
     gateway.start()
     assert await gateway.ended() == 1
-    assert gateway.log == f"cannot listen on 127.0.0.1:{port}: Address already in use\n"
+    assert gateway.log.splitlines()[-1] == f"cannot listen on 127.0.0.1:{port}: Address already in use"
 
 
 async def test_a_wrong_file_is_said_in_one_line(tmp_path: Path, unused_tcp_port: int) -> None:
@@ -116,3 +116,21 @@ async def test_a_wrong_file_is_said_in_one_line(tmp_path: Path, unused_tcp_port:
     assert await gateway.ended() == 2
     [line] = gateway.log.splitlines()
     assert "tidegate.toml:2: server.prot" in line
+
+
+async def test_what_was_found_is_said_before_serving_and_no_key_is(
+    tmp_path: Path, unused_tcp_port: int, provider: Simulator
+) -> None:
+    text = one(provider, more=f'[auth]\nkeys = ["{CLIENT_KEY}"]')
+    env = environ(TIDEGATE_PROT="1", RATE_LIMIT_REQUESTS_PER_MINUTE="60")
+    async with Served(tmp_path, text, port=unused_tcp_port, env=env) as gateway:
+        lines = gateway.log.partition("serving on")[0]
+    assert "1 provider: sim (key from tidegate.toml:" in lines
+    assert "clients: 1 key, from tidegate.toml:" in lines
+    assert "there is no variable TIDEGATE_PROT" in lines
+    assert "no use for it yet: RATE_LIMIT_REQUESTS_PER_MINUTE" in lines
+
+
+async def test_a_gateway_without_a_provider_says_so(tmp_path: Path, unused_tcp_port: int) -> None:
+    async with Served(tmp_path, "", port=unused_tcp_port) as gateway:
+        assert "no provider is configured: set a key such as OPENAI_API_KEY" in gateway.log

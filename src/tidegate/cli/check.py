@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .serve import ConfigOption
+from .tables import Row, print_table
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -130,20 +131,11 @@ def _follow(display: "Progress", check: "Check") -> Callable[[str, "Probe"], Non
 
 
 def _print_table(findings: Sequence["Finding"]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
     from tidegate.check.report import HEADINGS, tell_row, tell_troubles
 
-    # A pipe has no width: nothing must be wrapped for it.
-    console = Console(width=None if sys.stdout.isatty() else 200)
-    table = Table(box=None, pad_edge=False, padding=(0, 1 if console.width < 100 else 2, 0, 0))
-    for heading in HEADINGS:
-        table.add_column(heading, no_wrap=heading != "Model", overflow="fold")
-    for finding in findings:
-        table.add_row(*map(Text, tell_row(finding)), style=None if finding.good else "red")
-    console.print(table)
+    rows = [Row(tuple(tell_row(finding)), style=None if finding.good else "red") for finding in findings]
+    print_table(HEADINGS, rows, fold="Model")
     for finding in findings:
         for name, words in tell_troubles(finding):
-            console.print(Text.assemble((f"{finding.provider}, {name}: ", "bold"), words))
+            typer.secho(f"{finding.provider}, {name}: ", bold=True, nl=False)
+            typer.echo(words)

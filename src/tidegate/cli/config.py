@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 import typer
 
 from .serve import ConfigOption
+from .tables import Row, print_table
 
 if TYPE_CHECKING:
     from msgspec import Struct
@@ -28,11 +29,13 @@ def check(config: ConfigOption = None) -> None:
 
     The exit status is 0 if it can be used, else 2.
     """
+    from tidegate.config import summarize
+
     settings = _load(config)
-    for warning in settings.warnings:
-        typer.echo(f"warning: {warning}", err=True)
-    names = ", ".join(settings.providers) or "none"
-    typer.echo(f"The configuration is right. Providers: {names}.")
+    _echo_warnings(settings)
+    typer.echo("The configuration is valid.")
+    for line in summarize(settings):
+        typer.echo(line)
 
 
 @app.command()
@@ -46,10 +49,7 @@ def show(
         typer.echo(json.dumps(_as_json(settings), ensure_ascii=False, indent=2))
         return
     _print_table(settings)
-    if settings.not_used_yet:
-        typer.echo(f"Set, and not used yet: {', '.join(settings.not_used_yet)}")
-    for warning in settings.warnings:
-        typer.echo(f"warning: {warning}", err=True)
+    _echo_warnings(settings)
 
 
 @app.command()
@@ -85,6 +85,13 @@ def _load(path: Path | None) -> "Config":
         for line in error.lines:
             typer.echo(line, err=True)
         raise typer.Exit(2) from None
+
+
+def _echo_warnings(config: "Config") -> None:
+    from tidegate.config import list_warnings
+
+    for warning in list_warnings(config):
+        typer.echo(f"warning: {warning}", err=True)
 
 
 # --- values for people -----------------------------------------------------------------------
@@ -162,16 +169,13 @@ def _as_json(config: "Config") -> dict[str, Any]:
 
 
 def _print_table(config: "Config") -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table("key", "value", "from", box=None, pad_edge=False, header_style="bold")
-    for shown in _shown(config):
-        if shown.is_default and shown.key.startswith(("providers.", "prices.")):
-            continue  # most set two or three of their keys
-        style = "dim" if shown.is_default else None
-        table.add_row(shown.key, _text(shown.value), shown.origin, style=style)
-    Console().print(table, highlight=False, markup=False)
+    rows = [
+        Row((shown.key, _text(shown.value), shown.origin), style="dim" if shown.is_default else None)
+        for shown in _shown(config)
+        # Most providers and prices set two or three of their keys.
+        if not (shown.is_default and shown.key.startswith(("providers.", "prices.")))
+    ]
+    print_table(("key", "value", "from"), rows, fold="value")
 
 
 def _text(value: Any) -> str:

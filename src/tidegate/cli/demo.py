@@ -1,9 +1,13 @@
 """`tidegate demo`."""
 
+import socket
 from pathlib import Path
+from textwrap import fill
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from .serve import report_configuration
 
 if TYPE_CHECKING:
     from tidegate.server import Source
@@ -49,15 +53,18 @@ def demo(
     from tidegate.demo.models import MODELS
     from tidegate.server import serve
 
+    _check_port(host, port)
     url = f"http://{_reachable(host)}:{port}"
     typer.echo(f"Tidegate with its demo provider, at {url} (Ctrl-C ends it). To try it:\n", err=True)
     for heading, code in render_examples(url).items():
         typer.echo(f"# {heading}\n{code}", err=True)
     typer.echo(
-        f"# More models, most of them faults: {', '.join(f'demo/{name}' for name in MODELS)}", err=True
+        f"# More models, most of them faults:\n{_in_lines([f'demo/{name}' for name in MODELS])}", err=True
     )
     typer.echo(f"# The API: {url}/docs\n", err=True)
-    serve(make_source(host, port))
+    source = make_source(host, port)
+    report_configuration(source.read())
+    serve(source)
 
 
 def make_source(host: str, port: int) -> "Source":
@@ -77,6 +84,21 @@ def make_source(host: str, port: int) -> "Source":
 def render_examples(url: str) -> dict[str, str]:
     """What to try, by heading."""
     return {heading: code.format(url=url) for heading, code in EXAMPLES.items()}
+
+
+def _check_port(host: str, port: int) -> None:
+    """End the command before it welcomes anybody to a port that is taken."""
+    try:
+        with socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET):
+            pass
+    except OSError as error:
+        typer.echo(f"cannot listen on {host}:{port}: {error.strerror} (choose another with --port)", err=True)
+        raise typer.Exit(1) from None
+
+
+def _in_lines(names: list[str], width: int = 78) -> str:
+    """Names, wrapped between them and never inside one."""
+    return fill(", ".join(names), width, break_long_words=False, break_on_hyphens=False)
 
 
 def _reachable(host: str) -> str:

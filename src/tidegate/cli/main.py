@@ -1,6 +1,10 @@
 """The commands, each in a module of its own; what they run is imported when they are asked for."""
 
+from typing import Annotated
+
 import typer
+
+from tidegate import __version__
 
 from . import config
 from .check import check
@@ -12,11 +16,29 @@ __all__ = ["app", "main"]
 
 app = typer.Typer(
     name="tidegate",
-    help="A self-hosted gateway to language models.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
 )
+
+
+def print_version(wanted: bool) -> None:
+    """Print the version and end, where it is asked for."""
+    if wanted:
+        typer.echo(f"tidegate {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool,
+        typer.Option("--version", is_eager=True, callback=print_version, help="Print the version and exit."),
+    ] = False,
+) -> None:
+    """A self-hosted gateway to language models."""
+
+
 for command in (serve, demo, check, models):
     app.command()(command)
 app.add_typer(config.app, name="config")

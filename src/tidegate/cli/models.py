@@ -7,12 +7,15 @@ import typer
 
 from .config import _load
 from .serve import ConfigOption
+from .tables import Row, print_table
 
 if TYPE_CHECKING:
     from tidegate.catalog import CatalogModel
     from tidegate.config import Config
 
 __all__ = ["models"]
+
+HEADINGS = ("model", "type", "context", "output", "USD in/out", "can")
 
 
 class Entry(NamedTuple):
@@ -44,15 +47,24 @@ def models(
     2 if there is no such capability.
     """
     from tidegate.catalog import CAPABILITIES
+    from tidegate.config import kinds
+    from tidegate.config.problems import near
     from tidegate.providers.facts import abilities_of
 
     wanted = set(capability or ())
     if not wanted <= set(CAPABILITIES):
         typer.echo(f"capabilities are {', '.join(CAPABILITIES)}", err=True)
         raise typer.Exit(2)
+    settings = _load(config)
+    if provider is not None and provider not in settings.providers and provider not in kinds():
+        typer.echo(
+            f'there is no provider or kind "{provider}"{near(provider, {*settings.providers, *kinds()})}',
+            err=True,
+        )
+        raise typer.Exit(1)
     found = [
         entry
-        for entry in _entries(_load(config))
+        for entry in _entries(settings)
         if provider in (None, entry.provider, entry.model.kind)
         and (entry.configured or not configured)
         and wanted <= set(abilities_of(entry.model))
@@ -116,29 +128,25 @@ def _print_json(found: list[Entry]) -> None:
 
 
 def _print_table(found: list[Entry]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
     from tidegate.providers.facts import abilities_of
 
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("model", "type", "context", "output", "USD in/out", "can"):
-        table.add_column(heading, overflow="fold", no_wrap=heading != "can")
-    for entry in found:
-        model = entry.model
-        table.add_row(
-            f"{entry.provider}/{model.id}",
-            model.type,
-            _number(model.context),
-            _number(model.output),
-            _price(entry.prices),
-            " ".join(abilities_of(model)),
+    rows = [
+        Row(
+            (
+                f"{entry.provider}/{entry.model.id}",
+                entry.model.type,
+                _number(entry.model.context),
+                _number(entry.model.output),
+                _price(entry.prices),
+                " ".join(abilities_of(entry.model)),
+            ),
             style=None if entry.configured else "dim",
         )
-    console = Console()
-    console.print(table, highlight=False, markup=False)
+        for entry in found
+    ]
+    print_table(HEADINGS, rows, fold="can", gap=1)
     configured = sum(entry.configured for entry in found)
-    console.print(f"{len(found)} models, {configured} of configured providers", highlight=False)
+    typer.echo(f"{len(found)} models, {configured} of configured providers")
 
 
 def _number(tokens: int | None) -> str:

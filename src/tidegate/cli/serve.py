@@ -1,13 +1,19 @@
 """`tidegate serve`."""
 
+import logging
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from tidegate.config import ConfigError
 
-__all__ = ["ConfigOption", "serve"]
+if TYPE_CHECKING:
+    from tidegate.config import Config
+
+__all__ = ["ConfigOption", "report_configuration", "serve"]
+
+log = logging.getLogger("tidegate")
 
 ConfigOption = Annotated[
     Path | None,
@@ -29,8 +35,22 @@ def serve(
     told = {"server.host": host, "server.port": port, "server.workers": workers}
     overrides = {key: value for key, value in told.items() if value is not None}
     try:
-        serve(Source(config, Path.cwd(), overrides))
+        source = Source(config, Path.cwd(), overrides)
+        report_configuration(source.read())
+        serve(source)
     except ConfigError as error:
         for line in error.lines:
             typer.echo(line, err=True)
         raise typer.Exit(2) from None
+
+
+def report_configuration(config: "Config") -> None:
+    """Log what was found, and everything about it that deserves a second look."""
+    from tidegate.config import list_warnings, summarize
+    from tidegate.observe.logs import configure_logging
+
+    configure_logging(config.logs)
+    for line in summarize(config):
+        log.info("%s", line)
+    for warning in list_warnings(config):
+        log.warning("%s", warning)

@@ -25,6 +25,7 @@ from .schema import (
     Server,
 )
 from .secret import Secret
+from .summary import list_warnings, summarize
 
 __all__ = [
     "DEFAULT",
@@ -48,7 +49,9 @@ __all__ = [
     "Server",
     "form_of",
     "kinds",
+    "list_warnings",
     "load",
     "protocol_named",
     "render_path",
+    "summarize",
 ]

@@ -3,20 +3,22 @@
 from collections.abc import Iterable
 from urllib.parse import urlsplit
 
+from msgspec.structs import replace
+
 from .dialect import wrong_dialect
 from .draft import Draft, Setting
-from .environment import Environment, options_of, verify_of
+from .environment import DEFAULT_HOST, FOREIGN_HOSTS, Environment, options_of, verify_of
 from .kinds import Kind, kinds
 from .normal import PROVIDER_NAME, is_loopback
 from .problems import Path, Problems, near, quoted
-from .schema import Config, ProviderConfig
+from .schema import Config, ProviderConfig, Server
 
-__all__ = ["check_whole", "complete_auth", "complete_providers"]
+__all__ = ["check_whole", "complete_auth", "complete_providers", "stay_inside"]
 
 WAYS_OUT = (
-    'everyone who can reach this address could spend your money. Either give keys (auth.mode = "keys" '
-    "with auth.keys, or TIDEGATE_API_KEYS), or listen on 127.0.0.1 only (server.host), or say that it is "
-    "meant (auth.open_beyond_loopback = true, or TIDEGATE_AUTH_OPEN_BEYOND_LOOPBACK=true)"
+    "needs client keys, or anyone who reaches it spends your money. Set TIDEGATE_API_KEYS (or auth.keys), "
+    "or listen on 127.0.0.1, or set TIDEGATE_AUTH_OPEN_BEYOND_LOOPBACK=true (or "
+    "auth.open_beyond_loopback = true)"
 )
 OPTIONS = (
     "region",
@@ -59,6 +61,29 @@ def complete_auth(draft: Draft) -> None:
         settings["mode"] = Setting("keys", settings["keys"].origin)
 
 
+def stay_inside(config: Config, draft: Draft, environment: Environment) -> tuple[Config, tuple[str, ...]]:
+    """The Config, on the default address where only the `HOST` of a replaced gateway says otherwise and no
+    key is wanted; and the warning about it. Such a gateway starts, and nobody outside can use it.
+    """
+    setting = draft.tables.get(("server",), {}).get("host")
+    name = (setting.origin.variable or setting.origin.name) if setting is not None else ""
+    auth, host = config.auth, config.server.host
+    if name not in FOREIGN_HOSTS or auth.mode == "keys" or auth.open_beyond_loopback or is_loopback(host):
+        return config, ()
+    assert setting is not None, "it has a name"
+    default = environment.variables.get(DEFAULT_HOST)
+    if default is not None:
+        draft.put(("server",), "host", Setting(default.value, default.origin))
+    else:
+        del draft.tables[("server",)]["host"]
+    inside = default.value if default is not None else Server().host
+    warning = (
+        f"{setting.origin}: not listening on {host}: without client keys, anyone who reaches it spends "
+        f"your money. Listening on {inside}. Set TIDEGATE_API_KEYS to listen on {host}"
+    )
+    return replace(config, server=replace(config.server, host=inside)), (warning,)
+
+
 def check_whole(config: Config, draft: Draft, problems: Problems) -> None:
     """Note what is wrong between settings that are right each by itself."""
     _check_auth(config, draft, problems)
@@ -84,7 +109,7 @@ def _check_auth(config: Config, draft: Draft, problems: Problems) -> None:
         problems.add(settings["mode"].origin, ("auth", "mode"), message)
     elif auth.mode == "open" and not auth.open_beyond_loopback and not is_loopback(config.server.host):
         host = draft.tables[("server",)]["host"]
-        message = f"{config.server.host} is reached from outside, and no key is wanted: {WAYS_OUT}"
+        message = f"listening on {config.server.host} {WAYS_OUT}"
         problems.add(host.origin, ("server", "host"), message)
 
 

@@ -7,6 +7,7 @@ variable counts as not set.
 
 import re
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path as FilePath
 
 from msgspec import Struct
@@ -16,18 +17,24 @@ from . import schema
 from .dotenv import Entry, parse_dotenv
 from .draft import Draft, Setting, Table
 from .kinds import Kind, kinds
-from .problems import Origin, near
+from .problems import Origin
 
 __all__ = [
+    "DEBUG",
+    "DEFAULT_HOST",
+    "FOREIGN_HOSTS",
     "NO_EFFECT",
     "OTHER_NAMES",
     "OWN_SECTIONS",
+    "SUPABASE",
+    "VERIFY",
     "Environment",
     "Variable",
     "draft_environment",
     "names_of",
     "own_names",
     "read_environment",
+    "region_patterns",
 ]
 
 OWN_SECTIONS: Mapping[str, type[Struct]] = {
@@ -40,8 +47,14 @@ OWN_SECTIONS: Mapping[str, type[Struct]] = {
 }
 """Sections whose keys all have a variable `TIDEGATE_<SECTION>_<KEY>`."""
 
+FOREIGN_HOSTS = ("HEIMDALL_SERVER_HOST", "HOST")
+"""Names of replaced gateways for the address to listen on: all of them listened on every address without
+asking for a key."""
+DEFAULT_HOST = "TIDEGATE_DEFAULT_HOST"
+"""The address where nothing else says one: the image's, since the loopback of a container reaches nobody."""
+
 OTHER_NAMES: Mapping[tuple[str, str], tuple[str, ...]] = {
-    ("server", "host"): ("TIDEGATE_HOST", "HEIMDALL_SERVER_HOST", "HOST"),
+    ("server", "host"): ("TIDEGATE_HOST", *FOREIGN_HOSTS, DEFAULT_HOST),
     ("server", "port"): ("TIDEGATE_PORT", "HEIMDALL_SERVER_PORT", "PORT"),
     ("server", "workers"): ("TIDEGATE_WORKERS",),
     ("auth", "keys"): ("TIDEGATE_API_KEYS",),
@@ -57,23 +70,21 @@ DEBUG = "DEBUG"
 VERIFY = ("TIDEGATE_VERIFY", "HTTPX_CLIENT_VERIFY")
 """`verify` of every provider that does not set its own."""
 
+SUPABASE = ("SUPABASE_URL", "SUPABASE_ANON_KEY", "SUPABASE_SERVICE_ROLE_KEY", "SUPABASE_JWT_SECRET")
+"""What let only known users in at a gateway that Tidegate replaces."""
+
 NO_EFFECT: tuple[str, ...] = (
     "ENABLE_RELOAD",
-    "SUPABASE_URL",
-    "SUPABASE_ANON_KEY",
-    "SUPABASE_SERVICE_ROLE_KEY",
-    "SUPABASE_JWT_SECRET",
+    *SUPABASE,
     "MINIMAL_FUND",
     "NTFY_ERROR_URL",
     "CACHE_TTL_SECONDS",
     "BALANCE_CACHE_TTL_SECONDS",
     "RATE_LIMIT_REQUESTS_PER_MINUTE",
 )
-"""Names of the replaced gateways that this version has no use for. They are taken without complaint."""
+"""Names of the replaced gateways that this version has no use for: accepted, and reported at start."""
 
 _PREFIX = "TIDEGATE_"
-_INTERNAL = frozenset(["TIDEGATE_WORKER"])
-"""Names that Tidegate sets for its own processes."""
 _KUBERNETES = re.compile(r"\w+_PORT=(?:tcp|udp|sctp)://.*|TIDEGATE_(?:SERVICE_(?:HOST|PORT)|PORT_\d+_)\w*=.*")
 """What Kubernetes sets in every pod about a service that is called `tidegate` (`TIDEGATE_PORT` is then
 `tcp://10.0.0.7:8000`). It is not meant for us."""
@@ -157,7 +168,6 @@ def draft_environment(environment: Environment, draft: Draft) -> tuple[str, ...]
     for kind in kinds().values():
         _draft_provider(environment, draft, kind, warnings)
         _draft_regions(environment, draft, kind, warnings)
-    warnings += _unknown_names(environment)
     return tuple(warnings)
 
 
@@ -184,6 +194,16 @@ def unused_names(environment: Environment) -> tuple[str, ...]:
     return tuple(sorted(name for name in environment.variables if name in NO_EFFECT))
 
 
+@cache
+def region_patterns() -> tuple[tuple[str, str, re.Pattern[str]], ...]:
+    """Kind, setting and form of each variable that configures one provider for a region."""
+    return tuple(
+        (kind.name, setting, re.compile(re.escape(form).replace("<REGION>", "([A-Z0-9_]+)")))
+        for kind in kinds().values()
+        for setting, form in kind.region_env.items()
+    )
+
+
 def _draft_setting(
     environment: Environment,
     draft: Draft,
@@ -199,7 +219,7 @@ def _draft_setting(
     draft.put(table, key, Setting(variable.value, variable.origin, lenient=True))
     for other in names:
         said = environment.variables.get(other)
-        if said is not None and said.value != variable.value:
+        if said is not None and said.value != variable.value and other != DEFAULT_HOST:
             warnings.append(f"{said.origin}: not used, because {name} says something else")
 
 
@@ -229,8 +249,9 @@ def _draft_provider(environment: Environment, draft: Draft, kind: Kind, warnings
 def _draft_regions(environment: Environment, draft: Draft, kind: Kind, warnings: list[str]) -> None:
     """A provider for each region whose key and address are set."""
     found: dict[str, dict[str, Variable]] = {}
-    for setting, form in kind.region_env.items():
-        pattern = re.compile(re.escape(form).replace("<REGION>", "([A-Z0-9_]+)"))
+    for owner, setting, pattern in region_patterns():
+        if owner != kind.name:
+            continue
         for name, variable in environment.variables.items():
             named = pattern.fullmatch(name)
             if named is not None:
@@ -248,10 +269,3 @@ def _draft_regions(environment: Environment, draft: Draft, kind: Kind, warnings:
         draft.put(table, "kind", Setting(kind.name, settings["api_key"].origin))
         for setting, variable in settings.items():
             draft.put(table, setting, Setting(variable.value, variable.origin, lenient=True))
-
-
-def _unknown_names(environment: Environment) -> Iterator[str]:
-    known = {*own_names(), *_INTERNAL}
-    for name, variable in environment.variables.items():
-        if name.startswith(_PREFIX) and name not in known:
-            yield f"{variable.origin}: Tidegate knows no variable {name}{near(name, known)}"

@@ -12,10 +12,11 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from .building import build, check_sections, resolve_variables
-from .cross import check_whole, complete_auth, complete_providers
+from .cross import check_whole, complete_auth, complete_providers, stay_inside
 from .draft import Draft, Setting
 from .environment import OWN_SECTIONS, draft_environment, read_environment, unused_names
 from .file import NAMED_SECTIONS, draft_file, find_file
+from .hints import missing_protection, used_variables, useless_variables
 from .problems import Origin, Path, Problems
 from .schema import Config, ModelConfig, PriceConfig, ProviderConfig
 
@@ -43,19 +44,21 @@ def load(
     problems = Problems()
     environment = read_environment(environ, directory)
     draft = Draft()
-    warnings = draft_environment(environment, draft)
+    warnings = [*draft_environment(environment, draft)]
     found = find_file(path, directory)
     if found is not None:
         draft_file(found, draft, problems)
     _draft_overrides(overrides, draft)
     check_sections(draft, {**OWN_SECTIONS, **_NAMED}, problems)
+    warnings += useless_variables(environment, used_variables(draft))
     resolve_variables(draft, environment, problems)
     complete_providers(draft, environment)
     complete_auth(draft)
-    config = _build_all(draft, problems)
+    config, moved = stay_inside(_build_all(draft, problems), draft, environment)
+    warnings += (*moved, *missing_protection(config, environment))
     check_whole(config, draft, problems)
     problems.raise_if_any()
-    return _describe(config, draft, unused_names(environment), warnings)
+    return _describe(config, draft, unused_names(environment), tuple(warnings))
 
 
 def _draft_overrides(overrides: Mapping[str, Any], draft: Draft) -> None:
