@@ -54,3 +54,5 @@ def report_configuration(config: "Config") -> None:
         log.info("%s", line)
     for warning in list_warnings(config):
         log.warning("%s", warning)
+    for handler in logging.getLogger().handlers:
+        handler.flush()  # what may still go wrong is printed directly, and belongs behind this
