@@ -49,10 +49,7 @@ class Tidegate:
         self._fetcher = fetcher or Fetcher()
         self._watchdog = Watchdog()
         self._embedded = Embedded()
-        self._open_doors(config)
-        self._cors = Cors(config.server.cors_origins)
-        self._gateway: Gateway | None = None
-        self._control: ASGIApp | None = None
+        self._plane: Plane | None = None
         self.on_startup: list[Callable[[], Awaitable[None]]] = []
         """Awaited once the gateway serves; what they start they stop in `on_shutdown`."""
         self.on_shutdown: list[Callable[[], Awaitable[None]]] = []
@@ -61,26 +58,26 @@ class Tidegate:
         """Serve one request (or the server's start and stop)."""
         if scope["type"] != "http":
             return self._live(scope, receive, send)
-        methods = self._router.methods(scope["path"])
-        if methods is None and scope["path"].startswith(self._control_paths):
-            return self._serve_control(scope, receive, send)
-        gateway = self._gateway
-        assert gateway is not None, "the application has not started"
-        request = Request(scope, receive, send, self._cors.headers_for(scope["headers"]))
+        plane = self._plane
+        assert plane is not None, "the application has not started"
+        methods = plane.router.methods(scope["path"])
+        if methods is None and scope["path"].startswith(plane.control_paths):
+            return plane.serve_control(scope, receive, send)
+        request = Request(scope, receive, send, plane.cors.headers_for(scope["headers"]))
         endpoint = methods.get(request.method) if methods is not None else None
         if endpoint is not None:
-            return endpoint(request, gateway)
-        if request.method == "OPTIONS" and self._cors.enabled:
-            return request.respond(204, self._cors.preflight(request), b"")
-        return self._refuse(request, methods)
+            return endpoint(request, plane.gateway)
+        if request.method == "OPTIONS" and plane.cors.enabled:
+            return request.respond(204, plane.cors.preflight(request), b"")
+        return self._refuse(request, plane.router, methods)
 
-    async def _refuse(self, request: Request, methods: Any) -> None:
+    async def _refuse(self, request: Request, router: Router, methods: Any) -> None:
         error: TidegateError = PathNotFound(f"there is nothing at {request.method} {request.path}")
         if methods is not None:
             error = MethodNotAllowed(
                 f"{request.path} takes {' or '.join(sorted(methods))}, not {request.method}"
             )
-        door = self._router.door_of(request.path)
+        door = router.door_of(request.path)
         await send_error(request, door, error, open_record(request, door.name))
 
     # --- start, reload and stop ---------------------------------------------------------------
@@ -119,13 +116,16 @@ class Tidegate:
         self._request_log.close()
 
     async def reload(self, config: Config) -> None:
-        """Serve by this Config from now on. Requests under way finish by the one they began with."""
-        config = await self._embedded.attach(config)
-        self._cors = Cors(config.server.cors_origins)
-        if config.api != self._config.api:
-            self._open_doors(config)
-            self._control = None
-        self._gateway = Gateway(
+        """Serve by this Config from now on. Requests under way finish by the one they began with.
+
+        Everything is made before anything is replaced: where that fails, all of the old stays in force.
+        """
+        attached = await self._embedded.attach(config)
+        self._plane = self._make_plane(attached)
+        self._config = config
+
+    def _make_plane(self, config: Config) -> "Plane":
+        gateway = Gateway(
             config=config,
             registry=ModelRegistry(config),
             keyring=Keyring(key.reveal() for key in config.auth.keys),
@@ -134,16 +134,29 @@ class Tidegate:
             watchdog=self._watchdog,
             request_log=self._request_log,
         )
-        self._config = config
+        router = Router(all_doors(config.api.llm_gate))
+        return Plane(gateway, router, Cors(config.server.cors_origins))
 
-    def _open_doors(self, config: Config) -> None:
-        self._router = Router(all_doors(config.api.llm_gate))
-        gate_pages = (f"{config.api.llm_gate}/docs", f"{config.api.llm_gate}/openapi.json")
-        self._control_paths = (*CONTROL_PATHS, *gate_pages)
 
-    async def _serve_control(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
+class Plane:
+    """All that serves requests by one Config. A reload makes a new one and replaces the old as a whole."""
+
+    __slots__ = ("_control", "control_paths", "cors", "gateway", "router")
+
+    def __init__(self, gateway: Gateway, router: Router, cors: Cors) -> None:
+        self.gateway = gateway
+        self.router = router
+        self.cors = cors
+        prefix = gateway.config.api.llm_gate
+        self.control_paths = (*CONTROL_PATHS, f"{prefix}/docs", f"{prefix}/openapi.json")
+        """How the paths of the control plane begin."""
+        self._control: ASGIApp | None = None
+        """Made when the first of its pages is requested."""
+
+    async def serve_control(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
+        """Serve a page of the control plane."""
         if self._control is None:
-            self._control = await asyncio.to_thread(_make_control, self._config)
+            self._control = await asyncio.to_thread(_make_control, self.gateway.config)
         await self._control(scope, receive, send)
 
 

@@ -15,18 +15,19 @@ import resource
 import signal
 import socket
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
+import msgspec
 import uvicorn
 from uvicorn.config import STARTUP_FAILURE
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.supervisors.multiprocess import Multiprocess
 
-from tidegate.config import Config, Reloader, load
+from tidegate.config import Baseline, Config, ConfigError, Reloader, baseline_of, is_loopback, load, refusals
 from tidegate.observe import NonBlockingWriter, RequestLog
 from tidegate.observe.logs import RENDERERS, configure_logging, line_format
 
@@ -46,6 +47,8 @@ reset the connection, and the client would never read the answer."""
 KEEP_ALIVE_S = 75
 """How long an idle client connection is kept: longer than the 60 s of most load balancers in front."""
 BACKLOG = 4096
+CONFIG_PATIENCE_S = 1.0
+"""How often a worker that cannot start reads the configuration again."""
 
 HEAD_TOO_LARGE = (
     b'{"error":{"message":"the headers are larger than %d KB","type":"invalid_request_error",'
@@ -81,6 +84,15 @@ class Source:
         told = json.loads(text)
         path = Path(told["path"]) if told["path"] else None
         return cls(path, Path(told["directory"]), told["overrides"])
+
+
+class WorkerOrder(msgspec.Struct, frozen=True):
+    """What the supervisor passes to its workers."""
+
+    source: str
+    """A Source, as JSON."""
+    baseline: Baseline
+    """What the configuration that the supervisor started with closes."""
 
 
 class JoinedWrites:
@@ -272,13 +284,15 @@ def serve(source: Source) -> None:
     configure_logging(config.logs)
     raise_file_limit()
     listeners = open_listeners(config.server.host, config.server.port)
+    exposed = is_exposed(listeners)
     if config.server.workers > 1:
-        os.environ[WORKER] = source.to_json()
+        order = WorkerOrder(source.to_json(), baseline_of(config, exposed=exposed))
+        os.environ[WORKER] = msgspec.json.encode(order).decode()
         settings = uvicorn_settings(config, "tidegate.server:make_worker", factory=True)
         settings.workers = config.server.workers
         Workers(settings, listeners).run()
     else:
-        server = Server(uvicorn_settings(config, make_app(config, source)))
+        server = Server(uvicorn_settings(config, make_app(config, source, exposed=exposed)))
         server.run(listeners)
         if not server.started:
             sys.exit(STARTUP_FAILURE)
@@ -316,15 +330,52 @@ def bind(family: socket.AddressFamily, address: tuple[Any, ...]) -> socket.socke
     return listener
 
 
+def is_exposed(listeners: Iterable[socket.socket]) -> bool:
+    """Whether any of these sockets is reached from other machines."""
+    return not all(is_loopback(listener.getsockname()[0]) for listener in listeners)
+
+
 def make_worker() -> Tidegate:
     """The application of one of several workers; the supervisor's environment says from what."""
     overhear_hangups()
-    source = Source.from_json(os.environ[WORKER])
-    config = source.read()
+    order = msgspec.json.decode(os.environ[WORKER], type=WorkerOrder)
+    source = Source.from_json(order.source)
+    config = await_config(source, order.baseline)
     configure_logging(config.logs)
-    app = make_app(config, source)
+    app = make_app(config, source, exposed=order.baseline.exposed)
     app.on_startup.append(follow_the_supervisor)
     return app
+
+
+def await_config(source: Source, baseline: Baseline) -> Config:
+    """The configuration, once it is right and closes what the supervisor was started with: a worker that is
+    replaced finds the file as it is now, which may be broken or empty.
+    """
+    supervisor = multiprocessing.parent_process()
+    assert supervisor is not None, "a worker is started by its supervisor"
+    # Nothing is open yet, so a signal that ends the process may do so at once.
+    handlers = {number: signal.signal(number, signal.SIG_DFL) for number in (signal.SIGTERM, signal.SIGINT)}
+    logged: tuple[str, ...] = ()
+    while isinstance(found := read_closed(source, baseline), tuple):
+        if found != logged:
+            for line in (*found, "this worker serves once the configuration is right"):
+                log.error("%s", line)
+            logged = found
+        supervisor.join(CONFIG_PATIENCE_S)
+        if not supervisor.is_alive():
+            sys.exit(STARTUP_FAILURE)
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
+    return found
+
+
+def read_closed(source: Source, baseline: Baseline) -> Config | tuple[str, ...]:
+    """The configuration, or why a worker must not start with it."""
+    try:
+        config = source.read()
+    except ConfigError as error:
+        return error.lines
+    return tuple(refusals(baseline, config)) or config
 
 
 async def follow_the_supervisor() -> None:
@@ -340,11 +391,15 @@ async def follow_the_supervisor() -> None:
     loop.add_reader(gone, stop)
 
 
-def make_app(config: Config, source: Source) -> Tidegate:
-    """The application, with reloading when the configuration changes."""
+def make_app(config: Config, source: Source, *, exposed: bool) -> Tidegate:
+    """The application, with reloading when the configuration changes. `exposed` is whether it listens beyond
+    loopback.
+    """
     records = NonBlockingWriter(sys.stdout.fileno(), log.error)
     app = Tidegate(config, RequestLog(RENDERERS[line_format(config.logs)], records))
-    reloader = Reloader(source.read, source.path, source.directory, app.reload)
+    reloader = Reloader(
+        source.read, source.path, source.directory, app.reload, config=config, exposed=exposed
+    )
 
     async def start() -> None:
         with contextlib.suppress(NotImplementedError):  # Windows has no SIGHUP

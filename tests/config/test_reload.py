@@ -4,7 +4,7 @@ import asyncio
 import logging
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -15,13 +15,22 @@ from tidegate.config import Config, Reloader, load
 PATIENCE_S = 20
 
 
+def reloader(path: Path | None, folder: Path, on_change: Callable[[Config], Awaitable[None]]) -> Reloader:
+    """A reloader of a process that was started with what the folder holds now, on loopback."""
+
+    def read() -> Config:
+        return load(path, {}, folder)
+
+    return Reloader(read, path, folder, on_change, config=read(), exposed=False)
+
+
 class Watched:
     """A reloader over a folder, and the Configs that it put in force."""
 
     def __init__(self, folder: Path, path: Path | None = None) -> None:
         self.folder = folder
         self.configs: asyncio.Queue[Config] = asyncio.Queue()
-        self.reloader = Reloader(lambda: load(path, {}, folder), path, folder, self.configs.put)
+        self.reloader = reloader(path, folder, self.configs.put)
 
     async def port(self) -> int:
         """That of the next Config."""
@@ -57,12 +66,66 @@ async def test_a_replaced_file_is_read_again(tmp_path: Path) -> None:
         assert await watched.port() == 2
 
 
-async def test_a_file_that_comes_and_goes_is_noticed(tmp_path: Path) -> None:
+async def test_a_file_that_comes_is_read_and_one_that_goes_changes_nothing(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     async with watching(tmp_path) as watched:
         watched.write(2)
         assert await watched.port() == 2
         (tmp_path / "tidegate.toml").unlink()
-        assert await watched.port() == Config().server.port
+        await logged(caplog, "this takes a restart")
+        assert caplog.messages[-2:] == [
+            "tidegate.toml: has no settings any more: it is missing, empty or not a file",
+            "this takes a restart; the old configuration stays in force (it would change: server.port)",
+        ]
+        assert watched.configs.empty()
+        watched.write(3)
+        assert await watched.port() == 3
+
+
+async def test_a_file_that_is_being_written_is_read_once_it_is_complete(tmp_path: Path) -> None:
+    watched = Watched(tmp_path)
+    watched.write(2)
+    stop, began = asyncio.Event(), asyncio.Event()
+
+    async def write() -> None:
+        number = 100
+        while not stop.is_set():
+            number += 1
+            watched.write(number)
+            began.set()
+            await asyncio.sleep(0.02)
+        watched.write(3)
+
+    writing = asyncio.create_task(write())
+    await began.wait()
+    watched.reloader.start()
+    watched.reloader.request()
+    await asyncio.sleep(1)
+    assert watched.configs.empty()
+    stop.set()
+    await writing
+    assert await watched.port() == 3
+    await watched.reloader.stop()
+
+
+async def test_settings_that_take_a_restart_are_named(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "tidegate.toml").write_text("[server]\nport = 1\n")
+    async with watching(tmp_path) as watched:
+        (tmp_path / "tidegate.toml").write_text('[server]\nport = 2\nbody_s = 3\n[logs]\nlevel = "error"\n')
+        assert await watched.port() == 2
+        await logged(caplog, "server.port: 2 takes a restart; 1 stays in force")
+        await logged(caplog, "logs.level: 'error' takes a restart; 'info' stays in force")
+        assert not any("body_s" in message for message in caplog.messages if "restart" in message)
+
+
+async def logged(caplog: pytest.LogCaptureFixture, words: str) -> None:
+    """Await that the log says something."""
+    async with asyncio.timeout(PATIENCE_S):
+        while not any(words in message for message in caplog.messages):
+            await asyncio.sleep(0.02)
 
 
 async def test_a_changed_dotenv_is_read_again(tmp_path: Path) -> None:
@@ -138,12 +201,12 @@ async def test_a_config_that_cannot_be_put_in_force_does_not_end_the_watch(
         await asked.put(config.server.port)
         raise RuntimeError("no")
 
-    reloader = Reloader(lambda: load(None, {}, tmp_path), None, tmp_path, refuse)
-    reloader.start()
+    watching = reloader(None, tmp_path, refuse)
+    watching.start()
     for _ in range(2):
-        reloader.request()
+        watching.request()
         await asyncio.wait_for(asked.get(), PATIENCE_S)
-    await reloader.stop()
+    await watching.stop()
     assert caplog.messages == ["the new configuration cannot be put in force; the old one stays"] * 2
 
 
@@ -152,11 +215,11 @@ async def test_without_a_watch_a_request_still_works(
 ) -> None:
     folder = tmp_path / "gone"
     configs: asyncio.Queue[Config] = asyncio.Queue()
-    reloader = Reloader(lambda: load(None, {}, folder), None, folder, configs.put)
-    reloader.start()
-    reloader.request()
+    watching = reloader(None, folder, configs.put)
+    watching.start()
+    watching.request()
     await asyncio.wait_for(configs.get(), PATIENCE_S)
-    await reloader.stop()
+    await watching.stop()
     assert any("SIGHUP" in message for message in caplog.messages)
 
 

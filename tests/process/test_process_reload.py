@@ -1,12 +1,15 @@
 """A changed configuration takes effect as one atomic swap, and a wrong one not at all."""
 
 import asyncio
+import os
+import shutil
 import signal
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from process.serving import CHAT, Served, halting, one
+from process.serving import CHAT, CLIENT_KEY, READY, Served, children, eventually, halting, one
 from simulator import Simulator
 
 READ_AGAIN = "the configuration was read again"
@@ -79,3 +82,84 @@ async def test_a_reload_under_load_fails_no_request(
     assert set(statuses) == {200}
     assert len(provider.requests) + len(other.requests) == len(statuses)
     assert other.requests
+
+
+def empty(file: Path) -> None:
+    file.write_bytes(b"")
+
+
+def half(file: Path) -> None:
+    file.write_text(file.read_text().partition("[auth]")[0])
+
+
+def folder(file: Path) -> None:
+    file.unlink()
+    file.mkdir()
+
+
+KEYS = f'[auth]\nkeys = ["{CLIENT_KEY}"]'
+KEY = {"x-api-key": CLIENT_KEY}
+STAYS = "the old configuration stays in force"
+BODY = {"model": "sim/m", "messages": [{"role": "user", "content": "Hello"}]}
+
+
+@pytest.mark.parametrize("become", [empty, half, folder, Path.unlink])
+@pytest.mark.parametrize("hint", ["the watcher", "a signal"])
+async def test_a_file_that_is_lost_opens_nothing_also_beyond_loopback(
+    tmp_path: Path, unused_tcp_port: int, provider: Simulator, become: Callable[[Path], None], hint: str
+) -> None:
+    text = one(provider, server='host = "0.0.0.0"', more=KEYS)
+    async with Served(tmp_path, text, port=unused_tcp_port) as gateway:
+        assert (await gateway.post(CHAT, BODY)).status == 401
+        become(gateway.file)
+        if hint == "a signal":
+            gateway.signal(signal.SIGHUP)
+        await eventually(lambda: "stays in force" in gateway.log, "the refusal")
+        assert (await gateway.post(CHAT, BODY)).status == 401
+        assert (await gateway.post(CHAT, BODY, KEY)).status == 200
+        shutil.rmtree(gateway.file) if gateway.file.is_dir() else gateway.file.unlink(missing_ok=True)
+        gateway.file.write_text(text.replace("sim]", "sam]"))
+        await gateway.logged(READ_AGAIN)
+        assert (await gateway.post(CHAT, {**BODY, "model": "sam/m"}, KEY)).status == 200
+        assert (await gateway.post(CHAT, BODY)).status == 401
+
+
+async def test_the_log_names_what_takes_a_restart_and_why(
+    tmp_path: Path, unused_tcp_port: int, provider: Simulator
+) -> None:
+    async with Served(tmp_path, one(provider, more=KEYS), port=unused_tcp_port) as gateway:
+        gateway.file.write_text(one(provider))
+        await gateway.logged(STAYS)
+        assert "auth.keys: clients need a key, and would need none" in gateway.log
+        assert "it would change: auth.mode, auth.keys" in gateway.log
+
+
+async def test_a_worker_that_is_replaced_does_not_start_open(
+    tmp_path: Path, unused_tcp_port: int, provider: Simulator
+) -> None:
+    text = one(provider, server='workers = 2\nhost = "0.0.0.0"', more=KEYS)
+    async with Served(tmp_path, text, port=unused_tcp_port) as gateway:
+        await gateway.logged(READY, times=2)
+        gateway.file.write_bytes(b"")
+        await gateway.logged(STAYS, times=2)
+        for worker in children(gateway.pid):
+            os.kill(worker, signal.SIGKILL)
+        await gateway.logged("this worker serves once the configuration is right", times=2)
+        assert gateway.log.count(READY) == 2
+        gateway.file.write_text(text)
+        await gateway.logged(READY, times=4)
+        assert (await gateway.post(CHAT, BODY)).status == 401
+        assert (await gateway.post(CHAT, BODY, KEY)).status == 200
+
+
+async def test_workers_that_wait_for_a_configuration_stop_when_told(
+    tmp_path: Path, unused_tcp_port: int, provider: Simulator
+) -> None:
+    async with Served(tmp_path, one(provider, server="workers = 2"), port=unused_tcp_port) as gateway:
+        await gateway.logged(READY, times=2)
+        gateway.file.write_text("no TOML")
+        await gateway.logged("the old one stays in force", times=2)
+        os.kill(children(gateway.pid)[0], signal.SIGKILL)
+        await gateway.logged("this worker serves once the configuration is right")
+        gateway.signal(signal.SIGTERM)
+        assert await gateway.ended() == 0

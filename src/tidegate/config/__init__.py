@@ -9,6 +9,7 @@ and whatever is said about a value says where it was written.
 from .formats import FORMATS, protocol_named
 from .kinds import Form, Kind, form_of, kinds
 from .loading import load
+from .normal import is_loopback
 from .problems import DEFAULT, ConfigError, Origin, render_path
 from .reload import Reloader
 from .schema import (
@@ -26,12 +27,14 @@ from .schema import (
 )
 from .secret import Secret
 from .summary import list_warnings, summarize
+from .transition import Baseline, baseline_of, refusals
 
 __all__ = [
     "DEFAULT",
     "FORMATS",
     "Api",
     "Auth",
+    "Baseline",
     "Config",
     "ConfigError",
     "Form",
@@ -47,11 +50,14 @@ __all__ = [
     "Routing",
     "Secret",
     "Server",
+    "baseline_of",
     "form_of",
+    "is_loopback",
     "kinds",
     "list_warnings",
     "load",
     "protocol_named",
+    "refusals",
     "render_path",
     "summarize",
 ]

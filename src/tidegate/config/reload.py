@@ -3,24 +3,32 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from pathlib import Path
 
 from .file import FILE_NAME
 from .problems import ConfigError
 from .schema import Config
+from .transition import baseline_of, changes, refusals, restarts
 
 __all__ = ["Reloader"]
 
 log = logging.getLogger("tidegate")
 
+SETTLE_S = 0.2
+"""How long the files must stay as they are before they are read: whoever writes one may not be finished."""
+MOST_NAMES = 20
+"""Names of changed settings that a line of the log holds."""
+
 
 class Reloader:
-    """Reads the configuration again when it changes, or when it is asked to.
+    """Reads the configuration again when it changes, or when it is requested.
 
-    `read` gives the Config or raises ConfigError; `on_change` gets every Config that is valid, and
-    has put it in force when it returns. A configuration that is wrong is logged and changes nothing.
-    The environment of a running process does not change, but `.env` may.
+    `read` gives the Config or raises ConfigError; `on_change` gets every Config that may be put in force,
+    and has done so when it returns. `config` is the one that the process was started with, `exposed` whether
+    it listens beyond loopback. A configuration that is wrong, or that would open the gateway
+    (see `transition`), is logged and changes nothing. The environment of a running process does not change,
+    but `.env` may.
     """
 
     def __init__(
@@ -29,8 +37,13 @@ class Reloader:
         path: Path | None,
         directory: Path,
         on_change: Callable[[Config], Awaitable[None]],
+        *,
+        config: Config,
+        exposed: bool,
     ) -> None:
         self._read = read
+        self._started_with = self._in_force = config
+        self._exposed = exposed
         self._files = (directory / (path or FILE_NAME), directory / ".env")
         self._on_change = on_change
         self._requested = asyncio.Event()
@@ -60,24 +73,39 @@ class Reloader:
             await self._requested.wait()
 
     async def _reload(self) -> None:
+        await self._settle()
         try:
             config = await asyncio.to_thread(self._read)
         except ConfigError as error:
-            for line in error.lines:
-                log.error("%s", line)
-            log.error("the configuration is wrong; the old one stays in force")
+            _log_errors(error.lines, "the configuration is wrong; the old one stays in force")
+            return
+        changed = _listed(changes(self._in_force, config))
+        reasons = refusals(baseline_of(self._in_force, exposed=self._exposed), config)
+        if reasons:
+            end = "this takes a restart; the old configuration stays in force"
+            _log_errors(reasons, f"{end} (it would change: {changed})")
             return
         try:
             await self._on_change(config)
         except Exception:
             log.exception("the new configuration cannot be put in force; the old one stays")
             return
-        for warning in config.warnings:
+        self._in_force = config
+        for warning in (*config.warnings, *restarts(self._started_with, config)):
             log.warning("%s", warning)
-        log.info("the configuration was read again")
+        log.info("the configuration was read again (changed: %s)", changed)
+
+    async def _settle(self) -> None:
+        """Await that the files stay as they are, or that there is no more time for it."""
+        seen = None
+        while seen != (now := self._contents()):
+            seen = now
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stopped.wait(), SETTLE_S)
+                return
 
     async def _watch(self) -> None:
-        """Ask for a reload whenever the bytes of the files change."""
+        """Request a reload whenever the bytes of the files change."""
         seen = self._contents()
         try:
             async for _ in self._changes():
@@ -105,6 +133,16 @@ class Reloader:
             stop_event=self._stopped,  # a cancelled watch waits for its thread, a stopped one does not
         ):
             yield change
+
+
+def _log_errors(lines: Iterable[str], end: str) -> None:
+    for line in (*lines, end):
+        log.error("%s", line)
+
+
+def _listed(names: list[str]) -> str:
+    more = len(names) - MOST_NAMES
+    return ", ".join([*names[:MOST_NAMES], *([f"{more} more"] if more > 0 else [])]) or "nothing"
 
 
 def _content(file: Path) -> bytes | None:

@@ -1,0 +1,137 @@
+"""What a running process may become without a restart.
+
+A file may be read while it is half written, or after it was emptied, removed or replaced by a folder. Such a
+file can be a valid configuration, and often one that admits everyone. So a reload may close the gateway but
+never open it: what opens it takes a restart, which an operator does on purpose.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import fields
+
+from .problems import Path, render_path
+from .schema import Config
+
+__all__ = ["Baseline", "baseline_of", "changes", "refusals", "restarts"]
+
+RESTRICTIONS: tuple[Path, ...] = (("server", "cors_origins"), ("images", "fetch"))
+"""Settings whose default is more open than a value that an operator may have chosen."""
+
+AT_START: tuple[Path, ...] = (
+    ("server", "host"),
+    ("server", "port"),
+    ("server", "workers"),
+    ("server", "grace_s"),
+    ("logs", "format"),
+    ("logs", "level"),
+)
+"""Settings that are used when the process starts and not again."""
+
+_FILES = frozenset(["file", "dotenv"])
+"""Kinds of origins that are files."""
+
+_ABOUT: frozenset[str] = frozenset(["origins", "not_used_yet", "warnings"])
+"""Fields of Config that are about its making."""
+
+
+class Baseline(Struct, frozen=True):
+    """What the configuration in force closes, and must stay closed. Holds no secret."""
+
+    exposed: bool
+    """Whether the process listens beyond loopback: on the address that is bound, whatever `host` says now."""
+    keys: bool
+    """Whether clients need a key."""
+    files: Mapping[str, str]
+    """The files that settings come from: kind of origin → name."""
+    restrictions: tuple[Path, ...]
+    """The restrictions that are stated, base URLs of providers among them: without its base URL a provider
+    is asked, with its key, at the address of its kind."""
+
+
+def baseline_of(config: Config, *, exposed: bool) -> Baseline:
+    """What a configuration closes."""
+    stated = [path for path in RESTRICTIONS if _is_stated(config, path)]
+    for name, provider in config.providers.items():
+        if provider.base_url is not None and _is_stated(config, ("providers", name, "base_url")):
+            stated.append(("providers", name, "base_url"))
+    files: dict[str, str] = {}
+    for origin in config.origins.values():
+        if origin.kind in _FILES:
+            files[origin.kind] = origin.name
+    return Baseline(exposed, config.auth.mode == "keys", files, tuple(stated))
+
+
+def refusals(before: Baseline, config: Config) -> list[str]:
+    """Why this configuration takes a restart, line by line; empty where it may be put in force."""
+    return [*_lost_files(before, config), *_lost_keys(before, config), *_lost_restrictions(before, config)]
+
+
+def _lost_files(before: Baseline, config: Config) -> Iterator[str]:
+    present = {origin.kind for origin in config.origins.values()}
+    for kind, name in before.files.items():
+        if kind not in present:
+            yield f"{name}: has no settings any more: it is missing, empty or not a file"
+
+
+def _lost_keys(before: Baseline, config: Config) -> Iterator[str]:
+    if config.auth.mode == "keys":
+        return
+    if before.keys:
+        yield "auth.keys: clients need a key, and would need none"
+    elif before.exposed and not config.auth.open_beyond_loopback:
+        yield "auth.open_beyond_loopback: the gateway listens beyond loopback, and clients would need no key"
+
+
+def _lost_restrictions(before: Baseline, config: Config) -> Iterator[str]:
+    for path in before.restrictions:
+        if path[0] == "providers" and path[1] not in config.providers:
+            continue
+        if not _is_stated(config, path):
+            yield f"{render_path(path)}: was set, and is left out: set it to what it is to be"
+
+
+def _is_stated(config: Config, path: Path) -> bool:
+    return config.origin(*path).kind != "default"
+
+
+def restarts(started: Config, config: Config) -> list[str]:
+    """The settings that differ from those that the process was started with, and have no effect before
+    it is restarted; line by line.
+    """
+    return [
+        f"{render_path(path)}: {new!r} takes a restart; {old!r} stays in force"
+        for path in AT_START
+        if (old := _value(started, path)) != (new := _value(config, path))
+    ]
+
+
+def _value(config: Config, path: Path) -> Any:
+    value: Any = config
+    for step in path:
+        value = getattr(value, str(step))
+    return value
+
+
+def changes(old: Config, new: Config) -> list[str]:
+    """The names of the settings that differ. Never their values: some are secrets."""
+    return [
+        name
+        for field in fields(Config)
+        if field.name not in _ABOUT
+        for name in _differing(field.name, old, new)
+    ]
+
+
+def _differing(section: str, old: Config, new: Config) -> Iterator[str]:
+    before, after = getattr(old, section), getattr(new, section)
+    if isinstance(before, Struct):
+        for field in fields(before):
+            if getattr(before, field.name) != getattr(after, field.name):
+                yield render_path((section, field.name))
+        return
+    for name in dict.fromkeys((*before, *after)):
+        if before.get(name) != after.get(name):
+            what = "" if name in before and name in after else " (new)" if name in after else " (gone)"
+            yield render_path((section, name)) + what
