@@ -1,11 +1,11 @@
 """What Cohere is asked."""
 
 import json
-from dataclasses import replace
 from typing import Any
 
 import pytest
 from msgspec import Raw
+from msgspec.structs import replace
 
 from protocols.openai_requests import (
     choice_of,

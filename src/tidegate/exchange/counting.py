@@ -6,7 +6,7 @@ from functools import cache
 from typing import Any
 
 from tidegate.observe import Record
-from tidegate.protocols.contract import Call, ParsedRequest, Target
+from tidegate.protocols.contract import Call, ParsedRequest
 from tidegate.protocols.turn import Message, Reasoning, Refusal, Text, ToolCall, ToolResult, Turn
 from tidegate.providers import Candidate
 
@@ -43,8 +43,7 @@ def count(
         record.model = parsed.model
         candidate = gateway.registry.resolve(parsed.model, parsed.provider, (), door.protocol.name)[0]
         record.provider, record.provider_model = candidate.service.name, candidate.model
-        target = Target(candidate.model, candidate.service.dialect, candidate.profile)
-        call = candidate.service.protocol.render_count(parsed, target)
+        call = candidate.service.protocol.render_count(parsed, candidate.target)
         if call is None:
             estimated = await asyncio.to_thread(estimate, parsed.turn())
             await request.respond(200, [JSON, ESTIMATED], render(estimated))

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from typing import Protocol as Interface
 
 from tidegate.protocols.adapted import Adaptation, AdaptedConduit
-from tidegate.protocols.contract import Bridge, Call, Conduit, ParsedRequest, Protocol, Target
+from tidegate.protocols.contract import Call, Conduit, ParsedRequest, Protocol, Target
 from tidegate.protocols.errors import Unsupported
 from tidegate.protocols.task import Task
 from tidegate.protocols.turn import Turn
@@ -90,9 +90,7 @@ class WithBytes:
 
 
 class Chat:
-    """A chat in the dialect of a door. Per candidate the way is one of two: the same dialect on both
-    sides is spliced, different ones are bridged.
-    """
+    """A chat in the dialect of a door: each candidate has a route from it."""
 
     __slots__ = ("_door", "parse", "spoken", "streams_as")
 
@@ -110,18 +108,9 @@ class Chat:
 
     def plan(self, parsed: ParsedRequest | WithBytes, candidate: Candidate) -> tuple[Call, Conduit]:
         """See Operation."""
-        door, protocol = self._door, candidate.service.protocol
-        target = Target(candidate.model, candidate.service.dialect, candidate.profile)
         if isinstance(parsed, WithBytes):
-            call = protocol.render_request(parsed.turn(), target)
-            parsed = parsed.original
-        elif protocol is not door:
-            call = protocol.render_request(parsed.turn(), target)
-        else:
-            call = door.splice_request(parsed, target)
-            if call.stream == parsed.stream:
-                return call, door.splice(parsed, call, target)
-        return call, Bridge(protocol.reader(call, target), door.writer(parsed, candidate.model))
+            return candidate.bridge(self._door).plan_turn(parsed.original, parsed.turn())
+        return candidate.route(self._door).plan(parsed)
 
 
 class TaskOperation:

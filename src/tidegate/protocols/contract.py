@@ -5,9 +5,10 @@ serves to ask providers, a `Protocol` where clients speak it too.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Literal, runtime_checkable
 from typing import Protocol as Interface
+
+from msgspec import Struct
 
 from .errors import ProviderError, TidegateError, Unsupported
 from .events import Event, Failed, Finished, FinishReason, Started, UsageReported
@@ -17,6 +18,7 @@ from .usage import Usage
 
 __all__ = [
     "Bridge",
+    "BridgeRoute",
     "Call",
     "Conduit",
     "ErrorReply",
@@ -25,6 +27,8 @@ __all__ = [
     "Protocol",
     "ProviderProtocol",
     "Reader",
+    "Route",
+    "SpliceRoute",
     "Tally",
     "Target",
     "Writer",
@@ -55,8 +59,7 @@ class ParsedRequest(Interface):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(Struct, frozen=True, gc=False):
     """Whom a request is rendered for."""
 
     model: str
@@ -66,8 +69,7 @@ class Target:
     profile: Profile = PLAIN
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(Struct, frozen=True, gc=False):
     """A request to a provider, ready to be sent."""
 
     path: str
@@ -77,12 +79,11 @@ class Call:
     """Whether the answer will be a stream."""
     dropped: tuple[str, ...] = ()
     """Parameters of the client's (by its own names) that the provider has nothing of."""
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = {}
     """Headers that this request needs beyond the provider's own."""
 
 
-@dataclass(slots=True)
-class Tally:
+class Tally(Struct, gc=False):
     """What accounting needs of an answer. Up to date after every `feed`."""
 
     usage: Usage | None = None
@@ -95,8 +96,7 @@ class Tally:
     """The model that answered, in the provider's words."""
 
 
-@dataclass(frozen=True, slots=True)
-class ErrorReply:
+class ErrorReply(Struct, frozen=True, gc=False):
     """An error in a door's dialect."""
 
     status: int
@@ -278,6 +278,68 @@ class Protocol(ProviderProtocol, Interface):
     def splice(self, request: ParsedRequest, call: Call, target: Target) -> Conduit:
         """The conduit of the answer to a spliced request."""
         ...
+
+    def route(self, target: Target) -> "Route":
+        """The route to a target of this same format: a `SpliceRoute`, or one that does the same with
+        more of it decided beforehand.
+        """
+        ...
+
+
+# --- routes ----------------------------------------------------------------------------------
+
+
+class Route(Interface):
+    """The way from one client dialect to one target. Whatever the target alone decides is decided when
+    the route is made; a request only follows it.
+    """
+
+    def plan(self, request: ParsedRequest) -> tuple[Call, Conduit]:
+        """What to send, and how the answer comes back. Raises Unsupported naming what cannot be carried."""
+        ...
+
+
+class BridgeRoute:
+    """The route between two dialects."""
+
+    __slots__ = ("_door", "_protocol", "_target")
+
+    def __init__(self, door: "Protocol", protocol: ProviderProtocol, target: Target) -> None:
+        self._door = door
+        self._protocol = protocol
+        self._target = target
+
+    def plan(self, request: ParsedRequest) -> tuple[Call, Conduit]:
+        """See Route."""
+        return self.plan_turn(request, request.turn())
+
+    def plan_turn(self, request: ParsedRequest, turn: Turn) -> tuple[Call, Conduit]:
+        """The same with another turn than the request's: one whose links were fetched."""
+        call = self._protocol.render_request(turn, self._target)
+        return call, self.bridge(request, call)
+
+    def bridge(self, request: ParsedRequest, call: Call) -> Conduit:
+        """The conduit of the answer to this call."""
+        reader = self._protocol.reader(call, self._target)
+        return Bridge(reader, self._door.writer(request, self._target.model))
+
+
+class SpliceRoute:
+    """The route with the same dialect on both sides."""
+
+    __slots__ = ("_bridge", "_protocol", "_target")
+
+    def __init__(self, protocol: "Protocol", target: Target) -> None:
+        self._protocol = protocol
+        self._target = target
+        self._bridge = BridgeRoute(protocol, protocol, target)
+
+    def plan(self, request: ParsedRequest) -> tuple[Call, Conduit]:
+        """See Route."""
+        call = self._protocol.splice_request(request, self._target)
+        if call.stream != request.stream:  # the model cannot stream, or does nothing else
+            return call, self._bridge.bridge(request, call)
+        return call, self._protocol.splice(request, call, self._target)
 
 
 # --- what cannot be carried ------------------------------------------------------------------

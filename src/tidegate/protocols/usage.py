@@ -11,7 +11,7 @@ from msgspec import Struct
 __all__ = ["Usage"]
 
 
-class Usage(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Usage(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """Tokens by class. `None` is "not reported", 0 is zero. Never negative, never accumulating:
     a provider that repeats its usage replaces the earlier one.
     """

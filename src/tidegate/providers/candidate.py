@@ -1,8 +1,10 @@
 """The answers of the model registry."""
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import NamedTuple
 
+from tidegate.protocols.contract import BridgeRoute, Protocol, Route, Target
 from tidegate.protocols.profile import Profile
 
 from .service import Service
@@ -10,9 +12,9 @@ from .service import Service
 __all__ = ["Candidate", "Finding", "ListedModel"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Candidate:
-    """One way to serve a request."""
+    """One way to serve a request. Made when a name is first resolved, and kept with what is compiled."""
 
     service: Service
     model: str
@@ -20,6 +22,29 @@ class Candidate:
     profile: Profile
     alias: str | None = None
     """The name in `[models]` that led here, if one did."""
+
+    @cached_property
+    def target(self) -> Target:
+        """What requests for a chat are rendered for."""
+        return Target(self.model, self.service.dialect, self.profile)
+
+    @cached_property
+    def _routes(self) -> dict[Protocol, Route]:
+        return {}
+
+    def route(self, door: Protocol) -> Route:
+        """The route from this client dialect. The same dialect on both sides is spliced, different ones
+        are bridged.
+        """
+        route = self._routes.get(door)
+        if route is None:
+            route = door.route(self.target) if self.service.protocol is door else self.bridge(door)
+            self._routes[door] = route
+        return route
+
+    def bridge(self, door: Protocol) -> BridgeRoute:
+        """The route by way of a turn and events, whatever the dialects are."""
+        return BridgeRoute(door, self.service.protocol, self.target)
 
     def speaking(self, name: str) -> "Candidate":
         """The same for a client of this wire format: a service that speaks it too is asked in it."""

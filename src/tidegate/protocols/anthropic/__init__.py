@@ -24,6 +24,8 @@ from tidegate.protocols.contract import (
     Outcome,
     ParsedRequest,
     Reader,
+    Route,
+    SpliceRoute,
     Target,
     Writer,
 )
@@ -139,6 +141,10 @@ class AnthropicMessages:
     def splice(self, request: ParsedRequest, call: Call, target: Target) -> Conduit:
         """See contract.Protocol."""
         return StreamSplice() if call.stream else WholeSplice()
+
+    def route(self, target: Target) -> Route:
+        """See contract.Protocol."""
+        return SpliceRoute(self, target)
 
 
 NOT_COUNTED = frozenset(

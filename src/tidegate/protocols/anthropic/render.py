@@ -1,6 +1,5 @@
 """The provider's half of a request: from a `Turn` of any origin to a body for Anthropic."""
 
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
@@ -60,8 +59,7 @@ PROMPT = frozenset(
 _encode = msgspec.json.Encoder().encode
 
 
-@dataclass(frozen=True, slots=True)
-class MessagesCall(Call):
+class MessagesCall(Call, frozen=True, gc=False):
     """A call, with what its reader must know of how it was asked."""
 
     answer_tool: str | None = None

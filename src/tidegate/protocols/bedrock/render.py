@@ -1,7 +1,6 @@
 """A `Turn` as a request for Converse."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
@@ -55,8 +54,7 @@ JSON_ONLY = "Answer with one JSON object and nothing else: no other text, no cod
 _ENCODE = msgspec.json.Encoder().encode
 
 
-@dataclass(frozen=True, slots=True)
-class BedrockCall(Call):
+class BedrockCall(Call, frozen=True, gc=False):
     """A call, and what the reader of its answer has to know of it."""
 
     answer_tool: str | None = None

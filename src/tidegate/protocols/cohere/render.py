@@ -1,7 +1,6 @@
 """A `Turn` as a request for Cohere."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
@@ -61,8 +60,7 @@ _ENCODE = msgspec.json.Encoder().encode
 _FIELDS = msgspec.json.Decoder(dict[str, Raw])
 
 
-@dataclass(frozen=True, slots=True)
-class CohereCall(Call):
+class CohereCall(Call, frozen=True, gc=False):
     """A call, and what the reader of its answer has to know of it."""
 
     custom_tools: frozenset[str] = frozenset()

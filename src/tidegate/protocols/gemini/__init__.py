@@ -30,6 +30,8 @@ from tidegate.protocols.contract import (
     ParsedRequest,
     Protocol,
     Reader,
+    Route,
+    SpliceRoute,
     Target,
     Writer,
 )
@@ -108,6 +110,10 @@ class GeminiProtocol:
         if not call.stream:
             return BodySplice()
         return ArraySplice() if _own(request).is_array else StreamSplice()
+
+    def route(self, target: Target) -> Route:
+        """See Protocol."""
+        return SpliceRoute(self, target)
 
 
 def _own(request: ParsedRequest) -> Parsed:

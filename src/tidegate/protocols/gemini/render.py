@@ -1,7 +1,6 @@
 """A `Turn` as a request for Gemini."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from urllib.parse import quote
 
 import msgspec
@@ -70,8 +69,7 @@ _ENCODE = msgspec.json.Encoder().encode
 _FIELDS = msgspec.json.Decoder(dict[str, Raw])
 
 
-@dataclass(frozen=True, slots=True)
-class GeminiCall(Call):
+class GeminiCall(Call, frozen=True, gc=False):
     """A call, and what the reader of its answer has to know of it."""
 
     custom_tools: frozenset[str] = frozenset()

@@ -8,7 +8,8 @@ One format, two halves and the way between them:
   events that come back as OpenAI would have sent them.
 - From another format: `render.py` writes a `Turn` for a provider, `reader.py` reads its answers
   (`wire_answer.py`).
-- To the same format: `splice.py` and `edit_messages.py` pass the fields with the model's name replaced, and
+- To the same format: `route.py` decides once per target what there is to do; `splice.py` and
+  `edit_messages.py` pass the fields with the model's name replaced, and
   `conduit.py` passes the answer's bytes and counts. `mend.py` does so chunk by chunk for services
   whose answers have known faults.
 - `dialect.py` says in which ways a service may differ from OpenAI; nothing else in here knows one.
@@ -23,27 +24,25 @@ from collections.abc import Mapping
 from typing import Any
 
 from tidegate.protocols.contract import (
-    Bridge,
     Call,
     Conduit,
     ErrorReply,
     Outcome,
     ParsedRequest,
     Reader,
+    Route,
     Target,
     Writer,
 )
 from tidegate.protocols.errors import PathNotFound, ProviderBroke, ProviderError, TidegateError
 from tidegate.protocols.turn import Turn
 
-from .conduit import BodySplice, StreamSplice
-from .dialect import Dialect, faulty
+from .dialect import Dialect
 from .error import parse_error, render_error
-from .mend import BodyMend, StreamMend
 from .parse import Parsed, parse_request
 from .reader import BodyReader, StreamReader
 from .render import CARRIES, render_request
-from .splice import splice_request
+from .route import ChatRoute
 from .wire import NAME
 from .writer import BodyWriter, StreamWriter
 
@@ -99,32 +98,15 @@ class OpenAIChat:
 
     def splice_request(self, request: ParsedRequest, target: Target) -> Call:
         """The client's own body, with the model replaced."""
-        assert isinstance(request, Parsed)
-        if translates(request, target):
-            return render_request(request.turn(), target)
-        return splice_request(request, target)
+        return ChatRoute(self, target).render(request)
 
     def splice(self, request: ParsedRequest, call: Call, target: Target) -> Conduit:
         """The conduit of the answer to a spliced request."""
-        if translates(request, target):
-            return Bridge(self.reader(call, target), self.writer(request, target.model))
-        if faulty(target.dialect):
-            if call.stream:
-                return StreamMend(target, wants_usage=request.wants_usage)
-            return BodyMend(target)
-        if call.stream:
-            return StreamSplice(wants_usage=request.wants_usage, tells_finish=target.profile.tells_finish)
-        return BodySplice()
+        return ChatRoute(self, target).conduit(request, call)
 
-
-def translates(request: ParsedRequest, target: Target) -> bool:
-    """Whether client and provider speak two ages of this format: functions of old or custom tools here,
-    and only functions as tools there.
-    """
-    if not isinstance(request, Parsed):
-        return False
-    old, custom = target.dialect.old_functions, target.dialect.custom_tools
-    return (request.legacy and not old) or (request.has_custom_tools and not custom)
+    def route(self, target: Target) -> Route:
+        """The route to a target of this format."""
+        return ChatRoute(self, target)
 
 
 PROTOCOL = OpenAIChat()

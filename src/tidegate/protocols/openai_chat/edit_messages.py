@@ -5,6 +5,7 @@ edited as JSON, so that fields which Tidegate does not know stay in them.
 """
 
 from collections.abc import Callable
+from operator import attrgetter
 from typing import Any
 
 from msgspec import Raw
@@ -17,7 +18,7 @@ from .dialect import Dialect
 from .render import is_web, join_neighbours, links_refused, short_id
 from .wire import ENCODE, ChatRequest, MessageIn
 
-__all__ = ["MESSAGES", "edit_messages"]
+__all__ = ["MESSAGES", "MessageEdits"]
 
 Json = dict[str, Any]
 MESSAGES = Decoder(list[Json])
@@ -39,26 +40,40 @@ KEPT = {
 """Those of them that a service takes, by the form in which it gets thinking back."""
 
 
-def edit_messages(wire: ChatRequest, raw: Raw, target: Target, dropped: list[str]) -> Raw | None:
-    """The messages as the service takes them; None where they already are."""
-    dialect = target.dialect
-    edits = [edit for applies, edit in EDITS if applies(dialect, target)]
-    needed = [edit for edit, needs in edits if any(needs(message) for message in wire.messages)]
-    ends_open = dialect.prefill_field is not None and wire.messages[-1].role == "assistant"
-    if not needed and not ends_open and not dialect.alternation:
-        return None
-    messages = decode(MESSAGES, raw, "messages")
-    for edit in needed:
-        for message in messages:
-            edit(message, target, dropped)
-    if ends_open:
-        messages[-1].setdefault(dialect.prefill_field, True)
-    if dialect.alternation:
-        joined = join_neighbours(messages)
-        if len(joined) == len(messages) and not needed and not ends_open:
+class MessageEdits:
+    """The edits of messages that a target asks for."""
+
+    __slots__ = ("_alternates", "_edits", "_prefill", "_target")
+
+    def __init__(self, target: Target) -> None:
+        dialect: Dialect = target.dialect
+        self._target = target
+        self._edits = tuple(edit for applies, edit in EDITS if applies(dialect, target))
+        self._prefill = dialect.prefill_field
+        self._alternates = dialect.alternation
+
+    def __bool__(self) -> bool:
+        """Whether there are messages that the target does not take as they are."""
+        return bool(self._edits) or self._prefill is not None or self._alternates
+
+    def edit(self, wire: ChatRequest, raw: Raw, dropped: list[str]) -> Raw | None:
+        """The messages as the service takes them; None where they already are."""
+        needed = [edit for edit, needs in self._edits if any(map(needs, wire.messages))]
+        prefill = self._prefill if wire.messages[-1].role == "assistant" else None
+        if not needed and prefill is None and not self._alternates:
             return None
-        messages = joined
-    return Raw(ENCODE(messages))
+        messages = decode(MESSAGES, raw, "messages")
+        for edit in needed:
+            for message in messages:
+                edit(message, self._target, dropped)
+        if prefill is not None:
+            messages[-1].setdefault(prefill, True)
+        if self._alternates:
+            joined = join_neighbours(messages)
+            if len(joined) == len(messages) and not needed and prefill is None:
+                return None
+            messages = joined
+        return Raw(ENCODE(messages))
 
 
 # --- the edits: when one applies to a service, which messages need it, what it does ----------
@@ -90,13 +105,15 @@ def _add_thinking_part(message: Json, thought: str) -> None:
 def _has_beyond(kept: tuple[str, ...]) -> "Needs":
     """Whether a message has fields of ours beyond these, or lacks the first of them."""
     looked = [name for name in OWN_FIELDS if name in MessageIn.__struct_fields__ and name not in kept]
+    read, nothing = attrgetter(*looked), (None,) * len(looked)
+    either = kept == KEPT["either"]
 
     def has_own(message: MessageIn) -> bool:
-        return (
-            any(getattr(message, name) is not None for name in looked)
-            or any(call.extra_content is not None for call in message.tool_calls or ())
-            or (kept == KEPT["either"] and bool(message.reasoning_content) and not message.reasoning)
-        )
+        if read(message) != nothing:
+            return True
+        if message.tool_calls and any(call.extra_content is not None for call in message.tool_calls):
+            return True
+        return either and bool(message.reasoning_content) and not message.reasoning
 
     return has_own
 

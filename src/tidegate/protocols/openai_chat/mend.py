@@ -6,7 +6,6 @@ repairs run is said by the dialect's facts, and decided once per dialect.
 
 import time
 from collections.abc import Callable
-from functools import cache
 from typing import Any
 
 import msgspec
@@ -27,7 +26,7 @@ from .wire import ENCODE
 from .wire_answer import begin_of
 from .writer import CHUNK, DONE
 
-__all__ = ["BodyMend", "StreamMend"]
+__all__ = ["BodyMend", "Mending", "StreamMend"]
 
 Json = dict[str, Any]
 ROLE = b'"role":"assistant",'
@@ -276,7 +275,19 @@ class Repairs:
                 mend_choice(choice, remembered, memory.streams)
 
 
-repairs_of = cache(Repairs)
+class Mending:
+    """What a target decides about the mending of its answers."""
+
+    __slots__ = ("model", "no_done", "ragged_heads", "repairs", "repeats_role", "tells_finish")
+
+    def __init__(self, target: Target) -> None:
+        dialect: Dialect = target.dialect
+        self.model = target.model
+        self.tells_finish = target.profile.tells_finish
+        self.repairs = Repairs(dialect)
+        self.repeats_role = dialect.repeats_role
+        self.ragged_heads = dialect.ragged_heads
+        self.no_done = dialect.no_done
 
 
 # --- the conduits ----------------------------------------------------------------------------
@@ -285,13 +296,13 @@ repairs_of = cache(Repairs)
 class Mend:
     """What mending a stream and mending a whole answer share."""
 
-    def __init__(self, target: Target, *, streams: bool) -> None:
+    __slots__ = ("_memory", "_mending", "failure", "tally")
+
+    def __init__(self, mending: Mending, *, streams: bool) -> None:
         self.tally = Tally()
         self.failure: ProviderError | None = None
-        self._dialect: Dialect = target.dialect
-        self._tells_finish = target.profile.tells_finish
-        self._repairs = repairs_of(target.dialect)
-        self._memory = Memory(target.model, streams=streams)
+        self._mending = mending
+        self._memory = Memory(mending.model, streams=streams)
 
     def _mend(self, data: bytes) -> Json | None:
         """The mended chunk or answer; None where it is none, or tells an error."""
@@ -314,7 +325,7 @@ class Mend:
             self.failure = error_inside(told)
             return None
         self._count(chunk, choices)
-        self._repairs.run(chunk, self._memory)
+        self._mending.repairs.run(chunk, self._memory)
         return chunk
 
     def _count(self, chunk: Json, choices: list[Json]) -> None:
@@ -333,8 +344,10 @@ class Mend:
 class StreamMend(Mend):
     """The conduit of a stream with faults (see contract.Conduit)."""
 
-    def __init__(self, target: Target, *, wants_usage: bool) -> None:
-        super().__init__(target, streams=True)
+    __slots__ = ("_done", "_headless", "_splitter", "_wants_usage")
+
+    def __init__(self, mending: Mending, *, wants_usage: bool) -> None:
+        super().__init__(mending, streams=True)
         self._wants_usage = wants_usage
         self._splitter = Splitter()
         self._headless: list[Json] = []
@@ -366,7 +379,7 @@ class StreamMend(Mend):
         passed = self._pass(self._splitter.close_blocks())
         if self.failure is not None or self._done:
             return passed
-        if self._dialect.no_done and self.tally.finish is not None:
+        if self._mending.no_done and self.tally.finish is not None:
             return passed + self._end()
         self.failure = ProviderBroke("the provider's stream ended before it was finished")
         return passed
@@ -395,14 +408,14 @@ class StreamMend(Mend):
         """A chunk without the role that some services repeat in every one; the same bytes where it is not
         there. What is left is only used where it is sound: the role was the delta's then.
         """
-        return data.replace(ROLE, b"", 1) if self._dialect.repeats_role and ROLE in data else data
+        return data.replace(ROLE, b"", 1) if self._mending.repeats_role and ROLE in data else data
 
     def _pass_event(self, event: ServerSentEvent) -> bytes:
         if event.data == b"[DONE]":
             return self._end()
         if not event.data.strip():
             return b""
-        if self._dialect.ragged_heads and not self._memory.id and self._wait(event.data):
+        if self._mending.ragged_heads and not self._memory.id and self._wait(event.data):
             return b""
         chunk = self._mend(event.data)
         if chunk is None:
@@ -423,7 +436,7 @@ class StreamMend(Mend):
     def _flush(self) -> bytes:
         waiting, self._headless = self._headless, []
         for chunk in waiting:
-            self._repairs.run(chunk, self._memory)
+            self._mending.repairs.run(chunk, self._memory)
         return b"".join(self._write(chunk) for chunk in waiting)
 
     def _write(self, chunk: Json, told: bytes = b"{}") -> bytes:
@@ -440,7 +453,7 @@ class StreamMend(Mend):
     def _end(self) -> bytes:
         """The end: what waited for it, and the mark."""
         self._done = True
-        if self.tally.finish is None and self._tells_finish:
+        if self.tally.finish is None and self._mending.tells_finish:
             self.failure = ProviderBroke("the provider's stream ended without a finish reason")
             return b""
         ending = self._flush()
@@ -455,8 +468,10 @@ class StreamMend(Mend):
 class BodyMend(Mend):
     """The conduit of a whole answer with faults (see contract.Conduit)."""
 
-    def __init__(self, target: Target) -> None:
-        super().__init__(target, streams=False)
+    __slots__ = ("_pieces",)
+
+    def __init__(self, mending: Mending) -> None:
+        super().__init__(mending, streams=False)
         self._pieces: list[bytes] = []
 
     def feed(self, data: bytes) -> bytes:

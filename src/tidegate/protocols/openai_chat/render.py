@@ -3,7 +3,6 @@
 import hashlib
 import string
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from functools import cache
 from itertools import dropwhile, takewhile
 from typing import Any, ClassVar
@@ -115,8 +114,7 @@ TIERS = {"standard_only": "default"}
 """Anthropic's service tiers in OpenAI's words."""
 
 
-@dataclass(frozen=True, slots=True)
-class ChatCall(Call):
+class ChatCall(Call, frozen=True, gc=False):
     """A call, and what its answer needs to be read."""
 
     custom_tools: frozenset[str] = frozenset()

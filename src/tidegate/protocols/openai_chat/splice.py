@@ -1,8 +1,9 @@
 """The same format on both sides: the client's bytes to the provider, as far as they can stay.
 
 Every value that nobody asked to change keeps its bytes. What is changed is what is Tidegate's own,
-and what the dialect or the model's profile ask for; each of these edits looks first whether there
-is anything to do, and most requests leave as they came but for the model's name.
+and what the dialect or the model's profile ask for. Which of these edits a target can need at all is
+decided once; of those, each looks first whether this request needs it, and most requests leave as they
+came but for the model's name.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,16 +14,17 @@ from msgspec.json import Decoder
 
 from tidegate.protocols.contract import Call, Target
 from tidegate.protocols.errors import Unsupported
+from tidegate.protocols.profile import Profile
 
 from .build import build_reasoning
 from .dialect import Dialect, only_streams
-from .edit_messages import MESSAGES, edit_messages
+from .edit_messages import MESSAGES, MessageEdits
 from .parse import Parsed
 from .render import HARMLESS, SAMPLING, add_schema, limit_field, may_sample, render_path
 from .thinking import plan_effort
 from .wire import ENCODE, Fields, says
 
-__all__ = ["splice_request"]
+__all__ = ["Splicer"]
 
 OWN_FIELDS = ("provider", "models", "system_message")
 """Tidegate's own fields, which a provider does not know unless its dialect says so."""
@@ -30,30 +32,46 @@ OWN_FIELDS = ("provider", "models", "system_message")
 Edit = Callable[[Fields, Parsed, Target, list[str]], None]
 
 
-def splice_request(parsed: Parsed, target: Target) -> Call:
-    """The client's body with the model replaced, and only what dialect or profile ask for changed.
+class Splicer:
+    """Writes requests for one target: what the target alone decides, decided once."""
 
-    Raises Unsupported naming what cannot be carried.
-    """
-    fields = dict(parsed.fields)
-    fields["model"] = Raw(ENCODE(target.model))
-    dropped: list[str] = []
-    for edit in EDITS:
-        edit(fields, parsed, target, dropped)
-    stream = target.profile.streams and (parsed.stream or only_streams(target.dialect, target.model))
-    _set_stream(fields, parsed, target.dialect, stream)
-    return Call(render_path(target), ENCODE(fields), stream, tuple(dropped))
+    __slots__ = ("_can_stream", "_edits", "_messages", "_model", "_must_stream", "_path", "_target", "_usage")
 
+    def __init__(self, target: Target) -> None:
+        dialect, profile = target.dialect, target.profile
+        self._target = target
+        self._model = Raw(ENCODE(target.model))
+        self._path = render_path(target)
+        self._messages = MessageEdits(target)
+        self._edits = tuple(edit for applies, edit in EDITS if applies(dialect, profile))
+        self._can_stream = profile.streams
+        self._must_stream = only_streams(dialect, target.model)
+        self._usage = dialect.stream_usage
 
-def _set_messages(fields: Fields, parsed: Parsed, target: Target, dropped: list[str]) -> None:
-    """Change what the service does not take in messages as they are."""
-    edited = edit_messages(parsed.wire, fields["messages"], target, dropped)
-    if edited is not None:
-        fields["messages"] = edited
+    def render(self, parsed: Parsed) -> Call:
+        """The client's body with the model replaced, and only what dialect or profile ask for changed.
+
+        Raises Unsupported naming what cannot be carried.
+        """
+        fields = parsed.fields.copy()
+        fields["model"] = self._model
+        dropped: list[str] = []
+        if self._messages:
+            edited = self._messages.edit(parsed.wire, fields["messages"], dropped)
+            if edited is not None:
+                fields["messages"] = edited
+        for edit in self._edits:
+            edit(fields, parsed, self._target, dropped)
+        stream = self._can_stream and (parsed.stream or self._must_stream)
+        if stream or parsed.stream or "stream_options" in fields:
+            _set_stream(fields, parsed, stream, self._usage)
+        return Call(self._path, ENCODE(fields), stream, tuple(dropped))
 
 
 def _take_own_fields(fields: Fields, parsed: Parsed, target: Target, dropped: list[str]) -> None:
     """Take out what is for Tidegate."""
+    if fields.keys().isdisjoint(OWN_FIELDS):
+        return
     own = target.dialect.own_fields
     system = parsed.wire.system_message
     if system and "system_message" not in own:
@@ -81,27 +99,35 @@ def _rename(fields: Fields, parsed: Parsed, target: Target, dropped: list[str]) 
 
 def _set_effort(fields: Fields, parsed: Parsed, target: Target, dropped: list[str]) -> None:
     """Say how much to think in the service's words; and leave out what a thinking model refuses."""
+    wire = parsed.wire
     effort: str | None = None
-    control = build_reasoning(parsed.wire)
-    forced = parsed.wire.tool_choice not in (None, "auto", "none")
-    if (control is not None or forced) and "reasoning" not in target.dialect.own_fields:
-        thinking = plan_effort(control, target.dialect, target.profile, forced=forced)
-        effort = thinking.effort
-        if thinking.dropped or not _told_already(fields, thinking.fields):
-            named = [name for name in ("reasoning_effort", "reasoning") if fields.pop(name, None) is not None]
-            dropped += named if thinking.dropped else []
-            for name, value in thinking.fields.items():
-                fields.setdefault(name, Raw(ENCODE(value)))
-    if not may_sample(target.profile, effort):
+    forced = wire.tool_choice is not None and wire.tool_choice not in ("auto", "none")
+    if forced or wire.reasoning_effort is not None or wire.reasoning is not None:
+        effort = _say_effort(fields, parsed, target, dropped, forced)
+    if target.profile.sampling != "free" and not may_sample(target.profile, effort):
         refused = [name for name in SAMPLING if getattr(parsed.wire, name) != HARMLESS.get(name)]
         _drop(fields, refused, dropped)
 
 
+def _say_effort(
+    fields: Fields, parsed: Parsed, target: Target, dropped: list[str], forced: bool
+) -> str | None:
+    """Put the effort into the service's words. Returns what the model is asked for."""
+    if "reasoning" in target.dialect.own_fields:
+        return None
+    thinking = plan_effort(build_reasoning(parsed.wire), target.dialect, target.profile, forced=forced)
+    if thinking.dropped or not _told_already(fields, thinking.fields):
+        named = [name for name in ("reasoning_effort", "reasoning") if fields.pop(name, None) is not None]
+        dropped += named if thinking.dropped else []
+        for name, value in thinking.fields.items():
+            fields.setdefault(name, Raw(ENCODE(value)))
+    return thinking.effort
+
+
 def _add_blank_thoughts(fields: Fields, parsed: Parsed, target: Target, dropped: list[str]) -> None:
     """Give calls the thinking without which the service takes none while it thinks."""
-    lacking = [one for one in parsed.wire.messages if one.tool_calls and one.reasoning_content is None]
-    off = b'"disabled"' in bytes(fields.get("thinking", b""))
-    if not (lacking and target.dialect.reasoning_required) or off or target.profile.thinking == "none":
+    lacking = any(one.tool_calls and one.reasoning_content is None for one in parsed.wire.messages)
+    if not lacking or b'"disabled"' in bytes(fields.get("thinking", b"")):
         return
     messages = MESSAGES.decode(fields["messages"])
     for message in messages:
@@ -172,32 +198,47 @@ def _set_schema(fields: Fields, parsed: Parsed, target: Target, dropped: list[st
         fields["messages"] = Raw(ENCODE(messages))
 
 
-EDITS: tuple[Edit, ...] = (
-    _set_messages,
-    _take_own_fields,
-    _rename,
-    _set_effort,
-    _add_blank_thoughts,
-    _leave_out,
-    _check_tools,
-    _set_schema,
+Applies = Callable[[Dialect, Profile], bool]
+
+EDITS: tuple[tuple[Applies, Edit], ...] = (
+    (lambda dialect, profile: True, _take_own_fields),
+    (
+        lambda dialect, profile: (
+            bool(profile.limit_field or dialect.limit_field) or dialect.seed_field != "seed"
+        ),
+        _rename,
+    ),
+    (lambda dialect, profile: True, _set_effort),
+    (
+        lambda dialect, profile: dialect.reasoning_required and profile.thinking != "none",
+        _add_blank_thoughts,
+    ),
+    (
+        lambda dialect, profile: (
+            not profile.stop or profile.temperature_or_top_p or bool(dialect.drops or dialect.refuses)
+        ),
+        _leave_out,
+    ),
+    (lambda dialect, profile: not (dialect.forced_tools and dialect.strict_tools), _check_tools),
+    (lambda dialect, profile: dialect.schemas != "native", _set_schema),
 )
+"""Edits of the body in their order, each with the targets that can need it."""
 
 ASK_USAGE = Raw(b'{"include_usage":true}')
 
 
-def _set_stream(fields: Fields, parsed: Parsed, dialect: Dialect, stream: bool) -> None:
-    """Ask for the usage of a stream, for our own books; and not for a stream that cannot be, nor for a
-    whole answer that cannot be.
+def _set_stream(fields: Fields, parsed: Parsed, stream: bool, usage: bool) -> None:
+    """Ask for the usage of a stream, for our own books, where the service takes that (`usage`); and not for
+    a stream that cannot be, nor for a whole answer that cannot be.
     """
     if stream and not parsed.stream:
         fields["stream"] = Raw(b"true")
     elif parsed.stream and not stream:
         fields.pop("stream", None)
         fields.pop("stream_options", None)
-    if not dialect.stream_usage:
+    if not usage:
         fields.pop("stream_options", None)
-    if not stream or not dialect.stream_usage:
+    if not stream or not usage:
         return
     told = parsed.wire.stream_options
     if told is None:

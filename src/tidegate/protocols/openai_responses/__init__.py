@@ -37,6 +37,8 @@ from tidegate.protocols.contract import (
     Outcome,
     ParsedRequest,
     Reader,
+    Route,
+    SpliceRoute,
     Target,
     Writer,
 )
@@ -113,6 +115,10 @@ class OpenAIResponses:
         """The conduit of the answer to a spliced request."""
         customs = call.customs if isinstance(call, ResponsesCall) else frozenset()
         return StreamSplice(customs) if call.stream else BodySplice(customs)
+
+    def route(self, target: Target) -> Route:
+        """The route to a target of this format."""
+        return SpliceRoute(self, target)
 
 
 PROTOCOL = OpenAIResponses()

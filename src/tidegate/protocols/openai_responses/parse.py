@@ -43,7 +43,9 @@ __all__ = ["Parsed", "parse_request"]
 class Parsed:
     """A client's request: decoded and checked (see `contract.ParsedRequest`)."""
 
-    __slots__ = ("body", "fallbacks", "fields", "items", "model", "provider", "stream", "tools", "wire")
+    __slots__ = (
+        "body", "fallbacks", "fields", "items", "model", "provider", "stream", "tools", "wants_usage", "wire",
+    )  # fmt: skip
 
     def __init__(self, body: bytes, wire: ResponsesRequest, fields: Fields) -> None:
         self.body = body
@@ -56,11 +58,8 @@ class Parsed:
         self.stream = wire.stream is True
         self.provider: str | Mapping[str, Any] | None = wire.provider
         self.fallbacks: Sequence[str] = wire.models or ()
-
-    @property
-    def wants_usage(self) -> bool:
-        """Always: every answer of this format tells its usage."""
-        return True
+        self.wants_usage = True
+        """Every answer of this format tells its usage."""
 
     def turn(self) -> Turn:
         """See contract.ParsedRequest."""

@@ -1,7 +1,6 @@
 """From a `Turn` to the request of a provider that speaks this format."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import cache
 from typing import Any, ClassVar
 
@@ -79,8 +78,7 @@ TIERS = {"standard_only": "default"}
 """Anthropic's service tiers in OpenAI's words."""
 
 
-@dataclass(frozen=True, slots=True)
-class ResponsesCall(Call):
+class ResponsesCall(Call, frozen=True, gc=False):
     """A call of this format."""
 
     customs: frozenset[str] = frozenset()

@@ -1,0 +1,63 @@
+"""The route with this format on both sides, and what of it a target decides alone."""
+
+from tidegate.protocols.contract import BridgeRoute, Call, Conduit, ParsedRequest, Protocol, Target
+
+from .conduit import BodySplice, StreamSplice
+from .dialect import Dialect, faulty
+from .mend import BodyMend, Mending, StreamMend
+from .parse import Parsed
+from .render import render_request
+from .splice import Splicer
+
+__all__ = ["ChatRoute"]
+
+
+class ChatRoute:
+    """The route to one target (see contract.Route)."""
+
+    __slots__ = ("_bridge", "_mending", "_of_one_age", "_splicer", "_target", "_tells_finish")
+
+    def __init__(self, protocol: Protocol, target: Target) -> None:
+        dialect: Dialect = target.dialect
+        self._target = target
+        self._splicer = Splicer(target)
+        self._bridge = BridgeRoute(protocol, protocol, target)
+        self._mending = Mending(target) if faulty(dialect) else None
+        self._tells_finish = target.profile.tells_finish
+        self._of_one_age = dialect.old_functions and dialect.custom_tools
+
+    def plan(self, request: ParsedRequest) -> tuple[Call, Conduit]:
+        """See contract.Route."""
+        call = self.render(request)
+        if call.stream != request.stream:  # the model cannot stream, or does nothing else
+            return call, self._bridge.bridge(request, call)
+        return call, self.conduit(request, call)
+
+    def render(self, request: ParsedRequest) -> Call:
+        """What to send."""
+        assert isinstance(request, Parsed)
+        if self._translates(request):
+            return render_request(request.turn(), self._target)
+        return self._splicer.render(request)
+
+    def conduit(self, request: ParsedRequest, call: Call) -> Conduit:
+        """How the answer comes back."""
+        if self._translates(request):
+            return self._bridge.bridge(request, call)
+        mending = self._mending
+        if mending is not None:
+            return StreamMend(mending, wants_usage=request.wants_usage) if call.stream else BodyMend(mending)
+        if call.stream:
+            return StreamSplice(wants_usage=request.wants_usage, tells_finish=self._tells_finish)
+        return BodySplice()
+
+    def _translates(self, request: ParsedRequest) -> bool:
+        """Whether client and provider speak two ages of this format: functions of old or custom tools here,
+        and only functions as tools there.
+        """
+        if self._of_one_age or not isinstance(request, Parsed):
+            return False
+        dialect: Dialect = self._target.dialect
+        return (request.legacy and not dialect.old_functions) or (
+            request.has_custom_tools and not dialect.custom_tools
+        )
