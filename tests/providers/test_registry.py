@@ -11,6 +11,7 @@ from tidegate.config import Config, ModelConfig, ProviderConfig
 from tidegate.protocols.errors import InvalidRequest, ModelNotFound
 from tidegate.protocols.profile import PLAIN
 from tidegate.providers import ModelRegistry
+from tidegate.providers.limits import MAX_NAME
 from tidegate.providers.registry import REMEMBERED
 
 PROVIDERS = {
@@ -216,7 +217,7 @@ def test_an_unknown_fallback_is_refused() -> None:
 
 def test_an_endless_name_does_not_make_an_endless_message() -> None:
     with pytest.raises(ModelNotFound) as caught:
-        make().resolve("x" * 100_000)
+        make().resolve("x" * MAX_NAME)
     assert len(caught.value.message) < 500
 
 

@@ -159,7 +159,7 @@ COMPACT_DATE = re.compile(r"-(20\d\d)(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])(?=-|:|
 """`-20251211`, which is `-2025-12-11` elsewhere."""
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)
 def priced_model(kind: str, model: str) -> PricedModel | None:
     """The model of a kind of provider, by any of its names; None where the package does not know it."""
     seller = _table().providers.get(SELLERS.get(kind, ""))

@@ -13,6 +13,7 @@ from .normal import is_loopback
 from .problems import DEFAULT, ConfigError, Origin, render_path
 from .reload import Reloader
 from .schema import (
+    MAX_CANDIDATES,
     Api,
     Auth,
     Config,
@@ -32,6 +33,7 @@ from .transition import Baseline, baseline_of, refusals
 __all__ = [
     "DEFAULT",
     "FORMATS",
+    "MAX_CANDIDATES",
     "Api",
     "Auth",
     "Baseline",

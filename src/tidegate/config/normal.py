@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlsplit
 
-from .schema import ImagePriceConfig, PriceConfig
+from .schema import MAX_CANDIDATES, ImagePriceConfig, PriceConfig
 from .secret import Secret
 
 __all__ = ["NORMAL_FORMS", "PROVIDER_NAME", "is_loopback"]
@@ -124,6 +124,8 @@ def candidates(given: tuple[str, ...]) -> tuple[str, ...]:
     """Who can serve a model. Raises ValueError."""
     if not given:
         raise ValueError("expected at least one candidate")
+    if len(given) > MAX_CANDIDATES:
+        raise ValueError(f"at most {MAX_CANDIDATES} candidates are allowed, and there are {len(given)}")
     for candidate in given:
         provider, slash, model = candidate.partition("/")
         if not (provider and slash and model) or candidate != candidate.strip():

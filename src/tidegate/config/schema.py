@@ -15,6 +15,7 @@ from .problems import DEFAULT, Origin, Path
 from .secret import Secret
 
 __all__ = [
+    "MAX_CANDIDATES",
     "Api",
     "Auth",
     "Config",
@@ -26,6 +27,9 @@ __all__ = [
     "Routing",
     "Server",
 ]
+
+MAX_CANDIDATES = 20
+"""Candidates of one request: each can cost its patience and its retries."""
 
 Seconds: TypeAlias = Annotated[float, Meta(gt=0, le=86_400)]
 """A time limit; a day at the most."""
@@ -100,7 +104,7 @@ class ModelConfig(Struct, frozen=True, kw_only=True):
     """`[models."<name>"]`: a name that clients use, and who can serve it."""
 
     candidates: tuple[str, ...]
-    """`provider/model`, the first choice first."""
+    """`provider/model`, the first choice first; at most MAX_CANDIDATES."""
     order: Literal["priority"] = "priority"
     """`priority`: as they stand."""
 

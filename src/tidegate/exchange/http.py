@@ -21,6 +21,9 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 LONGEST_HEADER = 4000
 """Characters of a header's value: many clients and proxies take no line of more than 8 KB."""
 
+KEPT_VALUE = 128
+"""Characters of a header's value that is kept rendered: clients choose some of them."""
+
 JSON: Header = (b"content-type", b"application/json")
 
 
@@ -173,14 +176,20 @@ class Request:
         self.status = status
 
 
-@lru_cache(maxsize=1024)
 def header_value(text: str) -> bytes:
     """A text as a header's value, cut where it is too long: what HTTP does not allow in one becomes a
     question mark.
     """
+    return _known_value(text) if len(text) <= KEPT_VALUE else _render_value(text)
+
+
+def _render_value(text: str) -> bytes:
     return bytes(
         byte if 32 <= byte < 127 else 63 for byte in text[:LONGEST_HEADER].encode("ascii", "replace")
     )
+
+
+_known_value = lru_cache(maxsize=1024)(_render_value)
 
 
 def _too_large(limit: int) -> str:

@@ -19,17 +19,25 @@ import msgspec
 
 from tidegate.protocols.profile import PLAIN, Profile
 
+from .limits import KEPT_NAME
+
 __all__ = ["profile_of"]
 
 
-@lru_cache(maxsize=4096)
 def profile_of(model: str) -> Profile:
     """The profile of the first family that a model's name fits; PLAIN where it fits none.
 
     What counts is the last segment of the name in lower case, without a version behind `@` or `:`.
     """
+    return _known_profile(model) if len(model) <= KEPT_NAME else _find_profile(model)
+
+
+def _find_profile(model: str) -> Profile:
     name = re.split("[@:]", model.rsplit("/", 1)[-1].lower(), maxsplit=1)[0]
     return next((profile for pattern, profile in _families() if pattern.fullmatch(name)), PLAIN)
+
+
+_known_profile = lru_cache(maxsize=1024)(_find_profile)
 
 
 @cache

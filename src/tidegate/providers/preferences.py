@@ -8,6 +8,8 @@ from msgspec import Struct
 
 from tidegate.protocols.errors import InvalidRequest
 
+from .limits import check_names
+
 __all__ = ["Preferences", "parse_preferences"]
 
 
@@ -25,11 +27,14 @@ class Preferences(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def parse_preferences(given: Mapping[str, Any]) -> Preferences:
-    """The request's own object, checked. Raises InvalidRequest."""
+    """The request's object, checked. Raises InvalidRequest."""
     try:
-        return msgspec.convert(dict(given), Preferences)
+        preferences = msgspec.convert(dict(given), Preferences)
     except msgspec.ValidationError as error:
         message, _, place = str(error).partition(" - at `$")
         param = "provider" + place.rstrip("`").replace("[", ".").replace("]", "")
         known = ", ".join(Preferences.__struct_fields__)
         raise InvalidRequest(f"{message[:1].lower()}{message[1:]} (known: {known})", param=param) from None
+    for name in ("order", "only", "ignore"):
+        check_names(getattr(preferences, name), f"provider.{name}")
+    return preferences

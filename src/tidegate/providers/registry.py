@@ -5,11 +5,12 @@ from types import MappingProxyType
 from typing import Any
 
 from tidegate.catalog import model_named, models
-from tidegate.config import Config
+from tidegate.config import MAX_CANDIDATES, Config
 from tidegate.protocols.errors import InvalidRequest, ModelNotFound
 
 from .candidate import Candidate, Finding, ListedModel
 from .families import profile_of
+from .limits import KEPT_NAME, check_name, check_names
 from .preferences import Preferences, parse_preferences
 from .rows import kinds
 from .service import Service
@@ -17,8 +18,10 @@ from .words import explain, not_configured, not_found, shown
 
 __all__ = ["ModelRegistry"]
 
-REMEMBERED = 4096
-"""Answers that a model registry keeps; clients choose the names, so there must be an end."""
+REMEMBERED = 1024
+"""Answers that a model registry keeps. Clients choose the names, so their number and length are bounded:
+with `KEPT_NAME`, to a megabyte or two in all.
+"""
 
 
 class ModelRegistry:
@@ -43,13 +46,15 @@ class ModelRegistry:
         fallbacks: Sequence[str] = (),
         spoken: str = "",
     ) -> tuple[Candidate, ...]:
-        """Who serves the model, the first choice first; never empty.
+        """Who serves the model, the first choice first; never empty, and never more than MAX_CANDIDATES.
 
         `provider` is the request's own field: a provider's name, or preferences. `fallbacks` are the
         names to try behind `model`. `spoken` is the client's wire format: a service that speaks it beside
-        its own is asked in it. Raises ModelNotFound, and InvalidRequest about `provider`.
+        its own is asked in it. Raises ModelNotFound, and InvalidRequest about a name or `provider`.
         """
         if fallbacks or isinstance(provider, Mapping):
+            check_name(model, "model")
+            check_names(fallbacks, "models")
             wished = self._resolve_wishes(model, provider, fallbacks)
             return tuple(one.speaking(spoken) for one in wished)
         known = self._known.get((model, provider, spoken))
@@ -77,26 +82,31 @@ class ModelRegistry:
     # --- with a wish of its own ---------------------------------------------------------------
 
     def _remember(self, model: str, provider: str | None, spoken: str) -> tuple[Candidate, ...]:
+        check_name(model, "model")
+        if provider is not None:
+            check_name(provider, "provider")
         offered = self._find(model).candidates if provider is None else self._find_at(model, provider)
-        if len(self._known) >= REMEMBERED:
-            self._known.clear()
-        found = tuple(one.speaking(spoken) for one in offered)
-        self._known[model, provider, spoken] = found
+        found = tuple(one.speaking(spoken) for one in offered[:MAX_CANDIDATES])
+        if max(len(model), len(provider or "")) <= KEPT_NAME:
+            if len(self._known) >= REMEMBERED:
+                self._known.clear()
+            self._known[model, provider, spoken] = found
         return found
 
     def _resolve_wishes(
         self, model: str, provider: str | Mapping[str, Any] | None, fallbacks: Sequence[str]
     ) -> tuple[Candidate, ...]:
         if isinstance(provider, Mapping):
-            found = [one for name in (model, *fallbacks) for one in self._choose(name, provider)]
+            names = dict.fromkeys((model, *fallbacks))
+            found = [one for name in names for one in self._choose(name, provider)]
         else:
             # The provider is that of `model`; a fallback names its own.
             found = [*self.resolve(model, provider)]
-            found += [one for name in fallbacks for one in self.resolve(name)]
+            found += [one for name in dict.fromkeys(fallbacks) for one in self.resolve(name)]
         first_of_each: dict[tuple[str, str], Candidate] = {}
         for one in found:
             first_of_each.setdefault((one.service.name, one.model), one)
-        return tuple(first_of_each.values())
+        return tuple(first_of_each.values())[:MAX_CANDIDATES]
 
     def _find_at(self, model: str, provider: str) -> tuple[Candidate, ...]:
         """The model at one provider, under the name that the client gives it."""
