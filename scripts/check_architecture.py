@@ -12,10 +12,11 @@ To change a law, change the table and say why in the reason beside it. The tests
 import ast
 import sys
 import tomllib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 HOUSE = Path(__file__).resolve().parents[1] / "src" / "tidegate"
@@ -196,6 +197,16 @@ ALSO_OTHER_NAMES = frozenset(["anthropic", "bedrock", "cohere", "demo", "gemini"
 """Providers whose name is also that of a wire format, a door or a room: the name may be written,
 but nothing may be decided by comparing with it."""
 
+SAME_FORMAT = {
+    ("protocols/llm_gate.py", "openai_chat"): "the dialect is OpenAI's in other words, and has no format",
+    ("protocols/images/gemini.py", "gemini"): "images are asked for by the same generateContent",
+}
+"""Files of protocols/ that may import a wire format not their own, and why. An entry that nothing needs is
+a breach."""
+
+CIRCLES = frozenset(["exchange/exchange.py -> exchange/relay.py -> exchange/exchange.py"])
+"""Circles between modules that there are today. The list may only shrink."""
+
 LONGEST_FUNCTION = 60
 
 LONG_FUNCTIONS: dict[str, int] = {}
@@ -266,19 +277,29 @@ class Breach:
     reason: str
 
 
+class Exceptions(NamedTuple):
+    """What is allowed against the laws, place by place: see the tables of the same names."""
+
+    long_functions: Mapping[str, int] = MappingProxyType({})
+    excused: Mapping[tuple[str, str], str] = MappingProxyType({})
+    same_format: Mapping[tuple[str, str], str] = MappingProxyType({})
+    circles: frozenset[str] = frozenset()
+
+
+NO_EXCEPTIONS = Exceptions()
+TODAY = Exceptions(LONG_FUNCTIONS, EXCUSED, SAME_FORMAT, CIRCLES)
+
+
 @dataclass
 class House:
     """All modules, and the names of the providers."""
 
     modules: list[Module]
     providers: frozenset[str]
-    long_functions: dict[str, int]
-    excused: dict[tuple[str, str], str]
+    exceptions: Exceptions
 
     @classmethod
-    def read(
-        cls, folder: Path, long_functions: dict[str, int], excused: dict[tuple[str, str], str]
-    ) -> "House":
+    def read(cls, folder: Path, exceptions: Exceptions) -> "House":
         """Parse every file below the folder."""
         modules = [
             Module(
@@ -288,7 +309,7 @@ class House:
         ]
         rows = folder / "providers" / "rows.toml"
         names = frozenset(tomllib.loads(rows.read_text(encoding="utf-8"))) if rows.is_file() else frozenset()
-        return cls(modules, names, long_functions, excused)
+        return cls(modules, names, exceptions)
 
 
 def our_parts(target: str) -> list[str] | None:
@@ -347,7 +368,7 @@ def find_forbidden_imports(house: House) -> Iterable[Breach]:
 
 @law
 def find_circles(house: House) -> Iterable[Breach]:
-    """No import goes round in a circle."""
+    """No circle of imports between rooms."""
     imports: dict[str, dict[str, tuple[str, int]]] = {}
     for module in house.modules:
         for imported in module.imports:
@@ -373,6 +394,100 @@ def circles(graph: dict[str, set[str]]) -> list[list[str]]:
     for name in sorted(graph):
         walk(name, [name])
     return found
+
+
+@law
+def find_module_circles(house: House) -> Iterable[Breach]:
+    """No circle of imports between modules, those for type checking and within functions included."""
+    graph = module_graph(house.modules)
+    unneeded = set(house.exceptions.circles)
+    for circle in shortest_circles({path: set(targets) for path, targets in graph.items()}):
+        text = " -> ".join(circle)
+        unneeded.discard(text)
+        if text not in house.exceptions.circles:
+            reason = "modules in a circle are one module in pieces: what they share belongs below both"
+            yield Breach(circle[0], graph[circle[0]][circle[1]], text, reason)
+    for text in sorted(unneeded):
+        yield Breach(text.split(" ")[0], 1, f"{text} is no circle any more", "take it off CIRCLES")
+
+
+def module_graph(modules: list[Module]) -> dict[str, dict[str, int]]:
+    """Which module imports which, and the line. A package's name stands for its `__init__`."""
+    paths = {module_name(module.path): module.path for module in modules}
+    graph: dict[str, dict[str, int]] = {}
+    for module in modules:
+        targets = graph.setdefault(module.path, {})
+        for imported in module.imports:
+            name = imported.target
+            while name and name not in paths:
+                name = name.rpartition(".")[0]
+            # The package itself holds nothing but the version.
+            if name and name != ROOT and paths[name] != module.path:
+                targets.setdefault(paths[name], imported.line)
+    return graph
+
+
+def module_name(path: str) -> str:
+    """`protocols/sse.py` -> `tidegate.protocols.sse`."""
+    return ".".join([ROOT, *path.removesuffix(".py").split("/")]).removesuffix(".__init__")
+
+
+def shortest_circles(graph: dict[str, set[str]]) -> list[list[str]]:
+    """The shortest circle through each member that is in one; each circle once, beginning and ending with
+    its alphabetically first member.
+    """
+    found: dict[tuple[str, ...], None] = {}
+    for start in sorted(graph):
+        circle = shortest_way_back(graph, start)
+        if circle:
+            first = circle.index(min(circle))
+            found[(*circle[first:], *circle[:first], circle[first])] = None
+    return [list(circle) for circle in found]
+
+
+def shortest_way_back(graph: dict[str, set[str]], start: str) -> list[str]:
+    """The members of the shortest circle through one, without its repetition; none if there is none."""
+    came_from: dict[str, str] = {}
+    near = [start]
+    while near:
+        further = []
+        for name in near:
+            for target in sorted(graph.get(name, ())):
+                if target == start:
+                    trail = [name]
+                    while trail[-1] != start:
+                        trail.append(came_from[trail[-1]])
+                    return trail[::-1]
+                if target not in came_from:
+                    came_from[target] = name
+                    further.append(target)
+        near = further
+    return []
+
+
+@law
+def find_borrowed_formats(house: House) -> Iterable[Breach]:
+    """One wire format never imports another, and what all formats share imports none."""
+    formats = {
+        module.path.split("/")[1]
+        for module in house.modules
+        if module.room == "protocols" and module.path.count("/") > 1
+    }
+    unneeded = set(house.exceptions.same_format)
+    for module in house.modules:
+        owner = module.path.split("/")[1] if module.room == "protocols" else ""
+        for imported in module.imports if owner else ():
+            parts = our_parts(imported.target) or []
+            named = parts[1] if parts[:1] == ["protocols"] and len(parts) > 1 else ""
+            if named not in formats or named == owner:
+                continue
+            unneeded.discard((module.path, named))
+            if (module.path, named) not in house.exceptions.same_format:
+                what = f"{owner.removesuffix('.py')} imports the wire format {named}"
+                reason = "a format changes with its provider: what two share is a module of protocols/ itself"
+                yield Breach(module.path, imported.line, what, reason)
+    for path, named in sorted(unneeded):
+        yield Breach(path, 1, f"does not import {named} any more", "take it off SAME_FORMAT")
 
 
 @law
@@ -419,11 +534,11 @@ def find_borrowed_privates(house: House) -> Iterable[Breach]:
 @law
 def find_banned_libraries(house: House) -> Iterable[Breach]:
     """A library is used only where it belongs."""
-    unused = set(house.excused)
+    unused = set(house.exceptions.excused)
     for module in house.modules:
         for imported, banned in banned_imports(module):
             unused.discard((module.path, banned.name))
-            if (module.path, banned.name) not in house.excused:
+            if (module.path, banned.name) not in house.exceptions.excused:
                 yield Breach(
                     module.path, imported.line, f"{module.room} imports {banned.name}", banned.instead
                 )
@@ -548,7 +663,7 @@ def find_named_providers(house: House) -> Iterable[Breach]:
 def find_long_functions(house: House) -> Iterable[Breach]:
     """No function is longer than a screen."""
     reason = f"more than {LONGEST_FUNCTION} lines are several jobs: name them"
-    outgrown = dict(house.long_functions)
+    outgrown = dict(house.exceptions.long_functions)
     for module in house.modules:
         for name, node in functions(module.tree):
             key = f"{module.path}:{name}"
@@ -584,18 +699,16 @@ def functions(
 # --- the verdict -------------------------------------------------------------------------------
 
 
-def inspect(
-    folder: Path, long_functions: dict[str, int], excused: dict[tuple[str, str], str]
-) -> dict[str, list[Breach]]:
+def inspect(folder: Path, exceptions: Exceptions = NO_EXCEPTIONS) -> dict[str, list[Breach]]:
     """The breaches of the house below the folder, by law."""
-    house = House.read(folder, long_functions, excused)
+    house = House.read(folder, exceptions)
     found = {text: list(find(house)) for text, find in LAWS.items()}
     return {text: breaches for text, breaches in found.items() if breaches}
 
 
 def main() -> int:
     """Print every breach with its law and the reason."""
-    breaches = inspect(HOUSE, LONG_FUNCTIONS, EXCUSED)
+    breaches = inspect(HOUSE, TODAY)
     for text, places in breaches.items():
         print(f"Law: {text}")
         for place in places:

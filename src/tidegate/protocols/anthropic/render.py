@@ -6,6 +6,8 @@ from urllib.parse import quote
 import msgspec
 from msgspec import Raw, Struct, structs
 
+from tidegate.protocols.claude_schema import close_schema
+from tidegate.protocols.claude_thinking import Thinking, plan_thinking, render_sampling
 from tidegate.protocols.contract import Call, Outcome, Target, drop_or_refuse
 from tidegate.protocols.decode import decode
 from tidegate.protocols.errors import Unsupported
@@ -15,8 +17,6 @@ from tidegate.protocols.turn import Turn
 from .build import read_thinking
 from .dialect import Dialect
 from .messages import Conversation
-from .schema import close_schema
-from .thinking import Thinking, plan_thinking, render_sampling
 from .tools import ToolPlan, is_forced, plan_tools
 from .wire import FIELDS, THINKING
 

@@ -6,11 +6,10 @@ from typing import Any
 import msgspec
 from msgspec import Raw, Struct
 
+from tidegate.protocols.claude_schema import close_schema, object_schema
 from tidegate.protocols.errors import Unsupported
 from tidegate.protocols.profile import Profile
 from tidegate.protocols.turn import CacheControl, Tool, ToolChoice, Turn
-
-from .schema import close_schema, object_schema
 
 __all__ = ["ANSWER_TOOL", "CUSTOM_INPUT", "ToolPlan", "is_forced", "plan_tools", "render_cache"]
 

@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from tidegate.protocols.anthropic.schema import close_schema
+from tidegate.protocols.claude_schema import close_schema
 from tidegate.protocols.contract import Call, Outcome, Target, drop_or_refuse
 from tidegate.protocols.errors import Unsupported
 from tidegate.protocols.profile import Profile

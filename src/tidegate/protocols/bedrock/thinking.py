@@ -1,21 +1,20 @@
 """How much the model is to think, in the form of its maker; and what else may then be said.
 
-Claude's forms and rules are those of Anthropic's own API, and so is the code that decides on them.
+Claude's forms and rules are those of Anthropic's own API.
 OpenAI's models take a word, Nova an object with a word.
 """
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from tidegate.protocols.anthropic.thinking import plan_thinking, render_sampling
+from tidegate.protocols.claude_thinking import plan_thinking, render_sampling
+from tidegate.protocols.effort import EFFORTS, is_off
 from tidegate.protocols.profile import Profile
 from tidegate.protocols.turn import ReasoningControl, Turn
 
 from .dialect import Vendor
 
 __all__ = ["Plan", "plan_sampling"]
-
-EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 
 LEVELS = ("low", "medium", "high")
 """What is taken where the model's levels are not known."""
@@ -74,7 +73,7 @@ def _plan_nova(turn: Turn, profile: Profile, forced: bool) -> Plan:
     effort = _level(turn.reasoning, profile)
     if effort is None:
         return plan
-    if _is_off(turn.reasoning):
+    if turn.reasoning is not None and is_off(turn.reasoning):
         plan.fields["reasoningConfig"] = {"type": "disabled"}
         return plan
     if effort == "high" and (plan.max_tokens is not None or plan.sampling):
@@ -111,16 +110,8 @@ def _plan_silently(turn: Turn, profile: Profile) -> Plan:
     return Plan({}, False, turn.max_tokens, sampling, dropped)
 
 
-def _is_off(control: ReasoningControl | None) -> bool:
-    return control is not None and (
-        control.mode == "disabled" or control.effort == "none" or control.budget == 0
-    )
-
-
 def _lost(control: ReasoningControl | None) -> list[str]:
-    return (
-        [] if control is None or control == ReasoningControl() or _is_off(control) else ["reasoning_effort"]
-    )
+    return [] if control is None or control == ReasoningControl() or is_off(control) else ["reasoning_effort"]
 
 
 def _level(control: ReasoningControl | None, profile: Profile) -> str | None:
@@ -128,7 +119,7 @@ def _level(control: ReasoningControl | None, profile: Profile) -> str | None:
     if control is None or control == ReasoningControl():
         return None
     effort: str = control.effort or "medium"
-    if _is_off(control):
+    if is_off(control):
         effort = "none"
     elif control.budget is not None and control.effort is None:
         effort = next((name for most, name in BUDGETS if control.budget <= most), "high")

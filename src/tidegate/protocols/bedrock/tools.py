@@ -6,7 +6,7 @@ have no structured output of their own give it as the arguments of a tool that t
 
 from typing import Any, NamedTuple
 
-from tidegate.protocols.anthropic.schema import object_schema
+from tidegate.protocols.claude_schema import object_schema
 from tidegate.protocols.errors import Unsupported
 from tidegate.protocols.functions import CUSTOM_INPUT, allowed_tools, custom_names, describe
 from tidegate.protocols.profile import Profile

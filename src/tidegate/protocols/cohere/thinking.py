@@ -1,5 +1,6 @@
 """How much a model should think: efforts of other dialects as Cohere's budgets."""
 
+from tidegate.protocols.effort import is_off
 from tidegate.protocols.profile import Profile
 from tidegate.protocols.turn import ReasoningControl
 
@@ -27,7 +28,7 @@ def render_thinking(
     """The `thinking` field; None where the client says nothing, or the model does not think."""
     if control is None:
         return None
-    off = control.mode == "disabled" or control.effort == "none" or control.budget == 0
+    off = is_off(control)
     if profile.thinking == "none":
         if not off:
             dropped["reasoning"] = None

@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Raw
 
 from tidegate.protocols.decode import decode
+from tidegate.protocols.effort import EFFORTS
 from tidegate.protocols.errors import InvalidRequest
 from tidegate.protocols.media import check_image
 from tidegate.protocols.turn import (
@@ -38,7 +39,7 @@ from .foreign import unwrap_thought
 from .ids import placed_id
 from .messages import FOREIGN_SIGNATURE, MEDIA_TYPES, is_youtube
 from .schema import from_openapi
-from .thinking import DYNAMIC, EFFORTS
+from .thinking import DYNAMIC
 from .wire import (
     Blob,
     Content,

@@ -1,13 +1,12 @@
 """How much a model should think: efforts of other dialects as Gemini's levels and budgets."""
 
+from tidegate.protocols.effort import EFFORTS, is_off
 from tidegate.protocols.profile import Profile
 from tidegate.protocols.turn import ReasoningControl
 
 from .wire import ThinkingConfig
 
-__all__ = ["DYNAMIC", "EFFORTS", "render_thinking"]
-
-EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
+__all__ = ["DYNAMIC", "render_thinking"]
 
 LEVELS = ("minimal", "low", "medium", "high")
 """What is taken where the model's levels are not known."""
@@ -24,8 +23,7 @@ def render_thinking(control: ReasoningControl | None, profile: Profile) -> Think
     """The thinkingConfig; None where the client says nothing, or the model does not think."""
     if control is None or profile.thinking == "none":
         return None
-    off = control.mode == "disabled" or control.effort == "none" or control.budget == 0
-    if off:
+    if is_off(control):
         return _switch_off(control, profile)
     show = None if control.show is False else True
     if control.budget is not None:

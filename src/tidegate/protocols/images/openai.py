@@ -14,7 +14,7 @@ from msgspec.json import Decoder, Encoder
 from tidegate.protocols.contract import Call, Conduit, Tally, Target
 from tidegate.protocols.decode import MALFORMED
 from tidegate.protocols.errors import ProviderBroke
-from tidegate.protocols.openai_chat.error import error_inside
+from tidegate.protocols.openai_errors import error_inside
 from tidegate.protocols.task import FIELDS, NULL, Fields, Whole, drop, render_path, take_own_fields
 from tidegate.protocols.usage import Usage
 

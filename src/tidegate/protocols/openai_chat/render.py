@@ -11,6 +11,7 @@ from urllib.parse import quote
 from msgspec import Raw
 
 from tidegate.protocols.contract import Call, Outcome, Target, drop_or_refuse
+from tidegate.protocols.effort import may_sample
 from tidegate.protocols.errors import BytesWanted, Unsupported
 from tidegate.protocols.functions import (
     CUSTOM_INPUT,
@@ -46,7 +47,7 @@ from tidegate.protocols.turn import (
 )
 
 from .dialect import Dialect, only_streams
-from .thinking import plan_effort
+from .thinking import plan_thinking
 from .wire import ENCODE, NAME
 
 __all__ = [
@@ -57,7 +58,6 @@ __all__ = [
     "add_schema",
     "is_web",
     "links_refused",
-    "may_sample",
     "render_path",
     "render_request",
     "short_id",
@@ -572,7 +572,7 @@ def add_schema(messages: list[dict[str, Any]], schema: Raw, dialect: Dialect) ->
 def _add_tuning(body: dict[str, Any], turn: Turn, target: Target, dropped: list[str]) -> None:
     dialect, profile = target.dialect, target.profile
     forced = turn.tool_choice is not None and turn.tool_choice.mode in ("required", "named")
-    thinking = plan_effort(turn.reasoning, dialect, profile, forced=forced)
+    thinking = plan_thinking(turn.reasoning, dialect, profile, forced=forced)
     body.update(thinking.fields)
     dropped += thinking.dropped
     refused = set(dropped)
@@ -603,11 +603,3 @@ def _add(body: dict[str, Any], name: str, value: Any, refused: bool, dropped: li
 def limit_field(target: Target) -> str:
     """The name of the completion limit."""
     return target.profile.limit_field or target.dialect.limit_field or "max_tokens"
-
-
-def may_sample(profile: Profile, effort: str | None) -> bool:
-    """Whether temperature and its like may be sent with this effort."""
-    if profile.sampling != "refused_while_reasoning":
-        return profile.sampling == "free"
-    thinks = profile.reasons_by_default if effort is None else effort != "none"
-    return not thinks

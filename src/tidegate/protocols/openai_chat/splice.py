@@ -13,6 +13,7 @@ from msgspec import Raw
 from msgspec.json import Decoder
 
 from tidegate.protocols.contract import Call, Target
+from tidegate.protocols.effort import may_sample
 from tidegate.protocols.errors import Unsupported
 from tidegate.protocols.profile import Profile
 
@@ -20,8 +21,8 @@ from .build import build_reasoning
 from .dialect import Dialect, only_streams
 from .edit_messages import MESSAGES, MessageEdits
 from .parse import Parsed
-from .render import HARMLESS, SAMPLING, add_schema, limit_field, may_sample, render_path
-from .thinking import plan_effort
+from .render import HARMLESS, SAMPLING, add_schema, limit_field, render_path
+from .thinking import plan_thinking
 from .wire import ENCODE, Fields, says
 
 __all__ = ["Splicer"]
@@ -115,7 +116,7 @@ def _say_effort(
     """Put the effort into the service's words. Returns what the model is asked for."""
     if "reasoning" in target.dialect.own_fields:
         return None
-    thinking = plan_effort(build_reasoning(parsed.wire), target.dialect, target.profile, forced=forced)
+    thinking = plan_thinking(build_reasoning(parsed.wire), target.dialect, target.profile, forced=forced)
     if thinking.dropped or not _told_already(fields, thinking.fields):
         named = [name for name in ("reasoning_effort", "reasoning") if fields.pop(name, None) is not None]
         dropped += named if thinking.dropped else []

@@ -8,7 +8,7 @@ as far as it is known. Clients that only look for one of the two (Codex: the sec
 from typing import Any
 
 from tidegate.protocols.errors import ProviderError, ProviderRefused, TidegateError
-from tidegate.protocols.openai_chat.error import error_inside, error_object, parse_error, render_error
+from tidegate.protocols.openai_errors import error_inside, error_object, parse_error, render_error
 
 __all__ = [
     "error_object",

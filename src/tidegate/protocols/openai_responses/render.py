@@ -8,11 +8,9 @@ from msgspec import Raw
 from msgspec.structs import replace
 
 from tidegate.protocols.contract import Call, Outcome, Target, drop_or_refuse
+from tidegate.protocols.effort import may_sample, plan_effort
 from tidegate.protocols.errors import Unsupported
 from tidegate.protocols.media import data_url
-from tidegate.protocols.openai_chat.dialect import PLAIN as CHAT
-from tidegate.protocols.openai_chat.render import may_sample
-from tidegate.protocols.openai_chat.thinking import plan_effort
 from tidegate.protocols.profile import Profile
 from tidegate.protocols.turn import (
     Document,
@@ -388,7 +386,7 @@ def _add_tuning(body: dict[str, Any], turn: Turn, target: Target, dropped: list[
 def _add_reasoning(body: dict[str, Any], turn: Turn, target: Target, dropped: list[str]) -> str | None:
     """How much to think, and that the thinking comes signed, so that it can be given back."""
     profile = target.profile
-    thinking = plan_effort(turn.reasoning, CHAT, profile)
+    thinking = plan_effort(turn.reasoning, profile)
     dropped += thinking.dropped
     told: dict[str, Any] = {} if thinking.effort is None else {"effort": thinking.effort}
     thinks = profile.thinking != "none" and (turn.reasoning is not None or profile.sampling != "free")

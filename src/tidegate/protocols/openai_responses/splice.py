@@ -13,9 +13,8 @@ from msgspec.json import Decoder
 
 from tidegate.protocols.contract import Call, Tally, Target
 from tidegate.protocols.decode import MALFORMED
+from tidegate.protocols.effort import may_sample, nearest_effort
 from tidegate.protocols.errors import ProviderBroke, ProviderError, TidegateError
-from tidegate.protocols.openai_chat.render import may_sample
-from tidegate.protocols.openai_chat.thinking import nearest_effort
 from tidegate.protocols.sse import ServerSentEvent, Splitter, frame, parse_block
 
 from .error import error_object, error_of_response, error_of_stream, failure_of

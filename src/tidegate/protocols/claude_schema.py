@@ -1,4 +1,4 @@
-"""JSON Schemas as Anthropic's structured output takes them.
+"""JSON Schemas as Claude's structured output takes them.
 
 Its compiler wants `additionalProperties: false` on every object and knows only some keywords; a
 schema with any other is refused whole. What it does not know moves into the description, where the
@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 from msgspec import Raw, Struct
 
-from tidegate.protocols.decode import decode
+from .decode import decode
 
 __all__ = ["close_schema", "object_schema"]
 

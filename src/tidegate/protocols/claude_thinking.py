@@ -1,4 +1,5 @@
-"""How much the model is to think, in the form that its family takes; and what else then may be said.
+"""How much Claude is to think, in the form that its family takes; and what else then may be said. The rules
+are the model's and hold wherever it is hosted.
 
 - `budget` families take `thinking.budget_tokens`, at least 1024 and below `max_tokens`. They refuse
   it beside a forced tool, and in the middle of tool use whose thinking is not given back: the
@@ -12,9 +13,10 @@ from typing import Any
 
 from msgspec import Struct
 
-from tidegate.protocols.errors import Unsupported
-from tidegate.protocols.profile import Profile
-from tidegate.protocols.turn import (
+from .effort import is_off
+from .errors import Unsupported
+from .profile import Profile
+from .turn import (
     Message,
     Reasoning,
     ReasoningControl,
@@ -65,8 +67,8 @@ def plan_thinking(turn: Turn, profile: Profile, forced: bool) -> Thinking:
         return Thinking(max_tokens=limit)
     name = "thinking" if turn.origin == "anthropic" else "reasoning_effort"
     if profile.thinking == "none":
-        return Thinking(max_tokens=limit, dropped=() if _is_off(control) else (name,))
-    if _is_off(control):
+        return Thinking(max_tokens=limit, dropped=() if is_off(control) else (name,))
+    if is_off(control):
         return _switch_off(profile, limit, name)
     if turn.origin == "anthropic" and control.mode is None:  # effort alone does not ask for thinking
         effort = _nearest(control.effort, profile) if _takes_effort(profile) else None
@@ -80,10 +82,6 @@ def plan_thinking(turn: Turn, profile: Profile, forced: bool) -> Thinking:
             return Thinking(max_tokens=limit, dropped=(name,))
         return _plan_budget(control, profile, turn, limit)
     return _plan_adaptive(control, profile, limit)
-
-
-def _is_off(control: ReasoningControl) -> bool:
-    return control.mode == "disabled" or control.effort == "none" or control.budget == 0
 
 
 def _switch_off(profile: Profile, limit: int, name: str) -> Thinking:

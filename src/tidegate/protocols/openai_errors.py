@@ -1,0 +1,181 @@
+"""Errors of OpenAI's APIs: a provider's, in whatever shape they come; and our own, in OpenAI's shape."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from .contract import ErrorReply
+from .decode import MALFORMED
+from .errors import ProviderBroke, ProviderError, ProviderRefused, TidegateError
+from .refusals import LONGEST, readable, type_of
+from .retry_after import parse_retry_after, render_retry_after, whole_seconds
+
+__all__ = ["error_inside", "error_object", "parse_error", "render_error"]
+
+
+ENCODE = msgspec.json.Encoder().encode
+
+# --- a provider's ----------------------------------------------------------------------------
+
+
+def parse_error(status: int, headers: Mapping[str, str], body: bytes) -> ProviderError:
+    """The error that an answer with an error status tells. Never without a message."""
+    told = _decode(body)
+    message, found = _message_of(told), _envelope(told)
+    if message is None:
+        message = readable(body) if told is None else None
+    return ProviderRefused(
+        _bounded(message or f"the provider answered with status {status} and no explanation"),
+        status=status,
+        type=_text(found.get("type")) or type_of(status),
+        code=_text(found.get("code")),
+        param=_text(found.get("param")),
+        retry_after=_retry_after(headers, told),
+    )
+
+
+def error_inside(error: Any) -> ProviderError:
+    """The error that a provider tells inside an answer of status 200: the value of its `error`."""
+    told = {"error": error}
+    found = _envelope(told)
+    message = _message_of(told) or f"the provider failed inside its answer: {_bounded(_compact(error), 500)}"
+    status = _status_inside(found)
+    if status is None:
+        return ProviderBroke(_bounded(message), type=_text(found.get("type")), code=_text(found.get("code")))
+    return ProviderRefused(
+        _bounded(message),
+        status=status,
+        type=_text(found.get("type")) or type_of(status),
+        code=_text(found.get("code")),
+        param=_text(found.get("param")),
+    )
+
+
+STATUSES = {
+    "invalid_request_error": 400,
+    "authentication_error": 401,
+    "permission_error": 403,
+    "not_found_error": 404,
+    "insufficient_quota": 429,
+    "rate_limit_error": 429,
+    "rate_limit_exceeded": 429,
+    "tokens": 429,
+    "requests": 429,
+    "overloaded_error": 503,
+}
+"""Statuses by type or code, for errors that come without one."""
+
+
+def _status_inside(found: Mapping[str, Any]) -> int | None:
+    for name in ("status_code", "status", "code"):
+        value = found.get(name)
+        if isinstance(value, int) and 400 <= value < 600:
+            return value
+        if isinstance(value, str) and value.isdecimal() and 400 <= int(value) < 600:
+            return int(value)
+    return next(
+        (STATUSES[str(found.get(name))] for name in ("code", "type") if found.get(name) in STATUSES), None
+    )
+
+
+def _decode(body: bytes) -> Any:
+    try:
+        return msgspec.json.decode(body)
+    except MALFORMED:
+        return None
+
+
+def _envelope(told: Any) -> Mapping[str, Any]:
+    """The object that has type, code and param."""
+    if isinstance(told, list):
+        told = told[0] if told else None
+    if not isinstance(told, dict):
+        return {}
+    for key in ("error", "detail"):
+        if isinstance(told.get(key), dict):
+            return told[key]  # type: ignore[no-any-return]
+    return told
+
+
+def _message_of(told: Any) -> str | None:
+    """The message, wherever the provider has put it."""
+    if isinstance(told, str):
+        return told.strip() or None
+    if isinstance(told, list):  # FastAPI's validation errors, or several errors
+        said = [message for message in map(_message_of, told[:20]) if message]
+        return "; ".join(said) or None
+    if not isinstance(told, dict):
+        return None
+    own = _own_words(told)
+    place = told.get("loc")
+    if own is not None and isinstance(place, list):
+        return f"{'.'.join(map(str, place))}: {own}"
+    return own
+
+
+def _own_words(told: dict[str, Any]) -> str | None:
+    for key in ("error", "message", "Message", "msg", "detail", "error_message", "title"):
+        if told.get(key):
+            found = _message_of(told[key])
+            if found is not None:
+                return _with_upstream(found, told) if key == "message" else found
+    return None
+
+
+def _with_upstream(message: str, told: dict[str, Any]) -> str:
+    """OpenRouter says "Provider returned error" and keeps that provider's words in `metadata.raw`."""
+    metadata = told.get("metadata")
+    raw = metadata.get("raw") if isinstance(metadata, dict) else None
+    if not raw:
+        return message
+    inner = _message_of(_decode(raw.encode()) if isinstance(raw, str) else raw)
+    return f"{message}: {inner or _compact(raw)}"
+
+
+def _bounded(text: str, limit: int = LONGEST) -> str:
+    return text if len(text) <= limit else f"{text[:limit]}… ({len(text) - limit} more characters)"
+
+
+def _compact(value: Any) -> str:
+    return value if isinstance(value, str) else ENCODE(value).decode()
+
+
+def _text(value: Any) -> str | None:
+    """A code or type as text; providers also send numbers."""
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        return None
+    return _bounded(str(value), 200) or None
+
+
+def _retry_after(headers: Mapping[str, str], told: Any) -> int | None:
+    """Seconds, by the headers; else by what the body says."""
+    seconds = parse_retry_after(headers)
+    if seconds is None and isinstance(told, dict | list):
+        return _seconds_in(_envelope(told))
+    return seconds
+
+
+def _seconds_in(error: Mapping[str, Any]) -> int | None:
+    """Google's RetryInfo, which its OpenAI-compatible API sends too."""
+    details = error.get("details")
+    for detail in details if isinstance(details, list) else ():
+        delay = detail.get("retryDelay") if isinstance(detail, dict) else None
+        if isinstance(delay, str):
+            return whole_seconds(delay.removesuffix("s"))
+    return None
+
+
+# --- our own ---------------------------------------------------------------------------------
+
+
+def error_object(error: TidegateError) -> bytes:
+    """An error as JSON, in OpenAI's envelope."""
+    told = {"message": error.message, "type": error.type, "param": error.param, "code": error.code}
+    return ENCODE({"error": told})
+
+
+def render_error(error: TidegateError, request_id: str) -> ErrorReply:
+    """An error before the first byte of an answer."""
+    headers = [(b"content-type", b"application/json"), *render_retry_after(error.retry_after)]
+    return ErrorReply(error.status, tuple(headers), error_object(error))
