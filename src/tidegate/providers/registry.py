@@ -52,13 +52,13 @@ class ModelRegistry:
         names to try behind `model`. `spoken` is the client's wire format: a service that speaks it beside
         its own is asked in it. Raises ModelNotFound, and InvalidRequest about a name or `provider`.
         """
-        if fallbacks or isinstance(provider, Mapping):
-            check_name(model, "model")
-            check_names(fallbacks, "models")
-            wished = self._resolve_wishes(model, provider, fallbacks)
-            return tuple(one.speaking(spoken) for one in wished)
-        known = self._known.get((model, provider, spoken))
-        return known if known is not None else self._remember(model, provider, spoken)
+        if not fallbacks and (provider is None or isinstance(provider, str)):
+            known = self._known.get((model, provider, spoken))
+            return known if known is not None else self._remember(model, provider, spoken)
+        check_name(model, "model")
+        check_names(fallbacks, "models")
+        wished = self._resolve_wishes(model, provider, fallbacks)
+        return tuple(one.speaking(spoken) for one in wished)
 
     def listed(self) -> tuple[ListedModel, ...]:
         """The models that are worth naming: those of `[models]`, then the catalog's by provider."""

@@ -29,8 +29,10 @@ HEAD = 8192
 def check_request(request: ChatRequest) -> None:
     """Raise InvalidRequest for the first thing in a well-typed request that makes no sense."""
     _check_messages(request.messages)
-    _check_tools(request)
-    _check_choice(request)
+    if request.tools or request.functions:
+        _check_tools(request)
+    if request.tool_choice is not None or request.function_call is not None:
+        _check_choice(request)
     if request.response_format is not None:
         _check_format(request.response_format)
 

@@ -56,7 +56,9 @@ def look(data: bytes, at: Callable[[bytes], ChunkView]) -> ChunkView:
 
 def failure_in(view: ChunkView) -> ProviderError | None:
     """The error that a chunk or an answer tells, at its top or in a choice."""
-    error = view.error or next((choice.error for choice in view.choices or () if choice.error), None)
+    error = view.error
+    for choice in view.choices or ():
+        error = error or choice.error
     return error_inside(error) if error else None
 
 
@@ -77,20 +79,9 @@ class StreamSplice:
 
     def feed(self, data: bytes) -> bytes:
         """The provider's bytes, as far as they make whole events."""
-        # The usual case: one whole chunk in which there is nothing to account for.
-        if (
-            self._known
-            and data.startswith(b"data: {")
-            and data.find(b"\n") == len(data) - 2
-            and not self._splitter.waiting
-            and self.failure is None
-        ):
-            try:
-                view = VIEW(data[6:-2])
-            except MALFORMED:
-                return self._feed_blocks(data)
-            if view.usage is None and view.error is None and _goes_on(view):
-                return data
+        # The usual case: whole chunks in which there is nothing to account for.
+        if self._known and _only_goes_on(data) and not self._splitter.waiting and self.failure is None:
+            return data
         return self._feed_blocks(data)
 
     def close(self) -> bytes:
@@ -168,8 +159,25 @@ class StreamSplice:
         self.failure = self.failure or ProviderBroke(reason)
 
 
-def _goes_on(view: ChunkView) -> bool:
-    """Whether a chunk ends no choice."""
+def _only_goes_on(data: bytes) -> bool:
+    """Whether these are whole chunks which all go on: no usage, no error, and no choice ends."""
+    if data.find(b"\n") == len(data) - 2:
+        return data.startswith(b"data: {") and _goes_on(data[6:-2])
+    if not data.endswith(b"\n\n"):
+        return False
+    for block in data[:-2].split(b"\n\n"):
+        if not block.startswith(b"data: {") or b"\n" in block or not _goes_on(block[6:]):
+            return False
+    return True
+
+
+def _goes_on(data: bytes) -> bool:
+    try:
+        view = VIEW(data)
+    except MALFORMED:
+        return False
+    if view.usage is not None or view.error is not None:
+        return False
     for choice in view.choices or ():
         if choice.finish_reason is not None or choice.error is not None:
             return False

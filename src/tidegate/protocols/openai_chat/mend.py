@@ -298,11 +298,13 @@ class Mend:
 
     __slots__ = ("_memory", "_mending", "failure", "tally")
 
-    def __init__(self, mending: Mending, *, streams: bool) -> None:
+    _memory: Memory
+    """Made where there is something to mend."""
+
+    def __init__(self, mending: Mending) -> None:
         self.tally = Tally()
         self.failure: ProviderError | None = None
         self._mending = mending
-        self._memory = Memory(mending.model, streams=streams)
 
     def _mend(self, data: bytes) -> Json | None:
         """The mended chunk or answer; None where it is none, or tells an error."""
@@ -344,35 +346,58 @@ class Mend:
 class StreamMend(Mend):
     """The conduit of a stream with faults (see contract.Conduit)."""
 
-    __slots__ = ("_done", "_headless", "_splitter", "_wants_usage")
+    __slots__ = ("_done", "_headless", "_splitter", "_steady", "_wants_usage")
 
     def __init__(self, mending: Mending, *, wants_usage: bool) -> None:
-        super().__init__(mending, streams=True)
+        super().__init__(mending)
+        self._memory = Memory(mending.model, streams=True)
         self._wants_usage = wants_usage
         self._splitter = Splitter()
         self._headless: list[Json] = []
         """Chunks that came before the stream had an id (Azure's filter results): they wait for it."""
         self._done = False
+        self._steady = False
+        """Whether the answer's id is known, and nothing waits."""
 
     def feed(self, data: bytes) -> bytes:
         """The provider's chunks, mended."""
+        # The usual case: whole chunks in which there is nothing to mend.
+        if self._steady:
+            clean = self._pass_clean(data)
+            if clean is not None:
+                return clean
         if self.failure is not None:
             return b""
-        if (
-            data.startswith(b"data: {")
-            and data.find(b"\n") == len(data) - 2
-            and not self._splitter.waiting
-            and not self._done
-        ):
-            bare = self._without_role(data)
-            if is_clean(bare[6:-2], self._memory.id, self._memory.choices):
-                return bare
         try:
             blocks = self._splitter.feed_blocks(data)
         except ProviderError as error:
             self.failure = error
+            self._steady = False
             return b""
-        return self._pass(blocks)
+        passed = self._pass(blocks)
+        settled = not self._splitter.waiting and not self._done and self.failure is None
+        self._steady = settled and bool(self._memory.id)
+        return passed
+
+    def _pass_clean(self, data: bytes) -> bytes | None:
+        """Whole chunks, without their roles; None where there may be anything else to do about one."""
+        if not data.startswith(b"data: {"):
+            return None
+        memory = self._memory
+        if data.find(b"\n") == len(data) - 2:
+            bare = self._without_role(data)
+            return bare if is_clean(bare[6:-2], memory.id, memory.choices) else None
+        if not data.endswith(b"\n\n"):
+            return None
+        blocks = data[:-2].split(b"\n\n")
+        repeats = self._mending.repeats_role and ROLE in data
+        if repeats:
+            blocks = [self._without_role(block) for block in blocks]
+        for block in blocks:
+            whole = block.startswith(b"data: {") and b"\n" not in block
+            if not whole or not is_clean(block[6:], memory.id, memory.choices):
+                return None
+        return b"\n\n".join(blocks) + b"\n\n" if repeats else data
 
     def close(self) -> bytes:
         """The rest; sets `failure` where the stream has not ended."""
@@ -471,7 +496,7 @@ class BodyMend(Mend):
     __slots__ = ("_pieces",)
 
     def __init__(self, mending: Mending) -> None:
-        super().__init__(mending, streams=False)
+        super().__init__(mending)
         self._pieces: list[bytes] = []
 
     def feed(self, data: bytes) -> bytes:
@@ -484,6 +509,7 @@ class BodyMend(Mend):
         body = b"".join(self._pieces)
         if self._needs_nothing(body):
             return body
+        self._memory = Memory(self._mending.model, streams=False)
         answer = self._mend(body)
         if answer is not None and not answer.get("choices"):
             self.failure = ProviderBroke(f"the provider's answer has no choices; it begins {begin_of(body)}")

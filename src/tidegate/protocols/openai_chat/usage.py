@@ -25,6 +25,10 @@ class CompletionDetails(Struct, gc=False):
     audio_tokens: int | None = None
 
 
+NO_PROMPT_DETAILS = PromptDetails()
+NO_COMPLETION_DETAILS = CompletionDetails()
+
+
 class UsageIn(Struct, gc=False):
     """`usage`, with the places in which OpenAI's followers put what OpenAI has in the details."""
 
@@ -53,17 +57,21 @@ def parse_usage(told: UsageIn) -> Usage | None:
     """
     if told.prompt_tokens is None and told.completion_tokens is None:
         return None
-    prompt = told.prompt_tokens_details or PromptDetails()
-    completion = told.completion_tokens_details or CompletionDetails()
+    prompt = told.prompt_tokens_details or NO_PROMPT_DETAILS
+    completion = told.completion_tokens_details or NO_COMPLETION_DETAILS
     left = max(0, told.prompt_tokens or 0)
-    read = _first(
-        prompt.cached_tokens, told.prompt_cache_hit_tokens, told.num_cached_tokens, told.cached_tokens
-    )
+    read = prompt.cached_tokens
+    if read is None:
+        read = _first(told.prompt_cache_hit_tokens, told.num_cached_tokens, told.cached_tokens)
     read, left = _take(read, left)
-    written, left = _take(_first(prompt.cache_write_tokens, told.cache_creation_input_tokens or None), left)
+    written = prompt.cache_write_tokens
+    if written is None:
+        written = told.cache_creation_input_tokens or None
+    written, left = _take(written, left)
     heard, left = _take(prompt.audio_tokens or None, left)
     rest = completion_tokens(told)
-    thought, rest = _take(_first(completion.reasoning_tokens, told.reasoning_tokens), rest)
+    thought = completion.reasoning_tokens
+    thought, rest = _take(told.reasoning_tokens if thought is None else thought, rest)
     spoken, rest = _take(completion.audio_tokens or None, rest)
     return Usage(
         input=None if told.prompt_tokens is None else left,
@@ -95,14 +103,20 @@ def completion_tokens(told: UsageIn) -> int:
 
 
 def _first(*counts: int | None) -> int | None:
-    return next((count for count in counts if count is not None), None)
+    for count in counts:
+        if count is not None:
+            return count
+    return None
 
 
 def _take(part: int | None, whole: int) -> tuple[int | None, int]:
     """A part of a count, no larger than the count, and what is left of it."""
     if part is None:
         return None, whole
-    part = min(max(0, part), whole)
+    if part > whole:
+        part = whole
+    elif part < 0:
+        part = 0
     return part, whole - part
 
 
