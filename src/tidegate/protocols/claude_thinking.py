@@ -159,13 +159,13 @@ def _misses_thinking(messages: tuple[Message, ...]) -> bool:
 
 def render_sampling(turn: Turn, profile: Profile, thinks: bool) -> tuple[dict[str, Any], list[str]]:
     """Temperature, top_p and top_k as far as this model takes them, and what is dropped."""
+    if turn.temperature is None and turn.top_p is None and turn.top_k is None:
+        return {}, []
     wanted = {
         name: value
         for name, value in (("temperature", turn.temperature), ("top_p", turn.top_p), ("top_k", turn.top_k))
         if value is not None
     }
-    if not wanted:
-        return {}, []
     if profile.sampling == "refused" or (profile.sampling == "refused_while_reasoning" and thinks):
         return {}, list(wanted)
     dropped = []

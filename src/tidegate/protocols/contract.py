@@ -11,7 +11,7 @@ from typing import Protocol as Interface
 from msgspec import Struct
 
 from .errors import ProviderError, TidegateError, Unsupported
-from .events import Event, Failed, Finished, FinishReason, Started, UsageReported
+from .events import Event, Failed, Finished, FinishReason, Started, TextDelta, UsageReported
 from .profile import PLAIN, Profile
 from .turn import Turn
 from .usage import Usage
@@ -197,8 +197,12 @@ class Bridge:
         return self.failure is not None
 
     def _pass(self, events: list[Event]) -> bytes:
+        if not events:
+            return b""
         for position, event in enumerate(events):
             kind = type(event)
+            if kind is TextDelta:
+                continue
             if kind is UsageReported:
                 self.tally.usage = event.usage  # type: ignore[union-attr]
             elif kind is Finished:

@@ -115,14 +115,14 @@ class RefusalDelta(Struct, frozen=True, gc=False):
     choice: int = 0
 
 
-class LogprobsDelta(Struct, frozen=True):
+class LogprobsDelta(Struct, frozen=True, gc=False):
     """Log probabilities of the tokens since the last one, as OpenAI's `logprobs.content` list."""
 
     content: Raw
     choice: int = 0
 
 
-class CitationAdded(Struct, frozen=True, kw_only=True):
+class CitationAdded(Struct, frozen=True, kw_only=True, gc=False):
     """A source for what was said."""
 
     url: str | None = None
@@ -147,14 +147,14 @@ class ImageAdded(Struct, frozen=True, gc=False):
     signature: str | None = None
 
 
-class AudioDelta(Struct, frozen=True):
+class AudioDelta(Struct, frozen=True, gc=False):
     """Audio that the model speaks, in OpenAI's form (`message.audio` or `delta.audio`)."""
 
     audio: Raw
     choice: int = 0
 
 
-class NativeBlock(Struct, frozen=True):
+class NativeBlock(Struct, frozen=True, gc=False):
     """A block of one wire format that has no counterpart elsewhere (a server's own tool call and
     its result, executed code). Carried whole, and given back to the same format later.
     """

@@ -51,7 +51,7 @@ Role = Literal["system", "developer", "user", "assistant", "tool"]
 Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
 
 
-class CacheControl(Struct, frozen=True):
+class CacheControl(Struct, frozen=True, gc=False):
     """A cache breakpoint after this part."""
 
     ttl: Literal["5m", "1h"] | None = None
@@ -61,7 +61,7 @@ class CacheControl(Struct, frozen=True):
 # --- where media come from -------------------------------------------------------------------
 
 
-class Inline(Struct, frozen=True):
+class Inline(Struct, frozen=True, gc=False):
     """Media in the request itself."""
 
     media_type: str
@@ -70,14 +70,14 @@ class Inline(Struct, frozen=True):
     """Base64, standard alphabet."""
 
 
-class Link(Struct, frozen=True):
+class Link(Struct, frozen=True, gc=False):
     """Media by address."""
 
     url: str
     media_type: str | None = None
 
 
-class FileRef(Struct, frozen=True):
+class FileRef(Struct, frozen=True, gc=False):
     """Media that the client uploaded to the provider."""
 
     id: str
@@ -89,7 +89,7 @@ Source: TypeAlias = Inline | Link | FileRef
 # --- parts of a message ----------------------------------------------------------------------
 
 
-class Text(Struct, frozen=True):
+class Text(Struct, frozen=True, gc=False):
     """A text."""
 
     text: str
@@ -98,7 +98,7 @@ class Text(Struct, frozen=True):
     """Gemini's `thoughtSignature` on a text."""
 
 
-class Image(Struct, frozen=True):
+class Image(Struct, frozen=True, gc=False):
     """An image to look at."""
 
     source: Source
@@ -108,7 +108,7 @@ class Image(Struct, frozen=True):
     signature: str | None = None
 
 
-class Document(Struct, frozen=True):
+class Document(Struct, frozen=True, gc=False):
     """A document to read: a PDF, or plain text (an `Inline` source of type `text/plain`)."""
 
     source: Source
@@ -119,19 +119,19 @@ class Document(Struct, frozen=True):
     cache: CacheControl | None = None
 
 
-class Audio(Struct, frozen=True):
+class Audio(Struct, frozen=True, gc=False):
     """Audio to listen to. OpenAI's `format` ("wav", "mp3") is the end of the media type."""
 
     source: Source
 
 
-class Video(Struct, frozen=True):
+class Video(Struct, frozen=True, gc=False):
     """Video to watch."""
 
     source: Source
 
 
-class ToolCall(Struct, frozen=True):
+class ToolCall(Struct, frozen=True, gc=False):
     """A call that the model made earlier in the conversation."""
 
     id: str
@@ -144,7 +144,7 @@ class ToolCall(Struct, frozen=True):
     cache: CacheControl | None = None
 
 
-class ToolResult(Struct, frozen=True):
+class ToolResult(Struct, frozen=True, gc=False):
     """What came out of a call."""
 
     call_id: str
@@ -155,7 +155,7 @@ class ToolResult(Struct, frozen=True):
     cache: CacheControl | None = None
 
 
-class Reasoning(Struct, frozen=True):
+class Reasoning(Struct, frozen=True, gc=False):
     """Thinking that the model did earlier, given back. Never empty in both text and signature."""
 
     text: str
@@ -164,20 +164,20 @@ class Reasoning(Struct, frozen=True):
     """The wire format that signed it; others may use the text, not the signature."""
 
 
-class RedactedReasoning(Struct, frozen=True):
+class RedactedReasoning(Struct, frozen=True, gc=False):
     """Thinking that only the provider can read, given back."""
 
     data: str
     format: str
 
 
-class Refusal(Struct, frozen=True):
+class Refusal(Struct, frozen=True, gc=False):
     """The sentence with which the model declined earlier."""
 
     text: str
 
 
-class Native(Struct, frozen=True):
+class Native(Struct, frozen=True, gc=False):
     """A block of one wire format that has no counterpart elsewhere."""
 
     format: str
@@ -201,7 +201,7 @@ Part: TypeAlias = (
 )
 
 
-class Message(Struct, frozen=True):
+class Message(Struct, frozen=True, gc=False):
     """One message of the conversation."""
 
     role: Role
@@ -213,7 +213,7 @@ class Message(Struct, frozen=True):
 # --- tools and form --------------------------------------------------------------------------
 
 
-class Tool(Struct, frozen=True):
+class Tool(Struct, frozen=True, gc=False):
     """A tool that the model may call."""
 
     name: str
@@ -230,7 +230,7 @@ class Tool(Struct, frozen=True):
     cache: CacheControl | None = None
 
 
-class ToolChoice(Struct, frozen=True):
+class ToolChoice(Struct, frozen=True, gc=False):
     """Whether and what the model must call."""
 
     mode: Literal["auto", "none", "required", "named"]
@@ -238,7 +238,7 @@ class ToolChoice(Struct, frozen=True):
     """The one tool of `named`; for `auto` and `required`, the only ones allowed, if any."""
 
 
-class OutputFormat(Struct, frozen=True):
+class OutputFormat(Struct, frozen=True, gc=False):
     """The form that the text of the answer must have."""
 
     kind: Literal["json_object", "json_schema"]
@@ -248,7 +248,7 @@ class OutputFormat(Struct, frozen=True):
     strict: bool | None = None
 
 
-class ReasoningControl(Struct, frozen=True):
+class ReasoningControl(Struct, frozen=True, gc=False):
     """How much the model should think, and whether it should show it."""
 
     effort: Effort | None = None
@@ -260,7 +260,7 @@ class ReasoningControl(Struct, frozen=True):
     """Whether the thinking should be in the answer; None is the provider's default."""
 
 
-class Turn(Struct, frozen=True, kw_only=True):
+class Turn(Struct, frozen=True, kw_only=True, gc=False):
     """One request for a chat answer. `None` is "the client did not say"."""
 
     model: str

@@ -44,20 +44,23 @@ class Usage(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     @property
     def prompt_tokens(self) -> int | None:
         """All tokens of the prompt, cached ones included (OpenAI's sense)."""
-        read_and_written = (self.cache_read, self.cache_write, self.cache_write_1h)
-        return _sum(self.input, *read_and_written, self.input_audio, self.input_image)
+        cached = self.cache_read, self.cache_write, self.cache_write_1h
+        return _sum((self.input, *cached, self.input_audio, self.input_image))
 
     @property
     def completion_tokens(self) -> int | None:
         """All tokens of the completion, reasoning included (OpenAI's sense)."""
-        return _sum(self.output, self.reasoning, self.output_audio, self.output_image)
+        return _sum((self.output, self.reasoning, self.output_audio, self.output_image))
 
     @property
     def cache_write_total(self) -> int | None:
         """Tokens written to a cache, whatever their lifetime."""
-        return _sum(self.cache_write, self.cache_write_1h)
+        return _sum((self.cache_write, self.cache_write_1h))
 
 
-def _sum(*counts: int | None) -> int | None:
-    known = [count for count in counts if count is not None]
-    return sum(known) if known else None
+def _sum(counts: tuple[int | None, ...]) -> int | None:
+    total = None
+    for count in counts:
+        if count is not None:
+            total = count if total is None else total + count
+    return total

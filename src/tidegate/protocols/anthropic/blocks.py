@@ -123,15 +123,18 @@ class Progress:
 
 def open_block(progress: Progress, raw: Raw) -> "Block":
     """The block whose head this is."""
-    kind = MARK.decode(raw).type
-    if kind != "tool_use" and kind not in _BLOCKS:
-        return UnknownBlock(progress, BlockOut(kind), raw)
-    head = _BLOCK(raw)
+    try:
+        head = _BLOCK(raw)
+    except msgspec.ValidationError:  # of a type that is not known, whose fields may be of any shape
+        head = BlockOut(MARK.decode(raw).type)
+        if head.type == "tool_use" or head.type in _BLOCKS:
+            raise
+    kind = head.type
     if kind == "tool_use":
         if head.name == progress.answer_tool:
             return AnswerBlock(progress, head, raw)
         return (CustomBlock if head.name in progress.custom_tools else CallBlock)(progress, head, raw)
-    return _BLOCKS[kind](progress, head, raw)
+    return _BLOCKS.get(kind, UnknownBlock)(progress, head, raw)
 
 
 class Block:
@@ -179,16 +182,18 @@ class TextBlock(Block):
         return [TextDelta(text)] if text else ()
 
     def close(self) -> Iterable[Event]:
-        for raw in self._citations:
-            said = _CITATION(raw)
-            yield CitationAdded(
-                url=said.url,
-                title=said.title or said.document_title,
-                quote=said.cited_text,
-                start=self._start,
-                end=self._progress.chars,
-                native=raw,
-            )
+        return [self._cite(raw) for raw in self._citations] if self._citations else ()
+
+    def _cite(self, raw: Raw) -> CitationAdded:
+        said = _CITATION(raw)
+        return CitationAdded(
+            url=said.url,
+            title=said.title or said.document_title,
+            quote=said.cited_text,
+            start=self._start,
+            end=self._progress.chars,
+            native=raw,
+        )
 
 
 class ThinkingBlock(Block):

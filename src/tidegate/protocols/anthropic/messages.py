@@ -69,18 +69,19 @@ class Conversation:
         self._profile = profile
         self._ids: dict[str, str] = {}
         """The ids of calls, by those that the client uses; of several calls with one id, the last one's."""
+        self._has_results = False
         self._breakpoints = [tool for tool in tools if isinstance(tool, dict) and "cache_control" in tool]
 
-    def add(self, message: Message, at: str) -> None:
-        """Take one more message; `at` is its path, for refusals."""
+    def add(self, message: Message, index: int) -> None:
+        """Take one more message; `index` is its place in the request, for refusals."""
         if message.name:
             self.dropped["messages.name"] = None
         if message.role in ("system", "developer"):
-            self._add_instructions(message, at)
+            self._add_instructions(message, index)
         elif message.role == "assistant":
-            self._add_assistant(message, at)
+            self._add_assistant(message, index)
         else:
-            self._append("user", self._render(message, at))
+            self._append("user", self._render(message, index))
 
     def close(self, continues: bool) -> None:
         """Put the conversation in order. `continues`: the model goes on with a last assistant message."""
@@ -88,9 +89,10 @@ class Conversation:
             self.turns, self.system = [("user", self.system or [_text(OPENING)])], []
         if self.turns[0][0] != "user":
             self.turns.insert(0, ("user", [_text(OPENING)]))
-        for role, blocks in self.turns:
-            if role == "user":
-                blocks.sort(key=_is_no_result)
+        if self._has_results:
+            for role, blocks in self.turns:
+                if role == "user":
+                    blocks.sort(key=_is_no_result)
         self._close_last(continues)
         for block in self._breakpoints[:-MOST_BREAKPOINTS]:
             del block["cache_control"]
@@ -105,16 +107,16 @@ class Conversation:
         elif isinstance(blocks[-1], dict) and blocks[-1]["type"] == "text":
             blocks[-1]["text"] = blocks[-1]["text"].rstrip()  # refused otherwise
 
-    def _add_instructions(self, message: Message, at: str) -> None:
-        blocks = self._render(message, at)
+    def _add_instructions(self, message: Message, index: int) -> None:
+        blocks = self._render(message, index)
         if self.turns and self._profile.system_messages:
             self._append("system", blocks)
         else:
             self.system += blocks
 
-    def _add_assistant(self, message: Message, at: str) -> None:
+    def _add_assistant(self, message: Message, index: int) -> None:
         """Images that a model made are shown by the user: an assistant of Anthropic's has none."""
-        blocks = self._render(message, at)
+        blocks = self._render(message, index)
         images = [block for block in blocks if _is_image(block)]
         if images:
             blocks = [block for block in blocks if not _is_image(block)]
@@ -155,16 +157,16 @@ class Conversation:
         else:
             self.turns.append((role, blocks))
 
-    def _render(self, message: Message, at: str) -> list[Block]:
+    def _render(self, message: Message, index: int) -> list[Block]:
         blocks: list[Block] = []
-        for index, part in enumerate(message.parts):
+        for position, part in enumerate(message.parts):
             # Nearly all of most conversations:
             if type(part) is Text and part.cache is None and part.signature is None:
                 if part.text and not part.text.isspace():
                     blocks.append(_text(part.text))
                 continue
             self._name_lost(part)
-            block = _RENDERERS[type(part)](part, self._profile, f"{at}.content.{index}")
+            block = _RENDERERS[type(part)](part, self._profile, f"messages.{index}.content.{position}")
             if block is None:
                 self._leave_out(part)
             else:
@@ -188,6 +190,7 @@ class Conversation:
                 self._ids[block["id"]] = block["id"]
             self._ids[given] = block["id"]
         elif block["type"] == "tool_result":
+            self._has_results = True
             block["tool_use_id"] = self._ids.get(block["tool_use_id"], block["tool_use_id"])
 
     def _mark(self, block: Block, cache: CacheControl | None) -> None:

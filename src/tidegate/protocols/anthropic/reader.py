@@ -4,7 +4,8 @@ A stream is a message in instalments: blocks open, grow and close, one object ea
 one piece is read as blocks that open and close at once, so both are the same code.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from typing import Literal
 
 import msgspec
 from msgspec import Raw, Struct
@@ -61,6 +62,12 @@ class StopOut(Struct, frozen=True):
     stop_details: StopDetails | None = None
 
 
+class WholeOut(MessageOut, frozen=True, kw_only=True):
+    """A message in one piece."""
+
+    type: Literal["message"]
+
+
 class StreamEvent(Struct, frozen=True):
     """Any event; what it has depends on its type. A whole message is one as well."""
 
@@ -75,6 +82,7 @@ class StreamEvent(Struct, frozen=True):
 _BLOCK_DELTA = msgspec.json.Decoder(BlockDelta).decode
 _EVENT = msgspec.json.Decoder(StreamEvent).decode
 _MESSAGE = msgspec.json.Decoder(MessageOut).decode
+_WHOLE = msgspec.json.Decoder(WholeOut).decode
 _STOP = msgspec.json.Decoder(StopOut).decode
 
 
@@ -124,20 +132,20 @@ class StreamReader:
 class WholeReader:
     """Reads a message in one piece."""
 
-    __slots__ = ("_answer", "_body")
+    __slots__ = ("_answer", "_pieces")
 
     def __init__(self, call: Call) -> None:
         self._answer = _Answer(call)
-        self._body = bytearray()
+        self._pieces: list[bytes] = []
 
     def feed(self, data: bytes) -> list[Event]:
         """See contract.Reader."""
-        self._body += data
+        self._pieces.append(data)
         return []
 
     def close(self) -> list[Event]:
         """See contract.Reader."""
-        return self._answer.take(bytes(self._body)) + self._answer.close()
+        return self._answer.take_whole(b"".join(self._pieces)) + self._answer.close()
 
 
 class _Answer:
@@ -170,10 +178,27 @@ class _Answer:
         try:
             event = _EVENT(data)
             read = _READ.get(event.type)
-            return list(read(self, event, data)) if read is not None else []
+            events: list[Event] = []
+            if read is not None:
+                read(self, event, data, events)
+            return events
         except MALFORMED as error:
             shown = data[:200].decode(errors="replace")
             return self.fail(ProviderBroke(f"the provider's answer makes no sense ({error}): {shown}"))
+
+    def take_whole(self, data: bytes) -> list[Event]:
+        """The events of a message in one piece."""
+        try:
+            message = _WHOLE(data)
+        except MALFORMED:  # something else, or malformed: then it is reported as such
+            return self.take(data)
+        events: list[Event] = []
+        try:
+            self._read_whole(message, events)
+        except MALFORMED as error:
+            shown = data[:200].decode(errors="replace")
+            return self.fail(ProviderBroke(f"the provider's answer makes no sense ({error}): {shown}"))
+        return events
 
     def take_delta(self, data: bytes) -> list[Event]:
         """The events of a `content_block_delta`."""
@@ -212,59 +237,63 @@ class _Answer:
 
     # --- one method per type of event
 
-    def _read_start(self, event: StreamEvent, data: bytes) -> Iterable[Event]:
+    def _read_start(self, event: StreamEvent, data: bytes, out: list[Event]) -> None:
         message = _MESSAGE(event.message)
-        yield from self._start(message)
-        yield from self._read_content(message)
+        self._start(message, out)
+        self._read_content(message, out)
 
-    def _read_message(self, event: StreamEvent, data: bytes) -> Iterable[Event]:
-        message = _MESSAGE(data)
-        yield from self._start(message)
-        yield from self._read_content(message)
-        yield from self._finish(StopOut(message.stop_reason, message.stop_sequence, message.stop_details))
-        yield from self._report(None)
+    def _read_message(self, event: StreamEvent, data: bytes, out: list[Event]) -> None:
+        self._read_whole(_MESSAGE(data), out)
+
+    def _read_whole(self, message: MessageOut, out: list[Event]) -> None:
+        self._start(message, out)
+        self._read_content(message, out)
+        self._finish(message, out)
+        self._report(None, out)
         self._closed = True
 
-    def _start(self, message: MessageOut) -> Iterable[Event]:
+    def _start(self, message: MessageOut, out: list[Event]) -> None:
         if not self._started:
             self._started = True
-            yield Started(message.id, message.model)
+            out.append(Started(message.id, message.model))
         if message.usage is not None and message.stop_reason is None:
-            yield from self._report(message.usage)
+            self._report(message.usage, out)
         else:
             self._usage = message.usage
 
-    def _read_content(self, message: MessageOut) -> Iterable[Event]:
-        for index, raw in enumerate(message.content or ()):
-            yield from self._open(index, raw)
-            yield from self._shut(index)
+    def _read_content(self, message: MessageOut, out: list[Event]) -> None:
+        for raw in message.content or ():
+            block = open_block(self._progress, raw)
+            out += block.open()
+            out += block.close()
 
-    def _read_block_start(self, event: StreamEvent, data: bytes) -> Iterable[Event]:
+    def _read_block_start(self, event: StreamEvent, data: bytes, out: list[Event]) -> None:
         if not self._started:
-            yield from self._start(MessageOut())
-        yield from self._open(event.index, event.content_block)
+            self._start(MessageOut(), out)
+        self._open(event.index, event.content_block, out)
 
-    def _read_block_delta(self, event: StreamEvent, data: bytes) -> Iterable[Event]:
-        return self._grow(_BLOCK_DELTA(data), data)
+    def _read_block_delta(self, event: StreamEvent, data: bytes, out: list[Event]) -> None:
+        out += self._grow(_BLOCK_DELTA(data), data)
 
-    def _read_block_stop(self, event: StreamEvent, data: bytes) -> Iterable[Event]:
-        return self._shut(event.index)
+    def _read_block_stop(self, event: StreamEvent, data: bytes, out: list[Event]) -> None:
+        self._shut(event.index, out)
 
-    def _open(self, index: int, raw: Raw) -> Iterable[Event]:
+    def _open(self, index: int, raw: Raw, out: list[Event]) -> None:
         block = self._blocks[index] = open_block(self._progress, raw)
         self.in_text = len(self._blocks) == 1 and block.is_text
-        return block.open()
+        out += block.open()
 
-    def _shut(self, index: int) -> Iterable[Event]:
+    def _shut(self, index: int, out: list[Event]) -> None:
         block = self._blocks.pop(index, None)
         self.in_text = False
-        return block.close() if block is not None else ()
+        if block is not None:
+            out += block.close()
 
-    def _read_message_delta(self, event: StreamEvent, data: bytes) -> Iterable[Event]:
-        yield from self._finish(_STOP(event.delta))
-        yield from self._report(event.usage)
+    def _read_message_delta(self, event: StreamEvent, data: bytes, out: list[Event]) -> None:
+        self._finish(_STOP(event.delta), out)
+        self._report(event.usage, out)
 
-    def _finish(self, stop: StopOut) -> Iterable[Event]:
+    def _finish(self, stop: "StopOut | MessageOut", out: list[Event]) -> None:
         native = stop.stop_reason
         if native is None or self._finished:
             return
@@ -272,30 +301,26 @@ class _Answer:
         reason = FINISHES.get(native, "stop")
         if native == "tool_use" and self._progress.called and not self._progress.calls:
             reason = "stop"  # the answer tool's call is no call to the client
-        yield Finished(
-            reason,
-            native=None if native in PLAIN_FINISHES else native,
-            stop_sequence=stop.stop_sequence,
-            detail=stop.stop_details.explanation if stop.stop_details is not None else None,
-        )
+        detail = stop.stop_details.explanation if stop.stop_details is not None else None
+        shown = None if native in PLAIN_FINISHES else native
+        out.append(Finished(reason, 0, shown, stop.stop_sequence, detail))
 
-    def _report(self, told: UsageOut | None) -> Iterable[Event]:
+    def _report(self, told: UsageOut | None, out: list[Event]) -> None:
         if told is not None:
             self._usage = merge_usage(self._usage, told)
         if self._usage is not None:
-            yield UsageReported(read_usage(self._usage))
+            out.append(UsageReported(read_usage(self._usage)))
 
-    def _read_stop(self, event: StreamEvent, data: bytes) -> Iterable[Event]:
+    def _read_stop(self, event: StreamEvent, data: bytes, out: list[Event]) -> None:
         self._closed = True
         self.in_text = False
         self._blocks.clear()
-        return ()
 
-    def _read_error(self, event: StreamEvent, data: bytes) -> Iterable[Event]:
-        return self.fail(parse_inner_error(data))
+    def _read_error(self, event: StreamEvent, data: bytes, out: list[Event]) -> None:
+        out += self.fail(parse_inner_error(data))
 
 
-_READ: dict[str, Callable[[_Answer, StreamEvent, bytes], Iterable[Event]]] = {
+_READ: dict[str, Callable[[_Answer, StreamEvent, bytes, list[Event]], None]] = {
     "message_start": _Answer._read_start,
     "content_block_start": _Answer._read_block_start,
     "content_block_delta": _Answer._read_block_delta,

@@ -1,5 +1,6 @@
 """The provider's half of a request: from a `Turn` of any origin to a body for Anthropic."""
 
+from operator import attrgetter
 from typing import Any
 from urllib.parse import quote
 
@@ -47,6 +48,10 @@ CARRIES: dict[str, Outcome] = {
 }
 """What becomes of each optional field. Within `modalities`, anything but text is refused."""
 
+_LACKS = {name: outcome for name, outcome in CARRIES.items() if outcome != "carried"}
+_LACKING, _UNSET = attrgetter(*_LACKS), (None,) * len(_LACKS)
+"""Most requests set none of what is not carried, which one comparison tells."""
+
 JSON_ONLY = "Answer with one JSON object and nothing else: no other text, no code fence."
 TIERS = {"auto": "auto", "default": "standard_only", "standard_only": "standard_only"}
 """OpenAI's and Anthropic's own tiers; what is not here has no counterpart."""
@@ -85,9 +90,11 @@ def render_request(turn: Turn, target: Target) -> MessagesCall:
         body["stream"] = True
     if not dialect.model_in_body:
         del body["model"]
+    if dialect.body:
+        body |= dialect.body
     return MessagesCall(
         path=call_path(dialect, target.model, turn.stream),
-        body=_encode({**body, **dialect.body}),
+        body=_encode(body),
         stream=turn.stream,
         dropped=rendered.dropped,
         answer_tool=rendered.tools.answer_tool,
@@ -112,8 +119,8 @@ def _render(turn: Turn, target: Target) -> _Rendered:
     if not target.dialect.links:
         profile = structs.replace(profile, remote_images=False)
     turn = _take_thinking(turn)
-    dropped = drop_or_refuse(structs.replace(turn, n=None) if turn.n == 1 else turn, CARRIES)
-    if set(turn.modalities) - {"text"}:
+    dropped = [] if _LACKING(turn) == _UNSET else _drop_or_refuse(turn)
+    if turn.modalities and set(turn.modalities) - {"text"}:
         raise Unsupported("modalities: this model's provider answers in text only", param="modalities")
     thinking = plan_thinking(turn, profile, is_forced(turn, profile))
     tools = plan_tools(turn, profile)
@@ -127,11 +134,16 @@ def _render(turn: Turn, target: Target) -> _Rendered:
     if conversation.system:
         body["system"] = conversation.system
     _add_tools(body, tools)
-    body |= sampling
+    if sampling:
+        body |= sampling
     _add_thinking(body, thinking, turn, profile)
     dropped += [*unsampled, *thinking.dropped, *tools.dropped, *conversation.dropped]
     dropped += _add_rest(body, turn, profile)
     return _Rendered(body, tools, tuple(dropped))
+
+
+def _drop_or_refuse(turn: Turn) -> list[str]:
+    return drop_or_refuse(structs.replace(turn, n=None) if turn.n == 1 else turn, _LACKS)
 
 
 def _take_thinking(turn: Turn) -> Turn:
@@ -152,7 +164,7 @@ def _render_conversation(
 ) -> Conversation:
     conversation = Conversation(profile, tools)
     for index, message in enumerate(turn.messages):
-        conversation.add(message, f"messages.{index}")
+        conversation.add(message, index)
     if turn.output is not None and turn.output.kind == "json_object":
         conversation.system.append({"type": "text", "text": JSON_ONLY})
     conversation.close(continues=profile.prefill and not thinks)
@@ -170,9 +182,10 @@ def _add_thinking(body: dict[str, Any], thinking: Thinking, turn: Turn, profile:
     """Thinking, and what shares `output_config` with its effort."""
     if thinking.config is not None:
         body["thinking"] = thinking.config
-    own = turn.extensions.get("output_config") if turn.origin == "anthropic" else None
-    config: dict[str, Any] = FIELDS.decode(own) if own is not None else {}
-    config = {key: value for key, value in config.items() if key not in ("effort", "format")}
+    config: dict[str, Any] = {}
+    if turn.origin == "anthropic" and "output_config" in turn.extensions:
+        own = FIELDS.decode(turn.extensions["output_config"])
+        config = {key: value for key, value in own.items() if key not in ("effort", "format")}
     if thinking.effort is not None:
         config["effort"] = thinking.effort
     output = turn.output
@@ -185,11 +198,12 @@ def _add_thinking(body: dict[str, Any], thinking: Thinking, turn: Turn, profile:
 def _add_rest(body: dict[str, Any], turn: Turn, profile: Profile) -> list[str]:
     """Stop sequences, the end user, the tier and what only this format has. Returns what is dropped."""
     dropped = []
-    stops = [stop for stop in turn.stop if stop.strip()] if profile.stop else []
-    if len(stops) < len(turn.stop):
-        dropped.append("stop")
-    if stops:
-        body["stop_sequences"] = stops
+    if turn.stop:
+        stops = [stop for stop in turn.stop if stop.strip()] if profile.stop else []
+        if len(stops) < len(turn.stop):
+            dropped.append("stop")
+        if stops:
+            body["stop_sequences"] = stops
     if turn.user is not None:
         body["metadata"] = {"user_id": turn.user}
     if turn.service_tier in TIERS:

@@ -40,6 +40,9 @@ class ToolPlan(Struct, frozen=True, kw_only=True):
     dropped: tuple[str, ...]
 
 
+NO_NAMES: frozenset[str] = frozenset()
+
+
 def is_forced(turn: Turn, profile: Profile) -> bool:
     """Whether the model must call a tool."""
     if turn.tool_choice is not None and turn.tool_choice.mode in ("required", "named") and turn.tools:
@@ -49,6 +52,8 @@ def is_forced(turn: Turn, profile: Profile) -> bool:
 
 def plan_tools(turn: Turn, profile: Profile) -> ToolPlan:
     """Decide what is offered and what must be called. Raises Unsupported for a foreign native tool."""
+    if not turn.tools and turn.output is None:
+        return ToolPlan(tools=[], choice=None, answer_tool=None, custom=NO_NAMES, dropped=())
     _check_names(turn)
     offered = _offered(turn)
     strict = [tool for tool in offered if tool.strict]

@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable
+from operator import attrgetter
 from typing import Any
 
 from msgspec import Raw
@@ -125,8 +126,14 @@ def build_turn(wire: ChatRequest, fields: Fields, stream: bool) -> Turn:
         user=wire.safety_identifier or wire.user,
         service_tier=wire.service_tier,
         origin=NAME,
-        extensions={key: raw for key, raw in fields.items() if key not in KNOWN and says(raw)},
+        extensions=_build_extensions(fields),
     )
+
+
+def _build_extensions(fields: Fields) -> dict[str, Raw]:
+    if KNOWN.issuperset(fields):
+        return {}
+    return {key: raw for key, raw in fields.items() if key not in KNOWN and says(raw)}
 
 
 # --- messages --------------------------------------------------------------------------------
@@ -140,16 +147,28 @@ def build_messages(wire: ChatRequest) -> tuple[Message, ...]:
         messages.append(Message("system", (Text(wire.system_message),)))
     results: list[Part] = []
     for index, message in enumerate(wire.messages):
-        if message.role in ("tool", "function"):
+        role = message.role
+        if role == "tool" or role == "function":
             results.append(_build_result(message, f"messages.{index}", book))
             continue
         if results:
             messages.append(Message("tool", tuple(results)))
             results = []
-        messages.append(_build_message(message, f"messages.{index}", book))
+        if type(message.content) is str and message.content and _EXTRAS(message) == _NO_EXTRAS:
+            messages.append(Message(role, (Text(message.content),), message.name))
+        else:
+            messages.append(_build_message(message, f"messages.{index}", book))
     if results:
         messages.append(Message("tool", tuple(results)))
     return tuple(messages)
+
+
+_BESIDE_TEXT = (
+    "tool_calls", "function_call", "refusal", "audio", "reasoning_content", "reasoning", "reasoning_details",
+    "extra_content", "native_blocks", "images", "cache_control",
+)  # fmt: skip
+_EXTRAS, _NO_EXTRAS = attrgetter(*_BESIDE_TEXT), (None,) * len(_BESIDE_TEXT)
+"""What a message may hold beside its content: nearly all are a text and nothing else."""
 
 
 class CallBook:
@@ -365,7 +384,7 @@ def _build_tools(wire: ChatRequest, fields: Fields) -> tuple[Tool, ...]:
     if wire.tools:
         blocks = _RAWS.decode(fields["tools"])
         return tuple(_build_tool(tool, block) for tool, block in zip(wire.tools, blocks, strict=True))
-    return tuple(_build_function(function) for function in wire.functions or ())
+    return tuple([_build_function(function) for function in wire.functions]) if wire.functions else ()
 
 
 _RAWS = Decoder(list[Raw])
@@ -437,10 +456,10 @@ _EFFORTS: dict[str, Effort | None] = {"ultra": "max", "default": None}
 
 def build_reasoning(wire: ChatRequest) -> ReasoningControl | None:
     """How much to think, in either of the two forms in which clients say it."""
+    if wire.reasoning is None and wire.reasoning_effort is None:
+        return None
     told = wire.reasoning or ReasoningIn()
     word = wire.reasoning_effort or told.effort
-    if word is None and wire.reasoning is None:
-        return None
     effort: Effort | None = _EFFORTS.get(word, word)  # type: ignore[arg-type]
     return ReasoningControl(
         effort=effort,

@@ -128,19 +128,21 @@ def render_usage(usage: Usage) -> dict[str, Any]:
         "completion_tokens": completion,
         "total_tokens": prompt + completion,
     }
-    details = {
-        "prompt_tokens_details": {
-            "cached_tokens": usage.cache_read,
-            "cache_write_tokens": usage.cache_write_total,
-            "audio_tokens": usage.input_audio,
-        },
-        "completion_tokens_details": {
-            "reasoning_tokens": usage.reasoning,
-            "audio_tokens": usage.output_audio,
-        },
-    }
-    for name, counts in details.items():
-        known = {key: count for key, count in counts.items() if count is not None}
-        if known:
-            rendered[name] = known
+    details: dict[str, int] = {}
+    if usage.cache_read is not None:
+        details["cached_tokens"] = usage.cache_read
+    written = usage.cache_write_total
+    if written is not None:
+        details["cache_write_tokens"] = written
+    if usage.input_audio is not None:
+        details["audio_tokens"] = usage.input_audio
+    if details:
+        rendered["prompt_tokens_details"] = details
+    details = {}
+    if usage.reasoning is not None:
+        details["reasoning_tokens"] = usage.reasoning
+    if usage.output_audio is not None:
+        details["audio_tokens"] = usage.output_audio
+    if details:
+        rendered["completion_tokens_details"] = details
     return rendered

@@ -298,6 +298,9 @@ def finish_word(event: Finished, functions: bool) -> str:
 # --- whole answers ---------------------------------------------------------------------------
 
 
+STOPPED = Finished("stop")
+
+
 class ChoiceParts:
     """What a choice consists of so far."""
 
@@ -306,11 +309,17 @@ class ChoiceParts:
     def __init__(self) -> None:
         self.text: list[str] = []
         self.calls: list[dict[str, Any]] = []
-        self.thoughts = Thoughts()
+        self.thoughts: Thoughts | None = None
         self.logprobs: list[Any] = []
         self.message: dict[str, Any] = {}
         """What is in the message beside text and calls, by field."""
         self.finish: Finished | None = None
+
+    def think(self) -> Thoughts:
+        """The thinking of this choice."""
+        if self.thoughts is None:
+            self.thoughts = Thoughts()
+        return self.thoughts
 
     def add(self, field: str, value: Any) -> None:
         """One more of what the message has a list of."""
@@ -343,7 +352,8 @@ class BodyWriter:
         head = self._head
         if not head.id:
             head.begin(None)
-        choices = [self._render_choice(index, parts) for index, parts in sorted(self._choices.items())]
+        by_index = self._choices if len(self._choices) < 2 else dict(sorted(self._choices.items()))
+        choices = [self._render_choice(index, parts) for index, parts in by_index.items()]
         told: dict[str, Any] = {
             "id": head.id,
             "object": "chat.completion",
@@ -360,20 +370,24 @@ class BodyWriter:
         return error_object(error)
 
     def _render_choice(self, index: int, parts: ChoiceParts) -> dict[str, Any]:
-        finish = parts.finish or Finished("stop")
-        text = "".join(parts.text)
-        says_otherwise = parts.calls or not parts.message.keys().isdisjoint(("refusal", "audio"))
-        message: dict[str, Any] = {
-            "role": "assistant",
-            "content": text if text or not says_otherwise else None,
-            "refusal": None,
-            **parts.message,
+        content: str | None = "".join(parts.text)
+        if not content and (parts.calls or not parts.message.keys().isdisjoint(("refusal", "audio"))):
+            content = None
+        message: dict[str, Any] = {"role": "assistant", "content": content, "refusal": None}
+        if parts.message:
+            message |= parts.message
+        if parts.calls:
+            self._add_calls(message, parts.calls)
+        finish = parts.finish or STOPPED
+        rendered = {
+            "index": index,
+            "message": message,
+            "logprobs": {"content": parts.logprobs, "refusal": None} if parts.logprobs else None,
+            "finish_reason": finish_word(finish, self._functions),
         }
-        self._add_calls(message, parts.calls)
-        logprobs = {"content": parts.logprobs, "refusal": None} if parts.logprobs else None
-        reason = finish_word(finish, self._functions)
-        told = {"index": index, "message": message, "logprobs": logprobs, "finish_reason": reason}
-        return told if finish.native is None else {**told, "native_finish_reason": finish.native}
+        if finish.native is not None:
+            rendered["native_finish_reason"] = finish.native
+        return rendered
 
     def _add_calls(self, message: dict[str, Any], calls: list[dict[str, Any]]) -> None:
         for call in calls:
@@ -405,16 +419,16 @@ class BodyWriter:
 
     def _add_reasoning(self, event: ReasoningDelta) -> None:
         parts = self._parts(event.choice)
-        parts.thoughts.add(event.text)
+        parts.think().add(event.text)
         parts.extend("reasoning_content", event.text)
 
     def _add_signature(self, event: ReasoningSigned) -> None:
         parts = self._parts(event.choice)
-        parts.add("reasoning_details", parts.thoughts.sign(event))
+        parts.add("reasoning_details", parts.think().sign(event))
 
     def _add_encrypted(self, event: ReasoningEncrypted) -> None:
         parts = self._parts(event.choice)
-        parts.add("reasoning_details", parts.thoughts.hide(event))
+        parts.add("reasoning_details", parts.think().hide(event))
 
     def _add_call(self, event: ToolCallStarted) -> None:
         call: dict[str, Any] = {"id": event.id, "type": event.kind}
