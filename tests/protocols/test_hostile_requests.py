@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 from msgspec import Raw
-from tidegate.protocols.anthropic.schema import close_schema
 
+from tidegate.protocols.claude_schema import close_schema
 from tidegate.protocols.errors import Unsupported
 from tidegate.protocols.gemini.schema import to_openapi
 
