@@ -16,6 +16,7 @@ from tidegate.doors import Router, all_doors
 from tidegate.exchange import Gateway, Request
 from tidegate.exchange.exchange import send_error
 from tidegate.exchange.identity import Keyring
+from tidegate.exchange.model_lists import ModelLists
 from tidegate.exchange.settlement import open_record
 from tidegate.exchange.watchdog import Watchdog
 from tidegate.observe import RequestLog
@@ -72,10 +73,10 @@ class Tidegate:
         return self._refuse(request, plane.router, methods)
 
     async def _refuse(self, request: Request, router: Router, methods: Any) -> None:
-        error: TidegateError = PathNotFound(f"there is nothing at {request.method} {request.path}")
+        error: TidegateError = PathNotFound(f"unknown path {request.method} {request.path}; see /docs")
         if methods is not None:
             error = MethodNotAllowed(
-                f"{request.path} takes {' or '.join(sorted(methods))}, not {request.method}"
+                f"{request.path} accepts {' or '.join(sorted(methods))}, not {request.method}"
             )
         door = router.door_of(request.path)
         await send_error(request, door, error, open_record(request, door.name))
@@ -110,6 +111,8 @@ class Tidegate:
         for stop in self.on_shutdown:
             await stop()
         await self._watchdog.drain(LAST_WORDS_S)
+        if self._plane is not None:
+            self._plane.gateway.model_lists.close()
         await self._pool.close()
         await self._fetcher.close()
         await self._embedded.close()
@@ -121,18 +124,22 @@ class Tidegate:
         Everything is made before anything is replaced: where that fails, all of the old stays in force.
         """
         attached = await self._embedded.attach(config)
-        self._plane = self._make_plane(attached)
+        old, self._plane = self._plane, self._make_plane(attached)
+        if old is not None:
+            old.gateway.model_lists.close()
         self._config = config
 
     def _make_plane(self, config: Config) -> "Plane":
+        registry = ModelRegistry(config)
         gateway = Gateway(
             config=config,
-            registry=ModelRegistry(config),
+            registry=registry,
             keyring=Keyring(key.reveal() for key in config.auth.keys),
             pool=self._pool,
             fetcher=self._fetcher,
             watchdog=self._watchdog,
             request_log=self._request_log,
+            model_lists=ModelLists(registry),
         )
         router = Router(all_doors(config.api.llm_gate))
         return Plane(gateway, router, Cors(config.server.cors_origins))
@@ -148,7 +155,8 @@ class Plane:
         self.router = router
         self.cors = cors
         prefix = gateway.config.api.llm_gate
-        self.control_paths = (*CONTROL_PATHS, f"{prefix}/docs", f"{prefix}/openapi.json")
+        gate_pages = (f"{prefix}/{page}" for page in ("docs", "redoc", "openapi.json"))
+        self.control_paths = (*CONTROL_PATHS, *gate_pages)
         """How the paths of the control plane begin."""
         self._control: ASGIApp | None = None
         """Made when the first of its pages is requested."""

@@ -105,7 +105,8 @@ async def test_a_provider_without_a_known_model_is_asked_for_its_list(provider: 
     ("listing", "words"),
     [
         (json({"data": []}), "is empty"),
-        (html(404), "cannot be read"),
+        (html(404), "it answered 404 to GET /models"),
+        (html(200), "cannot be read"),
         (json({"data": [{"name": "x"}]}), "cannot be read"),
         (Script(cut_head_at=5, ending="close"), "its models are not known"),
     ],

@@ -56,7 +56,8 @@ async def test_browsers_may_load_nothing_from_elsewhere(gateway: Gateway, page: 
 async def test_the_api_is_described_with_the_operators_title(gateway: Gateway) -> None:
     reply = await gateway.get("/openapi.json")
     assert reply.json["info"]["title"] == "Harbour & Co"
-    assert reply.json["info"]["description"] == "For our people."
+    assert reply.json["info"]["description"].startswith("For our people.\n\n**Models** are named")
+    assert "](/llm-gate/docs)" in reply.json["info"]["description"]
     assert reply.json["openapi"] == "3.1.0"
 
 

@@ -256,9 +256,13 @@ async def test_the_models_are_listed_and_described() -> None:
     async with Gateway({"demo": ("demo", "")}) as gateway:
         listed = (await gateway.get("/v1beta/models")).json["models"]
         one = await gateway.get(f"/v1beta/{listed[0]['name']}")
-        missing = await gateway.get("/v1beta/models/nobody/nothing")
     assert all(model["name"].startswith("models/demo/") for model in listed)
     assert one.json == listed[0]
+
+
+async def test_a_name_that_nobody_serves_is_not_described() -> None:
+    async with Gateway({"demo": ("demo", ""), "other": ("demo", "")}) as gateway:
+        missing = await gateway.get("/v1beta/models/nobody/nothing")
     assert (missing.status, missing.error["status"]) == (404, "NOT_FOUND")
 
 

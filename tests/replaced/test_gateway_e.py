@@ -1,7 +1,7 @@
 """Gateway E, on LiteLLM: its documented calls by the official SDK, with its variables only.
 
 Not here, because it comes later: `/metrics`, `/metrics/models`, `/metrics/trends` and the three log
-files. Required variables that are missing are told at start, as for every Tidegate.
+files.
 """
 
 from collections.abc import AsyncIterator
@@ -11,9 +11,9 @@ import pytest
 
 from running import Gateway, parse_environment
 from sdk.dialects import OPENAI, TEXT
-from simulator import Simulator
+from simulator import Simulator, json
 
-SETTINGS = {"HOST": "127.0.0.1", "PORT": "8728", "ENABLE_RELOAD": "true", "LOG_LEVEL": "INFO"}
+SETTINGS = {"HOST": "0.0.0.0", "PORT": "8728", "ENABLE_RELOAD": "true", "LOG_LEVEL": "INFO"}
 KEY = "sk-litellm-0123456789"
 
 
@@ -27,6 +27,19 @@ async def provider() -> AsyncIterator[Simulator]:
 async def gateway(provider: Simulator, request: pytest.FixtureRequest) -> AsyncIterator[Gateway]:
     provider.answer(OPENAI.text)
     own = {f"{request.param}_API_KEY": KEY, f"{request.param}_BASE_URL": f"{provider.url}/v1"}
+    async with Gateway(environ={**SETTINGS, **own}) as running:
+        yield running
+
+
+@pytest.fixture
+async def both(provider: Simulator) -> AsyncIterator[Gateway]:
+    """With LITELLM_* and OPENAI_* side by side, as its README has them."""
+    own = {
+        "LITELLM_API_KEY": KEY,
+        "LITELLM_BASE_URL": f"{provider.url}/litellm",
+        "OPENAI_API_KEY": "sk-openai-0123456789",
+        "OPENAI_BASE_URL": f"{provider.url}/openai",
+    }
     async with Gateway(environ={**SETTINGS, **own}) as running:
         yield running
 
@@ -63,10 +76,43 @@ async def test_a_model_that_only_the_provider_knows(client: openai.AsyncOpenAI, 
     assert provider.requests[0].json["model"] == "our-own-model"
 
 
-async def test_the_models_are_listed(client: openai.AsyncOpenAI) -> None:
-    listed = await client.models.list()
-    assert listed.object == "list"
-    assert all(model.object == "model" for model in listed.data)
+NAMES = [
+    "gpt-4o",
+    "gpt-4o-mini",
+    "gpt-3.5-turbo",
+    "claude-3-sonnet",
+    "claude-3-haiku",
+    "gemini-pro",
+    "mistral-large",
+    "llama-2-70b-chat",
+    "anthropic/claude-3-opus",
+]
+
+
+@pytest.mark.parametrize("name", NAMES)
+async def test_litellm_is_first_for_every_name(both: Gateway, provider: Simulator, name: str) -> None:
+    provider.answer(OPENAI.text)
+    assert (await both.chat(name)).status == 200
+    [seen] = provider.requests
+    assert (seen.path, seen.json["model"]) == ("/litellm/chat/completions", name)
+    assert seen.headers["authorization"] == f"Bearer {KEY}"
+
+
+async def test_openai_itself_is_reached_by_its_name(both: Gateway, provider: Simulator) -> None:
+    provider.answer(OPENAI.text)
+    assert (await both.chat("openai/gpt-4o")).status == 200
+    assert provider.requests[0].path == "/openai/chat/completions"
+
+
+async def test_the_models_of_litellm_are_listed_and_described(both: Gateway, provider: Simulator) -> None:
+    provider.answer(json({"object": "list", "data": [{"id": "our-own-model"}, {"id": "gpt-4o"}]}))
+    async with openai.AsyncOpenAI(base_url=f"{both.url}/v1", api_key="any", max_retries=0) as client:
+        listed = {model.id: model.owned_by for model in (await client.models.list()).data}
+        one = await client.models.retrieve("our-own-model")
+        named = await client.models.retrieve("gpt-4o-mini")
+    assert (listed["our-own-model"], listed["gpt-4o"]) == ("litellm", "litellm")
+    assert (one.id, named.id) == ("our-own-model", "gpt-4o-mini")
+    assert {seen.path for seen in provider.requests} == {"/litellm/models"}
 
 
 @pytest.mark.parametrize("page", ["/docs", "/redoc", "/openapi.json"])
@@ -77,6 +123,7 @@ async def test_the_api_describes_itself(gateway: Gateway, page: str) -> None:
 def test_its_settings_are_understood() -> None:
     config = parse_environment({**SETTINGS, "DEBUG": "true"})
     assert (config.server.host, config.server.port, config.logs.level) == ("127.0.0.1", 8728, "info")
+    assert any("not listening on 0.0.0.0" in warning for warning in config.warnings)
     assert parse_environment({"DEBUG": "true"}).logs.level == "debug"
     assert config.not_used_yet == ("ENABLE_RELOAD",)
 

@@ -242,6 +242,8 @@ def _draft_provider(environment: Environment, draft: Draft, kind: Kind, warnings
     origin = environment.variables[key or base or ""].origin
     draft.open(table, origin)
     draft.put(table, "kind", Setting(kind.name, origin))
+    if kind.env_catch_all:
+        draft.put(table, "catch_all", Setting(True, origin))
     _draft_setting(environment, draft, table, "api_key", kind.key_env, warnings)
     _draft_setting(environment, draft, table, "base_url", kind.base_env, warnings)
 

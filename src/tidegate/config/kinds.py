@@ -82,7 +82,11 @@ class Kind(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Variables that configure one provider for each region: setting → name, in which `<REGION>` stands
     for the region. With `WEST_US` the provider is called `<kind>-west-us`."""
     env_name: str | None = None
-    """The name of the provider that those variables configure; None: the kind's own."""
+    """The name of the provider that its variables configure; None: the kind's own."""
+    env_catch_all: bool = False
+    """Whether the provider that its variables configure is a catch-all (`[providers.<name>] catch_all`)."""
+    lists_models: bool = False
+    """Whether it alone knows its models, and lists them at `/models` as OpenAI does."""
     aliases: tuple[str, ...] = ()
     """Other names of the service, understood where no provider has that name."""
     prefixes: tuple[str, ...] = ()

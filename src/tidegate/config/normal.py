@@ -133,6 +133,14 @@ def candidates(given: tuple[str, ...]) -> tuple[str, ...]:
     return given
 
 
+def prefixes(given: tuple[str, ...]) -> tuple[str, ...]:
+    """How names of models begin. Raises ValueError."""
+    for text in given:
+        if not text or text != text.strip():
+            raise ValueError("expected the beginning of a model's name, such as gale-")
+    return given
+
+
 def amount(price: Decimal | None) -> Decimal | None:
     """A price. Raises ValueError."""
     if price is not None and not (price.is_finite() and price >= 0):
@@ -163,6 +171,8 @@ NORMAL_FORMS: Mapping[tuple[str, str], Callable[[Any], Any]] = {
     ("providers", "access_key_id"): option,
     ("providers", "secret_access_key"): key,
     ("providers", "session_token"): key,
+    ("providers", "prefixes"): prefixes,
+    ("providers", "strip_prefixes"): prefixes,
     ("models", "candidates"): candidates,
     **{("prices", name): amount for name in PriceConfig.__struct_fields__},
     ("prices", "images"): image_prices,

@@ -79,6 +79,12 @@ class ProviderConfig(Struct, frozen=True, kw_only=True):
     """Its differences from its wire format, over those of the kind: fields of that format's `Dialect`."""
     verify: bool = True
     """Whether its certificate must be valid."""
+    prefixes: tuple[str, ...] = ()
+    """How the names of its models begin: such a name reaches it without the provider's name."""
+    strip_prefixes: tuple[str, ...] = ()
+    """Prefixes that lead to it and are not part of the model's name."""
+    catch_all: bool = False
+    """Whether it serves every name that is neither in `[models]` nor begins with a provider's."""
     region: str | None = None
     """For kinds that have regions."""
     project: str | None = None

@@ -16,7 +16,7 @@ __all__ = ["create_control"]
 
 def create_control(config: Config) -> WithPolicy:
     """The application, with the titles that this configuration gives."""
-    description = describe(config.api.title, config.api.description)
+    description = describe(config.api.title, config.api.description, config.api.llm_gate)
     app = FastAPI(title=config.api.title, docs_url=None, redoc_url=None)
     app.openapi = lambda: description  # type: ignore[method-assign]
     app.add_exception_handler(HTTPException, send_error)
@@ -29,9 +29,9 @@ def create_control(config: Config) -> WithPolicy:
 async def send_error(request: Request, error: Exception) -> JSONResponse:
     """An error in the shape of OpenAI's dialect, as everywhere else outside the doors of others."""
     assert isinstance(error, HTTPException)
-    message = f"there is nothing at {request.method} {request.url.path}"
+    message = f"unknown path {request.method} {request.url.path}; see /docs"
     code = "not_found"
     if error.status_code == 405:
-        message, code = f"{request.url.path} does not take {request.method}", "method_not_allowed"
+        message, code = f"{request.url.path} does not accept {request.method}", "method_not_allowed"
     body: dict[str, Any] = {"message": message, "type": "invalid_request_error", "param": None, "code": code}
     return JSONResponse({"error": body}, status_code=error.status_code, headers=error.headers)

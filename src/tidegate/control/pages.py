@@ -23,6 +23,8 @@ Send = Callable[[Message], Awaitable[None]]
 ASGIApp = Callable[[Any, Any, Send], Awaitable[None]]
 
 PROGRAMS = Path(fastapi_offline.__file__).parent / "static"
+READ = ["GET", "HEAD"]
+
 PROGRAMS_AT = "/static-offline-docs"
 
 ICON = "data:image/svg+xml," + quote(
@@ -60,32 +62,29 @@ def add_pages(app: FastAPI) -> None:
     """Serve `/docs`, `/redoc` and the programs that they run."""
     app.mount(PROGRAMS_AT, StaticFiles(directory=PROGRAMS))
 
-    @app.get("/docs", include_in_schema=False)
+    @app.api_route("/docs", methods=READ, include_in_schema=False)
     async def show_swagger() -> HTMLResponse:
         return _swagger(app.title, "/openapi.json")
 
-    @app.get("/redoc", include_in_schema=False)
+    @app.api_route("/redoc", methods=READ, include_in_schema=False)
     async def show_redoc() -> HTMLResponse:
-        page = get_redoc_html(
-            openapi_url="/openapi.json",
-            title=app.title,
-            redoc_js_url=f"{PROGRAMS_AT}/redoc.standalone.js",
-            redoc_favicon_url=ICON,
-            with_google_fonts=False,
-        )
-        return HTMLResponse(bytes(page.body).decode().replace("</head>", WITHOUT_LOGO, 1))
+        return _redoc(app.title, "/openapi.json")
 
 
 def add_gate_pages(app: FastAPI, prefix: str, description: dict[str, Any]) -> None:
     """Serve the pages of LLM Gate's API, which its clients look for below its own prefix."""
 
-    @app.get(f"{prefix}/openapi.json", include_in_schema=False)
+    @app.api_route(f"{prefix}/openapi.json", methods=READ, include_in_schema=False)
     async def tell_description() -> JSONResponse:
         return JSONResponse(description)
 
-    @app.get(f"{prefix}/docs", include_in_schema=False)
+    @app.api_route(f"{prefix}/docs", methods=READ, include_in_schema=False)
     async def show_gate() -> HTMLResponse:
         return _swagger(app.title, f"{prefix}/openapi.json")
+
+    @app.api_route(f"{prefix}/redoc", methods=READ, include_in_schema=False)
+    async def show_gate_redoc() -> HTMLResponse:
+        return _redoc(app.title, f"{prefix}/openapi.json")
 
 
 def _swagger(title: str, described_at: str) -> HTMLResponse:
@@ -97,6 +96,17 @@ def _swagger(title: str, described_at: str) -> HTMLResponse:
         swagger_favicon_url=ICON,
         swagger_ui_parameters=SWAGGER,
     )
+
+
+def _redoc(title: str, described_at: str) -> HTMLResponse:
+    page = get_redoc_html(
+        openapi_url=described_at,
+        title=title,
+        redoc_js_url=f"{PROGRAMS_AT}/redoc.standalone.js",
+        redoc_favicon_url=ICON,
+        with_google_fonts=False,
+    )
+    return HTMLResponse(bytes(page.body).decode().replace("</head>", WITHOUT_LOGO, 1))
 
 
 class WithPolicy:

@@ -9,6 +9,7 @@ from .anthropic import AnthropicDoor
 from .catalog import CatalogDoor
 from .gemini import GeminiDoor
 from .health import HealthDoor
+from .home import HomeDoor
 from .llm_gate import LLMGateDoor
 from .openai import OpenAIDoor
 from .responses import ResponsesDoor
@@ -21,6 +22,7 @@ __all__ = [
     "Endpoint",
     "GeminiDoor",
     "HealthDoor",
+    "HomeDoor",
     "LLMGateDoor",
     "OpenAIDoor",
     "ResponsesDoor",
@@ -42,4 +44,5 @@ def all_doors(llm_gate: str = "/llm-gate") -> tuple[Door, ...]:
         CatalogDoor(),
         LLMGateDoor(llm_gate),
         HealthDoor(),
+        HomeDoor(),
     )

@@ -47,6 +47,7 @@ class CatalogDoor:
         """List the models by provider; OpenAI's list stands beside it."""
 
         async def answer() -> bytes:
+            await gateway.model_lists.refresh()
             return self._rendered.answer(gateway, _list_by_provider)
 
         return respond_json(request, self, gateway, answer)
@@ -55,6 +56,7 @@ class CatalogDoor:
         """List the models that chat, with all that is known about them."""
 
         async def answer() -> bytes:
+            await gateway.model_lists.refresh()
             return self._rendered.answer(gateway, _list_chat_models)
 
         return respond_json(request, self, gateway, answer)

@@ -17,7 +17,7 @@ from tidegate.providers.facts import facts_of
 
 from .listing import one_in_openai
 
-__all__ = ["Rendered", "describe", "describe_all", "encode", "wants_details"]
+__all__ = ["Rendered", "describe", "describe_all", "encode", "find_listed", "wants_details"]
 
 PRICES_HOLD_S = 900
 """How long a rendering with prices is good: some change with the hour of the day, at quarters of it."""
@@ -33,11 +33,11 @@ class Rendered:
     """Answers that hold while a Config is in force, each rendered when it is first wanted."""
 
     def __init__(self) -> None:
-        self._answers: WeakKeyDictionary[ModelRegistry, dict[Render, tuple[int, bytes]]] = WeakKeyDictionary()
+        self._answers: WeakKeyDictionary[ModelRegistry, dict[Render, tuple[Any, bytes]]] = WeakKeyDictionary()
 
     def answer(self, gateway: Gateway, render: Render) -> bytes:
         """What the function renders for the Config in force."""
-        period = int(time.time()) // PRICES_HOLD_S
+        period = (int(time.time()) // PRICES_HOLD_S, gateway.registry.discovered)
         answers = self._answers.setdefault(gateway.registry, {})
         known = answers.get(render)
         if known is None or known[0] != period:
@@ -74,6 +74,15 @@ def describe(model: ListedModel, gateway: Gateway, prices: PriceList | None = No
         ),
     }
     return {**one_in_openai(model), **{key: value for key, value in facts.items() if value is not None}}
+
+
+async def find_listed(name: str, gateway: Gateway) -> ListedModel:
+    """The model of this name as a list would have it, also where none does. Raises ModelNotFound."""
+    await gateway.model_lists.refresh()
+    for model in gateway.registry.listed():
+        if model.id == name:
+            return model
+    return ListedModel(name, gateway.registry.resolve(name)[0].service.name, name)
 
 
 def _served_by(model: ListedModel, registry: ModelRegistry) -> list[tuple[str, str]]:

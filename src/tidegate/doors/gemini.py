@@ -14,9 +14,9 @@ import msgspec
 
 from tidegate.exchange import Chat, Gateway, Request, count, exchange, respond_json
 from tidegate.protocols.contract import ParsedRequest, Protocol
-from tidegate.protocols.errors import ModelNotFound
 from tidegate.providers import ListedModel, protocol_named
 
+from .details import find_listed
 from .routing import Endpoint, Routes
 
 __all__ = ["GeminiDoor"]
@@ -91,6 +91,7 @@ class GeminiDoor:
         _take_key(request)
 
         async def answer() -> bytes:
+            await gateway.model_lists.refresh()
             return msgspec.json.encode({"models": [_described(one) for one in gateway.registry.listed()]})
 
         await respond_json(request, self, gateway, answer)
@@ -100,12 +101,7 @@ class GeminiDoor:
         _take_key(request)
 
         async def answer() -> bytes:
-            name = _model_of(request)
-            found = next((model for model in gateway.registry.listed() if model.id == name), None)
-            if found is None:
-                candidates = gateway.registry.resolve(name, None, ())  # says what is near
-                raise ModelNotFound(f"{candidates[0].model} can be asked for, but is not listed")
-            return msgspec.json.encode(_described(found))
+            return msgspec.json.encode(_described(await find_listed(_model_of(request), gateway)))
 
         await respond_json(request, self, gateway, answer)
 

@@ -24,7 +24,7 @@ class HealthDoor:
     def routes(self) -> Routes:
         """See Door."""
         paths = {"/health": self.live, "/health/live": self.live, "/health/ready": self.ready}
-        return {(method, path): endpoint for path, endpoint in paths.items() for method in ("GET", "HEAD")}
+        return {("GET", path): endpoint for path, endpoint in paths.items()}
 
     async def live(self, request: Request, gateway: Gateway) -> None:
         """Say that the process answers."""

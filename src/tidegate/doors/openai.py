@@ -3,10 +3,9 @@
 from collections.abc import Awaitable
 
 from tidegate.exchange import Gateway, Request, TaskOperation, exchange, respond_json
-from tidegate.protocols.errors import ModelNotFound
 from tidegate.providers import protocol_named, task_named
 
-from .details import Rendered, describe, describe_all, encode, wants_details
+from .details import Rendered, describe, describe_all, encode, find_listed, wants_details
 from .listing import ANTHROPIC_VERSION, list_in_anthropic, list_in_openai, one_in_anthropic, one_in_openai
 from .routing import Routes
 
@@ -56,6 +55,7 @@ class OpenAIDoor:
         """List the models that can be asked for, in the dialect of the SDK that asks."""
 
         async def answer() -> bytes:
+            await gateway.model_lists.refresh()
             if wants_details(request):
                 render = _list_details
             else:
@@ -68,11 +68,7 @@ class OpenAIDoor:
         """Describe one model."""
 
         async def answer() -> bytes:
-            name = request.path.removeprefix(f"{MODELS}/")
-            found = next((model for model in gateway.registry.listed() if model.id == name), None)
-            if found is None:
-                candidates = gateway.registry.resolve(name, None, ())  # says what is near
-                raise ModelNotFound(f"{candidates[0].model} can be asked for, but is not listed")
+            found = await find_listed(request.path.removeprefix(f"{MODELS}/"), gateway)
             if wants_details(request):
                 return encode(describe(found, gateway))
             return encode(one_in_anthropic(found) if _of_anthropic(request) else one_in_openai(found))

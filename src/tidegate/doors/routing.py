@@ -48,9 +48,12 @@ class Router:
             for (method, path), endpoint in door.routes().items():
                 before, star, behind = path.partition("*")
                 if star:
-                    self._starred.setdefault((before, behind), {})[method] = endpoint
+                    endpoints = self._starred.setdefault((before, behind), {})
                 else:
-                    self._exact.setdefault(path, {})[method] = endpoint
+                    endpoints = self._exact.setdefault(path, {})
+                endpoints[method] = endpoint
+                if method == "GET":  # the response leaves the body out
+                    endpoints["HEAD"] = endpoint
         self._starred = dict(sorted(self._starred.items(), key=lambda row: -len(row[0][1])))
 
     def methods(self, path: str) -> Mapping[str, Endpoint] | None:

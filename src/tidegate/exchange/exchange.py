@@ -19,6 +19,7 @@ from tidegate.upstream import Fetcher, Pool
 
 from .http import JSON, ClientLeft, Request
 from .identity import Keyring
+from .model_lists import ModelLists
 from .operation import Chat, Operation
 from .relay import Relay
 from .settlement import open_record, settle
@@ -42,6 +43,7 @@ class Gateway:
     fetcher: Fetcher
     watchdog: Watchdog
     request_log: RequestLog
+    model_lists: ModelLists
 
     @property
     def max_body(self) -> int:

@@ -34,7 +34,11 @@ class ModelRegistry:
         self._aliases = {
             name: tuple(self._candidates_of(name, model.candidates)) for name, model in config.models.items()
         }
+        self._catch_alls = tuple(one for one in self.services.values() if one.catch_all)
         self._prefixes = tuple(self._render_prefixes())
+        self._own_prefixes = tuple(self._render_own_prefixes())
+        self.discovered: Mapping[str, Sequence[str]] = MappingProxyType({})
+        """By service: what those list that alone know their models; filled by `exchange/model_lists`."""
         self._known: dict[tuple[str, str | None, str], tuple[Candidate, ...]] = {}
 
     # --- what requests ask --------------------------------------------------------------------
@@ -61,7 +65,9 @@ class ModelRegistry:
         return tuple(one.speaking(spoken) for one in wished)
 
     def listed(self) -> tuple[ListedModel, ...]:
-        """The models that are worth naming: those of `[models]`, then the catalog's by provider."""
+        """The models that are worth naming: those of `[models]`, then the catalog's by provider, then
+        those that the providers list themselves.
+        """
         named = [ListedModel(name, found[0].service.name, name) for name, found in self._aliases.items()]
         catalog = [
             ListedModel(f"{service.name}/{model.id}", service.name, model.label)
@@ -69,7 +75,15 @@ class ModelRegistry:
             for model in models()
             if model.kind == service.kind.name
         ]
-        return (*named, *catalog)
+        once: dict[str, ListedModel] = {}
+        for model in (*named, *catalog, *self._discovered()):
+            once.setdefault(model.id, model)
+        return tuple(once.values())
+
+    def _discovered(self) -> Iterator[ListedModel]:
+        for name, models_of_it in self.discovered.items():
+            before = "" if self.services[name] in self._catch_alls else f"{name}/"
+            yield from (ListedModel(f"{before}{model}", name, model) for model in models_of_it)
 
     def names(self) -> tuple[str, ...]:
         """What the listed models are asked for by."""
@@ -168,6 +182,8 @@ class ModelRegistry:
         rules = (
             self._by_alias,
             self._by_service,
+            self._by_own_prefix,
+            self._by_catch_all,
             self._by_prefix,
             self._by_catalog,
             self._by_being_alone,
@@ -184,6 +200,19 @@ class ModelRegistry:
         if not services:
             return None
         return Finding(_offers(services, rest), f"{shown(name)} names the provider", fixed=True)
+
+    def _by_catch_all(self, model: str) -> Finding | None:
+        if not self._catch_alls or not model:
+            return None
+        names = ", ".join(shown(one.name) for one in self._catch_alls)
+        return Finding(_offers(self._catch_alls, model), f"{names} takes every name", fixed=False)
+
+    def _by_own_prefix(self, model: str) -> Finding | None:
+        for prefix, strip, services in self._own_prefixes:
+            if model.startswith(prefix) and model != strip:
+                how = f"the configuration gives {shown(prefix)} to {', '.join(one.name for one in services)}"
+                return Finding(_offers(services, model.removeprefix(strip)), how, fixed=False)
+        return None
 
     def _by_prefix(self, model: str) -> Finding | None:
         for prefix, strip, services in self._prefixes:
@@ -223,6 +252,15 @@ class ModelRegistry:
         for name in names:
             provider, _, model = name.partition("/")
             yield Candidate(self.services[provider].serving(model), model, profile_of(model), alias)
+
+    def _render_own_prefixes(self) -> list[tuple[str, str, tuple[Service, ...]]]:
+        """The same, as the operator gave them to providers."""
+        claimed: dict[tuple[str, str], list[Service]] = {}
+        for service in self.services.values():
+            for claim in service.prefixes:
+                claimed.setdefault(claim, []).append(service)
+        rows = [(prefix, strip, tuple(services)) for (prefix, strip), services in claimed.items()]
+        return sorted(rows, key=lambda row: -len(row[0]))
 
     def _render_prefixes(self) -> list[tuple[str, str, tuple[Service, ...]]]:
         """Prefix, what of it is not part of the model's name, and who serves it; the longest first."""

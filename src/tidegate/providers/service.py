@@ -52,10 +52,12 @@ class Service:
         "_static",
         "_with_defaults",
         "base_url",
+        "catch_all",
         "dialect",
         "kind",
         "name",
         "offers",
+        "prefixes",
         "protocol",
         "signer",
         "verify",
@@ -72,6 +74,13 @@ class Service:
         """What it can be asked for beside chat."""
         self.base_url = base_url_of(config, self.kind)
         self.verify = config.verify
+        self.prefixes = (
+            *((prefix, "") for prefix in config.prefixes),
+            *((prefix, prefix) for prefix in config.strip_prefixes),
+        )
+        """How names begin that lead to it by the operator's wish, and what of that is not the model's."""
+        self.catch_all = config.catch_all
+        """Whether it is asked for every model whose name says nothing else."""
         self.signer = signer_of(config, self.kind)
         """Who authorizes each request; None where a header does, or nothing has to."""
         self._also = {other: Service(name, config, row) for other, row in also_of(self.kind)}

@@ -1,12 +1,13 @@
 """The only package that awaits a provider: connections, and what can go wrong with them.
 
-`pool` asks providers, `fetch` gets what clients link to. Nothing here retries, decodes JSON or knows a
-dialect, and only fetching follows redirects. Deadlines are not set
-here either: the exchange cancels its task (see `exchange/vigil.py`), which closes the connection
+`pool` asks providers, `model_list` reads their lists of models, `fetch` gets what clients link to.
+Nothing here retries or knows a dialect, and only fetching follows redirects. Deadlines are not set
+here either: the exchange cancels its task (see `exchange/watchdog.py`), which closes the connection
 and with it the provider's work.
 """
 
 from .fetch import Budget, Fetched, Fetcher, NotFetched
+from .model_list import fetch_model_names
 from .pool import TRANSPORT_ERRORS, Answer, Pool, explain
 
 __all__ = [
@@ -18,4 +19,5 @@ __all__ = [
     "NotFetched",
     "Pool",
     "explain",
+    "fetch_model_names",
 ]

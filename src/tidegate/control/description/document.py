@@ -5,6 +5,7 @@ from typing import Any
 from tidegate import __version__
 
 from . import catalog, chat, contents, extensions, messages, responses, tasks
+from .operations import OPERATIONS, name_operations
 from .replies import HEADERS, RESPONSES, SCHEMAS, STORY, refusals
 from .schema import Schema, array, integer, null_or, ref, string, struct
 
@@ -35,6 +36,13 @@ SERVICE_SCHEMAS: dict[str, Schema] = {
         has_more={"type": "boolean"},
         first_id=null_or(string()),
         last_id=null_or(string()),
+    ),
+    "Home": struct(
+        "name description version see",
+        name=string(),
+        description=string(),
+        version=string(),
+        see={"type": "object", "additionalProperties": string(), "description": "What is where, by path."},
     ),
     "Health": struct(
         "status version open_requests", status=string(), version=string(), open_requests=integer()
@@ -85,23 +93,32 @@ BY_KEY: list[dict[str, list[str]]] = [{}, {"bearer": []}, {"x-api-key": []}]
 """A gateway without keys is open; one with keys takes either header."""
 
 
-def describe(title: str, description: str) -> dict[str, Any]:
-    """The whole document."""
+GUIDE = """
+
+**Models** are named `provider/model` (`openai/gpt-4o`); a bare name works where it is clear who serves it
+(`GET /v1/models`). **Keys**: where the operator has set client keys, send one as `Authorization: Bearer …` or
+`X-API-Key: …`; keys of providers stay in the gateway. **Base URLs**: OpenAI's SDKs `/v1` of this address,
+Anthropic's and Google's the address itself.
+
+See also: [this page in ReDoc](/redoc) · [the API of LLM Gate]({gate}/docs) · [OpenAPI](/openapi.json). The
+repository has the guides: `docs/configuration.md`, `docs/errors.md`, `docs/translation.md`,
+`docs/providers.md`."""
+"""What the head of the page says behind the operator's own description; Markdown."""
+
+
+def describe(title: str, description: str, gate: str = "/llm-gate") -> dict[str, Any]:
+    """The whole document. `gate` is where the paths of LLM Gate's API begin."""
     return {
         "openapi": "3.1.0",
-        "info": {"title": title, "description": description, "version": __version__},
+        "info": {
+            "title": title,
+            "description": description + GUIDE.format(gate=gate),
+            "version": __version__,
+        },
         "servers": [{"url": "/", "description": "This gateway."}],
         "tags": TAGS,
         "security": BY_KEY,
-        "paths": {
-            **_openai_paths(),
-            **_responses_paths(),
-            **_anthropic_paths(),
-            **_gemini_paths(),
-            **_model_paths(),
-            **_catalog_paths(),
-            **_health_paths(),
-        },
+        "paths": name_operations(_paths(), OPERATIONS),
         "components": {
             "schemas": {
                 **chat.SCHEMAS,
@@ -121,23 +138,34 @@ def describe(title: str, description: str) -> dict[str, Any]:
     }
 
 
-def _openai_paths() -> dict[str, Any]:
+def _paths() -> dict[str, Any]:
     return {
-        "/v1/chat/completions": _chat("createChatCompletion", "Answer a conversation"),
-        "/api/v1/chat/completions": _chat("createChatCompletionApi", "The same as /v1/chat/completions"),
-        "/chat/completions": _chat("createChatCompletionBare", "The same as /v1/chat/completions"),
-        "/v1/embeddings": _task("createEmbeddings", "Embed texts", "Embeddings"),
-        "/v1/images/generations": _task("createImages", "Draw images", "Images"),
+        **_openai_paths(),
+        **_responses_paths(),
+        **_anthropic_paths(),
+        **_gemini_paths(),
+        **_model_paths(),
+        **_catalog_paths(),
+        **_health_paths(),
     }
 
 
-def _chat(operation: str, summary: str) -> dict[str, Any]:
+def _openai_paths() -> dict[str, Any]:
+    return {
+        "/v1/chat/completions": _chat("createChatCompletion"),
+        "/api/v1/chat/completions": _chat("createChatCompletionApi"),
+        "/chat/completions": _chat("createChatCompletionBare"),
+        "/v1/embeddings": _task("createEmbeddings", "Embeddings"),
+        "/v1/images/generations": _task("createImages", "Images"),
+    }
+
+
+def _chat(operation: str) -> dict[str, Any]:
     answer = _answer("The answer, or with `stream` its pieces.", "ChatCompletion", STORY)
     answer["content"]["text/event-stream"] = {"schema": ref("ChatCompletionChunk")}
     return {
         "post": {
             "operationId": operation,
-            "summary": summary,
             "tags": ["OpenAI"],
             "requestBody": _body("ChatRequest", chat.EXAMPLES),
             "responses": {"200": answer, **refusals(ASKING)},
@@ -145,11 +173,10 @@ def _chat(operation: str, summary: str) -> dict[str, Any]:
     }
 
 
-def _task(operation: str, summary: str, answer: str) -> dict[str, Any]:
+def _task(operation: str, answer: str) -> dict[str, Any]:
     return {
         "post": {
             "operationId": operation,
-            "summary": summary,
             "tags": ["OpenAI"],
             "requestBody": _body(f"{answer}Request"),
             "responses": {"200": _answer("The answer.", answer, STORY), **refusals(ASKING)},
@@ -160,12 +187,11 @@ def _task(operation: str, summary: str, answer: str) -> dict[str, Any]:
 def _responses_paths() -> dict[str, Any]:
     counted = _answer("The count.", "ResponsesCount", ("x-request-id", "x-tidegate-estimated"))
     return {
-        "/v1/responses": _response("createResponse", "Answer a conversation in items"),
-        "/responses": _response("createResponseBare", "The same as /v1/responses"),
+        "/v1/responses": _response("createResponse"),
+        "/responses": _response("createResponseBare"),
         "/v1/responses/input_tokens": {
             "post": {
                 "operationId": "countInputTokens",
-                "summary": "Count the tokens of a request for a response",
                 "tags": ["OpenAI"],
                 "requestBody": _body("ResponsesCountRequest", {"answer": responses.EXAMPLES["answer"]}),
                 "responses": {"200": counted, **refusals(ASKING)},
@@ -174,13 +200,12 @@ def _responses_paths() -> dict[str, Any]:
     }
 
 
-def _response(operation: str, summary: str) -> dict[str, Any]:
+def _response(operation: str) -> dict[str, Any]:
     answer = _answer("The response, or with `stream` its events.", "Response", STORY)
     answer["content"]["text/event-stream"] = {"schema": ref("ResponseStreamEvent")}
     return {
         "post": {
             "operationId": operation,
-            "summary": summary,
             "tags": ["OpenAI"],
             "requestBody": _body("ResponsesRequest", responses.EXAMPLES),
             "responses": {"200": answer, **refusals(ASKING)},
@@ -193,21 +218,17 @@ def _gemini_paths() -> dict[str, Any]:
     for version, suffix in (("v1beta", ""), ("v1", "V1")):
         start = f"/{version}/models/{{model}}"
         paths |= {
-            f"{start}:generateContent": _contents(f"generateContent{suffix}", "Answer with contents"),
-            f"{start}:streamGenerateContent": _contents(
-                f"streamGenerateContent{suffix}", "Answer with a stream of contents", stream=True
-            ),
-            f"{start}:countTokens": _contents(
-                f"countContentTokens{suffix}", "Count the tokens of contents", count=True
-            ),
+            f"{start}:generateContent": _contents(f"generateContent{suffix}"),
+            f"{start}:streamGenerateContent": _contents(f"streamGenerateContent{suffix}", stream=True),
+            f"{start}:countTokens": _contents(f"countContentTokens{suffix}", count=True),
         }
-    listed = _gemini_look_up("listGeminiModels", "List the models in Google's dialect", "GeminiModelList")
-    one = _gemini_look_up("retrieveGeminiModel", "Describe a model in Google's dialect", "GeminiModel")
+    listed = _gemini_look_up("listGeminiModels", "GeminiModelList")
+    one = _gemini_look_up("retrieveGeminiModel", "GeminiModel")
     one["get"]["parameters"] = [MODEL_IN_PATH]
     return {**paths, "/v1beta/models": listed, "/v1beta/models/{model}": one}
 
 
-def _contents(operation: str, summary: str, *, stream: bool = False, count: bool = False) -> dict[str, Any]:
+def _contents(operation: str, *, stream: bool = False, count: bool = False) -> dict[str, Any]:
     answer = _answer("The contents.", "GenerateContentResponse", STORY)
     if count:
         answer = _answer("The count.", "ContentCount", ("x-request-id", "x-tidegate-estimated"))
@@ -219,7 +240,6 @@ def _contents(operation: str, summary: str, *, stream: bool = False, count: bool
     return {
         "post": {
             "operationId": operation,
-            "summary": summary,
             "tags": ["Gemini"],
             "parameters": [MODEL_IN_PATH, *([AS_EVENTS] if stream else [])],
             "requestBody": _body("CountContentRequest" if count else "GenerateContentRequest"),
@@ -228,13 +248,12 @@ def _contents(operation: str, summary: str, *, stream: bool = False, count: bool
     }
 
 
-def _gemini_look_up(operation: str, summary: str, schema: str) -> dict[str, Any]:
+def _gemini_look_up(operation: str, schema: str) -> dict[str, Any]:
     answer = _answer("What can be asked for.", schema, ("x-request-id",))
     missing = "401 500" if schema.endswith("List") else "401 404 500"
     return {
         "get": {
             "operationId": operation,
-            "summary": summary,
             "tags": ["Models"],
             "responses": {"200": answer, **refusals(missing, "Gemini")},
         }
@@ -249,7 +268,6 @@ def _anthropic_paths() -> dict[str, Any]:
         "/v1/messages": {
             "post": {
                 "operationId": "createMessage",
-                "summary": "Answer a conversation",
                 "tags": ["Anthropic"],
                 "requestBody": _body("MessagesRequest", messages.EXAMPLES),
                 "responses": {"200": answer, **refusals(ASKING, "Anthropic")},
@@ -258,7 +276,6 @@ def _anthropic_paths() -> dict[str, Any]:
         "/v1/messages/count_tokens": {
             "post": {
                 "operationId": "countTokens",
-                "summary": "Count the tokens of a prompt",
                 "tags": ["Anthropic"],
                 "requestBody": _body("CountTokensRequest", {"answer": _without_limit()}),
                 "responses": {"200": counted, **refusals(ASKING, "Anthropic")},
@@ -281,25 +298,20 @@ def _model_paths() -> dict[str, Any]:
         "schema": string(),
     }
     return {
-        "/v1/models": _look_up("listModels", "List the models", "Models", [dialect, DETAILS]),
-        "/v1/models/{model}": _look_up(
-            "retrieveModel", "Describe a model", "Models", [dialect, DETAILS, MODEL_IN_PATH]
-        ),
+        "/v1/models": _look_up("listModels", "Models", [dialect, DETAILS]),
+        "/v1/models/{model}": _look_up("retrieveModel", "Models", [dialect, DETAILS, MODEL_IN_PATH]),
     }
 
 
 def _catalog_paths() -> dict[str, Any]:
     found = _answer("The estimate.", "ChatEstimate", ("x-request-id",))
     return {
-        "/models": _listing("listModelsByProvider", "List the models by provider", "ModelsByProvider"),
-        "/v1/chat/models": _listing("listChatModels", "Describe the models that chat", "DetailedModelList"),
-        "/v1/chat/health": _listing(
-            "readProviders", "Tell of each provider what is known", "ProvidersHealth"
-        ),
+        "/models": _listing("listModelsByProvider", "ModelsByProvider"),
+        "/v1/chat/models": _listing("listChatModels", "DetailedModelList"),
+        "/v1/chat/health": _listing("readProviders", "ProvidersHealth"),
         "/v1/chat/estimate": {
             "post": {
                 "operationId": "estimateChat",
-                "summary": "Say what a chat completion would cost",
                 "tags": ["Models"],
                 "requestBody": _body("ChatRequest", {"answer": chat.EXAMPLES["answer"]}),
                 "responses": {"200": found, **refusals("400 401 404 405 408 413 500")},
@@ -308,18 +320,20 @@ def _catalog_paths() -> dict[str, Any]:
     }
 
 
-def _listing(operation: str, summary: str, schema: str) -> dict[str, Any]:
+def _listing(operation: str, schema: str) -> dict[str, Any]:
     return {
         "get": {
             "operationId": operation,
-            "summary": summary,
             "tags": ["Models"],
-            "responses": {"200": _answer(summary + ".", schema, ("x-request-id",)), **refusals("401 500")},
+            "responses": {
+                "200": _answer("What can be asked for.", schema, ("x-request-id",)),
+                **refusals("401 500"),
+            },
         }
     }
 
 
-def _look_up(operation: str, summary: str, tag: str, parameters: list[Schema]) -> dict[str, Any]:
+def _look_up(operation: str, tag: str, parameters: list[Schema]) -> dict[str, Any]:
     kind = "Model" if MODEL_IN_PATH in parameters else "ModelList"
     answer = _answer("In the dialect of the client.", kind, ("x-request-id",))
     answer["content"]["application/json"]["schema"] = {
@@ -329,7 +343,6 @@ def _look_up(operation: str, summary: str, tag: str, parameters: list[Schema]) -
     return {
         "get": {
             "operationId": operation,
-            "summary": summary,
             "tags": [tag],
             "parameters": parameters,
             "responses": {"200": answer, **refusals(missing)},
@@ -338,22 +351,29 @@ def _look_up(operation: str, summary: str, tag: str, parameters: list[Schema]) -
 
 
 def _health_paths() -> dict[str, Any]:
-    alive = "Say that the process answers"
     return {
-        "/health": _health("readHealth", alive),
-        "/health/live": _health("readLiveness", alive),
-        "/health/ready": _health("readReadiness", "Say whether requests can be served", also="503"),
+        "/": _home(),
+        "/health": _health("readHealth"),
+        "/health/live": _health("readLiveness"),
+        "/health/ready": _health("readReadiness", also="503"),
     }
 
 
-def _health(operation: str, summary: str, also: str = "") -> dict[str, Any]:
+def _home() -> dict[str, Any]:
+    answer = _answer("Links.", "Home", ("x-request-id",))
+    answer["content"]["text/html"] = {"schema": string()}
+    return {
+        "get": {"operationId": "welcome", "tags": ["Health"], "security": [], "responses": {"200": answer}}
+    }
+
+
+def _health(operation: str, also: str = "") -> dict[str, Any]:
     answers = {"200": _answer("It is well.", "Health", ("x-request-id",))}
     if also:
         answers[also] = _answer("No provider is configured.", "Health", ("x-request-id",))
     return {
         "get": {
             "operationId": operation,
-            "summary": summary,
             "tags": ["Health"],
             "security": [],
             "responses": answers,

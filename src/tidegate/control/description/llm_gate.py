@@ -4,6 +4,7 @@ from typing import Any
 
 from tidegate import __version__
 
+from .operations import GATE_OPERATIONS, name_operations
 from .schema import Schema, any_of, array, boolean, integer, null_or, number, ref, string, struct
 
 __all__ = ["describe_llm_gate"]
@@ -141,28 +142,27 @@ ASKED: dict[str, Any] = {
 }
 
 ASKING = (
-    ("chat", "Chat", "Answer a chat"),
-    ("images/generations", "Images", "Make images"),
-    ("embeddings", "Embeddings", "Embed texts"),
+    ("chat", "Chat"),
+    ("images/generations", "Images"),
+    ("embeddings", "Embeddings"),
 )
 
 
 def describe_llm_gate(title: str, description: str, prefix: str) -> dict[str, Any]:
     """The whole document."""
     paths: dict[str, Any] = {
-        f"{prefix}/v1/providers": {
-            "get": _operation("listProviders", "List providers", "Providers", HEADERS)
-        },
-        **{f"{prefix}/v1/{path}": _asking(path, name, summary) for path, name, summary in ASKING},
-        f"{prefix}/health": {"get": _operation("readHealth", "Say that the process answers", "Health", [])},
-        f"{prefix}/v1/health": {"get": _operation("readHealthV1", "The same as /health", "Health", [])},
+        f"{prefix}/v1/providers": {"get": _operation("listProviders", "Providers", HEADERS)},
+        **{f"{prefix}/v1/{path}": _asking(path, name) for path, name in ASKING},
+        f"{prefix}/health": {"get": _operation("readHealth", "Health", [])},
+        f"{prefix}/v1/health": {"get": _operation("readHealthV1", "Health", [])},
     }
     return {
         "openapi": "3.1.0",
         "info": {"title": title, "description": description, "version": __version__},
         "servers": [{"url": "/", "description": "This gateway."}],
         "security": [{}, {"bearer": []}],
-        "paths": paths,
+        "tags": [{"name": "LLM Gate", "description": "For clients of LLM Gate's API."}],
+        "paths": name_operations(paths, GATE_OPERATIONS),
         "components": {
             "schemas": SCHEMAS,
             "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}},
@@ -170,19 +170,19 @@ def describe_llm_gate(title: str, description: str, prefix: str) -> dict[str, An
     }
 
 
-def _asking(path: str, name: str, summary: str) -> dict[str, Any]:
+def _asking(path: str, name: str) -> dict[str, Any]:
     body = {"schema": ref(f"{name}Request"), "example": ASKED[path]}
-    operation = _operation(f"ask{name}", summary, f"{name}Answer", HEADERS)
+    operation = _operation(f"ask{name}", f"{name}Answer", HEADERS)
     return {"post": {**operation, "requestBody": {"required": True, "content": {"application/json": body}}}}
 
 
-def _operation(name: str, summary: str, answer: str, parameters: list[Schema]) -> dict[str, Any]:
+def _operation(name: str, answer: str, parameters: list[Schema]) -> dict[str, Any]:
     def reply(description: str, schema: str) -> dict[str, Any]:
         return {"description": description, "content": {"application/json": {"schema": ref(schema)}}}
 
     return {
         "operationId": name,
-        "summary": summary,
+        "tags": ["LLM Gate"],
         "parameters": parameters,
         "responses": {
             "200": reply("The answer.", answer),

@@ -1,0 +1,77 @@
+"""The models of services that alone know what they have: Ollama, vLLM, llama.cpp, LiteLLM.
+
+They are asked when a client wants a list, never at start; what they say holds for a minute. A
+service that does not answer in time is simply missing, and is named in the log once.
+"""
+
+import asyncio
+import logging
+from time import monotonic
+
+from tidegate.protocols.errors import ProviderError
+from tidegate.providers import ModelRegistry
+from tidegate.providers.service import Service
+from tidegate.upstream import fetch_model_names
+
+__all__ = ["ModelLists"]
+
+log = logging.getLogger("tidegate")
+
+FRESH_S = 60.0
+"""How long a list holds."""
+FAILED_S = 10.0
+"""How long nobody is asked again after a failure."""
+FIRST_S = 2.0
+"""How long a client waits for lists that are not there yet; old ones are given at once."""
+PATIENCE_S = 10.0
+"""How long a service may take; a list that comes late is there for the next client."""
+MOST = 2000
+"""Models of one service."""
+
+
+class ModelLists:
+    """The lists of one registry's services. Made anew for every Config."""
+
+    def __init__(self, registry: ModelRegistry) -> None:
+        self._registry = registry
+        self._services = tuple(one for one in registry.services.values() if one.kind.lists_models)
+        self._good_until = 0.0
+        self._fetch: asyncio.Task[None] | None = None
+        self._failing: set[str] = set()
+
+    async def refresh(self) -> None:
+        """Let the registry list what the services have, as far as they say it in time."""
+        if not self._services:
+            return
+        if self._fetch is None and monotonic() >= self._good_until:
+            self._fetch = asyncio.create_task(self._fetch_all())
+        if self._fetch is not None and not self._registry.discovered:
+            await asyncio.wait([self._fetch], timeout=FIRST_S)
+
+    def close(self) -> None:
+        """Ask nobody any more."""
+        if self._fetch is not None:
+            self._fetch.cancel()
+
+    async def _fetch_all(self) -> None:
+        try:
+            await asyncio.gather(*map(self._fetch_one, self._services))
+            self._good_until = monotonic() + (FAILED_S if self._failing else FRESH_S)
+        finally:
+            self._fetch = None
+
+    async def _fetch_one(self, service: Service) -> None:
+        try:
+            headers = service.headers_for((), "")
+            names = await fetch_model_names(service.base_url, headers, PATIENCE_S, verify=service.verify)
+        except ProviderError as error:
+            if service.name not in self._failing:
+                told = service.attribute(error).message
+                log.warning("%s: its models are not listed: %s", service.name, told)
+            self._failing.add(service.name)
+            found = dict(self._registry.discovered)
+            found.pop(service.name, None)
+        else:
+            self._failing.discard(service.name)
+            found = {**self._registry.discovered, service.name: names[:MOST]}
+        self._registry.discovered = found

@@ -1,0 +1,51 @@
+"""The page at `/`, and HEAD wherever GET is."""
+
+from collections.abc import AsyncIterator
+
+import aiohttp
+import pytest
+
+from running import Gateway
+from tidegate.doors import all_doors
+
+PATHS = sorted({path for door in all_doors() for method, path in door.routes() if method == "GET"})
+PAGES = ["/docs", "/redoc", "/openapi.json", "/llm-gate/docs", "/llm-gate/redoc", "/llm-gate/openapi.json"]
+
+
+@pytest.fixture
+async def gateway() -> AsyncIterator[Gateway]:
+    more = '[api]\ntitle = "Harbour <& Co>"\n[auth]\nkeys = ["k"]'
+    async with Gateway({"demo": ("demo", "")}, more=more) as gateway:
+        yield gateway
+
+
+async def test_a_browser_gets_a_page_whose_links_lead_somewhere(gateway: Gateway) -> None:
+    reply = await gateway.get("/", {"accept": "text/html,application/xhtml+xml"})
+    assert reply.headers["content-type"] == "text/html; charset=utf-8"
+    assert b"<h1>Harbour &lt;&amp; Co&gt;</h1>" in reply.body
+    for path in ("/docs", "/redoc", "/v1/models", "/health/ready"):
+        assert f'href="{path}"' in reply.body.decode()
+        assert (await gateway.get(path, {"x-api-key": "k"})).status == 200
+
+
+async def test_others_get_json(gateway: Gateway) -> None:
+    reply = await gateway.get("/")
+    assert (reply.status, reply.json["name"]) == (200, "Harbour <& Co>")
+    assert "/docs" in reply.json["see"]
+
+
+@pytest.mark.parametrize("path", [*PATHS, *PAGES])
+async def test_head_says_what_get_would(gateway: Gateway, path: str) -> None:
+    headers = {"x-api-key": "k"}
+    where = gateway.url + path.replace("*", "demo/chat")
+    async with aiohttp.ClientSession() as session:
+        async with session.get(where, headers=headers) as response:
+            told = (response.status, response.headers["content-type"])
+        async with session.head(where, headers=headers) as response:
+            assert (response.status, response.headers["content-type"]) == told
+            assert await response.read() == b""
+
+
+async def test_an_unknown_path_points_to_the_description(gateway: Gateway) -> None:
+    reply = await gateway.post("/v1/nothing", {})
+    assert (reply.status, reply.error["message"]) == (404, "unknown path POST /v1/nothing; see /docs")
