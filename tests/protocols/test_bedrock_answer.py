@@ -479,7 +479,7 @@ def test_an_error_where_an_answer_should_be_is_told(body: bytes) -> None:
         b'{"output":',
         BEGIN,
         BEGIN + delta(text="Hi") + stop(),
-        BEGIN + end() + BEGIN[:20],
+        BEGIN + delta(text="Hi") + BEGIN[:20],
         BEGIN + frame({":event-type": "contentBlockDelta", ":message-type": "event"}, b"no json"),
         BEGIN + frame({":event-type": "contentBlockDelta", ":message-type": "event"}, b"[" * 100_000),
     ],

@@ -311,7 +311,7 @@ def test_crlf_becomes_lf():
         (stream(ROLE, done=False), "before it was finished"),
         (stream(ROLE, chunk({}, "stop"), done=False), "before it was finished"),
         (stream(ROLE), "finish reason"),
-        (stream(ROLE, done=False) + b"data: {nonsense\n\n", "no JSON"),
+        (stream(ROLE, done=False) + b"data: {nonsense\n\n", "cannot be read"),
         (b"<html>Bad Gateway</html>", "before it was finished"),
     ],
 )

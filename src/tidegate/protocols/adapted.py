@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from .contract import Conduit, Protocol, Tally
-from .decode import MALFORMED
-from .errors import ProviderBroke, ProviderError, TidegateError
+from .decode import MALFORMED, malformed
+from .errors import ProviderError, TidegateError
 
 __all__ = ["Adaptation", "AdaptedConduit", "AdaptedDialect"]
 
@@ -41,6 +41,7 @@ class AdaptedConduit:
     """The conduit of a whole answer that is reworded at its end (see contract.Conduit)."""
 
     __slots__ = ("_answer", "_inner", "_pieces", "failure", "tally")
+    done = False
 
     def __init__(self, inner: Conduit, answer: Callable[[bytes], bytes]) -> None:
         self.tally: Tally = inner.tally
@@ -64,7 +65,7 @@ class AdaptedConduit:
         try:
             return self._answer(b"".join(self._pieces))
         except MALFORMED as error:
-            self.failure = ProviderBroke(f"the provider's answer makes no sense: {error}")
+            self.failure = malformed("the provider's answer", error)
             return b""
 
     def abort(self, error: TidegateError) -> bytes:

@@ -110,6 +110,11 @@ class ErrorReply(Struct, frozen=True, gc=False):
 class Reader(Interface):
     """Makes events of one answer. Made for one answer, fed to its end, closed once."""
 
+    @property
+    def done(self) -> bool:
+        """Whether the provider's own end mark has been read; False in formats without one."""
+        ...
+
     def feed(self, data: bytes) -> list[Event]:
         """The events that these bytes complete. Never raises for what a provider sends: an answer
         that makes no sense gives `Failed`, after which nothing comes.
@@ -147,6 +152,14 @@ class Conduit(Interface):
     tally: Tally
     failure: ProviderError | None
     """Set when the provider fails inside its answer. What `feed` returned until then is good."""
+
+    @property
+    def done(self) -> bool:
+        """Whether the answer is complete by its own end mark (`[DONE]`, `message_stop`, …): `close` can
+        be called at once. What the provider sends after it, or fails to send, is of no account. False
+        to the end in formats without such a mark, and for plain answers.
+        """
+        ...
 
     def feed(self, data: bytes) -> bytes:
         """What the client gets for these bytes of the provider's."""
@@ -192,6 +205,11 @@ class Bridge:
     def abort(self, error: TidegateError) -> bytes:
         """See Conduit."""
         return self._writer.abort(error)
+
+    @property
+    def done(self) -> bool:
+        """See Conduit."""
+        return self._reader.done
 
     def _failed(self) -> bool:
         return self.failure is not None

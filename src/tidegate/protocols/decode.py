@@ -6,9 +6,9 @@ from typing import TypeVar
 from msgspec import DecodeError, Raw, ValidationError
 from msgspec.json import Decoder
 
-from .errors import InvalidRequest
+from .errors import InvalidRequest, ProviderBroke
 
-__all__ = ["MALFORMED", "decode", "require_utf8"]
+__all__ = ["MALFORMED", "check_utf8", "decode", "malformed", "require_json", "require_utf8"]
 
 T = TypeVar("T")
 
@@ -27,6 +27,44 @@ def require_utf8(body: bytes) -> None:
         body.decode()
     except UnicodeDecodeError as error:
         raise InvalidRequest(f"the body is not UTF-8: {error.reason} at byte {error.start}") from error
+
+
+def check_utf8(data: bytes) -> None:
+    """Raise UnicodeDecodeError where these bytes of a provider's are not UTF-8."""
+    if not data.isascii():
+        data.decode()
+
+
+_JSON = Decoder(Raw).decode
+
+
+def require_json(data: bytes) -> None:
+    """Raise one of MALFORMED where these bytes of a provider's are not JSON in UTF-8, down to the last
+    value: a decoder of a narrow type looks only at what it reads.
+    """
+    _JSON(data)
+    check_utf8(data)
+
+
+def malformed(what: str, error: Exception) -> ProviderBroke:
+    """The error for bytes of a provider's that cannot be read: what is wrong and where, and nothing of
+    what they say, because errors are recorded.
+    """
+    return ProviderBroke(f"{what} cannot be read: {_fault(error)}")
+
+
+def _fault(error: Exception) -> str:
+    if isinstance(error, UnicodeDecodeError):
+        return f"it is not UTF-8 ({error.reason} at byte {error.start})"
+    if isinstance(error, RecursionError):
+        return "it is nested too deeply"
+    if isinstance(error, DecodeError):
+        return _QUOTED.sub("a value", str(error))
+    return f"it has an unexpected form ({type(error).__name__})"
+
+
+_QUOTED = re.compile(r"'.*'", re.DOTALL)
+"""Values in msgspec's complaints; names and paths stand in backquotes."""
 
 
 def decode(decoder: Decoder[T], body: bytes | Raw, at: str = "") -> T:

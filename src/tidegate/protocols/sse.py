@@ -5,14 +5,16 @@ comments skipped, several `data:` lines joined, a bare JSON object between event
 (Google sends an error in mid-stream that way), an unfinished event at the end given too.
 
 What is between two blank lines is a *block*. `feed_blocks` gives the blocks as they are (with LF),
-for those who pass them on; `parse_block` reads one.
+for those who pass them on; `parse_block` reads one. `Blocks` gives them byte for byte, with their
+line ends and the blank line behind them; `parse_event` reads one of those.
 """
 
+import re
 from typing import NamedTuple
 
 from .errors import ProviderBroke
 
-__all__ = ["MAX_EVENT", "ServerSentEvent", "Splitter", "frame", "parse_block"]
+__all__ = ["MAX_EVENT", "Blocks", "ServerSentEvent", "Splitter", "frame", "parse_block", "parse_event"]
 
 MAX_EVENT = 32 * 1024 * 1024
 """Bytes of one event (an inline image may be large; an endless line is no event)."""
@@ -102,6 +104,45 @@ class Splitter:
         return whole
 
 
+class Blocks:
+    """Cuts what arrives into blocks that keep every byte; what is unfinished waits for more."""
+
+    __slots__ = ("_rest",)
+
+    def __init__(self) -> None:
+        self._rest = bytearray()
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """The blocks that `data` completes. Raises ProviderBroke for one larger than `MAX_EVENT`."""
+        rest = self._rest
+        seen = max(0, len(rest) - 3)  # a blank line may have begun in what is there
+        rest += data
+        # A last CR may be the first half of CRLF: it is looked at when the next bytes are there.
+        known = len(rest) - 1 if rest.endswith(b"\r") else len(rest)
+        ends = [found.end() for found in _BLANK_LINE.finditer(rest, seen, known)]
+        if not ends:
+            if len(rest) > MAX_EVENT:
+                raise ProviderBroke(f"the provider sent an event of more than {MAX_EVENT} bytes")
+            return []
+        whole = bytes(rest[: ends[-1]])
+        del rest[: ends[-1]]
+        return [whole[begin:end] for begin, end in zip([0, *ends], ends, strict=False)]
+
+    def close(self) -> list[bytes]:
+        """The block that the stream ended in, if any."""
+        rest = bytes(self._rest)
+        self._rest.clear()
+        return [rest] if rest else []
+
+    @property
+    def waiting(self) -> bool:
+        """Whether there is the beginning of a block that has not ended."""
+        return bool(self._rest)
+
+
+_BLANK_LINE = re.compile(rb"\n(?:\n|\r\n?)|\r\r\n?")
+
+
 def frame(data: bytes, name: bytes = b"") -> bytes:
     """One event as bytes."""
     if name:
@@ -123,6 +164,13 @@ def _parse_blocks(data: bytes) -> list[ServerSentEvent]:
             if event is not None:
                 events.append(event)
     return events
+
+
+def parse_event(block: bytes) -> ServerSentEvent | None:
+    """The event of a block of `Blocks`; None where it has no data."""
+    if b"\r" in block:
+        block = _with_line_feeds(block)
+    return parse_block(block.removeprefix(BYTE_ORDER_MARK).strip(b"\n"))
 
 
 def parse_block(block: bytes) -> ServerSentEvent | None:

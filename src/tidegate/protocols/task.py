@@ -64,6 +64,7 @@ class Whole:
     """
 
     __slots__ = ("_convert", "_pieces", "failure", "tally")
+    done = False
 
     def __init__(self, convert: Callable[[bytes, Tally], bytes]) -> None:
         self.tally = Tally()

@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from tidegate.protocols.contract import Call
-from tidegate.protocols.decode import MALFORMED
+from tidegate.protocols.decode import MALFORMED, malformed
 from tidegate.protocols.errors import ProviderBroke, ProviderError
 from tidegate.protocols.events import (
     Event,
@@ -100,6 +100,11 @@ class StreamReader:
         self._between = True
         """Whether the input so far ended with an event: nothing waits in the splitter."""
 
+    @property
+    def done(self) -> bool:
+        """Whether `message_stop` was there."""
+        return self._answer.closed
+
     def feed(self, data: bytes) -> list[Event]:
         """See contract.Reader."""
         # The usual case: exactly one delta.
@@ -133,6 +138,7 @@ class WholeReader:
     """Reads a message in one piece."""
 
     __slots__ = ("_answer", "_pieces")
+    done = False
 
     def __init__(self, call: Call) -> None:
         self._answer = _Answer(call)
@@ -152,7 +158,7 @@ class _Answer:
     """The state of one answer."""
 
     __slots__ = (
-        "_blocks", "_closed", "_failed", "_finished", "_progress", "_started", "_usage", "in_text",
+        "_blocks", "_failed", "_finished", "_progress", "_started", "_usage", "closed", "in_text",
     )  # fmt: skip
 
     def __init__(self, call: Call) -> None:
@@ -167,13 +173,13 @@ class _Answer:
         self._usage: UsageOut | None = None
         self._started = False
         self._finished = False
-        self._closed = False
+        self.closed = False
         """`message_stop` was there."""
         self._failed = False
 
     def take(self, data: bytes) -> list[Event]:
         """The events of one event of the stream, or of a whole message."""
-        if self._failed or self._closed or data == b"[DONE]":
+        if self._failed or self.closed or data == b"[DONE]":
             return []
         try:
             event = _EVENT(data)
@@ -183,8 +189,7 @@ class _Answer:
                 read(self, event, data, events)
             return events
         except MALFORMED as error:
-            shown = data[:200].decode(errors="replace")
-            return self.fail(ProviderBroke(f"the provider's answer makes no sense ({error}): {shown}"))
+            return self.fail(malformed("the provider's answer", error))
 
     def take_whole(self, data: bytes) -> list[Event]:
         """The events of a message in one piece."""
@@ -196,8 +201,7 @@ class _Answer:
         try:
             self._read_whole(message, events)
         except MALFORMED as error:
-            shown = data[:200].decode(errors="replace")
-            return self.fail(ProviderBroke(f"the provider's answer makes no sense ({error}): {shown}"))
+            return self.fail(malformed("the provider's answer", error))
         return events
 
     def take_delta(self, data: bytes) -> list[Event]:
@@ -216,13 +220,13 @@ class _Answer:
         block = self._blocks.get(grown.index)
         if block is not None:
             return list(block.grow(grown.delta, data))
-        if self._closed:
+        if self.closed:
             return []
         return self.fail(ProviderBroke("the provider sent a delta of a block that is not open"))
 
     def close(self) -> list[Event]:
         """The end of the input."""
-        if self._failed or (self._closed and self._finished):
+        if self._failed or (self.closed and self._finished):
             return []
         return self.fail(ProviderBroke("the provider's answer ended before it was complete"))
 
@@ -250,7 +254,7 @@ class _Answer:
         self._read_content(message, out)
         self._finish(message, out)
         self._report(None, out)
-        self._closed = True
+        self.closed = True
 
     def _start(self, message: MessageOut, out: list[Event]) -> None:
         if not self._started:
@@ -312,7 +316,7 @@ class _Answer:
             out.append(UsageReported(read_usage(self._usage)))
 
     def _read_stop(self, event: StreamEvent, data: bytes, out: list[Event]) -> None:
-        self._closed = True
+        self.closed = True
         self.in_text = False
         self._blocks.clear()
 

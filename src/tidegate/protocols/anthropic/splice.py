@@ -5,15 +5,15 @@ event, and the provider's error event must not have left in part when it is reco
 gateway tells the error in its own words.
 """
 
-from collections.abc import Iterator
+from contextlib import suppress
 
 import msgspec
 from msgspec import Struct
 
 from tidegate.protocols.contract import Tally
-from tidegate.protocols.decode import MALFORMED
+from tidegate.protocols.decode import MALFORMED, malformed, require_json
 from tidegate.protocols.errors import ProviderBroke, ProviderError, TidegateError
-from tidegate.protocols.sse import MAX_EVENT, Splitter, frame
+from tidegate.protocols.sse import Blocks, frame, parse_event
 
 from .error import parse_inner_error, render_error_body
 from .reader import FINISHES
@@ -63,70 +63,78 @@ _WHOLE = msgspec.json.Decoder(WholePart).decode
 class StreamSplice:
     """The conduit of a stream."""
 
-    __slots__ = ("_complete", "_rest", "_usage", "failure", "tally")
+    __slots__ = ("_blocks", "_usage", "done", "failure", "tally")
 
     def __init__(self) -> None:
         self.tally = Tally()
         self.failure: ProviderError | None = None
-        self._rest = b""
-        self._usage: UsageOut | None = None
-        self._complete = False
+        self.done = False
         """`message_stop` was there."""
+        self._blocks = Blocks()
+        self._usage: UsageOut | None = None
 
     def feed(self, data: bytes) -> bytes:
         """See contract.Conduit."""
-        # The usual case: whole events, none of which says anything to the tally.
-        if not self._rest and data.endswith(b"\n\n") and not _tells(data) and self.failure is None:
-            return data
-        if self.failure is not None:
+        if self._is_over():
             return b""
-        data = self._rest + data
-        end = _last_end(data)
-        if end == 0 and len(data) > MAX_EVENT:
-            self.failure = ProviderBroke(f"the provider sent an event of more than {MAX_EVENT} bytes")
+        # The usual case: one whole event that says nothing to the tally.
+        if data.startswith(b"event: content_block_") and not self._blocks.waiting and _is_one_block(data):
+            return data if self._is_passed(data) else b""
+        try:
+            return self._pass(self._blocks.feed(data))
+        except ProviderBroke as error:
+            self.failure = error
             return b""
-        self._rest = data[end:]
-        return self._pass(data[:end])
 
     def close(self) -> bytes:
         """See contract.Conduit."""
-        if self.failure is not None:
+        if self._is_over():
             return b""
-        passed = self._pass(self._rest)
-        self._require_end()
+        passed = self._pass(self._blocks.close())
+        if self.failure is None and not self.done:
+            self.failure = ProviderBroke("the provider's stream ended before it was complete")
         return passed
 
     def abort(self, error: TidegateError) -> bytes:
         """See contract.Conduit."""
         return frame(render_error_body(error), b"error")
 
-    def _require_end(self) -> None:
-        if self.failure is None and not self._complete:
-            self.failure = ProviderBroke("the provider's stream ended before it was complete")
+    def _is_over(self) -> bool:
+        return self.failure is not None or self.done
 
-    def _pass(self, data: bytes) -> bytes:
-        """The bytes up to the event in which the provider fails, if there is one."""
-        passed = 0
-        for block in _blocks(data):
-            for event in _split(block):
-                self._note(event)
-            if self.failure is not None:
-                return data[:passed]
-            passed += len(block)
-        return data
+    def _pass(self, blocks: list[bytes]) -> bytes:
+        """The blocks up to the event in which the provider fails or ends, if there is one."""
+        passed = []
+        for block in blocks:
+            if not self._is_passed(block):
+                break
+            passed.append(block)
+            if self.done:
+                break
+        return b"".join(passed)
 
-    def _note(self, data: bytes) -> None:
-        if not _tells(data):
-            return
-        try:
-            event = _EVENT(data)
-        except MALFORMED as error:
-            self.failure = ProviderBroke(f"the provider sent an event that makes no sense: {error}")
-            return
+    def _is_passed(self, block: bytes) -> bool:
+        """Whether a block goes to the client: not the one in which the provider fails."""
+        event = parse_event(block)
+        if event is not None:
+            try:
+                self._look(event.data)
+            except MALFORMED as error:
+                self.failure = malformed("an event of the provider's stream", error)
+        return self.failure is None
+
+    def _look(self, data: bytes) -> None:
+        """Account for an event. Raises one of MALFORMED where it is no JSON."""
+        require_json(data)
+        if _matters(data):
+            with suppress(msgspec.ValidationError):  # a field of an unexpected type is still the client's
+                self._note(_EVENT(data), data)
+
+    def _note(self, event: EventPart, data: bytes) -> None:
         if event.type == "error":
             self.failure = parse_inner_error(data)
         elif event.type == "message_stop":
-            self._complete = True
+            self.done = True
         elif event.type == "message_start" and event.message is not None:
             self.tally.id, self.tally.model = event.message.id, event.message.model
             self._count(event.message.usage)
@@ -141,37 +149,21 @@ class StreamSplice:
             self.tally.usage = read_usage(self._usage)
 
 
-def _tells(data: bytes) -> bool:
+def _matters(data: bytes) -> bool:
     """Whether there may be an event that matters here: a quotation mark within a text is escaped."""
     return b'"message_' in data or b'"error"' in data
 
 
-def _last_end(data: bytes) -> int:
-    """Where the last whole event ends; 0 where there is none."""
-    ends = [data.rfind(mark) + len(mark) for mark in (b"\n\n", b"\r\n\r\n", b"\r\r") if mark in data]
-    return max(ends, default=0)
-
-
-def _blocks(data: bytes) -> Iterator[bytes]:
-    """Whole events with the empty lines after them."""
-    mark = b"\r\n\r\n" if b"\r\n\r\n" in data else b"\n\n"
-    start = 0
-    while start < len(data):
-        end = data.find(mark, start)
-        end = len(data) if end < 0 else end + len(mark)
-        yield data[start:end]
-        start = end
-
-
-def _split(block: bytes) -> list[bytes]:
-    splitter = Splitter()
-    return [event.data for event in [*splitter.feed(block), *splitter.close()]]
+def _is_one_block(data: bytes) -> bool:
+    """Whether these bytes are exactly one whole block with LF."""
+    return data.find(b"\n\n") == len(data) - 2 and b"\r" not in data
 
 
 class WholeSplice:
     """The conduit of a message in one piece: held until it is known to be one."""
 
     __slots__ = ("_body", "failure", "tally")
+    done = False
 
     def __init__(self) -> None:
         self.tally = Tally()
@@ -187,10 +179,10 @@ class WholeSplice:
         """See contract.Conduit."""
         body = bytes(self._body)
         try:
+            require_json(body)
             message = _WHOLE(body)
         except MALFORMED as error:
-            shown = body[:200].decode(errors="replace")
-            self.failure = ProviderBroke(f"the provider's answer is no message ({error}): {shown}")
+            self.failure = malformed("the provider's answer", error)
             return b""
         if message.type == "error":
             self.failure = parse_inner_error(body)

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import msgspec
 from msgspec import Raw
 
-from tidegate.protocols.decode import MALFORMED
+from tidegate.protocols.decode import MALFORMED, malformed
 from tidegate.protocols.errors import ProviderBroke, ProviderError
 from tidegate.protocols.events import (
     CitationAdded,
@@ -146,6 +146,7 @@ class BedrockReader:
         "_signature_format",
         "_splitter",
         "_started",
+        "done",
         "usage",
     )
 
@@ -164,6 +165,8 @@ class BedrockReader:
         self._document: bytearray | None = None
         """Collects an answer that is plain JSON; it is read when it is whole."""
         self._is_over = False
+        self.done = False
+        """The event with the usage, which is the last one, was there after the end."""
         # the answer
         self._started = False
         self._finished = False
@@ -184,12 +187,12 @@ class BedrockReader:
             return events
         try:
             for frame in self._splitter.feed(data):
-                if not self._is_over:
+                if not self._ends:
                     self._read_frame(frame, events)
         except ProviderBroke as error:
             self._fail(error, events)
-        except MALFORMED:
-            self._fail(ProviderBroke("the provider sent an event that cannot be read"), events)
+        except MALFORMED as error:
+            self._fail(malformed("an event of the provider's stream", error), events)
         return events
 
     def close(self) -> list[Event]:
@@ -199,13 +202,17 @@ class BedrockReader:
             self._read_document(bytes(self._document), events)
         if self._is_over:
             return events
-        if self._splitter is not None and self._splitter.waiting:
+        if self._splitter is not None and self._splitter.waiting and not self.done:
             self._fail(ProviderBroke("the provider's stream breaks off in the middle of a frame"), events)
         elif not self._finished:
             said = "stream ended without a finish reason" if self._started else "answer is empty"
             self._fail(ProviderBroke(f"the provider's {said}"), events)
         self._is_over = True
         return events
+
+    @property
+    def _ends(self) -> bool:
+        return self._is_over or self.done
 
     # --- bytes ---
 
@@ -226,8 +233,8 @@ class BedrockReader:
     def _read_document(self, data: bytes, events: list[Event]) -> None:
         try:
             self._read_whole(_ANSWER.decode(data), events)
-        except MALFORMED:
-            self._fail(_error_in(data) or _unreadable(data), events)
+        except MALFORMED as error:
+            self._fail(_error_in(data) or malformed("the provider's answer", error), events)
 
     def _read_frame(self, frame: Frame, events: list[Event]) -> None:
         kind = frame.headers.get(":message-type")
@@ -322,6 +329,7 @@ class BedrockReader:
 
     def _metadata(self, payload: bytes, events: list[Event]) -> None:
         self._report(_METADATA.decode(payload).usage, events)
+        self.done = self._finished
 
     EVENTS: ClassVar[dict[str, Callable[["BedrockReader", bytes, list[Event]], None]]] = {
         "messageStart": _message_start,
@@ -484,8 +492,3 @@ def _error_in(data: bytes) -> ProviderError | None:
     except MALFORMED:
         return None
     return parse_failure("", data) if error.message or error.Message else None
-
-
-def _unreadable(data: bytes) -> ProviderBroke:
-    excerpt = data[:200].decode(errors="replace") + ("…" if len(data) > 200 else "")
-    return ProviderBroke(f"the provider's answer breaks off or is none: {excerpt}")

@@ -10,7 +10,7 @@ from typing import ClassVar
 import msgspec
 from msgspec import Raw
 
-from tidegate.protocols.decode import MALFORMED
+from tidegate.protocols.decode import MALFORMED, malformed
 from tidegate.protocols.errors import ProviderBroke, ProviderError
 from tidegate.protocols.events import (
     CitationAdded,
@@ -116,6 +116,11 @@ class CohereReader:
         self._count = 0
         self.usage: Usage | None = None
 
+    @property
+    def done(self) -> bool:
+        """Whether `message-end` was there."""
+        return self._is_over and self._splitter is not None
+
     def feed(self, data: bytes) -> list[Event]:
         """See Reader."""
         events: list[Event] = []
@@ -175,14 +180,14 @@ class CohereReader:
                 read(self, event, events)
             elif event.message is not None:
                 self._fail(parse_failure(event.message, event.error_type), events)
-        except MALFORMED:
-            self._fail(_unreadable(data), events)
+        except MALFORMED as error:
+            self._fail(malformed("an event of the provider's stream", error), events)
 
     def _read_answer(self, data: bytes, events: list[Event]) -> None:
         try:
             self._read_whole(_ANSWER.decode(data), events)
-        except MALFORMED:
-            self._fail(_error_in(data) or _unreadable(data), events)
+        except MALFORMED as error:
+            self._fail(_error_in(data) or malformed("the provider's answer", error), events)
 
     # --- a whole answer ---
 
@@ -430,8 +435,3 @@ def _error_in(data: bytes) -> ProviderError | None:
     except MALFORMED:
         return None
     return parse_failure(error.message, error.error_type)
-
-
-def _unreadable(data: bytes) -> ProviderBroke:
-    excerpt = data[:200].decode(errors="replace") + ("…" if len(data) > 200 else "")
-    return ProviderBroke(f"the provider's answer breaks off or is none: {excerpt}")

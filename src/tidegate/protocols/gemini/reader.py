@@ -7,6 +7,7 @@ end of the input.
 """
 
 import json
+import re
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
@@ -14,7 +15,7 @@ from typing import Any
 import msgspec
 from msgspec import Raw
 
-from tidegate.protocols.decode import MALFORMED
+from tidegate.protocols.decode import MALFORMED, malformed
 from tidegate.protocols.errors import ProviderBroke, ProviderError
 from tidegate.protocols.events import (
     AudioDelta,
@@ -120,6 +121,9 @@ class GeminiReader:
         "usage",
     )  # fmt: skip
 
+    done = False
+    """This format has no end mark."""
+
     def __init__(self, stream: bool, custom: frozenset[str] = frozenset()) -> None:
         # the request
         self._must_finish = stream
@@ -206,8 +210,8 @@ class GeminiReader:
             return
         try:
             answer = _ANSWER.decode(data)
-        except MALFORMED:
-            self._break(data, events)
+        except MALFORMED as error:
+            self._break(error, data, events)
         else:
             self._take(answer, data, events)
 
@@ -217,8 +221,8 @@ class GeminiReader:
         """Read an answer whose rarer parts may still make no sense."""
         try:
             self._read_answer(answer, data, events)
-        except MALFORMED:
-            self._break(data, events)
+        except MALFORMED as error:
+            self._break(error, data, events)
 
     def _read_answer(self, answer: Answer, data: bytes, events: list[Event]) -> None:
         if answer.error:
@@ -342,9 +346,15 @@ class GeminiReader:
             return "the provider's stream ended without a finish reason"
         return ""
 
-    def _break(self, data: bytes, events: list[Event]) -> None:
-        error = ProviderBroke(f"the provider's answer breaks off or is none: {_excerpt(data.strip())}")
-        self._fail(error, events)
+    def _break(self, error: Exception, data: bytes, events: list[Event]) -> None:
+        """What cannot be read. The words of an error that was cut are shown; those of an answer are not."""
+        if _CUT_ERROR.match(data):
+            said = data[:500].decode(errors="replace")
+            self._fail(
+                ProviderBroke(f"the provider's stream ended in an error that is cut off: {said}"), events
+            )
+        else:
+            self._fail(malformed("the provider's answer", error), events)
 
     def _fail(self, error: ProviderError, events: list[Event]) -> None:
         self._is_over = True
@@ -500,14 +510,18 @@ def _whole_elements(text: str) -> Iterator[bytes]:
     decoder = json.JSONDecoder()
     place = 1
     while True:
-        rest = text[place:].lstrip(" \t\r\n,")
-        place = len(text) - len(rest)
+        between = _BETWEEN.match(text, place)
+        start = between.end() if between is not None else place
         try:
-            _, place = decoder.raw_decode(text, place)
+            _, place = decoder.raw_decode(text, start)
         except (ValueError, RecursionError):
-            yield rest.encode()
+            yield text[start:].encode()
             return
-        yield text[len(text) - len(rest) : place].encode()
+        yield text[start:place].encode()
+
+
+_CUT_ERROR = re.compile(rb'\s*\{\s*"error"\s*:')
+_BETWEEN = re.compile(r"[ \t\r\n,]*")
 
 
 def _seconds(time: str | None) -> int | None:
@@ -516,8 +530,3 @@ def _seconds(time: str | None) -> int | None:
         return int(datetime.fromisoformat(time).timestamp()) if time else None
     except (ValueError, OverflowError):
         return None
-
-
-def _excerpt(data: bytes) -> str:
-    """The beginning of something unreadable, for an error message."""
-    return data[:200].decode(errors="replace") + ("…" if len(data) > 200 else "")

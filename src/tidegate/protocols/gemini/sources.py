@@ -65,7 +65,7 @@ class Sources:
                 found += _grounded(_GROUNDING.decode(told), place, choice)
             whole = Raw(b'{"' + name.encode() + b'":' + told + b"}")
             found.append(CitationAdded(native=whole, choice=choice))
-        return list(dict.fromkeys(found)) if len(self._native) > 1 else found
+        return _once(found) if len(self._native) > 1 else found
 
     def _recited(self, told: bytes, place: Offsets, choice: int) -> CitationAdded:
         citation = _CITATION.decode(told)
@@ -78,6 +78,14 @@ class Sources:
             native=Raw(told),
             choice=choice,
         )
+
+
+def _once(found: list[CitationAdded]) -> list[CitationAdded]:
+    """Citations without those that repeat another. What is in its own form was compared when it came."""
+    seen = {(one.url, one.title, one.start, one.end): one for one in reversed(found) if one.native is None}
+    return [
+        one for one in found if one.native is not None or one is seen[one.url, one.title, one.start, one.end]
+    ]
 
 
 def _characters(place: Offsets, start: int, end: int | None) -> tuple[int | None, int | None]:

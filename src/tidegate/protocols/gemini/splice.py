@@ -8,9 +8,9 @@ import msgspec
 from msgspec import Raw, Struct
 
 from tidegate.protocols.contract import Call, Tally, Target
-from tidegate.protocols.decode import MALFORMED
+from tidegate.protocols.decode import MALFORMED, malformed, require_json
 from tidegate.protocols.errors import ProviderBroke, ProviderError, TidegateError
-from tidegate.protocols.sse import MAX_EVENT, Splitter
+from tidegate.protocols.sse import Blocks, ServerSentEvent, parse_event
 
 from .error import parse_inner_error, render_error_body
 from .parse import Parsed
@@ -66,6 +66,8 @@ class _Splice:
     """What the conduits share: the tally, and whether the answer came to its end."""
 
     __slots__ = ("_finished", "_queries", "failure", "tally")
+    done = False
+    """This format has no end mark."""
 
     def __init__(self) -> None:
         self.tally = Tally()
@@ -77,9 +79,10 @@ class _Splice:
     def _note(self, data: bytes) -> None:
         """Read an answer. Sets `failure` where it is an error, or none."""
         try:
+            require_json(data)
             view = _VIEW(data)
         except MALFORMED as error:
-            self.failure = ProviderBroke(f"the provider sent what is no answer: {error}")
+            self.failure = malformed("the provider's answer", error)
             return
         if view.error:
             self.failure = parse_inner_error(view.error)
@@ -112,26 +115,30 @@ class _Splice:
 class StreamSplice(_Splice):
     """The conduit of a stream of events."""
 
-    __slots__ = ("_held",)
+    __slots__ = ("_blocks",)
 
     def __init__(self) -> None:
         super().__init__()
-        self._held = b""
+        self._blocks = Blocks()
 
     def feed(self, data: bytes) -> bytes:
         """See Conduit."""
-        # The usual case: one whole event. What is none goes the long way.
-        view = _whole_event(data) if not self._held else None
-        if view is not None and self.failure is None:
-            self._count(view)
-            return data
-        return self._feed_pieces(data)
+        if self.failure is not None:
+            return b""
+        # The usual case: one whole event.
+        if is_one_event(data) and not self._blocks.waiting:
+            return self._pass([data])
+        try:
+            return self._pass(self._blocks.feed(data))
+        except ProviderBroke as error:
+            self.failure = error
+            return b""
 
     def close(self) -> bytes:
         """See Conduit."""
         if self.failure is not None:
             return b""
-        passed = self._pass(self._held)
+        passed = self._pass(self._blocks.close())
         self._require_end()
         return passed
 
@@ -139,30 +146,21 @@ class StreamSplice(_Splice):
         """See Conduit."""
         return render_error_body(error) + b"\r\n\r\n"
 
-    def _feed_pieces(self, data: bytes) -> bytes:
-        if self.failure is not None:
-            return b""
-        data = self._held + data
-        end = max(data.rfind(mark) + len(mark) if mark in data else 0 for mark in (b"\n\n", b"\r\n\r\n"))
-        self._held = data[end:]
-        if len(self._held) > MAX_EVENT:
-            self.failure = ProviderBroke(f"the provider sent an event of more than {MAX_EVENT} bytes")
-        return self._pass(data[:end])
-
-    def _pass(self, data: bytes) -> bytes:
-        """These whole events, up to the one in which the provider fails."""
-        passed = 0
-        for block in _blocks(data):
-            splitter = Splitter()
-            for event in [*splitter.feed(block), *splitter.close()]:
+    def _pass(self, blocks: list[bytes]) -> bytes:
+        """These blocks, up to the one in which the provider fails."""
+        passed = []
+        for block in blocks:
+            event = parse_event(block)
+            if event is not None:
                 self._note(event.data)
             if self.failure is not None:
-                return self._kept(data[:passed])
-            passed += len(block)
-        return self._kept(data)
+                break
+            passed.append(self._written(block, event))
+        return b"".join(passed)
 
-    def _kept(self, data: bytes) -> bytes:
-        return data
+    def _written(self, block: bytes, event: ServerSentEvent | None) -> bytes:
+        """What the client gets of a block."""
+        return block
 
 
 class ArraySplice(StreamSplice):
@@ -174,10 +172,6 @@ class ArraySplice(StreamSplice):
         super().__init__()
         self._begun = False
 
-    def feed(self, data: bytes) -> bytes:
-        """See Conduit."""
-        return self._feed_pieces(data)
-
     def close(self) -> bytes:
         """See Conduit."""
         passed = super().close()
@@ -187,9 +181,9 @@ class ArraySplice(StreamSplice):
         """See Conduit."""
         return self._element(render_error_body(error)) + b"]"
 
-    def _kept(self, data: bytes) -> bytes:
-        splitter = Splitter()
-        return b"".join(self._element(event.data) for event in [*splitter.feed(data), *splitter.close()])
+    def _written(self, block: bytes, event: ServerSentEvent | None) -> bytes:
+        """See StreamSplice."""
+        return b"" if event is None else self._element(event.data)
 
     def _element(self, answer: bytes) -> bytes:
         before = b",\r\n" if self._begun else b"["
@@ -220,21 +214,3 @@ class BodySplice(_Splice):
     def abort(self, error: TidegateError) -> bytes:
         """See Conduit."""
         return render_error_body(error)
-
-
-def _whole_event(data: bytes) -> AnswerView | None:
-    """What accounting reads of exactly one event that is no error; None of anything else."""
-    if not is_one_event(data):
-        return None
-    try:
-        view = _VIEW(data[6:])
-    except MALFORMED:
-        return None
-    return None if view.error else view
-
-
-def _blocks(data: bytes) -> list[bytes]:
-    """The events of a stream, each with the blank line that ends it."""
-    mark = b"\r\n\r\n" if b"\r\n\r\n" in data else b"\n\n"
-    blocks = data.split(mark)
-    return [block + mark for block in blocks[:-1]] + ([blocks[-1]] if blocks[-1] else [])

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta, Struct
 
-from tidegate.protocols.decode import MALFORMED
+from tidegate.protocols.decode import MALFORMED, check_utf8
 
 from .usage import UsageIn, completion_tokens
 
@@ -102,6 +102,7 @@ _DECODE = msgspec.json.Decoder(SoundChunk).decode
 def is_clean(data: bytes, answer: str, begun: Container[int]) -> bool:
     """Whether a chunk is a sound piece of the answer of this id, whose choices `begun` have begun."""
     try:
+        check_utf8(data)
         chunk = _DECODE(data)
     except MALFORMED:
         return False
@@ -116,6 +117,7 @@ def is_clean(data: bytes, answer: str, begun: Container[int]) -> bool:
 def read_clean(body: bytes) -> SoundAnswer | None:
     """A whole answer, if there is nothing to mend in it."""
     try:
+        check_utf8(body)
         answer = _DECODE_ANSWER(body)
     except MALFORMED:
         return None

@@ -7,7 +7,7 @@ from msgspec import Struct, ValidationError
 from msgspec.json import Decoder
 
 from tidegate.protocols.contract import Tally
-from tidegate.protocols.decode import MALFORMED
+from tidegate.protocols.decode import MALFORMED, check_utf8, malformed, require_json
 from tidegate.protocols.errors import ProviderBroke, ProviderError, TidegateError
 from tidegate.protocols.sse import ServerSentEvent, Splitter, frame, parse_block
 
@@ -15,7 +15,6 @@ from .error import error_inside, error_object
 from .reader import map_finish
 from .usage import UsageIn, parse_usage
 from .wire import ENCODE, FIELDS
-from .wire_answer import begin_of
 
 __all__ = ["BodySplice", "StreamSplice"]
 
@@ -65,14 +64,14 @@ def failure_in(view: ChunkView) -> ProviderError | None:
 class StreamSplice:
     """The conduit of a stream (see contract.Conduit)."""
 
-    __slots__ = ("_done", "_known", "_splitter", "_tells_finish", "_wants_usage", "failure", "tally")
+    __slots__ = ("_known", "_splitter", "_tells_finish", "_wants_usage", "done", "failure", "tally")
 
     def __init__(self, *, wants_usage: bool, tells_finish: bool) -> None:
         self.tally = Tally()
         self.failure: ProviderError | None = None
         self._wants_usage = wants_usage
         self._tells_finish = tells_finish
-        self._done = False
+        self.done = False
         self._known = False
         """Whether id and model are known: they are read once."""
         self._splitter = Splitter()
@@ -80,16 +79,16 @@ class StreamSplice:
     def feed(self, data: bytes) -> bytes:
         """The provider's bytes, as far as they make whole events."""
         # The usual case: whole chunks in which there is nothing to account for.
-        if self._known and _only_goes_on(data) and not self._splitter.waiting and self.failure is None:
+        if self._known and _only_goes_on(data) and not self._splitter.waiting and not self._is_over():
             return data
         return self._feed_blocks(data)
 
     def close(self) -> bytes:
         """The rest, where there is any; sets `failure` where the stream has not ended."""
-        if self.failure is not None:
+        if self._is_over():
             return b""
         passed = self._pass(self._splitter.close_blocks())
-        if not self._done:
+        if not self.done:
             self._break("the provider's stream ended before it was finished")
         return passed
 
@@ -97,8 +96,11 @@ class StreamSplice:
         """The error event that ends a stream."""
         return frame(error_object(error))
 
+    def _is_over(self) -> bool:
+        return self.failure is not None or self.done
+
     def _feed_blocks(self, data: bytes) -> bytes:
-        if self.failure is not None:
+        if self._is_over():
             return b""
         try:
             blocks = self._splitter.feed_blocks(data)
@@ -116,6 +118,8 @@ class StreamSplice:
                 break  # what came before it is good
             if kept is not None:
                 passed.append(kept + b"\n\n")
+            if self.done:
+                break
         return b"".join(passed)
 
     def _keep(self, block: bytes, event: ServerSentEvent) -> bytes | None:
@@ -125,12 +129,13 @@ class StreamSplice:
             self._end()
             return block
         try:
+            require_json(data)
             return self._count(block, event, look(data, VIEW if self._known else FIRST_VIEW))
         except ValidationError:
             return block  # something of a type that we do not expect is still the client's
         except MALFORMED as error:
             if data.strip():
-                self.failure = ProviderBroke(f"the provider's stream is no JSON: {error}; {begin_of(data)}")
+                self.failure = malformed("an event of the provider's stream", error)
             return block
 
     def _count(self, block: bytes, event: ServerSentEvent, view: ChunkView) -> bytes | None:
@@ -151,7 +156,7 @@ class StreamSplice:
         return b"data: " + _without_usage(event.data) if view.choices else None
 
     def _end(self) -> None:
-        self._done = True
+        self.done = True
         if self.tally.finish is None and self._tells_finish:
             self._break("the provider's stream ended without a finish reason")
 
@@ -173,6 +178,7 @@ def _only_goes_on(data: bytes) -> bool:
 
 def _goes_on(data: bytes) -> bool:
     try:
+        check_utf8(data)
         view = VIEW(data)
     except MALFORMED:
         return False
@@ -194,6 +200,7 @@ class BodySplice:
     """The conduit of a whole answer (see contract.Conduit)."""
 
     __slots__ = ("_pieces", "failure", "tally")
+    done = False
 
     def __init__(self) -> None:
         self.tally = Tally()
@@ -209,15 +216,14 @@ class BodySplice:
         """The provider's bytes, if they are a chat completion."""
         body = b"".join(self._pieces)
         try:
+            check_utf8(body)
             view = look(body, FIRST_VIEW)
         except MALFORMED as error:
-            self.failure = ProviderBroke(
-                f"the provider's answer is no chat completion: {error}; {begin_of(body)}"
-            )
+            self.failure = malformed("the provider's answer", error)
             return b""
         self.failure = failure_in(view)
         if self.failure is None and not view.choices:
-            self.failure = ProviderBroke(f"the provider's answer has no choices; it begins {begin_of(body)}")
+            self.failure = ProviderBroke("the provider's answer has no choices")
         if self.failure is not None:
             return b""
         self._count(view)

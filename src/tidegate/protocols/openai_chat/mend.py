@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from tidegate.protocols.contract import Tally, Target
-from tidegate.protocols.decode import MALFORMED
+from tidegate.protocols.decode import MALFORMED, check_utf8, malformed
 from tidegate.protocols.errors import ProviderBroke, ProviderError, TidegateError
 from tidegate.protocols.ids import new_id
 from tidegate.protocols.sse import ServerSentEvent, Splitter, frame, parse_block
@@ -23,12 +23,13 @@ from .error import error_inside, error_object
 from .reader import FINISHES, map_finish
 from .usage import completion_tokens, parse_usage, read_usage
 from .wire import ENCODE
-from .wire_answer import begin_of
 from .writer import CHUNK, DONE
 
 __all__ = ["BodyMend", "Mending", "StreamMend"]
 
 Json = dict[str, Any]
+MOST_WAITING = 16
+"""Chunks that wait for the stream's id."""
 ROLE = b'"role":"assistant",'
 """Quotes inside of texts are escaped: this is a field wherever it stands."""
 
@@ -309,15 +310,16 @@ class Mend:
     def _mend(self, data: bytes) -> Json | None:
         """The mended chunk or answer; None where it is none, or tells an error."""
         try:
+            check_utf8(data)
             chunk = msgspec.json.decode(data, type=dict[str, Any])
         except MALFORMED as error:
-            self.failure = ProviderBroke(f"the provider's answer makes no sense: {error}; {begin_of(data)}")
+            self.failure = malformed("the provider's answer", error)
             return None
         try:
             return self._mend_json(chunk)
         # A service with faults may have others than we know: every shape may be another one.
         except (AttributeError, KeyError, TypeError, ValueError) as error:
-            self.failure = ProviderBroke(f"the provider's answer makes no sense: {error!r}; {begin_of(data)}")
+            self.failure = malformed("the provider's answer", error)
             return None
 
     def _mend_json(self, chunk: Json) -> Json | None:
@@ -346,7 +348,7 @@ class Mend:
 class StreamMend(Mend):
     """The conduit of a stream with faults (see contract.Conduit)."""
 
-    __slots__ = ("_done", "_headless", "_splitter", "_steady", "_wants_usage")
+    __slots__ = ("_headless", "_splitter", "_steady", "_wants_usage", "done")
 
     def __init__(self, mending: Mending, *, wants_usage: bool) -> None:
         super().__init__(mending)
@@ -355,7 +357,7 @@ class StreamMend(Mend):
         self._splitter = Splitter()
         self._headless: list[Json] = []
         """Chunks that came before the stream had an id (Azure's filter results): they wait for it."""
-        self._done = False
+        self.done = False
         self._steady = False
         """Whether the answer's id is known, and nothing waits."""
 
@@ -366,7 +368,7 @@ class StreamMend(Mend):
             clean = self._pass_clean(data)
             if clean is not None:
                 return clean
-        if self.failure is not None:
+        if self._is_over():
             return b""
         try:
             blocks = self._splitter.feed_blocks(data)
@@ -375,7 +377,7 @@ class StreamMend(Mend):
             self._steady = False
             return b""
         passed = self._pass(blocks)
-        settled = not self._splitter.waiting and not self._done and self.failure is None
+        settled = not self._splitter.waiting and not self.done and self.failure is None
         self._steady = settled and bool(self._memory.id)
         return passed
 
@@ -401,8 +403,10 @@ class StreamMend(Mend):
 
     def close(self) -> bytes:
         """The rest; sets `failure` where the stream has not ended."""
+        if self._is_over():
+            return b""
         passed = self._pass(self._splitter.close_blocks())
-        if self.failure is not None or self._done:
+        if self._is_over():
             return passed
         if self._mending.no_done and self.tally.finish is not None:
             return passed + self._end()
@@ -416,7 +420,7 @@ class StreamMend(Mend):
     def _pass(self, blocks: list[bytes]) -> bytes:
         passed = []
         for block in blocks:
-            if self.failure is not None or self._done:
+            if self._is_over():
                 break
             event = parse_block(block)
             if event is None:
@@ -428,6 +432,9 @@ class StreamMend(Mend):
             else:
                 passed.append(self._pass_event(event))
         return b"".join(passed)
+
+    def _is_over(self) -> bool:
+        return self.failure is not None or self.done
 
     def _without_role(self, data: bytes) -> bytes:
         """A chunk without the role that some services repeat in every one; the same bytes where it is not
@@ -453,7 +460,8 @@ class StreamMend(Mend):
             chunk = msgspec.json.decode(data, type=dict[str, Any])
         except MALFORMED:
             return False
-        if chunk.get("id") or chunk.get("choices") or chunk.get("error"):
+        tells = chunk.get("id") or chunk.get("choices") or chunk.get("error")
+        if tells or len(self._headless) >= MOST_WAITING:
             return False
         self._headless.append(chunk)
         return True
@@ -477,7 +485,7 @@ class StreamMend(Mend):
 
     def _end(self) -> bytes:
         """The end: what waited for it, and the mark."""
-        self._done = True
+        self.done = True
         if self.tally.finish is None and self._mending.tells_finish:
             self.failure = ProviderBroke("the provider's stream ended without a finish reason")
             return b""
@@ -494,6 +502,7 @@ class BodyMend(Mend):
     """The conduit of a whole answer with faults (see contract.Conduit)."""
 
     __slots__ = ("_pieces",)
+    done = False
 
     def __init__(self, mending: Mending) -> None:
         super().__init__(mending)
@@ -512,7 +521,7 @@ class BodyMend(Mend):
         self._memory = Memory(self._mending.model, streams=False)
         answer = self._mend(body)
         if answer is not None and not answer.get("choices"):
-            self.failure = ProviderBroke(f"the provider's answer has no choices; it begins {begin_of(body)}")
+            self.failure = ProviderBroke("the provider's answer has no choices")
         return b"" if answer is None or self.failure is not None else ENCODE(answer)
 
     def _needs_nothing(self, body: bytes) -> bool:

@@ -3,7 +3,7 @@
 from msgspec import Raw
 
 from tidegate.protocols.contract import Call, Target
-from tidegate.protocols.decode import MALFORMED
+from tidegate.protocols.decode import MALFORMED, malformed
 from tidegate.protocols.errors import InvalidRequest, ProviderBroke, ProviderError
 from tidegate.protocols.events import (
     AudioDelta,
@@ -46,7 +46,6 @@ from .wire_answer import (
     FunctionOut,
     ImageOut,
     PartOut,
-    begin_of,
     decode_answer,
     decode_chunk,
 )
@@ -126,7 +125,7 @@ class AnswerState:
         self._tells_finish = target.profile.tells_finish
         self._inline = target.dialect.inline_thinking
         self._started = False
-        self._ended = False
+        self.ended = False
         self._choices: dict[int, ChoiceState] = {}
         self._cited: set[str] = set()
 
@@ -141,7 +140,7 @@ class AnswerState:
         if error:
             return self.fail(error_inside(error))
         events: list[Event] = []
-        if self._ended:
+        if self.ended:
             self._report(answer, events)
             return events
         if not self._started and (choices or answer.id):
@@ -306,7 +305,7 @@ class AnswerState:
 
     def end(self) -> list[Event]:
         """The events of the end of the answer: what was held back, or that it is not whole."""
-        if self.failed or self._ended:
+        if self.failed or self.ended:
             return []
         unfinished = [state for state in self._choices.values() if state.finish is None]
         if not self._choices or (unfinished and self._tells_finish):
@@ -314,7 +313,7 @@ class AnswerState:
         broken = [state.finish for state in self._choices.values() if state.finish in BROKEN_FINISHES]
         if broken:
             return self.fail(ProviderBroke(f"the provider ended its answer with the reason {broken[0]!r}"))
-        self._ended = True
+        self.ended = True
         events: list[Event] = []
         for _, state in sorted(self._choices.items()):
             if state.inline is not None:
@@ -388,6 +387,8 @@ def _arguments(function: FunctionOut | None) -> str:
 class BodyReader:
     """The reader of a whole answer (see contract.Reader)."""
 
+    done = False
+
     def __init__(self, call: Call, target: Target) -> None:
         self._pieces: list[bytes] = []
         self._state = AnswerState(call, target, whole=True)
@@ -422,9 +423,14 @@ class StreamReader:
         self._splitter = Splitter()
         self._state = AnswerState(call, target, whole=False)
 
+    @property
+    def done(self) -> bool:
+        """Whether `[DONE]` was there."""
+        return self._state.ended
+
     def feed(self, data: bytes) -> list[Event]:
         """The events that these bytes complete."""
-        if self._state.failed:
+        if self._state.failed or self._state.ended:
             return []
         try:
             pieces = self._splitter.feed(data)
@@ -442,7 +448,7 @@ class StreamReader:
     def _read(self, pieces: list[ServerSentEvent]) -> list[Event]:
         events: list[Event] = []
         for piece in pieces:
-            if self._state.failed:
+            if self._state.failed or self._state.ended:
                 break
             events += self._read_piece(piece)
         return events
@@ -456,8 +462,7 @@ class StreamReader:
         except MALFORMED as error:
             if not data.strip():
                 return []
-            told = f"the provider's stream makes no sense: {error}; it says {begin_of(data)}"
-            return self._state.fail(ProviderBroke(told))
+            return self._state.fail(malformed("an event of the provider's stream", error))
         if name == b"error" and not answer.error:
             return self._state.fail(error_inside(data.decode("utf-8", "replace")))
         return self._state.read(answer)

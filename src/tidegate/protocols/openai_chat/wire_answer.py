@@ -6,7 +6,7 @@ from typing import Any
 from msgspec import Raw, Struct, ValidationError
 from msgspec.json import Decoder
 
-from tidegate.protocols.decode import MALFORMED
+from tidegate.protocols.decode import MALFORMED, malformed
 from tidegate.protocols.errors import ProviderBroke, ProviderError
 
 from .usage import UsageIn
@@ -21,7 +21,6 @@ __all__ = [
     "FunctionOut",
     "ImageOut",
     "PartOut",
-    "begin_of",
     "decode_answer",
     "decode_chunk",
 ]
@@ -181,14 +180,7 @@ def decode_answer(body: bytes) -> AnswerOut | ProviderError:
     try:
         answer = decode_chunk(body)
     except MALFORMED as error:
-        return ProviderBroke(
-            f"the provider's answer is no chat completion: {error}; it begins {begin_of(body)}"
-        )
+        return malformed("the provider's answer", error)
     if not answer.choices and not answer.error:
-        return ProviderBroke(f"the provider's answer has no choices; it begins {begin_of(body)}")
+        return ProviderBroke("the provider's answer has no choices")
     return answer
-
-
-def begin_of(body: bytes) -> str:
-    """The beginning of something that should have been something else."""
-    return repr(body[:200].decode("utf-8", "replace"))

@@ -10,7 +10,7 @@ from typing import ClassVar
 
 from msgspec import Raw
 
-from tidegate.protocols.decode import MALFORMED
+from tidegate.protocols.decode import MALFORMED, malformed
 from tidegate.protocols.errors import ProviderBroke, ProviderError
 from tidegate.protocols.events import (
     CitationAdded,
@@ -249,6 +249,8 @@ def read_annotation(raw: Raw) -> CitationAdded:
 class BodyReader:
     """The reader of a whole answer (see contract.Reader)."""
 
+    done = False
+
     def __init__(self, customs: frozenset[str] | None = None) -> None:
         self._pieces: list[bytes] = []
         self._state = AnswerState(customs)
@@ -264,9 +266,7 @@ class BodyReader:
         try:
             return self._state.finish(RESPONSE.decode(body))
         except MALFORMED as error:
-            return self._state.fail(
-                ProviderBroke(f"the provider's answer is no response: {error}; {_begin(body)}")
-            )
+            return self._state.fail(malformed("the provider's answer", error))
 
 
 class StreamReader:
@@ -275,6 +275,11 @@ class StreamReader:
     def __init__(self, customs: frozenset[str] | None = None) -> None:
         self._splitter = Splitter()
         self._state = AnswerState(customs)
+
+    @property
+    def done(self) -> bool:
+        """Whether the event with the finished response was there."""
+        return self._state.ended
 
     def feed(self, data: bytes) -> list[Event]:
         """The events that these bytes complete."""
@@ -312,8 +317,7 @@ class StreamReader:
                 events += self._read_event(EVENT.decode(piece.data), piece)
             except MALFORMED as error:
                 if self._concerns(piece):
-                    said = f"the provider's stream makes no sense: {error}; {_begin(piece.data)}"
-                    events += self._state.fail(ProviderBroke(said))
+                    events += self._state.fail(malformed("an event of the provider's stream", error))
         return events
 
     def _concerns(self, piece: ServerSentEvent) -> bool:
@@ -415,7 +419,3 @@ def _read_text_alone(data: bytes) -> TextOut | None:
     except MALFORMED:
         return None
     return told if told.delta and bytes(told.logprobs) in NO_LOGPROBS else None
-
-
-def _begin(body: bytes) -> str:
-    return f"it begins {body[:200].decode('utf-8', 'replace')!r}"

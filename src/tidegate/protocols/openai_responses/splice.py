@@ -8,14 +8,14 @@ format is taken out again: reasoning items with a signature that no provider of 
 import re
 from typing import Any
 
-from msgspec import Raw, Struct
+from msgspec import Raw, Struct, ValidationError
 from msgspec.json import Decoder
 
 from tidegate.protocols.contract import Call, Tally, Target
-from tidegate.protocols.decode import MALFORMED
+from tidegate.protocols.decode import MALFORMED, malformed, require_json
 from tidegate.protocols.effort import may_sample, nearest_effort
 from tidegate.protocols.errors import ProviderBroke, ProviderError, TidegateError
-from tidegate.protocols.sse import ServerSentEvent, Splitter, frame, parse_block
+from tidegate.protocols.sse import Blocks, ServerSentEvent, frame, parse_event
 
 from .error import error_object, error_of_response, error_of_stream, failure_of
 from .foreign import is_foreign
@@ -122,6 +122,7 @@ class BodySplice:
     """The conduit of a whole answer (see contract.Conduit)."""
 
     __slots__ = ("_customs", "_pieces", "failure", "tally")
+    done = False
 
     def __init__(self, customs: frozenset[str] = frozenset()) -> None:
         self._customs = customs
@@ -138,23 +139,24 @@ class BodySplice:
         """The provider's bytes, if they are a response. One that runs in the background is."""
         body = b"".join(self._pieces)
         try:
+            require_json(body)
             response = RESPONSE.decode(body)
-            self.failure = failure_in(response) or self._nonsense(response, body)
+            self.failure = failure_in(response) or _incomplete(response)
             if self.failure is None:
                 count(self.tally, response, self._customs)
         except MALFORMED as error:
-            said = f"the provider's answer is no response: {error}; it begins {body[:200]!r}"
-            self.failure = ProviderBroke(said)
+            self.failure = malformed("the provider's answer", error)
         return b"" if self.failure is not None else body
 
     def abort(self, error: TidegateError) -> bytes:
         """The error, in place of an answer."""
         return error_object(error)
 
-    def _nonsense(self, response: ResponseOut, body: bytes) -> ProviderError | None:
-        if response.status is not None or response.output is not None:
-            return None
-        return ProviderBroke(f"the provider's answer is no response; it begins {body[:200]!r}")
+
+def _incomplete(response: ResponseOut) -> ProviderError | None:
+    if response.status is not None or response.output is not None:
+        return None
+    return ProviderBroke("the provider's answer has neither a status nor an output")
 
 
 TELLING = (b'"response":', b"error")
@@ -172,47 +174,36 @@ NUMBER = re.compile(rb'"sequence_number":\s*(\d+)')
 class StreamSplice:
     """The conduit of a stream (see contract.Conduit)."""
 
-    __slots__ = ("_begun", "_customs", "_done", "_last", "_splitter", "failure", "tally")
+    __slots__ = ("_begun", "_blocks", "_customs", "_last", "done", "failure", "tally")
 
     def __init__(self, customs: frozenset[str] = frozenset()) -> None:
         self._customs = customs
         self.tally = Tally()
         self.failure: ProviderError | None = None
-        self._splitter = Splitter()
+        self.done = False
+        """The event with the finished response was there."""
+        self._blocks = Blocks()
         self._begun: Fields | None = None
         """The response as it began, for the event that tells of its failure."""
         self._last = b""
         """The last bytes that passed, which hold the last sequence number."""
-        self._done = False
 
     def feed(self, data: bytes) -> bytes:
         """The provider's bytes, as far as they make whole events."""
-        # The usual case: whole events in which there is nothing to account for.
-        if (
-            data.startswith(b"event: ")
-            and data.endswith(b"\n\n")
-            and not self._splitter.waiting
-            and self._begun is not None
-            and self.failure is None
-            and not _tells(data)
-        ):
-            self._last = data
-            return data
-        if self.failure is not None:
+        if self._is_over():
             return b""
         try:
-            blocks = self._splitter.feed_blocks(data)
+            return self._pass(self._blocks.feed(data))
         except ProviderError as error:
             self.failure = error
             return b""
-        return self._pass(blocks)
 
     def close(self) -> bytes:
         """The rest, where there is any; sets `failure` where the stream has not ended."""
-        if self.failure is not None:
+        if self._is_over():
             return b""
-        passed = self._pass(self._splitter.close_blocks())
-        if not self._done and self.failure is None:
+        passed = self._pass(self._blocks.close())
+        if not self.done and self.failure is None:
             self.failure = ProviderBroke("the provider's stream ended before it was finished")
         return passed
 
@@ -228,31 +219,44 @@ class StreamSplice:
         failed = {"type": "response.failed", "response": response, "sequence_number": number + 1}
         return ended + frame(ENCODE(failed), b"response.failed")
 
+    def _is_over(self) -> bool:
+        return self.failure is not None or self.done
+
     def _pass(self, blocks: list[bytes]) -> bytes:
         passed = []
         for block in blocks:
-            if _tells(block):
-                event = parse_block(block)
-                if event is not None:
-                    self._look(event)
-                if self.failure is not None:
-                    break
-            passed.append(block + b"\n\n")
+            event = parse_event(block)
+            if event is not None:
+                self._look(event)
+            if self.failure is not None:
+                break
+            passed.append(block)
+            if self.done:
+                break
         if passed:
             self._last = passed[-1]
         return b"".join(passed)
 
     def _look(self, event: ServerSentEvent) -> None:
+        """Account for an event; sets `failure` where it tells one, or is no JSON."""
+        if not event.data.strip() or event.data == b"[DONE]":
+            return
         try:
-            told = EVENT.decode(event.data)
-            if told.type == "error" or event.name == b"error" or told.error:
-                own = {"message": told.message, "code": told.code, "param": told.param}
-                self.failure = failure_of(told.error or own)
-            elif told.type in LIFECYCLE and says(told.response):
-                self._look_into(told.response)
+            require_json(event.data)
+            if _tells(event.data) or event.name == b"error":
+                self._note(EVENT.decode(event.data), event.name)
+        except ValidationError:
+            return  # a field of a type that we do not expect is still the client's
         except MALFORMED as error:
-            if event.data.strip() not in (b"", b"[DONE]"):
-                self.failure = ProviderBroke(f"the provider's stream makes no sense: {error}")
+            self.failure = malformed("an event of the provider's stream", error)
+
+    def _note(self, told: EventView, name: bytes) -> None:
+        if told.type == "error" or name == b"error" or told.error:
+            self.failure = failure_of(
+                told.error or {"message": told.message, "code": told.code, "param": told.param}
+            )
+        elif told.type in LIFECYCLE and says(told.response):
+            self._look_into(told.response)
 
     def _look_into(self, raw: Raw) -> None:
         response = RESPONSE.decode(raw)
@@ -260,7 +264,7 @@ class StreamSplice:
             self._begun = FIELDS.decode(raw)
         self.failure = failure_in(response)
         if self.failure is None:
-            self._done = self._done or response.status in OVER
+            self.done = self.done or response.status in OVER
             count(self.tally, response, self._customs)
 
 
