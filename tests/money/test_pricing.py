@@ -118,6 +118,10 @@ def test_a_price_is_that_of_the_day(since: str, cost: str) -> None:
         ("nobody/gpt-4o", Usage(input=1, output=1)),
         ("qwen/qwen3.8-max", Usage(input=1, output=1)),
         ("openai/gpt-4o", Usage()),  # nothing was reported
+        ("openai/gpt-4o", Usage(input=1_000)),  # an answer was given, and not counted
+        ("openai/gpt-4o", Usage(output=1_000)),  # a prompt was sent, and not counted
+        ("openai/gpt-4o", Usage(cache_read=1_000, output=1_000)),  # a part of the prompt is not the prompt
+        ("openai/o4-mini", Usage(input=1_000, reasoning=1_000)),  # nor thinking the answer
         ("openai/text-embedding-3-small", Usage(input=5, output=1)),  # an answer that has no price
         ("ai21/jamba-large", Usage(input=5, output=1, searches=1)),  # a search that has none
         ("perplexity/sonar-deep-research", Usage(input=5, output=1)),  # cites, and bills the citations
@@ -201,7 +205,7 @@ RATES = st.decimals(min_value=0, max_value=1_000, places=6)
 )
 def test_a_cost_is_exact(counts: dict[str, int | None], rates: dict[str, Decimal]) -> None:
     cost = cost_of(Usage(**counts), rates)
-    if not any(count is not None for name, count in counts.items() if name != "searches"):
+    if counts["input"] is None or counts["output"] is None:
         assert cost is None
         return
     if cost is None:

@@ -70,7 +70,7 @@ async def test_bytes_pass_both_ways_with_the_model_replaced(provider: Simulator)
     assert reply.body.endswith(b'"x":1}')
     assert provider.requests[0].path == "/embeddings"
     assert provider.requests[0].body == b'{"model":"m","input":["a",  "b"],"odd":{"x":1.0}}'
-    assert record["usage"] == {"input": 1}
+    assert record["usage"] == {"input": 1, "output": 0}
     assert record["path"] == "/v1/embeddings"
 
 

@@ -73,7 +73,9 @@ class PriceList:
     def price(
         self, provider: str, model: str, usage: Usage, at: datetime, context: Context = NO_CONTEXT
     ) -> Decimal | None:
-        """What this usage costs, exactly; None where nothing was reported, or a part has no known price."""
+        """What this usage costs, exactly; None where the prompt or the completion was not reported, or a part
+        has no known price.
+        """
         return cost_of(usage, self.rates(provider, model, at, context))
 
     def image_prices(self, provider: str, model: str) -> tuple[ImagePrice, ...]:
@@ -104,9 +106,11 @@ def _own_images(price: PriceConfig) -> tuple[ImagePrice, ...]:
 
 
 def cost_of(usage: Usage, rates: Mapping[str, Rate]) -> Decimal | None:
-    """The sum over all classes."""
+    """The sum over all classes; None where the prompt or the completion was not reported: nothing is a
+    part of what is not known.
+    """
     prompt, completion = usage.prompt_tokens, usage.completion_tokens
-    if not rates or (prompt is None and completion is None):
+    if not rates or usage.input is None or usage.output is None:
         return None
     if "output_image" in rates and usage.output_image is None and completion:
         return None  # text and images have different prices, and the provider's count does not part them

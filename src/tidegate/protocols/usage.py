@@ -30,8 +30,8 @@ class Usage(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """Image tokens of the prompt, where they are told apart because they have a price of their own
     (models that draw)."""
     output: int | None = None
-    """Completion tokens without reasoning and audio. Where the provider does not tell reasoning
-    apart, it is in here and `reasoning` is None."""
+    """Completion tokens without reasoning and audio; 0 where there is no completion (embeddings). Where the
+    provider does not report reasoning by itself, it is in here and `reasoning` is None."""
     reasoning: int | None = None
     """Completion tokens spent on thinking, whether shown or not."""
     output_audio: int | None = None

@@ -62,7 +62,9 @@ def _parse_titan(body: bytes, tally: Tally) -> Embeddings:
     except MALFORMED as error:
         raise ProviderBroke("the provider's answer holds no embeddings") from error
     tokens = told.input_text_token_count
-    return Embeddings(vectors=[told.embedding], usage=None if tokens is None else Usage(input=tokens))
+    return Embeddings(
+        vectors=[told.embedding], usage=None if tokens is None else Usage(input=tokens, output=0)
+    )
 
 
 MAKERS: Mapping[str, Maker] = {

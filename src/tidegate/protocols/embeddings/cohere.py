@@ -110,4 +110,6 @@ def parse_answer(body: bytes, tally: Tally) -> Embeddings:
     tally.id = told.id
     billed = told.meta.billed_units if told.meta is not None else None
     tokens = billed.input_tokens if billed is not None else None
-    return Embeddings(vectors=vectors or [], usage=None if tokens is None else Usage(input=int(tokens)))
+    return Embeddings(
+        vectors=vectors or [], usage=None if tokens is None else Usage(input=int(tokens), output=0)
+    )

@@ -154,5 +154,5 @@ def _parse_answer(body: bytes) -> Embeddings:
     tokens = told.usage_metadata.prompt_token_count if told.usage_metadata else None
     if tokens is None and counted and None not in counted:
         tokens = int(sum(count or 0 for count in counted))
-    usage = None if tokens is None else Usage(input=tokens)
+    usage = None if tokens is None else Usage(input=tokens, output=0)
     return Embeddings(vectors=[one.values for one in found], usage=usage)

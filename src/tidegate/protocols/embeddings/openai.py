@@ -138,7 +138,7 @@ class Answer:
         tally.model = view.model or ""
         usage = view.usage
         if usage is not None and usage.prompt_tokens is not None:
-            tally.usage = Usage(input=usage.prompt_tokens)
+            tally.usage = Usage(input=usage.prompt_tokens, output=0)
         vectors = [self._as_asked(item.embedding) for item in view.data]
         changed = any(new is not item.embedding for new, item in zip(vectors, view.data, strict=True))
         return self._mend(body, view, vectors) if changed or not _in_shape(view) else body
