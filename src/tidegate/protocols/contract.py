@@ -13,6 +13,7 @@ from msgspec import Struct
 from .errors import ProviderError, TidegateError, Unsupported
 from .events import Event, Failed, Finished, FinishReason, Started, TextDelta, UsageReported
 from .profile import PLAIN, Profile
+from .served import Served
 from .turn import Turn
 from .usage import Usage
 
@@ -94,6 +95,23 @@ class Tally(Struct, gc=False):
     """The provider's id of the answer."""
     model: str = ""
     """The model that answered, in the provider's words."""
+    service_tier: str | None = None
+    """As served, in the provider's own word; see Served for this and the next two."""
+    speed: str | None = None
+    inference_geo: str | None = None
+    provider_cost: int | None = None
+    """The provider's own figure, in 10⁻⁹ USD."""
+    images: int | None = None
+    """Images that were drawn, where images were asked for."""
+
+    def note(self, served: Served | None) -> None:
+        """Add how the answer was served; what is not reported now stays as it was."""
+        if served is None:
+            return
+        self.service_tier = served.service_tier or self.service_tier
+        self.speed = served.speed or self.speed
+        self.inference_geo = served.inference_geo or self.inference_geo
+        self.provider_cost = self.provider_cost if served.cost is None else served.cost
 
 
 class ErrorReply(Struct, frozen=True, gc=False):
@@ -223,6 +241,7 @@ class Bridge:
                 continue
             if kind is UsageReported:
                 self.tally.usage = event.usage  # type: ignore[union-attr]
+                self.tally.note(event.served)  # type: ignore[union-attr]
             elif kind is Finished:
                 self.tally.finish = event.reason  # type: ignore[union-attr]
             elif kind is Started:

@@ -12,6 +12,7 @@ from typing import Literal, TypeAlias
 from msgspec import Raw, Struct
 
 from .errors import ProviderError
+from .served import Served
 from .usage import Usage
 
 __all__ = [
@@ -182,6 +183,8 @@ class UsageReported(Struct, frozen=True, gc=False):
     """Tokens so far; replaces any earlier report."""
 
     usage: Usage
+    served: Served | None = None
+    """How the answer was served, where the provider says; adds to what was reported before."""
 
 
 class Failed(Struct, frozen=True):

@@ -27,7 +27,7 @@ from tidegate.protocols.sse import Splitter
 from .blocks import Block, BlockDelta, Progress, open_block
 from .error import parse_inner_error
 from .render import MessagesCall
-from .usage import merge_usage, read_usage
+from .usage import merge_usage, read_served, read_usage
 from .wire import MessageOut, StopDetails, UsageOut
 
 __all__ = ["FINISHES", "StreamReader", "WholeReader"]
@@ -313,7 +313,7 @@ class _Answer:
         if told is not None:
             self._usage = merge_usage(self._usage, told)
         if self._usage is not None:
-            out.append(UsageReported(read_usage(self._usage)))
+            out.append(UsageReported(read_usage(self._usage), read_served(self._usage)))
 
     def _read_stop(self, event: StreamEvent, data: bytes, out: list[Event]) -> None:
         self.closed = True

@@ -17,7 +17,7 @@ from tidegate.protocols.sse import Blocks, frame, parse_event
 
 from .error import parse_inner_error, render_error_body
 from .reader import FINISHES
-from .usage import merge_usage, read_usage
+from .usage import merge_usage, read_served, read_usage
 from .wire import UsageOut
 
 __all__ = ["StreamSplice", "WholeSplice"]
@@ -147,6 +147,7 @@ class StreamSplice:
         if told is not None:
             self._usage = merge_usage(self._usage, told)
             self.tally.usage = read_usage(self._usage)
+            self.tally.note(read_served(self._usage))
 
 
 def _matters(data: bytes) -> bool:
@@ -190,6 +191,7 @@ class WholeSplice:
         self.tally.id, self.tally.model = message.id, message.model
         if message.usage is not None:
             self.tally.usage = read_usage(message.usage)
+            self.tally.note(read_served(message.usage))
         if message.stop_reason is not None:
             self.tally.finish = FINISHES.get(message.stop_reason, "stop")
         return body

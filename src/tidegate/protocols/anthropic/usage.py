@@ -9,11 +9,12 @@ from typing import Any
 
 from msgspec import structs
 
+from tidegate.protocols.served import Served, served
 from tidegate.protocols.usage import Usage
 
 from .wire import UsageOut
 
-__all__ = ["merge_usage", "read_usage", "render_delta_usage", "render_usage"]
+__all__ = ["merge_usage", "read_served", "read_usage", "render_delta_usage", "render_usage"]
 
 
 def merge_usage(known: UsageOut | None, told: UsageOut) -> UsageOut:
@@ -26,6 +27,11 @@ def merge_usage(known: UsageOut | None, told: UsageOut) -> UsageOut:
             for newer, older in zip(structs.astuple(told), structs.astuple(known), strict=True)
         ]
     )
+
+
+def read_served(usage: UsageOut) -> Served | None:
+    """How the answer was served."""
+    return served(usage.service_tier, usage.speed, usage.inference_geo)
 
 
 def read_usage(usage: UsageOut) -> Usage:

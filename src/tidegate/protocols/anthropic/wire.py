@@ -338,6 +338,9 @@ class UsageOut(Struct, frozen=True):
     cache_creation: CacheCreation | None = None
     output_tokens_details: OutputDetails | None = None
     server_tool_use: ServerToolUse | None = None
+    service_tier: Any = None
+    speed: Any = None
+    inference_geo: Any = None
 
 
 class StopDetails(Struct, frozen=True):

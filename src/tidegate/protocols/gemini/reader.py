@@ -36,6 +36,7 @@ from tidegate.protocols.events import (
 )
 from tidegate.protocols.functions import custom_text
 from tidegate.protocols.ids import new_id
+from tidegate.protocols.served import served
 from tidegate.protocols.sse import MAX_EVENT, Splitter
 from tidegate.protocols.usage import Usage
 
@@ -241,7 +242,7 @@ class GeminiReader:
             usage = parse_usage(answer.usage_metadata)
             if usage is not None:
                 self.usage = usage
-                events.append(UsageReported(usage))
+                events.append(UsageReported(usage, served(answer.usage_metadata.service_tier)))
 
     def _read_candidate(self, candidate: Candidate, data: bytes, position: int, events: list[Event]) -> None:
         index = candidate.index or 0

@@ -10,6 +10,7 @@ from msgspec import Raw, Struct
 from tidegate.protocols.contract import Call, Tally, Target
 from tidegate.protocols.decode import MALFORMED, malformed, require_json
 from tidegate.protocols.errors import ProviderBroke, ProviderError, TidegateError
+from tidegate.protocols.served import served
 from tidegate.protocols.sse import Blocks, ServerSentEvent, parse_event
 
 from .error import parse_inner_error, render_error_body
@@ -105,6 +106,7 @@ class _Splice:
                 self._queries.update(candidate.grounding_metadata.web_search_queries or ())
         if view.usage_metadata is not None:
             tally.usage = parse_usage(view.usage_metadata) or tally.usage
+            tally.note(served(view.usage_metadata.service_tier))
         if self._queries:
             tally.usage = with_searches(tally.usage, len(self._queries))
         if view.prompt_feedback is not None and (view.prompt_feedback.block_reason or not view.candidates):

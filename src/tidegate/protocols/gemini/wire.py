@@ -5,7 +5,7 @@ client of the Gemini door asks and is answered. An empty `Raw` is "not there".
 """
 
 from collections.abc import Sequence
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from msgspec import Raw, Struct
 
@@ -238,6 +238,7 @@ class UsageMetadata(Wire, frozen=True):
     prompt_tokens_details: list[TokenCount] | None = None
     cache_tokens_details: list[TokenCount] | None = None
     candidates_tokens_details: list[TokenCount] | None = None
+    service_tier: Any = None
 
 
 class LogprobsCandidate(Wire, frozen=True):

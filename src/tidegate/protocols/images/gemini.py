@@ -112,6 +112,7 @@ class GeminiFormat:
 
         def convert(body: bytes, tally: Tally) -> bytes:
             images, tally.usage = _parse_answer(body)
+            tally.images = len(images)
             tally.model = target.model
             return render_answer(parsed, images, tally.usage)
 

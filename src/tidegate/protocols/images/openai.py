@@ -164,6 +164,7 @@ class Answer:
             raise filtered("its answer is empty")
         tally.model = view.model or ""
         tally.usage = _parse_usage(view.usage)
+        tally.images = len(view.data)
         to_link = self._asked.response_format == "url" and any(_is_bytes(one) for one in view.data)
         return body if view.created is not None and not to_link else self._mend(body, view, to_link)
 

@@ -5,7 +5,7 @@ They are recognized by their types, which a decoder checks in half a microsecond
 """
 
 from collections.abc import Container
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta, Struct
@@ -91,6 +91,7 @@ class SoundAnswer(Struct, gc=False):
     model: Annotated[str, Meta(min_length=1)]
     choices: Annotated[tuple[SoundEnd, ...], Meta(min_length=1)]
     usage: UsageIn | None = None
+    service_tier: Any = None
     error: None = None
     x_groq: None = None
 

@@ -13,7 +13,7 @@ from tidegate.protocols.sse import ServerSentEvent, Splitter, frame, parse_block
 
 from .error import error_inside, error_object
 from .reader import map_finish
-from .usage import UsageIn, parse_usage
+from .usage import UsageIn, parse_served, parse_usage
 from .wire import ENCODE, FIELDS
 
 __all__ = ["BodySplice", "StreamSplice"]
@@ -35,10 +35,11 @@ class ChunkView(Struct, gc=False):
 
 
 class FirstView(ChunkView, gc=False):
-    """What accounting reads of the first chunk, and of a whole answer."""
+    """What accounting reads of the first and the last chunk, and of a whole answer."""
 
     id: str | None = None
     model: str | None = None
+    service_tier: Any = None
 
 
 VIEW = Decoder(ChunkView).decode
@@ -145,12 +146,17 @@ class StreamSplice:
         if isinstance(view, FirstView) and view.id:
             self.tally.id, self.tally.model = view.id, view.model or ""
             self._known = True
+        if isinstance(view, FirstView):
+            self.tally.note(parse_served(view.service_tier, None))
         for choice in view.choices or ():
             if choice.finish_reason:
                 self.tally.finish = map_finish(choice.finish_reason)
         if view.usage is None:
             return block
         self.tally.usage = parse_usage(view.usage) or self.tally.usage
+        last = FIRST_VIEW(event.data)
+        if isinstance(last, FirstView):
+            self.tally.note(parse_served(last.service_tier, view.usage))
         if self._wants_usage:
             return block
         return b"data: " + _without_usage(event.data) if view.choices else None
@@ -237,6 +243,7 @@ class BodySplice:
         tally = self.tally
         if isinstance(view, FirstView):
             tally.id, tally.model = view.id or "", view.model or ""
+            tally.note(parse_served(view.service_tier, view.usage))
         tally.usage = parse_usage(view.usage) if view.usage is not None else None
         for choice in view.choices or ():
             if choice.finish_reason:

@@ -21,7 +21,7 @@ from .clean import is_clean, read_clean
 from .dialect import Dialect
 from .error import error_inside, error_object
 from .reader import FINISHES, map_finish
-from .usage import completion_tokens, parse_usage, read_usage
+from .usage import completion_tokens, parse_served, parse_usage, read_usage
 from .wire import ENCODE
 from .writer import CHUNK, DONE
 
@@ -340,6 +340,7 @@ class Mend:
         told = read_usage(usage) if usage else None
         if told is not None:
             tally.usage = parse_usage(told) or tally.usage
+        tally.note(parse_served(chunk.get("service_tier"), told))
         for choice in choices:
             if choice.get("finish_reason"):
                 tally.finish = map_finish(choice["finish_reason"])
@@ -532,6 +533,7 @@ class BodyMend(Mend):
         self.tally.id, self.tally.model = answer.id, answer.model
         self.tally.finish = map_finish(answer.choices[-1].finish_reason)
         self.tally.usage = parse_usage(answer.usage) if answer.usage is not None else None
+        self.tally.note(parse_served(answer.service_tier, answer.usage))
         return True
 
     def abort(self, error: TidegateError) -> bytes:

@@ -35,7 +35,7 @@ from .build import thinking_text
 from .error import error_inside
 from .inline import InlineThinking
 from .render import ChatCall
-from .usage import parse_usage
+from .usage import parse_served, parse_usage
 from .wire import ENCODE, FORMATS, NAME, has_list
 from .wire_answer import (
     NOTHING,
@@ -189,7 +189,7 @@ class AnswerState:
         told = answer.usage or (answer.x_groq.usage if answer.x_groq else None)
         usage = parse_usage(told) if told is not None else None
         if usage is not None:
-            events.append(UsageReported(usage))
+            events.append(UsageReported(usage, parse_served(answer.service_tier, told)))
 
     def _read_delta(self, delta: Delta, state: ChoiceState, events: list[Event]) -> None:
         choice = state.index

@@ -5,9 +5,10 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from tidegate.protocols.served import Served, nano_usd, served
 from tidegate.protocols.usage import Usage
 
-__all__ = ["UsageIn", "completion_tokens", "parse_usage", "read_usage", "render_usage"]
+__all__ = ["UsageIn", "completion_tokens", "parse_served", "parse_usage", "read_usage", "render_usage"]
 
 
 class PromptDetails(Struct, gc=False):
@@ -47,6 +48,10 @@ class UsageIn(Struct, gc=False):
     """Tokens written to the cache, of services that also speak Anthropic's format."""
     reasoning_tokens: int | None = None
     """Together's and Perplexity's."""
+    cost: Any = None
+    """USD: a number (OpenRouter), or an object with a `total_cost` (Perplexity)."""
+    cost_in_usd_ticks: Any = None
+    """xAI's, in 10⁻¹⁰ USD."""
 
 
 def parse_usage(told: UsageIn) -> Usage | None:
@@ -82,6 +87,12 @@ def parse_usage(told: UsageIn) -> Usage | None:
         reasoning=thought,
         output_audio=spoken,
     )
+
+
+def parse_served(service_tier: Any, told: UsageIn | None) -> Served | None:
+    """How an answer was served: its `service_tier`, and the cost in its usage."""
+    cost = None if told is None else nano_usd(told.cost, told.cost_in_usd_ticks)
+    return served(service_tier, cost=cost)
 
 
 def read_usage(told: Any) -> UsageIn | None:

@@ -144,6 +144,7 @@ class AnswerOut(Struct, gc=False):
     created: float | None = None
     choices: list[ChoiceOut] | None = None
     usage: UsageIn | None = None
+    service_tier: Any = None
     error: Any = None
     x_groq: GroqOut | None = None
     citations: list[Any] | None = None

@@ -143,7 +143,7 @@ class AnswerState:
         self.ended = True
         events.append(finish_of(response, calls=self._calls > 0))
         usage = None if response.usage is None else parse_usage(response.usage, response.searches)
-        return events if usage is None else [*events, UsageReported(usage)]
+        return events if usage is None else [*events, UsageReported(usage, response.served)]
 
     def fail(self, error: ProviderError) -> list[Event]:
         """The answer is over: the provider failed."""

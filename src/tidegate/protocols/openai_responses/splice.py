@@ -105,6 +105,7 @@ CALL_VIEW = Decoder(CallView)
 def count(tally: Tally, response: ResponseOut, customs: frozenset[str]) -> None:
     """Take from a response what accounting needs. `customs` are the custom tools that were offered."""
     tally.id, tally.model = response.id or tally.id, response.model or tally.model
+    tally.note(response.served)
     if response.usage is not None:
         tally.usage = parse_usage(response.usage, response.searches) or tally.usage
     if response.status in OVER:

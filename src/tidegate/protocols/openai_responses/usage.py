@@ -41,6 +41,10 @@ class UsageIn(Struct):
     input_tokens_details: InputDetails | None = None
     output_tokens_details: OutputDetails | None = None
     server_side_tool_usage_details: ServerTools | None = None
+    cost: Any = None
+    """USD: a number (OpenRouter), or an object with a `total_cost` (Perplexity)."""
+    cost_in_usd_ticks: Any = None
+    """xAI's, in 10⁻¹⁰ USD."""
 
 
 def parse_usage(told: UsageIn, searches: int | None = None) -> Usage | None:

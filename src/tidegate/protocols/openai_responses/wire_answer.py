@@ -5,6 +5,8 @@ from typing import Any
 from msgspec import Raw, Struct
 from msgspec.json import Decoder
 
+from tidegate.protocols.served import Served, nano_usd, served
+
 from .usage import UsageIn
 from .wire import TextPart
 
@@ -106,6 +108,13 @@ class ResponseOut(Struct):
     output: list[Raw] | None = None
     usage: UsageIn | None = None
     tool_usage: ToolUsageOut | None = None
+    service_tier: Any = None
+
+    @property
+    def served(self) -> Served | None:
+        """How it was served."""
+        cost = None if self.usage is None else nano_usd(self.usage.cost, self.usage.cost_in_usd_ticks)
+        return served(self.service_tier, cost=cost)
 
     @property
     def searches(self) -> int | None:

@@ -1,0 +1,75 @@
+"""How an answer was served, as the provider reports it: what its price depends on beside the tokens.
+
+Nothing in here can break an answer: what has an unexpected type or size counts as not reported.
+"""
+
+from decimal import ROUND_HALF_EVEN, Decimal
+from typing import Any
+
+from msgspec import Struct
+
+__all__ = ["Served", "nano_usd", "served", "word"]
+
+LONGEST_WORD = 64
+"""Characters of a tier, speed or region; what is longer is none."""
+MOST_USD = 1_000_000
+"""What an answer may cost; more is a mistake of the provider's."""
+NANO_PER_USD = 1_000_000_000
+NANO_PER_TICK = Decimal("0.1")
+"""xAI's tick is 10⁻¹⁰ USD (docs.x.ai, `cost_in_usd_ticks`)."""
+MOST_TICKS = MOST_USD * NANO_PER_USD * 10
+
+
+class Served(Struct, frozen=True, gc=False):
+    """As an answer was served. `None` is "not reported"."""
+
+    service_tier: str | None = None
+    """`default`, `flex`, `priority`, `standard`, `batch` … in the provider's own word."""
+    speed: str | None = None
+    """Anthropic's `usage.speed`: `standard` or `fast`."""
+    inference_geo: str | None = None
+    """Anthropic's `usage.inference_geo`: where the model ran."""
+    cost: int | None = None
+    """What the provider says that the answer costs, in 10⁻⁹ USD (OpenRouter, Perplexity, xAI)."""
+
+
+NOT_REPORTED = Served()
+
+
+def served(
+    service_tier: Any = None, speed: Any = None, inference_geo: Any = None, cost: int | None = None
+) -> Served | None:
+    """What is reported of these values, which may be anything; None where it is nothing."""
+    found = Served(word(service_tier), word(speed), word(inference_geo), cost)
+    return None if found == NOT_REPORTED else found
+
+
+def word(value: Any) -> str | None:
+    """A tier, speed or region; None where the value is none."""
+    return value if isinstance(value, str) and 0 < len(value) <= LONGEST_WORD else None
+
+
+def nano_usd(cost: Any = None, ticks: Any = None) -> int | None:
+    """A provider's cost in 10⁻⁹ USD, rounded half-even: `cost` in USD, as a number or as the `total_cost` of
+    an object (Perplexity), or `ticks` (xAI).
+    """
+    if isinstance(cost, dict):
+        cost = cost.get("total_cost")
+    amount = _decimal(cost)
+    if amount is not None:
+        return _bounded(amount * NANO_PER_USD)
+    counted = _decimal(ticks)
+    return None if counted is None else _bounded(counted * NANO_PER_TICK)
+
+
+def _decimal(value: Any) -> Decimal | None:
+    """A number with the digits that were written."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= MOST_TICKS:
+        return None
+    return Decimal(repr(value))
+
+
+def _bounded(nano: Decimal) -> int | None:
+    if nano > MOST_USD * NANO_PER_USD:
+        return None
+    return int(nano.quantize(Decimal(1), rounding=ROUND_HALF_EVEN))
