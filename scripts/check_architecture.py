@@ -87,6 +87,7 @@ SHARED_VOCABULARY = frozenset(
         "contract",
         "errors",
         "events",
+        "excerpt",
         "faults",
         "ids",
         "media",

@@ -3,8 +3,11 @@
 import asyncio
 import os
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
+import aiohttp
 import pytest
 
 from process.serving import CHAT, CLIENT_KEY, UPSTREAM_KEY, Served, environ, one
@@ -60,8 +63,8 @@ async def test_nobody_reads_and_it_serves_on(
     try:
         async with served as gateway:
             os.close(writing)
-            for _ in range(40):  # 160 lines of 4 KB: more than a pipe holds
-                replies = await asyncio.gather(*(gateway.chat("sim/" + "m" * 1800) for _ in range(4)))
+            for _ in range(40):  # 160 lines of more than 1 KB: more than a pipe holds
+                replies = await asyncio.gather(*(gateway.chat("sim/" + "m" * 500) for _ in range(4)))
                 assert {reply.status for reply in replies} == {200}
             gateway.signal(signal.SIGTERM)
             assert await gateway.ended() == 0
@@ -134,3 +137,43 @@ async def test_what_was_found_is_said_before_serving_and_no_key_is(
 async def test_a_gateway_without_a_provider_says_so(tmp_path: Path, unused_tcp_port: int) -> None:
     async with Served(tmp_path, "", port=unused_tcp_port) as gateway:
         assert "no provider is configured: set a key such as OPENAI_API_KEY" in gateway.log
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&- <&-"])
+@pytest.mark.parametrize("workers", [1, 2])
+async def test_it_serves_with_closed_standard_streams_and_writes_into_no_connection(
+    tmp_path: Path, unused_tcp_port: int, provider: Simulator, closed: str, workers: int
+) -> None:
+    (tmp_path / "tidegate.toml").write_text(one(provider, server=f"workers = {workers}"))
+    command = f"exec {sys.executable} -m tidegate serve --port {unused_tcp_port} {closed}"
+    process = start(command, tmp_path)
+    url = f"http://127.0.0.1:{unused_tcp_port}"
+    try:
+        async with aiohttp.ClientSession() as session:
+            await eventually_answers(session, f"{url}/health", process)
+            for _ in range(5):
+                async with session.post(url + CHAT, json=ASKED) as reply:
+                    assert reply.status == 200
+                    assert (await reply.json())["object"] == "chat.completion"
+    finally:
+        process.terminate()
+        assert await asyncio.to_thread(process.wait, 20) == 0
+
+
+def start(command: str, folder: Path) -> "subprocess.Popen[bytes]":
+    return subprocess.Popen(["/bin/sh", "-c", command], cwd=folder, env=environ())
+
+
+async def eventually_answers(
+    session: aiohttp.ClientSession, url: str, process: "subprocess.Popen[bytes]"
+) -> None:
+    """Await that somebody answers there, while the process runs."""
+    for _ in range(1000):
+        assert process.poll() is None
+        try:
+            async with session.get(url) as reply:
+                await reply.read()
+                return
+        except aiohttp.ClientError:
+            await asyncio.sleep(0.02)
+    raise AssertionError("nobody answers")

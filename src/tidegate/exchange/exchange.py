@@ -105,7 +105,7 @@ async def recorded(
 
 async def send_error(request: Request, door: Door, error: TidegateError, record: Record) -> None:
     """Tell the client what went wrong: as a response, or as the end of the stream it is reading."""
-    record.error = error.message
+    record.error = error.summary
     record.ended = ending_of(error, request.responded)
     if not request.responded:
         reply = door.protocol.render_error(error, request.id)

@@ -122,7 +122,7 @@ class Relay:
     def _note(self, candidate: Candidate, error: TidegateError) -> None:
         self._record.attempts = [
             *self._record.attempts,
-            Attempt(candidate.service.name, candidate.model, error.status, error.message),
+            Attempt(candidate.service.name, candidate.model, error.status, error.summary),
         ]
 
     async def _attempt(self, candidate: Candidate) -> None:

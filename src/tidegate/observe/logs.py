@@ -2,12 +2,15 @@
 
 import json
 import logging
+import os
 import sys
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from traceback import format_tb
 from typing import Literal
 
 from tidegate.config import Logs
+from tidegate.protocols.excerpt import escape_controls
 
 from .nonblocking import NonBlockingWriter
 from .record import Record
@@ -25,8 +28,20 @@ def line_format(logs: Logs) -> Literal["json", "text"]:
     return "text" if sys.stdout.isatty() else "json"
 
 
+def occupy_streams() -> None:
+    """Open the null device in the place of standard streams that are closed (`>&-`): a connection would get
+    the free number, and be written to.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            stream = open(os.devnull, mode)  # noqa: SIM115 for as long as the process lives
+            os.set_inheritable(stream.fileno(), True)  # for workers too
+            setattr(sys, name, stream)
+
+
 def configure_logging(logs: Logs) -> None:
     """Send all loggers' lines to standard error, at the configured level."""
+    occupy_streams()
     out = NonBlockingHandler(NonBlockingWriter(sys.stderr.fileno(), lambda _: None))
     out.setFormatter(JsonFormatter() if line_format(logs) == "json" else TextFormatter())
     logging.basicConfig(level=logs.level.upper(), handlers=[out], force=True)
@@ -59,6 +74,29 @@ def _time(record: logging.LogRecord) -> str:
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+def _message(record: logging.LogRecord) -> str:
+    """The line's words. asyncio's go on with the exception's own, which may quote what was said."""
+    message = record.getMessage()
+    return message.partition("\n")[0] if record.name == "asyncio" else message
+
+
+def render_trace(error: BaseException) -> str:
+    """Where an exception and its causes were raised, the first cause first; of their words only those of
+    the system (OSError): others quote values, which may be a prompt, an answer or a key.
+    """
+    chain: list[BaseException] = []
+    cause: BaseException | None = error
+    while cause is not None and cause not in chain:
+        chain.append(cause)
+        cause = cause.__cause__ or (None if cause.__suppress_context__ else cause.__context__)
+    return "\n".join(_render_one(one) for one in reversed(chain))
+
+
+def _render_one(error: BaseException) -> str:
+    words = f": {error.strerror}" if isinstance(error, OSError) and error.strerror else ""
+    return "".join(format_tb(error.__traceback__)) + type(error).__qualname__ + words
+
+
 class JsonFormatter(logging.Formatter):
     """A log line as JSON."""
 
@@ -68,10 +106,10 @@ class JsonFormatter(logging.Formatter):
             "time": _time(record),
             "level": record.levelname.lower(),
             "logger": record.name,
-            "message": record.getMessage(),
+            "message": _message(record),
         }
-        if record.exc_info:
-            told["trace"] = self.formatException(record.exc_info)
+        if record.exc_info and record.exc_info[1] is not None:
+            told["trace"] = render_trace(record.exc_info[1])
         return json.dumps(told, ensure_ascii=False)
 
 
@@ -80,5 +118,6 @@ class TextFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """See logging.Formatter."""
-        line = f"{_time(record)} {record.levelname.lower():7} {record.getMessage()}"
-        return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
+        line = f"{_time(record)} {record.levelname.lower():7} {escape_controls(_message(record))}"
+        trace = record.exc_info[1] if record.exc_info else None
+        return line if trace is None else f"{line}\n{render_trace(trace)}"

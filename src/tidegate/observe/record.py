@@ -38,6 +38,7 @@ class Attempt(Struct, frozen=True):
     model: str
     status: int
     error: str
+    """The `summary` of the error."""
 
 
 class Record(Struct, kw_only=True, omit_defaults=True):
@@ -73,7 +74,9 @@ class Record(Struct, kw_only=True, omit_defaults=True):
     caller: str | None = None
     """Who called, as far as known: never the key."""
     error: str | None = None
-    """The words of the error that the client got."""
+    """What went wrong: the `summary` of the error that the client got, which quotes nobody."""
+    shortened: tuple[str, ...] = ()
+    """The fields that are cut here because the line would have been too long."""
     total_ms: float = 0.0
     """From the request's head to the end of the response."""
     first_byte_ms: float | None = None

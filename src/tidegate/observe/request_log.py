@@ -13,8 +13,10 @@ from time import time
 from typing import Protocol
 
 import msgspec
-from msgspec import structs
 
+from tidegate.protocols.excerpt import escape_controls
+
+from .bounds import CUTS, clean, replace_surrogates, shortened
 from .record import Record
 
 __all__ = ["FLUSH_S", "RequestLog", "render_json", "render_text", "timestamp"]
@@ -22,8 +24,6 @@ __all__ = ["FLUSH_S", "RequestLog", "render_json", "render_text", "timestamp"]
 FLUSH_S = 0.1
 PIPE_BUF = 4096
 """Bytes that POSIX systems write to a pipe as one piece."""
-SHOWN = 150
-"""Characters of a text in a record that would be too long."""
 
 _encode = msgspec.json.Encoder().encode
 
@@ -40,29 +40,33 @@ def _second(moment: int) -> str:
 
 
 def render_json(record: Record) -> bytes:
-    """A record as one line of JSON."""
-    line = _encode(record) + b"\n"
-    return line if len(line) <= PIPE_BUF else _encode(shortened(record)) + b"\n"
+    """A record as one line of JSON: UTF-8, and never longer than a pipe takes whole."""
+    return _render(record, _encode_json)
 
 
-def shortened(record: Record) -> Record:
-    """The record without what makes its line longer than a pipe takes whole: texts of the client's."""
-    return structs.replace(
-        record,
-        path=record.path[:SHOWN],
-        model=record.model and record.model[:SHOWN],
-        provider_model=record.provider_model and record.provider_model[:SHOWN],
-        error=record.error and record.error[:SHOWN],
-        dropped=record.dropped[:10],
-        attempts=[
-            structs.replace(attempt, model=attempt.model[:SHOWN], error=attempt.error[:SHOWN])
-            for attempt in record.attempts[:3]
-        ],
-    )
+def _render(record: Record, encode: Callable[[Record], bytes]) -> bytes:
+    record = clean(record)
+    line = encode(record)
+    for limit in CUTS:
+        if len(line) <= PIPE_BUF:
+            break
+        line = encode(shortened(record, limit))
+    return line
+
+
+def _encode_json(record: Record) -> bytes:
+    try:
+        return _encode(record) + b"\n"
+    except UnicodeEncodeError:
+        return _encode(replace_surrogates(record)) + b"\n"
 
 
 def render_text(record: Record) -> bytes:
-    """A record as one line for people."""
+    """A record as one line for people, without characters that act on a terminal; as long as one of JSON."""
+    return _render(record, _encode_text)
+
+
+def _encode_text(record: Record) -> bytes:
     words = [record.time, record.id, record.door, str(record.status), record.ended, record.model or "-"]
     if record.provider:
         words.append(f"→ {record.provider}/{record.provider_model}")
@@ -78,7 +82,9 @@ def render_text(record: Record) -> bytes:
         words.append(f"dropped {','.join(record.dropped)}")
     if record.error:
         words.append(f"“{record.error}”")
-    return (" ".join(words).replace("\n", " ") + "\n").encode()
+    if record.shortened:
+        words.append(f"shortened {','.join(record.shortened)}")
+    return escape_controls(" ".join(words)).encode() + b"\n"
 
 
 def _shown(count: int | None) -> str:

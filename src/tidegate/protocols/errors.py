@@ -30,6 +30,9 @@ request can succeed. Whether another attempt can help, at another candidate or a
 provider's fault by one table, `RETRIES`. Each door renders it in the shape of its own dialect.
 """
 
+from typing import Any
+
+from .excerpt import escape_controls, is_name, names_only, shorten
 from .faults import RETRIES, Fault, fault_of
 from .retry_after import whole_seconds
 
@@ -61,8 +64,14 @@ __all__ = [
 ]
 
 
+LONGEST_OWN = 1000
+"""Characters of a message that we write. It may quote the client, whose texts have any length."""
+LONGEST_PARAM = 200
+"""Characters of a parameter's path."""
+
+
 class TidegateError(Exception):
-    """The root. `str(error)` is what the client reads."""
+    """The root. `str(error)` is what the client reads, `summary` what records and logs say."""
 
     status: int = 500
     """The HTTP status that tells it."""
@@ -105,6 +114,14 @@ class TidegateError(Exception):
         if retry_after is not None:
             self.retry_after = whole_seconds(retry_after)
 
+    @property
+    def summary(self) -> str:
+        """What went wrong, without a word of the client, the provider or the model, which messages may quote:
+        code or type, and what is at fault.
+        """
+        named = next((name for name in (self.code, self.type) if name and is_name(name)), "error")
+        return f"{named}: {names_only(self.param)}" if self.param else named
+
 
 # --- the request is at fault -----------------------------------------------------------------
 
@@ -115,6 +132,11 @@ class ClientError(TidegateError):
     status = 400
     type = "invalid_request_error"
     fault: Fault = "request"
+
+    def __init__(self, message: str, *, param: str | None = None, **fields: Any) -> None:
+        message = escape_controls(shorten(message, LONGEST_OWN))
+        param = escape_controls(shorten(param, LONGEST_PARAM)) if param is not None else None
+        super().__init__(message, param=param, **fields)
 
 
 class InvalidRequest(ClientError):
@@ -214,6 +236,11 @@ class LimitExceeded(ClientError):
 class GatewayError(TidegateError):
     """The gateway cannot do its part."""
 
+    @property
+    def summary(self) -> str:
+        """The message, which is ours alone."""
+        return self.message
+
 
 class InternalError(GatewayError):
     """A fault of ours. The message says nothing of the inside; the log does."""
@@ -265,11 +292,23 @@ class ProviderRefused(ProviderError):
         """By the provider's code or type where these are known, else by its status."""
         return fault_of(self.status, self.code, self.type)
 
+    @property
+    def summary(self) -> str:
+        """The provider's status with its code and type. Its message may quote the prompt."""
+        return " ".join(
+            [str(self.status), *(name for name in (self.code, self.type) if name and is_name(name))]
+        )
+
 
 class ProviderUnreachable(ProviderError):
     """No connection to the provider."""
 
     code = "provider_unreachable"
+
+    @property
+    def summary(self) -> str:
+        """The message, which is ours alone."""
+        return self.message
 
 
 class ProviderBroke(ProviderError):
@@ -278,6 +317,12 @@ class ProviderBroke(ProviderError):
     code = "provider_broke"
     worth_repeating = False
     """What was begun may have been billed."""
+
+    @property
+    def summary(self) -> str:
+        """The code, and the kind of exception that led here. The message may quote the answer."""
+        cause = "" if self.__cause__ is None else f": {type(self.__cause__).__name__}"
+        return f"{ProviderBroke.code}{cause}"
 
 
 class ProviderTimeout(ProviderError):
@@ -288,6 +333,11 @@ class ProviderTimeout(ProviderError):
     code = "provider_timeout"
     worth_repeating = False
     """As long a wait again would be the likely end."""
+
+    @property
+    def summary(self) -> str:
+        """The message, which is ours alone."""
+        return self.message
 
 
 class DeadlineExceeded(ProviderTimeout):

@@ -1,0 +1,74 @@
+"""Records within bounds: whatever a client or a provider sends, there is one line, and it is a short one."""
+
+from collections.abc import Callable
+from typing import Any
+
+from msgspec import structs
+
+from tidegate.protocols.excerpt import is_name, names_only, shorten
+
+from .record import Record
+
+__all__ = ["CUTS", "clean", "replace_surrogates", "shortened"]
+
+CUTS = (150, 40, 12)
+"""Characters to which texts are cut where a line is too long: the first that suffices; the last does."""
+MOST_DROPPED = 10
+"""Names of dropped parameters in a line that would be too long."""
+MOST_ATTEMPTS = 3
+"""Failed attempts in a line that would be too long."""
+MAX_COUNT = 10**15
+"""Tokens of one class: more is no count."""
+
+_OTHERS = ("correlation", "path", "model", "provider", "provider_model", "finish", "caller", "error")
+"""Fields with texts that others choose: clients, providers, and the operator."""
+
+
+def clean(record: Record) -> Record:
+    """The record without what a provider or client may have put where a name or a count belongs."""
+    changes: dict[str, Any] = {}
+    if record.dropped:
+        changes["dropped"] = tuple(map(names_only, record.dropped))
+    if record.finish is not None and not is_name(record.finish):
+        changes["finish"] = "*"
+    usage = record.usage
+    if usage is not None:
+        wrong = {
+            name: None
+            for name, count in zip(usage.__struct_fields__, structs.astuple(usage), strict=True)
+            if count is not None and count > MAX_COUNT
+        }
+        if wrong:
+            changes["usage"] = structs.replace(usage, **wrong)
+            changes["shortened"] = (*record.shortened, "usage")
+    return structs.replace(record, **changes) if changes else record
+
+
+def shortened(record: Record, limit: int) -> Record:
+    """The record with its texts cut to so many characters and its lists to few entries; names what is cut."""
+    cut = _with_texts(record, lambda text: shorten(text, limit))
+    cut = structs.replace(cut, dropped=cut.dropped[:MOST_DROPPED], attempts=cut.attempts[:MOST_ATTEMPTS])
+    names = [
+        name for name in (*_OTHERS, "dropped", "attempts") if getattr(cut, name) != getattr(record, name)
+    ]
+    return structs.replace(cut, shortened=(*record.shortened, *names))
+
+
+def replace_surrogates(record: Record) -> Record:
+    """The record with escapes in the place of halves of surrogate pairs, which UTF-8 does not have."""
+    return _with_texts(record, lambda text: text.encode(errors="backslashreplace").decode())
+
+
+def _with_texts(record: Record, change: Callable[[str], str]) -> Record:
+    """The record with each of its texts that others choose changed by this function."""
+    texts = {name: change(text) for name in _OTHERS if (text := getattr(record, name)) is not None}
+    attempts = [
+        structs.replace(
+            attempt,
+            provider=change(attempt.provider),
+            model=change(attempt.model),
+            error=change(attempt.error),
+        )
+        for attempt in record.attempts
+    ]
+    return structs.replace(record, **texts, dropped=tuple(map(change, record.dropped)), attempts=attempts)
