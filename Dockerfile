@@ -2,7 +2,7 @@
 # Two stages: the first installs, the second holds only what runs.
 
 FROM python:3.13-slim AS build
-RUN pip install --no-cache-dir uv
+RUN pip install --no-cache-dir "uv>=0.9,<1"
 ENV UV_COMPILE_BYTECODE=1 \
     UV_LINK_MODE=copy \
     UV_PYTHON_DOWNLOADS=never \
@@ -10,26 +10,31 @@ ENV UV_COMPILE_BYTECODE=1 \
 WORKDIR /build
 # What Tidegate needs changes less often than Tidegate: a layer of its own.
 COPY pyproject.toml uv.lock README.md LICENSE ./
-RUN uv sync --frozen --no-dev --no-install-project
+RUN uv sync --frozen --no-dev --all-extras --no-install-project
 COPY src src
-RUN uv sync --frozen --no-dev --no-editable
+RUN uv sync --frozen --no-dev --all-extras --no-editable
+# Packages with providers of your own (docs/adding-a-provider.md).
+COPY extensions extensions
+RUN for package in extensions/*/; do \
+        [ ! -d "$package" ] || uv pip install --no-cache --python /opt/tidegate/bin/python "$package"; \
+    done
 
 FROM python:3.13-slim
 RUN useradd --system --uid 10001 --create-home --home-dir /data tidegate
 COPY --from=build /opt/tidegate /opt/tidegate
-# Loopback of a container reaches nobody. Beyond loopback, Tidegate starts only with keys for its
+# Loopback of a container reaches nobody, so here everything else than loopback is the default; HOST and
+# PORT (TIDEGATE_HOST, TIDEGATE_PORT) still count. Beyond loopback, Tidegate starts only with keys for its
 # clients: give it TIDEGATE_API_KEYS.
 ENV PATH=/opt/tidegate/bin:$PATH \
     PYTHONUNBUFFERED=1 \
-    TIDEGATE_HOST=0.0.0.0 \
-    TIDEGATE_PORT=8000
+    TIDEGATE_DEFAULT_HOST=0.0.0.0
 USER 10001
 # A tidegate.toml or .env that is mounted here is found.
 WORKDIR /data
 EXPOSE 8000
 # Open requests get `[server] grace_s` to finish; give the container a little more (see compose.yaml).
 STOPSIGNAL SIGTERM
-HEALTHCHECK --interval=30s --timeout=3s --start-period=5s --retries=3 \
-    CMD ["python", "-c", "import os, urllib.request as u; u.urlopen(f'http://127.0.0.1:{os.environ[\"TIDEGATE_PORT\"]}/health/live', timeout=2)"]
+# It reads the same settings as the server. Only a port of the command line (`serve --port`) it cannot know.
+HEALTHCHECK --interval=30s --timeout=5s --start-period=5s --retries=3 CMD ["tidegate", "health"]
 ENTRYPOINT ["tidegate"]
 CMD ["serve"]

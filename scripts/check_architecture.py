@@ -138,7 +138,7 @@ BANNED_LIBRARIES = [
     ban("httpx", "", "tidegate.upstream.Pool: a second pool, and a slower one"),
     ban("requests", "", "tidegate.upstream.Pool: it blocks the event loop"),
     ban("urllib.request", "", "tidegate.upstream.Pool: it blocks the event loop"),
-    ban("http.client", "", "tidegate.upstream.Pool: it blocks the event loop"),
+    ban("http.client", "cli", "tidegate.upstream.Pool: it blocks the event loop"),
     ban("openai", "", "our own wire formats: an SDK retries and renames by itself"),
     ban("anthropic", "", "our own wire formats: an SDK retries and renames by itself"),
     ban("google", "", "our own wire formats: an SDK retries and renames by itself"),

@@ -174,6 +174,16 @@ class Served:
             await asyncio.sleep(0.02)
         raise AssertionError("new connections are still taken")
 
+    async def command(self, *words: str) -> "subprocess.CompletedProcess[bytes]":
+        """Another command, in the same folder and environment."""
+        return await asyncio.to_thread(
+            subprocess.run,
+            [sys.executable, "-m", "tidegate", *words],
+            cwd=self._folder,
+            env=self._env,
+            capture_output=True,
+        )
+
     # --- requests ----------------------------------------------------------------------------
 
     @property

@@ -3,6 +3,7 @@
 import json as jsonlib
 import re
 import sys
+import tomllib
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -90,14 +91,25 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
             del sys.modules[name]
 
 
+def install_as_printed(site: Site, package: str) -> None:
+    """Install a package of the page as its pyproject.toml and its files are printed."""
+    project = tomllib.loads(example(f"{package}/pyproject.toml"))
+    assert project["build-system"] == {"requires": ["hatchling"], "build-backend": "hatchling.build"}
+    groups = project["project"]["entry-points"]
+    points = "".join(
+        f"[{group}]\n" + "".join(f"{name} = {module}\n" for name, module in modules.items())
+        for group, modules in groups.items()
+    )
+    files = re.findall(rf"^# {package}/(\w+/.+)$", PAGE, re.MULTILINE)
+    texts = {file: example(f"{package}/{file}") for file in files}
+    # Hatchling takes the folder that is called like the project, where it is a package.
+    assert f"{project['project']['name'].replace('-', '_')}/__init__.py" in texts
+    site.install(project["project"]["name"], points, texts)
+
+
 @pytest.fixture
 def acme(site: Site) -> Site:
-    """The package of the page, as its pyproject.toml would have it installed."""
-    points = example("pyproject.toml").split("\n\n", 1)[1]
-    points = re.sub(r'\[project\.entry-points\."(.+)"\]', r"[\1]", re.sub(r" +#.*", "", points))
-    files = ("tidegate_acme/rows.toml", "tidegate_acme/wire.py")
-    texts = {"tidegate_acme/__init__.py": "", **{file: example(file) for file in files}}
-    site.install("tidegate-acme", points.replace('"', ""), texts)
+    install_as_printed(site, "tidegate-acme")
     return site
 
 
@@ -105,6 +117,25 @@ def acme(site: Site) -> Site:
 async def provider() -> AsyncIterator[Simulator]:
     async with Simulator() as simulator:
         yield simulator
+
+
+OTHERS = """
+[providers.good]
+kind = "demo"
+[models.m]
+candidates = ["mine/a", "good/chat"]
+[models.n]
+candidates = ["good/chat"]
+"""
+
+
+def told_of(text: str) -> list[str]:
+    """The warnings about `mine`, without which everything else is there."""
+    config = parse_config(text)
+    assert list(config.providers) == ["good"]
+    candidates = {name: model.candidates for name, model in config.models.items()}
+    assert candidates == {"m": ("good/chat",), "n": ("good/chat",)}
+    return list(config.warnings)
 
 
 def wrong(text: str) -> tuple[str, ...]:
@@ -130,12 +161,14 @@ async def test_a_few_lines_in_the_file_are_a_provider(harbour: Gateway, provider
     reply = await harbour.chat("harbour/m", **body)
     assert reply.json["choices"][0]["message"]["content"] == "High."
     assert reply.headers["x-tidegate-dropped"] == "seed"
-    [asked] = provider.requests
+    asked = provider.requests[0]
     assert asked.path == "/v1/chat/completions"
     assert (asked.headers["authorization"], asked.headers["x-team"]) == (f"Bearer {KEY}", "tides")
     assert asked.json["max_tokens"] == 9
     assert asked.json["response_format"] == {"type": "json_object"}
     assert {message["role"] for message in asked.json["messages"]} == {"system", "user"}
+    assert (await harbour.chat("quay-mini")).status == 200
+    assert provider.requests[-1].json["model"] == "quay-mini"
     assert not asked.json.keys() & {"max_completion_tokens", "seed"}
 
 
@@ -195,7 +228,7 @@ def test_a_difference_belongs_to_the_wire_format_at_the_address() -> None:
 
 
 async def test_a_row_is_a_kind_with_its_variables_and_names(site: Site, provider: Simulator) -> None:
-    site.install_rows(example("rows.toml"))
+    install_as_printed(site, "tidegate-northwind")
     config = parse_config("", {"NORTHWIND_API_KEY": KEY, "NORTHWIND_BASE_URL": f"{provider.url}/v1"})
     assert config.providers["northwind"].kind == "northwind"
     head = {**ANSWER, "object": "chat.completion.chunk"}
@@ -234,14 +267,35 @@ ROW = '[{name}]\nlabel = "X"\ndocs = "https://x.example"\nprotocol = "openai_cha
 )
 def test_a_wrong_row_is_told_with_its_package(site: Site, rows: str, told: str) -> None:
     site.install_rows(rows)
-    [line] = wrong("")
+    config = parse_config(OTHERS.replace('"mine/a", ', ""))
+    assert list(config.providers) == ["good"]
+    [line] = config.warnings
     assert line.startswith(f"the package some-rows 1.0: {told}")
+
+
+def test_a_package_that_cannot_be_imported_stops_only_its_provider(site: Site) -> None:
+    module = {"bad_rows/__init__.py": "this is no Python", "bad_rows/rows.toml": ROW.format(name="bad")}
+    site.install("bad-rows", "[tidegate.rows]\nbad = bad_rows\n", module)
+    [package, provider] = told_of(OTHERS + '[providers.mine]\nkind = "bad"\nbase_url = "https://x.example"')
+    assert package.startswith("the package bad-rows 1.0: rows.toml of bad_rows cannot be read: ")
+    assert provider == 'tidegate.toml:9: the provider "mine" is left out'
+
+
+def test_a_model_that_nobody_else_serves_goes_with_its_provider(site: Site) -> None:
+    site.install_rows("[x", "gone_rows")
+    text = '[providers.mine]\nkind = "it"\n[models.m]\ncandidates = ["mine/a"]\n[prices."mine/a"]\ninput = 1'
+    config = parse_config(text)
+    assert (dict(config.providers), dict(config.models), dict(config.prices)) == ({}, {}, {})
+    assert config.warnings[-1] == 'tidegate.toml:4: nobody is left to serve the model "m"'
 
 
 def test_a_row_that_is_there_twice_is_told_with_both_packages(site: Site) -> None:
     site.install_rows(ROW.format(name="x"))
     site.install_rows(ROW.format(name="x"), "more_rows", "more-rows")
-    assert wrong("") == ('the package some-rows 1.0: the row "x" is there already, from more-rows 1.0',)
+    assert list(parse_config("").warnings) == [
+        'the package some-rows 1.0: the row "x" is there already, from more-rows 1.0'
+    ]
+    assert kinds()["x"].package == "more-rows 1.0"
 
 
 @pytest.mark.parametrize(
@@ -262,14 +316,13 @@ def test_a_row_that_its_wire_format_does_not_fit_is_told_where_it_is_used(
     assert parse_config("").providers == {}
     text = '[providers.mine]\nkind = "x"\nbase_url = "https://x.example"\napi_key = "k"'
     source = 'the row "x" of the package some-rows 1.0'
-    [line] = wrong(text)
-    assert line.startswith(f"tidegate.toml:2: providers.mine.kind: {source}: {told}")
+    assert told_of(OTHERS + text) == [f'tidegate.toml:9: the provider "mine" is left out: {source}: {told}']
 
 
 def test_nothing_that_is_installed_changes_what_is_there(site: Site) -> None:
     own = list(kinds())
     kinds.cache_clear()
-    site.install_rows(example("rows.toml"))
+    install_as_printed(site, "tidegate-northwind")
     assert list(kinds()) == [*own, "northwind"]
 
 
@@ -365,8 +418,8 @@ def test_a_wire_format_that_cannot_be_used_is_told_with_its_package(site: Site, 
     files = {f"{module}.py": code, f"{module}_rows/__init__.py": "", f"{module}_rows/rows.toml": row}
     site.install("tidegate-odd", points, files)
     assert parse_config("").providers == {}
-    [line] = wrong('[providers.mine]\nkind = "odd"\nbase_url = "https://odd.example"')
     told = BROKEN[code].format(n=n)
-    assert line == (
-        f"tidegate.toml:2: providers.mine.kind: the package tidegate-odd 1.0: the wire format odd: {told}"
-    )
+    assert told_of(OTHERS + '[providers.mine]\nkind = "odd"\nbase_url = "https://odd.example"') == [
+        'tidegate.toml:9: the provider "mine" is left out: '
+        f"the package tidegate-odd 1.0: the wire format odd: {told}"
+    ]

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from tidegate.config import Config, ProviderConfig
 
-__all__ = ["app"]
+__all__ = ["app", "load_or_exit"]
 
 app = typer.Typer(help="Check, show and explain the configuration.", no_args_is_help=True)
 
@@ -31,7 +31,7 @@ def check(config: ConfigOption = None) -> None:
     """
     from tidegate.config import summarize
 
-    settings = _load(config)
+    settings = load_or_exit(config)
     _echo_warnings(settings)
     typer.echo("The configuration is valid.")
     for line in summarize(settings):
@@ -44,7 +44,7 @@ def show(
     as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
 ) -> None:
     """Show every value in force and where it was written. Keys are masked."""
-    settings = _load(config)
+    settings = load_or_exit(config)
     if as_json:
         typer.echo(json.dumps(_as_json(settings), ensure_ascii=False, indent=2))
         return
@@ -64,7 +64,7 @@ def explain(
     from tidegate.protocols.errors import ModelNotFound
     from tidegate.providers import ModelRegistry
 
-    registry = ModelRegistry(_load(config))
+    registry = ModelRegistry(load_or_exit(config))
     try:
         lines = registry.explain(model, DOORS)
     except ModelNotFound as error:
@@ -74,7 +74,7 @@ def explain(
         typer.echo(line)
 
 
-def _load(path: Path | None) -> "Config":
+def load_or_exit(path: Path | None) -> "Config":
     """The configuration that `serve` would use here; one that is wrong ends the command."""
     from tidegate.config import ConfigError
     from tidegate.server import Source

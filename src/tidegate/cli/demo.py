@@ -12,7 +12,7 @@ from .serve import report_configuration
 if TYPE_CHECKING:
     from tidegate.server import Source
 
-__all__ = ["demo", "make_source", "render_examples"]
+__all__ = ["demo", "make_source", "reachable", "render_examples"]
 
 CURL = """\
 curl -N {url}/v1/chat/completions -H 'Content-Type: application/json' \\
@@ -54,7 +54,7 @@ def demo(
     from tidegate.server import serve
 
     _check_port(host, port)
-    url = f"http://{_reachable(host)}:{port}"
+    url = f"http://{reachable(host)}:{port}"
     typer.echo(f"Tidegate with its demo provider, at {url} (Ctrl-C ends it). To try it:\n", err=True)
     for heading, code in render_examples(url).items():
         typer.echo(f"# {heading}\n{code}", err=True)
@@ -101,7 +101,7 @@ def _in_lines(names: list[str], width: int = 78) -> str:
     return fill(", ".join(names), width, break_long_words=False, break_on_hyphens=False)
 
 
-def _reachable(host: str) -> str:
+def reachable(host: str) -> str:
     """An address that reaches a server which listens on `host`."""
     if host in ("0.0.0.0", "::"):  # noqa: S104 compared, not listened on
         return "127.0.0.1"

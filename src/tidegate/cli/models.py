@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
-from .config import _load
+from .config import load_or_exit
 from .serve import ConfigOption
 from .tables import Row, print_table
 
@@ -55,7 +55,7 @@ def models(
     if not wanted <= set(CAPABILITIES):
         typer.echo(f"capabilities are {', '.join(CAPABILITIES)}", err=True)
         raise typer.Exit(2)
-    settings = _load(config)
+    settings = load_or_exit(config)
     if provider is not None and provider not in settings.providers and provider not in kinds():
         typer.echo(
             f'there is no provider or kind "{provider}"{near(provider, {*settings.providers, *kinds()})}',

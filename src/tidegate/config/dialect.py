@@ -12,36 +12,47 @@ from .kinds import Kind, form_of
 from .problems import ConfigError, near, quoted
 from .schema import ProviderConfig
 
-__all__ = ["wrong_dialect"]
+__all__ = ["fault_of_row", "wrong_dialect"]
 
 Wrong = tuple[tuple[str, ...], str]
 """A place within a provider's settings, and what is wrong there."""
 
 
-def wrong_dialect(provider: ProviderConfig, kind: Kind) -> Iterator[Wrong]:
-    """What is wrong with the differences that the operator sets, and with the row of an installed package.
-
-    Tidegate's own rows are tested: where nobody else says anything, no wire format is loaded here.
-    """
-    if not provider.dialect and kind.package is None:
-        return
-    form = form_of(kind, provider.base_url)
-    name = (form and form.protocol) or kind.protocol
-    row = kind.dialect if form is None or form.dialect is None else form.dialect
+def fault_of_row(kind: Kind, base_url: str | None) -> str | None:
+    """What is wrong between the row of an installed package and its wire format; our own are tested."""
+    if kind.package is None:
+        return None
+    name, row = _format_at(kind, base_url)
     try:
-        struct = protocol_named(name).dialect
-        convert({**row}, struct)
+        convert(row, protocol_named(name).dialect)
     except ConfigError as error:
         told = " ".join(error.lines)
-        yield ("kind",), told if f"{kind.package}: " in told else f"{_source(kind)}{told}"
+        return told if f"{kind.package}: " in told else f"{_source(kind)}{told}"
     except ValidationError as error:
-        yield ("kind",), f"{_source(kind)}its dialect: {plain_words(error)}"
-    else:
-        known = {field.name: field for field in fields(struct)}
-        for key, value in provider.dialect.items():
-            wrong = _wrong_value(key, value, known, {**row}, struct)
-            if wrong is not None:
-                yield ("dialect", key), wrong or f"the wire format {name} knows no {key}{near(key, known)}"
+        return f"{_source(kind)}its dialect: {plain_words(error)}"
+    return None
+
+
+def wrong_dialect(provider: ProviderConfig, kind: Kind) -> Iterator[Wrong]:
+    """What is wrong with the differences that the operator sets. Where there are none, no wire format is
+    loaded here.
+    """
+    if not provider.dialect:
+        return
+    name, row = _format_at(kind, provider.base_url)
+    struct = protocol_named(name).dialect
+    known = {field.name: field for field in fields(struct)}
+    for key, value in provider.dialect.items():
+        wrong = _wrong_value(key, value, known, row, struct)
+        if wrong is not None:
+            yield ("dialect", key), wrong or f"the wire format {name} knows no {key}{near(key, known)}"
+
+
+def _format_at(kind: Kind, base_url: str | None) -> tuple[str, dict[str, Any]]:
+    """The wire format that a service speaks at an address, and its row's differences from it."""
+    form = form_of(kind, base_url)
+    row = kind.dialect if form is None or form.dialect is None else form.dialect
+    return (form and form.protocol) or kind.protocol, {**row}
 
 
 def _source(kind: Kind) -> str:

@@ -5,7 +5,7 @@ the configuration cannot be checked without it; `tidegate.providers` gives it on
 """
 
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from functools import cache
 from importlib import resources
@@ -17,7 +17,7 @@ from msgspec import Struct
 from msgspec.structs import fields
 
 from .packages import ROWS_GROUP, Brought, brought
-from .problems import quoted
+from .problems import ConfigError, quoted
 from .schema import ProviderConfig
 
 __all__ = ["Form", "Kind", "form_of", "kinds"]
@@ -138,33 +138,46 @@ def form_of(kind: Kind, base_url: str | None) -> Form | None:
     return next((form for form in kind.forms if form.address and fnmatchcase(address, form.address)), None)
 
 
-@cache
-def kinds() -> Mapping[str, Kind]:
-    """All kinds by name: Tidegate's own in the order of the table, then those of installed packages.
+class Kinds(dict[str, Kind]):
+    """The table of kinds, by name."""
 
-    Raises ConfigError where a package brings a row that cannot be used.
-    """
+    def __init__(self, own: Mapping[str, Kind]) -> None:
+        super().__init__(own)
+        self.broken: dict[str, str] = {}
+        """What installed packages bring and cannot be used: the kind's name, or the entry point's where
+        it is not known → what is wrong."""
+
+
+@cache
+def kinds() -> Kinds:
+    """All kinds by name: Tidegate's own in the order of the table, then those of installed packages."""
     text = (resources.files("tidegate") / "providers" / "rows.toml").read_text(encoding="utf-8")
     rows = tomllib.loads(text)
-    table = {name: msgspec.convert({**row, "name": name}, Kind) for name, row in rows.items()}
+    table = Kinds({name: msgspec.convert({**row, "name": name}, Kind) for name, row in rows.items()})
     for source in brought(ROWS_GROUP):
-        for kind in _rows_of(source):
-            known = table.setdefault(kind.name, kind)
-            if known is not kind:
-                told = f"the row {quoted(kind.name)} is there already, from {known.package or 'Tidegate'}"
-                raise source.broken(told)
-    return MappingProxyType(table)
-
-
-def _rows_of(source: Brought) -> Iterator[Kind]:
-    settings = {field.name for field in fields(ProviderConfig)}
-    for name, row in source.rows().items():
         try:
-            kind = msgspec.convert({**row, "name": name, "package": source.package}, Kind)
-        except (msgspec.ValidationError, TypeError) as error:
-            raise source.broken(f"the row {quoted(name)}: {error}") from error
-        unknown = sorted(kind.options.keys() - settings)
-        if unknown:
-            told = f"the row {quoted(name)}: a provider has no setting {', '.join(unknown)}"
-            raise source.broken(told)
-        yield kind
+            found = source.rows()
+        except ConfigError as error:
+            table.broken[source.name] = str(error)
+            continue
+        for name, row in found.items():
+            try:
+                _add_row(table, name, row, source)
+            except ConfigError as error:
+                table.broken[name if name not in table else f"{name} of {source.package}"] = str(error)
+    return table
+
+
+def _add_row(table: Kinds, name: str, row: Any, source: Brought) -> None:
+    """Put a package's row into the table. Raises ConfigError for one that cannot be used."""
+    known = table.get(name)
+    if known is not None:
+        raise source.broken(f"the row {quoted(name)} is there already, from {known.package or 'Tidegate'}")
+    try:
+        kind = msgspec.convert({**row, "name": name, "package": source.package}, Kind)
+    except (msgspec.ValidationError, TypeError) as error:
+        raise source.broken(f"the row {quoted(name)}: {error}") from error
+    unknown = sorted(kind.options.keys() - {field.name for field in fields(ProviderConfig)})
+    if unknown:
+        raise source.broken(f"the row {quoted(name)}: a provider has no setting {', '.join(unknown)}")
+    table[name] = kind

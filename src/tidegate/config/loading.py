@@ -11,6 +11,7 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
+from .broken import leave_out_broken
 from .building import build, check_sections, resolve_variables
 from .cross import check_whole, complete_auth, complete_providers, stay_inside
 from .draft import Draft, Setting
@@ -52,6 +53,7 @@ def load(
     check_sections(draft, {**OWN_SECTIONS, **_NAMED}, problems)
     warnings += useless_variables(environment, used_variables(draft))
     resolve_variables(draft, environment, problems)
+    warnings += leave_out_broken(draft)
     complete_providers(draft, environment)
     complete_auth(draft)
     config, moved = stay_inside(_build_all(draft, problems), draft, environment)

@@ -38,7 +38,7 @@ class Brought(NamedTuple):
         try:
             file = resources.files(self.module) / ROWS_FILE
             return tomllib.loads(file.read_text(encoding="utf-8"))
-        except (ImportError, OSError, ValueError) as error:
+        except Exception as error:  # the package is imported, which runs whatever it does
             raise self.broken(f"{ROWS_FILE} of {self.module} cannot be read: {error}") from error
 
     def protocol(self) -> ProviderProtocol:
