@@ -40,6 +40,8 @@ def served(
     service_tier: Any = None, speed: Any = None, inference_geo: Any = None, cost: int | None = None
 ) -> Served | None:
     """What is reported of these values, which may be anything; None where it is nothing."""
+    if service_tier is None and speed is None and inference_geo is None and cost is None:
+        return None
     found = Served(word(service_tier), word(speed), word(inference_geo), cost)
     return None if found == NOT_REPORTED else found
 

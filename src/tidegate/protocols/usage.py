@@ -44,23 +44,27 @@ class Usage(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     @property
     def prompt_tokens(self) -> int | None:
         """All tokens of the prompt, cached ones included (OpenAI's sense)."""
-        cached = self.cache_read, self.cache_write, self.cache_write_1h
-        return _sum((self.input, *cached, self.input_audio, self.input_image))
+        written = (self.cache_write or 0) + (self.cache_write_1h or 0)
+        own = (self.input or 0) + (self.input_audio or 0) + (self.input_image or 0)
+        return own + (self.cache_read or 0) + written or _zero(
+            self.input, self.input_audio, self.input_image, self.cache_read, self.cache_write_total
+        )
 
     @property
     def completion_tokens(self) -> int | None:
         """All tokens of the completion, reasoning included (OpenAI's sense)."""
-        return _sum((self.output, self.reasoning, self.output_audio, self.output_image))
+        media = (self.output_audio or 0) + (self.output_image or 0)
+        return (self.output or 0) + (self.reasoning or 0) + media or _zero(
+            self.output, self.reasoning, self.output_audio, self.output_image
+        )
 
     @property
     def cache_write_total(self) -> int | None:
         """Tokens written to a cache, whatever their lifetime."""
-        return _sum((self.cache_write, self.cache_write_1h))
+        written, hour = self.cache_write, self.cache_write_1h
+        return (written or 0) + (hour or 0) or _zero(written, hour)
 
 
-def _sum(counts: tuple[int | None, ...]) -> int | None:
-    total = None
-    for count in counts:
-        if count is not None:
-            total = count if total is None else total + count
-    return total
+def _zero(*counts: int | None) -> int | None:
+    """What a sum of nothing is: 0 where a count was reported, None where none was."""
+    return None if all(count is None for count in counts) else 0

@@ -68,6 +68,27 @@ class WholeOut(MessageOut, frozen=True, kw_only=True):
     type: Literal["message"]
 
 
+class PlainText(Struct, frozen=True, gc=False):
+    """A text without citations."""
+
+    type: Literal["text"]
+    text: str
+    citations: None = None
+
+
+class PlainOut(Struct, frozen=True, gc=False):
+    """A message in one piece that is texts and nothing else, as most are."""
+
+    type: Literal["message"]
+    content: list[PlainText]
+    stop_reason: str
+    stop_sequence: str | None = None
+    stop_details: None = None
+    id: str = ""
+    model: str = ""
+    usage: UsageOut | None = None
+
+
 class StreamEvent(Struct, frozen=True):
     """Any event; what it has depends on its type. A whole message is one as well."""
 
@@ -82,6 +103,7 @@ class StreamEvent(Struct, frozen=True):
 _BLOCK_DELTA = msgspec.json.Decoder(BlockDelta).decode
 _EVENT = msgspec.json.Decoder(StreamEvent).decode
 _MESSAGE = msgspec.json.Decoder(MessageOut).decode
+_PLAIN = msgspec.json.Decoder(PlainOut).decode
 _WHOLE = msgspec.json.Decoder(WholeOut).decode
 _STOP = msgspec.json.Decoder(StopOut).decode
 
@@ -137,11 +159,11 @@ class StreamReader:
 class WholeReader:
     """Reads a message in one piece."""
 
-    __slots__ = ("_answer", "_pieces")
+    __slots__ = ("_call", "_pieces")
     done = False
 
     def __init__(self, call: Call) -> None:
-        self._answer = _Answer(call)
+        self._call = call
         self._pieces: list[bytes] = []
 
     def feed(self, data: bytes) -> list[Event]:
@@ -151,7 +173,27 @@ class WholeReader:
 
     def close(self) -> list[Event]:
         """See contract.Reader."""
-        return self._answer.take_whole(b"".join(self._pieces)) + self._answer.close()
+        body = b"".join(self._pieces)
+        try:
+            return _read_plain(_PLAIN(body))
+        except MALFORMED:
+            answer = _Answer(self._call)
+            return answer.take_whole(body) + answer.close()
+
+
+def _read_plain(message: PlainOut) -> list[Event]:
+    """The events of texts and nothing else: the same that `_Answer` gives, which knows the rest too."""
+    events: list[Event] = [Started(message.id, message.model)]
+    events += [TextDelta(block.text) for block in message.content if block.text]
+    reason = FINISHES.get(message.stop_reason, "stop")
+    events.append(_finished(reason, message.stop_reason, message.stop_sequence, None))
+    if message.usage is not None:
+        events.append(UsageReported(read_usage(message.usage), read_served(message.usage)))
+    return events
+
+
+def _finished(reason: FinishReason, native: str, stop_sequence: str | None, detail: str | None) -> Finished:
+    return Finished(reason, 0, None if native in PLAIN_FINISHES else native, stop_sequence, detail)
 
 
 class _Answer:
@@ -306,8 +348,7 @@ class _Answer:
         if native == "tool_use" and self._progress.called and not self._progress.calls:
             reason = "stop"  # the answer tool's call is no call to the client
         detail = stop.stop_details.explanation if stop.stop_details is not None else None
-        shown = None if native in PLAIN_FINISHES else native
-        out.append(Finished(reason, 0, shown, stop.stop_sequence, detail))
+        out.append(_finished(reason, native, stop.stop_sequence, detail))
 
     def _report(self, told: UsageOut | None, out: list[Event]) -> None:
         if told is not None:

@@ -40,7 +40,7 @@ class ToolPlan(Struct, frozen=True, kw_only=True):
     dropped: tuple[str, ...]
 
 
-NO_NAMES: frozenset[str] = frozenset()
+NO_TOOLS = ToolPlan(tools=[], choice=None, answer_tool=None, custom=frozenset(), dropped=())
 
 
 def is_forced(turn: Turn, profile: Profile) -> bool:
@@ -53,7 +53,7 @@ def is_forced(turn: Turn, profile: Profile) -> bool:
 def plan_tools(turn: Turn, profile: Profile) -> ToolPlan:
     """Decide what is offered and what must be called. Raises Unsupported for a foreign native tool."""
     if not turn.tools and turn.output is None:
-        return ToolPlan(tools=[], choice=None, answer_tool=None, custom=NO_NAMES, dropped=())
+        return NO_TOOLS
     _check_names(turn)
     offered = _offered(turn)
     strict = [tool for tool in offered if tool.strict]

@@ -359,11 +359,18 @@ class StreamWriter(_Sequence):
 
     def write(self, events: Sequence[Event]) -> bytes:
         """See contract.Writer."""
-        # The usual case: one piece of text for the open block.
-        if self._text_head is not None and len(events) == 1:
-            event = events[0]
-            if type(event) is TextDelta and event.text and event.signature is None and not event.choice:
-                return self._text_head + _encode(event.text) + b"}}\n\n"
+        head = self._text_head
+        if head is None:
+            return self._write(events)
+        # The usual case: nothing but text for the open block.
+        pieces: list[bytes] = []
+        for event in events:
+            if type(event) is not TextDelta or not event.text or event.signature is not None or event.choice:
+                return b"".join(pieces) + self._write(events[len(pieces) :])
+            pieces.append(head + _encode(event.text) + b"}}\n\n")
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    def _write(self, events: Sequence[Event]) -> bytes:
         self._take(events)
         if self._started is not None and not self._begun:
             self._begun = True

@@ -14,7 +14,7 @@ from tidegate.protocols.decode import MALFORMED, check_utf8
 
 from .usage import UsageIn, completion_tokens
 
-__all__ = ["is_clean", "read_clean"]
+__all__ = ["is_clean", "read_clean", "read_text"]
 
 
 class SoundDelta(Struct, gc=False):
@@ -47,6 +47,46 @@ class SoundChunk(Struct, gc=False):
     usage: None = None
     error: None = None
     x_groq: None = None
+
+
+class TextDelta(Struct, gc=False):
+    """A piece of text, and nothing else that the reader looks at."""
+
+    content: Annotated[str, Meta(min_length=1)]
+    reasoning_content: None = None
+    reasoning: None = None
+    reasoning_details: None = None
+    refusal: None = None
+    tool_calls: None = None
+    function_call: None = None
+    annotations: None = None
+    citations: None = None
+    images: None = None
+    native_blocks: None = None
+    extra_content: None = None
+    audio: None = None
+
+
+class TextChoice(Struct, gc=False):
+    """A choice that goes on with text."""
+
+    delta: TextDelta
+    index: int = 0
+    finish_reason: None = None
+    message: None = None
+    logprobs: None = None
+    error: None = None
+
+
+class TextChunk(Struct, gc=False):
+    """A chunk of text, and nothing else that the reader looks at."""
+
+    choices: Annotated[list[TextChoice], Meta(min_length=1)]
+    usage: None = None
+    error: None = None
+    x_groq: None = None
+    citations: None = None
+    search_results: None = None
 
 
 class SoundFunction(Struct, gc=False):
@@ -98,6 +138,8 @@ class SoundAnswer(Struct, gc=False):
 
 _DECODE_ANSWER = msgspec.json.Decoder(SoundAnswer).decode
 _DECODE = msgspec.json.Decoder(SoundChunk).decode
+_DECODE_TEXT = msgspec.json.Decoder(TextChunk).decode
+CONTENT = b'"content":"'
 
 
 def is_clean(data: bytes, answer: str, begun: Container[int]) -> bool:
@@ -113,6 +155,16 @@ def is_clean(data: bytes, answer: str, begun: Container[int]) -> bool:
         if choice.index not in begun:
             return False
     return True
+
+
+def read_text(data: bytes) -> list[TextChoice] | None:
+    """The choices of a chunk that is text and nothing else; None where it may be anything more."""
+    if CONTENT not in data:  # a look that costs less than decoding in vain, as for the pieces of a call
+        return None
+    try:
+        return _DECODE_TEXT(data).choices
+    except MALFORMED:
+        return None
 
 
 def read_clean(body: bytes) -> SoundAnswer | None:

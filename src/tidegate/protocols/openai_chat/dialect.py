@@ -14,7 +14,7 @@ from msgspec import Struct
 __all__ = ["PLAIN", "Dialect", "faulty", "only_streams"]
 
 
-class Dialect(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Dialect(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, cache_hash=True):
     """The differences of one service."""
 
     # --- how it is asked ---

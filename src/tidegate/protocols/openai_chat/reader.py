@@ -32,6 +32,7 @@ from tidegate.protocols.sse import ServerSentEvent, Splitter
 from tidegate.protocols.turn import Inline
 
 from .build import thinking_text
+from .clean import read_text
 from .error import error_inside
 from .inline import InlineThinking
 from .render import ChatCall
@@ -324,6 +325,23 @@ class AnswerState:
             events.append(_finish(state))
         return events
 
+    def read_text(self, data: bytes, events: list[Event]) -> bool:
+        """Whether a chunk is text for choices that have begun and nothing else; adds its events if so."""
+        choices = read_text(data)
+        if choices is None:
+            return False
+        begun = self._choices
+        for choice in choices:
+            if choice.index not in begun:
+                return False
+        events += [TextDelta(choice.delta.content, choice.index) for choice in choices]
+        return True
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether the answer has begun, and may go on with text that is read as it comes."""
+        return self._started and not self.ended and not self.failed and not self._inline
+
     def fail(self, error: ProviderError) -> list[Event]:
         """The answer is over: the provider failed."""
         self.failed = True
@@ -419,9 +437,13 @@ def _in_order(events: list[Event], ending: list[Event]) -> list[Event]:
 class StreamReader:
     """The reader of a stream (see contract.Reader)."""
 
+    __slots__ = ("_splitter", "_state", "_steady")
+
     def __init__(self, call: Call, target: Target) -> None:
         self._splitter = Splitter()
         self._state = AnswerState(call, target, whole=False)
+        self._steady = False
+        """Whether the answer goes on, and nothing waits for the end of an event."""
 
     @property
     def done(self) -> bool:
@@ -430,6 +452,30 @@ class StreamReader:
 
     def feed(self, data: bytes) -> list[Event]:
         """The events that these bytes complete."""
+        # The usual case: whole chunks that are text and nothing else.
+        if self._steady:
+            events = self._read_texts(data)
+            if events is not None:
+                return events
+        events = self._feed(data)
+        self._steady = self._state.goes_on and not self._splitter.waiting
+        return events
+
+    def _read_texts(self, data: bytes) -> list[Event] | None:
+        """The events of whole chunks of text; None where one of them may be anything else."""
+        events: list[Event] = []
+        if data.find(b"\n") == len(data) - 2:
+            text = data.startswith(b"data: {") and self._state.read_text(data[6:-2], events)
+            return events if text else None
+        if not data.endswith(b"\n\n"):
+            return None
+        for block in data[:-2].split(b"\n\n"):
+            whole = block.startswith(b"data: {") and b"\n" not in block
+            if not whole or not self._state.read_text(block[6:], events):
+                return None
+        return events
+
+    def _feed(self, data: bytes) -> list[Event]:
         if self._state.failed or self._state.ended:
             return []
         try:

@@ -124,11 +124,11 @@ class ChatCall(Call, frozen=True, gc=False):
 def render_request(turn: Turn, target: Target) -> Call:
     """Write the request for a provider. Raises Unsupported naming what cannot be carried."""
     dialect, profile = target.dialect, target.profile
-    dropped = drop_or_refuse(turn, _carries(dialect))
+    dropped = drop_or_refuse(turn, _lacks(dialect))
     body: dict[str, Any] = {"model": target.model}
     body["messages"] = Conversation(dialect, profile, dropped).render(turn)
     _add_tools(body, turn, dialect)
-    if any(tool.cache is not None for tool in turn.tools):
+    if turn.tools and any(tool.cache is not None for tool in turn.tools):
         dropped.append("cache_control")
     _add_output(body, turn, dialect)
     _add_tuning(body, turn, target, dropped)
@@ -150,11 +150,12 @@ def render_path(target: Target) -> str:
 
 
 @cache
-def _carries(dialect: Dialect) -> dict[str, Outcome]:
+def _lacks(dialect: Dialect) -> dict[str, Outcome]:
+    """What becomes of each field that is not carried."""
     carries = {**CARRIES, "top_k": "carried" if dialect.top_k else "dropped"}
     carries.update({TURN_NAMES.get(name, name): "dropped" for name in dialect.drops})
     carries.update({TURN_NAMES.get(name, name): "refused" for name in dialect.refuses})
-    return {name: outcome for name, outcome in carries.items() if name in CARRIES}  # type: ignore[misc]
+    return {name: carries[name] for name in CARRIES if carries[name] != "carried"}  # type: ignore[misc]
 
 
 def _add_extensions(body: dict[str, Any], turn: Turn, dialect: Dialect) -> list[str]:
@@ -580,20 +581,24 @@ def _add_tuning(body: dict[str, Any], turn: Turn, target: Target, dropped: list[
         refused.update(SAMPLING)
     for name in PLAIN_FIELDS:
         value = getattr(turn, name)
-        _add(body, name, value, name in refused and value != HARMLESS.get(name), dropped)
-    _add(body, dialect.seed_field, turn.seed, "seed" in refused, dropped)
-    _add(body, "stop", list(turn.stop) or None, "stop" in refused or not profile.stop, dropped)
-    _add(body, "modalities", list(turn.modalities) or None, "modalities" in refused, dropped)
-    _add(body, limit_field(target), turn.max_tokens, False, dropped)
-    tier = TIERS.get(turn.service_tier or "", turn.service_tier)
-    _add(body, "service_tier", tier, "service_tier" in refused, dropped)
+        if value is not None:
+            _add(body, name, value, name in refused and value != HARMLESS.get(name), dropped)
+    if turn.seed is not None:
+        _add(body, dialect.seed_field, turn.seed, "seed" in refused, dropped)
+    if turn.stop:
+        _add(body, "stop", turn.stop, "stop" in refused or not profile.stop, dropped)
+    if turn.modalities:
+        _add(body, "modalities", turn.modalities, "modalities" in refused, dropped)
+    if turn.max_tokens is not None:
+        body[limit_field(target)] = turn.max_tokens
+    if turn.service_tier is not None:
+        tier = TIERS.get(turn.service_tier, turn.service_tier)
+        _add(body, "service_tier", tier, "service_tier" in refused, dropped)
     if profile.temperature_or_top_p and "temperature" in body and body.pop("top_p", None) is not None:
         dropped.append("top_p")
 
 
 def _add(body: dict[str, Any], name: str, value: Any, refused: bool, dropped: list[str]) -> None:
-    if value is None:
-        return
     if refused:
         dropped.append(name)
     else:
