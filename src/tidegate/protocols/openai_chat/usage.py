@@ -91,7 +91,9 @@ def parse_usage(told: UsageIn) -> Usage | None:
 
 def parse_served(service_tier: Any, told: UsageIn | None) -> Served | None:
     """How an answer was served: its `service_tier`, and the cost in its usage."""
-    cost = None if told is None else nano_usd(told.cost, told.cost_in_usd_ticks)
+    cost = None
+    if told is not None and not (told.cost is None and told.cost_in_usd_ticks is None):
+        cost = nano_usd(told.cost, told.cost_in_usd_ticks)
     return served(service_tier, cost=cost)
 
 
