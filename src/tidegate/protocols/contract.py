@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from .errors import ProviderError, TidegateError, Unsupported
 from .events import Event, Failed, Finished, FinishReason, Started, TextDelta, UsageReported
+from .needs import Need
 from .profile import PLAIN, Profile
 from .served import Served
 from .turn import Turn
@@ -54,6 +55,22 @@ class ParsedRequest(Interface):
     """Tidegate's extension: the provider's name, or preferences about providers."""
     fallbacks: Sequence[str]
     """Tidegate's extension `models`: what to try when `model` fails."""
+
+    @property
+    def max_output(self) -> int | None:
+        """The most completion tokens of one choice, reasoning included; None where the client sets none."""
+        ...
+
+    @property
+    def n(self) -> int:
+        """How many choices are wanted."""
+        ...
+
+    def needs(self) -> frozenset[Need]:
+        """What a model must be able to do: found in the decoded body, without a `Turn`. Of a plain text
+        request it costs one look at each message.
+        """
+        ...
 
     def turn(self) -> Turn:
         """The request in no dialect. Raises InvalidRequest."""

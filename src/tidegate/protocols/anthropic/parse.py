@@ -16,10 +16,12 @@ from msgspec.json import Decoder
 from tidegate.protocols.decode import MALFORMED, decode, require_utf8
 from tidegate.protocols.errors import InvalidRequest
 from tidegate.protocols.media import check_document, check_image, parse_url
+from tidegate.protocols.needs import Need
 from tidegate.protocols.turn import Inline, Turn
 
 from .build import build_turn
 from .foreign import NATIVE, NATIVE_BLOCK, is_foreign
+from .needs import parse_needs
 from .wire import (
     BLOCK,
     COUNT_REQUEST,
@@ -59,6 +61,20 @@ class Parsed:
     fallbacks: Sequence[str]
     wants_usage: bool = True
     """Streams of this dialect always tell their usage."""
+
+    @property
+    def max_output(self) -> int | None:
+        """See contract.ParsedRequest."""
+        return self.wire.max_tokens
+
+    @property
+    def n(self) -> int:
+        """See contract.ParsedRequest."""
+        return 1
+
+    def needs(self) -> frozenset[Need]:
+        """See contract.ParsedRequest."""
+        return parse_needs(self.wire)
 
     def turn(self) -> Turn:
         """See contract.ParsedRequest."""

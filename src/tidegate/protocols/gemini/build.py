@@ -54,7 +54,7 @@ from .wire import (
     WirePart,
 )
 
-__all__ = ["build_turn"]
+__all__ = ["build_reasoning", "build_turn", "file_type"]
 
 FORMAT = "gemini"
 
@@ -99,7 +99,7 @@ def build_turn(wire: RequestIn, fields: Mapping[str, Raw], model: str, *, stream
         tools=tuple(_build_tools(wire.tools or ())),
         tool_choice=_build_choice(wire.tool_config),
         output=output,
-        reasoning=_build_reasoning(config.thinking_config),
+        reasoning=build_reasoning(config.thinking_config),
         max_tokens=config.max_output_tokens,
         temperature=config.temperature,
         top_p=config.top_p,
@@ -332,10 +332,14 @@ def _build_file(file: FileData, param: str) -> Part:
         raise InvalidRequest("the file has no URI", param=f"{param}.fileUri")
     if is_youtube(uri):
         return Video(Link(uri, file.mime_type))
-    ending = uri.partition("?")[0].rpartition(".")[2].lower()
-    media_type = _plain_type(file.mime_type or MEDIA_TYPES.get(ending, ""))
     uploaded = "/v1beta/files/" in uri or not uri.startswith(("http://", "https://"))
-    return _build_media(FileRef(uri) if uploaded else Link(uri, file.mime_type), media_type, param)
+    return _build_media(FileRef(uri) if uploaded else Link(uri, file.mime_type), file_type(file), param)
+
+
+def file_type(file: FileData) -> str:
+    """The media type of a file by address; by the ending of its name where the client gives none."""
+    ending = file.file_uri.partition("?")[0].rpartition(".")[2].lower()
+    return _plain_type(file.mime_type or MEDIA_TYPES.get(ending, ""))
 
 
 # --- tools and form --------------------------------------------------------------------------
@@ -386,7 +390,7 @@ def _build_output(config: GenerationConfig) -> tuple[OutputFormat | None, dict[s
     return None, {"generationConfig.responseMimeType": Raw(msgspec.json.encode(mime))}
 
 
-def _build_reasoning(config: ThinkingConfig | None) -> ReasoningControl | None:
+def build_reasoning(config: ThinkingConfig | None) -> ReasoningControl | None:
     """Gemini shows no thoughts unless asked to."""
     if config is None:
         return None

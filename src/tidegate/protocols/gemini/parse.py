@@ -12,15 +12,19 @@ from msgspec import Raw
 
 from tidegate.protocols.decode import MALFORMED, decode, require_utf8
 from tidegate.protocols.errors import InvalidRequest
+from tidegate.protocols.needs import Need
 from tidegate.protocols.turn import Turn
 
 from .build import build_turn
 from .names import has_other_names, normalise
-from .wire import CountRequestIn, RequestIn
+from .needs import parse_needs
+from .wire import CountRequestIn, GenerationConfig, RequestIn
 
 __all__ = ["Parsed", "parse_count_request", "parse_request"]
 
 T = TypeVar("T")
+
+PLAIN = GenerationConfig()
 
 _REQUEST = msgspec.json.Decoder(RequestIn)
 _COUNT = msgspec.json.Decoder(CountRequestIn)
@@ -43,6 +47,25 @@ class Parsed:
     """Streams of this dialect always tell their usage."""
     provider: str | Mapping[str, Any] | None = None
     fallbacks: Sequence[str] = ()
+
+    @property
+    def config(self) -> GenerationConfig:
+        """Tuning and form of the answer, as far as the client sets them."""
+        return self.wire.generation_config or PLAIN
+
+    @property
+    def max_output(self) -> int | None:
+        """See contract.ParsedRequest."""
+        return self.config.max_output_tokens
+
+    @property
+    def n(self) -> int:
+        """See contract.ParsedRequest."""
+        return self.config.candidate_count or 1
+
+    def needs(self) -> frozenset[Need]:
+        """See contract.ParsedRequest."""
+        return parse_needs(self.wire)
 
     def turn(self) -> Turn:
         """See contract.ParsedRequest."""

@@ -8,10 +8,12 @@ from msgspec.json import Decoder
 
 from tidegate.protocols.decode import decode, require_utf8
 from tidegate.protocols.errors import InvalidRequest
+from tidegate.protocols.needs import Need
 from tidegate.protocols.turn import Turn
 
 from .build import build_turn
 from .check import check_request
+from .needs import parse_needs
 from .wire import ENCODE, FIELDS, REQUEST, ChatRequest, Fields
 
 __all__ = ["Parsed", "parse_request"]
@@ -45,6 +47,20 @@ class Parsed:
     def has_custom_tools(self) -> bool:
         """Whether the client offers tools that take a free text."""
         return any(tool.custom is not None for tool in self.wire.tools or ())
+
+    @property
+    def max_output(self) -> int | None:
+        """See contract.ParsedRequest."""
+        return self.wire.max_completion_tokens or self.wire.max_tokens
+
+    @property
+    def n(self) -> int:
+        """See contract.ParsedRequest."""
+        return self.wire.n or 1
+
+    def needs(self) -> frozenset[Need]:
+        """See contract.ParsedRequest."""
+        return parse_needs(self.wire)
 
     def turn(self) -> Turn:
         """See contract.ParsedRequest."""

@@ -62,7 +62,7 @@ from .wire import (
     says,
 )
 
-__all__ = ["build_turn"]
+__all__ = ["build_reasoning", "build_turn"]
 
 KNOWN = frozenset(
     {
@@ -98,7 +98,7 @@ def build_turn(
         tool_choice=_build_choice(wire.tool_choice),
         parallel_tool_calls=wire.parallel_tool_calls,
         output=_build_output(wire),
-        reasoning=_build_reasoning(wire),
+        reasoning=build_reasoning(wire),
         max_tokens=wire.max_output_tokens,
         temperature=wire.temperature,
         top_p=wire.top_p,
@@ -412,7 +412,8 @@ def _build_output(wire: ResponsesRequest) -> OutputFormat | None:
     raise Unsupported(f"this model's provider has no output of type {wanted.type}", param="text.format.type")
 
 
-def _build_reasoning(wire: ResponsesRequest) -> ReasoningControl | None:
+def build_reasoning(wire: ResponsesRequest) -> ReasoningControl | None:
+    """How much to think, and whether to show it."""
     told = wire.reasoning
     if told is None:
         return None

@@ -8,9 +8,11 @@ from msgspec.json import Decoder
 
 from tidegate.protocols.decode import decode, require_utf8
 from tidegate.protocols.errors import InvalidRequest
+from tidegate.protocols.needs import Need
 from tidegate.protocols.turn import Turn
 
 from .build import build_turn
+from .needs import parse_needs
 from .wire import (
     FIELDS,
     HEAD,
@@ -60,6 +62,20 @@ class Parsed:
         self.fallbacks: Sequence[str] = wire.models or ()
         self.wants_usage = True
         """Every answer of this format tells its usage."""
+
+    @property
+    def max_output(self) -> int | None:
+        """See contract.ParsedRequest."""
+        return self.wire.max_output_tokens
+
+    @property
+    def n(self) -> int:
+        """See contract.ParsedRequest."""
+        return 1
+
+    def needs(self) -> frozenset[Need]:
+        """See contract.ParsedRequest."""
+        return parse_needs(self.wire, self.items, self.tools)
 
     def turn(self) -> Turn:
         """See contract.ParsedRequest."""

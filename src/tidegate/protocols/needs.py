@@ -1,0 +1,83 @@
+"""What a model must be able to do to serve a request, for those who choose one.
+
+`ParsedRequest.needs()` finds it in the decoded body, without the work of a `Turn`; the needs of the `Turn`
+are the same by definition, and by test.
+"""
+
+from collections.abc import Iterable
+from typing import Literal
+
+from .effort import is_off
+from .turn import (
+    Audio,
+    Document,
+    Image,
+    Message,
+    Part,
+    ReasoningControl,
+    ToolResult,
+    Turn,
+    Video,
+)
+
+__all__ = ["NOTHING", "Need", "needs_of", "needs_of_turn"]
+
+Need = Literal["vision", "documents", "audio", "tools", "schema", "reasoning"]
+"""`vision`: looks at images or video. `documents`: reads files. `audio`: listens, or speaks. `tools`: calls
+tools. `schema`: keeps to a JSON Schema (`json_object` needs
+no more than obedience). `reasoning`: can be made to think."""
+
+NOTHING: frozenset[Need] = frozenset()
+"""The needs of a plain text request."""
+
+_OF_PARTS: dict[type, Need] = {Image: "vision", Video: "vision", Document: "documents", Audio: "audio"}
+
+
+def needs_of(
+    media: Iterable[Need],
+    *,
+    tools: object,
+    schema: bool,
+    reasoning: ReasoningControl | None,
+    modalities: Iterable[str] | None = None,
+) -> frozenset[Need]:
+    """The needs of a request with these media in its messages; `tools` are those that are offered."""
+    found = set(media)
+    if tools:
+        found.add("tools")
+    if schema:
+        found.add("schema")
+    if reasoning is not None and _asks_to_think(reasoning):
+        found.add("reasoning")
+    if modalities and "audio" in modalities:
+        found.add("audio")
+    return frozenset(found) if found else NOTHING
+
+
+def needs_of_turn(turn: Turn) -> frozenset[Need]:
+    """The needs of a request in no dialect."""
+    return needs_of(
+        _media_of(turn.messages),
+        tools=turn.tools,
+        schema=turn.output is not None and turn.output.kind == "json_schema",
+        reasoning=turn.reasoning,
+        modalities=[modality.lower() for modality in turn.modalities],
+    )
+
+
+def _asks_to_think(control: ReasoningControl) -> bool:
+    asks = control.effort is not None or control.budget is not None or control.mode is not None
+    return asks and not is_off(control)
+
+
+def _media_of(messages: Iterable[Message]) -> Iterable[Need]:
+    for message in messages:
+        yield from _media_in(message.parts)
+
+
+def _media_in(parts: Iterable[Part]) -> Iterable[Need]:
+    for part in parts:
+        if isinstance(part, ToolResult):
+            yield from _media_in(part.content)
+        elif type(part) in _OF_PARTS:
+            yield _OF_PARTS[type(part)]

@@ -1,0 +1,49 @@
+"""What a request needs, without the work of a `Turn` (see protocols/needs.py)."""
+
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+
+from tidegate.protocols.needs import Need, needs_of
+
+from .build import build_reasoning
+from .wire import ChatRequest, FormatIn, MessageIn, says
+
+__all__ = ["parse_needs"]
+
+MEDIA: Mapping[str, Need] = MappingProxyType(
+    {
+        "image_url": "vision",
+        "video_url": "vision",
+        "input_audio": "audio",
+        "file": "documents",
+        "document_url": "documents",
+    }
+)
+"""By type of part."""
+
+
+def parse_needs(wire: ChatRequest) -> frozenset[Need]:
+    """See contract.ParsedRequest."""
+    return needs_of(
+        _media_in(wire.messages),
+        tools=wire.tools or wire.functions,
+        schema=_has_schema(wire.response_format),
+        reasoning=build_reasoning(wire),
+        modalities=wire.modalities,
+    )
+
+
+def _media_in(messages: Iterable[MessageIn]) -> Iterable[Need]:
+    for message in messages:
+        if message.images:
+            yield "vision"
+        if type(message.content) is list:
+            for part in message.content:
+                if part.type in MEDIA:
+                    yield MEDIA[part.type]
+
+
+def _has_schema(wanted: FormatIn | None) -> bool:
+    if wanted is None:
+        return False
+    return wanted.type == "json_schema" or (wanted.type == "json_object" and says(wanted.schema))
