@@ -62,8 +62,7 @@ def secrets_of(config: Config) -> list[str]:
     """Everything in a configuration that must not be seen, the longest first."""
     secrets: list[Secret] = [*config.auth.keys]
     for provider in config.providers.values():
-        secrets += [provider.api_key] if provider.api_key is not None else []
-        secrets += provider.headers.values()
+        secrets += provider.secrets
     return sorted((secret.reveal() for secret in secrets if secret.reveal()), key=len, reverse=True)
 
 

@@ -105,6 +105,12 @@ class ProviderConfig(Struct, frozen=True, kw_only=True):
     """Google's file of a service account; without it and without `api_key`, Google's ambient
     credentials are used."""
 
+    @property
+    def secrets(self) -> tuple[Secret, ...]:
+        """Everything in here that must not be seen: every field that is a Secret, and the headers' values."""
+        values = (getattr(self, name) for name in self.__struct_fields__)
+        return (*(value for value in values if isinstance(value, Secret)), *self.headers.values())
+
 
 class ModelConfig(Struct, frozen=True, kw_only=True):
     """`[models."<name>"]`: a name that clients use, and who can serve it."""

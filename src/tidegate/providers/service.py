@@ -90,9 +90,7 @@ class Service:
         self._with_defaults = self._static.copy()
         for header, value in self._client_headers.items():
             self._with_defaults.setdefault(header, value)
-        own = (config.api_key, config.secret_access_key, config.session_token)
-        keys = [secret for secret in own if secret is not None]
-        secrets = [secret.reveal() for secret in (*keys, *config.headers.values())]
+        secrets = [secret.reveal() for secret in config.secrets]
         self._secrets = tuple(secret for secret in secrets if len(secret) >= SHORTEST_SECRET)
         self._own = frozenset(header.lower() for header in config.headers)
         self._forwarded = frozenset(

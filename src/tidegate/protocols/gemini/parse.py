@@ -82,7 +82,16 @@ def parse_request(body: bytes, model: str = "", *, stream: bool = False, sse: bo
     if not model:
         raise InvalidRequest("no model is named", param="model")
     _check(wire)
-    return Parsed(body, wire, decode(_FIELDS, normal), model, stream, is_array=stream and not sse)
+    return Parsed(
+        body,
+        wire,
+        decode(_FIELDS, normal),
+        model,
+        stream,
+        is_array=stream and not sse,
+        provider=wire.provider,
+        fallbacks=wire.models or (),
+    )
 
 
 def parse_count_request(body: bytes, model: str = "") -> Parsed:

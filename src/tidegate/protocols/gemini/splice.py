@@ -22,13 +22,21 @@ from .wire import PromptFeedback, UsageMetadata
 
 __all__ = ["ArraySplice", "BodySplice", "StreamSplice", "splice_request"]
 
+OWN_FIELDS = ("provider", "models")
+"""Tidegate's fields, which Google does not know."""
+
 
 def splice_request(parsed: Parsed, target: Target) -> Call:
-    """The client's own body. Where it names the model too, that name is the provider's."""
+    """The client's body without Tidegate's fields. Where it names the model too, that name is the
+    provider's.
+    """
     body = parsed.body
-    if parsed.wire.model is not None:
-        model = "models/" + target.model.removeprefix("models/")
-        body = msgspec.json.encode({**_FIELDS.decode(body), "model": Raw(msgspec.json.encode(model))})
+    if parsed.wire.model is not None or not parsed.fields.keys().isdisjoint(OWN_FIELDS):
+        fields = {name: value for name, value in _FIELDS.decode(body).items() if name not in OWN_FIELDS}
+        if parsed.wire.model is not None:
+            model = "models/" + target.model.removeprefix("models/")
+            fields["model"] = Raw(msgspec.json.encode(model))
+        body = msgspec.json.encode(fields)
     return Call(path=render_path(target, stream=parsed.stream), body=body, stream=parsed.stream)
 
 

@@ -206,6 +206,10 @@ class RequestIn(Wire, frozen=True):
     generation_config: GenerationConfig | None = None
     service_tier: str | None = None
     model: str | None = None
+    provider: str | dict[str, Any] | None = None
+    """Tidegate's: the provider's name, or preferences about providers."""
+    models: list[str] | None = None
+    """Tidegate's: what to try when `model` fails."""
 
 
 class CountRequestIn(Wire, frozen=True):
