@@ -10,6 +10,7 @@ from tidegate.catalog import model_named
 from tidegate.exchange import Gateway, Request, respond_json
 from tidegate.exchange.counting import estimate
 from tidegate.money import PriceList
+from tidegate.protocols.decode import within_depth
 from tidegate.protocols.turn import Audio, Document, Image, ToolResult, Turn, Video
 from tidegate.protocols.usage import Usage
 from tidegate.providers import Candidate, protocol_named
@@ -77,9 +78,9 @@ class CatalogDoor:
         """Say what a chat request would cost, without asking a provider."""
 
         async def answer() -> bytes:
-            parsed = self.protocol.parse_request(await request.read_body(gateway.max_body))
+            parsed = within_depth(self.protocol.parse_request)(await request.read_body(gateway.max_body))
             candidates = gateway.registry.resolve(parsed.model, parsed.provider, parsed.fallbacks)
-            turn = parsed.turn()
+            turn = within_depth(parsed.turn)()
             tokens = await asyncio.to_thread(estimate, turn)
             return encode(render_estimate(turn, tokens, candidates, PriceList(gateway.config)))
 

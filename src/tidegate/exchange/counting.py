@@ -7,6 +7,7 @@ from typing import Any
 
 from tidegate.observe import Record
 from tidegate.protocols.contract import Call, ParsedRequest
+from tidegate.protocols.decode import within_depth
 from tidegate.protocols.turn import Message, Reasoning, Refusal, Text, ToolCall, ToolResult, Turn
 from tidegate.providers import Candidate
 
@@ -39,13 +40,14 @@ def count(
 
     async def handler(record: Record, watch: Watch) -> None:
         record.caller = gateway.keyring.identify(request)
-        parsed = (parse or door.protocol.parse_count_request)(await request.read_body(gateway.max_body))
+        read = within_depth(parse or door.protocol.parse_count_request)
+        parsed = read(await request.read_body(gateway.max_body))
         record.model = parsed.model
         candidate = gateway.registry.resolve(parsed.model, parsed.provider, (), door.protocol.name)[0]
         record.provider, record.provider_model = candidate.service.name, candidate.model
-        call = candidate.service.protocol.render_count(parsed, candidate.target)
+        call = within_depth(candidate.service.protocol.render_count)(parsed, candidate.target)
         if call is None:
-            estimated = await asyncio.to_thread(estimate, parsed.turn())
+            estimated = await asyncio.to_thread(estimate, within_depth(parsed.turn)())
             await request.respond(200, [JSON, ESTIMATED], render(estimated))
             return
         counted = await ask_provider(request, door, gateway, candidate, call, watch)

@@ -10,6 +10,7 @@ from typing import Protocol as Interface
 
 from tidegate.protocols.adapted import Adaptation, AdaptedConduit
 from tidegate.protocols.contract import Call, Conduit, ParsedRequest, Protocol, Target
+from tidegate.protocols.decode import within_depth
 from tidegate.protocols.errors import Unsupported
 from tidegate.protocols.task import Task
 from tidegate.protocols.turn import Turn
@@ -102,10 +103,11 @@ class Chat:
     ) -> None:
         self._door = door
         self.spoken = door.name
-        self.parse = parse or door.parse_request
+        self.parse = within_depth(parse or door.parse_request)
         """Of its own where the body does not say all of the request."""
         self.streams_as = streams_as
 
+    @within_depth
     def plan(self, parsed: ParsedRequest | WithBytes, candidate: Candidate) -> tuple[Call, Conduit]:
         """See Operation."""
         if isinstance(parsed, WithBytes):
@@ -122,8 +124,9 @@ class TaskOperation:
     def __init__(self, task: Task, door: Protocol) -> None:
         self._task = task
         self.spoken = door.name
-        self.parse = task.parse
+        self.parse = within_depth(task.parse)
 
+    @within_depth
     def plan(self, parsed: OperationRequest, candidate: Candidate) -> tuple[Call, Conduit]:
         """See Operation."""
         offer = candidate.service.offers.get(self._task.name)
@@ -143,6 +146,7 @@ class AdaptedOperation:
         self._adaptation = adaptation
         self.spoken = operation.spoken
 
+    @within_depth
     def parse(self, body: bytes) -> Any:
         """See Operation."""
         return self._operation.parse(self._adaptation.ask(body))

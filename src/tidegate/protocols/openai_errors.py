@@ -72,11 +72,10 @@ def _status_inside(found: Mapping[str, Any]) -> int | None:
         value = found.get(name)
         if isinstance(value, int) and 400 <= value < 600:
             return value
-        if isinstance(value, str) and value.isdecimal() and 400 <= int(value) < 600:
+        if isinstance(value, str) and len(value) == 3 and value.isdecimal() and 400 <= int(value) < 600:
             return int(value)
-    return next(
-        (STATUSES[str(found.get(name))] for name in ("code", "type") if found.get(name) in STATUSES), None
-    )
+    names = [found.get(name) for name in ("code", "type")]
+    return next((STATUSES[name] for name in names if isinstance(name, str) and name in STATUSES), None)
 
 
 def _decode(body: bytes) -> Any:
@@ -98,39 +97,45 @@ def _envelope(told: Any) -> Mapping[str, Any]:
     return told
 
 
-def _message_of(told: Any) -> str | None:
+DEEPEST = 8
+"""Objects in which a message may be wrapped."""
+
+
+def _message_of(told: Any, depth: int = 0) -> str | None:
     """The message, wherever the provider has put it."""
     if isinstance(told, str):
         return told.strip() or None
+    if depth > DEEPEST:
+        return None
     if isinstance(told, list):  # FastAPI's validation errors, or several errors
-        said = [message for message in map(_message_of, told[:20]) if message]
+        said = [message for one in told[:20] if (message := _message_of(one, depth + 1))]
         return "; ".join(said) or None
     if not isinstance(told, dict):
         return None
-    own = _own_words(told)
+    own = _own_words(told, depth)
     place = told.get("loc")
     if own is not None and isinstance(place, list):
-        return f"{'.'.join(map(str, place))}: {own}"
+        return f"{'.'.join(step for step in map(_text, place[:20]) if step)}: {own}"
     return own
 
 
-def _own_words(told: dict[str, Any]) -> str | None:
+def _own_words(told: dict[str, Any], depth: int) -> str | None:
     for key in ("error", "message", "Message", "msg", "detail", "error_message", "title"):
         if told.get(key):
-            found = _message_of(told[key])
+            found = _message_of(told[key], depth + 1)
             if found is not None:
-                return _with_upstream(found, told) if key == "message" else found
+                return _with_upstream(found, told, depth) if key == "message" else found
     return None
 
 
-def _with_upstream(message: str, told: dict[str, Any]) -> str:
+def _with_upstream(message: str, told: dict[str, Any], depth: int) -> str:
     """OpenRouter says "Provider returned error" and keeps that provider's words in `metadata.raw`."""
     metadata = told.get("metadata")
     raw = metadata.get("raw") if isinstance(metadata, dict) else None
     if not raw:
         return message
-    inner = _message_of(_decode(raw.encode()) if isinstance(raw, str) else raw)
-    return f"{message}: {inner or _compact(raw)}"
+    inner = _message_of(_decode(raw.encode()) if isinstance(raw, str) else raw, depth + 1)
+    return f"{message}: {_bounded(inner or _compact(raw))}"
 
 
 def _bounded(text: str, limit: int = LONGEST) -> str:
@@ -138,12 +143,17 @@ def _bounded(text: str, limit: int = LONGEST) -> str:
 
 
 def _compact(value: Any) -> str:
-    return value if isinstance(value, str) else ENCODE(value).decode()
+    try:
+        return value if isinstance(value, str) else ENCODE(value).decode()
+    except RecursionError:
+        return "an error that is nested too deeply to be shown"
 
 
 def _text(value: Any) -> str | None:
     """A code or type as text; providers also send numbers."""
     if isinstance(value, bool) or not isinstance(value, str | int):
+        return None
+    if isinstance(value, int) and abs(value) >= 10**18:
         return None
     return _bounded(str(value), 200) or None
 

@@ -31,6 +31,6 @@ def readable(body: bytes) -> str:
     """The words of a body that is no JSON error; of a web page without its markup."""
     text = body[: 8 * LONGEST].decode(errors="replace")
     if "<" in text:
-        text = re.sub(r"(?is)<(script|style)\b.*?(</\1>|\Z)|<[^>]*>", " ", text)
+        text = re.sub(r"(?is)<(script|style)\b.*?(</\1>|\Z)|<[^<>]*>", " ", text)
         text = html.unescape(text)
     return " ".join(text.split())[:LONGEST]

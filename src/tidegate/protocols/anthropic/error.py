@@ -102,15 +102,22 @@ def _read_words(body: bytes) -> Words:
         return Words(message=words.error)
     message = words.message or words.capital
     if message is None and words.detail is not None:
-        message = words.detail if isinstance(words.detail, str) else _encode(words.detail).decode()
+        message = words.detail if isinstance(words.detail, str) else _compact(words.detail)
     return Words(message=message, type=words.type)
+
+
+def _compact(detail: Any) -> str | None:
+    try:
+        return _encode(detail).decode()
+    except RecursionError:
+        return None
 
 
 def _readable(body: bytes) -> str:
     """The words of a body that is no JSON error; of a web page without its markup."""
     text = body[: 8 * MOST].decode(errors="replace")
     if "<" in text:
-        text = re.sub(r"(?is)<(script|style)\b.*?(</\1>|\Z)|<[^>]*>", " ", text)
+        text = re.sub(r"(?is)<(script|style)\b.*?(</\1>|\Z)|<[^<>]*>", " ", text)
     return " ".join(text.split())
 
 
