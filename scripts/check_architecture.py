@@ -85,6 +85,7 @@ SHARED_VOCABULARY = frozenset(
     [
         "adapted",
         "contract",
+        "depth",
         "errors",
         "events",
         "excerpt",

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tidegate.protocols.contract import ParsedRequest, Target
-from tidegate.protocols.decode import within_depth
+from tidegate.protocols.depth import within_depth
 from tidegate.protocols.errors import InvalidRequest
 from tidegate.providers import FORMATS, protocol_named
 

@@ -10,7 +10,7 @@ from tidegate.catalog import model_named
 from tidegate.exchange import Gateway, Request, respond_json
 from tidegate.exchange.counting import estimate
 from tidegate.money import PriceList
-from tidegate.protocols.decode import within_depth
+from tidegate.protocols.depth import within_depth
 from tidegate.protocols.turn import Audio, Document, Image, ToolResult, Turn, Video
 from tidegate.protocols.usage import Usage
 from tidegate.providers import Candidate, protocol_named

@@ -7,7 +7,7 @@ from typing import Any
 
 from tidegate.observe import Record
 from tidegate.protocols.contract import Call, ParsedRequest
-from tidegate.protocols.decode import within_depth
+from tidegate.protocols.depth import within_depth
 from tidegate.protocols.turn import Message, Reasoning, Refusal, Text, ToolCall, ToolResult, Turn
 from tidegate.providers import Candidate
 

@@ -8,7 +8,6 @@ from typing import Any, NamedTuple, TypeGuard
 import msgspec
 
 from tidegate.config import Images
-from tidegate.protocols.decode import MALFORMED
 from tidegate.protocols.errors import Unsupported
 from tidegate.protocols.turn import Document, Image, Inline, Link, Message, Part, Source, ToolResult, Turn
 from tidegate.upstream import Budget, Fetcher, NotFetched
@@ -102,7 +101,7 @@ def path_of(url: str, body: bytes) -> str | None:
     """Where a link stands in the client's body (`messages.0.content.1.image_url.url`)."""
     try:
         waiting: list[tuple[_Place, Any]] = [(_Place(None, ""), msgspec.json.decode(body))]
-    except MALFORMED:  # it is nested more deeply than what was read of it
+    except (msgspec.DecodeError, RecursionError):  # it is nested more deeply than what was read of it
         return None
     while waiting:
         place, value = waiting.pop()

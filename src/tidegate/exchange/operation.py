@@ -10,7 +10,7 @@ from typing import Protocol as Interface
 
 from tidegate.protocols.adapted import Adaptation, AdaptedConduit
 from tidegate.protocols.contract import Call, Conduit, ParsedRequest, Protocol, Target
-from tidegate.protocols.decode import within_depth
+from tidegate.protocols.depth import within_depth
 from tidegate.protocols.errors import Unsupported
 from tidegate.protocols.task import Task
 from tidegate.protocols.turn import Turn

@@ -1,16 +1,14 @@
 """Decoding a client's JSON, with every mistake told as a parameter and a sentence."""
 
 import re
-from collections.abc import Callable
-from functools import wraps
-from typing import ParamSpec, TypeVar
+from typing import TypeVar
 
 from msgspec import DecodeError, Raw, ValidationError
 from msgspec.json import Decoder
 
 from .errors import InvalidRequest, ProviderBroke
 
-__all__ = ["MALFORMED", "check_utf8", "decode", "malformed", "require_json", "require_utf8", "within_depth"]
+__all__ = ["MALFORMED", "check_utf8", "decode", "malformed", "require_json", "require_utf8"]
 
 T = TypeVar("T")
 
@@ -29,24 +27,6 @@ def require_utf8(body: bytes) -> None:
         body.decode()
     except UnicodeDecodeError as error:
         raise InvalidRequest(f"the body is not UTF-8: {error.reason} at byte {error.start}") from error
-
-
-P = ParamSpec("P")
-
-
-def within_depth(function: Callable[P, T]) -> Callable[P, T]:
-    """The function, with InvalidRequest for a request that is nested so deeply that it cannot be walked:
-    what decodes just so may still be too deep for those who check, build and render it.
-    """
-
-    @wraps(function)
-    def bounded(*args: P.args, **kwargs: P.kwargs) -> T:
-        try:
-            return function(*args, **kwargs)
-        except RecursionError as error:
-            raise InvalidRequest("the request is nested too deeply") from error
-
-    return bounded
 
 
 def check_utf8(data: bytes) -> None:

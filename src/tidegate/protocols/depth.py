@@ -1,0 +1,27 @@
+"""Requests that are nested too deeply to be walked."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import ParamSpec, TypeVar
+
+from .errors import InvalidRequest
+
+__all__ = ["within_depth"]
+
+T = TypeVar("T")
+P = ParamSpec("P")
+
+
+def within_depth(function: Callable[P, T]) -> Callable[P, T]:
+    """The function, with InvalidRequest for a request that is nested so deeply that it cannot be walked:
+    what decodes just so may still be too deep for those who check, build and render it.
+    """
+
+    @wraps(function)
+    def bounded(*args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return function(*args, **kwargs)
+        except RecursionError as error:
+            raise InvalidRequest("the request is nested too deeply") from error
+
+    return bounded
