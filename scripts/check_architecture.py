@@ -44,8 +44,11 @@ ROOMS = {
     "config": room("protocols", "settings are read and checked; what runs asks them, not the reverse"),
     "catalog": room("protocols", "what models can do is data, and knows nothing of requests"),
     "money": room("catalog config protocols", "prices are data, and amounts are counted without a request"),
-    "providers": room("catalog config protocols", "a service is data over a wire format"),
-    "upstream": room("protocols", "it carries bytes, and says in our error classes what went wrong"),
+    "providers": room(
+        "catalog config http protocols",
+        "a service is data over a wire format; its addresses and headers are rendered once",
+    ),
+    "upstream": room("http protocols", "it carries bytes, and says in our error classes what went wrong"),
     "observe": room("config protocols", "a record says what happened and cannot change it"),
     "demo": room(
         "protocols", "it is reached over a socket as any provider is, and knows nothing of its caller"
@@ -133,9 +136,11 @@ def ban(name: str, allowed_in: str, instead: str) -> Ban:
 BANNED_LIBRARIES = [
     ban(
         "aiohttp",
-        "upstream demo check",
-        "tidegate.upstream.Pool: only upstream/ talks to providers (demo/ is one, check/ stands outside)",
+        "upstream demo",
+        "tidegate.upstream.Pool: aiohttp fetches media (upstream/fetch.py) and serves the demo provider",
     ),
+    ban("httptools", "http", "tidegate.upstream.Pool, and the server: http/ is what speaks HTTP"),
+    ban("aiohappyeyeballs", "http", "tidegate.upstream.Pool: only http/ makes connections"),
     ban("httpx", "", "tidegate.upstream.Pool: a second pool, and a slower one"),
     ban("requests", "", "tidegate.upstream.Pool: it blocks the event loop"),
     ban("urllib.request", "", "tidegate.upstream.Pool: it blocks the event loop"),
@@ -171,8 +176,8 @@ BANNED_CALLS = [
     ban("exec", "", "code is not data"),
     ban(
         "os.environ",
-        "config server",
-        "Config: the environment is read once (server/ hands it to its workers)",
+        "config server http",
+        "Config: the environment is read once (server/ hands it to its workers, http/ finds proxies in it)",
     ),
     ban("os.getenv", "config", "Config: the environment is read once, in one place"),
 ]

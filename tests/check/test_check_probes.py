@@ -125,7 +125,7 @@ async def test_a_list_without_a_model_asks_the_operator_for_one(
 async def test_a_provider_that_is_not_there_is_told_once() -> None:
     finding = await find(nowhere(), "sim/m")
     assert verdicts(finding) == ["failed", "not_tried", "not_tried", "not_tried"]
-    assert "cannot be reached" in (finding.probes["reachable"].error or "")
+    assert "the connection was refused" in (finding.probes["reachable"].error or "")
     assert not finding.good
 
 

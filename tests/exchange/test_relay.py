@@ -196,7 +196,7 @@ async def test_nobody_is_asked_twice_unless_configured(provider: Simulator) -> N
 
 
 async def test_a_failure_of_the_provider_is_tried_again_as_often_as_configured(provider: Simulator) -> None:
-    provider.answer(refusal(500), drop(), json(ANSWER))
+    provider.answer(refusal(500, ending="close"), drop(), json(ANSWER))
     async with one(provider, routing="retries = 2") as gateway:
         reply = await gateway.chat("sim/m-1")
         record = await gateway.record()

@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from running import HELLO, Gateway, Reply
 from simulator import Seen, Simulator, json
 from tidegate.config import ProviderConfig, Secret
+from tidegate.protocols.contract import Call
 from tidegate.providers import Service
 from tidegate.providers.signing import Credentials, Scope, sign
 
@@ -80,18 +81,20 @@ async def test_a_key_goes_before_credentials(provider: Simulator) -> None:
     assert provider.requests[0].headers["authorization"] == "Bearer bedrock-api-key-0123456789"
 
 
+def authorization(headers: bytes) -> bytes:
+    (line,) = [line for line in headers.split(b"\r\n") if line.startswith(b"authorization: ")]
+    return line
+
+
 async def test_two_requests_are_signed_by_themselves() -> None:
     config = ProviderConfig(
         kind="bedrock", region="eu-west-1", access_key_id="AKID", secret_access_key=Secret(SECRET)
     )
     service = Service("it", config)
-    assert service.signer is not None
-    headers = service.headers_for([], "openai_chat")
-    before = dict(headers)
-    url = f"{service.base_url}/model/m/converse"
-    first, second = [await service.signer.sign(url, headers, body) for body in (b"{}", b"[]")]
-    assert first["authorization"] != second["authorization"]
-    assert dict(headers) == before
+    calls = [Call("/model/m/converse", body, stream=False) for body in (b"{}", b"[]")]
+    first, second = [await service.authorize(call, [], "openai_chat") for call in calls]
+    assert authorization(first) != authorization(second)
+    assert b"authorization" not in service.headers_for([], "openai_chat")
     assert SECRET not in repr(service)
 
 

@@ -16,9 +16,9 @@ async def find_model(check: Check) -> str:
     """The name of a model that can be asked for. Raises Fault."""
     service = check.service
     advice = f"name a model with --model {check.provider}/MODEL"
-    headers = service.headers_for((), "")
     try:
-        names = await fetch_model_names(service.base_url, headers, PATIENCE_S, verify=service.verify)
+        address, headers = service.address_for("/models"), service.headers_for((), "")
+        names = await fetch_model_names(address, headers, PATIENCE_S)
     except ProviderError as error:
         raise Fault(f"{error.message}, so its models are not known; {advice}", status=error.status) from error
     if not names:

@@ -62,8 +62,8 @@ class ModelLists:
 
     async def _fetch_one(self, service: Service) -> None:
         try:
-            headers = service.headers_for((), "")
-            names = await fetch_model_names(service.base_url, headers, PATIENCE_S, verify=service.verify)
+            address, headers = service.address_for("/models"), service.headers_for((), "")
+            names = await fetch_model_names(address, headers, PATIENCE_S)
         except ProviderError as error:
             if service.name not in self._failing:
                 told = service.attribute(error).message

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from tidegate.observe.record import Attempt, Record
 from tidegate.protocols.contract import Call, Conduit, ParsedRequest
-from tidegate.protocols.errors import BytesWanted, ProviderBroke, TidegateError, Unsupported
+from tidegate.protocols.errors import BytesWanted, TidegateError, Unsupported
 from tidegate.providers import Candidate
 from tidegate.upstream import TRANSPORT_ERRORS, Answer, explain
 
@@ -49,19 +49,15 @@ async def ask(
     service, routing = candidate.service, gateway.config.routing
     # A plain answer begins when it is complete: only the deadline of the whole request bounds that.
     watch.expect("begin its answer", routing.first_byte_s if call.stream else routing.deadline_s)
-    url = service.base_url + call.path
-    headers = service.headers_for(request.headers, spoken, call.headers)
-    if service.signer is not None:
-        headers = await service.signer.sign(url, headers, call.body)
-    answer = await gateway.pool.post(url, headers, call.body, routing.connect_s, verify=service.verify)
+    headers = await service.authorize(call, request.headers, spoken)
+    address = service.address_for(call.path)
+    answer = await gateway.pool.post(address, headers, call.body, routing.connect_s)
     if 200 <= answer.status < 300:
         return answer
     try:
         body = await answer.read_error(watch.mark_activity)
     finally:
         answer.close()
-    if answer.status < 400:  # a redirect would carry the key to wherever it points
-        raise ProviderBroke(f"the provider answered with status {answer.status} instead of an answer")
     raise service.attribute(service.protocol.parse_error(answer.status, answer.headers, body))
 
 

@@ -9,13 +9,13 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from typing import Protocol as Interface
-from urllib.parse import quote
 
 from msgspec import Raw
 from msgspec.json import Decoder
 
 from .contract import Call, Conduit, Tally, Target
 from .errors import ProviderError, TidegateError
+from .paths import quote_segment
 
 __all__ = [
     "FIELDS",
@@ -127,4 +127,4 @@ def take_own_fields(fields: Fields, provider: Any, own: tuple[str, ...]) -> None
 
 def render_path(path: str, model: str) -> str:
     """A path with the model in its place."""
-    return path.replace("{model}", quote(model, safe=""))
+    return path.replace("{model}", quote_segment(model))

@@ -5,16 +5,18 @@ from fnmatch import fnmatchcase
 from typing import Any, NamedTuple
 
 import msgspec
-from multidict import CIMultiDict
 
-from tidegate import __version__
 from tidegate.config import Kind, ProviderConfig
-from tidegate.protocols.errors import ProviderError
+from tidegate.http.address import Address, parse_address, render_headers
+from tidegate.http.contract import Header
+from tidegate.protocols.contract import Call
+from tidegate.protocols.errors import ProviderError, ProviderUnreachable
 from tidegate.protocols.task import TaskFormat
 
+from .credentials import Credential, credentials_of
 from .formats import TASKS, protocol_named, task_named
+from .headers import ServiceHeaders
 from .places import also_of, base_url_of, fill, forms_of, row_of
-from .signers import signer_of
 
 __all__ = ["Service"]
 
@@ -22,13 +24,13 @@ CONCEALED = "[concealed]"
 SHORTEST_SECRET = 8
 """Characters; shorter values stand in ordinary words, and are no keys."""
 
-_KEY_FORM: Mapping[str, tuple[str, str]] = {
-    "bearer": ("authorization", "Bearer {}"),
-    "x-api-key": ("x-api-key", "{}"),
-    "x-goog-api-key": ("x-goog-api-key", "{}"),
-    "api-key": ("api-key", "{}"),
-}
-"""Ways to carry a key → header and form of its value."""
+ADDRESSES = 256
+"""How many addresses of a service are kept: paths may hold the names of models, which clients choose."""
+LONGEST_KEPT = 512
+"""Characters of a path whose address is kept."""
+
+SHOWN_FIELDS = ("message", "type", "code", "param")
+"""What a client gets to see of a provider's error."""
 
 
 class Offer(NamedTuple):
@@ -43,23 +45,20 @@ class Service:
     """A provider of the configuration, compiled once. Two of the same kind share nothing but the row."""
 
     __slots__ = (
+        "_addresses",
         "_also",
-        "_client_headers",
         "_forms",
-        "_forwarded",
-        "_own",
+        "_headers",
         "_secrets",
-        "_static",
-        "_with_defaults",
         "base_url",
         "catch_all",
+        "credentials",
         "dialect",
         "kind",
         "name",
         "offers",
         "prefixes",
         "protocol",
-        "signer",
         "verify",
     )
 
@@ -81,21 +80,22 @@ class Service:
         """How names begin that lead to it by the operator's wish, and what of that is not the model's."""
         self.catch_all = config.catch_all
         """Whether it is asked for every model whose name says nothing else."""
-        self.signer = signer_of(config, self.kind)
-        """Who authorizes each request; None where a header does, or nothing has to."""
+        self.credentials = credentials_of(config, self.kind)
+        """Best first; none where the service wants none."""
         self._also = {other: Service(name, config, row) for other, row in also_of(self.kind)}
         self._forms = tuple((form, Service(name, config, row)) for form, row in forms_of(self.kind))
-        self._static = _render_headers(config, self.kind)
-        self._client_headers = dict(self.kind.client_headers)
-        self._with_defaults = self._static.copy()
-        for header, value in self._client_headers.items():
-            self._with_defaults.setdefault(header, value)
-        secrets = [secret.reveal() for secret in config.secrets]
-        self._secrets = tuple(secret for secret in secrets if len(secret) >= SHORTEST_SECRET)
-        self._own = frozenset(header.lower() for header in config.headers)
-        self._forwarded = frozenset(
-            header.encode() for header in self.protocol.forwarded_headers if header not in self._own
-        )
+        forwarded = self.protocol.forwarded_headers
+        self._headers = {
+            credential: ServiceHeaders(config, self.kind, credential, forwarded)
+            for credential in self.credentials or (None,)
+        }
+        self._addresses: dict[str, Address] = {}
+        self._secrets = _secrets_of(config)
+
+    @property
+    def credential(self) -> Credential | None:
+        """The credential that requests are made with."""
+        return self.credentials[0] if self.credentials else None
 
     def serving(self, model: str) -> "Service":
         """The service in the form in which it serves this model: most have one for all."""
@@ -109,43 +109,79 @@ class Service:
         """The service in this wire format, where it speaks it; else in its own."""
         return self._also.get(name, self)
 
+    def address_for(self, path: str) -> Address:
+        """Where requests with this path go. Raises ProviderUnreachable."""
+        address = self._addresses.get(path)
+        if address is None:
+            try:
+                address = parse_address(self.base_url + path, self.verify)
+            except ValueError as error:
+                raise ProviderUnreachable(f"its address is not a URL: {error}") from error
+            if len(path) <= LONGEST_KEPT:
+                if len(self._addresses) >= ADDRESSES:
+                    self._addresses.clear()
+                self._addresses[path] = address
+        return address
+
     def headers_for(
         self,
-        client_headers: Iterable[tuple[bytes, bytes]],
+        client_headers: Iterable[Header],
         spoken: str,
         extra: Mapping[str, str] | None = None,
-    ) -> "CIMultiDict[str]":
-        """The headers of a request to this provider. Must not be changed: they may be shared.
+        credential: Credential | None = None,
+    ) -> bytes:
+        """The rendered headers of a request to this provider, with its own credential or another.
 
         `spoken` is the wire format of the client: where it is the provider's too, some of the client's
         headers are passed on. `extra` are those that this one request needs. What the operator has
         set stands over all of them.
         """
-        passed: list[tuple[str, str]] = []
-        if spoken == self.protocol.name:
-            forwarded = self._forwarded
-            passed = [(k.decode(), v.decode("latin-1")) for k, v in client_headers if k in forwarded]
+        headers = self._headers[credential or self.credential]
+        passed = headers.passed(client_headers) if spoken == self.protocol.name else None
         if not passed and not extra:
-            return self._with_defaults
-        headers = self._static.copy()
-        for name, value in passed:
-            headers.add(name, value)
-        for name, value in (extra or {}).items():
-            if name.lower() not in self._own:
-                headers[name] = value
-        for name, value in self._client_headers.items():
-            headers.setdefault(name, value)
-        return headers
+            return headers.block
+        return render_headers(headers.merged(passed or [], extra or {}))
+
+    async def authorize(
+        self,
+        call: Call,
+        client_headers: Iterable[Header],
+        spoken: str,
+        credential: Credential | None = None,
+    ) -> bytes:
+        """The headers of a request, signed where the service wants that. Raises ProviderUnreachable."""
+        credential = credential or self.credential
+        if credential is None or credential.signer is None:
+            return self.headers_for(client_headers, spoken, call.headers, credential)
+        headers = self._headers[credential]
+        passed = headers.passed(client_headers) if spoken == self.protocol.name else []
+        unsigned = headers.merged(passed, call.headers)
+        signed = await credential.signer.sign(self.base_url + call.path, unsigned, call.body)
+        return render_headers(signed)
 
     def attribute(self, error: ProviderError) -> ProviderError:
         """An error of this provider, with its name and without any of its secrets: some providers
         repeat the key that they refuse.
         """
         error.provider = self.name
-        for secret in self._secrets:
-            error.message = error.message.replace(secret, CONCEALED)
+        for field in SHOWN_FIELDS if self._secrets else ():
+            value = getattr(error, field)
+            if isinstance(value, str) and (shown := self.conceal(value)) != value:
+                setattr(error, field, shown)
         error.args = (error.message,)
         return error
+
+    def conceal(self, text: str) -> str:
+        """A text of the provider's without any of the service's secrets."""
+        for secret in self._secrets:
+            text = text.replace(secret, CONCEALED)
+        return text
+
+    def conceal_value(self, value: bytes) -> bytes:
+        """The same for the value of a header that is passed on."""
+        for secret in self._secrets:
+            value = value.replace(secret.encode(), CONCEALED.encode())
+        return value
 
     def __repr__(self) -> str:
         return f"Service({self.name!r}, kind={self.kind.name!r}, base_url={self.base_url!r})"
@@ -159,20 +195,7 @@ def _offers(config: ProviderConfig, kind: Kind) -> Iterator[tuple[str, Offer]]:
             yield name, Offer(format_, msgspec.convert(row, format_.dialect))
 
 
-def _render_headers(config: ProviderConfig, kind: Kind) -> "CIMultiDict[str]":
-    """The headers of every request, the operator's over all others."""
-    headers: CIMultiDict[str] = CIMultiDict()
-    headers["content-type"] = "application/json"
-    headers["accept"] = "application/json"
-    headers["user-agent"] = f"tidegate/{__version__}"
-    headers.update(kind.headers)
-    if config.api_key is not None and kind.auth in _KEY_FORM:
-        name, form = _KEY_FORM[kind.auth]
-        headers[name] = form.format(config.api_key.reveal())
-    for option, header in kind.options.items():
-        value = getattr(config, option)
-        if header and value is not None:
-            headers[header] = value
-    for name, secret in config.headers.items():
-        headers[name] = secret.reveal()
-    return headers
+def _secrets_of(config: ProviderConfig) -> tuple[str, ...]:
+    """What must not be shown. The longest stands first: one may be a part of another."""
+    own = {secret.reveal() for secret in config.secrets}
+    return tuple(sorted((one for one in own if len(one) >= SHORTEST_SECRET), key=len, reverse=True))

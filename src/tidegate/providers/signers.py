@@ -12,9 +12,8 @@ from types import MappingProxyType
 from typing import Any
 from typing import Protocol as Interface
 
-from multidict import CIMultiDict
-
 from tidegate.config import Kind, ProviderConfig
+from tidegate.http.contract import Header
 from tidegate.protocols.errors import ProviderUnreachable
 
 from .places import values_of
@@ -26,7 +25,7 @@ __all__ = ["SIGNERS", "AwsSigner", "GoogleSigner", "Signer", "signer_of"]
 class Signer(Interface):
     """Authorizes the requests of one provider."""
 
-    async def sign(self, url: str, headers: "CIMultiDict[str]", body: bytes) -> "CIMultiDict[str]":
+    async def sign(self, url: str, headers: list[Header], body: bytes) -> list[Header]:
         """The headers with which this body may be posted to this address. `headers` stay as they are."""
         ...
 
@@ -43,12 +42,19 @@ class AwsSigner:
         self._credentials = Credentials(config.access_key_id, config.secret_access_key.reveal(), token)
         self._scope = Scope(values_of(config, kind)["region"], kind.name)
 
-    async def sign(self, url: str, headers: "CIMultiDict[str]", body: bytes) -> "CIMultiDict[str]":
+    async def sign(self, url: str, headers: list[Header], body: bytes) -> list[Header]:
         """See Signer."""
         now = datetime.now(UTC)
-        return CIMultiDict(
-            [*headers.items(), *sign("POST", url, headers, body, self._credentials, self._scope, now).items()]
-        )
+        signed = sign("POST", url, _joined(headers), body, self._credentials, self._scope, now)
+        return headers + [(name.encode(), value.encode()) for name, value in signed.items()]
+
+
+def _joined(headers: list[Header]) -> dict[str, str]:
+    """By name; values of a repeated header joined, as AWS does before it checks the signature."""
+    values: dict[str, list[str]] = {}
+    for name, value in headers:
+        values.setdefault(name.decode(), []).append(value.decode("latin-1"))
+    return {name: ",".join(several) for name, several in values.items()}
 
 
 SCOPE = "https://www.googleapis.com/auth/cloud-platform"
@@ -67,11 +73,10 @@ class GoogleSigner:
         self._credentials: Any = None
         self._lock = asyncio.Lock()
 
-    async def sign(self, url: str, headers: "CIMultiDict[str]", body: bytes) -> "CIMultiDict[str]":
+    async def sign(self, url: str, headers: list[Header], body: bytes) -> list[Header]:
         """See Signer."""
-        signed = headers.copy()
-        signed["authorization"] = f"Bearer {await self._token()}"
-        return signed
+        token = (b"authorization", f"Bearer {await self._token()}".encode())
+        return [header for header in headers if header[0] != b"authorization"] + [token]
 
     async def _token(self) -> str:
         if self._credentials is None or not self._credentials.valid:

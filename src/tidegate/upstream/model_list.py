@@ -3,15 +3,16 @@
 It is asked for apart from the pool: seldom, with little patience and no more than a few megabytes.
 """
 
-from collections.abc import Mapping
+import asyncio
 
-import aiohttp
 import msgspec
 from msgspec import Struct
 
-from tidegate.protocols.errors import ProviderBroke, ProviderRefused
+from tidegate.http.address import Address
+from tidegate.http.errors import HTTPError
+from tidegate.protocols.errors import ProviderBroke, ProviderRefused, ProviderTimeout
 
-from .pool import explain
+from .pool import Pool, explain
 
 __all__ = ["fetch_model_names"]
 
@@ -32,21 +33,21 @@ class _List(Struct):
 _decode = msgspec.json.Decoder(_List).decode
 
 
-async def fetch_model_names(
-    base_url: str, headers: Mapping[str, str], patience_s: float, *, verify: bool = True
-) -> tuple[str, ...]:
+async def fetch_model_names(address: Address, headers: bytes, patience_s: float) -> tuple[str, ...]:
     """The names, each once, in the order of the list. Raises ProviderError."""
-    timeout = aiohttp.ClientTimeout(total=patience_s)
+    pool = Pool()
+    pool.open()
     try:
-        async with (
-            aiohttp.ClientSession(timeout=timeout, headers=headers) as session,
-            session.get(f"{base_url}/models", ssl=verify, allow_redirects=False) as response,
-        ):
-            body = await _read(response)
-    except (aiohttp.ClientError, TimeoutError, OSError) as error:
+        async with asyncio.timeout(patience_s):
+            status, body = await _fetch(pool, address, headers, patience_s)
+    except HTTPError as error:
         raise explain(error) from error
-    if response.status != 200:
-        raise ProviderRefused(f"it answered {response.status} to GET /models", status=response.status)
+    except TimeoutError as error:
+        raise ProviderTimeout(f"no list of models within {patience_s:g} seconds") from error
+    finally:
+        await pool.close()
+    if status != 200:
+        raise ProviderRefused(f"it answered {status} to GET /models", status=status)
     try:
         listed = _decode(body).data
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
@@ -54,11 +55,15 @@ async def fetch_model_names(
     return tuple(dict.fromkeys(one.id for one in listed if 0 < len(one.id) <= LONGEST_NAME))
 
 
-async def _read(response: aiohttp.ClientResponse) -> bytes:
+async def _fetch(pool: Pool, address: Address, headers: bytes, connect_s: float) -> tuple[int, bytes]:
+    answer = await pool.get(address, headers, connect_s)
     pieces, size = [], 0
-    async for piece in response.content.iter_any():
-        pieces.append(piece)
-        size += len(piece)
-        if size > MAX_LIST:
-            raise ProviderBroke(f"its list of models is larger than {MAX_LIST} bytes")
-    return b"".join(pieces)
+    try:
+        while piece := await answer.read_any():
+            pieces.append(piece)
+            size += len(piece)
+            if size > MAX_LIST:
+                raise ProviderBroke(f"its list of models is larger than {MAX_LIST} bytes")
+    finally:
+        answer.close()
+    return answer.status, b"".join(pieces)

@@ -1,15 +1,13 @@
-"""Pooled connections to providers, over aiohttp."""
+"""Pooled connections to providers: the HTTP client, in the words of the gateway's own errors."""
 
 import asyncio
-import io
-import ssl
-from collections.abc import Callable
-from functools import lru_cache
+from collections.abc import Callable, Mapping
 
-import aiohttp
-from multidict import CIMultiDict
-from yarl import URL
-
+from tidegate.http.address import Address
+from tidegate.http.client import Client
+from tidegate.http.client_response import Response
+from tidegate.http.contract import Header
+from tidegate.http.errors import ConnectFailed, ConnectTimeout, HTTPError, ServerDisconnected
 from tidegate.protocols.errors import ProviderBroke, ProviderError, ProviderTimeout, ProviderUnreachable
 
 __all__ = ["TRANSPORT_ERRORS", "Answer", "Pool", "explain"]
@@ -18,158 +16,140 @@ MAX_ANSWER = 256 * 1024 * 1024
 """Bytes of a JSON answer; a larger one is not an answer (images in base64 stay far below)."""
 MAX_ERROR = 256 * 1024
 """Bytes of an error answer that are read; what follows is thrown away with the connection."""
-KEEP_ALIVE_S = 55.0
-"""How long an idle connection is kept: shorter than the 60 s after which most load balancers close
-theirs, so that a request is rarely sent into a closing connection."""
-READ_BUFFER = 256 * 1024
-"""Bytes that may wait for a slow client before reading from the provider pauses."""
+ERROR_PATIENCE_S = 2.0
+"""How long the body of an error answer may take: the status is known, and the client waits for it."""
 
-LARGE = 1024 * 1024
-"""Bytes of a body beyond which it is sent piece by piece, so that other requests get their turn."""
-
-TRANSPORT_ERRORS = (aiohttp.ClientError, OSError)
-"""What reading an answer piece by piece may raise; `explain` says what it means."""
+TRANSPORT_ERRORS = (HTTPError,)
+"""What reading an answer piece by piece may raise; `explain` returns what it means."""
 
 
 class Answer:
     """A provider's answer: status and headers have arrived, the body comes as it is read."""
 
-    __slots__ = ("_response", "raw_headers", "read_any", "status")
+    __slots__ = ("_response", "close", "raw_headers", "read_any", "status")
 
-    def __init__(self, response: aiohttp.ClientResponse) -> None:
+    def __init__(self, response: Response) -> None:
         self._response = response
         self.status = response.status
-        self.raw_headers = response.raw_headers
-        self.read_any = response.content.readany
+        self.raw_headers: list[Header] = response.headers
+        """Names are lower case."""
+        self.read_any = response.read_any
         """Awaits the next bytes; b"" is the end. Raises `TRANSPORT_ERRORS`."""
+        self.close = response.close
+        """End the answer. A body that has not arrived to its end takes the connection with it."""
 
     @property
     def headers(self) -> dict[str, str]:
         """The headers, names in lower case."""
-        return {name.lower(): value for name, value in self._response.headers.items()}
+        return {name.decode("latin-1"): value.decode("latin-1") for name, value in self.raw_headers}
+
+    def take(self) -> bytes | None:
+        """The whole body if all of it has arrived; None where it has to be read."""
+        return self._response.take()
 
     async def read(self, on_data: Callable[[], None]) -> bytes:
-        """The whole body; `heard` is called for every piece of it.
+        """The whole body; `on_data` is called for every piece of it.
 
         Raises ProviderBroke where it is cut or endless.
         """
-        return await self._read(MAX_ANSWER, on_data, cut=False)
+        body = self._response.take()
+        if body is not None:
+            on_data()
+            return body
+        try:
+            return await self._read(on_data)
+        except HTTPError as error:
+            raise explain(error) from error
+
+    async def _read(self, on_data: Callable[[], None]) -> bytes:
+        pieces: list[bytes] = []
+        size = 0
+        while data := await self.read_any():
+            on_data()
+            pieces.append(data)
+            size += len(data)
+            if size > MAX_ANSWER:
+                self.close()
+                raise ProviderBroke(f"the provider's answer is larger than {MAX_ANSWER} bytes")
+        return b"".join(pieces)
 
     async def read_error(self, on_data: Callable[[], None]) -> bytes:
-        """As much of an error's body as is worth reading; a cut one is still read."""
-        return await self._read(MAX_ERROR, on_data, cut=True)
-
-    async def _read(self, limit: int, on_data: Callable[[], None], *, cut: bool) -> bytes:
+        """As much of an error's body as is worth reading, in size and in time; a cut one is still read."""
+        body = self._response.take()
+        if body is not None:
+            on_data()
+            return body[:MAX_ERROR]
         pieces: list[bytes] = []
         size = 0
         try:
-            while data := await self.read_any():
-                on_data()
-                pieces.append(data)
-                size += len(data)
-                if size > limit:
-                    self.close()
-                    if cut:
-                        break
-                    raise ProviderBroke(f"the provider's answer is larger than {limit} bytes")
-        except aiohttp.ClientError as error:
-            if not cut:
-                raise explain(error) from error
-        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
-
-    def close(self) -> None:
-        """End the answer. A body that was not read to its end takes the connection with it."""
-        self._response.close()
+            async with asyncio.timeout(ERROR_PATIENCE_S):
+                while size <= MAX_ERROR and (data := await self.read_any()):
+                    on_data()
+                    pieces.append(data)
+                    size += len(data)
+        except (HTTPError, TimeoutError):
+            pass
+        self.close()
+        return b"".join(pieces)
 
 
 class Pool:
     """Connections to all providers of one worker."""
 
-    def __init__(self) -> None:
-        self._session: aiohttp.ClientSession | None = None
+    def __init__(self, environ: Mapping[str, str] | None = None) -> None:
+        """`environ` names proxies and authorities; by default it is the environment of the process."""
+        self._client = Client(environ)
 
     def open(self) -> None:
-        """Make the session; needs a running event loop."""
-        connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEP_ALIVE_S, ttl_dns_cache=60)
-        self._session = aiohttp.ClientSession(
-            connector=connector,
-            cookie_jar=aiohttp.DummyCookieJar(),
-            skip_auto_headers=("Accept", "Accept-Encoding", "User-Agent", "Content-Type"),
-            read_bufsize=READ_BUFFER,
-            timeout=aiohttp.ClientTimeout(total=None),
-            max_line_size=65536,
-            max_field_size=65536,
-        )
+        """Make ready; needs a running event loop."""
+        self._client.open()
 
     async def close(self) -> None:
         """Close all connections."""
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
+        await self._client.close()
 
-    async def post(
-        self, url: str, headers: "CIMultiDict[str]", body: bytes, connect_s: float, *, verify: bool = True
-    ) -> Answer:
-        """Send a request and await the head of the answer.
+    async def post(self, address: Address, headers: bytes, body: bytes, connect_s: float) -> Answer:
+        """Send a request and await the head of the answer. Its status is a success or an error.
 
         Raises ProviderUnreachable, ProviderTimeout (while connecting) or ProviderBroke.
         """
-        assert self._session is not None, "the pool is not open"
         try:
-            response = await self._session.post(
-                parse_url(url),
-                data=body if len(body) <= LARGE else io.BytesIO(body),
-                headers=headers,
-                allow_redirects=False,
-                timeout=_timeout(connect_s),
-                ssl=verify,
-            )
-        except (TimeoutError, aiohttp.ClientError, OSError) as error:
+            response = await self._client.post(address, headers, body, connect_s)
+        except HTTPError as error:
             raise explain(error) from error
-        return Answer(response)
+        if 200 <= response.status < 300 or 400 <= response.status < 600:
+            return Answer(response)
+        response.close()
+        raise ProviderBroke(_describe_status(response.status))
+
+    async def get(self, address: Address, headers: bytes, connect_s: float) -> Answer:
+        """Fetch what an API lists, as `post` would."""
+        try:
+            return Answer(await self._client.get(address, headers, connect_s))
+        except HTTPError as error:
+            raise explain(error) from error
 
 
-@lru_cache(maxsize=4096)
-def parse_url(url: str) -> URL:
-    """The URL, parsed once: the same few are asked again and again."""
-    return URL(url, encoded=True)
-
-
-@lru_cache(maxsize=64)
-def _timeout(connect_s: float) -> aiohttp.ClientTimeout:
-    return aiohttp.ClientTimeout(total=None, sock_connect=connect_s)
+def _describe_status(status: int) -> str:
+    if 300 <= status < 400:  # it would carry the key to wherever it points
+        return f"the provider answered with a redirect (status {status}), which is not followed"
+    return f"the provider answered with status {status}, which is neither a success nor an error"
 
 
 def explain(error: BaseException) -> ProviderError:
-    """What a failure of the transport means, without addresses or keys."""
+    """What a failure of the transport means to the gateway; its message names the host and the cause."""
     if isinstance(error, ProviderError):
         return error
-    for kinds, meaning, words in _MEANINGS:
-        if isinstance(error, kinds):
-            return meaning(words)
+    for kind, meaning in _MEANINGS:
+        if isinstance(error, kind):
+            return meaning(str(error))
     return ProviderBroke("the provider's answer cannot be read")
 
 
-_MEANINGS: tuple[tuple[tuple[type[BaseException], ...], type[ProviderError], str], ...] = (
-    (
-        (aiohttp.ServerTimeoutError, asyncio.TimeoutError),
-        ProviderTimeout,
-        "no connection to the provider in time",
-    ),
-    (
-        (aiohttp.ClientConnectorCertificateError, ssl.SSLError),
-        ProviderUnreachable,
-        "the provider's certificate is not trusted",
-    ),
-    ((aiohttp.ClientConnectorDNSError,), ProviderUnreachable, "the provider's name cannot be resolved"),
-    ((aiohttp.ClientConnectorError,), ProviderUnreachable, "the provider cannot be reached"),
-    (
-        (aiohttp.ServerDisconnectedError,),
-        ProviderUnreachable,
-        "the provider closed the connection before it answered",
-    ),
-    ((aiohttp.ClientPayloadError,), ProviderBroke, "the provider's answer was cut off"),
-    ((aiohttp.ClientOSError,), ProviderUnreachable, "the connection to the provider was lost"),
-    ((aiohttp.ClientResponseError,), ProviderBroke, "the provider does not speak HTTP"),
+_MEANINGS: tuple[tuple[type[HTTPError], type[ProviderError]], ...] = (
+    (ConnectTimeout, ProviderTimeout),
+    (ConnectFailed, ProviderUnreachable),
+    (ServerDisconnected, ProviderUnreachable),
+    (HTTPError, ProviderBroke),
 )
 """Most specific first."""

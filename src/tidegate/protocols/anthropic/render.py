@@ -2,7 +2,6 @@
 
 from operator import attrgetter
 from typing import Any
-from urllib.parse import quote
 
 import msgspec
 from msgspec import Raw, Struct, structs
@@ -12,6 +11,7 @@ from tidegate.protocols.claude_thinking import Thinking, plan_thinking, render_s
 from tidegate.protocols.contract import Call, Outcome, Target, drop_or_refuse
 from tidegate.protocols.decode import decode
 from tidegate.protocols.errors import Unsupported
+from tidegate.protocols.paths import quote_segment
 from tidegate.protocols.profile import Profile
 from tidegate.protocols.turn import Turn
 
@@ -111,7 +111,7 @@ def render_prompt(turn: Turn, target: Target) -> dict[str, Any]:
 def call_path(dialect: Dialect, model: str, stream: bool) -> str:
     """Where the request goes, behind the base URL."""
     path = dialect.stream_path if stream and dialect.stream_path is not None else dialect.path
-    return path.replace("{model}", quote(model, safe="@")) if "{" in path else path
+    return path.replace("{model}", quote_segment(model, "@")) if "{" in path else path
 
 
 def _render(turn: Turn, target: Target) -> _Rendered:

@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import quote
 
 import msgspec
 
 from tidegate.protocols.claude_schema import close_schema
 from tidegate.protocols.contract import Call, Outcome, Target, drop_or_refuse
 from tidegate.protocols.errors import Unsupported
+from tidegate.protocols.paths import quote_segment
 from tidegate.protocols.profile import Profile
 from tidegate.protocols.turn import OutputFormat, Turn
 
@@ -79,7 +79,7 @@ def render_request(turn: Turn, target: Target) -> BedrockCall:
     stream = turn.stream and profile.streams
     path = dialect.stream_path if stream else dialect.path
     return BedrockCall(
-        path=path.format(model=quote(target.model, safe="")),
+        path=path.format(model=quote_segment(target.model)),
         body=_ENCODE({**body, **dialect.body}),
         stream=stream,
         dropped=tuple(dropped),

@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import quote
 
 import msgspec
 from msgspec import Raw
 
 from tidegate.protocols.contract import Call, Outcome, Target, drop_or_refuse
 from tidegate.protocols.errors import Unsupported
+from tidegate.protocols.paths import quote_segment
 from tidegate.protocols.profile import Profile
 from tidegate.protocols.turn import OutputFormat, Turn
 
@@ -89,7 +89,7 @@ def render_request(turn: Turn, target: Target) -> CohereCall:
         **_render_sampling(turn, profile, dropped),
     )
     return CohereCall(
-        path=target.dialect.path.format(model=quote(target.model, safe="")),
+        path=target.dialect.path.format(model=quote_segment(target.model)),
         body=_encode(request, target.dialect),
         stream=stream,
         dropped=(*dropped, *messages.dropped),

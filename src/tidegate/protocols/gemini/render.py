@@ -1,13 +1,13 @@
 """A `Turn` as a request for Gemini."""
 
 from collections.abc import Mapping
-from urllib.parse import quote
 
 import msgspec
 from msgspec import Raw
 
 from tidegate.protocols.contract import Call, Outcome, Target, drop_or_refuse
 from tidegate.protocols.errors import Unsupported
+from tidegate.protocols.paths import quote_segment
 from tidegate.protocols.profile import Profile
 from tidegate.protocols.turn import OutputFormat, Turn
 
@@ -90,7 +90,7 @@ def render_request(turn: Turn, target: Target) -> GeminiCall:
 
 def render_path(target: Target, *, stream: bool = False, method: str = "generateContent") -> str:
     """Without `alt=sse` a stream would be one long JSON array."""
-    model = quote(target.model.removeprefix("models/"), safe="-._~@")
+    model = quote_segment(target.model.removeprefix("models/"), "-._~@")
     path: str = target.dialect.path.format(model=model)
     return f"{path}:streamGenerateContent?alt=sse" if stream else f"{path}:{method}"
 

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from itertools import dropwhile, takewhile
 from typing import Any, ClassVar
-from urllib.parse import quote
 
 from msgspec import Raw
 
@@ -22,6 +21,7 @@ from tidegate.protocols.functions import (
     describe,
 )
 from tidegate.protocols.media import AUDIO_TYPES, data_url, text_of
+from tidegate.protocols.paths import quote_segment
 from tidegate.protocols.profile import Profile
 from tidegate.protocols.turn import (
     Audio,
@@ -146,7 +146,7 @@ def render_request(turn: Turn, target: Target) -> Call:
 def render_path(target: Target) -> str:
     """Where to send a request."""
     path: str = target.dialect.path
-    return path.replace("{model}", quote(target.model, safe="")) if "{" in path else path
+    return path.replace("{model}", quote_segment(target.model)) if "{" in path else path
 
 
 @cache

@@ -1,0 +1,364 @@
+"""One connection to a server: a request goes out, its answer comes in, and again.
+
+The parser is llhttp (by httptools), strict; what it leaves open is decided here: how long a head
+may be, what ends a body, when a connection may be used again. A connection is *busy* from the moment
+that a request is sent until its answer is complete. Whatever arrives while it is not busy belongs to
+no request, and ends it.
+"""
+
+import asyncio
+import select
+from typing import Any
+
+import httptools
+
+from .address import Origin
+from .client_response import Failure, Response
+from .contract import Header
+from .decode import decoder_for
+from .errors import AnswerCut, BadAnswer, RequestFailed, ServerDisconnected
+
+__all__ = ["Connection"]
+
+MAX_HEAD = 64 * 1024
+"""Bytes of an answer's head with the informational answers before it; of the trailers or of what
+stands between two chunks too."""
+MAX_HEADERS = 256
+"""Headers of an answer; trailers count by themselves."""
+MAX_INFORMATIONAL = 32
+"""Answers with a status of 1xx before the answer proper."""
+READ_BUFFER = 256 * 1024
+"""Bytes that may wait to be read before reading from the server pauses."""
+JOINED = 64 * 1024
+"""Bytes of a body up to which it is sent in one piece with the head."""
+AT_ONCE = 1024 * 1024
+"""Bytes of a body up to which it is handed to the transport at once."""
+PIECE = 256 * 1024
+"""Bytes of a larger body that are sent before other requests get their turn."""
+
+NO_BODY = (204, 205, 304)
+
+
+class Connection(asyncio.Protocol):
+    """A connection, over TLS or not."""
+
+    __slots__ = (
+        "_busy",
+        "_complete",
+        "_excess",
+        "_feed",
+        "_headers",
+        "_heard",
+        "_held",
+        "_idle",
+        "_in_head",
+        "_informational",
+        "_kept",
+        "_overhead",
+        "_parser",
+        "_paused",
+        "_poll",
+        "_refusal",
+        "_response",
+        "_trailers",
+        "_transport",
+        "_unsent",
+        "_until_eof",
+        "_waiter",
+        "closed",
+        "failure",
+        "idle_since",
+        "label",
+        "loop",
+    )
+
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, origin: Origin, idle: "dict[Connection, None]"
+    ) -> None:
+        self.loop = loop
+        self.label = origin.label
+        self.closed = False
+        self.idle_since = 0.0
+        """The loop's time."""
+        self.failure: Failure | None = None
+        """Why there was no answer."""
+        self._idle = idle
+        """The idle connections of the origin: where this one goes after each answer."""
+        self._transport: Any = None
+        self._poll: Any = None
+        self._parser: Any = None
+        self._feed: Any = None
+        # The request under way.
+        self._busy = False
+        self._waiter: asyncio.Future[Response | None] | None = None
+        self._unsent: memoryview | None = None
+        self._paused = False
+        # Its answer.
+        self._heard = False
+        self._in_head = True
+        self._overhead = 0
+        """Bytes since the request or the last byte of a body."""
+        self._informational = 0
+        self._headers: list[Header] = []
+        self._trailers = 0
+        self._refusal: str | None = None
+        self._response: Response | None = None
+        self._held = False
+        self._until_eof = False
+        self._complete = False
+        self._excess = False
+        self._kept = False
+
+    # --- for the client ------------------------------------------------------------------------
+
+    def send(self, head: bytes, body: bytes) -> "asyncio.Future[Response | None]":
+        """Send a request. The result is there as soon as the head of the answer is; it is None where
+        the connection failed before (see `failure`).
+        """
+        self._busy = True
+        self._heard = self._excess = self._until_eof = False
+        self._in_head = True
+        self._overhead = self._informational = self._trailers = 0
+        self._headers = []
+        self._waiter = waiter = self.loop.create_future()
+        if len(body) <= JOINED:
+            self._transport.write(head + body)
+        elif len(body) <= AT_ONCE:
+            self._transport.writelines((head, body))
+        else:
+            self._transport.write(head)
+            self._unsent = memoryview(body)
+            self._write_more()
+        return waiter
+
+    @property
+    def silent(self) -> bool:
+        """Whether not a byte of an answer came."""
+        return not self._heard
+
+    def is_usable(self) -> bool:
+        """Whether a request can be sent on this idle connection. What waits to be read (an answer that
+        nobody requested, or the end) makes it useless, even if the loop has not got to it.
+        """
+        if self.closed or self._busy or self._transport.is_closing():
+            return False
+        return self._poll is None or not self._poll.poll(0)
+
+    def go_on(self) -> None:
+        """Read on, if reading has paused."""
+        if self._held:
+            self._held = False
+            self._transport.resume_reading()
+
+    def abort(self) -> None:
+        """Drop the connection, with whatever is under way."""
+        self._busy = False
+        self._response = self._waiter = self._unsent = None
+        self._idle.pop(self, None)
+        if not self.closed:
+            self._transport.abort()
+
+    # --- asyncio.Protocol ----------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """See asyncio.Protocol."""
+        self._transport = transport
+        self._parser = httptools.HttpResponseParser(self)
+        self._feed = self._parser.feed_data
+        socket = transport.get_extra_info("socket")
+        if socket is not None and hasattr(select, "poll"):
+            self._poll = select.poll()
+            self._poll.register(socket.fileno(), select.POLLIN)
+
+    def data_received(self, data: bytes) -> None:
+        """See asyncio.Protocol."""
+        if not self._busy:
+            return self.abort()
+        self._heard = True
+        self._overhead += len(data)
+        try:
+            self._feed(data)
+        except httptools.HttpParserError as error:
+            if not self._complete:
+                return self._fail(BadAnswer, f"not a valid HTTP answer ({self._refusal or error})")
+            self._excess = True
+        if self._complete:
+            self._settle()
+        elif self._overhead > MAX_HEAD:
+            self._fail(BadAnswer, "more bytes of headers than an answer may have")
+        return None
+
+    def eof_received(self) -> bool:
+        """See asyncio.Protocol."""
+        if self._busy and self._until_eof and self._response is not None:
+            self._finish(self._response, keep=False)
+            self._settle()
+        return False
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """See asyncio.Protocol."""
+        self.closed = True
+        if self._busy:
+            self._fail(*self._explain_loss())
+        self._idle.pop(self, None)
+        self._transport = self._poll = self._parser = self._feed = None
+
+    def pause_writing(self) -> None:
+        """See asyncio.Protocol."""
+        self._paused = True
+
+    def resume_writing(self) -> None:
+        """See asyncio.Protocol."""
+        self._paused = False
+        self._write_more()
+
+    # --- httptools' callbacks ------------------------------------------------------------------
+
+    def on_message_begin(self) -> None:
+        """A message begins; behind a complete answer there should be none."""
+        if self._complete:
+            self._excess = True
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """A header of the head or, behind the body, a trailer: those are counted and left out."""
+        if self._in_head:
+            self._headers.append((name.lower(), value.rstrip(b" \t")))
+        elif not self._complete:
+            self._trailers += 1
+            if self._trailers > MAX_HEADERS:
+                self._refuse("too many trailers")
+
+    def on_headers_complete(self) -> None:
+        """The head is complete, or that of an informational answer."""
+        if self._complete:
+            return
+        status, headers = self._parser.get_status_code(), self._headers
+        if self._overhead > MAX_HEAD:
+            self._check_size(headers)
+        if len(headers) > MAX_HEADERS:
+            self._refuse("too many headers")
+        if status < 200:
+            self._skip_informational(status)
+            return
+        version = self._parser.get_http_version()
+        if version not in ("1.1", "1.0"):
+            self._refuse("not HTTP/1.1")
+        self._begin(status, headers, version)
+
+    def on_body(self, data: bytes) -> None:
+        """A piece of the body."""
+        self._overhead = 0
+        response = self._response
+        if response is None:
+            self._excess = True
+            return
+        response.feed(data)
+        if response.size > READ_BUFFER and not self._held:
+            self._held = True
+            self._transport.pause_reading()
+
+    def on_message_complete(self) -> None:
+        """The answer is complete (or an informational one, after which the answer follows)."""
+        if self._response is not None:
+            self._finish(self._response, keep=self._parser.should_keep_alive())
+
+    # --- the answer ----------------------------------------------------------------------------
+
+    def _begin(self, status: int, headers: list[Header], version: str) -> None:
+        self._in_head = False
+        named = dict(headers)
+        chunked = b"transfer-encoding" in named
+        if chunked:
+            self._check_transfer_encoding(headers)
+            self._excess = version == "1.0"  # it knows no chunks: not to be trusted with another request
+        encoding = named.get(b"content-encoding")
+        decoder = decoder_for(encoding) if encoding is not None else None
+        self._response = response = Response(self, status, headers, decoder)
+        self._headers = []
+        if not chunked and b"content-length" not in named:
+            if status == 205:  # the parser would wait for the end of the connection
+                self._finish(response, keep=False)
+            self._until_eof = status not in NO_BODY
+        if status >= 400 and self._unsent is not None:
+            self._unsent = None  # refused before it was sent: the rest is not wanted
+            self._excess = True
+        waiter, self._waiter = self._waiter, None
+        if waiter is not None and not waiter.done():
+            waiter.set_result(response)
+
+    def _skip_informational(self, status: int) -> None:
+        self._informational += 1
+        if status == 101:
+            self._refuse("it switches protocols")
+        if status < 100:
+            self._refuse("an invalid status")
+        if self._informational > MAX_INFORMATIONAL:
+            self._refuse("no end of informational answers")
+        self._headers = []
+
+    def _check_size(self, headers: list[Header]) -> None:
+        if sum(len(name) + len(value) + 4 for name, value in headers) > MAX_HEAD:
+            self._refuse("its headers are too large")
+
+    def _check_transfer_encoding(self, headers: list[Header]) -> None:
+        codings = [value.lower() for name, value in headers if name == b"transfer-encoding"]
+        if codings != [b"chunked"]:
+            self._refuse("an unknown transfer encoding")
+
+    def _refuse(self, reason: str) -> None:
+        """Have the parser stop: `data_received` goes on with what it raises."""
+        self._refusal = reason
+        raise ValueError(reason)
+
+    def _finish(self, response: Response, *, keep: bool) -> None:
+        self._response = None
+        self._complete = True
+        self._kept = keep
+        response.finish()
+
+    def _settle(self) -> None:
+        """After a complete answer: be idle, or close. Whatever came behind it makes the connection one
+        that nobody should use.
+        """
+        self._busy = self._complete = False
+        self.go_on()
+        unsent = self._unsent is not None or self._transport.get_write_buffer_size()
+        if not self._kept or self._excess or unsent:
+            self._unsent = None
+            self._transport.abort()
+            return
+        self.idle_since = self.loop.time()
+        self._idle[self] = None
+
+    def _fail(self, kind: type[RequestFailed], message: str) -> None:
+        self._busy = self._complete = False
+        self._unsent = None
+        failure = (kind, f"{self.label}: {message}")
+        response, self._response = self._response, None
+        waiter, self._waiter = self._waiter, None
+        if response is not None:
+            response.fail(failure)
+        elif waiter is not None and not waiter.done():
+            self.failure = failure
+            waiter.set_result(None)
+        if not self.closed:
+            self._transport.abort()
+
+    def _explain_loss(self) -> Failure:
+        if self._response is not None:
+            return AnswerCut, "the answer was cut off by the end of the connection"
+        stage = "in the head of the answer" if self._heard else "before it answered"
+        return ServerDisconnected, f"the connection was closed {stage}"
+
+    # --- large requests ------------------------------------------------------------------------
+
+    def _write_more(self) -> None:
+        """Send the next piece of a large body, when the transport has room, and come back for more."""
+        unsent = self._unsent
+        if unsent is None or self._paused:
+            return
+        rest = unsent[PIECE:]
+        self._unsent = rest if len(rest) else None
+        self._transport.write(unsent[:PIECE])
+        if self._unsent is not None and not self._paused:
+            self.loop.call_soon(self._write_more)

@@ -1,0 +1,55 @@
+"""How a service knows who asks: a key in a header, or a signer."""
+
+from collections.abc import Mapping
+
+from tidegate.config import Kind, ProviderConfig
+
+from .signers import Signer, signer_of
+
+__all__ = ["Credential", "credentials_of"]
+
+_KEY_FORM: Mapping[str, tuple[bytes, str]] = {
+    "bearer": (b"authorization", "Bearer {}"),
+    "x-api-key": (b"x-api-key", "{}"),
+    "x-goog-api-key": (b"x-goog-api-key", "{}"),
+    "api-key": (b"api-key", "{}"),
+}
+"""Ways to carry a key → header and form of its value."""
+
+
+class Credential:
+    """One account at a service. Each is itself: two with the same key are still two."""
+
+    __slots__ = ("header", "name", "secrets", "signer")
+
+    def __init__(
+        self,
+        name: str,
+        header: tuple[bytes, bytes] | None = None,
+        signer: Signer | None = None,
+        secrets: tuple[str, ...] = (),
+    ) -> None:
+        self.name = name
+        """What records call it; says nothing of its secrets."""
+        self.header = header
+        """Goes with every request."""
+        self.signer = signer
+        """Authorizes each request by itself; None where the header does."""
+        self.secrets = secrets
+        """What must never be shown."""
+
+    def __repr__(self) -> str:
+        return f"Credential({self.name!r})"
+
+
+def credentials_of(config: ProviderConfig, kind: Kind) -> tuple[Credential, ...]:
+    """The credentials of a configured provider, best first; none where it wants none."""
+    secrets = tuple(secret.reveal() for secret in config.secrets)
+    signer = signer_of(config, kind)
+    header = None
+    if config.api_key is not None and kind.auth in _KEY_FORM:
+        name, form = _KEY_FORM[kind.auth]
+        header = (name, form.format(config.api_key.reveal()).encode())
+    if header is None and signer is None:
+        return ()
+    return (Credential("default", header, signer, secrets),)

@@ -1,0 +1,76 @@
+"""The headers of requests to one service, put together once.
+
+What the operator has set stands over all others; then what one request needs, what a client of the
+same dialect passes on, what the service always gets, and last what is sent where nobody said otherwise.
+"""
+
+from collections.abc import Iterable, Mapping
+
+from tidegate import __version__
+from tidegate.config import Kind, ProviderConfig
+from tidegate.http.address import is_header_value, render_headers
+from tidegate.http.contract import Header
+
+from .credentials import Credential
+
+__all__ = ["ServiceHeaders"]
+
+CLIENT_PROPERTIES = (b"host", b"content-length", b"transfer-encoding", b"connection")
+"""Headers that the HTTP client writes itself."""
+
+
+class ServiceHeaders:
+    """The headers of requests with one credential. `block` is what most requests need, rendered."""
+
+    __slots__ = ("_always", "_defaults", "_forwarded", "_operators", "block")
+
+    def __init__(
+        self, config: ProviderConfig, kind: Kind, credential: Credential | None, forwarded: Iterable[str]
+    ) -> None:
+        operators = _operators_headers(config, kind)
+        self._operators = frozenset(operators)
+        """What neither a client nor a request changes."""
+        self._always = list(_always(kind, credential, operators).items())
+        defaults = ((name.lower().encode(), value.encode()) for name, value in kind.client_headers.items())
+        self._defaults = list(defaults)
+        """What is sent where the client sends none of its own."""
+        self._forwarded = frozenset(name.encode() for name in forwarded) - self._operators
+        self.block = render_headers(self.merged([], {}))
+
+    def passed(self, client_headers: Iterable[Header]) -> list[Header]:
+        """Those of a client's headers that go on to a service of its own dialect."""
+        forwarded = self._forwarded
+        if not forwarded:
+            return []
+        found = [header for header in client_headers if header[0] in forwarded]
+        return [header for header in found if is_header_value(header[1])] if found else found
+
+    def merged(self, passed: list[Header], extra: Mapping[str, str]) -> list[Header]:
+        """All headers of a request; `extra` are those that it needs beyond the service's own."""
+        wanted = {name.lower().encode(): value.encode() for name, value in extra.items()}
+        own = {name: value for name, value in wanted.items() if name not in self._operators}
+        headers = [header for header in (*self._always, *passed) if header[0] not in own]
+        headers += own.items()
+        names = {name for name, _ in headers}
+        return headers + [header for header in self._defaults if header[0] not in names]
+
+
+def _operators_headers(config: ProviderConfig, kind: Kind) -> dict[bytes, bytes]:
+    """What the operator has set: headers, and options that travel as headers."""
+    options = {header: getattr(config, option) for option, header in kind.options.items() if header}
+    given = {header: value for header, value in options.items() if value is not None}
+    given |= {name: secret.reveal() for name, secret in config.headers.items()}
+    headers = {name.lower().encode(): value.encode() for name, value in given.items()}
+    return {name: value for name, value in headers.items() if name not in CLIENT_PROPERTIES}
+
+
+def _always(kind: Kind, credential: Credential | None, operators: dict[bytes, bytes]) -> dict[bytes, bytes]:
+    headers = {
+        b"content-type": b"application/json",
+        b"accept": b"application/json",
+        b"user-agent": f"tidegate/{__version__}".encode(),
+    }
+    headers |= {name.lower().encode(): value.encode() for name, value in kind.headers.items()}
+    if credential is not None and credential.header is not None:
+        headers |= [credential.header]
+    return headers | operators
