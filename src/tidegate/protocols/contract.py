@@ -10,7 +10,8 @@ from typing import Protocol as Interface
 
 from msgspec import Struct
 
-from .errors import ProviderError, TidegateError, Unsupported
+from .beside import BESIDE, MOST_LEFT_OUT, as_documented
+from .errors import ProviderBroke, ProviderError, TidegateError, Unsupported
 from .events import Event, Failed, Finished, FinishReason, Started, TextDelta, UsageReported
 from .needs import Need
 from .profile import PLAIN, Profile
@@ -112,6 +113,9 @@ class Tally(Struct, gc=False):
     """The provider's id of the answer."""
     model: str = ""
     """The model that answered, in the provider's words."""
+    left_out: list[str] = []
+    """What the provider sent beside the text in a form that nobody can read, by name, at most
+    `MOST_LEFT_OUT`: the client gets the answer without it."""
     service_tier: str | None = None
     """As served, in the provider's own word; see Served for this and the next two."""
     speed: str | None = None
@@ -226,16 +230,20 @@ class Bridge:
 
     def feed(self, data: bytes) -> bytes:
         """See Conduit."""
-        return self._pass(self._feed(data))
+        try:
+            return self._pass(self._feed(data))
+        except Exception as error:  # noqa: BLE001 whatever a provider sends is the provider's failure
+            return self._break(error)
 
     def close(self) -> bytes:
         """See Conduit."""
         if self.failure is not None:
             return b""
-        passed = self._pass(self._reader.close())
-        if self._failed():
-            return passed
-        return passed + self._writer.close()
+        try:
+            passed = self._pass(self._reader.close())
+            return passed if self._failed() else passed + self._writer.close()
+        except Exception as error:  # noqa: BLE001 as above
+            return self._break(error)
 
     def abort(self, error: TidegateError) -> bytes:
         """See Conduit."""
@@ -249,25 +257,47 @@ class Bridge:
     def _failed(self) -> bool:
         return self.failure is not None
 
+    def _break(self, error: Exception) -> bytes:
+        """The failure of an answer that neither reader nor writer is prepared for."""
+        self.failure = ProviderBroke(f"the provider's answer has an unexpected form ({type(error).__name__})")
+        return b""
+
     def _pass(self, events: list[Event]) -> bytes:
         if not events:
             return b""
-        for position, event in enumerate(events):
+        kept: list[Event] = []
+        for event in events:
             kind = type(event)
             if kind is TextDelta:
+                kept.append(event)
                 continue
-            if kind is UsageReported:
-                self.tally.usage = event.usage  # type: ignore[union-attr]
-                self.tally.note(event.served)  # type: ignore[union-attr]
-            elif kind is Finished:
-                self.tally.finish = event.reason  # type: ignore[union-attr]
-            elif kind is Started:
-                self.tally.id, self.tally.model = event.id, event.model  # type: ignore[union-attr]
-            elif kind is Failed:
-                self.failure = event.error  # type: ignore[union-attr]
-                events = events[:position]
+            if kind in BESIDE:
+                checked = as_documented(event)
+                if checked is not event:
+                    self._leave_out(BESIDE[kind][0])
+                if checked is None:
+                    continue
+                event = checked
+            self._note(kind, event)
+            if self.failure is not None:
                 break
-        return self._write(events)
+            kept.append(event)
+        return self._write(kept)
+
+    def _note(self, kind: type, event: Event) -> None:
+        if kind is UsageReported:
+            self.tally.usage = event.usage  # type: ignore[union-attr]
+        elif kind is Finished:
+            self.tally.finish = event.reason  # type: ignore[union-attr]
+        elif kind is Started:
+            self.tally.id, self.tally.model = event.id, event.model  # type: ignore[union-attr]
+        elif kind is Failed:
+            self.failure = event.error  # type: ignore[union-attr]
+
+    def _leave_out(self, name: str) -> None:
+        names = self.tally.left_out
+        if name not in names and len(names) < MOST_LEFT_OUT:
+            names.append(name)
 
 
 # --- the contract ----------------------------------------------------------------------------
