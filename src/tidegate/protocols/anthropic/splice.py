@@ -60,6 +60,11 @@ _EVENT = msgspec.json.Decoder(EventPart).decode
 _WHOLE = msgspec.json.Decoder(WholePart).decode
 
 
+BLOCK_EVENTS = frozenset(
+    (b"event: content_block_start", b"event: content_block_delta", b"event: content_block_stop")
+)
+
+
 class StreamSplice:
     """The conduit of a stream."""
 
@@ -77,9 +82,14 @@ class StreamSplice:
         """See contract.Conduit."""
         if self._is_over():
             return b""
-        # The usual case: one whole event that says nothing to the tally.
-        if data.startswith(b"event: content_block_") and not self._blocks.waiting and _is_one_block(data):
-            return data if self._is_passed(data) else b""
+        # The usual case: one whole event about a block, in two lines.
+        end = data.find(b"\ndata: {")
+        if (
+            data[:end] in BLOCK_EVENTS
+            and data.find(b"\n", end + 1) == len(data) - 2
+            and not self._blocks.waiting
+        ):
+            return data if self._is_sound(data[end + 7 : -2]) else b""
         try:
             return self._pass(self._blocks.feed(data))
         except ProviderBroke as error:
@@ -116,11 +126,14 @@ class StreamSplice:
     def _is_passed(self, block: bytes) -> bool:
         """Whether a block goes to the client: not the one in which the provider fails."""
         event = parse_event(block)
-        if event is not None:
-            try:
-                self._look(event.data)
-            except MALFORMED as error:
-                self.failure = malformed("an event of the provider's stream", error)
+        return event is None or self._is_sound(event.data)
+
+    def _is_sound(self, data: bytes) -> bool:
+        """Whether an event is one, and none in which the provider fails."""
+        try:
+            self._look(data)
+        except MALFORMED as error:
+            self.failure = malformed("an event of the provider's stream", error)
         return self.failure is None
 
     def _look(self, data: bytes) -> None:
@@ -153,11 +166,6 @@ class StreamSplice:
 def _matters(data: bytes) -> bool:
     """Whether there may be an event that matters here: a quotation mark within a text is escaped."""
     return b'"message_' in data or b'"error"' in data
-
-
-def _is_one_block(data: bytes) -> bool:
-    """Whether these bytes are exactly one whole block with LF."""
-    return data.find(b"\n\n") == len(data) - 2 and b"\r" not in data
 
 
 class WholeSplice:
