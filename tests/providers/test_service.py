@@ -3,6 +3,8 @@
 import pytest
 
 from tidegate.config import ProviderConfig, Secret
+from tidegate.protocols.errors import ProviderRefused
+from tidegate.protocols.task import render_path
 from tidegate.providers import Service
 
 KEY = "sk-1234567890abcdef"
@@ -148,3 +150,41 @@ def test_the_address_is_what_paths_are_put_behind(kind: str, given: str | None, 
 
 def test_a_service_shows_no_key() -> None:
     assert KEY not in repr(service("openai", headers={"x-key": Secret(KEY)}))
+
+
+def test_a_client_does_not_choose_who_is_billed() -> None:
+    client = [(b"openai-organization", b"theirs"), (b"openai-project", b"theirs")]
+    own = service("openai", organization="org-1", project="proj-2")
+    for form in (own, own.speaking("openai_responses")):
+        headers = headers_for(form, client, form.protocol.name)
+        assert headers.getall("openai-organization") == ["org-1"]
+        assert headers.getall("openai-project") == ["proj-2"]
+
+
+def test_a_clients_header_that_is_no_line_is_left_out() -> None:
+    headers = headers_for(service("anthropic"), [(b"anthropic-beta", b"a\r\nx-evil: 1")], "anthropic")
+    assert "anthropic-beta" not in headers
+    assert "x-evil" not in headers
+
+
+def test_no_field_of_an_error_shows_a_secret() -> None:
+    error = ProviderRefused(f"bad {KEY}", status=401, type=f"t-{KEY}", code=KEY, param=f"{KEY}.x")
+    shown = service("openai").attribute(error)
+    assert KEY not in f"{shown} {shown.message} {shown.type} {shown.code} {shown.param}"
+    assert service("openai").conceal_value(f"limit of {KEY}".encode()) == b"limit of [concealed]"
+
+
+def test_addresses_are_kept_and_bounded() -> None:
+    one = service("openai", base_url="https://proxy.example/v1")
+    assert one.address_for("/x") is one.address_for("/x")
+    for number in range(1000):
+        assert one.address_for(f"/{number}").target == b"/v1/%d" % number
+    assert len(one._addresses) <= 256
+    one.address_for("/" + "x" * 100_000)
+    assert max(map(len, one._addresses)) < 1000
+
+
+@pytest.mark.parametrize("model", [".", "..", "..."])
+def test_a_model_of_dots_stays_in_its_segment(model: str) -> None:
+    assert render_path("/models/{model}:run", model) == f"/models/{'%2E' * len(model)}:run"
+    assert render_path("/models/{model}", "gpt-4.1") == "/models/gpt-4.1"
