@@ -70,7 +70,10 @@ async def test_a_bad_provider_is_told_in_its_own_words_without_the_key(shell: Sh
     shell.configure("sim", "demo")
     result = await shell.check("--model", "sim/m")
     assert result.exit_code == 1
-    assert "sim, answer, stream, tools: (401) Wrong key: [concealed]" in result.stdout
+    assert (
+        "sim, answer, stream, tools: (401) sim refused this gateway's own key: Wrong key: [concealed]"
+        in result.stdout
+    )
     assert KEY not in result.output
 
 
@@ -103,7 +106,10 @@ async def test_a_report_is_written_for_people(shell: Shell) -> None:
     report = (shell.directory / "report.md").read_text()
     assert "1 of 2 are well." in report
     assert "| ✓ | demo | echo | ✓ |" in report
-    assert "- **sim**, answer, stream, tools: (401) Wrong key: [concealed]" in report
+    assert (
+        "- **sim**, answer, stream, tools: (401) sim refused this gateway's own key: Wrong key: [concealed]"
+        in report
+    )
     widths = {line.count("|") for line in report.splitlines() if line.startswith("|")}
     assert len(widths) == 1
 

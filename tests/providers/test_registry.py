@@ -193,7 +193,7 @@ UNKNOWN = {
     "nobody's name": ("phi-4", ["no name in [models]", "ask for provider/model"]),
     "nobody's provider": ("azure/gpt-4o", ['no provider "azure" is configured', "openai, openai-eu"]),
     "a provider misspelt": ("togehter/x", ["did you mean together"]),
-    "a provider without a model": ("together/", ['no provider serves "together/"']),
+    "a provider without a model": ("together/", ['the model\'s name is missing after "together/"']),
     "a prefix of nobody": ("grok-4", ["xAI", "no provider of the kind xai"]),
     "a name of [models] misspelt": ("lama", ["did you mean llama"]),
     "a part of a model's name": ("opus-4-8", ["did you mean anthropic/claude-opus-4-8?"]),

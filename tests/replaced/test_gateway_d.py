@@ -196,7 +196,9 @@ async def test_a_providers_error_has_its_status_and_words(
 ) -> None:
     provider.answer(OPENAI.error(status))
     reply = await post(gateway, "/llm-gate/v1/chat", CHAT)
-    assert (reply.status, reply.json) == (status, {"detail": f"simulated {status}"})
+    assert reply.status == status
+    assert reply.json["detail"].endswith(f"simulated {status}")
+    assert ("this gateway's own key" in reply.json["detail"]) == (status in (401, 403))
 
 
 @pytest.mark.parametrize(

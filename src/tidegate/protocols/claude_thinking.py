@@ -62,7 +62,7 @@ def plan_thinking(turn: Turn, profile: Profile, forced: bool) -> Thinking:
     )
     control = turn.reasoning
     if forced and not profile.forced_tools_while_thinking and not profile.thinking_off:
-        raise Unsupported("this model always thinks and cannot be made to call a tool", param="tool_choice")
+        raise Unsupported("this model always thinks and cannot be forced to call a tool", param="tool_choice")
     if control is None or control == ReasoningControl():
         return Thinking(max_tokens=limit)
     name = "thinking" if turn.origin == "anthropic" else "reasoning_effort"

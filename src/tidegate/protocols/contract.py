@@ -450,6 +450,6 @@ def drop_or_refuse(turn: Turn, carries: Mapping[str, Outcome]) -> list[str]:
         if value is None or value == () or value is False:
             continue
         if outcome == "refused":
-            raise Unsupported(f"this model's provider has nothing like the parameter {name}", param=name)
+            raise Unsupported(f'this provider does not support the parameter "{name}"', param=name)
         dropped.append(name)
     return dropped

@@ -1,10 +1,11 @@
 """Decoding a client's JSON, with every mistake told as a parameter and a sentence."""
 
 import re
-from typing import TypeVar
+from functools import cache
+from typing import Any, TypeVar
 
-from msgspec import DecodeError, Raw, ValidationError
-from msgspec.json import Decoder
+from msgspec import DecodeError, Raw, ValidationError, inspect
+from msgspec.json import Decoder, encode
 
 from .errors import InvalidRequest, ProviderBroke
 
@@ -72,8 +73,10 @@ def decode(decoder: Decoder[T], body: bytes | Raw, at: str = "") -> T:
     try:
         return decoder.decode(body)
     except ValidationError as error:
-        raise _explain(str(error), at) from error
+        raise _explain(str(error), at, decoder.type) from error
     except (DecodeError, UnicodeDecodeError) as error:
+        if not at and not bytes(body).strip():
+            raise InvalidRequest("the body is empty; send JSON") from error
         raise InvalidRequest(f"{at or 'the body'} is not valid JSON: {error}", param=at or None) from error
     except RecursionError as error:
         raise InvalidRequest(f"{at or 'the body'} is nested too deeply", param=at or None) from error
@@ -83,6 +86,7 @@ def decode(decoder: Decoder[T], body: bytes | Raw, at: str = "") -> T:
 _PLACE = re.compile(r" - at `(?:key in )?\$\.?(.*)`$", re.DOTALL)
 _MISSING = re.compile(r"Object missing required field `(.+)`")
 _INDEX = re.compile(r"\.?\[(\d+|\.\.\.)\]")
+_STEP = re.compile(r"\[(\d+|\.\.\.)\]|([^.\[\]]+)")
 _TYPES = re.compile(r"`([a-z |]+)`")
 _PLAIN = {
     "str": "a string",
@@ -94,8 +98,8 @@ _PLAIN = {
 }
 
 
-def _explain(complaint: str, at: str) -> InvalidRequest:
-    """What msgspec found wrong, with the parameter's path and in plain words."""
+def _explain(complaint: str, at: str, wanted: Any) -> InvalidRequest:
+    """What msgspec found wrong with a value of this type, with the parameter's path and in plain words."""
     found = _PLACE.search(complaint)
     said = complaint[: found.start()] if found else complaint
     steps = _INDEX.sub(lambda step: "" if step[1] == "..." else f".{step[1]}", found[1]) if found else ""
@@ -104,8 +108,35 @@ def _explain(complaint: str, at: str) -> InvalidRequest:
     if missing:
         path = f"{path}.{missing[1]}" if path else missing[1]
         return InvalidRequest(f"{path}: this field is required", param=path)
+    if said.startswith("Invalid enum value"):
+        choices = _choices_at(_info_of(wanted), _STEP.findall(found[1]) if found else [])
+        given = said.removeprefix("Invalid enum value ")
+        said = f"expected {' or '.join(choices)}, not {given}" if choices else said
     said = _TYPES.sub(lambda types: _in_words(types[1]), said[:1].lower() + said[1:])
     return InvalidRequest(f"{path or 'the body'}: {said}", param=path or None)
+
+
+def _choices_at(kind: inspect.Type, steps: list[tuple[str, str]]) -> list[str]:
+    """The values that are allowed at a place within a type, in JSON."""
+    if isinstance(kind, inspect.UnionType):
+        found = [choice for one in kind.types for choice in _choices_at(one, steps)]
+        return list(dict.fromkeys(found))
+    if not steps:
+        values = kind.values if isinstance(kind, inspect.LiteralType) else ()
+        return [encode(value).decode() for value in values]
+    (_, name), rest = steps[0], steps[1:]
+    if isinstance(kind, inspect.StructType):
+        fields = (field for field in kind.fields if field.encode_name == name)
+        return [choice for field in fields for choice in _choices_at(field.type, rest)]
+    if isinstance(kind, inspect.DictType):
+        return _choices_at(kind.value_type, rest)
+    item = getattr(kind, "item_type", None)  # of lists, sets and tuples of any length
+    return _choices_at(item, rest) if item is not None else []
+
+
+@cache
+def _info_of(wanted: Any) -> inspect.Type:
+    return inspect.type_info(wanted)
 
 
 def _in_words(types: str) -> str:

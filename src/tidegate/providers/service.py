@@ -10,7 +10,7 @@ from tidegate.config import Kind, ProviderConfig
 from tidegate.http.address import Address, parse_address, render_headers
 from tidegate.http.contract import Header
 from tidegate.protocols.contract import Call
-from tidegate.protocols.errors import ProviderError, ProviderUnreachable
+from tidegate.protocols.errors import ProviderError, ProviderRefused, ProviderUnreachable
 from tidegate.protocols.task import TaskFormat
 
 from .credentials import Credential, credentials_of
@@ -31,6 +31,12 @@ LONGEST_KEPT = 512
 
 SHOWN_FIELDS = ("message", "type", "code", "param")
 """What a client gets to see of a provider's error."""
+
+OWN_KEY: Mapping[int, str] = {
+    401: "refused this gateway's own key",
+    403: "does not allow this with this gateway's own key",
+}
+"""Status of a provider's refusal → what it means. The client's key never reaches a provider."""
 
 
 class Offer(NamedTuple):
@@ -168,6 +174,9 @@ class Service:
             value = getattr(error, field)
             if isinstance(value, str) and (shown := self.conceal(value)) != value:
                 setattr(error, field, shown)
+        own_key = OWN_KEY.get(error.status) if isinstance(error, ProviderRefused) else None
+        if own_key is not None and not error.message.startswith(f"{self.name} "):
+            error.message = f"{self.name} {own_key}: {error.message}"
         error.args = (error.message,)
         return error
 

@@ -37,7 +37,9 @@ def not_configured(provider: str, configured: Iterable[str]) -> str:
 
 def not_found(model: str, configured: Iterable[str], listed: Iterable[str]) -> str:
     """Why nobody serves a model, and which names are near."""
-    provider, slash, _ = model.partition("/")
+    provider, slash, rest = model.partition("/")
+    if slash and not rest.strip("/"):
+        return f"the model's name is missing after {shown(model)}: ask for {provider or 'provider'}/model"
     reason = _claimed(model) or (not_configured(provider, configured) if slash else NOBODYS)
     near = _near(model, listed)
     hint = f"; did you mean {' or '.join(near)}?" if near else ""

@@ -308,7 +308,7 @@ def _build_output(wire: CountRequest[Any]) -> OutputFormat | None:
         return None
     if form.type != "json_schema":
         raise Unsupported(
-            f"only Anthropic knows the output format {form.type!r}", param="output_config.format"
+            f"only Anthropic supports the output format {form.type!r}", param="output_config.format"
         )
     return OutputFormat("json_schema", form.schema, strict=True)
 
@@ -322,7 +322,7 @@ def _build_reasoning(wire: CountRequest[Any]) -> ReasoningControl | None:
 
 def _build_effort(effort: str | None) -> Effort | None:
     if effort is not None and effort not in EFFORTS:
-        raise Unsupported(f"only Anthropic knows the effort {effort!r}", param="output_config.effort")
+        raise Unsupported(f"only Anthropic supports the effort {effort!r}", param="output_config.effort")
     return effort  # type: ignore[return-value]
 
 

@@ -229,9 +229,9 @@ def _render_source(source: Inline | Link | FileRef, profile: Profile, at: str) -
     if isinstance(source, FileRef):
         return {"type": "file", "file_id": source.id}
     if not profile.remote_images and source.url.startswith("http"):
-        raise BytesWanted("this model's provider takes no media by address", param=at)
+        raise BytesWanted("this provider does not accept media by address", param=at)
     if not source.url.startswith("http"):
-        raise Unsupported("this model's provider takes no media by this address", param=at)
+        raise Unsupported("this provider does not accept media by this address", param=at)
     return {"type": "url", "url": source.url}
 
 
@@ -253,7 +253,7 @@ def _render_document(part: Document, profile: Profile, at: str) -> Block:
     if isinstance(source, Inline) and _TEXTUAL.fullmatch(source.media_type):
         block["source"] = {"type": "text", "media_type": "text/plain", "data": text_of(source, at)}
     elif isinstance(source, Inline) and source.media_type != "application/pdf":
-        raise Unsupported(f"this model's provider reads no document of type {source.media_type}", param=at)
+        raise Unsupported(f"this provider does not accept documents of type {source.media_type}", param=at)
     else:
         block["source"] = _render_source(source, profile, at)
     if part.name:
@@ -266,7 +266,7 @@ def _render_document(part: Document, profile: Profile, at: str) -> Block:
 
 
 def _refuse_media(part: Audio | Video, profile: Profile, at: str) -> Block:
-    raise Unsupported(f"this model's provider takes no {type(part).__name__.lower()} input", param=at)
+    raise Unsupported(f"this provider does not support {type(part).__name__.lower()} input", param=at)
 
 
 def _render_call(part: ToolCall, profile: Profile, at: str) -> Block:
@@ -310,7 +310,7 @@ def _render_result(part: ToolResult, profile: Profile, at: str) -> Block:
 
 def _render_piece(piece: Text | Image | Document | Native, profile: Profile, at: str) -> Block | None:
     if isinstance(piece, Image | Document) and not profile.tool_result_media:
-        raise Unsupported("this model takes no media in tool results", param=at)
+        raise Unsupported("this model does not accept media in tool results", param=at)
     return _RENDERERS[type(piece)](piece, profile, at)
 
 

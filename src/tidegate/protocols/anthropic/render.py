@@ -121,7 +121,7 @@ def _render(turn: Turn, target: Target) -> _Rendered:
     turn = _take_thinking(turn)
     dropped = [] if _LACKING(turn) == _UNSET else _drop_or_refuse(turn)
     if turn.modalities and set(turn.modalities) - {"text"}:
-        raise Unsupported("modalities: this model's provider answers in text only", param="modalities")
+        raise Unsupported("this provider answers in text only (modalities)", param="modalities")
     thinking = plan_thinking(turn, profile, is_forced(turn, profile))
     tools = plan_tools(turn, profile)
     sampling, unsampled = render_sampling(turn, profile, thinking.thinks)

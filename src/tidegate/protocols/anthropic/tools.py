@@ -76,7 +76,7 @@ def _check_names(turn: Turn) -> None:
     for number, tool in enumerate(turn.tools):
         if tool.kind != "native" and _NAME.fullmatch(tool.name) is None:
             raise Unsupported(
-                f"this provider takes no tool named {tool.name[:64]!r}, only letters, digits, _ and -",
+                f"a tool's name here has only letters, digits, _ and -, not {tool.name[:64]!r}",
                 param=f"tools.{number}",
             )
 
@@ -111,7 +111,7 @@ def _free_name(offered: list[Tool]) -> str:
 def _render_tool(tool: Tool, keeps_strict: bool) -> dict[str, Any] | Raw:
     if tool.kind == "native":
         if tool.format != "anthropic" or tool.block is None:
-            raise Unsupported(f"this model's provider has no tool {tool.name!r} of its own", param="tools")
+            raise Unsupported(f"this provider does not have the built-in tool {tool.name!r}", param="tools")
         return tool.block
     rendered: dict[str, Any] = {"name": tool.name}
     description = _describe_custom(tool) if tool.kind == "custom" else tool.description

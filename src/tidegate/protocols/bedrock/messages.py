@@ -183,7 +183,7 @@ class Conversation:
             return {"format": known, "source": {"bytes": source.data}}
         address = source.id if isinstance(source, FileRef) else source.url
         if address.startswith(("http://", "https://")):
-            wanted = f"this model's provider does not take {what} by address, only as data"
+            wanted = f"this provider does not accept {what} by address, only as data"
             raise BytesWanted(wanted, param=f"{self._place}.content")
         ending = formats.get("." + address.rsplit(".", 1)[-1].lower())
         if not address.startswith("s3://") or ending is None:
@@ -254,7 +254,7 @@ class Conversation:
     }
 
     def _unsupported(self, what: str) -> Unsupported:
-        return Unsupported(f"this model's provider does not take {what}", param=f"{self._place}.content")
+        return Unsupported(f"this provider does not accept {what}", param=f"{self._place}.content")
 
 
 def render_conversation(

@@ -91,7 +91,7 @@ def render_request(turn: Turn, target: Target) -> BedrockCall:
 def _plan_dropped(turn: Turn) -> dict[str, None]:
     """What is dropped whatever the model. What asks for what Converse does anyway is no loss."""
     if turn.n is not None and turn.n > 1:
-        raise Unsupported("this provider gives one choice only (n)", param="n")
+        raise Unsupported("this provider returns one choice only (n)", param="n")
     modalities = tuple(one for one in turn.modalities if one != "text")
     usual = msgspec.structs.replace(turn, n=None, modalities=modalities, parallel_tool_calls=None)
     dropped = dict.fromkeys(drop_or_refuse(usual, CARRIES))

@@ -228,7 +228,7 @@ class Messages:
         return images
 
     def _unsupported(self, what: str) -> Unsupported:
-        return Unsupported(f"this model does not take {what}", param=f"{self._place}.content")
+        return Unsupported(f"this model does not accept {what}", param=f"{self._place}.content")
 
 
 def render_messages(turn: Turn, profile: Profile) -> Messages:

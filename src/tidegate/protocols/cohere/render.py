@@ -105,7 +105,7 @@ def _encode(request: Request, dialect: CohereDialect) -> bytes:
 def _plan_dropped(turn: Turn) -> dict[str, None]:
     """What is dropped whatever the model. What asks for what Cohere does anyway is no loss."""
     if turn.n is not None and turn.n > 1:
-        raise Unsupported("this provider gives one choice only (n)", param="n")
+        raise Unsupported("this provider returns one choice only (n)", param="n")
     modalities = tuple(one for one in turn.modalities if one != "text")
     usual = msgspec.structs.replace(turn, n=None, modalities=modalities, parallel_tool_calls=None)
     dropped = dict.fromkeys(drop_or_refuse(usual, CARRIES))
@@ -149,7 +149,9 @@ def _render_output(output: OutputFormat | None, profile: Profile) -> ResponseFor
     if output is None:
         return None
     if not profile.native_schema:
-        raise Unsupported("this model has no structured output (response_format)", param="response_format")
+        raise Unsupported(
+            "this model does not support structured output (response_format)", param="response_format"
+        )
     if output.kind == "json_schema" and output.schema is not None:
         return ResponseFormat("json_object", output.schema)
     return ResponseFormat("json_object")

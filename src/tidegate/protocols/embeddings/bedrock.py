@@ -101,4 +101,4 @@ def _maker_of(model: str) -> Maker:
     for pattern, maker in MAKERS.items():
         if fnmatchcase(model, pattern):
             return maker
-    raise Unsupported(f"nobody here knows how {model} embeds", param="model")
+    raise Unsupported(f"the format of embeddings of {model} is not known", param="model")

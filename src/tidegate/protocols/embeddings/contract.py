@@ -73,7 +73,7 @@ def require_texts(parsed: EmbeddingsRequest) -> tuple[str, ...]:
     something in one vocabulary only.
     """
     if parsed.tokens:
-        raise Unsupported("this model's provider embeds texts, and takes no tokens (input)", param="input")
+        raise Unsupported("this provider embeds texts, not tokens (input)", param="input")
     return parsed.texts
 
 

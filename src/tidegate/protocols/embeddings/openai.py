@@ -55,9 +55,7 @@ class OpenAIFormat:
         """See TaskFormat."""
         dialect: Dialect = target.dialect
         if parsed.tokens and not dialect.tokens:
-            raise Unsupported(
-                "this model's provider embeds texts, and takes no tokens (input)", param="input"
-            )
+            raise Unsupported("this provider embeds texts, not tokens (input)", param="input")
         fields = dict(parsed.fields)
         fields["model"] = Raw(ENCODE(target.model))
         take_own_fields(fields, parsed.provider, dialect.own_fields)

@@ -258,11 +258,11 @@ class Contents:
             return WirePart(file_data=FileData(file_uri=source.id))
         if not self._profile.remote_images and source.url.startswith("http"):
             what = f"{kind.__name__.lower()} by URL (image_url), only as data"
-            raise BytesWanted(f"this model does not take {what}", param=f"{self._place}.content")
+            raise BytesWanted(f"this model does not accept {what}", param=f"{self._place}.content")
         return WirePart(file_data=FileData(mime_type=_media_type(source, kind), file_uri=source.url))
 
     def _unsupported(self, what: str) -> Unsupported:
-        return Unsupported(f"this model does not take {what}", param=f"{self._place}.content")
+        return Unsupported(f"this model does not accept {what}", param=f"{self._place}.content")
 
     # --- results ---
 

@@ -181,7 +181,9 @@ def _render_output(output: OutputFormat | None, target: Target) -> dict[str, obj
     if output is None:
         return {}
     if not target.profile.native_schema:
-        raise Unsupported("this model has no structured output (response_format)", param="response_format")
+        raise Unsupported(
+            "this model does not support structured output (response_format)", param="response_format"
+        )
     told: dict[str, object] = {"response_mime_type": "application/json"}
     if output.kind == "json_schema" and output.schema is not None:
         if target.dialect.schemas == "openapi":

@@ -170,11 +170,13 @@ class _Converter:
         return found
 
     def _too_large(self) -> Unsupported:
-        return Unsupported("this provider takes no schema of this size", param=self._param)
+        return Unsupported("this provider does not accept a schema of this size", param=self._param)
 
     def _convert_target(self, reference: str, depth: int) -> dict[str, Any]:
         if reference in self._open:
-            raise Unsupported("this provider takes no schema that refers to itself", param=self._param)
+            raise Unsupported(
+                "this provider does not accept a schema that refers to itself", param=self._param
+            )
         self._open.add(reference)
         converted = self.convert(self._resolve(reference), depth)
         self._open.remove(reference)

@@ -70,7 +70,7 @@ def render_tool_config(choice: ToolChoice | None, tools: RenderedTools) -> ToolC
 def _declare(tool: Tool, dialect: GeminiDialect, param: str) -> FunctionDeclaration:
     if NAME.fullmatch(tool.name) is None:
         raise Unsupported(
-            f"this provider takes no function named {tool.name[:64]!r}, only letters, digits, _, ., : and -",
+            f"a function's name here has only letters, digits, _, ., : and -, not {tool.name[:64]!r}",
             param=param,
         )
     parameters = CUSTOM_INPUT if tool.kind == "custom" else tool.parameters or Raw()

@@ -164,7 +164,7 @@ def _add_extensions(body: dict[str, Any], turn: Turn, dialect: Dialect) -> list[
         return list(turn.extensions)
     for name in dialect.refuses:
         if name in turn.extensions:
-            raise Unsupported(f"this model's provider has no {name}", param=name)
+            raise Unsupported(f'this provider does not support the parameter "{name}"', param=name)
     known = {name: raw for name, raw in turn.extensions.items() if name not in dialect.drops}
     body.update({name: raw for name, raw in known.items() if name not in body})
     return [name for name in turn.extensions if name not in known]
@@ -293,7 +293,7 @@ class Conversation:
         self._require("audio")
         if not isinstance(part.source, Inline):
             raise Unsupported(
-                "this model's provider takes audio in the request only, not by address", param="messages"
+                "this provider accepts audio only in the request, not by address", param="messages"
             )
         known = {media_type: name for name, media_type in AUDIO_TYPES.items()}
         audio_format = known.get(part.source.media_type, part.source.media_type.partition("/")[2])
@@ -314,7 +314,7 @@ class Conversation:
 
     def _require(self, medium: str) -> None:
         if medium not in self._dialect.media:
-            raise Unsupported(f"this model's provider has no {medium} input", param="messages")
+            raise Unsupported(f"this provider does not support {medium} input", param="messages")
 
     # --- answers given back ---
 
@@ -470,7 +470,7 @@ def is_web(address: str | None) -> bool:
 
 def links_refused() -> BytesWanted:
     """What to raise for an image by address where only bytes are taken."""
-    return BytesWanted("this model's provider takes images only as data, not by address", param="messages")
+    return BytesWanted("this provider accepts images only as data, not by address", param="messages")
 
 
 def _titled(document: Document, text: str) -> str:
@@ -507,7 +507,7 @@ def _render_tool(tool: Tool, dialect: Dialect) -> Any:
     if tool.format == NAME and (tool.kind == "native" or (tool.kind == "custom" and dialect.custom_tools)):
         return tool.block
     if tool.kind == "native":
-        raise Unsupported(f"this model's provider has no tool {tool.name}", param="tools")
+        raise Unsupported(f'this provider does not support the tool "{tool.name}"', param="tools")
     function: dict[str, Any] = {"name": tool.name}
     description = describe(tool)
     if description is not None:
@@ -521,9 +521,7 @@ def _render_tool(tool: Tool, dialect: Dialect) -> Any:
 
 def _render_choice(choice: ToolChoice, turn: Turn, dialect: Dialect) -> Any:
     if choice.mode in ("required", "named") and not dialect.forced_tools:
-        raise Unsupported(
-            "this model's provider cannot be made to call a tool (tool_choice)", param="tool_choice"
-        )
+        raise Unsupported("this provider cannot be forced to call a tool (tool_choice)", param="tool_choice")
     if choice.mode == "named":
         return _named(choice.names[0], turn, dialect.custom_tools)
     if choice.names and dialect.allowed_tools:
@@ -554,7 +552,7 @@ def _add_output(body: dict[str, Any], turn: Turn, dialect: Dialect) -> None:
         body["messages"] = add_schema(body["messages"], output.schema, dialect)
     else:
         raise Unsupported(
-            "this model's provider has no structured output (response_format)", param="response_format"
+            "this provider does not support structured output (response_format)", param="response_format"
         )
 
 

@@ -153,7 +153,7 @@ def _leave_out(fields: Fields, parsed: Parsed, target: Target, dropped: list[str
     _drop(fields, target.dialect.drops, dropped)
     for name in target.dialect.refuses:
         if name in fields and bytes(fields[name]) not in NOTHING:
-            raise Unsupported(f"this model's provider has no {name}", param=name)
+            raise Unsupported(f'this provider does not support the parameter "{name}"', param=name)
 
 
 NOTHING = (b"null", b"[]", b"false", b"1", b'["text"]')
@@ -168,9 +168,7 @@ def _check_tools(fields: Fields, parsed: Parsed, target: Target, dropped: list[s
     """Refuse a forced tool, and take `strict` out, where the service knows neither."""
     choice = parsed.wire.tool_choice
     if choice not in (None, "auto", "none") and not target.dialect.forced_tools:
-        raise Unsupported(
-            "this model's provider cannot be made to call a tool (tool_choice)", param="tool_choice"
-        )
+        raise Unsupported("this provider cannot be forced to call a tool (tool_choice)", param="tool_choice")
     if not target.dialect.strict_tools and any(
         tool.function is not None and tool.function.strict is not None for tool in parsed.wire.tools or ()
     ):
@@ -191,7 +189,7 @@ def _set_schema(fields: Fields, parsed: Parsed, target: Target, dropped: list[st
     schema = wanted.json_schema.schema if wanted.json_schema is not None else wanted.schema
     if target.dialect.schemas == "refused":
         raise Unsupported(
-            "this model's provider has no structured output (response_format)", param="response_format"
+            "this provider does not support structured output (response_format)", param="response_format"
         )
     fields["response_format"] = Raw(b'{"type":"json_object"}')
     if says(schema):

@@ -140,7 +140,7 @@ def _refuse_stored(wire: ResponsesRequest) -> None:
     for name, value in stored.items():
         if value:
             raise Unsupported(
-                f"nothing is stored here, and this model's provider has no {name}: send the whole input",
+                f"nothing is stored here, and this provider does not support {name}: send the whole input",
                 param=name,
             )
 
@@ -207,7 +207,9 @@ class Conversation:
 
     def _add_own(self, item: OwnItem, place: str) -> None:
         if item.kind not in HISTORY:
-            raise Unsupported(f"this model's provider has no items of type {item.kind}", param=place)
+            raise Unsupported(
+                f'this provider does not support input items of type "{item.kind}"', param=place
+            )
         self._say(Native(NAME, item.raw, item.kind))
 
     def _add_message(self, item: MessageItem, place: str) -> None:
@@ -397,7 +399,7 @@ def _build_choice(choice: str | ChoiceIn | None) -> ToolChoice | None:
         names = tuple(tool.name for tool in choice.tools or () if tool.name)
         return ToolChoice(choice.mode or "auto", names)
     if choice.type not in ("function", "custom") or choice.name is None:
-        raise Unsupported(f"this model's provider has no tool {choice.type}", param="tool_choice")
+        raise Unsupported(f'this provider does not support the tool "{choice.type}"', param="tool_choice")
     return ToolChoice("named", (choice.name,))
 
 
@@ -409,7 +411,9 @@ def _build_output(wire: ResponsesRequest) -> OutputFormat | None:
         return OutputFormat("json_object")
     if wanted.type == "json_schema":
         return OutputFormat("json_schema", wanted.schema, wanted.name, wanted.description, wanted.strict)
-    raise Unsupported(f"this model's provider has no output of type {wanted.type}", param="text.format.type")
+    raise Unsupported(
+        f'this provider does not support the output type "{wanted.type}"', param="text.format.type"
+    )
 
 
 def build_reasoning(wire: ResponsesRequest) -> ReasoningControl | None:

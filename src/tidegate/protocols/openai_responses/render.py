@@ -109,7 +109,7 @@ def _carries(dialect: Dialect) -> Mapping[str, Outcome]:
 def _refuse_modalities(turn: Turn) -> None:
     other = [modality for modality in turn.modalities if modality != "text"]
     if other:
-        raise Unsupported(f"this model's provider has no {other[0]} output", param="modalities")
+        raise Unsupported(f"this provider does not support {other[0]} output", param="modalities")
 
 
 def _add_extensions(body: dict[str, Any], turn: Turn) -> list[str]:
@@ -250,7 +250,7 @@ class Conversation:
         render = self._PARTS.get(type(part))
         if render is None:
             kind = type(part).__name__.lower()
-            raise Unsupported(f"this model's provider has no {kind} input", param="messages")
+            raise Unsupported(f"this provider does not support {kind} input", param="messages")
         return render(self, part)
 
     def _render_text(self, part: Text | Refusal) -> dict[str, Any]:
@@ -304,7 +304,7 @@ def _render_tool(tool: Tool) -> Any:
     if tool.kind == "native" and tool.format == NAME:
         return tool.block
     if tool.kind == "native":
-        raise Unsupported(f"this model's provider has no tool {tool.name}", param="tools")
+        raise Unsupported(f'this provider does not support the tool "{tool.name}"', param="tools")
     if tool.kind == "custom":
         return (
             flat_declaration(tool.block) if tool.block is not None else {"type": "custom", "name": tool.name}
