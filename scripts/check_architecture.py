@@ -54,7 +54,7 @@ ROOMS = {
         "protocols", "it is reached over a socket as any provider is, and knows nothing of its caller"
     ),
     "exchange": room(
-        "config observe protocols providers upstream",
+        "config http observe protocols providers upstream",
         "the story of a request is told with parts that do not know the story",
     ),
     "cors": room("exchange", "headers for browsers, beside the doors"),
@@ -71,12 +71,15 @@ ROOMS = {
         "a check asks a provider as the relay would",
     ),
     "app": room(
-        "catalog config control cors doors exchange observe protocols providers upstream",
+        "catalog config control cors doors exchange http observe protocols providers upstream",
         "here the parts of the data plane are put together",
     ),
-    "server": room("app config observe", "the process around the application knows nothing of requests"),
+    "process": room(
+        "app config http observe", "the process around the application knows nothing of requests"
+    ),
+    "asgi": room("app config process", "the application as other servers import it"),
     "cli": room(
-        "app catalog check config demo money observe protocols providers server upstream",
+        "app catalog check config demo money observe protocols providers process upstream",
         "commands start things and print; nothing imports them",
     ),
     "__main__": room("cli", "`python -m tidegate` is the command line"),
@@ -156,8 +159,8 @@ BANNED_LIBRARIES = [
     ban("fastapi", "control", "plain ASGI: FastAPI in front adds 100 µs to a request"),
     ban("starlette", "control", "plain ASGI: Starlette in front adds 43 µs to a request"),
     ban("pydantic", "control", "msgspec: pydantic takes 30 times as long to replace a model name"),
-    ban("json", "check cli observe server", "msgspec.json: faster, and it checks types while it decodes"),
-    ban("uvicorn", "server", "the server is started in one place"),
+    ban("json", "check cli observe process", "msgspec.json: faster, and it checks types while it decodes"),
+    ban("uvicorn", "", "tidegate.http.server: uvicorn is one of the servers that may run tidegate.asgi"),
     ban("typer", "cli", "only the command line speaks to a terminal"),
     ban("rich", "cli", "only the command line speaks to a terminal"),
     ban("tomllib", "config providers catalog", "config/, providers/ and catalog/ give objects"),
@@ -176,8 +179,8 @@ BANNED_CALLS = [
     ban("exec", "", "code is not data"),
     ban(
         "os.environ",
-        "config server http",
-        "Config: the environment is read once (server/ hands it to its workers, http/ finds proxies in it)",
+        "config process http",
+        "Config: the environment is read once (process/ hands it to its workers, http/ finds proxies in it)",
     ),
     ban("os.getenv", "config", "Config: the environment is read once, in one place"),
 ]
@@ -194,8 +197,8 @@ IMPURE = {
 }
 """What protocols/ may not import, with the reason."""
 
-ANSWERS_CLIENTS = {"exchange/http.py", "control"}
-"""The only places that may send the head of a response (control/ does so by FastAPI)."""
+ANSWERS_CLIENTS = {"http", "control"}
+"""The only rooms that know ASGI's message that begins a response (control/ does so by FastAPI)."""
 
 KNOWS_PROVIDERS = frozenset(["providers", "catalog"])
 """Rooms in which providers may be called by name: rows, profiles, catalog."""
@@ -606,7 +609,7 @@ def find_impurity(house: House) -> Iterable[Breach]:
 
 @law
 def find_second_responses(house: House) -> Iterable[Breach]:
-    """Only exchange/http.py begins a response."""
+    """Only http/ and control/ speak ASGI."""
     for module in house.modules:
         if module.path in ANSWERS_CLIENTS or module.room in ANSWERS_CLIENTS:
             continue
@@ -616,7 +619,7 @@ def find_second_responses(house: House) -> Iterable[Breach]:
                     module.path,
                     node.lineno,
                     "sends http.response.start",
-                    "Request sees to it that there is no second response",
+                    "ServerRequest is how a response is sent, whichever server runs",
                 )
 
 

@@ -10,20 +10,19 @@ import io
 import json
 import socket
 import tempfile
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import aiohttp
-import uvicorn
 
 from tidegate.app import Tidegate
 from tidegate.config import Config, load
+from tidegate.http.server import Limits, Server
 from tidegate.observe import RequestLog
 from tidegate.observe.request_log import render_json
-from tidegate.server import uvicorn_settings
 from tidegate.upstream import Fetcher
 
 __all__ = ["HELLO", "Gateway", "Reply", "parse_config", "parse_environment"]
@@ -78,12 +77,6 @@ class Reply:
         return "".join(delta.get("content") or "" for delta in deltas)
 
 
-class _Server(uvicorn.Server):
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield  # the test runner keeps its own
-
-
 class Gateway:
     """A gateway that serves on a free port of 127.0.0.1 while in context."""
 
@@ -96,6 +89,7 @@ class Gateway:
         server: str = "",
         fetcher: Fetcher | None = None,
         environ: Mapping[str, str] | None = None,
+        limits: Limits | None = None,
     ) -> None:
         """With `environ` there is no file: the environment says everything."""
         sections = [f"[server]\n{server}", f"[routing]\n{routing}", more]
@@ -106,8 +100,9 @@ class Gateway:
         self._out = io.BytesIO()
         self._request_log = RequestLog(render_json, self._out)
         self.app = Tidegate(self.config, self._request_log, fetcher)
-        self._server: _Server | None = None
-        self._serving: asyncio.Task[None] | None = None
+        self._limits = limits
+        self._server: Server | None = None
+        self._stopping: asyncio.Task[None] | None = None
         self._session: aiohttp.ClientSession | None = None
         self.port = 0
 
@@ -153,24 +148,25 @@ class Gateway:
 
     def stop(self) -> None:
         """Begin to shut down, as a signal would."""
-        assert self._server is not None
-        self._server.should_exit = True
+        if self._stopping is None:
+            self._stopping = asyncio.create_task(self._shut_down())
 
     async def stopped(self) -> None:
-        assert self._serving is not None
-        await self._serving
+        assert self._stopping is not None
+        await self._stopping
+
+    async def _shut_down(self) -> None:
+        assert self._server is not None
+        await self._server.shutdown(self.config.server.grace_s)
+        await self.app.shutdown()
 
     async def __aenter__(self) -> Self:
         listener = socket.socket(proto=socket.IPPROTO_TCP)  # asyncio then sets TCP_NODELAY
         listener.bind(("127.0.0.1", 0))
         self.port = listener.getsockname()[1]
-        self._server = _Server(uvicorn_settings(self.config, self.app))
-        self._serving = asyncio.create_task(self._server.serve(sockets=[listener]))
-        while not self._server.started:
-            if self._serving.done():
-                await self._serving
-                raise AssertionError("the gateway did not start")
-            await asyncio.sleep(0.005)
+        await self.app.startup()
+        self._server = Server(self.app.serve, self._limits)
+        await self._server.listen(listener)
         self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=60))
         return self
 

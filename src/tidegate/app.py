@@ -1,4 +1,4 @@
-"""Config in, ASGI application out.
+"""Config in, application out.
 
 The data plane stands first: a table look-up and then the exchange, with nothing between. The
 control plane (FastAPI) is imported when the first of its pages is asked for, so that a worker
@@ -19,6 +19,9 @@ from tidegate.exchange.identity import Keyring
 from tidegate.exchange.model_lists import ModelLists
 from tidegate.exchange.settlement import open_record
 from tidegate.exchange.watchdog import Watchdog
+from tidegate.http.asgi import serve_scope
+from tidegate.http.contract import ServerRequest
+from tidegate.http.mount import ASGIApplication, serve_asgi
 from tidegate.observe import RequestLog
 from tidegate.protocols.errors import MethodNotAllowed, PathNotFound, TidegateError
 from tidegate.providers import ModelRegistry
@@ -37,8 +40,6 @@ CONTROL_PATHS = ("/docs", "/redoc", "/openapi.json", "/static-offline-docs/")
 LAST_WORDS_S = 1.0
 """How long exchanges that the server has cancelled may take to tell their clients."""
 
-ASGIApp = Callable[[dict[str, Any], Any, Any], Awaitable[None]]
-
 
 class Tidegate:
     """The application of one worker."""
@@ -56,15 +57,19 @@ class Tidegate:
         self.on_shutdown: list[Callable[[], Awaitable[None]]] = []
 
     def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> Awaitable[None]:
-        """Serve one request (or the server's start and stop)."""
-        if scope["type"] != "http":
-            return self._live(scope, receive, send)
+        """Serve one request (or the server's start and stop) of an ASGI server."""
+        if scope["type"] == "http":
+            return serve_scope(self.serve, scope, receive, send)
+        return self._live(scope, receive, send)
+
+    def serve(self, client: ServerRequest) -> Awaitable[None]:
+        """Serve one request."""
         plane = self._plane
         assert plane is not None, "the application has not started"
-        methods = plane.router.methods(scope["path"])
-        if methods is None and scope["path"].startswith(plane.control_paths):
-            return plane.serve_control(scope, receive, send)
-        request = Request(scope, receive, send, plane.cors.headers_for(scope["headers"]))
+        methods = plane.router.methods(client.path)
+        if methods is None and client.path.startswith(plane.control_paths):
+            return plane.serve_control(client)
+        request = Request(client, plane.cors.headers_for(client.headers))
         endpoint = methods.get(request.method) if methods is not None else None
         if endpoint is not None:
             return endpoint(request, plane.gateway)
@@ -158,14 +163,14 @@ class Plane:
         gate_pages = (f"{prefix}/{page}" for page in ("docs", "redoc", "openapi.json"))
         self.control_paths = (*CONTROL_PATHS, *gate_pages)
         """How the paths of the control plane begin."""
-        self._control: ASGIApp | None = None
+        self._control: ASGIApplication | None = None
         """Made when the first of its pages is requested."""
 
-    async def serve_control(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
+    async def serve_control(self, client: ServerRequest) -> None:
         """Serve a page of the control plane."""
         if self._control is None:
             self._control = await asyncio.to_thread(_make_control, self.gateway.config)
-        await self._control(scope, receive, send)
+        await serve_asgi(self._control, client)
 
 
 def spare_the_collector() -> None:
@@ -179,7 +184,7 @@ def spare_the_collector() -> None:
     gc.set_threshold(20_000, 20, 20)
 
 
-def _make_control(config: Config) -> ASGIApp:
+def _make_control(config: Config) -> ASGIApplication:
     from tidegate.control import create_control
 
     return create_control(config)

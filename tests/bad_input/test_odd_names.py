@@ -130,7 +130,7 @@ HEADERS = [
     {"accept": "application/xml"},
     {"accept-encoding": "nonsense;q=x"},
     {"expect": "200-maybe"},
-    {"connection": "upgrade", "upgrade": "websocket"},
+    {"connection": "upgrade", "upgrade": "h2c"},
     {"te": "trailers, x"},
 ]
 

@@ -8,8 +8,8 @@ from msgspec.structs import fields
 
 from tidegate.config import Config, ProviderConfig, load
 from tidegate.config.environment import NO_EFFECT, OWN_SECTIONS, own_names
+from tidegate.process.worker import WORKER
 from tidegate.providers import kinds
-from tidegate.server import WORKER
 
 Read = Callable[[Mapping[str, str]], Config]
 KEY = "sk-1234567890abcdefghij"
@@ -164,6 +164,9 @@ def test_debug_sets_the_level_where_nothing_else_does(read: Read, environ, level
 VALUES = {
     "server.host": "localhost",
     "server.port": 81,
+    "server.uds": "/run/a.sock",
+    "server.ssl_certfile": "/etc/a.pem",
+    "server.ssl_keyfile": "/etc/a.key",
     "server.workers": 3,
     "server.max_body_mb": 5,
     "server.cors_origins": ("https://a.example", "https://b.example"),

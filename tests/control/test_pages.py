@@ -92,7 +92,7 @@ async def test_a_page_takes_no_post(gateway: Gateway) -> None:
 
 
 def test_the_data_plane_is_imported_without_the_control_planes_libraries() -> None:
-    script = "import sys, tidegate.app, tidegate.server; print(*sys.modules)"
+    script = "import sys, tidegate.app, tidegate.process; print(*sys.modules)"
     ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert "tidegate.app" in ran.stdout.split()
     assert {"fastapi", "starlette", "pydantic"} & {*ran.stdout.split()} == set()

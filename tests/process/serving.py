@@ -46,7 +46,7 @@ CHAT = "/v1/chat/completions"
 
 UPSTREAM_KEY = "sk-upstream-0123456789abcdef"
 CLIENT_KEY = "sk-client-fedcba9876543210"
-READY = "Application startup complete"
+READY = "serving on "
 PATIENCE_S = 30.0
 """How long anything may take before a test gives up: not a measure of speed."""
 
@@ -84,7 +84,9 @@ async def eventually(condition: Any, what: str) -> Any:
 def children(pid: int) -> list[int]:
     """The processes that serve on behalf of a supervisor."""
     listed = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return [int(child) for child in listed if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes()]
+    return [
+        int(child) for child in listed if b"tidegate.process" in Path(f"/proc/{child}/cmdline").read_bytes()
+    ]
 
 
 def alive(pid: int) -> bool:

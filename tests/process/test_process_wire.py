@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import io
 import json
 import subprocess
 import sys
@@ -13,15 +12,11 @@ from time import sleep
 from typing import Any
 
 import pytest
-from uvicorn.server import ServerState
 
 from process.serving import READY, environ, halting
-from running import HELLO, Gateway, parse_config
+from running import HELLO, Gateway
 from simulator import Simulator
-from tidegate.app import Tidegate
-from tidegate.observe import RequestLog
-from tidegate.observe.request_log import render_json
-from tidegate.server import BoundedProtocol, uvicorn_settings
+from tidegate.http.server import Limits
 
 CONFIG = '[server]\nmax_body_mb = 1\nbody_s = 0.5\n[providers.demo]\nkind = "demo"\n'
 CHAT = b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\n"
@@ -240,33 +235,23 @@ async def test_heads_that_never_end_keep_nobody_out(port: int) -> None:
         writer.close()
 
 
-class HastyProtocol(BoundedProtocol):
-    head_patience_s = 0.3
+HASTY = Limits(head_s=0.2, idle_s=0.2, fresh_s=0.1, sweep_s=0.05)
 
 
 @pytest.mark.parametrize("before", [b"", HEALTH], ids=["first", "second"])
-@pytest.mark.parametrize("begun", [b"", b"GET /health HTTP/1.1\r\nx-slow: "], ids=["silent", "slow"])
+@pytest.mark.parametrize(
+    "begun", [b"", b"\r\n", b"GET /health HTTP/1.1\r\nx-slow: "], ids=["silent", "blank", "slow"]
+)
 async def test_a_head_that_never_ends_is_given_up(before: bytes, begun: bytes) -> None:
-    config = parse_config('[providers.demo]\nkind = "demo"')
-    app = Tidegate(config, RequestLog(render_json, io.BytesIO()))
-    settings = uvicorn_settings(config, app)
-    settings.timeout_keep_alive = 0.3
-    settings.load()
-    await app.startup()
-    state = ServerState()
-    server = await asyncio.get_running_loop().create_server(
-        lambda: HastyProtocol(settings, state, {}), "127.0.0.1", 0
-    )
-    reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
-    wire = Wire(reader, writer)
-    if before:
-        wire.send(before)
-        assert (await wire.reply())[0] == 200
-    wire.send(begun)
-    assert await wire.rest() == b""
-    writer.close()
-    server.close()
-    await app.shutdown()
+    async with Gateway({"demo": ("demo", "")}, limits=HASTY) as gateway:
+        reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
+        wire = Wire(reader, writer)
+        if before:
+            wire.send(before)
+            assert (await wire.reply())[0] == 200
+        wire.send(begun)
+        assert await wire.rest() == b""
+        writer.close()
 
 
 async def test_a_client_that_leaves_with_a_request_in_the_queue_ends_the_one_before_it(

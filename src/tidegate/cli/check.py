@@ -48,7 +48,7 @@ def check(
     """
     from tidegate.check import plan_checks, render_json, render_markdown
     from tidegate.config import ConfigError
-    from tidegate.server import Source
+    from tidegate.process import Source
 
     if report is not None and not report.parent.is_dir():
         raise typer.BadParameter(f"there is no directory {report.parent}", param_hint="--report")

@@ -77,7 +77,7 @@ def explain(
 def load_or_exit(path: Path | None) -> "Config":
     """The configuration that `serve` would use here; one that is wrong ends the command."""
     from tidegate.config import ConfigError
-    from tidegate.server import Source
+    from tidegate.process import Source
 
     try:
         return Source(path, Path.cwd(), {}).read()

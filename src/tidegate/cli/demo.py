@@ -10,7 +10,7 @@ import typer
 from .serve import report_configuration
 
 if TYPE_CHECKING:
-    from tidegate.server import Source
+    from tidegate.process import Source
 
 __all__ = ["demo", "make_source", "reachable", "render_examples"]
 
@@ -51,7 +51,7 @@ def demo(
 ) -> None:
     """Serve the demo provider alone: no key, no file, no network."""
     from tidegate.demo.models import MODELS
-    from tidegate.server import serve
+    from tidegate.process import serve
 
     _check_port(host, port)
     url = f"http://{reachable(host)}:{port}"
@@ -70,7 +70,7 @@ def demo(
 def make_source(host: str, port: int) -> "Source":
     """A configuration that holds the demo and nothing else, whatever the environment says."""
     from tidegate.config import Config, ProviderConfig, Server
-    from tidegate.server import Source
+    from tidegate.process import Source
 
     config = Config(server=Server(host=host, port=port), providers={"demo": ProviderConfig(kind="demo")})
 

@@ -27,13 +27,29 @@ def serve(
     config: ConfigOption = None,
     host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on.")] = None,
+    uds: Annotated[
+        str | None, typer.Option(metavar="PATH", help="Unix socket to listen on, instead of host and port.")
+    ] = None,
+    ssl_certfile: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Certificate (PEM); clients then speak TLS.")
+    ] = None,
+    ssl_keyfile: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Its private key, if that is in a file of its own.")
+    ] = None,
     workers: Annotated[int | None, typer.Option(help="Processes that serve.")] = None,
 ) -> None:
     """Serve the gateway, configured by a file, the environment and .env."""
-    from tidegate.server import Source, serve
+    from tidegate.process import Source, serve
 
-    told = {"server.host": host, "server.port": port, "server.workers": workers}
-    overrides = {key: value for key, value in told.items() if value is not None}
+    options = {
+        "server.host": host,
+        "server.port": port,
+        "server.uds": uds,
+        "server.ssl_certfile": ssl_certfile,
+        "server.ssl_keyfile": ssl_keyfile,
+        "server.workers": workers,
+    }
+    overrides = {key: value for key, value in options.items() if value is not None}
     try:
         source = Source(config, Path.cwd(), overrides)
         report_configuration(source.read())

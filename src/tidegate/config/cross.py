@@ -87,6 +87,7 @@ def stay_inside(config: Config, draft: Draft, environment: Environment) -> tuple
 def check_whole(config: Config, draft: Draft, problems: Problems) -> None:
     """Note what is wrong between settings that are right each by itself."""
     _check_auth(config, draft, problems)
+    _check_certificate(config, draft, problems)
     _check_same_names(draft, problems)
     for name, provider in config.providers.items():
         _check_provider(name, provider, config, draft, problems)
@@ -107,10 +108,21 @@ def _check_auth(config: Config, draft: Draft, problems: Problems) -> None:
     elif auth.mode == "open" and auth.keys:
         message = f'mode is "open", but {settings["keys"].origin} gives keys: take one of both away'
         problems.add(settings["mode"].origin, ("auth", "mode"), message)
-    elif auth.mode == "open" and not auth.open_beyond_loopback and not is_loopback(config.server.host):
+    elif (
+        auth.mode == "open"
+        and config.server.uds is None
+        and not auth.open_beyond_loopback
+        and not is_loopback(config.server.host)
+    ):
         host = draft.tables[("server",)]["host"]
         message = f"listening on {config.server.host} {WAYS_OUT}"
         problems.add(host.origin, ("server", "host"), message)
+
+
+def _check_certificate(config: Config, draft: Draft, problems: Problems) -> None:
+    if config.server.ssl_keyfile is not None and config.server.ssl_certfile is None:
+        origin = draft.tables[("server",)]["ssl_keyfile"].origin
+        problems.add(origin, ("server", "ssl_keyfile"), "a key needs its certificate: give ssl_certfile")
 
 
 def _check_same_names(draft: Draft, problems: Problems) -> None:

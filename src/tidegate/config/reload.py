@@ -15,6 +15,8 @@ __all__ = ["Reloader"]
 
 log = logging.getLogger("tidegate")
 
+SET_UP_S = 2.0
+"""How long the system may take to begin to watch."""
 SETTLE_S = 0.2
 """How long the files must stay as they are before they are read: whoever writes one may not be finished."""
 MOST_NAMES = 20
@@ -48,11 +50,17 @@ class Reloader:
         self._on_change = on_change
         self._requested = asyncio.Event()
         self._stopped = asyncio.Event()
+        self._seen: list[bytes | None] = []
+        """The bytes of the files when they were last compared."""
+        self._timer: asyncio.TimerHandle | None = None
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
         """Watch from now on; needs a running event loop."""
+        self._seen = self._contents()
         self._tasks = [asyncio.create_task(self._watch()), asyncio.create_task(self._reload_on_request())]
+        # What changes while the watch is being set up causes no event.
+        self._timer = asyncio.get_running_loop().call_later(SET_UP_S, self._compare)
 
     def request(self) -> None:
         """Read again soon, changed or not (for SIGHUP)."""
@@ -60,6 +68,8 @@ class Reloader:
 
     async def stop(self) -> None:
         """Watch no longer. A reload that is under way is finished."""
+        if self._timer is not None:
+            self._timer.cancel()
         self._stopped.set()
         self._requested.set()
         await asyncio.gather(*self._tasks)
@@ -106,15 +116,18 @@ class Reloader:
 
     async def _watch(self) -> None:
         """Request a reload whenever the bytes of the files change."""
-        seen = self._contents()
         try:
             async for _ in self._changes():
-                now = self._contents()
-                if now != seen:
-                    seen = now
-                    self.request()
+                self._compare()
         except (OSError, RuntimeError) as error:
             log.warning("the configuration is not watched (%s); SIGHUP reads it again", error)
+
+    def _compare(self) -> None:
+        """Request a reload if the bytes of the files have changed."""
+        now = self._contents()
+        if now != self._seen:
+            self._seen = now
+            self.request()
 
     def _contents(self) -> list[bytes | None]:
         return [_content(file) for file in self._files]

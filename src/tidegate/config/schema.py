@@ -42,6 +42,12 @@ class Server(Struct, frozen=True, kw_only=True):
     """The address to listen on. Beyond loopback, keys are required (see `Auth`)."""
     port: Annotated[int, Meta(ge=0, le=65_535)] = 8000
     """0 takes any free port."""
+    uds: str | None = None
+    """The path of a unix socket to listen on, in the place of `host` and `port`."""
+    ssl_certfile: str | None = None
+    """The certificate (PEM, with its chain) that makes clients speak TLS."""
+    ssl_keyfile: str | None = None
+    """Its private key; None: it stands in `ssl_certfile`."""
     workers: Annotated[int, Meta(ge=1, le=256)] = 1
     """Processes that share the port."""
     max_body_mb: Annotated[int, Meta(ge=1, le=1024)] = 32

@@ -22,6 +22,7 @@ RESTRICTIONS: tuple[Path, ...] = (("server", "cors_origins"), ("images", "fetch"
 AT_START: tuple[Path, ...] = (
     ("server", "host"),
     ("server", "port"),
+    ("server", "uds"),
     ("server", "workers"),
     ("server", "grace_s"),
     ("logs", "format"),

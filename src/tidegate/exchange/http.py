@@ -1,22 +1,21 @@
-"""One HTTP request of a client, over plain ASGI.
+"""One HTTP request of a client, whichever server has read it.
 
 A `Request` is the only thing through which the data plane speaks to a client: it reads the
 body within its limits, and it makes sure that there is one response and no second.
 """
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from time import perf_counter
 from typing import Any
 
+from tidegate.http.contract import Header, ServerRequest
+from tidegate.http.errors import ClientDisconnected as ClientLeft
 from tidegate.protocols.errors import BodyTooLarge, InvalidRequest, TidegateError
 from tidegate.protocols.ids import new_id
 
 __all__ = ["ClientLeft", "Header", "Request", "header_value"]
-
-Header = tuple[bytes, bytes]
-Receive = Callable[[], Awaitable[dict[str, Any]]]
-Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 LONGEST_HEADER = 4000
 """Characters of a header's value: many clients and proxies take no line of more than 8 KB."""
@@ -27,16 +26,12 @@ KEPT_VALUE = 128
 JSON: Header = (b"content-type", b"application/json")
 
 
-class ClientLeft(Exception):
-    """The client closed the connection: nobody is there to be told."""
-
-
 class Request:
     """A client's request and the response to it."""
 
     __slots__ = (
         "_base_headers",
-        "_send",
+        "_server",
         "abort",
         "began",
         "body_at",
@@ -48,22 +43,18 @@ class Request:
         "method",
         "path",
         "query",
-        "receive",
         "responded",
         "status",
     )
 
-    def __init__(
-        self, scope: dict[str, Any], receive: Receive, send: Send, base_headers: Sequence[Header]
-    ) -> None:
-        self.began = perf_counter()
+    def __init__(self, server: ServerRequest, base_headers: Sequence[Header]) -> None:
+        self.began = server.received_at
         self.id = new_id("req_")
-        self.method: str = scope["method"]
-        self.path: str = scope["path"]
-        self.query: bytes = scope["query_string"]
-        self.headers: list[Header] = scope["headers"]
+        self.method = server.method
+        self.path = server.path
+        self.query = server.query
+        self.headers = server.headers
         """Names are lower case."""
-        self.receive = receive
         self.body_at = self.began
         """When the last of the body so far had arrived, by `perf_counter`."""
         self.responded = False
@@ -78,7 +69,7 @@ class Request:
         """Of the response; 0 before it has begun."""
         self.first_byte_at: float | None = None
         """When the first byte of a body was handed to the server, by `perf_counter`."""
-        self._send = send
+        self._server = server
         self._base_headers = base_headers
 
     def add_header(self, name: bytes, value: bytes) -> None:
@@ -105,46 +96,39 @@ class Request:
         declared = self.header(b"content-length")
         if declared is not None and declared.isdigit() and int(declared) > limit:
             raise BodyTooLarge(_too_large(limit))
-        # The usual case: the body has arrived with the head, and there is nothing to wait for.
-        message = await self._next_piece()
-        body: bytes = message.get("body", b"")
-        if message.get("more_body"):
-            body = await self._read_on(body, limit)
+        body = self._server.take_body()
+        if body is None:
+            body = await self._read_on(limit)
         if len(body) > limit:
             raise BodyTooLarge(_too_large(limit))
-        self.body_at = perf_counter()
+        self.body_at = self._server.body_at
         return body
 
-    async def _read_on(self, first: bytes, limit: int) -> bytes:
-        pieces, size, more = [first], len(first), True
-        while more and size <= limit:
-            message = await self._next_piece()
-            pieces.append(message.get("body", b""))
-            size += len(pieces[-1])
+    async def _read_on(self, limit: int) -> bytes:
+        pieces, size = [], 0
+        while size <= limit and (piece := await self._server.read()):
+            pieces.append(piece)
+            size += len(piece)
             self.body_at = perf_counter()
-            more = message.get("more_body", False)
         return b"".join(pieces)
 
-    async def _next_piece(self) -> dict[str, Any]:
-        message = await self.receive()
-        if message["type"] == "http.disconnect":
-            raise ClientLeft
-        return message
+    async def receive(self) -> dict[str, Any]:
+        """Await that the client leaves, as ASGI tells it."""
+        if not self._server.disconnected:
+            left = asyncio.get_running_loop().create_future()
+            self._server.on_disconnect = lambda: None if left.done() else left.set_result(None)
+            try:
+                await left
+            finally:
+                self._server.on_disconnect = None
+        return {"type": "http.disconnect"}
 
     async def respond(self, status: int, headers: Iterable[Header], body: bytes) -> None:
         """Send a whole response."""
         self._begin(status)
         self.first_byte_at = perf_counter()
-        length = (b"content-length", b"%d" % len(body))
-        await self._send(
-            {
-                "type": "http.response.start",
-                "status": status,
-                "headers": [*headers, length, (b"x-request-id", self.id.encode()), *self._base_headers],
-            }
-        )
         self.done = True
-        await self._send({"type": "http.response.body", "body": b"" if self.method == "HEAD" else body})
+        self._server.respond(status, self._all(headers), body)
 
     async def begin_stream(
         self, status: int, headers: Iterable[Header], abort: Callable[[TidegateError], bytes]
@@ -153,22 +137,21 @@ class Request:
         self._begin(status)
         self.abort = abort
         self.first_byte_at = perf_counter()
-        await self._send(
-            {
-                "type": "http.response.start",
-                "status": status,
-                "headers": [*headers, (b"x-request-id", self.id.encode()), *self._base_headers],
-            }
-        )
+        self._server.start(status, self._all(headers))
 
     async def write(self, data: bytes) -> None:
         """Send a piece of the body; waits while the client does not keep up."""
-        await self._send({"type": "http.response.body", "body": data, "more_body": True})
+        self._server.write(data)
+        if self._server.congested:
+            await self._server.drain()
 
     async def finish(self, data: bytes = b"") -> None:
         """End the body."""
         self.done = True
-        await self._send({"type": "http.response.body", "body": data})
+        self._server.finish(data)
+
+    def _all(self, headers: Iterable[Header]) -> list[Header]:
+        return [*headers, (b"x-request-id", self.id.encode()), *self._base_headers]
 
     def _begin(self, status: int) -> None:
         assert not self.responded, "there is no second response"

@@ -1,6 +1,6 @@
 """What the application sees of a client's request, whichever server has read it.
 
-Two servers implement it: our own (`server.py`), and any ASGI server by way of `asgi.py`.
+Two servers implement it: our own (`server/`), and any ASGI server by way of `asgi.py`.
 """
 
 from collections.abc import Awaitable, Callable, Iterable
@@ -51,7 +51,10 @@ class ServerRequest(Interface):
         ...
 
     def start(self, status: int, headers: Iterable[Header]) -> None:
-        """Begin a response whose body comes in pieces. The head leaves with the first of them."""
+        """Begin a response whose body comes in pieces. The head leaves with the first of them.
+
+        A `content-length` among the headers frames the body; without one it is sent in chunks.
+        """
         ...
 
     def write(self, data: bytes) -> None:
@@ -65,6 +68,11 @@ class ServerRequest(Interface):
     @property
     def congested(self) -> bool:
         """Whether more is waiting for the client than should be."""
+        ...
+
+    @property
+    def congested_since(self) -> float | None:
+        """Since when, by `time.perf_counter`; None where the client keeps up."""
         ...
 
     async def drain(self) -> None:

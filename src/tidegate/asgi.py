@@ -1,0 +1,37 @@
+"""`tidegate.asgi:app`: the gateway for any ASGI server.
+
+Configured by the environment and by the `tidegate.toml` of the working directory, which is read when the
+server starts the application. The server owns the signals, the log and the number of workers.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from tidegate.app import Tidegate
+from tidegate.config import ConfigError
+from tidegate.process import Source, make_app
+
+__all__ = ["app"]
+
+
+class _Application:
+    """Becomes the gateway when the server starts it."""
+
+    def __init__(self) -> None:
+        self._gateway: Tidegate | None = None
+
+    async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
+        if self._gateway is None:
+            if scope["type"] != "lifespan":
+                raise RuntimeError("tidegate.asgi:app needs a server that speaks ASGI's lifespan protocol")
+            try:
+                source = Source(None, Path.cwd(), {})
+                self._gateway, _ = make_app(source.read(), source, exposed=False)
+            except ConfigError as error:
+                await receive()
+                await send({"type": "lifespan.startup.failed", "message": "\n".join(error.lines)})
+                return
+        await self._gateway(scope, receive, send)
+
+
+app = _Application()

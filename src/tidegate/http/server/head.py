@@ -1,0 +1,60 @@
+"""Heads of responses: from prebuilt pieces, with nothing in a value that would end its line."""
+
+from collections.abc import Iterable
+from email.utils import formatdate
+from http import HTTPStatus
+
+from tidegate.http.contract import Header
+
+__all__ = ["HARMLESS", "NO_BODY", "STATUS_LINES", "date_line", "render_lines"]
+
+NO_BODY = frozenset([204, 304])
+"""Statuses whose responses have no body (RFC 9110, 6.4.1)."""
+
+CONTROLS = bytes([*(byte for byte in range(32) if byte != 9), 127])
+"""What no name and no value may contain; a tab is allowed in values."""
+HARMLESS = bytes(ord("?") if byte in CONTROLS else byte for byte in range(256))
+"""For `bytes.translate`: makes a question mark of each of them."""
+TOKEN = frozenset(b"!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
+"""The characters of a header's name (RFC 9110, 5.6.2)."""
+
+
+class _StatusLines(dict[int, bytes]):
+    """Status → its line. A status that cannot end a request (1xx, or not of three digits) is sent as 500."""
+
+    def __missing__(self, status: int) -> bytes:
+        line = b"HTTP/1.1 %d \r\n" % status if 200 <= status <= 999 else self[500]
+        return self.setdefault(status, line)
+
+
+STATUS_LINES = _StatusLines(
+    {
+        status.value: b"HTTP/1.1 %d %b\r\n" % (status.value, status.phrase.encode())
+        for status in HTTPStatus
+        if status.value >= 200
+    }
+)
+
+
+def render_lines(headers: Iterable[Header]) -> bytes:
+    r"""The headers as lines, each with its end.
+
+    A control character in a value becomes a question mark, since clients refuse the whole response
+    otherwise; a header whose name is no token is left out.
+    """
+    pairs = [b": ".join(header) for header in headers]
+    pairs.append(b"")
+    lines = b"\r\n".join(pairs)
+    if len(lines) - len(lines.translate(None, CONTROLS)) == 2 * (len(pairs) - 1):
+        return lines
+    return b"".join([b"%b\r\n" % pair.translate(HARMLESS) for pair in pairs if _has_name(pair)])
+
+
+def _has_name(line: bytes) -> bool:
+    name, colon, _ = line.partition(b": ")
+    return bool(name and colon) and TOKEN.issuperset(name)
+
+
+def date_line(now: float) -> bytes:
+    """The header of this moment, in seconds since 1970."""
+    return b"date: %b\r\n" % formatdate(now, usegmt=True).encode()

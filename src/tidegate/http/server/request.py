@@ -1,0 +1,333 @@
+"""A request of a client, as the application sees it."""
+
+from asyncio import AbstractEventLoop, Future
+from collections.abc import Callable, Iterable
+from time import perf_counter
+from typing import Protocol as Interface
+
+from tidegate.http.contract import Header
+from tidegate.http.errors import ClientDisconnected
+
+from .head import NO_BODY, STATUS_LINES, render_lines
+
+__all__ = ["Channel", "Request"]
+
+CLOSE = b"connection: close\r\n\r\n"
+KEEP_1_0 = b"connection: keep-alive\r\n\r\n"
+END = b"\r\n"
+CHUNKED = b"transfer-encoding: chunked\r\n"
+LARGE = 64 * 1024
+"""From this size on a body is handed to the socket as it is: copying it behind its head costs more."""
+
+UNANSWERED, STARTED, DONE = range(3)
+
+
+class Surroundings(Interface):
+    """What the head of a response depends on beside its request."""
+
+    @property
+    def stopping(self) -> bool:
+        """Whether every response is the last of its connection."""
+        ...
+
+    @property
+    def date(self) -> bytes:
+        """The `date` header."""
+        ...
+
+
+class Channel(Interface):
+    """What a request needs of its connection."""
+
+    peer: str
+    loop: AbstractEventLoop
+    congested_since: float | None
+
+    @property
+    def server(self) -> Surroundings:
+        """Of all connections."""
+        ...
+
+    def write(self, data: bytes) -> None:
+        """Send, unless the client is gone."""
+        ...
+
+    def update_reading(self) -> None:
+        """Read on, if less of the body waits now."""
+        ...
+
+    def drained(self) -> "Future[None]":
+        """Resolved when the client has read enough, or is gone."""
+        ...
+
+    def complete(self, request: "Request") -> None:
+        """Go on: the response to this request is complete."""
+        ...
+
+    def cut(self, request: "Request") -> None:
+        """End the connection of a request that will never have a whole response."""
+        ...
+
+    def abort(self) -> None:
+        """Drop the connection at once."""
+        ...
+
+
+class Request:
+    """One request; what is not in `ServerRequest` is for its connection."""
+
+    __slots__ = (
+        "_chunked",
+        "_connection",
+        "_head",
+        "_old",
+        "_pieces",
+        "_remaining",
+        "_state",
+        "_taken",
+        "_waiter",
+        "arrived",
+        "begun",
+        "body_at",
+        "disconnected",
+        "headers",
+        "keep",
+        "method",
+        "on_disconnect",
+        "path",
+        "peer",
+        "query",
+        "received_at",
+        "unread",
+    )
+
+    def __init__(
+        self,
+        connection: Channel,
+        method: str,
+        target: tuple[str, bytes],
+        headers: list[Header],
+        keep: bool,
+        old: bool,
+    ) -> None:
+        self.method = method
+        self.path, self.query = target
+        self.headers = headers
+        self.peer = connection.peer
+        self.received_at = self.body_at = perf_counter()
+        self.disconnected = False
+        self.on_disconnect: Callable[[], None] | None = None
+        self.begun = False
+        """Whether the application has got it."""
+        self._connection = connection
+        self.keep = keep
+        """Whether the connection goes on after this response."""
+        self._old = old
+        """Whether it is HTTP/1.0, which has no chunks."""
+        self._pieces: list[bytes] = []
+        """Of the body: what has arrived and was not read."""
+        self.unread = 0
+        """Bytes in `_pieces`."""
+        self.arrived = False
+        """Whether the whole body has arrived."""
+        self._taken = False
+        """Whether some of the body was read."""
+        self._waiter: Future[None] | None = None
+        """Resolved when more of the body has arrived, or the client has left."""
+        self._state = UNANSWERED
+        self._head = b""
+        """Of a response that has started, until its first piece takes it along."""
+        self._chunked = False
+        self._remaining: int | None = None
+        """What is left of a body whose length the application has declared."""
+
+    # --- the body --------------------------------------------------------------------------------
+
+    def take_body(self) -> bytes | None:
+        """See ServerRequest."""
+        if not self.arrived or self._taken:
+            return None
+        return self._take()
+
+    async def read(self) -> bytes:
+        """See ServerRequest."""
+        while not self._pieces:
+            if self.arrived:
+                return b""
+            if self.disconnected:
+                raise ClientDisconnected
+            await self._more()
+        data = self._take()
+        self._connection.update_reading()
+        return data
+
+    def _take(self) -> bytes:
+        data = b"".join(self._pieces)
+        self._pieces.clear()
+        self.unread = 0
+        self._taken = True
+        return data
+
+    async def _more(self) -> None:
+        if not self._taken and not self._old and self._state == UNANSWERED and self._expects_continue():
+            self._taken = True  # asked once
+            self._connection.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        self._waiter = self._connection.loop.create_future()
+        await self._waiter
+
+    def _expects_continue(self) -> bool:
+        return any(name == b"expect" and value.lower() == b"100-continue" for name, value in self.headers)
+
+    def _wake(self) -> None:
+        waiter, self._waiter = self._waiter, None
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)
+
+    # --- the response ----------------------------------------------------------------------------
+
+    def respond(self, status: int, headers: Iterable[Header], body: bytes) -> None:
+        """See ServerRequest."""
+        assert self._state == UNANSWERED, "there is no second response"
+        self._state = DONE
+        if self.disconnected:
+            return
+        connection = self._connection
+        length = b"" if status in NO_BODY else b"content-length: %d\r\n" % len(body)
+        head = self._render_head(status, headers, length)
+        if self.method == "HEAD" or status in NO_BODY:
+            connection.write(head)
+        elif len(body) < LARGE:
+            connection.write(head + body)
+        else:
+            connection.write(head)
+            connection.write(body)
+        connection.complete(self)
+
+    def start(self, status: int, headers: Iterable[Header]) -> None:
+        """See ServerRequest."""
+        assert self._state == UNANSWERED, "there is no second response"
+        self._state = STARTED
+        headers = list(headers)
+        declared = next((value for name, value in headers if name == b"content-length"), None)
+        if declared is not None:
+            self._remaining = int(declared)
+        elif status not in NO_BODY:
+            self._chunked = not self._old
+            self.keep = self.keep and self._chunked
+        self._head = self._render_head(status, headers, CHUNKED if self._chunked else b"")
+        if self.method == "HEAD" or status in NO_BODY:
+            self._connection.write(self._head)
+            self._head = b""
+            self._chunked = False
+            self._remaining = -1
+
+    def write(self, data: bytes) -> None:
+        """See ServerRequest."""
+        assert self._state == STARTED, "a piece belongs to a response that has started"
+        if self.disconnected:
+            return
+        if self._remaining is None and data:
+            self._connection.write(self._frame(data))
+        elif data:
+            self._write_declared(data)
+
+    def finish(self, data: bytes = b"") -> None:
+        """See ServerRequest."""
+        assert self._state == STARTED, "only a response that has started can end"
+        self._state = DONE
+        if self.disconnected:
+            return
+        if self._remaining is not None:
+            self._write_declared(data)
+            if self._remaining > 0:
+                self.keep = False  # the client waits for more: only the end of the connection tells it
+        else:
+            out = self._frame(data) if data else self._take_head()
+            self._connection.write(out + b"0\r\n\r\n" if self._chunked else out)
+        self._connection.complete(self)
+
+    @property
+    def congested(self) -> bool:
+        """See ServerRequest."""
+        return self._connection.congested_since is not None
+
+    @property
+    def congested_since(self) -> float | None:
+        """See ServerRequest."""
+        return self._connection.congested_since
+
+    async def drain(self) -> None:
+        """See ServerRequest."""
+        while self._connection.congested_since is not None and not self.disconnected:
+            await self._connection.drained()
+        if self.disconnected:
+            raise ClientDisconnected
+
+    def abort(self) -> None:
+        """See ServerRequest."""
+        self._connection.abort()
+
+    def _render_head(self, status: int, headers: Iterable[Header], framing: bytes) -> bytes:
+        connection = self._connection
+        if not self.arrived or connection.server.stopping:
+            self.keep = False
+        end = END if self.keep and not self._old else KEEP_1_0 if self.keep else CLOSE
+        return b"".join((STATUS_LINES[status], render_lines(headers), framing, connection.server.date, end))
+
+    def _take_head(self) -> bytes:
+        head, self._head = self._head, b""
+        return head
+
+    def _frame(self, data: bytes) -> bytes:
+        """A piece as it goes out, with the head if that is still here."""
+        head = self._head
+        if head:
+            self._head = b""
+            return b"%b%x\r\n%b\r\n" % (head, len(data), data) if self._chunked else head + data
+        return b"%x\r\n%b\r\n" % (len(data), data) if self._chunked else data
+
+    def _write_declared(self, data: bytes) -> None:
+        """A piece of a body that must not be longer than declared; to HEAD nothing is sent."""
+        if self._remaining is None or self._remaining < 0:
+            return
+        data = data[: self._remaining]
+        self._remaining -= len(data)
+        self._connection.write(self._take_head() + data)
+
+    # --- the client leaves -----------------------------------------------------------------------
+
+    def leave(self) -> None:
+        """Take note that the client has closed its connection before the response was complete."""
+        self.disconnected = True
+        self._wake()
+        call, self.on_disconnect = self.on_disconnect, None
+        if call is not None:
+            call()
+
+    def arrive(self) -> None:
+        """Take note that the body is whole."""
+        self.arrived = True
+        if self._waiter is not None:
+            self._wake()
+
+    def add(self, data: bytes) -> None:
+        """Take a piece of the body."""
+        self._pieces.append(data)
+        self.unread += len(data)
+        self.body_at = perf_counter()
+        if self._waiter is not None:
+            self._wake()
+
+    def cut(self) -> None:
+        """End the connection: the response will never be whole."""
+        self._connection.cut(self)
+
+    @property
+    def responded(self) -> bool:
+        """Whether the response has begun."""
+        return self._state != UNANSWERED
+
+    @property
+    def done(self) -> bool:
+        """Whether the response is complete."""
+        return self._state == DONE

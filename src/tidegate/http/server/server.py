@@ -1,0 +1,182 @@
+"""The server: its sockets, its connections, and how it stops."""
+
+import asyncio
+import contextlib
+import logging
+import socket
+import ssl
+from time import perf_counter, time
+
+from tidegate.http.contract import Application
+
+from .connection import Connection
+from .head import date_line
+from .limits import Limits
+from .request import Request
+
+__all__ = ["Server"]
+
+log = logging.getLogger("tidegate")
+
+BACKLOG = 4096
+"""Connections that may wait to be accepted; the system may allow less."""
+HANDSHAKE_S = 10.0
+"""How long a client may take to agree on TLS."""
+LAST_WORDS_S = 1.0
+"""How long cancelled requests may take to end their responses, and clients to close."""
+
+
+class Server:
+    """Serves one application to the clients of any number of sockets, in the running event loop."""
+
+    def __init__(self, application: Application, limits: Limits | None = None) -> None:
+        self.limits = limits or Limits()
+        self.stopping = False
+        """Whether every response is the last of its connection."""
+        self.date = b""
+        """The `date` header, as of the last look at the connections."""
+        self._application = application
+        self._connections: set[Connection] = set()
+        self._running: dict[Request, asyncio.Task[None]] = {}
+        self._listening: list[asyncio.Server] = []
+        self._sockets: list[socket.socket] = []
+        self._tls: ssl.SSLContext | None = None
+        self._loop = asyncio.get_running_loop()
+        self._timer: asyncio.TimerHandle | None = None
+        self._change: asyncio.Future[None] | None = None
+        """Resolved when a request or a connection has ended, for those who wait for it."""
+        self._hurry = False
+
+    async def listen(self, listener: socket.socket, tls: ssl.SSLContext | None = None) -> None:
+        """Accept the clients of a bound socket from now on; the server closes it in the end."""
+        self._tls = tls
+        # With a second descriptor the socket outlives asyncio's server, which would reset what waits.
+        self._sockets.append(listener.dup())
+        self._listening.append(
+            await self._loop.create_server(
+                self.connect,
+                sock=listener,
+                backlog=BACKLOG,
+                ssl=tls,
+                ssl_handshake_timeout=HANDSHAKE_S if tls else None,
+            )
+        )
+
+    # --- the connections' side -------------------------------------------------------------------
+
+    def connect(self) -> Connection:
+        """The protocol of a new connection."""
+        return Connection(self, self._loop)
+
+    def add(self, connection: Connection) -> None:
+        """Look after a connection."""
+        self._connections.add(connection)
+        if self._timer is None:
+            self._sweep()
+
+    def remove(self, connection: Connection) -> None:
+        """Forget a connection that is gone."""
+        self._connections.discard(connection)
+        self._note_change()
+
+    def run(self, request: Request) -> None:
+        """Serve a request in a task of its own."""
+        request.begun = True
+        self._running[request] = asyncio.Task(self._serve(request), loop=self._loop, name="request")
+
+    async def _serve(self, request: Request) -> None:
+        try:
+            await self._application(request)
+        except asyncio.CancelledError:
+            log.warning("%s %s was cancelled and sent no whole response", request.method, request.path)
+        except Exception:
+            log.exception("%s %s failed in the application", request.method, request.path)
+        finally:
+            del self._running[request]
+            if not request.done:
+                self._end(request)
+            if self.stopping:
+                self._note_change()
+
+    @staticmethod
+    def _end(request: Request) -> None:
+        """See to a request whose application has ended without a whole response."""
+        if request.disconnected:
+            return
+        if request.responded:
+            request.cut()
+        else:
+            request.respond(500, [(b"content-type", b"text/plain")], b"Internal Server Error")
+
+    def _sweep(self) -> None:
+        self._timer = None
+        self.date = date_line(time())
+        if not self._connections:
+            return
+        now = perf_counter()
+        for connection in list(self._connections):
+            connection.look(now)
+        self._timer = self._loop.call_later(self.limits.sweep_s, self._sweep)
+
+    # --- the end ---------------------------------------------------------------------------------
+
+    async def shutdown(self, grace_s: float) -> None:
+        """Stop: take no more connections, let open requests finish within the grace, then cancel them."""
+        await self._stop_accepting()
+        self.stopping = True
+        end = perf_counter() + grace_s
+        while self._close_idle() and not self._hurry and perf_counter() < end:
+            await self._wait_for_change(min(end - perf_counter(), self.limits.fresh_s))
+        end = perf_counter() + LAST_WORDS_S
+        for task in list(self._running.values()):
+            task.cancel()
+        while (self._running or self._connections) and perf_counter() < end:
+            self._close_idle()
+            await self._wait_for_change(end - perf_counter())
+        for connection in list(self._connections):
+            connection.abort()
+        await asyncio.sleep(0)
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def hurry(self) -> None:
+        """Let a shutdown wait no longer for open requests."""
+        self._hurry = True
+        self._note_change()
+
+    def _close_idle(self) -> bool:
+        """Close the connections that have nothing to do; whether anything else is left."""
+        now = perf_counter()
+        for connection in list(self._connections):
+            connection.close_idle(now)
+        return bool(self._running) or any(connection.is_busy(now) for connection in self._connections)
+
+    async def _stop_accepting(self) -> None:
+        """Close the sockets, and serve the connections that wait in their queues already."""
+        for server in self._listening:
+            server.close()
+        await asyncio.sleep(0)
+        for listener in self._sockets:
+            listener.setblocking(False)
+            with contextlib.suppress(OSError):
+                while True:
+                    await self._adopt(listener.accept()[0])
+            listener.close()
+
+    async def _adopt(self, client: socket.socket) -> None:
+        client.setblocking(False)
+        with contextlib.suppress(OSError):  # it has left, or its handshake failed
+            await self._loop.connect_accepted_socket(
+                self.connect, client, ssl=self._tls, ssl_handshake_timeout=HANDSHAKE_S if self._tls else None
+            )
+
+    def _note_change(self) -> None:
+        if self._change is not None and not self._change.done():
+            self._change.set_result(None)
+
+    async def _wait_for_change(self, patience_s: float) -> None:
+        self._change = self._loop.create_future()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(max(patience_s, 0)):
+                await self._change
+        self._change = None

@@ -1,0 +1,46 @@
+"""The application with what surrounds it in a process: records and reloading."""
+
+import logging
+import sys
+from collections.abc import Awaitable, Callable
+
+from tidegate.app import Tidegate
+from tidegate.config import Config, Reloader
+from tidegate.observe import NonBlockingWriter, RequestLog
+from tidegate.observe.logs import RENDERERS, line_format
+
+from .source import Source
+
+__all__ = ["make_app"]
+
+log = logging.getLogger("tidegate")
+
+
+def make_app(
+    config: Config,
+    source: Source,
+    *,
+    exposed: bool,
+    before_reload: Callable[[Config], Awaitable[None]] | None = None,
+) -> tuple[Tidegate, Reloader]:
+    """The application, and what reloads it when the configuration changes.
+
+    `exposed` is whether it listens beyond loopback. `before_reload` gets a new configuration first; where it
+    raises, the old one stays in force.
+    """
+    records = NonBlockingWriter(sys.stdout.fileno(), log.error)
+    app = Tidegate(config, RequestLog(RENDERERS[line_format(config.logs)], records))
+
+    async def reload(changed: Config) -> None:
+        if before_reload is not None:
+            await before_reload(changed)
+        await app.reload(changed)
+
+    reloader = Reloader(source.read, source.path, source.directory, reload, config=config, exposed=exposed)
+
+    async def start() -> None:
+        reloader.start()
+
+    app.on_startup.append(start)
+    app.on_shutdown.append(reloader.stop)
+    return app, reloader

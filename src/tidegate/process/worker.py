@@ -1,0 +1,185 @@
+"""One worker: a loop, the application, a server; from the start to an orderly end.
+
+Several workers are processes of `python -m tidegate.process`, whose supervisor has put what they
+need to know into the environment.
+"""
+
+import asyncio
+import contextlib
+import logging
+import os
+import select
+import signal
+import socket
+import sys
+from collections.abc import Callable, Sequence
+
+import msgspec
+from msgspec import Struct
+
+from tidegate.config import Baseline, Config, ConfigError, refusals
+from tidegate.http.server import Server
+from tidegate.observe.logs import configure_logging
+
+from .application import make_app
+from .descriptors import FileLimit, open_missing_streams, raise_file_limit
+from .listeners import load_certificate
+from .source import Source
+
+__all__ = ["CANNOT_START", "SERVES", "WORKER", "Assignment", "Worker", "ignore_hangups", "main"]
+
+log = logging.getLogger("tidegate")
+
+CANNOT_START = 3
+"""The exit status of a gateway that could not start."""
+WORKER = "TIDEGATE_WORKER"
+"""The variable that holds a worker's `Assignment`."""
+BEAT_S = 1.0
+"""Seconds between two signs of life to the supervisor."""
+SERVES, WAITS = b".", b"?"
+"""The signs: of a worker that serves, and of one that waits for a configuration."""
+
+
+class Assignment(Struct, frozen=True):
+    """What a supervisor gives a worker: descriptors that it inherits, and the configuration's source."""
+
+    source: str
+    """See `Source.to_json`."""
+    baseline: Baseline
+    """What the configuration that the supervisor started with closes."""
+    sockets: list[int]
+    lifeline: int
+    """Becomes readable when the supervisor is gone."""
+    reports: int
+    """Takes the signs of life, one each second."""
+
+    def to_json(self) -> str:
+        """For the environment."""
+        return msgspec.json.encode(self).decode()
+
+    def report(self, sign: bytes) -> None:
+        """Give a sign of life."""
+        with contextlib.suppress(BlockingIOError, BrokenPipeError):
+            os.write(self.reports, sign)
+
+
+def _new_loop() -> asyncio.AbstractEventLoop:
+    if sys.platform == "win32":
+        return asyncio.new_event_loop()
+    import uvloop
+
+    return uvloop.new_event_loop()
+
+
+class Worker:
+    """Serves by one configuration and those that follow it."""
+
+    def __init__(
+        self, config: Config, source: Source, *, exposed: bool, assignment: Assignment | None = None
+    ) -> None:
+        self._config = config
+        self._assignment = assignment
+        self._tls = load_certificate(config.server)
+        self._app, self._reloader = make_app(
+            config, source, exposed=exposed, before_reload=self._renew_certificate
+        )
+        self._stop = asyncio.Event()
+        self._limit = FileLimit()
+
+    def serve(self, sockets: Sequence[socket.socket], on_ready: Callable[[], None]) -> int:
+        """Serve until a signal ends it; the exit status. `on_ready` is called when requests are accepted."""
+        with asyncio.Runner(loop_factory=_new_loop) as runner:
+            return runner.run(self._run(sockets, on_ready))
+
+    async def _run(self, sockets: Sequence[socket.socket], on_ready: Callable[[], None]) -> int:
+        loop = asyncio.get_running_loop()
+        server = Server(self._app.serve)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._end, server)
+        try:
+            await self._app.startup()
+        except Exception:
+            log.exception("the gateway cannot start")
+            return CANNOT_START
+        with contextlib.suppress(NotImplementedError):  # Windows has no SIGHUP
+            loop.add_signal_handler(signal.SIGHUP, self._reloader.request)
+        for listener in sockets:
+            await server.listen(listener, self._tls)
+        if self._assignment is not None:
+            loop.add_reader(self._assignment.lifeline, self._lose_supervisor, server)
+        on_ready()
+        self._beat()
+        await self._stop.wait()
+        await server.shutdown(self._config.server.grace_s)
+        await self._app.shutdown()
+        return 0
+
+    def _end(self, server: Server) -> None:
+        """Stop with grace; when asked again, without."""
+        if self._stop.is_set():
+            server.hurry()
+        self._stop.set()
+
+    def _lose_supervisor(self, server: Server) -> None:
+        """Stop: a worker of nobody would keep the port."""
+        assert self._assignment is not None
+        asyncio.get_running_loop().remove_reader(self._assignment.lifeline)
+        self._end(server)
+
+    def _beat(self) -> None:
+        self._limit.look()
+        if self._assignment is not None:
+            self._assignment.report(SERVES)
+        asyncio.get_running_loop().call_later(BEAT_S, self._beat)
+
+    async def _renew_certificate(self, config: Config) -> None:
+        if self._tls is not None:
+            load_certificate(config.server, self._tls)
+
+
+def ignore_hangups() -> None:
+    """Let SIGHUP do nothing until there is a configuration to read again: it would end the process."""
+    if hasattr(signal, "SIGHUP"):  # Windows has none
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
+
+def main() -> int:
+    """Serve for a supervisor; the exit status."""
+    ignore_hangups()
+    open_missing_streams()
+    assignment = msgspec.json.decode(os.environ.pop(WORKER), type=Assignment)
+    os.set_blocking(assignment.reports, False)
+    source = Source.from_json(assignment.source)
+    config = await_config(source, assignment)
+    if config is None:
+        return CANNOT_START
+    configure_logging(config.logs)
+    raise_file_limit()
+    sockets = [socket.socket(fileno=descriptor) for descriptor in assignment.sockets]
+    worker = Worker(config, source, exposed=assignment.baseline.exposed, assignment=assignment)
+    return worker.serve(sockets, lambda: None)
+
+
+def await_config(source: Source, assignment: Assignment) -> Config | None:
+    """The configuration, once it is right and closes what the supervisor was started with: a worker that is
+    replaced finds the file as it is now, which may be broken or empty. None where the supervisor is gone.
+    """
+    logged: tuple[str, ...] = ()
+    while isinstance(found := _read_closed(source, assignment.baseline), tuple):
+        if found != logged:
+            for line in (*found, "this worker serves once the configuration is right"):
+                log.error("%s", line)
+            logged = found
+        assignment.report(WAITS)
+        if select.select([assignment.lifeline], [], [], BEAT_S)[0]:
+            return None
+    return found
+
+
+def _read_closed(source: Source, baseline: Baseline) -> Config | tuple[str, ...]:
+    """The configuration, or why a worker must not start with it."""
+    try:
+        config = source.read()
+    except ConfigError as error:
+        return error.lines
+    return tuple(refusals(baseline, config)) or config
