@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import io
 import os
+import shutil
 import signal
 import sys
 from collections.abc import AsyncIterator
@@ -32,6 +33,7 @@ async def test_a_python_example_streams_an_answer(gateway: Gateway, heading: str
     assert printed.getvalue().startswith(WHO)
 
 
+@pytest.mark.skipif(shutil.which("curl") is None, reason="there is no curl here")
 async def test_the_curl_example_streams_an_answer(gateway: Gateway) -> None:
     code = render_examples(gateway.url)["curl, with a stream"]
     shell = await asyncio.create_subprocess_shell(
