@@ -103,6 +103,11 @@ BAD = {
     "a wire format that awaits": ("protocols/x.py", "async def feed(): ...", "protocols awaits"),
     "a wire format that opens a file": ("protocols/x.py", "open('x')", "protocols opens a file"),
     "a second response": ("doors/x.py", "x = {'type': 'http.response.start'}", "sends http.response.start"),
+    "a stream that is begun elsewhere": (
+        "exchange/attempt.py",
+        "def x(request): request.begin_stream(200, [], None)",
+        "begins a stream to the client",
+    ),
     "a provider compared": ("exchange/x.py", "if provider == 'anthropic': ...", "compares with 'anthropic'"),
     "a provider in a list": ("config/x.py", "x = kind in ('demo', 'openai')", "compares with 'openai'"),
     "a provider matched": ("app.py", "match x:\n    case 'anthropic': ...", "compares with 'anthropic'"),

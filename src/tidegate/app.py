@@ -13,11 +13,9 @@ from typing import Any
 
 from tidegate.config import Config
 from tidegate.doors import Router, all_doors
-from tidegate.exchange import Gateway, Request
-from tidegate.exchange.exchange import send_error
+from tidegate.exchange import Gateway, Request, refuse
 from tidegate.exchange.identity import Keyring
 from tidegate.exchange.model_lists import ModelLists
-from tidegate.exchange.settlement import open_record
 from tidegate.exchange.watchdog import Watchdog
 from tidegate.http.asgi import serve_scope
 from tidegate.http.contract import ServerRequest
@@ -74,17 +72,19 @@ class Tidegate:
         if endpoint is not None:
             return endpoint(request, plane.gateway)
         if request.method == "OPTIONS" and plane.cors.enabled:
-            return request.respond(204, plane.cors.preflight(request), b"")
-        return self._refuse(request, plane.router, methods)
+            return self._preflight(request, plane)
+        return self._refuse(request, methods, plane)
 
-    async def _refuse(self, request: Request, router: Router, methods: Any) -> None:
+    async def _preflight(self, request: Request, plane: "Plane") -> None:
+        request.respond(204, plane.cors.preflight(request), b"")
+
+    def _refuse(self, request: Request, methods: Any, plane: "Plane") -> Awaitable[None]:
         error: TidegateError = PathNotFound(f"unknown path {request.method} {request.path}; see /docs")
         if methods is not None:
             error = MethodNotAllowed(
                 f"{request.path} accepts {' or '.join(sorted(methods))}, not {request.method}"
             )
-        door = router.door_of(request.path)
-        await send_error(request, door, error, open_record(request, door.name))
+        return refuse(request, plane.router.door_of(request.path), plane.gateway, error)
 
     # --- start, reload and stop ---------------------------------------------------------------
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from tidegate.exchange.http import Header, Request
+from tidegate.exchange import Header, Request
 
 __all__ = ["Cors"]
 

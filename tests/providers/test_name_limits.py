@@ -9,7 +9,7 @@ import pytest
 
 from running import parse_config
 from tidegate.config import MAX_CANDIDATES, Config, ConfigError, ModelConfig, ProviderConfig
-from tidegate.exchange.http import header_value
+from tidegate.exchange.request import header_value
 from tidegate.protocols.errors import InvalidRequest
 from tidegate.providers import ModelRegistry
 from tidegate.providers.families import profile_of

@@ -58,6 +58,8 @@ class Server(Struct, frozen=True, kw_only=True):
     """How long open requests may go on after the gateway was told to stop."""
     body_s: Seconds = 30
     """How long a client may be silent while it sends its body."""
+    write_s: Seconds = 60
+    """How long a client may read nothing of an answer that waits for it."""
 
 
 class Auth(Struct, frozen=True, kw_only=True):
@@ -171,7 +173,10 @@ class Routing(Struct, frozen=True, kw_only=True):
     retries: Annotated[int, Meta(ge=0, le=10)] = 1
     """More tries at one candidate that gave no answer, or failed by itself. Never after the first byte."""
     deadline_s: Seconds = 600
-    """For the whole request, all tries included."""
+    """Until an answer begins, all attempts included. A stream that has begun is only limited by `idle_s`."""
+    attempt_s: Seconds = 300
+    """For one plain answer of one candidate. Where others stand behind it, it gets at most half of what
+    is left of `deadline_s`."""
     connect_s: Seconds = 10
     """For the connection to a provider."""
     first_byte_s: Seconds = 60

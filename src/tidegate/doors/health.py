@@ -3,8 +3,7 @@
 import msgspec
 
 from tidegate import __version__
-from tidegate.exchange import Gateway, Request
-from tidegate.exchange.http import JSON
+from tidegate.exchange import JSON, Gateway, Request
 from tidegate.providers import protocol_named
 
 from .routing import Routes
@@ -28,15 +27,15 @@ class HealthDoor:
 
     async def live(self, request: Request, gateway: Gateway) -> None:
         """Say that the process answers."""
-        await self._respond(request, 200, "ok", gateway)
+        self._respond(request, 200, "ok", gateway)
 
     async def ready(self, request: Request, gateway: Gateway) -> None:
         """Say whether requests can be served: not without a single provider."""
         if gateway.config.providers:
-            await self._respond(request, 200, "ready", gateway)
+            self._respond(request, 200, "ready", gateway)
         else:
-            await self._respond(request, 503, "no provider is configured", gateway)
+            self._respond(request, 503, "no provider is configured", gateway)
 
-    async def _respond(self, request: Request, status: int, word: str, gateway: Gateway) -> None:
+    def _respond(self, request: Request, status: int, word: str, gateway: Gateway) -> None:
         body = {"status": word, "version": __version__, "open_requests": len(gateway.watchdog)}
-        await request.respond(status, [JSON], msgspec.json.encode(body))
+        request.respond(status, [JSON], msgspec.json.encode(body))

@@ -5,8 +5,7 @@ from html import escape
 import msgspec
 
 from tidegate import __version__
-from tidegate.exchange import Gateway, Request
-from tidegate.exchange.http import JSON, Header
+from tidegate.exchange import JSON, Gateway, Header, Request
 from tidegate.providers import protocol_named
 
 from .routing import Routes
@@ -72,7 +71,7 @@ class HomeDoor:
         if b"text/html" in (request.header(b"accept") or b""):
             links = "\n".join(f'<li><a href="{path}">{path}</a>: {what}</li>' for path, what in LINKS.items())
             page = PAGE.format(title=escape(api.title), description=escape(api.description), links=links)
-            await request.respond(200, HTML, page.encode())
+            request.respond(200, HTML, page.encode())
             return
         body = {"name": api.title, "description": api.description, "version": __version__, "see": LINKS}
-        await request.respond(200, [JSON], msgspec.json.encode(body))
+        request.respond(200, [JSON], msgspec.json.encode(body))

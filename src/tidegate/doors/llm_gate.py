@@ -14,6 +14,7 @@ from tidegate.exchange import (
     Request,
     TaskOperation,
     exchange,
+    refuse,
     respond_json,
 )
 from tidegate.money import PriceList
@@ -95,14 +96,7 @@ class LLMGateDoor:
     ) -> Awaitable[None]:
         """Go on with a request that has the headers that it must have."""
         wrong = _take_headers(request)
-        if wrong is None:
-            return go_on()
-        told = wrong
-
-        async def refuse() -> bytes:
-            raise told
-
-        return respond_json(request, self, gateway, refuse)
+        return go_on() if wrong is None else refuse(request, self, gateway, wrong)
 
 
 def _take_headers(request: Request) -> InvalidRequest | None:

@@ -1,24 +1,27 @@
-"""How many tokens a prompt has: asked of the provider where it can tell, else estimated here."""
+"""How many tokens a prompt has: counted by the provider where it can, else estimated here."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from functools import cache
 from typing import Any
 
-from tidegate.observe import Record
 from tidegate.protocols.contract import Call, ParsedRequest
 from tidegate.protocols.depth import within_depth
+from tidegate.protocols.errors import ProviderError
 from tidegate.protocols.turn import Message, Reasoning, Refusal, Text, ToolCall, ToolResult, Turn
 from tidegate.providers import Candidate
+from tidegate.upstream import TRANSPORT_ERRORS, explain
 
-from .exchange import Door, Gateway, recorded
-from .http import JSON, Request
-from .relay import ask
-from .watchdog import Watch
+from .admission import identify, read_request
+from .attempt import ask, expect_answer
+from .exchange import recorded
+from .gateway import Door, Gateway
+from .request import JSON, Header, Request, header_value
+from .state import Exchange
 
 __all__ = ["count", "estimate"]
 
-ESTIMATED = (b"x-tidegate-estimated", b"true")
+ESTIMATED: Header = (b"x-tidegate-estimated", b"true")
 SLICE = 100_000
 """Characters encoded at once; the encoder refuses a million."""
 PER_MESSAGE = 4
@@ -38,33 +41,51 @@ def count(
     An estimate says so in the header `x-tidegate-estimated`.
     """
 
-    async def handler(record: Record, watch: Watch) -> None:
-        record.caller = gateway.keyring.identify(request)
-        read = within_depth(parse or door.protocol.parse_count_request)
-        parsed = read(await request.read_body(gateway.max_body))
-        record.model = parsed.model
-        candidate = gateway.registry.resolve(parsed.model, parsed.provider, (), door.protocol.name)[0]
-        record.provider, record.provider_model = candidate.service.name, candidate.model
-        call = within_depth(candidate.service.protocol.render_count)(parsed, candidate.target)
-        if call is None:
-            estimated = await asyncio.to_thread(estimate, within_depth(parsed.turn)())
-            await request.respond(200, [JSON, ESTIMATED], render(estimated))
-            return
-        counted = await ask_provider(request, door, gateway, candidate, call, watch)
-        await request.respond(200, [JSON], render(counted))
+    async def handler(this: Exchange) -> None:
+        identify(this)
+        parsed = await read_request(this, within_depth(parse or door.protocol.parse_count_request))
+        this.stream = None
+        this.candidates = gateway.registry.resolve(
+            parsed.model, parsed.provider, parsed.fallbacks, door.protocol.name
+        )
+        counted, headers = await count_tokens(this, parsed)
+        request.respond(200, [JSON, *headers], render(counted))
 
     return recorded(request, door, gateway, handler)
 
 
-async def ask_provider(
-    request: Request, door: Door, gateway: Gateway, candidate: Candidate, call: Call, watch: Watch
-) -> int:
-    """The provider's own count."""
-    answer = await ask(candidate, call, request, door.protocol.name, gateway, watch)
+async def count_tokens(this: Exchange, parsed: ParsedRequest) -> tuple[int, list[Header]]:
+    """The tokens of a prompt, by the first candidate that can count; and how that is known."""
+    for place, candidate in enumerate(this.candidates):
+        call = within_depth(candidate.service.protocol.render_count)(parsed, candidate.target)
+        if call is None:
+            continue
+        last = place == len(this.candidates) - 1
+        try:
+            counted = await ask_candidate(this, candidate, call, last=last)
+        except ProviderError as error:
+            # Whoever cannot count (404, 405, 501) or cannot answer now: an estimate is better than none.
+            if error.fault == "request" and error.status not in (405, 501):
+                raise
+            continue
+        return counted, [(b"x-tidegate-provider", header_value(candidate.service.name))]
+    return await asyncio.to_thread(estimate, within_depth(parsed.turn)()), [ESTIMATED]
+
+
+async def ask_candidate(this: Exchange, candidate: Candidate, call: Call, *, last: bool) -> int:
+    """The provider's own count. Raises ProviderError."""
+    request, gateway, watch = this.request, this.gateway, this.watch
+    expect_answer(watch, call, gateway, last=last)
     try:
-        return candidate.service.protocol.parse_count(await answer.read(watch.mark_activity))
-    finally:
-        answer.close()
+        answer = await ask(candidate, call, request, this.door.protocol.name, gateway, watch)
+        try:
+            return candidate.service.protocol.parse_count(await answer.read(watch.mark_activity))
+        finally:
+            answer.close()
+    except asyncio.CancelledError:
+        raise watch.take_cancel_cause() from None
+    except TRANSPORT_ERRORS as error:
+        raise explain(error) from None
 
 
 def estimate(turn: Turn) -> int:

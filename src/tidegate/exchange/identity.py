@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from tidegate.protocols.errors import Unauthenticated
 
-from .http import Request
+from .request import Request
 
 __all__ = ["Identity", "Keyring"]
 

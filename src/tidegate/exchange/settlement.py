@@ -1,39 +1,100 @@
-"""What is written down of an exchange when it is over."""
+"""What remains of an exchange when it is over: its record, built once."""
 
 from time import perf_counter
 
-from tidegate.observe import Record, RequestLog
+from tidegate.observe import Ending, Record
+from tidegate.observe.record import FailedAttempt, SkippedCandidate
 from tidegate.observe.request_log import timestamp
+from tidegate.protocols.errors import ClientError, ProviderError, ShutDown, TidegateError
 
-from .http import Request
+from .attempt import Attempt
+from .state import Exchange
 
-__all__ = ["open_record", "settle"]
+__all__ = ["ending_of", "settle"]
 
 CLIENT_CLOSED_REQUEST = 499
 """nginx's status for a client that left before there was a response; stands in records only."""
 
 
-def open_record(request: Request, door: str) -> Record:
-    """The record of a request that has just arrived."""
+def settle(this: Exchange) -> None:
+    """Close what is open, and hand the record over."""
+    this.close()
+    this.gateway.request_log.write(record_of(this))
+
+
+def record_of(this: Exchange) -> Record:
+    """The record of an exchange that is over."""
+    request, attempt, now = this.request, this.attempt, perf_counter()
+    tally = attempt.tally if attempt is not None else None
     return Record(
-        time=timestamp(),
+        time=timestamp(now - request.received_at),
         id=request.id,
         correlation=request.correlation,
-        door=door,
+        door=this.door.name,
         path=request.path,
-        status=0,
-        ended="complete",
+        status=request.status or CLIENT_CLOSED_REQUEST,
+        ended=_ending(this),
+        model=this.model,
+        provider=attempt.candidate.service.name if attempt is not None else None,
+        provider_model=attempt.candidate.model if attempt is not None else None,
+        stream=this.stream,
+        finish=tally.finish if tally is not None else None,
+        usage=tally.usage if tally is not None else None,
+        service_tier=tally.service_tier if tally is not None else None,
+        provider_cost=tally.provider_cost if tally is not None else None,
+        dropped=attempt.dropped if attempt is not None else (),
+        attempts=[
+            FailedAttempt(
+                one.candidate.service.name, one.candidate.model, one.error.status, one.error.summary
+            )
+            for one in this.attempts
+            if one.error is not None
+        ],
+        skipped=[
+            SkippedCandidate(one.candidate.service.name, one.candidate.model, one.error.summary)
+            for one in this.skipped
+        ],
+        caller=this.caller,
+        error=this.error.summary if this.error is not None else None,
+        total_ms=_ms(now - request.received_at),
+        first_byte_ms=_ms(request.first_byte_at - request.received_at) if request.first_byte_at else None,
+        overhead_ms=_overhead(this),
+        response_bytes=this.transcript.size or None,
     )
 
 
-def settle(record: Record, request: Request, request_log: RequestLog) -> None:
-    """Complete the record and hand it over."""
-    record.total_ms = round((perf_counter() - request.began) * 1e3, 3)
-    if request.first_byte_at is not None:
-        record.first_byte_ms = round((request.first_byte_at - request.began) * 1e3, 3)
-    if record.overhead_ms is not None:
-        record.overhead_ms = round(record.overhead_ms, 3)
-    record.status = request.status or CLIENT_CLOSED_REQUEST
-    if record.ended == "complete" and record.usage is None and record.stream is not None:
-        record.ended = "complete_without_usage"
-    request_log.write(record)
+def _ending(this: Exchange) -> Ending:
+    """How it ended: an answer without usage is told apart."""
+    attempt = this.attempt
+    if this.ended == "complete" and attempt is not None and attempt.tally.usage is None:
+        return "complete_without_usage"
+    return this.ended
+
+
+def ending_of(error: TidegateError, *, responded: bool) -> Ending:
+    """How a request ended that ended in an error."""
+    if isinstance(error, ShutDown):
+        return "shut_down"
+    if isinstance(error, ProviderError):
+        return "provider_broke" if responded else "failed"
+    return "refused" if isinstance(error, ClientError) else "gateway_failed"
+
+
+def _overhead(this: Exchange) -> float | None:
+    """Milliseconds of our own until the first byte of an answer; None where there was none."""
+    request = this.request
+    if request.first_byte_at is None or this.attempt is None or this.attempt.first_byte_at is None:
+        return None
+    waited = sum(_waited(attempt) for attempt in this.attempts)
+    return _ms(request.first_byte_at - request.body_at - waited - this.waited_s)
+
+
+def _waited(attempt: Attempt) -> float:
+    """Seconds that one attempt waited for its provider."""
+    if attempt.waited_s is not None:
+        return attempt.waited_s
+    return attempt.ended_at - attempt.started_at if attempt.ended_at is not None else 0.0
+
+
+def _ms(seconds: float) -> float:
+    return round(seconds * 1e3, 3)

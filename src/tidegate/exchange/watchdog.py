@@ -1,134 +1,145 @@
-"""Who is waited for, and how long: deadlines of providers and clients that leave.
+"""How long anybody is waited for: deadlines of providers, clients that stall, clients that leave.
 
-One `Watchdog` per worker looks at all open exchanges four times a second. That is precise enough
-for deadlines of seconds and costs a running exchange next to nothing: no timer per request, no
-timer per event, and a task that listens for the client's leaving only for those exchanges that
-last longer than one look.
+One `Watchdog` per worker looks at all open exchanges four times a second. That is precise enough for
+deadlines of seconds and costs a running exchange next to nothing: no timer per request, none per
+event. A client that leaves is noticed at once, by the server's own callback.
 
-An exchange that has to end is cancelled; `Watch.cancel_cause` then says why.
+What has to end is cancelled: `Watch.cancel_cause` then holds the error that says why, and whoever
+was waiting raises it in place of the cancellation.
 """
 
 import asyncio
+from enum import Enum
 from time import perf_counter
-from types import TracebackType
 from typing import Self
 
-from tidegate.exchange.http import ClientLeft, Request
 from tidegate.protocols.errors import BodyTimeout, DeadlineExceeded, ProviderTimeout, ShutDown
 
-__all__ = ["LOOK_S", "Watch", "Watchdog"]
+from .request import ClientLeft, Request
+
+__all__ = ["LOOK_S", "NEVER", "Waiting", "Watch", "Watchdog"]
 
 LOOK_S = 0.25
-"""Seconds between two looks: how imprecise deadlines are, and a part of the second within which a
-provider notices that a client has left."""
+"""Seconds between two looks: how imprecise deadlines are."""
+
+NEVER = float("inf")
+"""The deadline of a live stream: only its silence is limited."""
+
+
+class Waiting(Enum):
+    """What an exchange waits for; of providers, the value says in a message what they did not do."""
+
+    BODY = "send its body"
+    """The client, in the middle of its request."""
+    FETCH = "be asked"
+    """A linked image or document, before the provider is asked."""
+    FIRST_BYTE = "begin its answer"
+    ANSWER = "complete its answer"
+    """A plain answer: it begins when it is complete."""
+    NEXT_EVENT = "continue its answer"
+    CLIENT = "read its answer"
+    """The client, in the middle of the response."""
 
 
 class Watch:
-    """One exchange under watch; a context manager around its life."""
+    """What one task waits for, and until when; a context manager around the waiting."""
 
     __slots__ = (
         "_deadline",
-        "_listener",
         "_patience",
         "_quiet_since",
         "_request",
         "_task",
+        "_waiting",
         "_watchdog",
-        "_what",
+        "active",
         "cancel_cause",
-        "heard",
-        "listening",
+        "deadline",
     )
 
     def __init__(self, watchdog: "Watchdog", request: Request, deadline_s: float, body_s: float) -> None:
         self._watchdog = watchdog
         self._request = request
         self._task = asyncio.current_task()
-        self._listener: asyncio.Task[None] | None = None
-        self._deadline = request.began + deadline_s
+        self.deadline = self._deadline = request.received_at + deadline_s
+        """When the answer must have begun, by `perf_counter`."""
+        self._waiting = Waiting.BODY
         self._patience = body_s
-        self._what: str | None = None
-        """What the provider is to do; None while the client's body is awaited."""
-        self._quiet_since = request.began
-        self.listening = False
-        """Whether the provider is being waited for, and not the client."""
-        self.heard = False
-        """Set when the provider was heard; each look takes note and resets it."""
+        self._quiet_since = request.received_at
+        self.active = False
+        """Set when something was heard of; each look resets it."""
         self.cancel_cause: Exception | None = None
-        """Why the exchange was cancelled."""
+        """Why the task was cancelled."""
 
     def __enter__(self) -> Self:
         self._watchdog.add(self)
+        self._request.on_disconnect(self._client_left)
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._watchdog.remove(self)
-        if self._listener is not None:
-            self._listener.cancel()
-            # Kept, it would hold the whole exchange in a cycle, which only the collector can end.
-            self._listener = None
-        if kind is asyncio.CancelledError:
-            raise self.take_cancel_cause() from None
+        self._request.on_disconnect(None)
+        self._task = None  # the task holds the frame that holds this watch
 
-    def expect(self, what: str, patience_s: float) -> None:
-        """From now on the provider may be silent for this long; `what` is what it is to do."""
-        self._what = what
+    def expect(self, waiting: Waiting, patience_s: float, deadline: float | None = None) -> None:
+        """From now on wait for this, with so many seconds of silence.
+
+        `deadline` is when the waiting must be over, whatever is heard: that of the whole request where
+        it is None.
+        """
+        self._waiting = waiting
         self._patience = patience_s
+        self._deadline = self.deadline if deadline is None else deadline
         self._quiet_since = perf_counter()
-        self.heard = False
-        self.listening = True
+        self.active = False
 
     def mark_activity(self) -> None:
-        """Take note that the provider was heard."""
-        self.heard = True
+        """Note that whoever is waited for has sent, or taken, something."""
+        self.active = True
 
     def take_cancel_cause(self) -> Exception:
-        """Why the exchange was cancelled, as the error that it ends with.
+        """Why the task was cancelled, as the error that it ends with.
 
         A cancellation that this watch did not order is the server's: its grace time is over.
         """
-        cancel_cause, self.cancel_cause = self.cancel_cause, None
-        if cancel_cause is None:
+        cause, self.cancel_cause = self.cancel_cause, None
+        if cause is None:
             return ShutDown("the gateway is shutting down")
         if self._task is not None:
             self._task.uncancel()
-        return cancel_cause
+        return cause
 
-    def look(self, now: float) -> None:
-        """Judge whether the exchange may go on."""
-        if self._what is None:
-            self._look_at_body(now)
-            return
-        if self._listener is None:
-            self._listener = asyncio.create_task(self._listen())
-        if self.heard or not self.listening:
-            self.heard = False
-            self._quiet_since = now
-        if now > self._deadline:
-            self.end(DeadlineExceeded("the request took longer than its whole deadline"))
-        elif now - self._quiet_since > self._patience:
-            self.end(ProviderTimeout(f"the provider did not {self._what} within {self._patience:g} seconds"))
-
-    def _look_at_body(self, now: float) -> None:
-        """While the body comes in there is nobody else to listen: the reading notices who leaves."""
-        if now - self._request.body_at > self._patience:
-            self.end(BodyTimeout(f"the body did not go on for {self._patience:g} seconds"))
-
-    def end(self, cancel_cause: Exception) -> None:
-        """Cancel the exchange for this reason. The first reason counts."""
+    def cancel(self, cause: Exception) -> None:
+        """Cancel the task for this reason. The first reason counts."""
         if self.cancel_cause is None and self._task is not None:
-            self.cancel_cause = cancel_cause
+            self.cancel_cause = cause
             self._task.cancel()
 
-    async def _listen(self) -> None:
-        while self._watchdog.watches(self):
-            message = await self._request.receive()
-            if message["type"] == "http.disconnect":
-                if not self._request.done:
-                    self.end(ClientLeft())
-                return
+    def look(self, now: float) -> None:
+        """Judge whether the waiting may go on."""
+        if self.active:
+            self.active = False
+            self._quiet_since = now
+        elif self._waiting is Waiting.BODY:
+            self._quiet_since = max(self._quiet_since, self._request.body_at)
+        if now > self._deadline or now - self._quiet_since > self._patience:
+            self.cancel(self._error())
+
+    def _error(self) -> Exception:
+        """What it means that the waiting took too long."""
+        if self._waiting is Waiting.CLIENT:
+            self._request.abort()
+            return ClientLeft()
+        overdue = perf_counter() > self.deadline and self._deadline is not NEVER
+        if self._waiting is Waiting.BODY:
+            silence = f"the client sent nothing of its body for {self._patience:g} seconds"
+            return BodyTimeout("the body is not complete at the request's deadline" if overdue else silence)
+        if overdue:
+            return DeadlineExceeded("no answer has begun before the request's deadline")
+        return ProviderTimeout(f"it did not {self._waiting.value} within {self._patience:g} seconds")
+
+    def _client_left(self) -> None:
+        self.cancel(ClientLeft())
 
 
 class Watchdog:
@@ -142,15 +153,11 @@ class Watchdog:
         """Watch the current task, which serves this request."""
         return Watch(self, request, deadline_s, body_s)
 
-    def watches(self, watch: Watch) -> bool:
-        """Whether this exchange is still open."""
-        return watch in self._open
-
     def __len__(self) -> int:
         return len(self._open)
 
     async def drain(self, patience_s: float) -> None:
-        """Await the end of all exchanges, but not longer than this."""
+        """Wait for the end of all exchanges, but not longer than this."""
         end = perf_counter() + patience_s
         while self._open and perf_counter() < end:
             await asyncio.sleep(0.01)
@@ -168,7 +175,7 @@ class Watchdog:
     def _look(self) -> None:
         self._timer = None
         if not self._open:
-            return  # nobody is there: the next exchange starts the clock again
+            return  # the next exchange starts the clock again
         now = perf_counter()
         for watch in list(self._open):
             watch.look(now)

@@ -20,7 +20,12 @@ MOST_ATTEMPTS = 3
 MAX_COUNT = 10**15
 """Tokens of one class: more is no count."""
 
-_OTHERS = ("correlation", "path", "model", "provider", "provider_model", "finish", "caller", "error")
+MOST_SKIPPED = 3
+"""Candidates that were not asked in a line that would be too long."""
+
+_OTHERS = (
+    "correlation", "path", "model", "provider", "provider_model", "finish", "service_tier", "caller", "error",
+)  # fmt: skip
 """Fields with texts that others choose: clients, providers, and the operator."""
 
 
@@ -31,6 +36,10 @@ def clean(record: Record) -> Record:
         changes["dropped"] = tuple(map(names_only, record.dropped))
     if record.finish is not None and not is_name(record.finish):
         changes["finish"] = "*"
+    if record.service_tier is not None and not is_name(record.service_tier):
+        changes["service_tier"] = "*"
+    if record.provider_cost is not None and abs(record.provider_cost) > MAX_COUNT:
+        changes["provider_cost"] = None
     usage = record.usage
     if usage is not None:
         wrong = {
@@ -47,10 +56,14 @@ def clean(record: Record) -> Record:
 def shortened(record: Record, limit: int) -> Record:
     """The record with its texts cut to so many characters and its lists to few entries; names what is cut."""
     cut = _with_texts(record, lambda text: shorten(text, limit))
-    cut = structs.replace(cut, dropped=cut.dropped[:MOST_DROPPED], attempts=cut.attempts[:MOST_ATTEMPTS])
-    names = [
-        name for name in (*_OTHERS, "dropped", "attempts") if getattr(cut, name) != getattr(record, name)
-    ]
+    cut = structs.replace(
+        cut,
+        dropped=cut.dropped[:MOST_DROPPED],
+        attempts=cut.attempts[:MOST_ATTEMPTS],
+        skipped=cut.skipped[:MOST_SKIPPED],
+    )
+    looked = (*_OTHERS, "dropped", "attempts", "skipped")
+    names = [name for name in looked if getattr(cut, name) != getattr(record, name)]
     return structs.replace(cut, shortened=(*record.shortened, *names))
 
 
@@ -71,4 +84,11 @@ def _with_texts(record: Record, change: Callable[[str], str]) -> Record:
         )
         for attempt in record.attempts
     ]
-    return structs.replace(record, **texts, dropped=tuple(map(change, record.dropped)), attempts=attempts)
+    skipped = [
+        structs.replace(
+            one, provider=change(one.provider), model=change(one.model), reason=change(one.reason)
+        )
+        for one in record.skipped
+    ]
+    dropped = tuple(map(change, record.dropped))
+    return structs.replace(record, **texts, dropped=dropped, attempts=attempts, skipped=skipped)

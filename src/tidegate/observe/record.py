@@ -6,7 +6,7 @@ from msgspec import Struct
 
 from tidegate.protocols.usage import Usage
 
-__all__ = ["Attempt", "Ending", "Record"]
+__all__ = ["Ending", "FailedAttempt", "Record", "SkippedCandidate"]
 
 Ending = Literal[
     "complete",
@@ -31,7 +31,7 @@ Ending = Literal[
 """
 
 
-class Attempt(Struct, frozen=True):
+class FailedAttempt(Struct, frozen=True):
     """One try at one provider that did not succeed."""
 
     provider: str
@@ -39,6 +39,14 @@ class Attempt(Struct, frozen=True):
     status: int
     error: str
     """The `summary` of the error."""
+
+
+class SkippedCandidate(Struct, frozen=True):
+    """A candidate that was not asked, and why."""
+
+    provider: str
+    model: str
+    reason: str
 
 
 class Record(Struct, kw_only=True, omit_defaults=True):
@@ -67,10 +75,16 @@ class Record(Struct, kw_only=True, omit_defaults=True):
     """The answer's finish reason, in OpenAI's names."""
     usage: Usage | None = None
     """Tokens by class; None where the provider reported none."""
+    service_tier: str | None = None
+    """The tier that the request was served in, in the provider's own word."""
+    provider_cost: int | None = None
+    """What the provider itself says that it cost, in 10⁻⁹ USD; None where it says nothing."""
     dropped: tuple[str, ...] = ()
     """Parameters that the provider has nothing of."""
-    attempts: list[Attempt] = []
+    attempts: list[FailedAttempt] = []
     """Tries that failed before the one that answered."""
+    skipped: list[SkippedCandidate] = []
+    """Candidates that were not asked: they do not support what the request needs."""
     caller: str | None = None
     """Who called, as far as known: never the key."""
     error: str | None = None
@@ -83,3 +97,5 @@ class Record(Struct, kw_only=True, omit_defaults=True):
     """From the request's head to the first byte of the response's body."""
     overhead_ms: float | None = None
     """Our own share of the time to the first byte: all of it but the waiting for providers."""
+    response_bytes: int | None = None
+    """Bytes of the answer that were handed to the server."""

@@ -28,9 +28,9 @@ PIPE_BUF = 4096
 _encode = msgspec.json.Encoder().encode
 
 
-def timestamp() -> str:
-    """Now, in UTC, with milliseconds."""
-    seconds, fraction = divmod(time(), 1)
+def timestamp(ago_s: float = 0.0) -> str:
+    """Now, or so many seconds ago, in UTC, with milliseconds."""
+    seconds, fraction = divmod(time() - ago_s, 1)
     return f"{_second(int(seconds))}.{int(fraction * 1000):03d}Z"
 
 

@@ -1,6 +1,7 @@
-"""What the relay does with providers that answer, refuse, fail, stall and break."""
+"""What reaches the client of providers that answer, refuse, fail, stall and break."""
 
 import asyncio
+import contextlib
 import json as jsonlib
 from collections.abc import AsyncIterator
 from typing import Any
@@ -10,27 +11,7 @@ import pytest
 from running import HELLO, Gateway
 from simulator import Simulator, drop, html, json, never, nowhere, refusal, stream
 
-ANSWER = {
-    "id": "chatcmpl-1",
-    "object": "chat.completion",
-    "created": 1,
-    "model": "m-1",
-    "choices": [{"index": 0, "message": {"role": "assistant", "content": "Hi."}, "finish_reason": "stop"}],
-    "usage": {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5},
-}
-
-
-def chunk(delta: dict[str, Any], finish: str | None = None) -> bytes:
-    head = {"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1, "model": "m-1"}
-    body = {**head, "choices": [{"index": 0, "delta": delta, "finish_reason": finish}]}
-    return b"data: " + jsonlib.dumps(body).encode() + b"\n\n"
-
-
-USAGE = {**ANSWER, "object": "chat.completion.chunk", "choices": []}
-FIRST = chunk({"role": "assistant", "content": "Hel"})
-SECOND = chunk({"content": "lo"})
-LAST = [chunk({}, "stop"), b"data: " + jsonlib.dumps(USAGE).encode() + b"\n\n", b"data: [DONE]\n\n"]
-WHOLE = [FIRST, SECOND, *LAST]
+from .answers import ANSWER, FIRST, LAST, SECOND, WHOLE, chunk
 
 
 @pytest.fixture
@@ -323,15 +304,29 @@ async def test_a_plain_answer_may_take_longer_than_a_first_byte(provider: Simula
 
 
 @pytest.mark.parametrize("asked", [{}, {"stream": True}])
-async def test_the_whole_deadline_ends_everything_and_tries_nothing_more(
+async def test_the_deadline_ends_everything_and_tries_nothing_more(
     provider: Simulator, asked: dict[str, Any]
 ) -> None:
+    provider.answer(never())
+    async with one(provider, routing="retries = 3\ndeadline_s = 0.4") as gateway:
+        reply = await gateway.chat("sim/m", **asked)
+    assert (reply.status, reply.error["code"]) == (504, "deadline_exceeded")
+    assert len(provider.requests) == 1
+
+
+@pytest.mark.parametrize("asked", [{}, {"stream": True}])
+async def test_a_candidate_that_hangs_leaves_time_for_the_next(
+    provider: Simulator, asked: dict[str, Any]
+) -> None:
+    if asked:
+        provider.stream(WHOLE)
     async with Simulator() as silent:
         silent.answer(never())
-        async with two(silent.url, provider, routing="retries = 3\ndeadline_s = 0.4") as gateway:
+        async with two(silent.url, provider, routing="retries = 3\ndeadline_s = 2") as gateway:
             reply = await gateway.chat("m", **asked)
-    assert (reply.status, reply.error["code"]) == (504, "deadline_exceeded")
-    assert provider.requests == []
+            record = await gateway.record()
+    assert (reply.status, reply.headers["x-tidegate-attempts"]) == (200, "2")
+    assert [(one["provider"], one["status"]) for one in record["attempts"]] == [("a", 504)]
 
 
 # --- clients that leave or are slow ------------------------------------------------------------------
@@ -374,3 +369,51 @@ async def test_a_slow_client_slows_the_provider_down(provider: Simulator) -> Non
         async for data in response.content.iter_any():
             size += len(data)
     assert size >= 2_000 * len(piece)
+
+
+@pytest.mark.parametrize("door", ["/v1/chat/completions", "/v1/responses", "/v1/messages"])
+@pytest.mark.parametrize("asked", [{}, {"stream": True}])
+async def test_a_client_that_stops_reading_is_dropped_and_recorded(
+    provider: Simulator, door: str, asked: dict[str, Any]
+) -> None:
+    text = "x" * 60_000
+    if asked:
+        provider.stream([FIRST, *[chunk({"content": text})] * 2_000, *LAST])
+    else:
+        message = {"role": "assistant", "content": text * 400}
+        provider.answer(json({**ANSWER, "choices": [{**ANSWER["choices"][0], "message": message}]}))
+    more = {"max_tokens": 9} if door == "/v1/messages" else {}
+    body = {"model": "sim/m", **(HELLO if door != "/v1/responses" else {"input": "Hello"}), **more, **asked}
+    async with one(provider, server="write_s = 0.3") as gateway:
+        reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port, limit=1024)
+        writer.write(
+            f"POST {door} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n"
+            f"content-length: {len(jsonlib.dumps(body))}\r\n\r\n{jsonlib.dumps(body)}".encode()
+        )
+        await reader.readline()  # and nothing more
+        record = await gateway.record()
+        writer.close()
+        if asked:  # a plain answer has been read whole: its connection stays with the pool
+            await (await provider.seen()).closed.wait()
+    assert (record["ended"], record["status"]) == ("client_left", 200)
+
+
+async def test_a_body_that_drips_knows_the_deadline(provider: Simulator) -> None:
+    async with one(provider, routing="deadline_s = 0.6", server="body_s = 5") as gateway:
+        reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
+        writer.write(b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-length: 100000\r\n\r\n")
+
+        async def drip() -> None:
+            with contextlib.suppress(ConnectionError):
+                while True:
+                    writer.write(b" ")
+                    await asyncio.sleep(0.05)
+
+        dripping = asyncio.create_task(drip())
+        try:
+            assert b" 408 " in await reader.readline()
+        finally:
+            dripping.cancel()
+            writer.close()
+        record = await gateway.record()
+    assert (record["ended"], record["status"]) == ("refused", 408)

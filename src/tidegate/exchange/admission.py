@@ -1,0 +1,36 @@
+"""Who calls, what is wanted, and who could serve it: everything before a provider is asked."""
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from .operation import Operation, OperationRequest
+from .state import Exchange
+
+__all__ = ["admit", "identify", "read_request"]
+
+P = TypeVar("P", bound=OperationRequest)
+
+
+async def admit(this: Exchange, operation: Operation[P]) -> None:
+    """Fill in the caller, the request and the candidates.
+
+    Raises ClientError: nobody lets the caller in, the body is wrong, or nobody serves the model.
+    """
+    identify(this)
+    this.operation = operation
+    parsed = this.parsed = await read_request(this, operation.parse)
+    this.candidates = this.gateway.registry.resolve(
+        parsed.model, parsed.provider, parsed.fallbacks, operation.spoken
+    )
+
+
+def identify(this: Exchange) -> None:
+    """Find out who calls. Raises Unauthenticated, before anything of the body is looked at."""
+    this.caller = this.gateway.keyring.identify(this.request)
+
+
+async def read_request(this: Exchange, parse: Callable[[bytes], P]) -> P:
+    """The client's request, decoded and checked. Raises InvalidRequest, BodyTooLarge and ClientLeft."""
+    parsed = parse(await this.request.read_body(this.gateway.max_body))
+    this.model, this.stream = parsed.model, parsed.stream
+    return parsed

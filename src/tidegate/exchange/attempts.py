@@ -1,0 +1,119 @@
+"""Which candidate is tried, when it is tried again, and which failure the client gets to see.
+
+Candidates are tried in order until one of them opens an answer. Here is the place for whatever else
+decides about a next attempt: a hedge is a second `Attempt` that `open_answer` starts beside the first.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from random import uniform
+from typing import Any
+
+from tidegate.protocols.contract import Call, Conduit
+from tidegate.protocols.errors import BytesWanted, DeadlineExceeded, TidegateError, Unsupported
+from tidegate.providers import Candidate
+
+from .attempt import expect_answer, expect_stream
+from .linked import fetch_linked
+from .operation import Operation
+from .state import Exchange
+
+__all__ = ["open_answer"]
+
+BACKOFF_S = 0.2
+"""Seconds before the second try at a candidate, doubled for every further one."""
+
+TELLING = ("rate", "provider", "account", "request", "gateway")
+"""Whose failure the client gets to see when all candidates failed, the most telling first: a limit
+says when to come back; a candidate that was never asked (`request`) says nothing of the others."""
+
+
+async def open_answer(this: Exchange) -> bytes:
+    """Try the candidates until one opens its answer: `this.attempt`. Returns the first bytes of it.
+
+    Raises the most telling failure where none does, and at once what the request itself caused.
+    """
+    failures: list[TidegateError] = []
+    try:
+        for place, candidate in enumerate(this.candidates):
+            last = place == len(this.candidates) - 1
+            opened = await try_candidate(this, candidate, failures, last=last)
+            if opened is not None:
+                return opened
+        raise most_telling(failures)
+    finally:
+        # An error that is raised holds this frame, and the frame would hold the errors: a cycle.
+        failures.clear()
+
+
+async def try_candidate(
+    this: Exchange, candidate: Candidate, failures: list[TidegateError], *, last: bool
+) -> bytes | None:
+    """Try one candidate, again where that may help; None where the next one is to be tried."""
+    for number in range(1 + this.gateway.config.routing.retries):
+        if number:
+            await back_off(this, number)
+        try:
+            call, conduit = await plan(this, candidate)
+        except Unsupported as error:
+            this.skip(candidate, error)
+            failures.append(forget_frames(error))
+            return None
+        attempt = this.begin(candidate, call, conduit)
+        expect_answer(this.watch, call, this.gateway, last=last)
+        try:
+            first = await attempt.open(this.request, this.operation.spoken, this.gateway, this.watch)
+        except TidegateError as error:
+            attempt.fail(forget_frames(error))
+            if error.fault == "request" or isinstance(error, DeadlineExceeded):
+                raise
+            failures.append(error)
+            if not error.worth_repeating:
+                return None
+        else:
+            expect_stream(this.watch, this.gateway)
+            return first
+    return None
+
+
+async def back_off(this: Exchange, number: int) -> None:
+    """Leave a candidate in peace for a while before it is tried again."""
+    # By chance a little more or less: what failed together shall not come back together.
+    pause = BACKOFF_S * 2 ** (number - 1) * uniform(0.75, 1.25)  # noqa: S311 no secret
+    this.waited_s += pause
+    try:
+        await asyncio.sleep(pause)
+    except asyncio.CancelledError:
+        raise this.watch.take_cancel_cause() from None
+
+
+async def plan(this: Exchange, candidate: Candidate) -> tuple[Call, Conduit]:
+    """What to send to a candidate, and how its answer comes back. Raises Unsupported."""
+    try:
+        call, conduit = plan_call(this.operation, this.parsed, candidate)
+    except BytesWanted as refusal:
+        call, conduit = plan_call(this.operation, await fetch_linked(this, refusal), candidate)
+    if call.dropped and this.gateway.config.routing.unsupported == "strict":
+        named = ", ".join(call.dropped)
+        raise Unsupported(f"{candidate.service.name} does not support {named}", param=call.dropped[0])
+    return call, conduit
+
+
+def plan_call(operation: Operation[Any], parsed: Any, candidate: Candidate) -> tuple[Call, Conduit]:
+    """The operation's plan; a refusal names the candidate."""
+    try:
+        return operation.plan(parsed, candidate)
+    except Unsupported as error:
+        error.message = f"{candidate.service.name}: {error.message}"
+        raise
+
+
+def most_telling(failures: Sequence[TidegateError]) -> TidegateError:
+    """Of several failures, the one that helps the client most; the first of its kind."""
+    return min(failures, key=lambda error: TELLING.index(error.fault))
+
+
+def forget_frames(error: TidegateError) -> TidegateError:
+    """The error without the frames that it came through: they hold the client's body."""
+    error.__traceback__ = error.__cause__ = error.__context__ = None
+    return error

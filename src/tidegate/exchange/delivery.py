@@ -1,0 +1,83 @@
+"""The answer on its way to the client: the only layer that writes to one.
+
+After the first byte there is no other attempt and no second response: what breaks then ends the
+stream with an error event of the client's dialect.
+"""
+
+import asyncio
+from collections.abc import Iterator
+
+from tidegate.protocols.errors import TidegateError
+
+from .attempt import Attempt, expect_stream
+from .request import JSON, Header, header_value
+from .state import Exchange
+from .watchdog import NEVER, Waiting
+
+__all__ = ["deliver", "send_error"]
+
+UNBUFFERED: tuple[Header, ...] = (
+    (b"cache-control", b"no-cache"),
+    (b"x-accel-buffering", b"no"),  # nginx in front must not collect the events
+)
+
+
+async def deliver(this: Exchange, first: bytes) -> None:
+    """Send the opened answer, whose first bytes these are. Raises ProviderError, and ClientLeft."""
+    attempt = this.attempt
+    assert attempt is not None
+    this.transcript.add(first)
+    headers = [*headers_of(this, attempt), *attempt.limits()]
+    if not this.stream:
+        this.request.respond(200, [JSON, *headers], first)
+        await let_client_read(this)
+        return
+    content_type = (b"content-type", this.operation.streams_as)
+    this.request.begin_stream(200, [content_type, *UNBUFFERED, *headers], attempt.abort_stream)
+    await stream(this, attempt, first)
+
+
+async def stream(this: Exchange, attempt: Attempt, out: bytes) -> None:
+    """Pass a stream: every piece goes out as it comes in, or the provider waits for the client."""
+    request, watch, transcript = this.request, this.watch, this.transcript
+    while not attempt.complete:
+        if out:
+            request.write(out)
+            if request.congested:
+                await let_client_read(this)
+                expect_stream(watch, this.gateway)
+        out = await attempt.read_on(watch)
+        transcript.add(out)
+    request.finish(out)
+    await let_client_read(this)
+
+
+async def let_client_read(this: Exchange) -> None:
+    """Wait for a client that does not keep up, but not for ever. Raises ClientLeft."""
+    if not this.request.congested:
+        return
+    this.watch.expect(Waiting.CLIENT, this.gateway.config.server.write_s, NEVER)
+    try:
+        await this.request.drain()
+    except asyncio.CancelledError:
+        raise this.watch.take_cancel_cause() from None
+
+
+def headers_of(this: Exchange, attempt: Attempt) -> Iterator[Header]:
+    """How the answer, or the failure, came about."""
+    yield b"x-tidegate-provider", header_value(attempt.candidate.service.name)
+    yield b"x-tidegate-model", header_value(attempt.candidate.model)
+    yield b"x-tidegate-attempts", b"%d" % len(this.attempts)
+    if attempt.dropped:
+        yield b"x-tidegate-dropped", header_value(",".join(attempt.dropped))
+
+
+def send_error(this: Exchange, error: TidegateError) -> None:
+    """Tell the client what went wrong: as a response, or as the end of the stream it is reading."""
+    request = this.request
+    if not request.responded:
+        reply = this.door.protocol.render_error(error, request.id)
+        headers = headers_of(this, this.attempt) if this.attempt is not None else ()
+        request.respond(reply.status, [*reply.headers, *headers], reply.body)
+    elif not request.done and request.abort_stream is not None:
+        request.finish(request.abort_stream(error))

@@ -1,0 +1,196 @@
+"""A client's request as an exchange sees it, and the one response to it.
+
+A `Request` is the only thing through which the data plane speaks to a client. It sits on the server's
+`ServerRequest`, reads the body within its limits, and makes sure that there is no second response.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from time import perf_counter
+
+from tidegate.http.contract import Header, ServerRequest
+from tidegate.http.errors import ClientDisconnected
+from tidegate.protocols.errors import BodyTooLarge, InvalidRequest, TidegateError
+from tidegate.protocols.ids import new_id
+
+__all__ = ["JSON", "ClientLeft", "Header", "Request", "header_value", "safe_value"]
+
+JSON: Header = (b"content-type", b"application/json")
+
+LONGEST_HEADER = 4000
+"""Bytes of a header's value: many clients and proxies accept no line of more than 8 KB."""
+
+_SAFE = bytes(byte if 32 <= byte < 127 else 63 for byte in range(256))
+"""Every byte to itself, or to a question mark where HTTP allows it in no header."""
+
+
+class ClientLeft(Exception):
+    """The client closed the connection, or stopped reading: nobody is there to be answered."""
+
+
+class Request:
+    """A client's request and the response to it."""
+
+    __slots__ = (
+        "_base_headers",
+        "_wire",
+        "abort_stream",
+        "correlation",
+        "done",
+        "first_byte_at",
+        "headers",
+        "id",
+        "method",
+        "path",
+        "query",
+        "received_at",
+        "responded",
+        "status",
+    )
+
+    def __init__(self, wire: ServerRequest, base_headers: Sequence[Header] = ()) -> None:
+        self._wire = wire
+        self._base_headers = base_headers
+        # the request
+        self.id = new_id("req_")
+        self.method = wire.method
+        self.path = wire.path
+        self.query = wire.query
+        self.headers = wire.headers
+        """Names are lower case."""
+        self.received_at = wire.received_at
+        """When the head was complete, by `perf_counter`."""
+        self.correlation: str | None = None
+        """The client's own id of what it is doing, where its dialect has such a thing."""
+        # the response
+        self.responded = False
+        """Whether the response has begun: after that there is no second one."""
+        self.done = False
+        """Whether the response is complete."""
+        self.status = 0
+        """Of the response; 0 before it has begun."""
+        self.first_byte_at: float | None = None
+        """When the first byte of the response was handed to the server, by `perf_counter`."""
+        self.abort_stream: Callable[[TidegateError], bytes] | None = None
+        """How the open stream ends when it cannot go on; None while no stream is open."""
+
+    def add_header(self, name: bytes, value: bytes) -> None:
+        """Let the response carry one more header, whatever it will be."""
+        self._base_headers = (*self._base_headers, (name, value))
+
+    def header(self, name: bytes) -> bytes | None:
+        """The first header of this name (lower case)."""
+        for key, value in self.headers:
+            if key == name:
+                return value
+        return None
+
+    # --- reading ------------------------------------------------------------------------------
+
+    @property
+    def body_at(self) -> float:
+        """When the last of the body so far arrived, by `perf_counter`."""
+        return self._wire.body_at
+
+    async def read_body(self, limit: int) -> bytes:
+        """The whole body. Raises BodyTooLarge beyond `limit` bytes, and ClientLeft."""
+        if self.header(b"content-encoding") not in (None, b"", b"identity"):
+            raise InvalidRequest(
+                "a body with a content-encoding is not accepted: send it uncompressed", status=415
+            )
+        body = self._wire.take_body()
+        if body is None:
+            body = await self._read_on(limit)
+        if len(body) > limit:
+            raise BodyTooLarge(_too_large(limit))
+        return body
+
+    async def _read_on(self, limit: int) -> bytes:
+        """The body of a client that is still sending it."""
+        declared = self.header(b"content-length")
+        if declared is not None and declared.isdigit() and int(declared) > limit:
+            raise BodyTooLarge(_too_large(limit))
+        pieces: list[bytes] = []
+        size = 0
+        try:
+            while data := await self._wire.read():
+                pieces.append(data)
+                size += len(data)
+                if size > limit:
+                    raise BodyTooLarge(_too_large(limit))
+        except ClientDisconnected:
+            raise ClientLeft from None
+        return b"".join(pieces)
+
+    # --- responding ---------------------------------------------------------------------------
+
+    def respond(self, status: int, headers: Iterable[Header], body: bytes) -> None:
+        """Send a whole response."""
+        self._begin(status)
+        self.done = True
+        self._wire.respond(status, [*headers, (b"x-request-id", self.id.encode()), *self._base_headers], body)
+
+    def begin_stream(
+        self, status: int, headers: Iterable[Header], abort: Callable[[TidegateError], bytes]
+    ) -> None:
+        """Send the head of a response whose body comes piece by piece."""
+        self._begin(status)
+        self.abort_stream = abort
+        self._wire.start(status, [*headers, (b"x-request-id", self.id.encode()), *self._base_headers])
+
+    def write(self, data: bytes) -> None:
+        """Send a piece of the body. Never waits: see `congested`."""
+        self._wire.write(data)
+
+    def finish(self, data: bytes = b"") -> None:
+        """End the body."""
+        self.done = True
+        self._wire.finish(data)
+
+    def _begin(self, status: int) -> None:
+        assert not self.responded, "there is no second response"
+        self.responded = True
+        self.status = status
+        self.first_byte_at = perf_counter()
+
+    # --- a client that is slow, or gone ---------------------------------------------------------
+
+    @property
+    def congested(self) -> bool:
+        """Whether the client does not keep up with what is written."""
+        return self._wire.congested
+
+    async def drain(self) -> None:
+        """Wait until the client has read enough. Raises ClientLeft."""
+        try:
+            await self._wire.drain()
+        except ClientDisconnected:
+            raise ClientLeft from None
+
+    def on_disconnect(self, callback: Callable[[], None] | None) -> None:
+        """Call this when the client leaves before its response is complete; None calls nobody."""
+        self._wire.on_disconnect = callback
+
+    @property
+    def disconnected(self) -> bool:
+        """Whether the client has closed its connection."""
+        return self._wire.disconnected
+
+    def abort(self) -> None:
+        """Drop the client's connection at once."""
+        self._wire.abort()
+
+
+def header_value(text: str) -> bytes:
+    """A text as a header's value, cut where it is too long: what HTTP does not allow in one becomes a
+    question mark.
+    """
+    return text[:LONGEST_HEADER].encode("ascii", "replace").translate(_SAFE)
+
+
+def safe_value(value: bytes) -> bytes:
+    """The value of a received header as one that can be sent on."""
+    return value[:LONGEST_HEADER].translate(_SAFE)
+
+
+def _too_large(limit: int) -> str:
+    return f"the body is larger than {limit // (1024 * 1024)} MB"
