@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tidegate.observe import Record
 from tidegate.observe.logs import JsonFormatter, TextFormatter
-from tidegate.observe.record import Attempt
+from tidegate.observe.record import FailedAttempt
 from tidegate.observe.request_log import PIPE_BUF, render_json, render_text
 from tidegate.protocols.usage import Usage
 
@@ -47,7 +47,7 @@ def test_any_text_of_any_length_leaves_a_short_line(render: Any, name: str, text
 
 @pytest.mark.parametrize("render", RENDERERS)
 def test_many_and_long_parts_leave_a_short_line(render: Any) -> None:
-    attempts = [Attempt("p" * 5000, "m" * 5000, 500, "e\x1b" * 5000)] * 40
+    attempts = [FailedAttempt("p" * 5000, "m" * 5000, 500, "e\x1b" * 5000)] * 40
     worst = dict.fromkeys(TEXTS, "\x01" * 9000)
     names = tuple(f"x{number}" * 100_000 for number in range(12))
     usage = Usage(**dict.fromkeys(Usage.__struct_fields__, 10**15))
@@ -98,7 +98,7 @@ ANYTHING = st.text(st.characters(), max_size=300) | st.text(
 def test_there_is_always_a_line(render: Any, data: st.DataObject) -> None:
     texts = {name: data.draw(ANYTHING) for name in TEXTS}
     attempts = data.draw(
-        st.lists(st.builds(Attempt, ANYTHING, ANYTHING, st.integers(0, 999), ANYTHING), max_size=9)
+        st.lists(st.builds(FailedAttempt, ANYTHING, ANYTHING, st.integers(0, 999), ANYTHING), max_size=9)
     )
     counts = data.draw(st.lists(st.integers(0, 10**30) | st.none(), min_size=11, max_size=11))
     usage = Usage(**dict(zip(Usage.__struct_fields__, counts, strict=True)))

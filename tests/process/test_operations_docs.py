@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import get_args
 
 from tidegate.observe import Ending, Record
-from tidegate.observe.record import Attempt
+from tidegate.observe.record import FailedAttempt
 from tidegate.protocols.usage import Usage
 
 TEXT = (Path(__file__).parents[2] / "docs" / "operations.md").read_text()
@@ -24,7 +24,7 @@ def test_every_field_of_a_record_is_described_in_its_order() -> None:
 
 def test_every_field_of_a_try_is_named() -> None:
     [line] = [line for line in TEXT.splitlines() if line.startswith("| `attempts`")]
-    assert re.findall(r"`(\w+)`", line)[1:] == list(Attempt.__struct_fields__)
+    assert re.findall(r"`(\w+)`", line)[1:] == list(FailedAttempt.__struct_fields__)
 
 
 def test_every_ending_is_described_in_its_order() -> None:

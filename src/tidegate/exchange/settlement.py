@@ -43,6 +43,7 @@ def record_of(this: Exchange) -> Record:
         service_tier=tally.service_tier if tally is not None else None,
         provider_cost=tally.provider_cost if tally is not None else None,
         dropped=attempt.dropped if attempt is not None else (),
+        left_out=tuple(tally.left_out) if tally is not None else (),
         attempts=[
             FailedAttempt(
                 one.candidate.service.name, one.candidate.model, one.error.status, one.error.summary

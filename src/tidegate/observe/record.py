@@ -81,6 +81,8 @@ class Record(Struct, kw_only=True, omit_defaults=True):
     """What the provider itself says that it cost, in 10⁻⁹ USD; None where it says nothing."""
     dropped: tuple[str, ...] = ()
     """Parameters that the provider has nothing of."""
+    left_out: tuple[str, ...] = ()
+    """Parts beside the answer that came in a form nobody can read, and were left out."""
     attempts: list[FailedAttempt] = []
     """Tries that failed before the one that answered."""
     skipped: list[SkippedCandidate] = []
