@@ -1,5 +1,6 @@
 """The documentation, held against the code: its commands and examples run, its tables are fresh."""
 
+import ast
 import asyncio
 import importlib
 import re
@@ -12,7 +13,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from running import Gateway
+from running import Gateway, parse_config
 from tidegate.control.description.replies import HEADERS
 from tidegate.doors import all_doors
 from tidegate.providers import FORMATS, kinds, protocol_named
@@ -44,7 +45,13 @@ async def gateway() -> AsyncIterator[Gateway]:
 
 
 def test_the_first_command_of_the_readme_starts_the_demo() -> None:
-    assert blocks("sh")[0] == "uv run tidegate demo\n"
+    assert blocks("sh")[0].splitlines()[1] == "uv run --no-dev tidegate demo"
+
+
+def test_the_fallback_of_the_readme_is_one() -> None:
+    environ = {"OPENAI_API_KEY": "k", "ANTHROPIC_API_KEY": "k"}
+    config = parse_config(blocks("toml")[0], environ)
+    assert config.models["smart"].candidates == ("anthropic/claude-sonnet-4-5", "openai/gpt-4o")
 
 
 async def test_the_curl_line_of_the_readme_streams_an_answer(gateway: Gateway) -> None:
@@ -131,6 +138,22 @@ def test_the_readme_names_a_key_of_every_provider_that_it_promises() -> None:
     named = set(re.findall(r"\b[A-Z_]+_API_KEY\b", README))
     assert named
     assert named <= keys
+
+
+def texts_of_the_code() -> str:
+    """All string literals, one per line: what messages are made of."""
+    trees = [ast.parse(path.read_text()) for path in (ROOT / "src").rglob("*.py")]
+    found = (node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Constant))
+    return "\n".join(node.value for node in found if isinstance(node.value, str))
+
+
+def test_the_messages_that_the_page_of_errors_explains_are_those_of_the_code() -> None:
+    page = (ROOT / "docs" / "errors.md").read_text().partition("## When you see")[2].partition("\n## ")[0]
+    messages = re.findall(r"^\| `([^`]+)` \|", page, re.MULTILINE)
+    texts = texts_of_the_code()
+    pieces = [piece.strip() for message in messages for piece in message.split("…")]
+    assert len(messages) > 20
+    assert [piece for piece in pieces if piece not in texts] == []
 
 
 # --- links -------------------------------------------------------------------------------------

@@ -46,7 +46,7 @@ async def gateway(provider: Simulator) -> AsyncIterator[Gateway]:
     names = ("OPENAI", "ANTHROPIC", "GOOGLE", "TOGETHER")
     keys = {f"API_KEY_{name}": f"sk-{name.lower()}-0123456789" for name in names}
     where = {f"{name}_BASE_URL": f"{provider.url}/{name.lower()}" for name in names}
-    environ = {**LATER, **keys, **where, "PORT": "3000", "TIDEGATE_API_KEYS": KEY}
+    environ = {**LATER, **keys, **where, "PORT": "3000", "NODE_ENV": "production", "TIDEGATE_API_KEYS": KEY}
     async with Gateway(environ=environ) as running:
         yield running
 
@@ -176,3 +176,14 @@ async def test_tokens_are_tracked_exactly(gateway: Gateway, provider: Simulator)
     record = await gateway.record()
     assert (record["usage"]["input"], record["usage"]["output"]) == (11, 7)
     assert record["caller"].startswith("key-")
+
+
+async def test_without_keys_it_is_open_on_this_machine_only_and_says_so() -> None:
+    async with Gateway(
+        environ={**LATER, "API_KEY_OPENAI": "sk-openai-0123456789", "HOST": "0.0.0.0"}
+    ) as open_:
+        assert (await open_.get("/v1/chat/models")).status == 200
+    assert open_.config.server.host == "127.0.0.1"
+    moved, unchecked = open_.config.warnings
+    assert "not listening on 0.0.0.0" in moved
+    assert "does not check Supabase's users" in unchecked

@@ -51,7 +51,7 @@ def environment(provider: Simulator, **more: str) -> dict[str, str]:
         "HEIMDALL_API_TITLE": "LLM Gate",
         "HEIMDALL_API_DESCRIPTION": "Heimdall",
         "HEIMDALL_API_PATH": "/llm-gate",
-        "HEIMDALL_SERVER_HOST": "127.0.0.1",
+        "HEIMDALL_SERVER_HOST": "0.0.0.0",
         "HEIMDALL_SERVER_PORT": "8080",
         "AZURE_OPENAI_WEST_US_API_KEY": "west-0123456789",
         "AZURE_OPENAI_WEST_US_ENDPOINT": f"{provider.url}/west",

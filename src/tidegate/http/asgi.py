@@ -8,7 +8,7 @@ from typing import Any
 
 from .contract import Application, Header
 from .errors import ClientDisconnected
-from .server.head import HARMLESS, NO_BODY
+from .server.head import NO_BODY, harmless
 
 __all__ = ["ASGIRequest", "Message", "Receive", "Scope", "Send", "serve_scope"]
 
@@ -88,7 +88,7 @@ class ASGIRequest:
     def start(self, status: int, headers: Iterable[Header]) -> None:
         """See ServerRequest."""
         self._no_body = self.method == "HEAD" or status in NO_BODY
-        head = [(name.lower(), value.translate(HARMLESS)) for name, value in headers]
+        head = harmless((name.lower(), value) for name, value in headers)
         # Some servers refuse statuses that HTTP does not know; below 200 there would be no end.
         known = status if 200 <= status <= 599 else 500
         self._put({"type": "http.response.start", "status": known, "headers": head}, 0)

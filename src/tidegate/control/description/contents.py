@@ -1,5 +1,6 @@
 """Gemini's contents: what may be asked and what is answered."""
 
+from . import extensions
 from .schema import Schema, array, boolean, integer, number, ref, string, struct
 
 __all__ = ["SCHEMAS"]
@@ -73,6 +74,7 @@ SCHEMAS: dict[str, Schema] = {
         "A request for contents. Names may have Google's other form (`system_instruction`), too; fields that"
         " are not named here reach Gemini untouched.",
         contents=array(ref("Content"), minItems=1),
+        **extensions.FIELDS,
         systemInstruction=ref("Content"),
         tools=array({"type": "object"}, "`functionDeclarations`, or tools that Google runs."),
         toolConfig=struct(

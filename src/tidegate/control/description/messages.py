@@ -189,6 +189,8 @@ SCHEMAS: dict[str, Schema] = {
         output_tokens_details=null_or(struct("", thinking_tokens=integer())),
         server_tool_use=null_or(struct("", web_search_requests=integer())),
         service_tier=null_or(string()),
+        speed=null_or(string("How fast it was served.")),
+        inference_geo=null_or(string("Where it was served.")),
     ),
     "AnthropicMessage": struct(
         "id type role model content stop_reason stop_sequence usage",

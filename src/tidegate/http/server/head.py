@@ -6,7 +6,7 @@ from http import HTTPStatus
 
 from tidegate.http.contract import Header
 
-__all__ = ["HARMLESS", "NO_BODY", "STATUS_LINES", "date_line", "render_lines"]
+__all__ = ["NO_BODY", "STATUS_LINES", "date_line", "harmless", "render_lines"]
 
 NO_BODY = frozenset([204, 304])
 """Statuses whose responses have no body (RFC 9110, 6.4.1)."""
@@ -47,12 +47,13 @@ def render_lines(headers: Iterable[Header]) -> bytes:
     lines = b"\r\n".join(pairs)
     if len(lines) - len(lines.translate(None, CONTROLS)) == 2 * (len(pairs) - 1):
         return lines
-    return b"".join([b"%b\r\n" % pair.translate(HARMLESS) for pair in pairs if _has_name(pair)])
+    split = [pair.partition(b": ")[::2] for pair in pairs if pair]
+    return b"".join([b"%b: %b\r\n" % header for header in harmless(split)])
 
 
-def _has_name(line: bytes) -> bool:
-    name, colon, _ = line.partition(b": ")
-    return bool(name and colon) and TOKEN.issuperset(name)
+def harmless(headers: Iterable[Header]) -> list[Header]:
+    """The headers whose names are tokens, with a question mark for each control character of a value."""
+    return [(name, value.translate(HARMLESS)) for name, value in headers if name and TOKEN.issuperset(name)]
 
 
 def date_line(now: float) -> bytes:

@@ -135,7 +135,8 @@ class Server:
             await self._wait_for_change(end - perf_counter())
         for connection in list(self._connections):
             connection.abort()
-        await asyncio.sleep(0)
+        while self._connections:  # the loop tells each that it is gone
+            await asyncio.sleep(0)
         if self._timer is not None:
             self._timer.cancel()
 

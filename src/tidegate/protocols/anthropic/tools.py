@@ -95,7 +95,8 @@ def _offered(turn: Turn) -> list[Tool]:
     choice = turn.tool_choice
     if choice is None or choice.mode not in ("auto", "required") or not choice.names:
         return list(turn.tools)
-    return [tool for tool in turn.tools if tool.name in choice.names]
+    names = frozenset(choice.names)
+    return [tool for tool in turn.tools if tool.name in names]
 
 
 def _free_name(offered: list[Tool]) -> str:

@@ -523,17 +523,22 @@ def _render_choice(choice: ToolChoice, turn: Turn, dialect: Dialect) -> Any:
     if choice.mode in ("required", "named") and not dialect.forced_tools:
         raise Unsupported("this provider cannot be forced to call a tool (tool_choice)", param="tool_choice")
     if choice.mode == "named":
-        return _named(choice.names[0], turn, dialect.custom_tools)
+        return _named(choice.names[0], _custom_tools(turn, dialect))
     if choice.names and dialect.allowed_tools:
-        tools = [_named(name, turn, dialect.custom_tools) for name in choice.names]
+        customs = _custom_tools(turn, dialect)
+        tools = [_named(name, customs) for name in choice.names]
         return {"type": "allowed_tools", "allowed_tools": {"mode": choice.mode, "tools": tools}}
     return choice.mode
 
 
-def _named(name: str, turn: Turn, custom: bool) -> dict[str, Any]:
-    declared = next((tool for tool in turn.tools if tool.name == name), None)
-    kind = "custom" if declared is not None and declared.kind == "custom" and custom else "function"
+def _named(name: str, customs: frozenset[str]) -> dict[str, Any]:
+    kind = "custom" if name in customs else "function"
     return {"type": kind, kind: {"name": name}}
+
+
+def _custom_tools(turn: Turn, dialect: Dialect) -> frozenset[str]:
+    """The names of the tools that the service is offered as custom ones."""
+    return custom_names(turn.tools) if dialect.custom_tools else frozenset()
 
 
 def _add_output(body: dict[str, Any], turn: Turn, dialect: Dialect) -> None:
