@@ -136,7 +136,9 @@ class Watch:
             return BodyTimeout("the body is not complete at the request's deadline" if overdue else silence)
         if overdue:
             return DeadlineExceeded("no answer has begun before the request's deadline")
-        return ProviderTimeout(f"it did not {self._waiting.value} within {self._patience:g} seconds")
+        return ProviderTimeout(
+            f"the provider did not {self._waiting.value} within {self._patience:g} seconds"
+        )
 
     def _client_left(self) -> None:
         self.cancel(ClientLeft())

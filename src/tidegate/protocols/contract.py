@@ -252,7 +252,7 @@ class Bridge:
     @property
     def done(self) -> bool:
         """See Conduit."""
-        return self._reader.done
+        return getattr(self._reader, "done", False)  # formats of older packages have no such thing
 
     def _failed(self) -> bool:
         return self.failure is not None
