@@ -42,7 +42,6 @@ from tidegate.protocols.events import (
     UsageReported,
 )
 from tidegate.protocols.gemini import PROTOCOL
-from tidegate.protocols.gemini.reader import FINISHES
 from tidegate.protocols.usage import Usage
 
 FAIL = {

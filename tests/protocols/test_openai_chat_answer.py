@@ -230,12 +230,16 @@ def test_custom_tools_and_functions_of_old():
         ("content_filter", Finished("content_filter")),
         ("eos", Finished("stop", native="eos")),
         ("model_length", Finished("length", native="model_length")),
-        ("tool_call", Finished("tool_calls", native="tool_call")),
+        ("tool_call", Finished("stop", native="tool_call")),  # there is no call
+        ("", Finished("stop")),
+        ("finished_due_to_safety", Finished("content_filter", native="finished_due_to_safety")),
         ("something_new", Finished("stop", native="something_new")),
     ],
 )
 def test_finish_reasons_in_openais_words(told, event):
-    assert read(stream(chunk({"content": "x"}), chunk({}, told)), True)[-1] == event
+    assert (
+        read(stream(chunk({"content": "x"}), chunk({}, told), chunk({}, told or "stop")), True)[-1] == event
+    )
 
 
 def test_a_finish_that_is_told_twice_counts_once_and_content_behind_it_is_not_lost():

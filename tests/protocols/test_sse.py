@@ -6,12 +6,13 @@ from hypothesis import strategies as st
 
 from recordings import splits
 from tidegate.protocols.errors import ProviderBroke
-from tidegate.protocols.sse import MAX_EVENT, ServerSentEvent, Splitter, frame, parse_block
+from tidegate.protocols.sse import MAX_EVENT, ServerSentEvent, Splitter, frame, is_heartbeat, parse_block
 
 STREAM = (
-    b'event: a\ndata: {"x": 1}\n\n: ping\n\ndata: one\ndata: two\n\ndata:bare\n\nid: 7\ndata: \xc3\xa9\n\n'
+    b'event: a\ndata: {"x": 1}\n\n: ping\n\ndata: {one\ndata: two}\n\ndata:{bare}\n\n'
+    b"id: 7\ndata: {\xc3\xa9}\n\n"
 )
-EVENTS = [(b"a", b'{"x": 1}'), (b"", b"one\ntwo"), (b"", b"bare"), (b"", b"\xc3\xa9")]
+EVENTS = [(b"a", b'{"x": 1}'), (b"", b"{one\ntwo}"), (b"", b"{bare}"), (b"", b"{\xc3\xa9}")]
 
 
 def read(pieces: list[bytes]) -> list[tuple[bytes, bytes]]:
@@ -36,29 +37,58 @@ def test_cuts_anywhere_change_nothing(cuts, end):
 
 def test_whole_events_come_out_of_the_feed_that_completes_them():
     splitter = Splitter()
-    assert splitter.feed(b"data: one\n\ndata: tw") == [ServerSentEvent(b"", b"one")]
+    assert splitter.feed(b"data: {one}\n\ndata: {tw") == [ServerSentEvent(b"", b"{one}")]
     assert splitter.waiting
-    assert splitter.feed(b"o\n\n") == [ServerSentEvent(b"", b"two")]
+    assert splitter.feed(b"o}\n\n") == [ServerSentEvent(b"", b"{two}")]
     assert not splitter.waiting
 
 
 def test_crlf_that_is_cut_in_the_middle_ends_one_line():
     splitter = Splitter()
-    assert splitter.feed(b"data: a\r") == []
-    assert splitter.feed(b"\ndata: b\r\n\r") == []
-    assert splitter.feed(b"\n") == [ServerSentEvent(b"", b"a\nb")]
+    assert splitter.feed(b"data: {a\r") == []
+    assert splitter.feed(b"\ndata: b}\r\n\r") == []
+    assert splitter.feed(b"\n") == [ServerSentEvent(b"", b"{a\nb}")]
 
 
 def test_line_ends_may_change_within_a_stream():
-    assert read([b"data: a\r\n\r\ndata: b\n\n", b"data: c\r\n\n"]) == [(b"", b"a"), (b"", b"b"), (b"", b"c")]
+    assert read([b"data: {a}\r\n\r\ndata: {b}\n\n", b"data: {c}\r\n\n"]) == [
+        (b"", b"{a}"),
+        (b"", b"{b}"),
+        (b"", b"{c}"),
+    ]
 
 
 def test_comments_and_names_without_data_are_no_events():
-    assert read([b": keep-alive\n\nevent: ping\n\n:\n\ndata: x\n\n"]) == [(b"", b"x")]
+    assert read([b": keep-alive\n\nevent: ping\n\n:\n\ndata: {x}\n\n"]) == [(b"", b"{x}")]
 
 
-def test_an_empty_data_line_is_an_event_without_text():
-    assert read([b"data:\n\ndata: \n\n"]) == [(b"", b""), (b"", b"")]
+HEARTBEATS = [
+    b"", b" ", b": keepalive", b"ping", b"PING", b"heartbeat", b"keep-alive", b"null", b"[]", b"{}", b"{ }",
+    b"true", b"0", b'"ping"', b"OPENROUTER PROCESSING", b".", b"-", b"\xe2\x80\xa6",
+    b"ping - 2026-01-01 00:00:00",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("data", HEARTBEATS)
+def test_heartbeats_of_any_form_are_no_events(data):
+    block = b"data: " + data
+    assert parse_block(block) is None
+    assert is_heartbeat(block)
+    assert all(read(pieces) == [(b"", b"{x}")] for pieces in splits(block + b"\n\ndata: {x}\n\n"))
+
+
+@pytest.mark.parametrize(
+    "data", [b"Internal Server Error", b"upstream timed out", b"<html>", b'{"a": 1', b"{}}", b"[1]"]
+)
+def test_what_may_report_a_failure_or_is_broken_is_an_event(data):
+    assert parse_block(b"data: " + data) == (b"", data)
+    assert parse_block(b"event: error\ndata: ping") == (b"error", b"ping")
+
+
+@pytest.mark.parametrize("mark", [b"[DONE]", b"[DONE] ", b" [DONE]\t", b'"[DONE]"', b"[DONE]."])
+def test_the_end_mark_may_have_blanks_around_it(mark):
+    assert parse_block(b"data: " + mark) == (b"", b"[DONE]")
+    assert read([b"data:" + mark + b"\r\n\r\n"]) == [(b"", b"[DONE]")]
 
 
 def test_bare_json_between_events_is_data():
@@ -71,17 +101,17 @@ def test_bare_json_over_several_lines_is_one_event_also_at_the_end():
 
 
 def test_an_unfinished_event_at_the_end_counts():
-    assert read([b"data: one\n\ndata: two"]) == [(b"", b"one"), (b"", b"two")]
-    assert read([b"data: one\n\n\n  \n"]) == [(b"", b"one")]
+    assert read([b"data: {one}\n\ndata: {two}"]) == [(b"", b"{one}"), (b"", b"{two}")]
+    assert read([b"data: {one}\n\n\n  \n"]) == [(b"", b"{one}")]
 
 
 def test_a_byte_order_mark_belongs_to_no_event():
-    data = b"\xef\xbb\xbfdata: one\n\ndata: two\n\n"
-    assert all(read(pieces) == [(b"", b"one"), (b"", b"two")] for pieces in splits(data))
+    data = b"\xef\xbb\xbfdata: {one}\n\ndata: {two}\n\n"
+    assert all(read(pieces) == [(b"", b"{one}"), (b"", b"{two}")] for pieces in splits(data))
 
 
 def test_more_blank_lines_than_needed_mean_nothing():
-    assert read([b"\n\n\ndata: a\n\n\n\n\ndata: b\n\n"]) == [(b"", b"a"), (b"", b"b")]
+    assert read([b"\n\n\ndata: {a}\n\n\n\n\ndata: {b}\n\n"]) == [(b"", b"{a}"), (b"", b"{b}")]
 
 
 def test_a_line_without_end_is_no_event():
@@ -94,15 +124,15 @@ def test_a_line_without_end_is_no_event():
 
 
 def test_blocks_are_what_was_sent_with_comments_and_line_feeds():
-    wanted = [b": hello", b"event: a\ndata: 1", b"data: 2"]
-    for pieces in splits(b": hello\r\n\r\nevent: a\r\ndata: 1\r\n\r\n\r\ndata: 2"):
+    wanted = [b": hello", b"event: a\ndata: {1}", b"data: {2}"]
+    for pieces in splits(b": hello\r\n\r\nevent: a\r\ndata: {1}\r\n\r\n\r\ndata: {2}"):
         splitter = Splitter()
         blocks = [
             block for piece in pieces for block in splitter.feed_blocks(piece)
         ] + splitter.close_blocks()
         assert [block.strip(b"\n") for block in blocks] == wanted
     assert parse_block(wanted[0]) is None
-    assert parse_block(wanted[1]) == (b"a", b"1")
+    assert parse_block(wanted[1]) == (b"a", b"{1}")
 
 
 @given(st.binary(max_size=300), st.integers(1, 20))
@@ -113,5 +143,5 @@ def test_no_bytes_break_it(data, size):
 
 
 def test_a_frame_is_read_as_it_was_written():
-    assert frame(b"x", b"delta") == b"event: delta\ndata: x\n\n"
-    assert read([frame(b"x"), frame(b"y", b"n")]) == [(b"", b"x"), (b"n", b"y")]
+    assert frame(b"{x}", b"delta") == b"event: delta\ndata: {x}\n\n"
+    assert read([frame(b"{x}"), frame(b"{y}", b"n")]) == [(b"", b"{x}"), (b"n", b"{y}")]

@@ -8,6 +8,7 @@ from msgspec import DecodeError, Raw, ValidationError, inspect
 from msgspec.json import Decoder, encode
 
 from .errors import InvalidRequest, ProviderBroke
+from .surrogates import has_halves, without_halves
 
 __all__ = ["MALFORMED", "check_utf8", "decode", "malformed", "require_json", "require_utf8"]
 
@@ -39,12 +40,20 @@ def check_utf8(data: bytes) -> None:
 _JSON = Decoder(Raw).decode
 
 
-def require_json(data: bytes) -> None:
+def require_json(data: bytes) -> bytes:
     """Raise one of MALFORMED where these bytes of a provider's are not JSON in UTF-8, down to the last
-    value: a decoder of a narrow type looks only at what it reads.
+    value: a decoder of a narrow type looks only at what it reads. Returns what a decoder can read: the same
+    bytes, but for halves of UTF-16 pairs.
     """
-    _JSON(data)
     check_utf8(data)
+    try:
+        _JSON(data)
+    except DecodeError:
+        if not has_halves(data):
+            raise
+        data = without_halves(data)
+        _JSON(data)
+    return data
 
 
 def malformed(what: str, error: Exception) -> ProviderBroke:

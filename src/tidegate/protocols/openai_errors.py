@@ -11,7 +11,7 @@ from .errors import ProviderBroke, ProviderError, ProviderRefused, TidegateError
 from .refusals import LONGEST, readable, type_of
 from .retry_after import parse_retry_after, render_retry_after, whole_seconds
 
-__all__ = ["error_inside", "error_object", "parse_error", "render_error"]
+__all__ = ["error_inside", "error_object", "error_of_event", "parse_error", "render_error"]
 
 
 ENCODE = msgspec.json.Encoder().encode
@@ -51,6 +51,38 @@ def error_inside(error: Any) -> ProviderError:
         param=_text(found.get("param")),
     )
 
+
+def error_of_event(name: bytes, data: bytes) -> ProviderError | None:
+    """The error that an event of a stream is, in whatever form; None where it is none.
+
+    Beside OpenAI's `error` there are: an event named so, with words of any shape; objects that say that
+    they are errors by `object` or `type` (vLLM, SGLang); and objects that have nothing but a message.
+    """
+    told = _decode(data)
+    if not isinstance(told, dict | list):
+        words = told if isinstance(told, str) else data.decode("utf-8", "replace").strip()
+        is_text = name == b"error" or not data.lstrip().startswith((b"{", b"["))
+        return error_inside(readable(words.encode()) or words) if is_text else None
+    if name != b"error" and not _is_error(told):
+        return None
+    found = _envelope(told)
+    return error_inside(found.get("errors") or found or told)
+
+
+def _is_error(told: Any) -> bool:
+    if isinstance(told, list):
+        return bool(told) and all(isinstance(one, dict) and one.get("error") for one in told)
+    if told.get("error") or told.get("errors"):
+        return True
+    if any(str(told.get(field)).lower().endswith("error") for field in ("object", "type")):
+        return True
+    if told.keys() & ANSWERS:
+        return False
+    return any(isinstance(told.get(key), str) and told[key] for key in ("message", "detail", "error_message"))
+
+
+ANSWERS = frozenset({"choices", "usage", "id", "x_groq"})
+"""Fields of a chunk: what has one of them and does not say that it is an error is none."""
 
 STATUSES = {
     "invalid_request_error": 400,

@@ -4,6 +4,9 @@
 comments skipped, several `data:` lines joined, a bare JSON object between events taken as data
 (Google sends an error in mid-stream that way), an unfinished event at the end given too.
 
+Heartbeats are no events, whatever their form: comments, empty data, words that are no JSON (`: keepalive`,
+`ping`), JSON that is no object (`null`). `[DONE]` is the end mark also with blanks around it.
+
 What is between two blank lines is a *block*. `feed_blocks` gives the blocks as they are (with LF),
 for those who pass them on; `parse_block` reads one. `Blocks` gives them byte for byte, with their
 line ends and the blank line behind them; `parse_event` reads one of those.
@@ -13,11 +16,27 @@ import re
 from typing import NamedTuple
 
 from .errors import ProviderBroke
+from .surrogates import Surrogates
 
-__all__ = ["MAX_EVENT", "Blocks", "ServerSentEvent", "Splitter", "frame", "parse_block", "parse_event"]
+__all__ = [
+    "KEEP_ALIVE",
+    "MAX_EVENT",
+    "Blocks",
+    "ServerSentEvent",
+    "Splitter",
+    "frame",
+    "is_heartbeat",
+    "parse_block",
+    "parse_event",
+]
 
 MAX_EVENT = 32 * 1024 * 1024
 """Bytes of one event (an inline image may be large; an endless line is no event)."""
+
+KEEP_ALIVE = b": keep-alive\n\n"
+"""A comment: what a client gets for a heartbeat that it could not read."""
+
+DONE = b"[DONE]"
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
@@ -33,10 +52,12 @@ class ServerSentEvent(NamedTuple):
 class Splitter:
     """Cuts what arrives into events; what is unfinished waits for more."""
 
-    __slots__ = ("_begun", "_rest")
+    __slots__ = ("_begun", "_halves", "_rest")
 
     def __init__(self) -> None:
         self._rest = bytearray()
+        self._halves: Surrogates | None = None
+        """Made where there is a half of a UTF-16 pair."""
         self._begun = False
         """Whether the first bytes are past, which may be a byte order mark."""
 
@@ -47,8 +68,8 @@ class Splitter:
         """
         # The usual case: whole events with LF, nothing left from before.
         if self._begun and not self._rest and data.endswith(b"\n\n") and b"\r" not in data:
-            return _parse_blocks(data)
-        return _parse_blocks(self._take_whole(data))
+            return self._parse(data)
+        return self._parse(self._take_whole(data))
 
     def feed_blocks(self, data: bytes) -> list[bytes]:
         """The blocks that `data` completes: without the blank line that ends them, comments included.
@@ -60,7 +81,7 @@ class Splitter:
 
     def close(self) -> list[ServerSentEvent]:
         """The event that the stream ended in, if any."""
-        return _parse_blocks(self._take_rest())
+        return self._parse(self._take_rest())
 
     def close_blocks(self) -> list[bytes]:
         """The block that the stream ended in, if any."""
@@ -70,6 +91,13 @@ class Splitter:
     def waiting(self) -> bool:
         """Whether there is the beginning of an event that has not ended."""
         return bool(self._rest)
+
+    def _parse(self, data: bytes) -> list[ServerSentEvent]:
+        events = _parse_blocks(data)
+        if b"\\ud" in data or b"\\uD" in data:
+            halves = self._halves = self._halves or Surrogates()
+            return [ServerSentEvent(event.name, halves.join(event.data)) for event in events]
+        return events
 
     def _take_rest(self) -> bytes:
         rest = bytes(self._rest)
@@ -157,7 +185,7 @@ def _with_line_feeds(data: bytes) -> bytes:
 def _parse_blocks(data: bytes) -> list[ServerSentEvent]:
     events = []
     for block in data.split(b"\n\n"):
-        if block.startswith(b"data: ") and b"\n" not in block:
+        if block.startswith(b'data: {"') and b"\n" not in block:
             events.append(ServerSentEvent(b"", block[6:]))
         elif block:
             event = parse_block(block)
@@ -167,15 +195,15 @@ def _parse_blocks(data: bytes) -> list[ServerSentEvent]:
 
 
 def parse_event(block: bytes) -> ServerSentEvent | None:
-    """The event of a block of `Blocks`; None where it has no data."""
+    """The event of a block of `Blocks`; None where it has no data, or is a heartbeat."""
     if b"\r" in block:
         block = _with_line_feeds(block)
     return parse_block(block.removeprefix(BYTE_ORDER_MARK).strip(b"\n"))
 
 
 def parse_block(block: bytes) -> ServerSentEvent | None:
-    """The event of a block; None where it has no data (a comment, a name alone)."""
-    if block.startswith(b"data: ") and b"\n" not in block:
+    """The event of a block; None where it has no data (a comment, a name alone), or is a heartbeat."""
+    if block.startswith(b'data: {"') and b"\n" not in block:
         return ServerSentEvent(b"", block[6:])
     if block.lstrip()[:1] in (b"{", b"["):
         return ServerSentEvent(b"", block.strip())
@@ -187,4 +215,37 @@ def parse_block(block: bytes) -> ServerSentEvent | None:
             lines.append(value.removeprefix(b" "))
         elif field == b"event":
             name = value.strip()
-    return ServerSentEvent(name, b"\n".join(lines)) if lines else None
+    return _event(name, b"\n".join(lines)) if lines else None
+
+
+def is_heartbeat(block: bytes) -> bool:
+    """Whether a block has data and says nothing with it."""
+    return parse_event(block) is None and _DATA.search(block) is not None
+
+
+_DATA = re.compile(rb"^data\b", re.MULTILINE)
+_NO_OBJECT = re.compile(rb'(?:null|true|false|[-+\d.eE]+|\[\s*\]|\{\s*\}|"(?:[^"\\]|\\.)*")', re.DOTALL)
+"""JSON that is no event of any format."""
+_FAILURE = re.compile(
+    rb"error|exception|fail|traceback|time[d -]*out|overload|unavailable|too many|denied|exceeded|refused",
+    re.IGNORECASE,
+)
+"""Words that are no heartbeat: a server reports in plain text that it failed."""
+LONGEST_WORD = 200
+"""Bytes of a heartbeat that is no JSON."""
+
+
+def _event(name: bytes, data: bytes) -> ServerSentEvent | None:
+    bare = data.strip()
+    if bare.startswith(DONE) or bare.strip(b'"') == DONE:
+        return ServerSentEvent(name, DONE)
+    if name != b"error" and (not bare or _says_nothing(bare)):
+        return None
+    return ServerSentEvent(name, data)
+
+
+def _says_nothing(bare: bytes) -> bool:
+    if bare[:1] in (b"{", b"[") or bare[:1] == b'"' or bare[:1].isdigit():
+        return _NO_OBJECT.fullmatch(bare) is not None
+    words = len(bare) <= LONGEST_WORD and not any(mark in bare for mark in (b"{", b"}", b"<"))
+    return words and _FAILURE.search(bare) is None

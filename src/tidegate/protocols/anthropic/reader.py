@@ -22,6 +22,7 @@ from tidegate.protocols.events import (
     TextDelta,
     UsageReported,
 )
+from tidegate.protocols.finishes import broken_finish, meaning_of
 from tidegate.protocols.sse import Splitter
 
 from .blocks import Block, BlockDelta, Progress, open_block
@@ -30,20 +31,10 @@ from .render import MessagesCall
 from .usage import merge_usage, read_served, read_usage
 from .wire import MessageOut, StopDetails, UsageOut
 
-__all__ = ["FINISHES", "StreamReader", "WholeReader"]
+__all__ = ["StreamReader", "WholeReader"]
 
 NAME = "anthropic"
 
-FINISHES: dict[str, FinishReason] = {
-    "end_turn": "stop",
-    "stop_sequence": "stop",
-    "pause_turn": "stop",
-    "max_tokens": "length",
-    "model_context_window_exceeded": "length",
-    "tool_use": "tool_calls",
-    "refusal": "content_filter",
-}
-"""Stop reasons; whatever else comes is `stop`, with the native reason beside it."""
 PLAIN_FINISHES = frozenset(("end_turn", "max_tokens", "tool_use"))
 """Those that say no more than the reason they map to."""
 
@@ -185,8 +176,10 @@ def _read_plain(message: PlainOut) -> list[Event]:
     """The events of texts and nothing else: the same that `_Answer` gives, which knows the rest too."""
     events: list[Event] = [Started(message.id, message.model)]
     events += [TextDelta(block.text) for block in message.content if block.text]
-    reason = FINISHES.get(message.stop_reason, "stop")
-    events.append(_finished(reason, message.stop_reason, message.stop_sequence, None))
+    meaning = meaning_of(message.stop_reason)
+    if meaning == "error":
+        return [*events, Failed(broken_finish(message.stop_reason))]
+    events.append(_finished(meaning, message.stop_reason, message.stop_sequence, None))
     if message.usage is not None:
         events.append(UsageReported(read_usage(message.usage), read_served(message.usage)))
     return events
@@ -341,14 +334,17 @@ class _Answer:
 
     def _finish(self, stop: "StopOut | MessageOut", out: list[Event]) -> None:
         native = stop.stop_reason
-        if native is None or self._finished:
+        if not native or self._finished:
             return
         self._finished = True
-        reason = FINISHES.get(native, "stop")
+        meaning = meaning_of(native)
         if native == "tool_use" and self._progress.called and not self._progress.calls:
-            reason = "stop"  # the answer tool's call is no call to the client
+            meaning = "stop"  # the answer tool's call is no call to the client
         detail = stop.stop_details.explanation if stop.stop_details is not None else None
-        out.append(_finished(reason, native, stop.stop_sequence, detail))
+        if meaning == "error":
+            out += self.fail(broken_finish(native, detail))
+        else:
+            out.append(_finished(meaning, native, stop.stop_sequence, detail))
 
     def _report(self, told: UsageOut | None, out: list[Event]) -> None:
         if told is not None:

@@ -13,10 +13,10 @@ from msgspec import Struct
 from tidegate.protocols.contract import Tally
 from tidegate.protocols.decode import MALFORMED, malformed, require_json
 from tidegate.protocols.errors import ProviderBroke, ProviderError, TidegateError
+from tidegate.protocols.finishes import meaning_of
 from tidegate.protocols.sse import Blocks, frame, parse_event
 
 from .error import parse_inner_error, render_error_body
-from .reader import FINISHES
 from .usage import merge_usage, read_served, read_usage
 from .wire import UsageOut
 
@@ -153,7 +153,7 @@ class StreamSplice:
             self._count(event.message.usage)
         elif event.type == "message_delta":
             if event.delta is not None and event.delta.stop_reason is not None:
-                self.tally.finish = FINISHES.get(event.delta.stop_reason, "stop")
+                self.tally.finish = meaning_of(event.delta.stop_reason)
             self._count(event.usage)
 
     def _count(self, told: UsageOut | None) -> None:
@@ -201,7 +201,7 @@ class WholeSplice:
             self.tally.usage = read_usage(message.usage)
             self.tally.note(read_served(message.usage))
         if message.stop_reason is not None:
-            self.tally.finish = FINISHES.get(message.stop_reason, "stop")
+            self.tally.finish = meaning_of(message.stop_reason)
         return body
 
     def abort(self, error: TidegateError) -> bytes:

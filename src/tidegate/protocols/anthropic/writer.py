@@ -45,6 +45,7 @@ from tidegate.protocols.events import (
     ToolCallStarted,
     UsageReported,
 )
+from tidegate.protocols.finishes import WORDS, own_words
 from tidegate.protocols.ids import new_id
 from tidegate.protocols.sse import frame
 from tidegate.protocols.usage import Usage
@@ -53,18 +54,13 @@ from .error import render_error_body
 from .foreign import NATIVE_BLOCK, wrap_signature
 from .images import write_image
 from .messages import as_input
-from .reader import FINISHES
 from .tools import CUSTOM_INPUT
 from .usage import render_delta_usage, render_usage
 
 __all__ = ["MessageWriter", "StreamWriter"]
 
-STOP_REASONS = {
-    "stop": "end_turn",
-    "length": "max_tokens",
-    "tool_calls": "tool_use",
-    "content_filter": "refusal",
-}
+OWN_REASONS = own_words("anthropic")
+"""Stop reasons that Anthropic's clients know."""
 
 _encode = msgspec.json.Encoder().encode
 _OBJECT = msgspec.json.Decoder(dict[str, Raw])
@@ -277,8 +273,8 @@ class _Sequence(Writer):
     def _stop(self) -> dict[str, Any]:
         """Why the answer ended."""
         finished = self._finished or Finished("stop")
-        reason = STOP_REASONS[finished.reason]
-        if finished.native in FINISHES:
+        reason = WORDS["anthropic"][finished.reason]
+        if finished.native in OWN_REASONS:
             reason = finished.native
         elif finished.stop_sequence is not None:
             reason = "stop_sequence"

@@ -18,7 +18,6 @@ from tidegate.protocols.events import (
     Event,
     Failed,
     Finished,
-    FinishReason,
     ImageAdded,
     NativeBlock,
     ReasoningDelta,
@@ -30,6 +29,7 @@ from tidegate.protocols.events import (
     ToolCallStarted,
     UsageReported,
 )
+from tidegate.protocols.finishes import broken_finish, meaning_of
 from tidegate.protocols.functions import custom_text
 from tidegate.protocols.ids import new_id
 from tidegate.protocols.sse import MAX_EVENT
@@ -57,19 +57,7 @@ from .wire import (
     ToolUseIn,
 )
 
-__all__ = ["FINISHES", "BedrockReader"]
-
-FINISHES: dict[str, FinishReason] = {
-    "end_turn": "stop",
-    "stop_sequence": "stop",
-    "max_tokens": "length",
-    "model_context_window_exceeded": "length",
-    "tool_use": "tool_calls",
-    "guardrail_intervened": "content_filter",
-    "content_filtered": "content_filter",
-}
-"""Others (malformed_tool_use, names that are newer than this table) are a `stop` whose native reason is
-told."""
+__all__ = ["BedrockReader"]
 
 _SAYS_ENOUGH = frozenset({"end_turn", "max_tokens", "tool_use"})
 
@@ -417,7 +405,10 @@ class BedrockReader:
             return
         self._finished = True
         native = stop or "end_turn"
-        reason = FINISHES.get(native, "stop")
+        reason = meaning_of(native)
+        if reason == "error":
+            self._fail(broken_finish(native), events)
+            return
         if self._answered and not self._count and reason == "tool_calls":
             reason = "stop"  # the call was the answer
         events.append(Finished(reason, native=None if native in _SAYS_ENOUGH else native))

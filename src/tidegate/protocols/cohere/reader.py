@@ -17,7 +17,6 @@ from tidegate.protocols.events import (
     Event,
     Failed,
     Finished,
-    FinishReason,
     LogprobsDelta,
     ReasoningDelta,
     Started,
@@ -26,6 +25,7 @@ from tidegate.protocols.events import (
     ToolCallStarted,
     UsageReported,
 )
+from tidegate.protocols.finishes import meaning_of
 from tidegate.protocols.functions import custom_text
 from tidegate.protocols.ids import new_id
 from tidegate.protocols.sse import MAX_EVENT, Splitter
@@ -45,18 +45,7 @@ from .wire import (
     UsageIn,
 )
 
-__all__ = ["FINISHES", "CohereReader"]
-
-FINISHES: dict[str, FinishReason] = {
-    "COMPLETE": "stop",
-    "STOP_SEQUENCE": "stop",
-    "MAX_TOKENS": "length",
-    "TOOL_CALL": "tool_calls",
-}
-"""Others are a `stop` whose native reason is told."""
-
-FAILURES = frozenset({"ERROR", "TIMEOUT"})
-"""Reasons that are none: the answer failed."""
+__all__ = ["CohereReader"]
 
 _SAYS_ENOUGH = frozenset({"COMPLETE", "MAX_TOKENS", "TOOL_CALL"})
 
@@ -361,14 +350,13 @@ class CohereReader:
         if known is not None:
             self.usage = known
             events.append(UsageReported(known))
-        if finish in FAILURES:
+        native = finish or "COMPLETE"
+        meaning = meaning_of(native)
+        if meaning == "error":
             self._fail(parse_failure(*error, finish), events)
             return
-        native = finish or "COMPLETE"
         self._is_over = True
-        events.append(
-            Finished(FINISHES.get(native, "stop"), native=None if native in _SAYS_ENOUGH else native)
-        )
+        events.append(Finished(meaning, native=None if native in _SAYS_ENOUGH else native))
 
     def _fail(self, error: ProviderError, events: list[Event]) -> None:
         self._is_over = True

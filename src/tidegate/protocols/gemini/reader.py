@@ -22,7 +22,6 @@ from tidegate.protocols.events import (
     Event,
     Failed,
     Finished,
-    FinishReason,
     ImageAdded,
     LogprobsDelta,
     NativeBlock,
@@ -34,6 +33,7 @@ from tidegate.protocols.events import (
     ToolCallStarted,
     UsageReported,
 )
+from tidegate.protocols.finishes import broken_finish, meaning_of
 from tidegate.protocols.functions import custom_text
 from tidegate.protocols.ids import new_id
 from tidegate.protocols.served import served
@@ -57,27 +57,9 @@ from .wire import (
     WirePart,
 )
 
-__all__ = ["FINISHES", "GeminiReader", "is_one_event"]
+__all__ = ["GeminiReader", "is_one_event"]
 
 FORMAT = "gemini"
-
-FINISHES: dict[str, FinishReason] = {
-    "STOP": "stop",
-    "MAX_TOKENS": "length",
-    "CONTINUATION": "length",
-    "SAFETY": "content_filter",
-    "RECITATION": "content_filter",
-    "BLOCKLIST": "content_filter",
-    "PROHIBITED_CONTENT": "content_filter",
-    "SPII": "content_filter",
-    "LANGUAGE": "content_filter",
-    "MODEL_ARMOR": "content_filter",
-    "IMAGE_SAFETY": "content_filter",
-    "IMAGE_RECITATION": "content_filter",
-    "IMAGE_PROHIBITED_CONTENT": "content_filter",
-}
-"""Others (MALFORMED_FUNCTION_CALL, OTHER, names that are newer than this table) are a `stop` whose
-native reason is told."""
 
 _SAYS_ENOUGH = frozenset({"STOP", "MAX_TOKENS"})
 
@@ -323,6 +305,8 @@ class GeminiReader:
                 events.append(_blocked(choice.index, self._feedback))
             else:
                 events.append(_finished(choice))
+                if isinstance(events[-1], Failed):
+                    return
 
     def _tell_sources(self, events: list[Event]) -> None:
         """What waited for the whole text: the citations, and the searches that found them."""
@@ -460,10 +444,12 @@ def _note_sources(candidate: Candidate, sources: Sources) -> None:
 # --- ends ------------------------------------------------------------------------------------
 
 
-def _finished(choice: _Choice) -> Finished:
+def _finished(choice: _Choice) -> Finished | Failed:
     """Gemini ends a turn with calls on STOP; everybody else calls that `tool_calls`."""
     native = choice.finish or "STOP"
-    reason = FINISHES.get(native, "stop")
+    reason = meaning_of(native)
+    if reason == "error":
+        return Failed(broken_finish(native, choice.detail))
     if native == "STOP" and choice.calls:
         reason = "tool_calls"
     return Finished(

@@ -10,12 +10,13 @@ from msgspec import Raw, Struct
 from tidegate.protocols.contract import Call, Tally, Target
 from tidegate.protocols.decode import MALFORMED, malformed, require_json
 from tidegate.protocols.errors import ProviderBroke, ProviderError, TidegateError
+from tidegate.protocols.finishes import meaning_of
 from tidegate.protocols.served import served
 from tidegate.protocols.sse import Blocks, ServerSentEvent, parse_event
 
 from .error import parse_inner_error, render_error_body
 from .parse import Parsed
-from .reader import FINISHES, is_one_event
+from .reader import is_one_event
 from .render import render_path
 from .usage import parse_usage, with_searches
 from .wire import PromptFeedback, UsageMetadata
@@ -108,7 +109,7 @@ class _Splice:
         tally.model = tally.model or view.model_version or ""
         for candidate in view.candidates or ():
             if candidate.finish_reason:
-                tally.finish = FINISHES.get(candidate.finish_reason, "stop")
+                tally.finish = meaning_of(candidate.finish_reason)
                 self._finished = True
             if candidate.grounding_metadata is not None:
                 self._queries.update(candidate.grounding_metadata.web_search_queries or ())

@@ -17,7 +17,6 @@ from tidegate.protocols.events import (
     CitationAdded,
     Event,
     Finished,
-    FinishReason,
     ImageAdded,
     LogprobsDelta,
     NativeBlock,
@@ -31,6 +30,7 @@ from tidegate.protocols.events import (
     ToolCallStarted,
     UsageReported,
 )
+from tidegate.protocols.finishes import WORDS, own_words
 from tidegate.protocols.functions import arguments_object
 from tidegate.protocols.ids import new_id
 from tidegate.protocols.turn import ToolCall
@@ -39,7 +39,6 @@ from tidegate.protocols.usage import Usage
 from .citations import Citations
 from .error import render_error_body
 from .foreign import wrap_redacted, wrap_thought
-from .reader import FINISHES
 from .usage import render_usage
 from .wire import (
     NOTHING,
@@ -58,23 +57,7 @@ __all__ = ["ArrayWriter", "BodyWriter", "StreamWriter"]
 
 FORMAT = "gemini"
 
-REASONS: dict[FinishReason, str] = {
-    "stop": "STOP",
-    "length": "MAX_TOKENS",
-    "tool_calls": "STOP",
-    "content_filter": "SAFETY",
-}
-
-_OWN_REASONS = frozenset(FINISHES) | {
-    "OTHER",
-    "MALFORMED_FUNCTION_CALL",
-    "UNEXPECTED_TOOL_CALL",
-    "TOO_MANY_TOOL_CALLS",
-    "MALFORMED_RESPONSE",
-    "MISSING_THOUGHT_SIGNATURE",
-    "NO_IMAGE",
-    "IMAGE_OTHER",
-}
+_OWN_REASONS = own_words("gemini")
 """Native reasons that a client of Gemini knows; others are told in OpenAI's four."""
 
 _ENCODE = msgspec.json.Encoder().encode
@@ -111,7 +94,7 @@ class _Choice:
         native = finish.native if finish.native in _OWN_REASONS else None
         return OutCandidate(
             content=OutContent(parts=parts, role="model"),
-            finish_reason=native or REASONS[finish.reason],
+            finish_reason=native or WORDS["gemini"][finish.reason],
             finish_message=finish.detail,
             index=self.index,
             grounding_metadata=self.citations.grounding(),

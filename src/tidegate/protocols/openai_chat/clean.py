@@ -23,6 +23,7 @@ class SoundDelta(Struct, gc=False):
     content: str | None = None
     role: None = None
     tool_calls: None = None
+    function_call: None = None
     reasoning: None = None
 
 
@@ -92,14 +93,14 @@ class TextChunk(Struct, gc=False):
 class SoundFunction(Struct, gc=False):
     """A called function."""
 
-    name: str
+    name: Annotated[str, Meta(min_length=1)]
     arguments: str
 
 
 class SoundCall(Struct, gc=False):
     """A call with all that belongs to it."""
 
-    id: str
+    id: Annotated[str, Meta(min_length=1)]
     type: Literal["function"]
     function: SoundFunction
 
@@ -110,6 +111,7 @@ class SoundMessage(Struct, gc=False):
     role: Literal["assistant"]
     content: str | None = None
     tool_calls: tuple[SoundCall, ...] | None = None
+    function_call: None = None
     reasoning: None = None
 
 
@@ -177,4 +179,9 @@ def read_clean(body: bytes) -> SoundAnswer | None:
     usage = answer.usage
     if usage is not None and completion_tokens(usage) != usage.completion_tokens:
         return None
-    return answer
+    return answer if all(_ids_differ(choice.message) for choice in answer.choices) else None
+
+
+def _ids_differ(message: SoundMessage) -> bool:
+    calls = message.tool_calls
+    return calls is None or len({call.id for call in calls}) == len(calls)

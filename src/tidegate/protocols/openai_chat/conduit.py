@@ -9,10 +9,10 @@ from msgspec.json import Decoder
 from tidegate.protocols.contract import Tally
 from tidegate.protocols.decode import MALFORMED, check_utf8, malformed, require_json
 from tidegate.protocols.errors import ProviderBroke, ProviderError, TidegateError
-from tidegate.protocols.sse import ServerSentEvent, Splitter, frame, parse_block
+from tidegate.protocols.finishes import broken_finish, finish_of, is_broken
+from tidegate.protocols.sse import KEEP_ALIVE, ServerSentEvent, Splitter, frame, is_heartbeat, parse_block
 
-from .error import error_inside, error_object
-from .reader import map_finish
+from .error import error_inside, error_object, error_of_event
 from .usage import UsageIn, parse_served, parse_usage
 from .wire import ENCODE, FIELDS
 
@@ -55,11 +55,15 @@ def look(data: bytes, at: Callable[[bytes], ChunkView]) -> ChunkView:
 
 
 def failure_in(view: ChunkView) -> ProviderError | None:
-    """The error that a chunk or an answer tells, at its top or in a choice."""
-    error = view.error
+    """The error that a chunk or an answer tells: at its top, in a choice, or as a finish reason."""
+    if view.error:
+        return error_inside(view.error)
     for choice in view.choices or ():
-        error = error or choice.error
-    return error_inside(error) if error else None
+        if choice.error:
+            return error_inside(choice.error)
+        if choice.finish_reason and is_broken(choice.finish_reason):
+            return broken_finish(choice.finish_reason)
+    return None
 
 
 class StreamSplice:
@@ -114,7 +118,10 @@ class StreamSplice:
         passed = []
         for block in blocks:
             event = parse_block(block)
-            kept = block if event is None else self._keep(block, event)
+            if event is None:
+                passed.append(KEEP_ALIVE if is_heartbeat(block) else block + b"\n\n")
+                continue
+            kept = self._keep(block, event)
             if self.failure is not None:
                 break  # what came before it is good
             if kept is not None:
@@ -130,36 +137,37 @@ class StreamSplice:
             self._end()
             return block
         try:
-            require_json(data)
-            return self._count(block, event, look(data, VIEW if self._known else FIRST_VIEW))
+            view = look(require_json(data), VIEW if self._known else FIRST_VIEW)
         except ValidationError:
             return block  # something of a type that we do not expect is still the client's
         except MALFORMED as error:
-            if data.strip():
-                self.failure = malformed("an event of the provider's stream", error)
-            return block
-
-    def _count(self, block: bytes, event: ServerSentEvent, view: ChunkView) -> bytes | None:
+            self.failure = error_of_event(event.name, data) or malformed(
+                "an event of the provider's stream", error
+            )
+            return None
         self.failure = failure_in(view)
-        if self.failure is None and event.name == b"error":
-            self.failure = error_inside(event.data.decode("utf-8", "replace"))
-        if isinstance(view, FirstView) and view.id:
-            self.tally.id, self.tally.model = view.id, view.model or ""
-            self._known = True
+        if self.failure is None and not view.choices:
+            self.failure = error_of_event(event.name, data)
+        return self._count(block, data, view)
+
+    def _count(self, block: bytes, data: bytes, view: ChunkView) -> bytes | None:
         if isinstance(view, FirstView):
+            if view.id:
+                self.tally.id, self.tally.model = view.id, view.model or ""
+                self._known = True
             self.tally.note(parse_served(view.service_tier, None))
         for choice in view.choices or ():
             if choice.finish_reason:
-                self.tally.finish = map_finish(choice.finish_reason)
+                self.tally.finish = finish_of(choice.finish_reason)
         if view.usage is None:
-            return block
+            return block if view.choices is not None else _with_choices(block, data)
         self.tally.usage = parse_usage(view.usage) or self.tally.usage
-        last = FIRST_VIEW(event.data)
+        last = FIRST_VIEW(data)
         if isinstance(last, FirstView):
             self.tally.note(parse_served(last.service_tier, view.usage))
         if self._wants_usage:
-            return block
-        return b"data: " + _without_usage(event.data) if view.choices else None
+            return block if view.choices is not None else _with_choices(block, data)
+        return b"data: " + _without_usage(data) if view.choices else None
 
     def _end(self) -> None:
         self.done = True
@@ -188,12 +196,20 @@ def _goes_on(data: bytes) -> bool:
         view = VIEW(data)
     except MALFORMED:
         return False
-    if view.usage is not None or view.error is not None:
+    if view.usage is not None or view.error is not None or view.choices is None:
         return False
-    for choice in view.choices or ():
+    for choice in view.choices:  # noqa: SIM110 a generator costs as much as the decoding
         if choice.finish_reason is not None or choice.error is not None:
             return False
     return True
+
+
+def _with_choices(block: bytes, data: bytes) -> bytes:
+    """A chunk whose `choices` are null with an empty list, over which clients can iterate."""
+    if b"null" not in data or b'"choices"' not in data:
+        return block
+    fields = FIELDS.decode(data)
+    return b"data: " + ENCODE({**fields, "choices": []}) if "choices" in fields else block
 
 
 def _without_usage(data: bytes) -> bytes:
@@ -222,8 +238,7 @@ class BodySplice:
         """The provider's bytes, if they are a chat completion."""
         body = b"".join(self._pieces)
         try:
-            check_utf8(body)
-            view = look(body, FIRST_VIEW)
+            view = look(require_json(body), FIRST_VIEW)
         except MALFORMED as error:
             self.failure = malformed("the provider's answer", error)
             return b""
@@ -247,4 +262,4 @@ class BodySplice:
         tally.usage = parse_usage(view.usage) if view.usage is not None else None
         for choice in view.choices or ():
             if choice.finish_reason:
-                tally.finish = map_finish(choice.finish_reason)
+                tally.finish = finish_of(choice.finish_reason)

@@ -4,25 +4,27 @@ Chunks are edited as JSON and written again, so that fields which Tidegate does 
 repairs run is said by the dialect's facts, and decided once per dialect.
 """
 
+import json
 import time
 from collections.abc import Callable
 from typing import Any
 
 import msgspec
 
+from tidegate.protocols.calls import Assembly, CallPiece, CallUpdate
 from tidegate.protocols.contract import Tally, Target
 from tidegate.protocols.decode import MALFORMED, check_utf8, malformed
 from tidegate.protocols.errors import ProviderBroke, ProviderError, TidegateError
+from tidegate.protocols.finishes import WORDS, broken_finish, finish_of, is_broken
 from tidegate.protocols.ids import new_id
-from tidegate.protocols.sse import ServerSentEvent, Splitter, frame, parse_block
+from tidegate.protocols.sse import KEEP_ALIVE, ServerSentEvent, Splitter, frame, is_heartbeat, parse_block
+from tidegate.protocols.surrogates import has_halves
 
 from .build import thinking_text
 from .clean import is_clean, read_clean
 from .dialect import Dialect
-from .error import error_inside, error_object
-from .reader import FINISHES, map_finish
+from .error import error_inside, error_object, error_of_event
 from .usage import completion_tokens, parse_served, parse_usage, read_usage
-from .wire import ENCODE
 from .writer import CHUNK, DONE
 
 __all__ = ["BodyMend", "Mending", "StreamMend"]
@@ -34,21 +36,42 @@ ROLE = b'"role":"assistant",'
 """Quotes inside of texts are escaped: this is a field wherever it stands."""
 
 
+def decode_object(data: bytes) -> Json:
+    """A JSON object. Halves of UTF-16 pairs stay as they are, since chunks pass one by one. Raises one of
+    MALFORMED.
+    """
+    try:
+        return _DECODE(data)
+    except msgspec.DecodeError:
+        if not has_halves(data):
+            raise
+    try:
+        return msgspec.convert(json.loads(data), Json)
+    except ValueError as error:
+        raise msgspec.DecodeError(str(error)) from error
+
+
+_DECODE = msgspec.json.Decoder(Json).decode
+
+
+def encode(value: Any) -> bytes:
+    """JSON, with halves of UTF-16 pairs as escapes."""
+    try:
+        return msgspec.json.encode(value)
+    except UnicodeEncodeError:
+        return json.dumps(value, separators=(",", ":")).encode()
+
+
 class ChoiceMemory:
     """What a repair has to remember of a choice."""
 
-    __slots__ = ("begun", "calls", "finished", "named", "role")
+    __slots__ = ("calls", "finished", "role")
 
     def __init__(self) -> None:
         self.role = False
         """Whether the role was told."""
         self.finished = False
-        self.begun = 0
-        """Calls so far: the next one's index."""
-        self.calls: dict[int, tuple[int, str]] = {}
-        """By the provider's index: ours, and the id of the latest call there."""
-        self.named: set[int] = set()
-        """Calls whose name was told."""
+        self.calls = Assembly()
 
 
 class Memory:
@@ -160,9 +183,12 @@ def _mend_finish(choice: Json, memory: ChoiceMemory, streams: bool) -> None:
     if told is None and not streams:
         message = choice.get("message") or {}
         choice["finish_reason"] = "tool_calls" if message.get("tool_calls") else "stop"
-    elif told is not None and told != FINISHES.get(told) and told != "function_call":
-        choice["finish_reason"] = map_finish(told)
+    elif told is not None and told not in OWN_FINISHES:
+        choice["finish_reason"] = finish_of(told)
         choice.setdefault("native_finish_reason", told)
+
+
+OWN_FINISHES = frozenset({*WORDS["openai_chat"].values(), "function_call"})
 
 
 def _mend_content(choice: Json, memory: ChoiceMemory, streams: bool) -> None:
@@ -186,46 +212,49 @@ def _mend_reasoning(choice: Json, memory: ChoiceMemory, streams: bool) -> None:
 
 
 def _mend_calls(choice: Json, memory: ChoiceMemory, streams: bool) -> None:
-    """Indexes from 0, each id and name once, arguments as text."""
+    """Calls as OpenAI tells them: indexes from 0, one id and one whole name each, arguments as text."""
     said = _said(choice)
-    for position, call in enumerate(said.get("tool_calls") or ()):
-        _mend_arguments(call)
-        if streams:
-            _mend_call_piece(call, position, memory)
-        else:
-            call["id"] = call.get("id") or new_id("call_")
-            call.setdefault("type", "function")
-
-
-def _mend_arguments(call: Json) -> None:
-    function = call.get("function")
-    if function is not None and not isinstance(function.get("arguments", ""), str):
-        arguments = function["arguments"]
-        function["arguments"] = "" if arguments is None else ENCODE(arguments).decode()
-
-
-def _mend_call_piece(call: Json, position: int, memory: ChoiceMemory) -> None:
-    place = call.get("index")
-    place = position if place is None else place
-    known = memory.calls.get(place)
-    call_id = call.pop("id", None)
-    begins = known is None or (call_id and call_id != known[1])
-    if begins:
-        call_id = call_id or new_id("call_")
-        if known is not None and known[0] not in memory.named:
-            known = (known[0], call_id)  # of the call before nothing was told but its id
-        else:
-            known = (memory.begun, call_id)
-            memory.begun += 1
-        memory.calls[place] = known
-        call.update(id=call_id, type=call.get("type") or "function")
-    assert known is not None
-    call["index"] = known[0]
-    function = call.get("function") or {}
-    if known[0] in memory.named or not function.get("name"):
-        function.pop("name", None)
+    stub = said.get("function_call")
+    if stub is not None and not (stub.get("name") or stub.get("arguments")):
+        del said["function_call"]
+    told = said.pop("tool_calls", None)
+    updates: list[CallUpdate] = []
+    pieces = [_piece(call) for call in told or ()]
+    if streams:
+        for position, piece in enumerate(pieces):
+            updates += memory.calls.add(piece, position)
+        if choice.get("finish_reason"):
+            updates += memory.calls.flush()
     else:
-        memory.named.add(known[0])
+        updates = memory.calls.add_whole(pieces)
+    if updates:
+        said["tool_calls"] = [_call(update, streams) for update in updates]
+
+
+def _piece(call: Json) -> CallPiece:
+    kind = "custom" if call.get("custom") else "function"
+    told = call.get(kind) or {}
+    text = told.get(TEXTS[kind]) or ""
+    if not isinstance(text, str):
+        text = encode(text).decode()
+    fields = {name: value for name, value in call.items() if name not in ("index", "id", kind)}
+    fields[kind] = {name: value for name, value in told.items() if name not in ("name", TEXTS[kind])}
+    return CallPiece(call.get("index"), call.get("id") or "", told.get("name") or "", text, fields)
+
+
+TEXTS = {"function": "arguments", "custom": "input"}
+"""Where a call of each kind has its text."""
+
+
+def _call(update: CallUpdate, streams: bool) -> Json:
+    """What a client is told of a call."""
+    call, fields = update.call, update.call.fields or {}
+    kind = "custom" if "custom" in fields else "function"
+    told: Json = {"index": call.index} if streams else {}
+    if not update.begins:
+        return {**told, kind: {TEXTS[kind]: update.arguments}}
+    whole = {**fields[kind], "name": call.name, TEXTS[kind]: update.arguments}
+    return {**told, **fields, "id": call.id, "type": fields.get("type") or kind, kind: whole}
 
 
 def _said(choice: Json) -> Json:
@@ -307,30 +336,45 @@ class Mend:
         self.failure: ProviderError | None = None
         self._mending = mending
 
-    def _mend(self, data: bytes) -> Json | None:
+    def _mend(self, data: bytes, name: bytes = b"") -> Json | None:
         """The mended chunk or answer; None where it is none, or tells an error."""
         try:
             check_utf8(data)
-            chunk = msgspec.json.decode(data, type=dict[str, Any])
+            chunk = decode_object(data)
         except MALFORMED as error:
-            self.failure = malformed("the provider's answer", error)
+            self.failure = error_of_event(name, data) or malformed("the provider's answer", error)
             return None
         try:
-            return self._mend_json(chunk)
+            return self._mend_json(chunk, name, data)
         # A service with faults may have others than we know: every shape may be another one.
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             self.failure = malformed("the provider's answer", error)
             return None
 
-    def _mend_json(self, chunk: Json) -> Json | None:
+    def _mend_json(self, chunk: Json, name: bytes, data: bytes) -> Json | None:
         choices = chunk.get("choices") or []
         told = chunk.get("error") or next((one["error"] for one in choices if one.get("error")), None)
-        if told:
-            self.failure = error_inside(told)
+        self.failure = error_inside(told) if told else None if choices else error_of_event(name, data)
+        if self.failure is None:
+            self._check_finishes(choices)
+        if self.failure is not None:
             return None
         self._count(chunk, choices)
         self._mending.repairs.run(chunk, self._memory)
         return chunk
+
+    def _check_finishes(self, choices: list[Json]) -> None:
+        """No empty finish reasons, which say that nothing has ended; and none of an answer that is not
+        whole: that is a failure.
+        """
+        for choice in choices:
+            reason = choice.get("finish_reason")
+            if reason == "":
+                choice["finish_reason"] = None
+            elif reason is not None and is_broken(reason):
+                self.failure = broken_finish(reason)
+            if choice.get("native_finish_reason") == "":
+                del choice["native_finish_reason"]
 
     def _count(self, chunk: Json, choices: list[Json]) -> None:
         tally = self.tally
@@ -343,7 +387,7 @@ class Mend:
         tally.note(parse_served(chunk.get("service_tier"), told))
         for choice in choices:
             if choice.get("finish_reason"):
-                tally.finish = map_finish(choice["finish_reason"])
+                tally.finish = finish_of(choice["finish_reason"])
 
 
 class StreamMend(Mend):
@@ -425,7 +469,7 @@ class StreamMend(Mend):
                 break
             event = parse_block(block)
             if event is None:
-                passed.append(block + b"\n\n")
+                passed.append(KEEP_ALIVE if is_heartbeat(block) else block + b"\n\n")
                 continue
             bare = self._without_role(event.data)
             if is_clean(bare, self._memory.id, self._memory.choices):
@@ -446,11 +490,9 @@ class StreamMend(Mend):
     def _pass_event(self, event: ServerSentEvent) -> bytes:
         if event.data == b"[DONE]":
             return self._end()
-        if not event.data.strip():
-            return b""
         if self._mending.ragged_heads and not self._memory.id and self._wait(event.data):
             return b""
-        chunk = self._mend(event.data)
+        chunk = self._mend(event.data, event.name)
         if chunk is None:
             return b""
         return self._flush() + self._write(chunk, event.data)
@@ -458,7 +500,7 @@ class StreamMend(Mend):
     def _wait(self, data: bytes) -> bool:
         """Whether a chunk waits for the stream's id: it has none, and nothing that is in a hurry."""
         try:
-            chunk = msgspec.json.decode(data, type=dict[str, Any])
+            chunk = decode_object(data)
         except MALFORMED:
             return False
         tells = chunk.get("id") or chunk.get("choices") or chunk.get("error")
@@ -481,8 +523,9 @@ class StreamMend(Mend):
                 return b""
         if not chunk:
             return b""
-        chunk.setdefault("choices", [])
-        return frame(told if chunk == msgspec.json.decode(told) else ENCODE(chunk))
+        if chunk.get("choices") is None:
+            chunk["choices"] = []
+        return frame(told if chunk == decode_object(told) else encode(chunk))
 
     def _end(self) -> bytes:
         """The end: what waited for it, and the mark."""
@@ -490,13 +533,27 @@ class StreamMend(Mend):
         if self.tally.finish is None and self._mending.tells_finish:
             self.failure = ProviderBroke("the provider's stream ended without a finish reason")
             return b""
-        ending = self._flush()
+        ending = self._flush() + self._late_calls()
         memory = self._memory
         if memory.usage is not None and self._wants_usage:
             chunk: Json = {"choices": [], **memory.last}
             _mend_head(chunk, memory)
-            ending += frame(ENCODE({**chunk, "usage": memory.usage}))
+            ending += frame(encode({**chunk, "usage": memory.usage}))
         return ending + DONE
+
+    def _late_calls(self) -> bytes:
+        """Calls that came behind the finish reason, or without one, and whose names were still open."""
+        memory, choices = self._memory, []
+        for index, remembered in memory.choices.items():
+            updates = remembered.calls.flush()
+            if updates:
+                delta = {"tool_calls": [_call(update, True) for update in updates]}
+                choices.append({"index": index, "delta": delta, "finish_reason": None})
+        if not choices:
+            return b""
+        chunk: Json = {"choices": choices}
+        _mend_head(chunk, memory)
+        return frame(encode(chunk))
 
 
 class BodyMend(Mend):
@@ -523,7 +580,7 @@ class BodyMend(Mend):
         answer = self._mend(body)
         if answer is not None and not answer.get("choices"):
             self.failure = ProviderBroke("the provider's answer has no choices")
-        return b"" if answer is None or self.failure is not None else ENCODE(answer)
+        return b"" if answer is None or self.failure is not None else encode(answer)
 
     def _needs_nothing(self, body: bytes) -> bool:
         """Whether an answer can pass as it is; accounts for it if so."""
@@ -531,7 +588,7 @@ class BodyMend(Mend):
         if answer is None:
             return False
         self.tally.id, self.tally.model = answer.id, answer.model
-        self.tally.finish = map_finish(answer.choices[-1].finish_reason)
+        self.tally.finish = finish_of(answer.choices[-1].finish_reason)
         self.tally.usage = parse_usage(answer.usage) if answer.usage is not None else None
         self.tally.note(parse_served(answer.service_tier, answer.usage))
         return True

@@ -1,7 +1,10 @@
 """From a provider's answer to events: whole answers and streams, OpenAI's and its followers'."""
 
+from typing import Any, Literal
+
 from msgspec import Raw
 
+from tidegate.protocols.calls import Assembly, CallPiece, CallUpdate, OpenCall
 from tidegate.protocols.contract import Call, Target
 from tidegate.protocols.decode import MALFORMED, malformed
 from tidegate.protocols.errors import InvalidRequest, ProviderBroke, ProviderError
@@ -11,7 +14,6 @@ from tidegate.protocols.events import (
     Event,
     Failed,
     Finished,
-    FinishReason,
     ImageAdded,
     LogprobsDelta,
     NativeBlock,
@@ -25,15 +27,15 @@ from tidegate.protocols.events import (
     ToolCallStarted,
     UsageReported,
 )
+from tidegate.protocols.finishes import broken_finish, finish_of, is_broken
 from tidegate.protocols.functions import custom_text
-from tidegate.protocols.ids import new_id
 from tidegate.protocols.media import parse_url
 from tidegate.protocols.sse import ServerSentEvent, Splitter
 from tidegate.protocols.turn import Inline
 
 from .build import thinking_text
 from .clean import read_text
-from .error import error_inside
+from .error import error_inside, error_of_event
 from .inline import InlineThinking
 from .render import ChatCall
 from .usage import parse_served, parse_usage
@@ -51,55 +53,16 @@ from .wire_answer import (
     decode_chunk,
 )
 
-__all__ = ["FINISHES", "BodyReader", "StreamReader", "map_finish"]
-
-FINISHES: dict[str, FinishReason] = {
-    "stop": "stop",
-    "length": "length",
-    "tool_calls": "tool_calls",
-    "content_filter": "content_filter",
-    "function_call": "tool_calls",
-    "eos": "stop",  # Together's older models
-    "end_turn": "stop",
-    "stop_sequence": "stop",
-    "tool_call": "tool_calls",  # DeepSeek hosted by Azure
-    "tool_use": "tool_calls",
-    "model_length": "length",  # Mistral
-    "max_tokens": "length",
-    "sensitive": "content_filter",  # Z.ai
-}
-"""Finish reasons of this format, and those that leak through it. Others are `stop`, and kept aside."""
-
-BROKEN_FINISHES = frozenset({"error", "insufficient_system_resource", "network_error", "abort", "aborted"})
-"""Finish reasons that say that the answer is not whole (Mistral, DeepSeek, Z.ai, servers of open models)."""
-
-
-def map_finish(reason: str) -> FinishReason:
-    """A provider's finish reason in OpenAI's words."""
-    return FINISHES.get(reason, "stop")
-
+__all__ = ["BodyReader", "StreamReader"]
 
 # --- reading ---------------------------------------------------------------------------------
-
-
-class CallState:
-    """A call that is being told."""
-
-    __slots__ = ("id", "index", "said", "wrapped")
-
-    def __init__(self, index: int, call_id: str, wrapped: bool) -> None:
-        self.index = index
-        self.id = call_id
-        self.said = False
-        """Whether any of its arguments came."""
-        self.wrapped: list[str] | None = [] if wrapped else None
-        """The pieces of a free text that comes as a function's arguments: it is told when it is whole."""
 
 
 class ChoiceState:
     """A choice that is being told."""
 
-    __slots__ = ("by_place", "calls", "finish", "index", "inline", "native", "thinks_plainly")
+    __slots__ = ("calls", "finish", "index", "inline", "native", "said", "speaks_of_tools", "thinks_plainly",
+                 "wrapped")  # fmt: skip
 
     def __init__(self, index: int) -> None:
         self.index = index
@@ -111,9 +74,13 @@ class ChoiceState:
         """Tells thinking and text apart, where they come as one."""
         self.thinks_plainly = False
         """Whether thinking is told as plain text; what `reasoning_details` have of it is the same again."""
-        self.calls: list[CallState] = []
-        self.by_place: dict[int, CallState] = {}
-        """The latest call at each of the provider's own indexes."""
+        self.calls = Assembly()
+        self.speaks_of_tools = False
+        """Whether there were `tool_calls`: a legacy `function_call` beside them says the same again."""
+        self.said: set[int] = set()
+        """Calls of which arguments came, or that need none."""
+        self.wrapped: dict[int, list[str]] = {}
+        """Pieces of free texts that come as a function's arguments: they are told when they are whole."""
 
 
 class AnswerState:
@@ -177,6 +144,8 @@ class AnswerState:
         content = delta.content
         # The usual case: a text, and nothing else in the delta.
         if type(content) is str and content and state.inline is None and _says_only_text(delta):
+            if state.calls.calls:
+                self._flush_calls(state, events)
             events.append(TextDelta(content, state.index))
         else:
             self._read_delta(delta, state, events)
@@ -211,10 +180,10 @@ class AnswerState:
         if delta.refusal:
             events.append(RefusalDelta(delta.refusal, choice))
         if delta.tool_calls:
-            for position, call in enumerate(delta.tool_calls):
-                self._read_call(call, position, state, events)
-        if delta.function_call is not None:
-            self._read_call(CallOut(0, function=delta.function_call), 0, state, events)
+            state.speaks_of_tools = True
+            self._read_calls(delta.tool_calls, state, events)
+        elif delta.function_call is not None and not state.speaks_of_tools:
+            self._read_calls([CallOut(function=delta.function_call)], state, events)
         self._read_rest(delta, choice, events)
 
     def _read_rest(self, delta: Delta, choice: int, events: list[Event]) -> None:
@@ -267,33 +236,44 @@ class AnswerState:
 
     # --- calls ---
 
-    def _read_call(self, call: CallOut, position: int, state: ChoiceState, events: list[Event]) -> None:
-        place = position if call.index is None else call.index
-        known = state.by_place.get(place)
-        if known is None or (call.id and known.id != call.id):
-            # Some give every parallel call the same index: a new id is a new call.
-            known = self._start_call(call, place, state, events)
-        piece = call.custom.input if call.custom is not None else _arguments(call.function)
-        if piece and known.wrapped is not None:
-            known.wrapped.append(piece)
-        elif piece:
-            known.said = True
-            events.append(ToolCallDelta(known.index, piece, state.index))
+    def _read_calls(self, calls: list[CallOut], state: ChoiceState, events: list[Event]) -> None:
+        pieces = [_piece(call) for call in calls]
+        if self._whole:
+            updates = state.calls.add_whole(pieces)
+        else:
+            updates = [
+                update for place, piece in enumerate(pieces) for update in state.calls.add(piece, place)
+            ]
+        for update in updates:
+            self._tell_call(update, state, events)
 
-    def _start_call(self, call: CallOut, place: int, state: ChoiceState, events: list[Event]) -> CallState:
-        name = (call.custom.name if call.custom else call.function.name if call.function else None) or ""
-        custom = call.custom is not None or name in self._custom_tools
-        known = CallState(len(state.calls), call.id or new_id("call_"), custom and call.custom is None)
-        state.calls.append(known)
-        state.by_place[place] = known
-        signature = call.extra_content.signature if call.extra_content else None
-        known.said = call.custom is not None
-        events.append(
-            ToolCallStarted(
-                known.index, known.id, name, state.index, "custom" if custom else "function", signature
-            )
-        )
-        return known
+    def _tell_call(self, update: CallUpdate, state: ChoiceState, events: list[Event]) -> None:
+        call = update.call
+        if update.begins:
+            self._start_call(call, state, events)
+        wrapped = state.wrapped.get(call.index)
+        if wrapped is not None:
+            wrapped.append(update.arguments)
+        elif update.arguments:
+            state.said.add(call.index)
+            events.append(ToolCallDelta(call.index, update.arguments, state.index))
+
+    def _start_call(self, call: OpenCall, state: ChoiceState, events: list[Event]) -> None:
+        fields = call.fields or {}
+        is_custom = fields.get("custom", False)
+        custom = is_custom or call.name in self._custom_tools
+        if is_custom:
+            state.said.add(call.index)
+        elif custom:
+            state.wrapped[call.index] = []
+        kind: Literal["function", "custom"] = "custom" if custom else "function"
+        signature = fields.get("signature")
+        events.append(ToolCallStarted(call.index, call.id, call.name, state.index, kind, signature))
+
+    def _flush_calls(self, state: ChoiceState, events: list[Event]) -> None:
+        """Begin the calls whose names have come: something else follows."""
+        for update in state.calls.flush():
+            self._tell_call(update, state, events)
 
     # --- the end ---
 
@@ -311,16 +291,21 @@ class AnswerState:
         unfinished = [state for state in self._choices.values() if state.finish is None]
         if not self._choices or (unfinished and self._tells_finish):
             return self.fail(ProviderBroke("the provider's answer ended before it was finished"))
-        broken = [state.finish for state in self._choices.values() if state.finish in BROKEN_FINISHES]
-        if broken:
-            return self.fail(ProviderBroke(f"the provider ended its answer with the reason {broken[0]!r}"))
+        for state in self._choices.values():
+            if state.finish is not None and is_broken(state.finish):
+                return self.fail(broken_finish(state.finish))
+            if state.calls.nameless():
+                return self.fail(ProviderBroke("the provider's answer has a tool call without a name"))
         self.ended = True
         events: list[Event] = []
         for _, state in sorted(self._choices.items()):
             if state.inline is not None:
                 events += _told_apart(state.inline.close(), state.index)
+            self._flush_calls(state, events)
             events += [
-                ToolCallDelta(call.index, _held(call), state.index) for call in state.calls if not call.said
+                ToolCallDelta(call.index, _held(state.wrapped.get(call.index)), state.index)
+                for call in state.calls.calls
+                if call.begun and call.index not in state.said
             ]
             events.append(_finish(state))
         return events
@@ -332,7 +317,8 @@ class AnswerState:
             return False
         begun = self._choices
         for choice in choices:
-            if choice.index not in begun:
+            state = begun.get(choice.index)
+            if state is None or state.calls.calls:
                 return False
         events += [TextDelta(choice.delta.content, choice.index) for choice in choices]
         return True
@@ -381,18 +367,31 @@ def _told_apart(told: tuple[str, str], choice: int) -> list[Event]:
     return [*events, TextDelta(text, choice)] if text else events
 
 
-def _held(call: CallState) -> str:
+def _held(wrapped: list[str] | None) -> str:
     """What is told of a call at its end: the text of a custom tool, or that there are no arguments."""
-    return "{}" if call.wrapped is None else custom_text("".join(call.wrapped))
+    return "{}" if wrapped is None else custom_text("".join(wrapped))
 
 
 def _finish(state: ChoiceState) -> Finished:
     told = state.finish or "stop"
-    reason = map_finish(told)
-    if reason == "stop" and state.calls:  # OpenAI itself says stop where a tool was forced
+    reason = finish_of(told)
+    if reason == "stop" and state.calls.begun:  # OpenAI itself says stop where a tool was forced
         reason = "tool_calls"
+    elif reason == "tool_calls" and not state.calls.begun:  # a stub, or a call that is the server's own
+        return Finished("stop", state.index, state.native or told)
     native = state.native or (None if told in ("function_call", reason, "stop") else told)
     return Finished(reason, state.index, None if native == reason else native)
+
+
+def _piece(call: CallOut) -> CallPiece:
+    """What a delta, or a whole answer, says about a call."""
+    custom, function = call.custom, call.function
+    name = custom.name if custom is not None else function.name if function is not None else None
+    fields: dict[str, Any] | None = {"custom": True} if custom is not None else None
+    if call.extra_content is not None and call.extra_content.signature:
+        fields = {**(fields or {}), "signature": call.extra_content.signature}
+    text = (custom.input or "") if custom is not None else _arguments(function)
+    return CallPiece(call.index, call.id or "", name or "", text, fields)
 
 
 def _arguments(function: FunctionOut | None) -> str:
@@ -506,9 +505,10 @@ class StreamReader:
         try:
             answer = decode_chunk(data)
         except MALFORMED as error:
-            if not data.strip():
-                return []
-            return self._state.fail(malformed("an event of the provider's stream", error))
-        if name == b"error" and not answer.error:
-            return self._state.fail(error_inside(data.decode("utf-8", "replace")))
+            told = error_of_event(name, data)
+            return self._state.fail(told or malformed("an event of the provider's stream", error))
+        if not answer.choices and not answer.error:
+            told = error_of_event(name, data)
+            if told is not None:
+                return self._state.fail(told)
         return self._state.read(answer)

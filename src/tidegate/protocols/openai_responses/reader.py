@@ -31,6 +31,7 @@ from tidegate.protocols.events import (
     ToolCallStarted,
     UsageReported,
 )
+from tidegate.protocols.finishes import broken_finish, is_broken, meaning_of, own_words
 from tidegate.protocols.ids import new_id
 from tidegate.protocols.sse import ServerSentEvent, Splitter
 
@@ -55,13 +56,6 @@ from .wire_answer import (
 __all__ = ["OVER", "BodyReader", "StreamReader", "failure_in", "finish_of"]
 
 
-REASONS: dict[str, FinishReason] = {
-    "max_output_tokens": "length",
-    "max_tokens": "length",
-    "content_filter": "content_filter",
-}
-"""Why a response is incomplete. Other reasons are `length`, and kept aside: the answer was cut."""
-
 OVER = frozenset({"completed", "complete", "incomplete"})
 """Statuses of an answer that is there."""
 
@@ -72,16 +66,27 @@ def failure_in(response: ResponseOut) -> ProviderError | None:
         return failure_of(response.error or "the response failed")
     if response.status == "cancelled":
         return ProviderBroke("the provider cancelled the response")
-    return None
+    why = _why(response)
+    return broken_finish(why) if why is not None and is_broken(why) else None
+
+
+def _why(response: ResponseOut) -> str | None:
+    """Why a response is incomplete."""
+    details = response.incomplete_details if response.status == "incomplete" else None
+    return details.reason if details is not None else None
 
 
 def finish_of(response: ResponseOut, *, calls: bool) -> Finished:
     """How a finished response ended."""
     if response.status != "incomplete":
         return Finished("tool_calls" if calls else "stop")
-    why = response.incomplete_details.reason if response.incomplete_details else None
-    reason = REASONS.get(why or "", "length")
-    return Finished(reason, native=None if why in REASONS else why)
+    why = _why(response) or ""
+    reason: FinishReason = "content_filter" if meaning_of(why) == "content_filter" else "length"
+    return Finished(reason, native=None if why in OWN_REASONS else why or None)
+
+
+OWN_REASONS = own_words(NAME)
+"""Why a response is incomplete. Others are `length` or a filter's, and kept aside: the answer was cut."""
 
 
 class ItemState:

@@ -1,0 +1,195 @@
+"""One table of finish reasons: what every provider's word means, and the word for it in every format.
+
+A reader asks `meaning_of`, whatever the format; a writer takes the word from `WORDS`. A reason that says
+that the answer is not whole means `error`: it is an error of the provider's (`broken_finish`), never a
+normal end.
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Literal, TypeAlias
+
+from .errors import ProviderBroke
+from .events import FinishReason
+
+__all__ = [
+    "MEANINGS",
+    "WORDS",
+    "Meaning",
+    "broken_finish",
+    "finish_of",
+    "is_broken",
+    "meaning_of",
+    "own_words",
+]
+
+Meaning: TypeAlias = FinishReason | Literal["error"]
+"""What a provider's reason means: one of the four ends of an answer, or `error` for an answer that is not
+whole."""
+
+_BY_FORMAT: Mapping[str, Mapping[str, Meaning]] = MappingProxyType(
+    {
+        # OpenAI's own, and what leaks through servers that follow it: Together's older models (eos), DeepSeek
+        # hosted by Azure (tool_call), Mistral (model_length, error), Z.ai (sensitive, network_error),
+        # DeepSeek (insufficient_system_resource), SGLang and vLLM (abort, matched_stop).
+        "openai_chat": {
+            "stop": "stop",
+            "length": "length",
+            "tool_calls": "tool_calls",
+            "content_filter": "content_filter",
+            "function_call": "tool_calls",
+            "eos": "stop",
+            "eos_token": "stop",
+            "matched_stop": "stop",
+            "tool_call": "tool_calls",
+            "model_length": "length",
+            "sensitive": "content_filter",
+            "error": "error",
+            "network_error": "error",
+            "insufficient_system_resource": "error",
+            "abort": "error",
+            "aborted": "error",
+        },
+        # Why a response is incomplete.
+        "openai_responses": {
+            "max_output_tokens": "length",
+            "max_tokens": "length",
+            "content_filter": "content_filter",
+        },
+        "anthropic": {
+            "end_turn": "stop",
+            "stop_sequence": "stop",
+            "pause_turn": "stop",
+            "max_tokens": "length",
+            "model_context_window_exceeded": "length",
+            "tool_use": "tool_calls",
+            "refusal": "content_filter",
+        },
+        "gemini": {
+            "STOP": "stop",
+            "MAX_TOKENS": "length",
+            "CONTINUATION": "length",
+            "SAFETY": "content_filter",
+            "RECITATION": "content_filter",
+            "BLOCKLIST": "content_filter",
+            "PROHIBITED_CONTENT": "content_filter",
+            "SPII": "content_filter",
+            "LANGUAGE": "content_filter",
+            "MODEL_ARMOR": "content_filter",
+            "IMAGE_SAFETY": "content_filter",
+            "IMAGE_RECITATION": "content_filter",
+            "IMAGE_PROHIBITED_CONTENT": "content_filter",
+            "FINISH_REASON_UNSPECIFIED": "stop",
+            "MALFORMED_FUNCTION_CALL": "error",
+            "MALFORMED_RESPONSE": "error",
+            "MISSING_THOUGHT_SIGNATURE": "error",
+            "NO_IMAGE": "error",
+            "IMAGE_OTHER": "error",
+            "OTHER": "error",
+            "TOO_MANY_TOOL_CALLS": "error",
+            "UNEXPECTED_TOOL_CALL": "error",
+        },
+        "cohere": {
+            "COMPLETE": "stop",
+            "STOP_SEQUENCE": "stop",
+            "MAX_TOKENS": "length",
+            "ERROR_LIMIT": "length",
+            "TOOL_CALL": "tool_calls",
+            "ERROR_TOXIC": "content_filter",
+            "ERROR": "error",
+            "TIMEOUT": "error",
+            "USER_CANCEL": "error",
+        },
+        "bedrock": {
+            "end_turn": "stop",
+            "stop_sequence": "stop",
+            "max_tokens": "length",
+            "model_context_window_exceeded": "length",
+            "tool_use": "tool_calls",
+            "guardrail_intervened": "content_filter",
+            "content_filtered": "content_filter",
+            "malformed_model_output": "error",
+            "malformed_tool_use": "error",
+        },
+    }
+)
+
+MEANINGS: Mapping[str, Meaning] = MappingProxyType(
+    {word.lower(): meaning for words in _BY_FORMAT.values() for word, meaning in words.items()}
+)
+"""Every reason that is known, in lower case: services pass on the words of whoever serves the model."""
+
+_SIGNS: tuple[tuple[Meaning, tuple[str, ...]], ...] = (
+    (
+        "content_filter",
+        ("filter", "safety", "recitation", "prohibited", "blocked", "blocklist", "sensitive", "moderation",
+         "guardrail", "refus", "policy", "toxic", "violation"),
+    ),
+    (
+        "error",
+        ("error", "fail", "malformed", "invalid", "abort", "cancel", "timeout", "timed_out", "unavailable",
+         "overload", "insufficient", "interrupt", "crash", "unexpected", "disconnect", "exception"),
+    ),
+    ("length", ("length", "max_", "maximum", "limit", "exceeded", "context_window", "truncat")),
+    ("tool_calls", ("tool", "function")),
+)  # fmt: skip
+"""Parts of words that tell what a reason means which is newer than the table, the first that fits."""
+
+WORDS: Mapping[str, Mapping[FinishReason, str]] = MappingProxyType(
+    {
+        "openai_chat": {
+            "stop": "stop",
+            "length": "length",
+            "tool_calls": "tool_calls",
+            "content_filter": "content_filter",
+        },
+        "anthropic": {
+            "stop": "end_turn",
+            "length": "max_tokens",
+            "tool_calls": "tool_use",
+            "content_filter": "refusal",
+        },
+        # Google ends a turn with calls on STOP.
+        "gemini": {
+            "stop": "STOP",
+            "length": "MAX_TOKENS",
+            "tool_calls": "STOP",
+            "content_filter": "SAFETY",
+        },
+    }
+)
+"""What a writer of a format writes for an end."""
+
+
+def own_words(protocol: str) -> frozenset[str]:
+    """The reasons that clients of a format know: they are passed on to them as they are."""
+    return frozenset(_BY_FORMAT[protocol])
+
+
+def meaning_of(reason: str) -> Meaning:
+    """What a provider's reason means. One that nothing is known of is a `stop`: it ended the answer."""
+    known = MEANINGS.get(reason)
+    if known is not None:
+        return known
+    word = reason.strip().lower()
+    known = MEANINGS.get(word)
+    if known is not None:
+        return known
+    return next((meaning for meaning, signs in _SIGNS if any(sign in word for sign in signs)), "stop")
+
+
+def finish_of(reason: str) -> FinishReason:
+    """The end that a reason of a whole answer stands for."""
+    meaning = meaning_of(reason)
+    return "stop" if meaning == "error" else meaning
+
+
+def is_broken(reason: str) -> bool:
+    """Whether a reason says that the answer is not whole."""
+    return meaning_of(reason) == "error"
+
+
+def broken_finish(reason: str, detail: str | None = None) -> ProviderBroke:
+    """The error for an answer that ended so, with the provider's explanation."""
+    message = f"the provider ended its answer with the reason {reason!r}"
+    return ProviderBroke(f"{message}: {detail}" if detail else message)
