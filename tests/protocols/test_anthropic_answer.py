@@ -324,7 +324,7 @@ def test_a_body_that_is_no_message_is_the_providers_failure(body: bytes) -> None
 
 @pytest.mark.parametrize(
     "event",
-    [b'data: {"type":"content_block_delta","index":0,"delta":7}', b"data: {", b"data: \xff", b"data: 1"],
+    [b'data: {"type":"content_block_delta","index":0,"delta":7}', b"data: {", b"data: \xff", b"data: [1]"],
 )
 def test_an_event_that_makes_no_sense_is_the_providers_failure(event: bytes) -> None:
     events = read([sse(START), event + b"\n\n", block()], call())

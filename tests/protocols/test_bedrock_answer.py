@@ -383,7 +383,6 @@ def test_an_image_is_told_when_it_is_whole(stream: bool) -> None:
         ("tool_use", "tool_calls", None),
         ("guardrail_intervened", "content_filter", "guardrail_intervened"),
         ("content_filtered", "content_filter", "content_filtered"),
-        ("malformed_tool_use", "stop", "malformed_tool_use"),
         ("something_new", "stop", "something_new"),
     ],
 )

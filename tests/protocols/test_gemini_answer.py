@@ -30,6 +30,7 @@ from tidegate.protocols.events import (
     AudioDelta,
     CitationAdded,
     Event,
+    Failed,
     Finished,
     ImageAdded,
     LogprobsDelta,
@@ -41,6 +42,7 @@ from tidegate.protocols.events import (
     ToolCallStarted,
     UsageReported,
 )
+from tidegate.protocols.finishes import meaning_of
 from tidegate.protocols.gemini import PROTOCOL
 from tidegate.protocols.usage import Usage
 
@@ -95,7 +97,7 @@ def test_a_recorded_answer_is_read_whole(recording: Recording):
 def test_a_recorded_finish_is_told_in_openai_s_words(recording: Recording):
     finishes = {one.choice: one for one in of(Finished, read([sent(recording)], stream=is_stream(recording)))}
     for index, said in (told(recording) if recording.id not in FAIL else {}).items():
-        expected = FINISHES.get(said.finish or "STOP", "stop")
+        expected = meaning_of(said.finish or "STOP")
         if said.finish == "STOP" and said.calls:
             expected = "tool_calls"
         assert finishes[index].reason == expected
@@ -357,10 +359,17 @@ def test_recited_sources_are_told_with_their_licence(name: str):
 # --- ends ------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("native", ["MALFORMED_FUNCTION_CALL", "OTHER", "SOMETHING_NEW"])
-def test_a_reason_without_counterpart_is_a_stop_that_keeps_its_name(native: str):
+def test_a_reason_without_counterpart_is_a_stop_that_keeps_its_name():
+    found = read([events(chunk({"text": "x"}, finish="SOMETHING_NEW", finishMessage="Because."))])
+    assert found[-1] == Finished("stop", native="SOMETHING_NEW", detail="Because.")
+
+
+@pytest.mark.parametrize("native", ["MALFORMED_FUNCTION_CALL", "UNEXPECTED_TOOL_CALL", "NO_IMAGE"])
+def test_a_reason_that_says_that_the_answer_is_not_whole_is_a_failure(native: str):
     found = read([events(chunk({"text": "x"}, finish=native, finishMessage="Because."))])
-    assert found[-1] == Finished("stop", native=native, detail="Because.")
+    assert isinstance(found[-1], Failed)
+    assert native in found[-1].error.message
+    assert found[-1].error.message.endswith(": Because.")
 
 
 def test_a_harmful_answer_says_which_harm():
@@ -406,7 +415,6 @@ def test_a_json_answer_is_whole_without_a_reason():
         b'{"candidates": 5}', b"data: {\r\n\r\n", b"data: [1]\n\n", b'data: {"candidates": []}\n\n',
         b'{"candidates":[{"content":{"parts":[{"text":5}]}}]}',
         b'{"candidates":[{"content":{"parts":[{"functionCall":{"name":1}}]}}]}',
-        b'{"candidates":[{"groundingMetadata":{"groundingChunks":7},"finishReason":"STOP"}]}',
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("stream", [True, False])
@@ -414,9 +422,31 @@ def test_what_is_no_answer_fails(body: bytes, stream: bool):
     assert isinstance(failure(read([body], stream=stream)).error, ProviderBroke)
 
 
+ODD_SIDES = [
+    {"groundingMetadata": {"groundingChunks": 7, "webSearchQueries": ["q"]}},
+    {"groundingMetadata": {"groundingSupports": [7]}},
+    {"groundingMetadata": [1]},
+    {"citationMetadata": "none"},
+    {"citationMetadata": {"citations": [{"uri": 5}, 7]}},
+    {"urlContextMetadata": "x"},
+    {"logprobsResult": 3},
+    {"safetyRatings": "fine"},
+]
+
+
+@pytest.mark.parametrize("side", ODD_SIDES)
+@pytest.mark.parametrize("stream", [True, False])
+def test_what_stands_beside_the_text_never_ends_an_answer(side: dict, stream: bool):
+    told = chunk({"text": "ab"}, finish="STOP", **side)
+    body = events(told) if stream else json.dumps(told).encode()
+    found = read([body], stream=stream)
+    assert heard(found)[0].text == "ab"
+    assert found[-1] == Finished("stop")
+
+
 def test_nothing_comes_after_a_failure():
     reader = PROTOCOL.reader(Call("/", b"", stream=True), target())
-    assert failure(reader.feed(b"data: nonsense\n\n" + events(chunk({"text": "a"}, finish="STOP"))))
+    assert failure(reader.feed(b"data: {nonsense\n\n" + events(chunk({"text": "a"}, finish="STOP"))))
     assert reader.feed(events(chunk({"text": "b"}, finish="STOP"))) == []
     assert reader.close() == []
 

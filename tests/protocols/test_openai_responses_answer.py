@@ -35,6 +35,7 @@ from tidegate.protocols.events import (
     Finished,
     FinishReason,
     ImageAdded,
+    LeftOut,
     LogprobsDelta,
     NativeBlock,
     ReasoningDelta,
@@ -433,7 +434,7 @@ def test_what_cannot_be_asked_for_is_not_written() -> None:
 
 
 def test_every_event_has_its_way_of_being_written() -> None:
-    events = set(Event.__args__) - {Failed}  # a failure never reaches a writer
+    events = set(Event.__args__) - {Failed, LeftOut}  # these never reach a writer
     assert set(ResponseWriter._WRITES) == events
 
 

@@ -59,10 +59,11 @@ def shortened(record: Record, limit: int) -> Record:
     cut = structs.replace(
         cut,
         dropped=cut.dropped[:MOST_DROPPED],
+        left_out=cut.left_out[:MOST_DROPPED],
         attempts=cut.attempts[:MOST_ATTEMPTS],
         skipped=cut.skipped[:MOST_SKIPPED],
     )
-    looked = (*_OTHERS, "dropped", "attempts", "skipped")
+    looked = (*_OTHERS, "dropped", "left_out", "attempts", "skipped")
     names = [name for name in looked if getattr(cut, name) != getattr(record, name)]
     return structs.replace(cut, shortened=(*record.shortened, *names))
 

@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from .beside import BESIDE, MOST_LEFT_OUT, as_documented
 from .errors import ProviderBroke, ProviderError, TidegateError, Unsupported
-from .events import Event, Failed, Finished, FinishReason, Started, TextDelta, UsageReported
+from .events import Event, Failed, Finished, FinishReason, LeftOut, Started, TextDelta, UsageReported
 from .needs import Need
 from .profile import PLAIN, Profile
 from .served import Served
@@ -168,7 +168,7 @@ class Reader(Interface):
 class Writer(Interface):
     """Writes events in the client's dialect: a stream piece by piece, or one JSON body on close.
 
-    `Failed` never reaches a writer; an error in mid-stream is told by `abort`.
+    `Failed` and `LeftOut` never reach a writer; an error in mid-stream is told by `abort`.
     """
 
     def write(self, events: Sequence[Event]) -> bytes:
@@ -271,6 +271,9 @@ class Bridge:
             if kind is TextDelta:
                 kept.append(event)
                 continue
+            if kind is LeftOut:
+                self._leave_out(event.name)  # type: ignore[union-attr]
+                continue
             if kind in BESIDE:
                 checked = as_documented(event)
                 if checked is not event:
@@ -287,6 +290,7 @@ class Bridge:
     def _note(self, kind: type, event: Event) -> None:
         if kind is UsageReported:
             self.tally.usage = event.usage  # type: ignore[union-attr]
+            self.tally.note(event.served)  # type: ignore[union-attr]
         elif kind is Finished:
             self.tally.finish = event.reason  # type: ignore[union-attr]
         elif kind is Started:

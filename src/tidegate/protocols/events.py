@@ -23,6 +23,7 @@ __all__ = [
     "FinishReason",
     "Finished",
     "ImageAdded",
+    "LeftOut",
     "LogprobsDelta",
     "NativeBlock",
     "ReasoningDelta",
@@ -187,6 +188,13 @@ class UsageReported(Struct, frozen=True, gc=False):
     """How the answer was served, where the provider says; adds to what was reported before."""
 
 
+class LeftOut(Struct, frozen=True, gc=False):
+    """A field beside the answer was of a form that cannot be read: the answer goes on without it."""
+
+    name: str
+    """The field's path in the provider's event, such as `usage.cost`."""
+
+
 class Failed(Struct, frozen=True):
     """The provider says that it failed, in the middle of its answer. Nothing follows."""
 
@@ -209,5 +217,6 @@ Event: TypeAlias = (
     | NativeBlock
     | Finished
     | UsageReported
+    | LeftOut
     | Failed
 )

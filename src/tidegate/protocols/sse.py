@@ -247,5 +247,9 @@ def _event(name: bytes, data: bytes) -> ServerSentEvent | None:
 def _says_nothing(bare: bytes) -> bool:
     if bare[:1] in (b"{", b"[") or bare[:1] == b'"' or bare[:1].isdigit():
         return _NO_OBJECT.fullmatch(bare) is not None
+    try:
+        bare.decode()
+    except UnicodeDecodeError:
+        return False
     words = len(bare) <= LONGEST_WORD and not any(mark in bare for mark in (b"{", b"}", b"<"))
     return words and _FAILURE.search(bare) is None

@@ -82,6 +82,14 @@ def parse_inner_error(body: bytes | Raw) -> ProviderError:
     return _refusal(words, STATUSES.get(words.type or "", 502), None)
 
 
+def has_error(data: bytes) -> bool:
+    """Whether an event or an answer tells an `error`, whatever else it lacks."""
+    try:
+        return _WORDS.decode(data).error is not None
+    except MALFORMED:
+        return False
+
+
 def _refusal(words: Words, status: int, retry_after: int | None) -> ProviderRefused:
     type_ = words.type if words.type in STATUSES else _type_of(status)
     message = (words.message or "").strip()[:MOST] or f"the provider answered {status} without a message"

@@ -5,10 +5,10 @@ one piece is read as blocks that open and close at once, so both are the same co
 """
 
 from collections.abc import Callable
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import Meta, Raw, Struct, structs
 
 from tidegate.protocols.contract import Call
 from tidegate.protocols.decode import MALFORMED, malformed
@@ -23,10 +23,12 @@ from tidegate.protocols.events import (
     UsageReported,
 )
 from tidegate.protocols.finishes import broken_finish, meaning_of
+from tidegate.protocols.lenient import decode_leniently
 from tidegate.protocols.sse import Splitter
+from tidegate.protocols.surrogates import Surrogates, has_halves
 
 from .blocks import Block, BlockDelta, Progress, open_block
-from .error import parse_inner_error
+from .error import has_error, parse_inner_error
 from .render import MessagesCall
 from .usage import merge_usage, read_served, read_usage
 from .wire import MessageOut, StopDetails, UsageOut
@@ -72,7 +74,7 @@ class PlainOut(Struct, frozen=True, gc=False):
 
     type: Literal["message"]
     content: list[PlainText]
-    stop_reason: str
+    stop_reason: Annotated[str, Meta(min_length=1)]
     stop_sequence: str | None = None
     stop_details: None = None
     id: str = ""
@@ -83,7 +85,7 @@ class PlainOut(Struct, frozen=True, gc=False):
 class StreamEvent(Struct, frozen=True):
     """Any event; what it has depends on its type. A whole message is one as well."""
 
-    type: str
+    type: str = ""
     index: int = 0
     message: Raw = Raw(b"{}")
     content_block: Raw = Raw(b"{}")
@@ -92,11 +94,11 @@ class StreamEvent(Struct, frozen=True):
 
 
 _BLOCK_DELTA = msgspec.json.Decoder(BlockDelta).decode
-_EVENT = msgspec.json.Decoder(StreamEvent).decode
-_MESSAGE = msgspec.json.Decoder(MessageOut).decode
+_EVENT = msgspec.json.Decoder(StreamEvent)
+_MESSAGE = msgspec.json.Decoder(MessageOut)
 _PLAIN = msgspec.json.Decoder(PlainOut).decode
 _WHOLE = msgspec.json.Decoder(WholeOut).decode
-_STOP = msgspec.json.Decoder(StopOut).decode
+_STOP = msgspec.json.Decoder(StopOut)
 
 
 # --- the readers -----------------------------------------------------------------------------
@@ -139,11 +141,11 @@ class StreamReader:
             found = self._splitter.feed(data)
         except ProviderBroke as error:
             return self._answer.fail(error)
-        return [event for one in found for event in self._answer.take(one.data)]
+        return [event for one in found for event in self._answer.take(one.data, one.name)]
 
     def close(self) -> list[Event]:
         """See contract.Reader."""
-        events = [event for one in self._splitter.close() for event in self._answer.take(one.data)]
+        events = [event for one in self._splitter.close() for event in self._answer.take(one.data, one.name)]
         return events + self._answer.close()
 
 
@@ -193,7 +195,7 @@ class _Answer:
     """The state of one answer."""
 
     __slots__ = (
-        "_blocks", "_failed", "_finished", "_progress", "_started", "_usage", "closed", "in_text",
+        "_blocks", "_failed", "_finished", "_halves", "_progress", "_started", "_usage", "closed", "in_text",
     )  # fmt: skip
 
     def __init__(self, call: Call) -> None:
@@ -211,19 +213,27 @@ class _Answer:
         self.closed = False
         """`message_stop` was there."""
         self._failed = False
+        self._halves = Surrogates()
 
-    def take(self, data: bytes) -> list[Event]:
-        """The events of one event of the stream, or of a whole message."""
+    def take(self, data: bytes, name: bytes = b"") -> list[Event]:
+        """The events of one event of the stream, whose name stands in for a missing type; or of a whole
+        message.
+        """
         if self._failed or self.closed or data == b"[DONE]":
             return []
+        if has_halves(data):
+            data = self._halves.join(data)
+        events: list[Event] = []
         try:
-            event = _EVENT(data)
-            read = _READ.get(event.type)
-            events: list[Event] = []
+            event = decode_leniently(_EVENT, data, events)
+            kind = event.type or ("error" if has_error(data) else name.decode("utf-8", "replace"))
+            read = _READ.get(kind)
             if read is not None:
                 read(self, event, data, events)
             return events
         except MALFORMED as error:
+            if name == b"error":
+                return self.fail(parse_inner_error(data))
             return self.fail(malformed("the provider's answer", error))
 
     def take_whole(self, data: bytes) -> list[Event]:
@@ -277,16 +287,18 @@ class _Answer:
     # --- one method per type of event
 
     def _read_start(self, event: StreamEvent, data: bytes, out: list[Event]) -> None:
-        message = _MESSAGE(event.message)
+        message = decode_leniently(_MESSAGE, event.message, out)
         self._start(message, out)
         self._read_content(message, out)
 
     def _read_message(self, event: StreamEvent, data: bytes, out: list[Event]) -> None:
-        self._read_whole(_MESSAGE(data), out)
+        self._read_whole(decode_leniently(_MESSAGE, data, out), out)
 
     def _read_whole(self, message: MessageOut, out: list[Event]) -> None:
         self._start(message, out)
         self._read_content(message, out)
+        if message.stop_reason == "":  # a message in one piece is whole
+            message = structs.replace(message, stop_reason="end_turn")
         self._finish(message, out)
         self._report(None, out)
         self.closed = True
@@ -329,7 +341,7 @@ class _Answer:
             out += block.close()
 
     def _read_message_delta(self, event: StreamEvent, data: bytes, out: list[Event]) -> None:
-        self._finish(_STOP(event.delta), out)
+        self._finish(decode_leniently(_STOP, event.delta, out), out)
         self._report(event.usage, out)
 
     def _finish(self, stop: "StopOut | MessageOut", out: list[Event]) -> None:

@@ -32,7 +32,9 @@ from tidegate.protocols.events import (
 from tidegate.protocols.finishes import broken_finish, meaning_of
 from tidegate.protocols.functions import custom_text
 from tidegate.protocols.ids import new_id
+from tidegate.protocols.lenient import decode_leniently
 from tidegate.protocols.sse import MAX_EVENT
+from tidegate.protocols.surrogates import Surrogates
 from tidegate.protocols.usage import Usage
 
 from .dialect import FORMAT
@@ -128,6 +130,7 @@ class BedrockReader:
         "_custom",
         "_document",
         "_finished",
+        "_halves",
         "_is_over",
         "_length",
         "_open",
@@ -156,6 +159,7 @@ class BedrockReader:
         self.done = False
         """The event with the usage, which is the last one, was there after the end."""
         # the answer
+        self._halves = Surrogates()
         self._started = False
         self._finished = False
         self._length = 0
@@ -220,7 +224,7 @@ class BedrockReader:
 
     def _read_document(self, data: bytes, events: list[Event]) -> None:
         try:
-            self._read_whole(_ANSWER.decode(data), events)
+            self._read_whole(decode_leniently(_ANSWER, data, events), events)
         except MALFORMED as error:
             self._fail(_error_in(data) or malformed("the provider's answer", error), events)
 
@@ -237,7 +241,7 @@ class BedrockReader:
             read = self.EVENTS.get(str(frame.headers.get(":event-type", "")))
             if read is not None:
                 self._start(events)
-                read(self, frame.payload, events)
+                read(self, self._halves.join(frame.payload), events)
 
     # --- a whole answer ---
 

@@ -28,7 +28,9 @@ from tidegate.protocols.events import (
 from tidegate.protocols.finishes import meaning_of
 from tidegate.protocols.functions import custom_text
 from tidegate.protocols.ids import new_id
-from tidegate.protocols.sse import MAX_EVENT, Splitter
+from tidegate.protocols.lenient import decode_leniently
+from tidegate.protocols.openai_errors import error_of_event
+from tidegate.protocols.sse import MAX_EVENT, ServerSentEvent, Splitter
 from tidegate.protocols.usage import Usage
 
 from .error import parse_failure
@@ -118,7 +120,7 @@ class CohereReader:
             return events
         try:
             for event in self._splitter.feed(data):
-                self._read_event(event.data, events)
+                self._read_event(event, events)
         except ProviderBroke as error:
             self._fail(error, events)
         return events
@@ -128,7 +130,7 @@ class CohereReader:
         events: list[Event] = []
         if self._splitter is not None:
             for event in self._splitter.close():
-                self._read_event(event.data, events)
+                self._read_event(event, events)
         elif self._document is not None and not self._is_over:
             self._read_answer(bytes(self._document), events)
         if not self._is_over:
@@ -159,22 +161,32 @@ class CohereReader:
         if len(self._document) > MAX_EVENT:
             self._fail(ProviderBroke(f"the provider sent an answer of more than {MAX_EVENT} bytes"), events)
 
-    def _read_event(self, data: bytes, events: list[Event]) -> None:
+    def _read_event(self, piece: ServerSentEvent, events: list[Event]) -> None:
+        data = piece.data
         if self._is_over or data == b"[DONE]":
             return
         try:
-            event = _EVENT.decode(data)
+            event = decode_leniently(_EVENT, data, events)
             read = self.EVENTS.get(event.type)
             if read is not None:
                 read(self, event, events)
             elif event.message is not None:
                 self._fail(parse_failure(event.message, event.error_type), events)
+            else:
+                self._check(piece, events)
         except MALFORMED as error:
-            self._fail(malformed("an event of the provider's stream", error), events)
+            told = error_of_event(piece.name, data)
+            self._fail(told or malformed("an event of the provider's stream", error), events)
+
+    def _check(self, piece: ServerSentEvent, events: list[Event]) -> None:
+        """An event of no known type: it may tell an error in a form of its own."""
+        told = error_of_event(piece.name, piece.data)
+        if told is not None:
+            self._fail(told, events)
 
     def _read_answer(self, data: bytes, events: list[Event]) -> None:
         try:
-            self._read_whole(_ANSWER.decode(data), events)
+            self._read_whole(decode_leniently(_ANSWER, data, events), events)
         except MALFORMED as error:
             self._fail(_error_in(data) or malformed("the provider's answer", error), events)
 

@@ -23,6 +23,7 @@ from tidegate.protocols.events import (
     Failed,
     Finished,
     ImageAdded,
+    LeftOut,
     LogprobsDelta,
     NativeBlock,
     ReasoningDelta,
@@ -36,6 +37,7 @@ from tidegate.protocols.events import (
 from tidegate.protocols.finishes import broken_finish, meaning_of
 from tidegate.protocols.functions import custom_text
 from tidegate.protocols.ids import new_id
+from tidegate.protocols.lenient import decode_leniently
 from tidegate.protocols.served import served
 from tidegate.protocols.sse import MAX_EVENT, Splitter
 from tidegate.protocols.usage import Usage
@@ -192,7 +194,7 @@ class GeminiReader:
         if self._is_over or data == b"[DONE]":
             return
         try:
-            answer = _ANSWER.decode(data)
+            answer = decode_leniently(_ANSWER, data, events)
         except MALFORMED as error:
             self._break(error, data, events)
         else:
@@ -243,7 +245,10 @@ class GeminiReader:
                 else:
                     _read_other(part, choice, data, (position, number), events)
         if candidate.logprobs_result:
-            events.extend(_read_logprobs(candidate.logprobs_result, index))
+            try:
+                events.extend(_read_logprobs(candidate.logprobs_result, index))
+            except MALFORMED:
+                events.append(LeftOut("logprobsResult"))
         if candidate.finish_reason:
             choice.finish = candidate.finish_reason
             choice.detail = candidate.finish_message
@@ -295,11 +300,7 @@ class GeminiReader:
             return
         if not self._choices and self._feedback is not None:
             events.append(_blocked(0, self._feedback))
-        try:
-            self._tell_sources(events)
-        except MALFORMED:
-            self._fail(ProviderBroke("the provider's citations cannot be read"), events)
-            return
+        self._tell_sources(events)
         for choice in self._choices.values():
             if choice.finish is None and self._feedback is not None and self._feedback.block_reason:
                 events.append(_blocked(choice.index, self._feedback))
@@ -479,7 +480,7 @@ def _blocked(choice: int, feedback: PromptFeedback) -> Finished:
 
 def is_one_event(data: bytes) -> bool:
     """Whether these bytes look like exactly one of Google's events: a line of JSON, then CRLF twice."""
-    return data.startswith(b"data: {") and data.endswith(b"}\r\n\r\n") and data.find(b"\n") == len(data) - 3
+    return data.startswith(b'data: {"') and data.endswith(b"}\r\n\r\n") and data.find(b"\n") == len(data) - 3
 
 
 # --- small things ----------------------------------------------------------------------------

@@ -10,7 +10,9 @@ from collections.abc import Iterable, Iterator
 import msgspec
 from msgspec import Raw
 
-from tidegate.protocols.events import CitationAdded
+from tidegate.protocols.decode import MALFORMED
+from tidegate.protocols.events import CitationAdded, Event, LeftOut
+from tidegate.protocols.lenient import decode_leniently
 from tidegate.protocols.offsets import Offsets
 
 from .wire import Citation, GroundingMetadata, GroundingSupport
@@ -47,28 +49,32 @@ class Sources:
             self._native[name, told] = None
 
     def searches(self) -> int:
-        """How many web searches there were. Raises as `events` does."""
+        """How many web searches there were."""
         queries: set[str] = set()
         for name, told in self._native:
             if name == "groundingMetadata":
-                queries.update(_GROUNDING.decode(told).web_search_queries or ())
+                queries.update(_grounding(told, []).web_search_queries or ())
         return len(queries)
 
-    def events(self, choice: int) -> list[CitationAdded]:
-        """All citations, once. Raises msgspec.DecodeError where Google's form is not known."""
+    def events(self, choice: int) -> list[Event]:
+        """All citations, once; what of Google's forms is not known is left out, and told as it is."""
         if not self._citations and not self._native:
             return []
         place = Offsets("".join(self._text))
-        found = [self._recited(told, place, choice) for told in self._citations]
+        left_out: list[Event] = []
+        found = [self._recited(told, place, choice, left_out) for told in self._citations]
         for name, told in self._native:
             if name == "groundingMetadata":
-                found += _grounded(_GROUNDING.decode(told), place, choice)
+                found += _grounded(_grounding(told, left_out), place, choice)
             whole = Raw(b'{"' + name.encode() + b'":' + told + b"}")
             found.append(CitationAdded(native=whole, choice=choice))
-        return _once(found) if len(self._native) > 1 else found
+        return [*left_out, *(_once(found) if len(self._native) > 1 else found)]
 
-    def _recited(self, told: bytes, place: Offsets, choice: int) -> CitationAdded:
-        citation = _CITATION.decode(told)
+    def _recited(self, told: bytes, place: Offsets, choice: int, left_out: list[Event]) -> CitationAdded:
+        try:
+            citation = decode_leniently(_CITATION, told, left_out)
+        except MALFORMED:
+            return CitationAdded(native=Raw(told), choice=choice)
         start, end = _characters(place, citation.start_index, citation.end_index)
         return CitationAdded(
             url=citation.uri,
@@ -78,6 +84,15 @@ class Sources:
             native=Raw(told),
             choice=choice,
         )
+
+
+def _grounding(told: bytes, left_out: list[Event]) -> GroundingMetadata:
+    """Grounding as far as it can be read; the whole of it is told in its own form in any case."""
+    try:
+        return decode_leniently(_GROUNDING, told, left_out)
+    except MALFORMED:
+        left_out.append(LeftOut("groundingMetadata"))
+        return GroundingMetadata()
 
 
 def _once(found: list[CitationAdded]) -> list[CitationAdded]:

@@ -536,7 +536,7 @@ class StreamMend(Mend):
         ending = self._flush() + self._late_calls()
         memory = self._memory
         if memory.usage is not None and self._wants_usage:
-            chunk: Json = {"choices": [], **memory.last}
+            chunk: Json = {**memory.last, "choices": []}
             _mend_head(chunk, memory)
             ending += frame(encode({**chunk, "usage": memory.usage}))
         return ending + DONE

@@ -417,10 +417,12 @@ class BodyReader:
 
     def close(self) -> list[Event]:
         """All events of the answer."""
-        answer = decode_answer(b"".join(self._pieces))
+        left_out: list[Event] = []
+        body = b"".join(self._pieces)
+        answer = decode_answer(body, left_out)
         if isinstance(answer, ProviderError):
-            return self._state.fail(answer)
-        events = self._state.read(answer)
+            return self._state.fail(error_of_event(b"", body) or answer)
+        events = left_out + self._state.read(answer)
         if self._state.failed:
             return events
         self._state.suppose_finished()
@@ -502,8 +504,9 @@ class StreamReader:
         name, data = piece
         if data == b"[DONE]":
             return self._state.end()
+        left_out: list[Event] = []
         try:
-            answer = decode_chunk(data)
+            answer = decode_chunk(data, left_out)
         except MALFORMED as error:
             told = error_of_event(name, data)
             return self._state.fail(told or malformed("an event of the provider's stream", error))
@@ -511,4 +514,4 @@ class StreamReader:
             told = error_of_event(name, data)
             if told is not None:
                 return self._state.fail(told)
-        return self._state.read(answer)
+        return left_out + self._state.read(answer) if left_out else self._state.read(answer)

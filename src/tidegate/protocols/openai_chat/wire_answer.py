@@ -1,16 +1,17 @@
 """The fields of answers that Tidegate reads, of whole ones and of chunks, as types."""
 
-import re
 from typing import Any
 
-from msgspec import Raw, Struct, ValidationError
+from msgspec import Raw, Struct
 from msgspec.json import Decoder
 
 from tidegate.protocols.decode import MALFORMED, malformed
 from tidegate.protocols.errors import ProviderBroke, ProviderError
+from tidegate.protocols.events import Event
+from tidegate.protocols.lenient import decode_leniently
 
 from .usage import UsageIn
-from .wire import ENCODE, FIELDS, ExtraContent, NativeBlockIn, ReasoningDetail
+from .wire import ExtraContent, NativeBlockIn, ReasoningDetail
 
 __all__ = [
     "NOTHING",
@@ -155,31 +156,15 @@ ANSWER = Decoder(AnswerOut)
 NOTHING = Delta()
 
 
-PATIENCE = 3
-"""How many fields of unknown shapes are passed over."""
-
-_ASIDE = re.compile(r" - at `\$\.(?!choices|error)(\w+)")
-
-
-def decode_chunk(data: bytes) -> AnswerOut:
-    """A chunk or an answer. What stands beside the choices and is of a shape of its own is passed over."""
-    for _ in range(PATIENCE):
-        try:
-            return ANSWER.decode(data)
-        except ValidationError as error:
-            aside = _ASIDE.search(str(error))
-            if aside is None:
-                raise
-            fields = FIELDS.decode(data)
-            del fields[aside[1]]
-            data = ENCODE(fields)
-    return ANSWER.decode(data)
+def decode_chunk(data: bytes, events: list[Event]) -> AnswerOut:
+    """A chunk or an answer. What stands beside the answer and is of a shape of its own is left out."""
+    return decode_leniently(ANSWER, data, events)
 
 
-def decode_answer(body: bytes) -> AnswerOut | ProviderError:
+def decode_answer(body: bytes, events: list[Event]) -> AnswerOut | ProviderError:
     """A whole answer, or why it is none."""
     try:
-        answer = decode_chunk(body)
+        answer = decode_chunk(body, events)
     except MALFORMED as error:
         return malformed("the provider's answer", error)
     if not answer.choices and not answer.error:

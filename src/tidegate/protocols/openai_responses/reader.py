@@ -33,6 +33,8 @@ from tidegate.protocols.events import (
 )
 from tidegate.protocols.finishes import broken_finish, is_broken, meaning_of, own_words
 from tidegate.protocols.ids import new_id
+from tidegate.protocols.lenient import decode_leniently
+from tidegate.protocols.openai_errors import error_of_event
 from tidegate.protocols.sse import ServerSentEvent, Splitter
 
 from .error import failure_of
@@ -268,8 +270,10 @@ class BodyReader:
     def close(self) -> list[Event]:
         """All events of the answer."""
         body = b"".join(self._pieces)
+        left_out: list[Event] = []
         try:
-            return self._state.finish(RESPONSE.decode(body))
+            response = decode_leniently(RESPONSE, body, left_out)
+            return left_out + self._state.finish(response)
         except MALFORMED as error:
             return self._state.fail(malformed("the provider's answer", error))
 
@@ -319,9 +323,12 @@ class StreamReader:
             if piece.data == b"[DONE]" or not piece.data.strip():
                 continue
             try:
-                events += self._read_event(EVENT.decode(piece.data), piece)
+                events += self._read_event(decode_leniently(EVENT, piece.data, events), piece)
             except MALFORMED as error:
-                if self._concerns(piece):
+                told = error_of_event(piece.name, piece.data)
+                if told is not None:
+                    events += self._state.fail(told)
+                elif self._concerns(piece):
                     events += self._state.fail(malformed("an event of the provider's stream", error))
         return events
 
@@ -339,7 +346,8 @@ class StreamReader:
             return read(self, event)
         if piece.name == b"error" or event.error:
             return self._read_error(event)
-        return []
+        told = None if event.type else error_of_event(piece.name, piece.data)
+        return [] if told is None else self._state.fail(told)
 
     # --- one method per event ---
 

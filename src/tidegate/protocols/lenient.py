@@ -1,0 +1,114 @@
+"""Decoding what providers send: what stands beside an answer never ends it.
+
+A field of an unexpected type is mended where its meaning is plain (a number as text), and left out
+otherwise, alone and by name; a field that is the answer itself (`ANSWER`) is never left out. Halves of
+UTF-16 pairs become U+FFFD where no stream has joined them before.
+"""
+
+import re
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import msgspec
+from msgspec import ValidationError
+from msgspec.json import Decoder
+
+from .events import Event, LeftOut
+from .surrogates import has_halves, without_halves
+
+__all__ = ["decode_leniently"]
+
+T = TypeVar("T")
+
+ANSWER = frozenset(
+    {
+        "$", "args", "arguments", "call_id", "candidates", "choices", "code", "content", "content_block",
+        "custom", "data", "delta", "error", "finishReason", "finish_reason", "function", "functionCall",
+        "function_call", "index", "inlineData", "input", "item", "message", "name", "output", "output_index",
+        "parts", "partial_json", "refusal", "response", "status", "stopReason", "stop_reason", "text",
+        "toolUse", "tool_calls", "type",
+    }
+)  # fmt: skip
+"""Fields without which there is no answer, or another one."""
+
+PATIENCE = 12
+"""Fields of one event that are looked after."""
+
+_PLACE = re.compile(r" - at `\$(.*)`$", re.DOTALL)
+_STEP = re.compile(r"\.([^.\[\]]+)|\[[^\]]*\]")
+
+
+def decode_leniently(decoder: Decoder[T], data: bytes | msgspec.Raw, events: list[Event]) -> T:
+    """Decode JSON, without the fields beside the answer that cannot be read; for each there is an
+    event `LeftOut`.
+
+    Raises one of MALFORMED where the answer itself cannot be read.
+    """
+    try:
+        return decoder.decode(data)
+    except msgspec.DecodeError as error:
+        if has_halves(bytes(data)):
+            data = without_halves(bytes(data))
+        elif not isinstance(error, ValidationError):
+            raise
+    return _decode_mended(decoder, data, events)
+
+
+def _decode_mended(decoder: Decoder[T], data: bytes | msgspec.Raw, events: list[Event]) -> T:
+    tree: Any = None
+    for _ in range(PATIENCE):
+        try:
+            return decoder.decode(data)
+        except ValidationError as error:
+            tree = msgspec.json.decode(data) if tree is None else tree
+            name = _mend(tree, str(error))
+            if name is None:
+                raise
+            if name:
+                events.append(LeftOut(name))
+            data = msgspec.json.encode(tree)
+    return decoder.decode(data)
+
+
+def _mend(tree: Any, complaint: str) -> str | None:
+    """Take care of the field that a complaint is about: its name where it was left out, "" where it was
+    mended, None where it belongs to the answer.
+    """
+    found = _PLACE.search(complaint)
+    steps: list[str | None] = [step[1] for step in _STEP.finditer(found[1])] if found else []
+    while steps and steps[-1] is None:
+        steps.pop()  # an element of a list: the list goes
+    if not steps or steps[-1] in ANSWER:
+        return None
+    mend = _as_int if "`int" in complaint.partition(",")[0] else None
+    mended = _edit(tree, steps, mend)
+    return "" if mended else ".".join(step for step in steps if step)
+
+
+def _as_int(value: Any) -> int | None:
+    if isinstance(value, str) and len(value) < 20 and value.strip().isdecimal():
+        return int(value)
+    return int(value) if isinstance(value, float) and value.is_integer() else None
+
+
+def _edit(value: Any, steps: list[str | None], mend: Callable[[Any], int | None] | None) -> bool:
+    """Mend the field at a path, in every element of the lists on it, or take it out. Returns whether every
+    one could be mended.
+    """
+    step, rest = steps[0], steps[1:]
+    if step is None:
+        inside = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+        edited = [_edit(one, rest, mend) for one in inside]
+        return all(edited)
+    if not isinstance(value, dict) or step not in value:
+        return True
+    if rest:
+        return _edit(value[step], rest, mend)
+    mended = mend(value[step]) if mend is not None else None
+    if mended is None:
+        fine = type(value[step]) is int and mend is not None
+        if not fine:
+            del value[step]
+        return fine
+    value[step] = mended
+    return True
