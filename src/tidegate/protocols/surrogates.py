@@ -4,10 +4,14 @@ RFC 8259 (section 8.2) allows them, and servers that cut texts between tokens wr
 in two events. A decoder cannot make text of half a character: the halves are put together, or become U+FFFD.
 """
 
+import json
 import re
 from collections import deque
+from typing import Any
 
-__all__ = ["Surrogates", "has_halves", "without_halves"]
+from msgspec import DecodeError
+
+__all__ = ["Surrogates", "decode_with_halves", "encode_with_halves", "has_halves", "without_halves"]
 
 _ESCAPE = re.compile(
     rb"\\(?:u([dD][89abAB][0-9a-fA-F]{2})(\\u[dD][c-fC-F][0-9a-fA-F]{2})?"
@@ -38,6 +42,19 @@ def _replace_alone(found: re.Match[bytes]) -> bytes:
 
 MOST_WAITING = 64
 """First halves that wait; of more, the oldest are given up."""
+
+
+def decode_with_halves(data: bytes) -> Any:
+    """JSON whose texts may hold halves. Raises DecodeError."""
+    try:
+        return json.loads(data)
+    except ValueError as error:
+        raise DecodeError(f"JSON is malformed: {type(error).__name__}") from error
+
+
+def encode_with_halves(value: Any) -> bytes:
+    """JSON in ASCII: halves are escapes."""
+    return json.dumps(value, separators=(",", ":")).encode()
 
 
 class Surrogates:

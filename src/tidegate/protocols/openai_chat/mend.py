@@ -4,7 +4,6 @@ Chunks are edited as JSON and written again, so that fields which Tidegate does 
 repairs run is said by the dialect's facts, and decided once per dialect.
 """
 
-import json
 import time
 from collections.abc import Callable
 from typing import Any
@@ -18,7 +17,7 @@ from tidegate.protocols.errors import ProviderBroke, ProviderError, TidegateErro
 from tidegate.protocols.finishes import WORDS, broken_finish, finish_of, is_broken
 from tidegate.protocols.ids import new_id
 from tidegate.protocols.sse import KEEP_ALIVE, ServerSentEvent, Splitter, frame, is_heartbeat, parse_block
-from tidegate.protocols.surrogates import has_halves
+from tidegate.protocols.surrogates import decode_with_halves, encode_with_halves, has_halves
 
 from .build import thinking_text
 from .clean import is_clean, read_clean
@@ -36,6 +35,9 @@ ROLE = b'"role":"assistant",'
 """Quotes inside of texts are escaped: this is a field wherever it stands."""
 
 
+_DECODE = msgspec.json.Decoder(Json).decode
+
+
 def decode_object(data: bytes) -> Json:
     """A JSON object. Halves of UTF-16 pairs stay as they are, since chunks pass one by one. Raises one of
     MALFORMED.
@@ -45,13 +47,7 @@ def decode_object(data: bytes) -> Json:
     except msgspec.DecodeError:
         if not has_halves(data):
             raise
-    try:
-        return msgspec.convert(json.loads(data), Json)
-    except ValueError as error:
-        raise msgspec.DecodeError(str(error)) from error
-
-
-_DECODE = msgspec.json.Decoder(Json).decode
+    return msgspec.convert(decode_with_halves(data), Json)
 
 
 def encode(value: Any) -> bytes:
@@ -59,7 +55,7 @@ def encode(value: Any) -> bytes:
     try:
         return msgspec.json.encode(value)
     except UnicodeEncodeError:
-        return json.dumps(value, separators=(",", ":")).encode()
+        return encode_with_halves(value)
 
 
 class ChoiceMemory:
