@@ -205,3 +205,30 @@ async def test_an_exchange_that_is_over_leaves_nothing_for_the_collector(
         gc.garbage.clear()
         gc.enable()
     assert left == set()
+
+
+# --- a kept connection that is dead ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("reset", [False, True])
+async def test_a_request_that_was_sent_again_is_counted(stack: AsyncExitStack, reset: bool) -> None:
+    gateway, (one,) = await chain(stack, json(ANSWER))
+    await gateway.chat("m")
+    one.answer(drop(reset=reset), json(ANSWER))
+    reply = await gateway.chat("m")
+    records = [await gateway.record(number) for number in (1, 2)]
+    assert (reply.status, len(one.requests)) == (200, 3)
+    assert reply.headers["x-tidegate-attempts"] == "2"
+    assert [record.get("resent") for record in records] == [None, 1]
+    assert [record["ended"] for record in records] == ["complete"] * 2
+
+
+async def test_a_request_that_was_sent_again_in_vain_is_counted_as_well(stack: AsyncExitStack) -> None:
+    gateway, (one,) = await chain(stack, json(ANSWER))
+    await gateway.chat("m")
+    one.answer(drop())
+    reply = await gateway.chat("m")
+    record = await gateway.record(2)
+    assert (reply.status, len(one.requests)) == (502, 3)
+    assert reply.headers["x-tidegate-attempts"] == "2"
+    assert (record["resent"], len(record["attempts"])) == (1, 1)

@@ -5,7 +5,7 @@ be repeated, raced, continued or kept without any of them knowing.
 """
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from time import perf_counter
 
 from tidegate.protocols.contract import Call, Conduit, Tally
@@ -41,6 +41,7 @@ class Attempt:
         "ended_at",
         "error",
         "first_byte_at",
+        "resent",
         "started_at",
         "tally",
         "waited_s",
@@ -61,6 +62,9 @@ class Attempt:
         """What accounting needs; up to date at any moment."""
         self.error: TidegateError | None = None
         """What it failed with, without a traceback: that would hold the client's body."""
+        self.resent = False
+        """Whether the request was sent twice: first on a kept connection, which the provider closed without a
+        byte of an answer."""
         self.started_at = perf_counter()
         self.first_byte_at: float | None = None
         """When the first bytes for the client were there."""
@@ -76,7 +80,7 @@ class Attempt:
         call = self._call
         assert call is not None
         try:
-            self._answer = await ask(self.candidate, call, request, spoken, gateway, watch)
+            self._answer = await ask(self.candidate, call, request, spoken, gateway, watch, self._note_resend)
             out = await (self._read_next(watch) if call.stream else self._read_whole(watch))
         except asyncio.CancelledError:
             raise self._named(watch.take_cancel_cause()) from None
@@ -172,6 +176,9 @@ class Attempt:
         self._failure = None
         return self.candidate.service.attribute(failure)
 
+    def _note_resend(self) -> None:
+        self.resent = True
+
     def _named(self, error: Exception) -> Exception:
         """A failure that was noticed here, not reported by the provider, with its name in the message."""
         service = self.candidate.service
@@ -182,13 +189,20 @@ class Attempt:
 
 
 async def ask(
-    candidate: Candidate, call: Call, request: Request, spoken: str, gateway: Gateway, watch: Watch
+    candidate: Candidate,
+    call: Call,
+    request: Request,
+    spoken: str,
+    gateway: Gateway,
+    watch: Watch,
+    on_resend: Callable[[], None] | None = None,
 ) -> Answer:
     """Send a call; the head of a good answer has arrived when this returns. Raises ProviderError."""
     service = candidate.service
     headers = await service.authorize(call, request.headers, spoken)
     address = service.address_for(call.path)
-    answer = await gateway.pool.post(address, headers, call.body, gateway.config.routing.connect_s)
+    connect_s = gateway.config.routing.connect_s
+    answer = await gateway.pool.post(address, headers, call.body, connect_s, on_resend)
     if 200 <= answer.status < 300:
         return answer
     try:

@@ -67,7 +67,7 @@ def headers_of(this: Exchange, attempt: Attempt) -> Iterator[Header]:
     """How the answer, or the failure, came about."""
     yield b"x-tidegate-provider", header_value(attempt.candidate.service.name)
     yield b"x-tidegate-model", header_value(attempt.candidate.model)
-    yield b"x-tidegate-attempts", b"%d" % len(this.attempts)
+    yield b"x-tidegate-attempts", b"%d" % (len(this.attempts) + this.resent)
     if attempt.dropped:
         yield b"x-tidegate-dropped", header_value(",".join(attempt.dropped))
 

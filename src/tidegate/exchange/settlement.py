@@ -51,6 +51,7 @@ def record_of(this: Exchange) -> Record:
             for one in this.attempts
             if one.error is not None
         ],
+        resent=this.resent,
         skipped=[
             SkippedCandidate(one.candidate.service.name, one.candidate.model, one.error.summary)
             for one in this.skipped

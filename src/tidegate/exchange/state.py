@@ -85,6 +85,11 @@ class Exchange:
         self.attempts.append(attempt)
         return attempt
 
+    @property
+    def resent(self) -> int:
+        """How many attempts sent their request twice, because a kept connection was dead."""
+        return sum(attempt.resent for attempt in self.attempts)
+
     def skip(self, candidate: Candidate, error: TidegateError) -> None:
         """Note a candidate that was not asked."""
         self.skipped.append(Skipped(candidate, error))

@@ -10,7 +10,7 @@ its connection.
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import NoReturn
 
@@ -61,16 +61,24 @@ class Client:
         self._routes.clear()
         await asyncio.sleep(0)
 
-    async def post(self, address: Address, headers: bytes, body: bytes, connect_s: float) -> Response:
+    async def post(
+        self,
+        address: Address,
+        headers: bytes,
+        body: bytes,
+        connect_s: float,
+        on_resend: Callable[[], None] | None = None,
+    ) -> Response:
         """Send a request; the head of the answer has arrived when this returns.
 
-        `headers` is a block of `render_headers`, without `host` and `content-length`. Raises
+        `headers` is a block of `render_headers`, without `host` and `content-length`. `on_resend` is called
+        where the request is sent a second time (see above), before that is known to succeed. Raises
         RequestFailed.
         """
         route = self._routes.get(address.origin) or self._open_route(address.origin)
         head = address.head if route.proxy is None or address.origin.tls else _to_proxy(address, route)
         head = b"%b%bcontent-length: %d\r\n\r\n" % (head, headers, len(body))
-        return await self._send(route, head, body, connect_s)
+        return await self._send(route, head, body, connect_s, on_resend)
 
     async def get(self, address: Address, headers: bytes, connect_s: float) -> Response:
         """The same for a GET."""
@@ -80,7 +88,14 @@ class Client:
             route, b"%b%b\r\n" % (head.replace(b"POST", b"GET", 1), headers), b"", connect_s
         )
 
-    async def _send(self, route: Route, head: bytes, body: bytes, connect_s: float) -> Response:
+    async def _send(
+        self,
+        route: Route,
+        head: bytes,
+        body: bytes,
+        connect_s: float,
+        on_resend: Callable[[], None] | None = None,
+    ) -> Response:
         idle = route.take()
         if idle is not None:
             response = await _exchange(idle, head, body)
@@ -89,6 +104,8 @@ class Client:
             if not idle.silent:
                 _raise_failure(idle)
         connection = await self._connect(route, connect_s)
+        if idle is not None and on_resend is not None:
+            on_resend()
         response = await _exchange(connection, head, body)
         if response is None:
             _raise_failure(connection)

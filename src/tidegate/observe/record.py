@@ -85,6 +85,9 @@ class Record(Struct, kw_only=True, omit_defaults=True):
     """Parts beside the answer that came in a form nobody can read, and were left out."""
     attempts: list[FailedAttempt] = []
     """Tries that failed before the one that answered."""
+    resent: int = 0
+    """Tries whose request was sent a second time, because the provider had closed the kept connection that
+    it was first sent on without a byte of an answer. Whether the provider saw it twice is unknown."""
     skipped: list[SkippedCandidate] = []
     """Candidates that were not asked: they do not support what the request needs."""
     caller: str | None = None

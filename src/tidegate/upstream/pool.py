@@ -108,13 +108,21 @@ class Pool:
         """Close all connections."""
         await self._client.close()
 
-    async def post(self, address: Address, headers: bytes, body: bytes, connect_s: float) -> Answer:
+    async def post(
+        self,
+        address: Address,
+        headers: bytes,
+        body: bytes,
+        connect_s: float,
+        on_resend: Callable[[], None] | None = None,
+    ) -> Answer:
         """Send a request and await the head of the answer. Its status is a success or an error.
 
+        `on_resend` is called where the request is sent a second time, because a kept connection was dead.
         Raises ProviderUnreachable, ProviderTimeout (while connecting) or ProviderBroke.
         """
         try:
-            response = await self._client.post(address, headers, body, connect_s)
+            response = await self._client.post(address, headers, body, connect_s, on_resend)
         except HTTPError as error:
             raise explain(error) from error
         if 200 <= response.status < 300 or 400 <= response.status < 600:

@@ -46,7 +46,7 @@ HEADERS: dict[str, Schema] = {
     "x-tidegate-provider": {"description": "The provider that answered.", "schema": string()},
     "x-tidegate-model": {"description": "The model that it was asked for.", "schema": string()},
     "x-tidegate-attempts": {
-        "description": "How many providers were asked, the one that answered included.",
+        "description": "How often a provider was sent the request, the try that answered included.",
         "schema": {"type": "integer"},
     },
     "x-tidegate-dropped": {
