@@ -1,4 +1,4 @@
-"""Requests whose every type is right and that make no sense: refused by name, whoever is asked."""
+"""Requests whose every type is right and that contradict themselves: refused by name, whoever is asked."""
 
 import base64
 import json

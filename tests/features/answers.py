@@ -319,8 +319,8 @@ class Gemini:
 
     def _parts(self, text: str, thought: str, call: bool) -> list[dict[str, Any]]:
         parts: list[dict[str, Any]] = [{"text": thought, "thought": True}] if thought else []
-        seal = {"thoughtSignature": SIGNATURE} if thought else {}
-        parts += [{"text": text, **seal}] if text else []
+        signature = {"thoughtSignature": SIGNATURE} if thought else {}
+        parts += [{"text": text, **signature}] if text else []
         return parts + ([{"functionCall": {"name": TOOL, "args": ARGUMENTS}}] if call else [])
 
     def _body(self, parts: list[dict[str, Any]], thought: str, finish: str | None) -> dict[str, Any]:

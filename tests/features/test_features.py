@@ -237,7 +237,9 @@ async def test_thinking_in_a_stream(bench: Bench, entry: Entry) -> None:
 async def test_an_error(bench: Bench, entry: Entry) -> None:
     for stream in (False, True):
         reply, _ = await bench.ask("error", {**STREAM, "stream": stream}, entry.refusal.script)
-        assert (reply.status, reply.error["message"]) == (entry.refusal.status, entry.refusal.message)
+        assert reply.status == entry.refusal.status
+        # Before a refused key stands whose key it is.
+        assert reply.error["message"].endswith(entry.refusal.message)
         assert reply.error["code"] == entry.refusal.code
         assert reply.headers.get("retry-after") == entry.refusal.retry_after
         assert reply.error.keys() == {"message", "type", "param", "code"}

@@ -248,9 +248,9 @@ def raw_deflate(data: bytes) -> bytes:
 
 
 ENCODED = {
-    "gzip": gzip.compress(TEXT),
-    "x-gzip": gzip.compress(TEXT),
-    "GZIP": gzip.compress(TEXT),
+    "gzip": gzip.compress(TEXT, mtime=0),
+    "x-gzip": gzip.compress(TEXT, mtime=0),
+    "GZIP": gzip.compress(TEXT, mtime=0),
     "deflate": zlib.compress(TEXT),
     "Deflate": raw_deflate(TEXT),
     "identity": TEXT,
@@ -282,11 +282,11 @@ async def test_an_encoding_that_nobody_requested_is_decoded(encoding: str, piece
     [
         ("br", b"\x0b\x02\x80hello\x03"),
         ("zstd", b"(\xb5/\xfd"),
-        ("gzip, gzip", gzip.compress(gzip.compress(TEXT))),
+        ("gzip, gzip", gzip.compress(gzip.compress(TEXT, mtime=0), mtime=0)),
         ("gzip", TEXT),
-        ("gzip", gzip.compress(TEXT)[:-1]),
-        ("gzip", gzip.compress(TEXT)[:30]),
-        ("gzip", gzip.compress(TEXT) + b"behind"),
+        ("gzip", gzip.compress(TEXT, mtime=0)[:-1]),
+        ("gzip", gzip.compress(TEXT, mtime=0)[:30]),
+        ("gzip", gzip.compress(TEXT, mtime=0) + b"behind"),
         ("deflate", zlib.compress(TEXT)[:-1]),
         ("deflate", zlib.compress(TEXT) + b"behind"),
         ("deflate", b"\xff\xff\xff"),

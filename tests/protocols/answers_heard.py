@@ -35,7 +35,7 @@ class Heard:
     """Name and parsed arguments."""
     finish: str | None = None
     usage: Usage | None = None
-    seals: list[tuple[str, str]] = field(default_factory=list)
+    signatures: list[tuple[str, str]] = field(default_factory=list)
     """Signatures and unreadable thinking, each with its format."""
     citations: list[CitationAdded] = field(default_factory=list)
     natives: list[Any] = field(default_factory=list)
@@ -55,9 +55,9 @@ def hear(events: list[Event]) -> Heard:
             case ReasoningDelta():
                 heard.reasoning += event.text
             case ReasoningSigned():
-                heard.seals.append((event.signature, event.format))
+                heard.signatures.append((event.signature, event.format))
             case ReasoningEncrypted():
-                heard.seals.append((event.data, event.format))
+                heard.signatures.append((event.data, event.format))
             case ToolCallStarted():
                 assert event.index == len(names), "calls are counted without gaps"
                 assert event.id

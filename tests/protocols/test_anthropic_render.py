@@ -488,8 +488,8 @@ def test_tool_use_without_its_thinking_is_continued_without() -> None:
     assert "thinking" not in render(bare, BUDGET)
     assert dropped(bare, BUDGET) == ("reasoning_effort",)
     assert "thinking" in render(bare, ADAPTIVE)
-    sealed = turn(HI, said("assistant", Reasoning("t", "s", "anthropic"), call), result, reasoning=control)
-    assert "thinking" in render(sealed, BUDGET)
+    signed = turn(HI, said("assistant", Reasoning("t", "s", "anthropic"), call), result, reasoning=control)
+    assert "thinking" in render(signed, BUDGET)
     over = turn(HI, said("assistant", call), result, said("assistant", "x"), HI, reasoning=control)
     assert "thinking" in render(over, BUDGET)
 

@@ -181,8 +181,8 @@ def test_recorded_unreadable_thinking_has_the_form_of_anthropics_own() -> None:
     assert redacted
     for recording in redacted:
         heard = hear(read(reader(recording.model), [sent(recording)]))
-        assert heard.seals
-        for data, form in heard.seals:
+        assert heard.signatures
+        for data, form in heard.signatures:
             assert form == "anthropic"
             # Anthropic's blocks begin with this; Bedrock wraps them in base64 once more.
             assert data.startswith("E")
@@ -226,7 +226,7 @@ def test_a_stream_tells_everything_in_its_order() -> None:
         Started("", ""),
         ReasoningDelta("Let me "),
         ReasoningDelta("see."),
-        ReasoningSigned("sealed", "anthropic"),
+        ReasoningSigned("signed", "anthropic"),
         TextDelta("I will look."),
         ToolCallStarted(0, "t1", "look"),
         ToolCallDelta(0, '{"a"'),
@@ -237,13 +237,13 @@ def test_a_stream_tells_everything_in_its_order() -> None:
 
 
 def test_a_whole_answer_tells_the_same() -> None:
-    thought = {"reasoningContent": {"reasoningText": {"text": "Let me see.", "signature": "sealed"}}}
+    thought = {"reasoningContent": {"reasoningText": {"text": "Let me see.", "signature": "signed"}}}
     call = {"toolUse": {"toolUseId": "t1", "name": "look", "input": {"a": 1}}}
     said = read(reader(CLAUDE), [whole(thought, {"text": "I will look."}, call, reason="tool_use")])
     assert said == [
         Started("", ""),
         ReasoningDelta("Let me see."),
-        ReasoningSigned("sealed", "anthropic"),
+        ReasoningSigned("signed", "anthropic"),
         TextDelta("I will look."),
         ToolCallStarted(0, "t1", "look"),
         ToolCallDelta(0, '{"a":1}'),
@@ -257,7 +257,7 @@ def test_a_whole_answer_tells_the_same() -> None:
 )
 def test_seals_are_those_of_the_models_maker(model: str, form: str) -> None:
     data = BEGIN + delta(reasoningContent={"signature": "s"}) + stop() + end()
-    assert hear(read(reader(model), [data])).seals == [("s", form)]
+    assert hear(read(reader(model), [data])).signatures == [("s", form)]
 
 
 def test_unreadable_thinking_of_another_maker_stays_as_it_is() -> None:

@@ -121,7 +121,7 @@ def test_a_recorded_request_arrives_whole_or_is_refused_by_name(recording: Recor
 
 
 def refusal_of(request: dict[str, Any]) -> str:
-    """The word by which a request is refused that holds what Converse has nothing of."""
+    """The word by which a request is refused that holds what Converse does not support."""
     parts = [part for message in request["messages"] for part in contents(message)]
     kinds = {part["type"] for part in parts}
     linked = wanted_of(request).links

@@ -106,7 +106,7 @@ def test_a_recorded_request_arrives_whole_or_is_refused_by_name(recording: Recor
 
 
 def refusal_of(request: dict[str, Any]) -> str:
-    """The word by which a request is refused that holds what Cohere has nothing of."""
+    """The word by which a request is refused that holds what Cohere does not support."""
     kinds = {part["type"] for message in request["messages"] for part in contents(message)}
     asked = {
         "modalities": "audio" in (request.get("modalities") or ()),
@@ -303,7 +303,7 @@ def test_images_are_refused_where_only_texts_may_be() -> None:
 
 
 def test_thoughts_are_given_back_to_models_that_think() -> None:
-    thought = assistant(Reasoning("Hm.", "sealed", "anthropic"), Text("Yes."), ToolCall("c", "f", "{}"))
+    thought = assistant(Reasoning("Hm.", "signed", "anthropic"), Text("Yes."), ToolCall("c", "f", "{}"))
     said = messages(HELLO, thought, target=THINKER)
     assert said[1]["content"] == [{"type": "thinking", "thinking": "Hm."}]
     assert said[1]["tool_plan"] == "Yes."

@@ -2,7 +2,7 @@
 
 The tables below say what becomes of what: `carried`, `refused`, or `dropped:` and the name under
 which the client hears of it. `nothing` stands where there is nothing to say: a default that
-is spelled out, the seal of thinking whose text is carried. The tests try it, and hold the tables to be
+is spelled out, the signature of thinking whose text is carried. The tests try it, and hold the tables to be
 total. What vanishes without a word stands as `silent`; `SILENT` says where, and may only shrink.
 """
 
@@ -209,7 +209,7 @@ def inline(data: str, media_type: str) -> Inline:
 
 CACHE = CacheControl("1h")
 FOREIGN = "openai_responses"
-"""A format whose seals and blocks no other can use."""
+"""A format whose signatures and blocks no other can use."""
 
 
 def parts(own: str) -> dict[str, tuple[tuple[Message, ...], tuple[Message, ...], tuple[str, ...]]]:

@@ -155,7 +155,7 @@ TOLD = frozenset(PLAIN_FIELDS.split())
 
 
 def _essence(value: Any, name: str = "") -> set[tuple[str, Any]]:
-    """The texts, names, seals, media and numbers of a request, in camelCase."""
+    """The texts, names, signatures, media and numbers of a request, in camelCase."""
     camel = re.sub("_([a-z])", lambda step: step[1].upper(), name)
     if isinstance(value, dict):
         return {found for key, one in value.items() for found in _essence(one, key)}

@@ -354,7 +354,7 @@ def test_what_gemini_has_nothing_of_is_refused_by_name(part: Part, model: str, w
     assert refusal.value.param == "messages.1.content"
 
 
-# --- seals and thoughts ----------------------------------------------------------------------
+# --- signatures and thoughts ----------------------------------------------------------------------
 
 
 def test_calls_of_other_models_get_the_documented_seal_and_no_id():
@@ -370,13 +370,13 @@ def test_calls_of_other_models_get_the_documented_seal_and_no_id():
 def test_calls_of_earlier_turns_need_no_seal():
     step = (said(ToolCall("1", "f", "{}")), Message("tool", (result("1", "x"),)))
     written = body(turn(ask(), *step, said(Text("done")), ask(), *step))["contents"]
-    seals = [
+    signatures = [
         part.get("thoughtSignature")
         for content in written
         for part in content["parts"]
         if "functionCall" in part
     ]
-    assert seals == [None, FOREIGN_SIGNATURE]
+    assert signatures == [None, FOREIGN_SIGNATURE]
 
 
 def test_gemini_s_own_calls_keep_seal_and_id():
@@ -444,7 +444,7 @@ def as_history(events: list[Event]) -> Message:
 
 
 def _signatures(content: Any) -> list[tuple[str, str]]:
-    """The seals of an answer, each with the kind of part that it is on."""
+    """The signatures of an answer, each with the kind of part that it is on."""
     found = [one for one in _walk(content) if isinstance(one, dict) and "thoughtSignature" in one]
     return [
         (

@@ -626,13 +626,13 @@ def test_a_stream_tells_the_same_and_can_be_given_back():
 
 
 def test_every_event_goes_round_through_a_stream_and_a_body():
-    def sealed(events: list[Event]) -> list[Event]:
+    def signed(events: list[Event]) -> list[Event]:
         return [event for event in events if not isinstance(event, ReasoningDelta | LogprobsDelta)]
 
     reader = PROTOCOL.reader(Call("/", b"", True), TARGET)
     writer = PROTOCOL.writer(asked(), "m")
     again = [*reader.feed(writer.write(EXTRAS) + writer.close()), *reader.close()]
-    assert sealed(again)[:6] == sealed(list(EXTRAS))[:6]
+    assert signed(again)[:6] == signed(list(EXTRAS))[:6]
     assert [event.text for event in again if isinstance(event, ReasoningDelta)] == ["hm, ", "well", "more"]
     assert again[-1] == Finished("stop", native="end_turn")
 

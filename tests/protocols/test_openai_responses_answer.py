@@ -379,11 +379,11 @@ ROUND_TRIPS: dict[str, tuple[tuple[Event, ...], tuple[Part, ...]]] = {
         (ReasoningEncrypted("gAAA", "openai_responses"), TextDelta("7 m")),
         (RedactedReasoning("gAAA", "openai_responses"), Text("7 m")),
     ),
-    "OpenAI's own seal on nothing": (
+    "OpenAI's own signature on nothing": (
         (ReasoningSigned("gAAA", "openai_responses"),),
         (RedactedReasoning("gAAA", "openai_responses"),),
     ),
-    "Gemini's seal on a call": (
+    "Gemini's signature on a call": (
         (
             ReasoningDelta("Hm"),
             ToolCallStarted(0, "c1", "f", signature="sig"),
@@ -393,11 +393,11 @@ ROUND_TRIPS: dict[str, tuple[tuple[Event, ...], tuple[Part, ...]]] = {
         ),
         (Reasoning("Hm"), ToolCall("c1", "f", "{}", signature="sig"), ToolCall("c2", "f", "{}")),
     ),
-    "Gemini's seal on a text": (
+    "Gemini's signature on a text": (
         (TextDelta("7 "), TextDelta("m", signature="sig"), TextDelta("more")),
         (Text("7 m", signature="sig"), Text("more")),
     ),
-    "Gemini's seal on no text": (
+    "Gemini's signature on no text": (
         (ToolCallStarted(0, "c1", "f"), ToolCallDelta(0, "{}"), TextDelta("", signature="sig")),
         (ToolCall("c1", "f", "{}"), Text("", signature="sig")),
     ),
@@ -591,7 +591,7 @@ ITEMS: dict[str, tuple[dict[str, Any], list[Event]]] = {
         },
         [ReasoningDelta("A")],
     ),
-    "thinking that is sealed": (
+    "thinking that is signed": (
         {"type": "reasoning", "id": "rs", "summary": [{"text": "A"}], "encrypted_content": "gAAA"},
         [ReasoningDelta("A"), ReasoningSigned("gAAA", "openai_responses")],
     ),
@@ -686,7 +686,7 @@ BROKEN: dict[str, tuple[bytes, bool, str, int]] = {
     "a failed stream": (sse(CREATED, FAILED), True, "Oh", 502),
     "a stream that is cut": (sse(CREATED, ADDED, DELTA), True, "before it was finished", 502),
     "an empty stream": (b"", True, "before it was finished", 502),
-    "a stream that makes no sense": (sse(CREATED) + b"data: {\n\n", True, "cannot be read", 502),
+    "a stream that cannot be read": (sse(CREATED) + b"data: {\n\n", True, "cannot be read", 502),
     "a flat error": (
         sse(CREATED, {"type": "error", "code": "rate_limit_exceeded", "message": "slow"}),
         True,

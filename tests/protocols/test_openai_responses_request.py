@@ -216,8 +216,8 @@ def test_thinking_is_read_back(name: str) -> None:
     assert parts({"type": "reasoning", **item}) == thoughts
 
 
-def sealed(on: Any, signature: str = "sig", **fields: Any) -> dict[str, Any]:
-    """A reasoning item that carries a seal of Gemini's."""
+def wrapped(on: Any, signature: str = "sig", **fields: Any) -> dict[str, Any]:
+    """A reasoning item that carries a signature of Gemini's."""
     return {
         "type": "reasoning",
         "summary": [],
@@ -227,26 +227,26 @@ def sealed(on: Any, signature: str = "sig", **fields: Any) -> dict[str, Any]:
 
 def test_a_seal_comes_back_to_its_call() -> None:
     other = {**CALL, "call_id": "call_2"}
-    first, second = parts(sealed("call", call_id="call_2"), CALL, other)
+    first, second = parts(wrapped("call", call_id="call_2"), CALL, other)
     assert (first.signature, second.signature) == (None, "sig")
 
 
 def test_a_seal_comes_back_to_the_text_before_it() -> None:
     said = {"role": "assistant", "content": "High tide."}
-    assert parts(said, sealed("text")) == [Text("High tide.", signature="sig")]
+    assert parts(said, wrapped("text")) == [Text("High tide.", signature="sig")]
 
 
 def test_a_seal_on_no_text_is_a_part_of_its_own() -> None:
-    assert parts(CALL, sealed("text"))[1] == Text("", signature="sig")
+    assert parts(CALL, wrapped("text"))[1] == Text("", signature="sig")
 
 
 def test_a_seal_comes_back_to_the_image_before_it() -> None:
     made = {"type": "image_generation_call", "result": PNG, "output_format": "webp"}
-    assert parts(made, sealed("image")) == [Image(Inline("image/webp", PNG), signature="sig")]
+    assert parts(made, wrapped("image")) == [Image(Inline("image/webp", PNG), signature="sig")]
 
 
 def test_a_block_of_another_format_comes_back_whole() -> None:
-    (native,) = parts(sealed("block", block={"type": "server_tool_use", "id": "srv_1"}))
+    (native,) = parts(wrapped("block", block={"type": "server_tool_use", "id": "srv_1"}))
     assert isinstance(native, Native)
     assert (native.format, native.kind) == ("gemini", "server_tool_use")
     assert json.loads(bytes(native.block)) == {"type": "server_tool_use", "id": "srv_1"}
@@ -608,7 +608,7 @@ def test_what_is_for_tidegate_is_taken_out_of_a_spliced_request() -> None:
 
 def test_the_seals_of_other_formats_are_taken_out_of_a_spliced_request() -> None:
     own = {"type": "reasoning", "summary": [], "encrypted_content": "gAAAA"}
-    asked = ask(input=[sealed("call", call_id="call_1"), CALL, OUTPUT, own])
+    asked = ask(input=[wrapped("call", call_id="call_1"), CALL, OUTPUT, own])
     assert json.loads(PROTOCOL.splice_request(asked, TARGET).body)["input"] == [CALL, OUTPUT, own]
 
 

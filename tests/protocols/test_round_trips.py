@@ -1,7 +1,7 @@
 """What a provider said comes back to it: through a client of another dialect, and in its own words.
 
 A client asks, gets the answer in its dialect (streamed or whole), puts it into its history as its
-SDK would, and asks again. The provider must then get its own blocks back: seals byte for byte, in
+SDK would, and asks again. The provider must then get its own blocks back: signatures byte for byte, in
 the order in which they were given.
 """
 

@@ -177,7 +177,7 @@ async def test_counting_asks_the_provider_where_it_can_count(
     question = {key: value for key, value in ask().items() if key != "max_tokens"}
     counted = await client.messages.count_tokens(**question)
     if dialect.kind == "openai":
-        assert counted.input_tokens > 5  # estimated here: the provider has nothing of the kind
+        assert counted.input_tokens > 5  # estimated here: the provider has no such feature
         assert provider.requests == []
     else:
         assert counted.input_tokens == 14

@@ -15,7 +15,7 @@ Verdict = Literal["good", "failed", "not_offered", "not_tried"]
 
 - `good`: as it should
 - `failed`: `error` says how
-- `not_offered`: the provider's API has nothing of the kind, which is no fault
+- `not_offered`: the provider's API has no such feature, which is no fault
 - `not_tried`: there was nothing to try it with
 """
 

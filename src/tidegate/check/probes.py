@@ -52,7 +52,7 @@ PROBES = ("reachable", *REQUESTS)
 SILENT = frozenset(["provider_unreachable", "provider_timeout"])
 """Error codes that leave open whether anybody is there."""
 NOT_OFFERED = "unsupported_feature"
-"""The error code that says that the provider's API has nothing of the kind."""
+"""The error code that says that the provider's API has no such feature."""
 
 encode = msgspec.json.Encoder().encode
 

@@ -60,7 +60,7 @@ def _lines(findings: Sequence[Finding]) -> Iterator[str]:
         yield ""
         yield from troubles
     yield ""
-    yield "✓ good · ✗ failed · – the provider's API has nothing of the kind · · not tried"
+    yield "✓ good · ✗ failed · – the provider's API has no such feature · · not tried"
 
 
 def _cell(text: str) -> str:

@@ -13,7 +13,7 @@ __all__ = ["Entry", "parse_dotenv"]
 
 
 class Entry(NamedTuple):
-    """One line of the file. `name` is "" where the line makes no sense."""
+    """One line of the file. `name` is "" where the line cannot be read."""
 
     name: str
     value: str

@@ -184,7 +184,7 @@ class Routing(Struct, frozen=True, kw_only=True):
     idle_s: Seconds = 60
     """For the silence between two pieces of a stream."""
     unsupported: Literal["lenient", "strict"] = "lenient"
-    """What becomes of tuning that a provider has nothing of: `lenient` drops and names it, `strict`
+    """What becomes of tuning that a provider does not support: `lenient` drops and names it, `strict`
     refuses the request."""
 
 

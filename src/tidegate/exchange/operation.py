@@ -69,7 +69,7 @@ class Operation(Interface[A]):
     def plan(self, parsed: A, candidate: Candidate) -> tuple[Call, Conduit]:
         """What to send to this candidate, and how its answer comes back.
 
-        Raises Unsupported for what this candidate has nothing of.
+        Raises Unsupported for what this candidate does not support.
         """
         ...
 

@@ -80,7 +80,7 @@ class Record(Struct, kw_only=True, omit_defaults=True):
     provider_cost: int | None = None
     """What the provider itself says that it cost, in 10⁻⁹ USD; None where it says nothing."""
     dropped: tuple[str, ...] = ()
-    """Parameters that the provider has nothing of."""
+    """Parameters that the provider does not support."""
     left_out: tuple[str, ...] = ()
     """Parts beside the answer that came in a form nobody can read, and were left out."""
     attempts: list[FailedAttempt] = []

@@ -97,7 +97,7 @@ class Call(Struct, frozen=True, gc=False):
     stream: bool
     """Whether the answer will be a stream."""
     dropped: tuple[str, ...] = ()
-    """Parameters of the client's (by its own names) that the provider has nothing of."""
+    """Parameters of the client's (by its own names) that the provider does not support."""
     headers: Mapping[str, str] = {}
     """Headers that this request needs beyond the provider's own."""
 
@@ -156,7 +156,7 @@ class Reader(Interface):
 
     def feed(self, data: bytes) -> list[Event]:
         """The events that these bytes complete. Never raises for what a provider sends: an answer
-        that makes no sense gives `Failed`, after which nothing comes.
+        that cannot be read gives `Failed`, after which nothing comes.
         """
         ...
 
@@ -437,7 +437,7 @@ class SpliceRoute:
 # --- what cannot be carried ------------------------------------------------------------------
 
 Outcome = Literal["carried", "dropped", "refused"]
-"""What a renderer does with a field of `Turn`: tuning that the format has nothing of is dropped
+"""What a renderer does with a field of `Turn`: tuning that the format does not support is dropped
 and named, meaning is refused. Within a field (a part, a kind of tool) the renderer refuses itself."""
 
 

@@ -3,7 +3,7 @@
     TidegateError                        fault
     ├── ClientError                      request   the request
     │   ├── InvalidRequest      400      request   a field is wrong; `param` is its path
-    │   │   └── Unsupported     400      request   this provider has nothing of the kind; others are tried
+    │   │   └── Unsupported     400      request   this provider has no such feature; others are tried
     │   │       └── BytesWanted 400      request   it takes media as bytes only, and the request links to them
     │   ├── Unauthenticated     401      account
     │   ├── InsufficientFunds   402      account
@@ -144,7 +144,7 @@ class InvalidRequest(ClientError):
 
 
 class Unsupported(InvalidRequest):
-    """The request uses a feature that the chosen provider has nothing of; the message names the feature."""
+    """The request uses a feature that the chosen provider does not support; the message names the feature."""
 
     code = "unsupported_feature"
     tries_elsewhere = True

@@ -276,7 +276,7 @@ SAMPLING: dict[str, Schema] = {
     "top_logprobs": null_or(integer(minimum=0, maximum=20)),
     "logit_bias": null_or({"type": "object", "additionalProperties": {"type": "number"}}),
 }
-"""Tuning: what a provider has nothing of is dropped and named in `x-tidegate-dropped`."""
+"""Tuning: what a provider does not support is dropped and named in `x-tidegate-dropped`."""
 
 OUR_OWN: dict[str, Schema] = {
     **extensions.FIELDS,

@@ -50,7 +50,7 @@ HEADERS: dict[str, Schema] = {
         "schema": {"type": "integer"},
     },
     "x-tidegate-dropped": {
-        "description": "Parameters of the request that the provider has nothing of, separated by commas.",
+        "description": "Parameters of the request that the provider does not support, separated by commas.",
         "schema": string(),
     },
     "x-tidegate-estimated": {

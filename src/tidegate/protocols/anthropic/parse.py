@@ -174,7 +174,7 @@ class _Inspection:
         """Ids of the calls so far."""
 
     def inspect(self, wire: CountRequest[Any]) -> bool:
-        """Raise InvalidRequest for what makes no sense; tell whether anything in it is foreign."""
+        """Raise InvalidRequest for what is malformed; tell whether anything in it is foreign."""
         foreign = False
         for index, message in enumerate(wire.messages):
             content = message.content

@@ -61,7 +61,7 @@ class Conversation:
         self.system: list[Block] = []
         self.turns: list[tuple[str, list[Block]]] = []
         self.dropped: dict[str, None] = {}
-        """Names of what Converse, or the model, has nothing of, in order."""
+        """Names of what Converse, or the model, does not support, in order."""
         # what it depends on
         self._profile = profile
         self._vendor = vendor

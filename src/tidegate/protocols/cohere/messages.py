@@ -58,7 +58,7 @@ class Messages:
         self.messages: list[MessageOut] = []
         self.documents: list[DocumentOut] = []
         self.dropped: dict[str, None] = {}
-        """Names of what Cohere has nothing of, in order."""
+        """Names of what Cohere does not support, in order."""
         # what it depends on
         self._thinks = profile.thinking != "none"
         self._place = ""

@@ -40,7 +40,7 @@ class Dialect(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     packed: Literal["floats", "int8"] = "floats"
     """What base64 holds: 32-bit floats, or one byte for each number (Perplexity, recorded)."""
     drops: tuple[str, ...] = ("input_type",)
-    """Fields that the service has nothing of: left out and named."""
+    """Fields that the service does not support: left out and named."""
     own_fields: tuple[str, ...] = ()
     """Fields that are Tidegate's own elsewhere and that this service understands itself (`provider`,
     `models` at OpenRouter); a `provider` that is only a name is Tidegate's even there."""

@@ -98,7 +98,7 @@ class Contents:
         self.contents: list[OutContent] = []
         """Filled by `finish`."""
         self.dropped: dict[str, None] = {}
-        """Names of what Gemini has nothing of, in order."""
+        """Names of what Gemini does not support, in order."""
         self._said: list[tuple[str, list[AnyPart]]] = []
         """Role (`user`, `model`, or `results`) and parts, neighbours of the same role together."""
         self._beside: list[AnyPart] = []

@@ -203,7 +203,7 @@ class GeminiReader:
     # --- answers ---
 
     def _take(self, answer: Answer, data: bytes, events: list[Event]) -> None:
-        """Read an answer whose rarer parts may still make no sense."""
+        """Read an answer whose rarer parts may still be malformed."""
         try:
             self._read_answer(answer, data, events)
         except MALFORMED as error:

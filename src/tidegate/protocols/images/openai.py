@@ -39,7 +39,7 @@ class Dialect(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Patterns of models that give bytes and refuse `response_format` (OpenAI's gpt-image models: 400
     unknown_parameter)."""
     drops: tuple[str, ...] = ()
-    """Fields that the service has nothing of: left out and named."""
+    """Fields that the service does not support: left out and named."""
     own_fields: tuple[str, ...] = ()
     """Fields that are Tidegate's own elsewhere and that this service understands itself."""
 

@@ -27,7 +27,7 @@ HEAD = 8192
 
 
 def check_request(request: ChatRequest) -> None:
-    """Raise InvalidRequest for the first thing in a well-typed request that makes no sense."""
+    """Raise InvalidRequest for the first thing in a well-typed request that is contradictory."""
     _check_messages(request.messages)
     if request.tools or request.functions:
         _check_tools(request)

@@ -45,7 +45,7 @@ class Dialect(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, cac
     """Request fields of OpenAI's that it refuses and that only tune: left out and named (such as
     `logit_bias` at Groq, `seed` at DeepSeek)."""
     refuses: tuple[str, ...] = ()
-    """Request fields of OpenAI's that it has nothing of and that mean something: `tools`,
+    """Request fields of OpenAI's that it does not support and that mean something: `tools`,
     `response_format`, `n`, `modalities`. The request is refused, with the field's name."""
     string_contents: bool = False
     """Whether message contents must be strings where they can be (Groq's text models and AI21: 400
