@@ -1,322 +1,217 @@
-"""What one worker bears: open streams, many requests, clients that leave.
+"""What one worker bears, and what four lose when one is killed.
 
-    uv run python benchmarks/load.py [--streams 1000] [--rate 5] [--requests 10000] [--leaves 20]
+    uv run python benchmarks/load.py [--streams 2000] [--rate 3] [--requests 10000] [--leaves 20]
 
-Three processes: the gateway (`tidegate serve`, one worker), an upstream that answers at once, and
-this one, the client. Nothing here is a test: the numbers depend on what else the machine does.
-`tests/process/test_process_load.py` holds the same at small scale.
+Three processes: the gateway (`tidegate serve`), a provider that answers at once (`load_upstream.py`), and
+this one, the clients. The times depend on what else the machine does and decide nothing. The counts do not:
+a request that fails and should not, or a record that does not match what its client saw, is marked with
+`!` and makes the exit status 1. `tests/process/test_process_load.py` holds the same at small scale.
 """
 
 import argparse
 import asyncio
-import contextlib
-import json
 import os
-import socket
-import subprocess
+import resource
+import signal
 import sys
-import tempfile
-from collections.abc import Iterator
+from collections import Counter
 from pathlib import Path
 from statistics import quantiles
-from time import monotonic, sleep
-from typing import Any
+from time import monotonic
 
 import uvloop
 from rich.console import Console
 from rich.table import Table
 
-CHUNK = (
-    b'data: {"id":"c","object":"chat.completion.chunk","created":1,"model":"m",'
-    b'"choices":[{"index":0,"delta":{%b},"finish_reason":%b}]}\n\n'
-)
-USAGE = b'"usage":{"prompt_tokens":9,"completion_tokens":5,"total_tokens":14}'
-EVENT = CHUNK % (b'"content":"tide "', b"null")
-FIRST = CHUNK % (b'"role":"assistant","content":""', b"null")
-LAST = CHUNK % (b"", b'"stop"') + b"data: [DONE]\n\n"
-ANSWER = (
-    b'{"id":"c","object":"chat.completion","created":1,"model":"m","choices":[{"index":0,"message":'
-    b'{"role":"assistant","content":"The tide is high."},"finish_reason":"stop"}],%b}' % USAGE
-)
-WAIT = b"m-wait"
-"""The model that says no more after its beginning."""
+from load_gateway import Client, Gateway, Outcome, free_port, gateway, rise
+from load_upstream import WAIT
+
+FAULTS = ("m-cut", "m-reset", "m-500", "m-hang")
+ENDINGS = {"m": "complete", "m-left": "client_left", "m-500": "failed"}
+"""How a stream of each model ends; those of the other faults end as `provider_broke`."""
+SETTLE_S = 90.0
+"""How long idle connections to the provider may stay open: 55 s, and some."""
 
 
-def length(head: bytes) -> int:
-    """The content-length in a head."""
-    lines = head.lower().split(b"\r\n")
-    return next(int(line[15:]) for line in lines if line.startswith(b"content-length:"))
+def model_of(number: int) -> str:
+    """Of every hundred streams ten are left by their clients and five meet a fault, each in its turn."""
+    if number % 10 == 3:
+        return "m-left"
+    return FAULTS[number // 20 % len(FAULTS)] if number % 20 == 7 else "m"
 
 
-# --- the upstream --------------------------------------------------------------------------------
+class Report:
+    """The table of figures, and whether all counts are right."""
 
-
-class Upstream(asyncio.Protocol):
-    """Answers at once: `rate` events a second, `events` in all. Prints when a peer closes on `m-wait`."""
-
-    def __init__(self, rate: float, events: int) -> None:
-        self._pause, self._events = 1 / rate, events
-        self._read = b""
-        self._waiting = False
-        self._timer: asyncio.TimerHandle | None = None
-
-    def connection_made(self, transport: Any) -> None:
-        self._transport = transport
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        if self._waiting:
-            print(monotonic(), flush=True)
-
-    def data_received(self, data: bytes) -> None:
-        self._read += data
-        head, end, body = self._read.partition(b"\r\n\r\n")
-        size = next(
-            int(line[15:]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length")
-        )
-        if not end or len(body) < size:
-            return
-        self._read = body[size:]
-        self._answer(body[:size])
-
-    def _answer(self, body: bytes) -> None:
-        self._waiting = WAIT in body
-        if b'"stream":true' in body:
-            self._transport.write(
-                b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
-            )
-            self._send(FIRST)
-            self._next(self._events)
-        elif not self._waiting:
-            self._transport.write(
-                b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%b"
-                % (len(ANSWER), ANSWER)
-            )
-
-    def _next(self, left: int) -> None:
-        if left == 0:
-            self._send(LAST)
-            self._transport.write(b"0\r\n\r\n")
-        else:
-            if not self._waiting:
-                self._send(EVENT)
-            self._timer = asyncio.get_running_loop().call_later(self._pause, self._next, left - 1)
-
-    def _send(self, data: bytes) -> None:
-        self._transport.write(b"%x\r\n%b\r\n" % (len(data), data))
-
-
-async def serve_upstream(port: int, rate: float, events: int) -> None:
-    loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: Upstream(rate, events), "127.0.0.1", port, backlog=4096)
-    print("listening", flush=True)
-    await server.serve_forever()
-
-
-# --- the client ----------------------------------------------------------------------------------
-
-
-class Client:
-    """Raw HTTP, so that the client costs little."""
-
-    def __init__(self, port: int) -> None:
-        self._port = port
-
-    async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        return await asyncio.open_connection("127.0.0.1", self._port)
-
-    def ask(self, model: str, stream: bool) -> bytes:
-        asked = {"model": f"up/{model}", "stream": stream, "messages": [{"role": "user", "content": "Tide?"}]}
-        body = json.dumps(asked, separators=(",", ":")).encode()
-        head = b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-length: %d\r\n\r\n"
-        return head % len(body) + body
-
-    async def stream(self) -> float | None:
-        """One stream; the seconds to its first event, or None if it failed."""
-        try:
-            reader, writer = await self.connect()
-            began = monotonic()
-            writer.write(self.ask("m", stream=True))
-            await reader.readuntil(b"\r\n\r\n")
-            await reader.readuntil(b"data: ")
-            first = monotonic() - began
-            said = await reader.readuntil(b"0\r\n\r\n")
-            writer.close()
-        except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
-            return None
-        return first if b"[DONE]" in said else None
-
-    async def requests(self, count: int) -> int:
-        """Plain requests over one connection; how many failed."""
-        reader, writer = await self.connect()
-        failed = 0
-        for _ in range(count):
-            writer.write(self.ask("m", stream=False))
-            head = await reader.readuntil(b"\r\n\r\n")
-            body = await reader.readexactly(length(head))
-            failed += b" 200 " not in head or body != ANSWER
-        writer.close()
-        return failed
-
-    async def leave(self, stream: bool, after_s: float, told: asyncio.StreamReader) -> float:
-        """Ask, leave, and await what the upstream says; the seconds in between."""
-        reader, writer = await self.connect()
-        writer.write(self.ask("m-wait", stream))
-        if stream:
-            await reader.readuntil(b"data: ")
-        await asyncio.sleep(after_s)
-        left = monotonic()
-        writer.close()
-        return float(await told.readline()) - left
-
-
-# --- the run -------------------------------------------------------------------------------------
-
-
-def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
-
-
-@contextlib.contextmanager
-def gateway(upstream: int) -> Iterator[tuple[int, int]]:
-    """The port and the process id of a gateway with one worker."""
-    port = free_port()
-    with tempfile.TemporaryDirectory() as folder:
-        Path(folder, "tidegate.toml").write_text(
-            f'[providers.up]\nkind = "openai_compatible"\nbase_url = "http://127.0.0.1:{upstream}/v1"\n'
-        )
-        command = [sys.executable, "-m", "tidegate", "serve", "--port", str(port)]
-        with (
-            Path(folder, "out").open("wb") as out,
-            subprocess.Popen(command, cwd=folder, stdout=out, stderr=out) as process,
-        ):
-            try:
-                while b"startup complete" not in Path(folder, "out").read_bytes():
-                    assert process.poll() is None, Path(folder, "out").read_text()
-                    sleep(0.05)
-                yield port, process.pid
-            finally:
-                process.terminate()
-
-
-def resident(pid: int) -> float:
-    """Megabytes of memory that a process holds."""
-    status = Path(f"/proc/{pid}/status").read_text()
-    return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS")) / 1024
-
-
-def busy(pid: int) -> float:
-    """Seconds of processor time that a process has taken."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-async def open_streams(client: Client, count: int, ramp_s: float) -> list[float | None]:
-    """Streams that begin one after another, all open together in the end."""
-
-    async def begin(number: int) -> float | None:
-        await asyncio.sleep(number * ramp_s / count)
-        return await client.stream()
-
-    return await asyncio.gather(*map(begin, range(count)))
-
-
-class Bench:
-    """The measurements, one after another on the same process."""
-
-    def __init__(self, options: argparse.Namespace, port: int, pid: int) -> None:
-        self.options = options
-        self.client = Client(port)
-        self.pid = pid
-        self.table = Table("what", "figure", title="one worker")
-        self.table.columns[1].justify = "right"
-        self.peak = 0.0
+    def __init__(self) -> None:
+        self.failed = False
+        self._table = Table("what", "figure")
+        self._table.columns[1].justify = "right"
 
     def note(self, what: str, figure: str) -> None:
-        self.table.add_row(what, figure)
+        self._table.add_row(what, figure)
 
-    async def requests(self) -> None:
-        await self.client.requests(200)
-        before, cpu, began = resident(self.pid), busy(self.pid), monotonic()
-        shares = [self.options.requests // 8] * 8
-        failed = sum(await asyncio.gather(*map(self.client.requests, shares)))
-        took, cpu, count = monotonic() - began, busy(self.pid) - cpu, sum(shares)
-        self.note(f"{count:,} requests: failed", f"{failed}")
-        self.note("  per second", f"{count / took:,.0f}")
-        self.note("  processor time of each", f"{cpu / count * 1e6:.0f} µs")
-        self.note("  memory before → after", f"{before:.1f} → {resident(self.pid):.1f} MB")
+    def expect(self, what: str, found: object, expected: object, figure: str = "") -> None:
+        """Note a count that has to be exact."""
+        right = found == expected
+        self.failed = self.failed or not right
+        self.note(what, (figure or f"{found}") if right else f"! {found}, not {expected}")
 
-    async def streams(self) -> None:
-        watching, cpu, options = asyncio.create_task(self.watch()), busy(self.pid), self.options
-        firsts = await open_streams(self.client, options.streams, options.ramp)
-        cpu = busy(self.pid) - cpu
+    def print(self) -> None:
+        Console(width=110).print(self._table)
+
+
+class OneWorker:
+    """The measurements on one worker, one after another on the same process."""
+
+    def __init__(self, options: argparse.Namespace, served: Gateway, report: Report) -> None:
+        self._options, self._gateway, self._report = options, served, report
+        self._client = Client(served.port)
+        self._peak = 0.0
+        self._expected: Counter[tuple[str, str]] = Counter({("m", "complete"): 1})  # the first answer
+
+    async def run(self, reports: asyncio.StreamReader) -> None:
+        report, served = self._report, self._gateway
+        report.note("from the command to the first answer", f"{served.first_answer_s:.2f} s")
+        report.note("memory at rest", f"{served.resident:.0f} MB")
+        await self._requests()
+        descriptors = served.descriptors
+        for _ in range(2):
+            await self._streams()
+        await self._leaves(reports)
+        await self._settle(descriptors)
+
+    async def _requests(self) -> None:
+        report, served = self._report, self._gateway
+        await self._client.plain(200)
+        before, cpu, began = served.resident, served.busy, monotonic()
+        shares = [self._options.requests // 8] * 8
+        failed = sum(await asyncio.gather(*map(self._client.plain, shares)))
+        took, cpu, count = monotonic() - began, served.busy - cpu, sum(shares)
+        self._expected["m", "complete"] += count + 200
+        report.expect(f"{count:,} plain requests: failed", failed, 0)
+        report.note("  per second", f"{count / took:,.0f}")
+        report.note("  processor time of each", f"{cpu / count * 1e6:.0f} µs")
+        report.note("  memory before → after", f"{before:.1f} → {served.resident:.1f} MB")
+
+    async def _streams(self) -> None:
+        report, served, options = self._report, self._gateway, self._options
+        watching = asyncio.create_task(self._watch())
+        outcomes = await rise(self._one_stream, options.streams, options.ramp)
         watching.cancel()
-        good = [first * 1e3 for first in firsts if first is not None]
-        self.note(f"{options.streams:,} streams, {options.rate:g} events/s each: failed",
-                  f"{len(firsts) - len(good)}")  # fmt: skip
-        cuts = quantiles(good, n=100)
-        self.note("  first event after: p50 · p95 · p99 · max",
-                  f"{cuts[49]:.1f} · {cuts[94]:.1f} · {cuts[98]:.1f} · {max(good):.1f} ms")  # fmt: skip
-        self.note("  processor time of an event", f"{cpu / (len(good) * (options.events + 2)) * 1e6:.0f} µs")
-        self.note("  memory: most · after", f"{self.peak:.0f} · {resident(self.pid):.0f} MB")
+        models = [model_of(number) for number in range(options.streams)]
+        expected = Counter((model, ENDINGS.get(model, "provider_broke")) for model in models)
+        seen = Counter((model, one.ended) for model, one in zip(models, outcomes, strict=True))
+        self._expected += expected
+        report.expect(f"{options.streams:,} streams, {options.rate:g} events/s each",
+                      seen, expected, render(seen))  # fmt: skip
+        firsts = [one.first_s * 1e3 for one in outcomes if one.first_s is not None]
+        cuts = quantiles(firsts, n=100)
+        report.note("  first event after: p50 · p95 · p99 · max",
+                    f"{cuts[49]:.1f} · {cuts[94]:.1f} · {cuts[98]:.1f} · {max(firsts):.1f} ms")  # fmt: skip
+        report.note("  memory: most · after", f"{self._peak:.0f} · {served.resident:.0f} MB")
 
-    async def watch(self) -> None:
+    async def _one_stream(self, number: int) -> Outcome:
+        leaves_after_s = number % 50 / 25 if model_of(number) == "m-left" else None
+        return await self._client.stream(model_of(number), leaves_after_s)
+
+    async def _watch(self) -> None:
         while True:
-            self.peak = max(self.peak, resident(self.pid))
+            self._peak = max(self._peak, self._gateway.resident)
             await asyncio.sleep(0.1)
 
-    async def leaves(self, told: asyncio.StreamReader) -> None:
-        count = self.options.leaves
+    async def _leaves(self, reports: asyncio.StreamReader) -> None:
+        count = self._options.leaves
         for stream, name in ((True, "stream"), (False, "plain call")):
             # From at once to after half a second: those who leave early are noticed later.
             pauses = [0.01 + 0.5 * number / count for number in range(count)]
-            times = sorted([await self.client.leave(stream, pause, told) for pause in pauses])
-            self.note(f"a client leaves a {name}; seen upstream after: p50 · max",
-                      f"{times[count // 2] * 1e3:.0f} · {times[-1] * 1e3:.0f} ms")  # fmt: skip
+            times = sorted([await self._client.leave(WAIT, stream, pause, reports) for pause in pauses])
+            self._expected[WAIT, "client_left"] += count
+            self._report.note(f"a client leaves a {name}: seen upstream after: p50 · max",
+                              f"{times[count // 2] * 1e3:.0f} · {times[-1] * 1e3:.0f} ms")  # fmt: skip
+
+    async def _settle(self, descriptors: int) -> None:
+        """Await that idle connections are closed, and look at what is left."""
+        report, served, began = self._report, self._gateway, monotonic()
+        while served.descriptors > descriptors and monotonic() - began < SETTLE_S:
+            await asyncio.sleep(0.5)
+        found = served.descriptors
+        figure = f"{found} after {monotonic() - began:.0f} s; {descriptors} before the streams"
+        report.expect("descriptors at the end", found <= descriptors, True, figure)
+        report.note("memory at the end", f"{served.resident:.0f} MB")
+        records = served.endings()
+        endings = Counter(ended for _, ended in records.elements())
+        report.expect("records", records, self._expected, render_counts(endings))
 
 
-async def run(options: argparse.Namespace) -> None:
-    port = free_port()
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, __file__, "--upstream", str(port)),
-        *("--rate", str(options.rate), "--events", str(options.events)),
+def render(seen: Counter[tuple[str, str]]) -> str:
+    return render_counts(Counter(ended for _, ended in seen.elements()))
+
+
+def render_counts(counts: Counter[str]) -> str:
+    return ", ".join(f"{count:,} {name}" for name, count in counts.most_common())
+
+
+async def lose_a_worker(options: argparse.Namespace, served: Gateway, report: Report) -> None:
+    """Kill one of four workers in the middle of its streams: those, and only those, are lost."""
+    client, count = Client(served.port), options.streams // 4
+    streaming = asyncio.create_task(rise(lambda _: client.stream("m"), count, options.ramp / 4))
+    while sum(len(served.peers_of(worker)) for worker in served.workers) < count:
+        await asyncio.sleep(0.1)
+    shares = {worker: served.peers_of(worker) for worker in served.workers}
+    killed = max(shares, key=lambda worker: len(shares[worker]))
+    os.kill(killed, signal.SIGKILL)
+    while served.exists(killed):
+        await asyncio.sleep(0.01)
+    failed = sum(await asyncio.gather(*(client.plain(50, kept=False) for _ in range(10))))
+    outcomes = await streaming
+    lost = {one.client_port for one in outcomes if one.ended != "complete"}
+    sizes = " + ".join(str(len(share)) for share in shares.values())
+    report.expect(f"{count} streams on {len(shares)} workers ({sizes}), one killed: lost",
+                  lost, shares[killed], f"{len(lost)}, all its own")  # fmt: skip
+    report.expect("500 new connections after that: failed", failed, 0)
+    while len(served.workers) < len(shares):
+        await asyncio.sleep(0.05)
+    await asyncio.sleep(0.5)  # records are written ten times a second
+    complete = Counter({("m", "complete"): 1 + 500 + count - len(shares[killed])})
+    report.expect("records", served.endings(), complete, render(complete))
+
+
+async def run(options: argparse.Namespace) -> bool:
+    port, report = free_port(), Report()
+    upstream = await asyncio.create_subprocess_exec(
+        *(sys.executable, str(Path(__file__).with_name("load_upstream.py"))),
+        *(str(port), str(options.rate), str(options.events)),
         stdout=asyncio.subprocess.PIPE,
     )
-    told = process.stdout
-    assert told is not None
+    reports = upstream.stdout
+    assert reports is not None
     try:
-        await told.readline()  # it listens
-        with gateway(port) as (served, pid):
-            bench = Bench(options, served, pid)
-            bench.note("memory at rest", f"{resident(pid):.0f} MB")
-            await bench.requests()
-            await bench.streams()
-            await bench.streams()
-            await bench.leaves(told)
-        Console(width=110).print(bench.table)
+        await reports.readline()  # it listens
+        with gateway(port) as served:
+            await OneWorker(options, served, report).run(reports)
+        with gateway(port, workers=4) as served:
+            await lose_a_worker(options, served, report)
     finally:
-        process.terminate()
-        await process.wait()
+        upstream.terminate()
+        await upstream.wait()
+    report.print()
+    return report.failed
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--streams", type=int, default=1000, help="open at once")
-    parser.add_argument("--rate", type=float, default=5, help="events a second of each stream")
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--streams", type=int, default=2000, help="open at once")
+    parser.add_argument("--rate", type=float, default=3, help="events a second of each stream")
     parser.add_argument("--ramp", type=float, default=10, help="seconds over which the streams begin")
     parser.add_argument("--events", type=int, default=0, help="of each stream; 0: enough to overlap")
     parser.add_argument("--requests", type=int, default=10_000)
-    parser.add_argument("--leaves", type=int, default=20, help="clients that leave, of each sort")
-    parser.add_argument("--upstream", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--leaves", type=int, default=20, help="clients that leave, of each kind")
     options = parser.parse_args()
     options.events = options.events or int((options.ramp + 5) * options.rate)
-    if options.upstream:
-        uvloop.run(serve_upstream(options.upstream, options.rate, options.events))
-    else:
-        uvloop.run(run(options))
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    sys.exit(uvloop.run(run(options)))
 
 
 if __name__ == "__main__":
