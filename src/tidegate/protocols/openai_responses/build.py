@@ -5,7 +5,7 @@ refused here by name: stored responses, the tools that OpenAI runs, and items th
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from msgspec import Raw
 
@@ -29,36 +29,35 @@ from tidegate.protocols.turn import (
     Refusal,
     Source,
     Text,
-    Tool,
     ToolCall,
-    ToolChoice,
     ToolResult,
     Turn,
 )
 
-from .custom import chat_declaration
+from .build_tools import build_choice, build_tools
 from .foreign import WrappedSignature, is_foreign, unwrap
+from .tools import SEARCH, Offered, ToolNames, list_offered
 from .wire import (
     FIELDS,
     HEAD,
     NAME,
+    AdditionalToolsItem,
+    AgentMessageItem,
     CallItem,
-    ChoiceIn,
     CustomCallItem,
     CustomResultItem,
-    CustomTool,
     Fields,
     ImageItem,
     Item,
     MessageItem,
-    OfferedTool,
     OwnItem,
-    OwnTool,
     PartIn,
     ReasoningIn,
     ReasoningItem,
     ResponsesRequest,
     ResultItem,
+    ToolSearchCallItem,
+    ToolSearchOutputItem,
     says,
 )
 
@@ -85,17 +84,22 @@ SILENT = {"store": b"false", "truncation": b'"disabled"'}
 
 
 def build_turn(
-    wire: ResponsesRequest, fields: Fields, items: Sequence[Item], tools: Sequence[OfferedTool]
+    wire: ResponsesRequest,
+    fields: Fields,
+    items: Sequence[Item],
+    offered: Sequence[Offered],
+    names: ToolNames,
 ) -> Turn:
     """The request in no dialect. Raises InvalidRequest, of which Unsupported is one."""
     _refuse_stored(wire)
     text = wire.text
+    tools, left_out = build_tools(offered, names, wire.tool_choice)
     return Turn(
         model=wire.model,
-        messages=build_messages(wire, items),
+        messages=build_messages(wire, items, names),
         stream=wire.stream is True,
-        tools=tuple(_build_tool(tool) for tool in tools),
-        tool_choice=_build_choice(wire.tool_choice),
+        tools=tools,
+        tool_choice=build_choice(wire.tool_choice, names),
         parallel_tool_calls=wire.parallel_tool_calls,
         output=_build_output(wire),
         reasoning=build_reasoning(wire),
@@ -108,7 +112,7 @@ def build_turn(
         user=wire.safety_identifier or wire.user,
         service_tier=wire.service_tier,
         origin=NAME,
-        extensions=_extensions(wire, fields),
+        extensions=_extensions(wire, fields) | left_out,
     )
 
 
@@ -148,9 +152,9 @@ def _refuse_stored(wire: ResponsesRequest) -> None:
 # --- the conversation ------------------------------------------------------------------------
 
 
-def build_messages(wire: ResponsesRequest, items: Sequence[Item]) -> tuple[Message, ...]:
+def build_messages(wire: ResponsesRequest, items: Sequence[Item], names: ToolNames) -> tuple[Message, ...]:
     """The input in normal form (see turn.py)."""
-    conversation = Conversation()
+    conversation = Conversation(names)
     if wire.instructions:
         conversation.messages.append(Message("system", (Text(wire.instructions),)))
     if isinstance(wire.input, str):
@@ -163,18 +167,22 @@ def build_messages(wire: ResponsesRequest, items: Sequence[Item]) -> tuple[Messa
 HISTORY = frozenset(
     {
         "web_search_call", "file_search_call", "code_interpreter_call", "mcp_call", "mcp_list_tools",
-        "tool_search_call",
+        "tool_search_call", "tool_search_output",
     }
 )  # fmt: skip
 """What the provider's own tools did: not needed to go on, so other formats leave it out and name it.
 Every other kind of item means something that cannot be left out."""
 
 
+CallKind = Literal["function", "custom"]
+
+
 class Conversation:
     """The messages as they are being built: neighbouring items of one side are one message."""
 
-    def __init__(self) -> None:
+    def __init__(self, tool_names: ToolNames) -> None:
         self.messages: list[Message] = []
+        self._tool_names = tool_names
         self._said: list[Part] = []
         """Of the assistant, since the last message of somebody else."""
         self._results: list[Part] = []
@@ -221,27 +229,47 @@ class Conversation:
         self.messages.append(Message(item.role, tuple(parts)))
 
     def _add_call(self, item: CallItem, place: str) -> None:
-        self._names[item.call_id] = item.name
-        wrapped = self._call_signatures.pop(item.call_id, None)
-        self._say(ToolCall(item.call_id, item.name, item.arguments.strip() or "{}", "function", wrapped))
+        self._call(item.call_id, item.namespace, item.name, item.arguments.strip() or "{}", "function")
 
     def _add_custom_call(self, item: CustomCallItem, place: str) -> None:
-        self._names[item.call_id] = item.name
-        wrapped = self._call_signatures.pop(item.call_id, None)
-        self._say(ToolCall(item.call_id, item.name, item.input, "custom", wrapped))
+        self._call(item.call_id, item.namespace, item.name, item.input, "custom")
+
+    def _add_search(self, item: ToolSearchCallItem, place: str) -> None:
+        arguments = bytes(item.arguments).decode() if says(item.arguments) else "{}"
+        self._call(item.call_id or "", None, SEARCH, arguments, "function")
+
+    def _call(self, call_id: str, namespace: str | None, name: str, arguments: str, kind: CallKind) -> None:
+        flat = self._names[call_id] = self._tool_names.flat(namespace, name)
+        wrapped = self._call_signatures.pop(call_id, None)
+        self._say(ToolCall(call_id, flat, arguments, kind, wrapped))
 
     def _add_result(self, item: ResultItem | CustomResultItem, place: str) -> None:
-        if item.call_id not in self._names:
-            raise InvalidRequest(
-                f"no item before this one is a call {item.call_id!r}", param=f"{place}.call_id"
-            )
         content = build_content(item.output, f"{place}.output")
         kept = tuple(part for part in content if isinstance(part, Text | Image | Document))
         if len(kept) != len(content):
             raise InvalidRequest("an output holds text, images and files only", param=f"{place}.output")
+        self._give(item.call_id, kept, place)
+
+    def _add_found(self, item: ToolSearchOutputItem, place: str) -> None:
+        found = list_offered((), (item,))
+        names = ", ".join(self._tool_names.flat(one.namespace, one.name) for one in found)
+        text = f"These tools were found and can be called now: {names}" if names else "No tools were found."
+        self._give(item.call_id or "", (Text(text),), place)
+
+    def _give(self, call_id: str, content: tuple[Text | Image | Document, ...], place: str) -> None:
+        if call_id not in self._names:
+            raise InvalidRequest(f"no item before this one is a call {call_id!r}", param=f"{place}.call_id")
         if self._said:
             self._flush()
-        self._results.append(ToolResult(item.call_id, self._names[item.call_id], kept))
+        self._results.append(ToolResult(call_id, self._names[call_id], content))
+
+    def _add_agent_message(self, item: AgentMessageItem, place: str) -> None:
+        """What another agent says is told to the model as a user's word, with the author's name."""
+        self._flush()
+        self.messages.append(Message("user", build_agent_message(item, place)))
+
+    def _add_tools(self, item: AdditionalToolsItem, place: str) -> None:
+        """Nothing: its tools are among those of the request (see tools.list_offered)."""
 
     def _add_image(self, item: ImageItem, place: str) -> None:
         if item.result:
@@ -292,6 +320,10 @@ class Conversation:
         ResultItem: _add_result,
         CustomResultItem: _add_result,
         ImageItem: _add_image,
+        AdditionalToolsItem: _add_tools,
+        ToolSearchCallItem: _add_search,
+        ToolSearchOutputItem: _add_found,
+        AgentMessageItem: _add_agent_message,
         OwnItem: _add_own,
     }
 
@@ -308,6 +340,23 @@ def build_content(content: str | Sequence[PartIn], place: str) -> list[Part]:
     if isinstance(content, str):
         return [Text(content)] if content else []
     return [_build_part(part, f"{place}.{index}") for index, part in enumerate(content)]
+
+
+ENCRYPTED = "encrypted_content"
+"""A part that only OpenAI can read."""
+
+
+def build_agent_message(item: AgentMessageItem, place: str) -> tuple[Part, ...]:
+    """What another agent says; a part that is encrypted for another provider is replaced by that word."""
+    receiver = f" to {item.recipient}" if item.recipient else ""
+    parts: list[Part] = [Text(f"Message of the agent {item.author or 'unknown'}{receiver}:")]
+    if isinstance(item.content, str):
+        return (*parts, Text(item.content))
+    for index, part in enumerate(item.content):
+        hidden = part.type == ENCRYPTED
+        readable = Text("(encrypted)") if hidden else _build_part(part, f"{place}.content.{index}")
+        parts.append(readable)
+    return tuple(parts)
 
 
 def _build_part(part: PartIn, place: str) -> Part:
@@ -377,30 +426,7 @@ PARTS: dict[str, Callable[[PartIn, str], Part]] = {
 }
 
 
-# --- tools and form --------------------------------------------------------------------------
-
-
-def _build_tool(tool: OfferedTool) -> Tool:
-    if isinstance(tool, OwnTool):
-        return Tool(tool.kind, kind="native", format=NAME, block=tool.raw)
-    if isinstance(tool, CustomTool):
-        block = chat_declaration(tool)
-        return Tool(tool.name, tool.description, kind="custom", format="openai_chat", block=block)
-    parameters = tool.parameters if says(tool.parameters) else None
-    return Tool(tool.name, tool.description, parameters, tool.strict)
-
-
-def _build_choice(choice: str | ChoiceIn | None) -> ToolChoice | None:
-    if choice is None:
-        return None
-    if isinstance(choice, str):
-        return ToolChoice(choice)  # type: ignore[arg-type]
-    if choice.type == "allowed_tools":
-        names = tuple(tool.name for tool in choice.tools or () if tool.name)
-        return ToolChoice(choice.mode or "auto", names)
-    if choice.type not in ("function", "custom") or choice.name is None:
-        raise Unsupported(f'this provider does not support the tool "{choice.type}"', param="tool_choice")
-    return ToolChoice("named", (choice.name,))
+# --- form --------------------------------------------------------------------------
 
 
 def _build_output(wire: ResponsesRequest) -> OutputFormat | None:

@@ -30,9 +30,9 @@ class ChatDeclaration(Struct):
 _DECLARATION = Decoder(ChatDeclaration)
 
 
-def chat_declaration(tool: CustomTool) -> Raw:
-    """A custom tool in chat's form."""
-    told: dict[str, Any] = {"name": tool.name}
+def chat_declaration(tool: CustomTool, name: str) -> Raw:
+    """A custom tool in chat's form, under this name."""
+    told: dict[str, Any] = {"name": name}
     if tool.description is not None:
         told["description"] = tool.description
     if tool.format is not None:

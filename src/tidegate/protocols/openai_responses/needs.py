@@ -6,12 +6,12 @@ from types import MappingProxyType
 from tidegate.protocols.needs import Need, needs_of
 
 from .build import build_reasoning
+from .tools import Offered
 from .wire import (
     CustomResultItem,
     ImageItem,
     Item,
     MessageItem,
-    OfferedTool,
     PartIn,
     ResponsesRequest,
     ResultItem,
@@ -25,14 +25,12 @@ MEDIA: Mapping[str, Need] = MappingProxyType(
 """By type of part."""
 
 
-def parse_needs(
-    wire: ResponsesRequest, items: Sequence[Item], tools: Sequence[OfferedTool]
-) -> frozenset[Need]:
+def parse_needs(wire: ResponsesRequest, items: Sequence[Item], offered: Sequence[Offered]) -> frozenset[Need]:
     """See contract.ParsedRequest."""
     form = wire.text.format if wire.text is not None else None
     return needs_of(
         _media_in(items),
-        tools=tools,
+        tools=offered,
         schema=form is not None and form.type == "json_schema",
         reasoning=build_reasoning(wire),
     )

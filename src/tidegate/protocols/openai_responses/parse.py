@@ -13,29 +13,29 @@ from tidegate.protocols.turn import Turn
 
 from .build import build_turn
 from .needs import parse_needs
+from .tools import TOOLS, Offered, ToolNames, list_offered, may_be_schema, parse_tools
 from .wire import (
     FIELDS,
     HEAD,
     REQUEST,
-    TOOL_HEAD,
+    AdditionalToolsItem,
+    AgentMessageItem,
     CallItem,
     ChoiceIn,
     CustomCallItem,
     CustomResultItem,
-    CustomTool,
     Fields,
-    FunctionTool,
     ImageItem,
     Item,
     MessageItem,
-    OfferedTool,
     OwnItem,
     OwnTool,
     ReasoningItem,
     ResponsesRequest,
     ResultItem,
     SharedItem,
-    SharedTool,
+    ToolSearchCallItem,
+    ToolSearchOutputItem,
     says,
 )
 
@@ -46,7 +46,8 @@ class Parsed:
     """A client's request: decoded and checked (see `contract.ParsedRequest`)."""
 
     __slots__ = (
-        "body", "fallbacks", "fields", "items", "model", "provider", "stream", "tools", "wants_usage", "wire",
+        "_names", "_offered", "body", "fallbacks", "fields", "items", "model", "provider", "stream", "tools",
+        "wants_usage", "wire",
     )  # fmt: skip
 
     def __init__(self, body: bytes, wire: ResponsesRequest, fields: Fields) -> None:
@@ -55,7 +56,9 @@ class Parsed:
         self.fields = fields
         """The body's top level, each value as the client wrote it."""
         self.items = parse_items(wire.input, fields["input"]) if isinstance(wire.input, list) else []
-        self.tools = parse_tools(wire.tools, fields["tools"]) if wire.tools else []
+        self.tools = parse_tools(wire.tools, fields["tools"], "tools") if wire.tools else []
+        self._offered: list[Offered] | None = None
+        self._names: ToolNames | None = None
         self.model = wire.model
         self.stream = wire.stream is True
         self.provider: str | Mapping[str, Any] | None = wire.provider
@@ -75,11 +78,25 @@ class Parsed:
 
     def needs(self) -> frozenset[Need]:
         """See contract.ParsedRequest."""
-        return parse_needs(self.wire, self.items, self.tools)
+        return parse_needs(self.wire, self.items, self.offered)
 
     def turn(self) -> Turn:
         """See contract.ParsedRequest."""
-        return build_turn(self.wire, self.fields, self.items, self.tools)
+        return build_turn(self.wire, self.fields, self.items, self.offered, self.names)
+
+    @property
+    def offered(self) -> list[Offered]:
+        """Every tool that the model may call, wherever it is declared. Raises InvalidRequest."""
+        if self._offered is None:
+            self._offered = list_offered(self.tools, self.items)
+        return self._offered
+
+    @property
+    def names(self) -> ToolNames:
+        """The names of the tools in other formats."""
+        if self._names is None:
+            self._names = ToolNames(self.offered)
+        return self._names
 
 
 ITEMS: Mapping[str, Decoder[SharedItem]] = {
@@ -90,17 +107,14 @@ ITEMS: Mapping[str, Decoder[SharedItem]] = {
     "custom_tool_call": Decoder(CustomCallItem),
     "custom_tool_call_output": Decoder(CustomResultItem),
     "image_generation_call": Decoder(ImageItem),
+    "additional_tools": Decoder(AdditionalToolsItem),
+    "tool_search_call": Decoder(ToolSearchCallItem),
+    "tool_search_output": Decoder(ToolSearchOutputItem),
+    "agent_message": Decoder(AgentMessageItem),
 }
 """By type of item. The others belong to this format alone."""
 
-TOOLS: Mapping[str, Decoder[SharedTool]] = {
-    "function": Decoder(FunctionTool),
-    "custom": Decoder(CustomTool),
-}
-"""By type of tool. The others the provider runs itself."""
-
 ALL_ITEMS = Decoder(list[SharedItem])
-ALL_TOOLS = Decoder(list[SharedTool])
 
 
 def parse_request(body: bytes) -> Parsed:
@@ -117,9 +131,19 @@ def parse_request(body: bytes) -> Parsed:
 def parse_items(raws: Sequence[Raw], whole: Raw) -> list[Item]:
     """Decode all items at once, or one by one where one is of no shared kind, or wrong."""
     try:
-        return [*ALL_ITEMS.decode(whole)]
+        items: list[Item] = [*ALL_ITEMS.decode(whole)]
     except DecodeError:
-        return [parse_item(raw, f"input.{index}") for index, raw in enumerate(raws)]
+        items = [parse_item(raw, f"input.{index}") for index, raw in enumerate(raws)]
+    for index, item in enumerate(items):
+        if isinstance(item, ToolSearchCallItem | ToolSearchOutputItem) and not _is_clients(item):
+            kind = "call" if isinstance(item, ToolSearchCallItem) else "output"
+            items[index] = OwnItem(f"tool_search_{kind}", raws[index])
+    return items
+
+
+def _is_clients(item: ToolSearchCallItem | ToolSearchOutputItem) -> bool:
+    """Whether the client has searched, and not the provider."""
+    return item.call_id is not None and item.execution in (None, "client")
 
 
 def parse_item(raw: Raw, place: str) -> Item:
@@ -128,31 +152,6 @@ def parse_item(raw: Raw, place: str) -> Item:
     kind = head.type or ("message" if head.role is not None else "item_reference")
     decoder = ITEMS.get(kind)
     return OwnItem(kind, raw) if decoder is None else decode(decoder, raw, place)
-
-
-def parse_tools(raws: Sequence[Raw], whole: Raw) -> list[OfferedTool]:
-    """Decode all tools, as the items."""
-    tools: list[OfferedTool]
-    try:
-        tools = [*ALL_TOOLS.decode(whole)]
-    except DecodeError:
-        tools = [parse_tool(raw, f"tools.{index}") for index, raw in enumerate(raws)]
-    for index, tool in enumerate(tools):
-        if isinstance(tool, FunctionTool) and not _may_be_schema(tool.parameters):
-            raise InvalidRequest("expected a JSON Schema object", param=f"tools.{index}.parameters")
-    return tools
-
-
-def parse_tool(raw: Raw, place: str) -> OfferedTool:
-    """Decode a tool by its type."""
-    kind = decode(TOOL_HEAD, raw, place).type
-    decoder = TOOLS.get(kind)
-    return OwnTool(kind, raw) if decoder is None else decode(decoder, raw, place)
-
-
-def _may_be_schema(raw: Raw) -> bool:
-    view = memoryview(raw)
-    return len(view) == 0 or view[0] == 0x7B or bytes(view) == b"null"  # {
 
 
 # --- what types alone cannot say -------------------------------------------------------------
@@ -176,10 +175,14 @@ def _check_choice(parsed: Parsed) -> None:
     if isinstance(choice, str):
         if choice not in WORDS:
             raise InvalidRequest("expected none, auto, required or a tool", param="tool_choice")
-        if choice == "required" and not parsed.tools and not parsed.wire.prompt:
+        if choice == "required" and not parsed.offered and not parsed.wire.prompt:
             raise InvalidRequest("a tool is required, but none is offered", param="tool_choice")
     elif choice is not None:
         _check_named(choice, parsed)
+
+
+NAMED = TOOLS.keys() - {"namespace", "tool_search"}
+"""The types of tools that a choice names."""
 
 
 def _check_named(choice: ChoiceIn, parsed: Parsed) -> None:
@@ -189,15 +192,15 @@ def _check_named(choice: ChoiceIn, parsed: Parsed) -> None:
         wanted = [
             (f"tool_choice.tools.{index}", tool.name)
             for index, tool in enumerate(choice.tools)
-            if tool.type in TOOLS
+            if tool.type in NAMED
         ]
-    elif choice.type in TOOLS:
+    elif choice.type in NAMED:
         wanted = [("tool_choice.name", choice.name)]
     else:
         return
-    offered = {tool.name for tool in parsed.tools if not isinstance(tool, OwnTool)}
+    offered = {one.name for one in parsed.offered if not isinstance(one.tool, OwnTool)}
     # Tools that the provider searches, or that are in a stored prompt, cannot be known here.
-    elsewhere = parsed.wire.prompt or any(isinstance(tool, OwnTool) for tool in parsed.tools)
+    elsewhere = parsed.wire.prompt or any(isinstance(one.tool, OwnTool) for one in parsed.offered)
     for param, name in wanted:
         if not name:
             raise InvalidRequest("a tool_choice needs a name", param=param)
@@ -211,5 +214,5 @@ def _check_format(wire: ResponsesRequest) -> None:
         return
     if not wanted.name:
         raise InvalidRequest("a schema needs a name", param="text.format.name")
-    if not says(wanted.schema) or not _may_be_schema(wanted.schema):
+    if not says(wanted.schema) or not may_be_schema(wanted.schema):
         raise InvalidRequest("expected a JSON Schema object", param="text.format.schema")

@@ -114,8 +114,8 @@ def _refuse_modalities(turn: Turn) -> None:
 
 def _add_extensions(body: dict[str, Any], turn: Turn) -> list[str]:
     """OpenAI's own fields are the same in its chat format; others' are named."""
-    if turn.origin == NAME:
-        kept = turn.extensions
+    if turn.origin == NAME:  # a name with a dot is no field of the body
+        kept = {name: raw for name, raw in turn.extensions.items() if "." not in name}
     else:
         shared = SHARED if turn.origin == "openai_chat" else frozenset()
         kept = {name: raw for name, raw in turn.extensions.items() if name in shared}

@@ -47,7 +47,7 @@ def splice_request(parsed: Parsed, target: Target) -> Call:
     if parsed.stream and not stream:
         fields.pop("stream")
         fields.pop("stream_options", None)
-    customs = frozenset(tool.name for tool in parsed.tools if isinstance(tool, CustomTool))
+    customs = frozenset(one.name for one in parsed.offered if isinstance(one.tool, CustomTool))
     return ResponsesCall(target.dialect.path, ENCODE(fields), stream, tuple(dropped), customs=customs)
 
 

@@ -17,6 +17,8 @@ __all__ = [
     "RAWS",
     "REQUEST",
     "TOOL_HEAD",
+    "AdditionalToolsItem",
+    "AgentMessageItem",
     "CallItem",
     "ChoiceIn",
     "CustomCallItem",
@@ -29,6 +31,7 @@ __all__ = [
     "ImageItem",
     "Item",
     "MessageItem",
+    "NamespaceTool",
     "OfferedTool",
     "OwnItem",
     "OwnTool",
@@ -40,6 +43,9 @@ __all__ = [
     "SharedItem",
     "SharedTool",
     "ToolHead",
+    "ToolSearchCallItem",
+    "ToolSearchOutputItem",
+    "ToolSearchTool",
     "says",
 ]
 
@@ -112,6 +118,8 @@ class CallItem(Struct, tag_field="type", tag="function_call", gc=False):
     call_id: Name
     name: Name
     arguments: str
+    namespace: str | None = None
+    """Of the tool, where it was declared in one."""
 
 
 class CustomCallItem(Struct, tag_field="type", tag="custom_tool_call", gc=False):
@@ -120,6 +128,7 @@ class CustomCallItem(Struct, tag_field="type", tag="custom_tool_call", gc=False)
     call_id: Name
     name: Name
     input: str
+    namespace: str | None = None
 
 
 class ResultItem(Struct, tag_field="type", tag="function_call_output"):
@@ -143,6 +152,38 @@ class ImageItem(Struct, tag_field="type", tag="image_generation_call", gc=False)
     output_format: str | None = None
 
 
+class AdditionalToolsItem(Struct, tag_field="type", tag="additional_tools", gc=False):
+    """Tools that are offered from here on, beside those of the request (Codex)."""
+
+    tools: list[Raw]
+
+
+class ToolSearchCallItem(Struct, tag_field="type", tag="tool_search_call", gc=False):
+    """A search for tools that the model made earlier. `execution` says who searched: the client or the
+    provider, which gives no `call_id`.
+    """
+
+    call_id: str | None = None
+    execution: str | None = None
+    arguments: Raw = Raw()
+
+
+class ToolSearchOutputItem(Struct, tag_field="type", tag="tool_search_output", gc=False):
+    """The tools that a search has found: they are offered from here on."""
+
+    call_id: str | None = None
+    execution: str | None = None
+    tools: list[Raw] | None = None
+
+
+class AgentMessageItem(Struct, tag_field="type", tag="agent_message"):
+    """What another agent of the client's says to this one (Codex)."""
+
+    content: str | list[PartIn]
+    author: str | None = None
+    recipient: str | None = None
+
+
 class OwnItem(NamedTuple):
     """An item of a kind that only this format knows."""
 
@@ -151,7 +192,17 @@ class OwnItem(NamedTuple):
 
 
 SharedItem: TypeAlias = (
-    MessageItem | ReasoningItem | CallItem | CustomCallItem | ResultItem | CustomResultItem | ImageItem
+    MessageItem
+    | ReasoningItem
+    | CallItem
+    | CustomCallItem
+    | ResultItem
+    | CustomResultItem
+    | ImageItem
+    | AdditionalToolsItem
+    | ToolSearchCallItem
+    | ToolSearchOutputItem
+    | AgentMessageItem
 )
 Item: TypeAlias = SharedItem | OwnItem
 
@@ -182,6 +233,22 @@ class CustomTool(Struct, tag_field="type", tag="custom"):
     format: dict[str, Any] | None = None
 
 
+class NamespaceTool(Struct, tag_field="type", tag="namespace", gc=False):
+    """Tools under a common name, which calls of them repeat: Codex declares the tools of an MCP server so."""
+
+    name: Name
+    tools: list[Raw]
+    description: str | None = None
+
+
+class ToolSearchTool(Struct, tag_field="type", tag="tool_search", gc=False):
+    """The search for tools. With `execution` "client" it is a function of the client's."""
+
+    execution: str | None = None
+    description: str | None = None
+    parameters: Raw = Raw()
+
+
 class OwnTool(NamedTuple):
     """A tool that the provider runs itself."""
 
@@ -189,7 +256,7 @@ class OwnTool(NamedTuple):
     raw: Raw
 
 
-SharedTool: TypeAlias = FunctionTool | CustomTool
+SharedTool: TypeAlias = FunctionTool | CustomTool | NamespaceTool | ToolSearchTool
 OfferedTool: TypeAlias = SharedTool | OwnTool
 
 
@@ -198,6 +265,7 @@ class AllowedTool(Struct, gc=False):
 
     type: str = "function"
     name: str | None = None
+    namespace: str | None = None
 
 
 class ChoiceIn(Struct):
@@ -205,6 +273,7 @@ class ChoiceIn(Struct):
 
     type: Name
     name: str | None = None
+    namespace: str | None = None
     mode: Literal["auto", "required"] | None = None
     tools: list[AllowedTool] | None = None
 

@@ -6,7 +6,7 @@ ends it. Both forms build the items here; the stream tells of every step.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 from msgspec import DecodeError, Raw
 from msgspec.json import Decoder
@@ -38,6 +38,7 @@ from .foreign import WrappedSignature, wrap
 from .logprobs import pair_logprobs, render_logprobs
 from .parse import Parsed
 from .response import Shell, status_of
+from .tools import Declared
 from .usage import render_usage
 from .wire import ENCODE, HEAD, NAME
 
@@ -123,21 +124,23 @@ class OpenThinking:
 class OpenCall:
     """A call whose arguments are being written."""
 
-    __slots__ = ("call", "id", "index", "run")
+    __slots__ = ("call", "declared", "id", "index", "kind", "run")
 
-    def __init__(self, call: ToolCallStarted, index: int) -> None:
+    def __init__(self, call: ToolCallStarted, declared: Declared, index: int) -> None:
         self.call = call
+        self.declared = declared
         self.index = index
-        custom = call.kind == "custom"
-        self.id = new_id("ctc_" if custom else "fc_")
-        event = "custom_tool_call_input" if custom else "function_call_arguments"
+        self.kind = CALL_KINDS["search" if declared.kind == "search" else call.kind]
+        self.id = new_id(self.kind.prefix)
+        event = self.kind.event
         self.run = Run(f"response.{event}.delta", item_id=self.id, output_index=index)
 
     @property
     def whole(self) -> bool:
         """Whether nothing can follow: a function's arguments are complete JSON."""
-        if self.call.kind == "custom":
-            return False
+        return self.call.kind != "custom" and self._is_object()
+
+    def _is_object(self) -> bool:
         try:
             _OBJECT.decode(self.run.text)
         except DecodeError:
@@ -146,22 +149,43 @@ class OpenCall:
 
     def render(self, status: str, text: str) -> dict[str, Any]:
         """The item."""
-        called = {"status": status, "call_id": self.call.id, "name": self.call.name}
-        if self.call.kind == "custom":
-            return {"id": self.id, "type": "custom_tool_call", **called, "input": text}
-        return {"id": self.id, "type": "function_call", **called, "arguments": text}
+        told = {"id": self.id, "type": self.kind.type, "status": status, "call_id": self.call.id}
+        if self.kind.type == "tool_search_call":
+            arguments = Raw(text.encode()) if text and self._is_object() else {}
+            return {**told, "execution": "client", "arguments": arguments}
+        namespace = {"namespace": self.declared.namespace} if self.declared.namespace else {}
+        return {**told, "name": self.declared.name, **namespace, self.kind.field: text}
+
+
+class CallKind(NamedTuple):
+    """How calls of one kind are written."""
+
+    type: str
+    prefix: str
+    """Of the item's id."""
+    field: str
+    event: str
+    """The middle of the names of its events; "" where there are none."""
+
+
+CALL_KINDS = {
+    "function": CallKind("function_call", "fc_", "arguments", "function_call_arguments"),
+    "custom": CallKind("custom_tool_call", "ctc_", "input", "custom_tool_call_input"),
+    "search": CallKind("tool_search_call", "tsc_", "arguments", ""),
+}
 
 
 class ResponseWriter:
     """Writes a response (see contract.Writer). The format has one choice; others are not asked for."""
 
     __slots__ = (
-        "_calls", "_citations", "_finished", "_logprobs", "_message", "_next", "_out", "_output",
+        "_calls", "_citations", "_finished", "_logprobs", "_message", "_next", "_out", "_output", "_parsed",
         "_sequence", "_shell", "_streams", "_thinking", "_usage",
     )  # fmt: skip
 
     def __init__(self, parsed: Parsed, model: str) -> None:
         # the response
+        self._parsed = parsed
         self._shell = Shell(parsed, model)
         self._output: dict[int, Raw] = {}
         """Finished items by their index."""
@@ -386,11 +410,9 @@ class ResponseWriter:
     def _close_call(self, position: int, status: str) -> None:
         call = self._calls.pop(position)
         text = call.run.text
-        place = {"item_id": call.id, "output_index": call.index}
-        if call.call.kind == "custom":
-            self._emit("response.custom_tool_call_input.done", **place, input=text)
-        else:
-            self._emit("response.function_call_arguments.done", **place, arguments=text)
+        if call.kind.event:
+            place = {"item_id": call.id, "output_index": call.index, call.kind.field: text}
+            self._emit(f"response.{call.kind.event}.done", **place)
         self._close_item(call.index, call.render(status, text))
 
     # --- one method per event ---
@@ -434,13 +456,21 @@ class ResponseWriter:
         if event.signature is not None:
             self._add_wrapped(WrappedSignature("gemini", "call", event.signature, call_id=event.id))
         self._turn_from()
-        call = self._calls[event.index] = OpenCall(event, self._take_index())
+        call = self._calls[event.index] = OpenCall(
+            event, self._parsed.names.declared(event.name), self._take_index()
+        )
         self._open_item(call.index, call.render("in_progress", ""))
+
+    def _new_call(self, event: ToolCallStarted) -> OpenCall:
+        return OpenCall(event, self._parsed.names.declared(event.name), self._take_index())
 
     def _write_arguments(self, event: ToolCallDelta) -> None:
         call = self._calls.get(event.index)
         if call is not None and event.arguments:
-            self._out.append(self._say(call.run, event.arguments))
+            if call.kind.event:
+                self._out.append(self._say(call.run, event.arguments))
+            else:
+                call.run.pieces.append(event.arguments)
 
     def _write_logprobs(self, event: LogprobsDelta) -> None:
         self._logprobs += render_logprobs(event.content)

@@ -1,0 +1,85 @@
+"""Tools and the choice among them, in no dialect."""
+
+from collections.abc import Iterable, Sequence
+
+from msgspec import Raw, Struct
+from msgspec.json import Decoder
+
+from tidegate.protocols.decode import MALFORMED
+from tidegate.protocols.errors import Unsupported
+from tidegate.protocols.turn import Tool, ToolChoice
+
+from .custom import chat_declaration
+from .tools import SEARCH, Offered, ToolNames
+from .wire import NAME, ChoiceIn, CustomTool, OwnTool, ToolSearchTool, says
+
+__all__ = ["build_choice", "build_tools"]
+
+
+def build_tools(
+    offered: Sequence[Offered], names: ToolNames, choice: str | ChoiceIn | None
+) -> tuple[tuple[Tool, ...], dict[str, Raw]]:
+    """The tools, each under its flat name; and what is left out of them, by the names that say so."""
+    tools: list[Tool] = []
+    left_out: dict[str, Raw] = {}
+    for one in offered:
+        if _may_be_left_out(one, offered, choice):
+            left_out[f"tools.{one.name}"] = Raw(b"true")
+        else:
+            tools.append(_build_tool(one, names))
+    return tuple(tools), left_out
+
+
+class Search(Struct, gc=False):
+    """What says of a declaration that the search only has an index of the provider's."""
+
+    external_web_access: bool | None = None
+
+
+_SEARCH = Decoder(Search)
+
+
+def _may_be_left_out(one: Offered, offered: Iterable[Offered], choice: str | ChoiceIn | None) -> bool:
+    """Whether the request means the same without a tool.
+
+    So it is for the provider's search among deferred tools, because all of them are offered; and for a
+    search without access to the web beside tools of the client's, which Codex offers in every request.
+    """
+    tool = one.tool
+    if isinstance(tool, ToolSearchTool):
+        return tool.execution != "client"
+    if not isinstance(tool, OwnTool) or tool.kind != "web_search" or choice not in (None, "auto", "none"):
+        return False
+    if all(isinstance(other.tool, OwnTool) for other in offered):
+        return False
+    try:
+        return _SEARCH.decode(tool.raw).external_web_access is False
+    except MALFORMED:
+        return False
+
+
+def _build_tool(one: Offered, names: ToolNames) -> Tool:
+    tool, flat = one.tool, names.flat(one.namespace, one.name)
+    if isinstance(tool, OwnTool):
+        return Tool(tool.kind, kind="native", format=NAME, block=tool.raw)
+    if isinstance(tool, CustomTool):
+        block = chat_declaration(tool, flat)
+        return Tool(flat, tool.description, kind="custom", format="openai_chat", block=block)
+    parameters = tool.parameters if says(tool.parameters) else None
+    strict = None if isinstance(tool, ToolSearchTool) else tool.strict
+    return Tool(flat, tool.description, parameters, strict)
+
+
+def build_choice(choice: str | ChoiceIn | None, names: ToolNames) -> ToolChoice | None:
+    """Whether and what the model must call. Raises Unsupported."""
+    if choice is None:
+        return None
+    if isinstance(choice, str):
+        return ToolChoice(choice)  # type: ignore[arg-type]
+    if choice.type == "allowed_tools":
+        allowed = tuple(names.flat(tool.namespace, tool.name) for tool in choice.tools or () if tool.name)
+        return ToolChoice(choice.mode or "auto", allowed)
+    name = SEARCH if choice.type == SEARCH else choice.name
+    if choice.type not in ("function", "custom", SEARCH) or name is None:
+        raise Unsupported(f'this provider does not support the tool "{choice.type}"', param="tool_choice")
+    return ToolChoice("named", (names.flat(choice.namespace, name),))
