@@ -146,7 +146,7 @@ class Client:
         fields: dict[str, Any] = {"model": f"up/{model}", "stream": stream}
         fields["messages"] = [{"role": "user", "content": "Tide?"}]
         body = json.dumps(fields, separators=(",", ":")).encode()
-        head = b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-length: %d\r\n\r\n"
+        head = b"POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\ncontent-length: %d\r\n\r\n"
         return head % len(body) + body
 
     async def stream(self, model: str, leaves_after_s: float | None = None) -> "Outcome":

@@ -57,7 +57,7 @@ ROOMS = {
         "config http observe protocols providers upstream",
         "an exchange is put together from parts that do not know it",
     ),
-    "cors": room("exchange", "headers for browsers, beside the doors"),
+    "browsers": room("config exchange http protocols", "who may call from a browser, beside the doors"),
     "doors": room(
         "catalog config exchange money protocols providers",
         "a door reads the HTTP surface of a dialect and starts an exchange",
@@ -71,7 +71,7 @@ ROOMS = {
         "a check asks a provider as the relay would",
     ),
     "app": room(
-        "catalog config control cors doors exchange http observe protocols providers upstream",
+        "browsers catalog config control doors exchange http observe protocols providers upstream",
         "here the parts of the data plane are put together",
     ),
     "process": room(

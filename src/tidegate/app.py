@@ -8,7 +8,7 @@ that only relays stays small and starts fast.
 import asyncio
 import gc
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from tidegate.config import Config
@@ -26,7 +26,7 @@ from tidegate.providers import ModelRegistry
 from tidegate.providers.embedded import Embedded
 from tidegate.upstream import Fetcher, Pool
 
-from .cors import Cors
+from .browsers import VARY, BrowserPolicy
 
 __all__ = ["Tidegate"]
 
@@ -64,26 +64,24 @@ class Tidegate:
         """Serve one request."""
         plane = self._plane
         assert plane is not None, "the application has not started"
+        for_browser = plane.browsers.admit(client)
+        if for_browser is None:
+            return self._refuse(Request(client, VARY), plane.browsers.refusal(client), plane)
         methods = plane.router.methods(client.path)
         if methods is None and client.path.startswith(plane.control_paths):
             return plane.serve_control(client)
-        request = Request(client, plane.cors.headers_for(client.headers))
+        request = Request(client, for_browser)
         endpoint = methods.get(request.method) if methods is not None else None
         if endpoint is not None:
             return endpoint(request, plane.gateway)
-        if request.method == "OPTIONS" and plane.cors.enabled:
+        if request.method == "OPTIONS":
             return self._preflight(request, plane)
-        return self._refuse(request, methods, plane)
+        return self._refuse(request, _unknown(request, methods), plane)
 
     async def _preflight(self, request: Request, plane: "Plane") -> None:
-        request.respond(204, plane.cors.preflight(request), b"")
+        request.respond(204, plane.browsers.preflight(request), b"")
 
-    def _refuse(self, request: Request, methods: Any, plane: "Plane") -> Awaitable[None]:
-        error: TidegateError = PathNotFound(f"unknown path {request.method} {request.path}; see /docs")
-        if methods is not None:
-            error = MethodNotAllowed(
-                f"{request.path} accepts {' or '.join(sorted(methods))}, not {request.method}"
-            )
+    def _refuse(self, request: Request, error: TidegateError, plane: "Plane") -> Awaitable[None]:
         return refuse(request, plane.router.door_of(request.path), plane.gateway, error)
 
     # --- start, reload and stop ---------------------------------------------------------------
@@ -147,18 +145,18 @@ class Tidegate:
             model_lists=ModelLists(registry),
         )
         router = Router(all_doors(config.api.llm_gate))
-        return Plane(gateway, router, Cors(config.server.cors_origins))
+        return Plane(gateway, router, BrowserPolicy(config))
 
 
 class Plane:
     """All that serves requests by one Config. A reload makes a new one and replaces the old as a whole."""
 
-    __slots__ = ("_control", "control_paths", "cors", "gateway", "router")
+    __slots__ = ("_control", "browsers", "control_paths", "gateway", "router")
 
-    def __init__(self, gateway: Gateway, router: Router, cors: Cors) -> None:
+    def __init__(self, gateway: Gateway, router: Router, browsers: BrowserPolicy) -> None:
         self.gateway = gateway
         self.router = router
-        self.cors = cors
+        self.browsers = browsers
         prefix = gateway.config.api.llm_gate
         gate_pages = (f"{prefix}/{page}" for page in ("docs", "redoc", "openapi.json"))
         self.control_paths = (*CONTROL_PATHS, *gate_pages)
@@ -171,6 +169,14 @@ class Plane:
         if self._control is None:
             self._control = await asyncio.to_thread(_make_control, self.gateway.config)
         await serve_asgi(self._control, client)
+
+
+def _unknown(request: Request, methods: Mapping[str, Any] | None) -> TidegateError:
+    """Why nothing serves a method and path."""
+    if methods is None:
+        return PathNotFound(f"unknown path {request.method} {request.path}; see /docs")
+    accepted = " or ".join(sorted(methods))
+    return MethodNotAllowed(f"{request.path} accepts {accepted}, not {request.method}")
 
 
 def spare_the_collector() -> None:

@@ -202,7 +202,7 @@ async def send(room: Room, *pieces: bytes) -> Reply:
 
 
 def post(door: Door, *headers: str) -> bytes:
-    return "\r\n".join([f"POST {door.path} HTTP/1.1", "host: x", *headers, "", ""]).encode()
+    return "\r\n".join([f"POST {door.path} HTTP/1.1", "host: localhost", *headers, "", ""]).encode()
 
 
 REFUSED = {

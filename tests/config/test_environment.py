@@ -169,6 +169,7 @@ VALUES = {
     "server.ssl_keyfile": "/etc/a.key",
     "server.workers": 3,
     "server.max_body_mb": 5,
+    "server.hosts": ("a.example", "b.example"),
     "server.cors_origins": ("https://a.example", "https://b.example"),
     "server.grace_s": 1.5,
     "server.body_s": 2.5,

@@ -225,6 +225,14 @@ FILE_MISTAKES = {
         "[server]\ncors_origins = ['*', 'app.example']",
         '2: server.cors_origins[1]: expected "*" or an origin such as https://app.example.com',
     ),
+    "a word in the place of origins": (
+        "[server]\ncors_origins = 'all'",
+        '2: server.cors_origins: expected "auto" or a list, not "all"',
+    ),
+    "a name with a scheme": (
+        "[server]\nhosts = ['a.example', 'https://b.example']",
+        "2: server.hosts[1]: expected a host name or an IP address, without http:// and without a port",
+    ),
     "a list where none belongs": ("[server]\nhost = ['a']", "2: server.host: expected a text, got a list"),
     "an unknown key": ("[server]\n\nprot = 1", '3: server.prot: there is no such key (did you mean "port"?)'),
     "an unknown section": (

@@ -52,7 +52,7 @@ def openness(config: Config, host: str) -> dict[str, object]:
     return {
         "calls without a key": config.auth.mode == "open",
         "reaches it from outside": config.auth.mode == "open" and not is_loopback(host),
-        "pages": "any" if "*" in config.server.cors_origins else "some",
+        "pages": "any" if config.server.cors_origins in ("auto", ("*",)) else "some",
         "links are fetched": config.images.fetch,
         "where conversations go": {
             name: provider.base_url for name, provider in config.providers.items() if provider.base_url

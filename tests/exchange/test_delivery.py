@@ -387,7 +387,7 @@ async def test_a_client_that_stops_reading_is_dropped_and_recorded(
     async with one(provider, server="write_s = 0.3") as gateway:
         reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port, limit=1024)
         writer.write(
-            f"POST {door} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n"
+            f"POST {door} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n"
             f"content-length: {len(jsonlib.dumps(body))}\r\n\r\n{jsonlib.dumps(body)}".encode()
         )
         await reader.readline()  # and nothing more
@@ -401,7 +401,9 @@ async def test_a_client_that_stops_reading_is_dropped_and_recorded(
 async def test_a_body_that_drips_knows_the_deadline(provider: Simulator) -> None:
     async with one(provider, routing="deadline_s = 0.6", server="body_s = 5") as gateway:
         reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
-        writer.write(b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-length: 100000\r\n\r\n")
+        writer.write(
+            b"POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\ncontent-length: 100000\r\n\r\n"
+        )
 
         async def drip() -> None:
             with contextlib.suppress(ConnectionError):

@@ -30,7 +30,7 @@ def shapes(prefix: str) -> dict[str, bytes]:
 def fill(template: bytes, model: str) -> bytes:
     """Put in what the template names: the body, its chunks, the hidden request and their lengths."""
     body = chat(model)
-    hidden = b"GET /v1/smuggled-%b HTTP/1.1\r\nhost: x\r\n\r\n" % model.encode()
+    hidden = b"GET /v1/smuggled-%b HTTP/1.1\r\nhost: localhost\r\n\r\n" % model.encode()
     chunks = b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body)
     for mark, value in {
         b"<body>": body,
@@ -38,7 +38,7 @@ def fill(template: bytes, model: str) -> bytes:
         b"<open chunks>": chunks[:-5],
         b"<hidden>": hidden,
         b"<hidden chunk>": b"%x\r\n%b\r\n0\r\n\r\n" % (len(hidden), hidden),
-        b"<post>": b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\n",
+        b"<post>": b"POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\n",
         b"<len>": b"%d" % len(body),
         b"<hex>": b"%x" % len(body),
         b"<len hidden>": b"%d" % len(hidden),
@@ -56,18 +56,18 @@ def lengths_and_codings() -> dict[str, bytes]:
         "CL.TE": b"<post>content-length: <len chunks hidden>\r\n" + chunked + b"\r\n<chunks><hidden>",
         "TE.CL": b"<post>" + chunked + b"content-length: 4\r\n\r\n<hidden chunk>",
         "CL.TE, empty": b"<post>content-length: <len hidden>\r\n" + chunked + b"\r\n0\r\n\r\n<hidden>",
-        "TE in HTTP/1.0": b"POST /v1/chat/completions HTTP/1.0\r\nhost: x\r\n"
+        "TE in HTTP/1.0": b"POST /v1/chat/completions HTTP/1.0\r\nhost: localhost\r\n"
         + chunked
         + b"content-length: <len chunks hidden>\r\n\r\n<chunks><hidden>",
         "CL removed by Connection": b"<post>connection: content-length\r\n" + HIDING,
         "TE removed by Connection": b"<post>connection: transfer-encoding\r\n"
         + chunked
         + b"\r\n<hidden chunk>",
-        "CL.0 on an unknown path": b"POST /v1/nowhere HTTP/1.1\r\nhost: x\r\n" + HIDING,
-        "CL.0 with GET": b"GET /v1/models HTTP/1.1\r\nhost: x\r\n" + HIDING,
-        "TE.0 with GET": b"GET /v1/models HTTP/1.1\r\nhost: x\r\n" + chunked + b"\r\n<hidden chunk>",
-        "CL.0 with OPTIONS": b"OPTIONS /v1/preflight HTTP/1.1\r\nhost: x\r\n" + HIDING,
-        "HEAD with a body": b"HEAD /v1/models HTTP/1.1\r\nhost: x\r\n" + HIDING,
+        "CL.0 on an unknown path": b"POST /v1/nowhere HTTP/1.1\r\nhost: localhost\r\n" + HIDING,
+        "CL.0 with GET": b"GET /v1/models HTTP/1.1\r\nhost: localhost\r\n" + HIDING,
+        "TE.0 with GET": b"GET /v1/models HTTP/1.1\r\nhost: localhost\r\n" + chunked + b"\r\n<hidden chunk>",
+        "CL.0 with OPTIONS": b"OPTIONS /v1/preflight HTTP/1.1\r\nhost: localhost\r\n" + HIDING,
+        "HEAD with a body": b"HEAD /v1/models HTTP/1.1\r\nhost: localhost\r\n" + HIDING,
     }
 
 
@@ -148,21 +148,22 @@ def odd_lines() -> dict[str, bytes]:
         "a folded first line": b"<post>".replace(b"host", b" x: y\r\nhost") + b"\r\n x: y\r\n" + framing,
         "NUL in a value": b"<post>x: a\x00b\r\n" + framing,
         "NUL in a name": b"<post>x\x00: b\r\n" + framing,
-        "NUL in the path": b"POST /v1/chat\x00/completions HTTP/1.1\r\nhost: x\r\n" + framing,
+        "NUL in the path": b"POST /v1/chat\x00/completions HTTP/1.1\r\nhost: localhost\r\n" + framing,
         "no name": b"<post>: y\r\n" + framing,
         "a blank name": b"<post> : y\r\n" + framing,
         "no colon": b"<post>nothing\r\n" + framing,
         "empty lines before": b"\r\n\r\n<post>" + framing,
         "two hosts": b"<post>host: y\r\n" + framing,
         "no host": b"POST /v1/chat/completions HTTP/1.1\r\n" + framing,
-        "an absolute target": b"POST http://elsewhere/v1/chat/completions HTTP/1.1\r\nhost: x\r\n" + framing,
-        "an absolute target with a user": b"POST http://a@b/v1/chat/completions HTTP/1.1\r\nhost: x\r\n"
+        "an absolute target": b"POST http://elsewhere/v1/chat/completions HTTP/1.1\r\nhost: localhost\r\n"
         + framing,
-        "two versions": b"POST /v1/chat/completions HTTP/1.1 HTTP/1.0\r\nhost: x\r\n" + framing,
+        "an absolute target with a user": b"POST http://a@b/v1/chat/completions HTTP/1.1\r\n"
+        b"host: localhost\r\n" + framing,
+        "two versions": b"POST /v1/chat/completions HTTP/1.1 HTTP/1.0\r\nhost: localhost\r\n" + framing,
         "HTTP/0.9": b"POST /v1/chat/completions\r\n",
-        "HTTP/1.2": b"POST /v1/chat/completions HTTP/1.2\r\nhost: x\r\n" + framing,
-        "HTTP/2.0": b"POST /v1/chat/completions HTTP/2.0\r\nhost: x\r\n" + framing,
-        "a tab behind the method": b"POST\t/v1/chat/completions HTTP/1.1\r\nhost: x\r\n" + framing,
+        "HTTP/1.2": b"POST /v1/chat/completions HTTP/1.2\r\nhost: localhost\r\n" + framing,
+        "HTTP/2.0": b"POST /v1/chat/completions HTTP/2.0\r\nhost: localhost\r\n" + framing,
+        "a tab behind the method": b"POST\t/v1/chat/completions HTTP/1.1\r\nhost: localhost\r\n" + framing,
     }
     return {name: data + b"<hidden>" if name != "HTTP/0.9" else data for name, data in lines.items()}
 
@@ -205,15 +206,18 @@ def beyond_framing() -> dict[str, bytes]:
     return {
         "h2c with a body": b"<post>" + H2C + b"content-length: <len hidden>\r\n\r\n<hidden>",
         "h2c in chunks": b"<post>" + H2C + b"transfer-encoding: chunked\r\n\r\n<hidden chunk>",
-        "pipelined behind h2c": b"GET /v1/models HTTP/1.1\r\nhost: x\r\n" + H2C + b"\r\n<hidden>",
-        "HTTP/2 behind h2c": b"GET /v1/models HTTP/1.1\r\nhost: x\r\n"
+        "pipelined behind h2c": b"GET /v1/models HTTP/1.1\r\nhost: localhost\r\n" + H2C + b"\r\n<hidden>",
+        "HTTP/2 behind h2c": b"GET /v1/models HTTP/1.1\r\nhost: localhost\r\n"
         + H2C
         + b"\r\nPRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
         "websocket with a body": b"<post>" + websocket + b"content-length: <len hidden>\r\n\r\n<hidden>",
-        "pipelined behind websocket": b"GET /v1/models HTTP/1.1\r\nhost: x\r\n" + websocket + b"\r\n<hidden>",
-        "CONNECT": b"CONNECT x:1 HTTP/1.1\r\nhost: x\r\n\r\n<hidden>",
+        "pipelined behind websocket": b"GET /v1/models HTTP/1.1\r\nhost: localhost\r\n"
+        + websocket
+        + b"\r\n<hidden>",
+        "CONNECT": b"CONNECT x:1 HTTP/1.1\r\nhost: localhost\r\n\r\n<hidden>",
         "Expect": b"<post>expect: 100-continue\r\ncontent-length: <len>\r\n\r\n<body><hidden>",
-        "Expect with a refused body": b"POST /v1/nowhere HTTP/1.1\r\nhost: x\r\nexpect: 100-continue\r\n"
+        "Expect with a refused body": b"POST /v1/nowhere HTTP/1.1\r\nhost: localhost\r\n"
+        b"expect: 100-continue\r\n"
         b"content-length: <len hidden>\r\n\r\n<hidden>",
         "an odd Expect": b"<post>expect: x 100-continue\r\ncontent-length: <len>\r\n\r\n<body><hidden>",
         "three in a row": b"<post>content-length: <len>\r\n\r\n<body>" * 3,

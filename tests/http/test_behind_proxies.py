@@ -162,7 +162,7 @@ def echo(seen: Seen) -> Any:
 
 def plain(model: str, more: bytes = b"") -> bytes:
     body = json.dumps({"model": f"sim/{model}", **HELLO}).encode()
-    head = b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\n%bcontent-length: %d\r\n\r\n"
+    head = b"POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\n%bcontent-length: %d\r\n\r\n"
     return head % (more, len(body)) + body
 
 

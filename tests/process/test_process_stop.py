@@ -82,7 +82,7 @@ async def test_connections_that_only_wait_hold_nothing_up(
 ) -> None:
     async with Served(tmp_path, one(provider), port=unused_tcp_port) as gateway:
         reader, writer = await asyncio.open_connection("127.0.0.1", unused_tcp_port)
-        writer.write(b"GET /health HTTP/1.1\r\nhost: x\r\n\r\n")
+        writer.write(b"GET /health HTTP/1.1\r\nhost: localhost\r\n\r\n")
         await reader.readuntil(b"}")
         silent, other = await asyncio.open_connection("127.0.0.1", unused_tcp_port)
         gateway.signal(signal.SIGTERM)

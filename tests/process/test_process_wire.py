@@ -19,10 +19,10 @@ from simulator import Simulator
 from tidegate.http.server import Limits
 
 CONFIG = '[server]\nmax_body_mb = 1\nbody_s = 0.5\n[providers.demo]\nkind = "demo"\n'
-CHAT = b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\n"
+CHAT = b"POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\n"
 BODY = json.dumps({"model": "demo/chat", **HELLO}).encode()
 ASK = CHAT + b"content-length: %d\r\n\r\n%b" % (len(BODY), BODY)
-HEALTH = b"GET /health HTTP/1.1\r\nhost: x\r\n\r\n"
+HEALTH = b"GET /health HTTP/1.1\r\nhost: localhost\r\n\r\n"
 
 
 @pytest.fixture(scope="module")
@@ -92,7 +92,7 @@ async def test_one_connection_serves_many_requests(wire: Wire) -> None:
 
 
 async def test_pipelined_requests_are_answered_in_order(wire: Wire) -> None:
-    wire.send(HEALTH, ASK, b"GET /nowhere HTTP/1.1\r\nhost: x\r\n\r\n", HEALTH)
+    wire.send(HEALTH, ASK, b"GET /nowhere HTTP/1.1\r\nhost: localhost\r\n\r\n", HEALTH)
     replies = [await wire.reply() for _ in range(4)]
     assert [status for status, _ in replies] == [200, 200, 404, 200]
     assert replies[1][1]["object"] == "chat.completion"
@@ -111,8 +111,8 @@ async def test_a_stream_and_a_request_that_waits_behind_it(wire: Wire) -> None:
     ("ask", "status"),
     [
         (CHAT + b"content-length: 2\r\n\r\n{]", 400),
-        (b"GET /nowhere HTTP/1.1\r\nhost: x\r\n\r\n", 404),
-        (b"PUT /v1/models HTTP/1.1\r\nhost: x\r\ncontent-length: 4\r\n\r\nGET ", 405),
+        (b"GET /nowhere HTTP/1.1\r\nhost: localhost\r\n\r\n", 404),
+        (b"PUT /v1/models HTTP/1.1\r\nhost: localhost\r\ncontent-length: 4\r\n\r\nGET ", 405),
         (ASK.replace(b"demo/chat", b"demo/none"), 404),
         (CHAT + b"content-length: 0\r\n\r\n", 400),
     ],
@@ -173,7 +173,7 @@ async def test_http_1_0_is_answered_and_closed(wire: Wire) -> None:
 
 
 async def test_a_client_that_wants_to_close_is_left(wire: Wire) -> None:
-    wire.send(HEALTH.replace(b"host: x", b"host: x\r\nconnection: close"))
+    wire.send(HEALTH.replace(b"host: localhost", b"host: localhost\r\nconnection: close"))
     assert (await wire.reply())[0] == 200
     assert await wire.rest() == b""
 
@@ -187,7 +187,7 @@ async def test_head_gets_a_head(wire: Wire) -> None:
 
 
 async def test_head_of_what_is_not_there_gets_a_head(wire: Wire) -> None:
-    wire.send(b"HEAD /nowhere HTTP/1.1\r\nhost: x\r\n\r\n", HEALTH)
+    wire.send(b"HEAD /nowhere HTTP/1.1\r\nhost: localhost\r\n\r\n", HEALTH)
     assert (await wire.head())[0] == 404
     assert (await wire.reply())[0] == 200
 
@@ -203,7 +203,7 @@ async def test_garbage_behind_a_stream_ends_it_without_a_second_answer(wire: Wir
 @pytest.mark.parametrize(
     "head",
     [
-        b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-length: 5\r\ncontent-length: 6\r\n\r\n",
+        CHAT + b"content-length: 5\r\ncontent-length: 6\r\n\r\n",
         CHAT + b"content-length: 5\r\ntransfer-encoding: chunked\r\n\r\n",
         CHAT + b"content-length: -1\r\n\r\n",
         CHAT + b"content-length: five\r\n\r\n",

@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any, Literal, TypeVar, get_args, get_origin
+from types import UnionType
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin
 
 import msgspec
 from msgspec import NODEFAULT, Struct
@@ -149,7 +150,7 @@ def _wrong_places(
 
 def _items(value: Any, field: FieldInfo) -> Iterator[tuple[Path, Any]]:
     """The items of a value that may have some, each as if it were the only one."""
-    if isinstance(value, list) and get_origin(field.type) is tuple:
+    if isinstance(value, list) and _takes_list(field):
         yield from (((index,), [item]) for index, item in enumerate(value))
     elif isinstance(value, dict) and get_origin(field.type) is Mapping:
         yield from (((key,), {key: item}) for key, item in value.items())
@@ -159,16 +160,30 @@ def _convert(value: Any, field: FieldInfo, lenient: bool, path: Path) -> Any:
     """The value in its type and normal form. Raises ValueError (msgspec.ValidationError is one)."""
     if lenient and isinstance(value, str):
         value = _from_text(value, field)
-    if get_origin(field.type) is Literal and isinstance(value, str):
+    if isinstance(value, str) and value.lower() in _choices(field):
         value = value.lower()
     converted = msgspec.convert(value, field.type, strict=not lenient, dec_hook=_make_secret)
     normal = NORMAL_FORMS.get((str(path[0]), field.name))
     return converted if normal is None else normal(converted)
 
 
+def _kinds(field: FieldInfo) -> tuple[Any, ...]:
+    """The types that a value may have."""
+    return get_args(field.type) if get_origin(field.type) in (Union, UnionType) else (field.type,)
+
+
+def _takes_list(field: FieldInfo) -> bool:
+    return any(get_origin(kind) is tuple for kind in _kinds(field))
+
+
+def _choices(field: FieldInfo) -> tuple[str, ...]:
+    """The words that a value may be."""
+    return tuple(word for kind in _kinds(field) if get_origin(kind) is Literal for word in get_args(kind))
+
+
 def _from_text(text: str, field: FieldInfo) -> Any:
     """A text of the environment as what the field wants: lists are separated by commas."""
-    if get_origin(field.type) is tuple:
+    if _takes_list(field) and text.lower() not in _choices(field):
         return [item.strip() for item in text.split(",") if item.strip()]
     if field.type is bool:
         return _TRUTHS.get(text.lower(), text)
@@ -184,7 +199,8 @@ def _make_secret(wanted: type, value: Any) -> Any:
 def _words(error: ValueError, field: FieldInfo, value: Any, path: Path) -> str:
     """What is wrong, for people."""
     if str(error).startswith("Invalid enum value"):
-        *most, last = map(quoted, get_args(field.type))
+        words = [quoted(choice) for choice in _choices(field)]
+        *most, last = [*words, "a list"] if _takes_list(field) else words
         choices = f"{', '.join(most)} or {last}" if most else last
         later = f" ({NOT_YET})" if f"{path[0]}.{field.name}.{value}" in LATER else ""
         return f"expected {choices}, not {quoted(value)}{later}"

@@ -69,7 +69,15 @@ def useless_variables(environment: Environment, used: frozenset[str]) -> Iterato
 
 
 def missing_protection(config: Config, environment: Environment) -> Iterator[str]:
-    """A warning where the environment was that of a gateway that let in known users only."""
+    """Warnings where the environment was that of a gateway that let in known users only, and where every
+    web page may call.
+    """
+    if config.auth.mode == "open" and "*" in config.server.cors_origins:
+        yield (
+            f'{config.origin("server", "cors_origins")}: cors_origins has "*", and no client key is needed: '
+            "every web page that is opened on this machine can spend your money. List the origins that may "
+            "call, or set TIDEGATE_API_KEYS"
+        )
     name = environment.first(SUPABASE)
     if name is not None and config.auth.mode == "open":
         where = "this machine" if is_loopback(config.server.host) else config.server.host

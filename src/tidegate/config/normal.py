@@ -65,8 +65,15 @@ def host(text: str) -> str:
     return bare
 
 
-def origins(given: tuple[str, ...]) -> tuple[str, ...]:
-    """Web origins as browsers send them. Raises ValueError."""
+def hosts(given: tuple[str, ...]) -> tuple[str, ...]:
+    """Names of this gateway, or "*". Raises ValueError."""
+    return tuple("*" if name == "*" else host(name).lower().removesuffix(".") for name in given)
+
+
+def origins(given: tuple[str, ...] | str) -> tuple[str, ...] | str:
+    """Web origins as browsers send them, or "auto". Raises ValueError."""
+    if isinstance(given, str):
+        return given
     for origin in given:
         parts = urlsplit(origin)
         if origin != "*" and (not parts.netloc or parts.path.strip("/") or parts.query or parts.fragment):
@@ -157,6 +164,7 @@ def image_prices(rows: tuple[ImagePriceConfig, ...]) -> tuple[ImagePriceConfig, 
 
 NORMAL_FORMS: Mapping[tuple[str, str], Callable[[Any], Any]] = {
     ("server", "host"): host,
+    ("server", "hosts"): hosts,
     ("server", "cors_origins"): origins,
     ("auth", "keys"): keys,
     ("api", "llm_gate"): prefix,

@@ -52,8 +52,10 @@ class Server(Struct, frozen=True, kw_only=True):
     """Processes that share the port."""
     max_body_mb: Annotated[int, Meta(ge=1, le=1024)] = 32
     """The largest body of a request, in megabytes of 1,048,576 bytes."""
-    cors_origins: tuple[str, ...] = ("*",)
-    """Web origins whose scripts may call; empty switches cross-origin requests off."""
+    hosts: tuple[str, ...] = ()
+    """Further names by which a gateway without keys may be called (`Host`); "*" is any."""
+    cors_origins: tuple[str, ...] | Literal["auto"] = "auto"
+    """Origins of web pages that may call; "*" is any. `auto`: any with keys, else those on loopback."""
     grace_s: Annotated[float, Meta(ge=0, le=3600)] = 30
     """How long open requests may go on after the gateway was told to stop."""
     body_s: Seconds = 30

@@ -8,6 +8,7 @@
     │   ├── Unauthenticated     401      account
     │   ├── InsufficientFunds   402      account
     │   ├── Forbidden           403      account
+    │   ├── BrowserRefused      403      request
     │   ├── ModelNotFound       404      request
     │   ├── PathNotFound        404      request
     │   ├── MethodNotAllowed    405      request
@@ -39,6 +40,7 @@ from .retry_after import whole_seconds
 __all__ = [
     "BodyTimeout",
     "BodyTooLarge",
+    "BrowserRefused",
     "BytesWanted",
     "ClientError",
     "DeadlineExceeded",
@@ -181,6 +183,14 @@ class Forbidden(ClientError):
     type = "permission_error"
     fault = "account"
     code = "permission_denied"
+
+
+class BrowserRefused(ClientError):
+    """The web page that calls is not allowed to, or the host name is not one of this gateway's."""
+
+    status = 403
+    type = "permission_error"
+    code = "origin_not_allowed"
 
 
 class ModelNotFound(ClientError):

@@ -1,0 +1,174 @@
+"""Which web pages may call, and what their browsers are told.
+
+A browser sends a page's request first and hides the answer afterwards: CORS protects what a page reads,
+not what the request costs. So a page that may not call is refused before anything else happens, by what
+browsers, and only they, send along:
+
+- `Origin`, with every request that a script or a form makes to another origin, and with every POST.
+- `Sec-Fetch-Site: cross-site`, also without `Origin`: an image, a link, a form of another site.
+- `Host`. A page whose own name was rebound to this machine's address is same-origin, and its requests
+  look like anybody's but for the name in `Host`. Only a gateway without keys looks at it: such a page
+  has no key.
+"""
+
+import ipaddress
+import re
+import socket
+from collections.abc import Iterable, Iterator, Sequence
+from urllib.parse import urlsplit
+
+from tidegate.config import Config
+from tidegate.exchange import Header, Request
+from tidegate.exchange.request import safe_value
+from tidegate.http.contract import ServerRequest
+from tidegate.protocols.errors import BrowserRefused
+
+__all__ = ["VARY", "BrowserPolicy"]
+
+EXPOSED = (
+    b"x-request-id, x-tidegate-provider, x-tidegate-model, x-tidegate-attempts, x-tidegate-dropped, "
+    b"x-tidegate-estimated, retry-after"
+)
+VARY: tuple[Header, ...] = ((b"vary", b"origin"),)
+ALLOWED_METHODS = b"GET, POST, OPTIONS"
+PREFLIGHT_AGE_S = b"86400"
+PRIVATE_NETWORK: Header = (b"access-control-allow-private-network", b"true")
+"""What Chromium asks for where a page from the internet calls a private address."""
+
+MOST_REMEMBERED = 256
+"""Values of `Host` that were found to be right and are not examined again."""
+
+_HOST = re.compile(r"(\[[^\[\]]+\]|[^\[\]:]*)(?::\d*)?")
+"""A host, in brackets where it is an IPv6 address, and a port."""
+
+
+class BrowserPolicy:
+    """Who may call from a browser, decided when the configuration loads."""
+
+    def __init__(self, config: Config) -> None:
+        server, keys = config.server, bool(config.auth.keys)
+        origins = ("*",) if server.cors_origins == "auto" and keys else server.cors_origins
+        self._loopback = origins == "auto"
+        """Whether pages of this machine may call, and no others."""
+        self._origins = frozenset(origin.encode() for origin in origins if origins != "auto")
+        self._any = b"*" in self._origins
+        names = frozenset(_own_names(server.host, server.hosts))
+        self._names = None if keys or "*" in names else names
+        """The names by which the gateway may be called beside IP addresses; None: by any."""
+        self._right_hosts: set[bytes] = {b""}
+        """Values of `Host` that are right. HTTP/1.0 needs none, and browsers always send one."""
+
+    def admit(self, client: ServerRequest) -> Sequence[Header] | None:
+        """What the response carries for browsers; None where the request is refused: see `refusal`."""
+        host = origin = site = b""
+        for name, value in client.headers:
+            if name == b"host":
+                host = value
+            elif name == b"origin":
+                origin = value
+            elif name == b"sec-fetch-site":
+                site = value
+        if self._names is not None and host not in self._right_hosts and not self._is_right(host):
+            return None
+        if self._any:
+            return _render(b"*") if origin else ()
+        if origin:
+            return self._for_origin(origin, host)
+        return None if site == b"cross-site" and not _is_navigation(client) else VARY
+
+    def _for_origin(self, origin: bytes, host: bytes) -> Sequence[Header] | None:
+        if origin in self._origins or (self._loopback and _is_loopback(origin)):
+            return [*_render(origin), *VARY]
+        same_origin = origin.partition(b"://")[2] == host != b""
+        return VARY if same_origin else None
+
+    def _is_right(self, host: bytes) -> bool:
+        assert self._names is not None, "nobody looks at the host otherwise"
+        name = _name_of(host.decode("latin-1"))
+        if not (_is_address(name) or name in self._names or name.endswith(".localhost")):
+            return False
+        if len(self._right_hosts) < MOST_REMEMBERED:
+            self._right_hosts.add(host)
+        return True
+
+    def refusal(self, client: ServerRequest) -> BrowserRefused:
+        """Why a request was not admitted, and what the operator can do about it."""
+        headers = dict(client.headers)
+        host = headers.get(b"host", b"")
+        if self._names is not None and not self._is_right(host):
+            return _unknown_host(_name_of(_show(host)))
+        origin = headers.get(b"origin")
+        who, what = ("this page", "its origin") if origin is None else (f"pages of {_show(origin)}", "it")
+        return BrowserRefused(
+            f"{who} may not call this gateway from a browser. To allow it, the operator adds {what} to "
+            "cors_origins in [server] (TIDEGATE_SERVER_CORS_ORIGINS)"
+        )
+
+    @staticmethod
+    def preflight(request: Request) -> Sequence[Header]:
+        """What the answer to a browser's question before the request carries beside that."""
+        wanted = request.header(b"access-control-request-headers") or b"*"
+        private = request.header(b"access-control-request-private-network") is not None
+        return [
+            (b"access-control-allow-methods", ALLOWED_METHODS),
+            (b"access-control-allow-headers", safe_value(wanted)),
+            (b"access-control-max-age", PREFLIGHT_AGE_S),
+            *([PRIVATE_NETWORK] if private else ()),
+        ]
+
+
+def _render(origin: bytes) -> list[Header]:
+    return [(b"access-control-allow-origin", origin), (b"access-control-expose-headers", EXPOSED)]
+
+
+def _own_names(host: str, listed: Iterable[str]) -> Iterator[str]:
+    """How this gateway is called: localhost, the machine's name with and without its domain, what it
+    listens on, and what the operator has listed.
+    """
+    machine = socket.gethostname().lower().rstrip(".")
+    short = machine.partition(".")[0]
+    yield from ("localhost", machine, short, f"{short}.local", host.lower(), *listed)
+
+
+def _name_of(host: str) -> str:
+    """The name or address in a `Host` header, without its port; empty where it is malformed."""
+    found = _HOST.fullmatch(host)
+    return found[1].strip("[]").removesuffix(".").lower() if found else ""
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_loopback(origin: bytes) -> bool:
+    """Whether a page comes from a server on this machine."""
+    try:
+        parts = urlsplit(origin.decode("ascii"))
+        name = parts.hostname or ""
+        if parts.scheme not in ("http", "https") or parts.path or parts.username is not None:
+            return False
+        return name == "localhost" or name.endswith(".localhost") or ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return False
+
+
+def _is_navigation(client: ServerRequest) -> bool:
+    """Whether a user follows a link to here. No other site reads the page, and no GET is billed."""
+    return client.method in ("GET", "HEAD") and (b"sec-fetch-mode", b"navigate") in client.headers
+
+
+def _show(value: bytes) -> str:
+    return value.decode("latin-1")
+
+
+def _unknown_host(name: str) -> BrowserRefused:
+    return BrowserRefused(
+        f'this gateway is not known as "{name}". Without client keys it accepts requests for an IP address, '
+        "localhost or this machine's name only. The operator adds other names to hosts in [server] "
+        "(TIDEGATE_SERVER_HOSTS), or sets client keys (TIDEGATE_API_KEYS)",
+        code="host_not_allowed",
+    )
