@@ -5,6 +5,7 @@ that a difference is a decision and not an accident:
 
 - bare line feeds and folded lines are refused: RFC 9112 allows a client to refuse the one and has
   deprecated the other, and both are what request smuggling is made of;
+- control characters in a header's value are refused, of which RFC 9110 has but the tab;
 - framing that contradicts itself (two lengths, a length and chunks) is refused, even where the two agree;
 - a status has three digits, and nothing but HTTP/1.0 and HTTP/1.1 is spoken;
 - bytes that follow an answer are nobody's: the answer is good, its connection is not used again.
@@ -38,9 +39,9 @@ ANSWERS: dict[str, tuple[bytes, Any, Any, Any]] = {
     "empty reason": (b"HTTP/1.1 200 \r\nContent-Length: 1\r\n\r\na", (200, b"a"), (200, b"a"), (200, b"a")),
     "chunks": (
         CHUNKED + b"3\r\nabc\r\n1\r\nd\r\n0\r\n\r\n",
-        (200, b"abcde"),
-        (200, b"abcde"),
-        (200, b"abcde"),
+        (200, b"abcd"),
+        (200, b"abcd"),
+        (200, b"abcd"),
     ),
     "extension, trailer": (
         CHUNKED + b"3;x=y\r\nabc\r\n0\r\nT: 1\r\n\r\n",
@@ -283,7 +284,7 @@ def test_what_two_parsers_agree_on_the_client_does_too(data: bytes, at: int) -> 
             assert ours == h11_outcome or h11_outcome in (WAITS, REFUSED)
             assert {ours} & {theirs, h11_outcome} or (WAITS in (theirs, h11_outcome) and is_endless(data))
         elif theirs == h11_outcome and theirs not in (REFUSED, WAITS):
-            assert b"\n" in data.replace(b"\r\n", b"") or is_folded(data), data
+            assert b"\n" in data.replace(b"\r\n", b"") or is_folded(data) or holds_controls(data), data
 
     asyncio.run(compare())
 
@@ -292,6 +293,11 @@ def is_endless(data: bytes) -> bool:
     """Whether the head says nothing of the body's length."""
     head = data.partition(b"\r\n\r\n")[0].lower()
     return b"\r\ncontent-length:" not in head and b"\r\ntransfer-encoding:" not in head
+
+
+def holds_controls(data: bytes) -> bool:
+    head = data.partition(b"\r\n\r\n")[0].replace(b"\r\n", b"")
+    return any(byte < 32 or byte == 127 for byte in head)
 
 
 def is_folded(data: bytes) -> bool:

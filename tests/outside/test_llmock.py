@@ -174,7 +174,7 @@ def faults(kind: str, stream: bool, table: dict[str, dict[str, Any]]) -> dict[st
 @pytest.fixture
 async def gateway(judge: Judge) -> AsyncIterator[Gateway]:
     providers = {kind: (kind, judge.url + base) for kind, base in BASES.items()}
-    async with Gateway(providers, routing="retries = 0\nidle_s = 0.6") as running:
+    async with Gateway(providers, routing="retries = 0\nidle_s = 3") as running:
         yield running
 
 
