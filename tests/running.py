@@ -9,6 +9,7 @@ import contextlib
 import io
 import json
 import socket
+import ssl
 import tempfile
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
@@ -90,8 +91,9 @@ class Gateway:
         fetcher: Fetcher | None = None,
         environ: Mapping[str, str] | None = None,
         limits: Limits | None = None,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
-        """With `environ` there is no file: the environment says everything."""
+        """With `environ` there is no file: the environment says everything. With `tls` clients speak TLS."""
         sections = [f"[server]\n{server}", f"[routing]\n{routing}", more]
         for name, (kind, base_url) in (providers or {}).items():
             lines = [f"[providers.{name}]", f'kind = "{kind}"', 'api_key = "sk-upstream-0123456789"']
@@ -101,6 +103,7 @@ class Gateway:
         self._request_log = RequestLog(render_json, self._out)
         self.app = Tidegate(self.config, self._request_log, fetcher)
         self._limits = limits
+        self._tls = tls
         self._server: Server | None = None
         self._stopping: asyncio.Task[None] | None = None
         self._session: aiohttp.ClientSession | None = None
@@ -166,7 +169,7 @@ class Gateway:
         self.port = listener.getsockname()[1]
         await self.app.startup()
         self._server = Server(self.app.serve, self._limits)
-        await self._server.listen(listener)
+        await self._server.listen(listener, self._tls)
         self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=60))
         return self
 

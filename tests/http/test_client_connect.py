@@ -2,64 +2,21 @@
 
 import asyncio
 import socket
-import ssl
-from datetime import UTC, datetime, timedelta
-from ipaddress import ip_address
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from byte_server import BODY, HEADERS, Peer, always, ask, opened, serving
+from certificates import DAY, LOOPBACK, server_side, write_certificate
 from simulator import nowhere
 from tidegate.http.address import Origin, parse_address, render_headers
 from tidegate.http.errors import ConnectFailed, ConnectTimeout, ResolveFailed, TLSFailed
 from tidegate.http.proxy import Proxies
 
 # --- certificates ------------------------------------------------------------------------------
-
-
-def write_certificate(folder: Path, names: list[x509.GeneralName], ends_in: timedelta) -> Path:
-    """A self-signed certificate with its key, in one file."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test")])
-    now = datetime.now(UTC)
-    built = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=9))
-        .not_valid_after(now + ends_in)
-        .add_extension(x509.SubjectAlternativeName(names), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    path = folder / "server.pem"
-    path.write_bytes(
-        built.public_bytes(serialization.Encoding.PEM)
-        + key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-    )
-    return path
-
-
-LOOPBACK = x509.IPAddress(ip_address("127.0.0.1"))
-DAY = timedelta(days=1)
-
-
-def server_side(certificate: Path) -> ssl.SSLContext:
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(certificate)
-    return context
 
 
 async def test_a_certificate_of_the_operators_authority_is_trusted(tmp_path: Path) -> None:

@@ -4,10 +4,10 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass
 
 import uvicorn
 
+from byte_client import Client
 from tidegate.http.asgi import serve_scope
 from tidegate.http.contract import Application, ServerRequest
 from tidegate.http.server import Limits, Server
@@ -89,44 +89,3 @@ async def under_uvicorn(application: Application = echo) -> AsyncIterator[int]:
     finally:
         server.should_exit = True
         await serving
-
-
-@dataclass
-class Client:
-    """A connection, byte by byte."""
-
-    reader: asyncio.StreamReader
-    writer: asyncio.StreamWriter
-
-    @classmethod
-    async def connect(cls, port: int) -> "Client":
-        return cls(*await asyncio.open_connection("127.0.0.1", port, limit=1 << 24))
-
-    def send(self, *data: bytes) -> None:
-        self.writer.write(b"".join(data))
-
-    async def response(self, method: str = "GET") -> tuple[int, dict[str, str], bytes]:
-        """The next response: status, headers, body."""
-        first, *lines = (await self.reader.readuntil(b"\r\n\r\n")).decode().strip().split("\r\n")
-        headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
-        status = int(first.split()[1])
-        if method == "HEAD" or status in (100, 204):
-            return status, headers, b""
-        if "content-length" in headers:
-            return status, headers, await self.reader.readexactly(int(headers["content-length"]))
-        body = b""
-        while size := int(await self.reader.readuntil(b"\r\n"), 16):
-            body += (await self.reader.readexactly(size + 2))[:-2]
-        await self.reader.readexactly(2)
-        return status, headers, body
-
-    async def rest(self) -> bytes:
-        """Everything up to the end of the connection, however it ends."""
-        data = b""
-        with contextlib.suppress(ConnectionError):
-            while piece := await self.reader.read(65536):
-                data += piece
-        return data
-
-    def close(self) -> None:
-        self.writer.close()
