@@ -8,12 +8,16 @@ bounded; what does not fit is lost, and said to be lost once the way is free aga
 import atexit
 import os
 import select
+import stat
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from threading import Condition, Thread
 from time import monotonic
 
-__all__ = ["NonBlockingWriter"]
+__all__ = ["PIPE_BUF", "NonBlockingWriter"]
+
+PIPE_BUF = 4096
+"""Bytes that POSIX systems write to a pipe as one piece."""
 
 ROOM = 8 * 1024 * 1024
 """Bytes that may wait: some 20,000 records."""
@@ -22,7 +26,7 @@ LAST_WORDS_S = 1.0
 
 
 class NonBlockingWriter:
-    """Writes to a descriptor, piece by piece, in the order given.
+    """Writes to a descriptor, in the order given.
 
     `say` is told once what could not be written, and why.
     """
@@ -40,16 +44,16 @@ class NonBlockingWriter:
         self._change = Condition()
         self._thread: Thread | None = None
 
-    def write(self, piece: bytes) -> None:
-        """Take a piece: whole lines, which are written as one where the system does so."""
+    def write(self, lines: bytes) -> None:
+        """Take whole lines."""
         with self._change:
             if self._deaf:
                 return
-            if self._size + len(piece) > self._room:
-                self._lost += piece.count(b"\n")
+            if self._size + len(lines) > self._room:
+                self._lost += lines.count(b"\n")
                 return
-            self._waiting.append(piece)
-            self._size += len(piece)
+            self._waiting.append(lines)
+            self._size += len(lines)
             self._change.notify_all()
             if self._thread is None:
                 self._thread = Thread(target=self._drain, name="writer", daemon=True)
@@ -66,19 +70,35 @@ class NonBlockingWriter:
         while not self._deaf:
             with self._change:
                 self._change.wait_for(lambda: self._waiting)
-                piece = self._waiting.popleft()
-            lost = self._write_out(piece)
+                lines = self._waiting.popleft()
+            lost = sum(self._write_out(piece) for piece in self._pieces(lines))
             with self._change:
-                self._size -= len(piece)
+                self._size -= len(lines)
                 lost, self._lost = lost + self._lost, 0
                 self._change.notify_all()
             if lost:
                 self._say(f"{lost} lines of output are lost: they could not be written")
 
+    def _pieces(self, lines: bytes) -> Iterator[bytes]:
+        """The lines in writes that arrive whole, since several workers share the descriptor: a file takes
+        all of them, whatever else is treated as a pipe.
+        """
+        if stat.S_ISREG(os.fstat(self._descriptor).st_mode):
+            yield lines
+            return
+        start = 0
+        while len(lines) - start > PIPE_BUF:
+            end = lines.rfind(b"\n", start, start + PIPE_BUF) + 1 or lines.find(b"\n", start) + 1
+            if not end:
+                break
+            yield lines[start:end]
+            start = end
+        yield lines[start:]
+
     def _write_out(self, piece: bytes) -> int:
         """Write a piece, however long the reader takes; how many of its lines are lost."""
         rest = memoryview(piece)
-        while rest:
+        while rest and not self._deaf:
             try:
                 rest = rest[os.write(self._descriptor, rest) :]
             except BlockingIOError:  # somebody has made the descriptor non-blocking

@@ -6,7 +6,7 @@ most `FLUSH_S` seconds of it.
 """
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import lru_cache
 from time import time
@@ -17,14 +17,12 @@ import msgspec
 from tidegate.protocols.excerpt import escape_controls
 
 from .bounds import CUTS, clean, replace_surrogates, shortened
+from .nonblocking import PIPE_BUF
 from .record import Record
 
 __all__ = ["FLUSH_S", "RequestLog", "render_json", "render_text", "timestamp"]
 
 FLUSH_S = 0.1
-PIPE_BUF = 4096
-"""Bytes that POSIX systems write to a pipe as one piece."""
-
 _encode = msgspec.json.Encoder().encode
 
 
@@ -94,7 +92,7 @@ def _shown(count: int | None) -> str:
 class Output(Protocol):
     """Where lines are written."""
 
-    def write(self, piece: bytes, /) -> object:
+    def write(self, lines: bytes, /) -> object:
         """Write whole lines."""
         ...
 
@@ -124,22 +122,10 @@ class RequestLog:
             self._timer.cancel()
             self._timer = None
         lines, self._lines = self._lines, []
-        for piece in _pieces(lines):
-            self._out.write(piece)
+        if lines:
+            self._out.write(b"".join(lines))
 
     def close(self) -> None:
         """Write what is there, and await that it is written: the process ends."""
         self.flush()
         self._out.flush()
-
-
-def _pieces(lines: list[bytes]) -> Iterator[bytes]:
-    """The lines in writes that a pipe takes whole: several workers share one."""
-    piece = b""
-    for line in lines:
-        if piece and len(piece) + len(line) > PIPE_BUF:
-            yield piece
-            piece = b""
-        piece += line
-    if piece:
-        yield piece
