@@ -19,6 +19,9 @@ from .watchdog import NEVER, Waiting, Watch
 
 __all__ = ["Attempt", "ask", "expect_answer", "expect_stream"]
 
+Write = Callable[[bytes], bool]
+"""Sends bytes to the client; whether it keeps up."""
+
 PASSED_ON = (b"x-ratelimit-", b"anthropic-ratelimit-", b"retry-after", b"x-should-retry")
 """How the names of the provider's headers begin that the client gets to see: its limits."""
 
@@ -26,8 +29,8 @@ PASSED_ON = (b"x-ratelimit-", b"anthropic-ratelimit-", b"retry-after", b"x-shoul
 class Attempt:
     """What was sent to a candidate, what has come back, and how it ended.
 
-    `open` returns the first bytes for the client; `read_on` the next ones, b"" when all have been
-    returned; `close` must be called in the end.
+    `open` returns the first bytes for the client, `read_on` passes the others to the client's writer;
+    `close` must be called in the end.
     """
 
     __slots__ = (
@@ -89,12 +92,14 @@ class Attempt:
         self.first_byte_at = perf_counter()
         return out
 
-    async def read_on(self, watch: Watch) -> bytes:
-        """The next bytes for the client; b"" at the end. Raises ProviderError, and ClientLeft."""
+    async def read_on(self, watch: Watch, write: Write) -> bytes:
+        """Write what is for the client, as it arrives, until the client does not keep up or the answer is
+        `complete`. Returns the last bytes, which are not written. Raises ProviderError, and ClientLeft.
+        """
         if self._failure is not None:
             raise self._take_failure()
         try:
-            return await self._read_next(watch)
+            return await self._pass_on(watch, write)
         except asyncio.CancelledError:
             raise self._named(watch.take_cancel_cause()) from None
         except (ProviderError, *TRANSPORT_ERRORS) as error:
@@ -159,6 +164,28 @@ class Attempt:
         self.complete = True
         out = conduit.close()
         return self._stop_at_failure(out) if conduit.failure is not None else out
+
+    async def _pass_on(self, watch: Watch, write: Write) -> bytes:
+        """Pass the bytes on until there is something to decide."""
+        answer, conduit = self._answer, self._conduit
+        if answer is None or conduit is None or self.complete:
+            return b""
+        held = b""
+
+        def take(data: bytes) -> bool:
+            nonlocal held
+            watch.active = True
+            out = conduit.feed(data)
+            if conduit.failure is not None or conduit.done:
+                held = out
+                return False
+            return not out or write(out)
+
+        ended = conduit.done or await answer.read_into(take)
+        if conduit.failure is None and (ended or conduit.done):
+            held += conduit.close()
+            self.complete = conduit.failure is None
+        return held if conduit.failure is None else self._stop_at_failure(held)
 
     def _stop_at_failure(self, out: bytes) -> bytes:
         """What came before a failure goes to the client first, if it has seen some of the answer."""

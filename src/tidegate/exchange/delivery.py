@@ -26,9 +26,9 @@ async def deliver(this: Exchange, first: bytes) -> None:
     """Send the opened answer, whose first bytes these are. Raises ProviderError, and ClientLeft."""
     attempt = this.attempt
     assert attempt is not None
-    this.transcript.add(first)
     headers = [*headers_of(this, attempt), *attempt.limits()]
     if not this.stream:
+        this.transcript.add(first)
         this.request.respond(200, [JSON, *headers], first)
         await let_client_read(this)
         return
@@ -37,17 +37,23 @@ async def deliver(this: Exchange, first: bytes) -> None:
     await stream(this, attempt, first)
 
 
-async def stream(this: Exchange, attempt: Attempt, out: bytes) -> None:
+async def stream(this: Exchange, attempt: Attempt, first: bytes) -> None:
     """Pass a stream: every piece goes out as it comes in, or the provider waits for the client."""
     request, watch, transcript = this.request, this.watch, this.transcript
+
+    def write(piece: bytes) -> bool:
+        transcript.add(piece)
+        return request.write(piece)
+
+    out = first
     while not attempt.complete:
         if out:
-            request.write(out)
-            if request.congested:
-                await let_client_read(this)
-                expect_stream(watch, this.gateway)
-        out = await attempt.read_on(watch)
-        transcript.add(out)
+            write(out)
+        if request.congested:
+            await let_client_read(this)
+            expect_stream(watch, this.gateway)
+        out = await attempt.read_on(watch, write)
+    transcript.add(out)
     request.finish(out)
     await let_client_read(this)
 

@@ -1,7 +1,8 @@
 """One request, from the door to the record: start reading here.
 
-A task that waits is resumed from its outermost frame inwards, once per event of a stream. So what
-would only await another coroutine returns it instead.
+A task that waits is resumed from its outermost frame inwards. So what would only await another coroutine
+returns it instead, and the events of a stream do not resume the task at all: they are passed on where
+they arrive (see `Attempt.read_on`).
 """
 
 import asyncio

@@ -45,10 +45,13 @@ class Request:
         "received_at",
         "responded",
         "status",
+        "write",
     )
 
     def __init__(self, wire: ServerRequest, base_headers: Sequence[Header] = ()) -> None:
         self._wire = wire
+        self.write = wire.write
+        """Sends a piece of the body and never waits: whether the client keeps up."""
         self._base_headers = base_headers
         # the request
         self.id = new_id("req_")
@@ -136,10 +139,6 @@ class Request:
         self._begin(status)
         self.abort_stream = abort
         self._wire.start(status, [*headers, (b"x-request-id", self.id.encode()), *self._base_headers])
-
-    def write(self, data: bytes) -> None:
-        """Send a piece of the body. Never waits: see `congested`."""
-        self._wire.write(data)
 
     def finish(self, data: bytes = b"") -> None:
         """End the body."""

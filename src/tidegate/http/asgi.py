@@ -93,10 +93,11 @@ class ASGIRequest:
         known = status if 200 <= status <= 599 else 500
         self._put({"type": "http.response.start", "status": known, "headers": head}, 0)
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes) -> bool:
         """See ServerRequest."""
         if data and not self._no_body:
             self._put({"type": "http.response.body", "body": data, "more_body": True}, len(data))
+        return self.congested_since is None
 
     def finish(self, data: bytes = b"") -> None:
         """See ServerRequest."""

@@ -49,7 +49,6 @@ class Connection(asyncio.Protocol):
         "_feed",
         "_headers",
         "_heard",
-        "_held",
         "_idle",
         "_in_head",
         "_informational",
@@ -67,6 +66,7 @@ class Connection(asyncio.Protocol):
         "_waiter",
         "closed",
         "failure",
+        "held",
         "idle_since",
         "label",
         "loop",
@@ -103,7 +103,7 @@ class Connection(asyncio.Protocol):
         self._trailers = 0
         self._refusal: str | None = None
         self._response: Response | None = None
-        self._held = False
+        self.held = False
         self._until_eof = False
         self._complete = False
         self._excess = False
@@ -146,8 +146,8 @@ class Connection(asyncio.Protocol):
 
     def go_on(self) -> None:
         """Read on, if reading has paused."""
-        if self._held:
-            self._held = False
+        if self.held:
+            self.held = False
             self._transport.resume_reading()
 
     def abort(self) -> None:
@@ -186,6 +186,8 @@ class Connection(asyncio.Protocol):
             self._settle()
         elif self._overhead > MAX_HEAD:
             self._fail(BadAnswer, "more bytes of headers than an answer may have")
+        elif self._response is not None:
+            self._response.arrive()
         return None
 
     def eof_received(self) -> bool:
@@ -253,8 +255,8 @@ class Connection(asyncio.Protocol):
             self._excess = True
             return
         response.feed(data)
-        if response.size > READ_BUFFER and not self._held:
-            self._held = True
+        if response.size > READ_BUFFER and not self.held:
+            self.held = True
             self._transport.pause_reading()
 
     def on_message_complete(self) -> None:

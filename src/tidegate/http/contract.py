@@ -57,8 +57,8 @@ class ServerRequest(Interface):
         """
         ...
 
-    def write(self, data: bytes) -> None:
-        """Send a piece of the body."""
+    def write(self, data: bytes) -> bool:
+        """Send a piece of the body; whether the client keeps up (the opposite of `congested`)."""
         ...
 
     def finish(self, data: bytes = b"") -> None:

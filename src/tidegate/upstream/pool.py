@@ -26,7 +26,7 @@ TRANSPORT_ERRORS = (HTTPError,)
 class Answer:
     """A provider's answer: status and headers have arrived, the body comes as it is read."""
 
-    __slots__ = ("_response", "close", "raw_headers", "read_any", "status")
+    __slots__ = ("_response", "close", "raw_headers", "read_any", "read_into", "status")
 
     def __init__(self, response: Response) -> None:
         self._response = response
@@ -35,6 +35,9 @@ class Answer:
         """Names are lower case."""
         self.read_any = response.read_any
         """Awaits the next bytes; b"" is the end. Raises `TRANSPORT_ERRORS`."""
+        self.read_into = response.read_into
+        """Calls a function with the bytes as they arrive, until it returns False or the body has ended:
+        returns whether it has. Raises `TRANSPORT_ERRORS`."""
         self.close = response.close
         """End the answer. A body that has not arrived to its end takes the connection with it."""
 

@@ -221,15 +221,19 @@ class Request:
             self._chunked = False
             self._remaining = -1
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes) -> bool:
         """See ServerRequest."""
         assert self._state == STARTED, "a piece belongs to a response that has started"
+        connection = self._connection
         if self.disconnected:
-            return
-        if self._remaining is None and data:
-            self._connection.write(self._frame(data))
+            return True
+        if self._chunked and not self._head and data:
+            connection.write(b"%x\r\n%b\r\n" % (len(data), data))
+        elif self._remaining is None and data:
+            connection.write(self._frame(data))
         elif data:
             self._write_declared(data)
+        return connection.congested_since is None
 
     def finish(self, data: bytes = b"") -> None:
         """See ServerRequest."""

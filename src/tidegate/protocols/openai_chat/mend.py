@@ -428,7 +428,7 @@ class StreamMend(Mend):
             return None
         memory = self._memory
         if data.find(b"\n") == len(data) - 2:
-            bare = self._without_role(data)
+            bare = self._without_role(data) if ROLE in data else data
             return bare if is_clean(bare[6:-2], memory.id, memory.choices) else None
         if not data.endswith(b"\n\n"):
             return None
