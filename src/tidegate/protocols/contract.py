@@ -4,11 +4,11 @@ A module (or package) of this folder offers `PROTOCOL`: a `ProviderProtocol` whe
 serves to ask providers, a `Protocol` where clients speak it too.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, runtime_checkable
 from typing import Protocol as Interface
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from .beside import BESIDE, MOST_LEFT_OUT, as_documented
 from .errors import ProviderBroke, ProviderError, TidegateError, Unsupported
@@ -315,7 +315,8 @@ class ProviderProtocol(Interface):
     dialect: type[Any]
     """The struct of the differences that providers of this format may have."""
     forwarded_headers: frozenset[str]
-    """Client headers (lower case) that a provider of the same format gets to see."""
+    """Client headers (lower case) that a provider of the same format gets to see. A name that ends in `*`
+    is that of all headers which begin so."""
     carries: Mapping[str, "Outcome"]
     """What becomes of each field of `Turn` that not every format has (see `drop_or_refuse`)."""
 
@@ -394,12 +395,22 @@ class Route(Interface):
 class BridgeRoute:
     """The route between two dialects."""
 
-    __slots__ = ("_door", "_protocol", "_target")
+    __slots__ = ("_door", "_most_output", "_protocol", "_target")
 
-    def __init__(self, door: "Protocol", protocol: ProviderProtocol, target: Target) -> None:
+    def __init__(
+        self,
+        door: "Protocol",
+        protocol: ProviderProtocol,
+        target: Target,
+        most_output: Callable[[], int | None] = lambda: None,
+    ) -> None:
         self._door = door
         self._protocol = protocol
         self._target = target
+        self._most_output = most_output
+        """The most completion tokens that the model writes; None where that is not known. Looked up when a
+        request sets a limit: clients of another dialect ask for what their own models can.
+        """
 
     def plan(self, request: ParsedRequest) -> tuple[Call, Conduit]:
         """See Route."""
@@ -407,7 +418,12 @@ class BridgeRoute:
 
     def plan_turn(self, request: ParsedRequest, turn: Turn) -> tuple[Call, Conduit]:
         """The same with another turn than the request's: one whose links were fetched."""
-        call = self._protocol.render_request(turn, self._target)
+        most = None if turn.max_tokens is None else self._most_output()
+        if most is None or turn.max_tokens is None or turn.max_tokens <= most:
+            call = self._protocol.render_request(turn, self._target)
+        else:
+            call = self._protocol.render_request(structs.replace(turn, max_tokens=most), self._target)
+            call = structs.replace(call, dropped=(*call.dropped, "max_tokens"))
         return call, self.bridge(request, call)
 
     def bridge(self, request: ParsedRequest, call: Call) -> Conduit:

@@ -35,6 +35,7 @@ from typing import Any
 
 from .excerpt import escape_controls, is_name, names_only, shorten
 from .faults import RETRIES, Fault, fault_of
+from .overflow import CONTEXT_LENGTH_EXCEEDED, is_overflow
 from .retry_after import whole_seconds
 
 __all__ = [
@@ -295,7 +296,14 @@ class ProviderError(TidegateError):
 
 
 class ProviderRefused(ProviderError):
-    """The provider answered with an error; `status`, `type`, `code`, `param` and the message are its own."""
+    """The provider answered with an error; `status`, `type`, `code`, `param` and the message are its own.
+    Only a prompt that is too long has one code, `context_length_exceeded`, whoever says so (see overflow.py).
+    """
+
+    def __init__(self, message: str, **fields: Any) -> None:
+        super().__init__(message, **fields)
+        if is_overflow(self.status, message, self.code, self.type):
+            self.status, self.type, self.code = 400, "invalid_request_error", CONTEXT_LENGTH_EXCEEDED
 
     @property
     def fault(self) -> Fault:  # type: ignore[override]

@@ -86,6 +86,7 @@ ANSWERS = frozenset({"choices", "usage", "id", "x_groq"})
 
 STATUSES = {
     "invalid_request_error": 400,
+    "context_length_exceeded": 400,
     "authentication_error": 401,
     "permission_error": 403,
     "not_found_error": 404,

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import NamedTuple
 
+from tidegate.catalog import model_named
 from tidegate.protocols.contract import BridgeRoute, Protocol, Route, Target
 from tidegate.protocols.profile import Profile
 
@@ -44,7 +45,12 @@ class Candidate:
 
     def bridge(self, door: Protocol) -> BridgeRoute:
         """The route by way of a turn and events, whatever the dialects are."""
-        return BridgeRoute(door, self.service.protocol, self.target)
+        return BridgeRoute(door, self.service.protocol, self.target, self._most_output)
+
+    def _most_output(self) -> int | None:
+        """The most completion tokens, where the catalog knows them."""
+        row = model_named(self.service.kind.name, self.model)
+        return row.output if row is not None and row.type == "chat" else None
 
     def speaking(self, name: str) -> "Candidate":
         """The same for a client of this wire format: a service that speaks it too is asked in it."""

@@ -22,7 +22,7 @@ CLIENT_PROPERTIES = (b"host", b"content-length", b"transfer-encoding", b"connect
 class ServiceHeaders:
     """The headers of requests with one credential. `block` is what most requests need, rendered."""
 
-    __slots__ = ("_always", "_defaults", "_forwarded", "_operators", "block")
+    __slots__ = ("_always", "_defaults", "_families", "_forwarded", "_operators", "block")
 
     def __init__(
         self, config: ProviderConfig, kind: Kind, credential: Credential | None, forwarded: Iterable[str]
@@ -34,16 +34,24 @@ class ServiceHeaders:
         defaults = ((name.lower().encode(), value.encode()) for name, value in kind.client_headers.items())
         self._defaults = list(defaults)
         """What is sent where the client sends none of its own."""
-        self._forwarded = frozenset(name.encode() for name in forwarded) - self._operators
+        names = [name.encode() for name in forwarded]
+        self._forwarded = frozenset(name for name in names if not name.endswith(b"*")) - self._operators
+        self._families = tuple(name[:-1] for name in names if name.endswith(b"*"))
+        """How the names of others begin that are passed on."""
         self.block = render_headers(self.merged([], {}))
 
     def passed(self, client_headers: Iterable[Header]) -> list[Header]:
         """Those of a client's headers that go on to a service of its own dialect."""
-        forwarded = self._forwarded
-        if not forwarded:
+        forwarded, families = self._forwarded, self._families
+        if not forwarded and not families:
             return []
-        found = [header for header in client_headers if header[0] in forwarded]
-        return [header for header in found if is_header_value(header[1])] if found else found
+        found = [
+            header for header in client_headers if header[0] in forwarded or header[0].startswith(families)
+        ]
+        return [header for header in found if self._may_pass(header)] if found else found
+
+    def _may_pass(self, header: Header) -> bool:
+        return header[0] not in self._operators and is_header_value(header[1])
 
     def merged(self, passed: list[Header], extra: Mapping[str, str]) -> list[Header]:
         """All headers of a request; `extra` are those that it needs beyond the service's own."""

@@ -33,6 +33,7 @@ from tidegate.protocols.decode import MALFORMED
 from tidegate.protocols.errors import ProviderBroke, ProviderError, TidegateError
 from tidegate.protocols.turn import Turn
 
+from .billing import BILLING_HEADER, strip_billing_block
 from .dialect import Dialect
 from .error import parse_error, render_error
 from .foreign import strip
@@ -66,7 +67,7 @@ class AnthropicMessages:
 
     name = "anthropic"
     dialect: type[Any] = Dialect
-    forwarded_headers = frozenset(("anthropic-version", "anthropic-beta"))
+    forwarded_headers = frozenset(("anthropic-*", "x-claude-code-*"))
     carries: Mapping[str, Outcome] = CARRIES
 
     # the door's half
@@ -136,7 +137,10 @@ class AnthropicMessages:
             del fields["model"]
         if not dialect.stream_in_body:
             fields.pop("stream", None)
-        return Call(call_path(dialect, target.model, request.stream), _encode(fields), request.stream)
+        dropped = () if dialect.billing_block or not request.billing_block else (BILLING_HEADER,)
+        return Call(
+            call_path(dialect, target.model, request.stream), _encode(fields), request.stream, dropped
+        )
 
     def splice(self, request: ParsedRequest, call: Call, target: Target) -> Conduit:
         """See contract.Protocol."""
@@ -169,6 +173,9 @@ def _spliced(request: Parsed, target: Target) -> dict[str, Any]:
         key: value for key, value in FIELDS.decode(request.body).items() if key not in OURS
     }
     fields["model"] = target.model
+    if request.billing_block and not target.dialect.billing_block:
+        system = strip_billing_block(fields.pop("system"), request.wire.system)
+        fields |= {} if system is None else {"system": system}
     if request.foreign:
         fields["messages"] = strip(fields["messages"], request.wire.messages)
     return fields

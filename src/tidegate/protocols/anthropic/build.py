@@ -34,6 +34,7 @@ from tidegate.protocols.turn import (
     Turn,
 )
 
+from .billing import BILLING_HEADER, has_billing_block, strip_billing_line
 from .foreign import NATIVE, NATIVE_BLOCK, unwrap_signature
 from .images import read_image
 from .wire import (
@@ -113,8 +114,13 @@ def build_turn(wire: CountRequest[Any], body: bytes) -> Turn:
         user=wire.metadata.user_id if wire.metadata is not None else None,
         service_tier=wire.service_tier,
         origin=NAME,
-        extensions=_build_extensions(fields),
+        extensions=_build_extensions(fields) | _left_out(wire),
     )
+
+
+def _left_out(wire: CountRequest[Any]) -> dict[str, Raw]:
+    """What is named as left out beside the fields that have no counterpart."""
+    return {BILLING_HEADER: Raw(b"true")} if has_billing_block(wire.system) else {}
 
 
 # --- messages --------------------------------------------------------------------------------
@@ -123,13 +129,28 @@ def build_turn(wire: CountRequest[Any], body: bytes) -> Turn:
 def _build_messages(wire: CountRequest[Any]) -> Iterator[Message]:
     names = _call_names(wire.messages)
     if wire.system:
-        yield Message("system", _parts(wire.system, names))
+        parts = _parts(wire.system, names)
+        if has_billing_block(wire.system):
+            parts = tuple(_without_billing(parts))
+        if parts:
+            yield Message("system", parts)
     for message in wire.messages:
         parts = _parts(message.content, names)
         if message.role == "user":
             yield from _split_results(parts)
         else:
             yield Message(message.role, parts)
+
+
+def _without_billing(parts: tuple[Part, ...]) -> Iterator[Part]:
+    """The system prompt without Claude Code's billing block (see billing.py)."""
+    for part in parts:
+        if isinstance(part, Text) and part.text.startswith(BILLING_HEADER):
+            rest = strip_billing_line(part.text)
+            if rest:
+                yield Text(rest, part.cache, part.signature)
+        else:
+            yield part
 
 
 def _call_names(messages: list[MessageIn[Any]]) -> dict[str, str]:

@@ -31,5 +31,9 @@ class Dialect(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Whether the body says that the answer is to be a stream (not at Bedrock, where the path does)."""
     links: bool = True
     """Whether images and documents may be given by address (not at Vertex AI)."""
+    billing_block: bool = False
+    """Whether the service reads the block with which Claude Code begins its system prompt
+    (`x-anthropic-billing-header: …`). Anthropic does; Bedrock refuses it, and for all others it is text that
+    spoils their prefix caches: there it is left out and named."""
     body: dict[str, Any] = {}
     """Fields that every body has, such as Vertex's `anthropic_version`."""

@@ -14,6 +14,7 @@ from msgspec import Raw, Struct
 from tidegate.protocols.contract import ErrorReply
 from tidegate.protocols.decode import MALFORMED
 from tidegate.protocols.errors import ProviderError, ProviderRefused, TidegateError
+from tidegate.protocols.overflow import CONTEXT_LENGTH_EXCEEDED, anthropic_words
 from tidegate.protocols.retry_after import parse_retry_after, render_retry_after
 
 __all__ = ["parse_error", "parse_inner_error", "render_error", "render_error_body"]
@@ -141,7 +142,9 @@ def render_error(error: TidegateError, request_id: str) -> ErrorReply:
 def render_error_body(error: TidegateError, request_id: str | None = None) -> bytes:
     """The envelope. It has no place for the parameter at fault: the message begins with it."""
     message = error.message
-    if error.param and error.param not in message:
+    if error.code == CONTEXT_LENGTH_EXCEEDED:
+        message = anthropic_words(message)
+    elif error.param and error.param not in message:
         message = f"{error.param}: {message}"
     type_ = (
         error.type if error.type in STATUSES and _fits(error.type, error.status) else _type_of(error.status)

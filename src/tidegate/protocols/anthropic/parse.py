@@ -19,6 +19,7 @@ from tidegate.protocols.media import check_document, check_image, parse_url
 from tidegate.protocols.needs import Need
 from tidegate.protocols.turn import Inline, Turn
 
+from .billing import has_billing_block
 from .build import build_turn
 from .foreign import NATIVE, NATIVE_BLOCK, is_foreign
 from .needs import parse_needs
@@ -75,6 +76,11 @@ class Parsed:
     def needs(self) -> frozenset[Need]:
         """See contract.ParsedRequest."""
         return parse_needs(self.wire)
+
+    @property
+    def billing_block(self) -> bool:
+        """Whether the system prompt begins with Claude Code's billing block."""
+        return has_billing_block(self.wire.system)
 
     def turn(self) -> Turn:
         """See contract.ParsedRequest."""

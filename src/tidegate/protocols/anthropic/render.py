@@ -15,6 +15,7 @@ from tidegate.protocols.paths import quote_segment
 from tidegate.protocols.profile import Profile
 from tidegate.protocols.turn import Turn
 
+from .billing import BILLING_HEADER
 from .build import read_thinking
 from .dialect import Dialect
 from .messages import Conversation
@@ -212,5 +213,8 @@ def _add_rest(body: dict[str, Any], turn: Turn, profile: Profile) -> list[str]:
         dropped.append("service_tier")
     if turn.origin != "anthropic":
         return [*dropped, *turn.extensions]
-    body |= {key: value for key, value in turn.extensions.items() if key != "output_config"}
-    return dropped
+    own = {
+        key: value for key, value in turn.extensions.items() if key not in ("output_config", BILLING_HEADER)
+    }
+    body |= own
+    return [*dropped, BILLING_HEADER] if BILLING_HEADER in turn.extensions else dropped

@@ -13,6 +13,7 @@ from msgspec import Raw, Struct
 from tidegate.protocols.contract import ErrorReply
 from tidegate.protocols.decode import MALFORMED
 from tidegate.protocols.errors import ProviderError, ProviderRefused, TidegateError
+from tidegate.protocols.overflow import CONTEXT_LENGTH_EXCEEDED, gemini_words
 from tidegate.protocols.refusals import LONGEST, readable, type_of
 from tidegate.protocols.retry_after import parse_retry_after, render_retry_after, whole_seconds
 
@@ -151,7 +152,7 @@ def render_error_body(error: TidegateError) -> bytes:
     name = error.code if error.code in _CODES else NAMES.get(error.status)
     told = {
         "code": error.status,
-        "message": error.message,
+        "message": gemini_words(error.message) if error.code == CONTEXT_LENGTH_EXCEEDED else error.message,
         "status": name or ("INTERNAL" if error.status >= 500 else "INVALID_ARGUMENT"),
         "details": _render_details(error),
     }

@@ -29,6 +29,9 @@ class Dialect(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, cac
     stream_usage: bool = True
     """Whether `stream_options.include_usage` may be sent (Mistral refuses it and tells usage
     anyway; §5)."""
+    caches_by_key: bool = False
+    """Whether `prompt_cache_key` and its kin may be sent for a client of the Responses API (OpenAI, Azure,
+    Mistral, Fireworks). A client of the same format decides by itself."""
     streamed_only: tuple[str, ...] = ()
     """Patterns of models that it serves in streams only (Qwen's QwQ and open weights: 400 "only support
     stream call"; §9): a whole answer is made of the stream."""

@@ -161,13 +161,26 @@ def _lacks(dialect: Dialect) -> dict[str, Outcome]:
 def _add_extensions(body: dict[str, Any], turn: Turn, dialect: Dialect) -> list[str]:
     """A client of the same format means the same by its own fields; others' are named."""
     if turn.origin != NAME:
-        return list(turn.extensions)
+        return _add_shared(body, turn, dialect)
     for name in dialect.refuses:
         if name in turn.extensions:
             raise Unsupported(f'this provider does not support the parameter "{name}"', param=name)
     known = {name: raw for name, raw in turn.extensions.items() if name not in dialect.drops}
     body.update({name: raw for name, raw in known.items() if name not in body})
     return [name for name in turn.extensions if name not in known]
+
+
+SHARED = frozenset({"prompt_cache_key", "prompt_cache_retention", "prompt_cache_options"})
+"""Fields that mean the same in OpenAI's Responses API."""
+
+
+def _add_shared(body: dict[str, Any], turn: Turn, dialect: Dialect) -> list[str]:
+    """What a client of another format means by fields that are the same here; the others are named."""
+    shared = (
+        SHARED - set(dialect.drops) if turn.origin == "openai_responses" and dialect.caches_by_key else ()
+    )
+    body.update({name: raw for name, raw in turn.extensions.items() if name in shared})
+    return [name for name in turn.extensions if name not in shared]
 
 
 # --- messages --------------------------------------------------------------------------------

@@ -64,7 +64,11 @@ class OpenAIResponses:
     name = NAME
     dialect: type[Any] = Dialect
     forwarded_headers = frozenset(
-        {"openai-organization", "openai-project", "openai-beta", "x-client-request-id"}
+        {
+            *("openai-organization", "openai-project", "openai-beta", "x-client-request-id", "originator"),
+            *("session-id", "session_id", "thread-id", "conversation-id", "conversation_id"),
+            *("x-codex-*", "x-openai-internal-codex-*"),
+        }
     )
     carries: Mapping[str, Outcome] = CARRIES
 
