@@ -226,7 +226,10 @@ async def ask(
 ) -> Answer:
     """Send a call; the head of a good answer has arrived when this returns. Raises ProviderError."""
     service = candidate.service
-    headers = await service.authorize(call, request.headers, spoken)
+    if service.signs:
+        headers = await service.authorize(call, request.headers, spoken)
+    else:
+        headers = service.headers_for(request.headers, spoken, call.headers)
     address = service.address_for(call.path)
     connect_s = gateway.config.routing.connect_s
     answer = await gateway.pool.post(address, headers, call.body, connect_s, on_resend)

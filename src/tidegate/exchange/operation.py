@@ -93,7 +93,7 @@ class WithBytes:
 class Chat:
     """A chat in the dialect of a door: each candidate has a route from it."""
 
-    __slots__ = ("_door", "parse", "spoken", "streams_as")
+    __slots__ = ("_door", "_parse", "spoken", "streams_as")
 
     def __init__(
         self,
@@ -103,9 +103,14 @@ class Chat:
     ) -> None:
         self._door = door
         self.spoken = door.name
-        self.parse = within_depth(parse or door.parse_request)
+        self._parse = parse or door.parse_request
         """Of its own where the body does not say all of the request."""
         self.streams_as = streams_as
+
+    @within_depth
+    def parse(self, body: bytes) -> ParsedRequest:
+        """See Operation."""
+        return self._parse(body)
 
     @within_depth
     def plan(self, parsed: ParsedRequest | WithBytes, candidate: Candidate) -> tuple[Call, Conduit]:

@@ -5,6 +5,7 @@ A `Request` is the only thing through which the data plane speaks to a client. I
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
 from time import perf_counter
 
 from tidegate.http.contract import Header, ServerRequest
@@ -179,6 +180,7 @@ class Request:
         self._wire.abort()
 
 
+@lru_cache(maxsize=1024)
 def header_value(text: str) -> bytes:
     """A text as a header's value, cut where it is too long: what HTTP does not allow in one becomes a
     question mark.

@@ -41,15 +41,14 @@ def clean(record: Record) -> Record:
     if record.provider_cost is not None and abs(record.provider_cost) > MAX_COUNT:
         changes["provider_cost"] = None
     usage = record.usage
-    if usage is not None:
+    if usage is not None and max(filter(None, structs.astuple(usage)), default=0) > MAX_COUNT:
         wrong = {
             name: None
             for name, count in zip(usage.__struct_fields__, structs.astuple(usage), strict=True)
             if count is not None and count > MAX_COUNT
         }
-        if wrong:
-            changes["usage"] = structs.replace(usage, **wrong)
-            changes["shortened"] = (*record.shortened, "usage")
+        changes["usage"] = structs.replace(usage, **wrong)
+        changes["shortened"] = (*record.shortened, "usage")
     return structs.replace(record, **changes) if changes else record
 
 

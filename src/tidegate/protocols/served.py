@@ -42,6 +42,9 @@ def served(
     """What is reported of these values, which may be anything; None where it is nothing."""
     if service_tier is None and speed is None and inference_geo is None and cost is None:
         return None
+    if speed is None and inference_geo is None:  # no provider but Anthropic reports these
+        tier = word(service_tier)
+        return None if tier is None and cost is None else Served(tier, None, None, cost)
     found = Served(word(service_tier), word(speed), word(inference_geo), cost)
     return None if found == NOT_REPORTED else found
 

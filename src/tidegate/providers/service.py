@@ -65,6 +65,7 @@ class Service:
         "offers",
         "prefixes",
         "protocol",
+        "signs",
         "verify",
     )
 
@@ -88,6 +89,8 @@ class Service:
         """Whether it is asked for every model whose name says nothing else."""
         self.credentials = credentials_of(config, self.kind)
         """Best first; none where the service wants none."""
+        self.signs = any(credential.signer is not None for credential in self.credentials)
+        """Whether requests may have to be signed (see `authorize`)."""
         self._also = {other: Service(name, config, row) for other, row in also_of(self.kind)}
         self._forms = tuple((form, Service(name, config, row)) for form, row in forms_of(self.kind))
         forwarded = self.protocol.forwarded_headers
