@@ -1,15 +1,31 @@
 """OpenAI's Responses API: responses, and the counting of a prompt's tokens."""
 
 from collections.abc import Awaitable
+from typing import Any, cast
+from typing import Protocol as Interface
 
-from tidegate.exchange import Gateway, Request, count, exchange
+from tidegate.exchange import Chat, Gateway, Request, count, exchange
+from tidegate.protocols.contract import ParsedRequest, Protocol
 from tidegate.providers import protocol_named
 
+from .recent_items import ItemsOfCaller, RecentItems
 from .routing import Routes
 
 __all__ = ["ResponsesDoor"]
 
 PATH = "/v1/responses"
+
+
+class RememberingProtocol(Protocol, Interface):
+    """A wire format whose requests may refer to items of earlier answers."""
+
+    def parse_request(self, body: bytes, memory: Any = None) -> ParsedRequest:
+        """See Protocol."""
+        ...
+
+    def parse_count_request(self, body: bytes, memory: Any = None) -> ParsedRequest:
+        """See Protocol."""
+        ...
 
 
 class ResponsesDoor:
@@ -19,7 +35,8 @@ class ResponsesDoor:
     prefix = PATH
 
     def __init__(self) -> None:
-        self.protocol = protocol_named("openai_responses")
+        self.protocol = cast(RememberingProtocol, protocol_named("openai_responses"))
+        self._recent = RecentItems()
 
     def routes(self) -> Routes:
         """See Door. There are no paths of stored responses, because none is stored."""
@@ -31,9 +48,21 @@ class ResponsesDoor:
 
     def respond(self, request: Request, gateway: Gateway) -> Awaitable[None]:
         """Answer a request for a response."""
-        return exchange(request, self, gateway)
+
+        def parse(body: bytes) -> ParsedRequest:
+            return self.protocol.parse_request(body, self._items_of(request, gateway))
+
+        return exchange(request, self, gateway, Chat(self.protocol, parse))
 
     def count_tokens(self, request: Request, gateway: Gateway) -> Awaitable[None]:
         """Count the tokens of a prompt."""
         body = b'{"object":"response.input_tokens","input_tokens":%d}'
-        return count(request, self, gateway, lambda tokens: body % tokens)
+
+        def parse(data: bytes) -> ParsedRequest:
+            return self.protocol.parse_count_request(data, self._items_of(request, gateway))
+
+        return count(request, self, gateway, lambda tokens: body % tokens, parse)
+
+    def _items_of(self, request: Request, gateway: Gateway) -> ItemsOfCaller:
+        """The items that were written for whoever sends this request."""
+        return self._recent.of(gateway.keyring.identify(request))

@@ -48,6 +48,7 @@ from tidegate.protocols.turn import Turn
 from .count import parse_count, render_count
 from .dialect import Dialect
 from .error import parse_error, render_error
+from .memory import ItemMemory
 from .parse import Parsed, parse_request
 from .reader import BodyReader, StreamReader
 from .render import CARRIES, ResponsesCall, render_request
@@ -72,9 +73,9 @@ class OpenAIResponses:
     )
     carries: Mapping[str, Outcome] = CARRIES
 
-    def parse_request(self, body: bytes) -> Parsed:
-        """Decode and check a client's request."""
-        return parse_request(body)
+    def parse_request(self, body: bytes, memory: ItemMemory | None = None) -> Parsed:
+        """Decode and check a client's request; `memory` knows the items that it only refers to."""
+        return parse_request(body, memory)
 
     def writer(self, request: ParsedRequest, model: str) -> Writer:
         """The writer of the answer to this request."""
@@ -98,9 +99,9 @@ class OpenAIResponses:
         """The provider's error answer."""
         return parse_error(status, headers, body)
 
-    def parse_count_request(self, body: bytes) -> Parsed:
+    def parse_count_request(self, body: bytes, memory: ItemMemory | None = None) -> Parsed:
         """A request to count has the fields of a request for a response."""
-        return parse_request(body)
+        return parse_request(body, memory)
 
     def render_count(self, request: ParsedRequest, target: Target) -> Call | None:
         """A request to `/responses/input_tokens`."""

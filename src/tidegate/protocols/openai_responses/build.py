@@ -36,6 +36,7 @@ from tidegate.protocols.turn import (
 
 from .build_tools import build_choice, build_tools
 from .foreign import WrappedSignature, is_foreign, unwrap
+from .memory import REFERENCE
 from .tools import SEARCH, Offered, ToolNames, list_offered
 from .wire import (
     FIELDS,
@@ -174,6 +175,11 @@ HISTORY = frozenset(
 Every other kind of item means something that cannot be left out."""
 
 
+FORGOTTEN = (
+    "the item that this item_reference names is not known here (any more): send the whole item instead; "
+    "clients do so by themselves with store: false (AI SDK: providerOptions.openai.store)"
+)
+
 CallKind = Literal["function", "custom"]
 
 
@@ -214,6 +220,8 @@ class Conversation:
     # --- one method per kind of item ---
 
     def _add_own(self, item: OwnItem, place: str) -> None:
+        if item.kind == REFERENCE:
+            raise Unsupported(FORGOTTEN, param=place)
         if item.kind not in HISTORY:
             raise Unsupported(
                 f'this provider does not support input items of type "{item.kind}"', param=place

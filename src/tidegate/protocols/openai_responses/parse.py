@@ -12,9 +12,11 @@ from tidegate.protocols.needs import Need
 from tidegate.protocols.turn import Turn
 
 from .build import build_turn
+from .memory import REFERENCE, ItemMemory, put_items
 from .needs import parse_needs
 from .tools import TOOLS, Offered, ToolNames, list_offered, may_be_schema, parse_tools
 from .wire import (
+    ENCODE,
     FIELDS,
     HEAD,
     REQUEST,
@@ -46,12 +48,16 @@ class Parsed:
     """A client's request: decoded and checked (see `contract.ParsedRequest`)."""
 
     __slots__ = (
-        "_names", "_offered", "body", "fallbacks", "fields", "items", "model", "provider", "stream", "tools",
-        "wants_usage", "wire",
+        "_names", "_offered", "body", "fallbacks", "fields", "items", "memory", "model", "provider", "stream",
+        "tools", "wants_usage", "wire",
     )  # fmt: skip
 
-    def __init__(self, body: bytes, wire: ResponsesRequest, fields: Fields) -> None:
+    def __init__(
+        self, body: bytes, wire: ResponsesRequest, fields: Fields, memory: ItemMemory | None = None
+    ) -> None:
         self.body = body
+        self.memory = None if wire.store is False else memory
+        """Where the items of the answer are kept; None where the client wants nothing kept."""
         self.wire = wire
         self.fields = fields
         """The body's top level, each value as the client wrote it."""
@@ -117,11 +123,14 @@ ITEMS: Mapping[str, Decoder[SharedItem]] = {
 ALL_ITEMS = Decoder(list[SharedItem])
 
 
-def parse_request(body: bytes) -> Parsed:
+def parse_request(body: bytes, memory: ItemMemory | None = None) -> Parsed:
     """Decode and check a request. Raises InvalidRequest."""
     require_utf8(body)
-    wire = decode(REQUEST, body)
-    parsed = Parsed(body, wire, decode(FIELDS, body))
+    wire, fields = decode(REQUEST, body), decode(FIELDS, body)
+    if memory is not None and isinstance(wire.input, list) and REFERENCE.encode() in body:
+        wire.input = put_items(wire.input, memory)
+        fields["input"] = Raw(ENCODE(wire.input))
+    parsed = Parsed(body, wire, fields, memory)
     _check_input(parsed)
     _check_choice(parsed)
     _check_format(wire)

@@ -290,6 +290,9 @@ class ResponseWriter:
 
     def _close_item(self, index: int, item: Any) -> None:
         self._output[index] = raw = Raw(ENCODE(item))
+        memory = self._parsed.memory
+        if memory is not None and isinstance(item, dict):
+            memory.remember(item["id"], bytes(raw))
         self._emit("response.output_item.done", output_index=index, item=raw)
 
     def _close_all(self, status: str) -> None:
