@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from .contract import Conduit, Protocol, Tally
-from .decode import MALFORMED, malformed
+from .decode import malformed
 from .errors import ProviderError, TidegateError
 
 __all__ = ["Adaptation", "AdaptedConduit", "AdaptedDialect"]
@@ -21,8 +21,9 @@ class Adaptation:
 
     ask: Callable[[bytes], bytes]
     """The client's body → OpenAI's. Raises InvalidRequest naming the field."""
-    answer: Callable[[bytes], bytes]
-    """OpenAI's answer, whole → the client's. Raises msgspec.DecodeError."""
+    answer: Callable[[bytes, Tally], bytes]
+    """OpenAI's answer, whole → the client's; notes in the tally what it leaves out. Raises ProviderError, and
+    anything else for an answer that it is not prepared for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,7 @@ class AdaptedConduit:
     __slots__ = ("_answer", "_inner", "_pieces", "failure", "tally")
     done = False
 
-    def __init__(self, inner: Conduit, answer: Callable[[bytes], bytes]) -> None:
+    def __init__(self, inner: Conduit, answer: Callable[[bytes, Tally], bytes]) -> None:
         self.tally: Tally = inner.tally
         self.failure: ProviderError | None = None
         self._inner = inner
@@ -63,10 +64,12 @@ class AdaptedConduit:
         if self.failure is not None:
             return b""
         try:
-            return self._answer(b"".join(self._pieces))
-        except MALFORMED as error:
+            return self._answer(b"".join(self._pieces), self.tally)
+        except ProviderError as error:
+            self.failure = error
+        except Exception as error:  # noqa: BLE001 whatever a provider sends is the provider's failure
             self.failure = malformed("the provider's answer", error)
-            return b""
+        return b""
 
     def abort(self, error: TidegateError) -> bytes:
         """Nothing: such an answer is never open when it fails."""

@@ -125,6 +125,11 @@ class Tally(Struct, gc=False):
     images: int | None = None
     """Images that were drawn, where images were asked for."""
 
+    def leave_out(self, name: str) -> None:
+        """Note what was left out."""
+        if name not in self.left_out and len(self.left_out) < MOST_LEFT_OUT:
+            self.left_out.append(name)
+
     def note(self, served: Served | None) -> None:
         """Add how the answer was served; what is not reported now stays as it was."""
         if served is None:
@@ -272,12 +277,12 @@ class Bridge:
                 kept.append(event)
                 continue
             if kind is LeftOut:
-                self._leave_out(event.name)  # type: ignore[union-attr]
+                self.tally.leave_out(event.name)  # type: ignore[union-attr]
                 continue
             if kind in BESIDE:
                 checked = as_documented(event)
                 if checked is not event:
-                    self._leave_out(BESIDE[kind][0])
+                    self.tally.leave_out(BESIDE[kind][0])
                 if checked is None:
                     continue
                 event = checked
@@ -297,11 +302,6 @@ class Bridge:
             self.tally.id, self.tally.model = event.id, event.model  # type: ignore[union-attr]
         elif kind is Failed:
             self.failure = event.error  # type: ignore[union-attr]
-
-    def _leave_out(self, name: str) -> None:
-        names = self.tally.left_out
-        if name not in names and len(names) < MOST_LEFT_OUT:
-            names.append(name)
 
 
 # --- the contract ----------------------------------------------------------------------------

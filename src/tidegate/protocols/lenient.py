@@ -13,23 +13,28 @@ import msgspec
 from msgspec import ValidationError
 from msgspec.json import Decoder
 
+from .decode import MALFORMED
 from .events import Event, LeftOut
 from .surrogates import has_halves, without_halves
 
-__all__ = ["decode_leniently"]
+__all__ = ["decode_aside", "decode_leniently"]
 
 T = TypeVar("T")
 
 ANSWER = frozenset(
     {
-        "$", "args", "arguments", "call_id", "candidates", "choices", "code", "content", "content_block",
-        "custom", "data", "delta", "error", "finishReason", "finish_reason", "function", "functionCall",
-        "function_call", "index", "inlineData", "input", "item", "message", "name", "output", "output_index",
-        "parts", "partial_json", "refusal", "response", "status", "stopReason", "stop_reason", "text",
-        "toolUse", "tool_calls", "type",
+        "$", "args", "arguments", "bytesBase64Encoded", "call_id", "candidates", "choices", "code",
+        "content", "content_block", "custom", "data", "delta", "embedding", "embeddings", "error",
+        "finishReason", "finish_reason", "function", "functionCall", "function_call", "index", "inlineData",
+        "input", "item", "message", "name", "output", "output_index", "partial_json", "parts",
+        "predictions", "response", "status", "stopReason", "stop_reason", "text", "toolUse",
+        "tool_calls", "type", "values",
     }
 )  # fmt: skip
 """Fields without which there is no answer, or another one."""
+
+ASIDE = frozenset({"annotations", "citations", "logprobs", "reasoning", "refusal", "usage"})
+"""Fields beside the answer, whatever the fields within them are called."""
 
 PATIENCE = 12
 """Fields of one event that are looked after."""
@@ -52,6 +57,17 @@ def decode_leniently(decoder: Decoder[T], data: bytes | msgspec.Raw, events: lis
         elif not isinstance(error, ValidationError):
             raise
     return _decode_mended(decoder, data, events)
+
+
+def decode_aside(decoder: Decoder[T], data: bytes | msgspec.Raw, events: list[Event], name: str) -> T | None:
+    """The same for a value that stands beside the answer as a whole: None where it cannot be read, and it is
+    left out by this name.
+    """
+    try:
+        return decode_leniently(decoder, data, events)
+    except MALFORMED:
+        events.append(LeftOut(name))
+        return None
 
 
 def _decode_mended(decoder: Decoder[T], data: bytes | msgspec.Raw, events: list[Event]) -> T:
@@ -78,6 +94,9 @@ def _mend(tree: Any, complaint: str) -> str | None:
     steps: list[str | None] = [step[1] for step in _STEP.finditer(found[1])] if found else []
     while steps and steps[-1] is None:
         steps.pop()  # an element of a list: the list goes
+    aside = next((place for place, step in enumerate(steps) if step in ASIDE), len(steps))
+    while len(steps) > aside + 1 and (steps[-1] is None or steps[-1] in ANSWER):
+        steps.pop()
     if not steps or steps[-1] in ANSWER:
         return None
     mend = _as_int if "`int" in complaint.partition(",")[0] else None

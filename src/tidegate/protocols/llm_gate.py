@@ -14,11 +14,12 @@ from msgspec import Raw, Struct
 from msgspec.json import Decoder
 
 from .adapted import Adaptation, AdaptedDialect
-from .contract import ErrorReply
+from .contract import ErrorReply, Tally
 from .decode import decode, require_utf8
 from .errors import InvalidRequest, TidegateError, Unsupported
 from .openai_chat import PROTOCOL, OpenAIChat
 from .retry_after import render_retry_after
+from .task import read_answer
 
 __all__ = ["ADAPTED"]
 
@@ -128,7 +129,7 @@ class MessageIn(Struct):
 
     role: str = "assistant"
     content: str | None = None
-    tool_calls: Raw | None = None
+    tool_calls: Raw = Raw(NULL)
 
 
 class ChoiceIn(Struct):
@@ -155,16 +156,16 @@ _COMPLETION = Decoder(CompletionIn)
 _LIST = Decoder(ListIn)
 
 
-def answer_chat(body: bytes) -> bytes:
+def answer_chat(body: bytes, tally: Tally) -> bytes:
     """The answer to a request for a chat."""
-    told = _COMPLETION.decode(body)
+    told = read_answer(_COMPLETION, body, tally, "message")
     messages = [_render_message(choice.message) for choice in told.choices]
     return ENCODE({"usage": _render_usage(told.usage), "messages": messages})
 
 
 def _render_message(message: MessageIn) -> dict[str, Any]:
     said: dict[str, Any] = {"role": message.role, "content": message.content}
-    return said if message.tool_calls is None else {**said, "toolCalls": message.tool_calls}
+    return said if bytes(message.tool_calls) == NULL else {**said, "toolCalls": message.tool_calls}
 
 
 def _render_usage(usage: UsageIn | None) -> dict[str, int]:
@@ -177,15 +178,15 @@ def _render_usage(usage: UsageIn | None) -> dict[str, int]:
     return {name: count or 0 for name, count in told.items() if count is not None or usage is None}
 
 
-def answer_images(body: bytes) -> bytes:
+def answer_images(body: bytes, tally: Tally) -> bytes:
     """The answer to a request for images."""
-    told = _LIST.decode(body)
+    told = read_answer(_LIST, body, tally, "images")
     return ENCODE({"data": [{_camel(name): value for name, value in one.items()} for one in told.data]})
 
 
-def answer_embeddings(body: bytes) -> bytes:
+def answer_embeddings(body: bytes, tally: Tally) -> bytes:
     """The answer to a request for vectors."""
-    told = _LIST.decode(body)
+    told = read_answer(_LIST, body, tally, "embeddings")
     vectors = [{name: one[name] for name in ("index", "embedding") if name in one} for one in told.data]
     return ENCODE({"data": vectors, "usage": _render_usage(told.usage)})
 

@@ -7,14 +7,17 @@ asked. Which format a provider speaks, and how it differs from it, is a fact of 
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 from typing import Protocol as Interface
 
 from msgspec import Raw
 from msgspec.json import Decoder
 
 from .contract import Call, Conduit, Tally, Target
-from .errors import ProviderError, TidegateError
+from .decode import MALFORMED, check_utf8, malformed
+from .errors import ProviderBroke, ProviderError, TidegateError
+from .events import Event, LeftOut
+from .lenient import decode_leniently
 from .paths import quote_segment
 
 __all__ = [
@@ -26,9 +29,12 @@ __all__ = [
     "Whole",
     "drop",
     "names_of",
+    "read_answer",
     "render_path",
     "take_own_fields",
 ]
+
+T = TypeVar("T")
 
 
 class TaskFormat(Interface):
@@ -70,7 +76,8 @@ class Whole:
         self.tally = Tally()
         self.failure: ProviderError | None = None
         self._convert = convert
-        """Provider's body in, client's body out; fills in the tally. Raises ProviderError."""
+        """Provider's body in, client's body out; fills in the tally. Raises ProviderError; whatever else it
+        raises is the provider's failure too: an answer that it is not prepared for."""
         self._pieces: list[bytes] = []
 
     def feed(self, data: bytes) -> bytes:
@@ -80,11 +87,15 @@ class Whole:
 
     def close(self) -> bytes:
         """See Conduit."""
+        body = b"".join(self._pieces)
         try:
-            return self._convert(b"".join(self._pieces), self.tally)
+            check_utf8(body)
+            return self._convert(body, self.tally)
         except ProviderError as error:
             self.failure = error
-            return b""
+        except Exception as error:  # noqa: BLE001 whatever a provider sends is the provider's failure
+            self.failure = malformed("the provider's answer", error)
+        return b""
 
     def abort(self, error: TidegateError) -> bytes:
         """Nothing: such an answer is never open when it fails."""
@@ -102,6 +113,21 @@ OWN_FIELDS = ("provider", "models")
 """Tidegate's own fields, which a provider does not know unless its dialect says so."""
 
 NULL = b"null"
+
+
+def read_answer(decoder: Decoder[T], body: bytes, tally: Tally, what: str) -> T:
+    """What is read of an answer, without the fields beside it that cannot be read: the tally names them.
+    Raises ProviderBroke where it holds none of `what` was asked for.
+    """
+    left_out: list[Event] = []
+    try:
+        answer = decode_leniently(decoder, body, left_out)
+    except MALFORMED as error:
+        raise ProviderBroke(f"the provider's answer holds no {what}") from error
+    for event in left_out:
+        if isinstance(event, LeftOut):
+            tally.leave_out(event.name)
+    return answer
 
 
 def names_of(fields: Fields, known: frozenset[str]) -> list[str]:

@@ -19,6 +19,7 @@ from tidegate.protocols.events import (
     ToolCallStarted,
 )
 from tidegate.protocols.ids import new_id
+from tidegate.protocols.lenient import decode_aside, decode_leniently
 
 from .messages import as_input
 from .tools import CUSTOM_INPUT
@@ -91,8 +92,8 @@ class GrownBy(Struct, frozen=True):
 
 
 _CITATION_DELTA = msgspec.json.Decoder(BlockCitation).decode
-_CITATION = msgspec.json.Decoder(CitationOut).decode
-_BLOCK = msgspec.json.Decoder(BlockOut).decode
+_CITATION = msgspec.json.Decoder(CitationOut)
+_BLOCK = msgspec.json.Decoder(BlockOut)
 _GROWN_BY = msgspec.json.Decoder(GrownBy).decode
 _FIELDS = msgspec.json.Decoder(dict[str, Raw]).decode
 _STRING = msgspec.json.Decoder(str).decode
@@ -121,14 +122,15 @@ class Progress:
         """Whether the answer came by way of the answer tool."""
 
 
-def open_block(progress: Progress, raw: Raw) -> "Block":
-    """The block whose head this is."""
+def open_block(progress: Progress, raw: Raw, out: list[Event]) -> "Block":
+    """The block whose head this is. What is left out of it becomes events."""
     try:
-        head = _BLOCK(raw)
-    except msgspec.ValidationError:  # of a type that is not known, whose fields may be of any shape
+        head = _BLOCK.decode(raw)
+    except msgspec.DecodeError:
         head = BlockOut(MARK.decode(raw).type)
         if head.type == "tool_use" or head.type in _BLOCKS:
-            raise
+            head = decode_leniently(_BLOCK, raw, out)
+        # else of a type that is not known, whose fields may be of any shape
     kind = head.type
     if kind == "tool_use":
         if head.name == progress.answer_tool:
@@ -182,18 +184,23 @@ class TextBlock(Block):
         return [TextDelta(text)] if text else ()
 
     def close(self) -> Iterable[Event]:
-        return [self._cite(raw) for raw in self._citations] if self._citations else ()
+        events: list[Event] = []
+        for raw in self._citations:
+            self._cite(raw, events)
+        return events
 
-    def _cite(self, raw: Raw) -> CitationAdded:
-        said = _CITATION(raw)
-        return CitationAdded(
-            url=said.url,
-            title=said.title or said.document_title,
-            quote=said.cited_text,
-            start=self._start,
-            end=self._progress.chars,
-            native=raw,
-        )
+    def _cite(self, raw: Raw, events: list[Event]) -> None:
+        said = decode_aside(_CITATION, raw, events, "citation")
+        if said is not None:
+            cited = CitationAdded(
+                url=said.url,
+                title=said.title or said.document_title,
+                quote=said.cited_text,
+                start=self._start,
+                end=self._progress.chars,
+                native=raw,
+            )
+            events.append(cited)
 
 
 class ThinkingBlock(Block):

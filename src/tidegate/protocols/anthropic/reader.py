@@ -314,7 +314,7 @@ class _Answer:
 
     def _read_content(self, message: MessageOut, out: list[Event]) -> None:
         for raw in message.content or ():
-            block = open_block(self._progress, raw)
+            block = open_block(self._progress, raw, out)
             out += block.open()
             out += block.close()
 
@@ -330,7 +330,7 @@ class _Answer:
         self._shut(event.index, out)
 
     def _open(self, index: int, raw: Raw, out: list[Event]) -> None:
-        block = self._blocks[index] = open_block(self._progress, raw)
+        block = self._blocks[index] = open_block(self._progress, raw, out)
         self.in_text = len(self._blocks) == 1 and block.is_text
         out += block.open()
 

@@ -32,7 +32,7 @@ from tidegate.protocols.events import (
 from tidegate.protocols.finishes import broken_finish, meaning_of
 from tidegate.protocols.functions import custom_text
 from tidegate.protocols.ids import new_id
-from tidegate.protocols.lenient import decode_leniently
+from tidegate.protocols.lenient import decode_aside, decode_leniently
 from tidegate.protocols.sse import MAX_EVENT
 from tidegate.protocols.surrogates import Surrogates
 from tidegate.protocols.usage import Usage
@@ -254,7 +254,7 @@ class BedrockReader:
         self._finish(answer.stop_reason, events)
 
     def _read_block(self, index: int, raw: Raw, events: list[Event]) -> None:
-        block = _BLOCK.decode(raw)
+        block = decode_leniently(_BLOCK, raw, events)
         opened = self._block(index)
         thoughts = block.reasoning_content
         if block.text is not None:
@@ -283,7 +283,7 @@ class BedrockReader:
         """It says nothing but that the answer begins."""
 
     def _block_start(self, payload: bytes, events: list[Event]) -> None:
-        told = _START.decode(payload)
+        told = decode_leniently(_START, payload, events)
         opened = self._block(told.content_block_index)
         start = told.start
         if start.tool_use is not None and start.tool_use.type != ON_SERVER:
@@ -295,7 +295,7 @@ class BedrockReader:
             opened.native = _NATIVE_START.decode(payload).start
 
     def _block_delta(self, payload: bytes, events: list[Event]) -> None:
-        told = _DELTA.decode(payload)
+        told = decode_leniently(_DELTA, payload, events)
         delta = told.delta
         opened = self._block(told.content_block_index)
         if delta.text is not None:
@@ -312,15 +312,15 @@ class BedrockReader:
             opened.results += [Raw(bytes(piece)) for piece in delta.tool_result]
 
     def _block_stop(self, payload: bytes, events: list[Event]) -> None:
-        self._end_block(_END.decode(payload).content_block_index, events)
+        self._end_block(decode_leniently(_END, payload, events).content_block_index, events)
 
     def _message_stop(self, payload: bytes, events: list[Event]) -> None:
         for index in list(self._open):
             self._end_block(index, events)
-        self._finish(_STOP.decode(payload).stop_reason, events)
+        self._finish(decode_leniently(_STOP, payload, events).stop_reason, events)
 
     def _metadata(self, payload: bytes, events: list[Event]) -> None:
-        self._report(_METADATA.decode(payload).usage, events)
+        self._report(decode_leniently(_METADATA, payload, events).usage, events)
         self.done = self._finished
 
     EVENTS: ClassVar[dict[str, Callable[["BedrockReader", bytes, list[Event]], None]]] = {
@@ -394,7 +394,8 @@ class BedrockReader:
             events.append(ImageAdded(f"image/{form}", "".join(data)))
         if opened.native:
             events.append(NativeBlock(FORMAT, _native_block(opened.native, opened)))
-        events += [_read_citation(told, opened.begin, self._length) for told in opened.citations]
+        for told in opened.citations:
+            _read_citation(told, opened.begin, self._length, events)
 
     # --- the end ---
 
@@ -451,12 +452,14 @@ def _native_block(native: dict[str, dict[str, Any]], opened: _Open) -> Raw:
     return Raw(msgspec.json.encode({kind: fields}))
 
 
-def _read_citation(told: Raw, begin: int, end: int) -> CitationAdded:
+def _read_citation(told: Raw, begin: int, end: int, events: list[Event]) -> None:
     """A source of the whole block in which it is told."""
-    citation = _CITATION.decode(told)
+    citation = decode_aside(_CITATION, told, events, "citation")
+    if citation is None:
+        return
     quotes = [piece.text for piece in citation.source_content or () if piece.text]
     web = citation.location.web if citation.location is not None else None
-    return CitationAdded(
+    cited = CitationAdded(
         url=web.url if web is not None else None,
         title=citation.title,
         quote="".join(quotes) or None,
@@ -464,6 +467,7 @@ def _read_citation(told: Raw, begin: int, end: int) -> CitationAdded:
         end=end,
         native=Raw(bytes(told)),
     )
+    events.append(cited)
 
 
 # --- small things ----------------------------------------------------------------------------

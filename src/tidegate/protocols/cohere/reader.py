@@ -28,7 +28,7 @@ from tidegate.protocols.events import (
 from tidegate.protocols.finishes import meaning_of
 from tidegate.protocols.functions import custom_text
 from tidegate.protocols.ids import new_id
-from tidegate.protocols.lenient import decode_leniently
+from tidegate.protocols.lenient import decode_aside, decode_leniently
 from tidegate.protocols.openai_errors import error_of_event
 from tidegate.protocols.sse import MAX_EVENT, ServerSentEvent, Splitter
 from tidegate.protocols.usage import Usage
@@ -204,8 +204,8 @@ class CohereReader:
             self._start_call(index, call, events)
             self._end_call(index, events)
         if message.citations:
-            for citation in _CITATIONS.decode(message.citations):
-                events += self._read_citation(citation)
+            for citation in decode_aside(_CITATIONS, message.citations, events, "citations") or ():
+                self._read_citation(citation, events)
         self._finish(answer.finish_reason, answer.usage, (answer.error, answer.error_type), events)
 
     # --- events of a stream ---
@@ -239,7 +239,7 @@ class CohereReader:
 
     def _citation_start(self, event: StreamEvent, events: list[Event]) -> None:
         if event.delta is not None and event.delta.message is not None and event.delta.message.citations:
-            events += self._read_citation(event.delta.message.citations)
+            self._read_citation(event.delta.message.citations, events)
 
     def _message_end(self, event: StreamEvent, events: list[Event]) -> None:
         delta = event.delta
@@ -289,18 +289,21 @@ class CohereReader:
             self._length += len(text)
             events.append(TextDelta(text))
 
-    def _read_citation(self, told: Raw) -> Iterator[CitationAdded]:
+    def _read_citation(self, told: Raw, events: list[Event]) -> None:
         """One citation for each source with an address; one for all sources without."""
-        citation = _CITATION.decode(told)
+        citation = decode_aside(_CITATION, told, events, "citations")
+        if citation is None:
+            return
         start, end = self._place(citation)
         native = Raw(bytes(told))
         texts = [source.document or source.tool_output for source in citation.sources or ()]
         addressed = [text for text in texts if text is not None and _is_address(text.url)]
         if not addressed:
             title = next((_said(text.title) for text in texts if text is not None and text.title), None)
-            yield CitationAdded(title=title, start=start, end=end, native=native)
+            events.append(CitationAdded(title=title, start=start, end=end, native=native))
         for text in addressed:
-            yield CitationAdded(url=text.url, title=_said(text.title), start=start, end=end, native=native)
+            title = _said(text.title)
+            events.append(CitationAdded(url=text.url, title=title, start=start, end=end, native=native))
 
     def _place(self, citation: Citation) -> tuple[int | None, int | None]:
         """Where the cited words are in the answer's text; nowhere if they are thoughts."""

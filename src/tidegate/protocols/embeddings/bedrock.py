@@ -10,9 +10,8 @@ from msgspec import Struct
 from msgspec.json import Decoder, Encoder
 
 from tidegate.protocols.contract import Call, Conduit, Tally, Target
-from tidegate.protocols.decode import MALFORMED
-from tidegate.protocols.errors import ProviderBroke, Unsupported
-from tidegate.protocols.task import Whole, render_path
+from tidegate.protocols.errors import Unsupported
+from tidegate.protocols.task import Whole, read_answer, render_path
 from tidegate.protocols.usage import Usage
 
 from . import cohere
@@ -57,10 +56,7 @@ def _render_titan(parsed: EmbeddingsRequest) -> dict[str, Any]:
 
 
 def _parse_titan(body: bytes, tally: Tally) -> Embeddings:
-    try:
-        told = TITAN.decode(body)
-    except MALFORMED as error:
-        raise ProviderBroke("the provider's answer holds no embeddings") from error
+    told = read_answer(TITAN, body, tally, "embeddings")
     tokens = told.input_text_token_count
     return Embeddings(
         vectors=[told.embedding], usage=None if tokens is None else Usage(input=tokens, output=0)

@@ -9,7 +9,7 @@ from msgspec.json import Decoder, Encoder
 from tidegate.protocols.contract import Call, Conduit, Tally, Target
 from tidegate.protocols.decode import MALFORMED
 from tidegate.protocols.errors import ProviderBroke
-from tidegate.protocols.task import Whole, render_path
+from tidegate.protocols.task import Whole, read_answer, render_path
 from tidegate.protocols.usage import Usage
 
 from .contract import Embeddings, EmbeddingsRequest, dropped_of, render_answer, require_texts
@@ -101,8 +101,8 @@ VECTORS = Decoder(list[list[float]])
 
 def parse_answer(body: bytes, tally: Tally) -> Embeddings:
     """The vectors of an answer. Raises ProviderBroke."""
+    told = read_answer(ANSWER, body, tally, "embeddings")
     try:
-        told = ANSWER.decode(body)
         is_list = memoryview(told.embeddings)[0] == ord("[")
         vectors = VECTORS.decode(told.embeddings) if is_list else BY_TYPE.decode(told.embeddings).floats
     except MALFORMED as error:

@@ -11,9 +11,8 @@ from msgspec import Struct
 from msgspec.json import Decoder, Encoder
 
 from tidegate.protocols.contract import Call, Conduit, Tally, Target
-from tidegate.protocols.decode import MALFORMED
-from tidegate.protocols.errors import ProviderBroke, Unsupported
-from tidegate.protocols.task import Whole, render_path
+from tidegate.protocols.errors import Unsupported
+from tidegate.protocols.task import Whole, read_answer, render_path
 from tidegate.protocols.usage import Usage
 
 from .contract import Embeddings, EmbeddingsRequest, dropped_of, render_answer, require_texts
@@ -92,7 +91,7 @@ class GeminiFormat:
         call = Call(path, ENCODE(body), stream=False, dropped=dropped_of(parsed, "user"))
 
         def convert(body: bytes, tally: Tally) -> bytes:
-            answer = _parse_answer(body)
+            answer = _parse_answer(body, tally)
             tally.usage, tally.model = answer.usage, target.model
             return render_answer(parsed, answer, target.model)
 
@@ -142,11 +141,8 @@ class AnswerIn(Struct, rename="camel"):
 ANSWER = Decoder(AnswerIn)
 
 
-def _parse_answer(body: bytes) -> Embeddings:
-    try:
-        told = ANSWER.decode(body)
-    except MALFORMED as error:
-        raise ProviderBroke("the provider's answer holds no embeddings") from error
+def _parse_answer(body: bytes, tally: Tally) -> Embeddings:
+    told = read_answer(ANSWER, body, tally, "embeddings")
     found = told.embeddings or [one.embeddings for one in told.predictions or ()]
     if told.embedding is not None:
         found = [told.embedding]

@@ -13,7 +13,16 @@ from tidegate.protocols.contract import Call, Conduit, Tally, Target
 from tidegate.protocols.decode import MALFORMED
 from tidegate.protocols.errors import ProviderBroke, Unsupported
 from tidegate.protocols.openai_errors import error_inside
-from tidegate.protocols.task import FIELDS, NULL, Fields, Whole, drop, render_path, take_own_fields
+from tidegate.protocols.task import (
+    FIELDS,
+    NULL,
+    Fields,
+    Whole,
+    drop,
+    read_answer,
+    render_path,
+    take_own_fields,
+)
 from tidegate.protocols.usage import Usage
 
 from .contract import EmbeddingsRequest, Vector, decode_floats, encode_floats
@@ -128,7 +137,7 @@ class Answer:
 
     def convert(self, body: bytes, tally: Tally) -> bytes:
         """The provider's own bytes where they are what the client asked for. Raises ProviderError."""
-        view = _look(body)
+        view = read_answer(VIEW, body, tally, "embeddings")
         if view.error:
             raise error_inside(view.error)
         if view.data is None:
@@ -168,13 +177,6 @@ class Answer:
             tokens = (view.usage.prompt_tokens if view.usage else None) or 0
             fields["usage"] = {"prompt_tokens": tokens, "total_tokens": tokens}
         return ENCODE(fields)
-
-
-def _look(body: bytes) -> View:
-    try:
-        return VIEW.decode(body)
-    except MALFORMED as error:
-        raise ProviderBroke("the provider's answer holds no embeddings") from error
 
 
 def _in_shape(view: View) -> bool:

@@ -9,11 +9,9 @@ from msgspec import Struct
 from msgspec.json import Decoder, Encoder
 
 from tidegate.protocols.contract import Call, Conduit, Tally, Target
-from tidegate.protocols.decode import MALFORMED
-from tidegate.protocols.errors import ProviderBroke
 from tidegate.protocols.gemini.usage import parse_usage
 from tidegate.protocols.gemini.wire import UsageMetadata
-from tidegate.protocols.task import Whole, names_of, render_path
+from tidegate.protocols.task import Whole, names_of, read_answer, render_path
 from tidegate.protocols.usage import Usage
 
 from .contract import (
@@ -111,7 +109,7 @@ class GeminiFormat:
         path = f"{render_path(target.dialect.path, target.model)}:{method}"
 
         def convert(body: bytes, tally: Tally) -> bytes:
-            images, tally.usage = _parse_answer(body)
+            images, tally.usage = _parse_answer(body, tally)
             tally.images = len(images)
             tally.model = target.model
             return render_answer(parsed, images, tally.usage)
@@ -185,12 +183,9 @@ class AnswerIn(Wire):
 ANSWER = Decoder(AnswerIn)
 
 
-def _parse_answer(body: bytes) -> tuple[list[Drawn], Usage | None]:
+def _parse_answer(body: bytes, tally: Tally) -> tuple[list[Drawn], Usage | None]:
     """The images, and the tokens. Raises ProviderError."""
-    try:
-        told = ANSWER.decode(body)
-    except MALFORMED as error:
-        raise ProviderBroke("the provider's answer holds no images") from error
+    told = read_answer(ANSWER, body, tally, "images")
     images = [_predicted(one) for one in told.predictions or () if one.bytes_base64_encoded or one.gcs_uri]
     for candidate in told.candidates or ():
         parts = (candidate.content.parts if candidate.content else None) or ()

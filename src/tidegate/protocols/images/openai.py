@@ -12,10 +12,18 @@ from msgspec import Raw, Struct
 from msgspec.json import Decoder, Encoder
 
 from tidegate.protocols.contract import Call, Conduit, Tally, Target
-from tidegate.protocols.decode import MALFORMED
 from tidegate.protocols.errors import ProviderBroke
 from tidegate.protocols.openai_errors import error_inside
-from tidegate.protocols.task import FIELDS, NULL, Fields, Whole, drop, render_path, take_own_fields
+from tidegate.protocols.task import (
+    FIELDS,
+    NULL,
+    Fields,
+    Whole,
+    drop,
+    read_answer,
+    render_path,
+    take_own_fields,
+)
 from tidegate.protocols.usage import Usage
 
 from .contract import ImagesRequest, as_data_url, filtered, nearest_ratio, sides_of
@@ -152,10 +160,7 @@ class Answer:
 
     def convert(self, body: bytes, tally: Tally) -> bytes:
         """The provider's own bytes where they are what the client asked for. Raises ProviderError."""
-        try:
-            view = VIEW.decode(body)
-        except MALFORMED as error:
-            raise ProviderBroke("the provider's answer holds no images") from error
+        view = read_answer(VIEW, body, tally, "images")
         if view.error:
             raise error_inside(view.error)
         if view.data is None:

@@ -33,7 +33,7 @@ from tidegate.protocols.events import (
 )
 from tidegate.protocols.finishes import broken_finish, is_broken, meaning_of, own_words
 from tidegate.protocols.ids import new_id
-from tidegate.protocols.lenient import decode_leniently
+from tidegate.protocols.lenient import decode_aside, decode_leniently
 from tidegate.protocols.openai_errors import error_of_event
 from tidegate.protocols.sse import ServerSentEvent, Splitter
 
@@ -168,10 +168,11 @@ class AnswerState:
 
     def open_item(self, index: int, raw: Raw) -> list[Event]:
         """An item begins: a call is told at once, with its name."""
-        kind = HEAD.decode(raw).type
+        events: list[Event] = []
+        kind = decode_leniently(HEAD, raw, events).type
         if kind in ("function_call", "custom_tool_call"):
-            return self._start_call(self.item(index), kind, CALL.decode(raw))
-        return []
+            events += self._start_call(self.item(index), kind, CALL.decode(raw))
+        return events
 
     def read_item(self, index: int, raw: Raw) -> list[Event]:
         """What was not told yet of a finished item."""
@@ -179,9 +180,10 @@ class AnswerState:
         if state.done:
             return []
         state.done = True
-        kind = HEAD.decode(raw).type or ""
+        events: list[Event] = []
+        kind = decode_leniently(HEAD, raw, events).type or ""
         read = self._READS.get(kind)
-        return [NativeBlock(NAME, raw)] if read is None else read(self, state, kind, raw)
+        return [*events, *([NativeBlock(NAME, raw)] if read is None else read(self, state, kind, raw))]
 
     def _start_call(self, state: ItemState, kind: str, call: CallOut) -> list[Event]:
         custom = kind == "custom_tool_call"
@@ -206,7 +208,7 @@ class AnswerState:
 
     def _read_message(self, state: ItemState, kind: str, raw: Raw) -> list[Event]:
         events: list[Event] = []
-        for index, part in enumerate(MESSAGE.decode(raw).content or ()):
+        for index, part in enumerate(decode_leniently(MESSAGE, raw, events).content or ()):
             if part.text and index not in state.said:
                 events.append(TextDelta(part.text))
                 if part.logprobs:
@@ -214,12 +216,15 @@ class AnswerState:
             if part.refusal and index not in state.said:
                 events.append(RefusalDelta(part.refusal))
             told = state.cited.get(index, 0)
-            events += [read_annotation(one) for one in (part.annotations or [])[told:]]
+            for one in (part.annotations or [])[told:]:
+                read_annotation(one, events)
         return events
 
     def _read_reasoning(self, state: ItemState, kind: str, raw: Raw) -> list[Event]:
-        item = REASONING.decode(raw)
         events: list[Event] = []
+        item = decode_aside(REASONING, raw, events, "reasoning")
+        if item is None:
+            return events
         if not state.summaries and not state.said:
             text = "\n\n".join(part.text for part in item.summary or item.content or ())
             if text:
@@ -245,12 +250,14 @@ class AnswerState:
     }
 
 
-def read_annotation(raw: Raw) -> CitationAdded:
+def read_annotation(raw: Raw, events: list[Event]) -> None:
     """A citation, in our form and in its own."""
-    told = ANNOTATION.decode(raw)
-    return CitationAdded(
-        url=told.url, title=told.title, start=told.start_index, end=told.end_index, native=raw
-    )
+    told = decode_aside(ANNOTATION, raw, events, "annotation")
+    if told is not None:
+        places = (told.start_index, told.end_index)
+        events.append(
+            CitationAdded(url=told.url, title=told.title, start=places[0], end=places[1], native=raw)
+        )
 
 
 class BodyReader:
@@ -398,7 +405,9 @@ class StreamReader:
             return []
         cited = self._state.item(event.output_index).cited
         cited[event.content_index] = cited.get(event.content_index, 0) + 1
-        return [read_annotation(event.annotation)]
+        events: list[Event] = []
+        read_annotation(event.annotation, events)
+        return events
 
     _READS: ClassVar[dict[str, Callable[["StreamReader", EventOut], list[Event]]]] = {
         "response.created": _read_start,
