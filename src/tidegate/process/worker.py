@@ -134,6 +134,8 @@ class Worker:
 
     async def _renew_certificate(self, config: Config) -> None:
         if self._tls is not None:
+            # Tried apart first: a certificate that does not match its key leaves a context without a key.
+            load_certificate(config.server)
             load_certificate(config.server, self._tls)
 
 
