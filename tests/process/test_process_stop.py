@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import signal
 from dataclasses import replace
 from pathlib import Path
@@ -131,3 +132,63 @@ async def test_a_killed_supervisor_takes_its_workers_along(
         gateway.signal(signal.SIGKILL)
         await gateway.refuses()
         await eventually(lambda: not any(map(alive, workers)), "the end of the workers")
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_a_second_signal_ends_streams_with_an_error_and_loses_no_record(
+    tmp_path: Path, unused_tcp_port: int, provider: Simulator, number: signal.Signals, workers: int
+) -> None:
+    provider.answer(halting(asyncio.Event()))
+    config = one(provider, server=f"grace_s = 3600\nworkers = {workers}")
+    async with Served(tmp_path, config, port=unused_tcp_port) as gateway:
+
+        async def read(ready: asyncio.Barrier) -> bytes:
+            async with gateway.open(CHAT, model="sim/m") as response:
+                await response.content.readuntil(b"The tide is ")
+                await ready.wait()
+                return await response.content.read()
+
+        ready = asyncio.Barrier(6)
+        reading = [asyncio.create_task(read(ready)) for _ in range(5)]
+        await ready.wait()
+        gateway.signal(number)
+        await gateway.refuses()
+        gateway.signal(number)
+        ends = await asyncio.gather(*reading)
+        assert await gateway.ended() == 0
+    assert all(b"the gateway is shutting down" in end for end in ends)
+    assert [record["ended"] for record in gateway.records] == ["shut_down"] * 5
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+async def test_connections_that_wait_to_be_accepted_are_served_at_the_end(
+    tmp_path: Path, unused_tcp_port: int, provider: Simulator, workers: int
+) -> None:
+    config = one(provider, server=f"workers = {workers}")
+    async with Served(tmp_path, config, port=unused_tcp_port) as gateway:
+        serving = await eventually(lambda: children(gateway.pid), "workers") if workers > 1 else [gateway.pid]
+        for pid in serving:
+            os.kill(pid, signal.SIGSTOP)
+        asking = [asyncio.create_task(gateway.chat("sim/m")) for _ in range(50)]
+        # The kernel has accepted them; nobody else has.
+        await eventually(lambda: waiting_connections(unused_tcp_port) >= 50, "50 connections in the queue")
+        for pid in serving:  # the signal waits as well
+            os.kill(pid, signal.SIGTERM)
+        gateway.signal(signal.SIGTERM)
+        for pid in serving:
+            os.kill(pid, signal.SIGCONT)
+        assert [reply.status for reply in await asyncio.gather(*asking)] == [200] * 50
+        assert await gateway.ended() == 0
+    assert len(gateway.records) == 50
+
+
+def waiting_connections(port: int) -> int:
+    """Connections that wait in the queue of a listening socket."""
+    rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    listening = "0A"
+    return sum(
+        int(row[4].partition(":")[2], 16)
+        for row in rows
+        if row[1].endswith(f":{port:04X}") and row[3] == listening
+    )
