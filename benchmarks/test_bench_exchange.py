@@ -95,6 +95,9 @@ class Answered:
     async def read_any(self) -> bytes:
         return next(self._pieces, b"")
 
+    async def read_into(self, sink: Callable[[bytes], bool]) -> bool:
+        return all(sink(piece) for piece in self._pieces)
+
     def close(self) -> None:
         pass
 
@@ -126,7 +129,7 @@ async def serving(model: str, pieces: list[bytes], *, stream: bool) -> AsyncIter
         "body": json.dumps({**body, "stream": stream}).encode(),
         "more_body": False,
     }
-    headers = [(b"host", b"x"), (b"content-type", b"application/json"), (b"authorization", b"Bearer sk-1")]
+    headers = [(b"host", b"localhost"), (b"content-type", b"application/json"), (b"authorization", b"Bearer sk-1")]
     scope = {
         "type": "http",
         "method": "POST",

@@ -5,7 +5,7 @@ be repeated, raced, continued or kept without any of them knowing.
 """
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from time import perf_counter
 
 from tidegate.protocols.contract import Call, Conduit, Tally
@@ -125,12 +125,11 @@ class Attempt:
         # What is kept for the record must not keep the bodies.
         self._answer = self._call = self._conduit = self._failure = None
 
-    def limits(self) -> Iterator[Header]:
+    def limits(self) -> list[Header]:
         """The provider's headers about its limits."""
         conceal = self.candidate.service.conceal_value
-        for name, value in self._answer.raw_headers if self._answer is not None else ():
-            if name.startswith(PASSED_ON):
-                yield name, conceal(safe_value(value))
+        headers = self._answer.raw_headers if self._answer is not None else ()
+        return [(name, conceal(safe_value(value))) for name, value in headers if name.startswith(PASSED_ON)]
 
     # --- the way of the bytes -------------------------------------------------------------------
 

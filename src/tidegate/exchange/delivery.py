@@ -5,7 +5,6 @@ stream with an error event of the client's dialect.
 """
 
 import asyncio
-from collections.abc import Iterator
 
 from tidegate.protocols.errors import TidegateError
 
@@ -26,7 +25,7 @@ async def deliver(this: Exchange, first: bytes) -> None:
     """Send the opened answer, whose first bytes these are. Raises ProviderError, and ClientLeft."""
     attempt = this.attempt
     assert attempt is not None
-    headers = [*headers_of(this, attempt), *attempt.limits()]
+    headers = headers_of(this, attempt) + attempt.limits()
     if not this.stream:
         this.transcript.add(first)
         this.request.respond(200, [JSON, *headers], first)
@@ -69,13 +68,17 @@ async def let_client_read(this: Exchange) -> None:
         raise this.watch.take_cancel_cause() from None
 
 
-def headers_of(this: Exchange, attempt: Attempt) -> Iterator[Header]:
+def headers_of(this: Exchange, attempt: Attempt) -> list[Header]:
     """How the answer, or the failure, came about."""
-    yield b"x-tidegate-provider", header_value(attempt.candidate.service.name)
-    yield b"x-tidegate-model", header_value(attempt.candidate.model)
-    yield b"x-tidegate-attempts", b"%d" % (len(this.attempts) + this.resent)
+    candidate = attempt.candidate
+    headers = [
+        (b"x-tidegate-provider", header_value(candidate.service.name)),
+        (b"x-tidegate-model", header_value(candidate.model)),
+        (b"x-tidegate-attempts", b"%d" % (len(this.attempts) + this.resent)),
+    ]
     if attempt.dropped:
-        yield b"x-tidegate-dropped", header_value(",".join(attempt.dropped))
+        headers.append((b"x-tidegate-dropped", header_value(",".join(attempt.dropped))))
+    return headers
 
 
 def send_error(this: Exchange, error: TidegateError) -> None:

@@ -28,8 +28,12 @@ _encode = msgspec.json.Encoder().encode
 
 def timestamp(ago_s: float = 0.0) -> str:
     """Now, or so many seconds ago, in UTC, with milliseconds."""
-    seconds, fraction = divmod(time() - ago_s, 1)
-    return f"{_second(int(seconds))}.{int(fraction * 1000):03d}Z"
+    seconds, milliseconds = divmod(int((time() - ago_s) * 1000), 1000)
+    return _second(seconds) + _MILLISECONDS[milliseconds]
+
+
+_MILLISECONDS = tuple(f".{number:03d}Z" for number in range(1000))
+"""The ends of all timestamps."""
 
 
 @lru_cache(maxsize=2)

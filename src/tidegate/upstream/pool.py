@@ -1,11 +1,11 @@
 """Pooled connections to providers: the HTTP client, in the words of the gateway's own errors."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 from tidegate.http.address import Address
 from tidegate.http.client import Client
-from tidegate.http.client_response import Response
+from tidegate.http.client_response import Response, Sink
 from tidegate.http.contract import Header
 from tidegate.http.errors import ConnectFailed, ConnectTimeout, HTTPError, ServerDisconnected
 from tidegate.protocols.errors import ProviderBroke, ProviderError, ProviderTimeout, ProviderUnreachable
@@ -26,25 +26,32 @@ TRANSPORT_ERRORS = (HTTPError,)
 class Answer:
     """A provider's answer: status and headers have arrived, the body comes as it is read."""
 
-    __slots__ = ("_response", "close", "raw_headers", "read_any", "read_into", "status")
+    __slots__ = ("_response", "raw_headers", "status")
 
     def __init__(self, response: Response) -> None:
         self._response = response
         self.status = response.status
         self.raw_headers: list[Header] = response.headers
         """Names are lower case."""
-        self.read_any = response.read_any
-        """Awaits the next bytes; b"" is the end. Raises `TRANSPORT_ERRORS`."""
-        self.read_into = response.read_into
-        """Calls a function with the bytes as they arrive, until it returns False or the body has ended:
-        returns whether it has. Raises `TRANSPORT_ERRORS`."""
-        self.close = response.close
-        """End the answer. A body that has not arrived to its end takes the connection with it."""
 
     @property
     def headers(self) -> dict[str, str]:
         """The headers, names in lower case."""
         return {name.decode("latin-1"): value.decode("latin-1") for name, value in self.raw_headers}
+
+    def read_any(self) -> Awaitable[bytes]:
+        """Await the next bytes; b"" is the end. Raises `TRANSPORT_ERRORS`."""
+        return self._response.read_any()
+
+    def read_into(self, sink: Sink) -> Awaitable[bool]:
+        """Call a function with the bytes as they arrive, until it returns False or the body has ended:
+        whether it has. Raises `TRANSPORT_ERRORS`.
+        """
+        return self._response.read_into(sink)
+
+    def close(self) -> None:
+        """End the answer. A body that has not arrived to its end takes the connection with it."""
+        self._response.close()
 
     def take(self) -> bytes | None:
         """The whole body if all of it has arrived; None where it has to be read."""
