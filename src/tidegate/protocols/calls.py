@@ -35,14 +35,31 @@ class CallPiece(Struct, gc=False):
 class OpenCall:
     """One call, as far as it has come."""
 
-    __slots__ = ("_cut", "_depth", "_in_string", "_said", "_scanned", "arguments", "begun", "fields", "id",
-                 "index", "name", "native_id", "place", "waiting")  # fmt: skip
+    __slots__ = (
+        "_cut",
+        "_depth",
+        "_in_string",
+        "_said",
+        "_scanned",
+        "arguments",
+        "begun",
+        "fields",
+        "id",
+        "index",
+        "may_repeat",
+        "name",
+        "native_id",
+        "place",
+        "waiting",
+    )  # fmt: skip
 
     def __init__(self, place: int) -> None:
         self.place = place
         self.native_id = ""
         """The provider's first id; "" where there was none yet."""
         self.name = ""
+        self.may_repeat = False
+        """Whether it began with the name of a whole call alone: without arguments it was that call again."""
         self.fields: dict[str, Any] | None = None
         self.arguments: list[str] = []
         self.waiting: list[str] = []
@@ -148,7 +165,7 @@ class Assembly:
 
     def flush(self) -> list[CallUpdate]:
         """The calls that have a name and waited for more: something else comes, or the answer ends."""
-        return [self._begin(call) for call in self.calls if call.name and not call.begun]
+        return [self._begin(call) for call in self.calls if _is_call(call)]
 
     def nameless(self) -> bool:
         """Whether there are arguments of a call whose name never came."""
@@ -168,7 +185,9 @@ class Assembly:
         if _repeats(piece, known):
             return None
         if _begins_another(piece, known):
-            return self._open(place)
+            another = self._open(place)
+            another.may_repeat = not piece.id and not piece.arguments and piece.name == known.name
+            return another
         self._places[place] = known
         return known
 
@@ -206,7 +225,7 @@ class Assembly:
         if self._begun == len(self.calls):
             return []
         before = self.calls[: self.calls.index(call)]
-        return [self._begin(one) for one in before if one.name and not one.begun]
+        return [self._begin(one) for one in before if _is_call(one)]
 
     def _begin(self, call: OpenCall) -> CallUpdate:
         call.begun = True
@@ -219,6 +238,11 @@ class Assembly:
         return CallUpdate(call, True, waiting)
 
 
+def _is_call(call: OpenCall) -> bool:
+    """Whether a call is to begin as it is: more of its name will not come."""
+    return bool(call.name) and not call.begun and (bool(call.arguments) or not call.may_repeat)
+
+
 _EMPTY = ("", "{}", "null")
 
 
@@ -227,9 +251,8 @@ def _repeats(piece: CallPiece, known: OpenCall) -> bool:
     if piece.name != known.name or not piece.name or (piece.id and piece.id != known.native_id):
         return False
     if not piece.arguments:
-        return known.begun
-    same_id = bool(piece.id) and known.is_whole()
-    return same_id and piece.arguments == "".join(known.arguments)
+        return bool(piece.id) or (bool(known.arguments) and not known.is_whole())
+    return bool(piece.id) and known.is_whole() and piece.arguments == "".join(known.arguments)
 
 
 def _begins_another(piece: CallPiece, known: OpenCall) -> bool:

@@ -11,8 +11,20 @@ from typing import Protocol as Interface
 from msgspec import Struct, structs
 
 from .beside import BESIDE, MOST_LEFT_OUT, as_documented
+from .conversation import in_order
 from .errors import ProviderBroke, ProviderError, TidegateError, Unsupported
-from .events import Event, Failed, Finished, FinishReason, LeftOut, Started, TextDelta, UsageReported
+from .events import (
+    Event,
+    Failed,
+    Finished,
+    FinishReason,
+    LeftOut,
+    Started,
+    TextDelta,
+    ToolCallStarted,
+    UsageReported,
+)
+from .limits import ANY_NAME, NameRule, short_tool_names
 from .needs import Need
 from .profile import PLAIN, Profile
 from .served import Served
@@ -223,13 +235,15 @@ class Conduit(Interface):
 class Bridge:
     """A conduit between two dialects: a reader on one side, a writer on the other."""
 
-    __slots__ = ("_feed", "_reader", "_write", "_writer", "failure", "tally")
+    __slots__ = ("_feed", "_names", "_reader", "_write", "_writer", "failure", "tally")
 
-    def __init__(self, reader: Reader, writer: Writer) -> None:
+    def __init__(self, reader: Reader, writer: Writer, names: Mapping[str, str] | None = None) -> None:
         self.tally = Tally()
         self.failure: ProviderError | None = None
         self._reader = reader
         self._writer = writer
+        self._names = names
+        """The client's names of its tools, by those that the provider was given instead."""
         self._feed = reader.feed
         self._write = writer.write
 
@@ -286,11 +300,17 @@ class Bridge:
                 if checked is None:
                     continue
                 event = checked
+            elif kind is ToolCallStarted and self._names:
+                event = self._with_own_name(event)  # type: ignore[arg-type]
             self._note(kind, event)
             if self.failure is not None:
                 break
             kept.append(event)
         return self._write(kept)
+
+    def _with_own_name(self, event: ToolCallStarted) -> ToolCallStarted:
+        assert self._names is not None
+        return structs.replace(event, name=self._names.get(event.name, event.name))
 
     def _note(self, kind: type, event: Event) -> None:
         if kind is UsageReported:
@@ -395,7 +415,7 @@ class Route(Interface):
 class BridgeRoute:
     """The route between two dialects."""
 
-    __slots__ = ("_door", "_most_output", "_protocol", "_target")
+    __slots__ = ("_door", "_most_output", "_protocol", "_target", "_tool_names")
 
     def __init__(
         self,
@@ -411,6 +431,7 @@ class BridgeRoute:
         """The most completion tokens that the model writes; None where that is not known. Looked up when a
         request sets a limit: clients of another dialect ask for what their own models can.
         """
+        self._tool_names: NameRule = getattr(target.dialect, "tool_names", ANY_NAME)
 
     def plan(self, request: ParsedRequest) -> tuple[Call, Conduit]:
         """See Route."""
@@ -418,18 +439,19 @@ class BridgeRoute:
 
     def plan_turn(self, request: ParsedRequest, turn: Turn) -> tuple[Call, Conduit]:
         """The same with another turn than the request's: one whose links were fetched."""
+        turn, names = short_tool_names(in_order(turn), self._tool_names)
         most = None if turn.max_tokens is None else self._most_output()
         if most is None or turn.max_tokens is None or turn.max_tokens <= most:
             call = self._protocol.render_request(turn, self._target)
         else:
             call = self._protocol.render_request(structs.replace(turn, max_tokens=most), self._target)
             call = structs.replace(call, dropped=(*call.dropped, "max_tokens"))
-        return call, self.bridge(request, call)
+        return call, self.bridge(request, call, names)
 
-    def bridge(self, request: ParsedRequest, call: Call) -> Conduit:
+    def bridge(self, request: ParsedRequest, call: Call, names: Mapping[str, str] | None = None) -> Conduit:
         """The conduit of the answer to this call."""
         reader = self._protocol.reader(call, self._target)
-        return Bridge(reader, self._door.writer(request, self._target.model))
+        return Bridge(reader, self._door.writer(request, self._target.model), names)
 
 
 class SpliceRoute:

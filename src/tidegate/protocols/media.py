@@ -3,14 +3,18 @@
 import base64
 import binascii
 import re
+from urllib.parse import unquote
 
 from .errors import InvalidRequest
 from .turn import Inline, Link
 
-__all__ = ["AUDIO_TYPES", "check_document", "check_image", "data_url", "parse_url", "text_of"]
+__all__ = ["AUDIO_TYPES", "check_document", "check_image", "data_url", "inline", "parse_url", "text_of"]
 
-_DATA_URL = re.compile(r"data:([\w.+-]+/[\w.+-]+)?((?:;[\w.-]+=[^;,]*)*)(;base64)?,", re.ASCII)
-_NOT_BASE64 = re.compile(r"[^A-Za-z0-9+/=_\-\s]")
+_DATA_URL = re.compile(
+    r"\s*data:\s*([\w.+-]+/[\w.+-]+)?((?:;\s*[\w.-]+=[^;,]*)*)(;\s*base64)?\s*,", re.ASCII | re.IGNORECASE
+)
+_SCHEME = re.compile(r"\s*([a-z][a-z0-9+.-]*):", re.ASCII | re.IGNORECASE)
+_NOT_BASE64 = re.compile(r"[^A-Za-z0-9+/=_\-\s%]")
 
 MAGIC = {
     "image/png": (b"\x89PNG",),
@@ -36,16 +40,55 @@ AUDIO_TYPES = {
 def parse_url(url: str, param: str) -> Inline | Link:
     """A media URL: `data:` becomes inline data, http and https stay a link.
 
-    Raises InvalidRequest for any other scheme and for a data URL that is not base64.
+    Schemes and `;base64` may be in any case (RFC 3986, section 3.1; RFC 2397). Raises InvalidRequest for any
+    other scheme and for a data URL that is not base64.
     """
-    if url.startswith("data:"):
+    found = _SCHEME.match(url)
+    scheme = found[1].lower() if found is not None else ""
+    if scheme == "data":
         head = _DATA_URL.match(url)
         if head is None or not head[3]:
             raise InvalidRequest("expected a data URL of the form data:<type>;base64,<data>", param=param)
-        return Inline(media_type=(head[1] or "text/plain").lower(), data=url[head.end() :])
-    if url.startswith(("https://", "http://", "gs://")):
-        return Link(url)
+        return inline(head[1] or "text/plain", url[head.end() :])
+    if found is not None and scheme in ("https", "http", "gs") and url.startswith("//", found.end()):
+        return Link(f"{scheme}:{url[found.end() :].rstrip()}")
     raise InvalidRequest("expected an https, http or data URL", param=param)
+
+
+TYPES = {
+    "image/jpg": "image/jpeg",
+    "image/pjpeg": "image/jpeg",
+    "image/x-png": "image/png",
+    "audio/mp3": "audio/mpeg",
+    "audio/x-mp3": "audio/mpeg",
+    "audio/x-wav": "audio/wav",
+    "audio/wave": "audio/wav",
+    "audio/vnd.wave": "audio/wav",
+    "application/x-pdf": "application/pdf",
+}
+"""Media types as people write them, and as IANA registers them and providers know them."""
+
+
+def inline(media_type: str, data: str) -> Inline:
+    """Media in a request: the registered type in lower case, and plain base64."""
+    kind = media_type.partition(";")[0].strip().lower()
+    return Inline(TYPES.get(kind, kind), plain_base64(data))
+
+
+_ODD = ("\n", "\r", "\t", " ", "-", "_", "%")
+
+
+def plain_base64(data: str) -> str:
+    """Base64 of the standard alphabet (RFC 4648, section 4), whole and in one line: without the line breaks
+    of MIME, the letters of the URL-safe alphabet, or percent-encoding, and with its padding.
+    """
+    if any(odd in data for odd in _ODD):
+        data = unquote(data) if "%" in data else data
+        data = "".join(data.split()).replace("-", "+").replace("_", "/")
+    if len(data) % 4 or data.endswith("==="):
+        bare = data.rstrip("=")
+        data = bare + "=" * (-len(bare) % 4)
+    return data
 
 
 def check_image(source: Inline, param: str) -> None:

@@ -37,6 +37,7 @@ from .billing import BILLING_HEADER, strip_billing_block
 from .dialect import Dialect
 from .error import parse_error, render_error
 from .foreign import strip
+from .history import misses_thinking, tell_apart
 from .messages import require_no_links
 from .parse import Parsed, parse_count_request, parse_request
 from .reader import StreamReader, WholeReader
@@ -133,14 +134,15 @@ class AnthropicMessages:
         if not dialect.links and b'"url"' in request.body:
             require_no_links(request.turn())
         fields = {**_spliced(request, target), **dialect.body}
+        dropped = _give_way(request, fields)
         if not dialect.model_in_body:
             del fields["model"]
         if not dialect.stream_in_body:
             fields.pop("stream", None)
-        dropped = () if dialect.billing_block or not request.billing_block else (BILLING_HEADER,)
-        return Call(
-            call_path(dialect, target.model, request.stream), _encode(fields), request.stream, dropped
-        )
+        if request.billing_block and not dialect.billing_block:
+            dropped = (BILLING_HEADER, *dropped)
+        path = call_path(dialect, target.model, request.stream)
+        return Call(path, _encode(fields), request.stream, dropped)
 
     def splice(self, request: ParsedRequest, call: Call, target: Target) -> Conduit:
         """See contract.Protocol."""
@@ -178,7 +180,20 @@ def _spliced(request: Parsed, target: Target) -> dict[str, Any]:
         fields |= {} if system is None else {"system": system}
     if request.foreign:
         fields["messages"] = strip(fields["messages"], request.wire.messages)
+    if request.repeats_ids:
+        fields["messages"] = tell_apart(fields["messages"])
     return fields
+
+
+def _give_way(request: Parsed, fields: dict[str, Any]) -> tuple[str, ...]:
+    """Leave a thinking budget out in the middle of tool use that another model began: tools are meaning, and
+    thinking is tuning. Returns what is dropped.
+    """
+    thinking = request.wire.thinking
+    if thinking is None or thinking.type != "enabled" or not misses_thinking(request.wire.messages):
+        return ()
+    del fields["thinking"]
+    return ("thinking",)
 
 
 PROTOCOL = AnthropicMessages()

@@ -9,7 +9,7 @@ from msgspec import Raw
 
 from tidegate.protocols.decode import decode
 from tidegate.protocols.errors import Unsupported
-from tidegate.protocols.media import parse_url
+from tidegate.protocols.media import inline, parse_url
 from tidegate.protocols.turn import (
     CacheControl,
     Document,
@@ -284,7 +284,7 @@ def _link(source: SourceIn) -> Inline | Link:
 
 
 _SOURCES: dict[type, Callable[..., Source]] = {
-    Base64Source: lambda source: Inline(source.media_type.lower(), source.data),
+    Base64Source: lambda source: inline(source.media_type, source.data),
     TextSource: lambda source: Inline("text/plain", _encode_text(source.data)),
     UrlSource: _link,
     FileSource: lambda source: FileRef(source.file_id),

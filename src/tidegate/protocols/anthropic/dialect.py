@@ -4,6 +4,8 @@ from typing import Any
 
 from msgspec import Struct
 
+from tidegate.protocols.limits import NameRule
+
 __all__ = ["Dialect"]
 
 
@@ -29,6 +31,9 @@ class Dialect(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Whether the body names the model (not at Vertex and Bedrock, where the path does)."""
     stream_in_body: bool = True
     """Whether the body says that the answer is to be a stream (not at Bedrock, where the path does)."""
+    tool_names: NameRule = NameRule(longest=128)
+    """Which names of tools are taken (`^[a-zA-Z0-9_-]{1,128}$`). Others of a client of another dialect are
+    replaced, and put back in the answer."""
     links: bool = True
     """Whether images and documents may be given by address (not at Vertex AI)."""
     billing_block: bool = False

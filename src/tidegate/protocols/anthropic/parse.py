@@ -15,9 +15,9 @@ from msgspec.json import Decoder
 
 from tidegate.protocols.decode import MALFORMED, decode, require_utf8
 from tidegate.protocols.errors import InvalidRequest
-from tidegate.protocols.media import check_document, check_image, parse_url
+from tidegate.protocols.media import check_document, check_image, inline, parse_url
 from tidegate.protocols.needs import Need
-from tidegate.protocols.turn import Inline, Turn
+from tidegate.protocols.turn import Turn
 
 from .billing import has_billing_block
 from .build import build_turn
@@ -60,6 +60,8 @@ class Parsed:
     stream: bool
     provider: str | Mapping[str, Any] | None
     fallbacks: Sequence[str]
+    repeats_ids: bool = False
+    """Whether several calls have one id."""
     wants_usage: bool = True
     """Streams of this dialect always tell their usage."""
 
@@ -103,7 +105,8 @@ def _parse(body: bytes, whole: Decoder[Any], in_raws: Decoder[Any]) -> Parsed:
         wire: CountRequest[Any] = whole.decode(body)
     except MALFORMED:
         wire = _decode_blocks(decode(in_raws, body))
-    foreign = _Inspection().inspect(wire)
+    inspection = _Inspection()
+    foreign = inspection.inspect(wire)
     _check_tools(wire)
     if wire.thinking is not None and wire.thinking.type == "enabled" and wire.thinking.budget_tokens is None:
         raise _wrong("thinking.budget_tokens", "this field is required where thinking is enabled")
@@ -111,7 +114,14 @@ def _parse(body: bytes, whole: Decoder[Any], in_raws: Decoder[Any]) -> Parsed:
         if form is not None and form.type == "json_schema" and not is_object(form.schema):
             raise _wrong(f"{place}.schema", "expected an object")
     return Parsed(
-        body, wire, foreign, wire.model, wire.stream is True, wire.provider, tuple(wire.models or ())
+        body,
+        wire,
+        foreign,
+        wire.model,
+        wire.stream is True,
+        wire.provider,
+        tuple(wire.models or ()),
+        repeats_ids=inspection.repeats_ids,
     )
 
 
@@ -124,6 +134,9 @@ def _wrong(param: str, sentence: str) -> InvalidRequest:
 
 
 # --- block by block --------------------------------------------------------------------------
+
+HEAD = 8192
+"""Characters of base64 that are looked at; the rest is the provider's to read."""
 
 _KNOWN = frozenset(["text", "image", "document", "tool_use", "tool_result", "thinking", "redacted_thinking"])
 _KNOWN_IN_RESULT = frozenset(["text", "image", "document"])
@@ -178,6 +191,7 @@ class _Inspection:
     def __init__(self) -> None:
         self._calls: set[str] = set()
         """Ids of the calls so far."""
+        self.repeats_ids = False
 
     def inspect(self, wire: CountRequest[Any]) -> bool:
         """Raise InvalidRequest for what is malformed; tell whether anything in it is foreign."""
@@ -201,8 +215,7 @@ class _Inspection:
             raise _wrong(at, f"a {role} message cannot hold tool_use blocks")
         if not is_object(block.input):
             raise _wrong(f"{at}.input", "expected an object")
-        if block.id in self._calls:
-            raise _wrong(f"{at}.id", f"there is already a tool_use block with the id {block.id!r}")
+        self.repeats_ids = self.repeats_ids or block.id in self._calls
         self._calls.add(block.id)
 
     def _check_result(self, block: ToolResultBlock[Any], role: str, at: str) -> None:
@@ -220,12 +233,12 @@ class _Inspection:
 
     def _check_image(self, block: ImageBlock, role: str, at: str) -> None:
         if isinstance(block.source, Base64Source):
-            check_image(Inline(block.source.media_type.lower(), block.source.data), f"{at}.source.data")
+            check_image(inline(block.source.media_type, block.source.data[:HEAD]), f"{at}.source.data")
         _check_address(block.source, at)
 
     def _check_document(self, block: DocumentBlock, role: str, at: str) -> None:
         if isinstance(block.source, Base64Source):
-            check_document(Inline(block.source.media_type.lower(), block.source.data), f"{at}.source.data")
+            check_document(inline(block.source.media_type, block.source.data[:HEAD]), f"{at}.source.data")
         if isinstance(block.source, ContentSource) and bytes(block.source.content)[:1] not in (b'"', b"["):
             raise _wrong(f"{at}.source.content", "expected a string or a list")
         _check_address(block.source, at)

@@ -24,6 +24,7 @@ from tidegate.protocols.events import (
 )
 from tidegate.protocols.finishes import broken_finish, meaning_of
 from tidegate.protocols.lenient import decode_leniently
+from tidegate.protocols.openai_errors import error_of_event
 from tidegate.protocols.sse import Splitter
 from tidegate.protocols.surrogates import Surrogates, has_halves
 
@@ -230,11 +231,13 @@ class _Answer:
             read = _READ.get(kind)
             if read is not None:
                 read(self, event, data, events)
-            return events
+                return events
+            suspect = not event.type or b'"error"' in data
+            told = error_of_event(name, data) if suspect else None
+            return events if told is None else self.fail(told)
         except MALFORMED as error:
-            if name == b"error":
-                return self.fail(parse_inner_error(data))
-            return self.fail(malformed("the provider's answer", error))
+            told = error_of_event(name, data)
+            return self.fail(told or malformed("the provider's answer", error))
 
     def take_whole(self, data: bytes) -> list[Event]:
         """The events of a message in one piece."""

@@ -11,6 +11,7 @@ from tidegate.protocols.claude_thinking import Thinking, plan_thinking, render_s
 from tidegate.protocols.contract import Call, Outcome, Target, drop_or_refuse
 from tidegate.protocols.decode import decode
 from tidegate.protocols.errors import Unsupported
+from tidegate.protocols.limits import opaque_user
 from tidegate.protocols.paths import quote_segment
 from tidegate.protocols.profile import Profile
 from tidegate.protocols.turn import Turn
@@ -206,7 +207,7 @@ def _add_rest(body: dict[str, Any], turn: Turn, profile: Profile) -> list[str]:
         if stops:
             body["stop_sequences"] = stops
     if turn.user is not None:
-        body["metadata"] = {"user_id": turn.user}
+        body["metadata"] = {"user_id": turn.user if turn.origin == "anthropic" else opaque_user(turn.user)}
     if turn.service_tier in TIERS:
         body["service_tier"] = TIERS[turn.service_tier]
     elif turn.service_tier is not None:

@@ -4,6 +4,8 @@ from typing import Any, Literal
 
 from msgspec import Struct, field
 
+from tidegate.protocols.limits import NameRule
+
 __all__ = ["FORMAT", "UNKNOWN", "BedrockDialect", "Vendor"]
 
 FORMAT = "bedrock"
@@ -60,6 +62,9 @@ class BedrockDialect(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Where streams are asked for."""
     body: dict[str, Any] = {}
     """Fields that every request has, such as `guardrailConfig` or `performanceConfig`."""
+    tool_names: NameRule = NameRule()
+    """Which names of tools are taken (docs.aws.amazon.com, ToolSpecification: `[a-zA-Z0-9_-]+`, at most 64).
+    Others are replaced, and put back in the answer."""
     vendors: dict[str, Vendor] = field(default_factory=VENDORS.copy)
     """What the makers' models have of their own; see `VENDORS`."""
 

@@ -11,7 +11,7 @@ from msgspec import Raw
 from tidegate.protocols.decode import decode
 from tidegate.protocols.effort import EFFORTS
 from tidegate.protocols.errors import InvalidRequest
-from tidegate.protocols.media import check_image
+from tidegate.protocols.media import check_image, inline
 from tidegate.protocols.turn import (
     Audio,
     Document,
@@ -309,7 +309,7 @@ def _parts(content: Content | None) -> list[WirePart]:
 
 def _inline(blob: Blob) -> Inline:
     """Google takes base64 for URLs as well."""
-    return Inline(_plain_type(blob.mime_type), blob.data.replace("-", "+").replace("_", "/"))
+    return inline(_plain_type(blob.mime_type), blob.data)
 
 
 def _plain_type(told: str) -> str:

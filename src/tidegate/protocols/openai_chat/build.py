@@ -9,7 +9,7 @@ from msgspec import Raw
 from msgspec.json import Decoder
 
 from tidegate.protocols.errors import InvalidRequest
-from tidegate.protocols.media import AUDIO_TYPES, parse_url
+from tidegate.protocols.media import AUDIO_TYPES, inline, parse_url
 from tidegate.protocols.turn import (
     Audio,
     CacheControl,
@@ -17,7 +17,6 @@ from tidegate.protocols.turn import (
     Effort,
     FileRef,
     Image,
-    Inline,
     Message,
     Native,
     OutputFormat,
@@ -309,9 +308,9 @@ def _build_image(part: PartIn, place: str) -> Part:
 def _build_audio(part: PartIn, place: str) -> Part:
     audio = part.input_audio
     if audio is None or isinstance(audio, str):  # Mistral's form does not say which format
-        return Audio(Inline("audio/mpeg", audio or ""))
+        return Audio(inline("audio/mpeg", audio or ""))
     known = (audio.format or "wav").lower()
-    return Audio(Inline(AUDIO_TYPES.get(known, f"audio/{known}"), audio.data))
+    return Audio(inline(AUDIO_TYPES.get(known, f"audio/{known}"), audio.data))
 
 
 def _build_file(part: PartIn, place: str) -> Part:

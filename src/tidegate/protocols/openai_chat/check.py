@@ -20,10 +20,19 @@ from .wire import (
     says,
 )
 
-__all__ = ["allowed_name", "check_request", "chosen_name", "file_url", "image_address"]
+__all__ = ["allowed_name", "check_request", "chosen_name", "file_url", "image_address", "repeats_ids"]
 
 HEAD = 8192
 """Characters of a data URL that are looked at; the rest is the provider's to read."""
+
+
+def repeats_ids(messages: list[MessageIn]) -> bool:
+    """Whether calls of one message share an id: an answer that passed as its server wrote it comes back."""
+    for message in messages:
+        calls = message.tool_calls
+        if calls and len(calls) > 1 and len({call.id for call in calls}) < len(calls):
+            return True
+    return False
 
 
 def check_request(request: ChatRequest) -> None:
@@ -89,12 +98,7 @@ def _check_assistant(message: MessageIn, index: int) -> None:
         if not has_object(native.block):
             param = f"messages.{index}.native_blocks.{position}.block"
             raise InvalidRequest("expected an object", param=param)
-    ids: set[str] = set()
     for position, call in enumerate(message.tool_calls or ()):
-        if call.id in ids:
-            param = f"messages.{index}.tool_calls.{position}.id"
-            raise InvalidRequest(f"there is already a tool call {call.id!r} in this message", param=param)
-        ids.add(call.id)
         if call.function is None and call.custom is None:
             kind = "custom" if call.type == "custom" else "function"
             param = f"messages.{index}.tool_calls.{position}.{kind}"

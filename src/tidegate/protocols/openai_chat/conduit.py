@@ -1,5 +1,6 @@
 """The way of an answer whose bytes pass: a narrow typed view reads what accounting needs of them."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -135,7 +136,7 @@ class StreamSplice:
         data = event.data
         if data == b"[DONE]":
             self._end()
-            return block
+            return block if block.startswith(b"data: [DONE]") else b"data: [DONE]"
         try:
             view = look(require_json(data), VIEW if self._known else FIRST_VIEW)
         except ValidationError:
@@ -204,8 +205,15 @@ def _goes_on(data: bytes) -> bool:
     return True
 
 
+_PING = re.compile(rb'\s*\{\s*"type"\s*:\s*"(?:ping|heartbeat|keep-?alive)"')
+
+
 def _with_choices(block: bytes, data: bytes) -> bytes:
-    """A chunk whose `choices` are null with an empty list, over which clients can iterate."""
+    """A chunk whose `choices` are null with an empty list, over which clients can iterate; a heartbeat that
+    is an object as a comment.
+    """
+    if _PING.match(data):
+        return KEEP_ALIVE.rstrip()
     if b"null" not in data or b'"choices"' not in data:
         return block
     fields = FIELDS.decode(data)

@@ -11,6 +11,8 @@ from typing import Literal
 
 from msgspec import Struct
 
+from tidegate.protocols.limits import NameRule
+
 __all__ = ["PLAIN", "Dialect", "faulty", "only_streams"]
 
 
@@ -44,6 +46,18 @@ class Dialect(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, cac
     """Whether it knows the role `developer`; where not, its texts are `system` messages."""
     participant_names: bool = True
     """Whether user and assistant messages may have a `name` (Mistral: tool messages only; §5)."""
+    user_limit: int | None = 64
+    """The most characters of `user`: OpenAI answers "string too long. Expected a string with maximum length
+    64", OpenRouter and Z.ai take 128. A longer id of a client of another dialect is sent as its hash."""
+    call_id_limit: int | None = 40
+    """The most characters of a call's id (OpenAI: "Expected a string with maximum length 40"); longer ones
+    are replaced by their hash, the same in call and result."""
+    tool_names: NameRule = NameRule()
+    """Which names of tools are taken (OpenAI: `^[a-zA-Z0-9_-]{1,64}$`). Others of a client of another dialect
+    are replaced, and put back in the answer."""
+    needs_properties: bool = True
+    """Whether a function's parameters of type object must have `properties` (OpenAI: 400 "object schema
+    missing properties"; §1). They are added, empty, to those of clients of other dialects."""
     drops: tuple[str, ...] = ()
     """Request fields of OpenAI's that it refuses and that only tune: left out and named (such as
     `logit_bias` at Groq, `seed` at DeepSeek)."""

@@ -12,13 +12,14 @@ from msgspec import Raw
 from msgspec.json import Decoder
 
 from tidegate.protocols.contract import Target
+from tidegate.protocols.conversation import CallIds
 from tidegate.protocols.decode import decode
 
 from .dialect import Dialect
 from .render import is_web, join_neighbours, links_refused, short_id
 from .wire import ENCODE, ChatRequest, MessageIn
 
-__all__ = ["MESSAGES", "MessageEdits"]
+__all__ = ["MESSAGES", "MessageEdits", "tell_apart"]
 
 Json = dict[str, Any]
 MESSAGES = Decoder(list[Json])
@@ -74,6 +75,18 @@ class MessageEdits:
                 return None
             messages = joined
         return Raw(ENCODE(messages))
+
+
+def tell_apart(raw: Raw) -> Raw:
+    """The messages with an id of its own for every call, and each result with its call's."""
+    ids = CallIds()
+    messages = decode(MESSAGES, raw, "messages")
+    for message in messages:
+        for call in message.get("tool_calls") or ():
+            call["id"] = ids.call(call["id"])
+        if message.get("tool_call_id"):
+            message["tool_call_id"] = ids.result(message["tool_call_id"])
+    return Raw(ENCODE(messages))
 
 
 # --- the edits: when one applies to a service, which messages need it, what it does ----------

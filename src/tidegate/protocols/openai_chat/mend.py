@@ -139,7 +139,8 @@ def _keep_usage(chunk: Json, memory: Memory) -> None:
 
 def _corner(chunk: Json) -> Json:
     """Groq's own corner, where it puts the usage of streams."""
-    return chunk.get("x_groq") or {}
+    corner = chunk.get("x_groq")
+    return corner if isinstance(corner, dict) else {}
 
 
 # --- repairs of a choice ---------------------------------------------------------------------
@@ -225,6 +226,8 @@ def _mend_calls(choice: Json, memory: ChoiceMemory, streams: bool) -> None:
         updates = memory.calls.add_whole(pieces)
     if updates:
         said["tool_calls"] = [_call(update, streams) for update in updates]
+        if streams:
+            choice["delta"] = said
 
 
 def _piece(call: Json) -> CallPiece:

@@ -20,6 +20,7 @@ from tidegate.protocols.functions import (
     custom_names,
     describe,
 )
+from tidegate.protocols.limits import short_value, with_properties
 from tidegate.protocols.media import AUDIO_TYPES, data_url, text_of
 from tidegate.protocols.paths import quote_segment
 from tidegate.protocols.profile import Profile
@@ -365,7 +366,9 @@ class Conversation:
         return {"id": call_id, "type": "function", "function": {"name": call.name, "arguments": told}}
 
     def _call_id(self, call_id: str) -> str:
-        return short_id(call_id) if self._dialect.short_call_ids else call_id
+        if self._dialect.short_call_ids:
+            return short_id(call_id)
+        return short_value(call_id, self._dialect.call_id_limit)
 
     def _add_thoughts(self, rendered: dict[str, Any], parts: Sequence[Part]) -> None:
         thoughts = [part for part in parts if isinstance(part, Reasoning | RedactedReasoning)]
@@ -526,7 +529,11 @@ def _render_tool(tool: Tool, dialect: Dialect) -> Any:
     if description is not None:
         function["description"] = description
     parameters = CUSTOM_INPUT if tool.kind == "custom" else tool.parameters
-    function["parameters"] = NO_PARAMETERS if parameters is None else parameters
+    if parameters is None:
+        parameters = NO_PARAMETERS
+    elif dialect.needs_properties:
+        parameters = with_properties(parameters)
+    function["parameters"] = parameters
     if tool.strict is not None and dialect.strict_tools:
         function["strict"] = tool.strict
     return {"type": "function", "function": function}
@@ -599,6 +606,8 @@ def _add_tuning(body: dict[str, Any], turn: Turn, target: Target, dropped: list[
         value = getattr(turn, name)
         if value is not None:
             _add(body, name, value, name in refused and value != HARMLESS.get(name), dropped)
+    if "user" in body:
+        body["user"] = short_value(body["user"], dialect.user_limit)
     if turn.seed is not None:
         _add(body, dialect.seed_field, turn.seed, "seed" in refused, dropped)
     if turn.stop:

@@ -18,8 +18,9 @@ from tidegate.protocols.errors import Unsupported
 from tidegate.protocols.profile import Profile
 
 from .build import build_reasoning
+from .check import repeats_ids
 from .dialect import Dialect, only_streams
-from .edit_messages import MESSAGES, MessageEdits
+from .edit_messages import MESSAGES, MessageEdits, tell_apart
 from .parse import Parsed
 from .render import HARMLESS, SAMPLING, add_schema, limit_field, render_path
 from .thinking import plan_thinking
@@ -57,6 +58,8 @@ class Splicer:
         fields = parsed.fields.copy()
         fields["model"] = self._model
         dropped: list[str] = []
+        if repeats_ids(parsed.wire.messages):
+            fields["messages"] = tell_apart(fields["messages"])
         if self._messages:
             edited = self._messages.edit(parsed.wire, fields["messages"], dropped)
             if edited is not None:

@@ -11,7 +11,7 @@ from msgspec import Raw
 
 from tidegate.protocols.decode import decode
 from tidegate.protocols.errors import InvalidRequest, Unsupported
-from tidegate.protocols.media import AUDIO_TYPES, check_image, parse_url
+from tidegate.protocols.media import AUDIO_TYPES, check_image, inline, parse_url
 from tidegate.protocols.turn import (
     Audio,
     CacheControl,
@@ -420,7 +420,7 @@ def _build_audio(part: PartIn, place: str) -> Part:
     if audio is None or not audio.data:
         raise InvalidRequest("an input_audio part needs audio", param=f"{place}.input_audio")
     known = (audio.format or "wav").lower()
-    return Audio(Inline(AUDIO_TYPES.get(known, f"audio/{known}"), audio.data))
+    return Audio(inline(AUDIO_TYPES.get(known, f"audio/{known}"), audio.data))
 
 
 PARTS: dict[str, Callable[[PartIn, str], Part]] = {

@@ -2,6 +2,8 @@
 
 from msgspec import Struct
 
+from tidegate.protocols.limits import NameRule
+
 __all__ = ["PLAIN", "Dialect"]
 
 
@@ -21,6 +23,15 @@ class Dialect(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     readable_reasoning: bool = False
     """Whether thinking is in `content` (`reasoning_text`) rather than in summaries, and is wanted back
     there (DeepSeek)."""
+    user_limit: int | None = 64
+    """The most characters of `user` (OpenAI: "Expected a string with maximum length 64"). A longer id of a
+    client of another dialect is sent as its hash."""
+    call_id_limit: int | None = 64
+    """The most characters of a `call_id` (OpenAI: 64); longer ones are replaced by their hash, the same in
+    call and result."""
+    tool_names: NameRule = NameRule()
+    """Which names of tools are taken (OpenAI: `^[a-zA-Z0-9_-]{1,64}$`). Others of a client of another dialect
+    are replaced, and put back in the answer."""
     drops: tuple[str, ...] = ()
     """Parameters that the service refuses although they only tune; they are left out and named."""
 

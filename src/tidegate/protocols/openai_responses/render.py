@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from tidegate.protocols.contract import Call, Outcome, Target, drop_or_refuse
 from tidegate.protocols.effort import may_sample, plan_effort
 from tidegate.protocols.errors import Unsupported
+from tidegate.protocols.limits import short_value, with_properties
 from tidegate.protocols.media import data_url
 from tidegate.protocols.profile import Profile
 from tidegate.protocols.turn import (
@@ -183,7 +184,7 @@ class Conversation:
         self._items.append({"role": "assistant", "content": [refusal]})
 
     def _add_call(self, call: ToolCall) -> None:
-        told = {"call_id": call.id, "name": call.name}
+        told = {"call_id": self._call_id(call.id), "name": call.name}
         if call.kind == "custom":
             self._customs.add(call.id)
             self._items.append({"type": "custom_tool_call", **told, "input": call.arguments})
@@ -237,7 +238,10 @@ class Conversation:
         kind = "custom_tool_call_output" if result.call_id in self._customs else "function_call_output"
         texts = [part["text"] for part in parts if part["type"] == "input_text"]
         output = "".join(texts) if len(parts) < 2 and len(texts) == len(parts) else parts
-        self._items.append({"type": kind, "call_id": result.call_id, "output": output})
+        self._items.append({"type": kind, "call_id": self._call_id(result.call_id), "output": output})
+
+    def _call_id(self, call_id: str) -> str:
+        return short_value(call_id, self._dialect.call_id_limit)
 
     # --- parts ---
 
@@ -312,7 +316,7 @@ def _render_tool(tool: Tool) -> Any:
     told: dict[str, Any] = {"type": "function", "name": tool.name}
     if tool.description is not None:
         told["description"] = tool.description
-    told["parameters"] = NO_PARAMETERS if tool.parameters is None else tool.parameters
+    told["parameters"] = NO_PARAMETERS if tool.parameters is None else with_properties(tool.parameters)
     # Here silence means strict, in every other format it does not.
     told["strict"] = tool.strict is True
     return told
@@ -363,7 +367,7 @@ def _add_tuning(body: dict[str, Any], turn: Turn, target: Target, dropped: list[
         "temperature": turn.temperature,
         "top_p": turn.top_p,
         "top_logprobs": (turn.top_logprobs or 0) if turn.logprobs else None,
-        "user": turn.user,
+        "user": None if turn.user is None else short_value(turn.user, dialect.user_limit),
         "service_tier": TIERS.get(turn.service_tier or "", turn.service_tier),
     }
     for name, value in wanted.items():
