@@ -80,10 +80,6 @@ CHATS: dict[str, tuple[str, list[Any]]] = {
         [HI, {"role": "tool", "tool_call_id": "c1", "content": "ok"}, CALLED],
     ),
     "a result without an id": ("messages.2.tool_call_id", [HI, CALLED, {"role": "tool", "content": "ok"}]),
-    "two calls with one id": (
-        "messages.1.tool_calls.1.id",
-        [HI, {**CALLED, "tool_calls": [CALL, CALL]}],
-    ),
     "a call of nothing": ("messages.1.tool_calls.0.function", [HI, {**CALLED, "tool_calls": [{"id": "c1"}]}]),
     "a part without a type": ("messages.0.content.0.type", [user({"text": "Hello"})]),
     "a text part without a text": ("messages.0.content.0.text", [user({"type": "text"})]),
@@ -140,7 +136,6 @@ PROMPTS: dict[str, tuple[str, list[Any]]] = {
         "messages.2.content.0.content.0.source.data",
         [HI, said(USE), user(result("t1", content=[inline_image(TEXT_FILE)]))],
     ),
-    "two calls with one id": ("messages.1.content.1.id", [HI, said(USE, USE)]),
     "a call by the user": ("messages.0.content.0", [user(USE)]),
     "a result by the assistant": ("messages.1.content.0", [HI, said(result("t1"))]),
     "a call without input": (

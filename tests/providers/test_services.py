@@ -327,7 +327,7 @@ CASES = [
     Case(
         "openai_compatible",
         "my-model",
-        sent={**AS_CONTENT, "messages.0.role": "developer", "max_completion_tokens": 100},
+        sent={**AS_CONTENT, "messages.0.role": "system", "max_completion_tokens": 100},
     ),
 ]
 

@@ -10,7 +10,9 @@ end. A call without a name is none.
 """
 
 import re
+from collections import deque
 from collections.abc import Iterable
+from itertools import takewhile
 from typing import Any
 
 from msgspec import Struct
@@ -114,10 +116,14 @@ class CallUpdate(Struct, gc=False):
     arguments: str
 
 
+MOST_PENDING = 64
+"""Calls that may wait for their names; of more, the oldest are given up."""
+
+
 class Assembly:
     """The calls of one choice of one answer."""
 
-    __slots__ = ("_begun", "_ids", "_latest", "_places", "calls")
+    __slots__ = ("_begun", "_by_id", "_by_id_there", "_ids", "_latest", "_pending", "_places", "calls")
 
     def __init__(self) -> None:
         self.calls: list[OpenCall] = []
@@ -128,6 +134,12 @@ class Assembly:
         self._places: dict[int, OpenCall] = {}
         """The latest call at each of the provider's indexes."""
         self._latest: OpenCall | None = None
+        self._by_id: dict[str, OpenCall] = {}
+        """The latest call of each of the provider's ids."""
+        self._by_id_there: dict[tuple[str, int], OpenCall] = {}
+        """The same at one index."""
+        self._pending: deque[OpenCall] = deque(maxlen=MOST_PENDING)
+        """Calls that have not begun, in their order."""
 
     @property
     def begun(self) -> int:
@@ -165,7 +177,7 @@ class Assembly:
 
     def flush(self) -> list[CallUpdate]:
         """The calls that have a name and waited for more: something else comes, or the answer ends."""
-        return [self._begin(call) for call in self.calls if _is_call(call)]
+        return [self._begin(call) for call in tuple(self._pending) if _is_call(call)]
 
     def nameless(self) -> bool:
         """Whether there are arguments of a call whose name never came."""
@@ -193,10 +205,8 @@ class Assembly:
 
     def _with_id(self, piece: CallPiece, place: int) -> OpenCall | None:
         """The open call with this id, at this index or, where a piece has no name, at any."""
-        for call in reversed(self.calls):
-            if call.native_id == piece.id and (call.place == place or not piece.name):
-                return call
-        return None
+        there = self._by_id_there.get((piece.id, place))
+        return there if there is not None or piece.name else self._by_id.get(piece.id)
 
     def _unfinished(self, piece: CallPiece) -> OpenCall | None:
         """The call that arguments alone, at an index of their own, go on with."""
@@ -206,13 +216,16 @@ class Assembly:
     def _open(self, place: int) -> OpenCall:
         call = OpenCall(place)
         self.calls.append(call)
+        self._pending.append(call)
         self._places[place] = self._latest = call
         return call
 
     # --- what a piece says ---
 
     def _note(self, call: OpenCall, piece: CallPiece) -> None:
-        call.native_id = call.native_id or piece.id
+        if piece.id and not call.native_id:
+            call.native_id = piece.id
+            self._by_id[piece.id] = self._by_id_there[piece.id, call.place] = call
         if piece.fields:
             call.fields = {**piece.fields, **(call.fields or {})}
         if piece.name and not call.begun:
@@ -222,13 +235,13 @@ class Assembly:
 
     def _begin_others(self, call: OpenCall) -> list[CallUpdate]:
         """Begin the calls before this one, which is the next: their names are whole."""
-        if self._begun == len(self.calls):
-            return []
-        before = self.calls[: self.calls.index(call)]
+        before = list(takewhile(lambda one: one is not call, self._pending))
         return [self._begin(one) for one in before if _is_call(one)]
 
     def _begin(self, call: OpenCall) -> CallUpdate:
         call.begun = True
+        if call in self._pending:
+            self._pending.remove(call)
         call.index = self._begun
         self._begun += 1
         taken = not call.native_id or call.native_id in self._ids
