@@ -129,7 +129,11 @@ async def serving(model: str, pieces: list[bytes], *, stream: bool) -> AsyncIter
         "body": json.dumps({**body, "stream": stream}).encode(),
         "more_body": False,
     }
-    headers = [(b"host", b"localhost"), (b"content-type", b"application/json"), (b"authorization", b"Bearer sk-1")]
+    headers = [
+        (b"host", b"localhost"),
+        (b"content-type", b"application/json"),
+        (b"authorization", b"Bearer sk-1"),
+    ]
     scope = {
         "type": "http",
         "method": "POST",
