@@ -97,7 +97,9 @@ class OneWorker:
     async def _streams(self) -> None:
         report, served, options = self._report, self._gateway, self._options
         watching = asyncio.create_task(self._watch())
+        cpu = served.busy
         outcomes = await rise(self._one_stream, options.streams, options.ramp)
+        cpu = served.busy - cpu
         watching.cancel()
         models = [model_of(number) for number in range(options.streams)]
         expected = Counter((model, ENDINGS.get(model, "provider_broke")) for model in models)
@@ -109,6 +111,10 @@ class OneWorker:
         cuts = quantiles(firsts, n=100)
         report.note("  first event after: p50 · p95 · p99 · max",
                     f"{cuts[49]:.1f} · {cuts[94]:.1f} · {cuts[98]:.1f} · {max(firsts):.1f} ms")  # fmt: skip
+        events = sum(one.ended == "complete" for one in outcomes) * (options.events + 3)
+        report.note(
+            "  processor time of an event, with its share of the start", f"{cpu / events * 1e6:.0f} µs"
+        )
         report.note("  memory: most · after", f"{self._peak:.0f} · {served.resident:.0f} MB")
 
     async def _one_stream(self, number: int) -> Outcome:
