@@ -13,7 +13,8 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from running import Gateway, Reply
 from simulator import Script, Seen, Simulator, json
 from tidegate.upstream import Budget, Fetcher, NotFetched
-from tidegate.upstream.fetch import Address, is_public, type_of_content
+from tidegate.upstream.allowed import Address, is_public
+from tidegate.upstream.fetch import type_of_content
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 100
 IMAGES = frozenset(["image/png", "image/jpeg", "image/gif", "image/webp"])

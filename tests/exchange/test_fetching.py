@@ -5,7 +5,8 @@ import json
 import pytest
 
 from tidegate.exchange.fetching import path_of
-from tidegate.upstream.fetch import NotFetched, is_public, parse_address
+from tidegate.upstream.allowed import NotFetched, is_public
+from tidegate.upstream.download import parse_address
 
 
 @pytest.mark.parametrize(
