@@ -104,7 +104,7 @@ async def test_a_report_is_written_for_people(shell: Shell) -> None:
     result = await shell.check("--report", "report.md", "--model", "sim/m")
     assert result.exit_code == 1
     report = (shell.directory / "report.md").read_text()
-    assert "1 of 2 are well." in report
+    assert "1 of 2 passed." in report
     assert "| ✓ | demo | echo | ✓ |" in report
     assert (
         "- **sim**, answer, stream, tools: (401) sim refused this gateway's own key: Wrong key: [concealed]"

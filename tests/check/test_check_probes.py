@@ -108,7 +108,7 @@ async def test_a_provider_without_a_known_model_is_asked_for_its_list(provider: 
         (html(404), "it answered 404 to GET /models"),
         (html(200), "cannot be read"),
         (json({"data": [{"name": "x"}]}), "cannot be read"),
-        (Script(cut_head_at=5, ending="close"), "its models are not known"),
+        (Script(cut_head_at=5, ending="close"), "its models are unknown"),
     ],
 )
 async def test_a_list_without_a_model_asks_the_operator_for_one(
@@ -140,7 +140,7 @@ async def test_a_probe_that_takes_too_long_fails_alone(provider: Simulator) -> N
     provider.answer(but(stream=stream([b'data: {"choices":[]}\n\n', asyncio.Event()])))
     finding = await find(provider.url, "sim/m", deadline_s=1.0)
     assert verdicts(finding) == ["good", "good", "failed", "good"]
-    assert finding.probes["stream"].error == "no whole answer within 1 seconds"
+    assert finding.probes["stream"].error == "no complete response within 1 seconds"
 
 
 async def test_a_wrong_key_is_told_in_the_providers_words(provider: Simulator) -> None:
@@ -191,11 +191,11 @@ async def test_a_key_in_an_error_is_never_seen(provider: Simulator) -> None:
                     {"tool_calls": [{**CALL, "function": {"name": "get_weather", "arguments": "["}}]}
                 )
             },
-            "no JSON object",
+            "not a JSON object",
         ),
     ],
 )
-async def test_one_fault_is_told_and_the_rest_is_good(
+async def test_one_fault_is_reported_and_the_rest_is_good(
     provider: Simulator, fault: dict[str, Script], words: str
 ) -> None:
     provider.answer(but(**fault))

@@ -35,7 +35,7 @@ async def test_a_python_example_streams_an_answer(gateway: Gateway, heading: str
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="there is no curl here")
 async def test_the_curl_example_streams_an_answer(gateway: Gateway) -> None:
-    code = render_examples(gateway.url)["curl, with a stream"]
+    code = render_examples(gateway.url)["curl, streaming"]
     shell = await asyncio.create_subprocess_shell(
         code, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL
     )

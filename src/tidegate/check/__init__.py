@@ -1,11 +1,11 @@
-"""What `tidegate check` does: try every configured provider, through the gateway itself.
+"""`tidegate check`: test every configured provider through the gateway itself.
 
-The gateway's application is asked in this process, without a socket, by OpenAI's API; from there on
-the way is the usual one: door, exchange, relay, wire format, connection. Four things are tried per
-provider (`probes.py`), all providers at the same time, and what came out is a `Finding`
-(`findings.py`) for the display, for machines and for a report (`report.py`).
+The gateway's application is called in this process, without a socket, with OpenAI's API; from there
+the request takes its usual path: door, exchange, relay, wire format, connection. Four probes run per
+provider (`probes.py`), all providers in parallel. The result is a `Finding` (`findings.py`) for the
+display, for JSON and for the report (`report.py`).
 
-Keys are blacked out of whatever a provider says before anything keeps it.
+Keys are redacted from provider messages before anything stores them.
 """
 
 from .findings import Finding, Probe, Verdict

@@ -1,4 +1,4 @@
-"""What a check found."""
+"""The results of a check."""
 
 from collections.abc import Iterable
 from typing import Literal
@@ -13,31 +13,31 @@ __all__ = ["Finding", "Probe", "Verdict", "black_out", "secrets_of"]
 Verdict = Literal["good", "failed", "not_offered", "not_tried"]
 """How a probe ended:
 
-- `good`: as it should
-- `failed`: `error` says how
-- `not_offered`: the provider's API has no such feature, which is no fault
-- `not_tried`: there was nothing to try it with
+- `good`: it passed
+- `failed`: `error` gives the reason
+- `not_offered`: the provider's API does not support the feature, which is not a failure
+- `not_tried`: an earlier failure made it impossible to try
 """
 
 
 class Probe(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One thing that was tried."""
+    """The result of one probe."""
 
     verdict: Verdict
     ms: float | None = None
-    """From the request to the end of the answer."""
+    """From the request to the end of the response."""
     first_token_ms: float | None = None
     """To the first piece of text of a stream."""
     input_tokens: int | None = None
     output_tokens: int | None = None
     status: int | None = None
-    """Of the gateway's response, where it is not 200."""
+    """The gateway's status, if it is not 200."""
     error: str | None = None
-    """The error's own words."""
+    """The error message."""
 
 
 class Finding(Struct, frozen=True):
-    """All that was tried with one provider."""
+    """The results for one provider."""
 
     provider: str
     kind: str
@@ -47,19 +47,19 @@ class Finding(Struct, frozen=True):
 
     @property
     def good(self) -> bool:
-        """Whether the provider can be relied on."""
+        """Whether no probe failed."""
         return all(probe.verdict in ("good", "not_offered") for probe in self.probes.values())
 
     @property
     def tokens(self) -> int | None:
-        """What the check consumed, as far as it was reported."""
+        """The tokens that the check consumed, as far as the provider reported them."""
         counts = [(probe.input_tokens, probe.output_tokens) for probe in self.probes.values()]
         known = [count for pair in counts for count in pair if count is not None]
         return sum(known) if known else None
 
 
 def secrets_of(config: Config) -> list[str]:
-    """Everything in a configuration that must not be seen, the longest first."""
+    """All secrets in a configuration, the longest first."""
     secrets: list[Secret] = [*config.auth.keys]
     for provider in config.providers.values():
         secrets += provider.secrets
@@ -67,7 +67,7 @@ def secrets_of(config: Config) -> list[str]:
 
 
 def black_out(words: str, secrets: Iterable[str]) -> str:
-    """The words without the secrets."""
+    """A message with the secrets redacted."""
     for secret in secrets:
         words = words.replace(secret, CONCEALED)
     return words

@@ -1,4 +1,4 @@
-"""Asking an ASGI application in the same process, as a client would over a socket."""
+"""Calling an ASGI application in the same process, as a client would over a socket."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -17,11 +17,11 @@ HEADERS = [
 
 
 class Response:
-    """A response whose body comes piece by piece."""
+    """A response whose body arrives in pieces."""
 
     def __init__(self) -> None:
         self.status = 0
-        """Known when the first piece of the body is."""
+        """Set when the first piece of the body has arrived."""
         self._messages: asyncio.Queue[dict[str, Any] | None] = asyncio.Queue()
         self._over = asyncio.Event()
 
@@ -37,20 +37,20 @@ class Response:
         return b"".join([piece async for piece in self.pieces()])
 
     async def send(self, message: dict[str, Any]) -> None:
-        """Take what the application sends."""
+        """Receive a message from the application."""
         self._messages.put_nowait(message)
 
     async def leave(self) -> dict[str, Any]:
-        """Await that the client loses interest."""
+        """Wait until the client disconnects."""
         await self._over.wait()
         return {"type": "http.disconnect"}
 
     def end(self) -> None:
-        """Nothing more will come."""
+        """Mark the end of the response."""
         self._messages.put_nowait(None)
 
     def close(self) -> None:
-        """Lose interest."""
+        """Disconnect."""
         self._over.set()
 
 

@@ -11,28 +11,28 @@ __all__ = ["Check", "plan_checks"]
 
 @dataclass
 class Check:
-    """A provider to be checked."""
+    """A provider to check."""
 
     service: Service
     model: str | None
-    """None where neither the operator nor the table of kinds names one: then the service is asked."""
+    """None if neither the operator nor the table of kinds names one: then the first in its list."""
 
     @property
     def provider(self) -> str:
-        """Its configured name."""
+        """The provider's configured name."""
         return self.service.name
 
     @property
     def kind(self) -> str:
-        """What it is."""
+        """The provider's kind."""
         return self.service.kind.name
 
 
 def plan_checks(config: Config, providers: Sequence[str], models: Sequence[str]) -> list[Check]:
     """The checks of the named providers, or of all.
 
-    `models` are `provider/model`, over the table's own choice. Raises ConfigError for a name that
-    is not configured, and where there is nothing to check.
+    `models` are `provider/model` and override the table's choice. Raises ConfigError if a name is not
+    configured or there is nothing to check.
     """
     chosen = dict(_split(model) for model in models)
     unknown = [name for name in (*providers, *chosen) if name not in config.providers]

@@ -1,4 +1,4 @@
-"""What is tried with a provider: is it there, does it answer, does it stream, does it call tools."""
+"""The probes: is the provider reachable, does it respond, stream and call tools."""
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
@@ -17,7 +17,7 @@ __all__ = ["PROBES", "run_check"]
 
 PATH = "/v1/chat/completions"
 MAX_TOKENS = 1024
-"""Enough for models that think before they answer a short question."""
+"""Enough for reasoning models to answer a short question."""
 
 QUESTION = "Reply with the single word: pong"
 TOOL = {
@@ -47,12 +47,12 @@ REQUESTS: Mapping[str, dict[str, Any]] = {
 }
 
 PROBES = ("reachable", *REQUESTS)
-"""All probes, in the order in which people read them."""
+"""All probes, in display order."""
 
-SILENT = frozenset(["provider_unreachable", "provider_timeout"])
-"""Error codes that leave open whether anybody is there."""
+UNREACHED = frozenset(["provider_unreachable", "provider_timeout"])
+"""Error codes that do not prove that the provider is reachable."""
 NOT_OFFERED = "unsupported_feature"
-"""The error code that says that the provider's API has no such feature."""
+"""The error code for a feature that the provider's API does not support."""
 
 encode = msgspec.json.Encoder().encode
 
@@ -66,7 +66,7 @@ async def run_check(
     secrets: Iterable[str] = (),
     done: Done = lambda _name, _probe: None,
 ) -> Finding:
-    """Try everything with one provider, at the same time; `done` hears of each probe that has ended."""
+    """Run all probes of one provider in parallel; `done` is called with each result."""
     probes = await _Run(check, application, deadline_s, list(secrets), done).try_all()
     return Finding(check.provider, check.kind, check.model, probes)
 
@@ -83,10 +83,10 @@ class _Run:
         self._secrets = secrets
         self._done = done
         self._reacted = False
-        """Whether the provider gave any sign of being there."""
+        """Whether the provider has responded at all."""
 
     async def try_all(self) -> dict[str, Probe]:
-        """All probes by name. What cannot be reached is told once, not four times."""
+        """All results by name. An unreachable provider is reported once, not four times."""
         try:
             self._check.model = self._check.model or await find_model(self._check)
         except Fault as fault:
@@ -121,9 +121,11 @@ class _Run:
                 finally:
                     self._reacted |= response.status == 200
         except TimeoutError:
-            return self._fail(Fault(f"no whole answer within {self._deadline_s:g} seconds"), since(began))
+            return self._fail(
+                Fault(f"no complete response within {self._deadline_s:g} seconds"), since(began)
+            )
         except Fault as fault:
-            self._reacted |= fault.code not in SILENT
+            self._reacted |= fault.code not in UNREACHED
             return self._fail(fault, since(began))
         return probe
 

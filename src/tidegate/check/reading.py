@@ -1,4 +1,4 @@
-"""Reading what a provider answered to a probe, and judging it."""
+"""Reading and checking the responses to the probes."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from time import perf_counter
@@ -18,7 +18,7 @@ TOOL_NAME = "get_weather"
 
 
 class Fault(Exception):
-    """A probe that found something wrong."""
+    """Why a probe failed."""
 
     def __init__(self, message: str, code: str | None = None, status: int | None = None) -> None:
         super().__init__(message)
@@ -26,7 +26,7 @@ class Fault(Exception):
         self.status = status
 
 
-# --- the shapes that are looked at -----------------------------------------------------------
+# --- the fields that are read ----------------------------------------------------------------
 
 
 class Usage(Struct):
@@ -91,7 +91,7 @@ async def _read_answer(response: Response, began: float) -> Probe:
     body = await response.read()
     completion = _parse(response.status, body)
     if not any(choice.message.content for choice in completion.choices):
-        raise Fault(f"the answer has no text{_ending(completion)}")
+        raise Fault(f"the response has no text{_ending(completion)}")
     return _good(began, completion.usage)
 
 
@@ -108,17 +108,17 @@ async def _read_tools(response: Response, began: float) -> Probe:
 
 def _require_arguments(call: ToolCall) -> None:
     if call.function.name != TOOL_NAME:
-        raise Fault(f"the model called {call.function.name!r}, which it was not offered")
+        raise Fault(f"the model called {call.function.name!r}, but only {TOOL_NAME!r} was offered")
     try:
         arguments = decode_arguments(call.function.arguments)
     except msgspec.MsgspecError:
-        raise Fault(f"the arguments of the call are no JSON object: {call.function.arguments!r}") from None
+        raise Fault(f"the arguments of the call are not a JSON object: {call.function.arguments!r}") from None
     if "city" not in arguments:
-        raise Fault(f"the call lacks the required argument: {call.function.arguments!r}")
+        raise Fault(f"the call lacks the required argument city: {call.function.arguments!r}")
 
 
 async def _read_stream(response: Response, began: float) -> Probe:
-    story = Story(began)
+    stream = StreamCheck(began)
     splitter = Splitter()
     whole = b""
     async for piece in response.pieces():
@@ -126,16 +126,16 @@ async def _read_stream(response: Response, began: float) -> Probe:
             whole += piece
             continue
         for event in splitter.feed(piece):
-            story.take(event.data)
+            stream.take(event.data)
     if response.status != 200:
         _parse(response.status, whole)
     for event in splitter.close():
-        story.take(event.data)
-    return story.end()
+        stream.take(event.data)
+    return stream.end()
 
 
-class Story:
-    """What a stream has told so far."""
+class StreamCheck:
+    """The events of a stream so far."""
 
     def __init__(self, began: float) -> None:
         self._began = began
@@ -145,7 +145,7 @@ class Story:
         self._over = False
 
     def take(self, data: bytes) -> None:
-        """One event."""
+        """Read one event."""
         if data == b"[DONE]":
             self._over = True
             return
@@ -153,30 +153,30 @@ class Story:
         self._usage = chunk.usage or self._usage
         for choice in chunk.choices:
             self._finish = choice.finish_reason or self._finish
-            spoken = choice.delta.content or choice.delta.reasoning_content
-            if spoken and self._first_token_ms is None:
+            text = choice.delta.content or choice.delta.reasoning_content
+            if text and self._first_token_ms is None:
                 self._first_token_ms = since(self._began)
 
     def end(self) -> Probe:
-        """The verdict at the end of the stream."""
+        """The result at the end of the stream. Raises Fault if something is missing."""
         if self._first_token_ms is None:
             raise Fault("the stream has no text")
         if self._finish is None or not self._over:
-            raise Fault("the stream ended before the answer did")
+            raise Fault("the stream ended without a finish reason or [DONE]")
         return _good(self._began, self._usage, self._first_token_ms)
 
 
 def _parse(status: int, body: bytes) -> Completion:
-    """An answer. Raises Fault where it is an error, or nothing that can be read."""
+    """A response. Raises Fault if it is an error or malformed."""
     try:
         completion = decode(body)
     except msgspec.MsgspecError as error:
-        raise Fault(f"the gateway's answer cannot be read: {error}", status=status) from None
+        raise Fault(f"the gateway's response cannot be parsed: {error}", status=status) from None
     if completion.error is not None:
         code = completion.error.code
         raise Fault(completion.error.message, str(code) if code is not None else None, _unless_good(status))
     if status != 200:
-        raise Fault(f"status {status} without an error", status=status)
+        raise Fault(f"status {status} without an error message", status=status)
     return completion
 
 
@@ -210,4 +210,4 @@ READERS: Mapping[str, Callable[[Response, float], Awaitable[Probe]]] = {
     "stream": _read_stream,
     "tools": _read_tools,
 }
-"""By the name of the probe. They raise Fault for what is wrong, msgspec's errors never."""
+"""By the name of the probe. They raise Fault for every problem, never msgspec's errors."""

@@ -26,7 +26,7 @@ STYLES = {"good": "green", "failed": "bold red", "not_offered": "dim", "not_trie
 def check(
     providers: Annotated[
         list[str] | None,
-        typer.Argument(metavar="PROVIDER", help="Names of configured providers; else all."),
+        typer.Argument(metavar="PROVIDER", help="Names of configured providers. Default: all."),
     ] = None,
     config: ConfigOption = None,
     model: Annotated[
@@ -34,17 +34,17 @@ def check(
         typer.Option(metavar="PROVIDER/MODEL", help="The model to check a provider with. Repeatable."),
     ] = None,
     deadline: Annotated[
-        float, typer.Option(min=0.1, metavar="SECONDS", help="How long a probe may take.")
+        float, typer.Option(min=0.1, metavar="SECONDS", help="Timeout for one request.")
     ] = 60.0,
-    json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print the results as JSON.")] = False,
     report: Annotated[
-        Path | None, typer.Option(metavar="FILE.md", help="Also write the findings into a file.")
+        Path | None, typer.Option(metavar="FILE.md", help="Also write the results to a Markdown file.")
     ] = None,
 ) -> None:
-    """Try every configured provider: is it there, does it answer, stream and call tools.
+    """Test every configured provider: reachability, a response, a stream and a tool call.
 
-    Each provider is asked three short questions through the gateway itself. The exit status is 0 if
-    all is well, 1 if a provider fails, 2 if the configuration is wrong.
+    Sends each provider three short requests through the gateway. The exit status is 0 if
+    every check passes, 1 if a provider fails, 2 if the configuration is invalid.
     """
     from tidegate.check import plan_checks, render_json, render_markdown
     from tidegate.config import ConfigError
@@ -71,7 +71,7 @@ def check(
 
 
 async def _run(config: "Config", checks: Sequence["Check"], deadline_s: float) -> list["Finding"]:
-    """Run the checks on a gateway in this process, with a display while they run."""
+    """Run the checks on a gateway in this process, and show the progress."""
     from msgspec.structs import replace
 
     from tidegate.app import Tidegate
@@ -81,7 +81,7 @@ async def _run(config: "Config", checks: Sequence["Check"], deadline_s: float) -
     from tidegate.observe import RequestLog
     from tidegate.observe.request_log import render_json
 
-    # Nobody else can reach this gateway, and what a second try would hide is to be seen.
+    # No client can reach this gateway, so it needs no keys. Retries would hide intermittent failures.
     routing = replace(config.routing, retries=0)
     unread = RequestLog(render_json, io.BytesIO())
     app = Tidegate(replace(config, auth=Auth(), routing=routing), unread)
@@ -95,7 +95,7 @@ async def _run(config: "Config", checks: Sequence["Check"], deadline_s: float) -
             await app.shutdown()
 
 
-# --- what people see -------------------------------------------------------------------------
+# --- output ----------------------------------------------------------------------------------
 
 
 def _display() -> "Progress":
@@ -108,7 +108,7 @@ def _display() -> "Progress":
         TextColumn("{task.description}"),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
-        TextColumn("{task.fields[told]}"),
+        TextColumn("{task.fields[results]}"),
         console=Console(stderr=True),
         transient=True,
         disable=not sys.stderr.isatty(),
@@ -116,26 +116,26 @@ def _display() -> "Progress":
 
 
 def _follow(display: "Progress", check: "Check") -> Callable[[str, "Probe"], None]:
-    """What shows each probe of one provider as it ends."""
+    """A callback that shows each result of one provider."""
     from tidegate.check import PROBES
     from tidegate.check.report import MARKS
 
-    line = display.add_task(check.provider, total=len(PROBES), told="")
-    told: list[str] = []
+    line = display.add_task(check.provider, total=len(PROBES), results="")
+    results: list[str] = []
 
-    def tell(name: str, probe: "Probe") -> None:
-        told.append(f"[{STYLES[probe.verdict]}]{MARKS[probe.verdict]} {name}[/]")
-        display.update(line, advance=1, told=" ".join(told))
+    def show(name: str, probe: "Probe") -> None:
+        results.append(f"[{STYLES[probe.verdict]}]{MARKS[probe.verdict]} {name}[/]")
+        display.update(line, advance=1, results=" ".join(results))
 
-    return tell
+    return show
 
 
 def _print_table(findings: Sequence["Finding"]) -> None:
-    from tidegate.check.report import HEADINGS, tell_row, tell_troubles
+    from tidegate.check.report import HEADINGS, list_failures, table_row
 
-    rows = [Row(tuple(tell_row(finding)), style=None if finding.good else "red") for finding in findings]
+    rows = [Row(tuple(table_row(finding)), style=None if finding.good else "red") for finding in findings]
     print_table(HEADINGS, rows, fold="Model")
     for finding in findings:
-        for name, words in tell_troubles(finding):
+        for name, message in list_failures(finding):
             typer.secho(f"{finding.provider}, {name}: ", bold=True, nl=False)
-            typer.echo(words)
+            typer.echo(message)

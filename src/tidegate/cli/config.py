@@ -1,4 +1,4 @@
-"""`tidegate config`: is it right, what is in force, who serves a name."""
+"""`tidegate config`: validate and show the settings, explain how a model is resolved."""
 
 import json
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["app", "load_or_exit"]
 
-app = typer.Typer(help="Check, show and explain the configuration.", no_args_is_help=True)
+app = typer.Typer(help="Validate, show and explain the configuration.", no_args_is_help=True)
 
 DOORS = ("openai_chat", "openai_responses", "anthropic", "gemini")
 """The wire formats of the doors that take chats."""
@@ -25,9 +25,9 @@ DOORS = ("openai_chat", "openai_responses", "anthropic", "gemini")
 
 @app.command()
 def check(config: ConfigOption = None) -> None:
-    """Say whether the configuration is right, and everything that is wrong with it.
+    """Validate the configuration and report every mistake.
 
-    The exit status is 0 if it can be used, else 2.
+    The exit status is 0 if it is valid, otherwise 2.
     """
     from tidegate.config import summarize
 
@@ -41,9 +41,9 @@ def check(config: ConfigOption = None) -> None:
 @app.command()
 def show(
     config: ConfigOption = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Show every value in force and where it was written. Keys are masked."""
+    """Show the settings in effect and where each was set. Keys are masked."""
     settings = load_or_exit(config)
     if as_json:
         typer.echo(json.dumps(_as_json(settings), ensure_ascii=False, indent=2))
@@ -54,12 +54,12 @@ def show(
 
 @app.command()
 def explain(
-    model: Annotated[str, typer.Argument(help="A model's name, as a client would give it.")],
+    model: Annotated[str, typer.Argument(help="A model name, as in a client's request.")],
     config: ConfigOption = None,
 ) -> None:
-    """Say who serves a model, in which wire format, and what is known about it.
+    """Show which providers serve a model, in which wire format, and what is known about it.
 
-    The exit status is 0 if somebody does, 1 if nobody does, 2 if the configuration is wrong.
+    The exit status is 0 if at least one does, 1 if none does, 2 if the configuration is invalid.
     """
     from tidegate.protocols.errors import ModelNotFound
     from tidegate.providers import ModelRegistry
@@ -75,7 +75,7 @@ def explain(
 
 
 def load_or_exit(path: Path | None) -> "Config":
-    """The configuration that `serve` would use here; one that is wrong ends the command."""
+    """The configuration that `serve` would use here. Exits with 2 if it is invalid."""
     from tidegate.config import ConfigError
     from tidegate.process import Source
 
@@ -94,11 +94,11 @@ def _echo_warnings(config: "Config") -> None:
         typer.echo(f"warning: {warning}", err=True)
 
 
-# --- values for people -----------------------------------------------------------------------
+# --- the settings ----------------------------------------------------------------------------
 
 
 class Shown(NamedTuple):
-    """A value in force."""
+    """A setting in effect."""
 
     key: str
     value: Any
@@ -129,7 +129,7 @@ def _shown_section(config: "Config", table: tuple[str, ...], struct: "Struct") -
 
 
 def _shown_provider(config: "Config", name: str, provider: "ProviderConfig") -> Iterator[Shown]:
-    """A provider's values; the address is that of the kind where it has none of its own."""
+    """A provider's values; without its own address, that of the kind."""
     from tidegate.config import kinds
 
     for shown in _shown_section(config, ("providers", name), provider):

@@ -39,9 +39,9 @@ with client.messages.stream(model="demo/echo", max_tokens=500, messages=messages
 """
 
 EXAMPLES = {
-    "curl, with a stream": CURL,
-    "Python, with OpenAI's SDK": OPENAI,
-    "Python, with Anthropic's SDK": ANTHROPIC,
+    "curl, streaming": CURL,
+    "Python, OpenAI SDK": OPENAI,
+    "Python, Anthropic SDK": ANTHROPIC,
 }
 
 
@@ -49,26 +49,27 @@ def demo(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = 8000,
 ) -> None:
-    """Serve the demo provider alone: no key, no file, no network."""
+    """Serve only the demo provider: no key, no configuration, no network."""
     from tidegate.demo.models import MODELS
     from tidegate.process import serve
 
     _check_port(host, port)
     url = f"http://{reachable(host)}:{port}"
-    typer.echo(f"Tidegate with its demo provider, at {url} (Ctrl-C ends it). To try it:\n", err=True)
+    typer.echo(f"Tidegate with its demo provider is at {url} (Ctrl-C stops it). Examples:\n", err=True)
     for heading, code in render_examples(url).items():
         typer.echo(f"# {heading}\n{code}", err=True)
     typer.echo(
-        f"# More models, most of them faults:\n{_in_lines([f'demo/{name}' for name in MODELS])}", err=True
+        f"# More models, most of which simulate failures:\n{_in_lines([f'demo/{name}' for name in MODELS])}",
+        err=True,
     )
-    typer.echo(f"# The API: {url}/docs\n", err=True)
+    typer.echo(f"# API reference: {url}/docs\n", err=True)
     source = make_source(host, port)
     report_configuration(source.read())
     serve(source)
 
 
 def make_source(host: str, port: int) -> "Source":
-    """A configuration that holds the demo and nothing else, whatever the environment says."""
+    """A configuration with only the demo, regardless of the environment."""
     from tidegate.config import Config, ProviderConfig, Server
     from tidegate.process import Source
 
@@ -82,12 +83,12 @@ def make_source(host: str, port: int) -> "Source":
 
 
 def render_examples(url: str) -> dict[str, str]:
-    """What to try, by heading."""
+    """Examples by heading."""
     return {heading: code.format(url=url) for heading, code in EXAMPLES.items()}
 
 
 def _check_port(host: str, port: int) -> None:
-    """End the command before it welcomes anybody to a port that is taken."""
+    """Exit before the welcome is printed if the port is taken."""
     try:
         with socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET):
             pass
@@ -97,7 +98,7 @@ def _check_port(host: str, port: int) -> None:
 
 
 def _in_lines(names: list[str], width: int = 78) -> str:
-    """Names, wrapped between them and never inside one."""
+    """Names, wrapped only between names."""
     return fill(", ".join(names), width, break_long_words=False, break_on_hyphens=False)
 
 

@@ -16,11 +16,13 @@ PATIENCE_S = 4.0
 
 def health(
     config: ConfigOption = None,
-    port: Annotated[int | None, typer.Option(help="Its port, if the command line gave it one.")] = None,
+    port: Annotated[
+        int | None, typer.Option(help="The gateway's port, if it was set on the command line.")
+    ] = None,
 ) -> None:
-    """Ask the gateway that is configured here whether it is alive, for health checks of containers.
+    """Check whether the gateway configured here is alive; for container health checks.
 
-    The exit status is 0 if it is, 1 if not, 2 if the configuration is wrong.
+    The exit status is 0 if it is, 1 if not, 2 if the configuration is invalid.
     """
     server = load_or_exit(config).server
     host, wanted = reachable(server.host), port or server.port

@@ -1,4 +1,4 @@
-"""The commands, each in a module of its own; what they run is imported when they are asked for."""
+"""The commands, each in its own module; they import what they need when they run."""
 
 from typing import Annotated
 
@@ -24,7 +24,7 @@ app = typer.Typer(
 
 
 def print_version(wanted: bool) -> None:
-    """Print the version and end, where it is asked for."""
+    """Print the version and exit, if requested."""
     if wanted:
         typer.echo(f"tidegate {__version__}")
         raise typer.Exit

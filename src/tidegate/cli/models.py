@@ -1,4 +1,4 @@
-"""`tidegate models`: what can be asked for, what it can do, what it costs."""
+"""`tidegate models`: the available models, their capabilities and prices."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
@@ -15,36 +15,34 @@ if TYPE_CHECKING:
 
 __all__ = ["models"]
 
-HEADINGS = ("model", "type", "context", "output", "USD in/out", "can")
+HEADINGS = ("model", "type", "context", "output", "USD in/out", "capabilities")
 
 
 class Entry(NamedTuple):
-    """A model of the catalog at somebody who serves it."""
+    """A model in the catalog, at one provider that serves it."""
 
     provider: str
-    """A configured provider's name, or that of the kind where none is configured."""
+    """A configured provider's name, or the kind's name if none is configured."""
     configured: bool
     model: "CatalogModel"
     prices: dict[str, Any] | None
 
 
 def models(
-    provider: Annotated[
-        str | None, typer.Option(help="Only those of this provider, or kind of provider.")
-    ] = None,
+    provider: Annotated[str | None, typer.Option(help="Only models of this provider or kind.")] = None,
     capability: Annotated[
-        list[str] | None, typer.Option(help="Only those that can do this; may be given again.")
+        list[str] | None, typer.Option(help="Only models with this capability. Repeatable.")
     ] = None,
     configured: Annotated[
-        bool, typer.Option("--configured", help="Only those that can be asked for now.")
+        bool, typer.Option("--configured", help="Only models of configured providers.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print them as JSON.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     config: ConfigOption = None,
 ) -> None:
-    """List the models that Tidegate knows. Others can be asked for too.
+    """List the models in the catalog. Other models can be used too.
 
-    Prices are US dollars for a million tokens, as they are now. The exit status is 1 if no model fits,
-    2 if there is no such capability.
+    Prices are the current ones, in US dollars per million tokens. The exit status is 1 if no model
+    matches, 2 if a capability is unknown.
     """
     from tidegate.catalog import CAPABILITIES
     from tidegate.config import kinds
@@ -53,7 +51,7 @@ def models(
 
     wanted = set(capability or ())
     if not wanted <= set(CAPABILITIES):
-        typer.echo(f"capabilities are {', '.join(CAPABILITIES)}", err=True)
+        typer.echo(f"unknown capability; choose from: {', '.join(CAPABILITIES)}", err=True)
         raise typer.Exit(2)
     settings = load_or_exit(config)
     if provider is not None and provider not in settings.providers and provider not in kinds():
@@ -70,7 +68,7 @@ def models(
         and wanted <= set(abilities_of(entry.model))
     ]
     if not found:
-        typer.echo("no model of the catalog fits", err=True)
+        typer.echo("no model in the catalog matches", err=True)
         raise typer.Exit(1)
     if as_json:
         _print_json(found)
@@ -79,7 +77,7 @@ def models(
 
 
 def _entries(config: "Config") -> Iterator[Entry]:
-    """Every model at every provider of its kind; at the kind itself where none is configured."""
+    """Every model at every provider of its kind, or at the kind itself if none is configured."""
     from datetime import UTC, datetime
 
     from msgspec.structs import replace
@@ -144,7 +142,7 @@ def _print_table(found: list[Entry]) -> None:
         )
         for entry in found
     ]
-    print_table(HEADINGS, rows, fold="can", gap=1)
+    print_table(HEADINGS, rows, fold="capabilities", gap=1)
     configured = sum(entry.configured for entry in found)
     typer.echo(f"{len(found)} models, {configured} of configured providers")
 
@@ -158,4 +156,4 @@ def _price(prices: dict[str, Any] | None) -> str:
     if tokens:
         return " / ".join(str(tokens[name]) for name in ("input", "output") if name in tokens)
     images = (prices or {}).get("per_image", [])
-    return f"{images[0]['price']} an image" if images else ""
+    return f"{images[0]['price']} per image" if images else ""

@@ -18,7 +18,7 @@ log = logging.getLogger("tidegate")
 ConfigOption = Annotated[
     Path | None,
     typer.Option(
-        "--config", "-c", metavar="FILE", help="The operator's file; else ./tidegate.toml, if there is one."
+        "--config", "-c", metavar="FILE", help="Configuration file. Default: ./tidegate.toml, if it exists."
     ),
 ]
 
@@ -30,15 +30,13 @@ def serve(
     uds: Annotated[
         str | None, typer.Option(metavar="PATH", help="Unix socket to listen on, instead of host and port.")
     ] = None,
-    ssl_certfile: Annotated[
-        str | None, typer.Option(metavar="FILE", help="Certificate (PEM); clients then speak TLS.")
-    ] = None,
+    ssl_certfile: Annotated[str | None, typer.Option(metavar="FILE", help="TLS certificate (PEM).")] = None,
     ssl_keyfile: Annotated[
-        str | None, typer.Option(metavar="FILE", help="Its private key, if that is in a file of its own.")
+        str | None, typer.Option(metavar="FILE", help="The certificate's private key, if in a separate file.")
     ] = None,
-    workers: Annotated[int | None, typer.Option(help="Processes that serve.")] = None,
+    workers: Annotated[int | None, typer.Option(help="Number of worker processes.")] = None,
 ) -> None:
-    """Serve the gateway, configured by a file, the environment and .env."""
+    """Run the gateway, configured by a file, the environment and .env."""
     from tidegate.process import Source, serve
 
     options = {
@@ -61,7 +59,7 @@ def serve(
 
 
 def report_configuration(config: "Config") -> None:
-    """Log what was found, and everything about it that deserves a second look."""
+    """Log what was found, and all warnings about it."""
     from tidegate.config import list_warnings, summarize
     from tidegate.observe.logs import configure_logging
 
@@ -71,4 +69,4 @@ def report_configuration(config: "Config") -> None:
     for warning in list_warnings(config):
         log.warning("%s", warning)
     for handler in logging.getLogger().handlers:
-        handler.flush()  # what may still go wrong is printed directly, and belongs behind this
+        handler.flush()  # errors after this are printed directly, and must follow these lines

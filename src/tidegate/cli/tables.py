@@ -1,6 +1,6 @@
-"""Tables for people: on a terminal they fit where they can, elsewhere they are as wide as they must be.
+"""Tables: on a terminal they fit the width if possible, elsewhere they are as wide as necessary.
 
-What a cell holds is never cut: a number without its last digits is another number.
+Cells are never truncated: a number without its last digits is a different number.
 """
 
 import sys
@@ -10,18 +10,18 @@ from typing import NamedTuple
 __all__ = ["Row", "print_table"]
 
 LEAST_FOLDED = 20
-"""Columns that the folded part of a table keeps, however narrow the terminal is."""
+"""The minimum width of the folded column, however narrow the terminal is."""
 
 
 class Row(NamedTuple):
-    """The cells of a line, and how it is set off."""
+    """The cells of a line, and its style."""
 
     cells: Sequence[str]
     style: str | None = None
 
 
 def print_table(headings: Sequence[str], rows: Sequence[Row], *, fold: str, gap: int = 2) -> None:
-    """Print rows below their headings. Only the column `fold` is ever broken into lines."""
+    """Print rows below their headings. Only the column `fold` wraps."""
     from rich.cells import cell_len
     from rich.console import Console
     from rich.table import Table
