@@ -1,7 +1,7 @@
 """Config in, application out.
 
-The data plane stands first: a table look-up and then the exchange, with nothing between. The
-control plane (FastAPI) is imported when the first of its pages is asked for, so that a worker
+The data plane comes first: a table look-up and then the exchange, with nothing between. The
+control plane (FastAPI) is imported when one of its pages is first requested, so that a worker
 that only relays stays small and starts fast.
 """
 

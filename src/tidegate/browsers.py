@@ -83,7 +83,7 @@ class BrowserPolicy:
         return VARY if same_origin else None
 
     def _is_right(self, host: bytes) -> bool:
-        assert self._names is not None, "nobody looks at the host otherwise"
+        assert self._names is not None, "the host is not checked otherwise"
         name = _name_of(host.decode("latin-1"))
         if not (_is_address(name) or name in self._names or name.endswith(".localhost")):
             return False

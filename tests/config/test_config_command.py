@@ -60,7 +60,7 @@ def test_check_says_that_all_is_right(run: Run) -> None:
 def test_check_tells_what_is_odd(run: Run) -> None:
     result = run("check", TIDEGATE_PROT="1", PORT="5")
     assert result.exit_code == 0
-    assert result.stderr.startswith("warning: TIDEGATE_PROT: there is no variable")
+    assert result.stderr.startswith("warning: TIDEGATE_PROT: unknown variable")
 
 
 def test_check_tells_each_mistake_on_a_line(run: Run, tmp_path: Path) -> None:
@@ -69,8 +69,8 @@ def test_check_tells_each_mistake_on_a_line(run: Run, tmp_path: Path) -> None:
     assert result.exit_code == 2
     assert result.stdout == ""
     assert result.stderr.splitlines() == [
-        "bad.toml:2: server.port: expected a whole number, got a text",
-        "bad.toml:4: routing.retries: expected a whole number >= 0",
+        "bad.toml:2: server.port: expected an integer, got a string",
+        "bad.toml:4: routing.retries: expected an integer >= 0",
     ]
 
 
@@ -79,8 +79,8 @@ def test_every_command_ends_with_2_where_the_configuration_is_wrong(run: Run, co
     result = run(*command, CLAUDE_KEY="")
     assert result.exit_code == 2
     assert result.stderr == (
-        "tidegate.toml:12: providers.claude.api_key: the variable CLAUDE_KEY is not set (or empty), "
-        "neither in the environment nor in .env\n"
+        "tidegate.toml:12: providers.claude.api_key: the variable CLAUDE_KEY is not set (or is empty) in "
+        "the environment and in .env\n"
     )
 
 
@@ -110,7 +110,7 @@ def test_show_prints_a_table_for_people(run: Run) -> None:
     lines = [line.split() for line in result.stdout.splitlines()]
     assert ["server.port", "81", "tidegate.toml:3"] in lines
     assert ["providers.main.api_key", "sk-…7a92", "tidegate.toml:8"] in lines
-    assert "no use for it yet: NTFY_ERROR_URL" in result.stderr
+    assert "without effect in this version: NTFY_ERROR_URL" in result.stderr
 
 
 def test_show_cuts_nothing_and_wraps_nothing_off_a_terminal(run: Run) -> None:
@@ -127,7 +127,7 @@ def test_check_says_what_is_missing_and_who_is_let_in(run: Run, tmp_path: Path) 
     (tmp_path / "tidegate.toml").unlink()
     result = run("check", CLAUDE_KEY="", RATE_LIMIT_REQUESTS_PER_MINUTE="3")
     assert "no provider is configured: set a key such as OPENAI_API_KEY" in result.stderr
-    assert "no use for it yet: RATE_LIMIT_REQUESTS_PER_MINUTE" in result.stderr
+    assert "without effect in this version: RATE_LIMIT_REQUESTS_PER_MINUTE" in result.stderr
     assert "clients: open to this machine, no key needed" in result.stdout
 
 
@@ -144,13 +144,13 @@ def test_explain_tells_the_candidates_and_the_way_from_each_door(run: Run) -> No
     lines = [line.strip() for line in result.stdout.splitlines()]
     assert lines[:4] == [
         "fast: a name in [models]",
-        "1. claude, asked for claude-haiku-4-5",
+        "1. claude, model claude-haiku-4-5",
         "kind anthropic, at https://api.anthropic.com",
         "wire format anthropic",
     ]
     assert "a client that speaks openai_chat: translated to anthropic and back" in lines
-    assert "a client that speaks anthropic: bytes pass as they are, but for the model's name" in lines
-    assert "2. main, asked for gpt-4o-mini" in lines
+    assert "a client that speaks anthropic: bytes pass through, only the model's name is replaced" in lines
+    assert "2. main, model gpt-4o-mini" in lines
 
 
 def test_explain_of_an_unknown_name_says_what_is_near(run: Run) -> None:

@@ -223,7 +223,7 @@ def test_of_several_names_the_first_counts_and_the_others_are_told(read: Read, n
         config = read(environ)
         assert getattr(config.server, setting) == number
         assert config.warnings == tuple(
-            f"{other}: not used, because {name} says something else" for other in names[number:]
+            f"{other}: not used, because {name} takes precedence and differs" for other in names[number:]
         )
         del environ[name]
 
@@ -235,7 +235,7 @@ def test_two_names_that_say_the_same_are_no_reason_to_talk(read: Read) -> None:
 def test_a_misspelt_name_of_ours_is_told(read: Read) -> None:
     (warning,) = read({"TIDEGATE_SEVER_PORT": "1", WORKER: "{}"}).warnings
     hint = 'did you mean "TIDEGATE_SERVER_PORT"?'
-    told = "there is no variable TIDEGATE_SEVER_PORT; it has no effect"
+    told = "unknown variable TIDEGATE_SEVER_PORT; it has no effect"
     assert warning == f"TIDEGATE_SEVER_PORT: {told} ({hint})"
 
 
@@ -273,7 +273,7 @@ def test_a_line_of_dotenv_that_makes_no_sense_is_told(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("PORT=81\nthis is no setting\n")
     config = load(None, {}, tmp_path)
     assert config.server.port == 81
-    assert config.warnings == (".env:2: this is not NAME=value; the line is ignored",)
+    assert config.warnings == (".env:2: expected NAME=value; the line is ignored",)
 
 
 # --- keys and addresses of providers -----------------------------------------------------------

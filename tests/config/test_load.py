@@ -148,7 +148,7 @@ def test_a_provider_of_the_file_takes_nothing_from_one_of_another_name(read: Loa
     (line,) = complaints("[providers.mine]\nkind = 'openai'", {"OPENAI_API_KEY": KEY})
     assert line == (
         "tidegate.toml:1: providers.mine.api_key: is missing: "
-        'the kind openai wants a key (such as "env:OPENAI_API_KEY")'
+        'the kind openai requires a key (such as "env:OPENAI_API_KEY")'
     )
 
 
@@ -204,11 +204,11 @@ def test_every_value_knows_where_it_comes_from(read: Load) -> None:
 # --- what is wrong -----------------------------------------------------------------------------
 
 FILE_MISTAKES = {
-    "a wrong type": ("[server]\nport = '80'", "2: server.port: expected a whole number, got a text"),
-    "a fraction": ("[server]\nport = 80.5", "2: server.port: expected a whole number, got a number"),
-    "a truth": ("[server]\nport = true", "2: server.port: expected a whole number, got true or false"),
-    "a port too high": ("[server]\nport = 65536", "2: server.port: expected a whole number <= 65535"),
-    "no worker": ("[server]\nworkers = 0", "2: server.workers: expected a whole number >= 1"),
+    "a wrong type": ("[server]\nport = '80'", "2: server.port: expected an integer, got a string"),
+    "a fraction": ("[server]\nport = 80.5", "2: server.port: expected an integer, got a number"),
+    "a truth": ("[server]\nport = true", "2: server.port: expected an integer, got true or false"),
+    "a port too high": ("[server]\nport = 65536", "2: server.port: expected an integer <= 65535"),
+    "no worker": ("[server]\nworkers = 0", "2: server.workers: expected an integer >= 1"),
     "no time": ("[routing]\nidle_s = 0", "2: routing.idle_s: expected a number > 0.0"),
     "endless time": ("[routing]\ndeadline_s = inf", "2: routing.deadline_s: expected a number <= 86400.0"),
     "no number": ("[routing]\nidle_s = nan", "2: routing.idle_s: expected a number > 0.0"),
@@ -233,21 +233,24 @@ FILE_MISTAKES = {
         "[server]\nhosts = ['a.example', 'https://b.example']",
         "2: server.hosts[1]: expected a host name or an IP address, without http:// and without a port",
     ),
-    "a list where none belongs": ("[server]\nhost = ['a']", "2: server.host: expected a text, got a list"),
-    "an unknown key": ("[server]\n\nprot = 1", '3: server.prot: there is no such key (did you mean "port"?)'),
+    "a list where none belongs": ("[server]\nhost = ['a']", "2: server.host: expected a string, got a list"),
+    "an unknown key": ("[server]\n\nprot = 1", '3: server.prot: unknown key (did you mean "port"?)'),
     "an unknown section": (
         "\n[servr]\nport = 1",
-        '2: servr: there is no such section (did you mean "server"?)',
+        '2: servr: unknown section (did you mean "server"?)',
     ),
-    "a section of later": ("[store]\nurl = ''", "1: store: this version of Tidegate does not have this yet"),
+    "a section of later": (
+        "[store]\nurl = ''",
+        "1: store: this is not available in this version of Tidegate",
+    ),
     "a key of later": (
         "[auth]\nsupabase_url = 'x'",
-        "2: auth.supabase_url: this version of Tidegate does not have this yet",
+        "2: auth.supabase_url: this is not available in this version of Tidegate",
     ),
     "an order of later": (
         "[providers.d]\nkind='demo'\n[models.m]\norder = 'cost'\ncandidates = ['d/x']",
         '4: models.m.order: expected "priority", not "cost" '
-        "(this version of Tidegate does not have this yet)",
+        "(this is not available in this version of Tidegate)",
     ),
     "a price for nobody": (
         "[providers.eu]\nkind='demo'\n[prices.'ue/x']\ninput = 1",
@@ -259,42 +262,42 @@ FILE_MISTAKES = {
     ),
     "a price that says nothing": (
         "[providers.eu]\nkind='demo'\n[prices.'eu/x']",
-        '3: prices."eu/x": says no price',
+        '3: prices."eu/x": sets no price',
     ),
     "a price below zero": (
         "[providers.eu]\nkind='demo'\n[prices.'eu/x']\ninput = -1",
-        '4: prices."eu/x".input: expected a price: zero or more',
+        '4: prices."eu/x".input: expected a price of zero or more',
     ),
     "a price that is no number": (
         "[providers.eu]\nkind='demo'\n[prices.'eu/x']\noutput = nan",
-        '4: prices."eu/x".output: expected a price: zero or more',
+        '4: prices."eu/x".output: expected a price of zero or more',
     ),
     "a price of an image below zero": (
         "[providers.eu]\nkind='demo'\n[prices.'eu/x']\nimages = [{ price = 1 },\n{ price = -1 }]",
-        '5: prices."eu/x".images[1]: expected a price: zero or more',
+        '5: prices."eu/x".images[1]: expected a price of zero or more',
     ),
     "a key outside": ("port = 1", "1: port: expected a table, such as [server]"),
     "a value for a provider": ("[providers]\nx = 1", "2: providers.x: expected a table [providers.<name>]"),
     "no kind": ("\n[providers.x]\nbase_url = 'https://a.b'", "2: providers.x.kind: is missing"),
     "no URL": (
         "[providers.x]\nkind = 'ollama'\nbase_url = 'localhost:1'",
-        "3: providers.x.base_url: expected a URL that begins with https:// or http://",
+        "3: providers.x.base_url: expected a URL that starts with https:// or http://",
     ),
     "a URL that is no text": (
         "[providers.x]\nkind = 'ollama'\nbase_url = 1",
-        "3: providers.x.base_url: expected a text, got a whole number",
+        "3: providers.x.base_url: expected a string, got an integer",
     ),
     "a key that is no text": (
         "[providers.x]\nkind = 'openai'\napi_key = 1",
-        "3: providers.x.api_key: expected a text",
+        "3: providers.x.api_key: expected a string",
     ),
     "a URL with a query": (
         "[providers.x]\nkind = 'ollama'\nbase_url = 'http://a.b/v1?x=1'",
-        "3: providers.x.base_url: a base URL has no ? and no #; it is the part before the paths of the API",
+        "3: providers.x.base_url: a base URL must not contain ? or #; it is the part before the API's paths",
     ),
     "a URL with a password": (
         "[providers.x]\nkind = 'ollama'\nbase_url = 'http://u:p@a.b/v1'",
-        "3: providers.x.base_url: a URL holds no user and no password; use api_key or headers",
+        "3: providers.x.base_url: a URL must not contain a user or password; use api_key or headers",
     ),
     "a URL with a wrong port": (
         "[providers.x]\nkind = 'ollama'\nbase_url = 'http://a.b:99999'",
@@ -306,12 +309,11 @@ FILE_MISTAKES = {
     ),
     "the gateway's own address": (
         "[server]\nport = 81\n[providers.x]\nkind = 'ollama'\nbase_url = 'http://localhost:81/v1'",
-        "5: providers.x.base_url: this is the address of this gateway itself: "
-        "it would ask itself in a circle",
+        "5: providers.x.base_url: this is the address of this gateway itself, so requests would loop",
     ),
     "no address": (
         "[providers.x]\nkind = 'vllm'",
-        "1: providers.x.base_url: is missing: the kind vllm has no address of its own",
+        "1: providers.x.base_url: is missing: the kind vllm has no default address",
     ),
     "an option of another kind": (
         "[providers.x]\nkind = 'demo'\nregion = 'eu'",
@@ -323,7 +325,7 @@ FILE_MISTAKES = {
     ),
     "a name with a slash": (
         "[providers.'a/b']\nkind = 'demo'",
-        '1: providers."a/b": a provider\'s name is made of letters, digits, dots, dashes and underscores',
+        '1: providers."a/b": a provider\'s name may contain only letters, digits, dots, dashes and underscores',
     ),
     "an empty key": (
         "[providers.x]\nkind = 'openai'\napi_key = ' '",
@@ -331,11 +333,11 @@ FILE_MISTAKES = {
     ),
     "the name of no header": (
         "[providers.x]\nkind = 'demo'\n[providers.x.headers]\nok = 'a'\n'x y' = 'b'",
-        '5: providers.x.headers."x y": not the name of a header',
+        '5: providers.x.headers."x y": not a valid header name',
     ),
     "a header of the connection": (
         "[providers.x]\nkind = 'demo'\nheaders = { Host = 'a' }",
-        "3: providers.x.headers.Host: this header belongs to the connection",
+        "3: providers.x.headers.Host: this header is set by the connection",
     ),
     "no candidates": (
         "[models.m]\norder = 'priority'",
@@ -355,16 +357,17 @@ FILE_MISTAKES = {
     ),
     "a candidate twice": (
         "[providers.d]\nkind='demo'\n[models.m]\ncandidates = [ 'd/a',\n'd/a' ]",
-        '5: models.m.candidates[1]: "d/a" is there twice',
+        '5: models.m.candidates[1]: "d/a" is listed twice',
     ),
     "a model that hides a provider's": (
         "[providers.d]\nkind='demo'\n[models.'d/a']\ncandidates = [ 'd/b' ]",
-        '3: models."d/a": would hide a model of the provider "d": choose a name without its name',
+        '3: models."d/a": would hide models of the provider "d": choose a name that does not start with '
+        "the provider's name",
     ),
     "a variable that is not set": (
         "[providers.x]\nkind = 'openai'\napi_key = 'env:NOT_THERE'",
-        "3: providers.x.api_key: the variable NOT_THERE is not set (or empty), "
-        "neither in the environment nor in .env",
+        "3: providers.x.api_key: the variable NOT_THERE is not set (or is empty) in "
+        "the environment and in .env",
     ),
     "names that differ in case": (
         "[providers.Demo]\nkind = 'demo'\n[providers.demo]\nkind = 'demo'",
@@ -372,11 +375,11 @@ FILE_MISTAKES = {
     ),
     "keys that are not wanted": (
         "[auth]\nmode = 'open'\nkeys = ['a-key']",
-        '2: auth.mode: mode is "open", but tidegate.toml:3 gives keys: take one of both away',
+        '2: auth.mode: mode is "open", but tidegate.toml:3 sets keys: remove one of them',
     ),
     "keys that are not given": (
         "[auth]\nmode = 'keys'",
-        '2: auth.mode: mode is "keys", but there are none: give auth.keys, or TIDEGATE_API_KEYS',
+        '2: auth.mode: mode is "keys", but no keys are set: set auth.keys or TIDEGATE_API_KEYS',
     ),
     "no TOML": ("[server]\nport = \n", "2: not TOML: Invalid value"),
     "no TOML at the end": ("[server]\nport = [1,\n", "3: not TOML: Invalid value"),
@@ -391,7 +394,7 @@ def test_a_mistake_in_the_file_is_told_with_line_and_key(complaints: Any, file: 
 
 def test_an_unknown_kind_is_told_with_what_is_near_and_what_there_is(complaints: Any) -> None:
     (line,) = complaints("[providers.x]\nkind = 'antropic'")
-    assert line.startswith('tidegate.toml:2: providers.x.kind: there is no kind "antropic"')
+    assert line.startswith('tidegate.toml:2: providers.x.kind: unknown kind "antropic"')
     assert ' (did you mean "anthropic"?); kinds: ai21, ' in line
     assert line.endswith(", vllm, xai")
 
@@ -413,14 +416,14 @@ def test_everything_that_is_wrong_is_told_at_once_in_the_order_of_the_file(compl
 
 def test_a_mistake_in_the_environment_is_told_with_its_name(complaints: Any) -> None:
     assert complaints("", {"PORT": "eighty"}, "\nLITELLM_BASE_URL=litellm:4000\nLITELLM_API_KEY=a\n") == [
-        ".env:2 LITELLM_BASE_URL: providers.litellm.base_url: expected a URL that begins with https:// or http://",
-        "PORT: server.port: expected a whole number, got a text",
+        ".env:2 LITELLM_BASE_URL: providers.litellm.base_url: expected a URL that starts with https:// or http://",
+        "PORT: server.port: expected an integer, got a string",
     ]
 
 
 def test_a_mistake_on_the_command_line_is_told_with_its_option(complaints: Any) -> None:
     assert complaints("", overrides={"server.port": 70000}) == [
-        "--port: server.port: expected a whole number <= 65535"
+        "--port: server.port: expected an integer <= 65535"
     ]
 
 
@@ -529,7 +532,7 @@ def test_keys_without_a_mode_are_wanted(read: Load) -> None:
 
 def test_keys_of_the_environment_are_not_passed_over_in_silence(complaints: Any) -> None:
     assert complaints("[auth]\nmode = 'open'", {"TIDEGATE_API_KEYS": "a"}) == [
-        'tidegate.toml:2: auth.mode: mode is "open", but TIDEGATE_API_KEYS gives keys: take one of both away'
+        'tidegate.toml:2: auth.mode: mode is "open", but TIDEGATE_API_KEYS sets keys: remove one of them'
     ]
 
 

@@ -73,10 +73,10 @@ async def test_a_file_that_comes_is_read_and_one_that_goes_changes_nothing(
         watched.write(2)
         assert await watched.port() == 2
         (tmp_path / "tidegate.toml").unlink()
-        await logged(caplog, "this takes a restart")
+        await logged(caplog, "this needs a restart")
         assert caplog.messages[-2:] == [
-            "tidegate.toml: has no settings any more: it is missing, empty or not a file",
-            "this takes a restart; the old configuration stays in force (it would change: server.port)",
+            "tidegate.toml: no longer has settings: it is missing, empty or not a file",
+            "this needs a restart; the old configuration stays in effect (it would change: server.port)",
         ]
         assert watched.configs.empty()
         watched.write(3)
@@ -116,8 +116,8 @@ async def test_settings_that_take_a_restart_are_named(
     async with watching(tmp_path) as watched:
         (tmp_path / "tidegate.toml").write_text('[server]\nport = 2\nbody_s = 3\n[logs]\nlevel = "error"\n')
         assert await watched.port() == 2
-        await logged(caplog, "server.port: 2 takes a restart; 1 stays in force")
-        await logged(caplog, "logs.level: 'error' takes a restart; 'info' stays in force")
+        await logged(caplog, "server.port: 2 needs a restart; 1 stays in effect")
+        await logged(caplog, "logs.level: 'error' needs a restart; 'info' stays in effect")
         assert not any("body_s" in message for message in caplog.messages if "restart" in message)
 
 
@@ -184,8 +184,8 @@ async def test_a_wrong_file_is_told_and_changes_nothing(
         while len(caplog.messages) < 2:
             await asyncio.sleep(0.05)
         assert caplog.messages == [
-            "tidegate.toml:2: server.port: expected a whole number, got a text",
-            "the configuration is wrong; the old one stays in force",
+            "tidegate.toml:2: server.port: expected an integer, got a string",
+            "the configuration is invalid; the old one stays in effect",
         ]
         assert watched.configs.empty()
         watched.write(2)
@@ -207,7 +207,7 @@ async def test_a_config_that_cannot_be_put_in_force_does_not_end_the_watch(
         watching.request()
         await asyncio.wait_for(asked.get(), PATIENCE_S)
     await watching.stop()
-    assert caplog.messages == ["the new configuration cannot be put in force; the old one stays"] * 2
+    assert caplog.messages == ["the new configuration cannot be applied; the old one stays in effect"] * 2
 
 
 async def test_without_a_watch_a_request_still_works(

@@ -159,7 +159,7 @@ def test_keys_may_come_change_and_become_fewer_but_not_go() -> None:
     assert refused("[logs]\n", KEYS) == []
     assert refused(KEYS, KEYS.replace("of-a", "of-b")) == []
     assert refused(two, KEYS) == []
-    assert refused(KEYS, "[logs]\n") == ["auth.keys: clients need a key, and would need none"]
+    assert refused(KEYS, "[logs]\n") == ["auth.keys: clients need a key and would no longer need one"]
     assert refused(KEYS, '[auth]\nmode = "open"\n') != []
     assert refused(KEYS, "[auth]\nopen_beyond_loopback = true\n") != []
 
@@ -188,7 +188,7 @@ def test_a_provider_keeps_its_address_or_goes() -> None:
     assert refused(proxied, moved) == []
     assert refused(proxied, "[logs]\n") == []
     [reason] = refused(proxied, proxied.rpartition("base_url")[0])
-    assert reason.startswith('providers."a.b".base_url: was set, and is left out')
+    assert reason.startswith('providers."a.b".base_url: was set and is now missing')
 
 
 def test_changes_are_named_and_no_value_is_shown() -> None:

@@ -44,7 +44,7 @@ async def test_what_finds_no_room_is_lost_and_said_to_be_lost() -> None:
 def lines_lost(said: list[str]) -> int:
     """How many lines were said to be lost, at once or one after another."""
     return sum(
-        int(word.removesuffix(" lines of output are lost: they could not be written")) for word in said
+        int(word.removesuffix(" lines of output were lost: they could not be written")) for word in said
     )
 
 
@@ -57,7 +57,7 @@ async def test_a_reader_that_is_gone_is_said_once() -> None:
     await eventually(lambda: said, "a word about it")
     writer.write(b"2\n")
     writer.flush()
-    assert said == ["nobody reads the output any more: nothing more is written"]
+    assert said == ["the output was closed by its reader: no more lines are written"]
     os.close(writing)
 
 
@@ -68,5 +68,5 @@ async def test_a_full_disk_costs_lines_and_nothing_else() -> None:
     writer.write(b"1\n2\n")
     await eventually(lambda: said, "a word about it")
     writer.flush()
-    assert said == ["2 lines of output are lost: they could not be written"]
+    assert said == ["2 lines of output were lost: they could not be written"]
     os.close(full)

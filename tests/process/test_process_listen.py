@@ -18,7 +18,7 @@ from process.serving import CHAT, Served, eventually, one
 from running import HELLO
 from simulator import Simulator
 
-READ_AGAIN = "the configuration was read again"
+READ_AGAIN = "configuration reloaded"
 HEALTH = b"GET /health HTTP/1.1\r\nhost: localhost\r\n\r\n"
 
 

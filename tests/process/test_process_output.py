@@ -52,7 +52,7 @@ async def test_no_key_is_logged_at_any_level_or_failure(
     async with Served(tmp_path, config, port=unused_tcp_port) as gateway:
         assert (await gateway.post(CHAT, ASKED, MINE)).status == 502
         gateway.file.write_text(config + f'api_keys = "{UPSTREAM_KEY}"\n')
-        await gateway.logged("the old one stays in force")
+        await gateway.logged("the old one stays in effect")
 
 
 async def test_nobody_reads_and_it_serves_on(
@@ -130,8 +130,8 @@ async def test_what_was_found_is_said_before_serving_and_no_key_is(
         lines = gateway.log.partition("serving on")[0]
     assert "1 provider: sim (key from tidegate.toml:" in lines
     assert "clients: 1 key, from tidegate.toml:" in lines
-    assert "there is no variable TIDEGATE_PROT" in lines
-    assert "no use for it yet: RATE_LIMIT_REQUESTS_PER_MINUTE" in lines
+    assert "unknown variable TIDEGATE_PROT" in lines
+    assert "without effect in this version: RATE_LIMIT_REQUESTS_PER_MINUTE" in lines
 
 
 async def test_a_gateway_without_a_provider_says_so(tmp_path: Path, unused_tcp_port: int) -> None:

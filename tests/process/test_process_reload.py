@@ -12,7 +12,7 @@ import pytest
 from process.serving import CHAT, CLIENT_KEY, Served, children, eventually, halting, one
 from simulator import Simulator
 
-READ_AGAIN = "the configuration was read again"
+READ_AGAIN = "configuration reloaded"
 
 
 @pytest.mark.parametrize("hint", ["a changed file", "a signal"])
@@ -51,7 +51,7 @@ async def test_a_wrong_file_is_refused_with_line_and_key_and_the_old_one_stays(
     async with Served(tmp_path, one(provider), port=unused_tcp_port) as gateway:
         wrong = one(other) + "colour = 1\n"
         gateway.file.write_text(wrong)
-        await gateway.logged("the old one stays in force")
+        await gateway.logged("the old one stays in effect")
         assert f"tidegate.toml:{wrong.count(chr(10))}: providers.sim.colour" in gateway.log
         assert (await gateway.chat("sim/m")).status == 200
         assert (len(provider.requests), len(other.requests)) == (1, 0)
@@ -100,7 +100,7 @@ def folder(file: Path) -> None:
 KEYS = f'[auth]\nkeys = ["{CLIENT_KEY}"]'
 REPLACED = "has taken the place of worker"
 KEY = {"x-api-key": CLIENT_KEY}
-STAYS = "the old configuration stays in force"
+STAYS = "the old configuration stays in effect"
 BODY = {"model": "sim/m", "messages": [{"role": "user", "content": "Hello"}]}
 
 
@@ -115,7 +115,7 @@ async def test_a_file_that_is_lost_opens_nothing_also_beyond_loopback(
         become(gateway.file)
         if hint == "a signal":
             gateway.signal(signal.SIGHUP)
-        await eventually(lambda: "stays in force" in gateway.log, "the refusal")
+        await eventually(lambda: "stays in effect" in gateway.log, "the refusal")
         assert (await gateway.post(CHAT, BODY)).status == 401
         assert (await gateway.post(CHAT, BODY, KEY)).status == 200
         shutil.rmtree(gateway.file) if gateway.file.is_dir() else gateway.file.unlink(missing_ok=True)
@@ -131,7 +131,7 @@ async def test_the_log_names_what_takes_a_restart_and_why(
     async with Served(tmp_path, one(provider, more=KEYS), port=unused_tcp_port) as gateway:
         gateway.file.write_text(one(provider))
         await gateway.logged(STAYS)
-        assert "auth.keys: clients need a key, and would need none" in gateway.log
+        assert "auth.keys: clients need a key and would no longer need one" in gateway.log
         assert "it would change: auth.mode, auth.keys" in gateway.log
 
 
@@ -157,7 +157,7 @@ async def test_workers_that_wait_for_a_configuration_stop_when_told(
 ) -> None:
     async with Served(tmp_path, one(provider, server="workers = 2"), port=unused_tcp_port) as gateway:
         gateway.file.write_text("no TOML")
-        await gateway.logged("the old one stays in force", times=2)
+        await gateway.logged("the old one stays in effect", times=2)
         os.kill(children(gateway.pid)[0], signal.SIGKILL)
         await gateway.logged("this worker serves once the configuration is right")
         gateway.signal(signal.SIGTERM)

@@ -43,9 +43,9 @@ async def test_each_worker_answers(gateway: Served) -> None:
 
 async def test_a_reload_reaches_each_worker(gateway: Served, provider: Simulator, other: Simulator) -> None:
     gateway.signal(signal.SIGHUP)
-    await gateway.logged("the configuration was read again", times=2)
+    await gateway.logged("configuration reloaded", times=2)
     gateway.file.write_text(one(other, server="workers = 2"))
-    await gateway.logged("the configuration was read again", times=4)
+    await gateway.logged("configuration reloaded", times=4)
     for worker in children(gateway.pid):
         async with only(worker, gateway):
             assert (await gateway.chat("sim/m")).status == 200

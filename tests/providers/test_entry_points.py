@@ -199,14 +199,14 @@ async def test_a_dialect_stands_over_the_row_of_any_kind(provider: Simulator) ->
     [
         (
             'limit_feild = "max_tokens"',
-            "dialect.limit_feild: the wire format openai_chat knows no limit_feild "
+            "dialect.limit_feild: the wire format openai_chat has no key limit_feild "
             '(did you mean "limit_field"?)',
         ),
         (
             'limit_field = "max"',
             'dialect.limit_field: expected "max_tokens" or "max_completion_tokens", not "max"',
         ),
-        ("media = 3", "dialect.media: expected a list, got a whole number"),
+        ("media = 3", "dialect.media: expected a list, got an integer"),
         ('schemas = "none"', 'dialect.schemas: expected "native" or "prompt" or "refused", not "none"'),
     ],
 )
@@ -219,7 +219,7 @@ def test_a_difference_belongs_to_the_wire_format_at_the_address() -> None:
     text = '[providers.x]\nkind = "azure"\napi_key = "k"\nbase_url = "https://a.example/anthropic"\n'
     assert parse_config(text + 'dialect = { count_path = "" }').providers["x"].dialect == {"count_path": ""}
     assert (
-        "the wire format anthropic knows no limit_field"
+        "the wire format anthropic has no key limit_field"
         in wrong(text + 'dialect = { limit_field = "max_tokens" }')[0]
     )
 
@@ -257,11 +257,11 @@ ROW = '[{name}]\nlabel = "X"\ndocs = "https://x.example"\nprotocol = "openai_cha
         ("[x", "rows.toml of some_rows cannot be read: "),
         ('[x]\nlabel = "X"', 'the row "x": Object missing required field `docs`'),
         ("x = 1", 'the row "x": '),
-        (ROW.format(name="openai"), 'the row "openai" is there already, from Tidegate'),
+        (ROW.format(name="openai"), 'the row "openai" already exists, from Tidegate'),
         (ROW.format(name="x") + "colour = 1", 'the row "x": Object contains unknown field `colour`'),
         (
             ROW.format(name="x") + 'options = { colour = "x-colour" }',
-            'the row "x": a provider has no setting colour',
+            'the row "x": providers have no setting colour',
         ),
     ],
 )
@@ -286,14 +286,14 @@ def test_a_model_that_nobody_else_serves_goes_with_its_provider(site: Site) -> N
     text = '[providers.mine]\nkind = "it"\n[models.m]\ncandidates = ["mine/a"]\n[prices."mine/a"]\ninput = 1'
     config = parse_config(text)
     assert (dict(config.providers), dict(config.models), dict(config.prices)) == ({}, {}, {})
-    assert config.warnings[-1] == 'tidegate.toml:4: nobody is left to serve the model "m"'
+    assert config.warnings[-1] == 'tidegate.toml:4: no provider is left to serve the model "m"'
 
 
 def test_a_row_that_is_there_twice_is_told_with_both_packages(site: Site) -> None:
     site.install_rows(ROW.format(name="x"))
     site.install_rows(ROW.format(name="x"), "more_rows", "more-rows")
     assert list(parse_config("").warnings) == [
-        'the package some-rows 1.0: the row "x" is there already, from more-rows 1.0'
+        'the package some-rows 1.0: the row "x" already exists, from more-rows 1.0'
     ]
     assert kinds()["x"].package == "more-rows 1.0"
 
@@ -303,9 +303,9 @@ def test_a_row_that_is_there_twice_is_told_with_both_packages(site: Site) -> Non
     [
         (
             ROW.replace("openai_chat", "openai_chart"),
-            'there is no wire format "openai_chart" (did you mean "openai_chat"?)',
+            'unknown wire format "openai_chart" (did you mean "openai_chat"?)',
         ),
-        (ROW + "dialect = { media = 3 }", "its dialect: expected a list, got a whole number"),
+        (ROW + "dialect = { media = 3 }", "its dialect: expected a list, got an integer"),
         (ROW + "dialect = { medium = 3 }", "its dialect: object contains unknown field `medium`"),
     ],
 )
@@ -406,7 +406,7 @@ BROKEN = {
     "PROTOCOLS = 1": "AttributeError: module 'broken_{n}' has no attribute 'PROTOCOL'",
     "PROTOCOL = object()": "PROTOCOL of broken_{n} has no name, dialect, forwarded_headers, carries, "
     "render_request, reader, parse_error, render_count, parse_count (see tidegate.protocols.contract)",
-    "from tidegate.protocols.cohere import PROTOCOL": 'its PROTOCOL calls itself "cohere"',
+    "from tidegate.protocols.cohere import PROTOCOL": 'PROTOCOL.name is "cohere"',
 }
 
 

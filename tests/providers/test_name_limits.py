@@ -92,7 +92,7 @@ def test_a_name_in_the_file_has_a_bounded_number_of_candidates() -> None:
     with pytest.raises(ConfigError) as caught:
         parse_config(f"{provider}[models.m]\ncandidates = [{names}]\n")
     [line] = caught.value.lines
-    assert "models.m.candidates: at most 20 candidates are allowed, and there are 21" in line
+    assert "models.m.candidates: at most 20 candidates are allowed, got 21" in line
 
 
 class Name(str):

@@ -183,14 +183,14 @@ def test_a_wish_that_makes_no_sense_is_refused(provider: Any, param: str, words:
 
 
 def test_a_wish_that_leaves_nobody_is_refused() -> None:
-    with pytest.raises(ModelNotFound, match='nobody is left for "claude-x"'):
+    with pytest.raises(ModelNotFound, match='no provider is left for "claude-x"'):
         make().resolve("claude-x", {"ignore": ["anthropic"]})
-    with pytest.raises(ModelNotFound, match="nobody is left"):
+    with pytest.raises(ModelNotFound, match="no provider is left"):
         make().resolve("claude-x", {"only": ["azure"]})
 
 
 UNKNOWN = {
-    "nobody's name": ("phi-4", ["no name in [models]", "ask for provider/model"]),
+    "nobody's name": ("phi-4", ["not in [models]", "use provider/model"]),
     "nobody's provider": ("azure/gpt-4o", ['no provider "azure" is configured', "openai, openai-eu"]),
     "a provider misspelt": ("togehter/x", ["did you mean together"]),
     "a provider without a model": ("together/", ['the model\'s name is missing after "together/"']),
@@ -295,10 +295,10 @@ def test_a_name_is_explained() -> None:
     lines = [line.strip() for line in make().explain("google/gemini-2.5-pro", ["gemini", "anthropic"])]
     assert lines[:6] == [
         'google/gemini-2.5-pro: "google" names the provider',
-        "1. google-eu, asked for gemini-2.5-pro",
+        "1. google-eu, model gemini-2.5-pro",
         "kind gemini, at https://generativelanguage.googleapis.com",
         "wire format gemini",
-        "a client that speaks gemini: bytes pass as they are, but for the model's name",
+        "a client that speaks gemini: bytes pass through, only the model's name is replaced",
         "a client that speaks anthropic: translated to gemini and back",
     ]
     assert lines[6].startswith("known about the model: thinking = 'budget'")

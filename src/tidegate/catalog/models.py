@@ -5,7 +5,7 @@
     capabilities = ["stream", "tools"]
     models = [{ id = "codestral-2508", label = "Codestral 25.08", context = 256000 }]
 
-What stands in a group counts for each of its models that does not say otherwise.
+The values of a group apply to each of its models that does not override them.
 """
 
 import tomllib
@@ -36,7 +36,7 @@ CAPABILITIES = (
     "video",
     "reasoning",
 )
-"""All that a model may be said to be capable of."""
+"""All capabilities."""
 
 TAKEN: Mapping[str, str] = {"vision": "image", "documents": "document", "audio": "audio", "video": "video"}
 """Capabilities that are kinds of input."""
@@ -63,17 +63,17 @@ class CatalogModel(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     kind: str
     """The kind of provider that serves it: a row of the table of providers."""
     label: str
-    """Its name for people."""
+    """The display name."""
     description: str
     type: Literal["chat", "embedding", "image"] = "chat"
     context: int | None = None
-    """Tokens of prompt and answer together."""
+    """Maximum tokens of prompt and completion together."""
     output: int | None = None
     """The most tokens of an answer."""
     inputs: tuple[Modality, ...] = ("text",)
     outputs: tuple[Modality, ...] = ("text",)
     capabilities: tuple[Ability, ...] = ()
-    """`schema`: answers held to a JSON Schema. Those that are inputs, and reasoning, stand elsewhere."""
+    """`schema`: output that follows a JSON Schema. Inputs and reasoning have their own fields."""
     reasoning: bool = False
     """Whether it can think; only for models whose profile (`providers/profiles`) does not say so."""
     cutoff: str | None = None
@@ -83,7 +83,7 @@ class CatalogModel(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     retires: str | None = None
     """When its provider takes it away, or did: `YYYY-MM-DD`."""
     dimensions: int | None = None
-    """The length of its vectors, where nothing else is asked for."""
+    """The default length of its vectors."""
     priced_as: str | None = None
     """The name under which genai-prices knows it, where it does not know this one."""
     prices: Mapping[str, Rate] = {}

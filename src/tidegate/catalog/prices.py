@@ -104,7 +104,7 @@ class PricedModel(Struct, frozen=True, kw_only=True):
     variants: tuple[Variant, ...] = ()
 
     def rates(self, at: datetime, context: Mapping[str, str] = MappingProxyType({})) -> Mapping[str, Rate]:
-        """The prices at a moment; `context` says what sort of request it is."""
+        """The prices at a moment; `context` describes the request."""
         if not self.prices:
             return {}
         standard = next((price for price in reversed(self.prices) if price.holds(at)), self.prices[0])

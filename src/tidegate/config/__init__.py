@@ -3,7 +3,7 @@
 The way of a setting: it is *written* somewhere (`file`, `environment`, the command line), kept in a
 `Draft` with its origin, *built* into the structs of `schema` by their types and normal forms, and
 checked against the others (`cross`). Nothing is refused before everything that is wrong is known,
-and whatever is said about a value says where it was written.
+and every message about a value names its location.
 """
 
 from .formats import FORMATS, protocol_named

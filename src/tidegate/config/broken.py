@@ -1,4 +1,4 @@
-"""Providers whose package cannot be used: they are left out, and everybody else is served."""
+"""Providers from a broken package: they are disabled, all others keep working."""
 
 from msgspec.structs import replace
 
@@ -49,6 +49,6 @@ def _leave_out_names(draft: Draft, gone: set[str]) -> list[str]:
         if left:
             draft.put(table, "candidates", replace(setting, value=left, inner={}))
         else:
-            warnings.append(f"{setting.origin}: nobody is left to serve the model {quoted(table[1])}")
+            warnings.append(f"{setting.origin}: no provider is left to serve the model {quoted(table[1])}")
             draft.forget(table)
     return warnings

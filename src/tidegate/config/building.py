@@ -36,16 +36,16 @@ LATER = frozenset(
 )
 """Sections, keys and choices of later versions."""
 
-NOT_YET = "this version of Tidegate does not have this yet"
+NOT_YET = "this is not available in this version of Tidegate"
 
 _VARIABLE = "env:"
 _TRUTHS = {"yes": "true", "on": "true", "no": "false", "off": "false"}
 _WORDS = {
-    "`str`": "a text",
+    "`str`": "a string",
     "`decimal | null`": "a number",
     "`decimal`": "a number",
-    "`str | null`": "a text",
-    "`int`": "a whole number",
+    "`str | null`": "a string",
+    "`int`": "an integer",
     "`float`": "a number",
     "`bool`": "true or false",
     "`array`": "a list",
@@ -58,7 +58,7 @@ def check_sections(draft: Draft, known: Mapping[str, Any], problems: Problems) -
     """Note the sections that there are none of."""
     for table, origin in draft.heads.items():
         if table[0] not in known:
-            later = NOT_YET if table[0] in LATER else f"there is no such section{near(table[0], known)}"
+            later = NOT_YET if table[0] in LATER else f"unknown section{near(table[0], known)}"
             problems.add(origin, table[:1], later)
 
 
@@ -94,7 +94,7 @@ class _Resolver:
         name = value.removeprefix(_VARIABLE).strip()
         variable = self._environment.variables.get(name)
         if variable is None:
-            message = f"the variable {name} is not set (or empty), neither in the environment nor in .env"
+            message = f"the variable {name} is not set (or is empty) in the environment and in .env"
             self._problems.add(self._setting.origin_of(inner), (*self._path, *inner), message)
             return value
         return variable.value
@@ -106,7 +106,7 @@ def build(struct: type[S], table: Table, draft: Draft, problems: Problems) -> S 
     known = {field.name: field for field in fields(struct)}
     for key in settings.keys() - known.keys():
         later = f"{table[0]}.{key}" in LATER
-        message = NOT_YET if later else f"there is no such key{near(key, known)}"
+        message = NOT_YET if later else f"unknown key{near(key, known)}"
         problems.add(settings[key].origin, (*table, key), message)
     values: dict[str, Any] = {}
     for name, field in known.items():
@@ -193,7 +193,7 @@ def _from_text(text: str, field: FieldInfo) -> Any:
 def _make_secret(wanted: type, value: Any) -> Any:
     if wanted is Secret and isinstance(value, str):
         return Secret(value)
-    raise ValueError("expected a text")
+    raise ValueError("expected a string")
 
 
 def _words(error: ValueError, field: FieldInfo, value: Any, path: Path) -> str:

@@ -1,4 +1,4 @@
-"""What settings say to each other."""
+"""Checks and defaults that involve several settings."""
 
 from collections.abc import Iterable
 from urllib.parse import urlsplit
@@ -15,7 +15,7 @@ from .schema import Config, ProviderConfig, Server
 
 __all__ = ["check_whole", "complete_auth", "complete_providers", "stay_inside"]
 
-WAYS_OUT = (
+REQUIREMENT = (
     "needs client keys, or anyone who reaches it spends your money. Set TIDEGATE_API_KEYS (or auth.keys), "
     "or listen on 127.0.0.1, or set TIDEGATE_AUTH_OPEN_BEYOND_LOOPBACK=true (or "
     "auth.open_beyond_loopback = true)"
@@ -35,7 +35,7 @@ OPTIONS = (
 
 
 def complete_providers(draft: Draft, environment: Environment) -> None:
-    """Fill in what the environment says about all providers, or all of a kind."""
+    """Fill in the options that the environment sets for all providers, or all of one kind."""
     verify = verify_of(environment)
     for table, settings in draft.tables.items():
         if table[0] != "providers":
@@ -55,15 +55,15 @@ def _complete_options(kind: Kind, settings: dict[str, Setting], environment: Env
 
 
 def complete_auth(draft: Draft) -> None:
-    """Keys without a mode mean that keys are wanted."""
+    """Keys without a mode mean that keys are required."""
     settings = draft.tables.get(("auth",), {})
     if "keys" in settings and "mode" not in settings:
         settings["mode"] = Setting("keys", settings["keys"].origin)
 
 
 def stay_inside(config: Config, draft: Draft, environment: Environment) -> tuple[Config, tuple[str, ...]]:
-    """The Config, on the default address where only the `HOST` of a replaced gateway says otherwise and no
-    key is wanted; and the warning about it. Such a gateway starts, and nobody outside can use it.
+    """The Config, with the default address if only the `HOST` of a replaced gateway sets another one and
+    no key is required; and the warning about it. Such a gateway starts, but is not reachable from outside.
     """
     setting = draft.tables.get(("server",), {}).get("host")
     name = (setting.origin.variable or setting.origin.name) if setting is not None else ""
@@ -85,7 +85,7 @@ def stay_inside(config: Config, draft: Draft, environment: Environment) -> tuple
 
 
 def check_whole(config: Config, draft: Draft, problems: Problems) -> None:
-    """Note what is wrong between settings that are right each by itself."""
+    """Report combinations of settings that are individually valid but conflict."""
     _check_auth(config, draft, problems)
     _check_certificate(config, draft, problems)
     _check_same_names(draft, problems)
@@ -103,10 +103,10 @@ def _check_auth(config: Config, draft: Draft, problems: Problems) -> None:
     settings = draft.tables.get(("auth",), {})
     auth = config.auth
     if auth.mode == "keys" and not auth.keys:
-        message = 'mode is "keys", but there are none: give auth.keys, or TIDEGATE_API_KEYS'
+        message = 'mode is "keys", but no keys are set: set auth.keys or TIDEGATE_API_KEYS'
         problems.add(settings["mode"].origin, ("auth", "mode"), message)
     elif auth.mode == "open" and auth.keys:
-        message = f'mode is "open", but {settings["keys"].origin} gives keys: take one of both away'
+        message = f'mode is "open", but {settings["keys"].origin} sets keys: remove one of them'
         problems.add(settings["mode"].origin, ("auth", "mode"), message)
     elif (
         auth.mode == "open"
@@ -115,18 +115,18 @@ def _check_auth(config: Config, draft: Draft, problems: Problems) -> None:
         and not is_loopback(config.server.host)
     ):
         host = draft.tables[("server",)]["host"]
-        message = f"listening on {config.server.host} {WAYS_OUT}"
+        message = f"listening on {config.server.host} {REQUIREMENT}"
         problems.add(host.origin, ("server", "host"), message)
 
 
 def _check_certificate(config: Config, draft: Draft, problems: Problems) -> None:
     if config.server.ssl_keyfile is not None and config.server.ssl_certfile is None:
         origin = draft.tables[("server",)]["ssl_keyfile"].origin
-        problems.add(origin, ("server", "ssl_keyfile"), "a key needs its certificate: give ssl_certfile")
+        problems.add(origin, ("server", "ssl_keyfile"), "a private key needs a certificate: set ssl_certfile")
 
 
 def _check_same_names(draft: Draft, problems: Problems) -> None:
-    """Names that differ only in case would be mixed up."""
+    """Reject names that differ only in case."""
     seen: dict[tuple[str, ...], str] = {}
     for table, origin in draft.heads.items():
         if len(table) != 2:
@@ -143,12 +143,12 @@ def _check_provider(
     path: Path = ("providers", name)
     origins = {key: setting.origin for key, setting in draft.tables[("providers", name)].items()}
     if not PROVIDER_NAME.fullmatch(name):
-        message = "a provider's name is made of letters, digits, dots, dashes and underscores"
+        message = "a provider's name may contain only letters, digits, dots, dashes and underscores"
         problems.add(draft.heads[("providers", name)], path, message)
     kind = kinds().get(provider.kind)
     if kind is None:
         known = f"{near(provider.kind, kinds())}; kinds: {', '.join(sorted(kinds()))}"
-        message = f"there is no kind {quoted(provider.kind)}{known}"
+        message = f"unknown kind {quoted(provider.kind)}{known}"
         problems.add(origins["kind"], (*path, "kind"), message)
         return
     for option in OPTIONS:
@@ -163,18 +163,18 @@ def _check_provider(
         where = origin.origin_of(place[1:]) if origin is not None else origins["kind"]
         problems.add(where, (*path, *place), message)
     if provider.base_url is not None and _is_ourselves(provider.base_url, config):
-        message = "this is the address of this gateway itself: it would ask itself in a circle"
+        message = "this is the address of this gateway itself, so requests would loop"
         problems.add(origins["base_url"], (*path, "base_url"), message)
 
 
 def _missing(provider: ProviderConfig, kind: Kind) -> Iterable[tuple[str, str]]:
-    """What the kind cannot do without."""
+    """The required settings that are missing."""
     if provider.base_url is None and kind.base_url is None and kind.embedded is None:
-        yield "base_url", f"is missing: the kind {kind.name} has no address of its own"
+        yield "base_url", f"is missing: the kind {kind.name} has no default address"
     for option in kind.required:
         if getattr(provider, option) is None:
             names = kind.option_env.get(option, ())
-            yield option, f"is missing: the kind {kind.name} wants it{_or_variable(names)}"
+            yield option, f"is missing: the kind {kind.name} requires it{_or_variable(names)}"
     if all(getattr(provider, option) is not None for option in kind.instead_of_key or ("api_key",)):
         return
     # Who gives another address may have reasons for giving no key: a test, a proxy that holds it.
@@ -182,7 +182,7 @@ def _missing(provider: ProviderConfig, kind: Kind) -> Iterable[tuple[str, str]]:
     if provider.api_key is None and not keyless:
         known = f' (such as "env:{kind.key_env[0]}")' if kind.key_env else ""
         others = f", or {' and '.join(kind.instead_of_key)}" if kind.instead_of_key else ""
-        yield "api_key", f"is missing: the kind {kind.name} wants a key{known}{others}"
+        yield "api_key", f"is missing: the kind {kind.name} requires a key{known}{others}"
 
 
 def _or_variable(names: tuple[str, ...]) -> str:
@@ -204,7 +204,7 @@ def _check_price(name: str, config: Config, draft: Draft, problems: Problems) ->
         message = f"no provider {quoted(provider)} is configured{near(provider, config.providers)}"
         problems.add(draft.heads[table], table, message)
     elif not draft.tables[table]:
-        problems.add(draft.heads[table], table, "says no price")
+        problems.add(draft.heads[table], table, "sets no price")
 
 
 def _check_model(
@@ -213,16 +213,19 @@ def _check_model(
     path: Path = ("models", name)
     setting = draft.tables[("models", name)]["candidates"]
     if not name.strip() or name != name.strip():
-        problems.add(draft.heads[("models", name)], path, "a name has no spaces around it")
+        problems.add(draft.heads[("models", name)], path, "a name must not start or end with a space")
     first, slash, _ = name.partition("/")
     if slash and first in config.providers:
-        message = f"would hide a model of the provider {quoted(first)}: choose a name without its name"
+        message = (
+            f"would hide models of the provider {quoted(first)}: choose a name that does not start with "
+            "the provider's name"
+        )
         problems.add(draft.heads[("models", name)], path, message)
     for index, candidate in enumerate(candidates):
         provider = candidate.partition("/")[0]
         place = (*path, "candidates", index)
         if candidate in candidates[:index]:
-            problems.add(setting.origin_of((index,)), place, f"{quoted(candidate)} is there twice")
+            problems.add(setting.origin_of((index,)), place, f"{quoted(candidate)} is listed twice")
         elif provider not in config.providers and not problems.touch(("providers", provider)):
             message = f"no provider {quoted(provider)} is configured{near(provider, config.providers)}"
             problems.add(setting.origin_of((index,)), place, message)

@@ -1,4 +1,4 @@
-"""Whether what is said about a provider's dialect is something that its wire format knows."""
+"""Checks a provider's dialect settings against its wire format."""
 
 from collections.abc import Iterator
 from typing import Any, get_args
@@ -26,8 +26,8 @@ def fault_of_row(kind: Kind, base_url: str | None) -> str | None:
     try:
         convert(row, protocol_named(name).dialect)
     except ConfigError as error:
-        told = " ".join(error.lines)
-        return told if f"{kind.package}: " in told else f"{_source(kind)}{told}"
+        message = " ".join(error.lines)
+        return message if f"{kind.package}: " in message else f"{_source(kind)}{message}"
     except ValidationError as error:
         return f"{_source(kind)}its dialect: {plain_words(error)}"
     return None
@@ -45,7 +45,7 @@ def wrong_dialect(provider: ProviderConfig, kind: Kind) -> Iterator[Wrong]:
     for key, value in provider.dialect.items():
         wrong = _wrong_value(key, value, known, row, struct)
         if wrong is not None:
-            yield ("dialect", key), wrong or f"the wire format {name} knows no {key}{near(key, known)}"
+            yield ("dialect", key), wrong or f"the wire format {name} has no key {key}{near(key, known)}"
 
 
 def _format_at(kind: Kind, base_url: str | None) -> tuple[str, dict[str, Any]]:

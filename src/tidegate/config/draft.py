@@ -19,7 +19,7 @@ class Setting(Struct, frozen=True):
     value: Any
     origin: Origin
     lenient: bool = False
-    """Whether texts stand for numbers and truth values, as in the environment."""
+    """Whether strings represent numbers and booleans, as in the environment."""
     inner: Mapping[Path, Origin] = {}
     """Where the parts of a list or table were written, by their path within the value."""
 

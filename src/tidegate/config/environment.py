@@ -1,4 +1,4 @@
-"""What the environment says.
+"""Settings from the environment.
 
 A variable has one meaning, and some settings have several names: Tidegate's own, and those of the
 gateways that it replaces. Where several are set, the first in the tables below counts. An empty
@@ -51,7 +51,7 @@ FOREIGN_HOSTS = ("HEIMDALL_SERVER_HOST", "HOST")
 """Names of replaced gateways for the address to listen on: all of them listened on every address without
 asking for a key."""
 DEFAULT_HOST = "TIDEGATE_DEFAULT_HOST"
-"""The address where nothing else says one: the image's, since the loopback of a container reaches nobody."""
+"""Replaces the default address; set by the image, as a container's loopback is unreachable from outside."""
 
 OTHER_NAMES: Mapping[tuple[str, str], tuple[str, ...]] = {
     ("server", "host"): ("TIDEGATE_HOST", *FOREIGN_HOSTS, DEFAULT_HOST),
@@ -139,7 +139,7 @@ def _read_dotenv(path: FilePath, warnings: list[str]) -> Iterator[Entry]:
         if entry.name:
             yield entry
         else:
-            warnings.append(f".env:{entry.line}: this is not NAME=value; the line is ignored")
+            warnings.append(f".env:{entry.line}: expected NAME=value; the line is ignored")
 
 
 def names_of(section: str, key: str) -> tuple[str, ...]:
@@ -156,7 +156,7 @@ def own_names() -> Iterator[str]:
 
 
 def draft_environment(environment: Environment, draft: Draft) -> tuple[str, ...]:
-    """Put what the environment says into the draft; what is odd comes back as warnings."""
+    """Put the environment's settings into the draft; returns warnings."""
     warnings = list(environment.warnings)
     for section, struct in OWN_SECTIONS.items():
         for field in fields(struct):
@@ -218,9 +218,9 @@ def _draft_setting(
     variable = environment.variables[name]
     draft.put(table, key, Setting(variable.value, variable.origin, lenient=True))
     for other in names:
-        said = environment.variables.get(other)
-        if said is not None and said.value != variable.value and other != DEFAULT_HOST:
-            warnings.append(f"{said.origin}: not used, because {name} says something else")
+        ignored = environment.variables.get(other)
+        if ignored is not None and ignored.value != variable.value and other != DEFAULT_HOST:
+            warnings.append(f"{ignored.origin}: not used, because {name} takes precedence and differs")
 
 
 def _draft_provider(environment: Environment, draft: Draft, kind: Kind, warnings: list[str]) -> None:
@@ -235,8 +235,8 @@ def _draft_provider(environment: Environment, draft: Draft, kind: Kind, warnings
     for option in kind.required:
         names = kind.option_env.get(option, ())
         if environment.first(names) is None:
-            told = f"{key or base} is set, but none of {', '.join(names)}: there is no provider {name}"
-            warnings.append(told)
+            warning = f"{key or base} is set, but none of {', '.join(names)}: there is no provider {name}"
+            warnings.append(warning)
             return
     table = ("providers", name)
     origin = environment.variables[key or base or ""].origin

@@ -1,4 +1,4 @@
-"""What `tidegate.toml` says."""
+"""Reading `tidegate.toml`."""
 
 import re
 import tomllib
@@ -29,7 +29,7 @@ def find_file(path: FilePath | None, directory: FilePath) -> FilePath | None:
 
 
 def draft_file(path: FilePath, draft: Draft, problems: Problems) -> None:
-    """Put what the file says into the draft."""
+    """Put the file's settings into the draft."""
     text = _read(path, problems)
     try:
         tree = tomllib.loads(text)

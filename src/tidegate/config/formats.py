@@ -1,6 +1,6 @@
-"""Wire formats by name, loaded when somebody wants one.
+"""Wire formats by name, loaded on first use.
 
-They stand here because the configuration cannot check the differences of a provider without them;
+They are here because the configuration cannot check the differences of a provider without them;
 `tidegate.providers` gives them on.
 """
 
@@ -43,6 +43,6 @@ def protocol_named(name: str) -> Protocol:
     found = {one.name: one for one in brought(FORMATS_GROUP)}
     if name not in found:
         known = near(name, (*FORMATS, *found))
-        raise ConfigError([f"there is no wire format {quoted(name)}{known}"])
+        raise ConfigError([f"unknown wire format {quoted(name)}{known}"])
     protocol = found[name].protocol()  # type: ignore[assignment]
     return protocol

@@ -1,4 +1,4 @@
-"""What is set and has no effect, or another effect than was hoped for."""
+"""Warnings about settings without effect, or with an unexpected one."""
 
 import difflib
 from collections.abc import Iterator
@@ -25,11 +25,11 @@ PREFIX = "TIDEGATE_"
 INTERNAL = frozenset(["TIDEGATE_WORKER"])
 """Names that Tidegate sets for its own processes."""
 SHORTEST = 8
-"""Characters of a name that is worth comparing: PORT and HOST are near to much."""
+"""Minimum length of a name to compare: PORT and HOST resemble too many names."""
 ALIKE = 0.9
-"""How much of a foreign name must be as in one of ours to be taken for a slip of the pen."""
+"""How similar a foreign name must be to one of ours to be treated as a misspelling."""
 MOST_NAMES = 8
-"""Names of one warning."""
+"""Maximum number of names in one warning."""
 
 
 def used_variables(draft: Draft) -> frozenset[str]:
@@ -50,7 +50,7 @@ def _references(value: Any) -> Iterator[str]:
 
 
 def useless_variables(environment: Environment, used: frozenset[str]) -> Iterator[str]:
-    """Warnings about names that mean nothing: those near to one that does, and those of `.env`."""
+    """Warnings about unknown names: misspelt ones, and unused ones in `.env`."""
     known = _known_names()
     unused: list[str] = []
     for name, variable in environment.variables.items():
@@ -60,7 +60,7 @@ def useless_variables(environment: Environment, used: frozenset[str]) -> Iterato
         meant = _meant(name, known, 0.6 if own else ALIKE)
         if own or (meant is not None and meant not in environment.variables):
             hint = f' (did you mean "{meant}"?)' if meant is not None else ""
-            yield f"{variable.origin}: there is no variable {name}; it has no effect{hint}"
+            yield f"{variable.origin}: unknown variable {name}; it has no effect{hint}"
         elif variable.origin.kind == "dotenv":
             unused.append(name)
     if unused:
@@ -75,7 +75,7 @@ def missing_protection(config: Config, environment: Environment) -> Iterator[str
     if config.auth.mode == "open" and "*" in config.server.cors_origins:
         yield (
             f'{config.origin("server", "cors_origins")}: cors_origins has "*", and no client key is needed: '
-            "every web page that is opened on this machine can spend your money. List the origins that may "
+            "every web page opened on this machine can spend your money. List the origins that may "
             "call, or set TIDEGATE_API_KEYS"
         )
     name = environment.first(SUPABASE)
@@ -83,7 +83,7 @@ def missing_protection(config: Config, environment: Environment) -> Iterator[str
         where = "this machine" if is_loopback(config.server.host) else config.server.host
         yield (
             f"{environment.variables[name].origin} is set, but this version of Tidegate does not check "
-            f"Supabase's users: everyone who reaches {where} on port {config.server.port} is let in. "
+            f"Supabase's users: everyone who can reach {where} on port {config.server.port} has access. "
             "Set TIDEGATE_API_KEYS to require a key"
         )
 

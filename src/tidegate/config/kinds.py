@@ -55,14 +55,14 @@ class Kind(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     package: str | None = None
     """The installed package that brings the row, filled in; None: Tidegate itself."""
     label: str
-    """Its name for people."""
+    """The display name."""
     docs: str
     """Where its API is documented."""
     protocol: str
     """The wire format that it speaks: a name of `tidegate.providers.protocol_named`."""
     base_url: str | None = None
     """Its official address, in the prefix form that its own SDK has as default. None: the operator
-    gives one. The name of an option in braces stands for its value."""
+    gives one. The name of an option in braces is replaced by its value."""
     base_urls: Mapping[str, str] = MappingProxyType({})
     """Addresses of places (by region or location) that `base_url` does not fit."""
     drop_suffix: str | None = None
@@ -104,25 +104,25 @@ class Kind(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Environment variables that hold an option; the first that is set counts, for every provider of
     the kind that does not set its own."""
     defaults: Mapping[str, str] = MappingProxyType({})
-    """Values of options that nobody sets."""
+    """Default values of options."""
     credentials: tuple[str, ...] = ()
     """Options that authorize: those of the environment count only where a provider has neither a key
     nor any of these of its own."""
     required: tuple[str, ...] = ()
-    """Options that somebody has to set."""
+    """Options that must be set."""
     signer: str | None = None
     """Who authorizes each request where no key is configured: a name of `providers/signers.py`."""
     dialect: Mapping[str, Any] = MappingProxyType({})
     """Its differences from the wire format: fields of that format's own `Dialect`. The name of an option
-    in braces stands for its value, `{model}` for the model's name."""
+    in braces is replaced by its value, `{model}` by the model's name."""
     also: Mapping[str, Mapping[str, Any]] = MappingProxyType({})
     """Further wire formats that it speaks at the same address, each with its differences from it: a client
     of such a format has its bytes passed on, and nothing is translated."""
     embeddings: Mapping[str, Any] = MappingProxyType({})
-    """How it is asked for embeddings: `format` names one of `protocols/embeddings`, the rest are fields
+    """How embeddings are requested: `format` names one of `protocols/embeddings`, the rest are fields
     of that format's own `Dialect`, filled in as `dialect` is. Empty: it has none."""
     images: Mapping[str, Any] = MappingProxyType({})
-    """How it is asked for images, in the same way, with the formats of `protocols/images`."""
+    """How images are requested, in the same way, with the formats of `protocols/images`."""
     forms: tuple[Form, ...] = ()
     """What is different for some models or addresses; the first that fits counts."""
     check_model: str | None = None
@@ -172,12 +172,12 @@ def _add_row(table: Kinds, name: str, row: Any, source: Brought) -> None:
     """Put a package's row into the table. Raises ConfigError for one that cannot be used."""
     known = table.get(name)
     if known is not None:
-        raise source.broken(f"the row {quoted(name)} is there already, from {known.package or 'Tidegate'}")
+        raise source.broken(f"the row {quoted(name)} already exists, from {known.package or 'Tidegate'}")
     try:
         kind = msgspec.convert({**row, "name": name, "package": source.package}, Kind)
     except (msgspec.ValidationError, TypeError) as error:
         raise source.broken(f"the row {quoted(name)}: {error}") from error
     unknown = sorted(kind.options.keys() - {field.name for field in fields(ProviderConfig)})
     if unknown:
-        raise source.broken(f"the row {quoted(name)}: a provider has no setting {', '.join(unknown)}")
+        raise source.broken(f"the row {quoted(name)}: providers have no setting {', '.join(unknown)}")
     table[name] = kind

@@ -40,7 +40,7 @@ def load(
     """The configuration of a file, the environment and the `.env` of a directory.
 
     `path` None takes `tidegate.toml` in the directory, if there is one. `overrides` are the command
-    line's settings, `section.key` → value. Raises ConfigError, which says everything that is wrong.
+    line's settings, `section.key` → value. Raises ConfigError with all problems.
     """
     problems = Problems()
     environment = read_environment(environ, directory)

@@ -14,7 +14,7 @@ from .secret import Secret
 __all__ = ["NORMAL_FORMS", "PROVIDER_NAME", "is_loopback"]
 
 PROVIDER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*", re.ASCII)
-"""What a provider may be called: it stands before the slash of `provider/model`, and in headers."""
+"""Valid provider names: they are used in `provider/model` and in headers."""
 
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", re.ASCII)
 _HEADER_VALUE = re.compile(r"[\x20-\x7e\x80-\xff\t]*")
@@ -45,15 +45,15 @@ def url(text: str | None) -> str | None:
     except ValueError as error:
         raise ValueError(f"not a URL: {error}") from None
     if parts.scheme not in ("http", "https"):
-        raise ValueError("expected a URL that begins with https:// or http://")
+        raise ValueError("expected a URL that starts with https:// or http://")
     if not parts.hostname or re.search(r"[\s\x00-\x1f\x7f<>\"{}|\\^`]", text):
         raise ValueError("expected a URL such as https://api.example.com/v1")
     if port == 0:
-        raise ValueError("a URL has no port 0")
+        raise ValueError("port 0 is not valid in a URL")
     if parts.username is not None or parts.password is not None:
-        raise ValueError("a URL holds no user and no password; use api_key or headers")
+        raise ValueError("a URL must not contain a user or password; use api_key or headers")
     if "?" in text or "#" in text:
-        raise ValueError("a base URL has no ? and no #; it is the part before the paths of the API")
+        raise ValueError("a base URL must not contain ? or #; it is the part before the API's paths")
     return text.rstrip("/")
 
 
@@ -89,7 +89,7 @@ def key(secret: Secret | None) -> Secret | None:
     if not text:
         raise ValueError("is empty")
     if not _KEY.fullmatch(text):
-        raise ValueError("a key holds no spaces and no characters beyond ASCII")
+        raise ValueError("a key must not contain spaces or non-ASCII characters")
     return Secret(text)
 
 
@@ -102,11 +102,11 @@ def headers(given: Mapping[str, Secret]) -> Mapping[str, Secret]:
     """Headers that may be sent. Raises ValueError."""
     for name, value in given.items():
         if not _HEADER_NAME.fullmatch(name):
-            raise ValueError("not the name of a header")
+            raise ValueError("not a valid header name")
         if name.lower() in _FORBIDDEN_HEADERS:
-            raise ValueError("this header belongs to the connection")
+            raise ValueError("this header is set by the connection")
         if not _HEADER_VALUE.fullmatch(value.reveal()):
-            raise ValueError("a header's value is one line")
+            raise ValueError("a header's value must be a single line")
     return MappingProxyType(dict(given))
 
 
@@ -123,7 +123,7 @@ def prefix(text: str) -> str:
     if not bare or not _PREFIX.fullmatch(bare):
         raise ValueError("expected a path such as /llm-gate: letters, digits, ., _, - and slashes")
     if bare.split("/")[0] in _TAKEN:
-        raise ValueError(f"/{bare.split('/')[0]} has paths of its own")
+        raise ValueError(f"/{bare.split('/')[0]} is already used by other paths")
     return f"/{bare}"
 
 
@@ -132,7 +132,7 @@ def candidates(given: tuple[str, ...]) -> tuple[str, ...]:
     if not given:
         raise ValueError("expected at least one candidate")
     if len(given) > MAX_CANDIDATES:
-        raise ValueError(f"at most {MAX_CANDIDATES} candidates are allowed, and there are {len(given)}")
+        raise ValueError(f"at most {MAX_CANDIDATES} candidates are allowed, got {len(given)}")
     for candidate in given:
         provider, slash, model = candidate.partition("/")
         if not (provider and slash and model) or candidate != candidate.strip():
@@ -144,14 +144,14 @@ def prefixes(given: tuple[str, ...]) -> tuple[str, ...]:
     """How names of models begin. Raises ValueError."""
     for text in given:
         if not text or text != text.strip():
-            raise ValueError("expected the beginning of a model's name, such as gale-")
+            raise ValueError("expected a prefix of model names, such as gale-")
     return given
 
 
 def amount(price: Decimal | None) -> Decimal | None:
     """A price. Raises ValueError."""
     if price is not None and not (price.is_finite() and price >= 0):
-        raise ValueError("expected a price: zero or more")
+        raise ValueError("expected a price of zero or more")
     return price
 
 

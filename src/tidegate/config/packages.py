@@ -1,8 +1,8 @@
 """What installed packages bring to Tidegate: rows of the table of kinds, and wire formats.
 
-A package says so by entry points. `tidegate.rows` names a package of Python in which there is a
+A package declares them by entry points. `tidegate.rows` names a package of Python in which there is a
 `rows.toml`; `tidegate.formats` names the module of a wire format. Nothing of a package is imported
-before it is needed, and whatever is wrong with it is told with the package's name.
+before it is needed, and its problems are reported with the package's name.
 """
 
 import importlib
@@ -49,11 +49,11 @@ class Brought(NamedTuple):
             raise self.broken(f"the wire format {self.name}: {type(error).__name__}: {error}") from error
         lacking = [part for part in CONTRACT if not hasattr(found, part)]
         if lacking:
-            told = f"PROTOCOL of {self.module} has no {', '.join(lacking)}"
-            raise self.broken(f"the wire format {self.name}: {told} (see tidegate.protocols.contract)")
+            problem = f"PROTOCOL of {self.module} has no {', '.join(lacking)}"
+            raise self.broken(f"the wire format {self.name}: {problem} (see tidegate.protocols.contract)")
         if found.name != self.name:
-            told = f"its PROTOCOL calls itself {quoted(found.name)}"
-            raise self.broken(f"the wire format {self.name}: {told}")
+            problem = f"PROTOCOL.name is {quoted(found.name)}"
+            raise self.broken(f"the wire format {self.name}: {problem}")
         return found
 
     def broken(self, message: str) -> ConfigError:

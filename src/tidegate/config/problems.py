@@ -1,4 +1,4 @@
-"""Where a value comes from, and what is wrong with it."""
+"""Origins of values, and problems with them."""
 
 import difflib
 from collections.abc import Iterable, Iterator
@@ -36,7 +36,7 @@ DEFAULT = Origin("default")
 
 
 class ConfigError(Exception):
-    """A configuration that cannot be used; `lines` says everything that is wrong with it."""
+    """A configuration that cannot be used; `lines` lists every problem."""
 
     def __init__(self, lines: Iterable[str]) -> None:
         self.lines = tuple(lines)
@@ -44,7 +44,7 @@ class ConfigError(Exception):
 
 
 class Problems:
-    """Everything that is wrong with a configuration, collected before it is refused."""
+    """The problems of a configuration, collected before it is rejected."""
 
     def __init__(self) -> None:
         self._found: list[tuple[str, int, str]] = []

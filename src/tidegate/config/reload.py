@@ -1,4 +1,4 @@
-"""New settings without a restart."""
+"""Reloading the settings without a restart."""
 
 import asyncio
 import contextlib
@@ -18,7 +18,7 @@ log = logging.getLogger("tidegate")
 SET_UP_S = 2.0
 """How long the system may take to begin to watch."""
 SETTLE_S = 0.2
-"""How long the files must stay as they are before they are read: whoever writes one may not be finished."""
+"""How long the files must stay as they are before they are read, because writing may not be finished."""
 MOST_NAMES = 20
 """Names of changed settings that a line of the log holds."""
 
@@ -87,23 +87,23 @@ class Reloader:
         try:
             config = await asyncio.to_thread(self._read)
         except ConfigError as error:
-            _log_errors(error.lines, "the configuration is wrong; the old one stays in force")
+            _log_errors(error.lines, "the configuration is invalid; the old one stays in effect")
             return
         changed = _listed(changes(self._in_force, config))
         reasons = refusals(baseline_of(self._in_force, exposed=self._exposed), config)
         if reasons:
-            end = "this takes a restart; the old configuration stays in force"
+            end = "this needs a restart; the old configuration stays in effect"
             _log_errors(reasons, f"{end} (it would change: {changed})")
             return
         try:
             await self._on_change(config)
         except Exception:
-            log.exception("the new configuration cannot be put in force; the old one stays")
+            log.exception("the new configuration cannot be applied; the old one stays in effect")
             return
         self._in_force = config
         for warning in (*config.warnings, *restarts(self._started_with, config)):
             log.warning("%s", warning)
-        log.info("the configuration was read again (changed: %s)", changed)
+        log.info("configuration reloaded (changed: %s)", changed)
 
     async def _settle(self) -> None:
         """Await that the files stay as they are, or that there is no more time for it."""
@@ -120,7 +120,7 @@ class Reloader:
             async for _ in self._changes():
                 self._compare()
         except (OSError, RuntimeError) as error:
-            log.warning("the configuration is not watched (%s); SIGHUP reads it again", error)
+            log.warning("cannot watch the configuration for changes (%s); send SIGHUP to reload it", error)
 
     def _compare(self) -> None:
         """Request a reload if the bytes of the files have changed."""

@@ -47,7 +47,7 @@ class Server(Struct, frozen=True, kw_only=True):
     ssl_certfile: str | None = None
     """The certificate (PEM, with its chain) that makes clients speak TLS."""
     ssl_keyfile: str | None = None
-    """Its private key; None: it stands in `ssl_certfile`."""
+    """The certificate's private key; None if `ssl_certfile` contains it."""
     workers: Annotated[int, Meta(ge=1, le=256)] = 1
     """Processes that share the port."""
     max_body_mb: Annotated[int, Meta(ge=1, le=1024)] = 32
@@ -57,7 +57,7 @@ class Server(Struct, frozen=True, kw_only=True):
     cors_origins: tuple[str, ...] | Literal["auto"] = "auto"
     """Origins of web pages that may call; "*" is any. `auto`: any with keys, else those on loopback."""
     grace_s: Annotated[float, Meta(ge=0, le=3600)] = 30
-    """How long open requests may go on after the gateway was told to stop."""
+    """How long open requests may continue during shutdown."""
     body_s: Seconds = 30
     """How long a client may be silent while it sends its body."""
     write_s: Seconds = 60
@@ -128,7 +128,7 @@ class ModelConfig(Struct, frozen=True, kw_only=True):
     candidates: tuple[str, ...]
     """`provider/model`, the first choice first; at most MAX_CANDIDATES."""
     order: Literal["priority"] = "priority"
-    """`priority`: as they stand."""
+    """`priority`: the order of the list."""
 
 
 class ImagePriceConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -177,7 +177,7 @@ class Routing(Struct, frozen=True, kw_only=True):
     deadline_s: Seconds = 600
     """Until an answer begins, all attempts included. A stream that has begun is only limited by `idle_s`."""
     attempt_s: Seconds = 300
-    """For one plain answer of one candidate. Where others stand behind it, it gets at most half of what
+    """For one non-streaming response of one candidate. If more candidates remain, at most half of what
     is left of `deadline_s`."""
     connect_s: Seconds = 10
     """For the connection to a provider."""
@@ -208,7 +208,7 @@ class Logs(Struct, frozen=True, kw_only=True):
     """`auto`: text on a terminal, JSON elsewhere."""
     level: Literal["debug", "info", "warning", "error", "critical"] = "info"
     bodies: Literal["full", "redacted", "none"] = "full"
-    """How much of what was said goes into the records. This version's records hold no bodies yet,
+    """How much of requests and responses goes into the records. This version's records hold no bodies yet,
     so the choice has no effect; it is taken now so that files need not change."""
 
 

@@ -51,7 +51,7 @@ class Secret:
         return hash(("Secret", self.reveal()))
 
     def __setattr__(self, name: str, value: Any) -> NoReturn:
-        raise AttributeError("a secret does not change")
+        raise AttributeError("secrets are immutable")
 
     def __copy__(self) -> "Secret":
         return self
@@ -60,4 +60,4 @@ class Secret:
         return self
 
     def __reduce_ex__(self, protocol: Any) -> NoReturn:
-        raise TypeError("a secret is not written down")
+        raise TypeError("secrets cannot be serialized")

@@ -1,4 +1,4 @@
-"""What a configuration amounts to, in a few lines and without a key: what people see at start."""
+"""A summary of the configuration in a few lines, without keys, printed at start."""
 
 from collections.abc import Iterator
 
@@ -12,7 +12,7 @@ NO_PROVIDER = "no provider is configured: set a key such as OPENAI_API_KEY, or w
 
 
 def summarize(config: Config) -> Iterator[str]:
-    """Where it was read, which providers there are, and who may call."""
+    """The sources, the providers, and who may call."""
     yield f"configuration: {', '.join(_sources(config)) or 'defaults only'}"
     if config.providers:
         found = ", ".join(_provider(config, name, one) for name, one in config.providers.items())
@@ -22,21 +22,21 @@ def summarize(config: Config) -> Iterator[str]:
         yield f"clients: {_count(keys, 'key')}, from {config.origin('auth', 'keys')}"
     else:
         host = config.server.host
-        whom = "this machine" if is_loopback(host) else f"everyone who reaches {host}"
+        whom = "this machine" if is_loopback(host) else f"everyone who can reach {host}"
         yield f"clients: open to {whom}, no key needed (set TIDEGATE_API_KEYS to require one)"
 
 
 def list_warnings(config: Config) -> Iterator[str]:
-    """Everything that is odd, and what is set in vain."""
+    """Everything suspicious, and settings without effect."""
     if not config.providers:
         yield NO_PROVIDER
     yield from config.warnings
     if config.not_used_yet:
-        yield f"set, but this version has no use for it yet: {', '.join(config.not_used_yet)}"
+        yield f"set, but without effect in this version: {', '.join(config.not_used_yet)}"
 
 
 def _sources(config: Config) -> Iterator[str]:
-    """Files by their names, and the environment, in the order of their strength."""
+    """The files and the environment, in order of precedence."""
     origins = set(config.origins.values())
     words = {"option": "the command line", "environment": "the environment"}
     for kind in ("option", "file", "environment", "dotenv"):

@@ -1,4 +1,4 @@
-"""On which line each value of a TOML file stands.
+"""The line number of each value in a TOML file.
 
 `tomllib` gives values without places. This scanner gives places without values: it walks text
 that `tomllib` has accepted, so it need not judge, only keep count.
@@ -16,7 +16,7 @@ _BLANK = re.compile(r"[ \t]*")
 _FILL = re.compile(r"(?:[ \t\r\n]|#[^\n]*)*")
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 _STRING = re.compile(
-    r'"""(?:\\.|[^\\])*?"""(?:"{0,2})'  # up to two quotes may stand before the closing three
+    r'"""(?:\\.|[^\\])*?"""(?:"{0,2})'  # up to two quotes may precede the closing three
     r"|'''.*?'''(?:'{0,2})"
     r'|"(?:\\.|[^"\\])*"'
     r"|'[^']*'",

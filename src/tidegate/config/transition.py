@@ -41,7 +41,7 @@ class Baseline(Struct, frozen=True):
     """What the configuration in force closes, and must stay closed. Holds no secret."""
 
     exposed: bool
-    """Whether the process listens beyond loopback: on the address that is bound, whatever `host` says now."""
+    """Whether the process is bound to an address beyond loopback, whatever the current `host` is."""
     keys: bool
     """Whether clients need a key."""
     files: Mapping[str, str]
@@ -73,16 +73,19 @@ def _lost_files(before: Baseline, config: Config) -> Iterator[str]:
     present = {origin.kind for origin in config.origins.values()}
     for kind, name in before.files.items():
         if kind not in present:
-            yield f"{name}: has no settings any more: it is missing, empty or not a file"
+            yield f"{name}: no longer has settings: it is missing, empty or not a file"
 
 
 def _lost_keys(before: Baseline, config: Config) -> Iterator[str]:
     if config.auth.mode == "keys":
         return
     if before.keys:
-        yield "auth.keys: clients need a key, and would need none"
+        yield "auth.keys: clients need a key and would no longer need one"
     elif before.exposed and not config.auth.open_beyond_loopback:
-        yield "auth.open_beyond_loopback: the gateway listens beyond loopback, and clients would need no key"
+        yield (
+            "auth.open_beyond_loopback: the gateway listens beyond loopback, and clients would no longer "
+            "need a key"
+        )
 
 
 def _lost_restrictions(before: Baseline, config: Config) -> Iterator[str]:
@@ -90,7 +93,7 @@ def _lost_restrictions(before: Baseline, config: Config) -> Iterator[str]:
         if path[0] == "providers" and path[1] not in config.providers:
             continue
         if not _is_stated(config, path):
-            yield f"{render_path(path)}: was set, and is left out: set it to what it is to be"
+            yield f"{render_path(path)}: was set and is now missing: set it explicitly"
 
 
 def _is_stated(config: Config, path: Path) -> bool:
@@ -102,7 +105,7 @@ def restarts(started: Config, config: Config) -> list[str]:
     it is restarted; line by line.
     """
     return [
-        f"{render_path(path)}: {new!r} takes a restart; {old!r} stays in force"
+        f"{render_path(path)}: {new!r} needs a restart; {old!r} stays in effect"
         for path in AT_START
         if (old := _value(started, path)) != (new := _value(config, path))
     ]

@@ -1,6 +1,6 @@
 """The control plane: pages about the gateway, and the description of its API.
 
-It is loaded when the first of its paths is asked for and never stands in the way of a request to
+It is loaded when one of its paths is first requested, and never delays a request to
 a model. The data plane does not describe itself (it is plain ASGI and knows no schemas); the
 description is written by hand in `description/`, and tests hold it against the wire formats, the
 doors' routes and real answers.

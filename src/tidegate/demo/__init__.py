@@ -4,8 +4,8 @@ It speaks OpenAI's chat dialect on a loopback socket of its own, and the relay r
 other provider. It is a believable stranger: nothing but the parsing of the request is shared with
 the gateway.
 
-- `models.py`: the models by name; most of them are faults to be asked for.
-- `answers.py`: what is said to a `Turn`. Pure: the same request gets the same answer, ids included,
+- `models.py`: the models by name; most of them simulate failures.
+- `answers.py`: the response to a `Turn`. Pure: the same request gets the same answer, ids included,
   streamed or not.
 - `schema.py`: values that fit a JSON Schema, for tool arguments and structured output.
 - `tokens.py`: counting, and cutting by count.

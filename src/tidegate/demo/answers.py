@@ -1,11 +1,11 @@
-"""What the demo says: a pure function of the request.
+"""The demo's responses: a pure function of the request.
 
 The rules, in order:
 
 1. Tools are offered and wanted (`tool_choice`), and the user spoke last: a call, or two where the
    user says "two" or "both" or names two of the tools.
-2. A form is asked for (`response_format`): JSON that fits it.
-3. Otherwise a text: who speaks, what was asked, which images, documents and tool results came.
+2. If a `response_format` is requested: JSON that matches it.
+3. Otherwise text: an introduction, the request, its images, documents and tool results.
 """
 
 import hashlib
@@ -71,7 +71,7 @@ class Choice(Struct, frozen=True):
 
 
 class Answer(Struct, frozen=True):
-    """All that is said to a request."""
+    """The response to a request."""
 
     id: str
     model: str
@@ -110,9 +110,9 @@ def cut(answer: Answer, limit: int | None) -> Answer:
 def count(turn: Turn, answer: Answer) -> Counts:
     """The tokens of a request and its answer."""
     reasoning = sum(tokens.count(choice.reasoning) for choice in answer.choices)
-    said = sum(tokens.count(text) for choice in answer.choices for text in _said(choice))
+    spoken = sum(tokens.count(text) for choice in answer.choices for text in _written(choice))
     prompt = sum(map(_count_message, turn.messages)) + sum(map(_count_tool, turn.tools)) + MESSAGE_TOKENS
-    return Counts(prompt, _count_cached(turn.messages), reasoning + said, reasoning)
+    return Counts(prompt, _count_cached(turn.messages), reasoning + spoken, reasoning)
 
 
 def _essence(turn: Turn) -> Turn:
@@ -137,7 +137,7 @@ def _stop(text: str, sequences: Sequence[str]) -> str:
 
 
 def _fill(turn: Turn, number: int) -> str:
-    """JSON of the form that is asked for."""
+    """JSON in the requested format."""
     assert turn.output is not None
     if turn.output.schema is None:
         return msgspec.json.encode({"answer": _speak(turn, number)}).decode()
@@ -149,7 +149,7 @@ def _example(schema: Raw | None, variant: int, param: str) -> str:
         decoded = msgspec.json.decode(schema) if schema is not None else {"type": "object"}
         return msgspec.json.encode(example(decoded, variant)).decode()
     except ValueError as error:
-        raise InvalidRequest("this is not a JSON Schema", param=param) from error
+        raise InvalidRequest("not a JSON Schema", param=param) from error
 
 
 # --- tools -----------------------------------------------------------------------------------
@@ -169,9 +169,9 @@ def _wanted(turn: Turn, allowed: list[Tool]) -> list[Tool]:
     """The tools to call: named ones first, two if two are wanted."""
     if not allowed:
         return []
-    said = _last_words(turn.messages)
-    named = [tool for tool in allowed if re.search(rf"\b{re.escape(tool.name)}\b", said)]
-    several = len(named) > 1 or re.search(r"\b(two|both)\b", said, re.IGNORECASE)
+    text = _last_words(turn.messages)
+    named = [tool for tool in allowed if re.search(rf"\b{re.escape(tool.name)}\b", text)]
+    several = len(named) > 1 or re.search(r"\b(two|both)\b", text, re.IGNORECASE)
     if not several or turn.parallel_tool_calls is False:
         return (named or allowed)[:1]
     pool = named + [tool for tool in allowed if tool not in named]
@@ -211,7 +211,8 @@ def _sentences(turn: Turn, number: int) -> Iterator[str]:
         outcome = "failed with" if result.is_error else "returned"
         yield f"The tool {result.name or result.call_id} {outcome}: “{_quote(_content(result))}”"
     if turn.tools and turn.tool_choice is not None and turn.tool_choice.mode == "none":
-        yield f"You offered tools that I was not to use: {', '.join(tool.name for tool in turn.tools)}."
+        offered = ", ".join(tool.name for tool in turn.tools)
+        yield f"You offered tools that I was not allowed to use: {offered}."
 
 
 def _think(turn: Turn) -> str:
@@ -222,7 +223,7 @@ def _think(turn: Turn) -> str:
 
 _THOUGHTS = (
     "The user wants an answer from a model that knows nothing.",
-    "The honest way is to say who I am and to repeat what I was asked.",
+    "The honest way is to say who I am and to repeat the request.",
     "Is there a tool to call, or a schema to fill? Then that comes first.",
     "Let me check that again: the same request has to get the same answer.",
     "Nothing is random here, so it will.",
@@ -256,7 +257,7 @@ def _results(messages: Sequence[Message]) -> list[ToolResult]:
 
 
 def _last_words(messages: Sequence[Message]) -> str:
-    """What the user said last; of an earlier turn, where the latest brought only results."""
+    """The user's last text; from an earlier turn if the latest contains only results."""
     spoken = [message for message in messages if message.role == "user"]
     return _texts(spoken[-1:], ("user",))
 
@@ -319,7 +320,7 @@ def _cut(choice: Choice, limit: int) -> Choice:
     return kept if kept == choice else msgspec.structs.replace(kept, finish="length")
 
 
-def _said(choice: Choice) -> Iterator[str]:
+def _written(choice: Choice) -> Iterator[str]:
     yield choice.text
     for call in choice.calls:
         yield call.name

@@ -40,33 +40,31 @@ class Model(Struct, frozen=True, kw_only=True):
 
 
 MODELS: dict[str, Model] = {
-    "echo": Model(description="repeats what it was asked, calls tools, fills schemas"),
+    "echo": Model(description="repeats the request, calls tools, fills in schemas"),
     "chat": Model(description="the same as echo"),
     "thinking": Model(
-        description="as echo, and thinks before (reasoning_content, reasoning_effort)", thinks=True
+        description="like echo, with reasoning first (reasoning_content, reasoning_effort)", thinks=True
     ),
     "rate-limited": Model(
         description="429 with Retry-After: 7",
         refusal=Refusal(
             429,
-            "The demo's rate limit is reached: try again in 7 seconds.",
+            "The demo's rate limit was reached: try again in 7 seconds.",
             "requests",
             "rate_limit_exceeded",
             "7",
         ),
     ),
     "server-error": Model(
-        description="500", refusal=Refusal(500, "The demo had an error while it worked on your request.")
+        description="500", refusal=Refusal(500, "The demo failed while processing your request.")
     ),
     "overloaded": Model(
         description="503",
         refusal=Refusal(503, "The demo is overloaded: try again later.", "service_unavailable", "overloaded"),
     ),
     "html-error": Model(description="502 with an HTML page", refusal=Refusal(502, "Bad Gateway", html=True)),
-    "cut-stream": Model(description="the connection is cut in the middle of the answer", breaks="cut"),
-    "no-finish": Model(
-        description="the stream ends in the middle, without a finish reason", breaks="no_finish"
-    ),
+    "cut-stream": Model(description="the connection is closed in the middle of the response", breaks="cut"),
+    "no-finish": Model(description="the stream ends early, without a finish reason", breaks="no_finish"),
     "error-in-stream": Model(description="an error event in the middle of the stream", breaks="error"),
     "slow": Model(
         description="the first token comes after 5 seconds; slow-2, slow-0.5: after so many",

@@ -49,7 +49,7 @@ def example(schema: Schema, variant: int = 0) -> Any:
     try:
         return _Example(schema, variant).of(schema, "value", 0)
     except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
-        raise ValueError("this is not a JSON Schema") from error
+        raise ValueError("not a JSON Schema") from error
 
 
 class _Example:
@@ -209,7 +209,7 @@ def _type_of(schema: Mapping[str, Any]) -> str:
 
 
 def _merge(schemas: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """All schemas at once; what the first of them says wins."""
+    """All schemas at once; the first has precedence."""
     merged: dict[str, Any] = {}
     properties: dict[str, Any] = {}
     required: dict[str, None] = {}

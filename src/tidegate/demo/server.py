@@ -28,7 +28,7 @@ STOP_S = 0.5
 
 PAGE = b"<html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>"
 
-BROKEN = render_error("The demo had an error in the middle of its answer.", "server_error", "stream_error")
+BROKEN = render_error("The demo failed in the middle of its response.", "server_error", "stream_error")
 
 encode = msgspec.json.Encoder().encode
 
@@ -83,7 +83,7 @@ async def _list_models(_request: "web.Request") -> "web.Response":
 
 
 async def _find_nothing(request: "web.Request") -> "web.Response":
-    message = f"The demo has nothing at {request.method} {request.path}."
+    message = f"Unknown path: {request.method} {request.path}."
     return _respond(404, render_error(message, "invalid_request_error", "unknown_url"))
 
 

@@ -30,9 +30,9 @@ class Logprobs:
     def __init__(self, alternatives: int) -> None:
         self._alternatives = alternatives
 
-    def of(self, said: Iterable[str]) -> dict[str, Any]:
+    def of(self, pieces: Iterable[str]) -> dict[str, Any]:
         """The `logprobs` of some tokens."""
-        return {"content": [self._entry(token) for token in said], "refusal": None}
+        return {"content": [self._entry(token) for token in pieces], "refusal": None}
 
     def _entry(self, token: str) -> dict[str, Any]:
         likely = -hashlib.sha256(token.encode()).digest()[0] / 1000
@@ -46,7 +46,7 @@ _ALTERNATIVES = (
     " the", " a", " and", " of", " to", " in", " I", ",", ".", " is", " that", " it",
     " for", " as", " was", " with", " be", " by", " on", " not", " he",
 )  # fmt: skip
-"""What might have been said instead; OpenAI tells up to 20."""
+"""Alternative tokens; OpenAI returns up to 20."""
 
 
 def _logprob(token: str, logprob: float) -> dict[str, Any]:
@@ -132,10 +132,10 @@ Delta = tuple[dict[str, Any], "dict[str, Any] | None", "str | None"]
 
 def _deltas(choice: Choice, logprobs: Logprobs | None) -> Iterator[Delta]:
     yield {"role": "assistant", "content": None if choice.calls else "", "refusal": None}, None, None
-    for said in _portions(tokens.split(choice.reasoning)):
-        yield {"reasoning_content": "".join(said)}, None, None
-    for said in _portions(tokens.split(choice.text)):
-        yield {"content": "".join(said)}, None if logprobs is None else logprobs.of(said), None
+    for pieces in _portions(tokens.split(choice.reasoning)):
+        yield {"reasoning_content": "".join(pieces)}, None, None
+    for pieces in _portions(tokens.split(choice.text)):
+        yield {"content": "".join(pieces)}, None if logprobs is None else logprobs.of(pieces), None
     for position, call in enumerate(choice.calls):
         yield from _call_deltas(position, call)
     yield {}, None, choice.finish
@@ -150,13 +150,13 @@ def _call_deltas(position: int, call: Call) -> Iterator[Delta]:
         yield {"tool_calls": [part]}, None, None
 
 
-def _portions(said: list[str]) -> Iterator[list[str]]:
+def _portions(pieces: list[str]) -> Iterator[list[str]]:
     """One to three tokens at a time, as models send them."""
     start = 0
     for size in cycle((1, 3, 2, 2, 3, 1, 2)):
-        if start >= len(said):
+        if start >= len(pieces):
             return
-        yield said[start : start + size]
+        yield pieces[start : start + size]
         start += size
 
 

@@ -1,8 +1,8 @@
 """The HTTP surface of each client dialect: which paths there are, and what answers them.
 
-A door is a small object with a name (it stands in records), the protocol of its clients and its
+A door is a small object with a name (used in records), the protocol of its clients and its
 routes. What happens behind the path is the exchange's business; a door only says how its dialect
-lists models, counts tokens and is told about errors.
+lists models, counts tokens and renders errors.
 """
 
 from .anthropic import AnthropicDoor
@@ -33,7 +33,7 @@ __all__ = [
 
 
 def all_doors(llm_gate: str = "/llm-gate") -> tuple[Door, ...]:
-    """Every door, the default first: it answers for paths that nobody knows. `llm_gate` is where that
+    """Every door, the default first: it answers for unknown paths. `llm_gate` is where that
     door's paths begin.
     """
     return (

@@ -11,7 +11,7 @@ __all__ = ["AnthropicDoor"]
 
 
 class AnthropicDoor:
-    """For clients of Anthropic's API, Claude Code among them."""
+    """For clients of the Anthropic API, including Claude Code."""
 
     name = "anthropic"
     prefix = "/v1/messages"

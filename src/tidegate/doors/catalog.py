@@ -1,4 +1,4 @@
-"""What can be asked for and what it would cost, in the forms of gateways that Tidegate replaces."""
+"""The available models and cost estimates, in the formats of gateways that Tidegate replaces."""
 
 import asyncio
 from collections.abc import Awaitable
@@ -45,7 +45,7 @@ class CatalogDoor:
         }
 
     def by_provider(self, request: Request, gateway: Gateway) -> Awaitable[None]:
-        """List the models by provider; OpenAI's list stands beside it."""
+        """List the models by provider, plus OpenAI's list."""
 
         async def answer() -> bytes:
             await gateway.model_lists.refresh()

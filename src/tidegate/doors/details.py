@@ -1,4 +1,4 @@
-"""What is told about a model beside its name: limits, capabilities, prices."""
+"""A model's details: limits, capabilities, prices."""
 
 import time
 from collections.abc import Callable

@@ -1,6 +1,6 @@
 """Google's API: contents, their streams, the counting of tokens and the list of models.
 
-Here the path names the model and what is asked of it, and the query says how a stream is written:
+Here the path names the model and the operation, and the query says how a stream is written:
 as events (`alt=sse`), or as one JSON array.
 """
 
@@ -87,7 +87,7 @@ class GeminiDoor:
         return count(request, self, gateway, lambda tokens: b'{"totalTokens":%d}' % tokens, parse)
 
     async def list_models(self, request: Request, gateway: Gateway) -> None:
-        """List the models that can be asked for, all on one page."""
+        """List the available models, all on one page."""
         _take_key(request)
 
         async def answer() -> bytes:

@@ -1,4 +1,4 @@
-"""Whether the gateway lives, and whether it can serve."""
+"""Whether the gateway lives, and readiness."""
 
 import msgspec
 

@@ -13,10 +13,10 @@ from .routing import Routes
 __all__ = ["HomeDoor"]
 
 LINKS = {
-    "/docs": "the API, to read and to try",
-    "/redoc": "the API, to read",
+    "/docs": "API reference, interactive",
+    "/redoc": "API reference",
     "/v1/models": "the models",
-    "/health/ready": "whether it can serve",
+    "/health/ready": "readiness",
 }
 """Path → what is there."""
 
@@ -53,7 +53,7 @@ address itself.</p>
 
 
 class HomeDoor:
-    """For whoever opens the address in a browser. Needs no key, tells no names, leaves no record."""
+    """For people who open the address in a browser. Needs no key, reveals no names, writes no record."""
 
     name = "home"
     prefix = "/"
@@ -66,7 +66,7 @@ class HomeDoor:
         return {("GET", "/"): self.welcome}
 
     async def welcome(self, request: Request, gateway: Gateway) -> None:
-        """Answer with a page for browsers, with JSON for everybody else."""
+        """Respond with a page for browsers, with JSON for other clients."""
         api = gateway.config.api
         if b"text/html" in (request.header(b"accept") or b""):
             links = "\n".join(f'<li><a href="{path}">{path}</a>: {what}</li>' for path, what in LINKS.items())

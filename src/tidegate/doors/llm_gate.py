@@ -125,7 +125,7 @@ def _is_uuid(value: bytes) -> bool:
 
 
 def _list_providers(gateway: Gateway) -> bytes:
-    """Providers by kind: those of several regions are one here, as they are one when asked."""
+    """Providers by kind: several regions are one here, as in requests."""
     first: dict[str, Service] = {}
     for service in gateway.registry.services.values():
         first.setdefault(service.kind.name, service)

@@ -18,7 +18,7 @@ MODELS = "/v1/models"
 
 
 class OpenAIDoor:
-    """For clients of OpenAI's API."""
+    """For clients of the OpenAI API."""
 
     name = "openai"
     prefix = "/"
@@ -52,7 +52,7 @@ class OpenAIDoor:
         return exchange(request, self, gateway, self._images)
 
     async def list_models(self, request: Request, gateway: Gateway) -> None:
-        """List the models that can be asked for, in the dialect of the SDK that asks."""
+        """List the available models, in the dialect of the calling SDK."""
 
         async def answer() -> bytes:
             await gateway.model_lists.refresh()

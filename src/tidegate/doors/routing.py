@@ -18,7 +18,7 @@ class Door(Interface):
 
     @property
     def name(self) -> str:
-        """As it stands in records."""
+        """Its name in records."""
         ...
 
     @property
@@ -42,7 +42,7 @@ class Router:
     def __init__(self, doors: Sequence[Door]) -> None:
         self._exact: dict[str, dict[str, Endpoint]] = {}
         self._starred: dict[tuple[str, str], dict[str, Endpoint]] = {}
-        """By what stands before and behind the star."""
+        """By the parts before and after the star."""
         self._doors = sorted(doors, key=lambda door: -len(door.prefix))
         for door in doors:
             for (method, path), endpoint in door.routes().items():
@@ -66,7 +66,7 @@ class Router:
         return next((endpoints for ends, endpoints in self._starred.items() if _fits(path, ends)), None)
 
     def door_of(self, path: str) -> Door:
-        """The door in whose dialect errors about this path are told."""
+        """The door in whose dialect errors about this path are written."""
         return next(door for door in self._doors if path.startswith(door.prefix))
 
 

@@ -1,6 +1,6 @@
 """What happened: one record per request, and where the lines go.
 
-A record never holds a key, a message or an answer; it says who was asked, how it ended, how many
+A record never holds a key, a message or a response; it says which provider was tried, how it ended, how many
 tokens of which class it took and how long whom.
 """
 

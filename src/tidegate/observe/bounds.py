@@ -21,7 +21,7 @@ MAX_COUNT = 10**15
 """Tokens of one class: more is no count."""
 
 MOST_SKIPPED = 3
-"""Candidates that were not asked in a line that would be too long."""
+"""Skipped candidates in a line that would be too long."""
 
 _OTHERS = (
     "correlation", "path", "model", "provider", "provider_model", "finish", "service_tier", "caller", "error",

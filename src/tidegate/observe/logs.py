@@ -51,7 +51,7 @@ def configure_logging(logs: Logs) -> None:
 
 
 class NonBlockingHandler(logging.Handler):
-    """Log lines on their way to where nobody may read them."""
+    """Writes log lines without waiting for a slow reader."""
 
     def __init__(self, nonblocking: NonBlockingWriter) -> None:
         super().__init__()
@@ -102,15 +102,15 @@ class JsonFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """See logging.Formatter."""
-        told = {
+        fields = {
             "time": _time(record),
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": _message(record),
         }
         if record.exc_info and record.exc_info[1] is not None:
-            told["trace"] = render_trace(record.exc_info[1])
-        return json.dumps(told, ensure_ascii=False)
+            fields["trace"] = render_trace(record.exc_info[1])
+        return json.dumps(fields, ensure_ascii=False)
 
 
 class TextFormatter(logging.Formatter):

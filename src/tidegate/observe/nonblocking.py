@@ -1,8 +1,8 @@
 """A file descriptor whose writers never wait.
 
-Standard output may be a pipe that nobody reads: a write then blocks, and with it every request of
+Standard output may be a pipe without an active reader: a write then blocks, and with it every request of
 the worker. A non-blocking writer takes lines at once and writes them in a thread of its own. What waits is
-bounded; what does not fit is lost, and said to be lost once the way is free again.
+bounded; lines that do not fit are lost, and reported as lost once writing is possible again.
 """
 
 import atexit
@@ -40,7 +40,7 @@ class NonBlockingWriter:
         """Bytes that wait, those under way included."""
         self._lost = 0
         self._deaf = False
-        """Whether nobody will ever read again."""
+        """Whether the reader is gone for good."""
         self._change = Condition()
         self._thread: Thread | None = None
 
@@ -77,7 +77,7 @@ class NonBlockingWriter:
                 lost, self._lost = lost + self._lost, 0
                 self._change.notify_all()
             if lost:
-                self._say(f"{lost} lines of output are lost: they could not be written")
+                self._say(f"{lost} lines of output were lost: they could not be written")
 
     def _pieces(self, lines: bytes) -> Iterator[bytes]:
         """The lines in writes that arrive whole, since several workers share the descriptor: a file takes
@@ -101,11 +101,11 @@ class NonBlockingWriter:
         while rest and not self._deaf:
             try:
                 rest = rest[os.write(self._descriptor, rest) :]
-            except BlockingIOError:  # somebody has made the descriptor non-blocking
+            except BlockingIOError:  # another process made the descriptor non-blocking
                 select.select([], [self._descriptor], [])
             except BrokenPipeError:
                 self._deaf = True
-                self._say("nobody reads the output any more: nothing more is written")
+                self._say("the output was closed by its reader: no more lines are written")
                 return 0
             except OSError:  # a full disk has room again some day
                 return bytes(rest).count(b"\n")

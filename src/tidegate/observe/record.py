@@ -42,7 +42,7 @@ class FailedAttempt(Struct, frozen=True):
 
 
 class SkippedCandidate(Struct, frozen=True):
-    """A candidate that was not asked, and why."""
+    """A candidate that was not tried, and why."""
 
     provider: str
     model: str
@@ -69,7 +69,7 @@ class Record(Struct, kw_only=True, omit_defaults=True):
     provider: str | None = None
     """The configured name of the provider that answered last."""
     provider_model: str | None = None
-    """The model that the provider was asked for."""
+    """The model requested from the provider."""
     stream: bool | None = None
     finish: str | None = None
     """The answer's finish reason, in OpenAI's names."""
@@ -78,22 +78,22 @@ class Record(Struct, kw_only=True, omit_defaults=True):
     service_tier: str | None = None
     """The tier that the request was served in, in the provider's own word."""
     provider_cost: int | None = None
-    """What the provider itself says that it cost, in 10⁻⁹ USD; None where it says nothing."""
+    """The cost reported by the provider, in 10⁻⁹ USD; None if it reports none."""
     dropped: tuple[str, ...] = ()
     """Parameters that the provider does not support."""
     left_out: tuple[str, ...] = ()
-    """Parts beside the answer that came in a form nobody can read, and were left out."""
+    """Optional parts of the response that were malformed and left out."""
     attempts: list[FailedAttempt] = []
     """Tries that failed before the one that answered."""
     resent: int = 0
     """Tries whose request was sent a second time, because the provider had closed the kept connection that
     it was first sent on without a byte of an answer. Whether the provider saw it twice is unknown."""
     skipped: list[SkippedCandidate] = []
-    """Candidates that were not asked: they do not support what the request needs."""
+    """Candidates that were not tried: they do not support a feature of the request."""
     caller: str | None = None
     """Who called, as far as known: never the key."""
     error: str | None = None
-    """What went wrong: the `summary` of the error that the client got, which quotes nobody."""
+    """What went wrong: the `summary` of the client's error, which contains no quotes."""
     shortened: tuple[str, ...] = ()
     """The fields that are cut here because the line would have been too long."""
     total_ms: float = 0.0

@@ -3,9 +3,9 @@
 - A *kind* is a row of `rows.toml`: address, key, wire format, and its differences from it.
 - A *family* of models is a profile in `profiles/*.toml`: facts that change how a request is written.
 - A *service* is a provider of the configuration, of some kind.
-- The *model registry* says which services serve a name, in order: the candidates of a request.
+- The *model registry* maps a name to the services that serve it, in order: the candidates of a request.
 
-All of it is data over a wire format; nothing here is asked per request but the model registry, which
+All of it is data over a wire format; only the model registry is used per request, which
 remembers its answers.
 """
 

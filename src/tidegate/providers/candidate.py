@@ -53,7 +53,7 @@ class Candidate:
         return row.output if row is not None and row.type == "chat" else None
 
     def speaking(self, name: str) -> "Candidate":
-        """The same for a client of this wire format: a service that speaks it too is asked in it."""
+        """The same for a client of this wire format: a service that supports it too is called in it."""
         service = self.service.speaking(name)
         return self if service is self.service else replace(self, service=service)
 
@@ -65,7 +65,7 @@ class Finding(NamedTuple):
     how: str
     """The rule that fits, for people."""
     fixed: bool
-    """Whether the name itself says who serves it: a request's preferences can then choose among
+    """Whether the name itself determines the provider: a request's preferences can then choose among
     these, but name no others."""
 
 
@@ -77,4 +77,4 @@ class ListedModel(NamedTuple):
     owner: str
     """The service that serves it, or the first that does."""
     label: str
-    """Its name for people."""
+    """The display name."""

@@ -30,7 +30,7 @@ class Credential:
         secrets: tuple[str, ...] = (),
     ) -> None:
         self.name = name
-        """What records call it; says nothing of its secrets."""
+        """Its name in records; reveals nothing of its secrets."""
         self.header = header
         """Goes with every request."""
         self.signer = signer

@@ -1,4 +1,4 @@
-"""What is known about a model: its row in the catalog, and what its family's profile says about thinking."""
+"""What is known about a model: its row in the catalog, and its family's profile for reasoning."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ def abilities_of(model: CatalogModel) -> tuple[str, ...]:
 
 
 def facts_of(model: CatalogModel) -> dict[str, Any]:
-    """Everything but names and prices, as it is told to clients; what is not known is left out."""
+    """Everything except names and prices, as clients see it; unknown fields are omitted."""
     facts = {
         "description": model.description,
         "type": model.type,

@@ -1,6 +1,6 @@
 """Which model belongs to which family, and what is special about it.
 
-The families stand in `profiles/*.toml`, the keys are explained in `protocols/profile.py`:
+The families are in `profiles/*.toml`, the keys are explained in `protocols/profile.py`:
 
     [[family]]
     match = ["claude-opus-4-8*", "claude-fable-5*"]

@@ -1,6 +1,6 @@
-"""Wire formats and tasks by name, loaded when somebody wants one.
+"""Wire formats and tasks by name, loaded on first use.
 
-The configuration needs the wire formats too (it cannot check a dialect without them), so they stand there.
+The configuration needs the wire formats too (it cannot check a dialect without them), so they are there.
 """
 
 import importlib
@@ -17,7 +17,7 @@ __all__ = ["FORMATS", "TASKS", "adapted_named", "protocol_named", "task_named"]
 TASKS: Mapping[str, str] = MappingProxyType(
     {"embeddings": "tidegate.protocols.embeddings", "images": "tidegate.protocols.images"}
 )
-"""Name of what can be asked for beside chat → the package whose `TASK` it is."""
+"""Name of a task other than chat → the package with its `TASK`."""
 
 
 @cache

@@ -1,7 +1,7 @@
 """The headers of requests to one service, put together once.
 
-What the operator has set stands over all others; then what one request needs, what a client of the
-same dialect passes on, what the service always gets, and last what is sent where nobody said otherwise.
+The operator's headers override all others; then come those that one request needs, those that a client of the
+same dialect passes on, those that the service always gets, and last the defaults.
 """
 
 from collections.abc import Iterable, Mapping

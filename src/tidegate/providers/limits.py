@@ -26,16 +26,16 @@ _FORBIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 def check_name(name: str, param: str) -> None:
     """Raise InvalidRequest about `param` where this is no plausible name."""
     if len(name) > MAX_NAME:
-        message = f"a name has at most {MAX_NAME} characters, and this one has {len(name)}"
+        message = f"names are limited to {MAX_NAME} characters, got {len(name)}"
         raise InvalidRequest(f"{param}: {message}", param=param)
     if _FORBIDDEN.search(name):
-        raise InvalidRequest(f"{param}: a name holds no control characters", param=param)
+        raise InvalidRequest(f"{param}: names must not contain control characters", param=param)
 
 
 def check_names(names: Sequence[str], param: str) -> None:
     """Raise InvalidRequest about `param` where a list has too many names, or one that is no name."""
     if len(names) > MAX_NAMES:
-        message = f"at most {MAX_NAMES} names are allowed, and there are {len(names)}"
+        message = f"at most {MAX_NAMES} names are allowed, got {len(names)}"
         raise InvalidRequest(f"{param}: {message}", param=param)
     for index, name in enumerate(names):
         check_name(name, f"{param}.{index}")

@@ -14,7 +14,7 @@ PLACES = ("region", "location")
 
 
 def values_of(config: ProviderConfig, kind: Kind) -> dict[str, str]:
-    """The options of the kind that stand in braces somewhere, with their values."""
+    """The options of the kind that occur in braces, with their values."""
     given = {option: getattr(config, option) for option, header in kind.options.items() if not header}
     return {**kind.defaults, **{option: value for option, value in given.items() if isinstance(value, str)}}
 
@@ -50,7 +50,7 @@ def _fill_text(text: str, values: dict[str, str]) -> str:
 
 
 def row_of(config: ProviderConfig) -> Kind:
-    """The row of a provider as it is at its address, with what the operator says of the dialect."""
+    """The row of a provider at its address, with the operator's dialect settings."""
     row = form_at(kinds()[config.kind], config.base_url)
     if not config.dialect:
         return row

@@ -23,7 +23,7 @@ class Preferences(Struct, frozen=True, forbid_unknown_fields=True):
     ignore: tuple[str, ...] = ()
     """Providers that must not serve it."""
     allow_fallbacks: bool = True
-    """False: nobody but those in `order`; without an order, nobody but the first."""
+    """False: only those in `order`; without `order`, only the first."""
 
 
 def parse_preferences(given: Mapping[str, Any]) -> Preferences:

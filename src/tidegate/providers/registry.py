@@ -86,7 +86,7 @@ class ModelRegistry:
             yield from (ListedModel(f"{before}{model}", name, model) for model in models_of_it)
 
     def names(self) -> tuple[str, ...]:
-        """What the listed models are asked for by."""
+        """The names of the listed models."""
         return tuple(model.id for model in self.listed())
 
     def explain(self, model: str, spoken: Iterable[str]) -> list[str]:
@@ -128,7 +128,7 @@ class ModelRegistry:
         if not services:
             raise InvalidRequest(not_configured(provider, self.services), param="provider")
         if not model:
-            raise ModelNotFound("the request names no model")
+            raise ModelNotFound("the request has no model")
         named = {service.name for service in services}
         aliased = tuple(one for one in self._aliases.get(model, ()) if one.service.name in named)
         return aliased or _offers(services, model)
@@ -154,8 +154,8 @@ class ModelRegistry:
         if not preferences.allow_fallbacks:
             left = [one for one in left if one.service.name in order] if preferences.order else left[:1]
         if not left:
-            reason = "the request's provider excludes everyone who serves it"
-            raise ModelNotFound(f"nobody is left for {shown(model)}: {reason}", param="provider")
+            reason = "the request's provider field excludes every provider that serves it"
+            raise ModelNotFound(f"no provider is left for {shown(model)}: {reason}", param="provider")
         return left
 
     def _find_also_at(self, wanted: Sequence[Service], model: str) -> list[Candidate]:
@@ -205,7 +205,7 @@ class ModelRegistry:
         if not self._catch_alls or not model:
             return None
         names = ", ".join(shown(one.name) for one in self._catch_alls)
-        return Finding(_offers(self._catch_alls, model), f"{names} takes every name", fixed=False)
+        return Finding(_offers(self._catch_alls, model), f"{names} serves every name", fixed=False)
 
     def _by_own_prefix(self, model: str) -> Finding | None:
         for prefix, strip, services in self._own_prefixes:
@@ -217,7 +217,7 @@ class ModelRegistry:
     def _by_prefix(self, model: str) -> Finding | None:
         for prefix, strip, services in self._prefixes:
             if services and model.startswith(prefix) and model != strip:
-                how = f"names that begin with {shown(prefix)} belong to {services[0].kind.label}"
+                how = f"names that start with {shown(prefix)} belong to {services[0].kind.label}"
                 return Finding(_offers(services, model.removeprefix(strip)), how, fixed=False)
         return None
 

@@ -1,4 +1,4 @@
-"""A configured provider, ready to be asked."""
+"""A configured provider, ready to be called."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from fnmatch import fnmatchcase
@@ -22,7 +22,7 @@ __all__ = ["Service"]
 
 CONCEALED = "[concealed]"
 SHORTEST_SECRET = 8
-"""Characters; shorter values stand in ordinary words, and are no keys."""
+"""Characters; shorter values occur in ordinary words and are not treated as keys."""
 
 ADDRESSES = 256
 """How many addresses of a service are kept: paths may hold the names of models, which clients choose."""
@@ -40,7 +40,7 @@ OWN_KEY: Mapping[int, str] = {
 
 
 class Offer(NamedTuple):
-    """How a service is asked for something beside chat."""
+    """How a task other than chat is requested from a service."""
 
     format: TaskFormat
     dialect: Any
@@ -77,7 +77,7 @@ class Service:
         self.protocol = protocol_named(self.kind.protocol)
         self.dialect = msgspec.convert(fill(self.kind.dialect, config, self.kind), self.protocol.dialect)
         self.offers: Mapping[str, Offer] = dict(_offers(config, self.kind))
-        """What it can be asked for beside chat."""
+        """The tasks it supports in addition to chat."""
         self.base_url = base_url_of(config, self.kind)
         self.verify = config.verify
         self.prefixes = (
@@ -86,7 +86,7 @@ class Service:
         )
         """How names begin that lead to it by the operator's wish, and what of that is not the model's."""
         self.catch_all = config.catch_all
-        """Whether it is asked for every model whose name says nothing else."""
+        """Whether it serves every model whose name matches nothing else."""
         self.credentials = credentials_of(config, self.kind)
         """Best first; none where the service wants none."""
         self.signs = any(credential.signer is not None for credential in self.credentials)
@@ -125,7 +125,7 @@ class Service:
             try:
                 address = parse_address(self.base_url + path, self.verify)
             except ValueError as error:
-                raise ProviderUnreachable(f"its address is not a URL: {error}") from error
+                raise ProviderUnreachable(f"the address is not a valid URL: {error}") from error
             if len(path) <= LONGEST_KEPT:
                 if len(self._addresses) >= ADDRESSES:
                     self._addresses.clear()
@@ -143,7 +143,7 @@ class Service:
 
         `spoken` is the wire format of the client: where it is the provider's too, some of the client's
         headers are passed on. `extra` are those that this one request needs. What the operator has
-        set stands over all of them.
+        set overrides all of them.
         """
         headers = self._headers[credential or self.credential]
         passed = headers.passed(client_headers) if spoken == self.protocol.name else None
@@ -208,6 +208,6 @@ def _offers(config: ProviderConfig, kind: Kind) -> Iterator[tuple[str, Offer]]:
 
 
 def _secrets_of(config: ProviderConfig) -> tuple[str, ...]:
-    """What must not be shown. The longest stands first: one may be a part of another."""
+    """The secrets, longest first: one may be part of another."""
     own = {secret.reveal() for secret in config.secrets}
     return tuple(sorted((one for one in own if len(one) >= SHORTEST_SECRET), key=len, reverse=True))

@@ -59,7 +59,8 @@ def _joined(headers: list[Header]) -> dict[str, str]:
 
 SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 EXTRA = (
-    "Google's ambient credentials need the package google-auth: install tidegate[vertex], or give an api_key"
+    "Google's application default credentials need the package google-auth: install tidegate[vertex], "
+    "or set api_key"
 )
 
 
@@ -104,8 +105,8 @@ class GoogleSigner:
             if not self._credentials.valid:
                 self._credentials.refresh(transport.Request())
         except (auth.exceptions.GoogleAuthError, OSError, ValueError) as error:
-            told = error.strerror if isinstance(error, OSError) else error  # without the file's path
-            raise ProviderUnreachable(f"Google's credentials cannot be used: {told}") from error
+            reason = error.strerror if isinstance(error, OSError) else error  # without the file's path
+            raise ProviderUnreachable(f"Google's credentials cannot be used: {reason}") from error
 
 
 SIGNERS: Mapping[str, Callable[[ProviderConfig, Kind], Signer]] = MappingProxyType(

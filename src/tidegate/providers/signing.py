@@ -1,6 +1,6 @@
 """AWS's Signature Version 4, as pure functions.
 
-A request is told in a canonical form, the hash of that is signed with a key made for the day, region
+A request is written in a canonical form, whose hash is signed with a key made for the day, region
 and service, and the signature goes into the `authorization` header. What is signed must be sent
 unchanged: method, path, query, body and the signed headers.
 (docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html)
@@ -67,8 +67,8 @@ def sign(
     text = "\n".join([ALGORITHM, stamp, place, hashlib.sha256(canonical.encode()).hexdigest()])
     key = _signing_key(credentials.secret_key, stamp[:8], scope)
     signature = hmac.new(key, text.encode(), hashlib.sha256).hexdigest()
-    said = f"Credential={credentials.access_key}/{place}, SignedHeaders={names}, Signature={signature}"
-    return {**added, "authorization": f"{ALGORITHM} {said}"}
+    value = f"Credential={credentials.access_key}/{place}, SignedHeaders={names}, Signature={signature}"
+    return {**added, "authorization": f"{ALGORITHM} {value}"}
 
 
 @lru_cache(maxsize=64)
@@ -82,13 +82,13 @@ def _signing_key(secret: str, day: str, scope: Scope) -> bytes:
 
 def _canonical_request(method: str, url: str, signed: Mapping[str, str], names: str, body: bytes) -> str:
     parts = urlsplit(url)
-    told = "".join(f"{name}:{value}\n" for name, value in signed.items())
+    canonical = "".join(f"{name}:{value}\n" for name, value in signed.items())
     return "\n".join(
         [
             method.upper(),
             _canonical_path(parts.path),
             _canonical_query(parts.query),
-            told,
+            canonical,
             names,
             hashlib.sha256(body).hexdigest(),
         ]

@@ -1,4 +1,4 @@
-"""What people are told about the choice of a provider. Nothing here knows a key."""
+"""Messages about how a model name resolves. They never contain keys."""
 
 import difflib
 from collections.abc import Iterable, Iterator
@@ -14,21 +14,21 @@ from .service import Service
 __all__ = ["explain", "not_configured", "not_found", "shown"]
 
 LONGEST = 100
-"""Characters of a client's own word that a message repeats."""
+"""Characters of a client's string that a message repeats."""
 SHORTEST = 4
-"""Characters of a word that is looked for inside other names."""
+"""Minimum length of a string that is searched inside other names."""
 MOST = 3
-"""Names that are proposed."""
-NOBODYS = "it is no name in [models], and no provider claims names like it (ask for provider/model)"
+"""Number of suggested names."""
+UNCLAIMED = "it is not in [models], and its prefix matches no provider (use provider/model)"
 
 
 def shown(name: str) -> str:
-    """A client's word in quotes, short enough for a message."""
+    """A client's string in quotes, shortened for a message."""
     return f'"{name}"' if len(name) <= LONGEST else f'"{name[:LONGEST]}…"'
 
 
 def not_configured(provider: str, configured: Iterable[str]) -> str:
-    """That there is no such provider, and which there are."""
+    """The message for an unknown provider."""
     known = ", ".join(configured) or "none"
     near = difflib.get_close_matches(provider[:LONGEST], list(configured), n=1)
     hint = f"; did you mean {near[0]}?" if near else ""
@@ -36,11 +36,11 @@ def not_configured(provider: str, configured: Iterable[str]) -> str:
 
 
 def not_found(model: str, configured: Iterable[str], listed: Iterable[str]) -> str:
-    """Why nobody serves a model, and which names are near."""
+    """Why no provider serves a model, and similar names."""
     provider, slash, rest = model.partition("/")
     if slash and not rest.strip("/"):
-        return f"the model's name is missing after {shown(model)}: ask for {provider or 'provider'}/model"
-    reason = _claimed(model) or (not_configured(provider, configured) if slash else NOBODYS)
+        return f"the model's name is missing after {shown(model)}: use {provider or 'provider'}/model"
+    reason = _claimed(model) or (not_configured(provider, configured) if slash else UNCLAIMED)
     near = _near(model, listed)
     hint = f"; did you mean {' or '.join(near)}?" if near else ""
     return f"no provider serves {shown(model)}: {reason}{hint}"
@@ -54,7 +54,7 @@ def _claimed(model: str) -> str | None:
 
 
 def _near(model: str, listed: Iterable[str]) -> list[str]:
-    """Listed names that are alike, with or without the provider before the slash."""
+    """Similar names in the list, with or without the provider prefix."""
     full: dict[str, str] = {}
     for name in listed:
         full.setdefault(name, name)
@@ -69,7 +69,7 @@ def explain(model: str, finding: Finding, spoken: Iterable[str]) -> list[str]:
     lines = [f"{model}: {finding.how}"]
     for number, candidate in enumerate(finding.candidates, 1):
         service = candidate.service
-        lines.append(f"{number}. {service.name}, asked for {candidate.model}")
+        lines.append(f"{number}. {service.name}, model {candidate.model}")
         lines.append(f"   kind {service.kind.name}, at {service.base_url or 'a socket inside Tidegate'}")
         lines.append(f"   wire format {service.protocol.name}")
         lines += (f"   {line}" for line in _ways(service, spoken))
@@ -80,14 +80,14 @@ def explain(model: str, finding: Finding, spoken: Iterable[str]) -> list[str]:
 def _ways(service: Service, spoken: Iterable[str]) -> Iterator[str]:
     for name in spoken:
         if name == service.speaking(name).protocol.name:
-            yield f"a client that speaks {name}: bytes pass as they are, but for the model's name"
+            yield f"a client that speaks {name}: bytes pass through, only the model's name is replaced"
         else:
             yield f"a client that speaks {name}: translated to {service.protocol.name} and back"
 
 
 def _facts(profile: Profile) -> str:
-    """What a profile says beyond the usual."""
-    said = {field.name: getattr(profile, field.name) for field in fields(profile)}
-    usual = {field.name: getattr(Profile(), field.name) for field in fields(profile)}
-    facts = [f"{name} = {value!r}" for name, value in said.items() if value != usual[name]]
+    """The keys of a profile that differ from the defaults."""
+    values = {field.name: getattr(profile, field.name) for field in fields(profile)}
+    defaults = {field.name: getattr(Profile(), field.name) for field in fields(profile)}
+    facts = [f"{name} = {value!r}" for name, value in values.items() if value != defaults[name]]
     return ", ".join(facts) or "nothing special"

@@ -1,4 +1,4 @@
-"""What can be asked for, what is known about it, and what it would cost: schemas."""
+"""Schemas of the catalog: models, their details, cost estimates."""
 
 from tidegate.catalog import CAPABILITIES
 
@@ -8,51 +8,53 @@ __all__ = ["SCHEMAS"]
 
 RATES: Schema = {
     "type": "object",
-    "description": "US dollars by class of tokens: `input`, `output`, `cache_read`, `cache_write` …",
+    "description": "US dollars by token class: `input`, `output`, `cache_read`, `cache_write` …",
     "additionalProperties": {"type": "number"},
 }
 
 SCHEMAS: dict[str, Schema] = {
     "ModelPrices": struct(
         "currency",
-        "What the model costs now. What has no price of its own costs what it is a part of.",
+        "The current prices. A class without its own price is billed as the class that contains it.",
         currency=string("", "USD"),
         per_million_tokens=RATES,
         above=array(
             struct(
                 "prompt_tokens per_million_tokens",
-                prompt_tokens=integer("The prices count for longer prompts than this."),
+                prompt_tokens=integer("The prices apply to prompts longer than this."),
                 per_million_tokens=RATES,
             )
         ),
         per_thousand=struct("", searches=number("Web searches."), requests=number()),
         per_image=array(
-            struct("price", price=number("US dollars for one."), size=string(), quality=string())
+            struct("price", price=number("US dollars per image."), size=string(), quality=string())
         ),
     ),
     "DetailedModel": struct(
         "id object created owned_by label provider model",
-        "A model with all that is known about it; what is not known is left out.",
-        id=string("The name to ask for."),
+        "A model with everything known about it; unknown fields are omitted.",
+        id=string("The name to use in requests."),
         object=string("", "model"),
         created=integer(),
         owned_by=string("The provider."),
-        label=string("Its name for people."),
+        label=string("The display name."),
         description=string(),
         type=string("", "chat", "embedding", "image"),
-        provider=string("Who is asked first."),
-        model=string("The provider's own name of it."),
-        served_by=array(string(), "`provider/model` of all who can serve it, the first choice first."),
-        context_window=integer("Tokens of prompt and answer together."),
+        provider=string("The provider that is tried first."),
+        model=string("The provider's own name for the model."),
+        served_by=array(
+            string(), "`provider/model` of every provider that can serve it, in order of preference."
+        ),
+        context_window=integer("Maximum tokens of prompt and completion together."),
         max_output_tokens=integer(),
         input_modalities=array(string()),
         output_modalities=array(string()),
         capabilities=array(string("", *CAPABILITIES)),
         reasoning_efforts=array(string()),
-        dimensions=integer("The length of its vectors."),
+        dimensions=integer("The length of an embedding vector."),
         training_cutoff=string("`YYYY-MM`."),
         released=string(format="date"),
-        retires=string("When its provider takes it away.", format="date"),
+        retires=string("When its provider retires it.", format="date"),
         prices=ref("ModelPrices"),
     ),
     "DetailedModelList": struct("object data", object=string("", "list"), data=array(ref("DetailedModel"))),
@@ -62,7 +64,7 @@ SCHEMAS: dict[str, Schema] = {
         data=array(ref("Model")),
         models={
             "type": "object",
-            "description": "The providers' own names of their models, by provider.",
+            "description": "The providers' own model names, by provider.",
             "additionalProperties": array(string()),
         },
     ),
@@ -75,7 +77,7 @@ SCHEMAS: dict[str, Schema] = {
                 name=string(),
                 kind=string(),
                 configured=boolean(),
-                reachable=null_or(boolean("Null: not known; providers are not asked for this.")),
+                reachable=null_or(boolean("Always null: providers are not probed for this.")),
             )
         ),
     ),
@@ -83,19 +85,23 @@ SCHEMAS: dict[str, Schema] = {
         "object model prompt_tokens uncounted currency min_cost max_cost providers",
         object=string("", "chat.estimate"),
         model=string(),
-        prompt_tokens=integer("Counted here, near to what the provider will count."),
-        uncounted=array(string("", "image", "document", "audio", "video"), "What the count is silent about."),
+        prompt_tokens=integer("Counted locally; close to the provider's own count."),
+        uncounted=array(
+            string("", "image", "document", "audio", "video"), "Parts that are not included in the count."
+        ),
         currency=string("", "USD"),
-        min_cost=null_or(number("The prompt alone, at the cheapest candidate. Null: no price is known.")),
+        min_cost=null_or(
+            number("The cost of the prompt alone, at the cheapest candidate. Null if no price is known.")
+        ),
         max_cost=null_or(
-            number("With the longest answer, at the dearest candidate. Null: that is not known.")
+            number("The cost with the longest response, at the most expensive candidate. Null if unknown.")
         ),
         providers=array(
             struct(
                 "provider model max_completion_tokens min_cost max_cost",
                 provider=string(),
                 model=string(),
-                max_completion_tokens=null_or(integer("The request's limit, else the model's.")),
+                max_completion_tokens=null_or(integer("The request's limit, or the model's.")),
                 min_cost=null_or(number()),
                 max_cost=null_or(number()),
             )

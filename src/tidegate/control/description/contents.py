@@ -1,4 +1,4 @@
-"""Gemini's contents: what may be asked and what is answered."""
+"""Gemini's generateContent: request and response schemas."""
 
 from . import extensions
 from .schema import Schema, array, boolean, integer, number, ref, string, struct
@@ -10,10 +10,10 @@ BLOB = struct("mimeType data", mimeType=string(), data=string("Base64."))
 PARTS: dict[str, Schema] = {
     "ContentPart": struct(
         "",
-        "One of: a text, media, a call, its result. Other kinds reach Gemini untouched.",
+        "One of: text, media, a call, its result. Other parts are passed to Gemini unchanged.",
         text=string(),
-        thought=boolean("Whether the text is thinking."),
-        thoughtSignature=string("What the provider needs to see again. Send it back."),
+        thought=boolean("Whether the text is reasoning."),
+        thoughtSignature=string("Data that the provider needs to receive again. Send it back unchanged."),
         inlineData=BLOB,
         fileData=struct("fileUri", mimeType=string(), fileUri=string()),
         functionCall=struct(
@@ -24,7 +24,7 @@ PARTS: dict[str, Schema] = {
             partialArgs=array(
                 struct(
                     "",
-                    "A piece of the arguments, from a Gemini that was asked for pieces.",
+                    "A piece of the arguments, if they were requested in pieces.",
                     jsonPath=string(),
                     stringValue=string(),
                     numberValue=number(),
@@ -71,12 +71,12 @@ SCHEMAS: dict[str, Schema] = {
     **PARTS,
     "GenerateContentRequest": struct(
         "contents",
-        "A request for contents. Names may have Google's other form (`system_instruction`), too; fields that"
-        " are not named here reach Gemini untouched.",
+        "A generateContent request. Snake-case names (`system_instruction`) are accepted too; fields that"
+        " are not listed here are passed to Gemini unchanged.",
         contents=array(ref("Content"), minItems=1),
         **extensions.FIELDS,
         systemInstruction=ref("Content"),
-        tools=array({"type": "object"}, "`functionDeclarations`, or tools that Google runs."),
+        tools=array({"type": "object"}, "`functionDeclarations`, or tools run by Google."),
         toolConfig=struct(
             "",
             functionCallingConfig=struct(
@@ -87,11 +87,11 @@ SCHEMAS: dict[str, Schema] = {
         ),
         generationConfig=CONFIG,
         serviceTier=string(),
-        model=string("The path names it."),
+        model=string("Ignored: the path names the model."),
     ),
     "GenerateContentResponse": struct(
         "",
-        "An answer, or with `alt=sse` the JSON of one `data:` line, or else one item of the array.",
+        "A response; for streams the JSON of one `data:` line (with `alt=sse`) or one item of the array.",
         candidates=array(
             struct(
                 "",
@@ -107,8 +107,8 @@ SCHEMAS: dict[str, Schema] = {
         promptFeedback=struct("", blockReason=string(), blockReasonMessage=string()),
         usageMetadata=struct(
             "",
-            promptTokenCount=integer("Cached tokens included."),
-            candidatesTokenCount=integer("Thoughts not included."),
+            promptTokenCount=integer("Including cached tokens."),
+            candidatesTokenCount=integer("Without reasoning tokens."),
             thoughtsTokenCount=integer(),
             cachedContentTokenCount=integer(),
             toolUsePromptTokenCount=integer(),
@@ -130,7 +130,7 @@ SCHEMAS: dict[str, Schema] = {
     "ContentCount": struct("totalTokens", totalTokens=integer()),
     "GeminiModel": struct(
         "name displayName supportedGenerationMethods",
-        name=string("`models/` and the name to ask for."),
+        name=string("`models/` and the name to use in requests."),
         baseModelId=string(),
         version=string(),
         displayName=string(),

@@ -17,7 +17,7 @@ ASKING = "400 401 404 405 408 413 429 500 502 503 504"
 SERVICE_SCHEMAS: dict[str, Schema] = {
     "Model": struct(
         "id object created owned_by",
-        id=string("The name to ask for."),
+        id=string("The name to use in requests."),
         object=string("", "model"),
         created=integer(),
         owned_by=string("The provider."),
@@ -26,7 +26,7 @@ SERVICE_SCHEMAS: dict[str, Schema] = {
     "AnthropicModel": struct(
         "type id display_name created_at",
         type=string("", "model"),
-        id=string("The name to ask for."),
+        id=string("The name to use in requests."),
         display_name=string(),
         created_at=string(format="date-time"),
     ),
@@ -42,7 +42,7 @@ SERVICE_SCHEMAS: dict[str, Schema] = {
         name=string(),
         description=string(),
         version=string(),
-        see={"type": "object", "additionalProperties": string(), "description": "What is where, by path."},
+        see={"type": "object", "additionalProperties": string(), "description": "Links by path."},
     ),
     "Health": struct(
         "status version open_requests", status=string(), version=string(), open_requests=integer()
@@ -50,20 +50,20 @@ SERVICE_SCHEMAS: dict[str, Schema] = {
 }
 
 TAGS = [
-    {"name": "OpenAI", "description": "For clients of OpenAI's API."},
-    {"name": "Anthropic", "description": "For clients of Anthropic's API, Claude Code among them."},
-    {"name": "Gemini", "description": "For clients of Google's API."},
-    {"name": "Models", "description": "What can be asked for."},
-    {"name": "Health", "description": "For load balancers and people; needs no key."},
+    {"name": "OpenAI", "description": "For clients of the OpenAI API."},
+    {"name": "Anthropic", "description": "For clients of the Anthropic API, including Claude Code."},
+    {"name": "Gemini", "description": "For clients of the Google API."},
+    {"name": "Models", "description": "The available models."},
+    {"name": "Health", "description": "For load balancers and monitoring; no key required."},
 ]
 
 SECURITY: dict[str, Schema] = {
-    "bearer": {"type": "http", "scheme": "bearer", "description": "A key of this gateway."},
+    "bearer": {"type": "http", "scheme": "bearer", "description": "A client key of this gateway."},
     "x-api-key": {
         "type": "apiKey",
         "in": "header",
         "name": "X-API-Key",
-        "description": "The same key, in the header of Anthropic's clients.",
+        "description": "The same key, in the header that Anthropic's SDKs use.",
     },
 }
 
@@ -71,21 +71,21 @@ MODEL_IN_PATH: Schema = {
     "name": "model",
     "in": "path",
     "required": True,
-    "description": "May hold slashes.",
+    "description": "May contain slashes.",
     "schema": string(),
 }
 
 DETAILS: Schema = {
     "name": "details",
     "in": "query",
-    "description": "`true`: with all that is known about them, in OpenAI's dialect.",
+    "description": "`true`: with everything known about them, in OpenAI's dialect.",
     "schema": {"type": "boolean"},
 }
 
 AS_EVENTS: Schema = {
     "name": "alt",
     "in": "query",
-    "description": "`sse`: the stream is events; else it is one JSON array.",
+    "description": "`sse`: stream server-sent events; otherwise one JSON array.",
     "schema": string("", "sse"),
 }
 
@@ -103,7 +103,7 @@ Anthropic's and Google's the address itself.
 See also: [this page in ReDoc](/redoc) · [the API of LLM Gate]({gate}/docs) · [OpenAPI](/openapi.json). The
 repository has the guides: `docs/configuration.md`, `docs/errors.md`, `docs/translation.md`,
 `docs/providers.md`."""
-"""What the head of the page says behind the operator's own description; Markdown."""
+"""Follows the operator's own description at the top of the page; Markdown."""
 
 
 def describe(title: str, description: str, gate: str = "/llm-gate") -> dict[str, Any]:
@@ -161,7 +161,7 @@ def _openai_paths() -> dict[str, Any]:
 
 
 def _chat(operation: str) -> dict[str, Any]:
-    answer = _answer("The answer, or with `stream` its pieces.", "ChatCompletion", STORY)
+    answer = _answer("The response, or with `stream` its chunks.", "ChatCompletion", STORY)
     answer["content"]["text/event-stream"] = {"schema": ref("ChatCompletionChunk")}
     return {
         "post": {
@@ -249,7 +249,7 @@ def _contents(operation: str, *, stream: bool = False, count: bool = False) -> d
 
 
 def _gemini_look_up(operation: str, schema: str) -> dict[str, Any]:
-    answer = _answer("What can be asked for.", schema, ("x-request-id",))
+    answer = _answer("The available models.", schema, ("x-request-id",))
     missing = "401 500" if schema.endswith("List") else "401 404 500"
     return {
         "get": {
@@ -294,7 +294,7 @@ def _model_paths() -> dict[str, Any]:
     dialect = {
         "name": "anthropic-version",
         "in": "header",
-        "description": "With this header, the answer is in Anthropic's dialect.",
+        "description": "With this header, the response is in Anthropic's dialect.",
         "schema": string(),
     }
     return {
@@ -326,7 +326,7 @@ def _listing(operation: str, schema: str) -> dict[str, Any]:
             "operationId": operation,
             "tags": ["Models"],
             "responses": {
-                "200": _answer("What can be asked for.", schema, ("x-request-id",)),
+                "200": _answer("The available models.", schema, ("x-request-id",)),
                 **refusals("401 500"),
             },
         }
@@ -368,7 +368,7 @@ def _home() -> dict[str, Any]:
 
 
 def _health(operation: str, also: str = "") -> dict[str, Any]:
-    answers = {"200": _answer("It is well.", "Health", ("x-request-id",))}
+    answers = {"200": _answer("The gateway is healthy.", "Health", ("x-request-id",))}
     if also:
         answers[also] = _answer("No provider is configured.", "Health", ("x-request-id",))
     return {

@@ -7,13 +7,11 @@ __all__ = ["FIELDS", "SCHEMAS"]
 SCHEMAS: dict[str, Schema] = {
     "ProviderPreferences": struct(
         "",
-        "Who may serve a request. Names that are not configured are passed over.",
+        "Which providers may serve a request. Names that are not configured are ignored.",
         order=array(string(), "Providers to try first, in this order."),
         only=array(string(), "The only providers that may serve the request."),
         ignore=array(string(), "Providers that must not serve it."),
-        allow_fallbacks=boolean(
-            "False: nobody but those in `order`; without an order, nobody but the first."
-        ),
+        allow_fallbacks=boolean("False: only those in `order`; without `order`, only the first."),
     )
 }
 
@@ -21,7 +19,7 @@ FIELDS: dict[str, Schema] = {
     "provider": any_of(
         string("A configured provider's name."),
         ref("ProviderPreferences"),
-        description="Tidegate's extension: who shall be asked.",
+        description="Tidegate extension: which provider to use.",
     ),
-    "models": array(string(), "Tidegate's extension: what to try when `model` fails."),
+    "models": array(string(), "Tidegate extension: models to try if `model` fails."),
 }

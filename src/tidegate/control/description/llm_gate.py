@@ -18,16 +18,16 @@ HEADERS: list[Schema] = [
         "schema": string(format="uuid") if name == "X-Correlation-Id" else string(),
     }
     for name, description in (
-        ("X-Correlation-Id", "Runs through the records, and comes back in the answer."),
+        ("X-Correlation-Id", "Included in the record and returned in the response."),
         ("X-User-Id", "Who asks."),
-        ("client_id", "With which application."),
+        ("client_id", "The calling application."),
     )
 ]
 
 PROVIDER = struct(
     "name model",
-    name=string("`azure_openai`: all regions that are configured, in their order; or another provider."),
-    model=struct("name", name=string("The model, at Azure the name of the deployment.")),
+    name=string("`azure_openai`: all configured regions, in order; or another provider's name."),
+    model=struct("name", name=string("The model; for Azure, the deployment's name.")),
 )
 
 PRICE = struct(
@@ -96,7 +96,7 @@ SCHEMAS: dict[str, Schema] = {
                         label=string(),
                         description=string(),
                         contextWindow=null_or(integer()),
-                        tranningData=null_or(string("The month to which it was trained.")),
+                        tranningData=null_or(string("The training cutoff month.")),
                         price=array(PRICE),
                         enabled=boolean(),
                     )
@@ -161,7 +161,7 @@ def describe_llm_gate(title: str, description: str, prefix: str) -> dict[str, An
         "info": {"title": title, "description": description, "version": __version__},
         "servers": [{"url": "/", "description": "This gateway."}],
         "security": [{}, {"bearer": []}],
-        "tags": [{"name": "LLM Gate", "description": "For clients of LLM Gate's API."}],
+        "tags": [{"name": "LLM Gate", "description": "For clients of the LLM Gate API."}],
         "paths": name_operations(paths, GATE_OPERATIONS),
         "components": {
             "schemas": SCHEMAS,
@@ -186,7 +186,7 @@ def _operation(name: str, answer: str, parameters: list[Schema]) -> dict[str, An
         "parameters": parameters,
         "responses": {
             "200": reply("The answer.", answer),
-            "422": reply("What is wrong with the request, by place.", "Error"),
+            "422": reply("The request is invalid; each problem with its location.", "Error"),
             "default": reply("Any other error.", "Error"),
         },
     }

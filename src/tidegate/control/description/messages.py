@@ -1,4 +1,4 @@
-"""Anthropic's messages: what may be asked and what is answered."""
+"""Anthropic's Messages API: request and response schemas."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ __all__ = ["EXAMPLES", "SCHEMAS"]
 CACHE = null_or(
     struct(
         "type",
-        "A cache breakpoint behind this block.",
+        "A cache breakpoint after this block.",
         type=string("", "ephemeral"),
         ttl=string("", "5m", "1h"),
     )
@@ -28,13 +28,13 @@ TEXTS = (
 )
 
 SIGNED = struct(
-    "", "Gemini's thought signature. Send it back.", google=struct("", thought_signature=string())
+    "", "Gemini's thought signature. Send it back unchanged.", google=struct("", thought_signature=string())
 )
 
-OTHER = struct("type", "A block of Anthropic's own that no other provider knows.", type=string())
+OTHER = struct("type", "An Anthropic block without a counterpart at other providers.", type=string())
 
 SIGNATURE = string(
-    "What the provider needs to accept it again; of another wire format, `tidegate:<format>:…`."
+    "Data that the provider needs to accept it again; for another wire format, `tidegate:<format>:…`."
 )
 
 RESULT = one_of({"text": "TextBlock", "image": "ImageBlock", "document": "DocumentBlock"})
@@ -106,7 +106,7 @@ INPUT = one_of(
 """Blocks of a request."""
 
 PROMPT: dict[str, Schema] = {
-    "model": string("`provider/model`, or a name that the gateway knows."),
+    "model": string("`provider/model`, or a name that the gateway resolves."),
     "messages": array(
         struct(
             "role content",
@@ -150,13 +150,13 @@ PROMPT: dict[str, Schema] = {
     ),
     **extensions.FIELDS,
 }
-"""What is counted, and asked."""
+"""Fields of both requests: counting and creating."""
 
 REQUEST = struct(
     "model max_tokens messages",
-    "A request for a message. Fields that are not named here reach Anthropic untouched.",
+    "A Messages request. Fields not listed here are passed to Anthropic unchanged.",
     **PROMPT,
-    max_tokens=integer("The most tokens to write, thinking included; 0 only warms the cache.", minimum=0),
+    max_tokens=integer("Maximum completion tokens, including thinking; 0 only warms the cache.", minimum=0),
     stream=boolean(),
     temperature=number(minimum=0, maximum=1),
     top_p=number(minimum=0, maximum=1),
@@ -173,19 +173,19 @@ SCHEMAS: dict[str, Schema] = {
     "TokenCount": struct("input_tokens", input_tokens=integer()),
     "AnthropicUsage": struct(
         "input_tokens output_tokens",
-        "Classes that do not overlap: the prompt is the sum of the three kinds of input.",
-        input_tokens=integer("Neither read from a cache nor written to one."),
+        "The classes do not overlap: the prompt is the sum of the three kinds of input tokens.",
+        input_tokens=integer("Prompt tokens neither read from a cache nor written to one."),
         cache_read_input_tokens=null_or(integer()),
         cache_creation_input_tokens=null_or(integer()),
         cache_creation=null_or(
             struct(
                 "",
-                "What was written to the cache, by lifetime.",
+                "Tokens written to the cache, by lifetime.",
                 ephemeral_5m_input_tokens=integer(),
                 ephemeral_1h_input_tokens=integer(),
             )
         ),
-        output_tokens=integer("All tokens written, thinking included."),
+        output_tokens=integer("All completion tokens, including reasoning."),
         output_tokens_details=null_or(struct("", thinking_tokens=integer())),
         server_tool_use=null_or(struct("", web_search_requests=integer())),
         service_tier=null_or(string()),
@@ -197,7 +197,7 @@ SCHEMAS: dict[str, Schema] = {
         id=string(),
         type=string("", "message"),
         role=string("", "assistant"),
-        model=string("The model that answered, in the provider's words."),
+        model=string("The model that responded, by the provider's name."),
         content=array(any_of(WRITTEN, OTHER)),
         stop_reason=null_or(
             string("", "end_turn", "max_tokens", "stop_sequence", "tool_use", "pause_turn", "refusal")
@@ -210,7 +210,7 @@ SCHEMAS: dict[str, Schema] = {
     ),
     "MessageStreamEvent": struct(
         "type",
-        "The JSON of one `data:` line. A stream that breaks ends with an `error` event, never with "
+        "The JSON of one `data:` line. A broken stream ends with an `error` event, never with "
         "`message_stop`.",
         type=string(
             "",
@@ -228,7 +228,7 @@ SCHEMAS: dict[str, Schema] = {
 
 EXAMPLES: dict[str, Any] = {
     "answer": {
-        "summary": "A plain answer",
+        "summary": "Plain response",
         "value": {
             "model": "demo/chat",
             "max_tokens": 200,

@@ -13,8 +13,8 @@ class Words(NamedTuple):
     description: str
 
 
-CHAT = "Answers in OpenAI's dialect, whoever serves the model; with `stream`, as server-sent events."
-ALIAS = "An alias of `{}`: the same request, the same answer."
+CHAT = "OpenAI chat completions with any provider's model; with `stream`, as server-sent events."
+ALIAS = "An alias of `{}`, with the same request and response."
 
 OPERATIONS: Mapping[str, Words] = {
     "welcome": Words("Home page", "A page with links for browsers, JSON for other clients."),
@@ -25,21 +25,22 @@ OPERATIONS: Mapping[str, Words] = {
     "createChatCompletionBare": Words(
         "Create chat completion (alias)", ALIAS.format("POST /v1/chat/completions")
     ),
-    "createEmbeddings": Words("Create embeddings", "Turns texts or tokens into vectors."),
-    "createImages": Words("Generate images", "Draws images from a prompt."),
+    "createEmbeddings": Words("Create embeddings", "Creates embedding vectors for texts or tokens."),
+    "createImages": Words("Generate images", "Generates images from a prompt."),
     "createResponse": Words(
         "Create response",
-        "OpenAI's Responses API, for Codex and the Agents SDK. Nothing is stored: send all of the "
+        "OpenAI's Responses API, for Codex and the Agents SDK. Responses are not stored: send the whole "
         "conversation.",
     ),
     "createResponseBare": Words("Create response (alias)", ALIAS.format("POST /v1/responses")),
     "countInputTokens": Words(
         "Count response input tokens",
-        "Asks the provider, or estimates where it cannot count (`x-tidegate-estimated`).",
+        "The provider's count, or an estimate if it cannot count (`x-tidegate-estimated`).",
     ),
     "generateContent": Words("Generate content", "Google's API, for `google-genai`."),
     "streamGenerateContent": Words(
-        "Stream generate content", "The same in pieces: events with `alt=sse`, otherwise one JSON array."
+        "Stream generate content",
+        "The same as a stream: server-sent events with `alt=sse`, otherwise one JSON array.",
     ),
     "countContentTokens": Words("Count tokens (Gemini)", "Counts the tokens of a prompt."),
     "generateContentV1": Words("Generate content (v1)", "The same as in `v1beta`."),
@@ -49,40 +50,40 @@ OPERATIONS: Mapping[str, Words] = {
     "retrieveGeminiModel": Words("Get model (Gemini)", "One model, in Google's dialect."),
     "createMessage": Words(
         "Create message",
-        "Anthropic's Messages API, for Claude Code and Anthropic's SDKs, whoever serves the model.",
+        "Anthropic's Messages API, for Claude Code and Anthropic's SDKs, with any provider's model.",
     ),
     "countTokens": Words(
         "Count message tokens",
-        "Asks the provider, or estimates where it cannot count (`x-tidegate-estimated`).",
+        "The provider's count, or an estimate if it cannot count (`x-tidegate-estimated`).",
     ),
     "listModels": Words(
         "List models",
         "In OpenAI's dialect, or in Anthropic's with the header `anthropic-version`. "
-        "Ollama, vLLM, llama.cpp and LiteLLM are asked for theirs.",
+        "The lists of Ollama, vLLM, llama.cpp and LiteLLM are fetched from them.",
     ),
     "retrieveModel": Words("Get model", "One model, in the dialect of the client."),
     "listModelsByProvider": Words(
-        "List models by provider", "OpenAI's list, and the names by provider in `models`."
+        "List models by provider", "OpenAI's list, plus the names by provider in `models`."
     ),
     "listChatModels": Words(
-        "List chat models", "The models that chat, with their limits, capabilities and prices."
+        "List chat models", "The chat models, with their limits, capabilities and prices."
     ),
     "readProviders": Words("Provider status", "The configured providers."),
     "estimateChat": Words(
-        "Estimate cost", "What a chat completion would cost, at least and at most, without asking a provider."
+        "Estimate cost", "The minimum and maximum cost of a chat completion, without calling a provider."
     ),
-    "readHealth": Words("Health", "200 while the process answers."),
-    "readLiveness": Words("Liveness", "200 while the process answers."),
-    "readReadiness": Words("Readiness", "200 when there is a provider to ask, otherwise 503."),
+    "readHealth": Words("Health", "200 while the process is running."),
+    "readLiveness": Words("Liveness", "200 while the process is running."),
+    "readReadiness": Words("Readiness", "200 if a provider is configured, otherwise 503."),
 }
 """By `operationId`."""
 
 GATE_OPERATIONS: Mapping[str, Words] = {
     "listProviders": Words("List providers", "The providers with their models and prices."),
-    "askChat": Words("Create chat completion", "Answers a chat."),
-    "askImages": Words("Generate images", "Draws images from a prompt."),
-    "askEmbeddings": Words("Create embeddings", "Turns texts into vectors."),
-    "readHealth": Words("Health", "200 while the process answers."),
+    "askChat": Words("Create chat completion", "Creates a chat completion."),
+    "askImages": Words("Generate images", "Generates images from a prompt."),
+    "askEmbeddings": Words("Create embeddings", "Creates embedding vectors for texts."),
+    "readHealth": Words("Health", "200 while the process is running."),
     "readHealthV1": Words("Health (alias)", ALIAS.format("GET /health")),
 }
 

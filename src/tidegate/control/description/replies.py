@@ -15,9 +15,9 @@ SCHEMAS: dict[str, Schema] = {
         "An error in OpenAI's dialect.",
         error=struct(
             "message type param code",
-            message=string("What went wrong, in words for people; a provider's words are its own."),
+            message=string("A readable message; for a provider's error, the provider's message."),
             type=string(),
-            param=null_or(string("Path of the field at fault, such as `messages.2.content.0.text`.")),
+            param=null_or(string("Path of the invalid field, such as `messages.2.content.0.text`.")),
             code=null_or(string()),
         ),
     ),
@@ -33,7 +33,7 @@ SCHEMAS: dict[str, Schema] = {
         "An error in Google's dialect.",
         error=struct(
             "code message status",
-            code=integer("The status of the response."),
+            code=integer("The response's status."),
             message=string(),
             status=string(examples=["INVALID_ARGUMENT", "NOT_FOUND", "RESOURCE_EXHAUSTED"]),
             details=array({"type": "object"}),
@@ -42,23 +42,26 @@ SCHEMAS: dict[str, Schema] = {
 }
 
 HEADERS: dict[str, Schema] = {
-    "x-request-id": {"description": "This request's id; its record has the same.", "schema": string()},
-    "x-tidegate-provider": {"description": "The provider that answered.", "schema": string()},
-    "x-tidegate-model": {"description": "The model that it was asked for.", "schema": string()},
+    "x-request-id": {"description": "The request's id, as in its record.", "schema": string()},
+    "x-tidegate-provider": {"description": "The provider that responded.", "schema": string()},
+    "x-tidegate-model": {
+        "description": "The model requested from it, by the provider's name.",
+        "schema": string(),
+    },
     "x-tidegate-attempts": {
-        "description": "How often a provider was sent the request, the try that answered included.",
+        "description": "How many times the request was sent to a provider, including the successful attempt.",
         "schema": {"type": "integer"},
     },
     "x-tidegate-dropped": {
-        "description": "Parameters of the request that the provider does not support, separated by commas.",
+        "description": "Dropped parameters that the provider does not support, comma-separated.",
         "schema": string(),
     },
     "x-tidegate-estimated": {
-        "description": "`true` where the provider cannot count and the number is an estimate.",
+        "description": "`true` if the count is an estimate.",
         "schema": string(),
     },
     "retry-after": {
-        "description": "Seconds after which to try again.",
+        "description": "Seconds to wait before retrying.",
         "schema": {"type": "integer", "minimum": 0},
     },
 }
@@ -89,7 +92,7 @@ def _by_status() -> dict[int, list[str]]:
     for error in _classes():
         meaning = (error.__doc__ or "").strip().split("\n")[0]
         meanings.setdefault(error.status, []).append(f"{meaning} (`{error.code}`)" if error.code else meaning)
-    meanings[429] = [*meanings.get(429, []), "A limit of the provider, in its own words."]
+    meanings[429] = [*meanings.get(429, []), "A rate limit, as reported by the provider."]
     return meanings
 
 

@@ -1,4 +1,4 @@
-"""OpenAI's Responses API: what may be asked and what is answered."""
+"""OpenAI's Responses API: request and response schemas."""
 
 from typing import Any
 
@@ -9,9 +9,9 @@ __all__ = ["EXAMPLES", "SCHEMAS"]
 
 ITEM = struct(
     "",
-    "A message, a call, its output, thinking, or what a tool of the provider's did: told apart by `type`.",
+    "A message, a call, its output, reasoning, or the result of a provider's tool, as given by `type`.",
     type=string(
-        "A message may come without one.",
+        "Optional for messages.",
         examples=["message", "function_call", "function_call_output", "reasoning"],
     ),
     id=null_or(string()),
@@ -21,21 +21,23 @@ ITEM = struct(
     call_id=string("What a call and its output have in common."),
     name=string(),
     arguments=string("JSON."),
-    input=string("Of a custom tool's call."),
+    input=string("For the call of a custom tool."),
     output=any_of(string(), array({"type": "object"})),
-    summary=array({"type": "object"}, "Thinking, for people."),
-    encrypted_content=null_or(string("What a provider needs to see again. Send it back.")),
+    summary=array({"type": "object"}, "Readable reasoning."),
+    encrypted_content=null_or(
+        string("Data that the provider needs to receive again. Send it back unchanged.")
+    ),
 )
 
 REQUEST: dict[str, Schema] = {
-    "model": string("`provider/model`, or a name that the gateway knows."),
+    "model": string("`provider/model`, or a name that the gateway resolves."),
     "input": null_or(any_of(string(), array(ref("ResponseItem")))),
     "instructions": null_or(string()),
     "tools": null_or(
         array(
             struct(
                 "type",
-                type=string("`function`, `custom`, or a tool that OpenAI runs."),
+                type=string("`function`, `custom`, or a tool run by OpenAI."),
                 name=string(),
                 description=null_or(string()),
                 parameters=null_or({"type": "object"}),
@@ -82,16 +84,16 @@ REQUEST: dict[str, Schema] = {
         )
     ),
     "truncation": null_or(string("", "auto", "disabled")),
-    "previous_response_id": null_or(string("For providers of this format that keep responses.")),
+    "previous_response_id": null_or(string("For providers of this format that store responses.")),
     "conversation": null_or(any_of(string(), {"type": "object"})),
 }
-"""What is counted, and asked."""
+"""Fields of both requests: counting and creating."""
 
 SCHEMAS: dict[str, Schema] = {
     "ResponseItem": ITEM,
     "ResponsesRequest": struct(
         "model",
-        "A request for a response. Fields that are not named here reach a provider of this format untouched.",
+        "A Responses request. Fields not listed here are passed unchanged to providers with this format.",
         **REQUEST,
         stream=null_or(boolean()),
         stream_options=null_or(struct("", include_obfuscation=boolean())),
@@ -101,7 +103,7 @@ SCHEMAS: dict[str, Schema] = {
         top_p=null_or(number(minimum=0, maximum=1)),
         top_logprobs=null_or(integer(minimum=0, maximum=20)),
         include=null_or(array(string())),
-        store=null_or(boolean("Tidegate itself keeps nothing.")),
+        store=null_or(boolean("Tidegate itself stores nothing.")),
         background=null_or(boolean()),
         prompt=null_or({"type": "object"}),
         metadata=null_or({"type": "object"}),
@@ -117,22 +119,22 @@ SCHEMAS: dict[str, Schema] = {
     ),
     "Response": struct(
         "id object created_at status model output",
-        "The answer. It repeats the parameters of its request, too.",
+        "The response. It also repeats the request's parameters.",
         id=string(),
         object=string("", "response"),
         created_at=number("Seconds since 1970."),
         status=string("", "completed", "incomplete", "failed", "in_progress", "queued", "cancelled"),
-        model=string("The model that answered, in the provider's words."),
+        model=string("The model that responded, by the provider's name."),
         output=array(ref("ResponseItem")),
         incomplete_details=null_or(struct("", reason=string(), detail=string("The provider's explanation."))),
         error=null_or(struct("code message", code=string(), message=string())),
-        native_finish_reason=string("The provider's own word, where it says more."),
+        native_finish_reason=string("The provider's own finish reason, if it is more specific."),
         usage=null_or(
             struct(
                 "input_tokens output_tokens total_tokens",
-                input_tokens=integer("All tokens of the prompt, cached ones included."),
+                input_tokens=integer("All prompt tokens, including cached ones."),
                 input_tokens_details=struct("", cached_tokens=integer(), cache_write_tokens=integer()),
-                output_tokens=integer("All tokens written, thinking included."),
+                output_tokens=integer("All completion tokens, including reasoning."),
                 output_tokens_details=struct("", reasoning_tokens=integer()),
                 total_tokens=integer(),
             )
@@ -140,7 +142,7 @@ SCHEMAS: dict[str, Schema] = {
     ),
     "ResponseStreamEvent": struct(
         "type sequence_number",
-        "The JSON of one `data:` line; `type` is the event's name, too. A stream that breaks ends with "
+        "The JSON of one `data:` line; `type` is also the event's name. A broken stream ends with "
         "`error` and `response.failed`, never with `response.completed`.",
         type=string(examples=["response.created", "response.output_text.delta", "response.completed"]),
         sequence_number=integer(minimum=0),
@@ -148,7 +150,7 @@ SCHEMAS: dict[str, Schema] = {
 }
 
 EXAMPLES: dict[str, Any] = {
-    "answer": {"summary": "A plain answer", "value": {"model": "demo/chat", "input": "Say hello."}},
+    "answer": {"summary": "Plain response", "value": {"model": "demo/chat", "input": "Say hello."}},
     "stream": {
         "summary": "A stream",
         "value": {"model": "demo/chat", "input": "Say hello.", "stream": True},

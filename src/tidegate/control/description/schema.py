@@ -63,7 +63,7 @@ def any_of(*schemas: Schema, description: str = "") -> Schema:
 
 
 def one_of(kinds: dict[str, str], by: str = "type") -> Schema:
-    """One of several structs, told apart by a field: its values and the components that they mean."""
+    """One of several structs, distinguished by a field: its values and the components that they mean."""
     mapping = {value: ref(name)["$ref"] for value, name in kinds.items()}
     return {
         "oneOf": [ref(name) for name in dict.fromkeys(kinds.values())],

@@ -1,4 +1,4 @@
-"""What can be asked for beside chat: embeddings and images."""
+"""Schemas of the tasks other than chat: embeddings and images."""
 
 from .schema import Schema, any_of, array, integer, number, ref, string, struct
 
@@ -8,9 +8,9 @@ WHO: dict[str, Schema] = {
     "provider": any_of(
         string("A provider's name."),
         ref("ProviderPreferences"),
-        description="Who shall be asked.",
+        description="Which provider to use.",
     ),
-    "models": array(string(), "What to try when `model` fails, in order."),
+    "models": array(string(), "Models to try in order if `model` fails."),
 }
 
 TOKENS = array(integer(minimum=0), "Tokens of the model's own vocabulary.")
@@ -18,26 +18,26 @@ TOKENS = array(integer(minimum=0), "Tokens of the model's own vocabulary.")
 SCHEMAS: dict[str, Schema] = {
     "EmbeddingsRequest": struct(
         "model input",
-        "A request for embeddings, in OpenAI's dialect.",
-        model=string("`provider/model`, or a name that the gateway knows."),
+        "An embeddings request in OpenAI's dialect.",
+        model=string("`provider/model`, or a name that the gateway resolves."),
         input=any_of(
             string("One text."),
-            array(string(), "Texts, each with a vector of its own."),
+            array(string(), "Texts, with one vector for each."),
             TOKENS,
             array(TOKENS),
-            description="What is to be embedded: texts, or tokens where the provider takes them.",
+            description="The texts to embed, or tokens if the provider accepts them.",
         ),
-        dimensions=integer("How long the vectors shall be, where the model leaves a choice.", minimum=1),
+        dimensions=integer("The length of the vectors, if the model supports it.", minimum=1),
         encoding_format=string(
-            "Numbers, or 32-bit floats in base64 with the lowest byte first; made here where the provider"
-            " knows only one.",
+            "Numbers, or little-endian 32-bit floats in base64; converted by Tidegate if the provider "
+            "supports only one.",
             examples=["float", "base64"],
         ),
         input_type=string(
-            "Tidegate's extension: what the vectors are for.",
+            "Tidegate extension: the purpose of the vectors.",
             examples=["search_document", "search_query", "classification", "clustering"],
         ),
-        user=string("The client's own id of its end user."),
+        user=string("The client's id for its end user."),
         **WHO,
     ),
     "Embeddings": struct(
@@ -52,47 +52,47 @@ SCHEMAS: dict[str, Schema] = {
                 embedding=any_of(array(number()), string("Base64.")),
             )
         ),
-        model=string("The model that answered."),
+        model=string("The model that responded."),
         usage=struct(
             "prompt_tokens total_tokens",
-            "0 where the provider tells none.",
+            "0 if the provider reports none.",
             prompt_tokens=integer(),
             total_tokens=integer(),
         ),
     ),
     "ImagesRequest": struct(
         "model prompt",
-        "A request for images, in OpenAI's dialect.",
-        model=string("`provider/model`, or a name that the gateway knows."),
-        prompt=string("What is to be drawn."),
-        n=integer("How many images.", minimum=1),
+        "An image generation request in OpenAI's dialect.",
+        model=string("`provider/model`, or a name that the gateway resolves."),
+        prompt=string("A description of the image."),
+        n=integer("The number of images.", minimum=1),
         size=string("Width and height in pixels, or `auto`.", examples=["1024x1024", "1536x1024"]),
-        quality=string("In the provider's words.", examples=["low", "medium", "high", "hd"]),
-        style=string("In the provider's words.", examples=["vivid", "natural"]),
-        background=string("In the provider's words.", examples=["transparent", "opaque"]),
+        quality=string("A value defined by the provider.", examples=["low", "medium", "high", "hd"]),
+        style=string("A value defined by the provider.", examples=["vivid", "natural"]),
+        background=string("A value defined by the provider.", examples=["transparent", "opaque"]),
         response_format=string(
-            "An address or bytes. Where the provider gives bytes only, the address holds them.",
+            "A URL or base64. If the provider returns only bytes, the URL is a data URL.",
             "url",
             "b64_json",
         ),
-        output_format=string("The type of the image.", examples=["png", "jpeg", "webp"]),
-        user=string("The client's own id of its end user."),
+        output_format=string("The image format.", examples=["png", "jpeg", "webp"]),
+        user=string("The client's id for its end user."),
         **WHO,
     ),
     "Images": struct(
         "created data",
-        "Images; what else the provider says of them stays in the answer.",
+        "The images; additional fields from the provider are kept.",
         created=integer("Seconds since 1970."),
         data=array(
             struct(
-                url=string("Where the image is, or a data URL."),
+                url=string("The image's URL, or a data URL."),
                 b64_json=string("The image in base64."),
-                revised_prompt=string("What was drawn in truth."),
+                revised_prompt=string("The prompt after the provider's revision."),
             )
         ),
         usage=struct(
             "",
-            "Where the provider tells tokens.",
+            "If the provider reports tokens.",
             input_tokens=integer(),
             output_tokens=integer(),
             total_tokens=integer(),
