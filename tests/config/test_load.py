@@ -325,7 +325,8 @@ FILE_MISTAKES = {
     ),
     "a name with a slash": (
         "[providers.'a/b']\nkind = 'demo'",
-        '1: providers."a/b": a provider\'s name may contain only letters, digits, dots, dashes and underscores',
+        '1: providers."a/b": a provider\'s name may contain only letters, digits, dots, dashes and '
+        "underscores",
     ),
     "an empty key": (
         "[providers.x]\nkind = 'openai'\napi_key = ' '",
