@@ -28,6 +28,10 @@ BANNED = {
     r"makes? no sense": "is malformed, cannot be read",
     r"nothing like the parameter": "does not support the parameter",
     r"has nothing of": "does not support",
+    r"\bwas told to\b": "during shutdown, was asked to; name what happens",
+    r"\bsaid nothing\b": "did not report, reported nothing",
+    r"\bnobody is left\b": "no provider is left",
+    r"\bno use for it\b": "without effect",
 }
 """Pattern -> what to write in its place."""
 
