@@ -23,7 +23,7 @@ from tidegate.protocols.errors import TidegateError
 from tidegate.providers import FORMATS, protocol_named
 
 ROOM = str(Path(tidegate.protocols.__file__).parent)
-SIZES = (40, 80, 160)
+SIZES = (15, 30, 60)
 LINES, BYTES = 1.15, 1.5
 """By how much work per element may grow from the first doubling to the second: tables double in steps."""
 
@@ -165,7 +165,15 @@ REQUESTS: dict[str, dict[str, Callable[[int], dict[str, Any]]]] = {
         "parts of its own": lambda n: {"contents": [{"role": "model", "parts": [{"executableCode": {"language": "PYTHON", "code": "1"}}] * n}, {"role": "user", "parts": [{"text": "a"}]}]},
     },
 }  # fmt: skip
-ASKS = [(door, what) for door, makes in REQUESTS.items() for what in makes]
+EVERY_FORMAT = ("openai_chat", "anthropic")
+"""Doors whose requests are rendered in every format; those of the others say nothing else, so that reading
+them and passing them on is enough."""
+ASKS = [
+    (door, what, name)
+    for door, makes in REQUESTS.items()
+    for what in makes
+    for name in (FORMATS if door in EVERY_FORMAT else (door, "openai_chat"))
+]
 
 
 MODELS = {"bedrock": "anthropic.claude-sonnet-4-5"}
@@ -187,8 +195,7 @@ def serve(door: str, body: bytes, name: str) -> object:
         return error
 
 
-@pytest.mark.parametrize("name", FORMATS)
-@pytest.mark.parametrize(("door", "what"), ASKS)
+@pytest.mark.parametrize(("door", "what", "name"), ASKS)
 def test_a_request_costs_its_size(door: str, what: str, name: str) -> None:
     def make(count: int) -> Callable[[], object]:
         body = json.dumps({"model": "m", "max_tokens": 99, **REQUESTS[door][what](count)}).encode()
@@ -245,8 +252,15 @@ def grounding(count: int) -> dict[str, Any]:
     return {"groundingChunks": chunks, "groundingSupports": supports}
 
 
-def call(number: int) -> dict[str, Any]:
-    function = {"name": "f", "arguments": "{}"}
+def interleaved(count: int) -> Iterator[dict[str, Any]]:
+    """A few calls for each other's pieces, and each piece of one stands between those of the others."""
+    yield from (call(number, "{") for number in range(count))
+    yield from (call(number, '"a":1') for number in range(count))
+    yield from (call(number, "}") for number in reversed(range(count)))
+
+
+def call(number: int, arguments: str = "{}") -> dict[str, Any]:
+    function = {"name": "f", "arguments": arguments}
     return {"tool_calls": [{"index": number, "id": f"c{number}", "type": "function", "function": function}]}
 
 
@@ -256,6 +270,9 @@ ANSWERS: dict[str, dict[str, Callable[[int], bytes]]] = {
         "texts": lambda n: chat(*({"content": "some words "} for _ in range(n))),
         "blanks": lambda n: chat(*({"content": " " * 20} for _ in range(n))),
         "calls": lambda n: chat(*(call(k) for k in range(n))),
+        "interleaved calls": lambda n: chat(*interleaved(n)),
+        "pieces that end in braces": lambda n: chat(call(0, "{"), call(1, "{}"), *(call(0, '"a":{}') for _ in range(n)), call(0, "}")),
+        "choices": lambda n: b"".join(b"data: %s\n\n" % json.dumps(chunk({"content": "a"}, finish, k)).encode() for finish in (None, "stop") for k in range(n)) + b"data: [DONE]\n\n",
         "a large event": lambda n: chat({"content": "x" * 1000 * n}),
         "citations": lambda n: chat({"content": "é" * n}, *({"annotations": [{"type": "url_citation", "url_citation": {"url": f"https://example.com/{k}", "title": "t", "start_index": 1, "end_index": k}}]} for k in range(n))),
     },
@@ -317,7 +334,8 @@ FACTS: dict[str, list[dict[str, Any]]] = {
 @pytest.mark.parametrize("door", DOORS)
 @pytest.mark.parametrize(("name", "what"), TOLD)
 def test_an_answer_costs_its_size(name: str, what: str, door: str, stream: bool) -> None:
-    for facts in FACTS.get(name, [{}]):
+    own = door == name and stream
+    for facts in FACTS.get(name, [{}]) if own else [{}]:
 
         def make(count: int, facts: dict[str, Any] = facts) -> Callable[[], object]:
             return passed_in_pieces(conduit_of(door, name, stream, facts), ANSWERS[name][what](count), 1500)

@@ -18,6 +18,7 @@ Decisions, where the dialect has no place of its own:
 - Only the first choice is written: Anthropic's clients cannot ask for more.
 """
 
+from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -25,7 +26,6 @@ import msgspec
 from msgspec import Raw, Struct
 
 from tidegate.protocols.contract import Writer
-from tidegate.protocols.decode import MALFORMED
 from tidegate.protocols.errors import TidegateError
 from tidegate.protocols.events import (
     AudioDelta,
@@ -47,6 +47,7 @@ from tidegate.protocols.events import (
 )
 from tidegate.protocols.finishes import WORDS, own_words
 from tidegate.protocols.ids import new_id
+from tidegate.protocols.object_end import ObjectEnd
 from tidegate.protocols.sse import frame
 from tidegate.protocols.usage import Usage
 
@@ -63,7 +64,6 @@ OWN_REASONS = own_words("anthropic")
 """Stop reasons that Anthropic's clients know."""
 
 _encode = msgspec.json.Encoder().encode
-_OBJECT = msgspec.json.Decoder(dict[str, Raw])
 
 
 class AudioOut(Struct, frozen=True):
@@ -78,22 +78,17 @@ _AUDIO = msgspec.json.Decoder(AudioOut)
 class _OpenCall:
     """The call whose block is open."""
 
-    __slots__ = ("index", "is_custom", "pieces")
+    __slots__ = ("_end", "index", "is_custom", "pieces")
 
     def __init__(self, started: ToolCallStarted) -> None:
         self.index = started.index
         self.is_custom = started.kind == "custom"
         self.pieces: list[str] = []
+        self._end = ObjectEnd(self.pieces)
 
     def is_whole(self) -> bool:
         """Whether nothing but white space can follow."""
-        if self.is_custom:
-            return False
-        try:
-            _OBJECT.decode("".join(self.pieces))
-        except MALFORMED:
-            return False
-        return True
+        return not self.is_custom and self._end.is_whole()
 
 
 class _Sequence(Writer):
@@ -110,8 +105,10 @@ class _Sequence(Writer):
         self._kind: str | None = None
         """What the open block is: `text`, `thinking`, `tool_use`."""
         self._call: _OpenCall | None = None
-        self._waiting: list[Event] = []
+        self._waiting: deque[Event] = deque()
         """What cannot be written before the open call is whole."""
+        self._arguments: dict[int, list[ToolCallDelta]] = {}
+        """Arguments of the calls that wait, by their index: they are written with their call."""
 
     # --- for the children
 
@@ -145,17 +142,31 @@ class _Sequence(Writer):
         if call is not None and kind not in _PASSIVE:
             own = kind is ToolCallDelta and event.index == call.index  # type: ignore[union-attr]
             if not own and (self._waiting or not call.is_whole()):
-                self._waiting.append(event)
+                self._wait(event)
                 return
         write = _WRITE.get(kind)
         if write is not None:
             write(self, event)
 
+    def _wait(self, event: Event) -> None:
+        if isinstance(event, ToolCallStarted):
+            self._arguments[event.index] = []
+        elif isinstance(event, ToolCallDelta):
+            arguments = self._arguments.get(event.index)
+            if arguments is not None:  # else white space behind a call that was whole
+                arguments.append(event)
+            return
+        self._waiting.append(event)
+
     def _release(self) -> None:
-        """Close the open call, then take what waited for it."""
+        """Close the open call, then take what waited for it, up to the next call that is not whole."""
         self._close_block()
-        waiting, self._waiting = self._waiting, []
-        self._take(waiting)
+        while self._waiting and (self._call is None or self._call.is_whole()):
+            event = self._waiting.popleft()
+            _WRITE[type(event)](self, event)
+            if isinstance(event, ToolCallStarted):
+                for delta in self._arguments.pop(event.index, ()):
+                    self._add_arguments(delta)
 
     def _open_block(self, kind: str, block: dict[str, Any] | Raw) -> None:
         self._close_block()
@@ -246,11 +257,16 @@ class _Sequence(Writer):
         call = self._call
         if call is None or call.index != event.index:
             return  # white space after the end of a call that was whole
+        self._add_arguments(event)
+        if self._waiting and call.is_whole():
+            self._release()
+
+    def _add_arguments(self, event: ToolCallDelta) -> None:
+        call = self._call
+        assert call is not None, "its block is open"
         call.pieces.append(event.arguments)
         if not call.is_custom:
             self._grow("input_json_delta", "partial_json", event.arguments)
-        if self._waiting and event.arguments.rstrip().endswith("}") and call.is_whole():
-            self._release()
 
     def _write_citation(self, event: CitationAdded) -> None:
         if self._kind != "text":

@@ -113,12 +113,15 @@ class _Pen:
         self._created = ""
         self._usage: Usage | None = None
         self._choices: dict[int, _Choice] = {}
+        self._changed: dict[int, _Choice] = {}
+        """Those that have something to be told."""
         self._tail = b""
 
     def _at(self, index: int) -> _Choice:
         choice = self._choices.get(index)
         if choice is None:
             choice = self._choices[index] = _Choice(index)
+        self._changed[index] = choice
         return choice
 
     def _note(self, events: Sequence[Event]) -> None:
@@ -214,14 +217,15 @@ class StreamWriter(_Pen):
     def write(self, events: Sequence[Event]) -> bytes:
         """See Writer."""
         self._note(events)
-        written = b""
-        for choice in self._choices.values():
+        written: list[bytes] = []
+        for choice in self._changed.values():
             parts = choice.take_parts()
             if parts:
                 content = OutContent(parts=parts, role="model")
                 candidate = OutCandidate(content=content, index=choice.index)
-                written += self._frame(self._answer((candidate,)))
-        return written
+                written.append(self._frame(self._answer((candidate,))))
+        self._changed.clear()
+        return b"".join(written)
 
     def close(self) -> bytes:
         """See Writer."""
@@ -281,14 +285,28 @@ class BodyWriter(_Pen):
 def _join(parts: list[AnyPart]) -> list[AnyPart]:
     """Texts that follow each other as one; a signature ends a text."""
     joined: list[AnyPart] = []
+    run: list[WirePart] = []
     for part in parts:
-        last = joined[-1] if joined else None
-        if _is_text(part) and _is_text(last) and part.thought == last.thought and not last.thought_signature:
-            text = (last.text or "") + (part.text or "")
-            joined[-1] = WirePart(text=text, thought=part.thought, thought_signature=part.thought_signature)
+        if not (run and _goes_on(run[-1], part)):
+            joined += _one(run)
+            run = []
+        if _is_text(part):
+            run.append(part)
         else:
             joined.append(part)
-    return joined
+    return joined + _one(run)
+
+
+def _goes_on(last: WirePart, part: AnyPart) -> bool:
+    return _is_text(part) and part.thought == last.thought and not last.thought_signature
+
+
+def _one(run: list[WirePart]) -> list[AnyPart]:
+    """Texts as one part."""
+    if len(run) < 2:
+        return [*run]
+    text = "".join([part.text or "" for part in run])
+    return [WirePart(text=text, thought=run[-1].thought, thought_signature=run[-1].thought_signature)]
 
 
 def _is_text(part: AnyPart | None) -> TypeGuard[WirePart]:

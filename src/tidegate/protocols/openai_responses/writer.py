@@ -31,6 +31,7 @@ from tidegate.protocols.events import (
     UsageReported,
 )
 from tidegate.protocols.ids import new_id
+from tidegate.protocols.object_end import ObjectEnd
 from tidegate.protocols.usage import Usage
 
 from .error import error_object, error_of_response, error_of_stream
@@ -124,7 +125,7 @@ class OpenThinking:
 class OpenCall:
     """A call whose arguments are being written."""
 
-    __slots__ = ("call", "declared", "id", "index", "kind", "run")
+    __slots__ = ("_end", "call", "declared", "id", "index", "kind", "run")
 
     def __init__(self, call: ToolCallStarted, declared: Declared, index: int) -> None:
         self.call = call
@@ -134,24 +135,18 @@ class OpenCall:
         self.id = new_id(self.kind.prefix)
         event = self.kind.event
         self.run = Run(f"response.{event}.delta", item_id=self.id, output_index=index)
+        self._end = ObjectEnd(self.run.pieces)
 
     @property
     def whole(self) -> bool:
         """Whether nothing can follow: a function's arguments are complete JSON."""
-        return self.call.kind != "custom" and self._is_object()
-
-    def _is_object(self) -> bool:
-        try:
-            _OBJECT.decode(self.run.text)
-        except DecodeError:
-            return False
-        return True
+        return self.call.kind != "custom" and self._end.is_whole()
 
     def render(self, status: str, text: str) -> dict[str, Any]:
         """The item."""
         told = {"id": self.id, "type": self.kind.type, "status": status, "call_id": self.call.id}
         if self.kind.type == "tool_search_call":
-            arguments = Raw(text.encode()) if text and self._is_object() else {}
+            arguments = Raw(text.encode()) if text and self._end.is_whole() else {}
             return {**told, "execution": "client", "arguments": arguments}
         namespace = {"namespace": self.declared.namespace} if self.declared.namespace else {}
         return {**told, "name": self.declared.name, **namespace, self.kind.field: text}
@@ -179,8 +174,8 @@ class ResponseWriter:
     """Writes a response (see contract.Writer). The format has one choice; others are not asked for."""
 
     __slots__ = (
-        "_calls", "_citations", "_finished", "_logprobs", "_message", "_next", "_out", "_output", "_parsed",
-        "_sequence", "_shell", "_streams", "_thinking", "_usage",
+        "_calls", "_citations", "_finished", "_grown", "_logprobs", "_message", "_next", "_out", "_output",
+        "_parsed", "_sequence", "_shell", "_streams", "_thinking", "_usage",
     )  # fmt: skip
 
     def __init__(self, parsed: Parsed, model: str) -> None:
@@ -198,6 +193,8 @@ class ResponseWriter:
         self._thinking: OpenThinking | None = None
         self._calls: dict[int, OpenCall] = {}
         """By the event's index. Several may be open: providers may mix their deltas."""
+        self._grown: set[int] = set()
+        """Those that have got arguments since it was last asked whether they are whole."""
         self._logprobs: list[Any] = []
         """Of the text that comes next."""
         self._citations: list[CitationAdded] = []
@@ -310,8 +307,10 @@ class ResponseWriter:
             self._close_thinking()
         if message:
             self._close_message("completed")
-        for index in [index for index, call in self._calls.items() if call.whole]:
-            self._close_call(index, "completed")
+        for index in sorted(self._grown):
+            if self._calls[index].whole:
+                self._close_call(index, "completed")
+        self._grown.clear()
 
     def _add_wrapped(self, wrapped: WrappedSignature) -> None:
         """An item that only carries what another format must see again."""
@@ -412,6 +411,7 @@ class ResponseWriter:
 
     def _close_call(self, position: int, status: str) -> None:
         call = self._calls.pop(position)
+        self._grown.discard(position)
         text = call.run.text
         if call.kind.event:
             place = {"item_id": call.id, "output_index": call.index, call.kind.field: text}
@@ -470,6 +470,7 @@ class ResponseWriter:
     def _write_arguments(self, event: ToolCallDelta) -> None:
         call = self._calls.get(event.index)
         if call is not None and event.arguments:
+            self._grown.add(event.index)
             if call.kind.event:
                 self._out.append(self._say(call.run, event.arguments))
             else:
