@@ -5,7 +5,7 @@ that returns what it found out instead of writing it anywhere:
 
 - `admission`: who calls, what is wanted, who could serve it (`identity`, `operation`)
 - `attempts`: which candidate is tried, and what after a failure; `attempt` is one try, and opens an
-  answer (`linked` and `fetching` get what a request links to)
+  answer (`sending`, `linked` and `fetching` get what a request links to)
 - `delivery`: the only one that writes to the client; `transcript` keeps what was written
 - `settlement`: the record, built once at the end
 

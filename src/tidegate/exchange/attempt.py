@@ -15,9 +15,10 @@ from tidegate.upstream import TRANSPORT_ERRORS, Answer, explain
 
 from .gateway import Gateway
 from .request import Header, Request, safe_value
-from .watchdog import NEVER, Waiting, Watch
+from .sending import ask
+from .watchdog import Watch
 
-__all__ = ["Attempt", "ask", "expect_answer", "expect_stream"]
+__all__ = ["Attempt"]
 
 Write = Callable[[bytes], bool]
 """Sends bytes to the client; whether it keeps up."""
@@ -34,21 +35,9 @@ class Attempt:
     """
 
     __slots__ = (
-        "_answer",
-        "_call",
-        "_conduit",
-        "_failure",
-        "candidate",
-        "complete",
-        "dropped",
-        "ended_at",
-        "error",
-        "first_byte_at",
-        "resent",
-        "started_at",
-        "tally",
-        "waited_s",
-    )
+        "_answer", "_call", "_conduit", "_failure", "candidate", "complete", "dropped", "ended_at",
+        "error", "first_byte_at", "resent", "started_at", "tally", "waited_s",
+    )  # fmt: skip
 
     def __init__(self, candidate: Candidate, call: Call, conduit: Conduit) -> None:
         self.candidate = candidate
@@ -66,8 +55,7 @@ class Attempt:
         self.error: TidegateError | None = None
         """What it failed with, without a traceback: that would hold the client's body."""
         self.resent = False
-        """Whether the request was sent twice: first on a kept connection, which the provider closed without a
-        byte of an answer."""
+        """Whether it was sent twice: the kept connection of the first time closed without a byte."""
         self.started_at = perf_counter()
         self.first_byte_at: float | None = None
         """When the first bytes for the client were there."""
@@ -136,8 +124,7 @@ class Attempt:
     async def _read_whole(self, watch: Watch) -> bytes:
         """Read a plain answer to its end."""
         answer, conduit = self._answer, self._conduit
-        assert answer is not None
-        assert conduit is not None
+        assert answer is not None and conduit is not None  # noqa: PT018 one state
         body = await answer.read(watch.mark_activity)
         self.waited_s = perf_counter() - self.started_at
         out = conduit.feed(body) + conduit.close()
@@ -198,7 +185,6 @@ class Attempt:
         assert self._conduit is not None
         failure = self._conduit.failure
         assert failure is not None
-        # An error that is raised holds this frame; kept in the conduit, the two would hold each other.
         self._failure = None
         return self.candidate.service.attribute(failure)
 
@@ -212,49 +198,3 @@ class Attempt:
             error.message = f"{service.name}: {error.message}"
             service.attribute(error)
         return error
-
-
-async def ask(
-    candidate: Candidate,
-    call: Call,
-    request: Request,
-    spoken: str,
-    gateway: Gateway,
-    watch: Watch,
-    on_resend: Callable[[], None] | None = None,
-) -> Answer:
-    """Send a call; the head of a good answer has arrived when this returns. Raises ProviderError."""
-    service = candidate.service
-    if service.signs:
-        headers = await service.authorize(call, request.headers, spoken)
-    else:
-        headers = service.headers_for(request.headers, spoken, call.headers)
-    address = service.address_for(call.path)
-    connect_s = gateway.config.routing.connect_s
-    answer = await gateway.pool.post(address, headers, call.body, connect_s, on_resend)
-    if 200 <= answer.status < 300:
-        return answer
-    try:
-        body = await answer.read_error(watch.mark_activity)
-    finally:
-        answer.close()
-    raise service.attribute(service.protocol.parse_error(answer.status, answer.headers, body))
-
-
-def expect_answer(watch: Watch, call: Call, gateway: Gateway, *, last: bool) -> None:
-    """Give an attempt its time. Where more candidates stand behind, it gets half of what is left of the
-    request's: one that hangs leaves time for the next.
-    """
-    routing = gateway.config.routing
-    now = perf_counter()
-    left = watch.deadline - now if last else (watch.deadline - now) / 2
-    if call.stream:
-        watch.expect(Waiting.FIRST_BYTE, min(routing.first_byte_s, left))
-        return
-    patience = min(routing.attempt_s, left)
-    watch.expect(Waiting.ANSWER, patience, now + patience)
-
-
-def expect_stream(watch: Watch, gateway: Gateway) -> None:
-    """A stream has begun: only its silence is limited from now on."""
-    watch.expect(Waiting.NEXT_EVENT, gateway.config.routing.idle_s, NEVER)

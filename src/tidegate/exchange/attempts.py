@@ -13,9 +13,9 @@ from tidegate.protocols.contract import Call, Conduit
 from tidegate.protocols.errors import BytesWanted, DeadlineExceeded, TidegateError, Unsupported
 from tidegate.providers import Candidate
 
-from .attempt import expect_answer, expect_stream
 from .linked import fetch_linked
 from .operation import Operation
+from .sending import expect_answer, expect_stream
 from .state import Exchange
 
 __all__ = ["open_answer"]

@@ -13,10 +13,10 @@ from tidegate.providers import Candidate
 from tidegate.upstream import TRANSPORT_ERRORS, explain
 
 from .admission import identify, read_request
-from .attempt import ask, expect_answer
 from .exchange import recorded
 from .gateway import Door, Gateway
 from .request import JSON, Header, Request, header_value
+from .sending import ask, expect_answer
 from .state import Exchange
 
 __all__ = ["count", "estimate"]

@@ -8,8 +8,9 @@ import asyncio
 
 from tidegate.protocols.errors import TidegateError
 
-from .attempt import Attempt, expect_stream
+from .attempt import Attempt
 from .request import JSON, Header, header_value
+from .sending import expect_stream
 from .state import Exchange
 from .watchdog import NEVER, Waiting
 

@@ -44,18 +44,9 @@ def record_of(this: Exchange) -> Record:
         provider_cost=tally.provider_cost if tally is not None else None,
         dropped=attempt.dropped if attempt is not None else (),
         left_out=tuple(tally.left_out) if tally is not None else (),
-        attempts=[
-            FailedAttempt(
-                one.candidate.service.name, one.candidate.model, one.error.status, one.error.summary
-            )
-            for one in this.attempts
-            if one.error is not None
-        ],
+        attempts=_failed(this),
         resent=this.resent,
-        skipped=[
-            SkippedCandidate(one.candidate.service.name, one.candidate.model, one.error.summary)
-            for one in this.skipped
-        ],
+        skipped=_skipped(this),
         caller=this.caller,
         error=this.error.summary if this.error is not None else None,
         total_ms=_ms(now - request.received_at),
@@ -63,6 +54,23 @@ def record_of(this: Exchange) -> Record:
         overhead_ms=_overhead(this),
         response_bytes=this.transcript.size or None,
     )
+
+
+def _failed(this: Exchange) -> list[FailedAttempt]:
+    """The attempts that failed, in order."""
+    return [
+        FailedAttempt(one.candidate.service.name, one.candidate.model, one.error.status, one.error.summary)
+        for one in this.attempts
+        if one.error is not None
+    ]
+
+
+def _skipped(this: Exchange) -> list[SkippedCandidate]:
+    """The candidates that were not asked, in order."""
+    return [
+        SkippedCandidate(one.candidate.service.name, one.candidate.model, one.error.summary)
+        for one in this.skipped
+    ]
 
 
 def _ending(this: Exchange) -> Ending:

@@ -1,0 +1,60 @@
+"""A call on its way to a candidate, and how long its answer is waited for."""
+
+from collections.abc import Callable
+from time import perf_counter
+
+from tidegate.protocols.contract import Call
+from tidegate.providers import Candidate
+from tidegate.upstream import Answer
+
+from .gateway import Gateway
+from .request import Request
+from .watchdog import NEVER, Waiting, Watch
+
+__all__ = ["ask", "expect_answer", "expect_stream"]
+
+
+async def ask(
+    candidate: Candidate,
+    call: Call,
+    request: Request,
+    spoken: str,
+    gateway: Gateway,
+    watch: Watch,
+    on_resend: Callable[[], None] | None = None,
+) -> Answer:
+    """Send a call; the head of a good answer has arrived when this returns. Raises ProviderError."""
+    service = candidate.service
+    if service.signs:
+        headers = await service.authorize(call, request.headers, spoken)
+    else:
+        headers = service.headers_for(request.headers, spoken, call.headers)
+    address = service.address_for(call.path)
+    connect_s = gateway.config.routing.connect_s
+    answer = await gateway.pool.post(address, headers, call.body, connect_s, on_resend)
+    if 200 <= answer.status < 300:
+        return answer
+    try:
+        body = await answer.read_error(watch.mark_activity)
+    finally:
+        answer.close()
+    raise service.attribute(service.protocol.parse_error(answer.status, answer.headers, body))
+
+
+def expect_answer(watch: Watch, call: Call, gateway: Gateway, *, last: bool) -> None:
+    """Give an attempt its time. Where more candidates stand behind, it gets half of what is left of the
+    request's: one that hangs leaves time for the next.
+    """
+    routing = gateway.config.routing
+    now = perf_counter()
+    left = watch.deadline - now if last else (watch.deadline - now) / 2
+    if call.stream:
+        watch.expect(Waiting.FIRST_BYTE, min(routing.first_byte_s, left))
+        return
+    patience = min(routing.attempt_s, left)
+    watch.expect(Waiting.ANSWER, patience, now + patience)
+
+
+def expect_stream(watch: Watch, gateway: Gateway) -> None:
+    """A stream has begun: only its silence is limited from now on."""
+    watch.expect(Waiting.NEXT_EVENT, gateway.config.routing.idle_s, NEVER)
