@@ -6,7 +6,7 @@ import io
 import json
 import logging
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -154,6 +154,46 @@ async def test_no_word_of_a_provider_is_written_down(provider: str, case: str) -
             for path in (CHAT.path, MESSAGES.path, "/v1/responses"):
                 await found.gateway.post(path, {**body, "input": "Hello"})
         assert len(found.gateway.records) == 6
+        assert CANARY not in found.written
+
+
+OTHER_DOORS: dict[str, dict[str, Any]] = {
+    "/v1/responses": {
+        "input": [{"role": "user", "content": "Hi"}],
+        "instructions": "a",
+        "metadata": {"a": "b"},
+    },
+    "/v1beta/models/openai/m:generateContent": {
+        "contents": [{"role": "user", "parts": [{"text": "Hi"}]}],
+        "generationConfig": {"stopSequences": ["x"]},
+    },
+    "/v1/embeddings": {"input": ["Hi"], "user": "u", "encoding_format": "float"},
+    "/v1/images/generations": {"prompt": "Hi", "size": "1024x1024", "user": "u"},
+    "/llm-gate/v1/chat": {"prompt": {"messages": [{"role": "user", "content": "Hi"}]}},
+}
+
+
+@pytest.mark.parametrize("path", OTHER_DOORS)
+async def test_no_field_of_a_request_at_another_door_is_written_down(path: str) -> None:
+    async with scene() as found:
+        found.provider.answer(answer_well)
+        varied = list(variants({"model": "openai/m", **OTHER_DOORS[path]}))
+        for one in varied:
+            await found.gateway.post(path, one)
+        assert len(found.gateway.records) == len(varied)
+        assert CANARY not in found.written
+
+
+@pytest.mark.parametrize("path", OTHER_DOORS)
+@pytest.mark.parametrize("case", ANSWERS)
+async def test_no_word_of_a_provider_is_written_down_at_another_door(path: str, case: str) -> None:
+    async with scene() as found:
+        told = tuple((name, CANARY) for name in ("x-ratelimit-note", "retry-after", "x-request-id"))
+        script = replace(ANSWERS[case], headers=(*ANSWERS[case].headers, *told))
+        found.provider.answer(lambda _: script)
+        await found.gateway.post(path, {"model": "openai/m", **OTHER_DOORS[path]})
+        await found.gateway.post(path, {"model": "openai/m", "stream": True, **OTHER_DOORS[path]})
+        assert len(found.gateway.records) == 2
         assert CANARY not in found.written
 
 
