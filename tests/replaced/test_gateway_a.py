@@ -249,15 +249,18 @@ async def test_the_models_are_listed_by_provider(gateway: Gateway) -> None:
     assert all(models.values())
 
 
-async def test_browsers_may_call(gateway: Gateway) -> None:
+async def test_browsers_may_call_where_their_origin_is_let_in(provider: Simulator) -> None:
+    # A let every page call. Tidegate without client keys wants the origin named: any page could spend money.
     asks = {
         "Origin": "https://app.example",
         "Access-Control-Request-Method": "POST",
         "Access-Control-Request-Headers": "content-type",
     }
-    reply = await gateway.get("/v1/chat/completions", asks, method="OPTIONS")
+    environ = {**environment(provider, "OPENAI"), "TIDEGATE_SERVER_CORS_ORIGINS": "https://app.example"}
+    async with Gateway(environ=environ) as gateway:
+        reply = await gateway.get("/v1/chat/completions", asks, method="OPTIONS")
     assert reply.status == 204
-    assert reply.headers["access-control-allow-origin"] == "*"
+    assert reply.headers["access-control-allow-origin"] == "https://app.example"
 
 
 async def test_the_api_describes_itself(gateway: Gateway) -> None:

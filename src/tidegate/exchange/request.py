@@ -20,6 +20,9 @@ JSON: Header = (b"content-type", b"application/json")
 LONGEST_HEADER = 4000
 """Bytes of a header's value: many clients and proxies accept no line of more than 8 KB."""
 
+LONGEST_KEPT = 128
+"""Characters of the longest value that is kept rendered: clients choose some of them."""
+
 _SAFE = bytes(byte if 32 <= byte < 127 else 63 for byte in range(256))
 """Every byte to itself, or to a question mark where HTTP allows it in no header."""
 
@@ -32,22 +35,9 @@ class Request:
     """A client's request and the response to it."""
 
     __slots__ = (
-        "_base_headers",
-        "_wire",
-        "abort_stream",
-        "correlation",
-        "done",
-        "first_byte_at",
-        "headers",
-        "id",
-        "method",
-        "path",
-        "query",
-        "received_at",
-        "responded",
-        "status",
-        "write",
-    )
+        "_base_headers", "_wire", "abort_stream", "correlation", "done", "first_byte_at", "headers",
+        "id", "method", "path", "query", "received_at", "responded", "status", "write",
+    )  # fmt: skip
 
     def __init__(self, wire: ServerRequest, base_headers: Sequence[Header] = ()) -> None:
         self._wire = wire
@@ -180,12 +170,18 @@ class Request:
         self._wire.abort()
 
 
-@lru_cache(maxsize=1024)
 def header_value(text: str) -> bytes:
     """A text as a header's value, cut where it is too long: what HTTP does not allow in one becomes a
     question mark.
     """
+    return _known_value(text) if len(text) <= LONGEST_KEPT else _render_value(text)
+
+
+def _render_value(text: str) -> bytes:
     return text[:LONGEST_HEADER].encode("ascii", "replace").translate(_SAFE)
+
+
+_known_value = lru_cache(maxsize=1024)(_render_value)
 
 
 def safe_value(value: bytes) -> bytes:
