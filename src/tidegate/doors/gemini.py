@@ -6,17 +6,24 @@ as events (`alt=sse`), or as one JSON array.
 
 from collections.abc import Awaitable, Mapping
 from functools import partial
-from typing import Any, cast
 from typing import Protocol as Interface
-from urllib.parse import parse_qs
+from typing import cast
 
-import msgspec
-
-from tidegate.exchange import Chat, Gateway, Request, count, exchange, respond_json
+from tidegate.exchange import (
+    AdaptedOperation,
+    Chat,
+    Gateway,
+    Request,
+    TaskOperation,
+    count,
+    exchange,
+    respond_json,
+)
 from tidegate.protocols.contract import ParsedRequest, Protocol
-from tidegate.providers import ListedModel, protocol_named
+from tidegate.providers import protocol_named, task_named
 
-from .details import find_listed
+from .details import encode, find_listed
+from .listing import GOOGLE, query_of
 from .routing import Endpoint, Routes
 
 __all__ = ["GeminiDoor"]
@@ -48,6 +55,9 @@ class GeminiDoor:
 
     def __init__(self) -> None:
         self.protocol = cast(PathProtocol, protocol_named("gemini"))
+        task = task_named("embeddings")
+        self._embeddings = TaskOperation(task, protocol_named("openai_chat"))
+        self._words = task.words
 
     def routes(self) -> Routes:
         """See Door. The list at `/v1/models` is in the dialects of those who ask there."""
@@ -55,11 +65,14 @@ class GeminiDoor:
             "generateContent": self.answer,
             "streamGenerateContent": self.stream,
             "countTokens": self.count_tokens,
+            "embedContent": self.embed,
+            "batchEmbedContents": self.embed_batch,
         }
         return {
             **{
-                ("POST", f"{version}{MODELS}*:{method}"): endpoint
+                ("POST", f"{version}{place}*:{method}"): endpoint
                 for version in VERSIONS
+                for place in (MODELS, "/")
                 for method, endpoint in methods.items()
             },
             ("GET", "/v1beta/models"): self.list_models,
@@ -86,13 +99,26 @@ class GeminiDoor:
         parse = partial(self.protocol.parse_count_request, model=_model_of(request))
         return count(request, self, gateway, lambda tokens: b'{"totalTokens":%d}' % tokens, parse)
 
+    def embed(self, request: Request, gateway: Gateway) -> Awaitable[None]:
+        """Answer with the vector of one content."""
+        return self._embed(request, gateway, "embedContent")
+
+    def embed_batch(self, request: Request, gateway: Gateway) -> Awaitable[None]:
+        """Answer with the vectors of several contents."""
+        return self._embed(request, gateway, "batchEmbedContents")
+
+    def _embed(self, request: Request, gateway: Gateway, method: str) -> Awaitable[None]:
+        _take_key(request)
+        adaptation = self._words[method](_model_of(request))
+        return exchange(request, self, gateway, AdaptedOperation(self._embeddings, adaptation))
+
     async def list_models(self, request: Request, gateway: Gateway) -> None:
-        """List the available models, all on one page."""
+        """List the available models."""
         _take_key(request)
 
         async def answer() -> bytes:
             await gateway.model_lists.refresh()
-            return msgspec.json.encode({"models": [_described(one) for one in gateway.registry.listed()]})
+            return encode(GOOGLE.page(gateway.registry.listed(), query_of(request)))
 
         await respond_json(request, self, gateway, answer)
 
@@ -101,29 +127,23 @@ class GeminiDoor:
         _take_key(request)
 
         async def answer() -> bytes:
-            return msgspec.json.encode(_described(await find_listed(_model_of(request), gateway)))
+            return encode(GOOGLE.one(await find_listed(_model_of(request), gateway)))
 
         await respond_json(request, self, gateway, answer)
 
 
-def _described(model: ListedModel) -> dict[str, Any]:
-    return {
-        "name": f"models/{model.id}",
-        "baseModelId": model.id,
-        "version": "",
-        "displayName": model.label,
-        "supportedGenerationMethods": ["generateContent", "countTokens"],
-    }
-
-
 def _model_of(request: Request) -> str:
-    """The model that the path names, slashes included."""
-    return request.path.partition(MODELS)[2].rpartition(":")[0] or request.path.partition(MODELS)[2]
+    """The model that the path names, slashes included. `models/` may be missing before a name that has a
+    slash itself: the AI SDK leaves it out then.
+    """
+    rest = request.path.lstrip("/").partition("/")[2]
+    name = rest.removeprefix("models/")
+    return name.rpartition(":")[0] if request.method == "POST" and ":" in name else name
 
 
 def _asked_for(request: Request, name: str) -> str | None:
     """A parameter of the query."""
-    return parse_qs(request.query.decode("latin-1")).get(name, [None])[-1]
+    return query_of(request).get(name)
 
 
 def _take_key(request: Request) -> None:

@@ -1,12 +1,12 @@
 """OpenAI's API: chat completions, embeddings, images and the list of models."""
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 
 from tidegate.exchange import Gateway, Request, TaskOperation, exchange, respond_json
 from tidegate.providers import protocol_named, task_named
 
 from .details import Rendered, describe, describe_all, encode, find_listed, wants_details
-from .listing import ANTHROPIC_VERSION, list_in_anthropic, list_in_openai, one_in_anthropic, one_in_openai
+from .listing import LISTERS, Lister, lister_of, query_of
 from .routing import Routes
 
 __all__ = ["CHAT_PATHS", "OpenAIDoor"]
@@ -53,41 +53,37 @@ class OpenAIDoor:
 
     async def list_models(self, request: Request, gateway: Gateway) -> None:
         """List the available models, in the dialect of the calling SDK."""
+        lister = lister_of(request)
 
         async def answer() -> bytes:
             await gateway.model_lists.refresh()
+            query = query_of(request)
             if wants_details(request):
-                render = _list_details
-            else:
-                render = _list_in_anthropic if _of_anthropic(request) else _list_in_openai
-            return self._rendered.answer(gateway, render)
+                return self._rendered.answer(gateway, _list_details)
+            if lister.asks_for_page(query):
+                return encode(lister.page(gateway.registry.listed(), query))
+            return self._rendered.answer(gateway, LISTS[lister.name])
 
-        await respond_json(request, self, gateway, answer)
+        await respond_json(request, lister, gateway, answer)
 
     async def one_model(self, request: Request, gateway: Gateway) -> None:
-        """Describe one model."""
+        """Describe one model, whether it is listed or not."""
+        lister = lister_of(request)
 
         async def answer() -> bytes:
             found = await find_listed(request.path.removeprefix(f"{MODELS}/"), gateway)
-            if wants_details(request):
-                return encode(describe(found, gateway))
-            return encode(one_in_anthropic(found) if _of_anthropic(request) else one_in_openai(found))
+            return encode(describe(found, gateway) if wants_details(request) else lister.one(found))
 
-        await respond_json(request, self, gateway, answer)
+        await respond_json(request, lister, gateway, answer)
 
 
 def _list_details(gateway: Gateway) -> bytes:
     return encode({"object": "list", "data": describe_all(gateway)})
 
 
-def _list_in_anthropic(gateway: Gateway) -> bytes:
-    return encode(list_in_anthropic(gateway.registry.listed()))
+def _whole_list(lister: Lister) -> Callable[[Gateway], bytes]:
+    """How the whole list of a dialect is rendered."""
+    return lambda gateway: encode(lister.page(gateway.registry.listed(), {}))
 
 
-def _list_in_openai(gateway: Gateway) -> bytes:
-    return encode(list_in_openai(gateway.registry.listed()))
-
-
-def _of_anthropic(request: Request) -> bool:
-    """Whether an SDK of Anthropic's asks."""
-    return request.header(ANTHROPIC_VERSION) is not None
+LISTS = {lister.name: _whole_list(lister) for lister in LISTERS}

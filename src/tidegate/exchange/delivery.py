@@ -21,6 +21,9 @@ UNBUFFERED: tuple[Header, ...] = (
     (b"x-accel-buffering", b"no"),  # nginx in front must not collect the events
 )
 
+QUIET_S = 15.0
+"""Seconds of silence after which a client gets a ping: proxies and clients take a silent stream for dead."""
+
 
 async def deliver(this: Exchange, first: bytes) -> None:
     """Send the opened answer, whose first bytes these are. Raises ProviderError, and ClientLeft."""
@@ -40,6 +43,7 @@ async def deliver(this: Exchange, first: bytes) -> None:
 async def stream(this: Exchange, attempt: Attempt, first: bytes) -> None:
     """Pass a stream: every piece goes out as it comes in, or the provider waits for the client."""
     request, watch, transcript = this.request, this.watch, this.transcript
+    watch.heartbeat = Heartbeat(this) if this.operation.heartbeat else None
 
     def write(piece: bytes) -> bool:
         transcript.add(piece)
@@ -53,9 +57,34 @@ async def stream(this: Exchange, attempt: Attempt, first: bytes) -> None:
             await let_client_read(this)
             expect_stream(watch, this.gateway)
         out = await attempt.read_on(watch, write)
+    watch.heartbeat = None
     transcript.add(out)
     request.finish(out)
     await let_client_read(this)
+
+
+class Heartbeat:
+    """Writes a ping of the client's dialect into each gap of `QUIET_S` seconds in a stream.
+
+    The watchdog looks four times a second, so that the pieces of a stream cost nothing. What a conduit writes
+    are whole events, so a ping never stands inside of one; before the first of them there is no stream.
+    """
+
+    __slots__ = ("_exchange", "_quiet_since", "_size")
+
+    def __init__(self, this: Exchange) -> None:
+        self._exchange = this
+        self._size = -1
+        self._quiet_since = 0.0
+
+    def look(self, now: float) -> None:
+        """See watchdog.Heartbeat."""
+        this = self._exchange
+        if this.transcript.size != self._size or this.request.congested:
+            self._size, self._quiet_since = this.transcript.size, now
+        elif now - self._quiet_since >= QUIET_S and not this.request.done:
+            self._quiet_since = now
+            this.request.write(this.operation.heartbeat)
 
 
 async def let_client_read(this: Exchange) -> None:

@@ -62,6 +62,11 @@ class Operation(Interface[A]):
         """The content type of a stream."""
         ...
 
+    @property
+    def heartbeat(self) -> bytes:
+        """What a client gets in the silent gaps of a stream; b"" for nothing."""
+        ...
+
     def parse(self, body: bytes) -> A:
         """Decode and check a client's request. Raises InvalidRequest naming the parameter."""
         ...
@@ -93,7 +98,7 @@ class WithBytes:
 class Chat:
     """A chat in the dialect of a door: each candidate has a route from it."""
 
-    __slots__ = ("_door", "_parse", "spoken", "streams_as")
+    __slots__ = ("_door", "_parse", "heartbeat", "spoken", "streams_as")
 
     def __init__(
         self,
@@ -106,6 +111,7 @@ class Chat:
         self._parse = parse or door.parse_request
         """Of its own where the body does not say all of the request."""
         self.streams_as = streams_as
+        self.heartbeat: bytes = getattr(door, "heartbeat", b"")  # formats of packages may have none
 
     @within_depth
     def parse(self, body: bytes) -> ParsedRequest:
@@ -125,6 +131,7 @@ class TaskOperation:
 
     __slots__ = ("_task", "parse", "spoken")
     streams_as = EVENT_STREAM
+    heartbeat = b""
 
     def __init__(self, task: Task, door: Protocol) -> None:
         self._task = task
@@ -145,6 +152,7 @@ class AdaptedOperation:
 
     __slots__ = ("_adaptation", "_operation", "spoken")
     streams_as = EVENT_STREAM
+    heartbeat = b""
 
     def __init__(self, operation: Operation[Any], adaptation: Adaptation) -> None:
         self._operation = operation

@@ -11,6 +11,7 @@ was waiting raises it in place of the cancellation.
 import asyncio
 from enum import Enum
 from time import perf_counter
+from typing import Protocol as Interface
 from typing import Self
 
 from tidegate.protocols.errors import BodyTimeout, DeadlineExceeded, ProviderTimeout, ShutDown
@@ -41,6 +42,14 @@ class Waiting(Enum):
     """The client, in the middle of the response."""
 
 
+class Heartbeat(Interface):
+    """Who keeps a client from taking a silent stream for a dead one."""
+
+    def look(self, now: float) -> None:
+        """Write something where the client has heard nothing for long. `now` is by `perf_counter`."""
+        ...
+
+
 class Watch:
     """What one task waits for, and until when; a context manager around the waiting."""
 
@@ -55,6 +64,7 @@ class Watch:
         "active",
         "cancel_cause",
         "deadline",
+        "heartbeat",
     )
 
     def __init__(self, watchdog: "Watchdog", request: Request, deadline_s: float, body_s: float) -> None:
@@ -70,6 +80,8 @@ class Watch:
         """Set when something was heard of; each look resets it."""
         self.cancel_cause: Exception | None = None
         """Why the task was cancelled."""
+        self.heartbeat: Heartbeat | None = None
+        """Of the stream that is being delivered."""
 
     def __enter__(self) -> Self:
         self._watchdog.add(self)
@@ -122,6 +134,8 @@ class Watch:
             self._quiet_since = now
         elif self._waiting is Waiting.BODY:
             self._quiet_since = max(self._quiet_since, self._request.body_at)
+        if self.heartbeat is not None:
+            self.heartbeat.look(now)
         if now > self._deadline or now - self._quiet_since > self._patience:
             self.cancel(self._error())
 

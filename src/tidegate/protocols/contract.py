@@ -362,7 +362,10 @@ class ProviderProtocol(Interface):
 
 
 class Protocol(ProviderProtocol, Interface):
-    """One wire format that clients speak too."""
+    """One wire format that clients speak too.
+
+    One whose clients expect, or pass over, something in the silent gaps of a stream has it as `heartbeat`.
+    """
 
     def parse_request(self, body: bytes) -> ParsedRequest:
         """Decode and check a client's request. Raises InvalidRequest naming the parameter."""

@@ -6,13 +6,14 @@ asked. Which format a provider speaks, and how it differs from it, is a fact of 
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 from typing import Protocol as Interface
 
 from msgspec import Raw
 from msgspec.json import Decoder
 
+from .adapted import Adaptation
 from .contract import Call, Conduit, Tally, Target
 from .decode import MALFORMED, check_utf8, malformed
 from .errors import ProviderBroke, ProviderError, TidegateError
@@ -62,6 +63,9 @@ class Task:
     """Decodes and checks a client's request: an object with `model`, `stream`, `provider` and
     `fallbacks`. Raises InvalidRequest naming the parameter."""
     formats: Mapping[str, TaskFormat]
+    words: Mapping[str, Callable[[str], Adaptation]] = field(default_factory=dict)
+    """Requests of another dialect for the same, by the method that they call: the path's name of the model
+    → how such a request is reworded into OpenAI's."""
 
 
 class Whole:

@@ -68,6 +68,8 @@ class AnthropicMessages:
 
     name = "anthropic"
     dialect: type[Any] = Dialect
+    heartbeat = b'event: ping\ndata: {"type": "ping"}\n\n'
+    """See contract.Protocol."""
     forwarded_headers = frozenset(("anthropic-*", "x-claude-code-*"))
     carries: Mapping[str, Outcome] = CARRIES
 

@@ -7,7 +7,7 @@ speak OpenAI's too, and there the bytes pass.
 
 from tidegate.protocols.task import Task
 
-from . import bedrock, cohere, gemini, openai
+from . import bedrock, cohere, gemini, google_words, openai
 from .contract import Embeddings, EmbeddingsRequest
 from .parse import parse_request
 
@@ -22,4 +22,5 @@ TASK = Task(
         "cohere": cohere.FORMAT,
         "bedrock": bedrock.FORMAT,
     },
+    {"embedContent": google_words.embed_one, "batchEmbedContents": google_words.embed_batch},
 )

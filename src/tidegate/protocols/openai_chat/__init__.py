@@ -54,6 +54,8 @@ class OpenAIChat:
 
     name = NAME
     dialect: type[Any] = Dialect
+    heartbeat = b": keep-alive\n\n"
+    """See contract.Protocol."""
     forwarded_headers = frozenset({"openai-beta", "x-client-request-id"})
     carries: Mapping[str, Outcome] = CARRIES
 

@@ -64,6 +64,8 @@ class OpenAIResponses:
 
     name = NAME
     dialect: type[Any] = Dialect
+    heartbeat = b": keep-alive\n\n"
+    """See contract.Protocol."""
     forwarded_headers = frozenset(
         {
             *("openai-organization", "openai-project", "openai-beta", "x-client-request-id", "originator"),
