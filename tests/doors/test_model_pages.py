@@ -161,8 +161,8 @@ async def test_what_cannot_be_embedded_is_refused_in_googles_shape(body: Any, sa
         assert said in reply.error["message"]
 
 
-@pytest.mark.parametrize("path", ["/v1beta/sim/m:generateContent", "/v1/sim/m:generateContent"])
-async def test_a_name_with_a_slash_may_stand_without_models(path: str) -> None:
+async def test_a_name_with_a_slash_may_stand_without_models() -> None:
+    path = "/v1beta/sim/m:generateContent"
     async with Simulator() as provider, Gateway({"sim": ("gemini", provider.url)}) as gateway:
         provider.answer(refusal(400))
         await gateway.post(path, {"contents": [{"role": "user", "parts": [{"text": "Hi"}]}]})

@@ -70,11 +70,13 @@ class GeminiDoor:
         }
         return {
             **{
-                ("POST", f"{version}{place}*:{method}"): endpoint
+                ("POST", f"{version}{MODELS}*:{method}"): endpoint
                 for version in VERSIONS
-                for place in (MODELS, "/")
                 for method, endpoint in methods.items()
             },
+            # The AI SDK leaves out `models/` before a name with a slash.
+            ("POST", "/v1beta/*:generateContent"): self.answer,
+            ("POST", "/v1beta/*:streamGenerateContent"): self.stream,
             ("GET", "/v1beta/models"): self.list_models,
             ("GET", "/v1beta/models/*"): self.one_model,
         }

@@ -221,7 +221,13 @@ def _gemini_paths() -> dict[str, Any]:
             f"{start}:generateContent": _contents(f"generateContent{suffix}"),
             f"{start}:streamGenerateContent": _contents(f"streamGenerateContent{suffix}", stream=True),
             f"{start}:countTokens": _contents(f"countContentTokens{suffix}", count=True),
+            f"{start}:embedContent": _vectors(f"embedContent{suffix}", "EmbedContent"),
+            f"{start}:batchEmbedContents": _vectors(f"batchEmbedContents{suffix}", "BatchEmbedContents"),
         }
+    paths |= {
+        "/v1beta/{model}:generateContent": _contents("generateContentBySlash"),
+        "/v1beta/{model}:streamGenerateContent": _contents("streamGenerateContentBySlash", stream=True),
+    }
     listed = _gemini_look_up("listGeminiModels", "GeminiModelList")
     one = _gemini_look_up("retrieveGeminiModel", "GeminiModel")
     one["get"]["parameters"] = [MODEL_IN_PATH]
@@ -243,6 +249,19 @@ def _contents(operation: str, *, stream: bool = False, count: bool = False) -> d
             "tags": ["Gemini"],
             "parameters": [MODEL_IN_PATH, *([AS_EVENTS] if stream else [])],
             "requestBody": _body("CountContentRequest" if count else "GenerateContentRequest"),
+            "responses": {"200": answer, **refusals(ASKING, "Gemini")},
+        }
+    }
+
+
+def _vectors(operation: str, schema: str) -> dict[str, Any]:
+    answer = _answer("The vectors.", f"{schema}Response", STORY)
+    return {
+        "post": {
+            "operationId": operation,
+            "tags": ["Gemini"],
+            "parameters": [MODEL_IN_PATH],
+            "requestBody": _body(f"{schema}Request"),
             "responses": {"200": answer, **refusals(ASKING, "Gemini")},
         }
     }

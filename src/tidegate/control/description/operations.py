@@ -46,7 +46,17 @@ OPERATIONS: Mapping[str, Words] = {
     "generateContentV1": Words("Generate content (v1)", "The same as in `v1beta`."),
     "streamGenerateContentV1": Words("Stream generate content (v1)", "The same as in `v1beta`."),
     "countContentTokensV1": Words("Count tokens (Gemini, v1)", "The same as in `v1beta`."),
-    "listGeminiModels": Words("List models (Gemini)", "All models on one page, in Google's dialect."),
+    "embedContent": Words("Embed content", "Google's API for one vector, whoever serves the model."),
+    "batchEmbedContents": Words("Batch embed contents", "Google's API for several vectors."),
+    "embedContentV1": Words("Embed content (v1)", "The same as in `v1beta`."),
+    "batchEmbedContentsV1": Words("Batch embed contents (v1)", "The same as in `v1beta`."),
+    "generateContentBySlash": Words(
+        "Generate content (no models/)", "For clients that leave out `models/` before a name with a slash."
+    ),
+    "streamGenerateContentBySlash": Words("Stream generate content (no models/)", "The same, as a stream."),
+    "listGeminiModels": Words(
+        "List models (Gemini)", "In Google's dialect; on one page, unless `pageSize` says otherwise."
+    ),
     "retrieveGeminiModel": Words("Get model (Gemini)", "One model, in Google's dialect."),
     "createMessage": Words(
         "Create message",
@@ -58,7 +68,8 @@ OPERATIONS: Mapping[str, Words] = {
     ),
     "listModels": Words(
         "List models",
-        "In OpenAI's dialect, or in Anthropic's with the header `anthropic-version`. "
+        "In OpenAI's dialect, in Anthropic's with the header `anthropic-version`, or in Google's with one of "
+        "Google's headers; `limit` and cursors request a page. "
         "The lists of Ollama, vLLM, llama.cpp and LiteLLM are fetched from them.",
     ),
     "retrieveModel": Words("Get model", "One model, in the dialect of the client."),

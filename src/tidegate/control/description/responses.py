@@ -53,8 +53,9 @@ REQUEST: dict[str, Schema] = {
                 "type",
                 type=string(),
                 name=string(),
+                namespace=string(),
                 mode=string("", "auto", "required"),
-                tools=array(struct("type", type=string(), name=string())),
+                tools=array(struct("type", type=string(), name=string(), namespace=string())),
             ),
         )
     ),

@@ -99,4 +99,26 @@ SCHEMAS: dict[str, Schema] = {
             input_tokens_details=struct(text_tokens=integer(), image_tokens=integer()),
         ),
     ),
+    "EmbedContentRequest": struct(
+        "content",
+        "A request for one vector, in Google's dialect.",
+        content=struct("parts", parts=array(struct("text", text=string("What is to be embedded.")))),
+        taskType=string("What the vector is for.", examples=["RETRIEVAL_DOCUMENT", "RETRIEVAL_QUERY"]),
+        outputDimensionality=integer("The length of the vector.", minimum=1),
+    ),
+    "BatchEmbedContentsRequest": struct(
+        "requests",
+        "A request for several vectors, all of one task type and length.",
+        requests=array(ref("EmbedContentRequest")),
+    ),
+    "EmbedContentResponse": struct(
+        "embedding",
+        "A vector.",
+        embedding=struct("values", values=array(number())),
+    ),
+    "BatchEmbedContentsResponse": struct(
+        "embeddings",
+        "Vectors, in the order of the requests.",
+        embeddings=array(struct("values", values=array(number()))),
+    ),
 }

@@ -6,6 +6,7 @@ from msgspec import Raw, Struct
 from msgspec.json import Decoder, Encoder
 
 from tidegate.protocols.adapted import Adaptation
+from tidegate.protocols.contract import Tally
 from tidegate.protocols.decode import decode
 from tidegate.protocols.errors import InvalidRequest, Unsupported
 
@@ -67,7 +68,7 @@ def embed_one(model: str) -> Adaptation:
     def ask(body: bytes) -> bytes:
         return _ask(model, [decode(_ONE, body)], "")
 
-    def answer(body: bytes) -> bytes:
+    def answer(body: bytes, tally: Tally) -> bytes:
         return ENCODE({"embedding": {"values": _ANSWER.decode(body).data[0].embedding}})
 
     return Adaptation(ask, answer)
@@ -79,7 +80,7 @@ def embed_batch(model: str) -> Adaptation:
     def ask(body: bytes) -> bytes:
         return _ask(model, decode(_BATCH, body).requests, "requests.")
 
-    def answer(body: bytes) -> bytes:
+    def answer(body: bytes, tally: Tally) -> bytes:
         vectors = [{"values": one.embedding} for one in _ANSWER.decode(body).data]
         return ENCODE({"embeddings": vectors})
 
