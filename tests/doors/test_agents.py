@@ -1,5 +1,6 @@
 """What Claude Code and Codex send beside the conversation, and what becomes of it at each provider."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -167,3 +168,15 @@ async def test_an_overflow_reaches_codex_with_the_code_it_acts_on() -> None:
         reply = await gateway.post("/v1/responses", {"model": "sim/m", "input": "Hi"})
         assert reply.status == 400
         assert (reply.error["code"], reply.error["message"]) == ("context_length_exceeded", message)
+
+
+@pytest.mark.parametrize(
+    ("said", "passed"),
+    [("7", "7"), ("1.2", "2"), ("Mon, 01 Jan 2024 00:00:00 GMT", "0"), ("soon", None)],
+)
+async def test_the_retry_after_of_a_good_answer_is_whole_seconds(said: str, passed: str | None) -> None:
+    answered = replace(ANTHROPIC.text, headers=(*ANTHROPIC.text.headers, ("retry-after", said)))
+    async with Simulator() as provider, Gateway({"sim": ("anthropic", provider.url)}) as gateway:
+        provider.answer(answered)
+        reply = await gateway.post("/v1/messages", {"model": "sim/m", **ASK})
+        assert (reply.status, reply.headers.get("retry-after")) == (200, passed)

@@ -60,6 +60,7 @@ TOKENS = Usage(input=3, cache_read=5, cache_write=2, output=7, reasoning=4)
 USED = UsageReported(TOKENS)
 GAUGE = {"type": "function", "name": "read_gauge", "parameters": {"type": "object"}}
 PATCH = {"type": "custom", "name": "apply_patch"}
+WHOLE_GAUGE = {**GAUGE, "description": None, "strict": None}
 
 
 def kinds(answer: bytes) -> list[str]:
@@ -274,7 +275,7 @@ def test_the_response_repeats_its_request() -> None:
     }
     answer = write(STARTED, STOP, store=True, **told)
     for event in (events_of(answer)[0], events_of(answer)[-1]):
-        assert {name: event["response"][name] for name in told} == told
+        assert {name: event["response"][name] for name in told} == {**told, "tools": [WHOLE_GAUGE]}
         assert event["response"]["store"] is False  # nothing is stored here
     check_types(answer, stream=True)
 
@@ -285,7 +286,18 @@ def test_what_the_client_left_out_has_openais_defaults_or_null() -> None:
     assert (response["tools"], response["tool_choice"], response["parallel_tool_calls"]) == ([], "auto", True)
     assert response["text"] == {"format": {"type": "text"}, "verbosity": "low"}
     assert response["reasoning"] == {"effort": None, "summary": None}
-    assert response["temperature"] is None
+    defaults = {"temperature": 1.0, "top_p": 1.0, "presence_penalty": 0.0, "frequency_penalty": 0.0}
+    assert {name: response[name] for name in defaults} == defaults
+    assert response["service_tier"] == "default"
+
+
+def test_a_function_is_repeated_with_null_for_what_was_left_out() -> None:
+    asked = {"type": "function", "name": "f"}
+    response = json.loads(write(STARTED, STOP, stream=False, tools=[asked, {"type": "web_search"}]))
+    assert response["tools"] == [
+        {**asked, "description": None, "parameters": None, "strict": None},
+        {"type": "web_search"},
+    ]
 
 
 @pytest.mark.parametrize(("told", "begins"), [("msg_01", "resp_msg_01"), ("", "resp_")])

@@ -1,8 +1,7 @@
 """The response object: what it repeats of its request, and what the answer adds.
 
 OpenAI's response repeats every parameter of its request, with defaults where the client was silent,
-and the official SDK's types require some of them. What only the provider knows (the temperature that
-it takes by itself) is null here.
+and the types of the official SDK and of Open Responses require them.
 """
 
 import time
@@ -14,7 +13,7 @@ from tidegate.protocols.events import Finished, Started
 from tidegate.protocols.ids import new_id
 
 from .parse import Parsed
-from .wire import ENCODE, says
+from .wire import ENCODE, FIELDS, TOOL_HEAD, says
 
 __all__ = ["Shell", "status_of"]
 
@@ -24,16 +23,18 @@ DEFAULTS: dict[str, Any] = {
     "max_output_tokens": None,
     "max_tool_calls": None,
     "metadata": {},
+    "frequency_penalty": 0.0,
     "parallel_tool_calls": True,
+    "presence_penalty": 0.0,
     "previous_response_id": None,
     "prompt_cache_key": None,
     "safety_identifier": None,
-    "service_tier": None,
-    "temperature": None,
+    "service_tier": "default",
+    "temperature": 1.0,
     "tool_choice": "auto",
     "tools": [],
     "top_logprobs": 0,
-    "top_p": None,
+    "top_p": 1.0,
     "truncation": "disabled",
     "user": None,
 }
@@ -54,8 +55,23 @@ def echo(parsed: Parsed) -> dict[str, Any]:
     repeated["text"] = fields["text"] if wire.text and wire.text.format else text
     if wire.text and not wire.text.format and wire.text.verbosity:
         repeated["text"] = {**text, "verbosity": wire.text.verbosity}
+    if parsed.wire.tools:
+        repeated["tools"] = [_whole_tool(raw) for raw in parsed.wire.tools]
     repeated["store"] = False
     return repeated
+
+
+WHOLE_FUNCTION = {"description": None, "parameters": None, "strict": None}
+"""What the declaration of a function in a response always has (Open Responses)."""
+
+
+def _whole_tool(raw: Raw) -> Raw:
+    """A tool as a response repeats it: of a function, what the client left out is null."""
+    if TOOL_HEAD.decode(raw).type != "function":
+        return raw
+    fields = FIELDS.decode(raw)
+    missing = {name: value for name, value in WHOLE_FUNCTION.items() if name not in fields}
+    return Raw(ENCODE({**fields, **missing})) if missing else raw
 
 
 class Shell:
