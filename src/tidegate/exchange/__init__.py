@@ -1,16 +1,16 @@
-"""The way of one request, from the door to the record.
+"""The lifecycle of one request, from the door to the record.
 
-`exchange` (`exchange.py`) is where a newcomer starts to read: it names the layers, and each is a module
-that returns what it found out instead of writing it anywhere:
+`exchange` (`exchange.py`) is the place to start reading: it names the layers. Each layer is a module that
+returns its results and writes them nowhere:
 
-- `admission`: who calls, what is wanted, who could serve it (`identity`, `operation`)
-- `attempts`: which candidate is tried, and what after a failure; `attempt` is one try, and opens an
-  answer (`sending`, `linked` and `fetching` get what a request links to)
-- `delivery`: the only one that writes to the client; `transcript` keeps what was written
+- `admission`: the caller, the request and its candidates (`identity`, `operation`)
+- `attempts`: which candidate is tried, and what happens after a failure; `attempt` is one try, and opens an
+answer (`sending`; `linked` and `fetching` fetch what a request links to)
+- `delivery`: the only module that writes to the client; `transcript` keeps what was written
 - `settlement`: the record, built once at the end
 
-`state.Exchange` is what they find out, `gateway.Gateway` what all exchanges of a worker share,
-`request.Request` the client's side, and `watchdog` ends whatever takes too long.
+`state.Exchange` holds their results, `gateway.Gateway` is shared by all exchanges of a worker,
+`request.Request` is the client's side, and `watchdog` ends whatever takes too long.
 """
 
 from .counting import count

@@ -1,4 +1,4 @@
-"""Who calls, what is wanted, and who could serve it: everything before a provider is asked."""
+"""The caller, the request and its candidates: everything before the first call to a provider."""
 
 from collections.abc import Callable
 from typing import TypeVar
@@ -14,7 +14,7 @@ P = TypeVar("P", bound=OperationRequest)
 async def admit(this: Exchange, operation: Operation[P]) -> None:
     """Fill in the caller, the request and the candidates.
 
-    Raises ClientError: nobody lets the caller in, the body is wrong, or nobody serves the model.
+    Raises ClientError: the caller is not authorized, the body is invalid, or no provider serves the model.
     """
     identify(this)
     this.operation = operation
@@ -25,7 +25,7 @@ async def admit(this: Exchange, operation: Operation[P]) -> None:
 
 
 def identify(this: Exchange) -> None:
-    """Find out who calls. Raises Unauthenticated, before anything of the body is looked at."""
+    """Authenticate the caller. Raises Unauthenticated, before any of the body is read."""
     this.caller = this.gateway.keyring.identify(this.request)
 
 

@@ -1,7 +1,7 @@
 """One try at one candidate: the request is sent, and the answer opened.
 
-An attempt opens an answer and returns it; it never writes to the client. That is what lets attempts
-be repeated, raced, continued or kept without any of them knowing.
+An attempt opens an answer and returns it; it never writes to the client. So attempts can be repeated,
+raced, continued or cached without knowing it.
 """
 
 import asyncio
@@ -21,17 +21,17 @@ from .watchdog import Watch
 __all__ = ["Attempt"]
 
 Write = Callable[[bytes], bool]
-"""Sends bytes to the client; whether it keeps up."""
+"""Sends bytes to the client. Returns whether the client keeps up."""
 
 PASSED_ON = (b"x-ratelimit-", b"anthropic-ratelimit-", b"retry-after", b"x-should-retry")
-"""How the names of the provider's headers begin that the client gets to see: its limits."""
+"""Prefixes of the provider's headers that are passed to the client: its rate limits."""
 
 
 class Attempt:
-    """What was sent to a candidate, what has come back, and how it ended.
+    """The request sent to a candidate, the answer so far, and how it ended.
 
-    `open` returns the first bytes for the client, `read_on` passes the others to the client's writer;
-    `close` must be called in the end.
+    `open` returns the first bytes for the client, `read_on` passes the rest to the client's writer. Always
+    call `close` at the end.
     """
 
     __slots__ = (
@@ -42,29 +42,29 @@ class Attempt:
     def __init__(self, candidate: Candidate, call: Call, conduit: Conduit) -> None:
         self.candidate = candidate
         self.dropped = call.dropped
-        """Parameters of the client's that the provider does not support."""
+        """The client's parameters that the provider does not support."""
         self._call: Call | None = call
         self._conduit: Conduit | None = conduit
         self._answer: Answer | None = None
         self._failure: ProviderError | None = None
-        """What the provider failed with after the bytes that were returned last."""
+        """The provider's failure after the bytes returned last."""
         self.complete = False
         """Whether the whole answer has been returned."""
         self.tally: Tally = conduit.tally
-        """What accounting needs; up to date at any moment."""
+        """What accounting needs; always up to date."""
         self.error: TidegateError | None = None
-        """What it failed with, without a traceback: that would hold the client's body."""
+        """The failure, without its traceback, which would keep the client's body alive."""
         self.resent = False
-        """Whether it was sent twice: the kept connection of the first time closed without a byte."""
+        """Whether it was sent twice, because the reused connection closed without returning a byte."""
         self.started_at = perf_counter()
         self.first_byte_at: float | None = None
-        """When the first bytes for the client were there."""
+        """When the first bytes for the client were available."""
         self.ended_at: float | None = None
         self.waited_s: float | None = None
-        """Seconds from the start until the provider had sent what the first bytes are made of."""
+        """Seconds from the start until the provider had sent the data behind the first bytes."""
 
     async def open(self, request: Request, spoken: str, gateway: Gateway, watch: Watch) -> bytes:
-        """Ask the candidate; the first bytes for the client: of a plain answer, all of them.
+        """Call the candidate. Returns the first bytes for the client: for a plain answer, all of them.
 
         `spoken` is the client's wire format. Raises ProviderError, and ClientLeft.
         """
@@ -81,8 +81,8 @@ class Attempt:
         return out
 
     async def read_on(self, watch: Watch, write: Write) -> bytes:
-        """Write what is for the client, as it arrives, until the client does not keep up or the answer is
-        `complete`. Returns the last bytes, which are not written. Raises ProviderError, and ClientLeft.
+        """Write bytes to the client as they arrive, until it does not keep up or the answer is `complete`.
+        Returns the last bytes, unwritten. Raises ProviderError, and ClientLeft.
         """
         if self._failure is not None:
             raise self._take_failure()
@@ -94,32 +94,32 @@ class Attempt:
             raise self._named(explain(error)) from None
 
     def abort_stream(self, error: TidegateError) -> bytes:
-        """How the client's stream ends when it cannot go on."""
+        """The end of the client's stream when it has to be cut short."""
         return self._conduit.abort(error) if self._conduit is not None else b""
 
     def fail(self, error: TidegateError) -> None:
-        """Note what it failed with."""
+        """Record the failure."""
         self.error = error
         self.close()
 
     def close(self) -> None:
-        """End the answer. One that was not read to its end takes the connection with it."""
+        """End the answer. If it was not read to its end, the connection is closed too."""
         if self.ended_at is None:
             self.ended_at = perf_counter()
         if self._conduit is not None:
             self.tally = self._conduit.tally
         if self._answer is not None:
             self._answer.close()
-        # What is kept for the record must not keep the bodies.
+        # Data kept for the record must not keep the bodies alive.
         self._answer = self._call = self._conduit = self._failure = None
 
     def limits(self) -> list[Header]:
-        """The provider's headers about its limits."""
+        """The provider's rate-limit headers."""
         conceal = self.candidate.service.conceal_value
         headers = self._answer.raw_headers if self._answer is not None else ()
         return [(name, conceal(safe_value(value))) for name, value in headers if name.startswith(PASSED_ON)]
 
-    # --- the way of the bytes -------------------------------------------------------------------
+    # --- the path of the bytes -------------------------------------------------------------------
 
     async def _read_whole(self, watch: Watch) -> bytes:
         """Read a plain answer to its end."""
@@ -134,7 +134,7 @@ class Attempt:
         return out
 
     async def _read_next(self, watch: Watch) -> bytes:
-        """Read until there is something for the client."""
+        """Read until there are bytes for the client."""
         answer, conduit = self._answer, self._conduit
         if answer is None or conduit is None or self.complete:
             return b""
@@ -152,7 +152,7 @@ class Attempt:
         return self._stop_at_failure(out) if conduit.failure is not None else out
 
     async def _pass_on(self, watch: Watch, write: Write) -> bytes:
-        """Pass the bytes on until there is something to decide."""
+        """Pass bytes on until a decision is needed."""
         answer, conduit = self._answer, self._conduit
         if answer is None or conduit is None or self.complete:
             return b""
@@ -174,7 +174,7 @@ class Attempt:
         return held if conduit.failure is None else self._stop_at_failure(held)
 
     def _stop_at_failure(self, out: bytes) -> bytes:
-        """What came before a failure goes to the client first, if it has seen some of the answer."""
+        """Bytes that precede a failure are sent first, if the client has received some of the answer."""
         assert self._conduit is not None
         self._failure = self._conduit.failure
         if out and self.first_byte_at is not None:
@@ -192,7 +192,7 @@ class Attempt:
         self.resent = True
 
     def _named(self, error: Exception) -> Exception:
-        """A failure that was noticed here, not reported by the provider, with its name in the message."""
+        """A failure detected here rather than reported by the provider; the message names the provider."""
         service = self.candidate.service
         if isinstance(error, ProviderError) and error.provider is None:
             error.message = f"{service.name}: {error.message}"

@@ -1,7 +1,7 @@
-"""Which candidate is tried, when it is tried again, and which failure the client gets to see.
+"""Which candidate is tried, when it is retried, and which failure is returned to the client.
 
-Candidates are tried in order until one of them opens an answer. Here is the place for whatever else
-decides about a next attempt: a hedge is a second `Attempt` that `open_answer` starts beside the first.
+Candidates are tried in order until one of them opens an answer. Any other policy for the next attempt
+belongs here: a hedge is a second `Attempt` that `open_answer` starts alongside the first.
 """
 
 import asyncio
@@ -21,17 +21,17 @@ from .state import Exchange
 __all__ = ["open_answer"]
 
 BACKOFF_S = 0.2
-"""Seconds before the second try at a candidate, doubled for every further one."""
+"""Seconds before a candidate is retried for the first time; doubled for each further retry."""
 
 TELLING = ("rate", "provider", "account", "request", "gateway")
-"""Whose failure the client gets to see when all candidates failed, the most telling first: a limit
-says when to come back; a candidate that was never asked (`request`) says nothing of the others."""
+"""Whose failure is returned when all candidates fail, the most useful first: a rate limit states when to
+retry; a candidate that was never called (`request`) reveals nothing about the others."""
 
 
 async def open_answer(this: Exchange) -> bytes:
-    """Try the candidates until one opens its answer: `this.attempt`. Returns the first bytes of it.
+    """Try the candidates until one opens its answer: `this.attempt`. Returns its first bytes.
 
-    Raises the most telling failure where none does, and at once what the request itself caused.
+    Raises the most useful failure if none does. Failures caused by the request itself are raised at once.
     """
     failures: list[TidegateError] = []
     try:
@@ -42,14 +42,14 @@ async def open_answer(this: Exchange) -> bytes:
                 return opened
         raise most_telling(failures)
     finally:
-        # An error that is raised holds this frame, and the frame would hold the errors: a cycle.
+        # A raised error references this frame, and the frame would reference the errors: a cycle.
         failures.clear()
 
 
 async def try_candidate(
     this: Exchange, candidate: Candidate, failures: list[TidegateError], *, last: bool
 ) -> bytes | None:
-    """Try one candidate, again where that may help; None where the next one is to be tried."""
+    """Try one candidate, with retries where they may help. None means: try the next one."""
     for number in range(1 + this.gateway.config.routing.retries):
         if number:
             await back_off(this, number)
@@ -77,8 +77,8 @@ async def try_candidate(
 
 
 async def back_off(this: Exchange, number: int) -> None:
-    """Leave a candidate in peace for a while before it is tried again."""
-    # By chance a little more or less: what failed together shall not come back together.
+    """Back off before a candidate is retried."""
+    # Jitter: requests that failed together should not retry together.
     pause = BACKOFF_S * 2 ** (number - 1) * uniform(0.75, 1.25)  # noqa: S311 no secret
     this.waited_s += pause
     try:
@@ -88,7 +88,7 @@ async def back_off(this: Exchange, number: int) -> None:
 
 
 async def plan(this: Exchange, candidate: Candidate) -> tuple[Call, Conduit]:
-    """What to send to a candidate, and how its answer comes back. Raises Unsupported."""
+    """What to send to a candidate, and how its answer is translated. Raises Unsupported."""
     try:
         call, conduit = plan_call(this.operation, this.parsed, candidate)
     except BytesWanted as refusal:
@@ -109,11 +109,11 @@ def plan_call(operation: Operation[Any], parsed: Any, candidate: Candidate) -> t
 
 
 def most_telling(failures: Sequence[TidegateError]) -> TidegateError:
-    """Of several failures, the one that helps the client most; the first of its kind."""
+    """The most useful of several failures for the client; the first of its kind."""
     return min(failures, key=lambda error: TELLING.index(error.fault))
 
 
 def forget_frames(error: TidegateError) -> TidegateError:
-    """The error without the frames that it came through: they hold the client's body."""
+    """The error without its traceback, whose frames hold the client's body."""
     error.__traceback__ = error.__cause__ = error.__context__ = None
     return error

@@ -1,4 +1,4 @@
-"""How many tokens a prompt has: counted by the provider where it can, else estimated here."""
+"""The tokens of a prompt: counted by the provider if it can, otherwise estimated here."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
@@ -23,9 +23,9 @@ __all__ = ["count", "estimate"]
 
 ESTIMATED: Header = (b"x-tidegate-estimated", b"true")
 SLICE = 100_000
-"""Characters encoded at once; the encoder refuses a million."""
+"""Characters encoded at a time; the encoder rejects a million."""
 PER_MESSAGE = 4
-"""Tokens that a message takes beside its content (OpenAI's rule of thumb for its chat models)."""
+"""Tokens that a message takes in addition to its content (OpenAI's rule of thumb for its chat models)."""
 
 
 def count(
@@ -36,9 +36,9 @@ def count(
     parse: Callable[[bytes], ParsedRequest] | None = None,
 ) -> Awaitable[None]:
     """Answer a request to count the tokens of a prompt. `render` writes the number in the door's dialect;
-    `parse` reads the request where the body does not say all of it.
+    `parse` reads the request if the body is not the whole request.
 
-    An estimate says so in the header `x-tidegate-estimated`.
+    The header `x-tidegate-estimated` marks an estimate.
     """
 
     async def handler(this: Exchange) -> None:
@@ -55,7 +55,7 @@ def count(
 
 
 async def count_tokens(this: Exchange, parsed: ParsedRequest) -> tuple[int, list[Header]]:
-    """The tokens of a prompt, by the first candidate that can count; and how that is known."""
+    """The tokens of a prompt, from the first candidate that can count them; and how they were counted."""
     for place, candidate in enumerate(this.candidates):
         call = within_depth(candidate.service.protocol.render_count)(parsed, candidate.target)
         if call is None:
@@ -64,7 +64,7 @@ async def count_tokens(this: Exchange, parsed: ParsedRequest) -> tuple[int, list
         try:
             counted = await ask_candidate(this, candidate, call, last=last)
         except ProviderError as error:
-            # Whoever cannot count (404, 405, 501) or cannot answer now: an estimate is better than none.
+            # It cannot count (404, 405, 501) or cannot answer now: an estimate is better than nothing.
             if error.fault == "request" and error.status not in (405, 501):
                 raise
             continue
@@ -89,7 +89,7 @@ async def ask_candidate(this: Exchange, candidate: Candidate, call: Call, *, las
 
 
 def estimate(turn: Turn) -> int:
-    """Tokens of a prompt by OpenAI's newest open vocabulary: near for texts, silent about media."""
+    """Tokens of a prompt by OpenAI's newest open vocabulary: close for text; media are not counted."""
     texts = [text for message in turn.messages for text in _texts(message)]
     for tool in turn.tools:
         texts += [tool.name, tool.description or "", bytes(tool.parameters or b"").decode()]
@@ -103,7 +103,7 @@ def _tokens(text: str) -> int:
 
 @cache
 def _encoding() -> Any:
-    from bpe_openai import get_encoding  # loads megabytes of vocabulary: only when it is wanted
+    from bpe_openai import get_encoding  # loads megabytes of vocabulary: only when needed
 
     return get_encoding("o200k_base")
 

@@ -1,7 +1,7 @@
-"""The answer on its way to the client: the only layer that writes to one.
+"""Delivery of the answer: the only layer that writes to the client.
 
-After the first byte there is no other attempt and no second response: what breaks then ends the
-stream with an error event of the client's dialect.
+After the first byte there is no other attempt and no second response: a later failure ends the stream with
+an error event in the client's dialect.
 """
 
 import asyncio
@@ -18,11 +18,11 @@ __all__ = ["deliver", "send_error"]
 
 UNBUFFERED: tuple[Header, ...] = (
     (b"cache-control", b"no-cache"),
-    (b"x-accel-buffering", b"no"),  # nginx in front must not collect the events
+    (b"x-accel-buffering", b"no"),  # keeps an nginx in front from buffering the events
 )
 
 QUIET_S = 15.0
-"""Seconds of silence after which a client gets a ping: proxies and clients take a silent stream for dead."""
+"""Seconds of silence after which a client gets a ping: proxies and clients give up on a silent stream."""
 
 
 async def deliver(this: Exchange, first: bytes) -> None:
@@ -41,7 +41,7 @@ async def deliver(this: Exchange, first: bytes) -> None:
 
 
 async def stream(this: Exchange, attempt: Attempt, first: bytes) -> None:
-    """Pass a stream: every piece goes out as it comes in, or the provider waits for the client."""
+    """Pass a stream on: each piece is sent as it arrives; a slow client makes the provider wait."""
     request, watch, transcript = this.request, this.watch, this.transcript
     watch.heartbeat = Heartbeat(this) if this.operation.heartbeat else None
 
@@ -64,10 +64,10 @@ async def stream(this: Exchange, attempt: Attempt, first: bytes) -> None:
 
 
 class Heartbeat:
-    """Writes a ping of the client's dialect into each gap of `QUIET_S` seconds in a stream.
+    """Writes a ping in the client's dialect into each gap of `QUIET_S` seconds in a stream.
 
-    The watchdog looks four times a second, so that the pieces of a stream cost nothing. What a conduit writes
-    are whole events, so a ping never stands inside of one; before the first of them there is no stream.
+    The watchdog checks four times a second, so the pieces of a stream cost nothing. A conduit writes whole
+    events, so a ping never splits one; before the first event there is no stream.
     """
 
     __slots__ = ("_exchange", "_quiet_since", "_size")
@@ -88,7 +88,7 @@ class Heartbeat:
 
 
 async def let_client_read(this: Exchange) -> None:
-    """Wait for a client that does not keep up, but not for ever. Raises ClientLeft."""
+    """Wait for a slow client, up to a limit. Raises ClientLeft."""
     if not this.request.congested:
         return
     this.watch.expect(Waiting.CLIENT, this.gateway.config.server.write_s, NEVER)
@@ -99,7 +99,7 @@ async def let_client_read(this: Exchange) -> None:
 
 
 def headers_of(this: Exchange, attempt: Attempt) -> list[Header]:
-    """How the answer, or the failure, came about."""
+    """Response headers that describe how the answer, or the failure, came about."""
     candidate = attempt.candidate
     headers = [
         (b"x-tidegate-provider", header_value(candidate.service.name)),
@@ -112,7 +112,7 @@ def headers_of(this: Exchange, attempt: Attempt) -> list[Header]:
 
 
 def send_error(this: Exchange, error: TidegateError) -> None:
-    """Tell the client what went wrong: as a response, or as the end of the stream it is reading."""
+    """Send the error to the client: as a response, or as the end of the open stream."""
     request = this.request
     if not request.responded:
         reply = this.door.protocol.render_error(error, request.id)

@@ -1,8 +1,8 @@
 """One request, from the door to the record: start reading here.
 
-A task that waits is resumed from its outermost frame inwards. So what would only await another coroutine
-returns it instead, and the events of a stream do not resume the task at all: they are passed on where
-they arrive (see `Attempt.read_on`).
+A waiting task is resumed from its outermost frame inwards. So a function that would only await another
+coroutine returns it instead, and the events of a stream do not resume the task at all: they are passed on
+where they arrive (see `Attempt.read_on`).
 """
 
 import asyncio
@@ -31,7 +31,7 @@ Handler = Callable[[Exchange], Awaitable[None]]
 def exchange(
     request: Request, door: Door, gateway: Gateway, operation: Operation[Any] | None = None
 ) -> Awaitable[None]:
-    """Answer one request: the gateway's main job. Without an operation, it is a chat."""
+    """Answer one request: the gateway's main job. The default operation is a chat."""
     wanted = operation or Chat(door.protocol)
 
     async def handler(this: Exchange) -> None:
@@ -43,7 +43,7 @@ def exchange(
 
 
 async def recorded(request: Request, door: Door, gateway: Gateway, handler: Handler) -> None:
-    """Run a handler to its end: whatever happens, the client is answered and a record is written."""
+    """Run a handler to completion: whatever happens, the client gets an answer and a record is written."""
     this = Exchange(request, door, gateway)
     routing, server = gateway.config.routing, gateway.config.server
     try:
@@ -64,7 +64,7 @@ async def recorded(request: Request, door: Door, gateway: Gateway, handler: Hand
 
 
 def fail(this: Exchange, error: TidegateError) -> None:
-    """End an exchange with an error. An error in the telling of it is logged, and never hides it."""
+    """End an exchange with an error. A failure to send it is logged, and never hides it."""
     this.ended = ending_of(error, responded=this.request.responded)
     try:
         send_error(this, error)
@@ -78,7 +78,7 @@ def fail(this: Exchange, error: TidegateError) -> None:
 
 
 def refuse(request: Request, door: Door, gateway: Gateway, error: TidegateError) -> Awaitable[None]:
-    """Answer with an error that was found before the exchange began."""
+    """Answer with an error detected before the exchange began."""
 
     async def handler(_: Exchange) -> None:
         raise error
@@ -89,7 +89,7 @@ def refuse(request: Request, door: Door, gateway: Gateway, error: TidegateError)
 def respond_json(
     request: Request, door: Door, gateway: Gateway, answer: Callable[[], Awaitable[bytes]]
 ) -> Awaitable[None]:
-    """Answer with JSON that takes no provider: a list of models, a description."""
+    """Answer with JSON that needs no provider: a list of models, or the description of one."""
 
     async def handler(this: Exchange) -> None:
         identify(this)

@@ -1,4 +1,4 @@
-"""The media of a request by their bytes, for a provider that takes no links."""
+"""Fetches a request's linked media, for providers that accept no links."""
 
 import asyncio
 import base64
@@ -18,7 +18,7 @@ TYPES: dict[type, frozenset[str]] = {
     Image: frozenset(["image/png", "image/jpeg", "image/gif", "image/webp"]),
     Document: frozenset(["application/pdf"]),
 }
-"""What is fetched, and which types it may have: those that every provider with images knows."""
+"""What is fetched, and the accepted media types: those that every provider with images supports."""
 
 MAX_LINKS = 50
 """Different links of one request."""
@@ -27,8 +27,8 @@ AT_ONCE = 4
 
 
 async def with_bytes(turn: Turn, body: bytes, fetcher: Fetcher, limits: Images) -> Turn:
-    """The turn with its images and documents fetched; `body` is the client's own, in which the link
-    stands that an error names. Raises Unsupported.
+    """The turn with its images and documents fetched; `body` is the client's, used to locate the link that
+    an error names. Raises Unsupported.
     """
     links = {url: types for message in turn.messages for url, types in _links_in(message.parts)}
     if len(links) > MAX_LINKS:
@@ -72,7 +72,7 @@ def _filled(message: Message, inline: Mapping[str, Inline]) -> Message:
 
 
 def _fill(part: Any, inline: Mapping[str, Inline]) -> Any:
-    """A part with its link replaced by what was fetched."""
+    """A part with its link replaced by the fetched bytes."""
     if isinstance(part, ToolResult):
         return msgspec.structs.replace(part, content=tuple(_fill(one, inline) for one in part.content))
     if isinstance(part, Image | Document) and _is_web(part.source):
@@ -81,8 +81,8 @@ def _fill(part: Any, inline: Mapping[str, Inline]) -> Any:
 
 
 class _Place(NamedTuple):
-    """A step of a path. Only the path that is found is written out: with a long key above a long list,
-    the paths of all elements are far larger than the body.
+    """A step of a path. Only the path that is found is rendered: with a long key above a long list, the
+    paths of all elements would be far larger than the body.
     """
 
     parent: "_Place | None"
@@ -98,10 +98,10 @@ class _Place(NamedTuple):
 
 
 def path_of(url: str, body: bytes) -> str | None:
-    """Where a link stands in the client's body (`messages.0.content.1.image_url.url`)."""
+    """The path of a link in the client's body (`messages.0.content.1.image_url.url`)."""
     try:
         waiting: list[tuple[_Place, Any]] = [(_Place(None, ""), msgspec.json.decode(body))]
-    except (msgspec.DecodeError, RecursionError):  # it is nested more deeply than what was read of it
+    except (msgspec.DecodeError, RecursionError):  # it is nested more deeply than the parsed part
         return None
     while waiting:
         place, value = waiting.pop()

@@ -1,4 +1,4 @@
-"""What every exchange of a worker shares, made of one Config."""
+"""What all exchanges of a worker share, built from one Config."""
 
 from dataclasses import dataclass
 from typing import Protocol as Interface
@@ -18,7 +18,7 @@ __all__ = ["Door", "Gateway"]
 
 @dataclass(frozen=True)
 class Gateway:
-    """All that an exchange needs. A reload makes a new one; exchanges that are under way keep theirs."""
+    """The dependencies of an exchange. A reload builds a new one; exchanges in progress keep theirs."""
 
     config: Config
     registry: ModelRegistry
@@ -29,20 +29,20 @@ class Gateway:
     request_log: RequestLog
     model_lists: ModelLists
     transcript_bytes: int = 0
-    """How much of each delivered answer is kept until its end (see `delivery.Transcript`)."""
+    """Bytes of each delivered answer that are kept until it ends (see `delivery.Transcript`)."""
 
     @property
     def max_body(self) -> int:
-        """The largest body of a request, in bytes."""
+        """The maximum size of a request body, in bytes."""
         return self.config.server.max_body_mb * 1024 * 1024
 
 
 class Door(Interface):
-    """What an exchange needs to know of a door."""
+    """What an exchange needs to know about a door."""
 
     @property
     def name(self) -> str:
-        """As it stands in records."""
+        """The name used in records."""
         ...
 
     @property

@@ -1,4 +1,4 @@
-"""Who calls: a key in any of the headers that clients of the various dialects use."""
+"""Authentication: a key in any of the headers that clients of the various dialects use."""
 
 import hashlib
 from collections.abc import Iterable
@@ -10,21 +10,21 @@ from .request import Request
 __all__ = ["Identity", "Keyring"]
 
 KEY_HEADERS = (b"x-api-key", b"x-goog-api-key", b"api-key")
-"""Headers that hold nothing but a key: Anthropic's, Google's and Azure's."""
+"""Headers whose value is just a key: Anthropic's, Google's and Azure's."""
 
 Identity = str
 """What a record may say about a caller: a fingerprint of the key, never the key."""
 
 
 class Keyring:
-    """The keys that open this gateway; none at all means that it is open to everyone."""
+    """The keys that this gateway accepts; without any, it is open to everyone."""
 
     def __init__(self, keys: Iterable[str]) -> None:
-        # Looking up digests tells nothing about how much of a wrong key was right.
+        # Looking up digests leaks no timing information about how much of a key matched.
         self._names = {_digest(key): f"key-{_digest(key).hex()[:8]}" for key in keys}
 
     def identify(self, request: Request) -> Identity | None:
-        """The caller; None in a gateway that is open. Raises Unauthenticated."""
+        """The caller; None if the gateway is open. Raises Unauthenticated."""
         if not self._names:
             return None
         key = _key_of(request)
@@ -41,7 +41,7 @@ def _digest(key: str) -> bytes:
 
 
 def _key_of(request: Request) -> str | None:
-    """The key of the request. X-API-Key wins, because SDKs fill Authorization by themselves."""
+    """The key of the request. X-API-Key wins, because SDKs set Authorization on their own."""
     for name in KEY_HEADERS:
         value = request.header(name)
         if value:

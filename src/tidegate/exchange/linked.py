@@ -1,4 +1,4 @@
-"""What a request links to, fetched once for whichever candidates take bytes only."""
+"""A request's linked media, fetched once for all candidates that accept only bytes."""
 
 import asyncio
 from time import perf_counter
@@ -14,9 +14,9 @@ __all__ = ["fetch_linked"]
 
 
 async def fetch_linked(this: Exchange, refusal: BytesWanted) -> WithBytes:
-    """The request with the bytes of what it links to.
+    """The request with its links replaced by the fetched bytes.
 
-    Raises Unsupported where something cannot be fetched, and the refusal itself where nothing may be.
+    Raises Unsupported if a link cannot be fetched, and the original refusal if fetching is disabled.
     """
     gateway, parsed = this.gateway, this.parsed
     if not gateway.config.images.fetch:

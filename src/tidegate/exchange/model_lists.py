@@ -1,7 +1,7 @@
-"""The models of services that alone know what they have: Ollama, vLLM, llama.cpp, LiteLLM.
+"""The models of services whose models only they know: Ollama, vLLM, llama.cpp, LiteLLM.
 
-They are asked when a client wants a list, never at start; what they say holds for a minute. A
-service that does not answer in time is simply missing, and is named in the log once.
+They are queried when a client requests a list, never at startup; the result is cached for a minute. A
+service that does not answer in time is left out, and is logged once.
 """
 
 import asyncio
@@ -18,19 +18,19 @@ __all__ = ["ModelLists"]
 log = logging.getLogger("tidegate")
 
 FRESH_S = 60.0
-"""How long a list holds."""
+"""How long a list is cached."""
 FAILED_S = 10.0
-"""How long nobody is asked again after a failure."""
+"""How long a service is not queried again after a failure."""
 FIRST_S = 2.0
-"""How long a client waits for lists that are not there yet; old ones are given at once."""
+"""How long a client waits for lists that are not cached yet; stale ones are returned at once."""
 PATIENCE_S = 10.0
-"""How long a service may take; a list that comes late is there for the next client."""
+"""How long a service may take; a list that arrives late is used for the next client."""
 MOST = 2000
 """Models of one service."""
 
 
 class ModelLists:
-    """The lists of one registry's services. Made anew for every Config."""
+    """The lists of one registry's services. Rebuilt for every Config."""
 
     def __init__(self, registry: ModelRegistry) -> None:
         self._registry = registry
@@ -40,7 +40,7 @@ class ModelLists:
         self._failing: set[str] = set()
 
     async def refresh(self) -> None:
-        """Let the registry list what the services have, as far as they say it in time."""
+        """Add the services' models to the registry, as far as they answer in time."""
         if not self._services:
             return
         if self._fetch is None and monotonic() >= self._good_until:
@@ -49,7 +49,7 @@ class ModelLists:
             await asyncio.wait([self._fetch], timeout=FIRST_S)
 
     def close(self) -> None:
-        """Ask nobody any more."""
+        """Stop querying services."""
         if self._fetch is not None:
             self._fetch.cancel()
 

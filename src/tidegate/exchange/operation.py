@@ -1,7 +1,7 @@
-"""What clients can ask for: how such a request is read, and what a candidate is sent for it.
+"""The operations that clients can request: how a request is parsed, and what is sent to a candidate.
 
-Everything else of an exchange is the same for all operations: who calls, which candidates there
-are, deadlines, fallbacks, the passing of the answer, the record.
+Everything else in an exchange is the same for all operations: authentication, candidates, deadlines,
+fallbacks, delivery, the record.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -23,7 +23,7 @@ EVENT_STREAM = b"text/event-stream; charset=utf-8"
 
 
 class OperationRequest(Interface):
-    """What an exchange needs to know of a request, whatever it asks for."""
+    """What an exchange needs to know about a request, whatever its operation."""
 
     @property
     def model(self) -> str:
@@ -32,7 +32,7 @@ class OperationRequest(Interface):
 
     @property
     def stream(self) -> bool:
-        """Whether the client wants a stream."""
+        """Whether the client requests a stream."""
         ...
 
     @property
@@ -42,7 +42,7 @@ class OperationRequest(Interface):
 
     @property
     def fallbacks(self) -> Sequence[str]:
-        """What to try when `model` fails."""
+        """The models to try when `model` fails."""
         ...
 
 
@@ -50,11 +50,11 @@ A = TypeVar("A", bound=OperationRequest)
 
 
 class Operation(Interface[A]):
-    """One thing that clients can ask for."""
+    """One operation that clients can request."""
 
     @property
     def spoken(self) -> str:
-        """The wire format of the client: a provider of the same gets to see some of its headers."""
+        """The wire format of the client: a provider with the same format receives some of its headers."""
         ...
 
     @property
@@ -64,7 +64,7 @@ class Operation(Interface[A]):
 
     @property
     def heartbeat(self) -> bytes:
-        """What a client gets in the silent gaps of a stream; b"" for nothing."""
+        """What is sent to the client in the silent gaps of a stream; b"" for nothing."""
         ...
 
     def parse(self, body: bytes) -> A:
@@ -72,7 +72,7 @@ class Operation(Interface[A]):
         ...
 
     def plan(self, parsed: A, candidate: Candidate) -> tuple[Call, Conduit]:
-        """What to send to this candidate, and how its answer comes back.
+        """What to send to this candidate, and how its answer is translated.
 
         Raises Unsupported for what this candidate does not support.
         """
@@ -80,7 +80,7 @@ class Operation(Interface[A]):
 
 
 class WithBytes:
-    """A request for a chat whose links were fetched: the same, but for its turn."""
+    """A chat request whose links were fetched: the same except for its turn."""
 
     __slots__ = ("_turn", "fallbacks", "model", "original", "provider", "stream")
 
@@ -109,9 +109,9 @@ class Chat:
         self._door = door
         self.spoken = door.name
         self._parse = parse or door.parse_request
-        """Of its own where the body does not say all of the request."""
+        """Overridden if the body is not the whole request."""
         self.streams_as = streams_as
-        self.heartbeat: bytes = getattr(door, "heartbeat", b"")  # formats of packages may have none
+        self.heartbeat: bytes = getattr(door, "heartbeat", b"")  # formats from plugins may have none
 
     @within_depth
     def parse(self, body: bytes) -> ParsedRequest:
@@ -127,7 +127,7 @@ class Chat:
 
 
 class TaskOperation:
-    """A task beside chat, in the dialect of a door: which format a candidate speaks, its row says."""
+    """A task beside chat, in the dialect of a door: the candidate's row names the format it speaks."""
 
     __slots__ = ("_task", "parse", "spoken")
     streams_as = EVENT_STREAM
@@ -148,7 +148,7 @@ class TaskOperation:
 
 
 class AdaptedOperation:
-    """An operation that the client asks for in other words."""
+    """An operation that the client requests in a different shape."""
 
     __slots__ = ("_adaptation", "_operation", "spoken")
     streams_as = EVENT_STREAM

@@ -1,7 +1,7 @@
 """A client's request as an exchange sees it, and the one response to it.
 
-A `Request` is the only thing through which the data plane speaks to a client. It sits on the server's
-`ServerRequest`, reads the body within its limits, and makes sure that there is no second response.
+The data plane talks to a client only through a `Request`. It wraps the server's `ServerRequest`, reads the
+body within its limits, and makes sure that there is no second response.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -18,17 +18,17 @@ __all__ = ["JSON", "ClientLeft", "Header", "Request", "header_value", "safe_valu
 JSON: Header = (b"content-type", b"application/json")
 
 LONGEST_HEADER = 4000
-"""Bytes of a header's value: many clients and proxies accept no line of more than 8 KB."""
+"""Maximum bytes of a header's value: many clients and proxies accept no line longer than 8 KB."""
 
 LONGEST_KEPT = 128
-"""Characters of the longest value that is kept rendered: clients choose some of them."""
+"""Maximum characters of a value whose rendering is cached: some values are chosen by clients."""
 
 _SAFE = bytes(byte if 32 <= byte < 127 else 63 for byte in range(256))
-"""Every byte to itself, or to a question mark where HTTP allows it in no header."""
+"""Maps each byte to itself, or to a question mark if HTTP does not allow it in a header."""
 
 
 class ClientLeft(Exception):
-    """The client closed the connection, or stopped reading: nobody is there to be answered."""
+    """The client closed the connection or stopped reading: there is no one to answer."""
 
 
 class Request:
@@ -42,7 +42,7 @@ class Request:
     def __init__(self, wire: ServerRequest, base_headers: Sequence[Header] = ()) -> None:
         self._wire = wire
         self.write = wire.write
-        """Sends a piece of the body and never waits: whether the client keeps up."""
+        """Sends a piece of the body without waiting. Returns whether the client keeps up."""
         self._base_headers = base_headers
         # the request
         self.id = new_id("req_")
@@ -52,23 +52,23 @@ class Request:
         self.headers = wire.headers
         """Names are lower case."""
         self.received_at = wire.received_at
-        """When the head was complete, by `perf_counter`."""
+        """When the request head was complete, by `perf_counter`."""
         self.correlation: str | None = None
-        """The client's own id of what it is doing, where its dialect has such a thing."""
+        """The client's correlation id, if its dialect has one."""
         # the response
         self.responded = False
         """Whether the response has begun: after that there is no second one."""
         self.done = False
         """Whether the response is complete."""
         self.status = 0
-        """Of the response; 0 before it has begun."""
+        """The response's; 0 before it has begun."""
         self.first_byte_at: float | None = None
         """When the first byte of the response was handed to the server, by `perf_counter`."""
         self.abort_stream: Callable[[TidegateError], bytes] | None = None
-        """How the open stream ends when it cannot go on; None while no stream is open."""
+        """How to end the open stream when it has to be cut short; None while no stream is open."""
 
     def add_header(self, name: bytes, value: bytes) -> None:
-        """Let the response carry one more header, whatever it will be."""
+        """Add a header to the response, whatever the response turns out to be."""
         self._base_headers = (*self._base_headers, (name, value))
 
     def header(self, name: bytes) -> bytes | None:
@@ -82,7 +82,7 @@ class Request:
 
     @property
     def body_at(self) -> float:
-        """When the last of the body so far arrived, by `perf_counter`."""
+        """When the latest bytes of the body arrived, by `perf_counter`."""
         return self._wire.body_at
 
     async def read_body(self, limit: int) -> bytes:
@@ -99,7 +99,7 @@ class Request:
         return body
 
     async def _read_on(self, limit: int) -> bytes:
-        """The body of a client that is still sending it."""
+        """Read a body that is still arriving."""
         declared = self.header(b"content-length")
         if declared is not None and declared.isdigit() and int(declared) > limit:
             raise BodyTooLarge(_too_large(limit))
@@ -126,7 +126,7 @@ class Request:
     def begin_stream(
         self, status: int, headers: Iterable[Header], abort: Callable[[TidegateError], bytes]
     ) -> None:
-        """Send the head of a response whose body comes piece by piece."""
+        """Send the head of a response whose body is sent in pieces."""
         self._begin(status)
         self.abort_stream = abort
         self._wire.start(status, [*headers, (b"x-request-id", self.id.encode()), *self._base_headers])
@@ -146,7 +146,7 @@ class Request:
 
     @property
     def congested(self) -> bool:
-        """Whether the client does not keep up with what is written."""
+        """Whether the client is falling behind."""
         return self._wire.congested
 
     async def drain(self) -> None:
@@ -157,7 +157,7 @@ class Request:
             raise ClientLeft from None
 
     def on_disconnect(self, callback: Callable[[], None] | None) -> None:
-        """Call this when the client leaves before its response is complete; None calls nobody."""
+        """Set the callback for a client that leaves before its response is complete; None removes it."""
         self._wire.on_disconnect = callback
 
     @property
@@ -171,8 +171,8 @@ class Request:
 
 
 def header_value(text: str) -> bytes:
-    """A text as a header's value, cut where it is too long: what HTTP does not allow in one becomes a
-    question mark.
+    """A text as a header's value, truncated if it is too long. Characters that HTTP does not allow become
+    question marks.
     """
     return _known_value(text) if len(text) <= LONGEST_KEPT else _render_value(text)
 
@@ -185,7 +185,7 @@ _known_value = lru_cache(maxsize=1024)(_render_value)
 
 
 def safe_value(value: bytes) -> bytes:
-    """The value of a received header as one that can be sent on."""
+    """The value of a received header, in a form that can be forwarded."""
     return value[:LONGEST_HEADER].translate(_SAFE)
 
 

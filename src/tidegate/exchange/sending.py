@@ -1,4 +1,4 @@
-"""A call on its way to a candidate, and how long its answer is waited for."""
+"""Sending a call to a candidate, and how long to wait for its answer."""
 
 from collections.abc import Callable
 from time import perf_counter
@@ -23,7 +23,7 @@ async def ask(
     watch: Watch,
     on_resend: Callable[[], None] | None = None,
 ) -> Answer:
-    """Send a call; the head of a good answer has arrived when this returns. Raises ProviderError."""
+    """Send a call. Returns once the head of a successful answer has arrived. Raises ProviderError."""
     service = candidate.service
     if service.signs:
         headers = await service.authorize(call, request.headers, spoken)
@@ -42,8 +42,8 @@ async def ask(
 
 
 def expect_answer(watch: Watch, call: Call, gateway: Gateway, *, last: bool) -> None:
-    """Give an attempt its time. Where more candidates stand behind, it gets half of what is left of the
-    request's: one that hangs leaves time for the next.
+    """Set an attempt's deadline. If more candidates follow, it gets half of the request's remaining time,
+    so that a hanging provider leaves time for the next.
     """
     routing = gateway.config.routing
     now = perf_counter()
@@ -56,5 +56,5 @@ def expect_answer(watch: Watch, call: Call, gateway: Gateway, *, last: bool) -> 
 
 
 def expect_stream(watch: Watch, gateway: Gateway) -> None:
-    """A stream has begun: only its silence is limited from now on."""
+    """A stream has begun: from now on only its silence is limited."""
     watch.expect(Waiting.NEXT_EVENT, gateway.config.routing.idle_s, NEVER)

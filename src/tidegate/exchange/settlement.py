@@ -1,4 +1,4 @@
-"""What remains of an exchange when it is over: its record, built once."""
+"""The end of an exchange: its record, built once."""
 
 from time import perf_counter
 
@@ -13,7 +13,7 @@ from .state import Exchange
 __all__ = ["ending_of", "settle"]
 
 CLIENT_CLOSED_REQUEST = 499
-"""nginx's status for a client that left before there was a response; stands in records only."""
+"""nginx's status for a client that left before there was a response; used only in records."""
 
 
 def settle(this: Exchange) -> None:
@@ -66,7 +66,7 @@ def _failed(this: Exchange) -> list[FailedAttempt]:
 
 
 def _skipped(this: Exchange) -> list[SkippedCandidate]:
-    """The candidates that were not asked, in order."""
+    """The candidates that were skipped, in order."""
     return [
         SkippedCandidate(one.candidate.service.name, one.candidate.model, one.error.summary)
         for one in this.skipped
@@ -74,7 +74,7 @@ def _skipped(this: Exchange) -> list[SkippedCandidate]:
 
 
 def _ending(this: Exchange) -> Ending:
-    """How it ended: an answer without usage is told apart."""
+    """The outcome; an answer without usage has its own."""
     attempt = this.attempt
     if this.ended == "complete" and attempt is not None and attempt.tally.usage is None:
         return "complete_without_usage"
@@ -82,7 +82,7 @@ def _ending(this: Exchange) -> Ending:
 
 
 def ending_of(error: TidegateError, *, responded: bool) -> Ending:
-    """How a request ended that ended in an error."""
+    """The outcome of a request that ended in an error."""
     if isinstance(error, ShutDown):
         return "shut_down"
     if isinstance(error, ProviderError):
@@ -91,7 +91,7 @@ def ending_of(error: TidegateError, *, responded: bool) -> Ending:
 
 
 def _overhead(this: Exchange) -> float | None:
-    """Milliseconds of our own until the first byte of an answer; None where there was none."""
+    """Milliseconds that the gateway itself took until the first byte of an answer; None without an answer."""
     request = this.request
     if request.first_byte_at is None or this.attempt is None or this.attempt.first_byte_at is None:
         return None
@@ -100,7 +100,7 @@ def _overhead(this: Exchange) -> float | None:
 
 
 def _waited(attempt: Attempt) -> float:
-    """Seconds that one attempt waited for its provider."""
+    """Seconds that an attempt waited for its provider."""
     if attempt.waited_s is not None:
         return attempt.waited_s
     return attempt.ended_at - attempt.started_at if attempt.ended_at is not None else 0.0

@@ -1,4 +1,4 @@
-"""What is known of one exchange, as its layers find it out."""
+"""The state of one exchange, filled in by its layers."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -19,14 +19,14 @@ __all__ = ["Exchange", "Skipped"]
 
 
 class Skipped(NamedTuple):
-    """A candidate that was not asked, and why."""
+    """A candidate that was skipped, and why."""
 
     candidate: Candidate
     error: TidegateError
 
 
 class Exchange:
-    """One request on its way. Each layer fills in its part; the record is made of it at the end."""
+    """One request in progress. Each layer fills in its part; the record is built from it at the end."""
 
     __slots__ = (
         "attempt",
@@ -65,14 +65,14 @@ class Exchange:
         self.candidates: Sequence[Candidate] = ()
         # attempts
         self.attempt: Attempt | None = None
-        """The one whose answer is delivered, or that was tried last."""
+        """The attempt whose answer is delivered, or the last one tried."""
         self.attempts: list[Attempt] = []
-        """All that were tried, in order."""
+        """All attempts, in order."""
         self.skipped: list[Skipped] = []
         self.fetched: WithBytes | None = None
-        """The request with what it links to, once a candidate has wanted that."""
+        """The request with its links fetched, once a candidate has needed that."""
         self.waited_s = 0.0
-        """Seconds spent waiting beside the attempts before the first byte."""
+        """Seconds spent waiting outside of the attempts before the first byte."""
         # delivery
         self.transcript = Transcript(gateway.transcript_bytes)
         # the end
@@ -80,22 +80,22 @@ class Exchange:
         self.error: TidegateError | None = None
 
     def begin(self, candidate: Candidate, call: Call, conduit: Conduit) -> Attempt:
-        """A new attempt."""
+        """Start a new attempt."""
         attempt = self.attempt = Attempt(candidate, call, conduit)
         self.attempts.append(attempt)
         return attempt
 
     @property
     def resent(self) -> int:
-        """How many attempts sent their request twice, because a kept connection was dead."""
+        """How many attempts sent their request twice, because a reused connection was dead."""
         return sum(attempt.resent for attempt in self.attempts)
 
     def skip(self, candidate: Candidate, error: TidegateError) -> None:
-        """Note a candidate that was not asked."""
+        """Record a candidate that was skipped."""
         self.skipped.append(Skipped(candidate, error))
 
     def close(self) -> None:
-        """Let go of what an exchange must not keep."""
+        """Release what a finished exchange must not keep alive."""
         for attempt in self.attempts:
             attempt.close()
         self.fetched = self.parsed = None

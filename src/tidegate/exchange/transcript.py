@@ -1,25 +1,25 @@
-"""What was delivered of an answer."""
+"""The delivered part of an answer."""
 
 __all__ = ["Transcript"]
 
 
 class Transcript:
-    """What was delivered of an answer: how much, and the bytes themselves up to a limit.
+    """The delivered part of an answer: its size, and the bytes themselves up to a limit.
 
-    Bodies in records, the counting of what was delivered, and whatever goes on with a broken stream
-    read it. Beyond the limit nothing is kept: a part of an answer would be mistaken for one.
+    It is read for bodies in records, for counting what was delivered, and to continue a broken stream.
+    Beyond the limit nothing is kept: a partial answer could be mistaken for a whole one.
     """
 
     __slots__ = ("_kept", "_limit", "size")
 
     def __init__(self, limit: int = 0) -> None:
         self.size = 0
-        """Bytes delivered in all."""
+        """Bytes delivered in total."""
         self._limit = limit
         self._kept: list[bytes] = []
 
     def add(self, data: bytes) -> None:
-        """Note what was written to the client."""
+        """Record bytes written to the client."""
         self.size += len(data)
         if self.size <= self._limit:
             self._kept.append(data)
@@ -28,5 +28,5 @@ class Transcript:
 
     @property
     def body(self) -> bytes | None:
-        """The delivered bytes; None where they were more than the limit."""
+        """The delivered bytes; None if they exceed the limit."""
         return b"".join(self._kept) if self.size <= self._limit else None

@@ -1,11 +1,11 @@
-"""How long anybody is waited for: deadlines of providers, clients that stall, clients that leave.
+"""Deadlines: for providers, for clients that stall and for clients that leave.
 
-One `Watchdog` per worker looks at all open exchanges four times a second. That is precise enough for
-deadlines of seconds and costs a running exchange next to nothing: no timer per request, none per
-event. A client that leaves is noticed at once, by the server's own callback.
+One `Watchdog` per worker checks all open exchanges four times a second. That is precise enough for
+deadlines in seconds and costs a running exchange next to nothing: no timer per request or event.
+A client that leaves is noticed at once, through the server's callback.
 
-What has to end is cancelled: `Watch.cancel_cause` then holds the error that says why, and whoever
-was waiting raises it in place of the cancellation.
+An exchange that has to end is cancelled: `Watch.cancel_cause` holds the error that explains why, and the
+waiting code raises it in place of the cancellation.
 """
 
 import asyncio
@@ -21,37 +21,37 @@ from .request import ClientLeft, Request
 __all__ = ["LOOK_S", "NEVER", "Waiting", "Watch", "Watchdog"]
 
 LOOK_S = 0.25
-"""Seconds between two looks: how imprecise deadlines are."""
+"""Seconds between two checks: the precision of deadlines."""
 
 NEVER = float("inf")
 """The deadline of a live stream: only its silence is limited."""
 
 
 class Waiting(Enum):
-    """What an exchange waits for; of providers, the value says in a message what they did not do."""
+    """What an exchange waits for; for providers, the value completes the error message."""
 
     BODY = "send its body"
-    """The client, in the middle of its request."""
+    """The client is sending its request."""
     FETCH = "be asked"
-    """A linked image or document, before the provider is asked."""
+    """A linked image or document is being fetched, before the call to the provider."""
     FIRST_BYTE = "begin its answer"
     ANSWER = "complete its answer"
     """A plain answer: it begins when it is complete."""
     NEXT_EVENT = "continue its answer"
     CLIENT = "read its answer"
-    """The client, in the middle of the response."""
+    """The client is reading the response."""
 
 
 class Heartbeat(Interface):
-    """Who keeps a client from taking a silent stream for a dead one."""
+    """Keeps a client from giving up on a silent stream."""
 
     def look(self, now: float) -> None:
-        """Write something where the client has heard nothing for long. `now` is by `perf_counter`."""
+        """Write a ping if the client has received nothing for long. `now` is by `perf_counter`."""
         ...
 
 
 class Watch:
-    """What one task waits for, and until when; a context manager around the waiting."""
+    """What a task waits for, and until when; a context manager around the wait."""
 
     __slots__ = (
         "_deadline",
@@ -72,12 +72,12 @@ class Watch:
         self._request = request
         self._task = asyncio.current_task()
         self.deadline = self._deadline = request.received_at + deadline_s
-        """When the answer must have begun, by `perf_counter`."""
+        """Deadline for the start of the answer, by `perf_counter`."""
         self._waiting = Waiting.BODY
         self._patience = body_s
         self._quiet_since = request.received_at
         self.active = False
-        """Set when something was heard of; each look resets it."""
+        """Set on any activity; each check resets it."""
         self.cancel_cause: Exception | None = None
         """Why the task was cancelled."""
         self.heartbeat: Heartbeat | None = None
@@ -94,10 +94,9 @@ class Watch:
         self._task = None  # the task holds the frame that holds this watch
 
     def expect(self, waiting: Waiting, patience_s: float, deadline: float | None = None) -> None:
-        """From now on wait for this, with so many seconds of silence.
+        """From now on wait for this, allowing this many seconds of silence.
 
-        `deadline` is when the waiting must be over, whatever is heard: that of the whole request where
-        it is None.
+        `deadline` ends the wait whatever the activity; None stands for the deadline of the whole request.
         """
         self._waiting = waiting
         self._patience = patience_s
@@ -106,13 +105,13 @@ class Watch:
         self.active = False
 
     def mark_activity(self) -> None:
-        """Note that whoever is waited for has sent, or taken, something."""
+        """Record activity: the other side has sent or accepted bytes."""
         self.active = True
 
     def take_cancel_cause(self) -> Exception:
         """Why the task was cancelled, as the error that it ends with.
 
-        A cancellation that this watch did not order is the server's: its grace time is over.
+        A cancellation that this watch did not cause is the server's: its grace period is over.
         """
         cause, self.cancel_cause = self.cancel_cause, None
         if cause is None:
@@ -128,7 +127,7 @@ class Watch:
             self._task.cancel()
 
     def look(self, now: float) -> None:
-        """Judge whether the waiting may go on."""
+        """Check whether the wait may go on."""
         if self.active:
             self.active = False
             self._quiet_since = now
@@ -140,7 +139,7 @@ class Watch:
             self.cancel(self._error())
 
     def _error(self) -> Exception:
-        """What it means that the waiting took too long."""
+        """The error for a wait that took too long."""
         if self._waiting is Waiting.CLIENT:
             self._request.abort()
             return ClientLeft()
@@ -159,7 +158,7 @@ class Watch:
 
 
 class Watchdog:
-    """Looks at all open exchanges of a worker."""
+    """Checks all open exchanges of a worker."""
 
     def __init__(self) -> None:
         self._open: set[Watch] = set()
@@ -173,19 +172,19 @@ class Watchdog:
         return len(self._open)
 
     async def drain(self, patience_s: float) -> None:
-        """Wait for the end of all exchanges, but not longer than this."""
+        """Wait until all exchanges have ended, up to this limit."""
         end = perf_counter() + patience_s
         while self._open and perf_counter() < end:
             await asyncio.sleep(0.01)
 
     def add(self, watch: Watch) -> None:
-        """Begin to look at an exchange."""
+        """Start checking an exchange."""
         self._open.add(watch)
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(LOOK_S, self._look)
 
     def remove(self, watch: Watch) -> None:
-        """Look no more at an exchange."""
+        """Stop checking an exchange."""
         self._open.discard(watch)
 
     def _look(self) -> None:

@@ -1,4 +1,4 @@
-"""The application with what surrounds it in a process: records and reloading."""
+"""The application and its surroundings in a process: records and reloading."""
 
 import logging
 import sys
@@ -25,8 +25,8 @@ def make_app(
 ) -> tuple[Tidegate, Reloader]:
     """The application, and what reloads it when the configuration changes.
 
-    `exposed` is whether it listens beyond loopback. `before_reload` gets a new configuration first; where it
-    raises, the old one stays in force.
+    `exposed` is whether it listens beyond loopback. `before_reload` receives a new configuration first; if
+    it raises, the old one stays in force.
     """
     records = NonBlockingWriter(sys.stdout.fileno(), log.error)
     app = Tidegate(config, RequestLog(RENDERERS[line_format(config.logs)], records))

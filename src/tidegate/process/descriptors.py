@@ -1,4 +1,4 @@
-"""File descriptors: the standard streams, and how many there may be."""
+"""File descriptors: the standard streams, and the limit of open files."""
 
 import contextlib
 import errno
@@ -13,9 +13,9 @@ log = logging.getLogger("tidegate")
 
 
 def open_missing_streams() -> None:
-    """Put the null device in the place of standard streams that are closed (`>&-`).
+    """Replace closed standard streams (`>&-`) with the null device.
 
-    Otherwise the next socket would get the descriptor, and what is printed.
+    Otherwise the next socket would get the descriptor, and with it the output.
     """
     for descriptor in range(3):
         try:
@@ -38,13 +38,13 @@ def raise_file_limit() -> None:
 
 
 class FileLimit:
-    """Reports when no file can be opened any more: the loop then closes new connections without a word."""
+    """Reports when no more files can be opened: the loop then closes new connections silently."""
 
     def __init__(self) -> None:
         self._reached = False
 
     def look(self) -> None:
-        """Try to open a file; log when that stops or begins to work."""
+        """Try to open a file; log when that starts to fail or works again."""
         try:
             os.close(os.dup(2))
         except OSError as error:

@@ -16,7 +16,7 @@ __all__ = ["Listeners", "load_certificate", "open_listeners"]
 
 @dataclass(frozen=True)
 class Listeners:
-    """Bound sockets, and what is said about them."""
+    """Bound sockets, and their description."""
 
     sockets: Sequence[socket.socket]
     address: str
@@ -26,7 +26,7 @@ class Listeners:
 
     @property
     def exposed(self) -> bool:
-        """Whether any of them is reached from other machines."""
+        """Whether any of them can be reached from other machines."""
         return not all(
             listener.family == socket.AF_UNIX or is_loopback(listener.getsockname()[0])
             for listener in self.sockets
@@ -38,14 +38,14 @@ class Listeners:
             listener.close()
 
     def remove(self) -> None:
-        """Take the file of a unix socket away."""
+        """Remove the file of a unix socket."""
         if self.path is not None:
             with contextlib.suppress(OSError):
                 os.unlink(self.path)
 
 
 def open_listeners(server: Server) -> Listeners:
-    """Bind what the configuration names. Ends the process, with one line, where that cannot be."""
+    """Bind the addresses in the configuration. On failure, ends the process with a one-line message."""
     if server.uds is not None:
         return _open_unix(server.uds)
     shown = f"[{server.host}]" if ":" in server.host else server.host
@@ -54,7 +54,7 @@ def open_listeners(server: Server) -> Listeners:
     try:
         found = socket.getaddrinfo(server.host, port, type=socket.SOCK_STREAM)
         for family, address in dict.fromkeys((entry[0], entry[4]) for entry in found):
-            # "localhost" may have an address of a family that this machine does not use.
+            # "localhost" may resolve to an address family that this machine does not use.
             with contextlib.suppress(OSError) if listeners else contextlib.nullcontext():
                 listeners.append(_bind(family, (address[0], port, *address[2:])))
                 port = listeners[0].getsockname()[1]
@@ -65,8 +65,8 @@ def open_listeners(server: Server) -> Listeners:
 
 
 def _bind(family: socket.AddressFamily, address: tuple[Any, ...]) -> socket.socket:
-    """A socket of this address. Raises OSError."""
-    # Only where the protocol is named does asyncio switch Nagle's algorithm off.
+    """Bind a socket to this address. Raises OSError."""
+    # asyncio disables Nagle's algorithm only if the protocol is given.
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -81,7 +81,7 @@ def _bind(family: socket.AddressFamily, address: tuple[Any, ...]) -> socket.sock
 
 
 def _open_unix(path: str) -> Listeners:
-    """A unix socket; one that nobody listens on any more is replaced."""
+    """Bind a unix socket; a stale one is replaced."""
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         if _is_abandoned(path):
@@ -108,8 +108,8 @@ def _is_abandoned(path: str) -> bool:
 def load_certificate(server: Server, context: ssl.SSLContext | None = None) -> ssl.SSLContext | None:
     """The TLS of new connections; None without a certificate.
 
-    With a context, that one gets the certificate: connections that are open keep theirs. Raises OSError
-    (ssl.SSLError is one) where the files cannot be used.
+    Given a context, loads the certificate into it: open connections keep theirs. Raises OSError (of which
+    ssl.SSLError is one) if the files cannot be used.
     """
     if server.ssl_certfile is None:
         return None

@@ -14,13 +14,13 @@ __all__ = ["Source"]
 
 @dataclass(frozen=True)
 class Source:
-    """Where the configuration comes from: all that is needed to read it again."""
+    """Where the configuration comes from: everything needed to read it again."""
 
     path: Path | None
-    """The file named on the command line; None looks for `tidegate.toml` in the directory."""
+    """The file named on the command line; None means `tidegate.toml` in the working directory."""
     directory: Path
     overrides: Mapping[str, Any]
-    """`section.key` → value, from the command line; they hold over reloads."""
+    """`section.key` → value, from the command line; they survive reloads."""
 
     def read(self) -> Config:
         """The configuration as it is now. Raises ConfigError."""

@@ -1,8 +1,8 @@
 """Several workers behind the same sockets.
 
-The supervisor serves nothing itself. Its workers inherit the sockets, so that the connections that wait on
-them belong to whoever is free. A worker that dies or hangs is replaced. Signals are passed on; that the
-supervisor is gone, however it went, its workers see by a pipe whose other end it held.
+The supervisor serves no requests itself. Its workers inherit the sockets, so any free worker accepts the
+next connection. A worker that dies or hangs is replaced. Signals are passed on. Workers notice that the
+supervisor is gone, however it ended, by a pipe whose other end it held.
 """
 
 import asyncio
@@ -25,15 +25,15 @@ __all__ = ["supervise"]
 log = logging.getLogger("tidegate")
 
 START_S = 60.0
-"""How long a worker may take to serve."""
+"""How long a worker may take to start serving."""
 SILENCE_S = 10.0
-"""How long a worker may give no sign of life; its loop beats once a second."""
+"""How long a worker may go without a heartbeat; its loop sends one a second."""
 PAUSE_S = 1.0
-"""Between two workers of which the first did not come to serve."""
+"""The delay before replacing a worker that never started serving."""
 
 
 def supervise(source: Source, listeners: Listeners, workers: int, baseline: Baseline) -> int:
-    """Keep this many workers serving until a signal ends them; the exit status."""
+    """Keep this many workers serving until a signal ends them. Returns the exit status."""
     return asyncio.run(_Supervisor(source, listeners, baseline).run(workers))
 
 
@@ -50,7 +50,7 @@ class _Supervisor:
         self._baseline = baseline
         self._listeners = listeners
         self._workers: dict[int, _Worker] = {}
-        """By the number of their place."""
+        """By slot number."""
         self._stop = asyncio.Event()
         self._all_ready = asyncio.Event()
         self._failed = False
@@ -69,7 +69,7 @@ class _Supervisor:
         return CANNOT_START if self._failed else 0
 
     async def _keep(self, place: int, count: int) -> None:
-        """Have a worker in this place until it all ends."""
+        """Keep a worker running in this slot until shutdown."""
         predecessor = None
         while not self._stop.is_set():
             worker = self._workers[place] = await self._start()
@@ -97,7 +97,7 @@ class _Supervisor:
             env={**os.environ, WORKER: assignment.to_json()},
             stdin=asyncio.subprocess.DEVNULL,
             pass_fds=(*sockets, self._lifeline, writing),
-            process_group=0,  # Ctrl-C is for the supervisor, which passes it on once
+            process_group=0,  # Ctrl-C reaches the supervisor, which passes it on once
         )
         os.close(writing)
         reports = asyncio.StreamReader()
@@ -105,12 +105,12 @@ class _Supervisor:
             lambda: asyncio.StreamReaderProtocol(reports), os.fdopen(reading, "rb")
         )
         worker = _Worker(process, reports)
-        if self._stop.is_set():  # the signals came too early for it
+        if self._stop.is_set():  # the signals arrived before it could handle them
             process.terminate()
         return worker
 
     async def _follow(self, worker: _Worker, predecessor: int | None, count: int) -> None:
-        """Read a worker's signs of life up to its last."""
+        """Read a worker's heartbeats until the last."""
         while True:
             try:
                 async with asyncio.timeout(SILENCE_S if worker.ready else START_S):
@@ -143,9 +143,9 @@ class _Supervisor:
             await worker.process.wait()
 
     def _end(self) -> None:
-        """Stop with grace; when asked again, without."""
+        """Stop gracefully; a second signal stops at once."""
         self._stop.set()
-        self._listeners.close()  # what waits in their queues, the workers still accept
+        self._listeners.close()  # the workers still accept the connections in their queues
         for worker in self._workers.values():
             with contextlib.suppress(ProcessLookupError):
                 worker.process.terminate()

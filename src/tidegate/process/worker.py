@@ -1,7 +1,7 @@
-"""One worker: a loop, the application, a server; from the start to an orderly end.
+"""One worker: a loop, the application, a server; from start to graceful shutdown.
 
-Several workers are processes of `python -m tidegate.process`, whose supervisor has put what they
-need to know into the environment.
+Several workers are processes of `python -m tidegate.process`, whose supervisor passes their settings in the
+environment.
 """
 
 import asyncio
@@ -35,13 +35,13 @@ CANNOT_START = 3
 WORKER = "TIDEGATE_WORKER"
 """The variable that holds a worker's `Assignment`."""
 BEAT_S = 1.0
-"""Seconds between two signs of life to the supervisor."""
+"""Seconds between two heartbeats to the supervisor."""
 SERVES, WAITS = b".", b"?"
-"""The signs: of a worker that serves, and of one that waits for a configuration."""
+"""The heartbeats: of a worker that serves, and of one that waits for a valid configuration."""
 
 
 class Assignment(Struct, frozen=True):
-    """What a supervisor gives a worker: descriptors that it inherits, and the configuration's source."""
+    """What a supervisor passes to a worker: inherited descriptors, and the configuration's source."""
 
     source: str
     """See `Source.to_json`."""
@@ -51,14 +51,14 @@ class Assignment(Struct, frozen=True):
     lifeline: int
     """Becomes readable when the supervisor is gone."""
     reports: int
-    """Takes the signs of life, one each second."""
+    """Receives the heartbeats, one a second."""
 
     def to_json(self) -> str:
         """For the environment."""
         return msgspec.json.encode(self).decode()
 
     def report(self, sign: bytes) -> None:
-        """Give a sign of life."""
+        """Send a heartbeat."""
         with contextlib.suppress(BlockingIOError, BrokenPipeError):
             os.write(self.reports, sign)
 
@@ -72,7 +72,7 @@ def _new_loop() -> asyncio.AbstractEventLoop:
 
 
 class Worker:
-    """Serves by one configuration and those that follow it."""
+    """Serves with a configuration and its reloads."""
 
     def __init__(
         self, config: Config, source: Source, *, exposed: bool, assignment: Assignment | None = None
@@ -87,7 +87,9 @@ class Worker:
         self._limit = FileLimit()
 
     def serve(self, sockets: Sequence[socket.socket], on_ready: Callable[[], None]) -> int:
-        """Serve until a signal ends it; the exit status. `on_ready` is called when requests are accepted."""
+        """Serve until a signal ends it. Returns the exit status. `on_ready` is called once requests are
+        accepted.
+        """
         with asyncio.Runner(loop_factory=_new_loop) as runner:
             return runner.run(self._run(sockets, on_ready))
 
@@ -115,13 +117,13 @@ class Worker:
         return 0
 
     def _end(self, server: Server) -> None:
-        """Stop with grace; when asked again, without."""
+        """Stop gracefully; a second signal stops at once."""
         if self._stop.is_set():
             server.hurry()
         self._stop.set()
 
     def _lose_supervisor(self, server: Server) -> None:
-        """Stop: a worker of nobody would keep the port."""
+        """Stop: an orphaned worker would keep the port."""
         assert self._assignment is not None
         asyncio.get_running_loop().remove_reader(self._assignment.lifeline)
         self._end(server)
@@ -134,19 +136,20 @@ class Worker:
 
     async def _renew_certificate(self, config: Config) -> None:
         if self._tls is not None:
-            # Tried apart first: a certificate that does not match its key leaves a context without a key.
+            # Tried in a separate context first: a certificate that does not match its key leaves a context
+            # without a key.
             load_certificate(config.server)
             load_certificate(config.server, self._tls)
 
 
 def ignore_hangups() -> None:
-    """Let SIGHUP do nothing until there is a configuration to read again: it would end the process."""
+    """Ignore SIGHUP until there is a configuration to reload: by default it would end the process."""
     if hasattr(signal, "SIGHUP"):  # Windows has none
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
 
 def main() -> int:
-    """Serve for a supervisor; the exit status."""
+    """Serve for a supervisor. Returns the exit status."""
     ignore_hangups()
     open_missing_streams()
     assignment = msgspec.json.decode(os.environ.pop(WORKER), type=Assignment)
@@ -163,8 +166,8 @@ def main() -> int:
 
 
 def await_config(source: Source, assignment: Assignment) -> Config | None:
-    """The configuration, once it is right and closes what the supervisor was started with: a worker that is
-    replaced finds the file as it is now, which may be broken or empty. None where the supervisor is gone.
+    """Wait for a configuration that is valid and requires authentication wherever the supervisor's did: a
+    replacement worker reads the current file, which may be broken or empty. None if the supervisor is gone.
     """
     logged: tuple[str, ...] = ()
     while isinstance(found := _read_closed(source, assignment.baseline), tuple):
@@ -179,7 +182,7 @@ def await_config(source: Source, assignment: Assignment) -> Config | None:
 
 
 def _read_closed(source: Source, baseline: Baseline) -> Config | tuple[str, ...]:
-    """The configuration, or why a worker must not start with it."""
+    """The configuration, or the reason why a worker must not start with it."""
     try:
         config = source.read()
     except ConfigError as error:

@@ -1,6 +1,6 @@
-"""The only package that awaits a provider: connections, and what can go wrong with them.
+"""The only package that awaits a provider: connections and their failures.
 
-`pool` asks providers, `model_list` reads their lists of models, `fetch` gets what clients link to.
+`pool` calls providers, `model_list` reads their lists of models, `fetch` downloads what clients link to.
 Nothing here retries or knows a dialect, and only fetching follows redirects. Deadlines are not set
 here either: the exchange cancels its task (see `exchange/watchdog.py`), which closes the connection
 and with it the provider's work.

@@ -8,12 +8,12 @@ __all__ = ["NOT_ALLOWED", "Address", "Budget", "NotFetched", "is_public"]
 Address = IPv4Address | IPv6Address
 
 NOT_ALLOWED = "the address is not allowed"
-"""The same words for what is forbidden and for what has no address at all: the difference would tell
-which names exist in the gateway's own network."""
+"""One message for both forbidden and unresolvable hosts: a difference would reveal which names exist in the
+gateway's own network."""
 
 
 class NotFetched(Exception):
-    """Why something was not fetched, in words for the client."""
+    """A link was not fetched; the message is meant for the client."""
 
 
 @dataclass(slots=True)
@@ -23,7 +23,7 @@ class Budget:
     left: int
 
     def spend(self, size: int) -> None:
-        """Take `size` bytes out of it. Raises NotFetched where there are not as many."""
+        """Take `size` bytes from it. Raises NotFetched if fewer are left."""
         self.left -= size
         if self.left < 0:
             raise NotFetched("it is larger than the gateway fetches for one request")
@@ -31,7 +31,7 @@ class Budget:
 
 GLOBAL_6 = IPv6Network("2000::/3")
 """All of IPv6 that is routed publicly. Mapped IPv4 (::ffff:0:0/96), NAT64 (64:ff9b::/96 and
-64:ff9b:1::/48), unique local, link-local and multicast addresses lie outside of it."""
+64:ff9b:1::/48), unique local, link-local and multicast addresses are outside it."""
 
 FORBIDDEN_6 = tuple(
     IPv6Network(text)
@@ -48,14 +48,14 @@ FORBIDDEN_4 = tuple(
     for text in (
         "0.0.0.0/8",  # this host
         "10.0.0.0/8",  # private
-        "100.64.0.0/10",  # carriers' NAT; Alibaba's metadata service is in it
+        "100.64.0.0/10",  # carrier-grade NAT; includes Alibaba's metadata service
         "127.0.0.0/8",  # loopback
-        "168.63.129.16/32",  # Azure's host of a virtual machine
-        "169.254.0.0/16",  # link-local; most metadata services are in it
+        "168.63.129.16/32",  # the Azure host of a virtual machine
+        "169.254.0.0/16",  # link-local; includes most metadata services
         "172.16.0.0/12",  # private
-        "192.0.0.0/24",  # protocol assignments; Oracle's metadata service is in it
+        "192.0.0.0/24",  # protocol assignments; includes Oracle's metadata service
         "192.0.2.0/24",  # documentation
-        "192.88.99.0/24",  # relays of 6to4
+        "192.88.99.0/24",  # 6to4 relays
         "192.168.0.0/16",  # private
         "198.18.0.0/15",  # benchmarks
         "198.51.100.0/24",  # documentation
@@ -70,7 +70,7 @@ ISATAP = (0x0000_5EFE, 0x0200_5EFE)
 
 
 def is_public(address: Address) -> bool:
-    """Whether an address is anybody's to reach: global, and nothing that stands for another address."""
+    """Whether an address is public: global, and not an encoding of another address."""
     if isinstance(address, IPv4Address):
         return not any(address in network for network in FORBIDDEN_4)
     if address not in GLOBAL_6 or any(address in network for network in FORBIDDEN_6):

@@ -1,5 +1,5 @@
-"""The way to an address that a client links to, and back. Loaded when something is first fetched: the
-library takes longer to import than all of the data plane.
+"""Downloads from the addresses that clients link to. Imported on the first fetch: the library takes longer
+to import than the whole data plane.
 """
 
 import re
@@ -20,11 +20,11 @@ __all__ = ["CheckedResolver", "Downloader", "parse_address"]
 
 MAX_REDIRECTS = 3
 MAX_URL = 8192
-"""Characters of an address."""
+"""Maximum characters of an address."""
 
 
 class CheckedResolver(AbstractResolver):
-    """A resolver that answers with allowed addresses only."""
+    """A resolver that returns only allowed addresses."""
 
     def __init__(self, inner: AbstractResolver, allowed: Callable[[Address], bool]) -> None:
         self._inner = inner
@@ -33,7 +33,7 @@ class CheckedResolver(AbstractResolver):
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
     ) -> list[ResolveResult]:
-        """The allowed addresses of a name. Raises OSError where there is none."""
+        """The allowed addresses of a name. Raises OSError if there are none."""
         found = await self._inner.resolve(host, port, family)
         allowed = [one for one in found if self._allowed(ip_address(one["host"]))]
         if not allowed:
@@ -41,7 +41,7 @@ class CheckedResolver(AbstractResolver):
         return allowed
 
     async def close(self) -> None:
-        """Close the resolver beneath."""
+        """Close the underlying resolver."""
         await self._inner.close()
 
 
@@ -50,14 +50,14 @@ _UNSAFE = re.compile(r"[^\x21-\x7e]")
 
 
 def parse_address(text: str, allowed: Callable[[Address], bool]) -> URL:
-    """An address that may be asked, as far as that can be told before its name is resolved.
+    """Check an address, as far as possible before its name is resolved.
 
     Raises NotFetched.
     """
     if len(text) > MAX_URL:
         raise NotFetched("its address is too long")
     try:
-        # What is ASCII is sent as it is written: signatures hang on it.
+        # ASCII is sent as it is written: signatures depend on it.
         url = URL(text, encoded=_UNSAFE.search(text) is None)
         host, _ = url.host, url.port
     except (ValueError, LookupError):  # yarl: an IndexError for `http://[]@`
@@ -72,7 +72,7 @@ def parse_address(text: str, allowed: Callable[[Address], bool]) -> URL:
 
 def _check_literal(host: str, allowed: Callable[[Address], bool]) -> None:
     """Check a host that is an address itself. Other spellings of IPv4 (octal, hexadecimal, one number)
-    are read differently by different programs, so they are no addresses here.
+    are parsed differently by different programs, so they are not accepted as addresses here.
     """
     try:
         literal = ip_address(host)
@@ -127,14 +127,14 @@ class Downloader:
                 ),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 headers={"user-agent": f"tidegate/{__version__}", "accept-encoding": "identity"},
-                auto_decompress=False,  # a small body cannot become a large one
+                auto_decompress=False,  # a small body cannot expand to a large one
                 timeout=aiohttp.ClientTimeout(total=None),
             )
         return self._session
 
     def _make_socket(self, info: Any) -> socket.socket:
-        """The socket of a connection. Raises OSError unless it goes to an allowed address: whatever
-        way an address came here, this is the last look at it.
+        """The socket of a connection. Raises OSError unless it goes to an allowed address: however an
+        address got here, this is the final check.
         """
         family, kind, protocol, _, place = info
         if not self._allowed(ip_address(place[0])):
@@ -142,7 +142,7 @@ class Downloader:
         return socket.socket(family=family, type=kind, proto=protocol)
 
     async def close(self) -> None:
-        """Close what is open."""
+        """Close the session."""
         if self._session is not None:
             await self._session.close()
             self._session = None

@@ -1,10 +1,10 @@
-"""Fetching of what clients link to, for providers that take bytes only.
+"""Fetching of linked media, for providers that accept only bytes.
 
-The address is the client's, so it must not lead where the client itself could not go: only http and
-https, only public addresses, and what was checked is what is connected to. A name is resolved once
-per hop and the connection is made to the addresses that passed; the socket is made under the same
-check, so that nothing in between can change them. Redirects are followed by hand, each hop checked
-anew. What comes back is judged by its content, not by what the server calls it.
+The client chooses the address, so it must not reach anything that the client could not reach itself: only
+http and https, only public addresses, and the connection goes to the addresses that were checked. A name is
+resolved once per hop and the connection is made to the addresses that passed; the socket is created under
+the same check, so nothing in between can change them. Redirects are followed manually, each hop checked
+anew. The media type is determined from the content, not from the server's headers.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ __all__ = ["Budget", "Fetched", "Fetcher", "NotFetched", "is_public", "type_of_c
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """What was fetched."""
+    """A fetched file."""
 
     media_type: str
     """By its content."""
@@ -37,11 +37,11 @@ SIGNATURES: tuple[tuple[str, re.Pattern[bytes]], ...] = (
     ("image/webp", re.compile(rb"RIFF....WEBP", re.DOTALL)),
     ("application/pdf", re.compile(rb"%PDF-")),
 )
-"""How the files of a type begin."""
+"""The magic bytes of each type."""
 
 
 def type_of_content(data: bytes) -> str | None:
-    """The media type of a file by its first bytes; None for what is none of those known here."""
+    """The media type of a file, from its first bytes; None if it is not one of the known types."""
     return next((name for name, begin in SIGNATURES if begin.match(data)), None)
 
 
@@ -56,7 +56,7 @@ class Fetcher:
         self._downloader: Downloader | None = None
 
     async def fetch(self, address: str, types: frozenset[str], timeout_s: float, budget: Budget) -> Fetched:
-        """What is at an address, if its content is of one of the types. Raises NotFetched."""
+        """The file at an address, if its content has one of the types. Raises NotFetched."""
         downloader = self._downloader or await self._load()
         try:
             async with asyncio.timeout(timeout_s):
@@ -69,9 +69,9 @@ class Fetcher:
         return Fetched(media_type, data)
 
     async def _load(self) -> "Downloader":
-        """The downloader, whose library is imported in a thread: it takes long."""
+        """The downloader; its library is slow to import, so that happens in a thread."""
         make = await asyncio.to_thread(_import_downloader)
-        if self._downloader is None:  # nobody else was first
+        if self._downloader is None:  # no other task was first
             self._downloader = make(self._allowed, self._resolver)
         return self._downloader
 

@@ -1,6 +1,6 @@
-"""The list of models that a service has of its own, in the form of OpenAI's API.
+"""A service's own list of models, in the format of OpenAI's API.
 
-It is asked for apart from the pool: seldom, with little patience and no more than a few megabytes.
+It is requested outside the pool: rarely, with a short timeout and a limit of a few megabytes.
 """
 
 import asyncio
@@ -17,9 +17,9 @@ from .pool import Pool, explain
 __all__ = ["fetch_model_names"]
 
 MAX_LIST = 4 * 1024 * 1024
-"""Bytes of a list."""
+"""Maximum bytes of a list."""
 LONGEST_NAME = 256
-"""Characters of a model's name."""
+"""Maximum characters of a model's name."""
 
 
 class _Listed(Struct):
@@ -34,7 +34,7 @@ _decode = msgspec.json.Decoder(_List).decode
 
 
 async def fetch_model_names(address: Address, headers: bytes, patience_s: float) -> tuple[str, ...]:
-    """The names, each once, in the order of the list. Raises ProviderError."""
+    """The distinct names, in the order of the list. Raises ProviderError."""
     pool = Pool()
     pool.open()
     try:

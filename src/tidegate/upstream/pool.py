@@ -1,4 +1,4 @@
-"""Pooled connections to providers: the HTTP client, in the words of the gateway's own errors."""
+"""Pooled connections to providers: the HTTP client, with its failures mapped to the gateway's errors."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
@@ -13,18 +13,18 @@ from tidegate.protocols.errors import ProviderBroke, ProviderError, ProviderTime
 __all__ = ["TRANSPORT_ERRORS", "Answer", "Pool", "explain"]
 
 MAX_ANSWER = 256 * 1024 * 1024
-"""Bytes of a JSON answer; a larger one is not an answer (images in base64 stay far below)."""
+"""Maximum bytes of a JSON answer; a larger one is an error (images in base64 stay far below)."""
 MAX_ERROR = 256 * 1024
-"""Bytes of an error answer that are read; what follows is thrown away with the connection."""
+"""Bytes read of an error answer; the rest is discarded with the connection."""
 ERROR_PATIENCE_S = 2.0
 """How long the body of an error answer may take: the status is known, and the client waits for it."""
 
 TRANSPORT_ERRORS = (HTTPError,)
-"""What reading an answer piece by piece may raise; `explain` returns what it means."""
+"""What reading an answer in pieces may raise; `explain` maps it to the gateway's errors."""
 
 
 class Answer:
-    """A provider's answer: status and headers have arrived, the body comes as it is read."""
+    """A provider's answer: status and headers have arrived, the body is read on demand."""
 
     __slots__ = ("_response", "raw_headers", "status")
 
@@ -44,23 +44,23 @@ class Answer:
         return self._response.read_any()
 
     def read_into(self, sink: Sink) -> Awaitable[bool]:
-        """Call a function with the bytes as they arrive, until it returns False or the body has ended:
-        whether it has. Raises `TRANSPORT_ERRORS`.
+        """Call a function with the bytes as they arrive, until it returns False or the body ends. Returns
+        whether the body has ended. Raises `TRANSPORT_ERRORS`.
         """
         return self._response.read_into(sink)
 
     def close(self) -> None:
-        """End the answer. A body that has not arrived to its end takes the connection with it."""
+        """End the answer. If its body is incomplete, the connection is closed too."""
         self._response.close()
 
     def take(self) -> bytes | None:
-        """The whole body if all of it has arrived; None where it has to be read."""
+        """The whole body if it has arrived; None if it has to be read."""
         return self._response.take()
 
     async def read(self, on_data: Callable[[], None]) -> bytes:
         """The whole body; `on_data` is called for every piece of it.
 
-        Raises ProviderBroke where it is cut or endless.
+        Raises ProviderBroke if it is cut off or endless.
         """
         body = self._response.take()
         if body is not None:
@@ -84,7 +84,7 @@ class Answer:
         return b"".join(pieces)
 
     async def read_error(self, on_data: Callable[[], None]) -> bytes:
-        """As much of an error's body as is worth reading, in size and in time; a cut one is still read."""
+        """The body of an error, limited in size and time; a truncated one is still parsed."""
         body = self._response.take()
         if body is not None:
             on_data()
@@ -111,7 +111,7 @@ class Pool:
         self._client = Client(environ)
 
     def open(self) -> None:
-        """Make ready; needs a running event loop."""
+        """Open the pool; needs a running event loop."""
         self._client.open()
 
     async def close(self) -> None:
@@ -126,9 +126,9 @@ class Pool:
         connect_s: float,
         on_resend: Callable[[], None] | None = None,
     ) -> Answer:
-        """Send a request and await the head of the answer. Its status is a success or an error.
+        """Send a request and await the head of the answer. Its status may be a success or an error.
 
-        `on_resend` is called where the request is sent a second time, because a kept connection was dead.
+        `on_resend` is called if the request is sent again because a reused connection was dead.
         Raises ProviderUnreachable, ProviderTimeout (while connecting) or ProviderBroke.
         """
         try:
@@ -141,7 +141,7 @@ class Pool:
         raise ProviderBroke(_describe_status(response.status))
 
     async def get(self, address: Address, headers: bytes, connect_s: float) -> Answer:
-        """Fetch what an API lists, as `post` would."""
+        """GET a list of an API; behaves like `post`."""
         try:
             return Answer(await self._client.get(address, headers, connect_s))
         except HTTPError as error:
@@ -149,13 +149,13 @@ class Pool:
 
 
 def _describe_status(status: int) -> str:
-    if 300 <= status < 400:  # it would carry the key to wherever it points
+    if 300 <= status < 400:  # following it would send the key to wherever it points
         return f"the provider answered with a redirect (status {status}), which is not followed"
     return f"the provider answered with status {status}, which is neither a success nor an error"
 
 
 def explain(error: BaseException) -> ProviderError:
-    """What a failure of the transport means to the gateway; its message names the host and the cause."""
+    """Map a transport failure to a gateway error; the message names the host and the cause."""
     if isinstance(error, ProviderError):
         return error
     for kind, meaning in _MEANINGS:
