@@ -10,6 +10,7 @@ from time import perf_counter
 
 from tidegate.protocols.contract import Call, Conduit, Tally
 from tidegate.protocols.errors import ProviderError, TidegateError
+from tidegate.protocols.retry_after import render_retry_after, whole_seconds
 from tidegate.providers import Candidate
 from tidegate.upstream import TRANSPORT_ERRORS, Answer, explain
 
@@ -114,10 +115,16 @@ class Attempt:
         self._answer = self._call = self._conduit = self._failure = None
 
     def limits(self) -> list[Header]:
-        """The provider's rate-limit headers."""
+        """The provider's rate-limit headers; `Retry-After` in whole seconds."""
         conceal = self.candidate.service.conceal_value
         headers = self._answer.raw_headers if self._answer is not None else ()
-        return [(name, conceal(safe_value(value))) for name, value in headers if name.startswith(PASSED_ON)]
+        passed: list[Header] = []
+        for name, value in headers:
+            if name == b"retry-after":
+                passed += render_retry_after(whole_seconds(value.decode("latin-1")))
+            elif name.startswith(PASSED_ON):
+                passed.append((name, conceal(safe_value(value))))
+        return passed
 
     # --- the path of the bytes -------------------------------------------------------------------
 
