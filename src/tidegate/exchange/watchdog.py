@@ -91,6 +91,7 @@ class Watch:
     def __exit__(self, *_: object) -> None:
         self._watchdog.remove(self)
         self._request.on_disconnect(None)
+        self.heartbeat = None  # it holds the exchange, which holds this watch
         self._task = None  # the task holds the frame that holds this watch
 
     def expect(self, waiting: Waiting, patience_s: float, deadline: float | None = None) -> None:
