@@ -156,6 +156,8 @@ JOINED_PARTS = {
 }
 NOT_STRICT = {"tools.0.function.strict": None}
 ALL_OF_OPENAI = {"messages.0": {"role": "developer", "content": SPECIAL}, "verbosity": "low"}
+OVERFLOW = "context_length_exceeded"
+"""OpenAI's code, by which clients know to shorten a conversation, whatever the provider calls it."""
 COMPACT = json.dumps(ARGUMENTS, separators=(",", ":"))
 
 CHAT: Wants = {
@@ -532,7 +534,7 @@ FOLLOWERS = [
         "my-model",
         OpenAI(thinks="reasoning"),
         CHAT,
-        openai_error(400, "This model's maximum context length is 4096 tokens."),
+        openai_error(400, "This model's maximum context length is 4096 tokens.", OVERFLOW),
         {
             "answer": {"verbosity": "low"},
             "back": {"messages.1.reasoning": THOUGHT, "messages.1.reasoning_content": THOUGHT},
@@ -554,7 +556,7 @@ FOLLOWERS = [
             },
             400,
             "the request exceeds the context",
-            "400",
+            OVERFLOW,
         ),
         {"answer": {"verbosity": "low"}},
         prefix="/v1",
@@ -576,7 +578,7 @@ FOLLOWERS = [
         CHAT,
         Refusal({"error": "something is wrong"}, 422, "something is wrong"),
         {
-            "answer": ALL_OF_OPENAI,
+            "answer": {**ALL_OF_OPENAI, "messages.0": {"role": "system", "content": SPECIAL}},
             "back": {"messages.1.reasoning": THOUGHT, "messages.1.reasoning_content": THOUGHT},
             "result": {"messages.1.tool_calls.0.function": {"name": TOOL, "arguments": COMPACT}},
         },
@@ -769,7 +771,7 @@ COMMAND: Wants = {
         "response_format.type": "json_object",
         "response_format.json_schema.required": ["place", "metres"],
     },
-    "reasoning": {"thinking.type": "enabled", "max_tokens": 40_000},
+    "reasoning": {"thinking.type": "enabled", "max_tokens": 32_000},  # the most that the model writes
     "back": {"messages.1.content.0": {"type": "thinking", "thinking": THOUGHT}},
 }
 CONVERSE: Wants = {

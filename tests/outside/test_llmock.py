@@ -149,7 +149,7 @@ BROKEN: dict[str, dict[str, Any]] = {
     "disconnect": {"type": "stream_fault", "kind": "disconnect", "after_chunks": 3},
     "truncate": {"type": "stream_fault", "kind": "truncate", "after_chunks": 3},
     "corrupt": {"type": "stream_fault", "kind": "malformed", "after_chunks": 3},
-    "stall": {"type": "stream_fault", "kind": "stall", "after_chunks": 3, "stall_seconds": 4},
+    "stall": {"type": "stream_fault", "kind": "stall", "after_chunks": 3, "stall_seconds": 12},
     "never-begun": {"type": "stream_fault", "kind": "truncate", "after_chunks": 0},
 }
 """What the gateway cannot repeat, because the client has seen the beginning: the client is told,

@@ -114,7 +114,7 @@ async def test_a_broken_certificate_is_refused_and_the_old_one_stays(
         new = write_certificate(tmp_path).read_text()
         certificate.write_text(new[: new.index("-----BEGIN PRIV")] + old[cut:])
     secured.signal(signal.SIGHUP)
-    await secured.logged("cannot be put in force")
+    await secured.logged("cannot be applied")
     client = await Client.connect(secured.port, trust)
     client.send(HEALTH)
     assert (await client.response())[0] == 200
