@@ -1,5 +1,6 @@
 """Every law of scripts/check_architecture.py is broken once here, so that none can fall asleep."""
 
+import ast
 import importlib
 import sys
 from collections.abc import Callable
@@ -242,3 +243,16 @@ def test_a_breach_is_printed_with_its_place_and_reason(
     printed = capsys.readouterr().out
     assert "src/tidegate/doors/x.py:2: doors imports aiohttp" in printed
     assert "because: tidegate.upstream.Pool" in printed
+
+
+@pytest.mark.parametrize("file", sorted((laws.HOUSE / "exchange").glob("*.py")), ids=lambda file: file.name)
+def test_the_way_of_a_request_reads_as_a_story(file: Path) -> None:
+    """Whoever adds to the exchange splits it first: no file over 200 lines, no function over 40."""
+    text = file.read_text()
+    lengths = {
+        node.name: (node.end_lineno or 0) - node.lineno + 1
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    }
+    assert len(text.splitlines()) <= 200
+    assert {name: length for name, length in lengths.items() if length > 40} == {}

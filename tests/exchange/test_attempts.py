@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import json as jsonlib
 from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack
 from typing import Any
@@ -159,6 +160,21 @@ async def test_a_stream_that_lives_is_not_cut_at_the_deadline() -> None:
             record = await gateway.record()
     assert rest.endswith(b"data: [DONE]\n\n")
     assert (record["ended"], record["status"]) == ("complete", 200)
+
+
+async def test_silence_before_the_first_text_counts_as_silence_of_a_stream() -> None:
+    """The beginning of an Anthropic stream is nothing that OpenAI's dialect shows."""
+    message = {"id": "m", "type": "message", "role": "assistant", "model": "m", "content": []}
+    usage = {"input_tokens": 1, "output_tokens": 1}
+    started = {"type": "message_start", "message": {**message, "stop_reason": None, "usage": usage}}
+    begin = b"event: message_start\ndata: " + jsonlib.dumps(started).encode() + b"\n\n"
+    async with Simulator() as provider:
+        provider.answer(stream([begin], cut_at=len(begin), ending="hang"))
+        routing = "retries = 0\nidle_s = 0.3\nfirst_byte_s = 60"
+        async with Gateway({"sim": ("anthropic", provider.url)}, routing=routing) as gateway:
+            reply = await gateway.chat("sim/m", stream=True)
+    assert reply.status in (200, 504)
+    assert b"within 0.3 seconds" in reply.body
 
 
 # --- nothing is kept ------------------------------------------------------------------------------------

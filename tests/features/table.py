@@ -810,6 +810,8 @@ OTHERS = [
         faults=sdk_types.cohere_faults,
         dropped={
             "answer": "verbosity",
+            "reasoning": "max_tokens",
+            "back": "max_tokens",
         },
         lacks={"choices": "n"},
     ),

@@ -10,22 +10,18 @@ from time import perf_counter
 
 from tidegate.protocols.contract import Call, Conduit, Tally
 from tidegate.protocols.errors import ProviderError, TidegateError
-from tidegate.protocols.retry_after import render_retry_after, whole_seconds
 from tidegate.providers import Candidate
 from tidegate.upstream import TRANSPORT_ERRORS, Answer, explain
 
 from .gateway import Gateway
-from .request import Header, Request, safe_value
-from .sending import ask
-from .watchdog import Watch
+from .request import Header, Request
+from .sending import ask, limit_headers
+from .watchdog import Waiting, Watch
 
 __all__ = ["Attempt"]
 
 Write = Callable[[bytes], bool]
 """Sends bytes to the client. Returns whether the client keeps up."""
-
-PASSED_ON = (b"x-ratelimit-", b"anthropic-ratelimit-", b"retry-after", b"x-should-retry")
-"""Prefixes of the provider's headers that are passed to the client: its rate limits."""
 
 
 class Attempt:
@@ -73,7 +69,7 @@ class Attempt:
         assert call is not None
         try:
             self._answer = await ask(self.candidate, call, request, spoken, gateway, watch, self._note_resend)
-            out = await (self._read_next(watch) if call.stream else self._read_whole(watch))
+            out = await (self._read_first(watch, gateway) if call.stream else self._read_whole(watch))
         except asyncio.CancelledError:
             raise self._named(watch.take_cancel_cause()) from None
         except (ProviderError, *TRANSPORT_ERRORS) as error:
@@ -116,15 +112,7 @@ class Attempt:
 
     def limits(self) -> list[Header]:
         """The provider's rate-limit headers; `Retry-After` in whole seconds."""
-        conceal = self.candidate.service.conceal_value
-        headers = self._answer.raw_headers if self._answer is not None else ()
-        passed: list[Header] = []
-        for name, value in headers:
-            if name == b"retry-after":
-                passed += render_retry_after(whole_seconds(value.decode("latin-1")))
-            elif name.startswith(PASSED_ON):
-                passed.append((name, conceal(safe_value(value))))
-        return passed
+        return limit_headers(self.candidate.service, self._answer.raw_headers) if self._answer else []
 
     # --- the path of the bytes -------------------------------------------------------------------
 
@@ -140,15 +128,15 @@ class Attempt:
             raise self._take_failure()
         return out
 
-    async def _read_next(self, watch: Watch) -> bytes:
+    async def _read_first(self, watch: Watch, gateway: Gateway) -> bytes:
         """Read until there are bytes for the client."""
         answer, conduit = self._answer, self._conduit
-        if answer is None or conduit is None or self.complete:
-            return b""
+        assert answer is not None and conduit is not None  # noqa: PT018 one state
         while not conduit.done and (data := await answer.read_any()):
             watch.active = True
             if self.waited_s is None:
                 self.waited_s = perf_counter() - self.started_at
+                watch.expect(Waiting.NEXT_EVENT, gateway.config.routing.idle_s)
             out = conduit.feed(data)
             if conduit.failure is not None:
                 return self._stop_at_failure(out)

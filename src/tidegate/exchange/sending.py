@@ -1,17 +1,21 @@
 """Sending a call to a candidate, and how long to wait for its answer."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from time import perf_counter
 
 from tidegate.protocols.contract import Call
-from tidegate.providers import Candidate
+from tidegate.protocols.retry_after import render_retry_after, whole_seconds
+from tidegate.providers import Candidate, Service
 from tidegate.upstream import Answer
 
 from .gateway import Gateway
-from .request import Request
+from .request import Header, Request, safe_value
 from .watchdog import NEVER, Waiting, Watch
 
-__all__ = ["ask", "expect_answer", "expect_stream"]
+__all__ = ["ask", "expect_answer", "expect_stream", "limit_headers"]
+
+PASSED_ON = (b"x-ratelimit-", b"anthropic-ratelimit-", b"retry-after", b"x-should-retry")
+"""Prefixes of the provider's headers that are passed to the client: its rate limits."""
 
 
 async def ask(
@@ -58,3 +62,14 @@ def expect_answer(watch: Watch, call: Call, gateway: Gateway, *, last: bool) -> 
 def expect_stream(watch: Watch, gateway: Gateway) -> None:
     """A stream has begun: from now on only its silence is limited."""
     watch.expect(Waiting.NEXT_EVENT, gateway.config.routing.idle_s, NEVER)
+
+
+def limit_headers(service: Service, headers: Iterable[Header]) -> list[Header]:
+    """A provider's headers about its limits, as the client may see them."""
+    passed: list[Header] = []
+    for name, value in headers:
+        if name == b"retry-after":
+            passed += render_retry_after(whole_seconds(value.decode("latin-1")))
+        elif name.startswith(PASSED_ON):
+            passed.append((name, service.conceal_value(safe_value(value))))
+    return passed
