@@ -1,8 +1,9 @@
-"""A dialect that says what OpenAI's says, in other words.
+"""Dialects that rename or rearrange OpenAI's fields.
 
-Some gateways have an API of their own over OpenAI's: other names, other nesting, nothing that OpenAI's
-has not. Such a dialect needs no wire format: its requests are reworded into OpenAI's before anything
-else happens, and the answers back. A module of this folder that has one offers `ADAPTED`.
+Some gateways offer an API of their own on top of OpenAI's: different names and nesting, but no features
+beyond OpenAI's. Such a dialect needs no wire format: its requests are converted to OpenAI's before anything
+else happens, and the answers are converted back. A module of this folder that implements one exports
+`ADAPTED`.
 """
 
 from collections.abc import Callable, Mapping
@@ -17,29 +18,29 @@ __all__ = ["Adaptation", "AdaptedConduit", "AdaptedDialect"]
 
 @dataclass(frozen=True, slots=True)
 class Adaptation:
-    """How one kind of request is reworded."""
+    """How one kind of request is converted."""
 
     ask: Callable[[bytes], bytes]
     """The client's body → OpenAI's. Raises InvalidRequest naming the field."""
     answer: Callable[[bytes, Tally], bytes]
-    """OpenAI's answer, whole → the client's; notes in the tally what it leaves out. Raises ProviderError, and
-    anything else for an answer that it is not prepared for."""
+    """OpenAI's complete answer → the client's. Notes in the tally what it leaves out. Raises ProviderError;
+    any other exception means that the answer has an unexpected shape."""
 
 
 @dataclass(frozen=True, slots=True)
 class AdaptedDialect:
-    """A dialect in other words."""
+    """A dialect that is converted to and from another one."""
 
     errors: Protocol
     """OpenAI's format with this dialect's errors."""
     base: Protocol
-    """The format that is reworded."""
+    """The format that it is converted to."""
     tasks: Mapping[str, Adaptation]
-    """By what is asked for: `chat`, and names of tasks."""
+    """Conversions by operation: `chat`, or the name of a task."""
 
 
 class AdaptedConduit:
-    """The conduit of a whole answer that is reworded at its end (see contract.Conduit)."""
+    """The conduit of an answer that is collected whole and converted at the end (see contract.Conduit)."""
 
     __slots__ = ("_answer", "_inner", "_pieces", "failure", "tally")
     done = False
@@ -67,12 +68,12 @@ class AdaptedConduit:
             return self._answer(b"".join(self._pieces), self.tally)
         except ProviderError as error:
             self.failure = error
-        except Exception as error:  # noqa: BLE001 whatever a provider sends is the provider's failure
+        except Exception as error:  # noqa: BLE001 any exception here is caused by what the provider sent
             self.failure = malformed("the provider's answer", error)
         return b""
 
     def abort(self, error: TidegateError) -> bytes:
-        """Nothing: such an answer is never open when it fails."""
+        """Return nothing: no bytes have been written when such an answer fails."""
         return b""
 
     def _look(self) -> None:

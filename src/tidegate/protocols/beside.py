@@ -1,8 +1,8 @@
-"""What stands beside an answer's text, checked before anybody writes it.
+"""Checks for everything that accompanies an answer's text, before it is written.
 
-Citations, log probabilities, blocks of a provider's own, token counts and times come from providers in
-whatever form; a writer may rely on the form that `events.py` documents. What has another form is
-left out by itself, and named: the text, which has been paid for, arrives.
+Providers send citations, log probabilities, provider-specific blocks, token counts and times in many forms; a
+writer may rely on the form that `events.py` documents. Anything in another form is left out individually and
+reported by name, so that the text, which has been paid for, still arrives.
 """
 
 from collections.abc import Callable, Mapping
@@ -17,15 +17,15 @@ from .events import AudioDelta, CitationAdded, Event, LogprobsDelta, NativeBlock
 __all__ = ["BESIDE", "MOST_LEFT_OUT", "as_documented"]
 
 MOST_LEFT_OUT = 20
-"""Names that are kept of what was left out of one answer."""
+"""The most names kept of what was left out of one answer."""
 LATEST = 253_402_300_799
 """The last second of the year 9999, in seconds since the epoch."""
 MOST_TOKENS = 2**53 - 1
-"""More than that is no count: JSON's numbers are exact up to here."""
+"""A larger number is not a plausible count: JSON numbers are exact up to here."""
 
 
 class Token(Struct, gc=False):
-    """What all dialects read of an entry of `logprobs.content`."""
+    """The fields of an entry of `logprobs.content` that every dialect reads."""
 
     token: str
     logprob: float
@@ -34,7 +34,7 @@ class Token(Struct, gc=False):
 
 
 class Audio(Struct, gc=False):
-    """What is read of OpenAI's audio object."""
+    """The fields of OpenAI's audio object that are read."""
 
     id: str | None = None
     data: str | None = None
@@ -80,7 +80,7 @@ def _check_block(event: NativeBlock) -> Event:
 
 
 def _check_citation(event: CitationAdded) -> Event:
-    """A citation in its own form only is left out whole; of others that form is."""
+    """Drop a citation that exists only in an unreadable provider form; remove that form from any other."""
     try:
         if event.native is not None:
             _OBJECT(event.native)
@@ -103,12 +103,12 @@ BESIDE: Mapping[type, tuple[str, Callable[[Any], Event]]] = {
     NativeBlock: ("native block", _check_block),
     CitationAdded: ("citation", _check_citation),
 }
-"""The events that say what stands beside the text: under which name they are left out, and their check."""
+"""The events that accompany the text: the name under which each is left out, and its check."""
 
 
 def as_documented(event: Event) -> Event | None:
-    """An event of BESIDE as `events.py` documents it: the event itself where there is nothing wrong with
-    it, one that says less, or None.
+    """Check an event of BESIDE against the form that `events.py` documents. Returns the event itself if it is
+    valid, a reduced one if only parts of it are, else None.
     """
     try:
         return BESIDE[type(event)][1](event)

@@ -1,12 +1,12 @@
-"""One assembly of tool calls, for readers and for the mending of streams.
+"""Assembly of tool calls from their pieces, shared by readers and by the repair of streams.
 
-A call of a stream comes in pieces, and services differ in what the pieces say: an index that all parallel
-calls share, or that grows with every piece; ids that are missing, late, repeated, or new with every piece;
-names that come late, in parts, or again and again. No field alone identifies a call, so four are weighed
-together: the index, the id, the name, and whether the arguments so far are whole JSON.
+A streamed call arrives in pieces, and services differ in what the pieces contain: an index that all parallel
+calls share, or that grows with every piece; ids that are missing, late, repeated, or new in every piece;
+names that arrive late, in parts, or repeatedly. No single field identifies a call, so four are weighed
+together: the index, the id, the name, and whether the arguments so far are complete JSON.
 
-A call begins for the client when its name is whole: with its first arguments, with the next call, or at the
-end. A call without a name is none.
+For the client, a call begins once its name is complete: with its first arguments, with the next call, or at
+the end. A call without a name is dropped.
 """
 
 import re
@@ -23,19 +23,19 @@ __all__ = ["Assembly", "CallPiece", "CallUpdate", "OpenCall"]
 
 
 class CallPiece(Struct, gc=False):
-    """What one delta says about a call."""
+    """The fields of a call in one delta."""
 
     place: int | None
-    """The provider's index; None where it gives none."""
+    """The provider's index; None if it sends none."""
     id: str = ""
     name: str = ""
     arguments: str = ""
     fields: dict[str, Any] | None = None
-    """The piece's other fields, kept for the beginning of the call."""
+    """The piece's other fields, kept for the start of the call."""
 
 
 class OpenCall:
-    """One call, as far as it has come."""
+    """One call, as received so far."""
 
     __slots__ = (
         "_cut",
@@ -58,35 +58,36 @@ class OpenCall:
     def __init__(self, place: int) -> None:
         self.place = place
         self.native_id = ""
-        """The provider's first id; "" where there was none yet."""
+        """The provider's first id; "" until one arrives."""
         self.name = ""
         self.may_repeat = False
-        """Whether it began with the name of a whole call alone: without arguments it was that call again."""
+        """Whether it began with only the name of a complete call: if no arguments follow, it was a repetition
+        of that call."""
         self.fields: dict[str, Any] | None = None
         self.arguments: list[str] = []
         self.waiting: list[str] = []
-        """Arguments that came before the name."""
+        """Arguments that arrived before the name."""
         # for the client
         self.begun = False
         self.index = -1
         """Counts the calls of a choice from 0, in the order in which they begin."""
         self.id = ""
-        # whether the arguments are whole
+        # whether the arguments are complete
         self._scanned = 0
         self._depth = 0
         self._in_string = False
         self._said = False
         self._cut = ""
-        """A backslash whose escape goes on in the next piece."""
+        """A trailing backslash whose escape continues in the next piece."""
 
     def add(self, text: str) -> None:
-        """More arguments."""
+        """Append arguments."""
         self.arguments.append(text)
         if not self.begun:
             self.waiting.append(text)
 
     def is_whole(self) -> bool:
-        """Whether the arguments are a whole JSON object. Every piece is looked at once."""
+        """Whether the arguments are a complete JSON object. Each piece is scanned only once."""
         for text in self.arguments[self._scanned :]:
             self._said = self._said or not text.isspace()
             whole, self._cut = self._cut + text, ""
@@ -108,16 +109,16 @@ _MARKS = re.compile(r'\\.|[\\"{}\[\]]', re.DOTALL)
 
 
 class CallUpdate(Struct, gc=False):
-    """What a client is told of a call."""
+    """An update about a call for the client."""
 
     call: OpenCall
     begins: bool
-    """Whether this is the first it hears of it."""
+    """Whether this is the call's first update."""
     arguments: str
 
 
 MOST_PENDING = 64
-"""Calls that may wait for their names; of more, the oldest are given up."""
+"""The most calls that may wait for their names; beyond that, the oldest are discarded."""
 
 
 class Assembly:
@@ -127,30 +128,32 @@ class Assembly:
 
     def __init__(self) -> None:
         self.calls: list[OpenCall] = []
-        """All calls, those that have not begun included."""
+        """All calls, including those that have not begun."""
         self._begun = 0
         self._ids: set[str] = set()
-        """Ids that were given to calls."""
+        """Ids that have been assigned to calls."""
         self._places: dict[int, OpenCall] = {}
         """The latest call at each of the provider's indexes."""
         self._latest: OpenCall | None = None
         self._by_id: dict[str, OpenCall] = {}
-        """The latest call of each of the provider's ids."""
+        """The latest call with each of the provider's ids."""
         self._by_id_there: dict[tuple[str, int], OpenCall] = {}
-        """The same at one index."""
+        """The same, per index."""
         self._pending: deque[OpenCall] = deque(maxlen=MOST_PENDING)
-        """Calls that have not begun, in their order."""
+        """Calls that have not begun, in order."""
 
     @property
     def begun(self) -> int:
-        """Calls that the client knows of."""
+        """How many calls have begun for the client."""
         return self._begun
 
     def add(self, piece: CallPiece, position: int = 0) -> list[CallUpdate]:
-        """What a piece completes; `position` is the piece's in its delta, for services without indexes."""
+        """Add a piece and return the updates that it completes. `position` is its position in the delta, for
+        services that send no indexes.
+        """
         place = position if piece.place is None else piece.place
         known = self._places.get(place)
-        # The usual case: more arguments of a call that has begun.
+        # The usual case: more arguments for a call that has begun.
         if known is not None and known.begun and not piece.id and not piece.name:
             known.arguments.append(piece.arguments)
             return [CallUpdate(known, False, piece.arguments)] if piece.arguments else []
@@ -166,7 +169,7 @@ class Assembly:
         return updates
 
     def add_whole(self, pieces: Iterable[CallPiece]) -> list[CallUpdate]:
-        """The calls of a whole answer: each piece is one."""
+        """Add the calls of a complete answer, where each piece is one call."""
         updates: list[CallUpdate] = []
         for position, piece in enumerate(pieces):
             call = self._open(len(self.calls) + position)
@@ -176,17 +179,19 @@ class Assembly:
         return updates
 
     def flush(self) -> list[CallUpdate]:
-        """The calls that have a name and waited for more: something else comes, or the answer ends."""
+        """Begin the calls that have a name and are still waiting: other content follows, or the
+        answer ends.
+        """
         return [self._begin(call) for call in tuple(self._pending) if _is_call(call)]
 
     def nameless(self) -> bool:
-        """Whether there are arguments of a call whose name never came."""
+        """Whether there are arguments for a call whose name never arrived."""
         return any(not call.name and "".join(call.arguments).strip() not in _EMPTY for call in self.calls)
 
     # --- which call a piece belongs to ---
 
     def _call_of(self, piece: CallPiece, known: OpenCall | None, place: int) -> OpenCall | None:
-        """The call that a piece belongs to; None where the piece says nothing new."""
+        """Find the call that a piece belongs to; None if the piece adds nothing."""
         same_id = self._with_id(piece, place) if piece.id else None
         if same_id is not None:
             known = same_id
@@ -204,12 +209,12 @@ class Assembly:
         return known
 
     def _with_id(self, piece: CallPiece, place: int) -> OpenCall | None:
-        """The open call with this id, at this index or, where a piece has no name, at any."""
+        """Find the open call with this id, at this index or, if the piece has no name, at any index."""
         there = self._by_id_there.get((piece.id, place))
         return there if there is not None or piece.name else self._by_id.get(piece.id)
 
     def _unfinished(self, piece: CallPiece) -> OpenCall | None:
-        """The call that arguments alone, at an index of their own, go on with."""
+        """Find the call that a piece continues which has only arguments, at an index not seen before."""
         latest = self._latest
         return latest if latest is not None and piece.arguments and not latest.is_whole() else None
 
@@ -220,7 +225,7 @@ class Assembly:
         self._places[place] = self._latest = call
         return call
 
-    # --- what a piece says ---
+    # --- the content of a piece ---
 
     def _note(self, call: OpenCall, piece: CallPiece) -> None:
         if piece.id and not call.native_id:
@@ -234,7 +239,7 @@ class Assembly:
             call.add(piece.arguments)
 
     def _begin_others(self, call: OpenCall) -> list[CallUpdate]:
-        """Begin the calls before this one, which is the next: their names are whole."""
+        """Begin the calls before this one: since it comes next, their names are complete."""
         before = list(takewhile(lambda one: one is not call, self._pending))
         return [self._begin(one) for one in before if _is_call(one)]
 
@@ -252,7 +257,7 @@ class Assembly:
 
 
 def _is_call(call: OpenCall) -> bool:
-    """Whether a call is to begin as it is: more of its name will not come."""
+    """Whether a call can begin as it is, because its name is complete."""
     return bool(call.name) and not call.begun and (bool(call.arguments) or not call.may_repeat)
 
 
@@ -260,7 +265,7 @@ _EMPTY = ("", "{}", "null")
 
 
 def _repeats(piece: CallPiece, known: OpenCall) -> bool:
-    """Whether a piece says again what is known: name and perhaps arguments of a call that is whole."""
+    """Whether a piece only repeats known data: the name, and perhaps the arguments, of a complete call."""
     if piece.name != known.name or not piece.name or (piece.id and piece.id != known.native_id):
         return False
     if not piece.arguments:
@@ -269,19 +274,21 @@ def _repeats(piece: CallPiece, known: OpenCall) -> bool:
 
 
 def _begins_another(piece: CallPiece, known: OpenCall) -> bool:
-    """Whether a piece at a known call's index is the beginning of the next call."""
+    """Whether a piece at a known call's index starts the next call."""
     other_id = bool(piece.id and known.native_id and piece.id != known.native_id)
     if not piece.name:
         return other_id and bool(known.name) and known.is_whole()
     if not known.name:
         return other_id and known.is_whole()
-    if not known.arguments:  # its name may still be on the way
+    if not known.arguments:  # its name may still arrive
         return other_id and piece.name != known.name
     return known.is_whole() or (piece.name != known.name and (other_id or not piece.id))
 
 
 def _joined(name: str, more: str) -> str:
-    """A name and what comes of it: its next part, itself again, or all of it so far."""
+    """Combine a name with what arrives for it: its next part, the same name again, or the whole
+    name so far.
+    """
     if not name or more.startswith(name):
         return more
     return name if name == more else name + more

@@ -1,9 +1,9 @@
-"""JSON Schemas as Claude's structured output takes them.
+"""JSON Schemas as Claude's structured output accepts them.
 
-Its compiler wants `additionalProperties: false` on every object and knows only some keywords; a
-schema with any other is refused whole. What it does not know moves into the description, where the
-model still reads it (platform.claude.com/docs/en/build-with-claude/structured-outputs, "JSON Schema
-limitations"; recorded: `For 'integer' type, property 'minimum' is not supported`).
+Its compiler requires `additionalProperties: false` on every object and supports only some keywords; it
+rejects a schema that uses any other. Unsupported keywords move into the description, where the model still
+reads them (platform.claude.com/docs/en/build-with-claude/structured-outputs, "JSON Schema limitations";
+recorded: `For 'integer' type, property 'minimum' is not supported`).
 """
 
 from typing import Any
@@ -49,15 +49,15 @@ UNKNOWN = frozenset(
         "examples",
     ]
 )
-"""Keywords that the compiler refuses."""
+"""Keywords that the compiler rejects."""
 SCHEMAS = frozenset(("properties", "$defs", "definitions"))
-"""Keywords whose values are schemas by name."""
+"""Keywords whose values map names to schemas."""
 LISTS = frozenset(("anyOf", "allOf", "oneOf"))
 """Keywords whose values are lists of schemas."""
 
 
 class SchemaKind(Struct, frozen=True):
-    """What a schema is of."""
+    """The fields that determine what a schema describes."""
 
     type: Any = None
 
@@ -68,12 +68,12 @@ _encode = msgspec.json.Encoder().encode
 
 
 def close_schema(schema: Raw) -> Any:
-    """The schema, closed at every object and without unknown keywords."""
+    """Close the schema at every object and remove unsupported keywords."""
     return _close(decode(_OBJECT, schema, "schema"))
 
 
 def object_schema(schema: Raw | None) -> Any:
-    """The schema of a tool's input: always of type object, otherwise as the client wrote it."""
+    """Convert the schema of a tool's input: always of type object, otherwise as the client wrote it."""
     if schema is None:
         return {"type": "object", "properties": {}}
     if decode(_KIND, schema, "schema").type == "object":
@@ -110,7 +110,7 @@ def _is_object(kind: Any) -> bool:
 
 
 def _is_unknown(key: str, value: Any) -> bool:
-    """Keywords of which only some values are known."""
+    """Whether this keyword is unsupported with this value."""
     if key == "format":
         return not isinstance(value, str) or value not in FORMATS
     return key == "minItems" and value not in (0, 1)

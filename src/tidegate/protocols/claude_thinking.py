@@ -1,11 +1,11 @@
-"""How much Claude is to think, in the form that its family takes; and what else then may be said. The rules
-are the model's and hold wherever it is hosted.
+"""Thinking settings in the form that each Claude family accepts, and the parameters that are allowed beside
+them. The rules belong to the model and hold wherever it is hosted.
 
-- `budget` families take `thinking.budget_tokens`, at least 1024 and below `max_tokens`. They refuse
-  it beside a forced tool, and in the middle of tool use whose thinking is not given back: the
-  thinking then gives way, since tools are meaning and effort is tuning.
+- `budget` families take `thinking.budget_tokens`, at least 1024 and below `max_tokens`. They reject it
+  together with a forced tool, and in the middle of tool use whose thinking is not sent back. Thinking is
+  dropped in both cases: tools carry meaning, effort is only tuning.
 - `adaptive` families take `thinking.type: adaptive` and `output_config.effort`.
-- Temperature, top_p below 0.95 and top_k are refused beside thinking.
+- Temperature, top_p below 0.95 and top_k are rejected while thinking is on.
 """
 
 import math
@@ -30,17 +30,17 @@ __all__ = ["Thinking", "plan_thinking", "render_sampling"]
 
 LEAST_BUDGET = 1024
 BUDGETS = {"minimal": 1024, "low": 2048, "medium": 8192, "high": 16384, "xhigh": 24576, "max": 31999}
-"""Thinking tokens by effort, where the profile has no own."""
+"""Thinking tokens by effort, unless the profile sets its own."""
 ORDER = ("minimal", "low", "medium", "high", "xhigh", "max")
 EFFORTS = ("low", "medium", "high", "xhigh", "max")
-"""What the API knows."""
+"""The efforts that the API supports."""
 LEAST_WHILE_THINKING = {"temperature": 1.0, "top_p": 0.95}
-"""What sampling may be beside thinking; what is not here may not be said at all."""
+"""The lowest sampling values accepted while thinking; parameters not listed here are not accepted at all."""
 DEFAULT_MAX_TOKENS = 4096
 
 
 class Thinking(Struct, frozen=True, kw_only=True):
-    """What the body says about thinking."""
+    """The thinking settings in the request body."""
 
     config: dict[str, Any] | None = None
     """`thinking`."""
@@ -51,12 +51,12 @@ class Thinking(Struct, frozen=True, kw_only=True):
 
     @property
     def thinks(self) -> bool:
-        """Whether the model is asked to think."""
+        """Whether thinking is on."""
         return self.config is not None and self.config["type"] != "disabled"
 
 
 def plan_thinking(turn: Turn, profile: Profile, forced: bool) -> Thinking:
-    """Decide the form. `forced`: the model must call a tool."""
+    """Choose the thinking settings. `forced`: the model must call a tool."""
     limit = (
         turn.max_tokens if turn.max_tokens is not None else profile.default_max_tokens or DEFAULT_MAX_TOKENS
     )
@@ -70,7 +70,7 @@ def plan_thinking(turn: Turn, profile: Profile, forced: bool) -> Thinking:
         return Thinking(max_tokens=limit, dropped=() if is_off(control) else (name,))
     if is_off(control):
         return _switch_off(profile, limit, name)
-    if turn.origin == "anthropic" and control.mode is None:  # effort alone does not ask for thinking
+    if turn.origin == "anthropic" and control.mode is None:  # an effort alone does not enable thinking
         effort = _nearest(control.effort, profile) if _takes_effort(profile) else None
         return Thinking(effort=effort, max_tokens=limit, dropped=() if effort else ("output_config.effort",))
     if forced and not profile.forced_tools_while_thinking:
@@ -114,7 +114,7 @@ def _plan_budget(control: ReasoningControl, profile: Profile, turn: Turn, limit:
         budget = max(control.budget, LEAST_BUDGET)
     else:
         wanted = {**BUDGETS, **profile.budgets}[control.effort or "medium"]
-        # An effort is no number: it fits itself into the limit that the client set, as far as it can.
+        # An effort is not a number: its budget is reduced to the client's limit, as far as possible.
         budget = wanted if turn.max_tokens is None else min(wanted, max(limit // 2, LEAST_BUDGET))
     return Thinking(
         config={"type": "enabled", "budget_tokens": budget, **_display(control)},
@@ -123,7 +123,7 @@ def _plan_budget(control: ReasoningControl, profile: Profile, turn: Turn, limit:
 
 
 def _nearest(effort: str | None, profile: Profile) -> str | None:
-    """The nearest effort that the model knows; of two, the lower."""
+    """The nearest effort that the model supports; of two equally near ones, the lower."""
     if effort is None:
         return None
     known = profile.efforts or EFFORTS
@@ -132,7 +132,7 @@ def _nearest(effort: str | None, profile: Profile) -> str | None:
 
 
 def _effort_of(budget: int | None, profile: Profile) -> str | None:
-    """The effort whose budget is nearest, for a client that speaks in tokens."""
+    """The effort whose budget is nearest, for a client that sets thinking in tokens."""
     if budget is None:
         return None
     budgets = profile.budgets or BUDGETS
@@ -140,7 +140,7 @@ def _effort_of(budget: int | None, profile: Profile) -> str | None:
 
 
 def _misses_thinking(messages: tuple[Message, ...]) -> bool:
-    """Whether the current turn is in the middle of tool use and begins without its thinking."""
+    """Whether the current turn is in the middle of tool use and does not start with its thinking."""
     begins: Message | None = None
     for message in reversed(messages):
         if message.role == "user" and any(isinstance(part, Text) for part in message.parts):
@@ -158,7 +158,7 @@ def _misses_thinking(messages: tuple[Message, ...]) -> bool:
 
 
 def render_sampling(turn: Turn, profile: Profile, thinks: bool) -> tuple[dict[str, Any], list[str]]:
-    """Temperature, top_p and top_k as far as this model takes them, and what is dropped."""
+    """Write temperature, top_p and top_k as far as this model accepts them. Also returns what is dropped."""
     if turn.temperature is None and turn.top_p is None and turn.top_k is None:
         return {}, []
     wanted = {
@@ -169,7 +169,7 @@ def render_sampling(turn: Turn, profile: Profile, thinks: bool) -> tuple[dict[st
     if profile.sampling == "refused" or (profile.sampling == "refused_while_reasoning" and thinks):
         return {}, list(wanted)
     dropped = []
-    if wanted.get("temperature", 0) > 1:  # OpenAI's goes to 2
+    if wanted.get("temperature", 0) > 1:  # OpenAI's range goes up to 2
         wanted["temperature"] = 1.0
         dropped.append("temperature>1")
     if thinks:

@@ -1,7 +1,7 @@
-"""The contract of a wire format, on one screen, and the pieces that all formats share.
+"""The contract of a wire format, on one screen, and the parts that all formats share.
 
-A module (or package) of this folder offers `PROTOCOL`: a `ProviderProtocol` where the format only
-serves to ask providers, a `Protocol` where clients speak it too.
+A module (or package) of this folder exports `PROTOCOL`: a `ProviderProtocol` if the format is only used to
+call providers, a `Protocol` if clients speak it too.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -58,45 +58,45 @@ class ParsedRequest(Interface):
     """A client's request: decoded and checked, not yet a `Turn`."""
 
     body: bytes
-    """The client's own bytes."""
+    """The client's original bytes."""
     model: str
-    """The model that the client names."""
+    """The model that the client requests."""
     stream: bool
     wants_usage: bool
-    """Whether the client's stream must tell its usage (always, in dialects that always do)."""
+    """Whether the client's stream must report its usage (always true in dialects that always report it)."""
     provider: str | Mapping[str, Any] | None
-    """Tidegate's extension: the provider's name, or preferences about providers."""
+    """Tidegate's extension: a provider's name, or preferences among providers."""
     fallbacks: Sequence[str]
-    """Tidegate's extension `models`: what to try when `model` fails."""
+    """Tidegate's extension `models`: the models to try when `model` fails."""
 
     @property
     def max_output(self) -> int | None:
-        """The most completion tokens of one choice, reasoning included; None where the client sets none."""
+        """The most completion tokens per choice, reasoning included; None if the client sets no limit."""
         ...
 
     @property
     def n(self) -> int:
-        """How many choices are wanted."""
+        """The number of choices requested."""
         ...
 
     def needs(self) -> frozenset[Need]:
-        """What a model must be able to do: found in the decoded body, without a `Turn`. Of a plain text
-        request it costs one look at each message.
+        """The capabilities that a model needs, read from the decoded body without building a `Turn`. For a
+        plain text request this costs one look at each message.
         """
         ...
 
     def turn(self) -> Turn:
-        """The request in no dialect. Raises InvalidRequest."""
+        """Build the request independent of any dialect. Raises InvalidRequest."""
         ...
 
 
 class Target(Struct, frozen=True, gc=False):
-    """Whom a request is rendered for."""
+    """The provider and model that a request is rendered for."""
 
     model: str
-    """The provider's own name of the model."""
+    """The provider's name for the model."""
     dialect: Any
-    """The provider's differences from its wire format: that format's own Dialect struct."""
+    """How the provider differs from its wire format: an instance of that format's Dialect struct."""
     profile: Profile = PLAIN
 
 
@@ -104,46 +104,46 @@ class Call(Struct, frozen=True, gc=False):
     """A request to a provider, ready to be sent."""
 
     path: str
-    """To be put behind the provider's base URL; starts with a slash, may hold a query."""
+    """Appended to the provider's base URL; starts with a slash and may contain a query."""
     body: bytes
     stream: bool
     """Whether the answer will be a stream."""
     dropped: tuple[str, ...] = ()
-    """Parameters of the client's (by its own names) that the provider does not support."""
+    """Parameters, by the client's names, that the provider does not support."""
     headers: Mapping[str, str] = {}
-    """Headers that this request needs beyond the provider's own."""
+    """Headers that this request needs in addition to the provider's."""
 
 
 class Tally(Struct, gc=False):
-    """What accounting needs of an answer. Up to date after every `feed`."""
+    """What accounting needs to know about an answer. Up to date after every `feed`."""
 
     usage: Usage | None = None
-    """None until the provider has reported any."""
+    """None until the provider reports any."""
     finish: FinishReason | str | None = None
-    """Of the last choice that finished."""
+    """The finish reason of the last choice that finished."""
     id: str = ""
     """The provider's id of the answer."""
     model: str = ""
-    """The model that answered, in the provider's words."""
+    """The model that answered, as the provider names it."""
     left_out: list[str] = []
-    """What the provider sent beside the text in a form that nobody can read, by name, at most
-    `MOST_LEFT_OUT`: the client gets the answer without it."""
+    """Names of what the provider sent beside the text in an unreadable form, at most `MOST_LEFT_OUT`. The
+    client gets the answer without it."""
     service_tier: str | None = None
-    """As served, in the provider's own word; see Served for this and the next two."""
+    """The tier that served the answer, as the provider names it; see Served for this and the next two."""
     speed: str | None = None
     inference_geo: str | None = None
     provider_cost: int | None = None
-    """The provider's own figure, in 10⁻⁹ USD."""
+    """The cost that the provider reports, in 10⁻⁹ USD."""
     images: int | None = None
-    """Images that were drawn, where images were asked for."""
+    """The number of images generated, if images were requested."""
 
     def leave_out(self, name: str) -> None:
-        """Note what was left out."""
+        """Record the name of something left out."""
         if name not in self.left_out and len(self.left_out) < MOST_LEFT_OUT:
             self.left_out.append(name)
 
     def note(self, served: Served | None) -> None:
-        """Add how the answer was served; what is not reported now stays as it was."""
+        """Record how the answer was served; fields that are not reported keep their values."""
         if served is None:
             return
         self.service_tier = served.service_tier or self.service_tier
@@ -160,11 +160,11 @@ class ErrorReply(Struct, frozen=True, gc=False):
     body: bytes
 
 
-# --- the way of an answer --------------------------------------------------------------------
+# --- the path of an answer -------------------------------------------------------------------
 
 
 class Reader(Interface):
-    """Makes events of one answer. Made for one answer, fed to its end, closed once."""
+    """Turns the bytes of one answer into events. Created per answer, fed to its end, closed once."""
 
     @property
     def done(self) -> bool:
@@ -172,63 +172,64 @@ class Reader(Interface):
         ...
 
     def feed(self, data: bytes) -> list[Event]:
-        """The events that these bytes complete. Never raises for what a provider sends: an answer
-        that cannot be read gives `Failed`, after which nothing comes.
+        """Return the events that these bytes complete. Never raises for provider data: an answer that cannot
+        be read yields `Failed`, and nothing after it.
         """
         ...
 
     def close(self) -> list[Event]:
-        """The events that the end of the input completes; `Failed` where the answer is unfinished."""
+        """Return the events that the end of input completes; `Failed` if the answer is unfinished."""
         ...
 
 
 class Writer(Interface):
     """Writes events in the client's dialect: a stream piece by piece, or one JSON body on close.
 
-    `Failed` and `LeftOut` never reach a writer; an error in mid-stream is told by `abort`.
+    `Failed` and `LeftOut` never reach a writer; `abort` reports an error in mid-stream.
     """
 
     def write(self, events: Sequence[Event]) -> bytes:
-        """What the client gets to see of these events now (nothing, for a JSON body)."""
+        """Return the bytes to send to the client now (none, for a JSON body)."""
         ...
 
     def close(self) -> bytes:
-        """The end of the stream, or the JSON body."""
+        """Return the end of the stream, or the JSON body."""
         ...
 
     def abort(self, error: TidegateError) -> bytes:
-        """The end of a stream that failed: the dialect's error event and nothing more."""
+        """Return the end of a stream that failed: the dialect's error event and nothing else."""
         ...
 
 
 @runtime_checkable
 class Conduit(Interface):
-    """The way of one answer from the provider to the client: provider's bytes in, client's bytes out."""
+    """The path of one answer from the provider to the client: provider's bytes in, client's bytes out."""
 
     tally: Tally
     failure: ProviderError | None
-    """Set when the provider fails inside its answer. What `feed` returned until then is good."""
+    """Set when the provider fails in the middle of its answer. Everything that `feed` returned before is
+    valid."""
 
     @property
     def done(self) -> bool:
-        """Whether the answer is complete by its own end mark (`[DONE]`, `message_stop`, …): `close` can
-        be called at once. What the provider sends after it, or fails to send, is of no account. False
-        to the end in formats without such a mark, and for plain answers.
+        """Whether the answer's end mark (`[DONE]`, `message_stop`, …) has arrived, so that `close` can be
+        called at once. Anything that the provider sends or fails to send after it does not matter. Always
+        False for formats without an end mark and for plain answers.
         """
         ...
 
     def feed(self, data: bytes) -> bytes:
-        """What the client gets for these bytes of the provider's."""
+        """Return the bytes for the client that these provider bytes produce."""
         ...
 
     def close(self) -> bytes:
-        """What the client gets when the provider's answer has ended. Sets `failure` where it ended
-        too early; the caller then tells the client by `abort` or by an error status.
+        """Return the bytes for the client at the end of the provider's answer. Sets `failure` if it ended too
+        early; the caller then reports the error with `abort` or an error status.
         """
         ...
 
     def abort(self, error: TidegateError) -> bytes:
-        """How the client's stream ends when it cannot go on. Never a faked end."""
+        """Return the end of a client's stream that cannot continue. Never imitates a normal end."""
         ...
 
 
@@ -243,7 +244,7 @@ class Bridge:
         self._reader = reader
         self._writer = writer
         self._names = names
-        """The client's names of its tools, by those that the provider was given instead."""
+        """The client's tool names, by the names sent to the provider instead."""
         self._feed = reader.feed
         self._write = writer.write
 
@@ -251,7 +252,7 @@ class Bridge:
         """See Conduit."""
         try:
             return self._pass(self._feed(data))
-        except Exception as error:  # noqa: BLE001 whatever a provider sends is the provider's failure
+        except Exception as error:  # noqa: BLE001 any exception here is caused by what the provider sent
             return self._break(error)
 
     def close(self) -> bytes:
@@ -271,13 +272,13 @@ class Bridge:
     @property
     def done(self) -> bool:
         """See Conduit."""
-        return getattr(self._reader, "done", False)  # formats of older packages have no such thing
+        return getattr(self._reader, "done", False)  # formats in older packages lack it
 
     def _failed(self) -> bool:
         return self.failure is not None
 
     def _break(self, error: Exception) -> bytes:
-        """The failure of an answer that neither reader nor writer is prepared for."""
+        """Fail an answer whose shape neither the reader nor the writer expects."""
         self.failure = ProviderBroke(f"the provider's answer has an unexpected form ({type(error).__name__})")
         return b""
 
@@ -328,43 +329,44 @@ class Bridge:
 
 
 class ProviderProtocol(Interface):
-    """One wire format in which providers are asked."""
+    """A wire format for calling providers."""
 
     name: str
     """Such as `openai_chat`; also the `format` of signatures and native blocks."""
     dialect: type[Any]
-    """The struct of the differences that providers of this format may have."""
+    """The struct that describes how providers of this format may differ."""
     forwarded_headers: frozenset[str]
-    """Client headers (lower case) that a provider of the same format gets to see. A name that ends in `*`
-    is that of all headers which begin so."""
+    """Client headers (lower case) that are forwarded to a provider of the same format. A trailing `*` matches
+    any header with that prefix."""
     carries: Mapping[str, "Outcome"]
-    """What becomes of each field of `Turn` that not every format has (see `drop_or_refuse`)."""
+    """What happens to each field of `Turn` that not every format supports (see `drop_or_refuse`)."""
 
     def render_request(self, turn: Turn, target: Target) -> Call:
-        """Write the request for a provider. Raises Unsupported naming what cannot be carried."""
+        """Write the request for a provider. Raises Unsupported naming what it cannot carry."""
         ...
 
     def reader(self, call: Call, target: Target) -> Reader:
-        """The reader of the answer to this call."""
+        """Create the reader of the answer to this call."""
         ...
 
     def parse_error(self, status: int, headers: Mapping[str, str], body: bytes) -> ProviderError:
-        """The provider's error answer. Header names are lower case; the body may be anything."""
+        """Read a provider's error answer. Header names are lower case; the body may be anything."""
         ...
 
     def render_count(self, request: ParsedRequest, target: Target) -> Call | None:
-        """A request that asks the provider to count; None where the format has no such thing."""
+        """Write a request for the provider to count tokens; None if the format does not support it."""
         ...
 
     def parse_count(self, body: bytes) -> int:
-        """The tokens of the provider's answer to `render_count`. Raises ProviderBroke."""
+        """Read the token count from the provider's answer to `render_count`. Raises ProviderBroke."""
         ...
 
 
 class Protocol(ProviderProtocol, Interface):
-    """One wire format that clients speak too.
+    """A wire format that clients speak too.
 
-    One whose clients expect, or pass over, something in the silent gaps of a stream has it as `heartbeat`.
+    A format whose clients expect or ignore something during silent gaps in a stream defines it as
+    `heartbeat`.
     """
 
     def parse_request(self, body: bytes) -> ParsedRequest:
@@ -372,32 +374,32 @@ class Protocol(ProviderProtocol, Interface):
         ...
 
     def parse_count_request(self, body: bytes) -> ParsedRequest:
-        """Decode and check a client's request to count."""
+        """Decode and check a client's token count request."""
         ...
 
     def writer(self, request: ParsedRequest, model: str) -> Writer:
-        """The writer of the answer to this request; `model` stands in where the provider names none."""
+        """Create the writer of the answer to this request; `model` is used if the provider names none."""
         ...
 
     def render_error(self, error: TidegateError, request_id: str) -> ErrorReply:
-        """An error in this dialect, before the first byte of an answer."""
+        """Write an error in this dialect, for use before the first byte of an answer."""
         ...
 
     # the same dialect on both sides
 
     def splice_request(self, request: ParsedRequest, target: Target) -> Call:
-        """The client's own body with the model replaced, and only what the dialect or the profile
-        asks for changed.
+        """Return the client's body with the model replaced; apart from that, change only what the dialect or
+        the profile requires.
         """
         ...
 
     def splice(self, request: ParsedRequest, call: Call, target: Target) -> Conduit:
-        """The conduit of the answer to a spliced request."""
+        """Create the conduit of the answer to a spliced request."""
         ...
 
     def route(self, target: Target) -> "Route":
-        """The route to a target of this same format: a `SpliceRoute`, or one that does the same with
-        more of it decided beforehand.
+        """Create the route to a target of this same format: a `SpliceRoute`, or an equivalent that makes more
+        of its decisions in advance.
         """
         ...
 
@@ -406,12 +408,14 @@ class Protocol(ProviderProtocol, Interface):
 
 
 class Route(Interface):
-    """The way from one client dialect to one target. Whatever the target alone decides is decided when
-    the route is made; a request only follows it.
+    """The path from one client dialect to one target. Decisions that depend only on the target are made when
+    the route is created; each request follows them.
     """
 
     def plan(self, request: ParsedRequest) -> tuple[Call, Conduit]:
-        """What to send, and how the answer comes back. Raises Unsupported naming what cannot be carried."""
+        """Return what to send, and the conduit of the answer. Raises Unsupported naming what it
+        cannot carry.
+        """
         ...
 
 
@@ -431,9 +435,8 @@ class BridgeRoute:
         self._protocol = protocol
         self._target = target
         self._most_output = most_output
-        """The most completion tokens that the model writes; None where that is not known. Looked up when a
-        request sets a limit: clients of another dialect ask for what their own models can.
-        """
+        """The most completion tokens that the model can write; None if unknown. Looked up when a request sets
+        a limit, because clients of another dialect use the limits of their own models."""
         self._tool_names: NameRule = getattr(target.dialect, "tool_names", ANY_NAME)
 
     def plan(self, request: ParsedRequest) -> tuple[Call, Conduit]:
@@ -441,7 +444,7 @@ class BridgeRoute:
         return self.plan_turn(request, request.turn())
 
     def plan_turn(self, request: ParsedRequest, turn: Turn) -> tuple[Call, Conduit]:
-        """The same with another turn than the request's: one whose links were fetched."""
+        """Plan with another turn than the request's: one whose links have been fetched."""
         turn, names = short_tool_names(in_order(turn), self._tool_names)
         most = None if turn.max_tokens is None else self._most_output()
         if most is None or turn.max_tokens is None or turn.max_tokens <= most:
@@ -452,7 +455,7 @@ class BridgeRoute:
         return call, self.bridge(request, call, names)
 
     def bridge(self, request: ParsedRequest, call: Call, names: Mapping[str, str] | None = None) -> Conduit:
-        """The conduit of the answer to this call."""
+        """Create the conduit of the answer to this call."""
         reader = self._protocol.reader(call, self._target)
         return Bridge(reader, self._door.writer(request, self._target.model), names)
 
@@ -470,7 +473,7 @@ class SpliceRoute:
     def plan(self, request: ParsedRequest) -> tuple[Call, Conduit]:
         """See Route."""
         call = self._protocol.splice_request(request, self._target)
-        if call.stream != request.stream:  # the model cannot stream, or does nothing else
+        if call.stream != request.stream:  # the model cannot stream, or only streams
             return call, self._bridge.bridge(request, call)
         return call, self._protocol.splice(request, call, self._target)
 
@@ -478,12 +481,13 @@ class SpliceRoute:
 # --- what cannot be carried ------------------------------------------------------------------
 
 Outcome = Literal["carried", "dropped", "refused"]
-"""What a renderer does with a field of `Turn`: tuning that the format does not support is dropped
-and named, meaning is refused. Within a field (a part, a kind of tool) the renderer refuses itself."""
+"""What a renderer does with a field of `Turn`. If the format does not support it, tuning is dropped and
+reported, and anything that carries meaning is refused. Inside a field (a part, a kind of tool), the renderer
+itself refuses."""
 
 
 def drop_or_refuse(turn: Turn, carries: Mapping[str, Outcome]) -> list[str]:
-    """Names of the fields that the client set and the format drops.
+    """Return the names of fields that the client set and the format drops.
 
     `carries` names every optional field of `Turn`. Raises Unsupported for a field that is refused.
     """

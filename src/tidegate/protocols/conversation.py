@@ -1,9 +1,10 @@
-"""A conversation in the order and with the ids that every wire format takes.
+"""Puts a conversation into an order, with ids, that every wire format accepts.
 
-Formats differ in what they allow. In OpenAI's Responses an output belongs to its call wherever it stands; a
-server that follows OpenAI may number the calls of each answer anew; an interrupted client leaves calls
-without results. Most providers refuse all three, for every later request of the conversation too. So before
-a Turn is rendered its calls have ids of their own, and their results follow them at once.
+Formats differ in what they allow. In OpenAI's Responses API, an output belongs to its call wherever it
+appears; an OpenAI-compatible server may restart the numbering of calls in each answer; an interrupted client
+leaves calls without results. Most providers reject all three, and with them every later request of the
+conversation. So before a Turn is rendered, its calls get unique ids and are followed at once by their
+results.
 """
 
 from collections.abc import Mapping
@@ -15,27 +16,27 @@ from .turn import Message, Part, Text, ToolCall, ToolResult, Turn
 __all__ = ["CallIds", "in_order"]
 
 NOT_ANSWERED = "There is no result: the call was interrupted."
-"""The result of a call that the conversation has none of."""
+"""The result for a call that has none in the conversation."""
 
 
 class CallIds:
-    """Tells calls with one id apart: a later call gets an id of its own, and the results go to the calls in
-    their order. The same conversation gives the same ids every time.
+    """Distinguishes calls that share an id: later ones get new ids, and results are matched to the calls in
+    order. The same conversation always yields the same ids.
     """
 
     __slots__ = ("_counts", "_last", "_open", "_taken")
 
     def __init__(self) -> None:
         self._counts: dict[str, int] = {}
-        """Calls by the id that they came with."""
+        """How many calls arrived with each id."""
         self._taken: set[str] = set()
         self._open: dict[str, list[str]] = {}
-        """The ids of calls that wait for their results, by the id that they came with."""
+        """The new ids of calls that wait for their results, by original id."""
         self._last: dict[str, str] = {}
-        """The call of the latest result, by the same: a second result is its call's too."""
+        """The call of the latest result, by original id: a second result belongs to the same call."""
 
     def call(self, given: str) -> str:
-        """The id of a call."""
+        """Return the unique id for a call."""
         count = self._counts[given] = self._counts.get(given, 0) + 1
         own = given
         while own in self._taken:
@@ -46,7 +47,7 @@ class CallIds:
         return own
 
     def result(self, given: str) -> str:
-        """The id of the call that a result belongs to: the first that waits, else the last one."""
+        """Return the id of the call that a result belongs to: the first one waiting, else the last one."""
         waiting = self._open.get(given)
         if waiting:
             self._last[given] = waiting.pop(0)
@@ -54,9 +55,10 @@ class CallIds:
 
 
 def in_order(turn: Turn) -> Turn:
-    """The Turn with unique ids of calls, and with every call's result right behind the calls of its message.
+    """Return the Turn with unique call ids, and with every call's result right after the message with the
+    call.
 
-    What stood between comes after the results. A call without a result gets one that says so.
+    Anything in between moves behind the results. A call without a result gets one that says so.
     """
     messages = turn.messages
     if not any(message.role == "assistant" and _calls(message) for message in messages):
@@ -95,7 +97,7 @@ def _with_own_id(part: Part, ids: CallIds) -> Part:
 
 
 def _order(messages: list[Message], results: Mapping[str, ToolResult]) -> list[Message]:
-    """The messages, each with calls followed by their results in one message."""
+    """Return the messages, each one with calls followed by their results in one message."""
     called = {call.id for message in messages if message.role == "assistant" for call in _calls(message)}
     ordered: list[Message] = []
     for place, message in enumerate(messages):
@@ -119,7 +121,7 @@ def _answers(part: Part, called: set[str]) -> bool:
 def _results_of(
     calls: list[ToolCall], results: Mapping[str, ToolResult], following: list[Message]
 ) -> Message:
-    """The results of these calls: the message that follows, where it holds them and nothing else."""
+    """Return the results of these calls: the following message itself, if it holds exactly those."""
     wanted = [call.id for call in calls]
     for message in following:
         found = [part.call_id if isinstance(part, ToolResult) else "" for part in message.parts]

@@ -1,4 +1,4 @@
-"""Decoding a client's JSON, with every mistake told as a parameter and a sentence."""
+"""Decodes a client's JSON and reports every mistake with its parameter and a plain sentence."""
 
 import re
 from functools import cache
@@ -15,13 +15,13 @@ __all__ = ["MALFORMED", "check_utf8", "decode", "malformed", "require_json", "re
 T = TypeVar("T")
 
 MALFORMED = (DecodeError, UnicodeError, RecursionError)
-"""What msgspec raises for JSON that cannot be read: the syntax or a type is wrong (`DecodeError`, of
-which `ValidationError` is one), a string is not UTF-8, the nesting is too deep."""
+"""What msgspec raises for JSON that it cannot read: wrong syntax or a wrong type (`DecodeError`, whose
+subclasses include `ValidationError`), a string that is not UTF-8, nesting that is too deep."""
 
 
 def require_utf8(body: bytes) -> None:
-    """Raise InvalidRequest where a body is not UTF-8. What is carried as raw JSON is not decoded,
-    so decoding alone would not notice.
+    """Raise InvalidRequest if a body is not UTF-8. Decoding alone would not notice, because raw JSON that is
+    passed through is not decoded.
     """
     if body.isascii():
         return
@@ -32,7 +32,7 @@ def require_utf8(body: bytes) -> None:
 
 
 def check_utf8(data: bytes) -> None:
-    """Raise UnicodeDecodeError where these bytes of a provider's are not UTF-8."""
+    """Raise UnicodeDecodeError if these bytes from a provider are not UTF-8."""
     if not data.isascii():
         data.decode()
 
@@ -41,9 +41,9 @@ _JSON = Decoder(Raw).decode
 
 
 def require_json(data: bytes) -> bytes:
-    """Raise one of MALFORMED where these bytes of a provider's are not JSON in UTF-8, down to the last
-    value: a decoder of a narrow type looks only at what it reads. Returns what a decoder can read: the same
-    bytes, but for halves of UTF-16 pairs.
+    """Raise one of MALFORMED unless these bytes from a provider are JSON in UTF-8 throughout: a decoder for a
+    narrow type checks only what it reads. Returns bytes that a decoder can read: the same ones, except for
+    lone UTF-16 surrogates.
     """
     check_utf8(data)
     try:
@@ -57,8 +57,8 @@ def require_json(data: bytes) -> bytes:
 
 
 def malformed(what: str, error: Exception) -> ProviderBroke:
-    """The error for bytes of a provider's that cannot be read: what is wrong and where, and nothing of
-    what they say, because errors are recorded.
+    """Create the error for unreadable bytes from a provider: what is wrong and where, without quoting them,
+    because errors are recorded.
     """
     return ProviderBroke(f"{what} cannot be read: {_fault(error)}")
 
@@ -74,7 +74,7 @@ def _fault(error: Exception) -> str:
 
 
 _QUOTED = re.compile(r"'.*'", re.DOTALL)
-"""Values in msgspec's complaints; names and paths stand in backquotes."""
+"""Values in msgspec's messages; names and paths are in backquotes."""
 
 
 def decode(decoder: Decoder[T], body: bytes | Raw, at: str = "") -> T:
@@ -108,7 +108,9 @@ _PLAIN = {
 
 
 def _explain(complaint: str, at: str, wanted: Any) -> InvalidRequest:
-    """What msgspec found wrong with a value of this type, with the parameter's path and in plain words."""
+    """Explain what msgspec found wrong with a value of this type, in plain words and with the parameter's
+    path.
+    """
     found = _PLACE.search(complaint)
     said = complaint[: found.start()] if found else complaint
     steps = _INDEX.sub(lambda step: "" if step[1] == "..." else f".{step[1]}", found[1]) if found else ""
@@ -126,7 +128,7 @@ def _explain(complaint: str, at: str, wanted: Any) -> InvalidRequest:
 
 
 def _choices_at(kind: inspect.Type, steps: list[tuple[str, str]]) -> list[str]:
-    """The values that are allowed at a place within a type, in JSON."""
+    """The values, in JSON, that are allowed at a place inside a type."""
     if isinstance(kind, inspect.UnionType):
         found = [choice for one in kind.types for choice in _choices_at(one, steps)]
         return list(dict.fromkeys(found))

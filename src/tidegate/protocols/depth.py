@@ -1,4 +1,4 @@
-"""Requests that are nested too deeply to be walked."""
+"""Rejects requests that are nested too deeply to be walked."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -13,8 +13,8 @@ P = ParamSpec("P")
 
 
 def within_depth(function: Callable[P, T]) -> Callable[P, T]:
-    """The function, with InvalidRequest for a request that is nested so deeply that it cannot be walked:
-    what decodes just so may still be too deep for those who check, build and render it.
+    """Wrap a function to raise InvalidRequest for a request that is nested too deeply: even if it can be
+    decoded, it may be too deep to be checked, built and rendered.
     """
 
     @wraps(function)

@@ -1,4 +1,4 @@
-"""How much a model should think, in words: which effort a client means, and which one a model knows."""
+"""Reasoning efforts: the one that a client requests, and the one that a model supports."""
 
 from typing import NamedTuple, get_args
 
@@ -8,32 +8,34 @@ from .turn import Effort, ReasoningControl
 __all__ = ["EFFORTS", "EffortPlan", "is_off", "may_sample", "nearest_effort", "plan_effort", "wanted_effort"]
 
 EFFORTS: tuple[str, ...] = get_args(Effort)
-"""From none to all."""
+"""In ascending order, from none to max."""
 
 BUDGETS = ((0, "none"), (1024, "low"), (8192, "medium"), (24576, "high"))
-"""Up to how many thinking tokens an effort goes; more is `high` too. The numbers are those by which
-Google maps its own budgets to OpenAI's efforts."""
+"""The most thinking tokens that map to each effort; anything above is `high` too. The numbers are Google's
+own mapping of its budgets to OpenAI's efforts."""
 
 
 class EffortPlan(NamedTuple):
-    """What to say about thinking, before it is put into a format's words."""
+    """The reasoning effort to request, before it is written in a format."""
 
     effort: str | None
-    """One that the model knows; None where none is to be named."""
+    """An effort that the model supports; None if no effort should be named."""
     speaks: bool
-    """Whether anything is to be said at all."""
+    """Whether to send anything about thinking at all."""
     dropped: tuple[str, ...] = ()
 
 
 def plan_effort(
     control: ReasoningControl | None, profile: Profile, *, takes_effort: bool = True
 ) -> EffortPlan:
-    """What a model is asked for. `takes_effort`: whether the service knows any way to ask."""
+    """Choose the effort to request from a model. `takes_effort`: whether the service supports any way to
+    request it.
+    """
     if control is None:
         return EffortPlan(None, speaks=False)
     effort = wanted_effort(control)
     if effort is None and control.mode in ("enabled", "adaptive") and not profile.reasons_by_default:
-        effort = "medium"  # a model that has to be asked
+        effort = "medium"  # a model that thinks only on request
     if effort is None and control.budget is None and control.show is None and control.mode is None:
         return EffortPlan(None, speaks=False)
     if profile.thinking == "none" or not takes_effort:
@@ -43,7 +45,7 @@ def plan_effort(
 
 
 def wanted_effort(control: ReasoningControl) -> str | None:
-    """The effort that the client means, however it says it; None where it leaves it open."""
+    """The effort that the client requests, in whatever form; None if it leaves it open."""
     if control.effort is not None:
         return control.effort
     if control.mode == "disabled":
@@ -54,14 +56,14 @@ def wanted_effort(control: ReasoningControl) -> str | None:
 
 
 def is_off(control: ReasoningControl) -> bool:
-    """Whether the client switches thinking off."""
+    """Whether the client turns thinking off."""
     return control.mode == "disabled" or control.effort == "none" or control.budget == 0
 
 
 def nearest_effort(effort: str, known: tuple[str, ...]) -> str:
-    """The effort of those that a model knows which is nearest; of two equally near ones the lower.
+    """The nearest of the efforts that a model supports; of two equally near ones, the lower.
 
-    To switch thinking off is a wish of its own: where that cannot be, the least is taken.
+    Turning thinking off is a separate request: where that is impossible, the lowest effort is used.
     """
     if not known or effort in known or effort not in EFFORTS:
         return effort
@@ -74,7 +76,7 @@ def nearest_effort(effort: str, known: tuple[str, ...]) -> str:
 
 
 def may_sample(profile: Profile, effort: str | None) -> bool:
-    """Whether temperature and its like may be sent with this effort."""
+    """Whether temperature and other sampling parameters may be sent with this effort."""
     if profile.sampling != "refused_while_reasoning":
         return profile.sampling == "free"
     thinks = profile.reasons_by_default if effort is None else effort != "none"

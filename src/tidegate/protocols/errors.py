@@ -3,8 +3,8 @@
     TidegateError                        fault
     ├── ClientError                      request   the request
     │   ├── InvalidRequest      400      request   a field is wrong; `param` is its path
-    │   │   └── Unsupported     400      request   this provider has no such feature; others are tried
-    │   │       └── BytesWanted 400      request   it takes media as bytes only, and the request links to them
+    │   │   └── Unsupported     400      request   this provider lacks the feature; others are tried
+    │   │       └── BytesWanted 400      request   it accepts media only as bytes, and the request has links
     │   ├── Unauthenticated     401      account
     │   ├── InsufficientFunds   402      account
     │   ├── Forbidden           403      account
@@ -15,20 +15,20 @@
     │   ├── BodyTimeout         408      request
     │   ├── BodyTooLarge        413      request
     │   └── LimitExceeded       429      rate
-    ├── GatewayError                     gateway   us
+    ├── GatewayError                     gateway   the gateway
     │   ├── InternalError       500      gateway
-    │   └── Unavailable         503      gateway   nobody can serve, or shutting down
-    │       └── ShutDown        503      gateway   the grace time is over
+    │   └── Unavailable         503      gateway   no provider available, or shutting down
+    │       └── ShutDown        503      gateway   the grace period is over
     └── ProviderError                    provider  the provider
-        ├── ProviderRefused              by status it answered with an error; status and words are its own
+        ├── ProviderRefused              by status it answered with an error; status and message are its own
         ├── ProviderUnreachable 502      provider  no connection
-        ├── ProviderBroke       502      provider  the answer is cut, is no answer, or never finishes
-        └── ProviderTimeout     504      provider  too slow: to connect, to begin, to go on
-            └── DeadlineExceeded 504     provider  the whole request was too slow: nobody else is tried
+        ├── ProviderBroke       502      provider  the answer is cut off, invalid, or never finishes
+        └── ProviderTimeout     504      provider  too slow: to connect, to start, or to continue
+            └── DeadlineExceeded 504     provider  the whole request was too slow: no other is tried
 
-Each class says what status it has by default and whose *fault* it is: what has to change before such a
-request can succeed. Whether another attempt can help, at another candidate or at the same, follows from a
-provider's fault by one table, `RETRIES`. Each door renders it in the shape of its own dialect.
+Each class defines its default status and whose *fault* it is: what has to change before such a request can
+succeed. Whether a retry can help, at another candidate or the same one, follows from a provider's fault by
+one table, `RETRIES`. Each door renders errors in its own dialect.
 """
 
 from typing import Any
@@ -68,30 +68,30 @@ __all__ = [
 
 
 LONGEST_OWN = 1000
-"""Characters of a message that we write. It may quote the client, whose texts have any length."""
+"""The most characters in a message of ours. It may quote the client, whose texts can have any length."""
 LONGEST_PARAM = 200
-"""Characters of a parameter's path."""
+"""The most characters of a parameter's path."""
 
 
 class TidegateError(Exception):
-    """The root. `str(error)` is what the client reads, `summary` what records and logs say."""
+    """The root. `str(error)` is what the client reads, `summary` is for records and logs."""
 
     status: int = 500
-    """The HTTP status that tells it."""
+    """The HTTP status of the response."""
     type: str = "api_error"
-    """OpenAI's `error.type`; doors of other dialects have their own words for the status."""
+    """OpenAI's `error.type`; doors of other dialects derive theirs from the status."""
     code: str | None = None
     """OpenAI's `error.code`."""
     param: str | None = None
-    """Path of the parameter at fault, in the client's own dialect."""
+    """Path of the parameter at fault, in the client's dialect."""
     retry_after: int | None = None
-    """Seconds after which another try makes sense: the header `Retry-After`."""
+    """Seconds to wait before a retry: the header `Retry-After`."""
     fault: Fault = "gateway"
     """What has to change before a request like this one can succeed."""
     tries_elsewhere: bool = False
     """Whether another candidate may succeed where this one failed."""
     worth_repeating: bool = False
-    """Whether the same candidate may succeed at once: it gave no answer, or failed by itself."""
+    """Whether a retry at the same candidate may succeed at once: it gave no answer, or failed on its side."""
 
     def __init__(
         self,
@@ -103,7 +103,7 @@ class TidegateError(Exception):
         param: str | None = None,
         retry_after: str | float | None = None,
     ) -> None:
-        """`retry_after` may be what a provider wrote; what is no wait is dropped (see whole_seconds)."""
+        """`retry_after` may be a provider's raw value; an invalid one is ignored (see whole_seconds)."""
         super().__init__(message)
         self.message = message
         if status is not None:
@@ -119,8 +119,8 @@ class TidegateError(Exception):
 
     @property
     def summary(self) -> str:
-        """What went wrong, without a word of the client, the provider or the model, which messages may quote:
-        code or type, and what is at fault.
+        """What went wrong: the code or type, and what is at fault. Unlike the message, it never quotes the
+        client, the provider or the model.
         """
         named = next((name for name in (self.code, self.type) if name and is_name(name)), "error")
         return f"{named}: {names_only(self.param)}" if self.param else named
@@ -154,8 +154,8 @@ class Unsupported(InvalidRequest):
 
 
 class BytesWanted(Unsupported):
-    """The request links to media that the provider takes as bytes only; raised by renderers, for the relay
-    to fetch them.
+    """The request links to media that the provider accepts only as bytes. Renderers raise it so that the
+    relay fetches the media.
     """
 
 
@@ -178,7 +178,7 @@ class InsufficientFunds(ClientError):
 
 
 class Forbidden(ClientError):
-    """The key is right but may not do this."""
+    """The key is valid but lacks permission."""
 
     status = 403
     type = "permission_error"
@@ -187,7 +187,7 @@ class Forbidden(ClientError):
 
 
 class BrowserRefused(ClientError):
-    """The web page that calls is not allowed to, or the host name is not one of this gateway's."""
+    """The calling web page's origin is not allowed, or the host name is not one of this gateway's."""
 
     status = 403
     type = "permission_error"
@@ -203,7 +203,7 @@ class ModelNotFound(ClientError):
 
 
 class PathNotFound(ClientError):
-    """No such path."""
+    """The path does not exist."""
 
     status = 404
     code = "not_found"
@@ -225,7 +225,7 @@ class BodyTimeout(ClientError):
 
 
 class BodyTooLarge(ClientError):
-    """The body is larger than the gateway takes."""
+    """The body is larger than the gateway accepts."""
 
     status = 413
     type = "request_too_large"
@@ -233,7 +233,7 @@ class BodyTooLarge(ClientError):
 
 
 class LimitExceeded(ClientError):
-    """A limit of this gateway; the message says which."""
+    """A limit of this gateway was exceeded; the message says which."""
 
     status = 429
     type = "rate_limit_error"
@@ -249,18 +249,18 @@ class GatewayError(TidegateError):
 
     @property
     def summary(self) -> str:
-        """The message, which is ours alone."""
+        """The message, which contains only our own text."""
         return self.message
 
 
 class InternalError(GatewayError):
-    """A fault of ours. The message says nothing of the inside; the log does."""
+    """A bug in the gateway. The message reveals no internals; the log has the details."""
 
     code = "internal_error"
 
 
 class Unavailable(GatewayError):
-    """Nobody can serve this now."""
+    """No provider can serve the request now."""
 
     status = 503
     type = "service_unavailable_error"
@@ -268,28 +268,28 @@ class Unavailable(GatewayError):
 
 
 class ShutDown(Unavailable):
-    """The gateway stops, and the time that it gives to what is open is over."""
+    """The gateway is shutting down, and the grace period for open requests is over."""
 
 
 # --- the provider is at fault ----------------------------------------------------------------
 
 
 class ProviderError(TidegateError):
-    """The provider did not give a whole answer."""
+    """The provider did not return a complete answer."""
 
     status = 502
     fault: Fault = "provider"
     provider: str | None = None
-    """The configured name of the provider; the relay fills it in."""
+    """The configured name of the provider, set by the relay."""
 
     @property
     def tries_elsewhere(self) -> bool:  # type: ignore[override]
-        """By the fault: see RETRIES."""
+        """Follows from the fault: see RETRIES."""
         return RETRIES[self.fault].elsewhere
 
     @property
     def worth_repeating(self) -> bool:  # type: ignore[override]
-        """By the fault (see RETRIES), unless the provider names a time: it does not want to be asked again
+        """Follows from the fault (see RETRIES), unless the provider names a wait: then it must not be retried
         at once.
         """
         return RETRIES[self.fault].at_once and self.retry_after is None
@@ -297,7 +297,8 @@ class ProviderError(TidegateError):
 
 class ProviderRefused(ProviderError):
     """The provider answered with an error; `status`, `type`, `code`, `param` and the message are its own.
-    Only a prompt that is too long has one code, `context_length_exceeded`, whoever says so (see overflow.py).
+    Only a prompt that is too long always has the same code, `context_length_exceeded`, whichever provider
+    reports it (see overflow.py).
     """
 
     def __init__(self, message: str, **fields: Any) -> None:
@@ -307,7 +308,7 @@ class ProviderRefused(ProviderError):
 
     @property
     def fault(self) -> Fault:  # type: ignore[override]
-        """By the provider's code or type where these are known, else by its status."""
+        """By the provider's code or type if known, else by its status."""
         return fault_of(self.status, self.code, self.type)
 
     @property
@@ -319,42 +320,42 @@ class ProviderRefused(ProviderError):
 
 
 class ProviderUnreachable(ProviderError):
-    """No connection to the provider."""
+    """The gateway could not connect to the provider."""
 
     code = "provider_unreachable"
 
     @property
     def summary(self) -> str:
-        """The message, which is ours alone."""
+        """The message, which contains only our own text."""
         return self.message
 
 
 class ProviderBroke(ProviderError):
-    """The answer was cut, never finished, or was no answer at all."""
+    """The answer was cut off, never finished, or was not a valid answer."""
 
     code = "provider_broke"
     worth_repeating = False
-    """What was begun may have been billed."""
+    """The unfinished answer may have been billed."""
 
     @property
     def summary(self) -> str:
-        """The code, and the kind of exception that led here. The message may quote the answer."""
+        """The code, and the type of the exception that caused it. The message may quote the answer."""
         cause = "" if self.__cause__ is None else f": {type(self.__cause__).__name__}"
         return f"{ProviderBroke.code}{cause}"
 
 
 class ProviderTimeout(ProviderError):
-    """The provider was too slow; the message says at what."""
+    """The provider was too slow; the message says in which phase."""
 
     status = 504
     type = "timeout_error"
     code = "provider_timeout"
     worth_repeating = False
-    """As long a wait again would be the likely end."""
+    """A retry would probably time out as well."""
 
     @property
     def summary(self) -> str:
-        """The message, which is ours alone."""
+        """The message, which contains only our own text."""
         return self.message
 
 
