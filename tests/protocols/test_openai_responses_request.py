@@ -480,7 +480,7 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "an unknown form": ({"text": {"format": {"type": "xml"}}}, "text.format.type"),
     "an unknown effort": ({"reasoning": {"effort": "heroic"}}, "reasoning.effort"),
-    "no tokens": ({"max_output_tokens": 0}, "max_output_tokens"),
+    "no tokens": ({"max_output_tokens": -1}, "max_output_tokens"),
     "a high temperature": ({"temperature": 2.1}, "temperature"),
     "a top_p over one": ({"top_p": 1.1}, "top_p"),
     "too many logprobs": ({"top_logprobs": 21}, "top_logprobs"),

@@ -82,6 +82,13 @@ async def test_tokens_of_texts_and_images_are_told_apart(provider: Simulator) ->
     assert record["usage"] == {"input": 10, "input_image": 0, "output": 167, "output_image": 1056}
 
 
+async def test_a_request_without_a_model_is_for_openais_default(provider: Simulator) -> None:
+    provider.answer(json(BYTES))
+    async with Gateway({"sim": ("openai", provider.url)}) as gateway:
+        await gateway.post("/v1/images/generations", {"prompt": "A cat"})
+    assert provider.requests[0].json == {"model": "dall-e-2", "prompt": "A cat"}
+
+
 @pytest.mark.parametrize("form", ["url", "b64_json", None])
 async def test_models_that_give_bytes_are_not_asked_for_a_form(provider: Simulator, form: str | None) -> None:
     reply = await draw(provider, "openai", BYTES, "gpt-image-1", response_format=form)

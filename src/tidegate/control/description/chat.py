@@ -322,8 +322,8 @@ REQUEST = struct(
             include_obfuscation=boolean(),
         )
     ),
-    max_completion_tokens=null_or(integer("Maximum completion tokens, including reasoning.", minimum=1)),
-    max_tokens=null_or(integer("The older name of `max_completion_tokens`.", minimum=1)),
+    max_completion_tokens=null_or(integer("Maximum completion tokens, including reasoning.", minimum=0)),
+    max_tokens=null_or(integer("The older name of `max_completion_tokens`.", minimum=0)),
     **SAMPLING,
     tools=null_or(array(ref("Tool"))),
     tool_choice=ref("ToolChoice"),

@@ -61,9 +61,11 @@ SCHEMAS: dict[str, Schema] = {
         ),
     ),
     "ImagesRequest": struct(
-        "model prompt",
+        "prompt",
         "An image generation request in OpenAI's dialect.",
-        model=string("`provider/model`, or a name that the gateway resolves."),
+        model=string(
+            "`provider/model`, or a name that the gateway resolves. Default: `dall-e-2`, as at OpenAI."
+        ),
         prompt=string("A description of the image."),
         n=integer("The number of images.", minimum=1),
         size=string("Width and height in pixels, or `auto`.", examples=["1024x1024", "1536x1024"]),

@@ -13,11 +13,15 @@ from .contract import ImagesRequest
 
 __all__ = ["parse_request"]
 
+DEFAULT_MODEL = "dall-e-2"
+"""What OpenAI documents for a request that names no model:
+https://platform.openai.com/docs/api-reference/images/create."""
+
 
 class Wire(Struct, kw_only=True):
     """The body, as far as it is read."""
 
-    model: str
+    model: str = DEFAULT_MODEL
     prompt: str
     n: int | None = None
     size: str | None = None

@@ -37,7 +37,7 @@ FORMATS = {"anthropic-claude-v1": "anthropic", "google-gemini-v1": "gemini"}
 
 Name = Annotated[str, Meta(min_length=1)]
 Penalty = Annotated[float, Meta(ge=-2, le=2)]
-Count = Annotated[int, Meta(ge=1)]
+Count = Annotated[int, Meta(ge=0)]
 EffortWord = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max", "ultra", "default"]
 
 Role = Literal["system", "developer", "user", "assistant", "tool", "function"]

@@ -53,7 +53,7 @@ NAME = "openai_responses"
 """The format's name."""
 
 Name = Annotated[str, Meta(min_length=1)]
-Count = Annotated[int, Meta(ge=1)]
+Count = Annotated[int, Meta(ge=0)]
 EffortWord = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
 
 
