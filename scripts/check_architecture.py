@@ -49,12 +49,17 @@ ROOMS = {
         "a service is data over a wire format; its addresses and headers are rendered once",
     ),
     "upstream": room("http protocols", "it carries bytes, and says in our error classes what went wrong"),
-    "observe": room("config protocols", "a record says what happened and cannot change it"),
+    "meters": room("", "numbers are counted without knowing what they are"),
+    "routing": room(
+        "catalog config meters money protocols providers",
+        "rules without a clock, a socket or a coroutine: who drives them passes the time",
+    ),
+    "observe": room("config meters protocols", "a record says what happened and cannot change it"),
     "demo": room(
         "protocols", "it is reached over a socket as any provider is, and knows nothing of its caller"
     ),
     "exchange": room(
-        "config http observe protocols providers upstream",
+        "config http observe protocols providers routing upstream",
         "an exchange is put together from parts that do not know it",
     ),
     "browsers": room("config exchange http protocols", "who may call from a browser, beside the doors"),

@@ -184,6 +184,12 @@ VALUES = {
     "routing.first_byte_s": 5.0,
     "routing.idle_s": 6.0,
     "routing.unsupported": "strict",
+    "routing.order": "balanced",
+    "routing.exponents": (1.0, 0.5, 4.0),
+    "routing.affinity": False,
+    "routing.hedge": True,
+    "routing.hedge_max_usd": 0.25,
+    "routing.continuation": True,
     "images.fetch": False,
     "images.max_mb": 7,
     "images.timeout_s": 8.0,
@@ -198,7 +204,7 @@ VALUES = {
 
 def test_every_setting_has_a_variable_of_its_own(read: Read) -> None:
     def text(value: object) -> str:
-        return ",".join(value) if isinstance(value, tuple) else str(value)
+        return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
     names = {path: f"TIDEGATE_{path.replace('.', '_').upper()}" for path in VALUES}
     config = read({names[path]: text(value) for path, value in VALUES.items()})

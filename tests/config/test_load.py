@@ -247,10 +247,18 @@ FILE_MISTAKES = {
         "[auth]\nsupabase_url = 'x'",
         "2: auth.supabase_url: this is not available in this version of Tidegate",
     ),
-    "an order of later": (
-        "[providers.d]\nkind='demo'\n[models.m]\norder = 'cost'\ncandidates = ['d/x']",
-        '4: models.m.order: expected "priority", not "cost" '
-        "(this is not available in this version of Tidegate)",
+    "an unknown order": (
+        "[providers.d]\nkind='demo'\n[models.m]\norder = 'price'\ncandidates = ['d/x']",
+        '4: models.m.order: expected "priority", "weighted", "cost", "latency", "throughput" or "balanced", '
+        'not "price"',
+    ),
+    "too few weights": (
+        "[providers.d]\nkind='demo'\n[models.m]\ncandidates = ['d/x', 'd/y']\nweights = [1]",
+        "5: models.m.weights: expected 2 weights, one for each candidate, got 1",
+    ),
+    "no weight": (
+        "[providers.d]\nkind='demo'\n[models.m]\ncandidates = ['d/x', 'd/y']\nweights = [0, 0]",
+        "5: models.m.weights: at least one weight must be greater than 0",
     ),
     "a price for nobody": (
         "[providers.eu]\nkind='demo'\n[prices.'ue/x']\ninput = 1",

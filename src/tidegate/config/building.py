@@ -28,13 +28,9 @@ LATER = frozenset(
         "auth.supabase_url",
         "auth.jwt_secret",
         "logs.directory",
-        "models.order.cost",
-        "models.order.latency",
-        "models.order.throughput",
-        "models.order.balanced",
     ]
 )
-"""Sections, keys and choices of later versions."""
+"""Sections and keys of later versions."""
 
 NOT_YET = "this is not available in this version of Tidegate"
 
@@ -144,8 +140,8 @@ def _wrong_places(
         try:
             _convert(alone, field, setting.lenient, path)
         except ValueError as inner:
-            places.append((place, _words(inner, field, alone, path)))
-    return places or [((), _words(error, field, setting.value, path))]
+            places.append((place, _words(inner, field, alone)))
+    return places or [((), _words(error, field, setting.value))]
 
 
 def _items(value: Any, field: FieldInfo) -> Iterator[tuple[Path, Any]]:
@@ -196,14 +192,13 @@ def _make_secret(wanted: type, value: Any) -> Any:
     raise ValueError("expected a string")
 
 
-def _words(error: ValueError, field: FieldInfo, value: Any, path: Path) -> str:
+def _words(error: ValueError, field: FieldInfo, value: Any) -> str:
     """What is wrong, for people."""
     if str(error).startswith("Invalid enum value"):
         words = [quoted(choice) for choice in _choices(field)]
         *most, last = [*words, "a list"] if _takes_list(field) else words
         choices = f"{', '.join(most)} or {last}" if most else last
-        later = f" ({NOT_YET})" if f"{path[0]}.{field.name}.{value}" in LATER else ""
-        return f"expected {choices}, not {quoted(value)}{later}"
+        return f"expected {choices}, not {quoted(value)}"
     return plain_words(error)
 
 

@@ -11,7 +11,7 @@ from .environment import DEFAULT_HOST, FOREIGN_HOSTS, Environment, options_of, v
 from .kinds import Kind, kinds
 from .normal import PROVIDER_NAME, is_loopback
 from .problems import Path, Problems, near, quoted
-from .schema import Config, ProviderConfig, Server
+from .schema import Config, ModelConfig, ProviderConfig, Server
 
 __all__ = ["check_whole", "complete_auth", "complete_providers", "stay_inside"]
 
@@ -93,6 +93,7 @@ def check_whole(config: Config, draft: Draft, problems: Problems) -> None:
         _check_provider(name, provider, config, draft, problems)
     for name, model in config.models.items():
         _check_model(name, model.candidates, config, draft, problems)
+        _check_weights(name, model, draft, problems)
     for name in config.prices:
         _check_price(name, config, draft, problems)
 
@@ -229,3 +230,16 @@ def _check_model(
         elif provider not in config.providers and not problems.touch(("providers", provider)):
             message = f"no provider {quoted(provider)} is configured{near(provider, config.providers)}"
             problems.add(setting.origin_of((index,)), place, message)
+
+
+def _check_weights(name: str, model: ModelConfig, draft: Draft, problems: Problems) -> None:
+    if not model.weights:
+        return
+    wanted = len(model.candidates)
+    if len(model.weights) != wanted:
+        message = f"expected {wanted} weights, one for each candidate, got {len(model.weights)}"
+    elif not any(model.weights):
+        message = "at least one weight must be greater than 0"
+    else:
+        return
+    problems.add(draft.tables[("models", name)]["weights"].origin, ("models", name, "weights"), message)

@@ -22,6 +22,7 @@ __all__ = [
     "ImagePriceConfig",
     "Logs",
     "ModelConfig",
+    "Order",
     "PriceConfig",
     "ProviderConfig",
     "Routing",
@@ -30,6 +31,12 @@ __all__ = [
 
 MAX_CANDIDATES = 20
 """Candidates of one request: each can cost its patience and its retries."""
+
+Order: TypeAlias = Literal["priority", "weighted", "cost", "latency", "throughput", "balanced"]
+"""By what candidates are ordered; `docs/configuration.md` describes each."""
+
+Weight: TypeAlias = Annotated[float, Meta(ge=0, le=1_000_000)]
+Exponent: TypeAlias = Annotated[float, Meta(ge=0, le=32)]
 
 Seconds: TypeAlias = Annotated[float, Meta(gt=0, le=86_400)]
 """A time limit; a day at the most."""
@@ -127,8 +134,12 @@ class ModelConfig(Struct, frozen=True, kw_only=True):
 
     candidates: tuple[str, ...]
     """`provider/model`, the first choice first; at most MAX_CANDIDATES."""
-    order: Literal["priority"] = "priority"
-    """`priority`: the order of the list."""
+    order: Order | None = None
+    """By what they are ordered; None: by `routing.order`."""
+    weights: tuple[Weight, ...] = ()
+    """For `order = "weighted"`: each candidate's share, in the order of `candidates`. Empty: equal shares."""
+    hedge: bool | None = None
+    """Whether a second candidate is started when the first token is late; None: as `routing.hedge`."""
 
 
 class ImagePriceConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -188,6 +199,18 @@ class Routing(Struct, frozen=True, kw_only=True):
     unsupported: Literal["lenient", "strict"] = "lenient"
     """What becomes of tuning that a provider does not support: `lenient` drops and names it, `strict`
     refuses the request."""
+    order: Order = "priority"
+    """By what the candidates of a request are ordered, where `[models]` does not set it."""
+    exponents: tuple[Exponent, Exponent, Exponent] = (2.0, 2.0, 8.0)
+    """For `order = "balanced"`: how much cost, time and success weigh."""
+    affinity: bool = True
+    """Whether a conversation stays where its prompt cache is warm, as long as that is cheaper."""
+    hedge: bool = False
+    """Whether a second candidate is started when the first token is late."""
+    hedge_max_usd: Annotated[float, Meta(ge=0, le=1000)] = 0.05
+    """Requests whose prompt costs more than this, in USD, are not hedged."""
+    continuation: bool = False
+    """Whether another candidate carries on a stream that breaks in the middle of its text."""
 
 
 class Images(Struct, frozen=True, kw_only=True):

@@ -1,0 +1,110 @@
+"""A histogram of positive values whose buckets grow by a constant factor: quantiles within 2 %, mergeable.
+
+The scheme of DDSketch (Masson, Rim, Lee, 2019): value v belongs to bucket ceil(log(v) / log(GAMMA)), and the
+estimate of a bucket differs from any of its values by at most (GAMMA - 1) / (GAMMA + 1).
+"""
+
+import math
+from collections.abc import Iterable, Mapping
+
+__all__ = ["GAMMA", "Histogram", "RecentHistogram"]
+
+GAMMA = 1.04
+"""The growth of the buckets: an error of at most 2 %."""
+LEAST = 1e-6
+"""Smaller values count as this one; a microsecond, where values are seconds."""
+
+_PER_LOG = 1 / math.log(GAMMA)
+_MIDDLE = 2 / (1 + GAMMA)
+_log, _ceil = math.log, math.ceil
+
+
+class Histogram:
+    """Counts by bucket."""
+
+    __slots__ = ("_counts", "count")
+
+    def __init__(self, counts: Mapping[int, int] | None = None) -> None:
+        self._counts = dict(counts or {})
+        self.count = sum(self._counts.values())
+        """How many values there are."""
+
+    def add(self, value: float) -> None:
+        """Count a value."""
+        bucket = _ceil(_log(max(LEAST, value)) * _PER_LOG)
+        self._counts[bucket] = self._counts.get(bucket, 0) + 1
+        self.count += 1
+
+    def merge(self, counts: Mapping[int, int]) -> None:
+        """Add the counts of another histogram."""
+        mine = self._counts
+        for bucket, count in counts.items():
+            mine[bucket] = mine.get(bucket, 0) + count
+            self.count += count
+
+    def counts(self) -> dict[int, int]:
+        """The counts by bucket: what another histogram can merge."""
+        return dict(self._counts)
+
+    def quantile(self, share: float) -> float | None:
+        """The value that this share (0 to 1) of all values does not exceed; None without values."""
+        return quantile_of((self._counts,), share)
+
+    def clear(self) -> None:
+        """Forget all values."""
+        self._counts.clear()
+        self.count = 0
+
+
+def quantile_of(parts: Iterable[Mapping[int, int]], share: float) -> float | None:
+    """The quantile of several histograms together."""
+    total: dict[int, int] = {}
+    for part in parts:
+        for bucket, count in part.items():
+            total[bucket] = total.get(bucket, 0) + count
+    rank = share * sum(total.values())
+    seen = 0
+    for bucket in sorted(total):
+        seen += total[bucket]
+        if seen >= rank:
+            return float(GAMMA**bucket) * _MIDDLE
+    return None
+
+
+class RecentHistogram:
+    """A histogram of the last minutes: a ring of slices, the oldest of which is dropped as a whole."""
+
+    __slots__ = ("_slice_s", "_slices")
+
+    def __init__(self, span_s: float = 300.0, slices: int = 10) -> None:
+        self._slice_s = span_s / slices
+        self._slices: list[tuple[int, Histogram]] = [(-1, Histogram()) for _ in range(slices)]
+
+    def add(self, value: float, now: float) -> None:
+        """Count a value."""
+        self._slice(now).add(value)
+
+    def merge(self, counts: Mapping[int, int], now: float) -> None:
+        """Add counts of the last seconds that another histogram holds."""
+        self._slice(now).merge(counts)
+
+    def count(self, now: float) -> int:
+        """How many values there are."""
+        return sum(one.count for one in self._recent(now))
+
+    def quantile(self, share: float, now: float) -> float | None:
+        """See Histogram."""
+        return quantile_of((one.counts() for one in self._recent(now)), share)
+
+    def _slice(self, now: float) -> Histogram:
+        number = int(now / self._slice_s)
+        place = number % len(self._slices)
+        of, histogram = self._slices[place]
+        if of != number:
+            histogram = Histogram()
+            self._slices[place] = (number, histogram)
+        return histogram
+
+    def _recent(self, now: float) -> list[Histogram]:
+        oldest = int(now / self._slice_s) - len(self._slices) + 1
+        return [one for of, one in self._slices if of >= oldest]
