@@ -18,6 +18,8 @@ from typing import Literal, TypeAlias
 import msgspec
 from msgspec import Struct
 
+from tidegate.protocols.needs import Need
+
 from .prices import Rate
 
 __all__ = ["CAPABILITIES", "CatalogModel", "ImagePrice", "model_named", "models"]
@@ -74,6 +76,9 @@ class CatalogModel(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     outputs: tuple[Modality, ...] = ("text",)
     capabilities: tuple[Ability, ...] = ()
     """`schema`: output that follows a JSON Schema. Inputs and reasoning have their own fields."""
+    lacks: tuple[Need, ...] = ()
+    """What it is known not to be able to do: requests that need this are not sent to it. What is neither in
+    here nor among its capabilities is not known."""
     reasoning: bool = False
     """Whether it can think; only for models whose profile (`providers/profiles`) does not say so."""
     cutoff: str | None = None

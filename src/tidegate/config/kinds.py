@@ -125,6 +125,9 @@ class Kind(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How images are requested, in the same way, with the formats of `protocols/images`."""
     forms: tuple[Form, ...] = ()
     """What is different for some models or addresses; the first that fits counts."""
+    cache_life_s: float = 600
+    """How long its prompt cache keeps what is not used again, in seconds, unless a request asks for longer.
+    10 minutes at OpenAI (5 to 10, platform.openai.com/docs/guides/prompt-caching), 5 at Anthropic."""
     check_model: str | None = None
     """A cheap current model for `tidegate check`; None: the operator names one, or the service's
     own list is asked."""

@@ -1,5 +1,11 @@
-"""Numbers over time that can be merged: histograms, moving averages, counts within a window.
+"""Numbers over time: histograms, moving averages, counts within a window.
 
-Each takes the time as an argument and knows nothing of what it measures. Two of the same kind merge into what
-one would hold that had seen all values, so that workers can share what each of them measures.
+Each takes the time as an argument and knows nothing of what it measures. Each also takes what another has
+counted, so that workers can share what each of them measures.
 """
+
+from .average import Average
+from .histogram import GAMMA, Histogram, RecentHistogram
+from .window import WindowCount
+
+__all__ = ["GAMMA", "Average", "Histogram", "RecentHistogram", "WindowCount"]

@@ -1,5 +1,6 @@
 """How a service knows who asks: a key in a header, or a signer."""
 
+import hashlib
 from collections.abc import Mapping
 
 from tidegate.config import Kind, ProviderConfig
@@ -20,7 +21,7 @@ _KEY_FORM: Mapping[str, tuple[bytes, str]] = {
 class Credential:
     """One account at a service. Each is itself: two with the same key are still two."""
 
-    __slots__ = ("header", "name", "secrets", "signer")
+    __slots__ = ("fingerprint", "header", "name", "secrets", "signer")
 
     def __init__(
         self,
@@ -31,6 +32,8 @@ class Credential:
     ) -> None:
         self.name = name
         """Its name in records; reveals nothing of its secrets."""
+        self.fingerprint = _fingerprint(header[1] if header is not None else repr(secrets).encode())
+        """Recognizes it after a reload and in other workers; reveals nothing of its secrets."""
         self.header = header
         """Goes with every request."""
         self.signer = signer
@@ -40,6 +43,10 @@ class Credential:
 
     def __repr__(self) -> str:
         return f"Credential({self.name!r})"
+
+
+def _fingerprint(secret: bytes) -> str:
+    return hashlib.sha256(b"tidegate credential " + secret).hexdigest()[:8]
 
 
 def credentials_of(config: ProviderConfig, kind: Kind) -> tuple[Credential, ...]:

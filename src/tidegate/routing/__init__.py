@@ -10,15 +10,23 @@ prompt cache is warm. A *plan* is the candidates of one request in the order in 
 
 **The life of a request**, as the exchange drives it:
 
-    plan = router.plan(facts, candidates, now)       who is tried, in order; who is skipped, and why
-    trial = router.began(choice, now, facts)         for each attempt; a half-open breaker counts its probe
-    router.first_token(trial, now)                   the first output has arrived
-    router.ended(trial, outcome, now)                exactly once, however it ended
+    plan = router.plan(facts, candidates, now)      who is tried, in order; who is skipped, and why
+    pick = router.next(plan, tried, facts, now)     for each attempt: who it is now, with which credential
+    trial = router.begin(pick, facts, now)          at once: a half-open breaker counts its probe here
+    router.first_token(trial, now)                  the first output of a stream has arrived
+    router.ended(trial, outcome, now)               exactly once, however it ended
 
-Between the attempts: `router.may_retry(now)` before the same candidate is tried again (`began(…, retry=True)`
-then), `router.refresh(choice, facts, now)` before a later choice of an older plan is tried, `choice.wait_s`
-where nobody is available (waiting makes sense only for `closed_by == "rate"`), `router.hedge(...)` for a
-second attempt beside a silent first one.
+`tried` are the trials of this request so far. `next` returns None when all candidates were tried; a candidate
+whose credential was refused or limited comes again with another credential. Where nobody can serve now, it
+returns the one that opens first, with `wait_s` and `closed_by`: to wait makes sense for `"rate"`, if the
+deadline allows it (call `next` again after the wait), everybody else may be tried at once.
+
+To send the same request to the same candidate again: `router.may_retry(now)`, then `begin(…, retry=True)`.
+For a
+second attempt beside a silent first one: `router.hedge_after(trial, now)` says after how many seconds from
+`trial.started_at`, then `router.hedge(plan, tried, facts, now)` who. For explanations, `plan(…,
+in_full=True)`
+fills in all figures. `trial.started_at` may be set by who sends the request later than it began.
 
 **Rules, always true.**
 - Availability composes with every order: candidates that cannot serve now stand behind those that can, the
@@ -30,24 +38,38 @@ second attempt beside a silent first one.
 - One unlucky call decides nothing: a figure counts after 20 samples, a breaker needs 5 attempts.
 - State belongs to names (service, model, fingerprint of a credential), so that it survives a reload and can
   be shared with other workers: `router.publish(now)` and `router.merge(data, now)` for figures each second,
-  `transition` callbacks and `router.apply(transition, now)` for what must be known at once.
+  `router.subscribe(observer)` and `router.apply(transition, now)` for transitions, at once. Alerts subscribe
+  too.
 """
 
-from .facts import MaxPrice, RequestFacts
+from .affinity import session_key, wants_affinity
+from .facts import MaxPrice, RequestFacts, SessionKey
+from .health import CredentialHealth, EndpointHealth, ServiceHealth
 from .outcome import Effect, Outcome, effect_of
-from .plan import Choice, ClosedBy, Plan, Skip
+from .plan import Choice, ClosedBy, Pick, Plan, Skip
+from .router import Router
 from .transitions import Transition, TransitionKind
+from .trial import Trial
 
 __all__ = [
     "Choice",
     "ClosedBy",
+    "CredentialHealth",
     "Effect",
+    "EndpointHealth",
     "MaxPrice",
     "Outcome",
+    "Pick",
     "Plan",
     "RequestFacts",
+    "Router",
+    "ServiceHealth",
+    "SessionKey",
     "Skip",
     "Transition",
     "TransitionKind",
+    "Trial",
     "effect_of",
+    "session_key",
+    "wants_affinity",
 ]

@@ -47,6 +47,7 @@ class RequestFacts(Struct, frozen=True, kw_only=True, gc=False):
     session: SessionKey | None = None
     """The conversation; None: its cache is of no concern (`x-tidegate-affinity: off`)."""
 
-
-PLAIN = RequestFacts()
-"""A request about which nothing is known."""
+    @property
+    def plain(self) -> bool:
+        """Whether it needs nothing that a model may lack."""
+        return not self.needs and not self.require and self.max_price is None and not self.tiers

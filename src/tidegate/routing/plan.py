@@ -1,6 +1,6 @@
-"""What a router answers: the candidates of one request in the order in which to try them."""
+"""What a router answers: the candidates of one request, in the order in which to try them."""
 
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from msgspec import Struct
 
@@ -8,7 +8,9 @@ from tidegate.config import Order
 from tidegate.providers import Candidate
 from tidegate.providers.credentials import Credential
 
-__all__ = ["Choice", "ClosedBy", "Plan", "Skip"]
+from .credentials import Slot
+
+__all__ = ["Choice", "ClosedBy", "Pick", "Plan", "Skip"]
 
 ClosedBy = Literal["breaker", "rate", "account", "model"]
 """Why an endpoint cannot serve now. `breaker`: it failed too often, or a probe is under way. `rate`: its
@@ -16,14 +18,12 @@ limits are used up. `account`: its credentials were refused, or have no funds. `
 such model."""
 
 
-class Choice(Struct, frozen=True, kw_only=True):
-    """A candidate's place in a plan. Figures are None where nothing is known, or nobody needed them: a plan
-    with a single candidate is made without any (`Router.assess` has them all).
+class Choice(Struct, gc=False):
+    """A candidate's place in a plan. Figures are None where nothing is known, or nobody needed them: for an
+    explanation, ask for the plan `in_full`.
     """
 
     candidate: Candidate
-    credential: Credential | None = None
-    """The credential to use; None where the service needs none."""
     wait_s: float = 0.0
     """Seconds until it can serve again; 0: now."""
     closed_by: ClosedBy | None = None
@@ -34,9 +34,9 @@ class Choice(Struct, frozen=True, kw_only=True):
     """The expected time to the first token, in seconds."""
     tokens_per_s: float | None = None
     seconds: float | None = None
-    """The time by which it was ranked: `ttft_s` and a tenth of the expected time of generation."""
+    """The time by which it is ranked: to the first token, and a part of the expected time of generation."""
     success: float | None = None
-    """The rate of success by which it was ranked, 0 to 1."""
+    """The rate of success by which it is ranked, 0 to 1."""
     cached_tokens: int = 0
     """Tokens of the conversation that its prompt cache is expected to hold."""
     slow: bool = False
@@ -44,21 +44,16 @@ class Choice(Struct, frozen=True, kw_only=True):
     weight: float | None = None
     """Its weight in the draw, for orders that draw."""
 
-    @property
-    def available(self) -> bool:
-        """Whether it can serve now."""
-        return self.closed_by is None
 
-
-class Skip(Struct, frozen=True):
-    """A candidate that cannot serve the request at all."""
+class Skip(NamedTuple):
+    """A candidate that cannot serve the request."""
 
     candidate: Candidate
     reason: str
     """For people: `does not support vision`."""
 
 
-class Plan(Struct, frozen=True, kw_only=True):
+class Plan(Struct, frozen=True, kw_only=True, gc=False):
     """The choices of one request, the best first. Empty only if all candidates are skipped."""
 
     choices: tuple[Choice, ...]
@@ -67,3 +62,24 @@ class Plan(Struct, frozen=True, kw_only=True):
     """The order that was applied."""
     stayed: bool = False
     """Whether the first choice is first because the conversation's prompt cache is warm there."""
+
+
+class Pick(NamedTuple):
+    """The next attempt of a plan: a choice, and the credential to use."""
+
+    choice: Choice
+    slot: Slot
+    wait_s: float = 0.0
+    """Seconds until it can serve; more than 0 only where no other choice can serve earlier."""
+    closed_by: ClosedBy | None = None
+    """Why it has to be waited for. A wait helps with `rate`; the others may be tried at once."""
+
+    @property
+    def candidate(self) -> Candidate:
+        """The candidate to try."""
+        return self.choice.candidate
+
+    @property
+    def credential(self) -> Credential | None:
+        """The credential to use; None where the service needs none."""
+        return self.slot.credential

@@ -1,0 +1,47 @@
+"""Moving averages that forget by time, and never believe a single value."""
+
+__all__ = ["HALF_LIFE_S", "MOST", "Average"]
+
+HALF_LIFE_S = 60.0
+"""After this time without change, a new level has replaced half of the old one."""
+MOST = 0.1
+"""The largest share of one value, however rare values are: one unlucky value never decides."""
+
+
+class Average:
+    """An average with a half-life. Each value takes the share that the time since the last one gives it, at
+    most `most`; until there are enough values for that, it is their plain mean.
+    """
+
+    __slots__ = ("_half_life_s", "_most", "at", "samples", "value")
+
+    def __init__(self, half_life_s: float = HALF_LIFE_S, most: float = MOST) -> None:
+        self._half_life_s = half_life_s
+        self._most = most
+        self.value = 0.0
+        """The average; meaningless while `samples` is 0."""
+        self.samples = 0
+        """How many values there have been."""
+        self.at = 0.0
+        """The time of the last value."""
+
+    def add(self, value: float, now: float, count: int = 1) -> None:
+        """Count a value, or `count` values with this mean that came since the last time."""
+        share = 1.0 - 2.0 ** ((self.at - now) / self._half_life_s)
+        most = self._most if count == 1 else 1.0 - (1.0 - self._most) ** count
+        if share > most:
+            share = most
+        self.samples += count
+        least = count / self.samples
+        if share < least:
+            share = least
+        self.value += (value - self.value) * share
+        self.at = max(self.at, now)
+
+    def restart(self, value: float, now: float, samples: int) -> None:
+        """Continue from another level, as if so many values had led there."""
+        self.value, self.at, self.samples = value, now, samples
+
+    def clear(self) -> None:
+        """Forget all values."""
+        self.value, self.at, self.samples = 0.0, 0.0, 0

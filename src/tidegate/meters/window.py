@@ -1,0 +1,49 @@
+"""Counts of what happened within the last seconds."""
+
+__all__ = ["WindowCount"]
+
+
+class WindowCount:
+    """How often several things happened within a window, counted in slices of it. Things are numbered from
+    0.
+    """
+
+    __slots__ = ("_now", "_slice_s", "_slices", "totals")
+
+    def __init__(self, window_s: float, things: int = 1, slices: int = 6) -> None:
+        self._slice_s = window_s / slices
+        self._slices = [[0] * things for _ in range(slices)]
+        self._now = 0
+        """The number of the newest slice."""
+        self.totals = [0] * things
+        """The counts, as of the last call of `add` or `at`."""
+
+    def add(self, thing: int, now: float, count: int = 1) -> None:
+        """Count one thing."""
+        number = int(now / self._slice_s)
+        if number > self._now:
+            self._move(number)
+        self._slices[self._now % len(self._slices)][thing] += count
+        self.totals[thing] += count
+
+    def at(self, now: float) -> list[int]:
+        """The counts within the window that ends now."""
+        number = int(now / self._slice_s)
+        if number > self._now:
+            self._move(number)
+        return self.totals
+
+    def clear(self) -> None:
+        """Forget all counts."""
+        for one in (*self._slices, self.totals):
+            one[:] = [0] * len(one)
+
+    def _move(self, number: int) -> None:
+        """Drop the slices that are too old."""
+        slices, totals = self._slices, self.totals
+        for gone in range(self._now + 1, min(number, self._now + len(slices)) + 1):
+            old = slices[gone % len(slices)]
+            for thing, count in enumerate(old):
+                totals[thing] -= count
+                old[thing] = 0
+        self._now = number

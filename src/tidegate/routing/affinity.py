@@ -1,0 +1,215 @@
+"""Where the prompt cache of a conversation is warm.
+
+A conversation is recognized by what its client names it with, else by what all its requests begin with;
+always
+within its caller, so that nobody is steered by another's name for a conversation. Its last two homes are
+remembered: an endpoint, a credential, and how much of the prompt is cached there. A switch is no eviction: a
+conversation that had to leave comes back to a cache that is still warm, if that is the cheaper place.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from hashlib import blake2b
+from typing import NamedTuple
+
+from msgspec import Struct
+
+from tidegate.protocols.usage import Usage
+
+from .facts import SessionKey
+
+__all__ = ["SESSION_HEADERS", "Home", "Homes", "Savings", "held_after", "session_key", "wants_affinity"]
+
+SESSION_HEADERS = (
+    b"x-session-id",
+    b"x-claude-code-session-id",
+    b"session_id",
+    b"session-id",
+)
+"""Headers that name a conversation, the first that is set counts; the body's `session_id` comes behind the
+first. Claude Code sends the second, Codex the last two."""
+AFFINITY_HEADER = b"x-tidegate-affinity"
+
+MOST_SESSIONS = 50_000
+"""Conversations that are remembered; the one that was quiet the longest time is forgotten first."""
+MOST_HOMES = 2
+LEAST_CACHED = 1024
+"""Tokens; providers that cache by themselves cache no shorter prompt."""
+HOUR_S = 3600.0
+MISSES_TO_FORGET = 2
+KEY_BYTES = 16
+CLIP = 4096
+"""Bytes of each end of a long piece that are hashed, along with its length."""
+
+Header = tuple[bytes, bytes]
+
+
+def wants_affinity(headers: Iterable[Header]) -> bool:
+    """Whether the client leaves affinity on: `x-tidegate-affinity: off` switches it off for a request."""
+    return not any(name == AFFINITY_HEADER and value.strip().lower() == b"off" for name, value in headers)
+
+
+def session_key(
+    caller: str | None,
+    headers: Iterable[Header] = (),
+    *,
+    session_id: str | None = None,
+    prompt_cache_key: str | None = None,
+    opening: Callable[[], Iterable[bytes]] | None = None,
+) -> SessionKey | None:
+    """The key of a conversation; None where nothing tells it from others.
+
+    `session_id` and `prompt_cache_key` are the body's. `opening` gives what all requests of the conversation
+    have in common: the model, the tools, the instructions, the first message of the user; it is called only
+    if there is no name.
+    """
+    named = {name: value for name, value in headers if name in SESSION_HEADERS and value}
+    first, *others = SESSION_HEADERS
+    names = (
+        named.get(first),
+        session_id.encode() if session_id else None,
+        *(named.get(name) for name in others),
+        prompt_cache_key.encode() if prompt_cache_key else None,
+    )
+    name = next((name for name in names if name), None)
+    if name is not None:
+        return _digest((caller or "").encode(), (b"name", name))
+    pieces = tuple(opening()) if opening is not None else ()
+    return _digest((caller or "").encode(), (b"opening", *pieces)) if pieces else None
+
+
+def _digest(caller: bytes, pieces: Sequence[bytes]) -> SessionKey:
+    digest = blake2b(b"%d:" % len(caller) + caller, digest_size=KEY_BYTES)
+    for piece in pieces:
+        digest.update(b"%d:" % len(piece))
+        if len(piece) <= 2 * CLIP:
+            digest.update(piece)
+        else:
+            digest.update(piece[:CLIP])
+            digest.update(piece[-CLIP:])
+    return digest.digest()
+
+
+class Home(Struct, gc=False):
+    """Where a conversation's cache is warm."""
+
+    service: str
+    model: str
+    credential: str
+    """The fingerprint of the credential, whose cache it is."""
+    tokens: int
+    """Tokens of the prompt that the cache is expected to hold."""
+    until: float
+    """When the provider forgets them, unless they are used again."""
+    writes: bool
+    """Whether the client pays for what is written to the cache."""
+    misses: int = 0
+    """Answers in a row that read nothing of what the cache should have held."""
+    bound: bool = True
+    """Whether the conversation prefers to stay; not after a failure."""
+
+    @property
+    def place(self) -> tuple[str, str, str]:
+        """Where it is."""
+        return self.service, self.model, self.credential
+
+
+class Homes:
+    """The homes of all conversations of a worker."""
+
+    __slots__ = ("_homes", "_most")
+
+    def __init__(self, most: int = MOST_SESSIONS) -> None:
+        self._homes: dict[SessionKey, tuple[Home, ...]] = {}
+        """The conversation used last stands at the end."""
+        self._most = most
+
+    def __len__(self) -> int:
+        return len(self._homes)
+
+    def of(self, session: SessionKey, now: float) -> tuple[Home, ...]:
+        """The homes that are warm, the latest first."""
+        homes = self._homes.get(session)
+        if homes is None:
+            return ()
+        for home in homes:
+            if home.until <= now:
+                return tuple(home for home in homes if home.until > now)
+        return homes
+
+    def settle(self, session: SessionKey, home: Home) -> None:
+        """An answer has come from here: remember it, before the other home."""
+        others = self._homes.pop(session, ())
+        kept = tuple(other for other in others if other.place != home.place)
+        self._homes[session] = (home, *kept[: MOST_HOMES - 1])
+        if len(self._homes) > self._most:
+            del self._homes[next(iter(self._homes))]
+
+    def forget(self, session: SessionKey, home: Home) -> None:
+        """Nothing is cached here."""
+        kept = tuple(other for other in self._homes.get(session, ()) if other.place != home.place)
+        if kept:
+            self._homes[session] = kept
+        else:
+            self._homes.pop(session, None)
+
+    def unbind(self, session: SessionKey, service: str, model: str) -> None:
+        """An attempt has failed here: the conversation may go, though its cache may still be warm."""
+        for home in self._homes.get(session, ()):
+            if home.service == service and home.model == model:
+                home.bound = False
+
+
+class Held(NamedTuple):
+    """What a prompt cache holds after an answer."""
+
+    tokens: int
+    life_s: float
+    writes: bool
+    misses: int = 0
+
+
+def held_after(usage: Usage | None, life_s: float, before: Home | None) -> Held | None:
+    """What the cache holds after an answer with this usage; None where that is nothing.
+
+    Providers that report what was written cache what they are asked to cache. Others cache long prompts by
+    themselves, also where they report nothing; where they report twice in a row that nothing was read of what
+    should have been there (`before`), they are not relied on.
+    """
+    if usage is None:
+        return None
+    read = usage.cache_read or 0
+    if usage.cache_write_total is not None:
+        held = read + usage.cache_write_total
+        return Held(held, HOUR_S if usage.cache_write_1h else life_s, writes=True) if held else None
+    missed = usage.cache_read is not None and before is not None and not read
+    misses = before.misses + 1 if missed and before is not None else 0
+    held = usage.prompt_tokens or 0
+    if held < LEAST_CACHED or misses >= MISSES_TO_FORGET:
+        return None
+    return Held(held, life_s, writes=False, misses=misses)
+
+
+class Savings:
+    """What affinity and prompt caches have brought."""
+
+    __slots__ = ("moved", "prompt_tokens", "read_tokens", "stayed", "usd")
+
+    def __init__(self) -> None:
+        self.stayed = self.moved = 0
+        """Requests of conversations with a warm cache that were served there, and elsewhere."""
+        self.prompt_tokens = self.read_tokens = 0
+        """Of all prompts, and those of them that were read from a cache."""
+        self.usd = 0.0
+        """The discounts of what was read, less the premiums of what was written."""
+
+    def as_dict(self) -> Mapping[str, float]:
+        """For figures: the counts, the rate of cached tokens, and the money saved."""
+        rate = self.read_tokens / self.prompt_tokens if self.prompt_tokens else 0.0
+        return {
+            "stayed": self.stayed,
+            "moved": self.moved,
+            "prompt_tokens": self.prompt_tokens,
+            "cache_read_tokens": self.read_tokens,
+            "hit_rate": rate,
+            "saved_usd": self.usd,
+        }

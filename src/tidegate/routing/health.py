@@ -1,0 +1,115 @@
+"""How the endpoints are doing: what `GET /v1/chat/health` shows."""
+
+from typing import Literal
+
+from msgspec import Struct
+
+from .breaker import State
+from .credentials import Account
+from .endpoint import Endpoint, Endpoints
+
+__all__ = ["CredentialHealth", "EndpointHealth", "ServiceHealth", "health_of"]
+
+Status = Literal["unknown", "healthy", "degraded", "unavailable"]
+
+HEALTHY = 0.95
+"""The rate of success from which on an endpoint is healthy."""
+
+
+class CredentialHealth(Struct, frozen=True, kw_only=True):
+    """A credential of a service."""
+
+    fingerprint: str
+    """Recognizes it; reveals nothing of it."""
+    closed_by: str | None
+    """`account`: it was refused. `funds`: its account has no funds. None: it may be used."""
+    opens_in_s: float
+    in_flight: int
+    """Open attempts of this worker."""
+
+
+class EndpointHealth(Struct, frozen=True, kw_only=True):
+    """A model at a service. Figures are None until there are enough samples."""
+
+    model: str
+    status: Status
+    breaker: State
+    opens_in_s: float
+    """Seconds until it is tried again; 0: now."""
+    success_rate: float | None
+    attempts: int
+    """Since this worker has known the model."""
+    ttft_p50_s: float | None
+    ttft_p95_s: float | None
+    tokens_per_s: float | None
+    rate_limited: int
+    """Credentials whose limits for this model are used up."""
+    last_error: str | None
+    last_error_s_ago: float | None
+
+
+class ServiceHealth(Struct, frozen=True, kw_only=True):
+    """A service: as healthy as the best of its models."""
+
+    status: Status
+    endpoints: list[EndpointHealth]
+    credentials: list[CredentialHealth]
+
+
+def health_of(endpoints: Endpoints, service: str, now: float) -> ServiceHealth:
+    """The health of one service, by its name; without endpoints and `unknown` while it has not been used."""
+    accounts = endpoints.accounts(service)
+    refused = bool(accounts) and all(account.closed_until > now for account in accounts)
+    found = [_endpoint_health(one, refused=refused, now=now) for one in endpoints.of(service)]
+    order: tuple[Status, ...] = ("healthy", "degraded", "unknown", "unavailable")
+    status = min((one.status for one in found), key=order.index, default=order[2])
+    return ServiceHealth(
+        status="unavailable" if refused else status,
+        endpoints=found,
+        credentials=[_credential_health(account, now) for account in accounts],
+    )
+
+
+def _endpoint_health(endpoint: Endpoint, *, refused: bool, now: float) -> EndpointHealth:
+    figures, breaker = endpoint.figures, endpoint.breaker
+    opens_at = max(breaker.until, endpoint.missing_until)
+    failed = endpoint.last_error is not None
+    return EndpointHealth(
+        model=endpoint.model,
+        status=_status_of(endpoint, refused=refused, now=now),
+        breaker=breaker.state,
+        opens_in_s=round(max(0.0, opens_at - now), 3),
+        success_rate=round(figures.success(now), 4) if figures.enough else None,
+        attempts=figures.attempts,
+        ttft_p50_s=_rounded(figures.p50(now)),
+        ttft_p95_s=_rounded(figures.p95(now)),
+        tokens_per_s=_rounded(figures.tokens_per_s(now)),
+        rate_limited=sum(limits.closed_until > now for limits in endpoint.limits.values()),
+        last_error=endpoint.last_error,
+        last_error_s_ago=round(now - endpoint.last_error_at, 3) if failed else None,
+    )
+
+
+def _status_of(endpoint: Endpoint, *, refused: bool, now: float) -> Status:
+    if refused or endpoint.missing_until > now or endpoint.breaker.state == "open":
+        return "unavailable"
+    if endpoint.breaker.state == "half_open" or endpoint.figures.success(now) < HEALTHY:
+        return "degraded"
+    if not endpoint.figures.attempts:
+        return "unknown"
+    limited = endpoint.limits and all(one.closed_until > now for one in endpoint.limits.values())
+    return "degraded" if limited else "healthy"
+
+
+def _credential_health(account: Account, now: float) -> CredentialHealth:
+    closed = account.closed_until > now
+    return CredentialHealth(
+        fingerprint=account.fingerprint,
+        closed_by=account.effect if closed else None,
+        opens_in_s=round(max(0.0, account.closed_until - now), 3),
+        in_flight=account.in_flight,
+    )
+
+
+def _rounded(figure: float | None) -> float | None:
+    return round(figure, 4) if figure is not None else None

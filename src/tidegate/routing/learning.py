@@ -1,0 +1,199 @@
+"""What attempts teach the router: how each began and ended, and whom that concerns."""
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+from tidegate.protocols.usage import Usage
+
+from .affinity import Home, Homes, Savings, held_after
+from .breaker import Change
+from .cost import Card
+from .credentials import Slot
+from .endpoint import Endpoint, Endpoints, Lane
+from .facts import RequestFacts
+from .outcome import ACCOUNT_S, FUNDS_S, Effect, Outcome, effect_of
+from .transitions import Transition, TransitionKind
+from .trial import Trial
+
+__all__ = ["Learning"]
+
+LEAST_GENERATION_S = 0.01
+"""A shorter time of generation says nothing about the speed: the answer came at once."""
+
+CLOSES_ACCOUNT: Mapping[Effect, tuple[float, TransitionKind]] = MappingProxyType(
+    {"account": (ACCOUNT_S, "credential_refused"), "funds": (FUNDS_S, "funds_exhausted")}
+)
+
+
+class Learning:
+    """Follows attempts from their beginning to their end."""
+
+    def __init__(
+        self, endpoints: Endpoints, homes: Homes, savings: Savings, emit: Callable[[Transition], None]
+    ) -> None:
+        self._endpoints = endpoints
+        self._homes = homes
+        self._savings = savings
+        self._emit = emit
+        self._number = 0
+        """Of the latest attempt."""
+
+    def begin(self, lane: Lane, slot: Slot, facts: RequestFacts, now: float, *, retry: bool) -> Trial:
+        """An attempt begins."""
+        self._number += 1
+        account = slot.account
+        account.in_flight += 1
+        account.used = self._number
+        slot.limits.begin()
+        probe = 0
+        if not lane.endpoint.clean:
+            probe = lane.endpoint.breaker.begin(now)
+            if probe:
+                self._report(lane.endpoint, "breaker_probing", lane.endpoint.breaker.until - now)
+        return Trial(lane, slot, facts, now, probe, retry=retry)
+
+    def first_token(self, trial: Trial, now: float) -> None:
+        """A stream has begun."""
+        trial.first_token_at = now
+        endpoint = trial.lane.endpoint
+        if endpoint.figures.first_token(now - trial.started_at, now):
+            usual, current = endpoint.figures.pace
+            detail = f"the time to first token is {current:.2f} s, usually {usual:.2f} s"
+            self._report(endpoint, "slowed_down", detail=detail)
+        if trial.probe:
+            self._changed(endpoint, endpoint.breaker.succeed(now, trial.probe), now)
+            trial.probe = 0
+
+    def ended(self, trial: Trial, outcome: Outcome, card: Card | None, now: float) -> None:
+        """An attempt has ended."""
+        effect = trial.effect = effect_of(outcome)
+        trial.slot.account.in_flight -= 1
+        if outcome.headers:
+            trial.slot.limits.note(outcome.headers, now)
+        if effect == "success":
+            self._succeeded(trial, outcome.usage, card, now)
+            return
+        endpoint = trial.lane.endpoint
+        if effect == "failure":
+            self._failed(trial, now)
+        else:
+            endpoint.breaker.release(now, trial.probe)
+            self._close(trial, effect, outcome, now)
+        if effect != "nothing":
+            assert outcome.error is not None, "only an error has such an effect"
+            endpoint.last_error, endpoint.last_error_at = outcome.error.summary, now
+
+    # --- success ------------------------------------------------------------------------------
+
+    def _succeeded(self, trial: Trial, usage: Usage | None, card: Card | None, now: float) -> None:
+        endpoint = trial.lane.endpoint
+        endpoint.figures.succeeded(now)
+        endpoint.missing_until = 0.0
+        self._changed(endpoint, endpoint.breaker.succeed(now, trial.probe), now)
+        trial.slot.limits.succeed()
+        tokens = usage.completion_tokens if usage is not None else None
+        if not trial.facts.stream:
+            endpoint.figures.answered(now - trial.started_at, now)
+        begun_at = trial.first_token_at if trial.facts.stream else trial.started_at
+        if tokens and begun_at is not None and now - begun_at >= LEAST_GENERATION_S:
+            endpoint.figures.generated(tokens, now - begun_at, now)
+        if usage is not None:
+            self._count_savings(usage, card)
+        if trial.facts.session is not None:
+            self._settle(trial, usage, now)
+
+    def _count_savings(self, usage: Usage, card: Card | None) -> None:
+        savings = self._savings
+        savings.prompt_tokens += usage.prompt_tokens or 0
+        savings.read_tokens += usage.cache_read or 0
+        if card is not None:
+            savings.usd += card.saved(
+                usage.cache_read or 0, usage.cache_write or 0, usage.cache_write_1h or 0
+            )
+
+    def _settle(self, trial: Trial, usage: Usage | None, now: float) -> None:
+        """Remember where the conversation's cache is warm."""
+        session, endpoint = trial.facts.session, trial.lane.endpoint
+        assert session is not None
+        fingerprint = trial.slot.account.fingerprint
+        homes = self._homes.of(session, now)
+        here = (endpoint.service, endpoint.model, fingerprint)
+        before = next((one for one in homes if one.place == here), None)
+        if homes:
+            self._savings.stayed += before is not None
+            self._savings.moved += before is None
+        held = held_after(usage, trial.candidate.service.kind.cache_life_s, before)
+        if held is None:
+            if before is not None:
+                self._homes.forget(session, before)
+            return
+        home = Home(*here, held.tokens, now + held.life_s, held.writes, held.misses)
+        self._homes.settle(session, home)
+
+    # --- failure ------------------------------------------------------------------------------
+
+    def _failed(self, trial: Trial, now: float) -> None:
+        endpoint = trial.lane.endpoint
+        endpoint.figures.failed(now)
+        self._changed(endpoint, endpoint.breaker.fail(now, trial.probe), now)
+        self._unbind(trial)
+
+    def _close(self, trial: Trial, effect: Effect, outcome: Outcome, now: float) -> None:
+        """Close what the failure concerns: a credential, its limits at the endpoint, or the endpoint."""
+        endpoint, account = trial.lane.endpoint, trial.slot.account
+        retry_after = outcome.error.retry_after if outcome.error is not None else None
+        if effect == "rate":
+            wait = trial.slot.limits.close(retry_after, now)
+            endpoint.clean = False
+            self._report(endpoint, "rate_limited", wait, account.fingerprint, outcome)
+        elif effect == "model":
+            endpoint.missing_until = now + ACCOUNT_S
+            endpoint.clean = False
+            self._report(endpoint, "model_missing", ACCOUNT_S, outcome=outcome)
+            self._unbind(trial)
+        elif effect in CLOSES_ACCOUNT:
+            wait, kind = CLOSES_ACCOUNT[effect]
+            account.close(now + wait, effect)
+            for one in self._endpoints.of(endpoint.service):
+                one.clean = False
+            self._report(endpoint, kind, wait, account.fingerprint, outcome)
+            self._unbind(trial)
+
+    def _unbind(self, trial: Trial) -> None:
+        if trial.facts.session is not None:
+            self._homes.unbind(trial.facts.session, trial.lane.endpoint.service, trial.lane.endpoint.model)
+
+    # --- reports ------------------------------------------------------------------------------
+
+    def _changed(self, endpoint: Endpoint, change: Change | None, now: float) -> None:
+        """Follow a change of a breaker."""
+        if change is None:
+            return
+        endpoint.clean = False
+        if change == "closed":
+            endpoint.figures.restart(now)
+            self._report(endpoint, "breaker_closed")
+        else:
+            self._report(endpoint, "breaker_opened", endpoint.breaker.until - now)
+
+    def _report(
+        self,
+        endpoint: Endpoint,
+        kind: TransitionKind,
+        wait_s: float = 0.0,
+        credential: str = "",
+        outcome: Outcome | None = None,
+        detail: str = "",
+    ) -> None:
+        error = outcome.error if outcome is not None else None
+        self._emit(
+            Transition(
+                kind=kind,
+                service=endpoint.service,
+                model=endpoint.model,
+                credential=credential,
+                wait_s=wait_s,
+                level=endpoint.breaker.level if kind == "breaker_opened" else 0,
+                detail=detail or (error.summary if error is not None else ""),
+            )
+        )

@@ -1,0 +1,147 @@
+"""The orders: small named policies over the choices of a request.
+
+Each takes the choices that are left, with their figures, and returns them in the order in which to try them.
+None of them looks at availability: whatever an order returns, those that cannot serve now go behind (see
+`behind`). What is not known of a choice is replaced by the median of the others, so that a newcomer is tried
+as often as an average peer.
+"""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from random import Random
+from typing import NamedTuple
+
+from tidegate.config import Order
+
+from .plan import Choice
+
+__all__ = ["FLOOR", "ORDERS", "Settings", "behind", "median"]
+
+FLOOR = 0.02
+"""The least weight of a choice in a draw, as a share of the sum: who is never tried is never known."""
+
+
+class Settings(NamedTuple):
+    """What the orders are given by the configuration."""
+
+    exponents: tuple[float, float, float] = (2.0, 2.0, 8.0)
+    """How much cost, time and success weigh."""
+    weights: Sequence[float] = ()
+    """Of the choices, for `weighted`; empty: equal."""
+
+
+Policy = Callable[[Sequence[Choice], Settings, Random], list[Choice]]
+
+
+def by_priority(choices: Sequence[Choice], _settings: Settings, _random: Random) -> list[Choice]:
+    """As they are listed."""
+    return list(choices)
+
+
+def by_weight(choices: Sequence[Choice], settings: Settings, random: Random) -> list[Choice]:
+    """Drawn by the weights of the configuration. A weight of 0 is tried last."""
+    weights = settings.weights or [1.0] * len(choices)
+    for choice, weight in zip(choices, weights, strict=True):
+        choice.weight = weight
+    return draw(choices, weights, random)
+
+
+def by_cost(choices: Sequence[Choice], _settings: Settings, _random: Random) -> list[Choice]:
+    """The cheapest first."""
+    return by_figure(choices, [choice.cost for choice in choices])
+
+
+def by_latency(choices: Sequence[Choice], _settings: Settings, _random: Random) -> list[Choice]:
+    """The shortest time to the first token first."""
+    return by_figure(choices, [_with_failures(choice.ttft_s, choice) for choice in choices])
+
+
+def by_throughput(choices: Sequence[Choice], _settings: Settings, _random: Random) -> list[Choice]:
+    """The most tokens per second first."""
+    speeds = (1 / choice.tokens_per_s if choice.tokens_per_s else None for choice in choices)
+    return by_figure(
+        choices, [_with_failures(one, choice) for one, choice in zip(speeds, choices, strict=True)]
+    )
+
+
+def by_balance(choices: Sequence[Choice], settings: Settings, random: Random) -> list[Choice]:
+    """Drawn by the product of cost, time and success, each relative to the best."""
+    for_cost, for_time, for_success = settings.exponents
+    costs = _shares([choice.cost for choice in choices], for_cost)
+    times = _shares([choice.seconds for choice in choices], for_time)
+    weights = []
+    for choice, cost, time in zip(choices, costs, times, strict=True):
+        success = 1.0 if choice.success is None else choice.success
+        weights.append(cost * time * success**for_success)
+    total = sum(weights)
+    floor = FLOOR * total or 1.0
+    for place, choice in enumerate(choices):
+        weight = weights[place]
+        weights[place] = choice.weight = max(floor, weight)
+    return draw(choices, weights, random)
+
+
+ORDERS: Mapping[Order, Policy] = {
+    "priority": by_priority,
+    "weighted": by_weight,
+    "cost": by_cost,
+    "latency": by_latency,
+    "throughput": by_throughput,
+    "balanced": by_balance,
+}
+
+
+def behind(choices: Sequence[Choice]) -> list[Choice]:
+    """The same, with those that cannot serve now behind the others, the one that opens first before the
+    rest.
+    """
+    available = [choice for choice in choices if choice.closed_by is None]
+    if len(available) == len(choices):
+        return available
+    closed = [choice for choice in choices if choice.closed_by is not None]
+    closed.sort(key=lambda choice: choice.wait_s)
+    return available + closed
+
+
+def by_figure(choices: Sequence[Choice], figures: Sequence[float | None]) -> list[Choice]:
+    """The lowest figure first; of equals, the one that is listed first."""
+    known = [figure for figure in figures if figure is not None]
+    middle = median(known) if known else 0.0
+    filled = [middle if figure is None else figure for figure in figures]
+    return [choices[place] for place in sorted(range(len(choices)), key=filled.__getitem__)]
+
+
+def draw(choices: Sequence[Choice], weights: Sequence[float], random: Random) -> list[Choice]:
+    """Draw without replacement, each time in proportion to the weights of those that are left: exponential
+    waiting times with these rates, in order (Efraimidis and Spirakis, 2006).
+    """
+    chance, log = random.random, math.log
+    waits = [-log(1.0 - chance()) / weight if weight > 0 else math.inf for weight in weights]
+    return [choices[place] for place in sorted(range(len(choices)), key=waits.__getitem__)]
+
+
+def median(values: Sequence[float]) -> float:
+    """The middle of some values; of an even number, the mean of the two in the middle."""
+    ordered = sorted(values)
+    half = len(ordered) // 2
+    return ordered[half] if len(ordered) % 2 else (ordered[half - 1] + ordered[half]) / 2
+
+
+def _shares(figures: Sequence[float | None], exponent: float) -> list[float]:
+    """(best / figure) ** exponent for each figure; an unknown one counts as the median."""
+    known = [figure for figure in figures if figure is not None]
+    if not known or not exponent:
+        return [1.0] * len(figures)
+    if len(known) < len(figures):
+        middle = median(known)
+        figures = [middle if figure is None else figure for figure in figures]
+    best = min(known)
+    # What is free is as good as the best, and infinitely better than what is not.
+    return [(best / figure) ** exponent if figure else 1.0 for figure in figures]
+
+
+def _with_failures(figure: float | None, choice: Choice) -> float | None:
+    """A figure of time, as it is after the attempts that fail: the time divided by the rate of success."""
+    if figure is None or choice.success is None:
+        return figure
+    return figure / max(choice.success, FLOOR)

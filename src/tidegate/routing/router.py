@@ -1,0 +1,355 @@
+"""The router of one worker: it plans, and learns from what happens. See the package for the way of a
+request.
+"""
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from random import Random
+from typing import NamedTuple
+
+from tidegate.config import Config, Order
+from tidegate.money.pricing import PriceList
+from tidegate.providers import Candidate
+
+from .affinity import Home, Homes, Savings
+from .assess import assess, availability
+from .credentials import Wall, least_loaded
+from .endpoint import Endpoints, Lane
+from .facts import RequestFacts
+from .health import ServiceHealth, health_of
+from .hedging import HedgeBudget, delay_of
+from .learning import Learning
+from .needs import too_expensive
+from .orders import ORDERS, Settings, behind
+from .outcome import Outcome
+from .plan import Choice, Pick, Plan, Skip
+from .retry_budget import RetryBudget
+from .sharing import apply, merge, publish
+from .transitions import Transition
+from .trial import Trial
+
+__all__ = ["Router"]
+
+MOST_GROUPS = 2048
+"""Lists of candidates whose lanes are remembered."""
+
+ELSEWHERE = frozenset(["rate", "account", "funds"])
+"""Effects after which the same candidate may be tried with another credential."""
+
+
+class Group(NamedTuple):
+    """A list of candidates, looked up once."""
+
+    candidates: Sequence[Candidate]
+    """Held, so that no other list gets its id."""
+    lanes: tuple[Lane, ...]
+    order: Order
+    settings: Settings
+    plan: Plan
+    """In the order of the list, with nothing closed."""
+    fits: float
+    """A prompt of so many tokens fits into every context that is known."""
+    streams: bool
+    """Whether all of them stream."""
+
+    def takes(self, facts: RequestFacts) -> bool:
+        """Whether every candidate can serve the request, whatever is known about its model."""
+        return facts.plain and facts.input_tokens <= self.fits and (self.streams or not facts.stream)
+
+
+class Router:
+    """Decides who is tried, and remembers how it went. One for each worker; it survives reloads."""
+
+    def __init__(
+        self, config: Config, random: Random | None = None, wall: Wall = time.time, homes: Homes | None = None
+    ) -> None:
+        """`wall` gives the time in seconds since the epoch, by which providers and prices name moments."""
+        self._random = random or Random()  # noqa: S311 no secret
+        self._wall = wall
+        self.endpoints = Endpoints(self._random, wall)
+        self.endpoints.on_forget = self._forget_groups
+        self.homes = homes or Homes()
+        self.savings = Savings()
+        self._retries = RetryBudget()
+        self._hedges = HedgeBudget()
+        self._groups: dict[int, Group] = {}
+        self._observers: list[Callable[[Transition], None]] = []
+        self.reload(config)
+        self.learning = Learning(self.endpoints, self.homes, self.savings, self._emit)
+
+    def reload(self, config: Config) -> None:
+        """Follow a new configuration. What is known of endpoints and credentials stays."""
+        self._routing, self._models = config.routing, config.models
+        self.prices = PriceList(config)
+        self.endpoints.forget_lanes()
+
+    def subscribe(self, observer: Callable[[Transition], None]) -> None:
+        """Call this with every transition that this worker makes; it must return at once."""
+        self._observers.append(observer)
+
+    # --- planning -----------------------------------------------------------------------------
+
+    def plan(
+        self, facts: RequestFacts, candidates: Sequence[Candidate], now: float, *, in_full: bool = False
+    ) -> Plan:
+        """The candidates in the order in which to try them. `in_full` fills in all figures, for
+        explanations.
+        """
+        group = self._groups.get(id(candidates)) or self._group(candidates)
+        if len(group.lanes) == 1 and group.lanes[0].endpoint.clean and facts.plain and not in_full:
+            return group.plan
+        return self._plan(facts, group, now, in_full)
+
+    def _plan(self, facts: RequestFacts, group: Group, now: float, in_full: bool) -> Plan:
+        order = facts.order or group.order
+        homes = self.homes.of(facts.session, now) if facts.session is not None else ()
+        lanes, skipped = (group.lanes, ()) if group.takes(facts) else self._suitable(group.lanes, facts, now)
+        lean = order == "priority" and not homes and not in_full
+        if lean and not skipped and all(lane.endpoint.clean for lane in lanes):
+            return group.plan
+        if lean:
+            choices = availability(lanes, now)
+        else:
+            choices = assess(lanes, facts, homes, self.prices, now, self._wall)
+        ordered: list[Choice] = []
+        for part, settings in self._tiers(choices, lanes, facts, group):
+            ordered += ORDERS[order](part, settings, self._random)
+        ordered = behind(ordered)
+        stayed = facts.order is None and bool(homes) and self._stay(ordered, homes, facts, now)
+        return Plan(choices=tuple(ordered), skipped=skipped, order=order, stayed=stayed)
+
+    def _tiers(
+        self, choices: list[Choice], lanes: Sequence[Lane], facts: RequestFacts, group: Group
+    ) -> list[tuple[list[Choice], Settings]]:
+        """The choices that are ordered together, and the settings for them."""
+        settings = group.settings
+        if lanes is not group.lanes and settings.weights:
+            by_lane = dict(zip(map(id, group.lanes), settings.weights, strict=True))
+            settings = settings._replace(weights=[by_lane[id(lane)] for lane in lanes])
+        if not facts.tiers:
+            return [(choices, settings)]
+        place_of = {id(lane.candidate): place for place, lane in enumerate(group.lanes)}
+        tiers: list[tuple[list[Choice], Settings]] = []
+        begin = 0
+        for length in facts.tiers:
+            end = begin + length
+            within = [at for at, one in enumerate(choices) if begin <= place_of[id(one.candidate)] < end]
+            weights = [settings.weights[at] for at in within] if settings.weights else ()
+            tiers.append(([choices[at] for at in within], settings._replace(weights=weights)))
+            begin = end
+        return tiers
+
+    def _stay(self, ordered: list[Choice], homes: Sequence[Home], facts: RequestFacts, now: float) -> bool:
+        """Move the choice to the front at which the conversation's cache is warm, unless it is cheaper to
+        go.
+        """
+        first = self._first_tier(ordered, facts)
+        costs = [choice.cost for choice in first if choice.cost is not None]
+        cheapest = min(costs, default=None)
+        for home in homes:
+            for choice in first:
+                if self._is_home(choice, home, now) and (choice.cost is None or choice.cost <= cheapest):  # type: ignore[operator]
+                    ordered.remove(choice)
+                    ordered.insert(0, choice)
+                    return True
+        return False
+
+    def _first_tier(self, ordered: list[Choice], facts: RequestFacts) -> list[Choice]:
+        """Those that can serve now; where the request ranks the candidates, only those of the first rank."""
+        available = [choice for choice in ordered if choice.closed_by is None]
+        return available if not facts.tiers else available[:1]
+
+    def _is_home(self, choice: Choice, home: Home, now: float) -> bool:
+        """Whether the cache of a choice is warm, saves something, and the choice is well."""
+        candidate = choice.candidate
+        if not home.bound or candidate.model != home.model or candidate.service.name != home.service:
+            return False
+        if choice.slow or not choice.cached_tokens:
+            return False
+        card = self.endpoints.lane(candidate).card(self.prices, choice.cached_tokens, now, self._wall)
+        return card is None or card.cache_read < card.input
+
+    def _suitable(
+        self, lanes: tuple[Lane, ...], facts: RequestFacts, now: float
+    ) -> tuple[tuple[Lane, ...], tuple[Skip, ...]]:
+        """The lanes that can serve the request, and why the others cannot."""
+        able: list[Lane] = []
+        skipped: list[Skip] = []
+        for lane in lanes:
+            reason = lane.abilities.missing(facts)
+            if reason is None and facts.max_price is not None:
+                card = lane.card(self.prices, facts.input_tokens, now, self._wall)
+                reason = too_expensive(card, facts.max_price)
+            if reason is None:
+                able.append(lane)
+            else:
+                skipped.append(Skip(lane.candidate, reason))
+        reasons = [lane.abilities.unfit(facts) for lane in able]
+        if any(reasons) and not all(reasons):
+            skipped += [Skip(lane.candidate, why) for lane, why in zip(able, reasons, strict=True) if why]
+            able = [lane for lane, why in zip(able, reasons, strict=True) if not why]
+        return (lanes if len(able) == len(lanes) else tuple(able)), tuple(skipped)
+
+    # --- attempts -----------------------------------------------------------------------------
+
+    def next(self, plan: Plan, tried: Sequence[Trial], facts: RequestFacts, now: float) -> Pick | None:
+        """The next attempt: the first choice that was not tried and can serve now; where none can, the one
+        that
+        opens first. None when all were tried. Call `begin` before anything is awaited: until then, another
+        request may be given the same probe.
+        """
+        best: Pick | None = None
+        for choice in plan.choices:
+            lane = self.endpoints.lane(choice.candidate)
+            if not tried and lane.endpoint.clean and len(lane.slots) == 1:
+                return lane.pick if lane.plan is plan else Pick(choice, lane.slots[0])
+            pick = self._pick(choice, lane, tried, facts, now)
+            if pick is None:
+                continue
+            if pick.closed_by is None:
+                return pick
+            if best is None or pick.wait_s < best.wait_s:
+                best = pick
+        return best
+
+    def _pick(
+        self, choice: Choice, lane: Lane, tried: Sequence[Trial], facts: RequestFacts, now: float
+    ) -> Pick | None:
+        """A choice as it is now; None if it was tried with every credential that may help."""
+        slots = lane.slots
+        for trial in tried:
+            if trial.lane.candidate is choice.candidate:
+                if trial.effect not in ELSEWHERE:
+                    return None
+                slots = tuple(slot for slot in slots if slot is not trial.slot)
+        if not slots:
+            return None
+        closed_by, wait_s = lane.closed(now)
+        slot = least_loaded(slots, facts.input_tokens, now, self._home_credential(lane, facts, now))
+        if slot is not None:
+            return Pick(choice, slot, wait_s, closed_by)
+        first = min(slots, key=lambda slot: slot.opens_at())
+        by = "account" if first.account.closed_until >= first.limits.closed_until else "rate"
+        return Pick(choice, first, max(wait_s, first.opens_at() - now), closed_by or by)  # type: ignore[arg-type]
+
+    def _home_credential(self, lane: Lane, facts: RequestFacts, now: float) -> str | None:
+        """The credential whose cache is warm, where there are several."""
+        if facts.session is None or len(lane.slots) == 1:
+            return None
+        endpoint = lane.endpoint
+        for home in self.homes.of(facts.session, now):
+            if home.model == endpoint.model and home.service == endpoint.service:
+                return home.credential
+        return None
+
+    def begin(self, pick: Pick, facts: RequestFacts, now: float, *, retry: bool = False) -> Trial:
+        """An attempt begins. Its end must be reported to `ended`."""
+        lane = self.endpoints.lane(pick.choice.candidate)
+        if retry:
+            self._retries.begin(now)
+        else:
+            self._retries.request(now)
+        return self.learning.begin(lane, pick.slot, facts, now, retry=retry)
+
+    def first_token(self, trial: Trial, now: float) -> None:
+        """The first output of a stream has arrived."""
+        self.learning.first_token(trial, now)
+
+    def ended(self, trial: Trial, outcome: Outcome, now: float) -> None:
+        """An attempt has ended. A second report of the same attempt changes nothing."""
+        if trial.effect is not None:
+            return
+        if trial.retry:
+            self._retries.end()
+        lane = trial.lane
+        card = lane.card(self.prices, trial.facts.input_tokens, now, self._wall)
+        self.learning.ended(trial, outcome, card, now)
+
+    def may_retry(self, now: float) -> bool:
+        """Whether the process may afford a retry at the same candidate."""
+        return self._retries.allows(now)
+
+    # --- what others want to know ---------------------------------------------------------------
+
+    def health(self, service: str, now: float) -> ServiceHealth:
+        """How a service is doing, by its name."""
+        return health_of(self.endpoints, service, now)
+
+    def publish(self, now: float) -> bytes | None:
+        """What this worker has measured since the last time, for the others; None if that is nothing."""
+        return publish(self.endpoints, now)
+
+    def merge(self, data: bytes, now: float) -> None:
+        """Take over what another worker has published. Raises msgspec.MsgspecError."""
+        merge(self.endpoints, data, now)
+
+    def apply(self, transition: Transition, now: float) -> None:
+        """Follow a transition of another worker."""
+        apply(self.endpoints, transition, now)
+
+    # --- hedging ------------------------------------------------------------------------------
+
+    def hedge_after(self, trial: Trial, now: float) -> float | None:
+        """Seconds from the start of an attempt after which its first token is late; None if no second
+        candidate is to be started beside it.
+        """
+        facts, candidate = trial.facts, trial.candidate
+        model = self._models.get(candidate.alias or "")
+        hedge = self._routing.hedge if model is None or model.hedge is None else model.hedge
+        if not hedge or not facts.stream:
+            return None
+        card = trial.lane.card(self.prices, facts.input_tokens, now, self._wall)
+        if card is None or card.input * facts.input_tokens > self._routing.hedge_max_usd:
+            return None
+        self._hedges.request()
+        return delay_of(trial.lane.endpoint.figures.p95(now))
+
+    def hedge(self, plan: Plan, tried: Sequence[Trial], facts: RequestFacts, now: float) -> Pick | None:
+        """The second candidate, whose first token is to overtake that of the silent one: of another service,
+        with a closed breaker. None if there is none, or the budget is used up.
+        """
+        services = {trial.lane.endpoint.service for trial in tried}
+        for choice in plan.choices:
+            lane = self.endpoints.lane(choice.candidate)
+            if lane.endpoint.service in services or lane.endpoint.breaker.state != "closed":
+                continue
+            pick = self._pick(choice, lane, tried, facts, now)
+            if pick is not None and pick.closed_by is None:
+                return pick if self._hedges.take() else None
+        return None
+
+    # --- lists of candidates ------------------------------------------------------------------
+
+    def _group(self, candidates: Sequence[Candidate]) -> Group:
+        if len(self._groups) >= MOST_GROUPS:
+            self._groups.clear()
+        lanes = tuple(self.endpoints.lane(candidate) for candidate in candidates)
+        order, weights = self._order_of(candidates)
+        settings = Settings(self._routing.exponents, weights)
+        choices = tuple(lane.plan.choices[0] for lane in lanes)
+        plan = lanes[0].plan if len(lanes) == 1 else Plan(choices=choices, order="priority")
+        fits = min((lane.abilities.fits for lane in lanes), default=math.inf)
+        streams = all(lane.abilities.streams for lane in lanes)
+        group = Group(candidates, lanes, order, settings, plan, fits, streams)
+        self._groups[id(candidates)] = group
+        return group
+
+    def _order_of(self, candidates: Sequence[Candidate]) -> tuple[Order, Sequence[float]]:
+        """The configured order of a list of candidates, and their weights."""
+        model = self._models.get(candidates[0].alias or "") if candidates else None
+        if model is None:
+            return self._routing.order, ()
+        order = model.order or self._routing.order
+        if not model.weights:
+            return order, ()
+        weights = dict(zip(model.candidates, model.weights, strict=True))
+        named = (f"{one.service.name}/{one.model}" for one in candidates)
+        return order, [weights.get(name, 1.0) for name in named]
+
+    def _forget_groups(self) -> None:
+        self._groups.clear()
+
+    def _emit(self, transition: Transition) -> None:
+        for observer in self._observers:
+            observer(transition)

@@ -1,0 +1,42 @@
+"""An attempt under way, as the router sees it."""
+
+from tidegate.providers import Candidate
+from tidegate.providers.credentials import Credential
+
+from .credentials import Slot
+from .endpoint import Lane
+from .facts import RequestFacts
+from .outcome import Effect
+
+__all__ = ["Trial"]
+
+
+class Trial:
+    """An attempt under way, from `Router.begin` to `Router.ended`."""
+
+    __slots__ = ("effect", "facts", "first_token_at", "lane", "probe", "retry", "slot", "started_at")
+
+    def __init__(
+        self, lane: Lane, slot: Slot, facts: RequestFacts, started_at: float, probe: int, *, retry: bool
+    ) -> None:
+        self.lane = lane
+        self.slot = slot
+        self.facts = facts
+        self.started_at = started_at
+        """When the request was sent. Whoever sends it later may set it, so that the figures are right."""
+        self.probe = probe
+        """The number of the probe of a half-open breaker; 0 for any other attempt."""
+        self.retry = retry
+        self.first_token_at: float | None = None
+        self.effect: Effect | None = None
+        """What its end has done; None while it is under way."""
+
+    @property
+    def candidate(self) -> Candidate:
+        """The candidate that is tried."""
+        return self.lane.candidate
+
+    @property
+    def credential(self) -> Credential | None:
+        """The credential that is used; None where the service needs none."""
+        return self.slot.credential
