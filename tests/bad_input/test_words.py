@@ -10,6 +10,7 @@ from sdk.dialects import OPENAI
 from simulator import Simulator, refusal
 
 PATHS = ["/v1/chat/completions", "/v1/messages", "/v1/responses", "/v1/embeddings", "/v1/images/generations"]
+PATHS += ["/v1/completions", "/v1/moderations"]
 
 
 @pytest.fixture

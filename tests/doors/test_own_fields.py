@@ -17,6 +17,8 @@ DOORS: dict[str, tuple[str, dict[str, Any]]] = {
     "/v1beta/models/m:countTokens": ("gemini", CONTENTS),
     "/v1/responses": ("openai", {"input": "Hello", "model": "m"}),
     "/v1/embeddings": ("openai", {"input": "Hello", "model": "m"}),
+    "/v1/completions": ("openai", {"prompt": "Hello", "model": "davinci-002"}),
+    "/v1/moderations": ("openai", {"input": "Hello"}),
     "/v1/images/generations": ("openai", {"prompt": "Hello", "model": "m"}),
 }
 

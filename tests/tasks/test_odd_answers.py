@@ -9,10 +9,12 @@ import pytest
 
 from tidegate.protocols import llm_gate
 from tidegate.protocols.adapted import AdaptedConduit
-from tidegate.protocols.contract import Target
+from tidegate.protocols.completions import TASK as COMPLETIONS
+from tidegate.protocols.contract import Conduit, Target
 from tidegate.protocols.embeddings import TASK as EMBEDDINGS
 from tidegate.protocols.images import TASK as IMAGES
-from tidegate.protocols.task import Whole
+from tidegate.protocols.moderations import TASK as MODERATIONS
+from tidegate.protocols.task import Task, Whole
 
 USAGE = {"prompt_tokens": 4, "total_tokens": 4}
 GOOGLE = {"promptTokenCount": 4, "candidatesTokenCount": 1}
@@ -36,31 +38,64 @@ ANSWERS: dict[tuple[str, str, str], Any] = {
         "data": [{"b64_json": PNG}],
         "usage": {"input_tokens": 4, "output_tokens": 5, "input_tokens_details": {"image_tokens": 0}},
     },
+    ("completions", "openai", "m"): {
+        "id": "cmpl-1",
+        "model": "m",
+        "choices": [{"index": 0, "text": "Hi", "finish_reason": "stop", "logprobs": None}],
+        "usage": {"prompt_tokens": 4, "completion_tokens": 1},
+    },
+    ("moderations", "openai", "m"): {
+        "id": "modr-1",
+        "model": "m",
+        "results": [{"flagged": True, "categories": {"violence": True}}],
+        "usage": USAGE,
+    },
     ("images", "gemini", "gemini-image"): {
         "candidates": [{"content": {"parts": [{"inlineData": {"mimeType": "image/png", "data": PNG}}]}}],
         "usageMetadata": GOOGLE,
     },
 }
-TASKS = {"embeddings": EMBEDDINGS, "images": IMAGES}
-REQUESTS = {"embeddings": {"model": "m", "input": "Hi"}, "images": {"model": "m", "prompt": "Hi"}}
+TASKS: dict[str, Task] = {
+    "completions": COMPLETIONS,
+    "embeddings": EMBEDDINGS,
+    "images": IMAGES,
+    "moderations": MODERATIONS,
+}
+REQUESTS = {
+    "completions": {"model": "m", "prompt": "Hi"},
+    "embeddings": {"model": "m", "input": "Hi"},
+    "images": {"model": "m", "prompt": "Hi"},
+    "moderations": {"model": "m", "input": "Hi"},
+}
 OTHERS: list[Any] = [None, True, 5, -1, 1.5, 10**30, "x", "", [], [5], {}, {"x": 5}, [[]], [{}]]
 CARRIERS = frozenset(
-    {"b64_json", "candidates", "content", "data", "embedding", "embeddings", "float", "index", "inlineData"}
+    {
+        "b64_json",
+        "candidates",
+        "choices",
+        "finish_reason",
+        "results",
+        "content",
+        "data",
+        "embedding",
+        "embeddings",
+        "float",
+        "index",
+        "inlineData",
+    }
     | {"parts", "predictions", "values"}
 )
 """What holds the vectors and images, or says which they are."""
 
 
-def conduit_of(case: tuple[str, str, str]) -> Whole:
+def conduit_of(case: tuple[str, str, str]) -> Conduit:
     task, format_, model = case
     offer = TASKS[task].formats[format_]
     parsed = TASKS[task].parse(json.dumps(REQUESTS[task]).encode())
-    conduit = offer.plan(parsed, Target(model, offer.dialect()))[1]
-    assert isinstance(conduit, Whole)
-    return conduit
+    return offer.plan(parsed, Target(model, offer.dialect()))[1]
 
 
-def answered(case: tuple[str, str, str], body: bytes) -> tuple[Whole, bytes]:
+def answered(case: tuple[str, str, str], body: bytes) -> tuple[Conduit, bytes]:
     conduit = conduit_of(case)
     return conduit, conduit.feed(body) + conduit.close()
 

@@ -45,6 +45,8 @@ class Form(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     also: Mapping[str, Mapping[str, Any]] | None = None
     embeddings: Mapping[str, Any] | None = None
     images: Mapping[str, Any] | None = None
+    completions: Mapping[str, Any] | None = None
+    moderations: Mapping[str, Any] | None = None
 
 
 class Kind(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -123,6 +125,11 @@ class Kind(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     of that format's own `Dialect`, filled in as `dialect` is. Empty: it has none."""
     images: Mapping[str, Any] = MappingProxyType({})
     """How images are requested, in the same way, with the formats of `protocols/images`."""
+    completions: Mapping[str, Any] = MappingProxyType({})
+    """How text completions are requested, in the same way, with the formats of `protocols/completions`.
+    Empty: it is called as a chat."""
+    moderations: Mapping[str, Any] = MappingProxyType({})
+    """How moderations are requested, in the same way, with the formats of `protocols/moderations`."""
     forms: tuple[Form, ...] = ()
     """What is different for some models or addresses; the first that fits counts."""
     cache_life_s: float = 600

@@ -1,4 +1,4 @@
-"""OpenAI's API: chat completions, embeddings, images and the list of models."""
+"""OpenAI's API: chat and text completions, embeddings, images, moderations and the list of models."""
 
 from collections.abc import Awaitable, Callable
 
@@ -9,10 +9,10 @@ from .details import Rendered, describe, describe_all, encode, find_listed, want
 from .listing import LISTERS, Lister, lister_of, query_of
 from .routing import Routes
 
-__all__ = ["CHAT_PATHS", "OpenAIDoor"]
+__all__ = ["OpenAIDoor"]
 
-CHAT_PATHS = ("/v1/chat/completions", "/api/v1/chat/completions", "/chat/completions")
-"""OpenAI's own path, and two that gateways use which Tidegate replaces."""
+PREFIXES = ("/v1", "/api/v1", "")
+"""OpenAI's own prefix of paths, and two of gateways that Tidegate replaces."""
 
 MODELS = "/v1/models"
 
@@ -25,16 +25,20 @@ class OpenAIDoor:
 
     def __init__(self) -> None:
         self.protocol = protocol_named("openai_chat")
+        self._completions = TaskOperation(task_named("completions"), self.protocol)
         self._embeddings = TaskOperation(task_named("embeddings"), self.protocol)
         self._images = TaskOperation(task_named("images"), self.protocol)
+        self._moderations = TaskOperation(task_named("moderations"), self.protocol)
         self._rendered = Rendered()
 
     def routes(self) -> Routes:
         """See Door."""
         return {
-            **{("POST", path): self.chat for path in CHAT_PATHS},
+            **{("POST", f"{prefix}/chat/completions"): self.chat for prefix in PREFIXES},
+            **{("POST", f"{prefix}/completions"): self.complete for prefix in PREFIXES},
             ("POST", "/v1/embeddings"): self.embed,
             ("POST", "/v1/images/generations"): self.draw,
+            ("POST", "/v1/moderations"): self.moderate,
             ("GET", MODELS): self.list_models,
             ("GET", f"{MODELS}/*"): self.one_model,
         }
@@ -43,6 +47,10 @@ class OpenAIDoor:
         """Answer a chat completion."""
         return exchange(request, self, gateway)
 
+    def complete(self, request: Request, gateway: Gateway) -> Awaitable[None]:
+        """Answer a text completion."""
+        return exchange(request, self, gateway, self._completions)
+
     def embed(self, request: Request, gateway: Gateway) -> Awaitable[None]:
         """Answer with vectors."""
         return exchange(request, self, gateway, self._embeddings)
@@ -50,6 +58,10 @@ class OpenAIDoor:
     def draw(self, request: Request, gateway: Gateway) -> Awaitable[None]:
         """Answer with images."""
         return exchange(request, self, gateway, self._images)
+
+    def moderate(self, request: Request, gateway: Gateway) -> Awaitable[None]:
+        """Answer with moderations."""
+        return exchange(request, self, gateway, self._moderations)
 
     async def list_models(self, request: Request, gateway: Gateway) -> None:
         """List the available models, in the dialect of the calling SDK."""

@@ -129,19 +129,21 @@ class Chat:
 class TaskOperation:
     """A task beside chat, in the dialect of a door: the candidate's row names the format it speaks."""
 
-    __slots__ = ("_task", "parse", "spoken")
+    __slots__ = ("_task", "heartbeat", "parse", "spoken")
     streams_as = EVENT_STREAM
-    heartbeat = b""
 
     def __init__(self, task: Task, door: Protocol) -> None:
         self._task = task
         self.spoken = door.name
+        self.heartbeat: bytes = getattr(door, "heartbeat", b"")  # formats from plugins may have none
         self.parse = within_depth(task.parse)
 
     @within_depth
-    def plan(self, parsed: OperationRequest, candidate: Candidate) -> tuple[Call, Conduit]:
+    def plan(self, parsed: Any, candidate: Candidate) -> tuple[Call, Conduit]:
         """See Operation."""
         offer = candidate.service.offers.get(self._task.name)
+        if offer is None and self._task.as_chat is not None:
+            return candidate.bridge(self._task.as_chat).plan(parsed)
         if offer is None:
             raise Unsupported(f"this provider has no {self._task.name}", param="model")
         return offer.format.plan(parsed, Target(candidate.model, offer.dialect, candidate.profile))

@@ -32,6 +32,7 @@ from .turn import Turn
 from .usage import Usage
 
 __all__ = [
+    "AnswerDialect",
     "Bridge",
     "BridgeRoute",
     "Call",
@@ -233,6 +234,14 @@ class Conduit(Interface):
         ...
 
 
+class AnswerDialect(Interface):
+    """A dialect in which answers are written to clients."""
+
+    def writer(self, request: ParsedRequest, model: str) -> Writer:
+        """Create the writer of the answer to this request; `model` is used if the provider names none."""
+        ...
+
+
 class Bridge:
     """A conduit between two dialects: a reader on one side, a writer on the other."""
 
@@ -362,7 +371,7 @@ class ProviderProtocol(Interface):
         ...
 
 
-class Protocol(ProviderProtocol, Interface):
+class Protocol(ProviderProtocol, AnswerDialect, Interface):
     """A wire format that clients speak too.
 
     A format whose clients expect or ignore something during silent gaps in a stream defines it as
@@ -375,10 +384,6 @@ class Protocol(ProviderProtocol, Interface):
 
     def parse_count_request(self, body: bytes) -> ParsedRequest:
         """Decode and check a client's token count request."""
-        ...
-
-    def writer(self, request: ParsedRequest, model: str) -> Writer:
-        """Create the writer of the answer to this request; `model` is used if the provider names none."""
         ...
 
     def render_error(self, error: TidegateError, request_id: str) -> ErrorReply:
@@ -426,7 +431,7 @@ class BridgeRoute:
 
     def __init__(
         self,
-        door: "Protocol",
+        door: AnswerDialect,
         protocol: ProviderProtocol,
         target: Target,
         most_output: Callable[[], int | None] = lambda: None,

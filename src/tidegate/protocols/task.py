@@ -14,7 +14,7 @@ from msgspec import Raw
 from msgspec.json import Decoder
 
 from .adapted import Adaptation
-from .contract import Call, Conduit, Tally, Target
+from .contract import AnswerDialect, Call, Conduit, Tally, Target
 from .decode import MALFORMED, check_utf8, malformed
 from .errors import ProviderBroke, ProviderError, TidegateError
 from .events import Event, LeftOut
@@ -66,6 +66,9 @@ class Task:
     words: Mapping[str, Callable[[str], Adaptation]] = field(default_factory=dict)
     """Requests of another dialect for the same, by the method that they call: the path's name of the model
     → how such a request is reworded into OpenAI's."""
+    as_chat: AnswerDialect | None = None
+    """How the answer of a chat is written, for providers that have no format of this task: requests then have
+    a `turn` (see contract.ParsedRequest). None: such providers do not support the task."""
 
 
 class Whole:

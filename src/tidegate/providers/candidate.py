@@ -5,7 +5,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 from tidegate.catalog import model_named
-from tidegate.protocols.contract import BridgeRoute, Protocol, Route, Target
+from tidegate.protocols.contract import AnswerDialect, BridgeRoute, Protocol, Route, Target
 from tidegate.protocols.profile import Profile
 
 from .service import Service
@@ -43,7 +43,7 @@ class Candidate:
             self._routes[door] = route
         return route
 
-    def bridge(self, door: Protocol) -> BridgeRoute:
+    def bridge(self, door: AnswerDialect) -> BridgeRoute:
         """The route by way of a turn and events, whatever the dialects are."""
         return BridgeRoute(door, self.service.protocol, self.target, self._most_output)
 

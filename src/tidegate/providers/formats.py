@@ -15,7 +15,12 @@ from tidegate.protocols.task import Task
 __all__ = ["FORMATS", "TASKS", "adapted_named", "protocol_named", "task_named"]
 
 TASKS: Mapping[str, str] = MappingProxyType(
-    {"embeddings": "tidegate.protocols.embeddings", "images": "tidegate.protocols.images"}
+    {
+        "completions": "tidegate.protocols.completions",
+        "embeddings": "tidegate.protocols.embeddings",
+        "images": "tidegate.protocols.images",
+        "moderations": "tidegate.protocols.moderations",
+    }
 )
 """Name of a task other than chat → the package with its `TASK`."""
 

@@ -155,8 +155,12 @@ def _openai_paths() -> dict[str, Any]:
         "/v1/chat/completions": _chat("createChatCompletion"),
         "/api/v1/chat/completions": _chat("createChatCompletionApi"),
         "/chat/completions": _chat("createChatCompletionBare"),
+        "/v1/completions": _completion("createCompletion"),
+        "/api/v1/completions": _completion("createCompletionApi"),
+        "/completions": _completion("createCompletionBare"),
         "/v1/embeddings": _task("createEmbeddings", "Embeddings"),
         "/v1/images/generations": _task("createImages", "Images"),
+        "/v1/moderations": _task("createModeration", "Moderations"),
     }
 
 
@@ -171,6 +175,12 @@ def _chat(operation: str) -> dict[str, Any]:
             "responses": {"200": answer, **refusals(ASKING)},
         }
     }
+
+
+def _completion(operation: str) -> dict[str, Any]:
+    described = _task(operation, "Completions")
+    described["post"]["responses"]["200"]["content"]["text/event-stream"] = {"schema": ref("Completions")}
+    return described
 
 
 def _task(operation: str, answer: str) -> dict[str, Any]:

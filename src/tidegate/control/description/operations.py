@@ -25,6 +25,17 @@ OPERATIONS: Mapping[str, Words] = {
     "createChatCompletionBare": Words(
         "Create chat completion (alias)", ALIAS.format("POST /v1/chat/completions")
     ),
+    "createCompletion": Words(
+        "Create completion (legacy)",
+        "OpenAI's older text completions. A provider that has none is called as a chat, with the prompt as "
+        "the user's message.",
+    ),
+    "createCompletionApi": Words("Create completion (alias)", ALIAS.format("POST /v1/completions")),
+    "createCompletionBare": Words("Create completion (alias)", ALIAS.format("POST /v1/completions")),
+    "createModeration": Words(
+        "Create moderation",
+        "Checks texts and images for harmful content, where the provider offers that (OpenAI, Mistral).",
+    ),
     "createEmbeddings": Words("Create embeddings", "Creates embedding vectors for texts or tokens."),
     "createImages": Words("Generate images", "Generates images from a prompt."),
     "createResponse": Words(

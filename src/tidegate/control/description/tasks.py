@@ -1,6 +1,6 @@
-"""Schemas of the tasks other than chat: embeddings and images."""
+"""Schemas of the tasks other than chat: text completions, embeddings, images and moderations."""
 
-from .schema import Schema, any_of, array, integer, number, ref, string, struct
+from .schema import Schema, any_of, array, integer, null_or, number, ref, string, struct
 
 __all__ = ["SCHEMAS"]
 
@@ -16,6 +16,72 @@ WHO: dict[str, Schema] = {
 TOKENS = array(integer(minimum=0), "Tokens of the model's own vocabulary.")
 
 SCHEMAS: dict[str, Schema] = {
+    "CompletionsRequest": struct(
+        "model prompt",
+        "A text completion request in OpenAI's older dialect. Other fields are passed to providers that have "
+        "text completions.",
+        model=string("`provider/model`, or a name that the gateway resolves."),
+        prompt=any_of(
+            string("The text to complete."),
+            array(string(), "Several prompts, if the provider accepts them."),
+            TOKENS,
+            array(TOKENS),
+        ),
+        suffix=string("The text behind the completion, if the provider has text completions."),
+        max_tokens=integer("The most tokens to generate.", minimum=0),
+        temperature=number("Randomness, from 0 to 2."),
+        top_p=number("Nucleus sampling, from 0 to 1."),
+        n=integer("The number of completions.", minimum=1),
+        stop=any_of(string(), array(string()), description="Texts that end the completion."),
+        stream={"type": "boolean", "description": "Whether to stream the completion."},
+        stream_options=struct("", include_usage={"type": "boolean"}),
+        echo={"type": "boolean", "description": "Whether to repeat the prompt (text completions only)."},
+        logprobs=integer("Log probabilities (text completions only)."),
+        best_of=integer("Completions to choose from (text completions only)."),
+        user=string("The client's id for its end user."),
+        **WHO,
+    ),
+    "Completions": struct(
+        "id object created model choices",
+        "A completion, or an event of its stream.",
+        id=string(),
+        object=string("", "text_completion"),
+        created=integer("Seconds since 1970."),
+        model=string("The model that responded."),
+        choices=array(
+            struct(
+                "index text finish_reason",
+                index=integer(),
+                text=string(),
+                finish_reason=null_or(string("Why the text ended.", "stop", "length", "content_filter")),
+            )
+        ),
+        usage=null_or(ref("Usage")),
+    ),
+    "ModerationsRequest": struct(
+        "input",
+        "A moderation request in OpenAI's dialect.",
+        model=string("Default: `omni-moderation-latest`, as at OpenAI."),
+        input=any_of(
+            string("One text."),
+            array(any_of(string(), {"type": "object"}), "Texts, or parts with text and images."),
+        ),
+        **WHO,
+    ),
+    "Moderations": struct(
+        "results",
+        "The provider's results; categories are its own.",
+        id=string(),
+        model=string("The model that responded."),
+        results=array(
+            struct(
+                "",
+                flagged={"type": "boolean"},
+                categories={"type": "object", "additionalProperties": True},
+                category_scores={"type": "object", "additionalProperties": True},
+            )
+        ),
+    ),
     "EmbeddingsRequest": struct(
         "model input",
         "An embeddings request in OpenAI's dialect.",
