@@ -1,23 +1,24 @@
-"""OpenAI's chat completions, and the many services that follow them.
+"""OpenAI's chat completions format, and the many services that follow it.
 
-One format, two halves and the way between them:
+One package covers both sides of the format and the path between them:
 
 - `parse.py` decodes a client's body into a `ChatRequest` (`wire.py`), which checks every type and range;
-  `check.py` checks what belongs together. Beside it lie the body's top-level fields as raw JSON.
-- To another format: `build.py` makes a `Turn` of it, only when asked, and `writer.py` writes the
-  events that come back as OpenAI would have sent them.
+  `check.py` checks which fields may appear together. The top-level fields are also kept as raw JSON.
+- To another format: `build.py` converts the request to a `Turn`, only when needed, and `writer.py` writes the
+  resulting events the way OpenAI sends them.
 - From another format: `render.py` writes a `Turn` for a provider, `reader.py` reads its answers
   (`wire_answer.py`).
-- To the same format: `route.py` decides once per target what there is to do; `splice.py` and
-  `edit_messages.py` pass the fields with the model's name replaced, and
-  `conduit.py` passes the answer's bytes and counts. `mend.py` does so chunk by chunk for services
-  whose answers have known faults.
-- `dialect.py` says in which ways a service may differ from OpenAI; nothing else in here knows one.
+- To the same format: `route.py` decides once per target what has to be done; `splice.py` and
+  `edit_messages.py` forward the fields with the model name replaced, and `conduit.py` forwards the bytes of
+  the answer and counts tokens. `mend.py` does the same chunk by chunk for services whose answers have known
+  faults.
+- `dialect.py` describes how a service may differ from OpenAI; no other module here knows about particular
+  services.
 
-What OpenAI's format has no place for travels in extension fields, and comes back from the client in
-them: `reasoning_content` and `reasoning_details` (thinking, its signatures and its encrypted blocks;
-OpenRouter's form), `extra_content.google.thought_signature` on calls and texts (Google's form),
-`citations` beside `annotations`, `images`, `native_blocks` and `native_finish_reason`.
+Data that OpenAI's format has no field for is carried in extension fields, which clients send back:
+`reasoning_content` and `reasoning_details` (thinking with its signatures and encrypted blocks; OpenRouter's
+form), `extra_content.google.thought_signature` on calls and texts (Google's form), `citations` next to
+`annotations`, `images`, `native_blocks` and `native_finish_reason`.
 """
 
 from collections.abc import Mapping
@@ -64,14 +65,14 @@ class OpenAIChat:
         return parse_request(body)
 
     def writer(self, request: ParsedRequest, model: str) -> Writer:
-        """The writer of the answer to this request."""
+        """Create the writer of the answer to this request."""
         legacy = isinstance(request, Parsed) and request.legacy
         if request.stream:
             return StreamWriter(model, wants_usage=request.wants_usage, functions=legacy)
         return BodyWriter(model, functions=legacy)
 
     def render_error(self, error: TidegateError, request_id: str) -> ErrorReply:
-        """An error in OpenAI's envelope."""
+        """Write an error in OpenAI's envelope."""
         return render_error(error, request_id)
 
     def render_request(self, turn: Turn, target: Target) -> Call:
@@ -79,35 +80,35 @@ class OpenAIChat:
         return render_request(turn, target)
 
     def reader(self, call: Call, target: Target) -> Reader:
-        """The reader of the answer to this call."""
+        """Create the reader of the answer to this call."""
         return StreamReader(call, target) if call.stream else BodyReader(call, target)
 
     def parse_error(self, status: int, headers: Mapping[str, str], body: bytes) -> ProviderError:
-        """The provider's error answer."""
+        """Read the provider's error answer."""
         return parse_error(status, headers, body)
 
     def parse_count_request(self, body: bytes) -> ParsedRequest:
-        """OpenAI's chat format has no request to count."""
+        """Raise PathNotFound: OpenAI's chat format has no endpoint for counting tokens."""
         raise PathNotFound("this format has no way to ask for a count")
 
     def render_count(self, request: ParsedRequest, target: Target) -> Call | None:
-        """None: there is no endpoint that counts."""
+        """Return None: the format has no endpoint for counting tokens."""
         return None
 
     def parse_count(self, body: bytes) -> int:
-        """Never asked for, because `render_count` never asks."""
+        """Raise ProviderBroke; never called, because `render_count` returns None."""
         raise ProviderBroke("this format has no answer that counts")
 
     def splice_request(self, request: ParsedRequest, target: Target) -> Call:
-        """The client's own body, with the model replaced."""
+        """Return the client's body with the model replaced."""
         return ChatRoute(self, target).render(request)
 
     def splice(self, request: ParsedRequest, call: Call, target: Target) -> Conduit:
-        """The conduit of the answer to a spliced request."""
+        """Create the conduit of the answer to a spliced request."""
         return ChatRoute(self, target).conduit(request, call)
 
     def route(self, target: Target) -> Route:
-        """The route to a target of this format."""
+        """Create the route to a target of this format."""
         return ChatRoute(self, target)
 
 

@@ -1,4 +1,4 @@
-"""From a request in this format to a `Turn`: what a client asks, in no dialect."""
+"""Conversion of a request in this format to a `Turn`, the request in no dialect."""
 
 from collections import deque
 from collections.abc import Callable
@@ -94,11 +94,11 @@ KNOWN = frozenset(
         "system_message",
     ]
 )
-"""Fields that have a counterpart in `Turn`, or are for Tidegate itself."""
+"""Fields that have a counterpart in `Turn`, or are addressed to Tidegate itself."""
 
 
 def build_turn(wire: ChatRequest, fields: Fields, stream: bool) -> Turn:
-    """The request in no dialect. Raises InvalidRequest."""
+    """Convert the request to a `Turn`. Raises InvalidRequest."""
     return Turn(
         model=wire.model,
         messages=build_messages(wire),
@@ -139,7 +139,7 @@ def _build_extensions(fields: Fields) -> dict[str, Raw]:
 
 
 def build_messages(wire: ChatRequest) -> tuple[Message, ...]:
-    """The messages in normal form (see turn.py)."""
+    """Convert the messages to their normal form (see turn.py)."""
     book = CallBook()
     messages = []
     if wire.system_message:
@@ -167,27 +167,30 @@ _BESIDE_TEXT = (
     "extra_content", "native_blocks", "images", "cache_control",
 )  # fmt: skip
 _EXTRAS, _NO_EXTRAS = attrgetter(*_BESIDE_TEXT), (None,) * len(_BESIDE_TEXT)
-"""What a message may hold beside its content: nearly all are a text and nothing else."""
+"""The fields that a message may have besides its content: nearly all messages contain only text."""
 
 
 class CallBook:
-    """The calls of a conversation so far: results know theirs by id, or (long ago) by name."""
+    """The tool calls of a conversation so far, so that a result finds its call: by id or, in the deprecated
+    form, by function name.
+    """
 
     def __init__(self) -> None:
         self.names: dict[str, str] = {}
-        """Names of functions by the calls' ids."""
+        """Function names by call id."""
         self._unnumbered: dict[str, deque[str]] = {}
-        """Ids of unanswered calls in the form that has no ids, oldest first, by the function's name."""
+        """Ids of unanswered calls in the deprecated form, which has no ids: oldest first, by function name.
+       """
 
     def number(self, name: str) -> str:
-        """An id for a call that has none; the same whenever the conversation is sent."""
+        """Create an id for a call that has none; it is the same every time the conversation is sent."""
         call_id = f"call_{len(self.names)}_{name}"
         self.names[call_id] = name
         self._unnumbered.setdefault(name, deque()).append(call_id)
         return call_id
 
     def find(self, name: str) -> str:
-        """The id of the oldest unanswered call of a function that has no id of its own."""
+        """Return the id of the oldest unanswered call of a function, for a result that has no call id."""
         waiting = self._unnumbered.get(name)
         return waiting.popleft() if waiting else f"call_{name}"
 
@@ -244,7 +247,7 @@ def _build_call(call: CallIn, book: CallBook) -> ToolCall:
 
 
 def _sign(content: list[Part], message: MessageIn) -> list[Part]:
-    """Put the message's signature on its last text."""
+    """Attach the message's signature to its last text."""
     signature = message.extra_content.signature if message.extra_content else None
     if signature is None:
         return content
@@ -257,7 +260,7 @@ def _sign(content: list[Part], message: MessageIn) -> list[Part]:
 
 
 def _build_thoughts(message: MessageIn) -> list[Part]:
-    """Thinking from `reasoning_details`, where they have it, else from the readable text."""
+    """Convert thinking from `reasoning_details` if it is there, else from the readable text."""
     text = message.reasoning_content or message.reasoning or ""
     thoughts: list[Part] = []
     told = False
@@ -307,7 +310,7 @@ def _build_image(part: PartIn, place: str) -> Part:
 
 def _build_audio(part: PartIn, place: str) -> Part:
     audio = part.input_audio
-    if audio is None or isinstance(audio, str):  # Mistral's form does not say which format
+    if audio is None or isinstance(audio, str):  # Mistral's form does not name the format
         return Audio(inline("audio/mpeg", audio or ""))
     known = (audio.format or "wav").lower()
     return Audio(inline(AUDIO_TYPES.get(known, f"audio/{known}"), audio.data))
@@ -343,7 +346,7 @@ def _build_thinking(part: PartIn, place: str) -> Part:
 
 
 def thinking_text(thinking: Any) -> str:
-    """Mistral's thinking: a text, or a list of text parts."""
+    """Return Mistral's thinking, a text or a list of text parts, as one text."""
     if isinstance(thinking, str):
         return thinking
     pieces = thinking if isinstance(thinking, list) else []
@@ -369,14 +372,14 @@ def _build_cache(mark: CacheMark | None) -> CacheControl | None:
 
 
 def _with_cache(part: Part, mark: CacheMark) -> Part:
-    """The part with a cache breakpoint behind it, if a part of its kind can have one."""
+    """Return the part with a cache breakpoint after it, if parts of this type can have one."""
     if not hasattr(part, "cache"):
         return part
     fields = {name: getattr(part, name) for name in part.__struct_fields__}
     return type(part)(**{**fields, "cache": _build_cache(mark)})
 
 
-# --- tools and form --------------------------------------------------------------------------
+# --- tools and output format -----------------------------------------------------------------
 
 
 def _build_tools(wire: ChatRequest, fields: Fields) -> tuple[Tool, ...]:
@@ -454,7 +457,7 @@ _EFFORTS: dict[str, Effort | None] = {"ultra": "max", "default": None}
 
 
 def build_reasoning(wire: ChatRequest) -> ReasoningControl | None:
-    """How much to think, in either of the two forms in which clients say it."""
+    """Convert the reasoning settings from either of the two forms that clients use."""
     if wire.reasoning is None and wire.reasoning_effort is None:
         return None
     told = wire.reasoning or ReasoningIn()

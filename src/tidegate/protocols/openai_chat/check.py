@@ -1,4 +1,4 @@
-"""What types alone cannot say about a request: which fields belong together."""
+"""Checks that types alone cannot express: which fields of a request must or may appear together."""
 
 from collections.abc import Callable
 
@@ -23,11 +23,13 @@ from .wire import (
 __all__ = ["allowed_name", "check_request", "chosen_name", "file_url", "image_address", "repeats_ids"]
 
 HEAD = 8192
-"""Characters of a data URL that are looked at; the rest is the provider's to read."""
+"""How many characters of a data URL are checked; the provider reads the rest."""
 
 
 def repeats_ids(messages: list[MessageIn]) -> bool:
-    """Whether calls of one message share an id: an answer that passed as its server wrote it comes back."""
+    """Return whether calls of one message share an id. Such answers of a server are spliced unchanged, and
+    clients send them back.
+    """
     for message in messages:
         calls = message.tool_calls
         if calls and len(calls) > 1 and len({call.id for call in calls}) < len(calls):
@@ -36,7 +38,7 @@ def repeats_ids(messages: list[MessageIn]) -> bool:
 
 
 def check_request(request: ChatRequest) -> None:
-    """Raise InvalidRequest for the first thing in a well-typed request that is contradictory."""
+    """Raise InvalidRequest for the first contradiction in a well-typed request."""
     _check_messages(request.messages)
     if request.tools or request.functions:
         _check_tools(request)
@@ -84,7 +86,7 @@ SAYS_SOMETHING = (
     "content", "tool_calls", "function_call", "refusal", "audio", "reasoning_content", "reasoning",
     "reasoning_details", "native_blocks", "images",
 )  # fmt: skip
-"""What an assistant message may consist of."""
+"""The fields of which an assistant message needs at least one."""
 
 
 def _check_assistant(message: MessageIn, index: int) -> None:
@@ -182,11 +184,11 @@ PARTS: dict[str, Callable[[PartIn, str], None]] = {
     "refusal": _check_refusal,
     "thinking": _check_thinking,
 }
-"""By type of part. Other types belong to one provider, which judges them itself."""
+"""By type of part. All other types are specific to one provider, which checks them itself."""
 
 
 def image_address(part: PartIn, place: str) -> tuple[str, str]:
-    """The URL of an image part, and its path in the request."""
+    """Return the URL of an image part, and its path in the request."""
     image = part.image_url
     if isinstance(image, ImageIn):
         return image.url, f"{place}.image_url.url"
@@ -196,7 +198,7 @@ def image_address(part: PartIn, place: str) -> tuple[str, str]:
 
 
 def file_url(file: FileIn, place: str) -> tuple[str, str]:
-    """The data URL of a file part, and its path in the request."""
+    """Return the data URL of a file part, and its path in the request."""
     param = f"{place}.file.file_data"
     if not file.file_data:
         raise InvalidRequest("a file needs file_data or a file_id", param=param)
@@ -224,13 +226,13 @@ def _check_function(function: FunctionIn, place: str) -> None:
 
 
 def _offered_names(request: ChatRequest) -> set[str]:
-    """The names of the functions and custom tools of a request."""
+    """Return the names of the functions and custom tools of a request."""
     declared = [tool.function or tool.custom for tool in request.tools or ()]
     return {one.name for one in [*declared, *(request.functions or ())] if one is not None}
 
 
 def chosen_name(choice: ChoiceIn) -> str | None:
-    """The tool that a `tool_choice` names."""
+    """Return the name of the tool that a `tool_choice` selects."""
     named = choice.function or choice.custom
     return named.name if named is not None else choice.name
 
@@ -278,7 +280,7 @@ def _check_allowed(choice: ChoiceIn, offered: set[str]) -> None:
 
 
 def allowed_name(tool: AllowedTool) -> str | None:
-    """The name of a tool in a list of allowed ones; None for a provider's own tool."""
+    """Return the name of a tool in a list of allowed tools; None for a provider's built-in tool."""
     named = tool.function or tool.custom
     return named.name if named is not None else tool.name
 

@@ -1,7 +1,8 @@
-"""A glance at a chunk or an answer that tells whether there is anything to mend in it.
+"""A quick check of whether a chunk or an answer needs any mending.
 
-Most chunks of most streams are sound whatever the service's faults are: a piece of text in the middle.
-They are recognized by their types, which a decoder checks in half a microsecond, and pass as bytes.
+Most chunks of most streams are clean, whatever the service's faults: a piece of text in the middle of the
+answer. Their types identify them, which a decoder checks in half a microsecond, and their bytes are forwarded
+unchanged.
 """
 
 from collections.abc import Container
@@ -18,7 +19,7 @@ __all__ = ["is_clean", "read_clean", "read_text"]
 
 
 class SoundDelta(Struct, gc=False):
-    """A piece of text or of `reasoning_content`, and nothing that any repair looks at."""
+    """A piece of text or of `reasoning_content`, without any field that a repair looks at."""
 
     content: str | None = None
     role: None = None
@@ -28,7 +29,7 @@ class SoundDelta(Struct, gc=False):
 
 
 class SoundChoice(Struct, gc=False):
-    """A choice that goes on."""
+    """A choice that continues."""
 
     index: int
     delta: SoundDelta
@@ -38,7 +39,7 @@ class SoundChoice(Struct, gc=False):
 
 
 class SoundChunk(Struct, gc=False):
-    """A chunk with a whole head and no usage."""
+    """A chunk with a complete head and no usage."""
 
     id: str
     object: Literal["chat.completion.chunk"]
@@ -51,7 +52,7 @@ class SoundChunk(Struct, gc=False):
 
 
 class TextDelta(Struct, gc=False):
-    """A piece of text, and nothing else that the reader looks at."""
+    """A piece of text, without any other field that the reader looks at."""
 
     content: Annotated[str, Meta(min_length=1)]
     reasoning_content: None = None
@@ -69,7 +70,7 @@ class TextDelta(Struct, gc=False):
 
 
 class TextChoice(Struct, gc=False):
-    """A choice that goes on with text."""
+    """A choice that continues with text."""
 
     delta: TextDelta
     index: int = 0
@@ -80,7 +81,7 @@ class TextChoice(Struct, gc=False):
 
 
 class TextChunk(Struct, gc=False):
-    """A chunk of text, and nothing else that the reader looks at."""
+    """A chunk of text, without any other field that the reader looks at."""
 
     choices: Annotated[list[TextChoice], Meta(min_length=1)]
     usage: None = None
@@ -91,14 +92,14 @@ class TextChunk(Struct, gc=False):
 
 
 class SoundFunction(Struct, gc=False):
-    """A called function."""
+    """A function in a tool call."""
 
     name: Annotated[str, Meta(min_length=1)]
     arguments: str
 
 
 class SoundCall(Struct, gc=False):
-    """A call with all that belongs to it."""
+    """A tool call with all required fields."""
 
     id: Annotated[str, Meta(min_length=1)]
     type: Literal["function"]
@@ -106,7 +107,7 @@ class SoundCall(Struct, gc=False):
 
 
 class SoundMessage(Struct, gc=False):
-    """A whole message, and nothing that any repair looks at."""
+    """A complete message, without any field that a repair looks at."""
 
     role: Literal["assistant"]
     content: str | None = None
@@ -125,7 +126,7 @@ class SoundEnd(Struct, gc=False):
 
 
 class SoundAnswer(Struct, gc=False):
-    """A whole answer as OpenAI would write it."""
+    """A complete answer as OpenAI would write it."""
 
     id: Annotated[str, Meta(min_length=1)]
     object: Literal["chat.completion"]
@@ -145,7 +146,7 @@ CONTENT = b'"content":"'
 
 
 def is_clean(data: bytes, answer: str, begun: Container[int]) -> bool:
-    """Whether a chunk is a sound piece of the answer of this id, whose choices `begun` have begun."""
+    """Return whether a chunk is a clean piece of the answer with this id, with these choices begun."""
     try:
         check_utf8(data)
         chunk = _DECODE(data)
@@ -160,8 +161,8 @@ def is_clean(data: bytes, answer: str, begun: Container[int]) -> bool:
 
 
 def read_text(data: bytes) -> list[TextChoice] | None:
-    """The choices of a chunk that is text and nothing else; None where it may be anything more."""
-    if CONTENT not in data:  # a look that costs less than decoding in vain, as for the pieces of a call
+    """Return the choices of a chunk that contains only text; None if it may contain anything else."""
+    if CONTENT not in data:  # a search that costs less than a failed decode, as for the pieces of a tool call
         return None
     try:
         return _DECODE_TEXT(data).choices
@@ -170,7 +171,7 @@ def read_text(data: bytes) -> list[TextChoice] | None:
 
 
 def read_clean(body: bytes) -> SoundAnswer | None:
-    """A whole answer, if there is nothing to mend in it."""
+    """Return the answer if nothing in it needs mending."""
     try:
         check_utf8(body)
         answer = _DECODE_ANSWER(body)

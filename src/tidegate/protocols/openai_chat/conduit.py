@@ -1,4 +1,4 @@
-"""The way of an answer whose bytes pass: a narrow typed view reads what accounting needs of them."""
+"""Conduits that forward the provider's bytes unchanged and decode only what accounting needs."""
 
 import re
 from collections.abc import Callable
@@ -21,14 +21,14 @@ __all__ = ["BodySplice", "StreamSplice"]
 
 
 class ChoiceView(Struct, gc=False):
-    """What accounting reads of a choice."""
+    """The fields of a choice that accounting needs."""
 
     finish_reason: str | None = None
     error: Any = None
 
 
 class ChunkView(Struct, gc=False):
-    """What accounting reads of most chunks."""
+    """The fields of most chunks that accounting needs."""
 
     choices: list[ChoiceView] | None = None
     usage: UsageIn | None = None
@@ -36,7 +36,7 @@ class ChunkView(Struct, gc=False):
 
 
 class FirstView(ChunkView, gc=False):
-    """What accounting reads of the first and the last chunk, and of a whole answer."""
+    """The fields of the first chunk, the last chunk and a complete answer that accounting needs."""
 
     id: str | None = None
     model: str | None = None
@@ -48,7 +48,7 @@ FIRST_VIEW: Callable[[bytes], ChunkView] = Decoder(FirstView).decode
 
 
 def look(data: bytes, at: Callable[[bytes], ChunkView]) -> ChunkView:
-    """Look at a chunk or an answer; without its usage where that is of a shape of its own."""
+    """Decode a chunk or an answer; without its usage if the usage has an unexpected form."""
     try:
         return at(data)
     except ValidationError:
@@ -56,7 +56,9 @@ def look(data: bytes, at: Callable[[bytes], ChunkView]) -> ChunkView:
 
 
 def failure_in(view: ChunkView) -> ProviderError | None:
-    """The error that a chunk or an answer tells: at its top, in a choice, or as a finish reason."""
+    """Return the error that a chunk or an answer contains: at the top level, in a choice, or as a finish
+    reason.
+    """
     if view.error:
         return error_inside(view.error)
     for choice in view.choices or ():
@@ -79,18 +81,18 @@ class StreamSplice:
         self._tells_finish = tells_finish
         self.done = False
         self._known = False
-        """Whether id and model are known: they are read once."""
+        """Whether id and model are known; they are read only once."""
         self._splitter = Splitter()
 
     def feed(self, data: bytes) -> bytes:
-        """The provider's bytes, as far as they make whole events."""
-        # The usual case: whole chunks in which there is nothing to account for.
+        """Return the provider's bytes up to the end of the last complete event."""
+        # The usual case: complete chunks in which there is nothing to count.
         if self._known and _only_goes_on(data) and not self._splitter.waiting and not self._is_over():
             return data
         return self._feed_blocks(data)
 
     def close(self) -> bytes:
-        """The rest, where there is any; sets `failure` where the stream has not ended."""
+        """Return the remaining bytes, if any; sets `failure` if the stream ended too early."""
         if self._is_over():
             return b""
         passed = self._pass(self._splitter.close_blocks())
@@ -99,7 +101,7 @@ class StreamSplice:
         return passed
 
     def abort(self, error: TidegateError) -> bytes:
-        """The error event that ends a stream."""
+        """Return the error event that ends a stream."""
         return frame(error_object(error))
 
     def _is_over(self) -> bool:
@@ -124,7 +126,7 @@ class StreamSplice:
                 continue
             kept = self._keep(block, event)
             if self.failure is not None:
-                break  # what came before it is good
+                break  # everything before it is valid
             if kept is not None:
                 passed.append(kept + b"\n\n")
             if self.done:
@@ -132,7 +134,7 @@ class StreamSplice:
         return b"".join(passed)
 
     def _keep(self, block: bytes, event: ServerSentEvent) -> bytes | None:
-        """What of an event's block the client gets."""
+        """Return the part of an event's block that is forwarded to the client."""
         data = event.data
         if data == b"[DONE]":
             self._end()
@@ -140,7 +142,7 @@ class StreamSplice:
         try:
             view = look(require_json(data), VIEW if self._known else FIRST_VIEW)
         except ValidationError:
-            return block  # something of a type that we do not expect is still the client's
+            return block  # events of unknown types are forwarded too
         except MALFORMED as error:
             self.failure = error_of_event(event.name, data) or malformed(
                 "an event of the provider's stream", error
@@ -180,7 +182,7 @@ class StreamSplice:
 
 
 def _only_goes_on(data: bytes) -> bool:
-    """Whether these are whole chunks which all go on: no usage, no error, and no choice ends."""
+    """Return whether these are complete chunks that all continue: no usage, no error, no finish reason."""
     if data.find(b"\n") == len(data) - 2:
         return data.startswith(b"data: {") and _goes_on(data[6:-2])
     if not data.endswith(b"\n\n"):
@@ -209,8 +211,8 @@ _PING = re.compile(rb'\s*\{\s*"type"\s*:\s*"(?:ping|heartbeat|keep-?alive)"')
 
 
 def _with_choices(block: bytes, data: bytes) -> bytes:
-    """A chunk whose `choices` are null with an empty list, over which clients can iterate; a heartbeat that
-    is an object as a comment.
+    """Replace `choices: null` by an empty list, which clients can iterate over, and a heartbeat that is an
+    object by a comment.
     """
     if _PING.match(data):
         return KEEP_ALIVE.rstrip()
@@ -227,7 +229,7 @@ def _without_usage(data: bytes) -> bytes:
 
 
 class BodySplice:
-    """The conduit of a whole answer (see contract.Conduit)."""
+    """The conduit of a complete answer (see contract.Conduit)."""
 
     __slots__ = ("_pieces", "failure", "tally")
     done = False
@@ -238,12 +240,12 @@ class BodySplice:
         self._pieces: list[bytes] = []
 
     def feed(self, data: bytes) -> bytes:
-        """Keep the bytes: only whole JSON is an answer."""
+        """Collect the bytes; only the complete JSON is an answer."""
         self._pieces.append(data)
         return b""
 
     def close(self) -> bytes:
-        """The provider's bytes, if they are a chat completion."""
+        """Return the provider's bytes if they are a chat completion."""
         body = b"".join(self._pieces)
         try:
             view = look(require_json(body), FIRST_VIEW)
@@ -259,7 +261,7 @@ class BodySplice:
         return body
 
     def abort(self, error: TidegateError) -> bytes:
-        """The error, in place of an answer."""
+        """Return the error in place of an answer."""
         return error_object(error)
 
     def _count(self, view: ChunkView) -> None:

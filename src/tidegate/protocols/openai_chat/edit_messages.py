@@ -1,7 +1,7 @@
-"""Edits of messages on the way to a service that does not take them as they are.
+"""Edits that adapt messages to a service that does not accept them unchanged.
 
-Only for requests that are spliced: what is translated comes right out of the renderer. Messages are
-edited as JSON, so that fields which Tidegate does not know stay in them.
+Used only for spliced requests: the renderer writes translated requests correctly in the first place. Messages
+are edited as JSON, so that fields unknown to Tidegate are preserved.
 """
 
 from collections.abc import Callable
@@ -28,7 +28,7 @@ OWN_FIELDS = (
     "reasoning_content", "reasoning", "reasoning_details", "extra_content", "native_blocks", "images",
     "citations",
 )  # fmt: skip
-"""Fields of assistant messages that hold what other formats have more than OpenAI's."""
+"""Extension fields of assistant messages, for data of other formats that OpenAI's format has no field for."""
 
 KEPT = {
     "none": (),
@@ -38,11 +38,11 @@ KEPT = {
     "reasoning_details": ("reasoning", "reasoning_details"),
     "thinking": (),
 }
-"""Those of them that a service takes, by the form in which it gets thinking back."""
+"""The extension fields that a service accepts, by the form in which thinking is sent back to it."""
 
 
 class MessageEdits:
-    """The edits of messages that a target asks for."""
+    """The message edits that a target needs."""
 
     __slots__ = ("_alternates", "_edits", "_prefill", "_target")
 
@@ -54,11 +54,11 @@ class MessageEdits:
         self._alternates = dialect.alternation
 
     def __bool__(self) -> bool:
-        """Whether there are messages that the target does not take as they are."""
+        """Return whether the target may need any edits."""
         return bool(self._edits) or self._prefill is not None or self._alternates
 
     def edit(self, wire: ChatRequest, raw: Raw, dropped: list[str]) -> Raw | None:
-        """The messages as the service takes them; None where they already are."""
+        """Return the messages in the form that the service accepts; None if they need no edits."""
         needed = [edit for edit, needs in self._edits if any(map(needs, wire.messages))]
         prefill = self._prefill if wire.messages[-1].role == "assistant" else None
         if not needed and prefill is None and not self._alternates:
@@ -78,7 +78,7 @@ class MessageEdits:
 
 
 def tell_apart(raw: Raw) -> Raw:
-    """The messages with an id of its own for every call, and each result with its call's."""
+    """Give every call a unique id, and each result the id of its call."""
     ids = CallIds()
     messages = decode(MESSAGES, raw, "messages")
     for message in messages:
@@ -93,7 +93,7 @@ def tell_apart(raw: Raw) -> Raw:
 
 
 def _take_own(message: Json, target: Target, dropped: list[str]) -> None:
-    """Leave no field that the service does not know; thinking stays, in the form that it has there."""
+    """Remove the fields that the service does not know; thinking stays, in the form that it accepts."""
     form = target.dialect.reasoning_back
     kept = KEPT[form]
     thought = message.get("reasoning_content") or message.get("reasoning")
@@ -116,7 +116,7 @@ def _add_thinking_part(message: Json, thought: str) -> None:
 
 
 def _has_beyond(kept: tuple[str, ...]) -> "Needs":
-    """Whether a message has fields of ours beyond these, or lacks the first of them."""
+    """Return a check for messages that have other extension fields than these, or lack the first of them."""
     looked = [name for name in OWN_FIELDS if name in MessageIn.__struct_fields__ and name not in kept]
     read, nothing = attrgetter(*looked), (None,) * len(looked)
     either = kept == KEPT["either"]

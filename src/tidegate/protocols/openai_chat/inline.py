@@ -1,4 +1,4 @@
-"""Thinking that stands in the text, between `<think>` and `</think>` at its beginning."""
+"""Thinking that is part of the text, between `<think>` and `</think>` at its beginning."""
 
 from typing import Literal
 
@@ -8,27 +8,28 @@ OPEN, CLOSE = "<think>", "</think>"
 
 
 class InlineThinking:
-    """Tells thinking and text apart, however they are cut into pieces."""
+    """Separates thinking from text, however they are cut into pieces."""
 
     __slots__ = ("_blank", "_place", "_rest")
 
     def __init__(self) -> None:
         self._place: Literal["start", "inside", "after", "text"] = "start"
-        """Where we are: before it is known whether there is thinking; in it; just behind it; in the text."""
+        """The position: before it is known whether there is thinking; inside it; right after it; in the text.
+       """
         self._blank: list[str] = []
-        """Blank pieces at the start, which are the text's where no thinking follows."""
+        """Blank pieces at the start, which belong to the text if no thinking follows."""
         self._rest = ""
-        """What may be the beginning of a tag."""
+        """Text that may be the beginning of a tag."""
 
     def feed(self, piece: str) -> tuple[str, str]:
-        """The thinking and the text that this piece completes."""
+        """Return the thinking and the text that this piece completes."""
         if self._place == "text":
             return "", piece
         told, self._rest = self._rest + piece, ""
         return self._begin(told) if self._place == "start" else self._go_on(told)
 
     def close(self) -> tuple[str, str]:
-        """What was held back."""
+        """Return what was held back."""
         rest, self._rest = "".join(self._blank) + self._rest, ""
         self._blank.clear()
         return (rest, "") if self._place == "inside" else ("", rest)
@@ -59,7 +60,7 @@ class InlineThinking:
         return told[: len(told) - held], ""
 
     def _say(self, told: str) -> str:
-        """The text behind the thinking, without the blank lines between."""
+        """Return the text after the thinking, without the blank lines in between."""
         text = told.lstrip("\n")
         if text:
             self._place = "text"

@@ -1,7 +1,7 @@
-"""The way of an answer whose provider speaks the format with known faults: each is repaired.
+"""Conduits for answers of providers that follow the format with known faults: each fault is repaired.
 
-Chunks are edited as JSON and written again, so that fields which Tidegate does not know stay. Which
-repairs run is said by the dialect's facts, and decided once per dialect.
+Chunks are edited as JSON and encoded again, so that fields unknown to Tidegate are preserved. The dialect
+determines which repairs run; this is decided once per dialect.
 """
 
 import time
@@ -30,17 +30,17 @@ __all__ = ["BodyMend", "Mending", "StreamMend"]
 
 Json = dict[str, Any]
 MOST_WAITING = 16
-"""Chunks that wait for the stream's id."""
+"""The most chunks that may wait for the stream's id."""
 ROLE = b'"role":"assistant",'
-"""Quotes inside of texts are escaped: this is a field wherever it stands."""
+"""Quotes inside texts are escaped, so these bytes are always a field."""
 
 
 _DECODE = msgspec.json.Decoder(Json).decode
 
 
 def decode_object(data: bytes) -> Json:
-    """A JSON object. Halves of UTF-16 pairs stay as they are, since chunks pass one by one. Raises one of
-    MALFORMED.
+    """Decode a JSON object. Unpaired UTF-16 surrogates are preserved, since each chunk is forwarded
+    separately. Raises one of MALFORMED.
     """
     try:
         return _DECODE(data)
@@ -51,7 +51,7 @@ def decode_object(data: bytes) -> Json:
 
 
 def encode(value: Any) -> bytes:
-    """JSON, with halves of UTF-16 pairs as escapes."""
+    """Encode as JSON, with unpaired UTF-16 surrogates as escapes."""
     try:
         return msgspec.json.encode(value)
     except UnicodeEncodeError:
@@ -59,19 +59,19 @@ def encode(value: Any) -> bytes:
 
 
 class ChoiceMemory:
-    """What a repair has to remember of a choice."""
+    """The state of a choice that repairs need."""
 
     __slots__ = ("calls", "finished", "role")
 
     def __init__(self) -> None:
         self.role = False
-        """Whether the role was told."""
+        """Whether the role has been sent."""
         self.finished = False
         self.calls = Assembly()
 
 
 class Memory:
-    """What the repairs have to remember of an answer."""
+    """The state of an answer that repairs need."""
 
     __slots__ = ("choices", "created", "id", "last", "model", "streams", "usage")
 
@@ -80,22 +80,22 @@ class Memory:
         self.id = ""
         self.created = 0
         self.model = model
-        """Stands in until the provider names one."""
+        """Used until the provider names a model."""
         self.usage: Json | None = None
-        """The usage that waits for the end."""
+        """The usage, held back until the end."""
         self.last: Json = {}
-        """The chunk that brought it, where it brought nothing else."""
+        """The chunk that contained it, if it contained nothing else."""
         self.choices: dict[int, ChoiceMemory] = {}
 
     def note(self, chunk: Json) -> None:
-        """Note what a chunk says of the whole answer."""
+        """Update the state from a chunk."""
         self.id = self.id or chunk.get("id") or ""
         self.model = chunk.get("model") or self.model
         if isinstance(chunk.get("created"), int):
             self.created = chunk["created"]
 
     def choice(self, index: int) -> ChoiceMemory:
-        """The memory of a choice."""
+        """Return the state of a choice."""
         memory = self.choices.get(index)
         if memory is None:
             memory = self.choices[index] = ChoiceMemory()
@@ -106,7 +106,7 @@ class Memory:
 
 
 def _mend_head(chunk: Json, memory: Memory) -> None:
-    """One id, the object's name, a time and a model in every chunk."""
+    """Ensure that every chunk has the same id, the object's name, a time and a model."""
     memory.id = memory.id or new_id("chatcmpl-")
     if not isinstance(chunk.get("created"), int):
         chunk["created"] = memory.created or int(time.time())
@@ -115,7 +115,7 @@ def _mend_head(chunk: Json, memory: Memory) -> None:
 
 
 def _mend_usage_sum(chunk: Json, memory: Memory) -> None:
-    """Reasoning inside the completion, as OpenAI counts it."""
+    """Include reasoning in the completion tokens, as OpenAI does."""
     usage = chunk.get("usage") or {}
     told = read_usage(usage)
     if told is not None and usage:
@@ -123,7 +123,7 @@ def _mend_usage_sum(chunk: Json, memory: Memory) -> None:
 
 
 def _keep_usage(chunk: Json, memory: Memory) -> None:
-    """Keep usage for the end."""
+    """Hold back usage until the end."""
     usage = chunk.get("usage") or _corner(chunk).get("usage")
     if not usage:
         return
@@ -138,7 +138,7 @@ def _keep_usage(chunk: Json, memory: Memory) -> None:
 
 
 def _corner(chunk: Json) -> Json:
-    """Groq's own corner, where it puts the usage of streams."""
+    """Return Groq's `x_groq` field, which contains the usage of streams."""
     corner = chunk.get("x_groq")
     return corner if isinstance(corner, dict) else {}
 
@@ -147,7 +147,7 @@ def _corner(chunk: Json) -> Json:
 
 
 def _mend_shape(choice: Json, memory: ChoiceMemory, streams: bool) -> None:
-    """A delta in every piece of a stream, and only that."""
+    """Ensure that every choice of a stream has a delta, and no message."""
     if streams:
         message = choice.pop("message", None)
         if choice.get("delta") is None:
@@ -156,7 +156,7 @@ def _mend_shape(choice: Json, memory: ChoiceMemory, streams: bool) -> None:
 
 
 def _mend_role(choice: Json, memory: ChoiceMemory, streams: bool) -> None:
-    """The role in the first delta, and in no other."""
+    """Send the role in the first delta and in no other."""
     delta = choice.get("delta")
     if delta is None:
         return
@@ -168,14 +168,14 @@ def _mend_role(choice: Json, memory: ChoiceMemory, streams: bool) -> None:
 
 
 def _mend_repeated_finish(choice: Json, memory: ChoiceMemory, streams: bool) -> None:
-    """One finish reason per choice."""
+    """Send one finish reason per choice."""
     if memory.finished:
         choice["finish_reason"] = None
     memory.finished = memory.finished or bool(choice.get("finish_reason"))
 
 
 def _mend_finish(choice: Json, memory: ChoiceMemory, streams: bool) -> None:
-    """A finish reason that OpenAI knows; the provider's own beside it."""
+    """Send a finish reason that OpenAI defines, and the provider's own as `native_finish_reason`."""
     told = choice.get("finish_reason")
     if told is None and not streams:
         message = choice.get("message") or {}
@@ -189,7 +189,7 @@ OWN_FINISHES = frozenset({*WORDS["openai_chat"].values(), "function_call"})
 
 
 def _mend_content(choice: Json, memory: ChoiceMemory, streams: bool) -> None:
-    """Text as content and thinking as `reasoning_content`, where both are in one list."""
+    """Split a content list into text (`content`) and thinking (`reasoning_content`)."""
     said = _said(choice)
     content = said.get("content")
     if not isinstance(content, list):
@@ -202,14 +202,14 @@ def _mend_content(choice: Json, memory: ChoiceMemory, streams: bool) -> None:
 
 
 def _mend_reasoning(choice: Json, memory: ChoiceMemory, streams: bool) -> None:
-    """Thinking under the name under which Tidegate tells every provider's."""
+    """Copy thinking to `reasoning_content`, the field that Tidegate uses for all providers."""
     said = _said(choice)
     if said.get("reasoning") and not said.get("reasoning_content"):
         said["reasoning_content"] = said["reasoning"]
 
 
 def _mend_calls(choice: Json, memory: ChoiceMemory, streams: bool) -> None:
-    """Calls as OpenAI tells them: indexes from 0, one id and one whole name each, arguments as text."""
+    """Send calls as OpenAI does: indexes from 0, one id and one complete name each, arguments as text."""
     said = _said(choice)
     stub = said.get("function_call")
     if stub is not None and not (stub.get("name") or stub.get("arguments")):
@@ -242,11 +242,11 @@ def _piece(call: Json) -> CallPiece:
 
 
 TEXTS = {"function": "arguments", "custom": "input"}
-"""Where a call of each kind has its text."""
+"""The field that contains the text of a call of each type."""
 
 
 def _call(update: CallUpdate, streams: bool) -> Json:
-    """What a client is told of a call."""
+    """Return the client's form of an update about a call."""
     call, fields = update.call, update.call.fields or {}
     kind = "custom" if "custom" in fields else "function"
     told: Json = {"index": call.index} if streams else {}
@@ -257,7 +257,7 @@ def _call(update: CallUpdate, streams: bool) -> Json:
 
 
 def _said(choice: Json) -> Json:
-    """The delta, or the message."""
+    """Return the delta, or the message."""
     return choice.get("delta") or choice.get("message") or {}
 
 
@@ -282,7 +282,7 @@ CHOICE_REPAIRS: tuple[tuple[str, MendChoice], ...] = (
 
 
 class Repairs:
-    """The repairs that a dialect needs, in their order."""
+    """The repairs that a dialect needs, in order."""
 
     __slots__ = ("answers", "choices")
 
@@ -291,7 +291,7 @@ class Repairs:
         self.choices = tuple(mend for fact, mend in CHOICE_REPAIRS if getattr(dialect, fact))
 
     def run(self, chunk: Json, memory: Memory) -> None:
-        """Mend a chunk, or a whole answer."""
+        """Mend a chunk, or a complete answer."""
         memory.note(chunk)
         for mend in self.answers:
             mend(chunk, memory)
@@ -305,7 +305,7 @@ class Repairs:
 
 
 class Mending:
-    """What a target decides about the mending of its answers."""
+    """What the target determines about mending its answers."""
 
     __slots__ = ("model", "no_done", "ragged_heads", "repairs", "repeats_role", "tells_finish")
 
@@ -323,12 +323,12 @@ class Mending:
 
 
 class Mend:
-    """What mending a stream and mending a whole answer share."""
+    """The common base of mending streams and complete answers."""
 
     __slots__ = ("_memory", "_mending", "failure", "tally")
 
     _memory: Memory
-    """Made where there is something to mend."""
+    """Created when there is something to mend."""
 
     def __init__(self, mending: Mending) -> None:
         self.tally = Tally()
@@ -336,7 +336,7 @@ class Mend:
         self._mending = mending
 
     def _mend(self, data: bytes, name: bytes = b"") -> Json | None:
-        """The mended chunk or answer; None where it is none, or tells an error."""
+        """Return the mended chunk or answer; None if it is malformed or reports an error."""
         try:
             check_utf8(data)
             chunk = decode_object(data)
@@ -345,7 +345,7 @@ class Mend:
             return None
         try:
             return self._mend_json(chunk, name, data)
-        # A service with faults may have others than we know: every shape may be another one.
+        # A faulty service may have faults that are not known yet: any value may have an unexpected type.
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             self.failure = malformed("the provider's answer", error)
             return None
@@ -363,8 +363,8 @@ class Mend:
         return chunk
 
     def _check_finishes(self, choices: list[Json]) -> None:
-        """No empty finish reasons, which say that nothing has ended; and none of an answer that is not
-        whole: that is a failure.
+        """Remove empty finish reasons, which do not end anything; fail for finish reasons of incomplete
+        answers.
         """
         for choice in choices:
             reason = choice.get("finish_reason")
@@ -390,7 +390,7 @@ class Mend:
 
 
 class StreamMend(Mend):
-    """The conduit of a stream with faults (see contract.Conduit)."""
+    """The conduit of a stream with known faults (see contract.Conduit)."""
 
     __slots__ = ("_headless", "_splitter", "_steady", "_wants_usage", "done")
 
@@ -400,14 +400,15 @@ class StreamMend(Mend):
         self._wants_usage = wants_usage
         self._splitter = Splitter()
         self._headless: list[Json] = []
-        """Chunks that came before the stream had an id (Azure's filter results): they wait for it."""
+        """Chunks that arrived before the stream had an id, such as Azure's filter results; they wait for it.
+       """
         self.done = False
         self._steady = False
-        """Whether the answer's id is known, and nothing waits."""
+        """Whether the answer's id is known and nothing is held back."""
 
     def feed(self, data: bytes) -> bytes:
-        """The provider's chunks, mended."""
-        # The usual case: whole chunks in which there is nothing to mend.
+        """Return the provider's chunks, mended."""
+        # The usual case: complete chunks in which there is nothing to mend.
         if self._steady:
             clean = self._pass_clean(data)
             if clean is not None:
@@ -426,7 +427,7 @@ class StreamMend(Mend):
         return passed
 
     def _pass_clean(self, data: bytes) -> bytes | None:
-        """Whole chunks, without their roles; None where there may be anything else to do about one."""
+        """Return complete chunks without their roles; None if any of them may need something else."""
         if not data.startswith(b"data: {"):
             return None
         memory = self._memory
@@ -446,7 +447,7 @@ class StreamMend(Mend):
         return b"\n\n".join(blocks) + b"\n\n" if repeats else data
 
     def close(self) -> bytes:
-        """The rest; sets `failure` where the stream has not ended."""
+        """Return the remaining bytes; sets `failure` if the stream ended too early."""
         if self._is_over():
             return b""
         passed = self._pass(self._splitter.close_blocks())
@@ -458,7 +459,7 @@ class StreamMend(Mend):
         return passed
 
     def abort(self, error: TidegateError) -> bytes:
-        """The error event that ends a stream."""
+        """Return the error event that ends a stream."""
         return frame(error_object(error))
 
     def _pass(self, blocks: list[bytes]) -> bytes:
@@ -481,8 +482,8 @@ class StreamMend(Mend):
         return self.failure is not None or self.done
 
     def _without_role(self, data: bytes) -> bytes:
-        """A chunk without the role that some services repeat in every one; the same bytes where it is not
-        there. What is left is only used where it is sound: the role was the delta's then.
+        """Remove the role that some services repeat in every chunk; returns the same bytes if there is none.
+        The result is used only if it is clean, which proves that the role was the delta's.
         """
         return data.replace(ROLE, b"", 1) if self._mending.repeats_role and ROLE in data else data
 
@@ -497,7 +498,7 @@ class StreamMend(Mend):
         return self._flush() + self._write(chunk, event.data)
 
     def _wait(self, data: bytes) -> bool:
-        """Whether a chunk waits for the stream's id: it has none, and nothing that is in a hurry."""
+        """Return whether a chunk waits for the stream's id: it has none, and nothing in it is urgent."""
         try:
             chunk = decode_object(data)
         except MALFORMED:
@@ -515,7 +516,7 @@ class StreamMend(Mend):
         return b"".join(self._write(chunk) for chunk in waiting)
 
     def _write(self, chunk: Json, told: bytes = b"{}") -> bytes:
-        """A chunk; in the provider's own bytes, where nothing has changed."""
+        """Return a chunk, in the provider's own bytes if nothing has changed."""
         if not self._wants_usage and chunk.get("usage"):
             del chunk["usage"]
             if not chunk.get("choices"):
@@ -527,7 +528,7 @@ class StreamMend(Mend):
         return frame(told if chunk == decode_object(told) else encode(chunk))
 
     def _end(self) -> bytes:
-        """The end: what waited for it, and the mark."""
+        """Return the end of the stream: what was held back, and the end mark."""
         self.done = True
         if self.tally.finish is None and self._mending.tells_finish:
             self.failure = ProviderBroke("the provider's stream ended without a finish reason")
@@ -541,7 +542,9 @@ class StreamMend(Mend):
         return ending + DONE
 
     def _late_calls(self) -> bytes:
-        """Calls that came behind the finish reason, or without one, and whose names were still open."""
+        """Return calls that arrived after the finish reason, or without one, and whose names were still
+        incomplete.
+        """
         memory, choices = self._memory, []
         for index, remembered in memory.choices.items():
             updates = remembered.calls.flush()
@@ -556,7 +559,7 @@ class StreamMend(Mend):
 
 
 class BodyMend(Mend):
-    """The conduit of a whole answer with faults (see contract.Conduit)."""
+    """The conduit of a complete answer with known faults (see contract.Conduit)."""
 
     __slots__ = ("_pieces",)
     done = False
@@ -566,12 +569,12 @@ class BodyMend(Mend):
         self._pieces: list[bytes] = []
 
     def feed(self, data: bytes) -> bytes:
-        """Keep the bytes: only whole JSON is an answer."""
+        """Collect the bytes; only the complete JSON is an answer."""
         self._pieces.append(data)
         return b""
 
     def close(self) -> bytes:
-        """The answer, mended."""
+        """Return the mended answer."""
         body = b"".join(self._pieces)
         if self._needs_nothing(body):
             return body
@@ -582,7 +585,7 @@ class BodyMend(Mend):
         return b"" if answer is None or self.failure is not None else encode(answer)
 
     def _needs_nothing(self, body: bytes) -> bool:
-        """Whether an answer can pass as it is; accounts for it if so."""
+        """Return whether an answer can be forwarded unchanged; if so, account for it."""
         answer = read_clean(body)
         if answer is None:
             return False
@@ -593,5 +596,5 @@ class BodyMend(Mend):
         return True
 
     def abort(self, error: TidegateError) -> bytes:
-        """The error, in place of an answer."""
+        """Return the error in place of an answer."""
         return error_object(error)

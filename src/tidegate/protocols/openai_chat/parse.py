@@ -1,4 +1,4 @@
-"""From a client's body to a request: decoded and checked at once, translated only when needed."""
+"""Parsing of client requests: decoded and checked at once, translated only when needed."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -28,7 +28,7 @@ class Parsed:
         self.body = body
         self.wire = wire
         self.fields = fields
-        """The body's top level, each value as the client wrote it."""
+        """The top-level fields of the body, each value as the client wrote it."""
         self.model = wire.model
         self.stream = wire.stream is True
         self.provider: str | Mapping[str, Any] | None = wire.provider
@@ -40,12 +40,12 @@ class Parsed:
 
     @property
     def legacy(self) -> bool:
-        """Whether the client speaks of functions, not tools."""
+        """Whether the client uses the deprecated `functions` instead of tools."""
         return self.wire.functions is not None and not self.wire.tools
 
     @property
     def has_custom_tools(self) -> bool:
-        """Whether the client offers tools that take a free text."""
+        """Whether the client offers custom tools, whose input is free text."""
         return any(tool.custom is not None for tool in self.wire.tools or ())
 
     @property
@@ -75,32 +75,33 @@ def parse_request(body: bytes) -> Parsed:
     require_utf8(body)
     wire = decode(REQUEST, body)
     fields = decode(FIELDS, body)
-    # Nearly every small body is compact JSON, which its fields give again byte by byte.
+    # Nearly every small body is compact JSON, which encoding its fields reproduces byte for byte.
     if not (len(body) <= SMALL and ENCODE(fields) == body) and not _lengths_fit(body, fields):
         _check_keys(body, fields)
     check_request(wire)
     return Parsed(body, wire, fields)
 
 
-# --- keys that are there twice ---------------------------------------------------------------
-# Two values for one key are read differently by different programs: what is checked here would
-# not be what the provider reads.
+# --- duplicate keys --------------------------------------------------------------------------
+# Programs differ in which value of a duplicate key they use: the value that is checked here might not be the
+# one that the provider reads.
 
 SMALL = 16_384
-"""Bytes of a body that is written again to compare it; larger ones are measured."""
+"""The largest body in bytes that is encoded again for comparison; of larger ones only the length is compared.
+"""
 _KEY = re.compile(rb'[\s{,]*("(?:[^"\\]|\\.)*")\s*:\s*', re.DOTALL)
 _STRING = Decoder(str)
 
 
 def _lengths_fit(body: bytes, fields: Fields) -> bool:
-    """Whether the body is as long as its fields make it, written with or without spaces between."""
+    """Return whether the body is as long as its fields when encoded, with or without spaces in between."""
     count = len(fields)
     compact = sum(map(len, fields)) + sum([len(memoryview(raw)) for raw in fields.values()]) + 4 * count + 1
     return len(body) in (compact, compact + 2 * count - 1)
 
 
 def _check_keys(body: bytes, fields: Fields) -> None:
-    """Walk the top level. Raises InvalidRequest for a key that is there twice."""
+    """Scan the top level. Raises InvalidRequest for a duplicate key."""
     position = 0
     seen = set()
     while (found := _KEY.match(body, position)) is not None:

@@ -1,4 +1,4 @@
-"""From a provider's answer to events: whole answers and streams, OpenAI's and its followers'."""
+"""Conversion of answers to events: complete answers and streams, from OpenAI and compatible services."""
 
 from typing import Any, Literal
 
@@ -59,7 +59,7 @@ __all__ = ["BodyReader", "StreamReader"]
 
 
 class ChoiceState:
-    """A choice that is being told."""
+    """The state of a choice while it is read."""
 
     __slots__ = ("calls", "finish", "index", "inline", "native", "said", "speaks_of_tools", "thinks_plainly",
                  "wrapped")  # fmt: skip
@@ -67,24 +67,24 @@ class ChoiceState:
     def __init__(self, index: int) -> None:
         self.index = index
         self.finish: str | None = None
-        """The provider's finish reason, held back until the answer ends: it may come twice, before
-        more content, or before an error."""
+        """The provider's finish reason, held back until the answer ends: it may be repeated, or precede more
+        content or an error."""
         self.native: str | None = None
         self.inline: InlineThinking | None = None
-        """Tells thinking and text apart, where they come as one."""
+        """Separates thinking from text, for providers that send them as one."""
         self.thinks_plainly = False
-        """Whether thinking is told as plain text; what `reasoning_details` have of it is the same again."""
+        """Whether thinking arrives as plain text; the texts in `reasoning_details` are then duplicates."""
         self.calls = Assembly()
         self.speaks_of_tools = False
-        """Whether there were `tool_calls`: a legacy `function_call` beside them says the same again."""
+        """Whether there were `tool_calls`; a deprecated `function_call` is then a duplicate."""
         self.said: set[int] = set()
-        """Calls of which arguments came, or that need none."""
+        """Calls that have received arguments, or need none."""
         self.wrapped: dict[int, list[str]] = {}
-        """Pieces of free texts that come as a function's arguments: they are told when they are whole."""
+        """Pieces of free-text input sent as a function's arguments; they are emitted once complete."""
 
 
 class AnswerState:
-    """What is known of an answer so far, and how its pieces become events."""
+    """The state of an answer while its pieces are converted to events."""
 
     def __init__(self, call: Call, target: Target, *, whole: bool) -> None:
         self.failed = False
@@ -100,7 +100,7 @@ class AnswerState:
     # --- one piece ---
 
     def read(self, answer: AnswerOut) -> list[Event]:
-        """The events of a chunk, or of a whole answer."""
+        """Return the events of a chunk, or of a complete answer."""
         choices = answer.choices or ()
         error = answer.error
         for choice in choices:
@@ -123,8 +123,8 @@ class AnswerState:
         return events
 
     def _said(self, choice: ChoiceOut) -> Delta:
-        """What a choice says. Perplexity has both, and both names wrong: in a stream the message is
-        everything so far, in a whole answer the delta is empty.
+        """Return the new content of a choice. Perplexity sends both fields, with their meanings changed: in a
+        stream the message is the content so far, in a complete answer the delta is empty.
         """
         said = (choice.message, choice.delta) if self._whole else (choice.delta, choice.message)
         return said[0] or said[1] or NOTHING
@@ -200,7 +200,7 @@ class AnswerState:
             events.append(AudioDelta(Raw(ENCODE(delta.audio)), choice))
 
     def _read_parts(self, parts: list[PartOut], choice: int, events: list[Event]) -> None:
-        """Mistral's content list: thinking and text."""
+        """Read Mistral's content list: thinking and text."""
         for part in parts:
             thought = thinking_text(part.thinking) if part.type == "thinking" else ""
             if thought:
@@ -209,7 +209,7 @@ class AnswerState:
                 events.append(TextDelta(part.text, choice))
 
     def _think(self, delta: Delta, state: ChoiceState, events: list[Event]) -> None:
-        """Thinking: the readable text once, then what signatures it."""
+        """Read thinking: the readable text once, then its signature."""
         choice = state.index
         text = delta.reasoning_content or delta.reasoning
         if text:
@@ -226,7 +226,7 @@ class AnswerState:
                 events.append(ReasoningEncrypted(detail.data, signed_by, choice))
 
     def _cite(self, answer: AnswerOut, events: list[Event]) -> None:
-        """Perplexity's sources, which it repeats in every chunk."""
+        """Read Perplexity's sources, which every chunk repeats."""
         titles = {one.url: one.title for one in answer.search_results or () if one.url}
         listed = [url for url in answer.citations or () if isinstance(url, str)]
         for url in listed or titles:
@@ -271,21 +271,21 @@ class AnswerState:
         events.append(ToolCallStarted(call.index, call.id, call.name, state.index, kind, signature))
 
     def _flush_calls(self, state: ChoiceState, events: list[Event]) -> None:
-        """Begin the calls whose names have come: something else follows."""
+        """Begin the calls whose names are complete, because other content follows."""
         for update in state.calls.flush():
             self._tell_call(update, state, events)
 
     # --- the end ---
 
     def suppose_finished(self) -> None:
-        """Take what is there as finished: OpenRouter tells some finished answers without a reason,
-        and JSON that is whole was not cut.
+        """Treat choices without a finish reason as finished: OpenRouter sends some complete answers without
+        one, and JSON that is complete was not cut off.
         """
         for state in self._choices.values():
             state.finish = state.finish or "stop"
 
     def end(self) -> list[Event]:
-        """The events of the end of the answer: what was held back, or that it is not whole."""
+        """Return the events at the end of the answer: what was held back, or `Failed` if it is incomplete."""
         if self.failed or self.ended:
             return []
         unfinished = [state for state in self._choices.values() if state.finish is None]
@@ -311,7 +311,7 @@ class AnswerState:
         return events
 
     def read_text(self, data: bytes, events: list[Event]) -> bool:
-        """Whether a chunk is text for choices that have begun and nothing else; adds its events if so."""
+        """Return whether a chunk contains only text for choices that have begun; if so, append its events."""
         choices = read_text(data)
         if choices is None:
             return False
@@ -325,11 +325,11 @@ class AnswerState:
 
     @property
     def goes_on(self) -> bool:
-        """Whether the answer has begun, and may go on with text that is read as it comes."""
+        """Whether the answer has begun, and its text can be read by the fast path."""
         return self._started and not self.ended and not self.failed and not self._inline
 
     def fail(self, error: ProviderError) -> list[Event]:
-        """The answer is over: the provider failed."""
+        """End the answer: the provider failed."""
         self.failed = True
         return [Failed(error)]
 
@@ -368,23 +368,23 @@ def _told_apart(told: tuple[str, str], choice: int) -> list[Event]:
 
 
 def _held(wrapped: list[str] | None) -> str:
-    """What is told of a call at its end: the text of a custom tool, or that there are no arguments."""
+    """Return the final arguments of a call: the text of a custom tool, or an empty object."""
     return "{}" if wrapped is None else custom_text("".join(wrapped))
 
 
 def _finish(state: ChoiceState) -> Finished:
     told = state.finish or "stop"
     reason = finish_of(told)
-    if reason == "stop" and state.calls.begun:  # OpenAI itself says stop where a tool was forced
+    if reason == "stop" and state.calls.begun:  # OpenAI itself sends stop if a tool was forced
         reason = "tool_calls"
-    elif reason == "tool_calls" and not state.calls.begun:  # a stub, or a call that is the server's own
+    elif reason == "tool_calls" and not state.calls.begun:  # a stub, or a call of a server-side tool
         return Finished("stop", state.index, state.native or told)
     native = state.native or (None if told in ("function_call", reason, "stop") else told)
     return Finished(reason, state.index, None if native == reason else native)
 
 
 def _piece(call: CallOut) -> CallPiece:
-    """What a delta, or a whole answer, says about a call."""
+    """Convert a call in a delta, or in a complete answer, to a `CallPiece`."""
     custom, function = call.custom, call.function
     name = custom.name if custom is not None else function.name if function is not None else None
     fields: dict[str, Any] | None = {"custom": True} if custom is not None else None
@@ -402,7 +402,7 @@ def _arguments(function: FunctionOut | None) -> str:
 
 
 class BodyReader:
-    """The reader of a whole answer (see contract.Reader)."""
+    """The reader of a complete answer (see contract.Reader)."""
 
     done = False
 
@@ -411,12 +411,12 @@ class BodyReader:
         self._state = AnswerState(call, target, whole=True)
 
     def feed(self, data: bytes) -> list[Event]:
-        """Keep the bytes: JSON means nothing before it is whole."""
+        """Collect the bytes; JSON can only be read once complete."""
         self._pieces.append(data)
         return []
 
     def close(self) -> list[Event]:
-        """All events of the answer."""
+        """Return all events of the answer."""
         left_out: list[Event] = []
         body = b"".join(self._pieces)
         answer = decode_answer(body, left_out)
@@ -430,7 +430,7 @@ class BodyReader:
 
 
 def _in_order(events: list[Event], ending: list[Event]) -> list[Event]:
-    """The finish before the usage, as in a stream."""
+    """Put the finish before the usage, as in a stream."""
     reports = [event for event in events if isinstance(event, UsageReported)]
     return [*(event for event in events if not isinstance(event, UsageReported)), *ending, *reports]
 
@@ -444,16 +444,16 @@ class StreamReader:
         self._splitter = Splitter()
         self._state = AnswerState(call, target, whole=False)
         self._steady = False
-        """Whether the answer goes on, and nothing waits for the end of an event."""
+        """Whether the answer continues and no incomplete event is buffered."""
 
     @property
     def done(self) -> bool:
-        """Whether `[DONE]` was there."""
+        """Whether `[DONE]` has arrived."""
         return self._state.ended
 
     def feed(self, data: bytes) -> list[Event]:
-        """The events that these bytes complete."""
-        # The usual case: whole chunks that are text and nothing else.
+        """Return the events that these bytes complete."""
+        # The usual case: complete chunks that contain only text.
         if self._steady:
             events = self._read_texts(data)
             if events is not None:
@@ -463,7 +463,7 @@ class StreamReader:
         return events
 
     def _read_texts(self, data: bytes) -> list[Event] | None:
-        """The events of whole chunks of text; None where one of them may be anything else."""
+        """Return the events of complete chunks of text; None if any of them may be something else."""
         events: list[Event] = []
         if data.find(b"\n") == len(data) - 2:
             text = data.startswith(b"data: {") and self._state.read_text(data[6:-2], events)
@@ -488,7 +488,7 @@ class StreamReader:
         return self._read(pieces)
 
     def close(self) -> list[Event]:
-        """The events of the end."""
+        """Return the events at the end of the stream."""
         events = self._read(self._splitter.close())
         return events if self._state.failed else events + self._state.end()
 

@@ -1,4 +1,4 @@
-"""From a `Turn` to the request of a provider that speaks this format."""
+"""Conversion of a `Turn` to a request for a provider of this format."""
 
 import hashlib
 import string
@@ -87,39 +87,39 @@ CARRIES: dict[str, Outcome] = {
     "user": "carried",
     "service_tier": "carried",
 }
-"""OpenAI itself has everything but `top_k`."""
+"""OpenAI itself supports everything except `top_k`."""
 
 TURN_NAMES = {
     "response_format": "output",
     "reasoning_effort": "reasoning",
     "max_completion_tokens": "max_tokens",
 }
-"""Where a field of this format has another name in `Turn`."""
+"""Fields of this format that have another name in `Turn`."""
 
 SAMPLING = (
     "temperature", "top_p", "top_k", "presence_penalty", "frequency_penalty", "logit_bias", "logprobs",
     "top_logprobs",
 )  # fmt: skip
-"""What a model that thinks may refuse (see Profile.sampling)."""
+"""Parameters that a reasoning model may reject (see Profile.sampling)."""
 
 HARMLESS = {"temperature": 1, "top_p": 1, "presence_penalty": 0, "frequency_penalty": 0, "logprobs": False}
-"""Values that even such a model takes, because they are what it does anyway."""
+"""Values that even such a model accepts, because they are its defaults."""
 
 PLAIN_FIELDS = (
     "temperature", "top_p", "top_k", "presence_penalty", "frequency_penalty", "n", "logprobs", "top_logprobs",
     "logit_bias", "verbosity", "user",
 )  # fmt: skip
-"""Fields that are written as they are."""
+"""Fields that are written unchanged."""
 
 TIERS = {"standard_only": "default"}
-"""Anthropic's service tiers in OpenAI's words."""
+"""Anthropic's service tiers by OpenAI's names."""
 
 
 class ChatCall(Call, frozen=True, gc=False):
-    """A call, and what its answer needs to be read."""
+    """A call, with what is needed to read its answer."""
 
     custom_tools: frozenset[str] = frozenset()
-    """The client's custom tools that were offered as functions."""
+    """The client's custom tools that were sent as functions."""
 
 
 def render_request(turn: Turn, target: Target) -> Call:
@@ -145,14 +145,14 @@ def render_request(turn: Turn, target: Target) -> Call:
 
 
 def render_path(target: Target) -> str:
-    """Where to send a request."""
+    """Return the path for requests."""
     path: str = target.dialect.path
     return path.replace("{model}", quote_segment(target.model)) if "{" in path else path
 
 
 @cache
 def _lacks(dialect: Dialect) -> dict[str, Outcome]:
-    """What becomes of each field that is not carried."""
+    """Return the outcome of each field that is not carried."""
     carries = {**CARRIES, "top_k": "carried" if dialect.top_k else "dropped"}
     carries.update({TURN_NAMES.get(name, name): "dropped" for name in dialect.drops})
     carries.update({TURN_NAMES.get(name, name): "refused" for name in dialect.refuses})
@@ -160,7 +160,9 @@ def _lacks(dialect: Dialect) -> dict[str, Outcome]:
 
 
 def _add_extensions(body: dict[str, Any], turn: Turn, dialect: Dialect) -> list[str]:
-    """A client of the same format means the same by its own fields; others' are named."""
+    """Add extension fields: from a client of the same format as they are, from other clients only those that
+    mean the same here. Returns the names of the others.
+    """
     if turn.origin != NAME:
         return _add_shared(body, turn, dialect)
     for name in dialect.refuses:
@@ -176,7 +178,7 @@ SHARED = frozenset({"prompt_cache_key", "prompt_cache_retention", "prompt_cache_
 
 
 def _add_shared(body: dict[str, Any], turn: Turn, dialect: Dialect) -> list[str]:
-    """What a client of another format means by fields that are the same here; the others are named."""
+    """Add the extension fields of another format that mean the same here. Returns the names of the others."""
     shared = (
         SHARED - set(dialect.drops) if turn.origin == "openai_responses" and dialect.caches_by_key else ()
     )
@@ -188,7 +190,9 @@ def _add_shared(body: dict[str, Any], turn: Turn, dialect: Dialect) -> list[str]
 
 
 class Conversation:
-    """The messages on their way into this format: what does not fit where it stood waits for its place."""
+    """Converts messages to this format; parts that are not allowed in their place wait for the next user
+    message.
+    """
 
     def __init__(self, dialect: Dialect, profile: Profile, dropped: list[str]) -> None:
         self._dialect = dialect
@@ -196,10 +200,10 @@ class Conversation:
         self._dropped = dropped
         self._messages: list[dict[str, Any]] = []
         self._waiting: list[dict[str, Any]] = []
-        """Parts that only a user's message may hold: images out of tool results and answers."""
+        """Parts that only a user message may contain: images from tool results and answers."""
 
     def render(self, turn: Turn) -> list[dict[str, Any]]:
-        """All messages."""
+        """Convert all messages."""
         for message in turn.messages:
             for part in message.parts:
                 self._name_lost(part)
@@ -216,7 +220,7 @@ class Conversation:
         return join_neighbours(self._messages) if self._dialect.alternation else self._messages
 
     def _name_lost(self, part: Part) -> None:
-        """Name what a part says beside its content that has no place here."""
+        """Report attributes of a part that this format cannot carry."""
         if getattr(part, "cache", None) is not None:
             self._dropped.append("cache_control")
         if isinstance(part, Text | Image | ToolCall) and part.signature is not None:
@@ -239,7 +243,7 @@ class Conversation:
         return "system" if role == "developer" and not self._dialect.developer_role else role
 
     def _add_told(self, message: Message) -> None:
-        """A message of the user's or the system's."""
+        """Add a user or system message."""
         role = self._role(message.role)
         if role != "user":
             self._flush()
@@ -256,7 +260,7 @@ class Conversation:
         return rendered
 
     def _content(self, parts: list[dict[str, Any]]) -> str | list[dict[str, Any]]:
-        """The parts, as a string where that is enough."""
+        """Return the content as a string if it is only text, else as a list of parts."""
         texts = [part["text"] for part in parts if part["type"] == "text"]
         if len(texts) == len(parts) and (len(parts) < 2 or self._dialect.string_contents):
             return "\n\n".join(texts)
@@ -271,7 +275,7 @@ class Conversation:
         return render(self, part)
 
     def _render_parts(self, part: Part) -> list[dict[str, Any]]:
-        """A part, behind the words that are said about it where the part itself has no place for them."""
+        """Convert a part, preceded by its context if the part itself has no field for it."""
         rendered = self._render_part(part)
         about = part.context if isinstance(part, Document) and rendered["type"] != "text" else None
         return [{"type": "text", "text": about}, rendered] if about else [rendered]
@@ -330,7 +334,7 @@ class Conversation:
         if medium not in self._dialect.media:
             raise Unsupported(f"this provider does not support {medium} input", param="messages")
 
-    # --- answers given back ---
+    # --- assistant messages ---
 
     def _add_assistant(self, message: Message) -> None:
         rendered: dict[str, Any] = {"role": "assistant", "content": None}
@@ -387,7 +391,7 @@ class Conversation:
         else:
             self._dropped.append("thinking")
 
-    # --- results of tools ---
+    # --- tool results ---
 
     def _add_results(self, message: Message) -> None:
         for part in message.parts:
@@ -416,7 +420,7 @@ class Conversation:
 
 
 def join_neighbours(messages: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Neighbours of one role as one message, for providers that want the roles to alternate."""
+    """Join consecutive messages of one role, for providers that require alternating roles."""
     runs: list[list[dict[str, Any]]] = []
     for message in messages:
         first = runs[-1][0] if runs else None
@@ -429,8 +433,8 @@ def join_neighbours(messages: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _join_contents(run: list[dict[str, Any]]) -> Any:
-    """The contents of neighbours: one text, or one list of parts in which texts are joined until the first
-    list.
+    """Join the contents of consecutive messages: to one text, or to one list of parts in which the texts
+    before the first list are joined.
     """
     contents = [message["content"] for message in run]
     texts = list(takewhile(lambda content: isinstance(content, str), contents))
@@ -451,14 +455,14 @@ TEXT_FIELDS = {
     "reasoning": "reasoning",
     "either": "reasoning",
 }
-"""The field that gives thinking back as a text, by the dialect's form."""
+"""The field that carries earlier thinking as text, by the dialect's form."""
 
 FORMATS = {"anthropic": "anthropic-claude-v1", "gemini": "google-gemini-v1"}
-"""OpenRouter's names of signature formats."""
+"""OpenRouter's names for signature formats."""
 
 
 def render_detail(thought: Reasoning | RedactedReasoning, index: int) -> dict[str, Any]:
-    """An entry of `reasoning_details`, in OpenRouter's words."""
+    """Write an entry of `reasoning_details` in OpenRouter's form."""
     signed_by = FORMATS.get(thought.format or "", thought.format) or "unknown"
     if isinstance(thought, RedactedReasoning):
         return {"type": "reasoning.encrypted", "data": thought.data, "format": signed_by, "index": index}
@@ -467,7 +471,7 @@ def render_detail(thought: Reasoning | RedactedReasoning, index: int) -> dict[st
 
 
 def kind_of(part: Part) -> str:
-    """What to call a part in a sentence."""
+    """Return a part's name for use in a message."""
     return part.kind or part.format if isinstance(part, Native) else type(part).__name__.lower()
 
 
@@ -480,12 +484,12 @@ def _address(source: Source, medium: str) -> str:
 
 
 def is_web(address: str | None) -> bool:
-    """Whether this is an address on the web."""
+    """Return whether a URL is on the web."""
     return address is not None and address.startswith(("http://", "https://"))
 
 
 def links_refused() -> BytesWanted:
-    """What to raise for an image by address where only bytes are taken."""
+    """Create the error for an image URL where only bytes are accepted."""
     return BytesWanted("this provider accepts images only as data, not by address", param="messages")
 
 
@@ -495,7 +499,7 @@ def _titled(document: Document, text: str) -> str:
 
 
 def short_id(call_id: str) -> str:
-    """Nine letters and digits that stand for an id, always the same ones."""
+    """Return nine letters and digits derived from an id, always the same ones."""
     if len(call_id) == 9 and call_id.isascii() and call_id.isalnum():
         return call_id
     number = int.from_bytes(hashlib.sha256(call_id.encode()).digest()[:8])
@@ -503,7 +507,7 @@ def short_id(call_id: str) -> str:
     return "".join(letters[number // len(letters) ** place % len(letters)] for place in range(9))
 
 
-# --- tools and form --------------------------------------------------------------------------
+# --- tools and output format -----------------------------------------------------------------
 
 
 def _add_tools(body: dict[str, Any], turn: Turn, dialect: Dialect) -> None:
@@ -557,7 +561,7 @@ def _named(name: str, customs: frozenset[str]) -> dict[str, Any]:
 
 
 def _custom_tools(turn: Turn, dialect: Dialect) -> frozenset[str]:
-    """The names of the tools that the service is offered as custom ones."""
+    """Return the names of the tools that are sent to the service as custom tools."""
     return custom_names(turn.tools) if dialect.custom_tools else frozenset()
 
 
@@ -582,8 +586,8 @@ def _add_output(body: dict[str, Any], turn: Turn, dialect: Dialect) -> None:
 
 
 def add_schema(messages: list[dict[str, Any]], schema: Raw, dialect: Dialect) -> list[dict[str, Any]]:
-    """The messages with the schema told in words: at the end, or where only instructions at the beginning
-    are taken, there.
+    """Add the schema to the messages in words: at the end, or at the beginning if instructions are only
+    accepted there.
     """
     text = f"Answer with JSON only, by this JSON schema:\n{bytes(schema).decode()}"
     told = {"role": "system", "content": text}
@@ -631,5 +635,5 @@ def _add(body: dict[str, Any], name: str, value: Any, refused: bool, dropped: li
 
 
 def limit_field(target: Target) -> str:
-    """The name of the completion limit."""
+    """Return the name of the output limit."""
     return target.profile.limit_field or target.dialect.limit_field or "max_tokens"

@@ -1,4 +1,4 @@
-"""The route with this format on both sides, and what of it a target decides alone."""
+"""The route with this format on both sides, with the decisions that depend only on the target."""
 
 from tidegate.protocols.contract import BridgeRoute, Call, Conduit, ParsedRequest, Protocol, Target
 
@@ -29,19 +29,19 @@ class ChatRoute:
     def plan(self, request: ParsedRequest) -> tuple[Call, Conduit]:
         """See contract.Route."""
         call = self.render(request)
-        if call.stream != request.stream:  # the model cannot stream, or does nothing else
+        if call.stream != request.stream:  # the model cannot stream, or only streams
             return call, self._bridge.bridge(request, call)
         return call, self.conduit(request, call)
 
     def render(self, request: ParsedRequest) -> Call:
-        """What to send."""
+        """Return what to send."""
         assert isinstance(request, Parsed)
         if self._translates(request):
             return render_request(request.turn(), self._target)
         return self._splicer.render(request)
 
     def conduit(self, request: ParsedRequest, call: Call) -> Conduit:
-        """How the answer comes back."""
+        """Create the conduit of the answer."""
         if self._translates(request):
             return self._bridge.bridge(request, call)
         mending = self._mending
@@ -52,8 +52,8 @@ class ChatRoute:
         return BodySplice()
 
     def _translates(self, request: ParsedRequest) -> bool:
-        """Whether client and provider speak two ages of this format: functions of old or custom tools here,
-        and only functions as tools there.
+        """Return whether client and provider use different generations of this format: functions or custom
+        tools on one side, only function tools on the other.
         """
         if self._of_one_age or not isinstance(request, Parsed):
             return False

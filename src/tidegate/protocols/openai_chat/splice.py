@@ -1,9 +1,8 @@
-"""The same format on both sides: the client's bytes to the provider, as far as they can stay.
+"""The same format on both sides: the client's bytes are forwarded to the provider as far as possible.
 
-Every value that nobody asked to change keeps its bytes. What is changed is what is Tidegate's own,
-and what the dialect or the model's profile ask for. Which of these edits a target can need at all is
-decided once; of those, each looks first whether this request needs it, and most requests leave as they
-came but for the model's name.
+A value that needs no change keeps its bytes. Changed are the fields addressed to Tidegate, and what the
+dialect or the model's profile requires. Which edits a target can need at all is decided once; each of those
+first checks whether the request needs it, and most requests are forwarded with only the model name changed.
 """
 
 from collections.abc import Callable, Sequence
@@ -29,13 +28,13 @@ from .wire import ENCODE, Fields, says
 __all__ = ["Splicer"]
 
 OWN_FIELDS = ("provider", "models", "system_message")
-"""Tidegate's own fields, which a provider does not know unless its dialect says so."""
+"""Fields addressed to Tidegate, which a provider does not know unless its dialect lists them."""
 
 Edit = Callable[[Fields, Parsed, Target, list[str]], None]
 
 
 class Splicer:
-    """Writes requests for one target: what the target alone decides, decided once."""
+    """Writes requests for one target; decisions that depend only on the target are made once."""
 
     __slots__ = ("_can_stream", "_edits", "_messages", "_model", "_must_stream", "_path", "_target", "_usage")
 
@@ -51,7 +50,8 @@ class Splicer:
         self._usage = dialect.stream_usage
 
     def render(self, parsed: Parsed) -> Call:
-        """The client's body with the model replaced, and only what dialect or profile ask for changed.
+        """Return the client's body with the model replaced, changing only what the dialect or the profile
+        requires.
 
         Raises Unsupported naming what cannot be carried.
         """
@@ -73,7 +73,7 @@ class Splicer:
 
 
 def _take_own_fields(fields: Fields, parsed: Parsed, target: Target, dropped: list[str]) -> None:
-    """Take out what is for Tidegate."""
+    """Remove the fields addressed to Tidegate."""
     if fields.keys().isdisjoint(OWN_FIELDS):
         return
     own = target.dialect.own_fields
@@ -89,7 +89,7 @@ def _take_own_fields(fields: Fields, parsed: Parsed, target: Target, dropped: li
 
 
 def _rename(fields: Fields, parsed: Parsed, target: Target, dropped: list[str]) -> None:
-    """Give the limit and the seed the names that the service or model knows."""
+    """Rename the output limit and the seed to the names that the service or model accepts."""
     only = target.profile.limit_field or target.dialect.limit_field
     if only is not None:
         name = limit_field(target)
@@ -102,7 +102,7 @@ def _rename(fields: Fields, parsed: Parsed, target: Target, dropped: list[str]) 
 
 
 def _set_effort(fields: Fields, parsed: Parsed, target: Target, dropped: list[str]) -> None:
-    """Say how much to think in the service's words; and leave out what a thinking model refuses."""
+    """Write the reasoning effort in the service's form, and remove what a reasoning model rejects."""
     wire = parsed.wire
     effort: str | None = None
     forced = wire.tool_choice is not None and wire.tool_choice not in ("auto", "none")
@@ -116,7 +116,7 @@ def _set_effort(fields: Fields, parsed: Parsed, target: Target, dropped: list[st
 def _say_effort(
     fields: Fields, parsed: Parsed, target: Target, dropped: list[str], forced: bool
 ) -> str | None:
-    """Put the effort into the service's words. Returns what the model is asked for."""
+    """Write the effort in the service's form. Returns the effort that the model receives."""
     if "reasoning" in target.dialect.own_fields:
         return None
     thinking = plan_thinking(build_reasoning(parsed.wire), target.dialect, target.profile, forced=forced)
@@ -129,7 +129,7 @@ def _say_effort(
 
 
 def _add_blank_thoughts(fields: Fields, parsed: Parsed, target: Target, dropped: list[str]) -> None:
-    """Give calls the thinking without which the service takes none while it thinks."""
+    """Add blank thinking to tool calls, without which the service rejects them while thinking is on."""
     lacking = any(one.tool_calls and one.reasoning_content is None for one in parsed.wire.messages)
     if not lacking or b'"disabled"' in bytes(fields.get("thinking", b"")):
         return
@@ -141,14 +141,16 @@ def _add_blank_thoughts(fields: Fields, parsed: Parsed, target: Target, dropped:
 
 
 def _told_already(fields: Fields, wanted: dict[str, Any]) -> bool:
-    """Whether the client's own fields say the same."""
+    """Return whether the client's own fields already have these values."""
     if "reasoning" in fields and "reasoning" not in wanted:
         return False
     return all(name in fields and bytes(fields[name]) == ENCODE(value) for name, value in wanted.items())
 
 
 def _leave_out(fields: Fields, parsed: Parsed, target: Target, dropped: list[str]) -> None:
-    """Leave out what only tunes, and refuse what means something, where the service has no such thing."""
+    """Drop parameters that only tune, and refuse those that carry meaning, if the service does not support
+    them.
+    """
     if not target.profile.stop:
         _drop(fields, ("stop",), dropped)
     if target.profile.temperature_or_top_p and parsed.wire.temperature is not None:
@@ -160,7 +162,7 @@ def _leave_out(fields: Fields, parsed: Parsed, target: Target, dropped: list[str
 
 
 NOTHING = (b"null", b"[]", b"false", b"1", b'["text"]')
-"""Values of a refused field that ask for nothing: what everybody gets."""
+"""Values of a refused field that have no effect, because they are the default."""
 
 
 def _drop(fields: Fields, names: Sequence[str], dropped: list[str]) -> None:
@@ -168,7 +170,7 @@ def _drop(fields: Fields, names: Sequence[str], dropped: list[str]) -> None:
 
 
 def _check_tools(fields: Fields, parsed: Parsed, target: Target, dropped: list[str]) -> None:
-    """Refuse a forced tool, and take `strict` out, where the service knows neither."""
+    """Refuse a forced tool, and remove `strict`, if the service does not support them."""
     choice = parsed.wire.tool_choice
     if choice not in (None, "auto", "none") and not target.dialect.forced_tools:
         raise Unsupported("this provider cannot be forced to call a tool (tool_choice)", param="tool_choice")
@@ -185,7 +187,7 @@ TOOLS = Decoder(list[dict[str, Any]])
 
 
 def _set_schema(fields: Fields, parsed: Parsed, target: Target, dropped: list[str]) -> None:
-    """Tell the schema of the answer in words, where the service takes none."""
+    """Move the schema of the answer into the prompt, if the service does not accept schemas."""
     wanted = parsed.wire.response_format
     if target.dialect.schemas == "native" or wanted is None or wanted.type != "json_schema":
         return
@@ -224,14 +226,14 @@ EDITS: tuple[tuple[Applies, Edit], ...] = (
     (lambda dialect, profile: not (dialect.forced_tools and dialect.strict_tools), _check_tools),
     (lambda dialect, profile: dialect.schemas != "native", _set_schema),
 )
-"""Edits of the body in their order, each with the targets that can need it."""
+"""The edits of the body in order, each with a test for the targets that can need it."""
 
 ASK_USAGE = Raw(b'{"include_usage":true}')
 
 
 def _set_stream(fields: Fields, parsed: Parsed, stream: bool, usage: bool) -> None:
-    """Ask for the usage of a stream, for our own books, where the service takes that (`usage`); and not for
-    a stream that cannot be, nor for a whole answer that cannot be.
+    """Request the usage of a stream, for Tidegate's accounting, if the service supports that (`usage`).
+    Remove `stream` or its options if the model cannot stream, or only streams.
     """
     if stream and not parsed.stream:
         fields["stream"] = Raw(b"true")

@@ -1,4 +1,4 @@
-"""How much to think, in the words of a provider and a model."""
+"""Reasoning settings, in the form of a provider and a model."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -13,22 +13,22 @@ __all__ = ["Thinking", "plan_thinking"]
 
 
 class Thinking(NamedTuple):
-    """What to say about thinking."""
+    """The reasoning settings of a request."""
 
     fields: dict[str, Any]
     effort: str | None
-    """The effort that the model is asked for; None where nothing is said."""
+    """The effort that is requested from the model; None if none is sent."""
     dropped: tuple[str, ...] = ()
 
 
 SWITCHED = ("thinking", "enable_thinking")
-"""Forms that have a switch."""
+"""Forms that have an on/off switch."""
 
 
 def plan_thinking(
     control: ReasoningControl | None, dialect: Dialect, profile: Profile, *, forced: bool = False
 ) -> Thinking:
-    """The fields that ask for thinking, in the dialect's form. `forced`: a tool must be called."""
+    """Return the fields that configure reasoning, in the dialect's form. `forced`: a tool must be called."""
     if forced and not profile.forced_tools_while_thinking and dialect.effort in SWITCHED:
         return _plan_forced(control or ReasoningControl(), dialect, profile)
     effort, speaks, dropped = plan_effort(control, profile, takes_effort=dialect.effort != "none")
@@ -38,7 +38,7 @@ def plan_thinking(
 
 
 def _plan_forced(control: ReasoningControl, dialect: Dialect, profile: Profile) -> Thinking:
-    """The call of the tool means something, thinking only tunes: it is switched off."""
+    """Switch thinking off, because a forced tool call carries meaning and thinking only tunes."""
     effort = wanted_effort(control)
     thinks = profile.reasons_by_default if effort is None else effort != "none"
     if not thinks or profile.thinking == "none" or not profile.thinking_off:

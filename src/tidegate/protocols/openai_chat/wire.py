@@ -1,7 +1,7 @@
-"""The fields of the wire format that Tidegate reads, as types.
+"""The request fields that Tidegate reads, as types.
 
-Requests are wider than OpenAI's: what its followers accept beside it is known here too, and
-what nobody reads is not named and passes as it is. A `Raw` that is empty was not sent.
+The types accept more than OpenAI: extensions of compatible services are included. Fields that Tidegate does
+not read are not declared and are forwarded unchanged. An empty `Raw` means that the field was not sent.
 """
 
 from typing import Annotated, Any, Literal, TypeAlias
@@ -33,7 +33,7 @@ __all__ = [
 NAME = "openai_chat"
 
 FORMATS = {"anthropic-claude-v1": "anthropic", "google-gemini-v1": "gemini"}
-"""OpenRouter's names of signature formats; our own stand for themselves."""
+"""OpenRouter's names for signature formats; all other names are used as they are."""
 
 Name = Annotated[str, Meta(min_length=1)]
 Penalty = Annotated[float, Meta(ge=-2, le=2)]
@@ -44,14 +44,14 @@ Role = Literal["system", "developer", "user", "assistant", "tool", "function"]
 
 
 class CacheMark(Struct, gc=False):
-    """`cache_control`, in Anthropic's form, as OpenRouter and others take it."""
+    """`cache_control` in Anthropic's form, as accepted by OpenRouter and others."""
 
     type: str = "ephemeral"
     ttl: str | None = None
 
 
 class GoogleContent(Struct, gc=False):
-    """`extra_content.google` of Google's own OpenAI-compatible API."""
+    """`extra_content.google` of Google's OpenAI-compatible API."""
 
     thought_signature: str | None = None
 
@@ -68,7 +68,7 @@ class ExtraContent(Struct, gc=False):
 
 
 class ImageIn(Struct, gc=False):
-    """An address, or a data URL. Also the form of videos and documents by address."""
+    """A URL or data URL. Also used for videos and documents given by URL."""
 
     url: str
     detail: str | None = None
@@ -82,7 +82,7 @@ class AudioIn(Struct, gc=False):
 
 
 class FileIn(Struct, gc=False):
-    """A file in the request (as a data URL), or one that was uploaded."""
+    """A file in the request (as a data URL), or an uploaded file."""
 
     file_data: str | None = None
     file_id: str | None = None
@@ -90,7 +90,7 @@ class FileIn(Struct, gc=False):
 
 
 class PartIn(Struct, gc=False):
-    """A part of a content list. Which field it has says its type."""
+    """A part of a content list. `type` determines which field it has."""
 
     type: Name
     text: str | None = None
@@ -107,7 +107,7 @@ class PartIn(Struct, gc=False):
     prompt_cache_breakpoint: Any = None
     """OpenAI's cache breakpoint, from gpt-5.6 on."""
     extra_content: ExtraContent | None = None
-    """On an image that the model made."""
+    """For an image that the model generated."""
 
 
 class FunctionCallIn(Struct, gc=False):
@@ -125,7 +125,7 @@ class CustomCallIn(Struct, gc=False):
 
 
 class CallIn(Struct, gc=False):
-    """A call that the model made earlier."""
+    """A tool call that the model made earlier."""
 
     id: Name
     function: FunctionCallIn | None = None
@@ -147,14 +147,14 @@ class ReasoningDetail(Struct, gc=False):
 
 
 class NativeBlockIn(Struct, gc=False):
-    """A block of one wire format, given back."""
+    """A block of one wire format, sent back by the client."""
 
     format: str
     block: Raw
 
 
 class AudioRef(Struct, gc=False):
-    """Audio that the model spoke earlier."""
+    """A reference to audio that the model generated earlier."""
 
     id: Name
 
@@ -180,7 +180,7 @@ class MessageIn(Struct, gc=False):
 
 
 class FunctionIn(Struct, gc=False):
-    """The declaration of a function."""
+    """The definition of a function."""
 
     name: Name
     description: str | None = None
@@ -189,14 +189,14 @@ class FunctionIn(Struct, gc=False):
 
 
 class CustomIn(Struct, gc=False):
-    """The declaration of a custom tool."""
+    """The definition of a custom tool."""
 
     name: Name
     description: str | None = None
 
 
 class ToolIn(Struct, gc=False):
-    """The declaration of a tool; of another type than these two, it is the provider's own."""
+    """The definition of a tool; any other type is one of the provider's built-in tools."""
 
     type: str = "function"
     function: FunctionIn | None = None
@@ -205,7 +205,7 @@ class ToolIn(Struct, gc=False):
 
 
 class Named(Struct, gc=False):
-    """Something named."""
+    """An object with a name."""
 
     name: Name
 
@@ -219,14 +219,14 @@ class AllowedTool(Struct, gc=False):
 
 
 class AllowedTools(Struct, gc=False):
-    """The tools that may, or must, be called."""
+    """The tools that may or must be called."""
 
     mode: Literal["auto", "required"]
     tools: list[AllowedTool]
 
 
 class ChoiceIn(Struct, gc=False):
-    """`tool_choice`, where it is an object. xAI also takes the name at the top."""
+    """`tool_choice` as an object. xAI also accepts the name at the top level."""
 
     type: str
     function: Named | None = None
@@ -236,7 +236,7 @@ class ChoiceIn(Struct, gc=False):
 
 
 class SchemaIn(Struct, gc=False):
-    """`response_format.json_schema`. Perplexity takes it without a name."""
+    """`response_format.json_schema`. Perplexity accepts it without a name."""
 
     name: str | None = None
     description: str | None = None
@@ -245,7 +245,7 @@ class SchemaIn(Struct, gc=False):
 
 
 class FormatIn(Struct, gc=False):
-    """`response_format`. Together's older form has the schema beside the type."""
+    """`response_format`. Together's older form has the schema next to the type."""
 
     type: Literal["text", "json_object", "json_schema", "regex", "grammar", "structural_tag"]
     json_schema: SchemaIn | None = None
@@ -260,7 +260,7 @@ class StreamOptions(Struct, gc=False):
 
 
 class UsageIn(Struct, gc=False):
-    """OpenRouter's way of asking for usage."""
+    """OpenRouter's `usage` option, which requests usage."""
 
     include: bool | None = None
 
@@ -278,7 +278,9 @@ ToolChoiceWord = Literal["none", "auto", "required", "any"]
 
 
 class ChatRequest(Struct, kw_only=True, gc=False):
-    """A request for a chat completion: OpenAI's fields, Tidegate's, and its followers' best known."""
+    """A chat completion request: the fields of OpenAI, of Tidegate, and common fields of
+    compatible services.
+    """
 
     model: Name
     messages: Annotated[list[MessageIn], Meta(min_length=1)]
@@ -322,7 +324,7 @@ class ChatRequest(Struct, kw_only=True, gc=False):
 
 
 Fields: TypeAlias = dict[str, Raw]
-"""The top level of a body: what is not touched stays as the client wrote it."""
+"""The top level of a body; values that are not edited keep the client's bytes."""
 
 REQUEST = Decoder(ChatRequest)
 FIELDS = Decoder(Fields)
@@ -330,17 +332,17 @@ ENCODE = Encoder().encode
 
 
 def says(raw: Raw) -> bool:
-    """Whether a value was sent that is not null."""
+    """Return whether a value was sent and is not null."""
     return len(memoryview(raw)) > 0 and bytes(raw) != b"null"
 
 
 def has_list(raw: Raw) -> bool:
-    """Whether a value is a JSON array."""
+    """Return whether a value is a JSON array."""
     view = memoryview(raw)
     return len(view) > 0 and view[0] == 0x5B  # [
 
 
 def has_object(raw: Raw) -> bool:
-    """Whether a value is a JSON object."""
+    """Return whether a value is a JSON object."""
     view = memoryview(raw)
     return len(view) > 0 and view[0] == 0x7B  # {

@@ -1,4 +1,4 @@
-"""The fields of answers that Tidegate reads, of whole ones and of chunks, as types."""
+"""The fields of answers that Tidegate reads, for complete answers and for chunks, as types."""
 
 from typing import Any
 
@@ -28,7 +28,7 @@ __all__ = [
 
 
 class FunctionOut(Struct, gc=False):
-    """A function's name, or a piece of its arguments. Some send the arguments as an object."""
+    """A function's name, or a piece of its arguments. Some services send the arguments as an object."""
 
     name: str | None = None
     arguments: Any = None
@@ -42,7 +42,7 @@ class CustomOut(Struct, gc=False):
 
 
 class CallOut(Struct, gc=False):
-    """A call, or a piece of one."""
+    """A tool call, or a piece of one."""
 
     index: int | None = None
     id: str | None = None
@@ -77,13 +77,13 @@ class Annotation(Struct, gc=False):
 
 
 class ImageUrl(Struct, gc=False):
-    """An address."""
+    """The URL of an image."""
 
     url: str = ""
 
 
 class ImageOut(Struct, gc=False):
-    """An image that the model made, as OpenRouter tells it."""
+    """An image that the model generated, in OpenRouter's form."""
 
     image_url: ImageUrl | None = None
 
@@ -113,7 +113,7 @@ class Logprobs(Struct, gc=False):
 
 
 class ChoiceOut(Struct, gc=False):
-    """One alternative, or a piece of it."""
+    """A choice, or a piece of it."""
 
     index: int | None = None
     delta: Delta | None = None
@@ -125,14 +125,14 @@ class ChoiceOut(Struct, gc=False):
 
 
 class SearchResult(Struct, gc=False):
-    """A page that was read for the answer (Perplexity)."""
+    """A search result used for the answer (Perplexity)."""
 
     url: str | None = None
     title: str | None = None
 
 
 class GroqOut(Struct, gc=False):
-    """Groq's own corner."""
+    """Groq's `x_groq` field."""
 
     usage: UsageIn | None = None
 
@@ -157,12 +157,12 @@ NOTHING = Delta()
 
 
 def decode_chunk(data: bytes, events: list[Event]) -> AnswerOut:
-    """A chunk or an answer. What stands beside the answer and is of a shape of its own is left out."""
+    """Decode a chunk or an answer. Optional fields of an unexpected type are left out."""
     return decode_leniently(ANSWER, data, events)
 
 
 def decode_answer(body: bytes, events: list[Event]) -> AnswerOut | ProviderError:
-    """A whole answer, or why it is none."""
+    """Decode a complete answer, or return the error if it is not one."""
     try:
         answer = decode_chunk(body, events)
     except MALFORMED as error:

@@ -1,4 +1,4 @@
-"""From events to answers as OpenAI itself sends them: a stream of chunks, or one JSON body."""
+"""Writes events as OpenAI sends them: as a stream of chunks, or as one JSON body."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -40,7 +40,7 @@ CHUNK = "chat.completion.chunk"
 
 
 class Head:
-    """What every chunk of an answer, and the whole answer, repeats."""
+    """The fields that every chunk of an answer repeats, and a complete answer has once."""
 
     __slots__ = ("created", "id", "model")
 
@@ -50,19 +50,19 @@ class Head:
         self.model = model
 
     def begin(self, started: Started | None) -> None:
-        """Take the provider's words, and make up what it does not say."""
+        """Take the provider's id, time and model, and generate those that are missing."""
         self.id = (started.id if started else "") or new_id("chatcmpl-")
         self.created = (started.created if started else None) or int(time.time())
         self.model = (started.model if started else "") or self.model
 
 
 def render_signature(signature: str) -> dict[str, Any]:
-    """Google's form of a signature in this format."""
+    """Write a signature in Google's form."""
     return {"google": {"thought_signature": signature}}
 
 
 def render_annotation(cited: CitationAdded) -> dict[str, Any]:
-    """OpenAI's form of a citation with an address."""
+    """Write a citation with a URL in OpenAI's form."""
     told = {
         "url": cited.url,
         "title": cited.title or cited.url,
@@ -73,15 +73,15 @@ def render_annotation(cited: CitationAdded) -> dict[str, Any]:
 
 
 def render_image(image: ImageAdded) -> dict[str, Any]:
-    """OpenRouter's form of an image that the model made."""
+    """Write a generated image in OpenRouter's form."""
     url = {"url": f"data:{image.media_type};base64,{image.data}"}
     shown: dict[str, Any] = {"type": "image_url", "image_url": url}
     return shown if image.signature is None else {**shown, "extra_content": render_signature(image.signature)}
 
 
 class Thoughts:
-    """The thinking blocks of a choice. A block is told whole when its signature comes, because a client
-    that gives it back must give back the very text that was signed.
+    """The thinking blocks of a choice. The whole block is repeated with its signature, because a client that
+    sends it back must send exactly the text that was signed.
     """
 
     __slots__ = ("_count", "_text")
@@ -91,22 +91,22 @@ class Thoughts:
         self._count = 0
 
     def add(self, text: str) -> None:
-        """More of the current block."""
+        """Append text to the current block."""
         self._text.append(text)
 
     def sign(self, event: ReasoningSigned) -> dict[str, Any]:
-        """The entry of `reasoning_details` for the block that ends here."""
+        """Write the `reasoning_details` entry for the block that ends here."""
         text = "".join(self._text)
         self._text.clear()
         told = {"type": "reasoning.text", "text": text, "signature": event.signature, "format": event.format}
         return self._number(told)
 
     def hide(self, event: ReasoningEncrypted) -> dict[str, Any]:
-        """The entry for a block that only the provider can read."""
+        """Write the entry for a block that only the provider can read."""
         return self._number({"type": "reasoning.encrypted", "data": event.data, "format": event.format})
 
     def _number(self, told: dict[str, Any]) -> dict[str, Any]:
-        """With an index of its own: the official SDK adds up entries of one index."""
+        """Give the entry an index of its own, because OpenAI's SDK merges entries with the same index."""
         told["index"] = self._count
         self._count += 1
         return told
@@ -127,15 +127,15 @@ class StreamWriter:
         self._head = Head(model)
         self._wants_usage = wants_usage
         self._functions = functions
-        """Whether the client speaks of functions, as before there were tools."""
+        """Whether the client uses the deprecated `functions`."""
         self._usage: Usage | None = None
         self._thoughts: dict[int, Thoughts] = {}
         self._customs: set[tuple[int, int]] = set()
-        """Choice and index of the calls of custom tools."""
-        # Frames, built once: what stands before a choice's delta, and behind a text.
+        """Choice and index of calls to custom tools."""
+        # Frames built once: the bytes before a choice's delta, and those after a text.
         self._before = b""
         self._openings: dict[int, bytes] = {}
-        """Per choice that has its role: everything before the text of a text delta."""
+        """By choice whose role has been sent: the bytes before the text of a text delta."""
         self._tail = b',"usage":null}\n\n' if wants_usage else b"}\n\n"
         self._text_tail = b'},"logprobs":null,"finish_reason":null}]' + self._tail
 
@@ -146,7 +146,7 @@ class StreamWriter:
         return b"".join([self._write(event) for event in events])
 
     def close(self) -> bytes:
-        """The usage, if the client wants it, and the end."""
+        """Return the usage, if the client requested it, and the end mark."""
         if self._usage is None or not self._wants_usage:
             return DONE
         if not self._before:
@@ -155,7 +155,7 @@ class StreamWriter:
         return self._before + b'],"usage":' + usage + b"}\n\n" + DONE
 
     def abort(self, error: TidegateError) -> bytes:
-        """The error event that ends a stream."""
+        """Return the error event that ends a stream."""
         return frame(error_object(error))
 
     def _write(self, event: Event) -> bytes:
@@ -172,7 +172,7 @@ class StreamWriter:
         self._before = b"data: " + ENCODE(told)[:-1] + b',"choices":['
 
     def _open(self, choice: int) -> bytes:
-        """The chunk that tells a choice's role, before anything else of it."""
+        """Return the chunk with a choice's role, which precedes everything else."""
         if not self._before:
             self._begin(None)
         self._openings[choice] = self._before + b'{"index":%d,"delta":{"content":' % choice
@@ -183,7 +183,7 @@ class StreamWriter:
         return self._before + ENCODE(told) + b"]" + self._tail
 
     def _piece(self, choice: int, delta: dict[str, Any], **more: Any) -> bytes:
-        """A chunk, behind the role where that was not told yet."""
+        """Return a chunk, preceded by the role if it has not been sent."""
         role = b"" if choice in self._openings else self._open(choice)
         return role + self._chunk(choice, delta, **more)
 
@@ -239,7 +239,7 @@ class StreamWriter:
         return self._before + call + ENCODE(event.arguments) + b"}}]" + self._text_tail
 
     def _says_function(self, index: int, kind: str) -> bool:
-        """Whether a call is told in the old form, which has room for one function."""
+        """Return whether a call is written in the deprecated form, which allows one function call."""
         return self._functions and index == 0 and kind == "function"
 
     def _write_refusal(self, event: RefusalDelta) -> bytes:
@@ -291,18 +291,18 @@ class StreamWriter:
 
 
 def finish_word(event: Finished, functions: bool) -> str:
-    """The finish reason, in the words of clients that speak of functions where they do."""
+    """Return the finish reason; `function_call` for clients that use the deprecated functions."""
     return "function_call" if functions and event.reason == "tool_calls" else event.reason
 
 
-# --- whole answers ---------------------------------------------------------------------------
+# --- complete answers ------------------------------------------------------------------------
 
 
 STOPPED = Finished("stop")
 
 
 class ChoiceParts:
-    """What a choice consists of so far."""
+    """The parts of a choice received so far."""
 
     __slots__ = ("calls", "finish", "logprobs", "message", "text", "thoughts")
 
@@ -312,21 +312,21 @@ class ChoiceParts:
         self.thoughts: Thoughts | None = None
         self.logprobs: list[Any] = []
         self.message: dict[str, Any] = {}
-        """What is in the message beside text and calls, by field."""
+        """The fields of the message other than text and calls."""
         self.finish: Finished | None = None
 
     def think(self) -> Thoughts:
-        """The thinking of this choice."""
+        """Return the thinking of this choice."""
         if self.thoughts is None:
             self.thoughts = Thoughts()
         return self.thoughts
 
     def add(self, field: str, value: Any) -> None:
-        """One more of what the message has a list of."""
+        """Append to a list field of the message."""
         self.message.setdefault(field, []).append(value)
 
     def extend(self, field: str, text: str) -> None:
-        """More of a text that the message has beside its content."""
+        """Append to a text field of the message."""
         self.message[field] = self.message.get(field, "") + text
 
 
@@ -342,13 +342,13 @@ class BodyWriter:
         self._usage: Usage | None = None
 
     def write(self, events: Sequence[Event]) -> bytes:
-        """Collect; nothing is seen before the answer is whole."""
+        """Collect the events; nothing is written before the answer is complete."""
         for event in events:
             self._ADDS[type(event)](self, event)
         return b""
 
     def close(self) -> bytes:
-        """The whole answer."""
+        """Return the complete answer."""
         head = self._head
         if not head.id:
             head.begin(None)
@@ -366,7 +366,7 @@ class BodyWriter:
         return ENCODE(told)
 
     def abort(self, error: TidegateError) -> bytes:
-        """The error, in place of an answer."""
+        """Return the error in place of an answer."""
         return error_object(error)
 
     def _render_choice(self, index: int, parts: ChoiceParts) -> dict[str, Any]:
