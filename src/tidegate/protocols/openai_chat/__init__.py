@@ -89,7 +89,7 @@ class OpenAIChat:
 
     def parse_count_request(self, body: bytes) -> ParsedRequest:
         """Raise PathNotFound: OpenAI's chat format has no endpoint for counting tokens."""
-        raise PathNotFound("this format has no way to ask for a count")
+        raise PathNotFound("OpenAI's chat completions API does not support token counting")
 
     def render_count(self, request: ParsedRequest, target: Target) -> Call | None:
         """Return None: the format has no endpoint for counting tokens."""
@@ -97,7 +97,7 @@ class OpenAIChat:
 
     def parse_count(self, body: bytes) -> int:
         """Raise ProviderBroke; never called, because `render_count` returns None."""
-        raise ProviderBroke("this format has no answer that counts")
+        raise ProviderBroke("OpenAI's chat completions API does not support token counting")
 
     def splice_request(self, request: ParsedRequest, target: Target) -> Call:
         """Return the client's body with the model replaced."""

@@ -51,7 +51,7 @@ from .wire import (
     PartIn,
     ReasoningIn,
     ToolIn,
-    says,
+    is_set,
 )
 
 __all__ = ["build_reasoning", "build_turn", "thinking_text"]
@@ -132,7 +132,7 @@ def build_turn(wire: ChatRequest, fields: Fields, stream: bool) -> Turn:
 def _build_extensions(fields: Fields) -> dict[str, Raw]:
     if KNOWN.issuperset(fields):
         return {}
-    return {key: raw for key, raw in fields.items() if key not in KNOWN and says(raw)}
+    return {key: raw for key, raw in fields.items() if key not in KNOWN and is_set(raw)}
 
 
 # --- messages --------------------------------------------------------------------------------
@@ -162,11 +162,11 @@ def build_messages(wire: ChatRequest) -> tuple[Message, ...]:
     return tuple(messages)
 
 
-_BESIDE_TEXT = (
+_EXTRA_FIELDS = (
     "tool_calls", "function_call", "refusal", "audio", "reasoning_content", "reasoning", "reasoning_details",
     "extra_content", "native_blocks", "images", "cache_control",
 )  # fmt: skip
-_EXTRAS, _NO_EXTRAS = attrgetter(*_BESIDE_TEXT), (None,) * len(_BESIDE_TEXT)
+_EXTRAS, _NO_EXTRAS = attrgetter(*_EXTRA_FIELDS), (None,) * len(_EXTRA_FIELDS)
 """The fields that a message may have besides its content: nearly all messages contain only text."""
 
 
@@ -199,7 +199,9 @@ def _build_result(message: MessageIn, place: str, book: CallBook) -> ToolResult:
     content = _build_content(message.content, place)
     kept = tuple(part for part in content if isinstance(part, Text | Image | Document | Native))
     if len(kept) != len(content):
-        raise InvalidRequest("a tool result holds text, images and documents only", param=f"{place}.content")
+        raise InvalidRequest(
+            "a tool result may only contain text, images and documents", param=f"{place}.content"
+        )
     name = message.name or ""
     call_id = book.find(name) if message.role == "function" else message.tool_call_id or ""
     return ToolResult(call_id, book.names.get(call_id, name), kept, cache=_build_cache(message.cache_control))
@@ -219,19 +221,19 @@ def _build_message(message: MessageIn, place: str, book: CallBook) -> Message:
 def _build_assistant(message: MessageIn, content: list[Part], place: str, book: CallBook) -> list[Part]:
     thoughts = _build_thoughts(message)
     natives = [Native(one.format, one.block) for one in message.native_blocks or ()]
-    said: list[Part] = [*thoughts, *natives, *_sign(content, message)]
+    built: list[Part] = [*thoughts, *natives, *_sign(content, message)]
     if message.refusal:
-        said.append(Refusal(message.refusal))
+        built.append(Refusal(message.refusal))
     for index, image in enumerate(message.images or ()):
-        said.append(_build_image(image, f"{place}.images.{index}"))
+        built.append(_build_image(image, f"{place}.images.{index}"))
     if message.audio is not None:
         block = Raw(ENCODE({"id": message.audio.id}))
-        said.append(Native(NAME, block, "audio"))
-    said.extend(_build_call(call, book) for call in message.tool_calls or ())
+        built.append(Native(NAME, block, "audio"))
+    built.extend(_build_call(call, book) for call in message.tool_calls or ())
     if message.function_call is not None:
         called = message.function_call
-        said.append(ToolCall(book.number(called.name), called.name, called.arguments or "{}"))
-    return said
+        built.append(ToolCall(book.number(called.name), called.name, called.arguments or "{}"))
+    return built
 
 
 def _build_call(call: CallIn, book: CallBook) -> ToolCall:
@@ -263,18 +265,18 @@ def _build_thoughts(message: MessageIn) -> list[Part]:
     """Convert thinking from `reasoning_details` if it is there, else from the readable text."""
     text = message.reasoning_content or message.reasoning or ""
     thoughts: list[Part] = []
-    told = False
+    has_text = False
     for detail in message.reasoning_details or ():
         signed_by = FORMATS.get(detail.format or "", detail.format)
         if detail.type == "reasoning.encrypted":
             if detail.data:
                 thoughts.append(RedactedReasoning(detail.data, signed_by or "unknown"))
             continue
-        said = detail.text or detail.summary or ("" if told else text)
-        if said or detail.signature:
-            told = True
-            thoughts.append(Reasoning(said, detail.signature, signed_by if detail.signature else None))
-    if text and not told:
+        readable = detail.text or detail.summary or ("" if has_text else text)
+        if readable or detail.signature:
+            has_text = True
+            thoughts.append(Reasoning(readable, detail.signature, signed_by if detail.signature else None))
+    if text and not has_text:
         thoughts.insert(0, Reasoning(text))
     return thoughts
 
@@ -291,7 +293,7 @@ def _build_content(content: str | list[PartIn] | None, place: str) -> list[Part]
 def _build_part(part: PartIn, place: str) -> Part:
     build = PARTS.get(part.type)
     if build is None:
-        raise InvalidRequest(f"unknown type of content: {part.type}", param=f"{place}.type")
+        raise InvalidRequest(f"unknown content type: {part.type}", param=f"{place}.type")
     built = build(part, place)
     return built if part.cache_control is None else _with_cache(built, part.cache_control)
 
@@ -397,13 +399,13 @@ def _build_tool(tool: ToolIn, block: Raw) -> Tool:
     if tool.type == "function" and tool.function is not None:
         return _build_function(tool.function, cache)
     if tool.type == "custom" and tool.custom is not None:
-        own = tool.custom
-        return Tool(own.name, own.description, kind="custom", format=NAME, block=block, cache=cache)
+        custom = tool.custom
+        return Tool(custom.name, custom.description, kind="custom", format=NAME, block=block, cache=cache)
     return Tool(tool.type, kind="native", format=NAME, block=block, cache=cache)
 
 
 def _build_function(function: FunctionIn, cache: CacheControl | None = None) -> Tool:
-    parameters = function.parameters if says(function.parameters) else None
+    parameters = function.parameters if is_set(function.parameters) else None
     return Tool(function.name, function.description, parameters, function.strict, cache=cache)
 
 
@@ -438,19 +440,19 @@ def _build_named(choice: ChoiceIn) -> ToolChoice:
 
 
 def _build_output(wire: ChatRequest) -> OutputFormat | None:
-    wanted = wire.response_format
-    if wanted is None or wanted.type == "text":
+    output = wire.response_format
+    if output is None or output.type == "text":
         return None
-    if wanted.type == "json_object":
-        schema = wanted.schema if says(wanted.schema) else None
+    if output.type == "json_object":
+        schema = output.schema if is_set(output.schema) else None
         return OutputFormat("json_schema", schema) if schema is not None else OutputFormat("json_object")
-    if wanted.type != "json_schema":
-        raise InvalidRequest(f"unknown form of answers: {wanted.type}", param="response_format.type")
-    told = wanted.json_schema
-    if told is None:
-        return OutputFormat("json_schema", wanted.schema)
-    schema = told.schema if says(told.schema) else None
-    return OutputFormat("json_schema", schema, told.name, told.description, told.strict)
+    if output.type != "json_schema":
+        raise InvalidRequest(f"unknown response format: {output.type}", param="response_format.type")
+    named = output.json_schema
+    if named is None:
+        return OutputFormat("json_schema", output.schema)
+    schema = named.schema if is_set(named.schema) else None
+    return OutputFormat("json_schema", schema, named.name, named.description, named.strict)
 
 
 _EFFORTS: dict[str, Effort | None] = {"ultra": "max", "default": None}
@@ -460,12 +462,12 @@ def build_reasoning(wire: ChatRequest) -> ReasoningControl | None:
     """Convert the reasoning settings from either of the two forms that clients use."""
     if wire.reasoning is None and wire.reasoning_effort is None:
         return None
-    told = wire.reasoning or ReasoningIn()
-    word = wire.reasoning_effort or told.effort
+    reasoning = wire.reasoning or ReasoningIn()
+    word = wire.reasoning_effort or reasoning.effort
     effort: Effort | None = _EFFORTS.get(word, word)  # type: ignore[arg-type]
     return ReasoningControl(
         effort=effort,
-        budget=told.max_tokens,
-        mode=None if told.enabled is None else "enabled" if told.enabled else "disabled",
-        show=None if told.exclude is None else not told.exclude,
+        budget=reasoning.max_tokens,
+        mode=None if reasoning.enabled is None else "enabled" if reasoning.enabled else "disabled",
+        show=None if reasoning.exclude is None else not reasoning.exclude,
     )

@@ -17,7 +17,7 @@ from .wire import (
     MessageIn,
     PartIn,
     has_object,
-    says,
+    is_set,
 )
 
 __all__ = ["allowed_name", "check_request", "chosen_name", "file_url", "image_address", "repeats_ids"]
@@ -75,14 +75,14 @@ def _check_messages(messages: list[MessageIn]) -> None:
 def _check_answer(message: MessageIn, index: int, calls: set[str]) -> None:
     param = f"messages.{index}.tool_call_id"
     if not message.tool_call_id:
-        raise InvalidRequest("a tool message needs the id of the call that it answers", param=param)
+        raise InvalidRequest("a tool message needs a tool_call_id", param=param)
     if message.tool_call_id not in calls:
         raise InvalidRequest(
             f"no assistant message before this one has a tool call {message.tool_call_id!r}", param=param
         )
 
 
-SAYS_SOMETHING = (
+CONTENT_FIELDS = (
     "content", "tool_calls", "function_call", "refusal", "audio", "reasoning_content", "reasoning",
     "reasoning_details", "native_blocks", "images",
 )  # fmt: skip
@@ -92,7 +92,7 @@ SAYS_SOMETHING = (
 def _check_assistant(message: MessageIn, index: int) -> None:
     if type(message.content) is list:
         _check_parts(message.content, index, may_be_empty=True)
-    elif message.content is None and all(getattr(message, name) is None for name in SAYS_SOMETHING):
+    elif message.content is None and all(getattr(message, name) is None for name in CONTENT_FIELDS):
         raise InvalidRequest("an assistant message needs content or calls", param=f"messages.{index}.content")
     for position, image in enumerate(message.images or ()):
         _check_image(image, f"messages.{index}.images.{position}")
@@ -123,7 +123,7 @@ def _check_parts(parts: list[PartIn], index: int, *, may_be_empty: bool = False)
 
 def _check_text(part: PartIn, place: str) -> None:
     if part.text is None:
-        raise InvalidRequest("a text part needs a text", param=f"{place}.text")
+        raise InvalidRequest("a text part needs text", param=f"{place}.text")
 
 
 def _check_image(part: PartIn, place: str) -> None:
@@ -221,7 +221,7 @@ def _check_tools(request: ChatRequest) -> None:
 
 
 def _check_function(function: FunctionIn, place: str) -> None:
-    if says(function.parameters) and not has_object(function.parameters):
+    if is_set(function.parameters) and not has_object(function.parameters):
         raise InvalidRequest("expected a JSON Schema object", param=f"{place}.parameters")
 
 
@@ -285,11 +285,11 @@ def allowed_name(tool: AllowedTool) -> str | None:
     return named.name if named is not None else tool.name
 
 
-def _check_format(wanted: FormatIn) -> None:
-    if wanted.type != "json_schema":
+def _check_format(output: FormatIn) -> None:
+    if output.type != "json_schema":
         return
-    if wanted.json_schema is None:
-        if not has_object(wanted.schema):
+    if output.json_schema is None:
+        if not has_object(output.schema):
             raise InvalidRequest("expected a name and a schema", param="response_format.json_schema")
-    elif says(wanted.json_schema.schema) and not has_object(wanted.json_schema.schema):
+    elif is_set(output.json_schema.schema) and not has_object(output.json_schema.schema):
         raise InvalidRequest("expected a JSON Schema object", param="response_format.json_schema.schema")

@@ -18,7 +18,7 @@ from .usage import UsageIn, completion_tokens
 __all__ = ["is_clean", "read_clean", "read_text"]
 
 
-class SoundDelta(Struct, gc=False):
+class CleanDelta(Struct, gc=False):
     """A piece of text or of `reasoning_content`, without any field that a repair looks at."""
 
     content: str | None = None
@@ -28,24 +28,24 @@ class SoundDelta(Struct, gc=False):
     reasoning: None = None
 
 
-class SoundChoice(Struct, gc=False):
+class CleanChoice(Struct, gc=False):
     """A choice that continues."""
 
     index: int
-    delta: SoundDelta
+    delta: CleanDelta
     finish_reason: None = None
     message: None = None
     error: None = None
 
 
-class SoundChunk(Struct, gc=False):
+class CleanChunk(Struct, gc=False):
     """A chunk with a complete head and no usage."""
 
     id: str
     object: Literal["chat.completion.chunk"]
     created: int
     model: Annotated[str, Meta(min_length=1)]
-    choices: Annotated[list[SoundChoice], Meta(min_length=1)]
+    choices: Annotated[list[CleanChoice], Meta(min_length=1)]
     usage: None = None
     error: None = None
     x_groq: None = None
@@ -91,56 +91,56 @@ class TextChunk(Struct, gc=False):
     search_results: None = None
 
 
-class SoundFunction(Struct, gc=False):
+class CleanFunction(Struct, gc=False):
     """A function in a tool call."""
 
     name: Annotated[str, Meta(min_length=1)]
     arguments: str
 
 
-class SoundCall(Struct, gc=False):
+class CleanCall(Struct, gc=False):
     """A tool call with all required fields."""
 
     id: Annotated[str, Meta(min_length=1)]
     type: Literal["function"]
-    function: SoundFunction
+    function: CleanFunction
 
 
-class SoundMessage(Struct, gc=False):
+class CleanMessage(Struct, gc=False):
     """A complete message, without any field that a repair looks at."""
 
     role: Literal["assistant"]
     content: str | None = None
-    tool_calls: tuple[SoundCall, ...] | None = None
+    tool_calls: tuple[CleanCall, ...] | None = None
     function_call: None = None
     reasoning: None = None
 
 
-class SoundEnd(Struct, gc=False):
+class CleanEnd(Struct, gc=False):
     """A choice that is complete."""
 
     index: int
-    message: SoundMessage
+    message: CleanMessage
     finish_reason: Literal["stop", "length", "tool_calls", "content_filter", "function_call"]
     error: None = None
 
 
-class SoundAnswer(Struct, gc=False):
+class CleanAnswer(Struct, gc=False):
     """A complete answer as OpenAI would write it."""
 
     id: Annotated[str, Meta(min_length=1)]
     object: Literal["chat.completion"]
     created: int
     model: Annotated[str, Meta(min_length=1)]
-    choices: Annotated[tuple[SoundEnd, ...], Meta(min_length=1)]
+    choices: Annotated[tuple[CleanEnd, ...], Meta(min_length=1)]
     usage: UsageIn | None = None
     service_tier: Any = None
     error: None = None
     x_groq: None = None
 
 
-_DECODE_ANSWER = msgspec.json.Decoder(SoundAnswer).decode
-_DECODE = msgspec.json.Decoder(SoundChunk).decode
+_DECODE_ANSWER = msgspec.json.Decoder(CleanAnswer).decode
+_DECODE = msgspec.json.Decoder(CleanChunk).decode
 _DECODE_TEXT = msgspec.json.Decoder(TextChunk).decode
 CONTENT = b'"content":"'
 
@@ -170,7 +170,7 @@ def read_text(data: bytes) -> list[TextChoice] | None:
         return None
 
 
-def read_clean(body: bytes) -> SoundAnswer | None:
+def read_clean(body: bytes) -> CleanAnswer | None:
     """Return the answer if nothing in it needs mending."""
     try:
         check_utf8(body)
@@ -183,6 +183,6 @@ def read_clean(body: bytes) -> SoundAnswer | None:
     return answer if all(_ids_differ(choice.message) for choice in answer.choices) else None
 
 
-def _ids_differ(message: SoundMessage) -> bool:
+def _ids_differ(message: CleanMessage) -> bool:
     calls = message.tool_calls
     return calls is None or len({call.id for call in calls}) == len(calls)

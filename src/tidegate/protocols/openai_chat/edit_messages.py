@@ -19,12 +19,12 @@ from .dialect import Dialect
 from .render import is_web, join_neighbours, links_refused, short_id
 from .wire import ENCODE, ChatRequest, MessageIn
 
-__all__ = ["MESSAGES", "MessageEdits", "tell_apart"]
+__all__ = ["MESSAGES", "MessageEdits", "make_ids_unique"]
 
 Json = dict[str, Any]
 MESSAGES = Decoder(list[Json])
 
-OWN_FIELDS = (
+EXTENSION_FIELDS = (
     "reasoning_content", "reasoning", "reasoning_details", "extra_content", "native_blocks", "images",
     "citations",
 )  # fmt: skip
@@ -77,7 +77,7 @@ class MessageEdits:
         return Raw(ENCODE(messages))
 
 
-def tell_apart(raw: Raw) -> Raw:
+def make_ids_unique(raw: Raw) -> Raw:
     """Give every call a unique id, and each result the id of its call."""
     ids = CallIds()
     messages = decode(MESSAGES, raw, "messages")
@@ -92,12 +92,12 @@ def tell_apart(raw: Raw) -> Raw:
 # --- the edits: when one applies to a service, which messages need it, what it does ----------
 
 
-def _take_own(message: Json, target: Target, dropped: list[str]) -> None:
+def _remove_extensions(message: Json, target: Target, dropped: list[str]) -> None:
     """Remove the fields that the service does not know; thinking stays, in the form that it accepts."""
     form = target.dialect.reasoning_back
     kept = KEPT[form]
     thought = message.get("reasoning_content") or message.get("reasoning")
-    taken = [name for name in OWN_FIELDS if name not in kept and message.pop(name, None)]
+    removed = [name for name in EXTENSION_FIELDS if name not in kept and message.pop(name, None)]
     for call in message.get("tool_calls") or ():
         call.pop("extra_content", None)
     if thought and form == "thinking":
@@ -105,7 +105,7 @@ def _take_own(message: Json, target: Target, dropped: list[str]) -> None:
     elif thought and kept:
         if not (message.get(kept[0]) or message.get("reasoning_details")):
             message[kept[0]] = thought
-    elif taken and "thinking" not in dropped:
+    elif removed and "thinking" not in dropped:
         dropped.append("thinking")
 
 
@@ -115,20 +115,20 @@ def _add_thinking_part(message: Json, thought: str) -> None:
     message["content"] = [{"type": "thinking", "thinking": [{"type": "text", "text": thought}]}, *parts]
 
 
-def _has_beyond(kept: tuple[str, ...]) -> "Needs":
+def _has_other_fields(kept: tuple[str, ...]) -> "Needs":
     """Return a check for messages that have other extension fields than these, or lack the first of them."""
-    looked = [name for name in OWN_FIELDS if name in MessageIn.__struct_fields__ and name not in kept]
-    read, nothing = attrgetter(*looked), (None,) * len(looked)
+    others = [name for name in EXTENSION_FIELDS if name in MessageIn.__struct_fields__ and name not in kept]
+    read, nothing = attrgetter(*others), (None,) * len(others)
     either = kept == KEPT["either"]
 
-    def has_own(message: MessageIn) -> bool:
+    def has_other(message: MessageIn) -> bool:
         if read(message) != nothing:
             return True
         if message.tool_calls and any(call.extra_content is not None for call in message.tool_calls):
             return True
         return either and bool(message.reasoning_content) and not message.reasoning
 
-    return has_own
+    return has_other
 
 
 def _gives_back(form: str) -> "Applies":
@@ -199,7 +199,7 @@ EditMessage = Callable[[Json, Target, list[str]], None]
 Needs = Callable[[MessageIn], bool]
 
 EDITS: tuple[tuple[Applies, tuple[EditMessage, Needs]], ...] = (
-    *((_gives_back(form), (_take_own, _has_beyond(kept))) for form, kept in KEPT.items()),
+    *((_gives_back(form), (_remove_extensions, _has_other_fields(kept))) for form, kept in KEPT.items()),
     (
         lambda dialect, target: not dialect.developer_role,
         (_set_role, lambda message: message.role == "developer"),

@@ -25,8 +25,8 @@ class InlineThinking:
         """Return the thinking and the text that this piece completes."""
         if self._place == "text":
             return "", piece
-        told, self._rest = self._rest + piece, ""
-        return self._begin(told) if self._place == "start" else self._go_on(told)
+        text, self._rest = self._rest + piece, ""
+        return self._begin(text) if self._place == "start" else self._go_on(text)
 
     def close(self) -> tuple[str, str]:
         """Return what was held back."""
@@ -34,9 +34,9 @@ class InlineThinking:
         self._blank.clear()
         return (rest, "") if self._place == "inside" else ("", rest)
 
-    def _begin(self, told: str) -> tuple[str, str]:
-        begun = told.lstrip()
-        self._blank.append(told[: len(told) - len(begun)])
+    def _begin(self, text: str) -> tuple[str, str]:
+        begun = text.lstrip()
+        self._blank.append(text[: len(text) - len(begun)])
         if OPEN.startswith(begun) and begun != OPEN:
             self._rest = begun
             return "", ""
@@ -48,20 +48,20 @@ class InlineThinking:
         self._place = "text"
         return "", blank + begun
 
-    def _go_on(self, told: str) -> tuple[str, str]:
+    def _go_on(self, piece: str) -> tuple[str, str]:
         if self._place == "after":
-            return "", self._say(told)
-        thinking, tag, text = told.partition(CLOSE)
+            return "", self._after_thinking(piece)
+        thinking, tag, text = piece.partition(CLOSE)
         if tag:
             self._place = "after"
-            return thinking, self._say(text)
-        held = next((size for size in range(len(CLOSE) - 1, 0, -1) if told.endswith(CLOSE[:size])), 0)
-        self._rest = told[len(told) - held :]
-        return told[: len(told) - held], ""
+            return thinking, self._after_thinking(text)
+        held = next((size for size in range(len(CLOSE) - 1, 0, -1) if piece.endswith(CLOSE[:size])), 0)
+        self._rest = piece[len(piece) - held :]
+        return piece[: len(piece) - held], ""
 
-    def _say(self, told: str) -> str:
+    def _after_thinking(self, piece: str) -> str:
         """Return the text after the thinking, without the blank lines in between."""
-        text = told.lstrip("\n")
+        text = piece.lstrip("\n")
         if text:
             self._place = "text"
         return text

@@ -117,14 +117,14 @@ def _mend_head(chunk: Json, memory: Memory) -> None:
 def _mend_usage_sum(chunk: Json, memory: Memory) -> None:
     """Include reasoning in the completion tokens, as OpenAI does."""
     usage = chunk.get("usage") or {}
-    told = read_usage(usage)
-    if told is not None and usage:
-        usage["completion_tokens"] = completion_tokens(told)
+    counts = read_usage(usage)
+    if counts is not None and usage:
+        usage["completion_tokens"] = completion_tokens(counts)
 
 
 def _keep_usage(chunk: Json, memory: Memory) -> None:
     """Hold back usage until the end."""
-    usage = chunk.get("usage") or _corner(chunk).get("usage")
+    usage = chunk.get("usage") or _groq_fields(chunk).get("usage")
     if not usage:
         return
     if not memory.streams:
@@ -137,10 +137,10 @@ def _keep_usage(chunk: Json, memory: Memory) -> None:
         chunk.clear()
 
 
-def _corner(chunk: Json) -> Json:
+def _groq_fields(chunk: Json) -> Json:
     """Return Groq's `x_groq` field, which contains the usage of streams."""
-    corner = chunk.get("x_groq")
-    return corner if isinstance(corner, dict) else {}
+    fields = chunk.get("x_groq")
+    return fields if isinstance(fields, dict) else {}
 
 
 # --- repairs of a choice ---------------------------------------------------------------------
@@ -176,47 +176,47 @@ def _mend_repeated_finish(choice: Json, memory: ChoiceMemory, streams: bool) -> 
 
 def _mend_finish(choice: Json, memory: ChoiceMemory, streams: bool) -> None:
     """Send a finish reason that OpenAI defines, and the provider's own as `native_finish_reason`."""
-    told = choice.get("finish_reason")
-    if told is None and not streams:
+    reason = choice.get("finish_reason")
+    if reason is None and not streams:
         message = choice.get("message") or {}
         choice["finish_reason"] = "tool_calls" if message.get("tool_calls") else "stop"
-    elif told is not None and told not in OWN_FINISHES:
-        choice["finish_reason"] = finish_of(told)
-        choice.setdefault("native_finish_reason", told)
+    elif reason is not None and reason not in OPENAI_FINISHES:
+        choice["finish_reason"] = finish_of(reason)
+        choice.setdefault("native_finish_reason", reason)
 
 
-OWN_FINISHES = frozenset({*WORDS["openai_chat"].values(), "function_call"})
+OPENAI_FINISHES = frozenset({*WORDS["openai_chat"].values(), "function_call"})
 
 
 def _mend_content(choice: Json, memory: ChoiceMemory, streams: bool) -> None:
     """Split a content list into text (`content`) and thinking (`reasoning_content`)."""
-    said = _said(choice)
-    content = said.get("content")
+    delta = _content_of(choice)
+    content = delta.get("content")
     if not isinstance(content, list):
         return
     parts = [part for part in content if isinstance(part, dict)]
     thought = "".join(thinking_text(part.get("thinking")) for part in parts if part.get("type") == "thinking")
-    said["content"] = "".join(part.get("text") or "" for part in parts if part.get("type") == "text")
+    delta["content"] = "".join(part.get("text") or "" for part in parts if part.get("type") == "text")
     if thought:
-        said["reasoning_content"] = thought
+        delta["reasoning_content"] = thought
 
 
 def _mend_reasoning(choice: Json, memory: ChoiceMemory, streams: bool) -> None:
     """Copy thinking to `reasoning_content`, the field that Tidegate uses for all providers."""
-    said = _said(choice)
-    if said.get("reasoning") and not said.get("reasoning_content"):
-        said["reasoning_content"] = said["reasoning"]
+    delta = _content_of(choice)
+    if delta.get("reasoning") and not delta.get("reasoning_content"):
+        delta["reasoning_content"] = delta["reasoning"]
 
 
 def _mend_calls(choice: Json, memory: ChoiceMemory, streams: bool) -> None:
     """Send calls as OpenAI does: indexes from 0, one id and one complete name each, arguments as text."""
-    said = _said(choice)
-    stub = said.get("function_call")
+    delta = _content_of(choice)
+    stub = delta.get("function_call")
     if stub is not None and not (stub.get("name") or stub.get("arguments")):
-        del said["function_call"]
-    told = said.pop("tool_calls", None)
+        del delta["function_call"]
+    calls = delta.pop("tool_calls", None)
     updates: list[CallUpdate] = []
-    pieces = [_piece(call) for call in told or ()]
+    pieces = [_piece(call) for call in calls or ()]
     if streams:
         for position, piece in enumerate(pieces):
             updates += memory.calls.add(piece, position)
@@ -225,20 +225,20 @@ def _mend_calls(choice: Json, memory: ChoiceMemory, streams: bool) -> None:
     else:
         updates = memory.calls.add_whole(pieces)
     if updates:
-        said["tool_calls"] = [_call(update, streams) for update in updates]
+        delta["tool_calls"] = [_call(update, streams) for update in updates]
         if streams:
-            choice["delta"] = said
+            choice["delta"] = delta
 
 
 def _piece(call: Json) -> CallPiece:
     kind = "custom" if call.get("custom") else "function"
-    told = call.get(kind) or {}
-    text = told.get(TEXTS[kind]) or ""
+    called = call.get(kind) or {}
+    text = called.get(TEXTS[kind]) or ""
     if not isinstance(text, str):
         text = encode(text).decode()
     fields = {name: value for name, value in call.items() if name not in ("index", "id", kind)}
-    fields[kind] = {name: value for name, value in told.items() if name not in ("name", TEXTS[kind])}
-    return CallPiece(call.get("index"), call.get("id") or "", told.get("name") or "", text, fields)
+    fields[kind] = {name: value for name, value in called.items() if name not in ("name", TEXTS[kind])}
+    return CallPiece(call.get("index"), call.get("id") or "", called.get("name") or "", text, fields)
 
 
 TEXTS = {"function": "arguments", "custom": "input"}
@@ -249,14 +249,14 @@ def _call(update: CallUpdate, streams: bool) -> Json:
     """Return the client's form of an update about a call."""
     call, fields = update.call, update.call.fields or {}
     kind = "custom" if "custom" in fields else "function"
-    told: Json = {"index": call.index} if streams else {}
+    head: Json = {"index": call.index} if streams else {}
     if not update.begins:
-        return {**told, kind: {TEXTS[kind]: update.arguments}}
+        return {**head, kind: {TEXTS[kind]: update.arguments}}
     whole = {**fields[kind], "name": call.name, TEXTS[kind]: update.arguments}
-    return {**told, **fields, "id": call.id, "type": fields.get("type") or kind, kind: whole}
+    return {**head, **fields, "id": call.id, "type": fields.get("type") or kind, kind: whole}
 
 
-def _said(choice: Json) -> Json:
+def _content_of(choice: Json) -> Json:
     """Return the delta, or the message."""
     return choice.get("delta") or choice.get("message") or {}
 
@@ -352,8 +352,8 @@ class Mend:
 
     def _mend_json(self, chunk: Json, name: bytes, data: bytes) -> Json | None:
         choices = chunk.get("choices") or []
-        told = chunk.get("error") or next((one["error"] for one in choices if one.get("error")), None)
-        self.failure = error_inside(told) if told else None if choices else error_of_event(name, data)
+        reported = chunk.get("error") or next((one["error"] for one in choices if one.get("error")), None)
+        self.failure = error_inside(reported) if reported else None if choices else error_of_event(name, data)
         if self.failure is None:
             self._check_finishes(choices)
         if self.failure is not None:
@@ -379,11 +379,11 @@ class Mend:
         tally = self.tally
         if not tally.id and chunk.get("id"):
             tally.id, tally.model = str(chunk["id"]), str(chunk.get("model") or "")
-        usage = chunk.get("usage") or _corner(chunk).get("usage")
-        told = read_usage(usage) if usage else None
-        if told is not None:
-            tally.usage = parse_usage(told) or tally.usage
-        tally.note(parse_served(chunk.get("service_tier"), told))
+        usage = chunk.get("usage") or _groq_fields(chunk).get("usage")
+        counts = read_usage(usage) if usage else None
+        if counts is not None:
+            tally.usage = parse_usage(counts) or tally.usage
+        tally.note(parse_served(chunk.get("service_tier"), counts))
         for choice in choices:
             if choice.get("finish_reason"):
                 tally.finish = finish_of(choice["finish_reason"])
@@ -503,8 +503,8 @@ class StreamMend(Mend):
             chunk = decode_object(data)
         except MALFORMED:
             return False
-        tells = chunk.get("id") or chunk.get("choices") or chunk.get("error")
-        if tells or len(self._headless) >= MOST_WAITING:
+        is_urgent = chunk.get("id") or chunk.get("choices") or chunk.get("error")
+        if is_urgent or len(self._headless) >= MOST_WAITING:
             return False
         self._headless.append(chunk)
         return True
@@ -515,7 +515,7 @@ class StreamMend(Mend):
             self._mending.repairs.run(chunk, self._memory)
         return b"".join(self._write(chunk) for chunk in waiting)
 
-    def _write(self, chunk: Json, told: bytes = b"{}") -> bytes:
+    def _write(self, chunk: Json, original: bytes = b"{}") -> bytes:
         """Return a chunk, in the provider's own bytes if nothing has changed."""
         if not self._wants_usage and chunk.get("usage"):
             del chunk["usage"]
@@ -525,7 +525,7 @@ class StreamMend(Mend):
             return b""
         if chunk.get("choices") is None:
             chunk["choices"] = []
-        return frame(told if chunk == decode_object(told) else encode(chunk))
+        return frame(original if chunk == decode_object(original) else encode(chunk))
 
     def _end(self) -> bytes:
         """Return the end of the stream: what was held back, and the end mark."""

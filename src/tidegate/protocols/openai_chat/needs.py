@@ -6,7 +6,7 @@ from types import MappingProxyType
 from tidegate.protocols.needs import Need, needs_of
 
 from .build import build_reasoning
-from .wire import ChatRequest, FormatIn, MessageIn, says
+from .wire import ChatRequest, FormatIn, MessageIn, is_set
 
 __all__ = ["parse_needs"]
 
@@ -43,7 +43,7 @@ def _media_in(messages: Iterable[MessageIn]) -> Iterable[Need]:
                     yield MEDIA[part.type]
 
 
-def _has_schema(wanted: FormatIn | None) -> bool:
-    if wanted is None:
+def _has_schema(output: FormatIn | None) -> bool:
+    if output is None:
         return False
-    return wanted.type == "json_schema" or (wanted.type == "json_object" and says(wanted.schema))
+    return output.type == "json_schema" or (output.type == "json_object" and is_set(output.schema))

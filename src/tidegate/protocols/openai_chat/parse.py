@@ -108,6 +108,6 @@ def _check_keys(body: bytes, fields: Fields) -> None:
         key = _STRING.decode(found[1])
         value = bytes(fields[key])
         if key in seen or not body.startswith(value, found.end()):  # the last value of a key wins
-            raise InvalidRequest(f"the key {key!r} is there twice", param=key)
+            raise InvalidRequest(f"duplicate key {key!r}", param=key)
         seen.add(key)
         position = found.end() + len(value)

@@ -61,8 +61,17 @@ __all__ = ["BodyReader", "StreamReader"]
 class ChoiceState:
     """The state of a choice while it is read."""
 
-    __slots__ = ("calls", "finish", "index", "inline", "native", "said", "speaks_of_tools", "thinks_plainly",
-                 "wrapped")  # fmt: skip
+    __slots__ = (
+        "calls",
+        "filled",
+        "finish",
+        "has_tool_calls",
+        "index",
+        "inline",
+        "native",
+        "thinks_plainly",
+        "wrapped",
+    )  # fmt: skip
 
     def __init__(self, index: int) -> None:
         self.index = index
@@ -75,9 +84,9 @@ class ChoiceState:
         self.thinks_plainly = False
         """Whether thinking arrives as plain text; the texts in `reasoning_details` are then duplicates."""
         self.calls = Assembly()
-        self.speaks_of_tools = False
+        self.has_tool_calls = False
         """Whether there were `tool_calls`; a deprecated `function_call` is then a duplicate."""
-        self.said: set[int] = set()
+        self.filled: set[int] = set()
         """Calls that have received arguments, or need none."""
         self.wrapped: dict[int, list[str]] = {}
         """Pieces of free-text input sent as a function's arguments; they are emitted once complete."""
@@ -122,12 +131,12 @@ class AnswerState:
             self._report(answer, events)
         return events
 
-    def _said(self, choice: ChoiceOut) -> Delta:
+    def _content_of(self, choice: ChoiceOut) -> Delta:
         """Return the new content of a choice. Perplexity sends both fields, with their meanings changed: in a
         stream the message is the content so far, in a complete answer the delta is empty.
         """
-        said = (choice.message, choice.delta) if self._whole else (choice.delta, choice.message)
-        return said[0] or said[1] or NOTHING
+        candidates = (choice.message, choice.delta) if self._whole else (choice.delta, choice.message)
+        return candidates[0] or candidates[1] or NOTHING
 
     def _start(self, answer: AnswerOut, events: list[Event]) -> None:
         self._started = True
@@ -140,10 +149,10 @@ class AnswerState:
         return state
 
     def _read_choice(self, choice: ChoiceOut, state: ChoiceState, events: list[Event]) -> None:
-        delta = self._said(choice)
+        delta = self._content_of(choice)
         content = delta.content
         # The usual case: a text, and nothing else in the delta.
-        if type(content) is str and content and state.inline is None and _says_only_text(delta):
+        if type(content) is str and content and state.inline is None and _is_only_text(delta):
             if state.calls.calls:
                 self._flush_calls(state, events)
             events.append(TextDelta(content, state.index))
@@ -156,10 +165,10 @@ class AnswerState:
             state.native = choice.native_finish_reason
 
     def _report(self, answer: AnswerOut, events: list[Event]) -> None:
-        told = answer.usage or (answer.x_groq.usage if answer.x_groq else None)
-        usage = parse_usage(told) if told is not None else None
+        counts = answer.usage or (answer.x_groq.usage if answer.x_groq else None)
+        usage = parse_usage(counts) if counts is not None else None
         if usage is not None:
-            events.append(UsageReported(usage, parse_served(answer.service_tier, told)))
+            events.append(UsageReported(usage, parse_served(answer.service_tier, counts)))
 
     def _read_delta(self, delta: Delta, state: ChoiceState, events: list[Event]) -> None:
         choice = state.index
@@ -170,7 +179,7 @@ class AnswerState:
         signature = delta.extra_content.signature if delta.extra_content else None
         if isinstance(delta.content, str):
             if state.inline is not None:
-                events += _told_apart(state.inline.feed(delta.content), choice)
+                events += _separated(state.inline.feed(delta.content), choice)
             elif delta.content or signature:
                 events.append(TextDelta(delta.content, choice, signature))
         elif delta.content:
@@ -180,9 +189,9 @@ class AnswerState:
         if delta.refusal:
             events.append(RefusalDelta(delta.refusal, choice))
         if delta.tool_calls:
-            state.speaks_of_tools = True
+            state.has_tool_calls = True
             self._read_calls(delta.tool_calls, state, events)
-        elif delta.function_call is not None and not state.speaks_of_tools:
+        elif delta.function_call is not None and not state.has_tool_calls:
             self._read_calls([CallOut(function=delta.function_call)], state, events)
         self._read_rest(delta, choice, events)
 
@@ -217,9 +226,9 @@ class AnswerState:
             events.append(ReasoningDelta(text, choice))
         for detail in delta.reasoning_details or ():
             signed_by = FORMATS.get(detail.format or "", detail.format) or "unknown"
-            said = detail.text or detail.summary
-            if said and not state.thinks_plainly:
-                events.append(ReasoningDelta(said, choice))
+            text = detail.text or detail.summary
+            if text and not state.thinks_plainly:
+                events.append(ReasoningDelta(text, choice))
             if detail.signature:
                 events.append(ReasoningSigned(detail.signature, signed_by, choice))
             if detail.data:
@@ -245,9 +254,9 @@ class AnswerState:
                 update for place, piece in enumerate(pieces) for update in state.calls.add(piece, place)
             ]
         for update in updates:
-            self._tell_call(update, state, events)
+            self._update_call(update, state, events)
 
-    def _tell_call(self, update: CallUpdate, state: ChoiceState, events: list[Event]) -> None:
+    def _update_call(self, update: CallUpdate, state: ChoiceState, events: list[Event]) -> None:
         call = update.call
         if update.begins:
             self._start_call(call, state, events)
@@ -255,7 +264,7 @@ class AnswerState:
         if wrapped is not None:
             wrapped.append(update.arguments)
         elif update.arguments:
-            state.said.add(call.index)
+            state.filled.add(call.index)
             events.append(ToolCallDelta(call.index, update.arguments, state.index))
 
     def _start_call(self, call: OpenCall, state: ChoiceState, events: list[Event]) -> None:
@@ -263,7 +272,7 @@ class AnswerState:
         is_custom = fields.get("custom", False)
         custom = is_custom or call.name in self._custom_tools
         if is_custom:
-            state.said.add(call.index)
+            state.filled.add(call.index)
         elif custom:
             state.wrapped[call.index] = []
         kind: Literal["function", "custom"] = "custom" if custom else "function"
@@ -273,7 +282,7 @@ class AnswerState:
     def _flush_calls(self, state: ChoiceState, events: list[Event]) -> None:
         """Begin the calls whose names are complete, because other content follows."""
         for update in state.calls.flush():
-            self._tell_call(update, state, events)
+            self._update_call(update, state, events)
 
     # --- the end ---
 
@@ -300,12 +309,12 @@ class AnswerState:
         events: list[Event] = []
         for _, state in sorted(self._choices.items()):
             if state.inline is not None:
-                events += _told_apart(state.inline.close(), state.index)
+                events += _separated(state.inline.close(), state.index)
             self._flush_calls(state, events)
             events += [
                 ToolCallDelta(call.index, _held(state.wrapped.get(call.index)), state.index)
                 for call in state.calls.calls
-                if call.begun and call.index not in state.said
+                if call.begun and call.index not in state.filled
             ]
             events.append(_finish(state))
         return events
@@ -334,7 +343,7 @@ class AnswerState:
         return [Failed(error)]
 
 
-def _says_only_text(delta: Delta) -> bool:
+def _is_only_text(delta: Delta) -> bool:
     return (
         delta.tool_calls is None
         and delta.reasoning_content is None
@@ -361,8 +370,8 @@ def _read_image(image: ImageOut, choice: int) -> Event:
     return NativeBlock(NAME, Raw(ENCODE(image)), choice)
 
 
-def _told_apart(told: tuple[str, str], choice: int) -> list[Event]:
-    thinking, text = told
+def _separated(pieces: tuple[str, str], choice: int) -> list[Event]:
+    thinking, text = pieces
     events: list[Event] = [ReasoningDelta(thinking, choice)] if thinking else []
     return [*events, TextDelta(text, choice)] if text else events
 
@@ -373,13 +382,13 @@ def _held(wrapped: list[str] | None) -> str:
 
 
 def _finish(state: ChoiceState) -> Finished:
-    told = state.finish or "stop"
-    reason = finish_of(told)
+    reported = state.finish or "stop"
+    reason = finish_of(reported)
     if reason == "stop" and state.calls.begun:  # OpenAI itself sends stop if a tool was forced
         reason = "tool_calls"
     elif reason == "tool_calls" and not state.calls.begun:  # a stub, or a call of a server-side tool
-        return Finished("stop", state.index, state.native or told)
-    native = state.native or (None if told in ("function_call", reason, "stop") else told)
+        return Finished("stop", state.index, state.native or reported)
+    native = state.native or (None if reported in ("function_call", reason, "stop") else reported)
     return Finished(reason, state.index, None if native == reason else native)
 
 
@@ -395,10 +404,10 @@ def _piece(call: CallOut) -> CallPiece:
 
 
 def _arguments(function: FunctionOut | None) -> str:
-    told = function.arguments if function is not None else None
-    if told is None or isinstance(told, str):
-        return told or ""
-    return ENCODE(told).decode()
+    arguments = function.arguments if function is not None else None
+    if arguments is None or isinstance(arguments, str):
+        return arguments or ""
+    return ENCODE(arguments).decode()
 
 
 class BodyReader:
@@ -508,10 +517,10 @@ class StreamReader:
         try:
             answer = decode_chunk(data, left_out)
         except MALFORMED as error:
-            told = error_of_event(name, data)
-            return self._state.fail(told or malformed("an event of the provider's stream", error))
+            reported = error_of_event(name, data)
+            return self._state.fail(reported or malformed("an event of the provider's stream", error))
         if not answer.choices and not answer.error:
-            told = error_of_event(name, data)
-            if told is not None:
-                return self._state.fail(told)
+            reported = error_of_event(name, data)
+            if reported is not None:
+                return self._state.fail(reported)
         return left_out + self._state.read(answer) if left_out else self._state.read(answer)

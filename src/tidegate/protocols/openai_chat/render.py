@@ -213,7 +213,7 @@ class Conversation:
                 self._flush()
                 self._add_assistant(message)
             else:
-                self._add_told(message)
+                self._add_input(message)
         self._flush()
         if self._dialect.prefill_field and self._messages and self._messages[-1]["role"] == "assistant":
             self._messages[-1][self._dialect.prefill_field] = True
@@ -242,7 +242,7 @@ class Conversation:
         role = self._profile.system_role or role
         return "system" if role == "developer" and not self._dialect.developer_role else role
 
-    def _add_told(self, message: Message) -> None:
+    def _add_input(self, message: Message) -> None:
         """Add a user or system message."""
         role = self._role(message.role)
         if role != "user":
@@ -271,7 +271,7 @@ class Conversation:
     def _render_part(self, part: Part) -> dict[str, Any]:
         render = self._PARTS.get(type(part))
         if render is None:
-            raise Unsupported(f"a message of this role cannot hold: {kind_of(part)}", param="messages")
+            raise Unsupported(f"a message with this role cannot contain: {kind_of(part)}", param="messages")
         return render(self, part)
 
     def _render_parts(self, part: Part) -> list[dict[str, Any]]:
@@ -366,8 +366,8 @@ class Conversation:
         call_id = self._call_id(call.id)
         if call.kind == "custom" and self._dialect.custom_tools:
             return {"id": call_id, "type": "custom", "custom": {"name": call.name, "input": call.arguments}}
-        told = call.arguments if call.kind == "function" else bytes(arguments_object(call)).decode()
-        return {"id": call_id, "type": "function", "function": {"name": call.name, "arguments": told}}
+        arguments = call.arguments if call.kind == "function" else bytes(arguments_object(call)).decode()
+        return {"id": call_id, "type": "function", "function": {"name": call.name, "arguments": arguments}}
 
     def _call_id(self, call_id: str) -> str:
         if self._dialect.short_call_ids:
@@ -573,8 +573,8 @@ def _add_output(body: dict[str, Any], turn: Turn, dialect: Dialect) -> None:
         body["response_format"] = {"type": "json_object"}
     elif dialect.schemas == "native":
         schema: dict[str, Any] = {"name": output.name or "answer", "schema": output.schema}
-        told = {"description": output.description, "strict": output.strict}
-        schema.update({name: value for name, value in told.items() if value is not None})
+        optional = {"description": output.description, "strict": output.strict}
+        schema.update({name: value for name, value in optional.items() if value is not None})
         body["response_format"] = {"type": "json_schema", "json_schema": schema}
     elif dialect.schemas == "prompt":
         body["response_format"] = {"type": "json_object"}
@@ -590,8 +590,8 @@ def add_schema(messages: list[dict[str, Any]], schema: Raw, dialect: Dialect) ->
     accepted there.
     """
     text = f"Answer with JSON only, by this JSON schema:\n{bytes(schema).decode()}"
-    told = {"role": "system", "content": text}
-    return join_neighbours([told, *messages]) if dialect.alternation else [*messages, told]
+    instruction = {"role": "system", "content": text}
+    return join_neighbours([instruction, *messages]) if dialect.alternation else [*messages, instruction]
 
 
 # --- tuning ----------------------------------------------------------------------------------

@@ -19,11 +19,11 @@ from tidegate.protocols.profile import Profile
 from .build import build_reasoning
 from .check import repeats_ids
 from .dialect import Dialect, only_streams
-from .edit_messages import MESSAGES, MessageEdits, tell_apart
+from .edit_messages import MESSAGES, MessageEdits, make_ids_unique
 from .parse import Parsed
 from .render import HARMLESS, SAMPLING, add_schema, limit_field, render_path
 from .thinking import plan_thinking
-from .wire import ENCODE, Fields, says
+from .wire import ENCODE, Fields, is_set
 
 __all__ = ["Splicer"]
 
@@ -59,7 +59,7 @@ class Splicer:
         fields["model"] = self._model
         dropped: list[str] = []
         if repeats_ids(parsed.wire.messages):
-            fields["messages"] = tell_apart(fields["messages"])
+            fields["messages"] = make_ids_unique(fields["messages"])
         if self._messages:
             edited = self._messages.edit(parsed.wire, fields["messages"], dropped)
             if edited is not None:
@@ -72,17 +72,17 @@ class Splicer:
         return Call(self._path, ENCODE(fields), stream, tuple(dropped))
 
 
-def _take_own_fields(fields: Fields, parsed: Parsed, target: Target, dropped: list[str]) -> None:
+def _remove_own_fields(fields: Fields, parsed: Parsed, target: Target, dropped: list[str]) -> None:
     """Remove the fields addressed to Tidegate."""
     if fields.keys().isdisjoint(OWN_FIELDS):
         return
-    own = target.dialect.own_fields
+    kept = target.dialect.own_fields
     system = parsed.wire.system_message
-    if system and "system_message" not in own:
+    if system and "system_message" not in kept:
         first = ENCODE({"role": target.profile.system_role or "system", "content": system})
         fields["messages"] = Raw(b"[" + first + b"," + bytes(fields["messages"])[1:])
     for name in OWN_FIELDS:
-        if name in fields and name not in own:
+        if name in fields and name not in kept:
             del fields[name]
     if isinstance(parsed.wire.provider, str):
         fields.pop("provider", None)
@@ -95,8 +95,8 @@ def _rename(fields: Fields, parsed: Parsed, target: Target, dropped: list[str]) 
         name = limit_field(target)
         other = "max_tokens" if name == "max_completion_tokens" else "max_completion_tokens"
         if other in fields:
-            told = fields.pop(other)
-            fields.setdefault(name, told)
+            value = fields.pop(other)
+            fields.setdefault(name, value)
     if target.dialect.seed_field != "seed" and "seed" in fields:
         fields.setdefault(target.dialect.seed_field, fields.pop("seed"))
 
@@ -107,20 +107,20 @@ def _set_effort(fields: Fields, parsed: Parsed, target: Target, dropped: list[st
     effort: str | None = None
     forced = wire.tool_choice is not None and wire.tool_choice not in ("auto", "none")
     if forced or wire.reasoning_effort is not None or wire.reasoning is not None:
-        effort = _say_effort(fields, parsed, target, dropped, forced)
+        effort = _write_effort(fields, parsed, target, dropped, forced)
     if target.profile.sampling != "free" and not may_sample(target.profile, effort):
         refused = [name for name in SAMPLING if getattr(parsed.wire, name) != HARMLESS.get(name)]
         _drop(fields, refused, dropped)
 
 
-def _say_effort(
+def _write_effort(
     fields: Fields, parsed: Parsed, target: Target, dropped: list[str], forced: bool
 ) -> str | None:
     """Write the effort in the service's form. Returns the effort that the model receives."""
     if "reasoning" in target.dialect.own_fields:
         return None
     thinking = plan_thinking(build_reasoning(parsed.wire), target.dialect, target.profile, forced=forced)
-    if thinking.dropped or not _told_already(fields, thinking.fields):
+    if thinking.dropped or not _has_values(fields, thinking.fields):
         named = [name for name in ("reasoning_effort", "reasoning") if fields.pop(name, None) is not None]
         dropped += named if thinking.dropped else []
         for name, value in thinking.fields.items():
@@ -140,11 +140,11 @@ def _add_blank_thoughts(fields: Fields, parsed: Parsed, target: Target, dropped:
     fields["messages"] = Raw(ENCODE(messages))
 
 
-def _told_already(fields: Fields, wanted: dict[str, Any]) -> bool:
+def _has_values(fields: Fields, values: dict[str, Any]) -> bool:
     """Return whether the client's own fields already have these values."""
-    if "reasoning" in fields and "reasoning" not in wanted:
+    if "reasoning" in fields and "reasoning" not in values:
         return False
-    return all(name in fields and bytes(fields[name]) == ENCODE(value) for name, value in wanted.items())
+    return all(name in fields and bytes(fields[name]) == ENCODE(value) for name, value in values.items())
 
 
 def _leave_out(fields: Fields, parsed: Parsed, target: Target, dropped: list[str]) -> None:
@@ -166,7 +166,7 @@ NOTHING = (b"null", b"[]", b"false", b"1", b'["text"]')
 
 
 def _drop(fields: Fields, names: Sequence[str], dropped: list[str]) -> None:
-    dropped += [name for name in names if name in fields and says(fields.pop(name))]
+    dropped += [name for name in names if name in fields and is_set(fields.pop(name))]
 
 
 def _check_tools(fields: Fields, parsed: Parsed, target: Target, dropped: list[str]) -> None:
@@ -188,16 +188,16 @@ TOOLS = Decoder(list[dict[str, Any]])
 
 def _set_schema(fields: Fields, parsed: Parsed, target: Target, dropped: list[str]) -> None:
     """Move the schema of the answer into the prompt, if the service does not accept schemas."""
-    wanted = parsed.wire.response_format
-    if target.dialect.schemas == "native" or wanted is None or wanted.type != "json_schema":
+    output = parsed.wire.response_format
+    if target.dialect.schemas == "native" or output is None or output.type != "json_schema":
         return
-    schema = wanted.json_schema.schema if wanted.json_schema is not None else wanted.schema
+    schema = output.json_schema.schema if output.json_schema is not None else output.schema
     if target.dialect.schemas == "refused":
         raise Unsupported(
             "this provider does not support structured output (response_format)", param="response_format"
         )
     fields["response_format"] = Raw(b'{"type":"json_object"}')
-    if says(schema):
+    if is_set(schema):
         messages = add_schema(MESSAGES.decode(fields["messages"]), schema, target.dialect)
         fields["messages"] = Raw(ENCODE(messages))
 
@@ -205,7 +205,7 @@ def _set_schema(fields: Fields, parsed: Parsed, target: Target, dropped: list[st
 Applies = Callable[[Dialect, Profile], bool]
 
 EDITS: tuple[tuple[Applies, Edit], ...] = (
-    (lambda dialect, profile: True, _take_own_fields),
+    (lambda dialect, profile: True, _remove_own_fields),
     (
         lambda dialect, profile: (
             bool(profile.limit_field or dialect.limit_field) or dialect.seed_field != "seed"
@@ -228,7 +228,7 @@ EDITS: tuple[tuple[Applies, Edit], ...] = (
 )
 """The edits of the body in order, each with a test for the targets that can need it."""
 
-ASK_USAGE = Raw(b'{"include_usage":true}')
+INCLUDE_USAGE = Raw(b'{"include_usage":true}')
 
 
 def _set_stream(fields: Fields, parsed: Parsed, stream: bool, usage: bool) -> None:
@@ -244,12 +244,12 @@ def _set_stream(fields: Fields, parsed: Parsed, stream: bool, usage: bool) -> No
         fields.pop("stream_options", None)
     if not stream or not usage:
         return
-    told = parsed.wire.stream_options
-    if told is None:
-        fields["stream_options"] = ASK_USAGE
-    elif told.include_usage is not True:
-        options = OPTIONS.decode(fields["stream_options"])
-        fields["stream_options"] = Raw(ENCODE({**options, "include_usage": True}))
+    options = parsed.wire.stream_options
+    if options is None:
+        fields["stream_options"] = INCLUDE_USAGE
+    elif options.include_usage is not True:
+        sent = OPTIONS.decode(fields["stream_options"])
+        fields["stream_options"] = Raw(ENCODE({**sent, "include_usage": True}))
 
 
 OPTIONS = Decoder(dict[str, Raw])

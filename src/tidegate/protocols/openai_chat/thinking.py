@@ -31,8 +31,8 @@ def plan_thinking(
     """Return the fields that configure reasoning, in the dialect's form. `forced`: a tool must be called."""
     if forced and not profile.forced_tools_while_thinking and dialect.effort in SWITCHED:
         return _plan_forced(control or ReasoningControl(), dialect, profile)
-    effort, speaks, dropped = plan_effort(control, profile, takes_effort=dialect.effort != "none")
-    if control is None or not speaks:
+    effort, is_set, dropped = plan_effort(control, profile, takes_effort=dialect.effort != "none")
+    if control is None or not is_set:
         return Thinking({}, None, dropped)
     return Thinking(FORMS[dialect.effort](control, effort), effort)
 
@@ -76,10 +76,10 @@ def _as_thinking(control: ReasoningControl, effort: str | None) -> dict[str, Any
 def _as_switch(control: ReasoningControl, effort: str | None) -> dict[str, Any]:
     if effort == "none":
         return {"enable_thinking": False}
-    told: dict[str, Any] = {"enable_thinking": True}
+    fields: dict[str, Any] = {"enable_thinking": True}
     if control.budget:
-        told["thinking_budget"] = control.budget
-    return told
+        fields["thinking_budget"] = control.budget
+    return fields
 
 
 FORMS: dict[str, Callable[[ReasoningControl, str | None], dict[str, Any]]] = {

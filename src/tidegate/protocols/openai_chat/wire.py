@@ -27,7 +27,7 @@ __all__ = [
     "ToolIn",
     "has_list",
     "has_object",
-    "says",
+    "is_set",
 ]
 
 NAME = "openai_chat"
@@ -331,7 +331,7 @@ FIELDS = Decoder(Fields)
 ENCODE = Encoder().encode
 
 
-def says(raw: Raw) -> bool:
+def is_set(raw: Raw) -> bool:
     """Return whether a value was sent and is not null."""
     return len(memoryview(raw)) > 0 and bytes(raw) != b"null"
 

@@ -63,13 +63,13 @@ def render_signature(signature: str) -> dict[str, Any]:
 
 def render_annotation(cited: CitationAdded) -> dict[str, Any]:
     """Write a citation with a URL in OpenAI's form."""
-    told = {
+    cited_url = {
         "url": cited.url,
         "title": cited.title or cited.url,
         "start_index": cited.start or 0,
         "end_index": cited.end or 0,
     }
-    return {"type": "url_citation", "url_citation": told}
+    return {"type": "url_citation", "url_citation": cited_url}
 
 
 def render_image(image: ImageAdded) -> dict[str, Any]:
@@ -98,18 +98,23 @@ class Thoughts:
         """Write the `reasoning_details` entry for the block that ends here."""
         text = "".join(self._text)
         self._text.clear()
-        told = {"type": "reasoning.text", "text": text, "signature": event.signature, "format": event.format}
-        return self._number(told)
+        detail = {
+            "type": "reasoning.text",
+            "text": text,
+            "signature": event.signature,
+            "format": event.format,
+        }
+        return self._number(detail)
 
     def hide(self, event: ReasoningEncrypted) -> dict[str, Any]:
         """Write the entry for a block that only the provider can read."""
         return self._number({"type": "reasoning.encrypted", "data": event.data, "format": event.format})
 
-    def _number(self, told: dict[str, Any]) -> dict[str, Any]:
+    def _number(self, detail: dict[str, Any]) -> dict[str, Any]:
         """Give the entry an index of its own, because OpenAI's SDK merges entries with the same index."""
-        told["index"] = self._count
+        detail["index"] = self._count
         self._count += 1
-        return told
+        return detail
 
 
 # --- streams ---------------------------------------------------------------------------------
@@ -168,8 +173,8 @@ class StreamWriter:
     def _begin(self, started: Started | None) -> None:
         head = self._head
         head.begin(started)
-        told = {"id": head.id, "object": CHUNK, "created": head.created, "model": head.model}
-        self._before = b"data: " + ENCODE(told)[:-1] + b',"choices":['
+        head_fields = {"id": head.id, "object": CHUNK, "created": head.created, "model": head.model}
+        self._before = b"data: " + ENCODE(head_fields)[:-1] + b',"choices":['
 
     def _open(self, choice: int) -> bytes:
         """Return the chunk with a choice's role, which precedes everything else."""
@@ -179,8 +184,8 @@ class StreamWriter:
         return self._chunk(choice, {"role": "assistant", "content": "", "refusal": None})
 
     def _chunk(self, choice: int, delta: dict[str, Any], **more: Any) -> bytes:
-        told = {"index": choice, "delta": delta, "logprobs": None, "finish_reason": None, **more}
-        return self._before + ENCODE(told) + b"]" + self._tail
+        fields = {"index": choice, "delta": delta, "logprobs": None, "finish_reason": None, **more}
+        return self._before + ENCODE(fields) + b"]" + self._tail
 
     def _piece(self, choice: int, delta: dict[str, Any], **more: Any) -> bytes:
         """Return a chunk, preceded by the role if it has not been sent."""
@@ -215,7 +220,7 @@ class StreamWriter:
         return self._piece(event.choice, {"reasoning_details": [detail]})
 
     def _write_call(self, event: ToolCallStarted) -> bytes:
-        if self._says_function(event.index, event.kind):
+        if self._is_function_call(event.index, event.kind):
             return self._piece(event.choice, {"function_call": {"name": event.name, "arguments": ""}})
         call: dict[str, Any] = {"index": event.index, "id": event.id, "type": event.kind}
         if event.kind == "custom":
@@ -233,12 +238,12 @@ class StreamWriter:
             return self._piece(
                 choice, {"tool_calls": [{"index": index, "custom": {"input": event.arguments}}]}
             )
-        if self._says_function(index, "function"):
+        if self._is_function_call(index, "function"):
             return self._piece(choice, {"function_call": {"arguments": event.arguments}})
         call = b'{"index":%d,"delta":{"tool_calls":[{"index":%d,"function":{"arguments":' % (choice, index)
         return self._before + call + ENCODE(event.arguments) + b"}}]" + self._text_tail
 
-    def _says_function(self, index: int, kind: str) -> bool:
+    def _is_function_call(self, index: int, kind: str) -> bool:
         """Return whether a call is written in the deprecated form, which allows one function call."""
         return self._functions and index == 0 and kind == "function"
 
@@ -354,7 +359,7 @@ class BodyWriter:
             head.begin(None)
         by_index = self._choices if len(self._choices) < 2 else dict(sorted(self._choices.items()))
         choices = [self._render_choice(index, parts) for index, parts in by_index.items()]
-        told: dict[str, Any] = {
+        answer: dict[str, Any] = {
             "id": head.id,
             "object": "chat.completion",
             "created": head.created,
@@ -362,8 +367,8 @@ class BodyWriter:
             "choices": choices,
         }
         if self._usage is not None:
-            told["usage"] = render_usage(self._usage)
-        return ENCODE(told)
+            answer["usage"] = render_usage(self._usage)
+        return ENCODE(answer)
 
     def abort(self, error: TidegateError) -> bytes:
         """Return the error in place of an answer."""
