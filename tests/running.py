@@ -18,6 +18,7 @@ from types import TracebackType
 from typing import Any, Self
 
 import aiohttp
+from aiohttp.abc import AbstractResolver, ResolveResult
 
 from tidegate.app import Tidegate
 from tidegate.config import Config, load
@@ -43,6 +44,18 @@ def parse_environment(environ: Mapping[str, str]) -> Config:
     """A Config from variables alone."""
     with tempfile.TemporaryDirectory() as folder:
         return load(None, environ, Path(folder))
+
+
+class NoNames(AbstractResolver):
+    """Resolves nothing: no test depends on a network, or waits for one that is not there."""
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        raise OSError(f"{host} is outside of the tests")
+
+    async def close(self) -> None:
+        """Nothing is open."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +106,10 @@ class Gateway:
         limits: Limits | None = None,
         tls: ssl.SSLContext | None = None,
     ) -> None:
-        """With `environ` there is no file: the environment says everything. With `tls` clients speak TLS."""
+        """With `environ` there is no file: the environment says everything. With `tls` clients speak TLS.
+
+        Media of other hosts are not found, unless a `fetcher` knows them.
+        """
         sections = [f"[server]\n{server}", f"[routing]\n{routing}", more]
         for name, (kind, base_url) in (providers or {}).items():
             lines = [f"[providers.{name}]", f'kind = "{kind}"', 'api_key = "sk-upstream-0123456789"']
@@ -101,7 +117,7 @@ class Gateway:
         self.config = parse_environment(environ) if environ is not None else parse_config("\n".join(sections))
         self._out = io.BytesIO()
         self._request_log = RequestLog(render_json, self._out)
-        self.app = Tidegate(self.config, self._request_log, fetcher)
+        self.app = Tidegate(self.config, self._request_log, fetcher or Fetcher(resolver=NoNames()))
         self._limits = limits
         self._tls = tls
         self._server: Server | None = None

@@ -155,8 +155,11 @@ BROKEN: dict[str, dict[str, Any]] = {
 """What the gateway cannot repeat, because the client has seen the beginning: the client is told,
 and may ask again."""
 
-LONG = {"type": "reply", "text": "High and low. " * 20, "times": None, "match": {"model": "*-corrupt-*"}}
-"""An answer that goes on long enough for us to see that nobody reads it any more."""
+LONG: list[dict[str, Any]] = [
+    {"type": "reply", "text": "High and low. " * 20, "match": {"model": f"*{model}-corrupt-*"}}
+    for model in MODELS.values()
+]
+"""The first answers that are corrupt: long enough to see that nobody reads them any more."""
 
 
 def faults(kind: str, stream: bool, table: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
@@ -204,7 +207,7 @@ async def test_clients_behind_the_gateway_do_right(gateway: Gateway, judge: Judg
         for kind in MODELS
         for model, behaviour in faults(kind, stream, table).items()
     ]
-    judge.tell(LONG, *(behaviour for *_, behaviour in asked))
+    judge.tell(*LONG, *(behaviour for *_, behaviour in asked))
     async with client.sdk:
         assert all(await asyncio.gather(*(way(model, stream) for way, model, stream, _ in asked)))
     assert await judge.findings() == []
