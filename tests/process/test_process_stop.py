@@ -173,14 +173,21 @@ async def test_connections_that_wait_to_be_accepted_are_served_at_the_end(
         asking = [asyncio.create_task(gateway.chat("sim/m")) for _ in range(50)]
         # The kernel has accepted them; nobody else has.
         await eventually(lambda: waiting_connections(unused_tcp_port) >= 50, "50 connections in the queue")
-        for pid in serving:  # the signal waits as well
-            os.kill(pid, signal.SIGTERM)
         gateway.signal(signal.SIGTERM)
+        # It waits as well. It must come once: a second signal would end what is open.
+        await eventually(lambda: all(map(is_terminated, serving)), "the signal")
         for pid in serving:
             os.kill(pid, signal.SIGCONT)
         assert [reply.status for reply in await asyncio.gather(*asking)] == [200] * 50
         assert await gateway.ended() == 0
     assert len(gateway.records) == 50
+
+
+def is_terminated(pid: int) -> bool:
+    """Whether SIGTERM waits for a process that is stopped."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    pending = status.partition("ShdPnd:")[2].split()[0]
+    return bool(int(pending, 16) >> (signal.SIGTERM - 1) & 1)
 
 
 def waiting_connections(port: int) -> int:
