@@ -47,6 +47,7 @@ class Form(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     images: Mapping[str, Any] | None = None
     completions: Mapping[str, Any] | None = None
     moderations: Mapping[str, Any] | None = None
+    compactions: Mapping[str, Any] | None = None
 
 
 class Kind(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -130,6 +131,9 @@ class Kind(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     Empty: it is called as a chat."""
     moderations: Mapping[str, Any] = MappingProxyType({})
     """How moderations are requested, in the same way, with the formats of `protocols/moderations`."""
+    compactions: Mapping[str, Any] = MappingProxyType({})
+    """How conversations of the Responses API are compacted, in the same way, with the formats of
+    `protocols/openai_responses/compact`. Empty: a chat is asked for a summary."""
     forms: tuple[Form, ...] = ()
     """What is different for some models or addresses; the first that fits counts."""
     cache_life_s: float = 600

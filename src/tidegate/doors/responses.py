@@ -1,12 +1,14 @@
-"""OpenAI's Responses API: responses, and the counting of a prompt's tokens."""
+"""OpenAI's Responses API: responses, compaction, and the counting of a prompt's tokens."""
 
 from collections.abc import Awaitable
+from dataclasses import replace
+from functools import partial
 from typing import Any, cast
 from typing import Protocol as Interface
 
-from tidegate.exchange import Chat, Gateway, Request, count, exchange
+from tidegate.exchange import Chat, Gateway, Request, TaskOperation, count, exchange
 from tidegate.protocols.contract import ParsedRequest, Protocol
-from tidegate.providers import protocol_named
+from tidegate.providers import protocol_named, task_named
 
 from .recent_items import ItemsOfCaller, RecentItems
 from .routing import Routes
@@ -43,6 +45,8 @@ class ResponsesDoor:
         return {
             ("POST", PATH): self.respond,
             ("POST", "/responses"): self.respond,
+            ("POST", f"{PATH}/compact"): self.compact,
+            ("POST", "/responses/compact"): self.compact,
             ("POST", f"{PATH}/input_tokens"): self.count_tokens,
         }
 
@@ -53,6 +57,12 @@ class ResponsesDoor:
             return self.protocol.parse_request(body, self._items_of(request, gateway))
 
         return exchange(request, self, gateway, Chat(self.protocol, parse))
+
+    def compact(self, request: Request, gateway: Gateway) -> Awaitable[None]:
+        """Answer with a compacted conversation."""
+        task: Any = task_named("compactions")
+        parse = partial(task.parse, memory=self._items_of(request, gateway))
+        return exchange(request, self, gateway, TaskOperation(replace(task, parse=parse), self.protocol))
 
     def count_tokens(self, request: Request, gateway: Gateway) -> Awaitable[None]:
         """Count the tokens of a prompt."""

@@ -288,7 +288,8 @@ class Bridge:
 
     def _break(self, error: Exception) -> bytes:
         """Fail an answer whose shape neither the reader nor the writer expects."""
-        self.failure = ProviderBroke(f"the provider's answer has an unexpected form ({type(error).__name__})")
+        form = f"the provider's answer has an unexpected form ({type(error).__name__})"
+        self.failure = error if isinstance(error, ProviderError) else ProviderBroke(form)
         return b""
 
     def _pass(self, events: list[Event]) -> bytes:

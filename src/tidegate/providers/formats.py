@@ -16,6 +16,7 @@ __all__ = ["FORMATS", "TASKS", "adapted_named", "protocol_named", "task_named"]
 
 TASKS: Mapping[str, str] = MappingProxyType(
     {
+        "compactions": "tidegate.protocols.openai_responses.compact",
         "completions": "tidegate.protocols.completions",
         "embeddings": "tidegate.protocols.embeddings",
         "images": "tidegate.protocols.images",

@@ -199,6 +199,8 @@ def _responses_paths() -> dict[str, Any]:
     return {
         "/v1/responses": _response("createResponse"),
         "/responses": _response("createResponseBare"),
+        "/v1/responses/compact": _compaction("compactResponse"),
+        "/responses/compact": _compaction("compactResponseBare"),
         "/v1/responses/input_tokens": {
             "post": {
                 "operationId": "countInputTokens",
@@ -207,6 +209,17 @@ def _responses_paths() -> dict[str, Any]:
                 "responses": {"200": counted, **refusals(ASKING)},
             }
         },
+    }
+
+
+def _compaction(operation: str) -> dict[str, Any]:
+    return {
+        "post": {
+            "operationId": operation,
+            "tags": ["OpenAI"],
+            "requestBody": _body("ResponsesCountRequest", {"answer": responses.EXAMPLES["answer"]}),
+            "responses": {"200": _answer("The compacted input.", "Compaction", STORY), **refusals(ASKING)},
+        }
     }
 
 

@@ -44,6 +44,12 @@ OPERATIONS: Mapping[str, Words] = {
         "conversation.",
     ),
     "createResponseBare": Words("Create response (alias)", ALIAS.format("POST /v1/responses")),
+    "compactResponse": Words(
+        "Compact conversation",
+        "Replaces a conversation with the user's messages and one compaction item, to be sent back as the "
+        "beginning of the next `input`. A provider without such an endpoint is asked for a summary.",
+    ),
+    "compactResponseBare": Words("Compact conversation (alias)", ALIAS.format("POST /v1/responses/compact")),
     "countInputTokens": Words(
         "Count response input tokens",
         "The provider's count, or an estimate if it cannot count (`x-tidegate-estimated`).",

@@ -118,6 +118,15 @@ SCHEMAS: dict[str, Schema] = {
     "ResponsesCount": struct(
         "object input_tokens", object=string("", "response.input_tokens"), input_tokens=integer()
     ),
+    "Compaction": struct(
+        "id object created_at output usage",
+        "The user's messages and one item with the compacted conversation.",
+        id=string(),
+        object=string("", "response.compaction"),
+        created_at=integer("Seconds since 1970."),
+        output=array(ref("ResponseItem")),
+        usage=struct("", input_tokens=integer(), output_tokens=integer(), total_tokens=integer()),
+    ),
     "Response": struct(
         "id object created_at status model output",
         "The response. It also repeats the request's parameters.",

@@ -37,6 +37,7 @@ from tidegate.protocols.turn import (
 from .build_tools import build_choice, build_tools
 from .foreign import WrappedSignature, is_foreign, unwrap
 from .memory import REFERENCE
+from .summary import is_summary, read_summary
 from .tools import SEARCH, Offered, ToolNames, list_offered
 from .wire import (
     FIELDS,
@@ -45,12 +46,14 @@ from .wire import (
     AdditionalToolsItem,
     AgentMessageItem,
     CallItem,
+    CompactionItem,
     CustomCallItem,
     CustomResultItem,
     Fields,
     ImageItem,
     Item,
     MessageItem,
+    OlderCompactionItem,
     OwnItem,
     PartIn,
     ReasoningIn,
@@ -180,6 +183,11 @@ FORGOTTEN = (
     "clients do so by themselves with store: false (AI SDK: providerOptions.openai.store)"
 )
 
+UNREADABLE = (
+    "this provider cannot read the compaction item, which is encrypted for the provider that made it: "
+    "continue with that provider, or send the conversation before it was compacted"
+)
+
 CallKind = Literal["function", "custom"]
 
 
@@ -276,6 +284,14 @@ class Conversation:
         self._flush()
         self.messages.append(Message("user", build_agent_message(item, place)))
 
+    def _add_compaction(self, item: CompactionItem, place: str) -> None:
+        """A summary that was written here; nothing else holds what an encrypted one holds."""
+        if not is_summary(item):
+            raise Unsupported(UNREADABLE, param=place)
+        self._flush()
+        text = read_summary(item.encrypted_content or "", f"{place}.encrypted_content")
+        self.messages.append(Message("user", (Text(text),)))
+
     def _add_tools(self, item: AdditionalToolsItem, place: str) -> None:
         """Nothing: its tools are among those of the request (see tools.list_offered)."""
 
@@ -332,6 +348,8 @@ class Conversation:
         ToolSearchCallItem: _add_search,
         ToolSearchOutputItem: _add_found,
         AgentMessageItem: _add_agent_message,
+        CompactionItem: _add_compaction,
+        OlderCompactionItem: _add_compaction,
         OwnItem: _add_own,
     }
 

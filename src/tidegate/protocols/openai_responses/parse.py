@@ -24,12 +24,14 @@ from .wire import (
     AgentMessageItem,
     CallItem,
     ChoiceIn,
+    CompactionItem,
     CustomCallItem,
     CustomResultItem,
     Fields,
     ImageItem,
     Item,
     MessageItem,
+    OlderCompactionItem,
     OwnItem,
     OwnTool,
     ReasoningItem,
@@ -117,6 +119,8 @@ ITEMS: Mapping[str, Decoder[SharedItem]] = {
     "tool_search_call": Decoder(ToolSearchCallItem),
     "tool_search_output": Decoder(ToolSearchOutputItem),
     "agent_message": Decoder(AgentMessageItem),
+    "compaction": Decoder(CompactionItem),
+    "compaction_summary": Decoder(OlderCompactionItem),
 }
 """By type of item. The others belong to this format alone."""
 

@@ -22,11 +22,12 @@ from .foreign import is_foreign
 from .parse import Parsed
 from .reader import OVER, failure_in, finish_of
 from .render import SAMPLING, ResponsesCall
+from .summary import is_summary, summary_message
 from .usage import parse_usage
-from .wire import ENCODE, FIELDS, RAWS, CustomTool, Fields, Item, ReasoningItem, says
+from .wire import ENCODE, FIELDS, RAWS, CompactionItem, CustomTool, Fields, Item, ReasoningItem, says
 from .wire_answer import RESPONSE, ResponseOut
 
-__all__ = ["BodySplice", "StreamSplice", "splice_request"]
+__all__ = ["BodySplice", "StreamSplice", "own_items", "splice_request", "take_own_fields"]
 
 
 # --- the request -----------------------------------------------------------------------------
@@ -39,9 +40,8 @@ def splice_request(parsed: Parsed, target: Target) -> Call:
     """The client's body with the model replaced, and only what dialect or profile ask for changed."""
     fields = dict(parsed.fields)
     fields["model"] = Raw(ENCODE(target.model))
-    for name in OWN_FIELDS:
-        fields.pop(name, None)
-    _remove_wrapped(fields, parsed)
+    take_own_fields(fields)
+    own_items(fields, parsed)
     dropped = _tune(fields, parsed, target)
     stream = parsed.stream and target.profile.streams
     if parsed.stream and not stream:
@@ -51,11 +51,23 @@ def splice_request(parsed: Parsed, target: Target) -> Call:
     return ResponsesCall(target.dialect.path, ENCODE(fields), stream, tuple(dropped), customs=customs)
 
 
-def _remove_wrapped(fields: Fields, parsed: Parsed) -> None:
-    if any(map(_is_wrapped_here, parsed.items)):
-        raws = RAWS.decode(fields["input"])
-        pairs = zip(raws, parsed.items, strict=True)
-        fields["input"] = Raw(ENCODE([raw for raw, item in pairs if not _is_wrapped_here(item)]))
+def take_own_fields(fields: Fields) -> None:
+    """Take out what is for Tidegate."""
+    for name in OWN_FIELDS:
+        fields.pop(name, None)
+
+
+def own_items(fields: Fields, parsed: Parsed) -> None:
+    """Take out of the input what was written here for other formats; a summary becomes a message."""
+    if not any(_is_wrapped_here(item) or is_summary(item) for item in parsed.items):
+        return
+    kept: list[Any] = []
+    for index, (raw, item) in enumerate(zip(RAWS.decode(fields["input"]), parsed.items, strict=True)):
+        if isinstance(item, CompactionItem) and is_summary(item):
+            kept.append(summary_message(item, f"input.{index}.encrypted_content"))
+        elif not _is_wrapped_here(item):
+            kept.append(raw)
+    fields["input"] = Raw(ENCODE(kept))
 
 
 def _is_wrapped_here(item: Item) -> bool:

@@ -21,6 +21,7 @@ __all__ = [
     "AgentMessageItem",
     "CallItem",
     "ChoiceIn",
+    "CompactionItem",
     "CustomCallItem",
     "CustomResultItem",
     "CustomTool",
@@ -33,6 +34,7 @@ __all__ = [
     "MessageItem",
     "NamespaceTool",
     "OfferedTool",
+    "OlderCompactionItem",
     "OwnItem",
     "OwnTool",
     "PartIn",
@@ -184,6 +186,16 @@ class AgentMessageItem(Struct, tag_field="type", tag="agent_message"):
     recipient: str | None = None
 
 
+class CompactionItem(Struct, tag_field="type", tag="compaction", gc=False):
+    """An earlier conversation, compacted (see summary.py)."""
+
+    encrypted_content: str | None = None
+
+
+class OlderCompactionItem(CompactionItem, tag_field="type", tag="compaction_summary", gc=False):
+    """The same under the name that older clients write (Codex)."""
+
+
 class OwnItem(NamedTuple):
     """An item of a kind that only this format knows."""
 
@@ -203,6 +215,8 @@ SharedItem: TypeAlias = (
     | ToolSearchCallItem
     | ToolSearchOutputItem
     | AgentMessageItem
+    | CompactionItem
+    | OlderCompactionItem
 )
 Item: TypeAlias = SharedItem | OwnItem
 
