@@ -95,8 +95,10 @@ def _overhead(this: Exchange) -> float | None:
     request = this.request
     if request.first_byte_at is None or this.attempt is None or this.attempt.first_byte_at is None:
         return None
-    waited = sum(_waited(attempt) for attempt in this.attempts)
-    return _ms(request.first_byte_at - request.body_at - waited - this.waited_s)
+    own = request.first_byte_at - request.body_at - this.waited_s
+    for attempt in this.attempts:
+        own -= _waited(attempt)
+    return _ms(own)
 
 
 def _waited(attempt: Attempt) -> float:

@@ -88,7 +88,10 @@ class Exchange:
     @property
     def resent(self) -> int:
         """How many attempts sent their request twice, because a reused connection was dead."""
-        return sum(attempt.resent for attempt in self.attempts)
+        count = 0
+        for attempt in self.attempts:
+            count += attempt.resent
+        return count
 
     def skip(self, candidate: Candidate, error: TidegateError) -> None:
         """Record a candidate that was skipped."""
