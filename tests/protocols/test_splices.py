@@ -60,17 +60,16 @@ STREAMS = {
 FAULTS = {"mended": {"ragged_calls": True, "repeats_role": True}}
 
 
-def splice_of(name: str) -> Conduit:
-    """The conduit of a streamed answer to a client of the same format."""
+def splice_of(name: str, *, stream: bool = True) -> Conduit:
+    """The conduit of an answer to a client of the same format."""
     protocol: Any = protocol_named("openai_chat" if name == "mended" else name.removesuffix("_array"))
     target = Target("m", protocol.dialect(**FAULTS.get(name, {})))
     if name.startswith("gemini"):
         body = json.dumps({"contents": [{"parts": [{"text": "Hi"}]}]}).encode()
-        request = protocol.parse_request(body, "m", stream=True, sse=name == "gemini")
+        request = protocol.parse_request(body, "m", stream=stream, sse=name == "gemini")
     else:
-        request = protocol.parse_request(
-            json.dumps(ASKED["openai_chat" if name == "mended" else name]).encode()
-        )
+        asked = ASKED["openai_chat" if name == "mended" else name]
+        request = protocol.parse_request(json.dumps({**asked, "stream": stream}).encode())
     splice: Conduit = protocol.splice(request, protocol.splice_request(request, target), target)
     return splice
 

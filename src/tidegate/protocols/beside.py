@@ -13,6 +13,7 @@ from msgspec.json import Decoder
 
 from .decode import MALFORMED, require_json
 from .events import AudioDelta, CitationAdded, Event, LogprobsDelta, NativeBlock, Started, UsageReported
+from .usage import MOST_TOKENS
 
 __all__ = ["BESIDE", "MOST_LEFT_OUT", "as_documented"]
 
@@ -20,8 +21,6 @@ MOST_LEFT_OUT = 20
 """The most names kept of what was left out of one answer."""
 LATEST = 253_402_300_799
 """The last second of the year 9999, in seconds since the epoch."""
-MOST_TOKENS = 2**53 - 1
-"""A larger number is not a plausible count: JSON numbers are exact up to here."""
 
 
 class Token(Struct, gc=False):

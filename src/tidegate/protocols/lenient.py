@@ -16,8 +16,9 @@ from msgspec.json import Decoder
 from .decode import MALFORMED
 from .events import Event, LeftOut
 from .surrogates import has_halves, without_halves
+from .usage import MOST_TOKENS
 
-__all__ = ["decode_aside", "decode_leniently"]
+__all__ = ["decode_aside", "decode_leniently", "decode_view"]
 
 T = TypeVar("T")
 
@@ -70,13 +71,30 @@ def decode_aside(decoder: Decoder[T], data: bytes | msgspec.Raw, events: list[Ev
         return None
 
 
+def decode_view(decoder: Decoder[T], data: bytes, leave_out: Callable[[str], None]) -> T:
+    """Decode what accounting reads of an answer whose bytes pass as they are. What cannot be read is not
+    counted, and `leave_out` is called with its name.
+
+    Raises one of MALFORMED where the answer itself cannot be read.
+    """
+    try:
+        return decoder.decode(data)
+    except ValidationError:
+        events: list[Event] = []
+        view = _decode_mended(decoder, data, events)
+    for event in events:
+        if isinstance(event, LeftOut):
+            leave_out(event.name)
+    return view
+
+
 def _decode_mended(decoder: Decoder[T], data: bytes | msgspec.Raw, events: list[Event]) -> T:
     tree: Any = None
     for _ in range(PATIENCE):
         try:
             return decoder.decode(data)
         except ValidationError as error:
-            tree = msgspec.json.decode(data) if tree is None else tree
+            tree = _TREE.decode(data) if tree is None else tree
             name = _mend(tree, str(error))
             if name is None:
                 raise
@@ -84,6 +102,10 @@ def _decode_mended(decoder: Decoder[T], data: bytes | msgspec.Raw, events: list[
                 events.append(LeftOut(name))
             data = msgspec.json.encode(tree)
     return decoder.decode(data)
+
+
+_TREE: Decoder[Any] = Decoder(float_hook=float)
+"""Any JSON; a number beyond the range of floats is infinite, not an error."""
 
 
 def _mend(tree: Any, complaint: str) -> str | None:
@@ -99,12 +121,27 @@ def _mend(tree: Any, complaint: str) -> str | None:
         steps.pop()
     if not steps or steps[-1] in ANSWER:
         return None
-    mend = _as_int if "`int" in complaint.partition(",")[0] else None
+    mend = _mender_for(complaint)
     mended = _edit(tree, steps, mend)
     return "" if mended else ".".join(step for step in steps if step)
 
 
+def _mender_for(complaint: str) -> Callable[[Any], int | None] | None:
+    """What makes the expected number of a value, where there is one."""
+    expected = complaint.partition(" - at ")[0].partition(",")[0]
+    if "`int" not in expected:
+        return None
+    return _as_count if "`int` <" in expected or "`int` >" in expected else _as_int
+
+
+def _as_count(value: Any) -> int | None:
+    number = _as_int(value)
+    return number if number is not None and 0 <= number <= MOST_TOKENS else None
+
+
 def _as_int(value: Any) -> int | None:
+    if type(value) is int:
+        return value
     if isinstance(value, str) and len(value) < 20 and value.strip().isdecimal():
         return int(value)
     return int(value) if isinstance(value, float) and value.is_integer() else None
@@ -125,9 +162,7 @@ def _edit(value: Any, steps: list[str | None], mend: Callable[[Any], int | None]
         return _edit(value[step], rest, mend)
     mended = mend(value[step]) if mend is not None else None
     if mended is None:
-        fine = type(value[step]) is int and mend is not None
-        if not fine:
-            del value[step]
-        return fine
+        del value[step]
+        return False
     value[step] = mended
     return True

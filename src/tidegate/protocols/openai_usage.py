@@ -1,12 +1,16 @@
 """Token counts, between OpenAI's overlapping sums and our classes that do not overlap."""
 
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
 from msgspec import Struct
+from msgspec.json import Decoder
 
+from .decode import MALFORMED
+from .lenient import decode_view
 from .served import Served, nano_usd, served
-from .usage import Usage
+from .usage import Count, Usage
 
 __all__ = ["UsageIn", "completion_tokens", "parse_served", "parse_usage", "read_usage", "render_usage"]
 
@@ -14,16 +18,16 @@ __all__ = ["UsageIn", "completion_tokens", "parse_served", "parse_usage", "read_
 class PromptDetails(Struct, gc=False):
     """`prompt_tokens_details`: parts of the prompt's tokens."""
 
-    cached_tokens: int | None = None
-    cache_write_tokens: int | None = None
-    audio_tokens: int | None = None
+    cached_tokens: Count | None = None
+    cache_write_tokens: Count | None = None
+    audio_tokens: Count | None = None
 
 
 class CompletionDetails(Struct, gc=False):
     """`completion_tokens_details`: parts of the completion's tokens."""
 
-    reasoning_tokens: int | None = None
-    audio_tokens: int | None = None
+    reasoning_tokens: Count | None = None
+    audio_tokens: Count | None = None
 
 
 NO_PROMPT_DETAILS = PromptDetails()
@@ -33,25 +37,28 @@ NO_COMPLETION_DETAILS = CompletionDetails()
 class UsageIn(Struct, gc=False):
     """`usage`, with the places in which OpenAI's followers put what OpenAI has in the details."""
 
-    prompt_tokens: int | None = None
-    completion_tokens: int | None = None
-    total_tokens: int | None = None
+    prompt_tokens: Count | None = None
+    completion_tokens: Count | None = None
+    total_tokens: Count | None = None
     prompt_tokens_details: PromptDetails | None = None
     completion_tokens_details: CompletionDetails | None = None
-    prompt_cache_hit_tokens: int | None = None
+    prompt_cache_hit_tokens: Count | None = None
     """DeepSeek's cached tokens."""
-    num_cached_tokens: int | None = None
+    num_cached_tokens: Count | None = None
     """Mistral's."""
-    cached_tokens: int | None = None
+    cached_tokens: Count | None = None
     """Together's."""
-    cache_creation_input_tokens: int | None = None
+    cache_creation_input_tokens: Count | None = None
     """Tokens written to the cache, of services that also speak Anthropic's format."""
-    reasoning_tokens: int | None = None
+    reasoning_tokens: Count | None = None
     """Together's and Perplexity's."""
     cost: Any = None
     """USD: a number (OpenRouter), or an object with a `total_cost` (Perplexity)."""
     cost_in_usd_ticks: Any = None
     """xAI's, in 10⁻¹⁰ USD."""
+
+
+USAGE = Decoder(UsageIn)
 
 
 def parse_usage(told: UsageIn) -> Usage | None:
@@ -97,11 +104,18 @@ def parse_served(service_tier: Any, told: UsageIn | None) -> Served | None:
     return served(service_tier, cost=cost)
 
 
-def read_usage(told: Any) -> UsageIn | None:
-    """A usage object that is JSON already; None where it is of another shape."""
+def read_usage(told: Any, leave_out: Callable[[str], None]) -> UsageIn | None:
+    """A decoded usage object. `leave_out` is called with the names of fields that cannot be read; returns
+    None if that is the whole object.
+    """
     try:
         return msgspec.convert(told, UsageIn)
     except msgspec.ValidationError:
+        pass
+    try:
+        return decode_view(USAGE, msgspec.json.encode(told), lambda name: leave_out(f"usage.{name}"))
+    except MALFORMED:
+        leave_out("usage")
         return None
 
 

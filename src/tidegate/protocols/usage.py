@@ -6,9 +6,20 @@ rule and fills these classes, so that every token is in exactly one of them and 
 by its own rule. Writers add the classes up again in the way of the client's dialect.
 """
 
-from msgspec import Struct
+from typing import Annotated
 
-__all__ = ["Usage"]
+from msgspec import Meta, Struct
+
+__all__ = ["MOST_TOKENS", "Count", "FloatCount", "Usage"]
+
+MOST_TOKENS = 2**53 - 1
+"""A larger number is not a plausible count: JSON numbers are exact up to here."""
+
+Count = Annotated[int, Meta(ge=0, le=MOST_TOKENS)]
+"""A count in a provider's answer. Anything else is left out by name where the answer is decoded leniently:
+a negative or absurd number is not a count, and not reported."""
+FloatCount = Annotated[float, Meta(ge=0, le=MOST_TOKENS)]
+"""The same where the provider's own types have fractions."""
 
 
 class Usage(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):

@@ -14,6 +14,7 @@ from tidegate.protocols.contract import Tally
 from tidegate.protocols.decode import MALFORMED, malformed, require_json
 from tidegate.protocols.errors import ProviderBroke, ProviderError, TidegateError
 from tidegate.protocols.finishes import meaning_of
+from tidegate.protocols.lenient import decode_view
 from tidegate.protocols.sse import Blocks, frame, parse_event
 
 from .error import parse_inner_error, render_error_body
@@ -56,8 +57,8 @@ class WholePart(Struct, frozen=True):
     usage: UsageOut | None = None
 
 
-_EVENT = msgspec.json.Decoder(EventPart).decode
-_WHOLE = msgspec.json.Decoder(WholePart).decode
+_EVENT = msgspec.json.Decoder(EventPart)
+_WHOLE = msgspec.json.Decoder(WholePart)
 
 
 BLOCK_EVENTS = frozenset(
@@ -141,7 +142,7 @@ class StreamSplice:
         require_json(data)
         if _matters(data):
             with suppress(msgspec.ValidationError):  # a field of an unexpected type is still the client's
-                self._note(_EVENT(data), data)
+                self._note(decode_view(_EVENT, data, self.tally.leave_out), data)
 
     def _note(self, event: EventPart, data: bytes) -> None:
         if event.type == "error":
@@ -189,7 +190,7 @@ class WholeSplice:
         body = bytes(self._body)
         try:
             require_json(body)
-            message = _WHOLE(body)
+            message = decode_view(_WHOLE, body, self.tally.leave_out)
         except MALFORMED as error:
             self.failure = malformed("the provider's answer", error)
             return b""

@@ -9,6 +9,8 @@ from typing import Annotated, Any, Generic, Literal, TypeAlias, TypeVar
 from msgspec import Meta, Raw, Struct
 from msgspec.json import Decoder
 
+from tidegate.protocols.usage import Count
+
 __all__ = [
     "BLOCK",
     "COUNT_REQUEST",
@@ -312,29 +314,29 @@ def is_object(raw: Raw) -> bool:
 class CacheCreation(Struct, frozen=True):
     """Tokens written to the cache, by lifetime."""
 
-    ephemeral_5m_input_tokens: int | None = None
-    ephemeral_1h_input_tokens: int | None = None
+    ephemeral_5m_input_tokens: Count | None = None
+    ephemeral_1h_input_tokens: Count | None = None
 
 
 class OutputDetails(Struct, frozen=True):
     """What is inside `output_tokens`."""
 
-    thinking_tokens: int | None = None
+    thinking_tokens: Count | None = None
 
 
 class ServerToolUse(Struct, frozen=True):
     """Tools that the provider ran itself, in requests."""
 
-    web_search_requests: int | None = None
+    web_search_requests: Count | None = None
 
 
 class UsageOut(Struct, frozen=True):
     """Token counts: the cache's beside `input_tokens`, the thinking inside `output_tokens`."""
 
-    input_tokens: int | None = None
-    output_tokens: int | None = None
-    cache_creation_input_tokens: int | None = None
-    cache_read_input_tokens: int | None = None
+    input_tokens: Count | None = None
+    output_tokens: Count | None = None
+    cache_creation_input_tokens: Count | None = None
+    cache_read_input_tokens: Count | None = None
     cache_creation: CacheCreation | None = None
     output_tokens_details: OutputDetails | None = None
     server_tool_use: ServerToolUse | None = None

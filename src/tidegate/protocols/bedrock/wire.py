@@ -4,6 +4,8 @@ from typing import Any
 
 from msgspec import Raw, Struct
 
+from tidegate.protocols.usage import Count
+
 __all__ = [
     "Answer",
     "Block",
@@ -110,16 +112,16 @@ class TokenCount(Wire, frozen=True):
     """Tokens written to the cache for some lifetime."""
 
     ttl: str = ""
-    input_tokens: int = 0
+    input_tokens: Count = 0
 
 
 class TokenUsage(Wire, frozen=True):
     """Tokens. What is read from and written to the cache is beside the input."""
 
-    input_tokens: int | None = None
-    output_tokens: int | None = None
-    cache_read_input_tokens: int | None = None
-    cache_write_input_tokens: int | None = None
+    input_tokens: Count | None = None
+    output_tokens: Count | None = None
+    cache_read_input_tokens: Count | None = None
+    cache_write_input_tokens: Count | None = None
     cache_details: list[TokenCount] | None = None
 
 

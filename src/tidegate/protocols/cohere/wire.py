@@ -5,6 +5,8 @@ from typing import Any, TypeAlias
 
 from msgspec import Raw, Struct
 
+from tidegate.protocols.usage import FloatCount
+
 __all__ = [
     "Answer",
     "Citation",
@@ -225,10 +227,10 @@ class MessageIn(Struct, frozen=True):
 class Tokens(Struct, frozen=True):
     """Counts, which Cohere's own types have as numbers with a fraction."""
 
-    input_tokens: float | None = None
-    output_tokens: float | None = None
-    reasoning_tokens: float | None = None
-    image_tokens: float | None = None
+    input_tokens: FloatCount | None = None
+    output_tokens: FloatCount | None = None
+    reasoning_tokens: FloatCount | None = None
+    image_tokens: FloatCount | None = None
 
 
 class UsageIn(Struct, frozen=True):

@@ -12,7 +12,7 @@ from msgspec.json import Decoder, Encoder
 from tidegate.protocols.contract import Call, Conduit, Tally, Target
 from tidegate.protocols.errors import Unsupported
 from tidegate.protocols.task import Whole, read_answer, render_path
-from tidegate.protocols.usage import Usage
+from tidegate.protocols.usage import Count, Usage
 
 from . import cohere
 from .contract import Embeddings, EmbeddingsRequest, dropped_of, render_answer, require_texts
@@ -41,7 +41,7 @@ class TitanIn(Struct, rename="camel"):
     """An answer of Titan's."""
 
     embedding: list[float]
-    input_text_token_count: int | None = None
+    input_text_token_count: Count | None = None
 
 
 TITAN = Decoder(TitanIn)

@@ -10,7 +10,7 @@ from tidegate.protocols.contract import Call, Conduit, Tally, Target
 from tidegate.protocols.decode import MALFORMED
 from tidegate.protocols.errors import ProviderBroke
 from tidegate.protocols.task import Whole, read_answer, render_path
-from tidegate.protocols.usage import Usage
+from tidegate.protocols.usage import FloatCount, Usage
 
 from .contract import Embeddings, EmbeddingsRequest, dropped_of, render_answer, require_texts
 from .purpose import purpose_of
@@ -70,7 +70,7 @@ FORMAT = CohereFormat()
 class BilledUnits(Struct):
     """What is paid."""
 
-    input_tokens: float | None = None
+    input_tokens: FloatCount | None = None
 
 
 class Meta(Struct):

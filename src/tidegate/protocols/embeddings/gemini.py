@@ -13,7 +13,7 @@ from msgspec.json import Decoder, Encoder
 from tidegate.protocols.contract import Call, Conduit, Tally, Target
 from tidegate.protocols.errors import Unsupported
 from tidegate.protocols.task import Whole, read_answer, render_path
-from tidegate.protocols.usage import Usage
+from tidegate.protocols.usage import Count, Usage
 
 from .contract import Embeddings, EmbeddingsRequest, dropped_of, render_answer, require_texts
 from .purpose import purpose_of
@@ -126,7 +126,7 @@ class Prediction(Struct):
 class Metadata(Struct, rename="camel"):
     """Tokens of all inputs."""
 
-    prompt_token_count: int | None = None
+    prompt_token_count: Count | None = None
 
 
 class AnswerIn(Struct, rename="camel"):

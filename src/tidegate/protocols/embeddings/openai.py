@@ -23,7 +23,7 @@ from tidegate.protocols.task import (
     render_path,
     take_own_fields,
 )
-from tidegate.protocols.usage import Usage
+from tidegate.protocols.usage import Count, Usage
 
 from .contract import EmbeddingsRequest, Vector, decode_floats, encode_floats
 
@@ -98,8 +98,8 @@ def _set_dimensions(fields: Fields, parsed: EmbeddingsRequest, dialect: Dialect)
 class UsageIn(Struct, gc=False):
     """Tokens, as far as they are read."""
 
-    prompt_tokens: int | None = None
-    total_tokens: int | None = None
+    prompt_tokens: Count | None = None
+    total_tokens: Count | None = None
 
 
 class Item(Struct, gc=False):

@@ -11,6 +11,7 @@ from tidegate.protocols.contract import Call, Tally, Target
 from tidegate.protocols.decode import MALFORMED, malformed, require_json
 from tidegate.protocols.errors import ProviderBroke, ProviderError, TidegateError
 from tidegate.protocols.finishes import meaning_of
+from tidegate.protocols.lenient import decode_view
 from tidegate.protocols.served import served
 from tidegate.protocols.sse import Blocks, ServerSentEvent, parse_event
 
@@ -69,7 +70,7 @@ class AnswerView(Struct, frozen=True, rename="camel"):
 
 
 _FIELDS = msgspec.json.Decoder(dict[str, Raw])
-_VIEW = msgspec.json.Decoder(AnswerView).decode
+_VIEW = msgspec.json.Decoder(AnswerView)
 
 
 class _Splice:
@@ -90,7 +91,7 @@ class _Splice:
         """Read an answer. Sets `failure` where it is an error, or none."""
         try:
             require_json(data)
-            view = _VIEW(data)
+            view = decode_view(_VIEW, data, self.tally.leave_out)
         except MALFORMED as error:
             self.failure = malformed("the provider's answer", error)
             return

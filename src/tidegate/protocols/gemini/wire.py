@@ -9,6 +9,8 @@ from typing import Any, TypeAlias
 
 from msgspec import Raw, Struct
 
+from tidegate.protocols.usage import Count
+
 __all__ = [
     "NOTHING",
     "Answer",
@@ -225,20 +227,20 @@ class TokenCount(Wire, frozen=True):
     """Tokens of one modality."""
 
     modality: str = ""
-    token_count: int = 0
+    token_count: Count = 0
 
 
 class UsageMetadata(Wire, frozen=True):
     """Tokens, on every chunk; each replaces the one before. What is 0 is left out by Google."""
 
-    prompt_token_count: int | None = None
+    prompt_token_count: Count | None = None
     """Cached tokens included, tool use not."""
-    candidates_token_count: int | None = None
+    candidates_token_count: Count | None = None
     """Thoughts not included."""
-    thoughts_token_count: int | None = None
-    tool_use_prompt_token_count: int | None = None
-    cached_content_token_count: int | None = None
-    total_token_count: int | None = None
+    thoughts_token_count: Count | None = None
+    tool_use_prompt_token_count: Count | None = None
+    cached_content_token_count: Count | None = None
+    total_token_count: Count | None = None
     prompt_tokens_details: list[TokenCount] | None = None
     cache_tokens_details: list[TokenCount] | None = None
     candidates_tokens_details: list[TokenCount] | None = None

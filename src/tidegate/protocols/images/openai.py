@@ -24,7 +24,7 @@ from tidegate.protocols.task import (
     render_path,
     take_own_fields,
 )
-from tidegate.protocols.usage import Usage
+from tidegate.protocols.usage import Count, Usage
 
 from .contract import ImagesRequest, as_data_url, filtered, nearest_ratio, sides_of
 
@@ -113,15 +113,15 @@ SIZES = {"size": _keep_size, "aspect_ratio": _as_ratio, "width_height": _as_side
 class Details(Struct, gc=False):
     """Tokens by kind."""
 
-    text_tokens: int | None = None
-    image_tokens: int | None = None
+    text_tokens: Count | None = None
+    image_tokens: Count | None = None
 
 
 class UsageIn(Struct, gc=False):
     """Tokens, as far as they are read."""
 
-    input_tokens: int | None = None
-    output_tokens: int | None = None
+    input_tokens: Count | None = None
+    output_tokens: Count | None = None
     input_tokens_details: Details | None = None
     output_tokens_details: Details | None = None
 

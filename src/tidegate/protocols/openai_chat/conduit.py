@@ -1,7 +1,6 @@
 """Conduits that forward the provider's bytes unchanged and decode only what accounting needs."""
 
 import re
-from collections.abc import Callable
 from typing import Any
 
 from msgspec import Struct, ValidationError
@@ -11,6 +10,7 @@ from tidegate.protocols.contract import Tally
 from tidegate.protocols.decode import MALFORMED, check_utf8, malformed, require_json
 from tidegate.protocols.errors import ProviderBroke, ProviderError, TidegateError
 from tidegate.protocols.finishes import broken_finish, finish_of, is_broken
+from tidegate.protocols.lenient import decode_view
 from tidegate.protocols.sse import KEEP_ALIVE, ServerSentEvent, Splitter, frame, is_heartbeat, parse_block
 
 from .error import error_inside, error_object, error_of_event
@@ -43,16 +43,8 @@ class FirstView(ChunkView, gc=False):
     service_tier: Any = None
 
 
-VIEW = Decoder(ChunkView).decode
-FIRST_VIEW: Callable[[bytes], ChunkView] = Decoder(FirstView).decode
-
-
-def look(data: bytes, at: Callable[[bytes], ChunkView]) -> ChunkView:
-    """Decode a chunk or an answer; without its usage if the usage has an unexpected form."""
-    try:
-        return at(data)
-    except ValidationError:
-        return at(_without_usage(data))
+VIEW = Decoder(ChunkView)
+FIRST_VIEW = Decoder(FirstView)
 
 
 def failure_in(view: ChunkView) -> ProviderError | None:
@@ -140,7 +132,8 @@ class StreamSplice:
             self._end()
             return block if block.startswith(b"data: [DONE]") else b"data: [DONE]"
         try:
-            view = look(require_json(data), VIEW if self._known else FIRST_VIEW)
+            decoder: Decoder[Any] = VIEW if self._known else FIRST_VIEW
+            view: ChunkView = decode_view(decoder, require_json(data), self.tally.leave_out)
         except ValidationError:
             return block  # events of unknown types are forwarded too
         except MALFORMED as error:
@@ -165,9 +158,8 @@ class StreamSplice:
         if view.usage is None:
             return block if view.choices is not None else _with_choices(block, data)
         self.tally.usage = parse_usage(view.usage) or self.tally.usage
-        last = FIRST_VIEW(data)
-        if isinstance(last, FirstView):
-            self.tally.note(parse_served(last.service_tier, view.usage))
+        last = decode_view(FIRST_VIEW, data, self.tally.leave_out)
+        self.tally.note(parse_served(last.service_tier, view.usage))
         if self._wants_usage:
             return block if view.choices is not None else _with_choices(block, data)
         return b"data: " + _without_usage(data) if view.choices else None
@@ -196,7 +188,7 @@ def _only_goes_on(data: bytes) -> bool:
 def _goes_on(data: bytes) -> bool:
     try:
         check_utf8(data)
-        view = VIEW(data)
+        view = VIEW.decode(data)
     except MALFORMED:
         return False
     if view.usage is not None or view.error is not None or view.choices is None:
@@ -248,7 +240,7 @@ class BodySplice:
         """Return the provider's bytes if they are a chat completion."""
         body = b"".join(self._pieces)
         try:
-            view = look(require_json(body), FIRST_VIEW)
+            view = decode_view(FIRST_VIEW, require_json(body), self.tally.leave_out)
         except MALFORMED as error:
             self.failure = malformed("the provider's answer", error)
             return b""

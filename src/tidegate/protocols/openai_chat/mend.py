@@ -116,9 +116,12 @@ def _mend_head(chunk: Json, memory: Memory) -> None:
 
 def _mend_usage_sum(chunk: Json, memory: Memory) -> None:
     """Include reasoning in the completion tokens, as OpenAI does."""
-    usage = chunk.get("usage") or {}
-    counts = read_usage(usage)
-    if counts is not None and usage:
+    usage = chunk.get("usage")
+    if not isinstance(usage, dict):
+        return
+    unread: list[str] = []
+    counts = read_usage(usage, unread.append)
+    if counts is not None and not unread:
         usage["completion_tokens"] = completion_tokens(counts)
 
 
@@ -380,7 +383,7 @@ class Mend:
         if not tally.id and chunk.get("id"):
             tally.id, tally.model = str(chunk["id"]), str(chunk.get("model") or "")
         usage = chunk.get("usage") or _groq_fields(chunk).get("usage")
-        counts = read_usage(usage) if usage else None
+        counts = read_usage(usage, tally.leave_out) if usage else None
         if counts is not None:
             tally.usage = parse_usage(counts) or tally.usage
         tally.note(parse_served(chunk.get("service_tier"), counts))

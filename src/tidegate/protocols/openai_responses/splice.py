@@ -15,6 +15,7 @@ from tidegate.protocols.contract import Call, Tally, Target
 from tidegate.protocols.decode import MALFORMED, malformed, require_json
 from tidegate.protocols.effort import may_sample, nearest_effort
 from tidegate.protocols.errors import ProviderBroke, ProviderError, TidegateError
+from tidegate.protocols.lenient import decode_view
 from tidegate.protocols.sse import Blocks, ServerSentEvent, frame, parse_event
 
 from .error import error_object, error_of_response, error_of_stream, failure_of
@@ -153,7 +154,7 @@ class BodySplice:
         body = b"".join(self._pieces)
         try:
             require_json(body)
-            response = RESPONSE.decode(body)
+            response = decode_view(RESPONSE, body, self.tally.leave_out)
             self.failure = failure_in(response) or _incomplete(response)
             if self.failure is None:
                 count(self.tally, response, self._customs)
@@ -272,7 +273,7 @@ class StreamSplice:
             self._look_into(told.response)
 
     def _look_into(self, raw: Raw) -> None:
-        response = RESPONSE.decode(raw)
+        response = decode_view(RESPONSE, bytes(raw), self.tally.leave_out)
         if self._begun is None:
             self._begun = FIELDS.decode(raw)
         self.failure = failure_in(response)

@@ -8,7 +8,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from tidegate.protocols.usage import Usage
+from tidegate.protocols.usage import Count, Usage
 
 __all__ = ["UsageIn", "parse_usage", "render_usage"]
 
@@ -16,28 +16,28 @@ __all__ = ["UsageIn", "parse_usage", "render_usage"]
 class InputDetails(Struct, gc=False):
     """`input_tokens_details`: parts of the input's tokens."""
 
-    cached_tokens: int | None = None
-    cache_write_tokens: int | None = None
+    cached_tokens: Count | None = None
+    cache_write_tokens: Count | None = None
 
 
 class OutputDetails(Struct, gc=False):
     """`output_tokens_details`: parts of the output's tokens."""
 
-    reasoning_tokens: int | None = None
+    reasoning_tokens: Count | None = None
 
 
 class ServerTools(Struct, gc=False):
     """xAI's `server_side_tool_usage_details`."""
 
-    web_search_calls: int | None = None
-    x_search_calls: int | None = None
+    web_search_calls: Count | None = None
+    x_search_calls: Count | None = None
 
 
 class UsageIn(Struct):
     """`usage`."""
 
-    input_tokens: int | None = None
-    output_tokens: int | None = None
+    input_tokens: Count | None = None
+    output_tokens: Count | None = None
     input_tokens_details: InputDetails | None = None
     output_tokens_details: OutputDetails | None = None
     server_side_tool_usage_details: ServerTools | None = None

@@ -6,6 +6,7 @@ from msgspec import Raw, Struct
 from msgspec.json import Decoder
 
 from tidegate.protocols.served import Served, nano_usd, served
+from tidegate.protocols.usage import Count
 
 from .usage import UsageIn
 from .wire import TextPart
@@ -87,7 +88,7 @@ class IncompleteOut(Struct, gc=False):
 class WebSearchOut(Struct, gc=False):
     """OpenAI's count of billable searches."""
 
-    num_requests: int | None = None
+    num_requests: Count | None = None
 
 
 class ToolUsageOut(Struct, gc=False):
