@@ -114,6 +114,32 @@ async def test_a_key_that_the_provider_repeats_is_concealed(provider: Simulator)
     assert "sk-upstream" not in str(records)
 
 
+KEY = "sk-upstream-0123456789"
+
+
+@pytest.mark.parametrize("before", [0, 185, 195, 1985, 3990])
+@pytest.mark.parametrize("field", ["message", "type", "code", "param"])
+@pytest.mark.parametrize("door", ["/v1/chat/completions", "/v1/messages", "/v1/responses", "/v1/embeddings"])
+async def test_a_key_is_concealed_in_every_field_also_where_it_is_cut(
+    provider: Simulator, door: str, field: str, before: int
+) -> None:
+    error = {"message": "no", "type": "t", "code": "c", "param": "p", field: f"{'x' * before} {KEY}"}
+    inner = {"error": {"message": "no", "metadata": {"raw": jsonlib.dumps({"error": error})}}}
+    shapes = [{"error": error}, error, [{"error": error}], inner, {"detail": error}]
+    limits = {"x-ratelimit-reset": KEY, "retry-after": KEY}
+    provider.answer(*(json(shape, 400, limits) for shape in shapes))
+    asked: dict[str, Any] = {"model": "sim/m-1", "input": "Hi"}
+    if "chat" in door or "messages" in door:
+        asked = {"model": "sim/m-1", **HELLO, "max_tokens": 9}
+    async with one(provider) as gateway:
+        for _ in shapes:
+            reply = await gateway.post(door, asked)
+            assert reply.status == 400
+            assert b"sk-upstream" not in reply.body
+            assert "sk-upstream" not in str(reply.headers)
+        assert "sk-upstream" not in str(gateway.records)
+
+
 @pytest.mark.parametrize("script", [html(502), html(503, ""), html(500, "x" * 5_000_000)])
 async def test_an_error_page_stays_readable_and_bounded(provider: Simulator, script: Any) -> None:
     provider.answer(script)

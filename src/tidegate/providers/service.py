@@ -24,6 +24,9 @@ CONCEALED = "[concealed]"
 SHORTEST_SECRET = 8
 """Characters; shorter values occur in ordinary words and are not treated as keys."""
 
+CUT = "…"
+"""What marks the place where a long text was cut."""
+
 ADDRESSES = 256
 """How many addresses of a service are kept: paths may hold the names of models, which clients choose."""
 LONGEST_KEPT = 512
@@ -186,7 +189,7 @@ class Service:
     def conceal(self, text: str) -> str:
         """A text of the provider's without any of the service's secrets."""
         for secret in self._secrets:
-            text = text.replace(secret, CONCEALED)
+            text = _conceal_cut(text.replace(secret, CONCEALED), secret)
         return text
 
     def conceal_value(self, value: bytes) -> bytes:
@@ -205,6 +208,18 @@ def _offers(config: ProviderConfig, kind: Kind) -> Iterator[tuple[str, Offer]]:
         if row:
             format_ = task_named(name).formats[row.pop("format")]
             yield name, Offer(format_, msgspec.convert(row, format_.dialect))
+
+
+def _conceal_cut(text: str, secret: str) -> str:
+    """Conceal a secret of which only the beginning is left, because the text was cut behind it."""
+    if secret[:SHORTEST_SECRET] not in text:
+        return text
+    for size in range(len(secret) - 1, SHORTEST_SECRET, -1):
+        begin = secret[:size]
+        if text.endswith(begin):
+            return text[:-size] + CONCEALED
+        text = text.replace(begin + CUT, CONCEALED + CUT)
+    return text
 
 
 def _secrets_of(config: ProviderConfig) -> tuple[str, ...]:
