@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import contextlib
 import socket
 from collections.abc import AsyncIterator, Callable
 from ipaddress import ip_address
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 from aiohttp.abc import AbstractResolver, ResolveResult
 
+from byte_server import Peer, plain, serving
 from running import Gateway, Reply
 from simulator import Script, Seen, Simulator, json
 from tidegate.upstream import Budget, Fetcher, NotFetched
@@ -175,6 +177,29 @@ async def test_a_slow_server_is_given_up(server: Simulator, fetchers: Make) -> N
     server.answer(Script(pieces=(PNG, asyncio.Event(), PNG)))
     told = await refusal_of(fetchers(), at(server), timeout_s=0.2)
     assert told == "it did not arrive within 0.2 seconds"
+
+
+@pytest.mark.parametrize(
+    "informational", [b"HTTP/1.1 100 Continue\r\n\r\n", b"HTTP/1.1 103 H\r\nlink: x\r\n\r\n"]
+)
+async def test_informational_answers_without_end_are_given_up(fetchers: Make, informational: bytes) -> None:
+    async def play(peer: Peer) -> None:
+        await peer.request()
+        with contextlib.suppress(ConnectionError):
+            while True:
+                await peer.send(informational)
+
+    async with serving(play) as endless:
+        told = await refusal_of(fetchers(), f"http://127.0.0.1:{endless.port}/x.png", timeout_s=60)
+    assert "no end of informational answers" in told
+
+
+async def test_a_few_informational_answers_are_passed_over(fetchers: Make) -> None:
+    early = b"HTTP/1.1 103 Early Hints\r\n\r\n" * 32
+    whole = early + b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n" % len(PNG) + PNG
+    async with serving(plain(whole)) as server:
+        fetched = await fetch(fetchers(), f"http://127.0.0.1:{server.port}/x.png")
+    assert fetched.data == PNG
 
 
 @pytest.mark.parametrize("status", [401, 404, 500, 206])

@@ -10,6 +10,7 @@ from typing import Any
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
+from aiohttp.connector import Connection
 from yarl import URL
 
 from tidegate import __version__
@@ -19,6 +20,8 @@ from .allowed import NOT_ALLOWED, Address, Budget, NotFetched
 __all__ = ["CheckedResolver", "Downloader", "parse_address"]
 
 MAX_REDIRECTS = 3
+MAX_INFORMATIONAL = 32
+"""Responses with a status of 1xx before the response proper."""
 MAX_URL = 8192
 """Maximum characters of an address."""
 
@@ -43,6 +46,29 @@ class CheckedResolver(AbstractResolver):
     async def close(self) -> None:
         """Close the underlying resolver."""
         await self._inner.close()
+
+
+class LimitedResponse(aiohttp.ClientResponse):
+    """A response that only a few informational ones precede: the library itself reads on without end, which
+    costs a whole processor until the time is over.
+    """
+
+    async def start(self, connection: Connection) -> aiohttp.ClientResponse:
+        """See aiohttp. Raises NotFetched."""
+        protocol = connection.protocol
+        assert protocol is not None
+        read_message, left = protocol.read, MAX_INFORMATIONAL
+
+        async def read() -> Any:
+            nonlocal left
+            message, payload = await read_message()
+            left -= message.code < 200
+            if left < 0:
+                raise NotFetched("its server sends no end of informational answers")
+            return message, payload
+
+        protocol.read = read  # type: ignore[method-assign]  # of this connection, which is not used again
+        return await super().start(connection)
 
 
 _NUMERIC = re.compile(r"(0x[0-9a-f]*|[0-9]+)\.?$", re.IGNORECASE)
@@ -127,6 +153,7 @@ class Downloader:
                 ),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 headers={"user-agent": f"tidegate/{__version__}", "accept-encoding": "identity"},
+                response_class=LimitedResponse,
                 auto_decompress=False,  # a small body cannot expand to a large one
                 timeout=aiohttp.ClientTimeout(total=None),
             )
