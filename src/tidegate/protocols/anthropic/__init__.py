@@ -37,7 +37,7 @@ from .billing import BILLING_HEADER, strip_billing_block
 from .dialect import Dialect
 from .error import parse_error, render_error
 from .foreign import strip
-from .history import misses_thinking, tell_apart
+from .history import make_ids_unique, misses_thinking
 from .messages import require_no_links
 from .parse import Parsed, parse_count_request, parse_request
 from .reader import StreamReader, WholeReader
@@ -48,7 +48,7 @@ from .writer import MessageWriter, StreamWriter
 
 __all__ = ["PROTOCOL"]
 
-OURS = frozenset(("provider", "models"))
+GATEWAY_FIELDS = frozenset(("provider", "models"))
 """Fields of a request that are for Tidegate itself."""
 
 _encode = msgspec.json.Encoder().encode
@@ -73,7 +73,7 @@ class AnthropicMessages:
     forwarded_headers = frozenset(("anthropic-*", "x-claude-code-*"))
     carries: Mapping[str, Outcome] = CARRIES
 
-    # the door's half
+    # client side
 
     def parse_request(self, body: bytes) -> ParsedRequest:
         """See contract.Protocol."""
@@ -87,7 +87,7 @@ class AnthropicMessages:
         """See contract.Protocol."""
         return render_error(error, request_id)
 
-    # the provider's half
+    # provider side
 
     def render_request(self, turn: Turn, target: Target) -> MessagesCall:
         """See contract.Protocol."""
@@ -101,7 +101,7 @@ class AnthropicMessages:
         """See contract.Protocol."""
         return parse_error(status, headers, body)
 
-    # counting a prompt
+    # token counting
 
     def parse_count_request(self, body: bytes) -> ParsedRequest:
         """See contract.Protocol."""
@@ -168,13 +168,15 @@ NOT_COUNTED = frozenset(
         "container",
     ]
 )
-"""What a client may have asked of an answer and the counting endpoint refuses."""
+"""Fields of a request that the counting endpoint rejects."""
 
 
 def _spliced(request: Parsed, target: Target) -> dict[str, Any]:
-    """The client's own fields, with the provider's name of the model, without ours and others' blocks."""
+    """Return the client's fields with the provider's model name, without the fields and blocks that only
+    Tidegate or other formats understand.
+    """
     fields: dict[str, Any] = {
-        key: value for key, value in FIELDS.decode(request.body).items() if key not in OURS
+        key: value for key, value in FIELDS.decode(request.body).items() if key not in GATEWAY_FIELDS
     }
     fields["model"] = target.model
     if request.billing_block and not target.dialect.billing_block:
@@ -183,13 +185,13 @@ def _spliced(request: Parsed, target: Target) -> dict[str, Any]:
     if request.foreign:
         fields["messages"] = strip(fields["messages"], request.wire.messages)
     if request.repeats_ids:
-        fields["messages"] = tell_apart(fields["messages"])
+        fields["messages"] = make_ids_unique(fields["messages"])
     return fields
 
 
 def _give_way(request: Parsed, fields: dict[str, Any]) -> tuple[str, ...]:
-    """Leave a thinking budget out in the middle of tool use that another model began: tools are meaning, and
-    thinking is tuning. Returns what is dropped.
+    """Drop a thinking budget in the middle of tool use that another model began: tools carry meaning,
+    thinking only tunes. Returns the names of dropped fields.
     """
     thinking = request.wire.thinking
     if thinking is None or thinking.type != "enabled" or not misses_thinking(request.wire.messages):

@@ -1,8 +1,8 @@
 """The block with which Claude Code begins its system prompt: `x-anthropic-billing-header: cc_version=…; …`.
 
-It is for Anthropic. Bedrock refuses it ("x-anthropic-billing-header is a reserved keyword"), and everywhere
-else it is text at the very beginning of the prompt that differs from session to session, so that no prefix of
-it is found in a cache.
+It is meant for Anthropic. Bedrock rejects it ("x-anthropic-billing-header is a reserved keyword"), and
+everywhere else it is text at the very beginning of the prompt that differs between sessions and so defeats
+prefix caching.
 """
 
 from typing import Any
@@ -20,19 +20,21 @@ _encode = Encoder().encode
 
 
 def has_billing_block(system: str | list[Any] | None) -> bool:
-    """Whether a system prompt, decoded, begins so."""
+    """Return whether a decoded system prompt begins with the billing block."""
     if isinstance(system, str) or not system:
         return isinstance(system, str) and system.startswith(BILLING_HEADER)
     return _is_billing(system[0])
 
 
 def strip_billing_line(text: str) -> str:
-    """A text without the line, where it begins with it."""
+    """Return a text without the billing line at its beginning, if there is one."""
     return text.partition("\n")[2].lstrip("\n") if text.startswith(BILLING_HEADER) else text
 
 
 def strip_billing_block(system: Raw, decoded: str | list[Any] | None) -> Raw | None:
-    """A system prompt for which `has_billing_block` holds, without it; None where nothing is left."""
+    """Return a system prompt for which `has_billing_block` holds without the block; None
+    if nothing remains.
+    """
     if not isinstance(decoded, list):
         rest = strip_billing_line(decoded or "")
         return Raw(_encode(rest)) if rest else None

@@ -1,4 +1,6 @@
-"""The blocks of an answer while they are open: what they tell as they grow, and at their end."""
+"""The content blocks of an answer while they are open: the events for their start, their deltas and their
+end.
+"""
 
 from collections.abc import Iterable
 from typing import Any, Literal
@@ -30,11 +32,11 @@ __all__ = ["Block", "BlockDelta", "Delta", "Progress", "open_block"]
 NAME = "anthropic"
 
 
-# --- what is read ----------------------------------------------------------------------------
+# --- wire types ------------------------------------------------------------------------------
 
 
 class Delta(Struct, frozen=True, gc=False):
-    """A block's growth."""
+    """A delta of a block."""
 
     type: str
     text: str = ""
@@ -63,7 +65,7 @@ class BlockCitation(Struct, frozen=True):
 
 
 class CitationOut(Struct, frozen=True):
-    """A citation: `url` of a web search, `source` of a search result that the client gave."""
+    """A citation: `url` for a web search, `source` for a search result from the client."""
 
     cited_text: str | None = None
     url: str | None = None
@@ -72,7 +74,7 @@ class CitationOut(Struct, frozen=True):
 
 
 class BlockOut(Struct, frozen=True):
-    """A block, or the head of one."""
+    """A block, or the start of one."""
 
     type: str
     text: str = ""
@@ -86,7 +88,7 @@ class BlockOut(Struct, frozen=True):
 
 
 class GrownBy(Struct, frozen=True):
-    """`content_block_delta`, of a block that is not known."""
+    """`content_block_delta` for a block of unknown type."""
 
     delta: dict[str, Raw]
 
@@ -105,32 +107,32 @@ _encode = msgspec.json.Encoder().encode
 
 
 class Progress:
-    """What the blocks of one answer have in common."""
+    """The state that the blocks of one answer share."""
 
     __slots__ = ("answer_tool", "called", "calls", "chars", "custom_tools")
 
     def __init__(self, answer_tool: str | None, custom_tools: frozenset[str]) -> None:
         self.answer_tool = answer_tool
-        """The tool whose call is the answer's text."""
+        """The tool whose call is the text of the answer."""
         self.custom_tools = custom_tools
-        """The tools whose calls are custom ones."""
+        """The tools whose calls are read as calls to custom tools."""
         self.chars = 0
-        """Characters of text so far."""
+        """The length of the text so far, in characters."""
         self.calls = 0
-        """Calls for the client so far: the next one's index."""
+        """The number of calls for the client so far: the index of the next one."""
         self.called = False
-        """Whether the answer came by way of the answer tool."""
+        """Whether the answer came through the answer tool."""
 
 
 def open_block(progress: Progress, raw: Raw, out: list[Event]) -> "Block":
-    """The block whose head this is. What is left out of it becomes events."""
+    """Return the block that starts here. Fields that are left out of it become events."""
     try:
         head = _BLOCK.decode(raw)
     except msgspec.DecodeError:
         head = BlockOut(MARK.decode(raw).type)
         if head.type == "tool_use" or head.type in _BLOCKS:
             head = decode_leniently(_BLOCK, raw, out)
-        # else of a type that is not known, whose fields may be of any shape
+        # Otherwise the type is unknown, and its fields may have any form.
     kind = head.type
     if kind == "tool_use":
         if head.name == progress.answer_tool:
@@ -140,7 +142,7 @@ def open_block(progress: Progress, raw: Raw, out: list[Event]) -> "Block":
 
 
 class Block:
-    """A block while it is open."""
+    """An open block."""
 
     __slots__ = ("_head", "_progress", "_raw")
     is_text = False
@@ -151,20 +153,20 @@ class Block:
         self._raw = raw
 
     def open(self) -> Iterable[Event]:
-        """What its head says."""
+        """Return the events of the block's start."""
         return ()
 
     def grow(self, delta: Delta, data: bytes) -> Iterable[Event]:
-        """What a delta says; `data` is the whole event."""
+        """Return the events of a delta; `data` is the complete event."""
         return ()
 
     def close(self) -> Iterable[Event]:
-        """What can only be said when it is whole."""
+        """Return the events that are only known once the block is complete."""
         return ()
 
 
 class TextBlock(Block):
-    """Text; its citations are told at the end, when it is known which words they support."""
+    """Text; citations are emitted at the end, when it is known which words they support."""
 
     __slots__ = ("_citations", "_start")
     is_text = True
@@ -231,7 +233,7 @@ class RedactedBlock(Block):
 
 
 class CallBlock(Block):
-    """A call of one of the client's tools."""
+    """A call to one of the client's tools."""
 
     __slots__ = ("_grown", "_index")
     kind: Literal["function", "custom"] = "function"
@@ -253,14 +255,14 @@ class CallBlock(Block):
         return [ToolCallDelta(self._index, piece)]
 
     def close(self) -> Iterable[Event]:
-        """The input of the head counts only where no pieces came: a stream's head has `{}`."""
+        """Emit the input of the block's start only if no deltas arrived: in a stream, it is `{}`."""
         if self._grown:
             return ()
         return [ToolCallDelta(self._index, bytes(self._head.input).decode())]
 
 
 class CustomBlock(CallBlock):
-    """A call of a custom tool: its input's one property is the text, and known when it is whole."""
+    """A call to a custom tool: the only property of its input is the text, which is known at the end."""
 
     __slots__ = ("_pieces",)
     kind = "custom"
@@ -277,13 +279,13 @@ class CustomBlock(CallBlock):
         whole = "".join(self._pieces) or bytes(self._head.input).decode()
         try:
             text = _INPUT(whole).get(CUSTOM_INPUT, "")
-        except MALFORMED:  # cut by its length limit
+        except MALFORMED:  # cut off by the length limit
             text = whole
         return [ToolCallDelta(self._index, text if isinstance(text, str) else whole)]
 
 
 class AnswerBlock(CallBlock):
-    """A call that is the answer itself, in the form that the client asked for."""
+    """A call that is the answer itself, as structured output."""
 
     __slots__ = ()
 
@@ -303,10 +305,10 @@ class AnswerBlock(CallBlock):
 
 
 class UnknownBlock(Block):
-    """A block of Anthropic's own: a server's tool call and its result, a compaction, what is new.
+    """A block specific to Anthropic: a server tool call and its result, a compaction, or a new feature.
 
-    It is told whole. Its deltas are put together by one rule: `partial_json` is the block's input,
-    any other text is more of the field of its name.
+    It is emitted once complete. Its deltas are merged by one rule: `partial_json` is the block's input, any
+    other text is appended to the field with its name.
     """
 
     __slots__ = ("_fields", "_input", "_texts")

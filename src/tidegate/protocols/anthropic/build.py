@@ -1,4 +1,4 @@
-"""From a decoded request to a `Turn`."""
+"""Conversion of a decoded request to a `Turn`."""
 
 import base64
 from collections.abc import Callable, Iterator
@@ -88,13 +88,13 @@ KNOWN = frozenset(
         "models",
     ]
 )
-"""Fields that have a counterpart in `Turn`, or are for Tidegate itself."""
+"""Fields that have a counterpart in `Turn`, or are addressed to Tidegate itself."""
 EFFORTS = frozenset(get_args(Effort))
 KNOWN_OF_OUTPUT = frozenset(("effort", "format"))
 
 
 def build_turn(wire: CountRequest[Any], body: bytes) -> Turn:
-    """The request in no dialect. Raises InvalidRequest."""
+    """Convert the request to a `Turn`. Raises InvalidRequest."""
     fields = decode(FIELDS, body)
     choice = wire.tool_choice
     return Turn(
@@ -119,7 +119,7 @@ def build_turn(wire: CountRequest[Any], body: bytes) -> Turn:
 
 
 def _left_out(wire: CountRequest[Any]) -> dict[str, Raw]:
-    """What is named as left out beside the fields that have no counterpart."""
+    """Return what is reported as left out, in addition to the fields without a counterpart."""
     return {BILLING_HEADER: Raw(b"true")} if has_billing_block(wire.system) else {}
 
 
@@ -143,7 +143,7 @@ def _build_messages(wire: CountRequest[Any]) -> Iterator[Message]:
 
 
 def _without_billing(parts: tuple[Part, ...]) -> Iterator[Part]:
-    """The system prompt without Claude Code's billing block (see billing.py)."""
+    """Return the system prompt without Claude Code's billing block (see billing.py)."""
     for part in parts:
         if isinstance(part, Text) and part.text.startswith(BILLING_HEADER):
             rest = strip_billing_line(part.text)
@@ -154,7 +154,7 @@ def _without_billing(parts: tuple[Part, ...]) -> Iterator[Part]:
 
 
 def _call_names(messages: list[MessageIn[Any]]) -> dict[str, str]:
-    """The called tools by the ids of the calls."""
+    """Return the names of the called tools by call id."""
     return {
         block.id: block.name
         for message in messages
@@ -165,7 +165,7 @@ def _call_names(messages: list[MessageIn[Any]]) -> dict[str, str]:
 
 
 def _split_results(parts: tuple[Part, ...]) -> Iterator[Message]:
-    """A user's message as runs of tool results and of everything else."""
+    """Split a user message into runs of tool results and of everything else."""
     run: list[Part] = []
     for part in parts:
         if run and isinstance(part, ToolResult) != isinstance(run[0], ToolResult):
@@ -267,7 +267,7 @@ def _cache(control: CacheControlIn | None) -> CacheControl | None:
 
 
 _TTLS: dict[str | None, Literal["5m", "1h"]] = {"5m": "5m", "1h": "1h"}
-"""Lifetimes that are not known become the default."""
+"""Unknown lifetimes become the default."""
 
 
 def _signature(extra: ExtraContent | None) -> str | None:
@@ -291,7 +291,7 @@ _SOURCES: dict[type, Callable[..., Source]] = {
 }
 
 
-# --- the rest --------------------------------------------------------------------------------
+# --- remaining fields ------------------------------------------------------------------------
 
 _CHOICES: dict[str, Callable[[str | None], ToolChoice]] = {
     "auto": lambda _: ToolChoice("auto"),
@@ -348,7 +348,7 @@ def _build_effort(effort: str | None) -> Effort | None:
 
 
 def read_thinking(thinking: ThinkingIn, effort: Effort | None = None) -> ReasoningControl:
-    """What `thinking` says, in no dialect."""
+    """Convert `thinking` to reasoning settings in no dialect."""
     return _THINKING.get(thinking.type, _adaptive)(thinking, effort)
 
 
@@ -357,7 +357,7 @@ def _enabled(thinking: ThinkingIn, effort: Effort | None) -> ReasoningControl:
 
 
 def _adaptive(thinking: ThinkingIn, effort: Effort | None) -> ReasoningControl:
-    """Adaptive thinking, and the kinds of thinking that are not known here."""
+    """Convert adaptive thinking, and unknown types of thinking."""
     return ReasoningControl(effort, None, "adaptive", thinking.display != "omitted")
 
 

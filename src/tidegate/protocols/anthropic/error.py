@@ -1,7 +1,7 @@
-"""Errors of Anthropic's API, read and written.
+"""Reading and writing of Anthropic's errors.
 
-Its envelope is `{"type": "error", "error": {"type", "message"}, "request_id"}`; services that host
-it answer in their own shapes, and what stands in front of them in HTML.
+The envelope is `{"type": "error", "error": {"type", "message"}, "request_id"}`. Services that host the API
+use shapes of their own, and proxies in front of them answer with HTML.
 """
 
 import re
@@ -48,13 +48,13 @@ STATUSES = {
     "timeout_error": 504,
     "overloaded_error": 529,
 }
-"""The statuses by type, for errors told inside an answer of status 200."""
+"""Statuses by error type, for errors inside an answer with status 200."""
 MOST = 4000
-"""Characters of a provider's words that are passed on."""
+"""The maximum length of a provider's message in characters."""
 
 
 class Words(Struct, frozen=True):
-    """An error's words, in the shapes of all services: AWS writes `Message` at times."""
+    """The message and type of an error, in the shapes of all services; AWS sometimes writes `Message`."""
 
     error: "Words | str | None" = None
     message: str | None = None
@@ -72,19 +72,19 @@ _encode = msgspec.json.Encoder().encode
 
 
 def parse_error(status: int, headers: Mapping[str, str], body: bytes) -> ProviderError:
-    """A provider's error answer, whatever its body is."""
+    """Read a provider's error answer, whatever its body is."""
     words = _read_words(body)
     return _refusal(words, status, parse_retry_after(headers))
 
 
 def parse_inner_error(body: bytes | Raw) -> ProviderError:
-    """An error told inside an answer of status 200: `{"type": "error", "error": {…}}`."""
+    """Read an error inside an answer with status 200: `{"type": "error", "error": {…}}`."""
     words = _read_words(bytes(body))
     return _refusal(words, STATUSES.get(words.type or "", 502), None)
 
 
 def has_error(data: bytes) -> bool:
-    """Whether an event or an answer tells an `error`, whatever else it lacks."""
+    """Return whether an event or an answer contains an `error`, whatever else it lacks."""
     try:
         return _WORDS.decode(data).error is not None
     except MALFORMED:
@@ -98,7 +98,7 @@ def _refusal(words: Words, status: int, retry_after: int | None) -> ProviderRefu
 
 
 def _read_words(body: bytes) -> Words:
-    """The innermost message and type."""
+    """Return the innermost message and type."""
     try:
         if body.lstrip()[:1] == b"[":
             body = bytes(_LIST.decode(body)[0])
@@ -123,7 +123,7 @@ def _compact(detail: Any) -> str | None:
 
 
 def _readable(body: bytes) -> str:
-    """The words of a body that is no JSON error; of a web page without its markup."""
+    """Return the text of a body that is not a JSON error; for a web page, without markup."""
     text = body[: 8 * MOST].decode(errors="replace")
     if "<" in text:
         text = re.sub(r"(?is)<(script|style)\b.*?(</\1>|\Z)|<[^<>]*>", " ", text)
@@ -134,13 +134,13 @@ def _readable(body: bytes) -> str:
 
 
 def render_error(error: TidegateError, request_id: str) -> ErrorReply:
-    """An error before the first byte of an answer."""
+    """Write an error for use before the first byte of an answer."""
     headers = [(b"content-type", b"application/json"), *render_retry_after(error.retry_after)]
     return ErrorReply(error.status, tuple(headers), render_error_body(error, request_id))
 
 
 def render_error_body(error: TidegateError, request_id: str | None = None) -> bytes:
-    """The envelope. It has no place for the parameter at fault: the message begins with it."""
+    """Write the envelope. It has no field for the invalid parameter, so the message begins with it."""
     message = error.message
     if error.code == CONTEXT_LENGTH_EXCEEDED:
         message = anthropic_words(message)
@@ -160,5 +160,7 @@ def _type_of(status: int) -> str:
 
 
 def _fits(type_: str, status: int) -> bool:
-    """Whether a type says no less than the status would: the general ones only stand in for none."""
+    """Return whether a type is at least as specific as the status; the general types are used only as a
+    fallback.
+    """
     return type_ not in ("invalid_request_error", "api_error") or status not in TYPES

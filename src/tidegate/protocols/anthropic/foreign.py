@@ -1,15 +1,15 @@
-"""What another wire format put into a conversation, and what becomes of it at an Anthropic model.
+"""Data of other wire formats in a conversation, and its removal before it is sent to an Anthropic model.
 
-A client of the Anthropic door may be answered by Gemini today and by Claude tomorrow. What Gemini
-signed stands in the conversation in these forms, which Anthropic would refuse:
+A client of the Anthropic door may receive answers from Gemini today and from Claude tomorrow. Gemini's
+signatures are in the conversation in these forms, which Anthropic would reject:
 
-- a `thinking` block whose signature is `tidegate:<format>:<signature>`, or "" where nobody signed,
-  and `redacted_thinking` whose data begins so;
-- `extra_content` on a `tool_use` or `text` block, and the empty text that carries nothing else;
+- a `thinking` block whose signature is `tidegate:<format>:<signature>`, or "" if it is unsigned, and
+  `redacted_thinking` whose data begins like that;
+- `extra_content` on a `tool_use` or `text` block, and an empty text that contains nothing else;
 - a `tidegate_native` block: `{"type", "format", "block"}`, a block of another format;
-- a citation made here, of which Anthropic has no `encrypted_index`.
+- a citation created by Tidegate, for which Anthropic has no `encrypted_index`.
 
-`strip` leaves them out, and only them, where the request goes to Anthropic after all.
+`strip` removes exactly these when the request is sent to Anthropic.
 """
 
 from typing import Any
@@ -23,15 +23,15 @@ from .wire import FIELDS, RAWS, RedactedThinkingBlock, TextBlock, ThinkingBlock,
 __all__ = ["NATIVE", "NATIVE_BLOCK", "is_foreign", "strip", "unwrap_signature", "wrap_signature"]
 
 PREFIX = "tidegate:"
-"""How a signature begins that is not Anthropic's."""
+"""The prefix of signatures that are not Anthropic's."""
 NATIVE_BLOCK = "tidegate_native"
-"""The type of a block that holds another format's block."""
+"""The type of a block that wraps another format's block."""
 NO_INDEX = (b'"encrypted_index":""', b'"encrypted_index": ""')
-"""How a citation made here looks, written with and without spaces."""
+"""How a citation created by Tidegate is recognised, encoded with and without spaces."""
 
 
 class NativeIn(Struct, frozen=True):
-    """Another format's block, as Tidegate's door wrote it."""
+    """Another format's block, as written by the Anthropic door."""
 
     format: str
     block: Raw
@@ -43,20 +43,20 @@ _encode = msgspec.json.Encoder().encode
 
 
 def wrap_signature(signature: str, format: str) -> str:  # noqa: A002 the contract's own name for it
-    """A signature of any format as this dialect carries it."""
+    """Wrap a signature of any format for this dialect."""
     return signature if format == "anthropic" else f"{PREFIX}{format}:{signature}"
 
 
 def unwrap_signature(signature: str) -> tuple[str, str]:
-    """The signature and its format."""
+    """Return the signature and its format."""
     if not signature.startswith(PREFIX):
         return signature, "anthropic"
-    format_, _, own = signature.removeprefix(PREFIX).partition(":")
-    return own, format_
+    format_, _, wrapped = signature.removeprefix(PREFIX).partition(":")
+    return wrapped, format_
 
 
 def is_foreign(block: Any) -> bool:
-    """Whether a decoded block holds what Anthropic does not know."""
+    """Return whether a decoded block contains data that Anthropic does not know."""
     kind = type(block)
     if kind is TextBlock or kind is ToolUseBlock:
         if block.extra_content is not None:
@@ -70,7 +70,7 @@ def is_foreign(block: Any) -> bool:
 
 
 def strip(messages: Raw, decoded: list[Any]) -> Raw:
-    """The messages without what is foreign. `decoded` are the same messages."""
+    """Return the messages without foreign data. `decoded` are the same messages."""
     kept = []
     for raw, message in zip(RAWS.decode(messages), decoded, strict=True):
         if isinstance(message.content, str) or not any(map(is_foreign, message.content)):

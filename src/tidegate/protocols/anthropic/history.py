@@ -1,5 +1,5 @@
-"""What of a conversation Anthropic refuses although its own dialect was spoken all along: a client may have
-been answered by servers of other formats before.
+"""Conversations that Anthropic rejects even though the client uses its dialect: earlier answers may have come
+from servers of other formats.
 """
 
 from typing import Any
@@ -12,15 +12,15 @@ from tidegate.protocols.conversation import CallIds
 from .foreign import is_foreign
 from .wire import RAWS, RedactedThinkingBlock, TextBlock, ThinkingBlock, ToolUseBlock
 
-__all__ = ["misses_thinking", "tell_apart"]
+__all__ = ["make_ids_unique", "misses_thinking"]
 
 _MESSAGES = msgspec.json.Decoder(list[dict[str, Any]])
 _encode = msgspec.json.Encoder().encode
 
 
-def tell_apart(messages: Raw) -> Raw:
-    """The messages with an id of its own for every call: servers that follow OpenAI's format may number the
-    calls of each answer anew, and Anthropic takes an id once in a conversation.
+def make_ids_unique(messages: Raw) -> Raw:
+    """Give every call a unique id: servers that follow OpenAI's format may restart call ids in every answer,
+    and Anthropic accepts an id only once per conversation.
     """
     ids = CallIds()
     decoded = _MESSAGES.decode(messages)
@@ -34,22 +34,22 @@ def tell_apart(messages: Raw) -> Raw:
 
 
 def _rename(block: dict[str, Any], ids: CallIds) -> bool:
-    """Give a call or a result its id; whether that is another one."""
+    """Give a call or a result its unique id; return whether it changed."""
     if block.get("type") == "tool_use":
-        field, own = "id", ids.call(block["id"])
+        field, unique = "id", ids.call(block["id"])
     elif block.get("type") == "tool_result":
-        field, own = "tool_use_id", ids.result(block["tool_use_id"])
+        field, unique = "tool_use_id", ids.result(block["tool_use_id"])
     else:
         return False
-    changed: bool = block[field] != own
-    block[field] = own
+    changed: bool = block[field] != unique
+    block[field] = unique
     return changed
 
 
 def misses_thinking(messages: list[Any]) -> bool:
-    """Whether decoded messages end in the middle of tool use that does not begin with Anthropic's thinking:
-    with a thinking budget that is refused ("Expected `thinking` or `redacted_thinking`, but found
-    `tool_use`").
+    """Return whether decoded messages end in the middle of tool use that does not begin with Anthropic's
+    thinking. With a thinking budget, Anthropic rejects that ("Expected `thinking` or `redacted_thinking`, but
+    found `tool_use`").
     """
     begins: list[Any] | None = None
     for message in reversed(messages):
@@ -66,5 +66,5 @@ def misses_thinking(messages: list[Any]) -> bool:
             begins = blocks
     if begins is None:
         return False
-    own = [block for block in begins if not is_foreign(block) or isinstance(block, ToolUseBlock)]
-    return not isinstance(own[0], ThinkingBlock | RedactedThinkingBlock)
+    kept = [block for block in begins if not is_foreign(block) or isinstance(block, ToolUseBlock)]
+    return not isinstance(kept[0], ThinkingBlock | RedactedThinkingBlock)

@@ -1,7 +1,7 @@
-"""Images that a model made, in a dialect whose assistants only write.
+"""Generated images, in a dialect whose assistant messages contain only text.
 
-They are a text block that is one Markdown image with a data URL and nothing else, so that no image
-is lost: people's clients show it, and it is read back to an image where the client returns it.
+An image is written as a text block that contains one Markdown image with a data URL and nothing else, so that
+it is not lost: user interfaces display it, and it is converted back when the client sends it back.
 """
 
 import re
@@ -15,12 +15,12 @@ _IMAGE = re.compile(r"!\[image\]\(data:(image/[\w.+-]+);base64,([A-Za-z0-9+/=_-]
 
 
 def write_image(media_type: str, data: str) -> str:
-    """An image as a text."""
+    """Write an image as text."""
     return f"{_HEAD}{media_type};base64,{data})"
 
 
 def read_image(text: str) -> Inline | None:
-    """The image that a text is, if it is one."""
+    """Return the image that a text contains, if it is one."""
     if not text.startswith(_HEAD):
         return None
     found = _IMAGE.fullmatch(text)

@@ -1,8 +1,8 @@
-"""The conversation as Anthropic takes it.
+"""Conversion of the conversation to Anthropic's form.
 
-Instructions stand in `system`; user and assistant take turns, the user first; the results of tools
-come first in the message after their calls, all of them in one; no text is blank; no assistant
-message ends in thinking; at most four cache breakpoints, of which the last count the most.
+Instructions are in `system`; user and assistant alternate, starting with the user; tool results come first in
+the message after their calls, all in one message; no text is blank; no assistant message ends with thinking;
+there are at most four cache breakpoints, of which the last ones matter most.
 """
 
 import hashlib
@@ -44,11 +44,12 @@ from .tools import CUSTOM_INPUT, render_cache
 __all__ = ["Conversation", "as_input", "require_no_links"]
 
 OPENING = "."
-"""What the user says before a conversation that the assistant opens: Anthropic's must begin with the user."""
+"""The user message inserted before a conversation that starts with the assistant: Anthropic's must start with
+the user."""
 CONTINUE = "Continue."
-"""What the user says after an assistant message that the model does not continue by itself."""
+"""The user message inserted after an assistant message that the model does not continue by itself."""
 INVALID = "invalid_json"
-"""The property that holds the arguments of an earlier call which are no JSON object."""
+"""The property that holds the arguments of an earlier call if they are not a JSON object."""
 MOST_BREAKPOINTS = 4
 
 Block = dict[str, Any] | Raw
@@ -59,21 +60,21 @@ _TEXTUAL = re.compile(r"text/[\w.+-]+|application/(json|xml|yaml|x-yaml|javascri
 
 
 class Conversation:
-    """Collects the messages of a Turn in the order in which they come."""
+    """Collects the messages of a Turn in order."""
 
     def __init__(self, profile: Profile, tools: list[dict[str, Any] | Raw]) -> None:
         self.system: list[Block] = []
         self.turns: list[tuple[str, list[Block]]] = []
         self.dropped: dict[str, None] = {}
-        """What is left out, by the client's own names."""
+        """What is dropped, by the client's names."""
         self._profile = profile
         self._ids: dict[str, str] = {}
-        """The ids of calls, by those that the client uses; of several calls with one id, the last one's."""
+        """Call ids by the ids that the client uses; if several calls share an id, the last one's."""
         self._has_results = False
         self._breakpoints = [tool for tool in tools if isinstance(tool, dict) and "cache_control" in tool]
 
     def add(self, message: Message, index: int) -> None:
-        """Take one more message; `index` is its place in the request, for refusals."""
+        """Add a message; `index` is its position in the request, for error messages."""
         if message.name:
             self.dropped["messages.name"] = None
         if message.role in ("system", "developer"):
@@ -84,8 +85,10 @@ class Conversation:
             self._append("user", self._render(message, index))
 
     def close(self, continues: bool) -> None:
-        """Put the conversation in order. `continues`: the model goes on with a last assistant message."""
-        if not self.turns:  # instructions alone are what the user has to say
+        """Bring the conversation into valid order. `continues`: the model continues a final assistant
+        message.
+        """
+        if not self.turns:  # with instructions only, they become the user message
             self.turns, self.system = [("user", self.system or [_text(OPENING)])], []
         if self.turns[0][0] != "user":
             self.turns.insert(0, ("user", [_text(OPENING)]))
@@ -115,7 +118,9 @@ class Conversation:
             self.system += blocks
 
     def _add_assistant(self, message: Message, index: int) -> None:
-        """Images that a model made are shown by the user: an assistant of Anthropic's has none."""
+        """Add an assistant message. Generated images are moved to a user message: Anthropic's assistant
+        messages cannot contain any.
+        """
         blocks = self._render(message, index)
         images = [block for block in blocks if _is_image(block)]
         if images:
@@ -131,7 +136,7 @@ class Conversation:
         self._append("user", images)
 
     def _name_lost(self, part: Part) -> None:
-        """Name what a part says beside its content that has no place here."""
+        """Report attributes of a part that this format cannot carry."""
         if isinstance(part, Text | Image | ToolCall) and part.signature is not None:
             self.dropped["thought_signature"] = None
         if isinstance(part, Image) and part.detail not in (None, "auto"):
@@ -143,7 +148,7 @@ class Conversation:
                     self._leave_out(piece)
 
     def _leave_out(self, part: Part) -> None:
-        """Name a part that is not sent. A blank text says nothing, and nothing of it is lost."""
+        """Report a part that is not sent, unless it is blank text, which loses nothing."""
         if isinstance(part, Native):
             self.dropped[f"messages.content.{part.kind or part.format}"] = None
         elif isinstance(part, Reasoning | RedactedReasoning):
@@ -160,7 +165,7 @@ class Conversation:
     def _render(self, message: Message, index: int) -> list[Block]:
         blocks: list[Block] = []
         for position, part in enumerate(message.parts):
-            # Nearly all of most conversations:
+            # The usual case:
             if type(part) is Text and part.cache is None and part.signature is None:
                 if part.text and not part.text.isspace():
                     blocks.append(_text(part.text))
@@ -171,15 +176,16 @@ class Conversation:
                 self._leave_out(part)
             else:
                 blocks.append(block)
-                self._tell_apart(block)
+                self._make_id_unique(block)
                 self._mark(block, getattr(part, "cache", None))
         return blocks
 
-    def _tell_apart(self, block: Block) -> None:
-        """Give a call whose id an earlier one has another; the results that follow are the later one's.
+    def _make_id_unique(self, block: Block) -> None:
+        """Replace the id of a call if an earlier call has the same one; later results refer to the later
+        call.
 
-        Services that follow OpenAI's format may number the calls of each answer anew; Anthropic's ids are
-        unique in a conversation.
+        Services that follow OpenAI's format may restart call ids in every answer; Anthropic's ids are unique
+        in a conversation.
         """
         if not isinstance(block, dict):
             return
@@ -236,7 +242,7 @@ def _render_source(source: Inline | Link | FileRef, profile: Profile, at: str) -
 
 
 def require_no_links(turn: Turn) -> None:
-    """Raise BytesWanted where a conversation links to media."""
+    """Raise BytesWanted if a conversation links to media."""
     for number, message in enumerate(turn.messages):
         results = [part.content for part in message.parts if isinstance(part, ToolResult)]
         for part in chain(message.parts, *results):
@@ -275,10 +281,10 @@ def _render_call(part: ToolCall, profile: Profile, at: str) -> Block:
 
 
 def as_input(arguments: str) -> Any:
-    """A call's arguments as the object that Anthropic wants.
+    """Return a call's arguments as the object that Anthropic requires.
 
-    What is no JSON object (a call that was cut by its length limit) is kept as one text property:
-    the model then sees what it wrote.
+    Arguments that are not a JSON object (such as those cut off by the length limit) are kept as one text
+    property, so that the model sees what it wrote.
     """
     if not arguments.strip():
         return {}
@@ -290,7 +296,7 @@ def as_input(arguments: str) -> Any:
 
 
 def _render_id(id: str) -> str:  # noqa: A002 the dialects' own name for it
-    """An id that Anthropic takes: the same for a call and its result."""
+    """Return an id that Anthropic accepts: the same for a call and its result."""
     if _ID.fullmatch(id):
         return id
     return "toolu_" + hashlib.sha256(id.encode()).hexdigest()[:24]
@@ -315,7 +321,7 @@ def _render_piece(piece: Text | Image | Document | Native, profile: Profile, at:
 
 
 def _render_thinking(part: Reasoning, profile: Profile, at: str) -> Block | None:
-    """Only Anthropic's own signed thinking: it refuses any other."""
+    """Write thinking signed by Anthropic; it rejects any other."""
     if part.format != "anthropic" or not part.signature:
         return None
     return {"type": "thinking", "thinking": part.text, "signature": part.signature}

@@ -1,4 +1,4 @@
-"""What a request needs, without the work of a `Turn` (see protocols/needs.py)."""
+"""The features that a request needs, found without building a `Turn` (see protocols/needs.py)."""
 
 from collections.abc import Iterable
 from typing import Any, cast
@@ -26,7 +26,7 @@ def parse_needs(wire: CountRequest[Any]) -> frozenset[Need]:
 
 
 def _reasoning(wire: CountRequest[Any]) -> ReasoningControl | None:
-    """How much to think; an effort that only Anthropic knows asks for it as any other."""
+    """Return the reasoning settings; an effort that only Anthropic knows counts like any other."""
     word = wire.output_config.effort if wire.output_config is not None else None
     effort = cast("Effort", word) if word in EFFORTS else None if word is None else "high"
     if wire.thinking is not None:

@@ -1,8 +1,8 @@
-"""The door's half of a request: decoded, checked, and ready to become a `Turn`.
+"""Parsing of client requests: decoded, checked, and ready for conversion to a `Turn`.
 
-The usual request is decoded in one pass. One that holds blocks which are not in the union (a
-server's own tools, whatever is new) is decoded a second time, block by block, and keeps those as
-raw JSON: they pass to a provider of this format and are somebody else's to refuse.
+A typical request is decoded in one pass. A request with blocks that are not in the union (server tools, new
+features) is decoded again, block by block, and keeps those as raw JSON: they are forwarded to providers of
+this format, and other formats decide whether to refuse them.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -55,15 +55,15 @@ class Parsed:
     body: bytes
     wire: CountRequest[Any]
     foreign: bool
-    """Whether the conversation holds what only another wire format understands (see foreign.py)."""
+    """Whether the conversation contains data that only another wire format understands (see foreign.py)."""
     model: str
     stream: bool
     provider: str | Mapping[str, Any] | None
     fallbacks: Sequence[str]
     repeats_ids: bool = False
-    """Whether several calls have one id."""
+    """Whether several calls share an id."""
     wants_usage: bool = True
-    """Streams of this dialect always tell their usage."""
+    """Streams of this dialect always report usage."""
 
     @property
     def max_output(self) -> int | None:
@@ -95,7 +95,7 @@ def parse_request(body: bytes) -> Parsed:
 
 
 def parse_count_request(body: bytes) -> Parsed:
-    """Decode and check a request to count. Raises InvalidRequest."""
+    """Decode and check a token count request. Raises InvalidRequest."""
     return _parse(body, COUNT_REQUEST, COUNT_REQUEST_OF_RAWS)
 
 
@@ -136,7 +136,7 @@ def _wrong(param: str, sentence: str) -> InvalidRequest:
 # --- block by block --------------------------------------------------------------------------
 
 HEAD = 8192
-"""Characters of base64 that are looked at; the rest is the provider's to read."""
+"""How many base64 characters are checked; the provider reads the rest."""
 
 _KNOWN = frozenset(["text", "image", "document", "tool_use", "tool_result", "thinking", "redacted_thinking"])
 _KNOWN_IN_RESULT = frozenset(["text", "image", "document"])
@@ -177,16 +177,16 @@ _RESULT_OF_RAWS: Decoder[ToolResultBlock[Raw]] = Decoder(ToolResultBlock[Raw])
 
 
 def _decode_piece(raw: Raw, at: str) -> Any:
-    """A block in a tool's result."""
+    """Decode a block in a tool result."""
     kind = decode(MARK, raw, at).type
     return decode(RESULT_BLOCK, raw, at) if kind in _KNOWN_IN_RESULT else UnknownBlock(kind, raw)
 
 
-# --- what types alone cannot say -------------------------------------------------------------
+# --- checks that types cannot express --------------------------------------------------------
 
 
 class _Inspection:
-    """One walk over the conversation."""
+    """A single pass over the conversation."""
 
     def __init__(self) -> None:
         self._calls: set[str] = set()
@@ -194,7 +194,7 @@ class _Inspection:
         self.repeats_ids = False
 
     def inspect(self, wire: CountRequest[Any]) -> bool:
-        """Raise InvalidRequest for what is malformed; tell whether anything in it is foreign."""
+        """Raise InvalidRequest for malformed content; return whether anything in it is foreign."""
         foreign = False
         for index, message in enumerate(wire.messages):
             content = message.content
@@ -264,12 +264,12 @@ def _check_address(source: SourceIn, at: str) -> None:
 
 def _check_tools(wire: CountRequest[Any]) -> None:
     names: set[str] = set()
-    more = bool(wire.mcp_servers)  # a server brings tools whose names only the provider knows
+    more = bool(wire.mcp_servers)  # an MCP server brings tools whose names only the provider knows
     for index, tool in enumerate(wire.tools or ()):
-        own = tool.type in (None, "custom")
-        if own and not tool.name:
+        is_custom = tool.type in (None, "custom")
+        if is_custom and not tool.name:
             raise _wrong(f"tools.{index}.name", "this field is required")
-        if own and not is_object(tool.input_schema):
+        if is_custom and not is_object(tool.input_schema):
             raise _wrong(f"tools.{index}.input_schema", "expected an object")
         if tool.name in names:
             raise _wrong(f"tools.{index}.name", f"there is already a tool {tool.name!r}")

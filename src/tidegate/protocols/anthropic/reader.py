@@ -1,7 +1,7 @@
-"""The provider's half of an answer: Anthropic's events and messages become `Event`s.
+"""Conversion of Anthropic's events and messages to `Event`s.
 
-A stream is a message in instalments: blocks open, grow and close, one object each. A message in
-one piece is read as blocks that open and close at once, so both are the same code.
+A stream is a message in pieces: content blocks open, grow and close, one at a time. A complete message is
+read as blocks that open and close at once, so that both use the same code.
 """
 
 from collections.abc import Callable
@@ -39,13 +39,13 @@ __all__ = ["StreamReader", "WholeReader"]
 NAME = "anthropic"
 
 PLAIN_FINISHES = frozenset(("end_turn", "max_tokens", "tool_use"))
-"""Those that say no more than the reason they map to."""
+"""Stop reasons that are no more specific than the finish reason they map to."""
 
 DELTA_HEAD = b"event: content_block_delta\ndata: "
 HEAD_SIZE = len(DELTA_HEAD)
 
 
-# --- what is read ----------------------------------------------------------------------------
+# --- wire types ------------------------------------------------------------------------------
 
 
 class StopOut(Struct, frozen=True):
@@ -57,7 +57,7 @@ class StopOut(Struct, frozen=True):
 
 
 class WholeOut(MessageOut, frozen=True, kw_only=True):
-    """A message in one piece."""
+    """A complete message."""
 
     type: Literal["message"]
 
@@ -71,7 +71,7 @@ class PlainText(Struct, frozen=True, gc=False):
 
 
 class PlainOut(Struct, frozen=True, gc=False):
-    """A message in one piece that is texts and nothing else, as most are."""
+    """A complete message that contains only texts, as most do."""
 
     type: Literal["message"]
     content: list[PlainText]
@@ -84,7 +84,7 @@ class PlainOut(Struct, frozen=True, gc=False):
 
 
 class StreamEvent(Struct, frozen=True):
-    """Any event; what it has depends on its type. A whole message is one as well."""
+    """Any event; its type determines its fields. A complete message is one too."""
 
     type: str = ""
     index: int = 0
@@ -114,11 +114,11 @@ class StreamReader:
         self._answer = _Answer(call)
         self._splitter = Splitter()
         self._between = True
-        """Whether the input so far ended with an event: nothing waits in the splitter."""
+        """Whether the input so far ended with an event, so that the splitter holds nothing back."""
 
     @property
     def done(self) -> bool:
-        """Whether `message_stop` was there."""
+        """Whether `message_stop` has arrived."""
         return self._answer.closed
 
     def feed(self, data: bytes) -> list[Event]:
@@ -131,7 +131,7 @@ class StreamReader:
         return self._feed_piece(data)
 
     def _feed_block(self, block: bytes) -> list[Event]:
-        """One whole event, without the empty line after it."""
+        """Read one complete event, without the empty line after it."""
         if block.startswith(DELTA_HEAD):
             return self._answer.take_delta(block[HEAD_SIZE:])
         return self._feed_piece(block + b"\n\n") if block else []
@@ -151,7 +151,7 @@ class StreamReader:
 
 
 class WholeReader:
-    """Reads a message in one piece."""
+    """Reads a complete message."""
 
     __slots__ = ("_call", "_pieces")
     done = False
@@ -176,7 +176,9 @@ class WholeReader:
 
 
 def _read_plain(message: PlainOut) -> list[Event]:
-    """The events of texts and nothing else: the same that `_Answer` gives, which knows the rest too."""
+    """Return the events of a message of texts only, the same ones that `_Answer` returns, which handles
+    everything.
+    """
     events: list[Event] = [Started(message.id, message.model)]
     events += [TextDelta(block.text) for block in message.content if block.text]
     meaning = meaning_of(message.stop_reason)
@@ -212,13 +214,13 @@ class _Answer:
         self._started = False
         self._finished = False
         self.closed = False
-        """`message_stop` was there."""
+        """Whether `message_stop` has arrived."""
         self._failed = False
         self._halves = Surrogates()
 
     def take(self, data: bytes, name: bytes = b"") -> list[Event]:
-        """The events of one event of the stream, whose name stands in for a missing type; or of a whole
-        message.
+        """Return the events of an event of the stream, whose name is used if the type is missing, or of a
+        complete message.
         """
         if self._failed or self.closed or data == b"[DONE]":
             return []
@@ -233,17 +235,17 @@ class _Answer:
                 read(self, event, data, events)
                 return events
             suspect = not event.type or b'"error"' in data
-            told = error_of_event(name, data) if suspect else None
-            return events if told is None else self.fail(told)
+            reported = error_of_event(name, data) if suspect else None
+            return events if reported is None else self.fail(reported)
         except MALFORMED as error:
-            told = error_of_event(name, data)
-            return self.fail(told or malformed("the provider's answer", error))
+            reported = error_of_event(name, data)
+            return self.fail(reported or malformed("the provider's answer", error))
 
     def take_whole(self, data: bytes) -> list[Event]:
-        """The events of a message in one piece."""
+        """Return the events of a complete message."""
         try:
             message = _WHOLE(data)
-        except MALFORMED:  # something else, or malformed: then it is reported as such
+        except MALFORMED:  # something else, or malformed: reported below
             return self.take(data)
         events: list[Event] = []
         try:
@@ -253,7 +255,7 @@ class _Answer:
         return events
 
     def take_delta(self, data: bytes) -> list[Event]:
-        """The events of a `content_block_delta`."""
+        """Return the events of a `content_block_delta`."""
         try:
             grown = _BLOCK_DELTA(data)
         except MALFORMED:
@@ -273,13 +275,13 @@ class _Answer:
         return self.fail(ProviderBroke("the provider sent a delta of a block that is not open"))
 
     def close(self) -> list[Event]:
-        """The end of the input."""
+        """End the input."""
         if self._failed or (self.closed and self._finished):
             return []
         return self.fail(ProviderBroke("the provider's answer ended before it was complete"))
 
     def fail(self, error: ProviderError) -> list[Event]:
-        """Nothing comes after this."""
+        """Fail the answer; no events follow."""
         if self._failed:
             return []
         self._failed = True
@@ -300,7 +302,7 @@ class _Answer:
     def _read_whole(self, message: MessageOut, out: list[Event]) -> None:
         self._start(message, out)
         self._read_content(message, out)
-        if message.stop_reason == "":  # a message in one piece is whole
+        if message.stop_reason == "":  # a complete message is always finished
             message = structs.replace(message, stop_reason="end_turn")
         self._finish(message, out)
         self._report(None, out)
@@ -354,16 +356,16 @@ class _Answer:
         self._finished = True
         meaning = meaning_of(native)
         if native == "tool_use" and self._progress.called and not self._progress.calls:
-            meaning = "stop"  # the answer tool's call is no call to the client
+            meaning = "stop"  # the call of the answer tool is not a call for the client
         detail = stop.stop_details.explanation if stop.stop_details is not None else None
         if meaning == "error":
             out += self.fail(broken_finish(native, detail))
         else:
             out.append(_finished(meaning, native, stop.stop_sequence, detail))
 
-    def _report(self, told: UsageOut | None, out: list[Event]) -> None:
-        if told is not None:
-            self._usage = merge_usage(self._usage, told)
+    def _report(self, usage: UsageOut | None, out: list[Event]) -> None:
+        if usage is not None:
+            self._usage = merge_usage(self._usage, usage)
         if self._usage is not None:
             out.append(UsageReported(read_usage(self._usage), read_served(self._usage)))
 
@@ -386,4 +388,4 @@ _READ: dict[str, Callable[[_Answer, StreamEvent, bytes, list[Event]], None]] = {
     "message": _Answer._read_message,
     "error": _Answer._read_error,
 }
-"""Pings, and types that are not known, say nothing."""
+"""Pings and unknown types produce no events."""

@@ -1,4 +1,4 @@
-"""The provider's half of a request: from a `Turn` of any origin to a body for Anthropic."""
+"""Conversion of a `Turn` of any origin to a request for Anthropic."""
 
 from operator import attrgetter
 from typing import Any
@@ -48,35 +48,35 @@ CARRIES: dict[str, Outcome] = {
     "user": "carried",
     "service_tier": "carried",
 }
-"""What becomes of each optional field. Within `modalities`, anything but text is refused."""
+"""The outcome of each optional field. In `modalities`, anything except text is refused."""
 
 _LACKS = {name: outcome for name, outcome in CARRIES.items() if outcome != "carried"}
 _LACKING, _UNSET = attrgetter(*_LACKS), (None,) * len(_LACKS)
-"""Most requests set none of what is not carried, which one comparison tells."""
+"""Most requests set none of the fields that are not carried; a single comparison detects this."""
 
 JSON_ONLY = "Answer with one JSON object and nothing else: no other text, no code fence."
 TIERS = {"auto": "auto", "default": "standard_only", "standard_only": "standard_only"}
-"""OpenAI's and Anthropic's own tiers; what is not here has no counterpart."""
+"""OpenAI's and Anthropic's service tiers; others have no counterpart."""
 
 PROMPT = frozenset(
     ["model", "messages", "system", "tools", "tool_choice", "thinking", "output_config", "cache_control"]
 )
-"""The fields that the counting endpoint takes; it refuses any other."""
+"""The fields that the counting endpoint accepts; it rejects all others."""
 
 _encode = msgspec.json.Encoder().encode
 
 
 class MessagesCall(Call, frozen=True, gc=False):
-    """A call, with what its reader must know of how it was asked."""
+    """A call, with what is needed to read its answer."""
 
     answer_tool: str | None = None
-    """The tool whose call is the answer's text, where a form is asked for by a tool."""
+    """The tool whose call is the text of the answer, if structured output is requested through a tool."""
     custom_tools: frozenset[str] = frozenset()
-    """The tools whose calls are to be read as custom ones."""
+    """The tools whose calls are read as calls to custom tools."""
 
 
 class _Rendered(Struct, frozen=True):
-    """A body in parts, and what was decided on the way."""
+    """The parts of a body, and the decisions made while writing it."""
 
     body: dict[str, Any]
     tools: ToolPlan
@@ -105,13 +105,13 @@ def render_request(turn: Turn, target: Target) -> MessagesCall:
 
 
 def render_prompt(turn: Turn, target: Target) -> dict[str, Any]:
-    """The fields of a body that say what goes into the model, and how much it may think about it."""
+    """Return the fields of a body that determine the prompt and the thinking."""
     body = _render(turn, target).body
     return {key: value for key, value in body.items() if key in PROMPT}
 
 
 def call_path(dialect: Dialect, model: str, stream: bool) -> str:
-    """Where the request goes, behind the base URL."""
+    """Return the path for the request, relative to the base URL."""
     path = dialect.stream_path if stream and dialect.stream_path is not None else dialect.path
     return path.replace("{model}", quote_segment(model, "@")) if "{" in path else path
 
@@ -149,15 +149,15 @@ def _drop_or_refuse(turn: Turn) -> list[str]:
 
 
 def _take_thinking(turn: Turn) -> Turn:
-    """The Turn with what a client of another dialect says in Anthropic's own `thinking`.
+    """Return the Turn with Anthropic's `thinking` from a client of another dialect applied.
 
-    Anthropic's OpenAI-compatible API takes it at the top level, and people send it to gateways too.
+    Anthropic's OpenAI-compatible API accepts it at the top level, and some clients send it to gateways too.
     """
-    own = turn.extensions.get("thinking")
-    if own is None or turn.reasoning is not None or turn.origin == "anthropic":
+    sent = turn.extensions.get("thinking")
+    if sent is None or turn.reasoning is not None or turn.origin == "anthropic":
         return turn
     rest = {key: value for key, value in turn.extensions.items() if key != "thinking"}
-    control = read_thinking(decode(THINKING, own, "thinking"))
+    control = read_thinking(decode(THINKING, sent, "thinking"))
     return structs.replace(turn, reasoning=control, extensions=rest)
 
 
@@ -181,13 +181,13 @@ def _add_tools(body: dict[str, Any], plan: ToolPlan) -> None:
 
 
 def _add_thinking(body: dict[str, Any], thinking: Thinking, turn: Turn, profile: Profile) -> None:
-    """Thinking, and what shares `output_config` with its effort."""
+    """Add thinking, and the other fields of `output_config`, which contains its effort."""
     if thinking.config is not None:
         body["thinking"] = thinking.config
     config: dict[str, Any] = {}
     if turn.origin == "anthropic" and "output_config" in turn.extensions:
-        own = FIELDS.decode(turn.extensions["output_config"])
-        config = {key: value for key, value in own.items() if key not in ("effort", "format")}
+        sent = FIELDS.decode(turn.extensions["output_config"])
+        config = {key: value for key, value in sent.items() if key not in ("effort", "format")}
     if thinking.effort is not None:
         config["effort"] = thinking.effort
     output = turn.output
@@ -198,7 +198,9 @@ def _add_thinking(body: dict[str, Any], thinking: Thinking, turn: Turn, profile:
 
 
 def _add_rest(body: dict[str, Any], turn: Turn, profile: Profile) -> list[str]:
-    """Stop sequences, the end user, the tier and what only this format has. Returns what is dropped."""
+    """Add stop sequences, the end user, the tier and the fields that only this format has. Returns the names
+    of dropped fields.
+    """
     dropped = []
     if turn.stop:
         stops = [stop for stop in turn.stop if stop.strip()] if profile.stop else []
@@ -214,8 +216,8 @@ def _add_rest(body: dict[str, Any], turn: Turn, profile: Profile) -> list[str]:
         dropped.append("service_tier")
     if turn.origin != "anthropic":
         return [*dropped, *turn.extensions]
-    own = {
+    specific = {
         key: value for key, value in turn.extensions.items() if key not in ("output_config", BILLING_HEADER)
     }
-    body |= own
+    body |= specific
     return [*dropped, BILLING_HEADER] if BILLING_HEADER in turn.extensions else dropped

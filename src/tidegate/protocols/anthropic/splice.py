@@ -1,8 +1,8 @@
-"""Anthropic on both sides: the bytes pass, and a narrow view of them keeps the tally.
+"""Conduits with Anthropic on both sides: bytes are forwarded, and only the fields needed for accounting are
+decoded.
 
-What is not a whole event yet is held back until it is one: a client can do nothing with half an
-event, and the provider's error event must not have left in part when it is recognised, since the
-gateway tells the error in its own words.
+Incomplete events are held back: a client cannot use half an event, and no part of the provider's error event
+may be sent before it is recognised, because the gateway reports the error itself.
 """
 
 from contextlib import suppress
@@ -25,7 +25,7 @@ __all__ = ["StreamSplice", "WholeSplice"]
 
 
 class StopPart(Struct, frozen=True):
-    """`message_delta.delta`; other deltas have nothing of it."""
+    """`message_delta.delta`; other deltas have none of these fields."""
 
     stop_reason: str | None = None
 
@@ -39,7 +39,7 @@ class HeadPart(Struct, frozen=True):
 
 
 class EventPart(Struct, frozen=True):
-    """What the tally needs of an event."""
+    """The fields of an event that accounting needs."""
 
     type: str
     message: HeadPart | None = None
@@ -48,7 +48,7 @@ class EventPart(Struct, frozen=True):
 
 
 class WholePart(Struct, frozen=True):
-    """What the tally needs of a message."""
+    """The fields of a message that accounting needs."""
 
     type: str
     id: str = ""
@@ -75,7 +75,7 @@ class StreamSplice:
         self.tally = Tally()
         self.failure: ProviderError | None = None
         self.done = False
-        """`message_stop` was there."""
+        """Whether `message_stop` has arrived."""
         self._blocks = Blocks()
         self._usage: UsageOut | None = None
 
@@ -83,14 +83,14 @@ class StreamSplice:
         """See contract.Conduit."""
         if self._is_over():
             return b""
-        # The usual case: one whole event about a block, in two lines.
+        # The usual case: one complete event about a block, in two lines.
         end = data.find(b"\ndata: {")
         if (
             data[:end] in BLOCK_EVENTS
             and data.find(b"\n", end + 1) == len(data) - 2
             and not self._blocks.waiting
         ):
-            return data if self._is_sound(data[end + 7 : -2]) else b""
+            return data if self._is_valid(data[end + 7 : -2]) else b""
         try:
             return self._pass(self._blocks.feed(data))
         except ProviderBroke as error:
@@ -114,7 +114,7 @@ class StreamSplice:
         return self.failure is not None or self.done
 
     def _pass(self, blocks: list[bytes]) -> bytes:
-        """The blocks up to the event in which the provider fails or ends, if there is one."""
+        """Return the blocks up to the event in which the provider fails or ends, if there is one."""
         passed = []
         for block in blocks:
             if not self._is_passed(block):
@@ -125,12 +125,12 @@ class StreamSplice:
         return b"".join(passed)
 
     def _is_passed(self, block: bytes) -> bool:
-        """Whether a block goes to the client: not the one in which the provider fails."""
+        """Return whether a block is forwarded to the client; the one in which the provider fails is not."""
         event = parse_event(block)
-        return event is None or self._is_sound(event.data)
+        return event is None or self._is_valid(event.data)
 
-    def _is_sound(self, data: bytes) -> bool:
-        """Whether an event is one, and none in which the provider fails."""
+    def _is_valid(self, data: bytes) -> bool:
+        """Return whether an event is valid and reports no failure."""
         try:
             self._look(data)
         except MALFORMED as error:
@@ -138,10 +138,10 @@ class StreamSplice:
         return self.failure is None
 
     def _look(self, data: bytes) -> None:
-        """Account for an event. Raises one of MALFORMED where it is no JSON."""
+        """Account for an event. Raises one of MALFORMED if it is not JSON."""
         require_json(data)
         if _matters(data):
-            with suppress(msgspec.ValidationError):  # a field of an unexpected type is still the client's
+            with suppress(msgspec.ValidationError):  # unexpected types are forwarded too
                 self._note(decode_view(_EVENT, data, self.tally.leave_out), data)
 
     def _note(self, event: EventPart, data: bytes) -> None:
@@ -157,20 +157,20 @@ class StreamSplice:
                 self.tally.finish = meaning_of(event.delta.stop_reason)
             self._count(event.usage)
 
-    def _count(self, told: UsageOut | None) -> None:
-        if told is not None:
-            self._usage = merge_usage(self._usage, told)
+    def _count(self, usage: UsageOut | None) -> None:
+        if usage is not None:
+            self._usage = merge_usage(self._usage, usage)
             self.tally.usage = read_usage(self._usage)
             self.tally.note(read_served(self._usage))
 
 
 def _matters(data: bytes) -> bool:
-    """Whether there may be an event that matters here: a quotation mark within a text is escaped."""
+    """Return whether the data may contain an event that matters here: quotes inside texts are escaped."""
     return b'"message_' in data or b'"error"' in data
 
 
 class WholeSplice:
-    """The conduit of a message in one piece: held until it is known to be one."""
+    """The conduit of a complete message, held back until it is known to be valid."""
 
     __slots__ = ("_body", "failure", "tally")
     done = False

@@ -1,4 +1,4 @@
-"""Tools, the choice among them, and structured output by way of a tool."""
+"""Tools, tool choice, and structured output through a tool."""
 
 import re
 from typing import Any
@@ -14,12 +14,13 @@ from tidegate.protocols.turn import CacheControl, Tool, ToolChoice, Turn
 __all__ = ["ANSWER_TOOL", "CUSTOM_INPUT", "ToolPlan", "is_forced", "plan_tools", "render_cache"]
 
 ANSWER_TOOL = "structured_output"
-"""The tool through which older models answer in a form; the reader turns its call back into text."""
+"""The tool that older models use for structured output; the reader converts its call back to text."""
 CUSTOM_INPUT = "input"
-"""The one property of a custom tool's input: Anthropic's tools take objects, OpenAI's custom ones a text."""
+"""The only property of a custom tool's input: Anthropic's tools take objects, OpenAI's custom tools take
+text."""
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,128}", re.ASCII)
 MOST_STRICT = 20
-"""Strict tools in one request; with more of them Anthropic refuses it."""
+"""The maximum number of strict tools in a request; Anthropic rejects more."""
 
 _SCHEMA_OF_CUSTOM = {
     "type": "object",
@@ -29,14 +30,14 @@ _SCHEMA_OF_CUSTOM = {
 
 
 class ToolPlan(Struct, frozen=True, kw_only=True):
-    """What the body says about tools."""
+    """The fields of the body about tools, and how to read the calls in the answer."""
 
     tools: list[dict[str, Any] | Raw]
     choice: dict[str, Any] | None
     answer_tool: str | None
-    """The name of the tool whose call is the answer's text."""
+    """The name of the tool whose call is the text of the answer."""
     custom: frozenset[str]
-    """The tools whose calls are to be read as custom ones."""
+    """The tools whose calls are read as calls to custom tools."""
     dropped: tuple[str, ...]
 
 
@@ -44,14 +45,16 @@ NO_TOOLS = ToolPlan(tools=[], choice=None, answer_tool=None, custom=frozenset(),
 
 
 def is_forced(turn: Turn, profile: Profile) -> bool:
-    """Whether the model must call a tool."""
+    """Return whether the model must call a tool."""
     if turn.tool_choice is not None and turn.tool_choice.mode in ("required", "named") and turn.tools:
         return True
-    return _wants_answer_tool(turn, profile)
+    return _needs_answer_tool(turn, profile)
 
 
 def plan_tools(turn: Turn, profile: Profile) -> ToolPlan:
-    """Decide what is offered and what must be called. Raises Unsupported for a foreign native tool."""
+    """Decide which tools are offered and which must be called. Raises Unsupported for another provider's
+    built-in tool.
+    """
     if not turn.tools and turn.output is None:
         return NO_TOOLS
     _check_names(turn)
@@ -59,7 +62,7 @@ def plan_tools(turn: Turn, profile: Profile) -> ToolPlan:
     strict = [tool for tool in offered if tool.strict]
     keeps_strict = profile.native_schema and len(strict) <= MOST_STRICT
     tools = [_render_tool(tool, keeps_strict) for tool in offered]
-    answer_tool = _free_name(offered) if _wants_answer_tool(turn, profile) else None
+    answer_tool = _free_name(offered) if _needs_answer_tool(turn, profile) else None
     if answer_tool is not None:
         assert turn.output is not None
         tools.append(_render_answer_tool(answer_tool, turn))
@@ -82,16 +85,16 @@ def _check_names(turn: Turn) -> None:
 
 
 def render_cache(cache: CacheControl) -> dict[str, str]:
-    """A cache breakpoint."""
+    """Write a cache breakpoint."""
     return {"type": "ephemeral"} if cache.ttl is None else {"type": "ephemeral", "ttl": cache.ttl}
 
 
-def _wants_answer_tool(turn: Turn, profile: Profile) -> bool:
+def _needs_answer_tool(turn: Turn, profile: Profile) -> bool:
     return turn.output is not None and turn.output.kind == "json_schema" and not profile.native_schema
 
 
 def _offered(turn: Turn) -> list[Tool]:
-    """The tools, without those that the client's choice leaves out."""
+    """Return the tools, without those that the client's tool choice excludes."""
     choice = turn.tool_choice
     if choice is None or choice.mode not in ("auto", "required") or not choice.names:
         return list(turn.tools)
@@ -132,7 +135,7 @@ def _render_tool(tool: Tool, keeps_strict: bool) -> dict[str, Any] | Raw:
 
 
 class CustomIn(Struct, frozen=True):
-    """The declaration of OpenAI's custom tool."""
+    """The definition of OpenAI's custom tool."""
 
     custom: dict[str, Any] = {}
 
@@ -142,12 +145,14 @@ _encode = msgspec.json.Encoder().encode
 
 
 def _describe_custom(tool: Tool) -> str | None:
-    """The description, with the grammar of the input where there is one: nothing here can enforce it."""
+    """Return the description with the grammar of the input, if there is one, because Anthropic cannot enforce
+    it.
+    """
     form = _CUSTOM.decode(tool.block).custom.get("format") if tool.block is not None else None
     if not isinstance(form, dict) or form.get("type") != "grammar":
         return tool.description
-    told = f"The {CUSTOM_INPUT} has this form: {_encode(form).decode()}"
-    return f"{tool.description}\n\n{told}" if tool.description else told
+    syntax = f"The {CUSTOM_INPUT} has this form: {_encode(form).decode()}"
+    return f"{tool.description}\n\n{syntax}" if tool.description else syntax
 
 
 def _render_answer_tool(name: str, turn: Turn) -> dict[str, Any]:
@@ -161,7 +166,7 @@ def _render_answer_tool(name: str, turn: Turn) -> dict[str, Any]:
     }
 
 
-# --- the choice ------------------------------------------------------------------------------
+# --- tool choice -----------------------------------------------------------------------------
 
 _MODES = {"auto": "auto", "none": "none", "required": "any"}
 
@@ -169,7 +174,7 @@ _MODES = {"auto": "auto", "none": "none", "required": "any"}
 def _render_choice(turn: Turn, answer_tool: str | None, offers: bool) -> dict[str, Any] | None:
     choice = turn.tool_choice
     if answer_tool is not None and (choice is None or choice.mode != "named"):
-        # With tools of its own the client may want one called before the answer comes.
+        # If there are other tools, the client may expect a call to one before the final answer.
         free = offers and (choice is None or choice.mode != "none")
         rendered: dict[str, Any] = {"type": "any"} if free else {"type": "tool", "name": answer_tool}
     elif not offers:

@@ -1,8 +1,8 @@
-"""Token counts: Anthropic's into classes that do not overlap, and back.
+"""Conversion of token counts between Anthropic's sums and Tidegate's classes, which do not overlap.
 
-Anthropic counts cached tokens beside `input_tokens` and thinking inside `output_tokens`. In a stream
-`message_start` has the prompt's numbers and `message_delta` cumulative ones, which win where they
-repeat a number.
+Anthropic counts cached tokens separately from `input_tokens`, and thinking within `output_tokens`. In a
+stream, `message_start` has the counts of the prompt and `message_delta` has cumulative counts, which replace
+earlier values.
 """
 
 from typing import Any
@@ -17,25 +17,25 @@ from .wire import UsageOut
 __all__ = ["merge_usage", "read_served", "read_usage", "render_delta_usage", "render_usage"]
 
 
-def merge_usage(known: UsageOut | None, told: UsageOut) -> UsageOut:
-    """The usage so far, with what is told now."""
+def merge_usage(known: UsageOut | None, newly: UsageOut) -> UsageOut:
+    """Merge newly reported counts into the usage so far."""
     if known is None:
-        return told
+        return newly
     return UsageOut(
         *[
             newer if newer is not None else older
-            for newer, older in zip(structs.astuple(told), structs.astuple(known), strict=True)
+            for newer, older in zip(structs.astuple(newly), structs.astuple(known), strict=True)
         ]
     )
 
 
 def read_served(usage: UsageOut) -> Served | None:
-    """How the answer was served."""
+    """Return how the answer was served."""
     return served(usage.service_tier, usage.speed, usage.inference_geo)
 
 
 def read_usage(usage: UsageOut) -> Usage:
-    """The classes. What is written to the cache but in no lifetime counts as the default one."""
+    """Return the token classes. Cache writes without a lifetime count as the default lifetime."""
     written, hour = usage.cache_creation_input_tokens, None
     if usage.cache_creation is not None:
         hour = usage.cache_creation.ephemeral_1h_input_tokens
@@ -59,7 +59,7 @@ def read_usage(usage: UsageOut) -> Usage:
 
 
 def render_delta_usage(usage: Usage | None) -> dict[str, Any]:
-    """The cumulative usage of `message_delta`; what nobody reported is 0, for the field is required."""
+    """Write the cumulative usage of `message_delta`; required counts that were not reported are 0."""
     usage = usage or Usage()
     rendered: dict[str, Any] = {
         "input_tokens": (usage.input or 0) + (usage.input_audio or 0),
@@ -75,7 +75,7 @@ def render_delta_usage(usage: Usage | None) -> dict[str, Any]:
 
 
 def render_usage(usage: Usage | None) -> dict[str, Any]:
-    """The usage of a message."""
+    """Write the usage of a message."""
     rendered = render_delta_usage(usage)
     if usage is not None and usage.cache_write_total is not None:
         rendered["cache_creation"] = {

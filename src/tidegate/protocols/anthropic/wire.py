@@ -1,7 +1,7 @@
-"""The Messages API's JSON, as far as it is read. What is only carried is `Raw`.
+"""The JSON of the Messages API that Tidegate reads. Data that is only forwarded is `Raw`.
 
-The structs of requests are generic over what a list of blocks consists of: blocks in the usual
-case, raw JSON where a request holds blocks that are not in the union (see request.py).
+The request structs are generic over the items of block lists: typed blocks usually, raw JSON if a request
+contains blocks that are not in the union (see parse.py).
 """
 
 from typing import Annotated, Any, Generic, Literal, TypeAlias, TypeVar
@@ -55,7 +55,7 @@ B = TypeVar("B")
 Name = Annotated[str, Meta(min_length=1)]
 
 
-# --- blocks of a request ---------------------------------------------------------------------
+# --- request blocks --------------------------------------------------------------------------
 
 
 class CacheControlIn(Struct, frozen=True):
@@ -66,14 +66,14 @@ class CacheControlIn(Struct, frozen=True):
 
 
 class Base64Source(Struct, frozen=True, tag="base64"):
-    """Media in the request itself."""
+    """Media data in the request."""
 
     media_type: str
     data: str
 
 
 class UrlSource(Struct, frozen=True, tag="url"):
-    """Media by address."""
+    """Media by URL."""
 
     url: str
 
@@ -85,14 +85,14 @@ class FileSource(Struct, frozen=True, tag="file"):
 
 
 class TextSource(Struct, frozen=True, tag="text"):
-    """A document of plain text."""
+    """A plain text document."""
 
     data: str
     media_type: str = "text/plain"
 
 
 class ContentSource(Struct, frozen=True, tag="content"):
-    """A document made of blocks."""
+    """A document composed of blocks."""
 
     content: Raw
 
@@ -101,19 +101,19 @@ SourceIn: TypeAlias = Base64Source | UrlSource | FileSource | TextSource | Conte
 
 
 class Citations(Struct, frozen=True):
-    """Whether a document is to be cited."""
+    """Whether citations are enabled for a document."""
 
     enabled: bool = False
 
 
 class GoogleExtra(Struct, frozen=True):
-    """Google's own extension, as in its OpenAI-compatible API."""
+    """Google's extension, as in its OpenAI-compatible API."""
 
     thought_signature: str | None = None
 
 
 class ExtraContent(Struct, frozen=True):
-    """Tidegate's extension: what another wire format must get back with this block."""
+    """Tidegate's extension: data that another wire format must receive back with this block."""
 
     google: GoogleExtra | None = None
 
@@ -145,7 +145,7 @@ class DocumentBlock(Struct, frozen=True, tag="document"):
 
 
 class ToolUseBlock(Struct, frozen=True, tag="tool_use"):
-    """A call of a tool."""
+    """A tool call."""
 
     id: Name
     name: Name
@@ -155,20 +155,20 @@ class ToolUseBlock(Struct, frozen=True, tag="tool_use"):
 
 
 class ThinkingBlock(Struct, frozen=True, tag="thinking"):
-    """Thinking, given back."""
+    """Thinking, sent back by the client."""
 
     thinking: str
     signature: str = ""
 
 
 class RedactedThinkingBlock(Struct, frozen=True, tag="redacted_thinking"):
-    """Thinking that only the provider can read, given back."""
+    """Thinking that only the provider can read, sent back by the client."""
 
     data: str
 
 
 class ToolResultBlock(Struct, Generic[B], frozen=True, tag="tool_result"):
-    """What came out of a call."""
+    """The result of a tool call."""
 
     tool_use_id: Name
     content: str | list[B] | None = None
@@ -177,14 +177,14 @@ class ToolResultBlock(Struct, Generic[B], frozen=True, tag="tool_result"):
 
 
 class UnknownBlock(Struct, frozen=True):
-    """A block without counterpart elsewhere: a server's own tool and its result, what is new."""
+    """A block without a counterpart in other formats: a server tool call or its result, or a new feature."""
 
     kind: str
     raw: Raw
 
 
 class BlockMark(Struct, frozen=True):
-    """What every block has."""
+    """The field that every block has."""
 
     type: Name
 
@@ -205,14 +205,14 @@ Block: TypeAlias = (
 
 
 class MessageIn(Struct, Generic[B], frozen=True):
-    """One message of the conversation."""
+    """A message of the conversation."""
 
     role: Literal["user", "assistant", "system"]
     content: str | list[B]
 
 
 class ToolIn(Struct, frozen=True):
-    """A tool. Those with a `type` other than `custom` are the provider's own."""
+    """A tool. A `type` other than `custom` is a server tool."""
 
     name: str | None = None
     type: str | None = None
@@ -223,7 +223,7 @@ class ToolIn(Struct, frozen=True):
 
 
 class ToolChoiceIn(Struct, frozen=True):
-    """Whether and what the model must call."""
+    """Whether the model must call a tool, and which one."""
 
     type: Literal["auto", "any", "tool", "none"]
     name: Name | None = None
@@ -231,7 +231,7 @@ class ToolChoiceIn(Struct, frozen=True):
 
 
 class ThinkingIn(Struct, frozen=True):
-    """How the model should think. Kinds that are not known pass."""
+    """The thinking settings. Unknown types are forwarded."""
 
     type: Name
     budget_tokens: Annotated[int, Meta(ge=1024)] | None = None
@@ -239,28 +239,28 @@ class ThinkingIn(Struct, frozen=True):
 
 
 class FormatIn(Struct, frozen=True):
-    """The form that the answer must have. Kinds that are not known pass."""
+    """The required format of the answer. Unknown types are forwarded."""
 
     type: Name
     schema: Raw = Raw()
 
 
 class OutputConfigIn(Struct, frozen=True):
-    """The form of the answer, and the effort spent on it."""
+    """The format of the answer, and the effort spent on it."""
 
     effort: Name | None = None
-    """Efforts that are not known pass; only Anthropic can say what they mean."""
+    """Unknown efforts are forwarded; only Anthropic can interpret them."""
     format: FormatIn | None = None
 
 
 class MetadataIn(Struct, frozen=True):
-    """About the client's end user."""
+    """Data about the client's end user."""
 
     user_id: str | None = None
 
 
 class CountRequest(Struct, Generic[B], frozen=True, kw_only=True):
-    """A prompt, whose tokens are to be counted. The base of a request for an answer."""
+    """A token count request, and the base of a message request."""
 
     model: Name
     messages: Annotated[list[MessageIn[B]], Meta(min_length=1)]
@@ -282,11 +282,11 @@ class CountRequest(Struct, Generic[B], frozen=True, kw_only=True):
     provider: str | dict[str, Any] | None = None
     """Tidegate's extension: the provider's name, or preferences about providers."""
     models: list[Name] | None = None
-    """Tidegate's extension: what to try when `model` fails."""
+    """Tidegate's extension: the models to try if `model` fails."""
 
 
 class MessagesRequest(CountRequest[B], Generic[B], frozen=True, kw_only=True):
-    """A request for an answer. `max_tokens` 0 only warms the cache."""
+    """A message request. A `max_tokens` of 0 only warms the cache."""
 
     max_tokens: Annotated[int, Meta(ge=0)]
 
@@ -304,7 +304,7 @@ COUNT_REQUEST_OF_RAWS = Decoder(CountRequest[Raw])
 
 
 def is_object(raw: Raw) -> bool:
-    """Whether a JSON value is an object."""
+    """Return whether a JSON value is an object."""
     return bytes(memoryview(raw)[:1]) == b"{"
 
 
@@ -319,19 +319,21 @@ class CacheCreation(Struct, frozen=True):
 
 
 class OutputDetails(Struct, frozen=True):
-    """What is inside `output_tokens`."""
+    """The subsets of `output_tokens`."""
 
     thinking_tokens: Count | None = None
 
 
 class ServerToolUse(Struct, frozen=True):
-    """Tools that the provider ran itself, in requests."""
+    """How many requests the provider's server tools made."""
 
     web_search_requests: Count | None = None
 
 
 class UsageOut(Struct, frozen=True):
-    """Token counts: the cache's beside `input_tokens`, the thinking inside `output_tokens`."""
+    """Token counts: cached tokens are not included in `input_tokens`, thinking is included in
+    `output_tokens`.
+    """
 
     input_tokens: Count | None = None
     output_tokens: Count | None = None
@@ -353,7 +355,7 @@ class StopDetails(Struct, frozen=True):
 
 
 class MessageOut(Struct, frozen=True):
-    """An answer, or the head of one."""
+    """An answer, or the beginning of one."""
 
     id: str = ""
     model: str = ""

@@ -1,21 +1,21 @@
-"""The door's half of an answer: `Event`s become Anthropic's stream or message.
+"""Writes `Event`s as Anthropic's stream or message.
 
-Anthropic's clients expect one block at a time: `_Sequence` puts the events into that order, and its
-two children write what comes out as a stream or as a message.
+Anthropic's clients expect one content block at a time: `_Sequence` brings the events into that order, and its
+two subclasses write the result as a stream or as a message.
 
-Decisions, where the dialect has no place of its own:
+How events are written that have no counterpart in the dialect:
 
-- Arguments of parallel calls that come interleaved: the call that is open goes on live; what else
-  comes waits until its arguments are a whole JSON object, or the answer ends. Nothing is lost, and
-  calls that come one after another are not delayed.
-- A custom tool's text becomes `{"input": text}`; arguments that are no JSON object (cut by the
-  length limit) become `{"invalid_json": text}` in a message; in a stream they are passed as they are.
-- A refusal is a text, with the stop reason `refusal`.
-- An image is a text block with the Markdown of it (see images.py); of audio, the transcript is
-  written, of which Anthropic's clients cannot ask anyway. Log probabilities likewise are left out.
-- Thinking that others signed, and their signatures on texts and calls, stand as foreign.py tells.
-- A citation with an address is a `web_search_result_location`, one without a `search_result_location`.
-- Only the first choice is written: Anthropic's clients cannot ask for more.
+- Interleaved arguments of parallel calls: the open call is streamed live; everything else waits until its
+  arguments are a complete JSON object, or the answer ends. Nothing is lost, and consecutive calls are not
+  delayed.
+- The text of a custom tool becomes `{"input": text}`; arguments that are not a JSON object (cut off by the
+  length limit) become `{"invalid_json": text}` in a message; in a stream they are forwarded unchanged.
+- A refusal is a text with the stop reason `refusal`.
+- An image is a text block with Markdown (see images.py). For audio, only the transcript is written, since
+  Anthropic's clients cannot request audio. Log probabilities are left out for the same reason.
+- Thinking signed by others, and their signatures on texts and calls, are written as foreign.py describes.
+- A citation with a URL is a `web_search_result_location`, one without is a `search_result_location`.
+- Only the first choice is written, since Anthropic's clients cannot request more.
 """
 
 from collections import deque
@@ -67,7 +67,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 class AudioOut(Struct, frozen=True):
-    """OpenAI's audio, as far as it can be read."""
+    """The fields of OpenAI's audio that are used."""
 
     transcript: str = ""
 
@@ -87,12 +87,12 @@ class _OpenCall:
         self._end = ObjectEnd(self.pieces)
 
     def is_whole(self) -> bool:
-        """Whether nothing but white space can follow."""
+        """Return whether only white space can follow."""
         return not self.is_custom and self._end.is_whole()
 
 
 class _Sequence(Writer):
-    """Puts events into blocks, one after another. Children say how blocks are written."""
+    """Brings events into the order of blocks. Subclasses define how blocks are written."""
 
     def __init__(self, model: str) -> None:
         self._model = model
@@ -101,23 +101,23 @@ class _Sequence(Writer):
         self._finished: Finished | None = None
         self._refused = False
         self._begun = False
-        """Whether the head of the message was written."""
+        """Whether the start of the message has been written."""
         self._kind: str | None = None
-        """What the open block is: `text`, `thinking`, `tool_use`."""
+        """The type of the open block: `text`, `thinking`, `tool_use`."""
         self._call: _OpenCall | None = None
         self._waiting: deque[Event] = deque()
-        """What cannot be written before the open call is whole."""
+        """Events that cannot be written before the open call is complete."""
         self._arguments: dict[int, list[ToolCallDelta]] = {}
-        """Arguments of the calls that wait, by their index: they are written with their call."""
+        """Arguments of waiting calls, by call index: they are written together with their call."""
 
-    # --- for the children
+    # --- for subclasses ---
 
     def _begin(self) -> None:
-        """Write the head of the message."""
+        """Write the start of the message."""
         raise NotImplementedError
 
     def _open(self, block: dict[str, Any] | Raw) -> None:
-        """Open a block. No other is open."""
+        """Open a block. No other block is open."""
         raise NotImplementedError
 
     def _grow(self, kind: str, field: str, value: Any) -> None:
@@ -140,8 +140,8 @@ class _Sequence(Writer):
         kind = type(event)
         call = self._call
         if call is not None and kind not in _PASSIVE:
-            own = kind is ToolCallDelta and event.index == call.index  # type: ignore[union-attr]
-            if not own and (self._waiting or not call.is_whole()):
+            belongs = kind is ToolCallDelta and event.index == call.index  # type: ignore[union-attr]
+            if not belongs and (self._waiting or not call.is_whole()):
                 self._wait(event)
                 return
         write = _WRITE.get(kind)
@@ -153,13 +153,13 @@ class _Sequence(Writer):
             self._arguments[event.index] = []
         elif isinstance(event, ToolCallDelta):
             arguments = self._arguments.get(event.index)
-            if arguments is not None:  # else white space behind a call that was whole
+            if arguments is not None:  # otherwise white space after a complete call
                 arguments.append(event)
             return
         self._waiting.append(event)
 
     def _release(self) -> None:
-        """Close the open call, then take what waited for it, up to the next call that is not whole."""
+        """Close the open call, then write what waited for it, up to the next incomplete call."""
         self._close_block()
         while self._waiting and (self._call is None or self._call.is_whole()):
             event = self._waiting.popleft()
@@ -187,7 +187,7 @@ class _Sequence(Writer):
         self._shut()
 
     def _close_all(self) -> None:
-        """The end of the content: whatever is whole or not."""
+        """End the content, complete or not."""
         while self._waiting:
             self._release()
         self._close_block()
@@ -256,7 +256,7 @@ class _Sequence(Writer):
     def _write_arguments(self, event: ToolCallDelta) -> None:
         call = self._call
         if call is None or call.index != event.index:
-            return  # white space after the end of a call that was whole
+            return  # white space after the end of a complete call
         self._add_arguments(event)
         if self._waiting and call.is_whole():
             self._release()
@@ -280,14 +280,14 @@ class _Sequence(Writer):
             self._write_whole({"type": NATIVE_BLOCK, "format": event.format, "block": event.block})
 
     def _write_whole(self, block: dict[str, Any] | Raw) -> None:
-        """A block that does not grow."""
+        """Write a block that does not grow."""
         self._open_block("whole", block)
         self._close_block()
 
     # --- the end of the message
 
     def _stop(self) -> dict[str, Any]:
-        """Why the answer ended."""
+        """Return why the answer ended."""
         finished = self._finished or Finished("stop")
         reason = WORDS["anthropic"][finished.reason]
         if finished.native in OWN_REASONS:
@@ -312,7 +312,7 @@ class _Sequence(Writer):
 
 
 _PASSIVE = frozenset((Started, UsageReported, Finished, LogprobsDelta))
-"""Events that no open call holds up."""
+"""Events that need not wait for the open call."""
 
 _WRITE: dict[type, Callable[..., None]] = {
     Started: _Sequence._write_started,
@@ -367,14 +367,14 @@ class StreamWriter(_Sequence):
         self._out: list[bytes] = []
         self._index = -1
         self._text_head: bytes | None = None
-        """How a delta of the open text block begins; None while none is open."""
+        """The start of a delta for the open text block; None if none is open."""
 
     def write(self, events: Sequence[Event]) -> bytes:
         """See contract.Writer."""
         head = self._text_head
         if head is None:
             return self._write(events)
-        # The usual case: nothing but text for the open block.
+        # The usual case: only text for the open block.
         pieces: list[bytes] = []
         for event in events:
             if type(event) is not TextDelta or not event.text or event.signature is not None or event.choice:
@@ -443,13 +443,13 @@ class StreamWriter(_Sequence):
 
 
 class MessageWriter(_Sequence):
-    """Writes the message in one piece."""
+    """Writes a complete message."""
 
     def __init__(self, model: str) -> None:
         super().__init__(model)
         self._content: list[dict[str, Any] | Raw] = []
         self._pieces: dict[str, list[Any]] = {}
-        """What the open block has grown by, per field."""
+        """The deltas of the open block, by field."""
 
     def write(self, events: Sequence[Event]) -> bytes:
         """See contract.Writer."""
