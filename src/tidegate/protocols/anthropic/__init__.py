@@ -125,7 +125,7 @@ class AnthropicMessages:
         try:
             return _COUNTED.decode(body).input_tokens
         except MALFORMED as error:
-            raise ProviderBroke(f"the provider's count cannot be read: {error}") from error
+            raise ProviderBroke(f"the provider's token count cannot be read: {error}") from error
 
     # the same dialect on both sides
 

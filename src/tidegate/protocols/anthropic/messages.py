@@ -235,9 +235,9 @@ def _render_source(source: Inline | Link | FileRef, profile: Profile, at: str) -
     if isinstance(source, FileRef):
         return {"type": "file", "file_id": source.id}
     if not profile.remote_images and source.url.startswith("http"):
-        raise BytesWanted("this provider does not accept media by address", param=at)
+        raise BytesWanted("this provider does not accept media by URL", param=at)
     if not source.url.startswith("http"):
-        raise Unsupported("this provider does not accept media by this address", param=at)
+        raise Unsupported("this provider does not accept media by this URL", param=at)
     return {"type": "url", "url": source.url}
 
 

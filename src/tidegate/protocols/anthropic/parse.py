@@ -212,7 +212,7 @@ class _Inspection:
 
     def _check_call(self, block: ToolUseBlock, role: str, at: str) -> None:
         if role != "assistant":
-            raise _wrong(at, f"a {role} message cannot hold tool_use blocks")
+            raise _wrong(at, f"a {role} message cannot contain tool_use blocks")
         if not is_object(block.input):
             raise _wrong(f"{at}.input", "expected an object")
         self.repeats_ids = self.repeats_ids or block.id in self._calls
@@ -220,7 +220,7 @@ class _Inspection:
 
     def _check_result(self, block: ToolResultBlock[Any], role: str, at: str) -> None:
         if role != "user":
-            raise _wrong(at, f"a {role} message cannot hold tool_result blocks")
+            raise _wrong(at, f"a {role} message cannot contain tool_result blocks")
         if block.tool_use_id not in self._calls:
             raise _wrong(
                 f"{at}.tool_use_id", f"no tool_use block before this one has the id {block.tool_use_id!r}"
@@ -283,6 +283,6 @@ def _check_tools(wire: CountRequest[Any]) -> None:
     if choice.type == "tool" and choice.name is None:
         raise _wrong("tool_choice.name", "this field is required")
     if not names and not more:
-        raise _wrong("tool_choice", "there are no tools to choose from")
+        raise _wrong("tool_choice", "tool_choice needs tools")
     if choice.type == "tool" and choice.name not in names and not more:
         raise _wrong("tool_choice.name", f"no tool is named {choice.name!r}")

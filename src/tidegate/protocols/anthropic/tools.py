@@ -79,7 +79,7 @@ def _check_names(turn: Turn) -> None:
     for number, tool in enumerate(turn.tools):
         if tool.kind != "native" and _NAME.fullmatch(tool.name) is None:
             raise Unsupported(
-                f"a tool's name here has only letters, digits, _ and -, not {tool.name[:64]!r}",
+                f"a tool name may only contain letters, digits, _ and -, not {tool.name[:64]!r}",
                 param=f"tools.{number}",
             )
 

@@ -1,23 +1,25 @@
-"""Google Gemini's generateContent, as the Gemini API and Vertex AI serve it.
+"""Google Gemini's generateContent, as served by the Gemini API and Vertex AI.
 
-The theory of the format:
+How the format works:
 
-- A conversation is `contents` of the roles `user` and `model`; instructions stand apart, in
-  `systemInstruction`; tool results are `functionResponse` parts of a user content that name the
-  function, not the call. Model and method are in the path, not in the body.
-- An answer is a list of candidates, each a list of parts. A stream is a sequence of such answers,
-  each with what is new; there is no end mark, and calls end on STOP like any text.
-- The model's signature (`thoughtSignature`) is on calls and texts rather than on thoughts, and has to come
-  back on the same part; Gemini 3 refuses a step whose first call has none.
-- Calls have ids since Gemini 3 only. Ids made here begin with `call_tidegate_` and stay here.
-- Tokens: cached ones are inside the prompt, tool use and thoughts beside prompt and candidates.
-- An error may come where an answer is expected: in a 200, and bare (without `data:`) after events.
+- A conversation is `contents` with the roles `user` and `model`; instructions are separate, in
+  `systemInstruction`; tool results are `functionResponse` parts of a user content that name the function, not
+  the call. Model and method are in the path, not in the body.
+- An answer is a list of candidates, each a list of parts. A stream is a sequence of such answers, each with
+  new content; there is no end mark, and calls end with STOP like any text.
+- The model's signature (`thoughtSignature`) is on calls and texts rather than on thoughts, and has to be sent
+  back on the same part; Gemini 3 rejects a step whose first call has none.
+- Calls have ids only since Gemini 3. Ids created by Tidegate begin with `call_tidegate_` and are never sent
+  to Google.
+- Tokens: cached tokens are included in the prompt, tool use and thoughts are not included in prompt and
+  candidates.
+- An error may arrive in place of an answer: with status 200, and without `data:` after events.
 
-The files: `wire` has the structs of both directions; `request` (with `contents`, `tools`,
-`schema`, `thinking`) writes what a provider is asked; `answer` (with `tokens`, `sources`,
-`partial`) reads what it answers; `error` has its errors; `count` asks for a prompt's tokens. Of the
-door, `parse` (with `names` and `build`) reads what a client asks, `writer` (with `citing`, `signatures`)
-writes what it is answered, and `splice` passes the bytes where both sides speak this format.
+Modules: `wire` has the structs of both directions. `render` (with `messages`, `tools`, `schema`, `thinking`)
+writes requests for providers; `reader` (with `usage`, `sources`, `partial`) reads their answers; `error` has
+errors; `count` requests token counts. For clients, `parse` (with `names` and `build`) reads requests,
+`writer` (with `citations`, `foreign`) writes answers, and `splice` forwards the bytes if both sides use this
+format.
 """
 
 from collections.abc import Mapping
@@ -61,8 +63,8 @@ class GeminiProtocol:
     def parse_request(
         self, body: bytes, model: str = "", *, stream: bool = False, sse: bool = True
     ) -> Parsed:
-        """See Protocol. What is in the path and the query, the door says: the model, whether to
-        stream, and whether as events (`alt=sse`) or as one JSON array.
+        """See Protocol. The door passes what is in the path and the query: the model, whether to stream, and
+        whether as events (`alt=sse`) or as one JSON array.
         """
         return parse_request(body, model, stream=stream, sse=sse)
 
@@ -117,7 +119,7 @@ class GeminiProtocol:
 
 
 def _own(request: ParsedRequest) -> Parsed:
-    """A request that `parse_request` made."""
+    """Return a request that `parse_request` created."""
     assert isinstance(request, Parsed)
     return request
 

@@ -1,4 +1,4 @@
-"""A Gemini client's request as a `Turn`."""
+"""Conversion of a Gemini client's request to a `Turn`."""
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -78,11 +78,11 @@ _MEDIA: tuple[tuple[str, type[Image | Audio | Video]], ...] = (
     ("audio/", Audio),
     ("video/", Video),
 )
-"""Kinds of media by the beginning of their type; all others are documents."""
+"""Media by the beginning of their type; all others are documents."""
 
 
 def build_turn(wire: RequestIn, fields: Mapping[str, Raw], model: str, *, stream: bool) -> Turn:
-    """The request in no dialect. Raises InvalidRequest."""
+    """Convert the request to a `Turn`. Raises InvalidRequest."""
     config = wire.generation_config or GenerationConfig()
     output, extensions = _build_output(config)
     extensions |= {name: raw for name, raw in fields.items() if name not in _KNOWN and bytes(raw) != b"null"}
@@ -128,18 +128,21 @@ class WaitingCalls:
         self._by_id: dict[str, deque[int]] = {}
         self._by_name: dict[str, deque[int]] = {}
         self._calls: dict[int, tuple[str, str]] = {}
-        """Name and id, by the number of the call. The queues may still hold numbers that are gone."""
+        """Name and id, by the number of the call. The queues may still hold numbers that have been removed.
+       """
         self._added = 0
 
     def add(self, name: str, id_: str) -> None:
-        """A call that waits for its result."""
+        """Add a call that waits for its result."""
         self._calls[self._added] = (name, id_)
         self._by_id.setdefault(id_, deque()).append(self._added)
         self._by_name.setdefault(name, deque()).append(self._added)
         self._added += 1
 
     def take(self, name: str | None, id_: str | None) -> tuple[str, str] | None:
-        """Name and id of the oldest call by that id, or else by that name; None where there is none."""
+        """Return name and id of the oldest call with that id, or else with that name;
+        None if there is none.
+        """
         for queue in (self._by_id.get(id_ or ""), self._by_name.get(name or "")):
             while queue:
                 call = self._calls.pop(queue.popleft(), None)
@@ -149,14 +152,14 @@ class WaitingCalls:
 
 
 class _Conversation:
-    """The contents on their way to messages."""
+    """Converts contents to messages."""
 
     def __init__(self, fields: Mapping[str, Raw]) -> None:
         self._fields = fields
         self._waiting = WaitingCalls()
 
     def build(self, wire: RequestIn) -> Iterator[Message]:
-        """The messages, the instructions first."""
+        """Return the messages, starting with the instructions."""
         instructions = [part.text for part in _parts(wire.system_instruction) if part.text]
         if instructions:
             yield Message("system", tuple(Text(text) for text in instructions))
@@ -167,7 +170,7 @@ class _Conversation:
                 yield from self._question(number, content)
 
     def _question(self, number: int, content: Content) -> Iterator[Message]:
-        """A user's content, cut where results of calls begin and end."""
+        """Convert a user content, split where tool results begin and end."""
         run: list[Part] = []
         was_result = False
         for place, part in enumerate(_parts(content)):
@@ -195,7 +198,7 @@ class _Conversation:
             yield from self._native(number, place)
 
     def _answer(self, number: int, content: Content) -> Iterator[Part]:
-        """What the model said. Media that it cannot have made are kept as they are."""
+        """Convert a model content. Media that a model cannot generate are kept as native parts."""
         for place, part in enumerate(_parts(content)):
             signature = part.thought_signature if part.thought_signature != FOREIGN_SIGNATURE else None
             if part.function_call is not None:
@@ -214,19 +217,19 @@ class _Conversation:
 
     @cached_property
     def _raw_contents(self) -> list[dict[str, Any]]:
-        """The contents as the client wrote them, decoded once and only where a part needs it."""
+        """Return the contents as the client wrote them, decoded once and only if a part needs it."""
         return decode(_RAW_CONTENTS, self._fields["contents"], "contents")
 
     def _native(self, number: int, place: int) -> Iterator[Native]:
-        """A part of a kind that only Gemini has, as the client wrote it."""
+        """Return a part of a type that only Gemini has, as the client wrote it."""
         part = self._raw_contents[number]["parts"][place]
         kinds = [name for name in part if name not in ("thought", "thoughtSignature")]
         if kinds:
             yield Native(FORMAT, Raw(msgspec.json.encode(part)), kinds[0])
 
     def _call(self, call: FunctionCall, signature: str | None, number: int, place: int) -> ToolCall:
-        """An id that is missing is made of the place, so that the same conversation has the same ids
-        when it goes on (providers cache by it).
+        """Convert a call. A missing id is derived from its position, so that it is the same every time the
+        conversation is sent (providers cache by it).
         """
         if not call.name:
             raise InvalidRequest(
@@ -240,7 +243,7 @@ class _Conversation:
         )
 
     def _result(self, result: FunctionResponse, param: str) -> ToolResult:
-        """The result of the first call by that id, or else by that name, that waits for one."""
+        """Return the result of the first waiting call with that id, or else with that name."""
         waiting = self._waiting.take(result.name, result.id)
         if waiting is None:
             raise InvalidRequest(
@@ -252,8 +255,8 @@ class _Conversation:
 
 
 def _read_response(response: Raw, param: str) -> tuple[str, bool | None]:
-    """The text of a response, and whether it tells an error: Google's words for the two are `output`
-    and `error`; any other object is its own text.
+    """Return the text of a response, and whether it is an error: Google's keys are `output` and `error`; any
+    other object is its own text.
     """
     told = decode(_RESPONSE, response, param) if response else {}
     is_error = set(told) == {"error"}
@@ -262,7 +265,7 @@ def _read_response(response: Raw, param: str) -> tuple[str, bool | None]:
 
 
 def _seen(result: FunctionResponse, param: str) -> Iterator[Image | Document]:
-    """The images and documents of a result."""
+    """Return the images and documents of a result."""
     for part in result.parts or ():
         if part.inline_data is not None:
             kind = part.inline_data.mime_type
@@ -275,8 +278,8 @@ def _seen(result: FunctionResponse, param: str) -> Iterator[Image | Document]:
 
 
 def _join(parts: Iterable[Part]) -> list[Part]:
-    """Texts and thoughts that came in pieces as one: a client of streams gives them back so. A signature
-    ends a piece.
+    """Join texts and thoughts that arrived in pieces, as clients of streams send them back. A signature ends
+    a piece.
     """
     joined: list[Part] = []
     run: list[Text | Reasoning] = []
@@ -293,7 +296,7 @@ def _join(parts: Iterable[Part]) -> list[Part]:
 
 
 def _one(run: Sequence[Text | Reasoning]) -> Part:
-    """Pieces of one text or thought, put together."""
+    """Join the pieces of one text or thought."""
     last = run[-1]
     if len(run) == 1:
         return last
@@ -308,7 +311,7 @@ def _parts(content: Content | None) -> list[WirePart]:
 
 
 def _inline(blob: Blob) -> Inline:
-    """Google takes base64 for URLs as well."""
+    """Convert inline data; Google accepts URL-safe base64 too."""
     return inline(_plain_type(blob.mime_type), blob.data)
 
 
@@ -326,7 +329,7 @@ def _build_media(source: Inline | Link | FileRef, media_type: str, param: str) -
 
 
 def _build_file(file: FileData, param: str) -> Part:
-    """A file by address. What was uploaded to Google is of use to Google only."""
+    """Convert a file given by URI. A file uploaded to Google can only be used by Google."""
     uri = file.file_uri
     if not uri:
         raise InvalidRequest("the file has no URI", param=f"{param}.fileUri")
@@ -337,12 +340,12 @@ def _build_file(file: FileData, param: str) -> Part:
 
 
 def file_type(file: FileData) -> str:
-    """The media type of a file by address; by the ending of its name where the client gives none."""
+    """Return the media type of a file given by URI, derived from its extension if the client sends none."""
     ending = file.file_uri.partition("?")[0].rpartition(".")[2].lower()
     return _plain_type(file.mime_type or MEDIA_TYPES.get(ending, ""))
 
 
-# --- tools and form --------------------------------------------------------------------------
+# --- tools and output format -----------------------------------------------------------------
 
 
 def _build_tools(tools: Iterable[dict[str, Raw]]) -> Iterator[Tool]:
@@ -376,7 +379,7 @@ def _build_choice(config: ToolConfig | None) -> ToolChoice | None:
 
 
 def _build_output(config: GenerationConfig) -> tuple[OutputFormat | None, dict[str, Raw]]:
-    """The form of the answer, and what of it has no counterpart (`text/x.enum`)."""
+    """Convert the output format; also return the fields without a counterpart (`text/x.enum`)."""
     schema: Raw | None = config.response_json_schema or None
     if schema is None and config.response_schema:
         schema = from_openapi(config.response_schema, "generationConfig.responseSchema")
@@ -391,7 +394,7 @@ def _build_output(config: GenerationConfig) -> tuple[OutputFormat | None, dict[s
 
 
 def build_reasoning(config: ThinkingConfig | None) -> ReasoningControl | None:
-    """Gemini shows no thoughts unless asked to."""
+    """Convert the thinking settings. Gemini shows no thoughts unless requested."""
     if config is None:
         return None
     budget = config.thinking_budget

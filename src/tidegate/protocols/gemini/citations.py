@@ -1,7 +1,7 @@
 """Citations for clients of the Gemini door.
 
-What Google itself said is given back as it was; citations of other providers become
-`groundingMetadata`, whose places are bytes of the text.
+Google's own citations are returned unchanged; citations of other providers become `groundingMetadata`, whose
+offsets are bytes of the text.
 """
 
 from typing import Any
@@ -32,11 +32,11 @@ class Citations:
         self._recited: list[Raw] = []
 
     def add_text(self, text: str) -> None:
-        """More of the answer's text."""
+        """Add text of the answer."""
         self._text.append(text)
 
     def add(self, citation: CitationAdded) -> None:
-        """A citation, in whatever form."""
+        """Add a citation of any form."""
         native = _members(citation.native)
         for name in ("groundingMetadata", "urlContextMetadata"):
             if name in native:
@@ -48,7 +48,7 @@ class Citations:
             self._added.append(citation)
 
     def grounding(self) -> Raw:
-        """The `groundingMetadata`; empty where there is none."""
+        """Return the `groundingMetadata`; empty if there is none."""
         if "groundingMetadata" in self._own or not self._added:
             return self._own.get("groundingMetadata", NOTHING)
         numbers: dict[tuple[str | None, str | None, str | None], int] = {}
@@ -67,11 +67,11 @@ class Citations:
         return Raw(msgspec.json.encode(told))
 
     def recitation(self) -> Raw:
-        """The `citationMetadata`; empty where there is none."""
+        """Return the `citationMetadata`; empty if there is none."""
         return Raw(msgspec.json.encode({"citationSources": self._recited})) if self._recited else NOTHING
 
     def url_context(self) -> Raw:
-        """The `urlContextMetadata`; empty where there is none."""
+        """Return the `urlContextMetadata`; empty if there is none."""
         return self._own.get("urlContextMetadata", NOTHING)
 
 
@@ -84,7 +84,7 @@ def _chunk(citation: CitationAdded) -> dict[str, Any]:
 
 
 def _source(citation: CitationAdded) -> tuple[str | None, str | None, str | None]:
-    """What tells one chunk from another."""
+    """Return the key that identifies a chunk."""
     return citation.url, citation.title, citation.quote if citation.url is None else None
 
 

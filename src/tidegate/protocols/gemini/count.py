@@ -1,4 +1,4 @@
-"""Counting a prompt: `:countTokens`."""
+"""Token counting: `:countTokens`."""
 
 import msgspec
 from msgspec import Raw, Struct
@@ -13,7 +13,7 @@ __all__ = ["parse_count", "render_count"]
 
 
 class Counted(Struct, frozen=True, rename="camel"):
-    """The answer. Google leaves out what is 0."""
+    """The answer. Google omits values of 0."""
 
     total_tokens: int = 0
 

@@ -1,7 +1,8 @@
-"""Google's errors, read and written: `{"error": {code, message, status, details}}`, sometimes in an array.
+"""Reading and writing of Google's errors: `{"error": {code, message, status, details}}`, sometimes in an
+array.
 
-What others say in headers Google says in `details`: when to come back (RetryInfo), which field is
-wrong (BadRequest), and that the key is bad (ErrorInfo; the status is then 400 and not 401).
+Google's `details` contain what others send in headers: when to retry (RetryInfo), which field is invalid
+(BadRequest), and that the API key is invalid (ErrorInfo; the status is then 400, not 401).
 """
 
 from collections.abc import Mapping
@@ -45,13 +46,13 @@ NAMES = {
 
 
 class FieldViolation(Struct, frozen=True):
-    """A field that is wrong."""
+    """An invalid field."""
 
     field: str = ""
 
 
 class Detail(Struct, frozen=True, rename="camel"):
-    """One of the kinds of google.rpc error details; each uses one of the fields."""
+    """One of the types of google.rpc error details; each uses one of the fields."""
 
     reason: str = ""
     """ErrorInfo."""
@@ -71,7 +72,7 @@ class GoogleError(Struct, frozen=True):
 
 
 class Envelope(Struct, frozen=True):
-    """What the error comes in."""
+    """The envelope of an error."""
 
     error: GoogleError | str
 
@@ -84,7 +85,7 @@ _DETAIL = msgspec.json.Decoder(Detail)
 
 
 def parse_error(status: int, headers: Mapping[str, str], body: bytes) -> ProviderError:
-    """An error answer, whatever its body is."""
+    """Read a provider's error answer, whatever its body is."""
     try:
         envelopes = _ENVELOPES.decode(body) if body.lstrip()[:1] == b"[" else [_ENVELOPE.decode(body)]
         error = envelopes[0].error
@@ -94,8 +95,8 @@ def parse_error(status: int, headers: Mapping[str, str], body: bytes) -> Provide
 
 
 def parse_inner_error(told: Raw) -> ProviderError:
-    """An error in an answer whose status was 200. 499 (the provider cancelled it) and whatever is
-    no error status becomes 502.
+    """Read an error inside an answer with status 200. 499 (cancelled by the provider) and codes that are not
+    an error status become 502.
     """
     try:
         error = _ERROR.decode(told)
@@ -124,15 +125,15 @@ def _refusal(error: GoogleError | str, status: int, retry_after: int | None) -> 
 
 
 def _details(told: Raw) -> list[Detail]:
-    """The details that can be read."""
+    """Return the details that can be read."""
     found: list[Detail] = []
-    with suppress(*MALFORMED):  # the message stands without them
+    with suppress(*MALFORMED):  # the message is used without them
         found.extend(_DETAIL.decode(one) for one in (_DETAILS.decode(told) if told else ()))
     return found
 
 
 def _retry_after(details: list[Detail]) -> int | None:
-    """The seconds of the first RetryInfo that names any."""
+    """Return the seconds of the first RetryInfo that has any."""
     delays = [whole_seconds(one.retry_delay[:-1]) for one in details if one.retry_delay.endswith("s")]
     return next((delay for delay in delays if delay is not None), None)
 
@@ -141,14 +142,14 @@ def _retry_after(details: list[Detail]) -> int | None:
 
 
 def render_error(error: TidegateError, request_id: str) -> ErrorReply:
-    """An error before the first byte of an answer."""
+    """Write an error for use before the first byte of an answer."""
     headers = [(b"content-type", b"application/json; charset=UTF-8"), (b"x-request-id", request_id.encode())]
     headers += render_retry_after(error.retry_after)
     return ErrorReply(error.status, tuple(headers), render_error_body(error))
 
 
 def render_error_body(error: TidegateError) -> bytes:
-    """The envelope; what Google has no field for is in its `details`."""
+    """Write the envelope; data that Google has no field for is in its `details`."""
     name = error.code if error.code in _CODES else NAMES.get(error.status)
     told = {
         "code": error.status,

@@ -1,8 +1,8 @@
-"""Signatures of other formats in Gemini's `thoughtSignature`, which has to be base64.
+"""Signatures of other formats in Gemini's `thoughtSignature`, which must be base64.
 
-A signature that Anthropic, say, put on its thinking travels to a Gemini client and back as the base64 of
+A signature from, say, Anthropic is sent to a Gemini client and back as the base64 of
 `tidegate:anthropic:<signature>`; thinking that only its provider can read as that of
-`tidegate-redacted:anthropic:<data>`. Gemini's own are left as they are.
+`tidegate-redacted:anthropic:<data>`. Gemini's own signatures are not changed.
 """
 
 import base64
@@ -18,17 +18,17 @@ _REDACTED = "tidegate-redacted:"
 
 
 def wrap_thought(signature: str, format_: str) -> str:
-    """A signature for the wire."""
+    """Wrap a signature."""
     return signature if format_ == FORMAT else _pack(f"{_SEALED}{format_}:{signature}")
 
 
 def wrap_redacted(data: str, format_: str) -> str:
-    """Unreadable thinking for the wire."""
+    """Wrap thinking that only its provider can read."""
     return data if format_ == FORMAT else _pack(f"{_REDACTED}{format_}:{data}")
 
 
 def unwrap_thought(text: str, signature: str | None) -> Reasoning | RedactedReasoning | None:
-    """A thought that came back; None where it says nothing."""
+    """Convert a thought that was sent back; None if it is empty."""
     if not signature:
         return Reasoning(text, None, FORMAT) if text else None
     told = _unpack(signature)

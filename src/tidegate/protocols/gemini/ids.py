@@ -1,7 +1,7 @@
-"""Ids of function calls: Gemini's own, and those made here.
+"""Ids of function calls: Gemini's own, and those created by Tidegate.
 
-Gemini 3 gives its calls ids, earlier models do not; clients of other dialects need them always.
-A made id is known by its beginning, so that it never travels to Gemini.
+Gemini 3 assigns ids to its calls, earlier models do not; clients of other dialects always need them. Ids
+created by Tidegate have a prefix, so that they are never sent to Gemini.
 """
 
 from collections.abc import Iterable
@@ -15,20 +15,20 @@ _MADE = "call_tidegate_"
 
 
 def made_id() -> str:
-    """An id for a call that has none."""
+    """Create an id for a call that has none."""
     return new_id(_MADE)
 
 
 def placed_id(content: int, part: int) -> str:
-    """An id for a call that a client gives back without one: the same in every later request."""
+    """Create an id for a call that a client sends back without one: the same in every later request."""
     return f"{_MADE}{content}_{part}"
 
 
 def gemini_ids(turn: Turn) -> frozenset[str]:
-    """The ids of calls in the conversation that Gemini itself gave.
+    """Return the ids of calls in the conversation that Gemini itself assigned.
 
-    They are those in messages that bear Gemini's signature, and all that a client of Gemini's own
-    dialect sends. (Of parallel calls only the first is signed.)
+    These are the ids in messages that have Gemini's signature, and all those from a client of Gemini's
+    dialect. (Of parallel calls, only the first is signed.)
     """
     return frozenset(
         part.id

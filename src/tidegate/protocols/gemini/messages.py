@@ -1,8 +1,8 @@
-"""The conversation as `contents` and `systemInstruction`.
+"""Conversion of the conversation to `contents` and `systemInstruction`.
 
-Gemini knows two roles. Instructions stand outside of the conversation; the results of all calls
-of one step are parts of one `user` content, in which nothing else stands (Google counts its parts
-against those of the calls); other neighbours of the same role are one content.
+Gemini has two roles. Instructions are separate from the conversation; the results of all calls of one step
+are parts of one `user` content that contains nothing else (Google compares their number with that of the
+calls); other consecutive messages of the same role are one content.
 """
 
 import re
@@ -44,7 +44,7 @@ __all__ = ["FOREIGN_SIGNATURE", "MEDIA_TYPES", "Contents", "is_youtube", "render
 FORMAT = "gemini"
 
 FOREIGN_SIGNATURE = "skip_thought_signature_validator"
-"""What Google documents for calls that another model made: Gemini 3 refuses calls without a signature
+"""The signature that Google documents for calls that another model made: Gemini 3 rejects calls without one
 (ai.google.dev/gemini-api/docs/thought-signatures)."""
 
 MEDIA_TYPES = {
@@ -71,7 +71,7 @@ MEDIA_TYPES = {
     "mov": "video/quicktime",
     "webm": "video/webm",
 }
-"""Media types by the end of an address, where the client names none."""
+"""Media types by file extension, if the client sends none."""
 
 USUAL_TYPES: dict[type, str] = {
     Image: "image/jpeg",
@@ -79,7 +79,7 @@ USUAL_TYPES: dict[type, str] = {
     Audio: "audio/mpeg",
     Video: "video/mp4",
 }
-"""Media types where the address does not tell either: Vertex takes none without."""
+"""Media types if the URL does not show them: Vertex requires one."""
 
 _ENDING = re.compile(r"\.([A-Za-z0-9]{2,4})(?:[?#].*)?$")
 _YOUTUBE = re.compile(r"https?://(?:www\.|m\.)?(?:youtube\.com|youtu\.be)/")
@@ -90,27 +90,27 @@ _OBJECT = msgspec.json.Decoder(dict[str, Raw])
 
 
 class Contents:
-    """The conversation as it is being written."""
+    """The conversation while it is written."""
 
     def __init__(self, profile: Profile, known_ids: frozenset[str]) -> None:
-        # what is written
+        # output
         self.system: list[AnyPart] = []
         self.contents: list[OutContent] = []
         """Filled by `finish`."""
         self.dropped: dict[str, None] = {}
-        """Names of what Gemini does not support, in order."""
+        """The names of features that Gemini does not support, in order."""
         self._said: list[tuple[str, list[AnyPart]]] = []
-        """Role (`user`, `model`, or `results`) and parts, neighbours of the same role together."""
+        """Role (`user`, `model`, or `results`) and parts; consecutive parts of one role are joined."""
         self._beside: list[AnyPart] = []
-        """Media of results that cannot stand inside of them, to come after all results of the step."""
-        # what it depends on
+        """Media of results that cannot be inside them; they follow all results of the step."""
+        # request
         self._profile = profile
         self._known_ids = known_ids
         self._place = ""
-        """The path of the message that is being written, for errors."""
+        """The path of the current message, for errors."""
 
     def add(self, number: int, message: Message) -> None:
-        """Write one message."""
+        """Add a message."""
         self._place = f"messages.{number}"
         if message.name is not None:
             self.dropped["messages.name"] = None
@@ -125,7 +125,7 @@ class Contents:
             self._append(role, self._parts(message.parts, role))
 
     def finish(self) -> None:
-        """Rules that hold for the whole: something must be asked, and calls must be signed."""
+        """Apply the rules for the whole conversation: it must not be empty, and calls must be signed."""
         self._add_media_of_results()
         if not self._said:
             if not self.system:
@@ -138,8 +138,8 @@ class Contents:
             self.contents.append(OutContent(role="model" if role == "model" else "user", parts=parts))
 
     def _sign_steps(self) -> None:
-        """Sign the first call of each step of the current turn: Google checks no others, and warns
-        that its dummy costs quality. What a user says right after results may not begin a turn.
+        """Sign the first call of each step of the current turn: Google checks no others, and warns that its
+        dummy signature reduces quality. A user message right after results may not begin a turn.
         """
         for place in range(len(self._said) - 1, -1, -1):
             role, parts = self._said[place]
@@ -173,7 +173,9 @@ class Contents:
     # --- parts ---
 
     def _text(self, part: Text, role: str) -> list[AnyPart]:
-        """Empty texts are left out: Vertex refuses them. A signature may stand on an empty one."""
+        """Write a text. Empty texts are left out, because Vertex rejects them, unless
+        they carry a signature.
+        """
         if not part.text and not part.signature:
             return []
         return [WirePart(text=part.text, thought_signature=part.signature)]
@@ -182,7 +184,9 @@ class Contents:
         return [WirePart(text=part.text)] if part.text else []
 
     def _reasoning(self, part: Reasoning, role: str) -> list[AnyPart]:
-        """Thoughts of whatever model are thoughts; a signature is of use only to who set it."""
+        """Write a thought. The thoughts of any model are accepted; a signature is sent only to the format
+        that created it.
+        """
         signature = part.signature if part.format == FORMAT else None
         if not part.text and not signature:
             return []
@@ -214,8 +218,8 @@ class Contents:
         return [self._media(part.source, Video)]
 
     def _native(self, part: Native, role: str) -> list[AnyPart]:
-        """Another format's record of what its own machinery did is left out; what the user says in
-        such a block is not.
+        """Write a native block. Another format's record of its server tools is left out; a block of the
+        user's is refused.
         """
         if part.format == FORMAT:
             return [part.block]
@@ -301,7 +305,7 @@ class Contents:
 
 
 def render_contents(turn: Turn, profile: Profile) -> Contents:
-    """The conversation. Raises Unsupported or InvalidRequest."""
+    """Convert the conversation. Raises Unsupported or InvalidRequest."""
     contents = Contents(profile, gemini_ids(turn))
     for number, message in enumerate(turn.messages):
         contents.add(number, message)
@@ -310,7 +314,7 @@ def render_contents(turn: Turn, profile: Profile) -> Contents:
 
 
 def _sign_first_call(parts: list[AnyPart]) -> None:
-    """Parallel calls bear one signature, on the first of them."""
+    """Sign the first of parallel calls, which carries the signature for all of them."""
     for place, part in enumerate(parts):
         if isinstance(part, WirePart) and part.function_call is not None:
             if part.thought_signature is None:
@@ -319,7 +323,7 @@ def _sign_first_call(parts: list[AnyPart]) -> None:
 
 
 def is_youtube(url: str) -> bool:
-    """Whether this is a film that Google knows by its address."""
+    """Return whether this is a video that Google knows by its URL."""
     return _YOUTUBE.match(url) is not None
 
 
@@ -331,9 +335,9 @@ def _media_type(link: Link, kind: type) -> str | None:
 
 
 def _response(text: str, is_error: bool) -> Raw:
-    """A result as the object that Gemini wants. A result that is an object is one already, unless
-    it holds numbers that Google, which keeps them as doubles, would change, or a `$ref`, which Gemini
-    3 takes for one of its own (400 "does not match to a display_name").
+    """Return a result as the object that Gemini requires. A result that is an object is used directly, unless
+    it contains numbers that Google's doubles would change, or a `$ref`, which Gemini 3 interprets itself (400
+    "does not match to a display_name").
     """
     if is_error:
         return Raw(msgspec.json.encode({"error": text}))

@@ -1,8 +1,7 @@
-"""The two ways in which Google's JSON parser lets fields be named, brought down to one.
+"""Normalisation of the two field naming styles that Google's JSON parser accepts.
 
-Google takes `generationConfig` and `generation_config`, and one object where a list of them is
-meant (its own documentation writes `"parts": {"text": …}`). Both are rare, so a body is only read
-this way when it has to be.
+Google accepts `generationConfig` and `generation_config`, and a single object in place of a list (its own
+documentation writes `"parts": {"text": …}`). Both are rare, so a body is normalised only if necessary.
 """
 
 import re
@@ -18,18 +17,18 @@ _UNDERLINE = re.compile(r"_([a-z0-9])")
 _OPAQUE = frozenset(
     {"args", "response", "parametersJsonSchema", "responseJsonSchema", "labels", "partMetadata", "default"}
 )
-"""Fields whose names inside are the client's own."""
+"""Fields whose content has names chosen by the client."""
 
 _LISTS = frozenset({"contents", "parts", "tools", "functionDeclarations", "safetySettings"})
 
 
 def has_other_names(body: bytes) -> bool:
-    """Whether there may be snake_case names in a body."""
+    """Return whether a body may contain snake_case names."""
     return _SNAKE.search(body) is not None
 
 
 def normalise(body: bytes) -> bytes:
-    """A JSON body with Google's names in camelCase and lists where lists are meant."""
+    """Return a JSON body with Google's names in camelCase, and lists in place of single objects."""
     return msgspec.json.encode(_normalise(msgspec.json.decode(body)))
 
 

@@ -1,4 +1,4 @@
-"""What a request needs, without the work of a `Turn` (see protocols/needs.py)."""
+"""The features that a request needs, found without building a `Turn` (see protocols/needs.py)."""
 
 from collections.abc import Iterable
 
@@ -38,7 +38,7 @@ def _media_of(contents: Iterable[Content]) -> Iterable[Need]:
 
 
 def _drawn(parts: Iterable[WirePart]) -> Iterable[Need]:
-    """What the model said: of media it makes images only."""
+    """Return the needs of a model content: the only media that models generate are images."""
     for part in parts:
         image = part.inline_data is not None and part.inline_data.mime_type.startswith("image/")
         if image and part.text is None:

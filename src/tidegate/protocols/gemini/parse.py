@@ -1,6 +1,6 @@
-"""A client's request in Gemini's format, decoded and checked.
+"""Parsing of client requests in Gemini's format.
 
-The model and whether to stream are in the path, not in the body: the door says them.
+The model and whether to stream are in the path, not in the body: the door passes them.
 """
 
 from collections.abc import Mapping, Sequence
@@ -38,19 +38,19 @@ class Parsed:
     body: bytes
     wire: RequestIn
     fields: dict[str, Raw]
-    """The body's fields by Google's names (see names.py)."""
+    """The fields of the body by Google's names (see names.py)."""
     model: str
     stream: bool
     is_array: bool = False
-    """Whether the stream is to be one JSON array (`alt=sse` was not in the query)."""
+    """Whether the stream is one JSON array (`alt=sse` was not in the query)."""
     wants_usage: bool = True
-    """Streams of this dialect always tell their usage."""
+    """Streams of this dialect always report usage."""
     provider: str | Mapping[str, Any] | None = None
     fallbacks: Sequence[str] = ()
 
     @property
     def config(self) -> GenerationConfig:
-        """Tuning and form of the answer, as far as the client sets them."""
+        """The tuning parameters and the output format that the client sets."""
         return self.wire.generation_config or PLAIN
 
     @property
@@ -73,8 +73,8 @@ class Parsed:
 
 
 def parse_request(body: bytes, model: str = "", *, stream: bool = False, sse: bool = True) -> Parsed:
-    """Decode and check a request. `model`, `stream` and `sse` (`alt=sse`) are what the path and the
-    query say. Raises InvalidRequest.
+    """Decode and check a request. `model`, `stream` and `sse` (`alt=sse`) come from the path and the query.
+    Raises InvalidRequest.
     """
     require_utf8(body)
     normal, wire = _decode(_REQUEST, body)
@@ -95,7 +95,7 @@ def parse_request(body: bytes, model: str = "", *, stream: bool = False, sse: bo
 
 
 def parse_count_request(body: bytes, model: str = "") -> Parsed:
-    """Decode and check a request to count: `contents`, or a whole `generateContentRequest`."""
+    """Decode and check a token count request: `contents`, or a whole `generateContentRequest`."""
     require_utf8(body)
     normal, counted = _decode(_COUNT, body)
     if counted.generate_content_request:
@@ -104,12 +104,12 @@ def parse_count_request(body: bytes, model: str = "") -> Parsed:
 
 
 def _decode(decoder: msgspec.json.Decoder[T], body: bytes) -> tuple[bytes, T]:
-    """The body, with Google's names where it had others, and what it says."""
+    """Return the body, normalised to Google's names if necessary, and the decoded request."""
     if not has_other_names(body):
         try:
             return body, decoder.decode(body)
         except MALFORMED:
-            pass  # read again below, where single objects are taken for lists
+            pass  # decoded again below, where single objects are accepted as lists
     decode(_FIELDS, body)
     try:
         normal = normalise(body)

@@ -1,6 +1,6 @@
-"""Arguments of a call that come in pieces (Vertex, on request: `streamFunctionCallArguments`).
+"""Call arguments that arrive in pieces (Vertex, on request: `streamFunctionCallArguments`).
 
-Each piece names its place by a JSON path and holds one plain value, or some more of a string.
+Each piece has a JSON path and one plain value, or a part of a string.
 """
 
 import re
@@ -14,13 +14,14 @@ from .wire import PartialArg
 __all__ = ["OpenArguments"]
 
 WIDEST_GAP = 64
-"""Elements that a path may skip in an array: a path of a few bytes must not make thousands of them."""
+"""Elements that a path may skip in an array, so that a path of a few bytes cannot create thousands of them.
+"""
 
 _STEP = re.compile(r"\.([^.\[\]]+)|\[(\d{1,4})\]|\['((?:[^'\\]|\\.)*)'\]")
 
 
 class OpenArguments:
-    """The arguments of one call, as far as they have come."""
+    """The arguments of one call received so far."""
 
     __slots__ = ("_growing", "_pieces", "_value", "name")
 
@@ -28,12 +29,12 @@ class OpenArguments:
         self.name = name
         self._value = value
         self._growing: str | None = None
-        """The path of the string that the next piece goes on with."""
+        """The path of the string that the next piece continues."""
         self._pieces: list[str] = []
-        """Of that string."""
+        """The pieces of that string."""
 
     def add(self, pieces: Iterable[PartialArg]) -> None:
-        """Put pieces into their places."""
+        """Apply pieces."""
         for piece in pieces:
             steps = _steps(piece.json_path)
             if not steps:
@@ -50,13 +51,13 @@ class OpenArguments:
                 self._close_string()
 
     def _close_string(self) -> None:
-        """Put the string that grew into its place."""
+        """Store the string that was assembled."""
         if self._growing is not None and len(self._pieces) > 1:
             _put(self._value, _steps(self._growing), "".join(self._pieces))
         self._growing, self._pieces = None, []
 
     def whole(self) -> bytes:
-        """The arguments as JSON text."""
+        """Return the arguments as JSON text."""
         self._close_string()
         return msgspec.json.encode(self._value)
 
@@ -66,7 +67,7 @@ def _steps(path: str) -> list[str | int]:
 
 
 def _value(piece: PartialArg) -> Any:
-    """The one value that is set; none is JSON's null."""
+    """Return the value that is set; if none is set, it is null."""
     for value in (piece.string_value, piece.bool_value):
         if value is not None:
             return value
@@ -75,7 +76,7 @@ def _value(piece: PartialArg) -> Any:
 
 
 def _put(value: Any, steps: list[str | int], leaf: Any) -> None:
-    """Set the leaf, making the objects and arrays on the way."""
+    """Set the value, creating the objects and arrays on its path."""
     for step, following in zip(steps, [*steps[1:], None], strict=True):
         if isinstance(value, list) and isinstance(step, int) and step < len(value) + WIDEST_GAP:
             value.extend([None] * (step + 1 - len(value)))

@@ -1,9 +1,8 @@
 """The reader of Gemini's answers: one JSON object, an array of them, or server-sent events.
 
-Every event of a stream is a whole GenerateContentResponse that holds what is new. There is no
-end mark: the stream is over when it ends, and was complete if every choice had a finish reason.
-Since old models give one with every chunk, and content may follow it, `Finished` waits for the
-end of the input.
+Every event of a stream is a complete GenerateContentResponse with new content. There is no end mark: the
+stream is complete if it ends and every choice had a finish reason. Since old models send one with every
+chunk, and content may follow it, `Finished` waits for the end of the input.
 """
 
 import json
@@ -74,7 +73,7 @@ _ARGUMENTS = msgspec.json.Decoder(dict[str, Any])
 
 
 class _Choice:
-    """One choice, as far as it has come."""
+    """The state of one choice."""
 
     __slots__ = ("calls", "detail", "finish", "index", "open", "ratings", "sources")
 
@@ -84,7 +83,7 @@ class _Choice:
         # calls
         self.calls = 0
         self.open: OpenArguments | None = None
-        """The call whose arguments come in pieces."""
+        """The call whose arguments are arriving in pieces."""
         # the end
         self.finish: str | None = None
         self.detail: str | None = None
@@ -92,7 +91,7 @@ class _Choice:
 
 
 class GeminiReader:
-    """Reads one answer. `custom` are the names of tools whose argument is a free text."""
+    """Reads one answer. `custom` are the names of tools whose argument is free text."""
 
     __slots__ = (
         "_choices",
@@ -112,12 +111,12 @@ class GeminiReader:
     def __init__(self, stream: bool, custom: frozenset[str] = frozenset()) -> None:
         # the request
         self._must_finish = stream
-        """A stream without a finish reason is cut; a JSON object is whole by its closing brace."""
+        """A stream without a finish reason was cut off; a JSON object is complete by its closing brace."""
         self._custom = custom
         # the bytes
         self._splitter: Splitter | None = None
         self._document: bytearray | None = None
-        """Collects an answer that is plain JSON; it is read when it is whole."""
+        """Collects an answer that is plain JSON, which is read once complete."""
         self._is_over = False
         # the answer
         self._started = False
@@ -130,7 +129,7 @@ class GeminiReader:
         if self._splitter is None or self._is_over:
             return self._begin(data)
         events: list[Event] = []
-        # The usual case: one whole event. What is no JSON then goes the long way.
+        # The usual case: one complete event. Anything that is not JSON falls through to the general case.
         if is_one_event(data) and not self._splitter.waiting:
             try:
                 answer = _ANSWER.decode(data[6:])
@@ -162,7 +161,7 @@ class GeminiReader:
     # --- bytes ---
 
     def _begin(self, data: bytes) -> list[Event]:
-        """The first bytes, and all bytes of a document."""
+        """Read the first bytes, and all bytes of a document."""
         if self._is_over:
             return []
         if self._document is None:
@@ -180,7 +179,7 @@ class GeminiReader:
         return events
 
     def _read_document(self, data: bytes, events: list[Event]) -> None:
-        """One answer, or the array of answers that the stream's endpoint gives without `alt=sse`."""
+        """Read one answer, or the array of answers that the stream endpoint returns without `alt=sse`."""
         if self._is_over:
             return
         if data[:1] == b"{":
@@ -203,7 +202,7 @@ class GeminiReader:
     # --- answers ---
 
     def _take(self, answer: Answer, data: bytes, events: list[Event]) -> None:
-        """Read an answer whose rarer parts may still be malformed."""
+        """Read an answer whose less common parts may still be malformed."""
         try:
             self._read_answer(answer, data, events)
         except MALFORMED as error:
@@ -282,7 +281,7 @@ class GeminiReader:
             choice.open = None
 
     def _arguments(self, name: str, args: bytes, choice: _Choice) -> ToolCallDelta:
-        """The arguments of the last call, as OpenAI's compact JSON text."""
+        """Return the arguments of the last call as compact JSON text."""
         if args in (b"", b"null"):
             args = b"{}"
         text = msgspec.json.format(args, indent=-1).decode()
@@ -293,7 +292,7 @@ class GeminiReader:
     # --- the end ---
 
     def _finish(self, events: list[Event]) -> None:
-        """The end of an answer in which nothing failed."""
+        """End an answer without failures."""
         fault = self._fault()
         if fault:
             self._fail(ProviderBroke(fault), events)
@@ -310,7 +309,7 @@ class GeminiReader:
                     return
 
     def _tell_sources(self, events: list[Event]) -> None:
-        """What waited for the whole text: the citations, and the searches that found them."""
+        """Emit what had to wait for the complete text: the citations, and the searches that found them."""
         searches = 0
         for choice in self._choices.values():
             self._close_call(choice, events)
@@ -321,7 +320,7 @@ class GeminiReader:
             events.append(UsageReported(self.usage))
 
     def _fault(self) -> str:
-        """What is missing in an answer that has ended."""
+        """Return what is missing in an answer that has ended."""
         if not self._started:
             return "the provider's answer is empty or neither JSON nor an event stream"
         if not self._choices:
@@ -333,7 +332,7 @@ class GeminiReader:
         return ""
 
     def _break(self, error: Exception, data: bytes, events: list[Event]) -> None:
-        """What cannot be read. The words of an error that was cut are shown; those of an answer are not."""
+        """Fail for input that cannot be read. The message quotes a truncated error, but never an answer."""
         if _CUT_ERROR.match(data):
             said = data[:500].decode(errors="replace")
             self._fail(
@@ -374,8 +373,8 @@ def _read_media(
 
 
 def _audio(blob: Blob) -> Raw:
-    """OpenAI's `audio` object. Gemini speaks PCM of 16 bits (`audio/L16;codec=pcm;rate=24000`), which
-    is OpenAI's `pcm16`, and gives neither a transcript nor a way to refer to it later.
+    """Return OpenAI's `audio` object. Gemini sends 16-bit PCM (`audio/L16;codec=pcm;rate=24000`), which is
+    OpenAI's `pcm16`, without a transcript or an id to refer to it later.
     """
     audio = {
         "id": new_id("audio_"),
@@ -390,7 +389,7 @@ def _audio(blob: Blob) -> Raw:
 def _read_other(
     part: WirePart, choice: _Choice, data: bytes, place: tuple[int, int], events: list[Event]
 ) -> None:
-    """A part without text, call or media: a signature alone, or a kind that only Gemini has."""
+    """Read a part without text, call or media: only a signature, or a type that only Gemini has."""
     raw = _raw_part(data, place)
     if set(msgspec.json.decode(raw)) - {"thought", "thoughtSignature"}:
         events.append(NativeBlock(FORMAT, raw, choice.index))
@@ -401,7 +400,7 @@ def _read_other(
 
 
 def _raw_part(data: bytes, place: tuple[int, int]) -> Raw:
-    """A part as Google wrote it, compactly. Parts like this are rare: the chunk is read again."""
+    """Return a part as Google wrote it, in compact JSON. Such parts are rare: the chunk is decoded again."""
     candidate, part = place
     return Raw(
         msgspec.json.encode(_RAW_PARTS.decode(data)["candidates"][candidate]["content"]["parts"][part])
@@ -409,7 +408,7 @@ def _raw_part(data: bytes, place: tuple[int, int]) -> Raw:
 
 
 def _read_logprobs(told: Raw, choice: int) -> Iterator[LogprobsDelta]:
-    """Google's two parallel lists as OpenAI's one."""
+    """Convert Google's two parallel lists to OpenAI's single list."""
     result = _LOGPROBS.decode(told)
     tops = [top.candidates or [] for top in result.top_candidates or ()]
     content = [
@@ -442,11 +441,13 @@ def _note_sources(candidate: Candidate, sources: Sources) -> None:
         sources.add_native("urlContextMetadata", candidate.url_context_metadata)
 
 
-# --- ends ------------------------------------------------------------------------------------
+# --- finish reasons --------------------------------------------------------------------------
 
 
 def _finished(choice: _Choice) -> Finished | Failed:
-    """Gemini ends a turn with calls on STOP; everybody else calls that `tool_calls`."""
+    """Return the end of a choice. Gemini ends a turn with calls with STOP, which is
+    `tool_calls` elsewhere.
+    """
     native = choice.finish or "STOP"
     reason = meaning_of(native)
     if reason == "error":
@@ -462,7 +463,7 @@ def _finished(choice: _Choice) -> Finished | Failed:
 
 
 def _harms(ratings: Raw) -> str | None:
-    """The kinds of harm for which Google blocked an answer, where it gives no message."""
+    """Return the harm categories for which Google blocked an answer, if it sends no message."""
     try:
         blocked = (
             [rating.category for rating in _RATINGS.decode(ratings) if rating.blocked] if ratings else []
@@ -479,15 +480,15 @@ def _blocked(choice: int, feedback: PromptFeedback) -> Finished:
 
 
 def is_one_event(data: bytes) -> bool:
-    """Whether these bytes look like exactly one of Google's events: a line of JSON, then CRLF twice."""
+    """Return whether these bytes look like exactly one of Google's events: a line of JSON and two CRLF."""
     return data.startswith(b'data: {"') and data.endswith(b"}\r\n\r\n") and data.find(b"\n") == len(data) - 3
 
 
-# --- small things ----------------------------------------------------------------------------
+# --- helpers ---------------------------------------------------------------------------------
 
 
 def _elements(data: bytes) -> Iterator[bytes]:
-    """The elements of a JSON array; of a cut one, those that are whole, and then the rest."""
+    """Return the elements of a JSON array; if it is truncated, the complete ones and then the rest."""
     try:
         yield from (bytes(element) for element in _ANSWERS.decode(data))
     except MALFORMED:
@@ -513,7 +514,7 @@ _BETWEEN = re.compile(r"[ \t\r\n,]*")
 
 
 def _seconds(time: str | None) -> int | None:
-    """Seconds since the epoch of an RFC 3339 time (Vertex tells it)."""
+    """Return the seconds since the epoch of an RFC 3339 time (sent by Vertex)."""
     try:
         return int(datetime.fromisoformat(time).timestamp()) if time else None
     except (ValueError, OverflowError):

@@ -1,4 +1,4 @@
-"""A `Turn` as a request for Gemini."""
+"""Conversion of a `Turn` to a request for Gemini."""
 
 from collections.abc import Mapping
 
@@ -45,7 +45,7 @@ CARRIES: Mapping[str, Outcome] = {
     "user": "dropped",
     "service_tier": "carried",
 }
-"""`user` has no place: Vertex's `labels` are for the bill and take no free text."""
+"""`user` is dropped: Vertex's `labels` are for billing and do not allow arbitrary text."""
 
 SAMPLING = (
     "temperature",
@@ -60,17 +60,17 @@ SAMPLING = (
 MOST_STOPS = 5
 
 TIERS = {"auto": None, "default": None}
-"""OpenAI's service tiers that ask for nothing special."""
+"""OpenAI's service tiers that have no effect."""
 
 _CONFIG = "generationConfig."
-"""How extension fields in `generationConfig` are named."""
+"""The prefix of extension fields in `generationConfig`."""
 
 _ENCODE = msgspec.json.Encoder().encode
 _FIELDS = msgspec.json.Decoder(dict[str, Raw])
 
 
 class GeminiCall(Call, frozen=True, gc=False):
-    """A call, and what the reader of its answer has to know of it."""
+    """A call, with what is needed to read its answer."""
 
     custom_tools: frozenset[str] = frozenset()
 
@@ -89,14 +89,14 @@ def render_request(turn: Turn, target: Target) -> GeminiCall:
 
 
 def render_path(target: Target, *, stream: bool = False, method: str = "generateContent") -> str:
-    """Without `alt=sse` a stream would be one long JSON array."""
+    """Return the path. Without `alt=sse` a stream would be one long JSON array."""
     model = quote_segment(target.model.removeprefix("models/"), "-._~@")
     path: str = target.dialect.path.format(model=model)
     return f"{path}:streamGenerateContent?alt=sse" if stream else f"{path}:{method}"
 
 
 def render_body(turn: Turn, target: Target) -> tuple[bytes, tuple[str, ...], frozenset[str]]:
-    """The body, the names of what was dropped, and the names of the custom tools."""
+    """Return the body, the names of dropped fields, and the names of the custom tools."""
     dialect: GeminiDialect = target.dialect
     dropped = dict.fromkeys(_dropped(turn))
     contents = render_contents(turn, target.profile)
@@ -120,7 +120,7 @@ def render_body(turn: Turn, target: Target) -> tuple[bytes, tuple[str, ...], fro
 
 
 def _with_own_fields(body: bytes, fields: Mapping[str, Raw]) -> bytes:
-    """A body with what a client of Gemini's own dialect said beyond what every format has."""
+    """Return a body with the fields that a client of Gemini's dialect set beyond those of all formats."""
     whole = _FIELDS.decode(body)
     config = _FIELDS.decode(whole.get("generationConfig", b"{}"))
     config |= {name.removeprefix(_CONFIG): raw for name, raw in fields.items() if name.startswith(_CONFIG)}
@@ -132,7 +132,7 @@ def _with_own_fields(body: bytes, fields: Mapping[str, Raw]) -> bytes:
 
 def _dropped(turn: Turn) -> list[str]:
     names = [name for name in drop_or_refuse(turn, CARRIES) if name != "parallel_tool_calls"]
-    if turn.parallel_tool_calls is False:  # to allow it is what Gemini does anyway
+    if turn.parallel_tool_calls is False:  # allowing them is Gemini's default
         names.append("parallel_tool_calls")
     return names if turn.origin == FORMAT else [*names, *turn.extensions]
 
@@ -158,7 +158,9 @@ _SAYS_NOTHING = GenerationConfig()
 
 
 def _render_sampling(turn: Turn, profile: Profile, dropped: dict[str, None]) -> dict[str, object]:
-    """Gemini calls the number of alternatives `logprobs` and the switch `responseLogprobs`."""
+    """Write the sampling parameters. Gemini's `logprobs` is the number of alternatives, and
+    `responseLogprobs` the switch.
+    """
     told = {name: getattr(turn, name) for name in SAMPLING}
     if profile.sampling == "refused":
         dropped.update(dict.fromkeys(name for name, value in told.items() if value is not None))
@@ -169,7 +171,7 @@ def _render_sampling(turn: Turn, profile: Profile, dropped: dict[str, None]) -> 
 
 
 def _render_stops(stops: tuple[str, ...], profile: Profile, dropped: dict[str, None]) -> list[str] | None:
-    """Gemini takes five at the most."""
+    """Write the stop sequences; Gemini accepts at most five."""
     if not profile.stop and stops:
         dropped["stop"] = None
         return None

@@ -1,8 +1,8 @@
-"""JSON Schema facts.
+"""Conversion of JSON Schemas.
 
-`parametersJsonSchema` and `responseJsonSchema` take JSON Schema as it is. The older `parameters`
-and `responseSchema` are a proto message, the OpenAPI 3.0 subset: an unknown keyword is a 400, there
-is no `$ref`, and null is a flag beside the type.
+`parametersJsonSchema` and `responseJsonSchema` accept JSON Schema. The older `parameters` and
+`responseSchema` are a proto message, the OpenAPI 3.0 subset: an unknown keyword is a 400, there is no `$ref`,
+and null is a flag next to the type.
 """
 
 from collections.abc import Iterator
@@ -28,22 +28,22 @@ title description format enum default example nullable pattern propertyOrdering 
 maxItems minLength maxLength minProperties maxProperties minimum maximum
 """
 _KEPT = frozenset(_PLAIN_KEYWORDS.split())
-"""Keywords of the subset (google-genai Schema) whose value is no schema."""
+"""Keywords of the subset (google-genai Schema) whose value is not a schema."""
 
 _ONLY_OPENAPI = frozenset({"nullable", "example", "propertyOrdering"})
 _COUNTS = frozenset({"minItems", "maxItems", "minLength", "maxLength", "minProperties", "maxProperties"})
 
 _DEEPEST = 64
 _LARGEST = 5_000
-"""Levels and subschemas, references written out."""
+"""The maximum number of levels and subschemas, with references resolved."""
 _GROWTH = 4
 _ALLOWANCE = 64 * 1024
-"""How much larger than the client's a schema may become by that: so many times, and bytes beside."""
+"""How much larger than the client's schema the result may become: as a factor, and in additional bytes."""
 
 
 def is_empty_object(schema: Raw) -> bool:
-    """Whether this is the schema of a function without parameters, which is to be left out (older
-    servers refuse an object without properties).
+    """Return whether this is the schema of a function without parameters, which is omitted (older servers
+    reject an object without properties).
     """
     try:
         members = _MEMBERS.decode(schema)
@@ -59,7 +59,7 @@ def is_empty_object(schema: Raw) -> bool:
 
 @contextmanager
 def _bounded(param: str) -> Iterator[None]:
-    """Refuse a schema that is nested so deeply that it cannot be walked."""
+    """Refuse a schema that is nested too deeply to be processed."""
     try:
         yield
     except RecursionError as error:
@@ -67,8 +67,8 @@ def _bounded(param: str) -> Iterator[None]:
 
 
 def mend_references(schema: Raw, param: str) -> Raw:
-    """A JSON Schema in which nothing stands beside a `$ref`: Google answers 400 to a node that has
-    more ("only description and default can be set alongside it"; of an answer's schema nothing).
+    """Return a JSON Schema without siblings of `$ref`: Google answers 400 to a node that has any ("only
+    description and default can be set alongside it"; none at all in the schema of an answer).
     """
     if b'"$ref"' not in bytes(schema):
         return schema
@@ -91,12 +91,12 @@ def _mend(value: Any) -> Any:
 
 
 _VALUES = frozenset({"enum", "const", "default", "examples"})
-"""Keywords whose value is none of the schema's own."""
+"""Keywords whose value does not contain schemas."""
 
 
 def to_openapi(schema: Raw, param: str) -> Raw:
-    """A JSON Schema in the OpenAPI subset: references written out, what the subset has no word for
-    left out. Raises Unsupported for a schema that refers to itself.
+    """Convert a JSON Schema to the OpenAPI subset: references are resolved, unsupported keywords are left
+    out. Raises Unsupported for a recursive schema.
     """
     with _bounded(param):
         root = _ANY.decode(schema)
@@ -105,7 +105,7 @@ def to_openapi(schema: Raw, param: str) -> Raw:
 
 
 def from_openapi(schema: Raw, param: str) -> Raw:
-    """A schema of the OpenAPI subset as JSON Schema."""
+    """Convert a schema of the OpenAPI subset to JSON Schema."""
     with _bounded(param):
         return Raw(msgspec.json.encode(_from_openapi(_ANY.decode(schema))))
 
@@ -148,15 +148,15 @@ class _Converter:
         self._param = param
         self._count = 0
         self._room = room
-        """Bytes that may still be written."""
+        """How many bytes may still be written."""
         self._open: set[str] = set()
-        """The references that are being followed."""
+        """The references that are being resolved."""
 
     def convert(self, schema: Any, depth: int) -> dict[str, Any]:
         self._count += 1
         if depth > _DEEPEST or self._count > _LARGEST:
             raise self._too_large()
-        if not isinstance(schema, dict):  # `true`, "anything goes"
+        if not isinstance(schema, dict):  # `true`, which allows anything
             return {}
         if "$ref" in schema:
             rest = {name: value for name, value in schema.items() if name != "$ref"}
@@ -183,7 +183,7 @@ class _Converter:
         return converted
 
     def _resolve(self, reference: str) -> Any:
-        """What a `#/…` points to; anything goes where it points nowhere."""
+        """Return what a `#/…` points to; a schema that allows anything if it points nowhere."""
         target = self._root
         for step in reference.removeprefix("#").strip("/").split("/"):
             step = step.replace("~1", "/").replace("~0", "~")
@@ -204,7 +204,7 @@ class _Converter:
             found["enum"] = [schema["const"]]
         if "enum" in found:
             found["enum"] = [one if isinstance(one, str) else _text(one) for one in _list(found["enum"])]
-            found["type"] = "STRING"  # the subset has enumerated strings only
+            found["type"] = "STRING"  # the subset only allows enums of strings
 
     def _add_members(self, schema: dict[str, Any], found: dict[str, Any], depth: int) -> None:
         properties = schema.get("properties")
@@ -225,7 +225,7 @@ class _Converter:
 
 
 def _merge(found: dict[str, Any], parts: list[dict[str, Any]]) -> None:
-    """What an `allOf` adds: its own words where there are none, properties and required names together."""
+    """Merge an `allOf`: its keywords if they are not set yet, and all its properties and required names."""
     properties: dict[str, Any] = {}
     required: dict[str, None] = {}
     for part in [found.copy(), *parts]:
@@ -241,7 +241,7 @@ def _merge(found: dict[str, Any], parts: list[dict[str, Any]]) -> None:
 
 
 def _list(value: Any) -> list[Any]:
-    """A schema is whatever the client wrote."""
+    """Return the value if it is a list: a schema is unchecked client input."""
     return value if isinstance(value, list) else []
 
 

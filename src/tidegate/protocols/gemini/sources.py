@@ -1,8 +1,8 @@
-"""Where an answer's words come from: grounding and recitation, as `CitationAdded`.
+"""Conversion of grounding and recitation metadata to `CitationAdded`.
 
-Google counts in bytes of the answer's UTF-8 text, everybody else in characters, so citations are
-made when the text is whole. Search results also come whole, in Google's own form, because a
-client has to show some of it (`searchEntryPoint`).
+Google's offsets are bytes of the answer's UTF-8 text, all other formats use characters, so citations are
+emitted when the text is complete. Search results are also emitted unchanged in Google's own form, because a
+client must display parts of it (`searchEntryPoint`).
 """
 
 from collections.abc import Iterable, Iterator
@@ -25,7 +25,7 @@ _SAYS_NOTHING = frozenset({b"", b"{}", b"null"})
 
 
 class Sources:
-    """What one choice says about its sources."""
+    """The sources of one choice."""
 
     __slots__ = ("_citations", "_native", "_text")
 
@@ -35,21 +35,21 @@ class Sources:
         self._native: dict[tuple[str, bytes], None] = {}
 
     def add_text(self, text: str) -> None:
-        """More of the answer's text."""
+        """Add text of the answer."""
         self._text.append(text)
 
     def add_citations(self, citations: Iterable[Raw] | None) -> None:
-        """Texts that the answer recites."""
+        """Add the citations of recited texts."""
         self._citations += [_compact(citation) for citation in citations or ()]
 
     def add_native(self, name: str, metadata: Raw) -> None:
-        """A candidate's `groundingMetadata` or `urlContextMetadata`. Repeated ones count once."""
+        """Add a candidate's `groundingMetadata` or `urlContextMetadata`. Repeated ones count once."""
         told = _compact(metadata)
         if told not in _SAYS_NOTHING:
             self._native[name, told] = None
 
     def searches(self) -> int:
-        """How many web searches there were."""
+        """Return the number of web searches."""
         queries: set[str] = set()
         for name, told in self._native:
             if name == "groundingMetadata":
@@ -57,7 +57,9 @@ class Sources:
         return len(queries)
 
     def events(self, choice: int) -> list[Event]:
-        """All citations, once; what of Google's forms is not known is left out, and told as it is."""
+        """Return all citations, without duplicates; unknown parts of Google's forms are left out of them but
+        stay in the native form.
+        """
         if not self._citations and not self._native:
             return []
         place = Offsets("".join(self._text))
@@ -87,7 +89,7 @@ class Sources:
 
 
 def _grounding(told: bytes, left_out: list[Event]) -> GroundingMetadata:
-    """Grounding as far as it can be read; the whole of it is told in its own form in any case."""
+    """Return the parts of the grounding that can be read; the native form is emitted in any case."""
     try:
         return decode_leniently(_GROUNDING, told, left_out)
     except MALFORMED:
@@ -96,7 +98,7 @@ def _grounding(told: bytes, left_out: list[Event]) -> GroundingMetadata:
 
 
 def _once(found: list[CitationAdded]) -> list[CitationAdded]:
-    """Citations without those that repeat another. What is in its own form was compared when it came."""
+    """Return citations without duplicates. Native forms have been compared before."""
     seen = {(one.url, one.title, one.start, one.end): one for one in reversed(found) if one.native is None}
     return [
         one for one in found if one.native is not None or one is seen[one.url, one.title, one.start, one.end]
@@ -104,19 +106,19 @@ def _once(found: list[CitationAdded]) -> list[CitationAdded]:
 
 
 def _characters(place: Offsets, start: int, end: int | None) -> tuple[int | None, int | None]:
-    """Places in characters; neither where the piece is not in the text (a text that was blocked half-way)."""
+    """Convert offsets to characters; None for a range that is not in the text (if it was blocked)."""
     if end is None or not 0 <= start <= end <= place.size:
         return None, None
     return place.character_of(start), place.character_of(end)
 
 
 def _compact(told: Raw) -> bytes:
-    """On one line, as it may have to go into an event."""
+    """Return the JSON on one line, as events require."""
     return msgspec.json.format(bytes(told), indent=-1)
 
 
 def _grounded(metadata: GroundingMetadata, place: Offsets, choice: int) -> Iterator[CitationAdded]:
-    """One citation for each page and each piece of text that rests on it; pages without one once."""
+    """Return one citation per page and supported piece of text; pages without one are returned once."""
     cited = set()
     for support in metadata.grounding_supports or ():
         for index in support.grounding_chunk_indices or ():
@@ -140,7 +142,7 @@ def _cite(
     chunk = chunks[index]
     source = chunk.web or chunk.maps or chunk.retrieved_context
     if source is None or source.uri is None:
-        return None  # it is in the whole metadata, and has no address to point to
+        return None  # it is in the native form, and has no URL to link to
     segment = support.segment if support else None
     start = end = None
     if segment is not None and not segment.part_index:

@@ -1,7 +1,8 @@
-"""Gemini on both sides: the bytes pass, and a narrow view of them keeps the tally.
+"""Conduits with Gemini on both sides: bytes are forwarded, and only the fields needed for accounting are
+decoded.
 
-What is not a whole event yet is held back until it is one, so that nothing of an error that the
-provider tells in mid-stream has left when it is recognised: the client is told by `abort`.
+Incomplete events are held back, so that no part of an error that the provider sends in mid-stream has been
+forwarded when it is recognised: `abort` reports it to the client.
 """
 
 import msgspec
@@ -25,12 +26,12 @@ from .wire import PromptFeedback, UsageMetadata
 __all__ = ["ArraySplice", "BodySplice", "StreamSplice", "splice_request"]
 
 OWN_FIELDS = ("provider", "models")
-"""Tidegate's fields, which Google does not know."""
+"""Fields addressed to Tidegate, which Google does not know."""
 
 
 def splice_request(parsed: Parsed, target: Target) -> Call:
-    """The client's body without Tidegate's fields. Where it names the model too, that name is the
-    provider's.
+    """Return the client's body without Tidegate's fields. If it names the model too, the provider's name is
+    used.
     """
     body = parsed.body
     if parsed.wire.model is not None or not parsed.fields.keys().isdisjoint(OWN_FIELDS):
@@ -42,24 +43,24 @@ def splice_request(parsed: Parsed, target: Target) -> Call:
     return Call(path=render_path(target, stream=parsed.stream), body=body, stream=parsed.stream)
 
 
-# --- what accounting reads -------------------------------------------------------------------
+# --- accounting ------------------------------------------------------------------------------
 
 
 class GroundingView(Struct, frozen=True, rename="camel"):
-    """What accounting reads of a search."""
+    """The fields of a search that accounting needs."""
 
     web_search_queries: list[str] | None = None
 
 
 class CandidateView(Struct, frozen=True, rename="camel"):
-    """What accounting reads of a candidate."""
+    """The fields of a candidate that accounting needs."""
 
     finish_reason: str | None = None
     grounding_metadata: GroundingView | None = None
 
 
 class AnswerView(Struct, frozen=True, rename="camel"):
-    """What accounting reads of a chunk or a whole answer."""
+    """The fields of a chunk or a complete answer that accounting needs."""
 
     candidates: list[CandidateView] | None = None
     usage_metadata: UsageMetadata | None = None
@@ -74,7 +75,7 @@ _VIEW = msgspec.json.Decoder(AnswerView)
 
 
 class _Splice:
-    """What the conduits share: the tally, and whether the answer came to its end."""
+    """The common base of the conduits: the tally, and whether the answer is complete."""
 
     __slots__ = ("_finished", "_queries", "failure", "tally")
     done = False
@@ -88,7 +89,7 @@ class _Splice:
         """The web searches so far."""
 
     def _note(self, data: bytes) -> None:
-        """Read an answer. Sets `failure` where it is an error, or none."""
+        """Account for an answer. Sets `failure` if it is an error, or malformed."""
         try:
             require_json(data)
             view = decode_view(_VIEW, data, self.tally.leave_out)
@@ -125,7 +126,7 @@ class _Splice:
 
 
 class StreamSplice(_Splice):
-    """The conduit of a stream of events."""
+    """The conduit of an event stream."""
 
     __slots__ = ("_blocks",)
 
@@ -137,7 +138,7 @@ class StreamSplice(_Splice):
         """See Conduit."""
         if self.failure is not None:
             return b""
-        # The usual case: one whole event.
+        # The usual case: one complete event.
         if is_one_event(data) and not self._blocks.waiting:
             return self._pass([data])
         try:
@@ -159,7 +160,7 @@ class StreamSplice(_Splice):
         return render_error_body(error) + b"\r\n\r\n"
 
     def _pass(self, blocks: list[bytes]) -> bytes:
-        """These blocks, up to the one in which the provider fails."""
+        """Return these blocks, up to the one in which the provider fails."""
         passed = []
         for block in blocks:
             event = parse_event(block)
@@ -171,12 +172,12 @@ class StreamSplice(_Splice):
         return b"".join(passed)
 
     def _written(self, block: bytes, event: ServerSentEvent | None) -> bytes:
-        """What the client gets of a block."""
+        """Return what the client receives for a block."""
         return block
 
 
 class ArraySplice(StreamSplice):
-    """The conduit of a stream of events to a client that wants one JSON array."""
+    """The conduit of an event stream to a client that requested one JSON array."""
 
     __slots__ = ("_begun",)
 
@@ -204,7 +205,7 @@ class ArraySplice(StreamSplice):
 
 
 class BodySplice(_Splice):
-    """The conduit of a whole answer. It is held until it is known to be one."""
+    """The conduit of a complete answer, held back until it is known to be valid."""
 
     __slots__ = ("_body",)
 

@@ -1,4 +1,4 @@
-"""How much a model should think: efforts of other dialects as Gemini's levels and budgets."""
+"""Reasoning settings: the efforts of other dialects as Gemini's levels and budgets."""
 
 from tidegate.protocols.effort import EFFORTS, is_off
 from tidegate.protocols.profile import Profile
@@ -9,18 +9,18 @@ from .wire import ThinkingConfig
 __all__ = ["DYNAMIC", "render_thinking"]
 
 LEVELS = ("minimal", "low", "medium", "high")
-"""What is taken where the model's levels are not known."""
+"""The levels used if the model's levels are not known."""
 
 BUDGETS = {"minimal": 512, "low": 1024, "medium": 8192, "high": 24576, "xhigh": 24576, "max": 24576}
-"""Tokens by effort where the model's profile has none: those of Google's own OpenAI-compatible API
-(ai.google.dev/gemini-api/docs/openai); 24,576 is the most that every model takes."""
+"""Tokens by effort if the model's profile has none: those of Google's OpenAI-compatible API
+(ai.google.dev/gemini-api/docs/openai); 24,576 is the most that every model accepts."""
 
 DYNAMIC = -1
 """The budget that lets the model decide."""
 
 
 def render_thinking(control: ReasoningControl | None, profile: Profile) -> ThinkingConfig | None:
-    """The thinkingConfig; None where the client says nothing, or the model does not think."""
+    """Return the thinkingConfig; None if the client sets nothing, or the model does not think."""
     if control is None or profile.thinking == "none":
         return None
     if is_off(control):
@@ -37,8 +37,8 @@ def render_thinking(control: ReasoningControl | None, profile: Profile) -> Think
 
 
 def nearest(effort: str, known: tuple[str, ...]) -> str:
-    """The known effort that is nearest; of two the higher (Google's API makes medium high where
-    there is no medium).
+    """Return the nearest known effort; of two equally near ones the higher (Google's API maps medium to high
+    if there is no medium).
     """
     wanted = EFFORTS.index(effort)
     return min(known, key=lambda one: (abs(EFFORTS.index(one) - wanted), -EFFORTS.index(one)))
@@ -50,13 +50,13 @@ def _budget(effort: str, profile: Profile) -> int:
 
 
 def _within(budget: int, profile: Profile) -> int:
-    """A client's own budget, within what the model takes."""
+    """Return a client's budget, limited to what the model accepts."""
     known = (profile.budgets or BUDGETS).values()
     return max(min(budget, max(known)), min(profile.budgets.values(), default=1))
 
 
 def _switch_off(control: ReasoningControl, profile: Profile) -> ThinkingConfig:
-    """No thinking, or the least that the model can do."""
+    """Switch thinking off, or to the minimum that the model supports."""
     if profile.thinking == "budget" or (profile.thinking is None and control.budget == 0):
         return ThinkingConfig(thinking_budget=0 if profile.thinking_off else _budget("none", profile))
     return ThinkingConfig(thinking_level=nearest("none", profile.efforts or LEVELS).upper())

@@ -1,4 +1,4 @@
-"""Tools: functions, and what Google runs itself."""
+"""Tools: functions, and Google's built-in tools."""
 
 import re
 from typing import Any, NamedTuple
@@ -18,7 +18,7 @@ __all__ = ["RenderedTools", "render_tool_config", "render_tools"]
 FORMAT = "gemini"
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.:-]{0,127}", re.ASCII)
-"""What Google takes as the name of a function (google-genai, FunctionDeclaration.name)."""
+"""The function names that Google accepts (google-genai, FunctionDeclaration.name)."""
 
 MODES = {"auto": "AUTO", "none": "NONE", "required": "ANY", "named": "ANY"}
 
@@ -27,14 +27,14 @@ class RenderedTools(NamedTuple):
     """The `tools` of a request."""
 
     tools: list[Any]
-    """All functions in one declaration, then Google's own tools."""
+    """One declaration with all functions, then Google's built-in tools."""
     functions: frozenset[str]
     custom: frozenset[str]
-    """Names of the tools whose argument is a free text."""
+    """The names of the tools whose argument is free text."""
 
 
 def render_tools(turn: Turn, dialect: GeminiDialect) -> RenderedTools:
-    """The tools. Raises Unsupported for a tool that another provider runs itself."""
+    """Write the tools. Raises Unsupported for a built-in tool of another provider."""
     functions = []
     native = []
     for number, tool in enumerate(turn.tools):
@@ -56,12 +56,12 @@ def render_tools(turn: Turn, dialect: GeminiDialect) -> RenderedTools:
 
 
 def render_tool_config(choice: ToolChoice | None, tools: RenderedTools) -> ToolConfig | None:
-    """How functions may be used. Google refuses this where there are none."""
+    """Write how functions may be used. Google rejects this if there are none."""
     if choice is None or not tools.functions:
         return None
     mode = MODES[choice.mode]
     if choice.names and choice.mode == "auto":
-        mode = "VALIDATED"  # the one mode that lets the model choose among some of them
+        mode = "VALIDATED"  # the only mode in which the model may choose among some of them
     return ToolConfig(
         function_calling_config=FunctionCallingConfig(mode=mode, allowed_function_names=choice.names or None)
     )

@@ -1,8 +1,8 @@
-"""Gemini's token counts.
+"""Conversion of Gemini's token counts.
 
 `promptTokenCount` includes cached tokens but not those that tools added to the prompt
-(`toolUsePromptTokenCount`); `candidatesTokenCount` does not include thoughts; the total is the
-sum of the four. Of 0 Google sends nothing.
+(`toolUsePromptTokenCount`); `candidatesTokenCount` does not include thoughts; the total is the sum of the
+four. Google omits counts of 0.
 """
 
 from collections.abc import Iterable
@@ -17,7 +17,7 @@ __all__ = ["parse_usage", "render_usage", "with_searches"]
 
 
 def parse_usage(told: UsageMetadata) -> Usage | None:
-    """The tokens in disjoint classes; None where none are told (`{"trafficType": …}` alone)."""
+    """Return the token classes; None if there are no counts (only `{"trafficType": …}`)."""
     if (
         told.candidates_token_count is None
         and told.thoughts_token_count is None
@@ -43,14 +43,14 @@ def parse_usage(told: UsageMetadata) -> Usage | None:
 
 
 def with_searches(usage: Usage | None, searches: int) -> Usage:
-    """Usage with the web searches that the answer's grounding tells of: Google bills them beside the
-    tokens, and does not count them in `usageMetadata`.
+    """Return usage with the web searches that the answer's grounding reports: Google bills them in addition
+    to tokens, and does not count them in `usageMetadata`.
     """
     return msgspec.structs.replace(usage or Usage(), searches=searches)
 
 
 def render_usage(usage: Usage) -> UsageMetadata:
-    """Tokens as Gemini tells them."""
+    """Write the usage in Gemini's form."""
     prompt = usage.prompt_tokens
     candidates = None if usage.completion_tokens is None else usage.completion_tokens - (usage.reasoning or 0)
     known = [count for count in (prompt, candidates, usage.reasoning) if count is not None]
@@ -66,7 +66,9 @@ def render_usage(usage: Usage) -> UsageMetadata:
 
 
 def _prompt(told: UsageMetadata) -> int | None:
-    """Of prompts with documents Google at times tells the total only (gemini-3.1-pro-preview)."""
+    """Return the prompt tokens. For prompts with documents, Google sometimes reports only the total
+    (gemini-3.1-pro-preview).
+    """
     if told.prompt_token_count is not None or told.total_token_count is None:
         return told.prompt_token_count
     others = (told.candidates_token_count, told.thoughts_token_count, told.tool_use_prompt_token_count)
@@ -86,7 +88,7 @@ def _audio(details: Iterable[TokenCount] | None) -> int | None:
 
 
 def _details(**counts: int | None) -> list[TokenCount] | None:
-    """The modalities that have tokens, where there is more to say than the sum."""
+    """Return the token counts by modality, if they add anything to the sum."""
     if not counts["AUDIO"]:
         return None
     return [TokenCount(modality=name, token_count=count) for name, count in counts.items() if count]

@@ -1,7 +1,7 @@
-"""Gemini's JSON, as far as it is read or written here (v1beta; Vertex has the same).
+"""Gemini's JSON, as far as Tidegate reads or writes it (v1beta; Vertex has the same).
 
-The same structs serve all four directions: what a provider is asked and answers, and what a
-client of the Gemini door asks and is answered. An empty `Raw` is "not there".
+The same structs are used in all four directions: requests to and answers from providers, and requests from
+and answers to clients of the Gemini door. An empty `Raw` means that the field is absent.
 """
 
 from collections.abc import Sequence
@@ -47,11 +47,11 @@ __all__ = [
 
 
 NOTHING = Raw()
-"""The value of a raw field that is not there. (A field is left out if it is this very object.)"""
+"""The value of an absent raw field. (A field is omitted if it is this very object.)"""
 
 
 class Wire(Struct, frozen=True, rename="camel", omit_defaults=True, kw_only=True):
-    """An object of the wire: camelCase, without what is not said."""
+    """An object of the wire format: camelCase, absent fields are omitted."""
 
 
 # --- parts -----------------------------------------------------------------------------------
@@ -65,7 +65,7 @@ class Blob(Wire, frozen=True):
 
 
 class FileData(Wire, frozen=True):
-    """Media by address: a public URL, gs://, or a file of the Files API."""
+    """Media by URI: a public URL, gs://, or a file of the Files API."""
 
     mime_type: str | None = None
     file_uri: str = ""
@@ -77,14 +77,14 @@ class PartialArg(Wire, frozen=True):
     json_path: str = "$"
     """Such as `$.location` or `$.days[0]`."""
     string_value: str | None = None
-    """Added to what the path has already, if `will_continue` was set there."""
+    """Appended to the value at the path, if `will_continue` was set before."""
     number_value: float | None = None
     bool_value: bool | None = None
     will_continue: bool = False
 
 
 class FunctionCall(Wire, frozen=True):
-    """A call. Of a call that comes in pieces only the first has a name."""
+    """A call. If a call arrives in pieces, only the first one has a name."""
 
     id: str | None = None
     name: str | None = None
@@ -104,7 +104,7 @@ class FunctionResponse(Wire, frozen=True):
 
 
 class WirePart(Wire, frozen=True):
-    """One part of a content. Kinds that are not named here are carried as they are."""
+    """A part of a content. Types that are not declared here are forwarded unchanged."""
 
     text: str | None = None
     thought: bool | None = None
@@ -116,7 +116,7 @@ class WirePart(Wire, frozen=True):
 
 
 AnyPart: TypeAlias = WirePart | Raw
-"""A part to be written; raw where it is given back as it came."""
+"""A part to be written; raw if it is sent back unchanged."""
 
 
 class OutContent(Wire, frozen=True):
@@ -137,7 +137,7 @@ class Content(Wire, frozen=True):
 
 
 class FunctionDeclaration(Wire, frozen=True):
-    """A function. The newer `parametersJsonSchema` takes JSON Schema as it is."""
+    """A function. The newer `parametersJsonSchema` accepts any JSON Schema."""
 
     name: str
     description: str | None = None
@@ -159,7 +159,9 @@ class ToolConfig(Wire, frozen=True):
 
 
 class ThinkingConfig(Wire, frozen=True):
-    """Gemini 2.5 takes a budget, 3 and later a level (or a budget, for old clients)."""
+    """The thinking settings. Gemini 2.5 accepts a budget, 3 and later a level (or a
+    budget, for old clients).
+    """
 
     include_thoughts: bool | None = None
     thinking_budget: int | None = None
@@ -167,7 +169,7 @@ class ThinkingConfig(Wire, frozen=True):
 
 
 class GenerationConfig(Wire, frozen=True):
-    """Tuning and form of the answer."""
+    """Tuning parameters and the output format."""
 
     temperature: float | None = None
     top_p: float | None = None
@@ -199,7 +201,7 @@ class Request(Wire, frozen=True):
 
 
 class RequestIn(Wire, frozen=True):
-    """A client's request, as far as every format has the like of it."""
+    """A client's request: the fields that have a counterpart in other formats."""
 
     contents: list[Content] | None = None
     system_instruction: Content | None = None
@@ -209,13 +211,13 @@ class RequestIn(Wire, frozen=True):
     service_tier: str | None = None
     model: str | None = None
     provider: str | dict[str, Any] | None = None
-    """Tidegate's: the provider's name, or preferences about providers."""
+    """Tidegate's extension: the provider's name, or preferences about providers."""
     models: list[str] | None = None
-    """Tidegate's: what to try when `model` fails."""
+    """Tidegate's extension: the models to try if `model` fails."""
 
 
 class CountRequestIn(Wire, frozen=True):
-    """A client's request to count; without the whole request in it, it is one itself."""
+    """A client's token count request; it may contain a whole request, or is one itself."""
 
     generate_content_request: Raw = NOTHING
 
@@ -231,12 +233,12 @@ class TokenCount(Wire, frozen=True):
 
 
 class UsageMetadata(Wire, frozen=True):
-    """Tokens, on every chunk; each replaces the one before. What is 0 is left out by Google."""
+    """Token counts, sent with every chunk; each replaces the one before. Google omits counts of 0."""
 
     prompt_token_count: Count | None = None
-    """Cached tokens included, tool use not."""
+    """Includes cached tokens, but not tool use."""
     candidates_token_count: Count | None = None
-    """Thoughts not included."""
+    """Does not include thoughts."""
     thoughts_token_count: Count | None = None
     tool_use_prompt_token_count: Count | None = None
     cached_content_token_count: Count | None = None
@@ -248,14 +250,14 @@ class UsageMetadata(Wire, frozen=True):
 
 
 class LogprobsCandidate(Wire, frozen=True):
-    """A token and how likely it was."""
+    """A token and its log probability."""
 
     token: str = ""
     log_probability: float = 0.0
 
 
 class TopCandidates(Wire, frozen=True):
-    """The likeliest tokens at one place."""
+    """The most likely tokens at one position."""
 
     candidates: list[LogprobsCandidate] | None = None
 
@@ -277,21 +279,21 @@ class Citation(Wire, frozen=True):
 
 
 class CitationMetadata(Wire, frozen=True):
-    """The list is called `citationSources` by Gemini and `citations` by Vertex."""
+    """The list is named `citationSources` by Gemini and `citations` by Vertex."""
 
     citation_sources: list[Raw] | None = None
     citations: list[Raw] | None = None
 
 
 class GroundingSource(Wire, frozen=True):
-    """A page that was found."""
+    """A web page found by a search."""
 
     uri: str | None = None
     title: str | None = None
 
 
 class GroundingChunk(Wire, frozen=True):
-    """Something that was found: on the web, on a map, or in the client's own files."""
+    """A search result: on the web, on a map, or in the client's own files."""
 
     web: GroundingSource | None = None
     maps: GroundingSource | None = None
@@ -307,14 +309,14 @@ class Segment(Wire, frozen=True):
 
 
 class GroundingSupport(Wire, frozen=True):
-    """What a piece of the answer rests on."""
+    """The sources that support a piece of the answer."""
 
     segment: Segment | None = None
     grounding_chunk_indices: list[int] | None = None
 
 
 class GroundingMetadata(Wire, frozen=True):
-    """What a search found. Comes with the last chunk."""
+    """The results of a search. Sent with the last chunk."""
 
     web_search_queries: list[str] | None = None
     grounding_chunks: list[GroundingChunk] | None = None
@@ -322,14 +324,14 @@ class GroundingMetadata(Wire, frozen=True):
 
 
 class SafetyRating(Wire, frozen=True):
-    """A judgement about one kind of harm."""
+    """The rating for one harm category."""
 
     category: str = ""
     blocked: bool = False
 
 
 class Candidate(Wire, frozen=True):
-    """One choice of the answer, or what this chunk adds to it."""
+    """One choice of the answer, or a chunk of it."""
 
     index: int | None = None
     content: Content | None = None
@@ -356,14 +358,14 @@ class OutCandidate(Wire, frozen=True):
 
 
 class PromptFeedback(Wire, frozen=True):
-    """Says why a prompt got no answer."""
+    """The reason why a prompt got no answer."""
 
     block_reason: str | None = None
     block_reason_message: str | None = None
 
 
 class Answer(Wire, frozen=True):
-    """A GenerateContentResponse: a whole answer, or one chunk of it."""
+    """A GenerateContentResponse: a complete answer, or one chunk of it."""
 
     candidates: list[Candidate] | None = None
     prompt_feedback: PromptFeedback | None = None

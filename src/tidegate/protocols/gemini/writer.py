@@ -1,7 +1,7 @@
-"""Answers for clients of the Gemini door: events with CRLF, one JSON array, or one JSON object.
+"""Writes answers for clients of the Gemini door: events with CRLF, one JSON array, or one JSON object.
 
-Gemini has no delta of a call: calls are written whole, when their choice is finished. The last chunk
-has the finish reasons and the tokens, as Google's has.
+Gemini has no deltas for calls: calls are written completely when their choice is finished. The last chunk has
+the finish reasons and the tokens, as Google's has.
 """
 
 from collections.abc import Callable, Sequence
@@ -58,20 +58,20 @@ __all__ = ["ArrayWriter", "BodyWriter", "StreamWriter"]
 FORMAT = "gemini"
 
 _OWN_REASONS = own_words("gemini")
-"""Native reasons that a client of Gemini knows; others are told in OpenAI's four."""
+"""Native reasons that Gemini clients know; others are mapped to OpenAI's four."""
 
 _ENCODE = msgspec.json.Encoder().encode
 
 
 class _Choice:
-    """One choice, as far as it has been told."""
+    """The state of one choice."""
 
     __slots__ = ("calls", "citations", "finish", "index", "logprobs", "parts")
 
     def __init__(self, index: int) -> None:
         self.index = index
         self.parts: list[AnyPart] = []
-        """What is to be told next."""
+        """Parts that have not been written yet."""
         self.calls: dict[int, tuple[ToolCallStarted, list[str]]] = {}
         """Calls by index, with the pieces of their arguments."""
         # the end
@@ -80,7 +80,7 @@ class _Choice:
         self.finish: Finished | None = None
 
     def take_parts(self) -> list[AnyPart]:
-        """What is to be told; the calls too, when the choice is finished."""
+        """Return the parts to write; includes the calls if the choice is finished."""
         parts = self.parts
         self.parts = []
         if self.finish is not None and self.calls:
@@ -89,7 +89,7 @@ class _Choice:
         return parts
 
     def end(self, parts: Sequence[AnyPart]) -> OutCandidate:
-        """The candidate that ends this choice."""
+        """Return the candidate that ends this choice."""
         finish = self.finish or Finished("stop", self.index)
         native = finish.native if finish.native in _OWN_REASONS else None
         return OutCandidate(
@@ -105,7 +105,7 @@ class _Choice:
 
 
 class _Pen:
-    """What the writers share: events noted down per choice."""
+    """The common base of the writers: collects events per choice."""
 
     def __init__(self, model: str) -> None:
         self._model = model
@@ -114,7 +114,7 @@ class _Pen:
         self._usage: Usage | None = None
         self._choices: dict[int, _Choice] = {}
         self._changed: dict[int, _Choice] = {}
-        """Those that have something to be told."""
+        """The choices that have something to write."""
         self._tail = b""
 
     def _at(self, index: int) -> _Choice:
@@ -201,7 +201,7 @@ class _Pen:
     }
 
     def _answer(self, candidates: Sequence[OutCandidate], usage: Usage | None = None) -> bytes:
-        """A GenerateContentResponse."""
+        """Encode a GenerateContentResponse."""
         if not self._tail:
             named = {"modelVersion": self._model, "responseId": self._id or new_id()}
             if self._created:
@@ -234,7 +234,7 @@ class StreamWriter(_Pen):
         return self._frame(self._answer(ends, self._usage))
 
     def abort(self, error: TidegateError) -> bytes:
-        """See Writer. Google's own stream ends so: the error stands bare after the events."""
+        """See Writer. Google's own streams end like this: the error follows the events without `data:`."""
         return render_error_body(error) + b"\r\n\r\n"
 
     def _frame(self, answer: bytes) -> bytes:
@@ -283,7 +283,7 @@ class BodyWriter(_Pen):
 
 
 def _join(parts: list[AnyPart]) -> list[AnyPart]:
-    """Texts that follow each other as one; a signature ends a text."""
+    """Join consecutive texts; a signature ends a text."""
     joined: list[AnyPart] = []
     run: list[WirePart] = []
     for part in parts:
@@ -302,7 +302,7 @@ def _goes_on(last: WirePart, part: AnyPart) -> bool:
 
 
 def _one(run: list[WirePart]) -> list[AnyPart]:
-    """Texts as one part."""
+    """Join texts to one part."""
     if len(run) < 2:
         return [*run]
     text = "".join([part.text or "" for part in run])
@@ -314,14 +314,16 @@ def _is_text(part: AnyPart | None) -> TypeGuard[WirePart]:
 
 
 def _call(started: ToolCallStarted, arguments: str) -> WirePart:
-    """A whole call. Arguments that are no object (a custom tool's, or cut ones) are its `input`."""
+    """Write a complete call. Arguments that are not an object (of a custom tool, or truncated) become its
+    `input`.
+    """
     told = arguments_object(ToolCall(started.id, started.name, arguments, started.kind))
     call = FunctionCall(id=started.id, name=started.name, args=told)
     return WirePart(function_call=call, thought_signature=started.signature)
 
 
 def _speech(event: AudioDelta) -> list[WirePart]:
-    """OpenAI's audio object, its transcript as a text."""
+    """Write OpenAI's audio object, with its transcript as a text."""
     told = msgspec.json.decode(event.audio, type=Speech)
     parts = [WirePart(text=told.transcript)] if told.transcript else []
     if told.data:
@@ -330,12 +332,12 @@ def _speech(event: AudioDelta) -> list[WirePart]:
 
 
 class Speech(Struct, frozen=True):
-    """What Gemini has room for of OpenAI's audio object."""
+    """The fields of OpenAI's audio object that Gemini has a counterpart for."""
 
     data: str | None = None
     transcript: str | None = None
     media_type: str = "audio/L16;codec=pcm;rate=24000"
-    """Tidegate's own; without it the audio is OpenAI's `pcm16`."""
+    """Tidegate's extension; without it the audio is OpenAI's `pcm16`."""
 
 
 class Logprob(Struct, frozen=True):
@@ -350,7 +352,7 @@ _LOGPROBS = msgspec.json.Decoder(list[Logprob])
 
 
 def _logprobs(told: list[Logprob]) -> Raw:
-    """OpenAI's one list as Google's two."""
+    """Convert OpenAI's single list to Google's two."""
     if not told:
         return NOTHING
     result = LogprobsResult(

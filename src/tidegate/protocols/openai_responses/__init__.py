@@ -1,30 +1,31 @@
-"""OpenAI's Responses API, as OpenAI, Azure (v1), xAI and DeepSeek serve it.
+"""OpenAI's Responses API, as served by OpenAI, Azure (v1), xAI and DeepSeek.
 
-The theory of the format:
+How the format works:
 
-- A conversation is a list of *items*: messages, calls, their outputs, reasoning, and what the tools did
-  that the provider runs itself. Instructions stand apart. What belongs to one step of the model is
-  several items in a row, where other formats have one message.
-- An answer is a *response*: its output is such items, and it repeats its request. A stream opens, fills
-  and closes items; every event has its type as its name and a number without gaps, and the last one
-  has the whole response.
-- Thinking is told as a summary. What the model needs of it again is `encrypted_content`, opaque to
-  clients, who send the item back as it came. That is where the signatures of other formats travel, too
-  (`foreign.py`): clients such as Codex keep nothing else that they do not know.
-- A provider may keep responses, and continue one by its id. Tidegate keeps none: what asks for that
-  passes to a provider of this format untouched, and is refused by name for any other.
+- A conversation is a list of *items*: messages, calls, their outputs, reasoning, and the results of the
+  provider's built-in tools. Instructions are separate. One step of the model is several consecutive items,
+  where other formats have one message.
+- An answer is a *response*: its output is a list of such items, and it repeats the parameters of its request.
+  A stream opens, fills and closes items; every event is named after its type and has a sequence number
+  without gaps, and the last event contains the complete response.
+- Thinking is sent as a summary. What the model needs of it later is in `encrypted_content`, opaque to
+  clients, who send the item back unchanged. It also carries the signatures of other formats (`foreign.py`),
+  because clients such as Codex keep no other unknown fields.
+- A provider may store responses, and continue one by its id. Tidegate stores none: such requests are
+  forwarded unchanged to a provider of this format, and refused by name for any other.
 
-One format, two halves and the way between them:
+One package covers both sides of the format and the path between them:
 
-- A client's body is decoded once (`parse.py`, types in `wire.py`); `build.py` makes a `Turn` of it
-  only for a provider of another format, and `writer.py` writes the events that come back as OpenAI would
-  have sent them, in a shell that `response.py` makes of the request.
-- `render.py` writes a `Turn` for a provider of this format, `reader.py` reads its answers
-  (`wire_answer.py` has their types).
-- `splice.py` passes the same format on both sides; `count.py` asks for a prompt's tokens.
+- A client's body is decoded once (`parse.py`, types in `wire.py`); `build.py` converts it to a `Turn` only
+  for a provider of another format, and `writer.py` writes the resulting events the way OpenAI sends them,
+  inside a response object that `response.py` creates from the request.
+- `render.py` writes a `Turn` for a provider of this format, `reader.py` reads its answers (`wire_answer.py`
+  has their types).
+- `splice.py` forwards requests and answers with the same format on both sides; `count.py` requests the token
+  count of a prompt.
 
-Extension fields: `native_finish_reason` beside `status`, `citations` beside `annotations` (citations without
-an address), `detail` in `incomplete_details`.
+Extension fields: `native_finish_reason` next to `status`, `citations` next to `annotations` (citations
+without a URL), `detail` in `incomplete_details`.
 """
 
 from collections.abc import Mapping
@@ -76,16 +77,16 @@ class OpenAIResponses:
     carries: Mapping[str, Outcome] = CARRIES
 
     def parse_request(self, body: bytes, memory: ItemMemory | None = None) -> Parsed:
-        """Decode and check a client's request; `memory` knows the items that it only refers to."""
+        """Decode and check a client's request; `memory` resolves items that it only references."""
         return parse_request(body, memory)
 
     def writer(self, request: ParsedRequest, model: str) -> Writer:
-        """The writer of the answer to this request."""
+        """Create the writer of the answer to this request."""
         assert isinstance(request, Parsed)
         return ResponseWriter(request, model)
 
     def render_error(self, error: TidegateError, request_id: str) -> ErrorReply:
-        """An error in OpenAI's envelope."""
+        """Write an error in OpenAI's envelope."""
         return render_error(error, request_id)
 
     def render_request(self, turn: Turn, target: Target) -> Call:
@@ -93,38 +94,38 @@ class OpenAIResponses:
         return render_request(turn, target)
 
     def reader(self, call: Call, target: Target) -> Reader:
-        """The reader of the answer to this call."""
+        """Create the reader of the answer to this call."""
         customs = call.customs if isinstance(call, ResponsesCall) else None
         return StreamReader(customs) if call.stream else BodyReader(customs)
 
     def parse_error(self, status: int, headers: Mapping[str, str], body: bytes) -> ProviderError:
-        """The provider's error answer."""
+        """Read the provider's error answer."""
         return parse_error(status, headers, body)
 
     def parse_count_request(self, body: bytes, memory: ItemMemory | None = None) -> Parsed:
-        """A request to count has the fields of a request for a response."""
+        """Decode a token count request, which has the fields of a request for a response."""
         return parse_request(body, memory)
 
     def render_count(self, request: ParsedRequest, target: Target) -> Call | None:
-        """A request to `/responses/input_tokens`."""
+        """Write a request to `/responses/input_tokens`."""
         return render_count(request, target)
 
     def parse_count(self, body: bytes) -> int:
-        """The tokens of its answer."""
+        """Read the token count from its answer."""
         return parse_count(body)
 
     def splice_request(self, request: ParsedRequest, target: Target) -> Call:
-        """The client's own body, with the model replaced."""
+        """Return the client's body with the model replaced."""
         assert isinstance(request, Parsed)
         return splice_request(request, target)
 
     def splice(self, request: ParsedRequest, call: Call, target: Target) -> Conduit:
-        """The conduit of the answer to a spliced request."""
+        """Create the conduit of the answer to a spliced request."""
         customs = call.customs if isinstance(call, ResponsesCall) else frozenset()
         return StreamSplice(customs) if call.stream else BodySplice(customs)
 
     def route(self, target: Target) -> Route:
-        """The route to a target of this format."""
+        """Create the route to a target of this format."""
         return SpliceRoute(self, target)
 
 

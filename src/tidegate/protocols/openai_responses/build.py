@@ -1,7 +1,7 @@
-"""A parsed request in no dialect.
+"""Conversion of a parsed request to a `Turn`.
 
-Only a provider of another format ever asks for this, so what only the Responses API can serve is
-refused here by name: stored responses, the tools that OpenAI runs, and items that only it can read.
+Only requests to providers of another format are converted, so everything that only the Responses API can
+serve is refused here by name: stored responses, OpenAI's built-in tools, and items that only OpenAI can read.
 """
 
 from collections.abc import Callable, Sequence
@@ -62,7 +62,7 @@ from .wire import (
     ResultItem,
     ToolSearchCallItem,
     ToolSearchOutputItem,
-    says,
+    is_set,
 )
 
 __all__ = ["build_reasoning", "build_turn"]
@@ -75,16 +75,17 @@ KNOWN = frozenset(
         "service_tier", "provider", "models", "metadata",
     }
 )  # fmt: skip
-"""Fields that have a counterpart in `Turn`, are for Tidegate itself, or are only repeated in the answer."""
+"""Fields that have a counterpart in `Turn`, are addressed to Tidegate itself, or are only repeated in the
+answer."""
 
 SERVED_INCLUDES = frozenset({"reasoning.encrypted_content", "message.output_text.logprobs"})
-"""Values of `include` that are served whoever answers."""
+"""Values of `include` that are supported with any provider."""
 
 REASONING = frozenset(ReasoningIn.__struct_fields__)
-"""What is read of `reasoning`."""
+"""The fields of `reasoning` that are read."""
 
 SILENT = {"store": b"false", "truncation": b'"disabled"'}
-"""Fields that ask for nothing with these values."""
+"""Field values that have no effect."""
 
 
 def build_turn(
@@ -94,7 +95,7 @@ def build_turn(
     offered: Sequence[Offered],
     names: ToolNames,
 ) -> Turn:
-    """The request in no dialect. Raises InvalidRequest, of which Unsupported is one."""
+    """Convert the request to a `Turn`. Raises InvalidRequest, including Unsupported."""
     _refuse_stored(wire)
     text = wire.text
     tools, left_out = build_tools(offered, names, wire.tool_choice)
@@ -125,16 +126,16 @@ def _includes(wire: ResponsesRequest, name: str) -> bool:
 
 
 def _extensions(wire: ResponsesRequest, fields: Fields) -> dict[str, Raw]:
-    """Fields without a counterpart that ask for something, those of `reasoning` included."""
+    """Return the fields without a counterpart that have an effect, including those of `reasoning`."""
     served = set(wire.include or ()) <= SERVED_INCLUDES
-    told = {name: raw for name, raw in fields.items() if name not in KNOWN}
+    others = {name: raw for name, raw in fields.items() if name not in KNOWN}
     if wire.reasoning is not None:
-        own = FIELDS.decode(fields["reasoning"])
-        told |= {f"reasoning.{name}": raw for name, raw in own.items() if name not in REASONING}
+        reasoning = FIELDS.decode(fields["reasoning"])
+        others |= {f"reasoning.{name}": raw for name, raw in reasoning.items() if name not in REASONING}
     return {
         name: raw
-        for name, raw in told.items()
-        if says(raw) and SILENT.get(name) != bytes(raw) and not (name == "include" and served)
+        for name, raw in others.items()
+        if is_set(raw) and SILENT.get(name) != bytes(raw) and not (name == "include" and served)
     }
 
 
@@ -148,7 +149,8 @@ def _refuse_stored(wire: ResponsesRequest) -> None:
     for name, value in stored.items():
         if value:
             raise Unsupported(
-                f"nothing is stored here, and this provider does not support {name}: send the whole input",
+                f"this gateway stores no responses, and this provider does not support {name}: "
+                "send the whole input",
                 param=name,
             )
 
@@ -157,7 +159,7 @@ def _refuse_stored(wire: ResponsesRequest) -> None:
 
 
 def build_messages(wire: ResponsesRequest, items: Sequence[Item], names: ToolNames) -> tuple[Message, ...]:
-    """The input in normal form (see turn.py)."""
+    """Convert the input to its normal form (see turn.py)."""
     conversation = Conversation(names)
     if wire.instructions:
         conversation.messages.append(Message("system", (Text(wire.instructions),)))
@@ -174,12 +176,12 @@ HISTORY = frozenset(
         "tool_search_call", "tool_search_output",
     }
 )  # fmt: skip
-"""What the provider's own tools did: not needed to go on, so other formats leave it out and name it.
-Every other kind of item means something that cannot be left out."""
+"""The history of the provider's built-in tools: not needed to continue, so other formats leave it out and
+report it. Items of any other type carry meaning and cannot be left out."""
 
 
 FORGOTTEN = (
-    "the item that this item_reference names is not known here (any more): send the whole item instead; "
+    "the item of this item_reference is not known to this gateway (any more): send the whole item instead; "
     "clients do so by themselves with store: false (AI SDK: providerOptions.openai.store)"
 )
 
@@ -192,38 +194,38 @@ CallKind = Literal["function", "custom"]
 
 
 class Conversation:
-    """The messages as they are being built: neighbouring items of one side are one message."""
+    """Builds messages: consecutive items of one side become one message."""
 
     def __init__(self, tool_names: ToolNames) -> None:
         self.messages: list[Message] = []
         self._tool_names = tool_names
-        self._said: list[Part] = []
-        """Of the assistant, since the last message of somebody else."""
+        self._parts: list[Part] = []
+        """The assistant's parts since the last message of another role."""
         self._results: list[Part] = []
         self._names: dict[str, str] = {}
-        """Names of tools by the ids of calls."""
+        """Tool names by call id."""
         self._call_signatures: dict[str, str] = {}
-        """Signatures by the ids of the calls that they are on; they come before their calls."""
+        """Signatures by the id of the call they belong to; they precede their calls."""
 
     def add(self, item: Item, place: str) -> None:
         """Add an item. Raises InvalidRequest."""
         self._ADDS[type(item)](self, item, place)
 
     def close(self) -> tuple[Message, ...]:
-        """All messages."""
+        """Return all messages."""
         self._flush()
         return tuple(self.messages)
 
     def _flush(self) -> None:
-        for role, parts in (("assistant", self._said), ("tool", self._results)):
+        for role, parts in (("assistant", self._parts), ("tool", self._results)):
             if parts:
                 self.messages.append(Message(role, tuple(parts)))  # type: ignore[arg-type]
                 parts.clear()
 
-    def _say(self, *parts: Part) -> None:
+    def _add_parts(self, *parts: Part) -> None:
         if self._results:
             self._flush()
-        self._said.extend(parts)
+        self._parts.extend(parts)
 
     # --- one method per kind of item ---
 
@@ -234,12 +236,12 @@ class Conversation:
             raise Unsupported(
                 f'this provider does not support input items of type "{item.kind}"', param=place
             )
-        self._say(Native(NAME, item.raw, item.kind))
+        self._add_parts(Native(NAME, item.raw, item.kind))
 
     def _add_message(self, item: MessageItem, place: str) -> None:
         parts = build_content(item.content, f"{place}.content")
         if item.role == "assistant":
-            self._say(*parts)
+            self._add_parts(*parts)
             return
         self._flush()
         self.messages.append(Message(item.role, tuple(parts)))
@@ -251,19 +253,21 @@ class Conversation:
         self._call(item.call_id, item.namespace, item.name, item.input, "custom")
 
     def _add_search(self, item: ToolSearchCallItem, place: str) -> None:
-        arguments = bytes(item.arguments).decode() if says(item.arguments) else "{}"
+        arguments = bytes(item.arguments).decode() if is_set(item.arguments) else "{}"
         self._call(item.call_id or "", None, SEARCH, arguments, "function")
 
     def _call(self, call_id: str, namespace: str | None, name: str, arguments: str, kind: CallKind) -> None:
         flat = self._names[call_id] = self._tool_names.flat(namespace, name)
         wrapped = self._call_signatures.pop(call_id, None)
-        self._say(ToolCall(call_id, flat, arguments, kind, wrapped))
+        self._add_parts(ToolCall(call_id, flat, arguments, kind, wrapped))
 
     def _add_result(self, item: ResultItem | CustomResultItem, place: str) -> None:
         content = build_content(item.output, f"{place}.output")
         kept = tuple(part for part in content if isinstance(part, Text | Image | Document))
         if len(kept) != len(content):
-            raise InvalidRequest("an output holds text, images and files only", param=f"{place}.output")
+            raise InvalidRequest(
+                "a tool output may only contain text, images and files", param=f"{place}.output"
+            )
         self._give(item.call_id, kept, place)
 
     def _add_found(self, item: ToolSearchOutputItem, place: str) -> None:
@@ -275,12 +279,12 @@ class Conversation:
     def _give(self, call_id: str, content: tuple[Text | Image | Document, ...], place: str) -> None:
         if call_id not in self._names:
             raise InvalidRequest(f"no item before this one is a call {call_id!r}", param=f"{place}.call_id")
-        if self._said:
+        if self._parts:
             self._flush()
         self._results.append(ToolResult(call_id, self._names[call_id], content))
 
     def _add_agent_message(self, item: AgentMessageItem, place: str) -> None:
-        """What another agent says is told to the model as a user's word, with the author's name."""
+        """Add a message from another agent as a user message that names its author."""
         self._flush()
         self.messages.append(Message("user", build_agent_message(item, place)))
 
@@ -293,11 +297,11 @@ class Conversation:
         self.messages.append(Message("user", (Text(text),)))
 
     def _add_tools(self, item: AdditionalToolsItem, place: str) -> None:
-        """Nothing: its tools are among those of the request (see tools.list_offered)."""
+        """Add nothing: the item's tools are listed with those of the request (see tools.list_offered)."""
 
     def _add_image(self, item: ImageItem, place: str) -> None:
         if item.result:
-            self._say(Image(Inline(f"image/{item.output_format or 'png'}", item.result)))
+            self._add_parts(Image(Inline(f"image/{item.output_format or 'png'}", item.result)))
 
     def _add_reasoning(self, item: ReasoningItem, place: str) -> None:
         text = "\n\n".join(part.text for part in item.summary or item.content or ())
@@ -305,36 +309,36 @@ class Conversation:
         if encrypted and is_foreign(encrypted):
             self._restore(unwrap(encrypted, f"{place}.encrypted_content"), text, place)
         elif text:
-            self._say(Reasoning(text, encrypted, NAME if encrypted else None))
+            self._add_parts(Reasoning(text, encrypted, NAME if encrypted else None))
         elif encrypted:
-            self._say(RedactedReasoning(encrypted, NAME))
+            self._add_parts(RedactedReasoning(encrypted, NAME))
 
     def _restore(self, wrapped: WrappedSignature, text: str, place: str) -> None:
-        """Put back what another format signed, where it was."""
+        """Attach a signature of another format where it was."""
         if wrapped.on == "thinking":
             text = wrapped.text or text
             if wrapped.signature:
-                self._say(Reasoning(text, wrapped.signature, wrapped.format))
+                self._add_parts(Reasoning(text, wrapped.signature, wrapped.format))
             elif text:
-                self._say(Reasoning(text))
+                self._add_parts(Reasoning(text))
         elif wrapped.on == "redacted":
-            self._say(RedactedReasoning(wrapped.signature, wrapped.format))
+            self._add_parts(RedactedReasoning(wrapped.signature, wrapped.format))
         elif wrapped.on == "call":
             self._call_signatures[wrapped.call_id] = wrapped.signature
         elif wrapped.on == "block":
-            self._say(Native(wrapped.format, wrapped.block, _kind_of(wrapped.block, place)))
+            self._add_parts(Native(wrapped.format, wrapped.block, _kind_of(wrapped.block, place)))
         else:
             self._sign_last(Text if wrapped.on == "text" else Image, wrapped.signature)
 
     def _sign_last(self, kind: type[Text] | type[Image], signature: str) -> None:
-        """Sign what was just said; a signature on nothing is on an empty text."""
-        last = self._said[-1] if self._said else None
+        """Sign the latest part; if there is none, sign an empty text."""
+        last = self._parts[-1] if self._parts else None
         if isinstance(last, Text) and kind is Text and last.signature is None:
-            self._said[-1] = Text(last.text, last.cache, signature)
+            self._parts[-1] = Text(last.text, last.cache, signature)
         elif isinstance(last, Image) and kind is Image:
-            self._said[-1] = Image(last.source, last.detail, last.cache, signature)
+            self._parts[-1] = Image(last.source, last.detail, last.cache, signature)
         else:
-            self._say(Text("", None, signature))
+            self._add_parts(Text("", None, signature))
 
     _ADDS: ClassVar[dict[type, Callable[["Conversation", Any, str], None]]] = {
         MessageItem: _add_message,
@@ -362,7 +366,7 @@ def _kind_of(block: Raw, place: str) -> str:
 
 
 def build_content(content: str | Sequence[PartIn], place: str) -> list[Part]:
-    """The parts of a content."""
+    """Convert a content to parts."""
     if isinstance(content, str):
         return [Text(content)] if content else []
     return [_build_part(part, f"{place}.{index}") for index, part in enumerate(content)]
@@ -373,7 +377,9 @@ ENCRYPTED = "encrypted_content"
 
 
 def build_agent_message(item: AgentMessageItem, place: str) -> tuple[Part, ...]:
-    """What another agent says; a part that is encrypted for another provider is replaced by that word."""
+    """Convert a message from another agent; a part that is encrypted for another provider is replaced by a
+    note.
+    """
     receiver = f" to {item.recipient}" if item.recipient else ""
     parts: list[Part] = [Text(f"Message of the agent {item.author or 'unknown'}{receiver}:")]
     if isinstance(item.content, str):
@@ -388,7 +394,7 @@ def build_agent_message(item: AgentMessageItem, place: str) -> tuple[Part, ...]:
 def _build_part(part: PartIn, place: str) -> Part:
     build = PARTS.get(part.type)
     if build is None:
-        raise InvalidRequest(f"unknown type of content: {part.type}", param=f"{place}.type")
+        raise InvalidRequest(f"unknown content type: {part.type}", param=f"{place}.type")
     return build(part, place)
 
 
@@ -398,13 +404,13 @@ def _cache(part: PartIn) -> CacheControl | None:
 
 def _build_text(part: PartIn, place: str) -> Part:
     if part.text is None:
-        raise InvalidRequest("a text part needs a text", param=f"{place}.text")
+        raise InvalidRequest("a text part needs text", param=f"{place}.text")
     return Text(part.text, _cache(part))
 
 
 def _build_refusal(part: PartIn, place: str) -> Part:
     if part.refusal is None:
-        raise InvalidRequest("a refusal needs its sentence", param=f"{place}.refusal")
+        raise InvalidRequest("a refusal part needs a refusal", param=f"{place}.refusal")
     return Refusal(part.refusal)
 
 
@@ -452,26 +458,26 @@ PARTS: dict[str, Callable[[PartIn, str], Part]] = {
 }
 
 
-# --- form --------------------------------------------------------------------------
+# --- output format -----------------------------------------------------------------
 
 
 def _build_output(wire: ResponsesRequest) -> OutputFormat | None:
-    wanted = wire.text.format if wire.text else None
-    if wanted is None or wanted.type == "text":
+    output = wire.text.format if wire.text else None
+    if output is None or output.type == "text":
         return None
-    if wanted.type == "json_object":
+    if output.type == "json_object":
         return OutputFormat("json_object")
-    if wanted.type == "json_schema":
-        return OutputFormat("json_schema", wanted.schema, wanted.name, wanted.description, wanted.strict)
+    if output.type == "json_schema":
+        return OutputFormat("json_schema", output.schema, output.name, output.description, output.strict)
     raise Unsupported(
-        f'this provider does not support the output type "{wanted.type}"', param="text.format.type"
+        f'this provider does not support the output type "{output.type}"', param="text.format.type"
     )
 
 
 def build_reasoning(wire: ResponsesRequest) -> ReasoningControl | None:
-    """How much to think, and whether to show it."""
-    told = wire.reasoning
-    if told is None:
+    """Convert the reasoning settings: how much to think, and whether to show it."""
+    reasoning = wire.reasoning
+    if reasoning is None:
         return None
-    summary = told.summary or told.generate_summary
-    return ReasoningControl(effort=told.effort, show=None if summary is None else summary != "none")
+    summary = reasoning.summary or reasoning.generate_summary
+    return ReasoningControl(effort=reasoning.effort, show=None if summary is None else summary != "none")

@@ -1,4 +1,4 @@
-"""Tools and the choice among them, in no dialect."""
+"""Conversion of tools and tool choice."""
 
 from collections.abc import Iterable, Sequence
 
@@ -11,7 +11,7 @@ from tidegate.protocols.turn import Tool, ToolChoice
 
 from .custom import chat_declaration
 from .tools import SEARCH, Offered, ToolNames
-from .wire import NAME, ChoiceIn, CustomTool, OwnTool, ToolSearchTool, says
+from .wire import NAME, ChoiceIn, CustomTool, OwnTool, ToolSearchTool, is_set
 
 __all__ = ["build_choice", "build_tools"]
 
@@ -19,7 +19,7 @@ __all__ = ["build_choice", "build_tools"]
 def build_tools(
     offered: Sequence[Offered], names: ToolNames, choice: str | ChoiceIn | None
 ) -> tuple[tuple[Tool, ...], dict[str, Raw]]:
-    """The tools, each under its flat name; and what is left out of them, by the names that say so."""
+    """Return the tools by their flat names, and the names of those that are left out."""
     tools: list[Tool] = []
     left_out: dict[str, Raw] = {}
     for one in offered:
@@ -31,7 +31,7 @@ def build_tools(
 
 
 class Search(Struct, gc=False):
-    """What says of a declaration that the search only has an index of the provider's."""
+    """The field that shows that a web search only uses the provider's index."""
 
     external_web_access: bool | None = None
 
@@ -40,10 +40,10 @@ _SEARCH = Decoder(Search)
 
 
 def _may_be_left_out(one: Offered, offered: Iterable[Offered], choice: str | ChoiceIn | None) -> bool:
-    """Whether the request means the same without a tool.
+    """Return whether a tool can be left out without changing the meaning of the request.
 
-    So it is for the provider's search among deferred tools, because all of them are offered; and for a
-    search without access to the web beside tools of the client's, which Codex offers in every request.
+    That holds for the provider's search among deferred tools, because all of them are offered; and for a web
+    search without web access in addition to the client's tools, which Codex offers in every request.
     """
     tool = one.tool
     if isinstance(tool, ToolSearchTool):
@@ -65,13 +65,13 @@ def _build_tool(one: Offered, names: ToolNames) -> Tool:
     if isinstance(tool, CustomTool):
         block = chat_declaration(tool, flat)
         return Tool(flat, tool.description, kind="custom", format="openai_chat", block=block)
-    parameters = tool.parameters if says(tool.parameters) else None
+    parameters = tool.parameters if is_set(tool.parameters) else None
     strict = None if isinstance(tool, ToolSearchTool) else tool.strict
     return Tool(flat, tool.description, parameters, strict)
 
 
 def build_choice(choice: str | ChoiceIn | None, names: ToolNames) -> ToolChoice | None:
-    """Whether and what the model must call. Raises Unsupported."""
+    """Convert the tool choice. Raises Unsupported."""
     if choice is None:
         return None
     if isinstance(choice, str):

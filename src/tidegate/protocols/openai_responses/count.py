@@ -1,4 +1,4 @@
-"""Counting the tokens of a prompt: OpenAI's `/responses/input_tokens`."""
+"""Token counting: OpenAI's `/responses/input_tokens`."""
 
 from msgspec import Raw, Struct
 from msgspec.json import Decoder
@@ -30,7 +30,7 @@ COUNTED = frozenset(
         "conversation",
     }
 )
-"""The fields of a request that are counted; others are refused there."""
+"""The fields of a request that the endpoint accepts; it rejects all others."""
 
 
 class Counted(Struct):
@@ -43,7 +43,7 @@ _COUNTED = Decoder(Counted)
 
 
 def render_count(request: ParsedRequest, target: Target) -> Call | None:
-    """The request to count; None where the service cannot."""
+    """Write the token count request; None if the service does not support it."""
     dialect: Dialect = target.dialect
     if not dialect.count_path:
         return None
@@ -57,8 +57,8 @@ def render_count(request: ParsedRequest, target: Target) -> Call | None:
 
 
 def parse_count(body: bytes) -> int:
-    """The tokens. Raises ProviderBroke."""
+    """Read the token count. Raises ProviderBroke."""
     try:
         return _COUNTED.decode(body).input_tokens
     except MALFORMED as error:
-        raise ProviderBroke(f"the provider's count is none: {error}") from error
+        raise ProviderBroke(f"the provider's token count cannot be read: {error}") from error

@@ -1,6 +1,6 @@
 """Custom tools: flat in this format, nested in OpenAI's chat format.
 
-`Tool.block` of a custom tool has chat's form, which every renderer reads, whoever declared it.
+`Tool.block` of a custom tool has the chat form, which every renderer reads, whatever the origin.
 """
 
 from typing import Any
@@ -14,7 +14,7 @@ __all__ = ["chat_declaration", "flat_declaration"]
 
 
 class ChatCustom(Struct):
-    """What is inside chat's `custom`."""
+    """The content of chat's `custom`."""
 
     name: str
     description: str | None = None
@@ -22,7 +22,7 @@ class ChatCustom(Struct):
 
 
 class ChatDeclaration(Struct):
-    """Chat's declaration of a custom tool."""
+    """Chat's definition of a custom tool."""
 
     custom: ChatCustom
 
@@ -31,24 +31,24 @@ _DECLARATION = Decoder(ChatDeclaration)
 
 
 def chat_declaration(tool: CustomTool, name: str) -> Raw:
-    """A custom tool in chat's form, under this name."""
-    told: dict[str, Any] = {"name": name}
+    """Return a custom tool in the chat form, under this name."""
+    custom: dict[str, Any] = {"name": name}
     if tool.description is not None:
-        told["description"] = tool.description
+        custom["description"] = tool.description
     if tool.format is not None:
         grammar = {name: value for name, value in tool.format.items() if name != "type"}
         nested = tool.format.get("type") == "grammar"
-        told["format"] = {"type": "grammar", "grammar": grammar} if nested else tool.format
-    return Raw(ENCODE({"type": "custom", "custom": told}))
+        custom["format"] = {"type": "grammar", "grammar": grammar} if nested else tool.format
+    return Raw(ENCODE({"type": "custom", "custom": custom}))
 
 
 def flat_declaration(block: Raw) -> dict[str, Any]:
-    """A custom tool in this format, of chat's form."""
-    told = _DECLARATION.decode(block).custom
-    flat: dict[str, Any] = {"type": "custom", "name": told.name}
-    if told.description is not None:
-        flat["description"] = told.description
-    if told.format is not None:
-        grammar = told.format.get("grammar")
-        flat["format"] = {"type": "grammar", **grammar} if isinstance(grammar, dict) else told.format
+    """Return a custom tool of the chat form in this format."""
+    custom = _DECLARATION.decode(block).custom
+    flat: dict[str, Any] = {"type": "custom", "name": custom.name}
+    if custom.description is not None:
+        flat["description"] = custom.description
+    if custom.format is not None:
+        grammar = custom.format.get("grammar")
+        flat["format"] = {"type": "grammar", **grammar} if isinstance(grammar, dict) else custom.format
     return flat

@@ -1,4 +1,4 @@
-"""What differs between services that speak OpenAI's Responses API."""
+"""How services that offer OpenAI's Responses API differ."""
 
 from msgspec import Struct
 
@@ -11,29 +11,30 @@ class Dialect(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The differences that providers of this format may have. The defaults are OpenAI's own API."""
 
     path: str = "/responses"
-    """Behind the base URL, which ends in `/v1` at OpenAI, xAI and Azure (`/openai/v1`)."""
+    """The path for requests, relative to the base URL, which ends in `/v1` at OpenAI, xAI and Azure
+    (`/openai/v1`)."""
     count_path: str = "/responses/input_tokens"
-    """Where tokens of a prompt are counted; "" where the service cannot (xAI, DeepSeek)."""
+    """The path for counting tokens; "" if the service does not support it (xAI, DeepSeek)."""
     least_output_tokens: int = 16
-    """The smallest `max_output_tokens` that is taken: OpenAI refuses less than 16 ("integer below
-    minimum value"). A smaller limit of a client of another dialect is raised to it, and named."""
+    """The smallest accepted `max_output_tokens`: OpenAI rejects less than 16 ("integer below minimum value").
+    A smaller limit from a client of another dialect is raised to it and reported."""
     stores: bool = True
-    """Whether the service keeps answers unless told not to. Clients of other dialects did not ask for
-    that, so they get `store: false` (not to be sent to DeepSeek, which keeps nothing)."""
+    """Whether the service stores answers by default. Clients of other dialects did not request that, so they
+    get `store: false` (not sent to DeepSeek, which stores nothing)."""
     readable_reasoning: bool = False
-    """Whether thinking is in `content` (`reasoning_text`) rather than in summaries, and is wanted back
+    """Whether thinking is in `content` (`reasoning_text`) rather than in summaries, and must be sent back
     there (DeepSeek)."""
     user_limit: int | None = 64
-    """The most characters of `user` (OpenAI: "Expected a string with maximum length 64"). A longer id of a
-    client of another dialect is sent as its hash."""
+    """The maximum length of `user` in characters (OpenAI: "Expected a string with maximum length 64"). A
+    longer id from a client of another dialect is sent as its hash."""
     call_id_limit: int | None = 64
-    """The most characters of a `call_id` (OpenAI: 64); longer ones are replaced by their hash, the same in
+    """The maximum length of a `call_id` (OpenAI: 64); longer ids are replaced by their hash, consistently in
     call and result."""
     tool_names: NameRule = NameRule()
-    """Which names of tools are taken (OpenAI: `^[a-zA-Z0-9_-]{1,64}$`). Others of a client of another dialect
-    are replaced, and put back in the answer."""
+    """The tool names that are accepted (OpenAI: `^[a-zA-Z0-9_-]{1,64}$`). Other names from a client of
+    another dialect are replaced, and restored in the answer."""
     drops: tuple[str, ...] = ()
-    """Parameters that the service refuses although they only tune; they are left out and named."""
+    """Parameters that the service rejects although they only tune; they are dropped and reported."""
 
 
 PLAIN = Dialect()

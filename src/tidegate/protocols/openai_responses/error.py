@@ -1,8 +1,8 @@
-"""Errors. They have the shape of OpenAI's chat format; only what a stream or a response tells differs.
+"""Errors: as in OpenAI's chat format, except for those inside a stream or a response.
 
-A stream that fails ends as OpenAI's own do: an event `error` (flat, as documented, with the
-object under `error` too, at which the official SDK raises), then `response.failed` with the response
-as far as it is known. Clients that only look for one of the two (Codex: the second) find it.
+A stream that fails ends as OpenAI's own do: with an event `error` (flat, as documented, and with the object
+under `error` too, which the official SDK looks for), then `response.failed` with the response so far. Clients
+that only look for one of the two (Codex: the second) find it.
 """
 
 from typing import Any
@@ -28,29 +28,31 @@ BLAMES_REQUEST = frozenset(
         "failed_to_download_image", "image_file_not_found",
     }
 )  # fmt: skip
-"""Codes of failed responses that say that the request is wrong."""
+"""Codes of failed responses that mean that the request is invalid."""
 
 PASSED_CODES = frozenset({"context_length_exceeded", "insufficient_quota"})
-"""Codes that OpenAI sends beyond its documented list, because Codex acts on them."""
+"""Codes that OpenAI sends in addition to its documented list, and that Codex acts on."""
 
 
 def failure_of(error: Any) -> ProviderError:
-    """The failure that an event `error`, or the `error` of a failed response, tells."""
-    told = error_inside(error)
-    if told.code in BLAMES_REQUEST and not isinstance(told, ProviderRefused):
-        return ProviderRefused(told.message, status=400, type=told.type, code=told.code, param=told.param)
-    return told
+    """Return the failure that an event `error`, or the `error` of a failed response, reports."""
+    failure = error_inside(error)
+    if failure.code in BLAMES_REQUEST and not isinstance(failure, ProviderRefused):
+        return ProviderRefused(
+            failure.message, status=400, type=failure.type, code=failure.code, param=failure.param
+        )
+    return failure
 
 
 def error_of_stream(error: TidegateError) -> dict[str, Any]:
-    """The fields of the event `error`."""
-    told = {"code": error.code, "message": error.message, "param": error.param}
-    return {**told, "error": {"type": error.type, **told}}
+    """Return the fields of the event `error`."""
+    fields = {"code": error.code, "message": error.message, "param": error.param}
+    return {**fields, "error": {"type": error.type, **fields}}
 
 
 def error_of_response(error: TidegateError) -> dict[str, Any]:
-    """The `error` of a failed response, whose codes are a short list."""
+    """Return the `error` of a failed response, which allows only a few codes."""
     limited = error.status == 429
-    asked_wrong = 400 <= error.status < 500 and error.status != 408
-    code = "rate_limit_exceeded" if limited else "invalid_prompt" if asked_wrong else "server_error"
+    blames_request = 400 <= error.status < 500 and error.status != 408
+    code = "rate_limit_exceeded" if limited else "invalid_prompt" if blames_request else "server_error"
     return {"code": error.code if error.code in PASSED_CODES else code, "message": error.message}

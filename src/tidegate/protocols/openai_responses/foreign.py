@@ -1,14 +1,13 @@
-"""What other formats sign, in an item that clients of this format give back.
+"""Data of other formats, in an item that clients of this format send back.
 
-Clients of the Responses API (Codex, the Agents SDK) send `reasoning` items back as they came, and
-treat `encrypted_content` as opaque. So whatever another format must see again travels in there:
+Clients of the Responses API (Codex, the Agents SDK) send `reasoning` items back unchanged, and treat
+`encrypted_content` as opaque. So it carries whatever another format must receive back:
 
     tidegate:1:<base64url of JSON>
 
-The JSON is a `WrappedSignature`: the signature's format, what it is on, and the signature itself.
-Thinking carries its text too, because what was signed must come back letter by letter, and clients
-shorten summaries. A signature that this format made itself (OpenAI's own `encrypted_content`) is not
-wrapped.
+The JSON is a `WrappedSignature`: the signature's format, what it signs, and the signature itself. For
+thinking it includes the text, because what was signed must come back character by character, and clients
+shorten summaries. A signature of this format (OpenAI's own `encrypted_content`) is not wrapped.
 """
 
 import base64
@@ -27,42 +26,42 @@ __all__ = ["PREFIX", "WrappedSignature", "is_foreign", "unwrap", "wrap"]
 
 MARK = "tidegate:"
 PREFIX = "tidegate:1:"
-"""The mark and the version of the form."""
+"""The prefix and the version of the form."""
 
 
 class WrappedSignature(Struct, frozen=True, omit_defaults=True):
-    """What another format must see again."""
+    """Data that another format must receive back."""
 
     format: str
     """The wire format's name."""
     on: Literal["thinking", "redacted", "call", "text", "image", "block"]
-    """Signed thinking, encrypted thinking, a function call, the text or the image that was just said,
-    or a whole block that has no counterpart here."""
+    """Signed thinking, encrypted thinking, a function call, the preceding text or image, or a whole block
+    that has no counterpart in this format."""
     signature: str = ""
-    """The signature; of `redacted`, the encrypted thinking."""
+    """The signature; for `redacted`, the encrypted thinking."""
     text: str = ""
-    """Of `thinking`: what was signed."""
+    """For `thinking`: the signed text."""
     call_id: str = ""
-    """Of `call`: which one."""
+    """For `call`: the id of the call."""
     block: Raw = Raw()
-    """Of `block`: the block."""
+    """For `block`: the block."""
 
 
 _WRAPPED = Decoder(WrappedSignature)
 
 
 def wrap(wrapped: WrappedSignature) -> str:
-    """The text of `encrypted_content`."""
+    """Return the text for `encrypted_content`."""
     return PREFIX + base64.urlsafe_b64encode(ENCODE(wrapped)).decode()
 
 
 def is_foreign(encrypted: str | None) -> bool:
-    """Whether a text of `encrypted_content` was made here, for another format."""
+    """Return whether an `encrypted_content` was created by Tidegate for another format."""
     return encrypted is not None and encrypted.startswith(MARK)
 
 
 def unwrap(encrypted: str, param: str) -> WrappedSignature:
-    """The signature in a text for which `is_foreign` holds. Raises InvalidRequest."""
+    """Return the signature in a text for which `is_foreign` holds. Raises InvalidRequest."""
     if not encrypted.startswith(PREFIX):
         raise InvalidRequest("the reasoning was written by another version of Tidegate", param=param)
     try:

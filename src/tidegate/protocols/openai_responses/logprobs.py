@@ -1,4 +1,4 @@
-"""Log probabilities: in this format they are part of the text's own deltas."""
+"""Log probabilities: in this format they are part of the text deltas."""
 
 from collections.abc import Sequence
 
@@ -11,7 +11,7 @@ __all__ = ["TokenOut", "pair_logprobs", "render_logprobs"]
 
 
 class TopToken(Struct):
-    """One of the likeliest tokens."""
+    """One of the most likely tokens."""
 
     token: str
     logprob: float
@@ -19,7 +19,7 @@ class TopToken(Struct):
 
 
 class TokenOut(Struct):
-    """A token of the text. `bytes` is required here, and null in chat for half characters."""
+    """A token of the text. `bytes` is required here, and null in chat for partial characters."""
 
     token: str
     logprob: float
@@ -31,7 +31,7 @@ _TOKENS = Decoder(list[TokenOut])
 
 
 def render_logprobs(content: Raw) -> list[TokenOut]:
-    """Chat's `logprobs.content` in this format. What is no such list tells nothing."""
+    """Convert chat's `logprobs.content` to this format. A value of another form yields an empty list."""
     try:
         tokens = _TOKENS.decode(content)
     except DecodeError:
@@ -48,7 +48,7 @@ def _bytes_of(token: str) -> list[int]:
 
 
 def pair_logprobs(events: Sequence[Event]) -> Sequence[Event]:
-    """The events with log probabilities before the text that they are of: chat tells them behind it."""
+    """Move log probabilities before the text that they belong to; chat sends them after it."""
     if not any(type(event) is LogprobsDelta for event in events):
         return events
     paired: list[Event] = []

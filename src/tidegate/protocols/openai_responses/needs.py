@@ -1,4 +1,4 @@
-"""What a request needs, without the work of a `Turn` (see protocols/needs.py)."""
+"""The features that a request needs, found without building a `Turn` (see protocols/needs.py)."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType

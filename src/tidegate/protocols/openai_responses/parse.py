@@ -1,4 +1,4 @@
-"""From a client's body to a `Turn`: decoded and checked at once, translated only when needed."""
+"""Parsing of client requests: decoded and checked at once, translated only when needed."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -40,7 +40,7 @@ from .wire import (
     SharedItem,
     ToolSearchCallItem,
     ToolSearchOutputItem,
-    says,
+    is_set,
 )
 
 __all__ = ["Parsed", "parse_request"]
@@ -59,10 +59,10 @@ class Parsed:
     ) -> None:
         self.body = body
         self.memory = None if wire.store is False else memory
-        """Where the items of the answer are kept; None where the client wants nothing kept."""
+        """Where the items of the answer are stored; None if the client disabled storage."""
         self.wire = wire
         self.fields = fields
-        """The body's top level, each value as the client wrote it."""
+        """The top-level fields of the body, each value as the client wrote it."""
         self.items = parse_items(wire.input, fields["input"]) if isinstance(wire.input, list) else []
         self.tools = parse_tools(wire.tools, fields["tools"], "tools") if wire.tools else []
         self._offered: list[Offered] | None = None
@@ -72,7 +72,7 @@ class Parsed:
         self.provider: str | Mapping[str, Any] | None = wire.provider
         self.fallbacks: Sequence[str] = wire.models or ()
         self.wants_usage = True
-        """Every answer of this format tells its usage."""
+        """Every answer of this format reports usage."""
 
     @property
     def max_output(self) -> int | None:
@@ -94,7 +94,7 @@ class Parsed:
 
     @property
     def offered(self) -> list[Offered]:
-        """Every tool that the model may call, wherever it is declared. Raises InvalidRequest."""
+        """All tools that the model may call, wherever they are defined. Raises InvalidRequest."""
         if self._offered is None:
             self._offered = list_offered(self.tools, self.items)
         return self._offered
@@ -122,7 +122,7 @@ ITEMS: Mapping[str, Decoder[SharedItem]] = {
     "compaction": Decoder(CompactionItem),
     "compaction_summary": Decoder(OlderCompactionItem),
 }
-"""By type of item. The others belong to this format alone."""
+"""By type of item. All other types are specific to this format."""
 
 ALL_ITEMS = Decoder(list[SharedItem])
 
@@ -142,7 +142,7 @@ def parse_request(body: bytes, memory: ItemMemory | None = None) -> Parsed:
 
 
 def parse_items(raws: Sequence[Raw], whole: Raw) -> list[Item]:
-    """Decode all items at once, or one by one where one is of no shared kind, or wrong."""
+    """Decode all items at once, or one by one if any of them is invalid or specific to this format."""
     try:
         items: list[Item] = [*ALL_ITEMS.decode(whole)]
     except DecodeError:
@@ -155,19 +155,19 @@ def parse_items(raws: Sequence[Raw], whole: Raw) -> list[Item]:
 
 
 def _is_clients(item: ToolSearchCallItem | ToolSearchOutputItem) -> bool:
-    """Whether the client has searched, and not the provider."""
+    """Return whether the client ran the search, and not the provider."""
     return item.call_id is not None and item.execution in (None, "client")
 
 
 def parse_item(raw: Raw, place: str) -> Item:
-    """Decode an item by its type. One without a type is a message, or a reference by its id."""
+    """Decode an item by its type. An item without a type is a message, or a reference by id."""
     head = decode(HEAD, raw, place)
     kind = head.type or ("message" if head.role is not None else "item_reference")
     decoder = ITEMS.get(kind)
     return OwnItem(kind, raw) if decoder is None else decode(decoder, raw, place)
 
 
-# --- what types alone cannot say -------------------------------------------------------------
+# --- checks that types cannot express --------------------------------------------------------
 
 
 def _check_input(parsed: Parsed) -> None:
@@ -195,26 +195,26 @@ def _check_choice(parsed: Parsed) -> None:
 
 
 NAMED = TOOLS.keys() - {"namespace", "tool_search"}
-"""The types of tools that a choice names."""
+"""The types of tools that a tool choice names."""
 
 
 def _check_named(choice: ChoiceIn, parsed: Parsed) -> None:
     if choice.type == "allowed_tools":
         if choice.tools is None or choice.mode is None:
             raise InvalidRequest("expected a mode and tools", param="tool_choice")
-        wanted = [
+        named = [
             (f"tool_choice.tools.{index}", tool.name)
             for index, tool in enumerate(choice.tools)
             if tool.type in NAMED
         ]
     elif choice.type in NAMED:
-        wanted = [("tool_choice.name", choice.name)]
+        named = [("tool_choice.name", choice.name)]
     else:
         return
     offered = {one.name for one in parsed.offered if not isinstance(one.tool, OwnTool)}
-    # Tools that the provider searches, or that are in a stored prompt, cannot be known here.
+    # Tools that the provider finds by search, or that are in a stored prompt, are not known here.
     elsewhere = parsed.wire.prompt or any(isinstance(one.tool, OwnTool) for one in parsed.offered)
-    for param, name in wanted:
+    for param, name in named:
         if not name:
             raise InvalidRequest("a tool_choice needs a name", param=param)
         if name not in offered and not elsewhere:
@@ -222,10 +222,10 @@ def _check_named(choice: ChoiceIn, parsed: Parsed) -> None:
 
 
 def _check_format(wire: ResponsesRequest) -> None:
-    wanted = wire.text.format if wire.text else None
-    if wanted is None or wanted.type != "json_schema":
+    output = wire.text.format if wire.text else None
+    if output is None or output.type != "json_schema":
         return
-    if not wanted.name:
+    if not output.name:
         raise InvalidRequest("a schema needs a name", param="text.format.name")
-    if not says(wanted.schema) or not may_be_schema(wanted.schema):
+    if not is_set(output.schema) or not may_be_schema(output.schema):
         raise InvalidRequest("expected a JSON Schema object", param="text.format.schema")

@@ -1,8 +1,8 @@
-"""From a provider's answer to events: whole responses and streams.
+"""Conversion of answers to events: complete responses and streams.
 
-A stream tells everything twice, as deltas and then as finished items; a whole response tells it once.
-So an item is read when it is finished, less what its deltas have told already, and both forms, and
-streams that leave deltas out, give the same.
+A stream contains everything twice, as deltas and as finished items; a complete response contains it once. So
+an item is read when it is finished, except for what its deltas have already reported; complete responses,
+streams, and streams without deltas all yield the same events.
 """
 
 from collections.abc import Callable
@@ -39,7 +39,7 @@ from tidegate.protocols.sse import ServerSentEvent, Splitter
 
 from .error import failure_of
 from .usage import parse_usage
-from .wire import ENCODE, HEAD, NAME, says
+from .wire import ENCODE, HEAD, NAME, is_set
 from .wire_answer import (
     ANNOTATION,
     CALL,
@@ -59,11 +59,11 @@ __all__ = ["OVER", "BodyReader", "StreamReader", "failure_in", "finish_of"]
 
 
 OVER = frozenset({"completed", "complete", "incomplete"})
-"""Statuses of an answer that is there."""
+"""The statuses of a finished answer."""
 
 
 def failure_in(response: ResponseOut) -> ProviderError | None:
-    """The failure that a response tells of, or None where it is an answer or on its way to one."""
+    """Return the failure that a response reports; None if it is finished or in progress."""
     if response.status == "failed" or (response.error and response.status not in OVER):
         return failure_of(response.error or "the response failed")
     if response.status == "cancelled":
@@ -73,13 +73,13 @@ def failure_in(response: ResponseOut) -> ProviderError | None:
 
 
 def _why(response: ResponseOut) -> str | None:
-    """Why a response is incomplete."""
+    """Return why a response is incomplete."""
     details = response.incomplete_details if response.status == "incomplete" else None
     return details.reason if details is not None else None
 
 
 def finish_of(response: ResponseOut, *, calls: bool) -> Finished:
-    """How a finished response ended."""
+    """Return how a finished response ended."""
     if response.status != "incomplete":
         return Finished("tool_calls" if calls else "stop")
     why = _why(response) or ""
@@ -88,47 +88,47 @@ def finish_of(response: ResponseOut, *, calls: bool) -> Finished:
 
 
 OWN_REASONS = own_words(NAME)
-"""Why a response is incomplete. Others are `length` or a filter's, and kept aside: the answer was cut."""
+"""Reasons for an incomplete response. All others mean `length` or a filter, and are reported as native finish
+reasons."""
 
 
 class ItemState:
-    """What was told of an item so far."""
+    """The state of an item: what has been emitted so far."""
 
-    __slots__ = ("call", "cited", "done", "said", "summaries")
+    __slots__ = ("call", "cited", "done", "filled", "summaries")
 
     def __init__(self) -> None:
         self.call: int | None = None
-        """The event's index of a call that has begun."""
-        self.said: set[int] = set()
-        """Content parts of which deltas came; 0 for the arguments of a call."""
+        """The event index of a call that has begun."""
+        self.filled: set[int] = set()
+        """Content parts that have received deltas; 0 for the arguments of a call."""
         self.cited: dict[int, int] = {}
-        """Annotations told, by content part."""
+        """The number of emitted annotations, by content part."""
         self.summaries: set[int] = set()
-        """Parts of the summary of which deltas came."""
+        """Parts of the summary that have received deltas."""
         self.done = False
 
 
 class AnswerState:
-    """The running state of one answer."""
+    """The state of one answer."""
 
     def __init__(self, customs: frozenset[str] | None) -> None:
         self.failed = False
         self.ended = False
         self._customs = customs
-        """Custom tools that the client offers; None where that is not known. The calls of others are the
-        provider's own (xAI tells of its searches so).
-        """
+        """The custom tools that the client offers; None if unknown. Other custom calls are the provider's
+        built-in tools (xAI reports its searches this way)."""
         self.started = False
         self._items: dict[int, ItemState] = {}
         self._calls = 0
 
     @property
     def over(self) -> bool:
-        """Whether nothing can come any more."""
+        """Whether no more events can follow."""
         return self.failed or self.ended
 
     def start(self, response: ResponseOut) -> list[Event]:
-        """The answer begins, if it has not yet."""
+        """Begin the answer, if it has not begun."""
         if self.started:
             return []
         self.started = True
@@ -136,7 +136,7 @@ class AnswerState:
         return [Started(response.id or "", response.model or "", created)]
 
     def finish(self, response: ResponseOut) -> list[Event]:
-        """The end of the answer, behind whatever was not told yet."""
+        """End the answer, after everything that has not been emitted yet."""
         failure = failure_in(response)
         if failure is not None:
             return self.fail(failure)
@@ -153,12 +153,12 @@ class AnswerState:
         return events if usage is None else [*events, UsageReported(usage, response.served)]
 
     def fail(self, error: ProviderError) -> list[Event]:
-        """The answer is over: the provider failed."""
+        """End the answer: the provider failed."""
         self.failed = True
         return [Failed(error)]
 
     def item(self, index: int) -> ItemState:
-        """The state of the item at this index."""
+        """Return the state of the item at this index."""
         state = self._items.get(index)
         if state is None:
             state = self._items[index] = ItemState()
@@ -167,7 +167,7 @@ class AnswerState:
     # --- items ---
 
     def open_item(self, index: int, raw: Raw) -> list[Event]:
-        """An item begins: a call is told at once, with its name."""
+        """Begin an item: a call is emitted at once, with its name."""
         events: list[Event] = []
         kind = decode_leniently(HEAD, raw, events).type
         if kind in ("function_call", "custom_tool_call"):
@@ -175,7 +175,7 @@ class AnswerState:
         return events
 
     def read_item(self, index: int, raw: Raw) -> list[Event]:
-        """What was not told yet of a finished item."""
+        """Return the events for everything in a finished item that has not been emitted yet."""
         state = self.item(index)
         if state.done:
             return []
@@ -201,22 +201,22 @@ class AnswerState:
         events = self._start_call(state, kind, call)
         if state.call is None:
             return [NativeBlock(NAME, raw)]
-        told = call.input if kind == "custom_tool_call" else (call.arguments or "{}")
-        if not state.said and told:
-            events.append(ToolCallDelta(state.call, told))
+        arguments = call.input if kind == "custom_tool_call" else (call.arguments or "{}")
+        if not state.filled and arguments:
+            events.append(ToolCallDelta(state.call, arguments))
         return events
 
     def _read_message(self, state: ItemState, kind: str, raw: Raw) -> list[Event]:
         events: list[Event] = []
         for index, part in enumerate(decode_leniently(MESSAGE, raw, events).content or ()):
-            if part.text and index not in state.said:
+            if part.text and index not in state.filled:
                 events.append(TextDelta(part.text))
                 if part.logprobs:
                     events.append(LogprobsDelta(Raw(ENCODE(part.logprobs))))
-            if part.refusal and index not in state.said:
+            if part.refusal and index not in state.filled:
                 events.append(RefusalDelta(part.refusal))
-            told = state.cited.get(index, 0)
-            for one in (part.annotations or [])[told:]:
+            emitted = state.cited.get(index, 0)
+            for one in (part.annotations or [])[emitted:]:
                 read_annotation(one, events)
         return events
 
@@ -225,12 +225,12 @@ class AnswerState:
         item = decode_aside(REASONING, raw, events, "reasoning")
         if item is None:
             return events
-        if not state.summaries and not state.said:
+        if not state.summaries and not state.filled:
             text = "\n\n".join(part.text for part in item.summary or item.content or ())
             if text:
                 events.append(ReasoningDelta(text))
         if item.encrypted_content:
-            readable = bool(events or state.summaries or state.said)
+            readable = bool(events or state.summaries or state.filled)
             wrapped = ReasoningSigned if readable else ReasoningEncrypted
             events.append(wrapped(item.encrypted_content, NAME))
         return events
@@ -251,17 +251,17 @@ class AnswerState:
 
 
 def read_annotation(raw: Raw, events: list[Event]) -> None:
-    """A citation, in our form and in its own."""
-    told = decode_aside(ANNOTATION, raw, events, "annotation")
-    if told is not None:
-        places = (told.start_index, told.end_index)
+    """Return a citation, in Tidegate's form and in its own."""
+    cited = decode_aside(ANNOTATION, raw, events, "annotation")
+    if cited is not None:
+        places = (cited.start_index, cited.end_index)
         events.append(
-            CitationAdded(url=told.url, title=told.title, start=places[0], end=places[1], native=raw)
+            CitationAdded(url=cited.url, title=cited.title, start=places[0], end=places[1], native=raw)
         )
 
 
 class BodyReader:
-    """The reader of a whole answer (see contract.Reader)."""
+    """The reader of a complete answer (see contract.Reader)."""
 
     done = False
 
@@ -270,12 +270,12 @@ class BodyReader:
         self._state = AnswerState(customs)
 
     def feed(self, data: bytes) -> list[Event]:
-        """Keep the bytes: JSON means nothing before it is whole."""
+        """Collect the bytes; JSON can only be read once complete."""
         self._pieces.append(data)
         return []
 
     def close(self) -> list[Event]:
-        """All events of the answer."""
+        """Return all events of the answer."""
         body = b"".join(self._pieces)
         left_out: list[Event] = []
         try:
@@ -294,19 +294,19 @@ class StreamReader:
 
     @property
     def done(self) -> bool:
-        """Whether the event with the finished response was there."""
+        """Whether the event with the finished response has arrived."""
         return self._state.ended
 
     def feed(self, data: bytes) -> list[Event]:
-        """The events that these bytes complete."""
+        """Return the events that these bytes complete."""
         if self._state.over:
             return []
-        # The usual case: one whole event with more of the text.
+        # The usual case: one complete event with a text delta.
         if data.startswith(TEXT_EVENT) and data.endswith(b"\n\n") and not self._splitter.waiting:
-            told = _read_text_alone(data)
-            if told is not None and self._state.started:
-                self._state.item(told.output_index).said.add(told.content_index)
-                return [TextDelta(told.delta)]
+            text = _read_text_alone(data)
+            if text is not None and self._state.started:
+                self._state.item(text.output_index).filled.add(text.content_index)
+                return [TextDelta(text.delta)]
         try:
             pieces = self._splitter.feed(data)
         except ProviderError as error:
@@ -314,7 +314,7 @@ class StreamReader:
         return self._read(pieces)
 
     def close(self) -> list[Event]:
-        """The events of the end."""
+        """Return the events at the end of the stream."""
         if self._state.failed:
             return []
         events = self._read(self._splitter.close())
@@ -332,15 +332,15 @@ class StreamReader:
             try:
                 events += self._read_event(decode_leniently(EVENT, piece.data, events), piece)
             except MALFORMED as error:
-                told = error_of_event(piece.name, piece.data)
-                if told is not None:
-                    events += self._state.fail(told)
+                failure = error_of_event(piece.name, piece.data)
+                if failure is not None:
+                    events += self._state.fail(failure)
                 elif self._concerns(piece):
                     events += self._state.fail(malformed("an event of the provider's stream", error))
         return events
 
     def _concerns(self, piece: ServerSentEvent) -> bool:
-        """Whether an event is one that is read. Providers add others, of other forms."""
+        """Return whether an event is one that is read. Providers add others, in other forms."""
         try:
             kind = HEAD.decode(piece.data).type
         except MALFORMED:
@@ -353,8 +353,8 @@ class StreamReader:
             return read(self, event)
         if piece.name == b"error" or event.error:
             return self._read_error(event)
-        told = None if event.type else error_of_event(piece.name, piece.data)
-        return [] if told is None else self._state.fail(told)
+        failure = None if event.type else error_of_event(piece.name, piece.data)
+        return [] if failure is None else self._state.fail(failure)
 
     # --- one method per event ---
 
@@ -365,22 +365,22 @@ class StreamReader:
         return [] if event.response is None else self._state.finish(event.response)
 
     def _read_error(self, event: EventOut) -> list[Event]:
-        told = {"message": event.message, "code": event.code, "param": event.param}
-        return self._state.fail(failure_of(event.error or told))
+        fields = {"message": event.message, "code": event.code, "param": event.param}
+        return self._state.fail(failure_of(event.error or fields))
 
     def _read_added(self, event: EventOut) -> list[Event]:
-        return self._state.open_item(event.output_index, event.item) if says(event.item) else []
+        return self._state.open_item(event.output_index, event.item) if is_set(event.item) else []
 
     def _read_done(self, event: EventOut) -> list[Event]:
-        return self._state.read_item(event.output_index, event.item) if says(event.item) else []
+        return self._state.read_item(event.output_index, event.item) if is_set(event.item) else []
 
     def _read_text(self, event: EventOut) -> list[Event]:
-        self._state.item(event.output_index).said.add(event.content_index)
+        self._state.item(event.output_index).filled.add(event.content_index)
         events: list[Event] = [TextDelta(event.delta)] if event.delta else []
         return [*events, LogprobsDelta(Raw(ENCODE(event.logprobs)))] if event.logprobs else events
 
     def _read_refusal(self, event: EventOut) -> list[Event]:
-        self._state.item(event.output_index).said.add(event.content_index)
+        self._state.item(event.output_index).filled.add(event.content_index)
         return [RefusalDelta(event.delta)] if event.delta else []
 
     def _read_summary(self, event: EventOut) -> list[Event]:
@@ -390,18 +390,18 @@ class StreamReader:
         return [ReasoningDelta(between + event.delta)] if event.delta else []
 
     def _read_thinking(self, event: EventOut) -> list[Event]:
-        self._state.item(event.output_index).said.add(event.content_index)
+        self._state.item(event.output_index).filled.add(event.content_index)
         return [ReasoningDelta(event.delta)] if event.delta else []
 
     def _read_arguments(self, event: EventOut) -> list[Event]:
         state = self._state.item(event.output_index)
         if state.call is None or not event.delta:
             return []
-        state.said.add(0)
+        state.filled.add(0)
         return [ToolCallDelta(state.call, event.delta)]
 
     def _read_annotation(self, event: EventOut) -> list[Event]:
-        if not says(event.annotation):
+        if not is_set(event.annotation):
             return []
         cited = self._state.item(event.output_index).cited
         cited[event.content_index] = cited.get(event.content_index, 0) + 1
@@ -435,9 +435,9 @@ NO_LOGPROBS = (b"[]", b"")
 
 
 def _read_text_alone(data: bytes) -> TextOut | None:
-    """The one event of text that these bytes are; None where they are more, or it tells more."""
+    """Return the only text event in these bytes; None if there are more, or it contains more than text."""
     try:
-        told = TEXT.decode(data[len(TEXT_EVENT) :])
+        event = TEXT.decode(data[len(TEXT_EVENT) :])
     except MALFORMED:
         return None
-    return told if told.delta and bytes(told.logprobs) in NO_LOGPROBS else None
+    return event if event.delta and bytes(event.logprobs) in NO_LOGPROBS else None

@@ -1,4 +1,4 @@
-"""From a `Turn` to the request of a provider that speaks this format."""
+"""Conversion of a `Turn` to a request for a provider of this format."""
 
 from collections.abc import Callable, Mapping
 from functools import cache
@@ -63,10 +63,10 @@ CARRIES: dict[str, Outcome] = {
     "user": "carried",
     "service_tier": "carried",
 }
-"""One choice is what everybody gets; other modalities than text are refused within their field."""
+"""The format has exactly one choice; modalities other than text are refused within their field."""
 
 SAMPLING = ("temperature", "top_p", "top_logprobs")
-"""What a model that thinks may refuse (see Profile.sampling)."""
+"""Parameters that a reasoning model may reject (see Profile.sampling)."""
 
 SHARED = frozenset(
     {"metadata", "store", "prompt_cache_key", "prompt_cache_retention", "prompt_cache_options"}
@@ -74,14 +74,14 @@ SHARED = frozenset(
 """Fields that mean the same in OpenAI's chat format."""
 
 TIERS = {"standard_only": "default"}
-"""Anthropic's service tiers in OpenAI's words."""
+"""Anthropic's service tiers by OpenAI's names."""
 
 
 class ResponsesCall(Call, frozen=True, gc=False):
     """A call of this format."""
 
     customs: frozenset[str] = frozenset()
-    """The names of the custom tools that it offers."""
+    """The names of the offered custom tools."""
 
 
 def render_request(turn: Turn, target: Target) -> Call:
@@ -114,8 +114,8 @@ def _refuse_modalities(turn: Turn) -> None:
 
 
 def _add_extensions(body: dict[str, Any], turn: Turn) -> list[str]:
-    """OpenAI's own fields are the same in its chat format; others' are named."""
-    if turn.origin == NAME:  # a name with a dot is no field of the body
+    """Add extension fields. OpenAI's chat format has the same ones; those of other formats are reported."""
+    if turn.origin == NAME:  # a name with a dot is not a field of the body
         kept = {name: raw for name, raw in turn.extensions.items() if "." not in name}
     else:
         shared = SHARED if turn.origin == "openai_chat" else frozenset()
@@ -128,7 +128,7 @@ def _add_extensions(body: dict[str, Any], turn: Turn) -> list[str]:
 
 
 class Conversation:
-    """The messages on their way into items."""
+    """Converts messages to items."""
 
     def __init__(self, dialect: Dialect, profile: Profile, dropped: list[str]) -> None:
         self._dialect = dialect
@@ -136,10 +136,10 @@ class Conversation:
         self._dropped = dropped
         self._items: list[Any] = []
         self._customs: set[str] = set()
-        """The ids of calls of custom tools, whose results have a type of their own."""
+        """The ids of calls to custom tools, whose results have a type of their own."""
 
     def render(self, turn: Turn) -> list[Any]:
-        """All items."""
+        """Convert all messages."""
         for message in turn.messages:
             if message.name is not None:
                 self._dropped.append("name")
@@ -150,10 +150,10 @@ class Conversation:
                     if isinstance(part, ToolResult):
                         self._add_result(part)
             else:
-                self._add_told(message)
+                self._add_input(message)
         return self._items
 
-    def _add_told(self, message: Message) -> None:
+    def _add_input(self, message: Message) -> None:
         role = message.role
         if role in ("system", "developer"):
             role = self._profile.system_role or role
@@ -161,7 +161,7 @@ class Conversation:
         self._items.append({"role": role, "content": content})
 
     def _add_assistant(self, message: Message) -> None:
-        """Texts that follow each other are one message; everything else is an item of its own."""
+        """Consecutive texts become one message; everything else is an item of its own."""
         texts: list[str] = []
         for part in message.parts:
             if isinstance(part, Text):
@@ -170,7 +170,9 @@ class Conversation:
             self._flush(texts)
             add = self._ADDS.get(type(part))
             if add is None:
-                raise Unsupported(f"an answer cannot hold: {type(part).__name__.lower()}", param="messages")
+                raise Unsupported(
+                    f"an assistant message cannot contain: {type(part).__name__.lower()}", param="messages"
+                )
             add(self, part)
         self._flush(texts)
 
@@ -184,17 +186,17 @@ class Conversation:
         self._items.append({"role": "assistant", "content": [refusal]})
 
     def _add_call(self, call: ToolCall) -> None:
-        told = {"call_id": self._call_id(call.id), "name": call.name}
+        fields = {"call_id": self._call_id(call.id), "name": call.name}
         if call.kind == "custom":
             self._customs.add(call.id)
-            self._items.append({"type": "custom_tool_call", **told, "input": call.arguments})
+            self._items.append({"type": "custom_tool_call", **fields, "input": call.arguments})
         else:
-            self._items.append({"type": "function_call", **told, "arguments": call.arguments})
+            self._items.append({"type": "function_call", **fields, "arguments": call.arguments})
 
     def _add_reasoning(self, thought: Reasoning) -> None:
-        """OpenAI takes thinking back only with its own signature; DeepSeek takes the text."""
-        own = thought.signature if thought.format == NAME else None
-        if own is None and not self._dialect.readable_reasoning:
+        """Add thinking: OpenAI accepts it only with its own signature; DeepSeek accepts the text."""
+        encrypted = thought.signature if thought.format == NAME else None
+        if encrypted is None and not self._dialect.readable_reasoning:
             self._dropped.append("thinking")
             return
         item: dict[str, Any] = {"type": "reasoning", "summary": []}
@@ -202,8 +204,8 @@ class Conversation:
             item["content"] = [{"type": "reasoning_text", "text": thought.text}]
         elif thought.text:
             item["summary"] = [{"type": "summary_text", "text": thought.text}]
-        if own is not None:
-            item["encrypted_content"] = own
+        if encrypted is not None:
+            item["encrypted_content"] = encrypted
         self._items.append(item)
 
     def _add_redacted(self, thought: RedactedReasoning) -> None:
@@ -213,7 +215,7 @@ class Conversation:
             self._dropped.append("thinking")
 
     def _add_image(self, image: Image) -> None:
-        """An image that the model made is shown to it, because only OpenAI's own have an item."""
+        """Send a generated image as user input, because only OpenAI's own images can be items."""
         self._items.append({"role": "user", "content": [self._render_image(image)]})
 
     def _add_native(self, native: Native) -> None:
@@ -261,10 +263,10 @@ class Conversation:
         return {"type": "input_text", "text": part.text}
 
     def _render_image(self, part: Image) -> dict[str, Any]:
-        told: dict[str, Any] = {"type": "input_image", "detail": part.detail or "auto"}
+        image: dict[str, Any] = {"type": "input_image", "detail": part.detail or "auto"}
         if isinstance(part.source, FileRef):
-            return {**told, "file_id": part.source.id}
-        return {**told, "image_url": _address(part.source)}
+            return {**image, "file_id": part.source.id}
+        return {**image, "image_url": _address(part.source)}
 
     def _render_document(self, part: Document) -> dict[str, Any]:
         source = part.source
@@ -289,7 +291,7 @@ def _address(source: Source) -> str:
     return data_url(source) if isinstance(source, Inline) else source.url
 
 
-# --- tools and form --------------------------------------------------------------------------
+# --- tools and output format -----------------------------------------------------------------
 
 NO_PARAMETERS = Raw(b'{"type":"object","properties":{}}')
 
@@ -313,13 +315,13 @@ def _render_tool(tool: Tool) -> Any:
         return (
             flat_declaration(tool.block) if tool.block is not None else {"type": "custom", "name": tool.name}
         )
-    told: dict[str, Any] = {"type": "function", "name": tool.name}
+    function: dict[str, Any] = {"type": "function", "name": tool.name}
     if tool.description is not None:
-        told["description"] = tool.description
-    told["parameters"] = NO_PARAMETERS if tool.parameters is None else with_properties(tool.parameters)
-    # Here silence means strict, in every other format it does not.
-    told["strict"] = tool.strict is True
-    return told
+        function["description"] = tool.description
+    function["parameters"] = NO_PARAMETERS if tool.parameters is None else with_properties(tool.parameters)
+    # In this format the default is strict, in all others it is not.
+    function["strict"] = tool.strict is True
+    return function
 
 
 def _render_choice(choice: ToolChoice, turn: Turn) -> Any:
@@ -334,7 +336,7 @@ def _render_choice(choice: ToolChoice, turn: Turn) -> Any:
 
 
 def _kinds(turn: Turn) -> dict[str, str]:
-    """The kinds of the tools by their names; of several with one name, the first one's."""
+    """Return the types of the tools by name; for a duplicate name, the first one's."""
     return {tool.name: tool.kind for tool in reversed(turn.tools)}
 
 
@@ -344,8 +346,8 @@ def _add_form(body: dict[str, Any], turn: Turn) -> None:
     if output is not None and output.schema is None:
         text["format"] = {"type": "json_object"}
     elif output is not None:
-        told = {"description": output.description, "strict": output.strict}
-        known = {name: value for name, value in told.items() if value is not None}
+        optional = {"description": output.description, "strict": output.strict}
+        known = {name: value for name, value in optional.items() if value is not None}
         name = output.name or "answer"
         text["format"] = {"type": "json_schema", "name": name, "schema": output.schema, **known}
     if turn.verbosity is not None:
@@ -363,14 +365,14 @@ def _add_tuning(body: dict[str, Any], turn: Turn, target: Target, dropped: list[
     effort = _add_reasoning(body, turn, target, dropped)
     if not may_sample(profile, effort):
         refused.update(SAMPLING)
-    wanted = {
+    values = {
         "temperature": turn.temperature,
         "top_p": turn.top_p,
         "top_logprobs": (turn.top_logprobs or 0) if turn.logprobs else None,
         "user": None if turn.user is None else short_value(turn.user, dialect.user_limit),
         "service_tier": TIERS.get(turn.service_tier or "", turn.service_tier),
     }
-    for name, value in wanted.items():
+    for name, value in values.items():
         if value is None:
             continue
         if name in refused:
@@ -388,16 +390,16 @@ def _add_tuning(body: dict[str, Any], turn: Turn, target: Target, dropped: list[
 
 
 def _add_reasoning(body: dict[str, Any], turn: Turn, target: Target, dropped: list[str]) -> str | None:
-    """How much to think, and that the thinking comes signed, so that it can be given back."""
+    """Add the reasoning settings, and request signed thinking, so that it can be sent back."""
     profile = target.profile
     thinking = plan_effort(turn.reasoning, profile)
     dropped += thinking.dropped
-    told: dict[str, Any] = {} if thinking.effort is None else {"effort": thinking.effort}
+    reasoning: dict[str, Any] = {} if thinking.effort is None else {"effort": thinking.effort}
     thinks = profile.thinking != "none" and (turn.reasoning is not None or profile.sampling != "free")
     if turn.reasoning is not None and turn.reasoning.show and thinks:
-        told["summary"] = "auto"
-    if told:
-        body["reasoning"] = told
+        reasoning["summary"] = "auto"
+    if reasoning:
+        body["reasoning"] = reasoning
     if thinks and thinking.effort != "none" and target.dialect.stores:
         _include(body, "reasoning.encrypted_content")
     return thinking.effort

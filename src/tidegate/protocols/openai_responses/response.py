@@ -1,7 +1,7 @@
-"""The response object: what it repeats of its request, and what the answer adds.
+"""The response object: the parameters repeated from its request, and the data of the answer.
 
-OpenAI's response repeats every parameter of its request, with defaults where the client was silent,
-and the types of the official SDK and of Open Responses require them.
+OpenAI's response repeats every parameter of its request, with defaults for those that were not set; the types
+of the official SDK and of Open Responses require them.
 """
 
 import time
@@ -13,7 +13,7 @@ from tidegate.protocols.events import Finished, Started
 from tidegate.protocols.ids import new_id
 
 from .parse import Parsed
-from .wire import ENCODE, FIELDS, TOOL_HEAD, says
+from .wire import ENCODE, FIELDS, TOOL_HEAD, is_set
 
 __all__ = ["Shell", "status_of"]
 
@@ -38,19 +38,19 @@ DEFAULTS: dict[str, Any] = {
     "truncation": "disabled",
     "user": None,
 }
-"""Parameters that are repeated as the client wrote them, and what stands for those it did not write."""
+"""Parameters that are repeated as the client wrote them, and their defaults."""
 
 
 def echo(parsed: Parsed) -> dict[str, Any]:
-    """What the response repeats of its request."""
+    """Return the parameters that the response repeats."""
     fields, wire = parsed.fields, parsed.wire
     repeated: dict[str, Any] = {
-        name: fields[name] if name in fields and says(fields[name]) else default
+        name: fields[name] if name in fields and is_set(fields[name]) else default
         for name, default in DEFAULTS.items()
     }
-    told = wire.reasoning
-    summary = (told.summary or told.generate_summary) if told else None
-    repeated["reasoning"] = {"effort": told.effort if told else None, "summary": summary}
+    reasoning = wire.reasoning
+    summary = (reasoning.summary or reasoning.generate_summary) if reasoning else None
+    repeated["reasoning"] = {"effort": reasoning.effort if reasoning else None, "summary": summary}
     text = {"format": Raw(b'{"type":"text"}')}
     repeated["text"] = fields["text"] if wire.text and wire.text.format else text
     if wire.text and not wire.text.format and wire.text.verbosity:
@@ -62,11 +62,11 @@ def echo(parsed: Parsed) -> dict[str, Any]:
 
 
 WHOLE_FUNCTION = {"description": None, "parameters": None, "strict": None}
-"""What the declaration of a function in a response always has (Open Responses)."""
+"""The fields that a function definition in a response always has (Open Responses)."""
 
 
 def _whole_tool(raw: Raw) -> Raw:
-    """A tool as a response repeats it: of a function, what the client left out is null."""
+    """Return a tool as a response repeats it: missing fields of a function are null."""
     if TOOL_HEAD.decode(raw).type != "function":
         return raw
     fields = FIELDS.decode(raw)
@@ -75,7 +75,7 @@ def _whole_tool(raw: Raw) -> Raw:
 
 
 class Shell:
-    """Everything of a response but its output: written once, repeated in every event that has it."""
+    """Everything of a response except its output: encoded once, repeated in every event that contains it."""
 
     __slots__ = ("_before", "_created", "_echo", "_id", "_model", "_tail")
 
@@ -93,11 +93,11 @@ class Shell:
         return bool(self._id)
 
     def begin(self, started: Started | None) -> None:
-        """Take the provider's words, and make up what it does not say. Ids of responses begin with
-        `resp_` in this format; the provider's own is kept behind that.
+        """Take the provider's id, time and model, and generate those that are missing. Response ids begin
+        with `resp_` in this format, followed by the provider's id.
         """
-        told = started.id if started else ""
-        self._id = (told if told.startswith("resp_") else f"resp_{told}") if told else new_id("resp_")
+        native = started.id if started else ""
+        self._id = (native if native.startswith("resp_") else f"resp_{native}") if native else new_id("resp_")
         self._created = (started.created if started else None) or int(time.time())
         model = (started.model if started else "") or self._model
         head = {"id": self._id, "object": "response", "created_at": self._created}
@@ -113,8 +113,8 @@ class Shell:
         finished: Finished | None = None,
         error: Any = None,
     ) -> Raw:
-        """The response in a status."""
-        told: dict[str, Any] = {
+        """Write the response with a status."""
+        fields: dict[str, Any] = {
             "status": status,
             "completed_at": int(time.time()) if status == "completed" else None,
             "error": error,
@@ -123,8 +123,8 @@ class Shell:
             "usage": usage,
         }
         if finished is not None and finished.native is not None:
-            told["native_finish_reason"] = finished.native
-        return Raw(self._before + ENCODE(told)[1:-1] + self._tail)
+            fields["native_finish_reason"] = finished.native
+        return Raw(self._before + ENCODE(fields)[1:-1] + self._tail)
 
 
 REASONS = {"length": "max_output_tokens", "content_filter": "content_filter"}
@@ -134,10 +134,10 @@ REASONS = {"length": "max_output_tokens", "content_filter": "content_filter"}
 def _why(finished: Finished | None) -> dict[str, Any] | None:
     if finished is None or finished.reason not in REASONS:
         return None
-    told = {"reason": REASONS[finished.reason]}
-    return told if finished.detail is None else {**told, "detail": finished.detail}
+    details = {"reason": REASONS[finished.reason]}
+    return details if finished.detail is None else {**details, "detail": finished.detail}
 
 
 def status_of(finished: Finished | None) -> str:
-    """The status of a response that ended so."""
+    """Return the status of a response with this finish."""
     return "incomplete" if finished is not None and finished.reason in REASONS else "completed"

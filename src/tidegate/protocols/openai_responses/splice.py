@@ -1,8 +1,9 @@
-"""The same format on both sides: the client's bytes to the provider, the provider's to the client.
+"""The same format on both sides: the client's bytes are forwarded to the provider, and the provider's to the
+client.
 
-A request keeps every byte of every value that nobody asked to change, stored responses and the
-provider's own tools included. Only what Tidegate itself put into the conversation for another
-format is taken out again: reasoning items with a signature that no provider of this format can read.
+Every value that needs no change keeps its bytes, including stored responses and the provider's built-in
+tools. Removed is only what Tidegate itself put into the conversation for another format: reasoning items with
+a signature that no provider of this format can read.
 """
 
 import re
@@ -25,7 +26,7 @@ from .reader import OVER, failure_in, finish_of
 from .render import SAMPLING, ResponsesCall
 from .summary import is_summary, summary_message
 from .usage import parse_usage
-from .wire import ENCODE, FIELDS, RAWS, CompactionItem, CustomTool, Fields, Item, ReasoningItem, says
+from .wire import ENCODE, FIELDS, RAWS, CompactionItem, CustomTool, Fields, Item, ReasoningItem, is_set
 from .wire_answer import RESPONSE, ResponseOut
 
 __all__ = ["BodySplice", "StreamSplice", "own_items", "splice_request", "take_own_fields"]
@@ -34,11 +35,13 @@ __all__ = ["BodySplice", "StreamSplice", "own_items", "splice_request", "take_ow
 # --- the request -----------------------------------------------------------------------------
 
 OWN_FIELDS = ("provider", "models")
-"""Tidegate's own fields, which no provider knows."""
+"""Fields addressed to Tidegate, which no provider knows."""
 
 
 def splice_request(parsed: Parsed, target: Target) -> Call:
-    """The client's body with the model replaced, and only what dialect or profile ask for changed."""
+    """Return the client's body with the model replaced, changing only what the dialect or the profile
+    requires.
+    """
     fields = dict(parsed.fields)
     fields["model"] = Raw(ENCODE(target.model))
     take_own_fields(fields)
@@ -76,9 +79,11 @@ def _is_wrapped_here(item: Item) -> bool:
 
 
 def _tune(fields: Fields, parsed: Parsed, target: Target) -> list[str]:
-    """Move the effort to one that the model knows, and leave out what it refuses; what was left out."""
-    told, profile = parsed.wire.reasoning, target.profile
-    effort = told.effort if told is not None else None
+    """Change the effort to one that the model supports, and drop what it rejects; returns the names of
+    dropped fields.
+    """
+    reasoning, profile = parsed.wire.reasoning, target.profile
+    effort = reasoning.effort if reasoning is not None else None
     if effort is not None:
         nearest = nearest_effort(effort, profile.efforts)
         if nearest != effort:
@@ -87,14 +92,14 @@ def _tune(fields: Fields, parsed: Parsed, target: Target) -> list[str]:
     refused = target.dialect.drops
     if not may_sample(profile, effort):
         refused = (*refused, *SAMPLING)
-    return [name for name in refused if name in fields and says(fields.pop(name))]
+    return [name for name in refused if name in fields and is_set(fields.pop(name))]
 
 
 # --- the answer ------------------------------------------------------------------------------
 
 
 class EventView(Struct):
-    """What accounting reads of the events that begin and end a response."""
+    """The fields that accounting needs of the events that begin and end a response."""
 
     type: str = ""
     response: Raw = Raw()
@@ -105,7 +110,7 @@ class EventView(Struct):
 
 
 class CallView(Struct, gc=False):
-    """What says of an item whether it is a call of the client's tools."""
+    """The fields that show whether an item is a call to the client's tools."""
 
     type: str | None = None
     name: str | None = None
@@ -116,7 +121,7 @@ CALL_VIEW = Decoder(CallView)
 
 
 def count(tally: Tally, response: ResponseOut, customs: frozenset[str]) -> None:
-    """Take from a response what accounting needs. `customs` are the custom tools that were offered."""
+    """Account for a response. `customs` are the offered custom tools."""
     tally.id, tally.model = response.id or tally.id, response.model or tally.model
     tally.note(response.served)
     if response.usage is not None:
@@ -127,13 +132,13 @@ def count(tally: Tally, response: ResponseOut, customs: frozenset[str]) -> None:
 
 
 def _is_call(item: Raw, customs: frozenset[str]) -> bool:
-    """Whether an item is a call that the client has to answer."""
-    told = CALL_VIEW.decode(item)
-    return told.type == "function_call" or (told.type == "custom_tool_call" and told.name in customs)
+    """Return whether an item is a call that the client has to answer."""
+    view = CALL_VIEW.decode(item)
+    return view.type == "function_call" or (view.type == "custom_tool_call" and view.name in customs)
 
 
 class BodySplice:
-    """The conduit of a whole answer (see contract.Conduit)."""
+    """The conduit of a complete answer (see contract.Conduit)."""
 
     __slots__ = ("_customs", "_pieces", "failure", "tally")
     done = False
@@ -145,12 +150,14 @@ class BodySplice:
         self._pieces: list[bytes] = []
 
     def feed(self, data: bytes) -> bytes:
-        """Keep the bytes: only whole JSON is an answer."""
+        """Collect the bytes; only the complete JSON is an answer."""
         self._pieces.append(data)
         return b""
 
     def close(self) -> bytes:
-        """The provider's bytes, if they are a response. One that runs in the background is."""
+        """Return the provider's bytes if they are a response, which includes one that
+        runs in the background.
+        """
         body = b"".join(self._pieces)
         try:
             require_json(body)
@@ -163,7 +170,7 @@ class BodySplice:
         return b"" if self.failure is not None else body
 
     def abort(self, error: TidegateError) -> bytes:
-        """The error, in place of an answer."""
+        """Return the error in place of an answer."""
         return error_object(error)
 
 
@@ -174,11 +181,11 @@ def _incomplete(response: ResponseOut) -> ProviderError | None:
 
 
 TELLING = (b'"response":', b"error")
-"""What an event must hold to be looked into. Text that says so by chance only costs a look."""
+"""Bytes that an event must contain to be decoded. Text that contains them by chance only costs a decode."""
 
 
-def _tells(data: bytes) -> bool:
-    """Whether there may be something to account for."""
+def _may_matter(data: bytes) -> bool:
+    """Return whether there may be something to account for."""
     return TELLING[0] in data or TELLING[1] in data
 
 
@@ -195,15 +202,15 @@ class StreamSplice:
         self.tally = Tally()
         self.failure: ProviderError | None = None
         self.done = False
-        """The event with the finished response was there."""
+        """Whether the event with the finished response has arrived."""
         self._blocks = Blocks()
         self._begun: Fields | None = None
-        """The response as it began, for the event that tells of its failure."""
+        """The response as it began, for the event that reports its failure."""
         self._last = b""
-        """The last bytes that passed, which hold the last sequence number."""
+        """The last bytes forwarded, which contain the last sequence number."""
 
     def feed(self, data: bytes) -> bytes:
-        """The provider's bytes, as far as they make whole events."""
+        """Return the provider's bytes up to the end of the last complete event."""
         if self._is_over():
             return b""
         try:
@@ -213,7 +220,7 @@ class StreamSplice:
             return b""
 
     def close(self) -> bytes:
-        """The rest, where there is any; sets `failure` where the stream has not ended."""
+        """Return the remaining bytes, if any; sets `failure` if the stream ended too early."""
         if self._is_over():
             return b""
         passed = self._pass(self._blocks.close())
@@ -222,11 +229,11 @@ class StreamSplice:
         return passed
 
     def abort(self, error: TidegateError) -> bytes:
-        """The error events that end a stream, numbered after what has passed."""
+        """Return the error events that end a stream, with the next sequence numbers."""
         found = NUMBER.findall(self._last)
         number = int(found[-1]) + 1 if found else 0
-        told = {"type": "error", **error_of_stream(error), "sequence_number": number}
-        ended = frame(ENCODE(told), b"error")
+        fields = {"type": "error", **error_of_stream(error), "sequence_number": number}
+        ended = frame(ENCODE(fields), b"error")
         if self._begun is None:
             return ended
         response = {**self._begun, "status": "failed", "error": error_of_response(error)}
@@ -252,25 +259,25 @@ class StreamSplice:
         return b"".join(passed)
 
     def _look(self, event: ServerSentEvent) -> None:
-        """Account for an event; sets `failure` where it tells one, or is no JSON."""
+        """Account for an event; sets `failure` if it reports one, or is not JSON."""
         if not event.data.strip() or event.data == b"[DONE]":
             return
         try:
             require_json(event.data)
-            if _tells(event.data) or event.name == b"error":
+            if _may_matter(event.data) or event.name == b"error":
                 self._note(EVENT.decode(event.data), event.name)
         except ValidationError:
-            return  # a field of a type that we do not expect is still the client's
+            return  # events with fields of unexpected types are forwarded too
         except MALFORMED as error:
             self.failure = malformed("an event of the provider's stream", error)
 
-    def _note(self, told: EventView, name: bytes) -> None:
-        if told.type == "error" or name == b"error" or told.error:
+    def _note(self, event: EventView, name: bytes) -> None:
+        if event.type == "error" or name == b"error" or event.error:
             self.failure = failure_of(
-                told.error or {"message": told.message, "code": told.code, "param": told.param}
+                event.error or {"message": event.message, "code": event.code, "param": event.param}
             )
-        elif told.type in LIFECYCLE and says(told.response):
-            self._look_into(told.response)
+        elif event.type in LIFECYCLE and is_set(event.response):
+            self._look_into(event.response)
 
     def _look_into(self, raw: Raw) -> None:
         response = decode_view(RESPONSE, bytes(raw), self.tally.leave_out)
@@ -291,4 +298,4 @@ LIFECYCLE = frozenset(
         "response.cancelled",
     }
 )
-"""The events that hold the response."""
+"""The events that contain the response."""

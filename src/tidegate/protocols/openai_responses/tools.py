@@ -1,9 +1,9 @@
-"""Tools: their declarations, wherever they stand in a request, and their names in other formats.
+"""Tools: their definitions, wherever they are in a request, and their names in other formats.
 
-Other formats know a flat list of functions. Here tools may stand in a `namespace`, in items of the input
-(`additional_tools`, `tool_search_output`), and one of them may be the client's own search for tools. So each
-gets one flat name, `<namespace>__<name>`, under which it is offered and its calls are given back in history;
-`ToolNames` leads from a flat name back to what the client declared.
+Other formats have a flat list of functions. In this format tools may be in a `namespace` or in items of the
+input (`additional_tools`, `tool_search_output`), and one of them may be the client's own search for tools. So
+each tool gets a flat name, `<namespace>__<name>`, which is used to offer it and in the history of its calls;
+`ToolNames` maps a flat name back to what the client defined.
 """
 
 import re
@@ -49,28 +49,28 @@ TOOLS: Mapping[str, Decoder[SharedTool]] = {
     "namespace": Decoder(NamespaceTool),
     "tool_search": Decoder(ToolSearchTool),
 }
-"""By type of tool. The others the provider runs itself."""
+"""By type of tool. All other types are the provider's built-in tools."""
 
 ALL_TOOLS = Decoder(list[SharedTool])
 
 SEARCH = "tool_search"
-"""The name of the search for tools where it is offered as a function."""
+"""The name of the search for tools when it is offered as a function."""
 
 PLAIN_NAMESPACE = "functions"
-"""The namespace of tools that have none; Codex writes it out at times."""
+"""The namespace of tools that have none; Codex sometimes writes it explicitly."""
 
 LONGEST_NAME = 64
-"""Characters of a function's name at OpenAI, Anthropic, Gemini and Bedrock."""
+"""The maximum length of a function name at OpenAI, Anthropic, Gemini and Bedrock."""
 
 _UNSAFE = re.compile(r"[^a-zA-Z0-9_-]")
 
 
-# --- declarations ----------------------------------------------------------------------------
+# --- definitions -----------------------------------------------------------------------------
 
 
 def parse_tools(raws: Sequence[Raw], whole: Raw | None, place: str) -> list[OfferedTool]:
-    """Decode tools, all at once where `whole` is their list and each is of a shared kind. Raises
-    InvalidRequest.
+    """Decode tools, all at once if `whole` is their list and all are of shared types.
+    Raises InvalidRequest.
     """
     tools: list[OfferedTool]
     try:
@@ -95,7 +95,7 @@ def _parse_tool(raw: Raw, place: str) -> OfferedTool:
 
 
 def may_be_schema(raw: Raw) -> bool:
-    """Whether a value can be a JSON Schema: an object, or nothing."""
+    """Return whether a value can be a JSON Schema: an object, or nothing."""
     view = memoryview(raw)
     return len(view) == 0 or view[0] == 0x7B or bytes(view) == b"null"  # {
 
@@ -104,21 +104,21 @@ def may_be_schema(raw: Raw) -> bool:
 
 
 class Offered(NamedTuple):
-    """A tool that is no namespace, and the namespace that it stands in ("" for none)."""
+    """A tool other than a namespace, and the namespace that contains it ("" for none)."""
 
     tool: FunctionTool | CustomTool | ToolSearchTool | OwnTool
     namespace: str = ""
 
     @property
     def name(self) -> str:
-        """Its name within the namespace; of a tool without one its type."""
+        """Its name within the namespace, or its type if it has no name."""
         if isinstance(self.tool, OwnTool):
             return self.tool.kind
         return SEARCH if isinstance(self.tool, ToolSearchTool) else self.tool.name
 
 
 def list_offered(tools: Sequence[OfferedTool], items: Sequence[Item]) -> list[Offered]:
-    """All tools of a request. One that an item declares again is the one that is there already.
+    """Return all tools of a request. A tool that an item defines again is returned once.
 
     Raises InvalidRequest.
     """
@@ -143,11 +143,11 @@ def _unfold(tools: Iterable[OfferedTool], place: str) -> Iterator[Offered]:
 
 
 def _unfold_namespace(namespace: NamespaceTool, place: str) -> Iterator[Offered]:
-    """The tools of a namespace; the first one's description ends with that of the namespace."""
+    """Return the tools of a namespace; the description of the namespace is appended to the first one's."""
     about = f"About the tools of {namespace.name}: {namespace.description}" if namespace.description else ""
     for tool in parse_tools(namespace.tools, None, place):
         if isinstance(tool, NamespaceTool):
-            raise InvalidRequest("a namespace holds tools, not namespaces", param=place)
+            raise InvalidRequest("a namespace may only contain tools, not namespaces", param=place)
         if about and isinstance(tool, FunctionTool | CustomTool):
             tool = replace(tool, description="\n\n".join(filter(None, (tool.description, about))))
             about = ""
@@ -158,7 +158,7 @@ def _unfold_namespace(namespace: NamespaceTool, place: str) -> Iterator[Offered]
 
 
 class Declared(NamedTuple):
-    """What the client called a tool."""
+    """The client's name of a tool."""
 
     name: str
     namespace: str = ""
@@ -174,7 +174,7 @@ _KINDS: dict[type, Literal["function", "custom", "search", "own"]] = {
 
 
 class ToolNames:
-    """The flat names of a request's tools, there and back."""
+    """The mapping between the tools of a request and their flat names."""
 
     __slots__ = ("_declared", "_flat")
 
@@ -187,12 +187,12 @@ class ToolNames:
             self._add(Declared(one.name, one.namespace, _KINDS[type(one.tool)]))
 
     def flat(self, namespace: str | None, name: str) -> str:
-        """The flat name of a tool, also of one that is not offered (any more)."""
+        """Return the flat name of a tool, even of one that is not offered (any more)."""
         known = self._flat.get((namespace or "", name))
         return _join(namespace or "", name) if known is None else known
 
     def declared(self, flat: str) -> Declared:
-        """What the client calls the tool of this flat name."""
+        """Return the client's name of the tool with this flat name."""
         return self._declared.get(flat) or Declared(flat)
 
     def _add(self, declared: Declared) -> None:
@@ -200,7 +200,7 @@ class ToolNames:
         flat = _join(*key)
         other = self._declared.get(flat)
         if other is not None and other.namespace == declared.namespace:
-            return  # declared twice: the first counts
+            return  # the first of duplicate definitions wins
         if other is not None:
             flat = _shorten(flat, key, always=True)
         self._declared[flat] = declared
@@ -216,7 +216,7 @@ def _join(namespace: str, name: str) -> str:
 
 
 def _shorten(flat: str, key: tuple[str, str], *, always: bool) -> str:
-    """A name within the limit that no other tool has: what was cut or replaced comes back as a digest."""
+    """Return a unique name within the limit; a digest replaces what was cut or replaced."""
     if len(flat) <= LONGEST_NAME and not always:
         return flat
     digest = sha256("\n".join(key).encode()).hexdigest()[:8]

@@ -1,7 +1,8 @@
-"""Token counts, between the Responses API's overlapping sums and our classes that do not overlap.
+"""Conversion of token counts between the sums of the Responses API and Tidegate's classes, which do not
+overlap.
 
-Cached tokens are inside `input_tokens`, reasoning is inside `output_tokens`, at OpenAI, Azure, xAI and
-DeepSeek alike (every recording's total is input + output).
+Cached tokens are included in `input_tokens` and reasoning in `output_tokens`, at OpenAI, Azure, xAI and
+DeepSeek alike (in every recording, the total is input + output).
 """
 
 from typing import Any
@@ -14,14 +15,14 @@ __all__ = ["UsageIn", "parse_usage", "render_usage"]
 
 
 class InputDetails(Struct, gc=False):
-    """`input_tokens_details`: parts of the input's tokens."""
+    """`input_tokens_details`: subsets of the input tokens."""
 
     cached_tokens: Count | None = None
     cache_write_tokens: Count | None = None
 
 
 class OutputDetails(Struct, gc=False):
-    """`output_tokens_details`: parts of the output's tokens."""
+    """`output_tokens_details`: subsets of the output tokens."""
 
     reasoning_tokens: Count | None = None
 
@@ -47,28 +48,30 @@ class UsageIn(Struct):
     """xAI's, in 10⁻¹⁰ USD."""
 
 
-def parse_usage(told: UsageIn, searches: int | None = None) -> Usage | None:
-    """The classes of a usage object; None where it counts nothing. A part never exceeds its whole."""
-    if told.input_tokens is None and told.output_tokens is None:
+def parse_usage(usage: UsageIn, searches: int | None = None) -> Usage | None:
+    """Return the token classes of a usage object; None if it has no counts. A subset is
+    capped at its total.
+    """
+    if usage.input_tokens is None and usage.output_tokens is None:
         return None
-    details = told.input_tokens_details or InputDetails()
-    left = max(0, told.input_tokens or 0)
+    details = usage.input_tokens_details or InputDetails()
+    left = max(0, usage.input_tokens or 0)
     read, left = _take(details.cached_tokens, left)
     written, left = _take(details.cache_write_tokens, left)
-    spent = told.output_tokens_details or OutputDetails()
-    thought, rest = _take(spent.reasoning_tokens, max(0, told.output_tokens or 0))
+    spent = usage.output_tokens_details or OutputDetails()
+    thought, rest = _take(spent.reasoning_tokens, max(0, usage.output_tokens or 0))
     return Usage(
-        input=None if told.input_tokens is None else left,
+        input=None if usage.input_tokens is None else left,
         cache_read=read,
         cache_write=written,
-        output=None if told.output_tokens is None else rest,
+        output=None if usage.output_tokens is None else rest,
         reasoning=thought,
-        searches=_searches(told) if searches is None else searches,
+        searches=_searches(usage) if searches is None else searches,
     )
 
 
-def _searches(told: UsageIn) -> int | None:
-    tools = told.server_side_tool_usage_details
+def _searches(usage: UsageIn) -> int | None:
+    tools = usage.server_side_tool_usage_details
     if tools is None:
         return None
     known = [count for count in (tools.web_search_calls, tools.x_search_calls) if count is not None]
@@ -76,7 +79,7 @@ def _searches(told: UsageIn) -> int | None:
 
 
 def _take(part: int | None, whole: int) -> tuple[int | None, int]:
-    """A part of a count, no larger than the count, and what is left of it."""
+    """Return a subset of a count, capped at the count, and the remainder."""
     if part is None:
         return None, whole
     part = min(max(0, part), whole)
@@ -84,7 +87,7 @@ def _take(part: int | None, whole: int) -> tuple[int | None, int]:
 
 
 def render_usage(usage: Usage) -> dict[str, Any]:
-    """`usage` in OpenAI's form, whose details are always there: what was not reported is 0."""
+    """Write `usage` in OpenAI's form. Its details are required, so counts that were not reported are 0."""
     taken, made = usage.prompt_tokens or 0, usage.completion_tokens or 0
     return {
         "input_tokens": taken,

@@ -1,7 +1,7 @@
-"""The fields of the wire format that Tidegate reads, as types.
+"""The request fields that Tidegate reads, as types.
 
-A request's items and tools are many kinds of objects under one roof: each is decoded by its
-`type`, and what nobody reads is not named and passes as it is. A `Raw` that is empty was not sent.
+The items and tools of a request have many types, and each is decoded by its `type`. Fields that Tidegate does
+not read are not declared and are forwarded unchanged. An empty `Raw` means that the field was not sent.
 """
 
 from typing import Annotated, Any, Literal, NamedTuple, TypeAlias
@@ -48,7 +48,7 @@ __all__ = [
     "ToolSearchCallItem",
     "ToolSearchOutputItem",
     "ToolSearchTool",
-    "says",
+    "is_set",
 ]
 
 NAME = "openai_responses"
@@ -59,11 +59,11 @@ Count = Annotated[int, Meta(ge=0)]
 EffortWord = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
 
 
-# --- items of the input ----------------------------------------------------------------------
+# --- input items -----------------------------------------------------------------------------
 
 
 class Head(Struct, gc=False):
-    """What says which kind of item it is. A message may come without a type."""
+    """The field that determines the type of an item. A message may lack it."""
 
     type: str | None = None
     role: str | None = None
@@ -77,7 +77,7 @@ class AudioIn(Struct, gc=False):
 
 
 class PartIn(Struct):
-    """A part of a content list. Which fields it has, its type says."""
+    """A part of a content list. `type` determines which fields it has."""
 
     type: str
     text: str | None = None
@@ -107,7 +107,7 @@ class TextPart(Struct, gc=False):
 
 
 class ReasoningItem(Struct, tag_field="type", tag="reasoning"):
-    """Thinking, given back."""
+    """Thinking, sent back by the client."""
 
     summary: list[TextPart] | None = None
     content: list[TextPart] | None = None
@@ -115,17 +115,17 @@ class ReasoningItem(Struct, tag_field="type", tag="reasoning"):
 
 
 class CallItem(Struct, tag_field="type", tag="function_call", gc=False):
-    """A call of a function that the model made earlier."""
+    """A function call that the model made earlier."""
 
     call_id: Name
     name: Name
     arguments: str
     namespace: str | None = None
-    """Of the tool, where it was declared in one."""
+    """The namespace of the tool, if it was defined in one."""
 
 
 class CustomCallItem(Struct, tag_field="type", tag="custom_tool_call", gc=False):
-    """A call of a custom tool that the model made earlier."""
+    """A call to a custom tool that the model made earlier."""
 
     call_id: Name
     name: Name
@@ -134,35 +134,35 @@ class CustomCallItem(Struct, tag_field="type", tag="custom_tool_call", gc=False)
 
 
 class ResultItem(Struct, tag_field="type", tag="function_call_output"):
-    """What came out of a call of a function."""
+    """The result of a function call."""
 
     call_id: Name
     output: str | list[PartIn]
 
 
 class CustomResultItem(Struct, tag_field="type", tag="custom_tool_call_output"):
-    """What came out of a call of a custom tool."""
+    """The result of a call to a custom tool."""
 
     call_id: Name
     output: str | list[PartIn]
 
 
 class ImageItem(Struct, tag_field="type", tag="image_generation_call", gc=False):
-    """An image that the model made earlier (`image_generation_call`)."""
+    """An image that the model generated earlier (`image_generation_call`)."""
 
     result: str | None = None
     output_format: str | None = None
 
 
 class AdditionalToolsItem(Struct, tag_field="type", tag="additional_tools", gc=False):
-    """Tools that are offered from here on, beside those of the request (Codex)."""
+    """Tools that are offered from here on, in addition to those of the request (Codex)."""
 
     tools: list[Raw]
 
 
 class ToolSearchCallItem(Struct, tag_field="type", tag="tool_search_call", gc=False):
-    """A search for tools that the model made earlier. `execution` says who searched: the client or the
-    provider, which gives no `call_id`.
+    """A search for tools that the model made earlier. `execution` determines who searched: the client or the
+    provider, which sends no `call_id`.
     """
 
     call_id: str | None = None
@@ -171,7 +171,7 @@ class ToolSearchCallItem(Struct, tag_field="type", tag="tool_search_call", gc=Fa
 
 
 class ToolSearchOutputItem(Struct, tag_field="type", tag="tool_search_output", gc=False):
-    """The tools that a search has found: they are offered from here on."""
+    """The tools found by a search: they are offered from here on."""
 
     call_id: str | None = None
     execution: str | None = None
@@ -179,7 +179,7 @@ class ToolSearchOutputItem(Struct, tag_field="type", tag="tool_search_output", g
 
 
 class AgentMessageItem(Struct, tag_field="type", tag="agent_message"):
-    """What another agent of the client's says to this one (Codex)."""
+    """A message to this agent from another agent of the client (Codex)."""
 
     content: str | list[PartIn]
     author: str | None = None
@@ -197,7 +197,7 @@ class OlderCompactionItem(CompactionItem, tag_field="type", tag="compaction_summ
 
 
 class OwnItem(NamedTuple):
-    """An item of a kind that only this format knows."""
+    """An item of a type that only this format has."""
 
     kind: str
     raw: Raw
@@ -225,13 +225,13 @@ Item: TypeAlias = SharedItem | OwnItem
 
 
 class ToolHead(Struct, gc=False):
-    """What says which kind of tool it is."""
+    """The field that determines the type of a tool."""
 
     type: Name
 
 
 class FunctionTool(Struct, tag_field="type", tag="function"):
-    """The declaration of a function."""
+    """The definition of a function."""
 
     name: Name
     description: str | None = None
@@ -240,7 +240,7 @@ class FunctionTool(Struct, tag_field="type", tag="function"):
 
 
 class CustomTool(Struct, tag_field="type", tag="custom"):
-    """The declaration of a custom tool."""
+    """The definition of a custom tool."""
 
     name: Name
     description: str | None = None
@@ -248,7 +248,9 @@ class CustomTool(Struct, tag_field="type", tag="custom"):
 
 
 class NamespaceTool(Struct, tag_field="type", tag="namespace", gc=False):
-    """Tools under a common name, which calls of them repeat: Codex declares the tools of an MCP server so."""
+    """Tools under a common name, which calls to them repeat: Codex defines the tools of an MCP server like
+    this.
+    """
 
     name: Name
     tools: list[Raw]
@@ -256,7 +258,7 @@ class NamespaceTool(Struct, tag_field="type", tag="namespace", gc=False):
 
 
 class ToolSearchTool(Struct, tag_field="type", tag="tool_search", gc=False):
-    """The search for tools. With `execution` "client" it is a function of the client's."""
+    """The search for tools. With `execution` "client" it is a function of the client."""
 
     execution: str | None = None
     description: str | None = None
@@ -264,7 +266,7 @@ class ToolSearchTool(Struct, tag_field="type", tag="tool_search", gc=False):
 
 
 class OwnTool(NamedTuple):
-    """A tool that the provider runs itself."""
+    """A built-in tool of the provider."""
 
     kind: str
     raw: Raw
@@ -283,7 +285,7 @@ class AllowedTool(Struct, gc=False):
 
 
 class ChoiceIn(Struct):
-    """`tool_choice`, where it is an object."""
+    """`tool_choice` as an object."""
 
     type: Name
     name: str | None = None
@@ -362,7 +364,7 @@ class ResponsesRequest(Struct, kw_only=True):
 
 
 Fields: TypeAlias = dict[str, Raw]
-"""An object's top level: what is not touched stays as the client wrote it."""
+"""The top level of an object; values that are not edited keep the client's bytes."""
 
 REQUEST = Decoder(ResponsesRequest)
 FIELDS = Decoder(Fields)
@@ -372,6 +374,6 @@ TOOL_HEAD = Decoder(ToolHead)
 ENCODE = Encoder().encode
 
 
-def says(raw: Raw) -> bool:
-    """Whether a value was sent that is not null."""
+def is_set(raw: Raw) -> bool:
+    """Return whether a value was sent and is not null."""
     return len(memoryview(raw)) > 0 and bytes(raw) != b"null"

@@ -1,4 +1,6 @@
-"""What is read of a provider's answer: the response object, its items, and the events of a stream."""
+"""The fields of a provider's answer that Tidegate reads: the response object, its items, and the events of a
+stream.
+"""
 
 from typing import Any
 
@@ -54,7 +56,7 @@ class ReasoningOut(Struct):
 
 
 class CallOut(Struct, gc=False):
-    """A call of a function, or of a custom tool."""
+    """A function call, or a call to a custom tool."""
 
     call_id: str | None = None
     name: str = ""
@@ -63,14 +65,14 @@ class CallOut(Struct, gc=False):
 
 
 class ImageOut(Struct, gc=False):
-    """An image that the model made."""
+    """An image that the model generated."""
 
     result: str | None = None
     output_format: str | None = None
 
 
 class AnnotationOut(Struct, gc=False):
-    """A citation; those without an address are only carried."""
+    """A citation; those without a URL are only forwarded."""
 
     type: str | None = None
     url: str | None = None
@@ -92,13 +94,13 @@ class WebSearchOut(Struct, gc=False):
 
 
 class ToolUsageOut(Struct, gc=False):
-    """`tool_usage`: what the provider's own tools cost."""
+    """`tool_usage`: the cost of the provider's built-in tools."""
 
     web_search: WebSearchOut | None = None
 
 
 class ResponseOut(Struct):
-    """A response, at its beginning or at its end."""
+    """A response, at its start or at its end."""
 
     id: str | None = None
     model: str | None = None
@@ -113,19 +115,19 @@ class ResponseOut(Struct):
 
     @property
     def served(self) -> Served | None:
-        """How it was served."""
+        """How the response was served."""
         cost = None if self.usage is None else nano_usd(self.usage.cost, self.usage.cost_in_usd_ticks)
         return served(self.service_tier, cost=cost)
 
     @property
     def searches(self) -> int | None:
-        """Billable web searches, where the provider counts them."""
+        """Billable web searches, if the provider counts them."""
         used = self.tool_usage
         return used.web_search.num_requests if used is not None and used.web_search is not None else None
 
 
 class EventOut(Struct):
-    """An event of a stream. Which fields it has, its type says."""
+    """An event of a stream. `type` determines which fields it has."""
 
     type: str = ""
     output_index: int = 0
@@ -143,7 +145,7 @@ class EventOut(Struct):
 
 
 class TextOut(Struct, gc=False):
-    """What is read of most events of a stream: more of a text."""
+    """The fields of most events of a stream: a text delta."""
 
     delta: str
     output_index: int = 0

@@ -1,8 +1,8 @@
-"""From events to responses as OpenAI itself sends them: a stream of events, or one JSON body.
+"""Writes events as responses the way OpenAI sends them: as a stream of events, or as one JSON body.
 
-A response is a list of items, each opened, filled and closed. The order of what a model wrote decides
-the items: texts and refusals that follow each other are one message, a call or thinking between them
-ends it. Both forms build the items here; the stream tells of every step.
+A response is a list of items, each opened, filled and closed. The order of events determines the items:
+consecutive texts and refusals are one message, which a call or thinking ends. Both forms build the items
+here; the stream reports every step.
 """
 
 from collections.abc import Callable, Sequence
@@ -49,13 +49,13 @@ _OBJECT = Decoder(dict[str, Raw])
 
 
 class Run:
-    """A text that grows: its pieces, and the bytes of a delta before and behind the piece."""
+    """A growing text: its pieces, and the bytes of a delta before and after the piece."""
 
     __slots__ = ("before", "pieces")
 
     def __init__(self, event: str, **place: Any) -> None:
-        told = ENCODE({"type": event, **place})[:-1]
-        self.before = b"event: " + event.encode() + b"\ndata: " + told + b',"delta":'
+        head = ENCODE({"type": event, **place})[:-1]
+        self.before = b"event: " + event.encode() + b"\ndata: " + head + b',"delta":'
         self.pieces: list[str] = []
 
     @property
@@ -65,7 +65,7 @@ class Run:
 
 
 class OpenPart:
-    """The part of a message that is being written."""
+    """The open part of a message."""
 
     __slots__ = ("annotations", "citations", "kind", "logprobs", "place", "run")
 
@@ -77,24 +77,24 @@ class OpenPart:
         self.run = Run(f"response.{kind}.delta", **place, **more)
         self.annotations: list[Any] = []
         self.citations: list[Raw] = []
-        """Citations in forms that OpenAI does not know, kept in an extension field."""
+        """Citations in forms that OpenAI does not have, written to an extension field."""
         self.logprobs: list[Any] = []
 
     def render(self, text: str) -> dict[str, Any]:
-        """The part, with this text."""
+        """Write the part with this text."""
         if self.kind == "refusal":
             return {"type": "refusal", "refusal": text}
-        told = {
+        part = {
             "type": "output_text",
             "annotations": self.annotations,
             "logprobs": self.logprobs,
             "text": text,
         }
-        return {**told, "citations": self.citations} if self.citations else told
+        return {**part, "citations": self.citations} if self.citations else part
 
 
 class OpenMessage:
-    """The message that is being written."""
+    """The open message."""
 
     __slots__ = ("id", "index", "part", "parts")
 
@@ -105,13 +105,13 @@ class OpenMessage:
         self.part: OpenPart | None = None
 
     def render(self, status: str) -> dict[str, Any]:
-        """The item."""
-        told = {"id": self.id, "type": "message", "status": status, "role": "assistant"}
-        return {**told, "content": self.parts}
+        """Write the item."""
+        fields = {"id": self.id, "type": "message", "status": status, "role": "assistant"}
+        return {**fields, "content": self.parts}
 
 
 class OpenThinking:
-    """The reasoning item that is being written."""
+    """The open reasoning item."""
 
     __slots__ = ("id", "index", "run")
 
@@ -139,28 +139,28 @@ class OpenCall:
 
     @property
     def whole(self) -> bool:
-        """Whether nothing can follow: a function's arguments are complete JSON."""
+        """Whether the call is complete: a function's arguments are complete JSON."""
         return self.call.kind != "custom" and self._end.is_whole()
 
     def render(self, status: str, text: str) -> dict[str, Any]:
-        """The item."""
-        told = {"id": self.id, "type": self.kind.type, "status": status, "call_id": self.call.id}
+        """Write the item."""
+        fields = {"id": self.id, "type": self.kind.type, "status": status, "call_id": self.call.id}
         if self.kind.type == "tool_search_call":
             arguments = Raw(text.encode()) if text and self._end.is_whole() else {}
-            return {**told, "execution": "client", "arguments": arguments}
+            return {**fields, "execution": "client", "arguments": arguments}
         namespace = {"namespace": self.declared.namespace} if self.declared.namespace else {}
-        return {**told, "name": self.declared.name, **namespace, self.kind.field: text}
+        return {**fields, "name": self.declared.name, **namespace, self.kind.field: text}
 
 
 class CallKind(NamedTuple):
-    """How calls of one kind are written."""
+    """How calls of one type are written."""
 
     type: str
     prefix: str
-    """Of the item's id."""
+    """The prefix of the item's id."""
     field: str
     event: str
-    """The middle of the names of its events; "" where there are none."""
+    """The middle of the names of its events; "" if it has none."""
 
 
 CALL_KINDS = {
@@ -171,7 +171,7 @@ CALL_KINDS = {
 
 
 class ResponseWriter:
-    """Writes a response (see contract.Writer). The format has one choice; others are not asked for."""
+    """Writes a response (see contract.Writer). The format has exactly one choice."""
 
     __slots__ = (
         "_calls", "_citations", "_finished", "_grown", "_logprobs", "_message", "_next", "_out", "_output",
@@ -183,22 +183,22 @@ class ResponseWriter:
         self._parsed = parsed
         self._shell = Shell(parsed, model)
         self._output: dict[int, Raw] = {}
-        """Finished items by their index."""
+        """Finished items by index."""
         self._finished: Finished | None = None
         self._usage: Usage | None = None
-        # what is being written
+        # open items
         self._next = 0
         """The index of the next item."""
         self._message: OpenMessage | None = None
         self._thinking: OpenThinking | None = None
         self._calls: dict[int, OpenCall] = {}
-        """By the event's index. Several may be open: providers may mix their deltas."""
+        """Calls by event index. Several may be open, because providers may interleave their deltas."""
         self._grown: set[int] = set()
-        """Those that have got arguments since it was last asked whether they are whole."""
+        """Calls that have received arguments since they were last checked for completeness."""
         self._logprobs: list[Any] = []
-        """Of the text that comes next."""
+        """The log probabilities of the next text."""
         self._citations: list[CitationAdded] = []
-        """Of a text that has not begun."""
+        """The citations of a text that has not begun."""
         # the stream
         self._streams = parsed.stream
         self._sequence = 0
@@ -207,18 +207,18 @@ class ResponseWriter:
     def write(self, events: Sequence[Event]) -> bytes:
         """See contract.Writer."""
         if len(events) == 1:
-            # The usual case: more of a text that is open.
+            # The usual case: more text for the open part.
             event = events[0]
             if type(event) is TextDelta and event.signature is None and not self._logprobs:
                 message = self._message
                 if message is not None and message.part is not None and message.part.kind == "output_text":
-                    return self._say(message.part.run, event.text)
+                    return self._grow(message.part.run, event.text)
         for event in pair_logprobs(events):
             self._WRITES[type(event)](self, event)
         return self._take_out()
 
     def close(self) -> bytes:
-        """The final response, as the stream's last event or as the body."""
+        """Return the final response, as the last event of the stream or as the body."""
         if not self._shell.begun:
             self._begin(None)
         self._close_all("completed")
@@ -231,7 +231,9 @@ class ResponseWriter:
         return self._take_out()
 
     def abort(self, error: TidegateError) -> bytes:
-        """The error, told in both ways that clients look for (see error.py); alone, in place of a body."""
+        """Return the error in both forms that clients look for (see error.py); just the error in place of a
+        body.
+        """
         if not self._streams:
             return error_object(error)
         if not self._shell.begun:
@@ -246,12 +248,12 @@ class ResponseWriter:
     def _emit(self, event: str, **fields: Any) -> None:
         if not self._streams:
             return
-        told = ENCODE({"type": event, **fields, "sequence_number": self._sequence})
+        data = ENCODE({"type": event, **fields, "sequence_number": self._sequence})
         self._sequence += 1
-        self._out.append(b"event: %b\ndata: %b\n\n" % (event.encode(), told))
+        self._out.append(b"event: %b\ndata: %b\n\n" % (event.encode(), data))
 
-    def _say(self, run: Run, piece: str) -> bytes:
-        """More of a text: the event, in a frame that is written once per text."""
+    def _grow(self, run: Run, piece: str) -> bytes:
+        """Add to a text: the event, in a frame that is built once per text."""
         run.pieces.append(piece)
         if not self._streams:
             return b""
@@ -293,7 +295,7 @@ class ResponseWriter:
         self._emit("response.output_item.done", output_index=index, item=raw)
 
     def _close_all(self, status: str) -> None:
-        """Close whatever is open."""
+        """Close all open items."""
         if self._citations:
             self._open_part("output_text")
         self._close_thinking()
@@ -302,7 +304,7 @@ class ResponseWriter:
             self._close_call(index, status)
 
     def _turn_from(self, *, message: bool = True, thinking: bool = True) -> None:
-        """Something of another kind begins: close what it ends."""
+        """Close the items that content of another type ends."""
         if thinking:
             self._close_thinking()
         if message:
@@ -313,7 +315,7 @@ class ResponseWriter:
         self._grown.clear()
 
     def _add_wrapped(self, wrapped: WrappedSignature) -> None:
-        """An item that only carries what another format must see again."""
+        """Add an item that only carries a signature or block of another format."""
         self._turn_from()
         self._add_reasoning(wrap(wrapped))
 
@@ -326,7 +328,7 @@ class ResponseWriter:
     # --- messages ---
 
     def _open_part(self, kind: str) -> OpenPart:
-        """The open part of this kind."""
+        """Return the open part of this type."""
         message = self._message
         if message is None:
             self._turn_from()
@@ -367,15 +369,15 @@ class ResponseWriter:
         self._close_item(message.index, message.render(status))
 
     def _flush_logprobs(self, part: OpenPart) -> None:
-        """Log probabilities whose text had been told before them."""
+        """Write log probabilities whose text has already been written."""
         if self._logprobs:
-            self._say_with_logprobs(part, "")
+            self._grow_with_logprobs(part, "")
 
-    def _say_with_logprobs(self, part: OpenPart, piece: str) -> None:
-        told, self._logprobs = self._logprobs, []
+    def _grow_with_logprobs(self, part: OpenPart, piece: str) -> None:
+        pending, self._logprobs = self._logprobs, []
         part.run.pieces.append(piece)
-        part.logprobs.extend(told)
-        self._emit("response.output_text.delta", **part.place, logprobs=told, delta=piece)
+        part.logprobs.extend(pending)
+        self._emit("response.output_text.delta", **part.place, logprobs=pending, delta=piece)
 
     # --- thinking ---
 
@@ -391,8 +393,8 @@ class ResponseWriter:
         return thinking
 
     def _close_thinking(self, signature: str = "", signed_by: str = "") -> None:
-        """Close the reasoning item. What is not OpenAI's own carries a signature, signed or not, so that it
-        can be told from OpenAI's when it comes back.
+        """Close the reasoning item. A signature is wrapped even if there is none, unless it is OpenAI's own,
+        so that foreign thinking is recognised when it comes back.
         """
         thinking = self._thinking
         if thinking is None:
@@ -427,18 +429,18 @@ class ResponseWriter:
         if event.text:
             part = self._open_part("output_text")
             if self._logprobs:
-                self._say_with_logprobs(part, event.text)
+                self._grow_with_logprobs(part, event.text)
             else:
-                self._out.append(self._say(part.run, event.text))
+                self._out.append(self._grow(part.run, event.text))
         if event.signature is not None:
-            # The message ends here, so that the signature stands right behind the text that it is on.
+            # The message ends here, so that the signature directly follows the text that it belongs to.
             self._add_wrapped(WrappedSignature("gemini", "text", event.signature))
 
     def _write_refusal(self, event: RefusalDelta) -> None:
-        self._out.append(self._say(self._open_part("refusal").run, event.text))
+        self._out.append(self._grow(self._open_part("refusal").run, event.text))
 
     def _write_reasoning(self, event: ReasoningDelta) -> None:
-        self._out.append(self._say(self._open_thinking().run, event.text))
+        self._out.append(self._grow(self._open_thinking().run, event.text))
 
     def _write_signature(self, event: ReasoningSigned) -> None:
         if self._thinking is not None:
@@ -472,7 +474,7 @@ class ResponseWriter:
         if call is not None and event.arguments:
             self._grown.add(event.index)
             if call.kind.event:
-                self._out.append(self._say(call.run, event.arguments))
+                self._out.append(self._grow(call.run, event.arguments))
             else:
                 call.run.pieces.append(event.arguments)
 
@@ -510,7 +512,7 @@ class ResponseWriter:
             self._add_wrapped(WrappedSignature("gemini", "image", event.signature))
 
     def _write_audio(self, event: AudioDelta) -> None:
-        """Nothing: this format's requests cannot ask for audio."""
+        """Write nothing: requests of this format cannot ask for audio."""
 
     def _write_native(self, event: NativeBlock) -> None:
         if event.format != NAME:
@@ -557,7 +559,7 @@ OWN_ANNOTATIONS = frozenset({"file_citation", "url_citation", "container_file_ci
 
 
 def _render_annotation(cited: CitationAdded) -> Any:
-    """OpenAI's form of a citation, or None where it has none."""
+    """Write a citation in OpenAI's form; None if it has none."""
     if cited.native is not None and _type_of(cited.native) in OWN_ANNOTATIONS:
         return cited.native
     if cited.url is None:
