@@ -115,7 +115,9 @@ def _free_name(offered: list[Tool]) -> str:
 def _render_tool(tool: Tool, keeps_strict: bool) -> dict[str, Any] | Raw:
     if tool.kind == "native":
         if tool.format != "anthropic" or tool.block is None:
-            raise Unsupported(f"this provider does not have the built-in tool {tool.name!r}", param="tools")
+            raise Unsupported(
+                f"this provider does not support the built-in tool {tool.name!r}", param="tools"
+            )
         return tool.block
     rendered: dict[str, Any] = {"name": tool.name}
     description = _describe_custom(tool) if tool.kind == "custom" else tool.description

@@ -72,7 +72,7 @@ class GeminiProtocol:
         """See Protocol."""
         if not request.stream:
             return BodyWriter(model)
-        return ArrayWriter(model) if _own(request).is_array else StreamWriter(model)
+        return ArrayWriter(model) if _parsed(request).is_array else StreamWriter(model)
 
     def render_error(self, error: TidegateError, request_id: str) -> ErrorReply:
         """See Protocol."""
@@ -105,20 +105,20 @@ class GeminiProtocol:
 
     def splice_request(self, request: ParsedRequest, target: Target) -> Call:
         """See Protocol."""
-        return splice_request(_own(request), target)
+        return splice_request(_parsed(request), target)
 
     def splice(self, request: ParsedRequest, call: Call, target: Target) -> Conduit:
         """See Protocol."""
         if not call.stream:
             return BodySplice()
-        return ArraySplice() if _own(request).is_array else StreamSplice()
+        return ArraySplice() if _parsed(request).is_array else StreamSplice()
 
     def route(self, target: Target) -> Route:
         """See Protocol."""
         return SpliceRoute(self, target)
 
 
-def _own(request: ParsedRequest) -> Parsed:
+def _parsed(request: ParsedRequest) -> Parsed:
     """Return a request that `parse_request` created."""
     assert isinstance(request, Parsed)
     return request

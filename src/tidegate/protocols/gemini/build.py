@@ -91,7 +91,7 @@ def build_turn(wire: RequestIn, fields: Mapping[str, Raw], model: str, *, stream
             extensions[f"generationConfig.{name}"] = raw
     messages = tuple(_Conversation(fields).build(wire))
     if all(message.role == "system" for message in messages):
-        raise InvalidRequest("the contents say nothing", param="contents")
+        raise InvalidRequest("the contents are empty", param="contents")
     return Turn(
         model=model,
         messages=messages,
@@ -258,10 +258,10 @@ def _read_response(response: Raw, param: str) -> tuple[str, bool | None]:
     """Return the text of a response, and whether it is an error: Google's keys are `output` and `error`; any
     other object is its own text.
     """
-    told = decode(_RESPONSE, response, param) if response else {}
-    is_error = set(told) == {"error"}
-    text = told.get("error" if is_error else "output") if len(told) == 1 else None
-    return text if isinstance(text, str) else msgspec.json.encode(told).decode(), is_error or None
+    decoded = decode(_RESPONSE, response, param) if response else {}
+    is_error = set(decoded) == {"error"}
+    text = decoded.get("error" if is_error else "output") if len(decoded) == 1 else None
+    return text if isinstance(text, str) else msgspec.json.encode(decoded).decode(), is_error or None
 
 
 def _seen(result: FunctionResponse, param: str) -> Iterator[Image | Document]:
@@ -272,7 +272,7 @@ def _seen(result: FunctionResponse, param: str) -> Iterator[Image | Document]:
             media = _build_media(_inline(part.inline_data), kind, f"{param}.functionResponse.parts")
             if not isinstance(media, (Image, Document)):
                 raise InvalidRequest(
-                    f"a tool's result cannot hold {kind}", param=f"{param}.functionResponse.parts"
+                    f"a tool result cannot contain {kind}", param=f"{param}.functionResponse.parts"
                 )
             yield media
 
@@ -315,8 +315,8 @@ def _inline(blob: Blob) -> Inline:
     return inline(_plain_type(blob.mime_type), blob.data)
 
 
-def _plain_type(told: str) -> str:
-    return told.partition(";")[0].strip().lower()
+def _plain_type(mime_type: str) -> str:
+    return mime_type.partition(";")[0].strip().lower()
 
 
 def _build_media(source: Inline | Link | FileRef, media_type: str, param: str) -> Part:
@@ -368,11 +368,11 @@ def _build_function(declared: FunctionDeclaration, param: str) -> Tool:
 
 
 def _build_choice(config: ToolConfig | None) -> ToolChoice | None:
-    told = config.function_calling_config if config is not None else None
-    mode = _MODES.get((told.mode or "").upper()) if told is not None else None
-    if told is None or mode is None:
+    calling = config.function_calling_config if config is not None else None
+    mode = _MODES.get((calling.mode or "").upper()) if calling is not None else None
+    if calling is None or mode is None:
         return None
-    names = tuple(told.allowed_function_names or ())
+    names = tuple(calling.allowed_function_names or ())
     if mode == "required" and len(names) == 1:
         return ToolChoice("named", names)
     return ToolChoice(mode, () if mode == "none" else names)

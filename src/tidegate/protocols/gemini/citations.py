@@ -22,12 +22,12 @@ _MEMBERS = msgspec.json.Decoder(dict[str, Raw])
 class Citations:
     """The citations of one choice."""
 
-    __slots__ = ("_added", "_own", "_recited", "_text")
+    __slots__ = ("_added", "_native", "_recited", "_text")
 
     def __init__(self) -> None:
         self._text: list[str] = []
         self._added: list[CitationAdded] = []
-        self._own: dict[str, Raw] = {}
+        self._native: dict[str, Raw] = {}
         """Google's own `groundingMetadata` and `urlContextMetadata`."""
         self._recited: list[Raw] = []
 
@@ -40,7 +40,7 @@ class Citations:
         native = _members(citation.native)
         for name in ("groundingMetadata", "urlContextMetadata"):
             if name in native:
-                self._own[name] = native[name]
+                self._native[name] = native[name]
                 return
         if citation.native is not None and "uri" in native:
             self._recited.append(citation.native)
@@ -49,8 +49,8 @@ class Citations:
 
     def grounding(self) -> Raw:
         """Return the `groundingMetadata`; empty if there is none."""
-        if "groundingMetadata" in self._own or not self._added:
-            return self._own.get("groundingMetadata", NOTHING)
+        if "groundingMetadata" in self._native or not self._added:
+            return self._native.get("groundingMetadata", NOTHING)
         numbers: dict[tuple[str | None, str | None, str | None], int] = {}
         chunks: list[dict[str, Any]] = []
         supports = []
@@ -63,8 +63,8 @@ class Citations:
                 start, end = offsets.byte_of(citation.start), offsets.byte_of(citation.end)
                 piece = {"startIndex": start, "endIndex": end}
                 supports.append({"segment": piece, "groundingChunkIndices": [number]})
-        told = {"groundingChunks": chunks, **({"groundingSupports": supports} if supports else {})}
-        return Raw(msgspec.json.encode(told))
+        metadata = {"groundingChunks": chunks, **({"groundingSupports": supports} if supports else {})}
+        return Raw(msgspec.json.encode(metadata))
 
     def recitation(self) -> Raw:
         """Return the `citationMetadata`; empty if there is none."""
@@ -72,7 +72,7 @@ class Citations:
 
     def url_context(self) -> Raw:
         """Return the `urlContextMetadata`; empty if there is none."""
-        return self._own.get("urlContextMetadata", NOTHING)
+        return self._native.get("urlContextMetadata", NOTHING)
 
 
 def _chunk(citation: CitationAdded) -> dict[str, Any]:

@@ -36,4 +36,4 @@ def parse_count(body: bytes) -> int:
     try:
         return _COUNTED.decode(body).total_tokens
     except MALFORMED as error:
-        raise ProviderBroke("the provider's count cannot be read") from error
+        raise ProviderBroke("the provider's token count cannot be read") from error

@@ -94,14 +94,14 @@ def parse_error(status: int, headers: Mapping[str, str], body: bytes) -> Provide
     return _refusal(error, status, parse_retry_after(headers))
 
 
-def parse_inner_error(told: Raw) -> ProviderError:
+def parse_inner_error(body: Raw) -> ProviderError:
     """Read an error inside an answer with status 200. 499 (cancelled by the provider) and codes that are not
     an error status become 502.
     """
     try:
-        error = _ERROR.decode(told)
+        error = _ERROR.decode(body)
     except MALFORMED:
-        error = readable(bytes(told))
+        error = readable(bytes(body))
     code = error.code if isinstance(error, GoogleError) else None
     status = code if isinstance(code, int) and 400 <= code < 600 and code != 499 else 502
     return _refusal(error, status, None)
@@ -124,11 +124,11 @@ def _refusal(error: GoogleError | str, status: int, retry_after: int | None) -> 
     )
 
 
-def _details(told: Raw) -> list[Detail]:
+def _details(details: Raw) -> list[Detail]:
     """Return the details that can be read."""
     found: list[Detail] = []
     with suppress(*MALFORMED):  # the message is used without them
-        found.extend(_DETAIL.decode(one) for one in (_DETAILS.decode(told) if told else ()))
+        found.extend(_DETAIL.decode(one) for one in (_DETAILS.decode(details) if details else ()))
     return found
 
 
@@ -151,13 +151,13 @@ def render_error(error: TidegateError, request_id: str) -> ErrorReply:
 def render_error_body(error: TidegateError) -> bytes:
     """Write the envelope; data that Google has no field for is in its `details`."""
     name = error.code if error.code in _CODES else NAMES.get(error.status)
-    told = {
+    fields = {
         "code": error.status,
         "message": gemini_words(error.message) if error.code == CONTEXT_LENGTH_EXCEEDED else error.message,
         "status": name or ("INTERNAL" if error.status >= 500 else "INVALID_ARGUMENT"),
         "details": _render_details(error),
     }
-    return msgspec.json.encode({"error": {key: value for key, value in told.items() if value != []}})
+    return msgspec.json.encode({"error": {key: value for key, value in fields.items() if value != []}})
 
 
 _CODES = frozenset(NAMES.values())

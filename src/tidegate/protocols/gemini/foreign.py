@@ -31,18 +31,18 @@ def unwrap_thought(text: str, signature: str | None) -> Reasoning | RedactedReas
     """Convert a thought that was sent back; None if it is empty."""
     if not signature:
         return Reasoning(text, None, FORMAT) if text else None
-    told = _unpack(signature)
+    unpacked = _unpack(signature)
     for beginning in (_SEALED, _REDACTED):
-        format_, colon, rest = told.removeprefix(beginning).partition(":")
-        if told.startswith(beginning) and colon:
+        format_, colon, rest = unpacked.removeprefix(beginning).partition(":")
+        if unpacked.startswith(beginning) and colon:
             if beginning == _REDACTED:
                 return RedactedReasoning(rest, format_)
             return Reasoning(text, rest, format_)
     return Reasoning(text, signature, FORMAT)
 
 
-def _pack(told: str) -> str:
-    return base64.b64encode(told.encode(errors="replace")).decode()
+def _pack(text: str) -> str:
+    return base64.b64encode(text.encode(errors="replace")).decode()
 
 
 def _unpack(signature: str) -> str:

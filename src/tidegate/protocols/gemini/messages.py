@@ -99,9 +99,9 @@ class Contents:
         """Filled by `finish`."""
         self.dropped: dict[str, None] = {}
         """The names of features that Gemini does not support, in order."""
-        self._said: list[tuple[str, list[AnyPart]]] = []
+        self._runs: list[tuple[str, list[AnyPart]]] = []
         """Role (`user`, `model`, or `results`) and parts; consecutive parts of one role are joined."""
-        self._beside: list[AnyPart] = []
+        self._media_after: list[AnyPart] = []
         """Media of results that cannot be inside them; they follow all results of the step."""
         # request
         self._profile = profile
@@ -127,23 +127,23 @@ class Contents:
     def finish(self) -> None:
         """Apply the rules for the whole conversation: it must not be empty, and calls must be signed."""
         self._add_media_of_results()
-        if not self._said:
+        if not self._runs:
             if not self.system:
-                raise InvalidRequest("the messages are empty: nothing is asked", param="messages")
-            self._said.append(("user", self.system))
+                raise InvalidRequest("the messages are empty", param="messages")
+            self._runs.append(("user", self.system))
             self.system = []
         if self._profile.signed_calls:
             self._sign_steps()
-        for role, parts in self._said:
+        for role, parts in self._runs:
             self.contents.append(OutContent(role="model" if role == "model" else "user", parts=parts))
 
     def _sign_steps(self) -> None:
         """Sign the first call of each step of the current turn: Google checks no others, and warns that its
         dummy signature reduces quality. A user message right after results may not begin a turn.
         """
-        for place in range(len(self._said) - 1, -1, -1):
-            role, parts = self._said[place]
-            if role == "user" and (place == 0 or self._said[place - 1][0] != "results"):
+        for place in range(len(self._runs) - 1, -1, -1):
+            role, parts = self._runs[place]
+            if role == "user" and (place == 0 or self._runs[place - 1][0] != "results"):
                 return
             if role == "model":
                 _sign_first_call(parts)
@@ -151,10 +151,10 @@ class Contents:
     def _append(self, role: str, parts: list[AnyPart]) -> None:
         if not parts:
             return
-        if self._said and self._said[-1][0] == role:
-            self._said[-1][1].extend(parts)
+        if self._runs and self._runs[-1][0] == role:
+            self._runs[-1][1].extend(parts)
         else:
-            self._said.append((role, parts))
+            self._runs.append((role, parts))
 
     def _add_instructions(self, message: Message) -> None:
         if self._profile.system_role == "user":
@@ -275,13 +275,13 @@ class Contents:
             if isinstance(part, ToolResult):
                 result, beside = self._result(part)
                 self._append("results", [result])
-                self._beside += beside
+                self._media_after += beside
             else:
-                self._beside += self._parts((part,), "user")
+                self._media_after += self._parts((part,), "user")
 
     def _add_media_of_results(self) -> None:
-        self._append("user", self._beside)
-        self._beside = []
+        self._append("user", self._media_after)
+        self._media_after = []
 
     def _result(self, result: ToolResult) -> tuple[WirePart, list[AnyPart]]:
         if not result.name:

@@ -45,7 +45,7 @@ def _member(name: str, value: Any) -> tuple[str, Any]:
     if name in _OPAQUE:
         return name, value
     if name == "properties" and isinstance(value, dict):
-        return name, {own: _normalise(one) for own, one in value.items()}
+        return name, {key: _normalise(one) for key, one in value.items()}
     value = _normalise(value)
     if name in _LISTS and isinstance(value, dict):
         return name, [value]

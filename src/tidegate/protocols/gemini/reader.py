@@ -62,7 +62,7 @@ __all__ = ["GeminiReader", "is_one_event"]
 
 FORMAT = "gemini"
 
-_SAYS_ENOUGH = frozenset({"STOP", "MAX_TOKENS"})
+_PLAIN_FINISHES = frozenset({"STOP", "MAX_TOKENS"})
 
 _ANSWER = msgspec.json.Decoder(Answer)
 _ANSWERS = msgspec.json.Decoder(list[Raw])
@@ -299,7 +299,7 @@ class GeminiReader:
             return
         if not self._choices and self._feedback is not None:
             events.append(_blocked(0, self._feedback))
-        self._tell_sources(events)
+        self._emit_sources(events)
         for choice in self._choices.values():
             if choice.finish is None and self._feedback is not None and self._feedback.block_reason:
                 events.append(_blocked(choice.index, self._feedback))
@@ -308,7 +308,7 @@ class GeminiReader:
                 if isinstance(events[-1], Failed):
                     return
 
-    def _tell_sources(self, events: list[Event]) -> None:
+    def _emit_sources(self, events: list[Event]) -> None:
         """Emit what had to wait for the complete text: the citations, and the searches that found them."""
         searches = 0
         for choice in self._choices.values():
@@ -407,9 +407,9 @@ def _raw_part(data: bytes, place: tuple[int, int]) -> Raw:
     )
 
 
-def _read_logprobs(told: Raw, choice: int) -> Iterator[LogprobsDelta]:
+def _read_logprobs(raw: Raw, choice: int) -> Iterator[LogprobsDelta]:
     """Convert Google's two parallel lists to OpenAI's single list."""
-    result = _LOGPROBS.decode(told)
+    result = _LOGPROBS.decode(raw)
     tops = [top.candidates or [] for top in result.top_candidates or ()]
     content = [
         {
@@ -457,7 +457,7 @@ def _finished(choice: _Choice) -> Finished | Failed:
     return Finished(
         reason,
         choice.index,
-        native=None if native in _SAYS_ENOUGH else native,
+        native=None if native in _PLAIN_FINISHES else native,
         detail=choice.detail or (_harms(choice.ratings) if reason == "content_filter" else None),
     )
 

@@ -151,23 +151,23 @@ def _render_config(turn: Turn, target: Target, dropped: dict[str, None]) -> Gene
         **_render_sampling(turn, profile, dropped),  # type: ignore[arg-type]
         **_render_output(turn.output, target),  # type: ignore[arg-type]
     )
-    return None if config == _SAYS_NOTHING else config
+    return None if config == _EMPTY_CONFIG else config
 
 
-_SAYS_NOTHING = GenerationConfig()
+_EMPTY_CONFIG = GenerationConfig()
 
 
 def _render_sampling(turn: Turn, profile: Profile, dropped: dict[str, None]) -> dict[str, object]:
     """Write the sampling parameters. Gemini's `logprobs` is the number of alternatives, and
     `responseLogprobs` the switch.
     """
-    told = {name: getattr(turn, name) for name in SAMPLING}
+    values = {name: getattr(turn, name) for name in SAMPLING}
     if profile.sampling == "refused":
-        dropped.update(dict.fromkeys(name for name, value in told.items() if value is not None))
+        dropped.update(dict.fromkeys(name for name, value in values.items() if value is not None))
         return {}
-    told["response_logprobs"] = told.pop("logprobs")
-    told["logprobs"] = told.pop("top_logprobs")
-    return told
+    values["response_logprobs"] = values.pop("logprobs")
+    values["logprobs"] = values.pop("top_logprobs")
+    return values
 
 
 def _render_stops(stops: tuple[str, ...], profile: Profile, dropped: dict[str, None]) -> list[str] | None:
@@ -186,13 +186,13 @@ def _render_output(output: OutputFormat | None, target: Target) -> dict[str, obj
         raise Unsupported(
             "this model does not support structured output (response_format)", param="response_format"
         )
-    told: dict[str, object] = {"response_mime_type": "application/json"}
+    fields: dict[str, object] = {"response_mime_type": "application/json"}
     if output.kind == "json_schema" and output.schema is not None:
         if target.dialect.schemas == "openapi":
-            told["response_schema"] = to_openapi(output.schema, "response_format")
+            fields["response_schema"] = to_openapi(output.schema, "response_format")
         else:
-            told["response_json_schema"] = mend_references(output.schema, "response_format")
-    return told
+            fields["response_json_schema"] = mend_references(output.schema, "response_format")
+    return fields
 
 
 def _render_tier(tier: str | None, dialect: GeminiDialect, dropped: dict[str, None]) -> str | None:

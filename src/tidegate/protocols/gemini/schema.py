@@ -73,9 +73,9 @@ def mend_references(schema: Raw, param: str) -> Raw:
     if b'"$ref"' not in bytes(schema):
         return schema
     with _bounded(param):
-        told = _ANY.decode(schema)
-        mended = _mend(told)
-        return schema if mended == told else Raw(msgspec.json.encode(mended))
+        decoded = _ANY.decode(schema)
+        mended = _mend(decoded)
+        return schema if mended == decoded else Raw(msgspec.json.encode(mended))
 
 
 def _mend(value: Any) -> Any:
@@ -191,8 +191,8 @@ class _Converter:
         return target
 
     def _add_type(self, schema: dict[str, Any], found: dict[str, Any]) -> None:
-        told = schema.get("type")
-        types = [told] if isinstance(told, str) else [one for one in _list(told) if isinstance(one, str)]
+        given = schema.get("type")
+        types = [given] if isinstance(given, str) else [one for one in _list(given) if isinstance(one, str)]
         real = [one for one in types if one != "null"]
         if len(real) < len(types):
             found["nullable"] = True

@@ -21,7 +21,7 @@ __all__ = ["Sources"]
 
 _GROUNDING = msgspec.json.Decoder(GroundingMetadata)
 _CITATION = msgspec.json.Decoder(Citation)
-_SAYS_NOTHING = frozenset({b"", b"{}", b"null"})
+_EMPTY = frozenset({b"", b"{}", b"null"})
 
 
 class Sources:
@@ -44,16 +44,16 @@ class Sources:
 
     def add_native(self, name: str, metadata: Raw) -> None:
         """Add a candidate's `groundingMetadata` or `urlContextMetadata`. Repeated ones count once."""
-        told = _compact(metadata)
-        if told not in _SAYS_NOTHING:
-            self._native[name, told] = None
+        compact = _compact(metadata)
+        if compact not in _EMPTY:
+            self._native[name, compact] = None
 
     def searches(self) -> int:
         """Return the number of web searches."""
         queries: set[str] = set()
-        for name, told in self._native:
+        for name, metadata in self._native:
             if name == "groundingMetadata":
-                queries.update(_grounding(told, []).web_search_queries or ())
+                queries.update(_grounding(metadata, []).web_search_queries or ())
         return len(queries)
 
     def events(self, choice: int) -> list[Event]:
@@ -64,34 +64,34 @@ class Sources:
             return []
         place = Offsets("".join(self._text))
         left_out: list[Event] = []
-        found = [self._recited(told, place, choice, left_out) for told in self._citations]
-        for name, told in self._native:
+        found = [self._recited(data, place, choice, left_out) for data in self._citations]
+        for name, data in self._native:
             if name == "groundingMetadata":
-                found += _grounded(_grounding(told, left_out), place, choice)
-            whole = Raw(b'{"' + name.encode() + b'":' + told + b"}")
+                found += _grounded(_grounding(data, left_out), place, choice)
+            whole = Raw(b'{"' + name.encode() + b'":' + data + b"}")
             found.append(CitationAdded(native=whole, choice=choice))
         return [*left_out, *(_once(found) if len(self._native) > 1 else found)]
 
-    def _recited(self, told: bytes, place: Offsets, choice: int, left_out: list[Event]) -> CitationAdded:
+    def _recited(self, data: bytes, place: Offsets, choice: int, left_out: list[Event]) -> CitationAdded:
         try:
-            citation = decode_leniently(_CITATION, told, left_out)
+            citation = decode_leniently(_CITATION, data, left_out)
         except MALFORMED:
-            return CitationAdded(native=Raw(told), choice=choice)
+            return CitationAdded(native=Raw(data), choice=choice)
         start, end = _characters(place, citation.start_index, citation.end_index)
         return CitationAdded(
             url=citation.uri,
             title=citation.title,
             start=start,
             end=end,
-            native=Raw(told),
+            native=Raw(data),
             choice=choice,
         )
 
 
-def _grounding(told: bytes, left_out: list[Event]) -> GroundingMetadata:
+def _grounding(data: bytes, left_out: list[Event]) -> GroundingMetadata:
     """Return the parts of the grounding that can be read; the native form is emitted in any case."""
     try:
-        return decode_leniently(_GROUNDING, told, left_out)
+        return decode_leniently(_GROUNDING, data, left_out)
     except MALFORMED:
         left_out.append(LeftOut("groundingMetadata"))
         return GroundingMetadata()
@@ -112,9 +112,9 @@ def _characters(place: Offsets, start: int, end: int | None) -> tuple[int | None
     return place.character_of(start), place.character_of(end)
 
 
-def _compact(told: Raw) -> bytes:
+def _compact(raw: Raw) -> bytes:
     """Return the JSON on one line, as events require."""
-    return msgspec.json.format(bytes(told), indent=-1)
+    return msgspec.json.format(bytes(raw), indent=-1)
 
 
 def _grounded(metadata: GroundingMetadata, place: Offsets, choice: int) -> Iterator[CitationAdded]:

@@ -40,8 +40,8 @@ def nearest(effort: str, known: tuple[str, ...]) -> str:
     """Return the nearest known effort; of two equally near ones the higher (Google's API maps medium to high
     if there is no medium).
     """
-    wanted = EFFORTS.index(effort)
-    return min(known, key=lambda one: (abs(EFFORTS.index(one) - wanted), -EFFORTS.index(one)))
+    level = EFFORTS.index(effort)
+    return min(known, key=lambda one: (abs(EFFORTS.index(one) - level), -EFFORTS.index(one)))
 
 
 def _budget(effort: str, profile: Profile) -> int:

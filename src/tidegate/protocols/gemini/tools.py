@@ -44,7 +44,7 @@ def render_tools(turn: Turn, dialect: GeminiDialect) -> RenderedTools:
             native.append(tool.block)
         else:
             raise Unsupported(
-                f"this provider does not have the tool {tool.name}, which {tool.format} runs itself",
+                f"this provider does not support the built-in tool {tool.name} of {tool.format}",
                 param=f"tools.{number}",
             )
     declared = [{"functionDeclarations": functions}] if functions else []
@@ -70,7 +70,7 @@ def render_tool_config(choice: ToolChoice | None, tools: RenderedTools) -> ToolC
 def _declare(tool: Tool, dialect: GeminiDialect, param: str) -> FunctionDeclaration:
     if NAME.fullmatch(tool.name) is None:
         raise Unsupported(
-            f"a function's name here has only letters, digits, _, ., : and -, not {tool.name[:64]!r}",
+            f"a function name may only contain letters, digits, _, ., : and -, not {tool.name[:64]!r}",
             param=param,
         )
     parameters = CUSTOM_INPUT if tool.kind == "custom" else tool.parameters or Raw()

@@ -16,29 +16,29 @@ from .wire import TokenCount, UsageMetadata
 __all__ = ["parse_usage", "render_usage", "with_searches"]
 
 
-def parse_usage(told: UsageMetadata) -> Usage | None:
+def parse_usage(counts: UsageMetadata) -> Usage | None:
     """Return the token classes; None if there are no counts (only `{"trafficType": …}`)."""
     if (
-        told.candidates_token_count is None
-        and told.thoughts_token_count is None
-        and not told.prompt_token_count
+        counts.candidates_token_count is None
+        and counts.thoughts_token_count is None
+        and not counts.prompt_token_count
     ):
         return None
-    prompt = _prompt(told)
-    cached = told.cached_content_token_count
-    audio = _audio(told.prompt_tokens_details)
+    prompt = _prompt(counts)
+    cached = counts.cached_content_token_count
+    audio = _audio(counts.prompt_tokens_details)
     if audio and cached:
-        audio = max(0, audio - (_audio(told.cache_tokens_details) or 0))
-    spoken = _audio(told.candidates_tokens_details)
+        audio = max(0, audio - (_audio(counts.cache_tokens_details) or 0))
+    audio_out = _audio(counts.candidates_tokens_details)
     if prompt is not None:
-        prompt = max(0, prompt - (cached or 0) - (audio or 0)) + (told.tool_use_prompt_token_count or 0)
+        prompt = max(0, prompt - (cached or 0) - (audio or 0)) + (counts.tool_use_prompt_token_count or 0)
     return Usage(
         input=prompt,
         cache_read=cached,
         input_audio=audio,
-        output=max(0, (told.candidates_token_count or 0) - (spoken or 0)),
-        reasoning=told.thoughts_token_count,
-        output_audio=spoken,
+        output=max(0, (counts.candidates_token_count or 0) - (audio_out or 0)),
+        reasoning=counts.thoughts_token_count,
+        output_audio=audio_out,
     )
 
 
@@ -65,14 +65,14 @@ def render_usage(usage: Usage) -> UsageMetadata:
     )
 
 
-def _prompt(told: UsageMetadata) -> int | None:
+def _prompt(counts: UsageMetadata) -> int | None:
     """Return the prompt tokens. For prompts with documents, Google sometimes reports only the total
     (gemini-3.1-pro-preview).
     """
-    if told.prompt_token_count is not None or told.total_token_count is None:
-        return told.prompt_token_count
-    others = (told.candidates_token_count, told.thoughts_token_count, told.tool_use_prompt_token_count)
-    return max(0, told.total_token_count - sum(count or 0 for count in others))
+    if counts.prompt_token_count is not None or counts.total_token_count is None:
+        return counts.prompt_token_count
+    others = (counts.candidates_token_count, counts.thoughts_token_count, counts.tool_use_prompt_token_count)
+    return max(0, counts.total_token_count - sum(count or 0 for count in others))
 
 
 def _sum(count: int | None, audio: int | None) -> int | None:

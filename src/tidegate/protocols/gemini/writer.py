@@ -324,10 +324,10 @@ def _call(started: ToolCallStarted, arguments: str) -> WirePart:
 
 def _speech(event: AudioDelta) -> list[WirePart]:
     """Write OpenAI's audio object, with its transcript as a text."""
-    told = msgspec.json.decode(event.audio, type=Speech)
-    parts = [WirePart(text=told.transcript)] if told.transcript else []
-    if told.data:
-        parts.append(WirePart(inline_data=Blob(mime_type=told.media_type, data=told.data)))
+    speech = msgspec.json.decode(event.audio, type=Speech)
+    parts = [WirePart(text=speech.transcript)] if speech.transcript else []
+    if speech.data:
+        parts.append(WirePart(inline_data=Blob(mime_type=speech.media_type, data=speech.data)))
     return parts
 
 
@@ -351,18 +351,18 @@ class Logprob(Struct, frozen=True):
 _LOGPROBS = msgspec.json.Decoder(list[Logprob])
 
 
-def _logprobs(told: list[Logprob]) -> Raw:
+def _logprobs(entries: list[Logprob]) -> Raw:
     """Convert OpenAI's single list to Google's two."""
-    if not told:
+    if not entries:
         return NOTHING
     result = LogprobsResult(
-        chosen_candidates=[_logprob(one) for one in told],
+        chosen_candidates=[_logprob(one) for one in entries],
         top_candidates=[
-            TopCandidates(candidates=list(map(_logprob, one.top_logprobs or ()))) for one in told
+            TopCandidates(candidates=list(map(_logprob, one.top_logprobs or ()))) for one in entries
         ],
     )
     return Raw(_ENCODE(result))
 
 
-def _logprob(told: Logprob) -> LogprobsCandidate:
-    return LogprobsCandidate(token=told.token, log_probability=told.logprob)
+def _logprob(entry: Logprob) -> LogprobsCandidate:
+    return LogprobsCandidate(token=entry.token, log_probability=entry.logprob)
