@@ -330,7 +330,7 @@ def test_what_only_others_can_read_is_left_out_and_named() -> None:
 
 def test_empty_messages_are_not_sent() -> None:
     assert messages(assistant(), HELLO, assistant(Text(""))) == [{"role": "user", "content": "Hello"}]
-    with pytest.raises(InvalidRequest, match="nothing is asked"):
+    with pytest.raises(InvalidRequest, match="messages are empty"):
         ask(turn(user()))
 
 

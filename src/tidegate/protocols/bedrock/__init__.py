@@ -1,20 +1,19 @@
-"""AWS Bedrock's Converse: one form for the models of many makers.
+"""AWS Bedrock's Converse API: one format for the models of many vendors.
 
-The theory of the format:
+How the format works:
 
-- Users and assistants take turns; contents are lists of blocks of one field each (`text`, `image`,
+- User and assistant messages alternate; contents are lists of blocks with one field each (`text`, `image`,
   `toolUse`, `toolResult`, `reasoningContent`). Model and method are in the path.
-- A conversation that holds calls needs `toolConfig`, and there is no way to forbid calls but to leave it
-  out: such a conversation is told as text.
-- What only some models know goes into `additionalModelRequestFields`, in their makers' own words; the
-  dialect's table of vendors says which. Claude's thinking, its rules and its signatures are Anthropic's.
-- Media are bytes, or lie in AWS's own store.
-- A stream is binary: frames with checksums, each an event of JSON. An exception is a frame too.
-- Tokens: cache reads and writes are beside the input; thinking is inside the output.
+- A conversation that contains tool calls requires `toolConfig`, and calls can only be disabled by omitting
+  it: such a conversation is sent as text.
+- Features of some models go into `additionalModelRequestFields`, in their vendors' formats; the dialect's
+  table of vendors lists them. Claude's thinking, rules and signatures are Anthropic's.
+- Media are bytes, or located in S3.
+- A stream is binary: frames with checksums, each containing a JSON event. An exception is a frame too.
+- Tokens: cache reads and writes are not included in the input; thinking is included in the output.
 
-The files: `request` (with `messages`, `media`, `tools`, `thinking`) writes what a provider is asked;
-`eventstream` cuts the frames; `answer` (with `tokens`) reads what it answers; `error` its errors;
-`wire` has the structs of answers.
+Modules: `render` (with `messages`, `media`, `tools`, `thinking`) writes requests; `eventstream` splits
+frames; `reader` (with `usage`) reads answers; `error` reads errors; `wire` has the structs of answers.
 """
 
 from collections.abc import Mapping
@@ -33,7 +32,7 @@ __all__ = ["PROTOCOL", "BedrockDialect"]
 
 
 class BedrockProtocol:
-    """The provider's half of `Protocol`: nobody comes in by this dialect."""
+    """The provider side of `Protocol`: clients cannot use this dialect."""
 
     name = FORMAT
     dialect: type[Any] = BedrockDialect
@@ -61,7 +60,7 @@ class BedrockProtocol:
 
     def parse_count(self, body: bytes) -> int:
         """See Protocol. Nothing is ever asked that this could be the answer to."""
-        raise ProviderBroke("this provider does not count prompts")
+        raise ProviderBroke("this provider does not support token counting")
 
 
 PROTOCOL = BedrockProtocol()

@@ -1,4 +1,4 @@
-"""How services that speak Converse differ, and how the models behind it do."""
+"""How services that offer Converse differ, and how the models behind it do."""
 
 from typing import Any, Literal
 
@@ -9,28 +9,28 @@ from tidegate.protocols.limits import NameRule
 __all__ = ["FORMAT", "UNKNOWN", "BedrockDialect", "Vendor"]
 
 FORMAT = "bedrock"
-"""The name of this wire format, and of the signatures and blocks that are its own."""
+"""The name of this wire format, and of its signatures and native blocks."""
 
 
 class Vendor(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What the models of one maker have of their own behind Converse's common form."""
+    """The features that the models of one vendor have in addition to Converse's common format."""
 
     signature_format: str = FORMAT
-    """The format of the signatures on their thinking. Claude's are Anthropic's wherever Claude runs
+    """The format of the signatures on thinking. Claude's are Anthropic's wherever Claude runs
     (platform.claude.com/docs/en/build-with-claude/extended-thinking), so that a conversation may move."""
     thinking: Literal["thinking", "reasoning_effort", "reasoningConfig"] | None = None
-    """The field of `additionalModelRequestFields` that asks for thinking: Anthropic's object, OpenAI's
-    word, Nova's object; None where there is none."""
+    """The field of `additionalModelRequestFields` that configures thinking: Anthropic's object, OpenAI's
+    string, Nova's object; None if there is none."""
     top_k: tuple[str, ...] = ()
-    """The way to `top_k` in `additionalModelRequestFields`; () where it is not known."""
+    """The path of `top_k` in `additionalModelRequestFields`; () if unknown."""
     caches: frozenset[Literal["system", "messages", "tools"]] = frozenset()
-    """Where cache points may stand; elsewhere they are refused."""
+    """Where cache points are accepted; they are rejected anywhere else."""
     strict_tools: bool = False
-    """Whether a tool may be `strict`."""
+    """Whether tools may have `strict`."""
 
 
 UNKNOWN = Vendor()
-"""The maker of a model whose name does not tell, such as an inference profile's ARN."""
+"""The vendor of a model whose name does not show it, such as an inference profile's ARN."""
 
 
 VENDORS = {
@@ -50,25 +50,25 @@ VENDORS = {
     "mistral.": Vendor(top_k=("top_k",)),
     "cohere.": Vendor(top_k=("k",)),
 }
-"""By the maker's part of a model's id (`us.anthropic.claude-…` has a region before it)."""
+"""By the vendor's part of a model id (`us.anthropic.claude-…` has a region before it)."""
 
 
 class BedrockDialect(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The differences of one service from Bedrock's runtime."""
 
     path: str = "/model/{model}/converse"
-    """Where to send requests, behind the base URL."""
+    """The path for requests, relative to the base URL."""
     stream_path: str = "/model/{model}/converse-stream"
-    """Where streams are asked for."""
+    """The path for streams."""
     body: dict[str, Any] = {}
-    """Fields that every request has, such as `guardrailConfig` or `performanceConfig`."""
+    """Fields that every request contains, such as `guardrailConfig` or `performanceConfig`."""
     tool_names: NameRule = NameRule()
-    """Which names of tools are taken (docs.aws.amazon.com, ToolSpecification: `[a-zA-Z0-9_-]+`, at most 64).
-    Others are replaced, and put back in the answer."""
+    """The tool names that are accepted (docs.aws.amazon.com, ToolSpecification: `[a-zA-Z0-9_-]+`, at most
+    64). Other names are replaced, and restored in the answer."""
     vendors: dict[str, Vendor] = field(default_factory=VENDORS.copy)
-    """What the makers' models have of their own; see `VENDORS`."""
+    """The features of the vendors' models; see `VENDORS`."""
 
     def vendor_of(self, model: str) -> Vendor:
-        """Who made this model."""
+        """Return the vendor of this model."""
         name = model.rsplit("/", 1)[-1]
         return next((one for key, one in self.vendors.items() if key in name), UNKNOWN)

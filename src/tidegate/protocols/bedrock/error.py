@@ -1,5 +1,5 @@
-"""AWS's errors: `{"message"}`, with the error's name in the header `x-amzn-errortype`, or as the name of
-an event in a stream.
+"""AWS's errors: `{"message"}`, with the error's name in the header `x-amzn-errortype`, or as the name of an
+event in a stream.
 """
 
 from collections.abc import Mapping
@@ -26,23 +26,23 @@ STATUSES = {
     "serviceunavailableexception": 503,
     "modeltimeoutexception": 504,
 }
-"""Statuses by an error's name in lower case, for errors inside a stream; 502 for others, which are the
-model's own."""
+"""Statuses by lower-case error name, for errors inside a stream; 502 for all others, which are the model's.
+"""
 
 _ERROR = msgspec.json.Decoder(ErrorBody)
 
 
 def parse_error(status: int, headers: Mapping[str, str], body: bytes) -> ProviderError:
-    """An error answer, whatever its body is. The name stands before a colon and an address."""
+    """Read an error answer, whatever its body is. The name is followed by a colon and a URL."""
     name = headers.get("x-amzn-errortype", "").partition(":")[0].strip()
     return _refusal(_read(body), name, status, parse_retry_after(headers))
 
 
 def parse_failure(name: str, body: bytes) -> ProviderError:
-    """An error told inside an answer whose status was 200."""
+    """Read an error inside an answer with status 200."""
     error = _read(body)
-    told = error.originalStatusCode
-    status = told if told is not None and 400 <= told < 600 else STATUSES.get(name.lower(), 502)
+    original = error.originalStatusCode
+    status = original if original is not None and 400 <= original < 600 else STATUSES.get(name.lower(), 502)
     return _refusal(error, name, status, None)
 
 

@@ -20,7 +20,7 @@ __all__ = ["MAX_FRAME", "Frame", "FrameSplitter", "HeaderValue"]
 HeaderValue: TypeAlias = bool | int | str | bytes | UUID
 
 MAX_FRAME = 32 * 1024 * 1024
-"""Bytes of one frame (AWS allows 24 MB of payload)."""
+"""The maximum length of a frame in bytes (AWS allows 24 MB of payload)."""
 
 _PRELUDE = struct.Struct(">III")
 _CHECKSUM = struct.Struct(">I")
@@ -39,18 +39,18 @@ _TRUE, _FALSE, _BYTES, _TEXT, _UUID = 0, 1, 6, 7, 9
 _SIZE = struct.Struct(">H")
 
 _SHORT = 512
-"""Bytes of headers that are worth remembering; an exception's message may be among the longer ones."""
+"""The maximum length of headers in bytes that are cached; longer ones may contain an exception's message."""
 
 
 class Frame(NamedTuple):
-    """One message."""
+    """A message of the stream."""
 
     headers: Mapping[str, HeaderValue]
     payload: bytes
 
 
 class FrameSplitter:
-    """Cuts what arrives into frames; what is unfinished waits for more."""
+    """Splits data into frames; incomplete frames are buffered."""
 
     __slots__ = ("_rest",)
 
@@ -58,8 +58,8 @@ class FrameSplitter:
         self._rest = bytearray()
 
     def feed(self, data: bytes) -> Iterator[Frame]:
-        """The frames that `data` completes. Raises ProviderBroke, after the good ones, at the first frame
-        that is damaged or larger than `MAX_FRAME`.
+        """Return the frames that `data` completes. Raises ProviderBroke, after the valid ones, at the first
+        frame that is damaged or larger than `MAX_FRAME`.
         """
         rest = self._rest
         rest += data
@@ -77,12 +77,12 @@ class FrameSplitter:
 
     @property
     def waiting(self) -> bool:
-        """Whether there is the beginning of a frame that has not ended."""
+        """Whether an incomplete frame is buffered."""
         return bool(self._rest)
 
 
 def _check_prelude(data: bytearray, start: int) -> tuple[int, int]:
-    """The lengths of the frame and of its headers. They are proven before anything waits for them."""
+    """Return the lengths of the frame and of its headers, after checking them."""
     total, headers_length, checksum = _PRELUDE.unpack_from(data, start)
     if crc32(data[start : start + 8]) != checksum:
         raise ProviderBroke("the provider's stream is damaged: a frame's head does not fit its checksum")
@@ -104,7 +104,9 @@ def _parse_frame(frame: bytes, headers_length: int) -> Frame:
 
 
 def _headers_of(data: bytes) -> Mapping[str, HeaderValue]:
-    """The headers, which are the same few in every stream: reading them costs more than all the rest."""
+    """Return the headers, cached because they are the same few in every stream and parsing them costs more
+    than everything else.
+    """
     return _known_headers(data) if len(data) <= _SHORT else dict(_parse_headers(data))
 
 
@@ -114,7 +116,7 @@ def _known_headers(data: bytes) -> Mapping[str, HeaderValue]:
 
 
 def _parse_headers(data: bytes) -> Iterator[tuple[str, HeaderValue]]:
-    """The headers. Raises struct.error, IndexError or ValueError (UnicodeDecodeError is one)."""
+    """Parse the headers. Raises struct.error, IndexError or ValueError (including UnicodeDecodeError)."""
     place = 0
     while place < len(data):
         end = place + 1 + data[place]
@@ -124,7 +126,7 @@ def _parse_headers(data: bytes) -> Iterator[tuple[str, HeaderValue]]:
 
 
 def _parse_value(data: bytes, kind: int, place: int) -> tuple[HeaderValue, int]:
-    """A value, and the place behind it."""
+    """Return a value, and the position after it."""
     if kind in (_TRUE, _FALSE):
         return kind == _TRUE, place
     if kind in _NUMBERS:

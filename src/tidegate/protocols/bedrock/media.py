@@ -1,4 +1,4 @@
-"""Media: Converse's names of their formats, the names of documents, and blobs."""
+"""Media: Converse's names for media formats, document names, and binary thinking."""
 
 import base64
 import binascii
@@ -18,7 +18,7 @@ IMAGES = {
     ".gif": "gif",
     ".webp": "webp",
 }
-"""Media types, and endings of addresses → Converse's format."""
+"""Media types and file extensions → Converse's format."""
 
 DOCUMENTS = {
     "application/pdf": "pdf",
@@ -66,14 +66,14 @@ LONGEST_NAME = 200
 
 
 class Names:
-    """Names of documents: each once, of the characters that AWS allows, without the file's ending."""
+    """Document names: unique, with only the characters that AWS allows, without the file extension."""
 
     def __init__(self) -> None:
         self._taken: set[str] = set()
 
-    def take(self, wanted: str | None) -> str:
-        """The name that comes nearest to the wanted one."""
-        name = _FORBIDDEN.sub(" ", _ENDING.sub("", wanted or "")).strip()[: LONGEST_NAME - 6] or "document"
+    def take(self, given: str | None) -> str:
+        """Return the allowed name that is closest to the given one."""
+        name = _FORBIDDEN.sub(" ", _ENDING.sub("", given or "")).strip()[: LONGEST_NAME - 6] or "document"
         free, number = name, 1
         while free in self._taken:
             number += 1
@@ -83,8 +83,8 @@ class Names:
 
 
 def decode_redacted(blob: str, format_: str) -> str:
-    """Thinking that only the model can read, in the form of its maker: Converse wraps what is text
-    there (Anthropic's `data`) once more in base64.
+    """Return thinking that only the model can read, in its vendor's form: Converse encodes text (Anthropic's
+    `data`) in base64 once more.
     """
     if format_ != _WRAPPED:
         return blob
@@ -95,7 +95,7 @@ def decode_redacted(blob: str, format_: str) -> str:
 
 
 def encode_redacted(data: str, format_: str) -> str:
-    """The blob of such thinking."""
+    """Return the blob for such thinking."""
     return base64.b64encode(data.encode()).decode() if format_ == _WRAPPED else data
 
 

@@ -1,9 +1,9 @@
-"""The conversation as Converse's messages and `system`.
+"""Conversion of the conversation to Converse's messages and `system`.
 
-Users and assistants take turns, the user first; the results of tools come first in the user's message
-after the calls, all of them in one; no text is blank; no assistant message ends in thinking. A
-conversation that holds calls needs the tools to be declared: where the client offers none, earlier
-calls and results are told as text.
+User and assistant messages alternate, starting with the user; tool results come first in the user message
+after the calls, all in one message; no text is blank; no assistant message ends with thinking. A conversation
+that contains calls requires tool definitions: if the client offers no tools, earlier calls and results are
+sent as text.
 """
 
 import hashlib
@@ -42,9 +42,9 @@ from .media import AUDIO, DOCUMENTS, IMAGES, VIDEOS, Names, encode_redacted
 __all__ = ["Conversation", "render_cache", "render_conversation"]
 
 OPENING = "."
-"""What the user says before a conversation that the assistant opens."""
+"""The user message inserted before a conversation that starts with the assistant."""
 CONTINUE = "Continue."
-"""What the user says after an assistant message that the model does not continue by itself."""
+"""The user message inserted after an assistant message that the model does not continue by itself."""
 
 INSTRUCTIONS = frozenset({"system", "developer"})
 
@@ -54,25 +54,25 @@ _ID = re.compile(r"[A-Za-z0-9_.:-]{1,64}", re.ASCII)
 
 
 class Conversation:
-    """The conversation as it is being written. `has_tools`: calls and results may be blocks."""
+    """The conversation while it is written. `has_tools`: calls and results may be blocks."""
 
     def __init__(self, profile: Profile, vendor: Vendor, has_tools: bool) -> None:
-        # what is written
+        # output
         self.system: list[Block] = []
         self.turns: list[tuple[str, list[Block]]] = []
         self.dropped: dict[str, None] = {}
-        """Names of what Converse, or the model, does not support, in order."""
-        # what it depends on
+        """The names of features that Converse, or the model, does not support, in order."""
+        # request
         self._profile = profile
         self._vendor = vendor
         self._has_tools = has_tools
         self._names = Names()
         self._place = ""
-        """The path of the message that is being written, for errors."""
+        """The path of the current message, for errors."""
         self._role = ""
 
     def add(self, number: int, message: Message) -> None:
-        """Write one message."""
+        """Add a message."""
         self._place = f"messages.{number}"
         self._role = message.role
         if message.name is not None:
@@ -85,8 +85,10 @@ class Conversation:
             self._append("user", self._blocks(message.parts))
 
     def close(self, continues: bool) -> None:
-        """Put the conversation in order. `continues`: the model goes on with a last assistant message."""
-        if not self.turns:  # instructions alone are what the user has to say
+        """Bring the conversation into valid order. `continues`: the model continues a final assistant
+        message.
+        """
+        if not self.turns:  # with instructions only, they become the user message
             self.turns, self.system = [("user", self.system or [{"text": OPENING}])], []
         if self.turns[0][0] != "user":
             self.turns.insert(0, ("user", [{"text": OPENING}]))
@@ -94,12 +96,12 @@ class Conversation:
             if role == "user":
                 blocks.sort(key=lambda block: not _has(block, "toolResult"))
                 if all(_has(block, "document") for block in blocks):
-                    blocks.append({"text": OPENING})  # documents alone are refused
+                    blocks.append({"text": OPENING})  # documents without text are rejected
         role, blocks = self.turns[-1]
         if role == "assistant" and not continues:
             self._append("user", [{"text": CONTINUE}])
         elif role == "assistant" and isinstance(blocks[-1], dict) and "text" in blocks[-1]:
-            blocks[-1]["text"] = blocks[-1]["text"].rstrip()  # refused otherwise
+            blocks[-1]["text"] = blocks[-1]["text"].rstrip()  # rejected otherwise
 
     # --- messages ---
 
@@ -113,7 +115,9 @@ class Conversation:
             self.system += blocks
 
     def _add_assistant(self, message: Message) -> None:
-        """Images that a model made are shown by the user: an assistant's message has none."""
+        """Add an assistant message. Generated images are moved to a user message, because assistant messages
+        cannot contain any.
+        """
         blocks = self._blocks(message.parts)
         images = [block for block in blocks if _has(block, "image")]
         blocks = [block for block in blocks if not _has(block, "image")]
@@ -141,7 +145,7 @@ class Conversation:
         return written
 
     def _mark(self, cache: CacheControl) -> list[Block]:
-        """A cache point, where the model takes one here."""
+        """Return a cache point, if the model accepts one here."""
         if ("system" if self._role in INSTRUCTIONS else "messages") in self._vendor.caches:
             return [render_cache(cache)]
         self.dropped["cache_control"] = None
@@ -173,7 +177,7 @@ class Conversation:
         return [{"video": self._media(part.source, VIDEOS, "video")}]
 
     def _media(self, source: Source, formats: dict[str, str], what: str) -> dict[str, Any]:
-        """Bytes, or what lies in AWS's own store."""
+        """Write media as bytes, or as a location in S3."""
         if isinstance(source, Inline):
             known = formats.get(source.media_type) or (
                 formats.get("text/*") if source.media_type.startswith("text/") else None
@@ -183,15 +187,15 @@ class Conversation:
             return {"format": known, "source": {"bytes": source.data}}
         address = source.id if isinstance(source, FileRef) else source.url
         if address.startswith(("http://", "https://")):
-            wanted = f"this provider does not accept {what} by address, only as data"
-            raise BytesWanted(wanted, param=f"{self._place}.content")
+            message = f"this provider does not accept {what} by URL, only as data"
+            raise BytesWanted(message, param=f"{self._place}.content")
         ending = formats.get("." + address.rsplit(".", 1)[-1].lower())
         if not address.startswith("s3://") or ending is None:
-            raise self._unsupported(f"{what} by address, only as data")
+            raise self._unsupported(f"{what} by URL, only as data")
         return {"format": ending, "source": {"s3Location": {"uri": address}}}
 
     def _reasoning(self, part: Reasoning) -> list[Block]:
-        """Only signed thinking, and by this model's maker: any other is refused."""
+        """Write thinking if it is signed by this model's vendor; any other is rejected."""
         if not part.signature or part.format != self._vendor.signature_format:
             self.dropped["messages.reasoning"] = None
             return []
@@ -205,8 +209,8 @@ class Conversation:
         return [{"reasoningContent": {"redactedContent": encode_redacted(part.data, part.format)}}]
 
     def _native(self, part: Native) -> list[Block]:
-        """Another format's record of what its own machinery did is left out; what the user says in
-        such a block is not.
+        """Write a native block. Another format's record of its server tools is left out; a block of the
+        user's is refused.
         """
         if part.format == FORMAT:
             return [part.block]
@@ -226,18 +230,19 @@ class Conversation:
     def _result(self, part: ToolResult) -> list[Block]:
         marks = [piece.cache for piece in part.content if not isinstance(piece, Native) and piece.cache]
         contents = [block for piece in part.content for block in self.PARTS[type(piece)](self, piece)]
-        after = self._mark(marks[-1]) if marks and part.cache is None else []  # a result holds no marks
+        after = (
+            self._mark(marks[-1]) if marks and part.cache is None else []
+        )  # a result cannot contain cache points
         if not self._has_tools:
-            said = "failed with" if part.is_error else "answered"
-            return [{"text": f"The tool {part.name or part.call_id} {said}:"}, *contents, *after]
-        beside: list[Block] = []
+            return [{"text": f"The tool {part.name or part.call_id} {outcome}:"}, *contents, *after]
+        media: list[Block] = []
         if not self._profile.tool_result_media:
-            beside = [block for block in contents if not _has(block, "text")]
+            media = [block for block in contents if not _has(block, "text")]
             contents = [block for block in contents if _has(block, "text")]
         result: dict[str, Any] = {"toolUseId": _render_id(part.call_id), "content": contents}
         if part.is_error:
             result["status"] = "error"
-        return [{"toolResult": result}, *beside, *after]
+        return [{"toolResult": result}, *media, *after]
 
     PARTS: ClassVar[dict[type, Callable[["Conversation", Any], list[Block]]]] = {
         Text: _text,
@@ -260,7 +265,7 @@ class Conversation:
 def render_conversation(
     turn: Turn, profile: Profile, vendor: Vendor, has_tools: bool, continues: bool
 ) -> Conversation:
-    """The conversation. Raises Unsupported."""
+    """Convert the conversation. Raises Unsupported."""
     conversation = Conversation(profile, vendor, has_tools)
     for number, message in enumerate(turn.messages):
         conversation.add(number, message)
@@ -269,7 +274,7 @@ def render_conversation(
 
 
 def render_cache(cache: CacheControl) -> Block:
-    """A cache point. Five minutes is the default."""
+    """Write a cache point. Five minutes is the default."""
     lifetime = {"ttl": cache.ttl} if cache.ttl == "1h" else {}
     return {"cachePoint": {"type": "default", **lifetime}}
 
@@ -279,7 +284,7 @@ def _has(block: Block, kind: str) -> bool:
 
 
 def _render_id(id_: str) -> str:
-    """An id that AWS takes: the same for a call and its result."""
+    """Return an id that AWS accepts: the same for a call and its result."""
     if _ID.fullmatch(id_):
         return id_
     return "tooluse_" + hashlib.sha256(id_.encode()).hexdigest()[:24]

@@ -1,7 +1,7 @@
-"""The reader of Converse's answers: one JSON object, or frames that build it up block by block.
+"""The reader of Converse's answers: one JSON object, or frames that build it block by block.
 
-A stream tells when calls and images begin, of texts and thinking only the pieces; what needs the whole
-of a block (a signature, a free text, a citation's place) is told when it ends. Token counts come after the
+A stream announces the start of calls and images, but not of texts and thinking; events that need the complete
+block (a signature, free text, the range of a citation) are emitted at its end. Token counts arrive after the
 finish reason, in a frame of their own.
 """
 
@@ -61,7 +61,7 @@ from .wire import (
 
 __all__ = ["BedrockReader"]
 
-_SAYS_ENOUGH = frozenset({"end_turn", "max_tokens", "tool_use"})
+_PLAIN_FINISHES = frozenset({"end_turn", "max_tokens", "tool_use"})
 
 ON_SERVER = "server_tool_use"
 
@@ -78,7 +78,7 @@ _METADATA = msgspec.json.Decoder(Metadata)
 
 
 class _Open:
-    """A block that is on its way."""
+    """An open block."""
 
     __slots__ = (
         "arguments",
@@ -94,33 +94,33 @@ class _Open:
     )
 
     def __init__(self, begin: int) -> None:
-        # a text
+        # text
         self.begin = begin
-        """Where the block begins in the answer's text."""
+        """Where the block begins in the text of the answer."""
         self.citations: list[Raw] = []
-        # a call
+        # call
         self.kind = ""
-        """How arguments are told: "function" at once, "custom" as a free text when they are whole,
-        "answer" as the answer's text, "native" with the rest of the block; "" where there are none."""
+        """How arguments are emitted: "function" at once, "custom" as free text when complete, "answer" as the
+        text of the answer, "native" with the rest of the block; "" if there are none."""
         self.call = 0
         """The call's index."""
         self.arguments: list[str] = []
-        """All of them, but of a function only the first."""
+        """All arguments; for a function, only the first."""
         # thinking
         self.signature: list[str] = []
         self.redacted: list[str] = []
-        # others
+        # other blocks
         self.image: tuple[str, list[str]] | None = None
         """The format of an image, and its data."""
         self.native: dict[str, Any] | None = None
-        """The beginning of a block that only this format has: its kind and its fields."""
+        """The start of a block that only this format has: its type and its fields."""
         self.results: list[Raw] = []
-        """What the provider's own tool answers, where the block is such a result."""
+        """The results of the provider's server tool, if the block is such a result."""
 
 
 class BedrockReader:
     """Reads one answer. `signatures` is the format of the signatures on thinking; the arguments of
-    `answer_tool` are the answer's text; `custom` are the names of tools whose argument is a free text.
+    `answer_tool` are the text of the answer; `custom` are the names of tools whose argument is free text.
     """
 
     __slots__ = (
@@ -154,19 +154,19 @@ class BedrockReader:
         # the bytes
         self._splitter: FrameSplitter | None = None
         self._document: bytearray | None = None
-        """Collects an answer that is plain JSON; it is read when it is whole."""
+        """Collects an answer that is plain JSON, which is read once complete."""
         self._is_over = False
         self.done = False
-        """The event with the usage, which is the last one, was there after the end."""
+        """Whether the event with the usage, which is the last one, has arrived after the end."""
         # the answer
         self._halves = Surrogates()
         self._started = False
         self._finished = False
         self._length = 0
-        """Characters of text so far."""
+        """The length of the text so far, in characters."""
         self._open: dict[int, _Open] = {}
         self._count = 0
-        """Calls so far."""
+        """The number of calls so far."""
         self._answered = False
         """Whether the answer came as the arguments of `answer_tool`."""
         self.usage: Usage | None = None
@@ -197,8 +197,7 @@ class BedrockReader:
         if self._splitter is not None and self._splitter.waiting and not self.done:
             self._fail(ProviderBroke("the provider's stream breaks off in the middle of a frame"), events)
         elif not self._finished:
-            said = "stream ended without a finish reason" if self._started else "answer is empty"
-            self._fail(ProviderBroke(f"the provider's {said}"), events)
+            self._fail(ProviderBroke(f"the provider's {problem}"), events)
         self._is_over = True
         return events
 
@@ -209,7 +208,9 @@ class BedrockReader:
     # --- bytes ---
 
     def _begin(self, data: bytes, events: list[Event]) -> None:
-        """The first bytes, and all bytes of a document. No frame begins like JSON: it would be too long."""
+        """Read the first bytes, and all bytes of a document. No frame begins like JSON:
+        it would be too long.
+        """
         if self._is_over or not data:
             return
         if self._document is None:
@@ -233,9 +234,9 @@ class BedrockReader:
         if kind == "exception":
             self._fail(parse_failure(str(frame.headers.get(":exception-type", "")), frame.payload), events)
         elif kind == "error":
-            said = str(frame.headers.get(":error-message", "")).encode()
+            message = str(frame.headers.get(":error-message", "")).encode()
             self._fail(
-                parse_failure(str(frame.headers.get(":error-code", "")), said or frame.payload), events
+                parse_failure(str(frame.headers.get(":error-code", "")), message or frame.payload), events
             )
         else:
             read = self.EVENTS.get(str(frame.headers.get(":event-type", "")))
@@ -243,7 +244,7 @@ class BedrockReader:
                 self._start(events)
                 read(self, self._halves.join(frame.payload), events)
 
-    # --- a whole answer ---
+    # --- complete answers ---
 
     def _read_whole(self, answer: Answer, events: list[Event]) -> None:
         self._start(events)
@@ -280,12 +281,12 @@ class BedrockReader:
     # --- events of a stream ---
 
     def _message_start(self, payload: bytes, events: list[Event]) -> None:
-        """It says nothing but that the answer begins."""
+        """Start the answer; the event contains nothing else."""
 
     def _block_start(self, payload: bytes, events: list[Event]) -> None:
-        told = decode_leniently(_START, payload, events)
-        opened = self._block(told.content_block_index)
-        start = told.start
+        event = decode_leniently(_START, payload, events)
+        opened = self._block(event.content_block_index)
+        start = event.start
         if start.tool_use is not None and start.tool_use.type != ON_SERVER:
             self._start_call(opened, start.tool_use, events)
         elif start.image is not None:
@@ -295,9 +296,9 @@ class BedrockReader:
             opened.native = _NATIVE_START.decode(payload).start
 
     def _block_delta(self, payload: bytes, events: list[Event]) -> None:
-        told = decode_leniently(_DELTA, payload, events)
-        delta = told.delta
-        opened = self._block(told.content_block_index)
+        event = decode_leniently(_DELTA, payload, events)
+        delta = event.delta
+        opened = self._block(event.content_block_index)
         if delta.text is not None:
             self._read_text(delta.text, events)
         elif delta.tool_use is not None:
@@ -335,7 +336,7 @@ class BedrockReader:
     # --- content ---
 
     def _start(self, events: list[Event]) -> None:
-        """Converse tells neither an id (it is in a header) nor the model."""
+        """Start the answer. Converse sends neither an id (it is in a header) nor the model."""
         if not self._started:
             self._started = True
             events.append(Started("", ""))
@@ -374,7 +375,7 @@ class BedrockReader:
             events.append(ToolCallDelta(opened.call, arguments))
 
     def _end_block(self, index: int, events: list[Event]) -> None:
-        """Tell what needed the whole of a block."""
+        """Emit the events that need the complete block."""
         opened = self._open.pop(index, None)
         if opened is None:
             return
@@ -394,13 +395,13 @@ class BedrockReader:
             events.append(ImageAdded(f"image/{form}", "".join(data)))
         if opened.native:
             events.append(NativeBlock(FORMAT, _native_block(opened.native, opened)))
-        for told in opened.citations:
-            _read_citation(told, opened.begin, self._length, events)
+        for citation in opened.citations:
+            _read_citation(citation, opened.begin, self._length, events)
 
     # --- the end ---
 
-    def _report(self, told: TokenUsage | None, events: list[Event]) -> None:
-        usage = parse_usage(told)
+    def _report(self, counts: TokenUsage | None, events: list[Event]) -> None:
+        usage = parse_usage(counts)
         if usage is not None:
             self.usage = usage
             events.append(UsageReported(usage))
@@ -416,7 +417,7 @@ class BedrockReader:
             return
         if self._answered and not self._count and reason == "tool_calls":
             reason = "stop"  # the call was the answer
-        events.append(Finished(reason, native=None if native in _SAYS_ENOUGH else native))
+        events.append(Finished(reason, native=None if native in _PLAIN_FINISHES else native))
 
     def _fail(self, error: ProviderError, events: list[Event]) -> None:
         self._is_over = True
@@ -426,24 +427,24 @@ class BedrockReader:
 # --- blocks ----------------------------------------------------------------------------------
 
 
-def _read_thoughts(opened: _Open, told: ReasoningPiece, events: list[Event]) -> None:
-    if told.text:
-        events.append(ReasoningDelta(told.text))
-    if told.signature:
-        opened.signature.append(told.signature)
-    if told.redacted_content:
-        opened.redacted.append(told.redacted_content)
+def _read_thoughts(opened: _Open, piece: ReasoningPiece, events: list[Event]) -> None:
+    if piece.text:
+        events.append(ReasoningDelta(piece.text))
+    if piece.signature:
+        opened.signature.append(piece.signature)
+    if piece.redacted_content:
+        opened.redacted.append(piece.redacted_content)
 
 
-def _read_image(opened: _Open, told: ImageIn) -> None:
+def _read_image(opened: _Open, piece: ImageIn) -> None:
     form, data = opened.image or ("png", [])
-    if told.source is not None and told.source.bytes:
-        data.append(told.source.bytes)
-    opened.image = (told.format or form, data)
+    if piece.source is not None and piece.source.bytes:
+        data.append(piece.source.bytes)
+    opened.image = (piece.format or form, data)
 
 
 def _native_block(native: dict[str, dict[str, Any]], opened: _Open) -> Raw:
-    """A block of the provider's own tools, as a whole answer has it."""
+    """Return a block of the provider's server tools in the form that a complete answer has."""
     kind, fields = next(iter(native.items()))
     if opened.results:
         fields = {**fields, "content": opened.results}
@@ -452,9 +453,9 @@ def _native_block(native: dict[str, dict[str, Any]], opened: _Open) -> Raw:
     return Raw(msgspec.json.encode({kind: fields}))
 
 
-def _read_citation(told: Raw, begin: int, end: int, events: list[Event]) -> None:
-    """A source of the whole block in which it is told."""
-    citation = decode_aside(_CITATION, told, events, "citation")
+def _read_citation(raw: Raw, begin: int, end: int, events: list[Event]) -> None:
+    """Emit a citation, which supports the whole block that contains it."""
+    citation = decode_aside(_CITATION, raw, events, "citation")
     if citation is None:
         return
     quotes = [piece.text for piece in citation.source_content or () if piece.text]
@@ -465,12 +466,12 @@ def _read_citation(told: Raw, begin: int, end: int, events: list[Event]) -> None
         quote="".join(quotes) or None,
         start=begin,
         end=end,
-        native=Raw(bytes(told)),
+        native=Raw(bytes(raw)),
     )
     events.append(cited)
 
 
-# --- small things ----------------------------------------------------------------------------
+# --- helpers ---------------------------------------------------------------------------------
 
 
 def _compact(value: Raw) -> str:
@@ -485,7 +486,7 @@ def _as_json(text: str) -> Any:
 
 
 def _error_in(data: bytes) -> ProviderError | None:
-    """The error that stands where an answer should."""
+    """Return the error that was sent in place of an answer."""
     try:
         error = _ERROR.decode(data)
     except MALFORMED:

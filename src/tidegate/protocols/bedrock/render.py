@@ -1,4 +1,4 @@
-"""A `Turn` as a request for Converse."""
+"""Conversion of a `Turn` to a request for Converse."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -44,18 +44,18 @@ CARRIES: Mapping[str, Outcome] = {
 }
 
 TIERS = {"auto": None, "default": "default", "flex": "flex", "priority": "priority", "reserved": "reserved"}
-"""Service tiers; None asks for nothing special."""
+"""Service tiers; None has no effect."""
 
 MOST_CACHE_POINTS = 4
 
 JSON_ONLY = "Answer with one JSON object and nothing else: no other text, no code fence."
-"""What stands for OpenAI's `json_object`: Converse has forms with a schema only."""
+"""The instruction for OpenAI's `json_object`: Converse only supports output formats with a schema."""
 
 _ENCODE = msgspec.json.Encoder().encode
 
 
 class BedrockCall(Call, frozen=True, gc=False):
-    """A call, and what the reader of its answer has to know of it."""
+    """A call, with what is needed to read its answer."""
 
     answer_tool: str | None = None
     custom_tools: frozenset[str] = frozenset()
@@ -89,7 +89,9 @@ def render_request(turn: Turn, target: Target) -> BedrockCall:
 
 
 def _plan_dropped(turn: Turn) -> dict[str, None]:
-    """What is dropped whatever the model. What asks for what Converse does anyway is no loss."""
+    """Return the fields that are dropped for any model. Values that are Converse's
+    defaults are not reported.
+    """
     if turn.n is not None and turn.n > 1:
         raise Unsupported("this provider returns one choice only (n)", param="n")
     modalities = tuple(one for one in turn.modalities if one != "text")
@@ -129,7 +131,7 @@ def _render_body(
 
 
 def _limit_cache_points(body: dict[str, Any], dropped: dict[str, None]) -> None:
-    """Of more points than are taken, the last ones reach the furthest."""
+    """Limit the number of cache points: the last ones cover the longest prefixes, so they are kept."""
     lists = [body.get("toolConfig", {}).get("tools", []), body.get("system", [])]
     lists += [message["content"] for message in body["messages"]]
     points = [
@@ -149,7 +151,7 @@ def _put(fields: dict[str, Any], way: tuple[str, ...], value: Any) -> None:
 
 
 def _add_rest(body: dict[str, Any], turn: Turn, profile: Profile, dropped: dict[str, None]) -> None:
-    """Stop sequences, the form of the answer, the tier."""
+    """Add stop sequences, the output format and the tier."""
     stops = [stop for stop in turn.stop if stop.strip()] if profile.stop else []
     if len(stops) < len(turn.stop):
         dropped["stop"] = None
@@ -166,11 +168,11 @@ def _add_rest(body: dict[str, Any], turn: Turn, profile: Profile, dropped: dict[
 
 
 def _add_output(body: dict[str, Any], output: OutputFormat, profile: Profile) -> None:
-    """The form; where the model has none of its own, a tool was planned instead."""
+    """Add the output format; for a model without support, a tool is used instead."""
     if output.schema is None:
         body.setdefault("system", []).append({"text": JSON_ONLY})
     elif profile.native_schema:
-        # The compiler behind it is that of Anthropic's API: every object closed.
+        # The schema is compiled as by Anthropic's API: every object must be closed.
         schema = {"schema": _ENCODE(close_schema(output.schema)).decode()}
         named = {"name": output.name, "description": output.description}
         schema |= {name: value for name, value in named.items() if value}

@@ -1,7 +1,7 @@
-"""How much the model is to think, in the form of its maker; and what else may then be said.
+"""Reasoning settings in the form of the model's vendor, and the sampling parameters that they allow.
 
-Claude's forms and rules are those of Anthropic's own API.
-OpenAI's models take a word, Nova an object with a word.
+Claude's forms and rules are those of Anthropic's API. OpenAI's models take a string, Nova an object with a
+string.
 """
 
 from collections.abc import Callable
@@ -17,27 +17,27 @@ from .dialect import Vendor
 __all__ = ["Plan", "plan_sampling"]
 
 LEVELS = ("low", "medium", "high")
-"""What is taken where the model's levels are not known."""
+"""The levels used if the model's levels are not known."""
 
 BUDGETS = ((2048, "low"), (8192, "medium"))
-"""Up to how many thinking tokens an effort goes; more is `high`."""
+"""The maximum thinking tokens for each effort; more is `high`."""
 
 
 class Plan(NamedTuple):
-    """What the body says about thinking and sampling."""
+    """The fields of the body for thinking and sampling."""
 
     fields: dict[str, Any]
     """For `additionalModelRequestFields`."""
     thinks: bool
-    """Whether the model is asked to think in a way that excludes other things."""
+    """Whether thinking is requested in a way that excludes other parameters."""
     max_tokens: int | None
     sampling: dict[str, Any]
-    """Temperature, top_p and top_k, as far as the model takes them."""
+    """Temperature, top_p and top_k, as far as the model accepts them."""
     dropped: list[str]
 
 
 def plan_sampling(turn: Turn, profile: Profile, vendor: Vendor, forced: bool) -> Plan:
-    """Decide the form. `forced`: the model must call a tool."""
+    """Plan the fields. `forced`: the model must call a tool."""
     return _PLANS[vendor.thinking](turn, profile, forced)
 
 
@@ -49,13 +49,13 @@ def _plan_claude(turn: Turn, profile: Profile, forced: bool) -> Plan:
         fields["thinking"] = thinking.config
     if thinking.effort is not None:
         fields["output_config"] = {"effort": thinking.effort}
-    # Without a limit Bedrock takes the model's own, which leaves room for any thinking.
+    # Without a limit, Bedrock uses the model's maximum, which leaves room for any thinking.
     limit = None if turn.max_tokens is None else thinking.max_tokens
     return Plan(fields, thinking.thinks, limit, sampling, [*thinking.dropped, *unsampled])
 
 
 def _plan_effort(turn: Turn, profile: Profile, forced: bool) -> Plan:
-    """OpenAI's models: they always think."""
+    """Plan for OpenAI's models, which always think."""
     plan = _plan_silently(turn, profile)
     effort = _level(turn.reasoning, profile)
     if effort is not None:
@@ -64,7 +64,7 @@ def _plan_effort(turn: Turn, profile: Profile, forced: bool) -> Plan:
 
 
 def _plan_nova(turn: Turn, profile: Profile, forced: bool) -> Plan:
-    """Nova refuses high effort beside a limit, temperature or top_p
+    """Plan for Nova, which rejects high effort in combination with a limit, temperature or top_p
     (docs.aws.amazon.com/nova/latest/nova2-userguide/extended-thinking.html).
     """
     plan = _plan_silently(turn, profile)
@@ -84,7 +84,7 @@ def _plan_nova(turn: Turn, profile: Profile, forced: bool) -> Plan:
 
 
 def _plan_without(turn: Turn, profile: Profile, forced: bool) -> Plan:
-    """A model of which no way to ask for thinking is known."""
+    """Plan for a model without a known way to configure thinking."""
     plan = _plan_silently(turn, profile)
     return plan._replace(dropped=[*plan.dropped, *_lost(turn.reasoning)])
 
@@ -98,9 +98,9 @@ _PLANS: dict[str | None, Callable[[Turn, Profile, bool], Plan]] = {
 
 
 def _plan_silently(turn: Turn, profile: Profile) -> Plan:
-    """Nothing about thinking. Converse takes temperatures up to 1."""
-    wanted = {"temperature": turn.temperature, "top_p": turn.top_p, "top_k": turn.top_k}
-    sampling: dict[str, Any] = {name: value for name, value in wanted.items() if value is not None}
+    """Plan without thinking fields. Converse accepts temperatures up to 1."""
+    values = {"temperature": turn.temperature, "top_p": turn.top_p, "top_k": turn.top_k}
+    sampling: dict[str, Any] = {name: value for name, value in values.items() if value is not None}
     if profile.sampling == "refused":
         return Plan({}, False, turn.max_tokens, {}, list(sampling))
     dropped = []
@@ -115,7 +115,9 @@ def _lost(control: ReasoningControl | None) -> list[str]:
 
 
 def _level(control: ReasoningControl | None, profile: Profile) -> str | None:
-    """The nearest effort that the model knows; of two, the lower. None where nothing is said."""
+    """Return the nearest effort that the model supports; of two equally near ones the lower. None if none is
+    set.
+    """
     if control is None or control == ReasoningControl():
         return None
     effort: str = control.effort or "medium"

@@ -1,7 +1,7 @@
-"""Tools, the choice among them, and structured output by way of a tool.
+"""Tools, tool choice, and structured output through a tool.
 
-Converse has no "none": the tools are then left out, with which earlier calls become text. Models that
-have no structured output of their own give it as the arguments of a tool that they must call.
+Converse has no tool choice "none": the tools are omitted instead, and earlier calls are sent as text. Models
+without structured output return it as the arguments of a tool that they must call.
 """
 
 from typing import Any, NamedTuple
@@ -18,28 +18,30 @@ from .messages import Block, render_cache
 __all__ = ["ANSWER_TOOL", "ToolPlan", "plan_tools"]
 
 ANSWER_TOOL = "structured_output"
-"""The tool through which a form is given; the reader turns its call back into text."""
+"""The tool used for structured output; the reader converts its call back to text."""
 
 MOST_STRICT = 20
-"""Strict tools in one request; with more of them Anthropic's models refuse it."""
+"""The maximum number of strict tools in a request; Anthropic's models reject more."""
 
 
 class ToolPlan(NamedTuple):
-    """What a request says of tools."""
+    """The fields of a request for tools."""
 
     config: dict[str, Any] | None
     """`toolConfig`."""
     forced: bool
     """Whether the model must call a tool."""
     answer_tool: str | None
-    """The name of the tool whose arguments are the answer's text."""
+    """The name of the tool whose arguments are the text of the answer."""
     custom: frozenset[str]
-    """Names of the tools whose argument is a free text."""
+    """The names of the tools whose argument is free text."""
     dropped: list[str]
 
 
 def plan_tools(turn: Turn, profile: Profile, vendor: Vendor) -> ToolPlan:
-    """Decide what is offered and what must be called. Raises Unsupported for a foreign native tool."""
+    """Decide which tools are offered and which must be called. Raises Unsupported for another provider's
+    built-in tool.
+    """
     offered = _offered(turn)
     strict = sum(bool(tool.strict) for tool in offered)
     keeps_strict = vendor.strict_tools and profile.native_schema and strict <= MOST_STRICT
@@ -55,14 +57,16 @@ def plan_tools(turn: Turn, profile: Profile, vendor: Vendor) -> ToolPlan:
     if turn.output is not None and turn.output.schema is not None and not profile.native_schema:
         answer_tool = _free_name(offered)
         blocks.append(_render_answer_tool(answer_tool, turn.output))
-    told = _render_choice(turn, answer_tool, bool(offered))
-    config = {"tools": blocks, **({"toolChoice": told} if told is not None else {})} if blocks else None
-    forced = told is not None and "auto" not in told
+    choice = _render_choice(turn, answer_tool, bool(offered))
+    config = {"tools": blocks, **({"toolChoice": choice} if choice is not None else {})} if blocks else None
+    forced = choice is not None and "auto" not in choice
     return ToolPlan(config, forced, answer_tool, custom_names(offered), list(dict.fromkeys(dropped)))
 
 
 def _offered(turn: Turn) -> tuple[Tool, ...]:
-    """One tool can be named in the choice, several only by offering no others."""
+    """Return the offered tools: a tool choice can name one tool; several are allowed by
+    omitting all others.
+    """
     mode = turn.tool_choice.mode if turn.tool_choice is not None else "auto"
     if mode == "none":
         return ()
@@ -85,7 +89,7 @@ def _render_tool(tool: Tool, keeps_strict: bool, param: str) -> Block:
         if tool.format == FORMAT and tool.block is not None:
             return tool.block
         raise Unsupported(
-            f"this provider does not have the tool {tool.name}, which {tool.format} runs itself", param=param
+            f"this provider does not support the built-in tool {tool.name} of {tool.format}", param=param
         )
     parameters = CUSTOM_INPUT if tool.kind == "custom" else object_schema(tool.parameters)
     spec: dict[str, Any] = {"name": tool.name, "inputSchema": {"json": parameters}}

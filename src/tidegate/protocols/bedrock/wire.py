@@ -1,4 +1,4 @@
-"""Converse's JSON, as far as it is read here. What is written is small enough to be dicts."""
+"""Converse's JSON, as far as Tidegate reads it. Requests are small enough to be written as dicts."""
 
 from typing import Any
 
@@ -25,16 +25,16 @@ __all__ = [
 
 
 class Wire(Struct, frozen=True, rename="camel"):
-    """An object of the wire."""
+    """An object of the wire format."""
 
 
 class ToolUseIn(Wire, frozen=True):
-    """A call, whole or its beginning."""
+    """A call, complete or its start."""
 
     tool_use_id: str = ""
     name: str = ""
     type: str | None = None
-    """`server_tool_use` for tools that run at the provider."""
+    """`server_tool_use` for the provider's server tools."""
     input: Raw = Raw()
 
 
@@ -52,7 +52,7 @@ class ReasoningIn(Wire, frozen=True):
     redacted_content: str | None = None
 
 
-class Said(Wire, frozen=True):
+class TextIn(Wire, frozen=True):
     """A text in a list."""
 
     text: str = ""
@@ -61,18 +61,20 @@ class Said(Wire, frozen=True):
 class CitationsIn(Wire, frozen=True):
     """Text with its sources."""
 
-    content: list[Said] | None = None
+    content: list[TextIn] | None = None
     citations: list[Raw] | None = None
 
 
 class Web(Wire, frozen=True):
-    """A page."""
+    """A web page."""
 
     url: str | None = None
 
 
 class Location(Wire, frozen=True):
-    """Where a source is; places in documents count the source's characters, not the answer's."""
+    """The location of a source; offsets in documents count the characters of the source,
+    not of the answer.
+    """
 
     web: Web | None = None
 
@@ -82,7 +84,7 @@ class CitationIn(Wire, frozen=True):
 
     title: str | None = None
     location: Location | None = None
-    source_content: list[Said] | None = None
+    source_content: list[TextIn] | None = None
 
 
 class ImageSource(Wire, frozen=True):
@@ -92,14 +94,14 @@ class ImageSource(Wire, frozen=True):
 
 
 class ImageIn(Wire, frozen=True):
-    """An image that the model made, whole or its beginning or a piece of it."""
+    """A generated image, complete, its start or a piece of it."""
 
     format: str | None = None
     source: ImageSource | None = None
 
 
 class Block(Wire, frozen=True):
-    """A block of content; each has one of the fields."""
+    """A content block; each has one of the fields."""
 
     text: str | None = None
     tool_use: ToolUseIn | None = None
@@ -116,7 +118,7 @@ class TokenCount(Wire, frozen=True):
 
 
 class TokenUsage(Wire, frozen=True):
-    """Tokens. What is read from and written to the cache is beside the input."""
+    """Token counts. Cache reads and writes are not included in the input."""
 
     input_tokens: Count | None = None
     output_tokens: Count | None = None
@@ -132,13 +134,13 @@ class MessageOfAnswer(Wire, frozen=True):
 
 
 class Output(Wire, frozen=True):
-    """What comes out."""
+    """The output."""
 
     message: MessageOfAnswer
 
 
 class Answer(Wire, frozen=True):
-    """A whole answer."""
+    """A complete answer."""
 
     output: Output
     stop_reason: str | None = None
@@ -149,7 +151,7 @@ class Answer(Wire, frozen=True):
 
 
 class Start(Wire, frozen=True):
-    """What begins. Of a text and of thinking nothing tells the beginning."""
+    """The start of a block. Texts and thinking have none."""
 
     tool_use: ToolUseIn | None = None
     image: ImageIn | None = None
@@ -163,19 +165,19 @@ class BlockStart(Wire, frozen=True):
 
 
 class NativeStart(Wire, frozen=True):
-    """`contentBlockStart` of a block that only this format has: its kind and its fields."""
+    """`contentBlockStart` of a block that only this format has: its type and its fields."""
 
     start: dict[str, dict[str, Any]]
 
 
 class ToolUsePiece(Wire, frozen=True):
-    """More of a call's arguments."""
+    """A piece of a call's arguments."""
 
     input: str = ""
 
 
 class ReasoningPiece(Wire, frozen=True):
-    """More thinking, of one of the kinds."""
+    """A piece of thinking, of one of the types."""
 
     text: str | None = None
     signature: str | None = None
@@ -183,7 +185,7 @@ class ReasoningPiece(Wire, frozen=True):
 
 
 class Delta(Wire, frozen=True):
-    """What is new in a block; each has one of the fields."""
+    """A delta of a block; each has one of the fields."""
 
     text: str | None = None
     tool_use: ToolUsePiece | None = None
@@ -224,4 +226,4 @@ class ErrorBody(Struct, frozen=True):
     message: str | None = None
     Message: str | None = None
     originalStatusCode: int | None = None  # noqa: N815 the wire's own name
-    """In `modelStreamErrorException`: what the model's own server said."""
+    """In `modelStreamErrorException`: the status from the model's own server."""

@@ -1,17 +1,17 @@
 """Cohere's chat API, version 2.
 
-The theory of the format:
+How the format works:
 
-- Messages are like OpenAI's, with names and rules of its own: every tool result is a message, images
-  are for user messages, what is said before calls is the message's `tool_plan`.
-- An answer's content is a list of blocks, of text or of thinking; calls, plan and citations stand
-  beside it. A stream builds the same object up: blocks begin, grow and end by their index.
-- A failure may end an answer of status 200: its finish reason is then ERROR or TIMEOUT.
-- Tokens: cached ones are inside the prompt, thinking is inside the output; what is billed is counted
-  apart.
+- Messages are like OpenAI's, with differences: every tool result is a message, only user messages may contain
+  images, and the text before calls is the message's `tool_plan`.
+- The content of an answer is a list of blocks, of text or of thinking; calls, plan and citations are separate
+  fields. A stream builds the same object: blocks begin, grow and end by index.
+- A failure may end an answer with status 200: its finish reason is then ERROR or TIMEOUT.
+- Tokens: cached tokens are included in the prompt, thinking in the output; billed tokens are counted
+  separately.
 
-The files: `wire` has the structs of both directions; `request` (with `messages`, `tools`, `thinking`)
-writes what a provider is asked; `answer` (with `tokens`) reads what it answers; `error` its errors.
+Modules: `wire` has the structs of both directions; `render` (with `messages`, `tools`, `thinking`) writes
+requests; `reader` (with `usage`) reads answers; `error` reads errors.
 """
 
 from collections.abc import Mapping
@@ -30,7 +30,7 @@ __all__ = ["PROTOCOL", "CohereDialect"]
 
 
 class CohereProtocol:
-    """The provider's half of `Protocol`: nobody comes in by this dialect."""
+    """The provider side of `Protocol`: clients cannot use this dialect."""
 
     name = "cohere"
     dialect: type[Any] = CohereDialect
@@ -55,7 +55,7 @@ class CohereProtocol:
 
     def parse_count(self, body: bytes) -> int:
         """See Protocol. Nothing is ever asked that this could be the answer to."""
-        raise ProviderBroke("this provider does not count prompts")
+        raise ProviderBroke("this provider does not support token counting")
 
 
 PROTOCOL = CohereProtocol()

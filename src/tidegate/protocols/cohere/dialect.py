@@ -1,4 +1,4 @@
-"""How services that speak Cohere's format differ."""
+"""How services that offer Cohere's format differ."""
 
 from typing import Any
 
@@ -11,9 +11,9 @@ class CohereDialect(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """The differences of one service from Cohere's own API."""
 
     path: str = "/v2/chat"
-    """Where to send requests, behind the base URL. `{model}` stands for the model's name."""
+    """The path for requests, relative to the base URL. `{model}` is replaced by the model name."""
     body: dict[str, Any] = {}
-    """Fields that every request has, such as `safety_mode` or `citation_options`."""
+    """Fields that every request contains, such as `safety_mode` or `citation_options`."""
     tool_choice: bool = True
-    """Whether `tool_choice` is known; where not, a forced choice is dropped and named, and of `none` the
-    tools are left out."""
+    """Whether `tool_choice` is supported; if not, a forced choice is dropped and reported, and for `none` the
+    tools are omitted."""

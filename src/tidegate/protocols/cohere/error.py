@@ -1,4 +1,4 @@
-"""Cohere's errors: `{"id", "message"}`, at times with an `error_type`."""
+"""Cohere's errors: `{"id", "message"}`, sometimes with an `error_type`."""
 
 from collections.abc import Mapping
 
@@ -14,16 +14,16 @@ from .wire import ErrorBody
 __all__ = ["parse_error", "parse_failure"]
 
 CLOSED = 499
-"""Cohere's status for "the client left", which our client did not."""
+"""Cohere's status for a client that disconnected, which is not the case here."""
 
 FAILURES = {"TIMEOUT": 504}
-"""Statuses of the finish reasons that are failures; 502 for the others."""
+"""Statuses of the finish reasons that are failures; 502 for all others."""
 
 _ERROR = msgspec.json.Decoder(ErrorBody)
 
 
 def parse_error(status: int, headers: Mapping[str, str], body: bytes) -> ProviderError:
-    """An error answer, whatever its body is."""
+    """Read a provider's error answer, whatever its body is."""
     try:
         error = _ERROR.decode(body)
     except MALFORMED:
@@ -32,11 +32,11 @@ def parse_error(status: int, headers: Mapping[str, str], body: bytes) -> Provide
 
 
 def parse_failure(message: str | None, error_type: str | None, finish: str | None = None) -> ProviderError:
-    """A failure told inside an answer whose status was 200. Another try, or another provider, may do
-    better: the model wrote nothing usable.
+    """Read a failure inside an answer with status 200. Retrying, or another provider, may help: the model
+    wrote nothing usable.
     """
-    said = message or f"the provider failed while it wrote its answer (finish_reason {finish})"
-    return _refusal(ErrorBody(said, error_type), FAILURES.get(finish or "", 502), None)
+    text = message or f"the provider failed while it wrote its answer (finish_reason {finish})"
+    return _refusal(ErrorBody(text, error_type), FAILURES.get(finish or "", 502), None)
 
 
 def _refusal(error: ErrorBody, status: int, retry_after: int | None) -> ProviderRefused:

@@ -1,9 +1,9 @@
-"""The conversation as Cohere's messages, and the documents that stand beside it.
+"""Conversion of the conversation to Cohere's messages, and to the request's documents.
 
-Roles are system, user, assistant and tool; every tool result is a message of its own. What the
-model said before it called tools is the message's `tool_plan`. Images are for user messages only:
-those of tool results follow in a user message. A document that is to be cited goes into the
-request's `documents`, any other text document is told where it stands.
+Roles are system, user, assistant and tool; every tool result is a message of its own. The text before tool
+calls is the message's `tool_plan`. Only user messages may contain images: those of tool results follow in a
+user message. A document with citations enabled goes into the request's `documents`, any other text document
+stays in its message.
 """
 
 from collections.abc import Callable, Sequence
@@ -47,26 +47,26 @@ from .wire import (
 __all__ = ["Messages", "render_messages"]
 
 TEXT_TYPES = ("text/", "application/json", "application/xml")
-"""How the media types of documents begin that are text."""
+"""Prefixes of the media types of text documents."""
 
 
 class Messages:
-    """The conversation as it is being written."""
+    """The conversation while it is written."""
 
     def __init__(self, profile: Profile) -> None:
-        # what is written
+        # output
         self.messages: list[MessageOut] = []
         self.documents: list[DocumentOut] = []
         self.dropped: dict[str, None] = {}
-        """Names of what Cohere does not support, in order."""
-        # what it depends on
+        """The names of features that Cohere does not support, in order."""
+        # request
         self._thinks = profile.thinking != "none"
         self._place = ""
-        """The path of the message that is being written, for errors."""
+        """The path of the current message, for errors."""
         self._role = ""
 
     def add(self, number: int, message: Message) -> None:
-        """Write one message."""
+        """Add a message."""
         self._place = f"messages.{number}"
         self._role = message.role
         if message.name is not None:
@@ -86,20 +86,20 @@ class Messages:
 
     def _add_assistant(self, message: Message) -> None:
         calls = [self._call(part) for part in message.parts if isinstance(part, ToolCall)]
-        spoken = self._contents([part for part in message.parts if not isinstance(part, ToolCall)])
-        if any(isinstance(part, ImagePart) for part in spoken):
+        contents = self._contents([part for part in message.parts if not isinstance(part, ToolCall)])
+        if any(isinstance(part, ImagePart) for part in contents):
             raise self._unsupported("images in assistant messages")
         if not calls:
-            self._append("assistant", spoken)
+            self._append("assistant", contents)
             return
-        thoughts = [part for part in spoken if isinstance(part, ThinkingPart)]
-        plan = "".join(part.text for part in spoken if isinstance(part, TextPart))
+        thoughts = [part for part in contents if isinstance(part, ThinkingPart)]
+        plan = "".join(part.text for part in contents if isinstance(part, TextPart))
         self.messages.append(
             MessageOut(role="assistant", content=thoughts or None, tool_plan=plan or None, tool_calls=calls)
         )
 
     def _add_results(self, message: Message) -> None:
-        """The results of one step, then the images that cannot stand inside of them."""
+        """Add the results of one step, then the images that cannot be inside them."""
         images: list[ContentPart] = []
         for part in message.parts:
             if isinstance(part, ToolResult):
@@ -117,7 +117,7 @@ class Messages:
     }
 
     def _append(self, role: str, parts: Sequence[ContentPart]) -> None:
-        """An empty message says nothing, and is refused."""
+        """Append a message, unless it is empty: those are rejected."""
         if parts:
             self.messages.append(MessageOut(role=role, content=_plainly(parts)))
 
@@ -150,18 +150,18 @@ class Messages:
         return [TextPart(f"{head}\n\n{data['text']}" if head else data["text"])]
 
     def _read_document(self, part: Document) -> dict[str, str]:
-        """A document's text with what is known of it."""
+        """Return a document's text and its attributes."""
         source = part.source
         if not isinstance(source, Inline):
-            raise self._unsupported("a document (file) by address or id")
+            raise self._unsupported("a document (file) by URL or id")
         if not source.media_type.startswith(TEXT_TYPES):
-            raise self._unsupported(f"documents (file) of the type {source.media_type}, only text")
+            raise self._unsupported(f"documents (file) of type {source.media_type}, only text")
         known = {"title": part.name, "context": part.context}
         data = {key: value for key, value in known.items() if value}
         return {**data, "text": text_of(source, f"{self._place}.content")}
 
     def _reasoning(self, part: Reasoning) -> list[ContentPart]:
-        """Thoughts of whatever model are thoughts; a signature is of use only to who set it."""
+        """Write a thought. The thoughts of any model are accepted; signatures are not sent."""
         if self._thinks and part.text:
             return [ThinkingPart(part.text)]
         self.dropped["messages.reasoning"] = None
@@ -172,8 +172,8 @@ class Messages:
         return []
 
     def _native(self, part: Native) -> list[ContentPart]:
-        """Another format's record of what its own machinery did is left out; what the user says in
-        such a block is not.
+        """Write a native block. Another format's record of its server tools is left out; a block of the
+        user's is refused.
         """
         if self._role == "assistant":
             self.dropped[f"messages.content.{part.kind or part.format}"] = None
@@ -207,7 +207,7 @@ class Messages:
         return ToolCallOut(id=call.id, function=FunctionOut(call.name, arguments))
 
     def _result(self, result: ToolResult) -> list[ContentPart]:
-        """Write a result; what it holds that a tool message cannot is given back."""
+        """Write a result; returns the parts that a tool message cannot contain."""
         if result.cache is not None:
             self.dropped["cache_control"] = None
         contents: list[ContentPart] = []
@@ -232,23 +232,23 @@ class Messages:
 
 
 def render_messages(turn: Turn, profile: Profile) -> Messages:
-    """The conversation. Raises Unsupported or InvalidRequest."""
+    """Convert the conversation. Raises Unsupported or InvalidRequest."""
     messages = Messages(profile)
     for number, message in enumerate(turn.messages):
         messages.add(number, message)
     if not messages.messages:
-        raise InvalidRequest("the messages are empty: nothing is asked", param="messages")
+        raise InvalidRequest("the messages are empty", param="messages")
     return messages
 
 
 def _plainly(parts: Sequence[ContentPart]) -> str | Sequence[ContentPart]:
-    """A single text as a string, which every model takes."""
+    """Return a single text as a string, which every model accepts."""
     first = parts[0]
     return first.text if len(parts) == 1 and isinstance(first, TextPart) else parts
 
 
 def _as_error(contents: Sequence[ContentPart]) -> ContentPart:
-    """A result that is an error. There is no field for it: a document says it, whose fields are free."""
+    """Return a result that is an error as a document, whose fields are free: there is no field for it."""
     texts = [part.text for part in contents if isinstance(part, TextPart)]
     texts += [
         text for part in contents if isinstance(part, DocumentPart) for text in part.document.data.values()

@@ -1,7 +1,7 @@
-"""The reader of Cohere's answers: one JSON object, or server-sent events that build it up.
+"""The reader of Cohere's answers: one JSON object, or server-sent events that build it.
 
-Positions of citations are counted per block of content; the answer's text is all blocks (and the plan
-before calls) in a row, so the reader remembers where each began.
+Offsets of citations are counted per content block; the text of the answer is the concatenation of all blocks
+(and the plan before calls), so the reader keeps track of where each begins.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -49,7 +49,7 @@ from .wire import (
 
 __all__ = ["CohereReader"]
 
-_SAYS_ENOUGH = frozenset({"COMPLETE", "MAX_TOKENS", "TOOL_CALL"})
+_PLAIN_FINISHES = frozenset({"COMPLETE", "MAX_TOKENS", "TOOL_CALL"})
 
 _ANSWER = msgspec.json.Decoder(Answer)
 _EVENT = msgspec.json.Decoder(StreamEvent)
@@ -59,7 +59,7 @@ _CITATION = msgspec.json.Decoder(Citation)
 
 
 class _OpenCall:
-    """A call whose arguments are on their way."""
+    """A call whose arguments are arriving."""
 
     __slots__ = ("index", "is_custom", "pieces")
 
@@ -67,11 +67,12 @@ class _OpenCall:
         self.index = index
         self.is_custom = is_custom
         self.pieces: list[str] = []
-        """Of a custom tool all arguments, to take the free text out of them; else those not yet told."""
+        """For a custom tool all arguments, from which the text is taken at the end; otherwise those not
+        emitted yet."""
 
 
 class CohereReader:
-    """Reads one answer. `custom` are the names of tools whose argument is a free text."""
+    """Reads one answer. `custom` are the names of tools whose argument is free text."""
 
     __slots__ = (
         "_begins",
@@ -93,23 +94,23 @@ class CohereReader:
         # the bytes
         self._splitter: Splitter | None = None
         self._document: bytearray | None = None
-        """Collects an answer that is plain JSON; it is read when it is whole."""
+        """Collects an answer that is plain JSON, which is read once complete."""
         self._is_over = False
         # the answer
         self._started = False
         self._length = 0
-        """Characters of text so far."""
+        """The length of the text so far, in characters."""
         self._begins: dict[int, int] = {}
-        """Index of a block of text → where it begins in the answer's text."""
+        """Index of a text block → where it begins in the text of the answer."""
         self._plan_begins: int | None = None
         self._calls: dict[int, _OpenCall] = {}
-        """By Cohere's own index."""
+        """Calls by Cohere's index."""
         self._count = 0
         self.usage: Usage | None = None
 
     @property
     def done(self) -> bool:
-        """Whether `message-end` was there."""
+        """Whether `message-end` has arrived."""
         return self._is_over and self._splitter is not None
 
     def feed(self, data: bytes) -> list[Event]:
@@ -134,18 +135,18 @@ class CohereReader:
         elif self._document is not None and not self._is_over:
             self._read_answer(bytes(self._document), events)
         if not self._is_over:
-            said = (
-                "the provider's stream ended before its end"
+            problem = (
+                "the provider's stream ended before it was finished"
                 if self._started
                 else "the provider's answer is empty"
             )
-            self._fail(ProviderBroke(said), events)
+            self._fail(ProviderBroke(problem), events)
         return events
 
     # --- bytes ---
 
     def _begin(self, data: bytes, events: list[Event]) -> None:
-        """The first bytes, and all bytes of a document."""
+        """Read the first bytes, and all bytes of a document."""
         if self._is_over:
             return
         if self._document is None:
@@ -175,14 +176,14 @@ class CohereReader:
             else:
                 self._check(piece, events)
         except MALFORMED as error:
-            told = error_of_event(piece.name, data)
-            self._fail(told or malformed("an event of the provider's stream", error), events)
+            reported = error_of_event(piece.name, data)
+            self._fail(reported or malformed("an event of the provider's stream", error), events)
 
     def _check(self, piece: ServerSentEvent, events: list[Event]) -> None:
-        """An event of no known type: it may tell an error in a form of its own."""
-        told = error_of_event(piece.name, piece.data)
-        if told is not None:
-            self._fail(told, events)
+        """Check an event of unknown type, which may be an error in another form."""
+        reported = error_of_event(piece.name, piece.data)
+        if reported is not None:
+            self._fail(reported, events)
 
     def _read_answer(self, data: bytes, events: list[Event]) -> None:
         try:
@@ -190,7 +191,7 @@ class CohereReader:
         except MALFORMED as error:
             self._fail(_error_in(data) or malformed("the provider's answer", error), events)
 
-    # --- a whole answer ---
+    # --- complete answers ---
 
     def _read_whole(self, answer: Answer, events: list[Event]) -> None:
         self._start(answer.id, events)
@@ -259,7 +260,7 @@ class CohereReader:
         "citation-start": _citation_start,
         "message-end": _message_end,
     }
-    """Others (content-end, citation-end, debug) say nothing more."""
+    """All other types (content-end, citation-end, debug) add nothing."""
 
     # --- content ---
 
@@ -277,7 +278,7 @@ class CohereReader:
             self._read_text(block.text, events)
 
     def _read_plan(self, message: MessageIn, events: list[Event]) -> None:
-        """What the model says before its calls is text like any other."""
+        """Emit the plan, which is the text before calls, like any other text."""
         if message.tool_plan:
             self._start(None, events)
             if self._plan_begins is None:
@@ -289,24 +290,26 @@ class CohereReader:
             self._length += len(text)
             events.append(TextDelta(text))
 
-    def _read_citation(self, told: Raw, events: list[Event]) -> None:
-        """One citation for each source with an address; one for all sources without."""
-        citation = decode_aside(_CITATION, told, events, "citations")
+    def _read_citation(self, raw: Raw, events: list[Event]) -> None:
+        """Emit one citation per source with a URL, and one for all sources without."""
+        citation = decode_aside(_CITATION, raw, events, "citations")
         if citation is None:
             return
         start, end = self._place(citation)
-        native = Raw(bytes(told))
+        native = Raw(bytes(raw))
         texts = [source.document or source.tool_output for source in citation.sources or ()]
         addressed = [text for text in texts if text is not None and _is_address(text.url)]
         if not addressed:
-            title = next((_said(text.title) for text in texts if text is not None and text.title), None)
+            title = next(
+                (_text_or_none(text.title) for text in texts if text is not None and text.title), None
+            )
             events.append(CitationAdded(title=title, start=start, end=end, native=native))
         for text in addressed:
-            title = _said(text.title)
+            title = _text_or_none(text.title)
             events.append(CitationAdded(url=text.url, title=title, start=start, end=end, native=native))
 
     def _place(self, citation: Citation) -> tuple[int | None, int | None]:
-        """Where the cited words are in the answer's text; nowhere if they are thoughts."""
+        """Return the range of the cited words in the text of the answer; None if they are in the thinking."""
         if citation.start is None or citation.end is None or citation.type == "THINKING_CONTENT":
             return None, None
         if citation.type == "PLAN":
@@ -357,7 +360,7 @@ class CohereReader:
         error: tuple[str | None, str | None],
         events: list[Event],
     ) -> None:
-        """The end of the answer: what it cost, and whether it is one."""
+        """End the answer: its usage, and whether it is valid."""
         self._start(None, events)
         for index in list(self._calls):
             self._end_call(index, events)
@@ -371,14 +374,14 @@ class CohereReader:
             self._fail(parse_failure(*error, finish), events)
             return
         self._is_over = True
-        events.append(Finished(meaning, native=None if native in _SAYS_ENOUGH else native))
+        events.append(Finished(meaning, native=None if native in _PLAIN_FINISHES else native))
 
     def _fail(self, error: ProviderError, events: list[Event]) -> None:
         self._is_over = True
         events.append(Failed(error))
 
 
-# --- small things ----------------------------------------------------------------------------
+# --- helpers ---------------------------------------------------------------------------------
 
 
 def _blocks(message: MessageIn) -> Sequence[ContentIn]:
@@ -396,8 +399,8 @@ def _calls(message: MessageIn | None) -> Sequence[ToolCallIn]:
 
 
 def _read_logprobs(items: Sequence[LogprobItem]) -> Iterator[LogprobsDelta]:
-    """Cohere tells the pieces of its text with the log probability of each token in them; OpenAI's list
-    has one entry for a piece, with the probability of the whole of it.
+    """Convert log probabilities. Cohere sends pieces of text with the log probability of each token in them;
+    OpenAI's list has one entry per piece, with the probability of the whole piece.
     """
     content = [
         {
@@ -413,7 +416,7 @@ def _read_logprobs(items: Sequence[LogprobItem]) -> Iterator[LogprobsDelta]:
 
 
 def _of_text(items: Sequence[LogprobItem], message: MessageIn) -> Sequence[LogprobItem]:
-    """The items of the text: those of the thinking come before them in the same list."""
+    """Return the items of the text: those of the thinking precede them in the same list."""
     text = "".join(block.text or "" for block in _blocks(message))
     length = sum(len(item.text or "") for item in items)
     for place, item in enumerate(items):
@@ -427,12 +430,12 @@ def _is_address(url: object) -> bool:
     return isinstance(url, str) and url.startswith(("https://", "http://"))
 
 
-def _said(title: object) -> str | None:
+def _text_or_none(title: object) -> str | None:
     return title if isinstance(title, str) else None
 
 
 def _error_in(data: bytes) -> ProviderError | None:
-    """The error that stands where an answer should."""
+    """Return the error that was sent in place of an answer."""
     try:
         error = _ERROR.decode(data)
     except MALFORMED:

@@ -1,4 +1,4 @@
-"""A `Turn` as a request for Cohere."""
+"""Conversion of a `Turn` to a request for Cohere."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -43,7 +43,8 @@ CARRIES: Mapping[str, Outcome] = {
     "user": "dropped",
     "service_tier": "dropped",
 }
-"""`priority` has Cohere's own meaning (who waits longest under load), so a service tier has no place."""
+"""Cohere's `priority` has another meaning (the order of requests under load), so service tiers are dropped.
+"""
 
 SAMPLING = {
     "temperature": ("temperature", 0.0, None),
@@ -52,7 +53,7 @@ SAMPLING = {
     "presence_penalty": ("presence_penalty", 0.0, 1.0),
     "frequency_penalty": ("frequency_penalty", 0.0, 1.0),
 }
-"""Field of `Turn` → Cohere's name, least and greatest value (docs.cohere.com/reference/chat)."""
+"""Field of `Turn` → Cohere's name, minimum and maximum (docs.cohere.com/reference/chat)."""
 
 MOST_STOPS = 5
 
@@ -61,7 +62,7 @@ _FIELDS = msgspec.json.Decoder(dict[str, Raw])
 
 
 class CohereCall(Call, frozen=True, gc=False):
-    """A call, and what the reader of its answer has to know of it."""
+    """A call, with what is needed to read its answer."""
 
     custom_tools: frozenset[str] = frozenset()
 
@@ -103,7 +104,9 @@ def _encode(request: Request, dialect: CohereDialect) -> bytes:
 
 
 def _plan_dropped(turn: Turn) -> dict[str, None]:
-    """What is dropped whatever the model. What asks for what Cohere does anyway is no loss."""
+    """Return the fields that are dropped for any model. Values that are Cohere's defaults
+    are not reported.
+    """
     if turn.n is not None and turn.n > 1:
         raise Unsupported("this provider returns one choice only (n)", param="n")
     modalities = tuple(one for one in turn.modalities if one != "text")
@@ -115,9 +118,9 @@ def _plan_dropped(turn: Turn) -> dict[str, None]:
 
 
 def _render_sampling(turn: Turn, profile: Profile, dropped: dict[str, None]) -> dict[str, Any]:
-    """What tunes the sampling, moved into Cohere's ranges; what had to be moved is named."""
-    told: dict[str, Any] = {"logprobs": turn.logprobs}
-    for name, (own, least, greatest) in SAMPLING.items():
+    """Write the sampling parameters, clamped to Cohere's ranges; the clamped ones are reported."""
+    rendered: dict[str, Any] = {"logprobs": turn.logprobs}
+    for name, (key, least, greatest) in SAMPLING.items():
         value = getattr(turn, name)
         if value is None:
             continue
@@ -127,17 +130,17 @@ def _render_sampling(turn: Turn, profile: Profile, dropped: dict[str, None]) -> 
         elif greatest is not None and value > greatest:
             dropped[f"{name}>{greatest:g}"] = None
             value = greatest
-        told[own] = value
+        rendered[key] = value
     if profile.sampling == "refused":
         dropped.update(
             dict.fromkeys(name for name in (*SAMPLING, "logprobs") if getattr(turn, name) is not None)
         )
         return {}
-    return told
+    return rendered
 
 
 def _render_stops(stops: tuple[str, ...], profile: Profile, dropped: dict[str, None]) -> list[str] | None:
-    """Cohere takes five at the most."""
+    """Write the stop sequences; Cohere accepts at most five."""
     if not profile.stop and stops:
         dropped["stop"] = None
         return None

@@ -1,4 +1,4 @@
-"""How much a model should think: efforts of other dialects as Cohere's budgets."""
+"""Reasoning settings: the efforts of other dialects as Cohere's budgets."""
 
 from tidegate.protocols.effort import is_off
 from tidegate.protocols.profile import Profile
@@ -16,8 +16,8 @@ BUDGETS: dict[str, int | None] = {
     "xhigh": 31000,
     "max": None,
 }
-"""Tokens by effort where the model's profile has none; None is no limit. Cohere recommends to leave
-1,000 of the model's 32,000 for the answer (docs.cohere.com/docs/reasoning)."""
+"""Tokens by effort if the model's profile has none; None is no limit. Cohere recommends leaving 1,000 of the
+model's 32,000 for the answer (docs.cohere.com/docs/reasoning)."""
 
 OFF = Thinking("disabled")
 
@@ -25,7 +25,7 @@ OFF = Thinking("disabled")
 def render_thinking(
     control: ReasoningControl | None, profile: Profile, dropped: dict[str, None]
 ) -> Thinking | None:
-    """The `thinking` field; None where the client says nothing, or the model does not think."""
+    """Return the `thinking` field; None if the client sets nothing, or the model does not think."""
     if control is None:
         return None
     off = is_off(control)

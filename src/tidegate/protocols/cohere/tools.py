@@ -1,7 +1,7 @@
-"""Tools, and whether the model must call them.
+"""Tools and tool choice.
 
-Cohere knows functions, and three ways to use them: freely (no `tool_choice`), REQUIRED and NONE. A
-choice that names tools is made by offering no others.
+Cohere has function tools and three ways to use them: freely (no `tool_choice`), REQUIRED and NONE. If a
+choice names tools, all others are omitted.
 """
 
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ CHOICES = {"auto": None, "none": "NONE", "required": "REQUIRED", "named": "REQUI
 
 
 class Required(Struct, frozen=True):
-    """What strict tools are looked at for."""
+    """The part of a schema that strict tools require."""
 
     required: list[str] | None = None
 
@@ -33,17 +33,17 @@ _REQUIRED = msgspec.json.Decoder(Required)
 
 
 class RenderedTools(NamedTuple):
-    """What a request says of tools."""
+    """The fields of a request for tools."""
 
     tools: Sequence[ToolOut] | None
     choice: str | None
     strict: bool | None
     custom: frozenset[str]
-    """Names of the tools whose argument is a free text."""
+    """The names of the tools whose argument is free text."""
 
 
 def render_tools(turn: Turn, dialect: CohereDialect, dropped: dict[str, None]) -> RenderedTools:
-    """The tools. Raises Unsupported for a tool that a provider runs itself."""
+    """Write the tools. Raises Unsupported for a provider's built-in tool."""
     offered = [_declare(tool, f"tools.{number}", dropped) for number, tool in enumerate(allowed_tools(turn))]
     choice = CHOICES[turn.tool_choice.mode] if turn.tool_choice is not None and offered else None
     if choice is not None and not dialect.tool_choice:
@@ -58,7 +58,7 @@ def render_tools(turn: Turn, dialect: CohereDialect, dropped: dict[str, None]) -
 def _declare(tool: Tool, param: str, dropped: dict[str, None]) -> ToolOut:
     if tool.kind == "native":
         raise Unsupported(
-            f"this provider does not have the tool {tool.name}, which {tool.format} runs itself", param=param
+            f"this provider does not support the built-in tool {tool.name} of {tool.format}", param=param
         )
     if tool.cache is not None:
         dropped["cache_control"] = None
@@ -67,7 +67,7 @@ def _declare(tool: Tool, param: str, dropped: dict[str, None]) -> ToolOut:
 
 
 def _strict(tools: Sequence[Tool], dropped: dict[str, None]) -> bool | None:
-    """`strict_tools` holds for all tools, and each must then require a parameter
+    """Return `strict_tools`, which applies to all tools; each of them must then have a required parameter
     (docs.cohere.com/docs/structured-outputs).
     """
     if not any(tool.strict for tool in tools):

@@ -1,9 +1,9 @@
-"""Cohere's token counts.
+"""Conversion of Cohere's token counts.
 
-`tokens` are what the model saw and wrote, Cohere's own template included; `billed_units` are what is
-paid and leave the template out. Cached tokens are inside the prompt, thinking is inside the output.
-Tokens of images are inside `input_tokens` for some models (command-a-vision) and beside them for
-others (command-a-plus), where more is then billed than the model seems to have seen.
+`tokens` are what the model read and wrote, including Cohere's prompt template; `billed_units` are what is
+billed, without the template. Cached tokens are included in the prompt, thinking in the output. Image tokens
+are included in `input_tokens` for some models (command-a-vision) and not for others (command-a-plus), where
+more tokens are billed than the model seems to have read.
 """
 
 from tidegate.protocols.usage import Usage
@@ -13,13 +13,13 @@ from .wire import Tokens, UsageIn
 __all__ = ["parse_usage"]
 
 
-def parse_usage(told: UsageIn | None) -> Usage | None:
-    """The tokens in disjoint classes; None where none are told (`"usage": {}`)."""
-    tokens = (told.tokens or told.billed_units) if told is not None else None
-    if told is None or tokens is None or (tokens.input_tokens is None and tokens.output_tokens is None):
+def parse_usage(usage: UsageIn | None) -> Usage | None:
+    """Return the token classes; None if there are no counts (`"usage": {}`)."""
+    tokens = (usage.tokens or usage.billed_units) if usage is not None else None
+    if usage is None or tokens is None or (tokens.input_tokens is None and tokens.output_tokens is None):
         return None
-    prompt = _prompt(tokens, told.billed_units)
-    cached = _whole(told.cached_tokens)
+    prompt = _prompt(tokens, usage.billed_units)
+    cached = _whole(usage.cached_tokens)
     output, reasoning = _whole(tokens.output_tokens), _whole(tokens.reasoning_tokens)
     return Usage(
         input=None if prompt is None else max(0, prompt - (cached or 0)),
@@ -35,8 +35,8 @@ def _prompt(tokens: Tokens, billed: Tokens | None) -> int | None:
     if prompt is None or not images:
         return prompt
     paid = _whole(billed.input_tokens) if billed is not None else None
-    beside = prompt < images or (paid is not None and paid > prompt)
-    return prompt + images if beside else prompt
+    separate = prompt < images or (paid is not None and paid > prompt)
+    return prompt + images if separate else prompt
 
 
 def _whole(count: float | None) -> int | None:

@@ -1,4 +1,4 @@
-"""Cohere's JSON, as far as it is read or written here (v2 chat)."""
+"""Cohere's JSON, as far as Tidegate reads or writes it (v2 chat)."""
 
 from collections.abc import Sequence
 from typing import Any, TypeAlias
@@ -49,7 +49,7 @@ class ThinkingPart(Struct, frozen=True, tag_field="type", tag="thinking"):
 
 
 class ImageUrl(Struct, frozen=True, omit_defaults=True):
-    """A public address or a data URL."""
+    """A public URL or a data URL."""
 
     url: str
     detail: str | None = None
@@ -85,7 +85,7 @@ class FunctionOut(Struct, frozen=True):
 
 
 class ToolCallOut(Struct, frozen=True, kw_only=True):
-    """A call made earlier."""
+    """A tool call made earlier."""
 
     id: str
     type: str = "function"
@@ -98,7 +98,7 @@ class MessageOut(Struct, frozen=True, kw_only=True, omit_defaults=True):
     role: str
     content: str | Sequence[ContentPart] | None = None
     tool_plan: str | None = None
-    """What the model says before it calls tools."""
+    """The text before tool calls."""
     tool_calls: Sequence[ToolCallOut] | None = None
     tool_call_id: str | None = None
 
@@ -112,7 +112,7 @@ class DeclaredFunction(Struct, frozen=True, omit_defaults=True):
 
 
 class ToolOut(Struct, frozen=True, kw_only=True):
-    """A tool; there are functions only."""
+    """A tool; Cohere only has functions."""
 
     type: str = "function"
     function: DeclaredFunction
@@ -126,7 +126,7 @@ class ResponseFormat(Struct, frozen=True, omit_defaults=True):
 
 
 class Thinking(Struct, frozen=True, omit_defaults=True):
-    """Whether to think, and for how many tokens at most."""
+    """Whether to think, and the maximum number of thinking tokens."""
 
     type: str
     token_budget: int | None = None
@@ -159,7 +159,7 @@ class Request(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class ContentIn(Struct, frozen=True):
-    """A block of content, whole or a piece of it."""
+    """A content block, complete or a piece of it."""
 
     type: str | None = None
     text: str | None = None
@@ -174,15 +174,15 @@ class FunctionIn(Struct, frozen=True):
 
 
 class ToolCallIn(Struct, frozen=True):
-    """A call, whole or a piece of it."""
+    """A call, complete or a piece of it."""
 
     id: str | None = None
     function: FunctionIn | None = None
 
 
 class CitedText(Struct, frozen=True):
-    """A document or a tool's output that a citation rests on. Its fields are those that the client gave
-    it; an address and a title are called so by custom.
+    """A document or a tool's output that a citation refers to. Its fields are chosen by the client; the names
+    for a URL and a title are conventions.
     """
 
     url: Any = None
@@ -190,7 +190,7 @@ class CitedText(Struct, frozen=True):
 
 
 class Source(Struct, frozen=True):
-    """What a citation rests on."""
+    """The source of a citation."""
 
     id: str | None = None
     document: CitedText | None = None
@@ -198,14 +198,14 @@ class Source(Struct, frozen=True):
 
 
 class Citation(Struct, frozen=True):
-    """A piece of the answer and what it rests on."""
+    """A piece of the answer and its sources."""
 
     start: int | None = None
     end: int | None = None
     sources: list[Source] | None = None
     content_index: int | None = None
     type: str | None = None
-    """TEXT_CONTENT, THINKING_CONTENT or PLAN: what the characters are counted in."""
+    """TEXT_CONTENT, THINKING_CONTENT or PLAN: the text that the offsets refer to."""
 
 
 class LogprobItem(Struct, frozen=True):
@@ -216,7 +216,7 @@ class LogprobItem(Struct, frozen=True):
 
 
 class MessageIn(Struct, frozen=True):
-    """The message; in a stream what is new of it, as one block where a whole answer has a list."""
+    """The message; in a stream its delta, with one block where a complete answer has a list."""
 
     content: str | ContentIn | list[ContentIn] | None = None
     tool_plan: str | None = None
@@ -225,7 +225,7 @@ class MessageIn(Struct, frozen=True):
 
 
 class Tokens(Struct, frozen=True):
-    """Counts, which Cohere's own types have as numbers with a fraction."""
+    """Token counts, which are floats in Cohere's own types."""
 
     input_tokens: FloatCount | None = None
     output_tokens: FloatCount | None = None
@@ -234,7 +234,7 @@ class Tokens(Struct, frozen=True):
 
 
 class UsageIn(Struct, frozen=True):
-    """What the model saw (`tokens`) and what is paid (`billed_units`)."""
+    """What the model read and wrote (`tokens`), and what is billed (`billed_units`)."""
 
     tokens: Tokens | None = None
     billed_units: Tokens | None = None
@@ -242,7 +242,7 @@ class UsageIn(Struct, frozen=True):
 
 
 class Delta(Struct, frozen=True):
-    """What is new in an event."""
+    """The delta of an event."""
 
     message: MessageIn | None = None
     finish_reason: str | None = None
@@ -252,7 +252,7 @@ class Delta(Struct, frozen=True):
 
 
 class StreamEvent(Struct, frozen=True):
-    """One event of a stream. One without a type is an error."""
+    """An event of a stream. One without a type is an error."""
 
     type: str = ""
     id: str | None = None
@@ -264,7 +264,7 @@ class StreamEvent(Struct, frozen=True):
 
 
 class Answer(Struct, frozen=True):
-    """A whole answer."""
+    """A complete answer."""
 
     message: MessageIn
     id: str | None = None

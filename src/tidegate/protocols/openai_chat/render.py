@@ -310,9 +310,7 @@ class Conversation:
     def _render_audio(self, part: Audio) -> dict[str, Any]:
         self._require("audio")
         if not isinstance(part.source, Inline):
-            raise Unsupported(
-                "this provider accepts audio only in the request, not by address", param="messages"
-            )
+            raise Unsupported("this provider accepts audio only as data, not by URL", param="messages")
         known = {media_type: name for name, media_type in AUDIO_TYPES.items()}
         audio_format = known.get(part.source.media_type, part.source.media_type.partition("/")[2])
         return {"type": "input_audio", "input_audio": {"data": part.source.data, "format": audio_format}}
@@ -490,7 +488,7 @@ def is_web(address: str | None) -> bool:
 
 def links_refused() -> BytesWanted:
     """Create the error for an image URL where only bytes are accepted."""
-    return BytesWanted("this provider accepts images only as data, not by address", param="messages")
+    return BytesWanted("this provider accepts images only as data, not by URL", param="messages")
 
 
 def _titled(document: Document, text: str) -> str:
