@@ -230,10 +230,10 @@ class Conversation:
     def _result(self, part: ToolResult) -> list[Block]:
         marks = [piece.cache for piece in part.content if not isinstance(piece, Native) and piece.cache]
         contents = [block for piece in part.content for block in self.PARTS[type(piece)](self, piece)]
-        after = (
-            self._mark(marks[-1]) if marks and part.cache is None else []
-        )  # a result cannot contain cache points
+        # A result cannot contain cache points.
+        after = self._mark(marks[-1]) if marks and part.cache is None else []
         if not self._has_tools:
+            outcome = "failed with" if part.is_error else "answered"
             return [{"text": f"The tool {part.name or part.call_id} {outcome}:"}, *contents, *after]
         media: list[Block] = []
         if not self._profile.tool_result_media:

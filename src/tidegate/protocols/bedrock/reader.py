@@ -197,6 +197,7 @@ class BedrockReader:
         if self._splitter is not None and self._splitter.waiting and not self.done:
             self._fail(ProviderBroke("the provider's stream breaks off in the middle of a frame"), events)
         elif not self._finished:
+            problem = "stream ended without a finish reason" if self._started else "answer is empty"
             self._fail(ProviderBroke(f"the provider's {problem}"), events)
         self._is_over = True
         return events

@@ -27,7 +27,7 @@ from .parse import Parsed, parse_request
 from .splice import own_items, take_own_fields
 from .summary import write_summary
 from .usage import UsageIn, parse_usage, render_usage
-from .wire import ENCODE, FIELDS, MessageItem, says
+from .wire import ENCODE, FIELDS, MessageItem, is_set
 
 __all__ = ["TASK", "CompactRequest", "parse_compact"]
 
@@ -197,7 +197,7 @@ def _user_messages(conversation: Parsed) -> list[dict[str, Any]]:
 
 def _user_message(fields: Mapping[str, Any]) -> dict[str, Any]:
     """A message of an input as an item of an output."""
-    given = {name: value for name, value in fields.items() if isinstance(value, str) or says(value)}
+    given = {name: value for name, value in fields.items() if isinstance(value, str) or is_set(value)}
     whole = {"id": new_id("msg_"), "type": "message", "status": "completed", "role": "user", **given}
     content = whole["content"]
     text = content if isinstance(content, str) else _text_of(content)
