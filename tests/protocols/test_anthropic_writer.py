@@ -93,7 +93,7 @@ def test_a_text_is_one_block_with_the_usage_that_came_last() -> None:
     usage = Usage(input=5, cache_read=3, cache_write=2, cache_write_1h=1, output=4, reasoning=6, searches=1)
     events = [START, TextDelta("All "), TextDelta("right."), Finished("stop"), UsageReported(usage)]
     whole = message(events)
-    assert whole["content"] == [{"type": "text", "text": "All right."}]
+    assert whole["content"] == [{"type": "text", "text": "All right.", "citations": None}]
     assert (whole["id"], whole["model"], whole["role"], whole["type"]) == (
         "msg_1", "gpt-test", "assistant", "message"
     )  # fmt: skip
@@ -106,9 +106,12 @@ def test_a_text_is_one_block_with_the_usage_that_came_last() -> None:
         "output_tokens": 10,
         "output_tokens_details": {"thinking_tokens": 6},
         "server_tool_use": {"web_search_requests": 1, "web_fetch_requests": 0},
+        "service_tier": None,
+        "inference_geo": None,
     }
     delta = events_of(stream(events))[-2]
-    assert delta["usage"] == {key: value for key, value in whole["usage"].items() if key != "cache_creation"}
+    only_whole = {"cache_creation", "service_tier", "inference_geo"}
+    assert delta["usage"] == {key: value for key, value in whole["usage"].items() if key not in only_whole}
 
 
 def test_what_the_provider_did_not_name_is_made_up() -> None:
@@ -152,7 +155,7 @@ def test_thinking_is_sealed_and_foreign_seals_are_marked() -> None:
         {"type": "redacted_thinking", "data": "xyz"},
         {"type": "redacted_thinking", "data": "tidegate:openai_chat:abc"},
         {"type": "thinking", "thinking": "unsigned", "signature": ""},
-        {"type": "text", "text": "So."},
+        {"type": "text", "text": "So.", "citations": None},
     ]
 
 
@@ -169,8 +172,8 @@ def test_googles_seals_on_calls_and_texts_stand_in_extra_content() -> None:
         ]
     )
     assert whole["content"] == [
-        {"type": "text", "text": "Hi"},
-        {"type": "text", "text": "", **extra},
+        {"type": "text", "text": "Hi", "citations": None},
+        {"type": "text", "text": "", "citations": None, **extra},
         {"type": "tool_use", "id": "c", "name": "f", "input": {}, **extra},
     ]
 
@@ -240,7 +243,7 @@ def test_a_custom_tools_text_is_the_one_property_of_its_input() -> None:
 
 def test_a_refusal_is_a_text_with_its_own_stop_reason() -> None:
     whole = message([START, RefusalDelta("I "), RefusalDelta("won't."), Finished("stop")])
-    assert whole["content"] == [{"type": "text", "text": "I won't."}]
+    assert whole["content"] == [{"type": "text", "text": "I won't.", "citations": None}]
     assert whole["stop_reason"] == "refusal"
     explained = message([START, Finished("content_filter", detail="SAFETY")])
     assert explained["stop_details"] == {"type": "refusal", "category": None, "explanation": "SAFETY"}
@@ -305,7 +308,7 @@ def test_only_the_first_choice_is_written() -> None:
     whole = message(
         [START, TextDelta("a"), TextDelta("b", choice=1), Finished("stop"), Finished("length", choice=1)]
     )
-    assert whole["content"] == [{"type": "text", "text": "a"}]
+    assert whole["content"] == [{"type": "text", "text": "a", "citations": None}]
     assert whole["stop_reason"] == "end_turn"
 
 
@@ -358,3 +361,18 @@ def test_any_answer_is_written_so_that_it_is_read_as_the_same(events: list[Event
     said = heard(events)
     assert (again.text, again.thinking, again.calls) == (said.text, said.thinking, said.calls)
     assert (again.finish, again.prompt, again.completion) == ("stop", 1, 2)
+
+
+ALWAYS = {"container", "stop_details", "stop_reason", "stop_sequence", "usage"}
+COUNTED = {"cache_creation", "inference_geo", "output_tokens_details", "server_tool_use", "service_tier"}
+
+
+def test_fields_that_anthropic_always_sends_are_there_and_null_where_nothing_is_known() -> None:
+    events = [START, TextDelta("Hi"), Finished("stop")]
+    whole = message(events)
+    assert whole.keys() >= ALWAYS
+    assert {name: whole["usage"][name] for name in COUNTED} == dict.fromkeys(COUNTED)
+    begun, opened, *_, ended, _ = events_of(stream(events))
+    assert begun["message"].keys() >= ALWAYS
+    assert opened["content_block"] == {"type": "text", "text": "", "citations": None}
+    assert ended["delta"].keys() == {"container", "stop_details", "stop_reason", "stop_sequence"}

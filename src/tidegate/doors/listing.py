@@ -24,6 +24,11 @@ GOOGLES = (b"x-goog-api-key", b"x-goog-api-client")
 UNKNOWN_DATE = "1970-01-01T00:00:00Z"
 """Anthropic's dialect wants a date of release, and allows the epoch where none is known."""
 
+UNKNOWN_OF_MODEL = dict.fromkeys(
+    ("capabilities", "deprecated_at", "line", "max_input_tokens", "max_tokens", "retires_at")
+)
+"""Fields that Anthropic's description of a model always has, and that are null where nothing is known."""
+
 MOST = 1000
 """Models on one page, where a page is asked for."""
 
@@ -93,7 +98,8 @@ def _page_in_openai(models: Sequence[ListedModel], query: Query) -> dict[str, An
 
 def one_in_anthropic(model: ListedModel) -> dict[str, Any]:
     """A model as Anthropic's API describes it."""
-    return {"type": "model", "id": model.id, "display_name": model.label, "created_at": UNKNOWN_DATE}
+    told = {"type": "model", "id": model.id, "display_name": model.label, "created_at": UNKNOWN_DATE}
+    return {**told, "lifecycle": "active", **UNKNOWN_OF_MODEL}
 
 
 def _page_in_anthropic(models: Sequence[ListedModel], query: Query) -> dict[str, Any]:

@@ -206,6 +206,7 @@ SCHEMAS: dict[str, Schema] = {
         stop_details=null_or(
             struct("", "Why the model declined.", category=null_or(string()), explanation=null_or(string()))
         ),
+        container=null_or({"type": "object"}),
         usage=ref("AnthropicUsage"),
     ),
     "MessageStreamEvent": struct(

@@ -67,6 +67,7 @@ def render_delta_usage(usage: Usage | None) -> dict[str, Any]:
         "cache_read_input_tokens": usage.cache_read,
         "output_tokens": usage.completion_tokens or 0,
     }
+    rendered["output_tokens_details"] = rendered["server_tool_use"] = None
     if usage.reasoning is not None:
         rendered["output_tokens_details"] = {"thinking_tokens": usage.reasoning}
     if usage.searches is not None:
@@ -75,8 +76,9 @@ def render_delta_usage(usage: Usage | None) -> dict[str, Any]:
 
 
 def render_usage(usage: Usage | None) -> dict[str, Any]:
-    """Write the usage of a message."""
+    """Write the usage of a message. Every field of Anthropic's is there; null is what is not known."""
     rendered = render_delta_usage(usage)
+    rendered |= {"cache_creation": None, "service_tier": None, "inference_geo": None}
     if usage is not None and usage.cache_write_total is not None:
         rendered["cache_creation"] = {
             "ephemeral_5m_input_tokens": usage.cache_write or 0,

@@ -211,13 +211,14 @@ class _Sequence(Writer):
 
     def _write_text(self, event: TextDelta) -> None:
         if event.signature is not None:
-            self._write_whole({"type": "text", "text": event.text, **_extra(event.signature)})
+            text = {"type": "text", "text": event.text, "citations": None}
+            self._write_whole({**text, **_extra(event.signature)})
         elif event.text:
             self._add_text(event.text)
 
     def _add_text(self, text: str) -> None:
         if self._kind != "text":
-            self._open_block("text", {"type": "text", "text": ""})
+            self._open_block("text", {"type": "text", "text": "", "citations": None})
         self._grow("text_delta", "text", text)
 
     def _write_refusal(self, event: RefusalDelta) -> None:
@@ -296,7 +297,7 @@ class _Sequence(Writer):
             reason = "stop_sequence"
         if self._refused:
             reason = "refusal"
-        stop: dict[str, Any] = {"stop_reason": reason, "stop_sequence": finished.stop_sequence}
+        stop: dict[str, Any] = {**NOT_STOPPED, "stop_reason": reason, "stop_sequence": finished.stop_sequence}
         if finished.detail is not None and reason == "refusal":
             stop["stop_details"] = {"type": "refusal", "category": None, "explanation": finished.detail}
         return stop
@@ -310,6 +311,9 @@ class _Sequence(Writer):
             "model": started.model or self._model,
         }
 
+
+NOT_STOPPED = {"container": None, "stop_reason": None, "stop_sequence": None, "stop_details": None}
+"""What a message that has not ended says of its end. Anthropic always sends these fields, null or not."""
 
 _PASSIVE = frozenset((Started, UsageReported, Finished, LogprobsDelta))
 """Events that need not wait for the open call."""
@@ -412,8 +416,7 @@ class StreamWriter(_Sequence):
         message = {
             **self._head(),
             "content": [],
-            "stop_reason": None,
-            "stop_sequence": None,
+            **NOT_STOPPED,
             "usage": render_usage(self._usage),
         }
         self._emit(b"message_start", {"type": "message_start", "message": message})
