@@ -35,6 +35,49 @@ async def test_the_billing_block_is_for_anthropic_alone(dialect: Dialect) -> Non
             assert "x-anthropic-billing-header" in dropped
 
 
+BY_DEFAULT: dict[str, Any] = {
+    **ASK,
+    "system": [BILLING, RULES],
+    "metadata": {"user_id": "user_1_account__session_2"},
+    "context_management": {"edits": [{"type": "clear_thinking_20251015", "keep": "all"}]},
+}
+"""What Claude Code sends beside its tools and its thinking."""
+
+
+@pytest.mark.parametrize("dialect", DIALECTS, ids=repr)
+async def test_strict_mode_names_what_changes_no_answer_and_serves_the_request(dialect: Dialect) -> None:
+    async with Simulator() as provider:
+        services = {"sim": (dialect.kind, base(provider, dialect))}
+        async with Gateway(services, routing='unsupported = "strict"') as gateway:
+            provider.answer(dialect.text)
+            reply = await gateway.post("/v1/messages", {"model": "sim/m", **BY_DEFAULT})
+            record = await gateway.record()
+    assert reply.status == 200, reply.body
+    if dialect.kind != "anthropic":
+        assert "x-anthropic-billing-header" in reply.headers["x-tidegate-dropped"]
+        assert {"x-anthropic-billing-header", "context_management.keep"} <= set(record["dropped"])
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("top_k", 5),
+        ("context_management", {"edits": [{"type": "clear_tool_uses_20250919"}]}),
+        ("context_management", {"edits": [{"type": "clear_thinking_20251015", "keep": {"type": "x"}}]}),
+        ("context_management", {"edits": [], "more": 1}),
+        ("context_management", 5),
+    ],
+)
+async def test_strict_mode_refuses_what_would_change_the_answer(field: str, value: Any) -> None:
+    async with Simulator() as provider:
+        services = {"sim": ("openai", f"{provider.url}/v1")}
+        async with Gateway(services, routing='unsupported = "strict"') as gateway:
+            reply = await gateway.post("/v1/messages", {"model": "sim/m", **BY_DEFAULT, field: value})
+    assert reply.status == 400
+    assert reply.error["message"].endswith(f"sim does not support {field}")
+    assert provider.requests == []
+
+
 @pytest.mark.parametrize(
     ("system", "left"),
     [

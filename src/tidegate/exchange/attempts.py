@@ -11,6 +11,7 @@ from typing import Any
 
 from tidegate.protocols.contract import Call, Conduit
 from tidegate.protocols.errors import BytesWanted, DeadlineExceeded, TidegateError, Unsupported
+from tidegate.protocols.noise import without_noise
 from tidegate.providers import Candidate
 
 from .linked import fetch_linked
@@ -94,9 +95,15 @@ async def plan(this: Exchange, candidate: Candidate) -> tuple[Call, Conduit]:
     except BytesWanted as refusal:
         call, conduit = plan_call(this.operation, await fetch_linked(this, refusal), candidate)
     if call.dropped and this.gateway.config.routing.unsupported == "strict":
-        named = ", ".join(call.dropped)
-        raise Unsupported(f"{candidate.service.name} does not support {named}", param=call.dropped[0])
+        refuse_dropped(call, candidate)
     return call, conduit
+
+
+def refuse_dropped(call: Call, candidate: Candidate) -> None:
+    """Raise Unsupported if a parameter that would change the answer is dropped."""
+    if missing := without_noise(call.dropped):
+        named = ", ".join(missing)
+        raise Unsupported(f"{candidate.service.name} does not support {named}", param=missing[0])
 
 
 def plan_call(operation: Operation[Any], parsed: Any, candidate: Candidate) -> tuple[Call, Conduit]:

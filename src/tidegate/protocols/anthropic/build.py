@@ -5,11 +5,12 @@ from collections.abc import Callable, Iterator
 from typing import Any, Literal, get_args
 
 import msgspec
-from msgspec import Raw
+from msgspec import Raw, Struct
 
 from tidegate.protocols.decode import decode
 from tidegate.protocols.errors import Unsupported
 from tidegate.protocols.media import inline, parse_url
+from tidegate.protocols.noise import KEEPS_ALL
 from tidegate.protocols.turn import (
     CacheControl,
     Document,
@@ -380,7 +381,32 @@ def _build_extensions(fields: dict[str, Raw]) -> dict[str, Raw]:
         and decode(FIELDS, config, "output_config").keys() - KNOWN_OF_OUTPUT
     ):
         extensions["output_config"] = config
+    if _keeps_all(extensions.get("context_management")):
+        extensions[KEEPS_ALL] = extensions.pop("context_management")
     return extensions
+
+
+class _Edit(Struct):
+    type: str
+    keep: Any = None
+
+
+class _ContextManagement(Struct, forbid_unknown_fields=True):
+    edits: list[_Edit] = []
+
+
+def _keeps_all(told: Raw | None) -> bool:
+    """Whether `context_management` removes nothing: Claude Code's default keeps all thinking."""
+    if told is None:
+        return False
+    try:
+        edits = _CONTEXT.decode(told).edits
+    except msgspec.DecodeError:
+        return False
+    return all(edit.type.startswith("clear_thinking") and edit.keep == "all" for edit in edits)
+
+
+_CONTEXT = msgspec.json.Decoder(_ContextManagement)
 
 
 _encode = msgspec.json.Encoder().encode

@@ -1,0 +1,27 @@
+"""What agents send by default that means something to one provider only.
+
+Where it is left out, the answer is the same, so it is named as dropped (response header and record) but is no
+reason to refuse a request in strict mode. Otherwise Claude Code could be used with Anthropic only.
+"""
+
+from collections.abc import Iterable
+
+__all__ = ["KEEPS_ALL", "NOISE", "without_noise"]
+
+KEEPS_ALL = "context_management.keep"
+"""Name of a `context_management` that only asks Anthropic to keep what every other provider keeps anyway."""
+
+NOISE = frozenset(
+    {
+        "cache_control",  # where to cache: it changes the price, not the answer
+        KEEPS_ALL,
+        "user",  # an identifier of the end user, against abuse
+        "x-anthropic-billing-header",  # the version of Claude Code
+    }
+)
+"""Names of dropped parameters that do not change an answer."""
+
+
+def without_noise(dropped: Iterable[str]) -> tuple[str, ...]:
+    """The dropped parameters that would have changed the answer."""
+    return tuple(name for name in dropped if name not in NOISE)
