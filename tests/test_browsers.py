@@ -211,6 +211,19 @@ async def test_a_page_of_the_internet_that_may_call_is_let_into_the_private_netw
     assert reply.headers["access-control-allow-private-network"] == "true"
 
 
+async def test_a_preflight_leaves_a_record(gateway: Gateway) -> None:
+    asked = {"origin": "http://localhost:5173", "access-control-request-method": "POST"}
+    reply = await gateway.get(CHAT, asked, method="OPTIONS")
+    record = await gateway.record()
+    assert reply.status == 204
+    assert {name: record[name] for name in ("path", "status", "ended", "door")} == {
+        "path": CHAT,
+        "status": 204,
+        "ended": "complete",
+        "door": "openai",
+    }
+
+
 async def test_a_preflight_reflects_no_control_characters(gateway: Gateway) -> None:
     asked = {"origin": "http://localhost", "access-control-request-headers": "x-a\x80é"}
     reply = await gateway.get(CHAT, asked, method="OPTIONS")

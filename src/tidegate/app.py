@@ -13,9 +13,10 @@ from typing import Any
 
 from tidegate.config import Config
 from tidegate.doors import Router, all_doors
-from tidegate.exchange import Gateway, Request, refuse
+from tidegate.exchange import Gateway, Request, recorded, refuse
 from tidegate.exchange.identity import Keyring
 from tidegate.exchange.model_lists import ModelLists
+from tidegate.exchange.state import Exchange
 from tidegate.exchange.watchdog import Watchdog
 from tidegate.http.asgi import serve_scope
 from tidegate.http.contract import ServerRequest
@@ -78,8 +79,13 @@ class Tidegate:
             return self._preflight(request, plane)
         return self._refuse(request, _unknown(request, methods), plane)
 
-    async def _preflight(self, request: Request, plane: "Plane") -> None:
-        request.respond(204, plane.browsers.preflight(request), b"")
+    def _preflight(self, request: Request, plane: "Plane") -> Awaitable[None]:
+        """Answer a browser's question before a request. It is recorded like every request, with no key."""
+
+        async def answer(_: Exchange) -> None:
+            request.respond(204, plane.browsers.preflight(request), b"")
+
+        return recorded(request, plane.router.door_of(request.path), plane.gateway, answer)
 
     def _refuse(self, request: Request, error: TidegateError, plane: "Plane") -> Awaitable[None]:
         return refuse(request, plane.router.door_of(request.path), plane.gateway, error)

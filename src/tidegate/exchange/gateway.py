@@ -29,7 +29,7 @@ class Gateway:
     request_log: RequestLog
     model_lists: ModelLists
     transcript_bytes: int = 0
-    """Bytes of each delivered answer that are kept until it ends (see `delivery.Transcript`)."""
+    """Bytes of each delivered answer that are kept until it ends (see `transcript.Transcript`)."""
 
     @property
     def max_body(self) -> int:

@@ -1,6 +1,6 @@
 """Facts about model families that change how a request must be written.
 
-A profile is data: the table is `providers/profiles.toml`, matched by model name; the keys are
+A profile is data: the table is in `providers/profiles`, matched by model name; the keys are
 explained here. `None` and the defaults mean "nothing special".
 """
 

@@ -16,7 +16,7 @@ __all__ = ["STREAM_SHARE", "assess", "availability"]
 
 STREAM_SHARE = 0.1
 """How much of the expected time of generation counts for a stream, beside the time to its first token: its
-reader waits for the first token and reads along with the rest. Chosen by `benchmarks/routing_simulation.py`.
+reader waits for the first token and reads along with the rest. Chosen by simulation.
 A plain answer is waited for as a whole."""
 SLOW = 3.0
 """Above so many times the median of its peers' median times to first token, an endpoint is slow."""
