@@ -104,6 +104,7 @@ SHARED_VOCABULARY = frozenset(
         "ids",
         "media",
         "profile",
+        "noise",
         "retry_after",
         "sse",
         "task",
