@@ -54,6 +54,7 @@ ROOMS = {
         "catalog config meters money protocols providers",
         "rules without a clock, a socket or a coroutine: who drives them passes the time",
     ),
+    "alerts": room("routing", "what happened becomes words, and leaves by a library, off the requests' path"),
     "observe": room("config meters protocols", "a record says what happened and cannot change it"),
     "demo": room(
         "protocols", "it is reached over a socket as any provider is, and knows nothing of its caller"
@@ -76,7 +77,7 @@ ROOMS = {
         "a check asks a provider as the relay would",
     ),
     "app": room(
-        "browsers catalog config control doors exchange http observe protocols providers upstream",
+        "alerts browsers catalog config control doors exchange http observe protocols providers upstream",
         "here the parts of the data plane are put together",
     ),
     "process": room(

@@ -11,6 +11,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
+from tidegate.alerts import Alerts
 from tidegate.config import Config
 from tidegate.doors import Router, all_doors
 from tidegate.exchange import Gateway, Request, recorded, refuse
@@ -50,6 +51,7 @@ class Tidegate:
         self._fetcher = fetcher or Fetcher()
         self._watchdog = Watchdog()
         self._embedded = Embedded()
+        self._alerts = Alerts()
         self._plane: Plane | None = None
         self.on_startup: list[Callable[[], Awaitable[None]]] = []
         """Awaited once the gateway serves; what they start they stop in `on_shutdown`."""
@@ -125,6 +127,7 @@ class Tidegate:
         await self._pool.close()
         await self._fetcher.close()
         await self._embedded.close()
+        await self._alerts.close()
         self._request_log.close()
 
     async def reload(self, config: Config) -> None:
@@ -137,6 +140,7 @@ class Tidegate:
         if old is not None:
             old.gateway.model_lists.close()
         self._config = config
+        self._alerts.configure([url.reveal() for url in config.alerts.urls], config.alerts.repeat_s)
 
     def _make_plane(self, config: Config) -> "Plane":
         registry = ModelRegistry(config)
@@ -149,6 +153,7 @@ class Tidegate:
             watchdog=self._watchdog,
             request_log=self._request_log,
             model_lists=ModelLists(registry),
+            on_internal_error=self._alerts.on_internal_error,
         )
         router = Router(all_doors(config.api.llm_gate))
         return Plane(gateway, router, BrowserPolicy(config))

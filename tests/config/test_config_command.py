@@ -85,7 +85,7 @@ def test_every_command_ends_with_2_where_the_configuration_is_wrong(run: Run, co
 
 
 def test_show_has_every_value_with_its_origin(run: Run) -> None:
-    result = run("show", "--json", LOG_LEVEL="error", NTFY_ERROR_URL="https://ntfy.sh/x", TIDEGATE_X="1")
+    result = run("show", "--json", LOG_LEVEL="error", MINIMAL_FUND="0.01", TIDEGATE_X="1")
     shown = json.loads(result.stdout)
     values = {one["key"]: (one["value"], one["origin"]) for one in shown["settings"]}
     expected = {
@@ -101,16 +101,16 @@ def test_show_has_every_value_with_its_origin(run: Run) -> None:
         "models.fast.candidates": (["claude/claude-haiku-4-5", "main/gpt-4o-mini"], "tidegate.toml:14"),
     }
     assert {key: values[key] for key in expected} == expected
-    assert shown["not_used_yet"] == ["NTFY_ERROR_URL"]
+    assert shown["not_used_yet"] == ["MINIMAL_FUND"]
     assert [warning.split(":")[0] for warning in shown["warnings"]] == ["TIDEGATE_X"]
 
 
 def test_show_prints_a_table_for_people(run: Run) -> None:
-    result = run("show", NTFY_ERROR_URL="https://ntfy.sh/x")
+    result = run("show", MINIMAL_FUND="0.01")
     lines = [line.split() for line in result.stdout.splitlines()]
     assert ["server.port", "81", "tidegate.toml:3"] in lines
     assert ["providers.main.api_key", "sk-…7a92", "tidegate.toml:8"] in lines
-    assert "without effect in this version: NTFY_ERROR_URL" in result.stderr
+    assert "without effect in this version: MINIMAL_FUND" in result.stderr
 
 
 def test_show_cuts_nothing_and_wraps_nothing_off_a_terminal(run: Run) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import fields
 
-from tidegate.config import Config, ProviderConfig, load
+from tidegate.config import Config, ConfigError, ProviderConfig, load
 from tidegate.config.environment import NO_EFFECT, OWN_SECTIONS, own_names
 from tidegate.process.worker import WORKER
 from tidegate.providers import kinds
@@ -54,13 +54,14 @@ def test_gateway_b_starts_with_its_environment(read: Read) -> None:
         "SUPABASE_ANON_KEY": "anon",
         "SUPABASE_SERVICE_ROLE_KEY": "role",
         "MINIMAL_FUND": "0.01",
-        "NTFY_ERROR_URL": "https://ntfy.sh/x",
         "CACHE_TTL_SECONDS": "300",
         "BALANCE_CACHE_TTL_SECONDS": "60",
         "RATE_LIMIT_REQUESTS_PER_MINUTE": "60",
     }
     keys = {"API_KEY_OPENAI": "o", "API_KEY_ANTHROPIC": "a", "API_KEY_GOOGLE": "g", "API_KEY_TOGETHER": "t"}
-    config = read({**later, **keys, "PORT": "3000"})
+    ntfy = {"NTFY_ERROR_URL": "https://ntfy.sh/x"}
+    config = read({**later, **keys, **ntfy, "PORT": "3000"})
+    assert [url.reveal() for url in config.alerts.urls] == ["https://ntfy.sh/x"]
     assert {name: key_of(provider) for name, provider in config.providers.items()} == {
         "openai": "o",
         "anthropic": "a",
@@ -196,6 +197,8 @@ VALUES = {
     "logs.format": "json",
     "logs.level": "critical",
     "logs.bodies": "none",
+    "alerts.urls": ("ntfys://ntfy.sh/a", "slack://b"),
+    "alerts.repeat_s": 60.0,
     "api.title": "Yes",
     "api.description": "on",
     "api.llm_gate": "/gate",
@@ -212,7 +215,8 @@ def test_every_setting_has_a_variable_of_its_own(read: Read) -> None:
     for section, struct in OWN_SECTIONS.items():
         for field in fields(struct):
             found[f"{section}.{field.name}"] = getattr(getattr(config, section), field.name)
-    found["auth.keys"] = tuple(key.reveal() for key in found["auth.keys"])
+    for secrets in ("auth.keys", "alerts.urls"):
+        found[secrets] = tuple(key.reveal() for key in found[secrets])
     assert found == VALUES
 
 
@@ -370,3 +374,10 @@ def test_no_name_has_two_meanings() -> None:
     names += [name for kind in kinds().values() for name in (*kind.key_env, *kind.base_env)]
     names += [name for kind in kinds().values() for options in kind.option_env.values() for name in options]
     assert sorted(set(names)) == sorted(names)
+
+
+def test_a_wrong_address_of_alerts_is_named_by_place_and_not_repeated(read: Read) -> None:
+    with pytest.raises(ConfigError) as caught:
+        read({"TIDEGATE_ALERTS_URLS": "ntfys://ntfy.sh/topic,my-secret-topic"})
+    assert "alerts.urls: entry 2 is not a URL of Apprise, such as ntfys://ntfy.sh/topic" in str(caught.value)
+    assert "my-secret-topic" not in str(caught.value)

@@ -129,8 +129,7 @@ def refusal_of(request: dict[str, Any]) -> str:
         "modalities": "audio" in (request.get("modalities") or ()),
         "choice": (request.get("n") or 1) > 1,
         "video": "video_url" in kinds,
-        "URL": bool(linked)
-        or any(part["type"] == "file" and "file_id" in part["file"] for part in parts),
+        "URL": bool(linked) or any(part["type"] == "file" and "file_id" in part["file"] for part in parts),
     }
     return next((word for word, is_there in reasons.items() if is_there), "")
 

@@ -109,7 +109,7 @@ class Shown(NamedTuple):
 
 def _shown(config: "Config") -> Iterator[Shown]:
     """Every value: the sections in their order, then the providers and models."""
-    for section in ("server", "auth", "routing", "images", "logs", "api"):
+    for section in ("server", "auth", "routing", "images", "logs", "alerts", "api"):
         yield from _shown_section(config, (section,), getattr(config, section))
     for name, provider in config.providers.items():
         yield from _shown_provider(config, name, provider)

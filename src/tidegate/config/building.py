@@ -24,7 +24,6 @@ LATER = frozenset(
         "store",
         "billing",
         "cache",
-        "alerts",
         "auth.supabase_url",
         "auth.jwt_secret",
         "logs.directory",

@@ -43,6 +43,7 @@ OWN_SECTIONS: Mapping[str, type[Struct]] = {
     "routing": schema.Routing,
     "images": schema.Images,
     "logs": schema.Logs,
+    "alerts": schema.Alerts,
     "api": schema.Api,
 }
 """Sections whose keys all have a variable `TIDEGATE_<SECTION>_<KEY>`."""
@@ -59,6 +60,7 @@ OTHER_NAMES: Mapping[tuple[str, str], tuple[str, ...]] = {
     ("server", "workers"): ("TIDEGATE_WORKERS",),
     ("auth", "keys"): ("TIDEGATE_API_KEYS",),
     ("logs", "level"): ("TIDEGATE_LOG_LEVEL", "LOG_LEVEL"),
+    ("alerts", "urls"): ("NTFY_ERROR_URL",),
     ("api", "title"): ("HEIMDALL_API_TITLE",),
     ("api", "description"): ("HEIMDALL_API_DESCRIPTION",),
     ("api", "llm_gate"): ("HEIMDALL_API_PATH",),
@@ -77,7 +79,6 @@ NO_EFFECT: tuple[str, ...] = (
     "ENABLE_RELOAD",
     *SUPABASE,
     "MINIMAL_FUND",
-    "NTFY_ERROR_URL",
     "CACHE_TTL_SECONDS",
     "BALANCE_CACHE_TTL_SECONDS",
     "RATE_LIMIT_REQUESTS_PER_MINUTE",

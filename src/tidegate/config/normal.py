@@ -19,6 +19,7 @@ PROVIDER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*", re.ASCII)
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", re.ASCII)
 _HEADER_VALUE = re.compile(r"[\x20-\x7e\x80-\xff\t]*")
 _KEY = re.compile(r"[\x21-\x7e]+")
+_SERVICE_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://\S")
 _HOST = re.compile(r"[A-Za-z0-9._:%-]+", re.ASCII)
 _PREFIX = re.compile(r"[A-Za-z0-9._-]+(?:/[A-Za-z0-9._-]+)*", re.ASCII)
 _TAKEN = frozenset(["v1", "v1beta", "api", "chat", "models", "responses", "health", "docs", "redoc"])
@@ -55,6 +56,14 @@ def url(text: str | None) -> str | None:
     if "?" in text or "#" in text:
         raise ValueError("a base URL must not contain ? or #; it is the part before the API's paths")
     return text.rstrip("/")
+
+
+def alert_urls(urls: tuple[Secret, ...]) -> tuple[Secret, ...]:
+    """Where alerts go. Raises ValueError, which does not repeat the URL: it may contain a token."""
+    for place, one in enumerate(urls, 1):
+        if not _SERVICE_URL.match(one.reveal()):
+            raise ValueError(f"entry {place} is not a URL of Apprise, such as ntfys://ntfy.sh/topic")
+    return urls
 
 
 def host(text: str) -> str:
@@ -167,6 +176,7 @@ NORMAL_FORMS: Mapping[tuple[str, str], Callable[[Any], Any]] = {
     ("server", "hosts"): hosts,
     ("server", "cors_origins"): origins,
     ("auth", "keys"): keys,
+    ("alerts", "urls"): alert_urls,
     ("api", "llm_gate"): prefix,
     ("providers", "base_url"): url,
     ("providers", "api_key"): key,

@@ -16,6 +16,7 @@ from .secret import Secret
 
 __all__ = [
     "MAX_CANDIDATES",
+    "Alerts",
     "Api",
     "Auth",
     "Config",
@@ -235,6 +236,15 @@ class Logs(Struct, frozen=True, kw_only=True):
     so the choice has no effect; it is taken now so that files need not change."""
 
 
+class Alerts(Struct, frozen=True, kw_only=True):
+    """`[alerts]`: whom to tell at once when something is wrong."""
+
+    urls: tuple[Secret, ...] = ()
+    """Services in the form of Apprise's URLs, which may contain tokens; `https://…` is a topic of ntfy."""
+    repeat_s: Seconds = 900
+    """How long the same trouble with the same provider is not reported again, in seconds."""
+
+
 class Api(Struct, frozen=True, kw_only=True):
     """`[api]`: how the documentation pages call this gateway."""
 
@@ -257,6 +267,7 @@ class Config(Struct, frozen=True, kw_only=True):
     routing: Routing = Routing()
     images: Images = Images()
     logs: Logs = Logs()
+    alerts: Alerts = Alerts()
     api: Api = Api()
     origins: Mapping[Path, Origin] = MappingProxyType({})
     """Where each value was written; what is not in here has its default."""

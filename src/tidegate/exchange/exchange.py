@@ -58,6 +58,7 @@ async def recorded(request: Request, door: Door, gateway: Gateway, handler: Hand
         fail(this, error)
     except Exception:
         log.exception("%s failed inside the gateway", request.id)
+        gateway.on_internal_error(request.id)
         fail(this, InternalError("the gateway failed; its log says why"))
     finally:
         settle(this)

@@ -1,5 +1,6 @@
 """What all exchanges of a worker share, built from one Config."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol as Interface
 
@@ -28,6 +29,8 @@ class Gateway:
     watchdog: Watchdog
     request_log: RequestLog
     model_lists: ModelLists
+    on_internal_error: Callable[[str], None] = lambda _: None
+    """Told the id of a request that failed because of a defect of the gateway."""
     transcript_bytes: int = 0
     """Bytes of each delivered answer that are kept until it ends (see `transcript.Transcript`)."""
 

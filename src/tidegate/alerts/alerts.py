@@ -1,0 +1,107 @@
+"""The alerts of one worker: notices in, messages out."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from time import monotonic
+
+from tidegate.routing import Transition
+
+from .digest import Digest, Message
+from .notice import Notice, notice_of
+from .sender import Sender, is_installed
+
+__all__ = ["Alerts"]
+
+log = logging.getLogger("tidegate")
+
+LAST_S = 10.0
+"""How long the end waits for a message that is being sent."""
+
+
+class Alerts:
+    """Takes notices at any time, on the event loop; sends messages from a thread, one after another.
+
+    Without URLs it does nothing.
+    """
+
+    def __init__(self, make_sender: Callable[[Sequence[str]], Sender] = Sender) -> None:
+        self._make_sender = make_sender
+        self._sender: Sender | None = None
+        self._urls: tuple[str, ...] = ()
+        self._digest = Digest(0.0)
+        self._timer: asyncio.TimerHandle | None = None
+        self._sending: asyncio.Task[None] | None = None
+        self._closed = False
+
+    def configure(self, urls: Sequence[str], repeat_s: float) -> None:
+        """Send to these services from now on. What is known of present troubles stays."""
+        self._digest.repeat_s = repeat_s
+        if tuple(urls) == self._urls:
+            return
+        self._urls = tuple(urls)
+        self._sender = self._make_sender(urls) if urls else None
+        if urls and not is_installed():
+            log.warning("alerts: nothing is sent, because Apprise is missing: install tidegate[alerts]")
+            self._sender = None
+
+    def on_transition(self, transition: Transition) -> None:
+        """Take a transition of the routing room."""
+        if self._sender is not None:
+            notice = notice_of(transition)
+            if notice is not None:
+                self.report(notice)
+
+    def on_internal_error(self, request_id: str) -> None:
+        """Take a failure of the gateway itself."""
+        text = f"the gateway failed to serve {request_id}; its log says why"
+        self.report(Notice("internal_error", "tidegate", text))
+
+    def report(self, notice: Notice) -> None:
+        """Take a notice."""
+        if self._sender is not None:
+            self._digest.add(notice, monotonic())
+            self._arm()
+
+    async def close(self) -> None:
+        """Send what waits, within a limit, and stop."""
+        self._closed = True
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._sending is None and (last := self._digest.flush(monotonic())) is not None:
+            self._start(last)
+        if self._sending is not None:
+            await asyncio.wait([self._sending], timeout=LAST_S)
+
+    def _arm(self) -> None:
+        """Wake up when there may be something to send."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        at = self._digest.next_at()
+        if at is not None and self._sending is None and not self._closed:
+            delay = max(0.0, at - monotonic())
+            self._timer = asyncio.get_running_loop().call_later(delay, self._wake)
+
+    def _wake(self) -> None:
+        self._timer = None
+        message = self._digest.take(monotonic())
+        if message is not None:
+            self._start(message)
+        else:
+            self._arm()
+
+    def _start(self, message: Message) -> None:
+        self._sending = asyncio.get_running_loop().create_task(self._send(message))
+
+    async def _send(self, message: Message) -> None:
+        sender = self._sender
+        try:
+            if sender is not None:
+                await asyncio.to_thread(sender.send, message)
+        except Exception:
+            log.exception("alerts: a message could not be sent")
+        finally:
+            self._sending = None
+            self._arm()

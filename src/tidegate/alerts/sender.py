@@ -1,0 +1,48 @@
+"""Sends messages by Apprise, which is an extra: `tidegate[alerts]`."""
+
+import logging
+from collections.abc import Iterable
+from importlib.util import find_spec
+from urllib.parse import urlsplit
+
+from .digest import Message
+
+__all__ = ["Sender", "is_installed", "service_url"]
+
+log = logging.getLogger("tidegate")
+
+
+def is_installed() -> bool:
+    """Whether the extra is there."""
+    return find_spec("apprise") is not None
+
+
+def service_url(url: str) -> str:
+    """The URL in Apprise's form. A plain address of a web server is taken as a topic of ntfy, which is what
+    `NTFY_ERROR_URL` is.
+    """
+    scheme, separator, rest = url.partition("://")
+    ours = {"http": "ntfy", "https": "ntfys"}.get(scheme.lower())
+    return f"{ours}{separator}{rest}" if ours else url
+
+
+class Sender:
+    """The services to which messages go. Loading Apprise takes time, so it waits for the first message."""
+
+    def __init__(self, urls: Iterable[str]) -> None:
+        self._urls = tuple(map(service_url, urls))
+
+    def send(self, message: Message) -> None:
+        """Send a message to all services; blocks. What fails is logged without the URL, which may contain a
+        token.
+        """
+        import apprise
+
+        kind = apprise.NotifyType.SUCCESS if message.recovery else apprise.NotifyType.FAILURE
+        for url in self._urls:
+            service = apprise.Apprise()
+            name = urlsplit(url).scheme
+            if not service.add(url):
+                log.warning("alerts: the %s URL in [alerts] is not one that Apprise understands", name)
+            elif not service.notify(body=message.body, title=message.title, notify_type=kind):
+                log.warning("alerts: a message could not be sent by %s", name)
