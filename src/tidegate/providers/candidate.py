@@ -1,4 +1,4 @@
-"""The answers of the model registry."""
+"""The results of the model registry."""
 
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -15,18 +15,20 @@ __all__ = ["Candidate", "Finding", "ListedModel"]
 
 @dataclass(frozen=True)
 class Candidate:
-    """One way to serve a request. Made when a name is first resolved, and kept with what is compiled."""
+    """One way to serve a request. Created when a name is first resolved, and cached with
+    its compiled routes.
+    """
 
     service: Service
     model: str
-    """The service's own name of the model."""
+    """The service's own model name."""
     profile: Profile
     alias: str | None = None
     """The name in `[models]` that led here, if one did."""
 
     @cached_property
     def target(self) -> Target:
-        """What requests for a chat are rendered for."""
+        """The target for chat requests."""
         return Target(self.model, self.service.dialect, self.profile)
 
     @cached_property
@@ -34,8 +36,8 @@ class Candidate:
         return {}
 
     def route(self, door: Protocol) -> Route:
-        """The route from this client dialect. The same dialect on both sides is spliced, different ones
-        are bridged.
+        """Return the route from this client dialect: a splice for the same dialect on both sides, else a
+        bridge.
         """
         route = self._routes.get(door)
         if route is None:
@@ -44,37 +46,39 @@ class Candidate:
         return route
 
     def bridge(self, door: AnswerDialect) -> BridgeRoute:
-        """The route by way of a turn and events, whatever the dialects are."""
+        """Return the route through a turn and events, whatever the dialects are."""
         return BridgeRoute(door, self.service.protocol, self.target, self._most_output)
 
     def _most_output(self) -> int | None:
-        """The most completion tokens, where the catalog knows them."""
+        """Return the maximum number of completion tokens, if the catalog has it."""
         row = model_named(self.service.kind.name, self.model)
         return row.output if row is not None and row.type == "chat" else None
 
     def speaking(self, name: str) -> "Candidate":
-        """The same for a client of this wire format: a service that supports it too is called in it."""
+        """Return the candidate for a client of this wire format: a service that supports it too is called in
+        it.
+        """
         service = self.service.speaking(name)
         return self if service is self.service else replace(self, service=service)
 
 
 class Finding(NamedTuple):
-    """Who serves a name, and how that is known."""
+    """The candidates for a name, and the rule that found them."""
 
     candidates: tuple[Candidate, ...]
     how: str
-    """The rule that fits, for people."""
+    """The rule that matched, in words."""
     fixed: bool
-    """Whether the name itself determines the provider: a request's preferences can then choose among
-    these, but name no others."""
+    """Whether the name itself determines the provider: a request's preferences can then choose among these,
+    but not add others."""
 
 
 class ListedModel(NamedTuple):
-    """A model that clients can ask for."""
+    """A model that clients can request."""
 
     id: str
-    """What they ask for."""
+    """The name that clients use."""
     owner: str
-    """The service that serves it, or the first that does."""
+    """The service that serves it, or the first one that does."""
     label: str
     """The display name."""

@@ -1,4 +1,4 @@
-"""How a service knows who asks: a key in a header, or a signer."""
+"""Authentication at a service: a key in a header, or a signer."""
 
 import hashlib
 from collections.abc import Mapping
@@ -15,11 +15,13 @@ _KEY_FORM: Mapping[str, tuple[bytes, str]] = {
     "x-goog-api-key": (b"x-goog-api-key", "{}"),
     "api-key": (b"api-key", "{}"),
 }
-"""Ways to carry a key → header and form of its value."""
+"""Ways to send a key → header and format of its value."""
 
 
 class Credential:
-    """One account at a service. Each is itself: two with the same key are still two."""
+    """An account at a service. Credentials are compared by identity: two with the same key are different
+    accounts.
+    """
 
     __slots__ = ("fingerprint", "header", "name", "secrets", "signer")
 
@@ -33,13 +35,13 @@ class Credential:
         self.name = name
         """Its name in records; reveals nothing of its secrets."""
         self.fingerprint = _fingerprint(header[1] if header is not None else repr(secrets).encode())
-        """Recognizes it after a reload and in other workers; reveals nothing of its secrets."""
+        """Identifies the credential after a reload and in other workers; reveals no secrets."""
         self.header = header
-        """Goes with every request."""
+        """Sent with every request."""
         self.signer = signer
-        """Authorizes each request by itself; None where the header does."""
+        """Signs each request; None if the header suffices."""
         self.secrets = secrets
-        """What must never be shown."""
+        """Values that must never be shown."""
 
     def __repr__(self) -> str:
         return f"Credential({self.name!r})"
@@ -50,7 +52,7 @@ def _fingerprint(secret: bytes) -> str:
 
 
 def credentials_of(config: ProviderConfig, kind: Kind) -> tuple[Credential, ...]:
-    """The credentials of a configured provider, best first; none where it wants none."""
+    """Return the credentials of a configured provider, best first; empty if it needs none."""
     secrets = tuple(secret.reveal() for secret in config.secrets)
     signer = signer_of(config, kind)
     header = None

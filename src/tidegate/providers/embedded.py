@@ -1,7 +1,7 @@
 """Providers that run inside Tidegate, on a loopback socket of their own.
 
-A row's `embedded` names the module that serves it. They are started when a configuration wants
-them and then reached like any other provider, through the same relay.
+A row's `embedded` names the module that serves it. They are started when a configuration contains them and
+then called like any other provider.
 """
 
 import importlib
@@ -23,7 +23,7 @@ class Embedded:
         self._running: dict[str, Any] = {}
 
     async def attach(self, config: Config) -> Config:
-        """Start what this Config wants, and write the addresses into it."""
+        """Start the embedded providers of this Config, and write their addresses into it."""
         providers = dict(config.providers)
         for name, provider in config.providers.items():
             module = kinds()[provider.kind].embedded
@@ -40,7 +40,7 @@ class Embedded:
         return base_url
 
     async def close(self) -> None:
-        """Stop them all."""
+        """Stop all of them."""
         for server in self._running.values():
             await server.stop()
         self._running.clear()

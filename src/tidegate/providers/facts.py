@@ -1,4 +1,4 @@
-"""What is known about a model: its row in the catalog, and its family's profile for reasoning."""
+"""The facts about a model: its row in the catalog, and its family's profile for reasoning."""
 
 from typing import Any
 
@@ -10,12 +10,12 @@ __all__ = ["abilities_of", "facts_of"]
 
 
 def abilities_of(model: CatalogModel) -> tuple[str, ...]:
-    """Its capabilities; what is not among them is not known."""
+    """Return its capabilities; a capability that is missing is unknown."""
     return (*model.abilities(), "reasoning") if _reasons(model) else model.abilities()
 
 
 def facts_of(model: CatalogModel) -> dict[str, Any]:
-    """Everything except names and prices, as clients see it; unknown fields are omitted."""
+    """Return everything except names and prices, as clients see it; unknown fields are omitted."""
     facts = {
         "description": model.description,
         "type": model.type,

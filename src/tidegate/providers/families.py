@@ -25,9 +25,9 @@ __all__ = ["profile_of"]
 
 
 def profile_of(model: str) -> Profile:
-    """The profile of the first family that a model's name fits; PLAIN where it fits none.
+    """Return the profile of the first family that matches a model name; PLAIN if none matches.
 
-    What counts is the last segment of the name in lower case, without a version behind `@` or `:`.
+    The last segment of the lower-case name is matched, without a version after `@` or `:`.
     """
     return _known_profile(model) if len(model) <= KEPT_NAME else _find_profile(model)
 

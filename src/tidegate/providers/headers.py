@@ -1,7 +1,7 @@
-"""The headers of requests to one service, put together once.
+"""The headers of requests to one service, built once.
 
-The operator's headers override all others; then come those that one request needs, those that a client of the
-same dialect passes on, those that the service always gets, and last the defaults.
+The operator's headers override all others; then follow those of the request, those forwarded from a client of
+the same dialect, those that the service always receives, and last the defaults.
 """
 
 from collections.abc import Iterable, Mapping
@@ -16,11 +16,11 @@ from .credentials import Credential
 __all__ = ["ServiceHeaders"]
 
 CLIENT_PROPERTIES = (b"host", b"content-length", b"transfer-encoding", b"connection")
-"""Headers that the HTTP client writes itself."""
+"""Headers that the HTTP client sets itself."""
 
 
 class ServiceHeaders:
-    """The headers of requests with one credential. `block` is what most requests need, rendered."""
+    """The headers of requests with one credential. `block` are the encoded headers of most requests."""
 
     __slots__ = ("_always", "_defaults", "_families", "_forwarded", "_operators", "block")
 
@@ -29,19 +29,19 @@ class ServiceHeaders:
     ) -> None:
         operators = _operators_headers(config, kind)
         self._operators = frozenset(operators)
-        """What neither a client nor a request changes."""
+        """Headers that neither a client nor a request may change."""
         self._always = list(_always(kind, credential, operators).items())
         defaults = ((name.lower().encode(), value.encode()) for name, value in kind.client_headers.items())
         self._defaults = list(defaults)
-        """What is sent where the client sends none of its own."""
+        """Headers that are sent if the client does not set them."""
         names = [name.encode() for name in forwarded]
         self._forwarded = frozenset(name for name in names if not name.endswith(b"*")) - self._operators
         self._families = tuple(name[:-1] for name in names if name.endswith(b"*"))
-        """How the names of others begin that are passed on."""
+        """The prefixes of further forwarded headers."""
         self.block = render_headers(self.merged([], {}))
 
     def passed(self, client_headers: Iterable[Header]) -> list[Header]:
-        """Those of a client's headers that go on to a service of its own dialect."""
+        """Return the client's headers that are forwarded to a service of the same dialect."""
         forwarded, families = self._forwarded, self._families
         if not forwarded and not families:
             return []
@@ -54,7 +54,7 @@ class ServiceHeaders:
         return header[0] not in self._operators and is_header_value(header[1])
 
     def merged(self, passed: list[Header], extra: Mapping[str, str]) -> list[Header]:
-        """All headers of a request; `extra` are those that it needs beyond the service's own."""
+        """Return all headers of a request; `extra` are those that it needs in addition."""
         wanted = {name.lower().encode(): value.encode() for name, value in extra.items()}
         own = {name: value for name, value in wanted.items() if name not in self._operators}
         headers = [header for header in (*self._always, *passed) if header[0] not in own]
@@ -64,7 +64,7 @@ class ServiceHeaders:
 
 
 def _operators_headers(config: ProviderConfig, kind: Kind) -> dict[bytes, bytes]:
-    """What the operator has set: headers, and options that travel as headers."""
+    """Return the operator's settings: headers, and options that are sent as headers."""
     options = {header: getattr(config, option) for option, header in kind.options.items() if header}
     given = {header: value for header, value in options.items() if value is not None}
     given |= {name: secret.reveal() for name, secret in config.headers.items()}

@@ -1,7 +1,7 @@
-"""How many names a request may give, and how long they may be.
+"""Limits on the number and length of names in a request.
 
-Names choose providers before anything else of a request is looked at, and some are kept in caches: what is
-no plausible name is refused before.
+Names determine providers before anything else in a request is read, and some are cached: implausible names
+are refused first.
 """
 
 import re
@@ -13,18 +13,18 @@ from tidegate.protocols.errors import InvalidRequest
 __all__ = ["KEPT_NAME", "MAX_NAME", "MAX_NAMES", "check_name", "check_names"]
 
 MAX_NAME = 512
-"""Characters of a model's or provider's name."""
+"""The maximum length of a model or provider name in characters."""
 KEPT_NAME = 128
-"""Characters of a name that caches keep: longer ones are resolved anew each time."""
+"""The maximum length of a cached name in characters: longer ones are resolved every time."""
 MAX_NAMES = MAX_CANDIDATES
-"""Names in one of the request's lists: `models`, and the lists of `provider`."""
+"""The maximum number of names in one of the request's lists: `models`, and the lists of `provider`."""
 
 _FORBIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
-"""Control characters, separators of lines, and halves of surrogate pairs."""
+"""Control characters, line separators, and unpaired surrogates."""
 
 
 def check_name(name: str, param: str) -> None:
-    """Raise InvalidRequest about `param` where this is no plausible name."""
+    """Raise InvalidRequest for `param` if this is not a plausible name."""
     if len(name) > MAX_NAME:
         message = f"names are limited to {MAX_NAME} characters, got {len(name)}"
         raise InvalidRequest(f"{param}: {message}", param=param)
@@ -33,7 +33,7 @@ def check_name(name: str, param: str) -> None:
 
 
 def check_names(names: Sequence[str], param: str) -> None:
-    """Raise InvalidRequest about `param` where a list has too many names, or one that is no name."""
+    """Raise InvalidRequest for `param` if a list has too many names, or an invalid one."""
     if len(names) > MAX_NAMES:
         message = f"at most {MAX_NAMES} names are allowed, got {len(names)}"
         raise InvalidRequest(f"{param}: {message}", param=param)

@@ -1,4 +1,4 @@
-"""Where a service is, and in which form: the values of options put into its addresses and paths."""
+"""The address and form of a service: option values inserted into its URLs and paths."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -10,17 +10,17 @@ from tidegate.config import Form, Kind, ProviderConfig, form_of, kinds
 __all__ = ["also_of", "base_url_of", "fill", "form_at", "forms_of", "row_of", "values_of"]
 
 PLACES = ("region", "location")
-"""Options that say where a service is."""
+"""Options for the region of a service."""
 
 
 def values_of(config: ProviderConfig, kind: Kind) -> dict[str, str]:
-    """The options of the kind that occur in braces, with their values."""
+    """Return the options of the kind that occur in braces, with their values."""
     given = {option: getattr(config, option) for option, header in kind.options.items() if not header}
     return {**kind.defaults, **{option: value for option, value in given.items() if isinstance(value, str)}}
 
 
 def base_url_of(config: ProviderConfig, kind: Kind) -> str:
-    """Where the paths of the wire format begin; "" for an embedded provider that is not running."""
+    """Return the base URL for the wire format's paths; "" for an embedded provider that is not running."""
     values = values_of(config, kind)
     place = next((values[option] for option in PLACES if option in values), "")
     base_url = config.base_url or kind.base_urls.get(place) or _fill_text(kind.base_url or "", values)
@@ -28,7 +28,7 @@ def base_url_of(config: ProviderConfig, kind: Kind) -> str:
 
 
 def fill(value: Any, config: ProviderConfig, kind: Kind) -> Any:
-    """A dialect with the values of options in the place of their names."""
+    """Return a dialect with option names replaced by their values."""
     return _fill(value, values_of(config, kind))
 
 
@@ -50,7 +50,7 @@ def _fill_text(text: str, values: dict[str, str]) -> str:
 
 
 def row_of(config: ProviderConfig) -> Kind:
-    """The row of a provider at its address, with the operator's dialect settings."""
+    """Return the row of a provider at its address, with the operator's dialect settings."""
     row = form_at(kinds()[config.kind], config.base_url)
     if not config.dialect:
         return row
@@ -58,7 +58,7 @@ def row_of(config: ProviderConfig) -> Kind:
 
 
 def form_at(kind: Kind, base_url: str | None) -> Kind:
-    """The row as it is at an address."""
+    """Return the form of the row at an address."""
     form = form_of(kind, base_url)
     if form is None:
         return kind
@@ -67,12 +67,12 @@ def form_at(kind: Kind, base_url: str | None) -> Kind:
 
 
 def forms_of(kind: Kind) -> Iterator[tuple[Form, Kind]]:
-    """The forms that a row has for some models, each with the row in that form."""
+    """Return the forms that a row has for some models, each with the row in that form."""
     return ((form, _formed(kind, form)) for form in kind.forms if form.models)
 
 
 def also_of(kind: Kind) -> Iterator[tuple[str, Kind]]:
-    """The further wire formats of a row, each with the row as it is in that format."""
+    """Return the additional wire formats of a row, each with the row in that format."""
     for name, dialect in kind.also.items():
         yield name, msgspec.structs.replace(kind, protocol=name, dialect=dialect, also={}, forms=())
 

@@ -1,4 +1,4 @@
-"""What a request may want of the choice of providers."""
+"""A request's preferences for the choice of providers."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -14,7 +14,7 @@ __all__ = ["Preferences", "parse_preferences"]
 
 
 class Preferences(Struct, frozen=True, forbid_unknown_fields=True):
-    """The request's `provider` as an object. Names that are not configured are passed over."""
+    """The request's `provider` as an object. Names that are not configured are ignored."""
 
     order: tuple[str, ...] = ()
     """Providers to try first, in this order."""
@@ -23,11 +23,11 @@ class Preferences(Struct, frozen=True, forbid_unknown_fields=True):
     ignore: tuple[str, ...] = ()
     """Providers that must not serve it."""
     allow_fallbacks: bool = True
-    """False: only those in `order`; without `order`, only the first."""
+    """False: only the providers in `order`; without `order`, only the first."""
 
 
 def parse_preferences(given: Mapping[str, Any]) -> Preferences:
-    """The request's object, checked. Raises InvalidRequest."""
+    """Decode and check the request's object. Raises InvalidRequest."""
     try:
         preferences = msgspec.convert(dict(given), Preferences)
     except msgspec.ValidationError as error:

@@ -1,7 +1,7 @@
-"""Who authorizes requests to services for which a key in a header is not enough.
+"""Signers, for services that need more than a key in a header.
 
-A row names its signer; it is made where the operator has configured no key. A signer gets what will
-be sent and gives back the headers to send.
+A row names its signer; it is created if the operator has configured no key. A signer receives the request to
+send and returns its headers.
 """
 
 import asyncio
@@ -26,12 +26,12 @@ class Signer(Interface):
     """Authorizes the requests of one provider."""
 
     async def sign(self, url: str, headers: list[Header], body: bytes) -> list[Header]:
-        """The headers with which this body may be posted to this address. `headers` stay as they are."""
+        """Return the headers for posting this body to this URL. `headers` are not modified."""
         ...
 
 
 class AwsSigner:
-    """Signs each request with AWS's credentials (Signature Version 4)."""
+    """Signs each request with AWS credentials (Signature Version 4)."""
 
     __slots__ = ("_credentials", "_scope")
 
@@ -50,7 +50,9 @@ class AwsSigner:
 
 
 def _joined(headers: list[Header]) -> dict[str, str]:
-    """By name; values of a repeated header joined, as AWS does before it checks the signature."""
+    """Return headers by name; the values of a repeated header are joined, as AWS does before it checks the
+    signature.
+    """
     values: dict[str, list[str]] = {}
     for name, value in headers:
         values.setdefault(name.decode(), []).append(value.decode("latin-1"))
@@ -65,7 +67,9 @@ EXTRA = (
 
 
 class GoogleSigner:
-    """Puts an access token of Google's into each request; google-auth finds it and keeps it fresh."""
+    """Adds a Google access token to each request; google-auth finds the credentials and
+    refreshes the token.
+    """
 
     __slots__ = ("_credentials", "_file", "_lock")
 
@@ -87,8 +91,8 @@ class GoogleSigner:
         return token
 
     def _refresh(self) -> None:
-        """Find the credentials, and have them renewed where they are not valid (it reads files and asks
-        Google, and blocks while it does).
+        """Find the credentials and refresh them if they are not valid (reads files, calls Google, and
+        blocks).
         """
         try:
             auth: Any = importlib.import_module("google.auth")
@@ -116,7 +120,7 @@ SIGNERS: Mapping[str, Callable[[ProviderConfig, Kind], Signer]] = MappingProxyTy
 
 
 def signer_of(config: ProviderConfig, kind: Kind) -> Signer | None:
-    """The signer of a configured provider; None where its key is in a header, or it has none."""
+    """Return the signer of a configured provider; None if its key is in a header, or it has none."""
     ready = all(getattr(config, option) is not None for option in kind.instead_of_key)
     if kind.signer is None or config.api_key is not None or not ready:
         return None

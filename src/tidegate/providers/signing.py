@@ -1,8 +1,8 @@
 """AWS's Signature Version 4, as pure functions.
 
-A request is written in a canonical form, whose hash is signed with a key made for the day, region
-and service, and the signature goes into the `authorization` header. What is signed must be sent
-unchanged: method, path, query, body and the signed headers.
+The hash of a request in canonical form is signed with a key derived for the day, region and service, and the
+signature goes into the `authorization` header. What is signed must be sent unchanged: method, path, query,
+body and the signed headers.
 (docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html)
 """
 
@@ -19,24 +19,24 @@ __all__ = ["Credentials", "Scope", "sign"]
 ALGORITHM = "AWS4-HMAC-SHA256"
 
 UNSIGNED = frozenset({"authorization", "connection", "expect", "user-agent", "x-amzn-trace-id"})
-"""Headers that proxies and clients change on the way."""
+"""Headers that proxies and clients modify on the way."""
 
 
 class Credentials(NamedTuple):
-    """Who signs."""
+    """AWS credentials."""
 
     access_key: str
     secret_key: str
     session_token: str | None = None
-    """Comes with temporary credentials."""
+    """Only for temporary credentials."""
 
     def __repr__(self) -> str:
-        """The secrets stay out of logs."""
+        """Keep the secrets out of logs."""
         return f"Credentials({self.access_key!r}, …)"
 
 
 class Scope(NamedTuple):
-    """What a signature is good for, beside the day."""
+    """The scope of a signature, in addition to the day."""
 
     region: str
     service: str
@@ -51,10 +51,10 @@ def sign(
     scope: Scope,
     now: datetime,
 ) -> dict[str, str]:
-    """The headers to be added to a request so that AWS believes it.
+    """Return the headers that sign a request.
 
-    `url` is the whole address as it will be sent, percent-encoded; `headers` are those to be sent
-    (`host` is made of the address where it is not among them); `now` is any aware time.
+    `url` is the complete URL as it will be sent, percent-encoded; `headers` are those to be sent (`host` is
+    derived from the URL if it is missing); `now` is any aware time.
     """
     stamp = now.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
     added = {"x-amz-date": stamp}
@@ -73,7 +73,7 @@ def sign(
 
 @lru_cache(maxsize=64)
 def _signing_key(secret: str, day: str, scope: Scope) -> bytes:
-    """The key of one day. It is the same for every request of the day."""
+    """Return the signing key of a day, which is the same for all of its requests."""
     key = f"AWS4{secret}".encode()
     for step in (day, scope.region, scope.service, "aws4_request"):
         key = hmac.new(key, step.encode(), hashlib.sha256).digest()
@@ -96,8 +96,8 @@ def _canonical_request(method: str, url: str, signed: Mapping[str, str], names: 
 
 
 def _canonical_path(path: str) -> str:
-    """The path as it is sent, without `.`, `..` and empty steps, and encoded once more: AWS does so for
-    every service but S3. `%3A` in a model's name becomes `%253A`.
+    """Return the path as it is sent, without `.`, `..` and empty segments, and encoded once more: AWS does so
+    for every service except S3. `%3A` in a model name becomes `%253A`.
     """
     steps: list[str] = []
     for step in path.split("/"):
@@ -110,13 +110,13 @@ def _canonical_path(path: str) -> str:
 
 
 def _canonical_query(query: str) -> str:
-    """The parameters in order, as they are sent. Unlike the path they are not encoded once more."""
+    """Return the parameters in order, as they are sent. Unlike the path, they are not encoded again."""
     pairs = sorted(pair.partition("=") for pair in query.split("&") if pair)
     return "&".join(f"{name}={value}" for name, _, value in pairs)
 
 
 def _signed_headers(headers: Mapping[str, str]) -> dict[str, str]:
-    """Names in order, values without needless spaces."""
+    """Return the names in order, with whitespace in values normalised."""
     return {name: " ".join(headers[name].split()) for name in sorted(headers) if name not in UNSIGNED}
 
 
@@ -128,7 +128,7 @@ _USUAL_PORTS = {"https": 443, "http": 80}
 
 
 def _host(url: str) -> str:
-    """The host header, as HTTP clients write it: without the port that is usual."""
+    """Return the host header as HTTP clients write it: without the default port."""
     parts = urlsplit(url)
     host = parts.hostname or ""
     host = f"[{host}]" if ":" in host else host

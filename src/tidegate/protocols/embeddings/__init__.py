@@ -1,8 +1,8 @@
-"""Embeddings: texts become vectors.
+"""Embeddings: vectors of texts.
 
-Clients speak OpenAI's dialect (`POST /v1/embeddings`); `parse` reads it, `contract` has the request
-and the answer in no dialect. Providers are asked in one of the formats, a small module each: most
-speak OpenAI's too, and there the bytes pass.
+Clients use OpenAI's dialect (`POST /v1/embeddings`); `parse` reads it, `contract` has the request and the
+answer in no dialect. Each provider format is a small module; most providers use OpenAI's, whose bytes are
+forwarded.
 """
 
 from tidegate.protocols.task import Task

@@ -1,5 +1,5 @@
-"""AWS Bedrock's formats: each maker's own body behind `/invoke`. Amazon's Titan embeds one text at a
-time, Cohere's models take Cohere's fields without the model's name.
+"""AWS Bedrock's formats: each vendor's own body behind `/invoke`. Amazon's Titan embeds one text at a time,
+Cohere's models take Cohere's fields without the model name.
 """
 
 from collections.abc import Callable, Mapping
@@ -23,22 +23,22 @@ ENCODE = Encoder().encode
 
 
 class Dialect(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How one service differs from Bedrock's runtime."""
+    """The differences of one service from Bedrock's runtime."""
 
     path: str = "/model/{model}/invoke"
 
 
 class Maker(Struct, frozen=True):
-    """How a maker's models are asked."""
+    """The request format of one vendor's models."""
 
     render: Callable[[EmbeddingsRequest], dict[str, Any]]
     parse: Callable[[bytes, Tally], Embeddings]
     drops: tuple[str, ...]
-    """Fields that they have nothing of."""
+    """Fields that they do not support."""
 
 
 class TitanIn(Struct, rename="camel"):
-    """An answer of Titan's."""
+    """An answer from Titan."""
 
     embedding: list[float]
     input_text_token_count: Count | None = None
@@ -67,7 +67,7 @@ MAKERS: Mapping[str, Maker] = {
     "*amazon.titan-embed-*": Maker(_render_titan, _parse_titan, ("user", "input_type")),
     "*cohere.embed-*": Maker(cohere.render_body, cohere.parse_answer, ("user",)),
 }
-"""Patterns of models' names → whose they are; regions stand before some (`us.cohere.embed-v4:0`)."""
+"""Patterns of model names → the vendor; some names start with a region (`us.cohere.embed-v4:0`)."""
 
 
 class BedrockFormat:

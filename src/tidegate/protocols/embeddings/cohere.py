@@ -1,4 +1,4 @@
-"""Cohere's format, version 2 of `/embed`; answers of version 1 are read too."""
+"""Cohere's format, version 2 of `/embed`; answers of version 1 are supported too."""
 
 from typing import Any
 
@@ -20,18 +20,18 @@ __all__ = ["FORMAT", "Dialect", "parse_answer", "render_body"]
 ENCODE = Encoder().encode
 
 USUAL_PURPOSE = "search_document"
-"""Cohere wants an `input_type` (from its v3 models on). Texts that are embedded without a word about
-them are mostly those that are to be found later."""
+"""Cohere requires an `input_type` (from its v3 models on). Texts embedded without a purpose are usually
+stored for search."""
 
 
 class Dialect(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How one service differs from Cohere."""
+    """The differences of one service from Cohere."""
 
     path: str = "/v2/embed"
 
 
 def render_body(parsed: EmbeddingsRequest) -> dict[str, Any]:
-    """What is asked, without the model. Raises Unsupported."""
+    """Write the request without the model. Raises Unsupported."""
     body: dict[str, Any] = {
         "texts": require_texts(parsed),
         "input_type": purpose_of(parsed.input_type or USUAL_PURPOSE),
@@ -68,19 +68,19 @@ FORMAT = CohereFormat()
 
 
 class BilledUnits(Struct):
-    """What is paid."""
+    """The billed units."""
 
     input_tokens: FloatCount | None = None
 
 
 class Meta(Struct):
-    """What is said about the answer."""
+    """Metadata of the answer."""
 
     billed_units: BilledUnits | None = None
 
 
 class ByType(Struct):
-    """Vectors by the type of their numbers."""
+    """Vectors by number type."""
 
     floats: list[list[float]] | None = msgspec.field(default=None, name="float")
 
@@ -89,7 +89,7 @@ class AnswerIn(Struct):
     """An answer."""
 
     embeddings: msgspec.Raw
-    """By type; a list of vectors where a version 1 is asked for no type."""
+    """By number type; a list of vectors if version 1 receives no type."""
     id: str = ""
     meta: Meta | None = None
 
@@ -100,7 +100,7 @@ VECTORS = Decoder(list[list[float]])
 
 
 def parse_answer(body: bytes, tally: Tally) -> Embeddings:
-    """The vectors of an answer. Raises ProviderBroke."""
+    """Read the vectors of an answer. Raises ProviderBroke."""
     told = read_answer(ANSWER, body, tally, "embeddings")
     try:
         is_list = memoryview(told.embeddings)[0] == ord("[")

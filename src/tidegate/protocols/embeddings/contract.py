@@ -1,4 +1,4 @@
-"""What clients ask when they ask for embeddings, and what providers answer: in no dialect."""
+"""Embeddings requests and answers, in no dialect."""
 
 import base64
 import struct
@@ -25,7 +25,7 @@ __all__ = [
 ]
 
 KNOWN = frozenset(["model", "input", "dimensions", "encoding_format", "user", "input_type"])
-"""The fields of a request that every format has an opinion on."""
+"""The request fields that every format handles."""
 
 ENCODE = Encoder().encode
 
@@ -33,30 +33,30 @@ Vector: TypeAlias = Sequence[float]
 
 
 class EmbeddingsRequest(Struct, frozen=True, kw_only=True):
-    """A client's request, decoded and checked. `None` is "the client did not say"."""
+    """A client's request, decoded and checked. `None` means that the client did not set the field."""
 
     body: bytes
     fields: Fields
-    """The body's top level, each value as the client wrote it."""
+    """The top-level fields of the body, each value as the client wrote it."""
     model: str
     texts: tuple[str, ...] = ()
-    """What is to be embedded, never empty texts; empty where the client sends tokens."""
+    """The texts to embed, none of them empty; no texts if the client sends tokens."""
     tokens: tuple[tuple[int, ...], ...] = ()
-    """The same as tokens of the model's own vocabulary."""
+    """The same, as tokens of the model's vocabulary."""
     dimensions: int | None = None
-    """How long the vectors shall be."""
+    """The requested length of the vectors."""
     encoding: str | None = None
-    """`float` (a list of numbers; the default), `base64` (of 32-bit floats, the lowest byte first), or
-    a word that only the provider knows."""
+    """`float` (a list of numbers; the default), `base64` (of 32-bit floats, little-endian), or a value that
+    only the provider knows."""
     user: str | None = None
-    """The client's own id of its end user."""
+    """The client's id for its end user."""
     input_type: str | None = None
-    """Tidegate's extension, known from Cohere: what the vectors are for (`search_document`,
+    """Tidegate's extension, as in Cohere's API: the purpose of the vectors (`search_document`,
     `search_query`, `classification`, `clustering`)."""
     provider: str | Mapping[str, Any] | None = None
     fallbacks: Sequence[str] = ()
     stream: bool = False
-    """Embeddings never come as a stream."""
+    """Embeddings cannot be streamed."""
 
 
 class Embeddings(Struct, frozen=True, kw_only=True):
@@ -65,12 +65,12 @@ class Embeddings(Struct, frozen=True, kw_only=True):
     vectors: Sequence[Vector]
     """In the order of the inputs."""
     usage: Usage | None = None
-    """None where the provider tells none."""
+    """None if the provider reports no usage."""
 
 
 def require_texts(parsed: EmbeddingsRequest) -> tuple[str, ...]:
-    """The inputs as texts. Raises Unsupported where the client sends tokens: their numbers mean
-    something in one vocabulary only.
+    """Return the inputs as texts. Raises Unsupported if the client sends tokens, which only have a meaning in
+    one vocabulary.
     """
     if parsed.tokens:
         raise Unsupported("this provider embeds texts, not tokens (input)", param="input")
@@ -78,16 +78,16 @@ def require_texts(parsed: EmbeddingsRequest) -> tuple[str, ...]:
 
 
 def dropped_of(parsed: EmbeddingsRequest, *more: str) -> tuple[str, ...]:
-    """What a format without place for anything of its own drops: fields beyond those known, and those
-    named here, where the client says something in them.
+    """Return the names of the fields that a format without extensions drops: unknown fields, and those passed
+    here, if the client set them.
     """
     said = [name for name in more if getattr(parsed, name) is not None]
     return (*said, *names_of(parsed.fields, KNOWN))
 
 
 def render_answer(parsed: EmbeddingsRequest, answer: Embeddings, model: str) -> bytes:
-    """An answer in OpenAI's dialect. Tokens that the provider does not tell stand there as 0, because
-    the dialect wants a number; records say that none were told. Raises ProviderBroke.
+    """Write an answer in OpenAI's dialect. Tokens that the provider does not report are 0 here, because the
+    dialect requires a number; records show that none were reported. Raises ProviderBroke.
     """
     wanted = len(parsed.texts)
     if len(answer.vectors) != wanted:
@@ -107,7 +107,7 @@ def render_answer(parsed: EmbeddingsRequest, answer: Embeddings, model: str) -> 
 
 
 def encode_floats(vector: Vector) -> str:
-    """Numbers as OpenAI packs them: 32-bit floats in base64."""
+    """Encode numbers like OpenAI: 32-bit floats in base64."""
     try:
         return base64.b64encode(struct.pack(f"<{len(vector)}f", *vector)).decode()
     except (struct.error, OverflowError) as error:
@@ -115,7 +115,7 @@ def encode_floats(vector: Vector) -> str:
 
 
 def decode_floats(packed: str) -> Vector:
-    """The numbers again."""
+    """Decode the numbers."""
     try:
         data = base64.b64decode(packed, validate=True)
         return struct.unpack(f"<{len(data) // 4}f", data)

@@ -1,5 +1,5 @@
-"""Google's format: the Gemini API's `:batchEmbedContents`, and Vertex AI's `:predict` for most models
-and `:embedContent` for the newest, which embeds one content at a time.
+"""Google's formats: the Gemini API's `:batchEmbedContents`, and Vertex AI's `:predict` for most models and
+`:embedContent` for the newest, which embeds one content at a time.
 """
 
 from collections.abc import Callable, Mapping
@@ -28,19 +28,19 @@ TASK_TYPES = {
     "classification": "CLASSIFICATION",
     "clustering": "CLUSTERING",
 }
-"""Purposes in Google's words; its other ones (`SEMANTIC_SIMILARITY`) are passed as they are."""
+"""Purposes by Google's names; its others (`SEMANTIC_SIMILARITY`) are forwarded unchanged."""
 
 
 class Dialect(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How one service differs from the Gemini API."""
+    """The differences of one service from the Gemini API."""
 
     path: str = "/v1beta/models/{model}"
-    """Where the models are; the method follows."""
+    """The path of a model, relative to the base URL; the method follows."""
     methods: Mapping[str, str] = msgspec.field(default_factory=lambda: {"*": "batchEmbedContents"})
-    """Pattern of models' names → how they are asked; the first that fits counts. A name of METHODS."""
+    """Pattern of model names → a name of METHODS; the first match wins."""
 
 
-# --- asking ----------------------------------------------------------------------------------
+# --- requests --------------------------------------------------------------------------------
 
 
 def _render_batch(texts: tuple[str, ...], options: dict[str, Any], model: str) -> dict[str, Any]:
@@ -105,7 +105,7 @@ FORMAT = GeminiFormat()
 
 
 class Statistics(Struct):
-    """Tokens of one input, at Vertex."""
+    """Tokens of one input (Vertex)."""
 
     token_count: float | None = None
 
@@ -118,7 +118,7 @@ class Values(Struct):
 
 
 class Prediction(Struct):
-    """One vector, as `:predict` tells it."""
+    """A vector in the answer of `:predict`."""
 
     embeddings: Values
 

@@ -1,4 +1,4 @@
-"""Google's requests for vectors, reworded into OpenAI's, and the answers back (see protocols/adapted.py)."""
+"""Google's embedding requests converted to OpenAI's, and the answers back (see protocols/adapted.py)."""
 
 from collections.abc import Sequence
 
@@ -20,13 +20,13 @@ PURPOSES = {theirs: ours for ours, theirs in TASK_TYPES.items()}
 
 
 class PartIn(Struct):
-    """A part of a content; only texts are embedded."""
+    """A part of a content; only texts can be embedded."""
 
     text: str | None = None
 
 
 class ContentIn(Struct):
-    """What is to be embedded."""
+    """The content to embed."""
 
     parts: list[PartIn]
 
@@ -40,7 +40,7 @@ class EmbedIn(Struct, rename="camel"):
 
 
 class BatchIn(Struct):
-    """A request for several."""
+    """A request for several vectors."""
 
     requests: list[EmbedIn]
 
@@ -63,7 +63,7 @@ _ANSWER = Decoder(AnswerIn)
 
 
 def embed_one(model: str) -> Adaptation:
-    """`:embedContent` of this model."""
+    """Return the adaptation for `:embedContent` of this model."""
 
     def ask(body: bytes) -> bytes:
         return _ask(model, [decode(_ONE, body)], "")
@@ -75,7 +75,7 @@ def embed_one(model: str) -> Adaptation:
 
 
 def embed_batch(model: str) -> Adaptation:
-    """`:batchEmbedContents` of this model."""
+    """Return the adaptation for `:batchEmbedContents` of this model."""
 
     def ask(body: bytes) -> bytes:
         return _ask(model, decode(_BATCH, body).requests, "requests.")

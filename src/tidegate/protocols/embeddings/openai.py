@@ -1,5 +1,5 @@
-"""OpenAI's format, on both sides: the client's bytes to the provider, as far as they can stay, and
-the provider's bytes back, unless they are not what was asked for.
+"""OpenAI's format on both sides: the client's bytes are forwarded as far as possible, and the provider's
+bytes are returned, unless they are not what the client requested.
 """
 
 import base64
@@ -33,26 +33,25 @@ ENCODE = Encoder().encode
 
 
 class Dialect(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How one service differs from OpenAI. The defaults are what OpenAI does."""
+    """The differences of one service from OpenAI. The defaults are what OpenAI does."""
 
     path: str = "/embeddings"
-    """Where to send requests, behind the base URL; `{model}` stands for the model's name."""
+    """The path for requests, relative to the base URL; `{model}` is replaced by the model name."""
     tokens: bool = True
-    """Whether the input may be tokens (not at Mistral, DeepInfra, Together, Qwen, Perplexity, Ollama:
-    their references know strings only)."""
+    """Whether the input may be tokens (not at Mistral, DeepInfra, Together, Qwen, Perplexity, Ollama, whose
+    references document only strings)."""
     dimensions_field: str = "dimensions"
-    """The name of the vectors' length: `output_dimension` at Mistral (recorded). Empty: it cannot be
-    chosen."""
+    """The name of the vector length: `output_dimension` at Mistral (recorded). Empty: it cannot be chosen."""
     encodings: tuple[str, ...] = ("float", "base64")
-    """Which of the two values of `encoding_format` may be sent; the others are not, and the vectors
-    are packed or unpacked here. (Qwen knows `float`, Together and Perplexity neither.)"""
+    """The supported values of `encoding_format`; for others, Tidegate encodes or decodes the vectors itself.
+    (Qwen supports `float`, Together and Perplexity neither.)"""
     packed: Literal["floats", "int8"] = "floats"
-    """What base64 holds: 32-bit floats, or one byte for each number (Perplexity, recorded)."""
+    """The content of base64: 32-bit floats, or one byte per number (Perplexity, recorded)."""
     drops: tuple[str, ...] = ("input_type",)
-    """Fields that the service does not support: left out and named."""
+    """Fields that the service does not support: they are dropped and reported."""
     own_fields: tuple[str, ...] = ()
-    """Fields that are Tidegate's own elsewhere and that this service understands itself (`provider`,
-    `models` at OpenRouter); a `provider` that is only a name is Tidegate's even there."""
+    """Fields that are normally addressed to Tidegate but that this service understands itself (`provider`,
+    `models` at OpenRouter); a `provider` that is a plain string is addressed to Tidegate even here."""
 
 
 class OpenAIFormat:
@@ -96,14 +95,14 @@ def _set_dimensions(fields: Fields, parsed: EmbeddingsRequest, dialect: Dialect)
 
 
 class UsageIn(Struct, gc=False):
-    """Tokens, as far as they are read."""
+    """The token counts that are read."""
 
     prompt_tokens: Count | None = None
     total_tokens: Count | None = None
 
 
 class Item(Struct, gc=False):
-    """One vector: numbers or a string, as the provider wrote it."""
+    """A vector: numbers or a string, as the provider wrote it."""
 
     embedding: Raw = Raw(NULL)
     index: int | None = None
@@ -111,7 +110,7 @@ class Item(Struct, gc=False):
 
 
 class View(Struct):
-    """What is read of an answer: the numbers are not, unless they have to change."""
+    """The fields of an answer that are read: the numbers are not, unless they have to be converted."""
 
     data: list[Item] | None = None
     object: str | None = None
@@ -128,7 +127,7 @@ QUOTE = ord('"')
 
 
 class Answer:
-    """The way of one answer back."""
+    """The path of one answer."""
 
     def __init__(self, parsed: EmbeddingsRequest, dialect: Dialect, model: str) -> None:
         self._asked = parsed
@@ -136,7 +135,9 @@ class Answer:
         self._model = model
 
     def convert(self, body: bytes, tally: Tally) -> bytes:
-        """The provider's own bytes where they are what the client asked for. Raises ProviderError."""
+        """Return the provider's bytes if they are what the client requested, or convert them. Raises
+        ProviderError.
+        """
         view = read_answer(VIEW, body, tally, "embeddings")
         if view.error:
             raise error_inside(view.error)
@@ -151,7 +152,7 @@ class Answer:
         return self._mend(body, view, vectors) if changed or not _in_shape(view) else body
 
     def _as_asked(self, told: Raw) -> Raw:
-        """A vector as the client wants it: the very same object where it is so already."""
+        """Return a vector in the requested encoding: the same object if nothing has to change."""
         encoding = self._asked.encoding or "float"
         is_text = memoryview(told)[0] == QUOTE
         if encoding not in PLAIN_ENCODINGS or (encoding == "base64" and is_text and self._packed == "floats"):
@@ -166,7 +167,7 @@ class Answer:
         return decode_floats(packed) if self._packed == "floats" else _decode_bytes(packed)
 
     def _mend(self, body: bytes, view: View, vectors: Sequence[Raw]) -> bytes:
-        """The answer in OpenAI's shape, whatever else the provider says in it."""
+        """Return the answer in OpenAI's form, with the provider's other fields."""
         fields: dict[str, Any] = dict(FIELDS.decode(body))
         items = view.data or ()
         order = [item.index if item.index is not None else place for place, item in enumerate(items)]
@@ -180,7 +181,7 @@ class Answer:
 
 
 def _in_shape(view: View) -> bool:
-    """Whether OpenAI's SDK can read the answer."""
+    """Return whether OpenAI's SDK can read the answer."""
     return (
         view.object == "list"
         and view.model is not None

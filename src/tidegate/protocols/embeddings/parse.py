@@ -1,4 +1,4 @@
-"""From a client's body to a request for embeddings, in OpenAI's dialect."""
+"""Parsing of embeddings requests in OpenAI's dialect."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ Input = str | list[str | int | list[int]]
 
 
 class Wire(Struct, kw_only=True):
-    """The body, as far as it is read."""
+    """The fields of the body that are read."""
 
     model: str
     input: Input
@@ -59,7 +59,7 @@ def _build(body: bytes, wire: Wire, fields: Fields) -> EmbeddingsRequest:
 
 
 def _read_input(value: Input) -> tuple[tuple[str, ...], tuple[tuple[int, ...], ...]]:
-    """Texts and tokens, of which there is one or the other."""
+    """Return texts and tokens, one of which is empty."""
     if isinstance(value, str):
         value = [value]
     texts = tuple(one for one in value if isinstance(one, str))

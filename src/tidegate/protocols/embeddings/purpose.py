@@ -1,4 +1,4 @@
-"""What vectors are for: `input_type`, Cohere's word for it, in the words that people use."""
+"""The purpose of vectors: `input_type` in Cohere's format, and common synonyms."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -6,10 +6,10 @@ from types import MappingProxyType
 __all__ = ["purpose_of"]
 
 SYNONYMS = {"document": "search_document", "passage": "search_document", "query": "search_query"}
-"""Words of other services (Voyage, NVIDIA) → Cohere's."""
+"""Names used by other services (Voyage, NVIDIA) → Cohere's."""
 
 
 def purpose_of(said: str, words: Mapping[str, str] = MappingProxyType({})) -> str:
-    """The purpose in a format's own words; what is in no table is such a word already."""
+    """Return a format's name for the purpose; a value that is in no table is returned unchanged."""
     named = SYNONYMS.get(said, said)
     return words.get(named, named)

@@ -1,7 +1,7 @@
-"""Images: a prompt becomes a picture.
+"""Image generation.
 
-Clients speak OpenAI's dialect (`POST /v1/images/generations`); `parse` reads it, `contract` has the
-request and the answer in no dialect. Providers are asked in one of the formats, a small module each.
+Clients use OpenAI's dialect (`POST /v1/images/generations`); `parse` reads it, `contract` has the request and
+the answer in no dialect. Each provider format is a small module.
 """
 
 from tidegate.protocols.task import Task

@@ -1,4 +1,4 @@
-"""What clients ask when they ask for images, and what providers answer: in no dialect."""
+"""Image generation requests and answers, in no dialect."""
 
 import math
 import re
@@ -29,29 +29,29 @@ ENCODE = Encoder().encode
 
 
 class ImagesRequest(Struct, frozen=True, kw_only=True):
-    """A client's request, decoded and checked. `None` is "the client did not say"."""
+    """A client's request, decoded and checked. `None` means that the client did not set the field."""
 
     body: bytes
     fields: Fields
-    """The body's top level, each value as the client wrote it."""
+    """The top-level fields of the body, each value as the client wrote it."""
     model: str
     prompt: str
     n: int | None = None
-    """How many images."""
+    """The number of images."""
     size: str | None = None
     """Width and height in pixels (`1536x1024`), or `auto`."""
     response_format: str | None = None
-    """`url`, `b64_json`, or a word that only the provider knows."""
+    """`url`, `b64_json`, or a value that only the provider knows."""
     output_format: str | None = None
     """`png`, `jpeg`, `webp`."""
     provider: str | Mapping[str, Any] | None = None
     fallbacks: Sequence[str] = ()
     stream: bool = False
-    """Images in pieces are refused."""
+    """Streaming of partial images is not supported."""
 
 
 class Drawn(Struct, frozen=True, kw_only=True):
-    """One image of an answer: its bytes, or where it is."""
+    """A generated image: its bytes, or its URL."""
 
     data: str | None = None
     """Base64."""
@@ -66,7 +66,7 @@ _SIZE = re.compile(r"([1-9]\d{0,4})x([1-9]\d{0,4})", re.ASCII)
 
 
 def sides_of(parsed: ImagesRequest) -> tuple[int, int] | None:
-    """Width and height; None where the provider may choose. Raises InvalidRequest."""
+    """Return width and height; None if the provider may choose. Raises InvalidRequest."""
     if parsed.size in (None, "", "auto"):
         return None
     found = _SIZE.fullmatch(parsed.size or "")
@@ -76,7 +76,9 @@ def sides_of(parsed: ImagesRequest) -> tuple[int, int] | None:
 
 
 def nearest_ratio(sides: tuple[int, int], ratios: Sequence[str]) -> tuple[str, bool]:
-    """The ratio among `ratios` (`16:9`) that is nearest to that of the sides, and whether it is the same."""
+    """Return the aspect ratio in `ratios` (`16:9`) that is nearest to that of the sides, and whether it is
+    the same.
+    """
 
     def distance(ratio: str) -> float:
         width, _, height = ratio.partition(":")
@@ -90,19 +92,19 @@ def nearest_ratio(sides: tuple[int, int], ratios: Sequence[str]) -> tuple[str, b
 
 
 def require_known_form(parsed: ImagesRequest) -> None:
-    """Raise InvalidRequest for a form of the answer that we cannot make."""
+    """Raise InvalidRequest for a response format that Tidegate cannot produce."""
     if parsed.response_format not in (None, "url", "b64_json"):
         raise InvalidRequest("response_format: expected url or b64_json", param="response_format")
 
 
 def require_one(parsed: ImagesRequest) -> None:
-    """Raise Unsupported where several images are wanted of a model that draws one."""
+    """Raise Unsupported if several images are requested from a model that generates one."""
     if parsed.n is not None and parsed.n > 1:
         raise Unsupported("this model draws one image at a time (n)", param="n")
 
 
 def filtered(reason: str) -> ProviderRefused:
-    """The provider drew nothing, because it must not."""
+    """Create the error for a prompt or image that the provider blocked."""
     return ProviderRefused(
         f"the provider gave no image: {reason}",
         status=400,
@@ -112,12 +114,12 @@ def filtered(reason: str) -> ProviderRefused:
 
 
 def as_data_url(data: str, media_type: str) -> str:
-    """An image as an address that holds it."""
+    """Return an image as a data URL."""
     return f"data:{media_type};base64,{data}"
 
 
 def render_answer(parsed: ImagesRequest, images: Sequence[Drawn], usage: Usage | None) -> bytes:
-    """An answer in OpenAI's dialect: bytes where the client has not asked for an address."""
+    """Write an answer in OpenAI's dialect: bytes, unless the client requested URLs."""
     answer: dict[str, Any] = {
         "created": int(time.time()),
         "data": [_render_image(image, parsed.response_format) for image in images],

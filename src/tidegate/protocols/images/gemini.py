@@ -1,4 +1,4 @@
-"""Google's formats: Imagen is asked by `:predict`, Gemini's image models by `:generateContent`."""
+"""Google's formats: `:predict` for Imagen, `:generateContent` for Gemini's image models."""
 
 from collections.abc import Callable, Mapping
 from fnmatch import fnmatchcase
@@ -30,25 +30,25 @@ __all__ = ["FORMAT", "Dialect"]
 ENCODE = Encoder().encode
 
 LARGE = ((4096, "4K"), (2048, "2K"))
-"""The longer side from which on an image is of a larger class than the usual `1K`."""
+"""The minimum longer side of size classes above the default `1K`."""
 
 
 class Dialect(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How one service differs from the Gemini API."""
+    """The differences of one service from the Gemini API."""
 
     path: str = "/v1beta/models/{model}"
-    """Where the models are; the method follows."""
+    """The path of a model, relative to the base URL; the method follows."""
     methods: Mapping[str, str] = msgspec.field(
         default_factory=lambda: {"imagen-*": "predict", "*": "generateContent"}
     )
-    """Pattern of models' names → how they are asked; the first that fits counts. A name of METHODS."""
+    """Pattern of model names → a name of METHODS; the first match wins."""
 
 
-# --- asking ----------------------------------------------------------------------------------
+# --- requests --------------------------------------------------------------------------------
 
 
 def _plan_size(parsed: ImagesRequest, ratios: tuple[str, ...], dropped: list[str]) -> dict[str, str]:
-    """Ratio and class of size, in Gemini's words."""
+    """Return the aspect ratio and size class in Gemini's form."""
     sides = sides_of(parsed)
     if sides is None:
         return {}
@@ -91,7 +91,7 @@ METHODS: Mapping[str, Callable[[ImagesRequest, list[str]], dict[str, Any]]] = {
 }
 
 KNOWN = frozenset(["model", "prompt", "n", "size", "response_format", "output_format", "stream"])
-"""The fields of a request that this format has a place for."""
+"""The request fields that have a counterpart in this format."""
 
 
 class GeminiFormat:
@@ -124,11 +124,11 @@ FORMAT = GeminiFormat()
 
 
 class Wire(Struct, rename="camel"):
-    """An object of the wire."""
+    """An object of the wire format."""
 
 
 class Prediction(Wire):
-    """An image of Imagen's, or why there is none."""
+    """An image from Imagen, or the reason why there is none."""
 
     bytes_base64_encoded: str | None = None
     gcs_uri: str | None = None
@@ -138,7 +138,7 @@ class Prediction(Wire):
 
 
 class Blob(Wire):
-    """An image of Gemini's."""
+    """An image from Gemini."""
 
     data: str = ""
     mime_type: str | None = None
@@ -152,13 +152,13 @@ class PartIn(Wire):
 
 
 class Content(Wire):
-    """What a candidate says."""
+    """The content of a candidate."""
 
     parts: list[PartIn] | None = None
 
 
 class Candidate(Wire):
-    """An answer of Gemini's."""
+    """A candidate in Gemini's answer."""
 
     content: Content | None = None
     finish_reason: str | None = None
@@ -166,7 +166,7 @@ class Candidate(Wire):
 
 
 class Feedback(Wire):
-    """What is said about a prompt."""
+    """Feedback about a prompt."""
 
     block_reason: str | None = None
 
@@ -184,7 +184,7 @@ ANSWER = Decoder(AnswerIn)
 
 
 def _parse_answer(body: bytes, tally: Tally) -> tuple[list[Drawn], Usage | None]:
-    """The images, and the tokens. Raises ProviderError."""
+    """Read the images and the token counts. Raises ProviderError."""
     told = read_answer(ANSWER, body, tally, "images")
     images = [_predicted(one) for one in told.predictions or () if one.bytes_base64_encoded or one.gcs_uri]
     for candidate in told.candidates or ():
@@ -209,7 +209,7 @@ def _inline(told: Blob) -> Drawn:
 
 
 def _reason_of(told: AnswerIn) -> str:
-    """Why there is no image, in the provider's words."""
+    """Return the provider's explanation for a missing image."""
     said = [one.rai_filtered_reason for one in told.predictions or ()]
     said += [one.finish_message or one.finish_reason for one in told.candidates or ()]
     if told.prompt_feedback is not None:

@@ -1,5 +1,5 @@
-"""OpenAI's format, on both sides: the client's bytes to the provider, as far as they can stay, and
-the provider's bytes back, unless they are not what was asked for.
+"""OpenAI's format on both sides: the client's bytes are forwarded as far as possible, and the provider's
+bytes are returned, unless they are not what the client requested.
 """
 
 import time
@@ -34,26 +34,26 @@ ENCODE = Encoder().encode
 
 
 class Dialect(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How one service differs from OpenAI. The defaults are what OpenAI does."""
+    """The differences of one service from OpenAI. The defaults are what OpenAI does."""
 
     path: str = "/images/generations"
-    """Where to send requests, behind the base URL; `{model}` stands for the model's name."""
+    """The path for requests, relative to the base URL; `{model}` is replaced by the model name."""
     size: Literal["size", "aspect_ratio", "width_height"] = "size"
-    """How it is told how large an image shall be: by `size`, by the nearest `aspect_ratio` (xAI), or by
-    `width` and `height` (Together)."""
+    """How the image size is sent: as `size`, as the nearest `aspect_ratio` (xAI), or as `width` and `height`
+    (Together)."""
     forms: Mapping[str, str] = msgspec.field(default_factory=dict)
-    """Its own words for values of `response_format` (Together says `base64`)."""
+    """The service's own values of `response_format` (Together: `base64`)."""
     bytes_only: tuple[str, ...] = ()
-    """Patterns of models that give bytes and refuse `response_format` (OpenAI's gpt-image models: 400
+    """Patterns of models that return bytes and reject `response_format` (OpenAI's gpt-image models: 400
     unknown_parameter)."""
     drops: tuple[str, ...] = ()
-    """Fields that the service does not support: left out and named."""
+    """Fields that the service does not support: they are dropped and reported."""
     own_fields: tuple[str, ...] = ()
-    """Fields that are Tidegate's own elsewhere and that this service understands itself."""
+    """Fields that are normally addressed to Tidegate but that this service understands itself."""
 
 
 RATIOS = ("1:1", "16:9", "9:16", "4:3", "3:4", "3:2", "2:3", "2:1", "1:2")
-"""Those of xAI."""
+"""The aspect ratios of xAI."""
 
 
 class OpenAIFormat:
@@ -83,7 +83,7 @@ FORMAT = OpenAIFormat()
 
 
 def _keep_size(fields: Fields, parsed: ImagesRequest, dropped: list[str]) -> None:
-    """The service knows it."""
+    """Keep the size, which the service supports."""
 
 
 def _as_ratio(fields: Fields, parsed: ImagesRequest, dropped: list[str]) -> None:
@@ -118,7 +118,7 @@ class Details(Struct, gc=False):
 
 
 class UsageIn(Struct, gc=False):
-    """Tokens, as far as they are read."""
+    """The token counts that are read."""
 
     input_tokens: Count | None = None
     output_tokens: Count | None = None
@@ -134,7 +134,7 @@ class Item(Struct, gc=False):
 
 
 class View(Struct):
-    """What is read of an answer."""
+    """The fields of an answer that are read."""
 
     data: list[Item] | None = None
     created: int | None = None
@@ -149,17 +149,19 @@ TEXT = Decoder(str)
 QUOTE = ord('"')
 
 BEGINNINGS = {"iVBOR": "image/png", "/9j/": "image/jpeg", "UklGR": "image/webp", "R0lGOD": "image/gif"}
-"""How images of a type begin, in base64."""
+"""How images of each type begin in base64."""
 
 
 class Answer:
-    """The way of one answer back."""
+    """The path of one answer."""
 
     def __init__(self, parsed: ImagesRequest) -> None:
         self._asked = parsed
 
     def convert(self, body: bytes, tally: Tally) -> bytes:
-        """The provider's own bytes where they are what the client asked for. Raises ProviderError."""
+        """Return the provider's bytes if they are what the client requested, or convert them. Raises
+        ProviderError.
+        """
         view = read_answer(VIEW, body, tally, "images")
         if view.error:
             raise error_inside(view.error)
@@ -174,7 +176,7 @@ class Answer:
         return body if view.created is not None and not to_link else self._mend(body, view, to_link)
 
     def _mend(self, body: bytes, view: View, to_link: bool) -> bytes:
-        """The answer in OpenAI's shape, whatever else the provider says in it."""
+        """Return the answer in OpenAI's form, with the provider's other fields."""
         fields: dict[str, Any] = dict(FIELDS.decode(body))
         if view.created is None:
             fields["created"] = int(time.time())
@@ -188,14 +190,14 @@ def _is_bytes(item: Item) -> bool:
 
 
 def _linked(image: dict[str, Raw]) -> dict[str, Raw]:
-    """An image with an address that holds its bytes."""
+    """Return an image with a data URL in place of its bytes."""
     data = TEXT.decode(image.pop("b64_json"))
     kind = next((kind for begin, kind in BEGINNINGS.items() if data.startswith(begin)), "image/png")
     return {**image, "url": Raw(ENCODE(as_data_url(data, kind)))}
 
 
 def _parse_usage(told: UsageIn | None) -> Usage | None:
-    """The tokens in disjoint classes; None where none are told (dall-e, xAI)."""
+    """Return the token classes; None if there are no counts (dall-e, xAI)."""
     if told is None or (told.input_tokens is None and told.output_tokens is None):
         return None
     read = told.input_tokens_details.image_tokens if told.input_tokens_details else None

@@ -1,4 +1,4 @@
-"""From a client's body to a request for images, in OpenAI's dialect."""
+"""Parsing of image generation requests in OpenAI's dialect."""
 
 from typing import Any
 
@@ -14,12 +14,11 @@ from .contract import ImagesRequest
 __all__ = ["parse_request"]
 
 DEFAULT_MODEL = "dall-e-2"
-"""What OpenAI documents for a request that names no model:
-https://platform.openai.com/docs/api-reference/images/create."""
+"""The default model that OpenAI documents: https://platform.openai.com/docs/api-reference/images/create."""
 
 
 class Wire(Struct, kw_only=True):
-    """The body, as far as it is read."""
+    """The fields of the body that are read."""
 
     model: str = DEFAULT_MODEL
     prompt: str
