@@ -207,14 +207,14 @@ async def test_vertex_is_asked_in_the_project(provider: Simulator) -> None:
         ({"predictions": [{"raiFilteredReason": "Too dark."}]}, "Too dark."),
         ({"candidates": [{"finishReason": "IMAGE_SAFETY"}]}, "IMAGE_SAFETY"),
         ({"promptFeedback": {"blockReason": "PROHIBITED_CONTENT"}}, "PROHIBITED_CONTENT"),
-        ({}, "it says no more"),
+        ({}, "no reason given"),
     ],
 )
 async def test_a_filter_that_leaves_nothing_is_told(provider: Simulator, answer: Any, reason: str) -> None:
     reply = await draw(provider, "gemini", answer, "imagen-4.0-generate-001")
     assert reply.status == 400
     assert reply.error["code"] == "content_policy_violation"
-    assert reply.error["message"] == f"the provider gave no image: {reason}"
+    assert reply.error["message"] == f"the provider returned no image: {reason}"
 
 
 # --- what is refused ---------------------------------------------------------------------------

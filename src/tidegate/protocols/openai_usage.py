@@ -1,4 +1,6 @@
-"""Token counts, between OpenAI's overlapping sums and our classes that do not overlap."""
+"""Conversion of token counts between OpenAI's overlapping sums and Tidegate's classes,
+which do not overlap.
+"""
 
 from collections.abc import Callable
 from typing import Any
@@ -16,7 +18,7 @@ __all__ = ["UsageIn", "completion_tokens", "parse_served", "parse_usage", "read_
 
 
 class PromptDetails(Struct, gc=False):
-    """`prompt_tokens_details`: parts of the prompt's tokens."""
+    """`prompt_tokens_details`: subsets of the prompt tokens."""
 
     cached_tokens: Count | None = None
     cache_write_tokens: Count | None = None
@@ -24,7 +26,7 @@ class PromptDetails(Struct, gc=False):
 
 
 class CompletionDetails(Struct, gc=False):
-    """`completion_tokens_details`: parts of the completion's tokens."""
+    """`completion_tokens_details`: subsets of the completion tokens."""
 
     reasoning_tokens: Count | None = None
     audio_tokens: Count | None = None
@@ -35,7 +37,7 @@ NO_COMPLETION_DETAILS = CompletionDetails()
 
 
 class UsageIn(Struct, gc=False):
-    """`usage`, with the places in which OpenAI's followers put what OpenAI has in the details."""
+    """`usage`, including the other names that compatible services use for OpenAI's details."""
 
     prompt_tokens: Count | None = None
     completion_tokens: Count | None = None
@@ -61,70 +63,70 @@ class UsageIn(Struct, gc=False):
 USAGE = Decoder(UsageIn)
 
 
-def parse_usage(told: UsageIn) -> Usage | None:
-    """The classes of a usage object; None where it counts nothing.
+def parse_usage(usage: UsageIn) -> Usage | None:
+    """Return the token classes of a usage object; None if it has no counts.
 
-    Some services count reasoning beside the completion (then the total says so), and some say of
-    a part more than of the whole: the whole is what is billed, so it wins.
+    Some services do not include reasoning in the completion tokens (the total shows it), and some report a
+    subset that is larger than the whole: the whole is what is billed, so it wins.
     """
-    if told.prompt_tokens is None and told.completion_tokens is None:
+    if usage.prompt_tokens is None and usage.completion_tokens is None:
         return None
-    prompt = told.prompt_tokens_details or NO_PROMPT_DETAILS
-    completion = told.completion_tokens_details or NO_COMPLETION_DETAILS
-    left = max(0, told.prompt_tokens or 0)
+    prompt = usage.prompt_tokens_details or NO_PROMPT_DETAILS
+    completion = usage.completion_tokens_details or NO_COMPLETION_DETAILS
+    left = max(0, usage.prompt_tokens or 0)
     read = prompt.cached_tokens
     if read is None:
-        read = _first(told.prompt_cache_hit_tokens, told.num_cached_tokens, told.cached_tokens)
+        read = _first(usage.prompt_cache_hit_tokens, usage.num_cached_tokens, usage.cached_tokens)
     read, left = _take(read, left)
     written = prompt.cache_write_tokens
     if written is None:
-        written = told.cache_creation_input_tokens or None
+        written = usage.cache_creation_input_tokens or None
     written, left = _take(written, left)
-    heard, left = _take(prompt.audio_tokens or None, left)
-    rest = completion_tokens(told)
+    audio_in, left = _take(prompt.audio_tokens or None, left)
+    rest = completion_tokens(usage)
     thought = completion.reasoning_tokens
-    thought, rest = _take(told.reasoning_tokens if thought is None else thought, rest)
-    spoken, rest = _take(completion.audio_tokens or None, rest)
+    thought, rest = _take(usage.reasoning_tokens if thought is None else thought, rest)
+    audio_out, rest = _take(completion.audio_tokens or None, rest)
     return Usage(
-        input=None if told.prompt_tokens is None else left,
+        input=None if usage.prompt_tokens is None else left,
         cache_read=read,
         cache_write=written,
-        input_audio=heard,
-        output=None if told.completion_tokens is None else rest,
+        input_audio=audio_in,
+        output=None if usage.completion_tokens is None else rest,
         reasoning=thought,
-        output_audio=spoken,
+        output_audio=audio_out,
     )
 
 
-def parse_served(service_tier: Any, told: UsageIn | None) -> Served | None:
-    """How an answer was served: its `service_tier`, and the cost in its usage."""
+def parse_served(service_tier: Any, usage: UsageIn | None) -> Served | None:
+    """Return how an answer was served: its `service_tier`, and the cost in its usage."""
     cost = None
-    if told is not None and not (told.cost is None and told.cost_in_usd_ticks is None):
-        cost = nano_usd(told.cost, told.cost_in_usd_ticks)
+    if usage is not None and not (usage.cost is None and usage.cost_in_usd_ticks is None):
+        cost = nano_usd(usage.cost, usage.cost_in_usd_ticks)
     return served(service_tier, cost=cost)
 
 
-def read_usage(told: Any, leave_out: Callable[[str], None]) -> UsageIn | None:
+def read_usage(decoded: Any, leave_out: Callable[[str], None]) -> UsageIn | None:
     """A decoded usage object. `leave_out` is called with the names of fields that cannot be read; returns
     None if that is the whole object.
     """
     try:
-        return msgspec.convert(told, UsageIn)
+        return msgspec.convert(decoded, UsageIn)
     except msgspec.ValidationError:
         pass
     try:
-        return decode_view(USAGE, msgspec.json.encode(told), lambda name: leave_out(f"usage.{name}"))
+        return decode_view(USAGE, msgspec.json.encode(decoded), lambda name: leave_out(f"usage.{name}"))
     except MALFORMED:
         leave_out("usage")
         return None
 
 
-def completion_tokens(told: UsageIn) -> int:
-    """All tokens of the completion, reasoning included, wherever the service counts it."""
-    completion = max(0, told.completion_tokens or 0)
-    details = told.completion_tokens_details
-    reasoning = (details.reasoning_tokens if details else None) or told.reasoning_tokens
-    if reasoning and told.total_tokens == (told.prompt_tokens or 0) + completion + reasoning:
+def completion_tokens(usage: UsageIn) -> int:
+    """Return all completion tokens including reasoning, wherever the service counts it."""
+    completion = max(0, usage.completion_tokens or 0)
+    details = usage.completion_tokens_details
+    reasoning = (details.reasoning_tokens if details else None) or usage.reasoning_tokens
+    if reasoning and usage.total_tokens == (usage.prompt_tokens or 0) + completion + reasoning:
         return completion + reasoning
     return completion
 
@@ -137,7 +139,7 @@ def _first(*counts: int | None) -> int | None:
 
 
 def _take(part: int | None, whole: int) -> tuple[int | None, int]:
-    """A part of a count, no larger than the count, and what is left of it."""
+    """Return a subset of a count, capped at the count, and the remainder."""
     if part is None:
         return None, whole
     if part > whole:
@@ -148,7 +150,7 @@ def _take(part: int | None, whole: int) -> tuple[int | None, int]:
 
 
 def render_usage(usage: Usage) -> dict[str, Any]:
-    """`usage` in OpenAI's form. Details that were not reported are left out."""
+    """Write `usage` in OpenAI's form. Details that were not reported are omitted."""
     prompt, completion = usage.prompt_tokens or 0, usage.completion_tokens or 0
     rendered: dict[str, Any] = {
         "prompt_tokens": prompt,

@@ -55,10 +55,10 @@ class ServiceHeaders:
 
     def merged(self, passed: list[Header], extra: Mapping[str, str]) -> list[Header]:
         """Return all headers of a request; `extra` are those that it needs in addition."""
-        wanted = {name.lower().encode(): value.encode() for name, value in extra.items()}
-        own = {name: value for name, value in wanted.items() if name not in self._operators}
-        headers = [header for header in (*self._always, *passed) if header[0] not in own]
-        headers += own.items()
+        encoded = {name.lower().encode(): value.encode() for name, value in extra.items()}
+        allowed = {name: value for name, value in encoded.items() if name not in self._operators}
+        headers = [header for header in (*self._always, *passed) if header[0] not in allowed]
+        headers += allowed.items()
         names = {name for name, _ in headers}
         return headers + [header for header in self._defaults if header[0] not in names]
 

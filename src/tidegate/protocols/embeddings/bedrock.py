@@ -56,10 +56,10 @@ def _render_titan(parsed: EmbeddingsRequest) -> dict[str, Any]:
 
 
 def _parse_titan(body: bytes, tally: Tally) -> Embeddings:
-    told = read_answer(TITAN, body, tally, "embeddings")
-    tokens = told.input_text_token_count
+    answer = read_answer(TITAN, body, tally, "embeddings")
+    tokens = answer.input_text_token_count
     return Embeddings(
-        vectors=[told.embedding], usage=None if tokens is None else Usage(input=tokens, output=0)
+        vectors=[answer.embedding], usage=None if tokens is None else Usage(input=tokens, output=0)
     )
 
 
@@ -97,4 +97,4 @@ def _maker_of(model: str) -> Maker:
     for pattern, maker in MAKERS.items():
         if fnmatchcase(model, pattern):
             return maker
-    raise Unsupported(f"the format of embeddings of {model} is not known", param="model")
+    raise Unsupported(f"the embeddings format of {model} is unknown", param="model")

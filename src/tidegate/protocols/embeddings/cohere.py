@@ -101,14 +101,14 @@ VECTORS = Decoder(list[list[float]])
 
 def parse_answer(body: bytes, tally: Tally) -> Embeddings:
     """Read the vectors of an answer. Raises ProviderBroke."""
-    told = read_answer(ANSWER, body, tally, "embeddings")
+    answer = read_answer(ANSWER, body, tally, "embeddings")
     try:
-        is_list = memoryview(told.embeddings)[0] == ord("[")
-        vectors = VECTORS.decode(told.embeddings) if is_list else BY_TYPE.decode(told.embeddings).floats
+        is_list = memoryview(answer.embeddings)[0] == ord("[")
+        vectors = VECTORS.decode(answer.embeddings) if is_list else BY_TYPE.decode(answer.embeddings).floats
     except MALFORMED as error:
-        raise ProviderBroke("the provider's answer holds no embeddings") from error
-    tally.id = told.id
-    billed = told.meta.billed_units if told.meta is not None else None
+        raise ProviderBroke("the provider's answer contains no embeddings") from error
+    tally.id = answer.id
+    billed = answer.meta.billed_units if answer.meta is not None else None
     tokens = billed.input_tokens if billed is not None else None
     return Embeddings(
         vectors=vectors or [], usage=None if tokens is None else Usage(input=int(tokens), output=0)

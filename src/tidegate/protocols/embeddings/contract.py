@@ -81,17 +81,17 @@ def dropped_of(parsed: EmbeddingsRequest, *more: str) -> tuple[str, ...]:
     """Return the names of the fields that a format without extensions drops: unknown fields, and those passed
     here, if the client set them.
     """
-    said = [name for name in more if getattr(parsed, name) is not None]
-    return (*said, *names_of(parsed.fields, KNOWN))
+    named = [name for name in more if getattr(parsed, name) is not None]
+    return (*named, *names_of(parsed.fields, KNOWN))
 
 
 def render_answer(parsed: EmbeddingsRequest, answer: Embeddings, model: str) -> bytes:
     """Write an answer in OpenAI's dialect. Tokens that the provider does not report are 0 here, because the
     dialect requires a number; records show that none were reported. Raises ProviderBroke.
     """
-    wanted = len(parsed.texts)
-    if len(answer.vectors) != wanted:
-        raise ProviderBroke(f"the provider answered {wanted} inputs with {len(answer.vectors)} vectors")
+    expected = len(parsed.texts)
+    if len(answer.vectors) != expected:
+        raise ProviderBroke(f"the provider answered {expected} inputs with {len(answer.vectors)} vectors")
     as_base64 = parsed.encoding == "base64"
     data = [
         {
@@ -111,7 +111,7 @@ def encode_floats(vector: Vector) -> str:
     try:
         return base64.b64encode(struct.pack(f"<{len(vector)}f", *vector)).decode()
     except (struct.error, OverflowError) as error:
-        raise ProviderBroke("the provider's vectors hold no 32-bit numbers") from error
+        raise ProviderBroke("the provider's vectors do not fit into 32-bit floats") from error
 
 
 def decode_floats(packed: str) -> Vector:

@@ -142,12 +142,12 @@ ANSWER = Decoder(AnswerIn)
 
 
 def _parse_answer(body: bytes, tally: Tally) -> Embeddings:
-    told = read_answer(ANSWER, body, tally, "embeddings")
-    found = told.embeddings or [one.embeddings for one in told.predictions or ()]
-    if told.embedding is not None:
-        found = [told.embedding]
+    answer = read_answer(ANSWER, body, tally, "embeddings")
+    found = answer.embeddings or [one.embeddings for one in answer.predictions or ()]
+    if answer.embedding is not None:
+        found = [answer.embedding]
     counted = [one.statistics.token_count for one in found if one.statistics is not None]
-    tokens = told.usage_metadata.prompt_token_count if told.usage_metadata else None
+    tokens = answer.usage_metadata.prompt_token_count if answer.usage_metadata else None
     if tokens is None and counted and None not in counted:
         tokens = int(sum(count or 0 for count in counted))
     usage = None if tokens is None else Usage(input=tokens, output=0)

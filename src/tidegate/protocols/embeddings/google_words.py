@@ -65,46 +65,46 @@ _ANSWER = Decoder(AnswerIn)
 def embed_one(model: str) -> Adaptation:
     """Return the adaptation for `:embedContent` of this model."""
 
-    def ask(body: bytes) -> bytes:
-        return _ask(model, [decode(_ONE, body)], "")
+    def request(body: bytes) -> bytes:
+        return _request(model, [decode(_ONE, body)], "")
 
     def answer(body: bytes, tally: Tally) -> bytes:
         return ENCODE({"embedding": {"values": _ANSWER.decode(body).data[0].embedding}})
 
-    return Adaptation(ask, answer)
+    return Adaptation(request, answer)
 
 
 def embed_batch(model: str) -> Adaptation:
     """Return the adaptation for `:batchEmbedContents` of this model."""
 
-    def ask(body: bytes) -> bytes:
-        return _ask(model, decode(_BATCH, body).requests, "requests.")
+    def request(body: bytes) -> bytes:
+        return _request(model, decode(_BATCH, body).requests, "requests.")
 
     def answer(body: bytes, tally: Tally) -> bytes:
         vectors = [{"values": one.embedding} for one in _ANSWER.decode(body).data]
         return ENCODE({"embeddings": vectors})
 
-    return Adaptation(ask, answer)
+    return Adaptation(request, answer)
 
 
-def _ask(model: str, wanted: Sequence[EmbedIn], place: str) -> bytes:
-    if not wanted:
+def _request(model: str, requests: Sequence[EmbedIn], place: str) -> bytes:
+    if not requests:
         raise InvalidRequest("expected at least one request", param="requests")
-    first = wanted[0]
-    for index, one in enumerate(wanted):
+    first = requests[0]
+    for index, one in enumerate(requests):
         if (one.task_type, one.output_dimensionality) != (first.task_type, first.output_dimensionality):
             raise Unsupported(
                 "all requests of a batch must have the same taskType and outputDimensionality",
                 param=f"requests.{index}",
             )
-    inputs = [_text_of(one, f"{place}{index}." if place else "") for index, one in enumerate(wanted)]
-    told = {
+    inputs = [_text_of(one, f"{place}{index}." if place else "") for index, one in enumerate(requests)]
+    fields = {
         "model": model,
         "input": inputs,
         "input_type": PURPOSES.get(first.task_type or "", first.task_type),
         "dimensions": first.output_dimensionality,
     }
-    return ENCODE({name: value for name, value in told.items() if value is not None})
+    return ENCODE({name: value for name, value in fields.items() if value is not None})
 
 
 def _text_of(one: EmbedIn, place: str) -> str:

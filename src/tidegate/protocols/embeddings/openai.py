@@ -86,9 +86,9 @@ def _set_dimensions(fields: Fields, parsed: EmbeddingsRequest, dialect: Dialect)
         raise Unsupported(
             "the length of this model's vectors cannot be chosen (dimensions)", param="dimensions"
         )
-    told = fields.pop("dimensions", None)
-    if told is not None and dialect.dimensions_field:
-        fields.setdefault(dialect.dimensions_field, told)
+    length = fields.pop("dimensions", None)
+    if length is not None and dialect.dimensions_field:
+        fields.setdefault(dialect.dimensions_field, length)
 
 
 # --- the answer ------------------------------------------------------------------------------
@@ -130,7 +130,7 @@ class Answer:
     """The path of one answer."""
 
     def __init__(self, parsed: EmbeddingsRequest, dialect: Dialect, model: str) -> None:
-        self._asked = parsed
+        self._request = parsed
         self._packed = dialect.packed
         self._model = model
 
@@ -142,28 +142,28 @@ class Answer:
         if view.error:
             raise error_inside(view.error)
         if view.data is None:
-            raise ProviderBroke("the provider's answer holds no embeddings")
+            raise ProviderBroke("the provider's answer contains no embeddings")
         tally.model = view.model or ""
         usage = view.usage
         if usage is not None and usage.prompt_tokens is not None:
             tally.usage = Usage(input=usage.prompt_tokens, output=0)
-        vectors = [self._as_asked(item.embedding) for item in view.data]
+        vectors = [self._as_requested(item.embedding) for item in view.data]
         changed = any(new is not item.embedding for new, item in zip(vectors, view.data, strict=True))
         return self._mend(body, view, vectors) if changed or not _in_shape(view) else body
 
-    def _as_asked(self, told: Raw) -> Raw:
+    def _as_requested(self, sent: Raw) -> Raw:
         """Return a vector in the requested encoding: the same object if nothing has to change."""
-        encoding = self._asked.encoding or "float"
-        is_text = memoryview(told)[0] == QUOTE
+        encoding = self._request.encoding or "float"
+        is_text = memoryview(sent)[0] == QUOTE
         if encoding not in PLAIN_ENCODINGS or (encoding == "base64" and is_text and self._packed == "floats"):
-            return told
+            return sent
         if encoding == "float" and not is_text:
-            return told
-        vector = self._unpack(told) if is_text else _decode_list(told)
+            return sent
+        vector = self._unpack(sent) if is_text else _decode_list(sent)
         return Raw(ENCODE(encode_floats(vector) if encoding == "base64" else vector))
 
-    def _unpack(self, told: Raw) -> Vector:
-        packed = STRING.decode(told)
+    def _unpack(self, sent: Raw) -> Vector:
+        packed = STRING.decode(sent)
         return decode_floats(packed) if self._packed == "floats" else _decode_bytes(packed)
 
     def _mend(self, body: bytes, view: View, vectors: Sequence[Raw]) -> bytes:
@@ -171,8 +171,8 @@ class Answer:
         fields: dict[str, Any] = dict(FIELDS.decode(body))
         items = view.data or ()
         order = [item.index if item.index is not None else place for place, item in enumerate(items)]
-        told = sorted(zip(order, vectors, strict=True), key=lambda one: one[0])
-        data = [{"object": "embedding", "index": index, "embedding": vector} for index, vector in told]
+        ordered = sorted(zip(order, vectors, strict=True), key=lambda one: one[0])
+        data = [{"object": "embedding", "index": index, "embedding": vector} for index, vector in ordered]
         fields |= {"object": "list", "data": data, "model": view.model or self._model}
         if not _counted(view.usage):
             tokens = (view.usage.prompt_tokens if view.usage else None) or 0
@@ -194,11 +194,11 @@ def _counted(usage: UsageIn | None) -> bool:
     return usage is not None and usage.prompt_tokens is not None and usage.total_tokens is not None
 
 
-def _decode_list(told: Raw) -> Vector:
+def _decode_list(numbers: Raw) -> Vector:
     try:
-        return FLOATS.decode(told)
+        return FLOATS.decode(numbers)
     except MALFORMED as error:
-        raise ProviderBroke("the provider's vectors are no lists of numbers") from error
+        raise ProviderBroke("the provider's vectors are not lists of numbers") from error
 
 
 def _decode_bytes(packed: str) -> Vector:

@@ -9,7 +9,7 @@ SYNONYMS = {"document": "search_document", "passage": "search_document", "query"
 """Names used by other services (Voyage, NVIDIA) → Cohere's."""
 
 
-def purpose_of(said: str, words: Mapping[str, str] = MappingProxyType({})) -> str:
+def purpose_of(purpose: str, words: Mapping[str, str] = MappingProxyType({})) -> str:
     """Return a format's name for the purpose; a value that is in no table is returned unchanged."""
-    named = SYNONYMS.get(said, said)
+    named = SYNONYMS.get(purpose, purpose)
     return words.get(named, named)

@@ -100,13 +100,13 @@ def require_known_form(parsed: ImagesRequest) -> None:
 def require_one(parsed: ImagesRequest) -> None:
     """Raise Unsupported if several images are requested from a model that generates one."""
     if parsed.n is not None and parsed.n > 1:
-        raise Unsupported("this model draws one image at a time (n)", param="n")
+        raise Unsupported("this model generates one image at a time (n)", param="n")
 
 
 def filtered(reason: str) -> ProviderRefused:
     """Create the error for a prompt or image that the provider blocked."""
     return ProviderRefused(
-        f"the provider gave no image: {reason}",
+        f"the provider returned no image: {reason}",
         status=400,
         type="image_generation_user_error",
         code="content_policy_violation",
@@ -130,16 +130,16 @@ def render_answer(parsed: ImagesRequest, images: Sequence[Drawn], usage: Usage |
 
 
 def _render_image(image: Drawn, form: str | None) -> dict[str, str]:
-    told: dict[str, str] = {}
+    rendered: dict[str, str] = {}
     if image.data is None:
-        told["url"] = image.url or ""
+        rendered["url"] = image.url or ""
     elif form == "url":
-        told["url"] = as_data_url(image.data, image.media_type)
+        rendered["url"] = as_data_url(image.data, image.media_type)
     else:
-        told["b64_json"] = image.data
+        rendered["b64_json"] = image.data
     if image.revised_prompt:
-        told["revised_prompt"] = image.revised_prompt
-    return told
+        rendered["revised_prompt"] = image.revised_prompt
+    return rendered
 
 
 def _render_usage(usage: Usage) -> dict[str, Any]:

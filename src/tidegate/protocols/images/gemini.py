@@ -185,33 +185,33 @@ ANSWER = Decoder(AnswerIn)
 
 def _parse_answer(body: bytes, tally: Tally) -> tuple[list[Drawn], Usage | None]:
     """Read the images and the token counts. Raises ProviderError."""
-    told = read_answer(ANSWER, body, tally, "images")
-    images = [_predicted(one) for one in told.predictions or () if one.bytes_base64_encoded or one.gcs_uri]
-    for candidate in told.candidates or ():
+    answer = read_answer(ANSWER, body, tally, "images")
+    images = [_predicted(one) for one in answer.predictions or () if one.bytes_base64_encoded or one.gcs_uri]
+    for candidate in answer.candidates or ():
         parts = (candidate.content.parts if candidate.content else None) or ()
         images += [_inline(part.inline_data) for part in parts if part.inline_data and not part.thought]
     if not images:
-        raise filtered(_reason_of(told))
-    return images, parse_usage(told.usage_metadata) if told.usage_metadata else None
+        raise filtered(_reason_of(answer))
+    return images, parse_usage(answer.usage_metadata) if answer.usage_metadata else None
 
 
-def _predicted(told: Prediction) -> Drawn:
+def _predicted(prediction: Prediction) -> Drawn:
     return Drawn(
-        data=told.bytes_base64_encoded,
-        media_type=told.mime_type or "image/png",
-        url=told.gcs_uri,
-        revised_prompt=told.prompt,
+        data=prediction.bytes_base64_encoded,
+        media_type=prediction.mime_type or "image/png",
+        url=prediction.gcs_uri,
+        revised_prompt=prediction.prompt,
     )
 
 
-def _inline(told: Blob) -> Drawn:
-    return Drawn(data=told.data, media_type=told.mime_type or "image/png")
+def _inline(blob: Blob) -> Drawn:
+    return Drawn(data=blob.data, media_type=blob.mime_type or "image/png")
 
 
-def _reason_of(told: AnswerIn) -> str:
+def _reason_of(answer: AnswerIn) -> str:
     """Return the provider's explanation for a missing image."""
-    said = [one.rai_filtered_reason for one in told.predictions or ()]
-    said += [one.finish_message or one.finish_reason for one in told.candidates or ()]
-    if told.prompt_feedback is not None:
-        said.append(told.prompt_feedback.block_reason)
-    return next((words for words in said if words), "it says no more")
+    reasons = [one.rai_filtered_reason for one in answer.predictions or ()]
+    reasons += [one.finish_message or one.finish_reason for one in answer.candidates or ()]
+    if answer.prompt_feedback is not None:
+        reasons.append(answer.prompt_feedback.block_reason)
+    return next((words for words in reasons if words), "no reason given")

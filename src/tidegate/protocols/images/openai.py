@@ -156,7 +156,7 @@ class Answer:
     """The path of one answer."""
 
     def __init__(self, parsed: ImagesRequest) -> None:
-        self._asked = parsed
+        self._request = parsed
 
     def convert(self, body: bytes, tally: Tally) -> bytes:
         """Return the provider's bytes if they are what the client requested, or convert them. Raises
@@ -166,13 +166,13 @@ class Answer:
         if view.error:
             raise error_inside(view.error)
         if view.data is None:
-            raise ProviderBroke("the provider's answer holds no images")
+            raise ProviderBroke("the provider's answer contains no images")
         if not view.data:
             raise filtered("its answer is empty")
         tally.model = view.model or ""
         tally.usage = _parse_usage(view.usage)
         tally.images = len(view.data)
-        to_link = self._asked.response_format == "url" and any(_is_bytes(one) for one in view.data)
+        to_link = self._request.response_format == "url" and any(_is_bytes(one) for one in view.data)
         return body if view.created is not None and not to_link else self._mend(body, view, to_link)
 
     def _mend(self, body: bytes, view: View, to_link: bool) -> bytes:
@@ -196,15 +196,15 @@ def _linked(image: dict[str, Raw]) -> dict[str, Raw]:
     return {**image, "url": Raw(ENCODE(as_data_url(data, kind)))}
 
 
-def _parse_usage(told: UsageIn | None) -> Usage | None:
+def _parse_usage(usage: UsageIn | None) -> Usage | None:
     """Return the token classes; None if there are no counts (dall-e, xAI)."""
-    if told is None or (told.input_tokens is None and told.output_tokens is None):
+    if usage is None or (usage.input_tokens is None and usage.output_tokens is None):
         return None
-    read = told.input_tokens_details.image_tokens if told.input_tokens_details else None
-    drawn = told.output_tokens_details.image_tokens if told.output_tokens_details else None
+    read = usage.input_tokens_details.image_tokens if usage.input_tokens_details else None
+    drawn = usage.output_tokens_details.image_tokens if usage.output_tokens_details else None
     return Usage(
-        input=None if told.input_tokens is None else told.input_tokens - (read or 0),
+        input=None if usage.input_tokens is None else usage.input_tokens - (read or 0),
         input_image=read,
-        output=None if told.output_tokens is None else told.output_tokens - (drawn or 0),
+        output=None if usage.output_tokens is None else usage.output_tokens - (drawn or 0),
         output_image=drawn,
     )

@@ -47,7 +47,7 @@ def parse_request(body: bytes) -> ImagesRequest:
     if wire.n is not None and wire.n < 1:
         raise InvalidRequest("n: expected a number above 0", param="n")
     if wire.stream:
-        raise Unsupported("images do not come in pieces here (stream)", param="stream")
+        raise Unsupported("streaming of images is not supported (stream)", param="stream")
     return ImagesRequest(
         body=body,
         fields=decode(FIELDS, body),
