@@ -1,5 +1,5 @@
-"""HTTP/1.1 on both sides: what clients send and get, what providers are sent and answer.
+"""HTTP/1.1 for both sides: the server for clients, and the client for providers.
 
-The room knows nothing of gateways, models or dialects. `contract.py` says what the application sees
-of a client's request, whichever server read it.
+This package does not know about gateways, models or dialects. `contract.py` defines how the application sees
+a client's request, whichever server received it.
 """

@@ -1,4 +1,4 @@
-"""Where a request goes, rendered once: an `Address` of a URL, and blocks of request headers."""
+"""Request targets, rendered once: an `Address` for a URL, and blocks of request headers."""
 
 import re
 from collections.abc import Iterable
@@ -11,51 +11,52 @@ __all__ = ["Address", "Origin", "is_header_name", "is_header_value", "parse_addr
 USUAL_PORTS = {"https": 443, "http": 80}
 
 _UNSAFE = re.compile(r"[^!-~]|[\"<>\\^`{|}#]")
-"""What may not stand in a request line unquoted."""
+"""Characters that must be quoted in a request line."""
 _SAFE = "!$%&'()*+,-./:;=?@[]_~"
-"""What keeps its meaning only as it is written; a percent sign is taken for that of an escape."""
+"""Characters that must not be quoted, because quoting changes their meaning; a percent sign is assumed to
+start an escape."""
 
 _NAME = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 
 
 class Origin(NamedTuple):
-    """What connections can be shared for."""
+    """The key for sharing connections."""
 
     tls: bool
     host: str
-    """A name (in its ASCII form) or an IP address, without brackets."""
+    """A host name (in ASCII form) or an IP address, without brackets."""
     port: int
     verify: bool
     """Whether the certificate must be valid."""
 
     @property
     def authority(self) -> str:
-        """Host and port, as in CONNECT and in messages about odd ports."""
+        """Host and port, as in CONNECT and in messages about unusual ports."""
         return f"{_bracketed(self.host)}:{self.port}"
 
     @property
     def label(self) -> str:
-        """What messages call it: the port is left out where it is the usual one."""
+        """The name used in messages: without the default port."""
         usual = USUAL_PORTS["https" if self.tls else "http"]
         return _bracketed(self.host) if self.port == usual else self.authority
 
 
 class Address(NamedTuple):
-    """A URL, parsed once and ready to be sent to."""
+    """A URL, parsed once and ready for requests."""
 
     origin: Origin
     target: bytes
-    """Path and query, as they stand in the request line."""
+    """Path and query, as in the request line."""
     head: bytes
     """The request line of a POST and the `host` header."""
 
 
 def parse_address(url: str, verify: bool = True, host: str | None = None) -> Address:
-    """The address of a URL; `host` replaces the `host` header that follows from it. Callers keep the
-    addresses that they use again.
+    """Return the address of a URL; `host` replaces the `host` header derived from it. Callers cache the
+    addresses that they reuse.
 
-    Raises ValueError for what is not an http or https URL.
+    Raises ValueError for anything except an http or https URL.
     """
     parts = urlsplit(url)
     if parts.scheme not in USUAL_PORTS or not parts.hostname:
@@ -70,20 +71,20 @@ def parse_address(url: str, verify: bool = True, host: str | None = None) -> Add
 
 
 def is_header_name(name: bytes) -> bool:
-    """Whether a header may have this name."""
+    """Return whether this is a valid header name."""
     return _NAME.fullmatch(name) is not None
 
 
 def is_header_value(value: bytes) -> bool:
-    """Whether a header may have this value: no control characters but the tab."""
+    """Return whether this is a valid header value: no control characters except tabs."""
     return _CONTROL.search(value) is None
 
 
 def render_headers(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
-    """A block of header lines. Control characters in a value (CR, LF and NUL among them) become
-    blanks, so that a value can neither end its line nor begin another header.
+    """Return a block of header lines. Control characters in a value (including CR, LF and NUL) become blanks,
+    so that a value can neither end its line nor start another header.
 
-    Raises ValueError for a name that is not one.
+    Raises ValueError for an invalid name.
     """
     lines = []
     for name, value in headers:
@@ -95,7 +96,7 @@ def render_headers(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
 
 @lru_cache(maxsize=64)
 def _ascii(host: str) -> str:
-    """A host's name in the form that DNS and TLS use. Hosts are the operator's: they are few."""
+    """Return a host name in the form that DNS and TLS use. Hosts come from the operator, so there are few."""
     try:
         return host if host.isascii() else host.encode("idna").decode()
     except UnicodeError as error:

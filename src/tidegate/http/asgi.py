@@ -1,4 +1,4 @@
-"""The application under any ASGI server: uvicorn, hypercorn, granian, gunicorn with their workers."""
+"""The application for any ASGI server: uvicorn, hypercorn, granian, gunicorn with their workers."""
 
 import asyncio
 from collections import deque
@@ -18,7 +18,7 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
 CONGESTED = 64 * 1024
-"""Bytes that may wait for the server before the client counts as one that does not keep up."""
+"""Bytes that may wait for the server before the client counts as congested."""
 
 
 async def serve_scope(application: Application, scope: Scope, receive: Receive, send: Send) -> None:
@@ -31,7 +31,7 @@ async def serve_scope(application: Application, scope: Scope, receive: Receive, 
 
 
 class ASGIRequest:
-    """A `ServerRequest` over ASGI. What is written waits in a queue, which a task hands to the server."""
+    """A `ServerRequest` over ASGI. Written data waits in a queue, which a task passes to the server."""
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self.method: str = scope["method"]
@@ -48,10 +48,10 @@ class ASGIRequest:
         self._on_disconnect: Callable[[], None] | None = None
         self._listener: asyncio.Task[None] | None = None
         self._whole = False
-        """Whether the server has handed over the end of the body."""
+        """Whether the server has delivered the end of the body."""
         self._outgoing: deque[Message] = deque()
         self._waiting = 0
-        """Bytes in `_outgoing`, with those that the server has not taken yet."""
+        """The number of bytes in `_outgoing`, including those that the server has not accepted yet."""
         self._pump: asyncio.Task[None] | None = None
         self._drained: asyncio.Future[None] | None = None
         self._done = False
@@ -60,7 +60,7 @@ class ASGIRequest:
     # --- the body --------------------------------------------------------------------------------
 
     def take_body(self) -> bytes | None:
-        """See ServerRequest: ASGI does not say what has arrived before it is awaited."""
+        """See ServerRequest. ASGI does not expose what has arrived before it is awaited."""
         return None
 
     async def read(self) -> bytes:
@@ -89,7 +89,8 @@ class ASGIRequest:
         """See ServerRequest."""
         self._no_body = self.method == "HEAD" or status in NO_BODY
         head = harmless((name.lower(), value) for name, value in headers)
-        # Some servers refuse statuses that HTTP does not know; below 200 there would be no end.
+        # Some servers reject statuses that HTTP does not define; a status below 200 would never end the
+        # request.
         known = status if 200 <= status <= 599 else 500
         self._put({"type": "http.response.start", "status": known, "headers": head}, 0)
 
@@ -119,7 +120,7 @@ class ASGIRequest:
             raise ClientDisconnected
 
     def abort(self) -> None:
-        """See ServerRequest: a response that stays incomplete makes the server close the connection."""
+        """See ServerRequest. An incomplete response makes the server close the connection."""
         self._aborted = True
         self._outgoing.clear()
         if self._pump is not None:
@@ -144,7 +145,7 @@ class ASGIRequest:
                 self._waiting -= len(message.get("body", b""))
                 if self._waiting <= CONGESTED:
                     self._resume()
-        except OSError:  # what ASGI has servers raise when the client is gone
+        except OSError:  # raised by ASGI servers when the client is gone
             self._leave()
         finally:
             self._pump = None
@@ -155,11 +156,11 @@ class ASGIRequest:
         if drained is not None and not drained.done():
             drained.set_result(None)
 
-    # --- the client leaves -----------------------------------------------------------------------
+    # --- disconnection ---------------------------------------------------------------------------
 
     @property
     def on_disconnect(self) -> Callable[[], None] | None:
-        """See ServerRequest. Somebody listens from when it is first set and the body is read."""
+        """See ServerRequest. Disconnects are detected once this is set and the body has been read."""
         return self._on_disconnect
 
     @on_disconnect.setter
@@ -188,7 +189,7 @@ class ASGIRequest:
             call()
 
     async def close(self) -> None:
-        """Await that the server has taken everything."""
+        """Wait until the server has accepted everything."""
         pump, listener = self._pump, self._listener
         self._listener = None
         if listener is not None:

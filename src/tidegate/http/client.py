@@ -1,12 +1,12 @@
-"""The client towards providers.
+"""The HTTP client for providers.
 
-It sends what it is given and follows nothing: no redirects, no cookies, no retries but one. That one
-is for a connection that was idle: where it ends without a byte of an answer, the server closed it
-before it saw the request (or as it saw it, which cannot be told apart), and the request is sent once
-more, on a new connection. Never after any byte of an answer, and never on a new connection.
+It follows no redirects, keeps no cookies and retries only one case: if an idle connection ends without a byte
+of a response, the server closed it before it received the request (or while it did, which cannot be
+distinguished), and the request is sent once more, on a new connection. It never retries after a byte of a
+response, nor on a new connection.
 
-Deadlines are the caller's, but for that of connecting: cancelling a task that awaits an answer ends
-its connection.
+Timeouts are the caller's, except the connect timeout: cancelling a task that awaits a response closes its
+connection.
 """
 
 import asyncio
@@ -25,26 +25,26 @@ from .tls import Contexts
 __all__ = ["Client"]
 
 SWEEP_S = 5.0
-"""How often idle connections are looked through."""
+"""The interval in seconds at which idle connections are checked."""
 
 
 class Client:
-    """Sends requests, over connections that it keeps."""
+    """Sends requests over pooled connections."""
 
     __slots__ = ("_connections", "_connector", "_environ", "_loop", "_proxies", "_routes", "_timer")
 
     def __init__(self, environ: Mapping[str, str] | None = None) -> None:
-        """`environ` names proxies and authorities; by default it is the environment of the process."""
+        """`environ` contains proxies and certificate authorities; the default is the process environment."""
         self._environ = environ
         self._routes: dict[Origin, Route] = {}
-        """The operator's configuration decides which there are: they are few, and stay."""
+        """The configuration determines the origins: they are few, and are never removed."""
         self._loop: asyncio.AbstractEventLoop | None = None
         self._connector: Connector | None = None
         self._proxies: Proxies | None = None
         self._timer: asyncio.TimerHandle | None = None
 
     def open(self) -> None:
-        """Make ready; needs a running event loop."""
+        """Start the client; requires a running event loop."""
         environ = environment() if self._environ is None else self._environ
         self._loop = asyncio.get_running_loop()
         self._connector = Connector(self._loop, Contexts(environ))
@@ -52,7 +52,9 @@ class Client:
         self._timer = self._loop.call_later(SWEEP_S, self._sweep)
 
     async def close(self) -> None:
-        """Close all idle connections, and await that they are. Those in use end with their answers."""
+        """Close all idle connections and wait until they are closed. Connections in use close after their
+        responses.
+        """
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -69,11 +71,10 @@ class Client:
         connect_s: float,
         on_resend: Callable[[], None] | None = None,
     ) -> Response:
-        """Send a request; the head of the answer has arrived when this returns.
+        """Send a request; returns when the head of the response has arrived.
 
-        `headers` is a block of `render_headers`, without `host` and `content-length`. `on_resend` is called
-        where the request is sent a second time (see above), before that is known to succeed. Raises
-        RequestFailed.
+        `headers` is a block from `render_headers`, without `host` and `content-length`. `on_resend` is called
+        when the request is sent a second time (see above), before its success is known. Raises RequestFailed.
         """
         route = self._routes.get(address.origin) or self._open_route(address.origin)
         head = address.head if route.proxy is None or address.origin.tls else _to_proxy(address, route)
@@ -81,7 +82,7 @@ class Client:
         return await self._send(route, head, body, connect_s, on_resend)
 
     async def get(self, address: Address, headers: bytes, connect_s: float) -> Response:
-        """The same for a GET."""
+        """Send a GET request; see `post`."""
         route = self._routes.get(address.origin) or self._open_route(address.origin)
         head = address.head if route.proxy is None or address.origin.tls else _to_proxy(address, route)
         return await self._send(
@@ -131,7 +132,7 @@ class Client:
 
 
 async def _exchange(connection: Connection, head: bytes, body: bytes) -> Response | None:
-    """Send a request and await the head of its answer; None where the connection failed."""
+    """Send a request and wait for the head of its response; None if the connection failed."""
     waiter = connection.send(head, body)
     try:
         return await waiter
@@ -139,7 +140,7 @@ async def _exchange(connection: Connection, head: bytes, body: bytes) -> Respons
         if waiter.cancelled():
             connection.abort()
         elif (response := waiter.result()) is not None:
-            response.close()  # it may be complete, and the connection another request's by now
+            response.close()  # it may be complete, and another request may be using the connection
         raise
 
 
@@ -150,7 +151,7 @@ def _raise_failure(connection: Connection) -> NoReturn:
 
 
 def _to_proxy(address: Address, route: Route) -> bytes:
-    """The head of a request to a proxy, which has to see the whole address."""
+    """Return the head of a request to a proxy, which needs the absolute URL."""
     assert route.proxy is not None
     whole = b"http://" + address.origin.authority.encode() + address.target
     return address.head.replace(address.target, whole, 1) + route.proxy.headers

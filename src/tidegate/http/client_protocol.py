@@ -1,9 +1,9 @@
-"""One connection to a server: a request goes out, its answer comes in, and again.
+"""A client connection to a server, used for one request after another.
 
-The parser is llhttp (by httptools), strict; what it leaves open is decided here: how long a head
-may be, what ends a body, when a connection may be used again. A connection is *busy* from the moment
-that a request is sent until its answer is complete. Whatever arrives while it is not busy belongs to
-no request, and ends it.
+The parser is llhttp (by httptools), in strict mode; this module decides what the parser does not: the maximum
+size of a head, the end of a body, and when a connection can be reused. A connection is *busy* from sending a
+request until its response is complete. Data that arrives while it is not busy belongs to no request, and
+closes it.
 """
 
 import asyncio
@@ -21,20 +21,20 @@ from .errors import AnswerCut, BadAnswer, RequestFailed, ServerDisconnected
 __all__ = ["Connection"]
 
 MAX_HEAD = 64 * 1024
-"""Bytes of an answer's head with the informational answers before it; of the trailers or of what
-stands between two chunks too."""
+"""The maximum size in bytes of a response head including informational responses; also of trailers, and of
+the data between two chunks."""
 MAX_HEADERS = 256
-"""Headers of an answer; trailers count by themselves."""
+"""The maximum number of headers of a response; trailers are counted separately."""
 MAX_INFORMATIONAL = 32
-"""Answers with a status of 1xx before the answer proper."""
+"""The maximum number of 1xx responses before the final one."""
 READ_BUFFER = 256 * 1024
 """Bytes that may wait to be read before reading from the server pauses."""
 JOINED = 64 * 1024
-"""Bytes of a body up to which it is sent in one piece with the head."""
+"""The maximum size in bytes of a body that is sent together with the head."""
 AT_ONCE = 1024 * 1024
-"""Bytes of a body up to which it is handed to the transport at once."""
+"""The maximum size in bytes of a body that is passed to the transport at once."""
 PIECE = 256 * 1024
-"""Bytes of a larger body that are sent before other requests get their turn."""
+"""Bytes of a larger body that are sent before other tasks get a turn."""
 
 NO_BODY = (204, 205, 304)
 
@@ -79,25 +79,25 @@ class Connection(asyncio.Protocol):
         self.label = origin.label
         self.closed = False
         self.idle_since = 0.0
-        """The loop's time."""
+        """Since when it is idle, by the event loop's clock."""
         self.failure: Failure | None = None
-        """Why there was no answer."""
+        """Why there was no response."""
         self._idle = idle
-        """The idle connections of the origin: where this one goes after each answer."""
+        """The idle connections of the origin, to which this one is added after each response."""
         self._transport: Any = None
         self._poll: Any = None
         self._parser: Any = None
         self._feed: Any = None
-        # The request under way.
+        # The current request.
         self._busy = False
         self._waiter: asyncio.Future[Response | None] | None = None
         self._unsent: memoryview | None = None
         self._paused = False
-        # Its answer.
+        # Its response.
         self._heard = False
         self._in_head = True
         self._overhead = 0
-        """Bytes since the request or the last byte of a body."""
+        """Bytes since the start of the request or the last byte of a body."""
         self._informational = 0
         self._headers: list[Header] = []
         self._trailers = 0
@@ -112,7 +112,7 @@ class Connection(asyncio.Protocol):
     # --- for the client ------------------------------------------------------------------------
 
     def send(self, head: bytes, body: bytes) -> "asyncio.Future[Response | None]":
-        """Send a request. The result is there as soon as the head of the answer is; it is None where
+        """Send a request. The result is available once the head of the response has arrived; it is None if
         the connection failed before (see `failure`).
         """
         self._busy = True
@@ -133,25 +133,25 @@ class Connection(asyncio.Protocol):
 
     @property
     def silent(self) -> bool:
-        """Whether not a byte of an answer came."""
+        """Whether no byte of a response has arrived."""
         return not self._heard
 
     def is_usable(self) -> bool:
-        """Whether a request can be sent on this idle connection. What waits to be read (an answer that
-        nobody requested, or the end) makes it useless, even if the loop has not got to it.
+        """Return whether a request can be sent on this idle connection. Pending input (an unrequested
+        response, or the end) makes it unusable, even if the event loop has not read it yet.
         """
         if self.closed or self._busy or self._transport.is_closing():
             return False
         return self._poll is None or not self._poll.poll(0)
 
     def go_on(self) -> None:
-        """Read on, if reading has paused."""
+        """Resume reading, if it has paused."""
         if self.held:
             self.held = False
             self._transport.resume_reading()
 
     def abort(self) -> None:
-        """Drop the connection, with whatever is under way."""
+        """Drop the connection, including the current request."""
         self._busy = False
         self._response = self._waiter = self._unsent = None
         self._idle.pop(self, None)
@@ -217,12 +217,12 @@ class Connection(asyncio.Protocol):
     # --- httptools' callbacks ------------------------------------------------------------------
 
     def on_message_begin(self) -> None:
-        """A message begins; behind a complete answer there should be none."""
+        """A message begins; after a complete response there should be none."""
         if self._complete:
             self._excess = True
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """A header of the head or, behind the body, a trailer: those are counted and left out."""
+        """A header of the head or, after the body, a trailer: trailers are counted and dropped."""
         if self._in_head:
             self._headers.append((name.lower(), value.rstrip(b" \t")))
         elif not self._complete:
@@ -231,7 +231,7 @@ class Connection(asyncio.Protocol):
                 self._refuse("too many trailers")
 
     def on_headers_complete(self) -> None:
-        """The head is complete, or that of an informational answer."""
+        """The head is complete, possibly that of an informational response."""
         if self._complete:
             return
         status, headers = self._parser.get_status_code(), self._headers
@@ -260,11 +260,11 @@ class Connection(asyncio.Protocol):
             self._transport.pause_reading()
 
     def on_message_complete(self) -> None:
-        """The answer is complete (or an informational one, after which the answer follows)."""
+        """The response is complete (or an informational one, which the final response follows)."""
         if self._response is not None:
             self._finish(self._response, keep=self._parser.should_keep_alive())
 
-    # --- the answer ----------------------------------------------------------------------------
+    # --- response ------------------------------------------------------------------------------
 
     def _begin(self, status: int, headers: list[Header], version: str) -> None:
         self._in_head = False
@@ -272,7 +272,7 @@ class Connection(asyncio.Protocol):
         chunked = b"transfer-encoding" in named
         if chunked:
             self._check_transfer_encoding(headers)
-            self._excess = version == "1.0"  # it knows no chunks: not to be trusted with another request
+            self._excess = version == "1.0"  # it has no chunks: do not reuse the connection
         encoding = named.get(b"content-encoding")
         decoder = decoder_for(encoding) if encoding is not None else None
         self._response = response = Response(self, status, headers, decoder)
@@ -282,7 +282,7 @@ class Connection(asyncio.Protocol):
                 self._finish(response, keep=False)
             self._until_eof = status not in NO_BODY
         if status >= 400 and self._unsent is not None:
-            self._unsent = None  # refused before it was sent: the rest is not wanted
+            self._unsent = None  # rejected before it was sent completely: the rest is not needed
             self._excess = True
         waiter, self._waiter = self._waiter, None
         if waiter is not None and not waiter.done():
@@ -308,7 +308,7 @@ class Connection(asyncio.Protocol):
             self._refuse("an unknown transfer encoding")
 
     def _refuse(self, reason: str) -> None:
-        """Have the parser stop: `data_received` goes on with what it raises."""
+        """Stop the parser: `data_received` handles the exception that it raises."""
         self._refusal = reason
         raise ValueError(reason)
 
@@ -319,9 +319,7 @@ class Connection(asyncio.Protocol):
         response.finish()
 
     def _settle(self) -> None:
-        """After a complete answer: be idle, or close. Whatever came behind it makes the connection one
-        that nobody should use.
-        """
+        """Become idle after a complete response, or close. Excess data makes the connection unusable."""
         self._busy = self._complete = False
         self.go_on()
         unsent = self._unsent is not None or self._transport.get_write_buffer_size()
@@ -355,7 +353,7 @@ class Connection(asyncio.Protocol):
     # --- large requests ------------------------------------------------------------------------
 
     def _write_more(self) -> None:
-        """Send the next piece of a large body, when the transport has room, and come back for more."""
+        """Send the next piece of a large body when the transport has room, and schedule the one after it."""
         unsent = self._unsent
         if unsent is None or self._paused:
             return

@@ -1,4 +1,4 @@
-"""The answer to a request of ours, while it arrives."""
+"""A response from a provider, while it arrives."""
 
 import asyncio
 from collections.abc import Callable
@@ -11,11 +11,11 @@ from .errors import RequestFailed
 __all__ = ["Failure", "Response", "Sink"]
 
 Failure = tuple[type[RequestFailed], str]
-"""An error that has not been raised yet. Errors are made where they are raised: one that is kept
-holds its traceback, and with it every body that the frames know."""
+"""An error that has not been raised yet. Exceptions are created where they are raised: a stored one would
+keep its traceback, and with it every body in its frames, alive."""
 
 Sink = Callable[[bytes], bool]
-"""Takes the next bytes of a body; whether it takes more now."""
+"""Receives the next bytes of a body; returns whether it accepts more now."""
 
 
 class Source(Interface):
@@ -26,7 +26,7 @@ class Source(Interface):
     """Whether reading has paused."""
 
     def go_on(self) -> None:
-        """Read on, if reading has paused."""
+        """Resume reading, if it has paused."""
         ...
 
     def abort(self) -> None:
@@ -35,9 +35,9 @@ class Source(Interface):
 
 
 class Response:
-    """Status and headers have arrived; the body comes as it is read.
+    """A response whose status and headers have arrived; the body arrives while it is read.
 
-    Whoever has not read it to its end closes it: what is left then takes the connection with it.
+    A reader that does not read it to its end must close it, which closes the connection too.
     """
 
     __slots__ = (
@@ -57,33 +57,33 @@ class Response:
         self, connection: Source, status: int, headers: list[Header], decoder: Decoder | None
     ) -> None:
         self.status = status
-        """Three digits, whatever they mean."""
+        """Any three digits."""
         self.headers = headers
-        """Names are lower case; trailers are never among them."""
+        """Names are in lower case; trailers are never included."""
         self.complete = False
-        """Whether the whole body has arrived (it may still have to be read)."""
+        """Whether the whole body has arrived (it may not have been read yet)."""
         self.size = 0
-        """Bytes that have arrived and were not read, as they came."""
+        """The number of bytes that have arrived and not been read, before decoding."""
         self._connection: Source | None = connection
         self._decoder = decoder
         self._failure: Failure | None = None
         self._pieces: list[bytes] = []
         self._waiter: asyncio.Future[bool] | None = None
-        """Resolved when a reader has something to do; False means that its sink takes no more."""
+        """Resolved when a reader has something to do; False means that its sink accepts no more."""
         self._sink: Sink | None = None
-        """Takes what arrives in the place of a reader that waits."""
+        """Receives data in place of a waiting reader."""
 
-    # --- for whoever reads ---------------------------------------------------------------------
+    # --- for the reader ------------------------------------------------------------------------
 
     def take(self) -> bytes | None:
-        """The whole body if all of it has arrived; None where it has to be read piece by piece."""
+        """Return the whole body if all of it has arrived; None if it has to be read piece by piece."""
         if not self.complete or self._decoder is not None:
             return None
         pieces, self._pieces = self._pieces, []
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
     async def read_any(self) -> bytes:
-        """The next bytes of the body; b"" is its end. Raises AnswerCut or BadAnswer."""
+        """Return the next bytes of the body; b"" is its end. Raises AnswerCut or BadAnswer."""
         if self._decoder is not None:
             return await self._read_decoded(self._decoder)
         while not self._pieces:
@@ -93,9 +93,9 @@ class Response:
         return self._drain()
 
     async def read_into(self, sink: Sink) -> bool:
-        """Call `sink` with the body as it arrives, until it takes no more or the body has ended: whether
-        it has. The sink runs within the connection's callback, where it saves a turn of the event loop
-        for each piece. Raises AnswerCut, BadAnswer and what the sink raises.
+        """Call `sink` with the body as it arrives, until it accepts no more or the body has ended; returns
+        whether it has ended. The sink runs in the connection's callback, which saves a turn of the event loop
+        per piece. Raises AnswerCut, BadAnswer and what the sink raises.
         """
         if self._decoder is not None:
             while data := await self._read_decoded(self._decoder):
@@ -118,7 +118,7 @@ class Response:
         while True:
             if data := decoder.take():
                 if len(data) == PIECE:
-                    await asyncio.sleep(0)  # there is more, and others want their turn
+                    await asyncio.sleep(0)  # there is more, and other tasks need a turn
                 return data
             if self._pieces:
                 decoder.feed(self._drain())
@@ -129,8 +129,8 @@ class Response:
                 await self._arrival()
 
     async def _arrival(self) -> bool:
-        """Await more; False where a sink has taken it, and takes no more. Raises what the connection failed
-        with.
+        """Wait for more data; False if a sink has received it and accepts no more. Raises the failure of the
+        connection.
         """
         if self._failure is not None:
             kind, message = self._failure
@@ -148,7 +148,7 @@ class Response:
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
     def close(self) -> None:
-        """End it. A body that has not arrived to its end takes the connection with it."""
+        """Close the response. If the body has not arrived completely, the connection is closed too."""
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.abort()
@@ -156,12 +156,12 @@ class Response:
     # --- for the connection --------------------------------------------------------------------
 
     def feed(self, data: bytes) -> None:
-        """More of the body has arrived; `arrive` follows when the connection has nothing more for now."""
+        """Add a piece of the body; `arrive` follows when the connection has no more for now."""
         self._pieces.append(data)
         self.size += len(data)
 
     def arrive(self) -> None:
-        """Give what has arrived to the sink that is waiting for it, or wake the reader."""
+        """Pass new data to the waiting sink, or wake the reader."""
         waiter = self._waiter
         if waiter is None or not self._pieces or waiter.done():
             return
@@ -173,17 +173,17 @@ class Response:
                 waiter.set_result(False)
         except Exception as error:  # noqa: BLE001 it belongs to the reader, not to the connection
             waiter.set_exception(error)
-            del waiter  # the error holds this frame
+            del waiter  # the error refers to this frame
 
     def finish(self) -> None:
-        """The body has arrived to its end."""
+        """Mark the body as complete."""
         self.complete = True
         self._connection = None
         if self._waiter is not None:
             self._wake()
 
     def fail(self, failure: Failure) -> None:
-        """The connection has failed before the end of the body."""
+        """Fail: the connection ended before the end of the body."""
         self._failure = failure
         self._connection = None
         if self._waiter is not None:

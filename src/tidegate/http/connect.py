@@ -1,4 +1,4 @@
-"""New connections: the name, the address, the proxy, TLS; and what to say when one of them fails."""
+"""New connections: DNS, the address, the proxy, TLS; and the messages for their failures."""
 
 import asyncio
 import errno
@@ -20,9 +20,9 @@ from .tls import Contexts, explain_tls
 __all__ = ["Connector"]
 
 HAPPY_EYEBALLS_S = 0.25
-"""How long one address of several has before the next one is tried beside it (RFC 8305)."""
+"""How long to wait for one of several addresses before the next one is tried in parallel (RFC 8305)."""
 MAX_PROXY_HEAD = 16 * 1024
-"""Bytes of a proxy's answer to CONNECT."""
+"""The maximum size in bytes of a proxy's response to CONNECT."""
 
 _REASONS = {
     errno.ECONNREFUSED: "the connection was refused",
@@ -36,7 +36,7 @@ _REASONS = {
 
 
 class Connector:
-    """Makes connections."""
+    """Opens connections."""
 
     __slots__ = ("_contexts", "_loop", "_resolver")
 
@@ -48,13 +48,13 @@ class Connector:
     async def connect(
         self, origin: Origin, proxy: Proxy | None, make: Callable[[], Connection], timeout_s: float
     ) -> Connection:
-        """A new connection, ready for a request. Raises ConnectFailed or one of its kinds."""
+        """Return a new connection, ready for a request. Raises ConnectFailed or a subclass."""
         try:
             async with asyncio.timeout(timeout_s) as limit:
                 return await self._connect(origin, proxy, make)
         except ssl.SSLError as error:
             raise TLSFailed(f"{origin.label}: {explain_tls(error)}") from error
-        except OSError as error:  # the timeout's too
+        except OSError as error:  # includes the timeout
             if limit.expired():
                 raise ConnectTimeout(
                     f"no connection to {origin.label} within {timeout_s:g} seconds"
@@ -106,7 +106,7 @@ class Connector:
         return sock
 
     async def _request_tunnel(self, sock: socket.socket, proxy: Proxy, origin: Origin) -> None:
-        """Have the proxy connect to the origin. Raises ConnectFailed."""
+        """Request a tunnel to the origin from the proxy. Raises ConnectFailed."""
         target = origin.authority.encode()
         request = b"CONNECT %b HTTP/1.1\r\nhost: %b\r\n%b\r\n" % (target, target, proxy.headers)
         await self._loop.sock_sendall(sock, request)

@@ -1,7 +1,7 @@
-"""Content encodings of answers. None is requested; some servers compress all the same.
+"""Content encodings of responses. None is requested, but some servers compress anyway.
 
-A decoder takes what arrives and gives it back decoded in pieces of limited size, so that a small
-answer that unpacks to gigabytes costs no more memory than a large one: whoever reads stops in time.
+A decoder takes data as it arrives and returns it decoded in pieces of limited size, so that a small response
+that decompresses to gigabytes uses no more memory than a large one: the reader can stop in time.
 """
 
 import zlib
@@ -12,33 +12,33 @@ from .errors import BadAnswer
 __all__ = ["PIECE", "Decoder", "decoder_for"]
 
 PIECE = 256 * 1024
-"""Bytes of decoded data that are made at once."""
+"""The maximum size in bytes of a decoded piece."""
 
 GZIP, ZLIB, RAW = 31, 15, -15
-"""zlib's `wbits`: what surrounds the compressed data."""
+"""Values of zlib's `wbits`, for the container of the compressed data."""
 
 
 class Decoder(Interface):
     """Decodes one body."""
 
     def feed(self, data: bytes) -> None:
-        """Take the next bytes of the body; what was there before must have been taken out."""
+        """Add the next bytes of the body; all previous output must have been taken."""
         ...
 
     def take(self) -> bytes:
-        """The next decoded bytes, `PIECE` at the most; b"" where more have to arrive first.
+        """Return the next decoded bytes, at most `PIECE`; b"" if more have to arrive first.
 
         Raises BadAnswer.
         """
         ...
 
     def close(self) -> None:
-        """Check that the body may end here. Raises BadAnswer."""
+        """Check that the body is complete. Raises BadAnswer."""
         ...
 
 
 class Inflate:
-    """Decodes gzip (several members in a row too) and deflate (with and without zlib's frame)."""
+    """Decodes gzip (including several members) and deflate (with and without the zlib container)."""
 
     __slots__ = ("_encoding", "_input", "_started", "_stream", "_wbits")
 
@@ -54,7 +54,7 @@ class Inflate:
         if not self._started:
             self._started = True
             if self._wbits == ZLIB and data[0] & 0x0F != zlib.DEFLATED:
-                # The standard wants zlib's frame; servers that leave it out are as old as the standard.
+                # The standard requires the zlib container; servers that omit it are as old as the standard.
                 self._stream = zlib.decompressobj(RAW)
         self._input = data
 
@@ -84,8 +84,8 @@ class Inflate:
 
 
 class Refusing:
-    """Stands for an encoding that is not decoded here: the error comes when the body is read, since
-    status and headers are good without it.
+    """A decoder for an unsupported encoding: the error is raised when the body is read, since status and
+    headers are useful without it.
     """
 
     __slots__ = ("_encoding",)
@@ -109,7 +109,7 @@ _WBITS = {"gzip": GZIP, "x-gzip": GZIP, "deflate": ZLIB}
 
 
 def decoder_for(encoding: bytes) -> Decoder | None:
-    """The decoder of a `content-encoding`; None where nothing is to be decoded."""
+    """Return the decoder for a `content-encoding`; None if nothing has to be decoded."""
     name = encoding.strip().lower().decode("latin-1")
     if name in ("", "identity"):
         return None

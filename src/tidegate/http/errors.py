@@ -29,7 +29,7 @@ __all__ = [
 
 
 class HTTPError(Exception):
-    """The root."""
+    """The base class."""
 
 
 class ClientDisconnected(HTTPError):
@@ -37,32 +37,32 @@ class ClientDisconnected(HTTPError):
 
 
 class RequestFailed(HTTPError):
-    """A request to a server got no whole answer. The message names neither headers nor bodies."""
+    """A request to a server got no complete response. The message contains neither headers nor bodies."""
 
 
 class ConnectFailed(RequestFailed):
-    """There is no connection to the server; nothing was sent."""
+    """The connection to the server could not be opened; nothing was sent."""
 
 
 class ResolveFailed(ConnectFailed):
-    """The name of the host has no address."""
+    """The host name has no address."""
 
 
 class TLSFailed(ConnectFailed):
-    """The TLS handshake failed; the message says what is wrong with the certificate."""
+    """The TLS handshake failed; the message explains the certificate's problem."""
 
 
 class ConnectTimeout(ConnectFailed):
-    """No connection within the time allowed."""
+    """The connection was not opened within the timeout."""
 
 
 class ServerDisconnected(RequestFailed):
-    """The server closed the connection before it began an answer."""
+    """The server closed the connection before it started a response."""
 
 
 class AnswerCut(RequestFailed):
-    """The connection ended in the middle of an answer."""
+    """The connection ended in the middle of a response."""
 
 
 class BadAnswer(RequestFailed):
-    """The answer is no HTTP/1.1, or exceeds a limit."""
+    """The response is not HTTP/1.1, or exceeds a limit."""

@@ -1,4 +1,4 @@
-"""An ASGI application behind one of our servers: how the control plane (FastAPI) is reached."""
+"""Runs an ASGI application under Tidegate's servers: the control plane (FastAPI)."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -11,17 +11,17 @@ __all__ = ["ASGIApplication", "serve_asgi"]
 
 ASGIApplication = Callable[[Any, Any, Any], Awaitable[None]]
 CONNECTIONS_OWN = frozenset([b"connection", b"keep-alive", b"transfer-encoding", b"upgrade"])
-"""Headers that belong to the connection, which is the server's."""
+"""Headers of the connection, which the server sets itself."""
 
 
 async def serve_asgi(application: ASGIApplication, request: ServerRequest) -> None:
-    """Let an ASGI application answer one request. Raises what it raises."""
+    """Let an ASGI application respond to one request. Raises what it raises."""
     answer = _Answer(request)
     await application(scope_of(request), answer.receive, answer.send)
 
 
 def scope_of(request: ServerRequest) -> Scope:
-    """The request as ASGI describes it."""
+    """Return the ASGI scope of the request."""
     return {
         "type": "http",
         "asgi": {"version": "3.0", "spec_version": "2.4"},
@@ -39,14 +39,14 @@ def scope_of(request: ServerRequest) -> Scope:
 
 
 class _Answer:
-    """The two callables of ASGI, over a `ServerRequest`."""
+    """The two callables of ASGI, for a `ServerRequest`."""
 
     def __init__(self, request: ServerRequest) -> None:
         self._request = request
         self._whole = False
-        """Whether the end of the body was handed over."""
+        """Whether the end of the body has been delivered."""
         self._head: tuple[int, list[tuple[bytes, bytes]]] | None = None
-        """A head that waits for its body: one that comes in one piece is sent with it."""
+        """A head that waits for its body, to be sent together with a body in one piece."""
 
     async def receive(self) -> Message:
         """See ASGI."""

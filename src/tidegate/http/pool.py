@@ -7,12 +7,12 @@ from .proxy import Proxy
 __all__ = ["KEEP_ALIVE_S", "Route"]
 
 KEEP_ALIVE_S = 55.0
-"""How long an idle connection is kept: shorter than the 60 s after which most load balancers close
-theirs, so that a request is rarely sent into a closing connection."""
+"""How long an idle connection is kept: shorter than the 60 s after which most load balancers close theirs, so
+that a request is rarely sent into a closing connection."""
 
 
 class Route:
-    """The way to an origin, decided once, and the idle connections along it."""
+    """The route to an origin, decided once, and its idle connections."""
 
     __slots__ = ("idle", "origin", "proxy")
 
@@ -20,10 +20,10 @@ class Route:
         self.origin = origin
         self.proxy = proxy
         self.idle: dict[Connection, None] = {}
-        """In the order in which they became idle; an ordered set, so that each can leave at once."""
+        """In the order in which they became idle; an ordered set, for removal in constant time."""
 
     def take(self) -> Connection | None:
-        """The idle connection that was used last, if one can be used."""
+        """Return the most recently used idle connection, if one is usable."""
         while self.idle:
             connection, _ = self.idle.popitem()
             if connection.is_usable():
@@ -32,7 +32,7 @@ class Route:
         return None
 
     def sweep(self, now: float) -> None:
-        """Close what has been idle for too long."""
+        """Close connections that have been idle for too long."""
         for connection in list(self.idle):
             if connection.idle_since + KEEP_ALIVE_S > now:
                 break

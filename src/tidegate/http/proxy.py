@@ -1,8 +1,8 @@
-"""Proxies that the environment names: HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY.
+"""Proxies from the environment: HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY.
 
-The variables are read in lower case first, as curl does. NO_PROXY is a list of names (which stand for
-their subdomains too), of addresses and networks, each with a port where only that one is meant; `*`
-is everything. This machine itself is never reached by way of a proxy.
+Lower-case variables take precedence, as in curl. NO_PROXY is a list of names (which include their
+subdomains), addresses and networks, each with an optional port; `*` matches everything. This machine itself
+is never reached through a proxy.
 """
 
 import os
@@ -19,21 +19,21 @@ __all__ = ["Proxies", "Proxy", "environment"]
 
 
 def environment() -> Mapping[str, str]:
-    """The environment of the process, where proxies and authorities are customarily named."""
+    """Return the process environment, where proxies and certificate authorities are set."""
     return os.environ
 
 
 class Proxy(NamedTuple):
-    """A proxy, spoken to in plain HTTP."""
+    """A proxy, used over plain HTTP."""
 
     host: str
     port: int
     headers: bytes
-    """`proxy-authorization`, rendered; empty where the proxy's address holds no user."""
+    """The encoded `proxy-authorization` header; empty if the proxy URL has no user."""
 
     @property
     def label(self) -> str:
-        """What messages call it."""
+        """The name used in messages."""
         return f"{self.host}:{self.port}"
 
 
@@ -50,7 +50,7 @@ class Proxies:
         self._exempt = [entry.strip().lower() for entry in _variable(environ, "no_proxy").split(",")]
 
     def proxy_for(self, origin: Origin) -> Proxy | None:
-        """The way to an origin; None is the direct one. Raises ConnectFailed."""
+        """Return the proxy for an origin; None for a direct connection. Raises ConnectFailed."""
         text = self._by_scheme["https" if origin.tls else "http"]
         if not text or self._is_exempt(origin):
             return None

@@ -1,4 +1,4 @@
-"""Addresses of hosts, by the system's resolver, remembered for a minute."""
+"""Host addresses from the system's resolver, cached for a minute."""
 
 import asyncio
 import socket
@@ -9,8 +9,7 @@ from .errors import ResolveFailed
 __all__ = ["AddressInfo", "Resolver"]
 
 TTL_S = 60.0
-"""How long addresses are used without another look. The system's resolver does not say how long they
-are good for."""
+"""How long addresses are cached. The system's resolver does not report their lifetime."""
 
 AddressInfo = tuple[int, int, int, str, tuple[object, ...]]
 """As `getaddrinfo` returns it."""
@@ -22,7 +21,7 @@ class _Known(NamedTuple):
 
 
 class Resolver:
-    """The addresses of hosts. Requests that want the same name at the same time share one look-up."""
+    """The addresses of hosts. Concurrent requests for the same name share one lookup."""
 
     __slots__ = ("_known", "_loop", "_pending")
 
@@ -32,7 +31,7 @@ class Resolver:
         self._pending: dict[tuple[str, int], asyncio.Task[list[AddressInfo] | None]] = {}
 
     async def resolve(self, host: str, port: int) -> list[AddressInfo]:
-        """All addresses of a host. Where the resolver fails, those that it knew before are still used.
+        """Return all addresses of a host. If the resolver fails, cached addresses are still used.
 
         Raises ResolveFailed.
         """
@@ -48,7 +47,7 @@ class Resolver:
         raise ResolveFailed(f"the host {host} cannot be resolved (DNS)")
 
     def forget(self, host: str, port: int) -> None:
-        """Look the host up anew next time: none of its addresses could be reached."""
+        """Look the host up again next time, because none of its addresses could be reached."""
         self._known.pop((host, port), None)
 
     def _look_up(self, key: tuple[str, int]) -> "asyncio.Task[list[AddressInfo] | None]":
@@ -57,8 +56,8 @@ class Resolver:
         return task
 
     async def _ask(self, key: tuple[str, int]) -> "list[AddressInfo] | None":
-        """None where there is no address. Errors do not leave this task: several would await them, and
-        each would leave its frames in the traceback.
+        """Return None if there is no address. Exceptions are not propagated from this task: several tasks
+        would await them, and each would add its frames to the traceback.
         """
         try:
             found = await self._loop.getaddrinfo(*key, type=socket.SOCK_STREAM)

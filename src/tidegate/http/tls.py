@@ -1,4 +1,4 @@
-"""TLS towards servers: what is trusted, and what to say when something is not."""
+"""TLS for connections to servers: trust, and the messages for its failures."""
 
 import os
 import ssl
@@ -9,12 +9,12 @@ from .errors import TLSFailed
 __all__ = ["Contexts", "explain_tls"]
 
 CA_VARIABLES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
-"""Where the operator's own authorities stand, in place of the system's; OpenSSL reads them itself."""
+"""The operator's certificate authorities, used in place of the system's; OpenSSL reads them itself."""
 
 
 class Contexts:
-    """The TLS contexts of a client, each made when it is first needed: loading the system's authorities
-    takes some 20 ms.
+    """The TLS contexts of a client, each created on first use: loading the system's authorities takes about
+    20 ms.
     """
 
     __slots__ = ("_environ", "_made")
@@ -24,7 +24,7 @@ class Contexts:
         self._made: dict[bool, ssl.SSLContext] = {}
 
     def context(self, verify: bool) -> ssl.SSLContext:
-        """The context for servers whose certificate must be valid, or need not be. Raises TLSFailed."""
+        """Return the context for servers whose certificate is verified, or not. Raises TLSFailed."""
         made = self._made.get(verify)
         if made is None:
             made = self._made[verify] = self._trusting() if verify else _blind()
@@ -33,7 +33,7 @@ class Contexts:
     def _trusting(self) -> ssl.SSLContext:
         for variable in CA_VARIABLES:
             path = self._environ.get(variable)
-            if path and not os.access(path, os.R_OK):  # OpenSSL would trust nobody, and not say why
+            if path and not os.access(path, os.R_OK):  # OpenSSL would trust nothing, without an explanation
                 raise TLSFailed(f"what {variable} names cannot be read, so no certificate can be checked")
         context = ssl.create_default_context(
             cafile=self._environ.get("SSL_CERT_FILE") or None,
@@ -55,7 +55,7 @@ def _speaking_http(context: ssl.SSLContext) -> ssl.SSLContext:
 
 
 def explain_tls(error: ssl.SSLError) -> str:
-    """What is wrong, in OpenSSL's words."""
+    """Return the problem in OpenSSL's words."""
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"the TLS certificate is not trusted ({error.verify_message.rstrip('.')})"
     if error.reason == "WRONG_VERSION_NUMBER":

@@ -1,15 +1,15 @@
-"""HTTP/1.1 towards clients: the server that reads their requests and sends the responses.
+"""The HTTP/1.1 server for clients.
 
-- `server.py`: `Server`, which has the listening sockets, all open connections and the running requests.
-- `connection.py`: `Connection`, one client's connection: parsing, order, back-pressure, its end.
+- `server.py`: `Server`, which owns the listening sockets, all open connections and the running requests.
+- `connection.py`: `Connection`, a client's connection: parsing, pipelining, back-pressure, shutdown.
 - `request.py`: `Request`, the `ServerRequest` that the application sees.
-- `head.py`: heads of responses.
-- `refusals.py`: what is answered to bytes that are no acceptable request, and the table of what is accepted.
-- `limits.py`: `Limits`, how much and how long.
+- `head.py`: response heads.
+- `refusals.py`: responses to invalid requests, and the table of what is accepted.
+- `limits.py`: `Limits`, sizes and timeouts.
 
-One task runs per request. Its response is complete when `respond` or `finish` returns; from then on the
-connection takes the next request, whatever the task still does. Nothing here has a timer of its own: once
-a second the server looks at all open connections.
+Each request runs in a task. Its response is complete when `respond` or `finish` returns; the connection then
+continues with the next request, whatever the task still does. There are no timers per connection: the server
+checks all open connections once a second.
 """
 
 from .limits import Limits

@@ -1,7 +1,7 @@
-"""One client's connection: what it sends becomes requests, served one after another.
+"""A client's connection: it parses requests and serves them one after another.
 
-Its life: waiting for a head → reading a request → serving it → waiting again; at the end lingering (the
-last response is sent, the sending side is shut, what still comes is discarded) and gone.
+Its states: waiting for a head → reading a request → serving it → waiting again; finally lingering (the last
+response is sent, the sending side is shut down, and further input is discarded) and closed.
 """
 
 import asyncio
@@ -22,31 +22,31 @@ __all__ = ["Connection"]
 
 METHODS = {name.encode(): name for name in ("GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS", "PATCH")}
 DEEP = 8
-"""Requests in the queue that pause reading. Not the first one: a paused socket does not tell that its client
-has left."""
+"""The number of queued requests at which reading pauses. It is more than one, because a paused socket does
+not report that its client has disconnected."""
 CACHED_TARGET = 200
-"""Bytes of the longest target whose parts are remembered."""
+"""The length in bytes of the longest request target whose parts are cached."""
 
 
 class _Stop(Exception):
-    """Ends the parser's work inside a callback; why is in `_refusal`."""
+    """Stops the parser from inside a callback; the reason is in `_refusal`."""
 
 
 class Host(Interface):
-    """What a connection needs of its server."""
+    """The parts of its server that a connection needs."""
 
     limits: Limits
     stopping: bool
     """Whether every response is the last of its connection."""
     date: bytes
-    """The `date` header of this second."""
+    """The `date` header of the current second."""
 
     def add(self, connection: "Connection") -> None:
-        """Look after a connection."""
+        """Add a connection."""
         ...
 
     def remove(self, connection: "Connection") -> None:
-        """Forget a connection that is gone."""
+        """Remove a closed connection."""
         ...
 
     def run(self, request: Request) -> None:
@@ -55,7 +55,7 @@ class Host(Interface):
 
 
 class Connection(asyncio.Protocol):
-    """Reads requests, keeps their order, and ends as HTTP wants it."""
+    """Reads requests, keeps their order, and closes as HTTP requires."""
 
     __slots__ = (
         "_bare",
@@ -94,43 +94,43 @@ class Connection(asyncio.Protocol):
         self._url = b""
         self._headers: list[tuple[bytes, bytes]] = []
         self._in_head = False
-        """Whether a head has begun and is not complete."""
+        """Whether an incomplete head is being read."""
         self._head_size = 0
-        """Of the packets that an incomplete head takes."""
+        """The size of the packets of an incomplete head."""
         self._bare = 0
-        """Bytes of a body's framing since its last content."""
+        """Bytes of chunk framing since the last content."""
         self._reading: Request | None = None
-        """The request whose body is still arriving."""
+        """The request whose body is arriving."""
         self._resumed: Request | None = None
-        """A request that asks for an upgrade and is read on without it."""
+        """A request with an upgrade header that is processed without the upgrade."""
         self._refusal: Refusal | None = None
-        """What ends this connection once nothing else is to be answered."""
+        """The response that ends this connection after all others."""
         self._silenced = False
-        """Whether what comes is discarded."""
+        """Whether input is discarded."""
         self._paused = False
         """Whether reading is paused."""
         # Serving.
         self._current: Request | None = None
-        """The request that is answered next; its task may have ended or not have begun."""
+        """The request to be answered next; its task may not have started, or may have ended."""
         self._queue: deque[Request] = deque()
-        """Those behind it."""
+        """The requests after it."""
         self._drained: asyncio.Future[None] | None = None
         self.congested_since: float | None = None
-        """Since when more waits for the client than should, by `perf_counter`."""
-        # Times, by `perf_counter`; 0 means not now.
+        """Since when too much data is waiting for the client, by `perf_counter`."""
+        # Times by `perf_counter`; 0 means not set.
         self._waits_since = perf_counter()
         self._head_since = 0.0
         self.served = False
-        """Whether a request was answered."""
+        """Whether a request has been answered."""
         self._lingers_since = self._heard_at = 0.0
         self._stall = (0, 0.0)
-        """Bytes that wait for the client, and since when they have not become fewer."""
+        """The number of bytes waiting for the client, and since when it has not decreased."""
 
-    # --- the transport's side --------------------------------------------------------------------
+    # --- transport callbacks ---------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """See asyncio.Protocol."""
-        self.transport = cast(asyncio.Transport, transport)  # uvloop's is none by inheritance
+        self.transport = cast(asyncio.Transport, transport)  # uvloop's transport does not inherit from it
         address = transport.get_extra_info("peername")
         self.peer = address[0] if isinstance(address, tuple) else ""
         self._renew_parser()
@@ -139,7 +139,7 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """See asyncio.Protocol."""
         self._silenced = True
-        del self._feed, self._parser  # they hold this connection
+        del self._feed, self._parser  # they refer to this connection
         current, self._current = self._current, None
         self._queue.clear()
         self._reading = self._resumed = None
@@ -149,7 +149,9 @@ class Connection(asyncio.Protocol):
             current.leave()
 
     def eof_received(self) -> None:
-        """See asyncio.Protocol. A client that sends no more is taken to have left: the transport closes."""
+        """See asyncio.Protocol. A client that shuts down its sending side counts as disconnected: the
+        transport closes.
+        """
         if self._current is not None:
             self._current.leave()
 
@@ -186,7 +188,7 @@ class Connection(asyncio.Protocol):
         if drained is not None and not drained.done():
             drained.set_result(None)
 
-    # --- the parser's side -----------------------------------------------------------------------
+    # --- parser callbacks ------------------------------------------------------------------------
 
     def on_message_begin(self) -> None:
         """See httptools."""
@@ -200,11 +202,11 @@ class Connection(asyncio.Protocol):
         self._url += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """See httptools. Trailers come here as well, when their request has taken its headers."""
+        """See httptools. Called for trailers too, after the headers have been taken."""
         self._headers.append((name.lower(), value.rstrip()))
 
     def on_headers_complete(self) -> None:
-        """See httptools: a request begins."""
+        """See httptools. A request begins."""
         self._in_head = False
         self._head_since = 0.0
         if self._resumed is not None:
@@ -242,12 +244,14 @@ class Connection(asyncio.Protocol):
         self._reading.add(body)
 
     def on_message_complete(self) -> None:
-        """See httptools. A request that asks for an upgrade seems complete behind its head, and is not."""
+        """See httptools. A request with an upgrade header is reported as complete after
+        its head, and is not.
+        """
         request, self._reading = self._reading, None
         if request is not None:
             request.arrive()
             if not request.keep:
-                self._silenced = True  # the parser would call it an error
+                self._silenced = True  # the parser would report an error
 
     # --- reading ---------------------------------------------------------------------------------
 
@@ -266,13 +270,13 @@ class Connection(asyncio.Protocol):
             raise _Stop
 
     def _enqueue(self, request: Request) -> None:
-        """Let a request wait; the last that may ends the connection."""
+        """Queue a request; the last one allowed ends the connection."""
         self._queue.append(request)
         if len(self._queue) >= self.server.limits.pipelined:
             request.keep = False
 
     def _feed_on(self, data: bytes, stop: Exception) -> None:
-        """See to what has stopped the parser: a request to upgrade, or a malformed one."""
+        """Handle what stopped the parser: an upgrade request, or a malformed one."""
         while isinstance(stop, httptools.HttpParserUpgrade):
             data = self._without_upgrade(data[stop.args[0] :])
             try:
@@ -285,10 +289,10 @@ class Connection(asyncio.Protocol):
             self._stop_reading(self._refusal or malformed(str(stop)))
 
     def _without_upgrade(self, rest: bytes) -> bytes:
-        """Let a new parser read a request on whose head asks for another protocol.
+        """Let a new parser continue a request whose head asks for another protocol.
 
-        The parser takes what follows such a head for that protocol. A head that says no more than the
-        framing of the body makes the new one read it.
+        The parser treats everything after such a head as data of that protocol. The new parser receives a
+        head with only the framing of the body.
         """
         request = self._resumed
         assert request is not None
@@ -300,17 +304,17 @@ class Connection(asyncio.Protocol):
         return b"\r\n".join([b"POST / HTTP/1.1", *lines, b"", rest])
 
     def _await_head(self, size: int) -> None:
-        """Take note of a head that is not complete: how long it is, and since when it comes."""
+        """Track an incomplete head: its size, and its start time."""
         if self._head_since == 0.0:
             self._head_since = perf_counter()
-            # What came before it in the same packet does not count.
+            # Earlier data in the same packet does not count.
             known = len(self._url) + sum(len(name) + len(value) for name, value in self._headers)
             self._head_size = min(size, known) if self._current is not None else size
         if self._head_size > self.server.limits.head_bytes:
             self._stop_reading(HEAD_TOO_LARGE)
 
     def _await_body(self, size: int) -> None:
-        """Take note of a body that is not complete: how much of it waits, and how much is none."""
+        """Track an incomplete body: unread bytes, and framing without content."""
         self._head_size = 0
         self._bare += size
         if self._bare - size > self.server.limits.framing_bytes:
@@ -318,7 +322,7 @@ class Connection(asyncio.Protocol):
         self.update_reading()
 
     def update_reading(self) -> None:
-        """Pause the socket, or let it go on: as the queue and the unread body demand."""
+        """Pause or resume reading, depending on the queue and the unread body."""
         reading = self._reading
         pause = not self._silenced and (
             len(self._queue) >= DEEP
@@ -332,7 +336,7 @@ class Connection(asyncio.Protocol):
                 self.transport.resume_reading()
 
     def _stop_reading(self, refusal: Refusal) -> None:
-        """Read nothing more: what came is no acceptable request."""
+        """Stop reading after an invalid request."""
         self._silenced = True
         self._in_head = False
         self._refusal = refusal
@@ -356,14 +360,14 @@ class Connection(asyncio.Protocol):
     # --- serving ---------------------------------------------------------------------------------
 
     def write(self, data: bytes) -> None:
-        """Send, unless the client is gone."""
+        """Send, unless the client has disconnected."""
         if data and not self.transport.is_closing():
             self.transport.write(data)
 
     def complete(self, request: Request) -> None:
-        """Go on to the next request: the response to this one is complete."""
+        """Continue with the next request: the response to this one is complete."""
         if request is not self._current:
-            return  # it was refused meanwhile, or its client has left
+            return  # it was refused in the meantime, or its client has disconnected
         self._current = None
         self.served = True
         if not request.keep or not request.arrived or self.server.stopping:
@@ -379,20 +383,20 @@ class Connection(asyncio.Protocol):
             self.update_reading()
 
     def cut(self, request: Request) -> None:
-        """End the connection of a request that will never have a whole response."""
+        """Close the connection of a request whose response will never be complete."""
         if request is self._current:
             self.transport.close()
 
     def drained(self) -> "asyncio.Future[None]":
-        """Resolved when the client has read enough, or is gone."""
+        """Return a future that resolves when the client has read enough, or has disconnected."""
         if self._drained is None:
             self._drained = self.loop.create_future()
         return self._drained
 
-    # --- the end ---------------------------------------------------------------------------------
+    # --- closing ---------------------------------------------------------------------------------
 
     def linger(self) -> None:
-        """End the connection in order: say that nothing more comes, and discard what still does."""
+        """Close the connection gracefully: shut down the sending side, and discard further input."""
         self._silenced = True
         self._queue.clear()
         self._lingers_since = self._heard_at = perf_counter()
@@ -402,7 +406,7 @@ class Connection(asyncio.Protocol):
             self.transport.write_eof()
             self.update_reading()
         elif self._reading is None:
-            self.transport.close()  # TLS cannot be shut on one side
+            self.transport.close()  # TLS cannot be shut down on one side
         else:
             self.update_reading()
 
@@ -411,22 +415,22 @@ class Connection(asyncio.Protocol):
         self.transport.abort()
 
     def is_busy(self, now: float) -> bool:
-        """Whether a request is being served, or should be here any moment."""
+        """Return whether a request is being served, or is about to arrive."""
         if self._current is not None:
             return True
         since = self._head_since or (0.0 if self.served else self._waits_since)
         return not self._lingers_since and now - since < self.server.limits.fresh_s
 
     def close_idle(self, now: float) -> None:
-        """Close a connection that has nothing to do: the server is shutting down."""
+        """Close an idle connection, because the server is shutting down."""
         if not self._lingers_since and not self.is_busy(now):
             self.transport.close()
 
     def look(self, now: float) -> None:
-        """Judge whether the client takes too long."""
+        """Check whether the client takes too long."""
         limits = self.server.limits
         waiting = self.transport.get_write_buffer_size()
-        # While the application goes on writing, that nothing becomes less says nothing.
+        # While the application keeps writing, an undiminished buffer means nothing.
         writing = self._current is not None and self.congested_since is None
         if waiting >= self._stall[0] > 0 and not writing:
             if now - self._stall[1] > limits.stall_s:
@@ -447,7 +451,7 @@ class Connection(asyncio.Protocol):
 
 
 def split_target(target: bytes) -> tuple[str, bytes]:
-    """The path, percent-decoded, and the query of a request's target."""
+    """Return the path, percent-decoded, and the query of a request target."""
     raw, _, query = target.partition(b"#")[0].partition(b"?")
     if not raw.startswith(b"/") and b"://" in raw:
         raw = b"/" + raw.partition(b"://")[2].partition(b"/")[2]

@@ -1,4 +1,4 @@
-"""Heads of responses: from prebuilt pieces, with nothing in a value that would end its line."""
+"""Response heads, built from prepared pieces; no value can end its line."""
 
 from collections.abc import Iterable
 from email.utils import formatdate
@@ -12,15 +12,17 @@ NO_BODY = frozenset([204, 304])
 """Statuses whose responses have no body (RFC 9110, 6.4.1)."""
 
 CONTROLS = bytes([*(byte for byte in range(32) if byte != 9), 127])
-"""What no name and no value may contain; a tab is allowed in values."""
+"""Characters that names and values must not contain; tabs are allowed in values."""
 HARMLESS = bytes(ord("?") if byte in CONTROLS else byte for byte in range(256))
-"""For `bytes.translate`: makes a question mark of each of them."""
+"""A table for `bytes.translate` that replaces each of them by a question mark."""
 TOKEN = frozenset(b"!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
-"""The characters of a header's name (RFC 9110, 5.6.2)."""
+"""The characters of a header name (RFC 9110, 5.6.2)."""
 
 
 class _StatusLines(dict[int, bytes]):
-    """Status → its line. A status that cannot end a request (1xx, or not of three digits) is sent as 500."""
+    """Status → status line. A status that cannot end a request (1xx, or without three
+    digits) is sent as 500.
+    """
 
     def __missing__(self, status: int) -> bytes:
         line = b"HTTP/1.1 %d \r\n" % status if 200 <= status <= 999 else self[500]
@@ -37,10 +39,10 @@ STATUS_LINES = _StatusLines(
 
 
 def render_lines(headers: Iterable[Header]) -> bytes:
-    r"""The headers as lines, each with its end.
+    r"""Return the headers as lines.
 
-    A control character in a value becomes a question mark, since clients refuse the whole response
-    otherwise; a header whose name is no token is left out.
+    A control character in a value becomes a question mark, because clients reject the whole response
+    otherwise; a header whose name is not a token is left out.
     """
     pairs = [b": ".join(header) for header in headers]
     pairs.append(b"")
@@ -52,10 +54,12 @@ def render_lines(headers: Iterable[Header]) -> bytes:
 
 
 def harmless(headers: Iterable[Header]) -> list[Header]:
-    """The headers whose names are tokens, with a question mark for each control character of a value."""
+    """Return the headers whose names are tokens, with control characters in values replaced by question
+    marks.
+    """
     return [(name, value.translate(HARMLESS)) for name, value in headers if name and TOKEN.issuperset(name)]
 
 
 def date_line(now: float) -> bytes:
-    """The header of this moment, in seconds since 1970."""
+    """Return the `date` header for a time in seconds since 1970."""
     return b"date: %b\r\n" % formatdate(now, usegmt=True).encode()

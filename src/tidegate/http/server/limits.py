@@ -1,4 +1,4 @@
-"""How much a client may send, and how long it may take."""
+"""Size limits and timeouts for clients."""
 
 from dataclasses import dataclass
 
@@ -10,25 +10,26 @@ class Limits:
     """The limits of a server; times in seconds, sizes in bytes."""
 
     head_bytes: int = 64 * 1024
-    """A request line and its headers. Beyond it the answer is 431."""
+    """The request line and the headers. Larger heads are answered with 431."""
     framing_bytes: int = 64 * 1024
-    """What may come of a chunked body without a byte of content: chunk extensions and trailers."""
+    """Chunk extensions and trailers of a body since its last byte of content."""
     head_s: float = 30.0
-    """From a new connection to its first whole head, and from the first byte of a later head to its last."""
+    """From a new connection to its first complete head, and from the first to the last byte of a later head.
+   """
     idle_s: float = 75.0
     """Between two requests: longer than the 60 s after which most load balancers close a connection."""
     unread_bytes: int = 256 * 1024
-    """Of a body, before the application has read it; then no more is taken from the socket."""
+    """The part of a body that the application has not read; beyond it, reading from the socket pauses."""
     pipelined: int = 64
-    """Requests that may wait behind the one that is being answered. The last of them ends the connection."""
+    """Requests that may wait behind the current one. The last of them ends the connection."""
     stall_s: float = 60.0
-    """How long a client may take nothing of what is waiting for it."""
+    """How long a client may read nothing while data is waiting for it."""
     linger_s: float = 30.0
-    """How long a client may go on to send what nobody reads any more. Closing at once would reset the
-    connection, and the client might never see its response."""
+    """How long a client may keep sending data that is discarded. Closing at once would reset the connection,
+    and the client might never receive its response."""
     linger_idle_s: float = 5.0
-    """The same, while nothing comes."""
+    """The same, while nothing arrives."""
     fresh_s: float = 1.0
-    """How long a new connection has to send its first request when the server is shutting down."""
+    """How long a new connection has to send its first request during shutdown."""
     sweep_s: float = 1.0
-    """Between two looks at all connections: how imprecise the times above are."""
+    """The interval between checks of all connections: the precision of the times above."""

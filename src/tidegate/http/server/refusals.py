@@ -49,7 +49,7 @@ HTTP_ONLY = b"upgrade: HTTP/1.1\r\nconnection: close, upgrade\r\n"
 
 @dataclass(frozen=True)
 class Refusal:
-    """An answer to something that is no acceptable request."""
+    """A response to an invalid request."""
 
     status: int
     code: str
@@ -57,7 +57,7 @@ class Refusal:
     headers: bytes = NO_MORE
 
     def render(self) -> bytes:
-        """The whole response, with the error in the shape that OpenAI's clients read."""
+        """Return the complete response, with the error in OpenAI's form."""
         error = {
             "message": self.message,
             "type": "invalid_request_error",
@@ -80,12 +80,12 @@ WEBSOCKET = Refusal(426, "upgrade_required", "WebSocket is not supported: use pl
 
 
 def malformed(reason: str) -> Refusal:
-    """The parser's refusal."""
+    """Create the response to a request that the parser rejects."""
     return Refusal(400, "invalid_http", f"the request is not valid HTTP: {reason}")
 
 
 def examine(version: str, method: bytes, headers: Sequence[Header], upgrades: bool) -> Refusal | None:
-    """Why a head that the parser accepts is refused all the same; None where it is served."""
+    """Return the refusal of a head that the parser accepts; None if it is served."""
     values: dict[bytes, list[bytes]] = {}
     for name, value in headers:
         values.setdefault(name, []).append(value.lower())

@@ -1,4 +1,4 @@
-"""A request of a client, as the application sees it."""
+"""A client's request, as the application sees it."""
 
 from asyncio import AbstractEventLoop, Future
 from collections.abc import Callable, Iterable
@@ -17,13 +17,14 @@ KEEP_1_0 = b"connection: keep-alive\r\n\r\n"
 END = b"\r\n"
 CHUNKED = b"transfer-encoding: chunked\r\n"
 LARGE = 64 * 1024
-"""From this size on a body is handed to the socket as it is: copying it behind its head costs more."""
+"""The size in bytes from which a body is passed to the socket separately: copying it behind the head costs
+more."""
 
 UNANSWERED, STARTED, DONE = range(3)
 
 
 class Surroundings(Interface):
-    """What the head of a response depends on beside its request."""
+    """What the head of a response depends on, apart from its request."""
 
     @property
     def stopping(self) -> bool:
@@ -37,7 +38,7 @@ class Surroundings(Interface):
 
 
 class Channel(Interface):
-    """What a request needs of its connection."""
+    """The parts of its connection that a request needs."""
 
     peer: str
     loop: AbstractEventLoop
@@ -45,27 +46,27 @@ class Channel(Interface):
 
     @property
     def server(self) -> Surroundings:
-        """Of all connections."""
+        """The state of the server."""
         ...
 
     def write(self, data: bytes) -> None:
-        """Send, unless the client is gone."""
+        """Send, unless the client has disconnected."""
         ...
 
     def update_reading(self) -> None:
-        """Read on, if less of the body waits now."""
+        """Resume reading, if less of the body is unread now."""
         ...
 
     def drained(self) -> "Future[None]":
-        """Resolved when the client has read enough, or is gone."""
+        """Return a future that resolves when the client has read enough, or has disconnected."""
         ...
 
     def complete(self, request: "Request") -> None:
-        """Go on: the response to this request is complete."""
+        """Continue: the response to this request is complete."""
         ...
 
     def cut(self, request: "Request") -> None:
-        """End the connection of a request that will never have a whole response."""
+        """Close the connection of a request whose response will never be complete."""
         ...
 
     def abort(self) -> None:
@@ -74,7 +75,7 @@ class Channel(Interface):
 
 
 class Request:
-    """One request; what is not in `ServerRequest` is for its connection."""
+    """A request; methods that are not in `ServerRequest` are for its connection."""
 
     __slots__ = (
         "_chunked",
@@ -118,28 +119,28 @@ class Request:
         self.disconnected = False
         self.on_disconnect: Callable[[], None] | None = None
         self.begun = False
-        """Whether the application has got it."""
+        """Whether the application has received it."""
         self._connection = connection
         self.keep = keep
-        """Whether the connection goes on after this response."""
+        """Whether the connection stays open after this response."""
         self._old = old
-        """Whether it is HTTP/1.0, which has no chunks."""
+        """Whether it is HTTP/1.0, which does not support chunks."""
         self._pieces: list[bytes] = []
-        """Of the body: what has arrived and was not read."""
+        """The unread pieces of the body."""
         self.unread = 0
         """Bytes in `_pieces`."""
         self.arrived = False
         """Whether the whole body has arrived."""
         self._taken = False
-        """Whether some of the body was read."""
+        """Whether some of the body has been read."""
         self._waiter: Future[None] | None = None
-        """Resolved when more of the body has arrived, or the client has left."""
+        """Resolved when more of the body has arrived, or the client has disconnected."""
         self._state = UNANSWERED
         self._head = b""
-        """Of a response that has started, until its first piece takes it along."""
+        """The head of a started response, sent with its first piece."""
         self._chunked = False
         self._remaining: int | None = None
-        """What is left of a body whose length the application has declared."""
+        """The remaining length of a body whose length the application has declared."""
 
     # --- the body --------------------------------------------------------------------------------
 
@@ -170,7 +171,7 @@ class Request:
 
     async def _more(self) -> None:
         if not self._taken and not self._old and self._state == UNANSWERED and self._expects_continue():
-            self._taken = True  # asked once
+            self._taken = True  # requested once
             self._connection.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         self._waiter = self._connection.loop.create_future()
         await self._waiter
@@ -244,7 +245,7 @@ class Request:
         if self._remaining is not None:
             self._write_declared(data)
             if self._remaining > 0:
-                self.keep = False  # the client waits for more: only the end of the connection tells it
+                self.keep = False  # only the end of the connection shows the client that there is no more
         else:
             out = self._frame(data) if data else self._take_head()
             self._connection.write(out + b"0\r\n\r\n" if self._chunked else out)
@@ -283,7 +284,7 @@ class Request:
         return head
 
     def _frame(self, data: bytes) -> bytes:
-        """A piece as it goes out, with the head if that is still here."""
+        """Return a piece with its framing, and with the head if it has not been sent."""
         head = self._head
         if head:
             self._head = b""
@@ -291,17 +292,19 @@ class Request:
         return b"%x\r\n%b\r\n" % (len(data), data) if self._chunked else data
 
     def _write_declared(self, data: bytes) -> None:
-        """A piece of a body that must not be longer than declared; to HEAD nothing is sent."""
+        """Write a piece of a body with a declared length, which it must not exceed; for
+        HEAD nothing is sent.
+        """
         if self._remaining is None or self._remaining < 0:
             return
         data = data[: self._remaining]
         self._remaining -= len(data)
         self._connection.write(self._take_head() + data)
 
-    # --- the client leaves -----------------------------------------------------------------------
+    # --- disconnection ---------------------------------------------------------------------------
 
     def leave(self) -> None:
-        """Take note that the client has closed its connection before the response was complete."""
+        """Record that the client disconnected before the response was complete."""
         self.disconnected = True
         self._wake()
         call, self.on_disconnect = self.on_disconnect, None
@@ -309,13 +312,13 @@ class Request:
             call()
 
     def arrive(self) -> None:
-        """Take note that the body is whole."""
+        """Record that the body is complete."""
         self.arrived = True
         if self._waiter is not None:
             self._wake()
 
     def add(self, data: bytes) -> None:
-        """Take a piece of the body."""
+        """Add a piece of the body."""
         self._pieces.append(data)
         self.unread += len(data)
         self.body_at = perf_counter()
@@ -323,7 +326,7 @@ class Request:
             self._wake()
 
     def cut(self) -> None:
-        """End the connection: the response will never be whole."""
+        """Close the connection: the response will never be complete."""
         self._connection.cut(self)
 
     @property

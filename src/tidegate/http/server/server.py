@@ -1,4 +1,4 @@
-"""The server: its sockets, its connections, and how it stops."""
+"""The server: its sockets, its connections, and its shutdown."""
 
 import asyncio
 import contextlib
@@ -19,11 +19,11 @@ __all__ = ["Server"]
 log = logging.getLogger("tidegate")
 
 BACKLOG = 4096
-"""Connections that may wait to be accepted; the system may allow less."""
+"""The maximum number of connections waiting to be accepted; the system may allow fewer."""
 HANDSHAKE_S = 10.0
-"""How long a client may take to agree on TLS."""
+"""The timeout for TLS handshakes."""
 LAST_WORDS_S = 1.0
-"""How long cancelled requests may take to end their responses, and clients to close."""
+"""How long cancelled requests have to end their responses, and clients to close."""
 
 
 class Server:
@@ -34,7 +34,7 @@ class Server:
         self.stopping = False
         """Whether every response is the last of its connection."""
         self.date = b""
-        """The `date` header, as of the last look at the connections."""
+        """The `date` header, as of the last check of the connections."""
         self._application = application
         self._connections: set[Connection] = set()
         self._running: dict[Request, asyncio.Task[None]] = {}
@@ -44,13 +44,14 @@ class Server:
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
         self._change: asyncio.Future[None] | None = None
-        """Resolved when a request or a connection has ended, for those who wait for it."""
+        """Resolved when a request or a connection has ended, for tasks that wait for it."""
         self._hurry = False
 
     async def listen(self, listener: socket.socket, tls: ssl.SSLContext | None = None) -> None:
-        """Accept the clients of a bound socket from now on; the server closes it in the end."""
+        """Accept clients of a bound socket; the server closes it at shutdown."""
         self._tls = tls
-        # With a second descriptor the socket outlives asyncio's server, which would reset what waits.
+        # With a second descriptor the socket outlives asyncio's server, which would reset waiting
+        # connections.
         self._sockets.append(listener.dup())
         self._listening.append(
             await self._loop.create_server(
@@ -62,20 +63,20 @@ class Server:
             )
         )
 
-    # --- the connections' side -------------------------------------------------------------------
+    # --- for connections -------------------------------------------------------------------------
 
     def connect(self) -> Connection:
-        """The protocol of a new connection."""
+        """Return the protocol of a new connection."""
         return Connection(self, self._loop)
 
     def add(self, connection: Connection) -> None:
-        """Look after a connection."""
+        """Add a connection."""
         self._connections.add(connection)
         if self._timer is None:
             self._sweep()
 
     def remove(self, connection: Connection) -> None:
-        """Forget a connection that is gone."""
+        """Remove a closed connection."""
         self._connections.discard(connection)
         self._note_change()
 
@@ -100,7 +101,7 @@ class Server:
 
     @staticmethod
     def _end(request: Request) -> None:
-        """See to a request whose application has ended without a whole response."""
+        """End a request whose application returned without a complete response."""
         if request.disconnected:
             return
         if request.responded:
@@ -118,10 +119,12 @@ class Server:
             connection.look(now)
         self._timer = self._loop.call_later(self.limits.sweep_s, self._sweep)
 
-    # --- the end ---------------------------------------------------------------------------------
+    # --- shutdown --------------------------------------------------------------------------------
 
     async def shutdown(self, grace_s: float) -> None:
-        """Stop: take no more connections, let open requests finish within the grace, then cancel them."""
+        """Shut down: accept no more connections, let open requests finish within the grace period, then
+        cancel them.
+        """
         await self._stop_accepting()
         self.stopping = True
         end = perf_counter() + grace_s
@@ -135,25 +138,25 @@ class Server:
             await self._wait_for_change(end - perf_counter())
         for connection in list(self._connections):
             connection.abort()
-        while self._connections:  # the loop tells each that it is gone
+        while self._connections:  # the event loop reports each closed connection
             await asyncio.sleep(0)
         if self._timer is not None:
             self._timer.cancel()
 
     def hurry(self) -> None:
-        """Let a shutdown wait no longer for open requests."""
+        """Stop waiting for open requests during shutdown."""
         self._hurry = True
         self._note_change()
 
     def _close_idle(self) -> bool:
-        """Close the connections that have nothing to do; whether anything else is left."""
+        """Close idle connections; return whether any others remain."""
         now = perf_counter()
         for connection in list(self._connections):
             connection.close_idle(now)
         return bool(self._running) or any(connection.is_busy(now) for connection in self._connections)
 
     async def _stop_accepting(self) -> None:
-        """Close the sockets, and serve the connections that wait in their queues already."""
+        """Close the sockets, after serving the connections that already wait in their queues."""
         for server in self._listening:
             server.close()
         await asyncio.sleep(0)
@@ -166,7 +169,7 @@ class Server:
 
     async def _adopt(self, client: socket.socket) -> None:
         client.setblocking(False)
-        with contextlib.suppress(OSError):  # it has left, or its handshake failed
+        with contextlib.suppress(OSError):  # it has disconnected, or its handshake failed
             await self._loop.connect_accepted_socket(
                 self.connect, client, ssl=self._tls, ssl_handshake_timeout=HANDSHAKE_S if self._tls else None
             )
