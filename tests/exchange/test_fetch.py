@@ -614,7 +614,7 @@ async def test_clients_of_anthropics_dialect_are_served_too(
     }
     async with Gateway(more=more, fetcher=fetchers()) as gateway:
         reply = await gateway.post("/v1/messages", body)
-        assert reply.json["content"] == [{"type": "text", "text": "A."}]
+        assert reply.json["content"] == [{"type": "text", "text": "A.", "citations": None}]
         server.answer(Script(404))
         refused = await gateway.post("/v1/messages", body)
     sent = provider.requests[0].json["messages"][0]["content"][0]["source"]

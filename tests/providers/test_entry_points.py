@@ -341,7 +341,7 @@ async def test_a_wire_format_of_a_package_answers_every_door(provider: Simulator
     assert chat.json["choices"][0]["finish_reason"] == "length"
     assert chat.json["usage"]["total_tokens"] == 5
     assert chat.headers["x-tidegate-dropped"] == "temperature"
-    assert message.json["content"] == [{"type": "text", "text": WHOLE["text"]}]
+    assert message.json["content"] == [{"type": "text", "text": WHOLE["text"], "citations": None}]
     assert message.json["stop_reason"] == "max_tokens"
     assert response.json["output"][0]["content"][0]["text"] == WHOLE["text"]
     asked = provider.requests[0]

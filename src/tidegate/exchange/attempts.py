@@ -111,7 +111,7 @@ def plan_call(operation: Operation[Any], parsed: Any, candidate: Candidate) -> t
     try:
         return operation.plan(parsed, candidate)
     except Unsupported as error:
-        error.message = f"{candidate.service.name}: {error.message}"
+        error.name_provider(candidate.service.name)
         raise
 
 

@@ -146,11 +146,22 @@ class InvalidRequest(ClientError):
     """A field of the request is wrong; `param` names it."""
 
 
+THIS_PROVIDER = "this provider"
+"""How the message of a refusal calls the provider that it is about."""
+
+
 class Unsupported(InvalidRequest):
     """The request uses a feature that the chosen provider does not support; the message names the feature."""
 
     code = "unsupported_feature"
     tries_elsewhere = True
+
+    def name_provider(self, provider: str) -> None:
+        """Name the provider in the message, in place of "this provider": wire formats raise this error and
+        do not know who speaks them.
+        """
+        named = self.message.replace(THIS_PROVIDER, provider)
+        self.message = named if named != self.message else f"{provider}: {self.message}"
 
 
 class BytesWanted(Unsupported):

@@ -67,7 +67,9 @@ def _parse(body: bytes) -> RequestIn:
     parsed = decode(_REQUEST, body)
     streams = (parsed.prompt.parameter or {}).get("stream")
     if streams is not None and bytes(streams) not in (NULL, b"false"):
-        raise Unsupported("there are no streams here", param="prompt.parameter.stream")
+        raise Unsupported(
+            "this API does not stream; leave out prompt.parameter.stream", param="prompt.parameter.stream"
+        )
     return parsed
 
 
