@@ -17,7 +17,7 @@ from typing import Any
 
 from check_architecture import HOUSE, LAWS, ROOMS
 from outcomes import outcomes
-from tidegate.catalog import models, priced_model
+from tidegate.catalog import models, priced_model, retired
 from tidegate.protocols import errors
 from tidegate.protocols.profile import Profile
 from tidegate.protocols.turn import Turn
@@ -177,6 +177,15 @@ def _render_struct(struct: type) -> Iterable[str]:
             yield f"| `{field.target.id}` | `{default}` | {words} |"
 
 
+def render_retired() -> Iterable[str]:
+    """The names that are no longer served, and what takes their place."""
+    yield "| names | served instead | since | reason |"
+    yield "|---|---|---|---|"
+    for row in retired():
+        names = ", ".join(f"`{name}`" for name in row.names)
+        yield f"| {names} | `{row.now}` | {row.since} | {row.reason} ([source]({row.source})) |"
+
+
 def render_models() -> Iterable[str]:
     """How many models there are, by kind of provider, and of how many a price is known."""
     yield "| kind | chat | with a price | embeddings | images |"
@@ -212,6 +221,7 @@ TABLES: dict[str, Callable[[], Iterable[str]]] = {
     "dialects": render_dialects,
     "profile": render_profile,
     "models": render_models,
+    "retired": render_retired,
 }
 
 PLACE = re.compile(r"(<!-- table: (\w+) -->\n).*?(\n<!-- end -->)", re.DOTALL)

@@ -50,7 +50,7 @@ class World:
         lines += [f'[prices."{name}/m"]\n{rates}' for name, rates in zip(names, prices, strict=False)]
         self.config = parse_config("\n".join([*lines, more]))
         self.registry = ModelRegistry(self.config)
-        self.candidates: tuple[Candidate, ...] = self.registry.resolve("m")
+        self.candidates: tuple[Candidate, ...] = self.registry.resolve("m").candidates
         self.router = Router(self.config, Random(seed), wall=lambda: WALL + self.now - START)
         self.now = START
         self.seen: list[Transition] = []

@@ -79,15 +79,11 @@ def test_most_chat_models_have_a_price() -> None:
 
 
 UNPRICED = {
-    "cohere/command-a-plus-05-2026",
-    "cohere/command-a-reasoning-08-2025",
-    "cohere/command-a-vision-07-2025",
     "groq/qwen/qwen3.6-27b",
     "mistral/glm-5-2",
     "mistral/voxtral-small-2507",  # sound is billed by the hour
     "mistral/voxtral-small-latest",
     "perplexity/sonar-deep-research",  # bills its citations, which nobody counts
-    "together/openai/gpt-oss-20b",
 }
 """Models of which nobody tells us the price. The list may only shrink."""
 

@@ -57,6 +57,7 @@ async def test_all_that_is_known_is_told_on_request(gateway: Gateway, query: str
         "label": "GPT-4o",
         "provider": "openai",
         "model": "gpt-4o",
+        "identity": "gpt-4o",
         "description": "Sees and answers fast, without reasoning.",
         "type": "chat",
         "context_window": 128_000,

@@ -45,7 +45,7 @@ def plan(door: str, model: str, **body: Any) -> tuple[Call, Conduit]:
     """What a provider is sent, and the way of its answer."""
     protocol: Any = protocol_named(DOORS[door])
     asked = protocol.parse_request(json.dumps({"model": model, **ASKED[door], **body}).encode())
-    return REGISTRY.resolve(model, None, (), protocol.name)[0].route(protocol).plan(asked)
+    return REGISTRY.resolve(model, None, (), protocol.name).candidates[0].route(protocol).plan(asked)
 
 
 def sent(door: str, model: str, **body: Any) -> dict[str, Any]:

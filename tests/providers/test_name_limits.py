@@ -58,12 +58,12 @@ def test_what_is_no_plausible_name_is_refused_by_its_field(case: str) -> None:
 
 def test_names_up_to_the_limit_are_served() -> None:
     for wish in (None, "together", {"order": ["together"] * MAX_NAMES}):
-        [found, *_] = make().resolve(LONGEST, wish, [])
+        [found, *_] = make().resolve(LONGEST, wish, []).candidates
         assert LONGEST.endswith(found.model)
 
 
 def test_names_that_are_given_twice_are_tried_once() -> None:
-    found = make().resolve("together/m", None, ["together/m", "together/n", "together/n"])
+    found = make().resolve("together/m", None, ["together/m", "together/n", "together/n"]).candidates
     assert [one.model for one in found] == ["m", "n"]
 
 
@@ -74,16 +74,16 @@ def test_names_that_are_given_twice_are_tried_once() -> None:
 def test_a_request_has_a_bounded_number_of_candidates(
     provider: str | Mapping[str, Any] | None, fallbacks: list[str]
 ) -> None:
-    assert len(make(MAX_CANDIDATES + 5).resolve("together/m", None)) == 1
+    assert len(make(MAX_CANDIDATES + 5).resolve("together/m", None).candidates) == 1
     registry = ModelRegistry(
         Config(
             providers={f"t{number}": ProviderConfig(kind="together") for number in range(30)},
             models={"all": ModelConfig(candidates=tuple(f"t{number}/m" for number in range(20)))},
         )
     )
-    found = registry.resolve("together/m" if provider != "together" else "m", provider, fallbacks)
+    found = registry.resolve("together/m" if provider != "together" else "m", provider, fallbacks).candidates
     assert 1 <= len(found) <= MAX_CANDIDATES
-    assert len(registry.resolve("all", None, ["together/x", "together/y"])) == MAX_CANDIDATES
+    assert len(registry.resolve("all", None, ["together/x", "together/y"]).candidates) == MAX_CANDIDATES
 
 
 def test_a_name_in_the_file_has_a_bounded_number_of_candidates() -> None:

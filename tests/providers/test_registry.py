@@ -42,7 +42,7 @@ SHARED = make()
 
 
 def resolved(*question: Any, directory: ModelRegistry | None = None) -> list[str]:
-    candidates = (directory or make()).resolve(*question)
+    candidates = (directory or make()).resolve(*question).candidates
     return [f"{one.service.name} {one.model}" for one in candidates]
 
 
@@ -61,10 +61,17 @@ NAMES = {
     ),
     "a name in [models] over a prefix": ("gpt-4o", ["openai-eu gpt-4o-2024-08-06"]),
     "a name in [models] with a slash": ("vendor/model", ["router vendor/model"]),
-    "a prefix, at all services of the kind": ("gpt-5", ["openai gpt-5", "openai-eu gpt-5"]),
+    "a prefix, at all services of the kind": ("gpt-x", ["openai gpt-x", "openai-eu gpt-x"]),
+    "a model that others serve too": (
+        "gpt-5",
+        ["openai gpt-5", "openai-eu gpt-5", "router openai/gpt-5"],
+    ),
     "a prefix without a dash": ("o3", ["openai o3", "openai-eu o3"]),
-    "a dated name": ("claude-haiku-4-5-20251001", ["anthropic claude-haiku-4-5-20251001"]),
-    "a prefix that is taken off": ("anthropic-claude-3-opus", ["anthropic claude-3-opus"]),
+    "a dated name": (
+        "claude-haiku-4-5-20251001",
+        ["anthropic claude-haiku-4-5-20251001", "router anthropic/claude-haiku-4.5"],
+    ),
+    "a prefix that is taken off": ("anthropic-claude-x", ["anthropic claude-x"]),
     "a family that nobody has seen": ("gemini-99-ultra", ["google-eu gemini-99-ultra"]),
 }
 
@@ -82,9 +89,9 @@ def test_a_sole_provider_takes_any_name() -> None:
 
 
 def test_a_candidate_knows_its_profile_and_its_alias() -> None:
-    first, _ = make().resolve("llama")
+    first, _ = make().resolve("llama").candidates
     assert (first.alias, first.profile) == ("llama", PLAIN)
-    (gemini,) = make().resolve("google-eu/gemini-2.5-pro")
+    (gemini,) = make().resolve("google-eu/gemini-2.5-pro").candidates
     assert (gemini.alias, gemini.profile.thinking) == (None, "budget")
 
 
@@ -92,27 +99,27 @@ def test_a_candidate_knows_its_profile_and_its_alias() -> None:
 
 WISHES = {
     "a provider": ("x", "together", ["together x"]),
-    "a provider for another's model": ("gpt-5", "router", ["router gpt-5"]),
-    "one of two": ("gpt-5", "openai-eu", ["openai-eu gpt-5"]),
+    "a provider for another's model": ("gpt-x", "router", ["router gpt-x"]),
+    "one of two": ("gpt-x", "openai-eu", ["openai-eu gpt-x"]),
     "another name of the kind": ("gemini-2.5-pro", "google", ["google-eu gemini-2.5-pro"]),
     "a name in [models] at one provider": ("llama", "router", ["router meta/llama-3.3:free"]),
     "a name in [models] at a provider that is not in it": ("llama", "openai", ["openai llama"]),
     "a model whose name begins like the provider": ("together/x", "together", ["together together/x"]),
-    "an order": ("gpt-5", {"order": ["openai-eu"]}, ["openai-eu gpt-5", "openai gpt-5"]),
+    "an order": ("gpt-x", {"order": ["openai-eu"]}, ["openai-eu gpt-x", "openai gpt-x"]),
     "an order and no others": (
-        "gpt-5",
+        "gpt-x",
         {"order": ["openai-eu"], "allow_fallbacks": False},
-        ["openai-eu gpt-5"],
+        ["openai-eu gpt-x"],
     ),
-    "no fallbacks": ("gpt-5", {"allow_fallbacks": False}, ["openai gpt-5"]),
-    "only": ("gpt-5", {"only": ["openai-eu"]}, ["openai-eu gpt-5"]),
-    "ignore": ("gpt-5", {"ignore": ["openai"]}, ["openai-eu gpt-5"]),
+    "no fallbacks": ("gpt-x", {"allow_fallbacks": False}, ["openai gpt-x"]),
+    "only": ("gpt-x", {"only": ["openai-eu"]}, ["openai-eu gpt-x"]),
+    "ignore": ("gpt-x", {"ignore": ["openai"]}, ["openai-eu gpt-x"]),
     "others for a name that fits them as well": (
-        "gpt-5",
+        "gpt-x",
         {"order": ["router", "openai"]},
-        ["router gpt-5", "openai gpt-5", "openai-eu gpt-5"],
+        ["router gpt-x", "openai gpt-x", "openai-eu gpt-x"],
     ),
-    "only others": ("gpt-5", {"only": ["router"]}, ["router gpt-5"]),
+    "only others": ("gpt-x", {"only": ["router"]}, ["router gpt-x"]),
     "others for a name that nobody claims": (
         "phi-4",
         {"order": ["router", "together"]},
@@ -135,11 +142,11 @@ WISHES = {
     ),
     "nobody is added to a provider's name": ("together/x", {"order": ["router"]}, ["together x"]),
     "a provider that is not configured is passed over": (
-        "gpt-5",
+        "gpt-x",
         {"order": ["azure", "openai-eu"], "ignore": ["azure"]},
-        ["openai-eu gpt-5", "openai gpt-5"],
+        ["openai-eu gpt-x", "openai gpt-x"],
     ),
-    "nothing in particular": ("gpt-5", {}, ["openai gpt-5", "openai-eu gpt-5"]),
+    "nothing in particular": ("gpt-x", {}, ["openai gpt-x", "openai-eu gpt-x"]),
 }
 
 
@@ -149,17 +156,20 @@ def test_the_request_may_choose(model: str, provider: Any, found: list[str]) -> 
 
 
 def test_fallbacks_stand_behind_and_nobody_is_asked_twice() -> None:
-    assert resolved("gpt-5", "openai", ["gpt-5", "claude-opus-5", "llama", "openai/gpt-5"]) == [
-        "openai gpt-5",
-        "openai-eu gpt-5",
-        "anthropic claude-opus-5",
+    assert resolved("gpt-x", "openai", ["gpt-x", "claude-x", "llama", "openai/gpt-x"]) == [
+        "openai gpt-x",
+        "openai-eu gpt-x",
+        "anthropic claude-x",
         "together meta-llama/Llama-3.3-70B",
         "router meta/llama-3.3:free",
     ]
 
 
 def test_preferences_hold_for_fallbacks_too() -> None:
-    assert resolved("gpt-5", {"ignore": ["openai"]}, ["gpt-4.1"]) == ["openai-eu gpt-5", "openai-eu gpt-4.1"]
+    assert resolved("gpt-5", {"ignore": ["openai", "router"]}, ["gpt-4.1"]) == [
+        "openai-eu gpt-5",
+        "openai-eu gpt-4.1",
+    ]
 
 
 # --- what is refused ---------------------------------------------------------------------------
@@ -170,7 +180,35 @@ BAD_WISHES = {
     "a list that is none": ({"order": "openai"}, "provider.order", "expected `array`, got `str`"),
     "a name that is none": ({"only": ["openai", 1]}, "provider.only.1", "expected `str`, got `int`"),
     "a truth that is none": ({"allow_fallbacks": "no"}, "provider.allow_fallbacks", "expected `bool`"),
-    "something unknown": ({"sort": "price"}, "provider", "unknown field `sort` (known: order, only, "),
+    "something unknown": ({"zdr": True}, "provider", "unknown field `zdr` (known: order, only, "),
+    "an order that there is not": (
+        {"sort": "fastest"},
+        "provider.sort",
+        "provider.sort: invalid enum value 'fastest' (known: price, latency, throughput, balanced)",
+    ),
+    "an order of another type": ({"sort": 3}, "provider.sort", "got `int` (known: price, latency"),
+    "a part of an order that there is not": ({"sort": {"by": "size"}}, "provider.sort.by", "(known: price, "),
+    "a price below zero": ({"max_price": {"prompt": -1}}, "provider.max_price.prompt", ">= 0"),
+    "a price that is none": (
+        {"max_price": {"completion": "low"}},
+        "provider.max_price.completion",
+        "got `str`",
+    ),
+    "a price of something unknown": (
+        {"max_price": {"image": 1}},
+        "provider.max_price",
+        "unknown field `image` (known: prompt, completion, request)",
+    ),
+    "a capability that there is not": (
+        {"require": ["tools", "smell"]},
+        "provider.require.1",
+        "unknown value (known: stream, tools, ",
+    ),
+    "a number format that there is not": (
+        {"quantizations": ["q4"]},
+        "provider.quantizations.0",
+        "unknown value (known: int4, ",
+    ),
 }
 
 
@@ -244,7 +282,7 @@ PREFERENCES = st.dictionaries(
 )
 def test_any_question_has_an_answer_or_a_refusal(model: str, provider: Any, fallbacks: list[str]) -> None:
     try:
-        candidates = SHARED.resolve(model, provider, fallbacks)
+        candidates = SHARED.resolve(model, provider, fallbacks).candidates
     except (ModelNotFound, InvalidRequest) as refusal:
         candidates, told = (), bool(refusal.param and refusal.message)
     else:
@@ -268,7 +306,7 @@ def test_memory_has_an_end_and_answers_stay_right() -> None:
     directory = make()
     before = directory.resolve("gpt-5")
     for number in range(REMEMBERED):
-        assert directory.resolve(f"together/{number}")[0].model == str(number)
+        assert directory.resolve(f"together/{number}").candidates[0].model == str(number)
     assert directory.resolve("gpt-5") == before
 
 
@@ -288,11 +326,12 @@ def test_names_of_models_and_the_catalog_of_what_is_configured_are_listed() -> N
 def test_every_listed_name_can_be_asked_for() -> None:
     directory = make()
     for model in directory.listed():
-        assert directory.resolve(model.id)[0].service.name == model.owner
+        assert directory.resolve(model.id).candidates[0].service.name == model.owner
 
 
 def test_a_name_is_explained() -> None:
-    lines = [line.strip() for line in make().explain("google/gemini-2.5-pro", ["gemini", "anthropic"])]
+    explained = make().explain("google/gemini-2.5-pro", ["gemini", "anthropic"], lambda _: "1 USD")
+    lines = [line.strip() for line in explained]
     assert lines[:6] == [
         'google/gemini-2.5-pro: "google" names the provider',
         "1. google-eu, model gemini-2.5-pro",
@@ -301,8 +340,14 @@ def test_a_name_is_explained() -> None:
         "a client that speaks gemini: bytes pass through, only the model's name is replaced",
         "a client that speaks anthropic: translated to gemini and back",
     ]
-    assert lines[6].startswith("known about the model: thinking = 'budget'")
-    assert "known about the model: nothing special" in make().explain("together/x", [])[-1]
+    assert lines[6] == (
+        "the catalog's gemini-2.5-pro, context 1,048,576 tokens, output up to 65,536, quantization unknown"
+    )
+    assert lines[7].startswith("known about the model: thinking = 'budget'")
+    assert lines[8] == "price: 1 USD"
+    assert lines[9:11] == ["not candidates:", "openai: the name itself determines who serves it"]
+    unknown = "\n".join(make().explain("together/x", [], lambda _: "unknown"))
+    assert "not in the catalog\n   known about the model: nothing special\n   price: unknown" in unknown
 
 
 # --- the catalog -------------------------------------------------------------------------------
@@ -311,7 +356,7 @@ def test_a_name_is_explained() -> None:
 def test_a_name_of_the_catalog_reaches_whoever_has_such_a_model() -> None:
     config = Config(providers={name: ProviderConfig(kind=name) for name in ("together", "deepinfra", "qwen")})
     directory = ModelRegistry(config)
-    (candidate,) = directory.resolve("text-embedding-v4")
+    (candidate,) = directory.resolve("text-embedding-v4").candidates
     assert (candidate.service.name, candidate.model) == ("qwen", "text-embedding-v4")
     with pytest.raises(ModelNotFound):
         directory.resolve("text-embedding-v5000")

@@ -58,7 +58,7 @@ def test_a_service_is_asked_in_the_format_of_a_client_that_it_speaks_too(
     kind: str, address: str | None
 ) -> None:
     directory = ModelRegistry(Config(providers={"it": ProviderConfig(kind=kind, base_url=address)}))
-    spoken = {name: directory.resolve("it/m", spoken=name)[0].service for name in FORMATS}
+    spoken = {name: directory.resolve("it/m", spoken=name).candidates[0].service for name in FORMATS}
     assert {name for name, service in spoken.items() if service.protocol.name == name} == {
         "openai_chat",
         "openai_responses",
@@ -70,13 +70,18 @@ def test_a_service_is_asked_in_the_format_of_a_client_that_it_speaks_too(
 def test_an_address_that_is_not_openais_is_asked_for_chats_only() -> None:
     """What others serve behind OpenAI's variables may know chat completions and nothing else."""
     config = ProviderConfig(kind="openai", base_url="https://service.example/v1")
-    (candidate,) = ModelRegistry(Config(providers={"it": config})).resolve("it/m", spoken="openai_responses")
+    (candidate,) = (
+        ModelRegistry(Config(providers={"it": config})).resolve("it/m", spoken="openai_responses").candidates
+    )
     assert candidate.service.protocol.name == "openai_chat"
 
 
 def test_a_model_that_exists_in_one_format_only_is_asked_in_it() -> None:
     directory = ModelRegistry(Config(providers={"it": ProviderConfig(kind="openai")}))
-    formats = [directory.resolve(f"it/{name}")[0].service.protocol.name for name in ("gpt-5-codex", "gpt-5")]
+    formats = [
+        directory.resolve(f"it/{name}").candidates[0].service.protocol.name
+        for name in ("gpt-5-codex", "gpt-5")
+    ]
     assert formats == ["openai_responses", "openai_chat"]
 
 
@@ -117,7 +122,7 @@ def test_a_claimed_name_reaches_the_service(kind: Kind) -> None:
     other = "anthropic" if kind.name != "anthropic" else "gemini"
     directory = ModelRegistry(Config(providers={"it": a_service(kind), "other": ProviderConfig(kind=other)}))
     for prefix in kind.prefixes:
-        (candidate,) = directory.resolve(f"{prefix}x")
+        (candidate,) = directory.resolve(f"{prefix}x").candidates
         assert (candidate.service.name, candidate.model) == ("it", f"{prefix}x")
 
 

@@ -41,8 +41,8 @@ async def gateway(provider: Simulator) -> AsyncIterator[Gateway]:
 
 
 ROUTES = [
-    ("gpt-3.5-turbo", OPENAI, "/openai/v1/chat/completions", "gpt-3.5-turbo", "sk-openai-0123456789"),
-    ("gpt-4", OPENAI, "/openai/v1/chat/completions", "gpt-4", "sk-openai-0123456789"),
+    ("gpt-3.5-turbo", OPENAI, "/openai/v1/chat/completions", "gpt-5.6-terra", "sk-openai-0123456789"),
+    ("gpt-4", OPENAI, "/openai/v1/chat/completions", "gpt-5.6-sol", "sk-openai-0123456789"),
     (
         "anthropic-claude-3-opus-20240229",
         ANTHROPIC,

@@ -1,12 +1,15 @@
 """What models there are, what they can do and what they cost: data, read when it is first wanted.
 
-Two sources. `models/<kind>.toml` is ours: the models worth naming, with their limits and capabilities.
+Two sources. `models/<kind>.toml` is ours: the models worth naming, with their limits and capabilities, and
+which of them are the same (`identities.py`); `retired.toml` has the names that are no longer served.
 `prices.json` is written from the package genai-prices and has prices of many more. `docs/models.md`
 says where each field comes from.
 """
 
+from .identities import identity_of, serving_row
 from .models import CAPABILITIES, CatalogModel, ImagePrice, model_named, models
 from .prices import Price, PricedModel, Rate, Tier, Tiered, priced_model, source
+from .retired import Retired, retired, retired_name
 
 __all__ = [
     "CAPABILITIES",
@@ -15,10 +18,15 @@ __all__ = [
     "Price",
     "PricedModel",
     "Rate",
+    "Retired",
     "Tier",
     "Tiered",
+    "identity_of",
     "model_named",
     "models",
     "priced_model",
+    "retired",
+    "retired_name",
+    "serving_row",
     "source",
 ]

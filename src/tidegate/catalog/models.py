@@ -26,6 +26,7 @@ __all__ = ["CAPABILITIES", "CatalogModel", "ImagePrice", "model_named", "models"
 
 Modality: TypeAlias = Literal["text", "image", "audio", "video", "document", "embedding"]
 Ability: TypeAlias = Literal["stream", "tools", "parallel_tools", "schema"]
+Quantization: TypeAlias = Literal["int4", "int8", "fp4", "fp6", "fp8", "fp16", "bf16", "fp32"]
 
 CAPABILITIES = (
     "stream",
@@ -66,6 +67,13 @@ class CatalogModel(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """The kind of provider that serves it: a row of the table of providers."""
     label: str
     """The display name."""
+    identity: str | None = None
+    """The name of the model without a provider, by which other services' rows are known to be the same
+    weights (see `identities.py`); None: its id."""
+    also: tuple[str, ...] = ()
+    """Other names by which the same service knows the same weights."""
+    quantization: Quantization | None = None
+    """The number format of the weights, where the service says it."""
     description: str
     type: Literal["chat", "embedding", "image"] = "chat"
     context: int | None = None
@@ -96,6 +104,15 @@ class CatalogModel(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     images: tuple[ImagePrice, ...] = ()
     """Prices by the image; the first that fits counts."""
 
+    @property
+    def identity_name(self) -> str:
+        """Its identity."""
+        return self.identity or self.id.lower()
+
+    def is_named(self, name: str) -> bool:
+        """Whether the service knows it by this name."""
+        return name.lower() in (self.id.lower(), *map(str.lower, self.also))
+
     def abilities(self) -> tuple[str, ...]:
         """Its capabilities, inputs included; without reasoning."""
         taken = [name for name, modality in TAKEN.items() if modality in self.inputs]
@@ -120,9 +137,10 @@ def _models_of(kind: str, groups: list[dict[str, object]]) -> Iterator[CatalogMo
 
 @cache
 def _by_name() -> Mapping[tuple[str, str], CatalogModel]:
-    return {(model.kind, model.id.lower()): model for model in models()}
+    rows = {(model.kind, name.lower()): model for model in models() for name in model.also}
+    return {**rows, **{(model.kind, model.id.lower()): model for model in models()}}
 
 
 def model_named(kind: str, name: str) -> CatalogModel | None:
-    """The model of a kind of provider; None where the catalog does not have it."""
+    """The model of a kind of provider, by any of its names there; None where the catalog does not have it."""
     return _by_name().get((kind, name.lower()))

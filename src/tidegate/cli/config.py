@@ -1,7 +1,7 @@
 """`tidegate config`: validate and show the settings, explain how a model is resolved."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from msgspec import Struct
 
     from tidegate.config import Config, ProviderConfig
+    from tidegate.providers import Candidate
 
 __all__ = ["app", "load_or_exit"]
 
@@ -57,21 +58,37 @@ def explain(
     model: Annotated[str, typer.Argument(help="A model name, as in a client's request.")],
     config: ConfigOption = None,
 ) -> None:
-    """Show which providers serve a model, in which wire format, and what is known about it.
+    """Show which providers serve a model, what is known about it there, and why others do not serve it.
 
     The exit status is 0 if at least one does, 1 if none does, 2 if the configuration is invalid.
     """
     from tidegate.protocols.errors import ModelNotFound
     from tidegate.providers import ModelRegistry
 
-    registry = ModelRegistry(load_or_exit(config))
+    settings = load_or_exit(config)
+    registry = ModelRegistry(settings)
     try:
-        lines = registry.explain(model, DOORS)
+        lines = registry.explain(model, DOORS, _prices_of(settings))
     except ModelNotFound as error:
         typer.echo(error.message, err=True)
         raise typer.Exit(1) from None
     for line in lines:
         typer.echo(line)
+
+
+def _prices_of(config: "Config") -> "Callable[[Candidate], str]":
+    """What candidates cost now, in words."""
+    from datetime import UTC, datetime
+
+    from tidegate.money import PriceList, word_prices
+
+    prices, now = PriceList(config), datetime.now(UTC)
+
+    def price_of(candidate: "Candidate") -> str:
+        place = (candidate.service.name, candidate.model)
+        return word_prices(prices.rates(*place, now), prices.image_prices(*place))
+
+    return price_of
 
 
 def load_or_exit(path: Path | None) -> "Config":

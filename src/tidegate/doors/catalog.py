@@ -79,7 +79,8 @@ class CatalogDoor:
 
         async def answer() -> bytes:
             parsed = within_depth(self.protocol.parse_request)(await request.read_body(gateway.max_body))
-            candidates = gateway.registry.resolve(parsed.model, parsed.provider, parsed.fallbacks)
+            resolution = gateway.registry.resolve(parsed.model, parsed.provider, parsed.fallbacks)
+            candidates = resolution.candidates
             turn = within_depth(parsed.turn)()
             tokens = await asyncio.to_thread(estimate, turn)
             return encode(render_estimate(turn, tokens, candidates, PriceList(gateway.config)))

@@ -82,7 +82,7 @@ async def find_listed(name: str, gateway: Gateway) -> ListedModel:
     for model in gateway.registry.listed():
         if model.id == name:
             return model
-    return ListedModel(name, gateway.registry.resolve(name)[0].service.name, name)
+    return ListedModel(name, gateway.registry.resolve(name).candidates[0].service.name, name)
 
 
 def _served_by(model: ListedModel, registry: ModelRegistry) -> list[tuple[str, str]]:
@@ -90,4 +90,4 @@ def _served_by(model: ListedModel, registry: ModelRegistry) -> list[tuple[str, s
     own = model.id.removeprefix(f"{model.owner}/")
     if own != model.id:
         return [(model.owner, own)]
-    return [(one.service.name, one.model) for one in registry.resolve(model.id)]
+    return [(one.service.name, one.model) for one in registry.resolve(model.id).candidates]

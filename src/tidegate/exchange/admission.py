@@ -19,9 +19,10 @@ async def admit(this: Exchange, operation: Operation[P]) -> None:
     identify(this)
     this.operation = operation
     parsed = this.parsed = await read_request(this, operation.parse)
-    this.candidates = this.gateway.registry.resolve(
+    this.resolution = this.gateway.registry.resolve(
         parsed.model, parsed.provider, parsed.fallbacks, operation.spoken
     )
+    this.candidates = this.resolution.candidates
 
 
 def identify(this: Exchange) -> None:

@@ -94,9 +94,16 @@ async def plan(this: Exchange, candidate: Candidate) -> tuple[Call, Conduit]:
         call, conduit = plan_call(this.operation, this.parsed, candidate)
     except BytesWanted as refusal:
         call, conduit = plan_call(this.operation, await fetch_linked(this, refusal), candidate)
-    if call.dropped and this.gateway.config.routing.unsupported == "strict":
+    if call.dropped and requires_parameters(this):
         refuse_dropped(call, candidate)
     return call, conduit
+
+
+def requires_parameters(this: Exchange) -> bool:
+    """Whether a candidate that would drop one of the request's parameters is passed over."""
+    if this.gateway.config.routing.unsupported == "strict":
+        return True
+    return this.resolution.preferences.require_parameters
 
 
 def refuse_dropped(call: Call, candidate: Candidate) -> None:

@@ -47,7 +47,7 @@ def count(
         this.stream = None
         this.candidates = gateway.registry.resolve(
             parsed.model, parsed.provider, parsed.fallbacks, door.protocol.name
-        )
+        ).candidates
         counted, headers = await count_tokens(this, parsed)
         request.respond(200, [JSON, *headers], render(counted))
 

@@ -37,6 +37,7 @@ def record_of(this: Exchange) -> Record:
         model=this.model,
         provider=attempt.candidate.service.name if attempt is not None else None,
         provider_model=attempt.candidate.model if attempt is not None else None,
+        resolved_from=attempt.candidate.replaces if attempt is not None else None,
         stream=this.stream,
         finish=tally.finish if tally is not None else None,
         usage=tally.usage if tally is not None else None,

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from tidegate.observe import Ending
 from tidegate.protocols.contract import Call, Conduit
 from tidegate.protocols.errors import TidegateError
-from tidegate.providers import Candidate
+from tidegate.providers import Candidate, Resolution
 
 from .attempt import Attempt
 from .gateway import Door, Gateway
@@ -42,6 +42,7 @@ class Exchange:
         "operation",
         "parsed",
         "request",
+        "resolution",
         "skipped",
         "stream",
         "transcript",
@@ -53,6 +54,8 @@ class Exchange:
     """Set while the exchange is open."""
     operation: Operation[Any]
     parsed: Any
+    resolution: Resolution
+    """Set by admission, with the candidates."""
 
     def __init__(self, request: Request, door: Door, gateway: Gateway) -> None:
         self.request = request

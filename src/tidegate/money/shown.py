@@ -6,7 +6,7 @@ from typing import Any
 
 from tidegate.catalog import ImagePrice, Rate, Tiered
 
-__all__ = ["render_prices"]
+__all__ = ["render_prices", "word_prices"]
 
 PER_THOUSAND = frozenset(["searches", "requests"])
 
@@ -27,6 +27,18 @@ def render_prices(rates: Mapping[str, Rate], images: tuple[ImagePrice, ...]) -> 
         ],
     }
     return {"currency": "USD", **{key: value for key, value in found.items() if value}}
+
+
+def word_prices(rates: Mapping[str, Rate], images: tuple[ImagePrice, ...]) -> str:
+    """The same in a line."""
+    words = [
+        f"{name} {_base(rate):f}{' and more for long prompts' if isinstance(rate, Tiered) else ''}"
+        f"{' per thousand' if name in PER_THOUSAND else ''}"
+        for name, rate in rates.items()
+    ]
+    if images:
+        words.append(f"an image {min(row.price for row in images):f} to {max(row.price for row in images):f}")
+    return f"{', '.join(words)} (USD, tokens per million)" if words else "unknown"
 
 
 def _base(rate: Rate) -> Decimal:

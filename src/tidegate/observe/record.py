@@ -70,6 +70,8 @@ class Record(Struct, kw_only=True, omit_defaults=True):
     """The configured name of the provider that answered last."""
     provider_model: str | None = None
     """The model requested from the provider."""
+    resolved_from: str | None = None
+    """The retired name in the request that `provider_model` takes the place of, if there is one."""
     stream: bool | None = None
     finish: str | None = None
     """The answer's finish reason, in OpenAI's names."""

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import NamedTuple
 
-from tidegate.catalog import model_named
+from tidegate.catalog import CatalogModel, model_named
 from tidegate.protocols.contract import AnswerDialect, BridgeRoute, Protocol, Route, Target
 from tidegate.protocols.profile import Profile
 
@@ -25,6 +25,13 @@ class Candidate:
     profile: Profile
     alias: str | None = None
     """The name in `[models]` that led here, if one did."""
+    replaces: str | None = None
+    """The retired name in the request that this model takes the place of, if there is one."""
+
+    @property
+    def row(self) -> CatalogModel | None:
+        """What the catalog has about the model."""
+        return model_named(self.service.kind.name, self.model)
 
     @cached_property
     def target(self) -> Target:
@@ -51,7 +58,7 @@ class Candidate:
 
     def _most_output(self) -> int | None:
         """Return the maximum number of completion tokens, if the catalog has it."""
-        row = model_named(self.service.kind.name, self.model)
+        row = self.row
         return row.output if row is not None and row.type == "chat" else None
 
     def speaking(self, name: str) -> "Candidate":
@@ -68,6 +75,8 @@ class Finding(NamedTuple):
     candidates: tuple[Candidate, ...]
     how: str
     """The rule that matched, in words."""
+    name: str
+    """The model's name, without what only chose the provider; of a retired name, what takes its place."""
     fixed: bool
     """Whether the name itself determines the provider: a request's preferences can then choose among these,
     but not add others."""

@@ -17,6 +17,8 @@ def abilities_of(model: CatalogModel) -> tuple[str, ...]:
 def facts_of(model: CatalogModel) -> dict[str, Any]:
     """Return everything except names and prices, as clients see it; unknown fields are omitted."""
     facts = {
+        "identity": model.identity_name,
+        "quantization": model.quantization,
         "description": model.description,
         "type": model.type,
         "context_window": model.context,

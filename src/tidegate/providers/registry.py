@@ -4,24 +4,28 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
-from tidegate.catalog import model_named, models
-from tidegate.config import MAX_CANDIDATES, Config
+from tidegate.catalog import models
+from tidegate.config import Config
 from tidegate.protocols.errors import InvalidRequest, ModelNotFound
 
 from .candidate import Candidate, Finding, ListedModel
-from .families import profile_of
+from .explanation import PriceOf, explain
 from .limits import KEPT_NAME, check_name, check_names
-from .preferences import Preferences, parse_preferences
-from .rows import kinds
+from .names import Names, translated
+from .preferences import ANY, Preferences, parse_preferences
+from .resolution import Resolution, resolution_of
 from .service import Service
-from .words import explain, not_configured, not_found, shown
+from .words import not_configured, not_found, shown
 
 __all__ = ["ModelRegistry"]
 
 REMEMBERED = 1024
-"""Answers that a model registry keeps. Clients choose the names, so their number and length are bounded:
-with `KEPT_NAME`, to a megabyte or two in all.
+"""Answers of a sort that a model registry keeps. Clients choose the names, so their number and length are
+bounded: with `_is_short`, to a few megabytes in all.
 """
+
+UNKNOWN_FORMAT = "unknown"
+"""The value of `quantizations` for models of which it is not known."""
 
 
 class ModelRegistry:
@@ -31,15 +35,12 @@ class ModelRegistry:
         self.services: Mapping[str, Service] = MappingProxyType(
             {name: Service(name, provider) for name, provider in config.providers.items()}
         )
-        self._aliases = {
-            name: tuple(self._candidates_of(name, model.candidates)) for name, model in config.models.items()
-        }
-        self._catch_alls = tuple(one for one in self.services.values() if one.catch_all)
-        self._prefixes = tuple(self._render_prefixes())
-        self._own_prefixes = tuple(self._render_own_prefixes())
+        self._models = config.models
+        self._names = Names(self.services, config.models)
         self.discovered: Mapping[str, Sequence[str]] = MappingProxyType({})
         """By service: what those list that alone know their models; filled by `exchange/model_lists`."""
-        self._known: dict[tuple[str, str | None, str], tuple[Candidate, ...]] = {}
+        self._known: dict[tuple[str, str | None, str], Resolution] = {}
+        self._known_wishes: dict[tuple[tuple[str, ...], str | None, Preferences, str], Resolution] = {}
 
     # --- what requests ask --------------------------------------------------------------------
 
@@ -49,8 +50,8 @@ class ModelRegistry:
         provider: str | Mapping[str, Any] | None = None,
         fallbacks: Sequence[str] = (),
         spoken: str = "",
-    ) -> tuple[Candidate, ...]:
-        """Who serves the model, the first choice first; never empty, and never more than MAX_CANDIDATES.
+    ) -> Resolution:
+        """Who serves the model, the first choice first.
 
         `provider` is the request's own field: a provider's name, or preferences. `fallbacks` are the
         names to try behind `model`. `spoken` is the client's wire format: a service that speaks it beside
@@ -61,14 +62,21 @@ class ModelRegistry:
             return known if known is not None else self._remember(model, provider, spoken)
         check_name(model, "model")
         check_names(fallbacks, "models")
-        wished = self._resolve_wishes(model, provider, fallbacks)
-        return tuple(one.speaking(spoken) for one in wished)
+        names = (model, *dict.fromkeys(fallbacks))
+        if isinstance(provider, Mapping):
+            preferences = ANY if self._are_for_others(names) else parse_preferences(provider)
+            return self._wish(names, None, preferences, spoken)
+        if provider is not None:
+            check_name(provider, "provider")
+        return self._wish(names, provider, ANY, spoken)
 
     def listed(self) -> tuple[ListedModel, ...]:
         """The models that are worth naming: those of `[models]`, then the catalog's by provider, then
         those that the providers list themselves.
         """
-        named = [ListedModel(name, found[0].service.name, name) for name, found in self._aliases.items()]
+        named = [
+            ListedModel(name, found[0].service.name, name) for name, found in self._names.aliases.items()
+        ]
         catalog = [
             ListedModel(f"{service.name}/{model.id}", service.name, model.label)
             for service in self.services.values()
@@ -82,198 +90,133 @@ class ModelRegistry:
 
     def _discovered(self) -> Iterator[ListedModel]:
         for name, models_of_it in self.discovered.items():
-            before = "" if self.services[name] in self._catch_alls else f"{name}/"
+            before = "" if self.services[name] in self._names.catch_alls else f"{name}/"
             yield from (ListedModel(f"{before}{model}", name, model) for model in models_of_it)
 
     def names(self) -> tuple[str, ...]:
         """The names of the listed models."""
         return tuple(model.id for model in self.listed())
 
-    def explain(self, model: str, spoken: Iterable[str]) -> list[str]:
-        """How a name resolves, line by line; `spoken` are the clients' wire formats. Raises ModelNotFound."""
-        return explain(model, self._find(model), spoken)
+    def find(self, model: str) -> Finding:
+        """Who serves a name by itself, and by which rule. Raises ModelNotFound."""
+        finding = self._names.find(model)
+        if finding is None:
+            raise ModelNotFound(not_found(model, self.services, self.names()))
+        return finding
 
-    # --- with a wish of its own ---------------------------------------------------------------
+    def explain(self, model: str, spoken: Iterable[str], price_of: PriceOf) -> list[str]:
+        """How a name resolves, line by line; `spoken` are the clients' wire formats, `price_of` words a
+        candidate's price. Raises ModelNotFound.
+        """
+        finding = self.find(model)
+        return explain(model, finding, spoken, self.services.values(), self._models.get(model), price_of)
 
-    def _remember(self, model: str, provider: str | None, spoken: str) -> tuple[Candidate, ...]:
+    # --- a name alone, or at a provider -------------------------------------------------------
+
+    def _remember(self, model: str, provider: str | None, spoken: str) -> Resolution:
         check_name(model, "model")
         if provider is not None:
             check_name(provider, "provider")
-        offered = self._find(model).candidates if provider is None else self._find_at(model, provider)
-        found = tuple(one.speaking(spoken) for one in offered[:MAX_CANDIDATES])
-        if max(len(model), len(provider or "")) <= KEPT_NAME:
+        offered = self.find(model).candidates if provider is None else self._find_at(model, provider)
+        found = resolution_of([offered], spoken, model=self._models.get(model))
+        if _is_short([model, provider or ""]):
             if len(self._known) >= REMEMBERED:
                 self._known.clear()
             self._known[model, provider, spoken] = found
         return found
 
-    def _resolve_wishes(
-        self, model: str, provider: str | Mapping[str, Any] | None, fallbacks: Sequence[str]
-    ) -> tuple[Candidate, ...]:
-        if isinstance(provider, Mapping):
-            names = dict.fromkeys((model, *fallbacks))
-            found = [one for name in names for one in self._choose(name, provider)]
-        else:
-            # The provider is that of `model`; a fallback names its own.
-            found = [*self.resolve(model, provider)]
-            found += [one for name in dict.fromkeys(fallbacks) for one in self.resolve(name)]
-        first_of_each: dict[tuple[str, str], Candidate] = {}
-        for one in found:
-            first_of_each.setdefault((one.service.name, one.model), one)
-        return tuple(first_of_each.values())[:MAX_CANDIDATES]
-
     def _find_at(self, model: str, provider: str) -> tuple[Candidate, ...]:
-        """The model at one provider, under the name that the client gives it."""
-        services = self._named(provider)
+        """The model at one provider, under its own name for it, where the catalog has that."""
+        services = self._names.named(provider)
         if not services:
             raise InvalidRequest(not_configured(provider, self.services), param="provider")
         if not model:
             raise ModelNotFound("the request has no model")
         named = {service.name for service in services}
-        aliased = tuple(one for one in self._aliases.get(model, ()) if one.service.name in named)
-        return aliased or _offers(services, model)
+        aliased = tuple(one for one in self._names.aliases.get(model, ()) if one.service.name in named)
+        return aliased or translated(services, model)
 
-    def _choose(self, model: str, provider: Mapping[str, Any]) -> list[Candidate]:
-        """Who serves a model under the request's preferences; where its name leads to a service that has
-        such preferences itself (OpenRouter), they are for that service.
+    # --- with fallbacks or preferences --------------------------------------------------------
+
+    def _wish(
+        self, names: tuple[str, ...], provider: str | None, preferences: Preferences, spoken: str
+    ) -> Resolution:
+        key = (names, provider, preferences, spoken)
+        known = self._known_wishes.get(key)
+        if known is None:
+            known = resolution_of(
+                self._parts(names, provider, preferences), spoken, preferences, self._models.get(names[0])
+            )
+            if _is_short([*names, provider or "", *preferences.names()]):
+                if len(self._known_wishes) >= REMEMBERED:
+                    self._known_wishes.clear()
+                self._known_wishes[key] = known
+        return known
+
+    def _parts(
+        self, names: tuple[str, ...], provider: str | None, preferences: Preferences
+    ) -> Iterator[Sequence[Candidate]]:
+        """The candidates, in the parts in which the request itself ranks them."""
+        if preferences is not ANY:
+            for name in dict.fromkeys(names):
+                yield from self._prefer(name, preferences)
+            return
+        first, *others = names
+        # The provider is that of `model`; a fallback names its own.
+        yield self.find(first).candidates if provider is None else self._find_at(first, provider)
+        for name in others:
+            check_name(name, "models")
+            yield self.find(name).candidates
+
+    def _are_for_others(self, names: Iterable[str]) -> bool:
+        """Whether all names lead to services that have such preferences themselves (OpenRouter): they are for
+        those services then.
         """
-        finding = self._find_quietly(model)
-        if finding is not None and finding.fixed and all(_prefers_itself(one) for one in finding.candidates):
-            return [*finding.candidates]
-        return self._prefer(model, parse_preferences(provider))
+        findings = [self._names.find(name) for name in names]
+        return all(
+            finding is not None and finding.fixed and all(map(_prefers_itself, finding.candidates))
+            for finding in findings
+        )
 
-    def _prefer(self, model: str, preferences: Preferences) -> list[Candidate]:
-        order, only = self._all_named(preferences.order), self._all_named(preferences.only)
-        ignored = self._all_named(preferences.ignore)
-        found = self._find_also_at((*order.values(), *only.values()), model)
-        left = [one for one in found if one.service.name not in ignored]
+    def _prefer(self, model: str, preferences: Preferences) -> list[list[Candidate]]:
+        """Who serves a model under the request's preferences: the providers that it orders, one by one, then
+        the others.
+        """
+        places = self._places_of(preferences.order)
+        only, ignored = self._places_of(preferences.only), self._places_of(preferences.ignore)
+        found = self._find_also_at((*places, *only), model)
+        left = [one for one in found if one.service.name not in ignored and _has_format(one, preferences)]
         if preferences.only:
             left = [one for one in left if one.service.name in only]
-        places = {name: place for place, name in enumerate(order)}
-        left.sort(key=lambda one: places.get(one.service.name, len(places)))
-        if not preferences.allow_fallbacks:
-            left = [one for one in left if one.service.name in order] if preferences.order else left[:1]
-        if not left:
+        last = len(preferences.order)
+        parts: list[list[Candidate]] = [[] for _ in range(last + 1)]
+        for one in left:
+            parts[places.get(one.service.name, last)].append(one)
+        parts = [part for part in parts[: None if preferences.allow_fallbacks or not last else last] if part]
+        if not parts:
             reason = "the request's provider field excludes every provider that serves it"
             raise ModelNotFound(f"no provider is left for {shown(model)}: {reason}", param="provider")
-        return left
+        return parts if preferences.allow_fallbacks or last else [parts[0][:1]]
 
-    def _find_also_at(self, wanted: Sequence[Service], model: str) -> list[Candidate]:
+    def _find_also_at(self, wanted: Iterable[str], model: str) -> list[Candidate]:
         """Who serves the model; where its name leaves that open, also the services that are wanted."""
-        finding = self._find_quietly(model) if wanted and model else self._find(model)
+        services = [self.services[name] for name in dict.fromkeys(wanted)]
+        finding = self._names.find(model) if services and model else self.find(model)
         if finding is None:
-            return [*_offers(dict.fromkeys(wanted), model)]
+            return [*translated(services, model)]
         found = [*finding.candidates]
         if not finding.fixed:
             known = {one.service.name for one in found}
-            others = dict.fromkeys(one for one in wanted if one.name not in known)
-            found += _offers(others, found[0].model)
+            found += translated((one for one in services if one.name not in known), finding.name)
         return found
 
-    # --- rules for a bare name: the first that fits counts ------------------------------------
-
-    def _find(self, model: str) -> Finding:
-        finding = self._find_quietly(model)
-        if finding is None:
-            raise ModelNotFound(not_found(model, self.services, self.names()))
-        return finding
-
-    def _find_quietly(self, model: str) -> Finding | None:
-        rules = (
-            self._by_alias,
-            self._by_service,
-            self._by_own_prefix,
-            self._by_catch_all,
-            self._by_prefix,
-            self._by_catalog,
-            self._by_being_alone,
-        )
-        return next((found for rule in rules if (found := rule(model)) is not None), None)
-
-    def _by_alias(self, model: str) -> Finding | None:
-        candidates = self._aliases.get(model)
-        return Finding(candidates, "a name in [models]", fixed=True) if candidates else None
-
-    def _by_service(self, model: str) -> Finding | None:
-        name, _, rest = model.partition("/")
-        services = self._named(name) if rest else ()
-        if not services:
-            return None
-        return Finding(_offers(services, rest), f"{shown(name)} names the provider", fixed=True)
-
-    def _by_catch_all(self, model: str) -> Finding | None:
-        if not self._catch_alls or not model:
-            return None
-        names = ", ".join(shown(one.name) for one in self._catch_alls)
-        return Finding(_offers(self._catch_alls, model), f"{names} serves every name", fixed=False)
-
-    def _by_own_prefix(self, model: str) -> Finding | None:
-        for prefix, strip, services in self._own_prefixes:
-            if model.startswith(prefix) and model != strip:
-                how = f"the configuration gives {shown(prefix)} to {', '.join(one.name for one in services)}"
-                return Finding(_offers(services, model.removeprefix(strip)), how, fixed=False)
-        return None
-
-    def _by_prefix(self, model: str) -> Finding | None:
-        for prefix, strip, services in self._prefixes:
-            if services and model.startswith(prefix) and model != strip:
-                how = f"names that start with {shown(prefix)} belong to {services[0].kind.label}"
-                return Finding(_offers(services, model.removeprefix(strip)), how, fixed=False)
-        return None
-
-    def _by_catalog(self, model: str) -> Finding | None:
-        services = tuple(one for one in self.services.values() if model_named(one.kind.name, model))
-        if not services:
-            return None
-        return Finding(_offers(services, model), "a name in the catalog", fixed=False)
-
-    def _by_being_alone(self, model: str) -> Finding | None:
-        if len(self.services) != 1 or not model:
-            return None
-        services = tuple(self.services.values())
-        return Finding(
-            _offers(services, model), f"{shown(services[0].name)} is the only provider", fixed=False
-        )
-
-    def _named(self, name: str) -> tuple[Service, ...]:
-        """The service of this name; where there is none, all of the kind that goes by it."""
-        service = self.services.get(name)
-        if service is not None:
-            return (service,)
-        lower = name.lower()
-        return tuple(one for one in self.services.values() if lower in _names_of(one))
-
-    def _all_named(self, names: Iterable[str]) -> dict[str, Service]:
-        return {service.name: service for name in names for service in self._named(name)}
-
-    # --- tables, made once --------------------------------------------------------------------
-
-    def _candidates_of(self, alias: str, names: Iterable[str]) -> Iterator[Candidate]:
-        for name in names:
-            provider, _, model = name.partition("/")
-            yield Candidate(self.services[provider].serving(model), model, profile_of(model), alias)
-
-    def _render_own_prefixes(self) -> list[tuple[str, str, tuple[Service, ...]]]:
-        """The same, as the operator gave them to providers."""
-        claimed: dict[tuple[str, str], list[Service]] = {}
-        for service in self.services.values():
-            for claim in service.prefixes:
-                claimed.setdefault(claim, []).append(service)
-        rows = [(prefix, strip, tuple(services)) for (prefix, strip), services in claimed.items()]
-        return sorted(rows, key=lambda row: -len(row[0]))
-
-    def _render_prefixes(self) -> list[tuple[str, str, tuple[Service, ...]]]:
-        """Prefix, what of it is not part of the model's name, and who serves it; the longest first."""
-        rows = []
-        for kind in kinds().values():
-            services = tuple(one for one in self.services.values() if one.kind.name == kind.name)
-            rows += [(prefix, "", services) for prefix in kind.prefixes]
-            rows += [(prefix, prefix, services) for prefix in kind.strip_prefixes]
-        return sorted(rows, key=lambda row: -len(row[0]))
-
-
-def _offers(services: Iterable[Service], model: str) -> tuple[Candidate, ...]:
-    return tuple(Candidate(service.serving(model), model, profile_of(model)) for service in services)
+    def _places_of(self, names: Sequence[str]) -> dict[str, int]:
+        """The services that these names mean → the first place at which they are named."""
+        places: dict[str, int] = {}
+        for place, name in enumerate(names):
+            for service in self._names.named(name):
+                places.setdefault(service.name, place)
+        return places
 
 
 def _prefers_itself(candidate: Candidate) -> bool:
@@ -281,5 +224,16 @@ def _prefers_itself(candidate: Candidate) -> bool:
     return "provider" in getattr(candidate.service.dialect, "own_fields", ())
 
 
-def _names_of(service: Service) -> tuple[str, ...]:
-    return (service.name.lower(), service.kind.name, *service.kind.aliases)
+def _has_format(candidate: Candidate, preferences: Preferences) -> bool:
+    """Whether the model's weights have one of the number formats that the request accepts."""
+    if not preferences.quantizations:
+        return True
+    row = candidate.row
+    known = row.quantization if row is not None else None
+    return (known or UNKNOWN_FORMAT) in preferences.quantizations
+
+
+def _is_short(names: Iterable[str]) -> bool:
+    """Whether the names that a client gave may be kept."""
+    lengths = [len(name) for name in names]
+    return max(lengths) <= KEPT_NAME and sum(lengths) <= 4 * KEPT_NAME

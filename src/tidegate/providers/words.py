@@ -1,17 +1,11 @@
 """Messages about how a model name resolves. They never contain keys."""
 
 import difflib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
-from msgspec.structs import fields
-
-from tidegate.protocols.profile import Profile
-
-from .candidate import Finding
 from .rows import kinds
-from .service import Service
 
-__all__ = ["explain", "not_configured", "not_found", "shown"]
+__all__ = ["not_configured", "not_found", "shown"]
 
 LONGEST = 100
 """Characters of a client's string that a message repeats."""
@@ -62,32 +56,3 @@ def _near(model: str, listed: Iterable[str]) -> list[str]:
     holding = [name for name in full if len(model) >= SHORTEST and model in name]
     alike = difflib.get_close_matches(model[:LONGEST], list(full), n=MOST, cutoff=0.7)
     return list(dict.fromkeys(full[name] for name in (*holding, *alike)))[:MOST]
-
-
-def explain(model: str, finding: Finding, spoken: Iterable[str]) -> list[str]:
-    """How a name resolves, line by line, for clients of these wire formats."""
-    lines = [f"{model}: {finding.how}"]
-    for number, candidate in enumerate(finding.candidates, 1):
-        service = candidate.service
-        lines.append(f"{number}. {service.name}, model {candidate.model}")
-        lines.append(f"   kind {service.kind.name}, at {service.base_url or 'a socket inside Tidegate'}")
-        lines.append(f"   wire format {service.protocol.name}")
-        lines += (f"   {line}" for line in _ways(service, spoken))
-        lines.append(f"   known about the model: {_facts(candidate.profile)}")
-    return lines
-
-
-def _ways(service: Service, spoken: Iterable[str]) -> Iterator[str]:
-    for name in spoken:
-        if name == service.speaking(name).protocol.name:
-            yield f"a client that speaks {name}: bytes pass through, only the model's name is replaced"
-        else:
-            yield f"a client that speaks {name}: translated to {service.protocol.name} and back"
-
-
-def _facts(profile: Profile) -> str:
-    """The keys of a profile that differ from the defaults."""
-    values = {field.name: getattr(profile, field.name) for field in fields(profile)}
-    defaults = {field.name: getattr(Profile(), field.name) for field in fields(profile)}
-    facts = [f"{name} = {value!r}" for name, value in values.items() if value != defaults[name]]
-    return ", ".join(facts) or "nothing special"

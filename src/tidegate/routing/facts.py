@@ -6,22 +6,12 @@ from msgspec import Struct
 
 from tidegate.config import Order
 from tidegate.protocols.needs import NOTHING, Need
+from tidegate.providers import MaxPrice
 
 __all__ = ["MaxPrice", "RequestFacts", "SessionKey"]
 
 SessionKey: TypeAlias = bytes
 """Identifies a conversation of one caller; see `affinity.session_key`."""
-
-
-class MaxPrice(Struct, frozen=True, gc=False):
-    """The request's `provider.max_price`: the most that a candidate may cost. None is no limit."""
-
-    prompt: float | None = None
-    """USD for a million tokens of the prompt."""
-    completion: float | None = None
-    """USD for a million tokens of the completion."""
-    request: float | None = None
-    """USD for a request, where requests have a price of their own."""
 
 
 class RequestFacts(Struct, frozen=True, kw_only=True, gc=False):
@@ -44,6 +34,7 @@ class RequestFacts(Struct, frozen=True, kw_only=True, gc=False):
     """How many candidates stand together, where the request itself ranks them (`models`, `provider.order`):
     each part is ordered by itself, behind the parts before it. Empty: all are ordered together."""
     max_price: MaxPrice | None = None
+    """The request's `provider.max_price`."""
     session: SessionKey | None = None
     """The conversation; None: its cache is of no concern (`x-tidegate-affinity: off`)."""
 

@@ -1,6 +1,6 @@
 """Tidegate's own fields of a request, the same in every dialect."""
 
-from .schema import Schema, any_of, array, boolean, ref, string, struct
+from .schema import Schema, any_of, array, boolean, number, ref, string, struct
 
 __all__ = ["FIELDS", "SCHEMAS"]
 
@@ -12,6 +12,27 @@ SCHEMAS: dict[str, Schema] = {
         only=array(string(), "The only providers that may serve the request."),
         ignore=array(string(), "Providers that must not serve it."),
         allow_fallbacks=boolean("False: only those in `order`; without `order`, only the first."),
+        sort=any_of(
+            string("By what the candidates are ordered: `price`, `latency`, `throughput` or `balanced`."),
+            struct(
+                "",
+                "The same; `partition: none` orders the candidates of all models together.",
+                by=string("`price`, `latency`, `throughput` or `balanced`."),
+                partition=string("`model` (the default) or `none`."),
+            ),
+        ),
+        max_price=struct(
+            "",
+            "The most that a candidate may cost, in USD: for a million tokens, or for a request.",
+            prompt=number("For a million tokens of the prompt."),
+            completion=number("For a million tokens of the completion."),
+            request=number("For a request, where requests have a price of their own."),
+        ),
+        require=array(string(), "Capabilities that the model must be known to have, such as `tools`."),
+        require_parameters=boolean("Pass over providers that do not support a parameter of the request."),
+        quantizations=array(
+            string(), "The accepted number formats of the weights, such as `fp8`, or `unknown`."
+        ),
     )
 }
 

@@ -1,0 +1,115 @@
+"""How a model's name resolves, for people: `tidegate config explain`. Never contains keys."""
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import TypeAlias
+
+from msgspec.structs import fields
+
+from tidegate.catalog import CatalogModel, identity_of, retired_name
+from tidegate.config import ModelConfig
+from tidegate.protocols.profile import Profile
+
+from .candidate import Candidate, Finding
+from .service import Service
+from .words import shown
+
+__all__ = ["PriceOf", "explain"]
+
+PriceOf: TypeAlias = Callable[[Candidate], str]
+"""What a candidate costs, for people."""
+
+
+def explain(
+    model: str,
+    finding: Finding,
+    spoken: Iterable[str],
+    services: Iterable[Service],
+    settings: ModelConfig | None,
+    price_of: PriceOf,
+) -> list[str]:
+    """How a name resolves, line by line, for clients of these wire formats; `services` are all that are
+    configured, `settings` those of the name in `[models]`. `price_of` words a candidate's price.
+    """
+    lines = [f"{model}: {finding.how}"]
+    if settings is not None:
+        lines += _settings(settings)
+    wire_formats = tuple(spoken)
+    for number, candidate in enumerate(finding.candidates, 1):
+        lines += _describe(number, candidate, wire_formats)
+        lines.append(f"   price: {price_of(candidate)}")
+    lines += _others(finding, services)
+    return lines
+
+
+def _settings(settings: ModelConfig) -> Iterator[str]:
+    """What `[models]` sets in addition to the candidates."""
+    if settings.order is not None:
+        weights = f" ({', '.join(f'{weight:g}' for weight in settings.weights)})" if settings.weights else ""
+        yield f"order {settings.order}{weights}"
+    if settings.hedge is not None:
+        yield "hedged" if settings.hedge else "not hedged"
+
+
+def _describe(number: int, candidate: Candidate, spoken: Iterable[str]) -> Iterator[str]:
+    service = candidate.service
+    yield f"{number}. {service.name}, model {candidate.model}"
+    if candidate.replaces is not None:
+        yield f"   takes the place of {candidate.replaces}; the record says so (resolved_from)"
+    yield f"   kind {service.kind.name}, at {service.base_url or 'a socket inside Tidegate'}"
+    yield f"   wire format {service.protocol.name}"
+    yield from (f"   {line}" for line in _ways(service, spoken))
+    yield from (f"   {line}" for line in _catalog_facts(candidate))
+    yield f"   known about the model: {_facts(candidate.profile)}"
+
+
+def _ways(service: Service, spoken: Iterable[str]) -> Iterator[str]:
+    for name in spoken:
+        if name == service.speaking(name).protocol.name:
+            yield f"a client that speaks {name}: bytes pass through, only the model's name is replaced"
+        else:
+            yield f"a client that speaks {name}: translated to {service.protocol.name} and back"
+
+
+def _catalog_facts(candidate: Candidate) -> Iterator[str]:
+    row = candidate.row
+    if row is None:
+        yield "not in the catalog"
+        return
+    yield f"the catalog's {row.identity_name}, {_limits(row)}, quantization {row.quantization or 'unknown'}"
+    if row.retires is not None:
+        yield f"retirement date {row.retires}"
+
+
+def _limits(row: CatalogModel) -> str:
+    context = f"context {row.context:,} tokens" if row.context is not None else "context unknown"
+    return f"{context}, output up to {row.output:,}" if row.output is not None else context
+
+
+def _facts(profile: Profile) -> str:
+    """The keys of a profile that differ from the defaults."""
+    values = {field.name: getattr(profile, field.name) for field in fields(profile)}
+    defaults = {field.name: getattr(Profile(), field.name) for field in fields(profile)}
+    facts = [f"{name} = {value!r}" for name, value in values.items() if value != defaults[name]]
+    return ", ".join(facts) or "nothing special"
+
+
+def _others(finding: Finding, services: Iterable[Service]) -> Iterator[str]:
+    """Why the other configured providers are no candidates."""
+    candidates = {one.service.name for one in finding.candidates}
+    others = [service for service in services if service.name not in candidates]
+    if others:
+        yield "not candidates:"
+    for service in others:
+        yield f"   {service.name}: {_why_not(service, finding)}"
+
+
+def _why_not(service: Service, finding: Finding) -> str:
+    if finding.fixed:
+        return "the name itself determines who serves it"
+    gone = retired_name(finding.name)
+    if gone is not None and service.kind.name in gone.kinds:
+        return f"{gone.reason} (since {gone.since})"
+    identity = identity_of(finding.name)
+    if identity is None:
+        return f"the catalog does not know {shown(finding.name)}; a request can name the provider"
+    return f"the catalog has no {identity} of the kind {service.kind.name}"
