@@ -83,7 +83,7 @@ ANTHROPIC_STREAM = [
 class Answered:
     """An answer that is there at once."""
 
-    status = 200
+    status, ok = 200, True
     raw_headers = ((b"content-type", b"application/json"),)
 
     def __init__(self, pieces: list[bytes]) -> None:

@@ -77,7 +77,8 @@ ROOMS = {
         "a check asks a provider as the relay would",
     ),
     "app": room(
-        "alerts browsers catalog config control doors exchange http observe protocols providers upstream",
+        "alerts browsers catalog config control doors exchange http observe protocols providers routing "
+        "upstream",
         "here the parts of the data plane are put together",
     ),
     "process": room(

@@ -11,6 +11,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
+from tidegate import routing
 from tidegate.alerts import Alerts
 from tidegate.config import Config
 from tidegate.doors import Router, all_doors
@@ -52,6 +53,8 @@ class Tidegate:
         self._watchdog = Watchdog()
         self._embedded = Embedded()
         self._alerts = Alerts()
+        self._candidates: routing.Router | None = None
+        """Decides among candidates; one for all Configs of this worker."""
         self._plane: Plane | None = None
         self.on_startup: list[Callable[[], Awaitable[None]]] = []
         """Awaited once the gateway serves; what they start they stop in `on_shutdown`."""
@@ -136,17 +139,21 @@ class Tidegate:
         Everything is made before anything is replaced: where that fails, all of the old stays in force.
         """
         attached = await self._embedded.attach(config)
-        old, self._plane = self._plane, self._make_plane(attached)
+        chooser = self._candidates or routing.Router(attached)
+        old, self._plane = self._plane, self._make_plane(attached, chooser)
+        chooser.reload(attached)
+        self._candidates = chooser
         if old is not None:
             old.gateway.model_lists.close()
         self._config = config
         self._alerts.configure([url.reveal() for url in config.alerts.urls], config.alerts.repeat_s)
 
-    def _make_plane(self, config: Config) -> "Plane":
+    def _make_plane(self, config: Config, chooser: routing.Router) -> "Plane":
         registry = ModelRegistry(config)
         gateway = Gateway(
             config=config,
             registry=registry,
+            router=chooser,
             keyring=Keyring(key.reveal() for key in config.auth.keys),
             pool=self._pool,
             fetcher=self._fetcher,

@@ -5,21 +5,23 @@ raced, continued or cached without knowing it.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from time import perf_counter
 
 from tidegate.protocols.contract import Call, Conduit, Tally
 from tidegate.protocols.errors import ProviderError, TidegateError
-from tidegate.providers import Candidate
+from tidegate.routing import Trial
 from tidegate.upstream import TRANSPORT_ERRORS, Answer, explain
 
 from .gateway import Gateway
 from .request import Header, Request
-from .sending import ask, limit_headers
+from .sending import attribute, limit_headers, refusal_of, send
 from .watchdog import Waiting, Watch
 
 __all__ = ["Attempt"]
 
+FAILURES = (asyncio.CancelledError, ProviderError, *TRANSPORT_ERRORS)
+"""What waiting for a provider may raise."""
 Write = Callable[[bytes], bool]
 """Sends bytes to the client. Returns whether the client keeps up."""
 
@@ -33,11 +35,13 @@ class Attempt:
 
     __slots__ = (
         "_answer", "_call", "_conduit", "_failure", "candidate", "complete", "dropped", "ended_at",
-        "error", "first_byte_at", "resent", "started_at", "tally", "waited_s",
+        "error", "first_byte_at", "headers", "resent", "started_at", "tally", "trial", "waited_s",
     )  # fmt: skip
 
-    def __init__(self, candidate: Candidate, call: Call, conduit: Conduit) -> None:
-        self.candidate = candidate
+    def __init__(self, trial: Trial, call: Call, conduit: Conduit) -> None:
+        self.trial = trial
+        """The attempt as the router sees it; its end is reported there."""
+        self.candidate = trial.candidate
         self.dropped = call.dropped
         """The client's parameters that the provider does not support."""
         self._call: Call | None = call
@@ -53,7 +57,9 @@ class Attempt:
         """The failure, without its traceback, which would keep the client's body alive."""
         self.resent = False
         """Whether it was sent twice, because the reused connection closed without returning a byte."""
-        self.started_at = perf_counter()
+        self.headers: Sequence[Header] = ()
+        """The provider's, once they have arrived; those of an error too."""
+        self.started_at = trial.started_at
         self.first_byte_at: float | None = None
         """When the first bytes for the client were available."""
         self.ended_at: float | None = None
@@ -68,12 +74,15 @@ class Attempt:
         call = self._call
         assert call is not None
         try:
-            self._answer = await ask(self.candidate, call, request, spoken, gateway, watch, self._note_resend)
+            answer = self._answer = await send(
+                self.candidate, call, request, spoken, gateway, self.trial.credential, self._note_resend
+            )
+            self.headers = answer.raw_headers
+            if not answer.ok:
+                raise await refusal_of(answer, self.candidate.service, watch)
             out = await (self._read_first(watch, gateway) if call.stream else self._read_whole(watch))
-        except asyncio.CancelledError:
-            raise self._named(watch.take_cancel_cause()) from None
-        except (ProviderError, *TRANSPORT_ERRORS) as error:
-            raise self._named(explain(error)) from None
+        except FAILURES as error:
+            raise self._explain(error, watch) from None
         self.first_byte_at = perf_counter()
         return out
 
@@ -85,10 +94,8 @@ class Attempt:
             raise self._take_failure()
         try:
             return await self._pass_on(watch, write)
-        except asyncio.CancelledError:
-            raise self._named(watch.take_cancel_cause()) from None
-        except (ProviderError, *TRANSPORT_ERRORS) as error:
-            raise self._named(explain(error)) from None
+        except FAILURES as error:
+            raise self._explain(error, watch) from None
 
     def abort_stream(self, error: TidegateError) -> bytes:
         """The end of the client's stream when it has to be cut short."""
@@ -112,7 +119,7 @@ class Attempt:
 
     def limits(self) -> list[Header]:
         """The provider's rate-limit headers; `Retry-After` in whole seconds."""
-        return limit_headers(self.candidate.service, self._answer.raw_headers) if self._answer else []
+        return limit_headers(self.candidate.service, self.headers)
 
     # --- the path of the bytes -------------------------------------------------------------------
 
@@ -186,10 +193,7 @@ class Attempt:
     def _note_resend(self) -> None:
         self.resent = True
 
-    def _named(self, error: Exception) -> Exception:
-        """A failure detected here rather than reported by the provider; the message names the provider."""
-        service = self.candidate.service
-        if isinstance(error, ProviderError) and error.provider is None:
-            error.message = f"{service.name}: {error.message}"
-            service.attribute(error)
-        return error
+    def _explain(self, failure: BaseException, watch: Watch) -> Exception:
+        """The error behind a failure."""
+        error = watch.take_cancel_cause() if type(failure) is asyncio.CancelledError else explain(failure)
+        return attribute(self.candidate.service, error) if isinstance(error, ProviderError) else error

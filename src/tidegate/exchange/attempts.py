@@ -1,21 +1,26 @@
 """Which candidate is tried, when it is retried, and which failure is returned to the client.
 
-Candidates are tried in order until one of them opens an answer. Any other policy for the next attempt
-belongs here: a hedge is a second `Attempt` that `open_answer` starts alongside the first.
+The router names the candidates in order, one for each attempt, until one of them opens an answer.
 """
 
 import asyncio
 from collections.abc import Sequence
 from random import uniform
+from time import perf_counter
 from typing import Any
 
+from msgspec import structs
+
 from tidegate.protocols.contract import Call, Conduit
-from tidegate.protocols.errors import BytesWanted, DeadlineExceeded, TidegateError, Unsupported
+from tidegate.protocols.errors import BytesWanted, TidegateError, Unsupported
 from tidegate.protocols.noise import without_noise
 from tidegate.providers import Candidate
+from tidegate.routing import Pick
 
 from .linked import fetch_linked
 from .operation import Operation
+from .planning import plan_attempts
+from .reporting import report_failure, report_start
 from .sending import expect_answer, expect_stream
 from .state import Exchange
 
@@ -32,13 +37,14 @@ retry; a candidate that was never called (`request`) reveals nothing about the o
 async def open_answer(this: Exchange) -> bytes:
     """Try the candidates until one opens its answer: `this.attempt`. Returns its first bytes.
 
-    Raises the most useful failure if none does. Failures caused by the request itself are raised at once.
+    Raises the most useful failure if none does. Failures that no other candidate can help with are raised at
+    once.
     """
-    failures: list[TidegateError] = []
+    plan_attempts(this)
+    router, failures = this.gateway.router, list[TidegateError]()
     try:
-        for place, candidate in enumerate(this.candidates):
-            last = place == len(this.candidates) - 1
-            opened = await try_candidate(this, candidate, failures, last=last)
+        while pick := router.next(this.plan, this.tried, this.facts, perf_counter()):
+            opened = await try_candidate(this, pick, failures)
             if opened is not None:
                 return opened
         raise most_telling(failures)
@@ -47,38 +53,57 @@ async def open_answer(this: Exchange) -> bytes:
         failures.clear()
 
 
-async def try_candidate(
-    this: Exchange, candidate: Candidate, failures: list[TidegateError], *, last: bool
-) -> bytes | None:
+async def try_candidate(this: Exchange, pick: Pick, failures: list[TidegateError]) -> bytes | None:
     """Try one candidate, with retries where they may help. None means: try the next one."""
     for number in range(1 + this.gateway.config.routing.retries):
-        if number:
-            await back_off(this, number)
+        if number and not await back_off(this, number):
+            return None
         try:
-            call, conduit = await plan(this, candidate)
+            call, conduit = await plan_call(this, pick.candidate)
         except Unsupported as error:
-            this.skip(candidate, error)
+            leave_out(this, pick, error)
             failures.append(forget_frames(error))
             return None
-        attempt = this.begin(candidate, call, conduit)
-        expect_answer(this.watch, call, this.gateway, last=last)
+        attempt = this.begin(pick, call, conduit, retry=number > 0)
+        expect_answer(this.watch, call, this.gateway, last=is_last(this, pick))
         try:
             first = await attempt.open(this.request, this.operation.spoken, this.gateway, this.watch)
         except TidegateError as error:
             attempt.fail(forget_frames(error))
-            if error.fault == "request" or isinstance(error, DeadlineExceeded):
+            report_failure(this, attempt, error)
+            if not error.tries_elsewhere:
                 raise
             failures.append(error)
-            if not error.worth_repeating:
+            if not error.worth_repeating or attempt.trial.lane.endpoint.breaker.state != "closed":
                 return None
         else:
+            report_start(this, attempt)
             expect_stream(this.watch, this.gateway)
             return first
     return None
 
 
-async def back_off(this: Exchange, number: int) -> None:
-    """Back off before a candidate is retried."""
+def is_last(this: Exchange, pick: Pick) -> bool:
+    """Whether no other candidate follows."""
+    choices = this.plan.choices
+    if len(choices) == 1:
+        return True
+    tried = {id(trial.candidate) for trial in this.tried}
+    return len(tried | {id(pick.candidate)}) >= len(choices)
+
+
+def leave_out(this: Exchange, pick: Pick, error: Unsupported) -> None:
+    """Skip a candidate that does not support a feature of the request."""
+    this.skip(pick.candidate, error.summary)
+    left = tuple(one for one in this.plan.choices if one is not pick.choice)
+    this.plan = structs.replace(this.plan, choices=left)
+
+
+async def back_off(this: Exchange, number: int) -> bool:
+    """Back off before a candidate is retried. Returns whether the process may afford the retry."""
+    router = this.gateway.router
+    if not router.may_retry(perf_counter()):
+        return False
     # Jitter: requests that failed together should not retry together.
     pause = BACKOFF_S * 2 ** (number - 1) * uniform(0.75, 1.25)  # noqa: S311 no secret
     this.waited_s += pause
@@ -86,14 +111,15 @@ async def back_off(this: Exchange, number: int) -> None:
         await asyncio.sleep(pause)
     except asyncio.CancelledError:
         raise this.watch.take_cancel_cause() from None
+    return router.may_retry(perf_counter())
 
 
-async def plan(this: Exchange, candidate: Candidate) -> tuple[Call, Conduit]:
+async def plan_call(this: Exchange, candidate: Candidate) -> tuple[Call, Conduit]:
     """What to send to a candidate, and how its answer is translated. Raises Unsupported."""
     try:
-        call, conduit = plan_call(this.operation, this.parsed, candidate)
+        call, conduit = render_call(this.operation, this.parsed, candidate)
     except BytesWanted as refusal:
-        call, conduit = plan_call(this.operation, await fetch_linked(this, refusal), candidate)
+        call, conduit = render_call(this.operation, await fetch_linked(this, refusal), candidate)
     if call.dropped and requires_parameters(this):
         refuse_dropped(call, candidate)
     return call, conduit
@@ -113,7 +139,7 @@ def refuse_dropped(call: Call, candidate: Candidate) -> None:
         raise Unsupported(f"{candidate.service.name} does not support {named}", param=missing[0])
 
 
-def plan_call(operation: Operation[Any], parsed: Any, candidate: Candidate) -> tuple[Call, Conduit]:
+def render_call(operation: Operation[Any], parsed: Any, candidate: Candidate) -> tuple[Call, Conduit]:
     """The operation's plan; a refusal names the candidate."""
     try:
         return operation.plan(parsed, candidate)

@@ -16,7 +16,7 @@ from .admission import identify, read_request
 from .exchange import recorded
 from .gateway import Door, Gateway
 from .request import JSON, Header, Request, header_value
-from .sending import ask, expect_answer
+from .sending import expect_answer, refusal_of, send
 from .state import Exchange
 
 __all__ = ["count", "estimate"]
@@ -77,7 +77,9 @@ async def ask_candidate(this: Exchange, candidate: Candidate, call: Call, *, las
     request, gateway, watch = this.request, this.gateway, this.watch
     expect_answer(watch, call, gateway, last=last)
     try:
-        answer = await ask(candidate, call, request, this.door.protocol.name, gateway, watch)
+        answer = await send(candidate, call, request, this.door.protocol.name, gateway)
+        if not answer.ok:
+            raise await refusal_of(answer, candidate.service, watch)
         try:
             return candidate.service.protocol.parse_count(await answer.read(watch.mark_activity))
         finally:

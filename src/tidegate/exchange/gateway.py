@@ -8,6 +8,7 @@ from tidegate.config import Config
 from tidegate.observe import RequestLog
 from tidegate.protocols.contract import Protocol
 from tidegate.providers import ModelRegistry
+from tidegate.routing import Router
 from tidegate.upstream import Fetcher, Pool
 
 from .identity import Keyring
@@ -23,6 +24,8 @@ class Gateway:
 
     config: Config
     registry: ModelRegistry
+    router: Router
+    """Survives reloads: what it knows of providers stays."""
     keyring: Keyring
     pool: Pool
     fetcher: Fetcher

@@ -15,6 +15,9 @@ from tidegate.protocols.errors import Unsupported
 from tidegate.protocols.task import Task
 from tidegate.protocols.turn import Turn
 from tidegate.providers import Candidate
+from tidegate.routing import RequestFacts
+
+from .facts import chat_facts
 
 __all__ = ["AdaptedOperation", "Chat", "Operation", "OperationRequest", "TaskOperation", "WithBytes"]
 
@@ -71,6 +74,10 @@ class Operation(Interface[A]):
         """Decode and check a client's request. Raises InvalidRequest naming the parameter."""
         ...
 
+    def facts(self, parsed: A) -> RequestFacts:
+        """What routing needs to know to choose a candidate."""
+        ...
+
     def plan(self, parsed: A, candidate: Candidate) -> tuple[Call, Conduit]:
         """What to send to this candidate, and how its answer is translated.
 
@@ -119,6 +126,11 @@ class Chat:
         return self._parse(body)
 
     @within_depth
+    def facts(self, parsed: ParsedRequest) -> RequestFacts:
+        """See Operation."""
+        return chat_facts(parsed)
+
+    @within_depth
     def plan(self, parsed: ParsedRequest | WithBytes, candidate: Candidate) -> tuple[Call, Conduit]:
         """See Operation."""
         if isinstance(parsed, WithBytes):
@@ -137,6 +149,10 @@ class TaskOperation:
         self.spoken = door.name
         self.heartbeat: bytes = getattr(door, "heartbeat", b"")  # formats from plugins may have none
         self.parse = within_depth(task.parse)
+
+    def facts(self, parsed: Any) -> RequestFacts:
+        """See Operation."""
+        return RequestFacts(stream=parsed.stream)
 
     @within_depth
     def plan(self, parsed: Any, candidate: Candidate) -> tuple[Call, Conduit]:
@@ -165,6 +181,10 @@ class AdaptedOperation:
     def parse(self, body: bytes) -> Any:
         """See Operation."""
         return self._operation.parse(self._adaptation.ask(body))
+
+    def facts(self, parsed: Any) -> RequestFacts:
+        """See Operation."""
+        return self._operation.facts(parsed)
 
     def plan(self, parsed: Any, candidate: Candidate) -> tuple[Call, Conduit]:
         """See Operation."""

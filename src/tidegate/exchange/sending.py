@@ -4,45 +4,58 @@ from collections.abc import Callable, Iterable
 from time import perf_counter
 
 from tidegate.protocols.contract import Call
+from tidegate.protocols.errors import ProviderError
 from tidegate.protocols.retry_after import render_retry_after, whole_seconds
 from tidegate.providers import Candidate, Service
+from tidegate.providers.credentials import Credential
 from tidegate.upstream import Answer
 
 from .gateway import Gateway
 from .request import Header, Request, safe_value
 from .watchdog import NEVER, Waiting, Watch
 
-__all__ = ["ask", "expect_answer", "expect_stream", "limit_headers"]
+__all__ = ["attribute", "expect_answer", "expect_stream", "limit_headers", "refusal_of", "send"]
 
 PASSED_ON = (b"x-ratelimit-", b"anthropic-ratelimit-", b"retry-after", b"x-should-retry")
 """Prefixes of the provider's headers that are passed to the client: its rate limits."""
 
 
-async def ask(
+async def send(
     candidate: Candidate,
     call: Call,
     request: Request,
     spoken: str,
     gateway: Gateway,
-    watch: Watch,
+    credential: Credential | None = None,
     on_resend: Callable[[], None] | None = None,
 ) -> Answer:
-    """Send a call. Returns once the head of a successful answer has arrived. Raises ProviderError."""
+    """Send a call, with this credential or the service's first. Returns once the head of an answer has
+    arrived, which may be an error (see `refusal_of`). Raises ProviderError.
+    """
     service = candidate.service
     if service.signs:
-        headers = await service.authorize(call, request.headers, spoken)
+        headers = await service.authorize(call, request.headers, spoken, credential)
     else:
-        headers = service.headers_for(request.headers, spoken, call.headers)
+        headers = service.headers_for(request.headers, spoken, call.headers, credential)
     address = service.address_for(call.path)
-    connect_s = gateway.config.routing.connect_s
-    answer = await gateway.pool.post(address, headers, call.body, connect_s, on_resend)
-    if 200 <= answer.status < 300:
-        return answer
+    return await gateway.pool.post(address, headers, call.body, gateway.config.routing.connect_s, on_resend)
+
+
+async def refusal_of(answer: Answer, service: Service, watch: Watch) -> ProviderError:
+    """The error that a provider has answered with."""
     try:
         body = await answer.read_error(watch.mark_activity)
     finally:
         answer.close()
-    raise service.attribute(service.protocol.parse_error(answer.status, answer.headers, body))
+    return service.attribute(service.protocol.parse_error(answer.status, answer.headers, body))
+
+
+def attribute(service: Service, error: ProviderError) -> ProviderError:
+    """A failure that was detected here rather than reported by the provider, with the provider's name."""
+    if error.provider is None:
+        error.message = f"{service.name}: {error.message}"
+        service.attribute(error)
+    return error
 
 
 def expect_answer(watch: Watch, call: Call, gateway: Gateway, *, last: bool) -> None:

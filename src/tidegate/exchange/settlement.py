@@ -8,6 +8,7 @@ from tidegate.observe.request_log import timestamp
 from tidegate.protocols.errors import ClientError, ProviderError, ShutDown, TidegateError
 
 from .attempt import Attempt
+from .reporting import report_end
 from .state import Exchange
 
 __all__ = ["ending_of", "settle"]
@@ -18,6 +19,7 @@ CLIENT_CLOSED_REQUEST = 499
 
 def settle(this: Exchange) -> None:
     """Close what is open, and hand the record over."""
+    report_end(this)
     this.close()
     this.gateway.request_log.write(record_of(this))
 
@@ -69,8 +71,7 @@ def _failed(this: Exchange) -> list[FailedAttempt]:
 def _skipped(this: Exchange) -> list[SkippedCandidate]:
     """The candidates that were skipped, in order."""
     return [
-        SkippedCandidate(one.candidate.service.name, one.candidate.model, one.error.summary)
-        for one in this.skipped
+        SkippedCandidate(one.candidate.service.name, one.candidate.model, one.reason) for one in this.skipped
     ]
 
 

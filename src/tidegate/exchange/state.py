@@ -1,12 +1,14 @@
 """The state of one exchange, filled in by its layers."""
 
 from collections.abc import Sequence
+from time import perf_counter
 from typing import Any, NamedTuple
 
 from tidegate.observe import Ending
 from tidegate.protocols.contract import Call, Conduit
 from tidegate.protocols.errors import TidegateError
 from tidegate.providers import Candidate, Resolution
+from tidegate.routing import Pick, Plan, RequestFacts, Trial
 
 from .attempt import Attempt
 from .gateway import Door, Gateway
@@ -17,12 +19,15 @@ from .watchdog import Watch
 
 __all__ = ["Exchange", "Skipped"]
 
+NO_PLAN = Plan(choices=())
+"""The plan of an exchange whose candidates are not known yet."""
+
 
 class Skipped(NamedTuple):
     """A candidate that was skipped, and why."""
 
     candidate: Candidate
-    error: TidegateError
+    reason: str
 
 
 class Exchange:
@@ -36,16 +41,19 @@ class Exchange:
         "door",
         "ended",
         "error",
+        "facts",
         "fetched",
         "gateway",
         "model",
         "operation",
         "parsed",
+        "plan",
         "request",
         "resolution",
         "skipped",
         "stream",
         "transcript",
+        "tried",
         "waited_s",
         "watch",
     )
@@ -56,6 +64,8 @@ class Exchange:
     parsed: Any
     resolution: Resolution
     """Set by admission, with the candidates."""
+    facts: RequestFacts
+    """What routing knows of the request; set with the plan."""
 
     def __init__(self, request: Request, door: Door, gateway: Gateway) -> None:
         self.request = request
@@ -67,6 +77,10 @@ class Exchange:
         self.stream: bool | None = None
         self.candidates: Sequence[Candidate] = ()
         # attempts
+        self.plan = NO_PLAN
+        """The candidates in the order in which to try them."""
+        self.tried: Sequence[Trial] = ()
+        """The attempts that have failed, as the router sees them."""
         self.attempt: Attempt | None = None
         """The attempt whose answer is delivered, or the last one tried."""
         self.attempts: list[Attempt] = []
@@ -82,9 +96,10 @@ class Exchange:
         self.ended: Ending = "complete"
         self.error: TidegateError | None = None
 
-    def begin(self, candidate: Candidate, call: Call, conduit: Conduit) -> Attempt:
-        """Start a new attempt."""
-        attempt = self.attempt = Attempt(candidate, call, conduit)
+    def begin(self, pick: Pick, call: Call, conduit: Conduit, *, retry: bool = False) -> Attempt:
+        """Start a new attempt. Its end is reported to the router by `reporting`."""
+        trial = self.gateway.router.begin(pick, self.facts, perf_counter(), retry=retry)
+        attempt = self.attempt = Attempt(trial, call, conduit)
         self.attempts.append(attempt)
         return attempt
 
@@ -96,9 +111,9 @@ class Exchange:
             count += attempt.resent
         return count
 
-    def skip(self, candidate: Candidate, error: TidegateError) -> None:
+    def skip(self, candidate: Candidate, reason: str) -> None:
         """Record a candidate that was skipped."""
-        self.skipped.append(Skipped(candidate, error))
+        self.skipped.append(Skipped(candidate, reason))
 
     def close(self) -> None:
         """Release what a finished exchange must not keep alive."""

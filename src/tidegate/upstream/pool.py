@@ -35,6 +35,11 @@ class Answer:
         """Names are lower case."""
 
     @property
+    def ok(self) -> bool:
+        """Whether the status is a success."""
+        return 200 <= self.status < 300
+
+    @property
     def headers(self) -> dict[str, str]:
         """The headers, names in lower case."""
         return {name.decode("latin-1"): value.decode("latin-1") for name, value in self.raw_headers}

@@ -1,0 +1,25 @@
+"""What routing needs to know about a chat request, read from what its parser has decoded."""
+
+from tidegate.protocols.contract import ParsedRequest
+from tidegate.routing import RequestFacts
+
+__all__ = ["chat_facts"]
+
+BYTES_PER_TOKEN = 4
+"""Of a body in JSON: the usual rule of thumb for text in English."""
+MOST_WITH_MEDIA = 10_000
+"""The most tokens that a body with media is taken for: its bytes say nothing about them."""
+MEDIA = frozenset(["vision", "documents", "audio"])
+
+
+def chat_facts(parsed: ParsedRequest) -> RequestFacts:
+    """The facts of a chat request. The prompt's tokens are an estimate, for choices and not for bills."""
+    needs = parsed.needs()
+    tokens = len(parsed.body) // BYTES_PER_TOKEN
+    return RequestFacts(
+        input_tokens=tokens if needs.isdisjoint(MEDIA) else min(tokens, MOST_WITH_MEDIA),
+        max_output=parsed.max_output,
+        choices=parsed.n,
+        stream=parsed.stream,
+        needs=needs,
+    )

@@ -1,0 +1,57 @@
+"""Which candidates are tried, in which order: the router's decision for one exchange."""
+
+from time import perf_counter
+
+from msgspec import structs
+
+from tidegate.protocols.errors import Unsupported
+from tidegate.providers.preferences import ANY
+from tidegate.routing import Plan, RequestFacts
+
+from .state import Exchange
+
+__all__ = ["plan_attempts"]
+
+PLAIN, STREAMED = RequestFacts(), RequestFacts(stream=True)
+"""The facts of all requests that only one candidate with one credential may serve: nothing has to be
+chosen.
+"""
+
+
+def plan_attempts(this: Exchange) -> None:
+    """Fill in the facts and the plan. Raises Unsupported: the request excludes every candidate."""
+    this.facts = facts_of(this)
+    plan = plan_of(this)
+    if not plan.choices and this.facts.needs:
+        # Where all candidates are known to lack something, their refusals say best what it is.
+        this.facts = structs.replace(this.facts, needs=frozenset())
+        plan = plan_of(this)
+    this.plan = plan
+    for candidate, reason in plan.skipped:
+        this.skip(candidate, reason)
+    if not plan.choices:
+        reasons = (f"{one.service.name}/{one.model} {reason}" for one, reason in plan.skipped)
+        raise Unsupported(f"no provider can serve this request: {'; '.join(reasons)}", param="provider")
+
+
+def plan_of(this: Exchange) -> Plan:
+    """The candidates in the order in which to try them."""
+    return this.gateway.router.plan(this.facts, this.candidates, perf_counter())
+
+
+def facts_of(this: Exchange) -> RequestFacts:
+    """What routing needs to know about the request."""
+    candidates, preferences = this.candidates, this.resolution.preferences
+    if len(candidates) == 1 and len(candidates[0].service.credentials) < 2 and preferences is ANY:
+        return STREAMED if this.stream else PLAIN
+    facts = this.operation.facts(this.parsed)
+    tiers = this.resolution.tiers
+    if preferences is ANY and not tiers:
+        return facts
+    return structs.replace(
+        facts,
+        require=frozenset(preferences.require),
+        order=preferences.ranking,
+        tiers=tiers,
+        max_price=preferences.max_price,
+    )

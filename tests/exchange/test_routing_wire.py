@@ -1,0 +1,191 @@
+"""What the router makes of real failures: who is left alone, for how long, and who is tried instead."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from typing import Any
+
+import pytest
+
+from running import HELLO, Gateway
+from simulator import Script, Simulator, drop, json, never, refusal, stream
+
+from .answers import ANSWER, FIRST, LAST, SECOND
+
+
+@pytest.fixture
+async def stack() -> AsyncIterator[AsyncExitStack]:
+    async with AsyncExitStack() as opened:
+        yield opened
+
+
+async def pair(
+    stack: AsyncExitStack, first: Script, second: Script | None = None, **settings: Any
+) -> tuple[Gateway, Simulator, Simulator]:
+    """A gateway with two providers, `a` and `b`, behind one name: `m`."""
+    providers = [await stack.enter_async_context(Simulator()) for _ in "ab"]
+    providers[0].answer(first)
+    providers[1].answer(second or json(ANSWER))
+    named = {name: ("openai_compatible", f"{one.url}/v1") for name, one in zip("ab", providers, strict=True)}
+    more = '[models."m"]\ncandidates = ["a/m", "b/m"]'
+    gateway = await stack.enter_async_context(Gateway(named, more=more, **settings))
+    return gateway, *providers
+
+
+BROKEN = refusal(500, "it burns")
+
+
+async def served_by(gateway: Gateway, count: int, **fields: Any) -> str:
+    """The providers that answer so many requests, one after another."""
+    replies = [await gateway.chat("m", **fields) for _ in range(count)]
+    assert {reply.status for reply in replies} == {200}
+    return "".join(reply.headers["x-tidegate-provider"] for reply in replies)
+
+
+# --- breakers ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [BROKEN, drop(), refusal(503, retry_after="1"), json(b"no JSON"), json({"error": {"message": "no"}})],
+)
+async def test_a_provider_that_keeps_failing_is_left_alone(stack: AsyncExitStack, failure: Script) -> None:
+    gateway, first, _ = await pair(stack, failure)
+    assert await served_by(gateway, 7) == "b" * 7
+    assert len(first.requests) == 5
+
+
+async def test_streams_that_break_open_the_breaker_too(stack: AsyncExitStack) -> None:
+    events = stream([FIRST, *LAST])
+    gateway, first, _ = await pair(stack, stream([FIRST, SECOND], framing="close"), events)
+    for _ in range(5):
+        assert (await gateway.chat("m", stream=True)).headers["x-tidegate-provider"] == "a"
+    await gateway.record(5)
+    assert await served_by(gateway, 2, stream=True) == "bb"
+    assert len(first.requests) == 5
+
+
+async def test_a_half_open_breaker_lets_one_probe_through(
+    stack: AsyncExitStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tidegate.routing.breaker.OPEN_S", 0.001)
+    gateway, first, _ = await pair(stack, BROKEN)
+    await served_by(gateway, 5)
+    gate = asyncio.Event()
+    first.answer(json(ANSWER, head_after=gate), json(ANSWER))
+    await asyncio.sleep(0.01)
+    probe = asyncio.create_task(gateway.chat("m"))
+    await first.seen(6)
+    assert await served_by(gateway, 10) == "b" * 10
+    assert len(first.requests) == 6
+    gate.set()
+    assert (await probe).headers["x-tidegate-provider"] == "a"
+    # A second success closes it for everybody.
+    assert await served_by(gateway, 3) == "aaa"
+
+
+async def test_the_first_to_open_serves_where_all_are_open(stack: AsyncExitStack) -> None:
+    gateway, first, second = await pair(stack, BROKEN, BROKEN)
+    for _ in range(5):
+        assert (await gateway.chat("m")).status == 500
+    first.answer(json(ANSWER))
+    second.answer(json(ANSWER))
+    assert (await gateway.chat("m")).status == 200
+    assert len(first.requests) + len(second.requests) == 11
+
+
+async def test_what_is_known_of_a_provider_survives_a_reload(stack: AsyncExitStack) -> None:
+    gateway, first, _ = await pair(stack, BROKEN)
+    await served_by(gateway, 5)
+    await gateway.app.reload(gateway.config)
+    assert await served_by(gateway, 2) == "bb"
+    assert len(first.requests) == 5
+
+
+async def test_clients_that_leave_count_for_nobody(stack: AsyncExitStack) -> None:
+    gateway, first, _ = await pair(stack, never())
+    for number in range(6):
+        left = asyncio.create_task(gateway.chat("m"))
+        await first.seen(number + 1)
+        left.cancel()
+        await gateway.record(number + 1)
+    first.answer(json(ANSWER))
+    assert await served_by(gateway, 1) == "a"
+
+
+async def test_what_the_request_caused_counts_for_nobody(stack: AsyncExitStack) -> None:
+    gateway, first, _ = await pair(stack, refusal(400, "no such parameter"))
+    for _ in range(6):
+        assert (await gateway.chat("m")).status == 400
+    first.answer(json(ANSWER))
+    assert await served_by(gateway, 1) == "a"
+
+
+# --- credentials ---------------------------------------------------------------------------------
+
+
+def refusing(status: int, code: str, **headers: str) -> Script:
+    return json({"error": {"message": "no", "type": "x", "code": code}}, status, headers)
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [
+        refusing(401, "invalid_api_key"),
+        refusing(402, "insufficient_funds"),
+        refusing(403, "permission_denied"),
+        refusing(404, "model_not_found"),
+        refusing(429, "insufficient_quota"),
+        refusing(429, "rate_limit_exceeded", **{"retry-after": "600"}),
+    ],
+)
+async def test_a_credential_that_is_refused_is_left_alone(stack: AsyncExitStack, failure: Script) -> None:
+    gateway, first, _ = await pair(stack, failure)
+    assert await served_by(gateway, 3) == "bbb"
+    assert len(first.requests) == 1
+
+
+async def test_one_model_that_is_missing_says_nothing_about_others(stack: AsyncExitStack) -> None:
+    gateway, first, _ = await pair(stack, refusing(404, "model_not_found"))
+    await served_by(gateway, 1)
+    first.answer(json(ANSWER))
+    reply = await gateway.post("/v1/chat/completions", {"model": "a/other", **HELLO})
+    assert reply.status == 200
+
+
+async def test_a_refused_key_says_something_about_all_models(stack: AsyncExitStack) -> None:
+    gateway, first, _ = await pair(stack, json(ANSWER))
+    first.answer(refusing(401, "invalid_api_key"))
+    assert (await gateway.chat("a/other")).status == 401
+    first.answer(json(ANSWER))
+    assert await served_by(gateway, 1) == "b"
+
+
+# --- what the request needs ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("models", "server", "skipped"),
+    [(("gpt-4o", "gpt-5"), "b", ["a"]), (("gpt-4o", "gpt-4o-mini"), "a", [])],
+)
+async def test_candidates_that_are_known_to_lack_something_are_skipped(
+    models: tuple[str, str], server: str, skipped: list[str]
+) -> None:
+    async with Simulator() as provider:
+        provider.answer(json(ANSWER))
+        names = dict.fromkeys("ab", ("openai", f"{provider.url}/v1"))
+        more = f'[models."m"]\ncandidates = ["a/{models[0]}", "b/{models[1]}"]'
+        async with Gateway(names, more=more) as gateway:
+            reply = await gateway.chat("m", reasoning_effort="high")
+            record = await gateway.record()
+    assert (reply.status, reply.headers["x-tidegate-provider"]) == (200, server)
+    assert [one["provider"] for one in record.get("skipped", [])] == skipped
+    assert all(one["reason"] == "does not support reasoning" for one in record.get("skipped", []))
+
+
+async def test_a_request_that_excludes_every_candidate_is_refused(stack: AsyncExitStack) -> None:
+    gateway, first, second = await pair(stack, json(ANSWER))
+    reply = await gateway.chat("m", provider={"max_price": {"prompt": 1}})
+    assert (reply.status, reply.error["param"]) == (400, "provider")
+    assert "b/m has no known price" in reply.error["message"]
+    assert first.requests == second.requests == []
