@@ -94,7 +94,7 @@ def test_the_tables_that_code_decides_are_fresh(page: Path) -> None:
     assert tables.refresh(text) == text, "uv run python scripts/render_docs.py"
 
 
-def test_every_table_stands_somewhere() -> None:
+def test_every_table_is_somewhere() -> None:
     standing = {name for page in DOCS for _, name, _ in tables.PLACE.findall(page.read_text())}
     assert standing == tables.TABLES.keys()
 
@@ -180,7 +180,7 @@ def test_every_page_is_in_the_index() -> None:
     assert [page.name for page in DOCS if page.name != "index.md" and f"({page.name})" not in index] == []
 
 
-def test_the_version_is_said_once() -> None:
+def test_the_version_is_defined_once() -> None:
     import tidegate
 
     project = msgspec.toml.decode((ROOT / "pyproject.toml").read_bytes())["project"]

@@ -65,7 +65,7 @@ async def test_scripts_are_played_in_order_and_the_last_one_stays(
     assert [body for _, body in answers[1:]] == [b"<p>down</p>", b"[]", b"[]"]
 
 
-async def test_a_refusal_may_say_when_to_come_back(
+async def test_a_refusal_may_report_when_to_come_back(
     provider: Simulator, client: aiohttp.ClientSession
 ) -> None:
     provider.answer(refusal(429, "slow down", retry_after="7"))

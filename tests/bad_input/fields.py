@@ -9,7 +9,7 @@ import base64
 from dataclasses import dataclass
 from typing import Any
 
-from bad_input.asking import CHAT, COUNT, MESSAGES, Door
+from bad_input.requests import CHAT, COUNT, MESSAGES, Door
 
 __all__ = ["FIELDS", "OUT_OF_RANGE", "PLAIN", "RICH", "VALUES", "Field", "request_with"]
 

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from bad_input.asking import CHAT, COUNT, FORMATS, MESSAGES, Door, Room, faults_of, open_room
+from bad_input.requests import CHAT, COUNT, FORMATS, MESSAGES, Door, Room, faults_of, open_room
 from running import Reply
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

@@ -10,8 +10,8 @@ import pytest_asyncio
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bad_input.asking import FORMATS, Door, Room, faults_of, open_room
 from bad_input.fields import PLAIN, RICH
+from bad_input.requests import FORMATS, Door, Room, faults_of, open_room
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from bad_input.asking import CHAT, COUNT, FORMATS, MESSAGES, Door, Room, faults_of, names, open_room
+from bad_input.requests import CHAT, COUNT, FORMATS, MESSAGES, Door, Room, faults_of, names, open_room
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -164,7 +164,7 @@ def ids(value: Any) -> str:
 
 
 @pytest.mark.parametrize(("door", "what", "path", "messages"), CASES, ids=ids)
-async def test_a_conversation_that_makes_no_sense_is_refused_by_name(
+async def test_a_malformed_conversation_is_refused_by_name(
     room: Room, door: Door, what: str, path: str, messages: list[Any]
 ) -> None:
     for provider in FORMATS:

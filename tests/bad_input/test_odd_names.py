@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from bad_input.asking import CHAT, COUNT, FORMATS, MESSAGES, Room, faults_of, open_room
+from bad_input.requests import CHAT, COUNT, FORMATS, MESSAGES, Room, faults_of, open_room
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -55,7 +55,9 @@ async def test_a_wrong_choice_is_answered_with_those_that_there_are(
 
 
 @pytest.mark.parametrize("model", ["sim/", "openai/"])
-async def test_a_model_that_ends_in_a_slash_is_told_what_is_missing(gateway: Gateway, model: str) -> None:
+async def test_a_model_that_ends_in_a_slash_is_refused_naming_what_is_missing(
+    gateway: Gateway, model: str
+) -> None:
     reply = await gateway.chat(model)
     assert reply.status == 404
     assert f'the model\'s name is missing after "{model}"' in reply.error["message"]
@@ -72,7 +74,7 @@ async def test_the_gateways_own_refused_key_is_not_taken_for_the_clients(
     )
 
 
-async def test_a_clients_refused_key_is_told_as_such() -> None:
+async def test_a_clients_refused_key_is_reported_as_such() -> None:
     async with Gateway({"demo": ("demo", "")}, more='[auth]\nkeys = ["k"]') as gateway:
         wrong = await gateway.post("/v1/chat/completions", HELLO, {"x-api-key": "other"})
     assert wrong.status == 401

@@ -6,8 +6,8 @@ from itertools import cycle
 import pytest
 import pytest_asyncio
 
-from bad_input.asking import FORMATS, Door, Room, faults_of, names, open_room, write
 from bad_input.fields import FIELDS, OUT_OF_RANGE, PLAIN, RICH, VALUES, Field, request_with
+from bad_input.requests import FORMATS, Door, Room, faults_of, names, open_room, write
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

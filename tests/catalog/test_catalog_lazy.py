@@ -19,6 +19,6 @@ print(models.cache_info().currsize, "genai_prices" in sys.modules)
 """
 
 
-def test_nothing_is_read_before_it_is_wanted() -> None:
+def test_nothing_is_read_before_it_is_needed() -> None:
     ran = subprocess.run([sys.executable, "-c", CODE], capture_output=True, text=True, check=True)
     assert ran.stdout.split() == ["0", "False"]

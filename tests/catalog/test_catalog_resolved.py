@@ -55,7 +55,7 @@ def test_a_bare_name_that_no_prefix_covers_leads_to_all_who_have_it(
     assert sorted(one.service.kind.name for one in directory.resolve(name).candidates) == sorted(served)
 
 
-def test_a_model_that_the_catalog_does_not_know_can_be_asked_for(directory: ModelRegistry) -> None:
+def test_a_model_that_the_catalog_does_not_know_can_be_requested(directory: ModelRegistry) -> None:
     (candidate,) = directory.resolve("together/somebody/new-model").candidates
     assert candidate.model == "somebody/new-model"
 

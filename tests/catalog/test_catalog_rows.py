@@ -108,7 +108,7 @@ def test_facts_that_are_not_known_are_left_out() -> None:
         ("deepseek", "deepseek-v4-pro", ("none", "low", "high", "max")),
     ],
 )
-def test_whether_and_how_much_a_model_reasons_is_what_its_profile_says(
+def test_whether_and_how_much_a_model_reasons_follows_its_profile(
     kind: str, name: str, efforts: tuple[str, ...] | None
 ) -> None:
     model = model_named(kind, name)

@@ -44,7 +44,7 @@ def test_every_model_is_listed_with_its_price(run: Any) -> None:
     assert line.split()[1:7] == ["chat", "128,000", "16,384", "1.5", "/", "6"]
 
 
-def test_a_provider_is_asked_for_by_its_name_or_its_kind(run: Any) -> None:
+def test_a_provider_is_requested_by_its_name_or_its_kind(run: Any) -> None:
     assert {name.split("/")[0] for name in rows(run("--provider", "openai-eu", "--json"))} == {"openai-eu"}
     assert {name.split("/")[0] for name in rows(run("--provider", "openai", "--json"))} == {
         "openai-eu",
@@ -53,14 +53,14 @@ def test_a_provider_is_asked_for_by_its_name_or_its_kind(run: Any) -> None:
     assert {name.split("/")[0] for name in rows(run("--provider", "mistral", "--json"))} == {"mistral"}
 
 
-def test_capabilities_are_wanted_all_together(run: Any) -> None:
+def test_capabilities_are_required_together(run: Any) -> None:
     found = rows(run("--capability", "vision", "--capability", "reasoning", "--json"))
     assert found
     assert all({"vision", "reasoning"} <= set(row["capabilities"]) for row in found.values())
     assert "mistral/mistral-large-latest" not in found
 
 
-def test_only_what_can_be_asked_for_now_is_listed_on_request(run: Any) -> None:
+def test_only_what_can_be_requested_now_is_listed_on_request(run: Any) -> None:
     found = rows(run("--configured", "--json"))
     assert {row["provider"] for row in found.values()} == {"openai-eu", "openai-us"}
     assert all(row["configured"] for row in found.values())
@@ -76,13 +76,13 @@ def test_the_json_has_all_that_is_known_and_prices_to_the_last_digit(run: Any) -
     assert '"input": 2.5' in result.stdout
 
 
-def test_a_capability_that_there_is_not_is_said_with_those_that_there_are(run: Any) -> None:
+def test_an_unknown_capability_is_reported_with_the_known_ones(run: Any) -> None:
     result = run("--capability", "flying")
     assert result.exit_code == 2
     assert all(name in result.stderr for name in CAPABILITIES)
 
 
-def test_nothing_that_fits_is_said(run: Any) -> None:
+def test_no_match_is_reported(run: Any) -> None:
     result = run("--provider", "openai-eu", "--capability", "video")
     assert (result.exit_code, result.stdout) == (1, "")
     assert "no model" in result.stderr

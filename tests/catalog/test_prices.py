@@ -58,7 +58,7 @@ def comparable() -> Iterator[tuple[str, str, types.ModelInfo]]:
 
 
 @pytest.mark.parametrize("usage", USAGES, ids=str)
-def test_every_model_costs_what_the_package_says(usage: Usage) -> None:
+def test_every_model_costs_as_much_as_in_the_package(usage: Usage) -> None:
     compared = 0
     for kind, name, model in comparable():
         ours = priced_model(kind, name)
@@ -123,7 +123,7 @@ def test_requests_of_another_sort_have_other_prices() -> None:
     ],
     ids=str,
 )
-def test_every_sort_of_request_costs_what_the_package_says(context: dict[str, str]) -> None:
+def test_every_sort_of_request_costs_as_much_as_in_the_package(context: dict[str, str]) -> None:
     usage, at = USAGES[0], MOMENTS[1]
     for kind, name, model in comparable():
         ours = priced_model(kind, name)

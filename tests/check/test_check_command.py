@@ -56,7 +56,7 @@ def shell(provider: Simulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     return Shell(tmp_path, provider.url)
 
 
-async def test_a_good_provider_is_told_in_a_table(shell: Shell) -> None:
+async def test_a_good_provider_is_reported_in_a_table(shell: Shell) -> None:
     shell.configure("demo")
     result = await shell.check()
     assert result.exit_code == 0, result.output
@@ -66,7 +66,7 @@ async def test_a_good_provider_is_told_in_a_table(shell: Shell) -> None:
     assert result.stderr == ""
 
 
-async def test_a_bad_provider_is_told_in_its_own_words_without_the_key(shell: Shell) -> None:
+async def test_a_bad_provider_is_reported_in_its_own_words_without_the_key(shell: Shell) -> None:
     shell.configure("sim", "demo")
     result = await shell.check("--model", "sim/m")
     assert result.exit_code == 1
@@ -124,7 +124,7 @@ async def test_a_report_is_written_for_people(shell: Shell) -> None:
         (["--report", "nowhere/report.md"], "there is no directory nowhere"),
     ],
 )
-async def test_what_is_not_configured_is_told(shell: Shell, arguments: list[str], words: str) -> None:
+async def test_what_is_not_configured_is_reported(shell: Shell, arguments: list[str], words: str) -> None:
     shell.configure("demo")
     result = await shell.check(*arguments)
     assert result.exit_code == 2
@@ -138,7 +138,7 @@ async def test_a_provider_that_is_named_twice_is_checked_once(shell: Shell) -> N
     assert len(jsonlib.loads(result.stdout)["providers"]) == 1
 
 
-async def test_a_wrong_file_is_told_with_its_line(shell: Shell) -> None:
+async def test_a_wrong_file_is_reported_with_its_line(shell: Shell) -> None:
     (shell.directory / "tidegate.toml").write_text("[server]\nport = 'x'\n")
     result = await shell.check()
     assert result.exit_code == 2

@@ -122,7 +122,7 @@ async def test_a_list_without_a_model_asks_the_operator_for_one(
     assert "--model sim/MODEL" in error
 
 
-async def test_a_provider_that_is_not_there_is_told_once() -> None:
+async def test_an_unavailable_provider_is_reported_once() -> None:
     finding = await find(nowhere(), "sim/m")
     assert verdicts(finding) == ["failed", "not_tried", "not_tried", "not_tried"]
     assert "the connection was refused" in (finding.probes["reachable"].error or "")
@@ -143,7 +143,7 @@ async def test_a_probe_that_takes_too_long_fails_alone(provider: Simulator) -> N
     assert finding.probes["stream"].error == "no complete response within 1 seconds"
 
 
-async def test_a_wrong_key_is_told_in_the_providers_words(provider: Simulator) -> None:
+async def test_a_wrong_key_is_reported_in_the_providers_words(provider: Simulator) -> None:
     provider.answer(refusal(401, "Incorrect API key provided."))
     finding = await find(provider.url, "sim/m")
     assert verdicts(finding) == ["good", "failed", "failed", "failed"]
@@ -206,7 +206,7 @@ async def test_one_fault_is_reported_and_the_rest_is_good(
     assert not finding.good
 
 
-async def test_what_a_provider_has_nothing_of_is_no_failure(provider: Simulator) -> None:
+async def test_what_a_provider_does_not_support_is_no_failure(provider: Simulator) -> None:
     unsupported = {"error": {"message": "sim has no tools", "code": "unsupported_feature"}}
     provider.answer(but(tools=json(unsupported, 400)))
     finding = await find(provider.url, "sim/m")
@@ -216,7 +216,7 @@ async def test_what_a_provider_has_nothing_of_is_no_failure(provider: Simulator)
 
 
 @pytest.mark.parametrize("models", [["sim/m"], []])
-async def test_each_probe_is_told_when_it_has_ended(provider: Simulator, models: list[str]) -> None:
+async def test_each_probe_is_reported_when_it_has_ended(provider: Simulator, models: list[str]) -> None:
     config = parse_config(f'[providers.sim]\nkind = "openai_compatible"\nbase_url = "{provider.url}/v1"')
     provider.answer(healthy if models else html(404))
     [check] = plan_checks(config, [], models)

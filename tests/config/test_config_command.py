@@ -45,7 +45,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     return run
 
 
-def test_check_says_that_all_is_right(run: Run) -> None:
+def test_check_reports_that_all_is_right(run: Run) -> None:
     result = run("check")
     assert result.exit_code == 0
     assert result.stdout.splitlines() == [
@@ -57,13 +57,13 @@ def test_check_says_that_all_is_right(run: Run) -> None:
     assert result.stderr == ""
 
 
-def test_check_tells_what_is_odd(run: Run) -> None:
+def test_check_reports_what_is_odd(run: Run) -> None:
     result = run("check", TIDEGATE_PROT="1", PORT="5")
     assert result.exit_code == 0
     assert result.stderr.startswith("warning: TIDEGATE_PROT: unknown variable")
 
 
-def test_check_tells_each_mistake_on_a_line(run: Run, tmp_path: Path) -> None:
+def test_check_reports_each_mistake_on_a_line(run: Run, tmp_path: Path) -> None:
     (tmp_path / "bad.toml").write_text("[server]\nport = 'x'\n[routing]\nretries = -1\n")
     result = run("check", "--config", "bad.toml")
     assert result.exit_code == 2
@@ -123,7 +123,7 @@ def test_the_version_is_printed(run: Run) -> None:
     assert (result.exit_code, result.stdout) == (0, f"tidegate {__version__}\n")
 
 
-def test_check_says_what_is_missing_and_who_is_let_in(run: Run, tmp_path: Path) -> None:
+def test_check_reports_what_is_missing_and_who_is_let_in(run: Run, tmp_path: Path) -> None:
     (tmp_path / "tidegate.toml").unlink()
     result = run("check", CLAUDE_KEY="", RATE_LIMIT_REQUESTS_PER_MINUTE="3")
     assert "no provider is configured: set a key such as OPENAI_API_KEY" in result.stderr
@@ -138,7 +138,7 @@ def test_no_command_shows_a_key(run: Run, command: list[str]) -> None:
         assert not any(secret[start : start + 5] in output.replace("sk-", "") for start in range(3, 16))
 
 
-def test_explain_tells_the_candidates_and_the_way_from_each_door(run: Run) -> None:
+def test_explain_shows_the_candidates_and_the_way_from_each_door(run: Run) -> None:
     result = run("explain", "fast")
     assert result.exit_code == 0
     lines = [line.strip() for line in result.stdout.splitlines()]
@@ -153,7 +153,7 @@ def test_explain_tells_the_candidates_and_the_way_from_each_door(run: Run) -> No
     assert "2. main, model gpt-4o-mini" in lines
 
 
-def test_explain_of_an_unknown_name_says_what_is_near(run: Run) -> None:
+def test_explain_of_an_unknown_name_suggests_similar_ones(run: Run) -> None:
     result = run("explain", "fsat")
     assert result.exit_code == 1
     assert result.stdout == ""

@@ -108,7 +108,7 @@ def test_what_comes_later_is_documented() -> None:
     assert [name for name in LATER if name not in text] == []
 
 
-def test_the_mistakes_of_the_page_are_told_in_these_words(tmp_path: Path) -> None:
+def test_the_mistakes_of_the_page_are_reported_in_these_words(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("\nLITELLM_BASE_URL=x\n")
     (tmp_path / "tidegate.toml").write_text(
         "[server]\n\nprot = 1\n\n\n\n[providers.eu]\nkind = 'ollama'\nbase_url = 'eu'\n"
@@ -164,7 +164,7 @@ def test_every_name_is_in_the_example_of_dotenv_once() -> None:
     assert sorted(written) == sorted(known)
 
 
-def test_the_example_of_dotenv_says_nothing_as_it_is(tmp_path: Path) -> None:
+def test_the_example_of_dotenv_sets_nothing_unedited(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text(DOTENV)
     assert load(None, {}, tmp_path) == Config()
 

@@ -36,7 +36,7 @@ def test_entries_know_their_lines() -> None:
 
 
 @pytest.mark.parametrize("line", ["=b", "A B=c", "1A=b", "A='b", "A='b' c", '{"json": 1}'])
-def test_a_line_that_makes_no_sense_is_told_and_the_rest_is_read(line) -> None:
+def test_a_malformed_line_is_reported_and_the_rest_is_read(line) -> None:
     assert list(parse_dotenv(f"{line}\nZ=1\n")) == [Entry("", "", 1), Entry("Z", "1", 2)]
 
 

@@ -227,7 +227,7 @@ def test_every_setting_has_a_variable_of_its_own(read: Read) -> None:
         (["TIDEGATE_SERVER_WORKERS", "TIDEGATE_WORKERS"], "workers"),
     ],
 )
-def test_of_several_names_the_first_counts_and_the_others_are_told(read: Read, names, setting) -> None:
+def test_of_several_names_the_first_counts_and_the_others_are_reported(read: Read, names, setting) -> None:
     environ = {name: str(number) for number, name in enumerate(names, 1)}
     for number, name in enumerate(names, 1):
         config = read(environ)
@@ -238,18 +238,18 @@ def test_of_several_names_the_first_counts_and_the_others_are_told(read: Read, n
         del environ[name]
 
 
-def test_two_names_that_say_the_same_are_no_reason_to_talk(read: Read) -> None:
+def test_two_names_with_the_same_value_are_not_reported(read: Read) -> None:
     assert read({"GOOGLE_API_KEY": KEY, "GEMINI_API_KEY": KEY}).warnings == ()
 
 
-def test_a_misspelt_name_of_ours_is_told(read: Read) -> None:
+def test_a_misspelt_name_of_ours_is_reported(read: Read) -> None:
     (warning,) = read({"TIDEGATE_SEVER_PORT": "1", WORKER: "{}"}).warnings
     hint = 'did you mean "TIDEGATE_SERVER_PORT"?'
     told = "unknown variable TIDEGATE_SEVER_PORT; it has no effect"
     assert warning == f"TIDEGATE_SEVER_PORT: {told} ({hint})"
 
 
-def test_a_misspelt_name_of_a_provider_is_told_unless_the_right_one_is_there(read: Read) -> None:
+def test_a_misspelt_name_of_a_provider_is_reported_unless_the_right_one_is_there(read: Read) -> None:
     (warning,) = read({"ANTHROPIC_APIKEY": KEY}).warnings
     assert warning.endswith('it has no effect (did you mean "ANTHROPIC_API_KEY"?)')
     assert read({"ANTHROPIC_APIKEY": KEY, "ANTHROPIC_API_KEY": KEY}).warnings == ()
@@ -263,7 +263,7 @@ def test_a_variable_that_the_file_refers_to_is_used(tmp_path: Path) -> None:
     assert load(None, {}, tmp_path).warnings == (".env: Tidegate does not use NODE_ENV",)
 
 
-def test_what_kubernetes_says_about_a_service_of_our_name_is_not_for_us(read: Read) -> None:
+def test_kubernetes_variables_for_a_service_of_our_name_are_ignored(read: Read) -> None:
     config = read(
         {
             "TIDEGATE_PORT": "tcp://10.0.0.7:8000",
@@ -279,7 +279,7 @@ def test_what_kubernetes_says_about_a_service_of_our_name_is_not_for_us(read: Re
     assert config.warnings == ()
 
 
-def test_a_line_of_dotenv_that_makes_no_sense_is_told(tmp_path: Path) -> None:
+def test_a_malformed_line_of_dotenv_is_reported(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("PORT=81\nthis is no setting\n")
     config = load(None, {}, tmp_path)
     assert config.server.port == 81
@@ -307,7 +307,7 @@ def test_each_name_of_a_key_configures_the_provider(read: Read, kind) -> None:
 
 
 @pytest.mark.parametrize("kind", KEYED, ids=lambda kind: kind.name)
-def test_each_name_of_an_address_is_heard(read: Read, kind) -> None:
+def test_each_name_of_an_address_is_read(read: Read, kind) -> None:
     for name in kind.base_env:
         environ = {kind.key_env[0]: KEY, name: "https://x.example/y/"} | needed(kind)
         (provider,) = read(environ).providers.values()
@@ -320,7 +320,7 @@ def test_an_address_alone_configures_only_what_needs_no_key(read: Read, kind) ->
     assert set(providers) == ({kind.env_name or kind.name} if kind.key_optional else set())
 
 
-def test_a_key_for_an_address_that_nobody_gives_is_told(read: Read) -> None:
+def test_a_key_for_an_address_that_nobody_gives_is_reported(read: Read) -> None:
     config = read({"LITELLM_API_KEY": KEY})
     assert not config.providers
     (warning,) = config.warnings
@@ -328,7 +328,7 @@ def test_a_key_for_an_address_that_nobody_gives_is_told(read: Read) -> None:
     assert warning == f"LITELLM_API_KEY is set, but {missing}: there is no provider litellm"
 
 
-def test_a_key_without_what_the_kind_needs_besides_is_told(read: Read) -> None:
+def test_a_key_without_the_other_options_of_its_kind_is_reported(read: Read) -> None:
     config = read({"AWS_BEARER_TOKEN_BEDROCK": KEY})
     assert not config.providers
     missing = "none of BEDROCK_REGION, AWS_REGION, AWS_DEFAULT_REGION"
@@ -337,7 +337,7 @@ def test_a_key_without_what_the_kind_needs_besides_is_told(read: Read) -> None:
     )
 
 
-def test_a_region_with_half_of_its_variables_is_told(read: Read) -> None:
+def test_a_region_with_half_of_its_variables_is_reported(read: Read) -> None:
     config = read({"AZURE_OPENAI_WEST_US_API_KEY": KEY})
     assert not config.providers
     assert config.warnings == (

@@ -397,18 +397,18 @@ FILE_MISTAKES = {
 
 
 @pytest.mark.parametrize(("file", "line"), FILE_MISTAKES.values(), ids=FILE_MISTAKES.keys())
-def test_a_mistake_in_the_file_is_told_with_line_and_key(complaints: Any, file: str, line: str) -> None:
+def test_a_mistake_in_the_file_is_reported_with_line_and_key(complaints: Any, file: str, line: str) -> None:
     assert complaints(file) == [f"tidegate.toml:{line}"]
 
 
-def test_an_unknown_kind_is_told_with_what_is_near_and_what_there_is(complaints: Any) -> None:
+def test_an_unknown_kind_is_reported_with_similar_and_known_ones(complaints: Any) -> None:
     (line,) = complaints("[providers.x]\nkind = 'antropic'")
     assert line.startswith('tidegate.toml:2: providers.x.kind: unknown kind "antropic"')
     assert ' (did you mean "anthropic"?); kinds: ai21, ' in line
     assert line.endswith(", vllm, xai")
 
 
-def test_everything_that_is_wrong_is_told_at_once_in_the_order_of_the_file(complaints: Any) -> None:
+def test_everything_that_is_wrong_is_reported_at_once_in_the_order_of_the_file(complaints: Any) -> None:
     lines = complaints(
         "[server]\nport = -1\nhots = 'x'\n[providers.x]\nkind = 'demo'\nbase_url = 'x'\n"
         "[models.m]\ncandidates = ['y/z']",
@@ -423,25 +423,25 @@ def test_everything_that_is_wrong_is_told_at_once_in_the_order_of_the_file(compl
     ]
 
 
-def test_a_mistake_in_the_environment_is_told_with_its_name(complaints: Any) -> None:
+def test_a_mistake_in_the_environment_is_reported_with_its_name(complaints: Any) -> None:
     assert complaints("", {"PORT": "eighty"}, "\nLITELLM_BASE_URL=litellm:4000\nLITELLM_API_KEY=a\n") == [
         ".env:2 LITELLM_BASE_URL: providers.litellm.base_url: expected a URL that starts with https:// or http://",
         "PORT: server.port: expected an integer, got a string",
     ]
 
 
-def test_a_mistake_on_the_command_line_is_told_with_its_option(complaints: Any) -> None:
+def test_a_mistake_on_the_command_line_is_reported_with_its_option(complaints: Any) -> None:
     assert complaints("", overrides={"server.port": 70000}) == [
         "--port: server.port: expected an integer <= 65535"
     ]
 
 
-def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
+def test_a_missing_file_is_reported(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"missing\.toml: cannot be read: no such file or directory"):
         load(Path("missing.toml"), {}, tmp_path)
 
 
-def test_a_file_that_is_no_text_is_told(tmp_path: Path) -> None:
+def test_a_file_that_is_not_text_is_reported(tmp_path: Path) -> None:
     (tmp_path / "tidegate.toml").write_bytes(b"[server]\nhost = '\xff'")
     with pytest.raises(ConfigError, match=r"tidegate\.toml: not UTF-8"):
         load(None, {}, tmp_path)
@@ -532,7 +532,7 @@ def test_loopback_needs_no_keys(read: Load, host: str) -> None:
     assert read("", {"HOST": host}).auth.mode == "open"
 
 
-def test_keys_without_a_mode_are_wanted(read: Load) -> None:
+def test_keys_without_a_mode_are_required(read: Load) -> None:
     assert read("[auth]\nkeys = ['a-key']").auth.mode == "keys"
     config = read("", {"TIDEGATE_API_KEYS": "one, two,,one"})
     assert config.auth.mode == "keys"

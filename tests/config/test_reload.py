@@ -175,7 +175,7 @@ async def test_other_files_and_the_same_bytes_change_nothing(tmp_path: Path) -> 
         assert await watched.port() == 2
 
 
-async def test_a_wrong_file_is_told_and_changes_nothing(
+async def test_a_wrong_file_is_reported_and_changes_nothing(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, "tidegate")

@@ -28,7 +28,7 @@ SHOWS = {
 
 
 @pytest.mark.parametrize("show", SHOWS.values(), ids=SHOWS.keys())
-def test_nothing_of_a_secret_is_shown(show) -> None:
+def test_no_part_of_a_secret_is_shown(show) -> None:
     shown = show(Secret(KEY))
     assert "Secret(…)" in shown
     assert not any(KEY[start : start + 4] in shown for start in range(len(KEY) - 3))
@@ -74,5 +74,5 @@ def test_equal_secrets_are_equal_and_others_are_not() -> None:
         ("", "…"),
     ],
 )
-def test_the_masked_form_shows_at_most_four_characters_and_nothing_of_a_short_key(key, masked) -> None:
+def test_the_masked_form_shows_at_most_four_characters_and_none_of_a_short_key(key, masked) -> None:
     assert Secret(key).masked() == masked

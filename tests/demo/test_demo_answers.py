@@ -64,7 +64,7 @@ def test_the_same_request_gets_the_same_answer_streamed_or_not() -> None:
     assert answer_to(ask(user("hi"))).id != answer_to(ask(user("ho"))).id
 
 
-def test_it_says_who_it_is_and_what_it_was_asked() -> None:
+def test_it_returns_who_it_is_and_what_it_received() -> None:
     [text] = texts(answer_to(ask(Message("system", (Text("Be brief."),)), user("Where is Ålesund?"))))
     assert "Tidegate's demo provider" in text
     assert "You said: “Where is Ålesund?”" in text
@@ -113,7 +113,7 @@ def test_a_remark_beside_a_result_does_not_start_the_calls_again() -> None:
         ("hi", {"tools": (Tool("web_search", kind="native"),)}, []),
     ],
 )
-def test_tools_are_called_as_the_request_wants(words: str, fields: dict[str, Any], calls: list[str]) -> None:
+def test_tools_are_called_as_requested(words: str, fields: dict[str, Any], calls: list[str]) -> None:
     assert [name for name, _ in called(ask(user(words), **({"tools": (WEATHER, CLOCK)} | fields)))] == calls
 
 
@@ -161,7 +161,7 @@ def test_json_without_a_schema_is_an_object() -> None:
     assert "json please" in msgspec.json.decode(text)["answer"]
 
 
-def test_several_choices_say_which_they_are() -> None:
+def test_several_choices_have_their_index() -> None:
     first, second, third = texts(answer_to(ask(user("hi"), n=3)))
     assert "choice" not in first
     assert "This is choice 2 of 3." in second
@@ -215,7 +215,7 @@ def test_only_the_thinking_model_thinks_and_more_with_more_effort() -> None:
     assert thoughts(None) == thoughts("medium")
 
 
-def test_counts_tell_reasoning_and_completion_apart() -> None:
+def test_counts_separate_reasoning_and_completion() -> None:
     turn = ask(user("hi"))
     plain, thinking = count(turn, answer_to(turn)), count(turn, answer_to(turn, thinks=True))
     assert plain.reasoning == 0

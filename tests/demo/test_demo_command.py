@@ -44,7 +44,7 @@ async def test_the_curl_example_streams_an_answer(gateway: Gateway) -> None:
     assert out.endswith(b"data: [DONE]\n\n")
 
 
-def test_only_the_demo_is_served_whatever_the_environment_says(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_the_demo_is_served_whatever_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "sk-0123456789abcdef")
     monkeypatch.setenv("PORT", "1")
     config = make_source("127.0.0.1", 8765).read()

@@ -93,7 +93,7 @@ async def test_a_stream_is_the_answer_in_pieces(demo: Demo) -> None:
     assert len(chunks) > 20
 
 
-async def test_a_stream_tells_its_usage_only_if_asked(demo: Demo) -> None:
+async def test_a_stream_reports_usage_only_if_requested(demo: Demo) -> None:
     whole = await demo.ask()
     *chunks, last = await demo.chunks(stream_options={"include_usage": True})
     assert last["choices"] == []
@@ -153,7 +153,7 @@ async def test_a_limit_and_a_stop_sequence_cut(demo: Demo) -> None:
     assert "demo" not in stopped["message"]["content"]
 
 
-async def test_logprobs_are_told_for_every_token(demo: Demo) -> None:
+async def test_logprobs_are_reported_for_every_token(demo: Demo) -> None:
     choice = (await demo.ask(logprobs=True, top_logprobs=2))["choices"][0]
     entries = choice["logprobs"]["content"]
     assert "".join(entry["token"] for entry in entries) == choice["message"]["content"]
@@ -253,7 +253,7 @@ async def test_a_hanging_model_does_not_keep_the_demo_from_stopping() -> None:
         ),
     ],
 )
-async def test_a_wrong_request_is_told_which_parameter(
+async def test_a_wrong_request_is_refused_naming_the_parameter(
     demo: Demo, fields: dict[str, Any], param: str
 ) -> None:
     async with demo.post("echo", **fields) as answer:
@@ -265,7 +265,7 @@ async def test_a_wrong_request_is_told_which_parameter(
 
 
 @pytest.mark.parametrize("model", ["nobody", "slow-", "slow-x", "slow-1e9", "slow-99999999"])
-async def test_an_unknown_model_is_told_which_there_are(demo: Demo, model: str) -> None:
+async def test_an_unknown_model_is_refused_with_the_known_ones(demo: Demo, model: str) -> None:
     async with demo.post(model) as answer:
         assert answer.status == 404
         error = (await answer.json())["error"]
@@ -273,7 +273,7 @@ async def test_an_unknown_model_is_told_which_there_are(demo: Demo, model: str) 
     assert "thinking" in error["message"]
 
 
-async def test_an_unknown_path_is_told_in_the_dialect(demo: Demo) -> None:
+async def test_an_unknown_path_is_reported_in_the_dialect(demo: Demo) -> None:
     async with demo.session.get(demo.url + "/nothing") as answer:
         assert answer.status == 404
         assert (await answer.json())["error"]["code"] == "unknown_url"

@@ -165,7 +165,7 @@ async def test_headers_of_anthropics_clients_are_an_open_list() -> None:
         assert "cookie" not in sent
 
 
-async def test_an_operators_header_stands_over_a_clients_of_an_open_list() -> None:
+async def test_an_operators_header_overrides_a_clients_of_an_open_list() -> None:
     more = '[providers.sim.headers]\nanthropic-workspace-id = "operators"'
     async with Simulator() as provider, Gateway({"sim": ("anthropic", provider.url)}, more=more) as gateway:
         provider.answer(ANTHROPIC.text)

@@ -40,14 +40,14 @@ async def details(gateway: Gateway, path: str = "/v1/models?details=true") -> di
 # --- models --------------------------------------------------------------------------------------
 
 
-async def test_the_list_of_models_has_names_alone_unless_more_is_asked_for(gateway: Gateway) -> None:
+async def test_the_list_of_models_has_names_alone_unless_more_is_requested(gateway: Gateway) -> None:
     for query in ("", "?details=false", "?details=0", "?other=true"):
         listed = (await gateway.get(f"/v1/models{query}")).json["data"]
         assert {frozenset(model) for model in listed} == {frozenset(["id", "object", "created", "owned_by"])}
 
 
 @pytest.mark.parametrize("query", ["details=true", "details=1", "details", "x=1&details=TRUE"])
-async def test_all_that_is_known_is_told_on_request(gateway: Gateway, query: str) -> None:
+async def test_all_that_is_known_is_reported_on_request(gateway: Gateway, query: str) -> None:
     model = (await details(gateway, f"/v1/models?{query}"))["openai/gpt-4o"]
     assert model == {
         "id": "openai/gpt-4o",
@@ -83,7 +83,7 @@ async def test_a_name_of_the_operator_is_described_by_who_serves_it(gateway: Gat
     assert "context_window" not in found["mine"]
 
 
-async def test_prices_by_tier_and_by_image_are_told(gateway: Gateway) -> None:
+async def test_prices_by_tier_and_by_image_are_reported(gateway: Gateway) -> None:
     found = await details(gateway)
     assert found["qwen/qwen3-max"]["prices"]["above"] == [
         {"prompt_tokens": 32_000, "per_million_tokens": {"input": 2.4, "output": 12}},
@@ -140,7 +140,7 @@ async def test_a_reload_changes_what_is_listed(gateway: Gateway) -> None:
 # --- providers -----------------------------------------------------------------------------------
 
 
-async def test_of_providers_is_told_what_is_known_without_asking_them(gateway: Gateway) -> None:
+async def test_providers_are_reported_without_calling_them(gateway: Gateway) -> None:
     answer = (await gateway.get("/v1/chat/health")).json
     assert answer["status"] == "ok"
     assert answer["providers"][1] == {
@@ -151,7 +151,7 @@ async def test_of_providers_is_told_what_is_known_without_asking_them(gateway: G
     }
 
 
-async def test_a_gateway_without_providers_says_so() -> None:
+async def test_a_gateway_without_providers_reports_it() -> None:
     async with Gateway() as gateway:
         assert (await gateway.get("/v1/chat/health")).json == {"status": "unavailable", "providers": []}
         assert (await gateway.get("/models")).json == {"object": "list", "data": [], "models": {}}
@@ -209,7 +209,7 @@ async def test_without_any_limit_the_most_is_not_known(gateway: Gateway) -> None
     assert answer["max_cost"] is None
 
 
-async def test_the_count_says_what_it_is_silent_about(gateway: Gateway) -> None:
+async def test_the_count_reports_what_it_leaves_out(gateway: Gateway) -> None:
     parts = [
         {"type": "text", "text": "Look"},
         {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw0KGgo="}},
@@ -222,7 +222,7 @@ async def test_the_count_says_what_it_is_silent_about(gateway: Gateway) -> None:
     ("asked", "status"),
     [({"model": "nobody-has-this", **ASKED}, 404), ({"model": "openai/gpt-4o"}, 400), ({"model": 7}, 400)],
 )
-async def test_what_could_not_be_asked_is_refused(gateway: Gateway, asked: Any, status: int) -> None:
+async def test_an_impossible_request_is_refused(gateway: Gateway, asked: Any, status: int) -> None:
     reply = await gateway.post("/v1/chat/estimate", asked)
     assert (reply.status, set(reply.error)) == (status, {"message", "type", "param", "code"})
 
@@ -231,7 +231,7 @@ async def test_what_could_not_be_asked_is_refused(gateway: Gateway, asked: Any, 
 
 
 @pytest.mark.parametrize("path", ["/models", "/v1/chat/models", "/v1/chat/health", "/v1/models?details=true"])
-async def test_a_gateway_with_keys_tells_nothing_without_one(path: str) -> None:
+async def test_a_gateway_with_keys_reveals_nothing_without_one(path: str) -> None:
     async with Gateway({"demo": ("demo", "")}, more="[auth]\nkeys = ['sk-client-0123456789']") as gateway:
         assert (await gateway.get(path)).status == 401
         assert (await gateway.get(path, {"authorization": "Bearer sk-client-0123456789"})).status == 200

@@ -45,7 +45,7 @@ async def compacted(body: Any, script: Any, kind: str = "anthropic") -> tuple[An
 
 
 @pytest.mark.parametrize("kind", FAMILIES)
-async def test_any_provider_is_asked_for_a_summary(kind: str) -> None:
+async def test_any_provider_can_write_the_summary(kind: str) -> None:
     reply, (seen,), record = await compacted(ASKED, FAMILIES[kind].text, kind)
     sent = seen.body.decode()
     for text in ("Be brief.", "We launch on Tuesday.", "Noted.", "found", "Write a summary"):

@@ -155,7 +155,7 @@ async def test_an_error_is_the_sdks_own_exception(
     assert raised.value.code == status
 
 
-async def test_an_error_in_mid_stream_is_raised_after_what_was_said(
+async def test_an_error_in_mid_stream_is_raised_after_the_content_so_far(
     client: Any, provider: Simulator, dialect: Dialect
 ) -> None:
     provider.answer(dialect.broken_stream)
@@ -274,7 +274,9 @@ async def test_a_name_that_nobody_serves_is_not_described() -> None:
         ("POST", "/v1beta/models/m", 405, "INVALID_ARGUMENT"),
     ],
 )
-async def test_a_wrong_path_is_told_in_googles_shape(method: str, path: str, status: int, name: str) -> None:
+async def test_a_wrong_path_is_reported_in_googles_shape(
+    method: str, path: str, status: int, name: str
+) -> None:
     async with Gateway() as gateway:
         reply = await gateway.get(path, method=method)
     assert (reply.status, reply.error["code"], reply.error["status"]) == (status, status, name)

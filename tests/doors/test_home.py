@@ -35,7 +35,7 @@ async def test_others_get_json(gateway: Gateway) -> None:
 
 
 @pytest.mark.parametrize("path", [*PATHS, *PAGES])
-async def test_head_says_what_get_would(gateway: Gateway, path: str) -> None:
+async def test_head_has_the_headers_of_get(gateway: Gateway, path: str) -> None:
     headers = {"x-api-key": "k"}
     where = gateway.url + path.replace("*", "demo/chat")
     async with aiohttp.ClientSession() as session:

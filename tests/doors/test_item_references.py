@@ -69,7 +69,7 @@ async def test_a_provider_of_the_same_format_gets_the_item_itself(
     assert sent[2] == {"type": "item_reference", "id": "msg_of_xai"}
 
 
-async def test_nothing_is_kept_where_the_client_says_so(gateway: Gateway) -> None:
+async def test_nothing_is_stored_if_the_client_disables_it(gateway: Gateway) -> None:
     first = await ask(gateway, store=False)
     again = await ask(gateway, reference(first), HELLO)
     assert again.status == 400

@@ -47,7 +47,7 @@ async def test_every_name_that_works_in_a_chat_is_described(gateway: Gateway) ->
         assert google["name"] == f"models/{name}"
 
 
-async def test_a_model_that_nobody_serves_is_missing_in_the_dialect_of_who_asks(gateway: Gateway) -> None:
+async def test_an_unserved_model_is_not_found_in_the_clients_dialect(gateway: Gateway) -> None:
     openai = await gateway.get("/v1/models/nobody/nothing")
     anthropic = await gateway.get("/v1/models/nobody/nothing", ANTHROPIC)
     google = await gateway.get("/v1/models/nobody/nothing", GOOGLE)

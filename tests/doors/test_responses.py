@@ -157,7 +157,7 @@ async def test_an_error_is_the_sdks_own_exception(
         await client.responses.create(**ask(), stream=stream)
 
 
-async def test_an_error_in_mid_stream_is_raised_after_what_was_said(
+async def test_an_error_in_mid_stream_is_raised_after_the_content_so_far(
     client: openai.AsyncOpenAI, provider: Simulator, dialect: Dialect
 ) -> None:
     provider.answer(dialect.broken_stream)
@@ -315,7 +315,7 @@ RESPONSE = {
 
 
 @pytest.mark.parametrize(("kind", "base"), [("xai", "/v1"), ("azure", "/openai/v1")])
-async def test_a_provider_that_speaks_it_gets_the_clients_own_request(
+async def test_a_provider_that_supports_it_gets_the_clients_own_request(
     provider: Simulator, kind: str, base: str
 ) -> None:
     provider.answer(answer_json(RESPONSE))
@@ -329,7 +329,7 @@ async def test_a_provider_that_speaks_it_gets_the_clients_own_request(
     assert (record["door"], record["usage"]["input"]) == ("openai_responses", 11)
 
 
-async def test_the_same_provider_is_asked_for_chats_by_clients_of_chats(provider: Simulator) -> None:
+async def test_the_same_provider_is_called_for_chats_by_chat_clients(provider: Simulator) -> None:
     provider.answer(OPENAI.text)
     async with Gateway({"sim": ("xai", provider.url + "/v1")}) as gateway:
         assert (await gateway.chat("sim/m")).status == 200

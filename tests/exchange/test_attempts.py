@@ -69,7 +69,7 @@ async def test_the_client_gets_the_most_telling_failure(
     assert all(len(one.requests) == 1 for one in simulators)
 
 
-async def test_a_candidate_that_was_not_asked_neither_counts_nor_answers_for_the_others(
+async def test_a_candidate_that_was_not_called_neither_counts_nor_answers_for_the_others(
     stack: AsyncExitStack,
 ) -> None:
     # Perplexity's row refuses tools before anything is sent.

@@ -27,7 +27,7 @@ def test_a_prompt_of_megabytes_is_counted() -> None:
     assert estimate(turn(Text("word " * 500_000))) > 500_000
 
 
-async def test_an_estimate_says_that_it_is_one() -> None:
+async def test_an_estimate_is_marked_as_one() -> None:
     async with Gateway({"sim": ("openai_compatible", nowhere())}) as gateway:
         body = {"model": "sim/m", "messages": [{"role": "user", "content": "hello world"}]}
         reply = await gateway.post("/v1/messages/count_tokens", body)

@@ -41,7 +41,7 @@ async def test_a_plain_answer_arrives_as_the_provider_wrote_it(provider: Simulat
     assert provider.requests[0].json == {"model": "m-1", **HELLO, "top_secret_extension": {"kept": True}}
 
 
-async def test_the_answer_says_who_gave_it(provider: Simulator) -> None:
+async def test_the_answer_shows_who_gave_it(provider: Simulator) -> None:
     provider.answer(json(ANSWER, headers={"x-ratelimit-remaining-requests": "9"}))
     async with one(provider) as gateway:
         headers = (await gateway.chat("sim/m-1")).headers
@@ -195,7 +195,7 @@ async def test_an_error_inside_a_stream_before_any_content_has_a_status(provider
 # --- tries -------------------------------------------------------------------------------------
 
 
-async def test_nobody_is_asked_twice_unless_configured(provider: Simulator) -> None:
+async def test_nobody_is_called_twice_unless_configured(provider: Simulator) -> None:
     provider.answer(refusal(500))
     async with one(provider) as gateway:
         await gateway.chat("sim/m-1")
@@ -241,7 +241,7 @@ async def test_what_the_request_itself_caused_is_not_tried_elsewhere(provider: S
     assert provider.requests == []
 
 
-async def test_when_all_fail_the_first_failure_is_told(provider: Simulator) -> None:
+async def test_when_all_fail_the_first_failure_is_reported(provider: Simulator) -> None:
     provider.answer(refusal(503, "b is down"))
     async with two(nowhere(), provider) as gateway:
         reply = await gateway.chat("m")
@@ -282,7 +282,7 @@ async def test_a_stream_without_a_finish_is_an_error_and_not_a_stop(provider: Si
     assert reply.chunks[-1]["error"]["code"] == "provider_broke"
 
 
-async def test_an_error_event_reaches_the_client_after_what_was_said(provider: Simulator) -> None:
+async def test_an_error_event_reaches_the_client_after_the_content_so_far(provider: Simulator) -> None:
     provider.stream(
         [FIRST, SECOND, b'data: {"error":{"message":"it burns","type":"server_error"}}\n\n'], gap_s=0.02
     )

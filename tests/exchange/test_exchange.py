@@ -50,7 +50,7 @@ async def test_a_stream_whose_error_cannot_be_written_is_cut_and_recorded() -> N
     assert (record["status"], record["ended"]) == (200, "provider_broke")
 
 
-async def test_a_defect_before_the_first_byte_is_a_500_that_says_nothing_of_the_inside(
+async def test_a_defect_before_the_first_byte_is_a_500_that_reveals_no_internals(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def fail(this: Exchange) -> None:

@@ -133,7 +133,7 @@ async def test_an_address_that_is_allowed_needs_no_name(server: Simulator, fetch
         (b"", None),
     ],
 )
-def test_content_tells_the_type(data: bytes, media_type: str | None) -> None:
+def test_content_determines_the_type(data: bytes, media_type: str | None) -> None:
     assert type_of_content(data) == media_type
 
 
@@ -203,12 +203,12 @@ async def test_a_few_informational_answers_are_passed_over(fetchers: Make) -> No
 
 
 @pytest.mark.parametrize("status", [401, 404, 500, 206])
-async def test_a_status_that_is_no_answer_is_told(server: Simulator, fetchers: Make, status: int) -> None:
+async def test_an_unusable_status_is_reported(server: Simulator, fetchers: Make, status: int) -> None:
     server.answer(Script(status, pieces=(PNG,)))
     assert await refusal_of(fetchers(), at(server)) == f"its server answered with status {status}"
 
 
-async def test_a_server_that_hangs_up_is_told(server: Simulator, fetchers: Make) -> None:
+async def test_a_server_that_hangs_up_is_reported(server: Simulator, fetchers: Make) -> None:
     server.answer(Script(cut_head_at=0, ending="close"))
     assert "cannot be reached" in await refusal_of(fetchers(), at(server))
 
@@ -341,7 +341,7 @@ async def test_a_name_that_does_not_exist_sounds_like_one_that_is_not_allowed(fe
         "http://files.example\\@127.0.0.1/",
     ],
 )
-async def test_only_plain_web_addresses_are_asked(fetchers: Make, url: str) -> None:
+async def test_only_plain_web_addresses_are_fetched(fetchers: Make, url: str) -> None:
     await refusal_of(fetchers(), url)
 
 
@@ -413,7 +413,7 @@ async def test_four_redirects_are_not(server: Simulator, fetchers: Make) -> None
     assert len(server.requests) == 4
 
 
-async def test_a_redirect_to_nowhere_is_told(server: Simulator, fetchers: Make) -> None:
+async def test_a_redirect_to_nowhere_is_reported(server: Simulator, fetchers: Make) -> None:
     server.answer(Script(302))
     await refusal_of(fetchers(), at(server))
 

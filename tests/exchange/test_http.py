@@ -84,7 +84,7 @@ async def test_a_body_that_is_no_json_object_is_refused(gateway: Gateway, body: 
         assert reply.error["type"] == "invalid_request_error"
 
 
-async def test_an_unknown_model_is_a_404_that_says_so(gateway: Gateway) -> None:
+async def test_an_unknown_model_is_a_404_that_reports_it(gateway: Gateway) -> None:
     reply = await gateway.chat("no-such-provider/no-such-model")
     assert (reply.status, reply.error["code"], reply.error["param"]) == (404, "model_not_found", "model")
     assert "no-such-model" in reply.error["message"]
@@ -105,7 +105,7 @@ async def test_the_aliases_of_the_chat_path_answer(gateway: Gateway) -> None:
         assert (await gateway.post(path, {"model": "demo/chat", **HELLO})).status == 200, path
 
 
-async def test_health_needs_no_key_and_tells_no_names() -> None:
+async def test_health_needs_no_key_and_reveals_no_names() -> None:
     more = '[auth]\nmode = "keys"\nkeys = ["sk-client-1"]'
     async with Gateway({"demo": ("demo", "")}, more=more) as gateway:
         for path in ("/health", "/health/live", "/health/ready"):

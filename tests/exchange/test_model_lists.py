@@ -71,7 +71,7 @@ async def test_the_list_of_one_is_there_while_another_is_silent(provider: Simula
     assert own(reply.json) == ["sim/llama3.2:3b", "sim/org/name"]
 
 
-async def test_what_a_catch_all_lists_is_asked_for_by_its_bare_name(provider: Simulator) -> None:
+async def test_what_a_catch_all_lists_is_requested_by_its_bare_name(provider: Simulator) -> None:
     more = f'[providers.sim]\nkind = "openai_compatible"\nbase_url = "{provider.url}/v1"\ncatch_all = true'
     async with Gateway({"demo": ("demo", "")}, more=more) as gateway:
         listed = [model["id"] for model in (await gateway.get("/v1/models")).json["data"]]

@@ -24,7 +24,7 @@ async def gateway(provider: Simulator) -> AsyncIterator[Gateway]:
         yield running
 
 
-async def test_a_retired_name_is_served_by_todays_model_and_the_record_says_so(
+async def test_a_retired_name_is_served_by_todays_model_and_the_record_reports_it(
     gateway: Gateway, provider: Simulator
 ) -> None:
     provider.answer(ANTHROPIC.text)

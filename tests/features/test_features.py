@@ -246,7 +246,7 @@ async def test_an_error(bench: Bench, entry: Entry) -> None:
 
 
 @pytest.mark.parametrize("entry", cases("error"))
-async def test_an_error_in_mid_stream_comes_after_what_was_said(bench: Bench, entry: Entry) -> None:
+async def test_an_error_in_mid_stream_comes_after_the_content_so_far(bench: Bench, entry: Entry) -> None:
     reply, _ = await bench.ask("stream", STREAM, entry.answers.broken(PIECES[0]))
     *said, failed = reply.chunks
     assert (
@@ -286,7 +286,7 @@ async def test_an_image_for_a_provider_of_texts_is_refused_by_name(
 
 
 @pytest.mark.parametrize("entry", IMAGELESS, ids=lambda entry: entry.name)
-async def test_a_client_of_its_own_format_hears_it_from_the_provider(bench: Bench, entry: Entry) -> None:
+async def test_a_client_of_the_same_format_gets_it_from_the_provider(bench: Bench, entry: Entry) -> None:
     told = openai_error(400, "unknown variant `image_url`, expected `text`", "invalid_request_error")
     reply, seen = await bench.ask("vision", VISION, told.script)
     assert (reply.status, reply.error["message"]) == (400, told.message)
@@ -301,6 +301,6 @@ async def test_every_row_has_an_entry() -> None:
 
 
 @pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.name)
-async def test_every_entry_says_of_every_feature_how_it_is_asked_for(entry: Entry) -> None:
+async def test_every_entry_defines_how_every_feature_is_requested(entry: Entry) -> None:
     silent = [one for one in FEATURES if one not in entry.without and one != "error" and not entry.wants(one)]
     assert silent == []

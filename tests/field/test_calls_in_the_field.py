@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from field.asking import DONE, DOORS, answer, call, chunk, heard
+from field.calling import DONE, DOORS, answer, call, chunk, received
 from tidegate.protocols.calls import Assembly, CallPiece, CallUpdate
 
 END = chunk({}, "tool_calls") + DONE
@@ -111,7 +111,7 @@ SITUATIONS: dict[str, tuple[bytes, list[tuple[str, Any]]]] = {
 @pytest.mark.parametrize("situation", SITUATIONS)
 def test_calls_come_whole(situation: str, kind: str, door: str) -> None:
     stream, wanted = SITUATIONS[situation]
-    told = heard(door, f"{kind}/m", chunk({"role": "assistant", "content": None}) + stream + END)
+    told = received(door, f"{kind}/m", chunk({"role": "assistant", "content": None}) + stream + END)
     assert told.failure is None
     assert [(name, json.loads(text or "{}")) for _, name, text in told.calls] == wanted
     assert told.finish == {"chat": "tool_calls", "messages": "tool_use", "responses": "completed"}[door]
@@ -136,8 +136,8 @@ def test_a_stub_is_no_call(stub: dict[str, Any], kind: str, door: str) -> None:
     stream = chunk({"role": "assistant", "content": "hey"}) + chunk(stub, "stop") + DONE
     ends = {"chat": "stop", "messages": "end_turn", "responses": "completed"}
     for told in (
-        heard(door, f"{kind}/m", stream),
-        heard(door, f"{kind}/m", answer({"content": "hey", **stub}), stream=False),
+        received(door, f"{kind}/m", stream),
+        received(door, f"{kind}/m", answer({"content": "hey", **stub}), stream=False),
     ):
         assert (told.text, told.calls, told.finish) == ("hey", (), ends[door])
 
@@ -149,11 +149,11 @@ def test_a_function_call_of_old_beside_tool_calls_is_the_same_call(door: str) ->
         {"index": 0, "id": "c", "function": {"name": "f", "arguments": "{}"}},
     )
     stream = chunk({"tool_calls": [new], "function_call": old}) + END
-    assert [name for _, name, _ in heard(door, "openai/m", stream).calls] == ["f"]
+    assert [name for _, name, _ in received(door, "openai/m", stream).calls] == ["f"]
     stream = chunk({"function_call": {"name": "f", "arguments": ""}}) + chunk(
         {"function_call": {"arguments": "{}"}}
     )
-    told = heard(door, "openai/m", stream + chunk({}, "function_call") + DONE)
+    told = received(door, "openai/m", stream + chunk({}, "function_call") + DONE)
     assert [(name, text) for _, name, text in told.calls] == [("f", "{}")]
 
 
@@ -163,12 +163,12 @@ def test_whole_answers_whose_calls_share_an_id(door: str) -> None:
         {"id": "f:3", "type": "function", "function": {"name": "f", "arguments": json.dumps({"n": number})}}
         for number in (1, 2)
     ]
-    told = heard(door, "openai_compatible/m", answer({"tool_calls": calls}, "tool_calls"), stream=False)
+    told = received(door, "openai_compatible/m", answer({"tool_calls": calls}, "tool_calls"), stream=False)
     assert [json.loads(text) for _, _, text in told.calls] == [{"n": 1}, {"n": 2}]
 
 
 def test_a_call_whose_name_never_comes_is_a_failure() -> None:
-    told = heard("messages", "vllm/m", call(None, '{"a":1}', index=0, id="A") + END)
+    told = received("messages", "vllm/m", call(None, '{"a":1}', index=0, id="A") + END)
     assert told.failure is not None
     assert "without a name" in told.failure
 
@@ -227,7 +227,7 @@ PIECES = st.builds(
 
 @given(st.lists(PIECES, max_size=8))
 @settings(max_examples=300, deadline=None)
-def test_nothing_of_the_arguments_is_lost_and_no_call_lacks_a_name(pieces: list[CallPiece]) -> None:
+def test_no_part_of_the_arguments_is_lost_and_no_call_lacks_a_name(pieces: list[CallPiece]) -> None:
     assembly, told = Assembly(), {}
     updates = [update for piece in pieces for update in assembly.add(piece)] + assembly.flush()
     for update in updates:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from field.asking import DOORS, answer, call, chunk, heard, plan, sent
+from field.calling import DOORS, answer, call, chunk, plan, received, sent
 from tidegate.protocols.limits import NameRule
 
 FAMILIES = [
@@ -83,7 +83,7 @@ def test_names_of_tools_are_replaced_and_put_back(model: str) -> None:
         assert len(set(names)) == 2
         assert json.loads(body)["messages"][1]["tool_calls"][0]["function"]["name"] == names[0]
         stream = call(names[1], "{}", index=0, id="d") + chunk({}, "tool_calls") + b"data: [DONE]\n\n"
-        told = heard(door, model, stream, tools=tools, messages=history)
+        told = received(door, model, stream, tools=tools, messages=history)
         assert [name for _, name, _ in told.calls] == [LONG + "b"]
 
 
@@ -204,7 +204,7 @@ def _pairs(value: Any) -> tuple[list[str], dict[str, str]]:
 @pytest.mark.parametrize(
     "model", ["anthropic/claude-sonnet-4-5", "bedrock/m", "openai_compatible/m", "mistral/m"]
 )
-def test_ids_that_come_again_are_told_apart(model: str, door: str) -> None:
+def test_ids_that_come_again_are_distinguished(model: str, door: str) -> None:
     tools = [TOOL] if door == "chat" else [{"name": "f", "input_schema": {"type": "object"}}]
     body = sent(door, model, messages=_repeated(door), tools=tools)
     calls, results = _pairs(body["messages"])
@@ -306,7 +306,7 @@ def test_a_door_takes_back_what_it_answered(door: str) -> None:
         {"id": "f:3", "type": "function", "function": {"name": "f", "arguments": json.dumps({"n": number})}}
         for number in (1, 2)
     ]
-    told = heard(door, "openai_compatible/m", answer({"tool_calls": calls}, "tool_calls"), stream=False)
+    told = received(door, "openai_compatible/m", answer({"tool_calls": calls}, "tool_calls"), stream=False)
     said = json.loads(told.raw)
     if door == "chat":
         back = [{"role": "tool", "tool_call_id": one[0], "content": "1"} for one in told.calls]

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from field.asking import DONE, DOORS, KINDS, answer, call, chunk, event, heard
+from field.calling import DONE, DOORS, KINDS, answer, call, chunk, event, received
 
 TEXT = chunk({"role": "assistant", "content": "hel"}) + chunk({"content": "lo"})
 STOP = {"chat": "stop", "messages": "end_turn", "responses": "completed"}
@@ -21,13 +21,13 @@ HEARTBEATS = [
 
 @pytest.mark.parametrize("door", DOORS)
 @pytest.mark.parametrize("kind", KINDS)
-def test_heartbeats_of_any_form_say_nothing(kind: str, door: str) -> None:
+def test_heartbeats_of_any_form_are_ignored(kind: str, door: str) -> None:
     noise = (
         b"".join(map(event, HEARTBEATS))
         + b": comment\n\nevent: ping\ndata: ping\n\nevent: ping\ndata: {}\n\n"
     )
     stream = noise + TEXT + noise + chunk({}, "stop") + noise + DONE
-    told = heard(door, f"{kind}/m", stream)
+    told = received(door, f"{kind}/m", stream)
     assert (told.text, told.finish, told.failure) == ("hello", STOP[door], None)
     assert b"data: ping" not in told.raw
 
@@ -36,7 +36,7 @@ def test_heartbeats_of_any_form_say_nothing(kind: str, door: str) -> None:
 @pytest.mark.parametrize("kind", ["openai", "openai_compatible", "azure"])
 @pytest.mark.parametrize("mark", ["[DONE] ", " [DONE]", "[DONE]\t", '"[DONE]"'])
 def test_the_end_mark_with_blanks_is_the_end(mark: str, kind: str, door: str) -> None:
-    told = heard(door, f"{kind}/m", TEXT + chunk({}, "stop") + event(mark))
+    told = received(door, f"{kind}/m", TEXT + chunk({}, "stop") + event(mark))
     assert (told.text, told.finish, told.failure) == ("hello", STOP[door], None)
 
 
@@ -44,7 +44,7 @@ def test_the_end_mark_with_blanks_is_the_end(mark: str, kind: str, door: str) ->
 def test_chunks_without_choices_can_be_iterated(kind: str) -> None:
     usage = {"prompt_tokens": 4, "completion_tokens": 2, "total_tokens": 6}
     stream = TEXT + chunk({}, "stop") + chunk(choices=None, usage=usage) + DONE
-    told = heard("chat", f"{kind}/m", stream, stream_options={"include_usage": True})
+    told = received("chat", f"{kind}/m", stream, stream_options={"include_usage": True})
     chunks = [json.loads(line[6:]) for line in told.raw.split(b"\n") if line.startswith(b"data: {")]
     assert all(isinstance(one["choices"], list) for one in chunks)
     assert sum(one["usage"] == usage for one in chunks if one.get("usage")) == 1
@@ -63,7 +63,7 @@ def test_chunks_without_choices_can_be_iterated(kind: str) -> None:
 )
 def test_an_emoji_in_two_chunks(halves: list[str], text: str | None, kind: str, door: str) -> None:
     pieces = [chunk({"content": "@"}).replace(b"@", half.encode()) for half in halves]
-    told = heard(door, f"{kind}/m", chunk({"role": "assistant", "content": ""}) + b"".join(pieces) + END)
+    told = received(door, f"{kind}/m", chunk({"role": "assistant", "content": ""}) + b"".join(pieces) + END)
     assert (told.finish, told.failure) == (STOP[door], None)
     if door == "chat":
         for half in halves:
@@ -104,16 +104,16 @@ DELTAS: list[dict[str, Any]] = [
 @pytest.mark.parametrize("side", SIDES)
 def test_odd_fields_beside_the_text_never_end_an_answer(side: dict[str, Any], kind: str, door: str) -> None:
     stream = chunk({"role": "assistant", "content": "hel"}, **side) + chunk({"content": "lo"}, **side)
-    told = heard(door, f"{kind}/m", stream + chunk({}, "stop", **side) + DONE)
+    told = received(door, f"{kind}/m", stream + chunk({}, "stop", **side) + DONE)
     assert (told.text, told.finish, told.failure) == ("hello", STOP[door], None)
 
 
 @pytest.mark.parametrize("door", ["messages", "responses"])
 @pytest.mark.parametrize("delta", DELTAS)
 def test_odd_fields_in_a_delta_never_end_an_answer(delta: dict[str, Any], door: str) -> None:
-    told = heard(door, "openai/m", chunk({"content": "hel", **delta}) + chunk({"content": "lo"}) + END)
+    told = received(door, "openai/m", chunk({"content": "hel", **delta}) + chunk({"content": "lo"}) + END)
     assert (told.text, told.finish, told.failure) == ("hello", STOP[door], None)
-    told = heard(door, "openai/m", answer({"content": "hello", **delta}), stream=False)
+    told = received(door, "openai/m", answer({"content": "hello", **delta}), stream=False)
     assert (told.text, told.finish, told.failure) == ("hello", STOP[door], None)
 
 
@@ -129,7 +129,7 @@ def test_an_empty_finish_reason_ends_nothing(kind: str, door: str) -> None:
         call("look", "{}", index=0, id="c").replace(b'"finish_reason": null', b'"finish_reason": ""'),
         chunk({}, "tool_calls"),
     ]
-    told = heard(door, f"{kind}/m", b"".join(pieces) + DONE)
+    told = received(door, f"{kind}/m", b"".join(pieces) + DONE)
     assert (told.text, [name for _, name, _ in told.calls]) == ("hello", ["look"])
     assert told.finish == {"chat": "tool_calls", "messages": "tool_use", "responses": "completed"}[door]
     assert b'"native_finish_reason":""' not in told.raw
@@ -148,10 +148,10 @@ FAILURES = [
 @pytest.mark.parametrize("door", DOORS)
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("reason", FAILURES)
-def test_a_failure_is_never_told_as_an_end(reason: str, kind: str, door: str) -> None:
+def test_a_failure_is_never_reported_as_an_end(reason: str, kind: str, door: str) -> None:
     for told in (
-        heard(door, f"{kind}/m", TEXT + chunk({}, reason) + DONE),
-        heard(door, f"{kind}/m", answer({"content": "hel"}, reason), stream=False),
+        received(door, f"{kind}/m", TEXT + chunk({}, reason) + DONE),
+        received(door, f"{kind}/m", answer({"content": "hel"}, reason), stream=False),
     ):
         assert told.finish is None
         assert told.failure is not None
@@ -160,11 +160,11 @@ def test_a_failure_is_never_told_as_an_end(reason: str, kind: str, door: str) ->
 
 @pytest.mark.parametrize("door", DOORS)
 @pytest.mark.parametrize("stream", [True, False])
-def test_a_malformed_call_of_geminis_is_told_with_its_explanation(stream: bool, door: str) -> None:
+def test_a_malformed_call_of_geminis_is_reported_with_its_explanation(stream: bool, door: str) -> None:
     candidate = {"finishReason": "MALFORMED_FUNCTION_CALL", "finishMessage": "Malformed call: f("}
     body = json.dumps({"candidates": [candidate], "usageMetadata": {"promptTokenCount": 1}})
     data = f"data: {body}\r\n\r\n".encode() if stream else body.encode()
-    told = heard(door, "gemini/gemini-2.5-flash", data, stream=stream)
+    told = received(door, "gemini/gemini-2.5-flash", data, stream=stream)
     assert told.finish is None
     assert told.failure is not None
     assert told.failure.endswith("'MALFORMED_FUNCTION_CALL': Malformed call: f(")
@@ -199,7 +199,7 @@ def test_an_error_in_mid_stream_keeps_its_words(error: bytes, kind: str, door: s
     }
     if kind == "anthropic" and door == "messages":
         return  # nothing is translated
-    told = heard(door, f"{kind}/m", begins.get(kind, TEXT) + error)
+    told = received(door, f"{kind}/m", begins.get(kind, TEXT) + error)
     assert told.finish is None
     assert told.failure is not None
     assert "out of memory" in told.failure
@@ -216,5 +216,5 @@ WORDS = st.text(st.characters(codec="utf-8", exclude_characters="\r\n\x00"), max
 @settings(max_examples=60, deadline=None)
 def test_texts_of_any_kind_arrive_between_heartbeats(words: list[str], kind: str, door: str) -> None:
     pieces = [chunk({"content": word}) + event(HEARTBEATS[place]) for place, word in enumerate(words)]
-    told = heard(door, f"{kind}/m", chunk({"role": "assistant", "content": ""}) + b"".join(pieces) + END)
+    told = received(door, f"{kind}/m", chunk({"role": "assistant", "content": ""}) + b"".join(pieces) + END)
     assert (told.text, told.failure) == ("".join(words), None)

@@ -242,7 +242,7 @@ def h11s(data: bytes) -> Any:
 
 
 @pytest.mark.parametrize("name", ANSWERS)
-async def test_other_parsers_differ_where_it_is_said(name: str) -> None:
+async def test_other_parsers_differ_only_where_documented(name: str) -> None:
     data, _, aiohttps_outcome, h11s_outcome = ANSWERS[name]
     assert (await aiohttps(data), h11s(data)) == (aiohttps_outcome, h11s_outcome)
 

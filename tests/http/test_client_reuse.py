@@ -26,7 +26,7 @@ async def test_requests_at_the_same_time_have_connections_of_their_own() -> None
     assert len(server.peers) == 20
 
 
-async def test_the_request_is_written_as_the_address_says() -> None:
+async def test_the_request_is_written_for_its_address() -> None:
     async with serving(always()) as server, opened() as client:
         await client.post(server.address("/v1/x?api-version=1"), HEADERS, b"{}", 5)
         head = server.peers[0].heads[0]

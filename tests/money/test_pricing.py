@@ -81,7 +81,7 @@ def priced(more: str) -> PriceList:
         ("openai/gpt-4o", Usage(input=0, output=0), "0"),
     ],
 )
-def test_usage_costs_what_the_hand_says(model: str, usage: Usage, cost: str) -> None:
+def test_usage_costs_what_was_computed_by_hand(model: str, usage: Usage, cost: str) -> None:
     provider, _, name = model.partition("/")
     assert PRICES.price(provider, name, usage, NOON) == Decimal(cost)
 
@@ -133,7 +133,7 @@ def test_an_unknown_price_is_never_zero(model: str, usage: Usage) -> None:
     assert PRICES.price(provider, name, usage, NOON) is None
 
 
-def test_images_that_are_told_apart_have_their_own_price() -> None:
+def test_images_that_are_distinguished_have_their_own_price() -> None:
     # 5 × 0.30 + 1,290 × 30.00 + 10 × 2.50
     usage = Usage(input=5, output=10, output_image=1_290)
     assert PRICES.price("gemini", "gemini-2.5-flash-image", usage, NOON) == Decimal("0.0387265")
@@ -153,7 +153,7 @@ def test_the_operators_price_takes_the_place_of_what_is_known() -> None:
     assert prices.price("azure", "gpt-4o", Usage(input=1_000_000, output=0), NOON) == Decimal("2.5")
 
 
-def test_the_operator_may_say_that_a_model_is_free() -> None:
+def test_the_operator_may_declare_a_model_free() -> None:
     prices = priced("[prices.'ollama/llama3']\ninput = 0\noutput = 0")
     assert prices.price("ollama", "llama3", Usage(input=7, output=9), NOON) == 0
 

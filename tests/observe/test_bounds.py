@@ -132,7 +132,7 @@ def logged(formatter: logging.Formatter, name: str, message: str, raised: BaseEx
 
 
 @pytest.mark.parametrize("formatter", [TextFormatter(), JsonFormatter()])
-def test_a_trace_says_where_and_what_kind_but_not_what_was_said(formatter: logging.Formatter) -> None:
+def test_a_trace_has_place_and_type_but_no_message(formatter: logging.Formatter) -> None:
     line = logged(formatter, "tidegate", "it failed", ValueError(f"invalid literal: {SECRET!r}"))
     assert SECRET not in line
     assert line.index("KeyError") < line.index("ValueError")
@@ -140,7 +140,7 @@ def test_a_trace_says_where_and_what_kind_but_not_what_was_said(formatter: loggi
 
 
 @pytest.mark.parametrize("formatter", [TextFormatter(), JsonFormatter()])
-def test_what_the_system_says_is_kept(formatter: logging.Formatter) -> None:
+def test_the_systems_message_is_kept(formatter: logging.Formatter) -> None:
     assert "FileNotFoundError: No such file" in logged(
         formatter, "tidegate", "it failed", FileNotFoundError(2, "No such file")
     )
@@ -152,7 +152,7 @@ def test_a_line_of_the_log_holds_nothing_that_acts_on_a_terminal() -> None:
     assert CONTROLS.search(line) is None
 
 
-def test_what_asyncio_says_of_a_task_ends_before_its_exception() -> None:
+def test_asyncios_message_about_a_task_ends_before_its_exception() -> None:
     message = f"Task exception was never retrieved\nfuture: <Task exception=ValueError({SECRET!r})>"
     line = logged(TextFormatter(), "asyncio", message)
     assert SECRET not in line

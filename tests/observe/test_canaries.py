@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from bad_input.asking import CHAT, MESSAGES, Door
 from bad_input.fields import PLAIN, RICH
+from bad_input.requests import CHAT, MESSAGES, Door
 from running import HELLO, Gateway
 from sdk.dialects import ANTHROPIC, GEMINI, OPENAI
 from simulator import Script, Seen, Simulator
@@ -197,7 +197,7 @@ async def test_no_word_of_a_provider_is_written_down_at_another_door(path: str, 
         assert CANARY not in found.written
 
 
-async def test_a_record_says_what_went_wrong_and_where() -> None:
+async def test_a_record_reports_what_went_wrong_and_where() -> None:
     async with scene() as found:
         found.provider.answer(answer({"error": {"message": CANARY, "type": "too_long", "code": "c7"}}, 400))
         body = {"model": "openai/m", **HELLO}

@@ -20,7 +20,7 @@ async def test_lines_arrive_in_order() -> None:
     os.close(reading)
 
 
-async def test_what_finds_no_room_is_lost_and_said_to_be_lost() -> None:
+async def test_what_finds_no_room_is_lost_and_reported_as_lost() -> None:
     said: list[str] = []
     reading, writing = os.pipe()
     writer = NonBlockingWriter(writing, said.append, room=200_000)
@@ -48,7 +48,7 @@ def lines_lost(said: list[str]) -> int:
     )
 
 
-async def test_a_reader_that_is_gone_is_said_once() -> None:
+async def test_a_reader_that_is_gone_is_reported_once() -> None:
     said: list[str] = []
     reading, writing = os.pipe()
     os.close(reading)

@@ -19,7 +19,7 @@ MINE = {"authorization": f"Bearer {CLIENT_KEY}"}
 ASKED = {"model": "sim/m", "messages": [{"role": "user", "content": "My secret is sk-in-a-prompt-12345."}]}
 
 
-async def test_a_request_is_one_line_of_json_that_says_how_it_ended(
+async def test_a_request_is_one_line_of_json_with_its_outcome(
     tmp_path: Path, unused_tcp_port: int, provider: Simulator
 ) -> None:
     async with Served(tmp_path, one(provider, more=KEYS), port=unused_tcp_port) as gateway:
@@ -105,7 +105,9 @@ async def test_host_and_port_come_from_the_environment(
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-async def test_a_port_in_use_is_said_in_one_line(tmp_path: Path, provider: Simulator, workers: int) -> None:
+async def test_a_port_in_use_is_reported_in_one_line(
+    tmp_path: Path, provider: Simulator, workers: int
+) -> None:
     port = int(provider.url.rsplit(":", 1)[1])
     gateway = Served(tmp_path, one(nowhere(), server=f"workers = {workers}"), port=port)
     gateway.start()
@@ -113,7 +115,7 @@ async def test_a_port_in_use_is_said_in_one_line(tmp_path: Path, provider: Simul
     assert gateway.log.splitlines()[-1] == f"cannot listen on 127.0.0.1:{port}: Address already in use"
 
 
-async def test_a_wrong_file_is_said_in_one_line(tmp_path: Path, unused_tcp_port: int) -> None:
+async def test_a_wrong_file_is_reported_in_one_line(tmp_path: Path, unused_tcp_port: int) -> None:
     gateway = Served(tmp_path, "[server]\nprot = 1\n", port=unused_tcp_port)
     gateway.start()
     assert await gateway.ended() == 2
@@ -121,7 +123,7 @@ async def test_a_wrong_file_is_said_in_one_line(tmp_path: Path, unused_tcp_port:
     assert "tidegate.toml:2: server.prot" in line
 
 
-async def test_what_was_found_is_said_before_serving_and_no_key_is(
+async def test_what_was_found_is_reported_before_serving_and_no_key_is(
     tmp_path: Path, unused_tcp_port: int, provider: Simulator
 ) -> None:
     text = one(provider, more=f'[auth]\nkeys = ["{CLIENT_KEY}"]')
@@ -134,7 +136,7 @@ async def test_what_was_found_is_said_before_serving_and_no_key_is(
     assert "without effect in this version: RATE_LIMIT_REQUESTS_PER_MINUTE" in lines
 
 
-async def test_a_gateway_without_a_provider_says_so(tmp_path: Path, unused_tcp_port: int) -> None:
+async def test_a_gateway_without_a_provider_reports_it(tmp_path: Path, unused_tcp_port: int) -> None:
     async with Served(tmp_path, "", port=unused_tcp_port) as gateway:
         assert "no provider is configured: set a key such as OPENAI_API_KEY" in gateway.log
 

@@ -152,7 +152,7 @@ async def test_a_worker_that_is_replaced_does_not_start_open(
         assert (await gateway.post(CHAT, BODY, KEY)).status == 200
 
 
-async def test_workers_that_wait_for_a_configuration_stop_when_told(
+async def test_workers_that_wait_for_a_configuration_stop_on_request(
     tmp_path: Path, unused_tcp_port: int, provider: Simulator
 ) -> None:
     async with Served(tmp_path, one(provider, server="workers = 2"), port=unused_tcp_port) as gateway:

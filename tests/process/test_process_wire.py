@@ -154,14 +154,14 @@ async def test_the_rest_of_a_body_that_stopped_is_not_read_as_a_request(wire: Wi
     assert await wire.rest() == b""
 
 
-async def test_a_body_is_asked_for_where_the_client_waits_to_be_asked(wire: Wire) -> None:
+async def test_a_100_continue_is_sent_where_the_client_waits_for_it(wire: Wire) -> None:
     wire.send(CHAT, b"expect: 100-continue\r\ncontent-length: %d\r\n\r\n" % len(BODY))
     assert await wire.reader.readuntil(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
     wire.send(BODY)
     assert (await wire.reply())[0] == 200
 
 
-async def test_a_body_that_is_too_large_is_not_asked_for(wire: Wire) -> None:
+async def test_a_body_that_is_too_large_gets_no_100_continue(wire: Wire) -> None:
     wire.send(CHAT, b"expect: 100-continue\r\ncontent-length: 40000000\r\n\r\n")
     assert (await wire.reply())[0] == 413
 
@@ -172,7 +172,7 @@ async def test_http_1_0_is_answered_and_closed(wire: Wire) -> None:
     assert await wire.rest() == b""
 
 
-async def test_a_client_that_wants_to_close_is_left(wire: Wire) -> None:
+async def test_a_client_that_asks_to_close_is_disconnected(wire: Wire) -> None:
     wire.send(HEALTH.replace(b"host: localhost", b"host: localhost\r\nconnection: close"))
     assert (await wire.reply())[0] == 200
     assert await wire.rest() == b""

@@ -92,7 +92,7 @@ def pieces(data: bytes) -> Iterator[list[bytes]]:
 
 @needs_recordings
 @pytest.mark.parametrize("recording", chats("chat", "chat_stream"))
-def test_a_recorded_answer_is_heard_whole_however_it_is_split(recording: Recording) -> None:
+def test_a_recorded_answer_is_read_completely_however_it_is_split(recording: Recording) -> None:
     asked = call(recording.kind == "chat_stream")
     events = read([recording.body], asked)
     assert isinstance(events[0], Started)
@@ -152,7 +152,7 @@ def test_a_call_whose_input_comes_with_its_head_keeps_it() -> None:
     assert heard(read([stream], call())).calls == [("toolu_1", "f", {"a": 1})]
 
 
-def test_calls_are_counted_from_0_whatever_stands_between_them() -> None:
+def test_calls_are_counted_from_0_whatever_is_between_them() -> None:
     stream = block(
         begin(0, {"type": "text", "text": ""}),
         grow(0, "text_delta", text="Both."),
@@ -187,7 +187,7 @@ def test_a_blocks_of_a_server_tool_is_put_together_with_its_streamed_input() -> 
     ]
 
 
-def test_a_citation_tells_which_characters_it_supports() -> None:
+def test_a_citation_reports_which_characters_it_supports() -> None:
     citation = {"type": "web_search_result_location", "url": "https://a.b", "title": "T", "cited_text": "q"}
     stream = block(
         begin(0, {"type": "text", "text": "I know: "}),
@@ -214,7 +214,7 @@ def test_a_citation_tells_which_characters_it_supports() -> None:
         ("something_new", "stop", "something_new"),
     ],
 )
-def test_a_stop_reason_maps_and_is_kept_where_it_says_more(
+def test_a_stop_reason_maps_and_is_kept_where_it_is_more_specific(
     native: str, reason: str, told_native: str | None
 ) -> None:
     [finished] = [e for e in read([block(reason=native)], call()) if isinstance(e, Finished)]
@@ -250,7 +250,7 @@ def test_usage_is_in_classes_that_do_not_overlap() -> None:
     )
 
 
-def test_an_answer_in_a_form_asked_for_by_a_tool_is_text_again() -> None:
+def test_an_answer_in_a_form_requested_by_a_tool_is_text_again() -> None:
     asked = MessagesCall("/v1/messages", b"{}", True, answer_tool="structured_output")
     stream = block(
         begin(0, {"type": "tool_use", "id": "t", "name": "structured_output", "input": {}}),
@@ -326,7 +326,7 @@ def test_a_body_that_is_no_message_is_the_providers_failure(body: bytes) -> None
     "event",
     [b'data: {"type":"content_block_delta","index":0,"delta":7}', b"data: {", b"data: \xff", b"data: [1]"],
 )
-def test_an_event_that_makes_no_sense_is_the_providers_failure(event: bytes) -> None:
+def test_a_malformed_event_is_the_providers_failure(event: bytes) -> None:
     events = read([sse(START), event + b"\n\n", block()], call())
     assert isinstance(failure(events), ProviderBroke)
 
@@ -345,7 +345,7 @@ def test_an_error_with_status_200_is_a_failure_on_both_ways() -> None:
     assert conduit.failure.status == 529
 
 
-def test_pings_comments_and_unknown_events_say_nothing() -> None:
+def test_pings_comments_and_unknown_events_are_ignored() -> None:
     noise = sse({"type": "ping"}, {"type": "something_new", "delta": {"a": 1}}) + b": keep-alive\n\n"
     assert read([noise + block() + noise], call()) == read([block()], call())
 

@@ -53,7 +53,7 @@ def reported() -> list[Any]:
 
 
 @needs_recordings
-def test_reported_errors_say_something() -> None:
+def test_reported_errors_have_a_message() -> None:
     for case in reported():
         body = case["body"]
         data = body.encode() if isinstance(body, str) else json.dumps(body).encode()

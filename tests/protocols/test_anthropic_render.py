@@ -98,7 +98,7 @@ def test_later_instructions_stay_where_the_model_takes_them() -> None:
     assert messages(asked, profile) == [("user", [text("Hi")]), ("system", [text("B")])]
 
 
-def test_instructions_alone_are_what_the_user_says() -> None:
+def test_instructions_alone_become_the_user_message() -> None:
     asked = turn(said("system", "Tell a joke."))
     assert "system" not in render(asked)
     assert messages(asked) == [("user", [text("Tell a joke.")])]
@@ -392,7 +392,7 @@ def test_an_answer_made_by_a_tool_leaves_no_room_for_thinking() -> None:
     assert dropped(asked, OLD) == ("reasoning_effort",)
 
 
-def test_json_without_a_schema_is_asked_for_in_words() -> None:
+def test_json_without_a_schema_is_requested_in_words() -> None:
     body = render(turn(said("system", "A"), HI, output=OutputFormat("json_object")))
     assert body["system"][0] == text("A")
     assert "JSON" in body["system"][1]["text"]
@@ -535,7 +535,7 @@ def test_stops_end_user_tier_and_stream() -> None:
     assert dropped(asked) == ("stop",)
 
 
-def test_tuning_that_anthropic_has_nothing_of_is_named() -> None:
+def test_tuning_that_anthropic_does_not_support_is_named() -> None:
     asked = turn(
         said("user", "Hi", name="Ann"),
         seed=1,
@@ -553,7 +553,7 @@ def test_tuning_that_anthropic_has_nothing_of_is_named() -> None:
 
 
 @pytest.mark.parametrize(("fields", "word"), [({"n": 2}, "n"), ({"modalities": ("text", "audio")}, "text")])
-def test_meaning_that_anthropic_has_nothing_of_is_refused(fields: dict[str, Any], word: str) -> None:
+def test_meaning_that_anthropic_does_not_support_is_refused(fields: dict[str, Any], word: str) -> None:
     with pytest.raises(Unsupported, match=word):
         render(turn(**fields))
 

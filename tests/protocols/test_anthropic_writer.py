@@ -120,7 +120,7 @@ def test_what_the_provider_did_not_name_is_made_up() -> None:
     assert whole["model"] == "the-model"
 
 
-def test_usage_that_is_known_at_the_start_is_told_at_the_start() -> None:
+def test_usage_that_is_known_at_the_start_is_reported_at_the_start() -> None:
     early = UsageReported(Usage(input=7, output=0))
     first = events_of(stream([START, early, TextDelta("x"), Finished("stop")], piecewise=False))[0]
     assert first["message"]["usage"]["input_tokens"] == 7
@@ -280,7 +280,7 @@ def test_citations_stand_in_a_text_block() -> None:
     ]
 
 
-def test_an_image_and_a_voice_are_told_as_text() -> None:
+def test_an_image_and_audio_are_written_as_text() -> None:
     whole = message(
         [
             START,

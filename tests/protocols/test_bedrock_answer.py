@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from protocols.answers_heard import Heard, hear, plainly, read
+from protocols.answer_events import Heard, hear, plainly, read
 from protocols.bedrock_frames import event, exception, frame, stream_bytes
 from recordings import Recording, needs_recordings, recordings, splits
 from tidegate.protocols.bedrock import PROTOCOL, BedrockDialect
@@ -158,7 +158,7 @@ def check_usage(recorded: dict[str, Any] | None, usage: Usage | None) -> None:
 
 @needs_recordings
 @pytest.mark.parametrize("recording", chats(), ids=repr)
-def test_a_recorded_answer_says_the_same_however_it_is_cut(recording: Recording) -> None:
+def test_a_recorded_answer_is_the_same_however_it_is_split(recording: Recording) -> None:
     said = [plainly(read(reader(recording.model), pieces)) for pieces in splits(sent(recording))]
     assert all(one == said[0] for one in said[1:])
 
@@ -204,7 +204,7 @@ def test_what_ran_at_the_provider_is_carried_as_its_own_blocks() -> None:
 # --- what nobody recorded --------------------------------------------------------------------
 
 
-def test_a_stream_tells_everything_in_its_order() -> None:
+def test_a_stream_gives_all_events_in_order() -> None:
     data = b"".join(
         [
             BEGIN,
@@ -236,7 +236,7 @@ def test_a_stream_tells_everything_in_its_order() -> None:
     ]
 
 
-def test_a_whole_answer_tells_the_same() -> None:
+def test_a_complete_answer_gives_the_same_events() -> None:
     thought = {"reasoningContent": {"reasoningText": {"text": "Let me see.", "signature": "signed"}}}
     call = {"toolUse": {"toolUseId": "t1", "name": "look", "input": {"a": 1}}}
     said = read(reader(CLAUDE), [whole(thought, {"text": "I will look."}, call, reason="tool_use")])
@@ -302,7 +302,7 @@ def test_a_custom_tool_gets_its_free_text(stream: bool) -> None:
     assert [one.arguments for one in said if isinstance(one, ToolCallDelta)] == ["SELECT 'ü'"]
 
 
-def test_arguments_that_are_not_a_custom_tools_are_told_as_they_are() -> None:
+def test_arguments_that_are_not_a_custom_tools_are_emitted_unchanged() -> None:
     call = {"toolUse": {"toolUseId": "a", "name": "sql", "input": {"query": 1}}}
     said = read(reader(custom_tools=frozenset({"sql"})), [whole(call, reason="tool_use")])
     assert [one.arguments for one in said if isinstance(one, ToolCallDelta)] == ['{"query":1}']
@@ -319,7 +319,7 @@ def test_blocks_that_only_this_format_has_are_carried_whole() -> None:
 
 
 @pytest.mark.parametrize("stream", [True, False])
-def test_a_form_that_was_asked_for_by_a_tool_is_text(stream: bool) -> None:
+def test_a_form_that_was_requested_by_a_tool_is_text(stream: bool) -> None:
     begun = {"toolUseId": "a", "name": "structured_output"}
     pieces = [delta(toolUse={"input": piece}) for piece in ('{"na', 'me":"Jo"}')]
     streamed = b"".join([BEGIN, start(toolUse=begun), *pieces, stop(), end("tool_use")])
@@ -335,7 +335,7 @@ def test_another_call_beside_the_answering_tool_is_a_call() -> None:
 
 
 @pytest.mark.parametrize("stream", [True, False])
-def test_a_citation_is_about_the_block_in_which_it_stands(stream: bool) -> None:
+def test_a_citation_is_about_its_block(stream: bool) -> None:
     page = {
         "title": "Facts",
         "location": {"web": {"url": "https://example.com"}},
@@ -366,7 +366,7 @@ def test_a_citation_is_about_the_block_in_which_it_stands(stream: bool) -> None:
 
 
 @pytest.mark.parametrize("stream", [True, False])
-def test_an_image_is_told_when_it_is_whole(stream: bool) -> None:
+def test_an_image_is_emitted_when_it_is_complete(stream: bool) -> None:
     pieces = [delta(image={"source": {"bytes": piece}}) for piece in ("iVBO", "Rw0K")]
     streamed = b"".join([BEGIN, start(image={"format": "jpeg"}), *pieces, stop(), end()])
     plain = whole({"image": {"format": "jpeg", "source": {"bytes": "iVBORw0K"}}})
@@ -463,7 +463,7 @@ def test_a_damaged_stream_fails_after_what_was_good() -> None:
     "body",
     [b'{"message":"Too many requests"}', b'{"Message":"Too many requests"}'],
 )
-def test_an_error_where_an_answer_should_be_is_told(body: bytes) -> None:
+def test_an_error_in_place_of_an_answer_is_reported(body: bytes) -> None:
     failure = hear(read(reader(), [body])).failure
     assert isinstance(failure, ProviderRefused)
     assert (failure.message, failure.status) == ("Too many requests", 502)
@@ -489,7 +489,7 @@ def test_what_is_no_answer_fails(body: bytes) -> None:
     assert plainly(read(reader(), [body[:1], body[1:3], body[3:]])) == plainly(said)
 
 
-def test_events_that_are_newer_than_this_reader_say_nothing() -> None:
+def test_events_that_are_newer_than_this_reader_are_ignored() -> None:
     data = (
         BEGIN
         + event("somethingNew", value=1)
@@ -503,7 +503,7 @@ def test_events_that_are_newer_than_this_reader_say_nothing() -> None:
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.integers(1, 90), max_size=60))
-def test_a_stream_says_the_same_however_it_is_cut(sizes: list[int]) -> None:
+def test_a_stream_is_the_same_however_it_is_split(sizes: list[int]) -> None:
     call = {"toolUseId": "a", "name": "f"}
     blocks = [
         delta(0, text="Grüße 🌍"),

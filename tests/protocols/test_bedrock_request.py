@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from msgspec import Raw
 
-from protocols.answers_heard import read
+from protocols.answer_events import read
 from protocols.bedrock_frames import event
 from protocols.openai_requests import (
     choice_of,
@@ -194,7 +194,7 @@ def test_model_and_method_are_in_the_path() -> None:
     }
 
 
-def test_a_model_that_cannot_stream_is_not_asked_to() -> None:
+def test_a_model_that_cannot_stream_gets_no_stream_request() -> None:
     call = ask(turn(stream=True), profile=Profile(streams=False))
     assert (call.path.rsplit("/")[-1], call.stream) == ("converse", False)
 
@@ -205,7 +205,7 @@ def test_the_operator_may_have_fields_of_its_own_in_every_request() -> None:
     assert told["performanceConfig"] == {"latency": "optimized"}
 
 
-def test_models_without_instructions_are_told_by_the_user() -> None:
+def test_models_without_system_messages_get_them_from_the_user() -> None:
     told = body(turn(Message("system", (Text("Be kind."),)), HELLO), profile=Profile(system_role="user"))
     assert "system" not in told
     assert told["messages"] == [{"role": "user", "content": [{"text": "Be kind."}, {"text": "Hello"}]}]
@@ -219,7 +219,7 @@ def test_instructions_stand_apart() -> None:
     assert told["messages"] == [{"role": "user", "content": [{"text": "Hello"}]}]
 
 
-def test_instructions_alone_are_what_the_user_says() -> None:
+def test_instructions_alone_become_the_user_message() -> None:
     told = body(turn(Message("system", (Text("Tell a joke."),))))
     assert "system" not in told
     assert told["messages"] == [{"role": "user", "content": [{"text": "Tell a joke."}]}]
@@ -262,7 +262,7 @@ def test_results_come_first_in_the_message_after_their_calls() -> None:
     ]
 
 
-def test_a_result_that_is_an_error_says_so() -> None:
+def test_a_result_that_is_an_error_reports_it() -> None:
     failed = Message("tool", (ToolResult("t1", "weather", (Text("no"),), is_error=True),))
     result = messages(HELLO, CALL, failed, tools=(WEATHER,))[2]["content"][0]["toolResult"]
     assert result == {"toolUseId": "t1", "content": [{"text": "no"}], "status": "error"}
@@ -278,7 +278,7 @@ def test_images_stand_inside_of_results_where_the_model_takes_them() -> None:
 
 
 @pytest.mark.parametrize("choice", [None, ToolChoice("none")])
-def test_without_tools_earlier_calls_and_results_are_told_as_text(choice: ToolChoice | None) -> None:
+def test_without_tools_earlier_calls_and_results_are_sent_as_text(choice: ToolChoice | None) -> None:
     """Converse refuses calls in a conversation without toolConfig."""
     tools = () if choice is None else (WEATHER,)
     asked = turn(HELLO, CALL, RESULT, tools=tools, tool_choice=choice)
@@ -373,7 +373,7 @@ def test_documents_have_different_names_and_never_stand_alone() -> None:
         (Native("anthropic", Raw(b"{}"), "container_upload"), "container_upload"),
     ],
 )
-def test_what_a_user_says_and_converse_cannot_carry_is_refused(part: Part, word: str) -> None:
+def test_user_content_that_converse_does_not_support_is_refused(part: Part, word: str) -> None:
     with pytest.raises(Unsupported) as refused:
         ask(turn(HELLO, user(part)))
     assert word in refused.value.message
@@ -605,7 +605,7 @@ def test_the_tool_for_the_form_has_a_name_of_its_own() -> None:
     assert call.answer_tool == "structured_output_"
 
 
-def test_any_json_is_asked_for_in_words() -> None:
+def test_any_json_is_requested_in_words() -> None:
     told = body(turn(output=OutputFormat("json_object")))
     assert "JSON" in told["system"][-1]["text"]
 
@@ -631,7 +631,7 @@ def test_parameters_have_converses_names() -> None:
     ("model", "fields"),
     [(NOVA, {"inferenceConfig": {"topK": 5}}), ("cohere.command-r-v1:0", {"k": 5}), (LLAMA, None)],
 )
-def test_top_k_goes_where_the_models_maker_wants_it(model: str, fields: Any) -> None:
+def test_top_k_goes_where_the_models_vendor_expects_it(model: str, fields: Any) -> None:
     call = ask(turn(top_k=5), model)
     assert json.loads(call.body).get("additionalModelRequestFields") == fields
     assert call.dropped == (() if fields else ("top_k",))
@@ -680,7 +680,7 @@ def test_what_a_model_refuses_is_not_sent() -> None:
         (NOVA, Profile(thinking="none"), ReasoningControl(effort="none"), None),
     ],
 )
-def test_thinking_is_asked_for_in_the_words_of_the_models_maker(
+def test_thinking_is_requested_in_the_words_of_the_models_maker(
     model: str, profile: Profile, control: ReasoningControl | None, fields: Any
 ) -> None:
     call = ask(turn(reasoning=control), model, profile)
@@ -689,7 +689,7 @@ def test_thinking_is_asked_for_in_the_words_of_the_models_maker(
 
 
 @pytest.mark.parametrize(("model", "profile"), [(NOVA, Profile(thinking="none")), (LLAMA, PLAIN)])
-def test_a_model_that_does_not_think_is_not_asked_to(model: str, profile: Profile) -> None:
+def test_a_model_that_does_not_think_gets_no_thinking_request(model: str, profile: Profile) -> None:
     call = ask(turn(reasoning=ReasoningControl(effort="high")), model, profile)
     assert "additionalModelRequestFields" not in json.loads(call.body)
     assert call.dropped == ("reasoning_effort",)

@@ -76,7 +76,9 @@ def bridge(name: str, stream: bool, events: list[Event]) -> Bridge:
 @pytest.mark.parametrize("stream", [False, True])
 @pytest.mark.parametrize("name", ASKED)
 @pytest.mark.parametrize(("what", "odd"), ODD)
-def test_the_text_arrives_whatever_stands_beside_it(name: str, stream: bool, what: str, odd: Event) -> None:
+def test_the_text_arrives_whatever_the_other_fields_are(
+    name: str, stream: bool, what: str, odd: Event
+) -> None:
     started = odd if isinstance(odd, Started) else Started("a", "m")
     beside = [] if isinstance(odd, Started) else [odd]
     conduit = bridge(name, stream, [started, TextDelta("Hel"), *beside, TextDelta("lo"), Finished("stop")])

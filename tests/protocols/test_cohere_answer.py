@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from protocols.answers_heard import Heard, hear, plainly, read
+from protocols.answer_events import Heard, hear, plainly, read
 from recordings import Recording, needs_recordings, recordings, splits
 from tidegate.protocols.cohere import PROTOCOL, CohereDialect
 from tidegate.protocols.cohere.render import CohereCall
@@ -160,7 +160,7 @@ def check_usage(recorded: dict[str, Any], usage: Usage | None) -> None:
 
 @needs_recordings
 @pytest.mark.parametrize("recording", chats(), ids=repr)
-def test_a_recorded_answer_says_the_same_however_it_is_cut(recording: Recording) -> None:
+def test_a_recorded_answer_is_the_same_however_it_is_split(recording: Recording) -> None:
     said = [plainly(read(reader(), pieces)) for pieces in splits(recording.body)]
     assert all(one == said[0] for one in said[1:])
 
@@ -192,7 +192,7 @@ def test_a_recorded_stream_that_breaks_off_fails(recording: Recording) -> None:
 # --- what nobody recorded --------------------------------------------------------------------
 
 
-def test_a_stream_tells_everything_in_its_order() -> None:
+def test_a_stream_gives_all_events_in_order() -> None:
     stream = events_of(
         START,
         *text_block("Let me ", "see.", kind="thinking"),
@@ -297,7 +297,7 @@ def test_a_failure_without_words_names_its_reason() -> None:
         b'data: {"message":"internal server error"}\n\n',
     ],
 )
-def test_an_error_where_an_answer_should_be_is_told(body: bytes) -> None:
+def test_an_error_in_place_of_an_answer_is_reported(body: bytes) -> None:
     heard = hear(read(reader(), [body]))
     assert isinstance(heard.failure, ProviderRefused)
     assert (heard.failure.message, heard.failure.status) == ("internal server error", 502)
@@ -324,7 +324,7 @@ def test_what_is_no_answer_fails(body: bytes) -> None:
     assert plainly(read(reader(), [body[:1], body[1:3], body[3:]])) == plainly(said)
 
 
-def test_nothing_is_said_after_the_end() -> None:
+def test_no_events_follow_the_end() -> None:
     one = reader()
     assert isinstance(one.feed(events_of(START, end()))[-1], Finished)
     assert one.feed(events_of(*text_block("more"))) == []
@@ -390,7 +390,7 @@ def logprobs(said: list[Event]) -> list[Any]:
     ]
 
 
-def test_log_probabilities_are_told_in_openais_form() -> None:
+def test_log_probabilities_are_reported_in_openais_form() -> None:
     block = text_block("Grü")
     block[1]["logprobs"] = {"text": "Grü", "token_ids": [1, 2], "logprobs": [-0.5, -0.25]}
     assert logprobs(read(reader(), [events_of(START, *block, end())])) == [
@@ -460,7 +460,7 @@ def test_every_token_is_in_one_class(usage: Any, wanted: Usage | None) -> None:
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.integers(1, 40), max_size=80), st.sampled_from(["\n\n", "\r\n\r\n"]))
-def test_a_stream_says_the_same_however_it_is_cut(sizes: list[int], ending: str) -> None:
+def test_a_stream_is_the_same_however_it_is_split(sizes: list[int], ending: str) -> None:
     body = events_of(
         START, *text_block("Grüße, ", "🌍"), *call(0, "f", '{"a":', '"ü"}'), cite(PAGE), end("TOOL_CALL")
     )

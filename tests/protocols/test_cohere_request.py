@@ -164,7 +164,7 @@ def test_a_request_goes_to_cohere_with_its_model_and_whether_to_stream() -> None
     assert body(turn())["stream"] is False
 
 
-def test_a_model_that_cannot_stream_is_not_asked_to() -> None:
+def test_a_model_that_cannot_stream_gets_no_stream_request() -> None:
     call = ask(turn(stream=True), replace(TARGET, profile=Profile(streams=False)))
     assert (call.stream, json.loads(call.body)["stream"]) == (False, False)
 
@@ -189,7 +189,7 @@ def test_instructions_stay_where_they_are() -> None:
     assert said[0]["content"] == [{"type": "text", "text": "Be kind."}, {"type": "text", "text": "Be brief."}]
 
 
-def test_what_is_said_before_calls_is_the_plan() -> None:
+def test_text_before_calls_is_the_plan() -> None:
     said = messages(
         HELLO,
         assistant(Text("Let me look."), ToolCall("c1", "weather", '{"city":"Rome"}')),
@@ -235,7 +235,7 @@ def test_documents_of_results_are_documents() -> None:
     assert said[1]["content"] == [{"type": "document", "document": document}]
 
 
-def test_a_result_that_is_an_error_says_so() -> None:
+def test_a_result_that_is_an_error_reports_it() -> None:
     said = messages(HELLO, Message("tool", (ToolResult("c1", "f", (Text("no such city"),), is_error=True),)))
     assert said[1]["content"] == [{"type": "document", "document": {"data": {"error": "no such city"}}}]
 
@@ -267,7 +267,7 @@ def test_images_are_sent_as_they_come(image: Image, expected: Any) -> None:
     ]
 
 
-def test_a_text_document_is_told_where_it_stands() -> None:
+def test_a_text_document_stays_in_its_place() -> None:
     said = messages(user(Text("Sum up:"), Document(Inline("text/plain", "UnVieQ=="), "a.txt", "A draft")))
     assert said[0]["content"][1] == {"type": "text", "text": "a.txt\nA draft\n\nRuby"}
 
@@ -289,7 +289,7 @@ def test_a_document_that_is_to_be_cited_is_one_of_the_documents() -> None:
         (Native("anthropic", Raw(b"{}"), "container_upload"), "container_upload"),
     ],
 )
-def test_what_a_user_says_and_cohere_cannot_hear_is_refused(part: Part, word: str) -> None:
+def test_user_content_that_cohere_does_not_support_is_refused(part: Part, word: str) -> None:
     with pytest.raises(Unsupported) as refused:
         ask(turn(HELLO, user(part)))
     assert word in refused.value.message
@@ -501,7 +501,7 @@ def test_what_a_model_refuses_is_not_sent() -> None:
         ),
     ],
 )
-def test_a_form_is_asked_for_in_coheres_way(output: OutputFormat, told: Any) -> None:
+def test_a_form_is_requested_in_coheres_way(output: OutputFormat, told: Any) -> None:
     assert body(turn(output=output))["response_format"] == told
 
 
@@ -523,11 +523,11 @@ def test_a_form_is_refused_for_models_that_have_none() -> None:
         (ReasoningControl(effort="low", budget=300), {"type": "enabled", "token_budget": 300}),
     ],
 )
-def test_thinking_is_asked_for_by_a_budget(control: ReasoningControl, told: Any) -> None:
+def test_thinking_is_requested_by_a_budget(control: ReasoningControl, told: Any) -> None:
     assert body(turn(reasoning=control), THINKER).get("thinking") == told
 
 
-def test_a_model_that_does_not_think_is_not_asked_to() -> None:
+def test_a_model_that_does_not_think_gets_no_thinking_request() -> None:
     target = replace(TARGET, profile=Profile(thinking="none"))
     call = ask(turn(reasoning=ReasoningControl(effort="high")), target)
     assert "thinking" not in json.loads(call.body)
@@ -592,7 +592,7 @@ def test_an_error_of_any_form_has_words(status: int, body: bytes, message: str) 
     assert (error.status, error.message, error.retry_after) == (status, message, 7)
 
 
-def test_that_cohere_lost_its_client_is_not_told_as_our_clients_leaving() -> None:
+def test_that_cohere_lost_its_client_is_not_reported_as_our_clients_leaving() -> None:
     assert PROTOCOL.parse_error(499, {}, b'{"message":"cancelled"}').status == 502
 
 

@@ -57,7 +57,7 @@ def test_where_a_request_may_go_on(error: TidegateError, elsewhere: bool, at_onc
     assert (error.tries_elsewhere, error.worth_repeating) == (elsewhere, at_once)
 
 
-def test_nothing_of_ours_is_tried_elsewhere_but_what_a_provider_cannot_do() -> None:
+def test_of_our_errors_only_unsupported_features_are_tried_elsewhere() -> None:
     classes = [getattr(errors, name) for name in errors.__all__]
     ours = [kind for kind in classes if not issubclass(kind, ProviderError)]
     elsewhere = {kind.__name__ for kind in ours if kind("x").tries_elsewhere}

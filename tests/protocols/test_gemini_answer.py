@@ -94,7 +94,7 @@ def test_a_recorded_answer_is_read_whole(recording: Recording):
 
 @needs_recordings
 @pytest.mark.parametrize("recording", chats(), ids=repr)
-def test_a_recorded_finish_is_told_in_openai_s_words(recording: Recording):
+def test_a_recorded_finish_is_reported_in_openai_s_words(recording: Recording):
     finishes = {one.choice: one for one in of(Finished, read([sent(recording)], stream=is_stream(recording)))}
     for index, said in (told(recording) if recording.id not in FAIL else {}).items():
         expected = meaning_of(said.finish or "STOP")
@@ -124,7 +124,7 @@ def test_recorded_tokens_are_all_in_one_class(recording: Recording):
 
 @needs_recordings
 @pytest.mark.parametrize("recording", chats(), ids=repr)
-def test_however_it_is_split_an_answer_says_the_same(recording: Recording):
+def test_an_answer_is_the_same_however_it_is_split(recording: Recording):
     data = sent(recording)
     whole = plainly(read([data], stream=is_stream(recording)))
     for pieces in splits(data) if len(data) < 4000 else [_at_random(data, 61), _at_random(data, 777)]:
@@ -155,7 +155,7 @@ def test_an_array_of_answers_is_the_same_stream(recording: Recording):
 
 @needs_recordings
 @pytest.mark.parametrize("recording", [one for one in chats() if not is_stream(one) and one.plain], ids=repr)
-def test_a_whole_answer_says_what_it_would_say_as_a_stream(recording: Recording):
+def test_a_complete_answer_gives_the_same_events_as_a_stream(recording: Recording):
     framed = b"data: " + json.dumps(recording.response["body"]).encode() + b"\r\n\r\n"
     assert plainly(read([sent(recording)], stream=False)) == plainly(read([framed], stream=False))
 
@@ -174,7 +174,7 @@ def _at_random(data: bytes, size: int) -> list[bytes]:
 # --- parts -----------------------------------------------------------------------------------
 
 
-def test_a_seal_is_told_with_the_part_that_it_is_on():
+def test_a_signature_is_emitted_with_its_part():
     parts = [
         {"text": "I think", "thought": True, "thoughtSignature": "a"},
         {"text": "Well", "thoughtSignature": "b"},
@@ -266,7 +266,7 @@ def test_what_only_gemini_has_is_carried_whole():
     assert {one.format for one in blocks} == {"gemini"}
 
 
-def test_speech_is_told_in_openai_s_form():
+def test_speech_has_openai_s_form():
     blob = {"mimeType": "audio/L16;codec=pcm;rate=24000", "data": "AAA="}
     (audio,) = of(AudioDelta, read([events(chunk({"inlineData": blob}, finish="STOP"))]))
     told = json.loads(bytes(audio.audio))
@@ -314,7 +314,7 @@ GROUNDING = {
 }
 
 
-def test_grounding_is_told_in_characters_and_whole():
+def test_grounding_is_emitted_in_characters_and_natively():
     text = "Zürich schön."
     found = of(
         CitationAdded,
@@ -340,13 +340,13 @@ def test_searches_are_counted_beside_the_tokens():
     assert of(UsageReported, read([events(answer)]))[-1].usage == Usage(input=3, output=0, searches=1)
 
 
-def test_repeated_grounding_is_told_once():
+def test_repeated_grounding_is_reported_once():
     one = chunk({"text": "Zürich schön."}, groundingMetadata=GROUNDING)
     assert len(of(CitationAdded, read([events(one, chunk(finish="STOP", groundingMetadata=GROUNDING))]))) == 3
 
 
 @pytest.mark.parametrize("name", ["citationSources", "citations"])
-def test_recited_sources_are_told_with_their_licence(name: str):
+def test_recited_sources_are_reported_with_their_licence(name: str):
     source = {"startIndex": 0, "endIndex": 3, "uri": "https://a.example", "license": "MIT"}
     (found,) = of(
         CitationAdded,
@@ -365,14 +365,14 @@ def test_a_reason_without_counterpart_is_a_stop_that_keeps_its_name():
 
 
 @pytest.mark.parametrize("native", ["MALFORMED_FUNCTION_CALL", "UNEXPECTED_TOOL_CALL", "NO_IMAGE"])
-def test_a_reason_that_says_that_the_answer_is_not_whole_is_a_failure(native: str):
+def test_a_reason_of_an_incomplete_answer_is_a_failure(native: str):
     found = read([events(chunk({"text": "x"}, finish=native, finishMessage="Because."))])
     assert isinstance(found[-1], Failed)
     assert native in found[-1].error.message
     assert found[-1].error.message.endswith(": Because.")
 
 
-def test_a_harmful_answer_says_which_harm():
+def test_a_harmful_answer_reports_which_harm():
     ratings = [{"category": "HARM_A", "blocked": True}, {"category": "HARM_B"}]
     found = read([events(chunk(finish="SAFETY", safetyRatings=ratings))])
     assert found[-1] == Finished("content_filter", native="SAFETY", detail="HARM_A")
@@ -391,7 +391,7 @@ def test_a_blocked_prompt_is_a_filtered_answer():
         assert found[-1] == Finished("content_filter", native="PROHIBITED_CONTENT", detail="No.")
 
 
-def test_choices_are_told_apart():
+def test_choices_are_distinguished():
     parts = [chunk({"text": letter}, index=index)["candidates"][0] for index, letter in enumerate("abc")]
     found = read([json.dumps({"candidates": parts}).encode()], stream=False)
     assert {index: said.text for index, said in heard(found).items()} == {0: "a", 1: "b", 2: "c"}
@@ -436,7 +436,7 @@ ODD_SIDES = [
 
 @pytest.mark.parametrize("side", ODD_SIDES)
 @pytest.mark.parametrize("stream", [True, False])
-def test_what_stands_beside_the_text_never_ends_an_answer(side: dict, stream: bool):
+def test_fields_next_to_the_text_never_end_an_answer(side: dict, stream: bool):
     told = chunk({"text": "ab"}, finish="STOP", **side)
     body = events(told) if stream else json.dumps(told).encode()
     found = read([body], stream=stream)
@@ -471,12 +471,12 @@ def test_an_error_in_an_answer_fails_with_its_own_status(body: bytes):
     assert error.tries_elsewhere
 
 
-def test_a_cut_error_after_the_events_still_tells_its_words():
+def test_a_cut_error_after_the_events_still_reports_its_message():
     body = events(chunk({"text": "a"})) + json.dumps(ERROR, indent=2).encode()[:70]
     assert "The model is ove" in str(failure(read([body])).error)
 
 
-def test_an_array_that_is_cut_tells_what_came():
+def test_a_truncated_array_gives_what_arrived():
     body = json.dumps(
         [{**chunk({"text": one}), "usageMetadata": {"promptTokenCount": 3}} for one in "ab"]
     ).encode()
@@ -512,7 +512,7 @@ AUDIO = {
         (counts(prompt=1, cachedContent=5, candidates=1), Usage(input=0, cache_read=5, output=1)),
     ],
 )
-def test_tokens_are_told_in_disjoint_classes(told: dict, usage: Usage):
+def test_tokens_are_reported_in_disjoint_classes(told: dict, usage: Usage):
     assert of(
         UsageReported, read([events({**chunk({"text": "a"}, finish="STOP"), "usageMetadata": told})])
     ) == [UsageReported(usage)]

@@ -117,7 +117,7 @@ def test_a_recorded_request_comes_out_again_as_it_went_in(recording: Recording):
 @needs_recordings
 @pytest.mark.parametrize("recording", asked(), ids=repr)
 @pytest.mark.parametrize("protocol", [OPENAI, ANTHROPIC], ids=["openai", "anthropic"])
-def test_a_recorded_request_can_be_asked_of_others(recording: Recording, protocol: Any):
+def test_a_recorded_request_can_be_sent_to_others(recording: Recording, protocol: Any):
     turn = parse(recording.request_body, recording.model)
     written = _body_or_refusal(protocol, turn)
     if written is None:
@@ -204,7 +204,7 @@ def test_a_conversation_takes_the_normal_form():
     )
 
 
-def test_results_of_calls_by_one_name_are_told_apart_by_their_order():
+def test_results_of_calls_by_one_name_are_distinguished_by_their_order():
     call = {"functionCall": {"name": "f"}}
     result = {"functionResponse": {"name": "f", "response": {"output": "x"}}}
     _, asked, answered = messages(ASK, contents(call, call, role="model"), contents(result, result))
@@ -220,7 +220,7 @@ def test_results_of_calls_by_one_name_are_told_apart_by_their_order():
         ("application/pdf", Document(Inline("application/pdf", "AA+/"))),
     ],
 )
-def test_media_are_told_apart_by_their_type(media_type: str, part: Any):
+def test_media_are_distinguished_by_their_type(media_type: str, part: Any):
     assert messages(contents({"inlineData": {"mimeType": media_type, "data": "AA-_"}}))[0].parts == (part,)
 
 
@@ -343,7 +343,7 @@ def test_modes_are_tool_choices(config: dict, choice: ToolChoice | None):
         ({"thinkingLevel": "THINKING_LEVEL_UNSPECIFIED"}, ReasoningControl(show=False)),
     ],
 )
-def test_thinking_is_asked_for_in_the_middle_s_words(config: dict, control: ReasoningControl):
+def test_thinking_is_parsed_into_the_neutral_form(config: dict, control: ReasoningControl):
     assert parse({"contents": [ASK], "generationConfig": {"thinkingConfig": config}}).reasoning == control
 
 
@@ -509,7 +509,7 @@ EVERYTHING: list[Event] = [
 
 @pytest.mark.parametrize("how", ["stream", "array", "body"])
 @pytest.mark.parametrize("pieces", [1, 3, 99])
-def test_everything_that_an_answer_says_is_written(how: str, pieces: int):
+def test_everything_in_an_answer_is_written(how: str, pieces: int):
     written = write(EVERYTHING, how, pieces)
     answers = _answers(written, how)
     for answer in answers:
@@ -558,7 +558,7 @@ def test_foreign_seals_come_back_to_who_set_them():
 @needs_recordings
 @pytest.mark.parametrize("recording", [one for one in chats() if one.plain], ids=repr)
 @pytest.mark.parametrize("how", ["stream", "array", "body"])
-def test_a_recorded_answer_that_is_written_again_says_the_same(recording: Recording, how: str):
+def test_a_recorded_answer_that_is_written_again_is_the_same(recording: Recording, how: str):
     told = read([sent(recording)], stream=recording.kind == "chat_stream")
     again = read([write(told, how)], stream=how != "body")
     assert heard(again) == heard(told)
@@ -695,7 +695,7 @@ def test_a_recorded_stream_passes_byte_by_byte(recording: Recording):
 @pytest.mark.parametrize(
     "recording", [one for one in chats() if one.kind == "chat_stream" and one.plain], ids=repr
 )
-def test_a_recorded_stream_becomes_an_array_for_who_wants_one(recording: Recording):
+def test_a_recorded_stream_becomes_an_array_for_clients_that_request_one(recording: Recording):
     data = sent(recording)
     conduit = splice("array")
     passed = b"".join(conduit.feed(data[at : at + 100]) for at in range(0, len(data), 100)) + conduit.close()
@@ -722,7 +722,7 @@ ERROR = {"error": {"code": 503, "message": "Overloaded.", "status": "UNAVAILABLE
 
 @pytest.mark.parametrize("how", ["stream", "array"])
 @pytest.mark.parametrize("size", [1, 7, 999])
-def test_nothing_of_an_error_in_mid_stream_passes(how: str, size: int):
+def test_no_part_of_an_error_in_mid_stream_passes(how: str, size: int):
     good = events(chunk({"text": "a"}))
     data = good + json.dumps(ERROR, indent=2).encode()
     conduit = splice(how)

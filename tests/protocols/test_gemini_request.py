@@ -241,7 +241,7 @@ def test_instructions_stand_apart_and_neighbours_are_one():
     }
 
 
-def test_instructions_alone_are_what_is_asked():
+def test_instructions_alone_become_the_user_content():
     assert body(turn(Message("system", (Text("Say hello."),)))) == {
         "contents": [{"role": "user", "parts": [{"text": "Say hello."}]}]
     }
@@ -252,7 +252,7 @@ def test_gemma_is_instructed_by_the_user():
     assert written == {"contents": [{"role": "user", "parts": [{"text": "Be brief."}, {"text": "a"}]}]}
 
 
-def test_nothing_asked_is_the_client_s_mistake():
+def test_empty_messages_are_the_client_s_mistake():
     with pytest.raises(InvalidRequest) as refusal:
         body(turn(ask(Text(""))))
     assert refusal.value.param == "messages"
@@ -348,7 +348,7 @@ def test_a_document_brings_its_context_along():
         (Native("anthropic", Raw(b"{}"), "container_upload"), "gemini-2.5-flash", "container_upload"),
     ],
 )
-def test_what_gemini_has_nothing_of_is_refused_by_name(part: Part, model: str, word: str):
+def test_what_gemini_does_not_support_is_refused_by_name(part: Part, model: str, word: str):
     with pytest.raises(Unsupported, match=word) as refusal:
         body(turn(ask(), ask(part)), to(model))
     assert refusal.value.param == "messages.1.content"
@@ -528,7 +528,7 @@ def test_a_schema_that_grows_is_refused_in_time():
         body(turn(tools=(function("f", schema),)), to(schemas="openapi"))
 
 
-def test_nothing_stands_beside_a_reference():
+def test_a_reference_has_no_siblings():
     schema = {
         "properties": {
             "a": {"$ref": "#/$defs/A", "description": "An A."},
@@ -666,12 +666,12 @@ def test_tuning_has_gemini_s_names():
     assert dropped(asked) == set()
 
 
-def test_zeros_and_falses_are_said():
+def test_zeros_and_falses_are_sent():
     written = body(turn(temperature=0, seed=0, top_logprobs=0, logprobs=False))["generationConfig"]
     assert written == {"temperature": 0, "seed": 0, "logprobs": 0, "responseLogprobs": False}
 
 
-def test_what_gemini_has_nothing_of_is_dropped_by_name():
+def test_what_gemini_does_not_support_is_dropped_by_name():
     asked = turn(
         ask(Text("a", cache=CacheControl()), Image(PNG, detail="high")),
         Message("user", (Text("b"),), name="Ann"),
@@ -685,7 +685,7 @@ def test_what_gemini_has_nothing_of_is_dropped_by_name():
     assert body(asked)["generationConfig"]["stopSequences"] == list("abcde")
 
 
-def test_what_gemini_does_anyway_is_not_told_as_dropped():
+def test_what_gemini_does_anyway_is_not_reported_as_dropped():
     assert dropped(turn(parallel_tool_calls=True, service_tier="auto")) == set()
 
 
@@ -739,7 +739,7 @@ SHOWN = {"includeThoughts": True}
         ("gemini-2.0-flash", ReasoningControl(effort="high"), None),
     ],
 )
-def test_thinking_is_asked_for_in_the_model_s_own_way(
+def test_thinking_is_requested_in_the_model_s_own_way(
     model: str, control: ReasoningControl, config: dict | None
 ):
     written = body(turn(reasoning=control), to(model))

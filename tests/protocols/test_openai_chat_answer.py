@@ -133,7 +133,7 @@ def test_what_services_put_into_deltas(delta, event):
     assert read_deltas(delta) == [event]
 
 
-def test_thinking_told_twice_in_a_delta_is_told_once():
+def test_thinking_repeated_in_a_delta_is_emitted_once():
     detail = {"type": "reasoning.text", "text": "hm", "signature": "s", "format": "anthropic-claude-v1"}
     assert read_deltas({"reasoning": "hm", "reasoning_details": [detail]}) == [
         ReasoningDelta("hm"),
@@ -243,7 +243,7 @@ def test_finish_reasons_in_openais_words(told, event):
     )
 
 
-def test_a_finish_that_is_told_twice_counts_once_and_content_behind_it_is_not_lost():
+def test_a_finish_that_is_repeated_counts_once_and_content_behind_it_is_not_lost():
     late = {"usage": {"prompt_tokens": 1, "completion_tokens": 2}}
     events = read(stream(chunk({"content": "a"}, "stop"), chunk({"content": "b"}, "stop", **late)), True)
     assert events[1:3] == [TextDelta("a"), TextDelta("b")]
@@ -279,7 +279,7 @@ def test_a_finish_without_done_is_an_end():
     assert read(stream(chunk({"content": "x"}, "stop"), done=False), True)[-1] == Finished("stop")
 
 
-def test_a_model_that_tells_no_finish_ends_with_done():
+def test_a_model_that_sends_no_finish_ends_with_done():
     body = stream(chunk({"content": "x"}))
     assert read(body, True, Profile(tells_finish=False))[-1] == Finished("stop")
 
@@ -387,7 +387,7 @@ def test_usage_in_classes_that_do_not_overlap(told, usage):
     assert events[-1] == UsageReported(usage)
 
 
-def test_what_stands_beside_the_choices_may_have_any_shape():
+def test_fields_next_to_the_choices_may_have_any_shape():
     odd = {"created": "today", "usage": [1], "citations": 5}
     events = read(stream(chunk({"content": "x"}, "stop", **odd)), True)
     assert {event.name for event in events if isinstance(event, LeftOut)} == {"created", "usage", "citations"}
@@ -410,7 +410,7 @@ def test_what_stands_beside_the_choices_may_have_any_shape():
         ("<think>a</thi", "a</thi", ""),
     ],
 )
-def test_thinking_in_the_text_is_told_apart(told, thinking, text):
+def test_thinking_in_the_text_is_separated(told, thinking, text):
     target = Target("m", Dialect(inline_thinking=True))
     for size in (1, 2, 5, len(told)):
         pieces = [{"content": told[i : i + size]} for i in range(0, len(told), size)]
@@ -483,7 +483,7 @@ def test_a_written_stream_is_as_openai_sends_it():
     assert {(one["id"], one["model"], one["created"]) for one in chunks} == {("id-1", "gpt", 7)}
 
 
-def test_usage_is_told_to_those_who_asked_and_the_last_one_counts():
+def test_usage_is_sent_if_requested_and_the_last_one_counts():
     events = (BEGUN, UsageReported(Usage(input=1)), TextDelta("x"), Finished("stop"), UsageReported(USAGE))
     assert not any(one.get("usage") for one in written(*events))
     assert written(*events, usage=True)[-1]["usage"]["prompt_tokens"] == 5
@@ -497,7 +497,7 @@ def test_what_the_provider_does_not_name_is_made_up_once():
     assert chunks[0]["created"] > 1_700_000_000
 
 
-def test_calls_are_told_with_id_and_name_once():
+def test_calls_have_id_and_name_once():
     events = (
         BEGUN,
         ToolCallStarted(0, "c1", "f", signature="s"),
@@ -610,7 +610,7 @@ def test_what_other_formats_have_more_is_in_the_extension_fields():
     assert choice["logprobs"]["content"][0]["token"] == "Hi"
 
 
-def test_a_stream_tells_the_same_and_can_be_given_back():
+def test_a_stream_has_the_same_content_and_can_be_sent_back():
     chunks = written(*EXTRAS)
     deltas = [one["choices"][0]["delta"] for one in chunks]
     told = {
@@ -656,7 +656,7 @@ def test_a_broken_stream_ends_in_an_error_and_nothing_else():
     )
 
 
-def test_nothing_is_written_before_there_is_something_to_say():
+def test_nothing_is_written_before_there_is_content():
     writer = PROTOCOL.writer(asked(), "m")
     assert writer.write([BEGUN]) == b""
     assert writer.write([UsageReported(USAGE)]) == b""

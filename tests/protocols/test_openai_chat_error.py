@@ -116,7 +116,7 @@ def test_our_errors_are_in_openais_envelope():
     assert (reply.status, dict(reply.headers)[b"content-type"]) == (400, b"application/json")
 
 
-def test_our_limits_say_when_to_come_again():
+def test_our_limits_report_when_to_come_again():
     reply = PROTOCOL.render_error(LimitExceeded("slow down", retry_after="3"), "req-1")
     assert dict(reply.headers)[b"retry-after"] == b"3"
 

@@ -75,14 +75,14 @@ def test_a_plain_question_is_a_plain_request():
     assert (made.path, made.stream, made.dropped) == ("/chat/completions", False, ())
 
 
-def test_a_stream_is_asked_for_with_its_usage():
+def test_a_stream_is_requested_with_its_usage():
     made = call(turn(stream=True))
     assert made.stream
     assert json.loads(made.body)["stream_options"] == {"include_usage": True}
     assert "stream_options" not in body(turn(stream=True), stream_usage=False)
 
 
-def test_a_model_that_cannot_stream_is_asked_for_a_whole_answer():
+def test_a_model_that_cannot_stream_gets_a_request_without_stream():
     made = call(turn(stream=True), Profile(streams=False))
     assert not made.stream
     assert "stream" not in json.loads(made.body)
@@ -211,7 +211,7 @@ def test_thinking_goes_back_in_the_form_that_the_service_has():
     ]
 
 
-def test_a_blank_stands_in_where_a_service_demands_thinking_that_is_not_there():
+def test_a_blank_replaces_missing_thinking_that_a_service_requires():
     facts = {"reasoning_back": "reasoning_content", "reasoning_required": True}
     assert messages(*answered(Text("3")), **facts)[1]["reasoning_content"] == " "
     assert "reasoning_content" not in messages(Message("assistant", (Text("x"),)), **facts)[0]
@@ -330,7 +330,7 @@ def test_structured_output_in_the_form_that_the_service_has():
 # --- tuning ----------------------------------------------------------------------------------
 
 
-def test_what_a_service_has_nothing_of_is_dropped_or_refused():
+def test_what_a_service_does_not_support_is_dropped_or_refused():
     made = call(turn(top_k=4, seed=1, logit_bias=Raw(b"{}")), drops=("seed", "logit_bias"))
     assert set(made.dropped) == {"top_k", "seed", "logit_bias"}
     assert body(turn(top_k=4, seed=7), top_k=True, seed_field="random_seed") == {
@@ -395,12 +395,12 @@ def test_sampling_is_left_out_for_models_that_refuse_it_while_they_think(profile
         (ReasoningControl("none"), Profile(), {"effort": "enable_thinking"}, {"enable_thinking": False}),
     ],
 )
-def test_thinking_is_asked_for_in_the_words_of_service_and_model(control, profile, facts, wanted):
+def test_thinking_is_requested_in_the_words_of_service_and_model(control, profile, facts, wanted):
     made = body(turn(reasoning=control), profile, **facts)
     assert {name: value for name, value in made.items() if name not in ("model", "messages")} == wanted
 
 
-def test_a_model_that_does_not_think_is_not_asked_to():
+def test_a_model_that_does_not_think_gets_no_thinking_request():
     assert call(turn(reasoning=ReasoningControl("high")), Profile(thinking="none")).dropped == ("reasoning",)
     assert call(turn(reasoning=ReasoningControl("none")), Profile(thinking="none")).dropped == ()
 

@@ -241,7 +241,7 @@ WRONG: list[tuple[str | None, bytes]] = [
 @pytest.mark.parametrize(
     ("param", "body"), WRONG, ids=lambda one: one[:70] if isinstance(one, bytes) else str(one)
 )
-def test_a_mistake_is_told_with_its_parameter(param, body):
+def test_a_mistake_is_reported_with_its_parameter(param, body):
     with pytest.raises(InvalidRequest) as told:
         PROTOCOL.parse_request(body)
     assert told.value.param == param
@@ -249,7 +249,7 @@ def test_a_mistake_is_told_with_its_parameter(param, body):
     assert len(told.value.message) > 10
 
 
-def test_what_is_wrong_is_said_in_plain_words():
+def test_what_is_wrong_is_reported_in_plain_words():
     def complaint(body: bytes) -> str:
         with pytest.raises(InvalidRequest) as told:
             PROTOCOL.parse_request(body)
@@ -340,7 +340,7 @@ def read_or_refused(body: bytes) -> str:
 
 @given(st.sampled_from(places(BASE)), JSON, st.booleans())
 @settings(max_examples=100)
-def test_whatever_stands_in_a_field_the_request_is_read_or_refused(place, value, remove):
+def test_whatever_a_field_contains_the_request_is_read_or_refused(place, value, remove):
     body = json.loads(json.dumps(BASE))
     holder = body
     for step in place[:-1]:
@@ -363,20 +363,20 @@ def test_broken_bytes_are_read_or_refused(noise, position):
 # --- Tidegate's own fields -------------------------------------------------------------------
 
 
-def test_the_request_says_who_should_answer_it():
+def test_the_request_shows_who_should_answer_it():
     asked = PROTOCOL.parse_request(ask(provider="groq", models=["a", "b/c"]))
     assert (asked.provider, list(asked.fallbacks)) == ("groq", ["a", "b/c"])
     preferred = PROTOCOL.parse_request(ask(provider={"order": ["x"], "allow_fallbacks": False}))
     assert preferred.provider == {"order": ["x"], "allow_fallbacks": False}
 
 
-def test_usage_is_wanted_when_asked_for_in_either_form():
+def test_usage_can_be_requested_in_either_form():
     assert not PROTOCOL.parse_request(ask(stream=True)).wants_usage
     assert PROTOCOL.parse_request(ask(stream=True, stream_options={"include_usage": True})).wants_usage
     assert PROTOCOL.parse_request(ask(stream=True, usage={"include": True})).wants_usage
 
 
-def test_system_message_stands_first():
+def test_system_message_comes_first():
     turn = turn_of(ask(system_message="Be kind."))
     assert turn.messages[0] == Message("system", (Text("Be kind."),))
     assert not turn.extensions
@@ -550,7 +550,7 @@ def test_what_other_formats_have_more_comes_back_from_the_client():
         ),
     ],
 )
-def test_thinking_is_told_once_in_whichever_form_it_comes(fields, wanted):
+def test_thinking_is_read_once_in_whichever_form_it_comes(fields, wanted):
     (message,) = messages_of({"role": "assistant", "content": "x", **fields})
     assert list(message.parts) == [*wanted, Text("x")]
 
@@ -582,7 +582,7 @@ def test_tools_keep_their_declarations():
         ({}, None),
     ],
 )
-def test_thinking_can_be_asked_for_in_two_forms(told, wanted):
+def test_thinking_can_be_requested_in_two_forms(told, wanted):
     assert turn_of(ask(**told)).reasoning == wanted
 
 

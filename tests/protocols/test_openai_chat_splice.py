@@ -59,7 +59,7 @@ def test_a_service_that_knows_them_too_gets_them():
     assert "provider" not in body(asked(provider="openrouter"), own_fields=own)
 
 
-def test_usage_of_a_stream_is_asked_for_in_any_case():
+def test_usage_of_a_stream_is_requested_in_any_case():
     assert body(asked(stream=True))["stream_options"] == {"include_usage": True}
     options = {"include_usage": False, "include_obfuscation": False}
     assert body(asked(stream=True, stream_options=options))["stream_options"] == {
@@ -72,7 +72,7 @@ def test_usage_of_a_stream_is_asked_for_in_any_case():
     )
 
 
-def test_a_model_that_cannot_stream_is_asked_for_a_whole_answer():
+def test_a_model_that_cannot_stream_gets_a_request_without_stream():
     call = sent(asked(stream=True, stream_options={"include_usage": True}), Profile(streams=False))
     assert not call.stream
     assert json.loads(call.body).keys() == {"model", "messages"}
@@ -101,7 +101,7 @@ def test_what_a_thinking_model_refuses_is_left_out_and_named():
     assert json.loads(call.body).keys() == {"model", "messages", "top_p", "n"}
 
 
-def test_what_a_service_has_nothing_of_is_dropped_or_refused():
+def test_what_a_service_does_not_support_is_dropped_or_refused():
     assert sent(asked(seed=4, logit_bias=None), drops=("seed", "logit_bias")).dropped == ("seed",)
     assert body(asked(n=1), refuses=("n",))["n"] == 1
     with pytest.raises(Unsupported, match="n"):
@@ -135,12 +135,12 @@ def test_what_a_service_has_nothing_of_is_dropped_or_refused():
         ),
     ],
 )
-def test_thinking_is_asked_for_in_the_words_of_service_and_model(told, profile, facts, wanted):
+def test_thinking_is_requested_in_the_words_of_service_and_model(told, profile, facts, wanted):
     made = body(asked(**told), profile, **facts)
     assert {name: value for name, value in made.items() if name not in ("model", "messages")} == wanted
 
 
-def test_a_schema_is_told_in_words_where_there_is_no_other_way():
+def test_a_schema_is_put_into_the_prompt_where_there_is_no_other_way():
     form = {"type": "json_schema", "json_schema": {"name": "x", "schema": {"type": "object", "$defs": {}}}}
     told = body(asked(response_format=form), schemas="prompt")
     assert told["response_format"] == {"type": "json_object"}
@@ -149,7 +149,7 @@ def test_a_schema_is_told_in_words_where_there_is_no_other_way():
         sent(asked(response_format=form), schemas="refused")
 
 
-def test_functions_of_old_are_told_as_tools_where_only_those_are_known():
+def test_deprecated_functions_are_sent_as_tools_where_only_those_are_supported():
     request = asked(functions=[{"name": "f"}], function_call={"name": "f"}, metadata={"a": 1})
     target = Target("up", Dialect(old_functions=False, drops=("metadata",)))
     call = PROTOCOL.splice_request(request, target)
@@ -164,7 +164,7 @@ def test_functions_of_old_are_told_as_tools_where_only_those_are_known():
     assert choice["finish_reason"] == "function_call"
 
 
-def test_custom_tools_are_told_as_functions_where_only_those_are_known():
+def test_custom_tools_are_sent_as_functions_where_only_those_are_supported():
     tool = {"type": "custom", "custom": {"name": "grep"}}
     request = asked(tools=[tool], stream=True)
     target = Target("up", Dialect(custom_tools=False))
@@ -281,7 +281,7 @@ def test_a_stream_passes_byte_for_byte():
     assert one.tally.usage == Usage(input=3, output=4)
 
 
-def test_usage_that_nobody_asked_for_is_counted_and_taken_out():
+def test_usage_that_nobody_requested_is_counted_and_taken_out():
     out, one = passed(stream(ROLE, chunk({"content": "Hi"}), chunk({}, "stop"), TOLD))
     assert out == PLAIN
     assert one.tally.usage == Usage(input=3, output=4)
@@ -321,7 +321,7 @@ def test_a_stream_that_is_not_whole_has_failed(data, words):
     assert words in one.failure.message
 
 
-def test_a_model_that_tells_no_finish_ends_with_done():
+def test_a_model_that_sends_no_finish_ends_with_done():
     out, one = passed(stream(ROLE, chunk({"content": "x"})), profile=Profile(tells_finish=False))
     assert one.failure is None
     assert out.endswith(b"data: [DONE]\n\n")
@@ -401,7 +401,7 @@ def mended(*chunks: Any, usage: bool = False, done: bool = True, **facts: Any) -
     return told
 
 
-def test_the_role_is_told_once():
+def test_the_role_is_sent_once():
     told = mended(
         chunk({"role": "assistant", "content": "a"}),
         chunk({"role": "assistant", "content": "b", "vendor": 1}),
@@ -419,7 +419,7 @@ def test_the_role_is_told_once():
     )
 
 
-def test_the_finish_is_told_once():
+def test_the_finish_is_sent_once():
     told = mended(ROLE, chunk({}, "stop"), chunk({}, "stop", usage=USAGE), usage=True, repeats_finish=True)
     assert [one["choices"][0]["finish_reason"] for one in told] == [None, "stop", None]
 
@@ -431,7 +431,7 @@ def test_a_finish_that_openai_does_not_know_is_kept_aside():
     assert type_faults(COMPLETION, json.loads(out)) == []
 
 
-def test_usage_is_told_once_at_the_end():
+def test_usage_is_sent_once_at_the_end():
     chunks = (
         chunk({"role": "assistant"}, usage={**USAGE, "completion_tokens": 1}),
         chunk({}, "stop", usage=USAGE),
@@ -489,7 +489,7 @@ def piece(**told: Any) -> dict[str, Any]:
     return chunk({"tool_calls": [told]})
 
 
-def test_calls_are_told_with_index_id_and_name_once():
+def test_calls_have_index_id_and_name_once():
     told = mended(
         ROLE,
         piece(index=0, id="a", type="function", function={"name": "f", "arguments": ""}),
@@ -527,7 +527,7 @@ def test_lists_become_text_and_thinking():
     assert json.loads(out)["choices"][0]["message"]["content"] == "x"
 
 
-def test_reasoning_is_told_under_the_common_name_too():
+def test_reasoning_is_reported_under_the_common_name_too():
     told = mended(ROLE, chunk({"reasoning": "hm"}), chunk({}, "stop"), other_reasoning=True)
     assert told[1]["choices"][0]["delta"] == {"reasoning": "hm", "reasoning_content": "hm"}
 

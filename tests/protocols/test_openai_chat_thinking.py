@@ -157,7 +157,7 @@ def test_a_client_that_switches_thinking_itself_is_not_corrected() -> None:
 
 
 @pytest.mark.parametrize(("alternation", "place", "roles"), [(False, -1, 4), (True, 0, 4)])
-def test_a_schema_in_words_stands_where_the_service_takes_instructions(
+def test_a_schema_in_words_is_where_the_service_accepts_instructions(
     alternation: bool, place: int, roles: int
 ) -> None:
     schema = {"type": "json_schema", "json_schema": {"name": "x", "schema": {"type": "object"}}}

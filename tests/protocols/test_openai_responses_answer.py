@@ -347,7 +347,7 @@ def test_citations_with_an_address_are_annotations_and_others_are_kept_beside_th
     assert part["citations"] == [{"type": "page_location", "cited_text": "x"}]
 
 
-def test_a_citation_of_no_text_is_told_all_the_same() -> None:
+def test_a_citation_without_text_is_emitted_anyway() -> None:
     answer = write(STARTED, CitationAdded(url="https://x.test"), STOP)
     assert len(observe(final_response(answer, stream=True)).annotations) == 1
 
@@ -440,7 +440,7 @@ def test_an_image_and_its_seal_come_back() -> None:
     assert image.signature == "sig"  # type: ignore[union-attr]
 
 
-def test_what_cannot_be_asked_for_is_not_written() -> None:
+def test_what_cannot_be_requested_is_not_written() -> None:
     answer = write(STARTED, AudioDelta(Raw(b'{"data":"x"}')), STOP)
     assert final_response(answer, stream=True)["output"] == []
 
@@ -469,7 +469,7 @@ FAILURES: dict[str, tuple[TidegateError, str]] = {
 
 
 @pytest.mark.parametrize("name", FAILURES)
-def test_a_stream_that_fails_says_so_in_both_ways(name: str) -> None:
+def test_a_stream_that_fails_reports_it_in_both_ways(name: str) -> None:
     error, code = FAILURES[name]
     writer = PROTOCOL.writer(ask(stream=True), "m")
     answer = writer.write([STARTED, TextDelta("x")]) + writer.abort(error)
@@ -487,7 +487,7 @@ def test_a_stream_that_fails_says_so_in_both_ways(name: str) -> None:
         check_types(answer, stream=True)
 
 
-def test_a_stream_that_fails_before_it_began_says_so() -> None:
+def test_a_stream_that_fails_before_it_began_reports_it() -> None:
     answer = PROTOCOL.writer(ask(stream=True), "m").abort(ProviderBroke("cut"))
     assert kinds(answer) == ["error", "failed"]
 
@@ -568,7 +568,7 @@ BEGUN = Started("resp_1", "m1")
     ],
     ids=["whole", "unnamed", "no deltas", "ends only", "one event", "no item done", "unknown", "comments"],
 )
-def test_everything_is_told_once_however_the_provider_tells_it(stream: bytes) -> None:
+def test_everything_is_emitted_once_however_the_provider_sends_it(stream: bytes) -> None:
     wanted = [BEGUN, TextDelta("Hi"), Finished("stop")]
     assert read(stream, stream=True) == wanted
     for pieces in splits(stream):
@@ -661,7 +661,7 @@ STATUSES: dict[str, tuple[dict[str, Any], Finished]] = {
 
 
 @pytest.mark.parametrize("name", STATUSES)
-def test_an_incomplete_response_says_why(name: str) -> None:
+def test_an_incomplete_response_reports_why(name: str) -> None:
     details, finished = STATUSES[name]
     told = response_of(MESSAGE, status="incomplete", incomplete_details=details)
     assert read(told)[-1] == finished
@@ -721,7 +721,7 @@ BROKEN: dict[str, tuple[bytes, bool, str, int]] = {
 
 
 @pytest.mark.parametrize("name", BROKEN)
-def test_a_failure_is_told_with_the_providers_words(name: str) -> None:
+def test_a_failure_is_reported_with_the_providers_words(name: str) -> None:
     body, stream, words, status = BROKEN[name]
     failed = read(body, stream=stream)[-1]
     assert isinstance(failed, Failed)
@@ -754,7 +754,7 @@ def test_a_spliced_stream_ends_with_numbers_that_go_on() -> None:
     assert (failed["response"]["id"], failed["response"]["status"]) == ("resp_1", "failed")
 
 
-def test_a_spliced_stream_that_never_began_only_tells_the_error() -> None:
+def test_a_spliced_stream_that_never_began_only_reports_the_error() -> None:
     asked = ask(stream=True)
     splice = PROTOCOL.splice(asked, PROTOCOL.splice_request(asked, TARGET), TARGET)
     assert kinds(splice.abort(ProviderTimeout("too slow"))) == ["error"]

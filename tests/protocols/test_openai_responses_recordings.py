@@ -133,7 +133,7 @@ def test_a_recorded_request_has_a_turn_or_is_refused_by_name(recording: Recordin
 @needs_recordings
 @pytest.mark.parametrize("recording", ANSWERED, ids=repr)
 @pytest.mark.parametrize("stream", [True, False], ids=["stream", "json"])
-def test_an_answer_read_and_written_again_says_the_same(recording: Recording, stream: bool) -> None:
+def test_an_answer_read_and_written_again_is_the_same(recording: Recording, stream: bool) -> None:
     asked = PROTOCOL.parse_request(json.dumps({**recording.request_body, "stream": stream}).encode())
     call = PROTOCOL.splice_request(PROTOCOL.parse_request(body_of(recording)), TARGET)
     bridge = Bridge(PROTOCOL.reader(call, TARGET), PROTOCOL.writer(asked, "m"))

@@ -96,7 +96,7 @@ def test_a_plain_request_is_not_kept_by_the_provider() -> None:
     )
 
 
-def test_a_provider_that_stores_nothing_is_not_told_so() -> None:
+def test_a_provider_that_stores_nothing_receives_no_store_false() -> None:
     assert "store" not in render(dialect=Dialect(stores=False))[0]
 
 
@@ -251,7 +251,7 @@ def test_what_has_no_place_in_a_message_is_named() -> None:
     assert dropped == ("name", "context", "citations", "is_error")
 
 
-def test_tools_are_flat_and_strict_only_where_the_client_says_so() -> None:
+def test_tools_are_flat_and_strict_only_if_the_client_sets_it() -> None:
     form = {"type": "grammar", "grammar": {"syntax": "lark", "definition": "x"}}
     custom = json.dumps({"type": "custom", "custom": {"name": "p", "format": form}}).encode()
     tools = (
@@ -344,7 +344,7 @@ def test_one_answer_of_text_is_what_everybody_gets() -> None:
     assert render(n=1, modalities=("text",))[1] == ()
 
 
-def test_log_probabilities_are_asked_for() -> None:
+def test_log_probabilities_are_requested() -> None:
     body, _ = render(logprobs=True, top_logprobs=3)
     assert (body["top_logprobs"], body["include"]) == (3, ["message.output_text.logprobs"])
 
@@ -363,7 +363,7 @@ def test_a_budget_is_an_effort() -> None:
     assert render(reasoning=ReasoningControl(budget=5000))[0]["reasoning"] == {"effort": "medium"}
 
 
-def test_thinking_that_is_off_is_not_asked_for() -> None:
+def test_thinking_that_is_off_is_not_requested() -> None:
     body, _ = render(reasoning=ReasoningControl(mode="disabled"))
     assert body["reasoning"] == {"effort": "none"}
     assert "include" not in body
@@ -421,6 +421,6 @@ def test_a_prompt_of_another_format_is_counted_too() -> None:
     assert set(json.loads(call.body)) == {"model", "input"}
 
 
-def test_a_service_that_cannot_count_is_not_asked() -> None:
+def test_a_service_that_cannot_count_is_not_called() -> None:
     asked = PROTOCOL.parse_count_request(b'{"model":"x","input":"Hi"}')
     assert PROTOCOL.render_count(asked, Target("m", Dialect(count_path=""))) is None

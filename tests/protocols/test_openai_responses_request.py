@@ -274,7 +274,7 @@ def test_functions_are_flat() -> None:
     assert json.loads(bytes(tool.parameters)) == SCHEMA
 
 
-def test_custom_tools_are_told_in_the_form_that_every_renderer_reads() -> None:
+def test_custom_tools_have_the_form_that_every_renderer_reads() -> None:
     (tool,) = ask(tools=[PATCH]).turn().tools
     assert (tool.name, tool.kind, tool.format) == ("apply_patch", "custom", "openai_chat")
     assert tool.block is not None
@@ -350,7 +350,7 @@ def test_tuning_is_read() -> None:
     assert turn.reasoning == ReasoningControl(effort="low", show=True)
 
 
-def test_what_asks_for_nothing_is_not_named_as_dropped() -> None:
+def test_values_without_effect_are_not_reported_as_dropped() -> None:
     harmless = ask(
         store=False,
         include=["reasoning.encrypted_content", "message.output_text.logprobs"],
@@ -493,7 +493,7 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
 
 
 @pytest.mark.parametrize("name", WRONG)
-def test_a_mistake_is_told_with_its_place(name: str) -> None:
+def test_a_mistake_is_reported_with_its_place(name: str) -> None:
     fields, param = WRONG[name]
     with pytest.raises(InvalidRequest) as refused:
         ask(**fields).turn()
@@ -612,7 +612,7 @@ def test_the_seals_of_other_formats_are_taken_out_of_a_spliced_request() -> None
     assert json.loads(PROTOCOL.splice_request(asked, TARGET).body)["input"] == [CALL, OUTPUT, own]
 
 
-def test_a_model_that_cannot_stream_is_not_asked_to() -> None:
+def test_a_model_that_cannot_stream_gets_no_stream_request() -> None:
     asked = ask(stream=True, stream_options={"include_obfuscation": False})
     call = PROTOCOL.splice_request(asked, Target("m", Dialect(), Profile(streams=False)))
     assert not call.stream
@@ -717,7 +717,7 @@ def test_a_codex_request_keeps_its_order_and_its_seals() -> None:
 
 
 @pytest.mark.parametrize("format_", ["openai_chat", "anthropic", "gemini"])
-def test_a_codex_request_can_be_asked_of_every_format(format_: str) -> None:
+def test_a_codex_request_can_be_sent_in_every_format(format_: str) -> None:
     protocol = protocol_named(format_)
     call = protocol.render_request(
         PROTOCOL.parse_request(json.dumps(CODEX).encode()).turn(), target_of(protocol)

@@ -61,7 +61,7 @@ def test_tools_of_a_namespace_have_its_name_in_theirs() -> None:
     assert names(tools=tools) == ["shell", "mcp__node__js", "mcp__node__raw"]
 
 
-def test_a_namespaces_description_is_told_once() -> None:
+def test_a_namespaces_description_is_reported_once() -> None:
     tools = [namespace("mcp__node", function("js"), function("ts"), description="Runs scripts.")]
     first, second = ask(tools=tools).turn().tools
     assert first.description == "Does js.\n\nAbout the tools of mcp__node: Runs scripts."
@@ -182,7 +182,7 @@ def test_a_search_and_what_it_found_are_a_call_and_its_result() -> None:
     assert [tool.name for tool in turn.tools] == ["tool_search", "mcp__sea__tide"]
 
 
-def test_a_search_that_found_nothing_says_so() -> None:
+def test_a_search_that_found_nothing_reports_it() -> None:
     turn = ask(CALL, {"type": "tool_search_output", "call_id": "s1", "tools": []}, tools=[SEARCH]).turn()
     assert turn.messages[2].parts == (ToolResult("s1", "tool_search", (Text("No tools were found."),)),)
 
@@ -248,7 +248,7 @@ def test_an_agents_message_is_a_users_with_its_author() -> None:
     ],
     ids=["nested", "without a name", "a namespace without a name"],
 )
-def test_a_mistake_in_a_namespace_is_told_with_its_place(tools: list[Any], param: str) -> None:
+def test_a_mistake_in_a_namespace_is_reported_with_its_place(tools: list[Any], param: str) -> None:
     with pytest.raises(InvalidRequest) as wrong:
         ask(tools=tools).turn()
     assert wrong.value.param == param

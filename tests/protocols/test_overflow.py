@@ -53,7 +53,7 @@ def test_every_providers_words_are_recognised(message: str) -> None:
 
 
 @pytest.mark.parametrize("status", [400, 413, 422])
-def test_the_status_is_400_whatever_the_provider_said(status: int) -> None:
+def test_the_status_is_400_whatever_the_provider_returned(status: int) -> None:
     error = ProviderRefused(LONG[0][0], status=status)
     assert (error.status, error.type) == (400, "invalid_request_error")
 
@@ -65,7 +65,7 @@ def test_other_errors_stay_what_they_are(status: int, message: str) -> None:
 
 
 @pytest.mark.parametrize("code", [CONTEXT_LENGTH_EXCEEDED, "exceed_context_size_error"])
-def test_a_code_says_it_without_words(code: str) -> None:
+def test_a_code_is_enough(code: str) -> None:
     assert is_overflow(400, "no", code)
 
 
@@ -108,7 +108,7 @@ def test_anthropics_own_words_stay_as_they_are(message: str) -> None:
         ("gemini", '"message":"The input token count (130001) exceeds the maximum number of tokens allowed'),
     ],
 )
-def test_every_door_tells_it_in_its_own_words(door: str, found: str) -> None:
+def test_every_door_reports_it_in_its_own_words(door: str, found: str) -> None:
     reply = protocol_named(door).render_error(ProviderRefused(LONG[0][0], status=422), "req_1")
     assert reply.status == 400
     assert found in json.dumps(json.loads(reply.body), separators=(",", ":"))

@@ -242,7 +242,7 @@ def test_claude_gets_its_blocks_back_from_a_client_of_openais(stream: bool, bloc
 
 
 @STREAMED
-def test_what_claude_cited_stays_said(stream: bool) -> None:
+def test_what_claude_cited_stays_in_the_text(stream: bool) -> None:
     client = OpenAIClient()
     body = round_trip(client, "anthropic", anthropic(THOUGHT, {**TEXT, "citations": [CITED]}), stream)
     message = client.messages[1]
@@ -393,7 +393,7 @@ def test_gpt_gets_its_calls_back_from_a_client_of_anthropics(stream: bool) -> No
 
 
 @STREAMED
-def test_a_refusal_of_gpts_comes_back_as_something_said(stream: bool) -> None:
+def test_a_refusal_of_gpts_comes_back_as_text(stream: bool) -> None:
     body = round_trip(AnthropicClient(), "openai_chat", openai(content=None, refusal="I cannot."), stream)
     [message] = [one for one in body["messages"] if one["role"] == "assistant"]
     assert "I cannot." in json.dumps(message)
@@ -431,7 +431,7 @@ def test_what_claude_sealed_is_not_sent_to_another(stream: bool) -> None:
 # --- ids that begin anew -----------------------------------------------------------------------------
 
 
-def test_calls_of_one_id_in_several_steps_are_told_apart() -> None:
+def test_calls_of_one_id_in_several_steps_are_distinguished() -> None:
     client = OpenAIClient()
     for _ in range(3):
         client.hear(openai(content=None, tool_calls=[{**CALL, "id": "look:0"}])(False), False)

@@ -110,7 +110,7 @@ def test_a_stream_with_a_corrupt_event_has_failed(name: str, corruption: str) ->
 
 
 @EVERY
-def test_the_error_of_a_corrupt_event_quotes_nothing_of_it(name: str) -> None:
+def test_the_error_of_a_corrupt_event_quotes_no_part_of_it(name: str) -> None:
     splice = splice_of(name)
     splice.feed(STREAMS[name][0])
     splice.feed(b'data: {"secret": "words of the answer", "type": [broken\n\n')

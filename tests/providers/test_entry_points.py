@@ -172,7 +172,7 @@ async def test_a_few_lines_in_the_file_are_a_provider(harbour: Gateway, provider
     assert not asked.json.keys() & {"max_completion_tokens", "seed"}
 
 
-async def test_what_the_file_says_that_it_cannot_is_refused_by_name(
+async def test_unsupported_settings_of_the_file_are_refused_by_name(
     harbour: Gateway, provider: Simulator
 ) -> None:
     tool = {"type": "function", "function": {"name": "look"}}
@@ -182,7 +182,7 @@ async def test_what_the_file_says_that_it_cannot_is_refused_by_name(
     assert provider.requests == []
 
 
-async def test_a_dialect_stands_over_the_row_of_any_kind(provider: Simulator) -> None:
+async def test_a_dialect_overrides_the_row_of_any_kind(provider: Simulator) -> None:
     provider.answer(json(ANSWER))
     more = '[providers.sim.dialect]\ndrops = ["user"]\nseed_field = "grain"'
     sim = f'[providers.sim]\nkind = "groq"\nbase_url = "{provider.url}"\napi_key = "{KEY}"\n'
@@ -210,7 +210,7 @@ async def test_a_dialect_stands_over_the_row_of_any_kind(provider: Simulator) ->
         ('schemas = "none"', 'dialect.schemas: expected "native" or "prompt" or "refused", not "none"'),
     ],
 )
-def test_a_wrong_difference_is_told_with_its_line(line: str, told: str) -> None:
+def test_a_wrong_difference_is_reported_with_its_line(line: str, told: str) -> None:
     text = f'[providers.x]\nkind = "ollama"\n[providers.x.dialect]\ntop_k = true\n{line}\n'
     assert wrong(text) == (f"tidegate.toml:5: providers.x.{told}",)
 
@@ -265,7 +265,7 @@ ROW = '[{name}]\nlabel = "X"\ndocs = "https://x.example"\nprotocol = "openai_cha
         ),
     ],
 )
-def test_a_wrong_row_is_told_with_its_package(site: Site, rows: str, told: str) -> None:
+def test_a_wrong_row_is_reported_with_its_package(site: Site, rows: str, told: str) -> None:
     site.install_rows(rows)
     config = parse_config(OTHERS.replace('"mine/a", ', ""))
     assert list(config.providers) == ["good"]
@@ -289,7 +289,7 @@ def test_a_model_that_nobody_else_serves_goes_with_its_provider(site: Site) -> N
     assert config.warnings[-1] == 'tidegate.toml:4: no provider is left to serve the model "m"'
 
 
-def test_a_row_that_is_there_twice_is_told_with_both_packages(site: Site) -> None:
+def test_a_duplicate_row_is_reported_with_both_packages(site: Site) -> None:
     site.install_rows(ROW.format(name="x"))
     site.install_rows(ROW.format(name="x"), "more_rows", "more-rows")
     assert list(parse_config("").warnings) == [
@@ -309,7 +309,7 @@ def test_a_row_that_is_there_twice_is_told_with_both_packages(site: Site) -> Non
         (ROW + "dialect = { medium = 3 }", "its dialect: object contains unknown field `medium`"),
     ],
 )
-def test_a_row_that_its_wire_format_does_not_fit_is_told_where_it_is_used(
+def test_a_row_that_its_wire_format_does_not_fit_is_reported_where_it_is_used(
     site: Site, row: str, told: str
 ) -> None:
     site.install_rows(row.replace("{name}", "x"))
@@ -383,7 +383,7 @@ async def test_a_wire_format_of_a_package_refuses_and_fails_in_the_doors_words(p
 
 @pytest.mark.usefixtures("acme")
 @pytest.mark.parametrize("data", [blocks(LINES), jsonlib.dumps(WHOLE).encode()], ids=["stream", "whole"])
-def test_the_reader_of_the_page_says_the_same_however_its_input_is_split(data: bytes) -> None:
+def test_the_reader_of_the_page_gives_the_same_however_its_input_is_split(data: bytes) -> None:
     acme = protocol_named("acme")
     for pieces in splits(data):
         reader = acme.reader(Call("/say", b"", True), Target("m", acme.dialect()))
@@ -411,7 +411,9 @@ BROKEN = {
 
 
 @pytest.mark.parametrize(("n", "code"), list(enumerate(BROKEN)))
-def test_a_wire_format_that_cannot_be_used_is_told_with_its_package(site: Site, n: int, code: str) -> None:
+def test_a_wire_format_that_cannot_be_used_is_reported_with_its_package(
+    site: Site, n: int, code: str
+) -> None:
     module = f"broken_{n}"
     row = ROW.format(name="odd").replace("openai_chat", "odd")
     points = f"[tidegate.formats]\nodd = {module}\n[tidegate.rows]\nodd = {module}_rows\n"

@@ -58,7 +58,7 @@ def test_the_same_name_gives_the_same_profile() -> None:
 @pytest.mark.parametrize(
     ("file", "family"), FAMILIES, ids=[f"{file}-{family['match'][0]}" for file, family in FAMILIES]
 )
-def test_every_family_says_something_and_can_be_reached(file: str, family) -> None:
+def test_every_family_has_facts_and_can_be_reached(file: str, family) -> None:
     """A family that none of its own patterns leads to stands behind one that takes its models."""
     example = [pattern.replace("*", "").replace("[-.]", "-") for pattern in family["match"]]
     facts = {key: value for key, value in family.items() if key != "match"}

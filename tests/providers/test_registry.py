@@ -155,7 +155,7 @@ def test_the_request_may_choose(model: str, provider: Any, found: list[str]) -> 
     assert resolved(model, provider) == found
 
 
-def test_fallbacks_stand_behind_and_nobody_is_asked_twice() -> None:
+def test_fallbacks_come_last_and_nobody_is_called_twice() -> None:
     assert resolved("gpt-x", "openai", ["gpt-x", "claude-x", "llama", "openai/gpt-x"]) == [
         "openai gpt-x",
         "openai-eu gpt-x",
@@ -213,7 +213,7 @@ BAD_WISHES = {
 
 
 @pytest.mark.parametrize(("provider", "param", "words"), BAD_WISHES.values(), ids=BAD_WISHES.keys())
-def test_a_wish_that_makes_no_sense_is_refused(provider: Any, param: str, words: str) -> None:
+def test_a_malformed_preference_is_refused(provider: Any, param: str, words: str) -> None:
     with pytest.raises(InvalidRequest) as caught:
         make().resolve("gpt-5", provider)
     assert caught.value.param == param
@@ -242,7 +242,9 @@ UNKNOWN = {
 
 
 @pytest.mark.parametrize(("name", "words"), UNKNOWN.values(), ids=UNKNOWN.keys())
-def test_an_unknown_name_is_told_with_what_was_tried_and_what_is_near(name: str, words: list[str]) -> None:
+def test_an_unknown_name_is_reported_with_what_was_tried_and_similar_names(
+    name: str, words: list[str]
+) -> None:
     with pytest.raises(ModelNotFound) as caught:
         make().resolve(name)
     assert [word for word in words if word not in caught.value.message] == []
@@ -323,7 +325,7 @@ def test_names_of_models_and_the_catalog_of_what_is_configured_are_listed() -> N
     assert make().names() == tuple(listed)
 
 
-def test_every_listed_name_can_be_asked_for() -> None:
+def test_every_listed_name_can_be_requested() -> None:
     directory = make()
     for model in directory.listed():
         assert directory.resolve(model.id).candidates[0].service.name == model.owner

@@ -28,7 +28,7 @@ def at_home(kind: Kind) -> Service:
     return Service("x", ProviderConfig(kind=kind.name, **dict.fromkeys(kind.required, "some-where")))
 
 
-def test_the_kinds_that_everything_stands_on_are_there() -> None:
+def test_the_basic_kinds_are_there() -> None:
     assert set(FIRST) <= kinds().keys()
 
 
@@ -54,9 +54,7 @@ def test_every_wire_format_is_spoken_by_some_service() -> None:
     ("kind", "address"),
     [("openai", None), ("xai", None), ("azure", "https://one.openai.azure.com/openai/v1")],
 )
-def test_a_service_is_asked_in_the_format_of_a_client_that_it_speaks_too(
-    kind: str, address: str | None
-) -> None:
+def test_a_service_is_called_in_the_clients_format_if_it_supports_it(kind: str, address: str | None) -> None:
     directory = ModelRegistry(Config(providers={"it": ProviderConfig(kind=kind, base_url=address)}))
     spoken = {name: directory.resolve("it/m", spoken=name).candidates[0].service for name in FORMATS}
     assert {name for name, service in spoken.items() if service.protocol.name == name} == {
@@ -67,7 +65,7 @@ def test_a_service_is_asked_in_the_format_of_a_client_that_it_speaks_too(
     assert spoken["anthropic"].protocol.name == "openai_chat"
 
 
-def test_an_address_that_is_not_openais_is_asked_for_chats_only() -> None:
+def test_an_address_other_than_openais_serves_chats_only() -> None:
     """What others serve behind OpenAI's variables may know chat completions and nothing else."""
     config = ProviderConfig(kind="openai", base_url="https://service.example/v1")
     (candidate,) = (
@@ -76,7 +74,7 @@ def test_an_address_that_is_not_openais_is_asked_for_chats_only() -> None:
     assert candidate.service.protocol.name == "openai_chat"
 
 
-def test_a_model_that_exists_in_one_format_only_is_asked_in_it() -> None:
+def test_a_model_that_exists_in_one_format_only_is_called_in_it() -> None:
     directory = ModelRegistry(Config(providers={"it": ProviderConfig(kind="openai")}))
     formats = [
         directory.resolve(f"it/{name}").candidates[0].service.protocol.name
@@ -127,7 +125,7 @@ def test_a_claimed_name_reaches_the_service(kind: Kind) -> None:
 
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind.prefixes], ids=lambda kind: kind.name)
-def test_a_claimed_name_without_its_service_is_told(kind: Kind) -> None:
+def test_a_claimed_name_without_its_service_is_reported(kind: Kind) -> None:
     with pytest.raises(ModelNotFound, match=re.escape(kind.label)):
         ModelRegistry(Config()).resolve(f"{kind.prefixes[0]}x")
 
@@ -149,7 +147,7 @@ def test_an_option_is_a_setting_of_a_provider(kind: Kind) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
-def test_what_a_row_says_of_options_is_about_options_that_it_has(kind: Kind) -> None:
+def test_a_row_refers_only_to_options_that_it_has(kind: Kind) -> None:
     named = {*kind.option_env, *kind.defaults, *kind.required, *kind.credentials, *kind.instead_of_key}
     assert named <= kind.options.keys()
     assert not set(kind.required) & kind.defaults.keys()
@@ -177,7 +175,7 @@ def test_every_key_is_explained_where_it_is_defined(struct: type) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
-def test_a_row_says_nothing_that_its_wire_format_says_anyway(kind: Kind) -> None:
+def test_a_row_repeats_no_default_of_its_wire_format(kind: Kind) -> None:
     for row in (kind, *kind.forms):
         plain = protocol_named(row.protocol or kind.protocol).dialect()
         told = row.dialect or {}

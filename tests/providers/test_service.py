@@ -48,7 +48,7 @@ def headers_for(service: Service, client=(), spoken: str = "openai_chat", extra=
         ("gemini", "x-goog-api-key", KEY),
     ],
 )
-def test_the_key_travels_as_the_service_wants_it(kind: str, header: str, value: str) -> None:
+def test_the_key_travels_as_the_service_expects_it(kind: str, header: str, value: str) -> None:
     headers = headers_for(service(kind), [], "gemini")
     assert headers[header] == value
     assert [name for name, sent in headers.items if KEY in sent] == [header]
@@ -61,7 +61,7 @@ def test_a_service_without_a_key_sends_none() -> None:
     assert KEY not in str(headers_for(demo, [], "openai_chat"))
 
 
-def test_every_request_says_who_asks_and_what_it_holds() -> None:
+def test_every_request_identifies_its_sender_and_its_content() -> None:
     headers = headers_for(service("openai"), [], "anthropic")
     assert headers["content-type"] == "application/json"
     assert headers["user-agent"].startswith("tidegate/")
@@ -108,7 +108,7 @@ def test_a_client_of_another_dialect_has_none_passed_on() -> None:
     assert "client-key" not in str(headers)
 
 
-def test_the_version_is_said_where_the_client_says_none() -> None:
+def test_the_version_is_sent_if_the_client_sends_none() -> None:
     headers = headers_for(service("anthropic"), [(b"anthropic-beta", b"one")], "anthropic")
     assert headers["anthropic-version"] == "2023-06-01"
     assert headers["anthropic-beta"] == "one"

@@ -46,7 +46,7 @@ def check(reply: Reply, *, text: str = "Hi there", finish: str = "stop") -> None
     assert chunks[-1].get("usage") == told[0]
 
 
-async def test_ai21_tells_neither_what_it_sends_nor_when() -> None:
+async def test_ai21_names_neither_what_it_sends_nor_when() -> None:
     """docs.ai21.com/reference: an answer has an id, choices and usage, and no more."""
     message = {"index": 0, "message": {"role": "assistant", "content": "Hi"}, "finish_reason": "stop"}
     async with Simulator() as provider:
@@ -73,7 +73,7 @@ async def test_a_stream_of_ai21_has_the_heads_of_openais() -> None:
     )
 
 
-async def test_deepinfra_repeats_the_role_and_tells_usage_unasked() -> None:
+async def test_deepinfra_repeats_the_role_and_sends_usage_unrequested() -> None:
     def piece(content: str, finish: str | None = None, **more: Any) -> dict[str, Any]:
         return chunk({"role": "assistant", "content": content, "tool_calls": None}, finish, **more)
 
@@ -106,7 +106,7 @@ async def test_a_model_that_only_streams_gives_a_whole_answer(model: str) -> Non
 
 
 @pytest.mark.parametrize("kind", ["openai_compatible", "fireworks"])
-async def test_a_server_that_repeats_itself_is_told_once(kind: str) -> None:
+async def test_a_server_that_repeats_itself_is_reported_once(kind: str) -> None:
     check(
         await ask_stream(
             kind,

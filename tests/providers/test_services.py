@@ -342,12 +342,12 @@ def at(body: Any, path: str) -> Any:
     return body
 
 
-def test_every_service_is_asked_in_some_case() -> None:
+def test_every_service_is_called_in_some_case() -> None:
     assert {case.kind for case in CASES} == {kind.name for kind in kinds().values() if not kind.embedded}
 
 
 @pytest.mark.parametrize("case", CASES, ids=[f"{case.kind}-{case.model}" for case in CASES])
-async def test_a_service_is_asked_in_its_own_words(case: Case) -> None:
+async def test_a_service_is_called_in_its_own_words(case: Case) -> None:
     async with Simulator() as provider:
         provider.answer(json(ANSWERS[case.protocol]))
         settings = [

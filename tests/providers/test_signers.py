@@ -151,7 +151,7 @@ async def test_a_token_of_google_serves_until_it_is_old(
 
 
 @pytest.mark.parametrize("content", ["", "{}", '{"type": "service_account"}', None])
-async def test_credentials_that_are_none_are_told(
+async def test_invalid_credentials_are_reported(
     provider: Simulator, tmp_path: Path, content: str | None
 ) -> None:
     path = tmp_path / "account.json"

@@ -87,7 +87,7 @@ def test_a_session_token_is_sent_and_signed() -> None:
     assert signed_names(added) == "content-type;host;x-amz-date;x-amz-security-token"
 
 
-def test_the_time_of_any_zone_is_told_in_utc() -> None:
+def test_the_time_of_any_zone_is_reported_in_utc() -> None:
     berlin = timezone(timedelta(hours=2))
     there = sign("POST", MODEL, {}, b"", EXAMPLE, BEDROCK, NOON.astimezone(berlin))
     assert there == sign("POST", MODEL, {}, b"", EXAMPLE, BEDROCK, NOON)

@@ -139,7 +139,7 @@ async def test_an_effort_reaches_a_model_that_reasons(gateway: Gateway, provider
         ("Google", "gemini-1.5-flash", GEMINI.text, lambda body: body["systemInstruction"]),
     ],
 )
-async def test_the_system_message_goes_where_the_provider_wants_it(
+async def test_the_system_message_goes_where_the_provider_expects_it(
     gateway: Gateway, provider: Simulator, name: str, model: str, script: Script, place: Any
 ) -> None:
     provider.answer(script)

@@ -130,7 +130,7 @@ async def test_a_technical_failure_is_tried_elsewhere(gateway: Gateway, provider
     assert record["attempts"][0]["provider"] == "openai"
 
 
-async def test_a_fault_of_the_request_is_told_at_once(gateway: Gateway, provider: Simulator) -> None:
+async def test_a_fault_of_the_request_is_reported_at_once(gateway: Gateway, provider: Simulator) -> None:
     provider.answer(elsewhere("/anthropic/", ANTHROPIC.text, OPENAI.error(400)))
     reply = await chat(gateway, "gpt-4o-mini", models=["claude-3-5-sonnet-20241022"])
     assert reply.status == 400
@@ -152,7 +152,7 @@ async def test_the_models_are_listed(gateway: Gateway) -> None:
     assert {"openai", "anthropic", "gemini", "together"} == {model["provider"] for model in models}
 
 
-async def test_the_health_of_each_provider_is_told(gateway: Gateway) -> None:
+async def test_the_health_of_each_provider_is_reported(gateway: Gateway) -> None:
     health = (await gateway.get("/v1/chat/health", OWN)).json
     assert health["status"] == "ok"
     assert {one["name"] for one in health["providers"]} == {"openai", "anthropic", "gemini", "together"}
@@ -179,7 +179,7 @@ async def test_tokens_are_tracked_exactly(gateway: Gateway, provider: Simulator)
     assert record["caller"].startswith("key-")
 
 
-async def test_without_keys_it_is_open_on_this_machine_only_and_says_so() -> None:
+async def test_without_keys_it_is_open_on_this_machine_only_and_reports_it() -> None:
     async with Gateway(
         environ={**LATER, "API_KEY_OPENAI": "sk-openai-0123456789", "HOST": "0.0.0.0"}
     ) as open_:

@@ -60,7 +60,7 @@ async def post(gateway: Gateway, model: str, **more: Any) -> Reply:
 
 @pytest.mark.parametrize(("model", "dialect", "path", "own_name", "key"), ROUTES)
 @pytest.mark.parametrize("stream", [False, True])
-async def test_the_prefix_of_a_model_says_who_serves_it(
+async def test_the_prefix_of_a_model_shows_who_serves_it(
     gateway: Gateway,
     provider: Simulator,
     model: str,
@@ -109,7 +109,7 @@ async def test_a_providers_failure_is_a_500(gateway: Gateway, provider: Simulato
     assert (await post(gateway, "deepseek-chat")).status == 500
 
 
-async def test_a_provider_without_a_key_is_said_to_be_missing(provider: Simulator) -> None:
+async def test_a_provider_without_a_key_is_reported_to_be_missing(provider: Simulator) -> None:
     environ = {name: value for name, value in environment(provider).items() if "DEEPSEEK" not in name}
     async with Gateway(environ=environ) as gateway:
         reply = await post(gateway, "deepseek-chat")

@@ -169,7 +169,7 @@ async def test_a_correlation_id_is_a_uuid(gateway: Gateway) -> None:
         ({**CHAT, "provider": {"name": "nobody", "model": {"name": "m"}}}, ["body", "provider"]),
     ],
 )
-async def test_a_wrong_body_is_told_by_place(
+async def test_a_wrong_body_is_reported_by_place(
     gateway: Gateway, provider: Simulator, body: Any, place: list[Any]
 ) -> None:
     reply = await post(gateway, "/llm-gate/v1/chat", body)
@@ -181,7 +181,7 @@ async def test_a_wrong_body_is_told_by_place(
 
 
 @pytest.mark.parametrize(("path", "body"), PATHS)
-async def test_an_answer_that_is_none_is_told(
+async def test_an_invalid_answer_is_reported(
     gateway: Gateway, provider: Simulator, path: str, body: Any
 ) -> None:
     provider.answer(answer({"choices": 7, "data": 7}))
@@ -204,7 +204,7 @@ async def test_a_providers_error_has_its_status_and_words(
 @pytest.mark.parametrize(
     ("method", "path", "status"), [("GET", "/llm-gate/x", 404), ("GET", "/llm-gate/v1/chat", 405)]
 )
-async def test_a_wrong_path_is_told_in_the_same_shape(
+async def test_a_wrong_path_is_reported_in_the_same_shape(
     gateway: Gateway, method: str, path: str, status: int
 ) -> None:
     reply = await gateway.get(path, HEADERS, method=method)
@@ -269,7 +269,7 @@ async def test_ids_stay_the_same(provider: Simulator) -> None:
     assert all(uuid.UUID(one) for one in seen[0])
 
 
-async def test_the_list_wants_the_headers_too(gateway: Gateway) -> None:
+async def test_the_list_requires_the_headers_too(gateway: Gateway) -> None:
     reply = await gateway.get("/llm-gate/v1/providers")
     assert reply.status == 422
 
@@ -278,7 +278,7 @@ async def test_the_list_wants_the_headers_too(gateway: Gateway) -> None:
 
 
 @pytest.mark.parametrize("path", ["/llm-gate/health", "/llm-gate/v1/health"])
-async def test_its_health_is_told(gateway: Gateway, path: str) -> None:
+async def test_its_health_is_reported(gateway: Gateway, path: str) -> None:
     assert (await gateway.get(path)).json["status"] == "ok"
 
 

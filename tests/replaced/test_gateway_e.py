@@ -139,7 +139,7 @@ async def test_one_id_runs_through_a_request(gateway: Gateway) -> None:
     )
 
 
-async def test_variables_that_are_missing_are_told() -> None:
+async def test_variables_that_are_missing_are_reported() -> None:
     config = parse_environment({"LITELLM_API_KEY": KEY})
     [told] = config.warnings
     assert "LITELLM_BASE_URL" in told

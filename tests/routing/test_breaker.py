@@ -103,7 +103,7 @@ def test_a_probe_that_never_ends_frees_its_place() -> None:
     assert one.succeed(now, probe(one, now)) == "closed"
 
 
-def test_a_probe_that_says_nothing_frees_its_place_at_once() -> None:
+def test_a_probe_that_reports_nothing_frees_its_place_at_once() -> None:
     one = opened(100)
     one.release(106.5, probe(one, 106))
     assert probe(one, 106.5)

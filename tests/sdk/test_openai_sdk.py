@@ -169,7 +169,7 @@ async def test_an_error_is_the_sdks_own_exception(
     assert raised.value.status_code == status
 
 
-async def test_an_error_in_mid_stream_is_raised_after_what_was_said(
+async def test_an_error_in_mid_stream_is_raised_after_the_content_so_far(
     client: openai.AsyncOpenAI, provider: Simulator, dialect: Dialect
 ) -> None:
     provider.answer(dialect.broken_stream)

@@ -166,7 +166,7 @@ ADDRESSES = {
 
 
 @pytest.mark.parametrize(("kind", "end", "model"), ADDRESSES)
-async def test_who_is_asked_for_a_completion(kind: str, end: str, model: str) -> None:
+async def test_which_provider_serves_a_completion(kind: str, end: str, model: str) -> None:
     async with Simulator() as provider:
         provider.answer(refusal(400))
         async with Gateway({"sim": (kind, provider.url + end)}) as gateway:

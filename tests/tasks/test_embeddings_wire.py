@@ -84,12 +84,12 @@ async def test_a_length_goes_by_the_name_that_the_provider_knows(provider: Simul
     assert provider.requests[0].json == {"model": "m", "input": "Hello", "output_dimension": 64}
 
 
-async def test_what_the_provider_has_nothing_of_is_named(provider: Simulator) -> None:
+async def test_what_the_provider_does_not_support_is_named(provider: Simulator) -> None:
     reply = await embed(provider, "mistral", vectors(FLOATS), user="u-1", input_type="search_query")
     assert reply.headers["x-tidegate-dropped"] == "user,input_type"
 
 
-async def test_a_provider_in_the_path_is_asked_there(provider: Simulator) -> None:
+async def test_a_provider_in_the_path_is_called(provider: Simulator) -> None:
     await embed(provider, "azure", vectors(FLOATS))
     assert provider.requests[0].path == "/openai/deployments/m/embeddings?api-version=2025-04-01-preview"
 
@@ -100,11 +100,11 @@ async def test_base64_is_made_here_where_the_provider_knows_only_numbers(provide
     assert "encoding_format" not in provider.requests[0].json
 
 
-async def test_base64_is_unpacked_where_numbers_were_wanted(provider: Simulator) -> None:
+async def test_base64_is_unpacked_where_numbers_were_requested(provider: Simulator) -> None:
     assert embedding(await embed(provider, "openai", vectors(PACKED))) == FLOATS
 
 
-async def test_base64_passes_where_it_was_wanted(provider: Simulator) -> None:
+async def test_base64_passes_where_it_was_requested(provider: Simulator) -> None:
     reply = await embed(provider, "openai", vectors(PACKED), encoding_format="base64")
     assert embedding(reply) == PACKED
     assert provider.requests[0].json["encoding_format"] == "base64"
@@ -156,7 +156,7 @@ async def test_own_fields_stay_here(provider: Simulator) -> None:
 # --- other formats -----------------------------------------------------------------------------
 
 
-async def test_gemini_is_asked_for_a_batch(provider: Simulator) -> None:
+async def test_gemini_receives_a_batch(provider: Simulator) -> None:
     answer = {**GEMINI, "embeddings": [{"values": FLOATS}, {"values": [1.0]}]}
     reply = await embed(
         provider, "gemini", answer, input=["a", "b"], dimensions=3, input_type="query", user="u", odd=1
@@ -195,7 +195,7 @@ async def test_vertex_embeds_one_content_with_its_newest_model(provider: Simulat
     assert embedding(reply) == FLOATS
 
 
-async def test_cohere_is_told_what_the_vectors_are_for(provider: Simulator) -> None:
+async def test_cohere_receives_the_purpose_of_the_vectors(provider: Simulator) -> None:
     reply = await embed(provider, "cohere", COHERE, dimensions=3)
     assert provider.requests[0].path == "/v2/embed"
     assert provider.requests[0].json == {
@@ -208,7 +208,7 @@ async def test_cohere_is_told_what_the_vectors_are_for(provider: Simulator) -> N
     assert reply.json == vectors(FLOATS)
 
 
-async def test_the_client_says_what_the_vectors_are_for(provider: Simulator) -> None:
+async def test_the_client_sets_the_purpose_of_the_vectors(provider: Simulator) -> None:
     await embed(provider, "cohere", COHERE, input_type="classification")
     assert provider.requests[0].json["input_type"] == "classification"
 
@@ -222,7 +222,7 @@ async def test_titan_embeds_one_text(provider: Simulator) -> None:
     assert reply.headers["x-tidegate-dropped"] == "user"
 
 
-async def test_coheres_models_at_bedrock_are_asked_in_coheres_words(provider: Simulator) -> None:
+async def test_coheres_models_at_bedrock_are_called_in_coheres_words(provider: Simulator) -> None:
     answer = {"id": "e-1", "embeddings": {"float": [FLOATS]}, "response_type": "embeddings_by_type"}
     reply = await embed(provider, "bedrock", answer, "us.cohere.embed-v4:0", input_type="query")
     assert provider.requests[0].json == {
@@ -259,7 +259,7 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
 
 
 @pytest.mark.parametrize(("fields", "param"), WRONG.values(), ids=WRONG.keys())
-async def test_a_wrong_request_is_told_by_parameter(fields: dict[str, Any], param: str) -> None:
+async def test_a_wrong_request_is_reported_by_parameter(fields: dict[str, Any], param: str) -> None:
     async with Gateway({"sim": ("openai", "http://127.0.0.1:9")}) as gateway:
         reply = await gateway.post("/v1/embeddings", {"model": "sim/m", "input": "Hello", **fields})
     assert reply.status == 400
@@ -291,13 +291,13 @@ async def test_what_the_provider_cannot_do_is_refused_by_name(
 
 @pytest.mark.parametrize("kind", ["openai", "gemini", "cohere"])
 @pytest.mark.parametrize("answer", [b"no json", b"{}", b"[]", b'{"data":5,"embeddings":5}'])
-async def test_an_answer_that_is_none_is_told(provider: Simulator, kind: str, answer: bytes) -> None:
+async def test_an_invalid_answer_is_reported(provider: Simulator, kind: str, answer: bytes) -> None:
     reply = await embed(provider, kind, answer)
     assert reply.status == 502
     assert reply.error["code"] == "provider_broke"
 
 
-async def test_an_error_inside_an_answer_is_told(provider: Simulator) -> None:
+async def test_an_error_inside_an_answer_is_reported(provider: Simulator) -> None:
     reply = await embed(provider, "openrouter", {"error": {"code": 429, "message": "too many"}})
     assert (reply.status, reply.error["message"]) == (429, "too many")
 
@@ -358,7 +358,7 @@ async def test_a_recorded_request_and_answer_pass(provider: Simulator, recording
 
 @needs_recordings
 @pytest.mark.parametrize("recording", embedded("gemini"), ids=repr)
-async def test_a_recorded_gemini_request_is_what_we_would_ask(
+async def test_a_recorded_gemini_request_is_what_we_would_send(
     provider: Simulator, recording: Recording
 ) -> None:
     wanted = recording.request_body["requests"]

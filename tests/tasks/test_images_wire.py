@@ -74,7 +74,7 @@ async def test_bytes_pass_both_ways_with_the_model_replaced(provider: Simulator)
     assert provider.requests[0].body == b'{"model":"dall-e-3","prompt":"A  cat","odd":{"x":1.0}}'
 
 
-async def test_tokens_of_texts_and_images_are_told_apart(provider: Simulator) -> None:
+async def test_tokens_of_texts_and_images_are_distinguished(provider: Simulator) -> None:
     provider.answer(json(BYTES))
     async with Gateway({"sim": ("openai", provider.url)}) as gateway:
         await gateway.post("/v1/images/generations", {"model": "sim/gpt-image-1", "prompt": "A cat"})
@@ -90,7 +90,7 @@ async def test_a_request_without_a_model_is_for_openais_default(provider: Simula
 
 
 @pytest.mark.parametrize("form", ["url", "b64_json", None])
-async def test_models_that_give_bytes_are_not_asked_for_a_form(provider: Simulator, form: str | None) -> None:
+async def test_models_that_return_bytes_get_no_response_format(provider: Simulator, form: str | None) -> None:
     reply = await draw(provider, "openai", BYTES, "gpt-image-1", response_format=form)
     assert provider.requests[0].json == {"model": "gpt-image-1", "prompt": "A cat"}
     image = {"url": f"data:image/png;base64,{PNG}"} if form == "url" else {"b64_json": PNG}
@@ -98,7 +98,7 @@ async def test_models_that_give_bytes_are_not_asked_for_a_form(provider: Simulat
     assert "x-tidegate-dropped" not in reply.headers
 
 
-async def test_a_form_is_asked_for_where_there_is_a_choice(provider: Simulator) -> None:
+async def test_a_form_is_requested_where_there_is_a_choice(provider: Simulator) -> None:
     reply = await draw(provider, "openai", LINK, "dall-e-3", response_format="url")
     assert provider.requests[0].json["response_format"] == "url"
     assert reply.json == LINK
@@ -114,7 +114,7 @@ async def test_a_form_is_asked_for_where_there_is_a_choice(provider: Simulator) 
         (None, None, None),
     ],
 )
-async def test_xai_is_told_a_ratio(
+async def test_xai_receives_an_aspect_ratio(
     provider: Simulator, size: str | None, ratio: str | None, dropped: str | None
 ) -> None:
     reply = await draw(provider, "xai", LINK, size=size)
@@ -129,13 +129,13 @@ async def test_a_ratio_of_the_clients_own_stays(provider: Simulator) -> None:
     assert provider.requests[0].json["resolution"] == "2k"
 
 
-async def test_xai_says_what_it_drops(provider: Simulator) -> None:
+async def test_xai_reports_what_it_drops(provider: Simulator) -> None:
     reply = await draw(provider, "xai", LINK, quality="hd", style="vivid")
     assert provider.requests[0].json == {"model": "m", "prompt": "A cat"}
     assert reply.headers["x-tidegate-dropped"] == "quality,style"
 
 
-async def test_together_is_told_width_and_height_and_its_own_word(provider: Simulator) -> None:
+async def test_together_receives_width_and_height_and_its_own_value(provider: Simulator) -> None:
     answer = {"id": "i-1", "object": "list", "data": [{"index": 0, "b64_json": PNG}]}
     reply = await draw(provider, "together", answer, size="512x256", response_format="b64_json", seed=7)
     assert provider.requests[0].json == {
@@ -150,7 +150,7 @@ async def test_together_is_told_width_and_height_and_its_own_word(provider: Simu
     assert isinstance(reply.json["created"], int)
 
 
-async def test_azure_is_asked_at_the_deployment(provider: Simulator) -> None:
+async def test_azure_is_called_at_the_deployment(provider: Simulator) -> None:
     await draw(provider, "azure", BYTES, "gpt-image-1")
     path = "/openai/deployments/gpt-image-1/images/generations?api-version=2025-04-01-preview"
     assert provider.requests[0].path == path
@@ -194,7 +194,7 @@ async def test_gemini_draws(provider: Simulator) -> None:
     assert reply.json["usage"]["total_tokens"] == 1294
 
 
-async def test_vertex_is_asked_in_the_project(provider: Simulator) -> None:
+async def test_vertex_is_called_in_the_project(provider: Simulator) -> None:
     reply = await draw(provider, "vertex", IMAGEN, "imagen-4.0-generate-001", response_format="url")
     place = "/v1/projects/p/locations/us-central1/publishers/google/models"
     assert provider.requests[0].path == f"{place}/imagen-4.0-generate-001:predict"
@@ -210,7 +210,9 @@ async def test_vertex_is_asked_in_the_project(provider: Simulator) -> None:
         ({}, "no reason given"),
     ],
 )
-async def test_a_filter_that_leaves_nothing_is_told(provider: Simulator, answer: Any, reason: str) -> None:
+async def test_a_filter_that_leaves_nothing_is_reported(
+    provider: Simulator, answer: Any, reason: str
+) -> None:
     reply = await draw(provider, "gemini", answer, "imagen-4.0-generate-001")
     assert reply.status == 400
     assert reply.error["code"] == "content_policy_violation"
@@ -236,7 +238,7 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
 
 
 @pytest.mark.parametrize(("fields", "param"), WRONG.values(), ids=WRONG.keys())
-async def test_a_wrong_request_is_told_by_parameter(
+async def test_a_wrong_request_is_reported_by_parameter(
     provider: Simulator, fields: dict[str, Any], param: str
 ) -> None:
     reply = await draw(provider, "gemini", DRAWN, **fields)
@@ -245,14 +247,14 @@ async def test_a_wrong_request_is_told_by_parameter(
     assert provider.requests == []
 
 
-async def test_a_provider_that_does_not_draw_says_so(provider: Simulator) -> None:
+async def test_a_provider_without_images_is_refused(provider: Simulator) -> None:
     reply = await draw(provider, "anthropic", {})
     assert (reply.status, reply.error["code"]) == (400, "unsupported_feature")
 
 
 @pytest.mark.parametrize("kind", ["openai", "gemini"])
 @pytest.mark.parametrize("answer", [b"no json", b"[]", b'{"data":5,"predictions":5}'])
-async def test_an_answer_that_is_none_is_told(provider: Simulator, kind: str, answer: bytes) -> None:
+async def test_an_invalid_answer_is_reported(provider: Simulator, kind: str, answer: bytes) -> None:
     reply = await draw(provider, kind, answer)
     assert (reply.status, reply.error["code"]) == (502, "provider_broke")
 

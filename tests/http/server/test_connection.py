@@ -205,7 +205,7 @@ async def test_a_body_is_requested_from_a_client_that_waits_for_that() -> None:
         client.close()
 
 
-async def test_http_1_0_is_kept_only_where_it_asks_for_that() -> None:
+async def test_http_1_0_is_kept_alive_only_on_request() -> None:
     async with native() as port:
         client = await Client.connect(port)
         kept = b"GET / HTTP/1.0\r\nconnection: keep-alive\r\n\r\n"
@@ -218,7 +218,7 @@ async def test_http_1_0_is_kept_only_where_it_asks_for_that() -> None:
         client.close()
 
 
-async def test_a_failing_application_is_a_500_and_the_log_says_why(caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_failing_application_is_a_500_and_the_log_shows_why(caplog: pytest.LogCaptureFixture) -> None:
     async with native() as port:
         client = await Client.connect(port)
         with caplog.at_level(logging.ERROR):

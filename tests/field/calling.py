@@ -1,5 +1,5 @@
-"""The way of a request to a configured provider and of its bytes back, without sockets: every route that a
-gateway has, for situations that users of gateways met in the field.
+"""Requests to a configured provider and their answers, without sockets: through every route of the gateway,
+for situations that users of gateways have met in the field.
 """
 
 import json
@@ -25,7 +25,7 @@ KINDS = (
     "qwen",
 )
 """Services that speak OpenAI's chat format, spliced and mended."""
-ASKED: dict[str, dict[str, Any]] = {
+REQUESTS: dict[str, dict[str, Any]] = {
     "chat": {"messages": [{"role": "user", "content": "hi"}]},
     "messages": {"max_tokens": 64, "messages": [{"role": "user", "content": "hi"}]},
     "responses": {"input": "hi"},
@@ -44,7 +44,7 @@ REGISTRY = ModelRegistry(
 def plan(door: str, model: str, **body: Any) -> tuple[Call, Conduit]:
     """What a provider is sent, and the way of its answer."""
     protocol: Any = protocol_named(DOORS[door])
-    asked = protocol.parse_request(json.dumps({"model": model, **ASKED[door], **body}).encode())
+    asked = protocol.parse_request(json.dumps({"model": model, **REQUESTS[door], **body}).encode())
     return REGISTRY.resolve(model, None, (), protocol.name).candidates[0].route(protocol).plan(asked)
 
 
@@ -66,7 +66,7 @@ class Heard:
     raw: bytes = b""
 
 
-def heard(door: str, model: str, data: bytes, *, stream: bool = True, **body: Any) -> Heard:
+def received(door: str, model: str, data: bytes, *, stream: bool = True, **body: Any) -> Heard:
     """What a client gets for a provider's bytes; the same however they are split."""
     found: list[Heard] = []
     for pieces in splits(data):

@@ -1,4 +1,4 @@
-"""What a reader's events say, put together: for comparison with what a recording says."""
+"""The events of a reader, assembled for comparison with the recorded answer."""
 
 import json
 from dataclasses import dataclass, field
