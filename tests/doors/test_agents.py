@@ -12,6 +12,11 @@ from simulator import json as answer_json
 
 BILLING = {"type": "text", "text": "x-anthropic-billing-header: cc_version=2.1.197.a91; cc_entrypoint=cli;"}
 RULES = {"type": "text", "text": "You are an agent.", "cache_control": {"type": "ephemeral"}}
+COHERE_ANSWER = {
+    "id": "c1",
+    "finish_reason": "COMPLETE",
+    "message": {"role": "assistant", "content": [{"type": "text", "text": "Hello."}]},
+}
 ASK: dict[str, Any] = {"max_tokens": 100, "messages": [{"role": "user", "content": "Hi"}]}
 
 
@@ -124,6 +129,15 @@ async def test_the_same_dialect_decides_its_limit_itself() -> None:
         provider.answer(OPENAI.text)
         await gateway.chat("openai/gpt-4o", max_tokens=32000)
         assert provider.requests[0].json["max_tokens"] == 32000
+
+
+async def test_a_service_that_caps_the_limit_itself_gets_it_unchanged() -> None:
+    async with Simulator() as provider, Gateway({"cohere": ("cohere", provider.url)}) as gateway:
+        provider.answer(answer_json(COHERE_ANSWER))
+        body = {"model": "cohere/command-a-03-2025", **ASK, "max_tokens": 32000}
+        reply = await gateway.post("/v1/messages", body)
+        assert provider.requests[0].json["max_tokens"] == 32000
+        assert "x-tidegate-dropped" not in reply.headers
 
 
 async def test_a_cache_key_reaches_a_provider_that_has_such_a_thing() -> None:

@@ -440,7 +440,8 @@ class BridgeRoute:
         self._door = door
         self._protocol = protocol
         self._target = target
-        self._most_output = most_output
+        caps_output = getattr(target.dialect, "caps_output", False)
+        self._most_output = (lambda: None) if caps_output else most_output
         """The most completion tokens that the model can write; None if unknown. Looked up when a request sets
         a limit, because clients of another dialect use the limits of their own models."""
         self._tool_names: NameRule = getattr(target.dialect, "tool_names", ANY_NAME)

@@ -14,6 +14,9 @@ class CohereDialect(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """The path for requests, relative to the base URL. `{model}` is replaced by the model name."""
     body: dict[str, Any] = {}
     """Fields that every request contains, such as `safety_mode` or `citation_options`."""
+    caps_output: bool = True
+    """Whether the service accepts a limit above the model's maximum output and caps it itself, as Cohere
+    documents for `max_tokens`; otherwise the limit is capped here and reported."""
     tool_choice: bool = True
     """Whether `tool_choice` is supported; if not, a forced choice is dropped and reported, and for `none` the
     tools are omitted."""
