@@ -142,7 +142,9 @@ class Tidegate:
         chooser = self._candidates or routing.Router(attached)
         old, self._plane = self._plane, self._make_plane(attached, chooser)
         chooser.reload(attached)
-        self._candidates = chooser
+        if self._candidates is None:
+            chooser.subscribe(self._alerts.on_transition)
+            self._candidates = chooser
         if old is not None:
             old.gateway.model_lists.close()
         self._config = config

@@ -7,6 +7,8 @@ import pytest
 import pytest_asyncio
 from aiohttp import web
 
+from running import Gateway
+from simulator import Simulator, refusal
 from tidegate.alerts import Alerts
 from tidegate.alerts import digest as digests
 from tidegate.alerts.sender import service_url
@@ -56,6 +58,19 @@ async def test_a_plain_address_is_a_topic_of_ntfy(topic: Topic) -> None:
     assert published["title"] == "Tidegate: attention"
     assert published["message"] == "openai/gpt-4o keeps failing, and is not called for 5 s"
     await alerts.close()
+    assert topic.published.empty()
+
+
+async def test_a_provider_that_keeps_failing_is_reported_once(topic: Topic) -> None:
+    alerts = f'[alerts]\nurls = ["http://127.0.0.1:{topic.port}/errors"]'
+    async with Simulator() as provider, Gateway({"sim": ("openai", provider.url)}, more=alerts) as gateway:
+        for _ in range(8):
+            provider.answer(refusal(500, "the prompt was: my secret"))
+            assert (await gateway.chat("sim/m")).status == 500
+        published = await asyncio.wait_for(topic.published.get(), 30)
+    text = str(published["message"])
+    assert text.startswith("sim/m keeps failing, and is not called for")
+    assert "secret" not in text
     assert topic.published.empty()
 
 
