@@ -4,7 +4,7 @@ A module (or package) of this folder exports `PROTOCOL`: a `ProviderProtocol` if
 call providers, a `Protocol` if clients speak it too.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal, runtime_checkable
 from typing import Protocol as Interface
 
@@ -26,6 +26,7 @@ from .events import (
 )
 from .limits import ANY_NAME, NameRule, short_tool_names
 from .needs import Need
+from .opening import Session
 from .profile import PLAIN, Profile
 from .served import Served
 from .turn import Turn
@@ -84,6 +85,16 @@ class ParsedRequest(Interface):
         """The capabilities that a model needs, read from the decoded body without building a `Turn`. For a
         plain text request this costs one look at each message.
         """
+        ...
+
+    def opening(self) -> Iterable[bytes]:
+        """What all requests of the same conversation have in common, in pieces: the model, the tools, the
+        instructions, the user's first message.
+        """
+        ...
+
+    def session(self) -> Session:
+        """The names that the client gives the conversation."""
         ...
 
     def turn(self) -> Turn:

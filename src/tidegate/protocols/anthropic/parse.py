@@ -5,7 +5,7 @@ features) is decoded again, block by block, and keeps those as raw JSON: they ar
 this format, and other formats decide whether to refuse them.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,7 @@ from tidegate.protocols.decode import MALFORMED, decode, require_utf8
 from tidegate.protocols.errors import InvalidRequest
 from tidegate.protocols.media import check_document, check_image, inline, parse_url
 from tidegate.protocols.needs import Need
+from tidegate.protocols.opening import Session, opening_of
 from tidegate.protocols.turn import Turn
 
 from .billing import has_billing_block
@@ -78,6 +79,16 @@ class Parsed:
     def needs(self) -> frozenset[Need]:
         """See contract.ParsedRequest."""
         return parse_needs(self.wire)
+
+    def opening(self) -> Iterator[bytes]:
+        """See contract.ParsedRequest."""
+        wire = self.wire
+        user = next((one.content for one in wire.messages if one.role == "user"), None)
+        return opening_of(wire.model, wire.tools or (), (wire.system,), user)
+
+    def session(self) -> Session:
+        """See contract.ParsedRequest. The dialect has no name for a conversation."""
+        return Session()
 
     @property
     def billing_block(self) -> bool:

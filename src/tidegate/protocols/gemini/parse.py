@@ -3,7 +3,7 @@
 The model and whether to stream are in the path, not in the body: the door passes them.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -13,6 +13,7 @@ from msgspec import Raw
 from tidegate.protocols.decode import MALFORMED, decode, require_utf8
 from tidegate.protocols.errors import InvalidRequest
 from tidegate.protocols.needs import Need
+from tidegate.protocols.opening import Session, opening_of
 from tidegate.protocols.turn import Turn
 
 from .build import build_turn
@@ -66,6 +67,18 @@ class Parsed:
     def needs(self) -> frozenset[Need]:
         """See contract.ParsedRequest."""
         return parse_needs(self.wire)
+
+    def opening(self) -> Iterator[bytes]:
+        """See contract.ParsedRequest."""
+        wire = self.wire
+        named = (name for tool in wire.tools or () for name in tool)
+        system = wire.system_instruction.parts if wire.system_instruction is not None else None
+        user = next((one.parts for one in wire.contents or () if one.role != "model"), None)
+        return opening_of(self.model, (), (*named, system), user)
+
+    def session(self) -> Session:
+        """See contract.ParsedRequest. The dialect has no name for a conversation."""
+        return Session()
 
     def turn(self) -> Turn:
         """See contract.ParsedRequest."""

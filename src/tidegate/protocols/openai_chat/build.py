@@ -91,6 +91,7 @@ KNOWN = frozenset(
         "reasoning",
         "provider",
         "models",
+        "session_id",
         "system_message",
     ]
 )

@@ -1,7 +1,7 @@
 """Parsing of client requests: decoded and checked at once, translated only when needed."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from msgspec.json import Decoder
@@ -9,6 +9,7 @@ from msgspec.json import Decoder
 from tidegate.protocols.decode import decode, require_utf8
 from tidegate.protocols.errors import InvalidRequest
 from tidegate.protocols.needs import Need
+from tidegate.protocols.opening import Session, opening_of
 from tidegate.protocols.turn import Turn
 
 from .build import build_turn
@@ -17,6 +18,8 @@ from .needs import parse_needs
 from .wire import ENCODE, FIELDS, REQUEST, ChatRequest, Fields
 
 __all__ = ["Parsed", "parse_request"]
+
+INSTRUCTING = ("system", "developer")
 
 
 class Parsed:
@@ -61,6 +64,17 @@ class Parsed:
     def needs(self) -> frozenset[Need]:
         """See contract.ParsedRequest."""
         return parse_needs(self.wire)
+
+    def opening(self) -> Iterator[bytes]:
+        """See contract.ParsedRequest."""
+        wire = self.wire
+        instructions = (one.content for one in wire.messages if one.role in INSTRUCTING)
+        user = next((one.content for one in wire.messages if one.role == "user"), None)
+        return opening_of(wire.model, wire.tools or (), (wire.system_message, *instructions), user)
+
+    def session(self) -> Session:
+        """See contract.ParsedRequest."""
+        return Session(self.wire.session_id, self.wire.prompt_cache_key)
 
     def turn(self) -> Turn:
         """See contract.ParsedRequest."""

@@ -27,7 +27,7 @@ from .wire import ENCODE, Fields, is_set
 
 __all__ = ["Splicer"]
 
-OWN_FIELDS = ("provider", "models", "system_message")
+OWN_FIELDS = ("provider", "models", "system_message", "session_id")
 """Fields addressed to Tidegate, which a provider does not know unless its dialect lists them."""
 
 Edit = Callable[[Fields, Parsed, Target, list[str]], None]

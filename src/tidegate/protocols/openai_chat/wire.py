@@ -321,6 +321,7 @@ class ChatRequest(Struct, kw_only=True, gc=False):
     provider: str | dict[str, Any] | None = None
     models: list[Name] | None = None
     system_message: str | None = None
+    session_id: str | None = None
 
 
 Fields: TypeAlias = dict[str, Raw]

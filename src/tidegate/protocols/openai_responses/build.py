@@ -72,7 +72,7 @@ KNOWN = frozenset(
         "model", "input", "instructions", "stream", "stream_options", "tools", "tool_choice",
         "parallel_tool_calls", "text", "reasoning", "background", "previous_response_id", "conversation",
         "prompt", "max_output_tokens", "temperature", "top_p", "top_logprobs", "user", "safety_identifier",
-        "service_tier", "provider", "models", "metadata",
+        "service_tier", "provider", "models", "session_id", "metadata",
     }
 )  # fmt: skip
 """Fields that have a counterpart in `Turn`, are addressed to Tidegate itself, or are only repeated in the

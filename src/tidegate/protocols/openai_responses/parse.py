@@ -1,6 +1,6 @@
 """Parsing of client requests: decoded and checked at once, translated only when needed."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from msgspec import DecodeError, Raw
@@ -9,6 +9,7 @@ from msgspec.json import Decoder
 from tidegate.protocols.decode import decode, require_utf8
 from tidegate.protocols.errors import InvalidRequest
 from tidegate.protocols.needs import Need
+from tidegate.protocols.opening import Session, opening_of
 from tidegate.protocols.turn import Turn
 
 from .build import build_turn
@@ -44,6 +45,8 @@ from .wire import (
 )
 
 __all__ = ["Parsed", "parse_request"]
+
+INSTRUCTING = ("system", "developer")
 
 
 class Parsed:
@@ -87,6 +90,23 @@ class Parsed:
     def needs(self) -> frozenset[Need]:
         """See contract.ParsedRequest."""
         return parse_needs(self.wire, self.items, self.offered)
+
+    def opening(self) -> Iterator[bytes]:
+        """See contract.ParsedRequest."""
+        wire = self.wire
+        messages = [item for item in self.items if isinstance(item, MessageItem)]
+        instructions = (one.content for one in messages if one.role in INSTRUCTING)
+        user: Any = next((one.content for one in messages if one.role == "user"), None)
+        user = wire.input if isinstance(wire.input, str) else user
+        return opening_of(wire.model, self.tools, (wire.instructions, *instructions), user)
+
+    def session(self) -> Session:
+        """See contract.ParsedRequest."""
+        wire = self.wire
+        given = wire.conversation
+        conversation = given.get("id") if isinstance(given, dict) else given
+        known = conversation if isinstance(conversation, str) else None
+        return Session(wire.session_id or known, wire.prompt_cache_key)
 
     def turn(self) -> Turn:
         """See contract.ParsedRequest."""

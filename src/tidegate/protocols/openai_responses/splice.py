@@ -34,7 +34,7 @@ __all__ = ["BodySplice", "StreamSplice", "own_items", "splice_request", "take_ow
 
 # --- the request -----------------------------------------------------------------------------
 
-OWN_FIELDS = ("provider", "models")
+OWN_FIELDS = ("provider", "models", "session_id")
 """Fields addressed to Tidegate, which no provider knows."""
 
 

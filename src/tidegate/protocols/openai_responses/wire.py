@@ -358,6 +358,7 @@ class ResponsesRequest(Struct, kw_only=True):
     user: str | None = None
     safety_identifier: str | None = None
     prompt_cache_key: str | None = None
+    session_id: str | None = None
     service_tier: str | None = None
     provider: str | dict[str, Any] | None = None
     models: list[Name] | None = None
