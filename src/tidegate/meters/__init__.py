@@ -5,7 +5,7 @@ counted, so that workers can share what each of them measures.
 """
 
 from .average import Average
-from .histogram import GAMMA, Histogram, RecentHistogram
+from .histogram import GAMMA, Histogram, RecentHistogram, bucket_of
 from .window import WindowCount
 
-__all__ = ["GAMMA", "Average", "Histogram", "RecentHistogram", "WindowCount"]
+__all__ = ["GAMMA", "Average", "Histogram", "RecentHistogram", "WindowCount", "bucket_of"]

@@ -7,7 +7,7 @@ estimate of a bucket differs from any of its values by at most (GAMMA - 1) / (GA
 import math
 from collections.abc import Iterable, Mapping
 
-__all__ = ["GAMMA", "Histogram", "RecentHistogram"]
+__all__ = ["GAMMA", "Histogram", "RecentHistogram", "bucket_of"]
 
 GAMMA = 1.04
 """The growth of the buckets: an error of at most 2 %."""
@@ -31,7 +31,7 @@ class Histogram:
 
     def add(self, value: float) -> None:
         """Count a value."""
-        bucket = _ceil(_log(max(LEAST, value)) * _PER_LOG)
+        bucket = bucket_of(value)
         self._counts[bucket] = self._counts.get(bucket, 0) + 1
         self.count += 1
 
@@ -54,6 +54,11 @@ class Histogram:
         """Forget all values."""
         self._counts.clear()
         self.count = 0
+
+
+def bucket_of(value: float) -> int:
+    """The bucket that a value belongs to."""
+    return _ceil(_log(max(LEAST, value)) * _PER_LOG)
 
 
 def quantile_of(parts: Iterable[Mapping[int, int]], share: float) -> float | None:

@@ -107,10 +107,9 @@ class Home(Struct, gc=False):
     bound: bool = True
     """Whether the conversation prefers to stay; not after a failure."""
 
-    @property
-    def place(self) -> tuple[str, str, str]:
-        """Where it is."""
-        return self.service, self.model, self.credential
+    def is_at(self, service: str, model: str, credential: str) -> bool:
+        """Whether it is there."""
+        return self.model == model and self.service == service and self.credential == credential
 
 
 class Homes:
@@ -138,15 +137,17 @@ class Homes:
 
     def settle(self, session: SessionKey, home: Home) -> None:
         """An answer has come from here: remember it, before the other home."""
-        others = self._homes.pop(session, ())
-        kept = tuple(other for other in others if other.place != home.place)
-        self._homes[session] = (home, *kept[: MOST_HOMES - 1])
+        kept: tuple[Home, ...] = ()
+        for other in self._homes.pop(session, ()):
+            if len(kept) < MOST_HOMES - 1 and not other.is_at(home.service, home.model, home.credential):
+                kept = (*kept, other)
+        self._homes[session] = (home, *kept)
         if len(self._homes) > self._most:
             del self._homes[next(iter(self._homes))]
 
     def forget(self, session: SessionKey, home: Home) -> None:
         """Nothing is cached here."""
-        kept = tuple(other for other in self._homes.get(session, ()) if other.place != home.place)
+        kept = tuple(other for other in self._homes.get(session, ()) if other is not home)
         if kept:
             self._homes[session] = kept
         else:
@@ -168,22 +169,21 @@ class Held(NamedTuple):
     misses: int = 0
 
 
-def held_after(usage: Usage | None, life_s: float, before: Home | None) -> Held | None:
-    """What the cache holds after an answer with this usage; None where that is nothing.
+def held_after(usage: Usage, prompt: int, life_s: float, before: Home | None) -> Held | None:
+    """What the cache holds after an answer with this usage and so many tokens of a prompt; None if nothing.
 
     Providers that report what was written cache what they are asked to cache. Others cache long prompts by
     themselves, also where they report nothing; where they report twice in a row that nothing was read of what
     should have been there (`before`), they are not relied on.
     """
-    if usage is None:
-        return None
     read = usage.cache_read or 0
-    if usage.cache_write_total is not None:
-        held = read + usage.cache_write_total
+    written = usage.cache_write_total
+    if written is not None:
+        held = read + written
         return Held(held, HOUR_S if usage.cache_write_1h else life_s, writes=True) if held else None
     missed = usage.cache_read is not None and before is not None and not read
     misses = before.misses + 1 if missed and before is not None else 0
-    held = usage.prompt_tokens or 0
+    held = prompt
     if held < LEAST_CACHED or misses >= MISSES_TO_FORGET:
         return None
     return Held(held, life_s, writes=False, misses=misses)

@@ -9,10 +9,11 @@ from .cost import expected_output
 from .credentials import Wall
 from .endpoint import Lane
 from .facts import RequestFacts
+from .figures import FRESH_S, View
 from .orders import median
 from .plan import Choice
 
-__all__ = ["STREAM_SHARE", "assess", "availability"]
+__all__ = ["STREAM_SHARE", "Peers", "availability"]
 
 STREAM_SHARE = 0.1
 """How much of the expected time of generation counts for a stream, beside the time to its first token: its
@@ -33,92 +34,93 @@ def availability(lanes: Iterable[Lane], now: float) -> list[Choice]:
     return choices
 
 
-def assess(
-    lanes: Sequence[Lane],
-    facts: RequestFacts,
-    homes: Sequence[Home],
-    prices: PriceList,
-    now: float,
-    wall: Wall,
-) -> list[Choice]:
-    """The choices with all their figures."""
-    choices = availability(lanes, now)
-    _set_times(choices, lanes, facts, now)
-    _set_costs(choices, lanes, facts, homes, prices, now, wall)
-    _set_success(choices, lanes, now)
-    return choices
+class Peers:
+    """The candidates that are compared with each other, and their figures as of a moment."""
 
+    __slots__ = ("_at", "_figures", "_output", "_speed", "lanes")
 
-def _set_times(choices: Sequence[Choice], lanes: Sequence[Lane], facts: RequestFacts, now: float) -> None:
-    """The expected times. Where a speed is not known, the median of the others stands in for it."""
-    speeds = []
-    for choice, lane in zip(choices, lanes, strict=True):
-        figures = lane.endpoint.figures
-        choice.ttft_s = figures.ttft_s(now)
-        speed = choice.tokens_per_s = figures.tokens_per_s(now)
-        if speed:
-            speeds.append(speed)
-    usual = median(speeds) if speeds else None
-    output = _expected_output(lanes, facts, now)
-    for choice, lane in zip(choices, lanes, strict=True):
-        if not facts.stream:
-            choice.seconds = lane.endpoint.figures.answer_s(now)
-            if choice.seconds is not None:
-                continue
-        if choice.ttft_s is not None:
-            speed = choice.tokens_per_s or usual
-            share = STREAM_SHARE if facts.stream else 1.0
-            choice.seconds = choice.ttft_s + (share * output / speed if speed else 0.0)
+    def __init__(self, lanes: Sequence[Lane]) -> None:
+        self.lanes = lanes
+        self._at = float("-inf")
+        self._figures: list[tuple[Lane, View, bool]] = []
+        """Each lane with its figures, and whether it is slow."""
+        self._output: float | None = None
+        """The usual tokens of a completion; the same for all, so that nobody is cheap by the requests it
+        had.
+        """
+        self._speed: float | None = None
+        """The usual speed, for those whose speed is not known."""
 
-
-def _set_costs(
-    choices: Sequence[Choice],
-    lanes: Sequence[Lane],
-    facts: RequestFacts,
-    homes: Sequence[Home],
-    prices: PriceList,
-    now: float,
-    wall: Wall,
-) -> None:
-    """The expected costs. Where the client caches its prompts for money, whoever does not hold a prompt
-    writes it anew.
-    """
-    output = _expected_output(lanes, facts, now)
-    prompt = facts.input_tokens
-    writes = False
-    for home in homes:
-        writes = writes or home.writes
-    for choice, lane in zip(choices, lanes, strict=True):
+    def assess(
+        self, facts: RequestFacts, homes: Sequence[Home], prices: PriceList, now: float, wall: Wall
+    ) -> list[Choice]:
+        """The choices with all their figures."""
+        if now - self._at >= FRESH_S:
+            self._look(now)
+        prompt = facts.input_tokens
+        output = expected_output(self._output, facts.max_output, facts.choices)
+        writes = False
         for home in homes:
-            endpoint = lane.endpoint
-            if (
-                home.model == endpoint.model
-                and home.service == endpoint.service
-                and home.tokens > choice.cached_tokens
-            ):
-                choice.cached_tokens = min(home.tokens, prompt)
-        card = lane.card(prices, prompt, now, wall)
-        if card is not None:
-            choice.cost = card.cost(prompt, choice.cached_tokens, output, writes=writes)
+            writes = writes or home.writes
+        choices = []
+        for lane, view, slow in self._figures:
+            closed_by, wait_s = (None, 0.0) if lane.endpoint.clean else lane.closed(now)
+            cached = _cached(lane, homes, prompt) if homes else 0
+            card = lane.card(prices, prompt, now, wall)
+            choices.append(
+                Choice(
+                    lane.candidate,
+                    wait_s,
+                    closed_by,
+                    card.cost(prompt, cached, output, writes) if card is not None else None,
+                    view.ttft_s,
+                    view.tokens_per_s,
+                    self._seconds(view, facts, output),
+                    min(view.success, SLOW_SUCCESS) if slow else view.success,
+                    cached,
+                    slow,
+                )
+            )
+        return choices
+
+    def _look(self, now: float) -> None:
+        """Compare the figures of all."""
+        self._at = now
+        views = [lane.endpoint.figures.view(now) for lane in self.lanes]
+        self._figures = [
+            (lane, view, _is_slow(view, [other for other in views if other is not view]))
+            for lane, view in zip(self.lanes, views, strict=True)
+        ]
+        outputs = [view.output_tokens for view in views if view.output_tokens is not None]
+        speeds = [view.tokens_per_s for view in views if view.tokens_per_s]
+        self._output = median(outputs) if outputs else None
+        self._speed = median(speeds) if speeds else None
+
+    def _seconds(self, view: View, facts: RequestFacts, output: float) -> float | None:
+        """The time by which a candidate is ranked."""
+        if facts.stream:
+            share = STREAM_SHARE
+        elif view.answer_s is not None:
+            return view.answer_s
+        else:
+            share = 1.0
+        if view.ttft_s is None:
+            return None
+        speed = view.tokens_per_s or self._speed
+        return view.ttft_s + share * output / speed if speed else view.ttft_s
 
 
-def _set_success(choices: Sequence[Choice], lanes: Sequence[Lane], now: float) -> None:
-    """The rates of success; a slow endpoint counts as half successful."""
-    medians = [lane.endpoint.figures.p50(now) for lane in lanes]
-    for place, (choice, lane) in enumerate(zip(choices, lanes, strict=True)):
-        choice.success = lane.endpoint.figures.success(now)
-        mine = medians[place]
-        if mine is None:
-            continue
-        peers = [other for at, other in enumerate(medians) if other is not None and at != place]
-        if peers and mine > SLOW * median(peers):
-            choice.slow = True
-            choice.success = min(choice.success, SLOW_SUCCESS)
+def _cached(lane: Lane, homes: Sequence[Home], prompt: int) -> int:
+    """The tokens of the prompt that an endpoint's cache is expected to hold."""
+    endpoint, cached = lane.endpoint, 0
+    for home in homes:
+        if home.model == endpoint.model and home.service == endpoint.service:
+            cached = max(cached, min(home.tokens, prompt))
+    return cached
 
 
-def _expected_output(lanes: Sequence[Lane], facts: RequestFacts, now: float) -> float:
-    """The completion tokens to expect; the same for all, so that nobody is cheap by the requests it has
-    had.
-    """
-    known = [one for lane in lanes if (one := lane.endpoint.figures.output_tokens(now)) is not None]
-    return expected_output(median(known) if known else None, facts.max_output, facts.choices)
+def _is_slow(view: View, others: Sequence[View]) -> bool:
+    if view.ttft_p50_s is None:
+        return False
+    peers = [other.ttft_p50_s for other in others if other.ttft_p50_s is not None]
+    return bool(peers) and view.ttft_p50_s > SLOW * median(peers)

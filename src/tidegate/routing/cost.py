@@ -27,7 +27,7 @@ class Card(Struct, frozen=True, gc=False):
     request: float = 0.0
     """For a request as such."""
 
-    def cost(self, prompt: int, cached: int, output: float, *, writes: bool = False) -> float:
+    def cost(self, prompt: int, cached: int, output: float, writes: bool = False) -> float:
         """The cost of a request. `cached` tokens of the prompt are read from a cache; with `writes`, the rest
         is written to it.
         """

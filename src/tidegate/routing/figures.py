@@ -5,13 +5,14 @@ whoever ranks takes the peers' median. Figures that nobody has renewed for `STAL
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Sequence
+from typing import NamedTuple
 
 from msgspec import Struct
 
-from tidegate.meters import Average, Histogram, RecentHistogram
+from tidegate.meters import Average, RecentHistogram, bucket_of
 
-__all__ = ["ENOUGH", "ENOUGH_TO_HEDGE", "Delta", "Figures", "Samples"]
+__all__ = ["ENOUGH", "ENOUGH_TO_HEDGE", "Delta", "Figures", "Samples", "View"]
 
 ENOUGH = 20
 """Samples from which on a figure counts."""
@@ -30,7 +31,9 @@ BASELINE_S = 1800.0
 DOUBLED, RECOVERED = 2.0, 1.5
 """Above so many times its usual time to first token an endpoint has slowed down, below so many no more."""
 FRESH_S = 0.25
-"""How long a percentile is kept before it is computed again, in seconds."""
+"""How old the figures may be that somebody looks at, in seconds."""
+MOST_UNSEEN = 64
+"""Successes that are noted and not counted, at most."""
 
 
 class Samples(Struct, frozen=True, array_like=True, gc=False):
@@ -38,6 +41,9 @@ class Samples(Struct, frozen=True, array_like=True, gc=False):
 
     count: int = 0
     mean: float = 0.0
+
+
+NO_SAMPLES = Samples()
 
 
 class Delta(Struct, frozen=True, array_like=True, gc=False):
@@ -53,6 +59,25 @@ class Delta(Struct, frozen=True, array_like=True, gc=False):
     failures: int = 0
 
 
+class View(NamedTuple):
+    """The figures at a moment; None where there are not enough samples."""
+
+    ttft_s: float | None = None
+    """The time to first token, in seconds."""
+    ttft_p50_s: float | None = None
+    """Its median of the last 5 minutes."""
+    ttft_p95_s: float | None = None
+    """Its 95th percentile, from `ENOUGH_TO_HEDGE` samples on."""
+    answer_s: float | None = None
+    """The time of a plain answer, in seconds."""
+    tokens_per_s: float | None = None
+    """The speed of generation after the first token."""
+    output_tokens: float | None = None
+    """The tokens of a completion."""
+    success: float = 1.0
+    """The rate of success, 0 to 1; 1 where it is not known."""
+
+
 class Sum:
     """Samples that are being added up."""
 
@@ -61,9 +86,9 @@ class Sum:
     def __init__(self) -> None:
         self.count, self.total = 0, 0.0
 
-    def add(self, value: float) -> None:
-        self.count += 1
-        self.total += value
+    def add(self, samples: Samples) -> None:
+        self.count += samples.count
+        self.total += samples.count * samples.mean
 
     def take(self) -> Samples:
         """The samples so far; begins anew."""
@@ -75,27 +100,31 @@ class Sum:
 
 
 class Figures:
-    """The figures of one endpoint."""
+    """The figures of one endpoint. What happens is only noted, and counted when somebody looks (`view`), at
+    most four times a second: a request pays for the note.
+    """
 
     __slots__ = (
-        "_answer", "_answer_new", "_baseline", "_failures", "_histogram_new", "_output", "_output_new",
-        "_p50", "_p95", "_percentiles_at", "_recent", "_speed", "_speed_new", "_success", "_successes",
-        "_ttft", "_ttft_new", "changed", "slowed",
+        "_answers", "_averages", "_baseline", "_buckets_new", "_failures", "_news", "_outputs", "_recent",
+        "_success", "_successes", "_ttfts", "_view", "_viewed_at", "changed", "slowed", "unseen_successes",
     )  # fmt: skip
 
     def __init__(self) -> None:
-        self._ttft, self._recent = Average(), RecentHistogram()
+        # noted and not counted yet
+        self._ttfts: list[float] = []
+        self._answers: list[float] = []
+        self._outputs: list[tuple[int, float]] = []
+        self.unseen_successes = 0
+        """Successes that are not counted yet."""
+        # counted: time to first token, plain answer, speed, tokens of a completion
+        self._averages = (Average(), Average(), Average(), Average())
         self._baseline = Average(BASELINE_S)
-        self._answer, self._speed, self._output = Average(), Average(), Average()
+        self._recent = RecentHistogram()
         self._success = Average(half_life_s=1e-9, most=SUCCESS_SHARE)
-        self._success.value = 1.0
-        # the percentiles, as of the last time that they were computed
-        self._p50: float | None = None
-        self._p95: float | None = None
-        self._percentiles_at = -math.inf
+        self._view, self._viewed_at = View(), -math.inf
         # what the other workers do not know yet
-        self._ttft_new, self._answer_new, self._speed_new, self._output_new = Sum(), Sum(), Sum(), Sum()
-        self._histogram_new = Histogram()
+        self._news = (Sum(), Sum(), Sum(), Sum())
+        self._buckets_new: dict[int, int] = {}
         self._successes = self._failures = 0
         self.changed = False
         """Whether there is anything that the other workers do not know yet."""
@@ -104,165 +133,152 @@ class Figures:
 
     # --- what happened ------------------------------------------------------------------------
 
-    def first_token(self, seconds: float, now: float) -> bool:
-        """A stream has begun after so many seconds. Returns whether the endpoint has just slowed down."""
-        self._ttft_new.add(seconds)
-        self._histogram_new.add(seconds)
+    def first_token(self, seconds: float) -> None:
+        """A stream has begun after so many seconds."""
+        self._ttfts.append(seconds)
         self.changed = True
-        self._recent.add(seconds, now)
-        return self._note_ttft(seconds, now, 1)
 
-    def answered(self, seconds: float, now: float) -> None:
+    def answered(self, seconds: float) -> None:
         """A plain answer was complete after so many seconds."""
-        self._answer_new.add(seconds)
+        self._answers.append(seconds)
         self.changed = True
-        _renew(self._answer, seconds, now)
 
-    def generated(self, tokens: int, seconds: float, now: float) -> None:
+    def generated(self, tokens: int, seconds: float) -> None:
         """So many tokens were generated within so many seconds."""
-        speed = tokens / seconds
-        self._speed_new.add(speed)
-        self._output_new.add(tokens)
+        self._outputs.append((tokens, seconds))
         self.changed = True
-        _renew(self._speed, speed, now)
-        _renew(self._output, tokens, now)
 
-    def succeeded(self, now: float) -> None:
-        """An attempt succeeded."""
-        self._successes += 1
+    def succeeded(self) -> bool:
+        """An attempt succeeded. Returns whether so much is noted that it should be counted now."""
+        self.unseen_successes += 1
         self.changed = True
-        self._note_success(1.0, now, 1)
+        return self.unseen_successes >= MOST_UNSEEN
 
     def failed(self, now: float) -> None:
         """An attempt failed through the provider's fault."""
+        self.count(now)
         self._failures += 1
         self.changed = True
         self._note_success(0.0, now, 1)
+        self._viewed_at = -math.inf
 
     def restart(self, now: float) -> None:
         """The breaker has closed: start with a modest rate of success."""
+        self.count(now)
         self._success.restart(RESTART, now, max(ENOUGH, self._success.samples))
+        self._viewed_at = -math.inf
 
     # --- what follows -------------------------------------------------------------------------
 
-    def ttft_s(self, now: float) -> float | None:
-        """The time to first token, in seconds."""
-        return _known(self._ttft, now)
-
-    def answer_s(self, now: float) -> float | None:
-        """The time of a plain answer, in seconds."""
-        return _known(self._answer, now)
-
-    def tokens_per_s(self, now: float) -> float | None:
-        """The speed of generation after the first token."""
-        return _known(self._speed, now)
-
-    def output_tokens(self, now: float) -> float | None:
-        """The tokens of a completion."""
-        return _known(self._output, now)
-
-    def success(self, now: float) -> float:
-        """The rate of success, 0 to 1; 1 where it is not known."""
-        known = self._success
-        if known.samples < ENOUGH:
-            return 1.0
-        idle = now - known.at
-        return known.value if idle <= 0 else 1.0 - (1.0 - known.value) * math.exp(-idle / FORGIVE_S)
+    def view(self, now: float) -> View:
+        """The figures, at most `FRESH_S` old."""
+        if now - self._viewed_at < FRESH_S:
+            return self._view
+        self.count(now)
+        self._viewed_at = now
+        ttft, answer, speed, output = (_known(average, now) for average in self._averages)
+        count = self._recent.count(now)
+        p50 = self._recent.quantile(0.5, now) if count >= ENOUGH else None
+        p95 = self._recent.quantile(0.95, now) if count >= ENOUGH_TO_HEDGE else None
+        self._view = View(ttft, p50, p95, answer, speed, output, self._success_at(now))
+        return self._view
 
     @property
     def pace(self) -> tuple[float, float]:
         """The usual and the current time to first token, in seconds."""
-        return self._baseline.value, self._ttft.value
+        return self._baseline.value, self._averages[0].value
 
     @property
     def attempts(self) -> int:
         """The attempts that the rate of success is made of."""
-        return self._success.samples
+        return self._success.samples + self.unseen_successes
 
     @property
     def enough(self) -> bool:
         """Whether the rate of success counts."""
-        return self._success.samples >= ENOUGH
+        return self.attempts >= ENOUGH
 
-    def p50(self, now: float) -> float | None:
-        """The median time to first token of the last 5 minutes, from `ENOUGH` samples on."""
-        self._compute(now)
-        return self._p50
+    # --- counting -----------------------------------------------------------------------------
 
-    def p95(self, now: float) -> float | None:
-        """The 95th percentile, from `ENOUGH_TO_HEDGE` samples on."""
-        self._compute(now)
-        return self._p95
-
-    # --- other workers ------------------------------------------------------------------------
-
-    def take_delta(self) -> Delta:
-        """What was measured here since the last time."""
-        taken = Delta(
-            self._ttft_new.take(),
-            self._histogram_new.counts(),
-            self._answer_new.take(),
-            self._speed_new.take(),
-            self._output_new.take(),
-            self._successes,
-            self._failures,
+    def count(self, now: float) -> None:
+        """Count what was noted."""
+        for value in self._ttfts:
+            bucket = bucket_of(value)
+            self._buckets_new[bucket] = self._buckets_new.get(bucket, 0) + 1
+            self._recent.add(value, now)
+        outputs = self._outputs
+        samples = (
+            _samples(self._ttfts),
+            _samples(self._answers),
+            _samples([tokens / seconds for tokens, seconds in outputs]),
+            _samples([tokens for tokens, _ in outputs]),
         )
-        self._histogram_new.clear()
+        for new, one in zip(self._news, samples, strict=True):
+            new.add(one)
+        self._renew(samples, now)
+        if self.unseen_successes:
+            self._successes += self.unseen_successes
+            self._note_success(1.0, now, self.unseen_successes)
+        self._ttfts, self._answers, self._outputs, self.unseen_successes = [], [], [], 0
+
+    def take_delta(self, now: float) -> Delta:
+        """What was measured here since the last time, for other workers."""
+        self.count(now)
+        ttft, answer, speed, output = (new.take() for new in self._news)
+        taken = Delta(ttft, self._buckets_new, answer, speed, output, self._successes, self._failures)
+        self._buckets_new = {}
         self._successes = self._failures = 0
         self.changed = False
         return taken
 
     def merge(self, delta: Delta, now: float) -> None:
         """Add what another worker has measured within the last seconds."""
-        if delta.ttft.count:
-            self._note_ttft(delta.ttft.mean, now, delta.ttft.count)
-            self._merge_buckets(delta.buckets, now)
-        for average, samples in (
-            (self._answer, delta.answer),
-            (self._speed, delta.speed),
-            (self._output, delta.output),
-        ):
-            if samples.count:
-                _renew(average, samples.mean, now, samples.count)
+        self._renew((delta.ttft, delta.answer, delta.speed, delta.output), now)
+        self._recent.merge(delta.buckets, now)
         attempts = delta.successes + delta.failures
         if attempts:
             self._note_success(delta.successes / attempts, now, attempts)
+        self._viewed_at = -math.inf
 
-    def _merge_buckets(self, buckets: Mapping[int, int], now: float) -> None:
-        self._recent.merge(buckets, now)
-
-    # --- averages -----------------------------------------------------------------------------
-
-    def _note_ttft(self, seconds: float, now: float, count: int) -> bool:
-        _renew(self._ttft, seconds, now, count)
-        _renew(self._baseline, seconds, now, count)
-        usual, current = self._baseline.value, self._ttft.value
+    def slows(self) -> bool:
+        """Whether the endpoint has just slowed down: its time to first token has doubled."""
+        usual, current = self.pace
         if self.slowed:
             self.slowed = current > RECOVERED * usual
             return False
         self.slowed = current > DOUBLED * usual and self._baseline.samples >= ENOUGH_TO_HEDGE
         return self.slowed
 
+    def _renew(self, samples: Sequence[Samples], now: float) -> None:
+        """Add to the averages; one that is stale begins anew."""
+        for average, one in zip(self._averages, samples, strict=True):
+            _add(average, one, now)
+        _add(self._baseline, samples[0], now)
+
     def _note_success(self, value: float, now: float, count: int) -> None:
         known = self._success
         if known.samples >= ENOUGH:
-            known.value = self.success(now)
+            known.value = self._success_at(now)
         known.add(value, now, count)
 
-    def _compute(self, now: float) -> None:
-        if now - self._percentiles_at < FRESH_S:
-            return
-        self._percentiles_at = now
-        count = self._recent.count(now)
-        self._p50 = self._recent.quantile(0.5, now) if count >= ENOUGH else None
-        self._p95 = self._recent.quantile(0.95, now) if count >= ENOUGH_TO_HEDGE else None
+    def _success_at(self, now: float) -> float:
+        known = self._success
+        if known.samples < ENOUGH:
+            return 1.0
+        idle = now - known.at
+        return known.value if idle <= 0 else 1.0 - (1.0 - known.value) * math.exp(-idle / FORGIVE_S)
 
 
-def _renew(average: Average, value: float, now: float, count: int = 1) -> None:
-    """Add to an average; one that is stale begins anew."""
+def _add(average: Average, samples: Samples, now: float) -> None:
+    if not samples.count:
+        return
     if average.samples and now - average.at > STALE_S:
         average.clear()
-    average.add(value, now, count)
+    average.add(samples.mean, now, samples.count)
+
+
+def _samples(values: Sequence[float]) -> Samples:
+    return Samples(len(values), sum(values) / len(values)) if values else NO_SAMPLES
 
 
 def _known(average: Average, now: float) -> float | None:

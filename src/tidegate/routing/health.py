@@ -72,6 +72,7 @@ def health_of(endpoints: Endpoints, service: str, now: float) -> ServiceHealth:
 
 def _endpoint_health(endpoint: Endpoint, *, refused: bool, now: float) -> EndpointHealth:
     figures, breaker = endpoint.figures, endpoint.breaker
+    view = figures.view(now)
     opens_at = max(breaker.until, endpoint.missing_until)
     failed = endpoint.last_error is not None
     return EndpointHealth(
@@ -79,11 +80,11 @@ def _endpoint_health(endpoint: Endpoint, *, refused: bool, now: float) -> Endpoi
         status=_status_of(endpoint, refused=refused, now=now),
         breaker=breaker.state,
         opens_in_s=round(max(0.0, opens_at - now), 3),
-        success_rate=round(figures.success(now), 4) if figures.enough else None,
+        success_rate=round(view.success, 4) if figures.enough else None,
         attempts=figures.attempts,
-        ttft_p50_s=_rounded(figures.p50(now)),
-        ttft_p95_s=_rounded(figures.p95(now)),
-        tokens_per_s=_rounded(figures.tokens_per_s(now)),
+        ttft_p50_s=_rounded(view.ttft_p50_s),
+        ttft_p95_s=_rounded(view.ttft_p95_s),
+        tokens_per_s=_rounded(view.tokens_per_s),
         rate_limited=sum(limits.closed_until > now for limits in endpoint.limits.values()),
         last_error=endpoint.last_error,
         last_error_s_ago=round(now - endpoint.last_error_at, 3) if failed else None,
@@ -93,7 +94,7 @@ def _endpoint_health(endpoint: Endpoint, *, refused: bool, now: float) -> Endpoi
 def _status_of(endpoint: Endpoint, *, refused: bool, now: float) -> Status:
     if refused or endpoint.missing_until > now or endpoint.breaker.state == "open":
         return "unavailable"
-    if endpoint.breaker.state == "half_open" or endpoint.figures.success(now) < HEALTHY:
+    if endpoint.breaker.state == "half_open" or endpoint.figures.view(now).success < HEALTHY:
         return "degraded"
     if not endpoint.figures.attempts:
         return "unknown"

@@ -56,10 +56,7 @@ class Learning:
         """A stream has begun."""
         trial.first_token_at = now
         endpoint = trial.lane.endpoint
-        if endpoint.figures.first_token(now - trial.started_at, now):
-            usual, current = endpoint.figures.pace
-            detail = f"the time to first token is {current:.2f} s, usually {usual:.2f} s"
-            self._report(endpoint, "slowed_down", detail=detail)
+        endpoint.figures.first_token(now - trial.started_at)
         if trial.probe:
             self._changed(endpoint, endpoint.breaker.succeed(now, trial.probe), now)
             trial.probe = 0
@@ -87,53 +84,72 @@ class Learning:
 
     def _succeeded(self, trial: Trial, usage: Usage | None, card: Card | None, now: float) -> None:
         endpoint = trial.lane.endpoint
-        endpoint.figures.succeeded(now)
+        figures = endpoint.figures
+        if figures.succeeded():
+            self.count(endpoint, now)
         endpoint.missing_until = 0.0
         self._changed(endpoint, endpoint.breaker.succeed(now, trial.probe), now)
         trial.slot.limits.succeed()
-        tokens = usage.completion_tokens if usage is not None else None
+        begun_at = trial.first_token_at
         if not trial.facts.stream:
-            endpoint.figures.answered(now - trial.started_at, now)
-        begun_at = trial.first_token_at if trial.facts.stream else trial.started_at
+            begun_at = trial.started_at
+            figures.answered(now - begun_at)
+        if usage is None:
+            return
+        tokens = usage.completion_tokens
         if tokens and begun_at is not None and now - begun_at >= LEAST_GENERATION_S:
-            endpoint.figures.generated(tokens, now - begun_at, now)
-        if usage is not None:
-            self._count_savings(usage, card)
+            figures.generated(tokens, now - begun_at)
+        prompt = usage.prompt_tokens or 0
+        self._count_savings(usage, prompt, card)
         if trial.facts.session is not None:
-            self._settle(trial, usage, now)
+            self._settle(trial, usage, prompt, now)
 
-    def _count_savings(self, usage: Usage, card: Card | None) -> None:
+    def count(self, endpoint: Endpoint, now: float) -> None:
+        """Count what was noted of an endpoint."""
+        endpoint.figures.count(now)
+        if endpoint.figures.slows():
+            usual, current = endpoint.figures.pace
+            detail = f"the time to first token is {current:.2f} s, usually {usual:.2f} s"
+            self._report(endpoint, "slowed_down", detail=detail)
+
+    def _count_savings(self, usage: Usage, prompt: int, card: Card | None) -> None:
         savings = self._savings
-        savings.prompt_tokens += usage.prompt_tokens or 0
+        savings.prompt_tokens += prompt
         savings.read_tokens += usage.cache_read or 0
         if card is not None:
             savings.usd += card.saved(
                 usage.cache_read or 0, usage.cache_write or 0, usage.cache_write_1h or 0
             )
 
-    def _settle(self, trial: Trial, usage: Usage | None, now: float) -> None:
+    def _settle(self, trial: Trial, usage: Usage, prompt: int, now: float) -> None:
         """Remember where the conversation's cache is warm."""
         session, endpoint = trial.facts.session, trial.lane.endpoint
         assert session is not None
         fingerprint = trial.slot.account.fingerprint
         homes = self._homes.of(session, now)
-        here = (endpoint.service, endpoint.model, fingerprint)
-        before = next((one for one in homes if one.place == here), None)
+        before = None
+        for home in homes:
+            if home.is_at(endpoint.service, endpoint.model, fingerprint):
+                before = home
+                break
         if homes:
             self._savings.stayed += before is not None
             self._savings.moved += before is None
-        held = held_after(usage, trial.candidate.service.kind.cache_life_s, before)
-        if held is None:
-            if before is not None:
-                self._homes.forget(session, before)
-            return
-        home = Home(*here, held.tokens, now + held.life_s, held.writes, held.misses)
-        self._homes.settle(session, home)
+        held = held_after(usage, prompt, trial.candidate.service.kind.cache_life_s, before)
+        if held is not None:
+            until = now + held.life_s
+            home = Home(
+                endpoint.service, endpoint.model, fingerprint, held.tokens, until, held.writes, held.misses
+            )
+            self._homes.settle(session, home)
+        elif before is not None:
+            self._homes.forget(session, before)
 
     # --- failure ------------------------------------------------------------------------------
 
     def _failed(self, trial: Trial, now: float) -> None:
         endpoint = trial.lane.endpoint
+        self.count(endpoint, now)
         endpoint.figures.failed(now)
         self._changed(endpoint, endpoint.breaker.fail(now, trial.probe), now)
         self._unbind(trial)

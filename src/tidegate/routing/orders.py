@@ -51,17 +51,18 @@ def by_cost(choices: Sequence[Choice], _settings: Settings, _random: Random) -> 
     return by_figure(choices, [choice.cost for choice in choices])
 
 
-def by_latency(choices: Sequence[Choice], _settings: Settings, _random: Random) -> list[Choice]:
+def by_latency(choices: Sequence[Choice], _settings: Settings, random: Random) -> list[Choice]:
     """The shortest time to the first token first."""
-    return by_figure(choices, [_with_failures(choice.ttft_s, choice) for choice in choices])
+    figures = [_with_failures(choice.ttft_s, choice) for choice in choices]
+    return explore(by_figure(choices, figures), random)
 
 
-def by_throughput(choices: Sequence[Choice], _settings: Settings, _random: Random) -> list[Choice]:
+def by_throughput(choices: Sequence[Choice], _settings: Settings, random: Random) -> list[Choice]:
     """The most tokens per second first."""
-    speeds = (1 / choice.tokens_per_s if choice.tokens_per_s else None for choice in choices)
-    return by_figure(
-        choices, [_with_failures(one, choice) for one, choice in zip(speeds, choices, strict=True)]
-    )
+    figures = [
+        _with_failures(1 / choice.tokens_per_s if choice.tokens_per_s else None, choice) for choice in choices
+    ]
+    return explore(by_figure(choices, figures), random)
 
 
 def by_balance(choices: Sequence[Choice], settings: Settings, random: Random) -> list[Choice]:
@@ -109,6 +110,15 @@ def by_figure(choices: Sequence[Choice], figures: Sequence[float | None]) -> lis
     middle = median(known) if known else 0.0
     filled = [middle if figure is None else figure for figure in figures]
     return [choices[place] for place in sorted(range(len(choices)), key=filled.__getitem__)]
+
+
+def explore(ordered: list[Choice], random: Random) -> list[Choice]:
+    """The same; now and then one of the others comes first: a figure that nobody renews is not known for
+    long, and a newcomer's would never be.
+    """
+    if len(ordered) > 1 and random.random() < FLOOR * (len(ordered) - 1):
+        ordered.insert(0, ordered.pop(random.randrange(1, len(ordered))))
+    return ordered
 
 
 def draw(choices: Sequence[Choice], weights: Sequence[float], random: Random) -> list[Choice]:

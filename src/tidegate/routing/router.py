@@ -13,7 +13,7 @@ from tidegate.money.pricing import PriceList
 from tidegate.providers import Candidate
 
 from .affinity import Home, Homes, Savings
-from .assess import assess, availability
+from .assess import Peers, availability
 from .credentials import Wall, least_loaded
 from .endpoint import Endpoints, Lane
 from .facts import RequestFacts
@@ -34,6 +34,9 @@ __all__ = ["Router"]
 MOST_GROUPS = 2048
 """Lists of candidates whose lanes are remembered."""
 
+LEAN = frozenset(["priority", "weighted"])
+"""Orders that need no figures."""
+
 ELSEWHERE = frozenset(["rate", "account", "funds"])
 """Effects after which the same candidate may be tried with another credential."""
 
@@ -48,6 +51,7 @@ class Group(NamedTuple):
     settings: Settings
     plan: Plan
     """In the order of the list, with nothing closed."""
+    peers: Peers
     fits: float
     """A prompt of so many tokens fits into every context that is known."""
     streams: bool
@@ -105,13 +109,14 @@ class Router:
         order = facts.order or group.order
         homes = self.homes.of(facts.session, now) if facts.session is not None else ()
         lanes, skipped = (group.lanes, ()) if group.takes(facts) else self._suitable(group.lanes, facts, now)
-        lean = order == "priority" and not homes and not in_full
-        if lean and not skipped and all(lane.endpoint.clean for lane in lanes):
+        lean = order in LEAN and not homes and not in_full
+        if order == "priority" and lean and not skipped and all(lane.endpoint.clean for lane in lanes):
             return group.plan
         if lean:
             choices = availability(lanes, now)
         else:
-            choices = assess(lanes, facts, homes, self.prices, now, self._wall)
+            peers = group.peers if lanes is group.lanes else Peers(lanes)
+            choices = peers.assess(facts, homes, self.prices, now, self._wall)
         ordered: list[Choice] = []
         for part, settings in self._tiers(choices, lanes, facts, group):
             ordered += ORDERS[order](part, settings, self._random)
@@ -303,7 +308,7 @@ class Router:
         if card is None or card.input * facts.input_tokens > self._routing.hedge_max_usd:
             return None
         self._hedges.request()
-        return delay_of(trial.lane.endpoint.figures.p95(now))
+        return delay_of(trial.lane.endpoint.figures.view(now).ttft_p95_s)
 
     def hedge(self, plan: Plan, tried: Sequence[Trial], facts: RequestFacts, now: float) -> Pick | None:
         """The second candidate, whose first token is to overtake that of the silent one: of another service,
@@ -331,7 +336,7 @@ class Router:
         plan = lanes[0].plan if len(lanes) == 1 else Plan(choices=choices, order="priority")
         fits = min((lane.abilities.fits for lane in lanes), default=math.inf)
         streams = all(lane.abilities.streams for lane in lanes)
-        group = Group(candidates, lanes, order, settings, plan, fits, streams)
+        group = Group(candidates, lanes, order, settings, plan, Peers(lanes), fits, streams)
         self._groups[id(candidates)] = group
         return group
 

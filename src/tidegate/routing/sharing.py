@@ -111,7 +111,7 @@ def _report(endpoint: Endpoint, now: float) -> EndpointReport:
     return EndpointReport(
         endpoint.service,
         endpoint.model,
-        endpoint.figures.take_delta(),
+        endpoint.figures.take_delta(now),
         max(0.0, breaker.until - now) if breaker.state == "open" else 0.0,
         breaker.level,
         max(0.0, endpoint.missing_until - now),

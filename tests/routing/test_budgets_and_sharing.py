@@ -1,0 +1,239 @@
+"""Retries, hedges, limits from headers, other workers, and what health shows."""
+
+from random import Random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from routing_world import DOWN, SERVED, WALL, World, refused
+from tidegate.meters import Histogram, RecentHistogram
+from tidegate.routing import Outcome, RequestFacts, Router
+from tidegate.routing.limits import parse_limits
+from tidegate.routing.retry_budget import RetryBudget
+
+HEDGED = "hedge = true"
+PRICES = ["input = 3\noutput = 15"] * 3
+
+
+def test_retries_are_a_fifth_of_the_requests_but_always_three() -> None:
+    budget = RetryBudget()
+    for _ in range(3):
+        assert budget.allows(100)
+        budget.begin(100)
+    assert not budget.allows(100)
+    for _ in range(20):
+        budget.request(101)
+    assert budget.allows(101)
+    budget.begin(101)
+    assert not budget.allows(101)
+    assert not budget.allows(115), "three are still under way"
+    budget.end()
+    budget.end()
+    assert budget.allows(115)
+
+
+def hedging(more: str = HEDGED, prices: list[str] = PRICES) -> World:
+    world = World(routing=more, prices=prices)
+    for name in "cba":
+        world.calls(name, 110, ttft=0.4, every=0)
+    return world
+
+
+def test_a_first_token_is_late_after_the_95th_percentile_but_not_before_half_a_second() -> None:
+    world = hedging()
+    trial = world.begin("a", stream=True, input_tokens=100)
+    assert world.router.hedge_after(trial, world.now) == 0.5
+    world.calls("a", 110, ttft=2.0, every=0)
+    assert world.router.hedge_after(trial, world.now) == pytest.approx(2.0, rel=0.04)
+
+
+@pytest.mark.parametrize(
+    ("world", "facts"),
+    [
+        (hedging(""), {"stream": True, "input_tokens": 100}),
+        (hedging(), {"input_tokens": 100}),
+        (hedging(), {"stream": True, "input_tokens": 20_000}),
+        (hedging(prices=[]), {"stream": True, "input_tokens": 100}),
+        (World(routing=HEDGED, prices=PRICES), {"stream": True, "input_tokens": 100}),
+    ],
+    ids=["off", "plain answer", "too expensive", "no price", "too few samples"],
+)
+def test_there_are_requests_that_are_not_hedged(world: World, facts: dict[str, int]) -> None:
+    assert world.router.hedge_after(world.begin("a", **facts), world.now) is None
+
+
+def test_a_hedge_goes_to_another_service_whose_breaker_is_closed() -> None:
+    world = hedging()
+    world.calls("b", 300, DOWN, every=0)
+    world.now += 130  # b is half-open: a hedge is no probe
+    trial = world.begin("a", stream=True)
+    pick = world.router.hedge(world.plan(), [trial], RequestFacts(stream=True), world.now)
+    assert pick is not None
+    assert pick.candidate.service.name == "c"
+
+
+def test_hedges_are_bounded() -> None:
+    world = hedging()
+    facts = RequestFacts(stream=True)
+    hedged = 0
+    for _ in range(1000):
+        trial = world.begin("a", stream=True, input_tokens=10)
+        world.router.hedge_after(trial, world.now)
+        hedged += world.router.hedge(world.plan(), [trial], facts, world.now) is not None
+        world.end(trial)
+    assert hedged == pytest.approx(10 + 50, abs=1)
+
+
+# --- headers -----------------------------------------------------------------------------------
+
+
+def test_limits_are_read_in_the_forms_of_all_providers() -> None:
+    read = parse_limits(
+        [
+            (b"x-ratelimit-limit-requests", b"60"),
+            (b"x-ratelimit-remaining-requests", b"15"),
+            (b"x-ratelimit-reset-requests", b"6m0s"),
+            (b"x-ratelimit-remaining-tokens", b"149984"),
+            (b"x-ratelimit-reset-tokens", b"120ms"),
+            (b"anthropic-ratelimit-input-tokens-limit", b"40000"),
+            (b"anthropic-ratelimit-input-tokens-remaining", b"39000"),
+            (b"anthropic-ratelimit-input-tokens-reset", b"2026-05-28T20:26:50Z"),
+            (b"content-type", b"application/json"),
+        ],
+        1_780_000_000,
+    )
+    assert set(read) == {"requests", "tokens", "input-tokens"}
+    assert (read["requests"].remaining, read["requests"].used, read["requests"].reset_s) == (15, 0.75, 120)
+    assert read["tokens"].reset_s == pytest.approx(0.12)
+    assert read["input-tokens"].reset_s == pytest.approx(10)
+
+
+@given(
+    st.lists(st.tuples(st.binary(max_size=40).map(lambda end: b"x-ratelimit-" + end), st.binary(max_size=40)))
+)
+def test_no_header_breaks_the_reading_of_limits(headers: list[tuple[bytes, bytes]]) -> None:
+    for limit in parse_limits(headers, WALL).values():
+        assert limit.remaining >= 0
+        assert 0 <= limit.reset_s <= 120
+
+
+# --- histograms --------------------------------------------------------------------------------
+
+
+@given(st.lists(st.floats(min_value=1e-5, max_value=1e5), min_size=1, max_size=200), st.floats(0.01, 1))
+def test_a_quantile_is_within_two_percent(values: list[float], share: float) -> None:
+    histogram = Histogram()
+    for value in values:
+        histogram.add(value)
+    ranked = sorted(values)
+    exact = next(value for at, value in enumerate(ranked, 1) if at >= share * len(ranked))
+    assert histogram.quantile(share) == pytest.approx(exact, rel=0.021)
+
+
+@given(st.lists(st.floats(1e-5, 1e5)), st.lists(st.floats(1e-5, 1e5)))
+def test_merged_histograms_hold_what_one_would(first: list[float], second: list[float]) -> None:
+    one, other, both = Histogram(), Histogram(), Histogram()
+    for value in first:
+        one.add(value)
+        both.add(value)
+    for value in second:
+        other.add(value)
+        both.add(value)
+    one.merge(other.counts())
+    assert one.counts() == both.counts()
+
+
+def test_a_recent_histogram_forgets() -> None:
+    recent = RecentHistogram(300)
+    recent.add(1.0, 1000)
+    recent.add(2.0, 1200)
+    assert recent.count(1250) == 2
+    assert recent.count(1310) == 1
+    assert recent.quantile(0.5, 1600) is None
+
+
+# --- other workers -----------------------------------------------------------------------------
+
+
+def twin(world: World) -> Router:
+    return Router(world.config, Random(2), wall=lambda: WALL)
+
+
+def test_what_one_worker_measures_the_other_knows() -> None:
+    world = World("latency")
+    other = twin(world)
+    for name in "abc":
+        world.calls(name, 30, ttft={"a": 0.9, "b": 0.2, "c": 0.5}[name])
+    data = world.router.publish(world.now)
+    assert data is not None
+    other.merge(data, world.now)
+    facts = RequestFacts(stream=True)
+    plan = other.plan(facts, world.candidates, world.now, in_full=True)
+    mine = world.router.plan(facts, world.candidates, world.now, in_full=True)
+    seconds = {one.candidate.service.name: one.ttft_s for one in plan.choices}
+    expected = {one.candidate.service.name: one.ttft_s for one in mine.choices}
+    assert seconds == pytest.approx(expected, rel=0.02)
+
+
+def test_what_was_merged_is_not_published_again() -> None:
+    world = World()
+    other = twin(world)
+    world.calls("a", 30)
+    other.merge(world.router.publish(world.now) or b"", world.now)
+    again = World()
+    again.router.merge(other.publish(world.now) or b"\x92\x90\x90", world.now)
+    assert again.router.health("a", world.now).endpoints == [] or (
+        again.router.health("a", world.now).endpoints[0].attempts == 0
+    )
+
+
+def test_a_transition_closes_at_once_everywhere() -> None:
+    world = World()
+    other = twin(world)
+    world.router.subscribe(lambda one: other.apply(one, world.now))
+    world.calls("a", 5, DOWN, every=0)
+    world.call("b", refused(429, retry_after=20))
+    facts = RequestFacts()
+    assert [one.candidate.service.name for one in other.plan(facts, world.candidates, world.now).choices] == [
+        one.candidate.service.name for one in world.plan().choices
+    ]
+    world.now += 7
+    world.begin("a")
+    held = other.plan(facts, world.candidates, world.now).choices[-1]
+    assert held.closed_by is not None, "the other worker's probe is under way"
+
+
+# --- health ------------------------------------------------------------------------------------
+
+
+def test_health_shows_figures_and_the_last_error() -> None:
+    world = World()
+    assert world.router.health("a", world.now).status == "unknown"
+    world.calls("a", 30, ttft=0.4)
+    (healthy,) = world.router.health("a", world.now).endpoints
+    assert (healthy.status, healthy.success_rate, healthy.breaker) == ("healthy", 1.0, "closed")
+    assert healthy.ttft_p50_s == pytest.approx(0.4, rel=0.03)
+    world.calls("a", 40, DOWN, every=0)
+    sick = world.router.health("a", world.now)
+    assert sick.status == "unavailable"
+    assert sick.endpoints[0].last_error == "it did not answer"
+    world.call("b", refused(401))
+    assert world.router.health("b", world.now).status == "unavailable"
+    assert world.router.health("b", world.now).credentials[0].closed_by == "account"
+
+
+def test_a_time_to_first_token_that_doubles_is_reported_once() -> None:
+    world = World()
+    world.calls("a", 300, ttft=0.4, every=0)
+    world.calls("a", 200, ttft=2.0, every=0)
+    assert world.kinds() == ["slowed_down"]
+
+
+def test_open_attempts_are_counted_and_released() -> None:
+    world = World()
+    trials = [world.begin("a") for _ in range(3)]
+    assert world.router.health("a", world.now).credentials[0].in_flight == 3
+    for trial, outcome in zip(trials, (SERVED, DOWN, Outcome(abandoned=True)), strict=True):
+        world.end(trial, outcome)
+    assert world.router.health("a", world.now).credentials[0].in_flight == 0
