@@ -47,6 +47,10 @@ class Names:
         )
         return next((found for rule in rules if (found := rule(model)) is not None), None)
 
+    def find_fixed(self, model: str) -> Finding | None:
+        """Who serves a name that determines its providers itself."""
+        return self._by_alias(model) or self._by_service(model)
+
     def named(self, name: str) -> tuple[Service, ...]:
         """The service of this name; where there is none, all of the kind that goes by it."""
         service = self.services.get(name)

@@ -172,10 +172,9 @@ class ModelRegistry:
         """Whether all names lead to services that have such preferences themselves (OpenRouter): they are for
         those services then.
         """
-        findings = [self._names.find(name) for name in names]
+        findings = map(self._names.find_fixed, names)
         return all(
-            finding is not None and finding.fixed and all(map(_prefers_itself, finding.candidates))
-            for finding in findings
+            finding is not None and all(map(_prefers_itself, finding.candidates)) for finding in findings
         )
 
     def _prefer(self, model: str, preferences: Preferences) -> list[list[Candidate]]:
