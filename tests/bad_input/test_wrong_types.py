@@ -8,6 +8,7 @@ import pytest_asyncio
 
 from bad_input.fields import FIELDS, OUT_OF_RANGE, PLAIN, RICH, VALUES, Field, request_with
 from bad_input.requests import FORMATS, Door, Room, faults_of, names, open_room, write
+from cases import each
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -34,7 +35,7 @@ async def test_the_rich_request_is_right_for_its_own_dialect(room: Room, door: D
     assert (reply.status, reply.body if reply.status != 200 else b"") == (200, b"")
 
 
-@pytest.mark.parametrize("field", FIELDS, ids=repr)
+@each("field", FIELDS)
 async def test_a_wrong_type_is_refused_by_name(room: Room, field: Field) -> None:
     faults = []
     providers = cycle(FORMATS)
@@ -55,7 +56,7 @@ async def test_a_wrong_type_is_refused_by_name(room: Room, field: Field) -> None
 
 
 @pytest.mark.parametrize("provider", FORMATS)
-@pytest.mark.parametrize("field", FIELDS, ids=repr)
+@each("field", FIELDS)
 async def test_a_right_type_is_answered_or_refused(room: Room, field: Field, provider: str) -> None:
     faults = []
     rare = request_with(field.door, field.path, provider).items() >= RICH[field.door].items()
@@ -71,7 +72,7 @@ async def test_a_right_type_is_answered_or_refused(room: Room, field: Field, pro
     assert not faults, "\n".join(map(str, faults))
 
 
-@pytest.mark.parametrize(("door", "path"), RANGES, ids=str)
+@each("door, path", RANGES)
 async def test_a_value_out_of_range_is_refused_by_name(room: Room, door: Door, path: str) -> None:
     faults = []
     for raw, provider in zip(OUT_OF_RANGE[door][path], cycle(FORMATS), strict=False):

@@ -2,6 +2,7 @@
 
 import pytest
 
+from cases import each
 from tidegate.catalog import CatalogModel, models, retired_name
 from tidegate.config import Config, ProviderConfig
 from tidegate.providers import ModelRegistry, kinds
@@ -20,10 +21,8 @@ def directory() -> ModelRegistry:
     return ModelRegistry(EVERYBODY)
 
 
-@pytest.mark.parametrize("model", MODELS, ids=lambda model: model.id)
-def test_a_model_reaches_its_service_by_its_full_name(directory: ModelRegistry, model: CatalogModel) -> None:
-    (candidate,) = directory.resolve(f"{model.kind}/{model.id}").candidates
-    assert (candidate.service.kind.name, candidate.model) == (model.kind, model.id)
+def reached(directory: ModelRegistry, name: str) -> list[tuple[str, str]]:
+    return [(one.service.kind.name, one.model) for one in directory.resolve(name).candidates]
 
 
 def is_retired(model: CatalogModel) -> bool:
@@ -31,14 +30,14 @@ def is_retired(model: CatalogModel) -> bool:
     return gone is not None and model.kind in gone.kinds
 
 
-@pytest.mark.parametrize(
-    "model",
-    [model for model in MODELS if kinds()[model.kind].prefixes and not is_retired(model)],
-    ids=lambda model: model.id,
-)
+@each("model", MODELS)
+def test_a_model_reaches_its_service_by_its_full_name(directory: ModelRegistry, model: CatalogModel) -> None:
+    assert reached(directory, f"{model.kind}/{model.id}") == [(model.kind, model.id)]
+
+
+@each("model", [model for model in MODELS if kinds()[model.kind].prefixes and not is_retired(model)])
 def test_a_model_reaches_its_service_by_its_bare_name(directory: ModelRegistry, model: CatalogModel) -> None:
-    found = {(one.service.kind.name, one.model) for one in directory.resolve(model.id).candidates}
-    assert (model.kind, model.id) in found
+    assert (model.kind, model.id) in reached(directory, model.id)
 
 
 @pytest.mark.parametrize(
@@ -65,7 +64,7 @@ def test_no_model_is_there_twice() -> None:
     assert sorted(set(names)) == sorted(names)
 
 
-@pytest.mark.parametrize("model", MODELS, ids=lambda model: model.id)
+@each("model", MODELS)
 def test_limits_are_possible(model: CatalogModel) -> None:
     assert model.context is None or model.context >= (model.output or 1) > 0
 

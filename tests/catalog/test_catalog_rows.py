@@ -5,6 +5,7 @@ from collections import Counter
 
 import pytest
 
+from cases import each
 from tidegate.catalog import CAPABILITIES, CatalogModel, model_named, models, priced_model
 from tidegate.catalog.prices import SELLERS
 from tidegate.providers import kinds
@@ -45,7 +46,7 @@ def test_every_file_is_named_after_a_kind() -> None:
     assert SELLERS.keys() <= kinds().keys()
 
 
-@pytest.mark.parametrize("model", models(), ids=lambda model: f"{model.kind}/{model.id}")
+@each("model", models())
 def test_a_row_is_possible(model: CatalogModel) -> None:
     assert model.label.strip() == model.label != ""
     assert model.description.endswith(".")

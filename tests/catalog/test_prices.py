@@ -1,8 +1,8 @@
 """What the package genai-prices says is what Tidegate charges by, to the last digit."""
 
 import sys
-from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ import pytest
 from genai_prices import data_snapshot, types
 
 from tidegate.catalog import priced_model, prices, source
+from tidegate.catalog.prices import PricedModel
 from tidegate.money.pricing import cost_of
 from tidegate.protocols.usage import Usage
 
@@ -48,27 +49,27 @@ def theirs(usage: Usage) -> types.Usage:
     )
 
 
-def comparable() -> Iterator[tuple[str, str, types.ModelInfo]]:
+@cache
+def comparable() -> tuple[tuple[str, PricedModel, types.ModelInfo], ...]:
     """Models whose own name leads to them, and whose classes we have."""
-    for seller, kind in KINDS.items():
-        provider = PACKAGE[seller]
-        for model in provider.models:
-            if provider.find_model(model.id) is model and priced_model(kind, model.id):
-                yield kind, model.id, model
+    return tuple(
+        (kind, ours, model)
+        for seller, kind in KINDS.items()
+        for model in PACKAGE[seller].models
+        if PACKAGE[seller].find_model(model.id) is model and (ours := priced_model(kind, model.id))
+    )
 
 
 @pytest.mark.parametrize("usage", USAGES, ids=str)
 def test_every_model_costs_as_much_as_in_the_package(usage: Usage) -> None:
     compared = 0
-    for kind, name, model in comparable():
-        ours = priced_model(kind, name)
-        assert ours is not None
+    for kind, ours, model in comparable():
         for at in MOMENTS:
             cost = cost_of(usage, ours.rates(at))
             if cost is None:
                 continue  # a class that occurs has no price: the package says zero, we say nothing
             price = model.calc_price(theirs(usage), PACKAGE[prices.SELLERS[kind]], genai_request_timestamp=at)
-            assert cost == price.total_price, (kind, name, at)
+            assert cost == price.total_price, (kind, model.id, at)
             compared += 1
     assert compared > 100
 
@@ -125,9 +126,7 @@ def test_requests_of_another_sort_have_other_prices() -> None:
 )
 def test_every_sort_of_request_costs_as_much_as_in_the_package(context: dict[str, str]) -> None:
     usage, at = USAGES[0], MOMENTS[1]
-    for kind, name, model in comparable():
-        ours = priced_model(kind, name)
-        assert ours is not None
+    for kind, ours, model in comparable():
         cost = cost_of(usage, ours.rates(at, context))
         if cost is not None:
             price = model.calc_price(
@@ -136,7 +135,7 @@ def test_every_sort_of_request_costs_as_much_as_in_the_package(context: dict[str
                 genai_request_timestamp=at,
                 price_context=context,
             )
-            assert cost == price.total_price, (kind, name)
+            assert cost == price.total_price, (kind, model.id)
 
 
 def test_special_rates_are_those_of_their_own_seller_only() -> None:

@@ -1,7 +1,7 @@
 """`.env` files are read as python-dotenv and docker compose read them."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tidegate.config.dotenv import Entry, parse_dotenv
@@ -40,7 +40,6 @@ def test_a_malformed_line_is_reported_and_the_rest_is_read(line) -> None:
     assert list(parse_dotenv(f"{line}\nZ=1\n")) == [Entry("", "", 1), Entry("Z", "1", 2)]
 
 
-@settings(max_examples=100, deadline=None)
 @given(st.text(alphabet="A=b'\"\\#\n $", max_size=30))
 def test_no_text_is_too_odd(text) -> None:
     lines = [entry.line for entry in parse_dotenv(text)]

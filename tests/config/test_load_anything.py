@@ -65,7 +65,7 @@ def render(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(FILES, st.dictionaries(VARIABLES, TEXTS | KNOWN, max_size=4))
 def test_whatever_is_written_is_read_or_refused_with_its_place(
     tmp_path: Path, file: Any, environ: Any

@@ -3,7 +3,7 @@
 import tomllib
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tidegate.config.toml_lines import locate
@@ -149,7 +149,6 @@ class Pen:
             self.text += quoted(value) if isinstance(value, str) else str(value).lower()
 
 
-@settings(max_examples=100, deadline=None)
 @given(st.dictionaries(names, st.dictionaries(names, values, max_size=3), max_size=3))
 def test_whatever_is_written_is_found_on_its_line(data) -> None:
     pen = Pen(data)

@@ -3,7 +3,7 @@
 from typing import Any
 
 import msgspec
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Raw
 
@@ -76,7 +76,6 @@ def taken_apart(choice: Any) -> dict[str, Any]:
     }
 
 
-@settings(max_examples=100, deadline=None)
 @given(turns, st.booleans())
 def test_the_chunks_put_together_are_the_answer(turn: Turn, thinks: bool) -> None:
     answer = cut(answer_to(turn, thinks=thinks), turn.max_tokens)

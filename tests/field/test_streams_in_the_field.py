@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from field.calling import DONE, DOORS, KINDS, answer, call, chunk, event, received
@@ -213,7 +213,6 @@ WORDS = st.text(st.characters(codec="utf-8", exclude_characters="\r\n\x00"), max
     st.sampled_from(["openai", "openai_compatible"]),
     st.sampled_from(list(DOORS)),
 )
-@settings(max_examples=60, deadline=None)
 def test_texts_of_any_kind_arrive_between_heartbeats(words: list[str], kind: str, door: str) -> None:
     pieces = [chunk({"content": word}) + event(HEARTBEATS[place]) for place, word in enumerate(words)]
     told = received(door, f"{kind}/m", chunk({"role": "assistant", "content": ""}) + b"".join(pieces) + END)

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from decimal import Decimal, localcontext
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import fields
 
@@ -199,7 +199,6 @@ COUNTS = st.none() | st.integers(0, 10_000_000)
 RATES = st.decimals(min_value=0, max_value=1_000, places=6)
 
 
-@settings(max_examples=100, deadline=None)
 @given(
     st.fixed_dictionaries(dict.fromkeys(CHAINS, COUNTS)), st.fixed_dictionaries(dict.fromkeys(CHAINS, RATES))
 )

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
+from cases import each
 from protocols.anthropic_answers import (
     call,
     chats,
@@ -91,7 +92,7 @@ def pieces(data: bytes) -> Iterator[list[bytes]]:
 
 
 @needs_recordings
-@pytest.mark.parametrize("recording", chats("chat", "chat_stream"))
+@each("recording", chats("chat", "chat_stream"))
 def test_a_recorded_answer_is_read_completely_however_it_is_split(recording: Recording) -> None:
     asked = call(recording.kind == "chat_stream")
     events = read([recording.body], asked)
@@ -102,7 +103,7 @@ def test_a_recorded_answer_is_read_completely_however_it_is_split(recording: Rec
 
 
 @needs_recordings
-@pytest.mark.parametrize("recording", chats("chat", "chat_stream"))
+@each("recording", chats("chat", "chat_stream"))
 def test_a_recorded_answer_passes_the_splice_byte_by_byte_and_is_tallied(recording: Recording) -> None:
     asked = call(recording.kind == "chat_stream")
     said = told(recording)
@@ -119,7 +120,7 @@ def test_a_recorded_answer_passes_the_splice_byte_by_byte_and_is_tallied(recordi
 
 
 @needs_recordings
-@pytest.mark.parametrize("recording", chats("chat_stream"))
+@each("recording", chats("chat_stream"))
 def test_a_recorded_stream_that_is_cut_anywhere_fails_and_its_usage_is_known(recording: Recording) -> None:
     events = by_event(recording.body)
     for kept in range(len(events)):
@@ -377,7 +378,6 @@ EVERYTHING = block(
 WORDS = ("null", "7", '"x"', "[]", "{}", "true", '"type"', '"index"', "1e99", '"\\ud800"', "\r", "\n\n", "}")
 
 
-@settings(max_examples=100, deadline=None)
 @given(
     st.lists(
         st.tuples(st.integers(0, len(EVERYTHING)), st.integers(0, 9), st.sampled_from(WORDS)), max_size=3

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from cases import each
 from protocols.anthropic_answers import HOSTS, PATHS
 from recordings import SHARED, Recording, needs_recordings, recordings
 from tidegate.protocols.anthropic import PROTOCOL
@@ -32,7 +33,7 @@ REPORTED = SHARED / "recordings" / "reported_errors.json"
 
 
 @needs_recordings
-@pytest.mark.parametrize("recording", RECORDED)
+@each("recording", RECORDED)
 def test_a_recorded_error_keeps_status_type_and_words(recording: Recording) -> None:
     told = recording.response["body"]["error"]
     error = PROTOCOL.parse_error(recording.status, {}, recording.body)

@@ -6,10 +6,11 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Raw
 
+from cases import each
 from protocols.anthropic_answers import HOSTS, PATHS, target
 from recordings import Recording, needs_recordings, recordings
 from tidegate.protocols.anthropic import PROTOCOL
@@ -81,7 +82,7 @@ def sent(recording: Recording) -> dict[str, Any]:
 
 
 @needs_recordings
-@pytest.mark.parametrize("recording", RECORDED)
+@each("recording", RECORDED)
 def test_a_recorded_request_is_let_in_and_passes_with_another_model_only(recording: Recording) -> None:
     asked = parse(sent(recording))
     assert asked.model == sent(recording)["model"]
@@ -92,7 +93,7 @@ def test_a_recorded_request_is_let_in_and_passes_with_another_model_only(recordi
 
 
 @needs_recordings
-@pytest.mark.parametrize("recording", RECORDED)
+@each("recording", RECORDED)
 def test_a_recorded_request_keeps_its_content_through_the_turn(recording: Recording) -> None:
     before = sent(recording)
     either = Profile(thinking="budget_or_adaptive", system_messages=True)
@@ -537,7 +538,6 @@ def changed(value: Any, path: tuple[Any, ...], junk: Any) -> Any:
     return copy
 
 
-@settings(max_examples=100, deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(places(WHOLE)[1:]), JUNK), min_size=1, max_size=2), st.booleans())
 def test_whatever_a_request_holds_it_is_understood_or_refused(changes: list[Any], counting: bool) -> None:
     mutated: Any = WHOLE
@@ -553,7 +553,6 @@ def test_whatever_a_request_holds_it_is_understood_or_refused(changes: list[Any]
         PROTOCOL.render_request(asked.turn(), target())
 
 
-@settings(max_examples=100, deadline=None)
 @given(st.integers(0, 3000), st.binary(max_size=3))
 def test_broken_bytes_are_refused_and_nothing_worse(place: int, junk: bytes) -> None:
     data = json.dumps(WHOLE).encode()

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from anthropic import types
 from anthropic.lib.streaming._messages import accumulate_event
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Raw
 from pydantic import TypeAdapter
@@ -353,7 +353,6 @@ def answers(draw: st.DrawFn) -> list[Event]:
     ]
 
 
-@settings(max_examples=100, deadline=None)
 @given(answers())
 def test_any_answer_is_written_so_that_it_is_read_as_the_same(events: list[Event]) -> None:
     message(events)

@@ -5,9 +5,10 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from cases import each
 from protocols.answer_events import Heard, hear, plainly, read
 from protocols.bedrock_frames import event, exception, frame, stream_bytes
 from recordings import Recording, needs_recordings, recordings, splits
@@ -130,7 +131,7 @@ def _expected_whole(body: dict[str, Any]) -> Heard:
 
 
 @needs_recordings
-@pytest.mark.parametrize("recording", chats(), ids=repr)
+@each("recording", chats())
 def test_a_recorded_answer_arrives_whole(recording: Recording) -> None:
     heard = hear(read(reader(recording.model), [sent(recording)]))
     wanted, usage = expected(recording)
@@ -157,7 +158,7 @@ def check_usage(recorded: dict[str, Any] | None, usage: Usage | None) -> None:
 
 
 @needs_recordings
-@pytest.mark.parametrize("recording", chats(), ids=repr)
+@each("recording", chats())
 def test_a_recorded_answer_is_the_same_however_it_is_split(recording: Recording) -> None:
     said = [plainly(read(reader(recording.model), pieces)) for pieces in splits(sent(recording))]
     assert all(one == said[0] for one in said[1:])
@@ -501,7 +502,6 @@ def test_events_that_are_newer_than_this_reader_are_ignored() -> None:
     assert (heard.text, heard.finish, heard.natives) == ("Hi", "stop", [{"somethingElse": {"a": 1}}])
 
 
-@settings(max_examples=60, deadline=None)
 @given(st.lists(st.integers(1, 90), max_size=60))
 def test_a_stream_is_the_same_however_it_is_split(sizes: list[int]) -> None:
     call = {"toolUseId": "a", "name": "f"}
@@ -520,7 +520,6 @@ def test_a_stream_is_the_same_however_it_is_split(sizes: list[int]) -> None:
     assert plainly(read(reader(), [*pieces, body[place:]])) == plainly(read(reader(), [body]))
 
 
-@settings(max_examples=100, deadline=None)
 @given(st.binary(max_size=300), st.sampled_from([b"", b"\0", b'{"output":', BEGIN]))
 def test_noise_never_raises_and_never_passes_for_an_answer(noise: bytes, before: bytes) -> None:
     heard = hear(read(reader(), [before, noise]))
@@ -531,7 +530,7 @@ def test_noise_never_raises_and_never_passes_for_an_answer(noise: bytes, before:
 
 
 @needs_recordings
-@pytest.mark.parametrize("recording", recordings("bedrock", "error"), ids=repr)
+@each("recording", recordings("bedrock", "error"))
 def test_a_recorded_error_keeps_its_status_and_words(recording: Recording) -> None:
     headers = {name.lower(): value for name, value in recording.response["headers"].items()}
     error = PROTOCOL.parse_error(recording.status, headers, recording.body)

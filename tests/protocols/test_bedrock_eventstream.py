@@ -5,9 +5,10 @@ from binascii import crc32
 from uuid import UUID
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from cases import each
 from protocols.bedrock_frames import frame, recorded_streams, stream_bytes
 from recordings import Recording, needs_recordings, splits
 from tidegate.protocols.bedrock.eventstream import MAX_FRAME, Frame, FrameSplitter
@@ -22,7 +23,7 @@ def cut(*pieces: bytes) -> list[Frame]:
 
 
 @needs_recordings
-@pytest.mark.parametrize("recording", recorded_streams("converse-stream", "with-response-stream"), ids=repr)
+@each("recording", recorded_streams("converse-stream", "with-response-stream"))
 def test_recorded_streams_are_cut_into_their_frames(recording: Recording) -> None:
     recorded = [(one["headers"], len(one)) for one in recording.response["body"]]
     for pieces in splits(stream_bytes(recording)):
@@ -126,7 +127,6 @@ def test_a_cut_frame_waits() -> None:
     assert not splitter.waiting
 
 
-@settings(max_examples=60, deadline=None)
 @given(st.lists(st.binary(max_size=40), max_size=6), st.lists(st.integers(1, 30), max_size=30))
 def test_frames_are_the_same_however_they_are_cut(payloads: list[bytes], sizes: list[int]) -> None:
     data = b"".join(frame({":event-type": "x"}, payload) for payload in payloads)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from msgspec import Raw
 
+from cases import each
 from protocols.answer_events import read
 from protocols.bedrock_frames import event
 from protocols.openai_requests import (
@@ -103,7 +104,7 @@ def assistant(*parts: Part) -> Message:
 
 @needs_recordings
 @pytest.mark.parametrize("model", [CLAUDE, NOVA])
-@pytest.mark.parametrize("recording", client_requests(), ids=repr)
+@each("recording", client_requests())
 def test_a_recorded_request_arrives_whole_or_is_refused_by_name(recording: Recording, model: str) -> None:
     request = client_request(recording)
     target = Target(model, BedrockDialect(), profile_of(model))
@@ -164,7 +165,7 @@ def check_results(request: dict[str, Any], told: dict[str, Any]) -> None:
 
 @needs_recordings
 @pytest.mark.parametrize("model", [CLAUDE, NOVA, GPT])
-@pytest.mark.parametrize("recording", client_requests()[::7], ids=repr)
+@each("recording", client_requests()[::7])
 def test_the_sdk_of_aws_takes_what_is_sent(recording: Recording, model: str) -> None:
     session = pytest.importorskip("botocore.session", reason="botocore is not installed; it is no dependency")
     from botocore.validate import ParamValidator

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from msgspec import Raw
 
+from cases import each
 from tidegate.protocols.contract import Bridge, Call, Target
 from tidegate.protocols.events import (
     AudioDelta,
@@ -75,7 +76,7 @@ def bridge(name: str, stream: bool, events: list[Event]) -> Bridge:
 
 @pytest.mark.parametrize("stream", [False, True])
 @pytest.mark.parametrize("name", ASKED)
-@pytest.mark.parametrize(("what", "odd"), ODD)
+@each("what, odd", ODD)
 def test_the_text_arrives_whatever_the_other_fields_are(
     name: str, stream: bool, what: str, odd: Event
 ) -> None:

@@ -4,9 +4,10 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from cases import each
 from protocols.answer_events import Heard, hear, plainly, read
 from recordings import Recording, needs_recordings, recordings, splits
 from tidegate.protocols.cohere import PROTOCOL, CohereDialect
@@ -125,7 +126,7 @@ def expected(answer: dict[str, Any]) -> Heard:
 
 
 @needs_recordings
-@pytest.mark.parametrize("recording", chats(), ids=repr)
+@each("recording", chats())
 def test_a_recorded_answer_arrives_whole(recording: Recording) -> None:
     answer = told(recording)
     heard = hear(read(reader(stream=recording.kind == "chat_stream"), [recording.body]))
@@ -159,14 +160,14 @@ def check_usage(recorded: dict[str, Any], usage: Usage | None) -> None:
 
 
 @needs_recordings
-@pytest.mark.parametrize("recording", chats(), ids=repr)
+@each("recording", chats())
 def test_a_recorded_answer_is_the_same_however_it_is_split(recording: Recording) -> None:
     said = [plainly(read(reader(), pieces)) for pieces in splits(recording.body)]
     assert all(one == said[0] for one in said[1:])
 
 
 @needs_recordings
-@pytest.mark.parametrize("recording", chats(), ids=repr)
+@each("recording", chats())
 def test_a_recorded_citation_points_at_the_words_that_it_is_about(recording: Recording) -> None:
     answer = told(recording)
     heard = hear(read(reader(), [recording.body]))
@@ -180,7 +181,7 @@ def test_a_recorded_citation_points_at_the_words_that_it_is_about(recording: Rec
 
 
 @needs_recordings
-@pytest.mark.parametrize("recording", recordings("cohere", "chat_stream", path="/v2/chat"), ids=repr)
+@each("recording", recordings("cohere", "chat_stream", path="/v2/chat"))
 def test_a_recorded_stream_that_breaks_off_fails(recording: Recording) -> None:
     body = recording.body
     cut = body[: body.index(b"message-end") - len("event: ")]
@@ -458,7 +459,6 @@ def test_every_token_is_in_one_class(usage: Any, wanted: Usage | None) -> None:
 # --- any cut, any noise ----------------------------------------------------------------------
 
 
-@settings(max_examples=60, deadline=None)
 @given(st.lists(st.integers(1, 40), max_size=80), st.sampled_from(["\n\n", "\r\n\r\n"]))
 def test_a_stream_is_the_same_however_it_is_split(sizes: list[int], ending: str) -> None:
     body = events_of(
@@ -472,7 +472,6 @@ def test_a_stream_is_the_same_however_it_is_split(sizes: list[int], ending: str)
     assert plainly(read(reader(), [*pieces, body[place:]])) == plainly(read(reader(), [body]))
 
 
-@settings(max_examples=100, deadline=None)
 @given(
     st.binary(max_size=300), st.sampled_from([b"", b"data: ", b'{"message":', events_of(START, done=False)])
 )

@@ -7,6 +7,7 @@ import pytest
 from msgspec import Raw
 from msgspec.structs import replace
 
+from cases import each
 from protocols.openai_requests import (
     choice_of,
     client_request,
@@ -88,7 +89,7 @@ def assistant(*parts: Part) -> Message:
 
 @needs_recordings
 @pytest.mark.parametrize("model", ["command-a-03-2025", "command-a-plus-05-2026"])
-@pytest.mark.parametrize("recording", client_requests(), ids=repr)
+@each("recording", client_requests())
 def test_a_recorded_request_arrives_whole_or_is_refused_by_name(recording: Recording, model: str) -> None:
     request = client_request(recording)
     target = Target(model, CohereDialect(), profile_of(model))
@@ -137,7 +138,7 @@ def check_results(request: dict[str, Any], told: dict[str, Any]) -> None:
 
 
 @needs_recordings
-@pytest.mark.parametrize("recording", client_requests()[::10], ids=repr)
+@each("recording", client_requests()[::10])
 def test_the_sdk_of_cohere_takes_what_is_sent(recording: Recording) -> None:
     types = pytest.importorskip("cohere.types", reason="cohere's SDK is not installed; it is no dependency")
     from pydantic import TypeAdapter
@@ -567,7 +568,7 @@ def test_the_clients_own_fields_are_named() -> None:
 
 
 @needs_recordings
-@pytest.mark.parametrize("recording", recordings("cohere", "error"), ids=repr)
+@each("recording", recordings("cohere", "error"))
 def test_a_recorded_error_keeps_its_status_and_words(recording: Recording) -> None:
     told = recording.response["body"]
     error = PROTOCOL.parse_error(recording.status, {}, recording.body)

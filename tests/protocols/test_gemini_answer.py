@@ -6,9 +6,10 @@ from itertools import pairwise
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from cases import each
 from protocols.gemini_answers import (
     Said,
     chats,
@@ -69,7 +70,7 @@ def of(kind: type, found: list[Event]) -> list:
 
 
 @needs_recordings
-@pytest.mark.parametrize("recording", chats(), ids=repr)
+@each("recording", chats())
 def test_a_recorded_answer_is_read_whole(recording: Recording):
     found = read([sent(recording)], stream=is_stream(recording))
     if recording.id in FAIL:
@@ -93,7 +94,7 @@ def test_a_recorded_answer_is_read_whole(recording: Recording):
 
 
 @needs_recordings
-@pytest.mark.parametrize("recording", chats(), ids=repr)
+@each("recording", chats())
 def test_a_recorded_finish_is_reported_in_openai_s_words(recording: Recording):
     finishes = {one.choice: one for one in of(Finished, read([sent(recording)], stream=is_stream(recording)))}
     for index, said in (told(recording) if recording.id not in FAIL else {}).items():
@@ -104,7 +105,7 @@ def test_a_recorded_finish_is_reported_in_openai_s_words(recording: Recording):
 
 
 @needs_recordings
-@pytest.mark.parametrize("recording", chats(), ids=repr)
+@each("recording", chats())
 def test_recorded_tokens_are_all_in_one_class(recording: Recording):
     usage = last_usage(recording)
     reports = of(UsageReported, read([sent(recording)], stream=is_stream(recording)))
@@ -123,7 +124,7 @@ def test_recorded_tokens_are_all_in_one_class(recording: Recording):
 
 
 @needs_recordings
-@pytest.mark.parametrize("recording", chats(), ids=repr)
+@each("recording", chats())
 def test_an_answer_is_the_same_however_it_is_split(recording: Recording):
     data = sent(recording)
     whole = plainly(read([data], stream=is_stream(recording)))
@@ -132,7 +133,7 @@ def test_an_answer_is_the_same_however_it_is_split(recording: Recording):
 
 
 @needs_recordings
-@pytest.mark.parametrize("recording", [one for one in chats() if is_stream(one)], ids=repr)
+@each("recording", [one for one in chats() if is_stream(one)])
 def test_a_stream_cut_anywhere_fails_and_keeps_what_came(recording: Recording):
     data = sent(recording)
     whole = read([data], stream=True)
@@ -145,23 +146,21 @@ def test_a_stream_cut_anywhere_fails_and_keeps_what_came(recording: Recording):
 
 
 @needs_recordings
-@pytest.mark.parametrize(
-    "recording", [one for one in chats() if isinstance(one.response["body"], list)], ids=repr
-)
+@each("recording", [one for one in chats() if isinstance(one.response["body"], list)])
 def test_an_array_of_answers_is_the_same_stream(recording: Recording):
     array = json.dumps(recording.response["body"], indent=2).encode()
     assert plainly(read([array])) == plainly(read([sent(recording)]))
 
 
 @needs_recordings
-@pytest.mark.parametrize("recording", [one for one in chats() if not is_stream(one) and one.plain], ids=repr)
+@each("recording", [one for one in chats() if not is_stream(one) and one.plain])
 def test_a_complete_answer_gives_the_same_events_as_a_stream(recording: Recording):
     framed = b"data: " + json.dumps(recording.response["body"]).encode() + b"\r\n\r\n"
     assert plainly(read([sent(recording)], stream=False)) == plainly(read([framed], stream=False))
 
 
 @needs_recordings
-@pytest.mark.parametrize("recording", recordings("gemini", "count_tokens", status=200), ids=repr)
+@each("recording", recordings("gemini", "count_tokens", status=200))
 def test_a_recorded_count_is_read(recording: Recording):
     assert PROTOCOL.parse_count(recording.body) == recording.response["body"]["totalTokens"]
 
@@ -594,7 +593,6 @@ CHUNK = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=100, deadline=None)
 @given(st.lists(CHUNK, max_size=4), st.integers(1, 9), st.booleans())
 def test_whatever_a_provider_sends_ends_in_finishes_or_one_failure(chunks: list, size: int, stream: bool):
     data = events(*chunks)

@@ -10,10 +10,11 @@ from typing import Any, ClassVar
 import pytest
 from google import genai
 from google.genai import errors, types
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Raw
 
+from cases import each
 from protocols.gemini_answers import (
     chats,
     chunk,
@@ -107,7 +108,7 @@ def asked() -> list[Recording]:
 
 
 @needs_recordings
-@pytest.mark.parametrize("recording", asked(), ids=repr)
+@each("recording", asked())
 def test_a_recorded_request_comes_out_again_as_it_went_in(recording: Recording):
     turn = parse(recording.request_body, recording.model)
     written = json.loads(PROTOCOL.render_request(turn, target(recording.model)).body)
@@ -115,7 +116,7 @@ def test_a_recorded_request_comes_out_again_as_it_went_in(recording: Recording):
 
 
 @needs_recordings
-@pytest.mark.parametrize("recording", asked(), ids=repr)
+@each("recording", asked())
 @pytest.mark.parametrize("protocol", [OPENAI, ANTHROPIC], ids=["openai", "anthropic"])
 def test_a_recorded_request_can_be_sent_to_others(recording: Recording, protocol: Any):
     turn = parse(recording.request_body, recording.model)
@@ -459,7 +460,6 @@ BODY = anything(
 )
 
 
-@settings(max_examples=100, deadline=None)
 @given(BODY)
 def test_any_request_is_a_turn_or_is_refused(body: Any):
     try:
@@ -556,7 +556,7 @@ def test_foreign_seals_come_back_to_who_set_them():
 
 
 @needs_recordings
-@pytest.mark.parametrize("recording", [one for one in chats() if one.plain], ids=repr)
+@each("recording", [one for one in chats() if one.plain])
 @pytest.mark.parametrize("how", ["stream", "array", "body"])
 def test_a_recorded_answer_that_is_written_again_is_the_same(recording: Recording, how: str):
     told = read([sent(recording)], stream=recording.kind == "chat_stream")
@@ -581,7 +581,7 @@ OPENAI_STREAMS = recordings("openai", "chat_stream", status=200, path="/chat/com
 
 
 @needs_recordings
-@pytest.mark.parametrize("recording", OPENAI_STREAMS, ids=repr)
+@each("recording", OPENAI_STREAMS)
 def test_a_recorded_openai_stream_is_written_for_gemini_s_clients(recording: Recording):
     reader = OPENAI.reader(Call("/", b"", stream=True), Target("m", OPENAI.dialect()))
     told = reader.feed(recording.body) + reader.close()
@@ -675,7 +675,7 @@ def test_a_model_in_the_body_becomes_the_provider_s():
 
 
 @needs_recordings
-@pytest.mark.parametrize("recording", [one for one in chats() if one.kind == "chat_stream"], ids=repr)
+@each("recording", [one for one in chats() if one.kind == "chat_stream"])
 def test_a_recorded_stream_passes_byte_by_byte(recording: Recording):
     data = sent(recording)
     told = read([data])
@@ -692,9 +692,7 @@ def test_a_recorded_stream_passes_byte_by_byte(recording: Recording):
 
 
 @needs_recordings
-@pytest.mark.parametrize(
-    "recording", [one for one in chats() if one.kind == "chat_stream" and one.plain], ids=repr
-)
+@each("recording", [one for one in chats() if one.kind == "chat_stream" and one.plain])
 def test_a_recorded_stream_becomes_an_array_for_clients_that_request_one(recording: Recording):
     data = sent(recording)
     conduit = splice("array")
@@ -704,7 +702,7 @@ def test_a_recorded_stream_becomes_an_array_for_clients_that_request_one(recordi
 
 
 @needs_recordings
-@pytest.mark.parametrize("recording", [one for one in chats() if one.kind == "chat"], ids=repr)
+@each("recording", [one for one in chats() if one.kind == "chat"])
 def test_a_recorded_answer_passes_whole(recording: Recording):
     conduit = splice("body")
     passed = conduit.feed(recording.body[:50]) + conduit.feed(recording.body[50:]) + conduit.close()

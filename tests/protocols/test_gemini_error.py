@@ -4,10 +4,11 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Raw
 
+from cases import each
 from recordings import Recording, needs_recordings, recordings
 from tidegate.protocols.errors import ProviderError, ProviderRefused
 from tidegate.protocols.gemini import PROTOCOL
@@ -28,7 +29,7 @@ def google(message: str = "No.", *details: Any, status: str = "INVALID_ARGUMENT"
 
 
 @needs_recordings
-@pytest.mark.parametrize("recording", ERRORS, ids=repr)
+@each("recording", ERRORS)
 def test_a_recorded_error_keeps_its_words_and_its_status(recording: Recording):
     told = recording.response["body"]["error"]
     error = PROTOCOL.parse_error(recording.status, {}, recording.body)
@@ -104,7 +105,6 @@ def test_an_error_inside_an_answer_has_an_error_s_status(told: bytes, status: in
 STARTS = st.sampled_from([b"", b'{"error":', b'[{"error":{"details":', b"<"])
 
 
-@settings(max_examples=100, deadline=None)
 @given(
     st.binary(max_size=60),
     st.sampled_from([b"", b'{"error":', b'[{"error":{"details":', b"<"]),

@@ -9,12 +9,13 @@ from typing import Any
 import msgspec
 import pytest
 from google.genai import types
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Raw
 from pydantic import BaseModel, ConfigDict
 
 import tidegate
+from cases import each
 from protocols.gemini_answers import chats, read, sent
 from recordings import Recording, needs_recordings, recordings
 from tidegate.protocols.contract import Target
@@ -150,7 +151,7 @@ def openai_requests() -> list[Recording]:
 
 
 @needs_recordings
-@pytest.mark.parametrize("recording", openai_requests(), ids=repr)
+@each("recording", openai_requests())
 @pytest.mark.parametrize(
     "target", [to("gemini-2.5-flash"), to(), to(schemas="openapi")], ids=["2.5", "3", "openapi"]
 )
@@ -456,7 +457,7 @@ def _signatures(content: Any) -> list[tuple[str, str]]:
 
 
 @needs_recordings
-@pytest.mark.parametrize("recording", [one for one in chats() if "signature" in one.features], ids=repr)
+@each("recording", [one for one in chats() if "signature" in one.features])
 def test_an_answer_s_seals_come_back_on_the_same_parts(recording: Recording):
     events = read([sent(recording)], stream=recording.kind == "chat_stream")
     asked = turn(ask(), as_history(events), ask())
@@ -840,7 +841,6 @@ TARGETS = st.builds(
 )  # fmt: skip
 
 
-@settings(max_examples=100, deadline=None)
 @given(TURNS, TARGETS)
 def test_any_turn_is_json_or_is_refused(asked: Turn, target: Target):
     written = body_or_refusal(asked, target)

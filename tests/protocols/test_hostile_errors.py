@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from cases import each
 from tidegate.protocols.errors import ProviderError
 from tidegate.protocols.openai_errors import error_inside
 from tidegate.providers import FORMATS, protocol_named
@@ -16,7 +17,7 @@ def nested(depth: int, name: str = "error") -> bytes:
     return b'{"%s":' % name.encode() * depth + b'"x"' + b"}" * depth
 
 
-@pytest.mark.parametrize("depth", DEPTHS)
+@each("depth", DEPTHS)
 @pytest.mark.parametrize("name", ["error", "detail", "message", "metadata"])
 @pytest.mark.parametrize("format_", FORMATS)
 def test_an_error_may_be_nested_as_deeply_as_it_likes(format_: str, name: str, depth: int) -> None:
@@ -35,7 +36,7 @@ ANYTHING: list[Any] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("value", ANYTHING, ids=lambda value: repr(value)[:20])
+@each("value", ANYTHING)
 @pytest.mark.parametrize(
     "field", ["type", "code", "param", "message", "status", "loc", "metadata", "details"]
 )

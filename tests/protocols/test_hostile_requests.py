@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from msgspec import Raw
 
+from cases import each
 from tidegate.protocols.claude_schema import close_schema
 from tidegate.protocols.errors import Unsupported
 from tidegate.protocols.gemini.schema import to_openapi
@@ -13,7 +14,7 @@ from tidegate.protocols.gemini.schema import to_openapi
 ANYTHING: list[Any] = [{}, [], [[]], {"a": 1}, None, True, 1, 1e300, "x"]
 
 
-@pytest.mark.parametrize("value", ANYTHING, ids=repr)
+@each("value", ANYTHING)
 @pytest.mark.parametrize(
     "keyword",
     ["format", "minItems", "type", "required", "properties", "enum", "anyOf", "items", "description"],

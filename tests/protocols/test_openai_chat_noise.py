@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tidegate.protocols.contract import Bridge, Call, Conduit, Target
@@ -92,7 +92,6 @@ def play(data: bytes, streamed: bool) -> None:
 
 
 @given(st.sampled_from(places(CHUNK)), JSON)
-@settings(max_examples=100)
 def test_any_value_in_any_place_of_a_chunk(place, value):
     chunk = changed(place, value)
     play(b"data: " + json.dumps(chunk).encode() + b"\n\ndata: [DONE]\n\n", streamed=True)
@@ -103,7 +102,6 @@ def test_any_value_in_any_place_of_a_chunk(place, value):
 
 
 @given(st.binary(max_size=80), st.integers(0, 300), st.booleans())
-@settings(max_examples=100)
 def test_any_bytes_anywhere(noise, position, streamed):
     whole = json.dumps(CHUNK).encode()
     if streamed:
@@ -112,7 +110,6 @@ def test_any_bytes_anywhere(noise, position, streamed):
 
 
 @given(st.binary(max_size=400), st.integers(400, 599))
-@settings(max_examples=100)
 def test_any_bytes_as_an_error(body, status):
     error = PROTOCOL.parse_error(status, {}, body)
     assert error.message
@@ -120,7 +117,6 @@ def test_any_bytes_as_an_error(body, status):
 
 
 @given(JSON, st.integers(400, 599))
-@settings(max_examples=100)
 def test_any_json_as_an_error(body, status):
     for told in (body, {"error": body}, {"detail": body}, {"message": body, "code": body, "type": body}):
         assert PROTOCOL.parse_error(status, {}, json.dumps(told).encode()).message

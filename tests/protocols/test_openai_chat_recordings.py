@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from cases import each
 from openai_answers import COMPLETION, bodies_of, chunks_of, fold, stream_faults, type_faults, usage_of
 from recordings import Recording, needs_recordings, recordings, splits
 from tidegate.protocols.contract import Bridge, Call, Conduit, Target
@@ -64,7 +65,7 @@ def ways(recording: Recording, usage: bool) -> Iterator[Conduit]:
 
 def cuts(data: bytes) -> Iterator[list[bytes]]:
     """The data whole and in pieces; byte by byte where it is small."""
-    if len(data) < 8_000:
+    if len(data) < 4_000:
         yield from splits(data)
         return
     for size in (len(data), 4096, 997):
@@ -111,7 +112,7 @@ def check_usage(recording: Recording, out: bytes, conduit: Conduit) -> None:
 
 
 @needs_recordings
-@pytest.mark.parametrize("recording", chats("chat"))
+@each("recording", chats("chat"))
 def test_a_whole_answer_arrives_whole(recording):
     for out, conduit in play(recording, usage=False):
         assert (conduit.failure is not None) == fails(recording)
@@ -122,7 +123,7 @@ def test_a_whole_answer_arrives_whole(recording):
 
 
 @needs_recordings
-@pytest.mark.parametrize("recording", chats("chat_stream"))
+@each("recording", chats("chat_stream"))
 def test_a_stream_arrives_whole_and_by_the_rules(recording):
     for usage in (True, False):
         for out, conduit in play(recording, usage):
@@ -141,7 +142,7 @@ def test_a_stream_arrives_whole_and_by_the_rules(recording):
 
 
 @needs_recordings
-@pytest.mark.parametrize("recording", chats("chat", "chat_stream"))
+@each("recording", chats("chat", "chat_stream"))
 def test_a_request_that_was_accepted_passes_as_it_is(recording):
     asked = {**recording.request_body, "model": recording.model}
     call = PROTOCOL.splice_request(PROTOCOL.parse_request(json.dumps(asked).encode()), target_of(recording))
@@ -153,9 +154,11 @@ def test_a_request_that_was_accepted_passes_as_it_is(recording):
 
 
 @needs_recordings
-@pytest.mark.parametrize("recording", chats("chat_stream"))
+@each("recording", chats("chat_stream"))
 def test_what_accounting_needs_is_known(recording):
-    for _, conduit in play(recording, usage=False):
+    for conduit in ways(recording, usage=False):
+        conduit.feed(recording.body)
+        conduit.close()
         if conduit.failure is None:
             assert conduit.tally.id
             assert conduit.tally.model

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from msgspec import Raw
 
+from cases import each
 from recordings import needs_recordings, recordings
 from tidegate.protocols.contract import Call, Target
 from tidegate.protocols.errors import Unsupported
@@ -419,9 +420,7 @@ def test_every_optional_field_of_a_turn_has_an_outcome():
 
 
 @needs_recordings
-@pytest.mark.parametrize(
-    "recording", recordings("openai", "chat", "chat_stream", path="/chat/completions", status=200)
-)
+@each("recording", recordings("openai", "chat", "chat_stream", path="/chat/completions", status=200))
 def test_a_recorded_request_survives_the_way_through_a_turn(recording):
     asked = {**recording.request_body, "model": "up"}
     first = PROTOCOL.parse_request(json.dumps(asked).encode()).turn()

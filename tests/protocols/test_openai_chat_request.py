@@ -5,7 +5,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from recordings import needs_recordings, recordings
@@ -339,7 +339,6 @@ def read_or_refused(body: bytes) -> str:
 
 
 @given(st.sampled_from(places(BASE)), JSON, st.booleans())
-@settings(max_examples=100)
 def test_whatever_a_field_contains_the_request_is_read_or_refused(place, value, remove):
     body = json.loads(json.dumps(BASE))
     holder = body
@@ -353,7 +352,6 @@ def test_whatever_a_field_contains_the_request_is_read_or_refused(place, value, 
 
 
 @given(st.binary(max_size=60), st.integers(0, 400))
-@settings(max_examples=100)
 def test_broken_bytes_are_read_or_refused(noise, position):
     whole = json.dumps(BASE).encode()
     body = whole[:position] + noise + whole[position + len(noise) :]

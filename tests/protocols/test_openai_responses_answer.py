@@ -844,14 +844,12 @@ def survive(body: bytes, *, stream: bool) -> None:
         assert conduit.abort(ProviderTimeout("too slow"))
 
 
-@settings(max_examples=100, deadline=None)
 @given(st.data())
 def test_a_mangled_response_never_raises(data: st.DataObject) -> None:
     response = json.loads(write(*RICH, stream=False))
     survive(json.dumps(mangled(response, data.draw)).encode(), stream=False)
 
 
-@settings(max_examples=100, deadline=None)
 @given(st.data())
 def test_a_mangled_stream_never_raises(data: st.DataObject) -> None:
     events = events_of(write(*RICH))

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from cases import each
 from protocols.responses_observed import (
     TARGET,
     ask,
@@ -94,7 +95,7 @@ def recorded_response(recording: Recording) -> dict[str, Any]:
 
 
 @needs_recordings
-@pytest.mark.parametrize("recording", ASKED, ids=repr)
+@each("recording", ASKED)
 def test_a_recorded_request_parses(recording: Recording) -> None:
     if "model" not in recording.request_body:  # the model is in a stored prompt
         with pytest.raises(InvalidRequest) as refused:
@@ -113,7 +114,7 @@ FOUND = ("tool_search_output", "additional_tools", "namespace", "tool_search")
 
 
 @needs_recordings
-@pytest.mark.parametrize("recording", ANSWERED, ids=repr)
+@each("recording", ANSWERED)
 def test_a_recorded_request_has_a_turn_or_is_refused_by_name(recording: Recording) -> None:
     wanted, asked = recording.request_body, PROTOCOL.parse_request(body_of(recording))
     given = wanted["input"] if isinstance(wanted["input"], list) else []
@@ -131,7 +132,7 @@ def test_a_recorded_request_has_a_turn_or_is_refused_by_name(recording: Recordin
 
 
 @needs_recordings
-@pytest.mark.parametrize("recording", ANSWERED, ids=repr)
+@each("recording", ANSWERED)
 @pytest.mark.parametrize("stream", [True, False], ids=["stream", "json"])
 def test_an_answer_read_and_written_again_is_the_same(recording: Recording, stream: bool) -> None:
     asked = PROTOCOL.parse_request(json.dumps({**recording.request_body, "stream": stream}).encode())
@@ -157,7 +158,7 @@ def test_an_answer_read_and_written_again_is_the_same(recording: Recording, stre
 
 
 @needs_recordings
-@pytest.mark.parametrize("recording", ANSWERED, ids=repr)
+@each("recording", ANSWERED)
 def test_a_spliced_answer_passes_byte_by_byte_and_is_counted(recording: Recording) -> None:
     asked = PROTOCOL.parse_request(body_of(recording))
     call = PROTOCOL.splice_request(asked, TARGET)
@@ -173,7 +174,7 @@ def test_a_spliced_answer_passes_byte_by_byte_and_is_counted(recording: Recordin
 
 
 @needs_recordings
-@pytest.mark.parametrize("recording", ASKED, ids=repr)
+@each("recording", ASKED)
 def test_a_spliced_request_differs_in_the_model_only(recording: Recording) -> None:
     if "model" not in recording.request_body:
         return
@@ -183,7 +184,7 @@ def test_a_spliced_request_differs_in_the_model_only(recording: Recording) -> No
 
 
 @needs_recordings
-@pytest.mark.parametrize("recording", STREAMED, ids=repr)
+@each("recording", STREAMED)
 def test_a_stream_gives_the_same_events_however_it_is_split(recording: Recording) -> None:
     call = PROTOCOL.splice_request(PROTOCOL.parse_request(body_of(recording)), TARGET)
     whole: list[Event] | None = None
@@ -195,7 +196,7 @@ def test_a_stream_gives_the_same_events_however_it_is_split(recording: Recording
 
 
 @needs_recordings
-@pytest.mark.parametrize("recording", STREAMED, ids=repr)
+@each("recording", STREAMED)
 def test_a_stream_cut_before_its_end_fails(recording: Recording) -> None:
     call = PROTOCOL.splice_request(PROTOCOL.parse_request(body_of(recording)), TARGET)
     cut = recording.body[: recording.body.rindex(b"event: response.")]
@@ -214,7 +215,7 @@ def joined(events: tuple[Event, ...], kind: type[TextDelta] | type[ReasoningDelt
 
 
 @needs_recordings
-@pytest.mark.parametrize("events", CHATS)
+@each("events", CHATS)
 @pytest.mark.parametrize("stream", [True, False], ids=["stream", "json"])
 def test_an_answer_of_another_format_is_what_the_sdk_expects(events: tuple[Event, ...], stream: bool) -> None:
     writer = PROTOCOL.writer(ask(stream=stream), "m")
@@ -230,7 +231,7 @@ def test_an_answer_of_another_format_is_what_the_sdk_expects(events: tuple[Event
 
 
 @needs_recordings
-@pytest.mark.parametrize("events", CHATS)
+@each("events", CHATS)
 def test_the_deltas_of_a_stream_add_up_to_its_final_response(events: tuple[Event, ...]) -> None:
     writer = PROTOCOL.writer(ask(stream=True), "m")
     told = events_of(b"".join([writer.write([event]) for event in events]) + writer.close())

@@ -5,7 +5,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from protocols.responses_observed import TARGET, ask, target_of
@@ -561,7 +561,6 @@ def replaced(value: Any, path: tuple[Any, ...], new: Any) -> Any:
     return changed
 
 
-@settings(max_examples=100, deadline=None)
 @given(place=st.sampled_from(places(WHOLE)[1:]), junk=JUNK)
 def test_a_mangled_request_is_read_or_refused_and_nothing_else(place: tuple[Any, ...], junk: Any) -> None:
     body = json.dumps(replaced(WHOLE, place, junk)).encode()
@@ -575,7 +574,6 @@ def test_a_mangled_request_is_read_or_refused_and_nothing_else(place: tuple[Any,
     assert isinstance(turn, Turn)
 
 
-@settings(max_examples=100, deadline=None)
 @given(st.data())
 def test_a_cut_or_garbled_body_is_read_or_refused_and_nothing_else(data: st.DataObject) -> None:
     body = bytearray(json.dumps(WHOLE).encode())

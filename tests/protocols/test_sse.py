@@ -1,7 +1,7 @@
 import itertools
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from recordings import splits
@@ -28,7 +28,6 @@ def test_any_line_end_and_any_split_give_the_same_events(end):
 
 
 @given(st.lists(st.integers(0, len(STREAM)), max_size=6), st.sampled_from([b"\n", b"\r\n", b"\r"]))
-@settings(max_examples=100)
 def test_cuts_anywhere_change_nothing(cuts, end):
     data = STREAM.replace(b"\n", end)
     places = [0, *sorted(min(cut, len(data)) for cut in cuts), len(data)]
@@ -136,7 +135,6 @@ def test_blocks_are_what_was_sent_with_comments_and_line_feeds():
 
 
 @given(st.binary(max_size=300), st.integers(1, 20))
-@settings(max_examples=100)
 def test_no_bytes_break_it(data, size):
     whole = read([data])
     assert read([data[i : i + size] for i in range(0, len(data), size)]) == whole

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tidegate.config import Config, ModelConfig, ProviderConfig
@@ -276,7 +276,6 @@ PREFERENCES = st.dictionaries(
 )
 
 
-@settings(max_examples=100, deadline=None)
 @given(
     st.lists(NAMES_AND_JUNK, min_size=1, max_size=3).map("/".join),
     st.none() | NAMES_AND_JUNK | PREFERENCES,
