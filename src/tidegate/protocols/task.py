@@ -16,7 +16,7 @@ from msgspec.json import Decoder
 from .adapted import Adaptation
 from .contract import AnswerDialect, Call, Conduit, Tally, Target
 from .decode import MALFORMED, check_utf8, malformed
-from .errors import ProviderBroke, ProviderError, TidegateError
+from .errors import ProviderBroke, ProviderError, TidegateError, Unsupported
 from .events import Event, LeftOut
 from .lenient import decode_leniently
 from .paths import quote_segment
@@ -135,6 +135,12 @@ def read_answer(decoder: Decoder[T], body: bytes, tally: Tally, what: str) -> T:
         if isinstance(event, LeftOut):
             tally.leave_out(event.name)
     return answer
+
+
+def refuse_stream(stream: bool | None, what: str) -> None:
+    """Raise Unsupported if a stream is requested where every answer is one piece."""
+    if stream:
+        raise Unsupported(f"{what} are not streamed: leave out stream, or send false", param="stream")
 
 
 def names_of(fields: Fields, known: frozenset[str]) -> list[str]:

@@ -7,7 +7,7 @@ from msgspec.json import Decoder
 
 from tidegate.protocols.decode import decode, require_utf8
 from tidegate.protocols.errors import InvalidRequest
-from tidegate.protocols.task import FIELDS, Fields
+from tidegate.protocols.task import FIELDS, Fields, refuse_stream
 
 from .contract import EmbeddingsRequest
 
@@ -25,6 +25,7 @@ class Wire(Struct, kw_only=True):
     encoding_format: str | None = None
     user: str | None = None
     input_type: str | None = None
+    stream: bool | None = None
     provider: str | dict[str, Any] | None = None
     models: list[str] | None = None
 
@@ -38,6 +39,7 @@ def parse_request(body: bytes) -> EmbeddingsRequest:
     wire = decode(WIRE, body)
     if wire.dimensions is not None and wire.dimensions < 1:
         raise InvalidRequest("dimensions: expected a number above 0", param="dimensions")
+    refuse_stream(wire.stream, "embeddings")
     return _build(body, wire, decode(FIELDS, body))
 
 

@@ -1,4 +1,4 @@
-"""Parsing of image generation requests in OpenAI's dialect."""
+"""From a client's body to a request for images, in OpenAI's dialect."""
 
 from typing import Any
 
@@ -6,19 +6,20 @@ from msgspec import Struct
 from msgspec.json import Decoder
 
 from tidegate.protocols.decode import decode, require_utf8
-from tidegate.protocols.errors import InvalidRequest, Unsupported
-from tidegate.protocols.task import FIELDS
+from tidegate.protocols.errors import InvalidRequest
+from tidegate.protocols.task import FIELDS, refuse_stream
 
 from .contract import ImagesRequest
 
 __all__ = ["parse_request"]
 
 DEFAULT_MODEL = "dall-e-2"
-"""The default model that OpenAI documents: https://platform.openai.com/docs/api-reference/images/create."""
+"""What OpenAI documents for a request that names no model:
+https://platform.openai.com/docs/api-reference/images/create."""
 
 
 class Wire(Struct, kw_only=True):
-    """The fields of the body that are read."""
+    """The body, as far as it is read."""
 
     model: str = DEFAULT_MODEL
     prompt: str
@@ -46,8 +47,7 @@ def parse_request(body: bytes) -> ImagesRequest:
         raise InvalidRequest("prompt: there is nothing to draw", param="prompt")
     if wire.n is not None and wire.n < 1:
         raise InvalidRequest("n: expected a number above 0", param="n")
-    if wire.stream:
-        raise Unsupported("streaming of images is not supported (stream)", param="stream")
+    refuse_stream(wire.stream, "images")
     return ImagesRequest(
         body=body,
         fields=decode(FIELDS, body),

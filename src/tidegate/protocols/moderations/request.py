@@ -8,7 +8,7 @@ from msgspec.json import Decoder
 
 from tidegate.protocols.decode import decode, require_utf8
 from tidegate.protocols.errors import InvalidRequest
-from tidegate.protocols.task import FIELDS, Fields
+from tidegate.protocols.task import FIELDS, Fields, refuse_stream
 
 __all__ = ["ModerationsRequest", "parse_request"]
 
@@ -22,6 +22,7 @@ class Wire(Struct, kw_only=True):
 
     model: str = DEFAULT_MODEL
     input: str | list[str | dict[str, Any]]
+    stream: bool | None = None
     provider: str | dict[str, Any] | None = None
     models: list[str] | None = None
 
@@ -48,6 +49,7 @@ def parse_request(body: bytes) -> ModerationsRequest:
     wire = decode(WIRE, body)
     if isinstance(wire.input, list) and not wire.input:
         raise InvalidRequest("input: expected at least one text or image", param="input")
+    refuse_stream(wire.stream, "moderations")
     return ModerationsRequest(
         body=body,
         fields=decode(FIELDS, body),
