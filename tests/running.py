@@ -40,9 +40,10 @@ def parse_config(text: str, environ: Mapping[str, str] | None = None) -> Config:
         return load(path, environ or {}, Path(folder))
 
 
-def parse_environment(environ: Mapping[str, str]) -> Config:
-    """A Config from variables alone."""
+def parse_environment(environ: Mapping[str, str], dotenv: str = "") -> Config:
+    """A Config from variables alone, and those of a `.env`."""
     with tempfile.TemporaryDirectory() as folder:
+        Path(folder, ".env").write_text(dotenv)
         return load(None, environ, Path(folder))
 
 
@@ -103,6 +104,7 @@ class Gateway:
         server: str = "",
         fetcher: Fetcher | None = None,
         environ: Mapping[str, str] | None = None,
+        dotenv: str = "",
         limits: Limits | None = None,
         tls: ssl.SSLContext | None = None,
     ) -> None:
@@ -114,7 +116,10 @@ class Gateway:
         for name, (kind, base_url) in (providers or {}).items():
             lines = [f"[providers.{name}]", f'kind = "{kind}"', 'api_key = "sk-upstream-0123456789"']
             sections.append("\n".join([*lines, f'base_url = "{base_url}"'] if base_url else lines[:2]))
-        self.config = parse_environment(environ) if environ is not None else parse_config("\n".join(sections))
+        if environ is not None:
+            self.config = parse_environment(environ, dotenv)
+        else:
+            self.config = parse_config("\n".join(sections))
         self._out = io.BytesIO()
         self._request_log = RequestLog(render_json, self._out)
         self.app = Tidegate(self.config, self._request_log, fetcher or Fetcher(resolver=NoNames()))

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 from typing import TypeAlias
 
+from msgspec.json import encode
 from msgspec.structs import fields
 
 from tidegate.catalog import CatalogModel, identity_of, retired_name
@@ -89,7 +90,9 @@ def _facts(profile: Profile) -> str:
     """The keys of a profile that differ from the defaults."""
     values = {field.name: getattr(profile, field.name) for field in fields(profile)}
     defaults = {field.name: getattr(Profile(), field.name) for field in fields(profile)}
-    facts = [f"{name} = {value!r}" for name, value in values.items() if value != defaults[name]]
+    facts = [
+        f"{name} = {encode(value).decode()}" for name, value in values.items() if value != defaults[name]
+    ]
     return ", ".join(facts) or "nothing special"
 
 
