@@ -24,10 +24,13 @@ DOTENV = re.findall(r"```sh\n(OPENAI_API_KEY=.*?)```", PAGE, re.DOTALL)[0]
 
 
 def matches(shown: str, printed: str) -> bool:
-    """Whether output is what the page shows: `…` stands for anything, trailing blanks do not count."""
-    lines = "\n".join(line.rstrip() for line in printed.strip().splitlines())
-    pattern = ".*?".join(map(re.escape, shown.strip().split("…")))
-    return re.fullmatch(pattern, lines, re.DOTALL) is not None
+    """Whether output is what the page shows: `…` stands for anything, and columns may have any width."""
+    pattern = ".*?".join(re.escape(squeeze(piece)) for piece in shown.strip().split("…"))
+    return re.fullmatch(pattern, squeeze(printed.strip()), re.DOTALL) is not None
+
+
+def squeeze(text: str) -> str:
+    return re.sub(r" +", " ", re.sub(r" +$", "", text, flags=re.MULTILINE))
 
 
 def test_the_page_has_commands() -> None:
