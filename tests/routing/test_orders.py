@@ -215,7 +215,7 @@ def test_latency_comes_from_successes_only() -> None:
 
 def test_what_is_known_to_be_missing_excludes_and_the_unknown_passes() -> None:
     world = World(names="ab", more='[providers.p]\nkind = "perplexity"\napi_key = "sk-1234567890"\n')
-    sonar = world.registry.resolve("p/sonar")
+    sonar = world.registry.resolve("p/sonar").candidates
     facts = RequestFacts(needs=frozenset(["tools"]))
     plan = world.router.plan(facts, (*sonar, *world.candidates), world.now)
     assert [one.candidate.service.name for one in plan.choices] == ["a", "b"]
@@ -225,7 +225,7 @@ def test_what_is_known_to_be_missing_excludes_and_the_unknown_passes() -> None:
 
 def test_a_prompt_that_is_too_long_for_one_goes_to_another_but_never_to_nobody() -> None:
     world = World(names="ab", more='[providers.p]\nkind = "perplexity"\napi_key = "sk-1234567890"\n')
-    sonar = world.registry.resolve("p/sonar")
+    sonar = world.registry.resolve("p/sonar").candidates
     facts = RequestFacts(input_tokens=400_000)
     plan = world.router.plan(facts, (*sonar, *world.candidates), world.now)
     assert [one.candidate.service.name for one in plan.choices] == ["a", "b"]
@@ -249,7 +249,7 @@ def test_a_reload_keeps_what_is_known() -> None:
     world = World()
     world.calls("a", 5, DOWN)
     world.router.reload(world.config)
-    world.candidates = type(world.registry)(world.config).resolve("m")
+    world.candidates = type(world.registry)(world.config).resolve("m").candidates
     assert world.order() == "bca"
 
 
@@ -257,6 +257,6 @@ def test_a_limit_of_one_model_is_not_that_of_another() -> None:
     world = World(names="ab")
     world.call("a", refused(429, retry_after=30))
     assert world.order() == "ba"
-    other = world.registry.resolve("a/other")
+    other = world.registry.resolve("a/other").candidates
     assert world.router.plan(RequestFacts(), other, world.now).choices[0].closed_by is None
     assert SERVED.usage == Usage(input=100, output=50)

@@ -86,7 +86,7 @@ def test_rate_limits_never_open_a_breaker() -> None:
 
 def test_a_refused_credential_closes_every_model_and_a_missing_model_only_itself() -> None:
     world = World()
-    other = world.registry.resolve("a/other")
+    other = world.registry.resolve("a/other").candidates
     world.router.plan(RequestFacts(), other, world.now)
     world.call("a", refused(404))
     assert world.router.plan(RequestFacts(), other, world.now).choices[0].closed_by is None
