@@ -66,7 +66,7 @@ async def test_a_defect_before_the_first_byte_is_a_500_that_reveals_no_internals
 
 
 def test_every_fault_has_a_place_among_the_telling_ones() -> None:
-    from tidegate.exchange.attempts import TELLING
+    from tidegate.exchange.rate_limits import TELLING
 
     faults = {one.fault for one in every_class(TidegateError) if isinstance(one.fault, str)}
     assert faults <= set(TELLING)

@@ -189,3 +189,73 @@ async def test_a_request_that_excludes_every_candidate_is_refused(stack: AsyncEx
     assert (reply.status, reply.error["param"]) == (400, "provider")
     assert "b/m has no known price" in reply.error["message"]
     assert first.requests == second.requests == []
+
+
+# --- rate limits, deadlines, affinity --------------------------------------------------------------
+
+
+async def test_a_rate_limit_is_waited_for_where_nobody_else_can_serve(stack: AsyncExitStack) -> None:
+    gateway, first, second = await pair(stack, refusal(429, retry_after="1"), refusal(429, retry_after="1"))
+    assert (await gateway.chat("m")).status == 429
+    first.answer(json(ANSWER))
+    second.answer(json(ANSWER))
+    assert (await gateway.chat("m")).status == 200
+    assert len(first.requests) + len(second.requests) == 3
+
+
+async def test_a_rate_limit_beyond_the_deadline_is_returned_without_a_request(stack: AsyncExitStack) -> None:
+    limit = refusal(429, retry_after="600")
+    gateway, first, second = await pair(stack, limit, limit)
+    await gateway.chat("m")
+    reply = await gateway.chat("m")
+    assert (reply.status, reply.error["code"]) == (429, "rate_limit_exceeded")
+    assert 590 < int(reply.headers["retry-after"]) <= 600
+    assert len(first.requests) == len(second.requests) == 1
+
+
+@pytest.mark.parametrize(
+    "headers", [{"x-tidegate-deadline": "0.3"}, {"x-stainless-timeout": "1"}], ids=lambda one: next(iter(one))
+)
+async def test_the_client_shortens_the_deadline(stack: AsyncExitStack, headers: dict[str, str]) -> None:
+    gateway, first, _ = await pair(stack, never(), never())
+    for _ in range(6):
+        reply = await gateway.post("/v1/chat/completions", {"model": "m", **HELLO}, headers)
+        assert reply.status == 504
+    # The client's impatience says nothing about the provider.
+    first.answer(json(ANSWER))
+    assert await served_by(gateway, 1) == "a"
+
+
+@pytest.mark.parametrize("value", ["soon", "0", "-1", "1e3", ""])
+async def test_a_malformed_deadline_is_named(stack: AsyncExitStack, value: str) -> None:
+    gateway, first, _ = await pair(stack, json(ANSWER))
+    body = {"model": "m", **HELLO}
+    reply = await gateway.post("/v1/chat/completions", body, {"x-tidegate-deadline": value})
+    assert (reply.status, reply.error["param"]) == (400, "x-tidegate-deadline")
+    assert first.requests == []
+
+
+async def test_what_an_sdk_writes_by_itself_is_no_error(stack: AsyncExitStack) -> None:
+    gateway, *_ = await pair(stack, json(ANSWER))
+    for value in ("None", "0", "NOT_GIVEN", "600"):
+        body = {"model": "m", **HELLO}
+        assert (
+            await gateway.post("/v1/chat/completions", body, {"x-stainless-timeout": value})
+        ).status == 200
+
+
+@pytest.mark.parametrize(("headers", "server"), [({}, "b"), ({"x-tidegate-affinity": "off"}, "a")])
+async def test_a_conversation_stays_where_its_cache_is_warm(
+    stack: AsyncExitStack, headers: dict[str, str], server: str
+) -> None:
+    usage = {"prompt_tokens": 5000, "completion_tokens": 5, "prompt_tokens_details": {"cached_tokens": 4000}}
+    warm = json({**ANSWER, "usage": {**usage, "total_tokens": 5005}})
+    gateway, first, _ = await pair(stack, refusal(429, retry_after="1"), warm)
+    body = {"model": "m", **HELLO}
+    for _ in range(2):
+        reply = await gateway.post("/v1/chat/completions", body, headers)
+        assert reply.headers["x-tidegate-provider"] == "b"
+    first.answer(json(ANSWER))
+    await asyncio.sleep(1.1)
+    reply = await gateway.post("/v1/chat/completions", body, headers)
+    assert reply.headers["x-tidegate-provider"] == server

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import TypeVar
 
+from .deadline import client_deadline
 from .operation import Operation, OperationRequest
 from .state import Exchange
 
@@ -17,12 +18,21 @@ async def admit(this: Exchange, operation: Operation[P]) -> None:
     Raises ClientError: the caller is not authorized, the body is invalid, or no provider serves the model.
     """
     identify(this)
+    shorten_deadline(this)
     this.operation = operation
     parsed = this.parsed = await read_request(this, operation.parse)
     this.resolution = this.gateway.registry.resolve(
         parsed.model, parsed.provider, parsed.fallbacks, operation.spoken
     )
     this.candidates = this.resolution.candidates
+
+
+def shorten_deadline(this: Exchange) -> None:
+    """Apply the client's deadline. Raises InvalidRequest."""
+    seconds = client_deadline(this.request)
+    if seconds is not None and seconds < this.gateway.config.routing.deadline_s:
+        this.hurried = True
+        this.watch.deadline = this.request.received_at + seconds
 
 
 def identify(this: Exchange) -> None:

@@ -4,7 +4,6 @@ The router names the candidates in order, one for each attempt, until one of the
 """
 
 import asyncio
-from collections.abc import Sequence
 from random import uniform
 from time import perf_counter
 from typing import Any
@@ -20,6 +19,7 @@ from tidegate.routing import Pick
 from .linked import fetch_linked
 from .operation import Operation
 from .planning import plan_attempts
+from .rate_limits import await_rate, most_telling
 from .reporting import report_failure, report_start
 from .sending import expect_answer, expect_stream
 from .state import Exchange
@@ -28,10 +28,6 @@ __all__ = ["open_answer"]
 
 BACKOFF_S = 0.2
 """Seconds before a candidate is retried for the first time; doubled for each further retry."""
-
-TELLING = ("rate", "provider", "account", "request", "gateway")
-"""Whose failure is returned when all candidates fail, the most useful first: a rate limit states when to
-retry; a candidate that was never called (`request`) reveals nothing about the others."""
 
 
 async def open_answer(this: Exchange) -> bytes:
@@ -44,6 +40,9 @@ async def open_answer(this: Exchange) -> bytes:
     router, failures = this.gateway.router, list[TidegateError]()
     try:
         while pick := router.next(this.plan, this.tried, this.facts, perf_counter()):
+            if pick.closed_by == "rate" and pick.wait_s > 0:
+                await await_rate(this, pick, failures)
+                continue
             opened = await try_candidate(this, pick, failures)
             if opened is not None:
                 return opened
@@ -146,11 +145,6 @@ def render_call(operation: Operation[Any], parsed: Any, candidate: Candidate) ->
     except Unsupported as error:
         error.name_provider(candidate.service.name)
         raise
-
-
-def most_telling(failures: Sequence[TidegateError]) -> TidegateError:
-    """The most useful of several failures for the client; the first of its kind."""
-    return min(failures, key=lambda error: TELLING.index(error.fault))
 
 
 def forget_frames(error: TidegateError) -> TidegateError:

@@ -6,7 +6,7 @@ from msgspec import structs
 
 from tidegate.protocols.errors import Unsupported
 from tidegate.providers.preferences import ANY
-from tidegate.routing import Plan, RequestFacts
+from tidegate.routing import Plan, RequestFacts, SessionKey, session_key, wants_affinity
 
 from .state import Exchange
 
@@ -44,14 +44,27 @@ def facts_of(this: Exchange) -> RequestFacts:
     candidates, preferences = this.candidates, this.resolution.preferences
     if len(candidates) == 1 and len(candidates[0].service.credentials) < 2 and preferences is ANY:
         return STREAMED if this.stream else PLAIN
-    facts = this.operation.facts(this.parsed)
-    tiers = this.resolution.tiers
-    if preferences is ANY and not tiers:
-        return facts
     return structs.replace(
-        facts,
+        this.operation.facts(this.parsed),
+        session=session_of(this),
         require=frozenset(preferences.require),
         order=preferences.ranking,
-        tiers=tiers,
+        tiers=this.resolution.tiers,
         max_price=preferences.max_price,
+    )
+
+
+def session_of(this: Exchange) -> SessionKey | None:
+    """The key of the conversation, if affinity is on and the operation has conversations."""
+    parsed, headers = this.parsed, this.request.headers
+    find_session = getattr(parsed, "session", None)
+    if find_session is None or not this.gateway.config.routing.affinity or not wants_affinity(headers):
+        return None
+    session = find_session()
+    return session_key(
+        this.caller,
+        headers,
+        session_id=session.id,
+        prompt_cache_key=session.cache_key,
+        opening=parsed.opening,
     )

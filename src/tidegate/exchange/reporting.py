@@ -6,7 +6,7 @@ of the delivered answer is reported when the exchange is over.
 
 from time import perf_counter
 
-from tidegate.protocols.errors import ProviderError, TidegateError
+from tidegate.protocols.errors import ProviderError, ProviderTimeout, TidegateError
 from tidegate.routing import Outcome
 
 from .attempt import Attempt
@@ -18,8 +18,18 @@ __all__ = ["report_end", "report_failure", "report_start"]
 def report_failure(this: Exchange, attempt: Attempt, error: TidegateError) -> None:
     """An attempt has failed before its answer began."""
     now = attempt.ended_at or perf_counter()
-    this.gateway.router.ended(attempt.trial, Outcome(error=error, headers=attempt.headers), now)
+    outcome = Outcome(error=error, abandoned=is_impatient(this, attempt, error), headers=attempt.headers)
+    this.gateway.router.ended(attempt.trial, outcome, now)
     this.tried = (*this.tried, attempt.trial)
+
+
+def is_impatient(this: Exchange, attempt: Attempt, error: TidegateError) -> bool:
+    """Whether an attempt failed only because the client wants to wait for less time than is configured."""
+    if not this.hurried or not isinstance(error, ProviderTimeout):
+        return False
+    routing = this.gateway.config.routing
+    patience = routing.first_byte_s if this.stream else routing.attempt_s
+    return (attempt.ended_at or perf_counter()) - attempt.started_at < patience
 
 
 def report_start(this: Exchange, attempt: Attempt) -> None:

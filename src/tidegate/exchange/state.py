@@ -44,6 +44,7 @@ class Exchange:
         "facts",
         "fetched",
         "gateway",
+        "hurried",
         "model",
         "operation",
         "parsed",
@@ -75,6 +76,8 @@ class Exchange:
         self.caller: str | None = None
         self.model: str | None = None
         self.stream: bool | None = None
+        self.hurried = False
+        """Whether the client has shortened the deadline."""
         self.candidates: Sequence[Candidate] = ()
         # attempts
         self.plan = NO_PLAN
