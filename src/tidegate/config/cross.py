@@ -180,7 +180,7 @@ def _missing(provider: ProviderConfig, kind: Kind) -> Iterable[tuple[str, str]]:
         return
     # Who gives another address may have reasons for giving no key: a test, a proxy that holds it.
     keyless = kind.key_optional or kind.auth == "none" or provider.base_url is not None
-    if provider.api_key is None and not keyless:
+    if provider.api_key is None and not provider.api_keys and not keyless:
         known = f' (such as "env:{kind.key_env[0]}")' if kind.key_env else ""
         others = f", or {' and '.join(kind.instead_of_key)}" if kind.instead_of_key else ""
         yield "api_key", f"is missing: the kind {kind.name} requires a key{known}{others}"

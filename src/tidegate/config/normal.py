@@ -180,6 +180,7 @@ NORMAL_FORMS: Mapping[tuple[str, str], Callable[[Any], Any]] = {
     ("api", "llm_gate"): prefix,
     ("providers", "base_url"): url,
     ("providers", "api_key"): key,
+    ("providers", "api_keys"): keys,
     ("providers", "headers"): headers,
     ("providers", "region"): option,
     ("providers", "project"): option,

@@ -91,6 +91,8 @@ class ProviderConfig(Struct, frozen=True, kw_only=True):
     base_url: str | None = None
     """The official prefix form, without a slash at the end. None is the kind's own address."""
     api_key: Secret | None = None
+    api_keys: tuple[Secret, ...] = ()
+    """Further keys: requests are spread over all of them, and one that is refused or limited rests."""
     headers: Mapping[str, Secret] = MappingProxyType({})
     """Headers for every request to it, over those of the kind. Their values count as secrets."""
     dialect: Mapping[str, Any] = MappingProxyType({})
@@ -127,7 +129,8 @@ class ProviderConfig(Struct, frozen=True, kw_only=True):
     def secrets(self) -> tuple[Secret, ...]:
         """Everything in here that must not be seen: every field that is a Secret, and the headers' values."""
         values = (getattr(self, name) for name in self.__struct_fields__)
-        return (*(value for value in values if isinstance(value, Secret)), *self.headers.values())
+        own = (value for value in values if isinstance(value, Secret))
+        return (*own, *self.api_keys, *self.headers.values())
 
 
 class ModelConfig(Struct, frozen=True, kw_only=True):

@@ -54,11 +54,12 @@ def _fingerprint(secret: bytes) -> str:
 def credentials_of(config: ProviderConfig, kind: Kind) -> tuple[Credential, ...]:
     """Return the credentials of a configured provider, best first; empty if it needs none."""
     secrets = tuple(secret.reveal() for secret in config.secrets)
-    signer = signer_of(config, kind)
-    header = None
-    if config.api_key is not None and kind.auth in _KEY_FORM:
-        name, form = _KEY_FORM[kind.auth]
-        header = (name, form.format(config.api_key.reveal()).encode())
-    if header is None and signer is None:
-        return ()
-    return (Credential("default", header, signer, secrets),)
+    signer = None if config.api_keys else signer_of(config, kind)
+    keys = dict.fromkeys(key for key in (config.api_key, *config.api_keys) if key is not None)
+    if keys and kind.auth in _KEY_FORM:
+        header, form = _KEY_FORM[kind.auth]
+        headers = [(header, form.format(key.reveal()).encode()) for key in keys]
+        names = ("default", *(f"key {number}" for number in range(2, len(headers) + 1)))
+        pairs = zip(names, headers, strict=True)
+        return tuple(Credential(name, one, signer, secrets) for name, one in pairs)
+    return (Credential("default", None, signer, secrets),) if signer is not None else ()
