@@ -190,7 +190,6 @@ VALUES = {
     "routing.affinity": False,
     "routing.hedge": True,
     "routing.hedge_max_usd": 0.25,
-    "routing.continuation": True,
     "images.fetch": False,
     "images.max_mb": 7,
     "images.timeout_s": 8.0,

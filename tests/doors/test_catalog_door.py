@@ -148,6 +148,9 @@ async def test_providers_are_reported_without_calling_them(gateway: Gateway) -> 
         "kind": "azure",
         "configured": True,
         "reachable": None,
+        "status": "unknown",
+        "models": [],
+        "credentials": [],
     }
 
 

@@ -259,3 +259,30 @@ async def test_a_conversation_stays_where_its_cache_is_warm(
     await asyncio.sleep(1.1)
     reply = await gateway.post("/v1/chat/completions", body, headers)
     assert reply.headers["x-tidegate-provider"] == server
+
+
+# --- what others can see -----------------------------------------------------------------------------
+
+
+async def test_the_record_has_who_was_passed_over_and_how_long_attempts_took(stack: AsyncExitStack) -> None:
+    gateway, _, _ = await pair(stack, BROKEN)
+    await served_by(gateway, 6)
+    failed, passed = await gateway.record(5), await gateway.record(6)
+    assert failed["attempts"][0]["ms"] > 0
+    assert "attempts" not in passed
+    (skipped,) = passed["skipped"]
+    assert (skipped["provider"], skipped["model"]) == ("a", "m")
+    assert skipped["reason"].startswith("fails too often; opens in ")
+
+
+async def test_the_health_of_providers_follows_their_answers(stack: AsyncExitStack) -> None:
+    gateway, *_ = await pair(stack, refusing(401, "invalid_api_key"))
+    await served_by(gateway, 1)
+    await gateway.record()
+    health = (await gateway.get("/v1/chat/health")).json
+    refused, healthy = health["providers"]
+    assert (health["status"], refused["status"], healthy["status"]) == ("ok", "unavailable", "healthy")
+    assert (refused["reachable"], healthy["reachable"]) == (False, True)
+    assert refused["credentials"][0]["closed_by"] == "account"
+    assert refused["models"][0]["last_error"] == "401 invalid_api_key x"
+    assert all(one["credentials"][0]["in_flight"] == 0 for one in health["providers"])

@@ -210,11 +210,10 @@ class Routing(Struct, frozen=True, kw_only=True):
     affinity: bool = True
     """Whether a conversation stays where its prompt cache is warm, as long as that is cheaper."""
     hedge: bool = False
-    """Whether a second candidate is started when the first token is late."""
+    """Whether a second candidate is started when the first token is late. Without effect in this version; it
+    is taken now so that files need not change."""
     hedge_max_usd: Annotated[float, Meta(ge=0, le=1000)] = 0.05
     """Requests whose prompt costs more than this, in USD, are not hedged."""
-    continuation: bool = False
-    """Whether another candidate carries on a stream that breaks in the middle of its text."""
 
 
 class Images(Struct, frozen=True, kw_only=True):

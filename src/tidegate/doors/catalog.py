@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable
 from datetime import UTC, datetime
 from decimal import Decimal
+from time import perf_counter
 from typing import Any
 
 from tidegate.catalog import model_named
@@ -13,7 +14,7 @@ from tidegate.money import PriceList
 from tidegate.protocols.depth import within_depth
 from tidegate.protocols.turn import Audio, Document, Image, ToolResult, Turn, Video
 from tidegate.protocols.usage import Usage
-from tidegate.providers import Candidate, protocol_named
+from tidegate.providers import Candidate, Service, protocol_named
 
 from .details import Rendered, describe_all, encode
 from .listing import list_in_openai
@@ -23,6 +24,9 @@ __all__ = ["CatalogDoor"]
 
 MEDIA: dict[type, str] = {Image: "image", Document: "document", Audio: "audio", Video: "video"}
 """Parts that the count of tokens is silent about."""
+
+REACHABLE = {"unknown": None, "healthy": True, "degraded": True, "unavailable": False}
+"""Whether a provider of a status serves requests; None where no request has shown it."""
 
 
 class CatalogDoor:
@@ -63,14 +67,13 @@ class CatalogDoor:
         return respond_json(request, self, gateway, answer)
 
     def health(self, request: Request, gateway: Gateway) -> Awaitable[None]:
-        """Tell of each provider what is known without asking it."""
+        """Report what this worker's requests have shown of each provider, without calling it."""
 
         async def answer() -> bytes:
-            providers = [
-                {"name": one.name, "kind": one.kind.name, "configured": True, "reachable": None}
-                for one in gateway.registry.services.values()
-            ]
-            return encode({"status": "ok" if providers else "unavailable", "providers": providers})
+            now = perf_counter()
+            providers = [_health_of(one, gateway, now) for one in gateway.registry.services.values()]
+            up = any(one["status"] != "unavailable" for one in providers)
+            return encode({"status": "ok" if up else "unavailable", "providers": providers})
 
         return respond_json(request, self, gateway, answer)
 
@@ -86,6 +89,19 @@ class CatalogDoor:
             return encode(render_estimate(turn, tokens, candidates, PriceList(gateway.config)))
 
         return respond_json(request, self, gateway, answer)
+
+
+def _health_of(service: Service, gateway: Gateway, now: float) -> dict[str, Any]:
+    health = gateway.router.health(service.name, now)
+    return {
+        "name": service.name,
+        "kind": service.kind.name,
+        "configured": True,
+        "reachable": REACHABLE[health.status],
+        "status": health.status,
+        "models": health.endpoints,
+        "credentials": health.credentials,
+    }
 
 
 def _list_by_provider(gateway: Gateway) -> bytes:

@@ -1,21 +1,34 @@
 """Which candidates are tried, in which order: the router's decision for one exchange."""
 
+from collections.abc import Mapping
 from time import perf_counter
+from types import MappingProxyType
 
 from msgspec import structs
 
 from tidegate.protocols.errors import Unsupported
 from tidegate.providers.preferences import ANY
-from tidegate.routing import Plan, RequestFacts, SessionKey, session_key, wants_affinity
+from tidegate.routing import ClosedBy, Plan, RequestFacts, SessionKey, session_key, wants_affinity
 
 from .state import Exchange
 
-__all__ = ["plan_attempts"]
+__all__ = ["note_passed_over", "plan_attempts"]
 
 PLAIN, STREAMED = RequestFacts(), RequestFacts(stream=True)
 """The facts of all requests that only one candidate with one credential may serve: nothing has to be
 chosen.
 """
+
+
+CLOSED: Mapping[ClosedBy, str] = MappingProxyType(
+    {
+        "breaker": "fails too often",
+        "rate": "is rate limited",
+        "account": "refuses its key, or has no funds",
+        "model": "has no such model",
+    }
+)
+"""Why a candidate is passed over, for records."""
 
 
 def plan_attempts(this: Exchange) -> None:
@@ -32,6 +45,15 @@ def plan_attempts(this: Exchange) -> None:
     if not plan.choices:
         reasons = (f"{one.service.name}/{one.model} {reason}" for one, reason in plan.skipped)
         raise Unsupported(f"no provider can serve this request: {'; '.join(reasons)}", param="provider")
+
+
+def note_passed_over(this: Exchange) -> None:
+    """Record the candidates that could not serve when the plan was made, and were not tried."""
+    for choice in this.plan.choices:
+        if choice.closed_by is not None and all(
+            one.candidate is not choice.candidate for one in this.attempts
+        ):
+            this.skip(choice.candidate, f"{CLOSED[choice.closed_by]}; opens in {choice.wait_s:.1f} s")
 
 
 def plan_of(this: Exchange) -> Plan:

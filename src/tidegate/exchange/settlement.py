@@ -8,6 +8,7 @@ from tidegate.observe.request_log import timestamp
 from tidegate.protocols.errors import ClientError, ProviderError, ShutDown, TidegateError
 
 from .attempt import Attempt
+from .planning import note_passed_over
 from .reporting import report_end
 from .state import Exchange
 
@@ -20,6 +21,7 @@ CLIENT_CLOSED_REQUEST = 499
 def settle(this: Exchange) -> None:
     """Close what is open, and hand the record over."""
     report_end(this)
+    note_passed_over(this)
     this.close()
     this.gateway.request_log.write(record_of(this))
 
@@ -62,7 +64,13 @@ def record_of(this: Exchange) -> Record:
 def _failed(this: Exchange) -> list[FailedAttempt]:
     """The attempts that failed, in order."""
     return [
-        FailedAttempt(one.candidate.service.name, one.candidate.model, one.error.status, one.error.summary)
+        FailedAttempt(
+            one.candidate.service.name,
+            one.candidate.model,
+            one.error.status,
+            one.error.summary,
+            _ms((one.ended_at or one.started_at) - one.started_at),
+        )
         for one in this.attempts
         if one.error is not None
     ]

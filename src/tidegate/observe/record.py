@@ -39,6 +39,8 @@ class FailedAttempt(Struct, frozen=True):
     status: int
     error: str
     """The `summary` of the error."""
+    ms: float = 0.0
+    """From sending the request to the failure."""
 
 
 class SkippedCandidate(Struct, frozen=True):
@@ -91,7 +93,7 @@ class Record(Struct, kw_only=True, omit_defaults=True):
     """Tries whose request was sent a second time, because the provider had closed the kept connection that
     it was first sent on without a byte of an answer. Whether the provider saw it twice is unknown."""
     skipped: list[SkippedCandidate] = []
-    """Candidates that were not tried: they do not support a feature of the request."""
+    """Candidates that were not tried: they do not support a feature of the request, or are closed."""
     caller: str | None = None
     """Who called, as far as known: never the key."""
     error: str | None = None

@@ -73,11 +73,14 @@ SCHEMAS: dict[str, Schema] = {
         status=string("", "ok", "unavailable"),
         providers=array(
             struct(
-                "name kind configured reachable",
+                "name kind configured reachable status models credentials",
                 name=string(),
                 kind=string(),
                 configured=boolean(),
-                reachable=null_or(boolean("Always null: providers are not probed for this.")),
+                reachable=null_or(boolean("Null while no request has shown it: providers are not probed.")),
+                status=string("", "unknown", "healthy", "degraded", "unavailable"),
+                models=array({"type": "object"}, "Each model that was used, with its breaker and figures."),
+                credentials=array({"type": "object"}, "Each key that was used, by its fingerprint."),
             )
         ),
     ),

@@ -288,6 +288,7 @@ PASSED_ON: dict[str, Schema] = {
     "metadata": null_or({"type": "object"}),
     "store": null_or(boolean()),
     "prompt_cache_key": null_or(string()),
+    "session_id": null_or(string("Names the conversation, for affinity to a warm prompt cache.")),
     "audio": null_or({"type": "object", "description": "Voice and format of an audio response."}),
 }
 """Fields that mean something to providers only."""

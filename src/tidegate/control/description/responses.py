@@ -111,6 +111,7 @@ SCHEMAS: dict[str, Schema] = {
         user=null_or(string()),
         safety_identifier=null_or(string()),
         prompt_cache_key=null_or(string()),
+        session_id=null_or(string("Names the conversation, for affinity to a warm prompt cache.")),
         service_tier=null_or(string()),
         **extensions.FIELDS,
     ),
