@@ -124,9 +124,21 @@ MOST_PENDING = 64
 class Assembly:
     """The calls of one choice of one answer."""
 
-    __slots__ = ("_begun", "_by_id", "_by_id_there", "_ids", "_latest", "_pending", "_places", "calls")
+    __slots__ = (
+        "_begun",
+        "_by_id",
+        "_by_id_there",
+        "_ids",
+        "_latest",
+        "_pending",
+        "_places",
+        "_whole_names",
+        "calls",
+    )
 
-    def __init__(self) -> None:
+    def __init__(self, *, whole_names: bool = False) -> None:
+        self._whole_names = whole_names
+        """Whether a name arrives in one piece, so that a call can begin with it."""
         self.calls: list[OpenCall] = []
         """All calls, including those that have not begun."""
         self._begun = 0
@@ -164,7 +176,7 @@ class Assembly:
         self._note(call, piece)
         if call.begun:
             return [*updates, CallUpdate(call, False, piece.arguments)] if piece.arguments else updates
-        if call.name and piece.arguments:
+        if call.name and (piece.arguments or (self._whole_names and call.native_id and not call.may_repeat)):
             updates.append(self._begin(call))
         return updates
 

@@ -146,6 +146,9 @@ class Dialect(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, cac
     ragged_calls: bool = False
     """Tool calls lack an index, share one, repeat or empty their ids and names, or have arguments that are
     objects (Qwen `id: ""`, Together, older Mistral; §0.1)."""
+    whole_names: bool = False
+    """Where tool calls are mended: whether the first piece of a call has its whole name, so that the call can
+    be passed on before its first arguments (Qwen)."""
     ragged_choices: bool = False
     """A choice lacks `delta` or `index`, or has a `message` instead (Azure, Perplexity)."""
     list_contents: bool = False

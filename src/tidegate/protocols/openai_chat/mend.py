@@ -63,20 +63,21 @@ class ChoiceMemory:
 
     __slots__ = ("calls", "finished", "role")
 
-    def __init__(self) -> None:
+    def __init__(self, *, whole_names: bool) -> None:
         self.role = False
         """Whether the role has been sent."""
         self.finished = False
-        self.calls = Assembly()
+        self.calls = Assembly(whole_names=whole_names)
 
 
 class Memory:
     """The state of an answer that repairs need."""
 
-    __slots__ = ("choices", "created", "id", "last", "model", "streams", "usage")
+    __slots__ = ("choices", "created", "id", "last", "model", "streams", "usage", "whole_names")
 
-    def __init__(self, model: str, *, streams: bool) -> None:
+    def __init__(self, model: str, *, streams: bool, whole_names: bool) -> None:
         self.streams = streams
+        self.whole_names = whole_names
         self.id = ""
         self.created = 0
         self.model = model
@@ -98,7 +99,7 @@ class Memory:
         """Return the state of a choice."""
         memory = self.choices.get(index)
         if memory is None:
-            memory = self.choices[index] = ChoiceMemory()
+            memory = self.choices[index] = ChoiceMemory(whole_names=self.whole_names)
         return memory
 
 
@@ -218,17 +219,17 @@ def _mend_calls(choice: Json, memory: ChoiceMemory, streams: bool) -> None:
     if stub is not None and not (stub.get("name") or stub.get("arguments")):
         del delta["function_call"]
     calls = delta.pop("tool_calls", None)
-    updates: list[CallUpdate] = []
+    mended: list[Json] = []
     pieces = [_piece(call) for call in calls or ()]
     if streams:
         for position, piece in enumerate(pieces):
-            updates += memory.calls.add(piece, position)
+            mended += [_call(update, True, piece.fields) for update in memory.calls.add(piece, position)]
         if choice.get("finish_reason"):
-            updates += memory.calls.flush()
+            mended += [_call(update, True) for update in memory.calls.flush()]
     else:
-        updates = memory.calls.add_whole(pieces)
-    if updates:
-        delta["tool_calls"] = [_call(update, streams) for update in updates]
+        mended = [_call(update, False) for update in memory.calls.add_whole(pieces)]
+    if mended:
+        delta["tool_calls"] = mended
         if streams:
             choice["delta"] = delta
 
@@ -248,13 +249,16 @@ TEXTS = {"function": "arguments", "custom": "input"}
 """The field that contains the text of a call of each type."""
 
 
-def _call(update: CallUpdate, streams: bool) -> Json:
-    """Return the client's form of an update about a call."""
+def _call(update: CallUpdate, streams: bool, beside: Json | None = None) -> Json:
+    """Return the client's form of an update about a call. `beside` is what the provider sent beside its
+    arguments.
+    """
     call, fields = update.call, update.call.fields or {}
     kind = "custom" if "custom" in fields else "function"
     head: Json = {"index": call.index} if streams else {}
     if not update.begins:
-        return {**head, kind: {TEXTS[kind]: update.arguments}}
+        beside = beside or {}
+        return {**head, **beside, kind: {**beside.get(kind, {}), TEXTS[kind]: update.arguments}}
     whole = {**fields[kind], "name": call.name, TEXTS[kind]: update.arguments}
     return {**head, **fields, "id": call.id, "type": fields.get("type") or kind, kind: whole}
 
@@ -310,7 +314,7 @@ class Repairs:
 class Mending:
     """What the target determines about mending its answers."""
 
-    __slots__ = ("model", "no_done", "ragged_heads", "repairs", "repeats_role", "tells_finish")
+    __slots__ = ("model", "no_done", "ragged_heads", "repairs", "repeats_role", "tells_finish", "whole_names")
 
     def __init__(self, target: Target) -> None:
         dialect: Dialect = target.dialect
@@ -320,6 +324,7 @@ class Mending:
         self.repeats_role = dialect.repeats_role
         self.ragged_heads = dialect.ragged_heads
         self.no_done = dialect.no_done
+        self.whole_names = dialect.whole_names
 
 
 # --- the conduits ----------------------------------------------------------------------------
@@ -399,7 +404,7 @@ class StreamMend(Mend):
 
     def __init__(self, mending: Mending, *, wants_usage: bool) -> None:
         super().__init__(mending)
-        self._memory = Memory(mending.model, streams=True)
+        self._memory = Memory(mending.model, streams=True, whole_names=mending.whole_names)
         self._wants_usage = wants_usage
         self._splitter = Splitter()
         self._headless: list[Json] = []
@@ -581,7 +586,7 @@ class BodyMend(Mend):
         body = b"".join(self._pieces)
         if self._needs_nothing(body):
             return body
-        self._memory = Memory(self._mending.model, streams=False)
+        self._memory = Memory(self._mending.model, streams=False, whole_names=self._mending.whole_names)
         answer = self._mend(body)
         if answer is not None and not answer.get("choices"):
             self.failure = ProviderBroke("the provider's answer has no choices")
