@@ -168,7 +168,8 @@ class Assembly:
         # The usual case: more arguments for a call that has begun.
         if known is not None and known.begun and not piece.id and not piece.name:
             known.arguments.append(piece.arguments)
-            return [CallUpdate(known, False, piece.arguments)] if piece.arguments else []
+            passed = piece.arguments or self._whole_names
+            return [CallUpdate(known, False, piece.arguments)] if passed else []
         call = self._call_of(piece, known, place)
         if call is None:
             return []
