@@ -771,7 +771,7 @@ COMMAND: Wants = {
         "response_format.type": "json_object",
         "response_format.json_schema.required": ["place", "metres"],
     },
-    "reasoning": {"thinking.type": "enabled", "max_tokens": 32_000},  # the most that the model writes
+    "reasoning": {"thinking.type": "enabled", "max_tokens": 40_000},  # it caps the limit itself
     "back": {"messages.1.content.0": {"type": "thinking", "thinking": THOUGHT}},
 }
 CONVERSE: Wants = {
@@ -810,8 +810,6 @@ OTHERS = [
         faults=sdk_types.cohere_faults,
         dropped={
             "answer": "verbosity",
-            "reasoning": "max_tokens",
-            "back": "max_tokens",
         },
         lacks={"choices": "n"},
     ),
