@@ -1,6 +1,7 @@
 """What the router makes of real failures: who is left alone, for how long, and who is tried instead."""
 
 import asyncio
+import json as jsonlib
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from typing import Any
@@ -286,3 +287,18 @@ async def test_the_health_of_providers_follows_their_answers(stack: AsyncExitSta
     assert refused["credentials"][0]["closed_by"] == "account"
     assert refused["models"][0]["last_error"] == "401 invalid_api_key x"
     assert all(one["credentials"][0]["in_flight"] == 0 for one in health["providers"])
+
+
+@pytest.mark.parametrize(("second", "status"), [(json(ANSWER), 200), (BROKEN, 500)])
+async def test_the_decision_is_explained_on_request(
+    stack: AsyncExitStack, second: Script, status: int
+) -> None:
+    gateway, _, _ = await pair(stack, BROKEN, second)
+    body = {"model": "m", **HELLO}
+    reply = await gateway.post("/v1/chat/completions", body, {"x-tidegate-explain": "1"})
+    assert reply.status == status
+    decision = jsonlib.loads(reply.headers["x-tidegate-explained"])
+    assert (decision["order"], decision["skipped"]) == ("priority", [])
+    assert [one["provider"] for one in decision["tried"]] == ["a", "b"]
+    assert decision["tried"][0]["error"] == "500 simulated simulated_error"
+    assert "x-tidegate-explained" not in (await gateway.chat("m")).headers

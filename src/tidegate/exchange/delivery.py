@@ -9,6 +9,7 @@ import asyncio
 from tidegate.protocols.errors import TidegateError
 
 from .attempt import Attempt
+from .explaining import explanation
 from .request import JSON, Header, header_value
 from .sending import expect_stream
 from .state import Exchange
@@ -29,7 +30,7 @@ async def deliver(this: Exchange, first: bytes) -> None:
     """Send the opened answer, whose first bytes these are. Raises ProviderError, and ClientLeft."""
     attempt = this.attempt
     assert attempt is not None
-    headers = headers_of(this, attempt) + attempt.limits()
+    headers = [*headers_of(this, attempt), *attempt.limits(), *explanation(this)]
     if not this.stream:
         this.transcript.add(first)
         this.request.respond(200, [JSON, *headers], first)
@@ -117,6 +118,6 @@ def send_error(this: Exchange, error: TidegateError) -> None:
     if not request.responded:
         reply = this.door.protocol.render_error(error, request.id)
         headers = headers_of(this, this.attempt) if this.attempt is not None else ()
-        request.respond(reply.status, [*reply.headers, *headers], reply.body)
+        request.respond(reply.status, [*reply.headers, *headers, *explanation(this)], reply.body)
     elif not request.done and request.abort_stream is not None:
         request.finish(request.abort_stream(error))
