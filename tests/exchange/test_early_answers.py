@@ -26,7 +26,7 @@ EARLY = {
     404: b"POST /v1/nowhere HTTP/1.1\r\nhost: x\r\n" + KEY,
     413: CHAT + KEY,
 }
-TRIES = 40
+TRIES = 100
 
 
 @pytest.fixture(params=["plain", "TLS"])
