@@ -1,5 +1,6 @@
 """The walk through the README (docs/walkthrough.md): its commands that need no network print what it says."""
 
+import os
 import re
 import shlex
 from collections.abc import AsyncIterator
@@ -41,6 +42,8 @@ def test_the_page_has_commands() -> None:
 def test_a_command_prints_what_the_page_shows(
     command: str, shown: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    for name in [name for name in os.environ if name.startswith("TIDEGATE_")]:
+        monkeypatch.delenv(name)
     (tmp_path / ".env").write_text(DOTENV)
     monkeypatch.chdir(tmp_path)
     arguments = shlex.split(command.removeprefix(TIDEGATE))

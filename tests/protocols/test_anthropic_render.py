@@ -252,7 +252,7 @@ def test_an_image_that_a_model_made_is_shown_by_the_user() -> None:
         (Audio(Inline("audio/wav", "aGk=")), "audio"),
         (Video(Link("https://a.b/c.mp4")), "video"),
         (Document(Inline("application/msword", "aGk=")), "application/msword"),
-        (Image(Link("gs://a/b.png")), "address"),
+        (Image(Link("gs://a/b.png")), "URL"),
     ],
 )
 def test_media_that_cannot_be_carried_are_refused_by_name(part: Part, word: str) -> None:

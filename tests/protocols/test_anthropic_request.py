@@ -16,6 +16,7 @@ from recordings import Recording, needs_recordings, recordings
 from tidegate.protocols.anthropic import PROTOCOL
 from tidegate.protocols.contract import ParsedRequest
 from tidegate.protocols.errors import InvalidRequest, Unsupported
+from tidegate.protocols.noise import KEEPS_ALL
 from tidegate.protocols.profile import Profile
 from tidegate.protocols.turn import (
     CacheControl,
@@ -270,11 +271,20 @@ def test_the_rest_and_what_only_this_dialect_has() -> None:
         metadata={"user_id": "u"},
         service_tier="auto",
         output_config={"effort": "low", "task_budget": {"total": 1}},
-        context_management={"edits": []},
+        context_management={"edits": [{"type": "clear_tool_uses_20250919"}]},
     )
     assert (made.temperature, made.top_p, made.top_k, made.stop) == (0.5, 1.0, 0, ("END",))
     assert (made.user, made.service_tier) == ("u", "auto")
     assert made.extensions.keys() == {"context_management", "output_config"}
+
+
+def test_context_management_that_keeps_everything_returns_under_its_name() -> None:
+    kept = {"edits": [{"type": "clear_thinking_20251015", "keep": "all"}]}
+    made = turn(context_management=kept)
+    assert made.extensions.keys() == {KEEPS_ALL}
+    body = json.loads(PROTOCOL.render_request(made, target()).body)
+    assert body["context_management"] == kept
+    assert KEEPS_ALL not in body
 
 
 # --- refusals --------------------------------------------------------------------------------

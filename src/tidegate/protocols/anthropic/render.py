@@ -12,6 +12,7 @@ from tidegate.protocols.contract import Call, Outcome, Target, drop_or_refuse
 from tidegate.protocols.decode import decode
 from tidegate.protocols.errors import Unsupported
 from tidegate.protocols.limits import opaque_user
+from tidegate.protocols.noise import KEEPS_ALL
 from tidegate.protocols.paths import quote_segment
 from tidegate.protocols.profile import Profile
 from tidegate.protocols.turn import Turn
@@ -216,8 +217,7 @@ def _add_rest(body: dict[str, Any], turn: Turn, profile: Profile) -> list[str]:
         dropped.append("service_tier")
     if turn.origin != "anthropic":
         return [*dropped, *turn.extensions]
-    specific = {
-        key: value for key, value in turn.extensions.items() if key not in ("output_config", BILLING_HEADER)
-    }
-    body |= specific
+    for name, value in turn.extensions.items():
+        if name not in ("output_config", BILLING_HEADER):
+            body["context_management" if name == KEEPS_ALL else name] = value
     return [*dropped, BILLING_HEADER] if BILLING_HEADER in turn.extensions else dropped
