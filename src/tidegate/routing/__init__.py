@@ -22,11 +22,10 @@ returns the one that opens first, with `wait_s` and `closed_by`: to wait makes s
 deadline allows it (call `next` again after the wait), everybody else may be tried at once.
 
 To send the same request to the same candidate again: `router.may_retry(now)`, then `begin(…, retry=True)`.
-For a
-second attempt beside a silent first one: `router.hedge_after(trial, now)` says after how many seconds from
-`trial.started_at`, then `router.hedge(plan, tried, facts, now)` who. For explanations, `plan(…,
-in_full=True)`
-fills in all figures. `trial.started_at` may be set by who sends the request later than it began.
+For a second attempt beside a silent first one: `router.hedge_after(trial, now)` says after how many seconds
+from `trial.started_at`, then `router.hedge(plan, tried, facts, now)` who. For explanations,
+`plan(…, in_full=True)` fills in all figures. `trial.started_at` may be set by who sends the
+request later than it began.
 
 **Rules, always true.**
 - Availability composes with every order: candidates that cannot serve now stand behind those that can, the

@@ -200,9 +200,8 @@ class Router:
 
     def next(self, plan: Plan, tried: Sequence[Trial], facts: RequestFacts, now: float) -> Pick | None:
         """The next attempt: the first choice that was not tried and can serve now; where none can, the one
-        that
-        opens first. None when all were tried. Call `begin` before anything is awaited: until then, another
-        request may be given the same probe.
+        that opens first. None when all were tried. Call `begin` before anything is awaited: until then,
+        another request may be given the same probe.
         """
         best: Pick | None = None
         for choice in plan.choices:
