@@ -156,6 +156,15 @@ def test_the_messages_that_the_page_of_errors_explains_are_those_of_the_code() -
     assert [piece for piece in pieces if piece not in texts] == []
 
 
+def test_every_test_that_a_page_names_exists() -> None:
+    named = [name for page in PAGES for name in re.findall(r"`([\w/]+\.py)::(\w+)`", page.read_text())]
+    assert len(named) > 50
+    for file, test in named:
+        path = ROOT / "tests" / file
+        assert path.is_file(), file
+        assert re.search(rf"^(async )?def {test}\(", path.read_text(), re.MULTILINE), f"{file}::{test}"
+
+
 # --- links -------------------------------------------------------------------------------------
 
 
