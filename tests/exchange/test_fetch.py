@@ -13,7 +13,7 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 
 from byte_server import Peer, plain, serving
 from running import Gateway, Reply
-from simulator import Script, Seen, Simulator, json
+from simulator import Script, Seen, Simulator, json, refusal
 from tidegate.upstream import Budget, Fetcher, NotFetched
 from tidegate.upstream.allowed import Address, is_public
 from tidegate.upstream.fetch import type_of_content
@@ -629,3 +629,34 @@ async def test_who_takes_addresses_gets_the_address(server: Simulator, provider:
         await gateway.post("/v1/chat/completions", {"model": "sim/gpt-4o", **looking_at(at(server))})
     assert at(server) in provider.requests[0].body.decode()
     assert server.requests == []
+
+
+async def test_a_fetch_gives_no_second_request_the_same_probe(
+    server: Simulator, provider: Simulator, fetchers: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While one request fetches, another one takes the probe of a half-open breaker."""
+    monkeypatch.setattr("tidegate.routing.breaker.OPEN_S", 0.001)
+    fetched, answered = asyncio.Event(), asyncio.Event()
+    server.answer(Script(pieces=(PNG,), head_after=fetched))
+    more = "".join(
+        f'[providers.{name}]\nkind = "ollama"\nbase_url = "{provider.url}/{name}"\n' for name in "ab"
+    )
+    more += '[models.m]\ncandidates = ["a/llava", "b/llava"]\n'
+    plain = {"model": "m", "messages": [{"role": "user", "content": "Hello"}]}
+    provider.answer(lambda seen: refusal(500) if seen.path.startswith("/a") else json(CHAT))
+    async with Gateway(more=more, fetcher=fetchers()) as gateway:
+        for _ in range(5):
+            await gateway.post("/v1/chat/completions", plain)
+        await asyncio.sleep(0.01)
+        linked = {"model": "m", **looking_at(at(server))}
+        fetching = asyncio.create_task(gateway.post("/v1/chat/completions", linked))
+        await server.seen(1)
+        slow = json(CHAT, head_after=answered)
+        provider.answer(lambda seen: slow if seen.path.startswith("/a") else json(CHAT))
+        probing = asyncio.create_task(gateway.post("/v1/chat/completions", plain))
+        await provider.seen(11)
+        fetched.set()
+        assert (await fetching).headers["x-tidegate-provider"] == "b"
+        answered.set()
+        assert (await probing).headers["x-tidegate-provider"] == "a"
+    assert [seen.path[:2] for seen in provider.requests[10:]] == ["/a", "/b"]

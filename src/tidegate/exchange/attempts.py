@@ -53,16 +53,19 @@ async def open_answer(this: Exchange) -> bytes:
 
 
 async def try_candidate(this: Exchange, pick: Pick, failures: list[TidegateError]) -> bytes | None:
-    """Try one candidate, with retries where they may help. None means: try the next one."""
+    """Try one candidate, with retries where they may help. None means: ask the router for the next one."""
     for number in range(1 + this.gateway.config.routing.retries):
         if number and not await back_off(this, number):
             return None
         try:
-            call, conduit = await plan_call(this, pick.candidate)
+            planned = await plan_call(this, pick.candidate)
         except Unsupported as error:
             leave_out(this, pick, error)
             failures.append(forget_frames(error))
             return None
+        if planned is None:
+            return None
+        call, conduit = planned
         attempt = this.begin(pick, call, conduit, retry=number > 0)
         expect_answer(this.watch, call, this.gateway, last=is_last(this, pick))
         try:
@@ -113,12 +116,19 @@ async def back_off(this: Exchange, number: int) -> bool:
     return router.may_retry(perf_counter())
 
 
-async def plan_call(this: Exchange, candidate: Candidate) -> tuple[Call, Conduit]:
-    """What to send to a candidate, and how its answer is translated. Raises Unsupported."""
+async def plan_call(this: Exchange, candidate: Candidate) -> tuple[Call, Conduit] | None:
+    """What to send to a candidate, and how its answer is translated. Raises Unsupported.
+
+    None if that took a fetch: the pick is out of date then, and another request may have been given the same
+    probe of a half-open breaker. What was fetched is kept, so the next pick needs no fetch.
+    """
     try:
         call, conduit = render_call(this.operation, this.parsed, candidate)
     except BytesWanted as refusal:
-        call, conduit = render_call(this.operation, await fetch_linked(this, refusal), candidate)
+        if this.fetched is None:
+            await fetch_linked(this, refusal)
+            return None
+        call, conduit = render_call(this.operation, this.fetched, candidate)
     if call.dropped and requires_parameters(this):
         refuse_dropped(call, candidate)
     return call, conduit
