@@ -60,21 +60,17 @@ class BrowserPolicy:
 
     def admit(self, client: ServerRequest) -> Sequence[Header] | None:
         """What the response carries for browsers; None where the request is refused: see `refusal`."""
-        host = origin = site = b""
-        for name, value in client.headers:
-            if name == b"host":
-                host = value
-            elif name == b"origin":
-                origin = value
-            elif name == b"sec-fetch-site":
-                site = value
+        find = client.named.get
+        host, origin = find(b"host", b""), find(b"origin")
         if self._names is not None and host not in self._right_hosts and not self._is_right(host):
             return None
         if self._any:
             return _render(b"*") if origin else ()
         if origin:
             return self._for_origin(origin, host)
-        return None if site == b"cross-site" and not _is_navigation(client) else VARY
+        if find(b"sec-fetch-site") == b"cross-site" and not _is_navigation(client):
+            return None
+        return VARY
 
     def _for_origin(self, origin: bytes, host: bytes) -> Sequence[Header] | None:
         if origin in self._origins or (self._loopback and _is_loopback(origin)):
@@ -93,11 +89,10 @@ class BrowserPolicy:
 
     def refusal(self, client: ServerRequest) -> BrowserRefused:
         """Why a request was not admitted, and what the operator can do about it."""
-        headers = dict(client.headers)
-        host = headers.get(b"host", b"")
+        host = client.named.get(b"host", b"")
         if self._names is not None and not self._is_right(host):
             return _unknown_host(_name_of(_show(host)))
-        origin = headers.get(b"origin")
+        origin = client.named.get(b"origin")
         who, what = ("this page", "its origin") if origin is None else (f"pages of {_show(origin)}", "it")
         return BrowserRefused(
             f"{who} may not call this gateway from a browser. To allow it, the operator adds {what} to "

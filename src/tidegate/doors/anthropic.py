@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable
 
-from tidegate.exchange import Gateway, Request, count, exchange
+from tidegate.exchange import Chat, Gateway, Request, count, exchange
 from tidegate.providers import protocol_named
 
 from .routing import Routes
@@ -18,6 +18,7 @@ class AnthropicDoor:
 
     def __init__(self) -> None:
         self.protocol = protocol_named("anthropic")
+        self._chat = Chat(self.protocol)
 
     def routes(self) -> Routes:
         """See Door."""
@@ -29,7 +30,7 @@ class AnthropicDoor:
     def messages(self, request: Request, gateway: Gateway) -> Awaitable[None]:
         """Answer a message."""
         name_as_anthropic(request)
-        return exchange(request, self, gateway)
+        return exchange(request, self, gateway, self._chat)
 
     def count_tokens(self, request: Request, gateway: Gateway) -> Awaitable[None]:
         """Count the tokens of a prompt."""

@@ -152,4 +152,4 @@ def _take_key(request: Request) -> None:
     """Let a key in the query (`?key=`), as Google's API takes it, count where no header has one."""
     key = _asked_for(request, "key")
     if key and not request.header(b"x-goog-api-key"):
-        request.headers = [*request.headers, (b"x-goog-api-key", key.encode("latin-1", "replace"))]
+        request.imply(b"x-goog-api-key", key.encode("latin-1", "replace"))

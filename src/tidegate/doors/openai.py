@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 
-from tidegate.exchange import Gateway, Request, TaskOperation, exchange, respond_json
+from tidegate.exchange import Chat, Gateway, Request, TaskOperation, exchange, respond_json
 from tidegate.providers import protocol_named, task_named
 
 from .details import Rendered, describe, describe_all, encode, find_listed, wants_details
@@ -25,6 +25,7 @@ class OpenAIDoor:
 
     def __init__(self) -> None:
         self.protocol = protocol_named("openai_chat")
+        self._chat = Chat(self.protocol)
         self._completions = TaskOperation(task_named("completions"), self.protocol)
         self._embeddings = TaskOperation(task_named("embeddings"), self.protocol)
         self._images = TaskOperation(task_named("images"), self.protocol)
@@ -45,7 +46,7 @@ class OpenAIDoor:
 
     def chat(self, request: Request, gateway: Gateway) -> Awaitable[None]:
         """Answer a chat completion."""
-        return exchange(request, self, gateway)
+        return exchange(request, self, gateway, self._chat)
 
     def complete(self, request: Request, gateway: Gateway) -> Awaitable[None]:
         """Answer a text completion."""

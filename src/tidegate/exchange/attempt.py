@@ -80,7 +80,11 @@ class Attempt:
             self.headers = answer.raw_headers
             if not answer.ok:
                 raise await refusal_of(answer, self.candidate.service, watch)
-            out = await (self._read_first(watch, gateway) if call.stream else self._read_whole(watch))
+            if call.stream:
+                out = await self._read_first(watch, gateway)
+            else:
+                body = answer.take()
+                out = self._take_whole(await answer.read(watch.mark_activity) if body is None else body)
         except FAILURES as error:
             raise self._explain(error, watch) from None
         self.first_byte_at = perf_counter()
@@ -123,11 +127,10 @@ class Attempt:
 
     # --- the path of the bytes -------------------------------------------------------------------
 
-    async def _read_whole(self, watch: Watch) -> bytes:
-        """Read a plain answer to its end."""
-        answer, conduit = self._answer, self._conduit
-        assert answer is not None and conduit is not None  # noqa: PT018 one state
-        body = await answer.read(watch.mark_activity)
+    def _take_whole(self, body: bytes) -> bytes:
+        """Translate a plain answer."""
+        conduit = self._conduit
+        assert conduit is not None
         self.waited_s = perf_counter() - self.started_at
         out = conduit.feed(body) + conduit.close()
         self.complete = True

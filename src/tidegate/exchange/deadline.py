@@ -20,11 +20,11 @@ def client_deadline(request: Request) -> float | None:
 
     Raises InvalidRequest naming a malformed `x-tidegate-deadline`. What an SDK writes by itself is only used.
     """
-    given = request.header(HEADER)
+    given = request.named.get(HEADER)
     if given is not None:
         if SECONDS.fullmatch(given) and float(given) > 0:
             return float(given)
         name = HEADER.decode()
         raise InvalidRequest(f"{name} must be a number of seconds above 0, such as 30", param=name)
-    timeout = request.header(SDK_HEADER)
+    timeout = request.named.get(SDK_HEADER)
     return float(timeout) or None if timeout is not None and SECONDS.fullmatch(timeout) else None

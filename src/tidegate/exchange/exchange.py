@@ -16,7 +16,7 @@ from .admission import admit, identify
 from .attempts import forget_frames, open_answer
 from .delivery import deliver, send_error
 from .gateway import Door, Gateway
-from .operation import Chat, Operation
+from .operation import Operation
 from .request import JSON, ClientLeft, Request
 from .settlement import ending_of, settle
 from .state import Exchange
@@ -28,14 +28,11 @@ log = logging.getLogger("tidegate")
 Handler = Callable[[Exchange], Awaitable[None]]
 
 
-def exchange(
-    request: Request, door: Door, gateway: Gateway, operation: Operation[Any] | None = None
-) -> Awaitable[None]:
-    """Answer one request: the gateway's main job. The default operation is a chat."""
-    wanted = operation or Chat(door.protocol)
+def exchange(request: Request, door: Door, gateway: Gateway, operation: Operation[Any]) -> Awaitable[None]:
+    """Answer one request: the gateway's main job."""
 
     async def handler(this: Exchange) -> None:
-        await admit(this, wanted)
+        await admit(this, operation)
         first = await open_answer(this)
         await deliver(this, first)
 

@@ -17,7 +17,7 @@ LONGEST = 60
 
 def explanation(this: Exchange) -> tuple[Header, ...]:
     """`x-tidegate-explained`, if the client has sent `x-tidegate-explain: 1`; otherwise nothing."""
-    if this.request.header(b"x-tidegate-explain") != b"1":
+    if this.request.named.get(b"x-tidegate-explain") != b"1":
         return ()
     tried = [
         {

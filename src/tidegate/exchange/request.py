@@ -36,7 +36,7 @@ class Request:
 
     __slots__ = (
         "_base_headers", "_wire", "abort_stream", "correlation", "done", "first_byte_at", "headers",
-        "id", "method", "path", "query", "received_at", "responded", "status", "write",
+        "id", "method", "named", "path", "query", "received_at", "responded", "status", "write",
     )  # fmt: skip
 
     def __init__(self, wire: ServerRequest, base_headers: Sequence[Header] = ()) -> None:
@@ -51,6 +51,8 @@ class Request:
         self.query = wire.query
         self.headers = wire.headers
         """Names are lower case."""
+        self.named = wire.named
+        """The headers by name; of several with one name, the first."""
         self.received_at = wire.received_at
         """When the request head was complete, by `perf_counter`."""
         self.correlation: str | None = None
@@ -71,12 +73,14 @@ class Request:
         """Add a header to the response, whatever the response turns out to be."""
         self._base_headers = (*self._base_headers, (name, value))
 
+    def imply(self, name: bytes, value: bytes) -> None:
+        """Treat a header that the client has sent in another place as if it were among its headers."""
+        self.headers = [*self.headers, (name, value)]
+        self.named = dict(reversed(self.headers))
+
     def header(self, name: bytes) -> bytes | None:
         """The first header of this name (lower case)."""
-        for key, value in self.headers:
-            if key == name:
-                return value
-        return None
+        return self.named.get(name)
 
     # --- reading ------------------------------------------------------------------------------
 
@@ -87,7 +91,7 @@ class Request:
 
     async def read_body(self, limit: int) -> bytes:
         """The whole body. Raises BodyTooLarge beyond `limit` bytes, and ClientLeft."""
-        if self.header(b"content-encoding") not in (None, b"", b"identity"):
+        if self.named.get(b"content-encoding") not in (None, b"", b"identity"):
             raise InvalidRequest(
                 "a body with a content-encoding is not accepted: send it uncompressed", status=415
             )

@@ -1,6 +1,6 @@
 """Sending a call to a candidate, and how long to wait for its answer."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from time import perf_counter
 
 from tidegate.protocols.contract import Call
@@ -20,7 +20,7 @@ PASSED_ON = (b"x-ratelimit-", b"anthropic-ratelimit-", b"retry-after", b"x-shoul
 """Prefixes of the provider's headers that are passed to the client: its rate limits."""
 
 
-async def send(
+def send(
     candidate: Candidate,
     call: Call,
     request: Request,
@@ -28,17 +28,21 @@ async def send(
     gateway: Gateway,
     credential: Credential | None = None,
     on_resend: Callable[[], None] | None = None,
-) -> Answer:
-    """Send a call, with this credential or the service's first. Returns once the head of an answer has
-    arrived, which may be an error (see `refusal_of`). Raises ProviderError.
+) -> Awaitable[Answer]:
+    """Send a call, with this credential or the service's first. Awaiting it returns once the head of an
+    answer has arrived, which may be an error (see `refusal_of`). Raises ProviderError.
     """
     service = candidate.service
-    if service.signs:
-        headers = await service.authorize(call, request.headers, spoken, credential)
-    else:
+    address, connect_s = service.address_for(call.path), gateway.config.routing.connect_s
+    if not service.signs:
         headers = service.headers_for(request.headers, spoken, call.headers, credential)
-    address = service.address_for(call.path)
-    return await gateway.pool.post(address, headers, call.body, gateway.config.routing.connect_s, on_resend)
+        return gateway.pool.post(address, headers, call.body, connect_s, on_resend)
+
+    async def sign_and_send() -> Answer:
+        signed = await service.authorize(call, request.headers, spoken, credential)
+        return await gateway.pool.post(address, signed, call.body, connect_s, on_resend)
+
+    return sign_and_send()
 
 
 async def refusal_of(answer: Answer, service: Service, watch: Watch) -> ProviderError:

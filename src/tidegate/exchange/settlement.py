@@ -5,6 +5,7 @@ from time import perf_counter
 from tidegate.observe import Ending, Record
 from tidegate.observe.record import FailedAttempt, SkippedCandidate
 from tidegate.observe.request_log import timestamp
+from tidegate.protocols.contract import Tally
 from tidegate.protocols.errors import ClientError, ProviderError, ShutDown, TidegateError
 
 from .attempt import Attempt
@@ -13,6 +14,9 @@ from .reporting import report_end
 from .state import Exchange
 
 __all__ = ["ending_of", "settle"]
+
+NO_TALLY, NOTHING = Tally(), tuple[str, ...]()
+"""What is known of an answer, and dropped of a request, that was sent to nobody."""
 
 CLIENT_CLOSED_REQUEST = 499
 """nginx's status for a client that left before there was a response; used only in records."""
@@ -29,7 +33,10 @@ def settle(this: Exchange) -> None:
 def record_of(this: Exchange) -> Record:
     """The record of an exchange that is over."""
     request, attempt, now = this.request, this.attempt, perf_counter()
-    tally = attempt.tally if attempt is not None else None
+    if attempt is None:
+        candidate, tally, dropped = None, NO_TALLY, NOTHING
+    else:
+        candidate, tally, dropped = attempt.candidate, attempt.tally, attempt.dropped
     return Record(
         time=timestamp(now - request.received_at),
         id=request.id,
@@ -39,19 +46,19 @@ def record_of(this: Exchange) -> Record:
         status=request.status or CLIENT_CLOSED_REQUEST,
         ended=_ending(this),
         model=this.model,
-        provider=attempt.candidate.service.name if attempt is not None else None,
-        provider_model=attempt.candidate.model if attempt is not None else None,
-        resolved_from=attempt.candidate.replaces if attempt is not None else None,
+        provider=candidate.service.name if candidate is not None else None,
+        provider_model=candidate.model if candidate is not None else None,
+        resolved_from=candidate.replaces if candidate is not None else None,
         stream=this.stream,
-        finish=tally.finish if tally is not None else None,
-        usage=tally.usage if tally is not None else None,
-        service_tier=tally.service_tier if tally is not None else None,
-        provider_cost=tally.provider_cost if tally is not None else None,
-        dropped=attempt.dropped if attempt is not None else (),
-        left_out=tuple(tally.left_out) if tally is not None else (),
+        finish=tally.finish,
+        usage=tally.usage,
+        service_tier=tally.service_tier,
+        provider_cost=tally.provider_cost,
+        dropped=dropped,
+        left_out=tuple(tally.left_out),
         attempts=_failed(this),
         resent=this.resent,
-        skipped=_skipped(this),
+        skipped=_skipped(this) if this.skipped else [],
         caller=this.caller,
         error=this.error.summary if this.error is not None else None,
         total_ms=_ms(now - request.received_at),

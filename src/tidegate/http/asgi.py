@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from time import perf_counter
 from typing import Any
 
@@ -38,6 +38,7 @@ class ASGIRequest:
         self.path: str = scope["path"]
         self.query: bytes = scope["query_string"]
         self.headers: list[Header] = [(bytes(name), bytes(value)) for name, value in scope["headers"]]
+        self.named: Mapping[bytes, bytes] = dict(reversed(self.headers))
         client = scope.get("client")
         self.peer: str = client[0] if client else ""
         self.received_at = self.body_at = perf_counter()

@@ -10,9 +10,9 @@ connection.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from functools import partial
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from .address import Address, Origin
 from .client_protocol import Connection
@@ -63,15 +63,15 @@ class Client:
         self._routes.clear()
         await asyncio.sleep(0)
 
-    async def post(
+    def post(
         self,
         address: Address,
         headers: bytes,
         body: bytes,
         connect_s: float,
         on_resend: Callable[[], None] | None = None,
-    ) -> Response:
-        """Send a request; returns when the head of the response has arrived.
+    ) -> Coroutine[Any, Any, Response]:
+        """Send a request; awaiting it returns when the head of the response has arrived.
 
         `headers` is a block from `render_headers`, without `host` and `content-length`. `on_resend` is called
         when the request is sent a second time (see above), before its success is known. Raises RequestFailed.
@@ -79,7 +79,7 @@ class Client:
         route = self._routes.get(address.origin) or self._open_route(address.origin)
         head = address.head if route.proxy is None or address.origin.tls else _to_proxy(address, route)
         head = b"%b%bcontent-length: %d\r\n\r\n" % (head, headers, len(body))
-        return await self._send(route, head, body, connect_s, on_resend)
+        return self._send(route, head, body, connect_s, on_resend)
 
     async def get(self, address: Address, headers: bytes, connect_s: float) -> Response:
         """Send a GET request; see `post`."""

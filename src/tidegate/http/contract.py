@@ -3,7 +3,7 @@
 Two servers implement it: Tidegate's own (`server/`), and any ASGI server through `asgi.py`.
 """
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Protocol as Interface
 
 __all__ = ["Application", "Header", "ServerRequest"]
@@ -27,6 +27,8 @@ class ServerRequest(Interface):
     """The part after the question mark, not decoded."""
     headers: list[Header]
     """Names are in lower case; trailers are never included."""
+    named: Mapping[bytes, bytes]
+    """The headers by name; of several with one name, the first."""
     peer: str
     """The client's address; empty if there is none (a unix socket)."""
     received_at: float

@@ -8,29 +8,29 @@ class WindowCount:
     0.
     """
 
-    __slots__ = ("_now", "_slice_s", "_slices", "totals")
+    __slots__ = ("_current", "_ends_at", "_now", "_slice_s", "_slices", "totals")
 
     def __init__(self, window_s: float, things: int = 1, slices: int = 6) -> None:
         self._slice_s = window_s / slices
         self._slices = [[0] * things for _ in range(slices)]
         self._now = 0
         """The number of the newest slice."""
+        self._current = self._slices[0]
+        self._ends_at = self._slice_s
         self.totals = [0] * things
         """The counts, as of the last call of `add` or `at`."""
 
     def add(self, thing: int, now: float, count: int = 1) -> None:
         """Count one thing."""
-        number = int(now / self._slice_s)
-        if number > self._now:
-            self._move(number)
-        self._slices[self._now % len(self._slices)][thing] += count
+        if now >= self._ends_at:
+            self._move(now)
+        self._current[thing] += count
         self.totals[thing] += count
 
     def at(self, now: float) -> list[int]:
         """The counts within the window that ends now."""
-        number = int(now / self._slice_s)
-        if number > self._now:
-            self._move(number)
+        if now >= self._ends_at:
+            self._move(now)
         return self.totals
 
     def clear(self) -> None:
@@ -38,8 +38,9 @@ class WindowCount:
         for one in (*self._slices, self.totals):
             one[:] = [0] * len(one)
 
-    def _move(self, number: int) -> None:
+    def _move(self, now: float) -> None:
         """Drop the slices that are too old."""
+        number = max(self._now, int(now / self._slice_s))
         slices, totals = self._slices, self.totals
         for gone in range(self._now + 1, min(number, self._now + len(slices)) + 1):
             old = slices[gone % len(slices)]
@@ -47,3 +48,5 @@ class WindowCount:
                 totals[thing] -= count
                 old[thing] = 0
         self._now = number
+        self._current = slices[number % len(slices)]
+        self._ends_at = (number + 1) * self._slice_s

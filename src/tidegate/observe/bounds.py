@@ -9,7 +9,7 @@ from tidegate.protocols.excerpt import is_name, names_only, shorten
 
 from .record import Record
 
-__all__ = ["CUTS", "clean", "replace_surrogates", "shortened"]
+__all__ = ["CUTS", "clean", "replace_surrogates", "shortened", "without_absurd_counts"]
 
 CUTS = (150, 40, 12)
 """Characters to which texts are cut where a line is too long: the first that suffices; the last does."""
@@ -40,16 +40,18 @@ def clean(record: Record) -> Record:
         changes["service_tier"] = "*"
     if record.provider_cost is not None and abs(record.provider_cost) > MAX_COUNT:
         changes["provider_cost"] = None
-    usage = record.usage
-    if usage is not None and max(filter(None, structs.astuple(usage)), default=0) > MAX_COUNT:
-        wrong = {
-            name: None
-            for name, count in zip(usage.__struct_fields__, structs.astuple(usage), strict=True)
-            if count is not None and count > MAX_COUNT
-        }
-        changes["usage"] = structs.replace(usage, **wrong)
-        changes["shortened"] = (*record.shortened, "usage")
     return structs.replace(record, **changes) if changes else record
+
+
+def without_absurd_counts(record: Record) -> Record:
+    """The record without token counts above `MAX_COUNT`, which no encoder is made for; names `usage`."""
+    usage = record.usage
+    if usage is None:
+        return record
+    counts = zip(usage.__struct_fields__, structs.astuple(usage), strict=True)
+    absurd = {name: None for name, count in counts if count is not None and count > MAX_COUNT}
+    cleaned = structs.replace(usage, **absurd)
+    return structs.replace(record, usage=cleaned, shortened=(*record.shortened, "usage"))
 
 
 def shortened(record: Record, limit: int) -> Record:

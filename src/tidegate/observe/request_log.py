@@ -16,7 +16,7 @@ import msgspec
 
 from tidegate.protocols.excerpt import escape_controls
 
-from .bounds import CUTS, clean, replace_surrogates, shortened
+from .bounds import CUTS, clean, replace_surrogates, shortened, without_absurd_counts
 from .nonblocking import PIPE_BUF
 from .record import Record
 
@@ -48,7 +48,11 @@ def render_json(record: Record) -> bytes:
 
 def _render(record: Record, encode: Callable[[Record], bytes]) -> bytes:
     record = clean(record)
-    line = encode(record)
+    try:
+        line = encode(record)
+    except (OverflowError, ValueError):  # a count with hundreds of digits
+        record = without_absurd_counts(record)
+        line = encode(record)
     for limit in CUTS:
         if len(line) <= PIPE_BUF:
             break

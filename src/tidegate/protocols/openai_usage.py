@@ -77,16 +77,24 @@ def parse_usage(usage: UsageIn) -> Usage | None:
     read = prompt.cached_tokens
     if read is None:
         read = _first(usage.prompt_cache_hit_tokens, usage.num_cached_tokens, usage.cached_tokens)
-    read, left = _take(read, left)
     written = prompt.cache_write_tokens
     if written is None:
         written = usage.cache_creation_input_tokens or None
-    written, left = _take(written, left)
-    audio_in, left = _take(prompt.audio_tokens or None, left)
-    rest = completion_tokens(usage)
+    audio_in, audio_out = prompt.audio_tokens or None, completion.audio_tokens or None
     thought = completion.reasoning_tokens
-    thought, rest = _take(usage.reasoning_tokens if thought is None else thought, rest)
-    audio_out, rest = _take(completion.audio_tokens or None, rest)
+    if thought is None:
+        thought = usage.reasoning_tokens
+    if read:
+        read, left = _take(read, left)
+    if written:
+        written, left = _take(written, left)
+    if audio_in:
+        audio_in, left = _take(audio_in, left)
+    rest = completion_tokens(usage)
+    if thought:
+        thought, rest = _take(thought, rest)
+    if audio_out:
+        audio_out, rest = _take(audio_out, rest)
     return Usage(
         input=None if usage.prompt_tokens is None else left,
         cache_read=read,
@@ -138,14 +146,9 @@ def _first(*counts: int | None) -> int | None:
     return None
 
 
-def _take(part: int | None, whole: int) -> tuple[int | None, int]:
+def _take(part: int, whole: int) -> tuple[int, int]:
     """Return a subset of a count, capped at the count, and the remainder."""
-    if part is None:
-        return None, whole
-    if part > whole:
-        part = whole
-    elif part < 0:
-        part = 0
+    part = max(0, min(part, whole))
     return part, whole - part
 
 

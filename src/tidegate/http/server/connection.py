@@ -215,19 +215,21 @@ class Connection(asyncio.Protocol):
         url, headers, parser = self._url, self._headers, self._parser
         self._headers = []
         version, method = parser.get_http_version(), parser.get_method()
-        names = [name for name, _ in headers]
+        named = dict(headers)
         upgrades = parser.should_upgrade()
         if (
             version != "1.1"
             or upgrades
-            or names.count(b"host") != 1
-            or b"transfer-encoding" in names
+            or len(named) != len(headers)
+            or b"host" not in named
+            or b"transfer-encoding" in named
             or self._head_size > self.server.limits.head_bytes
         ):
             self._examine(version, method, headers, upgrades)
+            named = dict(reversed(headers))  # of several with one name, the first
         target = _cached_target(url) if len(url) <= CACHED_TARGET else split_target(url)
         verb = METHODS.get(method) or method.decode("ascii")
-        request = Request(self, verb, target, headers, parser.should_keep_alive(), version == "1.0")
+        request = Request(self, verb, target, headers, named, parser.should_keep_alive(), version == "1.0")
         if upgrades:
             self._resumed = request
         else:

@@ -1,7 +1,7 @@
 """A client's request, as the application sees it."""
 
 from asyncio import AbstractEventLoop, Future
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from time import perf_counter
 from typing import Protocol as Interface
 
@@ -94,6 +94,7 @@ class Request:
         "headers",
         "keep",
         "method",
+        "named",
         "on_disconnect",
         "path",
         "peer",
@@ -108,12 +109,14 @@ class Request:
         method: str,
         target: tuple[str, bytes],
         headers: list[Header],
+        named: Mapping[bytes, bytes],
         keep: bool,
         old: bool,
     ) -> None:
         self.method = method
         self.path, self.query = target
         self.headers = headers
+        self.named = named
         self.peer = connection.peer
         self.received_at = self.body_at = perf_counter()
         self.disconnected = False
