@@ -195,8 +195,8 @@ class Day:
         if len(asked.tried) == 1 and (delay := self.router.hedge_after(trial, self.world.now)) is not None:
             self._push(self._at + delay, "hedge", asked, trial)
 
-    def _begin(self, asked: Asked, pick: Pick) -> Trial:
-        trial = self.router.begin(pick, asked.facts, self.world.now)
+    def _begin(self, asked: Asked, pick: Pick, *, hedge: bool = False) -> Trial:
+        trial = self.router.begin(pick, asked.facts, self.world.now, hedge=hedge)
         provider = next(one for one in PROVIDERS if one.name == pick.candidate.service.name)
         asked.tried.append(trial)
         at = self._at
@@ -226,7 +226,7 @@ class Day:
         pick = self.router.hedge(asked.plan, asked.tried, asked.facts, self.world.now)
         if pick is not None:
             self.hedges += 1
-            self._begin(asked, pick)
+            self._begin(asked, pick, hedge=True)
 
     def _speak(self, asked: Asked, trial: Trial, provider: Provider, end: float) -> None:
         if asked.begun.pop(id(trial), None) is None:
@@ -236,7 +236,7 @@ class Day:
         asked.cost += provider.price * (asked.prompt + 5 * asked.output) / 1e6
         self._push(end, "end", asked, trial)
         for loser, price in asked.begun.values():
-            self.router.ended(loser, Outcome(abandoned=True), self.world.now)
+            self.router.ended(loser, Outcome(overtaken=True), self.world.now)
             asked.cost += price * asked.prompt / 1e6  # it has read the prompt
         asked.begun.clear()
         self.done.append(asked)
@@ -261,7 +261,7 @@ class Day:
 
 def _one_attempt(asked: Asked) -> bool:
     """Whether nothing failed: a hedge is no failure."""
-    return all(trial.effect in (None, "success", "nothing") for trial in asked.tried)
+    return all(trial.effect in (None, "success", "nothing", "overtaken") for trial in asked.tried)
 
 
 def mean(results: Sequence[Result]) -> Result:

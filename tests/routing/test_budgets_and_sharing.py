@@ -1,6 +1,7 @@
 """Retries, hedges, limits from headers, other workers, and what health shows."""
 
 from random import Random
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -13,7 +14,8 @@ from tidegate.routing.limits import parse_limits
 from tidegate.routing.retry_budget import RetryBudget
 
 HEDGED = "hedge = true"
-PRICES = ["input = 3\noutput = 15"] * 3
+PRICE = "input = 3\noutput = 15"
+PRICES = [PRICE] * 3
 
 
 def test_retries_are_a_fifth_of_the_requests_but_always_three() -> None:
@@ -63,24 +65,105 @@ def test_there_are_requests_that_are_not_hedged(world: World, facts: dict[str, i
     assert world.router.hedge_after(world.begin("a", **facts), world.now) is None
 
 
+def begun_hedge(world: World, name: str = "a", **facts: Any) -> str | None:
+    """The provider that a hedge goes to while an attempt at `name` is silent."""
+    wanted = {"stream": True, "input_tokens": 100, **facts}
+    trial = world.begin(name, **wanted)
+    pick = world.router.hedge(world.plan(**wanted), [trial], RequestFacts(**wanted), world.now)
+    return pick.candidate.service.name if pick is not None else None
+
+
 def test_a_hedge_goes_to_another_service_whose_breaker_is_closed() -> None:
     world = hedging()
+    assert begun_hedge(world) == "b"
     world.calls("b", 300, DOWN, every=0)
     world.now += 130  # b is half-open: a hedge is no probe
-    trial = world.begin("a", stream=True)
-    pick = world.router.hedge(world.plan(), [trial], RequestFacts(stream=True), world.now)
-    assert pick is not None
-    assert pick.candidate.service.name == "c"
+    assert begun_hedge(world) == "c"
+
+
+def test_a_hedge_goes_to_no_service_whose_prompt_is_expensive_or_has_no_price() -> None:
+    assert begun_hedge(hedging(prices=[PRICE, "input = 1000\noutput = 15", PRICE])) == "c"
+    assert begun_hedge(hedging(prices=[PRICE])) is None
+    assert begun_hedge(hedging(), input_tokens=0) is None
+
+
+FALLBACK = """
+[models.other]
+candidates = ["b/other", "c/m2"]
+hedge = true
+[prices."b/other"]
+input = 3
+[prices."c/m2"]
+input = 3
+"""
+
+
+def test_a_hedge_goes_to_the_same_model_and_not_to_a_fallback() -> None:
+    world = World(model="hedge = true", prices=PRICES, more=FALLBACK)
+    candidates = world.registry.resolve("other", None, ["m"]).candidates
+    facts = RequestFacts(stream=True, input_tokens=100)
+    plan = world.router.plan(facts, candidates, world.now)
+    assert plan.hedge
+    tried = [world.begin("a", stream=True, input_tokens=100)]
+    first = world.router.hedge(plan, tried, facts, world.now)
+    assert first is not None
+    assert (first.candidate.service.name, first.candidate.model) == ("b", "m")
+
+
+@pytest.mark.parametrize(
+    ("world", "hedge"),
+    [
+        (World(), False),
+        (World(routing=HEDGED), True),
+        (World(model=HEDGED), True),
+        (World(routing=HEDGED, model="hedge = false"), False),
+        (World(names="a", routing=HEDGED), False),
+    ],
+    ids=["off", "for all", "for the model", "off for the model", "one service"],
+)
+def test_the_plan_says_whether_to_ask_about_hedges_at_all(world: World, *, hedge: bool) -> None:
+    for order in ("priority", "balanced"):
+        assert world.plan(order=order).hedge is hedge
+
+
+@pytest.mark.parametrize(
+    ("silent_s", "counted"), [(3.0, True), (0.2, False)], ids=["beyond the p95", "not even late"]
+)
+def test_a_silence_that_was_overtaken_counts_if_it_was_late(silent_s: float, *, counted: bool) -> None:
+    world = hedging()
+    before = world.router.endpoints.known("a", "m").figures.view(world.now)
+    for _ in range(20):
+        trial = world.begin("a", stream=True, input_tokens=100)
+        world.now += silent_s
+        world.end(trial, Outcome(overtaken=True))
+    endpoint = world.router.endpoints.known("a", "m")
+    after = endpoint.figures.view(world.now + 1)
+    assert (after.ttft_p95_s > 2.5, after.ttft_s > before.ttft_s) == (counted, counted)
+    assert (after.success, endpoint.breaker.state, endpoint.last_error) == (1.0, "closed", None)
+    assert world.router.health("a", world.now).credentials[0].in_flight == 0
+
+
+def test_an_overtaken_probe_gives_its_place_back() -> None:
+    world = hedging()
+    world.calls("a", 300, DOWN, every=0)
+    world.now += 130
+    probe = world.begin("a", stream=True)
+    assert probe.probe
+    world.end(probe, Outcome(overtaken=True))
+    assert world.begin("a", stream=True).probe
 
 
 def test_hedges_are_bounded() -> None:
     world = hedging()
-    facts = RequestFacts(stream=True)
+    facts = RequestFacts(stream=True, input_tokens=10)
     hedged = 0
     for _ in range(1000):
         trial = world.begin("a", stream=True, input_tokens=10)
         world.router.hedge_after(trial, world.now)
-        hedged += world.router.hedge(world.plan(), [trial], facts, world.now) is not None
+        pick = world.router.hedge(world.plan(), [trial], facts, world.now)
+        if pick is not None:
+            hedged += 1
+            world.end(world.router.begin(pick, facts, world.now, hedge=True))
         world.end(trial)
     assert hedged == pytest.approx(10 + 50, abs=1)
 

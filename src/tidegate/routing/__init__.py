@@ -23,8 +23,8 @@ deadline allows it (call `next` again after the wait), everybody else may be tri
 
 To send the same request to the same candidate again: `router.may_retry(now)`, then `begin(…, retry=True)`.
 For a second attempt beside a silent first one: `router.hedge_after(trial, now)` says after how many seconds
-from `trial.started_at`, then `router.hedge(plan, tried, facts, now)` who. For explanations,
-`plan(…, in_full=True)` fills in all figures. `trial.started_at` may be set by who sends the
+from `trial.started_at`, `router.hedge(plan, tried, facts, now)` who; `begin(…, hedge=True)` starts it. For
+explanations, `plan(…, in_full=True)` fills in all figures. `trial.started_at` may be set by who sends the
 request later than it began.
 
 **Rules, always true.**

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from random import Random
 
-from tidegate.catalog import Rate, Tiered
+from tidegate.catalog import Rate, Tiered, identity_of
 from tidegate.money.pricing import PriceList
 from tidegate.providers import Candidate
 
@@ -73,6 +73,7 @@ class Lane:
         "abilities",
         "candidate",
         "endpoint",
+        "name",
         "pick",
         "plan",
         "slots",
@@ -82,6 +83,8 @@ class Lane:
         self.candidate = candidate
         self.endpoint = endpoint
         self.slots = slots
+        self.name = candidate.alias or identity_of(candidate.model) or candidate.model
+        """What all candidates for the same model have in common."""
         self.abilities = Abilities(candidate)
         choice = Choice(candidate)
         self.plan = Plan(choices=(choice,))

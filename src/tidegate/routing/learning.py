@@ -38,7 +38,9 @@ class Learning:
         self._number = 0
         """Of the latest attempt."""
 
-    def begin(self, lane: Lane, slot: Slot, facts: RequestFacts, now: float, *, retry: bool) -> Trial:
+    def begin(
+        self, lane: Lane, slot: Slot, facts: RequestFacts, now: float, *, retry: bool, hedge: bool
+    ) -> Trial:
         """An attempt begins."""
         self._number += 1
         account = slot.account
@@ -50,7 +52,7 @@ class Learning:
             probe = lane.endpoint.breaker.begin(now)
             if probe:
                 self._report(lane.endpoint, "breaker_probing", lane.endpoint.breaker.until - now)
-        return Trial(lane, slot, facts, now, probe, retry=retry)
+        return Trial(lane, slot, facts, now, probe, retry=retry, hedge=hedge)
 
     def first_token(self, trial: Trial, now: float) -> None:
         """A stream has begun."""
@@ -71,6 +73,9 @@ class Learning:
             self._succeeded(trial, outcome.usage, card, now)
             return
         endpoint = trial.lane.endpoint
+        if effect == "overtaken":
+            self._overtaken(trial, now)
+            return
         if effect == "failure":
             self._failed(trial, now)
         else:
@@ -146,6 +151,14 @@ class Learning:
             self._homes.forget(session, before)
 
     # --- failure ------------------------------------------------------------------------------
+
+    def _overtaken(self, trial: Trial, now: float) -> None:
+        """Its first token is at least this late: see `hedging`."""
+        endpoint = trial.lane.endpoint
+        endpoint.breaker.release(now, trial.probe)
+        silent_s, late_s = now - trial.started_at, endpoint.figures.view(now).ttft_p95_s
+        if trial.first_token_at is None and late_s is not None and silent_s >= late_s:
+            endpoint.figures.first_token(silent_s)
 
     def _failed(self, trial: Trial, now: float) -> None:
         endpoint = trial.lane.endpoint

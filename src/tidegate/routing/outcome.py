@@ -31,8 +31,9 @@ MODEL_WORDS = frozenset(["model_not_found"])
 
 Header: TypeAlias = tuple[bytes, bytes]
 
-Effect = Literal["success", "nothing", "failure", "rate", "account", "funds", "model"]
+Effect = Literal["success", "nothing", "overtaken", "failure", "rate", "account", "funds", "model"]
 """What an attempt's end does. `success` and `failure` count for the endpoint. `nothing` counts for nobody.
+`overtaken` is no failure either, but the endpoint's figures learn how long nothing came.
 `rate` closes the endpoint for this credential. `account` and `funds` close the credential. `model` closes the
 endpoint."""
 
@@ -43,7 +44,9 @@ class Outcome(Struct, frozen=True, kw_only=True):
     error: TidegateError | None = None
     """What went wrong at the provider; None for a complete answer."""
     abandoned: bool = False
-    """Whether we ended it: the client left, another attempt was faster, the gateway shut down."""
+    """Whether we ended it: the client left, or the gateway shut down."""
+    overtaken: bool = False
+    """Whether we ended it because the attempt beside it was the first to answer (see `hedging`)."""
     usage: Usage | None = None
     """What was used; None where it was not reported."""
     headers: Sequence[Header] = ()
@@ -53,6 +56,8 @@ class Outcome(Struct, frozen=True, kw_only=True):
 def effect_of(outcome: Outcome) -> Effect:
     """What an attempt's end does: by the fault of its error."""
     error = outcome.error
+    if outcome.overtaken:
+        return "overtaken"
     if outcome.abandoned:
         return "nothing"
     if error is None:

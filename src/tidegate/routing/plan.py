@@ -62,6 +62,8 @@ class Plan(Struct, frozen=True, kw_only=True, gc=False):
     """The order that was applied."""
     stayed: bool = False
     """Whether the first choice is first because the conversation's prompt cache is warm there."""
+    hedge: bool = False
+    """Whether a second choice may be started beside a silent one: ask `Router.hedge_after`."""
 
 
 class Pick(NamedTuple):

@@ -56,6 +56,8 @@ class Group(NamedTuple):
     """A prompt of so many tokens fits into every context that is known."""
     streams: bool
     """Whether all of them stream."""
+    hedge: bool
+    """Whether some of them may be hedged."""
 
     def takes(self, facts: RequestFacts) -> bool:
         """Whether every candidate can serve the request, whatever is known about its model."""
@@ -122,7 +124,7 @@ class Router:
             ordered += ORDERS[order](part, settings, self._random)
         ordered = behind(ordered)
         stayed = facts.order is None and bool(homes) and self._stay(ordered, homes, facts, now)
-        return Plan(choices=tuple(ordered), skipped=skipped, order=order, stayed=stayed)
+        return Plan(choices=tuple(ordered), skipped=skipped, order=order, stayed=stayed, hedge=group.hedge)
 
     def _tiers(
         self, choices: list[Choice], lanes: Sequence[Lane], facts: RequestFacts, group: Group
@@ -247,14 +249,18 @@ class Router:
                 return home.credential
         return None
 
-    def begin(self, pick: Pick, facts: RequestFacts, now: float, *, retry: bool = False) -> Trial:
-        """An attempt begins. Its end must be reported to `ended`."""
+    def begin(
+        self, pick: Pick, facts: RequestFacts, now: float, *, retry: bool = False, hedge: bool = False
+    ) -> Trial:
+        """An attempt begins. Its end must be reported to `ended`. `hedge` if the pick is from there."""
         lane = self.endpoints.lane(pick.choice.candidate)
-        if retry:
+        if hedge:
+            self._hedges.take()
+        elif retry:
             self._retries.begin(now)
         else:
             self._retries.request(now)
-        return self.learning.begin(lane, pick.slot, facts, now, retry=retry)
+        return self.learning.begin(lane, pick.slot, facts, now, retry=retry, hedge=hedge)
 
     def first_token(self, trial: Trial, now: float) -> None:
         """The first output of a stream has arrived."""
@@ -296,32 +302,47 @@ class Router:
 
     def hedge_after(self, trial: Trial, now: float) -> float | None:
         """Seconds from the start of an attempt after which its first token is late; None if no second
-        candidate is to be started beside it.
+        candidate is to be started beside it. Call it once for each attempt, when it begins.
         """
-        facts, candidate = trial.facts, trial.candidate
-        model = self._models.get(candidate.alias or "")
-        hedge = self._routing.hedge if model is None or model.hedge is None else model.hedge
-        if not hedge or not facts.stream:
+        facts, lane = trial.facts, trial.lane
+        if not facts.stream or not self._may_be_hedged(lane.candidate):
             return None
-        card = trial.lane.card(self.prices, facts.input_tokens, now, self._wall)
-        if card is None or card.input * facts.input_tokens > self._routing.hedge_max_usd:
+        if not self._is_cheap(lane, facts, now):
             return None
-        self._hedges.request()
-        return delay_of(trial.lane.endpoint.figures.view(now).ttft_p95_s)
+        self._hedges.add()
+        return delay_of(lane.endpoint.figures.view(now).ttft_p95_s)
 
     def hedge(self, plan: Plan, tried: Sequence[Trial], facts: RequestFacts, now: float) -> Pick | None:
-        """The second candidate, whose first token is to overtake that of the silent one: of another service,
-        with a closed breaker. None if there is none, or the budget is used up.
+        """The second candidate, whose first token is to overtake that of the silent one, the last of `tried`:
+        the same model at another service, with a closed breaker. None if there is none, if its prompt is too
+        expensive, or if the budget is used up.
         """
+        if not self._hedges.allows:
+            return None
+        name = tried[-1].lane.name
         services = {trial.lane.endpoint.service for trial in tried}
         for choice in plan.choices:
             lane = self.endpoints.lane(choice.candidate)
-            if lane.endpoint.service in services or lane.endpoint.breaker.state != "closed":
+            if lane.name != name or lane.endpoint.service in services:
+                continue
+            if lane.endpoint.breaker.state != "closed" or not self._is_cheap(lane, facts, now):
                 continue
             pick = self._pick(choice, lane, tried, facts, now)
             if pick is not None and pick.closed_by is None:
-                return pick if self._hedges.take() else None
+                return pick
         return None
+
+    def _may_be_hedged(self, candidate: Candidate) -> bool:
+        """Whether the configuration wants a second candidate beside this one when it is silent."""
+        model = self._models.get(candidate.alias or "")
+        return self._routing.hedge if model is None or model.hedge is None else model.hedge
+
+    def _is_cheap(self, lane: Lane, facts: RequestFacts, now: float) -> bool:
+        """Whether a prompt is known to cost so little that it may be paid for twice."""
+        if not facts.input_tokens:  # it is not estimated
+            return False
+        card = lane.card(self.prices, facts.input_tokens, now, self._wall)
+        return card is not None and card.input * facts.input_tokens <= self._routing.hedge_max_usd
 
     # --- lists of candidates ------------------------------------------------------------------
 
@@ -332,10 +353,12 @@ class Router:
         order, weights = self._order_of(candidates)
         settings = Settings(self._routing.exponents, weights)
         choices = tuple(lane.plan.choices[0] for lane in lanes)
-        plan = lanes[0].plan if len(lanes) == 1 else Plan(choices=choices, order="priority")
+        services = {one.service.name for one in candidates}
+        hedge = len(services) > 1 and any(map(self._may_be_hedged, candidates))
+        plan = lanes[0].plan if len(lanes) == 1 else Plan(choices=choices, order="priority", hedge=hedge)
         fits = min((lane.abilities.fits for lane in lanes), default=math.inf)
         streams = all(lane.abilities.streams for lane in lanes)
-        group = Group(candidates, lanes, order, settings, plan, Peers(lanes), fits, streams)
+        group = Group(candidates, lanes, order, settings, plan, Peers(lanes), fits, streams, hedge)
         self._groups[id(candidates)] = group
         return group
 

@@ -14,10 +14,20 @@ __all__ = ["Trial"]
 class Trial:
     """An attempt under way, from `Router.begin` to `Router.ended`."""
 
-    __slots__ = ("effect", "facts", "first_token_at", "lane", "probe", "retry", "slot", "started_at")
+    __slots__ = (
+        "effect", "facts", "first_token_at", "hedge", "lane", "probe", "retry", "slot", "started_at",
+    )  # fmt: skip
 
     def __init__(
-        self, lane: Lane, slot: Slot, facts: RequestFacts, started_at: float, probe: int, *, retry: bool
+        self,
+        lane: Lane,
+        slot: Slot,
+        facts: RequestFacts,
+        started_at: float,
+        probe: int,
+        *,
+        retry: bool,
+        hedge: bool,
     ) -> None:
         self.lane = lane
         self.slot = slot
@@ -27,6 +37,8 @@ class Trial:
         self.probe = probe
         """The number of the probe of a half-open breaker; 0 for any other attempt."""
         self.retry = retry
+        self.hedge = hedge
+        """Whether it was started beside an attempt that was silent."""
         self.first_token_at: float | None = None
         self.effect: Effect | None = None
         """What its end has done; None while it is under way."""
