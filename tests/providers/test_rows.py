@@ -56,20 +56,22 @@ def test_every_wire_format_is_spoken_by_some_service() -> None:
 )
 def test_a_service_is_called_in_the_clients_format_if_it_supports_it(kind: str, address: str | None) -> None:
     directory = ModelRegistry(Config(providers={"it": ProviderConfig(kind=kind, base_url=address)}))
-    spoken = {name: directory.resolve("it/m", spoken=name).candidates[0].service for name in FORMATS}
-    assert {name for name, service in spoken.items() if service.protocol.name == name} == {
+    services = {name: directory.resolve("it/m", client_format=name).candidates[0].service for name in FORMATS}
+    assert {name for name, service in services.items() if service.protocol.name == name} == {
         "openai_chat",
         "openai_responses",
     }
-    assert {service.base_url for service in spoken.values()} == {spoken["openai_chat"].base_url}
-    assert spoken["anthropic"].protocol.name == "openai_chat"
+    assert {service.base_url for service in services.values()} == {services["openai_chat"].base_url}
+    assert services["anthropic"].protocol.name == "openai_chat"
 
 
 def test_an_address_other_than_openais_serves_chats_only() -> None:
     """What others serve behind OpenAI's variables may know chat completions and nothing else."""
     config = ProviderConfig(kind="openai", base_url="https://service.example/v1")
     (candidate,) = (
-        ModelRegistry(Config(providers={"it": config})).resolve("it/m", spoken="openai_responses").candidates
+        ModelRegistry(Config(providers={"it": config}))
+        .resolve("it/m", client_format="openai_responses")
+        .candidates
     )
     assert candidate.service.protocol.name == "openai_chat"
 

@@ -36,8 +36,8 @@ class Sent:
         return str(self.items)
 
 
-def headers_for(service: Service, client=(), spoken: str = "openai_chat", extra=None) -> Sent:
-    return Sent(service.headers_for(client, spoken, extra))
+def headers_for(service: Service, client=(), client_format: str = "openai_chat", extra=None) -> Sent:
+    return Sent(service.headers_for(client, client_format, extra))
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ async def admit(this: Exchange, operation: Operation[P]) -> None:
     this.operation = operation
     parsed = this.parsed = await read_request(this, operation.parse)
     this.resolution = this.gateway.registry.resolve(
-        parsed.model, parsed.provider, parsed.fallbacks, operation.spoken
+        parsed.model, parsed.provider, parsed.fallbacks, operation.client_format
     )
     this.candidates = this.resolution.candidates
 

@@ -66,16 +66,15 @@ class Attempt:
         self.waited_s: float | None = None
         """Seconds from the start until the provider had sent the data behind the first bytes."""
 
-    async def open(self, request: Request, spoken: str, gateway: Gateway, watch: Watch) -> bytes:
+    async def open(self, request: Request, client_format: str, gateway: Gateway, watch: Watch) -> bytes:
         """Call the candidate. Returns the first bytes for the client: for a plain answer, all of them.
-
-        `spoken` is the client's wire format. Raises ProviderError, and ClientLeft.
+        Raises ProviderError, and ClientLeft.
         """
         call = self._call
         assert call is not None
         try:
             answer = self._answer = await send(
-                self.candidate, call, request, spoken, gateway, self.trial.credential, self._note_resend
+                self.candidate, call, request, client_format, gateway, self.trial.credential, self._on_resend
             )
             self.headers = answer.raw_headers
             if not answer.ok:
@@ -193,7 +192,7 @@ class Attempt:
         self._failure = None
         return self.candidate.service.attribute(failure)
 
-    def _note_resend(self) -> None:
+    def _on_resend(self) -> None:
         self.resent = True
 
     def _explain(self, failure: BaseException, watch: Watch) -> Exception:

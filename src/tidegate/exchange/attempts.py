@@ -69,7 +69,7 @@ async def try_candidate(this: Exchange, pick: Pick, failures: list[TidegateError
         attempt = this.begin(pick, call, conduit, retry=number > 0)
         expect_answer(this.watch, call, this.gateway, last=is_last(this, pick))
         try:
-            first = await attempt.open(this.request, this.operation.spoken, this.gateway, this.watch)
+            first = await attempt.open(this.request, this.operation.client_format, this.gateway, this.watch)
         except TidegateError as error:
             attempt.fail(forget_frames(error))
             report_failure(this, attempt, error)

@@ -56,7 +56,7 @@ class Operation(Interface[A]):
     """One operation that clients can request."""
 
     @property
-    def spoken(self) -> str:
+    def client_format(self) -> str:
         """The wire format of the client: a provider with the same format receives some of its headers."""
         ...
 
@@ -105,7 +105,7 @@ class WithBytes:
 class Chat:
     """A chat in the dialect of a door: each candidate has a route from it."""
 
-    __slots__ = ("_door", "_parse", "heartbeat", "spoken", "streams_as")
+    __slots__ = ("_door", "_parse", "client_format", "heartbeat", "streams_as")
 
     def __init__(
         self,
@@ -114,7 +114,7 @@ class Chat:
         streams_as: bytes = EVENT_STREAM,
     ) -> None:
         self._door = door
-        self.spoken = door.name
+        self.client_format = door.name
         self._parse = parse or door.parse_request
         """Overridden if the body is not the whole request."""
         self.streams_as = streams_as
@@ -141,12 +141,12 @@ class Chat:
 class TaskOperation:
     """A task beside chat, in the dialect of a door: the candidate's row names the format it speaks."""
 
-    __slots__ = ("_task", "heartbeat", "parse", "spoken")
+    __slots__ = ("_task", "client_format", "heartbeat", "parse")
     streams_as = EVENT_STREAM
 
     def __init__(self, task: Task, door: Protocol) -> None:
         self._task = task
-        self.spoken = door.name
+        self.client_format = door.name
         self.heartbeat: bytes = getattr(door, "heartbeat", b"")  # formats from plugins may have none
         self.parse = within_depth(task.parse)
 
@@ -168,14 +168,14 @@ class TaskOperation:
 class AdaptedOperation:
     """An operation that the client requests in a different shape."""
 
-    __slots__ = ("_adaptation", "_operation", "spoken")
+    __slots__ = ("_adaptation", "_operation", "client_format")
     streams_as = EVENT_STREAM
     heartbeat = b""
 
     def __init__(self, operation: Operation[Any], adaptation: Adaptation) -> None:
         self._operation = operation
         self._adaptation = adaptation
-        self.spoken = operation.spoken
+        self.client_format = operation.client_format
 
     @within_depth
     def parse(self, body: bytes) -> Any:

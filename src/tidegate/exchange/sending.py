@@ -24,7 +24,7 @@ def send(
     candidate: Candidate,
     call: Call,
     request: Request,
-    spoken: str,
+    client_format: str,
     gateway: Gateway,
     credential: Credential | None = None,
     on_resend: Callable[[], None] | None = None,
@@ -35,11 +35,11 @@ def send(
     service = candidate.service
     address, connect_s = service.address_for(call.path), gateway.config.routing.connect_s
     if not service.signs:
-        headers = service.headers_for(request.headers, spoken, call.headers, credential)
+        headers = service.headers_for(request.headers, client_format, call.headers, credential)
         return gateway.pool.post(address, headers, call.body, connect_s, on_resend)
 
     async def sign_and_send() -> Answer:
-        signed = await service.authorize(call, request.headers, spoken, credential)
+        signed = await service.authorize(call, request.headers, client_format, credential)
         return await gateway.pool.post(address, signed, call.body, connect_s, on_resend)
 
     return sign_and_send()

@@ -23,7 +23,7 @@ PriceOf: TypeAlias = Callable[[Candidate], str]
 def explain(
     model: str,
     finding: Finding,
-    spoken: Iterable[str],
+    client_formats: Iterable[str],
     services: Iterable[Service],
     settings: ModelConfig | None,
     price_of: PriceOf,
@@ -34,7 +34,7 @@ def explain(
     lines = [f"{model}: {finding.how}"]
     if settings is not None:
         lines += _settings(settings)
-    wire_formats = tuple(spoken)
+    wire_formats = tuple(client_formats)
     for number, candidate in enumerate(finding.candidates, 1):
         lines += _describe(number, candidate, wire_formats)
         lines.append(f"   price: {price_of(candidate)}")
@@ -51,20 +51,20 @@ def _settings(settings: ModelConfig) -> Iterator[str]:
         yield "hedged" if settings.hedge else "not hedged"
 
 
-def _describe(number: int, candidate: Candidate, spoken: Iterable[str]) -> Iterator[str]:
+def _describe(number: int, candidate: Candidate, client_formats: Iterable[str]) -> Iterator[str]:
     service = candidate.service
     yield f"{number}. {service.name}, model {candidate.model}"
     if candidate.replaces is not None:
         yield f"   takes the place of {candidate.replaces}; the record says so (resolved_from)"
     yield f"   kind {service.kind.name}, at {service.base_url or 'a socket inside Tidegate'}"
     yield f"   wire format {service.protocol.name}"
-    yield from (f"   {line}" for line in _ways(service, spoken))
+    yield from (f"   {line}" for line in _ways(service, client_formats))
     yield from (f"   {line}" for line in _catalog_facts(candidate))
     yield f"   known about the model: {_facts(candidate.profile)}"
 
 
-def _ways(service: Service, spoken: Iterable[str]) -> Iterator[str]:
-    for name in spoken:
+def _ways(service: Service, client_formats: Iterable[str]) -> Iterator[str]:
+    for name in client_formats:
         if name == service.speaking(name).protocol.name:
             yield f"a client that speaks {name}: bytes pass through, only the model's name is replaced"
         else:

@@ -49,26 +49,26 @@ class ModelRegistry:
         model: str,
         provider: str | Mapping[str, Any] | None = None,
         fallbacks: Sequence[str] = (),
-        spoken: str = "",
+        client_format: str = "",
     ) -> Resolution:
         """Who serves the model, the first choice first.
 
-        `provider` is the request's own field: a provider's name, or preferences. `fallbacks` are the
-        names to try behind `model`. `spoken` is the client's wire format: a service that speaks it beside
-        its own is asked in it. Raises ModelNotFound, and InvalidRequest about a name or `provider`.
+        `provider` is the request's field of that name: a provider, or preferences. `fallbacks` are tried
+        after `model`. `client_format` is the client's wire format: a service that supports it besides its
+        own is called in it. Raises ModelNotFound, and InvalidRequest for an invalid name or `provider`.
         """
         if not fallbacks and (provider is None or isinstance(provider, str)):
-            known = self._known.get((model, provider, spoken))
-            return known if known is not None else self._remember(model, provider, spoken)
+            known = self._known.get((model, provider, client_format))
+            return known if known is not None else self._remember(model, provider, client_format)
         check_name(model, "model")
         check_names(fallbacks, "models")
         names = (model, *dict.fromkeys(fallbacks))
         if isinstance(provider, Mapping):
             preferences = ANY if self._are_for_others(names) else parse_preferences(provider)
-            return self._wish(names, None, preferences, spoken)
+            return self._wish(names, None, preferences, client_format)
         if provider is not None:
             check_name(provider, "provider")
-        return self._wish(names, provider, ANY, spoken)
+        return self._wish(names, provider, ANY, client_format)
 
     def listed(self) -> tuple[ListedModel, ...]:
         """The models that are worth naming: those of `[models]`, then the catalog's by provider, then
@@ -104,25 +104,27 @@ class ModelRegistry:
             raise ModelNotFound(not_found(model, self.services, self.names()))
         return finding
 
-    def explain(self, model: str, spoken: Iterable[str], price_of: PriceOf) -> list[str]:
-        """How a name resolves, line by line; `spoken` are the clients' wire formats, `price_of` words a
-        candidate's price. Raises ModelNotFound.
+    def explain(self, model: str, client_formats: Iterable[str], price_of: PriceOf) -> list[str]:
+        """How a name resolves, line by line. `client_formats` are the wire formats of the doors, `price_of`
+        describes a candidate's price. Raises ModelNotFound.
         """
         finding = self.find(model)
-        return explain(model, finding, spoken, self.services.values(), self._models.get(model), price_of)
+        return explain(
+            model, finding, client_formats, self.services.values(), self._models.get(model), price_of
+        )
 
     # --- a name alone, or at a provider -------------------------------------------------------
 
-    def _remember(self, model: str, provider: str | None, spoken: str) -> Resolution:
+    def _remember(self, model: str, provider: str | None, client_format: str) -> Resolution:
         check_name(model, "model")
         if provider is not None:
             check_name(provider, "provider")
         offered = self.find(model).candidates if provider is None else self._find_at(model, provider)
-        found = resolution_of([offered], spoken, model=self._models.get(model))
+        found = resolution_of([offered], client_format, model=self._models.get(model))
         if _is_short([model, provider or ""]):
             if len(self._known) >= REMEMBERED:
                 self._known.clear()
-            self._known[model, provider, spoken] = found
+            self._known[model, provider, client_format] = found
         return found
 
     def _find_at(self, model: str, provider: str) -> tuple[Candidate, ...]:
@@ -139,13 +141,16 @@ class ModelRegistry:
     # --- with fallbacks or preferences --------------------------------------------------------
 
     def _wish(
-        self, names: tuple[str, ...], provider: str | None, preferences: Preferences, spoken: str
+        self, names: tuple[str, ...], provider: str | None, preferences: Preferences, client_format: str
     ) -> Resolution:
-        key = (names, provider, preferences, spoken)
+        key = (names, provider, preferences, client_format)
         known = self._known_wishes.get(key)
         if known is None:
             known = resolution_of(
-                self._parts(names, provider, preferences), spoken, preferences, self._models.get(names[0])
+                self._parts(names, provider, preferences),
+                client_format,
+                preferences,
+                self._models.get(names[0]),
             )
             if _is_short([*names, provider or "", *preferences.names()]):
                 if len(self._known_wishes) >= REMEMBERED:

@@ -36,7 +36,7 @@ class Resolution(Struct, frozen=True, kw_only=True):
 
 def resolution_of(
     parts: Iterable[Sequence[Candidate]],
-    spoken: str = "",
+    client_format: str = "",
     preferences: Preferences = ANY,
     model: ModelConfig | None = None,
 ) -> Resolution:
@@ -53,7 +53,7 @@ def resolution_of(
             place = (one.service.name, one.model)
             if place not in seen and len(candidates) < MAX_CANDIDATES:
                 seen.add(place)
-                candidates.append(one.speaking(spoken))
+                candidates.append(one.speaking(client_format))
         if len(candidates) > before:
             tiers.append(len(candidates) - before)
     return Resolution(

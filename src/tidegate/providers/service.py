@@ -138,18 +138,18 @@ class Service:
     def headers_for(
         self,
         client_headers: Iterable[Header],
-        spoken: str,
+        client_format: str,
         extra: Mapping[str, str] | None = None,
         credential: Credential | None = None,
     ) -> bytes:
         """The rendered headers of a request to this provider, with its own credential or another.
 
-        `spoken` is the wire format of the client: where it is the provider's too, some of the client's
+        `client_format` is the wire format of the client: where it is the provider's too, some of the client's
         headers are passed on. `extra` are those that this one request needs. What the operator has
         set overrides all of them.
         """
         headers = self._headers[credential or self.credential]
-        passed = headers.passed(client_headers) if spoken == self.protocol.name else None
+        passed = headers.passed(client_headers) if client_format == self.protocol.name else None
         if not passed and not extra:
             return headers.block
         return render_headers(headers.merged(passed or [], extra or {}))
@@ -158,15 +158,15 @@ class Service:
         self,
         call: Call,
         client_headers: Iterable[Header],
-        spoken: str,
+        client_format: str,
         credential: Credential | None = None,
     ) -> bytes:
         """The headers of a request, signed where the service wants that. Raises ProviderUnreachable."""
         credential = credential or self.credential
         if credential is None or credential.signer is None:
-            return self.headers_for(client_headers, spoken, call.headers, credential)
+            return self.headers_for(client_headers, client_format, call.headers, credential)
         headers = self._headers[credential]
-        passed = headers.passed(client_headers) if spoken == self.protocol.name else []
+        passed = headers.passed(client_headers) if client_format == self.protocol.name else []
         unsigned = headers.merged(passed, call.headers)
         signed = await credential.signer.sign(self.base_url + call.path, unsigned, call.body)
         return render_headers(signed)
