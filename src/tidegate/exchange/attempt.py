@@ -1,7 +1,6 @@
 """One try at one candidate: the request is sent, and the answer opened.
 
-An attempt opens an answer and returns it; it never writes to the client. So attempts can be repeated,
-raced, continued or cached without knowing it.
+An attempt opens an answer and returns it; it never writes to the client, so it can be repeated or raced.
 """
 
 import asyncio
