@@ -442,12 +442,12 @@ def test_usage_is_sent_once_at_the_end():
     assert not any(one.get("usage") for one in mended(*chunks, repeats_usage=True))
 
 
-def test_reasoning_beside_the_completion_is_added():
+def test_reasoning_outside_the_completion_is_added():
     beside = {**USAGE, "total_tokens": 12, "completion_tokens_details": {"reasoning_tokens": 5}}
-    told = mended(ROLE, chunk({}, "stop"), {**TOLD, "usage": beside}, usage=True, reasoning_beside=True)
+    told = mended(ROLE, chunk({}, "stop"), {**TOLD, "usage": beside}, usage=True, excludes_reasoning=True)
     assert told[-1]["usage"] == {**beside, "completion_tokens": 9}
     out, one = passed(
-        whole({"role": "assistant", "content": "x"}, usage=beside), streamed=False, reasoning_beside=True
+        whole({"role": "assistant", "content": "x"}, usage=beside), streamed=False, excludes_reasoning=True
     )
     assert json.loads(out)["usage"]["completion_tokens"] == 9
     assert one.tally.usage == Usage(input=3, output=4, reasoning=5)

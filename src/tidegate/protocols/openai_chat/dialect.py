@@ -137,7 +137,7 @@ class Dialect(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, cac
     repeats_usage: bool = False
     """Usage is in more than one chunk (Groq, baseten, huggingface; §0.1). The last one is kept, in a chunk of
     its own at the end."""
-    reasoning_beside: bool = False
+    excludes_reasoning: bool = False
     """`completion_tokens` does not include reasoning (xAI: total = prompt + completion + reasoning, 127 of
     127; §0.3)."""
     ragged_heads: bool = False
@@ -165,7 +165,7 @@ PLAIN = Dialect()
 """OpenAI itself."""
 
 FAULTS = (
-    "repeats_role", "repeats_finish", "foreign_finishes", "repeats_usage", "reasoning_beside", "ragged_heads",
+    "repeats_role", "repeats_finish", "foreign_finishes", "repeats_usage", "excludes_reasoning", "ragged_heads",
     "ragged_calls", "ragged_choices", "list_contents", "other_reasoning", "no_done",
 )  # fmt: skip
 

@@ -273,7 +273,7 @@ MendChoice = Callable[[Json, ChoiceMemory, bool], None]
 
 ANSWER_REPAIRS: tuple[tuple[str, MendAnswer], ...] = (
     ("ragged_heads", _mend_head),
-    ("reasoning_beside", _mend_usage_sum),
+    ("excludes_reasoning", _mend_usage_sum),
     ("repeats_usage", _keep_usage),
 )
 
