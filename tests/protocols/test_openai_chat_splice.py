@@ -46,7 +46,7 @@ def test_everything_but_the_model_keeps_its_bytes():
     )
 
 
-def test_tidegates_own_fields_stay_here():
+def test_gateway_fields_stay_here():
     told = body(asked(provider="groq", models=["b"], system_message="Be kind."))
     assert told["messages"] == [{"role": "system", "content": "Be kind."}, {"role": "user", "content": "hi"}]
     assert told.keys() == {"model", "messages"}
@@ -55,8 +55,8 @@ def test_tidegates_own_fields_stay_here():
 def test_a_service_that_knows_them_too_gets_them():
     own = ("provider", "models", "reasoning")
     request = asked(provider={"order": ["a"]}, models=["b"], reasoning={"effort": "low"})
-    assert body(request, own_fields=own).keys() == {"model", "messages", *own}
-    assert "provider" not in body(asked(provider="openrouter"), own_fields=own)
+    assert body(request, gateway_fields=own).keys() == {"model", "messages", *own}
+    assert "provider" not in body(asked(provider="openrouter"), gateway_fields=own)
 
 
 def test_usage_of_a_stream_is_requested_in_any_case():

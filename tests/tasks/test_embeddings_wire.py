@@ -148,7 +148,7 @@ async def test_an_own_field_of_a_provider_that_knows_it_passes(provider: Simulat
     assert provider.requests[0].json["provider"] == {"order": ["sim"]}
 
 
-async def test_own_fields_stay_here(provider: Simulator) -> None:
+async def test_gateway_fields_stay_here(provider: Simulator) -> None:
     await embed(provider, "openai", vectors(FLOATS), model="m", provider="sim", models=["sim/n"])
     assert provider.requests[0].json == {"model": "m", "input": "Hello"}
 

@@ -31,8 +31,8 @@ __all__ = [
     "drop",
     "names_of",
     "read_answer",
+    "remove_gateway_fields",
     "render_path",
-    "take_own_fields",
 ]
 
 T = TypeVar("T")
@@ -116,7 +116,7 @@ Fields = dict[str, Raw]
 
 FIELDS = Decoder(Fields)
 
-OWN_FIELDS = ("provider", "models")
+GATEWAY_FIELDS = ("provider", "models")
 """Tidegate's own fields, which a provider does not know unless its dialect says so."""
 
 NULL = b"null"
@@ -145,7 +145,7 @@ def refuse_stream(stream: bool | None, what: str) -> None:
 
 def names_of(fields: Fields, known: frozenset[str]) -> list[str]:
     """The fields beyond those known (and Tidegate's own) in which the client says something."""
-    beyond = fields.keys() - known - set(OWN_FIELDS)
+    beyond = fields.keys() - known - set(GATEWAY_FIELDS)
     return [name for name in fields if name in beyond and bytes(fields[name]) != NULL]
 
 
@@ -155,11 +155,11 @@ def drop(fields: Fields, names: Iterable[str]) -> list[str]:
     return [name for name, value in taken.items() if bytes(value) != NULL]
 
 
-def take_own_fields(fields: Fields, provider: Any, own: tuple[str, ...]) -> None:
+def remove_gateway_fields(fields: Fields, provider: Any, own: tuple[str, ...]) -> None:
     """Take out what is for Tidegate. `own` are the fields that the service understands itself; a
     `provider` that is only a name is Tidegate's even there.
     """
-    for name in OWN_FIELDS:
+    for name in GATEWAY_FIELDS:
         if name not in own or (name == "provider" and isinstance(provider, str)):
             fields.pop(name, None)
 

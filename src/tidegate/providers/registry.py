@@ -225,7 +225,7 @@ class ModelRegistry:
 
 def _prefers_itself(candidate: Candidate) -> bool:
     """Whether the service understands the request's `provider` itself."""
-    return "provider" in getattr(candidate.service.dialect, "own_fields", ())
+    return "provider" in getattr(candidate.service.dialect, "gateway_fields", ())
 
 
 def _has_format(candidate: Candidate, preferences: Preferences) -> bool:

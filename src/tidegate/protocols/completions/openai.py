@@ -5,7 +5,7 @@ from msgspec.json import Decoder, Encoder
 
 from tidegate.protocols.contract import Call, Conduit, Target
 from tidegate.protocols.errors import Unsupported
-from tidegate.protocols.task import NULL, Fields, drop, render_path, take_own_fields
+from tidegate.protocols.task import NULL, Fields, drop, remove_gateway_fields, render_path
 
 from .conduit import BodyConduit, StreamConduit
 from .request import CompletionRequest
@@ -26,7 +26,7 @@ class Dialect(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Fields that the service does not support: left out and named."""
     refuses: tuple[str, ...] = ()
     """Fields that the service ignores although they change the answer: rejected by name."""
-    own_fields: tuple[str, ...] = ()
+    gateway_fields: tuple[str, ...] = ()
     """Fields that are Tidegate's own elsewhere and that this service understands itself."""
 
 
@@ -40,7 +40,7 @@ class OpenAIFormat:
         dialect: Dialect = target.dialect
         fields = dict(parsed.fields)
         fields["model"] = Raw(ENCODE(target.model))
-        take_own_fields(fields, parsed.provider, dialect.own_fields)
+        remove_gateway_fields(fields, parsed.provider, dialect.gateway_fields)
         for name in dialect.refuses:
             if bytes(fields.get(name, NULL)) not in NOTHING:
                 raise Unsupported(f'this provider does not support the parameter "{name}"', param=name)

@@ -20,8 +20,8 @@ from tidegate.protocols.task import (
     Whole,
     drop,
     read_answer,
+    remove_gateway_fields,
     render_path,
-    take_own_fields,
 )
 from tidegate.protocols.usage import Count, Usage
 
@@ -49,7 +49,7 @@ class Dialect(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The content of base64: 32-bit floats, or one byte per number (Perplexity, recorded)."""
     drops: tuple[str, ...] = ("input_type",)
     """Fields that the service does not support: they are dropped and reported."""
-    own_fields: tuple[str, ...] = ()
+    gateway_fields: tuple[str, ...] = ()
     """Fields that are normally addressed to Tidegate but that this service understands itself (`provider`,
     `models` at OpenRouter); a `provider` that is a plain string is addressed to Tidegate even here."""
 
@@ -66,7 +66,7 @@ class OpenAIFormat:
             raise Unsupported("this provider embeds texts, not tokens (input)", param="input")
         fields = dict(parsed.fields)
         fields["model"] = Raw(ENCODE(target.model))
-        take_own_fields(fields, parsed.provider, dialect.own_fields)
+        remove_gateway_fields(fields, parsed.provider, dialect.gateway_fields)
         _set_dimensions(fields, parsed, dialect)
         if parsed.encoding in PLAIN_ENCODINGS and parsed.encoding not in dialect.encodings:
             del fields["encoding_format"]

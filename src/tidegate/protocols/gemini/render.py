@@ -115,11 +115,11 @@ def render_body(turn: Turn, target: Target) -> tuple[bytes, tuple[str, ...], fro
     )
     body = _ENCODE(request)
     if turn.origin == FORMAT and turn.extensions:
-        body = _with_own_fields(body, turn.extensions)
+        body = _with_extensions(body, turn.extensions)
     return body, (*dropped, *contents.dropped), tools.custom
 
 
-def _with_own_fields(body: bytes, fields: Mapping[str, Raw]) -> bytes:
+def _with_extensions(body: bytes, fields: Mapping[str, Raw]) -> bytes:
     """Return a body with the fields that a client of Gemini's dialect set beyond those of all formats."""
     whole = _FIELDS.decode(body)
     config = _FIELDS.decode(whole.get("generationConfig", b"{}"))

@@ -25,7 +25,7 @@ from .wire import PromptFeedback, UsageMetadata
 
 __all__ = ["ArraySplice", "BodySplice", "StreamSplice", "splice_request"]
 
-OWN_FIELDS = ("provider", "models")
+GATEWAY_FIELDS = ("provider", "models")
 """Fields addressed to Tidegate, which Google does not know."""
 
 
@@ -34,8 +34,8 @@ def splice_request(parsed: Parsed, target: Target) -> Call:
     used.
     """
     body = parsed.body
-    if parsed.wire.model is not None or not parsed.fields.keys().isdisjoint(OWN_FIELDS):
-        fields = {name: value for name, value in _FIELDS.decode(body).items() if name not in OWN_FIELDS}
+    if parsed.wire.model is not None or not parsed.fields.keys().isdisjoint(GATEWAY_FIELDS):
+        fields = {name: value for name, value in _FIELDS.decode(body).items() if name not in GATEWAY_FIELDS}
         if parsed.wire.model is not None:
             model = "models/" + target.model.removeprefix("models/")
             fields["model"] = Raw(msgspec.json.encode(model))

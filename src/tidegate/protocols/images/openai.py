@@ -21,8 +21,8 @@ from tidegate.protocols.task import (
     Whole,
     drop,
     read_answer,
+    remove_gateway_fields,
     render_path,
-    take_own_fields,
 )
 from tidegate.protocols.usage import Count, Usage
 
@@ -48,7 +48,7 @@ class Dialect(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     unknown_parameter)."""
     drops: tuple[str, ...] = ()
     """Fields that the service does not support: they are dropped and reported."""
-    own_fields: tuple[str, ...] = ()
+    gateway_fields: tuple[str, ...] = ()
     """Fields that are normally addressed to Tidegate but that this service understands itself."""
 
 
@@ -66,7 +66,7 @@ class OpenAIFormat:
         dialect: Dialect = target.dialect
         fields = dict(parsed.fields)
         fields["model"] = Raw(ENCODE(target.model))
-        take_own_fields(fields, parsed.provider, dialect.own_fields)
+        remove_gateway_fields(fields, parsed.provider, dialect.gateway_fields)
         dropped = drop(fields, dialect.drops)
         SIZES[dialect.size](fields, parsed, dropped)
         bytes_only = any(fnmatchcase(target.model.lower(), pattern) for pattern in dialect.bytes_only)

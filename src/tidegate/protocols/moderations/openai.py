@@ -9,7 +9,7 @@ from tidegate.protocols.contract import Call, Conduit, Tally, Target
 from tidegate.protocols.errors import ProviderBroke
 from tidegate.protocols.openai_errors import error_inside
 from tidegate.protocols.openai_usage import UsageIn, parse_usage
-from tidegate.protocols.task import Whole, read_answer, render_path, take_own_fields
+from tidegate.protocols.task import Whole, read_answer, remove_gateway_fields, render_path
 
 from .request import ModerationsRequest
 
@@ -34,7 +34,7 @@ class OpenAIFormat:
         """See TaskFormat."""
         fields = dict(parsed.fields)
         fields["model"] = Raw(ENCODE(target.model))
-        take_own_fields(fields, parsed.provider, ())
+        remove_gateway_fields(fields, parsed.provider, ())
         path = render_path(target.dialect.path, target.model)
         return Call(path, ENCODE(fields), stream=False), Whole(read_results)
 

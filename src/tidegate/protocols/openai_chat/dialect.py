@@ -24,7 +24,7 @@ class Dialect(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, cac
     path: str = "/chat/completions"
     """The path for requests, relative to the base URL. `{model}` is replaced by the model name (Azure's
     classic form has the deployment in the path, followed by its api-version)."""
-    own_fields: tuple[str, ...] = ()
+    gateway_fields: tuple[str, ...] = ()
     """Fields that are normally addressed to Tidegate but that this service understands itself: `provider`,
     `models` (OpenRouter), `reasoning`, `system_message`. They stay in the request; a `provider` that is a
     plain string is addressed to Tidegate even here."""

@@ -27,7 +27,7 @@ from .wire import ENCODE, Fields, is_set
 
 __all__ = ["Splicer"]
 
-OWN_FIELDS = ("provider", "models", "system_message", "session_id")
+GATEWAY_FIELDS = ("provider", "models", "system_message", "session_id")
 """Fields addressed to Tidegate, which a provider does not know unless its dialect lists them."""
 
 Edit = Callable[[Fields, Parsed, Target, list[str]], None]
@@ -72,16 +72,16 @@ class Splicer:
         return Call(self._path, ENCODE(fields), stream, tuple(dropped))
 
 
-def _remove_own_fields(fields: Fields, parsed: Parsed, target: Target, dropped: list[str]) -> None:
+def _remove_gateway_fields(fields: Fields, parsed: Parsed, target: Target, dropped: list[str]) -> None:
     """Remove the fields addressed to Tidegate."""
-    if fields.keys().isdisjoint(OWN_FIELDS):
+    if fields.keys().isdisjoint(GATEWAY_FIELDS):
         return
-    kept = target.dialect.own_fields
+    kept = target.dialect.gateway_fields
     system = parsed.wire.system_message
     if system and "system_message" not in kept:
         first = ENCODE({"role": target.profile.system_role or "system", "content": system})
         fields["messages"] = Raw(b"[" + first + b"," + bytes(fields["messages"])[1:])
-    for name in OWN_FIELDS:
+    for name in GATEWAY_FIELDS:
         if name in fields and name not in kept:
             del fields[name]
     if isinstance(parsed.wire.provider, str):
@@ -117,7 +117,7 @@ def _write_effort(
     fields: Fields, parsed: Parsed, target: Target, dropped: list[str], forced: bool
 ) -> str | None:
     """Write the effort in the service's form. Returns the effort that the model receives."""
-    if "reasoning" in target.dialect.own_fields:
+    if "reasoning" in target.dialect.gateway_fields:
         return None
     thinking = plan_thinking(build_reasoning(parsed.wire), target.dialect, target.profile, forced=forced)
     if thinking.dropped or not _has_values(fields, thinking.fields):
@@ -205,7 +205,7 @@ def _set_schema(fields: Fields, parsed: Parsed, target: Target, dropped: list[st
 Applies = Callable[[Dialect, Profile], bool]
 
 EDITS: tuple[tuple[Applies, Edit], ...] = (
-    (lambda dialect, profile: True, _remove_own_fields),
+    (lambda dialect, profile: True, _remove_gateway_fields),
     (
         lambda dialect, profile: (
             bool(profile.limit_field or dialect.limit_field) or dialect.seed_field != "seed"

@@ -24,7 +24,7 @@ from tidegate.protocols.usage import Usage
 from .error import error_object, failure_of
 from .memory import ItemMemory
 from .parse import Parsed, parse_request
-from .splice import own_items, take_own_fields
+from .splice import remove_gateway_fields, resolve_gateway_items
 from .summary import write_summary
 from .usage import UsageIn, parse_usage, render_usage
 from .wire import ENCODE, FIELDS, MessageItem, is_set
@@ -105,8 +105,8 @@ class CompactFormat:
         conversation = parsed.conversation
         fields = dict(conversation.fields)
         fields["model"] = Raw(ENCODE(target.model))
-        take_own_fields(fields)
-        own_items(fields, conversation)
+        remove_gateway_fields(fields)
+        resolve_gateway_items(fields, conversation)
         return Call(target.dialect.path, ENCODE(fields), stream=False), Whole(read_compaction)
 
 

@@ -29,12 +29,12 @@ from .usage import parse_usage
 from .wire import ENCODE, FIELDS, RAWS, CompactionItem, CustomTool, Fields, Item, ReasoningItem, is_set
 from .wire_answer import RESPONSE, ResponseOut
 
-__all__ = ["BodySplice", "StreamSplice", "own_items", "splice_request", "take_own_fields"]
+__all__ = ["BodySplice", "StreamSplice", "remove_gateway_fields", "resolve_gateway_items", "splice_request"]
 
 
 # --- the request -----------------------------------------------------------------------------
 
-OWN_FIELDS = ("provider", "models", "session_id")
+GATEWAY_FIELDS = ("provider", "models", "session_id")
 """Fields addressed to Tidegate, which no provider knows."""
 
 
@@ -44,8 +44,8 @@ def splice_request(parsed: Parsed, target: Target) -> Call:
     """
     fields = dict(parsed.fields)
     fields["model"] = Raw(ENCODE(target.model))
-    take_own_fields(fields)
-    own_items(fields, parsed)
+    remove_gateway_fields(fields)
+    resolve_gateway_items(fields, parsed)
     dropped = _tune(fields, parsed, target)
     stream = parsed.stream and target.profile.streams
     if parsed.stream and not stream:
@@ -55,13 +55,13 @@ def splice_request(parsed: Parsed, target: Target) -> Call:
     return ResponsesCall(target.dialect.path, ENCODE(fields), stream, tuple(dropped), customs=customs)
 
 
-def take_own_fields(fields: Fields) -> None:
+def remove_gateway_fields(fields: Fields) -> None:
     """Take out what is for Tidegate."""
-    for name in OWN_FIELDS:
+    for name in GATEWAY_FIELDS:
         fields.pop(name, None)
 
 
-def own_items(fields: Fields, parsed: Parsed) -> None:
+def resolve_gateway_items(fields: Fields, parsed: Parsed) -> None:
     """Take out of the input what was written here for other formats; a summary becomes a message."""
     if not any(_is_wrapped_here(item) or is_summary(item) for item in parsed.items):
         return
