@@ -301,4 +301,60 @@ async def test_the_decision_is_explained_on_request(
     assert (decision["order"], decision["skipped"]) == ("priority", [])
     assert [one["provider"] for one in decision["tried"]] == ["a", "b"]
     assert decision["tried"][0]["error"] == "500 simulated simulated_error"
+    assert [one["provider"] for one in decision["candidates"]] == ["a", "b"]
     assert "x-tidegate-explained" not in (await gateway.chat("m")).headers
+
+
+EXPLAIN = {"x-tidegate-explain": "1"}
+
+
+async def test_an_explanation_on_request_has_all_figures(stack: AsyncExitStack) -> None:
+    provider = await stack.enter_async_context(Simulator())
+    provider.answer(json(ANSWER))
+    more = '[prices."a/m"]\ninput = 1\noutput = 2\n'
+    named = {"a": ("openai_compatible", f"{provider.url}/v1")}
+    gateway = await stack.enter_async_context(Gateway(named, more=more))
+    body = {"model": "a/m", "max_tokens": 100, "messages": [{"role": "user", "content": "x" * 40_000}]}
+    reply = await gateway.post("/v1/chat/completions", body, EXPLAIN)
+    decision = jsonlib.loads(reply.headers["x-tidegate-explained"])
+    (one,) = decision["candidates"]
+    assert one["cost_usd"] == pytest.approx(0.01 + 0.0002, rel=0.02)
+    assert one["success"] == 1
+    assert decision["prompt_tokens"] == pytest.approx(10_000, rel=0.02)
+    assert (await gateway.record())["routing"]["candidates"][0]["provider"] == "a"
+    # Without the header, a request with one candidate has nothing to explain.
+    await gateway.post("/v1/chat/completions", body)
+    assert "routing" not in await gateway.record(2)
+
+
+async def test_an_explanation_fits_into_a_header_whatever_the_names_are(stack: AsyncExitStack) -> None:
+    provider = await stack.enter_async_context(Simulator())
+    provider.answer(refusal(503, "no" * 500))
+    names = [f"{'provider' * 6}-{number}" for number in range(20)]
+    named = dict.fromkeys(names, ("openai_compatible", f"{provider.url}/v1"))
+    listed = ", ".join(f'"{name}/{"m" * 200}"' for name in names)
+    gateway = await stack.enter_async_context(Gateway(named, more=f"[models.m]\ncandidates = [{listed}]"))
+    reply = await gateway.post("/v1/chat/completions", {"model": "m", **HELLO}, EXPLAIN)
+    decision = jsonlib.loads(reply.headers["x-tidegate-explained"])
+    assert decision["shortened"] is True
+    assert len(decision["tried"]) >= 3
+
+
+async def test_the_record_has_the_order_and_the_figures_that_decided_it(stack: AsyncExitStack) -> None:
+    gateway, _, _ = await pair(stack, json(ANSWER))
+    await gateway.chat("m")
+    await gateway.chat("m", provider={"sort": "price"})
+    plain, sorted_ = (await gateway.record())["routing"], (await gateway.record(2))["routing"]
+    assert (plain["order"], sorted_["order"]) == ("priority", "cost")
+    assert plain["candidates"] == [{"provider": name, "model": "m"} for name in "ab"]
+    assert "requested" not in plain
+    assert sorted_["requested"] is True
+    assert [one["success"] for one in sorted_["candidates"]] == [1, 1]
+
+
+async def test_who_the_request_excludes_is_recorded_as_skipped(stack: AsyncExitStack) -> None:
+    gateway, _, _ = await pair(stack, json(ANSWER))
+    await gateway.chat("m", provider={"ignore": ["a"]})
+    (skipped,) = (await gateway.record())["skipped"]
+    reason = "is excluded by the request's provider.ignore"
+    assert skipped == {"provider": "a", "model": "m", "reason": reason}

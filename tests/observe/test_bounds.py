@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tidegate.observe import Record
+from tidegate.observe import Considered, Decision, Record
 from tidegate.observe.logs import JsonFormatter, TextFormatter
-from tidegate.observe.record import FailedAttempt
+from tidegate.observe.record import FailedAttempt, SkippedCandidate
 from tidegate.observe.request_log import PIPE_BUF, render_json, render_text
 from tidegate.protocols.usage import Usage
 
@@ -51,11 +51,19 @@ def test_many_and_long_parts_leave_a_short_line(render: Any) -> None:
     worst = dict.fromkeys(TEXTS, "\x01" * 9000)
     names = tuple(f"x{number}" * 100_000 for number in range(12))
     usage = Usage(**dict.fromkeys(Usage.__struct_fields__, 10**15))
-    line = one_line(render(record(dropped=names, attempts=attempts, usage=usage, **worst)))
+    skipped = [SkippedCandidate("p" * 5000, "m" * 5000, "r\x1b" * 5000)] * 40
+    third = 1 / 3
+    one = Considered(
+        "p\x01" * 5000, "m\x01" * 5000, "breaker", third, third, third, third, third, 10**6, True, third
+    )
+    routing = Decision("throughput", [one] * 20, True, (9, 11), 10**6, True, True)
+    lists = {"attempts": attempts, "skipped": skipped, "routing": routing}
+    line = one_line(render(record(dropped=names, usage=usage, **lists, **worst)))
     if render is render_json:
         told = json.loads(line)
-        assert set(told["shortened"]) >= {"attempts", "path", "error", "dropped"}
-        assert len(told["attempts"]) == 3
+        assert set(told["shortened"]) >= {"attempts", "path", "error", "dropped", "skipped", "routing"}
+        assert len(told["attempts"]) == len(told["skipped"]) == len(told["routing"]["candidates"]) == 3
+        assert told["routing"]["candidates"][0]["cost_usd"] == third
         assert told["usage"]["input"] == 10**15
 
 

@@ -288,3 +288,50 @@ def test_the_settings_of_a_name_are_explained() -> None:
     )
     lines = explained(make("together", "groq", ours=model), "ours").splitlines()
     assert lines[1:3] == ["order weighted (3, 1)", "not hedged"]
+
+
+# --- who is excluded, and why ------------------------------------------------------------------
+
+EXCLUDED: dict[str, tuple[dict[str, Any], list[str]]] = {
+    "nobody": ({"sort": "latency"}, []),
+    "ignored": ({"ignore": ["groq"]}, ["groq is excluded by the request's provider.ignore"]),
+    "not among the only ones": (
+        {"only": ["groq", "together"]},
+        ["deepinfra is not in the request's provider.only"],
+    ),
+    "of another format": (
+        {"quantizations": ["unknown"]},
+        [
+            f"{name} has the quantization fp8, which is not in the request's provider.quantizations"
+            for name in ("together", "deepinfra")
+        ],
+    ),
+    "behind the ordered ones": (
+        {"order": ["groq"], "allow_fallbacks": False},
+        [
+            f"{name} would be a fallback, and the request allows none (provider.allow_fallbacks)"
+            for name in ("together", "deepinfra")
+        ],
+    ),
+    "behind the first": (
+        {"allow_fallbacks": False, "ignore": ["together"]},
+        [
+            "together is excluded by the request's provider.ignore",
+            "groq would be a fallback, and the request allows none (provider.allow_fallbacks)",
+        ],
+    ),
+}
+
+
+@pytest.mark.parametrize(("preferences", "expected"), EXCLUDED.values(), ids=EXCLUDED)
+def test_who_is_excluded_is_named_with_the_reason(preferences: dict[str, Any], expected: list[str]) -> None:
+    found = make("together", "deepinfra", "groq").resolve("llama-3.3-70b", preferences)
+    assert [f"{one.service.name} {reason}" for one, reason in found.excluded] == expected
+
+
+def test_candidates_beyond_the_limit_are_named() -> None:
+    names = [f"azure-{number}" for number in range(23)]
+    found = make(*names).resolve("gpt-4o")
+    assert len(found.candidates) == 20
+    assert [one.service.name for one, _ in found.excluded] == names[20:]
+    assert {reason for _, reason in found.excluded} == {"is beyond the 20 candidates of one request"}

@@ -1,40 +1,118 @@
-"""The routing decision of one exchange, as a response header for a client that requests it."""
+"""The routing decision of one exchange: for its record, and for a client that requests it."""
 
+from typing import Any
+
+from msgspec import structs
 from msgspec.json import encode
 
+from tidegate.observe import Considered, Decision
 from tidegate.protocols.excerpt import shorten
+from tidegate.routing import Choice
 
-from .request import Header, header_value
-from .state import Exchange
+from .request import LONGEST_HEADER, Header, header_value
+from .state import NO_PLAN, Exchange
 
-__all__ = ["explanation"]
+__all__ = ["decision_of", "explanation"]
 
-MOST_TRIED, MOST_SKIPPED = 6, 8
-"""Entries of each list: with `LONGEST`, the value stays below the limit of a header."""
-LONGEST = 60
-"""Characters of a name or a reason."""
+MOST_IN_FULL = 8
+"""Candidates that are recorded with their figures; the others by name only."""
+
+CUTS = ((60, 8), (40, 6), (25, 5), (12, 3))
+"""Characters of a text and entries of a list in the header: the first that fits into a header's value."""
+DIGITS = 6
+"""Decimals of a figure in the header."""
+
+
+def decision_of(this: Exchange) -> Decision | None:
+    """How the candidates were ordered; None where only one could serve the request, and no client has asked
+    why.
+    """
+    plan = this.plan
+    choices = plan.choices
+    if len(choices) < 2 and (not this.explains or plan is NO_PLAN):
+        return None
+    facts = this.facts
+    considered = [considered_of(choice) for choice in choices[:MOST_IN_FULL]]
+    if len(choices) > MOST_IN_FULL:
+        others = (choice.candidate for choice in choices[MOST_IN_FULL:])
+        considered += [Considered(one.service.name, one.model) for one in others]
+    return Decision(
+        plan.order,
+        considered,
+        facts.order is not None,
+        facts.tiers,
+        facts.input_tokens,
+        facts.session is not None,
+        plan.stayed,
+    )
+
+
+def considered_of(choice: Choice) -> Considered:
+    """A choice with its figures."""
+    candidate = choice.candidate
+    return Considered(
+        candidate.service.name,
+        candidate.model,
+        choice.closed_by,
+        choice.wait_s or None,
+        choice.cost,
+        choice.ttft_s,
+        choice.tokens_per_s,
+        choice.success,
+        choice.cached_tokens,
+        choice.slow,
+        choice.weight,
+    )
 
 
 def explanation(this: Exchange) -> tuple[Header, ...]:
     """`x-tidegate-explained`, if the client has sent `x-tidegate-explain: 1`; otherwise nothing."""
-    if this.request.named.get(b"x-tidegate-explain") != b"1":
+    decision = decision_of(this) if this.explains else None
+    if decision is None:
         return ()
+    value = b""
+    for length, most in CUTS:
+        value = encode(render(this, decision, length, most))
+        if len(value) <= LONGEST_HEADER:
+            break
+    return ((b"x-tidegate-explained", header_value(value.decode())),)
+
+
+def render(this: Exchange, decision: Decision, length: int, most: int) -> dict[str, Any]:
+    """The decision with texts and lists of this length at most; `shortened` says that lists are cut."""
     tried = [
         {
-            "provider": shorten(one.candidate.service.name, LONGEST),
-            "model": shorten(one.candidate.model, LONGEST),
-            "error": shorten(one.error.summary, LONGEST) if one.error is not None else None,
+            "provider": shorten(one.candidate.service.name, length),
+            "model": shorten(one.candidate.model, length),
+            "error": shorten(one.error.summary, length) if one.error is not None else None,
             "ms": round(((one.ended_at or one.first_byte_at or one.started_at) - one.started_at) * 1e3, 3),
         }
-        for one in this.attempts[-MOST_TRIED:]
+        for one in this.attempts[-most:]
     ]
     skipped = [
         {
-            "provider": shorten(one.candidate.service.name, LONGEST),
-            "model": shorten(one.candidate.model, LONGEST),
-            "reason": shorten(one.reason, LONGEST),
+            "provider": shorten(one.candidate.service.name, length),
+            "model": shorten(one.candidate.model, length),
+            "reason": shorten(one.reason, length),
         }
-        for one in this.skipped[:MOST_SKIPPED]
+        for one in this.skipped[:most]
     ]
-    decision = {"order": this.plan.order, "stayed": this.plan.stayed, "tried": tried, "skipped": skipped}
-    return ((b"x-tidegate-explained", header_value(encode(decision).decode())),)
+    candidates = [shortened(one, length) for one in decision.candidates[:most]]
+    rendered = {
+        **structs.asdict(structs.replace(decision, candidates=candidates)),
+        "tried": tried,
+        "skipped": skipped,
+    }
+    if most < max(len(this.attempts), len(this.skipped), len(decision.candidates)):
+        rendered["shortened"] = True
+    return rendered
+
+
+def shortened(one: Considered, length: int) -> Considered:
+    """A candidate with short names and rounded figures."""
+    figures = {
+        name: round(value, DIGITS) for name, value in structs.asdict(one).items() if isinstance(value, float)
+    }
+    return structs.replace(
+        one, provider=shorten(one.provider, length), model=shorten(one.model, length), **figures
+    )

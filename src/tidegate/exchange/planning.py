@@ -33,6 +33,7 @@ CLOSED: Mapping[ClosedBy, str] = MappingProxyType(
 
 def plan_attempts(this: Exchange) -> None:
     """Fill in the facts and the plan. Raises Unsupported: the request excludes every candidate."""
+    this.explains = this.request.named.get(b"x-tidegate-explain") == b"1"
     this.facts = facts_of(this)
     plan = plan_of(this)
     if not plan.choices and this.facts.needs:
@@ -40,7 +41,7 @@ def plan_attempts(this: Exchange) -> None:
         this.facts = structs.replace(this.facts, needs=frozenset())
         plan = plan_of(this)
     this.plan = plan
-    for candidate, reason in plan.skipped:
+    for candidate, reason in (*this.resolution.excluded, *plan.skipped):
         this.skip(candidate, reason)
     if not plan.choices:
         reasons = (f"{one.service.name}/{one.model} {reason}" for one, reason in plan.skipped)
@@ -58,13 +59,15 @@ def note_passed_over(this: Exchange) -> None:
 
 def plan_of(this: Exchange) -> Plan:
     """The candidates in the order in which to try them."""
-    return this.gateway.router.plan(this.facts, this.candidates, perf_counter())
+    router = this.gateway.router
+    return router.plan(this.facts, this.candidates, perf_counter(), in_full=this.explains)
 
 
 def facts_of(this: Exchange) -> RequestFacts:
     """What routing needs to know about the request."""
     candidates, preferences = this.candidates, this.resolution.preferences
-    if len(candidates) == 1 and len(candidates[0].service.credentials) < 2 and preferences is ANY:
+    alone = len(candidates) == 1 and len(candidates[0].service.credentials) < 2
+    if alone and preferences is ANY and not this.explains:
         return STREAMED if this.stream else PLAIN
     return structs.replace(
         this.operation.facts(this.parsed),

@@ -13,7 +13,7 @@ from tidegate.http.errors import ClientDisconnected
 from tidegate.protocols.errors import BodyTooLarge, InvalidRequest, TidegateError
 from tidegate.protocols.ids import new_id
 
-__all__ = ["JSON", "ClientLeft", "Header", "Request", "header_value", "safe_value"]
+__all__ = ["JSON", "LONGEST_HEADER", "ClientLeft", "Header", "Request", "header_value", "safe_value"]
 
 JSON: Header = (b"content-type", b"application/json")
 

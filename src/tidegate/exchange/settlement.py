@@ -9,6 +9,7 @@ from tidegate.protocols.contract import Tally
 from tidegate.protocols.errors import ClientError, ProviderError, ShutDown, TidegateError
 
 from .attempt import Attempt
+from .explaining import decision_of
 from .planning import note_passed_over
 from .reporting import report_end
 from .state import Exchange
@@ -59,6 +60,7 @@ def record_of(this: Exchange) -> Record:
         attempts=_failed(this),
         resent=this.resent,
         skipped=_skipped(this) if this.skipped else [],
+        routing=decision_of(this) if len(this.plan.choices) > 1 or this.explains else None,
         caller=this.caller,
         error=this.error.summary if this.error is not None else None,
         total_ms=_ms(now - request.received_at),

@@ -17,7 +17,7 @@ from .request import Request
 from .transcript import Transcript
 from .watchdog import Watch
 
-__all__ = ["Exchange", "Skipped"]
+__all__ = ["NO_PLAN", "Exchange", "Skipped"]
 
 NO_PLAN = Plan(choices=())
 """The plan of an exchange whose candidates are not known yet."""
@@ -41,6 +41,7 @@ class Exchange:
         "door",
         "ended",
         "error",
+        "explains",
         "facts",
         "fetched",
         "gateway",
@@ -80,6 +81,8 @@ class Exchange:
         """Whether the client has shortened the deadline."""
         self.candidates: Sequence[Candidate] = ()
         # attempts
+        self.explains = False
+        """Whether the client wants the decision explained (`x-tidegate-explain: 1`): with all figures."""
         self.plan = NO_PLAN
         """The candidates in the order in which to try them."""
         self.tried: Sequence[Trial] = ()

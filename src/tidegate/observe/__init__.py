@@ -5,7 +5,7 @@ tokens of which class it took and how long whom.
 """
 
 from .nonblocking import NonBlockingWriter
-from .record import Ending, Record
+from .record import Considered, Decision, Ending, Record
 from .request_log import RequestLog
 
-__all__ = ["Ending", "NonBlockingWriter", "Record", "RequestLog"]
+__all__ = ["Considered", "Decision", "Ending", "NonBlockingWriter", "Record", "RequestLog"]

@@ -7,7 +7,7 @@ from msgspec import structs
 
 from tidegate.protocols.excerpt import is_name, names_only, shorten
 
-from .record import Record
+from .record import Considered, Decision, Record
 
 __all__ = ["CUTS", "clean", "replace_surrogates", "shortened", "without_absurd_counts"]
 
@@ -22,6 +22,8 @@ MAX_COUNT = 10**15
 
 MOST_SKIPPED = 3
 """Skipped candidates in a line that would be too long."""
+MOST_CANDIDATES = 3
+"""Ordered candidates in a line that would be too long."""
 
 _OTHERS = (
     "correlation", "path", "model", "provider", "provider_model", "finish", "service_tier", "caller", "error",
@@ -63,8 +65,9 @@ def shortened(record: Record, limit: int) -> Record:
         left_out=cut.left_out[:MOST_DROPPED],
         attempts=cut.attempts[:MOST_ATTEMPTS],
         skipped=cut.skipped[:MOST_SKIPPED],
+        routing=_with_candidates(cut.routing, lambda one: one, MOST_CANDIDATES),
     )
-    looked = (*_OTHERS, "dropped", "left_out", "attempts", "skipped")
+    looked = (*_OTHERS, "dropped", "left_out", "attempts", "skipped", "routing")
     names = [name for name in looked if getattr(cut, name) != getattr(record, name)]
     return structs.replace(cut, shortened=(*record.shortened, *names))
 
@@ -92,5 +95,20 @@ def _with_texts(record: Record, change: Callable[[str], str]) -> Record:
         )
         for one in record.skipped
     ]
+    routing = _with_candidates(
+        record.routing,
+        lambda one: structs.replace(one, provider=change(one.provider), model=change(one.model)),
+    )
     dropped = tuple(map(change, record.dropped))
-    return structs.replace(record, **texts, dropped=dropped, attempts=attempts, skipped=skipped)
+    return structs.replace(
+        record, **texts, dropped=dropped, attempts=attempts, skipped=skipped, routing=routing
+    )
+
+
+def _with_candidates(
+    decision: Decision | None, change: Callable[[Considered], Considered], most: int | None = None
+) -> Decision | None:
+    """The decision with each of its candidates changed, and so many of them at most."""
+    if decision is None:
+        return None
+    return structs.replace(decision, candidates=[change(one) for one in decision.candidates[:most]])

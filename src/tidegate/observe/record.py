@@ -6,7 +6,7 @@ from msgspec import Struct
 
 from tidegate.protocols.usage import Usage
 
-__all__ = ["Ending", "FailedAttempt", "Record", "SkippedCandidate"]
+__all__ = ["Considered", "Decision", "Ending", "FailedAttempt", "Record", "SkippedCandidate"]
 
 Ending = Literal[
     "complete",
@@ -49,6 +49,51 @@ class SkippedCandidate(Struct, frozen=True):
     provider: str
     model: str
     reason: str
+
+
+class Considered(Struct, frozen=True, omit_defaults=True, gc=False):
+    """A candidate that could serve the request, with the figures it was ranked by. None: not known, or the
+    order needed no figures.
+    """
+
+    provider: str
+    model: str
+    closed_by: str | None = None
+    """Why it could not serve when the order was made: `breaker`, `rate`, `account` or `model`."""
+    wait_s: float | None = None
+    """Seconds until it was expected to serve again; None: it could serve at once."""
+    cost_usd: float | None = None
+    """The expected cost of this request, with what its prompt cache holds."""
+    ttft_s: float | None = None
+    """The time to first token, in seconds."""
+    tokens_per_s: float | None = None
+    success: float | None = None
+    """The rate of success by which it was ranked, 0 to 1."""
+    cached_tokens: int = 0
+    """Tokens of the conversation that its prompt cache was expected to hold."""
+    slow: bool = False
+    """Whether its first tokens come so late that it counted as half as successful."""
+    weight: float | None = None
+    """Its weight in the draw, for orders that draw."""
+
+
+class Decision(Struct, frozen=True, omit_defaults=True, gc=False):
+    """The order in which candidates were to be tried, and why."""
+
+    order: str
+    """The order that was applied: a name of `routing.order`."""
+    candidates: list[Considered]
+    """The first choice first."""
+    requested: bool = False
+    """Whether the request itself chose the order (`provider.sort`)."""
+    tiers: tuple[int, ...] = ()
+    """How many candidates stood together, where the request ranked them itself."""
+    prompt_tokens: int = 0
+    """The estimate of the prompt's length; 0 where nobody needed one."""
+    conversation: bool = False
+    """Whether the request was recognized as part of a conversation."""
+    stayed: bool = False
+    """Whether the first choice was first because the conversation's prompt cache is warm there."""
 
 
 class Record(Struct, kw_only=True, omit_defaults=True):
@@ -94,6 +139,8 @@ class Record(Struct, kw_only=True, omit_defaults=True):
     it was first sent on without a byte of an answer. Whether the provider saw it twice is unknown."""
     skipped: list[SkippedCandidate] = []
     """Candidates that were not tried: they do not support a feature of the request, or are closed."""
+    routing: Decision | None = None
+    """How the candidates were ordered; None where there was only one."""
     caller: str | None = None
     """Who called, as far as known: never the key."""
     error: str | None = None

@@ -13,7 +13,7 @@ from .explanation import PriceOf, explain
 from .limits import KEPT_NAME, check_name, check_names
 from .names import Names, translated
 from .preferences import ANY, Preferences, parse_preferences
-from .resolution import Resolution, resolution_of
+from .resolution import Exclusion, Resolution, resolution_of
 from .service import Service
 from .words import not_configured, not_found, shown
 
@@ -24,6 +24,7 @@ REMEMBERED = 1024
 bounded: with `_is_short`, to a few megabytes in all.
 """
 
+NO_FALLBACKS = "would be a fallback, and the request allows none (provider.allow_fallbacks)"
 UNKNOWN_FORMAT = "unknown"
 """The value of `quantizations` for models of which it is not known."""
 
@@ -146,12 +147,10 @@ class ModelRegistry:
         key = (names, provider, preferences, client_format)
         known = self._known_wishes.get(key)
         if known is None:
-            known = resolution_of(
-                self._parts(names, provider, preferences),
-                client_format,
-                preferences,
-                self._models.get(names[0]),
-            )
+            excluded: list[Exclusion] = []
+            parts = list(self._parts(names, provider, preferences, excluded))
+            model = self._models.get(names[0])
+            known = resolution_of(parts, client_format, preferences, model, excluded)
             if _is_short([*names, provider or "", *preferences.names()]):
                 if len(self._known_wishes) >= REMEMBERED:
                     self._known_wishes.clear()
@@ -159,12 +158,18 @@ class ModelRegistry:
         return known
 
     def _parts(
-        self, names: tuple[str, ...], provider: str | None, preferences: Preferences
+        self,
+        names: tuple[str, ...],
+        provider: str | None,
+        preferences: Preferences,
+        excluded: list[Exclusion],
     ) -> Iterator[Sequence[Candidate]]:
-        """The candidates, in the parts in which the request itself ranks them."""
+        """The candidates, in the parts in which the request itself ranks them; those that it excludes are
+        added to `excluded`.
+        """
         if preferences is not ANY:
             for name in dict.fromkeys(names):
-                yield from self._prefer(name, preferences)
+                yield from self._prefer(name, preferences, excluded)
             return
         first, *others = names
         # The provider is that of `model`; a fallback names its own.
@@ -182,25 +187,30 @@ class ModelRegistry:
             finding is not None and all(map(_prefers_itself, finding.candidates)) for finding in findings
         )
 
-    def _prefer(self, model: str, preferences: Preferences) -> list[list[Candidate]]:
+    def _prefer(
+        self, model: str, preferences: Preferences, excluded: list[Exclusion]
+    ) -> list[list[Candidate]]:
         """Who serves a model under the request's preferences: the providers that it orders, one by one, then
-        the others.
+        the others. Those that it excludes are added to `excluded`.
         """
         places = self._places_of(preferences.order)
         only, ignored = self._places_of(preferences.only), self._places_of(preferences.ignore)
-        found = self._find_also_at((*places, *only), model)
-        left = [one for one in found if one.service.name not in ignored and _has_format(one, preferences)]
-        if preferences.only:
-            left = [one for one in left if one.service.name in only]
         last = len(preferences.order)
         parts: list[list[Candidate]] = [[] for _ in range(last + 1)]
-        for one in left:
-            parts[places.get(one.service.name, last)].append(one)
-        parts = [part for part in parts[: None if preferences.allow_fallbacks or not last else last] if part]
+        for one in self._find_also_at((*places, *only), model):
+            reason = _excludes(one, preferences, only, ignored)
+            place = places.get(one.service.name, last)
+            if reason is None and place == last and not preferences.allow_fallbacks and (last or parts[0]):
+                reason = NO_FALLBACKS
+            if reason is None:
+                parts[place].append(one)
+            else:
+                excluded.append(Exclusion(one, reason))
+        parts = [part for part in parts if part]
         if not parts:
             reason = "the request's provider field excludes every provider that serves it"
             raise ModelNotFound(f"no provider is left for {shown(model)}: {reason}", param="provider")
-        return parts if preferences.allow_fallbacks or last else [parts[0][:1]]
+        return parts
 
     def _find_also_at(self, wanted: Iterable[str], model: str) -> list[Candidate]:
         """Who serves the model; where its name leaves that open, also the services that are wanted."""
@@ -228,13 +238,21 @@ def _prefers_itself(candidate: Candidate) -> bool:
     return "provider" in getattr(candidate.service.dialect, "gateway_fields", ())
 
 
-def _has_format(candidate: Candidate, preferences: Preferences) -> bool:
-    """Whether the model's weights have one of the number formats that the request accepts."""
-    if not preferences.quantizations:
-        return True
-    row = candidate.row
-    known = row.quantization if row is not None else None
-    return (known or UNKNOWN_FORMAT) in preferences.quantizations
+def _excludes(
+    candidate: Candidate, preferences: Preferences, only: Mapping[str, int], ignored: Mapping[str, int]
+) -> str | None:
+    """Why the request's preferences exclude a candidate; None if they do not."""
+    name = candidate.service.name
+    if name in ignored:
+        return "is excluded by the request's provider.ignore"
+    if preferences.only and name not in only:
+        return "is not in the request's provider.only"
+    if preferences.quantizations:
+        row = candidate.row
+        known = (row.quantization if row is not None else None) or UNKNOWN_FORMAT
+        if known not in preferences.quantizations:
+            return f"has the quantization {known}, which is not in the request's provider.quantizations"
+    return None
 
 
 def _is_short(names: Iterable[str]) -> bool:

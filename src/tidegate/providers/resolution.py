@@ -1,6 +1,7 @@
 """The answer to a request for a model: who can serve it, and what was asked about the choice among them."""
 
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 from msgspec import Struct
 
@@ -9,7 +10,17 @@ from tidegate.config import MAX_CANDIDATES, ModelConfig, Order
 from .candidate import Candidate
 from .preferences import ANY, Preferences
 
-__all__ = ["Resolution", "resolution_of"]
+__all__ = ["Exclusion", "Resolution", "resolution_of"]
+
+TOO_MANY = f"is beyond the {MAX_CANDIDATES} candidates of one request"
+
+
+class Exclusion(NamedTuple):
+    """Who could serve a model, and is no candidate of this request."""
+
+    candidate: Candidate
+    reason: str
+    """For people, as the end of a sentence about it: `is not in the request's provider.only`."""
 
 
 class Resolution(Struct, frozen=True, kw_only=True):
@@ -32,6 +43,8 @@ class Resolution(Struct, frozen=True, kw_only=True):
     preferences: Preferences = ANY
     """The request's `provider` as an object. `order`, `only`, `ignore`, `allow_fallbacks` and `quantizations`
     are applied already; the rest is for those who rank, filter and try the candidates."""
+    excluded: tuple[Exclusion, ...] = ()
+    """Who is no candidate because of the preferences or of MAX_CANDIDATES; as many at most."""
 
 
 def resolution_of(
@@ -39,11 +52,13 @@ def resolution_of(
     client_format: str = "",
     preferences: Preferences = ANY,
     model: ModelConfig | None = None,
+    excluded: Iterable[Exclusion] = (),
 ) -> Resolution:
     """The candidates of these parts, each once, for a client of a wire format.
 
-    `model` has the settings of the name in `[models]`.
+    `model` has the settings of the name in `[models]`; `excluded` are those that the preferences exclude.
     """
+    left_out = list(excluded)
     seen: set[tuple[str, str]] = set()
     tiers: list[int] = []
     candidates: list[Candidate] = []
@@ -51,9 +66,13 @@ def resolution_of(
         before = len(candidates)
         for one in part:
             place = (one.service.name, one.model)
-            if place not in seen and len(candidates) < MAX_CANDIDATES:
+            if place in seen:
+                continue
+            if len(candidates) < MAX_CANDIDATES:
                 seen.add(place)
                 candidates.append(one.speaking(client_format))
+            else:
+                left_out.append(Exclusion(one, TOO_MANY))
         if len(candidates) > before:
             tiers.append(len(candidates) - before)
     return Resolution(
@@ -63,4 +82,5 @@ def resolution_of(
         weights=model.weights if model is not None else (),
         hedge=model.hedge if model is not None else None,
         preferences=preferences,
+        excluded=tuple(left_out[:MAX_CANDIDATES]),
     )
