@@ -165,8 +165,8 @@ PLAIN = Dialect()
 """OpenAI itself."""
 
 FAULTS = (
-    "repeats_role", "repeats_finish", "foreign_finishes", "repeats_usage", "excludes_reasoning", "ragged_heads",
-    "ragged_calls", "ragged_choices", "list_contents", "other_reasoning", "no_done",
+    "repeats_role", "repeats_finish", "foreign_finishes", "repeats_usage", "excludes_reasoning",
+    "ragged_heads", "ragged_calls", "ragged_choices", "list_contents", "other_reasoning", "no_done",
 )  # fmt: skip
 
 
