@@ -278,7 +278,7 @@ def test_a_package_that_cannot_be_imported_stops_only_its_provider(site: Site) -
     site.install("bad-rows", "[tidegate.rows]\nbad = bad_rows\n", module)
     [package, provider] = told_of(OTHERS + '[providers.mine]\nkind = "bad"\nbase_url = "https://x.example"')
     assert package.startswith("the package bad-rows 1.0: rows.toml of bad_rows cannot be read: ")
-    assert provider == 'tidegate.toml:9: the provider "mine" is left out'
+    assert provider == 'tidegate.toml:9: the provider "mine" is disabled'
 
 
 def test_a_model_that_nobody_else_serves_goes_with_its_provider(site: Site) -> None:
@@ -316,7 +316,7 @@ def test_a_row_that_its_wire_format_does_not_fit_is_reported_where_it_is_used(
     assert parse_config("").providers == {}
     text = '[providers.mine]\nkind = "x"\nbase_url = "https://x.example"\napi_key = "k"'
     source = 'the row "x" of the package some-rows 1.0'
-    assert told_of(OTHERS + text) == [f'tidegate.toml:9: the provider "mine" is left out: {source}: {told}']
+    assert told_of(OTHERS + text) == [f'tidegate.toml:9: the provider "mine" is disabled: {source}: {told}']
 
 
 def test_nothing_that_is_installed_changes_what_is_there(site: Site) -> None:
@@ -422,6 +422,6 @@ def test_a_wire_format_that_cannot_be_used_is_reported_with_its_package(
     assert parse_config("").providers == {}
     told = BROKEN[code].format(n=n)
     assert told_of(OTHERS + '[providers.mine]\nkind = "odd"\nbase_url = "https://odd.example"') == [
-        'tidegate.toml:9: the provider "mine" is left out: '
+        'tidegate.toml:9: the provider "mine" is disabled: '
         f"the package tidegate-odd 1.0: the wire format odd: {told}"
     ]

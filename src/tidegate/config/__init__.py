@@ -1,9 +1,8 @@
-"""What the operator wants: one file, the environment and `.env` into one frozen `Config`.
+"""Configuration: one file, the environment and `.env`, loaded into one frozen `Config`.
 
-The way of a setting: it is *written* somewhere (`file`, `environment`, the command line), kept in a
-`Draft` with its origin, *built* into the structs of `schema` by their types and normal forms, and
-checked against the others (`cross`). Nothing is refused before everything that is wrong is known,
-and every message about a value names its location.
+A setting is *written* somewhere (`file`, `environment`, the command line), kept in a `Draft` with its
+origin, *built* into the structs of `schema` according to their types and normal forms, and *checked*
+against other settings (`cross`). All problems are reported at once, each with its location.
 """
 
 from .formats import FORMATS, protocol_named

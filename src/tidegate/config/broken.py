@@ -11,7 +11,7 @@ __all__ = ["leave_out_broken"]
 
 
 def leave_out_broken(draft: Draft) -> list[str]:
-    """Take the providers of broken packages out of the draft, with what leads to them; the warnings."""
+    """Remove the providers of broken packages, and everything that refers to them. Returns warnings."""
     warnings = list(kinds().broken.values())
     gone: set[str] = set()
     for table in [table for table in draft.tables if table[0] == "providers" and len(table) == 2]:
@@ -19,7 +19,7 @@ def leave_out_broken(draft: Draft) -> list[str]:
         if fault is not None:
             origin = draft.tables[table]["kind"].origin
             known = "" if fault in warnings else f": {fault}"
-            warnings.append(f"{origin}: the provider {quoted(table[1])} is left out{known}")
+            warnings.append(f"{origin}: the provider {quoted(table[1])} is disabled{known}")
             gone.add(table[1])
             draft.forget(table)
     if gone:
@@ -35,7 +35,7 @@ def _fault(kind: str, base_url: object) -> str | None:
 
 
 def _leave_out_names(draft: Draft, gone: set[str]) -> list[str]:
-    """Take out prices and candidates at these providers; the warnings."""
+    """Remove these providers' prices and candidates. Returns warnings."""
     warnings = []
     for table in [table for table in draft.tables if len(table) == 2]:
         if table[0] == "prices" and table[1].partition("/")[0] in gone:

@@ -1,4 +1,4 @@
-"""From settings as they were written to checked structs."""
+"""Converts settings as they were written to validated structs."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -50,7 +50,7 @@ _PLACE = re.compile(r" - at `[^`]*`$")
 
 
 def check_sections(draft: Draft, known: Mapping[str, Any], problems: Problems) -> None:
-    """Note the sections that there are none of."""
+    """Report unknown sections."""
     for table, origin in draft.heads.items():
         if table[0] not in known:
             later = NOT_YET if table[0] in LATER else f"unknown section{near(table[0], known)}"
@@ -58,7 +58,7 @@ def check_sections(draft: Draft, known: Mapping[str, Any], problems: Problems) -
 
 
 def resolve_variables(draft: Draft, environment: Environment, problems: Problems) -> None:
-    """Put the values of variables in the place of `env:NAME`, inside lists and tables as well."""
+    """Replace `env:NAME` with the variable's value, inside lists and tables too."""
     for table, settings in draft.tables.items():
         for key, setting in settings.items():
             found = _Resolver(setting, (*table, key), environment, problems)
@@ -68,7 +68,7 @@ def resolve_variables(draft: Draft, environment: Environment, problems: Problems
 
 
 class _Resolver:
-    """The variables of one setting."""
+    """Resolves the variables of one setting."""
 
     def __init__(self, setting: Setting, path: Path, environment: Environment, problems: Problems) -> None:
         self._setting = setting
@@ -76,7 +76,7 @@ class _Resolver:
         self._environment = environment
         self._problems = problems
         self.any = False
-        """Whether the setting itself is a variable."""
+        """Whether the whole setting is a variable."""
 
     def resolve(self, value: Any, inner: Path = ()) -> Any:
         if isinstance(value, list):
@@ -96,7 +96,7 @@ class _Resolver:
 
 
 def build(struct: type[S], table: Table, draft: Draft, problems: Problems) -> S | None:
-    """A section as a struct. None where a key without a default is missing or wrong."""
+    """Build a section's struct. None if a required key is missing or invalid."""
     settings = draft.tables.get(table, {})
     known = {field.name: field for field in fields(struct)}
     for key in settings.keys() - known.keys():
@@ -120,7 +120,7 @@ def _required(field: FieldInfo) -> bool:
 def _build_value(
     values: dict[str, Any], field: FieldInfo, setting: Setting, path: Path, problems: Problems
 ) -> None:
-    """Convert one value; what is wrong with it is noted at the innermost place that is known."""
+    """Convert one value. Problems are reported for the innermost part that causes them."""
     if problems.touch(path):
         return
     try:
@@ -133,7 +133,7 @@ def _build_value(
 def _wrong_places(
     error: ValueError, field: FieldInfo, setting: Setting, path: Path
 ) -> list[tuple[Path, str]]:
-    """What is wrong with a value, by the place inside it: the items of a list or table are tried alone."""
+    """The problems of a value by their path within it: each item of a list or table is tried separately."""
     places: list[tuple[Path, str]] = []
     for place, alone in _items(setting.value, field):
         try:
@@ -144,7 +144,7 @@ def _wrong_places(
 
 
 def _items(value: Any, field: FieldInfo) -> Iterator[tuple[Path, Any]]:
-    """The items of a value that may have some, each as if it were the only one."""
+    """The items of a list or table, each as if it were the only one."""
     if isinstance(value, list) and _takes_list(field):
         yield from (((index,), [item]) for index, item in enumerate(value))
     elif isinstance(value, dict) and get_origin(field.type) is Mapping:
@@ -152,7 +152,7 @@ def _items(value: Any, field: FieldInfo) -> Iterator[tuple[Path, Any]]:
 
 
 def _convert(value: Any, field: FieldInfo, lenient: bool, path: Path) -> Any:
-    """The value in its type and normal form. Raises ValueError (msgspec.ValidationError is one)."""
+    """Convert a value to its type and normal form. Raises ValueError (msgspec.ValidationError is one)."""
     if lenient and isinstance(value, str):
         value = _from_text(value, field)
     if isinstance(value, str) and value.lower() in _choices(field):
@@ -163,7 +163,7 @@ def _convert(value: Any, field: FieldInfo, lenient: bool, path: Path) -> Any:
 
 
 def _kinds(field: FieldInfo) -> tuple[Any, ...]:
-    """The types that a value may have."""
+    """The allowed types of a value."""
     return get_args(field.type) if get_origin(field.type) in (Union, UnionType) else (field.type,)
 
 
@@ -172,12 +172,12 @@ def _takes_list(field: FieldInfo) -> bool:
 
 
 def _choices(field: FieldInfo) -> tuple[str, ...]:
-    """The words that a value may be."""
+    """The allowed values of an enumeration."""
     return tuple(word for kind in _kinds(field) if get_origin(kind) is Literal for word in get_args(kind))
 
 
 def _from_text(text: str, field: FieldInfo) -> Any:
-    """A text of the environment as what the field wants: lists are separated by commas."""
+    """Convert a variable's text to the field's type: lists are separated by commas."""
     if _takes_list(field) and text.lower() not in _choices(field):
         return [item.strip() for item in text.split(",") if item.strip()]
     if field.type is bool:
@@ -192,7 +192,7 @@ def _make_secret(wanted: type, value: Any) -> Any:
 
 
 def _words(error: ValueError, field: FieldInfo, value: Any) -> str:
-    """What is wrong, for people."""
+    """A readable description of an error."""
     if str(error).startswith("Invalid enum value"):
         words = [quoted(choice) for choice in _choices(field)]
         *most, last = [*words, "a list"] if _takes_list(field) else words
@@ -202,7 +202,7 @@ def _words(error: ValueError, field: FieldInfo, value: Any) -> str:
 
 
 def plain_words(error: Exception) -> str:
-    """A message of msgspec's, for people."""
+    """A readable form of msgspec's message."""
     message = _PLACE.sub("", str(error))
     for name, word in _WORDS.items():
         message = message.replace(name, word)

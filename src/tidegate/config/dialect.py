@@ -15,11 +15,11 @@ from .schema import ProviderConfig
 __all__ = ["fault_of_row", "wrong_dialect"]
 
 Wrong = tuple[tuple[str, ...], str]
-"""A place within a provider's settings, and what is wrong there."""
+"""A path within a provider's settings, and the problem there."""
 
 
 def fault_of_row(kind: Kind, base_url: str | None) -> str | None:
-    """What is wrong between the row of an installed package and its wire format; our own are tested."""
+    """A mismatch between an installed package's row and its wire format. Tidegate's own rows are tested."""
     if kind.package is None:
         return None
     name, row = _format_at(kind, base_url)
@@ -34,9 +34,7 @@ def fault_of_row(kind: Kind, base_url: str | None) -> str | None:
 
 
 def wrong_dialect(provider: ProviderConfig, kind: Kind) -> Iterator[Wrong]:
-    """What is wrong with the differences that the operator sets. Where there are none, no wire format is
-    loaded here.
-    """
+    """The problems of the dialect settings in the file. Without any, no wire format is loaded."""
     if not provider.dialect:
         return
     name, row = _format_at(kind, provider.base_url)
@@ -49,7 +47,7 @@ def wrong_dialect(provider: ProviderConfig, kind: Kind) -> Iterator[Wrong]:
 
 
 def _format_at(kind: Kind, base_url: str | None) -> tuple[str, dict[str, Any]]:
-    """The wire format that a service speaks at an address, and its row's differences from it."""
+    """The wire format that a service uses at an address, and the row's dialect settings for it."""
     form = form_of(kind, base_url)
     row = kind.dialect if form is None or form.dialect is None else form.dialect
     return (form and form.protocol) or kind.protocol, {**row}
@@ -62,7 +60,7 @@ def _source(kind: Kind) -> str:
 def _wrong_value(
     key: str, value: Any, known: dict[str, FieldInfo], row: dict[str, Any], struct: type[Any]
 ) -> str | None:
-    """What is wrong with one difference; "" for one that the wire format has none of."""
+    """The problem of one dialect setting; "" if the wire format has no such setting."""
     if key not in known:
         return ""
     try:

@@ -1,8 +1,8 @@
-r"""`.env` files, in the form that python-dotenv and docker compose agree on.
+r"""`.env` files, in the syntax that python-dotenv and docker compose agree on.
 
-`NAME=value`, an optional `export`, comments; single quotes take everything as it is, double quotes
-know `\n`, `\t`, `\"` and `\\` and may span lines; an unquoted value ends at ` #`. Nothing is
-interpolated: a `$` is a dollar sign.
+`NAME=value`, an optional `export`, comments. Single quotes take everything literally; double quotes
+understand `\n`, `\t`, `\"` and `\\`, and may span lines; an unquoted value ends at ` #`. There is no
+interpolation: `$` is a literal dollar sign.
 """
 
 import re
@@ -13,7 +13,7 @@ __all__ = ["Entry", "parse_dotenv"]
 
 
 class Entry(NamedTuple):
-    """One line of the file. `name` is "" where the line cannot be read."""
+    """One line of the file. `name` is "" if the line cannot be parsed."""
 
     name: str
     value: str
@@ -37,7 +37,7 @@ _MEANINGS = {"n": "\n", "t": "\t", "r": "\r", '"': '"', "\\": "\\", "$": "$"}
 
 
 def parse_dotenv(text: str) -> Iterator[Entry]:
-    """The entries in order; a name without `=` has the value ""."""
+    """Parse the entries in order. A name without `=` has the value ""."""
     text = text.replace("\r\n", "\n")
     at, line = 0, 1
     while at < len(text):

@@ -1,4 +1,4 @@
-"""Settings as they were written, before anything is checked."""
+"""Settings as they were written, before validation."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -14,22 +14,22 @@ Table = tuple[str, ...]
 
 
 class Setting(Struct, frozen=True):
-    """A value and where it was written."""
+    """A value and its origin."""
 
     value: Any
     origin: Origin
     lenient: bool = False
     """Whether strings represent numbers and booleans, as in the environment."""
     inner: Mapping[Path, Origin] = {}
-    """Where the parts of a list or table were written, by their path within the value."""
+    """The origins of the items of a list or table, by their path within the value."""
 
     def origin_of(self, inner: Path) -> Origin:
-        """Where a part of the value was written."""
+        """The origin of a part of the value."""
         return self.inner.get(inner, self.origin)
 
 
 class Draft:
-    """All settings by section and key. What is put in later takes the place of what was there."""
+    """All settings by section and key. Later values replace earlier ones."""
 
     def __init__(self) -> None:
         self.tables: dict[Table, dict[str, Setting]] = {}
@@ -37,7 +37,7 @@ class Draft:
         """Where a section begins."""
 
     def open(self, table: Table, origin: Origin) -> None:
-        """Let a section be there, with or without settings."""
+        """Create a section, even if it has no settings."""
         self.heads[table] = origin
         self.tables.setdefault(table, {})
 
@@ -47,11 +47,11 @@ class Draft:
         self.tables.setdefault(table, {})[key] = setting
 
     def value(self, table: Table, key: str) -> Any:
-        """A value as it was written; None where there is none."""
+        """A value as it was written, or None."""
         setting = self.tables.get(table, {}).get(key)
         return setting.value if setting is not None else None
 
     def forget(self, table: Table) -> None:
-        """Take a section out."""
+        """Remove a section."""
         self.heads.pop(table, None)
         self.tables.pop(table, None)

@@ -1,7 +1,7 @@
 """Settings from the environment.
 
-A variable has one meaning, and some settings have several names: Tidegate's own, and those of the
-gateways that it replaces. Where several are set, the first in the tables below counts. An empty
+Each variable has one meaning, but some settings have several variables: Tidegate's own, and those of the
+gateways that it replaces. If several are set, the first in the tables below takes precedence. An empty
 variable counts as not set.
 """
 
@@ -49,8 +49,8 @@ OWN_SECTIONS: Mapping[str, type[Struct]] = {
 """Sections whose keys all have a variable `TIDEGATE_<SECTION>_<KEY>`."""
 
 FOREIGN_HOSTS = ("HEIMDALL_SERVER_HOST", "HOST")
-"""Names of replaced gateways for the address to listen on: all of them listened on every address without
-asking for a key."""
+"""Variables of replaced gateways for the address to listen on. All of those gateways listened on every
+address and required no key."""
 DEFAULT_HOST = "TIDEGATE_DEFAULT_HOST"
 """Replaces the default address; set by the image, as a container's loopback is unreachable from outside."""
 
@@ -65,15 +65,15 @@ OTHER_NAMES: Mapping[tuple[str, str], tuple[str, ...]] = {
     ("api", "description"): ("HEIMDALL_API_DESCRIPTION",),
     ("api", "llm_gate"): ("HEIMDALL_API_PATH",),
 }
-"""Further names of a setting, behind its own, best first."""
+"""Additional variables of a setting, after its own, in order of precedence."""
 
 DEBUG = "DEBUG"
-"""Sets `logs.level` to `debug` where nothing else sets it."""
+"""Sets `logs.level` to `debug` if nothing else sets it."""
 VERIFY = ("TIDEGATE_VERIFY", "HTTPX_CLIENT_VERIFY")
 """`verify` of every provider that does not set its own."""
 
 SUPABASE = ("SUPABASE_URL", "SUPABASE_ANON_KEY", "SUPABASE_SERVICE_ROLE_KEY", "SUPABASE_JWT_SECRET")
-"""What let only known users in at a gateway that Tidegate replaces."""
+"""Variables that restricted a replaced gateway to known users."""
 
 NO_EFFECT: tuple[str, ...] = (
     "ENABLE_RELOAD",
@@ -83,12 +83,12 @@ NO_EFFECT: tuple[str, ...] = (
     "BALANCE_CACHE_TTL_SECONDS",
     "RATE_LIMIT_REQUESTS_PER_MINUTE",
 )
-"""Names of the replaced gateways that this version has no use for: accepted, and reported at start."""
+"""Variables of replaced gateways that have no effect in this version: accepted, and reported at start."""
 
 _PREFIX = "TIDEGATE_"
 _KUBERNETES = re.compile(r"\w+_PORT=(?:tcp|udp|sctp)://.*|TIDEGATE_(?:SERVICE_(?:HOST|PORT)|PORT_\d+_)\w*=.*")
-"""What Kubernetes sets in every pod about a service that is called `tidegate` (`TIDEGATE_PORT` is then
-`tcp://10.0.0.7:8000`). It is not meant for us."""
+"""Variables that Kubernetes sets in every pod for a service named `tidegate` (`TIDEGATE_PORT` is then
+`tcp://10.0.0.7:8000`). They are ignored."""
 _TRUE = frozenset(["1", "true", "yes", "on"])
 
 
@@ -106,18 +106,18 @@ class Environment(Struct, frozen=True):
     warnings: tuple[str, ...] = ()
 
     def first(self, names: tuple[str, ...]) -> str | None:
-        """The first of these names that is set."""
+        """The first of these variables that is set."""
         return next((name for name in names if name in self.variables), None)
 
 
 def read_environment(environ: Mapping[str, str], directory: FilePath) -> Environment:
-    """The environment, with the `.env` of the directory beneath it."""
+    """Read the environment and, with lower precedence, the `.env` of a directory."""
     variables: dict[str, Variable] = {}
     warnings: list[str] = []
     for entry in _read_dotenv(directory / ".env", warnings):
         origin = Origin("dotenv", ".env", entry.line, entry.name)
         variables[entry.name] = Variable(entry.value.strip(), origin)
-    # An empty variable of the process hides that of the file: it is how one is switched off.
+    # An empty variable of the process hides the one of the file: this is how to unset it.
     for name, value in environ.items():
         variables[name] = Variable(value.strip(), Origin("environment", name))
     found = {
@@ -144,12 +144,12 @@ def _read_dotenv(path: FilePath, warnings: list[str]) -> Iterator[Entry]:
 
 
 def names_of(section: str, key: str) -> tuple[str, ...]:
-    """The variables of a setting, best first."""
+    """The variables of a setting, in order of precedence."""
     return (f"{_PREFIX}{section}_{key}".upper(), *OTHER_NAMES.get((section, key), ()))
 
 
 def own_names() -> Iterator[str]:
-    """Every name that begins with TIDEGATE_ and means something."""
+    """Every known variable that starts with TIDEGATE_."""
     for section, struct in OWN_SECTIONS.items():
         for field in fields(struct):
             yield from (name for name in names_of(section, field.name) if name.startswith(_PREFIX))
@@ -157,7 +157,7 @@ def own_names() -> Iterator[str]:
 
 
 def draft_environment(environment: Environment, draft: Draft) -> tuple[str, ...]:
-    """Put the environment's settings into the draft; returns warnings."""
+    """Add the environment's settings to the draft. Returns warnings."""
     warnings = list(environment.warnings)
     for section, struct in OWN_SECTIONS.items():
         for field in fields(struct):
@@ -173,7 +173,7 @@ def draft_environment(environment: Environment, draft: Draft) -> tuple[str, ...]
 
 
 def verify_of(environment: Environment) -> Setting | None:
-    """What the environment says about certificates, for all providers."""
+    """The environment's default for `verify`, for all providers."""
     name = environment.first(VERIFY)
     if name is None:
         return None
@@ -182,7 +182,7 @@ def verify_of(environment: Environment) -> Setting | None:
 
 
 def options_of(kind: Kind, environment: Environment) -> Iterator[tuple[str, Setting]]:
-    """What the environment says about the options of every provider of a kind."""
+    """The environment's options for every provider of a kind."""
     for option, names in kind.option_env.items():
         name = environment.first(names)
         if name is not None:
@@ -191,13 +191,13 @@ def options_of(kind: Kind, environment: Environment) -> Iterator[tuple[str, Sett
 
 
 def unused_names(environment: Environment) -> tuple[str, ...]:
-    """The names that are set and that this version has no use for."""
+    """The variables that are set but have no effect in this version."""
     return tuple(sorted(name for name in environment.variables if name in NO_EFFECT))
 
 
 @cache
 def region_patterns() -> tuple[tuple[str, str, re.Pattern[str]], ...]:
-    """Kind, setting and form of each variable that configures one provider for a region."""
+    """Kind, setting and pattern of each variable that configures a provider for one region."""
     return tuple(
         (kind.name, setting, re.compile(re.escape(form).replace("<REGION>", "([A-Z0-9_]+)")))
         for kind in kinds().values()
@@ -225,7 +225,7 @@ def _draft_setting(
 
 
 def _draft_provider(environment: Environment, draft: Draft, kind: Kind, warnings: list[str]) -> None:
-    """A provider for a kind whose key is set; for one that needs no key, whose address is set."""
+    """Add a provider for a kind if its key is set, or, if it needs no key, its address."""
     key, base = environment.first(kind.key_env), environment.first(kind.base_env)
     name = kind.env_name or kind.name
     if key is None and (base is None or not kind.key_optional):
@@ -250,7 +250,7 @@ def _draft_provider(environment: Environment, draft: Draft, kind: Kind, warnings
 
 
 def _draft_regions(environment: Environment, draft: Draft, kind: Kind, warnings: list[str]) -> None:
-    """A provider for each region whose key and address are set."""
+    """Add a provider for each region whose key and address are set."""
     found: dict[str, dict[str, Variable]] = {}
     for owner, setting, pattern in region_patterns():
         if owner != kind.name:

@@ -21,7 +21,7 @@ _PLACE = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)")
 
 
 def find_file(path: FilePath | None, directory: FilePath) -> FilePath | None:
-    """The file to read: the one that is named, else `tidegate.toml` in the directory if it is there."""
+    """The file to read: the given one, or `tidegate.toml` in the directory if it exists."""
     if path is not None:
         return directory / path
     found = directory / FILE_NAME
@@ -29,7 +29,7 @@ def find_file(path: FilePath | None, directory: FilePath) -> FilePath | None:
 
 
 def draft_file(path: FilePath, draft: Draft, problems: Problems) -> None:
-    """Put the file's settings into the draft."""
+    """Add the file's settings to the draft."""
     text = _read(path, problems)
     try:
         tree = tomllib.loads(text)
@@ -39,7 +39,7 @@ def draft_file(path: FilePath, draft: Draft, problems: Problems) -> None:
     lines = locate(text)
     for table, settings in _tables(tree, path.name, lines, problems):
         if "kind" in settings and settings["kind"] != draft.value(table, "kind"):
-            draft.forget(table)  # another kind of provider: the environment's key is not for it
+            draft.forget(table)  # a provider of another kind must not get the environment's key
         draft.open(table, Origin("file", path.name, lines.get(table, 0)))
         for key, value in settings.items():
             draft.put(table, key, _setting(value, (*table, key), path.name, lines))

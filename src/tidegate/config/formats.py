@@ -1,7 +1,7 @@
 """Wire formats by name, loaded on first use.
 
-They are here because the configuration cannot check the differences of a provider without them;
-`tidegate.providers` gives them on.
+They are here because validating a provider's dialect settings requires them; `tidegate.providers`
+re-exports them.
 """
 
 import importlib
@@ -26,14 +26,14 @@ FORMATS: Mapping[str, str] = MappingProxyType(
         "bedrock": "tidegate.protocols.bedrock",
     }
 )
-"""Tidegate's own: name → the module whose `PROTOCOL` it is."""
+"""Tidegate's own: name → the module that has it as `PROTOCOL`."""
 
 
 @cache
 def protocol_named(name: str) -> Protocol:
-    """The wire format of this name, Tidegate's own or one that an installed package brings.
+    """The wire format with this name, Tidegate's own or an installed package's.
 
-    Those that only serve to ask providers are a `ProviderProtocol`; doors ask for none of them.
+    Formats that are only used to call providers are a `ProviderProtocol`; no door uses them.
     Raises ConfigError.
     """
     protocol: Protocol

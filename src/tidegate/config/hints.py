@@ -1,4 +1,4 @@
-"""Warnings about settings without effect, or with an unexpected one."""
+"""Warnings about settings that have no effect, or a surprising one."""
 
 import difflib
 from collections.abc import Iterator
@@ -69,8 +69,8 @@ def useless_variables(environment: Environment, used: frozenset[str]) -> Iterato
 
 
 def missing_protection(config: Config, environment: Environment) -> Iterator[str]:
-    """Warnings where the environment was that of a gateway that let in known users only, and where every
-    web page may call.
+    """Warn if the environment comes from a gateway that only admitted known users, or if every web page
+    may call.
     """
     if config.auth.mode == "open" and "*" in config.server.cors_origins:
         yield (

@@ -1,7 +1,7 @@
 """The table of kinds: what a provider can be.
 
 The table itself is `providers/rows.toml`, which belongs to the providers. It is read here because
-the configuration cannot be checked without it; `tidegate.providers` gives it on.
+validating the configuration requires it; `tidegate.providers` re-exports it.
 """
 
 import tomllib
@@ -26,17 +26,14 @@ Auth = Literal["bearer", "x-api-key", "x-goog-api-key", "api-key", "none"]
 
 
 class Form(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What is different about a service for some of its models, or at some of its addresses.
-
-    What is None here stays as the row has it.
-    """
+    """The differences of a service for some of its models or base URLs. None keeps the row's value."""
 
     models: tuple[str, ...] = ()
     """Patterns of the models' names, in lower case (`claude-*`)."""
     address: str | None = None
     """A pattern of the base URL (`*/openai/v1`)."""
     protocol: str | None = None
-    """See Kind, as all that follow."""
+    """For this field and those below, see Kind."""
     auth: Auth | None = None
     drop_suffix: str | None = None
     client_headers: Mapping[str, str] | None = None
@@ -54,100 +51,100 @@ class Kind(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A service, as data. The name of its table in `rows.toml` is the kind's name."""
 
     name: str = ""
-    """The kind, as `[providers.<name>] kind` names it; filled in from the table's name."""
+    """The kind's name in `[providers.<name>] kind`, taken from the table's name."""
     package: str | None = None
-    """The installed package that brings the row, filled in; None: Tidegate itself."""
+    """The installed package that the row comes from, filled in automatically; None: Tidegate itself."""
     label: str
     """The display name."""
     docs: str
     """Where its API is documented."""
     protocol: str
-    """The wire format that it speaks: a name of `tidegate.providers.protocol_named`."""
+    """The service's wire format, by its name in `tidegate.providers.protocol_named`."""
     base_url: str | None = None
-    """Its official address, in the prefix form that its own SDK has as default. None: the operator
-    gives one. The name of an option in braces is replaced by its value."""
+    """The official base URL, as its own SDK has it by default. None: the operator has to set one. An option's
+    name in braces is replaced by its value."""
     base_urls: Mapping[str, str] = MappingProxyType({})
-    """Addresses of places (by region or location) that `base_url` does not fit."""
+    """Base URLs of regions or locations for which `base_url` is wrong."""
     drop_suffix: str | None = None
-    """An end of `base_url` that people write and that the wire format's paths begin with (`/v1` at
-    Anthropic): it is taken off."""
+    """A suffix of `base_url` that is removed, because the wire format's paths already start with it (`/v1`
+    at Anthropic)."""
     auth: Auth = "bearer"
-    """The header that carries the key: `Authorization: Bearer`, or one of this name; `none`: no key."""
+    """How the key is sent: `bearer` (`Authorization: Bearer`), a header of this name, or `none`."""
     key_optional: bool = False
-    """Whether it can be used without a key (servers that people run themselves)."""
+    """Whether the service works without a key (self-hosted servers)."""
     instead_of_key: tuple[str, ...] = ()
-    """Options that, all together, do what a key does (AWS's own credentials)."""
+    """Options that together replace a key (AWS's own credentials)."""
     key_env: tuple[str, ...] = ()
-    """Environment variables that hold the key; the first that is set counts."""
+    """Environment variables with the key; the first that is set is used."""
     base_env: tuple[str, ...] = ()
-    """Environment variables that hold the base URL; the first that is set counts."""
+    """Environment variables with the base URL; the first that is set is used."""
     region_env: Mapping[str, str] = MappingProxyType({})
-    """Variables that configure one provider for each region: setting → name, in which `<REGION>` stands
-    for the region. With `WEST_US` the provider is called `<kind>-west-us`."""
+    """Variables that configure one provider per region: setting → name, with `<REGION>` for the region.
+    For `WEST_US` the provider is named `<kind>-west-us`."""
     env_name: str | None = None
-    """The name of the provider that its variables configure; None: the kind's own."""
+    """The name of the provider that these variables configure; None: the kind's name."""
     env_catch_all: bool = False
-    """Whether the provider that its variables configure is a catch-all (`[providers.<name>] catch_all`)."""
+    """Whether the provider that these variables configure is a catch-all (`[providers.<name>] catch_all`)."""
     lists_models: bool = False
-    """Whether it alone knows its models, and lists them at `/models` as OpenAI does."""
+    """Whether only the service itself knows its models, and lists them at `/models` as OpenAI does."""
     aliases: tuple[str, ...] = ()
-    """Other names of the service, understood where no provider has that name."""
+    """Other names of the service, used if no provider has that name."""
     prefixes: tuple[str, ...] = ()
-    """How the names of its models begin: such a name reaches it without the provider's name."""
+    """Prefixes of its model names. Such a name needs no provider in front."""
     strip_prefixes: tuple[str, ...] = ()
-    """Prefixes that name the service and are not part of the model's name."""
+    """Prefixes that select the service and are removed from the model's name."""
     headers: Mapping[str, str] = MappingProxyType({})
-    """Headers of every request."""
+    """Headers sent with every request."""
     client_headers: Mapping[str, str] = MappingProxyType({})
-    """Headers that the client's own take the place of, where it speaks the same wire format."""
+    """Headers that a client of the same wire format may override with its own."""
     options: Mapping[str, str] = MappingProxyType({})
-    """Settings of `[providers.<name>]` beyond the common ones, with the header that carries each
-    (empty: it stands in braces in an address or path, or the signer reads it)."""
+    """Additional settings of `[providers.<name>]`, each with the header that carries it (empty: it appears
+    in braces in a URL or path, or the signer reads it)."""
     option_env: Mapping[str, tuple[str, ...]] = MappingProxyType({})
-    """Environment variables that hold an option; the first that is set counts, for every provider of
-    the kind that does not set its own."""
+    """Environment variables with an option; the first that is set is used by every provider of the kind
+    that does not set its own."""
     defaults: Mapping[str, str] = MappingProxyType({})
     """Default values of options."""
     credentials: tuple[str, ...] = ()
-    """Options that authorize: those of the environment count only where a provider has neither a key
-    nor any of these of its own."""
+    """Options that authorize requests. Those of the environment are used only by a provider that has neither
+    a key nor any of these options."""
     required: tuple[str, ...] = ()
-    """Options that must be set."""
+    """Required options."""
     signer: str | None = None
-    """Who authorizes each request where no key is configured: a name of `providers/signers.py`."""
+    """Who authorizes requests if no key is configured: a name in `providers/signers.py`."""
     dialect: Mapping[str, Any] = MappingProxyType({})
-    """Its differences from the wire format: fields of that format's own `Dialect`. The name of an option
-    in braces is replaced by its value, `{model}` by the model's name."""
+    """The service's differences from the wire format: fields of that format's `Dialect`. An option's name in
+    braces is replaced by its value, `{model}` by the model's name."""
     also: Mapping[str, Mapping[str, Any]] = MappingProxyType({})
-    """Further wire formats that it speaks at the same address, each with its differences from it: a client
-    of such a format has its bytes passed on, and nothing is translated."""
+    """Other wire formats that it supports at the same base URL, each with its dialect: requests of clients of
+    such a format are passed through instead of translated."""
     embeddings: Mapping[str, Any] = MappingProxyType({})
-    """How embeddings are requested: `format` names one of `protocols/embeddings`, the rest are fields
-    of that format's own `Dialect`, filled in as `dialect` is. Empty: it has none."""
+    """How to request embeddings: `format` is a name in `protocols/embeddings`, the other keys are fields of
+    that format's `Dialect`, filled in as `dialect` is. Empty: not supported."""
     images: Mapping[str, Any] = MappingProxyType({})
-    """How images are requested, in the same way, with the formats of `protocols/images`."""
+    """How to request images, likewise, with the formats of `protocols/images`."""
     completions: Mapping[str, Any] = MappingProxyType({})
-    """How text completions are requested, in the same way, with the formats of `protocols/completions`.
-    Empty: it is called as a chat."""
+    """How to request text completions, likewise, with the formats of `protocols/completions`. Empty: they are
+    requested as a chat."""
     moderations: Mapping[str, Any] = MappingProxyType({})
-    """How moderations are requested, in the same way, with the formats of `protocols/moderations`."""
+    """How to request moderations, likewise, with the formats of `protocols/moderations`."""
     compactions: Mapping[str, Any] = MappingProxyType({})
-    """How conversations of the Responses API are compacted, in the same way, with the formats of
-    `protocols/openai_responses/compact`. Empty: a chat is asked for a summary."""
+    """How to compact conversations of the Responses API, likewise, with the formats of
+    `protocols/openai_responses/compact`. Empty: a summary is requested as a chat."""
     forms: tuple[Form, ...] = ()
-    """What is different for some models or addresses; the first that fits counts."""
+    """Differences for some models or base URLs; the first match is used."""
     cache_life_s: float = 600
-    """How long its prompt cache keeps what is not used again, in seconds, unless a request asks for longer.
+    """The lifetime of unused entries of its prompt cache, in seconds, unless a request asks for longer.
     10 minutes at OpenAI (5 to 10, platform.openai.com/docs/guides/prompt-caching), 5 at Anthropic."""
     check_model: str | None = None
-    """A cheap current model for `tidegate check`; None: the operator names one, or the service's
-    own list is asked."""
+    """A cheap current model for `tidegate check`; None: given by the operator, or taken from the service's
+    own list."""
     embedded: str | None = None
-    """The module that serves it inside Tidegate, on a loopback socket; None: it is elsewhere."""
+    """The module that serves it inside Tidegate, on a loopback socket; None: it is an external service."""
 
 
 def form_of(kind: Kind, base_url: str | None) -> Form | None:
-    """What is different about a service at an address, if anything is."""
+    """The differences of a service at a base URL, if any."""
     address = base_url or kind.base_url or ""
     return next((form for form in kind.forms if form.address and fnmatchcase(address, form.address)), None)
 
@@ -158,8 +155,8 @@ class Kinds(dict[str, Kind]):
     def __init__(self, own: Mapping[str, Kind]) -> None:
         super().__init__(own)
         self.broken: dict[str, str] = {}
-        """What installed packages bring and cannot be used: the kind's name, or the entry point's where
-        it is not known → what is wrong."""
+        """Rows of installed packages that cannot be used: the kind's name (or the entry point's, if the kind
+        is not known) → the problem."""
 
 
 @cache
@@ -183,7 +180,7 @@ def kinds() -> Kinds:
 
 
 def _add_row(table: Kinds, name: str, row: Any, source: Brought) -> None:
-    """Put a package's row into the table. Raises ConfigError for one that cannot be used."""
+    """Add a package's row to the table. Raises ConfigError if it cannot be used."""
     known = table.get(name)
     if known is not None:
         raise source.broken(f"the row {quoted(name)} already exists, from {known.package or 'Tidegate'}")

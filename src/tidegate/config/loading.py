@@ -1,6 +1,6 @@
-"""All sources into one Config.
+"""Loads all sources into one Config.
 
-From weak to strong: defaults, `.env`, the environment, the file (for what it names), the command line.
+In ascending precedence: defaults, `.env`, the environment, the file (for what it sets), the command line.
 """
 
 from collections.abc import Mapping
@@ -37,9 +37,9 @@ def load(
     directory: FilePath,
     overrides: Mapping[str, Any] = _NO_OVERRIDES,
 ) -> Config:
-    """The configuration of a file, the environment and the `.env` of a directory.
+    """Load the configuration from a file, the environment and the `.env` of a directory.
 
-    `path` None takes `tidegate.toml` in the directory, if there is one. `overrides` are the command
+    If `path` is None, `tidegate.toml` in the directory is used if it exists. `overrides` are the command
     line's settings, `section.key` → value. Raises ConfigError with all problems.
     """
     problems = Problems()
@@ -85,7 +85,7 @@ def _build_all(draft: Draft, problems: Problems) -> Config:
 
 
 def _describe(config: Config, draft: Draft, unused: tuple[str, ...], warnings: tuple[str, ...]) -> Config:
-    """The Config with what is known about its making."""
+    """Add the origins of the values, unused variables and warnings to the Config."""
     origins: dict[Path, Origin] = {}
     origins.update(draft.heads.items())
     for table, settings in draft.tables.items():

@@ -1,4 +1,4 @@
-"""The normal form of values, and what no type can say about them."""
+"""Normal forms of values, and checks that types cannot express."""
 
 import ipaddress
 import re
@@ -27,7 +27,7 @@ _FORBIDDEN_HEADERS = frozenset(["host", "content-length", "transfer-encoding", "
 
 
 def is_loopback(host: str) -> bool:
-    """Whether an address is reached from this machine only."""
+    """Whether an address is only reachable from this machine."""
     if host.lower() == "localhost":
         return True
     try:
@@ -37,7 +37,7 @@ def is_loopback(host: str) -> bool:
 
 
 def url(text: str | None) -> str | None:
-    """A base URL without the slash at its end. Raises ValueError."""
+    """A base URL without a trailing slash. Raises ValueError."""
     if text is None:
         return None
     try:
@@ -59,10 +59,10 @@ def url(text: str | None) -> str | None:
 
 
 def alert_urls(urls: tuple[Secret, ...]) -> tuple[Secret, ...]:
-    """Where alerts go. Raises ValueError, which does not repeat the URL: it may contain a token."""
+    """The destinations of alerts. Raises ValueError, which does not quote the URL: it may contain a token."""
     for place, one in enumerate(urls, 1):
         if not _SERVICE_URL.match(one.reveal()):
-            raise ValueError(f"entry {place} is not a URL of Apprise, such as ntfys://ntfy.sh/topic")
+            raise ValueError(f"entry {place} is not an Apprise URL, such as ntfys://ntfy.sh/topic")
     return urls
 
 
@@ -75,7 +75,7 @@ def host(text: str) -> str:
 
 
 def hosts(given: tuple[str, ...]) -> tuple[str, ...]:
-    """Names of this gateway, or "*". Raises ValueError."""
+    """Host names of this gateway, or "*". Raises ValueError."""
     return tuple("*" if name == "*" else host(name).lower().removesuffix(".") for name in given)
 
 
@@ -91,7 +91,7 @@ def origins(given: tuple[str, ...] | str) -> tuple[str, ...] | str:
 
 
 def key(secret: Secret | None) -> Secret | None:
-    """A key that fits into a header. Raises ValueError, which does not show it."""
+    """A key that can be sent in a header. Raises ValueError, which does not show the key."""
     if secret is None:
         return None
     text = secret.reveal().strip()
@@ -103,12 +103,12 @@ def key(secret: Secret | None) -> Secret | None:
 
 
 def keys(given: tuple[Secret, ...]) -> tuple[Secret, ...]:
-    """Client keys; each once. Raises ValueError."""
+    """Client keys, without duplicates. Raises ValueError."""
     return tuple(dict.fromkeys(found for found in map(key, given) if found is not None))
 
 
 def headers(given: Mapping[str, Secret]) -> Mapping[str, Secret]:
-    """Headers that may be sent. Raises ValueError."""
+    """Headers that can be sent. Raises ValueError."""
     for name, value in given.items():
         if not _HEADER_NAME.fullmatch(name):
             raise ValueError("not a valid header name")
@@ -120,14 +120,14 @@ def headers(given: Mapping[str, Secret]) -> Mapping[str, Secret]:
 
 
 def option(text: str | None) -> str | None:
-    """A name that fits into a header or a URL. Raises ValueError."""
+    """A name that can be used in a header or URL. Raises ValueError."""
     if text is not None and not _KEY.fullmatch(text):
         raise ValueError("expected a name without spaces, in ASCII")
     return text
 
 
 def prefix(text: str) -> str:
-    """Where paths begin: with a slash at its start and none at its end. Raises ValueError."""
+    """A path prefix, with a leading and without a trailing slash. Raises ValueError."""
     bare = text.strip("/")
     if not bare or not _PREFIX.fullmatch(bare):
         raise ValueError("expected a path such as /llm-gate: letters, digits, ., _, - and slashes")
@@ -137,7 +137,7 @@ def prefix(text: str) -> str:
 
 
 def candidates(given: tuple[str, ...]) -> tuple[str, ...]:
-    """Who can serve a model. Raises ValueError."""
+    """The candidates of a model. Raises ValueError."""
     if not given:
         raise ValueError("expected at least one candidate")
     if len(given) > MAX_CANDIDATES:
@@ -150,7 +150,7 @@ def candidates(given: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def prefixes(given: tuple[str, ...]) -> tuple[str, ...]:
-    """How names of models begin. Raises ValueError."""
+    """Prefixes of model names. Raises ValueError."""
     for text in given:
         if not text or text != text.strip():
             raise ValueError("expected a prefix of model names, such as gale-")

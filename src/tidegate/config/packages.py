@@ -1,8 +1,8 @@
-"""What installed packages bring to Tidegate: rows of the table of kinds, and wire formats.
+"""Extensions from installed packages: rows of the table of kinds, and wire formats.
 
-A package declares them by entry points. `tidegate.rows` names a package of Python in which there is a
-`rows.toml`; `tidegate.formats` names the module of a wire format. Nothing of a package is imported
-before it is needed, and its problems are reported with the package's name.
+A package declares them as entry points. `tidegate.rows` names a Python package that contains a
+`rows.toml`; `tidegate.formats` names the module of a wire format. A package is imported only when it is
+needed, and its problems are reported with the package's name.
 """
 
 import importlib
@@ -22,7 +22,7 @@ FORMATS_GROUP = "tidegate.formats"
 ROWS_FILE = "rows.toml"
 
 CONTRACT = (*ProviderProtocol.__annotations__, *(name for name in vars(ProviderProtocol) if name[0] != "_"))
-"""What the `PROTOCOL` of a wire format has to have."""
+"""The attributes that a wire format's `PROTOCOL` must have."""
 
 
 class Brought(NamedTuple):
@@ -34,18 +34,18 @@ class Brought(NamedTuple):
     """The package's name and version."""
 
     def rows(self) -> dict[str, Any]:
-        """The rows that it brings. Raises ConfigError."""
+        """Load its rows. Raises ConfigError."""
         try:
             file = resources.files(self.module) / ROWS_FILE
             return tomllib.loads(file.read_text(encoding="utf-8"))
-        except Exception as error:  # the package is imported, which runs whatever it does
+        except Exception as error:  # this imports the package, which can raise anything
             raise self.broken(f"{ROWS_FILE} of {self.module} cannot be read: {error}") from error
 
     def protocol(self) -> ProviderProtocol:
-        """The wire format that it brings. Raises ConfigError."""
+        """Load its wire format. Raises ConfigError."""
         try:
             found: ProviderProtocol = importlib.import_module(self.module).PROTOCOL
-        except Exception as error:  # importing runs whatever the package does
+        except Exception as error:  # this imports the package, which can raise anything
             raise self.broken(f"the wire format {self.name}: {type(error).__name__}: {error}") from error
         lacking = [part for part in CONTRACT if not hasattr(found, part)]
         if lacking:
@@ -57,7 +57,7 @@ class Brought(NamedTuple):
         return found
 
     def broken(self, message: str) -> ConfigError:
-        """What is wrong with what the package brings."""
+        """An error about the package."""
         return ConfigError([f"the package {self.package}: {message}"])
 
 

@@ -9,21 +9,21 @@ from msgspec import Struct
 __all__ = ["DEFAULT", "ConfigError", "Origin", "Path", "Problems", "near", "quoted", "render_path"]
 
 Path: TypeAlias = tuple[str | int, ...]
-"""The way to a value: `("providers", "azure", "base_url")`, `("models", "x", "candidates", 0)`."""
+"""The path of a value: `("providers", "azure", "base_url")`, `("models", "x", "candidates", 0)`."""
 
 _BARE = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-")
 
 
 class Origin(Struct, frozen=True):
-    """Where a value was written."""
+    """Where a value comes from."""
 
     kind: Literal["file", "dotenv", "environment", "option", "default"]
     name: str = ""
-    """The file, or the variable, or the command line's option."""
+    """The file, variable or command-line option."""
     line: int = 0
-    """In the file; 0 where there is none."""
+    """The line of the file, or 0."""
     variable: str = ""
-    """The name in a `.env` file."""
+    """The variable's name in a `.env` file."""
 
     def __str__(self) -> str:
         if self.kind == "default":
@@ -44,21 +44,21 @@ class ConfigError(Exception):
 
 
 class Problems:
-    """The problems of a configuration, collected before it is rejected."""
+    """The problems of a configuration, collected so that all are reported at once."""
 
     def __init__(self) -> None:
         self._found: list[tuple[str, int, str]] = []
         self._paths: set[Path] = set()
 
     def add(self, origin: Origin | str, path: Path, message: str) -> None:
-        """Note a problem: `tidegate.toml:12: providers.azure.base_url: …`."""
+        """Add a problem: `tidegate.toml:12: providers.azure.base_url: …`."""
         self._paths.add(path)
         key = f"{render_path(path)}: " if path else ""
         line = origin.line if isinstance(origin, Origin) else 0
         self._found.append((getattr(origin, "name", str(origin)), line, f"{origin}: {key}{message}"))
 
     def touch(self, path: Path) -> bool:
-        """Whether this value, or something in it, is known to be wrong."""
+        """Whether a problem with this value or a part of it has been reported."""
         return any(found[: len(path)] == path for found in self._paths)
 
     def raise_if_any(self) -> None:
@@ -71,7 +71,7 @@ class Problems:
 
 
 def render_path(path: Path) -> str:
-    """A path as it would be written in TOML, with positions in brackets."""
+    """A path as written in TOML, with positions in brackets."""
     text = ""
     for step in path:
         if isinstance(step, int):
@@ -82,11 +82,11 @@ def render_path(path: Path) -> str:
 
 
 def quoted(text: str) -> str:
-    """A text in double quotes."""
+    """Text in double quotes."""
     return f'"{text}"'
 
 
 def near(name: str, known: Iterable[str]) -> str:
-    """` (did you mean "port"?)`, or nothing where no name is near."""
+    """` (did you mean "port"?)`, or "" if no name is similar."""
     found = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
     return f" (did you mean {quoted(found[0])}?)" if found else ""

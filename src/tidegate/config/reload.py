@@ -16,21 +16,21 @@ __all__ = ["Reloader"]
 log = logging.getLogger("tidegate")
 
 SET_UP_S = 2.0
-"""How long the system may take to begin to watch."""
+"""How long the system may take to start watching, in seconds."""
 SETTLE_S = 0.2
-"""How long the files must stay as they are before they are read, because writing may not be finished."""
+"""How long the files must remain unchanged before they are read, because writing may not be finished."""
 MOST_NAMES = 20
-"""Names of changed settings that a line of the log holds."""
+"""Maximum number of changed settings named in a log line."""
 
 
 class Reloader:
-    """Reads the configuration again when it changes, or when it is requested.
+    """Reloads the configuration when it changes or on request.
 
-    `read` gives the Config or raises ConfigError; `on_change` gets every Config that may be put in force,
-    and has done so when it returns. `config` is the one that the process was started with, `exposed` whether
-    it listens beyond loopback. A configuration that is wrong, or that would open the gateway
-    (see `transition`), is logged and changes nothing. The environment of a running process does not change,
-    but `.env` may.
+    `read` returns the Config or raises ConfigError. `on_change` receives every Config that may take effect
+    and applies it before it returns. `config` is the one that the process was started with; `exposed` says
+    whether the process listens beyond loopback. A configuration that is invalid, or that would open the
+    gateway (see `transition`), is logged and has no effect. The environment of a running process cannot
+    change, but `.env` can.
     """
 
     def __init__(
@@ -51,23 +51,23 @@ class Reloader:
         self._requested = asyncio.Event()
         self._stopped = asyncio.Event()
         self._seen: list[bytes | None] = []
-        """The bytes of the files when they were last compared."""
+        """The contents of the files at the last comparison."""
         self._timer: asyncio.TimerHandle | None = None
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
-        """Watch from now on; needs a running event loop."""
+        """Start watching. Requires a running event loop."""
         self._seen = self._contents()
         self._tasks = [asyncio.create_task(self._watch()), asyncio.create_task(self._reload_on_request())]
-        # What changes while the watch is being set up causes no event.
+        # Changes while the watch is being set up cause no event.
         self._timer = asyncio.get_running_loop().call_later(SET_UP_S, self._compare)
 
     def request(self) -> None:
-        """Read again soon, changed or not (for SIGHUP)."""
+        """Reload soon, whether the files changed or not (for SIGHUP)."""
         self._requested.set()
 
     async def stop(self) -> None:
-        """Watch no longer. A reload that is under way is finished."""
+        """Stop watching. A reload in progress is finished."""
         if self._timer is not None:
             self._timer.cancel()
         self._stopped.set()
@@ -106,7 +106,7 @@ class Reloader:
         log.info("configuration reloaded (changed: %s)", changed)
 
     async def _settle(self) -> None:
-        """Await that the files stay as they are, or that there is no more time for it."""
+        """Wait until the files remain unchanged, or time is up."""
         seen = None
         while seen != (now := self._contents()):
             seen = now
@@ -115,7 +115,7 @@ class Reloader:
                 return
 
     async def _watch(self) -> None:
-        """Request a reload whenever the bytes of the files change."""
+        """Request a reload whenever the contents of the files change."""
         try:
             async for _ in self._changes():
                 self._compare()
@@ -123,7 +123,7 @@ class Reloader:
             log.warning("cannot watch the configuration for changes (%s); send SIGHUP to reload it", error)
 
     def _compare(self) -> None:
-        """Request a reload if the bytes of the files have changed."""
+        """Request a reload if the contents of the files have changed."""
         now = self._contents()
         if now != self._seen:
             self._seen = now

@@ -1,7 +1,7 @@
 """The settings, as one tree of frozen structs.
 
-A field's name is its key in `tidegate.toml`, its type says what may stand there, its docstring
-what it means. `docs/configuration.md` is for people who run Tidegate; a test holds them together.
+A field's name is its key in `tidegate.toml`, its type the allowed values, its docstring the meaning.
+`docs/configuration.md` is for people who run Tidegate; a test keeps the two in step.
 """
 
 from collections.abc import Mapping
@@ -31,10 +31,10 @@ __all__ = [
 ]
 
 MAX_CANDIDATES = 20
-"""Candidates of one request: each can cost its patience and its retries."""
+"""Maximum number of candidates of one request: each can use up its timeouts and retries."""
 
 Order: TypeAlias = Literal["priority", "weighted", "cost", "latency", "throughput", "balanced"]
-"""By what candidates are ordered; `docs/configuration.md` describes each."""
+"""How candidates are ordered; `docs/configuration.md` describes each value."""
 
 Weight: TypeAlias = Annotated[float, Meta(ge=0, le=1_000_000)]
 Exponent: TypeAlias = Annotated[float, Meta(ge=0, le=32)]
@@ -49,38 +49,38 @@ class Server(Struct, frozen=True, kw_only=True):
     host: str = "127.0.0.1"
     """The address to listen on. Beyond loopback, keys are required (see `Auth`)."""
     port: Annotated[int, Meta(ge=0, le=65_535)] = 8000
-    """0 takes any free port."""
+    """0 is any free port."""
     uds: str | None = None
-    """The path of a unix socket to listen on, in the place of `host` and `port`."""
+    """The path of a unix socket to listen on instead of `host` and `port`."""
     ssl_certfile: str | None = None
-    """The certificate (PEM, with its chain) that makes clients speak TLS."""
+    """The certificate (PEM, with its chain) for TLS with clients."""
     ssl_keyfile: str | None = None
     """The certificate's private key; None if `ssl_certfile` contains it."""
     workers: Annotated[int, Meta(ge=1, le=256)] = 1
     """Processes that share the port."""
     max_body_mb: Annotated[int, Meta(ge=1, le=1024)] = 32
-    """The largest body of a request, in megabytes of 1,048,576 bytes."""
+    """Maximum size of a request body, in megabytes of 1,048,576 bytes."""
     hosts: tuple[str, ...] = ()
-    """Further names by which a gateway without keys may be called (`Host`); "*" is any."""
+    """Additional host names (`Host`) under which a gateway without client keys may be called; "*" is any."""
     cors_origins: tuple[str, ...] | Literal["auto"] = "auto"
     """Origins of web pages that may call; "*" is any. `auto`: any with keys, else those on loopback."""
     grace_s: Annotated[float, Meta(ge=0, le=3600)] = 30
-    """How long open requests may continue during shutdown."""
+    """How long open requests may continue during shutdown, in seconds."""
     body_s: Seconds = 30
-    """How long a client may be silent while it sends its body."""
+    """How long a client may pause while it sends its body, in seconds."""
     write_s: Seconds = 60
-    """How long a client may read nothing of an answer that waits for it."""
+    """How long a client may leave its response unread, in seconds."""
 
 
 class Auth(Struct, frozen=True, kw_only=True):
     """`[auth]`: who may call."""
 
     mode: Literal["open", "keys"] = "open"
-    """`open` lets everyone in; `keys` wants one of `keys`. Where keys are given and no mode, it is `keys`."""
+    """`open` requires no key, `keys` requires one of `keys`. The default is `keys` if any are set."""
     keys: tuple[Secret, ...] = ()
-    """The keys of clients."""
+    """Client keys."""
     open_beyond_loopback: bool = False
-    """Whether a gateway without keys may listen beyond loopback."""
+    """Whether the gateway may listen beyond loopback without client keys."""
 
 
 class ProviderConfig(Struct, frozen=True, kw_only=True):
@@ -89,22 +89,22 @@ class ProviderConfig(Struct, frozen=True, kw_only=True):
     kind: str
     """A row of the table of providers."""
     base_url: str | None = None
-    """The official prefix form, without a slash at the end. None is the kind's own address."""
+    """The base URL as in the provider's documentation, without a trailing slash. None: the kind's default."""
     api_key: Secret | None = None
     api_keys: tuple[Secret, ...] = ()
-    """Further keys: requests are spread over all of them, and one that is refused or limited rests."""
+    """Additional keys. Requests are spread over all keys; one that is refused or limited rests."""
     headers: Mapping[str, Secret] = MappingProxyType({})
-    """Headers for every request to it, over those of the kind. Their values count as secrets."""
+    """Headers for every request, overriding those of the kind. Their values are treated as secrets."""
     dialect: Mapping[str, Any] = MappingProxyType({})
-    """Its differences from its wire format, over those of the kind: fields of that format's `Dialect`."""
+    """Differences from its wire format, overriding those of the kind: fields of that format's `Dialect`."""
     verify: bool = True
-    """Whether its certificate must be valid."""
+    """Whether its TLS certificate is verified."""
     prefixes: tuple[str, ...] = ()
-    """How the names of its models begin: such a name reaches it without the provider's name."""
+    """Prefixes of its model names. Such a name needs no provider in front."""
     strip_prefixes: tuple[str, ...] = ()
-    """Prefixes that lead to it and are not part of the model's name."""
+    """Prefixes that select it and are removed from the model's name."""
     catch_all: bool = False
-    """Whether it serves every name that is neither in `[models]` nor begins with a provider's."""
+    """Whether it serves every model that is not in `[models]` and does not start with a provider's name."""
     region: str | None = None
     """For kinds that have regions."""
     project: str | None = None
@@ -116,41 +116,41 @@ class ProviderConfig(Struct, frozen=True, kw_only=True):
     organization: str | None = None
     """The organization that is billed, for kinds that have organizations."""
     access_key_id: str | None = None
-    """Half of AWS's credentials, which take the place of `api_key`."""
+    """AWS's access key ID. With `secret_access_key`, it replaces `api_key`."""
     secret_access_key: Secret | None = None
-    """The other half."""
+    """AWS's secret access key."""
     session_token: Secret | None = None
-    """What comes with AWS's temporary credentials."""
+    """The session token of AWS's temporary credentials."""
     credentials_file: str | None = None
-    """Google's file of a service account; without it and without `api_key`, Google's ambient
+    """A Google service account file. Without it and without `api_key`, Google's application default
     credentials are used."""
 
     @property
     def secrets(self) -> tuple[Secret, ...]:
-        """Everything in here that must not be seen: every field that is a Secret, and the headers' values."""
+        """All values that must never be shown: every Secret, and the headers' values."""
         values = (getattr(self, name) for name in self.__struct_fields__)
         own = (value for value in values if isinstance(value, Secret))
         return (*own, *self.api_keys, *self.headers.values())
 
 
 class ModelConfig(Struct, frozen=True, kw_only=True):
-    """`[models."<name>"]`: a name that clients use, and who can serve it."""
+    """`[models."<name>"]`: a model name for clients, and the providers that serve it."""
 
     candidates: tuple[str, ...]
-    """`provider/model`, the first choice first; at most MAX_CANDIDATES."""
+    """A list of `provider/model`, in order of preference; at most MAX_CANDIDATES."""
     order: Order | None = None
-    """By what they are ordered; None: by `routing.order`."""
+    """How they are ordered; None: by `routing.order`."""
     weights: tuple[Weight, ...] = ()
-    """For `order = "weighted"`: each candidate's share, in the order of `candidates`. Empty: equal shares."""
+    """For `order = "weighted"`: the candidates' shares, in the order of `candidates`. Empty: equal shares."""
     hedge: bool | None = None
     """Whether a second candidate is started when the first token is late; None: as `routing.hedge`."""
 
 
 class ImagePriceConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What an image costs."""
+    """The price of an image."""
 
     price: Decimal
-    """USD for one."""
+    """USD per image."""
     size: str | None = None
     """As requests name it (`1024x1024`); None: every size."""
     quality: str | None = None
@@ -158,11 +158,11 @@ class ImagePriceConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 class PriceConfig(Struct, frozen=True, kw_only=True):
-    """`[prices."<provider>/<model>"]`: what a model costs, in the place of what Tidegate knows of it.
+    """`[prices."<provider>/<model>"]`: the prices of a model, replacing the built-in ones.
 
-    USD for a million tokens. A class that is None costs what the class costs that it is a part of:
-    cached and written tokens, audio and images of the prompt as `input`, reasoning, audio and images of
-    the answer as `output`.
+    In USD per million tokens. A class that is None costs the same as the class that it is part of: cached
+    tokens, audio and images in the prompt as `input`; reasoning, audio and images in the answer as
+    `output`.
     """
 
     input: Decimal | None = None
@@ -177,38 +177,38 @@ class PriceConfig(Struct, frozen=True, kw_only=True):
     input_image: Decimal | None = None
     output_image: Decimal | None = None
     searches: Decimal | None = None
-    """USD for a thousand web searches that the provider ran."""
+    """USD per thousand web searches run by the provider."""
     requests: Decimal | None = None
-    """USD for a thousand requests."""
+    """USD per thousand requests."""
     images: tuple[ImagePriceConfig, ...] = ()
-    """For models that are billed by the image; the first row that fits counts."""
+    """For models that are billed per image; the first matching row is used."""
 
 
 class Routing(Struct, frozen=True, kw_only=True):
     """`[routing]`: how hard Tidegate tries, and how long it waits."""
 
     retries: Annotated[int, Meta(ge=0, le=10)] = 1
-    """More tries at one candidate that gave no answer, or failed by itself. Never after the first byte."""
+    """Retries at the same candidate after no response or a failure of its own. Never after the first byte."""
     deadline_s: Seconds = 600
-    """Until an answer begins, all attempts included. A stream that has begun is only limited by `idle_s`."""
+    """Seconds until a response begins, over all attempts. Then a stream is limited only by `idle_s`."""
     attempt_s: Seconds = 300
-    """For one non-streaming response of one candidate. If more candidates remain, at most half of what
-    is left of `deadline_s`."""
+    """Seconds for one non-streaming response from one candidate. If more candidates remain, at most half of
+    the time left of `deadline_s`."""
     connect_s: Seconds = 10
-    """For the connection to a provider."""
+    """Seconds to connect to a provider."""
     first_byte_s: Seconds = 60
-    """For the first byte of a streamed answer."""
+    """Seconds until the first byte of a streaming response."""
     idle_s: Seconds = 60
-    """For the silence between two pieces of a stream."""
+    """Seconds without data within a stream."""
     unsupported: Literal["lenient", "strict"] = "lenient"
-    """What becomes of tuning that a provider does not support: `lenient` drops and names it, `strict`
-    refuses the request."""
+    """What to do with tuning parameters that a provider does not support: `lenient` drops and names them,
+    `strict` rejects the request."""
     order: Order = "priority"
-    """By what the candidates of a request are ordered, where `[models]` does not set it."""
+    """How the candidates of a request are ordered, unless `[models]` sets it."""
     exponents: tuple[Exponent, Exponent, Exponent] = (2.0, 2.0, 8.0)
-    """For `order = "balanced"`: how much cost, time and success weigh."""
+    """For `order = "balanced"`: the weights of cost, time and success."""
     affinity: bool = True
-    """Whether a conversation stays where its prompt cache is warm, as long as that is cheaper."""
+    """Whether a conversation stays where its prompt cache is warm, as long as this is cheaper."""
     hedge: bool = False
     """Whether a second candidate is started when the first token is late. Without effect in this version; it
     is taken now so that files need not change."""
@@ -217,18 +217,18 @@ class Routing(Struct, frozen=True, kw_only=True):
 
 
 class Images(Struct, frozen=True, kw_only=True):
-    """`[images]`: what becomes of links to images and PDFs, where a provider takes their bytes only."""
+    """`[images]`: links to images and PDFs for providers that accept only bytes."""
 
     fetch: bool = True
-    """Whether Tidegate fetches them; otherwise such a request is refused."""
+    """Whether Tidegate fetches them; otherwise such requests are rejected."""
     max_mb: Annotated[int, Meta(ge=1, le=1024)] = 20
-    """The most that is fetched for one request, in megabytes of 1,048,576 bytes."""
+    """Maximum total size per request, in megabytes of 1,048,576 bytes."""
     timeout_s: Seconds = 10
-    """For each of them, redirects included."""
+    """Seconds for each link, including redirects."""
 
 
 class Logs(Struct, frozen=True, kw_only=True):
-    """`[logs]`: what is written down."""
+    """`[logs]`: request records and the log."""
 
     format: Literal["auto", "text", "json"] = "auto"
     """`auto`: text on a terminal, JSON elsewhere."""
@@ -239,25 +239,25 @@ class Logs(Struct, frozen=True, kw_only=True):
 
 
 class Alerts(Struct, frozen=True, kw_only=True):
-    """`[alerts]`: whom to tell at once when something is wrong."""
+    """`[alerts]`: who is notified when something is wrong."""
 
     urls: tuple[Secret, ...] = ()
-    """Services in the form of Apprise's URLs, which may contain tokens; `https://…` is a topic of ntfy."""
+    """Destinations as Apprise URLs, which may contain tokens; `https://…` is an ntfy topic."""
     repeat_s: Seconds = 900
-    """How long the same trouble with the same provider is not reported again, in seconds."""
+    """Minimum time between two alerts about the same problem of the same provider, in seconds."""
 
 
 class Api(Struct, frozen=True, kw_only=True):
-    """`[api]`: how the documentation pages call this gateway."""
+    """`[api]`: how the documentation pages describe this gateway."""
 
     title: str = "Tidegate"
     description: str = "A self-hosted gateway to language models."
     llm_gate: str = "/llm-gate"
-    """Where the paths of LLM Gate's dialect begin."""
+    """The prefix of LLM Gate's paths."""
 
 
 class Config(Struct, frozen=True, kw_only=True):
-    """Everything that can be set. Two loads of the same sources give equal Configs."""
+    """All settings. Loading the same sources twice gives equal Configs."""
 
     server: Server = Server()
     auth: Auth = Auth()
@@ -265,19 +265,19 @@ class Config(Struct, frozen=True, kw_only=True):
     """By the name that clients use in `name/model`, in the order of the file."""
     models: Mapping[str, ModelConfig] = MappingProxyType({})
     prices: Mapping[str, PriceConfig] = MappingProxyType({})
-    """By `provider/model`, the provider being one of `providers`."""
+    """By `provider/model`; the provider is one of `providers`."""
     routing: Routing = Routing()
     images: Images = Images()
     logs: Logs = Logs()
     alerts: Alerts = Alerts()
     api: Api = Api()
     origins: Mapping[Path, Origin] = MappingProxyType({})
-    """Where each value was written; what is not in here has its default."""
+    """The origin of each value; values that are missing here have their default."""
     not_used_yet: tuple[str, ...] = ()
-    """Variables of replaced gateways that are set and whose feature comes later."""
+    """Variables of replaced gateways that are set but not supported yet."""
     warnings: tuple[str, ...] = ()
-    """What is odd but no reason to refuse."""
+    """Problems that do not prevent the start."""
 
     def origin(self, *path: str | int) -> Origin:
-        """Where a value comes from."""
+        """The origin of a value."""
         return self.origins.get(path, DEFAULT)

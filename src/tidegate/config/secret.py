@@ -1,4 +1,4 @@
-"""Values that must never be seen."""
+"""Values that must never be shown."""
 
 import hmac
 import re
@@ -7,12 +7,12 @@ from typing import Any, NoReturn
 __all__ = ["Secret"]
 
 LONG_ENOUGH = 16
-"""Characters from which on a secret's end may be shown."""
+"""Minimum length of a secret whose last characters may be shown."""
 _PREFIX = re.compile(r"[A-Za-z]{2,4}[-_]", re.ASCII)
 
 
 class Secret:
-    """A key. `repr`, `str`, formatting, JSON, copies and pickles show nothing of it; `reveal` gives it."""
+    """A key. `repr`, `str`, formatting, JSON, copies and pickles do not reveal it; `reveal` returns it."""
 
     __slots__ = ("_value",)
     _value: str
@@ -25,8 +25,8 @@ class Secret:
         return self._value
 
     def masked(self) -> str:
-        """What people may see, such as `sk-…7a92`: never more than the last four characters, and
-        nothing of a short key.
+        """A form that may be shown, such as `sk-…7a92`: at most the last four characters, and nothing of a
+        short key.
         """
         value = self.reveal()
         if len(value) < LONG_ENOUGH:

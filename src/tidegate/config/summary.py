@@ -27,7 +27,7 @@ def summarize(config: Config) -> Iterator[str]:
 
 
 def list_warnings(config: Config) -> Iterator[str]:
-    """Everything suspicious, and settings without effect."""
+    """All warnings, including settings without effect."""
     if not config.providers:
         yield NO_PROVIDER
     yield from config.warnings

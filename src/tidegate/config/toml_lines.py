@@ -1,7 +1,7 @@
 """The line number of each value in a TOML file.
 
-`tomllib` gives values without places. This scanner gives places without values: it walks text
-that `tomllib` has accepted, so it need not judge, only keep count.
+`tomllib` returns values without positions. This scanner returns positions without values: it walks text
+that `tomllib` has accepted, so it can assume that the syntax is valid.
 """
 
 import re
@@ -26,10 +26,10 @@ _SCALAR = re.compile(r"[^,\]}#\n]*")
 
 
 def locate(text: str) -> dict[Path, int]:
-    """The line (from 1) of every table header, key and array element.
+    """The line number, from 1, of every table header, key and array element.
 
-    `text` must be valid TOML. A table that only appears within longer names has the line of the
-    first of them.
+    `text` must be valid TOML. A table that only appears as part of longer names has the line of the first
+    of them.
     """
     return _Scanner(text).scan()
 
@@ -67,7 +67,7 @@ class _Scanner:
         return (*array, index)
 
     def _inside(self, key: Path) -> Path:
-        """The path of a table, by way of the newest elements of arrays of tables."""
+        """The path of a table, through the latest elements of arrays of tables."""
         path: Path = ()
         for step in key:
             path = (*path, step)
@@ -126,7 +126,7 @@ class _Scanner:
             self._skip(_FILL)
 
     def _note(self, known: Path, path: Path, start: int | None = None) -> None:
-        """Enter the line of a path, and of what lies between it and the known part."""
+        """Record the line of a path, and of its parents that are not known yet."""
         line = bisect_right(self._starts, self._at if start is None else start)
         for end in range(len(known) + 1, len(path) + 1):
             self._lines.setdefault(path[:end], line)

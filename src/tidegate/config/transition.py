@@ -1,8 +1,8 @@
-"""What a running process may become without a restart.
+"""Which configurations a running process may adopt without a restart.
 
 A file may be read while it is half written, or after it was emptied, removed or replaced by a folder. Such a
-file can be a valid configuration, and often one that admits everyone. So a reload may close the gateway but
-never open it: what opens it takes a restart, which an operator does on purpose.
+file can be a valid configuration, often one that admits everyone. Therefore a reload may close the gateway
+but never open it: opening it needs a restart, which an operator does deliberately.
 """
 
 from collections.abc import Iterator, Mapping
@@ -17,7 +17,7 @@ from .schema import Config
 __all__ = ["Baseline", "baseline_of", "changes", "refusals", "restarts"]
 
 RESTRICTIONS: tuple[Path, ...] = (("server", "cors_origins"), ("images", "fetch"))
-"""Settings whose default is more open than a value that an operator may have chosen."""
+"""Settings whose default is less restrictive than other values."""
 
 AT_START: tuple[Path, ...] = (
     ("server", "host"),
@@ -28,7 +28,7 @@ AT_START: tuple[Path, ...] = (
     ("logs", "format"),
     ("logs", "level"),
 )
-"""Settings that are used when the process starts and not again."""
+"""Settings that are only used when the process starts."""
 
 _FILES = frozenset(["file", "dotenv"])
 """Kinds of origins that are files."""
@@ -38,21 +38,21 @@ _ABOUT: frozenset[str] = frozenset(["origins", "not_used_yet", "warnings"])
 
 
 class Baseline(Struct, frozen=True):
-    """What the configuration in force closes, and must stay closed. Holds no secret."""
+    """The restrictions in effect, which a reload must keep. Contains no secrets."""
 
     exposed: bool
     """Whether the process is bound to an address beyond loopback, whatever the current `host` is."""
     keys: bool
     """Whether clients need a key."""
     files: Mapping[str, str]
-    """The files that settings come from: kind of origin → name."""
+    """The files that contain settings: kind of origin → name."""
     restrictions: tuple[Path, ...]
-    """The restrictions that are stated, base URLs of providers among them: without its base URL a provider
-    is asked, with its key, at the address of its kind."""
+    """The restrictions that are set explicitly. They include base URLs: without one, a provider's key would
+    be sent to the default address of its kind."""
 
 
 def baseline_of(config: Config, *, exposed: bool) -> Baseline:
-    """What a configuration closes."""
+    """The restrictions of a configuration."""
     stated = [path for path in RESTRICTIONS if _is_stated(config, path)]
     for name, provider in config.providers.items():
         if provider.base_url is not None and _is_stated(config, ("providers", name, "base_url")):
@@ -65,7 +65,7 @@ def baseline_of(config: Config, *, exposed: bool) -> Baseline:
 
 
 def refusals(before: Baseline, config: Config) -> list[str]:
-    """Why this configuration takes a restart, line by line; empty where it may be put in force."""
+    """The reasons why this configuration needs a restart; empty if it may take effect."""
     return [*_lost_files(before, config), *_lost_keys(before, config), *_lost_restrictions(before, config)]
 
 
@@ -101,9 +101,7 @@ def _is_stated(config: Config, path: Path) -> bool:
 
 
 def restarts(started: Config, config: Config) -> list[str]:
-    """The settings that differ from those that the process was started with, and have no effect before
-    it is restarted; line by line.
-    """
+    """One line for each changed setting that has no effect until the process is restarted."""
     return [
         f"{render_path(path)}: {new!r} needs a restart; {old!r} stays in effect"
         for path in AT_START
@@ -119,7 +117,7 @@ def _value(config: Config, path: Path) -> Any:
 
 
 def changes(old: Config, new: Config) -> list[str]:
-    """The names of the settings that differ. Never their values: some are secrets."""
+    """The names of the settings that differ, without their values: some are secrets."""
     return [
         name
         for field in fields(Config)
