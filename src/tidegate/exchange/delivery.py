@@ -46,9 +46,16 @@ async def stream(this: Exchange, attempt: Attempt, first: bytes) -> None:
     request, watch, transcript = this.request, this.watch, this.transcript
     watch.heartbeat = Heartbeat(this) if this.operation.heartbeat else None
 
-    def write(piece: bytes) -> bool:
+    def write_and_keep(piece: bytes) -> bool:
         transcript.add(piece)
-        return request.write(piece)
+        return send(piece)
+
+    def write_and_count(piece: bytes) -> bool:
+        transcript.size += len(piece)
+        return send(piece)
+
+    send = request.write
+    write = write_and_keep if transcript.keeps else write_and_count
 
     out = first
     while not attempt.complete:

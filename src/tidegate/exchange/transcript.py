@@ -27,6 +27,11 @@ class Transcript:
             self._kept.clear()
 
     @property
+    def keeps(self) -> bool:
+        """Whether the bytes are kept, and not only counted."""
+        return self._limit > 0
+
+    @property
     def body(self) -> bytes | None:
         """The delivered bytes; None if they exceed the limit."""
         return b"".join(self._kept) if self.size <= self._limit else None

@@ -186,8 +186,8 @@ class Connection(asyncio.Protocol):
             self._settle()
         elif self._overhead > MAX_HEAD:
             self._fail(BadAnswer, "more bytes of headers than an answer may have")
-        elif self._response is not None:
-            self._response.arrive()
+        elif (response := self._response) is not None and response.pieces:
+            response.arrive()
         return None
 
     def eof_received(self) -> bool:
@@ -254,7 +254,8 @@ class Connection(asyncio.Protocol):
         if response is None:
             self._excess = True
             return
-        response.feed(data)
+        response.pieces.append(data)
+        response.size += len(data)
         if response.size > READ_BUFFER and not self.held:
             self.held = True
             self._transport.pause_reading()

@@ -14,6 +14,9 @@ Failure = tuple[type[RequestFailed], str]
 """An error that has not been raised yet. Exceptions are created where they are raised: a stored one would
 keep its traceback, and with it every body in its frames, alive."""
 
+SMALL = 16 * 1024
+"""A single piece of at most this size never made the connection pause reading."""
+
 Sink = Callable[[bytes], bool]
 """Receives the next bytes of a body; returns whether it accepts more now."""
 
@@ -44,11 +47,11 @@ class Response:
         "_connection",
         "_decoder",
         "_failure",
-        "_pieces",
         "_sink",
         "_waiter",
         "complete",
         "headers",
+        "pieces",
         "size",
         "status",
     )
@@ -67,7 +70,10 @@ class Response:
         self._connection: Source | None = connection
         self._decoder = decoder
         self._failure: Failure | None = None
-        self._pieces: list[bytes] = []
+        self.pieces: list[bytes] = []
+        """Pieces of the body that have arrived and not been read. The connection adds to them, and to `size`;
+        `arrive` follows when it has no more for now.
+        """
         self._waiter: asyncio.Future[bool] | None = None
         """Resolved when a reader has something to do; False means that its sink accepts no more."""
         self._sink: Sink | None = None
@@ -79,14 +85,14 @@ class Response:
         """Return the whole body if all of it has arrived; None if it has to be read piece by piece."""
         if not self.complete or self._decoder is not None:
             return None
-        pieces, self._pieces = self._pieces, []
+        pieces, self.pieces = self.pieces, []
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
     async def read_any(self) -> bytes:
         """Return the next bytes of the body; b"" is its end. Raises AnswerCut or BadAnswer."""
         if self._decoder is not None:
             return await self._read_decoded(self._decoder)
-        while not self._pieces:
+        while not self.pieces:
             if self.complete:
                 return b""
             await self._arrival()
@@ -103,7 +109,7 @@ class Response:
                     return False
             return True
         while True:
-            if self._pieces and not sink(self._drain()):
+            if self.pieces and not sink(self._drain()):
                 return False
             if self.complete:
                 return True
@@ -120,7 +126,7 @@ class Response:
                 if len(data) == PIECE:
                     await asyncio.sleep(0)  # there is more, and other tasks need a turn
                 return data
-            if self._pieces:
+            if self.pieces:
                 decoder.feed(self._drain())
             elif self.complete:
                 decoder.close()
@@ -141,7 +147,7 @@ class Response:
         return await waiter
 
     def _drain(self) -> bytes:
-        pieces, self._pieces = self._pieces, []
+        pieces, self.pieces = self.pieces, []
         self.size = 0
         if self._connection is not None and self._connection.held:
             self._connection.go_on()
@@ -155,21 +161,22 @@ class Response:
 
     # --- for the connection --------------------------------------------------------------------
 
-    def feed(self, data: bytes) -> None:
-        """Add a piece of the body; `arrive` follows when the connection has no more for now."""
-        self._pieces.append(data)
-        self.size += len(data)
-
     def arrive(self) -> None:
-        """Pass new data to the waiting sink, or wake the reader."""
+        """Pass new data, of which there is some, to the waiting sink, or wake the reader."""
         waiter = self._waiter
-        if waiter is None or not self._pieces or waiter.done():
+        if waiter is None or waiter.done():
             return
-        if self._sink is None:
+        sink, pieces = self._sink, self.pieces
+        if sink is None:
             self._wake()
             return
         try:
-            if not self._sink(self._drain()):
+            if len(pieces) == 1 and self.size <= SMALL:  # reading has not paused
+                self.size = 0
+                data = pieces.pop()
+            else:
+                data = self._drain()
+            if not sink(data):
                 waiter.set_result(False)
         except Exception as error:  # noqa: BLE001 it belongs to the reader, not to the connection
             waiter.set_exception(error)

@@ -1,6 +1,6 @@
 """A client's request, as the application sees it."""
 
-from asyncio import AbstractEventLoop, Future
+from asyncio import AbstractEventLoop, Future, Transport
 from collections.abc import Callable, Iterable, Mapping
 from time import perf_counter
 from typing import Protocol as Interface
@@ -42,6 +42,7 @@ class Channel(Interface):
 
     peer: str
     loop: AbstractEventLoop
+    transport: Transport
     congested_since: float | None
 
     @property
@@ -231,8 +232,10 @@ class Request:
         connection = self._connection
         if self.disconnected:
             return True
-        if self._chunked and not self._head and data:
-            connection.write(b"%x\r\n%b\r\n" % (len(data), data))
+        if self._chunked and data and not self._head:
+            transport = connection.transport
+            if not transport.is_closing():
+                transport.write(b"%x\r\n%b\r\n" % (len(data), data))
         elif self._remaining is None and data:
             connection.write(self._frame(data))
         elif data:

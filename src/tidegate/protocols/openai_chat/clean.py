@@ -148,7 +148,8 @@ CONTENT = b'"content":"'
 def is_clean(data: bytes, answer: str, begun: Container[int]) -> bool:
     """Return whether a chunk is a clean piece of the answer with this id, with these choices begun."""
     try:
-        check_utf8(data)
+        if not data.isascii():
+            check_utf8(data)
         chunk = _DECODE(data)
     except MALFORMED:
         return False
