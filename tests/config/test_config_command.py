@@ -148,8 +148,8 @@ def test_explain_shows_the_candidates_and_the_way_from_each_door(run: Run) -> No
         "kind anthropic, at https://api.anthropic.com",
         "wire format anthropic",
     ]
-    assert "a client that speaks openai_chat: translated to anthropic and back" in lines
-    assert "a client that speaks anthropic: bytes pass through, only the model's name is replaced" in lines
+    assert "a client that uses openai_chat: translated to anthropic and back" in lines
+    assert "a client that uses anthropic: passed through, only the model name is replaced" in lines
     assert "2. main, model gpt-4o-mini" in lines
 
 

@@ -338,8 +338,8 @@ def test_a_name_is_explained() -> None:
         "1. google-eu, model gemini-2.5-pro",
         "kind gemini, at https://generativelanguage.googleapis.com",
         "wire format gemini",
-        "a client that speaks gemini: bytes pass through, only the model's name is replaced",
-        "a client that speaks anthropic: translated to gemini and back",
+        "a client that uses gemini: passed through, only the model name is replaced",
+        "a client that uses anthropic: translated to gemini and back",
     ]
     assert lines[6] == (
         "the catalog's gemini-2.5-pro, context 1,048,576 tokens, output up to 65,536, quantization unknown"

@@ -1,8 +1,7 @@
-"""A provider that needs no key: what a newcomer meets first, and what tests can rely on.
+"""A provider that needs no key, for trying out the gateway and for tests.
 
-It speaks OpenAI's chat dialect on a loopback socket of its own, and the relay reaches it like any
-other provider. It is a believable stranger: nothing but the parsing of the request is shared with
-the gateway.
+It implements OpenAI's chat API on its own loopback socket, and the gateway calls it like any other provider.
+It is independent: only the parsing of requests is shared with the gateway.
 
 - `models.py`: the models by name; most of them simulate failures.
 - `answers.py`: the response to a `Turn`. Pure: the same request gets the same answer, ids included,

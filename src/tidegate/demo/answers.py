@@ -2,8 +2,8 @@
 
 The rules, in order:
 
-1. Tools are offered and wanted (`tool_choice`), and the user spoke last: a call, or two where the
-   user says "two" or "both" or names two of the tools.
+1. If tools are offered and allowed (`tool_choice`), and the last message is the user's: a call, or two if
+   the user writes "two" or "both" or names two of the tools.
 2. If a `response_format` is requested: JSON that matches it.
 3. Otherwise text: an introduction, the request, its images, documents and tool results.
 """
@@ -40,14 +40,14 @@ from .schema import example
 __all__ = ["Answer", "Call", "Choice", "Counts", "answer_to", "count", "cut"]
 
 QUOTED = 600
-"""Characters of a quotation; from longer texts the middle is left out."""
+"""Maximum length of a quotation, in characters; longer texts lose their middle."""
 MEDIA_TOKENS = 85
-"""What an image, a document or a recording counts (OpenAI's figure for an image of low detail)."""
+"""Tokens of an image, document or recording (OpenAI's figure for an image of low detail)."""
 MESSAGE_TOKENS = 3
-"""What a message counts beside its content, and the start of the answer as well (OpenAI's rule)."""
+"""Tokens of a message in addition to its content, and of the start of the answer (OpenAI's rule)."""
 CACHE_STEP, CACHE_FLOOR = 128, 1024
-"""From a conversation's second turn on, what came before counts as cached: in such steps, if it has
-at least so many tokens (OpenAI's rule)."""
+"""From the second turn of a conversation on, earlier turns count as cached: in steps of 128 tokens, from
+1,024 tokens on (OpenAI's rule)."""
 
 Finish = Literal["stop", "length", "tool_calls"]
 
@@ -90,9 +90,9 @@ class Counts(Struct, frozen=True):
 
 
 def answer_to(turn: Turn, *, thinks: bool = False) -> Answer:
-    """The answer to a request, before `max_tokens` cuts it.
+    """The answer to a request, before it is limited to `max_tokens`.
 
-    Raises InvalidRequest for a schema that is none.
+    Raises InvalidRequest for an invalid schema.
     """
     digest = hashlib.sha256(msgspec.json.encode(_essence(turn))).hexdigest()[:24]
     reasoning = _think(turn) if thinks else ""
@@ -101,7 +101,7 @@ def answer_to(turn: Turn, *, thinks: bool = False) -> Answer:
 
 
 def cut(answer: Answer, limit: int | None) -> Answer:
-    """The answer within `max_tokens`: thinking comes first, then text, then calls."""
+    """Limit an answer to `max_tokens`: reasoning comes first, then text, then calls."""
     if limit is None:
         return answer
     return msgspec.structs.replace(answer, choices=tuple(_cut(choice, limit) for choice in answer.choices))
@@ -116,7 +116,7 @@ def count(turn: Turn, answer: Answer) -> Counts:
 
 
 def _essence(turn: Turn) -> Turn:
-    """What the answer depends on: how it is delivered makes no difference."""
+    """The parts of a request that the answer depends on, which exclude its delivery."""
     return msgspec.structs.replace(turn, stream=False, extensions={})
 
 
@@ -166,7 +166,7 @@ def _plan_calls(turn: Turn, digest: str, number: int) -> Iterator[Call]:
 
 
 def _wanted(turn: Turn, allowed: list[Tool]) -> list[Tool]:
-    """The tools to call: named ones first, two if two are wanted."""
+    """The tools to call: those named by the user first, two if two are requested."""
     if not allowed:
         return []
     text = _last_words(turn.messages)
@@ -216,7 +216,7 @@ def _sentences(turn: Turn, number: int) -> Iterator[str]:
 
 
 def _think(turn: Turn) -> str:
-    """What the thinking model thinks: more with more effort."""
+    """The reasoning of the reasoning model: more with more effort."""
     effort = turn.reasoning.effort if turn.reasoning is not None else None
     return " ".join(_THOUGHTS[: _SENTENCES[effort]])
 
@@ -244,7 +244,7 @@ def _quote(text: str) -> str:
 
 
 def _latest(messages: Sequence[Message]) -> Sequence[Message]:
-    """What came after the model spoke last."""
+    """The messages after the model's last one."""
     for position in range(len(messages) - 1, -1, -1):
         if messages[position].role == "assistant":
             return messages[position + 1 :]
@@ -252,12 +252,12 @@ def _latest(messages: Sequence[Message]) -> Sequence[Message]:
 
 
 def _results(messages: Sequence[Message]) -> list[ToolResult]:
-    """The tool results that wait for an answer."""
+    """The tool results that have not been answered yet."""
     return [part for message in _latest(messages) for part in message.parts if isinstance(part, ToolResult)]
 
 
 def _last_words(messages: Sequence[Message]) -> str:
-    """The user's last text; from an earlier turn if the latest contains only results."""
+    """The user's last text, from an earlier turn if the latest contains only tool results."""
     spoken = [message for message in messages if message.role == "user"]
     return _texts(spoken[-1:], ("user",))
 
@@ -273,7 +273,7 @@ def _content(result: ToolResult) -> str:
 
 
 def _describe(part: object) -> str | None:
-    """A medium in words; None for what is none."""
+    """Describe an image, document or recording; None for any other part."""
     kind = _MEDIA.get(type(part))
     if kind is None:
         return None

@@ -1,4 +1,4 @@
-"""The demo's models: two that talk, one that thinks, and the faults."""
+"""The demo's models: two that chat, one that reasons, and those that simulate failures."""
 
 from typing import Literal
 
@@ -10,12 +10,12 @@ DEFAULT_SLOW_S = 5.0
 MAX_SLOW_S = 3600.0
 
 Break = Literal["cut", "no_finish", "error"]
-"""How an answer breaks in its middle: the connection is cut, the stream ends cleanly but without a
-finish reason, or an error event takes the place of the rest."""
+"""How an answer breaks off: the connection is closed, the stream ends cleanly but without a finish reason,
+or an error event replaces the rest."""
 
 
 class Refusal(Struct, frozen=True):
-    """An answer that is none."""
+    """An error response."""
 
     status: int
     message: str
@@ -23,7 +23,7 @@ class Refusal(Struct, frozen=True):
     code: str | None = None
     retry_after: str | None = None
     html: bool = False
-    """Whether the body is a page, as proxies in front of a provider write them."""
+    """Whether the body is an HTML page, as from a proxy in front of a provider."""
 
 
 class Model(Struct, frozen=True, kw_only=True):
@@ -36,7 +36,7 @@ class Model(Struct, frozen=True, kw_only=True):
     silent_s: float = 0.0
     """Seconds before the first byte."""
     answers: bool = True
-    """Whether it ever answers."""
+    """Whether it answers at all."""
 
 
 MODELS: dict[str, Model] = {
@@ -75,14 +75,14 @@ MODELS: dict[str, Model] = {
 
 
 def find_model(name: str) -> Model | None:
-    """The model of this name; `slow-2` is a `slow` of two seconds."""
+    """The model of this name; `slow-2` is `slow` with two seconds."""
     if name.startswith("slow-"):
         return _slow(name.removeprefix("slow-"))
     return MODELS.get(name)
 
 
 def model_names() -> str:
-    """All names, for people."""
+    """All names, for messages."""
     return ", ".join(MODELS)
 
 

@@ -1,8 +1,7 @@
-"""Values that fit a JSON Schema: what a tool is called with, what structured output holds.
+"""Example values for a JSON Schema, for tool arguments and structured output.
 
-Deterministic and small: an object gets its required properties (all of them where none is
-required), an array its least number of items. What would need a search (`not`, `if`, `pattern`)
-is not looked at.
+Deterministic and small: an object gets its required properties (or all, if none is required), an array its
+minimum number of items. Keywords that would need a search (`not`, `if`, `pattern`) are ignored.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -13,15 +12,15 @@ import msgspec
 __all__ = ["example"]
 
 MAX_DEPTH = 8
-"""A schema that requires itself without end is given up here."""
+"""Maximum nesting depth, for schemas that contain themselves."""
 MAX_PARTS = 64
-"""Schemas of which one is a part (`allOf`, `anyOf`) of the other."""
+"""Maximum number of nested `allOf` and `anyOf`."""
 MAX_VALUES = 4_000
-"""Values and subschemas of one example; what comes after is null."""
+"""Maximum number of values and subschemas of one example; the rest is null."""
 MAX_SIZE = 200_000
-"""Characters of an example, about; what comes after is null."""
+"""Approximate maximum size of an example, in characters; the rest is null."""
 MAX_LENGTH = 10_000
-"""Characters of a string."""
+"""Maximum length of a string, in characters."""
 
 FORMATS = {
     "date": "2026-11-21",
@@ -36,15 +35,15 @@ FORMATS = {
     "url": "https://example.com/",
     "uuid": "00000000-0000-4000-8000-000000000001",
 }
-"""A value for each format that means something."""
+"""An example for each supported `format`."""
 
 Schema = Any
 
 
 def example(schema: Schema, variant: int = 0) -> Any:
-    """A value that fits the schema; another variant gives another value where there is a choice.
+    """A value that matches the schema. Different variants give different values if there is a choice.
 
-    Raises ValueError where the schema is none.
+    Raises ValueError if the schema is invalid.
     """
     try:
         return _Example(schema, variant).of(schema, "value", 0)
@@ -63,7 +62,7 @@ class _Example:
         self._size = 0
         """Characters of the values so far."""
         self._sizes: dict[int, int] = {}
-        """Of values that the schema gives, by identity."""
+        """Sizes of values given by the schema, by their identity."""
 
     def of(self, schema: Schema, name: str, depth: int) -> Any:
         """A value for the schema of the property `name`."""
@@ -89,7 +88,7 @@ class _Example:
         return self._made > MAX_VALUES or self._size > MAX_SIZE
 
     def _given(self, value: Any) -> Any:
-        """A value that the schema gives, however often it is referred to."""
+        """A value given by the schema (`const`, `default`, …), which may be referenced repeatedly."""
         if isinstance(value, dict | list):
             if id(value) not in self._sizes:
                 self._sizes[id(value)] = len(msgspec.json.encode(value))
@@ -97,14 +96,14 @@ class _Example:
         return value
 
     def _resolve(self, schema: Schema, depth: int) -> Mapping[str, Any]:
-        """The schema with references followed, alternatives decided and parts put together; {} where there
-        were too many already. Raises ValueError for a schema that consists of itself.
+        """The schema with references resolved, alternatives chosen and parts merged; {} if the limit is
+        reached. Raises ValueError for a schema that only refers to itself.
         """
         self._made += 1
         if self._is_spent():
             return {}
         if depth > MAX_PARTS:
-            raise ValueError("this schema has no end")
+            raise ValueError("this schema only refers to itself")
         resolved: dict[str, Any] = dict(schema) if isinstance(schema, dict) else {}
         for _ in range(MAX_DEPTH):
             if isinstance(reference := resolved.pop("$ref", None), str):
@@ -123,7 +122,7 @@ class _Example:
         return values[0] if values else options[0]
 
     def _point(self, reference: str) -> Schema:
-        """What a local reference (`#/$defs/Place`) points to; {} where there is nothing."""
+        """The target of a local reference (`#/$defs/Place`), or {}."""
         found = self._root
         for step in reference.removeprefix("#").split("/")[1:]:
             key = step.replace("~1", "/").replace("~0", "~")
@@ -196,7 +195,7 @@ _HINTS = {
     "prefixItems": "array",
     "minimum": "number",
 }
-"""What a schema without a type describes, by the keywords that it has."""
+"""The type of a schema without `type`, by its keywords."""
 
 
 def _type_of(schema: Mapping[str, Any]) -> str:
@@ -209,7 +208,7 @@ def _type_of(schema: Mapping[str, Any]) -> str:
 
 
 def _merge(schemas: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """All schemas at once; the first has precedence."""
+    """Merge schemas; earlier ones take precedence."""
     merged: dict[str, Any] = {}
     properties: dict[str, Any] = {}
     required: dict[str, None] = {}

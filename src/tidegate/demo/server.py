@@ -1,4 +1,4 @@
-"""The demo's socket: requests in, paced answers and faults out."""
+"""The demo's server: paced answers and simulated failures."""
 
 import asyncio
 from itertools import cycle
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 __all__ = ["Server"]
 
 PACE_S = (0.018, 0.024, 0.016, 0.029, 0.021, 0.015, 0.027)
-"""The pauses between the events of a stream, over and over."""
+"""Pauses between the events of a stream in seconds, repeated as necessary."""
 MAX_BODY = 256 * 1024 * 1024
-"""Bytes of a request; the gateway in front has its own, lower limit."""
+"""Maximum size of a request in bytes; the gateway in front has its own, lower limit."""
 STOP_S = 0.5
-"""How long answers under way may go on when the demo stops."""
+"""How long open answers may continue when the demo stops, in seconds."""
 
 PAGE = b"<html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>"
 
@@ -38,11 +38,11 @@ class Server:
 
     def __init__(self) -> None:
         self.base_url = ""
-        """Known once it has started; ends in /v1, as OpenAI's does."""
+        """Set once it has started; ends in /v1, as OpenAI's does."""
         self._runner: web.AppRunner | None = None
 
     async def start(self) -> str:
-        """Listen; the base URL."""
+        """Start listening. Returns the base URL."""
         from aiohttp import web  # a server is only loaded where one is wanted
 
         app = web.Application(client_max_size=MAX_BODY)
@@ -68,14 +68,14 @@ class Server:
 
 
 class Job(Struct, frozen=True):
-    """A request that was understood, and the answer to it."""
+    """A valid request, and its answer."""
 
     model: Model
     stream: bool
     body: bytes
     """The whole answer; empty for a stream."""
     events: list[bytes]
-    """The stream, as far as the model sends it."""
+    """The events of the stream that the model sends."""
 
 
 async def _list_models(_request: "web.Request") -> "web.Response":
@@ -102,7 +102,7 @@ async def _complete(request: "web.Request") -> "web.StreamResponse":
 
 
 def _plan(body: bytes) -> Job:
-    """Understand a request and find its answer. Raises TidegateError."""
+    """Parse a request and create its answer. Raises TidegateError."""
     asked = PROTOCOL.parse_request(body)
     model = find_model(asked.model)
     if model is None:
@@ -136,7 +136,7 @@ async def _answer(request: "web.Request", job: Job) -> "web.StreamResponse":
 
 
 def _unfinished(model: Model, body: dict[str, Any]) -> dict[str, Any]:
-    """The answer, without its finish reasons where the model has none."""
+    """The answer, without finish reasons if the model omits them."""
     if model.breaks == "no_finish":
         for choice in body["choices"]:
             choice["finish_reason"] = None
@@ -176,7 +176,7 @@ async def _stream(request: "web.Request", job: Job) -> "web.StreamResponse":
 
 
 def _break_off(model: Model, events: list[bytes]) -> list[bytes]:
-    """The events of a stream up to where the model breaks, or to their end."""
+    """The events of a stream up to the point where the model breaks off, or all."""
     if model.breaks is None:
         return [*events, b"data: [DONE]\n\n"]
     half = events[: len(events) // 2]

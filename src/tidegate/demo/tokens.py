@@ -1,7 +1,7 @@
-"""The demo's tokens: a word with the space before it, a long word in pieces, a sign by itself.
+"""The demo's tokens: a word with the space before it, a long word in several parts, a punctuation mark.
 
-No vocabulary of a real model is loaded: that would take a second and 145 MB for numbers that mean
-nothing. These are counted by a rule that anyone can follow, and cut where a word ends.
+No real model's vocabulary is loaded: that would take a second and 145 MB for meaningless numbers. The rule
+is simple, and tokens end where words end.
 """
 
 import re
@@ -12,15 +12,15 @@ _TOKEN = re.compile(r"\s?\w{1,8}|\s?[^\w\s]|\s+")
 
 
 def count(text: str) -> int:
-    """How many tokens a text has."""
+    """Count the tokens of a text."""
     return len(split(text))
 
 
 def cut(text: str, limit: int) -> str:
-    """The beginning of a text that has no more than so many tokens."""
+    """The first tokens of a text, at most `limit`."""
     return "".join(split(text)[:limit])
 
 
 def split(text: str) -> list[str]:
-    """The tokens of a text; joined, they are the text."""
+    """Split a text into tokens. Joined, they are the text again."""
     return _TOKEN.findall(text)

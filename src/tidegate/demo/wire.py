@@ -19,13 +19,13 @@ __all__ = [
 ]
 
 CREATED = 1795219200
-"""The time in every answer, so that the same request gets the same: 2026-11-21."""
+"""The time in every answer, fixed so that answers are reproducible: 2026-11-21."""
 
 _FINGERPRINT = "fp_demo"
 
 
 class Logprobs:
-    """Made-up probabilities, the same for the same token."""
+    """Invented probabilities, the same for the same token."""
 
     def __init__(self, alternatives: int) -> None:
         self._alternatives = alternatives
@@ -113,8 +113,8 @@ def _render_call(call: Call, arguments: str) -> dict[str, Any]:
 def render_chunks(
     answer: Answer, counts: Counts | None, logprobs: Logprobs | None
 ) -> Iterator[dict[str, Any]]:
-    """The chunks of a stream. With `counts` the last one tells the tokens, and the others carry a null
-    in their place.
+    """The chunks of a stream. With `counts`, the last chunk has the usage, and the others have a null
+    instead.
     """
     envelope = _envelope(answer, "chat.completion.chunk")
     unknown = {} if counts is None else {"usage": None}
@@ -151,7 +151,7 @@ def _call_deltas(position: int, call: Call) -> Iterator[Delta]:
 
 
 def _portions(pieces: list[str]) -> Iterator[list[str]]:
-    """One to three tokens at a time, as models send them."""
+    """Groups of one to three tokens, as models send them."""
     start = 0
     for size in cycle((1, 3, 2, 2, 3, 1, 2)):
         if start >= len(pieces):

@@ -1,14 +1,13 @@
-"""Services: what they are (a row), what is configured (a `Service`), and who serves a model.
+"""Services: rows of the built-in table, configured providers (`Service`), and which of them serve a model.
 
-- A *kind* is a row of `rows.toml`: address, key, wire format, and its differences from it.
+- A *kind* is a row of `rows.toml`: base URL, key, wire format, and differences from that format.
 - A *family* of models is a profile in `profiles/*.toml`: facts that change how a request is written.
-- A *service* is a provider of the configuration, of some kind.
-- The *model registry* maps a name to the services that serve it, in order: the candidates of a request. The
-  rules are in `names.py`, what a request may want of the choice in `preferences.py`, the answer in
-  `resolution.py`.
+- A *service* is a configured provider of some kind.
+- The *model registry* maps a model name to the services that serve it, in order: the candidates of a request.
+  The rules are in `names.py`, a request's preferences in `preferences.py`, the result in `resolution.py`.
 
-All of it is data over a wire format; only the model registry is used per request, which
-remembers its answers.
+All of this is data over a wire format. Only the model registry is used per request, and it caches its
+results.
 """
 
 from .candidate import Candidate, ListedModel

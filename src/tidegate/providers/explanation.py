@@ -1,4 +1,4 @@
-"""How a model's name resolves, for people: `tidegate config explain`. Never contains keys."""
+"""Explains how a model name resolves: `tidegate config explain`. Never contains keys."""
 
 from collections.abc import Callable, Iterable, Iterator
 from typing import TypeAlias
@@ -17,7 +17,7 @@ from .words import shown
 __all__ = ["PriceOf", "explain"]
 
 PriceOf: TypeAlias = Callable[[Candidate], str]
-"""What a candidate costs, for people."""
+"""Describes a candidate's price."""
 
 
 def explain(
@@ -28,8 +28,8 @@ def explain(
     settings: ModelConfig | None,
     price_of: PriceOf,
 ) -> list[str]:
-    """How a name resolves, line by line, for clients of these wire formats; `services` are all that are
-    configured, `settings` those of the name in `[models]`. `price_of` words a candidate's price.
+    """How a name resolves, line by line, for clients of these wire formats. `services` are all configured
+    services, `settings` those of the name in `[models]`.
     """
     lines = [f"{model}: {finding.how}"]
     if settings is not None:
@@ -43,7 +43,7 @@ def explain(
 
 
 def _settings(settings: ModelConfig) -> Iterator[str]:
-    """What `[models]` sets in addition to the candidates."""
+    """The settings in `[models]` other than the candidates."""
     if settings.order is not None:
         weights = f" ({', '.join(f'{weight:g}' for weight in settings.weights)})" if settings.weights else ""
         yield f"order {settings.order}{weights}"
@@ -66,9 +66,9 @@ def _describe(number: int, candidate: Candidate, client_formats: Iterable[str]) 
 def _ways(service: Service, client_formats: Iterable[str]) -> Iterator[str]:
     for name in client_formats:
         if name == service.speaking(name).protocol.name:
-            yield f"a client that speaks {name}: bytes pass through, only the model's name is replaced"
+            yield f"a client that uses {name}: passed through, only the model name is replaced"
         else:
-            yield f"a client that speaks {name}: translated to {service.protocol.name} and back"
+            yield f"a client that uses {name}: translated to {service.protocol.name} and back"
 
 
 def _catalog_facts(candidate: Candidate) -> Iterator[str]:
@@ -87,7 +87,7 @@ def _limits(row: CatalogModel) -> str:
 
 
 def _facts(profile: Profile) -> str:
-    """The keys of a profile that differ from the defaults."""
+    """The profile's keys that differ from the defaults."""
     values = {field.name: getattr(profile, field.name) for field in fields(profile)}
     defaults = {field.name: getattr(Profile(), field.name) for field in fields(profile)}
     facts = [
@@ -97,7 +97,7 @@ def _facts(profile: Profile) -> str:
 
 
 def _others(finding: Finding, services: Iterable[Service]) -> Iterator[str]:
-    """Why the other configured providers are no candidates."""
+    """Why the other configured providers are not candidates."""
     candidates = {one.service.name for one in finding.candidates}
     others = [service for service in services if service.name not in candidates]
     if others:

@@ -1,4 +1,4 @@
-"""Which model belongs to which family, and what is special about it.
+"""Model families and their peculiarities.
 
 The families are in `profiles/*.toml`, the keys are explained in `protocols/profile.py`:
 
@@ -42,7 +42,7 @@ _known_profile = lru_cache(maxsize=1024)(_find_profile)
 
 @cache
 def _families() -> tuple[tuple[re.Pattern[str], Profile], ...]:
-    """All families: file by file in the order of their names, top to bottom."""
+    """All families, file by file in the order of the file names, top to bottom."""
     folder = resources.files("tidegate") / "providers" / "profiles"
     files = sorted(folder.iterdir(), key=lambda file: file.name)
     return tuple(_parse_family(row) for file in files for row in _rows_of(file))

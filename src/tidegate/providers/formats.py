@@ -1,6 +1,6 @@
 """Wire formats and tasks by name, loaded on first use.
 
-The configuration needs the wire formats too (it cannot check a dialect without them), so they are there.
+The wire formats are in `config`, which needs them to validate dialect settings.
 """
 
 import importlib

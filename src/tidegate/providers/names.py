@@ -1,4 +1,4 @@
-"""How a model's name leads to services. The first rule that fits counts."""
+"""Rules that map a model name to services. The first matching rule is used."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
@@ -17,16 +17,16 @@ __all__ = ["Names"]
 
 
 class Claim(NamedTuple):
-    """A prefix of names, and who serves them."""
+    """A prefix of model names, and the services for them."""
 
     prefix: str
     strip: str
-    """What of it is not part of the model's name."""
+    """The part of the prefix that is removed from the model's name."""
     services: tuple[Service, ...]
 
 
 class Names:
-    """The names that lead to the services of a Config."""
+    """The model names that the services of a Config serve."""
 
     def __init__(self, services: Mapping[str, Service], models: Mapping[str, ModelConfig]) -> None:
         self.services = services
@@ -36,7 +36,7 @@ class Names:
         self._own_prefixes = tuple(_own_claims(services.values()))
 
     def find(self, model: str) -> Finding | None:
-        """Who serves a name; None if nobody does."""
+        """The candidates for a name, or None."""
         rules = (
             self._by_alias,
             self._by_service,
@@ -48,11 +48,11 @@ class Names:
         return next((found for rule in rules if (found := rule(model)) is not None), None)
 
     def find_fixed(self, model: str) -> Finding | None:
-        """Who serves a name that determines its providers itself."""
+        """The candidates for a name that determines its providers, or None."""
         return self._by_alias(model) or self._by_service(model)
 
     def named(self, name: str) -> tuple[Service, ...]:
-        """The service of this name; where there is none, all of the kind that goes by it."""
+        """The service of this name, or else all services of the kind with this name or alias."""
         service = self.services.get(name)
         if service is not None:
             return (service,)
@@ -88,7 +88,7 @@ class Names:
         return Finding(verbatim(self.catch_alls, model), f"{names} serves every name", model, fixed=False)
 
     def _by_model(self, model: str) -> Finding | None:
-        """The makers' services by the name's prefix, then all others that serve the same model."""
+        """The maker's services, found by the name's prefix, then all others that serve the same model."""
         claim = _claim_of(self._prefixes, model)
         name = model.removeprefix(claim.strip) if claim is not None else model
         candidates = tuple(self._serving(name))
@@ -111,7 +111,7 @@ class Names:
         return Finding(verbatim(services, model), how, model, fixed=False)
 
     def _serving(self, name: str) -> Iterator[Candidate]:
-        """Those whose kind serves the model, by the catalog: its maker's services first."""
+        """The services whose kind serves the model according to the catalog: the maker's services first."""
         identity = identity_of(name)
         if identity is None:
             return
@@ -131,18 +131,18 @@ class Names:
 
 
 def offer(service: Service, model: str, alias: str | None = None) -> Candidate:
-    """A service with its own name of a model."""
+    """A candidate: a service and its own name for a model."""
     return Candidate(service.serving(model), model, profile_of(model), alias)
 
 
 def verbatim(services: Iterable[Service], model: str) -> tuple[Candidate, ...]:
-    """The services with the name as it is."""
+    """Candidates that use the name unchanged."""
     return tuple(offer(service, model) for service in services)
 
 
 def translated(services: Iterable[Service], model: str) -> tuple[Candidate, ...]:
-    """The services with their own names of the model, as far as the catalog has them; a name that a service
-    no longer serves is replaced.
+    """Candidates with each service's own name for the model, if the catalog has one. Retired names are
+    replaced.
     """
     return tuple(_translate(service, model) for service in services)
 
@@ -161,8 +161,8 @@ def _translate(service: Service, model: str) -> Candidate:
 
 
 def _row_at(service: Service, identity: str, name: str) -> CatalogModel | None:
-    """How a service serves a model. An address with a wire format of its own (Claude at Azure) has other
-    models than its kind's.
+    """The catalog's row for a model at a service. A base URL with its own wire format (Claude on Azure) has
+    different models than the rest of its kind.
     """
     kind = service.kind.name
     if service.kind.protocol != kinds()[kind].protocol:
@@ -171,7 +171,7 @@ def _row_at(service: Service, identity: str, name: str) -> CatalogModel | None:
 
 
 def _claim_of(claims: Iterable[Claim], model: str) -> Claim | None:
-    """The first claim that fits a name."""
+    """The first claim that matches a name."""
     return next(
         (one for one in claims if one.services and model.startswith(one.prefix) and model != one.strip), None
     )
@@ -196,7 +196,7 @@ def _how_replaced(gone: Retired) -> str:
 
 
 def _own_claims(services: Iterable[Service]) -> list[Claim]:
-    """What the operator gave to providers, the longest prefix first."""
+    """The operator's prefixes, the longest first."""
     claimed: dict[tuple[str, str], list[Service]] = {}
     for service in services:
         for claim in service.prefixes:
@@ -206,7 +206,7 @@ def _own_claims(services: Iterable[Service]) -> list[Claim]:
 
 
 def _kinds_claims(services: Iterable[Service]) -> list[Claim]:
-    """What belongs to the kinds, the longest prefix first."""
+    """The kinds' prefixes, the longest first."""
     having = list(services)
     claims: list[Claim] = []
     for kind in kinds().values():

@@ -1,7 +1,7 @@
-"""What a request may want of the choice of providers: its `provider` field as an object.
+"""A request's preferences for providers: its `provider` field as an object.
 
-The fields are OpenRouter's, as far as Tidegate can honour them
-(https://openrouter.ai/docs/guides/routing/provider-routing), and `require`.
+The fields are those of OpenRouter that Tidegate supports
+(https://openrouter.ai/docs/guides/routing/provider-routing), plus `require`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -32,14 +32,14 @@ Price: TypeAlias = Annotated[float, Meta(ge=0)]
 
 
 class MaxPrice(Struct, frozen=True, forbid_unknown_fields=True, gc=False):
-    """The most that a candidate may cost. None is no limit."""
+    """The maximum price of a candidate. None is no limit."""
 
     prompt: Price | None = None
-    """USD for a million tokens of the prompt."""
+    """USD per million prompt tokens."""
     completion: Price | None = None
-    """USD for a million tokens of the completion."""
+    """USD per million completion tokens."""
     request: Price | None = None
-    """USD for a request, where requests have a price of their own."""
+    """USD per request, for models that charge per request."""
 
 
 class Sort(Struct, frozen=True, forbid_unknown_fields=True):
@@ -47,7 +47,7 @@ class Sort(Struct, frozen=True, forbid_unknown_fields=True):
 
     by: SortBy
     partition: Literal["model", "none"] = "model"
-    """`model`: the candidates of `model` stand before those of its fallbacks (`models`). `none`: all are
+    """`model`: the candidates of `model` come before those of the fallbacks (`models`). `none`: all are
     ordered together."""
 
 
@@ -63,25 +63,24 @@ class Preferences(Struct, frozen=True, forbid_unknown_fields=True):
     allow_fallbacks: bool = True
     """False: only the providers in `order`; without `order`, only the first."""
     sort: SortBy | Sort | None = None
-    """By what the candidates are ordered, in the place of the configured order."""
+    """How the candidates are ordered, overriding the configured order."""
     max_price: MaxPrice | None = None
     require: tuple[str, ...] = ()
     """Capabilities that a model must be known to have: names of the catalog's `capabilities`."""
     require_parameters: bool = False
-    """Whether a provider that does not support one of the request's parameters is passed over; otherwise
-    tuning that it does not support is dropped."""
+    """Whether to skip providers that do not support one of the request's parameters. Otherwise unsupported
+    tuning parameters are dropped."""
     quantizations: tuple[str, ...] = ()
-    """The number formats of the weights that are accepted; `unknown` is that of a model of which it is not
-    known."""
+    """Accepted number formats of the model's weights. `unknown` accepts models whose format is not known."""
 
     @property
     def ranking(self) -> Order | None:
-        """The order that the request wants; None: the configured one."""
+        """The requested order; None: the configured one."""
         by = self.sort.by if isinstance(self.sort, Sort) else self.sort
         return ORDER_OF[by] if by is not None else None
 
     def names(self) -> tuple[str, ...]:
-        """All names that the client gave."""
+        """All provider names in the preferences."""
         return (*self.order, *self.only, *self.ignore, *self.require, *self.quantizations)
 
     @property
@@ -107,16 +106,16 @@ KNOWN: Mapping[str, Sequence[str]] = MappingProxyType(
         "provider.sort.partition": ("model", "none"),
     }
 )
-"""Place in the object → the fields or values that are possible there."""
+"""Path in the object → the fields or values that are allowed there."""
 
 
 def parse_preferences(given: Mapping[str, Any]) -> Preferences:
-    """The request's object, checked. Raises InvalidRequest naming the field."""
+    """Validate the request's object. Raises InvalidRequest, naming the field."""
     fields = dict(given)
     prices = fields.pop("max_price", None)
     preferences = _convert(fields, Preferences, "provider")
     if prices is not None:
-        # OpenRouter's clients also send amounts as strings.
+        # OpenRouter clients also send amounts as strings.
         max_price = _convert(prices, MaxPrice, "provider.max_price", strict=False)
         preferences = replace(preferences, max_price=max_price)
     for name in ("order", "only", "ignore"):

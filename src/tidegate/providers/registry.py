@@ -1,4 +1,4 @@
-"""Which services serve a name, in order."""
+"""The model registry: the services that serve a model name, in order."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
@@ -20,17 +20,17 @@ from .words import not_configured, not_found, shown
 __all__ = ["ModelRegistry"]
 
 REMEMBERED = 1024
-"""Answers of a sort that a model registry keeps. Clients choose the names, so their number and length are
-bounded: with `_is_short`, to a few megabytes in all.
+"""Size of each cache of a model registry. Clients choose the names, so their number and length are limited:
+with `_is_short`, to a few megabytes in total.
 """
 
 NO_FALLBACKS = "would be a fallback, and the request allows none (provider.allow_fallbacks)"
 UNKNOWN_FORMAT = "unknown"
-"""The value of `quantizations` for models of which it is not known."""
+"""The value of `quantizations` for models whose format is not known."""
 
 
 class ModelRegistry:
-    """The services of a Config, and the names that lead to them. Made anew for every Config."""
+    """The services of a Config, and the model names that they serve. Created anew for every Config."""
 
     def __init__(self, config: Config) -> None:
         self.services: Mapping[str, Service] = MappingProxyType(
@@ -39,11 +39,11 @@ class ModelRegistry:
         self._models = config.models
         self._names = Names(self.services, config.models)
         self.discovered: Mapping[str, Sequence[str]] = MappingProxyType({})
-        """By service: what those list that alone know their models; filled by `exchange/model_lists`."""
+        """By service: the models listed by services that alone know them; set by `exchange/model_lists`."""
         self._known: dict[tuple[str, str | None, str], Resolution] = {}
         self._known_wishes: dict[tuple[tuple[str, ...], str | None, Preferences, str], Resolution] = {}
 
-    # --- what requests ask --------------------------------------------------------------------
+    # --- for requests -------------------------------------------------------------------------
 
     def resolve(
         self,
@@ -72,8 +72,8 @@ class ModelRegistry:
         return self._wish(names, provider, ANY, client_format)
 
     def listed(self) -> tuple[ListedModel, ...]:
-        """The models that are worth naming: those of `[models]`, then the catalog's by provider, then
-        those that the providers list themselves.
+        """The models to list: those of `[models]`, then the catalog's by provider, then those that the
+        providers list themselves.
         """
         named = [
             ListedModel(name, found[0].service.name, name) for name, found in self._names.aliases.items()
@@ -99,7 +99,7 @@ class ModelRegistry:
         return tuple(model.id for model in self.listed())
 
     def find(self, model: str) -> Finding:
-        """Who serves a name by itself, and by which rule. Raises ModelNotFound."""
+        """The candidates for a name alone, and the rule that found them. Raises ModelNotFound."""
         finding = self._names.find(model)
         if finding is None:
             raise ModelNotFound(not_found(model, self.services, self.names()))
@@ -129,7 +129,7 @@ class ModelRegistry:
         return found
 
     def _find_at(self, model: str, provider: str) -> tuple[Candidate, ...]:
-        """The model at one provider, under its own name for it, where the catalog has that."""
+        """The model at one provider, under the provider's own name if the catalog has one."""
         services = self._names.named(provider)
         if not services:
             raise InvalidRequest(not_configured(provider, self.services), param="provider")

@@ -25,21 +25,21 @@ SHORTEST_SECRET = 8
 """Characters; shorter values occur in ordinary words and are not treated as keys."""
 
 CUT = "…"
-"""What marks the place where a long text was cut."""
+"""Marks the place where a long text was truncated."""
 
 ADDRESSES = 256
-"""How many addresses of a service are kept: paths may hold the names of models, which clients choose."""
+"""Maximum number of cached URLs per service: paths may contain model names, which clients choose."""
 LONGEST_KEPT = 512
-"""Characters of a path whose address is kept."""
+"""Maximum length of a path whose URL is cached, in characters."""
 
 SHOWN_FIELDS = ("message", "type", "code", "param")
-"""What a client gets to see of a provider's error."""
+"""The fields of a provider's error that clients can see."""
 
 OWN_KEY: Mapping[int, str] = {
     401: "refused this gateway's own key",
     403: "does not allow this with this gateway's own key",
 }
-"""Status of a provider's refusal → what it means. The client's key never reaches a provider."""
+"""Status of a provider's error → its meaning. The client's key never reaches a provider."""
 
 
 class Offer(NamedTuple):
@@ -51,7 +51,7 @@ class Offer(NamedTuple):
 
 
 class Service:
-    """A provider of the configuration, compiled once. Two of the same kind share nothing but the row."""
+    """A configured provider, compiled once. Two of the same kind share only the row."""
 
     __slots__ = (
         "_addresses",
@@ -76,7 +76,7 @@ class Service:
         self.name = name
         """As in `name/model`."""
         self.kind: Kind = kind or row_of(config)
-        """The row, with what is different about it at this address or for these models."""
+        """The row, with the differences for this base URL or these models."""
         self.protocol = protocol_named(self.kind.protocol)
         self.dialect = msgspec.convert(fill(self.kind.dialect, config, self.kind), self.protocol.dialect)
         self.offers: Mapping[str, Offer] = dict(_offers(config, self.kind))
@@ -87,13 +87,13 @@ class Service:
             *((prefix, "") for prefix in config.prefixes),
             *((prefix, prefix) for prefix in config.strip_prefixes),
         )
-        """How names begin that lead to it by the operator's wish, and what of that is not the model's."""
+        """Prefixes of model names given by the operator, and those that are removed from the name."""
         self.catch_all = config.catch_all
-        """Whether it serves every model whose name matches nothing else."""
+        """Whether it serves every model that no other rule matches."""
         self.credentials = credentials_of(config, self.kind)
-        """Best first; none where the service wants none."""
+        """In order of preference; empty if the service needs none."""
         self.signs = any(credential.signer is not None for credential in self.credentials)
-        """Whether requests may have to be signed (see `authorize`)."""
+        """Whether requests may need a signature (see `authorize`)."""
         self._also = {other: Service(name, config, row) for other, row in also_of(self.kind)}
         self._forms = tuple((form, Service(name, config, row)) for form, row in forms_of(self.kind))
         forwarded = self.protocol.forwarded_headers
@@ -106,11 +106,11 @@ class Service:
 
     @property
     def credential(self) -> Credential | None:
-        """The credential that requests are made with."""
+        """The default credential."""
         return self.credentials[0] if self.credentials else None
 
     def serving(self, model: str) -> "Service":
-        """The service in the form in which it serves this model: most have one for all."""
+        """The variant of the service that serves this model: most have one for all models."""
         lower = model.lower()
         for form, service in self._forms:
             if any(fnmatchcase(lower, pattern) for pattern in form.models):
@@ -118,11 +118,11 @@ class Service:
         return self
 
     def speaking(self, name: str) -> "Service":
-        """The service in this wire format, where it speaks it; else in its own."""
+        """The service in this wire format if it supports it, else in its own."""
         return self._also.get(name, self)
 
     def address_for(self, path: str) -> Address:
-        """Where requests with this path go. Raises ProviderUnreachable."""
+        """The URL for requests with this path. Raises ProviderUnreachable."""
         address = self._addresses.get(path)
         if address is None:
             try:
@@ -142,11 +142,10 @@ class Service:
         extra: Mapping[str, str] | None = None,
         credential: Credential | None = None,
     ) -> bytes:
-        """The rendered headers of a request to this provider, with its own credential or another.
+        """The rendered headers of a request to this provider, with the default credential or another.
 
-        `client_format` is the wire format of the client: where it is the provider's too, some of the client's
-        headers are passed on. `extra` are those that this one request needs. What the operator has
-        set overrides all of them.
+        If the client's wire format is the provider's too, some of the client's headers are forwarded. `extra`
+        are headers that this request needs. The operator's headers override all of them.
         """
         headers = self._headers[credential or self.credential]
         passed = headers.passed(client_headers) if client_format == self.protocol.name else None
@@ -161,7 +160,7 @@ class Service:
         client_format: str,
         credential: Credential | None = None,
     ) -> bytes:
-        """The headers of a request, signed where the service wants that. Raises ProviderUnreachable."""
+        """The headers of a request, signed if the service requires it. Raises ProviderUnreachable."""
         credential = credential or self.credential
         if credential is None or credential.signer is None:
             return self.headers_for(client_headers, client_format, call.headers, credential)
@@ -172,8 +171,8 @@ class Service:
         return render_headers(signed)
 
     def attribute(self, error: ProviderError) -> ProviderError:
-        """An error of this provider, with its name and without any of its secrets: some providers
-        repeat the key that they refuse.
+        """Add the provider's name to its error, and mask its secrets: some providers repeat the key that
+        they reject.
         """
         error.provider = self.name
         for field in SHOWN_FIELDS if self._secrets else ():
@@ -187,13 +186,13 @@ class Service:
         return error
 
     def conceal(self, text: str) -> str:
-        """A text of the provider's without any of the service's secrets."""
+        """Mask the service's secrets in a text from the provider."""
         for secret in self._secrets:
             text = _conceal_cut(text.replace(secret, CONCEALED), secret)
         return text
 
     def conceal_value(self, value: bytes) -> bytes:
-        """The same for the value of a header that is passed on."""
+        """Mask the service's secrets in the value of a forwarded header."""
         for secret in self._secrets:
             value = value.replace(secret.encode(), CONCEALED.encode())
         return value
@@ -211,7 +210,7 @@ def _offers(config: ProviderConfig, kind: Kind) -> Iterator[tuple[str, Offer]]:
 
 
 def _conceal_cut(text: str, secret: str) -> str:
-    """Conceal a secret of which only the beginning is left, because the text was cut behind it."""
+    """Mask a secret of which only the beginning is left, because the text was truncated within it."""
     if secret[:SHORTEST_SECRET] not in text:
         return text
     for size in range(len(secret) - 1, SHORTEST_SECRET, -1):
