@@ -111,9 +111,10 @@ def test_a_whole_answer(benchmark: BenchmarkFixture, operation: Chat, model: str
 
     def run() -> bytes:
         parsed = operation.parse(body)
-        candidate, *_ = REGISTRY.resolve(
+        resolution = REGISTRY.resolve(
             parsed.model, parsed.provider, parsed.fallbacks, operation.client_format
         )
+        candidate = resolution.candidates[0]
         _, conduit = operation.plan(parsed, candidate)
         return conduit.feed(answer) + conduit.close()
 
@@ -125,7 +126,7 @@ def test_a_whole_answer(benchmark: BenchmarkFixture, operation: Chat, model: str
 def test_events(benchmark: BenchmarkFixture, operation: Chat, model: str, together: int) -> None:
     """A step is a stream of `EVENTS` events."""
     parsed = operation.parse(asked(model, True))
-    candidate, *_ = REGISTRY.resolve(model, client_format=operation.client_format)
+    candidate = REGISTRY.resolve(model, client_format=operation.client_format).candidates[0]
     piece, (head, end) = (
         (ANTHROPIC_EVENT, ANTHROPIC_ENDS) if model == "claude/m" else (OPENAI_EVENT, OPENAI_ENDS)
     )
