@@ -9,8 +9,8 @@ import pytest
 
 from recordings import needs_recordings, recordings, splits
 from tidegate.protocols import anthropic, gemini, openai_chat, openai_responses
+from tidegate.protocols.anthropic.splice import BodySplice as AnthropicBody
 from tidegate.protocols.anthropic.splice import StreamSplice as AnthropicStream
-from tidegate.protocols.anthropic.splice import WholeSplice
 from tidegate.protocols.contract import Bridge, Call, Conduit, Tally, Target
 from tidegate.protocols.gemini.splice import BodySplice as GeminiBody
 from tidegate.protocols.gemini.splice import StreamSplice as GeminiStream
@@ -188,7 +188,7 @@ def anthropic_ways(tier: Any, speed: Any, geo: Any) -> Iterator[Tally]:
         for event in events
     )
     whole = json.dumps({**head, **done}).encode()
-    yield fed(WholeSplice(), whole)
+    yield fed(AnthropicBody(), whole)
     yield fed(AnthropicStream(), stream)
     yield fed(bridge(anthropic, stream=False), whole)
     yield fed(bridge(anthropic, stream=True), stream)

@@ -6,7 +6,15 @@ from hypothesis import strategies as st
 
 from recordings import splits
 from tidegate.protocols.errors import ProviderBroke
-from tidegate.protocols.sse import MAX_EVENT, ServerSentEvent, Splitter, frame, is_heartbeat, parse_block
+from tidegate.protocols.sse import (
+    MAX_EVENT,
+    LineBlocks,
+    ServerSentEvent,
+    Splitter,
+    frame,
+    is_heartbeat,
+    parse_block,
+)
 
 STREAM = (
     b'event: a\ndata: {"x": 1}\n\n: ping\n\ndata: {one\ndata: two}\n\ndata:{bare}\n\n'
@@ -125,10 +133,8 @@ def test_a_line_without_end_is_no_event():
 def test_blocks_are_what_was_sent_with_comments_and_line_feeds():
     wanted = [b": hello", b"event: a\ndata: {1}", b"data: {2}"]
     for pieces in splits(b": hello\r\n\r\nevent: a\r\ndata: {1}\r\n\r\n\r\ndata: {2}"):
-        splitter = Splitter()
-        blocks = [
-            block for piece in pieces for block in splitter.feed_blocks(piece)
-        ] + splitter.close_blocks()
+        splitter = LineBlocks()
+        blocks = [block for piece in pieces for block in splitter.feed(piece)] + splitter.close()
         assert [block.strip(b"\n") for block in blocks] == wanted
     assert parse_block(wanted[0]) is None
     assert parse_block(wanted[1]) == (b"a", b"{1}")

@@ -10,7 +10,7 @@ from running import Gateway
 from sdk.dialects import ANTHROPIC, GEMINI, OPENAI
 from simulator import Simulator, refusal, stream
 from simulator import json as reply_with
-from tidegate.protocols.completions.conduit import StreamConduit
+from tidegate.protocols.completions.conduit import StreamSplice
 
 ASKED = {"model": "m", "prompt": "Once upon"}
 BODY: dict[str, Any] = {
@@ -111,7 +111,7 @@ ERROR = b'data: {"error":{"message":"The engine died","type":"server_error","cod
 
 
 def test_what_precedes_an_error_inside_a_stream_is_kept() -> None:
-    conduit = StreamConduit(wants_usage=True)
+    conduit = StreamSplice(wants_usage=True)
     assert conduit.feed(STREAM[0] + ERROR + STREAM[1]) == STREAM[0]
     assert conduit.failure is not None
     assert conduit.failure.message == "The engine died"

@@ -15,7 +15,7 @@ The vocabulary, from request to answer:
   through.
 - `Conduit` (`contract.py`): the path of one answer through the gateway. A `Bridge` joins a reader and a
   writer; a *splice* passes the bytes through when both sides speak the same dialect; a *mend* passes them
-  through and repairs a provider's known faults.
+  through and repairs a provider's known faults. Splices and mends are built on `conduits.py`.
 - `TidegateError` (`errors.py`): everything that can go wrong, split by who is at fault.
 
 Always true:

@@ -9,9 +9,9 @@ else happens, and the answers are converted back. A module of this folder that i
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from .conduits import BodyConduit
 from .contract import Conduit, Protocol, Tally
-from .decode import malformed
-from .errors import ProviderError, TidegateError
+from .errors import TidegateError
 
 __all__ = ["Adaptation", "AdaptedConduit", "AdaptedDialect"]
 
@@ -39,42 +39,33 @@ class AdaptedDialect:
     """Conversions by operation: `chat`, or the name of a task."""
 
 
-class AdaptedConduit:
-    """The conduit of an answer that is collected whole and converted at the end (see contract.Conduit)."""
+class AdaptedConduit(BodyConduit):
+    """The conduit of an answer that is converted when another conduit has written it completely."""
 
-    __slots__ = ("_answer", "_inner", "_pieces", "failure", "tally")
-    done = False
+    __slots__ = ("_answer", "_inner")
 
     def __init__(self, inner: Conduit, answer: Callable[[bytes, Tally], bytes]) -> None:
-        self.tally: Tally = inner.tally
-        self.failure: ProviderError | None = None
+        super().__init__()
+        self.tally = inner.tally
         self._inner = inner
         self._answer = answer
-        self._pieces: list[bytes] = []
 
     def feed(self, data: bytes) -> bytes:
         """See Conduit."""
-        self._pieces.append(self._inner.feed(data))
-        self._look()
+        super().feed(self._inner.feed(data))
+        self.failure = self._inner.failure
         return b""
 
     def close(self) -> bytes:
         """See Conduit."""
-        self._pieces.append(self._inner.close())
-        self._look()
-        if self.failure is not None:
-            return b""
-        try:
-            return self._answer(b"".join(self._pieces), self.tally)
-        except ProviderError as error:
-            self.failure = error
-        except Exception as error:  # noqa: BLE001 any exception here is caused by what the provider sent
-            self.failure = malformed("the provider's answer", error)
-        return b""
+        super().feed(self._inner.close())
+        self.failure = self._inner.failure
+        return b"" if self.failure is not None else super().close()
 
     def abort(self, error: TidegateError) -> bytes:
         """Return nothing: no bytes have been written when such an answer fails."""
         return b""
 
-    def _look(self) -> None:
-        self.failure, self.tally = self._inner.failure, self._inner.tally
+    def _take(self, body: bytes) -> bytes:
+        """See BodyConduit."""
+        return self._answer(body, self.tally)

@@ -7,9 +7,9 @@ comments skipped, several `data:` lines joined, a bare JSON object between event
 Heartbeats are no events, whatever their form: comments, empty data, words that are no JSON (`: keepalive`,
 `ping`), JSON that is no object (`null`). `[DONE]` is the end mark also with blanks around it.
 
-What is between two blank lines is a *block*. `feed_blocks` gives the blocks as they are (with LF),
-for those who pass them on; `parse_block` reads one. `Blocks` gives them byte for byte, with their
-line ends and the blank line behind them; `parse_event` reads one of those.
+What is between two blank lines is a *block*. For those who pass them on, `LineBlocks` gives the blocks with
+LF and without the blank line; `parse_block` reads one. `Blocks` gives them byte for byte, with their line
+ends and the blank line behind them; `parse_event` reads one of those.
 """
 
 import re
@@ -22,6 +22,7 @@ __all__ = [
     "KEEP_ALIVE",
     "MAX_EVENT",
     "Blocks",
+    "LineBlocks",
     "ServerSentEvent",
     "Splitter",
     "frame",
@@ -49,55 +50,20 @@ class ServerSentEvent(NamedTuple):
     data: bytes
 
 
-class Splitter:
-    """Cuts what arrives into events; what is unfinished waits for more."""
+class _Lines:
+    """Gathers what arrives up to the end of the last whole event, with LF; what is unfinished waits."""
 
-    __slots__ = ("_begun", "_halves", "_rest")
+    __slots__ = ("_begun", "_rest")
 
     def __init__(self) -> None:
         self._rest = bytearray()
-        self._halves: Surrogates | None = None
-        """Made where there is a half of a UTF-16 pair."""
         self._begun = False
         """Whether the first bytes are past, which may be a byte order mark."""
-
-    def feed(self, data: bytes) -> list[ServerSentEvent]:
-        """The events that `data` completes.
-
-        Raises ProviderBroke for an event larger than `MAX_EVENT`.
-        """
-        # The usual case: whole events with LF, nothing left from before.
-        if self._begun and not self._rest and data.endswith(b"\n\n") and b"\r" not in data:
-            return self._parse(data)
-        return self._parse(self._take_whole(data))
-
-    def feed_blocks(self, data: bytes) -> list[bytes]:
-        """The blocks that `data` completes: without the blank line that ends them, comments included.
-
-        Raises ProviderBroke for a block larger than `MAX_EVENT`.
-        """
-        whole = self._take_whole(data)
-        return [block for block in whole.split(b"\n\n") if block.strip(b"\n")] if whole else []
-
-    def close(self) -> list[ServerSentEvent]:
-        """The event that the stream ended in, if any."""
-        return self._parse(self._take_rest())
-
-    def close_blocks(self) -> list[bytes]:
-        """The block that the stream ended in, if any."""
-        return [block for block in self._take_rest().split(b"\n\n") if block.strip(b"\n")]
 
     @property
     def waiting(self) -> bool:
         """Whether there is the beginning of an event that has not ended."""
         return bool(self._rest)
-
-    def _parse(self, data: bytes) -> list[ServerSentEvent]:
-        events = _parse_blocks(data)
-        if b"\\ud" in data or b"\\uD" in data:
-            halves = self._halves = self._halves or Surrogates()
-            return [ServerSentEvent(event.name, halves.join(event.data)) for event in events]
-        return events
 
     def _take_rest(self) -> bytes:
         rest = bytes(self._rest)
@@ -130,6 +96,53 @@ class Splitter:
         whole = bytes(rest[:end])
         del rest[:end]
         return whole
+
+
+class Splitter(_Lines):
+    """Cuts what arrives into events; what is unfinished waits for more."""
+
+    __slots__ = ("_halves",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._halves: Surrogates | None = None
+        """Made where there is a half of a UTF-16 pair."""
+
+    def feed(self, data: bytes) -> list[ServerSentEvent]:
+        """The events that `data` completes.
+
+        Raises ProviderBroke for an event larger than `MAX_EVENT`.
+        """
+        # The usual case: whole events with LF, nothing left from before.
+        if self._begun and not self._rest and data.endswith(b"\n\n") and b"\r" not in data:
+            return self._parse(data)
+        return self._parse(self._take_whole(data))
+
+    def close(self) -> list[ServerSentEvent]:
+        """The event that the stream ended in, if any."""
+        return self._parse(self._take_rest())
+
+    def _parse(self, data: bytes) -> list[ServerSentEvent]:
+        events = _parse_blocks(data)
+        if b"\\ud" in data or b"\\uD" in data:
+            halves = self._halves = self._halves or Surrogates()
+            return [ServerSentEvent(event.name, halves.join(event.data)) for event in events]
+        return events
+
+
+class LineBlocks(_Lines):
+    """Cuts what arrives into blocks with LF and without the blank line that ends them, comments included."""
+
+    __slots__ = ()
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """The blocks that `data` completes. Raises ProviderBroke for one larger than `MAX_EVENT`."""
+        whole = self._take_whole(data)
+        return [block for block in whole.split(b"\n\n") if block.strip(b"\n")] if whole else []
+
+    def close(self) -> list[bytes]:
+        """The block that the stream ended in, if any."""
+        return [block for block in self._take_rest().split(b"\n\n") if block.strip(b"\n")]
 
 
 class Blocks:

@@ -14,9 +14,10 @@ from msgspec import Raw
 from msgspec.json import Decoder
 
 from .adapted import Adaptation
+from .conduits import BodyConduit
 from .contract import AnswerDialect, Call, Conduit, Tally, Target
-from .decode import MALFORMED, check_utf8, malformed
-from .errors import ProviderBroke, ProviderError, TidegateError, Unsupported
+from .decode import MALFORMED, check_utf8
+from .errors import ProviderBroke, TidegateError, Unsupported
 from .events import Event, LeftOut
 from .lenient import decode_leniently
 from .paths import quote_segment
@@ -71,38 +72,21 @@ class Task:
     a `turn` (see contract.ParsedRequest). None: such providers do not support the task."""
 
 
-class Whole:
-    """The conduit of an answer that is read to its end before anything of it is written (see
-    contract.Conduit).
-    """
+class Whole(BodyConduit):
+    """The conduit of an answer that is converted as a whole."""
 
-    __slots__ = ("_convert", "_pieces", "failure", "tally")
-    done = False
+    __slots__ = ("_convert",)
 
     def __init__(self, convert: Callable[[bytes, Tally], bytes]) -> None:
-        self.tally = Tally()
-        self.failure: ProviderError | None = None
+        super().__init__()
         self._convert = convert
         """Provider's body in, client's body out; fills in the tally. Raises ProviderError; whatever else it
         raises is the provider's failure too: an answer that it is not prepared for."""
-        self._pieces: list[bytes] = []
 
-    def feed(self, data: bytes) -> bytes:
-        """See Conduit."""
-        self._pieces.append(data)
-        return b""
-
-    def close(self) -> bytes:
-        """See Conduit."""
-        body = b"".join(self._pieces)
-        try:
-            check_utf8(body)
-            return self._convert(body, self.tally)
-        except ProviderError as error:
-            self.failure = error
-        except Exception as error:  # noqa: BLE001 whatever a provider sends is the provider's failure
-            self.failure = malformed("the provider's answer", error)
-        return b""
+    def _take(self, body: bytes) -> bytes:
+        """See BodyConduit."""
+        check_utf8(body)
+        return self._convert(body, self.tally)
 
     def abort(self, error: TidegateError) -> bytes:
         """Nothing: such an answer is never open when it fails."""

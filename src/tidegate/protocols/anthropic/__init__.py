@@ -42,7 +42,7 @@ from .messages import require_no_links
 from .parse import Parsed, parse_count_request, parse_request
 from .reader import StreamReader, WholeReader
 from .render import CARRIES, MessagesCall, call_path, render_prompt, render_request
-from .splice import StreamSplice, WholeSplice
+from .splice import BodySplice, StreamSplice
 from .wire import FIELDS
 from .writer import MessageWriter, StreamWriter
 
@@ -148,7 +148,7 @@ class AnthropicMessages:
 
     def splice(self, request: ParsedRequest, call: Call, target: Target) -> Conduit:
         """See contract.Protocol."""
-        return StreamSplice() if call.stream else WholeSplice()
+        return StreamSplice() if call.stream else BodySplice()
 
     def route(self, target: Target) -> Route:
         """See contract.Protocol."""

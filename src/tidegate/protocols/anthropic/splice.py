@@ -10,9 +10,9 @@ from contextlib import suppress
 import msgspec
 from msgspec import Struct
 
-from tidegate.protocols.contract import Tally
-from tidegate.protocols.decode import MALFORMED, malformed, require_json
-from tidegate.protocols.errors import ProviderBroke, ProviderError, TidegateError
+from tidegate.protocols.conduits import BodyConduit, StreamConduit
+from tidegate.protocols.decode import MALFORMED, require_json
+from tidegate.protocols.errors import TidegateError
 from tidegate.protocols.finishes import meaning_of
 from tidegate.protocols.lenient import decode_view
 from tidegate.protocols.sse import Blocks, frame, parse_event
@@ -21,7 +21,7 @@ from .error import parse_inner_error, render_error_body
 from .usage import merge_usage, read_served, read_usage
 from .wire import UsageOut
 
-__all__ = ["StreamSplice", "WholeSplice"]
+__all__ = ["BodySplice", "StreamSplice"]
 
 
 class StopPart(Struct, frozen=True):
@@ -66,79 +66,42 @@ BLOCK_EVENTS = frozenset(
 )
 
 
-class StreamSplice:
+class StreamSplice(StreamConduit):
     """The conduit of a stream."""
 
-    __slots__ = ("_blocks", "_usage", "done", "failure", "tally")
+    __slots__ = ("_usage",)
 
     def __init__(self) -> None:
-        self.tally = Tally()
-        self.failure: ProviderError | None = None
-        self.done = False
-        """Whether `message_stop` has arrived."""
-        self._blocks = Blocks()
+        super().__init__(Blocks())
         self._usage: UsageOut | None = None
 
     def feed(self, data: bytes) -> bytes:
-        """See contract.Conduit."""
-        if self._is_over():
-            return b""
+        """See Conduit."""
         # The usual case: one complete event about a block, in two lines.
         end = data.find(b"\ndata: {")
         if (
             data[:end] in BLOCK_EVENTS
             and data.find(b"\n", end + 1) == len(data) - 2
-            and not self._blocks.waiting
+            and not (self._blocks.waiting or self.done)
+            and self.failure is None
+            and _goes_on(data[end + 7 : -2])
         ):
-            return data if self._is_valid(data[end + 7 : -2]) else b""
-        try:
-            return self._pass(self._blocks.feed(data))
-        except ProviderBroke as error:
-            self.failure = error
-            return b""
-
-    def close(self) -> bytes:
-        """See contract.Conduit."""
-        if self._is_over():
-            return b""
-        passed = self._pass(self._blocks.close())
-        if self.failure is None and not self.done:
-            self.failure = ProviderBroke("the provider's stream ended before it was complete")
-        return passed
+            return data
+        return StreamConduit.feed(self, data)  # super() costs a tenth of a microsecond
 
     def abort(self, error: TidegateError) -> bytes:
-        """See contract.Conduit."""
+        """See Conduit."""
         return frame(render_error_body(error), b"error")
 
-    def _is_over(self) -> bool:
-        return self.failure is not None or self.done
-
-    def _pass(self, blocks: list[bytes]) -> bytes:
-        """Return the blocks up to the event in which the provider fails or ends, if there is one."""
-        passed = []
-        for block in blocks:
-            if not self._is_passed(block):
-                break
-            passed.append(block)
-            if self.done:
-                break
-        return b"".join(passed)
-
-    def _is_passed(self, block: bytes) -> bool:
-        """Return whether a block is forwarded to the client; the one in which the provider fails is not."""
+    def _take(self, block: bytes) -> bytes:
+        """See StreamConduit."""
         event = parse_event(block)
-        return event is None or self._is_valid(event.data)
-
-    def _is_valid(self, data: bytes) -> bool:
-        """Return whether an event is valid and reports no failure."""
-        try:
-            self._look(data)
-        except MALFORMED as error:
-            self.failure = malformed("an event of the provider's stream", error)
-        return self.failure is None
+        if event is not None:
+            self._look(event.data)
+        return block
 
     def _look(self, data: bytes) -> None:
-        """Account for an event. Raises one of MALFORMED if it is not JSON."""
+        """Account for an event. Raises ProviderError for a failure, one of MALFORMED if it is not JSON."""
         require_json(data)
         if _matters(data):
             with suppress(msgspec.ValidationError):  # unexpected types are forwarded too
@@ -146,8 +109,8 @@ class StreamSplice:
 
     def _note(self, event: EventPart, data: bytes) -> None:
         if event.type == "error":
-            self.failure = parse_inner_error(data)
-        elif event.type == "message_stop":
+            raise parse_inner_error(data)
+        if event.type == "message_stop":
             self.done = True
         elif event.type == "message_start" and event.message is not None:
             self.tally.id, self.tally.model = event.message.id, event.message.model
@@ -169,34 +132,32 @@ def _matters(data: bytes) -> bool:
     return b'"message_' in data or b'"error"' in data
 
 
-class WholeSplice:
+def _goes_on(data: bytes) -> bool:
+    """Return whether this is a valid event that does not matter here."""
+    if _matters(data):
+        return False
+    try:
+        require_json(data)
+    except MALFORMED:
+        return False
+    return True
+
+
+class BodySplice(BodyConduit):
     """The conduit of a complete message, held back until it is known to be valid."""
 
-    __slots__ = ("_body", "failure", "tally")
-    done = False
+    __slots__ = ()
 
-    def __init__(self) -> None:
-        self.tally = Tally()
-        self.failure: ProviderError | None = None
-        self._body = bytearray()
+    def abort(self, error: TidegateError) -> bytes:
+        """See Conduit."""
+        return render_error_body(error)
 
-    def feed(self, data: bytes) -> bytes:
-        """See contract.Conduit."""
-        self._body += data
-        return b""
-
-    def close(self) -> bytes:
-        """See contract.Conduit."""
-        body = bytes(self._body)
-        try:
-            require_json(body)
-            message = decode_view(_WHOLE, body, self.tally.leave_out)
-        except MALFORMED as error:
-            self.failure = malformed("the provider's answer", error)
-            return b""
+    def _take(self, body: bytes) -> bytes:
+        """See BodyConduit."""
+        require_json(body)
+        message = decode_view(_WHOLE, body, self.tally.leave_out)
         if message.type == "error":
-            self.failure = parse_inner_error(body)
-            return b""
+            raise parse_inner_error(body)
         self.tally.id, self.tally.model = message.id, message.model
         if message.usage is not None:
             self.tally.usage = read_usage(message.usage)
@@ -204,7 +165,3 @@ class WholeSplice:
         if message.stop_reason is not None:
             self.tally.finish = meaning_of(message.stop_reason)
         return body
-
-    def abort(self, error: TidegateError) -> bytes:
-        """See contract.Conduit."""
-        return render_error_body(error)

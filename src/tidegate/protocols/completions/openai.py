@@ -7,7 +7,7 @@ from tidegate.protocols.contract import Call, Conduit, Target
 from tidegate.protocols.errors import Unsupported
 from tidegate.protocols.task import NULL, Fields, drop, remove_gateway_fields, render_path
 
-from .conduit import BodyConduit, StreamConduit
+from .conduit import BodySplice, StreamSplice
 from .request import CompletionRequest
 
 __all__ = ["FORMAT", "Dialect"]
@@ -48,7 +48,7 @@ class OpenAIFormat:
         _set_usage(fields, parsed, dialect)
         path = render_path(dialect.path, target.model)
         call = Call(path, ENCODE(fields), stream=parsed.stream, dropped=tuple(dropped))
-        return call, StreamConduit(wants_usage=parsed.wants_usage) if parsed.stream else BodyConduit()
+        return call, StreamSplice(wants_usage=parsed.wants_usage) if parsed.stream else BodySplice()
 
 
 FORMAT = OpenAIFormat()

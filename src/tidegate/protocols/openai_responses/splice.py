@@ -7,17 +7,19 @@ a signature that no provider of this format can read.
 """
 
 import re
+from contextlib import suppress
 from typing import Any
 
 from msgspec import Raw, Struct, ValidationError
 from msgspec.json import Decoder
 
+from tidegate.protocols.conduits import BodyConduit, StreamConduit
 from tidegate.protocols.contract import Call, Tally, Target
-from tidegate.protocols.decode import MALFORMED, malformed, require_json
+from tidegate.protocols.decode import require_json
 from tidegate.protocols.effort import may_sample, nearest_effort
 from tidegate.protocols.errors import ProviderBroke, ProviderError, TidegateError
 from tidegate.protocols.lenient import decode_view
-from tidegate.protocols.sse import Blocks, ServerSentEvent, frame, parse_event
+from tidegate.protocols.sse import Blocks, frame, parse_event
 
 from .error import error_object, error_of_response, error_of_stream, failure_of
 from .foreign import is_foreign
@@ -137,41 +139,30 @@ def _is_call(item: Raw, customs: frozenset[str]) -> bool:
     return view.type == "function_call" or (view.type == "custom_tool_call" and view.name in customs)
 
 
-class BodySplice:
-    """The conduit of a complete answer (see contract.Conduit)."""
+class BodySplice(BodyConduit):
+    """The conduit of a complete answer."""
 
-    __slots__ = ("_customs", "_pieces", "failure", "tally")
-    done = False
+    __slots__ = ("_customs",)
 
     def __init__(self, customs: frozenset[str] = frozenset()) -> None:
+        super().__init__()
         self._customs = customs
-        self.tally = Tally()
-        self.failure: ProviderError | None = None
-        self._pieces: list[bytes] = []
-
-    def feed(self, data: bytes) -> bytes:
-        """Collect the bytes; only the complete JSON is an answer."""
-        self._pieces.append(data)
-        return b""
-
-    def close(self) -> bytes:
-        """Return the provider's bytes if they are a response, which includes one that
-        runs in the background.
-        """
-        body = b"".join(self._pieces)
-        try:
-            require_json(body)
-            response = decode_view(RESPONSE, body, self.tally.leave_out)
-            self.failure = failure_in(response) or _incomplete(response)
-            if self.failure is None:
-                count(self.tally, response, self._customs)
-        except MALFORMED as error:
-            self.failure = malformed("the provider's answer", error)
-        return b"" if self.failure is not None else body
 
     def abort(self, error: TidegateError) -> bytes:
         """Return the error in place of an answer."""
         return error_object(error)
+
+    def _take(self, body: bytes) -> bytes:
+        """Return the provider's bytes if they are a response, which includes one that
+        runs in the background.
+        """
+        require_json(body)
+        response = decode_view(RESPONSE, body, self.tally.leave_out)
+        failure = failure_in(response) or _incomplete(response)
+        if failure is not None:
+            raise failure
+        count(self.tally, response, self._customs)
+        return body
 
 
 def _incomplete(response: ResponseOut) -> ProviderError | None:
@@ -192,41 +183,18 @@ def _may_matter(data: bytes) -> bool:
 NUMBER = re.compile(rb'"sequence_number":\s*(\d+)')
 
 
-class StreamSplice:
-    """The conduit of a stream (see contract.Conduit)."""
+class StreamSplice(StreamConduit):
+    """The conduit of a stream; `done` when the event with the finished response has arrived."""
 
-    __slots__ = ("_begun", "_blocks", "_customs", "_last", "done", "failure", "tally")
+    __slots__ = ("_begun", "_customs", "_last")
 
     def __init__(self, customs: frozenset[str] = frozenset()) -> None:
+        super().__init__(Blocks())
         self._customs = customs
-        self.tally = Tally()
-        self.failure: ProviderError | None = None
-        self.done = False
-        """Whether the event with the finished response has arrived."""
-        self._blocks = Blocks()
         self._begun: Fields | None = None
         """The response as it began, for the event that reports its failure."""
         self._last = b""
         """The last bytes forwarded, which contain the last sequence number."""
-
-    def feed(self, data: bytes) -> bytes:
-        """Return the provider's bytes up to the end of the last complete event."""
-        if self._is_over():
-            return b""
-        try:
-            return self._pass(self._blocks.feed(data))
-        except ProviderError as error:
-            self.failure = error
-            return b""
-
-    def close(self) -> bytes:
-        """Return the remaining bytes, if any; sets `failure` if the stream ended too early."""
-        if self._is_over():
-            return b""
-        passed = self._pass(self._blocks.close())
-        if not self.done and self.failure is None:
-            self.failure = ProviderBroke("the provider's stream ended before it was finished")
-        return passed
 
     def abort(self, error: TidegateError) -> bytes:
         """Return the error events that end a stream, with the next sequence numbers."""
@@ -240,53 +208,35 @@ class StreamSplice:
         failed = {"type": "response.failed", "response": response, "sequence_number": number + 1}
         return ended + frame(ENCODE(failed), b"response.failed")
 
-    def _is_over(self) -> bool:
-        return self.failure is not None or self.done
-
-    def _pass(self, blocks: list[bytes]) -> bytes:
-        passed = []
-        for block in blocks:
-            event = parse_event(block)
-            if event is not None:
-                self._look(event)
-            if self.failure is not None:
-                break
-            passed.append(block)
-            if self.done:
-                break
-        if passed:
-            self._last = passed[-1]
-        return b"".join(passed)
-
-    def _look(self, event: ServerSentEvent) -> None:
-        """Account for an event; sets `failure` if it reports one, or is not JSON."""
-        if not event.data.strip() or event.data == b"[DONE]":
-            return
-        try:
-            require_json(event.data)
-            if _may_matter(event.data) or event.name == b"error":
-                self._note(EVENT.decode(event.data), event.name)
-        except ValidationError:
-            return  # events with fields of unexpected types are forwarded too
-        except MALFORMED as error:
-            self.failure = malformed("an event of the provider's stream", error)
+    def _take(self, block: bytes) -> bytes:
+        """See StreamConduit."""
+        event = parse_event(block)
+        if event is not None and event.data != b"[DONE]" and event.data.strip():
+            data = event.data
+            require_json(data)
+            if _may_matter(data) or event.name == b"error":
+                with suppress(ValidationError):  # events with fields of unexpected types are forwarded too
+                    self._note(EVENT.decode(data), event.name)
+        self._last = block
+        return block
 
     def _note(self, event: EventView, name: bytes) -> None:
         if event.type == "error" or name == b"error" or event.error:
-            self.failure = failure_of(
+            raise failure_of(
                 event.error or {"message": event.message, "code": event.code, "param": event.param}
             )
-        elif event.type in LIFECYCLE and is_set(event.response):
+        if event.type in LIFECYCLE and is_set(event.response):
             self._look_into(event.response)
 
     def _look_into(self, raw: Raw) -> None:
         response = decode_view(RESPONSE, bytes(raw), self.tally.leave_out)
         if self._begun is None:
             self._begun = FIELDS.decode(raw)
-        self.failure = failure_in(response)
-        if self.failure is None:
-            self.done = self.done or response.status in OVER
-            count(self.tally, response, self._customs)
+        failure = failure_in(response)
+        if failure is not None:
+            raise failure
+        self.done = response.status in OVER
+        count(self.tally, response, self._customs)
 
 
 LIFECYCLE = frozenset(
