@@ -195,6 +195,8 @@ VALUES = {
     "images.timeout_s": 8.0,
     "logs.format": "json",
     "logs.level": "critical",
+    "logs.directory": "records",
+    "logs.keep_days": 3,
     "logs.bodies": "none",
     "alerts.urls": ("ntfys://ntfy.sh/a", "slack://b"),
     "alerts.repeat_s": 60.0,

@@ -9,6 +9,7 @@ from tidegate import __version__
 from . import config
 from .check import check
 from .demo import demo
+from .explain import explain
 from .health import health
 from .models import models
 from .serve import serve
@@ -40,7 +41,7 @@ def root(
     """A self-hosted gateway to language models."""
 
 
-for command in (serve, demo, check, models, health):
+for command in (serve, demo, check, explain, models, health):
     app.command()(command)
 app.add_typer(config.app, name="config")
 

@@ -26,7 +26,6 @@ LATER = frozenset(
         "cache",
         "auth.supabase_url",
         "auth.jwt_secret",
-        "logs.directory",
     ]
 )
 """Sections and keys of later versions."""

@@ -233,6 +233,11 @@ class Logs(Struct, frozen=True, kw_only=True):
     format: Literal["auto", "text", "json"] = "auto"
     """`auto`: text on a terminal, JSON elsewhere."""
     level: Literal["debug", "info", "warning", "error", "critical"] = "info"
+    directory: str | None = None
+    """Where records are kept in files too, one a day; relative to the working directory. None or "": only
+    standard output has them."""
+    keep_days: Annotated[int, Meta(ge=1, le=3650)] = 14
+    """How many days' files stay in `directory`; older ones are deleted."""
     bodies: Literal["full", "redacted", "none"] = "full"
     """How much of requests and responses goes into the records. This version's records hold no bodies yet,
     so the choice has no effect; it is taken now so that files need not change."""

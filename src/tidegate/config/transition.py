@@ -27,6 +27,8 @@ AT_START: tuple[Path, ...] = (
     ("server", "grace_s"),
     ("logs", "format"),
     ("logs", "level"),
+    ("logs", "directory"),
+    ("logs", "keep_days"),
 )
 """Settings that are only used when the process starts."""
 

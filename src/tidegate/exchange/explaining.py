@@ -9,6 +9,7 @@ from tidegate.observe import Considered, Decision
 from tidegate.protocols.excerpt import shorten
 from tidegate.routing import Choice
 
+from .attempt import Attempt
 from .request import LONGEST_HEADER, Header, header_value
 from .state import NO_PLAN, Exchange
 
@@ -44,7 +45,14 @@ def decision_of(this: Exchange) -> Decision | None:
         facts.input_tokens,
         facts.session is not None,
         plan.stayed,
+        _answered_ms(this.attempt),
     )
+
+
+def _answered_ms(attempt: Attempt | None) -> float | None:
+    if attempt is None or attempt.first_byte_at is None:
+        return None
+    return round((attempt.first_byte_at - attempt.started_at) * 1e3, 3)
 
 
 def considered_of(choice: Choice) -> Considered:

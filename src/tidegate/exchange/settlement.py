@@ -64,6 +64,7 @@ def record_of(this: Exchange) -> Record:
         caller=this.caller,
         error=this.error.summary if this.error is not None else None,
         total_ms=_ms(now - request.received_at),
+        paused_ms=_ms(this.waited_s) if this.waited_s else None,
         first_byte_ms=_ms(request.first_byte_at - request.received_at) if request.first_byte_at else None,
         overhead_ms=_overhead(this),
         response_bytes=this.transcript.size or None,

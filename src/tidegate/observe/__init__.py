@@ -4,8 +4,9 @@ A record never holds a key, a message or a response; it says which provider was 
 tokens of which class it took and how long whom.
 """
 
+from .files import DailyFiles
 from .nonblocking import NonBlockingWriter
 from .record import Considered, Decision, Ending, Record
 from .request_log import RequestLog
 
-__all__ = ["Considered", "Decision", "Ending", "NonBlockingWriter", "Record", "RequestLog"]
+__all__ = ["Considered", "DailyFiles", "Decision", "Ending", "NonBlockingWriter", "Record", "RequestLog"]

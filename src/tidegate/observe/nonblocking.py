@@ -31,8 +31,12 @@ class NonBlockingWriter:
     `say` is told once what could not be written, and why.
     """
 
-    def __init__(self, descriptor: int, say: Callable[[str], None], room: int = ROOM) -> None:
-        self._descriptor = descriptor
+    def __init__(
+        self, descriptor: int | Callable[[], int], say: Callable[[str], None], room: int = ROOM
+    ) -> None:
+        """A function names the descriptor before each write, in the writing thread; it may raise OSError."""
+        self._choose = descriptor if callable(descriptor) else None
+        self._descriptor = -1 if callable(descriptor) else descriptor
         self._say = say
         self._room = room
         self._waiting: deque[bytes] = deque()
@@ -41,6 +45,8 @@ class NonBlockingWriter:
         self._lost = 0
         self._deaf = False
         """Whether the reader is gone for good."""
+        self._unopened = False
+        """Whether there was no descriptor the last time, and that was said."""
         self._change = Condition()
         self._thread: Thread | None = None
 
@@ -71,13 +77,26 @@ class NonBlockingWriter:
             with self._change:
                 self._change.wait_for(lambda: self._waiting)
                 lines = self._waiting.popleft()
-            lost = sum(self._write_out(piece) for piece in self._pieces(lines))
+            lost = self._write_lines(lines)
             with self._change:
                 self._size -= len(lines)
                 lost, self._lost = lost + self._lost, 0
                 self._change.notify_all()
             if lost:
                 self._say(f"{lost} lines of output were lost: they could not be written")
+
+    def _write_lines(self, lines: bytes) -> int:
+        """Write whole lines; how many of them are lost."""
+        if self._choose is not None:
+            try:
+                self._descriptor = self._choose()
+            except OSError as error:
+                if not self._unopened:
+                    self._say(f"no records are written: {error.strerror}: {error.filename}")
+                self._unopened = True
+                return 0
+            self._unopened = False
+        return sum(self._write_out(piece) for piece in self._pieces(lines))
 
     def _pieces(self, lines: bytes) -> Iterator[bytes]:
         """The lines in writes that arrive whole, since several workers share the descriptor: a file takes

@@ -94,6 +94,8 @@ class Decision(Struct, frozen=True, omit_defaults=True, gc=False):
     """Whether the request was recognized as part of a conversation."""
     stayed: bool = False
     """Whether the first choice was first because the conversation's prompt cache is warm there."""
+    answered_ms: float | None = None
+    """From sending the request to the candidate that answered to the first byte of its answer."""
 
 
 class Record(Struct, kw_only=True, omit_defaults=True):
@@ -147,6 +149,9 @@ class Record(Struct, kw_only=True, omit_defaults=True):
     """What went wrong: the `summary` of the client's error, which contains no quotes."""
     shortened: tuple[str, ...] = ()
     """The fields that are cut here because the line would have been too long."""
+    paused_ms: float | None = None
+    """Waited before the first byte outside of the attempts: for rate limits, before retries, for linked
+    media; None if nothing was waited for."""
     total_ms: float = 0.0
     """From the request's head to the end of the response."""
     first_byte_ms: float | None = None

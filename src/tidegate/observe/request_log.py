@@ -112,15 +112,21 @@ class Output(Protocol):
 class RequestLog:
     """Takes records and writes their lines."""
 
-    def __init__(self, render: Callable[[Record], bytes], out: Output) -> None:
+    def __init__(self, render: Callable[[Record], bytes], out: Output, files: Output | None = None) -> None:
+        """`files` gets every record as JSON, whatever the form of the lines for `out` is."""
         self._render = render
         self._out = out
+        self._files = files
         self._lines: list[bytes] = []
+        self._json = self._lines if render is render_json else list[bytes]()
+        """The lines for `files`."""
         self._timer: asyncio.TimerHandle | None = None
 
     def write(self, record: Record) -> None:
         """Take a record; its line is written soon."""
         self._lines.append(self._render(record))
+        if self._json is not self._lines and self._files is not None:
+            self._json.append(render_json(record))
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(FLUSH_S, self.flush)
 
@@ -129,11 +135,17 @@ class RequestLog:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        lines, self._lines = self._lines, []
-        if lines:
-            self._out.write(b"".join(lines))
+        if not self._lines:
+            return
+        self._out.write(b"".join(self._lines))
+        if self._files is not None:
+            self._files.write(b"".join(self._json))
+            self._json.clear()
+        self._lines.clear()
 
     def close(self) -> None:
         """Write what is there, and await that it is written: the process ends."""
         self.flush()
         self._out.flush()
+        if self._files is not None:
+            self._files.flush()

@@ -3,10 +3,11 @@
 import logging
 import sys
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 from tidegate.app import Tidegate
 from tidegate.config import Config, Reloader
-from tidegate.observe import NonBlockingWriter, RequestLog
+from tidegate.observe import DailyFiles, NonBlockingWriter, RequestLog
 from tidegate.observe.logs import RENDERERS, line_format
 
 from .source import Source
@@ -28,8 +29,7 @@ def make_app(
     `exposed` is whether it listens beyond loopback. `before_reload` receives a new configuration first; if
     it raises, the old one stays in force.
     """
-    records = NonBlockingWriter(sys.stdout.fileno(), log.error)
-    app = Tidegate(config, RequestLog(RENDERERS[line_format(config.logs)], records))
+    app = Tidegate(config, make_request_log(config, source.directory))
 
     async def reload(changed: Config) -> None:
         if before_reload is not None:
@@ -44,3 +44,14 @@ def make_app(
     app.on_startup.append(start)
     app.on_shutdown.append(reloader.stop)
     return app, reloader
+
+
+def make_request_log(config: Config, directory: Path) -> RequestLog:
+    """Records to standard output, and to files if they are configured, relative to this directory."""
+    logs = config.logs
+    out = NonBlockingWriter(sys.stdout.fileno(), log.error)
+    files = None
+    if logs.directory:
+        daily = DailyFiles(directory / logs.directory, logs.keep_days)
+        files = NonBlockingWriter(daily.descriptor, log.error)
+    return RequestLog(RENDERERS[line_format(logs)], out, files)
