@@ -49,12 +49,16 @@ ROOMS = {
         "a service is data over a wire format; its addresses and headers are rendered once",
     ),
     "upstream": room("http protocols", "it carries bytes, and says in our error classes what went wrong"),
+    "bus": room("", "messages are bytes, and whoever sends them knows what they mean"),
     "meters": room("", "numbers are counted without knowing what they are"),
     "routing": room(
         "catalog config meters money protocols providers",
         "rules without a clock, a socket or a coroutine: who drives them passes the time",
     ),
-    "alerts": room("routing", "what happened becomes words, and leaves by a library, off the requests' path"),
+    "sharing": room("bus routing", "it carries what routers tell each other, and decides nothing"),
+    "alerts": room(
+        "bus routing", "what happened becomes words, and leaves by a library, off the requests' path"
+    ),
     "observe": room("config meters protocols", "a record says what happened and cannot change it"),
     "demo": room(
         "protocols", "it is reached over a socket as any provider is, and knows nothing of its caller"
@@ -77,12 +81,12 @@ ROOMS = {
         "a check asks a provider as the relay would",
     ),
     "app": room(
-        "alerts browsers catalog config control doors exchange http observe protocols providers routing "
-        "upstream",
+        "alerts browsers bus catalog config control doors exchange http observe protocols providers routing "
+        "sharing upstream",
         "here the parts of the data plane are put together",
     ),
     "process": room(
-        "app config http observe", "the process around the application knows nothing of requests"
+        "app bus config http observe", "the process around the application knows nothing of requests"
     ),
     "asgi": room("app config process", "the application as other servers import it"),
     "cli": room(

@@ -1,0 +1,218 @@
+"""The bus of the processes of one host: datagrams over inherited sockets.
+
+What is published within one round of the event loop is one datagram for each of the other workers. A worker
+whose inbox is full is written to again when there is room; until then its messages wait in a bounded queue,
+from which the oldest are dropped.
+"""
+
+import asyncio
+import logging
+import os
+from collections import deque
+from collections.abc import Iterable
+from time import monotonic
+
+import msgspec
+from msgspec import Struct
+
+from .claims import Claims
+from .contract import Taker
+from .links import Seat
+
+__all__ = ["MAX_MESSAGE", "SocketBus"]
+
+log = logging.getLogger("tidegate")
+
+MAX_MESSAGE = 48 * 1024
+"""The most bytes of a message; longer ones are dropped."""
+MAX_DATAGRAM = 64 * 1024
+"""About the most bytes that are sent at once; the sockets' buffers are made for more."""
+MAX_QUEUE = 512 * 1024
+"""Bytes that wait for a worker that does not keep up."""
+STALE_S = 5.0
+"""Messages that are older than this when they are read are dropped: a worker that was stopped for minutes
+wants no news of then."""
+AT_ONCE = 64
+"""Datagrams that are read before the event loop does something else."""
+
+
+class Message(Struct, frozen=True, array_like=True, gc=False):
+    """One message. A datagram is a list of them."""
+
+    topic: str
+    data: bytes
+    at: float
+    """When it was published, by `monotonic`, which all processes of a host share."""
+
+
+_DECODE = msgspec.msgpack.Decoder(list[Message]).decode
+_ENCODE = msgspec.msgpack.Encoder().encode
+
+
+class SocketBus:
+    """See Bus."""
+
+    alone = False
+
+    def __init__(self, seat: Seat) -> None:
+        self.place = seat.place
+        self._inbox = seat.inbox
+        self._peers = [Peer(outbox) for outbox in seat.outboxes]
+        self._claims = Claims(seat.claims)
+        self._takers: dict[str, list[Taker]] = {}
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._flushing = False
+        self.malformed = 0
+        """Datagrams and messages that could not be decoded."""
+        self.stale = 0
+        """Messages that were read too late."""
+        self.too_long = 0
+        """Messages that were longer than `MAX_MESSAGE`."""
+
+    @property
+    def dropped(self) -> int:
+        """Messages of this worker that were not sent: for each worker that missed one."""
+        return sum(peer.dropped for peer in self._peers) + self.too_long * len(self._peers)
+
+    def subscribe(self, topic: str, take: Taker) -> None:
+        """See Bus."""
+        self._takers.setdefault(topic, []).append(take)
+
+    def publish(self, topic: str, message: bytes) -> None:
+        """See Bus."""
+        if len(message) > MAX_MESSAGE:
+            self.too_long += 1
+            return
+        one = Message(topic, message, monotonic())
+        for peer in self._peers:
+            peer.queue(one)
+        if self._loop is not None and not self._flushing:
+            self._flushing = True
+            self._loop.call_soon(self._flush)
+
+    def claim(self, name: str) -> bool:
+        """See Bus."""
+        return self._claims.claim(name)
+
+    def release(self, name: str) -> None:
+        """See Bus."""
+        self._claims.release(name)
+
+    def open(self) -> None:
+        """See Bus. What has arrived before is dropped: it was meant for the predecessor in this place."""
+        while self._receive() is not None:
+            pass
+        loop = self._loop = asyncio.get_running_loop()
+        loop.add_reader(self._inbox, self._read)
+        self._flush()
+
+    def close(self) -> None:
+        """See Bus. What waits is sent if there is room. The descriptors stay open: claims end with the
+        process.
+        """
+        if self._loop is None:
+            return
+        self._flush()
+        self._loop.remove_reader(self._inbox)
+        for peer in self._peers:
+            peer.stop(self._loop)
+        self._loop = None
+
+    # --- out ----------------------------------------------------------------------------------
+
+    def _flush(self) -> None:
+        self._flushing = False
+        if self._loop is not None:
+            for peer in self._peers:
+                peer.flush(self._loop)
+
+    # --- in -----------------------------------------------------------------------------------
+
+    def _read(self) -> None:
+        for _ in range(AT_ONCE):
+            data = self._receive()
+            if data is None:
+                return
+            try:
+                messages = _DECODE(data)
+            except msgspec.MsgspecError:
+                self.malformed += 1
+            else:
+                self._deliver(messages)
+
+    def _receive(self) -> bytes | None:
+        try:
+            return os.read(self._inbox, 2 * MAX_DATAGRAM)
+        except (BlockingIOError, InterruptedError):
+            return None
+
+    def _deliver(self, messages: Iterable[Message]) -> None:
+        oldest = monotonic() - STALE_S
+        for message in messages:
+            if message.at < oldest:
+                self.stale += 1
+                continue
+            for take in self._takers.get(message.topic, ()):
+                try:
+                    take(message.data)
+                except msgspec.MsgspecError:
+                    self.malformed += 1
+                except Exception:
+                    log.exception("a message of another worker (%s) could not be followed", message.topic)
+
+
+class Peer:
+    """The way to another worker."""
+
+    def __init__(self, out: int) -> None:
+        self._out = out
+        self._waiting: deque[Message] = deque()
+        self._size = 0
+        """Bytes that wait."""
+        self._full = False
+        """Whether the inbox had no room."""
+        self.dropped = 0
+
+    def queue(self, message: Message) -> None:
+        """Send this with the next flush."""
+        self._waiting.append(message)
+        self._size += len(message.data)
+        while self._size > MAX_QUEUE:
+            self._size -= len(self._waiting.popleft().data)
+            self.dropped += 1
+
+    def flush(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Send what waits, as far as there is room."""
+        while self._waiting and not self._full:
+            batch = self._next_batch()
+            try:
+                os.write(self._out, _ENCODE(batch))
+            except (BlockingIOError, InterruptedError):
+                self._full = True
+                loop.add_writer(self._out, self._resume, loop)
+                return
+            except OSError:  # its inbox is closed: the gateway stops
+                self.dropped += len(batch)
+            for message in batch:
+                self._size -= len(message.data)
+                self._waiting.popleft()
+
+    def stop(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Wait for room no more."""
+        if self._full:
+            loop.remove_writer(self._out)
+
+    def _next_batch(self) -> list[Message]:
+        batch: list[Message] = []
+        size = 0
+        for message in self._waiting:
+            size += len(message.data)
+            if batch and size > MAX_DATAGRAM:
+                break
+            batch.append(message)
+        return batch
+
+    def _resume(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._full = False
+        loop.remove_writer(self._out)
+        self.flush(loop)
