@@ -1,6 +1,7 @@
 """A router over made-up providers, and a clock that a test moves by hand."""
 
 from collections.abc import Sequence
+from functools import partial
 from random import Random
 from typing import Any
 
@@ -9,8 +10,9 @@ from tidegate.protocols.errors import ProviderError, ProviderRefused, ProviderTi
 from tidegate.protocols.usage import Usage
 from tidegate.providers import Candidate, ModelRegistry
 from tidegate.routing import Outcome, Pick, Plan, RequestFacts, Router, Transition, Trial
+from tidegate.routing.claims import Claims
 
-__all__ = ["DOWN", "SERVED", "World", "refused"]
+__all__ = ["DOWN", "SERVED", "Claimed", "World", "refused", "together"]
 
 START = 1000.0
 WALL = 1_780_000_000.0
@@ -38,6 +40,7 @@ class World:
         prices: Sequence[str] = (),
         keys: str = '"sk-1234567890"',
         seed: int = 1,
+        claims: Claims | None = None,
     ) -> None:
         lines = [f'[routing]\norder = "{order}"\n{routing}']
         for name in names:
@@ -51,7 +54,7 @@ class World:
         self.config = parse_config("\n".join([*lines, more]))
         self.registry = ModelRegistry(self.config)
         self.candidates: tuple[Candidate, ...] = self.registry.resolve("m").candidates
-        self.router = Router(self.config, Random(seed), wall=lambda: WALL + self.now - START)
+        self.router = Router(self.config, Random(seed), wall=lambda: WALL + self.now - START, claims=claims)
         self.now = START
         self.seen: list[Transition] = []
         self.router.subscribe(self.seen.append)
@@ -101,3 +104,35 @@ class World:
     def kinds(self) -> list[str]:
         """The kinds of the transitions so far."""
         return [one.kind for one in self.seen]
+
+
+class Claimed:
+    """One worker's claims, of all that `held` has."""
+
+    def __init__(self, held: dict[str, "Claimed"]) -> None:
+        self._held = held
+
+    def claim(self, name: str) -> bool:
+        return self._held.setdefault(name, self) is self
+
+    def release(self, name: str) -> None:
+        if self._held.get(name) is self:
+            del self._held[name]
+
+
+def together(count: int, *, hear: bool = True, **fields: Any) -> list[World]:
+    """Workers of one gateway, whose claims exclude each other; with `hear` they follow each other's
+    transitions at once.
+    """
+    held: dict[str, Claimed] = {}
+    worlds = [World(claims=Claimed(held), seed=seed, **fields) for seed in range(count)]
+
+    def tell(sender: World, transition: Transition) -> None:
+        for world in worlds:
+            if world is not sender:
+                world.router.apply(transition, world.now)
+
+    if hear:
+        for world in worlds:
+            world.router.subscribe(partial(tell, world))
+    return worlds

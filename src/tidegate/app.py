@@ -13,6 +13,7 @@ from typing import Any
 
 from tidegate import routing
 from tidegate.alerts import Alerts
+from tidegate.bus import ALONE, Bus
 from tidegate.config import Config
 from tidegate.doors import Router, all_doors
 from tidegate.exchange import Gateway, Request, recorded, refuse
@@ -27,6 +28,7 @@ from tidegate.observe import RequestLog
 from tidegate.protocols.errors import MethodNotAllowed, PathNotFound, TidegateError
 from tidegate.providers import ModelRegistry
 from tidegate.providers.embedded import Embedded
+from tidegate.sharing import Sharing
 from tidegate.upstream import Fetcher, Pool
 
 from .browsers import VARY, BrowserPolicy
@@ -45,16 +47,21 @@ LAST_WORDS_S = 1.0
 class Tidegate:
     """The application of one worker."""
 
-    def __init__(self, config: Config, request_log: RequestLog, fetcher: Fetcher | None = None) -> None:
+    def __init__(
+        self, config: Config, request_log: RequestLog, fetcher: Fetcher | None = None, bus: Bus = ALONE
+    ) -> None:
+        """`bus` connects it with the other workers of the gateway."""
         self._config = config
         self._request_log = request_log
         self._pool = Pool()
         self._fetcher = fetcher or Fetcher()
         self._watchdog = Watchdog()
         self._embedded = Embedded()
-        self._alerts = Alerts()
+        self._bus = bus
+        self._alerts = Alerts(bus=bus)
         self._candidates: routing.Router | None = None
         """Decides among candidates; one for all Configs of this worker."""
+        self._sharing: Sharing | None = None
         self._plane: Plane | None = None
         self.on_startup: list[Callable[[], Awaitable[None]]] = []
         """Awaited once the gateway serves; what they start they stop in `on_shutdown`."""
@@ -116,6 +123,9 @@ class Tidegate:
         """Open what requests need."""
         self._pool.open()
         await self.reload(self._config)
+        self._bus.open()
+        if self._sharing is not None:
+            self._sharing.start()
         for start in self.on_startup:
             await start()
         spare_the_collector()
@@ -130,7 +140,10 @@ class Tidegate:
         await self._pool.close()
         await self._fetcher.close()
         await self._embedded.close()
+        if self._sharing is not None:
+            self._sharing.stop()
         await self._alerts.close()
+        self._bus.close()
         self._request_log.close()
 
     async def reload(self, config: Config) -> None:
@@ -139,12 +152,12 @@ class Tidegate:
         Everything is made before anything is replaced: where that fails, all of the old stays in force.
         """
         attached = await self._embedded.attach(config)
-        chooser = self._candidates or routing.Router(attached)
+        chooser = self._candidates or routing.Router(attached, claims=self._bus)
         old, self._plane = self._plane, self._make_plane(attached, chooser)
         chooser.reload(attached)
         if self._candidates is None:
             chooser.subscribe(self._alerts.on_transition)
-            self._candidates = chooser
+            self._candidates, self._sharing = chooser, Sharing(chooser, self._bus)
         if old is not None:
             old.gateway.model_lists.close()
         self._config = config

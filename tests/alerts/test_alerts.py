@@ -7,9 +7,11 @@ import pytest
 import pytest_asyncio
 from aiohttp import web
 
+from buses import OneOfSeveral, buses
 from running import Gateway
 from simulator import Simulator, refusal
-from tidegate.alerts import Alerts
+from tidegate.alerts import Alerts, notice_of
+from tidegate.alerts import alerts as alerts_module
 from tidegate.alerts import digest as digests
 from tidegate.alerts.sender import service_url
 from tidegate.routing import Transition
@@ -117,3 +119,72 @@ async def test_without_urls_nothing_is_kept() -> None:
 )
 def test_addresses_of_web_servers_are_those_of_ntfy(url: str, expected: str) -> None:
     assert service_url(url) == expected
+
+
+def workers_of(pair: list[OneOfSeveral], topic: Topic) -> list[Alerts]:
+    workers = [Alerts(bus=bus) for bus in pair]
+    for one in workers:
+        one.configure([f"ntfy://127.0.0.1:{topic.port}/errors"], 900)
+    return workers
+
+
+async def test_what_several_workers_see_is_one_message(topic: Topic) -> None:
+    with buses(3) as pair:
+        workers = workers_of(pair, topic)
+        for one in workers:
+            one.on_transition(OPENED)
+        workers[2].on_transition(Transition(kind="model_missing", service="openai", model="o1"))
+        published = [str((await asyncio.wait_for(topic.published.get(), 20))["message"])]
+        while "o1" not in published[-1]:  # it may have missed the first message by milliseconds
+            published.append(str((await asyncio.wait_for(topic.published.get(), 20))["message"]))
+        for one in workers:
+            await one.close()
+        assert topic.published.empty()
+        assert "".join(published).count("keeps failing") == 1
+
+
+async def test_another_worker_sends_what_a_killed_one_has_not(
+    topic: Topic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(alerts_module, "TAKE_OVER_S", 0.01)
+    with buses(2) as pair:
+        killed, left = workers_of(pair, topic)
+        assert pair[0].claim(alerts_module.CLAIM)
+        killed._closed = True  # it never gets to send
+        killed.on_transition(OPENED)
+        await asyncio.sleep(0.1)
+        assert topic.published.empty()
+        pair[0].die()
+        published = await asyncio.wait_for(topic.published.get(), 20)
+        assert "keeps failing" in str(published["message"])
+        left.on_transition(OPENED)
+        await left.close()
+        assert topic.published.empty(), "it knows that this was sent"
+
+
+async def test_the_worker_that_takes_over_knows_what_was_sent(topic: Topic) -> None:
+    with buses(2) as pair:
+        first, second = workers_of(pair, topic)
+        assert pair[0].claim(alerts_module.CLAIM)
+        second.on_transition(OPENED)
+        await asyncio.wait_for(topic.published.get(), 20)
+        await asyncio.sleep(0.05)
+        pair[0].die()
+        second.on_transition(OPENED)
+        await second.close()
+        assert topic.published.empty()
+        await first.close()
+
+
+def test_a_credential_that_works_again_ends_its_trouble_whatever_the_model() -> None:
+    digest = digests.Digest(900)
+    closed = Transition(kind="funds_exhausted", service="openai", model="gpt-4o", credential="k1")
+    again = Transition(kind="credential_restored", service="openai", model="o1", credential="k1")
+    for now, transition in ((0, closed), (10, again)):
+        notice = notice_of(transition)
+        assert notice is not None
+        digest.add(notice, now)
+        digest.take(now + 5)
+    message = digest.take(100)
+    assert message is not None
+    assert message.body == "openai accepts the gateway's key k1 again"

@@ -13,7 +13,7 @@ def trouble(subject: str = "openai/gpt-4o", kind: str = "breaker_opened") -> Not
 
 
 def recovery(subject: str = "openai/gpt-4o") -> Notice:
-    return Notice("breaker_closed", subject, f"{subject} answers again", "breaker_opened")
+    return Notice("breaker_closed", subject, f"{subject} answers again", ("breaker_opened",))
 
 
 def test_notices_of_a_few_seconds_are_one_message() -> None:
@@ -128,6 +128,6 @@ def test_only_transitions_that_need_somebody_are_notices() -> None:
     assert notice.text == "openai/gpt-4o keeps failing, and is not called for 5 s: 500 from openai"
     closed = notice_of(Transition(kind="breaker_closed", service="openai", model="gpt-4o"))
     assert closed is not None
-    assert (closed.subject, closed.ends) == (notice.subject, notice.kind)
+    assert (closed.subject, closed.ends) == (notice.subject, (notice.kind,))
     assert notice_of(Transition(kind="rate_limited", service="openai")) is None
     assert notice_of(Transition(kind="breaker_probing", service="openai")) is None

@@ -12,7 +12,7 @@ import pytest
 
 from process.serving import CHAT, Served, alive, children, eventually, one
 from sdk.dialects import OPENAI, TEXT
-from simulator import Simulator
+from simulator import Simulator, refusal
 
 
 @pytest.fixture
@@ -84,3 +84,35 @@ async def test_a_signal_stops_them_all(gateway: Served) -> None:
     gateway.signal(signal.SIGTERM)
     assert await gateway.ended() == 0
     assert [pid for pid in workers if alive(pid)] == []
+
+
+async def learns(worker: int, gateway: Served) -> None:
+    """Await that a worker knows that the breaker of the only model is not closed."""
+    async with asyncio.timeout(30):
+        breaker = "closed"
+        while breaker == "closed":
+            await asyncio.sleep(0.05)
+            async with only(worker, gateway):
+                [provider] = (await gateway.get("/v1/chat/health")).json["providers"]
+                breaker = provider["models"][0]["breaker"] if provider["models"] else "closed"
+
+
+async def test_what_one_worker_learns_all_know_and_so_does_a_new_one(
+    tmp_path: Path, unused_tcp_port: int, provider: Simulator
+) -> None:
+    provider.answer(refusal(500, "broken"))
+    async with Served(tmp_path, one(provider, server="workers = 3"), port=unused_tcp_port) as gateway:
+        first, *others = await eventually(
+            lambda: pids if len(pids := children(gateway.pid)) == 3 else None, "three workers"
+        )
+        async with only(first, gateway):
+            for _ in range(5):
+                assert (await gateway.chat("sim/m")).status == 500
+        for worker in others:
+            await learns(worker, gateway)
+        os.kill(first, signal.SIGKILL)
+        [new] = await eventually(lambda: set(children(gateway.pid)) - {first, *others}, "a new worker")
+        await gateway.logged(f"worker {new} has taken the place of worker {first}")
+        await learns(new, gateway)
+        provider.answer(OPENAI.text)
+        assert (await gateway.chat("sim/m")).status == 200

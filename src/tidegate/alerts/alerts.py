@@ -1,10 +1,17 @@
-"""The alerts of one worker: notices in, messages out."""
+"""The alerts of a gateway: notices in, messages out.
+
+Every worker hears the notices of all, and one sends the messages: the one that holds the claim. The others
+keep what is due until they hear that it was sent, so that one of them can take over.
+"""
 
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from time import monotonic
 
+import msgspec
+
+from tidegate.bus import ALONE, Bus
 from tidegate.routing import Transition
 
 from .digest import Digest, Message
@@ -17,6 +24,16 @@ log = logging.getLogger("tidegate")
 
 LAST_S = 10.0
 """How long the end waits for a message that is being sent."""
+CLAIM = "alerts"
+"""The claim to send messages."""
+TAKE_OVER_S = 1.0
+"""How often a worker with something to send looks whether it may, in seconds."""
+SLACK_S = 2.0
+"""How much later than the sender another worker may think that something is due, in seconds."""
+NOTICES, SENT = "alerts.notices", "alerts.sent"
+
+_DECODE = msgspec.msgpack.Decoder(Notice).decode
+_ENCODE = msgspec.msgpack.Encoder().encode
 
 
 class Alerts:
@@ -25,8 +42,11 @@ class Alerts:
     Without URLs it does nothing.
     """
 
-    def __init__(self, make_sender: Callable[[Sequence[str]], Sender] = Sender) -> None:
+    def __init__(self, make_sender: Callable[[Sequence[str]], Sender] = Sender, bus: Bus = ALONE) -> None:
         self._make_sender = make_sender
+        self._bus = bus
+        bus.subscribe(NOTICES, self._hear)
+        bus.subscribe(SENT, self._note_sent)
         self._sender: Sender | None = None
         self._urls: tuple[str, ...] = ()
         self._digest = Digest(0.0)
@@ -58,10 +78,10 @@ class Alerts:
         self.report(Notice("internal_error", "tidegate", text))
 
     def report(self, notice: Notice) -> None:
-        """Take a notice."""
+        """Take a notice, and tell the other workers."""
         if self._sender is not None:
-            self._digest.add(notice, monotonic())
-            self._arm()
+            self._add(notice)
+            self._bus.publish(NOTICES, _ENCODE(notice))
 
     async def close(self) -> None:
         """Send what waits, within a limit, and stop."""
@@ -69,23 +89,42 @@ class Alerts:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        if self._sending is None and (last := self._digest.flush(monotonic())) is not None:
-            self._start(last)
+        if self._sending is None and self._bus.claim(CLAIM):
+            last = self._digest.flush(monotonic())
+            if last is not None:
+                self._start(last)
         if self._sending is not None:
             await asyncio.wait([self._sending], timeout=LAST_S)
 
-    def _arm(self) -> None:
+    def _hear(self, data: bytes) -> None:
+        notice = _DECODE(data)
+        if self._sender is not None:
+            self._add(notice)
+
+    def _note_sent(self, _: bytes) -> None:
+        """Another worker has sent what is due."""
+        self._digest.take(monotonic() + SLACK_S)
+        self._arm()
+
+    def _add(self, notice: Notice) -> None:
+        self._digest.add(notice, monotonic())
+        self._arm()
+
+    def _arm(self, least_s: float = 0.0) -> None:
         """Wake up when there may be something to send."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
         at = self._digest.next_at()
         if at is not None and self._sending is None and not self._closed:
-            delay = max(0.0, at - monotonic())
+            delay = max(least_s, at - monotonic())
             self._timer = asyncio.get_running_loop().call_later(delay, self._wake)
 
     def _wake(self) -> None:
         self._timer = None
+        if not self._bus.claim(CLAIM):
+            self._arm(TAKE_OVER_S)
+            return
         message = self._digest.take(monotonic())
         if message is not None:
             self._start(message)
@@ -93,6 +132,7 @@ class Alerts:
             self._arm()
 
     def _start(self, message: Message) -> None:
+        self._bus.publish(SENT, b"")
         self._sending = asyncio.get_running_loop().create_task(self._send(message))
 
     async def _send(self, message: Message) -> None:

@@ -63,12 +63,13 @@ class Digest:
 
     def add(self, notice: Notice, now: float) -> None:
         """Take a notice."""
-        key = (notice.ends or notice.kind, notice.subject)
-        trouble = self._troubles.get(key)
+        for kind in notice.ends:
+            if (ended := self._troubles.get((kind, notice.subject))) is not None:
+                ended.ended_at, ended.ending = now, notice.text
         if notice.ends:
-            if trouble is not None:
-                trouble.ended_at, trouble.ending = now, notice.text
             return
+        key = (notice.kind, notice.subject)
+        trouble = self._troubles.get(key)
         if trouble is None:
             self._make_room(now)
             trouble = self._troubles[key] = _Trouble()

@@ -67,7 +67,7 @@ class CatalogDoor:
         return respond_json(request, self, gateway, answer)
 
     def health(self, request: Request, gateway: Gateway) -> Awaitable[None]:
-        """Report what this worker's requests have shown of each provider, without calling it."""
+        """Report what requests have shown of each provider, without calling it."""
 
         async def answer() -> bytes:
             now = perf_counter()

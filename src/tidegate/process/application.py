@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from tidegate.app import Tidegate
+from tidegate.bus import ALONE, Bus
 from tidegate.config import Config, Reloader
 from tidegate.observe import DailyFiles, NonBlockingWriter, RequestLog
 from tidegate.observe.logs import RENDERERS, line_format
@@ -23,13 +24,14 @@ def make_app(
     *,
     exposed: bool,
     before_reload: Callable[[Config], Awaitable[None]] | None = None,
+    bus: Bus = ALONE,
 ) -> tuple[Tidegate, Reloader]:
     """The application, and what reloads it when the configuration changes.
 
     `exposed` is whether it listens beyond loopback. `before_reload` receives a new configuration first; if
-    it raises, the old one stays in force.
+    it raises, the old one stays in force. `bus` connects it with the other workers of the gateway.
     """
-    app = Tidegate(config, make_request_log(config, source.directory))
+    app = Tidegate(config, make_request_log(config, source.directory), bus=bus)
 
     async def reload(changed: Config) -> None:
         if before_reload is not None:

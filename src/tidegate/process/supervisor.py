@@ -1,8 +1,9 @@
 """Several workers behind the same sockets.
 
 The supervisor serves no requests itself. Its workers inherit the sockets, so any free worker accepts the
-next connection. A worker that dies or hangs is replaced. Signals are passed on. Workers notice that the
-supervisor is gone, however it ended, by a pipe whose other end it held.
+next connection, and those of the bus, by which they hear from each other (see `tidegate.bus`). A worker that
+dies or hangs is replaced. Signals are passed on. Workers notice that the supervisor is gone, however it
+ended, by a pipe whose other end it held.
 """
 
 import asyncio
@@ -14,6 +15,7 @@ import sys
 from asyncio.subprocess import Process
 from dataclasses import dataclass
 
+from tidegate.bus import Links
 from tidegate.config import Baseline
 
 from .listeners import Listeners
@@ -34,7 +36,7 @@ PAUSE_S = 1.0
 
 def supervise(source: Source, listeners: Listeners, workers: int, baseline: Baseline) -> int:
     """Keep this many workers serving until a signal ends them. Returns the exit status."""
-    return asyncio.run(_Supervisor(source, listeners, baseline).run(workers))
+    return asyncio.run(_Supervisor(source, listeners, baseline, workers).run())
 
 
 @dataclass
@@ -45,10 +47,12 @@ class _Worker:
 
 
 class _Supervisor:
-    def __init__(self, source: Source, listeners: Listeners, baseline: Baseline) -> None:
+    def __init__(self, source: Source, listeners: Listeners, baseline: Baseline, count: int) -> None:
         self._source = source
         self._baseline = baseline
         self._listeners = listeners
+        self._count = count
+        self._links = Links(count)
         self._workers: dict[int, _Worker] = {}
         """By slot number."""
         self._stop = asyncio.Event()
@@ -56,24 +60,25 @@ class _Supervisor:
         self._failed = False
         self._lifeline, self._held = os.pipe()
 
-    async def run(self, count: int) -> int:
+    async def run(self) -> int:
         """See `supervise`."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._end)
         loop.add_signal_handler(signal.SIGHUP, self._pass_on, signal.SIGHUP)
-        places = [asyncio.create_task(self._keep(place, count)) for place in range(count)]
+        places = [asyncio.create_task(self._keep(place)) for place in range(self._count)]
         await asyncio.gather(*places)
         os.close(self._lifeline)
         os.close(self._held)
+        self._links.close()
         return CANNOT_START if self._failed else 0
 
-    async def _keep(self, place: int, count: int) -> None:
+    async def _keep(self, place: int) -> None:
         """Keep a worker running in this slot until shutdown."""
         predecessor = None
         while not self._stop.is_set():
-            worker = self._workers[place] = await self._start()
-            await self._follow(worker, predecessor, count)
+            worker = self._workers[place] = await self._start(place)
+            await self._follow(worker, predecessor)
             await self._bury(worker)
             predecessor = worker.process.pid
             if self._stop.is_set():
@@ -86,17 +91,20 @@ class _Supervisor:
             if not worker.ready:
                 await asyncio.sleep(PAUSE_S)
 
-    async def _start(self) -> _Worker:
+    async def _start(self, place: int) -> _Worker:
         reading, writing = os.pipe()
         sockets = [listener.fileno() for listener in self._listeners.sockets]
-        assignment = Assignment(self._source.to_json(), self._baseline, sockets, self._lifeline, writing)
+        seat = self._links.seat(place)
+        assignment = Assignment(
+            self._source.to_json(), self._baseline, sockets, self._lifeline, writing, seat
+        )
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
             "tidegate.process",
             env={**os.environ, WORKER: assignment.to_json()},
             stdin=asyncio.subprocess.DEVNULL,
-            pass_fds=(*sockets, self._lifeline, writing),
+            pass_fds=(*sockets, self._lifeline, writing, *seat.descriptors),
             process_group=0,  # Ctrl-C reaches the supervisor, which passes it on once
         )
         os.close(writing)
@@ -109,7 +117,7 @@ class _Supervisor:
             process.terminate()
         return worker
 
-    async def _follow(self, worker: _Worker, predecessor: int | None, count: int) -> None:
+    async def _follow(self, worker: _Worker, predecessor: int | None) -> None:
         """Read a worker's heartbeats until the last."""
         while True:
             try:
@@ -122,12 +130,12 @@ class _Supervisor:
                 return
             if not worker.ready and SERVES in signs:
                 worker.ready = True
-                self._announce(worker, predecessor, count)
+                self._announce(worker, predecessor)
 
-    def _announce(self, worker: _Worker, predecessor: int | None, count: int) -> None:
+    def _announce(self, worker: _Worker, predecessor: int | None) -> None:
         if predecessor is not None:
             log.info("worker %d has taken the place of worker %d", worker.process.pid, predecessor)
-        elif sum(one.ready for one in self._workers.values()) == count:
+        elif sum(one.ready for one in self._workers.values()) == self._count:
             self._all_ready.set()
             log.info("serving on %s", self._listeners.address)
 

@@ -17,6 +17,7 @@ from collections.abc import Callable, Sequence
 import msgspec
 from msgspec import Struct
 
+from tidegate.bus import ALONE, Bus, Seat, SocketBus
 from tidegate.config import Baseline, Config, ConfigError, refusals
 from tidegate.http.server import Server
 from tidegate.observe.logs import configure_logging
@@ -52,6 +53,8 @@ class Assignment(Struct, frozen=True):
     """Becomes readable when the supervisor is gone."""
     reports: int
     """Receives the heartbeats, one a second."""
+    seat: Seat
+    """The worker's share of the bus."""
 
     def to_json(self) -> str:
         """For the environment."""
@@ -80,8 +83,9 @@ class Worker:
         self._config = config
         self._assignment = assignment
         self._tls = load_certificate(config.server)
+        bus: Bus = ALONE if assignment is None else SocketBus(assignment.seat)
         self._app, self._reloader = make_app(
-            config, source, exposed=exposed, before_reload=self._renew_certificate
+            config, source, exposed=exposed, before_reload=self._renew_certificate, bus=bus
         )
         self._stop = asyncio.Event()
         self._limit = FileLimit()

@@ -14,7 +14,7 @@ from typing import Literal
 
 from tidegate.meters import WindowCount
 
-__all__ = ["PROBE_S", "Breaker", "Change", "State"]
+__all__ = ["PROBE_S", "SETTLING_S", "Breaker", "Change", "State"]
 
 WINDOW_S = 30.0
 """The window of attempts that decides, in seconds."""
@@ -34,6 +34,10 @@ HEALTHY_S = 300.0
 PROBE_S = 60.0
 """How long a probe keeps its place, in seconds."""
 
+SETTLING_S = 2.0
+"""How long reports of other workers are not believed that contradict a recovery, in seconds: they may have
+been sent before it."""
+
 _ATTEMPTS, _FAILURES = 0, 1
 
 State = Literal["closed", "open", "half_open"]
@@ -45,13 +49,16 @@ class Breaker:
     through; while the breaker is closed, it is 0.
     """
 
-    __slots__ = ("_closed_at", "_probe", "_random", "_successes", "_window", "level", "state", "until")
+    __slots__ = (
+        "_probe", "_random", "_window", "closed_at", "level", "own", "state", "successes", "until",
+    )  # fmt: skip
 
     def __init__(self, random: Random) -> None:
         self._random = random
         self._window = WindowCount(WINDOW_S, 2)
-        self._closed_at = -math.inf
-        self._successes = 0
+        self.closed_at = -math.inf
+        """When it was closed the last time."""
+        self.successes = 0
         """Of probes, in a row."""
         self._probe = 0
         """The number of the latest probe: an older one that ends late is none any more."""
@@ -59,6 +66,13 @@ class Breaker:
         self.level = 0
         """The exponent of the next time of opening."""
         self.until = 0.0
+        self.own = False
+        """Whether this worker has opened it, not another one."""
+
+    @property
+    def untouched(self) -> bool:
+        """Whether it has always been closed."""
+        return self.state == "closed" and self.closed_at == -math.inf
 
     def begin(self, now: float) -> int:
         """An attempt begins. Returns its number if it is the probe of a half-open breaker, else 0.
@@ -81,9 +95,9 @@ class Breaker:
             return None
         if not self._is_probe(probe):
             return None
-        self._successes += 1
+        self.successes += 1
         self.until = now
-        if self._successes < SUCCESSES_TO_CLOSE:
+        if self.successes < SUCCESSES_TO_CLOSE:
             return None
         self.close(now)
         return "closed"
@@ -105,8 +119,8 @@ class Breaker:
             self.until = now
 
     def merge(self, attempts: int, failures: int, now: float) -> Change | None:
-        """Count the attempts of another worker."""
-        if self.state != "closed":
+        """Count the attempts of another worker. Those of just before it was closed are reported late."""
+        if self.state != "closed" or now - self.closed_at < SETTLING_S:
             return None
         self._window.add(_ATTEMPTS, now, attempts)
         self._window.add(_FAILURES, now, failures)
@@ -115,18 +129,24 @@ class Breaker:
     def open_until(self, until: float, level: int) -> None:
         """Open as another worker has done."""
         self.state, self.until, self.level = "open", until, level
-        self._successes = 0
+        self.successes = 0
+        self.own = False
 
-    def hold(self, until: float) -> None:
-        """Another worker probes: wait for its result."""
+    def hold(self, until: float, successes: int | None = None) -> None:
+        """Another worker probes: wait for its result. Or it has probed, and so many probes succeeded: then
+        the next may begin.
+        """
         if self.state != "closed":
             self.state, self.until = "half_open", until
+            if successes is not None:
+                self.successes = successes
 
     def close(self, now: float) -> None:
         """Let everybody through."""
         self.state, self.until = "closed", 0.0
-        self._closed_at = now
-        self._successes = 0
+        self.closed_at = now
+        self.successes = 0
+        self.own = False
         self._window.clear()
 
     def _judge(self, now: float) -> Change | None:
@@ -137,11 +157,12 @@ class Breaker:
         return "opened"
 
     def _open(self, now: float) -> None:
-        if self.state == "closed" and self._closed_at > -math.inf:
-            self.level = max(0, self.level - int((now - self._closed_at) / HEALTHY_S))
+        if self.state == "closed" and self.closed_at > -math.inf:
+            self.level = max(0, self.level - int((now - self.closed_at) / HEALTHY_S))
         wait = min(OPEN_S * 2**self.level, LONGEST_OPEN_S)
         wait *= self._random.uniform(1 - JITTER, 1 + JITTER)
         self.open_until(now + wait, min(self.level + 1, HIGHEST_LEVEL))
+        self.own = True
 
     def _is_probe(self, probe: int) -> bool:
         return probe != 0 and probe == self._probe and self.state == "half_open"

@@ -30,11 +30,16 @@ Headers = Iterable[tuple[bytes, bytes]]
 class Account:
     """A credential at its service."""
 
-    __slots__ = ("closed_until", "effect", "fingerprint", "in_flight", "used")
+    __slots__ = ("closed_at", "closed_until", "effect", "fingerprint", "in_flight", "own", "used")
 
     def __init__(self, fingerprint: str) -> None:
         self.fingerprint = fingerprint
         self.closed_until = 0.0
+        """0 while it has never been closed."""
+        self.closed_at = 0.0
+        """When this worker has last seen it refused."""
+        self.own = False
+        """Whether this worker has seen it, not another one."""
         self.effect = ""
         """Why it is closed: `account` or `funds`."""
         self.in_flight = 0
@@ -42,19 +47,29 @@ class Account:
         self.used = 0
         """The number of the attempt that used it last: rotation among equals."""
 
-    def close(self, until: float, effect: str) -> None:
+    def close(self, until: float, effect: str, *, own: bool) -> None:
         """The provider has refused it."""
-        self.closed_until, self.effect = until, effect
+        self.closed_until, self.effect, self.own = until, effect, own
+
+    def reopen(self, now: float) -> None:
+        """It works again."""
+        if self.closed_until > now:
+            self.closed_until, self.own = now, False
 
 
 class Limits:
     """The rate limits of a credential at an endpoint."""
 
-    __slots__ = ("_headers", "_headers_at", "_limits", "_read_at", "_since", "_wall", "closed_until", "level")
+    __slots__ = (
+        "_headers", "_headers_at", "_limits", "_read_at", "_since", "_wall", "closed_until", "level", "own",
+    )  # fmt: skip
 
     def __init__(self, wall: Wall) -> None:
         self._wall = wall
         self.closed_until = 0.0
+        """0 while it has never been closed."""
+        self.own = False
+        """Whether this worker has reached the limit, not another one."""
         self.level = 0
         """How many times in a row it was limited without a `Retry-After`."""
         self._headers: Headers = ()
@@ -72,7 +87,8 @@ class Limits:
             self.level = min(self.level + 1, HIGHEST_LEVEL)
         else:
             wait = retry_after
-        self.closed_until = max(self.closed_until, now + wait)
+        if now + wait > self.closed_until:
+            self.closed_until, self.own = now + wait, True
         return wait
 
     def succeed(self) -> None:

@@ -35,11 +35,14 @@ class Endpoint:
 
     __slots__ = (
         "breaker",
+        "claimed",
         "clean",
+        "error_is_news",
         "figures",
         "last_error",
         "last_error_at",
         "limits",
+        "missing_own",
         "missing_until",
         "model",
         "service",
@@ -52,14 +55,30 @@ class Endpoint:
         self.figures = Figures()
         self.breaker = Breaker(random)
         self.missing_until = 0.0
-        """Until when the account is taken to have no such model."""
+        """Until when the account is taken to have no such model; 0 while it never was."""
+        self.missing_own = False
+        """Whether this worker has seen that, not another one."""
         self.limits: dict[str, Limits] = {}
         """By the credential's fingerprint."""
         self.clean = False
         """Whether nothing is closed, so that nothing has to be looked at."""
+        self.claimed = False
+        """Whether this worker, of all workers, may probe it."""
         self.last_error: str | None = None
         """The summary of the latest failure."""
         self.last_error_at = 0.0
+        self.error_is_news = False
+        """Whether the other workers do not know of it yet."""
+
+    def lose(self, until: float, *, own: bool) -> None:
+        """The account has no such model."""
+        self.missing_until, self.missing_own = until, own
+        self.clean = False
+
+    def find(self, now: float) -> None:
+        """It has, after all."""
+        if self.missing_until > now:
+            self.missing_until, self.missing_own = now, False
 
 
 class Lane:

@@ -7,6 +7,7 @@ from tidegate.protocols.usage import Usage
 
 from .affinity import Home, Homes, Savings, held_after
 from .breaker import Change
+from .claims import ProbeClaims
 from .cost import Card
 from .credentials import Slot
 from .endpoint import Endpoint, Endpoints, Lane
@@ -29,11 +30,17 @@ class Learning:
     """Follows attempts from their beginning to their end."""
 
     def __init__(
-        self, endpoints: Endpoints, homes: Homes, savings: Savings, emit: Callable[[Transition], None]
+        self,
+        endpoints: Endpoints,
+        homes: Homes,
+        savings: Savings,
+        probes: ProbeClaims,
+        emit: Callable[[Transition], None],
     ) -> None:
         self._endpoints = endpoints
         self._homes = homes
         self._savings = savings
+        self._probes = probes
         self._emit = emit
         self._number = 0
         """Of the latest attempt."""
@@ -51,6 +58,7 @@ class Learning:
         if not lane.endpoint.clean:
             probe = lane.endpoint.breaker.begin(now)
             if probe:
+                self._probes.take(lane.endpoint)
                 self._report(lane.endpoint, "breaker_probing", lane.endpoint.breaker.until - now)
         return Trial(lane, slot, facts, now, probe, retry=retry, hedge=hedge)
 
@@ -60,8 +68,7 @@ class Learning:
         endpoint = trial.lane.endpoint
         endpoint.figures.first_token(now - trial.started_at)
         if trial.probe:
-            self._changed(endpoint, endpoint.breaker.succeed(now, trial.probe), now)
-            trial.probe = 0
+            self._probed(trial, endpoint.breaker.succeed(now, trial.probe), now)
 
     def ended(self, trial: Trial, outcome: Outcome, card: Card | None, now: float) -> None:
         """An attempt has ended."""
@@ -80,10 +87,12 @@ class Learning:
             self._failed(trial, now)
         else:
             endpoint.breaker.release(now, trial.probe)
+            self._probed(trial, None, now)
             self._close(trial, effect, outcome, now)
         if effect != "nothing":
             assert outcome.error is not None, "only an error has such an effect"
             endpoint.last_error, endpoint.last_error_at = outcome.error.summary, now
+            endpoint.error_is_news = True
 
     # --- success ------------------------------------------------------------------------------
 
@@ -92,8 +101,10 @@ class Learning:
         figures = endpoint.figures
         if figures.succeeded():
             self.count(endpoint, now)
-        endpoint.missing_until = 0.0
-        self._changed(endpoint, endpoint.breaker.succeed(now, trial.probe), now)
+        if endpoint.clean:
+            endpoint.breaker.succeed(now)
+        else:
+            self._restore(trial, now)
         trial.slot.limits.succeed()
         begun_at = trial.first_token_at
         if not trial.facts.stream:
@@ -108,6 +119,17 @@ class Learning:
         self._count_savings(usage, prompt, card)
         if trial.facts.session is not None:
             self._settle(trial, usage, prompt, now)
+
+    def _restore(self, trial: Trial, now: float) -> None:
+        """Open again what was closed: what has just succeeded works."""
+        endpoint, account = trial.lane.endpoint, trial.slot.account
+        self._probed(trial, endpoint.breaker.succeed(now, trial.probe), now)
+        if endpoint.missing_until > now:
+            endpoint.find(now)
+            self._report(endpoint, "model_found")
+        if account.closed_until > now and trial.started_at > account.closed_at:
+            account.reopen(now)
+            self._report(endpoint, "credential_restored", credential=account.fingerprint)
 
     def count(self, endpoint: Endpoint, now: float) -> None:
         """Count what was noted of an endpoint."""
@@ -164,7 +186,7 @@ class Learning:
         endpoint = trial.lane.endpoint
         self.count(endpoint, now)
         endpoint.figures.failed(now)
-        self._changed(endpoint, endpoint.breaker.fail(now, trial.probe), now)
+        self._probed(trial, endpoint.breaker.fail(now, trial.probe), now)
         self._unbind(trial)
 
     def _close(self, trial: Trial, effect: Effect, outcome: Outcome, now: float) -> None:
@@ -174,15 +196,16 @@ class Learning:
         if effect == "rate":
             wait = trial.slot.limits.close(retry_after, now)
             endpoint.clean = False
-            self._report(endpoint, "rate_limited", wait, account.fingerprint, outcome)
+            level = trial.slot.limits.level
+            self._report(endpoint, "rate_limited", wait, account.fingerprint, outcome, level=level)
         elif effect == "model":
-            endpoint.missing_until = now + ACCOUNT_S
-            endpoint.clean = False
+            endpoint.lose(now + ACCOUNT_S, own=True)
             self._report(endpoint, "model_missing", ACCOUNT_S, outcome=outcome)
             self._unbind(trial)
         elif effect in CLOSES_ACCOUNT:
             wait, kind = CLOSES_ACCOUNT[effect]
-            account.close(now + wait, effect)
+            account.close(now + wait, effect, own=True)
+            account.closed_at = now
             for one in self._endpoints.of(endpoint.service):
                 one.clean = False
             self._report(endpoint, kind, wait, account.fingerprint, outcome)
@@ -194,8 +217,16 @@ class Learning:
 
     # --- reports ------------------------------------------------------------------------------
 
-    def _changed(self, endpoint: Endpoint, change: Change | None, now: float) -> None:
-        """Follow a change of a breaker."""
+    def _probed(self, trial: Trial, change: Change | None, now: float) -> None:
+        """Follow what an attempt has meant to a breaker. If it was the probe and has decided nothing, the
+        next one may begin, in any worker.
+        """
+        endpoint, breaker = trial.lane.endpoint, trial.lane.endpoint.breaker
+        if trial.probe:
+            trial.probe = 0
+            self._probes.give_back(endpoint)
+            if change is None and breaker.state == "half_open" and breaker.until <= now:
+                self._report(endpoint, "breaker_probed", level=breaker.successes)
         if change is None:
             return
         endpoint.clean = False
@@ -203,7 +234,7 @@ class Learning:
             endpoint.figures.restart(now)
             self._report(endpoint, "breaker_closed")
         else:
-            self._report(endpoint, "breaker_opened", endpoint.breaker.until - now)
+            self._report(endpoint, "breaker_opened", breaker.until - now, level=breaker.level)
 
     def _report(
         self,
@@ -213,6 +244,7 @@ class Learning:
         credential: str = "",
         outcome: Outcome | None = None,
         detail: str = "",
+        level: int = 0,
     ) -> None:
         error = outcome.error if outcome is not None else None
         self._emit(
@@ -222,7 +254,7 @@ class Learning:
                 model=endpoint.model,
                 credential=credential,
                 wait_s=wait_s,
-                level=endpoint.breaker.level if kind == "breaker_opened" else 0,
+                level=level,
                 detail=detail or (error.summary if error is not None else ""),
             )
         )

@@ -14,6 +14,7 @@ from tidegate.providers import Candidate
 
 from .affinity import Home, Homes, Savings
 from .assess import Peers, availability
+from .claims import Claims, Everything, ProbeClaims
 from .credentials import Wall, least_loaded
 from .endpoint import Endpoints, Lane
 from .facts import RequestFacts
@@ -36,6 +37,10 @@ MOST_GROUPS = 2048
 
 LEAN = frozenset(["priority", "weighted"])
 """Orders that need no figures."""
+
+HELD_S = 1.0
+"""How long a worker waits before it asks again for the claim to a probe, in seconds, if another one holds
+it."""
 
 ELSEWHERE = frozenset(["rate", "account", "funds"])
 """Effects after which the same candidate may be tried with another credential."""
@@ -68,9 +73,16 @@ class Router:
     """Decides who is tried, and remembers how it went. One for each worker; it survives reloads."""
 
     def __init__(
-        self, config: Config, random: Random | None = None, wall: Wall = time.time, homes: Homes | None = None
+        self,
+        config: Config,
+        random: Random | None = None,
+        wall: Wall = time.time,
+        homes: Homes | None = None,
+        claims: Claims | None = None,
     ) -> None:
-        """`wall` gives the time in seconds since the epoch, by which providers and prices name moments."""
+        """`wall` gives the time in seconds since the epoch, by which providers and prices name moments.
+        `claims` are shared with the other workers; without them, this worker is alone.
+        """
         self._random = random or Random()  # noqa: S311 no secret
         self._wall = wall
         self.endpoints = Endpoints(self._random, wall)
@@ -82,7 +94,8 @@ class Router:
         self._groups: dict[int, Group] = {}
         self._observers: list[Callable[[Transition], None]] = []
         self.reload(config)
-        self.learning = Learning(self.endpoints, self.homes, self.savings, self._emit)
+        self._probes = ProbeClaims(claims or Everything())
+        self.learning = Learning(self.endpoints, self.homes, self.savings, self._probes, self._emit)
 
     def reload(self, config: Config) -> None:
         """Follow a new configuration. What is known of endpoints and credentials stays."""
@@ -234,6 +247,10 @@ class Router:
         closed_by, wait_s = lane.closed(now)
         slot = least_loaded(slots, facts.input_tokens, now, self._home_credential(lane, facts, now))
         if slot is not None:
+            breaker = lane.endpoint.breaker
+            if closed_by is None and breaker.state != "closed" and not self._probes.take(lane.endpoint):
+                breaker.hold(now + HELD_S)
+                closed_by, wait_s = "breaker", HELD_S
             return Pick(choice, slot, wait_s, closed_by)
         first = min(slots, key=lambda slot: slot.opens_at())
         by = "account" if first.account.closed_until >= first.limits.closed_until else "rate"
@@ -286,13 +303,17 @@ class Router:
         """How a service is doing, by its name."""
         return health_of(self.endpoints, service, now)
 
-    def publish(self, now: float) -> bytes | None:
-        """What this worker has measured since the last time, for the others; None if that is nothing."""
+    def publish(self, now: float) -> list[bytes]:
+        """What this worker has measured since the last time, for the others; nothing if that is nothing."""
+        for endpoint in self.endpoints:
+            if endpoint.claimed and endpoint.breaker.until <= now:
+                self._probes.give_back(endpoint)  # it was picked, and never begun
         return publish(self.endpoints, now)
 
     def merge(self, data: bytes, now: float) -> None:
         """Take over what another worker has published. Raises msgspec.MsgspecError."""
-        merge(self.endpoints, data, now)
+        for transition in merge(self.endpoints, data, now):
+            self._emit(transition)
 
     def apply(self, transition: Transition, now: float) -> None:
         """Follow a transition of another worker."""

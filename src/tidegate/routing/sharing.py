@@ -2,44 +2,73 @@
 
 Each publishes every second what it has measured since the last time, and what is closed. A delta that is lost
 is a few samples less. Moments travel as durations, so that hosts with different clocks understand each other.
+
+A closing is taken over from the worker that has observed it (`own`), and by one that knows nothing of the
+matter from any: otherwise workers would confirm to each other for ever what has long been over.
 """
 
 import msgspec
 from msgspec import Struct
 
-from .breaker import PROBE_S
+from .breaker import PROBE_S, SETTLING_S, State
+from .credentials import Account, Limits
 from .endpoint import Endpoint, Endpoints
 from .figures import Delta
-from .transitions import Transition
+from .transitions import Level, Name, Seconds, Transition
 
 __all__ = ["apply", "merge", "publish"]
+
+MAX_BYTES = 32 * 1024
+"""About the most bytes of one part of what is published."""
+
+
+class Closing(Struct, frozen=True, array_like=True, gc=False):
+    """Something is closed for so many seconds."""
+
+    wait_s: Seconds
+    own: bool
+
+
+class BreakerReport(Struct, frozen=True, array_like=True, gc=False):
+    """A breaker that is not closed."""
+
+    state: State
+    wait_s: Seconds
+    level: Level
+    own: bool
+
+
+class ErrorReport(Struct, frozen=True, array_like=True, gc=False):
+    """The latest failure."""
+
+    summary: str
+    s_ago: Seconds
 
 
 class EndpointReport(Struct, frozen=True, array_like=True, gc=False):
     """One endpoint of another worker."""
 
-    service: str
-    model: str
+    service: Name
+    model: Name
     delta: Delta
-    open_s: float = 0.0
-    """For how long its breaker is open; 0: it is not."""
-    level: int = 0
-    missing_s: float = 0.0
-    limited: dict[str, float] = {}
-    """For how long its limits close credentials, by fingerprint."""
+    breaker: BreakerReport | None
+    missing: Closing | None
+    limited: dict[Name, Closing]
+    """The credentials that its limits close, by fingerprint."""
+    error: ErrorReport | None
 
 
 class AccountReport(Struct, frozen=True, array_like=True, gc=False):
     """One closed credential."""
 
-    service: str
-    credential: str
-    closed_s: float
-    effect: str
+    service: Name
+    credential: Name
+    closing: Closing
+    effect: Name
 
 
 class Report(Struct, frozen=True, array_like=True, gc=False):
-    """Everything that one worker publishes."""
+    """What one worker publishes, or a part of it."""
 
     endpoints: list[EndpointReport]
     accounts: list[AccountReport]
@@ -49,98 +78,173 @@ _DECODE = msgspec.msgpack.Decoder(Report).decode
 _ENCODE = msgspec.msgpack.Encoder().encode
 
 
-def publish(endpoints: Endpoints, now: float) -> bytes | None:
-    """What is new since the last time; None if nothing is."""
-    reports = [_report(one, now) for one in endpoints if one.figures.changed or not one.clean]
-    accounts = [
-        AccountReport(service, account.fingerprint, account.closed_until - now, account.effect)
-        for service, account in endpoints.closed_accounts(now)
-    ]
-    return _ENCODE(Report(reports, accounts)) if reports or accounts else None
+# --- out -----------------------------------------------------------------------------------------
 
 
-def merge(endpoints: Endpoints, data: bytes, now: float) -> None:
-    """Take over what another worker has published. Raises msgspec.MsgspecError."""
+def publish(endpoints: Endpoints, now: float) -> list[bytes]:
+    """What is new since the last time, in parts; none if nothing is."""
+    accounts = [_account_report(service, one, now) for service, one in endpoints.closed_accounts(now)]
+    parts = [_ENCODE(Report([], accounts))] if accounts else []
+    found: list[EndpointReport] = []
+    size = 0
+    for endpoint in endpoints:
+        report = _report(endpoint, now)
+        if report is None:
+            continue
+        size += len(_ENCODE(report))
+        if found and size > MAX_BYTES:
+            parts.append(_ENCODE(Report(found, [])))
+            found, size = [], 0
+        found.append(report)
+    if found:
+        parts.append(_ENCODE(Report(found, [])))
+    return parts
+
+
+def _account_report(service: str, account: Account, now: float) -> AccountReport:
+    closing = Closing(account.closed_until - now, account.own)
+    return AccountReport(service, account.fingerprint, closing, account.effect)
+
+
+def _report(endpoint: Endpoint, now: float) -> EndpointReport | None:
+    breaker = endpoint.breaker
+    if not endpoint.figures.changed and not endpoint.error_is_news and endpoint.clean:
+        return None
+    unwell = missing = error = None
+    if breaker.state != "closed":
+        unwell = BreakerReport(breaker.state, max(0.0, breaker.until - now), breaker.level, breaker.own)
+    if endpoint.missing_until > now:
+        missing = Closing(endpoint.missing_until - now, endpoint.missing_own)
+    limited = {
+        name: Closing(one.closed_until - now, one.own)
+        for name, one in endpoint.limits.items()
+        if one.closed_until > now
+    }
+    if endpoint.error_is_news and endpoint.last_error is not None:
+        error = ErrorReport(endpoint.last_error, max(0.0, now - endpoint.last_error_at))
+        endpoint.error_is_news = False
+    if not (endpoint.figures.changed or unwell or missing or limited or error):
+        return None
+    delta = endpoint.figures.take_delta(now)
+    return EndpointReport(endpoint.service, endpoint.model, delta, unwell, missing, limited, error)
+
+
+# --- in ------------------------------------------------------------------------------------------
+
+
+def merge(endpoints: Endpoints, data: bytes, now: float) -> list[Transition]:
+    """Take over what another worker has published. Returns what follows from it: breakers that open, because
+    the failures of all workers together are enough. Raises msgspec.MsgspecError.
+    """
     report = _DECODE(data)
-    for one in report.endpoints:
-        endpoint = endpoints.endpoint(one.service, one.model)
-        endpoint.figures.merge(one.delta, now)
-        failures = one.delta.failures
-        if endpoint.breaker.merge(one.delta.successes + failures, failures, now) is not None:
-            endpoint.clean = False
-        if one.open_s > 0:
-            _open(endpoint, now + one.open_s, one.level)
-        if now + one.missing_s > endpoint.missing_until and one.missing_s > 0:
-            _lose(endpoint, now + one.missing_s)
-        for credential, wait_s in one.limited.items():
-            _limit(endpoints, endpoint, credential, now + wait_s)
+    found = [_merge_endpoint(endpoints, one, now) for one in report.endpoints]
     for account in report.accounts:
-        _refuse(endpoints, account.service, account.credential, now + account.closed_s, account.effect)
+        known = endpoints.account(account.service, account.credential)
+        if _concerns(account.closing, known.closed_until, now):
+            _refuse(
+                endpoints, account.service, account.credential, now + account.closing.wait_s, account.effect
+            )
+    return [transition for transition in found if transition is not None]
+
+
+def _merge_endpoint(endpoints: Endpoints, report: EndpointReport, now: float) -> Transition | None:
+    endpoint = endpoints.endpoint(report.service, report.model)
+    breaker, delta, error = endpoint.breaker, report.delta, report.error
+    endpoint.figures.merge(delta, now)
+    if error is not None and now - error.s_ago > endpoint.last_error_at:
+        endpoint.last_error, endpoint.last_error_at = error.summary, now - error.s_ago
+    if report.missing is not None and _concerns(report.missing, endpoint.missing_until, now):
+        _lose(endpoint, now + report.missing.wait_s)
+    for credential, closing in report.limited.items():
+        limits = endpoints.limits(endpoint, credential)
+        if _concerns(closing, limits.closed_until, now):
+            _limit(endpoint, limits, now + closing.wait_s)
+    if report.breaker is not None:
+        _follow_breaker(endpoint, report.breaker, now)
+    if breaker.merge(delta.successes + delta.failures, delta.failures, now) is None:
+        return None
+    endpoint.clean = False
+    return Transition(
+        kind="breaker_opened",
+        service=endpoint.service,
+        model=endpoint.model,
+        wait_s=breaker.until - now,
+        level=breaker.level,
+        detail=endpoint.last_error or "",
+    )
+
+
+def _concerns(closing: Closing, known_until: float, now: float) -> bool:
+    """Whether a reported closing is to be followed; `known_until` is 0 where nothing was ever closed."""
+    if known_until == 0.0:
+        return closing.wait_s > 0
+    just_over = 0 <= now - known_until < SETTLING_S
+    return closing.own and now + closing.wait_s > known_until and not just_over
+
+
+def _follow_breaker(endpoint: Endpoint, report: BreakerReport, now: float) -> None:
+    breaker = endpoint.breaker
+    is_open = report.own and report.state == "open" and report.wait_s > 0
+    if breaker.untouched or (is_open and now - breaker.closed_at >= SETTLING_S):
+        _open(endpoint, now + report.wait_s, report.level)
 
 
 def apply(endpoints: Endpoints, transition: Transition, now: float) -> None:
     """Follow a transition of another worker."""
     until = now + transition.wait_s
-    endpoint = endpoints.endpoint(transition.service, transition.model)
+    service, model, credential = transition.service, transition.model, transition.credential
+    endpoint = endpoints.endpoint(service, model)
+    breaker = endpoint.breaker
     match transition.kind:
         case "breaker_opened":
-            _open(endpoint, until, transition.level)
+            _open(endpoint, until, transition.level, failed_probe=True)
         case "breaker_probing":
-            endpoint.breaker.hold(min(until, now + PROBE_S))
+            breaker.hold(min(until, now + PROBE_S))
+        case "breaker_probed":
+            breaker.hold(now, transition.level)
         case "breaker_closed":
-            if endpoint.breaker.state != "closed":
-                endpoint.breaker.close(now)
+            if breaker.state != "closed":
+                breaker.close(now)
                 endpoint.figures.restart(now)
         case "rate_limited":
-            _limit(endpoints, endpoint, transition.credential, until)
+            _limit(endpoint, endpoints.limits(endpoint, credential), until, transition.level)
         case "model_missing":
             _lose(endpoint, until)
+        case "model_found":
+            endpoint.find(now)
         case "credential_refused":
-            _refuse(endpoints, transition.service, transition.credential, until, "account")
+            _refuse(endpoints, service, credential, until, "account")
         case "funds_exhausted":
-            _refuse(endpoints, transition.service, transition.credential, until, "funds")
+            _refuse(endpoints, service, credential, until, "funds")
+        case "credential_restored":
+            endpoints.account(service, credential).reopen(now)
         case "slowed_down":
             endpoint.figures.slowed = True
 
 
-def _report(endpoint: Endpoint, now: float) -> EndpointReport:
-    breaker = endpoint.breaker
-    limited = {
-        name: one.closed_until - now for name, one in endpoint.limits.items() if one.closed_until > now
-    }
-    return EndpointReport(
-        endpoint.service,
-        endpoint.model,
-        endpoint.figures.take_delta(now),
-        max(0.0, breaker.until - now) if breaker.state == "open" else 0.0,
-        breaker.level,
-        max(0.0, endpoint.missing_until - now),
-        limited,
-    )
-
-
-def _open(endpoint: Endpoint, until: float, level: int) -> None:
-    """Open a breaker that is closed; one that has opened by itself keeps its own time."""
-    if endpoint.breaker.state == "closed":
+def _open(endpoint: Endpoint, until: float, level: int, *, failed_probe: bool = False) -> None:
+    """Open a breaker; one that is open keeps its own time."""
+    state = endpoint.breaker.state
+    if state == "closed" or (state == "half_open" and failed_probe):
         endpoint.breaker.open_until(until, level)
         endpoint.clean = False
 
 
 def _lose(endpoint: Endpoint, until: float) -> None:
-    endpoint.missing_until = until
-    endpoint.clean = False
+    if until > endpoint.missing_until:
+        endpoint.lose(until, own=False)
 
 
-def _limit(endpoints: Endpoints, endpoint: Endpoint, credential: str, until: float) -> None:
-    limits = endpoints.limits(endpoint, credential)
+def _limit(endpoint: Endpoint, limits: Limits, until: float, level: int = 0) -> None:
+    limits.level = max(limits.level, level)
     if until > limits.closed_until:
-        limits.closed_until = until
+        limits.closed_until, limits.own = until, False
         endpoint.clean = False
 
 
 def _refuse(endpoints: Endpoints, service: str, credential: str, until: float, effect: str) -> None:
     account = endpoints.account(service, credential)
     if until > account.closed_until:
-        account.close(until, effect)
+        account.close(until, effect, own=False)
         for endpoint in endpoints.of(service):
             endpoint.clean = False

@@ -1,6 +1,5 @@
-"""Retries, hedges, limits from headers, other workers, and what health shows."""
+"""Retries, hedges, limits from headers, and what health shows."""
 
-from random import Random
 from typing import Any
 
 import pytest
@@ -9,7 +8,7 @@ from hypothesis import strategies as st
 
 from routing_world import DOWN, SERVED, WALL, World, refused
 from tidegate.meters import Histogram, RecentHistogram
-from tidegate.routing import Outcome, RequestFacts, Router
+from tidegate.routing import Outcome, RequestFacts
 from tidegate.routing.limits import parse_limits
 from tidegate.routing.retry_budget import RetryBudget
 
@@ -234,57 +233,6 @@ def test_a_recent_histogram_forgets() -> None:
     assert recent.count(1250) == 2
     assert recent.count(1310) == 1
     assert recent.quantile(0.5, 1600) is None
-
-
-# --- other workers -----------------------------------------------------------------------------
-
-
-def twin(world: World) -> Router:
-    return Router(world.config, Random(2), wall=lambda: WALL)
-
-
-def test_what_one_worker_measures_the_other_knows() -> None:
-    world = World("latency")
-    other = twin(world)
-    for name in "abc":
-        world.calls(name, 30, ttft={"a": 0.9, "b": 0.2, "c": 0.5}[name])
-    data = world.router.publish(world.now)
-    assert data is not None
-    other.merge(data, world.now)
-    facts = RequestFacts(stream=True)
-    plan = other.plan(facts, world.candidates, world.now, in_full=True)
-    mine = world.router.plan(facts, world.candidates, world.now, in_full=True)
-    seconds = {one.candidate.service.name: one.ttft_s for one in plan.choices}
-    expected = {one.candidate.service.name: one.ttft_s for one in mine.choices}
-    assert seconds == pytest.approx(expected, rel=0.02)
-
-
-def test_what_was_merged_is_not_published_again() -> None:
-    world = World()
-    other = twin(world)
-    world.calls("a", 30)
-    other.merge(world.router.publish(world.now) or b"", world.now)
-    again = World()
-    again.router.merge(other.publish(world.now) or b"\x92\x90\x90", world.now)
-    assert again.router.health("a", world.now).endpoints == [] or (
-        again.router.health("a", world.now).endpoints[0].attempts == 0
-    )
-
-
-def test_a_transition_closes_at_once_everywhere() -> None:
-    world = World()
-    other = twin(world)
-    world.router.subscribe(lambda one: other.apply(one, world.now))
-    world.calls("a", 5, DOWN, every=0)
-    world.call("b", refused(429, retry_after=20))
-    facts = RequestFacts()
-    assert [one.candidate.service.name for one in other.plan(facts, world.candidates, world.now).choices] == [
-        one.candidate.service.name for one in world.plan().choices
-    ]
-    world.now += 7
-    world.begin("a")
-    held = other.plan(facts, world.candidates, world.now).choices[-1]
-    assert held.closed_by is not None, "the other worker's probe is under way"
 
 
 # --- health ------------------------------------------------------------------------------------
