@@ -101,6 +101,7 @@ ROOMS = {
 SHARED_VOCABULARY = frozenset(
     [
         "adapted",
+        "continuation",
         "contract",
         "depth",
         "errors",

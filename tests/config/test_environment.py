@@ -189,6 +189,7 @@ VALUES = {
     "routing.exponents": (1.0, 0.5, 4.0),
     "routing.affinity": False,
     "routing.hedge": True,
+    "routing.resume": True,
     "routing.hedge_max_usd": 0.25,
     "images.fetch": False,
     "images.max_mb": 7,

@@ -119,6 +119,7 @@ VALUES: dict[str, tuple[Any, ...]] = {
     "logprobs": (True,),
     "top_logprobs": (7, ":7"),
     "logit_bias": (Raw(b'{"424242":1}'), "424242"),
+    "continues": (True,),
     "modalities": (("text", "image"),),
     "verbosity": ("low", "low"),
     "user": (MARK, MARK),
@@ -130,6 +131,7 @@ WITHIN: dict[tuple[str, str], str] = {
     ("modalities", "anthropic"): "refused",  # text is carried, by saying nothing; anything else is not
     ("modalities", "cohere"): "refused",
     ("modalities", "bedrock"): "refused",
+    ("continues", "bedrock"): "refused",  # carried for families that are known to do it
     ("reasoning", "bedrock"): "dropped:reasoning_effort",  # only for families that are known to think
     ("top_k", "bedrock"): "dropped:top_k",  # a field of some families
     ("service_tier", "anthropic"): "dropped:service_tier",  # only the tiers that both know are carried

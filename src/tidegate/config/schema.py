@@ -144,6 +144,8 @@ class ModelConfig(Struct, frozen=True, kw_only=True):
     """For `order = "weighted"`: the candidates' shares, in the order of `candidates`. Empty: equal shares."""
     hedge: bool | None = None
     """Whether a second candidate is started when the first token is late; None: as `routing.hedge`."""
+    resume: bool | None = None
+    """Whether a stream that breaks is carried on by the next candidate; None: as `routing.resume`."""
 
 
 class ImagePriceConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -212,6 +214,9 @@ class Routing(Struct, frozen=True, kw_only=True):
     hedge: bool = False
     """Whether a second candidate is started when the first token is late. Without effect in this version; it
     is taken now so that files need not change."""
+    resume: bool = False
+    """Whether a stream that breaks in the middle of a text is carried on by the next candidate that can
+    continue an answer from its beginning."""
     hedge_max_usd: Annotated[float, Meta(ge=0, le=1000)] = 0.05
     """Requests whose prompt costs more than this, in USD, are not hedged."""
 

@@ -8,7 +8,8 @@ returns its results and writes them nowhere:
 answer (`sending`; `linked` and `fetching` fetch what a request links to)
 - `planning` asks the router for the order of the candidates, and `reporting` reports to it how attempts end;
 `rate_limits` waits for limits, `deadline` reads the client's
-- `delivery`: the only module that writes to the client; `transcript` keeps what was written
+- `delivery`: the only module that writes to the client; `transcript` keeps what was written, and
+`continuation` opens the attempt that carries on a stream that broke
 - `settlement`: the record, built once at the end
 
 `state.Exchange` holds their results, `gateway.Gateway` is shared by all exchanges of a worker,

@@ -1,14 +1,16 @@
 """Delivery of the answer: the only layer that writes to the client.
 
-After the first byte there is no other attempt and no second response: a later failure ends the stream with
-an error event in the client's dialect.
+After the first byte there is no second response, and no other attempt but one that carries the stream on
+(`continuation`, if that is switched on): any other failure ends the stream with an error event in the
+client's dialect.
 """
 
 import asyncio
 
-from tidegate.protocols.errors import TidegateError
+from tidegate.protocols.errors import ProviderError, TidegateError
 
 from .attempt import Attempt
+from .continuation import carry_on, keep_delivered
 from .explaining import explanation
 from .request import JSON, Header, header_value
 from .sending import expect_stream
@@ -36,6 +38,7 @@ async def deliver(this: Exchange, first: bytes) -> None:
         this.request.respond(200, [JSON, *headers], first)
         await let_client_read(this)
         return
+    keep_delivered(this, attempt)
     content_type = (b"content-type", this.operation.streams_as)
     this.request.begin_stream(200, [content_type, *UNBUFFERED, *headers], attempt.abort_stream)
     await stream(this, attempt, first)
@@ -64,7 +67,12 @@ async def stream(this: Exchange, attempt: Attempt, first: bytes) -> None:
         if request.congested:
             await let_client_read(this)
             expect_stream(watch, this.gateway)
-        out = await attempt.read_on(watch, write)
+        try:
+            out = await attempt.read_on(watch, write)
+        except ProviderError as error:
+            if not this.continuations_left:
+                raise
+            attempt, out = await carry_on(this, attempt, error)
     watch.heartbeat = None
     transcript.add(out)
     request.finish(out)

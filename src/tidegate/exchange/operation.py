@@ -105,7 +105,7 @@ class WithBytes:
 class Chat:
     """A chat in the dialect of a door: each candidate has a route from it."""
 
-    __slots__ = ("_door", "_parse", "client_format", "heartbeat", "streams_as")
+    __slots__ = ("_parse", "client_format", "door", "heartbeat", "streams_as")
 
     def __init__(
         self,
@@ -113,7 +113,7 @@ class Chat:
         parse: Callable[[bytes], ParsedRequest] | None = None,
         streams_as: bytes = EVENT_STREAM,
     ) -> None:
-        self._door = door
+        self.door = door
         self.client_format = door.name
         self._parse = parse or door.parse_request
         """Overridden if the body is not the whole request."""
@@ -134,8 +134,8 @@ class Chat:
     def plan(self, parsed: ParsedRequest | WithBytes, candidate: Candidate) -> tuple[Call, Conduit]:
         """See Operation."""
         if isinstance(parsed, WithBytes):
-            return candidate.bridge(self._door).plan_turn(parsed.original, parsed.turn())
-        return candidate.route(self._door).plan(parsed)
+            return candidate.bridge(self.door).plan_turn(parsed.original, parsed.turn())
+        return candidate.route(self.door).plan(parsed)
 
 
 class TaskOperation:

@@ -7,6 +7,7 @@ from tidegate.observe.record import FailedAttempt, SkippedCandidate
 from tidegate.observe.request_log import timestamp
 from tidegate.protocols.contract import Tally
 from tidegate.protocols.errors import ClientError, ProviderError, ShutDown, TidegateError
+from tidegate.protocols.usage import Usage
 
 from .attempt import Attempt
 from .explaining import decision_of
@@ -58,6 +59,7 @@ def record_of(this: Exchange) -> Record:
         dropped=dropped,
         left_out=tuple(tally.left_out),
         attempts=_failed(this),
+        continued=sum(one.attempt is not attempt for one in this.segments) if this.segments else 0,
         resent=this.resent,
         skipped=_skipped(this) if this.skipped else [],
         routing=decision_of(this) if len(this.plan.choices) > 1 or this.explains else None,
@@ -80,10 +82,19 @@ def _failed(this: Exchange) -> list[FailedAttempt]:
             one.error.status,
             one.error.summary,
             _ms((one.ended_at or one.started_at) - one.started_at),
+            *_segment(this, one),
         )
         for one in this.attempts
         if one.error is not None
     ]
+
+
+def _segment(this: Exchange, failed: Attempt) -> tuple[Usage | None, int | None]:
+    """Usage and tokens of a part of the stream that was carried on."""
+    for attempt, tokens in this.segments:
+        if attempt is failed and attempt is not this.attempt:
+            return attempt.tally.usage, tokens
+    return None, None
 
 
 def _skipped(this: Exchange) -> list[SkippedCandidate]:
@@ -117,7 +128,8 @@ def _overhead(this: Exchange) -> float | None:
         return None
     own = request.first_byte_at - request.body_at - this.waited_s
     for attempt in this.attempts:
-        own -= _waited(attempt)
+        if attempt.started_at < request.first_byte_at:
+            own -= _waited(attempt)
     return _ms(own)
 
 

@@ -17,7 +17,7 @@ from .request import Request
 from .transcript import Transcript
 from .watchdog import Watch
 
-__all__ = ["NO_PLAN", "Exchange", "Skipped"]
+__all__ = ["NO_PLAN", "Exchange", "Segment", "Skipped"]
 
 NO_PLAN = Plan(choices=())
 """The plan of an exchange whose candidates are not known yet."""
@@ -30,6 +30,14 @@ class Skipped(NamedTuple):
     reason: str
 
 
+class Segment(NamedTuple):
+    """The part of a stream that an attempt delivered before it broke."""
+
+    attempt: Attempt
+    tokens: int
+    """Estimated from its text."""
+
+
 class Exchange:
     """One request in progress. Each layer fills in its part; the record is built from it at the end."""
 
@@ -38,6 +46,7 @@ class Exchange:
         "attempts",
         "caller",
         "candidates",
+        "continuations_left",
         "door",
         "ended",
         "error",
@@ -52,6 +61,7 @@ class Exchange:
         "plan",
         "request",
         "resolution",
+        "segments",
         "skipped",
         "stream",
         "transcript",
@@ -98,6 +108,10 @@ class Exchange:
         """Seconds spent waiting outside of the attempts before the first byte."""
         # delivery
         self.transcript = Transcript(gateway.transcript_bytes)
+        self.continuations_left = 0
+        """How often the stream may still be carried on when it breaks."""
+        self.segments: Sequence[Segment] = ()
+        """The parts of the stream that were carried on, in order."""
         # the end
         self.ended: Ending = "complete"
         self.error: TidegateError | None = None

@@ -6,7 +6,7 @@ __all__ = ["Transcript"]
 class Transcript:
     """The delivered part of an answer: its size, and the bytes themselves up to a limit.
 
-    It is read for bodies in records, for counting what was delivered, and to continue a broken stream.
+    It is read for bodies in records, for counting what was delivered, and to carry on a broken stream.
     Beyond the limit nothing is kept: a partial answer could be mistaken for a whole one.
     """
 
@@ -17,6 +17,10 @@ class Transcript:
         """Bytes delivered in total."""
         self._limit = limit
         self._kept: list[bytes] = []
+
+    def keep(self, limit: int) -> None:
+        """Keep up to this many bytes, if that is more than before; called before any are added."""
+        self._limit = max(self._limit, limit)
 
     def add(self, data: bytes) -> None:
         """Record bytes written to the client."""

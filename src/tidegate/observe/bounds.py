@@ -6,6 +6,7 @@ from typing import Any
 from msgspec import structs
 
 from tidegate.protocols.excerpt import is_name, names_only, shorten
+from tidegate.protocols.usage import Usage
 
 from .record import Considered, Decision, Record
 
@@ -47,13 +48,20 @@ def clean(record: Record) -> Record:
 
 def without_absurd_counts(record: Record) -> Record:
     """The record without token counts above `MAX_COUNT`, which no encoder is made for; names `usage`."""
-    usage = record.usage
-    if usage is None:
-        return record
+    attempts = [
+        one if one.usage is None else structs.replace(one, usage=_without_absurd(one.usage))
+        for one in record.attempts
+    ]
+    if record.usage is None:
+        return structs.replace(record, attempts=attempts)
+    cleaned = _without_absurd(record.usage)
+    return structs.replace(record, usage=cleaned, attempts=attempts, shortened=(*record.shortened, "usage"))
+
+
+def _without_absurd(usage: Usage) -> Usage:
     counts = zip(usage.__struct_fields__, structs.astuple(usage), strict=True)
     absurd = {name: None for name, count in counts if count is not None and count > MAX_COUNT}
-    cleaned = structs.replace(usage, **absurd)
-    return structs.replace(record, usage=cleaned, shortened=(*record.shortened, "usage"))
+    return structs.replace(usage, **absurd)
 
 
 def shortened(record: Record, limit: int) -> Record:

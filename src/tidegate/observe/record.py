@@ -41,6 +41,10 @@ class FailedAttempt(Struct, frozen=True):
     """The `summary` of the error."""
     ms: float = 0.0
     """From sending the request to the failure."""
+    usage: Usage | None = None
+    """What it had reported before its stream broke, which was then carried on; None for any other."""
+    delivered_tokens: int | None = None
+    """Tokens of the text that it delivered until then, estimated; None for any other."""
 
 
 class SkippedCandidate(Struct, frozen=True):
@@ -136,6 +140,9 @@ class Record(Struct, kw_only=True, omit_defaults=True):
     """Optional parts of the response that were malformed and left out."""
     attempts: list[FailedAttempt] = []
     """Tries that failed before the one that answered."""
+    continued: int = 0
+    """How often the stream broke and was carried on by another attempt. `usage` is then that of the last one:
+    it contains the text delivered before as input."""
     resent: int = 0
     """Tries whose request was sent a second time, because the provider had closed the kept connection that
     it was first sent on without a byte of an answer. Whether the provider saw it twice is unknown."""

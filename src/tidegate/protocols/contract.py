@@ -50,6 +50,7 @@ __all__ = [
     "Target",
     "Writer",
     "drop_or_refuse",
+    "require_prefill",
 ]
 
 
@@ -387,7 +388,8 @@ class Protocol(ProviderProtocol, AnswerDialect, Interface):
     """A wire format that clients speak too.
 
     A format whose clients expect or ignore something during silent gaps in a stream defines it as
-    `heartbeat`.
+    `heartbeat`. One in which a stream that broke can be carried on has a method `resume(request, delivered)`
+    (see continuation.py).
     """
 
     def parse_request(self, body: bytes) -> ParsedRequest:
@@ -520,3 +522,11 @@ def drop_or_refuse(turn: Turn, carries: Mapping[str, Outcome]) -> list[str]:
             raise Unsupported(f'this provider does not support the parameter "{name}"', param=name)
         dropped.append(name)
     return dropped
+
+
+def require_prefill(turn: Turn, able: bool) -> None:
+    """Raise Unsupported if the answer must be continued from its beginning, and the model cannot do that."""
+    if turn.continues and not able:
+        raise Unsupported(
+            "this model does not continue an answer from its beginning (continues)", param="continues"
+        )

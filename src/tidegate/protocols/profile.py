@@ -53,7 +53,9 @@ class Profile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Whether the format's own structured output works; where not, it is asked for by a forced
     tool (Claude before 4.5)."""
     prefill: bool = True
-    """Whether a final assistant message is continued (not by Claude 4.6 and later)."""
+    """Whether a final assistant message is continued, where the service does that (not by Claude 4.6 and
+    later, Gemini 3.6, and models that answer in OpenAI's Harmony format, whose template always begins a new
+    message)."""
     system_messages: bool = False
     """Whether system messages may stand in mid-conversation (claude-opus-4-8, claude-fable-5)."""
     remote_images: bool = True

@@ -284,6 +284,9 @@ class Turn(Struct, frozen=True, kw_only=True, gc=False):
     logprobs: bool | None = None
     top_logprobs: int | None = None
     logit_bias: Raw | None = None
+    continues: bool = False
+    """Whether the last message, the assistant's, is the beginning of the answer: the provider must continue
+    it, or the request is refused. Set where a broken stream is carried on (see continuation.py)."""
     modalities: tuple[str, ...] = ()
     """OpenAI's `modalities`: "text", "audio", "image". Empty is the provider's default."""
     verbosity: str | None = None

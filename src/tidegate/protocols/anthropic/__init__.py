@@ -17,6 +17,7 @@ from typing import Any
 
 import msgspec
 
+from tidegate.protocols.continuation import Delivered
 from tidegate.protocols.contract import (
     Call,
     Conduit,
@@ -42,6 +43,7 @@ from .messages import require_no_links
 from .parse import Parsed, parse_count_request, parse_request
 from .reader import StreamReader, WholeReader
 from .render import CARRIES, MessagesCall, call_path, render_prompt, render_request
+from .resume import read_delivered
 from .splice import BodySplice, StreamSplice
 from .wire import FIELDS
 from .writer import MessageWriter, StreamWriter
@@ -82,6 +84,10 @@ class AnthropicMessages:
     def writer(self, request: ParsedRequest, model: str) -> Writer:
         """See contract.Protocol."""
         return StreamWriter(model) if request.stream else MessageWriter(model)
+
+    def resume(self, request: ParsedRequest, delivered: bytes) -> Delivered:
+        """Read what a client has received of a broken stream. Raises CannotContinue."""
+        return read_delivered(delivered)
 
     def render_error(self, error: TidegateError, request_id: str) -> ErrorReply:
         """See contract.Protocol."""

@@ -8,7 +8,7 @@ from msgspec import Raw, Struct, structs
 
 from tidegate.protocols.claude_schema import close_schema
 from tidegate.protocols.claude_thinking import Thinking, plan_thinking, render_sampling
-from tidegate.protocols.contract import Call, Outcome, Target, drop_or_refuse
+from tidegate.protocols.contract import Call, Outcome, Target, drop_or_refuse, require_prefill
 from tidegate.protocols.decode import decode
 from tidegate.protocols.errors import Unsupported
 from tidegate.protocols.limits import opaque_user
@@ -44,6 +44,7 @@ CARRIES: dict[str, Outcome] = {
     "logprobs": "dropped",
     "top_logprobs": "dropped",
     "logit_bias": "dropped",
+    "continues": "carried",
     "modalities": "carried",
     "verbosity": "dropped",
     "user": "carried",
@@ -126,6 +127,7 @@ def _render(turn: Turn, target: Target) -> _Rendered:
     if turn.modalities and set(turn.modalities) - {"text"}:
         raise Unsupported("this provider answers in text only (modalities)", param="modalities")
     thinking = plan_thinking(turn, profile, is_forced(turn, profile))
+    require_prefill(turn, profile.prefill and not thinking.thinks)
     tools = plan_tools(turn, profile)
     sampling, unsampled = render_sampling(turn, profile, thinking.thinks)
     conversation = _render_conversation(turn, profile, thinking.thinks, tools.tools)

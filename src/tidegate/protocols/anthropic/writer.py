@@ -373,6 +373,13 @@ class StreamWriter(_Sequence):
         self._text_head: bytes | None = None
         """The start of a delta for the open text block; None if none is open."""
 
+    def resume(self, started: Started, index: int, kind: str | None) -> None:
+        """Go on in a message whose last block has this index; `kind` is its type if it is open."""
+        self._started, self._begun = started, True
+        self._index, self._kind = index, kind
+        if kind == "text":
+            self._begin_text()
+
     def write(self, events: Sequence[Event]) -> bytes:
         """See contract.Writer."""
         head = self._text_head
@@ -426,10 +433,13 @@ class StreamWriter(_Sequence):
         start = {"type": "content_block_start", "index": self._index, "content_block": block}
         self._emit(b"content_block_start", start)
         if self._kind == "text":
-            self._text_head = (
-                b'event: content_block_delta\ndata: {"type":"content_block_delta","index":%d,'
-                b'"delta":{"type":"text_delta","text":' % self._index
-            )
+            self._begin_text()
+
+    def _begin_text(self) -> None:
+        self._text_head = (
+            b'event: content_block_delta\ndata: {"type":"content_block_delta","index":%d,'
+            b'"delta":{"type":"text_delta","text":' % self._index
+        )
 
     def _grow(self, kind: str, field: str, value: Any) -> None:
         delta = {"type": kind, field: value}

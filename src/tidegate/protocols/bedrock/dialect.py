@@ -27,6 +27,9 @@ class Vendor(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where cache points are accepted; they are rejected anywhere else."""
     strict_tools: bool = False
     """Whether tools may have `strict`."""
+    continues: bool = False
+    """Whether a final assistant message is known to be continued (Claude: as at Anthropic, except for the
+    newest, see Profile.prefill)."""
 
 
 UNKNOWN = Vendor()
@@ -40,6 +43,7 @@ VENDORS = {
         top_k=("top_k",),
         caches=frozenset({"system", "messages", "tools"}),
         strict_tools=True,
+        continues=True,
     ),
     "amazon.": Vendor(
         thinking="reasoningConfig",

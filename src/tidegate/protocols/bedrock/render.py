@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from tidegate.protocols.claude_schema import close_schema
-from tidegate.protocols.contract import Call, Outcome, Target, drop_or_refuse
+from tidegate.protocols.contract import Call, Outcome, Target, drop_or_refuse, require_prefill
 from tidegate.protocols.errors import Unsupported
 from tidegate.protocols.paths import quote_segment
 from tidegate.protocols.profile import Profile
@@ -37,6 +37,7 @@ CARRIES: Mapping[str, Outcome] = {
     "logprobs": "dropped",
     "top_logprobs": "dropped",
     "logit_bias": "dropped",
+    "continues": "carried",
     "modalities": "refused",
     "verbosity": "dropped",
     "user": "dropped",
@@ -69,6 +70,7 @@ def render_request(turn: Turn, target: Target) -> BedrockCall:
     dropped = _plan_dropped(turn)
     tools = plan_tools(turn, profile, vendor)
     plan = plan_sampling(turn, profile, vendor, tools.forced)
+    require_prefill(turn, vendor.continues and profile.prefill and not plan.thinks)
     conversation = render_conversation(
         turn, profile, vendor, tools.config is not None, profile.prefill and not plan.thinks
     )

@@ -38,6 +38,7 @@ CARRIES: Mapping[str, Outcome] = {
     "logprobs": "carried",
     "top_logprobs": "dropped",
     "logit_bias": "dropped",
+    "continues": "refused",
     "modalities": "refused",
     "verbosity": "dropped",
     "user": "dropped",

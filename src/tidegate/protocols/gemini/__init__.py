@@ -25,6 +25,7 @@ format.
 from collections.abc import Mapping
 from typing import Any
 
+from tidegate.protocols.continuation import Delivered
 from tidegate.protocols.contract import (
     Call,
     Conduit,
@@ -46,6 +47,7 @@ from .error import parse_error, render_error
 from .parse import Parsed, parse_count_request, parse_request
 from .reader import GeminiReader
 from .render import CARRIES, GeminiCall, render_request
+from .resume import read_delivered
 from .splice import ArraySplice, BodySplice, StreamSplice, splice_request
 from .writer import ArrayWriter, BodyWriter, StreamWriter
 
@@ -73,6 +75,11 @@ class GeminiProtocol:
         if not request.stream:
             return BodyWriter(model)
         return ArrayWriter(model) if _parsed(request).is_array else StreamWriter(model)
+
+    def resume(self, request: ParsedRequest, delivered: bytes) -> Delivered:
+        """Read what a client has received of a broken stream. Raises CannotContinue."""
+        is_array = _parsed(request).is_array
+        return read_delivered(delivered, is_array=is_array, writer=ArrayWriter if is_array else StreamWriter)
 
     def render_error(self, error: TidegateError, request_id: str) -> ErrorReply:
         """See Protocol."""

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import msgspec
 from msgspec import Raw
 
-from tidegate.protocols.contract import Call, Outcome, Target, drop_or_refuse
+from tidegate.protocols.contract import Call, Outcome, Target, drop_or_refuse, require_prefill
 from tidegate.protocols.errors import Unsupported
 from tidegate.protocols.paths import quote_segment
 from tidegate.protocols.profile import Profile
@@ -40,6 +40,7 @@ CARRIES: Mapping[str, Outcome] = {
     "logprobs": "carried",
     "top_logprobs": "carried",
     "logit_bias": "dropped",
+    "continues": "carried",
     "modalities": "carried",
     "verbosity": "dropped",
     "user": "dropped",
@@ -99,6 +100,7 @@ def render_body(turn: Turn, target: Target) -> tuple[bytes, tuple[str, ...], fro
     """Return the body, the names of dropped fields, and the names of the custom tools."""
     dialect: GeminiDialect = target.dialect
     dropped = dict.fromkeys(_dropped(turn))
+    require_prefill(turn, target.profile.prefill)
     contents = render_contents(turn, target.profile)
     tools = render_tools(turn, dialect)
     if any(tool.strict for tool in turn.tools):

@@ -214,6 +214,13 @@ class _Pen:
 class StreamWriter(_Pen):
     """Writes server-sent events."""
 
+    def resume(self, started: Started, text: TextDelta) -> None:
+        """Go on in a stream that has begun; citations count from the beginning of its text."""
+        self._note_start(started)
+        if text.text:
+            self._choices[0] = _Choice(0)
+            self._choices[0].citations.add_text(text.text)
+
     def write(self, events: Sequence[Event]) -> bytes:
         """See Writer."""
         self._note(events)
@@ -245,6 +252,11 @@ class ArrayWriter(StreamWriter):
     """Writes one JSON array, element by element."""
 
     _begun = False
+
+    def resume(self, started: Started, text: TextDelta) -> None:
+        """See StreamWriter."""
+        super().resume(started, text)
+        self._begun = True
 
     def close(self) -> bytes:
         """See Writer."""

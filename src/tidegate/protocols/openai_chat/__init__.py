@@ -24,6 +24,7 @@ form), `extra_content.google.thought_signature` on calls and texts (Google's for
 from collections.abc import Mapping
 from typing import Any
 
+from tidegate.protocols.continuation import Delivered
 from tidegate.protocols.contract import (
     Call,
     Conduit,
@@ -43,6 +44,7 @@ from .error import parse_error, render_error
 from .parse import Parsed, parse_request
 from .reader import BodyReader, StreamReader
 from .render import CARRIES, render_request
+from .resume import read_delivered
 from .route import ChatRoute
 from .wire import NAME
 from .writer import BodyWriter, StreamWriter
@@ -70,6 +72,10 @@ class OpenAIChat:
         if request.stream:
             return StreamWriter(model, wants_usage=request.wants_usage, functions=legacy)
         return BodyWriter(model, functions=legacy)
+
+    def resume(self, request: ParsedRequest, delivered: bytes) -> Delivered:
+        """Read what a client has received of a broken stream. Raises CannotContinue."""
+        return read_delivered(request, delivered, self.writer)
 
     def render_error(self, error: TidegateError, request_id: str) -> ErrorReply:
         """Write an error in OpenAI's envelope."""

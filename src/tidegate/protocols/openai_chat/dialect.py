@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from tidegate.protocols.limits import NameRule
 
-__all__ = ["PLAIN", "Dialect", "faulty", "only_streams"]
+__all__ = ["PLAIN", "Dialect", "continues", "faulty", "only_streams"]
 
 
 class Dialect(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, cache_hash=True):
@@ -119,6 +119,24 @@ class Dialect(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, cac
     """The field that marks a final assistant message as the beginning of the answer (Mistral `prefix`, Qwen
     `partial`)."""
 
+    continues: bool = False
+    """Whether a final assistant message is continued instead of answered, so that the service can carry on an
+    answer that another began. Services with a `prefill_field` do; of the others Groq
+    (console.groq.com/docs/prompting), llama.cpp (ggml-org/llama.cpp pull request 13174; 400 while the model
+    thinks), vLLM and DeepSeek (with what follows). OpenAI answers such a message with a new one."""
+    echoes_prefill: bool = False
+    """Whether the answer contains the message that it continues (Mistral, docs.mistral.ai/guides/prefix:
+    "force the model to start its answer by the content of the message")."""
+    continue_path: str | None = None
+    """The path for such requests, if it is another one (DeepSeek: its beta,
+    api-docs.deepseek.com/guides/chat_prefix_completion)."""
+    continue_field: str | None = None
+    """The field that marks the message in such requests, and must not be sent in others (DeepSeek: `prefix`,
+    which exists in its beta only)."""
+    continue_body: tuple[tuple[str, bool], ...] = ()
+    """Fields of such requests (vLLM: `continue_final_message` in place of `add_generation_prompt`,
+    docs.vllm.ai/en/latest/serving/openai_compatible_server.html)."""
+
     inline_thinking: bool = False
     """Whether thinking is part of the text, between `<think>` and `</think>` at its beginning (Perplexity's
     reasoning models; §11). Clients of other formats receive it as thinking; in this format the text is
@@ -174,6 +192,11 @@ FAULTS = (
 def faulty(dialect: Dialect) -> bool:
     """Return whether answers of this dialect are mended rather than spliced."""
     return any(getattr(dialect, fault) for fault in FAULTS)
+
+
+def continues(dialect: Dialect) -> bool:
+    """Return whether the service continues a final assistant message."""
+    return dialect.continues or dialect.prefill_field is not None
 
 
 def only_streams(dialect: Dialect, model: str) -> bool:

@@ -333,6 +333,11 @@ class AnswerState:
         return True
 
     @property
+    def choices(self) -> list[int]:
+        """The choices that have begun, by index."""
+        return list(self._choices)
+
+    @property
     def goes_on(self) -> bool:
         """Whether the answer has begun, and its text can be read by the fast path."""
         return self._started and not self.ended and not self.failed and not self._inline
@@ -495,6 +500,11 @@ class StreamReader:
         if len(pieces) == 1:
             return self._read_piece(pieces[0])
         return self._read(pieces)
+
+    @property
+    def choices(self) -> list[int]:
+        """The choices that have begun, by index."""
+        return self._state.choices
 
     def close(self) -> list[Event]:
         """Return the events at the end of the stream."""

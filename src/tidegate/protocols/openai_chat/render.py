@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from msgspec import Raw
 
-from tidegate.protocols.contract import Call, Outcome, Target, drop_or_refuse
+from tidegate.protocols.contract import Call, Outcome, Target, drop_or_refuse, require_prefill
 from tidegate.protocols.effort import may_sample
 from tidegate.protocols.errors import BytesWanted, Unsupported
 from tidegate.protocols.functions import (
@@ -47,7 +47,7 @@ from tidegate.protocols.turn import (
     Video,
 )
 
-from .dialect import Dialect, only_streams
+from .dialect import Dialect, continues, only_streams
 from .thinking import plan_thinking
 from .wire import ENCODE, NAME
 
@@ -82,12 +82,13 @@ CARRIES: dict[str, Outcome] = {
     "logprobs": "carried",
     "top_logprobs": "carried",
     "logit_bias": "carried",
+    "continues": "refused",
     "modalities": "carried",
     "verbosity": "carried",
     "user": "carried",
     "service_tier": "carried",
 }
-"""OpenAI itself supports everything except `top_k`."""
+"""OpenAI itself supports everything except `top_k`, and continues no answer."""
 
 TURN_NAMES = {
     "response_format": "output",
@@ -126,6 +127,7 @@ def render_request(turn: Turn, target: Target) -> Call:
     """Write the request for a provider. Raises Unsupported naming what cannot be carried."""
     dialect, profile = target.dialect, target.profile
     dropped = drop_or_refuse(turn, _lacks(dialect))
+    require_prefill(turn, profile.prefill)
     body: dict[str, Any] = {"model": target.model}
     body["messages"] = Conversation(dialect, profile, dropped).render(turn)
     _add_tools(body, turn, dialect)
@@ -140,13 +142,16 @@ def render_request(turn: Turn, target: Target) -> Call:
             body["stream_options"] = {"include_usage": True}
     dropped += _add_extensions(body, turn, dialect)
     custom = frozenset[str]() if dialect.custom_tools else custom_names(turn.tools)
-    path, named = render_path(target), tuple(dict.fromkeys(dropped))
+    if turn.continues:
+        body.update(dialect.continue_body)
+    path, named = render_path(target, continues=turn.continues), tuple(dict.fromkeys(dropped))
     return ChatCall(path, ENCODE(body), stream, named, custom_tools=custom)
 
 
-def render_path(target: Target) -> str:
-    """Return the path for requests."""
-    path: str = target.dialect.path
+def render_path(target: Target, *, continues: bool = False) -> str:
+    """Return the path for requests; `continues`: for one whose last message is continued."""
+    dialect: Dialect = target.dialect
+    path = dialect.continue_path if continues and dialect.continue_path is not None else dialect.path
     return path.replace("{model}", quote_segment(target.model)) if "{" in path else path
 
 
@@ -154,6 +159,7 @@ def render_path(target: Target) -> str:
 def _lacks(dialect: Dialect) -> dict[str, Outcome]:
     """Return the outcome of each field that is not carried."""
     carries = {**CARRIES, "top_k": "carried" if dialect.top_k else "dropped"}
+    carries["continues"] = "carried" if continues(dialect) else "refused"
     carries.update({TURN_NAMES.get(name, name): "dropped" for name in dialect.drops})
     carries.update({TURN_NAMES.get(name, name): "refused" for name in dialect.refuses})
     return {name: carries[name] for name in CARRIES if carries[name] != "carried"}  # type: ignore[misc]
@@ -215,8 +221,9 @@ class Conversation:
             else:
                 self._add_input(message)
         self._flush()
-        if self._dialect.prefill_field and self._messages and self._messages[-1]["role"] == "assistant":
-            self._messages[-1][self._dialect.prefill_field] = True
+        mark = self._dialect.prefill_field or (turn.continues and self._dialect.continue_field)
+        if mark and self._messages and self._messages[-1]["role"] == "assistant":
+            self._messages[-1][mark] = True
         return join_neighbours(self._messages) if self._dialect.alternation else self._messages
 
     def _name_lost(self, part: Part) -> None:

@@ -144,6 +144,12 @@ class StreamWriter:
         self._tail = b',"usage":null}\n\n' if wants_usage else b"}\n\n"
         self._text_tail = b'},"logprobs":null,"finish_reason":null}]' + self._tail
 
+    def resume(self, started: Started, choices: Sequence[int]) -> None:
+        """Go on in a stream in which these choices have begun."""
+        self._begin(started)
+        for choice in choices:
+            self._open(choice)
+
     def write(self, events: Sequence[Event]) -> bytes:
         """See contract.Writer."""
         if len(events) == 1:

@@ -31,6 +31,7 @@ without a URL), `detail` in `incomplete_details`.
 from collections.abc import Mapping
 from typing import Any
 
+from tidegate.protocols.continuation import Delivered
 from tidegate.protocols.contract import (
     Call,
     Conduit,
@@ -53,6 +54,7 @@ from .memory import ItemMemory
 from .parse import Parsed, parse_request
 from .reader import BodyReader, StreamReader
 from .render import CARRIES, ResponsesCall, render_request
+from .resume import read_delivered
 from .splice import BodySplice, StreamSplice, splice_request
 from .wire import NAME
 from .writer import ResponseWriter
@@ -84,6 +86,11 @@ class OpenAIResponses:
         """Create the writer of the answer to this request."""
         assert isinstance(request, Parsed)
         return ResponseWriter(request, model)
+
+    def resume(self, request: ParsedRequest, delivered: bytes) -> Delivered:
+        """Read what a client has received of a broken stream. Raises CannotContinue."""
+        assert isinstance(request, Parsed)
+        return read_delivered(request, delivered)
 
     def render_error(self, error: TidegateError, request_id: str) -> ErrorReply:
         """Write an error in OpenAI's envelope."""

@@ -58,6 +58,7 @@ CARRIES: dict[str, Outcome] = {
     "logprobs": "carried",
     "top_logprobs": "carried",
     "logit_bias": "dropped",
+    "continues": "refused",
     "modalities": "carried",
     "verbosity": "carried",
     "user": "carried",

@@ -6,7 +6,7 @@ here; the stream reports every step.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, Self
 
 from msgspec import DecodeError, Raw
 from msgspec.json import Decoder
@@ -38,6 +38,8 @@ from .error import error_object, error_of_response, error_of_stream
 from .foreign import WrappedSignature, wrap
 from .logprobs import pair_logprobs, render_logprobs
 from .parse import Parsed
+from .progress import Message as DeliveredMessage
+from .progress import Progress
 from .response import Shell, status_of
 from .tools import Declared
 from .usage import render_usage
@@ -101,8 +103,24 @@ class OpenMessage:
     def __init__(self, index: int) -> None:
         self.id = new_id("msg_")
         self.index = index
-        self.parts: list[dict[str, Any]] = []
+        self.parts: list[dict[str, Any] | Raw] = []
         self.part: OpenPart | None = None
+
+    @classmethod
+    def resume(cls, delivered: DeliveredMessage) -> Self:
+        """Open a message again that was delivered in part."""
+        message = cls(delivered.index)
+        message.id, message.parts = delivered.id, [*delivered.parts]
+        if delivered.part is not None:
+            part = message.part = OpenPart("output_text", message.next_place())
+            part.run.pieces += delivered.part.pieces
+            part.annotations += delivered.part.annotations
+            part.logprobs += delivered.part.logprobs
+        return message
+
+    def next_place(self) -> dict[str, Any]:
+        """Return the place of the next part."""
+        return {"item_id": self.id, "output_index": self.index, "content_index": len(self.parts)}
 
     def render(self, status: str) -> dict[str, Any]:
         """Write the item."""
@@ -203,6 +221,14 @@ class ResponseWriter:
         self._streams = parsed.stream
         self._sequence = 0
         self._out: list[bytes] = []
+
+    def resume(self, started: Started, progress: Progress) -> None:
+        """Go on in a stream that has come this far."""
+        self._shell.begin(started)
+        self._output = {**progress.output}
+        self._next, self._sequence = progress.next, progress.sequence
+        if progress.message is not None:
+            self._message = OpenMessage.resume(progress.message)
 
     def write(self, events: Sequence[Event]) -> bytes:
         """See contract.Writer."""
@@ -337,7 +363,7 @@ class ResponseWriter:
         if message.part is not None and message.part.kind == kind:
             return message.part
         self._close_part(message)
-        place = {"item_id": message.id, "output_index": message.index, "content_index": len(message.parts)}
+        place = message.next_place()
         part = message.part = OpenPart(kind, place)
         self._emit("response.content_part.added", **place, part=part.render(""))
         waiting, self._citations = self._citations, []
