@@ -11,7 +11,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from tidegate import routing
+from tidegate import catalog, routing
 from tidegate.alerts import Alerts
 from tidegate.bus import ALONE, Bus
 from tidegate.config import Config
@@ -122,6 +122,7 @@ class Tidegate:
     async def startup(self) -> None:
         """Open what requests need."""
         self._pool.open()
+        catalog.load()
         await self.reload(self._config)
         self._bus.open()
         if self._sharing is not None:
