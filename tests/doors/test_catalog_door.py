@@ -156,7 +156,9 @@ async def test_providers_are_reported_without_calling_them(gateway: Gateway) -> 
 
 async def test_a_gateway_without_providers_reports_it() -> None:
     async with Gateway() as gateway:
-        assert (await gateway.get("/v1/chat/health")).json == {"status": "unavailable", "providers": []}
+        health = (await gateway.get("/v1/chat/health")).json
+        assert (health["status"], health["providers"]) == ("unavailable", [])
+        assert set(health["prompt_cache"].values()) == {0, None}
         assert (await gateway.get("/models")).json == {"object": "list", "data": [], "models": {}}
 
 

@@ -289,6 +289,30 @@ async def test_the_health_of_providers_follows_their_answers(stack: AsyncExitSta
     assert all(one["credentials"][0]["in_flight"] == 0 for one in health["providers"])
 
 
+async def test_what_prompt_caches_have_saved_is_reported(stack: AsyncExitStack) -> None:
+    """4,000 tokens read at a tenth of the price, 500 written at a quarter more."""
+    details = {"cached_tokens": 4000, "cache_write_tokens": 500}
+    usage = {"prompt_tokens": 5000, "completion_tokens": 5, "total_tokens": 5005}
+    warm = json({**ANSWER, "usage": {**usage, "prompt_tokens_details": details}})
+    provider = await stack.enter_async_context(Simulator())
+    provider.answer(warm)
+    price = '[prices."a/m"]\ninput = 1\noutput = 2\ncache_read = 0.1\ncache_write = 1.25\n'
+    named = {"a": ("openrouter", f"{provider.url}/v1"), "b": ("openrouter", f"{provider.url}/v1")}
+    more = f'{price}[models."m"]\ncandidates = ["a/m", "b/m"]'
+    gateway = await stack.enter_async_context(Gateway(named, more=more))
+    for _ in range(2):
+        await gateway.chat("m")
+    await gateway.record(2)
+    assert (await gateway.get("/v1/chat/health")).json["prompt_cache"] == {
+        "stayed": 1,
+        "moved": 0,
+        "prompt_tokens": 10_000,
+        "cache_read_tokens": 8000,
+        "hit_rate": 0.8,
+        "saved_usd": pytest.approx(2 * (4000 * 0.9 - 500 * 0.25) / 1e6),
+    }
+
+
 @pytest.mark.parametrize(("second", "status"), [(json(ANSWER), 200), (BROKEN, 500)])
 async def test_the_decision_is_explained_on_request(
     stack: AsyncExitStack, second: Script, status: int

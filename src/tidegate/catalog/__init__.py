@@ -1,5 +1,4 @@
-"""What models there are, what they can do and what they cost: data, read when it is first wanted, or with
-`load` before that.
+"""What models there are, what they can do and what they cost: data, read when it is first wanted.
 
 Two sources. `models/<kind>.toml` is ours: the models worth naming, with their limits and capabilities, and
 which of them are the same (`identities.py`); `retired.toml` has the names that are no longer served.

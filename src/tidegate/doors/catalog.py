@@ -73,7 +73,9 @@ class CatalogDoor:
             now = perf_counter()
             providers = [_health_of(one, gateway, now) for one in gateway.registry.services.values()]
             up = any(one["status"] != "unavailable" for one in providers)
-            return encode({"status": "ok" if up else "unavailable", "providers": providers})
+            status = "ok" if up else "unavailable"
+            saved = gateway.router.savings.as_dict()
+            return encode({"status": status, "providers": providers, "prompt_cache": saved})
 
         return respond_json(request, self, gateway, answer)
 

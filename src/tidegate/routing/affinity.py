@@ -202,14 +202,16 @@ class Savings:
         self.usd = 0.0
         """The discounts of what was read, less the premiums of what was written."""
 
-    def as_dict(self) -> Mapping[str, float]:
-        """For figures: the counts, the rate of cached tokens, and the money saved."""
-        rate = self.read_tokens / self.prompt_tokens if self.prompt_tokens else 0.0
+    def as_dict(self) -> Mapping[str, float | None]:
+        """For figures: the counts, the rate of cached tokens (None before the first prompt), and the money
+        saved.
+        """
+        rate = round(self.read_tokens / self.prompt_tokens, 4) if self.prompt_tokens else None
         return {
             "stayed": self.stayed,
             "moved": self.moved,
             "prompt_tokens": self.prompt_tokens,
             "cache_read_tokens": self.read_tokens,
             "hit_rate": rate,
-            "saved_usd": self.usd,
+            "saved_usd": round(self.usd, 9),
         }

@@ -69,7 +69,7 @@ SCHEMAS: dict[str, Schema] = {
         },
     ),
     "ProvidersHealth": struct(
-        "status providers",
+        "status providers prompt_cache",
         status=string("", "ok", "unavailable"),
         providers=array(
             struct(
@@ -82,6 +82,15 @@ SCHEMAS: dict[str, Schema] = {
                 models=array({"type": "object"}, "Each model that was used, with its breaker and figures."),
                 credentials=array({"type": "object"}, "Each key that was used, by its fingerprint."),
             )
+        ),
+        prompt_cache=struct(
+            "stayed moved prompt_tokens cache_read_tokens hit_rate saved_usd",
+            stayed=integer("Requests of conversations with a warm cache that were served where it is."),
+            moved=integer("Those that were served elsewhere."),
+            prompt_tokens=integer("Of all prompts whose usage was reported."),
+            cache_read_tokens=integer("Those of them that were read from a prompt cache."),
+            hit_rate=null_or(number("Their share. Null before the first prompt.")),
+            saved_usd=number("Discounts for tokens read, less the premiums for tokens written, in USD."),
         ),
     ),
     "ChatEstimate": struct(
