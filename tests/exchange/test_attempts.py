@@ -186,7 +186,7 @@ async def test_silence_before_the_first_text_counts_as_silence_of_a_stream() -> 
         json(ANSWER),
         stream(WHOLE),
         BROKEN,
-        LIMITED,
+        refusal(429, "slow down", retry_after="0"),
         html(502),
         drop(),
         drop(reset=True),

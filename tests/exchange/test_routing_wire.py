@@ -219,9 +219,9 @@ async def test_a_rate_limit_beyond_the_deadline_is_returned_without_a_request(st
 )
 async def test_the_client_shortens_the_deadline(stack: AsyncExitStack, headers: dict[str, str]) -> None:
     gateway, first, _ = await pair(stack, never(), never())
-    for _ in range(6):
-        reply = await gateway.post("/v1/chat/completions", {"model": "m", **HELLO}, headers)
-        assert reply.status == 504
+    body = {"model": "m", **HELLO}
+    replies = await asyncio.gather(*(gateway.post("/v1/chat/completions", body, headers) for _ in range(6)))
+    assert [reply.status for reply in replies] == [504] * 6
     # The client's impatience says nothing about the provider.
     first.answer(json(ANSWER))
     assert await served_by(gateway, 1) == "a"
