@@ -88,7 +88,7 @@ async def test_a_value_beyond_ascii_is_passed_on_in_ascii(value: bytes) -> None:
 # --- bodies ----------------------------------------------------------------------------------------
 
 
-async def test_errors_whose_bodies_drip_are_answered_by_their_status(provider: Simulator) -> None:
+async def test_an_error_whose_body_drips_is_answered_by_its_status(provider: Simulator) -> None:
     def drip(seen: Seen) -> Answer:
         status = int(seen.json["model"])
         return Answer(status, pieces=itertools.repeat(b" "), framing="chunked", gap_s=0.05)

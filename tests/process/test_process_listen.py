@@ -152,7 +152,9 @@ async def test_a_certificate_that_cannot_be_used_stops_the_start_in_one_line(
 # --- descriptors -----------------------------------------------------------------------------------
 
 
-def test_the_limit_of_open_files_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+def test_the_limit_of_open_files_is_logged_once_until_files_can_be_opened(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     caplog.set_level(logging.INFO, "tidegate")
     watch = FileLimit()
     watch.look()
@@ -172,7 +174,7 @@ def test_the_limit_of_open_files_is_logged_once(caplog: pytest.LogCaptureFixture
         ] * expected
 
 
-async def test_the_limit_of_open_files_is_logged_and_it_recovers(
+async def test_the_limit_of_open_files_is_logged_once_and_it_recovers(
     tmp_path: Path, unused_tcp_port: int, provider: Simulator
 ) -> None:
     async with Served(tmp_path, one(provider), port=unused_tcp_port) as gateway:

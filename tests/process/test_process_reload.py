@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from process.serving import CHAT, CLIENT_KEY, Served, children, eventually, halting, one
+from process.serving import CHAT, CLIENT_KEY, Served, children, halting, one
 from simulator import Simulator
 
 READ_AGAIN = "configuration reloaded"
@@ -121,13 +121,19 @@ async def test_a_file_that_is_lost_opens_nothing_also_beyond_loopback(
                 gateway.signal(signal.SIGHUP)  # the watcher may have noticed it too
             await gateway.logged("stays in effect", refused + 1)
             assert (await gateway.post(CHAT, BODY)).status == 401
-            assert (await gateway.post(CHAT, BODY, KEY)).status == 200
+            await served_by(gateway)
             shutil.rmtree(gateway.file) if gateway.file.is_dir() else gateway.file.unlink(missing_ok=True)
-            gateway.file.write_text(text + f"\n[models.again-{number}]\ncandidates = ['sim/m']\n")
-            again = {**BODY, "model": f"again-{number}"}
-            while (await gateway.post(CHAT, again, KEY)).status != 200:
+            gateway.file.write_text(text.replace("providers.sim]", f"providers.sim{number}]"))
+            while (await served_by(gateway)) != f"sim{number}":
                 await asyncio.sleep(0.02)
-            assert (await gateway.post(CHAT, again)).status == 401
+            assert (await gateway.post(CHAT, BODY)).status == 401
+
+
+async def served_by(gateway: Served) -> str:
+    """The provider that answers a client with a key."""
+    reply = await gateway.post(CHAT, BODY, KEY)
+    assert reply.status == 200
+    return reply.headers["x-tidegate-provider"]
 
 
 async def test_the_log_names_what_takes_a_restart_and_why(
