@@ -25,6 +25,7 @@ from tidegate.config import Config, load
 from tidegate.http.server import Limits, Server
 from tidegate.observe import RequestLog
 from tidegate.observe.request_log import render_json
+from tidegate.routing import Router
 from tidegate.upstream import Fetcher
 
 __all__ = ["HELLO", "Gateway", "Reply", "parse_config", "parse_environment"]
@@ -138,6 +139,12 @@ class Gateway:
     def session(self) -> aiohttp.ClientSession:
         assert self._session is not None
         return self._session
+
+    @property
+    def router(self) -> Router:
+        """Decides among candidates; a test may tell it what it has seen of providers."""
+        assert self.app._candidates is not None
+        return self.app._candidates
 
     @property
     def records(self) -> list[Any]:

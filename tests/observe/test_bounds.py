@@ -47,10 +47,11 @@ def test_any_text_of_any_length_leaves_a_short_line(render: Any, name: str, text
 
 @pytest.mark.parametrize("render", RENDERERS)
 def test_many_and_long_parts_leave_a_short_line(render: Any) -> None:
-    attempts = [FailedAttempt("p" * 5000, "m" * 5000, 500, "e\x1b" * 5000)] * 40
+    usage = Usage(**dict.fromkeys(Usage.__struct_fields__, 10**15))
+    attempt = FailedAttempt("p" * 5000, "m" * 5000, 500, "e\x1b" * 5000, 1e9, True, True, usage)
+    attempts = [attempt] * 40
     worst = dict.fromkeys(TEXTS, "\x01" * 9000)
     names = tuple(f"x{number}" * 100_000 for number in range(12))
-    usage = Usage(**dict.fromkeys(Usage.__struct_fields__, 10**15))
     skipped = [SkippedCandidate("p" * 5000, "m" * 5000, "r\x1b" * 5000)] * 40
     third = 1 / 3
     one = Considered(
@@ -79,6 +80,10 @@ def test_a_count_that_is_none_is_left_out_and_named() -> None:
     assert told["usage"] == {"output": 3}
     assert told["shortened"] == ["usage"]
     assert "shortened usage" in render_text(record(usage=Usage(input=10**5000))).decode()
+    cancelled = FailedAttempt("p", "m", 499, "overtaken", usage=Usage(input=10**5000, output=3))
+    told = json.loads(render_json(record(attempts=[cancelled])))
+    assert told["attempts"][0]["usage"] == {"output": 3}
+    assert told["shortened"] == ["attempts"]
 
 
 def test_names_that_hold_more_than_a_name_are_not_repeated() -> None:

@@ -1,4 +1,4 @@
-"""Notices: events in words."""
+"""What happened, in words."""
 
 from typing import NamedTuple
 
@@ -12,11 +12,11 @@ class Notice(NamedTuple):
 
     kind: str
     subject: str
-    """The subject. Notices of the same kind and subject are repetitions."""
+    """What it concerns: notices of one kind and subject are repetitions."""
     text: str
-    """One line of text."""
+    """One line for people."""
     ends: tuple[str, ...] = ()
-    """The kinds of problem that this ends; empty if this is a problem itself."""
+    """The kinds of trouble that are over by this; empty where this is trouble itself."""
 
 
 TEXTS: dict[TransitionKind, str] = {
@@ -29,21 +29,21 @@ TEXTS: dict[TransitionKind, str] = {
     "model_found": "offers this model to the account again",
     "slowed_down": "has become slow to begin its answers",
 }
-"""Transition → text. Those that are missing here are normal: a rate limit, a probe."""
+"""What each transition means. Those that are not here happen in good health: a rate limit, a probe."""
 
 ENDS: dict[TransitionKind, tuple[TransitionKind, ...]] = {
     "breaker_closed": ("breaker_opened",),
     "credential_restored": ("credential_refused", "funds_exhausted"),
     "model_found": ("model_missing",),
 }
-"""Transition → the transitions that it ends."""
+"""Which transition is the end of which."""
 
 ABOUT_CREDENTIALS = frozenset(["credential_refused", "funds_exhausted", "credential_restored"])
 """Transitions that concern a credential, whatever model it was used for."""
 
 
 def notice_of(transition: Transition) -> Notice | None:
-    """The notice for a transition; None if it needs no attention."""
+    """The notice of a transition; None where nobody has to know."""
     text = TEXTS.get(transition.kind)
     if text is None:
         return None

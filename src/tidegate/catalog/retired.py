@@ -1,4 +1,4 @@
-"""Names that clients still send, but providers no longer serve: `retired.toml`."""
+"""Names that clients still send and that their provider no longer serves: `retired.toml`."""
 
 import tomllib
 from collections.abc import Mapping
@@ -12,18 +12,19 @@ __all__ = ["Retired", "retired", "retired_name"]
 
 
 class Retired(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Names of a retired model, and its replacement."""
+    """Names of a model that its providers have taken away, and what takes its place."""
 
     kinds: tuple[str, ...]
     """The kinds of providers that no longer serve it."""
     names: tuple[str, ...]
-    """Names that clients send, without dates: a dated name requests exactly that version."""
+    """What clients send. Undated: a dated name asks for exactly that version."""
     now: str
-    """The replacement at these providers."""
+    """The model that these providers serve instead."""
     since: str
-    """The day of its retirement, `YYYY-MM-DD`; if unknown, the date of the list in which it was missing."""
+    """The day from which they have not served it, `YYYY-MM-DD`; where no day is known, that of the list in
+    which it was missing."""
     reason: str
-    """The reason, for messages."""
+    """For people."""
     source: str
     """Where it is documented."""
 
@@ -41,5 +42,5 @@ def _by_name() -> Mapping[str, Retired]:
 
 
 def retired_name(name: str) -> Retired | None:
-    """The entry of a retired name, or None."""
+    """What has become of a name; None where it was not retired."""
     return _by_name().get(name.lower())

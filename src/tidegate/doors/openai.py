@@ -12,7 +12,7 @@ from .routing import Routes
 __all__ = ["OpenAIDoor"]
 
 PREFIXES = ("/v1", "/api/v1", "")
-"""OpenAI's path prefix, and those of two gateways that Tidegate replaces."""
+"""OpenAI's own prefix of paths, and two of gateways that Tidegate replaces."""
 
 MODELS = "/v1/models"
 
@@ -45,23 +45,23 @@ class OpenAIDoor:
         }
 
     def chat(self, request: Request, gateway: Gateway) -> Awaitable[None]:
-        """Create a chat completion."""
+        """Answer a chat completion."""
         return exchange(request, self, gateway, self._chat)
 
     def complete(self, request: Request, gateway: Gateway) -> Awaitable[None]:
-        """Create a text completion."""
+        """Answer a text completion."""
         return exchange(request, self, gateway, self._completions)
 
     def embed(self, request: Request, gateway: Gateway) -> Awaitable[None]:
-        """Create embeddings."""
+        """Answer with vectors."""
         return exchange(request, self, gateway, self._embeddings)
 
     def draw(self, request: Request, gateway: Gateway) -> Awaitable[None]:
-        """Generate images."""
+        """Answer with images."""
         return exchange(request, self, gateway, self._images)
 
     def moderate(self, request: Request, gateway: Gateway) -> Awaitable[None]:
-        """Create moderations."""
+        """Answer with moderations."""
         return exchange(request, self, gateway, self._moderations)
 
     async def list_models(self, request: Request, gateway: Gateway) -> None:
@@ -95,7 +95,7 @@ def _list_details(gateway: Gateway) -> bytes:
 
 
 def _whole_list(lister: Lister) -> Callable[[Gateway], bytes]:
-    """Return a function that renders the whole list of a dialect."""
+    """How the whole list of a dialect is rendered."""
     return lambda gateway: encode(lister.page(gateway.registry.listed(), {}))
 
 

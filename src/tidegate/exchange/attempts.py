@@ -6,21 +6,19 @@ The router names the candidates in order, one for each attempt, until one of the
 import asyncio
 from random import uniform
 from time import perf_counter
-from typing import Any
-
-from msgspec import structs
 
 from tidegate.protocols.contract import Call, Conduit
 from tidegate.protocols.errors import BytesWanted, TidegateError, Unsupported
-from tidegate.protocols.noise import without_noise
 from tidegate.providers import Candidate
 from tidegate.routing import Pick
 
+from .attempt import Attempt
+from .hedging import Race, hedge_after
 from .linked import fetch_linked
-from .operation import Operation
-from .planning import plan_attempts
+from .planning import is_last, leave_out, plan_attempts
 from .rate_limits import await_rate, most_telling
-from .reporting import report_failure, report_start
+from .rendering import render_for
+from .reporting import forget_frames, report_failure, report_start
 from .sending import expect_answer, expect_stream
 from .state import Exchange
 
@@ -67,38 +65,34 @@ async def try_candidate(this: Exchange, pick: Pick, failures: list[TidegateError
             return None
         call, conduit = planned
         attempt = this.begin(pick, call, conduit, retry=number > 0)
-        expect_answer(this.watch, call, this.gateway, last=is_last(this, pick))
-        try:
-            first = await attempt.open(this.request, this.operation.client_format, this.gateway, this.watch)
-        except TidegateError as error:
-            attempt.fail(forget_frames(error))
-            report_failure(this, attempt, error)
-            if not error.tries_elsewhere:
-                raise
-            failures.append(error)
-            if not error.worth_repeating or attempt.trial.lane.endpoint.breaker.state != "closed":
-                return None
+        expect_answer(this.watch, call, this.gateway, last=is_last(this))
+        delay_s = hedge_after(this, attempt) if this.plan.hedge else None
+        if delay_s is not None:
+            first = await Race(this, failures).run(attempt, call, delay_s)
         else:
-            report_start(this, attempt)
+            try:
+                first = await attempt.open(
+                    this.request, this.operation.client_format, this.gateway, this.watch
+                )
+            except TidegateError as error:
+                report_failure(this, attempt, error)
+                if not error.tries_elsewhere:
+                    raise
+                failures.append(error)
+                first = None
+        if first is not None:
+            report_start(this)
             expect_stream(this.watch, this.gateway)
             return first
+        if not may_repeat(attempt):
+            return None
     return None
 
 
-def is_last(this: Exchange, pick: Pick) -> bool:
-    """Whether no other candidate follows."""
-    choices = this.plan.choices
-    if len(choices) == 1:
-        return True
-    tried = {id(trial.candidate) for trial in this.tried}
-    return len(tried | {id(pick.candidate)}) >= len(choices)
-
-
-def leave_out(this: Exchange, pick: Pick, error: Unsupported) -> None:
-    """Skip a candidate that does not support a feature of the request."""
-    this.skip(pick.candidate, error.summary)
-    left = tuple(one for one in this.plan.choices if one is not pick.choice)
-    this.plan = structs.replace(this.plan, choices=left)
+def may_repeat(attempt: Attempt) -> bool:
+    """Whether a retry of a failed attempt may succeed."""
+    error, breaker = attempt.error, attempt.trial.lane.endpoint.breaker
+    return error is not None and error.worth_repeating and breaker.state == "closed"
 
 
 async def back_off(this: Exchange, number: int) -> bool:
@@ -123,41 +117,9 @@ async def plan_call(this: Exchange, candidate: Candidate) -> tuple[Call, Conduit
     probe of a half-open breaker. What was fetched is kept, so the next pick needs no fetch.
     """
     try:
-        call, conduit = render_call(this.operation, this.parsed, candidate)
+        return render_for(this, candidate)
     except BytesWanted as refusal:
-        if this.fetched is None:
-            await fetch_linked(this, refusal)
-            return None
-        call, conduit = render_call(this.operation, this.fetched, candidate)
-    if call.dropped and requires_parameters(this):
-        refuse_dropped(call, candidate)
-    return call, conduit
-
-
-def requires_parameters(this: Exchange) -> bool:
-    """Whether a candidate that would drop one of the request's parameters is passed over."""
-    if this.gateway.config.routing.unsupported == "strict":
-        return True
-    return this.resolution.preferences.require_parameters
-
-
-def refuse_dropped(call: Call, candidate: Candidate) -> None:
-    """Raise Unsupported if a parameter that would change the answer is dropped."""
-    if missing := without_noise(call.dropped):
-        named = ", ".join(missing)
-        raise Unsupported(f"{candidate.service.name} does not support {named}", param=missing[0])
-
-
-def render_call(operation: Operation[Any], parsed: Any, candidate: Candidate) -> tuple[Call, Conduit]:
-    """The operation's plan; a refusal names the candidate."""
-    try:
-        return operation.plan(parsed, candidate)
-    except Unsupported as error:
-        error.name_provider(candidate.service.name)
-        raise
-
-
-def forget_frames(error: TidegateError) -> TidegateError:
-    """The error without its traceback, whose frames hold the client's body."""
-    error.__traceback__ = error.__cause__ = error.__context__ = None
-    return error
+        if this.fetched is not None:
+            raise
+        await fetch_linked(this, refusal)
+        return None

@@ -16,8 +16,9 @@ from tidegate.providers import Candidate
 from tidegate.routing import Pick
 
 from .attempt import Attempt
-from .attempts import forget_frames, leave_out, refuse_dropped, requires_parameters
 from .operation import Chat
+from .planning import leave_out
+from .rendering import refuse_dropped, requires_parameters
 from .reporting import report_failure, report_start
 from .request import header_value
 from .sending import expect_stream
@@ -55,7 +56,6 @@ async def carry_on(this: Exchange, broken: Attempt, error: ProviderError) -> tup
     this.continuations_left -= 1
     this.segments = (*this.segments, Segment(broken, tokens_of(rest.text) - written_before(this)))
     this.request.abort_stream = rest.abort
-    broken.fail(forget_frames(error))
     report_failure(this, broken, error)
     while pick := next_pick(this, broken):
         first = await open_rest(this, pick, rest)
@@ -103,10 +103,9 @@ async def open_rest(this: Exchange, pick: Pick, rest: Rest) -> bytes | None:
     try:
         first = await attempt.open(this.request, this.operation.client_format, this.gateway, this.watch)
     except ProviderError as error:
-        attempt.fail(forget_frames(error))
         report_failure(this, attempt, error)
         return None
-    report_start(this, attempt)
+    report_start(this)
     expect_stream(this.watch, this.gateway)
     return first
 

@@ -47,7 +47,7 @@ async def deliver(this: Exchange, first: bytes) -> None:
 async def stream(this: Exchange, attempt: Attempt, first: bytes) -> None:
     """Pass a stream on: each piece is sent as it arrives; a slow client makes the provider wait."""
     request, watch, transcript = this.request, this.watch, this.transcript
-    watch.heartbeat = Heartbeat(this) if this.operation.heartbeat else None
+    watch.beside = Heartbeat(this) if this.operation.heartbeat else None
 
     def write_and_keep(piece: bytes) -> bool:
         transcript.add(piece)
@@ -73,7 +73,7 @@ async def stream(this: Exchange, attempt: Attempt, first: bytes) -> None:
             if not this.continuations_left:
                 raise
             attempt, out = await carry_on(this, attempt, error)
-    watch.heartbeat = None
+    watch.beside = None
     transcript.add(out)
     request.finish(out)
     await let_client_read(this)
@@ -94,7 +94,7 @@ class Heartbeat:
         self._quiet_since = 0.0
 
     def look(self, now: float) -> None:
-        """See watchdog.Heartbeat."""
+        """See watchdog.Looked."""
         this = self._exchange
         if this.transcript.size != self._size or this.request.congested:
             self._size, self._quiet_since = this.transcript.size, now

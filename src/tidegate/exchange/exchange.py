@@ -13,10 +13,11 @@ from typing import Any
 from tidegate.protocols.errors import InternalError, TidegateError
 
 from .admission import admit, identify
-from .attempts import forget_frames, open_answer
+from .attempts import open_answer
 from .delivery import deliver, send_error
 from .gateway import Door, Gateway
 from .operation import Operation
+from .reporting import forget_frames
 from .request import JSON, ClientLeft, Request
 from .settlement import ending_of, settle
 from .state import Exchange

@@ -93,6 +93,8 @@ def render(this: Exchange, decision: Decision, length: int, most: int) -> dict[s
             "provider": shorten(one.candidate.service.name, length),
             "model": shorten(one.candidate.model, length),
             "error": shorten(one.error.summary, length) if one.error is not None else None,
+            "hedge": one.trial.hedge,
+            "cancelled": one.error is None and one is not this.attempt,
             "ms": round(((one.ended_at or one.first_byte_at or one.started_at) - one.started_at) * 1e3, 3),
         }
         for one in this.attempts[-most:]

@@ -8,11 +8,20 @@ from msgspec import structs
 
 from tidegate.protocols.errors import Unsupported
 from tidegate.providers.preferences import ANY
-from tidegate.routing import ClosedBy, Plan, RequestFacts, SessionKey, session_key, wants_affinity
+from tidegate.routing import (
+    Choice,
+    ClosedBy,
+    Pick,
+    Plan,
+    RequestFacts,
+    SessionKey,
+    session_key,
+    wants_affinity,
+)
 
 from .state import Exchange
 
-__all__ = ["note_passed_over", "plan_attempts"]
+__all__ = ["is_last", "leave_out", "note_passed_over", "plan_attempts", "without"]
 
 PLAIN, STREAMED = RequestFacts(), RequestFacts(stream=True)
 """The facts of all requests that only one candidate with one credential may serve: nothing has to be
@@ -55,6 +64,25 @@ def note_passed_over(this: Exchange) -> None:
             one.candidate is not choice.candidate for one in this.attempts
         ):
             this.skip(choice.candidate, f"{CLOSED[choice.closed_by]}; opens in {choice.wait_s:.1f} s")
+
+
+def is_last(this: Exchange) -> bool:
+    """Whether no other candidate follows the attempts so far."""
+    choices = this.plan.choices
+    if len(choices) == 1:
+        return True
+    return len({id(one.candidate) for one in this.attempts}) >= len(choices)
+
+
+def leave_out(this: Exchange, pick: Pick, error: Unsupported) -> None:
+    """Skip a candidate that does not support a feature of the request."""
+    this.skip(pick.candidate, error.summary)
+    this.plan = without(this.plan, pick.choice)
+
+
+def without(plan: Plan, choice: Choice) -> Plan:
+    """The plan without one of its choices."""
+    return structs.replace(plan, choices=tuple(one for one in plan.choices if one is not choice))
 
 
 def plan_of(this: Exchange) -> Plan:

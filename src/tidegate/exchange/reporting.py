@@ -5,6 +5,7 @@ of the delivered answer is reported when the exchange is over.
 """
 
 from time import perf_counter
+from typing import TypeVar
 
 from tidegate.protocols.errors import ProviderError, ProviderTimeout, TidegateError
 from tidegate.routing import Outcome
@@ -12,11 +13,14 @@ from tidegate.routing import Outcome
 from .attempt import Attempt
 from .state import Exchange
 
-__all__ = ["report_end", "report_failure", "report_start"]
+__all__ = ["forget_frames", "report_end", "report_failure", "report_start"]
+
+E = TypeVar("E", bound=Exception)
 
 
 def report_failure(this: Exchange, attempt: Attempt, error: TidegateError) -> None:
     """An attempt has failed before its answer began."""
+    attempt.fail(forget_frames(error))
     now = attempt.ended_at or perf_counter()
     outcome = Outcome(error=error, abandoned=is_impatient(this, attempt, error), headers=attempt.headers)
     this.gateway.router.ended(attempt.trial, outcome, now)
@@ -32,9 +36,10 @@ def is_impatient(this: Exchange, attempt: Attempt, error: TidegateError) -> bool
     return (attempt.ended_at or perf_counter()) - attempt.started_at < patience
 
 
-def report_start(this: Exchange, attempt: Attempt) -> None:
-    """An answer has begun."""
-    if this.stream:
+def report_start(this: Exchange) -> None:
+    """The answer has begun."""
+    attempt = this.attempt
+    if this.stream and attempt is not None:
         this.gateway.router.first_token(attempt.trial, attempt.first_byte_at or perf_counter())
 
 
@@ -51,3 +56,9 @@ def report_end(this: Exchange) -> None:
         headers=attempt.headers,
     )
     this.gateway.router.ended(attempt.trial, outcome, perf_counter())
+
+
+def forget_frames(error: E) -> E:
+    """The error without its traceback, whose frames hold the client's body."""
+    error.__traceback__ = error.__cause__ = error.__context__ = None
+    return error

@@ -7,7 +7,6 @@ from tidegate.observe.record import FailedAttempt, SkippedCandidate
 from tidegate.observe.request_log import timestamp
 from tidegate.protocols.contract import Tally
 from tidegate.protocols.errors import ClientError, ProviderError, ShutDown, TidegateError
-from tidegate.protocols.usage import Usage
 
 from .attempt import Attempt
 from .explaining import decision_of
@@ -22,6 +21,8 @@ NO_TALLY, NOTHING = Tally(), tuple[str, ...]()
 
 CLIENT_CLOSED_REQUEST = 499
 """nginx's status for a client that left before there was a response; used only in records."""
+CANCELLED = ("the request ended before it answered", "another attempt answered first")
+"""Why an attempt was cancelled: whether it was overtaken."""
 
 
 def settle(this: Exchange) -> None:
@@ -60,6 +61,7 @@ def record_of(this: Exchange) -> Record:
         left_out=tuple(tally.left_out),
         attempts=_failed(this),
         continued=sum(one.attempt is not attempt for one in this.segments) if this.segments else 0,
+        hedge=attempt is not None and attempt.trial.hedge,
         resent=this.resent,
         skipped=_skipped(this) if this.skipped else [],
         routing=decision_of(this) if len(this.plan.choices) > 1 or this.explains else None,
@@ -74,27 +76,36 @@ def record_of(this: Exchange) -> Record:
 
 
 def _failed(this: Exchange) -> list[FailedAttempt]:
-    """The attempts that failed, in order."""
+    """The attempts that failed or were cancelled, in order."""
     return [
-        FailedAttempt(
-            one.candidate.service.name,
-            one.candidate.model,
-            one.error.status,
-            one.error.summary,
-            _ms((one.ended_at or one.started_at) - one.started_at),
-            *_segment(this, one),
-        )
+        _failed_attempt(this, one)
         for one in this.attempts
-        if one.error is not None
+        if one.error is not None or one is not this.attempt
     ]
 
 
-def _segment(this: Exchange, failed: Attempt) -> tuple[Usage | None, int | None]:
-    """Usage and tokens of a part of the stream that was carried on."""
+def _failed_attempt(this: Exchange, attempt: Attempt) -> FailedAttempt:
+    error = attempt.error
+    overtaken = attempt.trial.effect == "overtaken"
+    return FailedAttempt(
+        attempt.candidate.service.name,
+        attempt.candidate.model,
+        error.status if error is not None else CLIENT_CLOSED_REQUEST,
+        error.summary if error is not None else CANCELLED[overtaken],
+        _ms((attempt.ended_at or attempt.started_at) - attempt.started_at),
+        usage=attempt.tally.usage if attempt is not this.attempt else None,
+        delivered_tokens=_delivered(this, attempt),
+        hedge=attempt.trial.hedge,
+        cancelled=error is None,
+    )
+
+
+def _delivered(this: Exchange, failed: Attempt) -> int | None:
+    """Tokens of a part of the stream that was carried on."""
     for attempt, tokens in this.segments:
         if attempt is failed and attempt is not this.attempt:
-            return attempt.tally.usage, tokens
-    return None, None
+            return tokens
+    return None
 
 
 def _skipped(this: Exchange) -> list[SkippedCandidate]:
@@ -127,9 +138,12 @@ def _overhead(this: Exchange) -> float | None:
     if request.first_byte_at is None or this.attempt is None or this.attempt.first_byte_at is None:
         return None
     own = request.first_byte_at - request.body_at - this.waited_s
-    for attempt in this.attempts:
+    until = 0.0
+    for attempt in this.attempts:  # in the order in which they began; two may have waited at the same time
         if attempt.started_at < request.first_byte_at:
-            own -= _waited(attempt)
+            end = attempt.started_at + _waited(attempt)
+            own -= max(0.0, end - max(attempt.started_at, until))
+            until = max(until, end)
     return _ms(own)
 
 

@@ -116,9 +116,11 @@ class Exchange:
         self.ended: Ending = "complete"
         self.error: TidegateError | None = None
 
-    def begin(self, pick: Pick, call: Call, conduit: Conduit, *, retry: bool = False) -> Attempt:
-        """Start a new attempt. Its end is reported to the router by `reporting`."""
-        trial = self.gateway.router.begin(pick, self.facts, perf_counter(), retry=retry)
+    def begin(
+        self, pick: Pick, call: Call, conduit: Conduit, *, retry: bool = False, hedge: bool = False
+    ) -> Attempt:
+        """Start a new attempt. Its end is reported to the router by `reporting` or `hedging`."""
+        trial = self.gateway.router.begin(pick, self.facts, perf_counter(), retry=retry, hedge=hedge)
         attempt = self.attempt = Attempt(trial, call, conduit)
         self.attempts.append(attempt)
         return attempt

@@ -41,11 +41,11 @@ class Waiting(Enum):
     """The client is reading the response."""
 
 
-class Heartbeat(Interface):
-    """Keeps a client from giving up on a silent stream."""
+class Looked(Interface):
+    """Something beside a wait that is checked with it."""
 
     def look(self, now: float) -> None:
-        """Write a ping if the client has received nothing for long. `now` is by `perf_counter`."""
+        """Check it; `now` is by `perf_counter`."""
         ...
 
 
@@ -61,9 +61,9 @@ class Watch:
         "_waiting",
         "_watchdog",
         "active",
+        "beside",
         "cancel_cause",
         "deadline",
-        "heartbeat",
     )
 
     def __init__(self, watchdog: "Watchdog", request: Request, deadline_s: float, body_s: float) -> None:
@@ -79,8 +79,8 @@ class Watch:
         """Set on any activity; each check resets it."""
         self.cancel_cause: Exception | None = None
         """Why the task was cancelled."""
-        self.heartbeat: Heartbeat | None = None
-        """Of the stream that is being delivered."""
+        self.beside: Looked | None = None
+        """The attempts that race, or the heartbeat of the stream that is being delivered."""
 
     def __enter__(self) -> Self:
         self._watchdog.add(self)
@@ -90,7 +90,7 @@ class Watch:
     def __exit__(self, *_: object) -> None:
         self._watchdog.remove(self)
         self._request.on_disconnect(None)
-        self.heartbeat = None  # it holds the exchange, which holds this watch
+        self.beside = None  # it holds the exchange, which holds this watch
         self._task = None  # the task holds the frame that holds this watch
 
     def expect(self, waiting: Waiting, patience_s: float, deadline: float | None = None) -> None:
@@ -133,8 +133,8 @@ class Watch:
             self._quiet_since = now
         elif self._waiting is Waiting.BODY:
             self._quiet_since = max(self._quiet_since, self._request.body_at)
-        if self.heartbeat is not None:
-            self.heartbeat.look(now)
+        if self.beside is not None:
+            self.beside.look(now)
         if now > self._deadline or now - self._quiet_since > self._patience:
             self.cancel(self._error())
 

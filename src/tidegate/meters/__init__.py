@@ -1,7 +1,7 @@
-"""Statistics over time: histograms, moving averages, counts within a window.
+"""Numbers over time: histograms, moving averages, counts within a window.
 
-Each takes the time as an argument and is independent of what it measures. Each can be merged with another, so
-workers can share their measurements.
+Each takes the time as an argument and knows nothing of what it measures. Each also takes what another has
+counted, so that workers can share what each of them measures.
 """
 
 from .average import Average

@@ -1,10 +1,12 @@
-"""Counts of events within the last seconds."""
+"""Counts of what happened within the last seconds."""
 
 __all__ = ["WindowCount"]
 
 
 class WindowCount:
-    """Counts of several kinds of events within a sliding window. Kinds are numbered from 0."""
+    """How often several things happened within a window, counted in slices of it. Things are numbered from
+    0.
+    """
 
     __slots__ = ("_current", "_ends_at", "_now", "_slice_s", "_slices", "totals")
 
@@ -19,7 +21,7 @@ class WindowCount:
         """The counts, as of the last call of `add` or `at`."""
 
     def add(self, thing: int, now: float, count: int = 1) -> None:
-        """Count an event."""
+        """Count one thing."""
         if now >= self._ends_at:
             self._move(now)
         self._current[thing] += count

@@ -1,7 +1,7 @@
-"""Observation: one record per request, and the log.
+"""What happened: one record per request, and where the lines go.
 
-A record never contains a key, a message or a response. It contains the providers tried, how the request
-ended, the tokens by class, and the times.
+A record never holds a key, a message or a response; it says which provider was tried, how it ended, how many
+tokens of which class it took and how long whom.
 """
 
 from .files import DailyFiles

@@ -1,4 +1,4 @@
-"""Limits the size of records: whatever a client or provider sends, each request leaves one short line."""
+"""Records within bounds: whatever a client or a provider sends, there is one line, and it is a short one."""
 
 from collections.abc import Callable
 from typing import Any
@@ -12,28 +12,28 @@ from .record import Considered, Decision, Record
 
 __all__ = ["CUTS", "clean", "replace_surrogates", "shortened", "without_absurd_counts"]
 
-CUTS = (150, 40, 12)
-"""Lengths to which texts are truncated if a line is too long: the first that suffices is used."""
+CUTS = (150, 40, 12, 6)
+"""Characters to which texts are cut where a line is too long: the first that suffices; the last does."""
 MOST_DROPPED = 10
-"""Maximum number of dropped parameters in a line that would be too long."""
+"""Names of dropped parameters in a line that would be too long."""
 MOST_ATTEMPTS = 3
-"""Maximum number of failed attempts in a line that would be too long."""
+"""Failed attempts in a line that would be too long."""
 MAX_COUNT = 10**15
-"""Maximum number of tokens of one class; larger values are not counts."""
+"""Tokens of one class: more is no count."""
 
 MOST_SKIPPED = 3
-"""Maximum number of skipped candidates in a line that would be too long."""
+"""Skipped candidates in a line that would be too long."""
 MOST_CANDIDATES = 3
-"""Maximum number of ordered candidates in a line that would be too long."""
+"""Ordered candidates in a line that would be too long."""
 
 _OTHERS = (
     "correlation", "path", "model", "provider", "provider_model", "finish", "service_tier", "caller", "error",
 )  # fmt: skip
-"""Fields whose text is chosen by clients, providers or the operator."""
+"""Fields with texts that others choose: clients, providers, and the operator."""
 
 
 def clean(record: Record) -> Record:
-    """Remove what a provider or client may have put in place of a name or a count."""
+    """The record without what a provider or client may have put where a name or a count belongs."""
     changes: dict[str, Any] = {}
     if record.dropped:
         changes["dropped"] = tuple(map(names_only, record.dropped))
@@ -47,25 +47,24 @@ def clean(record: Record) -> Record:
 
 
 def without_absurd_counts(record: Record) -> Record:
-    """Remove token counts above `MAX_COUNT`, which encoders cannot handle. Names `usage` as shortened."""
-    attempts = [
-        one if one.usage is None else structs.replace(one, usage=_without_absurd(one.usage))
-        for one in record.attempts
-    ]
-    if record.usage is None:
-        return structs.replace(record, attempts=attempts)
-    cleaned = _without_absurd(record.usage)
-    return structs.replace(record, usage=cleaned, attempts=attempts, shortened=(*record.shortened, "usage"))
+    """The record without token counts above `MAX_COUNT`, which no encoder is made for; names what had one."""
+    usage = _without_absurd(record.usage)
+    attempts = [structs.replace(one, usage=_without_absurd(one.usage)) for one in record.attempts]
+    changes = {"usage": usage, "attempts": attempts}
+    names = [name for name, value in changes.items() if value != getattr(record, name)]
+    return structs.replace(record, usage=usage, attempts=attempts, shortened=(*record.shortened, *names))
 
 
-def _without_absurd(usage: Usage) -> Usage:
+def _without_absurd(usage: Usage | None) -> Usage | None:
+    if usage is None:
+        return None
     counts = zip(usage.__struct_fields__, structs.astuple(usage), strict=True)
     absurd = {name: None for name, count in counts if count is not None and count > MAX_COUNT}
     return structs.replace(usage, **absurd)
 
 
 def shortened(record: Record, limit: int) -> Record:
-    """Truncate the record's texts to `limit` characters, and its lists. Names the truncated fields."""
+    """The record with its texts cut to so many characters and its lists to few entries; names what is cut."""
     cut = _with_texts(record, lambda text: shorten(text, limit))
     cut = structs.replace(
         cut,
@@ -81,12 +80,12 @@ def shortened(record: Record, limit: int) -> Record:
 
 
 def replace_surrogates(record: Record) -> Record:
-    """Escape lone surrogates, which UTF-8 cannot encode."""
+    """The record with escapes in the place of halves of surrogate pairs, which UTF-8 does not have."""
     return _with_texts(record, lambda text: text.encode(errors="backslashreplace").decode())
 
 
 def _with_texts(record: Record, change: Callable[[str], str]) -> Record:
-    """Apply a function to every text in the record that others choose."""
+    """The record with each of its texts that others choose changed by this function."""
     texts = {name: change(text) for name in _OTHERS if (text := getattr(record, name)) is not None}
     attempts = [
         structs.replace(
@@ -116,7 +115,7 @@ def _with_texts(record: Record, change: Callable[[str], str]) -> Record:
 def _with_candidates(
     decision: Decision | None, change: Callable[[Considered], Considered], most: int | None = None
 ) -> Decision | None:
-    """Apply a function to the decision's candidates, keeping at most `most`."""
+    """The decision with each of its candidates changed, and so many of them at most."""
     if decision is None:
         return None
     return structs.replace(decision, candidates=[change(one) for one in decision.candidates[:most]])

@@ -1,7 +1,8 @@
-"""The request log: records to standard output, written every tenth of a second.
+"""Where the lines go: records to standard output, a tenth of a second at a time.
 
-Writing each line when its request ends would cost a system call per request. The request log collects lines
-and writes them together. If the process is killed, up to `FLUSH_S` seconds of records are lost.
+Writing a line per request as it ends would cost a system call each. The request log collects lines
+and writes them together; what is not yet written when the process is killed outright is lost, at
+most `FLUSH_S` seconds of it.
 """
 
 import asyncio
@@ -26,13 +27,13 @@ _encode = msgspec.json.Encoder().encode
 
 
 def timestamp(ago_s: float = 0.0) -> str:
-    """The time `ago_s` seconds ago, in UTC with milliseconds."""
+    """Now, or so many seconds ago, in UTC, with milliseconds."""
     seconds, milliseconds = divmod(int((time() - ago_s) * 1000), 1000)
     return _second(seconds) + _MILLISECONDS[milliseconds]
 
 
 _MILLISECONDS = tuple(f".{number:03d}Z" for number in range(1000))
-"""The possible endings of timestamps."""
+"""The ends of all timestamps."""
 
 
 @lru_cache(maxsize=2)
@@ -41,7 +42,7 @@ def _second(moment: int) -> str:
 
 
 def render_json(record: Record) -> bytes:
-    """A record as one line of JSON in UTF-8, short enough for an atomic write to a pipe."""
+    """A record as one line of JSON: UTF-8, and never longer than a pipe takes whole."""
     return _render(record, _encode_json)
 
 
@@ -67,7 +68,7 @@ def _encode_json(record: Record) -> bytes:
 
 
 def render_text(record: Record) -> bytes:
-    """A record as one line of text, without control characters, and no longer than JSON may be."""
+    """A record as one line for people, without characters that act on a terminal; as long as one of JSON."""
     return _render(record, _encode_text)
 
 
@@ -81,8 +82,10 @@ def _encode_text(record: Record) -> bytes:
     words.append(f"{record.total_ms:.0f} ms")
     if record.first_byte_ms is not None and record.overhead_ms is not None:
         words.append(f"(first byte {record.first_byte_ms:.0f}, own {record.overhead_ms:.1f})")
-    if record.attempts:
-        words.append(f"after {len(record.attempts)} failed")
+    if failed := sum(not attempt.cancelled for attempt in record.attempts):
+        words.append(f"after {failed} failed")
+    if record.hedge or any(attempt.hedge for attempt in record.attempts):
+        words.append("hedged")
     if record.dropped:
         words.append(f"dropped {','.join(record.dropped)}")
     if record.error:
@@ -97,19 +100,19 @@ def _shown(count: int | None) -> str:
 
 
 class Output(Protocol):
-    """A destination of lines."""
+    """Where lines are written."""
 
     def write(self, lines: bytes, /) -> object:
-        """Write complete lines."""
+        """Write whole lines."""
         ...
 
     def flush(self) -> object:
-        """Wait until they are written."""
+        """Await that they are written."""
         ...
 
 
 class RequestLog:
-    """Writes records as lines."""
+    """Takes records and writes their lines."""
 
     def __init__(self, render: Callable[[Record], bytes], out: Output, files: Output | None = None) -> None:
         """`files` gets every record as JSON, whatever the form of the lines for `out` is."""
@@ -122,7 +125,7 @@ class RequestLog:
         self._timer: asyncio.TimerHandle | None = None
 
     def write(self, record: Record) -> None:
-        """Accept a record; its line is written soon."""
+        """Take a record; its line is written soon."""
         self._lines.append(self._render(record))
         if self._json is not self._lines and self._files is not None:
             self._json.append(render_json(record))
@@ -130,7 +133,7 @@ class RequestLog:
             self._timer = asyncio.get_running_loop().call_later(FLUSH_S, self.flush)
 
     def flush(self) -> None:
-        """Write the collected lines."""
+        """Write what is there."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -143,7 +146,7 @@ class RequestLog:
         self._lines.clear()
 
     def close(self) -> None:
-        """Write the collected lines and wait until they are written."""
+        """Write what is there, and await that it is written: the process ends."""
         self.flush()
         self._out.flush()
         if self._files is not None:

@@ -12,7 +12,6 @@ from msgspec import Raw
 from tidegate.protocols.contract import Call, Outcome, Target, drop_or_refuse, require_prefill
 from tidegate.protocols.effort import may_sample
 from tidegate.protocols.errors import BytesWanted, Unsupported
-from tidegate.protocols.fields import ENCODE
 from tidegate.protocols.functions import (
     CUSTOM_INPUT,
     NO_PARAMETERS,
@@ -50,7 +49,7 @@ from tidegate.protocols.turn import (
 
 from .dialect import Dialect, continues, only_streams
 from .thinking import plan_thinking
-from .wire import NAME
+from .wire import ENCODE, NAME
 
 __all__ = [
     "CARRIES",

@@ -8,9 +8,7 @@ from typing import Any
 from msgspec import Raw, Struct
 from msgspec.json import Decoder
 
-from tidegate.protocols.fields import ENCODE
-
-from .wire import CustomTool
+from .wire import ENCODE, CustomTool
 
 __all__ = ["chat_declaration", "flat_declaration"]
 

@@ -19,7 +19,8 @@ from msgspec.json import Decoder
 
 from tidegate.protocols.decode import MALFORMED
 from tidegate.protocols.errors import InvalidRequest
-from tidegate.protocols.fields import ENCODE
+
+from .wire import ENCODE
 
 __all__ = ["PREFIX", "WrappedSignature", "is_foreign", "unwrap", "wrap"]
 
