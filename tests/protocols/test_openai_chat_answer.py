@@ -281,7 +281,7 @@ def test_a_finish_without_done_is_an_end():
 
 def test_a_model_that_sends_no_finish_ends_with_done():
     body = stream(chunk({"content": "x"}))
-    assert read(body, True, Profile(tells_finish=False))[-1] == Finished("stop")
+    assert read(body, True, Profile(reports_finish=False))[-1] == Finished("stop")
 
 
 @pytest.mark.parametrize(

@@ -98,6 +98,6 @@ def test_stop_is_kept_from_models_that_refuse_it(model, kept):
 def test_facts_of_single_families():
     assert profile_of("o1-mini").system_role == "user"
     assert profile_of("gpt-5.4").system_role == "developer"
-    assert not profile_of("gpt-audio").tells_finish
+    assert not profile_of("gpt-audio").reports_finish
     assert not profile_of("gpt-5-pro").streams
     assert profile_of("openai/gpt-oss-120b").limit_field is None

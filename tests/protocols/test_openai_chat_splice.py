@@ -322,7 +322,7 @@ def test_a_stream_that_is_not_whole_has_failed(data, words):
 
 
 def test_a_model_that_sends_no_finish_ends_with_done():
-    out, one = passed(stream(ROLE, chunk({"content": "x"})), profile=Profile(tells_finish=False))
+    out, one = passed(stream(ROLE, chunk({"content": "x"})), profile=Profile(reports_finish=False))
     assert one.failure is None
     assert out.endswith(b"data: [DONE]\n\n")
 

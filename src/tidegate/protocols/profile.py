@@ -32,8 +32,8 @@ class Profile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Whether stop sequences may be sent (refused by o3, o4-mini, gpt-5.6)."""
     streams: bool = True
     """Whether the model can stream; where not, the client's stream is made of the whole answer."""
-    tells_finish: bool = True
-    """Whether its streams tell a finish reason (OpenAI's gpt-audio ends with `[DONE]` alone)."""
+    reports_finish: bool = True
+    """Whether its streams report a finish reason (OpenAI's gpt-audio ends with `[DONE]` alone)."""
     default_max_tokens: int | None = None
     """The completion limit to send when the client names none and the format requires one."""
     thinking: Literal["none", "budget", "adaptive", "budget_or_adaptive", "level"] | None = None

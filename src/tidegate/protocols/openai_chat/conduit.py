@@ -48,12 +48,12 @@ FIRST_VIEW = Decoder(FirstView)
 class StreamSplice(OpenAIStream):
     """The conduit of a stream."""
 
-    __slots__ = ("_known", "_tells_finish", "_wants_usage")
+    __slots__ = ("_known", "_reports_finish", "_wants_usage")
 
-    def __init__(self, *, wants_usage: bool, tells_finish: bool) -> None:
+    def __init__(self, *, wants_usage: bool, reports_finish: bool) -> None:
         super().__init__()
         self._wants_usage = wants_usage
-        self._tells_finish = tells_finish
+        self._reports_finish = reports_finish
         self._known = False
         """Whether id and model are known; they are read only once."""
 
@@ -103,7 +103,7 @@ class StreamSplice(OpenAIStream):
 
     def _finish(self, block: bytes) -> bytes:
         self.done = True
-        if self.tally.finish is None and self._tells_finish:
+        if self.tally.finish is None and self._reports_finish:
             raise ProviderBroke("the provider's stream ended without a finish reason")
         return (block if block.startswith(b"data: [DONE]") else b"data: [DONE]") + b"\n\n"
 

@@ -315,12 +315,20 @@ class Repairs:
 class Mending:
     """What the target determines about mending its answers."""
 
-    __slots__ = ("model", "no_done", "ragged_heads", "repairs", "repeats_role", "tells_finish", "whole_names")
+    __slots__ = (
+        "model",
+        "no_done",
+        "ragged_heads",
+        "repairs",
+        "repeats_role",
+        "reports_finish",
+        "whole_names",
+    )
 
     def __init__(self, target: Target) -> None:
         dialect: Dialect = target.dialect
         self.model = target.model
-        self.tells_finish = target.profile.tells_finish
+        self.reports_finish = target.profile.reports_finish
         self.repairs = Repairs(dialect)
         self.repeats_role = dialect.repeats_role
         self.ragged_heads = dialect.ragged_heads
@@ -501,7 +509,7 @@ class StreamMend(OpenAIStream):
     def _finish(self) -> bytes:
         """Return the end of the stream: what was held back, and the end mark."""
         self.done = True
-        if self.tally.finish is None and self._mending.tells_finish:
+        if self.tally.finish is None and self._mending.reports_finish:
             raise ProviderBroke("the provider's stream ended without a finish reason")
         ending = self._flush() + self._late_calls()
         memory = self._memory

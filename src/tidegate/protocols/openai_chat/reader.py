@@ -99,7 +99,7 @@ class AnswerState:
         self.failed = False
         self._custom_tools = call.custom_tools if isinstance(call, ChatCall) else frozenset()
         self._whole = whole
-        self._tells_finish = target.profile.tells_finish
+        self._reports_finish = target.profile.reports_finish
         self._inline = target.dialect.inline_thinking
         self._started = False
         self.ended = False
@@ -298,7 +298,7 @@ class AnswerState:
         if self.failed or self.ended:
             return []
         unfinished = [state for state in self._choices.values() if state.finish is None]
-        if not self._choices or (unfinished and self._tells_finish):
+        if not self._choices or (unfinished and self._reports_finish):
             return self.fail(ProviderBroke("the provider's answer ended before it was finished"))
         for state in self._choices.values():
             if state.finish is not None and is_broken(state.finish):

@@ -15,7 +15,7 @@ __all__ = ["ChatRoute"]
 class ChatRoute:
     """The route to one target (see contract.Route)."""
 
-    __slots__ = ("_bridge", "_mending", "_of_one_age", "_splicer", "_target", "_tells_finish")
+    __slots__ = ("_bridge", "_mending", "_of_one_age", "_reports_finish", "_splicer", "_target")
 
     def __init__(self, protocol: Protocol, target: Target) -> None:
         dialect: Dialect = target.dialect
@@ -23,7 +23,7 @@ class ChatRoute:
         self._splicer = Splicer(target)
         self._bridge = BridgeRoute(protocol, protocol, target)
         self._mending = Mending(target) if faulty(dialect) else None
-        self._tells_finish = target.profile.tells_finish
+        self._reports_finish = target.profile.reports_finish
         self._of_one_age = dialect.old_functions and dialect.custom_tools
 
     def plan(self, request: ParsedRequest) -> tuple[Call, Conduit]:
@@ -48,7 +48,7 @@ class ChatRoute:
         if mending is not None:
             return StreamMend(mending, wants_usage=request.wants_usage) if call.stream else BodyMend(mending)
         if call.stream:
-            return StreamSplice(wants_usage=request.wants_usage, tells_finish=self._tells_finish)
+            return StreamSplice(wants_usage=request.wants_usage, reports_finish=self._reports_finish)
         return BodySplice()
 
     def _translates(self, request: ParsedRequest) -> bool:
