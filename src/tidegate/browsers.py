@@ -1,14 +1,13 @@
-"""Which web pages may call, and what their browsers are told.
+"""Which web pages may call the gateway, and the headers for their browsers.
 
-A browser sends a page's request first and hides the answer afterwards: CORS protects what a page reads,
-not what the request costs. So a page that may not call is refused before anything else happens, by what
-browsers, and only they, send along:
+A browser sends a page's request first and hides the response afterwards: CORS restricts what a page can read,
+not what the request costs. A page that may not call is therefore rejected before anything else happens. It is
+recognized by headers that only browsers send:
 
-- `Origin`, with every request that a script or a form makes to another origin, and with every POST.
-- `Sec-Fetch-Site: cross-site`, also without `Origin`: an image, a link, a form of another site.
-- `Host`. A page whose own name was rebound to this machine's address is same-origin, and its requests
-  look like anybody's but for the name in `Host`. Only a gateway without keys looks at it: such a page
-  has no key.
+- `Origin`: with every request of a script or form to another origin, and with every POST.
+- `Sec-Fetch-Site: cross-site`, also without `Origin`: an image, link or form on another site.
+- `Host`: a page whose own host name was rebound to this machine's address is same-origin; only the name in
+  `Host` gives it away. It is checked only by a gateway without client keys, as such a page has no key.
 """
 
 import ipaddress
@@ -33,33 +32,33 @@ VARY: tuple[Header, ...] = ((b"vary", b"origin"),)
 ALLOWED_METHODS = b"GET, POST, OPTIONS"
 PREFLIGHT_AGE_S = b"86400"
 PRIVATE_NETWORK: Header = (b"access-control-allow-private-network", b"true")
-"""What Chromium asks for where a page from the internet calls a private address."""
+"""Chromium requires this if a page from the internet calls a private address."""
 
 MOST_REMEMBERED = 256
-"""Values of `Host` that were found to be right and are not examined again."""
+"""Maximum number of cached values of `Host` that are known to be valid."""
 
 _HOST = re.compile(r"(\[[^\[\]]+\]|[^\[\]:]*)(?::\d*)?")
-"""A host, in brackets where it is an IPv6 address, and a port."""
+"""A host (in brackets if it is an IPv6 address) and a port."""
 
 
 class BrowserPolicy:
-    """Who may call from a browser, decided when the configuration loads."""
+    """Which web pages may call, decided when the configuration loads."""
 
     def __init__(self, config: Config) -> None:
         server, keys = config.server, bool(config.auth.keys)
         origins = ("*",) if server.cors_origins == "auto" and keys else server.cors_origins
         self._loopback = origins == "auto"
-        """Whether pages of this machine may call, and no others."""
+        """Whether only pages on this machine may call."""
         self._origins = frozenset(origin.encode() for origin in origins if origins != "auto")
         self._any = b"*" in self._origins
         names = frozenset(_own_names(server.host, server.hosts))
         self._names = None if keys or "*" in names else names
-        """The names by which the gateway may be called beside IP addresses; None: by any."""
+        """The allowed host names, in addition to IP addresses; None: any."""
         self._right_hosts: set[bytes] = {b""}
-        """Values of `Host` that are right. HTTP/1.0 needs none, and browsers always send one."""
+        """Valid values of `Host`. It is optional in HTTP/1.0, and browsers always send it."""
 
     def admit(self, client: ServerRequest) -> Sequence[Header] | None:
-        """What the response carries for browsers; None where the request is refused: see `refusal`."""
+        """The response headers for browsers; None if the request is rejected (see `refusal`)."""
         find = client.named.get
         host, origin = find(b"host", b""), find(b"origin")
         if self._names is not None and host not in self._right_hosts and not self._is_right(host):
@@ -88,7 +87,7 @@ class BrowserPolicy:
         return True
 
     def refusal(self, client: ServerRequest) -> BrowserRefused:
-        """Why a request was not admitted, and what the operator can do about it."""
+        """The error for a rejected request, with what the operator can do about it."""
         host = client.named.get(b"host", b"")
         if self._names is not None and not self._is_right(host):
             return _unknown_host(_name_of(_show(host)))
@@ -101,7 +100,7 @@ class BrowserPolicy:
 
     @staticmethod
     def preflight(request: Request) -> Sequence[Header]:
-        """What the answer to a browser's question before the request carries beside that."""
+        """The additional headers of a response to a preflight."""
         wanted = request.header(b"access-control-request-headers") or b"*"
         private = request.header(b"access-control-request-private-network") is not None
         return [
@@ -117,8 +116,8 @@ def _render(origin: bytes) -> list[Header]:
 
 
 def _own_names(host: str, listed: Iterable[str]) -> Iterator[str]:
-    """How this gateway is called: localhost, the machine's name with and without its domain, what it
-    listens on, and what the operator has listed.
+    """The gateway's host names: localhost, the machine's name with and without its domain, the configured
+    host, and those listed by the operator.
     """
     machine = socket.gethostname().lower().rstrip(".")
     short = machine.partition(".")[0]
@@ -126,7 +125,7 @@ def _own_names(host: str, listed: Iterable[str]) -> Iterator[str]:
 
 
 def _name_of(host: str) -> str:
-    """The name or address in a `Host` header, without its port; empty where it is malformed."""
+    """The name or address in a `Host` header, without its port; empty if it is malformed."""
     found = _HOST.fullmatch(host)
     return found[1].strip("[]").removesuffix(".").lower() if found else ""
 
@@ -140,7 +139,7 @@ def _is_address(name: str) -> bool:
 
 
 def _is_loopback(origin: bytes) -> bool:
-    """Whether a page comes from a server on this machine."""
+    """Whether an origin is a server on this machine."""
     try:
         parts = urlsplit(origin.decode("ascii"))
         name = parts.hostname or ""
@@ -152,7 +151,9 @@ def _is_loopback(origin: bytes) -> bool:
 
 
 def _is_navigation(client: ServerRequest) -> bool:
-    """Whether a user follows a link to here. No other site reads the page, and no GET is billed."""
+    """Whether a user follows a link to this gateway. The other site cannot read the page, and no GET is
+    billed.
+    """
     return client.method in ("GET", "HEAD") and (b"sec-fetch-mode", b"navigate") in client.headers
 
 

@@ -96,7 +96,7 @@ async def test_a_service_that_fails_is_logged_without_its_address(
     ours = [record.getMessage() for record in caplog.records if record.name == "tidegate"]
     assert ours == [
         "alerts: a message could not be sent by ntfy",
-        "alerts: the nonsense URL in [alerts] is not one that Apprise understands",
+        "alerts: Apprise does not support the nonsense URL in [alerts]",
     ]
 
 

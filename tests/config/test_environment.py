@@ -184,6 +184,7 @@ VALUES = {
     "routing.connect_s": 4.0,
     "routing.first_byte_s": 5.0,
     "routing.idle_s": 6.0,
+    "routing.rate_limit_wait_s": 0.5,
     "routing.unsupported": "strict",
     "routing.order": "balanced",
     "routing.exponents": (1.0, 0.5, 4.0),
@@ -381,5 +382,5 @@ def test_no_name_has_two_meanings() -> None:
 def test_a_wrong_address_of_alerts_is_named_by_place_and_not_repeated(read: Read) -> None:
     with pytest.raises(ConfigError) as caught:
         read({"TIDEGATE_ALERTS_URLS": "ntfys://ntfy.sh/topic,my-secret-topic"})
-    assert "alerts.urls: entry 2 is not a URL of Apprise, such as ntfys://ntfy.sh/topic" in str(caught.value)
+    assert "alerts.urls: entry 2 is not an Apprise URL, such as ntfys://ntfy.sh/topic" in str(caught.value)
     assert "my-secret-topic" not in str(caught.value)

@@ -16,8 +16,7 @@ SCHEMA = {"type": "object", "properties": {"city": {"type": "string"}}, "require
 
 @pytest.fixture
 async def gateway() -> AsyncIterator[Gateway]:
-    routing = "retries = 0\nfirst_byte_s = 0.5\nidle_s = 0.5\ndeadline_s = 20"
-    async with Gateway({"demo": ("demo", "")}, routing=routing) as running:
+    async with Gateway({"demo": ("demo", "")}) as running:
         yield running
 
 
@@ -165,8 +164,9 @@ async def test_a_plain_answer_that_breaks_is_an_error_status(gateway: Gateway, m
 
 
 @pytest.mark.parametrize("model", ["hang", "slow-5"])
-async def test_a_provider_that_is_silent_for_too_long_is_given_up(gateway: Gateway, model: str) -> None:
-    reply = await gateway.chat(f"demo/{model}", stream=True)
+async def test_a_provider_that_is_silent_for_too_long_is_given_up(model: str) -> None:
+    async with Gateway({"demo": ("demo", "")}, routing="retries = 0\nfirst_byte_s = 0.5") as gateway:
+        reply = await gateway.chat(f"demo/{model}", stream=True)
     assert reply.status == 504
     assert reply.error["code"] == "provider_timeout"
 

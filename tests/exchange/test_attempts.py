@@ -137,7 +137,7 @@ async def test_only_what_may_succeed_at_once_is_tried_again(
 
 
 async def test_a_plain_answer_has_a_time_of_its_own(stack: AsyncExitStack) -> None:
-    gateway, _ = await chain(stack, never(), json(ANSWER), routing="attempt_s = 0.3\nretries = 0")
+    gateway, _ = await chain(stack, never(), json(ANSWER), routing="attempt_s = 1\nretries = 0")
     reply = await gateway.chat("m")
     record = await gateway.record()
     assert (reply.status, reply.headers["x-tidegate-provider"]) == (200, "b")
@@ -148,13 +148,13 @@ async def test_a_stream_that_lives_is_not_cut_at_the_deadline() -> None:
     gate = asyncio.Event()
     async with Simulator() as provider:
         provider.stream([FIRST, gate, SECOND, *LAST])
-        routing = "retries = 0\ndeadline_s = 0.3"
+        routing = "retries = 0\ndeadline_s = 1"
         async with (
             Gateway({"sim": ("openai", f"{provider.url}/v1")}, routing=routing) as gateway,
             gateway.open("sim/m-1", stream=True) as response,
         ):
             assert await response.content.readany() == FIRST
-            await asyncio.sleep(1.0)  # the deadline and several looks of the watchdog pass
+            await asyncio.sleep(1.5)  # the deadline and several looks of the watchdog pass
             gate.set()
             rest = await response.content.read()
             record = await gateway.record()
@@ -186,7 +186,7 @@ async def test_silence_before_the_first_text_counts_as_silence_of_a_stream() -> 
         json(ANSWER),
         stream(WHOLE),
         BROKEN,
-        LIMITED,
+        refusal(429, "slow down", retry_after="0"),
         html(502),
         drop(),
         drop(reset=True),

@@ -307,7 +307,7 @@ async def test_a_provider_that_does_not_begin_in_time_is_replaced_by_the_next(pr
     provider.stream(WHOLE)
     async with Simulator() as silent:
         silent.answer(never())
-        async with two(silent.url, provider, routing="retries = 3\nfirst_byte_s = 0.3") as gateway:
+        async with two(silent.url, provider, routing="retries = 3\nfirst_byte_s = 1") as gateway:
             reply = await gateway.chat("m", stream=True)
     assert reply.text == "Hello"
     assert len(silent.requests) == 1

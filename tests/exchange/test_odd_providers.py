@@ -15,7 +15,7 @@ from byte_server import Peer, Script, plain, serving
 from certificates import server_side, write_certificate
 from running import Gateway
 from simulator import Script as Answer
-from simulator import Simulator, drop, html, refusal, stream
+from simulator import Seen, Simulator, drop, html, refusal, stream
 from simulator import json as answer
 
 from .answers import ANSWER, FIRST, SECOND
@@ -88,15 +88,22 @@ async def test_a_value_beyond_ascii_is_passed_on_in_ascii(value: bytes) -> None:
 # --- bodies ----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("status", [400, 429, 500])
-async def test_an_error_whose_body_drips_is_answered_by_its_status(provider: Simulator, status: int) -> None:
-    dripping = itertools.repeat(b" ")
-    provider.answer(Answer(status, pieces=dripping, framing="chunked", gap_s=0.05))
+async def test_an_error_whose_body_drips_is_answered_by_its_status(provider: Simulator) -> None:
+    def drip(seen: Seen) -> Answer:
+        status = int(seen.json["model"])
+        return Answer(status, pieces=itertools.repeat(b" "), framing="chunked", gap_s=0.05)
+
+    provider.answer(drip)
+    statuses = [400, 429, 500]
     async with in_front_of(provider.url) as gateway:
-        reply = await gateway.chat("sim/m")
-        record = await gateway.record()
-        await provider.requests[0].closed.wait()
-    assert (reply.status, record["status"], record["ended"]) == (status, status, "failed")
+        replies = await asyncio.gather(*(gateway.chat(f"sim/{status}") for status in statuses))
+        assert [reply.status for reply in replies] == statuses
+        await gateway.record(3)
+        assert {(record["status"], record["ended"]) for record in gateway.records} == {
+            (status, "failed") for status in statuses
+        }
+        for seen in provider.requests:
+            await seen.closed.wait()
 
 
 def until_the_end(content_type: bytes, body: bytes, *, orderly: bool) -> Script:

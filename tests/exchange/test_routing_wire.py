@@ -214,14 +214,27 @@ async def test_a_rate_limit_beyond_the_deadline_is_returned_without_a_request(st
     assert len(first.requests) == len(second.requests) == 1
 
 
+@pytest.mark.parametrize(("longest_s", "waits"), [(0, False), (1.5, False), (4, True)])
+async def test_a_rate_limit_is_not_waited_for_longer_than_configured(
+    stack: AsyncExitStack, longest_s: float, waits: bool
+) -> None:
+    limit = refusal(429, retry_after="2")
+    routing = f"retries = 0\nrate_limit_wait_s = {longest_s}"
+    gateway, first, second = await pair(stack, limit, limit, routing=routing)
+    await gateway.chat("m")
+    reply = await gateway.chat("m")
+    assert (reply.status, reply.headers["retry-after"]) == (429, "2")
+    assert len(first.requests) + len(second.requests) == (4 if waits else 2)
+
+
 @pytest.mark.parametrize(
     "headers", [{"x-tidegate-deadline": "0.3"}, {"x-stainless-timeout": "1"}], ids=lambda one: next(iter(one))
 )
 async def test_the_client_shortens_the_deadline(stack: AsyncExitStack, headers: dict[str, str]) -> None:
     gateway, first, _ = await pair(stack, never(), never())
-    for _ in range(6):
-        reply = await gateway.post("/v1/chat/completions", {"model": "m", **HELLO}, headers)
-        assert reply.status == 504
+    body = {"model": "m", **HELLO}
+    replies = await asyncio.gather(*(gateway.post("/v1/chat/completions", body, headers) for _ in range(6)))
+    assert [reply.status for reply in replies] == [504] * 6
     # The client's impatience says nothing about the provider.
     first.answer(json(ANSWER))
     assert await served_by(gateway, 1) == "a"

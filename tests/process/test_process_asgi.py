@@ -126,7 +126,7 @@ async def test_a_stream_that_arrives_as_it_is_sent(running: Running) -> None:
 
 async def test_an_error_of_the_provider(running: Running) -> None:
     running.provider.answer(refusal(429, "slow down", retry_after="7"))
-    async with running.post() as reply:
+    async with running.post(model="sim/limited") as reply:  # the others need not wait
         assert (reply.status, reply.headers["retry-after"]) == (429, "7")
         assert "slow down" in (await reply.json())["error"]["message"]
     assert (await running.record_of(reply))["ended"] == "failed"

@@ -1,6 +1,7 @@
 """Unix sockets, certificates, and what happens when the descriptors run out."""
 
 import asyncio
+import logging
 import os
 import resource
 import signal
@@ -17,6 +18,7 @@ from certificates import write_certificate
 from process.serving import CHAT, Served, eventually, one
 from running import HELLO
 from simulator import Simulator
+from tidegate.process.descriptors import FileLimit
 
 READ_AGAIN = "configuration reloaded"
 HEALTH = b"GET /health HTTP/1.1\r\nhost: localhost\r\n\r\n"
@@ -150,6 +152,28 @@ async def test_a_certificate_that_cannot_be_used_stops_the_start_in_one_line(
 # --- descriptors -----------------------------------------------------------------------------------
 
 
+def test_the_limit_of_open_files_is_logged_once_until_files_can_be_opened(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO, "tidegate")
+    watch = FileLimit()
+    watch.look()
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    for expected in (1, 2):  # and again the next time
+        resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))
+        try:
+            for _ in range(3):
+                watch.look()
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        for _ in range(3):
+            watch.look()
+        assert [message.split(":")[0] for message in caplog.messages] == [
+            "the limit of 3 open files is reached",
+            "files can be opened again",
+        ] * expected
+
+
 async def test_the_limit_of_open_files_is_logged_once_and_it_recovers(
     tmp_path: Path, unused_tcp_port: int, provider: Simulator
 ) -> None:
@@ -159,7 +183,6 @@ async def test_the_limit_of_open_files_is_logged_once_and_it_recovers(
         resource.prlimit(gateway.pid, resource.RLIMIT_NOFILE, (limit, limit))
         crowd = [await asyncio.open_connection("127.0.0.1", unused_tcp_port) for _ in range(40)]
         await gateway.logged(f"the limit of {limit} open files is reached")
-        await asyncio.sleep(2.5)  # two more looks, which log nothing
         for _, writer in crowd:
             writer.close()
         await gateway.logged("files can be opened again")

@@ -368,7 +368,7 @@ async def test_a_wire_format_of_a_package_streams(provider: Simulator) -> None:
 async def test_a_wire_format_of_a_package_refuses_and_fails_in_the_doors_words(provider: Simulator) -> None:
     provider.answer(json({"problem": "too many anvils"}, 429, {"retry-after": "7"}))
     async with Gateway({"acme": ("acme", provider.url)}) as gateway:
-        limited = await gateway.chat("anvil-1")
+        limited = await gateway.chat("anvil-2")
         pictured = await gateway.chat("anvil-1", messages=[{"role": "user", "content": [IMAGE]}])
         formed = await gateway.chat("anvil-1", response_format=SCHEMA)
         provider.stream([blocks(LINES[:1]), b'{"problem": "the anvil broke"}\n'], gap_s=0.02)

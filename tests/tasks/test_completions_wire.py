@@ -11,6 +11,8 @@ from sdk.dialects import ANTHROPIC, GEMINI, OPENAI
 from simulator import Simulator, refusal, stream
 from simulator import json as reply_with
 from tidegate.protocols.completions.conduit import StreamSplice
+from tidegate.protocols.completions.request import parse_request
+from tidegate.protocols.errors import InvalidRequest
 
 ASKED = {"model": "m", "prompt": "Once upon"}
 BODY: dict[str, Any] = {
@@ -258,6 +260,8 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({**ASKED, "max_tokens": -1}, "max_tokens"),
     ({**ASKED, "temperature": 9}, "temperature"),
     ({**ASKED, "n": 0}, "n"),
+    ({**ASKED, "n": 129}, "n"),
+    ({**ASKED, "logit_bias": {"50256": 101}}, "logit_bias"),
     ({**ASKED, "stop": 5}, "stop"),
 ]
 
@@ -266,6 +270,11 @@ WRONG: list[tuple[dict[str, Any], str]] = [
 async def test_a_wrong_field_is_named(body: dict[str, Any], param: str) -> None:
     reply, seen, _ = await completed(body, refusal(500))
     assert (reply.status, reply.error["param"], seen) == (400, param, [])
+
+
+def test_a_duplicate_key_is_rejected() -> None:
+    with pytest.raises(InvalidRequest, match="duplicate key 'n'"):
+        parse_request(b'{"model": "m", "prompt": "a", "n": 1, "n": 2}')
 
 
 # --- the official SDK ------------------------------------------------------------------------------

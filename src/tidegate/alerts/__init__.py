@@ -1,12 +1,13 @@
-"""Alerts: what an operator should know at once, by any service that Apprise knows.
+"""Alerts: events that an operator should know about immediately, sent through any service that Apprise
+supports.
 
-A *notice* is one thing that happened: a breaker opened, a credential was refused, funds ran out, the gateway
-itself failed. Notices become few *messages* (see `digest.py`): those of a few seconds are grouped, a repeated
-one is counted instead of sent, and a recovery is reported once it has lasted. Nothing here is on a request's
-path: a notice is put on a bounded list, and messages are sent from a thread.
+A *notice* is one event: a breaker opened, a credential was rejected, funds ran out, the gateway itself
+failed. Many notices become few *messages* (see `digest.py`): those within a few seconds are grouped,
+repetitions are counted instead of sent, and a recovery is reported once it has lasted. None of this delays
+requests: a notice is added to a bounded list, and messages are sent from a thread.
 
-A notice has no contents of requests and no secrets: it is made from transitions of the routing room, which
-have neither.
+Notices contain no content of requests and no secrets: they come from transitions of the router, which have
+neither.
 """
 
 from .alerts import Alerts

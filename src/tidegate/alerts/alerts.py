@@ -23,13 +23,13 @@ __all__ = ["Alerts"]
 log = logging.getLogger("tidegate")
 
 LAST_S = 10.0
-"""How long the end waits for a message that is being sent."""
+"""How long shutdown waits for a message that is being sent, in seconds."""
 CLAIM = "alerts"
 """The claim to send messages."""
 TAKE_OVER_S = 1.0
-"""How often a worker with something to send looks whether it may, in seconds."""
+"""How often a worker that has something to send tries to obtain the claim, in seconds."""
 SLACK_S = 2.0
-"""How much later than the sender another worker may think that something is due, in seconds."""
+"""How much later than the sender other workers may consider a message due, in seconds."""
 NOTICES, SENT = "alerts.notices", "alerts.sent"
 
 _DECODE = msgspec.msgpack.Decoder(Notice).decode
@@ -37,7 +37,7 @@ _ENCODE = msgspec.msgpack.Encoder().encode
 
 
 class Alerts:
-    """Takes notices at any time, on the event loop; sends messages from a thread, one after another.
+    """Accepts notices on the event loop, and sends messages from a thread, one after another.
 
     Without URLs it does nothing.
     """
@@ -55,7 +55,7 @@ class Alerts:
         self._closed = False
 
     def configure(self, urls: Sequence[str], repeat_s: float) -> None:
-        """Send to these services from now on. What is known of present troubles stays."""
+        """Send to these services from now on. Open problems are remembered."""
         self._digest.repeat_s = repeat_s
         if tuple(urls) == self._urls:
             return
@@ -66,25 +66,25 @@ class Alerts:
             self._sender = None
 
     def on_transition(self, transition: Transition) -> None:
-        """Take a transition of the routing room."""
+        """Accept a transition of the router."""
         if self._sender is not None:
             notice = notice_of(transition)
             if notice is not None:
                 self.report(notice)
 
     def on_internal_error(self, request_id: str) -> None:
-        """Take a failure of the gateway itself."""
+        """Accept a failure of the gateway itself."""
         text = f"the gateway failed to serve {request_id}; its log says why"
         self.report(Notice("internal_error", "tidegate", text))
 
     def report(self, notice: Notice) -> None:
-        """Take a notice, and tell the other workers."""
+        """Accept a notice, and share it with the other workers."""
         if self._sender is not None:
             self._add(notice)
             self._bus.publish(NOTICES, _ENCODE(notice))
 
     async def close(self) -> None:
-        """Send what waits, within a limit, and stop."""
+        """Send pending messages, for a limited time, and stop."""
         self._closed = True
         if self._timer is not None:
             self._timer.cancel()
@@ -111,7 +111,7 @@ class Alerts:
         self._arm()
 
     def _arm(self, least_s: float = 0.0) -> None:
-        """Wake up when there may be something to send."""
+        """Schedule the next time when there may be something to send."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

@@ -1,12 +1,12 @@
-"""From many notices to few messages.
+"""Condenses many notices into few messages.
 
-- The first notice waits `GROUP_S` for others: an outage of a provider is one message, not one for each model.
-- A notice of the same kind and subject is sent again after `repeat_s` at the earliest; until then it is
-  counted, and the count is in the next one.
-- The end of a trouble is sent if its beginning was, and once it has lasted for `SETTLED_S`. A provider that
-  comes and goes is thus one message when it begins and one when it is over.
+- The first notice waits `GROUP_S` for others: an outage of a provider is one message, not one per model.
+- A notice of the same kind and subject is sent again after `repeat_s` at the earliest; until then repetitions
+  are counted, and the next message contains the count.
+- A recovery is sent if the problem was, and once it has lasted for `SETTLED_S`. A provider that fails
+  intermittently thus causes one message at the beginning and one at the end.
 
-Time is an argument, in seconds of any clock.
+Times are arguments, in seconds of any clock.
 """
 
 from typing import NamedTuple
@@ -18,35 +18,36 @@ __all__ = ["GROUP_S", "SETTLED_S", "Digest", "Message"]
 GROUP_S = 5.0
 SETTLED_S = 60.0
 MAX_LINES = 20
-"""Lines of a message; the others are counted."""
+"""Maximum number of lines in a message; the others are counted."""
 MAX_LINE = 300
-"""Characters of a line."""
+"""Maximum length of a line, in characters."""
 MAX_SUBJECTS = 1000
-"""Troubles that are remembered. Subjects are configured, so there are seldom as many."""
+"""Maximum number of remembered problems. Subjects come from the configuration, so there are rarely as
+many."""
 
 
 class Message(NamedTuple):
-    """What is sent."""
+    """A message to send."""
 
     title: str
     body: str
     recovery: bool
-    """Whether it reports nothing but recoveries."""
+    """Whether it only reports recoveries."""
 
 
 class _Trouble:
-    """What is known of one kind of trouble with one subject."""
+    """The state of one kind of problem with one subject."""
 
     __slots__ = ("ended_at", "ending", "repeated", "sent_at")
 
     def __init__(self) -> None:
         self.sent_at: float | None = None
-        """When it was sent last; None: its line still waits."""
+        """When it was last sent; None: its line is still waiting."""
         self.repeated = 0
         """How often it has happened since."""
         self.ended_at: float | None = None
         self.ending = ""
-        """The line to send once the end has lasted."""
+        """The line to send once the recovery has lasted."""
 
 
 class Digest:
@@ -57,7 +58,7 @@ class Digest:
         self._troubles: dict[tuple[str, str], _Trouble] = {}
         self._lines: list[str] = []
         self._new: list[tuple[str, str]] = []
-        """The troubles whose lines wait."""
+        """The problems whose lines are waiting."""
         self._left_out = 0
         self._send_at: float | None = None
 
@@ -83,7 +84,7 @@ class Digest:
         trouble.repeated = 0
 
     def next_at(self) -> float | None:
-        """When `take` may have something to give; None: not without a new notice."""
+        """When `take` may next return a message; None: not before another notice."""
         ends = [one.ended_at + SETTLED_S for one in self._troubles.values() if one.ended_at is not None]
         return min([*ends, *(() if self._send_at is None else (self._send_at,))], default=None)
 
@@ -101,7 +102,7 @@ class Digest:
         return self._render(now, recovery)
 
     def flush(self, now: float) -> Message | None:
-        """What waits, at once: there will be no later."""
+        """All waiting lines as a message, at shutdown."""
         return self._render(now, recovery=False) if self._lines else None
 
     def _render(self, now: float, recovery: bool) -> Message:
@@ -123,7 +124,7 @@ class Digest:
             self._left_out += 1
 
     def _make_room(self, now: float) -> None:
-        """Forget troubles that would be sent again anyway; where that does not suffice, the oldest."""
+        """Forget problems that would be sent again anyway; if that is not enough, the oldest."""
         if len(self._troubles) < MAX_SUBJECTS:
             return
         for key, trouble in list(self._troubles.items()):

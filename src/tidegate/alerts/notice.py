@@ -1,4 +1,4 @@
-"""What happened, in words."""
+"""Notices: events in words."""
 
 from typing import NamedTuple
 
@@ -12,11 +12,11 @@ class Notice(NamedTuple):
 
     kind: str
     subject: str
-    """What it concerns: notices of one kind and subject are repetitions."""
+    """The subject. Notices of the same kind and subject are repetitions."""
     text: str
-    """One line for people."""
+    """One line of text."""
     ends: tuple[str, ...] = ()
-    """The kinds of trouble that are over by this; empty where this is trouble itself."""
+    """The kinds of problem that this ends; empty if this is a problem itself."""
 
 
 TEXTS: dict[TransitionKind, str] = {
@@ -29,21 +29,21 @@ TEXTS: dict[TransitionKind, str] = {
     "model_found": "offers this model to the account again",
     "slowed_down": "has become slow to begin its answers",
 }
-"""What each transition means. Those that are not here happen in good health: a rate limit, a probe."""
+"""Transition → text. Those that are missing here are normal: a rate limit, a probe."""
 
 ENDS: dict[TransitionKind, tuple[TransitionKind, ...]] = {
     "breaker_closed": ("breaker_opened",),
     "credential_restored": ("credential_refused", "funds_exhausted"),
     "model_found": ("model_missing",),
 }
-"""Which transition is the end of which."""
+"""Transition → the transitions that it ends."""
 
 ABOUT_CREDENTIALS = frozenset(["credential_refused", "funds_exhausted", "credential_restored"])
 """Transitions that concern a credential, whatever model it was used for."""
 
 
 def notice_of(transition: Transition) -> Notice | None:
-    """The notice of a transition; None where nobody has to know."""
+    """The notice for a transition; None if it needs no attention."""
     text = TEXTS.get(transition.kind)
     if text is None:
         return None

@@ -18,8 +18,8 @@ def is_installed() -> bool:
 
 
 def service_url(url: str) -> str:
-    """The URL in Apprise's form. A plain address of a web server is taken as a topic of ntfy, which is what
-    `NTFY_ERROR_URL` is.
+    """The URL in Apprise's format. A plain `https://` URL is treated as an ntfy topic, as in
+    `NTFY_ERROR_URL`.
     """
     scheme, separator, rest = url.partition("://")
     ours = {"http": "ntfy", "https": "ntfys"}.get(scheme.lower())
@@ -27,13 +27,13 @@ def service_url(url: str) -> str:
 
 
 class Sender:
-    """The services to which messages go. Loading Apprise takes time, so it waits for the first message."""
+    """The services that receive messages. Apprise is slow to import, so it is imported on first use."""
 
     def __init__(self, urls: Iterable[str]) -> None:
         self._urls = tuple(map(service_url, urls))
 
     def send(self, message: Message) -> None:
-        """Send a message to all services; blocks. What fails is logged without the URL, which may contain a
+        """Send a message to all services. Blocks. Failures are logged without the URL, which may contain a
         token.
         """
         import apprise
@@ -43,6 +43,6 @@ class Sender:
             service = apprise.Apprise()
             name = urlsplit(url).scheme
             if not service.add(url):
-                log.warning("alerts: the %s URL in [alerts] is not one that Apprise understands", name)
+                log.warning("alerts: Apprise does not support the %s URL in [alerts]", name)
             elif not service.notify(body=message.body, title=message.title, notify_type=kind):
                 log.warning("alerts: a message could not be sent by %s", name)

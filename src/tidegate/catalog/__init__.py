@@ -1,8 +1,8 @@
-"""What models there are, what they can do and what they cost: data, read when it is first wanted.
+"""The model catalog: names, capabilities and prices. The data is loaded on first use.
 
-Two sources. `models/<kind>.toml` is ours: the models worth naming, with their limits and capabilities, and
-which of them are the same (`identities.py`); `retired.toml` has the names that are no longer served.
-`prices.json` is written from the package genai-prices and has prices of many more. `docs/models.md`
+There are two sources. `models/<kind>.toml` is maintained here: current models with their limits and
+capabilities, and which of them are the same (`identities.py`); `retired.toml` has names that are no longer
+served. `prices.json` is generated from the package genai-prices and covers many more models. `docs/models.md`
 says where each field comes from.
 """
 

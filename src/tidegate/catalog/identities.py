@@ -2,8 +2,8 @@
 
 An identity is a model's name without a provider: `llama-3.3-70b` is
 `meta-llama/Llama-3.3-70B-Instruct-Turbo` at Together and `llama-3.3-70b-versatile` at Groq. Rows of one
-identity have the same weights; they may differ in quantization, context and limits. A row without an
-`identity` has its own id for one: that is the case at the makers' own services.
+identity have the same weights, but may differ in quantization, context and limits. For a row without
+`identity`, as at the makers' own services, it is the id.
 """
 
 from collections.abc import Mapping
@@ -16,13 +16,13 @@ __all__ = ["identity_of", "serving_row"]
 
 
 def identity_of(name: str) -> str | None:
-    """The identity that a name belongs to: it may be an identity, or any provider's name for the model."""
+    """The identity of a name, which may be an identity itself or any provider's name for the model."""
     return _by_name().get(name.lower())
 
 
 def serving_row(kind: str, identity: str, name: str = "") -> CatalogModel | None:
-    """How a kind of provider serves an identity: the row of this name, if it is one of several, else the
-    first. None where it does not serve it (any more).
+    """A kind's row for an identity: the one with this name if there are several, else the first. None if the
+    kind does not serve it, or no longer does.
     """
     rows = _by_kind().get((kind, identity), ())
     return next((row for row in rows if row.is_named(name)), rows[0] if rows else None)

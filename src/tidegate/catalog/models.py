@@ -1,4 +1,4 @@
-"""The table of models: `models/<kind>.toml`, one file for each kind of provider.
+"""The table of models: `models/<kind>.toml`, one file per kind of provider.
 
     [[group]]
     description = "Made to write code."
@@ -46,7 +46,7 @@ TAKEN: Mapping[str, str] = {"vision": "image", "documents": "document", "audio":
 
 
 class ImagePrice(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What an image costs, in US dollars."""
+    """The price of an image in US dollars."""
 
     price: Decimal
     size: str | None = None
@@ -55,12 +55,12 @@ class ImagePrice(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """None: every quality."""
 
     def fits(self, size: str | None, quality: str | None) -> bool:
-        """Whether it is the price of such an image."""
+        """Whether this price applies to such an image."""
         return self.size in (None, size) and self.quality in (None, quality)
 
 
 class CatalogModel(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A model, by the name that its service has for it. What is None or empty is not known here."""
+    """A model, under its service's name. None or empty means unknown."""
 
     id: str
     kind: str
@@ -68,41 +68,41 @@ class CatalogModel(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     label: str
     """The display name."""
     identity: str | None = None
-    """The name of the model without a provider, by which other services' rows are known to be the same
-    weights (see `identities.py`); None: its id."""
+    """The model's name without a provider. Rows with the same identity have the same weights (see
+    `identities.py`). None: its id."""
     also: tuple[str, ...] = ()
-    """Other names by which the same service knows the same weights."""
+    """Other names of the same model at the same service."""
     quantization: Quantization | None = None
-    """The number format of the weights, where the service says it."""
+    """The number format of the weights, if the service publishes it."""
     description: str
     type: Literal["chat", "embedding", "image"] = "chat"
     context: int | None = None
     """Maximum tokens of prompt and completion together."""
     output: int | None = None
-    """The most tokens of an answer."""
+    """Maximum tokens of an answer."""
     inputs: tuple[Modality, ...] = ("text",)
     outputs: tuple[Modality, ...] = ("text",)
     capabilities: tuple[Ability, ...] = ()
     """`schema`: output that follows a JSON Schema. Inputs and reasoning have their own fields."""
     lacks: tuple[Need, ...] = ()
-    """What it is known not to be able to do: requests that need this are not sent to it. What is neither in
-    here nor among its capabilities is not known."""
+    """Capabilities that it is known not to have: requests that need one are not sent to it. A capability that
+    is neither here nor in `capabilities` is unknown."""
     reasoning: bool = False
-    """Whether it can think; only for models whose profile (`providers/profiles`) does not say so."""
+    """Whether it can reason; only for models whose profile (`providers/profiles`) does not say so."""
     cutoff: str | None = None
-    """The month to which it was trained, `YYYY-MM`."""
+    """The knowledge cutoff, `YYYY-MM`."""
     released: str | None = None
     """`YYYY-MM-DD`."""
     retires: str | None = None
-    """When its provider takes it away, or did: `YYYY-MM-DD`."""
+    """The retirement date, past or future: `YYYY-MM-DD`."""
     dimensions: int | None = None
     """The default length of its vectors."""
     priced_as: str | None = None
-    """The name under which genai-prices knows it, where it does not know this one."""
+    """The name in genai-prices, if it differs."""
     prices: Mapping[str, Rate] = {}
-    """USD for a million tokens by class, only where genai-prices does not know the model."""
+    """USD per million tokens by class, only if genai-prices does not have the model."""
     images: tuple[ImagePrice, ...] = ()
-    """Prices by the image; the first that fits counts."""
+    """Prices per image; the first match is used."""
 
     @property
     def identity_name(self) -> str:
@@ -121,7 +121,7 @@ class CatalogModel(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 @cache
 def models() -> tuple[CatalogModel, ...]:
-    """All models: file by file, each in the order of its table."""
+    """All models, file by file, in the order of the tables."""
     folder = resources.files("tidegate") / "catalog" / "models"
     files = sorted(folder.iterdir(), key=lambda file: file.name)
     tables = {file.name.removesuffix(".toml"): tomllib.loads(file.read_text("utf-8")) for file in files}
@@ -142,5 +142,5 @@ def _by_name() -> Mapping[tuple[str, str], CatalogModel]:
 
 
 def model_named(kind: str, name: str) -> CatalogModel | None:
-    """The model of a kind of provider, by any of its names there; None where the catalog does not have it."""
+    """The model of a kind of provider with this name; None if the catalog does not have it."""
     return _by_name().get((kind, name.lower()))

@@ -1,7 +1,7 @@
-"""What models cost and under which names, by the package genai-prices: `prices.json`, read when it is wanted.
+"""Prices of models by name, from the package genai-prices: `prices.json`, loaded on first use.
 
-The file is written by `scripts/build_prices.py`; its rules are that package's. USD for a million tokens,
-and for a thousand searches or requests.
+The file is written by `scripts/build_prices.py` and follows that package's rules. Prices are in USD per
+million tokens, and per thousand searches or requests.
 """
 
 import re
@@ -20,14 +20,14 @@ __all__ = ["Price", "PricedModel", "Rate", "Tier", "Tiered", "priced_model", "so
 
 
 class Tier(Struct, frozen=True, array_like=True):
-    """The price of prompts of more than so many tokens."""
+    """The price for prompts above a number of tokens."""
 
     above: int
     price: Decimal
 
 
 class Tiered(Struct, frozen=True):
-    """A price that depends on the prompt's length; the tier that fits is that of all tokens."""
+    """A price that depends on the prompt's length. One tier applies to all tokens."""
 
     base: Decimal
     tiers: tuple[Tier, ...]
@@ -38,17 +38,17 @@ Rate = Decimal | Tiered
 
 
 class Price(Struct, frozen=True, kw_only=True):
-    """What a model costs while a condition holds."""
+    """The prices of a model while a condition holds."""
 
     rates: Mapping[str, Rate]
     """By class: the names of `Usage`, and `requests`."""
     since: date | None = None
     """The first day, in UTC."""
     between: tuple[str, str] | None = None
-    """The hours of the day, in UTC: from (included) and to, `HH:MM`. They may go past midnight."""
+    """Hours of the day in UTC, `HH:MM`: start (inclusive) and end. They may span midnight."""
 
     def holds(self, at: datetime) -> bool:
-        """Whether the price counts at this moment."""
+        """Whether the price applies at this moment."""
         moment = at.astimezone(UTC)
         if self.since is not None and moment.date() < self.since:
             return False
@@ -60,13 +60,13 @@ class Price(Struct, frozen=True, kw_only=True):
 
 
 class Variant(Price, frozen=True, kw_only=True):
-    """Other prices for requests of some sort (`service_tier` flex, `processing` batch)."""
+    """Different prices for some requests (`service_tier` flex, `processing` batch)."""
 
     when: Mapping[str, str]
 
 
 class Match(Struct, frozen=True, kw_only=True, rename={"any_of": "or", "all_of": "and"}):
-    """The names of a model. One field is set."""
+    """A pattern of model names. One field is set."""
 
     equals: str | None = None
     starts_with: str | None = None
@@ -77,7 +77,7 @@ class Match(Struct, frozen=True, kw_only=True, rename={"any_of": "or", "all_of":
     all_of: tuple["Match", ...] | None = None
 
     def fits(self, name: str) -> bool:
-        """Whether it is one of them, in lower case."""
+        """Whether a name, in lower case, matches."""
         if self.any_of is not None:
             return any(one.fits(name) for one in self.any_of)
         if self.all_of is not None:
@@ -92,7 +92,7 @@ class Match(Struct, frozen=True, kw_only=True, rename={"any_of": "or", "all_of":
 
 
 class PricedModel(Struct, frozen=True, kw_only=True):
-    """A model, as far as the package knows it."""
+    """A model in the package."""
 
     id: str
     match: Match
@@ -100,7 +100,8 @@ class PricedModel(Struct, frozen=True, kw_only=True):
     context: int | None = None
     deprecated: bool = False
     prices: tuple[Price, ...] = ()
-    """The last that holds counts, else the first. Empty: it is billed in what we cannot count."""
+    """The last that applies is used, else the first. Empty: the model is billed in units that are not
+    counted."""
     variants: tuple[Variant, ...] = ()
 
     def rates(self, at: datetime, context: Mapping[str, str] = MappingProxyType({})) -> Mapping[str, Rate]:
@@ -124,7 +125,7 @@ class Seller(Struct, frozen=True, kw_only=True):
 
     models: tuple[PricedModel, ...]
     fallback: tuple[str, ...] = ()
-    """Whose models it sells as well, at their prices."""
+    """Other providers whose models it sells at their prices."""
 
 
 class Table(Struct, frozen=True, kw_only=True):
@@ -153,15 +154,15 @@ SELLERS: Mapping[str, str] = MappingProxyType(
         "bedrock": "aws",
     }
 )
-"""Kind of provider → its name in the package. For others it has no prices."""
+"""Kind of provider → its name in the package, which has no prices for other kinds."""
 
 COMPACT_DATE = re.compile(r"-(20\d\d)(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])(?=-|:|$)")
-"""`-20251211`, which is `-2025-12-11` elsewhere."""
+"""`-20251211`, which others write `-2025-12-11`."""
 
 
 @lru_cache(maxsize=1024)
 def priced_model(kind: str, model: str) -> PricedModel | None:
-    """The model of a kind of provider, by any of its names; None where the package does not know it."""
+    """The model of a kind of provider with this name; None if the package does not have it."""
     seller = _table().providers.get(SELLERS.get(kind, ""))
     if seller is None:
         return None
@@ -170,7 +171,7 @@ def priced_model(kind: str, model: str) -> PricedModel | None:
     for spelling in dict.fromkeys((name, COMPACT_DATE.sub(r"-\1-\2-\3", name))):
         for one in (seller, *others):
             found = next((row for row in one.models if row.match.fits(spelling)), None)
-            if found is not None:  # special rates are those of their own seller
+            if found is not None:  # special rates only apply at the original seller
                 return found if one is seller else replace(found, variants=())
     return None
 

@@ -1,4 +1,4 @@
-"""Names that clients still send and that their provider no longer serves: `retired.toml`."""
+"""Names that clients still send, but providers no longer serve: `retired.toml`."""
 
 import tomllib
 from collections.abc import Mapping
@@ -12,19 +12,18 @@ __all__ = ["Retired", "retired", "retired_name"]
 
 
 class Retired(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Names of a model that its providers have taken away, and what takes its place."""
+    """Names of a retired model, and its replacement."""
 
     kinds: tuple[str, ...]
     """The kinds of providers that no longer serve it."""
     names: tuple[str, ...]
-    """What clients send. Undated: a dated name asks for exactly that version."""
+    """Names that clients send, without dates: a dated name requests exactly that version."""
     now: str
-    """The model that these providers serve instead."""
+    """The replacement at these providers."""
     since: str
-    """The day from which they have not served it, `YYYY-MM-DD`; where no day is known, that of the list in
-    which it was missing."""
+    """The day of its retirement, `YYYY-MM-DD`; if unknown, the date of the list in which it was missing."""
     reason: str
-    """For people."""
+    """The reason, for messages."""
     source: str
     """Where it is documented."""
 
@@ -42,5 +41,5 @@ def _by_name() -> Mapping[str, Retired]:
 
 
 def retired_name(name: str) -> Retired | None:
-    """What has become of a name; None where it was not retired."""
+    """The entry of a retired name, or None."""
     return _by_name().get(name.lower())

@@ -202,6 +202,9 @@ class Routing(Struct, frozen=True, kw_only=True):
     """Seconds until the first byte of a streaming response."""
     idle_s: Seconds = 60
     """Seconds without data within a stream."""
+    rate_limit_wait_s: Annotated[float, Meta(ge=0, le=86_400)] = 10
+    """How long a request waits for rate limits at most, where nobody else can serve it: a client that knows
+    when to come back is better off than one that hangs. 0: it is refused at once."""
     unsupported: Literal["lenient", "strict"] = "lenient"
     """What to do with tuning parameters that a provider does not support: `lenient` drops and names them,
     `strict` rejects the request."""

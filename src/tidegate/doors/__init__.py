@@ -1,8 +1,7 @@
-"""The HTTP surface of each client dialect: which paths there are, and what answers them.
+"""The HTTP surface of each client dialect: its paths, and what answers them.
 
-A door is a small object with a name (used in records), the protocol of its clients and its
-routes. What happens behind the path is the exchange's business; a door only says how its dialect
-lists models, counts tokens and renders errors.
+A door is a small object with a name (used in records), the protocol of its clients and its routes. It
+defines how its dialect lists models, counts tokens and renders errors; the exchange does the rest.
 """
 
 from .anthropic import AnthropicDoor
@@ -33,8 +32,8 @@ __all__ = [
 
 
 def all_doors(llm_gate: str = "/llm-gate") -> tuple[Door, ...]:
-    """Every door, the default first: it answers for unknown paths. `llm_gate` is where that
-    door's paths begin.
+    """All doors. The first is the default, which answers for unknown paths. `llm_gate` is the prefix of that
+    door's paths.
     """
     return (
         OpenAIDoor(),

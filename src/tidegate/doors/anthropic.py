@@ -1,4 +1,4 @@
-"""Anthropic's API: messages and the counting of tokens."""
+"""Anthropic's API: messages and token counting."""
 
 from collections.abc import Awaitable
 
@@ -28,7 +28,7 @@ class AnthropicDoor:
         }
 
     def messages(self, request: Request, gateway: Gateway) -> Awaitable[None]:
-        """Answer a message."""
+        """Create a message."""
         name_as_anthropic(request)
         return exchange(request, self, gateway, self._chat)
 
@@ -39,5 +39,5 @@ class AnthropicDoor:
 
 
 def name_as_anthropic(request: Request) -> None:
-    """Let the response carry the request's id under the name that Anthropic's SDKs read."""
+    """Add the request's id to the response under the name that Anthropic's SDKs read."""
     request.add_header(b"request-id", request.id.encode())

@@ -23,14 +23,14 @@ from .routing import Routes
 __all__ = ["CatalogDoor"]
 
 MEDIA: dict[type, str] = {Image: "image", Document: "document", Audio: "audio", Video: "video"}
-"""Parts that the count of tokens is silent about."""
+"""Parts that the token count does not include."""
 
 REACHABLE = {"unknown": None, "healthy": True, "degraded": True, "unavailable": False}
-"""Whether a provider of a status serves requests; None where no request has shown it."""
+"""Status → whether the provider serves requests; None if not known yet."""
 
 
 class CatalogDoor:
-    """For clients that look around before they ask."""
+    """For clients that query models, health and costs."""
 
     name = "catalog"
     prefix = "/models"
@@ -58,7 +58,7 @@ class CatalogDoor:
         return respond_json(request, self, gateway, answer)
 
     def chat_models(self, request: Request, gateway: Gateway) -> Awaitable[None]:
-        """List the models that chat, with all that is known about them."""
+        """List the chat models with all their details."""
 
         async def answer() -> bytes:
             await gateway.model_lists.refresh()
@@ -67,7 +67,7 @@ class CatalogDoor:
         return respond_json(request, self, gateway, answer)
 
     def health(self, request: Request, gateway: Gateway) -> Awaitable[None]:
-        """Report what requests have shown of each provider, without calling it."""
+        """Report each provider's health as seen by requests, without calling it."""
 
         async def answer() -> bytes:
             now = perf_counter()
@@ -80,7 +80,7 @@ class CatalogDoor:
         return respond_json(request, self, gateway, answer)
 
     def estimate(self, request: Request, gateway: Gateway) -> Awaitable[None]:
-        """Say what a chat request would cost, without asking a provider."""
+        """Estimate the cost of a chat request, without calling a provider."""
 
         async def answer() -> bytes:
             parsed = within_depth(self.protocol.parse_request)(await request.read_body(gateway.max_body))
@@ -122,7 +122,7 @@ def _list_chat_models(gateway: Gateway) -> bytes:
 def render_estimate(
     turn: Turn, tokens: int, candidates: tuple[Candidate, ...], prices: PriceList
 ) -> dict[str, Any]:
-    """The tokens of the prompt, and the least and most that the answer of each candidate can cost."""
+    """The tokens of the prompt, and the minimum and maximum cost at each candidate."""
     now = datetime.now(UTC)
     rows = [_estimate_of(one, turn, tokens, prices, now) for one in candidates]
     least = [row["min_cost"] for row in rows if row["min_cost"] is not None]

@@ -20,23 +20,23 @@ from .listing import one_in_openai
 __all__ = ["Rendered", "describe", "describe_all", "encode", "find_listed", "wants_details"]
 
 PRICES_HOLD_S = 900
-"""How long a rendering with prices is good: some change with the hour of the day, at quarters of it."""
+"""How long a response with prices is cached: some prices change at quarter hours."""
 
 encode = msgspec.json.Encoder(decimal_format="number").encode
-"""JSON in which amounts of money are numbers with all their digits."""
+"""JSON that writes amounts of money as numbers with all their digits."""
 
 
 Render = Callable[[Gateway], bytes]
 
 
 class Rendered:
-    """Answers that hold while a Config is in force, each rendered when it is first wanted."""
+    """Cached responses, valid for one Config and rendered on first use."""
 
     def __init__(self) -> None:
         self._answers: WeakKeyDictionary[ModelRegistry, dict[Render, tuple[Any, bytes]]] = WeakKeyDictionary()
 
     def answer(self, gateway: Gateway, render: Render) -> bytes:
-        """What the function renders for the Config in force."""
+        """The response that `render` creates for the current Config."""
         period = (int(time.time()) // PRICES_HOLD_S, gateway.registry.discovered)
         answers = self._answers.setdefault(gateway.registry, {})
         known = answers.get(render)
@@ -52,13 +52,13 @@ def wants_details(request: Request) -> bool:
 
 
 def describe_all(gateway: Gateway) -> list[dict[str, Any]]:
-    """Every listed model, as OpenAI's object with more fields."""
+    """All listed models, as OpenAI's objects with additional fields."""
     prices = PriceList(gateway.config)
     return [describe(model, gateway, prices) for model in gateway.registry.listed()]
 
 
 def describe(model: ListedModel, gateway: Gateway, prices: PriceList | None = None) -> dict[str, Any]:
-    """One model; what is not known is left out."""
+    """One model; unknown fields are omitted."""
     prices = prices or PriceList(gateway.config)
     served = _served_by(model, gateway.registry)
     provider, name = served[0]
@@ -77,7 +77,7 @@ def describe(model: ListedModel, gateway: Gateway, prices: PriceList | None = No
 
 
 async def find_listed(name: str, gateway: Gateway) -> ListedModel:
-    """The model of this name as a list would have it, also where none does. Raises ModelNotFound."""
+    """The model with this name as in a list, even if it is not listed. Raises ModelNotFound."""
     await gateway.model_lists.refresh()
     for model in gateway.registry.listed():
         if model.id == name:
@@ -86,7 +86,7 @@ async def find_listed(name: str, gateway: Gateway) -> ListedModel:
 
 
 def _served_by(model: ListedModel, registry: ModelRegistry) -> list[tuple[str, str]]:
-    """Provider and its own name, the first choice first."""
+    """The providers, each with its own name for the model, in order of preference."""
     own = model.id.removeprefix(f"{model.owner}/")
     if own != model.id:
         return [(model.owner, own)]

@@ -1,7 +1,7 @@
-"""Google's API: contents, their streams, the counting of tokens and the list of models.
+"""Google's API: contents, streams, embeddings, token counting and model lists.
 
-Here the path names the model and the operation, and the query says how a stream is written:
-as events (`alt=sse`), or as one JSON array.
+The path names the model and the operation; the query selects how a stream is written: as server-sent events
+(`alt=sse`) or as one JSON array.
 """
 
 from collections.abc import Awaitable, Mapping
@@ -34,7 +34,7 @@ ARRAY = b"application/json"
 
 
 class PathProtocol(Protocol, Interface):
-    """A wire format whose requests say something in the path and the query."""
+    """A wire format whose requests also use the path and the query."""
 
     def parse_request(
         self, body: bytes, model: str = "", *, stream: bool = False, sse: bool = True
@@ -60,7 +60,7 @@ class GeminiDoor:
         self._words = task.words
 
     def routes(self) -> Routes:
-        """See Door. The list at `/v1/models` is in the dialects of those who ask there."""
+        """See Door. `/v1/models` belongs to OpenAI's door, which answers in the client's dialect."""
         methods: Mapping[str, Endpoint] = {
             "generateContent": self.answer,
             "streamGenerateContent": self.stream,
@@ -74,7 +74,7 @@ class GeminiDoor:
                 for version in VERSIONS
                 for method, endpoint in methods.items()
             },
-            # The AI SDK leaves out `models/` before a name with a slash.
+            # The AI SDK omits `models/` before a name with a slash.
             ("POST", "/v1beta/*:generateContent"): self.answer,
             ("POST", "/v1beta/*:streamGenerateContent"): self.stream,
             ("GET", "/v1beta/models"): self.list_models,
@@ -82,13 +82,13 @@ class GeminiDoor:
         }
 
     def answer(self, request: Request, gateway: Gateway) -> Awaitable[None]:
-        """Answer with a whole content."""
+        """Generate content in one response."""
         _take_key(request)
         parse = partial(self.protocol.parse_request, model=_model_of(request))
         return exchange(request, self, gateway, Chat(self.protocol, parse))
 
     def stream(self, request: Request, gateway: Gateway) -> Awaitable[None]:
-        """Answer with the pieces of a content."""
+        """Generate content as a stream."""
         _take_key(request)
         sse = _asked_for(request, "alt") == "sse"
         parse = partial(self.protocol.parse_request, model=_model_of(request), stream=True, sse=sse)
@@ -102,11 +102,11 @@ class GeminiDoor:
         return count(request, self, gateway, lambda tokens: b'{"totalTokens":%d}' % tokens, parse)
 
     def embed(self, request: Request, gateway: Gateway) -> Awaitable[None]:
-        """Answer with the vector of one content."""
+        """Embed one content."""
         return self._embed(request, gateway, "embedContent")
 
     def embed_batch(self, request: Request, gateway: Gateway) -> Awaitable[None]:
-        """Answer with the vectors of several contents."""
+        """Embed several contents."""
         return self._embed(request, gateway, "batchEmbedContents")
 
     def _embed(self, request: Request, gateway: Gateway, method: str) -> Awaitable[None]:
@@ -135,8 +135,8 @@ class GeminiDoor:
 
 
 def _model_of(request: Request) -> str:
-    """The model that the path names, slashes included. `models/` may be missing before a name that has a
-    slash itself: the AI SDK leaves it out then.
+    """The model named in the path, slashes included. `models/` may be missing before a name that contains a
+    slash: the AI SDK omits it.
     """
     rest = request.path.lstrip("/").partition("/")[2]
     name = rest.removeprefix("models/")
@@ -144,12 +144,12 @@ def _model_of(request: Request) -> str:
 
 
 def _asked_for(request: Request, name: str) -> str | None:
-    """A parameter of the query."""
+    """A query parameter."""
     return query_of(request).get(name)
 
 
 def _take_key(request: Request) -> None:
-    """Let a key in the query (`?key=`), as Google's API takes it, count where no header has one."""
+    """Accept a key in the query (`?key=`), as Google's API does, if no header has one."""
     key = _asked_for(request, "key")
     if key and not request.header(b"x-goog-api-key"):
         request.imply(b"x-goog-api-key", key.encode("latin-1", "replace"))

@@ -1,4 +1,4 @@
-"""Whether the gateway lives, and readiness."""
+"""Liveness and readiness."""
 
 import msgspec
 
@@ -12,7 +12,7 @@ __all__ = ["HealthDoor"]
 
 
 class HealthDoor:
-    """For load balancers and people. Needs no key, tells no names, leaves no record."""
+    """For load balancers and people. Needs no key, reveals no names, writes no record."""
 
     name = "health"
     prefix = "/health"
@@ -26,11 +26,11 @@ class HealthDoor:
         return {("GET", path): endpoint for path, endpoint in paths.items()}
 
     async def live(self, request: Request, gateway: Gateway) -> None:
-        """Say that the process answers."""
+        """Report that the process responds."""
         self._respond(request, 200, "ok", gateway)
 
     async def ready(self, request: Request, gateway: Gateway) -> None:
-        """Say whether requests can be served: not without a single provider."""
+        """Report whether requests can be served, which needs at least one provider."""
         if gateway.config.providers:
             self._respond(request, 200, "ready", gateway)
         else:

@@ -1,7 +1,7 @@
-"""The list of models, in the dialects that have one: OpenAI's, Anthropic's and Google's.
+"""Model lists in OpenAI's, Anthropic's and Google's dialects.
 
-OpenAI's SDK and Anthropic's both ask at `/v1/models`, google-genai does at `/v1/models` or `/v1beta/models`:
-who asks is found in the headers. Without a limit, all models are on one page.
+OpenAI's and Anthropic's SDKs both request `/v1/models`, google-genai `/v1/models` or `/v1beta/models`; the
+headers tell them apart. Without a limit, all models are on one page.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -22,33 +22,33 @@ GOOGLES = (b"x-goog-api-key", b"x-goog-api-client")
 """Google's SDKs send these."""
 
 UNKNOWN_DATE = "1970-01-01T00:00:00Z"
-"""Anthropic's dialect wants a date of release, and allows the epoch where none is known."""
+"""Anthropic's dialect requires a release date, and allows the epoch if it is not known."""
 
 UNKNOWN_OF_MODEL = dict.fromkeys(
     ("capabilities", "deprecated_at", "line", "max_input_tokens", "max_tokens", "retires_at")
 )
-"""Fields that Anthropic's description of a model always has, and that are null where nothing is known."""
+"""Fields that Anthropic's model objects always have, and that are null if unknown."""
 
 MOST = 1000
-"""Models on one page, where a page is asked for."""
+"""Default number of models per page, if a page is requested."""
 
 Query = Mapping[str, str]
 
 
 def query_of(request: Request) -> Query:
-    """The parameters of the query; of a repeated one the last."""
+    """The query parameters; the last value of repeated ones."""
     return {name: values[-1] for name, values in parse_qs(request.query.decode("latin-1")).items()}
 
 
 class Page(NamedTuple):
-    """A part of the list."""
+    """A page of the list."""
 
     models: Sequence[ListedModel]
     has_more: bool = False
 
 
 def cut_page(models: Sequence[ListedModel], limit: int | None, after: str | None, before: str | None) -> Page:
-    """The models behind `after` or before `before`, at most `limit`."""
+    """The models after `after` or before `before`, at most `limit`."""
     if before is not None:
         models = models[: _place(models, before, "before_id")]
         return Page(models[-limit:] if limit else models, limit is not None and len(models) > limit)
@@ -77,7 +77,7 @@ def _limit(query: Query, param: str) -> int | None:
 
 
 def one_in_openai(model: ListedModel) -> dict[str, Any]:
-    """A model as OpenAI's API describes it. `created` is 0: the date of release is not known."""
+    """A model as OpenAI's API describes it. `created` is 0, because the release date is not known."""
     return {"id": model.id, "object": "model", "created": 0, "owned_by": model.owner}
 
 
@@ -131,21 +131,21 @@ def _page_in_google(models: Sequence[ListedModel], query: Query) -> dict[str, An
     return {"models": [one_in_google(model) for model in page.models], **more}
 
 
-# --- who asks --------------------------------------------------------------------------------
+# --- choosing a dialect --------------------------------------------------------------------------------
 
 
 class Lister(NamedTuple):
-    """How one dialect lists models; a door as far as errors are concerned."""
+    """How one dialect lists models. Also used in place of a door to render errors."""
 
     name: str
     protocol: Protocol
     page: Callable[[Sequence[ListedModel], Query], dict[str, Any]]
     one: Callable[[ListedModel], dict[str, Any]]
     paging: frozenset[str]
-    """The parameters that ask for a part of the list."""
+    """The query parameters that request a page."""
 
     def asks_for_page(self, query: Query) -> bool:
-        """Whether a query asks for a part of the list."""
+        """Whether a query requests a page."""
         return not self.paging.isdisjoint(query)
 
 
@@ -176,7 +176,7 @@ LISTERS = (OPENAI, ANTHROPIC, GOOGLE)
 
 
 def lister_of(request: Request) -> Lister:
-    """How whoever asks at `/v1/models` wants its list."""
+    """The dialect of a client that requests `/v1/models`."""
     if request.header(ANTHROPIC_VERSION) is not None:
         return ANTHROPIC
     if any(request.header(name) is not None for name in GOOGLES):

@@ -1,4 +1,4 @@
-"""LLM Gate's API ("Heimdall"), under a prefix of the operator's choice."""
+"""LLM Gate's API ("Heimdall"), under a configurable prefix."""
 
 import uuid
 from collections.abc import Awaitable, Callable, Iterator
@@ -28,10 +28,10 @@ from .routing import Routes
 __all__ = ["LLMGateDoor"]
 
 REQUIRED = ("X-Correlation-Id", "X-User-Id", "client_id")
-"""Headers of every call; the first is a UUID."""
+"""Required headers; the first is a UUID."""
 
 IDS = uuid.UUID("6f0e5a54-0a57-5c7a-9d7e-2f6b0c1a7d31")
-"""The namespace of ids, which are made of names: they are the same from call to call, everywhere."""
+"""The namespace of ids. They are derived from names, so they never change."""
 
 PER_MILLION = 1_000_000
 
@@ -69,15 +69,15 @@ class LLMGateDoor:
         return {(method, self._start + path): endpoint for (method, path), endpoint in paths.items()}
 
     def chat(self, request: Request, gateway: Gateway) -> Awaitable[None]:
-        """Answer a chat."""
+        """Create a chat completion."""
         return self._exchange(request, gateway, self._chat)
 
     def draw(self, request: Request, gateway: Gateway) -> Awaitable[None]:
-        """Answer with images."""
+        """Generate images."""
         return self._exchange(request, gateway, self._images)
 
     def embed(self, request: Request, gateway: Gateway) -> Awaitable[None]:
-        """Answer with vectors."""
+        """Create embeddings."""
         return self._exchange(request, gateway, self._embeddings)
 
     def providers(self, request: Request, gateway: Gateway) -> Awaitable[None]:
@@ -94,13 +94,13 @@ class LLMGateDoor:
     def _with_headers(
         self, request: Request, gateway: Gateway, go_on: Callable[[], Awaitable[None]]
     ) -> Awaitable[None]:
-        """Go on with a request that has the headers that it must have."""
+        """Continue with a request if it has the required headers."""
         wrong = _take_headers(request)
         return go_on() if wrong is None else refuse(request, self, gateway, wrong)
 
 
 def _take_headers(request: Request) -> InvalidRequest | None:
-    """What is wrong with the headers. The correlation id goes into the record and back to the client."""
+    """The problem with the headers, if any. The correlation id goes into the record and the response."""
     correlation, *_ = found = [request.header(name.lower().encode()) for name in REQUIRED]
     if correlation and _is_uuid(correlation):
         request.correlation = correlation.decode()
@@ -125,7 +125,7 @@ def _is_uuid(value: bytes) -> bool:
 
 
 def _list_providers(gateway: Gateway) -> bytes:
-    """Providers by kind: several regions are one here, as in requests."""
+    """Providers by kind: several regions are one provider here, as in requests."""
     first: dict[str, Service] = {}
     for service in gateway.registry.services.values():
         first.setdefault(service.kind.name, service)
@@ -188,7 +188,7 @@ def _pixel_prices(provider: str, row: CatalogModel, prices: PriceList) -> Iterat
 
 
 QUALITIES = {"standard": "Standard", "hd": "HD"}
-"""OpenAI's word for a quality → how this dialect writes it."""
+"""OpenAI's name of a quality → this dialect's name."""
 
 
 def _id(*names: str) -> str:

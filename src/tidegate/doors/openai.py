@@ -12,7 +12,7 @@ from .routing import Routes
 __all__ = ["OpenAIDoor"]
 
 PREFIXES = ("/v1", "/api/v1", "")
-"""OpenAI's own prefix of paths, and two of gateways that Tidegate replaces."""
+"""OpenAI's path prefix, and those of two gateways that Tidegate replaces."""
 
 MODELS = "/v1/models"
 
@@ -45,23 +45,23 @@ class OpenAIDoor:
         }
 
     def chat(self, request: Request, gateway: Gateway) -> Awaitable[None]:
-        """Answer a chat completion."""
+        """Create a chat completion."""
         return exchange(request, self, gateway, self._chat)
 
     def complete(self, request: Request, gateway: Gateway) -> Awaitable[None]:
-        """Answer a text completion."""
+        """Create a text completion."""
         return exchange(request, self, gateway, self._completions)
 
     def embed(self, request: Request, gateway: Gateway) -> Awaitable[None]:
-        """Answer with vectors."""
+        """Create embeddings."""
         return exchange(request, self, gateway, self._embeddings)
 
     def draw(self, request: Request, gateway: Gateway) -> Awaitable[None]:
-        """Answer with images."""
+        """Generate images."""
         return exchange(request, self, gateway, self._images)
 
     def moderate(self, request: Request, gateway: Gateway) -> Awaitable[None]:
-        """Answer with moderations."""
+        """Create moderations."""
         return exchange(request, self, gateway, self._moderations)
 
     async def list_models(self, request: Request, gateway: Gateway) -> None:
@@ -95,7 +95,7 @@ def _list_details(gateway: Gateway) -> bytes:
 
 
 def _whole_list(lister: Lister) -> Callable[[Gateway], bytes]:
-    """How the whole list of a dialect is rendered."""
+    """Return a function that renders the whole list of a dialect."""
     return lambda gateway: encode(lister.page(gateway.registry.listed(), {}))
 
 

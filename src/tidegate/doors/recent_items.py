@@ -1,7 +1,7 @@
-"""Items of recent responses, for clients that send them back by their ids.
+"""Items of recent responses, for clients that refer to them by id.
 
-OpenAI keeps responses, and its clients rely on it: the AI SDK sends earlier answers as `item_reference`. Here
-items are kept in the worker's memory for a while, and only for clients that did not say `store: false`.
+OpenAI stores responses, and its clients rely on it: the AI SDK sends earlier answers as `item_reference`.
+Tidegate keeps items in the worker's memory for a while, unless the client sends `store: false`.
 """
 
 from collections import OrderedDict
@@ -11,34 +11,34 @@ from typing import NamedTuple
 __all__ = ["ItemsOfCaller", "RecentItems"]
 
 KEPT_S = 3600.0
-"""Seconds for which an item is kept after it was written or last sent back."""
+"""How long an item is kept after it was written or last used, in seconds."""
 MOST_BYTES = 16 * 1024 * 1024
-"""Of all items together; the oldest make room."""
+"""Maximum size of all items; the least recently used are removed first."""
 LARGEST = 1024 * 1024
-"""Bytes of one item; larger ones (images) are not kept."""
+"""Maximum size of one item; larger ones (images) are not kept."""
 BESIDE = 300
-"""Bytes that an item takes beside its own."""
+"""Memory that an item takes in addition to its content."""
 
 
 class Kept(NamedTuple):
-    """An item and when it is forgotten, by `monotonic`."""
+    """An item and its expiry time, by `monotonic`."""
 
     item: bytes
     until: float
 
 
 class RecentItems:
-    """The items of all callers of a worker; each caller finds only what was written for it."""
+    """The items of all callers of a worker. Each caller finds only its own."""
 
     __slots__ = ("_items", "_size")
 
     def __init__(self) -> None:
         self._items: OrderedDict[tuple[str, str], Kept] = OrderedDict()
-        """By caller and id, the longest unused first."""
+        """By caller and id, the least recently used first."""
         self._size = 0
 
     def of(self, caller: str | None) -> "ItemsOfCaller":
-        """The items of one caller; None is whoever calls an open gateway."""
+        """The items of one caller; None stands for all callers of an open gateway."""
         return ItemsOfCaller(self, caller or "")
 
     def remember(self, key: tuple[str, str], item: bytes) -> None:
@@ -51,7 +51,7 @@ class RecentItems:
         self._make_room()
 
     def recall(self, key: tuple[str, str]) -> bytes | None:
-        """An item that is still there; it is kept for as long again."""
+        """Return an item if it is still there, and renew its expiry time."""
         kept = self._items.get(key)
         if kept is None or kept.until < monotonic():
             return None

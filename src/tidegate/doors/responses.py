@@ -1,4 +1,4 @@
-"""OpenAI's Responses API: responses, compaction, and the counting of a prompt's tokens."""
+"""OpenAI's Responses API: responses, compaction and token counting."""
 
 from collections.abc import Awaitable
 from dataclasses import replace
@@ -19,7 +19,7 @@ PATH = "/v1/responses"
 
 
 class RememberingProtocol(Protocol, Interface):
-    """A wire format whose requests may refer to items of earlier answers."""
+    """A wire format whose requests may refer to items of earlier responses."""
 
     def parse_request(self, body: bytes, memory: Any = None) -> ParsedRequest:
         """See Protocol."""
@@ -31,7 +31,7 @@ class RememberingProtocol(Protocol, Interface):
 
 
 class ResponsesDoor:
-    """For clients of OpenAI's Responses API, Codex and the Agents SDK among them."""
+    """For clients of OpenAI's Responses API, including Codex and the Agents SDK."""
 
     name = "openai_responses"
     prefix = PATH
@@ -41,7 +41,7 @@ class ResponsesDoor:
         self._recent = RecentItems()
 
     def routes(self) -> Routes:
-        """See Door. There are no paths of stored responses, because none is stored."""
+        """See Door. There are no paths for stored responses, because none are stored."""
         return {
             ("POST", PATH): self.respond,
             ("POST", "/responses"): self.respond,
@@ -51,7 +51,7 @@ class ResponsesDoor:
         }
 
     def respond(self, request: Request, gateway: Gateway) -> Awaitable[None]:
-        """Answer a request for a response."""
+        """Create a response."""
 
         def parse(body: bytes) -> ParsedRequest:
             return self.protocol.parse_request(body, self._items_of(request, gateway))
@@ -59,7 +59,7 @@ class ResponsesDoor:
         return exchange(request, self, gateway, Chat(self.protocol, parse))
 
     def compact(self, request: Request, gateway: Gateway) -> Awaitable[None]:
-        """Answer with a compacted conversation."""
+        """Compact a conversation."""
         task: Any = task_named("compactions")
         parse = partial(task.parse, memory=self._items_of(request, gateway))
         return exchange(request, self, gateway, TaskOperation(replace(task, parse=parse), self.protocol))
@@ -74,5 +74,5 @@ class ResponsesDoor:
         return count(request, self, gateway, lambda tokens: body % tokens, parse)
 
     def _items_of(self, request: Request, gateway: Gateway) -> ItemsOfCaller:
-        """The items that were written for whoever sends this request."""
+        """The recent items of this request's caller."""
         return self._recent.of(gateway.keyring.identify(request))

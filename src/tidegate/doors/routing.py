@@ -1,4 +1,4 @@
-"""Paths and methods, and whom they lead to."""
+"""Maps paths and methods to endpoints."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Protocol as Interface
@@ -10,7 +10,7 @@ __all__ = ["Door", "Endpoint", "Router", "Routes"]
 
 Endpoint = Callable[[Request, Gateway], Awaitable[None]]
 Routes = Mapping[tuple[str, str], Endpoint]
-"""(method, path) → endpoint. A star in a path takes anything, slashes included."""
+"""(method, path) → endpoint. A star in a path matches anything, including slashes."""
 
 
 class Door(Interface):
@@ -23,12 +23,12 @@ class Door(Interface):
 
     @property
     def protocol(self) -> Protocol:
-        """The dialect of its clients, and of the errors that they read."""
+        """The protocol of its clients and of their errors."""
         ...
 
     @property
     def prefix(self) -> str:
-        """Paths that begin so get their errors in this door's dialect."""
+        """Errors for paths with this prefix use this door's dialect."""
         ...
 
     def routes(self) -> Routes:
@@ -37,12 +37,12 @@ class Door(Interface):
 
 
 class Router:
-    """All doors' paths in one table, made once."""
+    """The paths of all doors in one table."""
 
     def __init__(self, doors: Sequence[Door]) -> None:
         self._exact: dict[str, dict[str, Endpoint]] = {}
         self._starred: dict[tuple[str, str], dict[str, Endpoint]] = {}
-        """By the parts before and after the star."""
+        """Patterns, by the parts before and after the star."""
         self._doors = sorted(doors, key=lambda door: -len(door.prefix))
         for door in doors:
             for (method, path), endpoint in door.routes().items():
@@ -57,7 +57,7 @@ class Router:
         self._starred = dict(sorted(self._starred.items(), key=lambda row: -len(row[0][1])))
 
     def methods(self, path: str) -> Mapping[str, Endpoint] | None:
-        """Endpoints by method; None where there is no such path."""
+        """Endpoints by method; None if the path is unknown."""
         found = self._exact.get(path)
         if found is None and len(path) > 1 and path.endswith("/"):
             found = self._exact.get(path.rstrip("/"))
@@ -66,7 +66,7 @@ class Router:
         return next((endpoints for ends, endpoints in self._starred.items() if _fits(path, ends)), None)
 
     def door_of(self, path: str) -> Door:
-        """The door in whose dialect errors about this path are written."""
+        """The door whose dialect is used for errors about this path."""
         return next(door for door in self._doors if path.startswith(door.prefix))
 
 

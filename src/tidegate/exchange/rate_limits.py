@@ -19,10 +19,12 @@ retry; a candidate that was never called (`request`) reveals nothing about the o
 
 
 async def await_rate(this: Exchange, pick: Pick, failures: Sequence[TidegateError]) -> None:
-    """Wait until the credential of this pick opens. Raises the failure for the client if that takes more than
-    half of the time that is left: the attempt after it needs time too.
+    """Wait until the credential of this pick opens. Raises the failure for the client if all waits together
+    would exceed `routing.rate_limit_wait_s`, or this one half of the time that is left: the attempt after it
+    needs time too.
     """
-    if pick.wait_s > (this.watch.deadline - perf_counter()) / 2:
+    longest = this.gateway.config.routing.rate_limit_wait_s - this.waited_s
+    if pick.wait_s > min(longest, (this.watch.deadline - perf_counter()) / 2):
         raise most_telling(failures) if failures else limited(pick)
     this.watch.expect(Waiting.FETCH, this.gateway.config.routing.deadline_s)
     this.waited_s += pick.wait_s

@@ -296,7 +296,7 @@ class Connection(asyncio.Protocol):
         if status < 100:
             self._refuse("an invalid status")
         if self._informational > MAX_INFORMATIONAL:
-            self._refuse("no end of informational answers")
+            self._refuse("endless informational responses")
         self._headers = []
 
     def _check_size(self, headers: list[Header]) -> None:

@@ -1,7 +1,7 @@
-"""Numbers over time: histograms, moving averages, counts within a window.
+"""Statistics over time: histograms, moving averages, counts within a window.
 
-Each takes the time as an argument and knows nothing of what it measures. Each also takes what another has
-counted, so that workers can share what each of them measures.
+Each takes the time as an argument and is independent of what it measures. Each can be merged with another, so
+workers can share their measurements.
 """
 
 from .average import Average

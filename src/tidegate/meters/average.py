@@ -1,16 +1,16 @@
-"""Moving averages that forget by time, and never believe a single value."""
+"""Moving averages with exponential decay over time, in which no single value dominates."""
 
 __all__ = ["HALF_LIFE_S", "MOST", "Average"]
 
 HALF_LIFE_S = 60.0
-"""After this time without change, a new level has replaced half of the old one."""
+"""Default half-life in seconds: after this time, a new level has replaced half of the old one."""
 MOST = 0.1
-"""The largest share of one value, however rare values are: one unlucky value never decides."""
+"""The maximum weight of one value, however rare values are."""
 
 
 class Average:
-    """An average with a half-life. Each value takes the share that the time since the last one gives it, at
-    most `most`; until there are enough values for that, it is their plain mean.
+    """An average with a half-life. The weight of each value depends on the time since the previous one and is
+    at most `most`. Until there are enough values, it is their plain mean.
     """
 
     __slots__ = ("_half_life_s", "_most", "at", "samples", "value")
@@ -21,12 +21,12 @@ class Average:
         self.value = 0.0
         """The average; meaningless while `samples` is 0."""
         self.samples = 0
-        """How many values there have been."""
+        """The number of values."""
         self.at = 0.0
         """The time of the last value."""
 
     def add(self, value: float, now: float, count: int = 1) -> None:
-        """Count a value, or `count` values with this mean that came since the last time."""
+        """Add a value, or `count` values with this mean since the last call."""
         share = 1.0 - 2.0 ** ((self.at - now) / self._half_life_s)
         most = self._most if count == 1 else 1.0 - (1.0 - self._most) ** count
         if share > most:
@@ -39,7 +39,7 @@ class Average:
         self.at = max(self.at, now)
 
     def restart(self, value: float, now: float, samples: int) -> None:
-        """Continue from another level, as if so many values had led there."""
+        """Continue from another level, as if it were the mean of `samples` values."""
         self.value, self.at, self.samples = value, now, samples
 
     def clear(self) -> None:

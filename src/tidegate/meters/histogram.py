@@ -1,4 +1,4 @@
-"""A histogram of positive values whose buckets grow by a constant factor: quantiles within 2 %, mergeable.
+"""A mergeable histogram of positive values with exponentially growing buckets: quantiles within 2 %.
 
 The scheme of DDSketch (Masson, Rim, Lee, 2019): value v belongs to bucket ceil(log(v) / log(GAMMA)), and the
 estimate of a bucket differs from any of its values by at most (GAMMA - 1) / (GAMMA + 1).
@@ -12,7 +12,7 @@ __all__ = ["GAMMA", "Histogram", "RecentHistogram", "bucket_of"]
 GAMMA = 1.04
 """The growth of the buckets: an error of at most 2 %."""
 LEAST = 1e-6
-"""Smaller values count as this one; a microsecond, where values are seconds."""
+"""The smallest value, for which smaller ones count: a microsecond, if values are in seconds."""
 
 _PER_LOG = 1 / math.log(GAMMA)
 _MIDDLE = 2 / (1 + GAMMA)
@@ -27,7 +27,7 @@ class Histogram:
     def __init__(self, counts: Mapping[int, int] | None = None) -> None:
         self._counts = dict(counts or {})
         self.count = sum(self._counts.values())
-        """How many values there are."""
+        """The number of values."""
 
     def add(self, value: float) -> None:
         """Count a value."""
@@ -57,12 +57,12 @@ class Histogram:
 
 
 def bucket_of(value: float) -> int:
-    """The bucket that a value belongs to."""
+    """The bucket of a value."""
     return _ceil(_log(max(LEAST, value)) * _PER_LOG)
 
 
 def quantile_of(parts: Iterable[Mapping[int, int]], share: float) -> float | None:
-    """The quantile of several histograms together."""
+    """The quantile of several merged histograms."""
     total: dict[int, int] = {}
     for part in parts:
         for bucket, count in part.items():
@@ -77,7 +77,7 @@ def quantile_of(parts: Iterable[Mapping[int, int]], share: float) -> float | Non
 
 
 class RecentHistogram:
-    """A histogram of the last minutes: a ring of slices, the oldest of which is dropped as a whole."""
+    """A histogram of recent values: a ring of slices, of which the oldest is dropped as a whole."""
 
     __slots__ = ("_slice_s", "_slices")
 
@@ -90,11 +90,11 @@ class RecentHistogram:
         self._slice(now).add(value)
 
     def merge(self, counts: Mapping[int, int], now: float) -> None:
-        """Add counts of the last seconds that another histogram holds."""
+        """Add recent counts of another histogram."""
         self._slice(now).merge(counts)
 
     def count(self, now: float) -> int:
-        """How many values there are."""
+        """The number of values."""
         return sum(one.count for one in self._recent(now))
 
     def quantile(self, share: float, now: float) -> float | None:

@@ -1,12 +1,10 @@
-"""Counts of what happened within the last seconds."""
+"""Counts of events within the last seconds."""
 
 __all__ = ["WindowCount"]
 
 
 class WindowCount:
-    """How often several things happened within a window, counted in slices of it. Things are numbered from
-    0.
-    """
+    """Counts of several kinds of events within a sliding window. Kinds are numbered from 0."""
 
     __slots__ = ("_current", "_ends_at", "_now", "_slice_s", "_slices", "totals")
 
@@ -21,7 +19,7 @@ class WindowCount:
         """The counts, as of the last call of `add` or `at`."""
 
     def add(self, thing: int, now: float, count: int = 1) -> None:
-        """Count one thing."""
+        """Count an event."""
         if now >= self._ends_at:
             self._move(now)
         self._current[thing] += count

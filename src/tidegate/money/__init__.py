@@ -1,4 +1,4 @@
-"""Money: what a request costs. Amounts are `Decimal`, in US dollars; None is "not known", never zero."""
+"""Money: the cost of requests. Amounts are `Decimal` in US dollars; None means unknown, never zero."""
 
 from .pricing import PriceList
 from .shown import render_prices, word_prices

@@ -1,9 +1,9 @@
-"""Prices, and what usage costs by them.
+"""Prices, and the cost of usage.
 
-Three sources, the first that knows the model counts alone: the operator's `[prices]`, the package
-genai-prices (by `catalog/prices.json`), and the catalog's own rows, for providers of which the
-package knows nothing. Each class of tokens is priced by its own rate, or by that of the class which
-it is a part of: `CHAINS`. A class that occurs and has no rate makes the whole cost unknown.
+There are three sources, of which the first that has the model is used: the operator's `[prices]`, the package
+genai-prices (through `catalog/prices.json`), and the catalog's own rows, for providers that the package does
+not cover. Each class of tokens is priced at its own rate, or at that of the class which contains it: see
+`CHAINS`. If a class occurs that has no rate, the whole cost is unknown.
 """
 
 from collections.abc import Mapping
@@ -32,8 +32,8 @@ CHAINS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "searches": ("searches",),
     }
 )
-"""Class of usage → the rates that it is priced by, the first that there is. A provider that has no rate
-for cached tokens bills them as others."""
+"""Class of usage → possible rates, of which the first that exists is used. A provider without a rate for
+cached tokens bills them like others."""
 
 PER_MILLION, PER_THOUSAND = -6, -3
 EXPONENTS: Mapping[str, int] = MappingProxyType(
@@ -55,10 +55,10 @@ class PriceList:
     def rates(
         self, provider: str, model: str, at: datetime, context: Context = NO_CONTEXT
     ) -> Mapping[str, Rate]:
-        """The rates at a moment, by class; empty where nothing is known.
+        """The rates at a moment, by class; empty if unknown.
 
-        `provider` is a configured one, `model` its own name for the model. `context` says what sort of
-        request it is: `service_tier` (flex, priority …), `processing` (batch), as the provider reported it.
+        `provider` is a configured provider, `model` its own name for the model. `context` describes the
+        request as the provider reported it: `service_tier` (flex, priority, …), `processing` (batch).
         """
         own = self._own.get(f"{provider}/{model}")
         if own is not None:
@@ -73,13 +73,13 @@ class PriceList:
     def price(
         self, provider: str, model: str, usage: Usage, at: datetime, context: Context = NO_CONTEXT
     ) -> Decimal | None:
-        """What this usage costs, exactly; None where the prompt or the completion was not reported, or a part
-        has no known price.
+        """The exact cost of a usage; None if the prompt or the completion was not reported, or if a part has
+        no known price.
         """
         return cost_of(usage, self.rates(provider, model, at, context))
 
     def image_prices(self, provider: str, model: str) -> tuple[ImagePrice, ...]:
-        """The prices of images by size and quality; empty where they are billed by tokens, or unknown."""
+        """The prices of images by size and quality; empty if they are billed by token, or unknown."""
         own = self._own_images.get(f"{provider}/{model}")
         if own is not None:
             return own
@@ -89,7 +89,7 @@ class PriceList:
     def price_images(
         self, provider: str, model: str, count: int, size: str, quality: str | None = None
     ) -> Decimal | None:
-        """What so many images cost; None where the size or quality has no known price."""
+        """The cost of `count` images; None if the size or quality has no known price."""
         for row in self.image_prices(provider, model):
             if row.fits(size, quality):
                 return row.price * count
@@ -106,14 +106,12 @@ def _own_images(price: PriceConfig) -> tuple[ImagePrice, ...]:
 
 
 def cost_of(usage: Usage, rates: Mapping[str, Rate]) -> Decimal | None:
-    """The sum over all classes; None where the prompt or the completion was not reported: nothing is a
-    part of what is not known.
-    """
+    """The sum over all classes; None if the prompt or the completion was not reported."""
     prompt, completion = usage.prompt_tokens, usage.completion_tokens
     if not rates or usage.input is None or usage.output is None:
         return None
     if "output_image" in rates and usage.output_image is None and completion:
-        return None  # text and images have different prices, and the provider's count does not part them
+        return None  # text and images have different prices, but the provider's count does not separate them
     total = _flat(rates)
     for name, chain in CHAINS.items():
         count = getattr(usage, name)
@@ -127,13 +125,13 @@ def cost_of(usage: Usage, rates: Mapping[str, Rate]) -> Decimal | None:
 
 
 def _flat(rates: Mapping[str, Rate]) -> Decimal:
-    """What the request costs as such."""
+    """The flat price of a request."""
     rate = rates.get("requests")
     return _at(rate, 0).scaleb(PER_THOUSAND) if rate is not None else Decimal(0)
 
 
 def _at(rate: Rate, prompt: int) -> Decimal:
-    """The rate for a prompt of this length: the whole prompt, cached tokens included, decides."""
+    """The rate for a prompt of this length, including cached tokens."""
     if not isinstance(rate, Tiered):
         return rate
     fitting = [tier.price for tier in rate.tiers if prompt > tier.above]

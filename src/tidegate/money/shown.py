@@ -12,7 +12,7 @@ PER_THOUSAND = frozenset(["searches", "requests"])
 
 
 def render_prices(rates: Mapping[str, Rate], images: tuple[ImagePrice, ...]) -> dict[str, Any] | None:
-    """Prices for people and programs; None where there are none."""
+    """Prices as JSON objects; None if there are none."""
     if not rates and not images:
         return None
     tokens = {name: rate for name, rate in rates.items() if name not in PER_THOUSAND}
@@ -30,7 +30,7 @@ def render_prices(rates: Mapping[str, Rate], images: tuple[ImagePrice, ...]) -> 
 
 
 def word_prices(rates: Mapping[str, Rate], images: tuple[ImagePrice, ...]) -> str:
-    """The same in a line."""
+    """Prices in one line of text."""
     words = [
         f"{name} {_base(rate):f}{' and more for long prompts' if isinstance(rate, Tiered) else ''}"
         f"{' per thousand' if name in PER_THOUSAND else ''}"
@@ -46,7 +46,7 @@ def _base(rate: Rate) -> Decimal:
 
 
 def _tiers(rates: Mapping[str, Rate]) -> list[dict[str, Any]]:
-    """What longer prompts cost: their tokens, and the prices that change."""
+    """The tiers for longer prompts: the number of tokens, and the prices that change."""
     tiered = {name: rate for name, rate in rates.items() if isinstance(rate, Tiered)}
     bounds = sorted({tier.above for rate in tiered.values() for tier in rate.tiers})
     return [{"prompt_tokens": bound, "per_million_tokens": _of_tier(tiered, bound)} for bound in bounds]

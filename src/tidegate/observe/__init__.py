@@ -1,7 +1,7 @@
-"""What happened: one record per request, and where the lines go.
+"""Observation: one record per request, and the log.
 
-A record never holds a key, a message or a response; it says which provider was tried, how it ended, how many
-tokens of which class it took and how long whom.
+A record never contains a key, a message or a response. It contains the providers tried, how the request
+ended, the tokens by class, and the times.
 """
 
 from .files import DailyFiles

@@ -1,4 +1,4 @@
-"""Records within bounds: whatever a client or a provider sends, there is one line, and it is a short one."""
+"""Limits the size of records: whatever a client or provider sends, each request leaves one short line."""
 
 from collections.abc import Callable
 from typing import Any
@@ -13,27 +13,27 @@ from .record import Considered, Decision, Record
 __all__ = ["CUTS", "clean", "replace_surrogates", "shortened", "without_absurd_counts"]
 
 CUTS = (150, 40, 12, 6)
-"""Characters to which texts are cut where a line is too long: the first that suffices; the last does."""
+"""Lengths to which texts are truncated if a line is too long: the first that suffices is used."""
 MOST_DROPPED = 10
-"""Names of dropped parameters in a line that would be too long."""
+"""Maximum number of dropped parameters in a line that would be too long."""
 MOST_ATTEMPTS = 3
-"""Failed attempts in a line that would be too long."""
+"""Maximum number of failed attempts in a line that would be too long."""
 MAX_COUNT = 10**15
-"""Tokens of one class: more is no count."""
+"""Maximum number of tokens of one class; larger values are not counts."""
 
 MOST_SKIPPED = 3
-"""Skipped candidates in a line that would be too long."""
+"""Maximum number of skipped candidates in a line that would be too long."""
 MOST_CANDIDATES = 3
-"""Ordered candidates in a line that would be too long."""
+"""Maximum number of ordered candidates in a line that would be too long."""
 
 _OTHERS = (
     "correlation", "path", "model", "provider", "provider_model", "finish", "service_tier", "caller", "error",
 )  # fmt: skip
-"""Fields with texts that others choose: clients, providers, and the operator."""
+"""Fields whose text is chosen by clients, providers or the operator."""
 
 
 def clean(record: Record) -> Record:
-    """The record without what a provider or client may have put where a name or a count belongs."""
+    """Remove what a provider or client may have put in place of a name or a count."""
     changes: dict[str, Any] = {}
     if record.dropped:
         changes["dropped"] = tuple(map(names_only, record.dropped))
@@ -47,7 +47,7 @@ def clean(record: Record) -> Record:
 
 
 def without_absurd_counts(record: Record) -> Record:
-    """The record without token counts above `MAX_COUNT`, which no encoder is made for; names what had one."""
+    """Remove token counts above `MAX_COUNT`, which encoders cannot handle. Names what had one as shortened."""
     usage = _without_absurd(record.usage)
     attempts = [structs.replace(one, usage=_without_absurd(one.usage)) for one in record.attempts]
     changes = {"usage": usage, "attempts": attempts}
@@ -64,7 +64,7 @@ def _without_absurd(usage: Usage | None) -> Usage | None:
 
 
 def shortened(record: Record, limit: int) -> Record:
-    """The record with its texts cut to so many characters and its lists to few entries; names what is cut."""
+    """Truncate the record's texts to `limit` characters, and its lists. Names the truncated fields."""
     cut = _with_texts(record, lambda text: shorten(text, limit))
     cut = structs.replace(
         cut,
@@ -80,12 +80,12 @@ def shortened(record: Record, limit: int) -> Record:
 
 
 def replace_surrogates(record: Record) -> Record:
-    """The record with escapes in the place of halves of surrogate pairs, which UTF-8 does not have."""
+    """Escape lone surrogates, which UTF-8 cannot encode."""
     return _with_texts(record, lambda text: text.encode(errors="backslashreplace").decode())
 
 
 def _with_texts(record: Record, change: Callable[[str], str]) -> Record:
-    """The record with each of its texts that others choose changed by this function."""
+    """Apply a function to every text in the record that others choose."""
     texts = {name: change(text) for name in _OTHERS if (text := getattr(record, name)) is not None}
     attempts = [
         structs.replace(
@@ -115,7 +115,7 @@ def _with_texts(record: Record, change: Callable[[str], str]) -> Record:
 def _with_candidates(
     decision: Decision | None, change: Callable[[Considered], Considered], most: int | None = None
 ) -> Decision | None:
-    """The decision with each of its candidates changed, and so many of them at most."""
+    """Apply a function to the decision's candidates, keeping at most `most`."""
     if decision is None:
         return None
     return structs.replace(decision, candidates=[change(one) for one in decision.candidates[:most]])

@@ -1,4 +1,4 @@
-"""The process's own log: starts, reloads, faults. To standard error, apart from the records."""
+"""The process's log: starts, reloads, errors. Written to standard error, separate from the records."""
 
 import json
 import logging
@@ -22,15 +22,15 @@ RENDERERS: Mapping[str, Callable[[Record], bytes]] = {"json": render_json, "text
 
 
 def line_format(logs: Logs) -> Literal["json", "text"]:
-    """The form of lines: what is configured, or readable on a terminal and JSON elsewhere."""
+    """The format of lines: as configured, or by default text on a terminal and JSON elsewhere."""
     if logs.format != "auto":
         return logs.format
     return "text" if sys.stdout.isatty() else "json"
 
 
 def occupy_streams() -> None:
-    """Open the null device in the place of standard streams that are closed (`>&-`): a connection would get
-    the free number, and be written to.
+    """Open the null device for closed standard streams (`>&-`). Otherwise a connection would get the free
+    descriptor, and log lines would be written to it.
     """
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
@@ -40,12 +40,12 @@ def occupy_streams() -> None:
 
 
 def configure_logging(logs: Logs) -> None:
-    """Send all loggers' lines to standard error, at the configured level."""
+    """Write all loggers' lines to standard error, at the configured level."""
     occupy_streams()
     out = NonBlockingHandler(NonBlockingWriter(sys.stderr.fileno(), lambda _: None))
     out.setFormatter(JsonFormatter() if line_format(logs) == "json" else TextFormatter())
     logging.basicConfig(level=logs.level.upper(), handlers=[out], force=True)
-    # The libraries' own chatter at debug level names addresses and headers: never shown.
+    # Libraries log addresses and headers at debug level: never shown.
     for name in ("asyncio", "aiohttp", "watchfiles"):
         logging.getLogger(name).setLevel(logging.WARNING)
 
@@ -75,14 +75,14 @@ def _time(record: logging.LogRecord) -> str:
 
 
 def _message(record: logging.LogRecord) -> str:
-    """The line's words. asyncio's go on with the exception's own, which may quote what was said."""
+    """The line's message. asyncio's messages include the exception's, which may quote a conversation."""
     message = record.getMessage()
     return message.partition("\n")[0] if record.name == "asyncio" else message
 
 
 def render_trace(error: BaseException) -> str:
-    """Where an exception and its causes were raised, the first cause first; of their words only those of
-    the system (OSError): others quote values, which may be a prompt, an answer or a key.
+    """Where an exception and its causes were raised, the first cause first. Only the system's messages
+    (OSError) are included: others may quote a prompt, an answer or a key.
     """
     chain: list[BaseException] = []
     cause: BaseException | None = error
@@ -114,7 +114,7 @@ class JsonFormatter(logging.Formatter):
 
 
 class TextFormatter(logging.Formatter):
-    """A log line for people."""
+    """A log line as text."""
 
     def format(self, record: logging.LogRecord) -> str:
         """See logging.Formatter."""

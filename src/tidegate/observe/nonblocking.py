@@ -1,8 +1,8 @@
-"""A file descriptor whose writers never wait.
+"""Non-blocking writes to a file descriptor.
 
-Standard output may be a pipe without an active reader: a write then blocks, and with it every request of
-the worker. A non-blocking writer takes lines at once and writes them in a thread of its own. What waits is
-bounded; lines that do not fit are lost, and reported as lost once writing is possible again.
+Standard output may be a pipe without an active reader: a write then blocks, and with it every request of the
+worker. A non-blocking writer accepts lines immediately and writes them in its own thread. The buffer is
+limited; lines that do not fit are lost, and the loss is reported once writing is possible again.
 """
 
 import atexit
@@ -17,41 +17,43 @@ from time import monotonic
 __all__ = ["PIPE_BUF", "NonBlockingWriter"]
 
 PIPE_BUF = 4096
-"""Bytes that POSIX systems write to a pipe as one piece."""
+"""Bytes that POSIX systems write to a pipe atomically."""
 
 ROOM = 8 * 1024 * 1024
-"""Bytes that may wait: some 20,000 records."""
+"""Maximum size of the buffer in bytes: about 20,000 records."""
 LAST_WORDS_S = 1.0
-"""How long the end of the process waits for a reader."""
+"""How long the process waits for a reader when it ends, in seconds."""
 
 
 class NonBlockingWriter:
-    """Writes to a descriptor, in the order given.
+    """Writes lines to a descriptor, in order.
 
-    `say` is told once what could not be written, and why.
+    `say` is called once with what could not be written, and why.
     """
 
     def __init__(
         self, descriptor: int | Callable[[], int], say: Callable[[str], None], room: int = ROOM
     ) -> None:
-        """A function names the descriptor before each write, in the writing thread; it may raise OSError."""
+        """If `descriptor` is a function, it is called in the writing thread before each write. It may raise
+        OSError.
+        """
         self._choose = descriptor if callable(descriptor) else None
         self._descriptor = -1 if callable(descriptor) else descriptor
         self._say = say
         self._room = room
         self._waiting: deque[bytes] = deque()
         self._size = 0
-        """Bytes that wait, those under way included."""
+        """Bytes in the buffer, including those being written."""
         self._lost = 0
         self._deaf = False
-        """Whether the reader is gone for good."""
+        """Whether the reader has closed the pipe."""
         self._unopened = False
-        """Whether there was no descriptor the last time, and that was said."""
+        """Whether there was no descriptor the last time, and this was reported."""
         self._change = Condition()
         self._thread: Thread | None = None
 
     def write(self, lines: bytes) -> None:
-        """Take whole lines."""
+        """Write complete lines."""
         with self._change:
             if self._deaf:
                 return
@@ -67,7 +69,7 @@ class NonBlockingWriter:
                 atexit.register(self.flush)
 
     def flush(self, patience_s: float = LAST_WORDS_S) -> None:
-        """Await that everything is written, but not for a reader that does not come."""
+        """Wait until everything is written, for a limited time."""
         end = monotonic() + patience_s
         with self._change:
             self._change.wait_for(lambda: self._size == 0 or self._deaf, end - monotonic())
@@ -86,7 +88,7 @@ class NonBlockingWriter:
                 self._say(f"{lost} lines of output were lost: they could not be written")
 
     def _write_lines(self, lines: bytes) -> int:
-        """Write whole lines; how many of them are lost."""
+        """Write complete lines. Returns the number of lost ones."""
         if self._choose is not None:
             try:
                 self._descriptor = self._choose()
@@ -99,8 +101,8 @@ class NonBlockingWriter:
         return sum(self._write_out(piece) for piece in self._pieces(lines))
 
     def _pieces(self, lines: bytes) -> Iterator[bytes]:
-        """The lines in writes that arrive whole, since several workers share the descriptor: a file takes
-        all of them, whatever else is treated as a pipe.
+        """Group the lines into writes that are atomic, because several workers share the descriptor: one for
+        a file, small ones for a pipe or anything else.
         """
         if stat.S_ISREG(os.fstat(self._descriptor).st_mode):
             yield lines
@@ -115,7 +117,7 @@ class NonBlockingWriter:
         yield lines[start:]
 
     def _write_out(self, piece: bytes) -> int:
-        """Write a piece, however long the reader takes; how many of its lines are lost."""
+        """Write a piece, however long the reader takes. Returns the number of lost lines."""
         rest = memoryview(piece)
         while rest and not self._deaf:
             try:
@@ -126,6 +128,6 @@ class NonBlockingWriter:
                 self._deaf = True
                 self._say("the output was closed by its reader: no more lines are written")
                 return 0
-            except OSError:  # a full disk has room again some day
+            except OSError:  # a full disk may have room again later
                 return bytes(rest).count(b"\n")
         return 0

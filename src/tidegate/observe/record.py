@@ -20,19 +20,19 @@ Ending = Literal[
 ]
 """How a request ended:
 
-- `complete`: the answer arrived whole, with its usage
-- `complete_without_usage`: the answer arrived whole, and the provider reported no usage
-- `client_left`: the client closed the connection before the end
-- `provider_broke`: the provider failed after the first byte had gone to the client
-- `failed`: no candidate gave an answer; the client got an error
-- `refused`: the request was at fault (4xx of this gateway)
-- `gateway_failed`: a fault of this gateway
-- `shut_down`: the gateway stopped before the end of its grace time sufficed
+- `complete`: the whole answer arrived, with its usage
+- `complete_without_usage`: the whole answer arrived, but the provider reported no usage
+- `client_left`: the client disconnected before the end
+- `provider_broke`: the provider failed after the first byte had been sent to the client
+- `failed`: no candidate answered; the client received an error
+- `refused`: the request was rejected (4xx of this gateway)
+- `gateway_failed`: a bug in this gateway
+- `shut_down`: the gateway's grace period ended before the request did
 """
 
 
 class FailedAttempt(Struct, frozen=True, omit_defaults=True):
-    """One try at one provider that did not succeed, or was cancelled."""
+    """A failed or cancelled attempt at one provider."""
 
     provider: str
     model: str
@@ -110,69 +110,69 @@ class Decision(Struct, frozen=True, omit_defaults=True, gc=False):
 
 
 class Record(Struct, kw_only=True, omit_defaults=True):
-    """What is known of one request when it has ended. Times are milliseconds."""
+    """The record of a finished request. Times are in milliseconds."""
 
     time: str
     """When it arrived: UTC, RFC 3339."""
     id: str
-    """The `x-request-id` of the answer."""
+    """The response's `x-request-id`."""
     correlation: str | None = None
-    """The client's own id of what it is doing, where its dialect has such a thing."""
+    """The client's correlation id, if its dialect has one."""
     door: str
     """The client's dialect."""
     path: str
     status: int
-    """Of the response; 499 where the client left before there was one."""
+    """The response's status; 499 if the client disconnected before there was one."""
     ended: Ending
     model: str | None = None
     """The name that the client used."""
     provider: str | None = None
-    """The configured name of the provider that answered last."""
+    """The configured name of the last provider tried."""
     provider_model: str | None = None
     """The model requested from the provider."""
     resolved_from: str | None = None
     """The retired name in the request that `provider_model` takes the place of, if there is one."""
     stream: bool | None = None
     finish: str | None = None
-    """The answer's finish reason, in OpenAI's names."""
+    """The finish reason, with OpenAI's names."""
     usage: Usage | None = None
-    """Tokens by class; None where the provider reported none."""
+    """Tokens by class; None if the provider reported none."""
     service_tier: str | None = None
-    """The tier that the request was served in, in the provider's own word."""
+    """The service tier, with the provider's name."""
     provider_cost: int | None = None
     """The cost reported by the provider, in 10⁻⁹ USD; None if it reports none."""
     dropped: tuple[str, ...] = ()
     """Parameters that the provider does not support."""
     left_out: tuple[str, ...] = ()
-    """Optional parts of the response that were malformed and left out."""
+    """Optional parts of the response that were malformed and omitted."""
     attempts: list[FailedAttempt] = []
-    """Tries that failed before the one that answered, or were cancelled beside it."""
+    """Attempts that failed before the one that answered, or were cancelled beside it."""
     hedge: bool = False
-    """Whether the try that answered was started beside one that was silent for long, and overtook it."""
+    """Whether the attempt that answered was started beside one that was silent for long, and overtook it."""
     continued: int = 0
-    """How often the stream broke and was carried on by another attempt. `usage` is then that of the last one:
-    it contains the text delivered before as input."""
+    """How often the stream broke and was continued by another attempt. `usage` is that of the last one, whose
+    input contains the text delivered before."""
     resent: int = 0
-    """Tries whose request was sent a second time, because the provider had closed the kept connection that
-    it was first sent on without a byte of an answer. Whether the provider saw it twice is unknown."""
+    """Attempts whose request was sent twice, because the reused connection closed without a byte of an
+    answer. Whether the provider received it twice is unknown."""
     skipped: list[SkippedCandidate] = []
     """Candidates that were not tried: they do not support a feature of the request, or are closed."""
     routing: Decision | None = None
     """How the candidates were ordered; None where there was only one."""
     caller: str | None = None
-    """Who called, as far as known: never the key."""
+    """The caller, if known; never the key."""
     error: str | None = None
-    """What went wrong: the `summary` of the client's error, which contains no quotes."""
+    """The `summary` of the client's error, which contains no quotes."""
     shortened: tuple[str, ...] = ()
-    """The fields that are cut here because the line would have been too long."""
+    """Fields that are truncated because the line would have been too long."""
     paused_ms: float | None = None
-    """Waited before the first byte outside of the attempts: for rate limits, before retries, for linked
-    media; None if nothing was waited for."""
+    """Time spent waiting before the first byte, outside of attempts: for rate limits, before retries, for
+    linked media. None if there was none."""
     total_ms: float = 0.0
     """From the request's head to the end of the response."""
     first_byte_ms: float | None = None
     """From the request's head to the first byte of the response's body."""
     overhead_ms: float | None = None
-    """Our own share of the time to the first byte: all of it but the waiting for providers."""
+    """Tidegate's share of the time to the first byte: everything except waiting for providers."""
     response_bytes: int | None = None
-    """Bytes of the answer that were handed to the server."""
+    """Bytes of the response passed to the server."""

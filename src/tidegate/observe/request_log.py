@@ -1,8 +1,7 @@
-"""Where the lines go: records to standard output, a tenth of a second at a time.
+"""The request log: records to standard output, written every tenth of a second.
 
-Writing a line per request as it ends would cost a system call each. The request log collects lines
-and writes them together; what is not yet written when the process is killed outright is lost, at
-most `FLUSH_S` seconds of it.
+Writing each line when its request ends would cost a system call per request. The request log collects lines
+and writes them together. If the process is killed, up to `FLUSH_S` seconds of records are lost.
 """
 
 import asyncio
@@ -27,13 +26,13 @@ _encode = msgspec.json.Encoder().encode
 
 
 def timestamp(ago_s: float = 0.0) -> str:
-    """Now, or so many seconds ago, in UTC, with milliseconds."""
+    """The time `ago_s` seconds ago, in UTC with milliseconds."""
     seconds, milliseconds = divmod(int((time() - ago_s) * 1000), 1000)
     return _second(seconds) + _MILLISECONDS[milliseconds]
 
 
 _MILLISECONDS = tuple(f".{number:03d}Z" for number in range(1000))
-"""The ends of all timestamps."""
+"""The possible endings of timestamps."""
 
 
 @lru_cache(maxsize=2)
@@ -42,7 +41,7 @@ def _second(moment: int) -> str:
 
 
 def render_json(record: Record) -> bytes:
-    """A record as one line of JSON: UTF-8, and never longer than a pipe takes whole."""
+    """A record as one line of JSON in UTF-8, short enough for an atomic write to a pipe."""
     return _render(record, _encode_json)
 
 
@@ -68,7 +67,7 @@ def _encode_json(record: Record) -> bytes:
 
 
 def render_text(record: Record) -> bytes:
-    """A record as one line for people, without characters that act on a terminal; as long as one of JSON."""
+    """A record as one line of text, without control characters, and no longer than JSON may be."""
     return _render(record, _encode_text)
 
 
@@ -100,19 +99,19 @@ def _shown(count: int | None) -> str:
 
 
 class Output(Protocol):
-    """Where lines are written."""
+    """A destination of lines."""
 
     def write(self, lines: bytes, /) -> object:
-        """Write whole lines."""
+        """Write complete lines."""
         ...
 
     def flush(self) -> object:
-        """Await that they are written."""
+        """Wait until they are written."""
         ...
 
 
 class RequestLog:
-    """Takes records and writes their lines."""
+    """Writes records as lines."""
 
     def __init__(self, render: Callable[[Record], bytes], out: Output, files: Output | None = None) -> None:
         """`files` gets every record as JSON, whatever the form of the lines for `out` is."""
@@ -125,7 +124,7 @@ class RequestLog:
         self._timer: asyncio.TimerHandle | None = None
 
     def write(self, record: Record) -> None:
-        """Take a record; its line is written soon."""
+        """Accept a record; its line is written soon."""
         self._lines.append(self._render(record))
         if self._json is not self._lines and self._files is not None:
             self._json.append(render_json(record))
@@ -133,7 +132,7 @@ class RequestLog:
             self._timer = asyncio.get_running_loop().call_later(FLUSH_S, self.flush)
 
     def flush(self) -> None:
-        """Write what is there."""
+        """Write the collected lines."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -146,7 +145,7 @@ class RequestLog:
         self._lines.clear()
 
     def close(self) -> None:
-        """Write what is there, and await that it is written: the process ends."""
+        """Write the collected lines and wait until they are written."""
         self.flush()
         self._out.flush()
         if self._files is not None:

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 from typing import Protocol as Interface
 
-from msgspec import Raw
 from msgspec.json import Decoder
 
 from .adapted import Adaptation
@@ -19,13 +18,11 @@ from .contract import AnswerDialect, Call, Conduit, Tally, Target
 from .decode import MALFORMED, check_utf8
 from .errors import ProviderBroke, TidegateError, Unsupported
 from .events import Event, LeftOut
+from .fields import Fields, is_set
 from .lenient import decode_leniently
 from .paths import quote_segment
 
 __all__ = [
-    "FIELDS",
-    "NULL",
-    "Fields",
     "Task",
     "TaskFormat",
     "Whole",
@@ -95,15 +92,8 @@ class Whole(BodyConduit):
 
 # --- what the formats share ------------------------------------------------------------------
 
-Fields = dict[str, Raw]
-"""The top level of a body, each value as the client wrote it."""
-
-FIELDS = Decoder(Fields)
-
 GATEWAY_FIELDS = ("provider", "models")
 """Tidegate's own fields, which a provider does not know unless its dialect says so."""
-
-NULL = b"null"
 
 
 def read_answer(decoder: Decoder[T], body: bytes, tally: Tally, what: str) -> T:
@@ -130,13 +120,13 @@ def refuse_stream(stream: bool | None, what: str) -> None:
 def names_of(fields: Fields, known: frozenset[str]) -> list[str]:
     """The fields beyond those known (and Tidegate's own) in which the client says something."""
     beyond = fields.keys() - known - set(GATEWAY_FIELDS)
-    return [name for name in fields if name in beyond and bytes(fields[name]) != NULL]
+    return [name for name in fields if name in beyond and is_set(fields[name])]
 
 
 def drop(fields: Fields, names: Iterable[str]) -> list[str]:
     """Take fields out; the names of those in which the client says something."""
     taken = {name: fields.pop(name) for name in names if name in fields}
-    return [name for name, value in taken.items() if bytes(value) != NULL]
+    return [name for name, value in taken.items() if is_set(value)]
 
 
 def remove_gateway_fields(fields: Fields, provider: Any, own: tuple[str, ...]) -> None:

@@ -1,9 +1,9 @@
 """The only package that awaits a provider: connections and their failures.
 
-`pool` calls providers, `model_list` reads their lists of models, `fetch` downloads what clients link to.
-Nothing here retries or knows a dialect, and only fetching follows redirects. Deadlines are not set
-here either: the exchange cancels its task (see `exchange/watchdog.py`), which closes the connection
-and with it the provider's work.
+`pool` calls providers, `model_list` reads their model lists, `fetch` downloads files that clients link to.
+Nothing here retries or knows a dialect, and only fetching follows redirects. Deadlines are not set here
+either: the exchange cancels its task (see `exchange/watchdog.py`), which closes the connection and so cancels
+the provider's work.
 """
 
 from .fetch import Budget, Fetched, Fetcher, NotFetched

@@ -1,4 +1,4 @@
-"""What may be fetched for a client: from which addresses, and how much."""
+"""Restrictions on fetching: allowed addresses, and the maximum size."""
 
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
@@ -18,12 +18,12 @@ class NotFetched(Exception):
 
 @dataclass(slots=True)
 class Budget:
-    """How many bytes may still be fetched."""
+    """The number of bytes that may still be fetched."""
 
     left: int
 
     def spend(self, size: int) -> None:
-        """Take `size` bytes from it. Raises NotFetched if fewer are left."""
+        """Use up `size` bytes. Raises NotFetched if fewer are left."""
         self.left -= size
         if self.left < 0:
             raise NotFetched("it is larger than the gateway fetches for one request")

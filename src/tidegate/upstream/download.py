@@ -1,5 +1,5 @@
-"""Downloads from the addresses that clients link to. Imported on the first fetch: the library takes longer
-to import than the whole data plane.
+"""Downloads of files that clients link to. Imported on the first fetch, because aiohttp takes longer to
+import than the whole data plane.
 """
 
 import re
@@ -21,7 +21,7 @@ __all__ = ["CheckedResolver", "Downloader", "parse_address"]
 
 MAX_REDIRECTS = 3
 MAX_INFORMATIONAL = 32
-"""Responses with a status of 1xx before the response proper."""
+"""Maximum number of informational responses (1xx) before the final one."""
 MAX_URL = 8192
 """Maximum characters of an address."""
 
@@ -49,8 +49,8 @@ class CheckedResolver(AbstractResolver):
 
 
 class LimitedResponse(aiohttp.ClientResponse):
-    """A response that only a few informational ones precede: the library itself reads on without end, which
-    costs a whole processor until the time is over.
+    """A response with a limit on informational responses before it. aiohttp itself has no limit, and would
+    use a whole processor until the timeout.
     """
 
     async def start(self, connection: Connection) -> aiohttp.ClientResponse:
@@ -64,7 +64,7 @@ class LimitedResponse(aiohttp.ClientResponse):
             message, payload = await read_message()
             left -= message.code < 200
             if left < 0:
-                raise NotFetched("its server sends no end of informational answers")
+                raise NotFetched("its server sends endless informational responses")
             return message, payload
 
         protocol.read = read  # type: ignore[method-assign]  # of this connection, which is not used again
@@ -83,11 +83,11 @@ def parse_address(text: str, allowed: Callable[[Address], bool]) -> URL:
     if len(text) > MAX_URL:
         raise NotFetched("its address is too long")
     try:
-        # ASCII is sent as it is written: signatures depend on it.
+        # ASCII is sent unchanged, because signatures depend on it.
         url = URL(text, encoded=_UNSAFE.search(text) is None)
         host, _ = url.host, url.port
     except (ValueError, LookupError):  # yarl: an IndexError for `http://[]@`
-        raise NotFetched("its address is no URL") from None
+        raise NotFetched("it is not a valid URL") from None
     if url.scheme not in ("http", "https") or not host:
         raise NotFetched("only http and https addresses are fetched")
     if url.raw_user is not None or url.raw_password is not None:

@@ -1,4 +1,4 @@
-"""A service's own list of models, in the format of OpenAI's API.
+"""A service's model list, in the format of OpenAI's API.
 
 It is requested outside the pool: rarely, with a short timeout and a limit of a few megabytes.
 """

@@ -154,7 +154,7 @@ class Pool:
 
 
 def _describe_status(status: int) -> str:
-    if 300 <= status < 400:  # following it would send the key to wherever it points
+    if 300 <= status < 400:  # following it would send the key to its target
         return f"the provider answered with a redirect (status {status}), which is not followed"
     return f"the provider answered with status {status}, which is neither a success nor an error"
 

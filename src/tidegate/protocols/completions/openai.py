@@ -5,7 +5,8 @@ from msgspec.json import Decoder, Encoder
 
 from tidegate.protocols.contract import Call, Conduit, Target
 from tidegate.protocols.errors import Unsupported
-from tidegate.protocols.task import NULL, Fields, drop, remove_gateway_fields, render_path
+from tidegate.protocols.fields import NULL, Fields
+from tidegate.protocols.task import drop, remove_gateway_fields, render_path
 
 from .conduit import BodySplice, StreamSplice
 from .request import CompletionRequest

@@ -9,7 +9,8 @@ from msgspec import Struct
 from msgspec.json import Encoder
 
 from tidegate.protocols.errors import ProviderBroke, Unsupported
-from tidegate.protocols.task import Fields, names_of
+from tidegate.protocols.fields import Fields
+from tidegate.protocols.task import names_of
 from tidegate.protocols.usage import Usage
 
 __all__ = [

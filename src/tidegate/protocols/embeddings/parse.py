@@ -5,9 +5,9 @@ from typing import Any
 from msgspec import Struct
 from msgspec.json import Decoder
 
-from tidegate.protocols.decode import decode, require_utf8
 from tidegate.protocols.errors import InvalidRequest
-from tidegate.protocols.task import FIELDS, Fields, refuse_stream
+from tidegate.protocols.fields import Fields, read_body
+from tidegate.protocols.task import refuse_stream
 
 from .contract import EmbeddingsRequest
 
@@ -35,12 +35,11 @@ WIRE = Decoder(Wire)
 
 def parse_request(body: bytes) -> EmbeddingsRequest:
     """Decode and check a request. Raises InvalidRequest."""
-    require_utf8(body)
-    wire = decode(WIRE, body)
+    wire, fields = read_body(WIRE, body)
     if wire.dimensions is not None and wire.dimensions < 1:
         raise InvalidRequest("dimensions: expected a number above 0", param="dimensions")
     refuse_stream(wire.stream, "embeddings")
-    return _build(body, wire, decode(FIELDS, body))
+    return _build(body, wire, fields)
 
 
 def _build(body: bytes, wire: Wire, fields: Fields) -> EmbeddingsRequest:

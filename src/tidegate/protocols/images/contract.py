@@ -10,7 +10,7 @@ from msgspec import Struct
 from msgspec.json import Encoder
 
 from tidegate.protocols.errors import InvalidRequest, ProviderRefused, Unsupported
-from tidegate.protocols.task import Fields
+from tidegate.protocols.fields import Fields
 from tidegate.protocols.usage import Usage
 
 __all__ = [

@@ -13,17 +13,9 @@ from msgspec.json import Decoder, Encoder
 
 from tidegate.protocols.contract import Call, Conduit, Tally, Target
 from tidegate.protocols.errors import ProviderBroke
+from tidegate.protocols.fields import FIELDS, NULL, Fields
 from tidegate.protocols.openai_errors import error_inside
-from tidegate.protocols.task import (
-    FIELDS,
-    NULL,
-    Fields,
-    Whole,
-    drop,
-    read_answer,
-    remove_gateway_fields,
-    render_path,
-)
+from tidegate.protocols.task import Whole, drop, read_answer, remove_gateway_fields, render_path
 from tidegate.protocols.usage import Count, Usage
 
 from .contract import ImagesRequest, as_data_url, filtered, nearest_ratio, sides_of

@@ -5,9 +5,9 @@ from typing import Any
 from msgspec import Struct
 from msgspec.json import Decoder
 
-from tidegate.protocols.decode import decode, require_utf8
 from tidegate.protocols.errors import InvalidRequest
-from tidegate.protocols.task import FIELDS, refuse_stream
+from tidegate.protocols.fields import read_body
+from tidegate.protocols.task import refuse_stream
 
 from .contract import ImagesRequest
 
@@ -41,8 +41,7 @@ WIRE = Decoder(Wire)
 
 def parse_request(body: bytes) -> ImagesRequest:
     """Decode and check a request. Raises InvalidRequest."""
-    require_utf8(body)
-    wire = decode(WIRE, body)
+    wire, fields = read_body(WIRE, body)
     if not wire.prompt.strip():
         raise InvalidRequest("prompt: there is nothing to draw", param="prompt")
     if wire.n is not None and wire.n < 1:
@@ -50,7 +49,7 @@ def parse_request(body: bytes) -> ImagesRequest:
     refuse_stream(wire.stream, "images")
     return ImagesRequest(
         body=body,
-        fields=decode(FIELDS, body),
+        fields=fields,
         model=wire.model,
         prompt=wire.prompt,
         n=wire.n,

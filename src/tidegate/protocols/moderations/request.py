@@ -6,9 +6,9 @@ from typing import Any
 from msgspec import Struct
 from msgspec.json import Decoder
 
-from tidegate.protocols.decode import decode, require_utf8
 from tidegate.protocols.errors import InvalidRequest
-from tidegate.protocols.task import FIELDS, Fields, refuse_stream
+from tidegate.protocols.fields import Fields, read_body
+from tidegate.protocols.task import refuse_stream
 
 __all__ = ["ModerationsRequest", "parse_request"]
 
@@ -45,14 +45,13 @@ class ModerationsRequest(Struct, frozen=True, kw_only=True):
 
 def parse_request(body: bytes) -> ModerationsRequest:
     """Decode and check a request. Raises InvalidRequest."""
-    require_utf8(body)
-    wire = decode(WIRE, body)
+    wire, fields = read_body(WIRE, body)
     if isinstance(wire.input, list) and not wire.input:
         raise InvalidRequest("input: expected at least one text or image", param="input")
     refuse_stream(wire.stream, "moderations")
     return ModerationsRequest(
         body=body,
-        fields=decode(FIELDS, body),
+        fields=fields,
         model=wire.model,
         provider=wire.provider,
         fallbacks=wire.models or (),

@@ -9,7 +9,9 @@ from msgspec import Raw
 from msgspec.json import Decoder
 
 from tidegate.protocols.errors import InvalidRequest
+from tidegate.protocols.fields import ENCODE, Fields, extensions_in, is_set
 from tidegate.protocols.media import AUDIO_TYPES, inline, parse_url
+from tidegate.protocols.openai_request import biases_of, stops_of
 from tidegate.protocols.turn import (
     Audio,
     CacheControl,
@@ -37,21 +39,18 @@ from tidegate.protocols.turn import (
 
 from .check import allowed_name, chosen_name, file_url, image_address
 from .wire import (
-    ENCODE,
     FORMATS,
     NAME,
     CacheMark,
     CallIn,
     ChatRequest,
     ChoiceIn,
-    Fields,
     FunctionIn,
     ImageIn,
     MessageIn,
     PartIn,
     ReasoningIn,
     ToolIn,
-    is_set,
 )
 
 __all__ = ["build_reasoning", "build_turn", "thinking_text"]
@@ -116,24 +115,18 @@ def build_turn(wire: ChatRequest, fields: Fields, stream: bool) -> Turn:
         presence_penalty=wire.presence_penalty,
         frequency_penalty=wire.frequency_penalty,
         seed=wire.seed,
-        stop=(wire.stop,) if isinstance(wire.stop, str) else tuple(wire.stop or ()),
+        stop=stops_of(wire),
         n=wire.n,
         logprobs=None if wire.logprobs is None else bool(wire.logprobs),
         top_logprobs=wire.top_logprobs,
-        logit_bias=fields["logit_bias"] if wire.logit_bias else None,
+        logit_bias=biases_of(wire, fields),
         modalities=tuple(wire.modalities or ()),
         verbosity=wire.verbosity,
         user=wire.safety_identifier or wire.user,
         service_tier=wire.service_tier,
         origin=NAME,
-        extensions=_build_extensions(fields),
+        extensions={} if KNOWN.issuperset(fields) else extensions_in(fields, KNOWN),
     )
-
-
-def _build_extensions(fields: Fields) -> dict[str, Raw]:
-    if KNOWN.issuperset(fields):
-        return {}
-    return {key: raw for key, raw in fields.items() if key not in KNOWN and is_set(raw)}
 
 
 # --- messages --------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from tidegate.protocols.errors import InvalidRequest
+from tidegate.protocols.fields import is_set
 from tidegate.protocols.media import check_document, check_image, parse_url
 from tidegate.protocols.turn import Inline
 
@@ -17,7 +18,6 @@ from .wire import (
     MessageIn,
     PartIn,
     has_object,
-    is_set,
 )
 
 __all__ = ["allowed_name", "check_request", "chosen_name", "file_url", "image_address", "repeats_ids"]

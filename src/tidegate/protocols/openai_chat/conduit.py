@@ -8,6 +8,7 @@ from msgspec.json import Decoder
 
 from tidegate.protocols.decode import MALFORMED, check_utf8, require_json
 from tidegate.protocols.errors import ProviderBroke
+from tidegate.protocols.fields import ENCODE, FIELDS
 from tidegate.protocols.lenient import decode_view
 from tidegate.protocols.openai_conduits import (
     ChoiceView,
@@ -20,7 +21,6 @@ from tidegate.protocols.sse import KEEP_ALIVE, ServerSentEvent, frame
 
 from .error import error_of_event
 from .usage import UsageIn, parse_served, parse_usage
-from .wire import ENCODE, FIELDS
 
 __all__ = ["BodySplice", "StreamSplice"]
 

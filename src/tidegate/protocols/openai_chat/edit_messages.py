@@ -14,10 +14,11 @@ from msgspec.json import Decoder
 from tidegate.protocols.contract import Target
 from tidegate.protocols.conversation import CallIds
 from tidegate.protocols.decode import decode
+from tidegate.protocols.fields import ENCODE
 
 from .dialect import Dialect
 from .render import is_web, join_neighbours, links_refused, short_id
-from .wire import ENCODE, ChatRequest, MessageIn
+from .wire import ChatRequest, MessageIn
 
 __all__ = ["MESSAGES", "MessageEdits", "make_ids_unique"]
 

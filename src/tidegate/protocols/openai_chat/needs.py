@@ -3,10 +3,11 @@
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
+from tidegate.protocols.fields import is_set
 from tidegate.protocols.needs import Need, needs_of
 
 from .build import build_reasoning
-from .wire import ChatRequest, FormatIn, MessageIn, is_set
+from .wire import ChatRequest, FormatIn, MessageIn
 
 __all__ = ["parse_needs"]
 

@@ -27,6 +27,7 @@ from tidegate.protocols.events import (
     ToolCallStarted,
     UsageReported,
 )
+from tidegate.protocols.fields import ENCODE
 from tidegate.protocols.finishes import broken_finish, finish_of, is_broken
 from tidegate.protocols.functions import custom_text
 from tidegate.protocols.media import parse_url
@@ -39,7 +40,7 @@ from .error import error_inside, error_of_event
 from .inline import InlineThinking
 from .render import ChatCall
 from .usage import parse_served, parse_usage
-from .wire import ENCODE, FORMATS, NAME, has_list
+from .wire import FORMATS, NAME, has_list
 from .wire_answer import (
     NOTHING,
     AnswerOut,

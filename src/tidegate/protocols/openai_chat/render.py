@@ -12,6 +12,7 @@ from msgspec import Raw
 from tidegate.protocols.contract import Call, Outcome, Target, drop_or_refuse, require_prefill
 from tidegate.protocols.effort import may_sample
 from tidegate.protocols.errors import BytesWanted, Unsupported
+from tidegate.protocols.fields import ENCODE
 from tidegate.protocols.functions import (
     CUSTOM_INPUT,
     NO_PARAMETERS,
@@ -49,7 +50,7 @@ from tidegate.protocols.turn import (
 
 from .dialect import Dialect, continues, only_streams
 from .thinking import plan_thinking
-from .wire import ENCODE, NAME
+from .wire import NAME
 
 __all__ = [
     "CARRIES",

@@ -14,6 +14,7 @@ from msgspec.json import Decoder
 from tidegate.protocols.contract import Call, Target
 from tidegate.protocols.effort import may_sample
 from tidegate.protocols.errors import Unsupported
+from tidegate.protocols.fields import ENCODE, Fields, is_set
 from tidegate.protocols.profile import Profile
 
 from .build import build_reasoning
@@ -23,7 +24,6 @@ from .edit_messages import MESSAGES, MessageEdits, make_ids_unique
 from .parse import Parsed
 from .render import HARMLESS, SAMPLING, add_schema, limit_field, render_path
 from .thinking import plan_thinking
-from .wire import ENCODE, Fields, is_set
 
 __all__ = ["Splicer"]
 

@@ -4,14 +4,14 @@ The types accept more than OpenAI: extensions of compatible services are include
 not read are not declared and are forwarded unchanged. An empty `Raw` means that the field was not sent.
 """
 
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Raw, Struct
-from msgspec.json import Decoder, Encoder
+from msgspec.json import Decoder
+
+from tidegate.protocols.openai_request import Count, Name, SampledWire
 
 __all__ = [
-    "ENCODE",
-    "FIELDS",
     "FORMATS",
     "NAME",
     "REQUEST",
@@ -27,7 +27,6 @@ __all__ = [
     "ToolIn",
     "has_list",
     "has_object",
-    "is_set",
 ]
 
 NAME = "openai_chat"
@@ -35,9 +34,6 @@ NAME = "openai_chat"
 FORMATS = {"anthropic-claude-v1": "anthropic", "google-gemini-v1": "gemini"}
 """OpenRouter's names for signature formats; all other names are used as they are."""
 
-Name = Annotated[str, Meta(min_length=1)]
-Penalty = Annotated[float, Meta(ge=-2, le=2)]
-Count = Annotated[int, Meta(ge=0)]
 EffortWord = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max", "ultra", "default"]
 
 Role = Literal["system", "developer", "user", "assistant", "tool", "function"]
@@ -252,13 +248,6 @@ class FormatIn(Struct, gc=False):
     schema: Raw = Raw()
 
 
-class StreamOptions(Struct, gc=False):
-    """`stream_options`."""
-
-    include_usage: bool | None = None
-    include_obfuscation: bool | None = None
-
-
 class UsageIn(Struct, gc=False):
     """OpenRouter's `usage` option, which requests usage."""
 
@@ -277,15 +266,12 @@ class ReasoningIn(Struct, gc=False):
 ToolChoiceWord = Literal["none", "auto", "required", "any"]
 
 
-class ChatRequest(Struct, kw_only=True, gc=False):
+class ChatRequest(SampledWire, kw_only=True, gc=False):
     """A chat completion request: the fields of OpenAI, of Tidegate, and common fields of
     compatible services.
     """
 
-    model: Name
     messages: Annotated[list[MessageIn], Meta(min_length=1)]
-    stream: bool | None = None
-    stream_options: StreamOptions | None = None
     usage: UsageIn | None = None
     tools: list[ToolIn] | None = None
     tool_choice: str | ChoiceIn | None = None
@@ -293,24 +279,13 @@ class ChatRequest(Struct, kw_only=True, gc=False):
     functions: list[FunctionIn] | None = None
     function_call: str | Named | None = None
     response_format: FormatIn | None = None
-    max_tokens: Count | None = None
     max_completion_tokens: Count | None = None
-    temperature: Annotated[float, Meta(ge=0, le=2)] | None = None
-    top_p: Annotated[float, Meta(ge=0, le=1)] | None = None
-    top_k: Annotated[int, Meta(ge=-1)] | None = None
-    presence_penalty: Penalty | None = None
-    frequency_penalty: Penalty | None = None
-    seed: int | None = None
-    stop: str | list[str] | None = None
-    n: Annotated[int, Meta(ge=1, le=128)] | None = None
     logprobs: bool | Annotated[int, Meta(ge=0, le=20)] | None = None
     """A number is Together's form."""
     top_logprobs: Annotated[int, Meta(ge=0, le=20)] | None = None
-    logit_bias: dict[str, Annotated[float, Meta(ge=-100, le=100)]] | None = None
     modalities: list[str] | None = None
     audio: dict[str, Any] | None = None
     verbosity: str | None = None
-    user: str | None = None
     safety_identifier: str | None = None
     service_tier: str | None = None
     metadata: dict[str, Any] | None = None
@@ -318,23 +293,11 @@ class ChatRequest(Struct, kw_only=True, gc=False):
     prompt_cache_key: str | None = None
     reasoning_effort: EffortWord | None = None
     reasoning: ReasoningIn | None = None
-    provider: str | dict[str, Any] | None = None
-    models: list[Name] | None = None
     system_message: str | None = None
     session_id: str | None = None
 
 
-Fields: TypeAlias = dict[str, Raw]
-"""The top level of a body; values that are not edited keep the client's bytes."""
-
 REQUEST = Decoder(ChatRequest)
-FIELDS = Decoder(Fields)
-ENCODE = Encoder().encode
-
-
-def is_set(raw: Raw) -> bool:
-    """Return whether a value was sent and is not null."""
-    return len(memoryview(raw)) > 0 and bytes(raw) != b"null"
 
 
 def has_list(raw: Raw) -> bool:

@@ -25,13 +25,13 @@ from tidegate.protocols.events import (
     ToolCallStarted,
     UsageReported,
 )
+from tidegate.protocols.fields import ENCODE
 from tidegate.protocols.ids import new_id
 from tidegate.protocols.sse import frame
 from tidegate.protocols.usage import Usage
 
 from .error import error_object
 from .usage import render_usage
-from .wire import ENCODE
 
 __all__ = ["DONE", "BodyWriter", "StreamWriter"]
 

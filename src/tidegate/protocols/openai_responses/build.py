@@ -11,6 +11,7 @@ from msgspec import Raw
 
 from tidegate.protocols.decode import decode
 from tidegate.protocols.errors import InvalidRequest, Unsupported
+from tidegate.protocols.fields import FIELDS, Fields, is_set
 from tidegate.protocols.media import AUDIO_TYPES, check_image, inline, parse_url
 from tidegate.protocols.turn import (
     Audio,
@@ -40,7 +41,6 @@ from .memory import REFERENCE
 from .summary import is_summary, read_summary
 from .tools import SEARCH, Offered, ToolNames, list_offered
 from .wire import (
-    FIELDS,
     HEAD,
     NAME,
     AdditionalToolsItem,
@@ -49,7 +49,6 @@ from .wire import (
     CompactionItem,
     CustomCallItem,
     CustomResultItem,
-    Fields,
     ImageItem,
     Item,
     MessageItem,
@@ -62,7 +61,6 @@ from .wire import (
     ResultItem,
     ToolSearchCallItem,
     ToolSearchOutputItem,
-    is_set,
 )
 
 __all__ = ["build_reasoning", "build_turn"]

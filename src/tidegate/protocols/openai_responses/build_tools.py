@@ -7,11 +7,12 @@ from msgspec.json import Decoder
 
 from tidegate.protocols.decode import MALFORMED
 from tidegate.protocols.errors import Unsupported
+from tidegate.protocols.fields import is_set
 from tidegate.protocols.turn import Tool, ToolChoice
 
 from .custom import chat_declaration
 from .tools import SEARCH, Offered, ToolNames
-from .wire import NAME, ChoiceIn, CustomTool, OwnTool, ToolSearchTool, is_set
+from .wire import NAME, ChoiceIn, CustomTool, OwnTool, ToolSearchTool
 
 __all__ = ["build_choice", "build_tools"]
 

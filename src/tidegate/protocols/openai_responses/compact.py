@@ -15,6 +15,7 @@ from msgspec.json import Decoder
 from tidegate.protocols.contract import Call, Conduit, ParsedRequest, Tally, Target, Writer
 from tidegate.protocols.errors import ProviderBroke, TidegateError
 from tidegate.protocols.events import Event, Finished, Started, TextDelta, UsageReported
+from tidegate.protocols.fields import ENCODE, FIELDS, is_set
 from tidegate.protocols.ids import new_id
 from tidegate.protocols.needs import Need
 from tidegate.protocols.task import Task, Whole, read_answer
@@ -27,7 +28,7 @@ from .parse import Parsed, parse_request
 from .splice import remove_gateway_fields, resolve_gateway_items
 from .summary import write_summary
 from .usage import UsageIn, parse_usage, render_usage
-from .wire import ENCODE, FIELDS, MessageItem, is_set
+from .wire import MessageItem
 
 __all__ = ["TASK", "CompactRequest", "parse_compact"]
 

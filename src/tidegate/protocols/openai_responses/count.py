@@ -6,12 +6,12 @@ from msgspec.json import Decoder
 from tidegate.protocols.contract import Call, ParsedRequest, Target
 from tidegate.protocols.decode import MALFORMED
 from tidegate.protocols.errors import ProviderBroke
+from tidegate.protocols.fields import ENCODE, FIELDS
 
 from .dialect import Dialect
 from .parse import Parsed
 from .render import render_request
 from .splice import splice_request
-from .wire import ENCODE, FIELDS
 
 __all__ = ["parse_count", "render_count"]
 

@@ -8,7 +8,9 @@ from typing import Any
 from msgspec import Raw, Struct
 from msgspec.json import Decoder
 
-from .wire import ENCODE, CustomTool
+from tidegate.protocols.fields import ENCODE
+
+from .wire import CustomTool
 
 __all__ = ["chat_declaration", "flat_declaration"]
 

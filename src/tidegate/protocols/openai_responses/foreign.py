@@ -19,8 +19,7 @@ from msgspec.json import Decoder
 
 from tidegate.protocols.decode import MALFORMED
 from tidegate.protocols.errors import InvalidRequest
-
-from .wire import ENCODE
+from tidegate.protocols.fields import ENCODE
 
 __all__ = ["PREFIX", "WrappedSignature", "is_foreign", "unwrap", "wrap"]
 

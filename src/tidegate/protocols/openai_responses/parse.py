@@ -8,6 +8,7 @@ from msgspec.json import Decoder
 
 from tidegate.protocols.decode import decode, require_utf8
 from tidegate.protocols.errors import InvalidRequest
+from tidegate.protocols.fields import ENCODE, FIELDS, Fields, is_set
 from tidegate.protocols.needs import Need
 from tidegate.protocols.opening import Session, opening_of
 from tidegate.protocols.turn import Turn
@@ -17,8 +18,6 @@ from .memory import REFERENCE, ItemMemory, put_items
 from .needs import parse_needs
 from .tools import TOOLS, Offered, ToolNames, list_offered, may_be_schema, parse_tools
 from .wire import (
-    ENCODE,
-    FIELDS,
     HEAD,
     REQUEST,
     AdditionalToolsItem,
@@ -28,7 +27,6 @@ from .wire import (
     CompactionItem,
     CustomCallItem,
     CustomResultItem,
-    Fields,
     ImageItem,
     Item,
     MessageItem,
@@ -41,7 +39,6 @@ from .wire import (
     SharedItem,
     ToolSearchCallItem,
     ToolSearchOutputItem,
-    is_set,
 )
 
 __all__ = ["Parsed", "parse_request"]

@@ -31,6 +31,7 @@ from tidegate.protocols.events import (
     ToolCallStarted,
     UsageReported,
 )
+from tidegate.protocols.fields import ENCODE, is_set
 from tidegate.protocols.finishes import broken_finish, is_broken, meaning_of, own_words
 from tidegate.protocols.ids import new_id
 from tidegate.protocols.lenient import decode_aside, decode_leniently
@@ -39,7 +40,7 @@ from tidegate.protocols.sse import ServerSentEvent, Splitter
 
 from .error import failure_of
 from .usage import parse_usage
-from .wire import ENCODE, HEAD, NAME, is_set
+from .wire import HEAD, NAME
 from .wire_answer import (
     ANNOTATION,
     CALL,

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from tidegate.protocols.contract import Call, Outcome, Target, drop_or_refuse
 from tidegate.protocols.effort import may_sample, plan_effort
 from tidegate.protocols.errors import Unsupported
+from tidegate.protocols.fields import ENCODE
 from tidegate.protocols.limits import short_value, with_properties
 from tidegate.protocols.media import data_url
 from tidegate.protocols.profile import Profile
@@ -36,7 +37,7 @@ from tidegate.protocols.turn import (
 
 from .custom import flat_declaration
 from .dialect import Dialect
-from .wire import ENCODE, NAME
+from .wire import NAME
 
 __all__ = ["CARRIES", "SAMPLING", "ResponsesCall", "render_request"]
 

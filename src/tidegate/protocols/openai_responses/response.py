@@ -10,10 +10,11 @@ from typing import Any
 from msgspec import Raw
 
 from tidegate.protocols.events import Finished, Started
+from tidegate.protocols.fields import ENCODE, FIELDS, is_set
 from tidegate.protocols.ids import new_id
 
 from .parse import Parsed
-from .wire import ENCODE, FIELDS, TOOL_HEAD, is_set
+from .wire import TOOL_HEAD
 
 __all__ = ["Shell", "status_of"]
 

@@ -18,6 +18,7 @@ from tidegate.protocols.contract import Call, Tally, Target
 from tidegate.protocols.decode import require_json
 from tidegate.protocols.effort import may_sample, nearest_effort
 from tidegate.protocols.errors import ProviderBroke, ProviderError, TidegateError
+from tidegate.protocols.fields import ENCODE, FIELDS, Fields, is_set
 from tidegate.protocols.lenient import decode_view
 from tidegate.protocols.sse import Blocks, frame, parse_event
 
@@ -28,7 +29,7 @@ from .reader import OVER, failure_in, finish_of
 from .render import SAMPLING, ResponsesCall
 from .summary import is_summary, summary_message
 from .usage import parse_usage
-from .wire import ENCODE, FIELDS, RAWS, CompactionItem, CustomTool, Fields, Item, ReasoningItem, is_set
+from .wire import RAWS, CompactionItem, CustomTool, Item, ReasoningItem
 from .wire_answer import RESPONSE, ResponseOut
 
 __all__ = ["BodySplice", "StreamSplice", "remove_gateway_fields", "resolve_gateway_items", "splice_request"]

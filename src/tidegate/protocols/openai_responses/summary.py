@@ -15,9 +15,10 @@ from msgspec.json import Decoder
 
 from tidegate.protocols.decode import MALFORMED
 from tidegate.protocols.errors import InvalidRequest
+from tidegate.protocols.fields import ENCODE
 
 from .foreign import PREFIX, is_foreign
-from .wire import ENCODE, CompactionItem, Item
+from .wire import CompactionItem, Item
 
 __all__ = ["is_summary", "read_summary", "summary_message", "write_summary"]
 

@@ -7,11 +7,9 @@ not read are not declared and are forwarded unchanged. An empty `Raw` means that
 from typing import Annotated, Any, Literal, NamedTuple, TypeAlias
 
 from msgspec import Meta, Raw, Struct
-from msgspec.json import Decoder, Encoder
+from msgspec.json import Decoder
 
 __all__ = [
-    "ENCODE",
-    "FIELDS",
     "HEAD",
     "NAME",
     "RAWS",
@@ -25,7 +23,6 @@ __all__ = [
     "CustomCallItem",
     "CustomResultItem",
     "CustomTool",
-    "Fields",
     "FormatIn",
     "FunctionTool",
     "Head",
@@ -48,7 +45,6 @@ __all__ = [
     "ToolSearchCallItem",
     "ToolSearchOutputItem",
     "ToolSearchTool",
-    "is_set",
 ]
 
 NAME = "openai_responses"
@@ -364,17 +360,7 @@ class ResponsesRequest(Struct, kw_only=True):
     models: list[Name] | None = None
 
 
-Fields: TypeAlias = dict[str, Raw]
-"""The top level of an object; values that are not edited keep the client's bytes."""
-
 REQUEST = Decoder(ResponsesRequest)
-FIELDS = Decoder(Fields)
 RAWS = Decoder(list[Raw])
 HEAD = Decoder(Head)
 TOOL_HEAD = Decoder(ToolHead)
-ENCODE = Encoder().encode
-
-
-def is_set(raw: Raw) -> bool:
-    """Return whether a value was sent and is not null."""
-    return len(memoryview(raw)) > 0 and bytes(raw) != b"null"

@@ -30,6 +30,7 @@ from tidegate.protocols.events import (
     ToolCallStarted,
     UsageReported,
 )
+from tidegate.protocols.fields import ENCODE
 from tidegate.protocols.ids import new_id
 from tidegate.protocols.object_end import ObjectEnd
 from tidegate.protocols.usage import Usage
@@ -43,7 +44,7 @@ from .progress import Progress
 from .response import Shell, status_of
 from .tools import Declared
 from .usage import render_usage
-from .wire import ENCODE, HEAD, NAME
+from .wire import HEAD, NAME
 
 __all__ = ["ResponseWriter"]
 
