@@ -7,10 +7,21 @@ from typing import TypeAlias, TypeVar
 from msgspec import Raw
 from msgspec.json import Decoder, Encoder
 
-from .decode import decode, require_utf8
+from .decode import MALFORMED, decode, require_utf8
 from .errors import InvalidRequest
 
-__all__ = ["ENCODE", "FIELDS", "NULL", "Fields", "extensions_in", "is_set", "read_body", "read_unique_body"]
+__all__ = [
+    "ENCODE",
+    "FIELDS",
+    "NULL",
+    "Fields",
+    "extensions_in",
+    "has_object",
+    "is_object",
+    "is_set",
+    "read_body",
+    "read_unique_body",
+]
 
 T = TypeVar("T")
 
@@ -24,6 +35,20 @@ NULL = b"null"
 def is_set(raw: Raw) -> bool:
     """Return whether a value was sent and is not null."""
     return len(memoryview(raw)) > 0 and bytes(raw) != NULL
+
+
+def has_object(raw: Raw) -> bool:
+    """Return whether a value is a JSON object."""
+    return bytes(memoryview(raw)[:1]) == b"{"
+
+
+def is_object(text: str) -> bool:
+    """Return whether a text is a JSON object."""
+    try:
+        FIELDS.decode(text)
+    except MALFORMED:
+        return False
+    return True
 
 
 def extensions_in(fields: Fields, known: Container[str]) -> Fields:

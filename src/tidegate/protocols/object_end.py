@@ -2,15 +2,11 @@
 
 import re
 
-from msgspec import Raw
-from msgspec.json import Decoder
-
-from .decode import MALFORMED
+from .fields import is_object
 
 __all__ = ["ObjectEnd"]
 
 _MARKS = re.compile(r'\\.|["{}]', re.DOTALL)
-_OBJECT = Decoder(dict[str, Raw])
 
 
 class ObjectEnd:
@@ -34,7 +30,7 @@ class ObjectEnd:
         while self._whole is None and self._scanned < len(self._pieces):
             self._scanned += 1
             if self._closes(self._pieces[self._scanned - 1]):
-                self._whole = _is_object("".join(self._pieces))
+                self._whole = is_object("".join(self._pieces))
         return self._whole is True
 
     def _closes(self, piece: str) -> bool:
@@ -49,11 +45,3 @@ class ObjectEnd:
                 closed = closed or (mark == "}" and self._depth == 0)
         self._cut = "\\" if text.endswith("\\") and end < len(text) else ""
         return closed
-
-
-def _is_object(text: str) -> bool:
-    try:
-        _OBJECT.decode(text)
-    except MALFORMED:
-        return False
-    return True

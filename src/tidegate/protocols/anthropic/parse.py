@@ -15,6 +15,7 @@ from msgspec.json import Decoder
 
 from tidegate.protocols.decode import MALFORMED, decode, require_utf8
 from tidegate.protocols.errors import InvalidRequest
+from tidegate.protocols.fields import has_object
 from tidegate.protocols.media import check_document, check_image, inline, parse_url
 from tidegate.protocols.needs import Need
 from tidegate.protocols.opening import Session, opening_of
@@ -43,7 +44,6 @@ from .wire import (
     ToolUseBlock,
     UnknownBlock,
     UrlSource,
-    is_object,
 )
 
 __all__ = ["Parsed", "parse_count_request", "parse_request"]
@@ -122,7 +122,7 @@ def _parse(body: bytes, whole: Decoder[Any], in_raws: Decoder[Any]) -> Parsed:
     if wire.thinking is not None and wire.thinking.type == "enabled" and wire.thinking.budget_tokens is None:
         raise _wrong("thinking.budget_tokens", "this field is required where thinking is enabled")
     for place, form in (("output_config.format", _format(wire)), ("output_format", wire.output_format)):
-        if form is not None and form.type == "json_schema" and not is_object(form.schema):
+        if form is not None and form.type == "json_schema" and not has_object(form.schema):
             raise _wrong(f"{place}.schema", "expected an object")
     return Parsed(
         body,
@@ -224,7 +224,7 @@ class _Inspection:
     def _check_call(self, block: ToolUseBlock, role: str, at: str) -> None:
         if role != "assistant":
             raise _wrong(at, f"a {role} message cannot contain tool_use blocks")
-        if not is_object(block.input):
+        if not has_object(block.input):
             raise _wrong(f"{at}.input", "expected an object")
         self.repeats_ids = self.repeats_ids or block.id in self._calls
         self._calls.add(block.id)
@@ -255,7 +255,7 @@ class _Inspection:
         _check_address(block.source, at)
 
     def _check_unknown(self, block: UnknownBlock, role: str, at: str) -> None:
-        if block.kind == NATIVE_BLOCK and not is_object(decode(NATIVE, block.raw, at).block):
+        if block.kind == NATIVE_BLOCK and not has_object(decode(NATIVE, block.raw, at).block):
             raise _wrong(f"{at}.block", "expected an object")
 
 
@@ -280,7 +280,7 @@ def _check_tools(wire: CountRequest[Any]) -> None:
         is_custom = tool.type in (None, "custom")
         if is_custom and not tool.name:
             raise _wrong(f"tools.{index}.name", "this field is required")
-        if is_custom and not is_object(tool.input_schema):
+        if is_custom and not has_object(tool.input_schema):
             raise _wrong(f"tools.{index}.input_schema", "expected an object")
         if tool.name in names:
             raise _wrong(f"tools.{index}.name", f"there is already a tool {tool.name!r}")

@@ -48,7 +48,6 @@ __all__ = [
     "UnknownBlock",
     "UrlSource",
     "UsageOut",
-    "is_object",
 ]
 
 B = TypeVar("B")
@@ -301,11 +300,6 @@ REQUEST_OF_RAWS = Decoder(MessagesRequest[Raw])
 THINKING = Decoder(ThinkingIn)
 COUNT_REQUEST = Decoder(CountRequest[Block])
 COUNT_REQUEST_OF_RAWS = Decoder(CountRequest[Raw])
-
-
-def is_object(raw: Raw) -> bool:
-    """Return whether a JSON value is an object."""
-    return bytes(memoryview(raw)[:1]) == b"{"
 
 
 # --- the answer ------------------------------------------------------------------------------

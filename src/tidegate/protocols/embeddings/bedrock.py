@@ -11,11 +11,11 @@ from msgspec.json import Decoder, Encoder
 
 from tidegate.protocols.contract import Call, Conduit, Tally, Target
 from tidegate.protocols.errors import Unsupported
-from tidegate.protocols.task import Whole, read_answer, render_path
+from tidegate.protocols.task import read_answer, render_path
 from tidegate.protocols.usage import Count, Usage
 
 from . import cohere
-from .contract import Embeddings, EmbeddingsRequest, dropped_of, render_answer, require_texts
+from .contract import Embeddings, EmbeddingsRequest, dropped_of, rendered, require_texts
 
 __all__ = ["FORMAT", "Dialect"]
 
@@ -81,13 +81,7 @@ class BedrockFormat:
         body = ENCODE(maker.render(parsed))
         path = render_path(target.dialect.path, target.model)
         call = Call(path, body, stream=False, dropped=dropped_of(parsed, *maker.drops))
-
-        def convert(body: bytes, tally: Tally) -> bytes:
-            answer = maker.parse(body, tally)
-            tally.usage, tally.model = answer.usage, target.model
-            return render_answer(parsed, answer, target.model)
-
-        return call, Whole(convert)
+        return call, rendered(parsed, target.model, maker.parse)
 
 
 FORMAT = BedrockFormat()

@@ -9,10 +9,10 @@ from msgspec.json import Decoder, Encoder
 from tidegate.protocols.contract import Call, Conduit, Tally, Target
 from tidegate.protocols.decode import MALFORMED
 from tidegate.protocols.errors import ProviderBroke
-from tidegate.protocols.task import Whole, read_answer, render_path
+from tidegate.protocols.task import read_answer, render_path
 from tidegate.protocols.usage import FloatCount, Usage
 
-from .contract import Embeddings, EmbeddingsRequest, dropped_of, render_answer, require_texts
+from .contract import Embeddings, EmbeddingsRequest, dropped_of, rendered, require_texts
 from .purpose import purpose_of
 
 __all__ = ["FORMAT", "Dialect", "parse_answer", "render_body"]
@@ -52,13 +52,7 @@ class CohereFormat:
         body = {"model": target.model, **render_body(parsed)}
         path = render_path(target.dialect.path, target.model)
         call = Call(path, ENCODE(body), stream=False, dropped=dropped_of(parsed, "user"))
-
-        def convert(body: bytes, tally: Tally) -> bytes:
-            answer = parse_answer(body, tally)
-            tally.usage, tally.model = answer.usage, target.model
-            return render_answer(parsed, answer, target.model)
-
-        return call, Whole(convert)
+        return call, rendered(parsed, target.model, parse_answer)
 
 
 FORMAT = CohereFormat()

@@ -2,15 +2,16 @@
 
 import base64
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from msgspec import Struct
 from msgspec.json import Encoder
 
+from tidegate.protocols.contract import Conduit, Tally
 from tidegate.protocols.errors import ProviderBroke, Unsupported
 from tidegate.protocols.fields import Fields
-from tidegate.protocols.task import names_of
+from tidegate.protocols.task import Whole, names_of
 from tidegate.protocols.usage import Usage
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "dropped_of",
     "encode_floats",
     "render_answer",
+    "rendered",
     "require_texts",
 ]
 
@@ -105,6 +107,17 @@ def render_answer(parsed: EmbeddingsRequest, answer: Embeddings, model: str) -> 
     tokens = (answer.usage.prompt_tokens if answer.usage else None) or 0
     usage = {"prompt_tokens": tokens, "total_tokens": tokens}
     return ENCODE({"object": "list", "data": data, "model": model, "usage": usage})
+
+
+def rendered(parsed: EmbeddingsRequest, model: str, parse: Callable[[bytes, Tally], Embeddings]) -> Conduit:
+    """The conduit of an answer that `parse` reads: it is written in OpenAI's dialect."""
+
+    def convert(body: bytes, tally: Tally) -> bytes:
+        answer = parse(body, tally)
+        tally.usage, tally.model = answer.usage, model
+        return render_answer(parsed, answer, model)
+
+    return Whole(convert)
 
 
 def encode_floats(vector: Vector) -> str:

@@ -12,10 +12,10 @@ from msgspec.json import Decoder, Encoder
 
 from tidegate.protocols.contract import Call, Conduit, Tally, Target
 from tidegate.protocols.errors import Unsupported
-from tidegate.protocols.task import Whole, read_answer, render_path
+from tidegate.protocols.task import read_answer, render_path
 from tidegate.protocols.usage import Count, Usage
 
-from .contract import Embeddings, EmbeddingsRequest, dropped_of, render_answer, require_texts
+from .contract import Embeddings, EmbeddingsRequest, dropped_of, rendered, require_texts
 from .purpose import purpose_of
 
 __all__ = ["FORMAT", "Dialect"]
@@ -89,13 +89,7 @@ class GeminiFormat:
         body = METHODS[method](require_texts(parsed), options, target.model)
         path = f"{render_path(dialect.path, target.model)}:{method}"
         call = Call(path, ENCODE(body), stream=False, dropped=dropped_of(parsed, "user"))
-
-        def convert(body: bytes, tally: Tally) -> bytes:
-            answer = _parse_answer(body, tally)
-            tally.usage, tally.model = answer.usage, target.model
-            return render_answer(parsed, answer, target.model)
-
-        return call, Whole(convert)
+        return call, rendered(parsed, target.model, _parse_answer)
 
 
 FORMAT = GeminiFormat()

@@ -12,8 +12,8 @@ from typing import Any, ClassVar
 import msgspec
 from msgspec import Raw
 
-from tidegate.protocols.decode import MALFORMED
 from tidegate.protocols.errors import BytesWanted, InvalidRequest, Unsupported
+from tidegate.protocols.fields import is_object
 from tidegate.protocols.functions import arguments_object
 from tidegate.protocols.profile import Profile
 from tidegate.protocols.turn import (
@@ -85,8 +85,6 @@ _ENDING = re.compile(r"\.([A-Za-z0-9]{2,4})(?:[?#].*)?$")
 _YOUTUBE = re.compile(r"https?://(?:www\.|m\.)?(?:youtube\.com|youtu\.be)/")
 _UPLOADED = ("https://", "gs://", "files/")
 _NOT_FOR_GOOGLE = re.compile(r'\d{16}|"\$ref"')
-
-_OBJECT = msgspec.json.Decoder(dict[str, Raw])
 
 
 class Contents:
@@ -341,14 +339,6 @@ def _response(text: str, is_error: bool) -> Raw:
     """
     if is_error:
         return Raw(msgspec.json.encode({"error": text}))
-    if text.lstrip()[:1] == "{" and _is_object(text) and not _NOT_FOR_GOOGLE.search(text):
+    if text.lstrip()[:1] == "{" and is_object(text) and not _NOT_FOR_GOOGLE.search(text):
         return Raw(text.encode())
     return Raw(msgspec.json.encode({"output": text}))
-
-
-def _is_object(text: str) -> bool:
-    try:
-        _OBJECT.decode(text)
-    except MALFORMED:
-        return False
-    return True

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from tidegate.protocols.errors import InvalidRequest
-from tidegate.protocols.fields import is_set
+from tidegate.protocols.fields import has_object, is_set
 from tidegate.protocols.media import check_document, check_image, parse_url
 from tidegate.protocols.turn import Inline
 
@@ -17,7 +17,6 @@ from .wire import (
     ImageIn,
     MessageIn,
     PartIn,
-    has_object,
 )
 
 __all__ = ["allowed_name", "check_request", "chosen_name", "file_url", "image_address", "repeats_ids"]

@@ -26,7 +26,6 @@ __all__ = [
     "ReasoningDetail",
     "ToolIn",
     "has_list",
-    "has_object",
 ]
 
 NAME = "openai_chat"
@@ -304,9 +303,3 @@ def has_list(raw: Raw) -> bool:
     """Return whether a value is a JSON array."""
     view = memoryview(raw)
     return len(view) > 0 and view[0] == 0x5B  # [
-
-
-def has_object(raw: Raw) -> bool:
-    """Return whether a value is a JSON object."""
-    view = memoryview(raw)
-    return len(view) > 0 and view[0] == 0x7B  # {
