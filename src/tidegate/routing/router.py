@@ -162,18 +162,22 @@ class Router:
 
     def _stay(self, ordered: list[Choice], homes: Sequence[Home], facts: RequestFacts, now: float) -> bool:
         """Move the choice to the front at which the conversation's cache is warm, unless it is cheaper to
-        go.
+        go; behind it the other home, where its failure leads back to, even if that has failed before.
         """
-        first = self._first_tier(ordered, facts)
-        costs = [choice.cost for choice in first if choice.cost is not None]
-        cheapest = min(costs, default=None)
+        left = self._first_tier(ordered, facts)
+        place = 0
         for home in homes:
-            for choice in first:
+            if not home.bound and not place:
+                continue
+            cheapest = min((choice.cost for choice in left if choice.cost is not None), default=None)
+            for choice in left:
                 if self._is_home(choice, home, now) and (choice.cost is None or choice.cost <= cheapest):  # type: ignore[operator]
                     ordered.remove(choice)
-                    ordered.insert(0, choice)
-                    return True
-        return False
+                    ordered.insert(place, choice)
+                    left.remove(choice)
+                    place += 1
+                    break
+        return place > 0
 
     def _first_tier(self, ordered: list[Choice], facts: RequestFacts) -> list[Choice]:
         """Those that can serve now; where the request ranks the candidates, only those of the first rank."""
@@ -183,7 +187,7 @@ class Router:
     def _is_home(self, choice: Choice, home: Home, now: float) -> bool:
         """Whether the cache of a choice is warm, saves something, and the choice is well."""
         candidate = choice.candidate
-        if not home.bound or candidate.model != home.model or candidate.service.name != home.service:
+        if candidate.model != home.model or candidate.service.name != home.service:
             return False
         if choice.slow or not choice.cached_tokens:
             return False
