@@ -1,8 +1,8 @@
 """A provider with a prompt cache, and a long conversation to fill it.
 
-The cache works as those of OpenAI and others do: a prompt is cut into blocks of 128 tokens, and read as far as
-its blocks are known, from 1,024 tokens on; a block that was not used for 5 minutes is forgotten. Each key has
-a cache of its own.
+The cache works as those of OpenAI and others do: a prompt is cut into blocks of 128 tokens, and read as far
+as its blocks are known, from 1,024 tokens on; a block that was not used for 5 minutes is forgotten. Each key
+has a cache of its own.
 """
 
 import json as jsonlib
@@ -33,7 +33,7 @@ class PromptCache:
         """The digest of a prompt up to the end of a block → when it was used last."""
 
     def use(self, body: Body) -> tuple[int, int]:
-        """Read a prompt as far as it is cached, and cache it. Returns its tokens, and those that were read."""
+        """Read a prompt as far as it is cached, and cache it. Returns its tokens, and how many were read."""
         prompt = jsonlib.dumps([body.get("tools"), *body["messages"]]).encode()
         now, read, known = self._now(), 0, True
         digest = blake2b(digest_size=16)
