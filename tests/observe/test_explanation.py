@@ -68,6 +68,27 @@ def test_who_was_skipped_and_who_was_tried_is_told_with_the_reason_and_the_time(
     ]
 
 
+def test_hedges_and_streams_that_were_carried_on_are_told() -> None:
+    overtaken = {"provider": "b", "model": "m2", "status": 499, "error": "another attempt answered first"}
+    broken = {"provider": "c", "model": "m3", "status": 502, "error": "502 cut", "ms": 900.0}
+    lines = told(
+        attempts=[
+            {**overtaken, "ms": 700.0, "cancelled": True},
+            {**broken, "delivered_tokens": 120, "usage": {"input": 10, "output": 130}},
+        ],
+        hedge=True,
+        continued=1,
+        routing={"order": "priority", "candidates": candidates({}, {}), "answered_ms": 212.4},
+    )
+    assert lines[lines.index("tried:") + 1 :] == [
+        "   1. b/m2: cancelled after 700 ms: another attempt answered first",
+        "   2. c/m3: failed after 900 ms: 502 cut, 120 tokens of its answer had been delivered; "
+        "tokens: 10 of the prompt, 130 of the completion",
+        "   3. a/m1 (a hedge): answered; first byte after 212 ms",
+        "   a stream that broke was carried on: 1",
+    ]
+
+
 def test_a_failure_names_its_error_and_no_answer() -> None:
     failed = {"provider": "a", "model": "m1", "status": 500, "error": "500 no", "ms": 5.0}
     lines = told(
@@ -177,8 +198,8 @@ def test_why_a_conversation_left_its_warm_cache(
 
 
 def test_what_another_version_has_written_is_shown_as_it_is() -> None:
-    lines = told(caller="key_1", hedged={"by": "b"}, ended="somehow")
-    assert lines[-2:] == ["caller: key_1", 'hedged: {"by":"b"}']
+    lines = told(caller="key_1", routed={"by": "b"}, ended="somehow")
+    assert lines[-2:] == ["caller: key_1", 'routed: {"by":"b"}']
     assert "ended: somehow (status 200)" in lines
 
 

@@ -47,7 +47,7 @@ def clean(record: Record) -> Record:
 
 
 def without_absurd_counts(record: Record) -> Record:
-    """Remove token counts above `MAX_COUNT`, which encoders cannot handle; what had one is named as shortened."""
+    """Remove token counts above `MAX_COUNT`, which encoders cannot handle; they are named in `shortened`."""
     usage = _without_absurd(record.usage)
     attempts = [structs.replace(one, usage=_without_absurd(one.usage)) for one in record.attempts]
     changes = {"usage": usage, "attempts": attempts}

@@ -42,7 +42,8 @@ CLOSED = {
 TOLD = frozenset(
     [
         "time", "id", "door", "path", "status", "ended", "model", "provider", "provider_model",
-        "resolved_from", "stream", "finish", "usage", "dropped", "left_out", "attempts", "resent", "skipped",
+        "resolved_from", "stream", "finish", "usage", "dropped", "left_out", "attempts", "continued", "hedge",
+        "resent", "skipped",
         "routing", "error", "shortened", "total_ms", "paused_ms", "first_byte_ms", "overhead_ms",
     ]
 )  # fmt: skip
@@ -241,13 +242,25 @@ def _tried(record: Fields) -> Iterator[str]:
     if failed or answered:
         yield "tried:"
     for number, one in enumerate(failed, 1):
-        yield f"   {number}. {_place(one)}: failed after {_ms(one.get('ms', 0.0))}: {one.get('error')}"
+        yield f"   {number}. {_place(one)}{_failed(one)}"
     if answered:
         yield f"   {len(failed) + 1}. {answered}"
+    if record.get("continued"):
+        yield f"   a stream that broke was carried on: {record['continued']}"
     if record.get("resent"):
         yield f"   sent again because a reused connection was dead: {record['resent']}"
     if record.get("paused_ms"):
         yield f"   between the attempts: {_ms(record['paused_ms'])} of waiting"
+
+
+def _failed(one: Fields) -> str:
+    """How an attempt failed, and what it cost nevertheless."""
+    outcome = "cancelled" if one.get("cancelled") else "failed"
+    hedge = " (a hedge)" if one.get("hedge") else ""
+    words = f"{hedge}: {outcome} after {_ms(one.get('ms', 0.0))}: {one.get('error')}"
+    if one.get("delivered_tokens") is not None:
+        words += f", {one['delivered_tokens']:,} tokens of its answer had been delivered"
+    return f"{words}; tokens: {_tokens(one['usage'])}" if one.get("usage") else words
 
 
 def _answered(record: Fields, failed: Sequence[Fields]) -> str | None:
@@ -263,7 +276,8 @@ def _answered(record: Fields, failed: Sequence[Fields]) -> str | None:
         "client_left": "answered until the client left",
     }.get(str(record.get("ended")), "answered")
     finish = f", finish reason {record['finish']}" if record.get("finish") else ""
-    return f"{place}: {outcome}; first byte after {_ms(max(after, 0.0))}{finish}"
+    hedge = " (a hedge)" if record.get("hedge") else ""
+    return f"{place}{hedge}: {outcome}; first byte after {_ms(max(after, 0.0))}{finish}"
 
 
 def _rest(record: Fields) -> Iterator[str]:
