@@ -215,8 +215,7 @@ class Routing(Struct, frozen=True, kw_only=True):
     affinity: bool = True
     """Whether a conversation stays where its prompt cache is warm, as long as this is cheaper."""
     hedge: bool = False
-    """Whether a second candidate is started when the first token is late. Without effect in this version; it
-    is taken now so that files need not change."""
+    """Whether a second candidate is started when the first token of a stream is late."""
     resume: bool = False
     """Whether a stream that breaks in the middle of a text is carried on by the next candidate that can
     continue an answer from its beginning."""

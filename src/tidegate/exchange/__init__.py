@@ -5,7 +5,8 @@ returns its results and writes them nowhere:
 
 - `admission`: the caller, the request and its candidates (`identity`, `operation`)
 - `attempts`: which candidate is tried, and what happens after a failure; `attempt` is one try, and opens an
-answer (`sending`; `linked` and `fetching` fetch what a request links to)
+answer (`rendering`, `sending`; `linked` and `fetching` fetch what a request links to); `hedging` opens a
+second one beside it, each in a `runner`
 - `planning` asks the router for the order of the candidates, and `reporting` reports to it how attempts end;
 `rate_limits` waits for limits, `deadline` reads the client's
 - `delivery`: the only module that writes to the client; `transcript` keeps what was written, and
