@@ -9,7 +9,7 @@ kept, up to a limit.
 import logging
 from time import perf_counter
 
-from tidegate.protocols.continuation import CannotContinue, Rest, tokens_of
+from tidegate.protocols.continuation import CannotContinue, Rest, require_whole_characters, tokens_of
 from tidegate.protocols.contract import Call, Conduit
 from tidegate.protocols.errors import InvalidRequest, ProviderError, Unsupported
 from tidegate.providers import Candidate
@@ -73,11 +73,14 @@ def read_rest(this: Exchange) -> Rest | None:
     if delivered is None or not isinstance(operation, Chat):
         return None
     try:
+        require_whole_characters(delivered)
         turn = (this.fetched or parsed).turn()
         return Rest(operation.door.resume(parsed, delivered), turn)  # type: ignore[attr-defined]
     except (CannotContinue, InvalidRequest) as reason:
         log.info("%s is not carried on: %s", this.request.id, reason)
-        return None
+    except Exception:
+        log.exception("%s is not carried on: what was delivered cannot be read back", this.request.id)
+    return None
 
 
 def next_pick(this: Exchange, broken: Attempt) -> Pick | None:

@@ -18,6 +18,7 @@ from .contract import ParsedRequest, Tally, Writer
 from .errors import TidegateError
 from .events import (
     AudioDelta,
+    CitationAdded,
     Event,
     Failed,
     Finished,
@@ -33,9 +34,19 @@ from .events import (
     ToolCallStarted,
 )
 from .profile import PLAIN, Profile
+from .surrogates import Surrogates, has_halves
 from .turn import Message, ReasoningControl, Text, Turn
 
-__all__ = ["CannotContinue", "Delivered", "Joint", "Rest", "RestWriter", "delivered_text", "tokens_of"]
+__all__ = [
+    "CannotContinue",
+    "Delivered",
+    "Joint",
+    "Rest",
+    "RestWriter",
+    "delivered_text",
+    "require_whole_characters",
+    "tokens_of",
+]
 
 CHARS_PER_TOKEN = 4
 """Of text: the usual rule of thumb for English."""
@@ -99,6 +110,18 @@ def delivered_text(events: Sequence[Event]) -> str:
     if thinks:
         raise CannotContinue("the model was thinking")
     return "".join(text)
+
+
+def require_whole_characters(delivered: bytes) -> None:
+    """Raise CannotContinue if the client has half a character, which only the provider that broke could
+    complete.
+    """
+    if has_halves(delivered):
+        halves = Surrogates()
+        for line in delivered.splitlines():
+            halves.join(line)
+        if halves.waits:
+            raise CannotContinue("it ends within a character")
 
 
 def tokens_of(text: str) -> int:
@@ -167,7 +190,7 @@ class Rest:
     def writer(self, request: ParsedRequest, model: str) -> Writer:
         """Create the writer of the rest (see contract.AnswerDialect)."""
         trailing = self._delivered.text[len(self._beginning) :]
-        joint = Joint(self._beginning, trailing, echoed=self.echoed)
+        joint = Joint(self._beginning, trailing, echoed=self.echoed) if self.text else None
         self._writer = RestWriter(self._delivered, joint, model, thinks=not self._beginning)
         return self._writer
 
@@ -180,13 +203,15 @@ class Rest:
 class RestWriter(Writer):
     """Writes the rest of an answer (see contract.Writer)."""
 
-    __slots__ = ("_joint", "_started", "_thinks", "_writer", "leave_out")
+    __slots__ = ("_joint", "_offset", "_started", "_thinks", "_writer", "leave_out")
 
-    def __init__(self, delivered: Delivered, joint: "Joint", model: str, *, thinks: bool) -> None:
+    def __init__(self, delivered: Delivered, joint: "Joint | None", model: str, *, thinks: bool) -> None:
         self._writer = delivered.writer(model)
         self._started = delivered.started
-        self._joint: Joint | None = joint
+        self._joint = joint
         """None once the texts are joined."""
+        self._offset = len(delivered.text)
+        """The place of the rest's first character in the client's text."""
         self._thinks = thinks
         """Whether thinking is written: after a text it has no place, and a client could not send it back."""
         self.leave_out: Callable[[str], None] = lambda _: None
@@ -200,10 +225,12 @@ class RestWriter(Writer):
                 continue
             if kind in THINKING and not self._thinks:
                 self.leave_out("reasoning")
-            elif self._joint is None or kind not in JOINED:
-                kept.append(event)
-            else:
+            elif self._joint is not None and kind in JOINED:
                 kept += self._join(event)
+            elif kind is CitationAdded and self._offset:
+                kept += self._moved(event)  # type: ignore[arg-type]
+            else:
+                kept.append(event)
         return self._writer.write(kept) if kept else b""
 
     def close(self) -> bytes:
@@ -225,13 +252,29 @@ class RestWriter(Writer):
         text = joint.add(event.text)
         if not joint.waits:
             self._joint = None
+            self._offset -= joint.removed
         return [structs.replace(event, text=text)] if text or event.signature is not None else []
 
     def _release(self) -> list[Event]:
         """Return the text that was held back."""
         joint, self._joint = self._joint, None
-        text = joint.close() if joint is not None else ""
+        if joint is None:
+            return []
+        text = joint.close()
+        self._offset -= joint.removed
         return [TextDelta(text)] if text else []
+
+    def _moved(self, cited: CitationAdded) -> list[Event]:
+        """Return a citation with its place in the client's text. One that only the provider's own form tells
+        is left out: its places are those of the rest.
+        """
+        if cited.start is None and cited.end is None:
+            if cited.url is None and cited.native is not None:
+                self.leave_out("citations")
+                return []
+            return [cited]
+        start, end = (None if at is None else at + self._offset for at in (cited.start, cited.end))
+        return [structs.replace(cited, start=start, end=end, native=None)]
 
 
 JOINED = frozenset((TextDelta, *UNSAFE))
@@ -246,13 +289,15 @@ class Joint:
     beginning is kept, and so is a short one that is repeated by a service that is not known for it.
     """
 
-    __slots__ = ("_beginning", "_held", "_trailing", "waits")
+    __slots__ = ("_beginning", "_held", "_trailing", "removed", "waits")
 
     def __init__(self, beginning: str, trailing: str, *, echoed: bool = False) -> None:
         """`trailing`: the white space that was delivered behind the beginning."""
         self._beginning = beginning if echoed or len(beginning) >= LEAST_ECHO else ""
         self._trailing = trailing
         self._held = ""
+        self.removed = 0
+        """Characters that were removed from the rest."""
         self.waits = True
         """Whether it is not known yet where the new text begins."""
 
@@ -262,20 +307,27 @@ class Joint:
         if self._beginning:
             if len(self._held) < len(self._beginning) and self._beginning.startswith(self._held):
                 return ""
-            self._held = self._held.removeprefix(self._beginning)
+            self._remove(len(self._beginning) if self._held.startswith(self._beginning) else 0)
             self._beginning = ""
         rest = self._held.lstrip()
         blank = self._held[: len(self._held) - len(rest)]
         if not rest and len(blank) < len(self._trailing) and self._trailing.startswith(blank):
             return ""
-        self.waits = False
-        return self._held[_shared(blank, self._trailing) :]
+        return self._new(blank)
 
     def close(self) -> str:
         """Return the text that was held back, at the end of the rest."""
+        return self._new("" if self._held.strip() else self._held)
+
+    def _new(self, blank: str) -> str:
+        """Return what is new of the text that was held back, which begins with this white space."""
         self.waits = False
-        blank = "" if self._held.strip() else self._held
-        return self._held[_shared(blank, self._trailing) :]
+        self._remove(_shared(blank, self._trailing))
+        return self._held
+
+    def _remove(self, count: int) -> None:
+        self._held = self._held[count:]
+        self.removed += count
 
 
 def _shared(one: str, other: str) -> int:

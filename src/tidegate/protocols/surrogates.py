@@ -66,6 +66,11 @@ class Surrogates:
         self._waiting: deque[bytes] = deque(maxlen=MOST_WAITING)
         """First halves without their seconds, in their order (choices may be interleaved)."""
 
+    @property
+    def waits(self) -> bool:
+        """Whether a first half waits for its second."""
+        return bool(self._waiting)
+
     def join(self, data: bytes) -> bytes:
         """The JSON of an event without halves that stand alone."""
         waiting, held = self._waiting, []

@@ -32,6 +32,10 @@ class EventHead(Struct, frozen=True):
 _HEAD = Decoder(EventHead)
 
 
+CARRIED = frozenset(("text", "thinking", "redacted_thinking"))
+"""Blocks that may precede the break."""
+
+
 class Blocks:
     """The blocks of a message: the last one, and whether it is open."""
 
@@ -52,6 +56,8 @@ class Blocks:
     def _take(self, event: EventHead) -> None:
         if event.type == "content_block_start" and event.content_block is not None:
             self.index, self.kind = event.index, event.content_block.type
+            if self.kind not in CARRIED:
+                raise CannotContinue(f"it contains a block of type {self.kind}")
         elif event.type == "content_block_stop":
             self.kind = None
         elif event.type in ("message_delta", "message_stop"):
@@ -64,7 +70,7 @@ def read_delivered(delivered: bytes) -> Delivered:
     blocks = Blocks(delivered)
     text = delivered_text([*events, Finished("stop")] if blocks.ended else events)
     if blocks.kind not in (None, "text"):
-        raise CannotContinue("the last block holds no text")
+        raise CannotContinue("the model was thinking")
     started = next((event for event in events if type(event) is Started), None)
 
     def resume(model: str) -> Writer:

@@ -339,6 +339,11 @@ class AnswerState:
         return list(self._choices)
 
     @property
+    def has_calls(self) -> bool:
+        """Whether a piece of a call has arrived; its name may still be incomplete."""
+        return any(state.calls.calls for state in self._choices.values())
+
+    @property
     def goes_on(self) -> bool:
         """Whether the answer has begun, and its text can be read by the fast path."""
         return self._started and not self.ended and not self.failed and not self._inline
@@ -506,6 +511,11 @@ class StreamReader:
     def choices(self) -> list[int]:
         """The choices that have begun, by index."""
         return self._state.choices
+
+    @property
+    def has_calls(self) -> bool:
+        """Whether a piece of a call has arrived; its name may still be incomplete."""
+        return self._state.has_calls
 
     def close(self) -> list[Event]:
         """Return the events at the end of the stream."""

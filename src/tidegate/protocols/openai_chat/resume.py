@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from tidegate.protocols.continuation import Delivered, delivered_text
+from tidegate.protocols.continuation import CannotContinue, Delivered, delivered_text
 from tidegate.protocols.contract import Call, ParsedRequest, Target, Writer
 from tidegate.protocols.events import Failed, Started
 
@@ -24,6 +24,8 @@ def read_delivered(
     events = reader.feed(delivered)
     # A finish reason waits for the end in the reader; without one, the end is a failure, as it was.
     text = delivered_text([*events, *(end for end in reader.close() if type(end) is not Failed)])
+    if reader.has_calls:
+        raise CannotContinue("it contains a tool call")
     started = next((event for event in events if type(event) is Started), None)
 
     def resume(model: str) -> Writer:
