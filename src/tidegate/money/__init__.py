@@ -1,6 +1,29 @@
-"""Money: the cost of requests. Amounts are `Decimal` in US dollars; None means unknown, never zero."""
+"""Money: what a request costs, and who pays for it.
 
+- `amounts.py`: integers of 10⁻⁹ USD.
+- `pricing.py`: prices, from three sources, and what usage costs by them; `shown.py` words them.
+- `bill.py`: a cost as lines that add up.
+- `ledger.py`: what every movement of money writes into the books.
+
+None means unknown, never zero.
+"""
+
+from .amounts import MOST_NANO, NANO, in_usd, nano_of, parse_usd, show_usd
+from .bill import Bill, Line, bill_of
 from .pricing import PriceList
 from .shown import render_prices, word_prices
 
-__all__ = ["PriceList", "render_prices", "word_prices"]
+__all__ = [
+    "MOST_NANO",
+    "NANO",
+    "Bill",
+    "Line",
+    "PriceList",
+    "bill_of",
+    "in_usd",
+    "nano_of",
+    "parse_usd",
+    "render_prices",
+    "show_usd",
+    "word_prices",
+]

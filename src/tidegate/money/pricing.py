@@ -15,6 +15,8 @@ from tidegate.catalog import ImagePrice, Rate, Tiered, model_named, priced_model
 from tidegate.config import Config, PriceConfig
 from tidegate.protocols.usage import Usage
 
+from .bill import Bill, Part, bill_of
+
 __all__ = ["CHAINS", "PriceList"]
 
 CHAINS: Mapping[str, tuple[str, ...]] = MappingProxyType(
@@ -35,10 +37,10 @@ CHAINS: Mapping[str, tuple[str, ...]] = MappingProxyType(
 """Class of usage → possible rates, of which the first that exists is used. A provider without a rate for
 cached tokens bills them like others."""
 
-PER_MILLION, PER_THOUSAND = -6, -3
-EXPONENTS: Mapping[str, int] = MappingProxyType(
-    {name: PER_THOUSAND if name == "searches" else PER_MILLION for name in CHAINS}
+PER: Mapping[str, int] = MappingProxyType(
+    {name: 1_000 if name == "searches" else 1_000_000 for name in CHAINS}
 )
+"""The number of units that a rate of a class is for."""
 
 Context = Mapping[str, str]
 NO_CONTEXT: Context = MappingProxyType({})
@@ -78,6 +80,22 @@ class PriceList:
         """
         return cost_of(usage, self.rates(provider, model, at, context))
 
+    def bill(
+        self, provider: str, model: str, usage: Usage, at: datetime, context: Context = NO_CONTEXT
+    ) -> Bill | None:
+        """What this usage costs, line by line and rounded; None where `price` is None."""
+        parts = parts_of(usage, self.rates(provider, model, at, context))
+        return None if parts is None else bill_of(parts)
+
+    def bill_images(
+        self, provider: str, model: str, count: int, size: str, quality: str | None = None
+    ) -> Bill | None:
+        """What so many images cost; None where the size or quality has no known price."""
+        for row in self.image_prices(provider, model):
+            if row.fits(size, quality):
+                return bill_of([Part("images", count, row.price, 1)])
+        return None
+
     def image_prices(self, provider: str, model: str) -> tuple[ImagePrice, ...]:
         """The prices of images by size and quality; empty if they are billed by token, or unknown."""
         own = self._own_images.get(f"{provider}/{model}")
@@ -106,13 +124,21 @@ def _own_images(price: PriceConfig) -> tuple[ImagePrice, ...]:
 
 
 def cost_of(usage: Usage, rates: Mapping[str, Rate]) -> Decimal | None:
-    """The sum over all classes; None if the prompt or the completion was not reported."""
+    """The exact sum over all classes, not rounded; None if it is unknown (see `parts_of`)."""
+    parts = parts_of(usage, rates)
+    return None if parts is None else sum((part.rate * part.count / part.per for part in parts), Decimal(0))
+
+
+def parts_of(usage: Usage, rates: Mapping[str, Rate]) -> list[Part] | None:
+    """The classes that occur, each with its rate; None if one has no known rate, or if the prompt or the
+    completion was not reported.
+    """
     prompt, completion = usage.prompt_tokens, usage.completion_tokens
     if not rates or usage.input is None or usage.output is None:
         return None
     if "output_image" in rates and usage.output_image is None and completion:
         return None  # text and images have different prices, but the provider's count does not separate them
-    total = _flat(rates)
+    parts: list[Part] = []
     for name, chain in CHAINS.items():
         count = getattr(usage, name)
         if not count:
@@ -120,14 +146,10 @@ def cost_of(usage: Usage, rates: Mapping[str, Rate]) -> Decimal | None:
         rate = next((rates[key] for key in chain if key in rates), None)
         if rate is None:
             return None
-        total += (_at(rate, prompt or 0) * count).scaleb(EXPONENTS[name])
-    return total
-
-
-def _flat(rates: Mapping[str, Rate]) -> Decimal:
-    """The flat price of a request."""
-    rate = rates.get("requests")
-    return _at(rate, 0).scaleb(PER_THOUSAND) if rate is not None else Decimal(0)
+        parts.append(Part(name, count, _at(rate, prompt or 0), PER[name]))
+    if "requests" in rates:
+        parts.append(Part("requests", 1, _at(rates["requests"], 0), 1_000))
+    return parts
 
 
 def _at(rate: Rate, prompt: int) -> Decimal:

@@ -1,0 +1,48 @@
+"""Amounts of money: integers of 10⁻⁹ USD, called *nano*. 64 bits hold nine billion dollars."""
+
+from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
+
+__all__ = ["MOST_NANO", "NANO", "divide", "in_usd", "nano_of", "parse_usd", "show_usd"]
+
+NANO = 1_000_000_000
+"""Nano of one US dollar."""
+MOST_NANO = 2**53
+"""The largest amount in one transaction, some nine million USD: JSON numbers are exact up to here."""
+
+
+def divide(numerator: int, denominator: int) -> int:
+    """An integer quotient, rounded half-even. The denominator is positive."""
+    quotient, rest = divmod(numerator, denominator)
+    twice = 2 * rest
+    return quotient + (twice > denominator or (twice == denominator and quotient & 1))
+
+
+def nano_of(usd: Decimal) -> int:
+    """An amount in USD as nano, rounded half-even."""
+    return int((usd * NANO).to_integral_value(ROUND_HALF_EVEN))
+
+
+def in_usd(nano: int) -> float:
+    """An amount in USD, for JSON: its shortest form is exact to the last nano up to MOST_NANO."""
+    return nano / NANO
+
+
+def show_usd(nano: int) -> str:
+    """An amount for people, in USD with at least two decimals: `12.50`, `-0.000018`."""
+    whole, _, decimals = f"{Decimal(nano) / NANO:.9f}".partition(".")
+    return f"{whole}.{decimals.rstrip('0').ljust(2, '0')}"
+
+
+def parse_usd(text: str) -> int:
+    """A positive amount that somebody wrote in USD, such as `25` or `0.5`, as nano. Raises ValueError."""
+    try:
+        usd = Decimal(text.strip().removeprefix("$"))
+    except InvalidOperation:
+        raise ValueError(f"{text!r} is not an amount in USD, such as 25 or 0.50") from None
+    if not usd.is_finite() or usd <= 0:
+        raise ValueError("the amount must be above zero")
+    if usd * NANO > MOST_NANO:
+        raise ValueError(f"the amount must be at most {show_usd(MOST_NANO)} USD")
+    if usd * NANO != nano_of(usd):
+        raise ValueError("the amount must have at most nine decimals")
+    return nano_of(usd)

@@ -1,0 +1,8 @@
+"""What is kept: keys, users, wallets, the ledger and the records of requests, in SQLite or PostgreSQL.
+
+- `tables.py`: the tables. `schema.py` creates and migrates them (`migrations/`).
+- `database.py`: connections. `upsert.py`: inserts that meet existing rows.
+- `books.py`: transactions and balances. `wallets.py`: credits. `leases.py`: what workers may spend.
+- `journal.py`: what must not be lost, on disk first. `moving.py` moves it into the database.
+- `checking.py`: the audit.
+"""

@@ -1,0 +1,95 @@
+"""The audit: everything that the database projects, recomputed from what was written once."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from sqlalchemy import Connection, Select, func, select
+
+from tidegate.money import show_usd
+from tidegate.money.ledger import wallet_of
+
+from .tables import accounts, entries, grants, holds, leases, records, transactions
+
+__all__ = ["check_books"]
+
+
+def check_books(connection: Connection) -> Iterator[str]:
+    """Each difference, in a sentence; nothing where the books are right."""
+    yield from _unbalanced(connection)
+    yield from _wrong_balances(connection)
+    yield from _wrong_holds(connection)
+    yield from _wrong_credits(connection)
+    yield from _wrong_costs(connection)
+
+
+def _unbalanced(connection: Connection) -> Iterator[str]:
+    total = func.sum(entries.c.amount)
+    query = select(entries.c.transaction, total).group_by(entries.c.transaction).having(total != 0)
+    for name, amount in connection.execute(query):
+        yield f"transaction {name}: its entries sum to {show_usd(amount)} USD, not to zero"
+    empty = select(transactions.c.id).where(
+        ~select(entries.c.transaction).where(entries.c.transaction == transactions.c.id).exists()
+    )
+    for (name,) in connection.execute(empty):
+        yield f"transaction {name}: it has no entries"
+
+
+def _wrong_balances(connection: Connection) -> Iterator[str]:
+    booked = _by_name(
+        connection, select(entries.c.account, func.sum(entries.c.amount)).group_by(entries.c.account)
+    )
+    query = select(accounts.c.id, accounts.c.posted, accounts.c.kind, accounts.c.overdraft)
+    for name, posted, kind, overdraft in connection.execute(query.order_by(accounts.c.id)):
+        if posted != (right := booked.get(name, 0)):
+            yield f"account {name}: it shows {show_usd(posted)} USD, its entries sum to {show_usd(right)} USD"
+        if kind == "wallet" and posted < -overdraft:
+            yield f"account {name}: it is overdrawn by {show_usd(-posted)} USD, beyond its overdraft"
+
+
+def _wrong_holds(connection: Connection) -> Iterator[str]:
+    leased = _by_name(
+        connection, select(leases.c.account, func.sum(leases.c.amount)).group_by(leases.c.account)
+    )
+    query = select(accounts.c.id, accounts.c.held).order_by(accounts.c.id)
+    for name, held in connection.execute(query):
+        if held != (right := leased.get(name, 0)):
+            yield f"account {name}: {show_usd(held)} USD are held, its leases sum to {show_usd(right)} USD"
+    endless = select(holds.c.request).where(
+        holds.c.state == "held", select(records.c.id).where(records.c.id == holds.c.request).exists()
+    )
+    for (name,) in connection.execute(endless):
+        yield f"request {name}: it has ended, and its hold is open"
+
+
+def _wrong_credits(connection: Connection) -> Iterator[str]:
+    left = func.sum(grants.c.remaining)
+    remaining = _by_name(connection, select(grants.c.user, left).group_by(grants.c.user))
+    query = select(accounts.c.user, accounts.c.posted).where(accounts.c.kind == "wallet")
+    for user, posted in connection.execute(query.order_by(accounts.c.user)):
+        if remaining.get(user, 0) != max(0, posted):
+            found = show_usd(remaining.get(user, 0))
+            yield f"account {wallet_of(user)}: it holds {show_usd(posted)} USD, its credits {found} USD"
+
+
+def _wrong_costs(connection: Connection) -> Iterator[str]:
+    """What requests were charged is what their records say."""
+    charged = (
+        select(transactions.c.request, func.sum(entries.c.amount).label("amount"))
+        .join(entries, entries.c.transaction == transactions.c.id)
+        .where(entries.c.account == "revenue", transactions.c.kind.in_(("charge", "overrun", "write_off")))
+        .group_by(transactions.c.request)
+        .subquery()
+    )
+    query = (
+        select(charged.c.request, charged.c.amount, records.c.cost)
+        .outerjoin(records, records.c.id == charged.c.request)
+        .where((records.c.cost.is_(None)) | (records.c.cost != charged.c.amount))
+    )
+    for name, amount, cost in connection.execute(query):
+        said = "has no known cost" if cost is None else f"cost {show_usd(cost)} USD"
+        yield f"request {name}: {show_usd(amount)} USD were charged, and its record says that it {said}"
+
+
+def _by_name(connection: Connection, query: Select[Any]) -> dict[str, int]:
+    """The sums that a query returns by name."""
+    return {name: int(total) for name, total in connection.execute(query)}

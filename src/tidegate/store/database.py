@@ -1,0 +1,96 @@
+"""The database: SQLite by default, PostgreSQL by URL. All of it blocks, and runs in the store's thread."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Literal
+
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import NoSuchModuleError, SQLAlchemyError
+
+__all__ = ["Database", "DatabaseError", "Durability"]
+
+BUSY_S = 10.0
+"""How long a writer waits for another one to finish, in seconds."""
+
+Durability = Literal["process", "disk"]
+"""What committed data survives: the end of the process, or the loss of power as well."""
+
+DatabaseError = SQLAlchemyError
+"""What reading and writing may raise."""
+
+DRIVERS = {"postgres": "postgresql+psycopg", "postgresql": "postgresql+psycopg", "sqlite": "sqlite"}
+"""Scheme of a URL → SQLAlchemy's name for it, with the driver."""
+
+
+class Database:
+    """Connections to one database, made when they are needed."""
+
+    def __init__(self, url: str, durability: Durability = "process") -> None:
+        """Raises ValueError for a URL that is not one of SQLite or PostgreSQL, or whose driver is not
+        installed.
+        """
+        scheme, separator, rest = url.partition("://")
+        driver = DRIVERS.get(scheme)
+        if driver is None or not separator:
+            raise ValueError(
+                "the store is a URL such as sqlite:///tidegate.db or postgresql://user@host/name"
+            )
+        try:
+            self.engine = _create(f"{driver}://{rest}", durability)
+        except (ModuleNotFoundError, NoSuchModuleError) as error:
+            raise ValueError('PostgreSQL needs the extra "postgres": install tidegate[postgres]') from error
+        self.is_sqlite = driver == "sqlite"
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """A transaction that may write; it is committed unless the block raises. Raises DatabaseError."""
+        with self.engine.connect() as connection:
+            connection = connection.execution_options(writes=True)
+            with connection.begin():
+                yield connection
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A consistent view for reading, which waits for no writer. Raises DatabaseError."""
+        with self.engine.connect() as connection, connection.begin():
+            yield connection
+
+    def close(self) -> None:
+        """Close all connections."""
+        self.engine.dispose()
+
+
+def _create(address: str, durability: Durability) -> Engine:
+    url = make_url(address)
+    if url.get_backend_name() != "sqlite":
+        # Prepared statements do not survive poolers such as Supabase's.
+        arguments: dict[str, Any] = {"prepare_threshold": None, "connect_timeout": int(BUSY_S)}
+        return create_engine(
+            url, connect_args=arguments, pool_pre_ping=True, pool_size=4, isolation_level="READ COMMITTED"
+        )
+    engine = create_engine(url, connect_args={"timeout": BUSY_S, "check_same_thread": False})
+    event.listen(engine, "connect", _configure_for(durability))
+    event.listen(engine, "begin", _begin)
+    return engine
+
+
+def _configure_for(durability: Durability) -> Any:
+    synchronous = "FULL" if durability == "disk" else "NORMAL"
+
+    def configure(connection: Any, _: Any) -> None:
+        connection.isolation_level = None  # transactions begin in `_begin`, not in the driver
+        for pragma in (
+            "journal_mode = WAL",
+            f"synchronous = {synchronous}",
+            "foreign_keys = ON",
+            f"busy_timeout = {int(BUSY_S * 1000)}",
+        ):
+            connection.execute(f"PRAGMA {pragma}").close()
+
+    return configure
+
+
+def _begin(connection: Connection) -> None:
+    """A writer takes its lock at once: one that begins as a reader fails where another has written since."""
+    writes = connection.get_execution_options().get("writes")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

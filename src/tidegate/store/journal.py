@@ -1,0 +1,168 @@
+r"""The journal of a worker: what must not be lost, appended to a file of its own before anything else.
+
+One line of JSON for each hold and each end of a request, written with a single system call: what the kernel
+has survives the end of the process. `Mover` moves the lines into the database later. The file is locked while
+its worker lives, by a lock that ends with the process, so that others see when it has been left behind.
+"""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import msgspec
+from msgspec import Struct
+
+__all__ = ["Begun", "Charge", "Ended", "Journal", "JournalFailed", "Line", "Released", "abandoned", "read"]
+
+SUFFIX = ".journal"
+PIECE = 1024 * 1024
+"""Bytes that are read at once."""
+
+
+class JournalFailed(Exception):
+    """The journal cannot be written: the disk is full, or the file is gone."""
+
+
+class Begun(Struct, frozen=True, tag="begun", tag_field="t", omit_defaults=True):
+    """A request is about to be sent: so much is held for it."""
+
+    id: str
+    at: int
+    """In milliseconds since 1970."""
+    user: str | None = None
+    key: str | None = None
+    lease: str | None = None
+    """The lease that the hold is a part of; None where no wallet pays."""
+    held: int = 0
+    """In nano."""
+    model: str | None = None
+
+
+class Charge(Struct, frozen=True, omit_defaults=True):
+    """What one attempt costs."""
+
+    attempt: int
+    cost: int
+    """In nano."""
+
+
+class Ended(Struct, frozen=True, tag="ended", tag_field="t", omit_defaults=True):
+    """A request has ended: what it costs, and its record."""
+
+    id: str
+    at: int
+    ended: str
+    """How, in the words of `observe.record.Ending`."""
+    status: int
+    begun_at: int = 0
+    user: str | None = None
+    team: str | None = None
+    key: str | None = None
+    model: str | None = None
+    provider: str | None = None
+    provider_model: str | None = None
+    lease: str | None = None
+    held: int = 0
+    charges: tuple[Charge, ...] = ()
+    cost: int | None = None
+    """The sum of the charges, or what they would be where nobody pays; None where it is not known."""
+    tokens: int = 0
+    estimated: bool = False
+    """Whether the usage was counted here, because the provider reported none."""
+    detail: dict[str, Any] = {}
+    """The rest of the record."""
+
+
+class Released(Struct, frozen=True, tag="released", tag_field="t"):
+    """The worker gives a lease back."""
+
+    lease: str
+
+
+Line: TypeAlias = Begun | Ended | Released
+
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(Line).decode
+
+
+class Journal:
+    """The journal that this process writes."""
+
+    def __init__(self, directory: Path, name: str) -> None:
+        """Create the file. Raises JournalFailed."""
+        self.id = name
+        """A name that no other journal has had."""
+        self.path = directory / f"{name}{SUFFIX}"
+        try:
+            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+            self._file = os.open(self.path, flags, 0o600)
+            fcntl.flock(self._file, fcntl.LOCK_EX)
+        except OSError as error:
+            raise JournalFailed(f"cannot write the journal {self.path}: {error.strerror}") from error
+        self.size = 0
+        """Bytes written."""
+
+    def append(self, line: Line) -> None:
+        """Write a line. Raises JournalFailed."""
+        data = _encode(line) + b"\n"
+        try:
+            written = os.write(self._file, data)
+        except OSError as error:
+            raise JournalFailed(f"cannot write the journal: {error.strerror}") from error
+        self.size += written
+        if written < len(data):
+            self._mend(written)
+
+    def sync(self) -> None:
+        """Wait until the disk has everything that was written so far."""
+        os.fdatasync(self._file)
+
+    def close(self) -> None:
+        """Close the file, which ends its lock; whoever starts next finds what has not been moved."""
+        os.close(self._file)
+
+    def remove(self) -> None:
+        """Close the file and delete it: all of it has been moved."""
+        self.path.unlink(missing_ok=True)
+        self.close()
+
+    def _mend(self, written: int) -> None:
+        """A disk became full within a line: take its beginning back."""
+        os.ftruncate(self._file, self.size - written)
+        self.size -= written
+        raise JournalFailed("cannot write the journal: no space left on device")
+
+
+def read(path: Path, position: int) -> Iterator[tuple[Line, int]]:
+    """The lines of a journal from a position on, each with the position behind it. An incomplete last line is
+    left for later; a line that cannot be read is skipped.
+    """
+    with path.open("rb") as file:
+        file.seek(position)
+        rest = b""
+        while data := file.read(PIECE):
+            *lines, rest = (rest + data).split(b"\n")
+            for line in lines:
+                position += len(line) + 1
+                try:
+                    yield _decode(line), position
+                except msgspec.MsgspecError:
+                    continue
+
+
+def abandoned(directory: Path) -> Iterator[tuple[str, Path, int]]:
+    """The journals in a folder whose worker has ended: id, path, and a descriptor that locks it for us."""
+    for path in sorted(directory.glob(f"*{SUFFIX}")):
+        try:
+            descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+        except OSError:
+            continue
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(descriptor)  # its worker lives
+            continue
+        yield path.name.removesuffix(SUFFIX), path, descriptor

@@ -1,0 +1,198 @@
+"""Moving journal lines into the database: in batches, in order, and each exactly once.
+
+A batch and the position behind it are written in one transaction. So a batch that failed is moved again, one
+that was committed is not, and a journal whose worker died is moved to its end by whoever finds it.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from itertools import islice
+from pathlib import Path
+
+from sqlalchemy import Connection, delete, select, update
+
+from tidegate.money.ledger import charges, wallet_of
+
+from .books import Booking, balance_of, book
+from .database import Database
+from .journal import Begun, Ended, Line, Released, read
+from .leases import consume, release, release_all
+from .tables import holds, journals, leases, records, spending
+from .upsert import add_up, insert_new, replace
+from .wallets import spend_grants
+
+__all__ = ["LOST", "apply", "bury", "hand_over", "move", "move_all", "position_of"]
+
+BATCH = 500
+"""Lines in one transaction."""
+
+LOST = "gateway_lost"
+"""How a request ended whose worker was killed: the provider may have answered, and nothing is charged."""
+
+
+def move(database: Database, journal: str, path: Path, position: int, now: int) -> tuple[int, int]:
+    """Move the next batch of a journal. Returns the position behind it, and the number of lines. Raises
+    DatabaseError, in which case nothing has changed.
+    """
+    batch = list(islice(read(path, position), BATCH))
+    if not batch:
+        return position, 0
+    position = batch[-1][1]
+    with database.write() as connection:
+        apply(connection, [line for line, _ in batch])
+        replace(connection, journals, [{"id": journal, "position": position, "at": now}], ["position", "at"])
+    return position, len(batch)
+
+
+def position_of(database: Database, journal: str) -> int:
+    """How far a journal has been moved."""
+    with database.read() as connection:
+        found = connection.execute(select(journals.c.position).where(journals.c.id == journal)).scalar()
+    return found or 0
+
+
+def move_all(database: Database, journal: str, path: Path, now: int) -> int:
+    """Move a journal to its end. Returns the position there. Raises DatabaseError."""
+    position, lines = position_of(database, journal), 1
+    while lines:
+        position, lines = move(database, journal, path, position, now)
+    return position
+
+
+def bury(database: Database, journal: str, path: Path, now: int) -> int:
+    """End the requests that a dead worker left open in a journal that has been moved whole, and give its
+    leases back. Returns how many there were. Raises DatabaseError.
+    """
+    with database.write() as connection:
+        ended = apply(connection, [_lost(line, now) for line in _open(path)])
+        release_all(connection, journal)
+        connection.execute(delete(journals).where(journals.c.id == journal))
+    return ended
+
+
+def hand_over(database: Database, old: str, new: str) -> None:
+    """Let a worker's new journal take the place of one that has been moved whole. Raises DatabaseError."""
+    with database.write() as connection:
+        connection.execute(update(leases).where(leases.c.journal == old).values(journal=new))
+        connection.execute(delete(journals).where(journals.c.id == old))
+
+
+def _open(path: Path) -> list[Begun]:
+    """The requests of a journal that have no end in it."""
+    begun: dict[str, Begun] = {}
+    for line, _ in read(path, 0):
+        if isinstance(line, Begun):
+            begun[line.id] = line
+        elif isinstance(line, Ended):
+            begun.pop(line.id, None)
+    return list(begun.values())
+
+
+def _lost(line: Begun, now: int) -> Ended:
+    return Ended(
+        id=line.id, at=now, ended=LOST, status=499, begun_at=line.at, user=line.user, key=line.key,
+        model=line.model, lease=line.lease, held=line.held,
+    )  # fmt: skip
+
+
+# --- what lines do ------------------------------------------------------------------------------
+
+
+def apply(connection: Connection, lines: Sequence[Line]) -> int:
+    """Write lines into the books, but no second end of a request. Returns how many requests ended."""
+    ended = _new([line for line in lines if isinstance(line, Ended)], connection)
+    _hold(connection, [line for line in lines if isinstance(line, Begun) and line.lease is not None])
+    if ended:
+        _charge(connection, ended)
+        _resolve(connection, ended)
+        insert_new(connection, records, [_record(line) for line in ended])
+        _count(connection, ended)
+    for line in lines:
+        if isinstance(line, Released):
+            release(connection, line.lease)
+    return len(ended)
+
+
+def _new(ended: Sequence[Ended], connection: Connection) -> list[Ended]:
+    """The ends of requests that have none in the books; of several ends of one request, the first."""
+    unique = {line.id: line for line in reversed(ended)}
+    for (known,) in connection.execute(select(records.c.id).where(records.c.id.in_(unique))):
+        del unique[known]
+    return list(reversed(unique.values()))
+
+
+def _hold(connection: Connection, begun: Sequence[Begun]) -> None:
+    rows = [
+        {"request": line.id, "account": wallet_of(line.user or ""), "amount": line.held, "state": "held",
+         "at": line.at, "resolved_at": None}
+        for line in begun
+    ]  # fmt: skip
+    insert_new(connection, holds, rows)
+
+
+def _charge(connection: Connection, ended: Sequence[Ended]) -> None:
+    """Book what the requests cost, and take it from their leases and credits."""
+    bookings: list[Booking] = []
+    leased: Counter[str] = Counter()
+    room: dict[str, int] = {}
+    for line in ended:
+        if line.lease is None or line.user is None:
+            continue
+        left = line.held
+        for charge in line.charges:
+            if line.user not in room:
+                balance = balance_of(connection, wallet_of(line.user), lock=True)
+                room[line.user] = balance.posted + balance.overdraft
+            part = min(charge.cost, left)
+            room[line.user] -= part
+            written = charges(line.user, line.id, charge.attempt, charge.cost, left, room[line.user])
+            room[line.user] -= sum(one.amount for one in written if one.kind == "overrun")
+            left -= part
+            leased[line.lease] += part
+            bookings += [Booking(one, line.at) for one in written]
+    spent: Counter[str] = Counter()
+    for one, _ in book(connection, bookings):
+        if one.kind in ("charge", "overrun"):
+            spent[one.user] += one.amount
+    consume(connection, leased)
+    spend_grants(connection, spent)
+
+
+def _resolve(connection: Connection, ended: Sequence[Ended]) -> None:
+    rows = [
+        {"request": line.id, "account": wallet_of(line.user or ""), "amount": line.held,
+         "state": "expired" if line.ended == LOST else "posted" if line.charges else "voided",
+         "at": line.begun_at, "resolved_at": line.at}
+        for line in ended
+        if line.lease is not None
+    ]  # fmt: skip
+    replace(connection, holds, rows, ["state", "resolved_at"])
+
+
+def _record(line: Ended) -> dict[str, object]:
+    return {
+        "id": line.id, "at": line.begun_at or line.at, "user": line.user, "team": line.team, "key": line.key,
+        "model": line.model, "provider": line.provider, "provider_model": line.provider_model,
+        "ended": line.ended, "status": line.status, "cost": line.cost, "estimated": line.estimated,
+        "detail": line.detail,
+    }  # fmt: skip
+
+
+def _count(connection: Connection, ended: Sequence[Ended]) -> None:
+    """Add what the requests cost to the spending of their keys, users, teams and models."""
+    sums: dict[tuple[str, str], list[int]] = {}
+    for line in ended:
+        day = datetime.fromtimestamp(line.at / 1000, UTC).strftime("%Y-%m-%d")
+        named = {"key": line.key, "user": line.user, "team": line.team, "model": line.model}
+        for subject in (f"{what}:{name}" for what, name in named.items() if name is not None):
+            for period in (day, day[:7]):
+                total = sums.setdefault((subject, period), [0, 0, 0])
+                total[0] += line.cost or 0
+                total[1] += 1
+                total[2] += line.tokens
+    rows = [
+        {"subject": subject, "period": period, "amount": amount, "requests": requests, "tokens": tokens}
+        for (subject, period), (amount, requests, tokens) in sorted(sums.items())
+    ]
+    add_up(connection, spending, rows, ["amount", "requests", "tokens"])

@@ -1,0 +1,45 @@
+"""The schema: created and migrated when a store is opened."""
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, text
+
+from .database import Database
+
+__all__ = ["SchemaTooNew", "migrate"]
+
+MIGRATIONS = Path(__file__).with_name("migrations")
+LOCK = 0x7469_6465
+"""The advisory lock under which PostgreSQL migrates: workers that start together do it one after another."""
+
+
+class SchemaTooNew(Exception):
+    """The database was migrated by a newer version of Tidegate."""
+
+
+def migrate(database: Database) -> str | None:
+    """Bring the schema up to date. Returns the revision that it had, if it was changed and not empty. Raises
+    SchemaTooNew and DatabaseError.
+    """
+    settings = Config()
+    settings.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    with database.write() as connection:
+        if not database.is_sqlite:
+            connection.execute(text(f"SELECT pg_advisory_xact_lock({LOCK})"))
+        before = MigrationContext.configure(connection).get_current_revision()
+        scripts = ScriptDirectory.from_config(settings)
+        if before == scripts.get_current_head():
+            return None
+        if before is not None and before not in {one.revision for one in scripts.walk_revisions()}:
+            raise SchemaTooNew(f"the store has schema {before}, which this version of Tidegate does not know")
+        _upgrade(settings, connection)
+    return before
+
+
+def _upgrade(settings: Config, connection: Connection) -> None:
+    settings.attributes["connection"] = connection
+    command.upgrade(settings, "head")

@@ -1,0 +1,252 @@
+"""The store of one worker, as the event loop sees it: nothing here blocks, and no request waits for the
+database unless it asks it something.
+
+Lines are appended to the journal at once. One thread moves them into the database, a few times a second, and
+makes all other changes, one after another. Where the database is slow or away, lines wait in the journal.
+"""
+
+import asyncio
+import logging
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from time import time
+from typing import Concatenate, ParamSpec, TypeVar
+
+from sqlalchemy import Connection
+
+from tidegate.protocols.ids import new_id
+
+from .database import Database, DatabaseError, Durability
+from .journal import Begun, Ended, Journal, Line, abandoned
+from .moving import bury, hand_over, move, move_all
+from .schema import migrate
+
+__all__ = ["Store", "StoreUnavailable", "milliseconds"]
+
+log = logging.getLogger("tidegate")
+
+EVERY_S = 0.1
+"""Seconds between two looks at the journal."""
+PAUSE_S = 2.0
+"""Seconds until a database that failed is tried again."""
+ROTATE = 64 * 1024 * 1024
+"""Bytes after which a journal is continued in a new file."""
+READERS = 2
+"""Threads for questions that change nothing."""
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class StoreUnavailable(Exception):
+    """The database cannot be reached, or refuses to work."""
+
+
+def milliseconds() -> int:
+    """Now, in milliseconds since 1970."""
+    return int(time() * 1000)
+
+
+class Store:
+    """The database and the journal of one worker."""
+
+    def __init__(self, url: str, directory: Path, durability: Durability = "process") -> None:
+        """`directory` has the journals of all workers that share this store. Raises ValueError for a URL that
+        is none, and JournalFailed.
+        """
+        self.database = Database(url, durability)
+        self._directory = directory
+        self._durable = durability == "disk"
+        self._writer = ThreadPoolExecutor(1, thread_name_prefix="store")
+        self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="store-reader")
+        self._journal = Journal(directory, new_id(f"{milliseconds():x}-{os.getpid()}-"))
+        self._old: Journal | None = None
+        """The journal before this one, while it is not moved whole."""
+        self._moved = 0
+        self._open: dict[str, Begun] = {}
+        self._timer: asyncio.TimerHandle | None = None
+        self._moving: asyncio.Future[None] | None = None
+        self._syncing: asyncio.Future[None] | None = None
+        self._synced = 0
+        """The position up to which the disk has the journal."""
+        self.failing_since: float | None = None
+        """Since when the database has failed, in seconds since 1970; None while it works."""
+        self._closed = False
+
+    # --- start and stop ---------------------------------------------------------------------------
+
+    async def open(self) -> None:
+        """Migrate the schema, take over what dead workers left behind, and begin to move. Raises
+        StoreUnavailable and SchemaTooNew.
+        """
+        await self._in(self._writer, migrate, self.database)
+        await self._in(self._writer, self._take_over)
+        self._schedule(EVERY_S)
+
+    async def close(self) -> None:
+        """Move the rest, give leases back, and close everything. What cannot be moved stays in the journal,
+        for the next start.
+        """
+        self._closed = True
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._moving is not None:
+            await self._moving
+        try:
+            await self._in(self._writer, self._finish)
+        except StoreUnavailable:
+            log.warning("the store is not available: its journal %s waits for the next start", self.id)
+            self._journal.close()
+        self._writer.shutdown()
+        self._readers.shutdown()
+        self.database.close()
+
+    @property
+    def id(self) -> str:
+        """The id of the current journal."""
+        return self._journal.id
+
+    # --- for requests -----------------------------------------------------------------------------
+
+    def append(self, line: Line) -> None:
+        """Write a line to the journal. Raises JournalFailed."""
+        self._journal.append(line)
+        if isinstance(line, Begun):
+            self._open[line.id] = line
+        elif isinstance(line, Ended):
+            self._open.pop(line.id, None)
+
+    async def durable(self) -> None:
+        """Wait until what was appended so far survives what the configuration says; requests that come
+        together wait for one write to the disk.
+        """
+        position = self._journal.size
+        while self._durable and self._synced < position:
+            if self._syncing is None:
+                self._syncing = asyncio.ensure_future(self._sync())
+            await asyncio.shield(self._syncing)
+
+    async def _sync(self) -> None:
+        journal, position = self._journal, self._journal.size
+        try:
+            await asyncio.get_running_loop().run_in_executor(self._readers, journal.sync)
+        finally:
+            self._syncing = None
+        if journal is self._journal:
+            self._synced = position
+
+    async def change(
+        self, function: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Run a function in a transaction that may write. Raises StoreUnavailable, and what it raises."""
+
+        def work() -> T:
+            with self.database.write() as connection:
+                return function(connection, *args, **kwargs)
+
+        return await self._in(self._writer, work)
+
+    async def ask(
+        self, function: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Run a function that only reads. Raises StoreUnavailable, and what it raises."""
+
+        def work() -> T:
+            with self.database.read() as connection:
+                return function(connection, *args, **kwargs)
+
+        return await self._in(self._readers, work)
+
+    async def _in(self, pool: ThreadPoolExecutor, function: Callable[P, T], *args: P.args) -> T:  # type: ignore[valid-type]
+        try:
+            return await asyncio.get_running_loop().run_in_executor(pool, function, *args)
+        except DatabaseError as error:
+            raise StoreUnavailable(_describe(error)) from error
+
+    # --- moving -----------------------------------------------------------------------------------
+
+    async def flush(self) -> None:
+        """Move everything that has been appended so far. Raises StoreUnavailable."""
+        if self._moving is not None:
+            await self._moving
+        await self._in(self._writer, self._move_some, True)
+
+    def _schedule(self, pause_s: float) -> None:
+        if not self._closed:
+            self._timer = asyncio.get_running_loop().call_later(pause_s, self._look)
+
+    def _look(self) -> None:
+        if self._moved == self._journal.size and self._old is None:
+            self._schedule(EVERY_S)
+            return
+        self._moving = asyncio.ensure_future(self._move())
+
+    async def _move(self) -> None:
+        pause_s = EVERY_S
+        try:
+            if self._journal.size > ROTATE and self._old is None:
+                self._rotate()
+            await self._in(self._writer, self._move_some, False)
+            if self.failing_since is not None:
+                log.info("the store works again")
+            self.failing_since = None
+        except StoreUnavailable as error:
+            pause_s = PAUSE_S
+            if self.failing_since is None:
+                self.failing_since = time()
+                log.error("the store fails, and the journal keeps what it cannot take: %s", error)
+        except Exception:
+            pause_s = PAUSE_S
+            log.exception("the journal %s cannot be moved", self.id)
+        finally:
+            self._moving = None
+            self._schedule(pause_s)
+
+    def _move_some(self, everything: bool) -> None:
+        """Move a few batches (or all), the old journal first."""
+        old = self._old
+        if old is not None:
+            move_all(self.database, old.id, old.path, milliseconds())
+            hand_over(self.database, old.id, self._journal.id)
+            old.remove()
+            self._old = None
+        for _ in range(10**9 if everything else 4):
+            journal = self._journal
+            self._moved, lines = move(self.database, journal.id, journal.path, self._moved, milliseconds())
+            if not lines:
+                return
+
+    def _rotate(self) -> None:
+        """Continue in a new file, which begins with the requests that are open."""
+        journal = Journal(self._directory, new_id(f"{milliseconds():x}-{os.getpid()}-"))
+        for line in self._open.values():
+            journal.append(line)
+        self._old, self._journal, self._moved, self._synced = self._journal, journal, 0, 0
+
+    def _take_over(self) -> None:
+        """Move what workers that have died left behind."""
+        found = list(abandoned(self._directory))
+        try:
+            for name, path, _ in found:
+                move_all(self.database, name, path, milliseconds())
+            for name, path, _ in found:
+                lost = bury(self.database, name, path, milliseconds())
+                path.unlink(missing_ok=True)
+                if lost:
+                    log.warning("a worker died with %d open requests: they are recorded as lost", lost)
+        finally:
+            for _, _, descriptor in found:
+                os.close(descriptor)
+
+    def _finish(self) -> None:
+        self._move_some(True)
+        bury(self.database, self._journal.id, self._journal.path, milliseconds())
+        self._journal.remove()
+
+
+def _describe(error: DatabaseError) -> str:
+    """What a database said, in its first line and without the statement."""
+    said = str(getattr(error, "orig", None) or error).strip()
+    return said.splitlines()[0] if said else type(error).__name__

@@ -1,0 +1,190 @@
+"""The tables. Amounts are in nano (10⁻⁹ USD), times in milliseconds since 1970, UTC.
+
+Rows of `transactions`, `entries` and `records` are written once and never changed. What changes are
+projections (`accounts`, `spending`), which the rows can recompute (see `check.py`), and settings (`users`,
+`teams`, `keys`).
+"""
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    UniqueConstraint,
+)
+
+__all__ = [
+    "accounts", "entries", "grants", "holds", "journals", "keys", "leases", "metadata", "records",
+    "spending", "teams", "transactions", "users",
+]  # fmt: skip
+
+metadata = MetaData()
+
+ID = String(64)
+"""An id of ours, or a name that an operator has given."""
+NAME = String(255)
+
+users = Table(
+    "users",
+    metadata,
+    Column("id", NAME, primary_key=True),
+    Column("name", NAME, nullable=False, default=""),
+    Column("team", NAME, ForeignKey("teams.id")),
+    Column("settings", JSON, nullable=False, default=dict),
+    Column("created_at", BigInteger, nullable=False),
+    Column("disabled_at", BigInteger),
+)
+"""Everybody who can own a key or a wallet. `settings` holds limits, budget and preferences."""
+
+teams = Table(
+    "teams",
+    metadata,
+    Column("id", NAME, primary_key=True),
+    Column("name", NAME, nullable=False, default=""),
+    Column("settings", JSON, nullable=False, default=dict),
+    Column("created_at", BigInteger, nullable=False),
+)
+"""Users with a shared budget. `settings` holds limits, budget, margin."""
+
+keys = Table(
+    "keys",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("digest", String(64), nullable=False, unique=True),
+    Column("prefix", String(16), nullable=False),
+    Column("name", NAME, nullable=False),
+    Column("user", NAME, ForeignKey("users.id")),
+    Column("settings", JSON, nullable=False, default=dict),
+    Column("created_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger),
+    Column("revoked_at", BigInteger),
+    Column("replaces", ID),
+    Column("version", BigInteger, nullable=False, default=0),
+    Index("keys_by_user", "user"),
+    Index("keys_by_version", "version"),
+)
+"""API keys. `digest` is the SHA-256 of the key, in hex; the key itself is stored nowhere. `version` grows
+with every change of any key, so that a worker can ask for what is new."""
+
+accounts = Table(
+    "accounts",
+    metadata,
+    Column("id", NAME, primary_key=True),
+    Column("kind", String(16), nullable=False),
+    Column("user", NAME),
+    Column("posted", BigInteger, nullable=False, default=0),
+    Column("held", BigInteger, nullable=False, default=0),
+    Column("overdraft", BigInteger, nullable=False, default=0),
+)
+"""`posted` is the sum of the account's entries, `held` the sum of its open leases: projections of both."""
+
+transactions = Table(
+    "transactions",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("kind", String(16), nullable=False),
+    Column("user", NAME),
+    Column("request", ID),
+    Column("attempt", Integer, nullable=False, default=0),
+    Column("reference", NAME, unique=True),
+    Column("note", String(1000), nullable=False, default=""),
+    Column("at", BigInteger, nullable=False),
+    UniqueConstraint("request", "attempt", "kind"),
+    Index("transactions_by_user", "user", "at"),
+)
+"""Movements of money; the entries of each sum to zero. `reference` is the caller's own id of it, so that
+nothing is booked twice."""
+
+entries = Table(
+    "entries",
+    metadata,
+    Column("transaction", ID, ForeignKey("transactions.id"), primary_key=True),
+    Column("account", NAME, ForeignKey("accounts.id"), primary_key=True),
+    Column("amount", BigInteger, nullable=False),
+    Index("entries_by_account", "account"),
+)
+
+grants = Table(
+    "grants",
+    metadata,
+    Column("id", ID, ForeignKey("transactions.id"), primary_key=True),
+    Column("user", NAME, nullable=False),
+    Column("amount", BigInteger, nullable=False),
+    Column("remaining", BigInteger, nullable=False),
+    Column("priority", Integer, nullable=False, default=0),
+    Column("expires_at", BigInteger),
+    Column("at", BigInteger, nullable=False),
+    Index("grants_by_user", "user", "remaining"),
+)
+"""Credits, in the order in which they are spent: priority, then expiry. The id is that of the credit."""
+
+holds = Table(
+    "holds",
+    metadata,
+    Column("request", ID, primary_key=True),
+    Column("account", NAME, nullable=False),
+    Column("amount", BigInteger, nullable=False),
+    Column("state", String(8), nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("resolved_at", BigInteger),
+)
+"""One hold for each request that a wallet pays for: `held`, then `posted`, `voided` or `expired`, once."""
+
+leases = Table(
+    "leases",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("account", NAME, ForeignKey("accounts.id"), nullable=False),
+    Column("journal", ID, nullable=False),
+    Column("amount", BigInteger, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Index("leases_by_journal", "journal"),
+)
+"""Money of a wallet that a worker may spend without asking. `amount` is what is left of it."""
+
+journals = Table(
+    "journals",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("position", BigInteger, nullable=False),
+    Column("at", BigInteger, nullable=False),
+)
+"""How far each worker's journal has been moved into this database, in bytes."""
+
+records = Table(
+    "records",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("at", BigInteger, nullable=False),
+    Column("user", NAME),
+    Column("team", NAME),
+    Column("key", ID),
+    Column("model", NAME),
+    Column("provider", NAME),
+    Column("provider_model", NAME),
+    Column("ended", String(32), nullable=False),
+    Column("status", Integer, nullable=False),
+    Column("cost", BigInteger),
+    Column("estimated", Boolean, nullable=False, default=False),
+    Column("detail", JSON, nullable=False),
+    Index("records_by_time", "at"),
+    Index("records_by_user", "user", "at"),
+)
+"""One row for each request that has ended. `cost` is None where it is not known."""
+
+spending = Table(
+    "spending",
+    metadata,
+    Column("subject", NAME, primary_key=True),
+    Column("period", String(16), primary_key=True),
+    Column("amount", BigInteger, nullable=False),
+    Column("requests", BigInteger, nullable=False, default=0),
+    Column("tokens", BigInteger, nullable=False, default=0),
+)
+"""What a subject (`key:…`, `user:…`, `team:…`, `model:…`) has spent in a period (`2026-11-29`, `2026-11`)."""

@@ -1,0 +1,162 @@
+"""Wallets: money in and out, and the credits that a wallet's balance consists of.
+
+What a wallet holds came in as credits. Each is a row of `grants` until it is used up: the remainders of a
+wallet's grants sum to its balance while that is positive.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from sqlalchemy import Connection, case, func, select, update
+
+from tidegate.money.ledger import credit, debit, expiry, refund, wallet_of
+
+from .books import Balance, Booking, balance_of, book, open_accounts
+from .tables import accounts, entries, grants, transactions
+
+__all__ = [
+    "InsufficientBalance",
+    "add_credit", "expire_grants", "give_back", "open_wallet", "spend_grants", "take_out", "wallet_balances",
+]  # fmt: skip
+
+
+class InsufficientBalance(Exception):
+    """The wallet holds less than what is to be taken out."""
+
+
+def open_wallet(connection: Connection, user: str, overdraft: int) -> None:
+    """Open a user's wallet, or change how far it may be overdrawn, in nano."""
+    account = wallet_of(user)
+    open_accounts(connection, [account], overdraft)
+    connection.execute(update(accounts).where(accounts.c.id == account).values(overdraft=overdraft))
+
+
+def add_credit(
+    connection: Connection,
+    user: str,
+    amount: int,
+    now: int,
+    *,
+    reference: str,
+    note: str = "",
+    expires_at: int | None = None,
+    priority: int = 0,
+) -> bool:
+    """Pay money into a wallet. Returns False where a credit with this reference is booked already.
+
+    Credits with a lower `priority` are spent first, then those that expire earlier.
+    """
+    booking = Booking(credit(user, amount, reference=reference, note=note), now)
+    if not book(connection, [booking]):
+        return False
+    _grant(connection, booking, amount, expires_at, priority)
+    return True
+
+
+def take_out(
+    connection: Connection, user: str, amount: int, now: int, *, reference: str, note: str = ""
+) -> bool:
+    """Take money out of a wallet. Returns False where a debit with this reference is booked already. Raises
+    InsufficientBalance where less than that is available.
+    """
+    balance = balance_of(connection, wallet_of(user), lock=True)
+    booking = Booking(debit(user, amount, reference=reference, note=note), now)
+    if amount > balance.available:
+        if _is_booked(connection, booking):
+            return False
+        raise InsufficientBalance
+    if not book(connection, [booking]):
+        return False
+    spend_grants(connection, {user: amount})
+    return True
+
+
+def give_back(connection: Connection, request: str, now: int, note: str = "") -> int:
+    """Refund what the wallet paid for a request, once. Returns the amount; 0 where there is nothing to give
+    back.
+    """
+    query = (
+        select(transactions.c.user, func.sum(entries.c.amount))
+        .join(entries, entries.c.transaction == transactions.c.id)
+        .where(transactions.c.request == request, entries.c.account.like("wallet:%"))
+        .group_by(transactions.c.user)
+    )
+    row = connection.execute(query).first()
+    if row is None or row[1] >= 0:
+        return 0
+    user, amount = row[0], -int(row[1])
+    booking = Booking(refund(user, amount, request, note=note), now)
+    if not book(connection, [booking]):
+        return 0
+    _grant(connection, booking, amount, None, 0)
+    return amount
+
+
+def spend_grants(connection: Connection, amounts: Mapping[str, int]) -> None:
+    """Take what users have spent from their credits: the lowest priority first, then the earliest expiry,
+    then the oldest.
+    """
+    for user, amount in sorted(amounts.items()):
+        query = (
+            select(grants.c.id, grants.c.remaining)
+            .where(grants.c.user == user, grants.c.remaining > 0)
+            .order_by(
+                grants.c.priority, case((grants.c.expires_at.is_(None), 1), else_=0), grants.c.expires_at,
+                grants.c.at, grants.c.id,
+            )
+            .with_for_update()
+        )  # fmt: skip
+        for grant, remaining in connection.execute(query):
+            taken = min(amount, remaining)
+            amount -= taken
+            connection.execute(
+                update(grants).where(grants.c.id == grant).values(remaining=grants.c.remaining - taken)
+            )
+            if not amount:
+                break
+
+
+def expire_grants(connection: Connection, now: int) -> int:
+    """Book out what is left of credits whose time is over, but not what is held for open requests. Returns
+    how many expired.
+    """
+    query = select(grants.c.id, grants.c.user, grants.c.remaining).where(
+        grants.c.expires_at <= now, grants.c.remaining > 0
+    )
+    expired = 0
+    for grant, user, remaining in connection.execute(query.order_by(grants.c.id)).all():
+        amount = min(remaining, balance_of(connection, wallet_of(user), lock=True).available)
+        if amount <= 0 or not book(connection, [Booking(expiry(user, amount, f"{grant}:{remaining}"), now)]):
+            continue
+        connection.execute(
+            update(grants).where(grants.c.id == grant).values(remaining=grants.c.remaining - amount)
+        )
+        expired += 1
+    return expired
+
+
+def wallet_balances(connection: Connection, users: Sequence[str] | None = None) -> dict[str, Balance]:
+    """Balances by user, of all wallets or of these users'."""
+    query = select(accounts.c.user, accounts.c.posted, accounts.c.held, accounts.c.overdraft).where(
+        accounts.c.kind == "wallet"
+    )
+    if users is not None:
+        query = query.where(accounts.c.user.in_(users))
+    return {user: Balance(*rest) for user, *rest in connection.execute(query.order_by(accounts.c.user))}
+
+
+def _grant(
+    connection: Connection, booking: Booking, amount: int, expires_at: int | None, priority: int
+) -> None:
+    """Record a credit. What the wallet owed before is paid from it at once."""
+    user = booking.transaction.user
+    posted = balance_of(connection, wallet_of(user)).posted
+    row = {
+        "id": booking.id, "user": user, "amount": amount, "remaining": max(0, min(amount, posted)),
+        "priority": priority, "expires_at": expires_at, "at": booking.at,
+    }  # fmt: skip
+    connection.execute(grants.insert(), [row])
+
+
+def _is_booked(connection: Connection, booking: Booking) -> bool:
+    query = select(transactions.c.id).where(transactions.c.id == booking.id)
+    return connection.execute(query).first() is not None

@@ -1,0 +1,217 @@
+"""The store of a worker: what is appended arrives in the database, whatever happens in between."""
+
+import asyncio
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Connection, func, select
+
+from tidegate.money.ledger import wallet_of
+from tidegate.store import store as store_module
+from tidegate.store.books import balance_of
+from tidegate.store.checking import check_books
+from tidegate.store.database import Database
+from tidegate.store.journal import Begun, Charge, Ended, Journal, JournalFailed, abandoned, read
+from tidegate.store.leases import take_lease
+from tidegate.store.schema import SchemaTooNew, migrate
+from tidegate.store.store import Store, StoreUnavailable
+from tidegate.store.tables import holds, leases, records
+from tidegate.store.wallets import add_credit
+
+USD = 1_000_000_000
+
+
+def ended(name: str, lease: str | None = None, cost: int = 1000) -> Ended:
+    return Ended(id=name, at=2, ended="complete", status=200, user="alice", lease=lease, held=cost,
+                 charges=(Charge(0, cost),), cost=cost)  # fmt: skip
+
+
+def count_records(connection: Connection) -> int:
+    return connection.execute(select(func.count()).select_from(records)).scalar_one()
+
+
+def fill(connection: Connection) -> None:
+    add_credit(connection, "alice", 10 * USD, 1, reference="a")
+
+
+async def test_lines_arrive_and_the_end_leaves_nothing_behind(url: str, tmp_path: Path) -> None:
+    store = Store(url, tmp_path / "journals")
+    await store.open()
+    await store.change(fill)
+    lease = await store.change(take_lease, "alice", 5000, USD, 0, store.id, 1)
+    store.append(Begun(id="r1", at=1, user="alice", lease=lease.id, held=1000))
+    store.append(ended("r1", lease.id))
+    store.append(Begun(id="r2", at=1, user="alice", lease=lease.id, held=1000))
+    await store.flush()
+    assert await store.ask(count_records) == 1
+    await store.close()
+    assert list((tmp_path / "journals").iterdir()) == []
+    database = Database(url)
+    with database.read() as connection:
+        assert count_records(connection) == 2  # r2 had no end: it is recorded as lost
+        assert connection.execute(select(func.count()).select_from(leases)).scalar_one() == 0
+        assert balance_of(connection, wallet_of("alice")).available == 10 * USD - 1000
+        assert list(check_books(connection)) == []
+    database.close()
+
+
+WORKER = """
+import asyncio, sys
+from pathlib import Path
+from tidegate.store.journal import Begun, Charge, Ended
+from tidegate.store.leases import take_lease
+from tidegate.store.store import Store
+
+async def main(url, directory):
+    store = Store(url, Path(directory))
+    await store.open()
+    lease = await store.change(take_lease, "alice", 10_000_000, 10_000_000, 0, store.id, 1)
+    number = 0
+    while True:
+        for _ in range(20):
+            number += 1
+            name = f"{store.id}.{number}"
+            store.append(Begun(id=name, at=1, user="alice", lease=lease.id, held=1000))
+            print(name, flush=True)
+            store.append(Ended(id=name, at=2, ended="complete", status=200, user="alice", lease=lease.id,
+                               held=1000, charges=(Charge(0, 1000),), cost=1000))
+        await asyncio.sleep(0.001)
+
+asyncio.run(main(*sys.argv[1:]))
+"""
+
+
+def killed_worker(url: str, directory: Path) -> list[str]:
+    """Run a worker and kill it in the middle; the requests that it is known to have begun."""
+    command = [sys.executable, "-c", WORKER, url, str(directory)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as worker:
+        assert worker.stdout is not None
+        begun = [worker.stdout.readline().strip() for _ in range(100)]
+        worker.kill()
+        return begun + worker.stdout.read().splitlines()[:-1]  # the last may be cut
+
+
+async def test_workers_that_are_killed_lose_nothing(url: str, tmp_path: Path) -> None:
+    directory = tmp_path / "journals"
+    store = Store(url, directory)
+    await store.open()
+    await store.change(fill)
+    begun: list[str] = []
+    for _ in range(3):
+        begun += await asyncio.to_thread(killed_worker, url, directory)
+    await store.close()
+    last = Store(url, directory)
+    await last.open()
+
+    def look(connection: Connection) -> None:
+        found = dict(connection.execute(select(records.c.id, records.c.ended)).all())  # type: ignore[arg-type]
+        assert set(begun) <= set(found)
+        assert list(check_books(connection)) == []
+        complete = sum(1 for how in found.values() if how == "complete")
+        assert balance_of(connection, wallet_of("alice")).available == 10 * USD - 1000 * complete
+        open_holds = select(func.count()).select_from(holds).where(holds.c.state == "held")
+        assert connection.execute(open_holds).scalar_one() == 0
+
+    await last.ask(look)
+    await last.close()
+
+
+async def test_a_store_that_fails_keeps_its_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store_module, "PAUSE_S", 0.01)
+    path = tmp_path / "tidegate.db"
+    store = Store(f"sqlite:///{path}", tmp_path / "journals")
+    await store.open()
+    with store.database.write() as connection:
+        connection.exec_driver_sql("ALTER TABLE records RENAME TO away")
+    store.append(ended("r1"))
+    while store.failing_since is None:
+        await asyncio.sleep(0.01)
+    with pytest.raises(StoreUnavailable, match="no such table"):
+        await store.flush()
+    with store.database.write() as connection:
+        connection.exec_driver_sql("ALTER TABLE away RENAME TO records")
+    while store.failing_since is not None:
+        await asyncio.sleep(0.01)
+    assert await store.ask(count_records) == 1
+    await store.close()
+
+
+async def test_a_journal_goes_on_in_a_new_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store_module, "ROTATE", 2000)
+    store = Store(f"sqlite:///{tmp_path}/tidegate.db", tmp_path / "journals")
+    await store.open()
+    await store.change(fill)
+    first = store.id
+    lease = await store.change(take_lease, "alice", USD, USD, 0, store.id, 1)
+    store.append(Begun(id="long", at=1, user="alice", lease=lease.id, held=1000))
+    for number in range(30):
+        store.append(ended(f"r{number}", lease.id))
+    while store.id == first or len(list((tmp_path / "journals").iterdir())) > 1:
+        await asyncio.sleep(0.01)
+    store.append(ended("long", lease.id))
+    await store.flush()
+    assert await store.ask(count_records) == 31
+    await store.close()
+    database = Database(f"sqlite:///{tmp_path}/tidegate.db")
+    with database.read() as connection:
+        assert list(check_books(connection)) == []
+        assert balance_of(connection, wallet_of("alice")).available == 10 * USD - 31_000
+    database.close()
+
+
+async def test_durable_waits_for_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced = 0
+    sync = Journal.sync
+
+    def count(journal: Journal) -> None:
+        nonlocal synced
+        synced += 1
+        sync(journal)
+
+    monkeypatch.setattr(Journal, "sync", count)
+    store = Store(f"sqlite:///{tmp_path}/tidegate.db", tmp_path / "journals", "disk")
+    await store.open()
+
+    async def one(number: int) -> None:
+        store.append(ended(f"r{number}"))
+        await store.durable()
+
+    await asyncio.gather(*map(one, range(100)))
+    assert 1 <= synced < 20  # those that come together share a write to the disk
+    await store.close()
+
+
+def test_an_incomplete_last_line_waits(tmp_path: Path) -> None:
+    path = tmp_path / "one.journal"
+    path.write_bytes(b'{"t":"released","lease":"a"}\nnonsense\n{"t":"released","lease":"b"}\n{"t":"rel')
+    lines = list(read(path, 0))
+    assert [line.lease for line, _ in lines] == ["a", "b"]  # type: ignore[union-attr]
+    assert path.read_bytes()[lines[-1][1] :] == b'{"t":"rel'
+
+
+def test_a_journal_of_a_living_worker_is_left_alone(tmp_path: Path) -> None:
+    journal = Journal(tmp_path, "one")
+    assert list(abandoned(tmp_path)) == []
+    with pytest.raises(JournalFailed):
+        Journal(tmp_path, "one")
+    journal.close()
+    found = list(abandoned(tmp_path))
+    assert [name for name, _, _ in found] == ["one"]
+    os.close(found[0][2])
+
+
+def test_a_newer_schema_is_refused(database: Database) -> None:
+    assert migrate(database) is None
+    with database.write() as connection:
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+    with pytest.raises(SchemaTooNew, match="9999"):
+        migrate(database)
+
+
+@pytest.mark.parametrize("url", ["mysql://x/y", "tidegate.db", "sqlite"])
+def test_a_wrong_url_says_what_is_right(url: str) -> None:
+    with pytest.raises(ValueError, match="such as sqlite:"):
+        Database(url)
