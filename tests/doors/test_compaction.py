@@ -208,3 +208,82 @@ async def test_the_sdk_reads_the_answer_and_sends_it_back() -> None:
             await client.close()
     assert after.output_text == TEXT
     assert TEXT in provider.requests[-1].body.decode()
+
+
+# --- a trigger in a request for a response --------------------------------------------------------
+
+TRIGGERED: dict[str, Any] = {**ASKED, "input": [*INPUT, {"type": "compaction_trigger"}], "stream": True}
+
+
+@pytest.mark.parametrize("kind", FAMILIES)
+async def test_a_trigger_ends_in_one_compaction_item(kind: str) -> None:
+    """As Codex asks where it takes its provider for OpenAI."""
+    async with Simulator() as provider:
+        provider.answer(FAMILIES[kind].stream)
+        async with Gateway({"sim": (kind, provider.url)}) as gateway:
+            reply = await gateway.post("/v1/responses", TRIGGERED)
+            events = [json.loads(data) for data in reply.events]
+            [done] = [one["item"] for one in events if one["type"] == "response.output_item.done"]
+            after = {"model": "m", "input": [done, {"role": "user", "content": "And now?"}], "stream": True}
+            assert (await gateway.post("/v1/responses", after)).status == 200
+        first, second = (seen.body.decode() for seen in provider.requests)
+    assert first.index("found") < first.index("Write a summary")
+    assert (TEXT in second, "tidegate:" in second) == (True, False)
+    assert done["type"] == "compaction"
+    assert [one["sequence_number"] for one in events] == list(range(len(events)))
+    types = [one["type"].removeprefix("response.") for one in events]
+    assert list(dict.fromkeys(types)) == [
+        *("created", "in_progress", "output_item.added", "compaction.compacting", "output_item.done"),
+        "completed",
+    ]
+    assert events[-1]["response"]["output"] == [done]
+    assert events[-1]["response"]["usage"]["output_tokens"] == 7
+
+
+async def test_the_sdk_reads_a_triggered_compaction() -> None:
+    asked: Any = {**TRIGGERED, "stream": False}
+    async with Simulator() as provider:
+        provider.answer(ANTHROPIC.text)
+        async with (
+            Gateway({"sim": ("anthropic", provider.url)}) as gateway,
+            openai.AsyncOpenAI(base_url=f"{gateway.url}/v1", api_key="k", max_retries=0) as client,
+        ):
+            answer = await client.responses.create(**asked)
+    [item] = answer.output
+    assert (answer.status, item.type) == ("completed", "compaction")
+
+
+async def test_a_trigger_passes_where_the_provider_compacts() -> None:
+    async with Simulator() as provider:
+        provider.answer(refusal(400, "not here"))
+        async with Gateway({"sim": ("azure", provider.url + AZURE)}) as gateway:
+            reply = await gateway.post("/v1/responses", {**TRIGGERED, "provider": "sim"})
+    assert reply.error["message"] == "not here"
+    assert provider.requests[0].json["input"] == TRIGGERED["input"]
+
+
+async def test_a_triggered_compaction_without_a_summary_fails_the_stream() -> None:
+    empty = {**EMPTY, "object": "chat.completion.chunk"}
+    empty["choices"] = [{"index": 0, "delta": {"content": " "}, "finish_reason": "stop"}]
+    async with Simulator() as provider:
+        provider.stream([b"data: " + json.dumps(empty).encode() + b"\n\n", b"data: [DONE]\n\n"])
+        async with Gateway({"sim": ("groq", provider.url)}) as gateway:
+            reply = await gateway.post("/v1/responses", TRIGGERED)
+            record = await gateway.record()
+    last = json.loads(reply.events[-1])
+    assert last["type"] == "response.failed"
+    assert "summary" in last["response"]["error"]["message"]
+    assert record["ended"] == "provider_broke"
+
+
+async def test_a_trigger_that_is_not_last_is_named() -> None:
+    body = {"model": "m", "input": [{"type": "compaction_trigger"}, INPUT[0]]}
+    async with Gateway({"sim": ("anthropic", "http://127.0.0.1:9")}) as gateway:
+        reply = await gateway.post("/v1/responses", body)
+    assert (reply.status, reply.error["param"]) == (400, "input.0")
+
+
+async def test_a_trigger_at_the_endpoint_of_compaction_asks_once() -> None:
+    reply, (seen,), _ = await compacted({**TRIGGERED, "stream": False}, ANTHROPIC.text)
+    assert reply.json["output"][-1]["type"] == "compaction"
+    assert seen.body.count(b"Write a summary") == 1

@@ -47,6 +47,7 @@ from tidegate.protocols.contract import (
 from tidegate.protocols.errors import ProviderError, TidegateError
 from tidegate.protocols.turn import Turn
 
+from .compacting import CompactingWriter
 from .count import parse_count, render_count
 from .dialect import Dialect
 from .error import parse_error, render_error
@@ -85,7 +86,7 @@ class OpenAIResponses:
     def writer(self, request: ParsedRequest, model: str) -> Writer:
         """Create the writer of the answer to this request."""
         assert isinstance(request, Parsed)
-        return ResponseWriter(request, model)
+        return CompactingWriter(request, model) if request.compacts else ResponseWriter(request, model)
 
     def resume(self, request: ParsedRequest, delivered: bytes) -> Delivered:
         """Read what a client has received of a broken stream. Raises CannotContinue."""

@@ -47,6 +47,7 @@ from .wire import (
     AgentMessageItem,
     CallItem,
     CompactionItem,
+    CompactionTriggerItem,
     CustomCallItem,
     CustomResultItem,
     ImageItem,
@@ -294,6 +295,9 @@ class Conversation:
         text = read_summary(item.encrypted_content or "", f"{place}.encrypted_content")
         self.messages.append(Message("user", (Text(text),)))
 
+    def _add_trigger(self, item: CompactionTriggerItem, place: str) -> None:
+        """Add nothing: the request for a summary ends the conversation (see summary.ask_for_summary)."""
+
     def _add_tools(self, item: AdditionalToolsItem, place: str) -> None:
         """Add nothing: the item's tools are listed with those of the request (see tools.list_offered)."""
 
@@ -351,6 +355,7 @@ class Conversation:
         ToolSearchOutputItem: _add_found,
         AgentMessageItem: _add_agent_message,
         CompactionItem: _add_compaction,
+        CompactionTriggerItem: _add_trigger,
         OlderCompactionItem: _add_compaction,
         OwnItem: _add_own,
     }

@@ -19,26 +19,18 @@ from tidegate.protocols.fields import ENCODE, FIELDS, is_set
 from tidegate.protocols.ids import new_id
 from tidegate.protocols.needs import Need
 from tidegate.protocols.task import Task, Whole, read_answer
-from tidegate.protocols.turn import Message, Text, ToolChoice, Turn
+from tidegate.protocols.turn import Turn
 from tidegate.protocols.usage import Usage
 
 from .error import error_object, failure_of
 from .memory import ItemMemory
 from .parse import Parsed, parse_request
 from .splice import remove_gateway_fields, resolve_gateway_items
-from .summary import write_summary
+from .summary import NO_SUMMARY, ask_for_summary, summary_item
 from .usage import UsageIn, parse_usage, render_usage
 from .wire import MessageItem
 
 __all__ = ["TASK", "CompactRequest", "parse_compact"]
-
-PROMPT = """\
-Write a summary of this conversation. It will replace the conversation: whoever continues has nothing else, \
-and must be able to continue without asking again. State what the user wants, with every constraint and \
-preference; what was done and found so far, with the exact names, numbers, paths, commands and pieces of \
-code that matter; what was decided and why; what failed; and what remains to be done next. Do not continue \
-the conversation and call no tools. Answer with the summary only."""
-"""What a model is asked that has no endpoint for compaction."""
 
 
 class CompactRequest:
@@ -70,15 +62,8 @@ class CompactRequest:
 
     def turn(self) -> Turn:
         """The conversation, and the request for a summary. Raises InvalidRequest."""
-        turn = self.conversation.turn()
-        return structs.replace(
-            turn,
-            messages=(*turn.messages, Message("user", (Text(PROMPT),))),
-            tool_choice=ToolChoice("none") if turn.tools else None,
-            parallel_tool_calls=None,
-            output=None,
-            stream=False,
-        )
+        turn = structs.replace(self.conversation.turn(), stream=False)
+        return turn if self.conversation.compacts else ask_for_summary(turn)
 
 
 def parse_compact(body: bytes, memory: ItemMemory | None = None) -> CompactRequest:
@@ -166,14 +151,13 @@ class CompactionWriter:
         """See Writer. Raises ProviderBroke where there is no summary: nothing would be left."""
         summary = "".join(self._text).strip()
         if self._declined or not summary:
-            raise ProviderBroke("the model was asked for a summary of the conversation and returned none")
-        item = {"id": new_id("cmp_"), "type": "compaction", "encrypted_content": write_summary(summary)}
+            raise ProviderBroke(NO_SUMMARY)
         return ENCODE(
             {
                 "id": new_id("resp_"),
                 "object": "response.compaction",
                 "created_at": self._created or int(time.time()),
-                "output": [*_user_messages(self._conversation), item],
+                "output": [*_user_messages(self._conversation), summary_item(new_id("cmp_"), summary)],
                 "usage": render_usage(self._usage),
             }
         )

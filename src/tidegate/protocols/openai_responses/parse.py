@@ -16,6 +16,7 @@ from tidegate.protocols.turn import Turn
 from .build import build_turn
 from .memory import REFERENCE, ItemMemory, put_items
 from .needs import parse_needs
+from .summary import ask_for_summary
 from .tools import TOOLS, Offered, ToolNames, list_offered, may_be_schema, parse_tools
 from .wire import (
     HEAD,
@@ -25,6 +26,7 @@ from .wire import (
     CallItem,
     ChoiceIn,
     CompactionItem,
+    CompactionTriggerItem,
     CustomCallItem,
     CustomResultItem,
     ImageItem,
@@ -107,7 +109,16 @@ class Parsed:
 
     def turn(self) -> Turn:
         """See contract.ParsedRequest."""
-        return build_turn(self.wire, self.fields, self.items, self.offered, self.names)
+        turn = build_turn(self.wire, self.fields, self.items, self.offered, self.names)
+        for index, item in enumerate(self.items[:-1]):
+            if isinstance(item, CompactionTriggerItem):
+                raise InvalidRequest("a compaction_trigger must be the last item", param=f"input.{index}")
+        return ask_for_summary(turn) if self.compacts else turn
+
+    @property
+    def compacts(self) -> bool:
+        """Whether the answer is to be the conversation, compacted."""
+        return bool(self.items) and isinstance(self.items[-1], CompactionTriggerItem)
 
     @property
     def offered(self) -> list[Offered]:
@@ -138,6 +149,7 @@ ITEMS: Mapping[str, Decoder[SharedItem]] = {
     "agent_message": Decoder(AgentMessageItem),
     "compaction": Decoder(CompactionItem),
     "compaction_summary": Decoder(OlderCompactionItem),
+    "compaction_trigger": Decoder(CompactionTriggerItem),
 }
 """By type of item. All other types are specific to this format."""
 

@@ -18,6 +18,8 @@ __all__ = ["read_delivered"]
 
 def read_delivered(request: Parsed, delivered: bytes) -> Delivered:
     """Read the events. Raises CannotContinue."""
+    if request.compacts:
+        raise CannotContinue("the conversation was being compacted")
     events: list[Event] = StreamReader().feed(delivered)
     progress = Progress(delivered)
     text = delivered_text([*events, Finished("stop")] if progress.ended else events)

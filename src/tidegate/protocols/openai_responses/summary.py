@@ -10,20 +10,32 @@ Whoever receives such an item later gets the summary as a user's message.
 import base64
 import binascii
 
-from msgspec import Struct
+from msgspec import Struct, structs
 from msgspec.json import Decoder
 
 from tidegate.protocols.decode import MALFORMED
 from tidegate.protocols.errors import InvalidRequest
 from tidegate.protocols.fields import ENCODE
+from tidegate.protocols.turn import Message, Text, ToolChoice, Turn
 
 from .foreign import PREFIX, is_foreign
 from .wire import CompactionItem, Item
 
-__all__ = ["is_summary", "read_summary", "summary_message", "write_summary"]
+__all__ = ["NO_SUMMARY", "ask_for_summary", "is_summary", "read_summary", "summary_item", "summary_message"]
 
 PREFACE = "A summary of the conversation so far, which it replaces:"
 """Precedes a summary in the message that a model reads."""
+
+
+PROMPT = """\
+Write a summary of this conversation. It will replace the conversation: whoever continues has nothing else, \
+and must be able to continue without asking again. State what the user wants, with every constraint and \
+preference; what was done and found so far, with the exact names, numbers, paths, commands and pieces of \
+code that matter; what was decided and why; what failed; and what remains to be done next. Do not continue \
+the conversation and call no tools. Answer with the summary only."""
+"""What a model is asked that has no endpoint for compaction."""
+
+NO_SUMMARY = "the model was asked for a summary of the conversation and returned none"
 
 
 class Summary(Struct, frozen=True):
@@ -35,9 +47,21 @@ class Summary(Struct, frozen=True):
 _SUMMARY = Decoder(Summary)
 
 
-def write_summary(text: str) -> str:
-    """The `encrypted_content` of a compaction item."""
-    return PREFIX + base64.urlsafe_b64encode(ENCODE(Summary(text))).decode()
+def ask_for_summary(turn: Turn) -> Turn:
+    """The conversation, and the request for a summary of it."""
+    return structs.replace(
+        turn,
+        messages=(*turn.messages, Message("user", (Text(PROMPT),))),
+        tool_choice=ToolChoice("none") if turn.tools else None,
+        parallel_tool_calls=None,
+        output=None,
+    )
+
+
+def summary_item(id: str, text: str) -> dict[str, str]:  # noqa: A002 the dialect's own name for it
+    """The compaction item that holds a summary."""
+    content = PREFIX + base64.urlsafe_b64encode(ENCODE(Summary(text))).decode()
+    return {"id": id, "type": "compaction", "encrypted_content": content}
 
 
 def is_summary(item: Item) -> bool:

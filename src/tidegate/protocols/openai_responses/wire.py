@@ -20,6 +20,7 @@ __all__ = [
     "CallItem",
     "ChoiceIn",
     "CompactionItem",
+    "CompactionTriggerItem",
     "CustomCallItem",
     "CustomResultItem",
     "CustomTool",
@@ -192,6 +193,10 @@ class OlderCompactionItem(CompactionItem, tag_field="type", tag="compaction_summ
     """The same under the name that older clients write (Codex)."""
 
 
+class CompactionTriggerItem(Struct, tag_field="type", tag="compaction_trigger", gc=False):
+    """The last item of a request whose answer is the conversation, compacted into one item (Codex)."""
+
+
 class OwnItem(NamedTuple):
     """An item of a type that only this format has."""
 
@@ -213,6 +218,7 @@ SharedItem: TypeAlias = (
     | AgentMessageItem
     | CompactionItem
     | OlderCompactionItem
+    | CompactionTriggerItem
 )
 Item: TypeAlias = SharedItem | OwnItem
 
