@@ -47,6 +47,19 @@ async def test_every_name_that_works_in_a_chat_is_described(gateway: Gateway) ->
         assert google["name"] == f"models/{name}"
 
 
+async def test_a_models_limits_are_those_of_the_catalog(gateway: Gateway) -> None:
+    for name in ("openai/gpt-4o", "gpt-4o", "smart"):
+        anthropic = (await gateway.get(f"/v1/models/{name}", ANTHROPIC)).json
+        assert (anthropic["max_input_tokens"], anthropic["max_tokens"]) == (128_000, 16_384)
+        google = (await gateway.get(f"/v1/models/{name}", GOOGLE)).json
+        assert (google["inputTokenLimit"], google["outputTokenLimit"]) == (128_000, 16_384)
+    unknown = (await gateway.get("/v1/models/gpt-of-tomorrow", ANTHROPIC)).json
+    assert (unknown["max_input_tokens"], unknown["max_tokens"]) == (None, None)
+    assert "inputTokenLimit" not in (await gateway.get("/v1/models/gpt-of-tomorrow", GOOGLE)).json
+    listed = (await gateway.get("/v1/models", ANTHROPIC)).json["data"]
+    assert {one["id"]: one["max_input_tokens"] for one in listed}["openai/gpt-4o"] == 128_000
+
+
 async def test_an_unserved_model_is_not_found_in_the_clients_dialect(gateway: Gateway) -> None:
     openai = await gateway.get("/v1/models/nobody/nothing")
     anthropic = await gateway.get("/v1/models/nobody/nothing", ANTHROPIC)

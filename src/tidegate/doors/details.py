@@ -82,7 +82,8 @@ async def find_listed(name: str, gateway: Gateway) -> ListedModel:
     for model in gateway.registry.listed():
         if model.id == name:
             return model
-    return ListedModel(name, gateway.registry.resolve(name).candidates[0].service.name, name)
+    first = gateway.registry.resolve(name).candidates[0]
+    return ListedModel(name, first.service.name, name, first.row)
 
 
 def _served_by(model: ListedModel, registry: ModelRegistry) -> list[tuple[str, str]]:

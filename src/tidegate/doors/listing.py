@@ -24,9 +24,7 @@ GOOGLES = (b"x-goog-api-key", b"x-goog-api-client")
 UNKNOWN_DATE = "1970-01-01T00:00:00Z"
 """Anthropic's dialect requires a release date, and allows the epoch if it is not known."""
 
-UNKNOWN_OF_MODEL = dict.fromkeys(
-    ("capabilities", "deprecated_at", "line", "max_input_tokens", "max_tokens", "retires_at")
-)
+UNKNOWN_OF_MODEL = dict.fromkeys(("capabilities", "deprecated_at", "line", "retires_at"))
 """Fields that Anthropic's model objects always have, and that are null if unknown."""
 
 MOST = 1000
@@ -98,8 +96,17 @@ def _page_in_openai(models: Sequence[ListedModel], query: Query) -> dict[str, An
 
 def one_in_anthropic(model: ListedModel) -> dict[str, Any]:
     """A model as Anthropic's API describes it."""
-    told = {"type": "model", "id": model.id, "display_name": model.label, "created_at": UNKNOWN_DATE}
-    return {**told, "lifecycle": "active", **UNKNOWN_OF_MODEL}
+    row = model.row
+    return {
+        "type": "model",
+        "id": model.id,
+        "display_name": model.label,
+        "created_at": UNKNOWN_DATE,
+        "lifecycle": "active",
+        "max_input_tokens": None if row is None else row.context,
+        "max_tokens": None if row is None else row.output,
+        **UNKNOWN_OF_MODEL,
+    }
 
 
 def _page_in_anthropic(models: Sequence[ListedModel], query: Query) -> dict[str, Any]:
@@ -115,11 +122,14 @@ def _page_in_anthropic(models: Sequence[ListedModel], query: Query) -> dict[str,
 
 def one_in_google(model: ListedModel) -> dict[str, Any]:
     """A model as Google's API describes it."""
+    row = model.row
+    limits = {} if row is None else {"inputTokenLimit": row.context, "outputTokenLimit": row.output}
     return {
         "name": f"models/{model.id}",
         "baseModelId": model.id,
         "version": "",
         "displayName": model.label,
+        **{name: limit for name, limit in limits.items() if limit is not None},
         "supportedGenerationMethods": ["generateContent", "countTokens"],
     }
 

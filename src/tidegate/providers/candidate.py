@@ -91,3 +91,5 @@ class ListedModel(NamedTuple):
     """The service that serves it, or the first one that does."""
     label: str
     """The display name."""
+    row: CatalogModel | None = None
+    """What the catalog knows of it."""

@@ -76,10 +76,11 @@ class ModelRegistry:
         providers list themselves.
         """
         named = [
-            ListedModel(name, found[0].service.name, name) for name, found in self._names.aliases.items()
+            ListedModel(name, found[0].service.name, name, found[0].row)
+            for name, found in self._names.aliases.items()
         ]
         catalog = [
-            ListedModel(f"{service.name}/{model.id}", service.name, model.label)
+            ListedModel(f"{service.name}/{model.id}", service.name, model.label, model)
             for service in self.services.values()
             for model in models()
             if model.kind == service.kind.name
