@@ -214,16 +214,16 @@ async def test_a_rate_limit_beyond_the_deadline_is_returned_without_a_request(st
     assert len(first.requests) == len(second.requests) == 1
 
 
-@pytest.mark.parametrize(("longest_s", "waits"), [(0, False), (1.5, False), (4, True)])
+@pytest.mark.parametrize(("longest_s", "waits"), [(0, False), (0.5, False), (3, True)])
 async def test_a_rate_limit_is_not_waited_for_longer_than_configured(
     stack: AsyncExitStack, longest_s: float, waits: bool
 ) -> None:
-    limit = refusal(429, retry_after="2")
+    limit = refusal(429, retry_after="1")
     routing = f"retries = 0\nrate_limit_wait_s = {longest_s}"
     gateway, first, second = await pair(stack, limit, limit, routing=routing)
     await gateway.chat("m")
     reply = await gateway.chat("m")
-    assert (reply.status, reply.headers["retry-after"]) == (429, "2")
+    assert (reply.status, reply.headers["retry-after"]) == (429, "1")
     assert len(first.requests) + len(second.requests) == (4 if waits else 2)
 
 
