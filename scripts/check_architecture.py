@@ -70,6 +70,10 @@ ROOMS = {
         "config http observe protocols providers routing upstream",
         "an exchange is put together from parts that do not know it",
     ),
+    "probing": room(
+        "bus exchange protocols providers routing upstream",
+        "a probe is a call that nobody has requested: it tells the router alone how it ended",
+    ),
     "browsers": room("config exchange http protocols", "who may call from a browser, beside the doors"),
     "doors": room(
         "catalog config exchange money protocols providers",
@@ -84,8 +88,8 @@ ROOMS = {
         "a check asks a provider as the relay would",
     ),
     "app": room(
-        "alerts browsers bus catalog config control doors exchange http observe protocols providers routing "
-        "sharing upstream",
+        "alerts browsers bus catalog config control doors exchange http observe probing protocols providers "
+        "routing sharing upstream",
         "here the parts of the data plane are put together",
     ),
     "process": room(

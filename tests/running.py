@@ -21,6 +21,7 @@ import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 from tidegate.app import Tidegate
+from tidegate.bus import ALONE, Bus
 from tidegate.config import Config, load
 from tidegate.http.server import Limits, Server
 from tidegate.observe import RequestLog
@@ -108,6 +109,7 @@ class Gateway:
         dotenv: str = "",
         limits: Limits | None = None,
         tls: ssl.SSLContext | None = None,
+        bus: Bus = ALONE,
     ) -> None:
         """With `environ` there is no file: the environment says everything. With `tls` clients speak TLS.
 
@@ -123,7 +125,7 @@ class Gateway:
             self.config = parse_config("\n".join(sections))
         self._out = io.BytesIO()
         self._request_log = RequestLog(render_json, self._out)
-        self.app = Tidegate(self.config, self._request_log, fetcher or Fetcher(resolver=NoNames()))
+        self.app = Tidegate(self.config, self._request_log, fetcher or Fetcher(resolver=NoNames()), bus)
         self._limits = limits
         self._tls = tls
         self._server: Server | None = None

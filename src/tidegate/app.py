@@ -25,6 +25,7 @@ from tidegate.http.asgi import serve_scope
 from tidegate.http.contract import ServerRequest
 from tidegate.http.mount import ASGIApplication, serve_asgi
 from tidegate.observe import RequestLog
+from tidegate.probing import Prober
 from tidegate.protocols.errors import MethodNotAllowed, PathNotFound, TidegateError
 from tidegate.providers import ModelRegistry
 from tidegate.providers.embedded import Embedded
@@ -63,6 +64,7 @@ class Tidegate:
         """Decides among candidates; one for all Configs of this worker."""
         self._sharing: Sharing | None = None
         self._plane: Plane | None = None
+        self._prober = Prober(lambda: self._plane.gateway if self._plane is not None else None, bus)
         self.on_startup: list[Callable[[], Awaitable[None]]] = []
         """Awaited once the gateway serves; what they start they stop in `on_shutdown`."""
         self.on_shutdown: list[Callable[[], Awaitable[None]]] = []
@@ -127,6 +129,7 @@ class Tidegate:
         self._bus.open()
         if self._sharing is not None:
             self._sharing.start()
+        self._prober.start()
         for start in self.on_startup:
             await start()
         spare_the_collector()
@@ -135,6 +138,7 @@ class Tidegate:
         """Close it again. The server has waited for open exchanges, and cancelled what was left."""
         for stop in self.on_shutdown:
             await stop()
+        await self._prober.stop()
         await self._watchdog.drain(LAST_WORDS_S)
         if self._plane is not None:
             self._plane.gateway.model_lists.close()

@@ -185,6 +185,7 @@ VALUES = {
     "routing.first_byte_s": 5.0,
     "routing.idle_s": 6.0,
     "routing.rate_limit_wait_s": 0.5,
+    "routing.probe": "list",
     "routing.unsupported": "strict",
     "routing.order": "balanced",
     "routing.exponents": (1.0, 0.5, 4.0),

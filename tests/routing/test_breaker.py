@@ -230,3 +230,34 @@ def test_an_end_that_is_reported_twice_counts_once() -> None:
         trial = world.call("a", DOWN)
         world.end(trial, DOWN)
     assert world.seen == []
+
+
+def test_a_probe_of_our_own_is_due_shortly_before_a_request_would_be_it_and_at_the_breakers_pace() -> None:
+    world = World()
+    router = world.router
+    world.calls("a", 5, DOWN, every=0)
+    assert router.down(world.now + 2, 1) == []
+    world.now += 130
+    [endpoint] = router.down(world.now, 1)
+    number = router.begin_probe(endpoint, world.now)
+    assert number
+    assert router.begin_probe(endpoint, world.now) == 0
+    assert world.order() == "bca", "clients wait for its end"
+    router.end_probe(endpoint, number, DOWN, world.now)
+    assert router.down(world.now + 2, 1) == []
+    world.now += 130
+    for _ in range(2):
+        router.end_probe(endpoint, router.begin_probe(endpoint, world.now), SERVED, world.now)
+    assert world.order() == "abc"
+    assert router.health("a", world.now).endpoints[0].last_probe == "ok"
+
+
+def test_a_probe_that_shows_nothing_changes_nothing() -> None:
+    world = World()
+    world.calls("a", 5, DOWN, every=0)
+    world.now += 130
+    [endpoint] = world.router.down(world.now, 1)
+    number = world.router.begin_probe(endpoint, world.now)
+    world.router.end_probe(endpoint, number, refused(429), world.now)
+    assert world.order() == "abc", "a client's request is the next probe"
+    assert endpoint.breaker.state == "half_open"

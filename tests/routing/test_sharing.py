@@ -94,7 +94,7 @@ def test_the_last_error_is_known_to_all() -> None:
     assert (endpoint.last_error, endpoint.last_error_s_ago) == ("provider_broke", 3.0)
 
 
-NEGATIVE = [[["a", "m", [], ["open", -1.0, 0, True], None, {}, None]], []]
+NEGATIVE = [[["a", "m", [], ["open", -1.0, 0, True], None, {}, None, None]], []]
 
 
 @pytest.mark.parametrize("data", [b"", b"\xc1", b"\x90", msgspec.msgpack.encode(NEGATIVE)])

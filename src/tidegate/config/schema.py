@@ -205,6 +205,9 @@ class Routing(Struct, frozen=True, kw_only=True):
     rate_limit_wait_s: Annotated[float, Meta(ge=0, le=86_400)] = 10
     """How long a request waits for rate limits at most, where nobody else can serve it: a client that knows
     when to come back is better off than one that hangs. 0: it is refused at once."""
+    probe: Literal["off", "list", "request"] = "off"
+    """Whether Tidegate itself tries what is down, and how: by the list of models, or by a chat of one token.
+    `off`: a client's request is the probe."""
     unsupported: Literal["lenient", "strict"] = "lenient"
     """What to do with tuning parameters that a provider does not support: `lenient` drops and names them,
     `strict` rejects the request."""

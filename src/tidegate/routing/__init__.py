@@ -27,6 +27,9 @@ from `trial.started_at`, `router.hedge(plan, tried, facts, now)` who; `begin(…
 explanations, `plan(…, in_full=True)` fills in all figures. `trial.started_at` may be set by who sends the
 request later than it began.
 
+A probe that is no client's request: `router.down(now, within_s)` says whom to probe, `router.begin_probe` and
+`router.end_probe` frame it, `router.refused(now)` and `router.restore` are the same for credentials.
+
 **Rules, always true.**
 - Availability composes with every order: candidates that cannot serve now stand behind those that can, the
   one that opens first before the others. A plan leaves nobody out for being unwell.
@@ -42,6 +45,8 @@ request later than it began.
 """
 
 from .affinity import session_key, wants_affinity
+from .credentials import Account
+from .endpoint import Endpoint
 from .facts import MaxPrice, RequestFacts, SessionKey
 from .health import CredentialHealth, EndpointHealth, ServiceHealth
 from .outcome import Effect, Outcome, effect_of
@@ -51,10 +56,12 @@ from .transitions import Transition, TransitionKind
 from .trial import Trial
 
 __all__ = [
+    "Account",
     "Choice",
     "ClosedBy",
     "CredentialHealth",
     "Effect",
+    "Endpoint",
     "EndpointHealth",
     "MaxPrice",
     "Outcome",

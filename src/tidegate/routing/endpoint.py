@@ -45,6 +45,9 @@ class Endpoint:
         "missing_own",
         "missing_until",
         "model",
+        "probe_error",
+        "probe_is_news",
+        "probed_at",
         "service",
     )
 
@@ -69,6 +72,16 @@ class Endpoint:
         self.last_error_at = 0.0
         self.error_is_news = False
         """Whether the other workers do not know of it yet."""
+        self.probed_at = 0.0
+        """When a probe of our own has ended the last time; 0: never."""
+        self.probe_error = ""
+        """How it failed; empty if it succeeded."""
+        self.probe_is_news = False
+        """Whether the other workers do not know of it yet."""
+
+    def note_probe(self, error: str, now: float) -> None:
+        """A probe of our own has ended."""
+        self.probed_at, self.probe_error, self.probe_is_news = now, error, True
 
     def lose(self, until: float, *, own: bool) -> None:
         """The account has no such model."""

@@ -46,6 +46,9 @@ class EndpointHealth(Struct, frozen=True, kw_only=True):
     """Credentials whose limits for this model are used up."""
     last_error: str | None
     last_error_s_ago: float | None
+    last_probe: str | None
+    """How the latest probe that was no client's request ended: `ok`, or the error. None: there was none."""
+    last_probe_s_ago: float | None
 
 
 class ServiceHealth(Struct, frozen=True, kw_only=True):
@@ -88,6 +91,8 @@ def _endpoint_health(endpoint: Endpoint, *, refused: bool, now: float) -> Endpoi
         rate_limited=sum(limits.closed_until > now for limits in endpoint.limits.values()),
         last_error=endpoint.last_error,
         last_error_s_ago=round(now - endpoint.last_error_at, 3) if failed else None,
+        last_probe=(endpoint.probe_error or "ok") if endpoint.probed_at else None,
+        last_probe_s_ago=round(now - endpoint.probed_at, 3) if endpoint.probed_at else None,
     )
 
 

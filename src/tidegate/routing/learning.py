@@ -9,7 +9,7 @@ from .affinity import Home, Homes, Savings, held_after
 from .breaker import Change
 from .claims import ProbeClaims
 from .cost import Card
-from .credentials import Slot
+from .credentials import Account, Slot
 from .endpoint import Endpoint, Endpoints, Lane
 from .facts import RequestFacts
 from .outcome import ACCOUNT_S, FUNDS_S, Effect, Outcome, effect_of
@@ -68,7 +68,7 @@ class Learning:
         endpoint = trial.lane.endpoint
         endpoint.figures.first_token(now - trial.started_at)
         if trial.probe:
-            self._probed(trial, endpoint.breaker.succeed(now, trial.probe), now)
+            self._tried(trial, endpoint.breaker.succeed(now, trial.probe), now)
 
     def ended(self, trial: Trial, outcome: Outcome, card: Card | None, now: float) -> None:
         """An attempt has ended."""
@@ -87,7 +87,7 @@ class Learning:
             self._failed(trial, now)
         else:
             endpoint.breaker.release(now, trial.probe)
-            self._probed(trial, None, now)
+            self._tried(trial, None, now)
             self._close(trial, effect, outcome, now)
         if effect != "nothing":
             assert outcome.error is not None, "only an error has such an effect"
@@ -123,7 +123,7 @@ class Learning:
     def _restore(self, trial: Trial, now: float) -> None:
         """Open again what was closed: what has just succeeded works."""
         endpoint, account = trial.lane.endpoint, trial.slot.account
-        self._probed(trial, endpoint.breaker.succeed(now, trial.probe), now)
+        self._tried(trial, endpoint.breaker.succeed(now, trial.probe), now)
         if endpoint.missing_until > now:
             endpoint.find(now)
             self._report(endpoint, "model_found")
@@ -186,7 +186,7 @@ class Learning:
         endpoint = trial.lane.endpoint
         self.count(endpoint, now)
         endpoint.figures.failed(now)
-        self._probed(trial, endpoint.breaker.fail(now, trial.probe), now)
+        self._tried(trial, endpoint.breaker.fail(now, trial.probe), now)
         self._unbind(trial)
 
     def _close(self, trial: Trial, effect: Effect, outcome: Outcome, now: float) -> None:
@@ -211,19 +211,54 @@ class Learning:
             self._report(endpoint, kind, wait, account.fingerprint, outcome)
             self._unbind(trial)
 
+    # --- probes of our own --------------------------------------------------------------------
+
+    def begin_probe(self, endpoint: Endpoint, now: float) -> int:
+        """A probe that is no client's request begins. Returns its number; 0: another one is under way."""
+        if not self._probes.take(endpoint):
+            return 0
+        number = endpoint.breaker.begin(now)
+        if number:
+            self._report(endpoint, "breaker_probing", endpoint.breaker.until - now)
+        else:
+            self._probes.give_back(endpoint)
+        return number
+
+    def end_probe(self, endpoint: Endpoint, number: int, outcome: Outcome, now: float) -> None:
+        """It has ended. It counts for the breaker, and for no figure."""
+        effect, error, breaker = effect_of(outcome), outcome.error, endpoint.breaker
+        endpoint.note_probe(error.summary if error is not None else "", now)
+        change: Change | None = None
+        if effect == "success":
+            change = breaker.succeed(now, number)
+        elif effect == "failure":
+            change = breaker.fail(now, number)
+        else:
+            breaker.release(now, number)
+        self._decided(endpoint, number, change, now)
+
+    def restore(self, service: str, account: Account, now: float) -> None:
+        """A probe has shown that a credential works again."""
+        account.reopen(now)
+        self._emit(Transition(kind="credential_restored", service=service, credential=account.fingerprint))
+
     def _unbind(self, trial: Trial) -> None:
         if trial.facts.session is not None:
             self._homes.unbind(trial.facts.session, trial.lane.endpoint.service, trial.lane.endpoint.model)
 
     # --- reports ------------------------------------------------------------------------------
 
-    def _probed(self, trial: Trial, change: Change | None, now: float) -> None:
-        """Follow what an attempt has meant to a breaker. If it was the probe and has decided nothing, the
-        next one may begin, in any worker.
+    def _tried(self, trial: Trial, change: Change | None, now: float) -> None:
+        """Follow what an attempt has meant to a breaker."""
+        probe, trial.probe = trial.probe, 0
+        self._decided(trial.lane.endpoint, probe, change, now)
+
+    def _decided(self, endpoint: Endpoint, probe: int, change: Change | None, now: float) -> None:
+        """Follow a change of a breaker. If there is none and a probe has ended, the next one may begin, in
+        any worker.
         """
-        endpoint, breaker = trial.lane.endpoint, trial.lane.endpoint.breaker
-        if trial.probe:
-            trial.probe = 0
+        breaker = endpoint.breaker
+        if probe:
             self._probes.give_back(endpoint)
             if change is None and breaker.state == "half_open" and breaker.until <= now:
                 self._report(endpoint, "breaker_probed", level=breaker.successes)

@@ -15,8 +15,8 @@ from tidegate.providers import Candidate
 from .affinity import Home, Homes, Savings
 from .assess import Peers, availability
 from .claims import Claims, Everything, ProbeClaims
-from .credentials import Wall, least_loaded
-from .endpoint import Endpoints, Lane
+from .credentials import Account, Wall, least_loaded
+from .endpoint import Endpoint, Endpoints, Lane
 from .facts import RequestFacts
 from .health import ServiceHealth, health_of
 from .hedging import HedgeBudget, delay_of
@@ -306,6 +306,32 @@ class Router:
     def health(self, service: str, now: float) -> ServiceHealth:
         """How a service is doing, by its name."""
         return health_of(self.endpoints, service, now)
+
+    def down(self, now: float, within_s: float) -> list[Endpoint]:
+        """The endpoints whose breaker lets a probe through now or within so many seconds."""
+        return [
+            one
+            for one in self.endpoints
+            if one.breaker.state != "closed" and one.breaker.until <= now + within_s
+        ]
+
+    def refused(self, now: float) -> list[tuple[str, Account]]:
+        """The credentials that are closed because they were refused or have no funds, with their services."""
+        return self.endpoints.closed_accounts(now)
+
+    def begin_probe(self, endpoint: Endpoint, now: float) -> int:
+        """A probe that is no client's request begins. Returns its number, which its end must name; 0: it
+        must not begin, another one is under way.
+        """
+        return self.learning.begin_probe(endpoint, now)
+
+    def end_probe(self, endpoint: Endpoint, number: int, outcome: Outcome, now: float) -> None:
+        """A probe has ended. It counts for the breaker, and for no figure."""
+        self.learning.end_probe(endpoint, number, outcome, now)
+
+    def restore(self, service: str, account: Account, now: float) -> None:
+        """A probe has shown that a credential works again."""
+        self.learning.restore(service, account, now)
 
     def publish(self, now: float) -> list[bytes]:
         """What this worker has measured since the last time, for the others; nothing if that is nothing."""

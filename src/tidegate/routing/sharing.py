@@ -45,6 +45,13 @@ class ErrorReport(Struct, frozen=True, array_like=True, gc=False):
     s_ago: Seconds
 
 
+class ProbeReport(Struct, frozen=True, array_like=True, gc=False):
+    """The latest probe that was no client's request."""
+
+    error: str
+    s_ago: Seconds
+
+
 class EndpointReport(Struct, frozen=True, array_like=True, gc=False):
     """One endpoint of another worker."""
 
@@ -56,6 +63,7 @@ class EndpointReport(Struct, frozen=True, array_like=True, gc=False):
     limited: dict[Name, Closing]
     """The credentials that its limits close, by fingerprint."""
     error: ErrorReport | None
+    probe: ProbeReport | None
 
 
 class AccountReport(Struct, frozen=True, array_like=True, gc=False):
@@ -108,9 +116,10 @@ def _account_report(service: str, account: Account, now: float) -> AccountReport
 
 def _report(endpoint: Endpoint, now: float) -> EndpointReport | None:
     breaker = endpoint.breaker
-    if not endpoint.figures.changed and not endpoint.error_is_news and endpoint.clean:
+    news = endpoint.error_is_news or endpoint.probe_is_news
+    if endpoint.clean and not endpoint.figures.changed and not news:
         return None
-    unwell = missing = error = None
+    unwell = missing = error = probe = None
     if breaker.state != "closed":
         unwell = BreakerReport(breaker.state, max(0.0, breaker.until - now), breaker.level, breaker.own)
     if endpoint.missing_until > now:
@@ -123,10 +132,13 @@ def _report(endpoint: Endpoint, now: float) -> EndpointReport | None:
     if endpoint.error_is_news and endpoint.last_error is not None:
         error = ErrorReport(endpoint.last_error, max(0.0, now - endpoint.last_error_at))
         endpoint.error_is_news = False
-    if not (endpoint.figures.changed or unwell or missing or limited or error):
+    if endpoint.probe_is_news:
+        probe = ProbeReport(endpoint.probe_error, max(0.0, now - endpoint.probed_at))
+        endpoint.probe_is_news = False
+    if not (endpoint.figures.changed or news or unwell or missing or limited):
         return None
     delta = endpoint.figures.take_delta(now)
-    return EndpointReport(endpoint.service, endpoint.model, delta, unwell, missing, limited, error)
+    return EndpointReport(endpoint.service, endpoint.model, delta, unwell, missing, limited, error, probe)
 
 
 # --- in ------------------------------------------------------------------------------------------
@@ -149,10 +161,12 @@ def merge(endpoints: Endpoints, data: bytes, now: float) -> list[Transition]:
 
 def _merge_endpoint(endpoints: Endpoints, report: EndpointReport, now: float) -> Transition | None:
     endpoint = endpoints.endpoint(report.service, report.model)
-    breaker, delta, error = endpoint.breaker, report.delta, report.error
+    breaker, delta, error, probe = endpoint.breaker, report.delta, report.error, report.probe
     endpoint.figures.merge(delta, now)
     if error is not None and now - error.s_ago > endpoint.last_error_at:
         endpoint.last_error, endpoint.last_error_at = error.summary, now - error.s_ago
+    if probe is not None and now - probe.s_ago > endpoint.probed_at:
+        endpoint.probed_at, endpoint.probe_error = now - probe.s_ago, probe.error
     if report.missing is not None and _concerns(report.missing, endpoint.missing_until, now):
         _lose(endpoint, now + report.missing.wait_s)
     for credential, closing in report.limited.items():
@@ -192,9 +206,21 @@ def _follow_breaker(endpoint: Endpoint, report: BreakerReport, now: float) -> No
 def apply(endpoints: Endpoints, transition: Transition, now: float) -> None:
     """Follow a transition of another worker."""
     until = now + transition.wait_s
-    service, model, credential = transition.service, transition.model, transition.credential
-    endpoint = endpoints.endpoint(service, model)
-    breaker = endpoint.breaker
+    service, credential = transition.service, transition.credential
+    match transition.kind:
+        case "credential_refused":
+            _refuse(endpoints, service, credential, until, "account")
+        case "funds_exhausted":
+            _refuse(endpoints, service, credential, until, "funds")
+        case "credential_restored":
+            endpoints.account(service, credential).reopen(now)
+        case _:
+            _apply_to(endpoints.endpoint(service, transition.model), endpoints, transition, now)
+
+
+def _apply_to(endpoint: Endpoint, endpoints: Endpoints, transition: Transition, now: float) -> None:
+    """Follow what concerns an endpoint."""
+    breaker, until = endpoint.breaker, now + transition.wait_s
     match transition.kind:
         case "breaker_opened":
             _open(endpoint, until, transition.level, failed_probe=True)
@@ -207,17 +233,12 @@ def apply(endpoints: Endpoints, transition: Transition, now: float) -> None:
                 breaker.close(now)
                 endpoint.figures.restart(now)
         case "rate_limited":
-            _limit(endpoint, endpoints.limits(endpoint, credential), until, transition.level)
+            limits = endpoints.limits(endpoint, transition.credential)
+            _limit(endpoint, limits, until, transition.level)
         case "model_missing":
             _lose(endpoint, until)
         case "model_found":
             endpoint.find(now)
-        case "credential_refused":
-            _refuse(endpoints, service, credential, until, "account")
-        case "funds_exhausted":
-            _refuse(endpoints, service, credential, until, "funds")
-        case "credential_restored":
-            endpoints.account(service, credential).reopen(now)
         case "slowed_down":
             endpoint.figures.slowed = True
 
