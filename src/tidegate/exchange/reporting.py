@@ -29,7 +29,8 @@ def report_failure(this: Exchange, attempt: Attempt, error: TidegateError) -> No
 
 def is_impatient(this: Exchange, attempt: Attempt, error: TidegateError) -> bool:
     """Whether an attempt failed only because the client wants to wait for less time than is configured."""
-    if not this.hurried or not isinstance(error, ProviderTimeout):
+    begun = attempt.first_byte_at is not None
+    if not this.hurried or begun or not isinstance(error, ProviderTimeout):
         return False
     routing = this.gateway.config.routing
     patience = routing.first_byte_s if this.stream else routing.attempt_s
