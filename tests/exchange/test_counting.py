@@ -3,7 +3,7 @@
 import pytest
 
 from running import HELLO, Gateway
-from simulator import Script, Simulator, drop, json, nowhere, refusal
+from simulator import Script, Seen, Simulator, drop, json, nowhere, refusal
 from tidegate.exchange.counting import estimate
 from tidegate.protocols.turn import Message, Text, ToolCall, ToolResult, Turn
 
@@ -66,3 +66,96 @@ async def test_a_fallback_counts_too() -> None:
             body = {"model": "a/m", "models": ["b/m"], **HELLO}
             reply = await gateway.post("/v1/messages/count_tokens", body)
     assert reply.json == {"input_tokens": 7}
+
+
+# --- through the router --------------------------------------------------------------------------
+
+TWO_KEYS = """[providers.a]
+kind = "anthropic"
+base_url = "{url}"
+api_keys = ["sk-refused-000001", "sk-good-00000002"]
+"""
+ANSWER = {
+    "id": "msg_1",
+    "type": "message",
+    "role": "assistant",
+    "model": "m",
+    "content": [{"type": "text", "text": "Hi"}],
+    "stop_reason": "end_turn",
+    "usage": {"input_tokens": 3, "output_tokens": 1},
+}
+
+
+def wrong_key(seen: Seen) -> Script:
+    """Refuses the first of the two keys."""
+    if seen.headers["x-api-key"] == "sk-refused-000001":
+        return json({"type": "error", "error": {"type": "authentication_error", "message": "no"}}, 401)
+    return json({"input_tokens": 42} if seen.path.endswith("count_tokens") else ANSWER)
+
+
+async def test_a_key_that_is_refused_leaves_the_count_to_the_next_and_is_left_alone() -> None:
+    async with Simulator() as provider:
+        provider.answer(wrong_key)
+        async with Gateway(more=TWO_KEYS.format(url=provider.url)) as gateway:
+            for _ in range(3):
+                reply = await gateway.post("/v1/messages/count_tokens", {"model": "a/m", **HELLO})
+                assert reply.json == {"input_tokens": 42}
+            keys = [seen.headers["x-api-key"] for seen in provider.requests]
+            assert keys == ["sk-refused-000001", *["sk-good-00000002"] * 3]
+            # What the count has learned of the key, chats need not learn again.
+            body = {"model": "a/m", "max_tokens": 9, **HELLO}
+            assert (await gateway.post("/v1/messages", body)).status == 200
+            assert len(provider.requests) == 5
+
+
+async def test_a_candidate_that_fails_chats_is_not_asked_to_count() -> None:
+    async with Simulator() as first, Simulator() as second:
+        first.answer(drop())
+        second.answer(wrong_key)
+        providers = {"a": ("anthropic", first.url), "b": ("anthropic", second.url)}
+        async with Gateway(providers, more='[models."m"]\ncandidates = ["a/m", "b/m"]') as gateway:
+            for _ in range(5):
+                await gateway.post("/v1/messages", {"model": "m", "max_tokens": 9, **HELLO})
+            failed = len(first.requests)
+            reply = await gateway.post("/v1/messages/count_tokens", {"model": "m", **HELLO})
+            assert (reply.json, len(first.requests)) == ({"input_tokens": 42}, failed)
+            skipped = (await gateway.record(6))["skipped"]
+    assert [one["provider"] for one in skipped] == ["a"]
+    assert skipped[0]["reason"].startswith("fails too often")
+
+
+@pytest.mark.parametrize("answer", [refusal(404), refusal(429, retry_after="600"), refusal(500), drop()])
+async def test_what_counting_has_shown_says_nothing_about_chats(answer: Script) -> None:
+    async with Simulator() as provider, Gateway({"a": ("anthropic", provider.url)}) as gateway:
+        provider.answer(answer)
+        for _ in range(7):
+            await gateway.post("/v1/messages/count_tokens", {"model": "a/m", **HELLO})
+        provider.answer(json(ANSWER))
+        body = {"model": "a/m", "max_tokens": 9, **HELLO}
+        assert (await gateway.post("/v1/messages", body)).status == 200
+        record = await gateway.record(8)
+        (health,) = (await gateway.get("/v1/chat/health")).json["providers"]
+    assert "skipped" not in record
+    assert health["status"] == "healthy"
+
+
+async def test_an_endpoint_that_keeps_failing_to_count_is_left_alone() -> None:
+    async with Simulator() as provider:
+        provider.answer(drop())
+        async with Gateway({"a": ("anthropic", provider.url)}) as gateway:
+            for _ in range(8):
+                reply = await gateway.post("/v1/messages/count_tokens", {"model": "a/m", **HELLO})
+                assert reply.headers["x-tidegate-estimated"] == "true"
+            record = await gateway.record()
+    assert len(provider.requests) == 5
+    assert record["skipped"][0]["reason"].startswith("cannot count tokens: ")
+
+
+async def test_a_count_obeys_the_preferences_of_the_request() -> None:
+    async with Simulator() as first, Simulator() as second:
+        second.answer(json({"input_tokens": 7}))
+        providers = {"a": ("anthropic", first.url), "b": ("anthropic", second.url)}
+        async with Gateway(providers, more='[models."m"]\ncandidates = ["a/m", "b/m"]') as gateway:
+            body = {"model": "m", "provider": {"ignore": ["a"]}, **HELLO}
+            assert (await gateway.post("/v1/messages/count_tokens", body)).json == {"input_tokens": 7}
+    assert first.requests == []

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from functools import cache
+from time import perf_counter
 from typing import Any
 
 from tidegate.protocols.contract import Call, ParsedRequest
@@ -10,16 +11,27 @@ from tidegate.protocols.depth import within_depth
 from tidegate.protocols.errors import ProviderError
 from tidegate.protocols.turn import Message, Reasoning, Refusal, Text, ToolCall, ToolResult, Turn
 from tidegate.providers import Candidate
+from tidegate.routing import Outcome, Pick, RequestFacts, Trial
 from tidegate.upstream import TRANSPORT_ERRORS, explain
 
 from .admission import identify, read_request
 from .exchange import recorded
 from .gateway import Door, Gateway
+from .operation import Chat
+from .planning import plan_attempts
+from .reporting import forget_frames
 from .request import JSON, Header, Request, header_value
 from .sending import expect_answer, refusal_of, send
 from .state import Exchange
 
 __all__ = ["count", "estimate"]
+
+CANNOT_COUNT = frozenset([404, 405, 501])
+"""Statuses of a provider that has no such endpoint. That says nothing about the model."""
+HOPELESS = frozenset(["breaker", "model"])
+"""Why a candidate that cannot serve a chat now is not asked to count either: it would take time, and an
+estimate is better than that."""
+NO_FACTS = RequestFacts()
 
 ESTIMATED: Header = (b"x-tidegate-estimated", b"true")
 SLICE = 100_000
@@ -44,10 +56,11 @@ def count(
     async def handler(this: Exchange) -> None:
         identify(this)
         parsed = await read_request(this, within_depth(parse or door.protocol.parse_count_request))
-        this.stream = None
-        this.candidates = gateway.registry.resolve(
+        this.stream, this.parsed, this.operation = None, parsed, Chat(door.protocol)
+        this.resolution = gateway.registry.resolve(
             parsed.model, parsed.provider, parsed.fallbacks, door.protocol.name
-        ).candidates
+        )
+        this.candidates = this.resolution.candidates
         counted, headers = await count_tokens(this, parsed)
         request.respond(200, [JSON, *headers], render(counted))
 
@@ -55,33 +68,63 @@ def count(
 
 
 async def count_tokens(this: Exchange, parsed: ParsedRequest) -> tuple[int, list[Header]]:
-    """The tokens of a prompt, from the first candidate that can count them; and how they were counted."""
-    for place, candidate in enumerate(this.candidates):
+    """The tokens of a prompt, from the first candidate that can count them; and how they were counted.
+
+    The candidates are in the order in which they would be tried for the request itself.
+    """
+    plan_attempts(this)
+    choices = this.plan.choices
+    for place, choice in enumerate(choices):
+        candidate = choice.candidate
         call = within_depth(candidate.service.protocol.render_count)(parsed, candidate.target)
-        if call is None:
+        if call is None or choice.closed_by in HOPELESS:
             continue
-        last = place == len(this.candidates) - 1
-        try:
-            counted = await ask_candidate(this, candidate, call, last=last)
-        except ProviderError as error:
-            # It cannot count (404, 405, 501) or cannot answer now: an estimate is better than nothing.
-            if error.fault == "request" and error.status not in (405, 501):
-                raise
-            continue
-        return counted, [(b"x-tidegate-provider", header_value(candidate.service.name))]
+        counted = await try_candidate(this, candidate, call, last=place == len(choices) - 1)
+        if counted is not None:
+            return counted, [(b"x-tidegate-provider", header_value(candidate.service.name))]
     return await asyncio.to_thread(estimate, within_depth(parsed.turn)()), [ESTIMATED]
 
 
-async def ask_candidate(this: Exchange, candidate: Candidate, call: Call, *, last: bool) -> int:
+async def try_candidate(this: Exchange, candidate: Candidate, call: Call, *, last: bool) -> int | None:
+    """A candidate's count, with one of its credentials after another; None if it cannot count, or not now.
+
+    Raises ProviderError if the request is at fault.
+    """
+    router, tried = this.gateway.router, list[Trial]()
+    plan = router.plan(NO_FACTS, candidate.counting, perf_counter())
+    while (pick := router.next(plan, tried, NO_FACTS, perf_counter())) and pick.closed_by is None:
+        trial = router.begin(pick, NO_FACTS, perf_counter())
+        outcome = Outcome(abandoned=True)
+        try:
+            counted = await ask_candidate(this, pick, call, last=last)
+            outcome = Outcome()
+        except ProviderError as error:
+            cannot = error.status in CANNOT_COUNT
+            outcome = Outcome(error=forget_frames(error), abandoned=cannot)
+            this.skip(candidate, f"cannot count tokens: {error.summary}")
+            if error.fault == "request" and not cannot:
+                raise
+            if cannot:
+                return None
+        else:
+            return counted
+        finally:
+            router.ended(trial, outcome, perf_counter())
+        tried.append(trial)
+    return None
+
+
+async def ask_candidate(this: Exchange, pick: Pick, call: Call, *, last: bool) -> int:
     """The provider's own count. Raises ProviderError."""
-    request, gateway, watch = this.request, this.gateway, this.watch
+    request, gateway, watch, service = this.request, this.gateway, this.watch, pick.candidate.service
     expect_answer(watch, call, gateway, last=last)
     try:
-        answer = await send(candidate, call, request, this.door.protocol.name, gateway)
+        client_format = this.door.protocol.name
+        answer = await send(pick.candidate, call, request, client_format, gateway, pick.credential)
         if not answer.ok:
-            raise await refusal_of(answer, candidate.service, watch)
+            raise await refusal_of(answer, service, watch)
         try:
-            return candidate.service.protocol.parse_count(await answer.read(watch.mark_activity))
+            return service.protocol.parse_count(await answer.read(watch.mark_activity))
         finally:
             answer.close()
     except asyncio.CancelledError:

@@ -10,7 +10,7 @@ All of this is data over a wire format. Only the model registry is used per requ
 results.
 """
 
-from .candidate import Candidate, ListedModel
+from .candidate import COUNTING, Candidate, ListedModel
 from .families import profile_of
 from .formats import FORMATS, TASKS, adapted_named, protocol_named, task_named
 from .preferences import MaxPrice, Preferences
@@ -21,6 +21,7 @@ from .service import CONCEALED, Service
 
 __all__ = [
     "CONCEALED",
+    "COUNTING",
     "FORMATS",
     "TASKS",
     "Candidate",

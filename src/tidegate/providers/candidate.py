@@ -10,7 +10,9 @@ from tidegate.protocols.profile import Profile
 
 from .service import Service
 
-__all__ = ["Candidate", "Finding", "ListedModel"]
+__all__ = ["COUNTING", "Candidate", "Finding", "ListedModel"]
+
+COUNTING = " (count_tokens)"
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,9 @@ class Candidate:
     """The name in `[models]` that led here, if one did."""
     replaces: str | None = None
     """The retired name in the request that this model takes the place of, if there is one."""
+    beside: str = ""
+    """`COUNTING` for a candidate that only counts tokens: added to the model's name where figures, health and
+    rate limits are kept, because those of counting say nothing about the model's answers."""
 
     @property
     def row(self) -> CatalogModel | None:
@@ -37,6 +42,11 @@ class Candidate:
     def target(self) -> Target:
         """The target for chat requests."""
         return Target(self.model, self.service.dialect, self.profile)
+
+    @cached_property
+    def counting(self) -> "tuple[Candidate]":
+        """The same for counting tokens; always the same tuple."""
+        return (replace(self, beside=COUNTING),)
 
     @cached_property
     def _routes(self) -> dict[Protocol, Route]:

@@ -233,7 +233,7 @@ class Endpoints:
 
     def _make(self, candidate: Candidate) -> Lane:
         service = candidate.service
-        endpoint = self.endpoint(service.name, candidate.model)
+        endpoint = self.endpoint(service.name, candidate.model + candidate.beside)
         slots = []
         for credential in service.credentials or (None,):
             fingerprint = credential.fingerprint if credential is not None else NO_CREDENTIAL

@@ -4,6 +4,8 @@ from typing import Literal
 
 from msgspec import Struct
 
+from tidegate.providers import COUNTING
+
 from .breaker import State
 from .credentials import Account
 from .endpoint import Endpoint, Endpoints
@@ -65,7 +67,8 @@ def health_of(endpoints: Endpoints, service: str, now: float) -> ServiceHealth:
     refused = bool(accounts) and all(account.closed_until > now for account in accounts)
     found = [_endpoint_health(one, refused=refused, now=now) for one in endpoints.of(service)]
     order: tuple[Status, ...] = ("healthy", "degraded", "unknown", "unavailable")
-    status = min((one.status for one in found), key=order.index, default=order[2])
+    answering = (one.status for one in found if not one.model.endswith(COUNTING))
+    status = min(answering, key=order.index, default=order[2])
     return ServiceHealth(
         status="unavailable" if refused else status,
         endpoints=found,
