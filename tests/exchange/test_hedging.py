@@ -181,7 +181,7 @@ async def test_a_cancelled_attempt_is_no_failure_but_its_silence_counts(stack: A
     health = race.gateway.router.health("a", perf_counter() + 1)
     (silent,) = health.endpoints
     assert (silent.breaker, silent.last_error, silent.attempts) == ("closed", None, 0)
-    assert health.credentials[0].closed_by is None
+    assert health.credentials[0].blocked_by is None
     assert silent.ttft_p95_s > 0.001, "8 of 108 were longer"
 
 

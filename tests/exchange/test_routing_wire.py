@@ -286,7 +286,7 @@ async def test_the_record_has_who_was_passed_over_and_how_long_attempts_took(sta
     assert "attempts" not in passed
     (skipped,) = passed["skipped"]
     assert (skipped["provider"], skipped["model"]) == ("a", "m")
-    assert skipped["reason"].startswith("fails too often; opens in ")
+    assert skipped["reason"].startswith("fails too often; available in ")
 
 
 async def test_the_health_of_providers_follows_their_answers(stack: AsyncExitStack) -> None:
@@ -297,7 +297,7 @@ async def test_the_health_of_providers_follows_their_answers(stack: AsyncExitSta
     refused, healthy = health["providers"]
     assert (health["status"], refused["status"], healthy["status"]) == ("ok", "unavailable", "healthy")
     assert (refused["reachable"], healthy["reachable"]) == (False, True)
-    assert refused["credentials"][0]["closed_by"] == "account"
+    assert refused["credentials"][0]["blocked_by"] == "account"
     assert refused["models"][0]["last_error"] == "401 invalid_api_key x"
     assert all(one["credentials"][0]["in_flight"] == 0 for one in health["providers"])
 

@@ -110,7 +110,7 @@ def test_the_figures_of_the_candidates_are_told() -> None:
         "tokens_per_s": 88.1,
         "success": 0.987,
     }
-    two = {"closed_by": "rate", "wait_s": 12.34, "cost_usd": 1.2e-06, "slow": True, "cached_tokens": 4000}
+    two = {"blocked_by": "rate", "wait_s": 12.34, "cost_usd": 1.2e-06, "slow": True, "cached_tokens": 4000}
     lines = told(routing={"order": "balanced", "candidates": candidates(one, two)})
     assert "   1. a/m1: weight 0.612, $0.00123, first token 0.43 s, 88 tokens/s, success 98.7%" in lines
     assert (
@@ -119,15 +119,15 @@ def test_the_figures_of_the_candidates_are_told() -> None:
     )
 
 
-CLOSED = {"closed_by": "breaker", "wait_s": 2.0}
+BLOCKED = {"blocked_by": "breaker", "wait_s": 2.0}
 WHY_FIRST: dict[str, tuple[dict[str, Any], list[dict[str, Any]], str]] = {
     "listed first": ({}, [{}, {}], "it is listed first"),
     "alone": ({}, [{}], "it is the only candidate"),
-    "alone able": ({}, [{}, CLOSED], "it alone can serve at the moment"),
+    "alone able": ({}, [{}, BLOCKED], "it alone can serve at the moment"),
     "nobody able": (
         {},
-        [CLOSED, CLOSED],
-        "nobody can serve at the moment, and it opens first (in 2.0 s)",
+        [BLOCKED, BLOCKED],
+        "no candidate can serve at the moment, and it is the next (in 2.0 s)",
     ),
     "warm": (
         {"stayed": True},
@@ -177,7 +177,7 @@ def test_why_the_first_is_first(routing: dict[str, Any], given: list[dict[str, A
 
 WARM = {"cached_tokens": 4000}
 LEFT: dict[str, tuple[dict[str, Any], list[dict[str, Any]], str]] = {
-    "closed": ({}, [{}, {**WARM, "closed_by": "account"}], "it refuses its key, or has no funds"),
+    "blocked": ({}, [{}, {**WARM, "blocked_by": "account"}], "it refuses its key, or has no funds"),
     "slow": ({}, [{}, {**WARM, "slow": True}], "it is slow at the moment"),
     "requested": ({"requested": True}, [{}, WARM], "the request chose the order itself"),
     "cheaper": (

@@ -153,7 +153,7 @@ async def test_a_key_that_works_again_is_used_again(
 
     async def opened() -> bool:
         [service] = (await gateway.get("/v1/chat/health")).json["providers"]
-        return service["credentials"][0]["closed_by"] is None
+        return service["credentials"][0]["blocked_by"] is None
 
     if restored:
         await until(opened)

@@ -147,7 +147,7 @@ def test_an_open_breaker_puts_the_candidate_behind_the_others() -> None:
     world = broken()
     assert world.order() == "bca"
     closed = world.plan().choices[-1]
-    assert closed.closed_by == "breaker"
+    assert closed.blocked_by == "breaker"
     assert 0 < closed.wait_s <= 6
 
 
@@ -209,11 +209,11 @@ def test_if_all_are_open_the_one_that_opens_first_serves() -> None:
 def test_a_lone_candidate_is_tried_although_its_breaker_is_open_and_recovers_at_once() -> None:
     world = World(names=["a"])
     world.calls("a", 5, DOWN, every=0)
-    assert world.pick().closed_by == "breaker"
+    assert world.pick().blocked_by == "breaker"
     world.call("a", SERVED)
     world.call("a", SERVED)
     assert world.kinds()[-1] == "breaker_closed"
-    assert world.pick().closed_by is None
+    assert world.pick().blocked_by is None
 
 
 @pytest.mark.parametrize("outcome", [Outcome(abandoned=True), refused(400), refused(413), refused(422)])

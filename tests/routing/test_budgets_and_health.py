@@ -251,7 +251,7 @@ def test_health_shows_figures_and_the_last_error() -> None:
     assert sick.endpoints[0].last_error == "it did not answer"
     world.call("b", refused(401))
     assert world.router.health("b", world.now).status == "unavailable"
-    assert world.router.health("b", world.now).credentials[0].closed_by == "account"
+    assert world.router.health("b", world.now).credentials[0].blocked_by == "account"
 
 
 def test_a_time_to_first_token_that_doubles_is_reported_once() -> None:

@@ -42,7 +42,7 @@ def test_a_refused_key_rests_and_the_same_candidate_is_tried_with_the_next() -> 
     trial = world.call("k", refused(401))
     pick = world.router.next(world.plan(), [trial], RequestFacts(), world.now)
     assert pick is not None
-    assert pick.closed_by is None
+    assert pick.blocked_by is None
     assert pick.credential is not trial.credential
     seen = []
     for _ in range(4):

@@ -117,7 +117,7 @@ def test_every_order_keeps_every_candidate_once(order, cost, seconds, success, s
 def test_those_that_cannot_serve_go_behind_by_when_they_open(waits: list[float]) -> None:
     made = choices(wait_s=[*waits])
     for choice in made:
-        choice.closed_by = "breaker" if choice.wait_s else None
+        choice.blocked_by = "breaker" if choice.wait_s else None
     ordered = behind(made)
     assert [choice.wait_s for choice in ordered] == sorted(waits)
 
@@ -176,7 +176,7 @@ def test_one_unlucky_call_decides_nothing() -> None:
     (a,) = (one for one in plan.choices if one.candidate.service.name == "a")
     assert a.success is not None
     assert 0.9 <= a.success < 1
-    assert a.closed_by is None
+    assert a.blocked_by is None
 
 
 def test_success_forgets_towards_one_while_nobody_calls() -> None:
@@ -198,7 +198,7 @@ def test_a_slow_endpoint_counts_as_half_successful_and_is_not_closed() -> None:
     for name, ttft in (("a", 2.0), ("b", 0.3), ("c", 0.3)):
         world.calls(name, 25, ttft=ttft, every=0)
     plan = world.router.plan(RequestFacts(stream=True), world.candidates, world.now, in_full=True)
-    slow = {one.candidate.service.name: (one.slow, one.success, one.closed_by) for one in plan.choices}
+    slow = {one.candidate.service.name: (one.slow, one.success, one.blocked_by) for one in plan.choices}
     assert slow == {"a": (True, 0.5, None), "b": (False, 1.0, None), "c": (False, 1.0, None)}
 
 
@@ -258,5 +258,5 @@ def test_a_limit_of_one_model_is_not_that_of_another() -> None:
     world.call("a", refused(429, retry_after=30))
     assert world.order() == "ba"
     other = world.registry.resolve("a/other").candidates
-    assert world.router.plan(RequestFacts(), other, world.now).choices[0].closed_by is None
+    assert world.router.plan(RequestFacts(), other, world.now).choices[0].blocked_by is None
     assert SERVED.usage == Usage(input=100, output=50)

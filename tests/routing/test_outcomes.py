@@ -59,7 +59,7 @@ def test_a_failure_closes_what_it_concerns(outcome: Outcome, seconds: float, kin
     world.call("a", outcome)
     assert world.order() == "bca"
     assert closed_s(world) == pytest.approx(seconds)
-    assert world.plan().choices[-1].closed_by == by
+    assert world.plan().choices[-1].blocked_by == by
     assert world.kinds() == [kind]
     world.now += seconds + 0.01
     assert world.order() == "abc"
@@ -89,9 +89,9 @@ def test_a_refused_credential_closes_every_model_and_a_missing_model_only_itself
     other = world.registry.resolve("a/other").candidates
     world.router.plan(RequestFacts(), other, world.now)
     world.call("a", refused(404))
-    assert world.router.plan(RequestFacts(), other, world.now).choices[0].closed_by is None
+    assert world.router.plan(RequestFacts(), other, world.now).choices[0].blocked_by is None
     world.call("a", refused(401))
-    assert world.router.plan(RequestFacts(), other, world.now).choices[0].closed_by == "account"
+    assert world.router.plan(RequestFacts(), other, world.now).choices[0].blocked_by == "account"
 
 
 def test_a_transition_holds_no_secret() -> None:

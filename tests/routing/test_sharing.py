@@ -115,7 +115,7 @@ def test_a_transition_closes_at_once_everywhere() -> None:
 
 
 @pytest.mark.parametrize(
-    ("outcome", "closed_by", "wait_s"),
+    ("outcome", "blocked_by", "wait_s"),
     [
         (refused(429, retry_after=20), "rate", 20),
         (refused(401), "account", 300),
@@ -124,13 +124,13 @@ def test_a_transition_closes_at_once_everywhere() -> None:
     ],
 )
 def test_what_one_worker_closes_is_closed_for_all_and_opens_for_all(
-    outcome: Outcome, closed_by: str, wait_s: float
+    outcome: Outcome, blocked_by: str, wait_s: float
 ) -> None:
     first, second = together(2)
     second.order()
     first.call("a", outcome)
     last = second.plan().choices[-1]
-    assert (last.candidate.service.name, last.closed_by, last.wait_s) == ("a", closed_by, wait_s)
+    assert (last.candidate.service.name, last.blocked_by, last.wait_s) == ("a", blocked_by, wait_s)
     at(second.now + wait_s + 0.1, first, second)
     assert second.order() == first.order() == "abc"
 

@@ -145,7 +145,7 @@ class ModelConfig(Struct, frozen=True, kw_only=True):
     hedge: bool | None = None
     """Whether a second candidate is started when the first token is late; None: as `routing.hedge`."""
     resume: bool | None = None
-    """Whether a stream that breaks is carried on by the next candidate; None: as `routing.resume`."""
+    """Whether a broken stream is continued by the next candidate; None: as `routing.resume`."""
 
 
 class ImagePriceConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -220,7 +220,7 @@ class Routing(Struct, frozen=True, kw_only=True):
     hedge: bool = False
     """Whether a second candidate is started when the first token of a stream is late."""
     resume: bool = False
-    """Whether a stream that breaks in the middle of a text is carried on by the next candidate that can
+    """Whether a stream that breaks in the middle of a text is continued by the next candidate that can
     continue an answer from its beginning."""
     hedge_max_usd: Annotated[float, Meta(ge=0, le=1000)] = 0.05
     """Requests whose prompt costs more than this, in USD, are not hedged."""

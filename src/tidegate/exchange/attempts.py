@@ -38,7 +38,7 @@ async def open_answer(this: Exchange) -> bytes:
     router, failures = this.gateway.router, list[TidegateError]()
     try:
         while pick := router.next(this.plan, this.tried, this.facts, perf_counter()):
-            if pick.closed_by == "rate" and pick.wait_s > 0:
+            if pick.blocked_by == "rate" and pick.wait_s > 0:
                 await await_rate(this, pick, failures)
                 continue
             opened = await try_candidate(this, pick, failures)

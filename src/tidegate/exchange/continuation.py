@@ -90,7 +90,7 @@ def next_pick(this: Exchange, broken: Attempt) -> Pick | None:
     if pick is None and this.gateway.config.routing.retries and router.may_retry(now):
         others = tuple(trial for trial in this.tried if trial is not broken.trial)
         pick = router.next(this.plan, others, this.facts, now)
-    return None if pick is None or (pick.closed_by == "rate" and pick.wait_s > 0) else pick
+    return None if pick is None or (pick.blocked_by == "rate" and pick.wait_s > 0) else pick
 
 
 async def open_rest(this: Exchange, pick: Pick, rest: Rest) -> bytes | None:

@@ -77,7 +77,7 @@ async def count_tokens(this: Exchange, parsed: ParsedRequest) -> tuple[int, list
     for place, choice in enumerate(choices):
         candidate = choice.candidate
         call = within_depth(candidate.service.protocol.render_count)(parsed, candidate.target)
-        if call is None or choice.closed_by in HOPELESS:
+        if call is None or choice.blocked_by in HOPELESS:
             continue
         counted = await try_candidate(this, candidate, call, last=place == len(choices) - 1)
         if counted is not None:
@@ -92,7 +92,7 @@ async def try_candidate(this: Exchange, candidate: Candidate, call: Call, *, las
     """
     router, tried = this.gateway.router, list[Trial]()
     plan = router.plan(NO_FACTS, candidate.counting, perf_counter())
-    while (pick := router.next(plan, tried, NO_FACTS, perf_counter())) and pick.closed_by is None:
+    while (pick := router.next(plan, tried, NO_FACTS, perf_counter())) and pick.blocked_by is None:
         trial = router.begin(pick, NO_FACTS, perf_counter())
         outcome = Outcome(abandoned=True)
         try:

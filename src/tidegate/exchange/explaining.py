@@ -61,7 +61,7 @@ def considered_of(choice: Choice) -> Considered:
     return Considered(
         candidate.service.name,
         candidate.model,
-        choice.closed_by,
+        choice.blocked_by,
         choice.wait_s or None,
         choice.cost,
         choice.ttft_s,

@@ -9,8 +9,8 @@ from msgspec import structs
 from tidegate.protocols.errors import Unsupported
 from tidegate.providers.preferences import ANY
 from tidegate.routing import (
+    BlockedBy,
     Choice,
-    ClosedBy,
     Pick,
     Plan,
     RequestFacts,
@@ -29,7 +29,7 @@ chosen.
 """
 
 
-CLOSED: Mapping[ClosedBy, str] = MappingProxyType(
+BLOCKED: Mapping[BlockedBy, str] = MappingProxyType(
     {
         "breaker": "fails too often",
         "rate": "is rate limited",
@@ -60,10 +60,10 @@ def plan_attempts(this: Exchange) -> None:
 def note_passed_over(this: Exchange) -> None:
     """Record the candidates that could not serve when the plan was made, and were not tried."""
     for choice in this.plan.choices:
-        if choice.closed_by is not None and all(
+        if choice.blocked_by is not None and all(
             one.candidate is not choice.candidate for one in this.attempts
         ):
-            this.skip(choice.candidate, f"{CLOSED[choice.closed_by]}; opens in {choice.wait_s:.1f} s")
+            this.skip(choice.candidate, f"{BLOCKED[choice.blocked_by]}; available in {choice.wait_s:.1f} s")
 
 
 def is_last(this: Exchange) -> bool:

@@ -33,7 +33,7 @@ ORDERS = {
     "throughput": "the most tokens per second first",
     "balanced": "drawn by weights made of cost, time and success",
 }
-CLOSED = {
+BLOCKED = {
     "breaker": "fails too often",
     "rate": "is rate limited",
     "account": "refuses its key, or has no funds",
@@ -131,8 +131,10 @@ def _order(record: Fields) -> Iterator[str]:
 
 def _figures(one: Fields) -> str:
     parts = []
-    if one.get("closed_by"):
-        parts.append(f"{CLOSED.get(one['closed_by'], one['closed_by'])} for {one.get('wait_s') or 0:.1f} s")
+    if one.get("blocked_by"):
+        parts.append(
+            f"{BLOCKED.get(one['blocked_by'], one['blocked_by'])} for {one.get('wait_s') or 0:.1f} s"
+        )
     if one.get("weight") is not None:
         parts.append(f"weight {one['weight']:.3g}")
     if one.get("cost_usd") is not None:
@@ -153,9 +155,11 @@ def _figures(one: Fields) -> str:
 def _why_first(routing: Fields, candidates: Sequence[Fields]) -> str:
     """Why the first choice stood first, by what the record has."""
     first = candidates[0]
-    able = [one for one in candidates if not one.get("closed_by")]
+    able = [one for one in candidates if not one.get("blocked_by")]
     if not able:
-        return f"nobody can serve at the moment, and it opens first (in {first.get('wait_s') or 0:.1f} s)"
+        return (
+            f"no candidate can serve at the moment, and it is the next (in {first.get('wait_s') or 0:.1f} s)"
+        )
     if routing.get("stayed"):
         cached = first.get("cached_tokens") or 0
         return f"the conversation's prompt cache is warm there ({cached:,} tokens), and nobody is cheaper"
@@ -213,8 +217,8 @@ def _affinity(routing: Fields, candidates: Sequence[Fields]) -> Iterator[str]:
 
 
 def _why_left(home: Fields, first: Fields, routing: Fields) -> str:
-    if home.get("closed_by"):
-        return f"it {CLOSED.get(home['closed_by'], 'cannot serve')}"
+    if home.get("blocked_by"):
+        return f"it {BLOCKED.get(home['blocked_by'], 'cannot serve')}"
     if home.get("slow"):
         return "it is slow at the moment"
     if routing.get("requested"):

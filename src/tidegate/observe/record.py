@@ -69,7 +69,7 @@ class Considered(Struct, frozen=True, omit_defaults=True, gc=False):
 
     provider: str
     model: str
-    closed_by: str | None = None
+    blocked_by: str | None = None
     """Why it could not serve when the order was made: `breaker`, `rate`, `account` or `model`."""
     wait_s: float | None = None
     """Seconds until it was expected to serve again; None: it could serve at once."""

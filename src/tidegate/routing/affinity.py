@@ -1,10 +1,9 @@
 """Where the prompt cache of a conversation is warm.
 
-A conversation is recognized by what its client names it with, else by what all its requests begin with;
-always
-within its caller, so that nobody is steered by another's name for a conversation. Its last two homes are
-remembered: an endpoint, a credential, and how much of the prompt is cached there. A switch is no eviction: a
-conversation that had to leave comes back to a cache that is still warm, if that is the cheaper place.
+A conversation is recognized by the client's name for it, or else by the beginning that all its requests
+share; always per caller, so one caller cannot influence another. Its last two homes are remembered: an
+endpoint, a credential, and how much of the prompt is cached there. Moving does not forget the old home: a
+conversation that had to move returns to a cache that is still warm, if that is cheaper.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -25,26 +24,26 @@ SESSION_HEADERS = (
     b"session_id",
     b"session-id",
 )
-"""Headers that name a conversation, the first that is set counts; the body's `session_id` comes behind the
-first. Claude Code sends the second, Codex the last two."""
+"""Headers that identify a conversation; the first that is set is used. The body's `session_id` comes after
+the first. Claude Code sends the second, Codex the last two."""
 AFFINITY_HEADER = b"x-tidegate-affinity"
 
 MOST_SESSIONS = 50_000
-"""Conversations that are remembered; the one that was quiet the longest time is forgotten first."""
+"""Maximum number of remembered conversations; the least recently used is forgotten first."""
 MOST_HOMES = 2
 LEAST_CACHED = 1024
-"""Tokens; providers that cache by themselves cache no shorter prompt."""
+"""In tokens: providers that cache automatically do not cache shorter prompts."""
 HOUR_S = 3600.0
 MISSES_TO_FORGET = 2
 KEY_BYTES = 16
 CLIP = 4096
-"""Bytes of each end of a long piece that are hashed, along with its length."""
+"""Bytes of each end of a long text that are hashed, along with its length."""
 
 Header = tuple[bytes, bytes]
 
 
 def wants_affinity(headers: Iterable[Header]) -> bool:
-    """Whether the client leaves affinity on: `x-tidegate-affinity: off` switches it off for a request."""
+    """Whether affinity is on for this request: `x-tidegate-affinity: off` switches it off."""
     return not any(name == AFFINITY_HEADER and value.strip().lower() == b"off" for name, value in headers)
 
 
@@ -56,11 +55,11 @@ def session_key(
     prompt_cache_key: str | None = None,
     opening: Callable[[], Iterable[bytes]] | None = None,
 ) -> SessionKey | None:
-    """The key of a conversation; None where nothing tells it from others.
+    """The key of a conversation; None if nothing distinguishes it from others.
 
-    `session_id` and `prompt_cache_key` are the body's. `opening` gives what all requests of the conversation
-    have in common: the model, the tools, the instructions, the first message of the user; it is called only
-    if there is no name.
+    `session_id` and `prompt_cache_key` are the body's. `opening` returns what all requests of the
+    conversation have in common: model, tools, instructions, the user's first message. It is only called if
+    the conversation has no name.
     """
     named = {name: value for name, value in headers if name in SESSION_HEADERS and value}
     first, *others = SESSION_HEADERS
@@ -97,18 +96,18 @@ class Home(Struct, gc=False):
     credential: str
     """The fingerprint of the credential, whose cache it is."""
     tokens: int
-    """Tokens of the prompt that the cache is expected to hold."""
+    """Tokens of the prompt that the cache is expected to contain."""
     until: float
-    """When the provider forgets them, unless they are used again."""
+    """When they expire, unless they are used again."""
     writes: bool
-    """Whether the client pays for what is written to the cache."""
+    """Whether writing to the cache is billed."""
     misses: int = 0
-    """Answers in a row that read nothing of what the cache should have held."""
+    """Consecutive answers without a cache read, although the cache should have been warm."""
     bound: bool = True
-    """Whether the conversation prefers to stay; not after a failure."""
+    """Whether the conversation prefers to stay; false after a failure."""
 
     def is_at(self, service: str, model: str, credential: str) -> bool:
-        """Whether it is there."""
+        """Whether this is the place."""
         return self.model == model and self.service == service and self.credential == credential
 
 
@@ -119,14 +118,14 @@ class Homes:
 
     def __init__(self, most: int = MOST_SESSIONS) -> None:
         self._homes: dict[SessionKey, tuple[Home, ...]] = {}
-        """The conversation used last stands at the end."""
+        """The most recently used conversation is last."""
         self._most = most
 
     def __len__(self) -> int:
         return len(self._homes)
 
     def of(self, session: SessionKey, now: float) -> tuple[Home, ...]:
-        """The homes that are warm, the latest first."""
+        """The homes that are still warm, the latest first."""
         homes = self._homes.get(session)
         if homes is None:
             return ()
@@ -136,7 +135,7 @@ class Homes:
         return homes
 
     def settle(self, session: SessionKey, home: Home) -> None:
-        """An answer has come from here: remember it, before the other home."""
+        """Remember where an answer came from, as the latest home."""
         kept: tuple[Home, ...] = ()
         for other in self._homes.pop(session, ()):
             if len(kept) < MOST_HOMES - 1 and not other.is_at(home.service, home.model, home.credential):
@@ -146,7 +145,7 @@ class Homes:
             del self._homes[next(iter(self._homes))]
 
     def forget(self, session: SessionKey, home: Home) -> None:
-        """Nothing is cached here."""
+        """Forget a home: nothing is cached there."""
         kept = tuple(other for other in self._homes.get(session, ()) if other is not home)
         if kept:
             self._homes[session] = kept
@@ -154,14 +153,14 @@ class Homes:
             self._homes.pop(session, None)
 
     def unbind(self, session: SessionKey, service: str, model: str) -> None:
-        """An attempt has failed here: the conversation may go, though its cache may still be warm."""
+        """Let a conversation move after a failed attempt, even if its cache may still be warm."""
         for home in self._homes.get(session, ()):
             if home.service == service and home.model == model:
                 home.bound = False
 
 
 class Held(NamedTuple):
-    """What a prompt cache holds after an answer."""
+    """The state of a prompt cache after an answer."""
 
     tokens: int
     life_s: float
@@ -170,11 +169,12 @@ class Held(NamedTuple):
 
 
 def held_after(usage: Usage, prompt: int, life_s: float, before: Home | None) -> Held | None:
-    """What the cache holds after an answer with this usage and so many tokens of a prompt; None if nothing.
+    """The state of the cache after an answer with this usage and a prompt of `prompt` tokens; None if it is
+    empty.
 
-    Providers that report what was written cache what they are asked to cache. Others cache long prompts by
-    themselves, also where they report nothing; where they report twice in a row that nothing was read of what
-    should have been there (`before`), they are not relied on.
+    Providers that report cache writes cache what they are asked to cache. Others cache long prompts
+    automatically, even if they report nothing. If they report twice in a row that nothing was read although
+    it should have been cached (`before`), the cache is no longer relied on.
     """
     read = usage.cache_read or 0
     written = usage.cache_write_total
@@ -190,22 +190,20 @@ def held_after(usage: Usage, prompt: int, life_s: float, before: Home | None) ->
 
 
 class Savings:
-    """What affinity and prompt caches have brought."""
+    """Statistics of affinity and prompt caches."""
 
     __slots__ = ("moved", "prompt_tokens", "read_tokens", "stayed", "usd")
 
     def __init__(self) -> None:
         self.stayed = self.moved = 0
-        """Requests of conversations with a warm cache that were served there, and elsewhere."""
+        """Requests of conversations with a warm cache: served there, and served elsewhere."""
         self.prompt_tokens = self.read_tokens = 0
-        """Of all prompts, and those of them that were read from a cache."""
+        """Tokens of all prompts, and those read from a cache."""
         self.usd = 0.0
-        """The discounts of what was read, less the premiums of what was written."""
+        """Discounts for cache reads minus premiums for cache writes, in USD."""
 
     def as_dict(self) -> Mapping[str, float | None]:
-        """For figures: the counts, the rate of cached tokens (None before the first prompt), and the money
-        saved.
-        """
+        """The counts, the share of cached tokens (None before the first prompt), and the money saved."""
         rate = round(self.read_tokens / self.prompt_tokens, 4) if self.prompt_tokens else None
         return {
             "stayed": self.stayed,

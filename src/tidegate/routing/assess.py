@@ -1,4 +1,4 @@
-"""The figures of the candidates of one request, side by side."""
+"""Compares the figures of a request's candidates."""
 
 from collections.abc import Iterable, Sequence
 
@@ -16,26 +16,26 @@ from .plan import Choice
 __all__ = ["STREAM_SHARE", "Peers", "availability"]
 
 STREAM_SHARE = 0.1
-"""How much of the expected time of generation counts for a stream, beside the time to its first token: its
-reader waits for the first token and reads along with the rest. Chosen by simulation.
-A plain answer is waited for as a whole."""
+"""The share of the expected generation time that counts for a stream, in addition to the time to first token:
+its reader waits for the first token and reads the rest as it arrives. Chosen by simulation. For a plain
+answer, all of it counts."""
 SLOW = 3.0
-"""Above so many times the median of its peers' median times to first token, an endpoint is slow."""
+"""An endpoint is slow if its median time to first token exceeds the median of its peers by this factor."""
 SLOW_SUCCESS = 0.5
-"""The rate of success that a slow endpoint counts with, at most."""
+"""The maximum success rate with which a slow endpoint is ranked."""
 
 
 def availability(lanes: Iterable[Lane], now: float) -> list[Choice]:
-    """The choices with nothing but whether they can serve now."""
+    """The choices with only their availability."""
     choices = []
     for lane in lanes:
-        closed_by, wait_s = lane.closed(now)
-        choices.append(Choice(lane.candidate, wait_s, closed_by))
+        blocked_by, wait_s = lane.blocked(now)
+        choices.append(Choice(lane.candidate, wait_s, blocked_by))
     return choices
 
 
 class Peers:
-    """The candidates that are compared with each other, and their figures as of a moment."""
+    """The candidates that are compared, and their figures at a moment."""
 
     __slots__ = ("_at", "_figures", "_output", "_speed", "lanes")
 
@@ -45,11 +45,10 @@ class Peers:
         self._figures: list[tuple[Lane, View, bool]] = []
         """Each lane with its figures, and whether it is slow."""
         self._output: float | None = None
-        """The usual tokens of a completion; the same for all, so that nobody is cheap by the requests it
-        had.
-        """
+        """The usual number of completion tokens; the same for all, so no candidate appears cheap because of
+        the requests it happened to serve."""
         self._speed: float | None = None
-        """The usual speed, for those whose speed is not known."""
+        """The usual speed, for candidates whose speed is unknown."""
 
     def assess(
         self, facts: RequestFacts, homes: Sequence[Home], prices: PriceList, now: float, wall: Wall
@@ -64,14 +63,14 @@ class Peers:
             writes = writes or home.writes
         choices = []
         for lane, view, slow in self._figures:
-            closed_by, wait_s = (None, 0.0) if lane.endpoint.clean else lane.closed(now)
+            blocked_by, wait_s = (None, 0.0) if lane.endpoint.clean else lane.blocked(now)
             cached = _cached(lane, homes, prompt) if homes else 0
             card = lane.card(prices, prompt, now, wall)
             choices.append(
                 Choice(
                     lane.candidate,
                     wait_s,
-                    closed_by,
+                    blocked_by,
                     card.cost(prompt, cached, output, writes) if card is not None else None,
                     view.ttft_s,
                     view.tokens_per_s,
@@ -84,7 +83,7 @@ class Peers:
         return choices
 
     def _look(self, now: float) -> None:
-        """Compare the figures of all."""
+        """Compare all figures."""
         self._at = now
         views = [lane.endpoint.figures.view(now) for lane in self.lanes]
         self._figures = [
@@ -97,7 +96,7 @@ class Peers:
         self._speed = median(speeds) if speeds else None
 
     def _seconds(self, view: View, facts: RequestFacts, output: float) -> float | None:
-        """The time by which a candidate is ranked."""
+        """The time by which a candidate is ranked, in seconds."""
         if facts.stream:
             share = STREAM_SHARE
         elif view.answer_s is not None:
@@ -111,7 +110,7 @@ class Peers:
 
 
 def _cached(lane: Lane, homes: Sequence[Home], prompt: int) -> int:
-    """The tokens of the prompt that an endpoint's cache is expected to hold."""
+    """The prompt tokens that an endpoint's cache is expected to contain."""
     endpoint, cached = lane.endpoint, 0
     for home in homes:
         if home.model == endpoint.model and home.service == endpoint.service:

@@ -4,8 +4,8 @@
     open ── the time is over ──> half-open: one probe at a time ── two successes ──> closed
                                           └── a failure ──> open, n + 1
 
-n falls by one for every 5 minutes of health. A probe whose end is never reported frees its place after
-`PROBE_S`. Attempts that end while the breaker is not closed, and are no probes, change nothing.
+n decreases by one for every 5 minutes of health. A probe whose end is never reported expires after `PROBE_S`.
+Other attempts that end while the breaker is not closed have no effect.
 """
 
 import math
@@ -17,26 +17,26 @@ from tidegate.meters import WindowCount
 __all__ = ["PROBE_S", "SETTLING_S", "Breaker", "Change", "State"]
 
 WINDOW_S = 30.0
-"""The window of attempts that decides, in seconds."""
+"""The window of attempts that counts, in seconds."""
 LEAST_ATTEMPTS = 5
-"""The fewest attempts that decide."""
+"""Minimum number of attempts in the window."""
 FAILED_SHARE = 0.5
-"""The share of failed attempts that opens it."""
+"""The failure rate that opens it."""
 OPEN_S, LONGEST_OPEN_S = 5.0, 120.0
-"""How long it opens the first time, and at most, in seconds."""
+"""How long it opens at first, and at most, in seconds."""
 JITTER = 0.2
-"""The share by which that time varies: breakers that opened together must not probe together."""
+"""The relative jitter of that time, so that breakers that opened together do not probe together."""
 HIGHEST_LEVEL = 5
 """The level at which LONGEST_OPEN_S is reached."""
 SUCCESSES_TO_CLOSE = 2
 HEALTHY_S = 300.0
-"""The time of health for which the level falls by one, in seconds."""
+"""The time of health after which the level decreases by one, in seconds."""
 PROBE_S = 60.0
-"""How long a probe keeps its place, in seconds."""
+"""The timeout of a probe, in seconds."""
 
 SETTLING_S = 2.0
-"""How long reports of other workers are not believed that contradict a recovery, in seconds: they may have
-been sent before it."""
+"""How long reports of other workers that contradict a recovery are ignored, in seconds: they may have been
+sent before it."""
 
 _ATTEMPTS, _FAILURES = 0, 1
 
@@ -45,8 +45,8 @@ Change = Literal["opened", "closed"]
 
 
 class Breaker:
-    """The breaker of one endpoint. `until` says all that routing needs: before that time, nobody is let
-    through; while the breaker is closed, it is 0.
+    """The breaker of one endpoint. Before the time `until`, no requests pass; while the breaker is closed, it
+    is 0.
     """
 
     __slots__ = (
@@ -57,27 +57,27 @@ class Breaker:
         self._random = random
         self._window = WindowCount(WINDOW_S, 2)
         self.closed_at = -math.inf
-        """When it was closed the last time."""
+        """When it last closed."""
         self.successes = 0
-        """Of probes, in a row."""
+        """Consecutive successful probes."""
         self._probe = 0
-        """The number of the latest probe: an older one that ends late is none any more."""
+        """The number of the latest probe. Older ones that end late are ignored."""
         self.state: State = "closed"
         self.level = 0
-        """The exponent of the next time of opening."""
+        """The exponent for the next opening."""
         self.until = 0.0
         self.own = False
-        """Whether this worker has opened it, not another one."""
+        """Whether this worker opened it, rather than another one."""
 
     @property
     def untouched(self) -> bool:
-        """Whether it has always been closed."""
+        """Whether it has never opened."""
         return self.state == "closed" and self.closed_at == -math.inf
 
     def begin(self, now: float) -> int:
         """An attempt begins. Returns its number if it is the probe of a half-open breaker, else 0.
 
-        Where nobody else can serve, an attempt may begin before the time is over: it is the probe too.
+        If no other candidate can serve, an attempt may begin before the time is over; it is a probe too.
         """
         if self.state == "closed":
             return 0
@@ -89,7 +89,7 @@ class Breaker:
         return self._probe
 
     def succeed(self, now: float, probe: int = 0) -> Change | None:
-        """An attempt has begun its answer, or ended well."""
+        """An attempt started its answer, or ended successfully."""
         if self.state == "closed":
             self._window.add(_ATTEMPTS, now)
             return None
@@ -103,7 +103,7 @@ class Breaker:
         return "closed"
 
     def fail(self, now: float, probe: int = 0) -> Change | None:
-        """An attempt has failed through the provider's fault."""
+        """An attempt failed because of the provider."""
         if self.state != "closed":
             if not self._is_probe(probe):
                 return None
@@ -114,12 +114,12 @@ class Breaker:
         return self._judge(now)
 
     def release(self, now: float, probe: int) -> None:
-        """A probe has ended and says nothing: the client left, or its request was refused."""
+        """A probe ended without a result: the client disconnected, or the request was rejected."""
         if self._is_probe(probe):
             self.until = now
 
     def merge(self, attempts: int, failures: int, now: float) -> Change | None:
-        """Count the attempts of another worker. Those of just before it was closed are reported late."""
+        """Count another worker's attempts, ignoring late reports from before the breaker closed."""
         if self.state != "closed" or now - self.closed_at < SETTLING_S:
             return None
         self._window.add(_ATTEMPTS, now, attempts)
@@ -127,14 +127,14 @@ class Breaker:
         return self._judge(now) if failures else None
 
     def open_until(self, until: float, level: int) -> None:
-        """Open as another worker has done."""
+        """Open because another worker did."""
         self.state, self.until, self.level = "open", until, level
         self.successes = 0
         self.own = False
 
     def hold(self, until: float, successes: int | None = None) -> None:
-        """Another worker probes: wait for its result. Or it has probed, and so many probes succeeded: then
-        the next may begin.
+        """Wait for another worker's probe. After its end, `successes` probes have succeeded and the next may
+        begin.
         """
         if self.state != "closed":
             self.state, self.until = "half_open", until
@@ -142,7 +142,7 @@ class Breaker:
                 self.successes = successes
 
     def close(self, now: float) -> None:
-        """Let everybody through."""
+        """Let all requests pass."""
         self.state, self.until = "closed", 0.0
         self.closed_at = now
         self.successes = 0

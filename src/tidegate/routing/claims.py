@@ -8,19 +8,19 @@ __all__ = ["Claims", "Everything", "ProbeClaims"]
 
 
 class Claims(Interface):
-    """Names that at most one worker holds. See `tidegate.bus`."""
+    """Locks by name, each held by at most one worker. See `tidegate.bus`."""
 
     def claim(self, name: str) -> bool:
-        """Whether this worker holds the claim, now or already. Never blocks."""
+        """Try to obtain a claim. Returns whether this worker holds it. Never blocks."""
         ...
 
     def release(self, name: str) -> None:
-        """Let another worker have it."""
+        """Release a claim."""
         ...
 
 
 class Everything:
-    """The claims of a worker that is alone: it has them all."""
+    """The claims of a single worker, which always holds them."""
 
     def claim(self, name: str) -> bool:
         """See Claims."""
@@ -31,19 +31,19 @@ class Everything:
 
 
 class ProbeClaims:
-    """The claims to probe endpoints: one probe at a time over all workers."""
+    """Claims for probing endpoints: one probe at a time across all workers."""
 
     def __init__(self, claims: Claims) -> None:
         self._claims = claims
 
     def take(self, endpoint: Endpoint) -> bool:
-        """Whether this worker may probe."""
+        """Try to obtain the right to probe. Returns whether this worker may."""
         if not endpoint.claimed:
             endpoint.claimed = self._claims.claim(_name(endpoint))
         return endpoint.claimed
 
     def give_back(self, endpoint: Endpoint) -> None:
-        """The probe is over, or has not begun after all."""
+        """Release it: the probe has ended, or did not begin."""
         if endpoint.claimed:
             endpoint.claimed = False
             self._claims.release(_name(endpoint))

@@ -1,6 +1,7 @@
-"""What a request is expected to cost at an endpoint, in USD.
+"""The expected cost of a request at an endpoint, in USD.
 
-This ranks candidates and bills nobody: prices are floats, and what is not known of the request is estimated.
+It is used for ranking, not for billing: prices are floats, and unknown properties of the request are
+estimated.
 """
 
 from collections.abc import Mapping
@@ -12,7 +13,7 @@ from tidegate.catalog import Rate, Tiered
 __all__ = ["EXPECTED_OUTPUT", "Card", "card_of", "expected_output"]
 
 EXPECTED_OUTPUT = 300
-"""The tokens of a completion where nothing is known about its length."""
+"""The assumed number of completion tokens if nothing is known."""
 PER_MILLION, PER_THOUSAND = 1e-6, 1e-3
 
 
@@ -25,25 +26,25 @@ class Card(Struct, frozen=True, gc=False):
     cache_write: float
     cache_write_1h: float
     request: float = 0.0
-    """For a request as such."""
+    """The flat price of a request."""
 
     def cost(self, prompt: int, cached: int, output: float, writes: bool = False) -> float:
-        """The cost of a request. `cached` tokens of the prompt are read from a cache; with `writes`, the rest
-        is written to it.
+        """The cost of a request. `cached` prompt tokens are read from a cache; with `writes`, the rest is
+        written to it.
         """
         rest = self.cache_write if writes else self.input
         return (prompt - cached) * rest + cached * self.cache_read + output * self.output + self.request
 
     def saved(self, read: int, written: int, written_1h: int = 0) -> float:
-        """What a prompt cache has saved: the discount for what was read, less the premium for what was
-        written. Negative where it has cost more than it brought.
+        """The savings by a prompt cache: the discount for reads minus the premium for writes. Negative if it
+        cost more than it saved.
         """
         premium = written * (self.cache_write - self.input) + written_1h * (self.cache_write_1h - self.input)
         return read * (self.input - self.cache_read) - premium
 
 
 def card_of(rates: Mapping[str, Rate], prompt: int) -> Card | None:
-    """The card for a prompt of this length; None where the prices of text are not known."""
+    """The card for a prompt of this length; None if the prices of text are unknown."""
     if "input" not in rates or "output" not in rates:
         return None
     read = _first(rates, prompt, "cache_read", "input")
@@ -59,8 +60,8 @@ def card_of(rates: Mapping[str, Rate], prompt: int) -> Card | None:
 
 
 def expected_output(known: float | None, max_output: int | None, choices: int) -> float:
-    """The completion tokens to expect: `known` of the endpoint's answers, at most the request's limit, for
-    each choice.
+    """The expected completion tokens: `known` from earlier answers, at most the request's limit, times the
+    number of choices.
     """
     one = EXPECTED_OUTPUT if known is None else known
     return choices * (one if max_output is None else min(one, max_output))

@@ -1,7 +1,7 @@
-"""The state of the endpoints: what the router remembers between requests.
+"""The state of the endpoints, which the router keeps between requests.
 
-A `Lane` is a candidate with the state that it stands on, looked up once. Several candidates may lead to one
-endpoint; a reload makes new candidates, and the endpoints stay.
+A `Lane` is a candidate with its endpoint and credentials, looked up once. Several candidates may share one
+endpoint; a reload creates new candidates, and the endpoints remain.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -17,17 +17,17 @@ from .cost import Card, card_of
 from .credentials import Account, Limits, Slot, Wall
 from .figures import Figures
 from .needs import Abilities
-from .plan import Choice, ClosedBy, Pick, Plan
+from .plan import BlockedBy, Choice, Pick, Plan
 
 __all__ = ["Endpoint", "Endpoints", "Lane"]
 
 MOST_ENDPOINTS = 1024
-"""Endpoints that are remembered; clients may choose the names of models."""
+"""Maximum number of remembered endpoints: clients may choose the names of models."""
 MOST_LANES = 4096
 PRICES_S = 60.0
-"""How long prices are kept before they are looked up again, in seconds: some change with the time of day."""
+"""How long prices are cached, in seconds: some change with the time of day."""
 NO_CREDENTIAL = "none"
-"""The fingerprint where a service needs no credential."""
+"""The fingerprint for services that need no credential."""
 
 
 class Endpoint:
@@ -58,38 +58,38 @@ class Endpoint:
         self.figures = Figures()
         self.breaker = Breaker(random)
         self.missing_until = 0.0
-        """Until when the account is taken to have no such model; 0 while it never was."""
+        """Until when the model is considered missing at the account; 0 if it never was."""
         self.missing_own = False
-        """Whether this worker has seen that, not another one."""
+        """Whether this worker saw it, rather than another one."""
         self.limits: dict[str, Limits] = {}
         """By the credential's fingerprint."""
         self.clean = False
-        """Whether nothing is closed, so that nothing has to be looked at."""
+        """Whether nothing is blocked, so nothing has to be checked."""
         self.claimed = False
-        """Whether this worker, of all workers, may probe it."""
+        """Whether this worker holds the right to probe it."""
         self.last_error: str | None = None
         """The summary of the latest failure."""
         self.last_error_at = 0.0
         self.error_is_news = False
-        """Whether the other workers do not know of it yet."""
+        """Whether the other workers have not received it yet."""
         self.probed_at = 0.0
-        """When a probe of our own has ended the last time; 0: never."""
+        """When the gateway's own probe last ended; 0: never."""
         self.probe_error = ""
-        """How it failed; empty if it succeeded."""
+        """Its error; empty if it succeeded."""
         self.probe_is_news = False
-        """Whether the other workers do not know of it yet."""
+        """Whether the other workers have not received it yet."""
 
     def note_probe(self, error: str, now: float) -> None:
-        """A probe of our own has ended."""
+        """Record the end of the gateway's own probe."""
         self.probed_at, self.probe_error, self.probe_is_news = now, error, True
 
     def lose(self, until: float, *, own: bool) -> None:
-        """The account has no such model."""
+        """Record that the account has no such model."""
         self.missing_until, self.missing_own = until, own
         self.clean = False
 
     def find(self, now: float) -> None:
-        """It has, after all."""
+        """Record that the account has the model after all."""
         if self.missing_until > now:
             self.missing_until, self.missing_own = now, False
 
@@ -116,11 +116,11 @@ class Lane:
         self.endpoint = endpoint
         self.slots = slots
         self.name = candidate.alias or identity_of(candidate.model) or candidate.model
-        """What all candidates for the same model have in common."""
+        """The state shared by all candidates for the same model."""
         self.abilities = Abilities(candidate)
         choice = Choice(candidate)
         self.plan = Plan(choices=(choice,))
-        """The plan of a request that only this candidate may serve, while nothing is closed."""
+        """The plan of a request that only this candidate can serve, if nothing is blocked."""
         self.pick = Pick(choice, slots[0])
         """The pick of that plan."""
         self._rates: Mapping[str, Rate] = {}
@@ -129,7 +129,7 @@ class Lane:
         self._card_until = 0.0
 
     def card(self, prices: PriceList, prompt: int, now: float, wall: Wall) -> Card | None:
-        """The prices for a prompt of this length; None where they are not known."""
+        """The prices for a prompt of this length; None if unknown."""
         if now >= self._card_until:
             self._card_until = now + PRICES_S
             moment = datetime.fromtimestamp(wall(), UTC)
@@ -138,26 +138,26 @@ class Lane:
             self._card = card_of(self._rates, 0)
         return card_of(self._rates, prompt) if self._tiered else self._card
 
-    def closed(self, now: float) -> tuple[ClosedBy | None, float]:
-        """Why it cannot serve now and for how many seconds; None and 0 if it can."""
+    def blocked(self, now: float) -> tuple[BlockedBy | None, float]:
+        """Why and for how many seconds it cannot serve; None and 0 if it can."""
         endpoint = self.endpoint
         if endpoint.clean:
             return None, 0.0
         if endpoint.missing_until > now:
             return "model", endpoint.missing_until - now
-        opens_at = min(slot.opens_at() for slot in self.slots)
+        available_at = min(slot.available_at() for slot in self.slots)
         until = endpoint.breaker.until
-        if until > now and until >= opens_at:
+        if until > now and until >= available_at:
             return "breaker", until - now
-        if opens_at > now:
-            first = min(self.slots, key=Slot.opens_at)
-            return ("account" if first.account.closed_until >= opens_at else "rate"), opens_at - now
+        if available_at > now:
+            first = min(self.slots, key=Slot.available_at)
+            return ("account" if first.account.blocked_until >= available_at else "rate"), available_at - now
         endpoint.clean = self._is_clean(now)
         return None, 0.0
 
     def _is_clean(self, now: float) -> bool:
-        closings = (max(slot.account.closed_until, slot.limits.closed_until) for slot in self.slots)
-        return self.endpoint.breaker.state == "closed" and all(until <= now for until in closings)
+        blocks = (max(slot.account.blocked_until, slot.limits.blocked_until) for slot in self.slots)
+        return self.endpoint.breaker.state == "closed" and all(until <= now for until in blocks)
 
 
 class Endpoints:
@@ -186,12 +186,12 @@ class Endpoints:
         return lane
 
     def forget_lanes(self) -> None:
-        """Forget which candidates lead where: they are new after a reload."""
+        """Forget all lanes, because the candidates are new after a reload."""
         self._lanes.clear()
         self.on_forget()
 
     def endpoint(self, service: str, model: str) -> Endpoint:
-        """The endpoint of this name; made where there is none yet."""
+        """The endpoint with this name, created if necessary."""
         endpoint = self._endpoints.get((service, model))
         if endpoint is None:
             if len(self._endpoints) >= MOST_ENDPOINTS:
@@ -201,7 +201,7 @@ class Endpoints:
         return endpoint
 
     def known(self, service: str, model: str) -> Endpoint | None:
-        """The endpoint of this name, if there is one."""
+        """The endpoint with this name, or None."""
         return self._endpoints.get((service, model))
 
     def account(self, service: str, fingerprint: str) -> Account:
@@ -216,9 +216,9 @@ class Endpoints:
         """The accounts of a service that have been used."""
         return [account for (of, _), account in self._accounts.items() if of == service]
 
-    def closed_accounts(self, now: float) -> list[tuple[str, Account]]:
-        """The accounts that are closed, with the names of their services."""
-        return [(of, account) for (of, _), account in self._accounts.items() if account.closed_until > now]
+    def blocked_accounts(self, now: float) -> list[tuple[str, Account]]:
+        """The blocked accounts, with the names of their services."""
+        return [(of, account) for (of, _), account in self._accounts.items() if account.blocked_until > now]
 
     def limits(self, endpoint: Endpoint, fingerprint: str) -> Limits:
         """The limits of a credential at an endpoint."""
@@ -243,4 +243,4 @@ class Endpoints:
 
 
 def _nothing() -> None:
-    """No lanes are kept elsewhere."""
+    """Do nothing: no other cache of lanes exists."""

@@ -1,7 +1,7 @@
-"""What is measured of an endpoint: time to first token, speed, success.
+"""The measurements of an endpoint: time to first token, speed, success rate.
 
-Latency comes from successes only. A figure counts from `ENOUGH` samples on: until then it is None, and
-whoever ranks takes the peers' median. Figures that nobody has renewed for `STALE_S` are forgotten.
+Latency is measured on successful attempts only. A figure is None until there are `ENOUGH` samples; ranking
+then uses the peers' median. Figures without new samples for `STALE_S` are forgotten.
 """
 
 import math
@@ -15,29 +15,30 @@ from tidegate.meters import Average, RecentHistogram, bucket_of
 __all__ = ["ENOUGH", "ENOUGH_TO_HEDGE", "Delta", "Figures", "Samples", "View"]
 
 ENOUGH = 20
-"""Samples from which on a figure counts."""
+"""Minimum number of samples of a figure."""
 ENOUGH_TO_HEDGE = 100
-"""Samples from which on the 95th percentile counts."""
+"""Minimum number of samples for the 95th percentile."""
 STALE_S = 1800.0
-"""Seconds after which an unrenewed figure is forgotten."""
+"""Seconds without new samples after which a figure is forgotten."""
 FORGIVE_S = 60.0
-"""The time in which a rate of success moves towards 1 by a factor of e while nobody calls, in seconds."""
+"""The time constant with which the success rate recovers towards 1 without calls, in seconds."""
 SUCCESS_SHARE = 0.1
-"""The share of one attempt in the rate of success."""
+"""The weight of one attempt in the success rate."""
 RESTART = 0.5
-"""The rate of success with which an endpoint starts again after its breaker closes."""
+"""The success rate of an endpoint after its breaker closes."""
 BASELINE_S = 1800.0
-"""The half-life of the time to first token that an endpoint usually has, in seconds."""
+"""The half-life of an endpoint's usual time to first token, in seconds."""
 DOUBLED, RECOVERED = 2.0, 1.5
-"""Above so many times its usual time to first token an endpoint has slowed down, below so many no more."""
+"""An endpoint has slowed down above the first multiple of its usual time to first token, until it falls below
+the second."""
 FRESH_S = 0.25
-"""How old the figures may be that somebody looks at, in seconds."""
+"""Maximum age of the figures in a view, in seconds."""
 MOST_UNSEEN = 64
-"""Successes that are noted and not counted, at most."""
+"""Maximum number of successes that are recorded but not counted yet."""
 
 
 class Samples(Struct, frozen=True, array_like=True, gc=False):
-    """Some samples: how many, and their mean."""
+    """The number and mean of some samples."""
 
     count: int = 0
     mean: float = 0.0
@@ -47,11 +48,11 @@ NO_SAMPLES = Samples()
 
 
 class Delta(Struct, frozen=True, array_like=True, gc=False):
-    """What was measured since the last delta: what workers send each other."""
+    """The measurements since the last delta, which workers send each other."""
 
     ttft: Samples = Samples()
     buckets: dict[int, int] = {}
-    """Of the histogram of times to first token."""
+    """The histogram of times to first token."""
     answer: Samples = Samples()
     speed: Samples = Samples()
     output: Samples = Samples()
@@ -60,7 +61,7 @@ class Delta(Struct, frozen=True, array_like=True, gc=False):
 
 
 class View(NamedTuple):
-    """The figures at a moment; None where there are not enough samples."""
+    """The figures at a moment; None if there are not enough samples."""
 
     ttft_s: float | None = None
     """The time to first token, in seconds."""
@@ -69,17 +70,17 @@ class View(NamedTuple):
     ttft_p95_s: float | None = None
     """Its 95th percentile, from `ENOUGH_TO_HEDGE` samples on."""
     answer_s: float | None = None
-    """The time of a plain answer, in seconds."""
+    """The duration of a plain answer, in seconds."""
     tokens_per_s: float | None = None
     """The speed of generation after the first token."""
     output_tokens: float | None = None
     """The tokens of a completion."""
     success: float = 1.0
-    """The rate of success, 0 to 1; 1 where it is not known."""
+    """The success rate, 0 to 1; 1 if unknown."""
 
 
 class Sum:
-    """Samples that are being added up."""
+    """A running sum of samples."""
 
     __slots__ = ("count", "total")
 
@@ -91,7 +92,7 @@ class Sum:
         self.total += samples.count * samples.mean
 
     def take(self) -> Samples:
-        """The samples so far; begins anew."""
+        """Return the samples so far, and start again."""
         if not self.count:
             return Samples()
         taken = Samples(self.count, self.total / self.count)
@@ -100,8 +101,8 @@ class Sum:
 
 
 class Figures:
-    """The figures of one endpoint. What happens is only noted, and counted when somebody looks (`view`), at
-    most four times a second: a request pays for the note.
+    """The figures of one endpoint. Events are only recorded, and counted when the figures are viewed, at most
+    four times a second, so that requests stay fast.
     """
 
     __slots__ = (
@@ -115,7 +116,7 @@ class Figures:
         self._answers: list[float] = []
         self._outputs: list[tuple[int, float]] = []
         self.unseen_successes = 0
-        """Successes that are not counted yet."""
+        """Successes that have not been counted yet."""
         # counted: time to first token, plain answer, speed, tokens of a completion
         self._averages = (Average(), Average(), Average(), Average())
         self._baseline = Average(BASELINE_S)
@@ -127,35 +128,35 @@ class Figures:
         self._buckets_new: dict[int, int] = {}
         self._successes = self._failures = 0
         self.changed = False
-        """Whether there is anything that the other workers do not know yet."""
+        """Whether there is anything to send to the other workers."""
         self.slowed = False
         """Whether the time to first token has doubled, and not recovered."""
 
-    # --- what happened ------------------------------------------------------------------------
+    # --- events ---------------------------------------------------------------------------------
 
     def first_token(self, seconds: float) -> None:
-        """A stream has begun after so many seconds."""
+        """A stream has begun after `seconds`."""
         self._ttfts.append(seconds)
         self.changed = True
 
     def answered(self, seconds: float) -> None:
-        """A plain answer was complete after so many seconds."""
+        """A plain answer was complete after `seconds`."""
         self._answers.append(seconds)
         self.changed = True
 
     def generated(self, tokens: int, seconds: float) -> None:
-        """So many tokens were generated within so many seconds."""
+        """Tokens were generated within `seconds`."""
         self._outputs.append((tokens, seconds))
         self.changed = True
 
     def succeeded(self) -> bool:
-        """An attempt succeeded. Returns whether so much is noted that it should be counted now."""
+        """An attempt succeeded. Returns whether the recorded events should be counted now."""
         self.unseen_successes += 1
         self.changed = True
         return self.unseen_successes >= MOST_UNSEEN
 
     def failed(self, now: float) -> None:
-        """An attempt failed through the provider's fault."""
+        """An attempt failed because of the provider."""
         self.count(now)
         self._failures += 1
         self.changed = True
@@ -163,12 +164,12 @@ class Figures:
         self._viewed_at = -math.inf
 
     def restart(self, now: float) -> None:
-        """The breaker has closed: start with a modest rate of success."""
+        """Start again with a moderate success rate, because the breaker has closed."""
         self.count(now)
         self._success.restart(RESTART, now, max(ENOUGH, self._success.samples))
         self._viewed_at = -math.inf
 
-    # --- what follows -------------------------------------------------------------------------
+    # --- views ----------------------------------------------------------------------------------
 
     def view(self, now: float) -> View:
         """The figures, at most `FRESH_S` old."""
@@ -190,18 +191,18 @@ class Figures:
 
     @property
     def attempts(self) -> int:
-        """The attempts that the rate of success is made of."""
+        """The number of attempts in the success rate."""
         return self._success.samples + self.unseen_successes
 
     @property
     def enough(self) -> bool:
-        """Whether the rate of success counts."""
+        """Whether there are enough attempts for a success rate."""
         return self.attempts >= ENOUGH
 
     # --- counting -----------------------------------------------------------------------------
 
     def count(self, now: float) -> None:
-        """Count what was noted."""
+        """Count the recorded events."""
         for value in self._ttfts:
             bucket = bucket_of(value)
             self._buckets_new[bucket] = self._buckets_new.get(bucket, 0) + 1
@@ -222,7 +223,7 @@ class Figures:
         self._ttfts, self._answers, self._outputs, self.unseen_successes = [], [], [], 0
 
     def take_delta(self, now: float) -> Delta:
-        """What was measured here since the last time, for other workers."""
+        """The measurements since the last call, for other workers."""
         self.count(now)
         ttft, answer, speed, output = (new.take() for new in self._news)
         taken = Delta(ttft, self._buckets_new, answer, speed, output, self._successes, self._failures)
@@ -232,7 +233,7 @@ class Figures:
         return taken
 
     def merge(self, delta: Delta, now: float) -> None:
-        """Add what another worker has measured within the last seconds."""
+        """Add another worker's recent measurements."""
         self._renew((delta.ttft, delta.answer, delta.speed, delta.output), now)
         self._recent.merge(delta.buckets, now)
         attempts = delta.successes + delta.failures
@@ -241,7 +242,7 @@ class Figures:
         self._viewed_at = -math.inf
 
     def slows(self) -> bool:
-        """Whether the endpoint has just slowed down: its time to first token has doubled."""
+        """Whether the endpoint has just slowed down."""
         usual, current = self.pace
         if self.slowed:
             self.slowed = current > RECOVERED * usual
@@ -250,7 +251,7 @@ class Figures:
         return self.slowed
 
     def _renew(self, samples: Sequence[Samples], now: float) -> None:
-        """Add to the averages; one that is stale begins anew."""
+        """Add samples to the averages, restarting those that are stale."""
         for average, one in zip(self._averages, samples, strict=True):
             _add(average, one, now)
         _add(self._baseline, samples[0], now)

@@ -1,4 +1,4 @@
-"""How the endpoints are doing: what `GET /v1/chat/health` shows."""
+"""The health of endpoints, for `GET /v1/chat/health`."""
 
 from typing import Literal
 
@@ -15,17 +15,17 @@ __all__ = ["CredentialHealth", "EndpointHealth", "ServiceHealth", "health_of"]
 Status = Literal["unknown", "healthy", "degraded", "unavailable"]
 
 HEALTHY = 0.95
-"""The rate of success from which on an endpoint is healthy."""
+"""The minimum success rate of a healthy endpoint."""
 
 
 class CredentialHealth(Struct, frozen=True, kw_only=True):
     """A credential of a service."""
 
     fingerprint: str
-    """Recognizes it; reveals nothing of it."""
-    closed_by: str | None
-    """`account`: it was refused. `funds`: its account has no funds. None: it may be used."""
-    opens_in_s: float
+    """Identifies it, and reveals nothing about it."""
+    blocked_by: str | None
+    """`account`: it was rejected. `funds`: its funds are exhausted. None: it can be used."""
+    available_in_s: float
     in_flight: int
     """Open attempts of this worker."""
 
@@ -36,16 +36,16 @@ class EndpointHealth(Struct, frozen=True, kw_only=True):
     model: str
     status: Status
     breaker: State
-    opens_in_s: float
-    """Seconds until it is tried again; 0: now."""
+    available_in_s: float
+    """Seconds until it is called again; 0: now."""
     success_rate: float | None
     attempts: int
-    """Since this worker has known the model."""
+    """Since this worker first used the model."""
     ttft_p50_s: float | None
     ttft_p95_s: float | None
     tokens_per_s: float | None
     rate_limited: int
-    """Credentials whose limits for this model are used up."""
+    """The number of credentials whose limits for this model are exhausted."""
     last_error: str | None
     last_error_s_ago: float | None
     last_probe: str | None
@@ -54,7 +54,7 @@ class EndpointHealth(Struct, frozen=True, kw_only=True):
 
 
 class ServiceHealth(Struct, frozen=True, kw_only=True):
-    """A service: as healthy as the best of its models."""
+    """A service, which is as healthy as the best of its models."""
 
     status: Status
     endpoints: list[EndpointHealth]
@@ -62,9 +62,9 @@ class ServiceHealth(Struct, frozen=True, kw_only=True):
 
 
 def health_of(endpoints: Endpoints, service: str, now: float) -> ServiceHealth:
-    """The health of one service, by its name; without endpoints and `unknown` while it has not been used."""
+    """The health of a service; without endpoints and `unknown` if it has not been used."""
     accounts = endpoints.accounts(service)
-    refused = bool(accounts) and all(account.closed_until > now for account in accounts)
+    refused = bool(accounts) and all(account.blocked_until > now for account in accounts)
     found = [_endpoint_health(one, refused=refused, now=now) for one in endpoints.of(service)]
     order: tuple[Status, ...] = ("healthy", "degraded", "unknown", "unavailable")
     answering = (one.status for one in found if not one.model.endswith(COUNTING))
@@ -79,19 +79,19 @@ def health_of(endpoints: Endpoints, service: str, now: float) -> ServiceHealth:
 def _endpoint_health(endpoint: Endpoint, *, refused: bool, now: float) -> EndpointHealth:
     figures, breaker = endpoint.figures, endpoint.breaker
     view = figures.view(now)
-    opens_at = max(breaker.until, endpoint.missing_until)
+    available_at = max(breaker.until, endpoint.missing_until)
     failed = endpoint.last_error is not None
     return EndpointHealth(
         model=endpoint.model,
         status=_status_of(endpoint, refused=refused, now=now),
         breaker=breaker.state,
-        opens_in_s=round(max(0.0, opens_at - now), 3),
+        available_in_s=round(max(0.0, available_at - now), 3),
         success_rate=round(view.success, 4) if figures.enough else None,
         attempts=figures.attempts,
         ttft_p50_s=_rounded(view.ttft_p50_s),
         ttft_p95_s=_rounded(view.ttft_p95_s),
         tokens_per_s=_rounded(view.tokens_per_s),
-        rate_limited=sum(limits.closed_until > now for limits in endpoint.limits.values()),
+        rate_limited=sum(limits.blocked_until > now for limits in endpoint.limits.values()),
         last_error=endpoint.last_error,
         last_error_s_ago=round(now - endpoint.last_error_at, 3) if failed else None,
         last_probe=(endpoint.probe_error or "ok") if endpoint.probed_at else None,
@@ -106,16 +106,16 @@ def _status_of(endpoint: Endpoint, *, refused: bool, now: float) -> Status:
         return "degraded"
     if not endpoint.figures.attempts:
         return "unknown"
-    limited = endpoint.limits and all(one.closed_until > now for one in endpoint.limits.values())
+    limited = endpoint.limits and all(one.blocked_until > now for one in endpoint.limits.values())
     return "degraded" if limited else "healthy"
 
 
 def _credential_health(account: Account, now: float) -> CredentialHealth:
-    closed = account.closed_until > now
+    closed = account.blocked_until > now
     return CredentialHealth(
         fingerprint=account.fingerprint,
-        closed_by=account.effect if closed else None,
-        opens_in_s=round(max(0.0, account.closed_until - now), 3),
+        blocked_by=account.effect if closed else None,
+        available_in_s=round(max(0.0, account.blocked_until - now), 3),
         in_flight=account.in_flight,
     )
 

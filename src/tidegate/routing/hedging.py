@@ -1,25 +1,24 @@
-"""Whether and when a second candidate is started beside a first one that is silent.
+"""Whether and when to start a second attempt beside a silent first one.
 
-The one that is overtaken is cancelled, so that nobody knows when it would have answered: its latency is
-censored. To drop it would be wrong, for what is dropped are the slowest answers: the figures of a provider
-that grows slow would stay as good as they were. So the time for which it was silent counts as its time to
-first token, if it is beyond the 95th percentile. That percentile stays right, because the true value is
-beyond it too; the mean is too low, but less so than without the sample. A shorter silence says nothing about
-the endpoint, and counts for nothing.
+The slower attempt is cancelled, so its latency is unknown (censored). Ignoring it would bias the figures:
+only the slowest answers are lost, so a provider that becomes slow would keep its good figures. Therefore the
+time for which it was silent counts as its time to first token, if it exceeds the 95th percentile. The
+percentile remains correct, because the true value is above it too; the mean is too low, but less so than
+without the sample. A shorter silence carries no information and is ignored.
 """
 
 __all__ = ["HedgeBudget", "delay_of"]
 
 LEAST_DELAY_S = 0.5
-"""No first token is late before this time, in seconds."""
+"""The minimum delay before a first token counts as late, in seconds."""
 SHARE = 0.05
-"""The share of attempts that may be hedged in the long run."""
+"""The long-term share of attempts that may be hedged."""
 BURST = 10.0
-"""How many may be hedged at once, where few were before."""
+"""How many attempts may be hedged in a burst."""
 
 
 def delay_of(p95: float | None) -> float | None:
-    """The time after which a first token is late, in seconds; None where nothing is known that says so."""
+    """The time after which a first token is late, in seconds; None if unknown."""
     return None if p95 is None else max(LEAST_DELAY_S, p95)
 
 
@@ -37,7 +36,7 @@ class HedgeBudget:
 
     @property
     def allows(self) -> bool:
-        """Whether there is a token."""
+        """Whether a hedge may begin."""
         return self._tokens >= 1.0
 
     def take(self) -> None:

@@ -1,4 +1,4 @@
-"""What attempts teach the router: how each began and ended, and whom that concerns."""
+"""Updates the router's state from the beginning and end of attempts."""
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
@@ -19,9 +19,9 @@ from .trial import Trial
 __all__ = ["Learning"]
 
 LEAST_GENERATION_S = 0.01
-"""A shorter time of generation says nothing about the speed: the answer came at once."""
+"""Minimum generation time for measuring the speed, in seconds: faster answers arrived at once."""
 
-CLOSES_ACCOUNT: Mapping[Effect, tuple[float, TransitionKind]] = MappingProxyType(
+BLOCKS_ACCOUNT: Mapping[Effect, tuple[float, TransitionKind]] = MappingProxyType(
     {"account": (ACCOUNT_S, "credential_refused"), "funds": (FUNDS_S, "funds_exhausted")}
 )
 
@@ -43,7 +43,7 @@ class Learning:
         self._probes = probes
         self._emit = emit
         self._number = 0
-        """Of the latest attempt."""
+        """The number of the latest attempt."""
 
     def begin(
         self, lane: Lane, slot: Slot, facts: RequestFacts, now: float, *, retry: bool, hedge: bool
@@ -121,18 +121,18 @@ class Learning:
             self._settle(trial, usage, prompt, now)
 
     def _restore(self, trial: Trial, now: float) -> None:
-        """Open again what was closed: what has just succeeded works."""
+        """Unblock everything that this success proves to work."""
         endpoint, account = trial.lane.endpoint, trial.slot.account
         self._tried(trial, endpoint.breaker.succeed(now, trial.probe), now)
         if endpoint.missing_until > now:
             endpoint.find(now)
             self._report(endpoint, "model_found")
-        if account.closed_until > now and trial.started_at > account.closed_at:
-            account.reopen(now)
+        if account.blocked_until > now and trial.started_at > account.blocked_at:
+            account.unblock(now)
             self._report(endpoint, "credential_restored", credential=account.fingerprint)
 
     def count(self, endpoint: Endpoint, now: float) -> None:
-        """Count what was noted of an endpoint."""
+        """Count the recorded events of an endpoint."""
         endpoint.figures.count(now)
         if endpoint.figures.slows():
             usual, current = endpoint.figures.pace
@@ -175,7 +175,7 @@ class Learning:
     # --- failure ------------------------------------------------------------------------------
 
     def _overtaken(self, trial: Trial, now: float) -> None:
-        """Its first token is at least this late: see `hedging`."""
+        """Record that its first token is at least this late (see `hedging`)."""
         endpoint = trial.lane.endpoint
         endpoint.breaker.release(now, trial.probe)
         silent_s, late_s = now - trial.started_at, endpoint.figures.view(now).ttft_p95_s
@@ -190,11 +190,11 @@ class Learning:
         self._unbind(trial)
 
     def _close(self, trial: Trial, effect: Effect, outcome: Outcome, now: float) -> None:
-        """Close what the failure concerns: a credential, its limits at the endpoint, or the endpoint."""
+        """Block what the failure concerns: a credential, its limits at the endpoint, or the endpoint."""
         endpoint, account = trial.lane.endpoint, trial.slot.account
         retry_after = outcome.error.retry_after if outcome.error is not None else None
         if effect == "rate":
-            wait = trial.slot.limits.close(retry_after, now)
+            wait = trial.slot.limits.block(retry_after, now)
             endpoint.clean = False
             level = trial.slot.limits.level
             self._report(endpoint, "rate_limited", wait, account.fingerprint, outcome, level=level)
@@ -202,10 +202,10 @@ class Learning:
             endpoint.lose(now + ACCOUNT_S, own=True)
             self._report(endpoint, "model_missing", ACCOUNT_S, outcome=outcome)
             self._unbind(trial)
-        elif effect in CLOSES_ACCOUNT:
-            wait, kind = CLOSES_ACCOUNT[effect]
-            account.close(now + wait, effect, own=True)
-            account.closed_at = now
+        elif effect in BLOCKS_ACCOUNT:
+            wait, kind = BLOCKS_ACCOUNT[effect]
+            account.block(now + wait, effect, own=True)
+            account.blocked_at = now
             for one in self._endpoints.of(endpoint.service):
                 one.clean = False
             self._report(endpoint, kind, wait, account.fingerprint, outcome)
@@ -239,7 +239,7 @@ class Learning:
 
     def restore(self, service: str, account: Account, now: float) -> None:
         """A probe has shown that a credential works again."""
-        account.reopen(now)
+        account.unblock(now)
         self._emit(Transition(kind="credential_restored", service=service, credential=account.fingerprint))
 
     def _unbind(self, trial: Trial) -> None:
@@ -249,12 +249,12 @@ class Learning:
     # --- reports ------------------------------------------------------------------------------
 
     def _tried(self, trial: Trial, change: Change | None, now: float) -> None:
-        """Follow what an attempt has meant to a breaker."""
+        """Report the effect of an attempt on its breaker."""
         probe, trial.probe = trial.probe, 0
         self._decided(trial.lane.endpoint, probe, change, now)
 
     def _decided(self, endpoint: Endpoint, probe: int, change: Change | None, now: float) -> None:
-        """Follow a change of a breaker. If there is none and a probe has ended, the next one may begin, in
+        """Report a change of a breaker. If there is none and a probe has ended, the next probe may begin, in
         any worker.
         """
         breaker = endpoint.breaker

@@ -1,4 +1,4 @@
-"""What a provider's headers say about the limits of a credential at an endpoint.
+"""Rate-limit headers of providers: the limits of a credential at an endpoint.
 
 x-ratelimit-remaining-requests: 59            x-ratelimit-limit-requests: 60
 x-ratelimit-reset-requests: 1s                (OpenAI, Groq and others: `6m0s`, `120ms`, or seconds)
@@ -16,10 +16,9 @@ from msgspec import Struct
 __all__ = ["Limit", "parse_limits"]
 
 LONGEST_RESET_S = 120.0
-"""A limit that lasts longer is forgotten after this time, in seconds: a guess from a header must not close a
-credential for a day."""
+"""Longer limits are forgotten after this time, in seconds: a header must not block a credential for a day."""
 MOST_LIMITS = 16
-"""The most limits that are read from one answer."""
+"""Maximum number of limits read from one answer."""
 
 _FRACTION = r"(\d{1,9}(?:\.\d{1,9})?)"
 _DURATION = re.compile(
@@ -29,7 +28,7 @@ _SECONDS = (86_400.0, 3600.0, 60.0, 1.0, 0.001)
 _NUMBER = re.compile(r"\d{1,15}(?:\.\d{1,9})?")
 _FIELDS = frozenset(["limit", "remaining", "reset"])
 _EPOCH = 1e9
-"""A reset of more seconds than these is a moment, not a duration."""
+"""A reset above this number is a point in time, not a duration."""
 
 
 class Limit(Struct, frozen=True, gc=False):
@@ -37,19 +36,19 @@ class Limit(Struct, frozen=True, gc=False):
 
     remaining: float
     total: float | None
-    """None where it is not reported."""
+    """None if not reported."""
     reset_s: float
-    """Seconds until it is full again, from the answer on."""
+    """Seconds from the answer until the limit is reset."""
 
     @property
     def used(self) -> float:
-        """The share that is used, 0 to 1; 0 where the total is not known."""
+        """The used share, 0 to 1; 0 if the total is unknown."""
         return 1 - self.remaining / self.total if self.total else 0.0
 
 
 def parse_limits(headers: Iterable[tuple[bytes, bytes]], wall: float) -> dict[str, Limit]:
-    """The limits by what they limit (`requests`, `tokens`, `input-tokens` …). `wall` is the time of the
-    answer in seconds since the epoch. What cannot be read is left out.
+    """The limits by what they limit (`requests`, `tokens`, `input-tokens`, …). `wall` is the time of the
+    answer in seconds since the epoch. Malformed headers are ignored.
     """
     found: dict[str, dict[str, str]] = {}
     for name, value in headers:
@@ -79,7 +78,7 @@ def _number(text: str | None) -> float | None:
 
 
 def _seconds_until(text: str, wall: float) -> float:
-    """A duration, a number of seconds, or a moment; 0 for anything else."""
+    """Parse a duration, a number of seconds, or a point in time; 0 for anything else."""
     number = _number(text)
     if number is not None:
         return max(0.0, number - wall) if number >= _EPOCH else number

@@ -1,7 +1,7 @@
-"""Which candidates cannot serve a request, by what is known about their models.
+"""Which candidates cannot serve a request, according to what is known about their models.
 
-Only a known "no" excludes. What is only estimated (whether a prompt fits) or can be made up for (a stream
-made of a whole answer) excludes nobody where no other candidate is left.
+Only a known "no" excludes a candidate. An estimate (whether a prompt fits) or something that can be
+compensated (a stream made from a whole answer) excludes it only if another candidate is left.
 """
 
 import math
@@ -17,12 +17,12 @@ from .facts import MaxPrice, RequestFacts
 __all__ = ["Abilities", "too_expensive"]
 
 ESTIMATE_ERROR = 1.25
-"""A prompt is too long for certain where it is estimated at so many times the context."""
+"""A prompt is certainly too long if its estimate exceeds the context by this factor."""
 PER_MILLION = 1e6
 
 
 class Abilities:
-    """What is known about a candidate's model."""
+    """The known abilities of a candidate's model."""
 
     __slots__ = ("_known", "_row", "_thinks", "fits", "streams")
 
@@ -32,11 +32,11 @@ class Abilities:
         self.streams = candidate.profile.streams
         context = self._row.context if self._row is not None else None
         self.fits = ESTIMATE_ERROR * context if context is not None else math.inf
-        """An estimate of more tokens does not fit into its context."""
+        """The maximum estimate, in tokens, that fits into its context."""
         self._known: Sequence[str] = abilities_of(self._row) if self._row is not None else ()
 
     def missing(self, facts: RequestFacts) -> str | None:
-        """Why the model cannot serve the request, for certain; None if it may."""
+        """Why the model certainly cannot serve the request; None if it may."""
         lacks = self._row.lacks if self._row is not None else ()
         for need in facts.needs:
             if need in lacks or (need == "reasoning" and not self._thinks):
@@ -47,7 +47,7 @@ class Abilities:
         return None
 
     def unfit(self, facts: RequestFacts) -> str | None:
-        """Why another candidate should serve the request, if there is one; None for no reason."""
+        """Why another candidate should serve the request, if there is one; None if there is no reason."""
         if facts.input_tokens > self.fits:
             context = self.fits / ESTIMATE_ERROR
             return f"has a context of {context:.0f} tokens, and the prompt about {facts.input_tokens}"

@@ -1,9 +1,9 @@
 """The orders: small named policies over the choices of a request.
 
-Each takes the choices that are left, with their figures, and returns them in the order in which to try them.
-None of them looks at availability: whatever an order returns, those that cannot serve now go behind (see
-`behind`). What is not known of a choice is replaced by the median of the others, so that a newcomer is tried
-as often as an average peer.
+Each takes the remaining choices with their figures, and returns them in the order in which to try them.
+Orders ignore availability: choices that cannot serve now are moved to the end afterwards (see `behind`). An
+unknown figure is replaced by the median of the others, so that a new candidate is tried as often as an
+average one.
 """
 
 import math
@@ -18,28 +18,29 @@ from .plan import Choice
 __all__ = ["FLOOR", "ORDERS", "Settings", "behind", "median"]
 
 FLOOR = 0.02
-"""The least weight of a choice in a draw, as a share of the sum: who is never tried is never known."""
+"""The minimum weight of a choice in a draw, as a share of the sum, so that every choice is tried
+sometimes."""
 
 
 class Settings(NamedTuple):
-    """What the orders are given by the configuration."""
+    """The configured settings of orders."""
 
     exponents: tuple[float, float, float] = (2.0, 2.0, 8.0)
-    """How much cost, time and success weigh."""
+    """The weights of cost, time and success."""
     weights: Sequence[float] = ()
-    """Of the choices, for `weighted`; empty: equal."""
+    """The weights of the choices, for `weighted`; empty: equal."""
 
 
 Policy = Callable[[Sequence[Choice], Settings, Random], list[Choice]]
 
 
 def by_priority(choices: Sequence[Choice], _settings: Settings, _random: Random) -> list[Choice]:
-    """As they are listed."""
+    """In the order of the list."""
     return list(choices)
 
 
 def by_weight(choices: Sequence[Choice], settings: Settings, random: Random) -> list[Choice]:
-    """Drawn by the weights of the configuration. A weight of 0 is tried last."""
+    """Drawn by the configured weights. Choices with weight 0 are tried last."""
     weights = settings.weights or [1.0] * len(choices)
     for choice, weight in zip(choices, weights, strict=True):
         choice.weight = weight
@@ -93,19 +94,17 @@ ORDERS: Mapping[Order, Policy] = {
 
 
 def behind(choices: Sequence[Choice]) -> list[Choice]:
-    """The same, with those that cannot serve now behind the others, the one that opens first before the
-    rest.
-    """
-    available = [choice for choice in choices if choice.closed_by is None]
+    """Move the choices that cannot serve now to the end, sorted by when they are available."""
+    available = [choice for choice in choices if choice.blocked_by is None]
     if len(available) == len(choices):
         return available
-    closed = [choice for choice in choices if choice.closed_by is not None]
+    closed = [choice for choice in choices if choice.blocked_by is not None]
     closed.sort(key=lambda choice: choice.wait_s)
     return available + closed
 
 
 def by_figure(choices: Sequence[Choice], figures: Sequence[float | None]) -> list[Choice]:
-    """The lowest figure first; of equals, the one that is listed first."""
+    """The lowest figure first; equal ones stay in the order of the list."""
     known = [figure for figure in figures if figure is not None]
     middle = median(known) if known else 0.0
     filled = [middle if figure is None else figure for figure in figures]
@@ -113,17 +112,15 @@ def by_figure(choices: Sequence[Choice], figures: Sequence[float | None]) -> lis
 
 
 def explore(ordered: list[Choice], random: Random) -> list[Choice]:
-    """The same; now and then one of the others comes first: a figure that nobody renews is not known for
-    long, and a newcomer's would never be.
-    """
+    """Occasionally move another choice to the front, so that its figures stay current, or become known."""
     if len(ordered) > 1 and random.random() < FLOOR * (len(ordered) - 1):
         ordered.insert(0, ordered.pop(random.randrange(1, len(ordered))))
     return ordered
 
 
 def draw(choices: Sequence[Choice], weights: Sequence[float], random: Random) -> list[Choice]:
-    """Draw without replacement, each time in proportion to the weights of those that are left: exponential
-    waiting times with these rates, in order (Efraimidis and Spirakis, 2006).
+    """Draw without replacement, in proportion to the remaining weights: sorted exponential waiting times with
+    these rates (Efraimidis and Spirakis, 2006).
     """
     chance, log = random.random, math.log
     waits = [-log(1.0 - chance()) / weight if weight > 0 else math.inf for weight in weights]
@@ -131,7 +128,7 @@ def draw(choices: Sequence[Choice], weights: Sequence[float], random: Random) ->
 
 
 def median(values: Sequence[float]) -> float:
-    """The middle of some values; of an even number, the mean of the two in the middle."""
+    """The median."""
     ordered = sorted(values)
     half = len(ordered) // 2
     return ordered[half] if len(ordered) % 2 else (ordered[half - 1] + ordered[half]) / 2
@@ -146,12 +143,12 @@ def _shares(figures: Sequence[float | None], exponent: float) -> list[float]:
         middle = median(known)
         figures = [middle if figure is None else figure for figure in figures]
     best = min(known)
-    # What is free is as good as the best, and infinitely better than what is not.
+    # A free choice is the best, and infinitely better than others.
     return [(best / figure) ** exponent if figure else 1.0 for figure in figures]
 
 
 def _with_failures(figure: float | None, choice: Choice) -> float | None:
-    """A figure of time, as it is after the attempts that fail: the time divided by the rate of success."""
+    """A time that accounts for failed attempts: the time divided by the success rate."""
     if figure is None or choice.success is None:
         return figure
     return figure / max(choice.success, FLOOR)

@@ -1,4 +1,4 @@
-"""How an attempt ended, and what that means for whom."""
+"""The outcome of an attempt, and its effect."""
 
 from collections.abc import Sequence
 from typing import Literal, TypeAlias
@@ -11,9 +11,9 @@ from tidegate.protocols.usage import Usage
 __all__ = ["ACCOUNT_S", "FUNDS_S", "Effect", "Outcome", "effect_of"]
 
 ACCOUNT_S = 300.0
-"""How long a credential that was refused is left alone, in seconds."""
+"""How long a rejected credential is blocked, in seconds."""
 FUNDS_S = 3600.0
-"""How long a credential without funds is left alone, in seconds."""
+"""How long a credential without funds is blocked, in seconds."""
 
 FUNDS_WORDS = frozenset(
     [
@@ -24,37 +24,36 @@ FUNDS_WORDS = frozenset(
         "insufficient_funds",
     ]
 )
-"""Codes and types of providers' errors that say that the account has no funds, whatever their status."""
+"""Codes and types of provider errors that mean that the account has no funds, whatever the status."""
 
 MODEL_WORDS = frozenset(["model_not_found"])
-"""Codes that say that this account has no such model."""
+"""Codes that mean that this account does not have the model."""
 
 Header: TypeAlias = tuple[bytes, bytes]
 
 Effect = Literal["success", "nothing", "overtaken", "failure", "rate", "account", "funds", "model"]
-"""What an attempt's end does. `success` and `failure` count for the endpoint. `nothing` counts for nobody.
-`overtaken` is no failure either, but the endpoint's figures learn how long nothing came.
-`rate` closes the endpoint for this credential. `account` and `funds` close the credential. `model` closes the
-endpoint."""
+"""The effect of an attempt's end. `success` and `failure` count for the endpoint. `nothing` has no effect.
+`overtaken` is not a failure either, but the silence counts for the endpoint's figures. `rate` blocks the
+credential at the endpoint, `account` and `funds` block the credential, `model` blocks the endpoint."""
 
 
 class Outcome(Struct, frozen=True, kw_only=True):
     """The end of an attempt."""
 
     error: TidegateError | None = None
-    """What went wrong at the provider; None for a complete answer."""
+    """The provider's failure; None for a complete answer."""
     abandoned: bool = False
-    """Whether we ended it: the client left, or the gateway shut down."""
+    """Whether the gateway ended it: the client disconnected, or the gateway shut down."""
     overtaken: bool = False
-    """Whether we ended it because the attempt beside it was the first to answer (see `hedging`)."""
+    """Whether the gateway ended it because a parallel attempt answered first (see `hedging`)."""
     usage: Usage | None = None
-    """What was used; None where it was not reported."""
+    """The usage; None if not reported."""
     headers: Sequence[Header] = ()
-    """The provider's headers, also of an error: its rate limits are read from them."""
+    """The provider's headers, including those of an error: rate limits are read from them."""
 
 
 def effect_of(outcome: Outcome) -> Effect:
-    """What an attempt's end does: by the fault of its error."""
+    """The effect of an outcome, by the fault of its error."""
     error = outcome.error
     if outcome.overtaken:
         return "overtaken"

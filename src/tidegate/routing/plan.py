@@ -1,4 +1,4 @@
-"""What a router answers: the candidates of one request, in the order in which to try them."""
+"""The router's result: the candidates of one request, in the order in which to try them."""
 
 from typing import Literal, NamedTuple
 
@@ -10,37 +10,37 @@ from tidegate.providers.credentials import Credential
 
 from .credentials import Slot
 
-__all__ = ["Choice", "ClosedBy", "Pick", "Plan", "Skip"]
+__all__ = ["BlockedBy", "Choice", "Pick", "Plan", "Skip"]
 
-ClosedBy = Literal["breaker", "rate", "account", "model"]
-"""Why an endpoint cannot serve now. `breaker`: it failed too often, or a probe is under way. `rate`: its
-limits are used up. `account`: its credentials were refused, or have no funds. `model`: the account has no
-such model."""
+BlockedBy = Literal["breaker", "rate", "account", "model"]
+"""Why an endpoint cannot serve now. `breaker`: it failed too often, or is being probed. `rate`: its limits
+are exhausted. `account`: its credentials were rejected, or have no funds. `model`: the account does not have
+the model."""
 
 
 class Choice(Struct, gc=False):
-    """A candidate's place in a plan. Figures are None where nothing is known, or nobody needed them: for an
-    explanation, ask for the plan `in_full`.
+    """A candidate in a plan. Figures are None if unknown or not needed; for an explanation, request the plan
+    `in_full`.
     """
 
     candidate: Candidate
     wait_s: float = 0.0
     """Seconds until it can serve again; 0: now."""
-    closed_by: ClosedBy | None = None
-    """Why it has to be waited for."""
+    blocked_by: BlockedBy | None = None
+    """The reason for the wait."""
     cost: float | None = None
-    """The expected cost of this request, in USD, with what its prompt cache holds."""
+    """The expected cost of this request in USD, taking its prompt cache into account."""
     ttft_s: float | None = None
     """The expected time to the first token, in seconds."""
     tokens_per_s: float | None = None
     seconds: float | None = None
-    """The time by which it is ranked: to the first token, and a part of the expected time of generation."""
+    """The time by which it is ranked: to the first token, plus a part of the expected generation time."""
     success: float | None = None
-    """The rate of success by which it is ranked, 0 to 1."""
+    """The success rate by which it is ranked, 0 to 1."""
     cached_tokens: int = 0
-    """Tokens of the conversation that its prompt cache is expected to hold."""
+    """Tokens of the conversation that its prompt cache is expected to contain."""
     slow: bool = False
-    """Whether its first tokens come so late that it counts as half as successful."""
+    """Whether its first tokens are so late that its success rate is halved."""
     weight: float | None = None
     """Its weight in the draw, for orders that draw."""
 
@@ -50,7 +50,7 @@ class Skip(NamedTuple):
 
     candidate: Candidate
     reason: str
-    """For people: `does not support vision`."""
+    """A phrase such as `does not support vision`."""
 
 
 class Plan(Struct, frozen=True, kw_only=True, gc=False):
@@ -61,9 +61,9 @@ class Plan(Struct, frozen=True, kw_only=True, gc=False):
     order: Order = "priority"
     """The order that was applied."""
     stayed: bool = False
-    """Whether the first choice is first because the conversation's prompt cache is warm there."""
+    """Whether the first choice was chosen because the conversation's prompt cache is warm there."""
     hedge: bool = False
-    """Whether a second choice may be started beside a silent one: ask `Router.hedge_after`."""
+    """Whether a second choice may be started beside a silent one (see `Router.hedge_after`)."""
 
 
 class Pick(NamedTuple):
@@ -72,9 +72,9 @@ class Pick(NamedTuple):
     choice: Choice
     slot: Slot
     wait_s: float = 0.0
-    """Seconds until it can serve; more than 0 only where no other choice can serve earlier."""
-    closed_by: ClosedBy | None = None
-    """Why it has to be waited for. A wait helps with `rate`; the others may be tried at once."""
+    """Seconds until it can serve; more than 0 only if no other choice can serve earlier."""
+    blocked_by: BlockedBy | None = None
+    """The reason for the wait. Waiting helps with `rate`; the others may be tried at once."""
 
     @property
     def candidate(self) -> Candidate:
@@ -83,5 +83,5 @@ class Pick(NamedTuple):
 
     @property
     def credential(self) -> Credential | None:
-        """The credential to use; None where the service needs none."""
+        """The credential to use; None if the service needs none."""
         return self.slot.credential

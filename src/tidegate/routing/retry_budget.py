@@ -1,4 +1,4 @@
-"""How many retries a process allows itself, so that a failing provider is not buried under them."""
+"""Limits the retries of a process, so that they do not overload a failing provider."""
 
 from tidegate.meters import WindowCount
 
@@ -6,15 +6,15 @@ __all__ = ["RetryBudget"]
 
 WINDOW_S = 10.0
 SHARE = 0.2
-"""The share of retries in the requests of the window."""
+"""The maximum ratio of retries to requests in the window."""
 LEAST_CONCURRENT = 3
-"""Retries that may be under way whatever the share is."""
+"""The number of retries that may always be in progress."""
 
 _REQUESTS, _RETRIES = 0, 1
 
 
 class RetryBudget:
-    """At most `SHARE` retries for the requests of the last `WINDOW_S` seconds, but always a few."""
+    """Allows at most `SHARE` retries per request of the last `WINDOW_S` seconds, but always a few."""
 
     __slots__ = ("_concurrent", "_window")
 

@@ -1,6 +1,4 @@
-"""The router of one worker: it plans, and learns from what happens. See the package for the way of a
-request.
-"""
+"""The router of one worker: it plans requests and learns from their outcomes. See the package's docstring."""
 
 import math
 import time
@@ -33,44 +31,43 @@ from .trial import Trial
 __all__ = ["Router"]
 
 MOST_GROUPS = 2048
-"""Lists of candidates whose lanes are remembered."""
+"""Maximum number of cached lists of candidates."""
 
 LEAN = frozenset(["priority", "weighted"])
 """Orders that need no figures."""
 
 HELD_S = 1.0
-"""How long a worker waits before it asks again for the claim to a probe, in seconds, if another one holds
-it."""
+"""How long a worker waits before it tries again to obtain the claim for a probe, in seconds."""
 
 ELSEWHERE = frozenset(["rate", "account", "funds"])
-"""Effects after which the same candidate may be tried with another credential."""
+"""Effects after which the same candidate can be tried with another credential."""
 
 
 class Group(NamedTuple):
     """A list of candidates, looked up once."""
 
     candidates: Sequence[Candidate]
-    """Held, so that no other list gets its id."""
+    """Kept alive, so that no other list gets the same id."""
     lanes: tuple[Lane, ...]
     order: Order
     settings: Settings
     plan: Plan
-    """In the order of the list, with nothing closed."""
+    """The plan in the order of the list, if nothing is blocked."""
     peers: Peers
     fits: float
-    """A prompt of so many tokens fits into every context that is known."""
+    """The maximum number of prompt tokens that fits into every known context."""
     streams: bool
     """Whether all of them stream."""
     hedge: bool
-    """Whether some of them may be hedged."""
+    """Whether any of them may be hedged."""
 
     def takes(self, facts: RequestFacts) -> bool:
-        """Whether every candidate can serve the request, whatever is known about its model."""
+        """Whether every candidate can serve the request."""
         return facts.plain and facts.input_tokens <= self.fits and (self.streams or not facts.stream)
 
 
 class Router:
-    """Decides who is tried, and remembers how it went. One for each worker; it survives reloads."""
+    """Chooses candidates and learns from their outcomes. There is one per worker, which survives reloads."""
 
     def __init__(
         self,
@@ -80,8 +77,8 @@ class Router:
         homes: Homes | None = None,
         claims: Claims | None = None,
     ) -> None:
-        """`wall` gives the time in seconds since the epoch, by which providers and prices name moments.
-        `claims` are shared with the other workers; without them, this worker is alone.
+        """`wall` returns the time in seconds since the epoch, which providers and prices use. `claims` are
+        shared with the other workers; without them, this worker is the only one.
         """
         self._random = random or Random()  # noqa: S311 no secret
         self._wall = wall
@@ -98,13 +95,13 @@ class Router:
         self.learning = Learning(self.endpoints, self.homes, self.savings, self._probes, self._emit)
 
     def reload(self, config: Config) -> None:
-        """Follow a new configuration. What is known of endpoints and credentials stays."""
+        """Apply a new configuration. The state of endpoints and credentials remains."""
         self._routing, self._models = config.routing, config.models
         self.prices = PriceList(config)
         self.endpoints.forget_lanes()
 
     def subscribe(self, observer: Callable[[Transition], None]) -> None:
-        """Call this with every transition that this worker makes; it must return at once."""
+        """Register a callback for every transition that this worker makes. It must return at once."""
         self._observers.append(observer)
 
     # --- planning -----------------------------------------------------------------------------
@@ -112,9 +109,7 @@ class Router:
     def plan(
         self, facts: RequestFacts, candidates: Sequence[Candidate], now: float, *, in_full: bool = False
     ) -> Plan:
-        """The candidates in the order in which to try them. `in_full` fills in all figures, for
-        explanations.
-        """
+        """Order the candidates of a request. `in_full` fills in all figures, for explanations."""
         group = self._groups.get(id(candidates)) or self._group(candidates)
         if len(group.lanes) == 1 and group.lanes[0].endpoint.clean and facts.plain and not in_full:
             return group.plan
@@ -161,8 +156,8 @@ class Router:
         return tiers
 
     def _stay(self, ordered: list[Choice], homes: Sequence[Home], facts: RequestFacts, now: float) -> bool:
-        """Move the choice to the front at which the conversation's cache is warm, unless it is cheaper to
-        go; behind it the other home, where its failure leads back to, even if that has failed before.
+        """Move the choice with the conversation's warm cache to the front, unless another one is cheaper. The
+        other home follows, even if it has failed before: it is the place to return to after a failure.
         """
         left = self._first_tier(ordered, facts)
         place = 0
@@ -180,12 +175,12 @@ class Router:
         return place > 0
 
     def _first_tier(self, ordered: list[Choice], facts: RequestFacts) -> list[Choice]:
-        """Those that can serve now; where the request ranks the candidates, only those of the first rank."""
-        available = [choice for choice in ordered if choice.closed_by is None]
+        """The choices that can serve now; if the request ranks them, only those of the first rank."""
+        available = [choice for choice in ordered if choice.blocked_by is None]
         return available if not facts.tiers else available[:1]
 
     def _is_home(self, choice: Choice, home: Home, now: float) -> bool:
-        """Whether the cache of a choice is warm, saves something, and the choice is well."""
+        """Whether a choice is healthy and has a warm cache that saves money."""
         candidate = choice.candidate
         if candidate.model != home.model or candidate.service.name != home.service:
             return False
@@ -218,9 +213,9 @@ class Router:
     # --- attempts -----------------------------------------------------------------------------
 
     def next(self, plan: Plan, tried: Sequence[Trial], facts: RequestFacts, now: float) -> Pick | None:
-        """The next attempt: the first choice that was not tried and can serve now; where none can, the one
-        that opens first. None when all were tried. Call `begin` before anything is awaited: until then,
-        another request may be given the same probe.
+        """The next attempt: the first choice that has not been tried and can serve now; if none can, the one
+        that is available first. None if all have been tried. Call `begin` before awaiting anything: until
+        then, another request may receive the same probe.
         """
         best: Pick | None = None
         for choice in plan.choices:
@@ -230,7 +225,7 @@ class Router:
             pick = self._pick(choice, lane, tried, facts, now)
             if pick is None:
                 continue
-            if pick.closed_by is None:
+            if pick.blocked_by is None:
                 return pick
             if best is None or pick.wait_s < best.wait_s:
                 best = pick
@@ -239,7 +234,7 @@ class Router:
     def _pick(
         self, choice: Choice, lane: Lane, tried: Sequence[Trial], facts: RequestFacts, now: float
     ) -> Pick | None:
-        """A choice as it is now; None if it was tried with every credential that may help."""
+        """A choice with its current state; None if it was tried with every credential that may help."""
         slots = lane.slots
         for trial in tried:
             if trial.lane.candidate is choice.candidate:
@@ -248,20 +243,20 @@ class Router:
                 slots = tuple(slot for slot in slots if slot is not trial.slot)
         if not slots:
             return None
-        closed_by, wait_s = lane.closed(now)
+        blocked_by, wait_s = lane.blocked(now)
         slot = least_loaded(slots, facts.input_tokens, now, self._home_credential(lane, facts, now))
         if slot is not None:
             breaker = lane.endpoint.breaker
-            if closed_by is None and breaker.state != "closed" and not self._probes.take(lane.endpoint):
+            if blocked_by is None and breaker.state != "closed" and not self._probes.take(lane.endpoint):
                 breaker.hold(now + HELD_S)
-                closed_by, wait_s = "breaker", HELD_S
-            return Pick(choice, slot, wait_s, closed_by)
-        first = min(slots, key=lambda slot: slot.opens_at())
-        by = "account" if first.account.closed_until >= first.limits.closed_until else "rate"
-        return Pick(choice, first, max(wait_s, first.opens_at() - now), closed_by or by)  # type: ignore[arg-type]
+                blocked_by, wait_s = "breaker", HELD_S
+            return Pick(choice, slot, wait_s, blocked_by)
+        first = min(slots, key=lambda slot: slot.available_at())
+        by = "account" if first.account.blocked_until >= first.limits.blocked_until else "rate"
+        return Pick(choice, first, max(wait_s, first.available_at() - now), blocked_by or by)  # type: ignore[arg-type]
 
     def _home_credential(self, lane: Lane, facts: RequestFacts, now: float) -> str | None:
-        """The credential whose cache is warm, where there are several."""
+        """The credential whose cache is warm, if there are several."""
         if facts.session is None or len(lane.slots) == 1:
             return None
         endpoint = lane.endpoint
@@ -273,7 +268,7 @@ class Router:
     def begin(
         self, pick: Pick, facts: RequestFacts, now: float, *, retry: bool = False, hedge: bool = False
     ) -> Trial:
-        """An attempt begins. Its end must be reported to `ended`. `hedge` if the pick is from there."""
+        """Begin an attempt. Its end must be reported to `ended`. `hedge`: the pick is from `hedge`."""
         lane = self.endpoints.lane(pick.choice.candidate)
         if hedge:
             self._hedges.take()
@@ -301,10 +296,10 @@ class Router:
         """Whether the process may afford a retry at the same candidate."""
         return self._retries.allows(now)
 
-    # --- what others want to know ---------------------------------------------------------------
+    # --- for health reports and other workers -----------------------------------------------------
 
     def health(self, service: str, now: float) -> ServiceHealth:
-        """How a service is doing, by its name."""
+        """The health of a service."""
         return health_of(self.endpoints, service, now)
 
     def down(self, now: float, within_s: float) -> list[Endpoint]:
@@ -317,7 +312,7 @@ class Router:
 
     def refused(self, now: float) -> list[tuple[str, Account]]:
         """The credentials that are closed because they were refused or have no funds, with their services."""
-        return self.endpoints.closed_accounts(now)
+        return self.endpoints.blocked_accounts(now)
 
     def begin_probe(self, endpoint: Endpoint, now: float) -> int:
         """A probe that is no client's request begins. Returns its number, which its end must name; 0: it
@@ -334,26 +329,26 @@ class Router:
         self.learning.restore(service, account, now)
 
     def publish(self, now: float) -> list[bytes]:
-        """What this worker has measured since the last time, for the others; nothing if that is nothing."""
+        """The measurements of this worker since the last call, in parts; empty if there are none."""
         for endpoint in self.endpoints:
             if endpoint.claimed and endpoint.breaker.until <= now:
                 self._probes.give_back(endpoint)  # it was picked, and never begun
         return publish(self.endpoints, now)
 
     def merge(self, data: bytes, now: float) -> None:
-        """Take over what another worker has published. Raises msgspec.MsgspecError."""
+        """Merge another worker's measurements. Raises msgspec.MsgspecError."""
         for transition in merge(self.endpoints, data, now):
             self._emit(transition)
 
     def apply(self, transition: Transition, now: float) -> None:
-        """Follow a transition of another worker."""
+        """Apply another worker's transition."""
         apply(self.endpoints, transition, now)
 
     # --- hedging ------------------------------------------------------------------------------
 
     def hedge_after(self, trial: Trial, now: float) -> float | None:
-        """Seconds from the start of an attempt after which its first token is late; None if no second
-        candidate is to be started beside it. Call it once for each attempt, when it begins.
+        """Seconds from the start of an attempt after which its first token is late; None if it must not be
+        hedged. Call it once per attempt, when it begins.
         """
         facts, lane = trial.facts, trial.lane
         if not facts.stream or not self._may_be_hedged(lane.candidate):
@@ -364,9 +359,9 @@ class Router:
         return delay_of(lane.endpoint.figures.view(now).ttft_p95_s)
 
     def hedge(self, plan: Plan, tried: Sequence[Trial], facts: RequestFacts, now: float) -> Pick | None:
-        """The second candidate, whose first token is to overtake that of the silent one, the last of `tried`:
-        the same model at another service, with a closed breaker. None if there is none, if its prompt is too
-        expensive, or if the budget is used up.
+        """The pick for a second attempt beside the silent one, which is the last of `tried`: the same model
+        at another service with a closed breaker. None if there is none, if the prompt is too expensive, or if
+        the budget is used up.
         """
         if not self._hedges.allows:
             return None
@@ -379,17 +374,17 @@ class Router:
             if lane.endpoint.breaker.state != "closed" or not self._is_cheap(lane, facts, now):
                 continue
             pick = self._pick(choice, lane, tried, facts, now)
-            if pick is not None and pick.closed_by is None:
+            if pick is not None and pick.blocked_by is None:
                 return pick
         return None
 
     def _may_be_hedged(self, candidate: Candidate) -> bool:
-        """Whether the configuration wants a second candidate beside this one when it is silent."""
+        """Whether the configuration allows a second attempt beside this candidate."""
         model = self._models.get(candidate.alias or "")
         return self._routing.hedge if model is None or model.hedge is None else model.hedge
 
     def _is_cheap(self, lane: Lane, facts: RequestFacts, now: float) -> bool:
-        """Whether a prompt is known to cost so little that it may be paid for twice."""
+        """Whether a prompt is known to be cheap enough to be paid for twice."""
         if not facts.input_tokens:  # it is not estimated
             return False
         card = lane.card(self.prices, facts.input_tokens, now, self._wall)

@@ -1,10 +1,10 @@
-"""What the workers of a gateway let each other know.
+"""The router's state that workers share.
 
-Each publishes every second what it has measured since the last time, and what is closed. A delta that is lost
-is a few samples less. Moments travel as durations, so that hosts with different clocks understand each other.
+Each worker publishes its measurements every second, and what is blocked. A lost delta only costs a few
+samples. Points in time are sent as durations, so hosts need no common clock.
 
-A closing is taken over from the worker that has observed it (`own`), and by one that knows nothing of the
-matter from any: otherwise workers would confirm to each other for ever what has long been over.
+A worker adopts a block from the worker that observed it (`own`), or from any worker if it knows nothing about
+the subject itself. Otherwise workers would keep confirming to each other what ended long ago.
 """
 
 import msgspec
@@ -19,11 +19,11 @@ from .transitions import Level, Name, Seconds, Transition
 __all__ = ["apply", "merge", "publish"]
 
 MAX_BYTES = 32 * 1024
-"""About the most bytes of one part of what is published."""
+"""Approximate maximum size of one published part, in bytes."""
 
 
-class Closing(Struct, frozen=True, array_like=True, gc=False):
-    """Something is closed for so many seconds."""
+class Block(Struct, frozen=True, array_like=True, gc=False):
+    """Something is blocked for a number of seconds."""
 
     wait_s: Seconds
     own: bool
@@ -59,24 +59,24 @@ class EndpointReport(Struct, frozen=True, array_like=True, gc=False):
     model: Name
     delta: Delta
     breaker: BreakerReport | None
-    missing: Closing | None
-    limited: dict[Name, Closing]
-    """The credentials that its limits close, by fingerprint."""
+    missing: Block | None
+    limited: dict[Name, Block]
+    """The credentials blocked by rate limits, by fingerprint."""
     error: ErrorReport | None
     probe: ProbeReport | None
 
 
 class AccountReport(Struct, frozen=True, array_like=True, gc=False):
-    """One closed credential."""
+    """A blocked credential."""
 
     service: Name
     credential: Name
-    closing: Closing
+    block: Block
     effect: Name
 
 
 class Report(Struct, frozen=True, array_like=True, gc=False):
-    """What one worker publishes, or a part of it."""
+    """A worker's published state, or a part of it."""
 
     endpoints: list[EndpointReport]
     accounts: list[AccountReport]
@@ -90,8 +90,8 @@ _ENCODE = msgspec.msgpack.Encoder().encode
 
 
 def publish(endpoints: Endpoints, now: float) -> list[bytes]:
-    """What is new since the last time, in parts; none if nothing is."""
-    accounts = [_account_report(service, one, now) for service, one in endpoints.closed_accounts(now)]
+    """The changes since the last call, in parts; empty if there are none."""
+    accounts = [_account_report(service, one, now) for service, one in endpoints.blocked_accounts(now)]
     parts = [_ENCODE(Report([], accounts))] if accounts else []
     found: list[EndpointReport] = []
     size = 0
@@ -110,8 +110,8 @@ def publish(endpoints: Endpoints, now: float) -> list[bytes]:
 
 
 def _account_report(service: str, account: Account, now: float) -> AccountReport:
-    closing = Closing(account.closed_until - now, account.own)
-    return AccountReport(service, account.fingerprint, closing, account.effect)
+    block = Block(account.blocked_until - now, account.own)
+    return AccountReport(service, account.fingerprint, block, account.effect)
 
 
 def _report(endpoint: Endpoint, now: float) -> EndpointReport | None:
@@ -123,11 +123,11 @@ def _report(endpoint: Endpoint, now: float) -> EndpointReport | None:
     if breaker.state != "closed":
         unwell = BreakerReport(breaker.state, max(0.0, breaker.until - now), breaker.level, breaker.own)
     if endpoint.missing_until > now:
-        missing = Closing(endpoint.missing_until - now, endpoint.missing_own)
+        missing = Block(endpoint.missing_until - now, endpoint.missing_own)
     limited = {
-        name: Closing(one.closed_until - now, one.own)
+        name: Block(one.blocked_until - now, one.own)
         for name, one in endpoint.limits.items()
-        if one.closed_until > now
+        if one.blocked_until > now
     }
     if endpoint.error_is_news and endpoint.last_error is not None:
         error = ErrorReport(endpoint.last_error, max(0.0, now - endpoint.last_error_at))
@@ -145,16 +145,16 @@ def _report(endpoint: Endpoint, now: float) -> EndpointReport | None:
 
 
 def merge(endpoints: Endpoints, data: bytes, now: float) -> list[Transition]:
-    """Take over what another worker has published. Returns what follows from it: breakers that open, because
+    """Merge another worker's published state. Returns the resulting transitions: breakers that open because
     the failures of all workers together are enough. Raises msgspec.MsgspecError.
     """
     report = _DECODE(data)
     found = [_merge_endpoint(endpoints, one, now) for one in report.endpoints]
     for account in report.accounts:
         known = endpoints.account(account.service, account.credential)
-        if _concerns(account.closing, known.closed_until, now):
+        if _concerns(account.block, known.blocked_until, now):
             _refuse(
-                endpoints, account.service, account.credential, now + account.closing.wait_s, account.effect
+                endpoints, account.service, account.credential, now + account.block.wait_s, account.effect
             )
     return [transition for transition in found if transition is not None]
 
@@ -169,10 +169,10 @@ def _merge_endpoint(endpoints: Endpoints, report: EndpointReport, now: float) ->
         endpoint.probed_at, endpoint.probe_error = now - probe.s_ago, probe.error
     if report.missing is not None and _concerns(report.missing, endpoint.missing_until, now):
         _lose(endpoint, now + report.missing.wait_s)
-    for credential, closing in report.limited.items():
+    for credential, block in report.limited.items():
         limits = endpoints.limits(endpoint, credential)
-        if _concerns(closing, limits.closed_until, now):
-            _limit(endpoint, limits, now + closing.wait_s)
+        if _concerns(block, limits.blocked_until, now):
+            _limit(endpoint, limits, now + block.wait_s)
     if report.breaker is not None:
         _follow_breaker(endpoint, report.breaker, now)
     if breaker.merge(delta.successes + delta.failures, delta.failures, now) is None:
@@ -188,12 +188,12 @@ def _merge_endpoint(endpoints: Endpoints, report: EndpointReport, now: float) ->
     )
 
 
-def _concerns(closing: Closing, known_until: float, now: float) -> bool:
-    """Whether a reported closing is to be followed; `known_until` is 0 where nothing was ever closed."""
+def _concerns(block: Block, known_until: float, now: float) -> bool:
+    """Whether to adopt a reported block; `known_until` is 0 if the subject was never blocked."""
     if known_until == 0.0:
-        return closing.wait_s > 0
+        return block.wait_s > 0
     just_over = 0 <= now - known_until < SETTLING_S
-    return closing.own and now + closing.wait_s > known_until and not just_over
+    return block.own and now + block.wait_s > known_until and not just_over
 
 
 def _follow_breaker(endpoint: Endpoint, report: BreakerReport, now: float) -> None:
@@ -204,7 +204,7 @@ def _follow_breaker(endpoint: Endpoint, report: BreakerReport, now: float) -> No
 
 
 def apply(endpoints: Endpoints, transition: Transition, now: float) -> None:
-    """Follow a transition of another worker."""
+    """Apply another worker's transition."""
     until = now + transition.wait_s
     service, credential = transition.service, transition.credential
     match transition.kind:
@@ -213,7 +213,7 @@ def apply(endpoints: Endpoints, transition: Transition, now: float) -> None:
         case "funds_exhausted":
             _refuse(endpoints, service, credential, until, "funds")
         case "credential_restored":
-            endpoints.account(service, credential).reopen(now)
+            endpoints.account(service, credential).unblock(now)
         case _:
             _apply_to(endpoints.endpoint(service, transition.model), endpoints, transition, now)
 
@@ -244,7 +244,7 @@ def _apply_to(endpoint: Endpoint, endpoints: Endpoints, transition: Transition, 
 
 
 def _open(endpoint: Endpoint, until: float, level: int, *, failed_probe: bool = False) -> None:
-    """Open a breaker; one that is open keeps its own time."""
+    """Open a breaker, unless it is open already."""
     state = endpoint.breaker.state
     if state == "closed" or (state == "half_open" and failed_probe):
         endpoint.breaker.open_until(until, level)
@@ -258,14 +258,14 @@ def _lose(endpoint: Endpoint, until: float) -> None:
 
 def _limit(endpoint: Endpoint, limits: Limits, until: float, level: int = 0) -> None:
     limits.level = max(limits.level, level)
-    if until > limits.closed_until:
-        limits.closed_until, limits.own = until, False
+    if until > limits.blocked_until:
+        limits.blocked_until, limits.own = until, False
         endpoint.clean = False
 
 
 def _refuse(endpoints: Endpoints, service: str, credential: str, until: float, effect: str) -> None:
     account = endpoints.account(service, credential)
-    if until > account.closed_until:
-        account.close(until, effect, own=False)
+    if until > account.blocked_until:
+        account.block(until, effect, own=False)
         for endpoint in endpoints.of(service):
             endpoint.clean = False

@@ -1,4 +1,4 @@
-"""Changes of state that others want to know at once: other workers, alerts, the log."""
+"""Changes of state that are reported immediately to other workers, alerts and the log."""
 
 from typing import Annotated, Literal
 
@@ -19,30 +19,31 @@ TransitionKind = Literal[
     "model_found",
     "slowed_down",
 ]
-"""`breaker_probing`: a half-open breaker has let its one probe through. `breaker_probed`: the probe has ended
-and decided nothing yet, the next may begin. `rate_limited`, `credential_refused`, `funds_exhausted`: a
-credential is closed. `credential_restored`: it works again before its time is over. `model_missing`: the
-account has no such model. `model_found`: it has, after all. `slowed_down`: the time to the first token has
-doubled."""
+"""`breaker_probing`: a half-open breaker has let its probe pass. `breaker_probed`: the probe has ended, but
+decided nothing yet, and the next one may begin. `rate_limited`, `credential_refused`, `funds_exhausted`: a
+credential is blocked. `credential_restored`: it works again earlier than expected. `model_missing`: the
+account does not have the model. `model_found`: it has the model after all. `slowed_down`: the time to first
+token has doubled."""
 
 Seconds = Annotated[float, Meta(ge=0, le=1e9)]
 Level = Annotated[int, Meta(ge=0, le=64)]
 Name = Annotated[str, Meta(max_length=1024)]
-"""What workers take from each other."""
+"""The transitions that workers adopt from each other."""
 
 
 class Transition(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """One change, without a secret and without anything of a request."""
+    """A change. Contains no secrets and nothing from requests."""
 
     kind: TransitionKind
     service: Name
     model: Name = ""
-    """The service's name for the model; empty where the whole credential is concerned."""
+    """The service's name for the model; empty if the whole credential is concerned."""
     credential: Name = ""
-    """The credential's fingerprint, where one is concerned."""
+    """The credential's fingerprint, if one is concerned."""
     wait_s: Seconds = 0.0
-    """For how long it holds, in seconds, unless something else happens."""
+    """How long it lasts, in seconds, unless something else happens."""
     level: Level = 0
-    """How many times in a row: the exponent of the wait; for `breaker_probed`, the probes that succeeded."""
+    """The number of consecutive times, the exponent of the wait; for `breaker_probed`, the successful
+    probes."""
     detail: str = ""
-    """For people: the failure's summary, or the figures."""
+    """Readable details: the failure's summary, or the figures."""

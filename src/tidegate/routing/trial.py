@@ -1,4 +1,4 @@
-"""An attempt under way, as the router sees it."""
+"""An attempt in progress, as the router sees it."""
 
 from tidegate.providers import Candidate
 from tidegate.providers.credentials import Credential
@@ -12,7 +12,7 @@ __all__ = ["Trial"]
 
 
 class Trial:
-    """An attempt under way, from `Router.begin` to `Router.ended`."""
+    """An attempt in progress, from `Router.begin` to `Router.ended`."""
 
     __slots__ = (
         "effect", "facts", "first_token_at", "hedge", "lane", "probe", "retry", "slot", "started_at",
@@ -33,15 +33,15 @@ class Trial:
         self.slot = slot
         self.facts = facts
         self.started_at = started_at
-        """When the request was sent. Whoever sends it later may set it, so that the figures are right."""
+        """When the request was sent. Set it if the request is sent later, so that the figures are correct."""
         self.probe = probe
-        """The number of the probe of a half-open breaker; 0 for any other attempt."""
+        """Its number if it is the probe of a half-open breaker, else 0."""
         self.retry = retry
         self.hedge = hedge
-        """Whether it was started beside an attempt that was silent."""
+        """Whether it was started beside a silent attempt."""
         self.first_token_at: float | None = None
         self.effect: Effect | None = None
-        """What its end has done; None while it is under way."""
+        """The effect of its end; None while it is in progress."""
 
     @property
     def candidate(self) -> Candidate:
