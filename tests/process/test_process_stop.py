@@ -105,6 +105,7 @@ async def test_a_second_interrupt_does_not_wait(
         await response.content.readuntil(b"The tide is ")
         gateway.signal(signal.SIGINT)
         await gateway.refuses()
+        await gateway.logged("waiting up to 3600 seconds for 1 open request; a second signal ends it")
         gateway.signal(signal.SIGINT)
         await gateway.ended()
 

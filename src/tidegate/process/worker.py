@@ -124,6 +124,13 @@ class Worker:
         """Stop gracefully; a second signal stops at once."""
         if self._stop.is_set():
             server.hurry()
+        elif count := server.open_requests:
+            log.info(
+                "shutting down: waiting up to %g seconds for %d open request%s; a second signal ends %s",
+                self._config.server.grace_s,
+                count,
+                *(("", "it") if count == 1 else ("s", "them")),
+            )
         self._stop.set()
 
     def _lose_supervisor(self, server: Server) -> None:

@@ -143,6 +143,11 @@ class Server:
         if self._timer is not None:
             self._timer.cancel()
 
+    @property
+    def open_requests(self) -> int:
+        """How many requests are being answered."""
+        return len(self._running)
+
     def hurry(self) -> None:
         """Stop waiting for open requests during shutdown."""
         self._hurry = True
