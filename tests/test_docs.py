@@ -14,6 +14,7 @@ import msgspec
 import pytest
 
 from running import Gateway, parse_config
+from tidegate.catalog import model_named
 from tidegate.control.description.replies import HEADERS
 from tidegate.doors import all_doors
 from tidegate.providers import FORMATS, kinds, protocol_named
@@ -51,7 +52,19 @@ def test_the_first_command_of_the_readme_starts_the_demo() -> None:
 def test_the_fallback_of_the_readme_is_one() -> None:
     environ = {"OPENAI_API_KEY": "k", "ANTHROPIC_API_KEY": "k"}
     config = parse_config(blocks("toml")[0], environ)
-    assert config.models["smart"].candidates == ("anthropic/claude-sonnet-4-5", "openai/gpt-4o")
+    assert config.models["smart"].candidates == ("anthropic/claude-sonnet-5", "openai/gpt-5.4")
+
+
+COPIED = ("README.md", "tidegate.example.toml", "docs/gemini.md", "docs/responses.md")
+"""Where newcomers copy from."""
+
+
+def test_no_example_names_a_model_that_its_provider_takes_away() -> None:
+    text = "".join((ROOT / name).read_text() for name in COPIED)
+    named = {*re.findall(r"\b(openai|anthropic|gemini)/([\w.-]+)", text)}
+    rows = [row for kind, name in named if (row := model_named(kind, name)) is not None]
+    assert len(rows) >= 3
+    assert {row.id: row.retires for row in rows if row.retires is not None} == {}
 
 
 async def test_the_curl_line_of_the_readme_streams_an_answer(gateway: Gateway) -> None:
