@@ -85,8 +85,6 @@ def read(name: str, answer: bytes, number: str, *, stream: bool, size: int) -> t
 def test_what_is_no_count_is_not_reported_and_named(case: tuple[str, bool], number: str) -> None:
     name, stream = case
     answer, field = CASES[case]
-    if name == "mended" and number == BEYOND_FLOATS:
-        return  # the answer is written anew, and nothing can write this number
     for size in (7, len(answer) * 2):
         splice, passed = read(name, answer, number, stream=stream, size=size)
         assert splice.failure is None

@@ -17,6 +17,7 @@ from .decode import MALFORMED
 from .events import Event, LeftOut
 from .surrogates import has_halves, without_halves
 from .usage import MOST_TOKENS
+from .wide_numbers import decode_any
 
 __all__ = ["decode_aside", "decode_leniently", "decode_view"]
 
@@ -36,6 +37,9 @@ ANSWER = frozenset(
 
 ASIDE = frozenset({"annotations", "citations", "logprobs", "reasoning", "refusal", "usage"})
 """Fields beside the answer, whatever the fields within them are called."""
+
+ARGUMENTS = "arguments"
+"""A call's arguments are text, or an object: nothing in them can be left out."""
 
 PATIENCE = 12
 """Fields of one event that are looked after."""
@@ -94,7 +98,7 @@ def _decode_mended(decoder: Decoder[T], data: bytes | msgspec.Raw, events: list[
         try:
             return decoder.decode(data)
         except ValidationError as error:
-            tree = _TREE.decode(data) if tree is None else tree
+            tree = decode_any(data) if tree is None else tree
             name = _mend(tree, str(error))
             if name is None:
                 raise
@@ -104,16 +108,15 @@ def _decode_mended(decoder: Decoder[T], data: bytes | msgspec.Raw, events: list[
     return decoder.decode(data)
 
 
-_TREE: Decoder[Any] = Decoder(float_hook=float)
-"""Any JSON; a number beyond the range of floats is infinite, not an error."""
-
-
 def _mend(tree: Any, complaint: str) -> str | None:
     """Take care of the field that a complaint is about: its name where it was left out, "" where it was
     mended, None where it belongs to the answer.
     """
     found = _PLACE.search(complaint)
     steps: list[str | None] = [step[1] for step in _STEP.finditer(found[1])] if found else []
+    if ARGUMENTS in steps:  # an object with a number that no type holds
+        _edit(tree, steps[: steps.index(ARGUMENTS) + 1], _as_text)
+        return ""
     while steps and steps[-1] is None:
         steps.pop()  # an element of a list: the list goes
     aside = next((place for place, step in enumerate(steps) if step in ASIDE), len(steps))
@@ -124,6 +127,10 @@ def _mend(tree: Any, complaint: str) -> str | None:
     mend = _mender_for(complaint)
     mended = _edit(tree, steps, mend)
     return "" if mended else ".".join(step for step in steps if step)
+
+
+def _as_text(value: Any) -> str | None:
+    return None if isinstance(value, str) else msgspec.json.encode(value).decode()
 
 
 def _mender_for(complaint: str) -> Callable[[Any], int | None] | None:
@@ -147,7 +154,7 @@ def _as_int(value: Any) -> int | None:
     return int(value) if isinstance(value, float) and value.is_integer() else None
 
 
-def _edit(value: Any, steps: list[str | None], mend: Callable[[Any], int | None] | None) -> bool:
+def _edit(value: Any, steps: list[str | None], mend: Callable[[Any], int | str | None] | None) -> bool:
     """Mend the field at a path, in every element of the lists on it, or take it out. Returns whether every
     one could be mended.
     """

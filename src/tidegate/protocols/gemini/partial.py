@@ -9,6 +9,8 @@ from typing import Any
 
 import msgspec
 
+from tidegate.protocols.wide_numbers import decode_any
+
 from .wire import PartialArg
 
 __all__ = ["OpenArguments"]
@@ -71,8 +73,8 @@ def _value(piece: PartialArg) -> Any:
     for value in (piece.string_value, piece.bool_value):
         if value is not None:
             return value
-    number = piece.number_value
-    return int(number) if number is not None and number.is_integer() else number
+    number = decode_any(piece.number_value) if piece.number_value else None
+    return int(number) if isinstance(number, float) and number.is_integer() else number
 
 
 def _put(value: Any, steps: list[str | int], leaf: Any) -> None:

@@ -33,6 +33,7 @@ from tidegate.protocols.events import (
     ToolCallStarted,
     UsageReported,
 )
+from tidegate.protocols.fields import FIELDS
 from tidegate.protocols.finishes import broken_finish, meaning_of
 from tidegate.protocols.functions import custom_text
 from tidegate.protocols.ids import new_id
@@ -40,6 +41,7 @@ from tidegate.protocols.lenient import decode_leniently
 from tidegate.protocols.served import served
 from tidegate.protocols.sse import MAX_EVENT, Splitter
 from tidegate.protocols.usage import Usage
+from tidegate.protocols.wide_numbers import decode_any
 
 from .error import parse_inner_error
 from .ids import made_id
@@ -66,10 +68,8 @@ _PLAIN_FINISHES = frozenset({"STOP", "MAX_TOKENS"})
 
 _ANSWER = msgspec.json.Decoder(Answer)
 _ANSWERS = msgspec.json.Decoder(list[Raw])
-_RAW_PARTS = msgspec.json.Decoder(dict[str, Any])
 _LOGPROBS = msgspec.json.Decoder(LogprobsResult)
 _RATINGS = msgspec.json.Decoder(list[SafetyRating])
-_ARGUMENTS = msgspec.json.Decoder(dict[str, Any])
 
 
 class _Choice:
@@ -269,7 +269,7 @@ class GeminiReader:
             if not call.will_continue and not call.partial_args:
                 events.append(self._arguments(call.name, bytes(call.args), choice))
                 return
-            choice.open = OpenArguments(call.name, _ARGUMENTS.decode(call.args) if call.args else {})
+            choice.open = OpenArguments(call.name, _object(call.args))
         if choice.open is not None:
             choice.open.add(call.partial_args or ())
             if not call.will_continue:
@@ -391,7 +391,7 @@ def _read_other(
 ) -> None:
     """Read a part without text, call or media: only a signature, or a type that only Gemini has."""
     raw = _raw_part(data, place)
-    if set(msgspec.json.decode(raw)) - {"thought", "thoughtSignature"}:
+    if set(FIELDS.decode(raw)) - {"thought", "thoughtSignature"}:
         events.append(NativeBlock(FORMAT, raw, choice.index))
     elif part.thought_signature and part.thought:
         events.append(ReasoningSigned(part.thought_signature, FORMAT, choice.index))
@@ -399,12 +399,15 @@ def _read_other(
         events.append(TextDelta("", choice.index, part.thought_signature))
 
 
+def _object(args: Raw) -> dict[str, Any]:
+    """Return the first part of arguments that arrive in pieces."""
+    return msgspec.convert(decode_any(args), dict[str, Any]) if args else {}
+
+
 def _raw_part(data: bytes, place: tuple[int, int]) -> Raw:
     """Return a part as Google wrote it, in compact JSON. Such parts are rare: the chunk is decoded again."""
     candidate, part = place
-    return Raw(
-        msgspec.json.encode(_RAW_PARTS.decode(data)["candidates"][candidate]["content"]["parts"][part])
-    )
+    return Raw(msgspec.json.encode(decode_any(data)["candidates"][candidate]["content"]["parts"][part]))
 
 
 def _read_logprobs(raw: Raw, choice: int) -> Iterator[LogprobsDelta]:

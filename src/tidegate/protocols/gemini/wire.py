@@ -78,7 +78,7 @@ class PartialArg(Wire, frozen=True):
     """Such as `$.location` or `$.days[0]`."""
     string_value: str | None = None
     """Appended to the value at the path, if `will_continue` was set before."""
-    number_value: float | None = None
+    number_value: Raw = NOTHING
     bool_value: bool | None = None
     will_continue: bool = False
 

@@ -47,7 +47,7 @@ class View(Struct):
 
     id: str | None = None
     model: str | None = None
-    results: list[Any] | None = None
+    results: list[Raw] | None = None
     usage: UsageIn | None = None
     """Mistral's; OpenAI reports none, and charges nothing."""
     error: Any = None

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 import msgspec
+from msgspec import Raw
 
 from tidegate.protocols.calls import Assembly, CallPiece, CallUpdate
 from tidegate.protocols.contract import Tally, Target
@@ -19,6 +20,7 @@ from tidegate.protocols.ids import new_id
 from tidegate.protocols.openai_conduits import OpenAIBody, OpenAIStream
 from tidegate.protocols.sse import ServerSentEvent, frame
 from tidegate.protocols.surrogates import decode_with_halves, encode_with_halves, has_halves
+from tidegate.protocols.wide_numbers import decode_any
 
 from .build import thinking_text
 from .clean import is_clean, read_clean
@@ -41,14 +43,16 @@ _DECODE = msgspec.json.Decoder(Json).decode
 
 def decode_object(data: bytes) -> Json:
     """Decode a JSON object. Unpaired UTF-16 surrogates are preserved, since each chunk is forwarded
-    separately. Raises one of MALFORMED.
+    separately, and so is what Python has no number for, as `Raw`. Raises one of MALFORMED.
     """
     try:
         return _DECODE(data)
-    except msgspec.DecodeError:
-        if not has_halves(data):
+    except msgspec.DecodeError as error:
+        if has_halves(data):
+            return msgspec.convert(decode_with_halves(data), Json)
+        if not isinstance(error, msgspec.ValidationError):
             raise
-    return msgspec.convert(decode_with_halves(data), Json)
+    return msgspec.convert(decode_any(data), Json)
 
 
 def encode(value: Any) -> bytes:
@@ -243,7 +247,14 @@ def _piece(call: Json) -> CallPiece:
         text = encode(text).decode()
     fields = {name: value for name, value in call.items() if name not in ("index", "id", kind)}
     fields[kind] = {name: value for name, value in called.items() if name not in ("name", TEXTS[kind])}
-    return CallPiece(call.get("index"), call.get("id") or "", called.get("name") or "", text, fields)
+    index = call.get("index")
+    return CallPiece(
+        None if isinstance(index, Raw) else index,
+        call.get("id") or "",
+        called.get("name") or "",
+        text,
+        fields,
+    )
 
 
 TEXTS = {"function": "arguments", "custom": "input"}
@@ -305,7 +316,7 @@ class Repairs:
             mend(chunk, memory)
         for position, choice in enumerate(chunk.get("choices") or ()):
             index = choice.get("index")
-            if index is None:
+            if index is None or isinstance(index, Raw):
                 index = choice["index"] = position
             remembered = memory.choice(index)
             for mend_choice in self.choices:
@@ -376,7 +387,7 @@ class Mender:
     def _count(self, chunk: Json, choices: list[Json]) -> None:
         tally = self._tally
         if not tally.id and chunk.get("id"):
-            tally.id, tally.model = str(chunk["id"]), str(chunk.get("model") or "")
+            tally.id, tally.model = _text(chunk["id"]), _text(chunk.get("model") or "")
         usage = chunk.get("usage") or _groq_fields(chunk).get("usage")
         counts = read_usage(usage, tally.leave_out) if usage else None
         if counts is not None:
@@ -385,6 +396,10 @@ class Mender:
         for choice in choices:
             if choice.get("finish_reason"):
                 tally.finish = finish_of(choice["finish_reason"])
+
+
+def _text(value: Any) -> str:
+    return bytes(value).decode() if isinstance(value, Raw) else str(value)
 
 
 def _check_finishes(choices: list[Json]) -> ProviderError | None:

@@ -4,8 +4,6 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
-import msgspec
-
 from tidegate.protocols.errors import TidegateError
 from tidegate.protocols.events import (
     AudioDelta,
@@ -29,6 +27,7 @@ from tidegate.protocols.fields import ENCODE
 from tidegate.protocols.ids import new_id
 from tidegate.protocols.sse import frame
 from tidegate.protocols.usage import Usage
+from tidegate.protocols.wide_numbers import decode_any
 
 from .error import error_object
 from .usage import render_usage
@@ -458,7 +457,7 @@ class BodyWriter:
         self._parts(event.choice).extend("refusal", event.text)
 
     def _add_logprobs(self, event: LogprobsDelta) -> None:
-        self._parts(event.choice).logprobs += msgspec.json.decode(event.content)
+        self._parts(event.choice).logprobs += decode_any(event.content)
 
     def _add_citation(self, event: CitationAdded) -> None:
         parts = self._parts(event.choice)

@@ -101,7 +101,7 @@ class View(Struct):
 
     id: str | None = None
     model: str | None = None
-    output: list[Any] | None = None
+    output: list[Raw] | None = None
     usage: UsageIn | None = None
     error: Any = None
 
