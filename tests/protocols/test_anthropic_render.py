@@ -598,7 +598,7 @@ def test_counting_a_turn_of_another_format_takes_what_the_counter_takes() -> Non
         body = b""
         model = "m"
         stream = False
-        wants_usage = True
+        include_usage = True
         provider = None
         fallbacks = ()
 

@@ -147,7 +147,7 @@ def _plain(block: dict[str, Any]) -> Any:
 
 def test_a_plain_question() -> None:
     asked = parse(body(stream=True, system="Be brief.", models=["b"], provider={"only": ["x"]}))
-    assert (asked.model, asked.stream, asked.wants_usage) == ("claude-test", True, True)
+    assert (asked.model, asked.stream, asked.include_usage) == ("claude-test", True, True)
     assert (asked.provider, list(asked.fallbacks)) == ({"only": ["x"]}, ["b"])
     made = asked.turn()
     assert made.messages == (Message("system", (Text("Be brief."),)), Message("user", (Text("Hi"),)))

@@ -56,7 +56,7 @@ STREAMS: dict[str, Callable[[], Any]] = {
     "anthropic": lambda: spliced("anthropic", True),
     "gemini": lambda: spliced("gemini", True),
     "openai_responses": lambda: spliced("openai_responses", True),
-    "completions": lambda: completions.StreamSplice(wants_usage=True),
+    "completions": lambda: completions.StreamSplice(include_usage=True),
 }
 EVENTS = {
     "openai_chat": b'data: {"id":"c","object":"chat.completion.chunk","created":1,"model":"m","choices":[{"index":0,"delta":{"content":"a"},"finish_reason":null}]}\n\n',  # noqa: E501

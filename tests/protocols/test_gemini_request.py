@@ -759,7 +759,7 @@ def test_every_optional_field_of_a_turn_has_an_outcome():
 class Asked:
     """A request to count, as some door parsed it."""
 
-    model, stream, wants_usage, provider, fallbacks, body = "m", False, False, None, (), b""
+    model, stream, include_usage, provider, fallbacks, body = "m", False, False, None, (), b""
 
     def turn(self) -> Turn:
         return turn(Message("system", (Text("s"),)), ask(), tools=(function("f"),))

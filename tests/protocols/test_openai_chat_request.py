@@ -369,9 +369,9 @@ def test_the_request_shows_who_should_answer_it():
 
 
 def test_usage_can_be_requested_in_either_form():
-    assert not PROTOCOL.parse_request(ask(stream=True)).wants_usage
-    assert PROTOCOL.parse_request(ask(stream=True, stream_options={"include_usage": True})).wants_usage
-    assert PROTOCOL.parse_request(ask(stream=True, usage={"include": True})).wants_usage
+    assert not PROTOCOL.parse_request(ask(stream=True)).include_usage
+    assert PROTOCOL.parse_request(ask(stream=True, stream_options={"include_usage": True})).include_usage
+    assert PROTOCOL.parse_request(ask(stream=True, usage={"include": True})).include_usage
 
 
 def test_system_message_comes_first():

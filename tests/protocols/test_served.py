@@ -94,9 +94,9 @@ def chat_ways(*values: Any, **usage: Any) -> Iterator[Tally]:
     yield fed(BodyMend(Mending(FAULTY)), whole)
     yield fed(BodyMend(Mending(FAULTY)), whole.replace(b'"created": 1, ', b""))
     yield fed(bridge(openai_chat, stream=False), whole)
-    for wants_usage in (True, False):
-        yield fed(StreamSplice(wants_usage=wants_usage, reports_finish=True), stream)
-    yield fed(StreamMend(Mending(FAULTY), wants_usage=True), stream)
+    for include_usage in (True, False):
+        yield fed(StreamSplice(include_usage=include_usage, reports_finish=True), stream)
+    yield fed(StreamMend(Mending(FAULTY), include_usage=True), stream)
     yield fed(bridge(openai_chat, stream=True), stream)
 
 
@@ -301,7 +301,7 @@ def last_cost(body: bytes) -> Decimal | None:
 
 def test_the_pieces_do_not_matter() -> None:
     for pieces in splits(chat_stream("flex", 0.5)):
-        conduit = StreamSplice(wants_usage=True, reports_finish=True)
+        conduit = StreamSplice(include_usage=True, reports_finish=True)
         for piece in pieces:
             conduit.feed(piece)
         conduit.close()

@@ -227,7 +227,7 @@ def test_completions_keep_the_number(number: str) -> None:
     whole = put(json.dumps(COMPLETION).encode(), number)
     stream = b"data: " + whole + b"\n\ndata: [DONE]\n\n"
     assert check((), completions.BodySplice(), whole) == whole
-    assert check((), completions.StreamSplice(wants_usage=True), stream) == stream
+    assert check((), completions.StreamSplice(include_usage=True), stream) == stream
 
 
 TASKS: list[tuple[Any, dict[str, Any], str, dict[str, Any]]] = [

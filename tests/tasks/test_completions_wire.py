@@ -113,7 +113,7 @@ ERROR = b'data: {"error":{"message":"The engine died","type":"server_error","cod
 
 
 def test_what_precedes_an_error_inside_a_stream_is_kept() -> None:
-    conduit = StreamSplice(wants_usage=True)
+    conduit = StreamSplice(include_usage=True)
     assert conduit.feed(STREAM[0] + ERROR + STREAM[1]) == STREAM[0]
     assert conduit.failure is not None
     assert conduit.failure.message == "The engine died"

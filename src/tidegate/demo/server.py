@@ -113,7 +113,7 @@ def _plan(body: bytes) -> Job:
     logprobs = Logprobs(turn.top_logprobs or 0) if turn.logprobs else None
     if not turn.stream:
         return Job(model, False, encode(_unfinished(model, render_answer(answer, counts, logprobs))), [])
-    chunks = render_chunks(answer, counts if asked.wants_usage else None, logprobs)
+    chunks = render_chunks(answer, counts if asked.include_usage else None, logprobs)
     return Job(model, True, b"", _break_off(model, [_event(chunk) for chunk in chunks]))
 
 

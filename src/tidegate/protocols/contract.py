@@ -65,7 +65,7 @@ class ParsedRequest(Interface):
     model: str
     """The model that the client requests."""
     stream: bool
-    wants_usage: bool
+    include_usage: bool
     """Whether the client's stream must report its usage (always true in dialects that always report it)."""
     provider: str | Mapping[str, Any] | None
     """Tidegate's extension: a provider's name, or preferences among providers."""

@@ -48,7 +48,7 @@ W = TypeVar("W", bound=SampledWire)
 class OpenAIRequest(Generic[W]):
     """A request: decoded and checked (see contract.ParsedRequest)."""
 
-    __slots__ = ("body", "fallbacks", "fields", "model", "provider", "stream", "wants_usage", "wire")
+    __slots__ = ("body", "fallbacks", "fields", "include_usage", "model", "provider", "stream", "wire")
 
     def __init__(self, body: bytes, wire: W, fields: Fields) -> None:
         self.body = body
@@ -60,7 +60,7 @@ class OpenAIRequest(Generic[W]):
         self.provider: str | Mapping[str, Any] | None = wire.provider
         self.fallbacks: Sequence[str] = wire.models or ()
         options = wire.stream_options
-        self.wants_usage = options is not None and options.include_usage is True
+        self.include_usage = options is not None and options.include_usage is True
 
     @property
     def max_output(self) -> int | None:

@@ -63,7 +63,7 @@ class Parsed:
     fallbacks: Sequence[str]
     repeats_ids: bool = False
     """Whether several calls share an id."""
-    wants_usage: bool = True
+    include_usage: bool = True
     """Streams of this dialect always report usage."""
 
     @property

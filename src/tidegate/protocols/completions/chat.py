@@ -49,9 +49,9 @@ class CompletionWriter:
 class StreamWriter(CompletionWriter):
     """Writes a stream (see contract.Writer)."""
 
-    def __init__(self, model: str, *, wants_usage: bool) -> None:
+    def __init__(self, model: str, *, include_usage: bool) -> None:
         super().__init__(model)
-        self._wants_usage = wants_usage
+        self._include_usage = include_usage
 
     def write(self, events: Sequence[Event]) -> bytes:
         """See Writer."""
@@ -68,7 +68,7 @@ class StreamWriter(CompletionWriter):
     def close(self) -> bytes:
         """See Writer."""
         usage = b""
-        if self._wants_usage and self._usage is not None:
+        if self._include_usage and self._usage is not None:
             usage = frame(self._render((), usage=render_usage(self._usage)))
         return usage + frame(b"[DONE]")
 
@@ -123,7 +123,7 @@ class Completions:
     def writer(self, request: ParsedRequest, model: str) -> Writer:
         """See contract.AnswerDialect."""
         if request.stream:
-            return StreamWriter(model, wants_usage=request.wants_usage)
+            return StreamWriter(model, include_usage=request.include_usage)
         return BodyWriter(model)
 
 

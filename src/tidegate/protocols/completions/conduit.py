@@ -73,11 +73,11 @@ class BodySplice(OpenAIBody):
 class StreamSplice(OpenAIStream):
     """The conduit of a stream."""
 
-    __slots__ = ("_unfinished", "_wants_usage")
+    __slots__ = ("_include_usage", "_unfinished")
 
-    def __init__(self, *, wants_usage: bool) -> None:
+    def __init__(self, *, include_usage: bool) -> None:
         super().__init__()
-        self._wants_usage = wants_usage
+        self._include_usage = include_usage
         self._unfinished: set[int] = set()
         """The choices that have begun and not ended."""
 
@@ -108,4 +108,4 @@ class StreamSplice(OpenAIStream):
         count(view, self.tally)
         for choice in view.choices or ():
             (self._unfinished.discard if choice.finish_reason else self._unfinished.add)(choice.index)
-        return bool(view.choices) or self._wants_usage or view.usage is None
+        return bool(view.choices) or self._include_usage or view.usage is None

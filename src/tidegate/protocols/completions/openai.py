@@ -49,7 +49,7 @@ class OpenAIFormat:
         _set_usage(fields, parsed, dialect)
         path = render_path(dialect.path, target.model)
         call = Call(path, ENCODE(fields), stream=parsed.stream, dropped=tuple(dropped))
-        return call, StreamSplice(wants_usage=parsed.wants_usage) if parsed.stream else BodySplice()
+        return call, StreamSplice(include_usage=parsed.include_usage) if parsed.stream else BodySplice()
 
 
 FORMAT = OpenAIFormat()
@@ -66,6 +66,6 @@ def _set_usage(fields: Fields, parsed: CompletionRequest, dialect: Dialect) -> N
         return
     if not dialect.stream_usage:
         fields.pop("stream_options", None)
-    elif not parsed.wants_usage:
+    elif not parsed.include_usage:
         options = {} if parsed.wire.stream_options is None else OPTIONS.decode(fields["stream_options"])
         fields["stream_options"] = Raw(ENCODE({**options, "include_usage": True}))

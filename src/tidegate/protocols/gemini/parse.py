@@ -44,7 +44,7 @@ class Parsed:
     stream: bool
     is_array: bool = False
     """Whether the stream is one JSON array (`alt=sse` was not in the query)."""
-    wants_usage: bool = True
+    include_usage: bool = True
     """Streams of this dialect always report usage."""
     provider: str | Mapping[str, Any] | None = None
     fallbacks: Sequence[str] = ()

@@ -70,7 +70,7 @@ class OpenAIChat:
         """Create the writer of the answer to this request."""
         legacy = isinstance(request, Parsed) and request.legacy
         if request.stream:
-            return StreamWriter(model, wants_usage=request.wants_usage, functions=legacy)
+            return StreamWriter(model, include_usage=request.include_usage, functions=legacy)
         return BodyWriter(model, functions=legacy)
 
     def resume(self, request: ParsedRequest, delivered: bytes) -> Delivered:

@@ -48,11 +48,11 @@ FIRST_VIEW = Decoder(FirstView)
 class StreamSplice(OpenAIStream):
     """The conduit of a stream."""
 
-    __slots__ = ("_known", "_reports_finish", "_wants_usage")
+    __slots__ = ("_include_usage", "_known", "_reports_finish")
 
-    def __init__(self, *, wants_usage: bool, reports_finish: bool) -> None:
+    def __init__(self, *, include_usage: bool, reports_finish: bool) -> None:
         super().__init__()
-        self._wants_usage = wants_usage
+        self._include_usage = include_usage
         self._reports_finish = reports_finish
         self._known = False
         """Whether id and model are known; they are read only once."""
@@ -97,7 +97,7 @@ class StreamSplice(OpenAIStream):
             self.tally.usage = parse_usage(view.usage) or self.tally.usage
             last = decode_view(FIRST_VIEW, data, self.tally.leave_out)
             self.tally.note(parse_served(last.service_tier, view.usage))
-            if not self._wants_usage:
+            if not self._include_usage:
                 return frame(_without_usage(data)) if view.choices else b""
         return (block if view.choices is not None else _with_choices(block, data)) + b"\n\n"
 

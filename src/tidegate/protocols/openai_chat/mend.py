@@ -421,14 +421,14 @@ def _check_finishes(choices: list[Json]) -> ProviderError | None:
 class StreamMend(OpenAIStream):
     """The conduit of a stream with known faults."""
 
-    __slots__ = ("_headless", "_memory", "_mender", "_mending", "_steady", "_wants_usage")
+    __slots__ = ("_headless", "_include_usage", "_memory", "_mender", "_mending", "_steady")
 
-    def __init__(self, mending: Mending, *, wants_usage: bool) -> None:
+    def __init__(self, mending: Mending, *, include_usage: bool) -> None:
         super().__init__()
         self._mending = mending
         self._mender = Mender(mending, self.tally, streams=True)
         self._memory = self._mender.memory
-        self._wants_usage = wants_usage
+        self._include_usage = include_usage
         self._headless: list[Json] = []
         """Chunks that arrived before the stream had an id, such as Azure's filter results; they wait for it.
        """
@@ -511,7 +511,7 @@ class StreamMend(OpenAIStream):
 
     def _write(self, chunk: Json, original: bytes = b"{}") -> bytes:
         """Return a chunk, in the provider's own bytes if nothing has changed."""
-        if not self._wants_usage and chunk.get("usage"):
+        if not self._include_usage and chunk.get("usage"):
             del chunk["usage"]
             if not chunk.get("choices"):
                 return b""
@@ -528,7 +528,7 @@ class StreamMend(OpenAIStream):
             raise ProviderBroke("the provider's stream ended without a finish reason")
         ending = self._flush() + self._late_calls()
         memory = self._memory
-        if memory.usage is not None and self._wants_usage:
+        if memory.usage is not None and self._include_usage:
             chunk: Json = {**memory.last, "choices": []}
             _mend_head(chunk, memory)
             ending += frame(encode({**chunk, "usage": memory.usage}))

@@ -64,5 +64,5 @@ def parse_request(body: bytes) -> Parsed:
     check_request(wire)
     parsed = Parsed(body, wire, fields)
     if wire.usage is not None and wire.usage.include is True:
-        parsed.wants_usage = True  # OpenRouter's form
+        parsed.include_usage = True  # OpenRouter's form
     return parsed

@@ -46,9 +46,11 @@ class ChatRoute:
             return self._bridge.bridge(request, call)
         mending = self._mending
         if mending is not None:
-            return StreamMend(mending, wants_usage=request.wants_usage) if call.stream else BodyMend(mending)
+            return (
+                StreamMend(mending, include_usage=request.include_usage) if call.stream else BodyMend(mending)
+            )
         if call.stream:
-            return StreamSplice(wants_usage=request.wants_usage, reports_finish=self._reports_finish)
+            return StreamSplice(include_usage=request.include_usage, reports_finish=self._reports_finish)
         return BodySplice()
 
     def _translates(self, request: ParsedRequest) -> bool:

@@ -123,13 +123,21 @@ class StreamWriter:
     """Writes a stream of chunks (see contract.Writer)."""
 
     __slots__ = (
-        "_before", "_customs", "_functions", "_head", "_openings", "_tail", "_text_tail", "_thoughts",
-        "_usage", "_wants_usage",
+        "_before",
+        "_customs",
+        "_functions",
+        "_head",
+        "_include_usage",
+        "_openings",
+        "_tail",
+        "_text_tail",
+        "_thoughts",
+        "_usage",
     )  # fmt: skip
 
-    def __init__(self, model: str, *, wants_usage: bool, functions: bool) -> None:
+    def __init__(self, model: str, *, include_usage: bool, functions: bool) -> None:
         self._head = Head(model)
-        self._wants_usage = wants_usage
+        self._include_usage = include_usage
         self._functions = functions
         """Whether the client uses the deprecated `functions`."""
         self._usage: Usage | None = None
@@ -140,7 +148,7 @@ class StreamWriter:
         self._before = b""
         self._openings: dict[int, bytes] = {}
         """By choice whose role has been sent: the bytes before the text of a text delta."""
-        self._tail = b',"usage":null}\n\n' if wants_usage else b"}\n\n"
+        self._tail = b',"usage":null}\n\n' if include_usage else b"}\n\n"
         self._text_tail = b'},"logprobs":null,"finish_reason":null}]' + self._tail
 
     def resume(self, started: Started, choices: Sequence[int]) -> None:
@@ -157,7 +165,7 @@ class StreamWriter:
 
     def close(self) -> bytes:
         """Return the usage, if the client requested it, and the end mark."""
-        if self._usage is None or not self._wants_usage:
+        if self._usage is None or not self._include_usage:
             return DONE
         if not self._before:
             self._begin(None)

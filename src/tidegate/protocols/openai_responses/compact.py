@@ -37,7 +37,7 @@ class CompactRequest:
     """A client's request: decoded and checked (see `contract.ParsedRequest`)."""
 
     stream = False
-    wants_usage = True
+    include_usage = True
 
     def __init__(self, conversation: Parsed) -> None:
         self.conversation = conversation

@@ -52,8 +52,19 @@ class Parsed:
     """A client's request: decoded and checked (see `contract.ParsedRequest`)."""
 
     __slots__ = (
-        "_names", "_offered", "body", "fallbacks", "fields", "items", "memory", "model", "provider", "stream",
-        "tools", "wants_usage", "wire",
+        "_names",
+        "_offered",
+        "body",
+        "fallbacks",
+        "fields",
+        "include_usage",
+        "items",
+        "memory",
+        "model",
+        "provider",
+        "stream",
+        "tools",
+        "wire",
     )  # fmt: skip
 
     def __init__(
@@ -73,7 +84,7 @@ class Parsed:
         self.stream = wire.stream is True
         self.provider: str | Mapping[str, Any] | None = wire.provider
         self.fallbacks: Sequence[str] = wire.models or ()
-        self.wants_usage = True
+        self.include_usage = True
         """Every answer of this format reports usage."""
 
     @property
