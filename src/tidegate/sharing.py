@@ -4,6 +4,7 @@ With one worker it does nothing. See `routing/sharing.py` for what is told, and 
 """
 
 import asyncio
+from collections.abc import Iterator
 from time import perf_counter
 
 import msgspec
@@ -15,6 +16,8 @@ __all__ = ["PUBLISH_S", "Sharing"]
 
 PUBLISH_S = 1.0
 """Seconds between two reports of a worker."""
+PAUSE_S = 0.01
+"""Seconds between two parts of a report."""
 FIGURES, TRANSITIONS = "routing.figures", "routing.transitions"
 
 _DECODE = msgspec.msgpack.Decoder(Transition).decode
@@ -28,6 +31,8 @@ class Sharing:
         self._router = router
         self._bus = bus
         self._timer: asyncio.TimerHandle | None = None
+        self._parts: Iterator[bytes] = iter(())
+        """Of the report that is being sent."""
         if not bus.alone:
             bus.subscribe(FIGURES, self._merge)
             bus.subscribe(TRANSITIONS, self._apply)
@@ -42,14 +47,23 @@ class Sharing:
         """Report what is new, and no more."""
         if self._timer is not None:
             self._timer.cancel()
-            self._report()
-            self._timer.cancel()
             self._timer = None
+            for part in (*self._parts, *self._router.publish(perf_counter())):
+                self._bus.publish(FIGURES, part)
 
     def _report(self) -> None:
-        for part in self._router.publish(perf_counter()):
+        self._parts = self._router.publish(perf_counter())
+        self._continue()
+
+    def _continue(self) -> None:
+        """Send a part, and the next one after a pause for requests."""
+        part = next(self._parts, None)
+        loop = asyncio.get_running_loop()
+        if part is None:
+            self._timer = loop.call_later(PUBLISH_S, self._report)
+        else:
             self._bus.publish(FIGURES, part)
-        self._timer = asyncio.get_running_loop().call_later(PUBLISH_S, self._report)
+            self._timer = loop.call_later(PAUSE_S, self._continue)
 
     def _merge(self, data: bytes) -> None:
         self._router.merge(data, perf_counter())

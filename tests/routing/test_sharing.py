@@ -51,10 +51,10 @@ def test_what_was_merged_is_not_published_again() -> None:
 
 def test_a_worker_that_has_nothing_new_publishes_nothing() -> None:
     mine, other = together(2)
-    assert mine.router.publish(mine.now) == []
+    assert list(mine.router.publish(mine.now)) == []
     mine.calls("a", 3)
     report(mine, other)
-    assert mine.router.publish(mine.now) == []
+    assert list(mine.router.publish(mine.now)) == []
 
 
 def test_many_models_are_published_in_small_parts() -> None:
@@ -63,7 +63,7 @@ def test_many_models_are_published_in_small_parts() -> None:
         figures = mine.router.endpoints.endpoint("a", f"model-{number}").figures
         for ms in range(1, 20):
             figures.first_token(ms / 1000)
-    parts = mine.router.publish(mine.now)
+    parts = list(mine.router.publish(mine.now))
     assert len(parts) > 1
     assert max(map(len, parts)) < 40 * 1024
     for part in parts:
@@ -166,7 +166,7 @@ def test_workers_do_not_confirm_a_closing_to_each_other_for_ever() -> None:
     until = [choice.wait_s + first.now for choice in first.plan().choices]
     for _ in range(4):  # messages take half a second: each would add it
         for sender, receiver in ((first, second), (second, first)):
-            parts = sender.router.publish(sender.now)
+            parts = list(sender.router.publish(sender.now))
             at(first.now + 0.5, first, second)
             for data in parts:
                 receiver.router.merge(data, receiver.now)
@@ -267,7 +267,7 @@ def test_a_worker_that_dies_during_its_probe_is_replaced() -> None:
 def test_a_late_report_does_not_open_what_has_just_been_closed() -> None:
     first, second = together(2)
     first.calls("a", 5, DOWN, every=0)
-    late = first.router.publish(first.now)
+    late = list(first.router.publish(first.now))
     at(first.now + 0.5, first, second)
     for _ in range(2):
         second.end(second.begin("a"), SERVED)  # nobody else could serve

@@ -80,4 +80,4 @@ async def test_a_worker_that_is_alone_reports_nothing() -> None:
     world.calls("a", 5, DOWN, every=0)
     assert alone._timer is None
     alone.stop()
-    assert world.router.publish(world.now) != [], "nobody has taken it"
+    assert list(world.router.publish(world.now)) != [], "nobody has taken it"

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from random import Random
 from typing import NamedTuple
 
@@ -328,7 +328,7 @@ class Router:
         """A probe has shown that a credential works again."""
         self.learning.restore(service, account, now)
 
-    def publish(self, now: float) -> list[bytes]:
+    def publish(self, now: float) -> Iterator[bytes]:
         """The measurements of this worker since the last call, in parts; empty if there are none."""
         for endpoint in self.endpoints:
             if endpoint.claimed and endpoint.breaker.until <= now:

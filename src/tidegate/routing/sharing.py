@@ -7,6 +7,8 @@ A worker adopts a block from the worker that observed it (`own`), or from any wo
 the subject itself. Otherwise workers would keep confirming to each other what ended long ago.
 """
 
+from collections.abc import Iterator
+
 import msgspec
 from msgspec import Struct
 
@@ -18,8 +20,8 @@ from .transitions import Level, Name, Seconds, Transition
 
 __all__ = ["apply", "merge", "publish"]
 
-MAX_BYTES = 32 * 1024
-"""Approximate maximum size of one published part, in bytes."""
+PART_BYTES, PART_ENDPOINTS = 16 * 1024, 50
+"""Where a published part ends: making and merging one should take a few milliseconds."""
 
 
 class Block(Struct, frozen=True, array_like=True, gc=False):
@@ -89,24 +91,26 @@ _ENCODE = msgspec.msgpack.Encoder().encode
 # --- out -----------------------------------------------------------------------------------------
 
 
-def publish(endpoints: Endpoints, now: float) -> list[bytes]:
-    """The changes since the last call, in parts; empty if there are none."""
+def publish(endpoints: Endpoints, now: float) -> Iterator[bytes]:
+    """The changes since the last call, in parts; empty if there are none. Each part is made on demand, so
+    that the work for many endpoints can be spread over time.
+    """
     accounts = [_account_report(service, one, now) for service, one in endpoints.blocked_accounts(now)]
-    parts = [_ENCODE(Report([], accounts))] if accounts else []
+    if accounts:
+        yield _ENCODE(Report([], accounts))
     found: list[EndpointReport] = []
     size = 0
-    for endpoint in endpoints:
+    for endpoint in list(endpoints):
         report = _report(endpoint, now)
         if report is None:
             continue
-        size += len(_ENCODE(report))
-        if found and size > MAX_BYTES:
-            parts.append(_ENCODE(Report(found, [])))
-            found, size = [], 0
         found.append(report)
+        size += len(_ENCODE(report))
+        if size > PART_BYTES or len(found) >= PART_ENDPOINTS:
+            yield _ENCODE(Report(found, []))
+            found, size = [], 0
     if found:
-        parts.append(_ENCODE(Report(found, [])))
-    return parts
+        yield _ENCODE(Report(found, []))
 
 
 def _account_report(service: str, account: Account, now: float) -> AccountReport:
