@@ -1,4 +1,5 @@
-"""What the workers of a gateway tell each other about providers: figures each second, transitions at once.
+"""What the workers of a gateway tell each other: figures of providers each second, their transitions and the
+homes of conversations at once.
 
 With one worker it does nothing. See `routing/sharing.py` for what is told, and `bus` for how it travels.
 """
@@ -18,7 +19,9 @@ PUBLISH_S = 1.0
 """Seconds between two reports of a worker."""
 PAUSE_S = 0.01
 """Seconds between two parts of a report."""
-FIGURES, TRANSITIONS = "routing.figures", "routing.transitions"
+HOMES_S = 0.05
+"""How long news of conversations wait for more, in seconds: less than a client takes for the next turn."""
+FIGURES, TRANSITIONS, HOMES = "routing.figures", "routing.transitions", "routing.homes"
 
 _DECODE = msgspec.msgpack.Decoder(Transition).decode
 _ENCODE = msgspec.msgpack.Encoder().encode
@@ -36,7 +39,9 @@ class Sharing:
         if not bus.alone:
             bus.subscribe(FIGURES, self._merge)
             bus.subscribe(TRANSITIONS, self._apply)
+            bus.subscribe(HOMES, self._merge_homes)
             router.subscribe(self._tell)
+            router.homes.on_news = self._expect_homes
 
     def start(self) -> None:
         """Begin to report, on the running event loop."""
@@ -64,6 +69,16 @@ class Sharing:
         else:
             self._bus.publish(FIGURES, part)
             self._timer = loop.call_later(PAUSE_S, self._continue)
+
+    def _expect_homes(self) -> None:
+        asyncio.get_running_loop().call_later(HOMES_S, self._report_homes)
+
+    def _report_homes(self) -> None:
+        for part in self._router.publish_homes(perf_counter()):
+            self._bus.publish(HOMES, part)
+
+    def _merge_homes(self, data: bytes) -> None:
+        self._router.merge_homes(data, perf_counter())
 
     def _merge(self, data: bytes) -> None:
         self._router.merge(data, perf_counter())

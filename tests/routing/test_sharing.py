@@ -5,7 +5,9 @@ import pytest
 
 from routing_world import DOWN, SERVED, Claimed, World, refused, together
 from tidegate.protocols.errors import ProviderBroke
-from tidegate.routing import Outcome, RequestFacts, Transition
+from tidegate.protocols.usage import Usage
+from tidegate.routing import Outcome, RequestFacts, Transition, session_key
+from tidegate.routing.affinity import MOST_NEWS
 
 
 def report(sender: World, *receivers: World) -> None:
@@ -191,6 +193,85 @@ def test_a_worker_that_starts_learns_of_breakers_that_are_open_or_half_open(late
     at(first.now + later, first, second, third)
     report(second, third)
     assert breaker_of(third) == "open"
+
+
+# --- conversations -----------------------------------------------------------------------------
+
+KEY = session_key("alice", session_id="s") or b""
+PRICES = ["input = 3\noutput = 15\ncache_read = 0.3"] * 3
+
+
+def turn(world: World, session: bytes = KEY, name: str | None = None) -> str:
+    """One turn of a conversation. Returns who served it."""
+    facts = {"input_tokens": 10_000, "session": session}
+    name = name or world.order(**facts)[0]
+    world.call(name, Outcome(usage=Usage(input=10_000, output=100)), **facts)
+    return name
+
+
+def tell_homes(sender: World, *receivers: World) -> None:
+    for data in sender.router.publish_homes(sender.now):
+        for receiver in receivers:
+            receiver.router.merge_homes(data, receiver.now)
+
+
+def talking(count: int) -> list[World]:
+    worlds = together(count, order="weighted", prices=PRICES)
+    for world in worlds:
+        world.router.homes.on_news = lambda: None
+    return worlds
+
+
+def test_a_conversation_stays_whichever_worker_serves_it() -> None:
+    worlds = talking(3)
+    turn(worlds[0], name="b")
+    tell_homes(worlds[0], *worlds[1:])
+    for number in range(1, 30):
+        worker = worlds[number % 3]
+        assert turn(worker) == "b"
+        tell_homes(worker, *(one for one in worlds if one is not worker))
+
+
+def test_a_failure_lets_a_conversation_go_in_all_workers() -> None:
+    first, second = talking(2)
+    turn(first, name="b")
+    tell_homes(first, second)
+    first.call("b", DOWN, input_tokens=10_000, session=KEY)
+    tell_homes(first, second)
+    [home] = second.router.homes.of(KEY, second.now)
+    assert (home.service, home.bound) == ("b", False)
+
+
+def test_the_time_that_a_cache_lives_is_that_of_the_worker_that_told() -> None:
+    first, second = talking(2)
+    second.now += 1000  # another host's clock
+    turn(first, name="b")
+    tell_homes(first, second)
+    [mine], [theirs] = (one.router.homes.of(KEY, one.now) for one in (first, second))
+    assert theirs.until - second.now == pytest.approx(mine.until - first.now)
+
+
+def test_many_conversations_are_told_in_small_parts_and_not_without_end() -> None:
+    first, second = talking(2)
+    news = []
+    first.router.homes.on_news = lambda: news.append(1)
+    for number in range(MOST_NEWS + 10):
+        turn(first, number.to_bytes(16), "b")
+    assert news == [1], "who sends them is told once"
+    parts = list(first.router.publish_homes(first.now))
+    assert max(map(len, parts)) < 20 * 1024
+    for data in parts:
+        second.router.merge_homes(data, second.now)
+    assert len(second.router.homes) == MOST_NEWS
+    assert list(first.router.publish_homes(first.now)) == []
+    turn(first, b"another", "b")
+    assert news == [1, 1]
+
+
+def test_a_worker_that_is_alone_keeps_no_news() -> None:
+    world = World(prices=PRICES)
+    turn(world, name="b")
+    assert world.router.homes.take_news() == []
 
 
 # --- probes ------------------------------------------------------------------------------------

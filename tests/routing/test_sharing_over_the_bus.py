@@ -10,6 +10,8 @@ from buses import OneOfSeveral, buses
 from routing_world import DOWN, World, refused
 from tidegate import sharing
 from tidegate.bus import ALONE
+from tidegate.protocols.usage import Usage
+from tidegate.routing import Outcome, session_key
 from tidegate.sharing import Sharing
 
 Pair = tuple[World, World, list[OneOfSeveral]]
@@ -64,12 +66,21 @@ async def test_the_failures_of_both_open_it(workers: Pair) -> None:
     await until(lambda: first.order() == second.order() == "bca")
 
 
+async def test_a_conversation_is_known_to_the_other_worker(workers: Pair) -> None:
+    first, second, _ = workers
+    session = session_key("alice", session_id="s")
+    assert session is not None
+    first.call("b", Outcome(usage=Usage(input=10_000, output=10)), session=session, input_tokens=10_000)
+    await until(lambda: second.router.homes.of(session, perf_counter()))
+
+
 async def test_what_is_no_transition_and_no_report_changes_nothing(workers: Pair) -> None:
     first, second, pair = workers
     pair[0].publish(sharing.FIGURES, b"\x93")
     pair[0].publish(sharing.TRANSITIONS, b"\x81\xa4kind\xa8exploded")
+    pair[0].publish(sharing.HOMES, b"\x81\x01\x90")
     pair[0].publish("unknown", b"\x80")
-    await until(lambda: pair[1].malformed == 2)
+    await until(lambda: pair[1].malformed == 3)
     assert second.order() == first.order() == "abc"
 
 

@@ -31,6 +31,8 @@ AFFINITY_HEADER = b"x-tidegate-affinity"
 MOST_SESSIONS = 50_000
 """Maximum number of remembered conversations; the least recently used is forgotten first."""
 MOST_HOMES = 2
+MOST_NEWS = 2000
+"""Conversations that are told to other workers at a time; what is more, they do not hear of."""
 LEAST_CACHED = 1024
 """In tokens: providers that cache automatically do not cache shorter prompts."""
 HOUR_S = 3600.0
@@ -114,12 +116,15 @@ class Home(Struct, gc=False):
 class Homes:
     """The homes of all conversations of a worker."""
 
-    __slots__ = ("_homes", "_most")
+    __slots__ = ("_homes", "_most", "_news", "on_news")
 
     def __init__(self, most: int = MOST_SESSIONS) -> None:
         self._homes: dict[SessionKey, tuple[Home, ...]] = {}
         """The most recently used conversation is last."""
         self._most = most
+        self._news: dict[SessionKey, None] = {}
+        self.on_news: Callable[[], None] | None = None
+        """Called when there is something for `take_news`. None: nobody wants to know."""
 
     def __len__(self) -> int:
         return len(self._homes)
@@ -140,9 +145,8 @@ class Homes:
         for other in self._homes.pop(session, ()):
             if len(kept) < MOST_HOMES - 1 and not other.is_at(home.service, home.model, home.credential):
                 kept = (*kept, other)
-        self._homes[session] = (home, *kept)
-        if len(self._homes) > self._most:
-            del self._homes[next(iter(self._homes))]
+        self._keep(session, (home, *kept))
+        self._note(session)
 
     def forget(self, session: SessionKey, home: Home) -> None:
         """Forget a home: nothing is cached there."""
@@ -151,12 +155,38 @@ class Homes:
             self._homes[session] = kept
         else:
             self._homes.pop(session, None)
+        self._note(session)
 
     def unbind(self, session: SessionKey, service: str, model: str) -> None:
         """Let a conversation move after a failed attempt, even if its cache may still be warm."""
         for home in self._homes.get(session, ()):
             if home.service == service and home.model == model:
                 home.bound = False
+                self._note(session)
+
+    def take_news(self) -> list[tuple[SessionKey, tuple[Home, ...]]]:
+        """The conversations whose homes have changed since the last time, and their homes."""
+        news, self._news = self._news, {}
+        return [(session, self._homes.get(session, ())) for session in news]
+
+    def follow(self, session: SessionKey, homes: tuple[Home, ...]) -> None:
+        """Another worker has served the conversation: these are its homes now."""
+        self._homes.pop(session, None)
+        if homes:
+            self._keep(session, homes[:MOST_HOMES])
+
+    def _keep(self, session: SessionKey, homes: tuple[Home, ...]) -> None:
+        self._homes[session] = homes
+        if len(self._homes) > self._most:
+            del self._homes[next(iter(self._homes))]
+
+    def _note(self, session: SessionKey) -> None:
+        """Tell the other workers soon; not more than there is time for."""
+        if self.on_news is None or len(self._news) >= MOST_NEWS:
+            return
+        if not self._news:
+            self.on_news()
+        self._news[session] = None
 
 
 class Held(NamedTuple):

@@ -24,7 +24,7 @@ from .orders import ORDERS, Settings, behind
 from .outcome import Outcome
 from .plan import Choice, Pick, Plan, Skip
 from .retry_budget import RetryBudget
-from .sharing import apply, merge, publish
+from .sharing import apply, merge, merge_homes, publish, publish_homes
 from .transitions import Transition
 from .trial import Trial
 
@@ -339,6 +339,14 @@ class Router:
         """Merge another worker's measurements. Raises msgspec.MsgspecError."""
         for transition in merge(self.endpoints, data, now):
             self._emit(transition)
+
+    def publish_homes(self, now: float) -> Iterator[bytes]:
+        """Where this worker has served conversations since the last time, for the others, in parts."""
+        return publish_homes(self.homes, now)
+
+    def merge_homes(self, data: bytes, now: float) -> None:
+        """Take over where another worker has served conversations. Raises msgspec.MsgspecError."""
+        merge_homes(self.homes, data, now)
 
     def apply(self, transition: Transition, now: float) -> None:
         """Apply another worker's transition."""

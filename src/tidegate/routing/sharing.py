@@ -12,13 +12,15 @@ from collections.abc import Iterator
 import msgspec
 from msgspec import Struct
 
+from .affinity import Home, Homes
 from .breaker import PROBE_S, SETTLING_S, State
 from .credentials import Account, Limits
 from .endpoint import Endpoint, Endpoints
+from .facts import SessionKey
 from .figures import Delta
-from .transitions import Level, Name, Seconds, Transition
+from .transitions import Count, Level, Name, Seconds, Transition
 
-__all__ = ["apply", "merge", "publish"]
+__all__ = ["apply", "merge", "merge_homes", "publish", "publish_homes"]
 
 PART_BYTES, PART_ENDPOINTS = 16 * 1024, 50
 """Where a published part ends: making and merging one should take a few milliseconds."""
@@ -84,7 +86,21 @@ class Report(Struct, frozen=True, array_like=True, gc=False):
     accounts: list[AccountReport]
 
 
+class HomeReport(Struct, frozen=True, array_like=True, gc=False):
+    """A home of a conversation; see `affinity.Home`."""
+
+    service: Name
+    model: Name
+    credential: Name
+    tokens: Count
+    life_s: Seconds
+    writes: bool
+    misses: Count
+    bound: bool
+
+
 _DECODE = msgspec.msgpack.Decoder(Report).decode
+_DECODE_HOMES = msgspec.msgpack.Decoder(dict[SessionKey, tuple[HomeReport, ...]]).decode
 _ENCODE = msgspec.msgpack.Encoder().encode
 
 
@@ -111,6 +127,28 @@ def publish(endpoints: Endpoints, now: float) -> Iterator[bytes]:
             found, size = [], 0
     if found:
         yield _ENCODE(Report(found, []))
+
+
+def publish_homes(homes: Homes, now: float) -> Iterator[bytes]:
+    """Where the caches of the conversations are that were served since the last time, in parts."""
+    found: dict[SessionKey, list[HomeReport]] = {}
+    size = 0
+    for session, known in homes.take_news():
+        reports = [_home_report(home, now) for home in known if home.until > now]
+        found[session] = reports
+        size += len(session) + len(_ENCODE(reports))
+        if size > PART_BYTES:
+            yield _ENCODE(found)
+            found, size = {}, 0
+    if found:
+        yield _ENCODE(found)
+
+
+def _home_report(home: Home, now: float) -> HomeReport:
+    life_s = home.until - now
+    return HomeReport(
+        home.service, home.model, home.credential, home.tokens, life_s, home.writes, home.misses, home.bound
+    )
 
 
 def _account_report(service: str, account: Account, now: float) -> AccountReport:
@@ -161,6 +199,26 @@ def merge(endpoints: Endpoints, data: bytes, now: float) -> list[Transition]:
                 endpoints, account.service, account.credential, now + account.block.wait_s, account.effect
             )
     return [transition for transition in found if transition is not None]
+
+
+def merge_homes(homes: Homes, data: bytes, now: float) -> None:
+    """Take over where another worker has served conversations. Raises msgspec.MsgspecError."""
+    for session, reports in _DECODE_HOMES(data).items():
+        homes.follow(session, tuple(_home_of(one, now) for one in reports))
+
+
+def _home_of(report: HomeReport, now: float) -> Home:
+    until = now + report.life_s
+    return Home(
+        report.service,
+        report.model,
+        report.credential,
+        report.tokens,
+        until,
+        report.writes,
+        report.misses,
+        report.bound,
+    )
 
 
 def _merge_endpoint(endpoints: Endpoints, report: EndpointReport, now: float) -> Transition | None:

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-__all__ = ["Level", "Name", "Seconds", "Transition", "TransitionKind"]
+__all__ = ["Count", "Level", "Name", "Seconds", "Transition", "TransitionKind"]
 
 TransitionKind = Literal[
     "breaker_opened",
@@ -27,6 +27,7 @@ token has doubled."""
 
 Seconds = Annotated[float, Meta(ge=0, le=1e9)]
 Level = Annotated[int, Meta(ge=0, le=64)]
+Count = Annotated[int, Meta(ge=0)]
 Name = Annotated[str, Meta(max_length=1024)]
 """The transitions that workers adopt from each other."""
 
