@@ -97,7 +97,7 @@ ROOMS = {
     ),
     "asgi": room("app config process", "the application as other servers import it"),
     "cli": room(
-        "app catalog check config demo money observe protocols providers process upstream",
+        "app catalog check config demo money observe process protocols providers routing upstream",
         "commands start things and print; nothing imports them",
     ),
     "__main__": room("cli", "`python -m tidegate` is the command line"),

@@ -153,6 +153,99 @@ def test_explain_shows_the_candidates_and_the_way_from_each_door(run: Run) -> No
     assert "2. main, model gpt-4o-mini" in lines
 
 
+ORDERED = """
+[routing]
+order = "balanced"
+[providers.a]
+kind = "openai"
+api_keys = ["sk-1234567890abcdefgh7a92", "sk-1234567890abcdefgh7a93"]
+[providers.b]
+kind = "openai"
+api_key = "sk-1234567890abcdefgh7a9b"
+[providers.c]
+kind = "openai"
+api_key = "sk-1234567890abcdefgh7a9c"
+[models.m]
+candidates = ["a/x", "b/x", "c/x"]
+[models.w]
+candidates = ["a/x", "b/x"]
+order = "weighted"
+weights = [3, 1]
+[models.p]
+candidates = ["b/x", "a/x"]
+order = "priority"
+[models.old]
+candidates = ["a/gpt-4", "b/x"]
+order = "cost"
+[prices."a/x"]
+input = 1
+output = 2
+[prices."b/x"]
+input = 2
+output = 4
+"""
+AT_REST: dict[str, tuple[tuple[str, ...], list[str]]] = {
+    "drawn by what is known": (
+        ("m",),
+        [
+            "order: balanced (tidegate.toml:3)",
+            "at rest, a request of 1,000 prompt tokens and 300 completion tokens:",
+            "1. a/x: $0.0016, first in 59% of requests",
+            "2. c/x: price unknown, first in 26% of requests",
+            "3. b/x: $0.0032, first in 15% of requests",
+            "a running gateway ranks by what it measures, too: send x-tidegate-explain: 1 to see it",
+        ],
+    ),
+    "drawn by weights": (
+        ("w",),
+        [
+            "order: weighted (tidegate.toml:17)",
+            "at rest, a request of 1,000 prompt tokens and 300 completion tokens:",
+            "1. a/x: $0.0016, first in 75% of requests",
+            "2. b/x: $0.0032, first in 25% of requests",
+        ],
+    ),
+    "as listed, of another length": (
+        ("p", "--prompt-tokens", "100000", "--completion-tokens", "10"),
+        [
+            "order: priority (tidegate.toml:21)",
+            "at rest, a request of 100,000 prompt tokens and 10 completion tokens:",
+            "1. b/x: $0.2",
+            "2. a/x: $0.1",
+        ],
+    ),
+    "too long for one": (
+        ("old", "--prompt-tokens", "100000"),
+        [
+            "order: cost (tidegate.toml:24)",
+            "at rest, a request of 100,000 prompt tokens and 300 completion tokens:",
+            "1. b/x: $0.201",
+            "skipped: a/gpt-4 has a context of 8192 tokens, and the prompt about 100000",
+        ],
+    ),
+}
+
+
+@pytest.mark.parametrize(("arguments", "expected"), AT_REST.values(), ids=AT_REST)
+def test_explain_shows_the_order_at_rest(
+    run: Run, tmp_path: Path, arguments: tuple[str, ...], expected: list[str]
+) -> None:
+    (tmp_path / "tidegate.toml").write_text(ORDERED)
+    lines = [line.strip() for line in run("explain", *arguments).stdout.splitlines()]
+    assert lines[lines.index(expected[0]) :] == expected
+
+
+def test_explain_shows_what_a_model_supports_and_lacks(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "tidegate.toml").write_text(ORDERED)
+    lines = [line.strip() for line in run("explain", "a/gpt-4").stdout.splitlines()]
+    assert "2 keys, the least loaded first" in lines
+    assert any(line.startswith("supports stream, tools") for line in lines)
+    (tmp_path / "tidegate.toml").write_text(
+        '[providers.p]\nkind = "perplexity"\napi_key = "pplx-0123456789"\n'
+    )
+    assert "does not support tools, audio" in run("explain", "sonar-pro").stdout
+
+
 def test_explain_of_an_unknown_name_suggests_similar_ones(run: Run) -> None:
     result = run("explain", "fsat")
     assert result.exit_code == 1

@@ -287,7 +287,7 @@ def test_the_settings_of_a_name_are_explained() -> None:
         candidates=("together/a", "groq/b"), order="weighted", weights=(3.0, 1.0), hedge=False
     )
     lines = explained(make("together", "groq", ours=model), "ours").splitlines()
-    assert lines[1:3] == ["order weighted (3, 1)", "not hedged"]
+    assert lines[1:3] == ["weights 3, 1", "not hedged"]
 
 
 # --- who is excluded, and why ------------------------------------------------------------------

@@ -344,9 +344,10 @@ def test_a_name_is_explained() -> None:
     assert lines[6] == (
         "the catalog's gemini-2.5-pro, context 1,048,576 tokens, output up to 65,536, quantization unknown"
     )
-    assert lines[7].startswith('known about the model: thinking = "budget"')
-    assert lines[8] == "price: 1 USD"
-    assert lines[9:11] == ["not candidates:", "openai: the name itself determines who serves it"]
+    assert lines[7].startswith("supports stream, tools")
+    assert lines[8].startswith('known about the model: thinking = "budget"')
+    assert lines[9] == "price: 1 USD"
+    assert lines[10:12] == ["not candidates:", "openai: the name itself determines who serves it"]
     unknown = "\n".join(make().explain("together/x", [], lambda _: "unknown"))
     assert "not in the catalog\n   known about the model: nothing special\n   price: unknown" in unknown
 

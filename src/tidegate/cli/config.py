@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
+from .at_rest import describe_order
 from .serve import ConfigOption
 from .tables import Row, print_table
 
@@ -57,8 +58,13 @@ def show(
 def explain(
     model: Annotated[str, typer.Argument(help="A model name, as in a client's request.")],
     config: ConfigOption = None,
+    prompt_tokens: Annotated[
+        int, typer.Option(min=1, help="The prompt's length, for the order and the cost.")
+    ] = 1000,
+    completion_tokens: Annotated[int, typer.Option(min=1, help="The completion's length.")] = 300,
 ) -> None:
-    """Show which providers serve a model, what is known about it there, and why others do not serve it.
+    """Show which providers serve a model, in which order, what is known about it there, and why others do
+    not serve it.
 
     The exit status is 0 if at least one does, 1 if none does, 2 if the configuration is invalid.
     """
@@ -69,6 +75,7 @@ def explain(
     registry = ModelRegistry(settings)
     try:
         lines = registry.explain(model, DOORS, _prices_of(settings))
+        lines += describe_order(settings, registry, model, prompt_tokens, completion_tokens)
     except ModelNotFound as error:
         typer.echo(error.message, err=True)
         raise typer.Exit(1) from None

@@ -11,6 +11,7 @@ from tidegate.config import ModelConfig
 from tidegate.protocols.profile import Profile
 
 from .candidate import Candidate, Finding
+from .facts import abilities_of
 from .service import Service
 from .words import shown
 
@@ -44,9 +45,8 @@ def explain(
 
 def _settings(settings: ModelConfig) -> Iterator[str]:
     """The settings in `[models]` other than the candidates."""
-    if settings.order is not None:
-        weights = f" ({', '.join(f'{weight:g}' for weight in settings.weights)})" if settings.weights else ""
-        yield f"order {settings.order}{weights}"
+    if settings.weights:
+        yield f"weights {', '.join(f'{weight:g}' for weight in settings.weights)}"
     if settings.hedge is not None:
         yield "hedged" if settings.hedge else "not hedged"
 
@@ -58,6 +58,8 @@ def _describe(number: int, candidate: Candidate, client_formats: Iterable[str]) 
         yield f"   takes the place of {candidate.replaces}; the record says so (resolved_from)"
     yield f"   kind {service.kind.name}, at {service.base_url or 'a socket inside Tidegate'}"
     yield f"   wire format {service.protocol.name}"
+    if len(service.credentials) > 1:
+        yield f"   {len(service.credentials)} keys, the least loaded first"
     yield from (f"   {line}" for line in _ways(service, client_formats))
     yield from (f"   {line}" for line in _catalog_facts(candidate))
     yield f"   known about the model: {_facts(candidate.profile)}"
@@ -77,6 +79,10 @@ def _catalog_facts(candidate: Candidate) -> Iterator[str]:
         yield "not in the catalog"
         return
     yield f"the catalog's {row.identity_name}, {_limits(row)}, quantization {row.quantization or 'unknown'}"
+    if abilities := abilities_of(row):
+        yield f"supports {', '.join(abilities)}"
+    if row.lacks:
+        yield f"does not support {', '.join(row.lacks)}"
     if row.retires is not None:
         yield f"retirement date {row.retires}"
 
