@@ -140,15 +140,16 @@ async def test_claude_code_calls_a_tool_in_two_turns(stage: Stage, node: Path, t
         assert readings(stage.provider) == turn
 
 
-def codex_home(tmp_path: Path, gateway: Gateway) -> Path:
+def codex_home(tmp_path: Path, gateway: Gateway, name: str = "Tidegate", more: str = "") -> Path:
     home = tmp_path / "codex"
     home.mkdir()
     server = json.dumps([str(HERE / "mcp_server.py")])
     home.joinpath("config.toml").write_text(f"""
 model = "sim/m"
 model_provider = "tidegate"
+{more}
 [model_providers.tidegate]
-name = "Tidegate"
+name = "{name}"
 base_url = "{gateway.url}/v1"
 env_key = "TIDEGATE_KEY"
 wire_api = "responses"
@@ -167,6 +168,21 @@ async def test_codex_calls_a_tool_in_two_turns(stage: Stage, node: Path, tmp_pat
         command = [codex, "exec", *more, "--skip-git-repo-check", PROMPT]
         assert TEXT in await run(*command, cwd=tmp_path, environ=environ)
         assert readings(stage.provider) == turn
+
+
+async def test_codex_has_a_conversation_compacted(stage: Stage, node: Path, tmp_path: Path) -> None:
+    """It asks for that, with a `compaction_trigger`, where it takes its provider for OpenAI."""
+    more = "model_auto_compact_token_limit = 1\n[features]\nremote_compaction_v2 = true"
+    home = codex_home(tmp_path, stage.gateway, "OpenAI", more)
+    environ = {"HOME": str(tmp_path), "CODEX_HOME": str(home), "TIDEGATE_KEY": "none"}
+    codex = node / "node_modules/.bin/codex"
+    for more_words in ([], ["resume", "--last"]):
+        command = [codex, "exec", *more_words, "--skip-git-repo-check", "Hello"]
+        assert TEXT in await run(*command, cwd=tmp_path, environ=environ)
+    sent = [seen.body.decode() for seen in stage.provider.requests]
+    asked = next(place for place, body in enumerate(sent) if "Write a summary of this conversation" in body)
+    assert "A summary of the conversation so far" in sent[-1]
+    assert 0 < asked < len(sent) - 1
 
 
 async def test_the_ai_sdks_default_provider_does_a_second_turn(
