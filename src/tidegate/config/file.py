@@ -2,6 +2,7 @@
 
 import re
 import tomllib
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from pathlib import Path as FilePath
 from typing import Any
@@ -37,12 +38,13 @@ def draft_file(path: FilePath, draft: Draft, problems: Problems) -> None:
         problems.add(_place_of(error, path.name, text), (), f"not TOML: {_PLACE.sub('', str(error))}")
         return
     lines = locate(text)
+    nested = _nested(lines)
     for table, settings in _tables(tree, path.name, lines, problems):
         if "kind" in settings and settings["kind"] != draft.value(table, "kind"):
             draft.forget(table)  # a provider of another kind must not get the environment's key
         draft.open(table, Origin("file", path.name, lines.get(table, 0)))
         for key, value in settings.items():
-            draft.put(table, key, _setting(value, (*table, key), path.name, lines))
+            draft.put(table, key, _setting(value, (*table, key), path.name, lines, nested))
 
 
 def _read(path: FilePath, problems: Problems) -> str:
@@ -73,13 +75,19 @@ def _tables(
                     problems.add(place, (section, name), f"expected a table [{section}.<name>]")
 
 
-def _setting(value: Any, path: Path, file: str, lines: Mapping[Path, int]) -> Setting:
-    depth = len(path)
-    inner = {
-        found[depth:]: Origin("file", file, line)
-        for found, line in lines.items()
-        if len(found) > depth and found[:depth] == path
-    }
+def _nested(lines: Mapping[Path, int]) -> Mapping[Path, Mapping[Path, int]]:
+    """The lines of what is within each table or value, by the path of that and the rest of the path."""
+    nested: defaultdict[Path, dict[Path, int]] = defaultdict(dict)
+    for path, line in lines.items():
+        for depth in range(1, len(path)):
+            nested[path[:depth]][path[depth:]] = line
+    return nested
+
+
+def _setting(
+    value: Any, path: Path, file: str, lines: Mapping[Path, int], nested: Mapping[Path, Mapping[Path, int]]
+) -> Setting:
+    inner = {rest: Origin("file", file, line) for rest, line in nested.get(path, {}).items()}
     return Setting(value, Origin("file", file, lines.get(path, 0)), inner=inner)
 
 
