@@ -708,7 +708,7 @@ def test_a_recorded_answer_passes_whole(recording: Recording):
     passed = conduit.feed(recording.body[:50]) + conduit.feed(recording.body[50:]) + conduit.close()
     told = read([recording.body], stream=False)
     if "invalid-response" in recording.id:
-        assert passed == recording.body, "what a client of the same dialect makes of it is its own affair"
+        assert (passed, type(conduit.failure)) == (b"", ProviderBroke), "another candidate may answer"
         return
     assert passed == recording.body
     reports = [one.usage for one in told if isinstance(one, UsageReported)]

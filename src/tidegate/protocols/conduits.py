@@ -19,7 +19,7 @@ class BodyConduit(ABC):
     """The conduit of a complete answer: its bytes are collected, because only the whole of it is JSON."""
 
     __slots__ = ("_pieces", "failure", "tally")
-    done = False
+    done = finished = False
 
     def __init__(self) -> None:
         self.tally = Tally()
@@ -77,6 +77,11 @@ class StreamConduit(ABC):
         self.failure: ProviderError | None = None
         self.done = False
         self._blocks = blocks
+
+    @property
+    def finished(self) -> bool:
+        """See Conduit."""
+        return False
 
     def feed(self, data: bytes) -> bytes:
         """See Conduit."""

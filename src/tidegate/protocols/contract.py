@@ -231,6 +231,13 @@ class Conduit(Interface):
         """
         ...
 
+    @property
+    def finished(self) -> bool:
+        """Whether every choice has its finish reason: if the provider fails now, the answer is whole, and
+        `close` ends it. False in formats in which only the end mark says so.
+        """
+        ...
+
     def feed(self, data: bytes) -> bytes:
         """Return the bytes for the client that these provider bytes produce."""
         ...
@@ -294,6 +301,11 @@ class Bridge:
     def done(self) -> bool:
         """See Conduit."""
         return getattr(self._reader, "done", False)  # formats in older packages lack it
+
+    @property
+    def finished(self) -> bool:
+        """See Conduit."""
+        return getattr(self._reader, "finished", False)  # readers that know it have it
 
     def _failed(self) -> bool:
         return self.failure is not None

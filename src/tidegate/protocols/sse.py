@@ -27,6 +27,7 @@ __all__ = [
     "Splitter",
     "frame",
     "is_heartbeat",
+    "only_comments",
     "parse_block",
     "parse_event",
 ]
@@ -234,6 +235,11 @@ def parse_block(block: bytes) -> ServerSentEvent | None:
 def is_heartbeat(block: bytes) -> bool:
     """Whether a block has data and says nothing with it."""
     return parse_event(block) is None and _DATA.search(block) is not None
+
+
+def only_comments(data: bytes) -> bool:
+    """Whether whole lines are nothing but comments."""
+    return all(not line or line.startswith(b":") for line in data.splitlines())
 
 
 _DATA = re.compile(rb"^data\b", re.MULTILINE)

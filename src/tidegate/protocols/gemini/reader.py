@@ -124,6 +124,11 @@ class GeminiReader:
         self._feedback: PromptFeedback | None = None
         self.usage: Usage | None = None
 
+    @property
+    def finished(self) -> bool:
+        """See Conduit."""
+        return bool(self._choices) and all(choice.finish is not None for choice in self._choices.values())
+
     def feed(self, data: bytes) -> list[Event]:
         """See Reader."""
         if self._splitter is None or self._is_over:

@@ -78,10 +78,12 @@ _VIEW = msgspec.json.Decoder(AnswerView)
 class Account:
     """What is known of an answer: its tally, and whether it is complete."""
 
-    __slots__ = ("_queries", "finished", "tally")
+    __slots__ = ("_queries", "begun", "finished", "tally")
 
     def __init__(self, tally: Tally) -> None:
         self.tally = tally
+        self.begun = False
+        """Whether there was a candidate, feedback, or usage: what is none of these is no answer."""
         self.finished = False
         self._queries: set[str] = set()
         """The web searches so far."""
@@ -97,6 +99,7 @@ class Account:
         tally = self.tally
         tally.id = tally.id or view.response_id or ""
         tally.model = tally.model or view.model_version or ""
+        self.begun = self.begun or bool(view.candidates or view.prompt_feedback or view.usage_metadata)
         for candidate in view.candidates or ():
             if candidate.finish_reason:
                 tally.finish = meaning_of(candidate.finish_reason)
@@ -121,6 +124,11 @@ class StreamSplice(StreamConduit):
     def __init__(self) -> None:
         super().__init__(Blocks())
         self._account = Account(self.tally)
+
+    @property
+    def finished(self) -> bool:
+        """See Conduit."""
+        return self._account.finished
 
     def feed(self, data: bytes) -> bytes:
         """See Conduit."""
@@ -189,5 +197,8 @@ class BodySplice(BodyConduit):
 
     def _take(self, body: bytes) -> bytes:
         """See BodyConduit."""
-        Account(self.tally).note(body)
+        account = Account(self.tally)
+        account.note(body)
+        if not account.begun:
+            raise ProviderBroke("the provider's answer has no candidates")
         return body

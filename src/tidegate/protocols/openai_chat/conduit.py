@@ -163,14 +163,14 @@ class BodySplice(OpenAIBody):
     def _take(self, body: bytes) -> bytes:
         """Return the provider's bytes if they are a chat completion."""
         view = decode_view(FIRST_VIEW, require_json(body), self.tally.leave_out)
+        tally = self.tally
+        tally.id, tally.model = view.id or "", view.model or ""
+        tally.note(parse_served(view.service_tier, view.usage))
+        tally.usage = parse_usage(view.usage) if view.usage is not None else None
         failure = failure_in(view.error, view.choices)
         if failure is not None:
             raise failure
         if not view.choices:
             raise ProviderBroke("the provider's answer has no choices")
-        tally = self.tally
-        tally.id, tally.model = view.id or "", view.model or ""
-        tally.note(parse_served(view.service_tier, view.usage))
-        tally.usage = parse_usage(view.usage) if view.usage is not None else None
         note_finishes(tally, view.choices)
         return body

@@ -375,6 +375,7 @@ class Mender:
         if failure is None:
             failure = _check_finishes(choices)
         if failure is not None:
+            self._count(chunk, [])  # a failed answer may be billed too
             raise failure
         self._count(chunk, choices)
         self.run(chunk)
@@ -466,9 +467,14 @@ class StreamMend(OpenAIStream):
                 return None
         return b"\n\n".join(blocks) + b"\n\n" if repeats else data
 
+    @property
+    def finished(self) -> bool:
+        """See Conduit."""
+        return self._mending.no_done and self.tally.finish is not None
+
     def _end(self) -> bytes:
         """See StreamConduit."""
-        if self._mending.no_done and self.tally.finish is not None:
+        if self.finished:
             return self._finish()
         return super()._end()
 

@@ -130,6 +130,9 @@ class AnswerState:
             self._cite(answer, events)
         if answer.usage is not None or answer.x_groq is not None:
             self._report(answer, events)
+        for choice in choices:
+            if choice.finish_reason and is_broken(choice.finish_reason):
+                return events + self.fail(broken_finish(choice.finish_reason))
         return events
 
     def _content_of(self, choice: ChoiceOut) -> Delta:
@@ -302,8 +305,6 @@ class AnswerState:
         if not self._choices or (unfinished and self._reports_finish):
             return self.fail(ProviderBroke("the provider's answer ended before it was finished"))
         for state in self._choices.values():
-            if state.finish is not None and is_broken(state.finish):
-                return self.fail(broken_finish(state.finish))
             if state.calls.nameless():
                 return self.fail(ProviderBroke("the provider's answer has a tool call without a name"))
         self.ended = True
@@ -319,6 +320,11 @@ class AnswerState:
             ]
             events.append(_finish(state))
         return events
+
+    @property
+    def finished(self) -> bool:
+        """Whether every choice has a finish reason."""
+        return bool(self._choices) and all(state.finish is not None for state in self._choices.values())
 
     def read_text(self, data: bytes, events: list[Event]) -> bool:
         """Return whether a chunk contains only text for choices that have begun; if so, append its events."""
@@ -470,6 +476,11 @@ class StreamReader:
     def done(self) -> bool:
         """Whether `[DONE]` has arrived."""
         return self._state.ended
+
+    @property
+    def finished(self) -> bool:
+        """See Conduit."""
+        return self._state.finished
 
     def feed(self, data: bytes) -> list[Event]:
         """Return the events that these bytes complete."""
