@@ -3,24 +3,22 @@
 An attempt opens an answer and returns it; it never writes to the client, so it can be repeated or raced.
 """
 
-import asyncio
 from collections.abc import Callable, Sequence
 from time import perf_counter
 
 from tidegate.protocols.contract import Call, Conduit, Tally
 from tidegate.protocols.errors import ProviderError, TidegateError
+from tidegate.protocols.sse import only_comments
 from tidegate.routing import Trial
-from tidegate.upstream import TRANSPORT_ERRORS, Answer, explain
+from tidegate.upstream import Answer
 
 from .gateway import Gateway
 from .request import Header, Request
-from .sending import attribute, limit_headers, refusal_of, send
+from .sending import FAILURES, explain_failure, refusal_of, send
 from .watchdog import Waiting, Watch
 
 __all__ = ["Attempt"]
 
-FAILURES = (asyncio.CancelledError, ProviderError, *TRANSPORT_ERRORS)
-"""What waiting for a provider may raise."""
 Write = Callable[[bytes], bool]
 """Sends bytes to the client. Returns whether the client keeps up."""
 
@@ -84,7 +82,7 @@ class Attempt:
                 body = answer.take()
                 out = self._take_whole(await answer.read(watch.mark_activity) if body is None else body)
         except FAILURES as error:
-            raise self._explain(error, watch) from None
+            raise explain_failure(error, self.candidate.service, watch) from None
         self.first_byte_at = perf_counter()
         return out
 
@@ -96,8 +94,8 @@ class Attempt:
             raise self._take_failure()
         try:
             return await self._pass_on(watch, write)
-        except FAILURES as error:
-            raise self._explain(error, watch) from None
+        except FAILURES as failure:
+            return self._end_early(explain_failure(failure, self.candidate.service, watch))
 
     def abort_stream(self, error: TidegateError) -> bytes:
         """The end of the client's stream when it has to be cut short."""
@@ -119,10 +117,6 @@ class Attempt:
         # Data kept for the record must not keep the bodies alive.
         self._answer = self._call = self._conduit = self._failure = None
 
-    def limits(self) -> list[Header]:
-        """The provider's rate-limit headers; `Retry-After` in whole seconds."""
-        return limit_headers(self.candidate.service, self.headers)
-
     # --- the path of the bytes -------------------------------------------------------------------
 
     def _take_whole(self, body: bytes) -> bytes:
@@ -137,18 +131,18 @@ class Attempt:
         return out
 
     async def _read_first(self, watch: Watch, gateway: Gateway) -> bytes:
-        """Read until there are bytes for the client."""
+        """Read until there are bytes for the client. While others could answer, comments are none."""
         answer, conduit = self._answer, self._conduit
         assert answer is not None and conduit is not None  # noqa: PT018 one state
         while not conduit.done and (data := await answer.read_any()):
             watch.active = True
             if self.waited_s is None:
                 self.waited_s = perf_counter() - self.started_at
-                watch.expect(Waiting.NEXT_EVENT, gateway.config.routing.idle_s)
+                watch.expect(Waiting.NEXT_EVENT, gateway.config.routing.idle_s, watch.ends_at)
             out = conduit.feed(data)
             if conduit.failure is not None:
                 return self._stop_at_failure(out)
-            if out:
+            if out and not (out.startswith(b":") and watch.ends_at < watch.deadline and only_comments(out)):
                 return out
         self.complete = True
         out = conduit.close()
@@ -184,6 +178,17 @@ class Attempt:
             return out
         raise self._take_failure()
 
+    def _end_early(self, error: Exception) -> bytes:
+        """The end of an answer that was whole before this failure; otherwise raises it."""
+        conduit = self._conduit
+        if isinstance(error, ProviderError) and getattr(conduit, "finished", False):
+            assert conduit is not None
+            out = conduit.close()
+            self.complete = conduit.failure is None
+            if self.complete:
+                return out
+        raise error from None
+
     def _take_failure(self) -> Exception:
         assert self._conduit is not None
         failure = self._conduit.failure
@@ -193,8 +198,3 @@ class Attempt:
 
     def _on_resend(self) -> None:
         self.resent = True
-
-    def _explain(self, failure: BaseException, watch: Watch) -> Exception:
-        """The error behind a failure."""
-        error = watch.take_cancel_cause() if type(failure) is asyncio.CancelledError else explain(failure)
-        return attribute(self.candidate.service, error) if isinstance(error, ProviderError) else error

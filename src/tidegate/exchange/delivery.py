@@ -13,7 +13,7 @@ from .attempt import Attempt
 from .continuation import carry_on, keep_delivered
 from .explaining import explanation
 from .request import JSON, Header, header_value
-from .sending import expect_stream
+from .sending import expect_stream, limit_headers
 from .state import Exchange
 from .watchdog import NEVER, Waiting
 
@@ -32,7 +32,11 @@ async def deliver(this: Exchange, first: bytes) -> None:
     """Send the opened answer, whose first bytes these are. Raises ProviderError, and ClientLeft."""
     attempt = this.attempt
     assert attempt is not None
-    headers = [*headers_of(this, attempt), *attempt.limits(), *explanation(this)]
+    headers = [
+        *headers_of(this, attempt),
+        *limit_headers(attempt.candidate.service, attempt.headers),
+        *explanation(this),
+    ]
     if not this.stream:
         this.transcript.add(first)
         this.request.respond(200, [JSON, *headers], first)

@@ -65,6 +65,7 @@ async def recorded(request: Request, door: Door, gateway: Gateway, handler: Hand
 def fail(this: Exchange, error: TidegateError) -> None:
     """End an exchange with an error. A failure to send it is logged, and never hides it."""
     this.ended = ending_of(error, responded=this.request.responded)
+    this.attempt = next((one for one in this.attempts if one.error is error), this.attempt)
     try:
         send_error(this, error)
     except Exception:

@@ -1,5 +1,6 @@
 """Sending a call to a candidate, and how long to wait for its answer."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from time import perf_counter
 
@@ -8,13 +9,25 @@ from tidegate.protocols.errors import ProviderError
 from tidegate.protocols.retry_after import render_retry_after, whole_seconds
 from tidegate.providers import Candidate, Service
 from tidegate.providers.credentials import Credential
-from tidegate.upstream import Answer
+from tidegate.upstream import TRANSPORT_ERRORS, Answer, explain
 
 from .gateway import Gateway
 from .request import Header, Request, safe_value
 from .watchdog import NEVER, Waiting, Watch
 
-__all__ = ["attribute", "expect_answer", "expect_stream", "limit_headers", "refusal_of", "send"]
+__all__ = [
+    "FAILURES",
+    "attribute",
+    "expect_answer",
+    "expect_stream",
+    "explain_failure",
+    "limit_headers",
+    "refusal_of",
+    "send",
+]
+
+FAILURES = (asyncio.CancelledError, ProviderError, *TRANSPORT_ERRORS)
+"""What waiting for a provider may raise."""
 
 PASSED_ON = (b"x-ratelimit-", b"anthropic-ratelimit-", b"retry-after", b"x-should-retry")
 """Prefixes of the provider's headers that are passed to the client: its rate limits."""
@@ -62,6 +75,12 @@ def attribute(service: Service, error: ProviderError) -> ProviderError:
     return error
 
 
+def explain_failure(failure: BaseException, service: Service, watch: Watch) -> Exception:
+    """The error behind one of FAILURES."""
+    error = watch.take_cancel_cause() if type(failure) is asyncio.CancelledError else explain(failure)
+    return attribute(service, error) if isinstance(error, ProviderError) else error
+
+
 def expect_answer(watch: Watch, call: Call, gateway: Gateway, *, last: bool) -> None:
     """Set an attempt's deadline. If more candidates follow, it gets half of the request's remaining time,
     so that a hanging provider leaves time for the next.
@@ -70,7 +89,7 @@ def expect_answer(watch: Watch, call: Call, gateway: Gateway, *, last: bool) -> 
     now = perf_counter()
     left = watch.deadline - now if last else (watch.deadline - now) / 2
     if call.stream:
-        watch.expect(Waiting.FIRST_BYTE, min(routing.first_byte_s, left))
+        watch.expect(Waiting.FIRST_BYTE, min(routing.first_byte_s, left), None if last else now + left)
         return
     patience = min(routing.attempt_s, left)
     watch.expect(Waiting.ANSWER, patience, now + patience)

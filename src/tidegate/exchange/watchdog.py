@@ -53,7 +53,6 @@ class Watch:
     """What a task waits for, and until when; a context manager around the wait."""
 
     __slots__ = (
-        "_deadline",
         "_patience",
         "_quiet_since",
         "_request",
@@ -64,14 +63,15 @@ class Watch:
         "beside",
         "cancel_cause",
         "deadline",
+        "ends_at",
     )
 
     def __init__(self, watchdog: "Watchdog", request: Request, deadline_s: float, body_s: float) -> None:
         self._watchdog = watchdog
         self._request = request
         self._task = asyncio.current_task(watchdog.loop)  # to look the loop up costs a system call
-        self.deadline = self._deadline = request.received_at + deadline_s
-        """Deadline for the start of the answer, by `perf_counter`."""
+        self.deadline = self.ends_at = request.received_at + deadline_s
+        """Deadline for the start of the answer, by `perf_counter`; `ends_at` is that of the present wait."""
         self._waiting = Waiting.BODY
         self._patience = body_s
         self._quiet_since = request.received_at
@@ -100,7 +100,7 @@ class Watch:
         """
         self._waiting = waiting
         self._patience = patience_s
-        self._deadline = self.deadline if deadline is None else deadline
+        self.ends_at = self.deadline if deadline is None else deadline
         self._quiet_since = perf_counter()
         self.active = False
 
@@ -135,7 +135,7 @@ class Watch:
             self._quiet_since = max(self._quiet_since, self._request.body_at)
         if self.beside is not None:
             self.beside.look(now)
-        if now > self._deadline or now - self._quiet_since > self._patience:
+        if now > self.ends_at or now - self._quiet_since > self._patience:
             self.cancel(self._error())
 
     def _error(self) -> Exception:
@@ -143,15 +143,15 @@ class Watch:
         if self._waiting is Waiting.CLIENT:
             self._request.abort()
             return ClientLeft()
-        overdue = perf_counter() > self.deadline and self._deadline is not NEVER
+        overdue = perf_counter() > self.deadline and self.ends_at is not NEVER
         if self._waiting is Waiting.BODY:
             silence = f"the client sent nothing of its body for {self._patience:g} seconds"
             return BodyTimeout("the body is not complete at the request's deadline" if overdue else silence)
         if overdue:
             return DeadlineExceeded("no answer has begun before the request's deadline")
-        return ProviderTimeout(
-            f"the provider did not {self._waiting.value} within {self._patience:g} seconds"
-        )
+        cut = self._waiting is Waiting.NEXT_EVENT and perf_counter() > self.ends_at
+        within = "its half of the request's deadline" if cut else f"{self._patience:g} seconds"
+        return ProviderTimeout(f"the provider did not {self._waiting.value} within {within}")
 
     def _client_left(self) -> None:
         self.cancel(ClientLeft())
