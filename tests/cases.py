@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-__all__ = ["each"]
+__all__ = ["Failures", "each"]
 
 ID_CHARS = 100
 NOTHING = "there are no cases here"

@@ -124,6 +124,8 @@ class Gateway:
         else:
             self.config = parse_config("\n".join(sections))
         self._out = io.BytesIO()
+        self._records: list[Any] = []
+        self._read = 0
         self._request_log = RequestLog(render_json, self._out)
         self.app = Tidegate(self.config, self._request_log, fetcher or Fetcher(resolver=NoNames()), bus)
         self._limits = limits
@@ -152,7 +154,10 @@ class Gateway:
     def records(self) -> list[Any]:
         """The records so far."""
         self._request_log.flush()
-        return [json.loads(line) for line in self._out.getvalue().splitlines()]
+        self._out.seek(self._read)
+        self._records += map(json.loads, self._out)
+        self._read = self._out.tell()
+        return [*self._records]
 
     async def record(self, count: int = 1) -> Any:
         """Await the record with this number, counted from 1."""

@@ -21,6 +21,7 @@ clock). Faults are fields of every script:
     json(value, compressed=True)                            gzip
     stream(repeat(b"x" * 65536))                            endless
     Script(cut_head_at=9)                                   half a status line
+    Script(head=b"SSH-2.0-x\\r\\n", ending="close")          no HTTP
     drop(), never()                                         no answer: closed, or silent
 
 What happened is in `Simulator.requests`: what arrived, how much was sent (bytes that the kernel
@@ -75,6 +76,8 @@ class Script:
     compressed: bool = False
     gap_s: float = 0.0
     """A pause before each piece of bytes but the first."""
+    head: bytes | None = None
+    """Sent in place of the head that the fields above describe."""
     head_after: Pause = 0.0
     cut_head_at: int | None = None
     """Bytes of the head after which `ending` comes."""
@@ -336,6 +339,7 @@ class _Connection:
         elif script.ending == "reset":
             linger = struct.pack("ii", 1, 0)
             self._writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+            self._note_close()
         else:
             self._writer.write_eof()
             await self._peer_left.wait()  # a close with bytes unread would be a reset
@@ -389,7 +393,7 @@ class _Connection:
         if script.compressed:
             pieces = (gzip.compress(b"".join(_bytes_of(pieces))),)
         await self._pause(script.head_after)
-        head = _head(script, pieces)
+        head = _head(script, pieces) if script.head is None else script.head
         await self._send(seen, head[: script.cut_head_at])
         if script.cut_head_at is not None:
             return False

@@ -1,0 +1,154 @@
+"""A gateway in bad weather: cells of the table behind one configuration, and a clock that a test moves."""
+
+import asyncio
+import json
+import sys
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+import pytest
+
+from running import Gateway
+
+from .cells import DOWN, WELL, Cell
+from .doors import DOORS, Heard
+from .provider import Hand, Providers
+
+__all__ = ["CONNECT_S", "Clock", "Seen", "World"]
+
+LIMITS = "retries = 0\ndeadline_s = 240\nattempt_s = 28\nfirst_byte_s = 20\nidle_s = 12"
+"""Generous, because the machine may be slow: these times pass when a test lets them pass."""
+CONNECT_S = 0.1
+"""The one time that really passes, in a gateway whose other connections are open by then."""
+LONGEST_S = 29.0
+"""More than each of the limits of an attempt."""
+STEP_S = 3.0
+"""Less than the silence that a stream may have."""
+LOOK_S = 0.005
+
+KINDS = {
+    "openai_chat": ("openai_compatible", "m"),
+    "openai_responses": ("openai", "m-codex"),
+    "anthropic": ("anthropic", "m"),
+    "gemini": ("gemini", "m"),
+}
+"""A service of each wire format, and the name of a model that is served in it."""
+
+
+class Clock:
+    """The gateway's clock: the true time, and whatever a test has let pass."""
+
+    def __init__(self, patch: pytest.MonkeyPatch) -> None:
+        self.passed = 0.0
+        for name, module in list(sys.modules.items()):
+            if name.startswith("tidegate.") and getattr(module, "perf_counter", None) is time.perf_counter:
+                patch.setattr(module, "perf_counter", self)
+        patch.setattr("tidegate.exchange.watchdog.LOOK_S", LOOK_S)
+
+    def __call__(self) -> float:
+        return time.perf_counter() + self.passed
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What came of a cell: what its client got, and its record."""
+
+    status: int
+    headers: Mapping[str, str]
+    heard: Heard
+    record: Any
+
+
+class World:
+    """A gateway in front of the chains of all these cells."""
+
+    def __init__(self, cells: Sequence[Cell], clock: Clock, providers: Providers, settings: str = "") -> None:
+        self._clock = clock
+        self._providers = providers
+        self._names = {cell: f"c{number}" for number, cell in enumerate(cells)}
+        self.gateway = Gateway(more="\n".join(self._lines(cells)), routing=f"{LIMITS}\n{settings}")
+
+    def _lines(self, cells: Iterable[Cell]) -> Iterable[str]:
+        for cell in cells:
+            kind, model = KINDS[cell.speech]
+            named = self._names[cell]
+            for number, fault in enumerate(cell.chain, 1):
+                yield f'[providers.{named}-{number}]\nkind = "{kind}"\napi_key = "sk-upstream-0123456789"'
+                yield f'base_url = "{self._providers.url(fault.key, cell.speech)}"'
+            listed = [f"{named}-{number}/{model}" for number in range(1, len(cell.chain) + 1)]
+            yield f'[models."{named}"]\ncandidates = {json.dumps(listed)}'
+
+    async def warm_up(self) -> None:
+        """Open the connections of the providers that can be reached."""
+        for cell, name in self._names.items():
+            for number, fault in enumerate(cell.chain, 1):
+                if fault in (WELL, DOWN):
+                    await self.gateway.chat(f"{name}-{number}/{KINDS[cell.speech][1]}")
+
+    async def in_flight(self) -> int:
+        """Attempts that the router believes to be open."""
+        health = (await self.gateway.get("/v1/chat/health")).json
+        return sum(key["in_flight"] for one in health["providers"] for key in one["credentials"])
+
+    async def run(self, cell: Cell) -> Seen:
+        """Send the request of a cell, and let the time pass for which its providers wait."""
+        self._providers.forget()
+        time_passes = asyncio.create_task(self._let_time_pass())
+        try:
+            async with asyncio.timeout(60):
+                status, headers, body = await self._ask(cell)
+                record = await self._record(self._names[cell])
+                await self._check_connections()
+        finally:
+            time_passes.cancel()
+        return Seen(status, headers, DOORS[cell.door].heard(cell.streamed and status == 200, body), record)
+
+    async def _ask(self, cell: Cell) -> tuple[int, Mapping[str, str], bytes]:
+        path, body = DOORS[cell.door].request(self._names[cell], cell.streamed)
+        async with self.gateway.session.post(self.gateway.url + path, data=body) as response:
+            told = b""
+            async for data in response.content.iter_any():
+                told += data
+                if b"Hel" in told or b"lookup" in told:
+                    self._providers.heard.set()
+            return response.status, response.headers, told
+
+    async def _record(self, name: str) -> Any:
+        while not (found := [one for one in self.gateway.records if one["model"] == name]):
+            await asyncio.sleep(0)
+        return found[-1]
+
+    async def _check_connections(self) -> None:
+        """Await that every connection is closed on which an answer did not end."""
+        for seen in self._providers.requests():
+            if not seen.complete.is_set():
+                await seen.closed.wait()
+
+    # --- time ---
+
+    async def _let_time_pass(self) -> None:
+        while True:
+            hand = await self._providers.hands.get()
+            await (self._drip(hand) if hand.drips else self._fall_silent(hand))
+
+    async def _fall_silent(self, hand: Hand) -> None:
+        """Let the longest patience end, once the gateway has read what came before."""
+        await asyncio.sleep(3 * LOOK_S)  # what is active is looked at, and counts from then on
+        self._clock.passed += LONGEST_S
+
+    async def _drip(self, hand: Hand) -> None:
+        """Let time pass in steps in which something has come each time."""
+        while not hand.seen.closed.is_set():
+            sent = hand.seen.sent
+            while hand.seen.sent < sent + 3 and not hand.seen.closed.is_set():
+                await asyncio.sleep(LOOK_S)
+            self._clock.passed += STEP_S
+
+    async def __aenter__(self) -> Self:
+        await self.gateway.__aenter__()
+        return self
+
+    async def __aexit__(self, *told: object) -> None:
+        await self.gateway.__aexit__(*told)
