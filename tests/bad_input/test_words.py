@@ -51,7 +51,7 @@ async def test_a_wrong_choice_is_answered_with_those_that_there_are(
     message = reply.error["message"]
     assert field in message
     assert all(f'"{choice}"' in message for choice in choices)
-    assert "not 'boss'" in message or "not 'much'" in message
+    assert 'not "boss"' in message or 'not "much"' in message
 
 
 @pytest.mark.parametrize("model", ["sim/", "openai/"])

@@ -6,14 +6,17 @@ import io
 import os
 import shutil
 import signal
+import socket
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from running import Gateway
 from tidegate.cli.demo import EXAMPLES, make_source, render_examples
+from tidegate.cli.main import app
 
 WHO = "I am echo, a model of Tidegate's demo provider"
 
@@ -69,6 +72,14 @@ async def test_the_command_prints_its_address_serves_and_ends(tmp_path: Path, un
     _, told = await process.communicate()
     assert b"demo/cut-stream" in told
     assert process.returncode in (0, -signal.SIGTERM)
+
+
+def test_a_port_in_use_is_reported_before_anything_else() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        result = CliRunner().invoke(app, ["demo", "--port", str(port)])
+    expected = f"cannot listen on 127.0.0.1:{port}: Address already in use (choose another with --port)\n"
+    assert (result.exit_code, result.output) == (1, expected)
 
 
 async def _until_open(port: int) -> None:

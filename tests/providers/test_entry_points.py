@@ -207,7 +207,7 @@ async def test_a_dialect_overrides_the_row_of_any_kind(provider: Simulator) -> N
             'dialect.limit_field: expected "max_tokens" or "max_completion_tokens", not "max"',
         ),
         ("media = 3", "dialect.media: expected a list, got an integer"),
-        ('schemas = "none"', 'dialect.schemas: expected "native" or "prompt" or "refused", not "none"'),
+        ('schemas = "none"', 'dialect.schemas: expected "native", "prompt" or "refused", not "none"'),
     ],
 )
 def test_a_wrong_difference_is_reported_with_its_line(line: str, told: str) -> None:

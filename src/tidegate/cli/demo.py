@@ -1,5 +1,6 @@
 """`tidegate demo`."""
 
+import os
 import socket
 from pathlib import Path
 from textwrap import fill
@@ -93,7 +94,8 @@ def _check_port(host: str, port: int) -> None:
         with socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET):
             pass
     except OSError as error:
-        typer.echo(f"cannot listen on {host}:{port}: {error.strerror} (choose another with --port)", err=True)
+        reason = os.strerror(error.errno) if error.errno else error
+        typer.echo(f"cannot listen on {host}:{port}: {reason} (choose another with --port)", err=True)
         raise typer.Exit(1) from None
 
 

@@ -9,6 +9,8 @@ import msgspec
 from msgspec import NODEFAULT, Struct
 from msgspec.structs import FieldInfo, fields
 
+from tidegate.protocols.decode import either
+
 from .draft import Draft, Setting, Table
 from .environment import Environment
 from .normal import NORMAL_FORMS
@@ -194,9 +196,8 @@ def _words(error: ValueError, field: FieldInfo, value: Any) -> str:
     """A readable description of an error."""
     if str(error).startswith("Invalid enum value"):
         words = [quoted(choice) for choice in _choices(field)]
-        *most, last = [*words, "a list"] if _takes_list(field) else words
-        choices = f"{', '.join(most)} or {last}" if most else last
-        return f"expected {choices}, not {quoted(value)}"
+        choices = [*words, "a list"] if _takes_list(field) else words
+        return f"expected {either(choices)}, not {quoted(value)}"
     return plain_words(error)
 
 

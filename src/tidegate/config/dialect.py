@@ -6,6 +6,8 @@ from typing import Any, get_args
 from msgspec import ValidationError, convert
 from msgspec.structs import FieldInfo, fields
 
+from tidegate.protocols.decode import either
+
 from .building import plain_words
 from .formats import protocol_named
 from .kinds import Kind, form_of
@@ -68,5 +70,5 @@ def _wrong_value(
     except ValidationError as error:
         kinds = (known[key].type, *get_args(known[key].type))
         choices = [quoted(choice) for kind in kinds for choice in get_args(kind) if isinstance(choice, str)]
-        return f"expected {' or '.join(choices)}, not {quoted(str(value))}" if choices else plain_words(error)
+        return f"expected {either(choices)}, not {quoted(str(value))}" if choices else plain_words(error)
     return None

@@ -88,5 +88,5 @@ def quoted(text: str) -> str:
 
 def near(name: str, known: Iterable[str]) -> str:
     """` (did you mean "port"?)`, or "" if no name is similar."""
-    found = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
+    found = difflib.get_close_matches(name, list(known), n=1, cutoff=0.65)
     return f" (did you mean {quoted(found[0])}?)" if found else ""

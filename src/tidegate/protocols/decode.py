@@ -1,6 +1,7 @@
 """Decodes a client's JSON and reports every mistake with its parameter and a plain sentence."""
 
 import re
+from collections.abc import Sequence
 from functools import cache
 from typing import Any, TypeVar
 
@@ -10,7 +11,7 @@ from msgspec.json import Decoder, encode
 from .errors import InvalidRequest, ProviderBroke
 from .surrogates import has_halves, without_halves
 
-__all__ = ["MALFORMED", "check_utf8", "decode", "malformed", "require_json", "require_utf8"]
+__all__ = ["MALFORMED", "check_utf8", "decode", "either", "malformed", "require_json", "require_utf8"]
 
 T = TypeVar("T")
 
@@ -122,9 +123,15 @@ def _explain(complaint: str, at: str, wanted: Any) -> InvalidRequest:
     if said.startswith("Invalid enum value"):
         choices = _choices_at(_info_of(wanted), _STEP.findall(found[1]) if found else [])
         given = said.removeprefix("Invalid enum value ")
-        said = f"expected {' or '.join(choices)}, not {given}" if choices else said
+        given = f'"{given[1:-1]}"' if given.startswith("'") else given
+        said = f"expected {either(choices)}, not {given}" if choices else said
     said = _TYPES.sub(lambda types: _in_words(types[1]), said[:1].lower() + said[1:])
     return InvalidRequest(f"{path or 'the body'}: {said}", param=path or None)
+
+
+def either(choices: Sequence[str]) -> str:
+    """Alternatives in words: `"a", "b" or "c"`."""
+    return " or ".join(filter(None, [", ".join(choices[:-1]), choices[-1]]))
 
 
 def _choices_at(kind: inspect.Type, steps: list[tuple[str, str]]) -> list[str]:
