@@ -278,17 +278,61 @@ def test_images_stand_inside_of_results_where_the_model_takes_them() -> None:
     assert said[2]["content"] == [{"toolResult": {"toolUseId": "t1", "content": [{"text": "see"}]}}, image]
 
 
-@pytest.mark.parametrize("choice", [None, ToolChoice("none")])
-def test_without_tools_earlier_calls_and_results_are_sent_as_text(choice: ToolChoice | None) -> None:
+OLDER = Profile(native_schema=False)
+NO_CALLS = pytest.mark.parametrize("choice", [None, ToolChoice("none")])
+
+
+@NO_CALLS
+@pytest.mark.parametrize(("model", "profile"), [(CLAUDE, OLDER), (NOVA, PLAIN)])
+def test_without_tools_earlier_calls_and_results_are_sent_as_text(
+    choice: ToolChoice | None, model: str, profile: Profile
+) -> None:
     """Converse refuses calls in a conversation without toolConfig."""
     tools = () if choice is None else (WEATHER,)
     asked = turn(HELLO, CALL, RESULT, tools=tools, tool_choice=choice)
-    told = body(asked)
+    told = body(asked, model, profile)
     assert "toolConfig" not in told
+    assert "additionalModelRequestFields" not in told
     assert told["messages"][1:] == [
         {"role": "assistant", "content": [{"text": 'I called the tool weather with {"city":"Rome"}'}]},
         {"role": "user", "content": [{"text": "The tool weather answered:"}, {"text": "sunny"}]},
     ]
+
+
+@NO_CALLS
+def test_claude_keeps_earlier_calls_and_is_forbidden_others(choice: ToolChoice | None) -> None:
+    tools = () if choice is None else (WEATHER, CLOCK)
+    told = body(turn(HELLO, CALL, RESULT, tools=tools, tool_choice=choice))
+    assert told["additionalModelRequestFields"] == {"tool_choice": {"type": "none"}}
+    assert told["messages"] == messages(HELLO, CALL, RESULT, tools=(WEATHER,))
+    config = told["toolConfig"]
+    assert "toolChoice" not in config
+    if choice is None:
+        open_schema = {"json": {"type": "object", "properties": {}}}
+        assert config["tools"] == [{"toolSpec": {"name": "weather", "inputSchema": open_schema}}]
+    else:
+        assert config == body(turn(tools=(WEATHER, CLOCK)))["toolConfig"]
+
+
+def test_a_choice_without_tools_is_none_at_all() -> None:
+    told = body(turn(HELLO, CALL, RESULT, tool_choice=ToolChoice("auto")))
+    assert "toolChoice" not in told["toolConfig"]
+    assert told["additionalModelRequestFields"] == {"tool_choice": {"type": "none"}}
+
+
+def test_another_providers_tools_do_not_explain_earlier_calls() -> None:
+    search = Tool("web_search", kind="native", format="anthropic", block=Raw(b"{}"))
+    told = body(turn(HELLO, CALL, RESULT, tools=(search,), tool_choice=ToolChoice("none")))
+    assert [tool["toolSpec"]["name"] for tool in told["toolConfig"]["tools"]] == ["weather"]
+
+
+def test_forbidden_calls_go_with_thinking() -> None:
+    profile = Profile(thinking="budget", budgets={"low": 2048})
+    said = (HELLO, CALL, RESULT, assistant(Text("Sunny.")), HELLO)
+    asked = turn(*said, reasoning=ReasoningControl(budget=2048), max_tokens=9000)
+    fields = body(asked, profile=profile)["additionalModelRequestFields"]
+    assert fields["tool_choice"] == {"type": "none"}
+    assert fields["thinking"]["type"] == "enabled"
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,11 @@ class Vendor(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where cache points are accepted; they are rejected anywhere else."""
     strict_tools: bool = False
     """Whether tools may have `strict`."""
+    tool_choice: bool = False
+    """Whether newer models (`Profile.native_schema`) take Anthropic's own `tool_choice` in
+    `additionalModelRequestFields`, which unlike Converse's can forbid calls: Bedrock hands it to the model
+    (observed in github.com/BerriAI/litellm/pull/34347), which reads it as one of `auto`, `any`, `tool` and
+    `none` (platform.claude.com/docs/en/agents-and-tools/tool-use)."""
     continues: bool = False
     """Whether a final assistant message is known to be continued (Claude: as at Anthropic, except for the
     newest, see Profile.prefill)."""
@@ -43,6 +48,7 @@ VENDORS = {
         top_k=("top_k",),
         caches=frozenset({"system", "messages", "tools"}),
         strict_tools=True,
+        tool_choice=True,
         continues=True,
     ),
     "amazon.": Vendor(

@@ -121,7 +121,7 @@ def _render_body(
         "topP": sampling.get("top_p"),
     }
     body["inferenceConfig"] = {name: value for name, value in inference.items() if value is not None}
-    fields = dict(plan.fields)
+    fields = {**plan.fields, **tools.fields}
     if "top_k" in sampling:
         if vendor.top_k:
             _put(fields, vendor.top_k, sampling["top_k"])

@@ -1,7 +1,9 @@
 """Tools, tool choice, and structured output through a tool.
 
-Converse has no tool choice "none": the tools are omitted instead, and earlier calls are sent as text. Models
-without structured output return it as the arguments of a tool that they must call.
+Converse has no tool choice "none", and accepts no calls in a conversation without tools. Claude's own
+`tool_choice` can forbid calls: then the tools are declared, or those that the conversation called, and calls
+and results stay what they are. For other models the tools are omitted, and earlier calls are sent as text.
+Models without structured output return it as the arguments of a tool that they must call.
 """
 
 from typing import Any, NamedTuple
@@ -10,7 +12,7 @@ from tidegate.protocols.claude_schema import object_schema
 from tidegate.protocols.errors import Unsupported
 from tidegate.protocols.functions import CUSTOM_INPUT, allowed_tools, custom_names, describe
 from tidegate.protocols.profile import Profile
-from tidegate.protocols.turn import OutputFormat, Tool, Turn
+from tidegate.protocols.turn import OutputFormat, Tool, ToolCall, Turn
 
 from .dialect import FORMAT, Vendor
 from .messages import Block, render_cache
@@ -36,6 +38,11 @@ class ToolPlan(NamedTuple):
     custom: frozenset[str]
     """The names of the tools whose argument is free text."""
     dropped: list[str]
+    fields: dict[str, Any]
+    """Fields of `additionalModelRequestFields`."""
+
+
+FORBIDDEN = {"tool_choice": {"type": "none"}}
 
 
 def plan_tools(turn: Turn, profile: Profile, vendor: Vendor) -> ToolPlan:
@@ -43,6 +50,9 @@ def plan_tools(turn: Turn, profile: Profile, vendor: Vendor) -> ToolPlan:
     built-in tool.
     """
     offered = _offered(turn)
+    forbids = not offered and vendor.tool_choice and profile.native_schema
+    if forbids:
+        offered = _for_earlier_calls(turn)
     strict = sum(bool(tool.strict) for tool in offered)
     keeps_strict = vendor.strict_tools and profile.native_schema and strict <= MOST_STRICT
     dropped = ["tools.strict"] if strict and not keeps_strict else []
@@ -57,10 +67,11 @@ def plan_tools(turn: Turn, profile: Profile, vendor: Vendor) -> ToolPlan:
     if turn.output is not None and turn.output.schema is not None and not profile.native_schema:
         answer_tool = _free_name(offered)
         blocks.append(_render_answer_tool(answer_tool, turn.output))
-    choice = _render_choice(turn, answer_tool, bool(offered))
+    choice = None if forbids else _render_choice(turn, answer_tool, bool(offered))
     config = {"tools": blocks, **({"toolChoice": choice} if choice is not None else {})} if blocks else None
     forced = choice is not None and "auto" not in choice
-    return ToolPlan(config, forced, answer_tool, custom_names(offered), list(dict.fromkeys(dropped)))
+    fields = FORBIDDEN if forbids and offered else {}
+    return ToolPlan(config, forced, answer_tool, custom_names(offered), list(dict.fromkeys(dropped)), fields)
 
 
 def _offered(turn: Turn) -> tuple[Tool, ...]:
@@ -71,6 +82,22 @@ def _offered(turn: Turn) -> tuple[Tool, ...]:
     if mode == "none":
         return ()
     return turn.tools if mode == "named" else allowed_tools(turn)
+
+
+def _for_earlier_calls(turn: Turn) -> tuple[Tool, ...]:
+    """Return tools that only explain earlier calls: the client's own, else those that the conversation
+    called. None if there was no call.
+    """
+    called = {
+        part.name: Tool(part.name, kind=part.kind)
+        for message in turn.messages
+        for part in message.parts
+        if isinstance(part, ToolCall)
+    }
+    if not called:
+        return ()
+    own = tuple(tool for tool in turn.tools if tool.kind != "native" or tool.format == FORMAT)
+    return own or tuple(called.values())
 
 
 def _render_choice(turn: Turn, answer_tool: str | None, has_tools: bool) -> dict[str, Any] | None:
