@@ -223,6 +223,16 @@ def test_custom_tools_and_functions_of_old():
     assert (started.name, delta, finished) == ("f", ToolCallDelta(0, "{}"), Finished("tool_calls"))
 
 
+def test_an_empty_custom_tool_beside_a_function_is_none():
+    """Some gateways send both with every call (github.com/earendil-works/pi/issues/8504)."""
+    begun, more = call(0, "c1", "f", '{"a"'), call(0, None, None, ":1}")
+    for delta in (begun, more):
+        delta["tool_calls"][0]["custom"] = {}
+    assert read_deltas(begun, more) == [
+        ToolCallStarted(0, "c1", "f"), ToolCallDelta(0, '{"a"'), ToolCallDelta(0, ":1}")
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("told", "event"),
     [

@@ -505,6 +505,20 @@ def test_calls_have_index_id_and_name_once():
     assert [call["function"]["arguments"] for call in calls] == ['{"x":', "1}", '{"y":2}', "{}"]
 
 
+def test_an_empty_custom_tool_beside_a_function_is_left_out():
+    told = mended(
+        ROLE,
+        piece(index=0, id="a", function={"name": "f", "arguments": '{"x":'}, custom={}),
+        piece(index=0, function={"arguments": "1}"}, custom={}),
+        chunk({}, "tool_calls"),
+        ragged_calls=True,
+    )
+    calls = [call for one in told for call in one["choices"][0]["delta"].get("tool_calls") or ()]
+    assert [call.get("type") for call in calls] == ["function", None]
+    assert [call["function"]["arguments"] for call in calls] == ['{"x":', "1}"]
+    assert not any("custom" in call for call in calls)
+
+
 def test_calls_of_a_whole_answer_have_ids_types_and_text():
     message = {
         "role": "assistant",

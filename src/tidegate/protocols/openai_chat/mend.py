@@ -245,7 +245,7 @@ def _piece(call: Json) -> CallPiece:
     text = called.get(TEXTS[kind]) or ""
     if not isinstance(text, str):
         text = encode(text).decode()
-    fields = {name: value for name, value in call.items() if name not in ("index", "id", kind)}
+    fields = {name: value for name, value in call.items() if name not in ("index", "id", *TEXTS)}
     fields[kind] = {name: value for name, value in called.items() if name not in ("name", TEXTS[kind])}
     index = call.get("index")
     return CallPiece(
