@@ -113,7 +113,7 @@ USER: dict[str, tuple[Part, dict[str, Any]]] = {
         Image(Inline("image/png", "iVBO"), "low"),
         {"type": "input_image", "detail": "low", "image_url": "data:image/png;base64,iVBO"},
     ),
-    "image by address": (
+    "image by URL": (
         Image(Link("https://x.test/a.png")),
         {"type": "input_image", "detail": "auto", "image_url": "https://x.test/a.png"},
     ),
@@ -133,7 +133,7 @@ USER: dict[str, tuple[Part, dict[str, Any]]] = {
         Document(Inline("text/plain", "SGk="), "a.txt"),
         {"type": "input_file", "filename": "a.txt", "file_data": "data:text/plain;base64,SGk="},
     ),
-    "document by address": (
+    "document by URL": (
         Document(Link("https://x.test/a.pdf")),
         {"type": "input_file", "file_url": "https://x.test/a.pdf"},
     ),

@@ -88,7 +88,7 @@ USER_PARTS: dict[str, tuple[dict[str, Any], Any]] = {
         {"type": "input_text", "text": "Hi", "prompt_cache_breakpoint": {}},
         Text("Hi", CacheControl()),
     ),
-    "image by address": (
+    "image by URL": (
         {"type": "input_image", "image_url": "https://x.test/a.png", "detail": "low"},
         Image(Link("https://x.test/a.png"), "low"),
     ),
@@ -101,7 +101,7 @@ USER_PARTS: dict[str, tuple[dict[str, Any], Any]] = {
         {"type": "input_file", "filename": "a.pdf", "file_data": "data:application/pdf;base64,JVBERi0="},
         Document(Inline("application/pdf", "JVBERi0="), "a.pdf"),
     ),
-    "file by address": (
+    "file by URL": (
         {"type": "input_file", "file_url": "https://x.test/a.pdf"},
         Document(Link("https://x.test/a.pdf")),
     ),

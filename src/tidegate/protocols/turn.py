@@ -71,7 +71,7 @@ class Inline(Struct, frozen=True, gc=False):
 
 
 class Link(Struct, frozen=True, gc=False):
-    """Media by address."""
+    """Media by URL."""
 
     url: str
     media_type: str | None = None
