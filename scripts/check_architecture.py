@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The laws of the house, as one checked text.
+"""The architecture's rules, and the check that enforces them.
 
 `python scripts/check_architecture.py` reads the source (it imports nothing of it) and prints
 each breach with the law and its reason; the exit status is 1 if there is any. Standard library
@@ -39,66 +39,58 @@ def room(names: str, reason: str) -> Room:
 
 
 ROOMS = {
-    "protocols": room("", "wire formats are bytes in, events out: they work without a gateway around them"),
-    "http": room("", "HTTP knows bytes, heads and connections, not what is said over them"),
-    "config": room("protocols", "settings are read and checked; what runs asks them, not the reverse"),
-    "catalog": room("protocols", "what models can do is data, and knows nothing of requests"),
-    "money": room("catalog config protocols", "prices are data, and amounts are counted without a request"),
+    "protocols": room("", "wire formats turn bytes into events and work without a gateway"),
+    "http": room("", "HTTP is independent of the content that it carries"),
+    "config": room("protocols", "settings do not depend on the code that uses them"),
+    "catalog": room("protocols", "facts about models are data, independent of requests"),
+    "money": room("catalog config protocols", "prices are data, and costs are computed without a request"),
     "providers": room(
         "catalog config http protocols",
-        "a service is data over a wire format; its addresses and headers are rendered once",
+        "a service is data over a wire format; its URLs and headers are rendered once",
     ),
-    "store": room(
-        "money protocols", "it keeps what it is given; who may call and what it costs is decided elsewhere"
-    ),
-    "upstream": room("http protocols", "it carries bytes, and says in our error classes what went wrong"),
-    "bus": room("", "messages are bytes, and whoever sends them knows what they mean"),
-    "meters": room("", "numbers are counted without knowing what they are"),
+    "store": room("money protocols", "it stores data; access and costs are decided elsewhere"),
+    "upstream": room("http protocols", "it transfers bytes, and maps failures to the gateway's errors"),
+    "bus": room("", "messages are bytes; only their senders and receivers interpret them"),
+    "meters": room("", "statistics are independent of what they measure"),
     "routing": room(
         "catalog config meters money protocols providers",
-        "rules without a clock, a socket or a coroutine: who drives them passes the time",
+        "rules without a clock, sockets or coroutines: the caller passes the time",
     ),
-    "sharing": room("bus routing", "it carries what routers tell each other, and decides nothing"),
-    "alerts": room(
-        "bus routing", "what happened becomes words, and leaves by a library, off the requests' path"
-    ),
-    "observe": room("config meters protocols", "a record says what happened and cannot change it"),
-    "demo": room(
-        "protocols", "it is reached over a socket as any provider is, and knows nothing of its caller"
-    ),
+    "sharing": room("bus routing", "it transfers the routers' state, and decides nothing"),
+    "alerts": room("bus routing", "events are sent through a library, independently of requests"),
+    "observe": room("config meters protocols", "records describe what happened and do not influence it"),
+    "demo": room("protocols", "it is called over a socket like any other provider"),
     "exchange": room(
         "config http observe protocols providers routing upstream",
-        "an exchange is put together from parts that do not know it",
+        "it combines parts that do not depend on it",
     ),
     "probing": room(
         "bus exchange protocols providers routing upstream",
-        "a probe is a call that nobody has requested: it tells the router alone how it ended",
+        "a probe is a call without a client; only the router receives its result",
     ),
-    "browsers": room("config exchange http protocols", "who may call from a browser, beside the doors"),
+    "browsers": room("config exchange http protocols", "access from browsers is the same for all doors"),
     "doors": room(
         "catalog config exchange money protocols providers",
-        "a door reads the HTTP surface of a dialect and starts an exchange",
+        "a door implements the HTTP surface of a dialect and starts exchanges",
     ),
     "control": room(
         "catalog config observe protocols providers",
-        "the control plane describes the data plane and never stands in its way",
+        "the control plane describes the data plane and never delays it",
     ),
     "check": room(
         "config demo exchange observe protocols providers upstream",
-        "a check asks a provider as the relay would",
+        "a check calls providers the way a client's request does",
     ),
     "app": room(
         "alerts browsers bus catalog config control doors exchange http observe probing protocols providers "
         "routing sharing upstream",
-        "here the parts of the data plane are put together",
+        "it assembles the parts of the data plane",
     ),
-    "process": room(
-        "app bus config http observe", "the process around the application knows nothing of requests"
-    ),
-    "asgi": room("app config process", "the application as other servers import it"),
+    "process": room("app bus config http observe", "the process is independent of requests"),
+    "asgi": room("app config process", "the application for other ASGI servers"),
     "cli": room(
         "app catalog check config demo money observe process protocols providers routing upstream",
-        "commands start things and print; nothing imports them",
+        "commands are entry points; nothing imports them",
     ),
     "__main__": room("cli", "`python -m tidegate` is the command line"),
     "__init__": room("", "importing the package costs nothing"),
@@ -378,7 +370,7 @@ def law(find: Law) -> Law:
 
 @law
 def find_unknown_rooms(house: House) -> Iterable[Breach]:
-    """Every room of the house is in the table of rooms."""
+    """Every room is in the table."""
     for module in house.modules:
         if module.room not in ROOMS:
             yield Breach(
@@ -404,7 +396,7 @@ def find_forbidden_imports(house: House) -> Iterable[Breach]:
 
 @law
 def find_circles(house: House) -> Iterable[Breach]:
-    """No circle of imports between rooms."""
+    """No circular imports between rooms."""
     imports: dict[str, dict[str, tuple[str, int]]] = {}
     for module in house.modules:
         for imported in module.imports:
@@ -434,7 +426,7 @@ def circles(graph: dict[str, set[str]]) -> list[list[str]]:
 
 @law
 def find_module_circles(house: House) -> Iterable[Breach]:
-    """No circle of imports between modules, those for type checking and within functions included."""
+    """No circular imports between modules, including those for type checking and within functions."""
     graph = module_graph(house.modules)
     unneeded = set(house.exceptions.circles)
     for circle in shortest_circles({path: set(targets) for path, targets in graph.items()}):
@@ -503,7 +495,7 @@ def shortest_way_back(graph: dict[str, set[str]], start: str) -> list[str]:
 
 @law
 def find_borrowed_formats(house: House) -> Iterable[Breach]:
-    """One wire format never imports another, and what all formats share imports none."""
+    """A wire format never imports another, and shared modules import none."""
     formats = {
         module.path.split("/")[1]
         for module in house.modules
@@ -541,7 +533,7 @@ def find_named_formats(house: House) -> Iterable[Breach]:
 
 @law
 def find_eager_imports(house: House) -> Iterable[Breach]:
-    """The control plane is loaded when it is needed."""
+    """The control plane is imported lazily."""
     for module in house.modules:
         for imported in module.imports:
             parts = our_parts(imported.target)
@@ -553,7 +545,7 @@ def find_eager_imports(house: House) -> Iterable[Breach]:
 
 @law
 def find_borrowed_privates(house: House) -> Iterable[Breach]:
-    """What begins with an underscore stays in its room."""
+    """Names that start with an underscore are private to their room."""
     for module in house.modules:
         for imported in module.imports:
             parts = our_parts(imported.target) or []
@@ -616,7 +608,7 @@ def find_banned_calls(house: House) -> Iterable[Breach]:
 
 @law
 def find_impurity(house: House) -> Iterable[Breach]:
-    """Wire formats are pure: no input or output, no logs, no settings, no await."""
+    """Wire formats are pure: no I/O, no logging, no settings, no await."""
     for module in house.modules:
         if module.room != "protocols":
             continue
@@ -635,7 +627,7 @@ def find_impurity(house: House) -> Iterable[Breach]:
 
 @law
 def find_second_responses(house: House) -> Iterable[Breach]:
-    """Only delivery begins a stream to a client, and only the servers' room sends the head of a response."""
+    """Only delivery starts a stream to a client, and only the server's room sends response heads."""
     for module in house.modules:
         for node in ast.walk(module.tree):
             if isinstance(node, ast.Constant) and node.value == "http.response.start":
@@ -652,7 +644,7 @@ def find_second_responses(house: House) -> Iterable[Breach]:
 
 @law
 def find_decisions_by_name(house: House) -> Iterable[Breach]:
-    """Nothing is decided by a provider's name."""
+    """No code branches on a provider's name."""
     reason = "a difference is a dialect field or a profile key, documented as data"
     for module in house.modules:
         # Inside protocols these are names of wire formats (who signed this block), never of services.
@@ -681,7 +673,7 @@ def compared_literals(node: ast.AST) -> Iterator[ast.Constant]:
 
 @law
 def find_named_providers(house: House) -> Iterable[Breach]:
-    """A provider is called by name in its row, its dialect, the profiles and the catalog only."""
+    """Provider names appear only in rows, dialects, profiles and the catalog."""
     names = house.providers - ALSO_OTHER_NAMES
     for module in house.modules:
         if module.room in KNOWS_PROVIDERS:

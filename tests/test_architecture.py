@@ -137,7 +137,7 @@ def test_packages_in_a_circle_are_found(build: Build) -> None:
             "observe/c.py": "from tidegate.config import x",
         }
     )
-    assert "No circle of imports between rooms: config -> exchange -> observe -> config" in breaches(house)
+    assert "No circular imports between rooms: config -> exchange -> observe -> config" in breaches(house)
 
 
 MODULES_IN_A_CIRCLE = {
