@@ -395,3 +395,45 @@ async def test_who_the_request_excludes_is_recorded_as_skipped(stack: AsyncExitS
     (skipped,) = (await gateway.record())["skipped"]
     reason = "is excluded by the request's provider.ignore"
     assert skipped == {"provider": "a", "model": "m", "reason": reason}
+
+
+# --- a service with preferences of its own -------------------------------------------------------
+
+LIMITS = {"max_price": {"prompt": 100}, "require_parameters": False, "quantizations": ["unknown"]}
+SENT: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "alone: its own preferences and fallbacks": (
+        {"model": "x/1", "provider": {"order": ["deepinfra"]}, "models": ["x/2"]},
+        {"model": "x/1", "provider": {"order": ["deepinfra"]}, "models": ["x/2"]},
+    ),
+    "beside others: what limits it too": (
+        {"model": "m", "provider": {"order": ["first"], "ignore": ["other"], "sort": "price", **LIMITS}},
+        {"model": "x/3", "provider": LIMITS},
+    ),
+    "beside others: no names of ours": (
+        {"model": "m", "provider": {"only": ["first", "router"]}},
+        {"model": "x/3"},
+    ),
+    "fallbacks of ours": ({"model": "m", "models": ["first/y"]}, {"model": "x/3"}),
+    "fallbacks by our names": ({"model": "router/x/1", "models": ["router/x/2"]}, {"model": "x/1"}),
+    "a provider's name": ({"model": "x/1", "provider": "router"}, {"model": "x/1"}),
+}
+
+
+@pytest.mark.parametrize(("request_fields", "sent"), SENT.values(), ids=SENT)
+async def test_a_service_with_preferences_gets_those_that_are_for_it(
+    stack: AsyncExitStack, request_fields: dict[str, Any], sent: dict[str, Any]
+) -> None:
+    first, router = await stack.enter_async_context(Simulator()), await stack.enter_async_context(Simulator())
+    first.answer(BROKEN)
+    router.answer(json(ANSWER))
+    named = dict.fromkeys(("first", "other"), ("openai_compatible", f"{first.url}/v1"))
+    prices = "".join(f'[prices."{one}"]\ninput = 1\noutput = 1\n' for one in ("first/y", "router/x/3"))
+    more = (
+        f'[providers.router]\nkind = "openrouter"\nbase_url = "{router.url}/v1"\ncatch_all = true\n{prices}'
+        '[models.m]\ncandidates = ["first/y", "other/y", "router/x/3"]\n'
+    )
+    gateway = await stack.enter_async_context(Gateway(named, more=more))
+    reply = await gateway.post("/v1/chat/completions", {**HELLO, **request_fields})
+    assert reply.status == 200
+    (seen,) = router.requests
+    assert {name: seen.json[name] for name in ("model", "provider", "models") if name in seen.json} == sent

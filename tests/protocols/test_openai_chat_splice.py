@@ -59,6 +59,17 @@ def test_a_service_that_knows_them_too_gets_them():
     assert "provider" not in body(asked(provider="openrouter"), gateway_fields=own)
 
 
+def test_preferences_that_limit_the_service_itself_are_shared_with_it():
+    """Where Tidegate has applied the rest: its names mean nothing to the service."""
+    shared = {"shared_preferences": ("max_price", "require_parameters")}
+    provider = {"order": ["a"], "max_price": {"prompt": 1}, "sort": "price"}
+    assert body(asked(provider=provider), **shared)["provider"] == {"max_price": {"prompt": 1}}
+    assert "provider" not in body(asked(provider={"order": ["a"]}), **shared)
+    assert "provider" not in body(asked(provider="a"), **shared)
+    whole = body(asked(provider=provider), gateway_fields=("provider",), **shared)
+    assert whole["provider"] == provider
+
+
 def test_usage_of_a_stream_is_requested_in_any_case():
     assert body(asked(stream=True))["stream_options"] == {"include_usage": True}
     options = {"include_usage": False, "include_obfuscation": False}

@@ -146,6 +146,8 @@ async def test_an_answer_out_of_shape_is_mended(provider: Simulator) -> None:
 async def test_an_own_field_of_a_provider_that_knows_it_passes(provider: Simulator) -> None:
     await embed(provider, "openrouter", vectors(FLOATS), provider={"order": ["sim"]}, models=["sim/n"])
     assert provider.requests[0].json["provider"] == {"order": ["sim"]}
+    # Tidegate itself tries the fallbacks, by its own names.
+    assert "models" not in provider.requests[0].json
 
 
 async def test_gateway_fields_stay_here(provider: Simulator) -> None:

@@ -71,6 +71,13 @@ class Candidate:
         row = self.row
         return row.output if row is not None and row.type == "chat" else None
 
+    def without(self, fields: frozenset[str]) -> "Candidate":
+        """The candidate whose service does not get these fields of the request, because Tidegate has applied
+        them itself.
+        """
+        service = self.service.without(fields)
+        return self if service is self.service else replace(self, service=service)
+
     def speaking(self, name: str) -> "Candidate":
         """Return the candidate for a client of this wire format: a service that supports it too is called in
         it.

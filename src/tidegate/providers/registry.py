@@ -24,6 +24,7 @@ REMEMBERED = 1024
 with `_is_short`, to a few megabytes in total.
 """
 
+NOTHING, FALLBACKS, PREFERENCES = frozenset[str](), frozenset(["models"]), frozenset(["provider", "models"])
 NO_FALLBACKS = "would be a fallback, and the request allows none (provider.allow_fallbacks)"
 UNKNOWN_FORMAT = "unknown"
 """The value of `quantizations` for models whose format is not known."""
@@ -150,6 +151,8 @@ class ModelRegistry:
         if known is None:
             excluded: list[Exclusion] = []
             parts = list(self._parts(names, provider, preferences, excluded))
+            applied = self._applied(names, preferences, parts)
+            parts = [[one.without(applied) for one in part] for part in parts]
             model = self._models.get(names[0])
             known = resolution_of(parts, client_format, preferences, model, excluded)
             if _is_short([*names, provider or "", *preferences.names()]):
@@ -178,6 +181,21 @@ class ModelRegistry:
         for name in others:
             check_name(name, "models")
             yield self.find(name).candidates
+
+    def _applied(
+        self, names: tuple[str, ...], preferences: Preferences, parts: Sequence[Sequence[Candidate]]
+    ) -> frozenset[str]:
+        """The fields of the request that Tidegate applies itself. A service that understands them too must
+        not get them if they contain Tidegate's names, which it does not know.
+        """
+        candidates = [one for part in parts for one in part]
+        if preferences is not ANY:
+            services = (*preferences.order, *preferences.only, *preferences.ignore)
+            ours = preferences.require or preferences.ranking == "balanced"
+            if ours or any(map(self._names.named, services)) or not all(map(_prefers_itself, candidates)):
+                return PREFERENCES
+        verbatim = all(_prefers_itself(one) and one.model in names for one in candidates)
+        return NOTHING if len(names) == 1 or verbatim else FALLBACKS
 
     def _are_for_others(self, names: Iterable[str]) -> bool:
         """Whether all names lead to services that have such preferences themselves (OpenRouter): they are for

@@ -1,6 +1,7 @@
 """A configured provider, ready to be called."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from copy import copy
 from fnmatch import fnmatchcase
 from typing import Any, NamedTuple
 
@@ -59,6 +60,7 @@ class Service:
         "_forms",
         "_headers",
         "_secrets",
+        "_without",
         "base_url",
         "catch_all",
         "credentials",
@@ -103,6 +105,7 @@ class Service:
         }
         self._addresses: dict[str, Address] = {}
         self._secrets = _secrets_of(config)
+        self._without: dict[frozenset[str], Service] = {}
 
     @property
     def credential(self) -> Credential | None:
@@ -120,6 +123,23 @@ class Service:
     def speaking(self, name: str) -> "Service":
         """The service in this wire format if it supports it, else in its own."""
         return self._also.get(name, self)
+
+    def without(self, fields: frozenset[str]) -> "Service":
+        """The service as one that does not understand these fields (see `gateway_fields` of a dialect):
+        Tidegate has applied them itself, and they contain its own names. Always the same object.
+        """
+        dialects = (self.dialect, *(offer.dialect for offer in self.offers.values()))
+        if all(fields.isdisjoint(getattr(one, "gateway_fields", ())) for one in dialects):
+            return self
+        found = self._without.get(fields)
+        if found is None:
+            found = self._without[fields] = copy(self)
+            found.dialect = _without(self.dialect, fields)
+            found.offers = {
+                name: offer._replace(dialect=_without(offer.dialect, fields))
+                for name, offer in self.offers.items()
+            }
+        return found
 
     def address_for(self, path: str) -> Address:
         """The URL for requests with this path. Raises ProviderUnreachable."""
@@ -199,6 +219,16 @@ class Service:
 
     def __repr__(self) -> str:
         return f"Service({self.name!r}, kind={self.kind.name!r}, base_url={self.base_url!r})"
+
+
+def _without(dialect: Any, fields: frozenset[str]) -> Any:
+    """A dialect that does not understand these fields."""
+    known = getattr(dialect, "gateway_fields", ())
+    if fields.isdisjoint(known):
+        return dialect
+    return msgspec.structs.replace(
+        dialect, gateway_fields=tuple(name for name in known if name not in fields)
+    )
 
 
 def _offers(config: ProviderConfig, kind: Kind) -> Iterator[tuple[str, Offer]]:

@@ -84,8 +84,13 @@ def _remove_gateway_fields(fields: Fields, parsed: Parsed, target: Target, dropp
     for name in GATEWAY_FIELDS:
         if name in fields and name not in kept:
             del fields[name]
-    if isinstance(parsed.wire.provider, str):
+    provider = parsed.wire.provider
+    if isinstance(provider, str):
         fields.pop("provider", None)
+    elif provider and target.dialect.shared_preferences and "provider" not in kept:
+        shared = {name: provider[name] for name in target.dialect.shared_preferences if name in provider}
+        if shared:
+            fields["provider"] = Raw(ENCODE(shared))
 
 
 def _rename(fields: Fields, parsed: Parsed, target: Target, dropped: list[str]) -> None:
