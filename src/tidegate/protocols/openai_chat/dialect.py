@@ -31,8 +31,8 @@ class Dialect(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, cac
     shared_preferences: tuple[str, ...] = ()
     """Fields of `provider` that are sent to this service even if Tidegate has applied the request's own
     `provider`, because they limit the service's own choice in the same way (OpenRouter: `max_price`,
-    `require_parameters`, `quantizations`). The others contain names of Tidegate's providers, which it rejects:
-    404 "No allowed providers are available"."""
+    `require_parameters`, `quantizations`). The others contain names of Tidegate's providers, which it refuses
+    with 404 "No allowed providers are available"."""
     stream_usage: bool = True
     """Whether `stream_options.include_usage` may be sent (Mistral rejects it and always reports usage; §5).
    """
