@@ -115,8 +115,11 @@ async def open_rest(this: Exchange, pick: Pick, rest: Rest) -> bytes | None:
 
 def plan_rest(this: Exchange, candidate: Candidate, rest: Rest) -> tuple[Call, Conduit]:
     """What to send to a candidate, and how the rest is written. Raises Unsupported."""
-    rest.echoed = getattr(candidate.service.dialect, "echoes_prefill", False)
-    call, conduit = candidate.bridge(rest).plan_turn(this.parsed, rest.turn(candidate.profile))
+    service, turn = candidate.service, rest.turn(candidate.profile)
+    if turn.continues and "continues" not in service.protocol.carries:
+        raise Unsupported("this wire format does not know of it", param="continues")  # a package's, and older
+    rest.echoed = getattr(service.dialect, "echoes_prefill", False)
+    call, conduit = candidate.bridge(rest).plan_turn(this.parsed, turn)
     rest.report_to(conduit.tally)
     if call.dropped and requires_parameters(this):
         refuse_dropped(call, candidate)

@@ -130,8 +130,8 @@ class Dialect(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, cac
     (console.groq.com/docs/prompting), llama.cpp (ggml-org/llama.cpp pull request 13174; 400 while the model
     thinks), vLLM and DeepSeek (with what follows). OpenAI answers such a message with a new one."""
     echoes_prefill: bool = False
-    """Whether the answer contains the message that it continues (Mistral, docs.mistral.ai/guides/prefix:
-    "force the model to start its answer by the content of the message")."""
+    """Whether the answer repeats the message that it continues (Mistral: SillyTavern/SillyTavern issue 2557,
+    vercel/ai pull request 3256)."""
     continue_path: str | None = None
     """The path for such requests, if it is another one (DeepSeek: its beta,
     api-docs.deepseek.com/guides/chat_prefix_completion)."""
