@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from continuation.models import TEXT, Writing
+from continuation.world import world
 from running import HELLO, Gateway, Reply
 from simulator import Script, Simulator, json, never, refusal, stream
 
@@ -183,6 +185,20 @@ async def test_a_cancelled_attempt_is_no_failure_but_its_silence_counts(stack: A
     assert (silent.breaker, silent.last_error, silent.attempts) == ("closed", None, 0)
     assert health.credentials[0].blocked_by is None
     assert silent.ttft_p95_s > 0.001, "8 of 108 were longer"
+
+
+async def test_the_second_breaks_later_and_is_carried_on(stack: AsyncExitStack) -> None:
+    broken, rest = Writing("openai", keep=7), Writing("anthropic")
+    chain = (("openai", never()), ("openai", broken), ("anthropic", rest))
+    asked = await stack.enter_async_context(world(*chain, more="hedge = true"))
+    for _ in range(100):
+        asked.gateway.router.endpoints.endpoint("a", "gpt-4.1").figures.first_token(0.001)
+    reply = await asked.ask("chat")
+    assert (reply.text, reply.headers["x-tidegate-provider"]) == (TEXT, "b")
+    record = await asked.gateway.record()
+    assert (record["ended"], record["provider"], record["continued"]) == ("complete", "c", 1)
+    told = [(one["provider"], one.get("cancelled"), one.get("hedge")) for one in record["attempts"]]
+    assert told == [("a", True, None), ("b", None, True)]
 
 
 # --- one of both fails -------------------------------------------------------------------------------
