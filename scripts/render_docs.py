@@ -22,6 +22,7 @@ from tidegate.protocols import errors
 from tidegate.protocols.profile import Profile
 from tidegate.protocols.turn import Turn
 from tidegate.providers import FORMATS, Kind, kinds, protocol_named
+from weather_tables import render_chains, render_faults
 
 DOCS = HOUSE.parents[1] / "docs"
 GROUPS = ("TidegateError", "ClientError", "GatewayError", "ProviderError")
@@ -222,6 +223,8 @@ TABLES: dict[str, Callable[[], Iterable[str]]] = {
     "profile": render_profile,
     "models": render_models,
     "retired": render_retired,
+    "faults": render_faults,
+    "chains": render_chains,
 }
 
 PLACE = re.compile(r"(<!-- table: (\w+) -->\n).*?(\n<!-- end -->)", re.DOTALL)

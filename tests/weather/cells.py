@@ -23,8 +23,10 @@ __all__ = [
     "Expected",
     "Fails",
     "Fault",
+    "Lasts",
     "Serves",
     "cells",
+    "cells_of",
     "connecting_cells",
     "expect",
     "mixed_cells",
@@ -73,7 +75,14 @@ class Serves(NamedTuple):
     after: str = ""
 
 
-Ending: TypeAlias = Fails | Breaks | Serves
+class Lasts(NamedTuple):
+    """It goes on until the client leaves."""
+
+    after: str = "the client leaves"
+    usage: Usage | None = None
+
+
+Ending: TypeAlias = Fails | Breaks | Serves | Lasts
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,8 +97,8 @@ class Fault:
     streamed: Ending | None = None
     only: Sequence[str] = ()
     """The wire formats that have such a thing; empty: all."""
-    places: Sequence[str] = ("first", "second", "last", "every")
-    """Where in a chain it has this effect."""
+    at_last: Ending | None = None
+    """How it ends where no other candidate follows, if that makes a difference."""
     doors: Sequence[str] = ()
     """The clients' dialects that show it; empty: all."""
     otherwise: Mapping[str, Ending] = field(default_factory=dict)
@@ -121,8 +130,14 @@ BROKE = "provider_broke"
 ERRORS = {"anthropic": Fails(529, "529 overloaded_error"), "gemini": Fails(503, "503 UNAVAILABLE")}
 """Errors that are told without a status, by their type."""
 
-MARKED = {"anthropic": Breaks("", "Hello", usage=ALL), "openai_responses": Breaks("", "Hello")}
-"""Formats in which only the terminator says that an answer is whole."""
+
+def marked(after: str = "") -> Mapping[str, Ending]:
+    """Formats in which only the terminator says that an answer is whole."""
+    return {
+        "anthropic": Breaks("", "Hello", after, ALL),
+        "openai_responses": Breaks("", "Hello", after),
+    }
+
 
 STAGES: Mapping[str, Sequence[Fault]] = {
     "Connecting": (
@@ -185,7 +200,7 @@ STAGES: Mapping[str, Sequence[Fault]] = {
     "A stream, before its first event": (
         Fault("stream_cut", "sends the headers and closes", None, Fails(502, BROKE)),
         Fault("stream_silent", "sends the headers and nothing more", None, Fails(504, "begin its answer within 20 seconds", after=FIRST_BYTE)),
-        Fault("pings", "sends nothing but comments for ever", None, Fails(504, "within its half of the request's deadline", after="half of `deadline_s`"), places=("first", "second")),
+        Fault("pings", "sends nothing but comments for ever", None, Fails(504, "within its half of the request's deadline", after="half of `deadline_s`"), at_last=Lasts(), only=OPENAI[:1], doors=OPENAI[:1]),
         Fault("garbage_first", "begins with an event that is no JSON", None, Fails(502, BROKE)),
         Fault("error_first", "begins with an error", None, Fails(502, ""), otherwise=ERRORS),
         Fault("failed_first", "begins with the reason `error`", None, Fails(502, ""), only=OPENAI),
@@ -196,13 +211,14 @@ STAGES: Mapping[str, Sequence[Fault]] = {
         Fault("ends", "ends the body, without a finish", None, Breaks(BROKE, text="Hello")),
         Fault("dies_in_call", "closes within a tool call", None, Breaks(BROKE, ""), only=TERMINATED, doors=TERMINATED),
         Fault("stalls", "falls silent", None, Breaks("continue its answer within 12 seconds", after=IDLE)),
+        Fault("endless", "sends text for ever", None, Lasts(), doors=OPENAI[:1], only=OPENAI[:1]),
         Fault("garbage_later", "sends an event that is no JSON", None, Breaks(BROKE)),
         Fault("error_later", "sends an error", None, Breaks("")),
         Fault("failed_later", "ends the answer with the reason `error`", None, Breaks(""), only=OPENAI),
     ),
     "A stream, after its finish": (
-        Fault("dies_finished", "closes before the terminator", None, Serves(usage=None), otherwise={"gemini": Serves(), **MARKED}),
-        Fault("stalls_finished", "falls silent before the terminator", None, Serves(usage=None, after=IDLE), otherwise={"gemini": Serves(after=IDLE), **MARKED}),
+        Fault("dies_finished", "closes before the terminator", None, Serves(usage=None), otherwise={"gemini": Serves(), **marked()}),
+        Fault("stalls_finished", "falls silent before the terminator", None, Serves(usage=None, after=IDLE), otherwise={"gemini": Serves(after=IDLE), **marked(IDLE)}),
         Fault("open_after_end", "does not end the body after the terminator", None, Serves(), only=TERMINATED),
         Fault("garbage_after_end", "sends more after the terminator", None, Serves(), only=TERMINATED),
         Fault("dies_after_end", "closes without ending the body, after the terminator", None, Serves(), only=TERMINATED),
@@ -250,7 +266,7 @@ class Expected(NamedTuple):
 
     status: int
     text: str
-    ended: Literal["finish", "error"]
+    ended: Literal["finish", "error", "left"]
     """How the client sees the answer end."""
     provider: int
     """The number of the candidate that the client's answer or error comes from, from 1."""
@@ -278,6 +294,8 @@ def expect(cell: Cell) -> Expected:
     for number, fault in enumerate(cell.chain, 1):
         ending = fault.ending(cell.streamed, cell.speech)
         assert ending is not None
+        if number == len(cell.chain) and fault.at_last is not None:
+            ending = fault.at_last
         failed = tuple((at, one.status, one.says) for at, one in failures)
         if isinstance(ending, Serves):
             record = "complete" if ending.usage else "complete_without_usage"
@@ -287,6 +305,8 @@ def expect(cell: Cell) -> Expected:
             return Expected(
                 200, ending.text, "error", number, number, "provider_broke", failed, ending.says, None, usage
             )
+        if isinstance(ending, Lasts):
+            return Expected(200, "", "left", number, number, "client_left", failed, "", None, None)
         failures.append((number, ending))
         if ending.blame == "request":
             break
@@ -339,7 +359,6 @@ def cells_of(fault: Fault, places: Sequence[str], door: str, speech: str) -> lis
         for streamed in (False, True)
         if fault.ending(streamed, speech) is not None
         for place in places
-        if place in fault.places
     ]
 
 

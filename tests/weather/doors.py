@@ -14,8 +14,10 @@ class Heard(NamedTuple):
     """An answer, as its client understands it."""
 
     text: str
-    ended: Literal["finish", "error", "nothing", "both"]
-    """By which it ends. A client that sees neither a finish nor an error would take a part for the whole."""
+    ended: Literal["finish", "error", "nothing", "both", "left"]
+    """By which it ends, or that the client has left. One that sees neither a finish nor an error would take a
+    part for the whole.
+    """
 
 
 @dataclass(frozen=True)

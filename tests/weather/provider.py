@@ -139,6 +139,7 @@ SCRIPTS: Mapping[str, Does] = {
     "ends": lambda told: told.begun(told.speech.second),
     "dies_in_call": lambda told: told.cut(told.speech.tool, told.heard, b"data: {"),
     "stalls": lambda told: told.begun(told.silence),
+    "endless": lambda told: Script(pieces=told.drip(told.speech.second), framing="chunked", gap_s=DRIP_S),
     "garbage_later": lambda told: told.begun(b"data: {\n\n", told.speech.finish, told.speech.end),
     "error_later": lambda told: told.begun(told.speech.error_event),
     "failed_later": lambda told: told.begun(told.speech.failed_finish, told.speech.end),

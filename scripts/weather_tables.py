@@ -1,0 +1,121 @@
+"""The tables of docs/bad-weather.md, from the cells that `tests/weather` runs."""
+
+import sys
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+
+from check_architecture import HOUSE
+
+sys.path.append(str(HOUSE.parents[1] / "tests"))
+
+from weather.cells import (
+    PAIRS,
+    PLACES,
+    STAGES,
+    Breaks,
+    Ending,
+    Expected,
+    Fails,
+    Fault,
+    Serves,
+    cells_of,
+    expect,
+    mixed_cells,
+)
+
+__all__ = ["render_chains", "render_faults"]
+
+ORDINALS = ("1st", "2nd", "3rd")
+SPOKEN: Mapping[str, str] = MappingProxyType(
+    {
+        "openai_chat": "chat completions",
+        "anthropic": "Anthropic's format",
+        "openai_responses": "the Responses API",
+        "gemini": "Google's format",
+    }
+)
+"""The wire formats."""
+
+
+def render_faults() -> Iterable[str]:
+    """A table for each stage, with a row for each fault."""
+    for stage, faults in STAGES.items():
+        yield f"\n### {stage}\n"
+        yield "| the provider … | first of three | second | last | all three | record | tokens | ends |"
+        yield "|---|---|---|---|---|---|---|---|"
+        for fault in faults:
+            yield from _rows(fault)
+
+
+def _rows(fault: Fault) -> Iterable[str]:
+    """The row of a fault, and one more for each way in which it may end differently."""
+    chat = PAIRS[0][1]
+    if fault.plain != fault.streamed and fault.plain is not None and fault.streamed is not None:
+        yield _row(fault, f"{fault.words} (a plain request)", chat, streamed=False)
+        yield _row(fault, f"{fault.words} (a stream)", chat, streamed=True)
+    else:
+        yield _row(fault, fault.words, chat, streamed=fault.plain is None)
+    for speech in fault.otherwise:
+        yield _row(fault, f"– the same in {SPOKEN[speech]}", speech, streamed=fault.plain is None)
+
+
+def _row(fault: Fault, words: str, speech: str, *, streamed: bool) -> str:
+    ending = fault.ending(streamed, speech)
+    assert ending is not None
+    results = [
+        _result(expect(cell)) for cell in cells_of(fault, PLACES, speech, speech) if cell.streamed is streamed
+    ]
+    after = (
+        f"after `{ending.after}`" if ending.after.isidentifier() else ending.after and f"after {ending.after}"
+    )
+    return (
+        f"| {words} | {' | '.join(results)} | {_record(ending)} | {_tokens(ending)} | {after or 'at once'} |"
+    )
+
+
+def _result(expected: Expected) -> str:
+    """What the client gets, and the number of attempts."""
+    told = {
+        "finish": f"{ORDINALS[expected.provider - 1]} answers",
+        "error": f"**{expected.status}**",
+        "left": "goes on",
+    }[expected.ended]
+    if expected.ended == "error" and expected.status == 200:
+        told = f"“{expected.text}”, then an error" if expected.text else "a part, then an error"
+    return f"{told} ({expected.attempts})"
+
+
+def _record(ending: Ending) -> str:
+    if isinstance(ending, Fails):
+        words = "too slow" if ending.after else ending.says
+        return (
+            f"`{words}`"
+            if words.startswith(str(ending.status))
+            else f"`{ending.status}`: {words}".rstrip(": ")
+        )
+    if isinstance(ending, Serves):
+        return "`complete`" if ending.usage else "`complete_without_usage`"
+    return "`provider_broke`" if isinstance(ending, Breaks) else "`client_left`"
+
+
+def _tokens(ending: Ending) -> str:
+    if ending.usage:
+        return "all" if isinstance(ending, Serves) else "as reported"
+    return "none"
+
+
+def render_chains() -> Iterable[str]:
+    """Chains of different failures."""
+    yield "| the first … | the second … | the third … | the client gets |"
+    yield "|---|---|---|---|"
+    for cell in mixed_cells():
+        if not cell.streamed:
+            yield f"| {' | '.join(fault.words for fault in cell.chain)} | {_of_whom(expect(cell))} |"
+
+
+def _of_whom(expected: Expected) -> str:
+    """What the client gets, and whose it is."""
+    result = _result(expected)
+    return (
+        result if expected.ended == "finish" else f"{result}, that of the {ORDINALS[expected.provider - 1]}"
+    )
