@@ -97,7 +97,7 @@ async def refusal_of(fetcher: Fetcher, url: str, budget: int = MB, timeout_s: fl
     return str(caught.value)
 
 
-NOT_ALLOWED = "the address is not allowed"
+NOT_ALLOWED = "not a public address, or an unknown host"
 
 Make = Callable[..., Fetcher]
 
@@ -493,7 +493,7 @@ async def test_the_parameter_is_named(server: Simulator, provider: Simulator, fe
 async def test_by_default_nothing_inside_is_reached(server: Simulator, provider: Simulator) -> None:
     server.answer(Script(pieces=(PNG,)))
     reply = await ask(provider, Fetcher(), at(server, host="127.0.0.1"))
-    assert reply.error["message"].endswith("cannot be fetched: the address is not allowed")
+    assert reply.error["message"].endswith("cannot be fetched: not a public address, or an unknown host")
     assert server.requests == []
 
 

@@ -382,7 +382,7 @@ async def test_the_deadline_ends_both(stack: AsyncExitStack) -> None:
     assert record["ended"] == "failed"
     last = record["attempts"][-1]
     assert (last["provider"], last["status"]) == ("b", 504)
-    assert last["error"] == "b: no answer has begun before the request's deadline"
+    assert last["error"] == "b: no answer began before the request's deadline"
     await race.all_closed()
 
 

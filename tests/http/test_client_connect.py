@@ -55,7 +55,7 @@ async def test_an_authority_that_cannot_be_read_is_named(tmp_path: Path) -> None
     certificate = write_certificate(tmp_path, [LOOPBACK], DAY)
     environ = {"SSL_CERT_FILE": str(tmp_path / "missing.pem")}
     async with serving(always(), tls=server_side(certificate)) as server, opened(environ) as client:
-        with pytest.raises(TLSFailed, match="SSL_CERT_FILE names cannot be read"):
+        with pytest.raises(TLSFailed, match="SSL_CERT_FILE cannot be read"):
             await ask(client, server)
 
 

@@ -297,7 +297,7 @@ def test_arguments_that_are_no_object_become_one(arguments: str):
 
 
 def test_a_result_that_answers_nothing_is_refused():
-    with pytest.raises(InvalidRequest, match="answers no call") as refusal:
+    with pytest.raises(InvalidRequest, match="no call in the conversation") as refusal:
         body(turn(ask(), Message("tool", (result("9", "x", name=""),))))
     assert refusal.value.param == "messages.1"
 

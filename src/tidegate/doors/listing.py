@@ -59,7 +59,7 @@ def _place(models: Sequence[ListedModel], name: str, param: str) -> int:
     for place, model in enumerate(models):
         if model.id == name:
             return place
-    raise InvalidRequest(f"{param} names no model of the list", param=param)
+    raise InvalidRequest(f"{param} is not a model in the list", param=param)
 
 
 def _limit(query: Query, param: str) -> int | None:

@@ -32,7 +32,7 @@ class Keyring:
             raise Unauthenticated("no API key: send it as Authorization: Bearer … or X-API-Key")
         name = self._names.get(_digest(key))
         if name is None:
-            raise Unauthenticated("the API key is not known here")
+            raise Unauthenticated("this API key is not valid for this gateway")
         return name
 
 

@@ -38,7 +38,7 @@ def limited(pick: Pick) -> ProviderRefused:
     """The error where every candidate is rate limited: that of the first to open."""
     service, wait_s = pick.candidate.service, math.ceil(pick.wait_s)
     error = ProviderRefused(
-        f"{service.name}: the rate limit for {pick.candidate.model} is used up; retry in {wait_s} seconds",
+        f"{service.name}: the rate limit for {pick.candidate.model} is exhausted; retry in {wait_s} seconds",
         status=429,
         type="rate_limit_error",
         code="rate_limit_exceeded",

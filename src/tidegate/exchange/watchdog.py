@@ -148,7 +148,7 @@ class Watch:
             silence = f"the client sent nothing of its body for {self._patience:g} seconds"
             return BodyTimeout("the body is not complete at the request's deadline" if overdue else silence)
         if overdue:
-            return DeadlineExceeded("no answer has begun before the request's deadline")
+            return DeadlineExceeded("no answer began before the request's deadline")
         cut = self._waiting is Waiting.NEXT_EVENT and perf_counter() > self.ends_at
         within = "its half of the request's deadline" if cut else f"{self._patience:g} seconds"
         return ProviderTimeout(f"the provider did not {self._waiting.value} within {within}")

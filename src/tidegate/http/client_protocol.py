@@ -185,7 +185,7 @@ class Connection(asyncio.Protocol):
         if self._complete:
             self._settle()
         elif self._overhead > MAX_HEAD:
-            self._fail(BadAnswer, "more bytes of headers than an answer may have")
+            self._fail(BadAnswer, "the answer's headers are too large")
         elif (response := self._response) is not None and response.pieces:
             response.arrive()
         return None

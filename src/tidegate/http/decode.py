@@ -67,7 +67,7 @@ class Inflate:
             try:
                 data = self._stream.decompress(given, PIECE)
             except zlib.error:
-                raise BadAnswer(f"the answer is not the {self._encoding} that it claims to be") from None
+                raise BadAnswer(f"the answer is not valid {self._encoding}") from None
             self._input = self._stream.unconsumed_tail or self._stream.unused_data
             if data or len(self._input) == len(given):
                 return data

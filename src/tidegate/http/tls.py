@@ -34,7 +34,9 @@ class Contexts:
         for variable in CA_VARIABLES:
             path = self._environ.get(variable)
             if path and not os.access(path, os.R_OK):  # OpenSSL would trust nothing, without an explanation
-                raise TLSFailed(f"what {variable} names cannot be read, so no certificate can be checked")
+                raise TLSFailed(
+                    f"the file or folder in {variable} cannot be read, so certificates cannot be verified"
+                )
         context = ssl.create_default_context(
             cafile=self._environ.get("SSL_CERT_FILE") or None,
             capath=self._environ.get("SSL_CERT_DIR") or None,

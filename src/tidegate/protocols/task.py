@@ -104,7 +104,7 @@ def read_answer(decoder: Decoder[T], body: bytes, tally: Tally, what: str) -> T:
     try:
         answer = decode_leniently(decoder, body, left_out)
     except MALFORMED as error:
-        raise ProviderBroke(f"the provider's answer holds no {what}") from error
+        raise ProviderBroke(f"the provider's answer contains no {what}") from error
     for event in left_out:
         if isinstance(event, LeftOut):
             tally.leave_out(event.name)

@@ -7,7 +7,7 @@ __all__ = ["NOT_ALLOWED", "Address", "Budget", "NotFetched", "is_public"]
 
 Address = IPv4Address | IPv6Address
 
-NOT_ALLOWED = "the address is not allowed"
+NOT_ALLOWED = "not a public address, or an unknown host"
 """One message for both forbidden and unresolvable hosts: a difference would reveal which names exist in the
 gateway's own network."""
 

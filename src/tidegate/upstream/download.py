@@ -81,7 +81,7 @@ def parse_address(text: str, allowed: Callable[[Address], bool]) -> URL:
     Raises NotFetched.
     """
     if len(text) > MAX_URL:
-        raise NotFetched("its address is too long")
+        raise NotFetched("its URL is too long")
     try:
         # ASCII is sent unchanged, because signatures depend on it.
         url = URL(text, encoded=_UNSAFE.search(text) is None)
@@ -89,9 +89,9 @@ def parse_address(text: str, allowed: Callable[[Address], bool]) -> URL:
     except (ValueError, LookupError):  # yarl: an IndexError for `http://[]@`
         raise NotFetched("it is not a valid URL") from None
     if url.scheme not in ("http", "https") or not host:
-        raise NotFetched("only http and https addresses are fetched")
+        raise NotFetched("only http and https URLs are fetched")
     if url.raw_user is not None or url.raw_password is not None:
-        raise NotFetched("an address with a user or a password is not fetched")
+        raise NotFetched("URLs with a user or password are not fetched")
     _check_literal(host, allowed)
     return url
 

@@ -43,7 +43,7 @@ async def fetch_model_names(address: Address, headers: bytes, patience_s: float)
     except HTTPError as error:
         raise explain(error) from error
     except TimeoutError as error:
-        raise ProviderTimeout(f"no list of models within {patience_s:g} seconds") from error
+        raise ProviderTimeout(f"no model list within {patience_s:g} seconds") from error
     finally:
         await pool.close()
     if status != 200:
@@ -51,7 +51,7 @@ async def fetch_model_names(address: Address, headers: bytes, patience_s: float)
     try:
         listed = _decode(body).data
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise ProviderBroke("its list of models cannot be read") from error
+        raise ProviderBroke("its model list cannot be read") from error
     return tuple(dict.fromkeys(one.id for one in listed if 0 < len(one.id) <= LONGEST_NAME))
 
 
@@ -63,7 +63,7 @@ async def _fetch(pool: Pool, address: Address, headers: bytes, connect_s: float)
             pieces.append(piece)
             size += len(piece)
             if size > MAX_LIST:
-                raise ProviderBroke(f"its list of models is larger than {MAX_LIST} bytes")
+                raise ProviderBroke(f"its model list is larger than {MAX_LIST} bytes")
     finally:
         answer.close()
     return answer.status, b"".join(pieces)

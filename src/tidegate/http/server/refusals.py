@@ -75,7 +75,7 @@ VERSION = Refusal(505, "http_version_not_supported", "this server speaks HTTP/1.
 OLD_VERSION = Refusal(400, "invalid_http", "this server speaks HTTP/1.1 and HTTP/1.0")
 CODING = Refusal(501, "transfer_coding_not_supported", "the only supported Transfer-Encoding is chunked")
 CODING_IN_1_0 = Refusal(400, "invalid_http", "HTTP/1.0 has no Transfer-Encoding")
-TUNNEL = Refusal(501, "method_not_supported", "this server is no proxy: CONNECT is not supported")
+TUNNEL = Refusal(501, "method_not_supported", "CONNECT is not supported: this server is not a proxy")
 WEBSOCKET = Refusal(426, "upgrade_required", "WebSocket is not supported: use plain HTTP", HTTP_ONLY)
 
 

@@ -85,7 +85,7 @@ def _check_prelude(data: bytearray, start: int) -> tuple[int, int]:
     """Return the lengths of the frame and of its headers, after checking them."""
     total, headers_length, checksum = _PRELUDE.unpack_from(data, start)
     if crc32(data[start : start + 8]) != checksum:
-        raise ProviderBroke("the provider's stream is damaged: a frame's head does not fit its checksum")
+        raise ProviderBroke("the provider's stream is damaged: a frame's header does not match its checksum")
     if not _LEAST + headers_length <= total <= MAX_FRAME:
         raise ProviderBroke(f"the provider sent a frame of {total} bytes, {headers_length} of them headers")
     return total, headers_length
@@ -94,7 +94,7 @@ def _check_prelude(data: bytearray, start: int) -> tuple[int, int]:
 def _parse_frame(frame: bytes, headers_length: int) -> Frame:
     body = memoryview(frame)[: -_CHECKSUM.size]
     if crc32(body) != _CHECKSUM.unpack_from(frame, len(body))[0]:
-        raise ProviderBroke("the provider's stream is damaged: a frame does not fit its checksum")
+        raise ProviderBroke("the provider's stream is damaged: a frame does not match its checksum")
     begin = _PRELUDE.size + headers_length
     try:
         headers = _headers_of(frame[_PRELUDE.size : begin])

@@ -335,7 +335,7 @@ class CohereReader:
     def _add_arguments(self, index: int, arguments: str, events: list[Event]) -> None:
         call = self._calls.get(index)
         if call is None:
-            self._fail(ProviderBroke("the provider sent arguments of a call that it never began"), events)
+            self._fail(ProviderBroke("the provider sent arguments of a call that it never started"), events)
             return
         if call.is_custom or not call.pieces:
             call.pieces.append(arguments)

@@ -109,7 +109,7 @@ def _plan_dropped(turn: Turn) -> dict[str, None]:
     are not reported.
     """
     if turn.n is not None and turn.n > 1:
-        raise Unsupported("this provider returns one choice only (n)", param="n")
+        raise Unsupported("this provider returns only one choice (n)", param="n")
     modalities = tuple(one for one in turn.modalities if one != "text")
     usual = msgspec.structs.replace(turn, n=None, modalities=modalities, parallel_tool_calls=None)
     dropped = dict.fromkeys(drop_or_refuse(usual, CARRIES))

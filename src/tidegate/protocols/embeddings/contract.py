@@ -76,7 +76,7 @@ def require_texts(parsed: EmbeddingsRequest) -> tuple[str, ...]:
     one vocabulary.
     """
     if parsed.tokens:
-        raise Unsupported("this provider embeds texts, not tokens (input)", param="input")
+        raise Unsupported("this provider accepts texts, not tokens (input)", param="input")
     return parsed.texts
 
 

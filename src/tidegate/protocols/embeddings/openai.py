@@ -55,7 +55,7 @@ class OpenAIFormat:
         """See TaskFormat."""
         dialect: Dialect = target.dialect
         if parsed.tokens and not dialect.tokens:
-            raise Unsupported("this provider embeds texts, not tokens (input)", param="input")
+            raise Unsupported("this provider accepts texts, not tokens (input)", param="input")
         fields = dict(parsed.fields)
         fields["model"] = Raw(ENCODE(target.model))
         remove_gateway_fields(fields, parsed.provider, dialect.gateway_fields)
@@ -75,9 +75,7 @@ PLAIN_ENCODINGS = ("float", "base64")
 
 def _set_dimensions(fields: Fields, parsed: EmbeddingsRequest, dialect: Dialect) -> None:
     if parsed.dimensions is not None and not dialect.dimensions_field:
-        raise Unsupported(
-            "the length of this model's vectors cannot be chosen (dimensions)", param="dimensions"
-        )
+        raise Unsupported("this model has vectors of a fixed length (dimensions)", param="dimensions")
     length = fields.pop("dimensions", None)
     if length is not None and dialect.dimensions_field:
         fields.setdefault(dialect.dimensions_field, length)

@@ -74,5 +74,5 @@ def _read_input(value: Input) -> tuple[tuple[str, ...], tuple[tuple[int, ...], .
     for index, one in enumerate(texts or tokens):
         if not one:
             place = f"input.{index}" if len(value) > 1 else "input"
-            raise InvalidRequest(f"{place}: there is nothing to embed", param=place)
+            raise InvalidRequest(f"{place}: expected a text that is not empty", param=place)
     return texts, tokens

@@ -247,7 +247,8 @@ class _Conversation:
         waiting = self._waiting.take(result.name, result.id)
         if waiting is None:
             raise InvalidRequest(
-                f"the response of {result.name!r} answers no function call", param=f"{param}.functionResponse"
+                f"no function call precedes the response of {result.name!r}",
+                param=f"{param}.functionResponse",
             )
         name, id_ = waiting
         text, is_error = _read_response(result.response, f"{param}.functionResponse.response")

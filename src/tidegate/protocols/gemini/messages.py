@@ -284,7 +284,8 @@ class Contents:
     def _result(self, result: ToolResult) -> tuple[WirePart, list[AnyPart]]:
         if not result.name:
             raise InvalidRequest(
-                f"the tool result {result.call_id!r} answers no call in the conversation", param=self._place
+                f"no call in the conversation has the id of the tool result {result.call_id!r}",
+                param=self._place,
             )
         if result.cache is not None:
             self.dropped["cache_control"] = None

@@ -43,7 +43,7 @@ def parse_request(body: bytes) -> ImagesRequest:
     """Decode and check a request. Raises InvalidRequest."""
     wire, fields = read_body(WIRE, body)
     if not wire.prompt.strip():
-        raise InvalidRequest("prompt: there is nothing to draw", param="prompt")
+        raise InvalidRequest("prompt: expected a text that is not empty", param="prompt")
     if wire.n is not None and wire.n < 1:
         raise InvalidRequest("n: expected a number above 0", param="n")
     refuse_stream(wire.stream, "images")

@@ -62,7 +62,7 @@ def read_results(body: bytes, tally: Tally) -> bytes:
     if view.error:
         raise error_inside(view.error)
     if view.results is None:
-        raise ProviderBroke("the provider's answer holds no results")
+        raise ProviderBroke("the provider's answer contains no results")
     tally.id, tally.model = view.id or "", view.model or ""
     tally.usage = None if view.usage is None else parse_usage(view.usage)
     return body

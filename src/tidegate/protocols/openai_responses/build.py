@@ -277,7 +277,9 @@ class Conversation:
 
     def _give(self, call_id: str, content: tuple[Text | Image | Document, ...], place: str) -> None:
         if call_id not in self._names:
-            raise InvalidRequest(f"no item before this one is a call {call_id!r}", param=f"{place}.call_id")
+            raise InvalidRequest(
+                f"no call with the id {call_id!r} precedes this item", param=f"{place}.call_id"
+            )
         if self._parts:
             self._flush()
         self._results.append(ToolResult(call_id, self._names[call_id], content))

@@ -115,7 +115,7 @@ def read_compaction(body: bytes, tally: Tally) -> bytes:
     if view.error:
         raise failure_of(view.error)
     if view.output is None:
-        raise ProviderBroke("the provider's answer holds no compaction")
+        raise ProviderBroke("the provider's answer contains no compaction")
     tally.id, tally.model = view.id or "", view.model or ""
     tally.usage = None if view.usage is None else parse_usage(view.usage)
     return body

@@ -67,4 +67,4 @@ def unwrap(encrypted: str, param: str) -> WrappedSignature:
         data = base64.b64decode(encrypted[len(PREFIX) :].encode(), altchars=b"-_", validate=True)
         return _WRAPPED.decode(data)
     except (binascii.Error, *MALFORMED) as error:
-        raise InvalidRequest("the reasoning is not what Tidegate wrote", param=param) from error
+        raise InvalidRequest("the reasoning item was changed; send it back unchanged", param=param) from error

@@ -76,7 +76,7 @@ def read_summary(encrypted: str, param: str) -> str:
         return f"{PREFACE}\n\n{_SUMMARY.decode(data).summary}"
     except (binascii.Error, *MALFORMED) as error:
         raise InvalidRequest(
-            "the compaction item is not what Tidegate wrote; send it back unchanged", param=param
+            "the compaction item was changed; send it back unchanged", param=param
         ) from error
 
 
