@@ -11,7 +11,6 @@ from continuation.world import DOORS, PROVIDERS, World, world
 from running import Reply
 from simulator import json as answer
 from simulator import refusal, stream
-from tidegate.providers import protocol_named
 
 CHAT = DOORS["chat"]
 
@@ -405,16 +404,3 @@ async def test_the_usage_is_that_of_the_last_part_and_the_record_has_all() -> No
 
 def test_a_stream_of_the_fake_provider_is_like_openais() -> None:
     assert openai(["a"])[0].startswith(b'data: {"id"')
-
-
-async def test_a_wire_format_of_an_older_package_is_not_asked_to_continue(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """It would not look at `Turn.continues`, and begin the answer anew."""
-    format_ = protocol_named("gemini")
-    carries = {name: outcome for name, outcome in format_.carries.items() if name != "continues"}
-    monkeypatch.setattr(type(format_), "carries", carries)
-    async with world(("openai", writing("openai", keep=6)), ("gemini", writing("gemini"))) as asked:
-        reply = await chat(asked)
-    assert asked.providers[1].requests == []
-    assert CHAT.error(CHAT.events(reply))

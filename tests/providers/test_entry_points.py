@@ -91,8 +91,8 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
             del sys.modules[name]
 
 
-def install_as_printed(site: Site, package: str) -> None:
-    """Install a package of the page as its pyproject.toml and its files are printed."""
+def install_as_printed(site: Site, package: str, without: str = "") -> None:
+    """Install a package of the page as its pyproject.toml and its files are printed, but `without` a text."""
     project = tomllib.loads(example(f"{package}/pyproject.toml"))
     assert project["build-system"] == {"requires": ["hatchling"], "build-backend": "hatchling.build"}
     groups = project["project"]["entry-points"]
@@ -101,7 +101,7 @@ def install_as_printed(site: Site, package: str) -> None:
         for group, modules in groups.items()
     )
     files = re.findall(rf"^# {package}/(\w+/.+)$", PAGE, re.MULTILINE)
-    texts = {file: example(f"{package}/{file}") for file in files}
+    texts = {file: example(f"{package}/{file}").replace(without, "") for file in files}
     # Hatchling takes the folder that is called like the project, where it is a package.
     assert f"{project['project']['name'].replace('-', '_')}/__init__.py" in texts
     site.install(project["project"]["name"], points, texts)
@@ -352,6 +352,33 @@ async def test_a_wire_format_of_a_package_answers_every_door(provider: Simulator
         "most": 2,
         "live": False,
     }
+
+
+CUT_OFF = stream(
+    [b'data: {"id":"1","model":"m","choices":[{"index":0,"delta":{"content":"The tide"}}]}\n\n'],
+    framing="length",
+    declares=1000,
+    ending="close",
+)
+
+
+@pytest.mark.parametrize("without", ["", '"continues", '])
+async def test_no_wire_format_continues_an_answer_that_does_not_say_so(
+    site: Site, provider: Simulator, without: str
+) -> None:
+    """One that was written before there was such a thing would begin the answer anew."""
+    install_as_printed(site, "tidegate-acme", without)
+    provider.answer(stream([blocks([line]) for line in LINES]))
+    async with Simulator() as first:
+        first.answer(CUT_OFF)
+        providers = {"a": ("vllm", first.url), "b": ("acme", provider.url)}
+        more = '[models."m"]\ncandidates = ["a/m", "b/anvil-1"]'
+        async with Gateway(providers, more=more, routing="resume = true\nretries = 0") as gateway:
+            reply = await gateway.chat("m", stream=True)
+            record = await gateway.record()
+    assert provider.requests == []
+    assert (reply.text, "error" in reply.chunks[-1]) == ("The tide", True)
+    assert [one["reason"] for one in record["skipped"]] == ["unsupported_feature: continues"]
 
 
 @pytest.mark.usefixtures("acme")
