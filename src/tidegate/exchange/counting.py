@@ -92,7 +92,7 @@ async def try_candidate(this: Exchange, candidate: Candidate, call: Call, *, las
     """
     router, tried = this.gateway.router, list[Trial]()
     plan = router.plan(NO_FACTS, candidate.counting, perf_counter())
-    while (pick := router.next(plan, tried, NO_FACTS, perf_counter())) and pick.blocked_by is None:
+    while (pick := router.next(plan, tried, NO_FACTS, perf_counter())) and pick.blocked_by in (None, "cap"):
         trial = router.begin(pick, NO_FACTS, perf_counter())
         outcome = Outcome(abandoned=True)
         try:

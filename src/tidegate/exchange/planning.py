@@ -35,6 +35,7 @@ BLOCKED: Mapping[BlockedBy, str] = MappingProxyType(
         "rate": "is rate limited",
         "account": "refuses its key, or has no funds",
         "model": "has no such model",
+        "cap": "is close to its rate limit",
     }
 )
 """Why a candidate is passed over, for records."""
@@ -63,7 +64,8 @@ def note_passed_over(this: Exchange) -> None:
         if choice.blocked_by is not None and all(
             one.candidate is not choice.candidate for one in this.attempts
         ):
-            this.skip(choice.candidate, f"{BLOCKED[choice.blocked_by]}; available in {choice.wait_s:.1f} s")
+            wait = f"; available in {choice.wait_s:.1f} s" if choice.wait_s else ""
+            this.skip(choice.candidate, BLOCKED[choice.blocked_by] + wait)
 
 
 def is_last(this: Exchange) -> bool:

@@ -38,6 +38,7 @@ BLOCKED = {
     "rate": "is rate limited",
     "account": "refuses its key, or has no funds",
     "model": "has no such model",
+    "cap": "is close to its rate limit",
 }
 TOLD = frozenset(
     [
@@ -131,10 +132,9 @@ def _order(record: Fields) -> Iterator[str]:
 
 def _figures(one: Fields) -> str:
     parts = []
-    if one.get("blocked_by"):
-        parts.append(
-            f"{BLOCKED.get(one['blocked_by'], one['blocked_by'])} for {one.get('wait_s') or 0:.1f} s"
-        )
+    if blocked_by := one.get("blocked_by"):
+        wait = f" for {one['wait_s']:.1f} s" if one.get("wait_s") else ""
+        parts.append(f"{BLOCKED.get(blocked_by, blocked_by)}{wait}")
     if one.get("weight") is not None:
         parts.append(f"weight {one['weight']:.3g}")
     if one.get("cost_usd") is not None:

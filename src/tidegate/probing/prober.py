@@ -11,6 +11,7 @@ from tidegate.bus import Bus
 from tidegate.exchange import Gateway
 from tidegate.protocols.errors import ProviderError, TidegateError, Unsupported
 from tidegate.providers import Candidate, Service
+from tidegate.providers.candidate import COUNTING
 from tidegate.providers.credentials import Credential
 from tidegate.routing import Account, Endpoint, Outcome
 
@@ -187,8 +188,8 @@ async def outcome_of(call: Call, proof: Sequence[str]) -> Outcome:
 
 
 def candidate_of(endpoint: Endpoint, gateway: Gateway) -> Candidate | None:
-    """The candidate that leads to an endpoint; None if it is not configured any more."""
-    if endpoint.service not in gateway.registry.services:
+    """The candidate that leads to an endpoint; None if it is not configured any more, or counts tokens."""
+    if endpoint.service not in gateway.registry.services or endpoint.model.endswith(COUNTING):
         return None
     try:
         found = gateway.registry.resolve(endpoint.model, endpoint.service).candidates

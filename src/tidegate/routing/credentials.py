@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from tidegate.providers.credentials import Credential
 
+from .caps import Cap
 from .limits import Limit, parse_limits
 
 __all__ = ["Account", "Limits", "Slot", "Wall", "least_loaded"]
@@ -21,6 +22,9 @@ IN_FLIGHT_WEIGHT = 0.05
 """The load of one open attempt, as a share of a limit."""
 READ_EVERY_S = 0.25
 """How often the headers of answers are parsed, in seconds."""
+
+FULL = 2.0
+"""From this load on, a request is expected to exceed the limits."""
 
 Wall = Callable[[], float]
 """Returns the time in seconds since the epoch, which providers use for points in time."""
@@ -61,7 +65,8 @@ class Limits:
     """The rate limits of a credential at an endpoint."""
 
     __slots__ = (
-        "_headers", "_headers_at", "_limits", "_read_at", "_since", "_wall", "blocked_until", "level", "own",
+        "_headers", "_headers_at", "_limits", "_read_at", "_since", "_wall", "blocked_until", "cap", "level",
+        "own",
     )  # fmt: skip
 
     def __init__(self, wall: Wall) -> None:
@@ -79,9 +84,14 @@ class Limits:
         self._limits: dict[str, Limit] = {}
         self._since = 0
         """Attempts begun since the headers."""
+        self.cap: Cap | None = None
+        """The learned cap of the request rate; None until a limit was reached."""
 
     def block(self, retry_after: float | None, now: float) -> float:
         """Block the credential: the limit is reached. Returns for how long, in seconds."""
+        if self.cap is None:
+            self.cap = Cap()
+        self.cap.limit(now)
         if retry_after is None:
             wait = min(RATE_S * 2.0**self.level, LONGEST_RATE_S)
             self.level = min(self.level + 1, HIGHEST_LEVEL)
@@ -94,10 +104,22 @@ class Limits:
     def succeed(self) -> None:
         """An answer has arrived: the limit is not reached."""
         self.level = 0
+        if self.cap is not None:
+            self.cap.served += 1
 
     def begin(self) -> None:
         """An attempt has begun, which the headers do not include yet."""
         self._since += 1
+        if self.cap is not None:
+            self.cap.begin()
+
+    def is_full(self, now: float) -> bool:
+        """Whether one more request would exceed the learned cap."""
+        return self.cap is not None and not self.cap.allows(now)
+
+    def is_capped(self, now: float) -> bool:
+        """Whether there is a learned cap."""
+        return self.cap is not None and self.cap.rate(now) is not None
 
     def note(self, headers: Headers, now: float) -> None:
         """Keep the headers of an answer."""
@@ -106,6 +128,8 @@ class Limits:
     def load(self, tokens: int, now: float) -> float:
         """The used share of the tightest limit, 0 to 1; more if a request of `tokens` tokens does not fit."""
         self._read(now)
+        if self.is_full(now):
+            return FULL
         if not self._limits:
             return 0.0
         age = now - self._headers_at
@@ -143,10 +167,6 @@ class Slot:
     def load(self, tokens: int, now: float) -> float:
         """Its load: 0 is idle; from 2 on, a request of `tokens` tokens exceeds its limits."""
         return self.limits.load(tokens, now) + IN_FLIGHT_WEIGHT * self.account.in_flight
-
-
-FULL = 2.0
-"""From this load on, a request is expected to exceed the limits."""
 
 
 def least_loaded(slots: Sequence[Slot], tokens: int, now: float, preferred: str | None = None) -> Slot | None:

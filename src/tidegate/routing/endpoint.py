@@ -152,12 +152,15 @@ class Lane:
         if available_at > now:
             first = min(self.slots, key=Slot.available_at)
             return ("account" if first.account.blocked_until >= available_at else "rate"), available_at - now
+        if all(slot.limits.is_full(now) for slot in self.slots if slot.available_at() <= now):
+            return "cap", 0.0
         endpoint.clean = self._is_clean(now)
         return None, 0.0
 
     def _is_clean(self, now: float) -> bool:
-        blocks = (max(slot.account.blocked_until, slot.limits.blocked_until) for slot in self.slots)
-        return self.endpoint.breaker.state == "closed" and all(until <= now for until in blocks)
+        if self.endpoint.breaker.state != "closed":
+            return False
+        return all(one.available_at() <= now and not one.limits.is_capped(now) for one in self.slots)
 
 
 class Endpoints:

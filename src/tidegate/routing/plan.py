@@ -12,10 +12,10 @@ from .credentials import Slot
 
 __all__ = ["BlockedBy", "Choice", "Pick", "Plan", "Skip"]
 
-BlockedBy = Literal["breaker", "rate", "account", "model"]
+BlockedBy = Literal["breaker", "rate", "account", "model", "cap"]
 """Why an endpoint cannot serve now. `breaker`: it failed too often, or is being probed. `rate`: its limits
 are exhausted. `account`: its credentials were rejected, or have no funds. `model`: the account does not have
-the model."""
+the model. `cap`: more requests would probably exceed its limits; it can serve nevertheless."""
 
 
 class Choice(Struct, gc=False):

@@ -36,6 +36,9 @@ MOST_GROUPS = 2048
 LEAN = frozenset(["priority", "weighted"])
 """Orders that need no figures."""
 
+USABLE = (None, "cap")
+"""Values of `blocked_by` with which a candidate can serve."""
+
 HELD_S = 1.0
 """How long a worker waits before it tries again to obtain the claim for a probe, in seconds."""
 
@@ -247,7 +250,7 @@ class Router:
         slot = least_loaded(slots, facts.input_tokens, now, self._home_credential(lane, facts, now))
         if slot is not None:
             breaker = lane.endpoint.breaker
-            if blocked_by is None and breaker.state != "closed" and not self._probes.take(lane.endpoint):
+            if blocked_by in USABLE and breaker.state != "closed" and not self._probes.take(lane.endpoint):
                 breaker.hold(now + HELD_S)
                 blocked_by, wait_s = "breaker", HELD_S
             return Pick(choice, slot, wait_s, blocked_by)
