@@ -155,6 +155,28 @@ async def test_gateway_fields_stay_here(provider: Simulator) -> None:
     assert provider.requests[0].json == {"model": "m", "input": "Hello"}
 
 
+async def test_the_cheapest_model_embeds_and_a_price_can_be_limited(provider: Simulator) -> None:
+    provider.answer(json(vectors(FLOATS)))
+    more = f'[providers.sim]\nkind = "openai"\nbase_url = "{provider.url}"\napi_key = "k"\n'
+    more += '[models.e]\ncandidates = ["sim/text-embedding-3-large", "sim/text-embedding-3-small"]\n'
+    async with Gateway(more=more, routing='order = "cost"') as gateway:
+        # Longer in all than the context of each model: that is for each of the texts.
+        texts = ["a word " * 1000] * 50
+        reply = await gateway.post("/v1/embeddings", {"model": "e", "input": texts})
+        assert reply.headers["x-tidegate-model"] == "text-embedding-3-small"
+        limited = {
+            "model": "sim/text-embedding-3-large",
+            "input": "a",
+            "provider": {"max_price": {"prompt": 0.1}},
+        }
+        reply = await gateway.post("/v1/embeddings", limited)
+        assert (reply.status, reply.error["param"]) == (400, "provider")
+        routing = (await gateway.record())["routing"]
+    costs = [one["cost_usd"] for one in routing["candidates"]]
+    assert costs == sorted(costs)
+    assert costs[0] == pytest.approx(50 * 7000 / 4 * 0.02e-6, rel=0.01)
+
+
 # --- other formats -----------------------------------------------------------------------------
 
 

@@ -1,9 +1,11 @@
 """What routing needs to know about a chat request, read from what its parser has decoded."""
 
+from typing import Any
+
 from tidegate.protocols.contract import ParsedRequest
 from tidegate.routing import RequestFacts
 
-__all__ = ["chat_facts"]
+__all__ = ["chat_facts", "task_facts"]
 
 BYTES_PER_TOKEN = 4
 """Of a body in JSON: the usual rule of thumb for text in English."""
@@ -23,3 +25,9 @@ def chat_facts(parsed: ParsedRequest) -> RequestFacts:
         stream=parsed.stream,
         needs=needs,
     )
+
+
+def task_facts(parsed: Any, *, writes: bool) -> RequestFacts:
+    """The facts of a request for something other than a chat. `writes`: whether its answer is text."""
+    tokens = len(getattr(parsed, "body", b"")) // BYTES_PER_TOKEN
+    return RequestFacts(input_tokens=tokens, max_output=None if writes else 0, stream=parsed.stream)

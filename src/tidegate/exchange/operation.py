@@ -17,7 +17,7 @@ from tidegate.protocols.turn import Turn
 from tidegate.providers import Candidate
 from tidegate.routing import RequestFacts
 
-from .facts import chat_facts
+from .facts import chat_facts, task_facts
 
 __all__ = ["AdaptedOperation", "Chat", "Operation", "OperationRequest", "TaskOperation", "WithBytes"]
 
@@ -152,7 +152,7 @@ class TaskOperation:
 
     def facts(self, parsed: Any) -> RequestFacts:
         """See Operation."""
-        return RequestFacts(stream=parsed.stream)
+        return task_facts(parsed, writes=self._task.as_chat is not None)
 
     @within_depth
     def plan(self, parsed: Any, candidate: Candidate) -> tuple[Call, Conduit]:

@@ -43,15 +43,17 @@ class Card(Struct, frozen=True, gc=False):
         return read * (self.input - self.cache_read) - premium
 
 
-def card_of(rates: Mapping[str, Rate], prompt: int) -> Card | None:
-    """The card for a prompt of this length; None if the prices of text are unknown."""
-    if "input" not in rates or "output" not in rates:
+def card_of(rates: Mapping[str, Rate], prompt: int, *, writes: bool = True) -> Card | None:
+    """The card for a prompt of this length; None if the prices of text are unknown. A model that does not
+    write (embeddings) needs no price for completions.
+    """
+    if "input" not in rates or (writes and "output" not in rates):
         return None
     read = _first(rates, prompt, "cache_read", "input")
     write = _first(rates, prompt, "cache_write", "input")
     return Card(
         _first(rates, prompt, "input"),
-        _first(rates, prompt, "output"),
+        _first(rates, prompt, "output") if "output" in rates else 0.0,
         read,
         write,
         _first(rates, prompt, "cache_write_1h", "cache_write", "input"),

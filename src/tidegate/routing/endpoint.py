@@ -135,8 +135,8 @@ class Lane:
             moment = datetime.fromtimestamp(wall(), UTC)
             self._rates = prices.rates(self.endpoint.service, self.endpoint.model, moment)
             self._tiered = any(isinstance(rate, Tiered) for rate in self._rates.values())
-            self._card = card_of(self._rates, 0)
-        return card_of(self._rates, prompt) if self._tiered else self._card
+            self._card = card_of(self._rates, 0, writes=self.abilities.writes)
+        return card_of(self._rates, prompt, writes=self.abilities.writes) if self._tiered else self._card
 
     def blocked(self, now: float) -> tuple[BlockedBy | None, float]:
         """Why and for how many seconds it cannot serve; None and 0 if it can."""

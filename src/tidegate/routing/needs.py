@@ -24,13 +24,16 @@ PER_MILLION = 1e6
 class Abilities:
     """The known abilities of a candidate's model."""
 
-    __slots__ = ("_known", "_row", "_thinks", "fits", "streams")
+    __slots__ = ("_known", "_row", "_thinks", "fits", "streams", "writes")
 
     def __init__(self, candidate: Candidate) -> None:
         self._row: CatalogModel | None = model_named(candidate.service.kind.name, candidate.model)
         self._thinks = candidate.profile.thinking != "none"
         self.streams = candidate.profile.streams
-        context = self._row.context if self._row is not None else None
+        self.writes = self._row is None or self._row.type == "chat"
+        """Whether its answers are text, as far as known."""
+        # That of other models is for each of the texts of a request.
+        context = self._row.context if self._row is not None and self.writes else None
         self.fits = ESTIMATE_ERROR * context if context is not None else math.inf
         """The maximum estimate, in tokens, that fits into its context."""
         self._known: Sequence[str] = abilities_of(self._row) if self._row is not None else ()
