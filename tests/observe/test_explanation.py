@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from tidegate.observe import Record
+from tidegate.exchange import planning
+from tidegate.observe import Record, explanation
 from tidegate.observe.explanation import ENDINGS, TOLD, explain
 from tidegate.observe.record import Ending
 
@@ -213,3 +214,7 @@ def test_the_sections_tell_fields_of_a_record() -> None:
 
 def test_every_ending_has_words() -> None:
     assert set(ENDINGS) == set(Ending.__args__)  # type: ignore[attr-defined]
+
+
+def test_reasons_for_being_blocked_have_the_words_of_records() -> None:
+    assert dict(planning.BLOCKED) == explanation.BLOCKED
