@@ -174,7 +174,7 @@ def test_googles_seals_on_calls_and_texts_stand_in_extra_content() -> None:
     assert whole["content"] == [
         {"type": "text", "text": "Hi", "citations": None},
         {"type": "text", "text": "", "citations": None, **extra},
-        {"type": "tool_use", "id": "c", "name": "f", "input": {}, **extra},
+        {"type": "tool_use", "id": "c", "name": "f", "input": {}, "caller": {"type": "direct"}, **extra},
     ]
 
 
@@ -364,6 +364,12 @@ def test_any_answer_is_written_so_that_it_is_read_as_the_same(events: list[Event
 
 ALWAYS = {"container", "stop_details", "stop_reason", "stop_sequence", "usage"}
 COUNTED = {"cache_creation", "inference_geo", "output_tokens_details", "server_tool_use", "service_tier"}
+
+
+def test_a_call_says_that_the_model_made_it() -> None:
+    said = [START, ToolCallStarted(0, "c", "f"), ToolCallDelta(0, "{}"), Finished("tool_calls")]
+    (block,) = message(said)["content"]
+    assert block["caller"] == {"type": "direct"}
 
 
 def test_fields_that_anthropic_always_sends_are_there_and_null_where_nothing_is_known() -> None:

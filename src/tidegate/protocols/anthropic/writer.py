@@ -250,7 +250,8 @@ class _Sequence(Writer):
 
     def _write_call(self, event: ToolCallStarted) -> None:
         extra = _extra(event.signature) if event.signature is not None else {}
-        block = {"type": "tool_use", "id": event.id, "name": event.name, "input": {}, **extra}
+        named = {"type": "tool_use", "id": event.id, "name": event.name, "input": {}}
+        block = {**named, "caller": DIRECT, **extra}
         self._open_block("tool_use", block)
         self._call = _OpenCall(event)
 
@@ -311,6 +312,9 @@ class _Sequence(Writer):
             "model": started.model or self._model,
         }
 
+
+DIRECT = {"type": "direct"}
+"""Who called a tool: the model itself. Anthropic always says so."""
 
 NOT_STOPPED = {"container": None, "stop_reason": None, "stop_sequence": None, "stop_details": None}
 """What a message that has not ended says of its end. Anthropic always sends these fields, null or not."""
