@@ -81,7 +81,7 @@ async def test_responses() -> None:
         {
             "type": "response.output_item.done",
             "output_index": 0,
-            "item": {**reasoning, "encrypted_content": "sealed"},
+            "item": {**reasoning, "encrypted_content": "encrypted"},
         },
         {"type": "response.output_item.added", "output_index": 1, "item": item},
         {"type": "response.content_part.added", **place, "part": part},
@@ -91,7 +91,7 @@ async def test_responses() -> None:
     found = await carried_on("responses", "responses", events)
     output = found[-1]["response"]["output"]
     assert [(one["type"], one["id"]) for one in output] == [("reasoning", "rs_1"), ("message", "msg_1")]
-    assert output[0]["encrypted_content"] == "sealed"
+    assert output[0]["encrypted_content"] == "encrypted"
     assert output[1]["content"][0]["text"] == TEXT
     assert [one["sequence_number"] for one in found] == list(range(len(found)))
 
