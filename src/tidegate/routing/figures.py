@@ -1,7 +1,8 @@
 """The measurements of an endpoint: time to first token, speed, success rate.
 
-Latency is measured on successful attempts only. A figure is None until there are `ENOUGH` samples; ranking
-then uses the peers' median. Figures without new samples for `STALE_S` are forgotten.
+Latency is measured on successful attempts, and on the long silence of attempts that were overtaken (see
+`hedging`). A figure is None until there are `ENOUGH` samples; ranking then uses the peers' median. Figures
+without new samples for `STALE_S` are forgotten.
 """
 
 import math
