@@ -52,6 +52,34 @@ def test_fewer_failures_than_half_leave_it_closed_and_half_of_them_open_it() -> 
     assert [one.fail(101) for _ in range(6)] == [None] * 5 + ["opened"]
 
 
+def busy() -> Breaker:
+    one = breaker()
+    for _ in range(1000):
+        one.succeed(100)
+    return one
+
+
+def test_failures_without_any_success_open_that_of_a_busy_endpoint() -> None:
+    one = busy()
+    changes = [one.fail(101 + number / 10) for number in range(20)]
+    assert changes == [None] * 19 + ["opened"]
+
+
+def test_a_moment_that_takes_many_requests_with_it_opens_nothing() -> None:
+    one = busy()
+    assert {one.fail(101 + number / 1000) for number in range(50)} == {None}
+    one.succeed(101.5)
+    assert {one.fail(103) for _ in range(19)} == {None}
+
+
+def test_a_success_of_another_worker_interrupts_the_row() -> None:
+    one = busy()
+    for number in range(19):
+        one.fail(101 + number / 10)
+    one.merge(10, 9, 103)
+    assert one.fail(103) is None
+
+
 def test_half_open_lets_one_probe_through_until_it_has_ended() -> None:
     one = opened(100)
     first = probe(one, 106)

@@ -1,11 +1,15 @@
 """The circuit breaker of one endpoint.
 
     closed ── 5 attempts within 30 s, half of them failed ──> open for 5 s · 2ⁿ (at most 120 s, ± 20 %)
+    closed ── 20 failures in a row, over at least a second ─> the same
     open ── the time is over ──> half-open: one probe at a time ── two successes ──> closed
                                           └── a failure ──> open, n + 1
 
 n decreases by one for every 5 minutes of health. A probe whose end is never reported expires after `PROBE_S`.
 Other attempts that end while the breaker is not closed have no effect.
+
+The second rule is for busy endpoints: by the first alone, a complete outage would take as many failures as
+there were successes in the 30 seconds before.
 """
 
 import math
@@ -20,6 +24,9 @@ WINDOW_S = 30.0
 """The window of attempts that counts, in seconds."""
 LEAST_ATTEMPTS = 5
 """Minimum number of attempts in the window."""
+IN_A_ROW, ROW_S = 20, 1.0
+"""How many failures without a success in between open it too, and over at least how many seconds: a broken
+connection that fails many requests at once is no outage."""
 FAILED_SHARE = 0.5
 """The failure rate that opens it."""
 OPEN_S, LONGEST_OPEN_S = 5.0, 120.0
@@ -50,12 +57,16 @@ class Breaker:
     """
 
     __slots__ = (
-        "_probe", "_random", "_window", "closed_at", "level", "own", "state", "successes", "until",
+        "_probe", "_random", "_row", "_row_began", "_window", "closed_at", "level", "own", "state",
+        "successes", "until",
     )  # fmt: skip
 
     def __init__(self, random: Random) -> None:
         self._random = random
         self._window = WindowCount(WINDOW_S, 2)
+        self._row = 0
+        """Failures since the last success."""
+        self._row_began = 0.0
         self.closed_at = -math.inf
         """When it last closed."""
         self.successes = 0
@@ -92,6 +103,7 @@ class Breaker:
         """An attempt started its answer, or ended successfully."""
         if self.state == "closed":
             self._window.add(_ATTEMPTS, now)
+            self._row = 0
             return None
         if not self._is_probe(probe):
             return None
@@ -109,6 +121,9 @@ class Breaker:
                 return None
             self._open(now)
             return "opened"
+        if self._row == 0:
+            self._row_began = now
+        self._row += 1
         self._window.add(_ATTEMPTS, now)
         self._window.add(_FAILURES, now)
         return self._judge(now)
@@ -122,6 +137,8 @@ class Breaker:
         """Count another worker's attempts, ignoring late reports from before the breaker closed."""
         if self.state != "closed" or now - self.closed_at < SETTLING_S:
             return None
+        if attempts > failures:
+            self._row = 0
         self._window.add(_ATTEMPTS, now, attempts)
         self._window.add(_FAILURES, now, failures)
         return self._judge(now) if failures else None
@@ -147,11 +164,13 @@ class Breaker:
         self.closed_at = now
         self.successes = 0
         self.own = False
+        self._row = 0
         self._window.clear()
 
     def _judge(self, now: float) -> Change | None:
         attempts, failures = self._window.at(now)
-        if attempts < LEAST_ATTEMPTS or failures < FAILED_SHARE * attempts:
+        mostly = attempts >= LEAST_ATTEMPTS and failures >= FAILED_SHARE * attempts
+        if not mostly and (self._row < IN_A_ROW or now - self._row_began < ROW_S):
             return None
         self._open(now)
         return "opened"
