@@ -356,7 +356,6 @@ async def test_an_explanation_on_request_has_all_figures(stack: AsyncExitStack) 
     decision = jsonlib.loads(reply.headers["x-tidegate-explained"])
     (one,) = decision["candidates"]
     assert one["cost_usd"] == pytest.approx(0.01 + 0.0002, rel=0.02)
-    assert one["success"] == 1
     assert decision["prompt_tokens"] == pytest.approx(10_000, rel=0.02)
     assert (await gateway.record())["routing"]["candidates"][0]["provider"] == "a"
     # Without the header, a request with one candidate has nothing to explain.
@@ -383,10 +382,10 @@ async def test_the_record_has_the_order_and_the_figures_that_decided_it(stack: A
     await gateway.chat("m", provider={"sort": "price"})
     plain, sorted_ = (await gateway.record())["routing"], (await gateway.record(2))["routing"]
     assert (plain["order"], sorted_["order"]) == ("priority", "cost")
-    assert plain["candidates"] == [{"provider": name, "model": "m"} for name in "ab"]
+    assert plain["candidates"] == ["a/m", "b/m"]
     assert "requested" not in plain
     assert sorted_["requested"] is True
-    assert [one["success"] for one in sorted_["candidates"]] == [1, 1]
+    assert sorted_["candidates"] == [{"provider": name, "model": "m"} for name in "ab"]
 
 
 async def test_who_the_request_excludes_is_recorded_as_skipped(stack: AsyncExitStack) -> None:

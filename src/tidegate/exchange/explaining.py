@@ -35,8 +35,7 @@ def decision_of(this: Exchange) -> Decision | None:
     facts = this.facts
     considered = [considered_of(choice) for choice in choices[:MOST_IN_FULL]]
     if len(choices) > MOST_IN_FULL:
-        others = (choice.candidate for choice in choices[MOST_IN_FULL:])
-        considered += [Considered(one.service.name, one.model) for one in others]
+        considered += [choice.candidate.place for choice in choices[MOST_IN_FULL:]]
     return Decision(
         plan.order,
         considered,
@@ -55,9 +54,11 @@ def _answered_ms(attempt: Attempt | None) -> float | None:
     return round((attempt.first_byte_at - attempt.started_at) * 1e3, 3)
 
 
-def considered_of(choice: Choice) -> Considered:
-    """A choice with its figures."""
-    candidate = choice.candidate
+def considered_of(choice: Choice) -> Considered | str:
+    """A choice with its figures; its name alone if there are none."""
+    candidate, success = choice.candidate, choice.success
+    if success is None and choice.weight is None and choice.blocked_by is None:
+        return candidate.place
     return Considered(
         candidate.service.name,
         candidate.model,
@@ -66,7 +67,7 @@ def considered_of(choice: Choice) -> Considered:
         choice.cost,
         choice.ttft_s,
         choice.tokens_per_s,
-        choice.success,
+        success if success != 1.0 else None,
         choice.cached_tokens,
         choice.slow,
         choice.weight,
@@ -118,8 +119,10 @@ def render(this: Exchange, decision: Decision, length: int, most: int) -> dict[s
     return rendered
 
 
-def shortened(one: Considered, length: int) -> Considered:
+def shortened(one: Considered | str, length: int) -> Considered | str:
     """A candidate with short names and rounded figures."""
+    if isinstance(one, str):
+        return shorten(one, length)
     figures = {
         name: round(value, DIGITS) for name, value in structs.asdict(one).items() if isinstance(value, float)
     }

@@ -104,7 +104,11 @@ def _with_texts(record: Record, change: Callable[[str], str]) -> Record:
     ]
     routing = _with_candidates(
         record.routing,
-        lambda one: structs.replace(one, provider=change(one.provider), model=change(one.model)),
+        lambda one: (
+            change(one)
+            if isinstance(one, str)
+            else structs.replace(one, provider=change(one.provider), model=change(one.model))
+        ),
     )
     dropped = tuple(map(change, record.dropped))
     return structs.replace(
@@ -113,7 +117,7 @@ def _with_texts(record: Record, change: Callable[[str], str]) -> Record:
 
 
 def _with_candidates(
-    decision: Decision | None, change: Callable[[Considered], Considered], most: int | None = None
+    decision: Decision | None, change: Callable[[Considered | str], Considered | str], most: int | None = None
 ) -> Decision | None:
     """Apply a function to the decision's candidates, keeping at most `most`."""
     if decision is None:

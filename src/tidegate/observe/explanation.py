@@ -117,7 +117,7 @@ def _order(record: Fields) -> Iterator[str]:
     routing = record.get("routing")
     if not routing or not routing.get("candidates"):
         return
-    candidates: Sequence[Fields] = routing["candidates"]
+    candidates = [_named(one) for one in routing["candidates"]]
     order = routing.get("order", "priority")
     by = "requested by provider.sort" if routing.get("requested") else "configured"
     yield f"order: {order} ({by}): {ORDERS.get(order, order)}; those that cannot serve stand behind"
@@ -128,6 +128,14 @@ def _order(record: Fields) -> Iterator[str]:
         yield f"   {number}. {_place(one)}{_figures(one)}"
     yield f"first: {candidates[0]['provider']}, because {_why_first(routing, candidates)}"
     yield from _affinity(routing, candidates)
+
+
+def _named(one: Fields | str) -> Fields:
+    """A candidate of which only the name was recorded."""
+    if not isinstance(one, str):
+        return one
+    provider, _, model = one.partition("/")
+    return {"provider": provider, "model": model}
 
 
 def _figures(one: Fields) -> str:

@@ -79,7 +79,7 @@ class Considered(Struct, frozen=True, omit_defaults=True, gc=False):
     """The time to first token, in seconds."""
     tokens_per_s: float | None = None
     success: float | None = None
-    """The rate of success by which it was ranked, 0 to 1."""
+    """The rate of success by which it was ranked, 0 to 1; None for 1 too."""
     cached_tokens: int = 0
     """Tokens of the conversation that its prompt cache was expected to hold."""
     slow: bool = False
@@ -93,8 +93,8 @@ class Decision(Struct, frozen=True, omit_defaults=True, gc=False):
 
     order: str
     """The order that was applied: a name of `routing.order`."""
-    candidates: list[Considered]
-    """The first choice first."""
+    candidates: list[Considered | str]
+    """The first choice first; `provider/model` where nothing else is to be said."""
     requested: bool = False
     """Whether the request itself chose the order (`provider.sort`)."""
     tiers: tuple[int, ...] = ()

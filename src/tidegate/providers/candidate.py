@@ -39,6 +39,11 @@ class Candidate:
         return model_named(self.service.kind.name, self.model)
 
     @cached_property
+    def place(self) -> str:
+        """`provider/model`."""
+        return f"{self.service.name}/{self.model}"
+
+    @cached_property
     def target(self) -> Target:
         """The target for chat requests."""
         return Target(self.model, self.service.dialect, self.profile)
