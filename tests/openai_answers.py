@@ -33,8 +33,8 @@ def type_faults(adapter: TypeAdapter[Any], value: Any) -> list[str]:
     try:
         adapter.validate_python(value, strict=True)
     except ValidationError as error:
-        told = [(".".join(map(str, fault["loc"])), fault["msg"]) for fault in error.errors()]
-        return [f"{place}: {message}" for place, message in told if not place.endswith(FREE)]
+        result = [(".".join(map(str, fault["loc"])), fault["msg"]) for fault in error.errors()]
+        return [f"{place}: {message}" for place, message in result if not place.endswith(FREE)]
     return []
 
 
@@ -72,8 +72,8 @@ def choice_faults(pieces: list[dict[str, Any]]) -> list[str]:
 
 
 def call_name(call: dict[str, Any]) -> str | None:
-    told = call.get("function") or call.get("custom") or {}
-    return told.get("name") or None
+    result = call.get("function") or call.get("custom") or {}
+    return result.get("name") or None
 
 
 # --- what an answer says, however it is told -------------------------------------------------
@@ -91,7 +91,7 @@ def fold(data: bytes) -> dict[int, dict[str, Any]]:
             said = (piece.get("message") if whole else piece.get("delta")) or {}
             add_piece(choices.setdefault(piece.get("index") or 0, empty), said, piece.get("finish_reason"))
     for choice in choices.values():
-        choice["calls"] = [(name, plain_arguments(told)) for _, name, told in choice["calls"]]
+        choice["calls"] = [(name, plain_arguments(result)) for _, name, result in choice["calls"]]
         if choice["calls"] and choice["finish"] == "stop":
             choice["finish"] = "tool_calls"
     return choices
@@ -121,22 +121,22 @@ def add_piece(choice: dict[str, Any], said: dict[str, Any], finish: str | None) 
 
 
 def add_call(calls: list[tuple[Any, str, str]], call: dict[str, Any]) -> None:
-    told = call.get("function") or call.get("custom") or {}
-    if told.get("name") and not (calls and calls[-1][0] == (call.get("index"), call.get("id"))):
-        calls.append(((call.get("index"), call.get("id")), told["name"], ""))
+    result = call.get("function") or call.get("custom") or {}
+    if result.get("name") and not (calls and calls[-1][0] == (call.get("index"), call.get("id"))):
+        calls.append(((call.get("index"), call.get("id")), result["name"], ""))
     key, name, so_far = calls[-1]
-    arguments = told.get("arguments") or told.get("input") or ""
+    arguments = result.get("arguments") or result.get("input") or ""
     calls[-1] = (key, name, so_far + (arguments if isinstance(arguments, str) else json.dumps(arguments)))
 
 
-def plain_arguments(told: str) -> Any:
+def plain_arguments(result: str) -> Any:
     try:
-        return json.loads(told or "{}")
+        return json.loads(result or "{}")
     except ValueError:
-        return told
+        return result
 
 
 def usage_of(data: bytes) -> dict[str, Any] | None:
     """The last usage that an answer tells."""
-    told = [body["usage"] for body in bodies_of(data) if body.get("usage")]
-    return told[-1] if told else None
+    result = [body["usage"] for body in bodies_of(data) if body.get("usage")]
+    return result[-1] if result else None

@@ -105,8 +105,8 @@ class Room:
         stream = "streamGenerateContent" in seen.path or body.get("stream") is True
         if "ount" in seen.path:
             return answer({"input_tokens": 7, "totalTokens": 7})
-        told = ANTHROPIC if "/messages" in seen.path else OPENAI if "/chat/" in seen.path else GEMINI
-        return told.stream if stream else told.text
+        reply_body = ANTHROPIC if "/messages" in seen.path else OPENAI if "/chat/" in seen.path else GEMINI
+        return reply_body.stream if stream else reply_body.text
 
     async def check(self) -> None:
         """Whether all is well: nothing unreadable was sent on, nothing logged, good requests answered."""
@@ -151,16 +151,16 @@ def faults_of(reply: Reply, door: Door) -> str | None:
     if not 400 <= reply.status < 500:
         return f"status {reply.status}: {reply.body[:200]!r}"
     try:
-        told = reply.json
+        reply_body = reply.json
     except ValueError:
         return f"no JSON: {reply.body[:200]!r}"
-    error = told.get("error", {})
+    error = reply_body.get("error", {})
     if not error.get("message") or not error.get("type"):
-        return f"no words: {told}"
+        return f"no words: {reply_body}"
     if door.dialect == "openai" and error.keys() != {"message", "type", "param", "code"}:
-        return f"not OpenAI's dialect: {told}"
-    if door.dialect == "anthropic" and (told.get("type") != "error" or "request_id" not in told):
-        return f"not Anthropic's dialect: {told}"
+        return f"not OpenAI's dialect: {reply_body}"
+    if door.dialect == "anthropic" and (reply_body.get("type") != "error" or "request_id" not in reply_body):
+        return f"not Anthropic's dialect: {reply_body}"
     return None
 
 

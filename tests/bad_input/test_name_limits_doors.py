@@ -29,7 +29,7 @@ async def gateway() -> AsyncIterator[Gateway]:
         yield opened
 
 
-def told(reply: Reply) -> str:
+def message_of(reply: Reply) -> str:
     return reply.body.decode()
 
 
@@ -38,7 +38,7 @@ def told(reply: Reply) -> str:
 async def test_a_door_refuses_an_implausible_name(gateway: Gateway, path: str, name: str) -> None:
     reply = await gateway.post(path, {**BODIES[path], "model": name})
     assert reply.status == 400
-    assert "model: names" in told(reply)
+    assert "model: names" in message_of(reply)
     assert len(reply.body) < 400
 
 
@@ -46,7 +46,7 @@ async def test_a_door_refuses_an_implausible_name(gateway: Gateway, path: str, n
 async def test_a_door_refuses_many_fallbacks(gateway: Gateway, path: str) -> None:
     reply = await gateway.post(path, {**BODIES[path], "model": "demo/m", "models": ["demo/m"] * 20_000})
     assert reply.status == 400
-    assert "models: at most 20 names are allowed, got 20000" in told(reply)
+    assert "models: at most 20 names are allowed, got 20000" in message_of(reply)
 
 
 @pytest.mark.parametrize("path", [path for path in BODIES if "count" not in path])
@@ -54,7 +54,7 @@ async def test_a_door_refuses_many_preferences(gateway: Gateway, path: str) -> N
     wish = {"order": [str(number) for number in range(100_000)]}
     reply = await gateway.post(path, {**BODIES[path], "model": "demo/m", "provider": wish})
     assert reply.status == 400
-    assert "provider.order: at most 20 names" in told(reply)
+    assert "provider.order: at most 20 names" in message_of(reply)
 
 
 @pytest.mark.parametrize("method", ["generateContent", "streamGenerateContent", "countTokens"])
@@ -64,14 +64,14 @@ async def test_the_door_of_gemini_refuses_an_implausible_name_in_its_path(
     for name in (LONG, "demo%2Fm%1B"):
         reply = await gateway.post(f"/v1beta/models/{name}:{method}", GEMINI)
         assert reply.status == 400
-        assert "model: names" in told(reply)
+        assert "model: names" in message_of(reply)
 
 
 @pytest.mark.parametrize("path", ["/v1/models/", "/v1beta/models/"])
 async def test_the_description_of_a_model_refuses_an_implausible_name(gateway: Gateway, path: str) -> None:
     reply = await gateway.get(f"{path}{LONG}")
     assert reply.status == 400
-    assert "model: names" in told(reply)
+    assert "model: names" in message_of(reply)
 
 
 async def test_the_door_of_llm_gate_refuses_an_implausible_name(gateway: Gateway) -> None:
@@ -82,5 +82,5 @@ async def test_the_door_of_llm_gate_refuses_an_implausible_name(gateway: Gateway
     user = "2f1b6ddc-2f43-4a5c-9d51-0c1de9d4b1a0"
     headers = {"x-correlation-id": user, "x-user-id": user, "client_id": "tests"}
     reply = await gateway.post("/llm-gate/v1/chat", body, headers)
-    assert reply.status == 422, told(reply)
-    assert "names are limited to 512 characters" in told(reply)
+    assert reply.status == 422, message_of(reply)
+    assert "names are limited to 512 characters" in message_of(reply)

@@ -88,9 +88,9 @@ async def test_only_the_named_providers_are_checked(shell: Shell, provider: Simu
 async def test_machines_get_json(shell: Shell) -> None:
     shell.configure("demo", "sim")
     result = await shell.check("--json", "--model", "sim/m", "--model", "demo/thinking")
-    told: dict[str, Any] = jsonlib.loads(result.stdout)
-    demo, sim = told["providers"]
-    assert (told["good"], demo["good"], sim["good"]) == (False, True, False)
+    received: dict[str, Any] = jsonlib.loads(result.stdout)
+    demo, sim = received["providers"]
+    assert (received["good"], demo["good"], sim["good"]) == (False, True, False)
     assert (demo["provider"], demo["kind"], demo["model"]) == ("demo", "demo", "thinking")
     assert demo["tokens"] > 0
     assert demo["probes"]["reachable"] == {"verdict": "good"}

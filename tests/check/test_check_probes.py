@@ -222,7 +222,7 @@ async def test_each_probe_is_reported_when_it_has_ended(provider: Simulator, mod
     [check] = plan_checks(config, [], models)
     app = Tidegate(config, RequestLog(render_json, io.BytesIO()))
     await app.startup()
-    told: list[str] = []
-    await run_check(check, app, 20.0, done=lambda name, _: told.append(name))
+    result: list[str] = []
+    await run_check(check, app, 20.0, done=lambda name, _: result.append(name))
     await app.shutdown()
-    assert sorted(told) == ["answer", "reachable", "stream", "tools"]
+    assert sorted(result) == ["answer", "reachable", "stream", "tools"]

@@ -249,8 +249,8 @@ def test_two_names_with_the_same_value_are_not_reported(read: Read) -> None:
 def test_a_misspelt_name_of_ours_is_reported(read: Read) -> None:
     (warning,) = read({"TIDEGATE_SEVER_PORT": "1", WORKER: "{}"}).warnings
     hint = 'did you mean "TIDEGATE_SERVER_PORT"?'
-    told = "unknown variable TIDEGATE_SEVER_PORT; it has no effect"
-    assert warning == f"TIDEGATE_SEVER_PORT: {told} ({hint})"
+    message = "unknown variable TIDEGATE_SEVER_PORT; it has no effect"
+    assert warning == f"TIDEGATE_SEVER_PORT: {message} ({hint})"
 
 
 def test_a_misspelt_name_of_a_provider_is_reported_unless_the_right_one_is_there(read: Read) -> None:

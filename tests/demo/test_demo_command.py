@@ -69,8 +69,8 @@ async def test_the_command_prints_its_address_serves_and_ends(tmp_path: Path, un
     assert f"http://127.0.0.1:{unused_tcp_port}" in first.decode()
     await _until_open(unused_tcp_port)
     process.send_signal(signal.SIGTERM)
-    _, told = await process.communicate()
-    assert b"demo/cut-stream" in told
+    _, received = await process.communicate()
+    assert b"demo/cut-stream" in received
     assert process.returncode in (0, -signal.SIGTERM)
 
 

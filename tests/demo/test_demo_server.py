@@ -163,7 +163,7 @@ async def test_logprobs_are_reported_for_every_token(demo: Demo) -> None:
         assert entry["top_logprobs"][0]["logprob"] == entry["logprob"] > entry["top_logprobs"][1]["logprob"]
     chunks = await demo.chunks(logprobs=True, top_logprobs=2)
     streamed = [chunk["choices"][0]["logprobs"] for chunk in chunks]
-    assert [entry for told in streamed if told for entry in told["content"]] == entries
+    assert [entry for received in streamed if received for entry in received["content"]] == entries
 
 
 async def test_every_model_is_listed(demo: Demo) -> None:

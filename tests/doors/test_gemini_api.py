@@ -69,8 +69,8 @@ async def client(gateway: Gateway) -> AsyncIterator[Any]:
 
 async def test_a_text(client: Any, provider: Simulator, dialect: Dialect) -> None:
     provider.answer(dialect.text)
-    told = types.GenerateContentConfig(system_instruction="You read gauges.", temperature=0.5)
-    answer = await client.generate_content(model="sim/m", contents=QUESTION, config=told)
+    received = types.GenerateContentConfig(system_instruction="You read gauges.", temperature=0.5)
+    answer = await client.generate_content(model="sim/m", contents=QUESTION, config=received)
     assert answer.text == TEXT
     assert answer.candidates[0].finish_reason == types.FinishReason.STOP
     usage = answer.usage_metadata
@@ -93,10 +93,10 @@ async def test_a_tool_with_its_result(
     client: Any, provider: Simulator, dialect: Dialect, stream: bool
 ) -> None:
     provider.answer(dialect.call_stream if stream else dialect.call, dialect.text)
-    told = types.GenerateContentConfig(tools=[GAUGE], automatic_function_calling=BY_HAND)
+    received = types.GenerateContentConfig(tools=[GAUGE], automatic_function_calling=BY_HAND)
     question = types.UserContent(QUESTION)
     if stream:
-        following = await client.generate_content_stream(model="sim/m", contents=question, config=told)
+        following = await client.generate_content_stream(model="sim/m", contents=question, config=received)
         parts = [
             part
             async for piece in following
@@ -104,7 +104,7 @@ async def test_a_tool_with_its_result(
             if part.function_call
         ]
     else:
-        first = await client.generate_content(model="sim/m", contents=question, config=told)
+        first = await client.generate_content(model="sim/m", contents=question, config=received)
         parts = first.candidates[0].content.parts
     [call] = [part.function_call for part in parts if part.function_call]
     assert (call.name, call.args) == (TOOL, ARGUMENTS)
@@ -112,7 +112,7 @@ async def test_a_tool_with_its_result(
         function_response=types.FunctionResponse(id=call.id, name=TOOL, response={"output": "12.5 metres"})
     )
     history = [question, types.ModelContent(parts), types.UserContent([result])]
-    second = await client.generate_content(model="sim/m", contents=history, config=told)
+    second = await client.generate_content(model="sim/m", contents=history, config=received)
     assert second.text == TEXT
     assert "12.5 metres" in provider.requests[1].body.decode()
 
@@ -128,8 +128,8 @@ async def test_an_image(client: Any, provider: Simulator, dialect: Dialect) -> N
 
 async def test_structured_output(client: Any, provider: Simulator, dialect: Dialect) -> None:
     provider.answer(dialect.schema)
-    told = types.GenerateContentConfig(response_mime_type="application/json", response_schema=Tide)
-    answer = await client.generate_content(model="sim/m", contents=QUESTION, config=told)
+    received = types.GenerateContentConfig(response_mime_type="application/json", response_schema=Tide)
+    answer = await client.generate_content(model="sim/m", contents=QUESTION, config=received)
     assert answer.parsed == Tide(**SCHEMA_ANSWER)
     assert "metres" in provider.requests[0].body.decode()
 

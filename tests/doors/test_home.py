@@ -40,9 +40,9 @@ async def test_head_has_the_headers_of_get(gateway: Gateway, path: str) -> None:
     where = gateway.url + path.replace("*", "demo/chat")
     async with aiohttp.ClientSession() as session:
         async with session.get(where, headers=headers) as response:
-            told = (response.status, response.headers["content-type"])
+            result = (response.status, response.headers["content-type"])
         async with session.head(where, headers=headers) as response:
-            assert (response.status, response.headers["content-type"]) == told
+            assert (response.status, response.headers["content-type"]) == result
             assert await response.read() == b""
 
 

@@ -249,13 +249,15 @@ def _anthropic_calls() -> list[bytes]:
     ]
     message = {"id": "msg_7", "type": "message", "role": "assistant", "model": "m", "content": []}
     usage = {"input_tokens": 11, "output_tokens": 1}
-    told: list[Any] = [{"type": "message_start", "message": {**message, "stop_reason": None, "usage": usage}}]
+    written: list[Any] = [
+        {"type": "message_start", "message": {**message, "stop_reason": None, "usage": usage}}
+    ]
     for index, (start, deltas) in enumerate(blocks):
-        told.append({"type": "content_block_start", "index": index, "content_block": start})
-        told += [{"type": "content_block_delta", "index": index, "delta": delta} for delta in deltas]
-        told.append({"type": "content_block_stop", "index": index})
+        written.append({"type": "content_block_start", "index": index, "content_block": start})
+        written += [{"type": "content_block_delta", "index": index, "delta": delta} for delta in deltas]
+        written.append({"type": "content_block_stop", "index": index})
     end = {"type": "message_delta", "delta": {"stop_reason": "tool_use"}, "usage": {"output_tokens": 7}}
-    return sse(*told, end, {"type": "message_stop"}, name=True)
+    return sse(*written, end, {"type": "message_stop"}, name=True)
 
 
 def _gemini_calls() -> list[bytes]:

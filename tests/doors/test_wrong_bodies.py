@@ -60,13 +60,13 @@ async def gateway() -> AsyncIterator[Gateway]:
 
 
 def assert_told(reply: Reply, path: str) -> None:
-    told = reply.json
+    result = reply.json
     if path.startswith("/llm-gate"):
-        assert told["detail"]
+        assert result["detail"]
     elif "v1beta" in path:
-        assert (told["error"]["code"], bool(told["error"]["message"])) == (reply.status, True)
+        assert (result["error"]["code"], bool(result["error"]["message"])) == (reply.status, True)
     else:
-        assert told["error"]["message"]
+        assert result["error"]["message"]
 
 
 @pytest.mark.parametrize("path", PATHS)

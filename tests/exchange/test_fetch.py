@@ -142,8 +142,8 @@ async def test_what_calls_itself_an_image_and_is_none_is_refused(
     server: Simulator, fetchers: Make, data: bytes
 ) -> None:
     server.answer(Script(headers=(("content-type", "image/png"),), pieces=(data,)))
-    told = await refusal_of(fetchers(), at(server))
-    assert told == "it is none of image/gif, image/jpeg, image/png, image/webp"
+    result = await refusal_of(fetchers(), at(server))
+    assert result == "it is none of image/gif, image/jpeg, image/png, image/webp"
 
 
 async def test_what_is_compressed_stays_so(server: Simulator, fetchers: Make) -> None:
@@ -175,8 +175,8 @@ async def test_all_images_of_a_request_share_the_limit(server: Simulator, fetche
 
 async def test_a_slow_server_is_given_up(server: Simulator, fetchers: Make) -> None:
     server.answer(Script(pieces=(PNG, asyncio.Event(), PNG)))
-    told = await refusal_of(fetchers(), at(server), timeout_s=0.2)
-    assert told == "it did not arrive within 0.2 seconds"
+    result = await refusal_of(fetchers(), at(server), timeout_s=0.2)
+    assert result == "it did not arrive within 0.2 seconds"
 
 
 @pytest.mark.parametrize(
@@ -190,8 +190,8 @@ async def test_informational_answers_without_end_are_given_up(fetchers: Make, in
                 await peer.send(informational)
 
     async with serving(play) as endless:
-        told = await refusal_of(fetchers(), f"http://127.0.0.1:{endless.port}/x.png", timeout_s=60)
-    assert "endless informational responses" in told
+        result = await refusal_of(fetchers(), f"http://127.0.0.1:{endless.port}/x.png", timeout_s=60)
+    assert "endless informational responses" in result
 
 
 async def test_a_few_informational_answers_are_passed_over(fetchers: Make) -> None:

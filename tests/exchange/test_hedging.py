@@ -197,8 +197,8 @@ async def test_the_second_breaks_later_and_is_carried_on(stack: AsyncExitStack) 
     assert (reply.text, reply.headers["x-tidegate-provider"]) == (TEXT, "b")
     record = await asked.gateway.record()
     assert (record["ended"], record["provider"], record["continued"]) == ("complete", "c", 1)
-    told = [(one["provider"], one.get("cancelled"), one.get("hedge")) for one in record["attempts"]]
-    assert told == [("a", True, None), ("b", None, True)]
+    result = [(one["provider"], one.get("cancelled"), one.get("hedge")) for one in record["attempts"]]
+    assert result == [("a", True, None), ("b", None, True)]
 
 
 # --- one of both fails -------------------------------------------------------------------------------

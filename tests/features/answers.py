@@ -127,10 +127,10 @@ class OpenAI:
         chunks = [{**self._head(self.chunk), "choices": [one]} for one in choices]
         if self.many_ids:
             chunks = [{**chunk, "id": f"stub-{place}"} for place, chunk in enumerate(chunks)]
-        told = [{**chunk, **dict(self.extra)} for chunk in self._with_usage(chunks, thought)]
+        result = [{**chunk, **dict(self.extra)} for chunk in self._with_usage(chunks, thought)]
         lines = [
             *([self.comment] if self.comment else []),
-            *sse(*([self.first] if self.first else []), *told),
+            *sse(*([self.first] if self.first else []), *result),
             self.end,
         ]
         return events([line.replace(b"\n", self.newline) for line in lines if line])
@@ -243,7 +243,7 @@ class Anthropic:
 
     def streamed(self, pieces: Sequence[str] = (), *, thought: str = "", call: bool = False) -> Script:
         opened = {**self._head(), "content": [], "stop_reason": None}
-        told: list[Any] = [
+        result: list[Any] = [
             {
                 "type": "message_start",
                 "message": {**opened, "usage": {"input_tokens": 11, "output_tokens": 1}},
@@ -252,12 +252,12 @@ class Anthropic:
         ]
         for index, block in enumerate(self._blocks("".join(pieces), thought, call)):
             start, deltas = self._cut(block, pieces)
-            told.append({"type": "content_block_start", "index": index, "content_block": start})
-            told += [{"type": "content_block_delta", "index": index, "delta": delta} for delta in deltas]
-            told.append({"type": "content_block_stop", "index": index})
+            result.append({"type": "content_block_start", "index": index, "content_block": start})
+            result += [{"type": "content_block_delta", "index": index, "delta": delta} for delta in deltas]
+            result.append({"type": "content_block_stop", "index": index})
         delta = {"stop_reason": self._reason(call), "stop_sequence": None}
-        told.append({"type": "message_delta", "delta": delta, "usage": {"output_tokens": 7}})
-        return events(sse(*told, {"type": "message_stop"}, name=True))
+        result.append({"type": "message_delta", "delta": delta, "usage": {"output_tokens": 7}})
+        return events(sse(*result, {"type": "message_stop"}, name=True))
 
     def broken(self, piece: str) -> Script:
         error = {"type": "error", "error": {"type": "overloaded_error", "message": FAILURE}}
@@ -351,22 +351,22 @@ class Cohere:
         return answer({**body, "usage": self._usage(thought)})
 
     def streamed(self, pieces: Sequence[str] = (), *, thought: str = "", call: bool = False) -> Script:
-        told: list[Any] = [
+        result: list[Any] = [
             {"type": "message-start", "id": "c-7", "delta": {"message": {"role": "assistant"}}}
         ]
         blocks = [("thinking", [thought])] if thought else []
         blocks += [("text", list(pieces))] if pieces else []
         for index, (kind, cut) in enumerate(blocks):
             start = {"content": {"type": kind, kind: ""}}
-            told.append({"type": "content-start", "index": index, "delta": {"message": start}})
+            result.append({"type": "content-start", "index": index, "delta": {"message": start}})
             for piece in cut:
                 delta = {"message": {"content": {kind: piece}}}
-                told.append({"type": "content-delta", "index": index, "delta": delta})
-            told.append({"type": "content-end", "index": index})
-        told += self._call_events() if call else []
+                result.append({"type": "content-delta", "index": index, "delta": delta})
+            result.append({"type": "content-end", "index": index})
+        result += self._call_events() if call else []
         delta = {"finish_reason": self._reason(call), "usage": self._usage(thought)}
-        told.append({"type": "message-end", "delta": delta})
-        return events(sse(*told, name=True, end="data: [DONE]\n\n"))
+        result.append({"type": "message-end", "delta": delta})
+        return events(sse(*result, name=True, end="data: [DONE]\n\n"))
 
     def broken(self, piece: str) -> Script:
         delta = {"finish_reason": "ERROR", "error": FAILURE, "usage": {}}
@@ -415,8 +415,10 @@ class Bedrock:
     def streamed(self, pieces: Sequence[str] = (), *, thought: str = "", call: bool = False) -> Script:
         frames, index = [frame_of("messageStart", role="assistant")], 0
         if thought:
-            told = [{"reasoningContent": part} for part in ({"text": thought}, {"signature": SIGNATURE})]
-            frames += [frame_of("contentBlockDelta", contentBlockIndex=index, delta=delta) for delta in told]
+            deltas = [{"reasoningContent": part} for part in ({"text": thought}, {"signature": SIGNATURE})]
+            frames += [
+                frame_of("contentBlockDelta", contentBlockIndex=index, delta=delta) for delta in deltas
+            ]
             frames.append(frame_of("contentBlockStop", contentBlockIndex=index))
             index += 1
         frames += [

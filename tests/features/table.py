@@ -194,15 +194,15 @@ IN_PROMPT = {"schema": {"response_format": {"type": "json_object"}, "messages.2"
 
 
 def openai_error(status: int, message: str, code: str | None = None, **more: Any) -> Refusal:
-    told = {"message": message, "type": "invalid_request_error", "param": None, "code": code}
-    return Refusal({"error": told, **more}, status, message, code)
+    result = {"message": message, "type": "invalid_request_error", "param": None, "code": code}
+    return Refusal({"error": result, **more}, status, message, code)
 
 
 def limited(message: str) -> Refusal:
     """A rate limit in OpenAI's form."""
-    told = {"message": message, "type": "tokens", "param": None, "code": "rate_limit_exceeded"}
+    result = {"message": message, "type": "tokens", "param": None, "code": "rate_limit_exceeded"}
     headers = (("retry-after", "7"),)
-    return Refusal({"error": told}, 429, message, "rate_limit_exceeded", "7", headers)
+    return Refusal({"error": result}, 429, message, "rate_limit_exceeded", "7", headers)
 
 
 AZURE_FIRST = {

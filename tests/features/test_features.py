@@ -216,8 +216,8 @@ async def test_structured_output(bench: Bench, entry: Entry) -> None:
 async def test_thinking(bench: Bench, entry: Entry) -> None:
     reply, _ = await bench.ask("reasoning", REASONING, entry.answers.whole(TEXT, thought=THOUGHT))
     message = completion(reply)["message"]
-    told = entry.thinking(message.get("reasoning_content"), message["content"])
-    assert told == (THOUGHT, TEXT)
+    result = entry.thinking(message.get("reasoning_content"), message["content"])
+    assert result == (THOUGHT, TEXT)
     if entry.counts_thinking:
         assert reply.json["usage"]["completion_tokens_details"]["reasoning_tokens"] == 3
     reply, _ = await bench.ask("back", given_back(message), entry.answers.whole(TEXT))
@@ -229,8 +229,8 @@ async def test_thinking_in_a_stream(bench: Bench, entry: Entry) -> None:
     question = {**REASONING, "stream": True, "stream_options": {"include_usage": True}}
     reply, _ = await bench.ask("reasoning", question, entry.answers.streamed(PIECES, thought=THOUGHT))
     found = chunks(reply)
-    told = entry.thinking(text_of(found, field="reasoning_content"), text_of(found))
-    assert told == (THOUGHT, TEXT)
+    result = entry.thinking(text_of(found, field="reasoning_content"), text_of(found))
+    assert result == (THOUGHT, TEXT)
 
 
 @pytest.mark.parametrize("entry", cases("error"))
@@ -290,9 +290,9 @@ async def test_an_image_for_a_provider_of_texts_is_refused_by_name(
 
 @pytest.mark.parametrize("entry", IMAGELESS, ids=lambda entry: entry.name)
 async def test_a_client_of_the_same_format_gets_it_from_the_provider(bench: Bench, entry: Entry) -> None:
-    told = openai_error(400, "unknown variant `image_url`, expected `text`", "invalid_request_error")
-    reply, seen = await bench.ask("vision", VISION, told.script)
-    assert (reply.status, reply.error["message"]) == (400, told.message)
+    result = openai_error(400, "unknown variant `image_url`, expected `text`", "invalid_request_error")
+    reply, seen = await bench.ask("vision", VISION, result.script)
+    assert (reply.status, reply.error["message"]) == (400, result.message)
     assert PNG.encode() in seen.body
 
 

@@ -162,8 +162,8 @@ READ = {"chat": _read_chat, "messages": _read_messages, "responses": _read_respo
 def chunk(delta: dict[str, Any] | None = None, finish: str | None = None, **more: Any) -> bytes:
     """One event of a stream."""
     choice = {"index": 0, "delta": delta or {}, "finish_reason": finish}
-    told = {"id": "gen-7", "object": "chat.completion.chunk", "created": 7, "model": "m"}
-    return event(json.dumps({**told, "choices": [choice], **more}))
+    result = {"id": "gen-7", "object": "chat.completion.chunk", "created": 7, "model": "m"}
+    return event(json.dumps({**result, "choices": [choice], **more}))
 
 
 def event(data: str) -> bytes:
@@ -187,5 +187,5 @@ def answer(message: dict[str, Any], finish: str | None = "stop") -> bytes:
         "message": {"role": "assistant", "content": None, **message},
         "finish_reason": finish,
     }
-    told = {"id": "gen-7", "object": "chat.completion", "created": 7, "model": "m"}
-    return json.dumps({**told, "choices": [choice]}).encode()
+    result = {"id": "gen-7", "object": "chat.completion", "created": 7, "model": "m"}
+    return json.dumps({**result, "choices": [choice]}).encode()

@@ -111,10 +111,10 @@ SITUATIONS: dict[str, tuple[bytes, list[tuple[str, Any]]]] = {
 @pytest.mark.parametrize("situation", SITUATIONS)
 def test_calls_come_whole(situation: str, kind: str, door: str) -> None:
     stream, wanted = SITUATIONS[situation]
-    told = received(door, f"{kind}/m", chunk({"role": "assistant", "content": None}) + stream + END)
-    assert told.failure is None
-    assert [(name, json.loads(text or "{}")) for _, name, text in told.calls] == wanted
-    assert told.finish == {"chat": "tool_calls", "messages": "tool_use", "responses": "completed"}[door]
+    result = received(door, f"{kind}/m", chunk({"role": "assistant", "content": None}) + stream + END)
+    assert result.failure is None
+    assert [(name, json.loads(text or "{}")) for _, name, text in result.calls] == wanted
+    assert result.finish == {"chat": "tool_calls", "messages": "tool_use", "responses": "completed"}[door]
 
 
 STUBS = [
@@ -135,11 +135,11 @@ STUBS = [
 def test_a_stub_is_no_call(stub: dict[str, Any], kind: str, door: str) -> None:
     stream = chunk({"role": "assistant", "content": "hey"}) + chunk(stub, "stop") + DONE
     ends = {"chat": "stop", "messages": "end_turn", "responses": "completed"}
-    for told in (
+    for result in (
         received(door, f"{kind}/m", stream),
         received(door, f"{kind}/m", answer({"content": "hey", **stub}), stream=False),
     ):
-        assert (told.text, told.calls, told.finish) == ("hey", (), ends[door])
+        assert (result.text, result.calls, result.finish) == ("hey", (), ends[door])
 
 
 @pytest.mark.parametrize("door", ["messages", "responses"])
@@ -153,8 +153,8 @@ def test_a_function_call_of_old_beside_tool_calls_is_the_same_call(door: str) ->
     stream = chunk({"function_call": {"name": "f", "arguments": ""}}) + chunk(
         {"function_call": {"arguments": "{}"}}
     )
-    told = received(door, "openai/m", stream + chunk({}, "function_call") + DONE)
-    assert [(name, text) for _, name, text in told.calls] == [("f", "{}")]
+    result = received(door, "openai/m", stream + chunk({}, "function_call") + DONE)
+    assert [(name, text) for _, name, text in result.calls] == [("f", "{}")]
 
 
 @pytest.mark.parametrize("door", DOORS)
@@ -163,14 +163,14 @@ def test_whole_answers_whose_calls_share_an_id(door: str) -> None:
         {"id": "f:3", "type": "function", "function": {"name": "f", "arguments": json.dumps({"n": number})}}
         for number in (1, 2)
     ]
-    told = received(door, "openai_compatible/m", answer({"tool_calls": calls}, "tool_calls"), stream=False)
-    assert [json.loads(text) for _, _, text in told.calls] == [{"n": 1}, {"n": 2}]
+    result = received(door, "openai_compatible/m", answer({"tool_calls": calls}, "tool_calls"), stream=False)
+    assert [json.loads(text) for _, _, text in result.calls] == [{"n": 1}, {"n": 2}]
 
 
 def test_a_call_whose_name_never_comes_is_a_failure() -> None:
-    told = received("messages", "vllm/m", call(None, '{"a":1}', index=0, id="A") + END)
-    assert told.failure is not None
-    assert "without a name" in told.failure
+    result = received("messages", "vllm/m", call(None, '{"a":1}', index=0, id="A") + END)
+    assert result.failure is not None
+    assert "without a name" in result.failure
 
 
 CALLS = st.lists(
@@ -191,7 +191,7 @@ def test_calls_one_after_another_come_whole_however_they_are_identified(
     indexes = data.draw(st.sampled_from(["counted", "zero", "none"]))
     ids = data.draw(st.sampled_from(["own", "none", "one for all"]))
     again = data.draw(st.booleans())
-    assembly, told = Assembly(), {}
+    assembly, result = Assembly(), {}
     calls = [(name, {**arguments, "number": number}) for number, (name, arguments) in enumerate(calls)]
     for number, (name, arguments) in enumerate(calls):
         text = json.dumps(arguments)
@@ -203,17 +203,17 @@ def test_calls_one_after_another_come_whole_however_they_are_identified(
         for first, part in zip([True] + [False] * len(parts), parts, strict=False):
             piece = CallPiece(place, own if first or again else "", name if first else "", part)
             for update in assembly.add(piece):
-                _hear(update, told)
+                _hear(update, result)
     for update in assembly.flush():
-        _hear(update, told)
-    assert [(name, json.loads(text)) for _, name, text in told.values()] == calls
-    assert len({id_ for id_, _, _ in told.values()}) == len(calls)
+        _hear(update, result)
+    assert [(name, json.loads(text)) for _, name, text in result.values()] == calls
+    assert len({id_ for id_, _, _ in result.values()}) == len(calls)
 
 
-def _hear(update: CallUpdate, told: dict[int, tuple[str, str, str]]) -> None:
+def _hear(update: CallUpdate, result: dict[int, tuple[str, str, str]]) -> None:
     call = update.call
-    before = "" if update.begins else told[call.index][2]
-    told[call.index] = (call.id, call.name, before + update.arguments)
+    before = "" if update.begins else result[call.index][2]
+    result[call.index] = (call.id, call.name, before + update.arguments)
 
 
 PIECES = st.builds(
@@ -228,11 +228,11 @@ PIECES = st.builds(
 @given(st.lists(PIECES, max_size=8))
 @settings(max_examples=300, deadline=None)
 def test_no_part_of_the_arguments_is_lost_and_no_call_lacks_a_name(pieces: list[CallPiece]) -> None:
-    assembly, told = Assembly(), {}
+    assembly, result = Assembly(), {}
     updates = [update for piece in pieces for update in assembly.add(piece)] + assembly.flush()
     for update in updates:
-        _hear(update, told)
-    assert list(told) == list(range(len(told)))
-    assert all(id_ and name for id_, name, _ in told.values())
+        _hear(update, result)
+    assert list(result) == list(range(len(result)))
+    assert all(id_ and name for id_, name, _ in result.values())
     for one in assembly.calls:
-        assert not one.begun or told[one.index][2] == "".join(one.arguments)
+        assert not one.begun or result[one.index][2] == "".join(one.arguments)

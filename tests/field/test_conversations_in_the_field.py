@@ -26,11 +26,11 @@ TOOL = {"type": "function", "function": {"name": "f", "parameters": {"type": "ob
     "model", ["openai/gpt-4o", "openai_compatible/m", "azure/m", "deepseek/deepseek-chat"]
 )
 def test_a_long_user_id_has_a_short_stand_in(model: str) -> None:
-    told = [sent("messages", model, metadata={"user_id": "u" * 180 + str(n)}).get("user") for n in (1, 1, 2)]
-    assert all(user is None or len(user) <= 64 for user in told)
-    assert told[0] == told[1]
-    if told[0] is not None:
-        assert told[0] != told[2]
+    given = [sent("messages", model, metadata={"user_id": "u" * 180 + str(n)}).get("user") for n in (1, 1, 2)]
+    assert all(user is None or len(user) <= 64 for user in given)
+    assert given[0] == given[1]
+    if given[0] is not None:
+        assert given[0] != given[2]
     short = sent("messages", model, metadata={"user_id": "short"}).get("user")
     assert short in ("short", None)
 
@@ -39,9 +39,9 @@ def test_a_long_user_id_has_a_short_stand_in(model: str) -> None:
     "user", ["ann@example.com", "Ann <ann@example.com>", "+1 (555) 010-9999", "5550109999", "x" * 300]
 )
 def test_a_person_is_never_named_to_anthropic(user: str) -> None:
-    told = sent("chat", "anthropic/claude-sonnet-4-5", user=user)["metadata"]["user_id"]
-    assert user not in told
-    assert len(told) <= 256
+    given = sent("chat", "anthropic/claude-sonnet-4-5", user=user)["metadata"]["user_id"]
+    assert user not in given
+    assert len(given) <= 256
     assert sent("chat", "anthropic/claude-sonnet-4-5", user="user-7")["metadata"]["user_id"] == "user-7"
 
 
@@ -83,8 +83,8 @@ def test_names_of_tools_are_replaced_and_put_back(model: str) -> None:
         assert len(set(names)) == 2
         assert json.loads(body)["messages"][1]["tool_calls"][0]["function"]["name"] == names[0]
         stream = call(names[1], "{}", index=0, id="d") + chunk({}, "tool_calls") + b"data: [DONE]\n\n"
-        told = received(door, model, stream, tools=tools, messages=history)
-        assert [name for _, name, _ in told.calls] == [LONG + "b"]
+        given = received(door, model, stream, tools=tools, messages=history)
+        assert [name for _, name, _ in given.calls] == [LONG + "b"]
 
 
 def test_long_ids_of_calls_are_the_same_in_call_and_result() -> None:
@@ -105,8 +105,8 @@ def test_long_ids_of_calls_are_the_same_in_call_and_result() -> None:
 
 @pytest.mark.parametrize("door", ["chat", "responses"])
 def test_servers_of_which_nothing_is_known_get_system_messages(door: str) -> None:
-    told = [{"role": "developer", "content": "brief"}, {"role": "user", "content": "x"}]
-    body = sent(door, "openai_compatible/m", **{"messages" if door == "chat" else "input": told})
+    given = [{"role": "developer", "content": "brief"}, {"role": "user", "content": "x"}]
+    body = sent(door, "openai_compatible/m", **{"messages" if door == "chat" else "input": given})
     assert [message["role"] for message in body["messages"]] == ["system", "user"]
 
 
@@ -133,15 +133,15 @@ def test_data_urls_as_people_write_them(form: str, model: str) -> None:
     assert f'"{PLAIN}"' in body
 
 
-@pytest.mark.parametrize("told", ["image/jpg", "IMAGE/JPG", "image/pjpeg", "image/jpeg"])
-def test_media_types_as_people_write_them(told: str) -> None:
+@pytest.mark.parametrize("given", ["image/jpg", "IMAGE/JPG", "image/pjpeg", "image/jpeg"])
+def test_media_types_as_people_write_them(given: str) -> None:
     data = base64.b64encode(b"\xff\xd8\xff\xe0" + bytes(20)).decode()
-    content = [{"type": "image_url", "image_url": {"url": f"data:{told};base64,{data}"}}]
+    content = [{"type": "image_url", "image_url": {"url": f"data:{given};base64,{data}"}}]
     for model in ("gemini/gemini-2.5-flash", "anthropic/claude-sonnet-4-5"):
         body = json.dumps(sent("chat", model, messages=[{"role": "user", "content": content}]))
         assert '"image/jpeg"' in body
         assert "image/jpg" not in body.lower()
-    source = {"type": "base64", "media_type": told, "data": data[:10] + "\n" + data[10:]}
+    source = {"type": "base64", "media_type": given, "data": data[:10] + "\n" + data[10:]}
     blocks = [{"type": "image", "source": source}]
     body = json.dumps(sent("messages", "openai/gpt-4o", messages=[{"role": "user", "content": blocks}]))
     assert f"data:image/jpeg;base64,{data}" in body
@@ -306,17 +306,17 @@ def test_a_door_takes_back_what_it_answered(door: str) -> None:
         {"id": "f:3", "type": "function", "function": {"name": "f", "arguments": json.dumps({"n": number})}}
         for number in (1, 2)
     ]
-    told = received(door, "openai_compatible/m", answer({"tool_calls": calls}, "tool_calls"), stream=False)
-    said = json.loads(told.raw)
+    given = received(door, "openai_compatible/m", answer({"tool_calls": calls}, "tool_calls"), stream=False)
+    said = json.loads(given.raw)
     if door == "chat":
-        back = [{"role": "tool", "tool_call_id": one[0], "content": "1"} for one in told.calls]
+        back = [{"role": "tool", "tool_call_id": one[0], "content": "1"} for one in given.calls]
         body = {"messages": [{"role": "user", "content": "x"}, said["choices"][0]["message"], *back]}
     elif door == "messages":
-        results = [{"type": "tool_result", "tool_use_id": one[0], "content": "1"} for one in told.calls]
+        results = [{"type": "tool_result", "tool_use_id": one[0], "content": "1"} for one in given.calls]
         turns = [("user", "x"), ("assistant", said["content"]), ("user", results)]
         body = {"messages": [{"role": role, "content": content} for role, content in turns]}
     else:
-        outputs = [{"type": "function_call_output", "call_id": one[0], "output": "1"} for one in told.calls]
+        outputs = [{"type": "function_call_output", "call_id": one[0], "output": "1"} for one in given.calls]
         body = {"input": [{"role": "user", "content": "x"}, *said["output"], *outputs]}
     for model in FAMILIES:
         assert sent(door, model, **body)

@@ -27,25 +27,25 @@ def test_heartbeats_of_any_form_are_ignored(kind: str, door: str) -> None:
         + b": comment\n\nevent: ping\ndata: ping\n\nevent: ping\ndata: {}\n\n"
     )
     stream = noise + TEXT + noise + chunk({}, "stop") + noise + DONE
-    told = received(door, f"{kind}/m", stream)
-    assert (told.text, told.finish, told.failure) == ("hello", STOP[door], None)
-    assert b"data: ping" not in told.raw
+    result = received(door, f"{kind}/m", stream)
+    assert (result.text, result.finish, result.failure) == ("hello", STOP[door], None)
+    assert b"data: ping" not in result.raw
 
 
 @pytest.mark.parametrize("door", DOORS)
 @pytest.mark.parametrize("kind", ["openai", "openai_compatible", "azure"])
 @pytest.mark.parametrize("mark", ["[DONE] ", " [DONE]", "[DONE]\t", '"[DONE]"'])
 def test_the_end_mark_with_blanks_is_the_end(mark: str, kind: str, door: str) -> None:
-    told = received(door, f"{kind}/m", TEXT + chunk({}, "stop") + event(mark))
-    assert (told.text, told.finish, told.failure) == ("hello", STOP[door], None)
+    result = received(door, f"{kind}/m", TEXT + chunk({}, "stop") + event(mark))
+    assert (result.text, result.finish, result.failure) == ("hello", STOP[door], None)
 
 
 @pytest.mark.parametrize("kind", ["openai", "azure", "openai_compatible", "vllm"])
 def test_chunks_without_choices_can_be_iterated(kind: str) -> None:
     usage = {"prompt_tokens": 4, "completion_tokens": 2, "total_tokens": 6}
     stream = TEXT + chunk({}, "stop") + chunk(choices=None, usage=usage) + DONE
-    told = received("chat", f"{kind}/m", stream, stream_options={"include_usage": True})
-    chunks = [json.loads(line[6:]) for line in told.raw.split(b"\n") if line.startswith(b"data: {")]
+    result = received("chat", f"{kind}/m", stream, stream_options={"include_usage": True})
+    chunks = [json.loads(line[6:]) for line in result.raw.split(b"\n") if line.startswith(b"data: {")]
     assert all(isinstance(one["choices"], list) for one in chunks)
     assert sum(one["usage"] == usage for one in chunks if one.get("usage")) == 1
 
@@ -63,13 +63,13 @@ def test_chunks_without_choices_can_be_iterated(kind: str) -> None:
 )
 def test_an_emoji_in_two_chunks(halves: list[str], text: str | None, kind: str, door: str) -> None:
     pieces = [chunk({"content": "@"}).replace(b"@", half.encode()) for half in halves]
-    told = received(door, f"{kind}/m", chunk({"role": "assistant", "content": ""}) + b"".join(pieces) + END)
-    assert (told.finish, told.failure) == (STOP[door], None)
+    result = received(door, f"{kind}/m", chunk({"role": "assistant", "content": ""}) + b"".join(pieces) + END)
+    assert (result.finish, result.failure) == (STOP[door], None)
     if door == "chat":
         for half in halves:
-            assert half.encode() in told.raw
+            assert half.encode() in result.raw
     elif text is not None:
-        assert told.text == text
+        assert result.text == text
 
 
 END = chunk({}, "stop") + DONE
@@ -104,17 +104,17 @@ DELTAS: list[dict[str, Any]] = [
 @pytest.mark.parametrize("side", SIDES)
 def test_odd_fields_beside_the_text_never_end_an_answer(side: dict[str, Any], kind: str, door: str) -> None:
     stream = chunk({"role": "assistant", "content": "hel"}, **side) + chunk({"content": "lo"}, **side)
-    told = received(door, f"{kind}/m", stream + chunk({}, "stop", **side) + DONE)
-    assert (told.text, told.finish, told.failure) == ("hello", STOP[door], None)
+    result = received(door, f"{kind}/m", stream + chunk({}, "stop", **side) + DONE)
+    assert (result.text, result.finish, result.failure) == ("hello", STOP[door], None)
 
 
 @pytest.mark.parametrize("door", ["messages", "responses"])
 @pytest.mark.parametrize("delta", DELTAS)
 def test_odd_fields_in_a_delta_never_end_an_answer(delta: dict[str, Any], door: str) -> None:
-    told = received(door, "openai/m", chunk({"content": "hel", **delta}) + chunk({"content": "lo"}) + END)
-    assert (told.text, told.finish, told.failure) == ("hello", STOP[door], None)
-    told = received(door, "openai/m", answer({"content": "hello", **delta}), stream=False)
-    assert (told.text, told.finish, told.failure) == ("hello", STOP[door], None)
+    result = received(door, "openai/m", chunk({"content": "hel", **delta}) + chunk({"content": "lo"}) + END)
+    assert (result.text, result.finish, result.failure) == ("hello", STOP[door], None)
+    result = received(door, "openai/m", answer({"content": "hello", **delta}), stream=False)
+    assert (result.text, result.finish, result.failure) == ("hello", STOP[door], None)
 
 
 # --- finish reasons --------------------------------------------------------------------------
@@ -129,10 +129,10 @@ def test_an_empty_finish_reason_ends_nothing(kind: str, door: str) -> None:
         call("look", "{}", index=0, id="c").replace(b'"finish_reason": null', b'"finish_reason": ""'),
         chunk({}, "tool_calls"),
     ]
-    told = received(door, f"{kind}/m", b"".join(pieces) + DONE)
-    assert (told.text, [name for _, name, _ in told.calls]) == ("hello", ["look"])
-    assert told.finish == {"chat": "tool_calls", "messages": "tool_use", "responses": "completed"}[door]
-    assert b'"native_finish_reason":""' not in told.raw
+    result = received(door, f"{kind}/m", b"".join(pieces) + DONE)
+    assert (result.text, [name for _, name, _ in result.calls]) == ("hello", ["look"])
+    assert result.finish == {"chat": "tool_calls", "messages": "tool_use", "responses": "completed"}[door]
+    assert b'"native_finish_reason":""' not in result.raw
 
 
 FAILURES = [
@@ -149,13 +149,13 @@ FAILURES = [
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("reason", FAILURES)
 def test_a_failure_is_never_reported_as_an_end(reason: str, kind: str, door: str) -> None:
-    for told in (
+    for result in (
         received(door, f"{kind}/m", TEXT + chunk({}, reason) + DONE),
         received(door, f"{kind}/m", answer({"content": "hel"}, reason), stream=False),
     ):
-        assert told.finish is None
-        assert told.failure is not None
-        assert reason in told.failure
+        assert result.finish is None
+        assert result.failure is not None
+        assert reason in result.failure
 
 
 @pytest.mark.parametrize("door", DOORS)
@@ -164,10 +164,10 @@ def test_a_malformed_call_of_geminis_is_reported_with_its_explanation(stream: bo
     candidate = {"finishReason": "MALFORMED_FUNCTION_CALL", "finishMessage": "Malformed call: f("}
     body = json.dumps({"candidates": [candidate], "usageMetadata": {"promptTokenCount": 1}})
     data = f"data: {body}\r\n\r\n".encode() if stream else body.encode()
-    told = received(door, "gemini/gemini-2.5-flash", data, stream=stream)
-    assert told.finish is None
-    assert told.failure is not None
-    assert told.failure.endswith("'MALFORMED_FUNCTION_CALL': Malformed call: f(")
+    result = received(door, "gemini/gemini-2.5-flash", data, stream=stream)
+    assert result.finish is None
+    assert result.failure is not None
+    assert result.failure.endswith("'MALFORMED_FUNCTION_CALL': Malformed call: f(")
 
 
 # --- errors ----------------------------------------------------------------------------------
@@ -199,10 +199,10 @@ def test_an_error_in_mid_stream_keeps_its_words(error: bytes, kind: str, door: s
     }
     if kind == "anthropic" and door == "messages":
         return  # nothing is translated
-    told = received(door, f"{kind}/m", begins.get(kind, TEXT) + error)
-    assert told.finish is None
-    assert told.failure is not None
-    assert "out of memory" in told.failure
+    result = received(door, f"{kind}/m", begins.get(kind, TEXT) + error)
+    assert result.finish is None
+    assert result.failure is not None
+    assert "out of memory" in result.failure
 
 
 WORDS = st.text(st.characters(codec="utf-8", exclude_characters="\r\n\x00"), max_size=12)
@@ -215,5 +215,5 @@ WORDS = st.text(st.characters(codec="utf-8", exclude_characters="\r\n\x00"), max
 )
 def test_texts_of_any_kind_arrive_between_heartbeats(words: list[str], kind: str, door: str) -> None:
     pieces = [chunk({"content": word}) + event(HEARTBEATS[place]) for place, word in enumerate(words)]
-    told = received(door, f"{kind}/m", chunk({"role": "assistant", "content": ""}) + b"".join(pieces) + END)
-    assert (told.text, told.failure) == ("".join(words), None)
+    result = received(door, f"{kind}/m", chunk({"role": "assistant", "content": ""}) + b"".join(pieces) + END)
+    assert (result.text, result.failure) == ("".join(words), None)

@@ -61,35 +61,35 @@ def test_many_and_long_parts_leave_a_short_line(render: Any) -> None:
     lists = {"attempts": attempts, "skipped": skipped, "routing": routing}
     line = one_line(render(record(dropped=names, usage=usage, **lists, **worst)))
     if render is render_json:
-        told = json.loads(line)
-        assert set(told["shortened"]) >= {"attempts", "path", "error", "dropped", "skipped", "routing"}
-        assert len(told["attempts"]) == len(told["skipped"]) == len(told["routing"]["candidates"]) == 3
-        assert told["routing"]["candidates"][0]["cost_usd"] == third
-        assert told["usage"]["input"] == 10**15
+        result = json.loads(line)
+        assert set(result["shortened"]) >= {"attempts", "path", "error", "dropped", "skipped", "routing"}
+        assert len(result["attempts"]) == len(result["skipped"]) == len(result["routing"]["candidates"]) == 3
+        assert result["routing"]["candidates"][0]["cost_usd"] == third
+        assert result["usage"]["input"] == 10**15
 
 
 def test_a_line_that_fits_is_not_cut() -> None:
-    told = json.loads(render_json(record(path="/" + "x" * 3000, dropped=("seed", "tools.0.function.strict"))))
-    assert len(told["path"]) == 3001
-    assert told["dropped"] == ["seed", "tools.0.function.strict"]
-    assert "shortened" not in told
+    line = json.loads(render_json(record(path="/" + "x" * 3000, dropped=("seed", "tools.0.function.strict"))))
+    assert len(line["path"]) == 3001
+    assert line["dropped"] == ["seed", "tools.0.function.strict"]
+    assert "shortened" not in line
 
 
 def test_a_count_that_is_none_is_left_out_and_named() -> None:
-    told = json.loads(render_json(record(usage=Usage(input=10**5000, output=3))))
-    assert told["usage"] == {"output": 3}
-    assert told["shortened"] == ["usage"]
+    result = json.loads(render_json(record(usage=Usage(input=10**5000, output=3))))
+    assert result["usage"] == {"output": 3}
+    assert result["shortened"] == ["usage"]
     assert "shortened usage" in render_text(record(usage=Usage(input=10**5000))).decode()
     cancelled = FailedAttempt("p", "m", 499, "overtaken", usage=Usage(input=10**5000, output=3))
-    told = json.loads(render_json(record(attempts=[cancelled])))
-    assert told["attempts"][0]["usage"] == {"output": 3}
-    assert told["shortened"] == ["attempts"]
+    result = json.loads(render_json(record(attempts=[cancelled])))
+    assert result["attempts"][0]["usage"] == {"output": 3}
+    assert result["shortened"] == ["attempts"]
 
 
 def test_names_that_hold_more_than_a_name_are_not_repeated() -> None:
-    told = json.loads(render_json(record(dropped=("metadata.my secret is 7", "top_k"), finish="I am done")))
-    assert told["dropped"] == ["metadata.*", "top_k"]
-    assert told["finish"] == "*"
+    result = json.loads(render_json(record(dropped=("metadata.my secret is 7", "top_k"), finish="I am done")))
+    assert result["dropped"] == ["metadata.*", "top_k"]
+    assert result["finish"] == "*"
 
 
 def test_a_line_for_people_holds_nothing_that_acts_on_a_terminal() -> None:

@@ -188,8 +188,8 @@ async def test_no_field_of_a_request_at_another_door_is_written_down(path: str) 
 @pytest.mark.parametrize("case", ANSWERS)
 async def test_no_word_of_a_provider_is_written_down_at_another_door(path: str, case: str) -> None:
     async with scene() as found:
-        told = tuple((name, CANARY) for name in ("x-ratelimit-note", "retry-after", "x-request-id"))
-        script = replace(ANSWERS[case], headers=(*ANSWERS[case].headers, *told))
+        result = tuple((name, CANARY) for name in ("x-ratelimit-note", "retry-after", "x-request-id"))
+        script = replace(ANSWERS[case], headers=(*ANSWERS[case].headers, *result))
         found.provider.answer(lambda _: script)
         await found.gateway.post(path, {"model": "openai/m", **OTHER_DOORS[path]})
         await found.gateway.post(path, {"model": "openai/m", "stream": True, **OTHER_DOORS[path]})

@@ -25,7 +25,7 @@ RECORD: dict[str, Any] = {
 }
 
 
-def told(**fields: Any) -> list[str]:
+def lines_of(**fields: Any) -> list[str]:
     return explain({**RECORD, **fields})
 
 
@@ -35,7 +35,7 @@ def candidates(*given: dict[str, Any]) -> list[dict[str, Any]]:
 
 def test_a_plain_request_is_told_in_a_few_lines() -> None:
     usage = {"input": 1000, "cache_read": 4000, "output": 20, "reasoning": 10}
-    assert told(stream=True, usage=usage, finish="stop") == [
+    assert lines_of(stream=True, usage=usage, finish="stop") == [
         "req_0632fe6aeb1b0005fb29, 2026-11-29T00:00:00.000Z",
         "requested: m, streamed (openai, /v1/chat/completions)",
         "ended: complete (status 200)",
@@ -49,7 +49,7 @@ def test_a_plain_request_is_told_in_a_few_lines() -> None:
 
 
 def test_who_was_skipped_and_who_was_tried_is_told_with_the_reason_and_the_time() -> None:
-    lines = told(
+    lines = lines_of(
         attempts=[{"provider": "b", "model": "m2", "status": 503, "error": "503 overloaded", "ms": 31.2}],
         skipped=[{"provider": "c", "model": "m3", "reason": "does not support vision"}],
         resent=1,
@@ -72,7 +72,7 @@ def test_who_was_skipped_and_who_was_tried_is_told_with_the_reason_and_the_time(
 def test_hedges_and_streams_that_were_carried_on_are_told() -> None:
     overtaken = {"provider": "b", "model": "m2", "status": 499, "error": "another attempt answered first"}
     broken = {"provider": "c", "model": "m3", "status": 502, "error": "502 cut", "ms": 900.0}
-    lines = told(
+    lines = lines_of(
         attempts=[
             {**overtaken, "ms": 700.0, "cancelled": True},
             {**broken, "delivered_tokens": 120, "usage": {"input": 10, "output": 130}},
@@ -92,7 +92,7 @@ def test_hedges_and_streams_that_were_carried_on_are_told() -> None:
 
 def test_a_failure_names_its_error_and_no_answer() -> None:
     failed = {"provider": "a", "model": "m1", "status": 500, "error": "500 no", "ms": 5.0}
-    lines = told(
+    lines = lines_of(
         status=500, ended="failed", error="500 no", attempts=[failed], first_byte_ms=9.0, overhead_ms=None
     )
     assert "ended: no provider gave an answer (status 500): 500 no" in lines
@@ -100,7 +100,7 @@ def test_a_failure_names_its_error_and_no_answer() -> None:
 
 
 def test_a_retired_name_is_told() -> None:
-    assert "retired name: m; m1 takes its place" in told(resolved_from="m")
+    assert "retired name: m; m1 takes its place" in lines_of(resolved_from="m")
 
 
 def test_the_figures_of_the_candidates_are_told() -> None:
@@ -112,7 +112,7 @@ def test_the_figures_of_the_candidates_are_told() -> None:
         "success": 0.987,
     }
     two = {"blocked_by": "rate", "wait_s": 12.34, "cost_usd": 1.2e-06, "slow": True, "cached_tokens": 4000}
-    lines = told(routing={"order": "balanced", "candidates": candidates(one, two)})
+    lines = lines_of(routing={"order": "balanced", "candidates": candidates(one, two)})
     assert "   1. a/m1: weight 0.612, $0.00123, first token 0.43 s, 88 tokens/s, success 98.7%" in lines
     assert (
         "   2. b/m1: is rate limited for 12.3 s, $0.0000012, slow: counts as half as successful, "
@@ -172,7 +172,7 @@ WHY_FIRST: dict[str, tuple[dict[str, Any], list[dict[str, Any]], str]] = {
 
 @pytest.mark.parametrize(("routing", "given", "reason"), WHY_FIRST.values(), ids=WHY_FIRST)
 def test_why_the_first_is_first(routing: dict[str, Any], given: list[dict[str, Any]], reason: str) -> None:
-    lines = told(routing={"order": "priority", **routing, "candidates": candidates(*given)})
+    lines = lines_of(routing={"order": "priority", **routing, "candidates": candidates(*given)})
     assert f"first: a, because {reason}" in lines
 
 
@@ -195,17 +195,19 @@ def test_why_a_conversation_left_its_warm_cache(
     routing: dict[str, Any], given: list[dict[str, Any]], reason: str
 ) -> None:
     routing = {"order": "priority", "conversation": True, **routing, "candidates": candidates(*given)}
-    assert f"affinity: the conversation's prompt cache is warm at b, but {reason}" in told(routing=routing)
+    assert f"affinity: the conversation's prompt cache is warm at b, but {reason}" in lines_of(
+        routing=routing
+    )
 
 
 def test_what_another_version_has_written_is_shown_as_it_is() -> None:
-    lines = told(caller="key_1", routed={"by": "b"}, ended="somehow")
+    lines = lines_of(caller="key_1", routed={"by": "b"}, ended="somehow")
     assert lines[-2:] == ["caller: key_1", 'routed: {"by":"b"}']
     assert "ended: somehow (status 200)" in lines
 
 
 def test_nothing_that_a_client_chose_acts_on_a_terminal() -> None:
-    assert "\x1b" not in "".join(told(model="\x1b[2J", path="/\x1b]0;x"))
+    assert "\x1b" not in "".join(lines_of(model="\x1b[2J", path="/\x1b]0;x"))
 
 
 def test_the_sections_tell_fields_of_a_record() -> None:

@@ -90,15 +90,15 @@ async def test_the_reader_leaves_and_it_serves_on(
 async def test_host_and_port_come_from_the_environment(
     tmp_path: Path, unused_tcp_port: int, provider: Simulator, setting: str
 ) -> None:
-    told = {
+    result = {
         "HOST": "127.0.0.1",
         "PORT": str(unused_tcp_port),
         "LITELLM_BASE_URL": f"{provider.url}/v1",
         "LITELLM_API_KEY": UPSTREAM_KEY,
     }
     if setting == ".env":
-        (tmp_path / ".env").write_text("".join(f"{name}={value}\n" for name, value in told.items()))
-    env = environ(**told) if setting == "environment" else environ()
+        (tmp_path / ".env").write_text("".join(f"{name}={value}\n" for name, value in result.items()))
+    env = environ(**result) if setting == "environment" else environ()
     async with Served(tmp_path, None, port=unused_tcp_port, args=(), env=env) as gateway:
         assert (await gateway.chat("litellm/m")).status == 200
     assert provider.requests[0].headers["authorization"] == f"Bearer {UPSTREAM_KEY}"

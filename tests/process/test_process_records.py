@@ -31,8 +31,8 @@ async def test_every_worker_keeps_records_that_can_be_explained(tmp_path: Path, 
                 "the records of all requests",
             )
             for reply in replies[::3]:
-                told = await gateway.command("explain", reply.headers["x-request-id"])
-                lines = told.stdout.decode().splitlines()
+                result = await gateway.command("explain", reply.headers["x-request-id"])
+                lines = result.stdout.decode().splitlines()
                 assert "first: first, because it is listed first" in lines
                 _, failed, answered = lines[lines.index("tried:") :][:3]
                 assert failed.startswith("   1. first/x: failed after ")

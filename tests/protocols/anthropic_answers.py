@@ -122,7 +122,7 @@ def heard(events: Sequence[Event]) -> Said:
 # --- from the recording ----------------------------------------------------------------------
 
 
-def told(recording: Recording) -> Said:
+def answer_in(recording: Recording) -> Said:
     """What a recorded answer says."""
     body = recording.body.decode()
     message = _assemble(body) if "event:" in body else json.loads(body)

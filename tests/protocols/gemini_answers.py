@@ -95,7 +95,7 @@ class Said:
     finish: str | None = None
 
 
-def told(recording: Recording) -> dict[int, Said]:
+def answer_in(recording: Recording) -> dict[int, Said]:
     """The choices of a recorded answer."""
     choices: dict[int, Said] = {}
     for answer in _chunks(recording):

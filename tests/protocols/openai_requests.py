@@ -142,7 +142,7 @@ def lost(wanted: Wanted, body: Any) -> list[str]:
     nodes = list(nodes_of(body))
     strings = [node for node in nodes if isinstance(node, str)]
 
-    def told(text: str) -> bool:
+    def is_sent(text: str) -> bool:
         if not text.strip() or any(text.strip() in string for string in strings):
             return True
         try:
@@ -152,7 +152,7 @@ def lost(wanted: Wanted, body: Any) -> list[str]:
 
     inside = [*wanted.called, *wanted.media, *wanted.links, *wanted.schema]
     return [
-        *(text for text in [*wanted.texts, *wanted.results] if not told(text)),
+        *(text for text in [*wanted.texts, *wanted.results] if not is_sent(text)),
         *(one for one in inside if not any(one in string for string in strings)),
         *(stop for stop in wanted.stops if stop not in strings),
     ]

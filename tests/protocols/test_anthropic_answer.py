@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from cases import each
 from protocols.anthropic_answers import (
+    answer_in,
     call,
     chats,
     failure,
@@ -19,7 +20,6 @@ from protocols.anthropic_answers import (
     read,
     sse,
     target,
-    told,
 )
 from recordings import Recording, needs_recordings, splits
 from tidegate.protocols.anthropic import PROTOCOL
@@ -97,7 +97,7 @@ def test_a_recorded_answer_is_read_completely_however_it_is_split(recording: Rec
     asked = call(recording.kind == "chat_stream")
     events = read([recording.body], asked)
     assert isinstance(events[0], Started)
-    assert heard(events) == told(recording)
+    assert heard(events) == answer_in(recording)
     for split in pieces(recording.body):
         assert read(split, asked) == events
 
@@ -106,7 +106,7 @@ def test_a_recorded_answer_is_read_completely_however_it_is_split(recording: Rec
 @each("recording", chats("chat", "chat_stream"))
 def test_a_recorded_answer_passes_the_splice_byte_by_byte_and_is_tallied(recording: Recording) -> None:
     asked = call(recording.kind == "chat_stream")
-    said = told(recording)
+    said = answer_in(recording)
     for split in pieces(recording.body):
         conduit = splice(asked.stream)
         assert b"".join(map(conduit.feed, split)) + conduit.close() == recording.body

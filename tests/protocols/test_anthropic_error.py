@@ -35,14 +35,14 @@ REPORTED = SHARED / "recordings" / "reported_errors.json"
 @needs_recordings
 @each("recording", RECORDED)
 def test_a_recorded_error_keeps_status_type_and_words(recording: Recording) -> None:
-    told = recording.response["body"]["error"]
+    result = recording.response["body"]["error"]
     error = PROTOCOL.parse_error(recording.status, {}, recording.body)
     assert isinstance(error, ProviderRefused)
-    assert (error.status, error.type, error.message) == (recording.status, told["type"], told["message"])
+    assert (error.status, error.type, error.message) == (recording.status, result["type"], result["message"])
     again = json.loads(PROTOCOL.render_error(error, "req_1").body)
     assert again == {
         "type": "error",
-        "error": {"type": told["type"], "message": told["message"]},
+        "error": {"type": result["type"], "message": result["message"]},
         "request_id": "req_1",
     }
 

@@ -368,9 +368,9 @@ def test_what_is_wrong_is_refused_by_its_path(fields: dict[str, Any], param: str
     assert error.param == param
     reply = PROTOCOL.render_error(error, "req_1")
     assert reply.status == 400
-    told = json.loads(reply.body)
-    assert (told["error"]["type"], told["request_id"]) == ("invalid_request_error", "req_1")
-    assert param in told["error"]["message"]
+    rendered = json.loads(reply.body)
+    assert (rendered["error"]["type"], rendered["request_id"]) == ("invalid_request_error", "req_1")
+    assert param in rendered["error"]["message"]
 
 
 @pytest.mark.parametrize("field", ["model", "max_tokens", "messages"])

@@ -315,9 +315,9 @@ def test_only_the_first_choice_is_written() -> None:
 def test_a_broken_stream_ends_in_an_error_event_and_nothing_else() -> None:
     written = writer(stream=True)
     written.write([START, TextDelta("Hel")])
-    told = written.abort(ProviderRefused("Overloaded", status=529, type="overloaded_error"))
-    assert told.startswith(b"event: error\ndata: ")
-    assert json.loads(told[19:]) == {
+    result = written.abort(ProviderRefused("Overloaded", status=529, type="overloaded_error"))
+    assert result.startswith(b"event: error\ndata: ")
+    assert json.loads(result[19:]) == {
         "type": "error",
         "error": {"type": "overloaded_error", "message": "Overloaded"},
     }

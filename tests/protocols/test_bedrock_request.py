@@ -80,15 +80,15 @@ def ask(asked: Turn, model: str = CLAUDE, profile: Profile = PLAIN) -> Call:
 
 
 def body(asked: Turn, model: str = CLAUDE, profile: Profile = PLAIN) -> dict[str, Any]:
-    told: dict[str, Any] = json.loads(ask(asked, model, profile).body)
-    return told
+    sent: dict[str, Any] = json.loads(ask(asked, model, profile).body)
+    return sent
 
 
 def messages(
     *said: Message, model: str = CLAUDE, profile: Profile = PLAIN, **fields: Any
 ) -> list[dict[str, Any]]:
-    told: list[dict[str, Any]] = body(turn(*said, **fields), model, profile)["messages"]
-    return told
+    sent: list[dict[str, Any]] = body(turn(*said, **fields), model, profile)["messages"]
+    return sent
 
 
 def user(*parts: Part) -> Message:
@@ -113,12 +113,12 @@ def test_a_recorded_request_arrives_whole_or_is_refused_by_name(recording: Recor
         with pytest.raises(Unsupported, match=refusal):
             PROTOCOL.render_request(turn_of(request), target)
         return
-    told = json.loads(PROTOCOL.render_request(turn_of(request), target).body)
-    assert lost(wanted_of(request), told) == []
-    check_tools(request, told)
-    check_results(request, told)
+    sent = json.loads(PROTOCOL.render_request(turn_of(request), target).body)
+    assert lost(wanted_of(request), sent) == []
+    check_tools(request, sent)
+    check_results(request, sent)
     if limit_of(request) is not None and "reasoning_effort" not in request:
-        assert told["inferenceConfig"]["maxTokens"] == limit_of(request)
+        assert sent["inferenceConfig"]["maxTokens"] == limit_of(request)
 
 
 def refusal_of(request: dict[str, Any]) -> str:
@@ -135,9 +135,9 @@ def refusal_of(request: dict[str, Any]) -> str:
     return next((word for word, is_there in reasons.items() if is_there), "")
 
 
-def check_tools(request: dict[str, Any], told: dict[str, Any]) -> None:
+def check_tools(request: dict[str, Any], sent: dict[str, Any]) -> None:
     choice, wanted = choice_of(request), wanted_of(request).tools
-    config = told.get("toolConfig")
+    config = sent.get("toolConfig")
     if choice == "none" or not wanted:
         assert config is None or set(config["tools"][0]) == {"toolSpec"}
         return
@@ -151,12 +151,12 @@ def check_tools(request: dict[str, Any], told: dict[str, Any]) -> None:
     assert config.get("toolChoice") == forms.get(choice, {"tool": {"name": choice}})
 
 
-def check_results(request: dict[str, Any], told: dict[str, Any]) -> None:
+def check_results(request: dict[str, Any], sent: dict[str, Any]) -> None:
     """Without tools, calls and results are told as text."""
-    blocks = [block for message in told["messages"] for block in message["content"]]
+    blocks = [block for message in sent["messages"] for block in message["content"]]
     calls = [block["toolUse"]["toolUseId"] for block in blocks if "toolUse" in block]
     results = [block["toolResult"]["toolUseId"] for block in blocks if "toolResult" in block]
-    if "toolConfig" not in told:
+    if "toolConfig" not in sent:
         assert calls == results == []
         return
     assert len(results) == sum(message["role"] in ("tool", "function") for message in request["messages"])
@@ -173,9 +173,9 @@ def test_the_sdk_of_aws_takes_what_is_sent(recording: Recording, model: str) -> 
     request = client_request(recording)
     if refusal_of(request):
         pytest.skip("it is refused")
-    told = body(turn_of(request), model, profile_of(model))
+    sent = body(turn_of(request), model, profile_of(model))
     shape = session.get_session().get_service_model("bedrock-runtime").operation_model("Converse").input_shape
-    report = ParamValidator().validate({"modelId": "in-the-path", **told}, shape)
+    report = ParamValidator().validate({"modelId": "in-the-path", **sent}, shape)
     assert report.generate_report() == ""
 
 
@@ -202,28 +202,28 @@ def test_a_model_that_cannot_stream_gets_no_stream_request() -> None:
 
 def test_the_operator_may_have_fields_of_its_own_in_every_request() -> None:
     dialect = BedrockDialect(body={"performanceConfig": {"latency": "optimized"}})
-    told = json.loads(PROTOCOL.render_request(turn(), Target(CLAUDE, dialect)).body)
-    assert told["performanceConfig"] == {"latency": "optimized"}
+    sent = json.loads(PROTOCOL.render_request(turn(), Target(CLAUDE, dialect)).body)
+    assert sent["performanceConfig"] == {"latency": "optimized"}
 
 
 def test_models_without_system_messages_get_them_from_the_user() -> None:
-    told = body(turn(Message("system", (Text("Be kind."),)), HELLO), profile=Profile(system_role="user"))
-    assert "system" not in told
-    assert told["messages"] == [{"role": "user", "content": [{"text": "Be kind."}, {"text": "Hello"}]}]
+    sent = body(turn(Message("system", (Text("Be kind."),)), HELLO), profile=Profile(system_role="user"))
+    assert "system" not in sent
+    assert sent["messages"] == [{"role": "user", "content": [{"text": "Be kind."}, {"text": "Hello"}]}]
 
 
 def test_instructions_stand_apart() -> None:
-    told = body(
+    sent = body(
         turn(Message("system", (Text("Be kind."),)), HELLO, Message("developer", (Text("Be brief."),)))
     )
-    assert told["system"] == [{"text": "Be kind."}, {"text": "Be brief."}]
-    assert told["messages"] == [{"role": "user", "content": [{"text": "Hello"}]}]
+    assert sent["system"] == [{"text": "Be kind."}, {"text": "Be brief."}]
+    assert sent["messages"] == [{"role": "user", "content": [{"text": "Hello"}]}]
 
 
 def test_instructions_alone_become_the_user_message() -> None:
-    told = body(turn(Message("system", (Text("Tell a joke."),))))
-    assert "system" not in told
-    assert told["messages"] == [{"role": "user", "content": [{"text": "Tell a joke."}]}]
+    sent = body(turn(Message("system", (Text("Tell a joke."),))))
+    assert "system" not in sent
+    assert sent["messages"] == [{"role": "user", "content": [{"text": "Tell a joke."}]}]
 
 
 def test_users_and_assistants_take_turns_and_the_user_begins_and_ends() -> None:
@@ -290,10 +290,10 @@ def test_without_tools_earlier_calls_and_results_are_sent_as_text(
     """Converse refuses calls in a conversation without toolConfig."""
     tools = () if choice is None else (WEATHER,)
     asked = turn(HELLO, CALL, RESULT, tools=tools, tool_choice=choice)
-    told = body(asked, model, profile)
-    assert "toolConfig" not in told
-    assert "additionalModelRequestFields" not in told
-    assert told["messages"][1:] == [
+    sent = body(asked, model, profile)
+    assert "toolConfig" not in sent
+    assert "additionalModelRequestFields" not in sent
+    assert sent["messages"][1:] == [
         {"role": "assistant", "content": [{"text": 'I called the tool weather with {"city":"Rome"}'}]},
         {"role": "user", "content": [{"text": "The tool weather answered:"}, {"text": "sunny"}]},
     ]
@@ -302,10 +302,10 @@ def test_without_tools_earlier_calls_and_results_are_sent_as_text(
 @NO_CALLS
 def test_claude_keeps_earlier_calls_and_is_forbidden_others(choice: ToolChoice | None) -> None:
     tools = () if choice is None else (WEATHER, CLOCK)
-    told = body(turn(HELLO, CALL, RESULT, tools=tools, tool_choice=choice))
-    assert told["additionalModelRequestFields"] == {"tool_choice": {"type": "none"}}
-    assert told["messages"] == messages(HELLO, CALL, RESULT, tools=(WEATHER,))
-    config = told["toolConfig"]
+    sent = body(turn(HELLO, CALL, RESULT, tools=tools, tool_choice=choice))
+    assert sent["additionalModelRequestFields"] == {"tool_choice": {"type": "none"}}
+    assert sent["messages"] == messages(HELLO, CALL, RESULT, tools=(WEATHER,))
+    config = sent["toolConfig"]
     assert "toolChoice" not in config
     if choice is None:
         open_schema = {"json": {"type": "object", "properties": {}}}
@@ -315,15 +315,15 @@ def test_claude_keeps_earlier_calls_and_is_forbidden_others(choice: ToolChoice |
 
 
 def test_a_choice_without_tools_is_none_at_all() -> None:
-    told = body(turn(HELLO, CALL, RESULT, tool_choice=ToolChoice("auto")))
-    assert "toolChoice" not in told["toolConfig"]
-    assert told["additionalModelRequestFields"] == {"tool_choice": {"type": "none"}}
+    sent = body(turn(HELLO, CALL, RESULT, tool_choice=ToolChoice("auto")))
+    assert "toolChoice" not in sent["toolConfig"]
+    assert sent["additionalModelRequestFields"] == {"tool_choice": {"type": "none"}}
 
 
 def test_another_providers_tools_do_not_explain_earlier_calls() -> None:
     search = Tool("web_search", kind="native", format="anthropic", block=Raw(b"{}"))
-    told = body(turn(HELLO, CALL, RESULT, tools=(search,), tool_choice=ToolChoice("none")))
-    assert [tool["toolSpec"]["name"] for tool in told["toolConfig"]["tools"]] == ["weather"]
+    sent = body(turn(HELLO, CALL, RESULT, tools=(search,), tool_choice=ToolChoice("none")))
+    assert [tool["toolSpec"]["name"] for tool in sent["toolConfig"]["tools"]] == ["weather"]
 
 
 def test_forbidden_calls_go_with_thinking() -> None:
@@ -505,7 +505,7 @@ def test_blocks_of_its_own_are_given_back_as_they_came() -> None:
 
 
 def test_cache_points_come_after_what_is_cached() -> None:
-    told = body(
+    sent = body(
         turn(
             Message("system", (Text("Long", CacheControl()),)),
             user(Text("Longer", CacheControl("1h")), Text("Short")),
@@ -513,10 +513,10 @@ def test_cache_points_come_after_what_is_cached() -> None:
         )
     )
     point = {"cachePoint": {"type": "default"}}
-    assert told["system"] == [{"text": "Long"}, point]
+    assert sent["system"] == [{"text": "Long"}, point]
     lasting = {"cachePoint": {"type": "default", "ttl": "1h"}}
-    assert told["messages"][0]["content"] == [{"text": "Longer"}, lasting, {"text": "Short"}]
-    assert told["toolConfig"]["tools"][1] == point
+    assert sent["messages"][0]["content"] == [{"text": "Longer"}, lasting, {"text": "Short"}]
+    assert sent["toolConfig"]["tools"][1] == point
 
 
 def test_a_cache_point_inside_of_a_result_comes_after_it() -> None:
@@ -534,10 +534,10 @@ def test_the_last_four_cache_points_count() -> None:
             tools=(Tool("clock", cache=CacheControl()),),
         )
     )
-    told = json.loads(call.body)
-    assert told["system"] == [{"text": "S"}]
-    assert len(told["toolConfig"]["tools"]) == 1
-    assert sum("cachePoint" in block for block in told["messages"][0]["content"]) == 4
+    sent = json.loads(call.body)
+    assert sent["system"] == [{"text": "S"}]
+    assert len(sent["toolConfig"]["tools"]) == 1
+    assert sum("cachePoint" in block for block in sent["messages"][0]["content"]) == 4
     assert call.dropped == ("cache_control",)
 
 
@@ -553,7 +553,7 @@ def test_cache_points_are_named_where_they_are_refused(model: str, dropped: tupl
 
 
 @pytest.mark.parametrize(
-    ("choice", "offered", "told"),
+    ("choice", "offered", "sent"),
     [
         (None, ["weather", "clock"], None),
         (ToolChoice("auto"), ["weather", "clock"], {"auto": {}}),
@@ -563,10 +563,10 @@ def test_cache_points_are_named_where_they_are_refused(model: str, dropped: tupl
         (ToolChoice("auto", ("weather",)), ["weather"], {"auto": {}}),
     ],
 )
-def test_choices_have_converses_form(choice: ToolChoice | None, offered: list[str], told: Any) -> None:
+def test_choices_have_converses_form(choice: ToolChoice | None, offered: list[str], sent: Any) -> None:
     config = body(turn(tools=(WEATHER, CLOCK), tool_choice=choice))["toolConfig"]
     assert [tool["toolSpec"]["name"] for tool in config["tools"]] == offered
-    assert config.get("toolChoice") == told
+    assert config.get("toolChoice") == sent
 
 
 def test_a_forbidden_call_leaves_the_tools_out() -> None:
@@ -618,8 +618,8 @@ SCHEMA = Raw(b'{"type":"object","properties":{"name":{"type":"string"}},"require
 
 
 def test_a_schema_is_a_string() -> None:
-    told = body(turn(output=OutputFormat("json_schema", SCHEMA, "person", "A person", strict=True)))
-    form = told["outputConfig"]["textFormat"]
+    sent = body(turn(output=OutputFormat("json_schema", SCHEMA, "person", "A person", strict=True)))
+    form = sent["outputConfig"]["textFormat"]
     assert form["type"] == "json_schema"
     given = form["structure"]["jsonSchema"]
     assert (given["name"], given["description"]) == ("person", "A person")
@@ -633,10 +633,10 @@ def test_models_without_forms_give_them_through_a_tool(tools: tuple[Tool, ...], 
     call = ask(
         turn(output=OutputFormat("json_schema", SCHEMA), tools=tools), NOVA, Profile(native_schema=False)
     )
-    told = json.loads(call.body)
-    assert "outputConfig" not in told
-    assert told["toolConfig"]["toolChoice"] == choice
-    assert told["toolConfig"]["tools"][-1]["toolSpec"]["inputSchema"]["json"] == json.loads(bytes(SCHEMA))
+    sent = json.loads(call.body)
+    assert "outputConfig" not in sent
+    assert sent["toolConfig"]["toolChoice"] == choice
+    assert sent["toolConfig"]["tools"][-1]["toolSpec"]["inputSchema"]["json"] == json.loads(bytes(SCHEMA))
     assert isinstance(call, BedrockCall)
     assert call.answer_tool == "structured_output"
 
@@ -651,25 +651,25 @@ def test_the_tool_for_the_form_has_a_name_of_its_own() -> None:
 
 
 def test_any_json_is_requested_in_words() -> None:
-    told = body(turn(output=OutputFormat("json_object")))
-    assert "JSON" in told["system"][-1]["text"]
+    sent = body(turn(output=OutputFormat("json_object")))
+    assert "JSON" in sent["system"][-1]["text"]
 
 
 # --- tuning ----------------------------------------------------------------------------------
 
 
 def test_parameters_have_converses_names() -> None:
-    told = body(
+    sent = body(
         turn(max_tokens=9, temperature=0.5, top_p=0.9, top_k=40, stop=("a", " "), service_tier="flex"), CLAUDE
     )
-    assert told["inferenceConfig"] == {
+    assert sent["inferenceConfig"] == {
         "maxTokens": 9,
         "temperature": 0.5,
         "topP": 0.9,
         "stopSequences": ["a"],
     }
-    assert told["additionalModelRequestFields"] == {"top_k": 40}
-    assert told["serviceTier"] == {"type": "flex"}
+    assert sent["additionalModelRequestFields"] == {"top_k": 40}
+    assert sent["serviceTier"] == {"type": "flex"}
 
 
 @pytest.mark.parametrize(
@@ -742,15 +742,15 @@ def test_a_model_that_does_not_think_gets_no_thinking_request(model: str, profil
 
 def test_nova_does_not_think_hard_beside_a_limit() -> None:
     call = ask(turn(reasoning=ReasoningControl(effort="high"), max_tokens=500), NOVA)
-    told = json.loads(call.body)
-    assert told["additionalModelRequestFields"]["reasoningConfig"]["maxReasoningEffort"] == "medium"
-    assert told["inferenceConfig"] == {"maxTokens": 500}
+    sent = json.loads(call.body)
+    assert sent["additionalModelRequestFields"]["reasoningConfig"]["maxReasoningEffort"] == "medium"
+    assert sent["inferenceConfig"] == {"maxTokens": 500}
     assert call.dropped == ("reasoning_effort>medium",)
 
 
 def test_claudes_limit_leaves_room_for_its_budget() -> None:
-    told = body(turn(reasoning=ReasoningControl(budget=4000), max_tokens=1000), profile=BUDGET)
-    assert told["inferenceConfig"]["maxTokens"] > 4000
+    sent = body(turn(reasoning=ReasoningControl(budget=4000), max_tokens=1000), profile=BUDGET)
+    assert sent["inferenceConfig"]["maxTokens"] > 4000
 
 
 def test_claude_is_not_made_to_call_a_tool_while_it_thinks() -> None:

@@ -83,11 +83,11 @@ def test_the_text_arrives_whatever_the_other_fields_are(
     started = odd if isinstance(odd, Started) else Started("a", "m")
     beside = [] if isinstance(odd, Started) else [odd]
     conduit = bridge(name, stream, [started, TextDelta("Hel"), *beside, TextDelta("lo"), Finished("stop")])
-    told = conduit.feed(b"") + conduit.close()
+    result = conduit.feed(b"") + conduit.close()
     assert conduit.failure is None
-    assert told.decode()
-    assert b"Hel" in told
-    assert b"lo" in told
+    assert result.decode()
+    assert b"Hel" in result
+    assert b"lo" in result
     assert conduit.tally.left_out in ([], [what])
 
 

@@ -82,7 +82,7 @@ def chats() -> list[Recording]:
     return recordings("cohere", "chat", "chat_stream", path="/v2/chat", status=200)
 
 
-def told(recording: Recording) -> dict[str, Any]:
+def answer_in(recording: Recording) -> dict[str, Any]:
     """The recorded answer as one object: streams are folded."""
     body = recording.response["body"]
     if isinstance(body, dict):
@@ -128,7 +128,7 @@ def expected(answer: dict[str, Any]) -> Heard:
 @needs_recordings
 @each("recording", chats())
 def test_a_recorded_answer_arrives_whole(recording: Recording) -> None:
-    answer = told(recording)
+    answer = answer_in(recording)
     heard = hear(read(reader(stream=recording.kind == "chat_stream"), [recording.body]))
     if answer["finish_reason"] in FAILED:
         assert isinstance(heard.failure, ProviderRefused)
@@ -169,7 +169,7 @@ def test_a_recorded_answer_is_the_same_however_it_is_split(recording: Recording)
 @needs_recordings
 @each("recording", chats())
 def test_a_recorded_citation_points_at_the_words_that_it_is_about(recording: Recording) -> None:
-    answer = told(recording)
+    answer = answer_in(recording)
     heard = hear(read(reader(), [recording.body]))
     recorded = answer["message"].get("citations") or []
     natives = {

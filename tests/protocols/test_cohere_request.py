@@ -67,13 +67,13 @@ def ask(asked: Turn, target: Target = TARGET) -> Call:
 
 
 def body(asked: Turn, target: Target = TARGET) -> dict[str, Any]:
-    told: dict[str, Any] = json.loads(ask(asked, target).body)
-    return told
+    sent: dict[str, Any] = json.loads(ask(asked, target).body)
+    return sent
 
 
 def messages(*said: Message, target: Target = TARGET) -> list[dict[str, Any]]:
-    told: list[dict[str, Any]] = body(turn(*said), target)["messages"]
-    return told
+    sent: list[dict[str, Any]] = body(turn(*said), target)["messages"]
+    return sent
 
 
 def user(*parts: Part) -> Message:
@@ -98,12 +98,12 @@ def test_a_recorded_request_arrives_whole_or_is_refused_by_name(recording: Recor
         with pytest.raises(Unsupported, match=refusal):
             ask(turn_of(request), target)
         return
-    told = json.loads(ask(turn_of(request), target).body)
-    assert lost(wanted_of(request), told) == []
-    check_tools(request, told)
-    check_results(request, told)
-    assert limit_of(request) == told.get("max_tokens")
-    assert told["model"] == model
+    sent = json.loads(ask(turn_of(request), target).body)
+    assert lost(wanted_of(request), sent) == []
+    check_tools(request, sent)
+    check_results(request, sent)
+    assert limit_of(request) == sent.get("max_tokens")
+    assert sent["model"] == model
 
 
 def refusal_of(request: dict[str, Any]) -> str:
@@ -117,8 +117,8 @@ def refusal_of(request: dict[str, Any]) -> str:
     return next((word for word, is_there in {**asked, **parts}.items() if is_there), "")
 
 
-def check_tools(request: dict[str, Any], told: dict[str, Any]) -> None:
-    offered = {tool["function"]["name"]: tool["function"] for tool in told.get("tools", [])}
+def check_tools(request: dict[str, Any], sent: dict[str, Any]) -> None:
+    offered = {tool["function"]["name"]: tool["function"] for tool in sent.get("tools", [])}
     wanted = wanted_of(request).tools
     choice = choice_of(request)
     if choice in wanted:  # Cohere has no way to name a tool but to offer no other
@@ -127,12 +127,12 @@ def check_tools(request: dict[str, Any], told: dict[str, Any]) -> None:
     for name, parameters in wanted.items():
         assert set(parameters) <= set(property_names(offered[name]["parameters"]))
     forced = {"none": "NONE", "auto": None, None: None}.get(choice, "REQUIRED") if wanted else None
-    assert told.get("tool_choice") == forced
+    assert sent.get("tool_choice") == forced
 
 
-def check_results(request: dict[str, Any], told: dict[str, Any]) -> None:
-    calls = [call["id"] for message in told["messages"] for call in message.get("tool_calls") or ()]
-    results = [message["tool_call_id"] for message in told["messages"] if message["role"] == "tool"]
+def check_results(request: dict[str, Any], sent: dict[str, Any]) -> None:
+    calls = [call["id"] for message in sent["messages"] for call in message.get("tool_calls") or ()]
+    results = [message["tool_call_id"] for message in sent["messages"] if message["role"] == "tool"]
     assert len(results) == sum(message["role"] in ("tool", "function") for message in request["messages"])
     assert set(results) <= set(calls)
 
@@ -146,9 +146,9 @@ def test_the_sdk_of_cohere_takes_what_is_sent(recording: Recording) -> None:
     request = client_request(recording)
     if refusal_of(request):
         pytest.skip("it is refused")
-    told = json.loads(ask(turn_of(request)).body)
-    TypeAdapter(list[types.ChatMessageV2]).validate_python(told["messages"])
-    TypeAdapter(list[types.ToolV2]).validate_python(told.get("tools", []))
+    sent = json.loads(ask(turn_of(request)).body)
+    TypeAdapter(list[types.ChatMessageV2]).validate_python(sent["messages"])
+    TypeAdapter(list[types.ToolV2]).validate_python(sent.get("tools", []))
 
 
 # --- messages --------------------------------------------------------------------------------
@@ -176,8 +176,8 @@ def test_another_service_may_have_another_path() -> None:
 
 
 def test_the_operator_may_have_fields_of_its_own_in_every_request() -> None:
-    told = body(turn(), Target("m", CohereDialect(body={"safety_mode": "OFF"})))
-    assert (told["safety_mode"], told["model"]) == ("OFF", "m")
+    sent = body(turn(), Target("m", CohereDialect(body={"safety_mode": "OFF"})))
+    assert (sent["safety_mode"], sent["model"]) == ("OFF", "m")
 
 
 def test_instructions_stay_where_they_are() -> None:
@@ -274,9 +274,9 @@ def test_a_text_document_stays_in_its_place() -> None:
 
 
 def test_a_document_that_is_to_be_cited_is_one_of_the_documents() -> None:
-    told = body(turn(user(Text("Who?"), Document(Inline("text/plain", "UnVieQ=="), "a.txt", citations=True))))
-    assert told["messages"] == [{"role": "user", "content": "Who?"}]
-    assert told["documents"] == [{"id": "doc:0", "data": {"title": "a.txt", "text": "Ruby"}}]
+    sent = body(turn(user(Text("Who?"), Document(Inline("text/plain", "UnVieQ=="), "a.txt", citations=True))))
+    assert sent["messages"] == [{"role": "user", "content": "Who?"}]
+    assert sent["documents"] == [{"id": "doc:0", "data": {"title": "a.txt", "text": "Ruby"}}]
 
 
 @pytest.mark.parametrize(
@@ -339,12 +339,12 @@ def test_empty_messages_are_not_sent() -> None:
 
 
 def tools_of(**fields: Any) -> tuple[list[str], str | None]:
-    told = body(turn(**fields))
-    return [tool["function"]["name"] for tool in told.get("tools", [])], told.get("tool_choice")
+    sent = body(turn(**fields))
+    return [tool["function"]["name"] for tool in sent.get("tools", [])], sent.get("tool_choice")
 
 
 @pytest.mark.parametrize(
-    ("choice", "offered", "told"),
+    ("choice", "offered", "sent"),
     [
         (None, ["weather", "clock"], None),
         (ToolChoice("auto"), ["weather", "clock"], None),
@@ -356,9 +356,9 @@ def tools_of(**fields: Any) -> tuple[list[str], str | None]:
     ],
 )
 def test_a_choice_that_names_tools_offers_no_others(
-    choice: ToolChoice | None, offered: list[str], told: str | None
+    choice: ToolChoice | None, offered: list[str], sent: str | None
 ) -> None:
-    assert tools_of(tools=(WEATHER, CLOCK), tool_choice=choice) == (offered, told)
+    assert tools_of(tools=(WEATHER, CLOCK), tool_choice=choice) == (offered, sent)
 
 
 def test_a_choice_without_tools_is_none() -> None:
@@ -374,8 +374,8 @@ def test_older_services_know_no_choice() -> None:
 
 
 def test_a_function_always_has_a_schema() -> None:
-    told = body(turn(tools=(WEATHER, CLOCK)))["tools"]
-    assert told == [
+    sent = body(turn(tools=(WEATHER, CLOCK)))["tools"]
+    assert sent == [
         {
             "type": "function",
             "function": {
@@ -442,7 +442,7 @@ def test_only_a_forbidden_parallel_call_is_a_loss() -> None:
 
 
 def test_parameters_have_coheres_names() -> None:
-    told = body(
+    sent = body(
         turn(
             max_tokens=9,
             temperature=0.5,
@@ -455,7 +455,7 @@ def test_parameters_have_coheres_names() -> None:
             logprobs=True,
         )
     )
-    assert {key: value for key, value in told.items() if key not in ("model", "messages", "stream")} == {
+    assert {key: value for key, value in sent.items() if key not in ("model", "messages", "stream")} == {
         "max_tokens": 9,
         "temperature": 0.5,
         "p": 0.9,
@@ -469,7 +469,7 @@ def test_parameters_have_coheres_names() -> None:
 
 
 @pytest.mark.parametrize(
-    ("fields", "told", "dropped"),
+    ("fields", "sent", "dropped"),
     [
         ({"top_p": 1.0}, {"p": 0.99}, "top_p>0.99"),
         ({"top_p": 0.0}, {"p": 0.01}, "top_p<0.01"),
@@ -479,9 +479,9 @@ def test_parameters_have_coheres_names() -> None:
         ({"stop": tuple("abcdefg")}, {"stop_sequences": list("abcde")}, "stop.5,stop.6"),
     ],
 )
-def test_what_is_out_of_range_is_moved_and_named(fields: Any, told: Any, dropped: str) -> None:
+def test_what_is_out_of_range_is_moved_and_named(fields: Any, sent: Any, dropped: str) -> None:
     call = ask(turn(**fields))
-    assert told.items() <= json.loads(call.body).items()
+    assert sent.items() <= json.loads(call.body).items()
     assert ",".join(call.dropped) == dropped
 
 
@@ -493,7 +493,7 @@ def test_what_a_model_refuses_is_not_sent() -> None:
 
 
 @pytest.mark.parametrize(
-    ("output", "told"),
+    ("output", "sent"),
     [
         (OutputFormat("json_object"), {"type": "json_object"}),
         (
@@ -502,8 +502,8 @@ def test_what_a_model_refuses_is_not_sent() -> None:
         ),
     ],
 )
-def test_a_form_is_requested_in_coheres_way(output: OutputFormat, told: Any) -> None:
-    assert body(turn(output=output))["response_format"] == told
+def test_a_form_is_requested_in_coheres_way(output: OutputFormat, sent: Any) -> None:
+    assert body(turn(output=output))["response_format"] == sent
 
 
 def test_a_form_is_refused_for_models_that_have_none() -> None:
@@ -512,7 +512,7 @@ def test_a_form_is_refused_for_models_that_have_none() -> None:
 
 
 @pytest.mark.parametrize(
-    ("control", "told"),
+    ("control", "sent"),
     [
         (ReasoningControl(), None),
         (ReasoningControl(effort="none"), {"type": "disabled"}),
@@ -524,8 +524,8 @@ def test_a_form_is_refused_for_models_that_have_none() -> None:
         (ReasoningControl(effort="low", budget=300), {"type": "enabled", "token_budget": 300}),
     ],
 )
-def test_thinking_is_requested_by_a_budget(control: ReasoningControl, told: Any) -> None:
-    assert body(turn(reasoning=control), THINKER).get("thinking") == told
+def test_thinking_is_requested_by_a_budget(control: ReasoningControl, sent: Any) -> None:
+    assert body(turn(reasoning=control), THINKER).get("thinking") == sent
 
 
 def test_a_model_that_does_not_think_gets_no_thinking_request() -> None:
@@ -570,12 +570,12 @@ def test_the_clients_own_fields_are_named() -> None:
 @needs_recordings
 @each("recording", recordings("cohere", "error"))
 def test_a_recorded_error_keeps_its_status_and_words(recording: Recording) -> None:
-    told = recording.response["body"]
+    sent = recording.response["body"]
     error = PROTOCOL.parse_error(recording.status, {}, recording.body)
     assert (error.status, error.message, error.code) == (
         recording.status,
-        told["message"],
-        told.get("error_type"),
+        sent["message"],
+        sent.get("error_type"),
     )
 
 

@@ -89,10 +89,10 @@ def read_stream(pieces: Iterator[bytes]) -> list[Event]:
 
 @given(some.lists(CHUNKS, max_size=5), some.booleans())
 def test_chunks_read_alike_one_by_one_at_once_and_cut_apart(chunks: list[Any], ends: bool) -> None:
-    told = [b"data: " + json.dumps(chunk, separators=(",", ":")).encode() + b"\n\n" for chunk in chunks]
-    told += [b"data: [DONE]\n\n"] if ends else []
-    halves = (half for one in told for half in (one[:9], one[9:]))
+    result = [b"data: " + json.dumps(chunk, separators=(",", ":")).encode() + b"\n\n" for chunk in chunks]
+    result += [b"data: [DONE]\n\n"] if ends else []
+    halves = (half for one in result for half in (one[:9], one[9:]))
     general = read_stream(halves)
-    assert_alike(read_stream(iter(told)), general)
-    first, rest = told[:1], told[1:]
+    assert_alike(read_stream(iter(result)), general)
+    first, rest = result[:1], result[1:]
     assert_alike(read_stream(iter([*first, b"".join(rest)])), general)

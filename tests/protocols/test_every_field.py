@@ -80,9 +80,9 @@ def outcome_of(name: str, turn: Turn, without: Turn, marks: tuple[str, ...]) -> 
     plain = render(name, without)
     json.loads(call.body)
     arrived = any(mark in call.body.decode() for mark in marks) if marks else call.body != plain.body
-    told = [one for one in call.dropped if one not in plain.dropped]
-    if told:
-        return f"dropped:{','.join(told)}"
+    dropped_here = [one for one in call.dropped if one not in plain.dropped]
+    if dropped_here:
+        return f"dropped:{','.join(dropped_here)}"
     return "carried" if arrived else "nothing"
 
 
@@ -192,7 +192,7 @@ def said(*parts: Part, name: str | None = None) -> tuple[Message, ...]:
     return (HI, Message("assistant", parts, name), HI)
 
 
-def told(*parts: Part, role: Role = "user", name: str | None = None) -> tuple[Message, ...]:
+def given(*parts: Part, role: Role = "user", name: str | None = None) -> tuple[Message, ...]:
     return (HI, Message("assistant", (Text("Yes?"),)), Message(role, parts, name), HI)
 
 
@@ -221,40 +221,44 @@ def parts(own: str) -> dict[str, tuple[tuple[Message, ...], tuple[Message, ...],
     yes = Text("Yes.")
     plain_call, plain_result = said(CALL), resulted(Text("ok"))
     samples: dict[str, Any] = {
-        "user: Text": (told(Text(MARK)), told(yes), MARK),
-        "user: Text.cache": (told(Text("Yes.", CACHE)), told(yes), "1h"),
-        "user: Image(Inline)": (told(image), told(yes), PNG),
-        "user: Image(Link)": (told(Image(Link(f"https://example.com/{MARK}.png"))), told(yes), MARK),
-        "user: Image(FileRef)": (told(Image(FileRef(MARK))), told(yes), MARK),
-        "user: Image.detail": (told(Image(image.source, "low")), told(image), "low"),
-        "user: Image.cache": (told(Image(image.source, cache=CACHE)), told(image), "1h"),
-        "user: Document(Inline PDF)": (told(pdf), told(yes), PDF),
+        "user: Text": (given(Text(MARK)), given(yes), MARK),
+        "user: Text.cache": (given(Text("Yes.", CACHE)), given(yes), "1h"),
+        "user: Image(Inline)": (given(image), given(yes), PNG),
+        "user: Image(Link)": (given(Image(Link(f"https://example.com/{MARK}.png"))), given(yes), MARK),
+        "user: Image(FileRef)": (given(Image(FileRef(MARK))), given(yes), MARK),
+        "user: Image.detail": (given(Image(image.source, "low")), given(image), "low"),
+        "user: Image.cache": (given(Image(image.source, cache=CACHE)), given(image), "1h"),
+        "user: Document(Inline PDF)": (given(pdf), given(yes), PDF),
         "user: Document(Inline text)": (
-            told(Document(inline(MARK, "text/plain"))),
-            told(yes),
+            given(Document(inline(MARK, "text/plain"))),
+            given(yes),
             MARK,
             "foo",
         ),
-        "user: Document(Inline sheet)": (told(Document(inline(MARK, "application/msword"))), told(yes), MARK),
-        "user: Document(Link)": (told(Document(Link(f"https://example.com/{MARK}.pdf"))), told(yes), MARK),
-        "user: Document(FileRef)": (told(Document(FileRef(MARK))), told(yes), MARK),
-        "user: Document.name": (told(Document(pdf.source, name="Zm9v.pdf")), told(pdf), "Zm9v"),
-        "user: Document.context": (told(Document(pdf.source, context=MARK)), told(pdf), MARK),
-        "user: Document.citations": (told(Document(pdf.source, citations=True)), told(pdf), "citations"),
-        "user: Document.cache": (told(Document(pdf.source, cache=CACHE)), told(pdf), "1h"),
-        "user: Audio(Inline)": (told(Audio(inline(MARK, "audio/wav"))), told(yes), MARK),
-        "user: Audio(Link)": (told(Audio(Link(f"https://example.com/{MARK}.wav"))), told(yes), MARK),
-        "user: Audio(FileRef)": (told(Audio(FileRef(MARK))), told(yes), MARK),
-        "user: Video(Inline)": (told(Video(inline(MARK, "video/mp4"))), told(yes), MARK),
-        "user: Video(Link)": (told(Video(Link(f"https://example.com/{MARK}.mp4"))), told(yes), MARK),
-        "user: Video(FileRef)": (told(Video(FileRef(MARK))), told(yes), MARK),
-        "user: Native, own": (told(native(own)), told(yes), MARK),
-        "user: Native, foreign": (told(native(FOREIGN), yes), told(yes), MARK),
-        "user: name": (told(yes, name="Zm9v"), told(yes), MARK),
-        "system: Text": (told(Text(MARK), role="system"), told(yes, role="system"), MARK),
-        "system: Text.cache": (told(Text("Yes.", CACHE), role="system"), told(yes, role="system"), "1h"),
-        "system: Image": (told(image, role="system"), told(yes, role="system"), PNG),
-        "developer: Text": (told(Text(MARK), role="developer"), told(yes, role="developer"), MARK),
+        "user: Document(Inline sheet)": (
+            given(Document(inline(MARK, "application/msword"))),
+            given(yes),
+            MARK,
+        ),
+        "user: Document(Link)": (given(Document(Link(f"https://example.com/{MARK}.pdf"))), given(yes), MARK),
+        "user: Document(FileRef)": (given(Document(FileRef(MARK))), given(yes), MARK),
+        "user: Document.name": (given(Document(pdf.source, name="Zm9v.pdf")), given(pdf), "Zm9v"),
+        "user: Document.context": (given(Document(pdf.source, context=MARK)), given(pdf), MARK),
+        "user: Document.citations": (given(Document(pdf.source, citations=True)), given(pdf), "citations"),
+        "user: Document.cache": (given(Document(pdf.source, cache=CACHE)), given(pdf), "1h"),
+        "user: Audio(Inline)": (given(Audio(inline(MARK, "audio/wav"))), given(yes), MARK),
+        "user: Audio(Link)": (given(Audio(Link(f"https://example.com/{MARK}.wav"))), given(yes), MARK),
+        "user: Audio(FileRef)": (given(Audio(FileRef(MARK))), given(yes), MARK),
+        "user: Video(Inline)": (given(Video(inline(MARK, "video/mp4"))), given(yes), MARK),
+        "user: Video(Link)": (given(Video(Link(f"https://example.com/{MARK}.mp4"))), given(yes), MARK),
+        "user: Video(FileRef)": (given(Video(FileRef(MARK))), given(yes), MARK),
+        "user: Native, own": (given(native(own)), given(yes), MARK),
+        "user: Native, foreign": (given(native(FOREIGN), yes), given(yes), MARK),
+        "user: name": (given(yes, name="Zm9v"), given(yes), MARK),
+        "system: Text": (given(Text(MARK), role="system"), given(yes, role="system"), MARK),
+        "system: Text.cache": (given(Text("Yes.", CACHE), role="system"), given(yes, role="system"), "1h"),
+        "system: Image": (given(image, role="system"), given(yes, role="system"), PNG),
+        "developer: Text": (given(Text(MARK), role="developer"), given(yes, role="developer"), MARK),
         "assistant: Text": (said(Text(MARK)), said(yes), MARK),
         "assistant: Text.signature": (said(Text("Yes.", signature=MARK)), said(yes), MARK),
         "assistant: Text.cache": (said(Text("Yes.", CACHE)), said(yes), "1h"),

@@ -36,8 +36,8 @@ def test_what_is_written_reads_back_as_the_same(protocol):
 @pytest.mark.parametrize("protocol", FORMATS)
 def test_a_word_means_the_same_whoever_passes_it_on(protocol):
     for word in own_words(protocol):
-        for told in (word, word.upper(), word.lower(), f" {word} "):
-            assert meaning_of(told) == MEANINGS[word.lower()]
+        for result in (word, word.upper(), word.lower(), f" {word} "):
+            assert meaning_of(result) == MEANINGS[word.lower()]
 
 
 @pytest.mark.parametrize(

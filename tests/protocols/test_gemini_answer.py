@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from cases import each
 from protocols.gemini_answers import (
     Said,
+    answer_in,
     chats,
     chunk,
     events,
@@ -22,7 +23,6 @@ from protocols.gemini_answers import (
     read,
     sent,
     target,
-    told,
 )
 from recordings import Recording, needs_recordings, recordings, splits
 from tidegate.protocols.contract import Bridge, Call, Reader
@@ -78,7 +78,7 @@ def test_a_recorded_answer_is_read_whole(recording: Recording):
         return
     assert failure(found) is None
     assert isinstance(found[0], Started)
-    expected = told(recording) or {0: Said(finish="content_filter")}
+    expected = answer_in(recording) or {0: Said(finish="content_filter")}
     got = heard(found)
     if IN_PIECES in recording.id:
         expected[0].calls = [
@@ -97,7 +97,7 @@ def test_a_recorded_answer_is_read_whole(recording: Recording):
 @each("recording", chats())
 def test_a_recorded_finish_is_reported_in_openai_s_words(recording: Recording):
     finishes = {one.choice: one for one in of(Finished, read([sent(recording)], stream=is_stream(recording)))}
-    for index, said in (told(recording) if recording.id not in FAIL else {}).items():
+    for index, said in (answer_in(recording) if recording.id not in FAIL else {}).items():
         expected = meaning_of(said.finish or "STOP")
         if said.finish == "STOP" and said.calls:
             expected = "tool_calls"
@@ -268,9 +268,9 @@ def test_what_only_gemini_has_is_carried_whole():
 def test_speech_has_openai_s_form():
     blob = {"mimeType": "audio/L16;codec=pcm;rate=24000", "data": "AAA="}
     (audio,) = of(AudioDelta, read([events(chunk({"inlineData": blob}, finish="STOP"))]))
-    told = json.loads(bytes(audio.audio))
-    assert told.pop("id").startswith("audio_")
-    assert told == {"data": "AAA=", "expires_at": 0, "transcript": "", "media_type": blob["mimeType"]}
+    received = json.loads(bytes(audio.audio))
+    assert received.pop("id").startswith("audio_")
+    assert received == {"data": "AAA=", "expires_at": 0, "transcript": "", "media_type": blob["mimeType"]}
 
 
 def test_a_video_is_a_native_block():
@@ -293,9 +293,9 @@ def test_log_probabilities_become_openai_s_list():
     assert second == {"token": "b", "logprob": 0.0, "bytes": [98], "top_logprobs": []}
 
 
-def counts(**told: int) -> dict[str, int]:
+def counts(**received: int) -> dict[str, int]:
     """Token counts by the beginning of their names."""
-    return {f"{name}TokenCount": count for name, count in told.items()}
+    return {f"{name}TokenCount": count for name, count in received.items()}
 
 
 # --- sources ---------------------------------------------------------------------------------
@@ -436,8 +436,8 @@ ODD_SIDES = [
 @pytest.mark.parametrize("side", ODD_SIDES)
 @pytest.mark.parametrize("stream", [True, False])
 def test_fields_next_to_the_text_never_end_an_answer(side: dict, stream: bool):
-    told = chunk({"text": "ab"}, finish="STOP", **side)
-    body = events(told) if stream else json.dumps(told).encode()
+    received = chunk({"text": "ab"}, finish="STOP", **side)
+    body = events(received) if stream else json.dumps(received).encode()
     found = read([body], stream=stream)
     assert heard(found)[0].text == "ab"
     assert found[-1] == Finished("stop")
@@ -499,7 +499,7 @@ AUDIO = {
 
 
 @pytest.mark.parametrize(
-    ("told", "usage"),
+    ("received", "usage"),
     [
         (
             counts(prompt=100, cachedContent=60, toolUsePrompt=7, candidates=9, thoughts=5, total=121),
@@ -511,9 +511,9 @@ AUDIO = {
         (counts(prompt=1, cachedContent=5, candidates=1), Usage(input=0, cache_read=5, output=1)),
     ],
 )
-def test_tokens_are_reported_in_disjoint_classes(told: dict, usage: Usage):
+def test_tokens_are_reported_in_disjoint_classes(received: dict, usage: Usage):
     assert of(
-        UsageReported, read([events({**chunk({"text": "a"}, finish="STOP"), "usageMetadata": told})])
+        UsageReported, read([events({**chunk({"text": "a"}, finish="STOP"), "usageMetadata": received})])
     ) == [UsageReported(usage)]
 
 

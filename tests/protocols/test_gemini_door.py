@@ -91,8 +91,8 @@ def contents(*parts: Any, role: str = "user") -> dict[str, Any]:
     return {"role": role, "parts": list(parts)}
 
 
-def messages(*told: Any) -> tuple[Message, ...]:
-    return parse({"contents": list(told)}).messages
+def messages(*received: Any) -> tuple[Message, ...]:
+    return parse({"contents": list(received)}).messages
 
 
 ASK = contents({"text": "Hi"})
@@ -254,8 +254,8 @@ def test_what_only_gemini_has_is_carried_for_gemini():
     assert json.loads(PROTOCOL.render_request(turn, target()).body) == {
         **body, "tools": [{"functionDeclarations": [{"name": "f"}]}, {"googleSearch": {}}],
     }  # fmt: skip
-    told = OPENAI.render_request(parse(body), Target("m", OPENAI.dialect())).dropped
-    assert {"safetySettings", "generationConfig.speechConfig"} <= set(told)
+    received = OPENAI.render_request(parse(body), Target("m", OPENAI.dialect())).dropped
+    assert {"safetySettings", "generationConfig.speechConfig"} <= set(received)
 
 
 def test_google_s_other_spellings_are_understood():
@@ -472,9 +472,9 @@ def test_any_request_is_a_turn_or_is_refused(body: Any):
 # --- answers ---------------------------------------------------------------------------------
 
 
-def write(told: list[Event], how: str = "stream", pieces: int = 1) -> bytes:
+def write(received: list[Event], how: str = "stream", pieces: int = 1) -> bytes:
     writer = PROTOCOL.writer(_asked(how), "m")
-    written = b"".join(writer.write(told[at : at + pieces]) for at in range(0, len(told), pieces))
+    written = b"".join(writer.write(received[at : at + pieces]) for at in range(0, len(received), pieces))
     return written + writer.close()
 
 
@@ -544,8 +544,8 @@ def _answers(written: bytes, how: str) -> list[dict[str, Any]]:
     if how == "stream":
         assert written.endswith(b"}\r\n\r\n")
         return [json.loads(one.removeprefix(b"data: ")) for one in written.split(b"\r\n\r\n") if one]
-    told = json.loads(written)
-    return told if how == "array" else [told]
+    received = json.loads(written)
+    return received if how == "array" else [received]
 
 
 def test_foreign_seals_come_back_to_who_set_them():
@@ -559,22 +559,22 @@ def test_foreign_seals_come_back_to_who_set_them():
 @each("recording", [one for one in chats() if one.plain])
 @pytest.mark.parametrize("how", ["stream", "array", "body"])
 def test_a_recorded_answer_that_is_written_again_is_the_same(recording: Recording, how: str):
-    told = read([sent(recording)], stream=recording.kind == "chat_stream")
-    again = read([write(told, how)], stream=how != "body")
-    assert heard(again) == heard(told)
-    assert again[0].created == told[0].created
-    assert again[0].model == (told[0].model or "m")
+    received = read([sent(recording)], stream=recording.kind == "chat_stream")
+    again = read([write(received, how)], stream=how != "body")
+    assert heard(again) == heard(received)
+    assert again[0].created == received[0].created
+    assert again[0].model == (received[0].model or "m")
     for kind in (ImageAdded, NativeBlock, CitationAdded):
-        kept = [one for one in told if isinstance(one, kind)]
+        kept = [one for one in received if isinstance(one, kind)]
         assert plainly([one for one in again if isinstance(one, kind)]) == plainly(kept)
     assert [one.usage for one in again if isinstance(one, UsageReported)][-1:] == [
-        one.usage for one in told if isinstance(one, UsageReported)
+        one.usage for one in received if isinstance(one, UsageReported)
     ][-1:]
-    assert _signatures(again) == _signatures(told)
+    assert _signatures(again) == _signatures(received)
 
 
-def _signatures(told: list[Event]) -> list[str]:
-    return sorted(one.signature for one in told if getattr(one, "signature", None))
+def _signatures(received: list[Event]) -> list[str]:
+    return sorted(one.signature for one in received if getattr(one, "signature", None))
 
 
 OPENAI_STREAMS = recordings("openai", "chat_stream", status=200, path="/chat/completions")
@@ -584,18 +584,23 @@ OPENAI_STREAMS = recordings("openai", "chat_stream", status=200, path="/chat/com
 @each("recording", OPENAI_STREAMS)
 def test_a_recorded_openai_stream_is_written_for_gemini_s_clients(recording: Recording):
     reader = OPENAI.reader(Call("/", b"", stream=True), Target("m", OPENAI.dialect()))
-    told = reader.feed(recording.body) + reader.close()
-    if failure(told):
+    received = reader.feed(recording.body) + reader.close()
+    if failure(received):
         return
-    again = read([write(told)])
+    again = read([write(received)])
     assert {index: (said.text, said.calls) for index, said in heard(again).items()} == {
-        index: (said.text, said.calls) for index, said in heard(told).items()
+        index: (said.text, said.calls) for index, said in heard(received).items()
     }
 
 
 def test_an_answer_that_is_cut_by_its_limit_keeps_its_arguments():
-    told = [Started("", ""), ToolCallStarted(0, "1", "f"), ToolCallDelta(0, '{"a": "b'), Finished("length")]
-    (answer,) = _answers(write(told, "body"), "body")
+    events = [
+        Started("", ""),
+        ToolCallStarted(0, "1", "f"),
+        ToolCallDelta(0, '{"a": "b'),
+        Finished("length"),
+    ]
+    (answer,) = _answers(write(events, "body"), "body")
     assert answer["candidates"][0]["content"]["parts"][0]["functionCall"]["args"] == {"input": '{"a": "b'}
     assert answer["candidates"][0]["finishReason"] == "MAX_TOKENS"
 
@@ -619,8 +624,12 @@ def test_reasons_are_gemini_s(finish: Finished, reason: str):
 def test_a_broken_answer_ends_in_google_s_error(how: str):
     writer = PROTOCOL.writer(_asked(how), "m")
     written = writer.write([Started("a", "b"), TextDelta("Hel")]) + writer.abort(ProviderBroke("It broke."))
-    told = failure(read([written]))
-    assert (told.error.message, told.error.status, told.error.code) == ("It broke.", 502, "UNAVAILABLE")
+    received = failure(read([written]))
+    assert (received.error.message, received.error.status, received.error.code) == (
+        "It broke.",
+        502,
+        "UNAVAILABLE",
+    )
     if how == "array":
         assert json.loads(written)[-1]["error"]["message"] == "It broke."
 
@@ -641,8 +650,8 @@ def test_a_broken_answer_ends_in_google_s_error(how: str):
 )
 def test_errors_have_google_s_shape(error: TidegateError, status: int, name: str):
     reply = PROTOCOL.render_error(error, "req-1")
-    told = json.loads(reply.body)["error"]
-    assert (reply.status, told["code"], told["status"], told["message"]) == (
+    received = json.loads(reply.body)["error"]
+    assert (reply.status, received["code"], received["status"], received["message"]) == (
         status,
         status,
         name,
@@ -678,17 +687,17 @@ def test_a_model_in_the_body_becomes_the_provider_s():
 @each("recording", [one for one in chats() if one.kind == "chat_stream"])
 def test_a_recorded_stream_passes_byte_by_byte(recording: Recording):
     data = sent(recording)
-    told = read([data])
+    received = read([data])
     for pieces in (
         splits(data) if len(data) < 4000 else [[data], [data[at : at + 61] for at in range(0, len(data), 61)]]
     ):
         conduit = splice()
         passed = b"".join(map(conduit.feed, pieces)) + conduit.close()
-        assert bool(conduit.failure) == bool(failure(told))
+        assert bool(conduit.failure) == bool(failure(received))
         assert data.startswith(passed) if conduit.failure else passed == data
-        reports = [one.usage for one in told if isinstance(one, UsageReported)]
+        reports = [one.usage for one in received if isinstance(one, UsageReported)]
         assert conduit.tally.usage == (reports[-1] if reports else None)
-        assert conduit.tally.model == told[0].model
+        assert conduit.tally.model == received[0].model
 
 
 @needs_recordings
@@ -706,12 +715,12 @@ def test_a_recorded_stream_becomes_an_array_for_clients_that_request_one(recordi
 def test_a_recorded_answer_passes_whole(recording: Recording):
     conduit = splice("body")
     passed = conduit.feed(recording.body[:50]) + conduit.feed(recording.body[50:]) + conduit.close()
-    told = read([recording.body], stream=False)
+    received = read([recording.body], stream=False)
     if "invalid-response" in recording.id:
         assert (passed, type(conduit.failure)) == (b"", ProviderBroke), "another candidate may answer"
         return
     assert passed == recording.body
-    reports = [one.usage for one in told if isinstance(one, UsageReported)]
+    reports = [one.usage for one in received if isinstance(one, UsageReported)]
     assert conduit.tally.usage == (reports[-1] if reports else None)
 
 
@@ -729,9 +738,9 @@ def test_no_part_of_an_error_in_mid_stream_passes(how: str, size: int):
     )
     assert (conduit.failure.status, str(conduit.failure)) == (503, "Overloaded.")
     assert b"error" not in passed
-    told = read([passed + conduit.abort(conduit.failure)])
-    assert heard(told)[0].text == "a"
-    assert failure(told).error.message == "Overloaded."
+    received = read([passed + conduit.abort(conduit.failure)])
+    assert heard(received)[0].text == "a"
+    assert failure(received).error.message == "Overloaded."
 
 
 def test_a_cut_stream_fails_when_it_ends():

@@ -31,11 +31,11 @@ def google(message: str = "No.", *details: Any, status: str = "INVALID_ARGUMENT"
 @needs_recordings
 @each("recording", ERRORS)
 def test_a_recorded_error_keeps_its_words_and_its_status(recording: Recording):
-    told = recording.response["body"]["error"]
+    result = recording.response["body"]["error"]
     error = PROTOCOL.parse_error(recording.status, {}, recording.body)
     assert isinstance(error, ProviderRefused)
-    assert (error.message, error.code) == (told["message"].strip(), told["status"])
-    assert error.status == (401 if "API_KEY_INVALID" in json.dumps(told) else recording.status)
+    assert (error.message, error.code) == (result["message"].strip(), result["status"])
+    assert error.status == (401 if "API_KEY_INVALID" in json.dumps(result) else recording.status)
 
 
 def test_a_bad_key_is_a_matter_of_keys():
@@ -95,11 +95,11 @@ def test_a_huge_body_is_bounded(body: bytes):
 
 
 @pytest.mark.parametrize(
-    ("told", "status"),
+    ("result", "status"),
     [(b'{"code":499}', 502), (b'{"code":200}', 502), (b'{"code":429}', 429), (b'"text"', 502), (b"5", 502)],
 )
-def test_an_error_inside_an_answer_has_an_error_s_status(told: bytes, status: int):
-    assert parse_inner_error(Raw(told)).status == status
+def test_an_error_inside_an_answer_has_an_error_s_status(result: bytes, status: int):
+    assert parse_inner_error(Raw(result)).status == status
 
 
 STARTS = st.sampled_from([b"", b'{"error":', b'[{"error":{"details":', b"<"])

@@ -44,9 +44,9 @@ ANYTHING: list[Any] = [
 def test_every_field_of_an_error_may_have_any_value(format_: str, field: str, value: Any) -> None:
     error = {"type": "t", "code": "c", "message": "Words", field: value}
     for body in ({"error": error}, error, [{"error": error}], {"type": "error", "error": error}):
-        told = protocol_named(format_).parse_error(500, {}, json.dumps(body).encode())
-        assert isinstance(told, ProviderError)
-        assert told.message
+        result = protocol_named(format_).parse_error(500, {}, json.dumps(body).encode())
+        assert isinstance(result, ProviderError)
+        assert result.message
     assert error_inside(error).message
 
 

@@ -46,7 +46,7 @@ def read(body: bytes, stream: bool, profile: Profile | None = None) -> list[Even
     for pieces in splits(body):
         reader = PROTOCOL.reader(Call("/", b"", stream), Target("m", Dialect(), profile or Profile()))
         found.append([event for piece in pieces for event in reader.feed(piece)] + reader.close())
-    assert all(comparable(told) == comparable(found[0]) for told in found)
+    assert all(comparable(result) == comparable(found[0]) for result in found)
     return found[0]
 
 
@@ -143,12 +143,12 @@ def test_thinking_repeated_in_a_delta_is_emitted_once():
 
 def call(index: int | None, call_id: str | None, name: str | None, arguments: Any) -> dict[str, Any]:
     function = {"name": name, "arguments": arguments}
-    told = {
+    result = {
         "index": index,
         "id": call_id,
         "function": {key: one for key, one in function.items() if one is not None},
     }
-    return {"tool_calls": [{key: one for key, one in told.items() if one is not None}]}
+    return {"tool_calls": [{key: one for key, one in result.items() if one is not None}]}
 
 
 def test_calls_in_fragments():
@@ -202,12 +202,12 @@ def test_a_custom_tool_that_was_offered_as_a_function_is_a_custom_tool_again():
     assert sent["tools"][0]["function"]["parameters"]["required"] == ["input"]
     assert sent["tool_choice"] == {"type": "function", "function": {"name": "grep"}}
     reader = PROTOCOL.reader(made, target)
-    told = [
+    result = [
         chunk(call(0, "c1", "grep", '{"inp')),
         chunk(call(0, None, None, 'ut":"a b"}')),
         chunk({}, "tool_calls"),
     ]
-    events = reader.feed(stream(*told))
+    events = reader.feed(stream(*result))
     assert events[1:3] == [ToolCallStarted(0, "c1", "grep", kind="custom"), ToolCallDelta(0, "a b")]
 
 
@@ -234,7 +234,7 @@ def test_an_empty_custom_tool_beside_a_function_is_none():
 
 
 @pytest.mark.parametrize(
-    ("told", "event"),
+    ("result", "event"),
     [
         ("stop", Finished("stop")),
         ("length", Finished("length")),
@@ -247,9 +247,10 @@ def test_an_empty_custom_tool_beside_a_function_is_none():
         ("something_new", Finished("stop", native="something_new")),
     ],
 )
-def test_finish_reasons_in_openais_words(told, event):
+def test_finish_reasons_in_openais_words(result, event):
     assert (
-        read(stream(chunk({"content": "x"}), chunk({}, told), chunk({}, told or "stop")), True)[-1] == event
+        read(stream(chunk({"content": "x"}), chunk({}, result), chunk({}, result or "stop")), True)[-1]
+        == event
     )
 
 
@@ -357,7 +358,7 @@ def test_perplexitys_double_telling_is_read_once():
 
 
 @pytest.mark.parametrize(
-    ("told", "usage"),
+    ("result", "usage"),
     [
         ({"prompt_tokens": 10, "completion_tokens": 5}, Usage(input=10, output=5)),
         (
@@ -392,8 +393,8 @@ def test_perplexitys_double_telling_is_read_once():
         ),
     ],
 )
-def test_usage_in_classes_that_do_not_overlap(told, usage):
-    events = read(whole({"content": "x"}, usage=told), False)
+def test_usage_in_classes_that_do_not_overlap(result, usage):
+    events = read(whole({"content": "x"}, usage=result), False)
     assert events[-1] == UsageReported(usage)
 
 
@@ -409,7 +410,7 @@ def test_fields_next_to_the_choices_may_have_any_shape():
 
 
 @pytest.mark.parametrize(
-    ("told", "thinking", "text"),
+    ("result", "thinking", "text"),
     [
         ("<think>\nhm <b>\n</think>\n\nBanana", "\nhm <b>\n", "Banana"),
         ("  <think>hm", "hm", ""),
@@ -420,10 +421,10 @@ def test_fields_next_to_the_choices_may_have_any_shape():
         ("<think>a</thi", "a</thi", ""),
     ],
 )
-def test_thinking_in_the_text_is_separated(told, thinking, text):
+def test_thinking_in_the_text_is_separated(result, thinking, text):
     target = Target("m", Dialect(inline_thinking=True))
-    for size in (1, 2, 5, len(told)):
-        pieces = [{"content": told[i : i + size]} for i in range(0, len(told), size)]
+    for size in (1, 2, 5, len(result)):
+        pieces = [{"content": result[i : i + size]} for i in range(0, len(result), size)]
         reader = PROTOCOL.reader(Call("/", b"", True), target)
         events = reader.feed(stream(*map(chunk, pieces), chunk({}, "stop")))
         assert "".join(one.text for one in events if isinstance(one, ReasoningDelta)) == thinking
@@ -437,19 +438,19 @@ def test_groqs_corner_has_the_usage_too():
 
 
 def test_logprobs_are_carried():
-    told = chunk({"content": "x"})
-    told["choices"][0]["logprobs"] = {"content": [{"token": "x"}]}
-    assert LogprobsDelta(Raw(b'[{"token": "x"}]')) in read(stream(told, chunk({}, "stop")), True)
+    result = chunk({"content": "x"})
+    result["choices"][0]["logprobs"] = {"content": [{"token": "x"}]}
+    assert LogprobsDelta(Raw(b'[{"token": "x"}]')) in read(stream(result, chunk({}, "stop")), True)
 
 
 # --- writing ---------------------------------------------------------------------------------
 
 
 def asked(streamed: bool = True, usage: bool = False, **fields: Any) -> Any:
-    told = {"model": "m", "messages": [{"role": "user", "content": "x"}], "stream": streamed, **fields}
+    result = {"model": "m", "messages": [{"role": "user", "content": "x"}], "stream": streamed, **fields}
     if usage:
-        told["stream_options"] = {"include_usage": True}
-    return PROTOCOL.parse_request(json.dumps(told).encode())
+        result["stream_options"] = {"include_usage": True}
+    return PROTOCOL.parse_request(json.dumps(result).encode())
 
 
 def written(*events: Event, usage: bool = False, **fields: Any) -> list[dict[str, Any]]:
@@ -545,8 +546,8 @@ def test_custom_tools_have_an_input():
     writer = PROTOCOL.writer(asked(), "m")
     deltas = [one["choices"][0]["delta"] for one in chunks_of(writer.write(events) + writer.close())]
     assert deltas[2] == {"tool_calls": [{"index": 0, "custom": {"input": "x"}}]}
-    told = body_of(*events)["choices"][0]["message"]["tool_calls"]
-    assert told == [{"id": "c", "type": "custom", "custom": {"name": "grep", "input": "x"}}]
+    result = body_of(*events)["choices"][0]["message"]["tool_calls"]
+    assert result == [{"id": "c", "type": "custom", "custom": {"name": "grep", "input": "x"}}]
 
 
 def test_clients_that_speak_of_functions_get_a_function_call():
@@ -623,13 +624,13 @@ def test_what_other_formats_have_more_is_in_the_extension_fields():
 def test_a_stream_has_the_same_content_and_can_be_sent_back():
     chunks = written(*EXTRAS)
     deltas = [one["choices"][0]["delta"] for one in chunks]
-    told = {
+    result = {
         key: [one for delta in deltas for one in delta.get(key) or ()]
         for key in ("reasoning_details", "images")
     }
-    assert told["reasoning_details"] == DETAILS
+    assert result["reasoning_details"] == DETAILS
     assert text_of(chunks, field="reasoning_content") == "hm, wellmore"
-    back = {"role": "assistant", "content": "Hi", "reasoning_content": "hm, wellmore", **told}
+    back = {"role": "assistant", "content": "Hi", "reasoning_content": "hm, wellmore", **result}
     turn = asked(messages=[{"role": "user", "content": "x"}, back]).turn()
     thoughts = [part for part in turn.messages[1].parts if type(part).__name__.endswith("Reasoning")]
     assert [getattr(part, "text", None) for part in thoughts] == ["hm, well", None, "more"]
@@ -659,10 +660,10 @@ def test_refusals_and_audio():
 def test_a_broken_stream_ends_in_an_error_and_nothing_else():
     writer = PROTOCOL.writer(asked(), "m")
     error = ProviderRefused("no more", status=429, type="tokens", code="rate_limit_exceeded", param="x")
-    told = {"message": "no more", "type": "tokens", "param": "x", "code": "rate_limit_exceeded"}
+    result = {"message": "no more", "type": "tokens", "param": "x", "code": "rate_limit_exceeded"}
     assert (
         writer.abort(error)
-        == b"data: " + json.dumps({"error": told}, separators=(",", ":")).encode() + b"\n\n"
+        == b"data: " + json.dumps({"error": result}, separators=(",", ":")).encode() + b"\n\n"
     )
 
 

@@ -131,9 +131,9 @@ def words_of(body: Any) -> Iterator[str]:
         if isinstance(inner, dict):
             yield from words_of(inner)
             return
-        told = [inner, body.get("message"), body.get("detail"), body.get("msg")]
-        yield from [one for one in told if isinstance(one, str)][:1]
-        yield from words_of([one for one in told if isinstance(one, list)])
+        result = [inner, body.get("message"), body.get("detail"), body.get("msg")]
+        yield from [one for one in result if isinstance(one, str)][:1]
+        yield from words_of([one for one in result if isinstance(one, list)])
 
 
 @needs_recordings
@@ -144,11 +144,11 @@ def test_recorded_errors_keep_their_words(provider):
     for recording in found:
         headers = {name.lower(): str(value) for name, value in recording.response["headers"].items()}
         error = PROTOCOL.parse_error(recording.status, headers, recording.body)
-        told = list(words_of(recording.response["body"]))
+        result = list(words_of(recording.response["body"]))
         assert error.status == recording.status
         assert error.message
-        assert not told or any(
-            " ".join(one.split())[:500] in " ".join(error.message.split()) for one in told
+        assert not result or any(
+            " ".join(one.split())[:500] in " ".join(error.message.split()) for one in result
         ), recording
         assert "retry-after" not in headers or error.retry_after == math.ceil(float(headers["retry-after"]))
 
@@ -160,5 +160,5 @@ def test_reported_errors_have_messages():
         data = body.encode() if isinstance(body, str) else json.dumps(body).encode()
         error = PROTOCOL.parse_error(case["status"], {}, data)
         assert error.message
-        told = list(words_of(body))
-        assert not told or any(one[:500] in error.message for one in told), case["source"]
+        result = list(words_of(body))
+        assert not result or any(one[:500] in error.message for one in result), case["source"]

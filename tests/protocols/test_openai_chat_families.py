@@ -12,8 +12,8 @@ from tidegate.providers.families import profile_of
 
 def sent(model: str, **fields: Any) -> dict[str, Any]:
     """The tuning that reaches a model, spliced."""
-    told = {"model": "x", "messages": [{"role": "user", "content": "hi"}], **fields}
-    asked = PROTOCOL.parse_request(json.dumps(told).encode())
+    result = {"model": "x", "messages": [{"role": "user", "content": "hi"}], **fields}
+    asked = PROTOCOL.parse_request(json.dumps(result).encode())
     body = json.loads(PROTOCOL.splice_request(asked, Target(model, Dialect(), profile_of(model))).body)
     return {name: value for name, value in body.items() if name not in ("model", "messages")}
 
@@ -58,13 +58,13 @@ def test_the_limit_has_its_new_name_from_the_o_series_on(model, renamed):
     ],
 )
 def test_temperature_is_kept_from_models_while_they_reason(model, effort, kept):
-    told = sent(model, temperature=0.3, **({"reasoning_effort": effort} if effort else {}))
-    assert ("temperature" in told) is kept
+    result = sent(model, temperature=0.3, **({"reasoning_effort": effort} if effort else {}))
+    assert ("temperature" in result) is kept
     assert sent(model, temperature=1) == {"temperature": 1}
 
 
 @pytest.mark.parametrize(
-    ("model", "asked", "told"),
+    ("model", "asked", "result"),
     [
         ("o3", "minimal", "low"),
         ("o3", "none", "low"),
@@ -83,8 +83,8 @@ def test_temperature_is_kept_from_models_while_they_reason(model, effort, kept):
         ("gpt-4.1", "high", None),
     ],
 )
-def test_efforts_are_moved_to_the_nearest_that_a_model_knows(model, asked, told):
-    assert sent(model, reasoning_effort=asked).get("reasoning_effort") == told
+def test_efforts_are_moved_to_the_nearest_that_a_model_knows(model, asked, result):
+    assert sent(model, reasoning_effort=asked).get("reasoning_effort") == result
 
 
 @pytest.mark.parametrize(

@@ -73,8 +73,8 @@ def changed(place: tuple[Any, ...], value: Any) -> Any:
 
 def conduits(streamed: bool) -> list[Conduit]:
     """All ways of an answer in this format."""
-    told = {"model": "m", "messages": [{"role": "user", "content": "x"}], "stream": streamed}
-    request, call = PROTOCOL.parse_request(json.dumps(told).encode()), Call("/", b"", streamed)
+    result = {"model": "m", "messages": [{"role": "user", "content": "x"}], "stream": streamed}
+    request, call = PROTOCOL.parse_request(json.dumps(result).encode()), Call("/", b"", streamed)
     plain, worst = Target("m", Dialect()), Target("m", WORST)
     return [
         Bridge(PROTOCOL.reader(call, plain), PROTOCOL.writer(request, "m")),
@@ -118,5 +118,5 @@ def test_any_bytes_as_an_error(body, status):
 
 @given(JSON, st.integers(400, 599))
 def test_any_json_as_an_error(body, status):
-    for told in (body, {"error": body}, {"detail": body}, {"message": body, "code": body, "type": body}):
-        assert PROTOCOL.parse_error(status, {}, json.dumps(told).encode()).message
+    for result in (body, {"error": body}, {"detail": body}, {"message": body, "code": body, "type": body}):
+        assert PROTOCOL.parse_error(status, {}, json.dumps(result).encode()).message

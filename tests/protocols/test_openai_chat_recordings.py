@@ -49,10 +49,10 @@ def target_of(recording: Recording) -> Target:
 def ask(recording: Recording, usage: bool) -> Any:
     """A request to which the recorded answer could be one."""
     streamed = recording.kind == "chat_stream"
-    told: dict[str, Any] = {"model": "m", "messages": [{"role": "user", "content": "x"}], "stream": streamed}
+    body: dict[str, Any] = {"model": "m", "messages": [{"role": "user", "content": "x"}], "stream": streamed}
     if usage:
-        told["stream_options"] = {"include_usage": True}
-    return PROTOCOL.parse_request(json.dumps(told).encode())
+        body["stream_options"] = {"include_usage": True}
+    return PROTOCOL.parse_request(json.dumps(body).encode())
 
 
 def ways(recording: Recording, usage: bool) -> Iterator[Conduit]:
@@ -99,13 +99,13 @@ def check_content(recording: Recording, out: bytes) -> None:
 
 
 def check_usage(recording: Recording, out: bytes, conduit: Conduit) -> None:
-    told, got, usage = usage_of(recording.body), usage_of(out), conduit.tally.usage
-    assert (told is None) == (usage is None)
-    if told is None or got is None or usage is None:
+    body, got, usage = usage_of(recording.body), usage_of(out), conduit.tally.usage
+    assert (body is None) == (usage is None)
+    if body is None or got is None or usage is None:
         return
-    reasoning = (told.get("completion_tokens_details") or {}).get("reasoning_tokens") or 0
-    prompt, completion = told["prompt_tokens"], told["completion_tokens"]
-    if reasoning and told["total_tokens"] == prompt + completion + reasoning:
+    reasoning = (body.get("completion_tokens_details") or {}).get("reasoning_tokens") or 0
+    prompt, completion = body["prompt_tokens"], body["completion_tokens"]
+    if reasoning and body["total_tokens"] == prompt + completion + reasoning:
         completion += reasoning
     assert (got["prompt_tokens"], got["completion_tokens"]) == (prompt, completion)
     assert (usage.prompt_tokens, usage.completion_tokens) == (prompt, completion)

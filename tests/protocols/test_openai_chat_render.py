@@ -54,8 +54,8 @@ def body(asked: Turn, profile: Profile | None = None, **facts: Any) -> dict[str,
     return rendered
 
 
-def messages(*told: Message, **facts: Any) -> list[dict[str, Any]]:
-    rendered: list[dict[str, Any]] = body(turn(*told), **facts)["messages"]
+def messages(*found: Message, **facts: Any) -> list[dict[str, Any]]:
+    rendered: list[dict[str, Any]] = body(turn(*found), **facts)["messages"]
     return rendered
 
 
@@ -224,7 +224,7 @@ def test_blocks_of_other_formats_are_left_out_and_named():
 
 
 @pytest.mark.parametrize(
-    ("told", "profile", "facts", "wanted"),
+    ("found", "profile", "facts", "wanted"),
     [
         ("system", Profile(system_role="developer"), {}, "developer"),
         ("developer", Profile(), {"developer_role": False}, "system"),
@@ -233,8 +233,8 @@ def test_blocks_of_other_formats_are_left_out_and_named():
         ("developer", Profile(), {}, "developer"),
     ],
 )
-def test_instructions_have_the_role_that_the_model_knows(told, profile, facts, wanted):
-    assert body(turn(Message(told, (Text("s"),)), HI), profile, **facts)["messages"][0]["role"] == wanted
+def test_instructions_have_the_role_that_the_model_knows(found, profile, facts, wanted):
+    assert body(turn(Message(found, (Text("s"),)), HI), profile, **facts)["messages"][0]["role"] == wanted
 
 
 def test_services_that_want_strings_get_strings():
@@ -321,9 +321,9 @@ def test_structured_output_in_the_form_that_the_service_has():
         "name": "answer",
         "schema": json.loads(bytes(SCHEMA)),
     }
-    told = body(asked, schemas="prompt")
-    assert told["response_format"] == {"type": "json_object"}
-    assert "$defs" in told["messages"][-1]["content"]
+    found = body(asked, schemas="prompt")
+    assert found["response_format"] == {"type": "json_object"}
+    assert "$defs" in found["messages"][-1]["content"]
     with pytest.raises(Unsupported, match="response_format"):
         call(asked, schemas="refused")
 
@@ -441,7 +441,7 @@ def comparable(one: Turn) -> dict[str, Any]:
             return [plain(member) for member in value]
         return {key: plain(member) for key, member in value.items()} if isinstance(value, dict) else value
 
-    told: dict[str, Any] = plain(one)
-    for tool in told["tools"]:
+    found: dict[str, Any] = plain(one)
+    for tool in found["tools"]:
         tool["parameters"] = tool["parameters"] or {"type": "object", "properties": {}}
-    return told
+    return found

@@ -242,18 +242,18 @@ WRONG: list[tuple[str | None, bytes]] = [
     ("param", "body"), WRONG, ids=lambda one: one[:70] if isinstance(one, bytes) else str(one)
 )
 def test_a_mistake_is_reported_with_its_parameter(param, body):
-    with pytest.raises(InvalidRequest) as told:
+    with pytest.raises(InvalidRequest) as caught:
         PROTOCOL.parse_request(body)
-    assert told.value.param == param
-    assert told.value.status == 400
-    assert len(told.value.message) > 10
+    assert caught.value.param == param
+    assert caught.value.status == 400
+    assert len(caught.value.message) > 10
 
 
 def test_what_is_wrong_is_reported_in_plain_words():
     def complaint(body: bytes) -> str:
-        with pytest.raises(InvalidRequest) as told:
+        with pytest.raises(InvalidRequest) as caught:
             PROTOCOL.parse_request(body)
-        return told.value.message
+        return caught.value.message
 
     assert complaint(said({"content": "x"})) == "messages.0.role: this field is required"
     assert complaint(ask(temperature=3)) == "temperature: expected a number <= 2.0"
@@ -571,7 +571,7 @@ def test_tools_keep_their_declarations():
 
 
 @pytest.mark.parametrize(
-    ("told", "wanted"),
+    ("sent", "wanted"),
     [
         ({"reasoning_effort": "low"}, ReasoningControl("low")),
         ({"reasoning_effort": "ultra"}, ReasoningControl("max")),
@@ -580,8 +580,8 @@ def test_tools_keep_their_declarations():
         ({}, None),
     ],
 )
-def test_thinking_can_be_requested_in_two_forms(told, wanted):
-    assert turn_of(ask(**told)).reasoning == wanted
+def test_thinking_can_be_requested_in_two_forms(sent, wanted):
+    assert turn_of(ask(**sent)).reasoning == wanted
 
 
 def test_forms_of_answers():
@@ -598,6 +598,6 @@ def test_forms_of_answers():
 
 def test_a_part_of_an_unknown_type_passes_but_cannot_be_translated():
     asked = PROTOCOL.parse_request(part(type="hologram", hologram={}))
-    with pytest.raises(InvalidRequest, match="hologram") as told:
+    with pytest.raises(InvalidRequest, match="hologram") as caught:
         asked.turn()
-    assert told.value.param == "messages.0.content.0.type"
+    assert caught.value.param == "messages.0.content.0.type"

@@ -22,8 +22,8 @@ ODDLY_WRITTEN = (
 
 
 def asked(**fields: Any) -> Any:
-    told = {"model": "x/gpt", "messages": [{"role": "user", "content": "hi"}], **fields}
-    return PROTOCOL.parse_request(json.dumps(told).encode())
+    result = {"model": "x/gpt", "messages": [{"role": "user", "content": "hi"}], **fields}
+    return PROTOCOL.parse_request(json.dumps(result).encode())
 
 
 def sent(request: Any, profile: Profile | None = None, **facts: Any) -> Call:
@@ -31,8 +31,8 @@ def sent(request: Any, profile: Profile | None = None, **facts: Any) -> Call:
 
 
 def body(request: Any, profile: Profile | None = None, **facts: Any) -> dict[str, Any]:
-    told: dict[str, Any] = json.loads(sent(request, profile, **facts).body)
-    return told
+    result: dict[str, Any] = json.loads(sent(request, profile, **facts).body)
+    return result
 
 
 # --- the request -----------------------------------------------------------------------------
@@ -47,9 +47,12 @@ def test_everything_but_the_model_keeps_its_bytes():
 
 
 def test_gateway_fields_stay_here():
-    told = body(asked(provider="groq", models=["b"], system_message="Be kind."))
-    assert told["messages"] == [{"role": "system", "content": "Be kind."}, {"role": "user", "content": "hi"}]
-    assert told.keys() == {"model", "messages"}
+    result = body(asked(provider="groq", models=["b"], system_message="Be kind."))
+    assert result["messages"] == [
+        {"role": "system", "content": "Be kind."},
+        {"role": "user", "content": "hi"},
+    ]
+    assert result.keys() == {"model", "messages"}
 
 
 def test_a_service_that_knows_them_too_gets_them():
@@ -98,8 +101,8 @@ def test_a_model_that_cannot_stream_gets_a_request_without_stream():
 )
 def test_the_limit_has_the_name_that_is_known(field, facts, profile):
     for name in ("max_tokens", "max_completion_tokens"):
-        told = body(asked(**{name: 9}), profile, **facts)
-        assert (told[field], "max_tokens" in told and "max_completion_tokens" in told) == (9, False)
+        result = body(asked(**{name: 9}), profile, **facts)
+        assert (result[field], "max_tokens" in result and "max_completion_tokens" in result) == (9, False)
 
 
 def test_a_seed_has_the_name_that_is_known():
@@ -124,7 +127,7 @@ def test_what_a_service_does_not_support_is_dropped_or_refused():
 
 
 @pytest.mark.parametrize(
-    ("told", "profile", "facts", "wanted"),
+    ("result", "profile", "facts", "wanted"),
     [
         ({"reasoning_effort": "xhigh"}, Profile(efforts=("low", "high")), {}, {"reasoning_effort": "high"}),
         ({"reasoning_effort": "low"}, Profile(), {}, {"reasoning_effort": "low"}),
@@ -146,16 +149,16 @@ def test_what_a_service_does_not_support_is_dropped_or_refused():
         ),
     ],
 )
-def test_thinking_is_requested_in_the_words_of_service_and_model(told, profile, facts, wanted):
-    made = body(asked(**told), profile, **facts)
+def test_thinking_is_requested_in_the_words_of_service_and_model(result, profile, facts, wanted):
+    made = body(asked(**result), profile, **facts)
     assert {name: value for name, value in made.items() if name not in ("model", "messages")} == wanted
 
 
 def test_a_schema_is_put_into_the_prompt_where_there_is_no_other_way():
     form = {"type": "json_schema", "json_schema": {"name": "x", "schema": {"type": "object", "$defs": {}}}}
-    told = body(asked(response_format=form), schemas="prompt")
-    assert told["response_format"] == {"type": "json_object"}
-    assert '{"type": "object", "$defs": {}}' in told["messages"][-1]["content"]
+    result = body(asked(response_format=form), schemas="prompt")
+    assert result["response_format"] == {"type": "json_object"}
+    assert '{"type": "object", "$defs": {}}' in result["messages"][-1]["content"]
     with pytest.raises(Unsupported, match="response_format"):
         sent(asked(response_format=form), schemas="refused")
 
@@ -184,8 +187,8 @@ def test_custom_tools_are_sent_as_functions_where_only_those_are_supported():
     one = PROTOCOL.splice(request, call, target)
     function = {"name": "grep", "arguments": '{"input": "x"}'}
     piece = chunk({"tool_calls": [{"index": 0, "id": "c", "function": function}]}, "tool_calls")
-    told = [body["choices"][0]["delta"] for body in bodies_of(one.feed(stream(piece)) + one.close())]
-    calls = [call for delta in told for call in delta.get("tool_calls") or ()]
+    result = [body["choices"][0]["delta"] for body in bodies_of(one.feed(stream(piece)) + one.close())]
+    calls = [call for delta in result for call in delta.get("tool_calls") or ()]
     assert [call["custom"] for call in calls] == [{"name": "grep", "input": ""}, {"input": "x"}]
     assert PROTOCOL.splice_request(request, Target("up", Dialect())).body.count(b'"custom"') == 2
 
@@ -372,8 +375,8 @@ def test_a_value_of_a_strange_type_passes():
 
 def whole(message: dict[str, Any], finish: str | None = "stop", **more: Any) -> bytes:
     choice = {"index": 0, "message": message, "finish_reason": finish}
-    told = {**HEAD, "object": "chat.completion", "choices": [choice], **more}
-    return json.dumps(told, indent=1).encode()
+    result = {**HEAD, "object": "chat.completion", "choices": [choice], **more}
+    return json.dumps(result, indent=1).encode()
 
 
 @pytest.mark.parametrize("facts", [{}, {"repeats_role": True}])
@@ -407,19 +410,19 @@ def mended(*chunks: Any, usage: bool = False, done: bool = True, **facts: Any) -
     """The chunks that come out of a stream with faults; they follow the rules."""
     out, one = passed(stream(*chunks, done=done), usage=usage, **facts)
     assert one.failure is None
-    told = chunks_of(out)
-    assert stream_faults(told, usage) == []
-    return told
+    result = chunks_of(out)
+    assert stream_faults(result, usage) == []
+    return result
 
 
 def test_the_role_is_sent_once():
-    told = mended(
+    result = mended(
         chunk({"role": "assistant", "content": "a"}),
         chunk({"role": "assistant", "content": "b", "vendor": 1}),
         chunk({"role": "assistant"}, "stop"),
         repeats_role=True,
     )
-    assert [one["choices"][0]["delta"] for one in told] == [
+    assert [one["choices"][0]["delta"] for one in result] == [
         {"role": "assistant", "content": "a"},
         {"content": "b", "vendor": 1},
         {},
@@ -431,13 +434,13 @@ def test_the_role_is_sent_once():
 
 
 def test_the_finish_is_sent_once():
-    told = mended(ROLE, chunk({}, "stop"), chunk({}, "stop", usage=USAGE), usage=True, repeats_finish=True)
-    assert [one["choices"][0]["finish_reason"] for one in told] == [None, "stop", None]
+    result = mended(ROLE, chunk({}, "stop"), chunk({}, "stop", usage=USAGE), usage=True, repeats_finish=True)
+    assert [one["choices"][0]["finish_reason"] for one in result] == [None, "stop", None]
 
 
 def test_a_finish_that_openai_does_not_know_is_kept_aside():
-    told = mended(ROLE, chunk({}, "eos"), foreign_finishes=True)[-1]["choices"][0]
-    assert (told["finish_reason"], told["native_finish_reason"]) == ("stop", "eos")
+    result = mended(ROLE, chunk({}, "eos"), foreign_finishes=True)[-1]["choices"][0]
+    assert (result["finish_reason"], result["native_finish_reason"]) == ("stop", "eos")
     out, _ = passed(whole({"role": "assistant", "content": "x"}, None), streamed=False, foreign_finishes=True)
     assert type_faults(COMPLETION, json.loads(out)) == []
 
@@ -448,15 +451,15 @@ def test_usage_is_sent_once_at_the_end():
         chunk({}, "stop", usage=USAGE),
         TOLD,
     )
-    told = mended(*chunks, usage=True, repeats_usage=True)
-    assert (told[-1]["choices"], told[-1]["usage"]) == ([], USAGE)
+    result = mended(*chunks, usage=True, repeats_usage=True)
+    assert (result[-1]["choices"], result[-1]["usage"]) == ([], USAGE)
     assert not any(one.get("usage") for one in mended(*chunks, repeats_usage=True))
 
 
 def test_reasoning_outside_the_completion_is_added():
     beside = {**USAGE, "total_tokens": 12, "completion_tokens_details": {"reasoning_tokens": 5}}
-    told = mended(ROLE, chunk({}, "stop"), {**TOLD, "usage": beside}, usage=True, excludes_reasoning=True)
-    assert told[-1]["usage"] == {**beside, "completion_tokens": 9}
+    result = mended(ROLE, chunk({}, "stop"), {**TOLD, "usage": beside}, usage=True, excludes_reasoning=True)
+    assert result[-1]["usage"] == {**beside, "completion_tokens": 9}
     out, one = passed(
         whole({"role": "assistant", "content": "x"}, usage=beside), streamed=False, excludes_reasoning=True
     )
@@ -467,10 +470,10 @@ def test_reasoning_outside_the_completion_is_added():
 def test_a_chunk_without_an_id_waits_for_it():
     filters = {"choices": [], "created": 0, "id": "", "model": "", "object": "", "prompt_filter_results": [1]}
     other = {**chunk({"content": "x"}, "stop"), "id": "another"}
-    told = mended(filters, ROLE, other, ragged_heads=True)
-    assert told[0]["prompt_filter_results"] == [1]
-    assert {one["id"] for one in told} == {"id-1"}
-    assert {one["object"] for one in told} == {"chat.completion.chunk"}
+    result = mended(filters, ROLE, other, ragged_heads=True)
+    assert result[0]["prompt_filter_results"] == [1]
+    assert {one["id"] for one in result} == {"id-1"}
+    assert {one["object"] for one in result} == {"chat.completion.chunk"}
 
 
 def test_answers_without_a_head_get_one():
@@ -482,26 +485,26 @@ def test_answers_without_a_head_get_one():
     assert json.loads(out)["model"] == "up"
     headless = [{"choices": one["choices"]} for one in (ROLE, chunk({}, "stop"))]
     one = conduit(ragged_heads=True)
-    told = chunks_of(one.feed(stream(*headless)) + one.close())
-    assert stream_faults(told, False) == []
+    result = chunks_of(one.feed(stream(*headless)) + one.close())
+    assert stream_faults(result, False) == []
 
 
 def test_a_choice_without_delta_gets_one():
-    told = mended(ROLE, {**HEAD, "choices": [{"finish_reason": "stop"}]}, ragged_choices=True)
-    assert told[-1]["choices"] == [{"index": 0, "finish_reason": "stop", "delta": {}}]
+    result = mended(ROLE, {**HEAD, "choices": [{"finish_reason": "stop"}]}, ragged_choices=True)
+    assert result[-1]["choices"] == [{"index": 0, "finish_reason": "stop", "delta": {}}]
     both = chunk({"content": "b"}, "stop")
     both["choices"][0]["message"] = {"content": "ab"}
-    told = mended(chunk({"role": "assistant", "content": "a"}), both, ragged_choices=True)
-    assert text_of(told) == "ab"
-    assert "message" not in told[-1]["choices"][0]
+    result = mended(chunk({"role": "assistant", "content": "a"}), both, ragged_choices=True)
+    assert text_of(result) == "ab"
+    assert "message" not in result[-1]["choices"][0]
 
 
-def piece(**told: Any) -> dict[str, Any]:
-    return chunk({"tool_calls": [told]})
+def piece(**result: Any) -> dict[str, Any]:
+    return chunk({"tool_calls": [result]})
 
 
 def test_calls_have_index_id_and_name_once():
-    told = mended(
+    result = mended(
         ROLE,
         piece(index=0, id="a", type="function", function={"name": "f", "arguments": ""}),
         piece(index=0, id="", function={"name": None, "arguments": '{"x":'}),
@@ -511,20 +514,20 @@ def test_calls_have_index_id_and_name_once():
         chunk({}, "tool_calls"),
         ragged_calls=True,
     )
-    calls = [call for one in told for call in one["choices"][0]["delta"].get("tool_calls") or ()]
+    calls = [call for one in result for call in one["choices"][0]["delta"].get("tool_calls") or ()]
     assert [call["index"] for call in calls] == [0, 0, 1, 2]
     assert [call["function"]["arguments"] for call in calls] == ['{"x":', "1}", '{"y":2}', "{}"]
 
 
 def test_an_empty_custom_tool_beside_a_function_is_left_out():
-    told = mended(
+    result = mended(
         ROLE,
         piece(index=0, id="a", function={"name": "f", "arguments": '{"x":'}, custom={}),
         piece(index=0, function={"arguments": "1}"}, custom={}),
         chunk({}, "tool_calls"),
         ragged_calls=True,
     )
-    calls = [call for one in told for call in one["choices"][0]["delta"].get("tool_calls") or ()]
+    calls = [call for one in result for call in one["choices"][0]["delta"].get("tool_calls") or ()]
     assert [call.get("type") for call in calls] == ["function", None]
     assert [call["function"]["arguments"] for call in calls] == ['{"x":', "1}"]
     assert not any("custom" in call for call in calls)
@@ -538,23 +541,23 @@ def test_calls_of_a_whole_answer_have_ids_types_and_text():
     }
     one = conduit(streamed=False, ragged_calls=True)
     one.feed(whole(message, "tool_calls"))
-    told = json.loads(one.close())
-    assert type_faults(COMPLETION, told) == []
-    assert told["choices"][0]["message"]["tool_calls"][0]["function"]["arguments"] == '{"x":1}'
+    result = json.loads(one.close())
+    assert type_faults(COMPLETION, result) == []
+    assert result["choices"][0]["message"]["tool_calls"][0]["function"]["arguments"] == '{"x":1}'
 
 
 def test_lists_become_text_and_thinking():
     thinking = {"type": "thinking", "thinking": [{"type": "text", "text": "hm"}]}
     parts = [thinking, {"type": "text", "text": "x"}]
-    told = mended(ROLE, chunk({"content": parts}), chunk({"content": "y"}, "stop"), list_contents=True)
-    assert (text_of(told), text_of(told, field="reasoning_content")) == ("xy", "hm")
+    result = mended(ROLE, chunk({"content": parts}), chunk({"content": "y"}, "stop"), list_contents=True)
+    assert (text_of(result), text_of(result, field="reasoning_content")) == ("xy", "hm")
     out, _ = passed(whole({"role": "assistant", "content": parts}), streamed=False, list_contents=True)
     assert json.loads(out)["choices"][0]["message"]["content"] == "x"
 
 
 def test_reasoning_is_reported_under_the_common_name_too():
-    told = mended(ROLE, chunk({"reasoning": "hm"}), chunk({}, "stop"), other_reasoning=True)
-    assert told[1]["choices"][0]["delta"] == {"reasoning": "hm", "reasoning_content": "hm"}
+    result = mended(ROLE, chunk({"reasoning": "hm"}), chunk({}, "stop"), other_reasoning=True)
+    assert result[1]["choices"][0]["delta"] == {"reasoning": "hm", "reasoning_content": "hm"}
 
 
 def test_done_is_added_where_a_service_forgets_it():

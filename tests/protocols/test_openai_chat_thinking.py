@@ -43,7 +43,7 @@ def ask(
 
 
 @pytest.mark.parametrize(
-    ("form", "said", "told"),
+    ("form", "said", "sent"),
     [
         ("none", {"reasoning_content": "Hm."}, {}),
         ("as_given", {"reasoning_content": "Hm."}, {"reasoning_content": "Hm."}),
@@ -63,11 +63,11 @@ def ask(
     ],
 )
 def test_thinking_goes_back_under_the_name_that_the_service_knows(
-    form: str, said: dict[str, Any], told: dict[str, Any]
+    form: str, said: dict[str, Any], sent: dict[str, Any]
 ) -> None:
     _, dropped, message = ask(said=said, dialect={"reasoning_back": form})
-    assert {name: message[name] for name in FIELDS if name in message} == {"content": "Yes?", **told}
-    assert dropped == (() if told else ("thinking",))
+    assert {name: message[name] for name in FIELDS if name in message} == {"content": "Yes?", **sent}
+    assert dropped == (() if sent else ("thinking",))
 
 
 def test_thinking_goes_back_as_a_part_where_it_is_one() -> None:
@@ -162,7 +162,7 @@ def test_a_schema_in_words_is_where_the_service_accepts_instructions(
 ) -> None:
     schema = {"type": "json_schema", "json_schema": {"name": "x", "schema": {"type": "object"}}}
     body, _, _ = ask(dialect={"schemas": "prompt", "alternation": alternation}, response_format=schema)
-    told = body["messages"][place]
-    assert (told["role"], len(body["messages"])) == ("system", roles)
-    assert '{"type":"object"}' in told["content"].replace(" ", "")
+    sent = body["messages"][place]
+    assert (sent["role"], len(body["messages"])) == ("system", roles)
+    assert '{"type":"object"}' in sent["content"].replace(" ", "")
     assert body["response_format"] == {"type": "json_object"}

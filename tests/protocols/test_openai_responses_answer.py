@@ -197,8 +197,8 @@ def test_an_item_keeps_its_id_from_beginning_to_end() -> None:
     ids: dict[int, set[str]] = {}
     for event in events_of(answer):
         if "output_index" in event:
-            told = event.get("item_id") or event["item"]["id"]
-            ids.setdefault(event["output_index"], set()).add(told)
+            received = event.get("item_id") or event["item"]["id"]
+            ids.setdefault(event["output_index"], set()).add(received)
     assert [len(one) for one in ids.values()] == [1, 1, 1]
     assert len(set.union(*ids.values())) == 3
 
@@ -259,7 +259,7 @@ def test_a_usage_that_nobody_reported_is_null() -> None:
 
 
 def test_the_response_repeats_its_request() -> None:
-    told: dict[str, Any] = {
+    received: dict[str, Any] = {
         "instructions": "Be brief.",
         "tools": [GAUGE],
         "tool_choice": {"type": "function", "name": "read_gauge"},
@@ -273,9 +273,9 @@ def test_the_response_repeats_its_request() -> None:
         "truncation": "auto",
         "user": "u",
     }
-    answer = write(STARTED, STOP, store=True, **told)
+    answer = write(STARTED, STOP, store=True, **received)
     for event in (events_of(answer)[0], events_of(answer)[-1]):
-        assert {name: event["response"][name] for name in told} == {**told, "tools": [WHOLE_GAUGE]}
+        assert {name: event["response"][name] for name in received} == {**received, "tools": [WHOLE_GAUGE]}
         assert event["response"]["store"] is False  # nothing is stored here
     check_types(answer, stream=True)
 
@@ -300,9 +300,9 @@ def test_a_function_is_repeated_with_null_for_what_was_left_out() -> None:
     ]
 
 
-@pytest.mark.parametrize(("told", "begins"), [("msg_01", "resp_msg_01"), ("", "resp_")])
-def test_the_id_of_a_response_begins_as_openais_do(told: str, begins: str) -> None:
-    assert json.loads(write(Started(told, "m"), STOP, stream=False))["id"].startswith(begins)
+@pytest.mark.parametrize(("received", "begins"), [("msg_01", "resp_msg_01"), ("", "resp_")])
+def test_the_id_of_a_response_begins_as_openais_do(received: str, begins: str) -> None:
+    assert json.loads(write(Started(received, "m"), STOP, stream=False))["id"].startswith(begins)
 
 
 def test_an_answer_that_never_started_is_whole_all_the_same() -> None:
@@ -473,9 +473,9 @@ def test_a_stream_that_fails_reports_it_in_both_ways(name: str) -> None:
     error, code = FAILURES[name]
     writer = PROTOCOL.writer(ask(stream=True), "m")
     answer = writer.write([STARTED, TextDelta("x")]) + writer.abort(error)
-    told, failed = events_of(answer)[-2:]
-    assert (told["type"], told["message"]) == ("error", error.message)
-    assert told["error"] == {
+    received, failed = events_of(answer)[-2:]
+    assert (received["type"], received["message"]) == ("error", error.message)
+    assert received["error"] == {
         "type": error.type, "code": error.code, "message": error.message, "param": error.param,
     }  # fmt: skip
     assert failed["type"] == "response.failed"
@@ -663,8 +663,8 @@ STATUSES: dict[str, tuple[dict[str, Any], Finished]] = {
 @pytest.mark.parametrize("name", STATUSES)
 def test_an_incomplete_response_reports_why(name: str) -> None:
     details, finished = STATUSES[name]
-    told = response_of(MESSAGE, status="incomplete", incomplete_details=details)
-    assert read(told)[-1] == finished
+    received = response_of(MESSAGE, status="incomplete", incomplete_details=details)
+    assert read(received)[-1] == finished
 
 
 def test_usage_is_split_into_classes_that_do_not_overlap() -> None:
@@ -680,8 +680,8 @@ def test_usage_is_split_into_classes_that_do_not_overlap() -> None:
 
 def test_searches_are_counted_where_the_provider_counts_them() -> None:
     usage = {"input_tokens": 1, "output_tokens": 1}
-    told = response_of(MESSAGE, usage=usage, tool_usage={"web_search": {"num_requests": 3}})
-    assert read(told)[-1] == UsageReported(Usage(input=1, output=1, searches=3))
+    received = response_of(MESSAGE, usage=usage, tool_usage={"web_search": {"num_requests": 3}})
+    assert read(received)[-1] == UsageReported(Usage(input=1, output=1, searches=3))
     xai = {**usage, "server_side_tool_usage_details": {"web_search_calls": 2, "x_search_calls": 1}}
     assert read(response_of(MESSAGE, usage=xai))[-1] == UsageReported(Usage(input=1, output=1, searches=3))
 
@@ -749,8 +749,8 @@ def test_a_spliced_stream_ends_with_numbers_that_go_on() -> None:
     asked = ask(stream=True)
     splice = PROTOCOL.splice(asked, PROTOCOL.splice_request(asked, TARGET), TARGET)
     splice.feed(sse({**CREATED, "sequence_number": 0}, {**DELTA, "sequence_number": 1}))
-    told, failed = events_of(splice.abort(ProviderTimeout("too slow")))
-    assert (told["sequence_number"], failed["sequence_number"]) == (2, 3)
+    received, failed = events_of(splice.abort(ProviderTimeout("too slow")))
+    assert (received["sequence_number"], failed["sequence_number"]) == (2, 3)
     assert (failed["response"]["id"], failed["response"]["status"]) == ("resp_1", "failed")
 
 

@@ -139,21 +139,21 @@ def test_an_answer_read_and_written_again_is_the_same(recording: Recording, stre
     call = PROTOCOL.splice_request(PROTOCOL.parse_request(body_of(recording)), TARGET)
     bridge = Bridge(PROTOCOL.reader(call, TARGET), PROTOCOL.writer(asked, "m"))
     written = final_response(bridge.feed(recording.body) + bridge.close(), stream=stream)
-    told = recorded_response(recording)
+    result = recorded_response(recording)
     customs = frozenset(
         tool["name"] for tool in recording.request_body.get("tools") or [] if tool["type"] == "custom"
     )
     assert bridge.failure is None
-    assert observe(written, customs) == observe(told, customs)
-    assert written["status"] == ("completed" if told["status"] == "complete" else told["status"])
-    assert written["incomplete_details"] == told["incomplete_details"]
+    assert observe(written, customs) == observe(result, customs)
+    assert written["status"] == ("completed" if result["status"] == "complete" else result["status"])
+    assert written["incomplete_details"] == result["incomplete_details"]
     for count in ("input_tokens", "output_tokens", "total_tokens"):
-        assert written["usage"][count] == told["usage"][count]
+        assert written["usage"][count] == result["usage"][count]
     assert written["usage"]["output_tokens_details"] == {
-        "reasoning_tokens": told["usage"]["output_tokens_details"].get("reasoning_tokens", 0)
+        "reasoning_tokens": result["usage"]["output_tokens_details"].get("reasoning_tokens", 0)
     }
     assert written["usage"]["input_tokens_details"]["cached_tokens"] == (
-        told["usage"]["input_tokens_details"].get("cached_tokens", 0)
+        result["usage"]["input_tokens_details"].get("cached_tokens", 0)
     )
 
 
@@ -227,21 +227,23 @@ def test_an_answer_of_another_format_is_what_the_sdk_expects(events: tuple[Event
     names = [event.name for event in events if isinstance(event, ToolCallStarted)]
     assert [name for _, name, _ in seen.calls] == names
     arguments = "".join(event.arguments for event in events if isinstance(event, ToolCallDelta))
-    assert sorted("".join(told for _, _, told in seen.calls)) == sorted(arguments)
+    assert sorted("".join(result for _, _, result in seen.calls)) == sorted(arguments)
 
 
 @needs_recordings
 @each("events", CHATS)
 def test_the_deltas_of_a_stream_add_up_to_its_final_response(events: tuple[Event, ...]) -> None:
     writer = PROTOCOL.writer(ask(stream=True), "m")
-    told = events_of(b"".join([writer.write([event]) for event in events]) + writer.close())
-    final = told[-1]["response"]
+    result = events_of(b"".join([writer.write([event]) for event in events]) + writer.close())
+    final = result[-1]["response"]
     texts: dict[int, str] = {}
-    for event in told:
+    for event in result:
         if event["type"].endswith(".delta"):
             texts[event["output_index"]] = texts.get(event["output_index"], "") + event["delta"]
     done = {
-        event["output_index"]: event["item"] for event in told if event["type"] == "response.output_item.done"
+        event["output_index"]: event["item"]
+        for event in result
+        if event["type"] == "response.output_item.done"
     }
     assert [done[index] for index in range(len(done))] == final["output"]
     for index, text in texts.items():
@@ -254,5 +256,5 @@ def told_in(item: dict[str, Any]) -> str:
         return "".join(part.get("text", "") + part.get("refusal", "") for part in item["content"])
     if item["type"] == "reasoning":
         return "".join(part["text"] for part in item["summary"])
-    told: str = item.get("arguments", item.get("input", ""))
-    return told
+    result: str = item.get("arguments", item.get("input", ""))
+    return result

@@ -60,8 +60,8 @@ def render(
     assert call.path == "/responses"
     body = json.loads(call.body)
     assert body.keys() <= KNOWN
-    told = [with_id(item) for item in body["input"]]
-    REQUEST.validate_python({**{name: body[name] for name in body if name != "stream"}, "input": told})
+    sent = [with_id(item) for item in body["input"]]
+    REQUEST.validate_python({**{name: body[name] for name in body if name != "stream"}, "input": sent})
     return body, call.dropped
 
 
@@ -101,9 +101,9 @@ def test_a_provider_that_stores_nothing_receives_no_store_false() -> None:
 
 
 def test_instructions_keep_their_place_and_take_the_models_role() -> None:
-    told = (Message("system", (Text("A"),)), HI, Message("developer", (Text("B"),)))
-    assert [item["role"] for item in items(*told)] == ["system", "user", "developer"]
-    assert [item["role"] for item in items(*told, profile=Profile(system_role="developer"))] == [
+    sent = (Message("system", (Text("A"),)), HI, Message("developer", (Text("B"),)))
+    assert [item["role"] for item in items(*sent)] == ["system", "user", "developer"]
+    assert [item["role"] for item in items(*sent, profile=Profile(system_role="developer"))] == [
         "developer", "user", "developer",
     ]  # fmt: skip
 
@@ -143,8 +143,8 @@ USER: dict[str, tuple[Part, dict[str, Any]]] = {
 
 @pytest.mark.parametrize("name", USER)
 def test_a_part_of_a_users_message_is_written(name: str) -> None:
-    part, told = USER[name]
-    assert items(Message("user", (part,)))[0]["content"] == [told]
+    part, sent = USER[name]
+    assert items(Message("user", (part,)))[0]["content"] == [sent]
 
 
 @pytest.mark.parametrize("part", [Audio(Inline("audio/wav", "x")), Video(Link("https://x.test"))])

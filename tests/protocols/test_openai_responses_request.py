@@ -75,11 +75,11 @@ def test_a_string_is_a_users_message_and_instructions_come_first() -> None:
 
 
 def test_messages_come_with_or_without_a_type() -> None:
-    told = [
+    sent = [
         {"role": "developer", "content": "Be brief."},
         {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "Hi"}]},
     ]
-    assert messages(*told) == (Message("developer", (Text("Be brief."),)), Message("user", (Text("Hi"),)))
+    assert messages(*sent) == (Message("developer", (Text("Be brief."),)), Message("user", (Text("Hi"),)))
 
 
 USER_PARTS: dict[str, tuple[dict[str, Any], Any]] = {
@@ -115,8 +115,8 @@ USER_PARTS: dict[str, tuple[dict[str, Any], Any]] = {
 
 @pytest.mark.parametrize("name", USER_PARTS)
 def test_a_part_of_a_users_message_is_read(name: str) -> None:
-    told, part = USER_PARTS[name]
-    assert parts({"role": "user", "content": [told]}) == [part]
+    sent, part = USER_PARTS[name]
+    assert parts({"role": "user", "content": [sent]}) == [part]
 
 
 def test_items_of_one_step_are_one_message_and_outputs_another() -> None:
@@ -317,8 +317,8 @@ CHOICES: dict[str, tuple[Any, ToolChoice]] = {
 
 @pytest.mark.parametrize("name", CHOICES)
 def test_a_choice_of_tools_is_read(name: str) -> None:
-    told, choice = CHOICES[name]
-    assert ask(tools=[GAUGE, PATCH], tool_choice=told).turn().tool_choice == choice
+    sent, choice = CHOICES[name]
+    assert ask(tools=[GAUGE, PATCH], tool_choice=sent).turn().tool_choice == choice
 
 
 def test_the_form_of_the_answer_is_flat() -> None:
@@ -512,7 +512,7 @@ WHOLE: dict[str, Any] = {
     "model": "m",
     "instructions": "Be brief.",
     "input": [
-        {"role": "user", "content": [told for told, _ in USER_PARTS.values()]},
+        {"role": "user", "content": [sent for sent, _ in USER_PARTS.values()]},
         {
             "type": "reasoning",
             "summary": [{"text": "A"}],
@@ -721,10 +721,10 @@ def test_a_codex_request_can_be_sent_in_every_format(format_: str) -> None:
         PROTOCOL.parse_request(json.dumps(CODEX).encode()).turn(), target_of(protocol)
     )
     assert call.stream
-    told = call.body.decode()
+    sent = call.body.decode()
     for kept in ("Fix the tests.", "README.md", "*** Begin Patch", "mcp__39", "Now lint."):
-        assert kept in told
-    assert "tidegate:" not in told
+        assert kept in sent
+    assert "tidegate:" not in sent
 
 
 def test_a_signature_reaches_anthropic_again() -> None:

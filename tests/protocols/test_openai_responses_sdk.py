@@ -94,13 +94,13 @@ async def test_a_stream_adds_up_to_the_same_response(provider: Simulator, client
 
 
 async def test_a_structured_answer_is_parsed(provider: Simulator, client: openai.AsyncOpenAI) -> None:
-    told = (
+    received = (
         Started("", "m"),
         TextDelta('{"place":"St. Malo",'),
         TextDelta('"metres":12.5}'),
         Finished("stop"),
     )
-    provider.stream([write(*told)])
+    provider.stream([write(*received)])
     async with client.responses.stream(**HELLO, text_format=Tide) as events:
         final: ParsedResponse[Tide] = await events.get_final_response()
     assert final.output_parsed == Tide(place="St. Malo", metres=12.5)
@@ -145,10 +145,10 @@ async def test_a_recorded_stream_of_another_format_adds_up(
 ) -> None:
     protocol = protocol_named(format_)
     reader = protocol.reader(Call("/", b"", stream=True), target_of(protocol))
-    told = [*reader.feed(recording.body), *reader.close()]
+    received = [*reader.feed(recording.body), *reader.close()]
     writer = PROTOCOL.writer(ask(stream=True), "m")
-    failure = told[-1].error if isinstance(told[-1], Failed) else None
-    written = [writer.write([event]) for event in told if not isinstance(event, Failed)]
+    failure = received[-1].error if isinstance(received[-1], Failed) else None
+    written = [writer.write([event]) for event in received if not isinstance(event, Failed)]
     provider.answer(stream([*written, writer.abort(failure) if failure else writer.close()]))
     text, raised = "", None
     try:
@@ -160,4 +160,4 @@ async def test_a_recorded_stream_of_another_format_adds_up(
     except openai.APIError as error:
         raised = error.message
     assert raised == (failure.message if failure else None)
-    assert text == "".join(event.text for event in told if isinstance(event, TextDelta))
+    assert text == "".join(event.text for event in received if isinstance(event, TextDelta))

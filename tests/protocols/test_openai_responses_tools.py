@@ -114,8 +114,8 @@ def test_two_tools_never_share_a_flat_name() -> None:
     assert len(set(flat)) == 3
     assert flat[2] == "a__b__c"
     asked = ask(tools=tools, stream=True)
-    told = [written(asked, name, "{}")[0] for name in flat]
-    assert [(item.get("namespace"), item["name"]) for item in told] == [
+    received = [written(asked, name, "{}")[0] for name in flat]
+    assert [(item.get("namespace"), item["name"]) for item in received] == [
         ("a", "b__c"),
         ("a__b", "c"),
         (None, "a__b__c"),

@@ -71,17 +71,17 @@ def test_a_code_is_enough(code: str) -> None:
 
 @pytest.mark.parametrize(("message", "tokens", "limit"), LONG)
 def test_claude_code_finds_its_words_and_both_numbers(message: str, tokens: int, limit: int) -> None:
-    told = anthropic_words(message)
+    result = anthropic_words(message)
     if "prompt is too long" not in message:
-        assert told.startswith(f"prompt is too long: {tokens} tokens > {limit} maximum")
-    assert message in told
+        assert result.startswith(f"prompt is too long: {tokens} tokens > {limit} maximum")
+    assert message in result
 
 
 @pytest.mark.parametrize(("message", "tokens", "limit"), LONG)
 def test_geminis_clients_find_their_words_and_both_numbers(message: str, tokens: int, limit: int) -> None:
-    told = gemini_words(message)
+    result = gemini_words(message)
     start = f"The input token count ({tokens}) exceeds the maximum number of tokens allowed ({limit})"
-    assert told.startswith(start)
+    assert result.startswith(start)
 
 
 @pytest.mark.parametrize("message", WITHOUT_COUNTS)

@@ -263,18 +263,18 @@ def test_nothing_reported_is_none() -> None:
 def test_recorded_costs_and_tiers_are_kept(provider: str) -> None:
     found = 0
     for recording in recordings(provider, "chat", "chat_stream", path="/chat/completions", status=200):
-        told = recording.body
-        streams = told.lstrip().startswith((b"data:", b":", b"event:"))
+        result = recording.body
+        streams = result.lstrip().startswith((b"data:", b":", b"event:"))
         conduit = bridge(openai_chat, stream=streams)
-        conduit.feed(told)
+        conduit.feed(result)
         conduit.close()
-        cost = last_cost(told)
+        cost = last_cost(result)
         if conduit.failure is not None or conduit.tally.usage is None:
             continue
         if cost is not None:
             assert conduit.tally.provider_cost == round(cost * 10**9), recording
             found += 1
-        if b'"service_tier":"default"' in told.replace(b" ", b""):
+        if b'"service_tier":"default"' in result.replace(b" ", b""):
             assert conduit.tally.service_tier == "default", recording
             found += 1
     if not found:
@@ -289,11 +289,11 @@ def last_cost(body: bytes) -> Decimal | None:
             continue
         answer = json.loads(line.removeprefix(b"data: "), parse_float=Decimal)
         usage = answer.get("usage") or {}
-        told = usage.get("cost")
-        told = told.get("total_cost") if isinstance(told, dict) else told
+        result = usage.get("cost")
+        result = result.get("total_cost") if isinstance(result, dict) else result
         ticks = usage.get("cost_in_usd_ticks")
-        if told is not None:
-            cost = Decimal(told)
+        if result is not None:
+            cost = Decimal(result)
         elif ticks is not None:
             cost = Decimal(ticks) / 10**10
     return cost

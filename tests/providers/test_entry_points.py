@@ -195,7 +195,7 @@ async def test_a_dialect_overrides_the_row_of_any_kind(provider: Simulator) -> N
 
 
 @pytest.mark.parametrize(
-    ("line", "told"),
+    ("line", "complaint"),
     [
         (
             'limit_feild = "max_tokens"',
@@ -210,9 +210,9 @@ async def test_a_dialect_overrides_the_row_of_any_kind(provider: Simulator) -> N
         ('schemas = "none"', 'dialect.schemas: expected "native", "prompt" or "refused", not "none"'),
     ],
 )
-def test_a_wrong_difference_is_reported_with_its_line(line: str, told: str) -> None:
+def test_a_wrong_difference_is_reported_with_its_line(line: str, complaint: str) -> None:
     text = f'[providers.x]\nkind = "ollama"\n[providers.x.dialect]\ntop_k = true\n{line}\n'
-    assert wrong(text) == (f"tidegate.toml:5: providers.x.{told}",)
+    assert wrong(text) == (f"tidegate.toml:5: providers.x.{complaint}",)
 
 
 def test_a_difference_belongs_to_the_wire_format_at_the_address() -> None:
@@ -252,7 +252,7 @@ ROW = '[{name}]\nlabel = "X"\ndocs = "https://x.example"\nprotocol = "openai_cha
 
 
 @pytest.mark.parametrize(
-    ("rows", "told"),
+    ("rows", "complaint"),
     [
         ("[x", "rows.toml of some_rows cannot be read: "),
         ('[x]\nlabel = "X"', 'the row "x": Object missing required field `docs`'),
@@ -265,12 +265,12 @@ ROW = '[{name}]\nlabel = "X"\ndocs = "https://x.example"\nprotocol = "openai_cha
         ),
     ],
 )
-def test_a_wrong_row_is_reported_with_its_package(site: Site, rows: str, told: str) -> None:
+def test_a_wrong_row_is_reported_with_its_package(site: Site, rows: str, complaint: str) -> None:
     site.install_rows(rows)
     config = parse_config(OTHERS.replace('"mine/a", ', ""))
     assert list(config.providers) == ["good"]
     [line] = config.warnings
-    assert line.startswith(f"the package some-rows 1.0: {told}")
+    assert line.startswith(f"the package some-rows 1.0: {complaint}")
 
 
 def test_a_package_that_cannot_be_imported_stops_only_its_provider(site: Site) -> None:
@@ -299,7 +299,7 @@ def test_a_duplicate_row_is_reported_with_both_packages(site: Site) -> None:
 
 
 @pytest.mark.parametrize(
-    ("row", "told"),
+    ("row", "complaint"),
     [
         (
             ROW.replace("openai_chat", "openai_chart"),
@@ -310,13 +310,15 @@ def test_a_duplicate_row_is_reported_with_both_packages(site: Site) -> None:
     ],
 )
 def test_a_row_that_its_wire_format_does_not_fit_is_reported_where_it_is_used(
-    site: Site, row: str, told: str
+    site: Site, row: str, complaint: str
 ) -> None:
     site.install_rows(row.replace("{name}", "x"))
     assert parse_config("").providers == {}
     text = '[providers.mine]\nkind = "x"\nbase_url = "https://x.example"\napi_key = "k"'
     source = 'the row "x" of the package some-rows 1.0'
-    assert told_of(OTHERS + text) == [f'tidegate.toml:9: the provider "mine" is disabled: {source}: {told}']
+    assert told_of(OTHERS + text) == [
+        f'tidegate.toml:9: the provider "mine" is disabled: {source}: {complaint}'
+    ]
 
 
 def test_nothing_that_is_installed_changes_what_is_there(site: Site) -> None:
@@ -447,8 +449,8 @@ def test_a_wire_format_that_cannot_be_used_is_reported_with_its_package(
     files = {f"{module}.py": code, f"{module}_rows/__init__.py": "", f"{module}_rows/rows.toml": row}
     site.install("tidegate-odd", points, files)
     assert parse_config("").providers == {}
-    told = BROKEN[code].format(n=n)
+    complaint = BROKEN[code].format(n=n)
     assert told_of(OTHERS + '[providers.mine]\nkind = "odd"\nbase_url = "https://odd.example"') == [
         'tidegate.toml:9: the provider "mine" is disabled: '
-        f"the package tidegate-odd 1.0: the wire format odd: {told}"
+        f"the package tidegate-odd 1.0: the wire format odd: {complaint}"
     ]

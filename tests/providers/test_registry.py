@@ -285,10 +285,10 @@ def test_any_question_has_an_answer_or_a_refusal(model: str, provider: Any, fall
     try:
         candidates = SHARED.resolve(model, provider, fallbacks).candidates
     except (ModelNotFound, InvalidRequest) as refusal:
-        candidates, told = (), bool(refusal.param and refusal.message)
+        candidates, result = (), bool(refusal.param and refusal.message)
     else:
-        told = False
-    assert bool(candidates) != told
+        result = False
+    assert bool(candidates) != result
     assert len({(one.service.name, one.model) for one in candidates}) == len(candidates)
     assert all(one.model for one in candidates)
 

@@ -180,7 +180,7 @@ def test_every_key_is_explained_where_it_is_defined(struct: type) -> None:
 def test_a_row_repeats_no_default_of_its_wire_format(kind: Kind) -> None:
     for row in (kind, *kind.forms):
         plain = protocol_named(row.protocol or kind.protocol).dialect()
-        told = row.dialect or {}
-        known = msgspec.convert(dict(told), type(plain))
-        same = [name for name in told if getattr(known, name) == getattr(plain, name)]
+        result = row.dialect or {}
+        known = msgspec.convert(dict(result), type(plain))
+        same = [name for name in result if getattr(known, name) == getattr(plain, name)]
         assert not same

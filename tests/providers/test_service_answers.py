@@ -16,9 +16,9 @@ async def ask(kind: str, provider: Simulator, **fields: Any) -> Reply:
 
 async def ask_stream(kind: str, *chunks: Any, usage: bool = True, done: bool = True) -> Reply:
     """The stream that a client gets of these chunks."""
-    told = [chunk if isinstance(chunk, bytes) else b"data: " + dumps(chunk).encode() for chunk in chunks]
+    result = [chunk if isinstance(chunk, bytes) else b"data: " + dumps(chunk).encode() for chunk in chunks]
     async with Simulator() as provider:
-        provider.answer(stream([one + b"\n\n" for one in [*told, *([b"data: [DONE]"] if done else [])]]))
+        provider.answer(stream([one + b"\n\n" for one in [*result, *([b"data: [DONE]"] if done else [])]]))
         return await ask(kind, provider, stream=True, stream_options={"include_usage": usage})
 
 
@@ -41,9 +41,9 @@ def check(reply: Reply, *, text: str = "Hi there", finish: str = "stop") -> None
     assert [delta.get("role") for delta in deltas] == ["assistant", *[None] * (len(deltas) - 1)]
     finishes = [choice["finish_reason"] for one in chunks for choice in one["choices"]]
     assert [one for one in finishes if one] == [finish]
-    told = [one["usage"] for one in chunks if one.get("usage")]
-    assert [(usage["prompt_tokens"], usage["total_tokens"]) for usage in told] == [(3, 5)]
-    assert chunks[-1].get("usage") == told[0]
+    result = [one["usage"] for one in chunks if one.get("usage")]
+    assert [(usage["prompt_tokens"], usage["total_tokens"]) for usage in result] == [(3, 5)]
+    assert chunks[-1].get("usage") == result[0]
 
 
 async def test_ai21_names_neither_what_it_sends_nor_when() -> None:
@@ -85,7 +85,7 @@ async def test_deepinfra_repeats_the_role_and_sends_usage_unrequested() -> None:
 @pytest.mark.parametrize("model", ["qwq-plus", "qwen3-30b-a3b"])
 async def test_a_model_that_only_streams_gives_a_whole_answer(model: str) -> None:
     """400 "parameter.enable_thinking only support stream call" otherwise."""
-    told = (
+    result = (
         chunk({"role": "assistant", "reasoning_content": "Hm."}),
         chunk({"content": "Hi"}),
         chunk({"content": " there"}, "stop"),
@@ -93,7 +93,7 @@ async def test_a_model_that_only_streams_gives_a_whole_answer(model: str) -> Non
     )
     async with Simulator() as provider:
         provider.answer(
-            stream([b"data: " + dumps(one).encode() + b"\n\n" for one in told] + [b"data: [DONE]\n\n"])
+            stream([b"data: " + dumps(one).encode() + b"\n\n" for one in result] + [b"data: [DONE]\n\n"])
         )
         async with Gateway({"it": ("qwen", provider.url)}) as gateway:
             reply = await gateway.chat(f"it/{model}")
@@ -132,13 +132,13 @@ async def test_a_server_that_gets_everything_wrong_is_understood() -> None:
     check(reply, text="", finish="tool_calls")
     deltas = [choice["delta"] for one in reply.chunks for choice in one["choices"]]
     assert "".join(delta.get("reasoning_content") or "" for delta in deltas) == "Hm."
-    (told,) = [delta["tool_calls"][0] for delta in deltas if delta.get("tool_calls")]
-    assert (told["index"], told["type"], told["function"]) == (
+    (result,) = [delta["tool_calls"][0] for delta in deltas if delta.get("tool_calls")]
+    assert (result["index"], result["type"], result["function"]) == (
         0,
         "function",
         {"name": "f", "arguments": '{"a":1}'},
     )
-    assert told["id"]
+    assert result["id"]
 
 
 async def test_a_server_that_gets_everything_right_keeps_its_bytes() -> None:

@@ -50,9 +50,9 @@ MODEL = "us.amazon.nova-micro-v1:0"
 
 def signed_anew(seen: Seen, url: str, credentials: Credentials) -> str:
     """The authorization that belongs to what arrived."""
-    told = re.search(r"SignedHeaders=([^,]+)", seen.headers["authorization"])
-    assert told is not None
-    headers = {name: seen.headers[name] for name in told[1].split(";")}
+    result = re.search(r"SignedHeaders=([^,]+)", seen.headers["authorization"])
+    assert result is not None
+    headers = {name: seen.headers[name] for name in result[1].split(";")}
     now = datetime.strptime(headers.pop("x-amz-date"), "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
     headers.pop("x-amz-security-token", None)
     scope = Scope("eu-west-1", "bedrock")

@@ -143,8 +143,8 @@ def test_addresses_that_are_sent_alike_are_signed_alike(url: str, same: str) -> 
 
 
 def test_an_unusual_port_belongs_to_the_host() -> None:
-    told = sign("POST", "http://127.0.0.1:8080/a", {"Host": "127.0.0.1:8080"}, b"", EXAMPLE, BEDROCK, NOON)
-    assert told == sign("POST", "http://127.0.0.1:8080/a", {}, b"", EXAMPLE, BEDROCK, NOON)
+    sent = sign("POST", "http://127.0.0.1:8080/a", {"Host": "127.0.0.1:8080"}, b"", EXAMPLE, BEDROCK, NOON)
+    assert sent == sign("POST", "http://127.0.0.1:8080/a", {}, b"", EXAMPLE, BEDROCK, NOON)
 
 
 def test_secrets_are_not_shown() -> None:

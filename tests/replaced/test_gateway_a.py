@@ -145,10 +145,10 @@ async def test_the_system_message_goes_where_the_provider_expects_it(
     provider.answer(script)
     await post(gateway, call(name, model, system_message="You read gauges."))
     body = provider.requests[0].json
-    told = place(body)
-    assert "You read gauges." in str(told)
+    result = place(body)
+    assert "You read gauges." in str(result)
     if name == "OpenAI":
-        assert told["role"] == ("developer" if model.startswith("o") else "system")
+        assert result["role"] == ("developer" if model.startswith("o") else "system")
     else:
         assert "You read gauges." not in str(body.get("messages", body.get("contents")))
 

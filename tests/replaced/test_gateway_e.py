@@ -64,10 +64,10 @@ async def test_a_chat(client: openai.AsyncOpenAI, provider: Simulator) -> None:
 
 async def test_a_stream(client: openai.AsyncOpenAI, provider: Simulator) -> None:
     provider.answer(OPENAI.stream)
-    told = await client.chat.completions.create(
+    result = await client.chat.completions.create(
         model="gpt-4o", messages=[{"role": "user", "content": "Hello"}], stream=True
     )
-    text = "".join([chunk.choices[0].delta.content or "" async for chunk in told if chunk.choices])
+    text = "".join([chunk.choices[0].delta.content or "" async for chunk in result if chunk.choices])
     assert text == TEXT
 
 
@@ -141,5 +141,5 @@ async def test_one_id_runs_through_a_request(gateway: Gateway) -> None:
 
 async def test_variables_that_are_missing_are_reported() -> None:
     config = parse_environment({"LITELLM_API_KEY": KEY})
-    [told] = config.warnings
-    assert "LITELLM_BASE_URL" in told
+    [result] = config.warnings
+    assert "LITELLM_BASE_URL" in result

@@ -375,9 +375,9 @@ async def test_a_recorded_request_and_answer_pass(provider: Simulator, recording
     assert reply.status == 200
     sent = provider.requests[0].json
     assert {**sent, "model": ""} == {**asked, "model": ""}
-    told = recording.response["body"]
-    assert [len(one["embedding"]) > 0 for one in reply.json["data"]] == [True] * len(told["data"])
-    assert reply.json["usage"]["prompt_tokens"] == told["usage"]["prompt_tokens"]
+    result = recording.response["body"]
+    assert [len(one["embedding"]) > 0 for one in reply.json["data"]] == [True] * len(result["data"])
+    assert reply.json["usage"]["prompt_tokens"] == result["usage"]["prompt_tokens"]
 
 
 @needs_recordings
@@ -397,21 +397,21 @@ async def test_a_recorded_gemini_request_is_what_we_would_send(
     async with Gateway({"sim": ("gemini", provider.url)}) as gateway:
         reply = await gateway.post("/v1/embeddings", {"model": f"sim/{recording.model}", **fields})
     assert provider.requests[0].json == {"requests": wanted}
-    told = recording.response["body"]["embeddings"]
-    assert [one["embedding"] for one in reply.json["data"]] == [one["values"] for one in told]
+    result = recording.response["body"]["embeddings"]
+    assert [one["embedding"] for one in reply.json["data"]] == [one["values"] for one in result]
 
 
 @needs_recordings
 @pytest.mark.parametrize("recording", embedded("bedrock"), ids=repr)
 async def test_a_recorded_answer_of_bedrock_is_read(provider: Simulator, recording: Recording) -> None:
-    asked, told = recording.request_body, recording.response["body"]
-    if "data" in told:
+    asked, result = recording.request_body, recording.response["body"]
+    if "data" in result:
         pytest.skip("it is recorded in another form than AWS sends")
     texts = asked.get("texts") or [asked["inputText"]]
-    reply = await embed(provider, "bedrock", told, recording.model, input=texts)
+    reply = await embed(provider, "bedrock", result, recording.model, input=texts)
     sent = provider.requests[0].json
     assert (sent.get("texts") or [sent["inputText"]]) == texts
-    wanted = told["embeddings"]["float"] if "embeddings" in told else [told["embedding"]]
+    wanted = result["embeddings"]["float"] if "embeddings" in result else [result["embedding"]]
     assert [one["embedding"] for one in reply.json["data"]] == wanted
 
 
@@ -428,6 +428,6 @@ async def test_a_recorded_error_keeps_its_status_and_words(provider: Simulator, 
     async with Gateway(more=more) as gateway:
         reply = await gateway.post("/v1/embeddings", {"model": f"sim/{recording.model}", "input": "Hello"})
     assert reply.status == recording.status
-    told = recording.response["body"]
-    words = told.get("message") or told["error"]["message"]
+    result = recording.response["body"]
+    words = result.get("message") or result["error"]["message"]
     assert reply.error["message"].endswith(words)  # before a refused key stands whose key it is

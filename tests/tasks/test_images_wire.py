@@ -260,16 +260,16 @@ async def test_an_invalid_answer_is_reported(provider: Simulator, kind: str, ans
 
 
 async def test_an_error_of_the_provider_keeps_its_words(provider: Simulator) -> None:
-    told = {
+    result = {
         "message": "Your request was rejected",
         "type": "image_generation_user_error",
         "param": None,
         "code": "moderation_blocked",
     }
-    provider.answer(json({"error": told}, 400))
+    provider.answer(json({"error": result}, 400))
     async with Gateway({"sim": ("openai", provider.url)}) as gateway:
         reply = await gateway.post("/v1/images/generations", {"model": "sim/gpt-image-1", "prompt": "A cat"})
-    assert (reply.status, reply.error) == (400, told)
+    assert (reply.status, reply.error) == (400, result)
 
 
 # --- the official SDK and the recordings -------------------------------------------------------
@@ -301,7 +301,7 @@ def drawn(*providers: str) -> list[Recording]:
 @needs_recordings
 @pytest.mark.parametrize("recording", drawn("openai", "xai", "together"), ids=repr)
 async def test_a_recorded_request_and_answer_pass(provider: Simulator, recording: Recording) -> None:
-    asked, told = recording.request_body, recording.response["body"]
+    asked, result = recording.request_body, recording.response["body"]
     provider.answer(json(recording.body))
     async with Gateway({"sim": (recording.provider, provider.url)}) as gateway:
         reply = await gateway.post("/v1/images/generations", {**asked, "model": f"sim/{asked['model']}"})
@@ -309,7 +309,7 @@ async def test_a_recorded_request_and_answer_pass(provider: Simulator, recording
     if "response_format" in asked:
         asked = {**asked, "response_format": form.get(asked["response_format"], asked["response_format"])}
     assert provider.requests[0].json == asked
-    assert {**reply.json, "created": 0} == {**told, "created": 0}
+    assert {**reply.json, "created": 0} == {**result, "created": 0}
 
 
 @needs_recordings
@@ -324,9 +324,9 @@ async def test_what_a_filter_leaves_of_a_recorded_answer_passes(
     ) as gateway:
         fields = {"model": "sim/imagen-4.0-generate-001", "prompt": "A cat", "n": 4}
         reply = await gateway.post("/v1/images/generations", fields)
-    told = [one for one in recording.response["body"]["predictions"] if "raiFilteredReason" not in one]
+    result = [one for one in recording.response["body"]["predictions"] if "raiFilteredReason" not in one]
     got = [one.get("b64_json") or one["url"] for one in reply.json["data"]]
-    assert got == [one.get("bytesBase64Encoded") or one["gcsUri"] for one in told]
+    assert got == [one.get("bytesBase64Encoded") or one["gcsUri"] for one in result]
 
 
 @needs_recordings
@@ -337,8 +337,10 @@ async def test_what_a_filter_leaves_of_a_recorded_answer_passes(
 )
 async def test_a_recorded_picture_of_geminis_arrives(provider: Simulator, recording: Recording) -> None:
     parts = recording.response["body"]["candidates"][0]["content"]["parts"]
-    told = [part["inlineData"]["data"] for part in parts if "inlineData" in part and not part.get("thought")]
-    if not told:
+    result = [
+        part["inlineData"]["data"] for part in parts if "inlineData" in part and not part.get("thought")
+    ]
+    if not result:
         pytest.skip("it drew nothing")
     reply = await draw(provider, "gemini", recording.body, recording.model)
-    assert [one["b64_json"] for one in reply.json["data"]] == told
+    assert [one["b64_json"] for one in reply.json["data"]] == result
