@@ -58,7 +58,7 @@ async def carry_on(this: Exchange, broken: Attempt, error: ProviderError) -> tup
     this.request.abort_stream = rest.abort
     report_failure(this, broken, error)
     while pick := next_pick(this, broken):
-        first = await open_rest(this, pick, rest)
+        first = await open_rest(this, pick, rest, again=pick.candidate is broken.candidate)
         if first is not None:
             assert this.attempt is not None
             this.request.abort_stream = this.attempt.abort_stream
@@ -93,15 +93,17 @@ def next_pick(this: Exchange, broken: Attempt) -> Pick | None:
     return None if pick is None or (pick.blocked_by == "rate" and pick.wait_s > 0) else pick
 
 
-async def open_rest(this: Exchange, pick: Pick, rest: Rest) -> bytes | None:
-    """Ask a candidate for the rest. Returns its first bytes; None means: try the next one."""
+async def open_rest(this: Exchange, pick: Pick, rest: Rest, *, again: bool) -> bytes | None:
+    """Ask a candidate for the rest; `again`: the one that broke. Returns its first bytes; None means: try the
+    next one.
+    """
     routing = this.gateway.config.routing
     try:
         call, conduit = plan_rest(this, pick.candidate, rest)
     except Unsupported as refusal:
         leave_out(this, pick, refusal)
         return None
-    attempt = this.begin(pick, call, conduit)
+    attempt = this.begin(pick, call, conduit, retry=again)
     this.watch.expect(Waiting.FIRST_BYTE, routing.first_byte_s if call.stream else routing.attempt_s, NEVER)
     try:
         first = await attempt.open(this.request, this.operation.client_format, this.gateway, this.watch)
