@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from running import HELLO, Gateway
-from simulator import Script, Simulator, drop, json, never, refusal, stream
+from simulator import Script, Seen, Simulator, drop, json, never, refusal, stream
 
 from .answers import ANSWER, FIRST, LAST, SECOND
 
@@ -386,6 +386,24 @@ async def test_the_record_has_the_order_and_the_figures_that_decided_it(stack: A
     assert "requested" not in plain
     assert sorted_["requested"] is True
     assert sorted_["candidates"] == [{"provider": name, "model": "m"} for name in "ab"]
+
+
+async def test_the_record_names_the_key_where_there_are_several(stack: AsyncExitStack) -> None:
+    def answer(seen: Seen) -> Script:
+        refused = seen.headers["authorization"].endswith("-1")
+        return refusing(401, "invalid_api_key") if refused else json(ANSWER)
+
+    provider = await stack.enter_async_context(Simulator())
+    provider.answer(answer)
+    keys = '["sk-0123456789-1", "sk-0123456789-2"]'
+    more = f'[providers.a]\nkind = "openai_compatible"\nbase_url = "{provider.url}/v1"\napi_keys = {keys}\n'
+    gateway = await stack.enter_async_context(Gateway(more=more))
+    assert (await gateway.chat("a/m")).status == 200
+    record = await gateway.record()
+    health = (await gateway.get("/v1/chat/health")).json["providers"][0]["credentials"]
+    (failed,) = record["attempts"]
+    assert [failed["key"], record["provider_key"]] == [one["fingerprint"] for one in health]
+    assert "0123456789" not in jsonlib.dumps(record)
 
 
 async def test_who_the_request_excludes_is_recorded_as_skipped(stack: AsyncExitStack) -> None:

@@ -99,6 +99,13 @@ def test_a_failure_names_its_error_and_no_answer() -> None:
     assert lines[-2:] == ["tried:", "   1. a/m1: failed after 5.0 ms: 500 no"]
 
 
+def test_the_keys_are_told_where_there_are_several() -> None:
+    failed = {"provider": "a", "model": "m1", "status": 401, "error": "401 no", "ms": 9.0, "key": "aa11"}
+    lines = lines_of(attempts=[failed], provider_key="bb22")
+    assert "provider: a, model m1, key bb22" in lines
+    assert "   1. a/m1, key aa11: failed after 9.0 ms: 401 no" in lines
+
+
 def test_a_retired_name_is_told() -> None:
     assert "retired name: m; m1 takes its place" in lines_of(resolved_from="m")
 

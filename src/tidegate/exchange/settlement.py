@@ -51,6 +51,7 @@ def record_of(this: Exchange) -> Record:
         model=this.model,
         provider=candidate.service.name if candidate is not None else None,
         provider_model=candidate.model if candidate is not None else None,
+        provider_key=_key_of(attempt) if attempt is not None else None,
         resolved_from=candidate.replaces if candidate is not None else None,
         stream=this.stream,
         finish=tally.finish,
@@ -96,8 +97,15 @@ def _failed_attempt(this: Exchange, attempt: Attempt) -> FailedAttempt:
         usage=attempt.tally.usage if attempt is not this.attempt else None,
         delivered_tokens=_delivered(this, attempt),
         hedge=attempt.trial.hedge,
+        key=_key_of(attempt),
         cancelled=error is None,
     )
+
+
+def _key_of(attempt: Attempt) -> str | None:
+    """Which of the provider's keys was used; None where it has only one."""
+    trial = attempt.trial
+    return trial.slot.account.fingerprint if len(trial.lane.slots) > 1 else None
 
 
 def _delivered(this: Exchange, failed: Attempt) -> int | None:

@@ -44,7 +44,7 @@ TOLD = frozenset(
     [
         "time", "id", "door", "path", "status", "ended", "model", "provider", "provider_model",
         "resolved_from", "stream", "finish", "usage", "dropped", "left_out", "attempts", "continued", "hedge",
-        "resent", "skipped",
+        "provider_key", "resent", "skipped",
         "routing", "error", "shortened", "total_ms", "paused_ms", "first_byte_ms", "overhead_ms",
     ]
 )  # fmt: skip
@@ -75,7 +75,8 @@ def _summary(record: Fields) -> Iterator[str]:
     ended = str(record.get("ended"))
     yield f"ended: {ENDINGS.get(ended, ended)} (status {record.get('status')}){_of_error(record)}"
     if record.get("provider"):
-        yield f"provider: {record['provider']}, model {record.get('provider_model')}"
+        key = _key(record, "provider_key")
+        yield f"provider: {record['provider']}, model {record.get('provider_model')}{key}"
     if record.get("resolved_from"):
         yield f"retired name: {record['resolved_from']}; {record.get('provider_model')} takes its place"
     yield f"time: {_times(record)}"
@@ -269,7 +270,7 @@ def _failed(one: Fields) -> str:
     """How an attempt failed, and what it cost nevertheless."""
     outcome = "cancelled" if one.get("cancelled") else "failed"
     hedge = " (a hedge)" if one.get("hedge") else ""
-    words = f"{hedge}: {outcome} after {_ms(one.get('ms', 0.0))}: {one.get('error')}"
+    words = f"{hedge}{_key(one, 'key')}: {outcome} after {_ms(one.get('ms', 0.0))}: {one.get('error')}"
     if one.get("delivered_tokens") is not None:
         words += f", {one['delivered_tokens']:,} tokens of its answer had been delivered"
     return f"{words}; tokens: {_tokens(one['usage'])}" if one.get("usage") else words
@@ -300,6 +301,11 @@ def _rest(record: Fields) -> Iterator[str]:
 
 
 # --- words -----------------------------------------------------------------------------------
+
+
+def _key(fields: Fields, name: str) -> str:
+    """Which of several keys was used."""
+    return f", key {fields[name]}" if fields.get(name) else ""
 
 
 def _place(one: Fields) -> str:

@@ -52,6 +52,8 @@ class FailedAttempt(Struct, frozen=True, omit_defaults=True):
     cancelled: bool = False
     """Whether it was cancelled while it was silent, because the attempt beside it answered first, or nobody
     waited any more. The provider may bill it."""
+    key: str | None = None
+    """The fingerprint of the provider's key that was used; None where there is only one."""
 
 
 class SkippedCandidate(Struct, frozen=True):
@@ -130,6 +132,8 @@ class Record(Struct, kw_only=True, omit_defaults=True):
     """The configured name of the last provider tried."""
     provider_model: str | None = None
     """The model requested from the provider."""
+    provider_key: str | None = None
+    """The fingerprint of the provider's key that was used; None where there is only one."""
     resolved_from: str | None = None
     """The retired name in the request that `provider_model` takes the place of, if there is one."""
     stream: bool | None = None
