@@ -48,6 +48,9 @@ ROOMS = {
         "catalog config http protocols",
         "a service is data over a wire format; its URLs and headers are rendered once",
     ),
+    "accounts": room(
+        "money protocols store", "callers, their limits and their funds do not depend on what they request"
+    ),
     "store": room("money protocols", "it stores data; access and costs are decided elsewhere"),
     "upstream": room("http protocols", "it transfers bytes, and maps failures to the gateway's errors"),
     "bus": room("", "messages are bytes; only their senders and receivers interpret them"),

@@ -1,0 +1,39 @@
+"""API keys: random, shown once, and stored as a digest.
+
+A key has 256 random bits, so a plain SHA-256 is enough: there is nothing to guess faster by. The digest is
+also what a key is looked up by, which leaks no timing information about how much of a key matched.
+"""
+
+import hashlib
+import secrets
+from typing import NamedTuple
+
+from tidegate.protocols.ids import new_id
+
+__all__ = ["PREFIX", "NewKey", "digest_of", "new_key"]
+
+PREFIX = "sk-tide-"
+"""What every key begins with, so that scanners for leaked secrets recognize it."""
+SHOWN = len(PREFIX) + 4
+"""Characters of a key that are stored, so that its owner recognizes it in a list."""
+
+
+class NewKey(NamedTuple):
+    """A key that was just made."""
+
+    id: str
+    secret: str
+    """The key itself: shown to its owner once, and stored nowhere."""
+    prefix: str
+    digest: str
+
+
+def new_key() -> NewKey:
+    """Make a key."""
+    secret = PREFIX + secrets.token_urlsafe(32)
+    return NewKey(new_id("key_"), secret, secret[:SHOWN], digest_of(secret).hex())
+
+
+def digest_of(secret: str) -> bytes:
+    """What a key is stored and looked up by."""
+    return hashlib.sha256(secret.encode("utf-8", "surrogateescape")).digest()

@@ -1,0 +1,74 @@
+"""Where limits are counted. This is the place for one process; workers and hosts share others."""
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from typing import NamedTuple
+from typing import Protocol as Interface
+
+from .gcra import Rate, Verdict, correct, take
+
+__all__ = ["Counters", "LocalCounters", "Taken", "Want"]
+
+MOST_COUNTERS = 100_000
+"""Counters that are kept; the ones used least recently are forgotten, and they are unused by then."""
+
+
+class Want(NamedTuple):
+    """Units of a limit that a request needs."""
+
+    name: str
+    """Of the counter: `key:…:requests`."""
+    rate: Rate
+    units: int
+
+
+class Taken(NamedTuple):
+    """What the limits of a request have said."""
+
+    verdicts: Sequence[Verdict]
+    """In the order of the wants."""
+    refused: int | None
+    """The place of the want that was refused longest; None where all were allowed. Then nothing was taken of
+    any."""
+
+
+class Counters(Interface):
+    """Counts limits. All wants of a request are taken, or none."""
+
+    async def take(self, wants: Sequence[Want], now: float) -> Taken:
+        """Take the units. `now` is in seconds since 1970, by which hosts agree."""
+        ...
+
+    def correct(self, want: Want, units: int, now: float) -> None:
+        """Take more units, or give some back, without waiting."""
+        ...
+
+
+class LocalCounters:
+    """Counters in this process."""
+
+    def __init__(self) -> None:
+        self._arrivals: OrderedDict[str, float] = OrderedDict()
+
+    async def take(self, wants: Sequence[Want], now: float) -> Taken:
+        """See Counters."""
+        return self.take_now(wants, now)
+
+    def take_now(self, wants: Sequence[Want], now: float) -> Taken:
+        """The same, for callers that cannot wait."""
+        arrivals = self._arrivals
+        results = [take(want.rate, arrivals.get(want.name, 0.0), now, want.units) for want in wants]
+        refused = [place for place, (_, verdict) in enumerate(results) if not verdict.allowed]
+        if not refused:
+            for want, (arrival, _) in zip(wants, results, strict=True):
+                arrivals[want.name] = arrival
+                arrivals.move_to_end(want.name)
+            while len(arrivals) > MOST_COUNTERS:
+                arrivals.popitem(last=False)
+        longest = max(refused, key=lambda place: results[place][1].retry_s, default=None)
+        return Taken([verdict for _, verdict in results], longest)
+
+    def correct(self, want: Want, units: int, now: float) -> None:
+        """See Counters."""
+        arrival = self._arrivals.get(want.name, 0.0)
+        self._arrivals[want.name] = correct(want.rate, arrival, now, units)

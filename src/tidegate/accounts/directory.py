@@ -1,0 +1,132 @@
+"""The keys of a worker: those of the file, and those of the store, which it looks at twice a second.
+
+All keys are held in memory by their digest, so that no request waits for the store. A key that was revoked or
+changed anywhere is followed within a second; while the store is away, the keys that are known go on to work.
+"""
+
+import asyncio
+import logging
+from collections.abc import Iterable, Mapping
+from time import time
+from typing import Any, TypeVar
+
+import msgspec
+
+from tidegate.store.keys import changed_keys, version_of_keys
+from tidegate.store.store import Store, StoreUnavailable
+
+from .api_keys import digest_of
+from .caller import Caller, put_together
+from .settings import KeySettings, TeamSettings, UserSettings
+
+__all__ = ["Directory"]
+
+log = logging.getLogger("tidegate")
+
+EVERY_S = 0.4
+"""Seconds between two looks at the store: a revoked key stops everywhere within a second."""
+
+
+class Directory:
+    """Callers by their keys."""
+
+    def __init__(self, keys: Iterable[str], store: Store | None = None, *, billing: bool = False) -> None:
+        """`keys` are those of the file; `name:key` gives one a name."""
+        self._of_file = dict(_of_file(key) for key in keys)
+        self._of_store: dict[bytes, Caller] = {}
+        self._store = store
+        self._billing = billing
+        self._version = -1
+        self._task: asyncio.Task[None] | None = None
+        self.stale = False
+        """Whether the store could not be read the last time."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether no key is needed, because none exists and none can be made."""
+        return not self._of_file and self._store is None
+
+    def find(self, secret: str) -> Caller | None:
+        """The caller with this key; None where it is unknown, revoked or expired."""
+        digest = digest_of(secret)
+        found = self._of_file.get(digest) or self._of_store.get(digest)
+        if found is not None and found.expires_at is not None and found.expires_at <= time():
+            return None
+        return found
+
+    async def open(self) -> None:
+        """Read all keys, and begin to follow changes. Raises StoreUnavailable."""
+        if self._store is not None:
+            await self._refresh(self._store)
+            self._task = asyncio.create_task(self._follow(self._store), name="keys")
+
+    async def close(self) -> None:
+        """Stop following."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+
+    async def _follow(self, store: Store) -> None:
+        while True:
+            await asyncio.sleep(EVERY_S)
+            try:
+                await self._refresh(store)
+            except StoreUnavailable as error:
+                if not self.stale:
+                    log.warning("the store cannot be read, and keys are used as they were known: %s", error)
+                self.stale = True
+            else:
+                self.stale = False
+
+    async def _refresh(self, store: Store) -> None:
+        version = await store.ask(version_of_keys)
+        if version == self._version:
+            return
+        rows = await store.ask(changed_keys, self._version)
+        for row in rows:
+            digest = bytes.fromhex(row["digest"])
+            caller = self._caller(row)
+            if caller is None:
+                self._of_store.pop(digest, None)
+            else:
+                self._of_store[digest] = caller
+        self._version = version
+
+    def _caller(self, row: Mapping[str, Any]) -> Caller | None:
+        """The caller with a key; None where it does not work any more."""
+        if row["revoked_at"] is not None and row["revoked_at"] <= time() * 1000:
+            return None
+        if row["disabled_at"] is not None:
+            return None
+        ends = [moment for moment in (row["expires_at"], row["revoked_at"]) if moment is not None]
+        try:
+            return put_together(
+                key=row["id"],
+                label=row["name"],
+                settings=msgspec.convert(row["settings"], KeySettings),
+                user=row["user"],
+                user_settings=_settings(row["user_settings"], UserSettings),
+                team=row["team"],
+                team_settings=_settings(row["team_settings"], TeamSettings),
+                expires_at=min(ends) / 1000 if ends else None,
+                billing=self._billing,
+            )
+        except (msgspec.ValidationError, ArithmeticError) as error:
+            log.error("the settings of key %s cannot be read, and it does not work: %s", row["id"], error)
+            return None
+
+
+K = TypeVar("K")
+
+
+def _settings(value: object, kind: type[K]) -> K | None:
+    return None if value is None else msgspec.convert(value, kind)
+
+
+def _of_file(key: str) -> tuple[bytes, Caller]:
+    """A key of the file. `name:key` names it; without a name, it is called by its fingerprint."""
+    name, colon, secret = key.partition(":")
+    if not colon or not name or not secret:
+        name, secret = "", key
+    digest = digest_of(secret)
+    return digest, Caller(label=name or f"key-{digest.hex()[:8]}", user=name or None)

@@ -1,0 +1,114 @@
+"""Holds of this worker: money that requests may spend, taken from leases of their users' wallets.
+
+While a wallet is rich, its worker has a lease with room for many requests, and no request waits for the
+store. While it is poor, each request takes a lease of its own size first. Either way no more is held than the
+wallet has: what is spent beyond that is what requests cost beyond their holds (see `money.ledger.charges`).
+"""
+
+import asyncio
+from time import monotonic
+
+from tidegate.money import show_usd
+from tidegate.protocols.errors import InsufficientFunds, Unavailable
+from tidegate.store.journal import Released
+from tidegate.store.leases import take_lease
+from tidegate.store.store import Store, StoreUnavailable, milliseconds
+
+__all__ = ["Hold", "Wallets"]
+
+LARGEST_LEASE = 1_000_000_000
+"""The most that a worker leases at once, in nano: 1 USD."""
+IDLE_S = 30.0
+"""Seconds after which a lease that nobody uses is given back."""
+
+
+class _Lease:
+    """A lease, and what is left of it."""
+
+    __slots__ = ("id", "left", "open", "used_at")
+
+    def __init__(self, id: str, left: int) -> None:  # noqa: A002
+        self.id = id
+        self.left = left
+        self.open = 0
+        """Holds on it that are not settled."""
+        self.used_at = monotonic()
+
+
+class Hold:
+    """What is held for one request."""
+
+    __slots__ = ("_lease", "amount", "lease", "user")
+
+    def __init__(self, user: str, lease: _Lease, amount: int) -> None:
+        self.user = user
+        self.amount = amount
+        """In nano."""
+        self.lease = lease.id
+        self._lease = lease
+
+
+class Wallets:
+    """The holds of a worker."""
+
+    def __init__(self, store: Store, minimum: int) -> None:
+        """`minimum` is what a wallet must have for any request, in nano."""
+        self._store = store
+        self._minimum = minimum
+        self._current: dict[str, _Lease] = {}
+        """By user: the lease that new holds are taken from."""
+        self._taking: dict[str, asyncio.Lock] = {}
+
+    async def hold(self, user: str, amount: int) -> Hold:
+        """Hold money for a request. Raises InsufficientFunds, and Unavailable where the store has to be asked
+        and cannot be.
+        """
+        lease = self._current.get(user)
+        if lease is None or lease.left < amount:
+            lease = await self._take(user, amount)
+        lease.left -= amount
+        lease.open += 1
+        lease.used_at = monotonic()
+        return Hold(user, lease, amount)
+
+    def settle(self, hold: Hold, cost: int) -> None:
+        """A request has ended: what it did not spend of its hold can be held again."""
+        lease = hold._lease
+        lease.left += hold.amount - min(cost, hold.amount)
+        lease.open -= 1
+        if not lease.open and self._current.get(hold.user) is not lease:
+            self._store.append(Released(lease.id))
+
+    def sweep(self) -> None:
+        """Give back the leases that nobody uses."""
+        now = monotonic()
+        for user, lease in list(self._current.items()):
+            if not lease.open and now - lease.used_at > IDLE_S:
+                del self._current[user]
+                self._taking.pop(user, None)
+                self._store.append(Released(lease.id))
+
+    async def _take(self, user: str, amount: int) -> _Lease:
+        """A lease with room for a hold. Requests of one user ask one after another."""
+        async with self._taking.setdefault(user, asyncio.Lock()):
+            lease = self._current.get(user)
+            if lease is not None and lease.left >= amount:
+                return lease
+            try:
+                granted = await self._store.change(
+                    take_lease, user, amount, LARGEST_LEASE, self._minimum, self._store.id, milliseconds()
+                )
+            except StoreUnavailable as error:
+                raise Unavailable("the wallets are not available at the moment", retry_after=5) from error
+            if not granted.amount:
+                raise self._refusal(amount, granted.available)
+            if lease is not None and not lease.open:
+                self._store.append(Released(lease.id))
+            taken = self._current[user] = _Lease(granted.id, granted.amount)
+            return taken
+
+    def _refusal(self, amount: int, available: int) -> InsufficientFunds:
+        needed = show_usd(max(amount, self._minimum))
+        return InsufficientFunds(
+            f"the wallet has {show_usd(available)} USD available, and this request needs {needed} USD"
+        )

@@ -1,0 +1,116 @@
+"""Keys, users and teams in the store. Every change counts the version up, by which workers notice it."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, func, select, text, update
+
+from .tables import keys, teams, users
+from .upsert import insert_new
+
+__all__ = [
+    "add_key", "add_user", "change_key", "changed_keys", "find_key", "list_keys", "put_team", "put_user",
+    "revoke_key", "version_of_keys",
+]  # fmt: skip
+
+Row = dict[str, Any]
+"""A row by its columns."""
+
+LOCK = 0x7469_6B79
+"""PostgreSQL's advisory lock for changes of keys."""
+
+
+def version_of_keys(connection: Connection) -> int:
+    """A number that grows with every change of a key, a user or a team."""
+    found = connection.execute(select(func.max(keys.c.version))).scalar()
+    return found or 0
+
+
+def _next_version(connection: Connection) -> Any:
+    """The next version. Changes happen one after another, so that none is overlooked."""
+    if connection.dialect.name != "sqlite":
+        connection.execute(text(f"SELECT pg_advisory_xact_lock({LOCK})"))
+    return select(func.coalesce(func.max(keys.c.version), 0) + 1).scalar_subquery()
+
+
+def add_key(connection: Connection, row: Mapping[str, Any]) -> None:
+    """Add a key."""
+    connection.execute(keys.insert().values(**row, version=_next_version(connection)))
+
+
+def find_key(connection: Connection, id_or_name: str) -> Row | None:
+    """A key by its id, or by its name where only one that is not revoked has it."""
+    query = select(keys).where(keys.c.id == id_or_name)
+    found = connection.execute(query).mappings().first()
+    if found is not None:
+        return dict(found)
+    query = select(keys).where(keys.c.name == id_or_name, keys.c.revoked_at.is_(None))
+    named = connection.execute(query).mappings().all()
+    return dict(named[0]) if len(named) == 1 else None
+
+
+def change_key(connection: Connection, key: str, values: Mapping[str, Any]) -> None:
+    """Change a key."""
+    connection.execute(
+        update(keys).where(keys.c.id == key).values(**values, version=_next_version(connection))
+    )
+
+
+def revoke_key(connection: Connection, key: str, now: int) -> bool:
+    """Revoke a key. Returns False where it is revoked already, or unknown."""
+    revoked = update(keys).where(keys.c.id == key, keys.c.revoked_at.is_(None))
+    result = connection.execute(revoked.values(revoked_at=now, version=_next_version(connection)))
+    return bool(result.rowcount)
+
+
+def list_keys(
+    connection: Connection, *, user: str | None = None, after: str = "", limit: int = 1000
+) -> Sequence[Row]:
+    """Keys in the order of their ids, beginning behind `after`."""
+    query = select(keys).where(keys.c.id > after).order_by(keys.c.id).limit(limit)
+    if user is not None:
+        query = query.where(keys.c.user == user)
+    return [dict(row) for row in connection.execute(query).mappings()]
+
+
+def changed_keys(connection: Connection, version: int) -> Sequence[Row]:
+    """The keys that have changed since a version, each with the settings of its user and team."""
+    columns: list[Any] = [
+        keys,
+        users.c.team,
+        users.c.settings.label("user_settings"),
+        users.c.disabled_at,
+        teams.c.settings.label("team_settings"),
+    ]
+    query = (
+        select(*columns)
+        .outerjoin(users, users.c.id == keys.c.user)
+        .outerjoin(teams, teams.c.id == users.c.team)
+        .where(keys.c.version > version)
+    )
+    return [dict(row) for row in connection.execute(query).mappings()]
+
+
+def add_user(connection: Connection, user: str, now: int) -> None:
+    """Add a user, if there is none of this id."""
+    insert_new(connection, users, [{"id": user, "name": "", "settings": {}, "created_at": now}])
+
+
+def put_user(connection: Connection, user: str, now: int, values: Mapping[str, Any]) -> None:
+    """Add or change a user; their keys follow."""
+    add_user(connection, user, now)
+    connection.execute(update(users).where(users.c.id == user).values(**values))
+    _touch(connection, keys.c.user == user)
+
+
+def put_team(connection: Connection, team: str, now: int, values: Mapping[str, Any]) -> None:
+    """Add or change a team; the keys of its users follow."""
+    insert_new(connection, teams, [{"id": team, "name": "", "settings": {}, "created_at": now}])
+    if values:
+        connection.execute(update(teams).where(teams.c.id == team).values(**values))
+    _touch(connection, keys.c.user.in_(select(users.c.id).where(users.c.team == team)))
+
+
+def _touch(connection: Connection, which: Any) -> None:
+    """Give keys a new version, so that workers read them again."""
+    connection.execute(update(keys).where(which).values(version=_next_version(connection)))
