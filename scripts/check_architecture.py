@@ -49,7 +49,8 @@ ROOMS = {
         "a service is data over a wire format; its URLs and headers are rendered once",
     ),
     "accounts": room(
-        "money protocols store", "callers, their limits and their funds do not depend on what they request"
+        "config money protocols store",
+        "callers, their limits and their funds do not depend on what they request",
     ),
     "store": room("money protocols", "it stores data; access and costs are decided elsewhere"),
     "upstream": room("http protocols", "it transfers bytes, and maps failures to the gateway's errors"),
@@ -61,10 +62,12 @@ ROOMS = {
     ),
     "sharing": room("bus routing", "it transfers the routers' state, and decides nothing"),
     "alerts": room("bus routing", "events are sent through a library, independently of requests"),
-    "observe": room("config meters protocols", "records describe what happened and do not influence it"),
+    "observe": room(
+        "config meters money protocols", "records describe what happened and do not influence it"
+    ),
     "demo": room("protocols", "it is called over a socket like any other provider"),
     "exchange": room(
-        "config http observe protocols providers routing upstream",
+        "accounts catalog config http money observe protocols providers routing store upstream",
         "it combines parts that do not depend on it",
     ),
     "probing": room(
@@ -85,8 +88,8 @@ ROOMS = {
         "a check calls providers the way a client's request does",
     ),
     "app": room(
-        "alerts browsers bus catalog config control doors exchange http observe probing protocols providers "
-        "routing sharing upstream",
+        "accounts alerts browsers bus catalog config control doors exchange http observe probing protocols "
+        "providers routing sharing store upstream",
         "it assembles the parts of the data plane",
     ),
     "process": room("app bus config http observe", "the process is independent of requests"),

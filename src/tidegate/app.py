@@ -9,9 +9,10 @@ import asyncio
 import gc
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tidegate import catalog, routing
+from tidegate.accounts import UNLIMITED, Accountant, Directory, LimitsOnly, LocalCounters, limits_of
 from tidegate.alerts import Alerts
 from tidegate.bus import ALONE, Bus
 from tidegate.config import Config
@@ -20,6 +21,7 @@ from tidegate.exchange import Gateway, Request, recorded, refuse
 from tidegate.exchange.identity import Keyring
 from tidegate.exchange.model_lists import ModelLists
 from tidegate.exchange.state import Exchange
+from tidegate.exchange.tariff import Tariff
 from tidegate.exchange.watchdog import Watchdog
 from tidegate.http.asgi import serve_scope
 from tidegate.http.contract import ServerRequest
@@ -33,6 +35,9 @@ from tidegate.sharing import Sharing
 from tidegate.upstream import Fetcher, Pool
 
 from .browsers import VARY, BrowserPolicy
+
+if TYPE_CHECKING:
+    from tidegate.store.store import Store
 
 __all__ = ["Tidegate"]
 
@@ -63,6 +68,10 @@ class Tidegate:
         self._candidates: routing.Router | None = None
         """Decides among candidates; one for all Configs of this worker."""
         self._sharing: Sharing | None = None
+        self._directory: Directory | None = None
+        self._store: Store | None = None
+        self._counters = LocalCounters()
+        """What is used of limits; it survives reloads."""
         self._plane: Plane | None = None
         self._prober = Prober(lambda: self._plane.gateway if self._plane is not None else None, bus)
         self.on_startup: list[Callable[[], Awaitable[None]]] = []
@@ -149,6 +158,10 @@ class Tidegate:
             self._sharing.stop()
         await self._alerts.close()
         self._bus.close()
+        if self._directory is not None:
+            await self._directory.close()
+        if self._store is not None:
+            await self._store.close()
         self._request_log.close()
 
     async def reload(self, config: Config) -> None:
@@ -158,7 +171,11 @@ class Tidegate:
         """
         attached = await self._embedded.attach(config)
         chooser = self._candidates or routing.Router(attached, claims=self._bus)
-        old, self._plane = self._plane, self._make_plane(attached, chooser)
+        directory, accountant = await self._open_accounts(attached)
+        old, self._plane = self._plane, self._make_plane(attached, chooser, directory, accountant)
+        if self._directory is not None:
+            await self._directory.close()
+        self._directory = directory
         chooser.reload(attached)
         if self._candidates is None:
             chooser.subscribe(self._alerts.on_transition)
@@ -168,13 +185,33 @@ class Tidegate:
         self._config = config
         self._alerts.configure([url.reveal() for url in config.alerts.urls], config.alerts.repeat_s)
 
-    def _make_plane(self, config: Config, chooser: routing.Router) -> "Plane":
+    async def _open_accounts(self, config: Config) -> "tuple[Directory, Accountant | None]":
+        """The callers of a configuration and, where there is a store, who accounts for them."""
+        keys = [key.reveal() for key in config.auth.keys]
+        if not config.store.url:
+            limits = limits_of(config)
+            accountant = LimitsOnly(self._counters) if limits != UNLIMITED else None
+            return Directory(keys, limits=limits), accountant
+        from tidegate.accounts.opening import StoredKeys, make_accountant, open_store
+
+        if self._store is None:
+            self._store = await open_store(config)
+        source, billing = StoredKeys(self._store), config.billing.enabled
+        directory = Directory(keys, source, billing=billing, limits=limits_of(config))
+        await directory.open()
+        return directory, make_accountant(self._store, self._counters, config)
+
+    def _make_plane(
+        self, config: Config, chooser: routing.Router, directory: Directory, accountant: Accountant | None
+    ) -> "Plane":
         registry = ModelRegistry(config)
         gateway = Gateway(
             config=config,
             registry=registry,
             router=chooser,
-            keyring=Keyring(key.reveal() for key in config.auth.keys),
+            keyring=Keyring(directory),
+            tariff=Tariff(config),
+            accountant=accountant,
             pool=self._pool,
             fetcher=self._fetcher,
             watchdog=self._watchdog,

@@ -85,7 +85,7 @@ def test_every_command_ends_with_2_where_the_configuration_is_wrong(run: Run, co
 
 
 def test_show_has_every_value_with_its_origin(run: Run) -> None:
-    result = run("show", "--json", LOG_LEVEL="error", MINIMAL_FUND="0.01", TIDEGATE_X="1")
+    result = run("show", "--json", LOG_LEVEL="error", CACHE_TTL_SECONDS="300", TIDEGATE_X="1")
     shown = json.loads(result.stdout)
     values = {one["key"]: (one["value"], one["origin"]) for one in shown["settings"]}
     expected = {
@@ -101,16 +101,16 @@ def test_show_has_every_value_with_its_origin(run: Run) -> None:
         "models.fast.candidates": (["claude/claude-haiku-4-5", "main/gpt-4o-mini"], "tidegate.toml:14"),
     }
     assert {key: values[key] for key in expected} == expected
-    assert shown["not_used_yet"] == ["MINIMAL_FUND"]
+    assert shown["not_used_yet"] == ["CACHE_TTL_SECONDS"]
     assert [warning.split(":")[0] for warning in shown["warnings"]] == ["TIDEGATE_X"]
 
 
 def test_show_prints_a_table_for_people(run: Run) -> None:
-    result = run("show", MINIMAL_FUND="0.01")
+    result = run("show", CACHE_TTL_SECONDS="300")
     lines = [line.split() for line in result.stdout.splitlines()]
     assert ["server.port", "81", "tidegate.toml:3"] in lines
     assert ["providers.main.api_key", "sk-…7a92", "tidegate.toml:8"] in lines
-    assert "without effect in this version: MINIMAL_FUND" in result.stderr
+    assert "without effect in this version: CACHE_TTL_SECONDS" in result.stderr
 
 
 def test_show_cuts_nothing_and_wraps_nothing_off_a_terminal(run: Run) -> None:
@@ -125,9 +125,9 @@ def test_the_version_is_printed(run: Run) -> None:
 
 def test_check_reports_what_is_missing_and_who_is_let_in(run: Run, tmp_path: Path) -> None:
     (tmp_path / "tidegate.toml").unlink()
-    result = run("check", CLAUDE_KEY="", RATE_LIMIT_REQUESTS_PER_MINUTE="3")
+    result = run("check", CLAUDE_KEY="", CACHE_TTL_SECONDS="3")
     assert "no provider is configured: set a key such as OPENAI_API_KEY" in result.stderr
-    assert "without effect in this version: RATE_LIMIT_REQUESTS_PER_MINUTE" in result.stderr
+    assert "without effect in this version: CACHE_TTL_SECONDS" in result.stderr
     assert "clients: open to this machine, no key needed" in result.stdout
 
 

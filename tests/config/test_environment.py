@@ -69,7 +69,10 @@ def test_gateway_b_starts_with_its_environment(read: Read) -> None:
         "together": "t",
     }
     assert config.server.port == 3000
-    assert config.not_used_yet == tuple(sorted(later))
+    used = {"MINIMAL_FUND", "RATE_LIMIT_REQUESTS_PER_MINUTE"}
+    assert config.not_used_yet == tuple(sorted(later.keys() - used))
+    assert config.limits.requests_per_minute == 60
+    assert config.billing.minimum_funds_usd == 0.01
     [warning] = config.warnings
     assert warning.startswith(
         "SUPABASE_URL is set, but this version of Tidegate does not check Supabase's users"
@@ -178,6 +181,16 @@ VALUES = {
     "auth.mode": "keys",
     "auth.keys": ("one", "two"),
     "auth.open_beyond_loopback": True,
+    "store.url": "sqlite:///a.db",
+    "store.journal": "/var/lib/journal",
+    "store.durability": "disk",
+    "billing.enabled": True,
+    "billing.minimum_funds_usd": 0.5,
+    "billing.overdraft_usd": 2.5,
+    "billing.output_tokens": 100,
+    "limits.requests_per_minute": 6,
+    "limits.tokens_per_minute": 7,
+    "limits.concurrent": 8,
     "routing.retries": 2,
     "routing.deadline_s": 3.0,
     "routing.attempt_s": 2.0,

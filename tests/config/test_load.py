@@ -240,8 +240,8 @@ FILE_MISTAKES = {
         '2: servr: unknown section (did you mean "server"?)',
     ),
     "a section of later": (
-        "[store]\nurl = ''",
-        "1: store: this is not available in this version of Tidegate",
+        "[cache]\nenabled = true",
+        "1: cache: this is not available in this version of Tidegate",
     ),
     "a key of later": (
         "[auth]\nsupabase_url = 'x'",
@@ -388,7 +388,7 @@ FILE_MISTAKES = {
     ),
     "keys that are not given": (
         "[auth]\nmode = 'keys'",
-        '2: auth.mode: mode is "keys", but no keys are set: set auth.keys or TIDEGATE_API_KEYS',
+        '2: auth.mode: mode is "keys", but there are none: set auth.keys or TIDEGATE_API_KEYS, or store.url',
     ),
     "no TOML": ("[server]\nport = \n", "2: not TOML: Invalid value"),
     "no TOML at the end": ("[server]\nport = [1,\n", "3: not TOML: Invalid value"),

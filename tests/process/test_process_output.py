@@ -127,13 +127,13 @@ async def test_what_was_found_is_reported_before_serving_and_no_key_is(
     tmp_path: Path, unused_tcp_port: int, provider: Simulator
 ) -> None:
     text = one(provider, more=f'[auth]\nkeys = ["{CLIENT_KEY}"]')
-    env = environ(TIDEGATE_PROT="1", RATE_LIMIT_REQUESTS_PER_MINUTE="60")
+    env = environ(TIDEGATE_PROT="1", CACHE_TTL_SECONDS="60")
     async with Served(tmp_path, text, port=unused_tcp_port, env=env) as gateway:
         lines = gateway.log.partition("serving on")[0]
     assert "1 provider: sim (key from tidegate.toml:" in lines
     assert "clients: 1 key, from tidegate.toml:" in lines
     assert "unknown variable TIDEGATE_PROT" in lines
-    assert "without effect in this version: RATE_LIMIT_REQUESTS_PER_MINUTE" in lines
+    assert "without effect in this version: CACHE_TTL_SECONDS" in lines
 
 
 async def test_a_gateway_without_a_provider_reports_it(tmp_path: Path, unused_tcp_port: int) -> None:

@@ -145,8 +145,8 @@ async def test_every_documented_call_is_answered(
 
 UNUSED = {
     "b": {
-        "SUPABASE_URL", "SUPABASE_ANON_KEY", "SUPABASE_SERVICE_ROLE_KEY", "MINIMAL_FUND",
-        "CACHE_TTL_SECONDS", "BALANCE_CACHE_TTL_SECONDS", "RATE_LIMIT_REQUESTS_PER_MINUTE",
+        "SUPABASE_URL", "SUPABASE_ANON_KEY", "SUPABASE_SERVICE_ROLE_KEY",
+        "CACHE_TTL_SECONDS", "BALANCE_CACHE_TTL_SECONDS",
     },
     "e": {"ENABLE_RELOAD"},
 }  # fmt: skip

@@ -14,10 +14,11 @@ from tidegate.store import store as store_module
 from tidegate.store.books import balance_of
 from tidegate.store.checking import check_books
 from tidegate.store.database import Database
-from tidegate.store.journal import Begun, Charge, Ended, Journal, JournalFailed, abandoned, read
+from tidegate.store.errors import JournalFailed, StoreUnavailable
+from tidegate.store.journal import Begun, Charge, Ended, Journal, Place, abandoned, read
 from tidegate.store.leases import take_lease
 from tidegate.store.schema import SchemaTooNew, migrate
-from tidegate.store.store import Store, StoreUnavailable
+from tidegate.store.store import Store
 from tidegate.store.tables import holds, leases, records
 from tidegate.store.wallets import add_credit
 
@@ -38,7 +39,7 @@ def fill(connection: Connection) -> None:
 
 
 async def test_lines_arrive_and_the_end_leaves_nothing_behind(url: str, tmp_path: Path) -> None:
-    store = Store(url, tmp_path / "journals")
+    store = Store(url, Place(tmp_path / "journals"))
     await store.open()
     await store.change(fill)
     lease = await store.change(take_lease, "alice", 5000, USD, 0, store.id, 1)
@@ -61,12 +62,12 @@ async def test_lines_arrive_and_the_end_leaves_nothing_behind(url: str, tmp_path
 WORKER = """
 import asyncio, sys
 from pathlib import Path
-from tidegate.store.journal import Begun, Charge, Ended
+from tidegate.store.journal import Begun, Charge, Ended, Place
 from tidegate.store.leases import take_lease
 from tidegate.store.store import Store
 
 async def main(url, directory):
-    store = Store(url, Path(directory))
+    store = Store(url, Place(Path(directory)))
     await store.open()
     lease = await store.change(take_lease, "alice", 10_000_000, 10_000_000, 0, store.id, 1)
     number = 0
@@ -96,14 +97,14 @@ def killed_worker(url: str, directory: Path) -> list[str]:
 
 async def test_workers_that_are_killed_lose_nothing(url: str, tmp_path: Path) -> None:
     directory = tmp_path / "journals"
-    store = Store(url, directory)
+    store = Store(url, Place(directory))
     await store.open()
     await store.change(fill)
     begun: list[str] = []
     for _ in range(3):
         begun += await asyncio.to_thread(killed_worker, url, directory)
     await store.close()
-    last = Store(url, directory)
+    last = Store(url, Place(directory))
     await last.open()
 
     def look(connection: Connection) -> None:
@@ -122,7 +123,7 @@ async def test_workers_that_are_killed_lose_nothing(url: str, tmp_path: Path) ->
 async def test_a_store_that_fails_keeps_its_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(store_module, "PAUSE_S", 0.01)
     path = tmp_path / "tidegate.db"
-    store = Store(f"sqlite:///{path}", tmp_path / "journals")
+    store = Store(f"sqlite:///{path}", Place(tmp_path / "journals"))
     await store.open()
     with store.database.write() as connection:
         connection.exec_driver_sql("ALTER TABLE records RENAME TO away")
@@ -141,7 +142,7 @@ async def test_a_store_that_fails_keeps_its_lines(tmp_path: Path, monkeypatch: p
 
 async def test_a_journal_goes_on_in_a_new_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(store_module, "ROTATE", 2000)
-    store = Store(f"sqlite:///{tmp_path}/tidegate.db", tmp_path / "journals")
+    store = Store(f"sqlite:///{tmp_path}/tidegate.db", Place(tmp_path / "journals"))
     await store.open()
     await store.change(fill)
     first = store.id
@@ -172,7 +173,7 @@ async def test_durable_waits_for_the_disk(tmp_path: Path, monkeypatch: pytest.Mo
         sync(journal)
 
     monkeypatch.setattr(Journal, "sync", count)
-    store = Store(f"sqlite:///{tmp_path}/tidegate.db", tmp_path / "journals", "disk")
+    store = Store(f"sqlite:///{tmp_path}/tidegate.db", Place(tmp_path / "journals"), "disk")
     await store.open()
 
     async def one(number: int) -> None:
@@ -193,12 +194,12 @@ def test_an_incomplete_last_line_waits(tmp_path: Path) -> None:
 
 
 def test_a_journal_of_a_living_worker_is_left_alone(tmp_path: Path) -> None:
-    journal = Journal(tmp_path, "one")
-    assert list(abandoned(tmp_path)) == []
+    journal = Journal(Place(tmp_path), "one")
+    assert list(abandoned(Place(tmp_path))) == []
     with pytest.raises(JournalFailed):
-        Journal(tmp_path, "one")
+        Journal(Place(tmp_path), "one")
     journal.close()
-    found = list(abandoned(tmp_path))
+    found = list(abandoned(Place(tmp_path)))
     assert [name for name, _, _ in found] == ["one"]
     os.close(found[0][2])
 

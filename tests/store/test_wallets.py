@@ -9,7 +9,7 @@ from tidegate.store import moving
 from tidegate.store.books import balance_of
 from tidegate.store.checking import check_books
 from tidegate.store.database import Database
-from tidegate.store.journal import Begun, Charge, Ended, Journal, Released
+from tidegate.store.journal import Begun, Charge, Ended, Journal, Place, Released
 from tidegate.store.leases import take_lease
 from tidegate.store.moving import bury, move
 from tidegate.store.wallets import (
@@ -74,7 +74,7 @@ def test_no_more_is_taken_out_than_is_there(database: Database) -> None:
 
 def test_a_request_is_paid_from_its_lease(database: Database, tmp_path: Path) -> None:
     credit(database, 10 * USD, "a")
-    journal = Journal(tmp_path, "one")
+    journal = Journal(Place(tmp_path), "one")
     held = lease(database, journal, USD, 2 * USD)
     assert available(database) == 9 * USD
     journal.append(Begun(id="r1", at=1, user="alice", lease=held, held=USD))
@@ -94,7 +94,7 @@ def test_a_request_is_paid_from_its_lease(database: Database, tmp_path: Path) ->
 
 def test_what_is_moved_twice_is_booked_once(database: Database, tmp_path: Path) -> None:
     credit(database, 10 * USD, "a")
-    journal = Journal(tmp_path, "one")
+    journal = Journal(Place(tmp_path), "one")
     held = lease(database, journal, USD)
     journal.append(
         Ended(id="r1", at=2, ended="complete", status=200, user="alice", lease=held, held=USD,
@@ -112,7 +112,7 @@ def test_a_cost_beyond_its_hold_goes_into_the_overdraft_and_then_to_nobody(
     credit(database, 2 * USD, "a")
     with database.write() as connection:
         open_wallet(connection, "alice", USD)
-    journal = Journal(tmp_path, "one")
+    journal = Journal(Place(tmp_path), "one")
     held = lease(database, journal, USD)
     journal.append(
         Ended(id="r1", at=2, ended="complete", status=200, user="alice", lease=held, held=USD,
@@ -131,7 +131,7 @@ def test_a_cost_beyond_its_hold_goes_into_the_overdraft_and_then_to_nobody(
 
 def test_a_dead_worker_leaves_nothing_held(database: Database, tmp_path: Path) -> None:
     credit(database, 10 * USD, "a")
-    journal = Journal(tmp_path, "one")
+    journal = Journal(Place(tmp_path), "one")
     held = lease(database, journal, 3 * USD)
     for request in ("r1", "r2"):
         journal.append(Begun(id=request, at=1, user="alice", lease=held, held=USD))
@@ -164,7 +164,7 @@ def test_credits_are_spent_by_priority_and_expiry_and_the_rest_expires(
 
 def test_held_money_does_not_expire(database: Database, tmp_path: Path) -> None:
     credit(database, 3 * USD, "gift", expires_at=5000)
-    journal = Journal(tmp_path, "one")
+    journal = Journal(Place(tmp_path), "one")
     held = lease(database, journal, 2 * USD)
     with database.write() as connection:
         expire_grants(connection, 6000)
@@ -179,7 +179,7 @@ def test_held_money_does_not_expire(database: Database, tmp_path: Path) -> None:
 
 def test_a_refund_gives_back_what_the_wallet_paid_once(database: Database, tmp_path: Path) -> None:
     credit(database, 2 * USD, "a")
-    journal = Journal(tmp_path, "one")
+    journal = Journal(Place(tmp_path), "one")
     held = lease(database, journal, USD)
     journal.append(
         Ended(id="r1", at=2, ended="complete", status=200, user="alice", lease=held, held=USD,

@@ -12,20 +12,21 @@ from time import time
 
 from tidegate.money import show_usd
 from tidegate.protocols.errors import InsufficientFunds
+from tidegate.store.errors import StoreUnavailable
 from tidegate.store.spending import spent_in
-from tidegate.store.store import Store, StoreUnavailable
+from tidegate.store.store import Store
 
 from .caller import Subject
 from .settings import Budget
 
-__all__ = ["Budgets"]
+__all__ = ["Budgets", "Spent"]
 
 FRESH_S = 1.0
 """Seconds after which the store is asked again."""
 MOST_KEPT = 10_000
 
 
-class _Spent:
+class Spent:
     """What a subject has spent in a period."""
 
     __slots__ = ("amount", "held", "read_at", "reading", "recent")
@@ -46,9 +47,9 @@ class Budgets:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._spent: dict[tuple[str, str], _Spent] = {}
+        self._spent: dict[tuple[str, str], Spent] = {}
 
-    async def hold(self, subjects: Iterable[Subject], amount: int) -> list[_Spent]:
+    async def hold(self, subjects: Iterable[Subject], amount: int) -> list[Spent]:
         """Check that a request fits all budgets, and count it as spent until it ends. Raises
         InsufficientFunds naming the budget.
         """
@@ -67,25 +68,25 @@ class Budgets:
             spent.held += amount
         return held
 
-    def settle(self, held: Iterable[_Spent], amount: int, cost: int) -> None:
+    def settle(self, held: Iterable[Spent], amount: int, cost: int) -> None:
         """A request has ended."""
         for spent in held:
             spent.held -= amount
             spent.recent += cost
 
-    async def _read(self, subject: str, period: str, now: float) -> _Spent:
+    async def _read(self, subject: str, period: str, now: float) -> Spent:
         spent = self._spent.get((subject, period))
         if spent is None:
             if len(self._spent) >= MOST_KEPT:
                 self._spent.clear()
-            spent = self._spent[subject, period] = _Spent()
+            spent = self._spent[subject, period] = Spent()
         if now - spent.read_at > FRESH_S:
             async with spent.reading:
                 if now - spent.read_at > FRESH_S:
                     await self._refresh(spent, subject, period)
         return spent
 
-    async def _refresh(self, spent: _Spent, subject: str, period: str) -> None:
+    async def _refresh(self, spent: Spent, subject: str, period: str) -> None:
         recent = spent.recent
         try:
             await self._store.flush()

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from decimal import Decimal
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
-from .settings import Budget, KeySettings, Limits, TeamSettings, UserSettings
+from .settings import UNLIMITED, Budget, KeySettings, Limits, TeamSettings, UserSettings
 
-__all__ = ["ANONYMOUS", "Caller", "Subject"]
+__all__ = ["ANONYMOUS", "Caller", "Subject", "put_together"]
 
 
 class Subject(Struct, frozen=True):
@@ -15,7 +15,7 @@ class Subject(Struct, frozen=True):
 
     name: str
     """As in the store's spending: `key:…`, `user:…`, `team:…`."""
-    limits: Limits = Limits()
+    limits: Limits = UNLIMITED
     budgets: Sequence[Budget] = ()
 
 
@@ -58,8 +58,13 @@ def put_together(
     team_settings: TeamSettings | None,
     expires_at: float | None,
     billing: bool,
+    default: Limits = UNLIMITED,
 ) -> Caller:
-    """The caller with a key: what is set for the key, its user and their team."""
+    """The caller with a key: what is set for the key, its user and their team. `default` are the limits of a
+    key that sets none.
+    """
+    if settings.limits == UNLIMITED:
+        settings = structs.replace(settings, limits=default)
     parts = [(f"key:{key}", settings), (f"user:{user}", user_settings), (f"team:{team}", team_settings)]
     present = [(name, one) for name, one in parts if one is not None]
     return Caller(
@@ -72,7 +77,7 @@ def put_together(
         subjects=tuple(
             Subject(name, one.limits, one.budgets)
             for name, one in present
-            if one.limits != Limits() or one.budgets
+            if one.limits != UNLIMITED or one.budgets
         ),
         models=tuple(one.models for _, one in present if one.models),
         providers=tuple(frozenset(one.providers) for _, one in present if one.providers),

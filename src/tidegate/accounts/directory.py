@@ -6,35 +6,61 @@ changed anywhere is followed within a second; while the store is away, the keys 
 
 import asyncio
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from time import time
 from typing import Any, TypeVar
+from typing import Protocol as Interface
 
 import msgspec
 
-from tidegate.store.keys import changed_keys, version_of_keys
-from tidegate.store.store import Store, StoreUnavailable
+from tidegate.store.errors import StoreUnavailable
 
 from .api_keys import digest_of
-from .caller import Caller, put_together
-from .settings import KeySettings, TeamSettings, UserSettings
+from .caller import ANONYMOUS, Caller, Subject, put_together
+from .settings import UNLIMITED, KeySettings, Limits, TeamSettings, UserSettings
 
-__all__ = ["Directory"]
+__all__ = ["Directory", "KeySource"]
 
 log = logging.getLogger("tidegate")
 
+MOST_ADDRESSES = 10_000
+"""Addresses of clients without keys whose limits are kept in mind."""
 EVERY_S = 0.4
 """Seconds between two looks at the store: a revoked key stops everywhere within a second."""
+
+
+class KeySource(Interface):
+    """Where keys are kept. Its methods raise StoreUnavailable."""
+
+    async def version(self) -> int:
+        """A number that grows with every change."""
+        ...
+
+    async def changed(self, version: int) -> Sequence[Mapping[str, Any]]:
+        """The keys that have changed since a version, with the settings of their users and teams."""
+        ...
 
 
 class Directory:
     """Callers by their keys."""
 
-    def __init__(self, keys: Iterable[str], store: Store | None = None, *, billing: bool = False) -> None:
-        """`keys` are those of the file; `name:key` gives one a name."""
-        self._of_file = dict(_of_file(key) for key in keys)
+    def __init__(
+        self,
+        keys: Iterable[str],
+        source: KeySource | None = None,
+        *,
+        billing: bool = False,
+        limits: Limits = UNLIMITED,
+    ) -> None:
+        """`keys` are those of the file; `name:key` gives one a name. `limits` are those of keys that set
+        none.
+        """
+        self._of_file = dict(_of_file(key, limits) for key in keys)
+        self._limits = limits
+        self._at = lru_cache(MOST_ADDRESSES)(self._make_anonymous)
         self._of_store: dict[bytes, Caller] = {}
-        self._store = store
+        self._source = source
         self._billing = billing
         self._version = -1
         self._task: asyncio.Task[None] | None = None
@@ -44,7 +70,7 @@ class Directory:
     @property
     def is_open(self) -> bool:
         """Whether no key is needed, because none exists and none can be made."""
-        return not self._of_file and self._store is None
+        return not self._of_file and self._source is None
 
     def find(self, secret: str) -> Caller | None:
         """The caller with this key; None where it is unknown, revoked or expired."""
@@ -54,11 +80,15 @@ class Directory:
             return None
         return found
 
+    def anonymous(self, address: str) -> Caller:
+        """A caller without a key, where none is needed; limits apply to each address."""
+        return ANONYMOUS if self._limits == UNLIMITED else self._at(address)
+
     async def open(self) -> None:
         """Read all keys, and begin to follow changes. Raises StoreUnavailable."""
-        if self._store is not None:
-            await self._refresh(self._store)
-            self._task = asyncio.create_task(self._follow(self._store), name="keys")
+        if self._source is not None:
+            await self._refresh(self._source)
+            self._task = asyncio.create_task(self._follow(self._source), name="keys")
 
     async def close(self) -> None:
         """Stop following."""
@@ -66,11 +96,14 @@ class Directory:
             self._task.cancel()
             await asyncio.wait([self._task])
 
-    async def _follow(self, store: Store) -> None:
+    def _make_anonymous(self, address: str) -> Caller:
+        return Caller(subjects=(Subject(f"address:{address or 'local'}", self._limits),))
+
+    async def _follow(self, source: KeySource) -> None:
         while True:
             await asyncio.sleep(EVERY_S)
             try:
-                await self._refresh(store)
+                await self._refresh(source)
             except StoreUnavailable as error:
                 if not self.stale:
                     log.warning("the store cannot be read, and keys are used as they were known: %s", error)
@@ -78,12 +111,11 @@ class Directory:
             else:
                 self.stale = False
 
-    async def _refresh(self, store: Store) -> None:
-        version = await store.ask(version_of_keys)
+    async def _refresh(self, source: KeySource) -> None:
+        version = await source.version()
         if version == self._version:
             return
-        rows = await store.ask(changed_keys, self._version)
-        for row in rows:
+        for row in await source.changed(self._version):
             digest = bytes.fromhex(row["digest"])
             caller = self._caller(row)
             if caller is None:
@@ -110,6 +142,7 @@ class Directory:
                 team_settings=_settings(row["team_settings"], TeamSettings),
                 expires_at=min(ends) / 1000 if ends else None,
                 billing=self._billing,
+                default=self._limits,
             )
         except (msgspec.ValidationError, ArithmeticError) as error:
             log.error("the settings of key %s cannot be read, and it does not work: %s", row["id"], error)
@@ -123,10 +156,12 @@ def _settings(value: object, kind: type[K]) -> K | None:
     return None if value is None else msgspec.convert(value, kind)
 
 
-def _of_file(key: str) -> tuple[bytes, Caller]:
+def _of_file(key: str, limits: Limits) -> tuple[bytes, Caller]:
     """A key of the file. `name:key` names it; without a name, it is called by its fingerprint."""
     name, colon, secret = key.partition(":")
     if not colon or not name or not secret:
         name, secret = "", key
     digest = digest_of(secret)
-    return digest, Caller(label=name or f"key-{digest.hex()[:8]}", user=name or None)
+    label = name or f"key-{digest.hex()[:8]}"
+    subjects = (Subject(f"key:{label}", limits),) if limits != UNLIMITED else ()
+    return digest, Caller(label=label, user=name or None, subjects=subjects)

@@ -8,7 +8,9 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-__all__ = ["Budget", "KeySettings", "Limits", "TeamSettings", "UserSettings"]
+from tidegate.config import Config
+
+__all__ = ["UNLIMITED", "Budget", "KeySettings", "Limits", "TeamSettings", "UserSettings", "limits_of"]
 
 Count = Annotated[int, Meta(ge=1, le=10**12)]
 Nano = Annotated[int, Meta(ge=0, le=2**53)]
@@ -25,6 +27,19 @@ class Limits(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unkno
     """Requests at the same time."""
 
 
+UNLIMITED = Limits()
+
+
+def limits_of(config: Config) -> Limits:
+    """The limits of keys that set none."""
+    given = config.limits
+    return Limits(
+        requests_per_minute=given.requests_per_minute,
+        tokens_per_minute=given.tokens_per_minute,
+        concurrent=given.concurrent,
+    )
+
+
 class Budget(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """How much may be spent in a period; it begins at 00:00 UTC, on the first of a month."""
 
@@ -38,7 +53,7 @@ class Budget(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unkno
 
 
 class _Settings(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    limits: Limits = Limits()
+    limits: Limits = UNLIMITED
     budgets: tuple[Budget, ...] = ()
     models: Names = ()
     """Patterns of the models that may be called (`gpt-*`); none: all."""

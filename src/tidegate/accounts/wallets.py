@@ -10,9 +10,10 @@ from time import monotonic
 
 from tidegate.money import show_usd
 from tidegate.protocols.errors import InsufficientFunds, Unavailable
-from tidegate.store.journal import Released
+from tidegate.store.errors import StoreUnavailable
+from tidegate.store.journal import Released, milliseconds
 from tidegate.store.leases import take_lease
-from tidegate.store.store import Store, StoreUnavailable, milliseconds
+from tidegate.store.store import Store
 
 __all__ = ["Hold", "Wallets"]
 

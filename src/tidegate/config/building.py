@@ -23,8 +23,6 @@ S = TypeVar("S", bound=Struct)
 
 LATER = frozenset(
     [
-        "store",
-        "billing",
         "cache",
         "auth.supabase_url",
         "auth.jwt_secret",

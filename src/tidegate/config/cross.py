@@ -55,10 +55,11 @@ def _complete_options(kind: Kind, settings: dict[str, Setting], environment: Env
 
 
 def complete_auth(draft: Draft) -> None:
-    """Keys without a mode mean that keys are required."""
-    settings = draft.tables.get(("auth",), {})
-    if "keys" in settings and "mode" not in settings:
-        settings["mode"] = Setting("keys", settings["keys"].origin)
+    """Keys, or a store for them, mean that keys are required, unless there is a mode."""
+    settings, store = draft.tables.get(("auth",), {}), draft.tables.get(("store",), {})
+    reason = settings.get("keys") or store.get("url")
+    if reason is not None and reason.value and "mode" not in settings:
+        draft.put(("auth",), "mode", Setting("keys", reason.origin))
 
 
 def stay_inside(config: Config, draft: Draft, environment: Environment) -> tuple[Config, tuple[str, ...]]:
@@ -87,6 +88,7 @@ def stay_inside(config: Config, draft: Draft, environment: Environment) -> tuple
 def check_whole(config: Config, draft: Draft, problems: Problems) -> None:
     """Report combinations of settings that are individually valid but conflict."""
     _check_auth(config, draft, problems)
+    _check_billing(config, draft, problems)
     _check_certificate(config, draft, problems)
     _check_same_names(draft, problems)
     for name, provider in config.providers.items():
@@ -103,8 +105,8 @@ def _check_auth(config: Config, draft: Draft, problems: Problems) -> None:
         return
     settings = draft.tables.get(("auth",), {})
     auth = config.auth
-    if auth.mode == "keys" and not auth.keys:
-        message = 'mode is "keys", but no keys are set: set auth.keys or TIDEGATE_API_KEYS'
+    if auth.mode == "keys" and not auth.keys and not config.store.url:
+        message = 'mode is "keys", but there are none: set auth.keys or TIDEGATE_API_KEYS, or store.url'
         problems.add(settings["mode"].origin, ("auth", "mode"), message)
     elif auth.mode == "open" and auth.keys:
         message = f'mode is "open", but {settings["keys"].origin} sets keys: remove one of them'
@@ -118,6 +120,12 @@ def _check_auth(config: Config, draft: Draft, problems: Problems) -> None:
         host = draft.tables[("server",)]["host"]
         message = f"listening on {config.server.host} {REQUIREMENT}"
         problems.add(host.origin, ("server", "host"), message)
+
+
+def _check_billing(config: Config, draft: Draft, problems: Problems) -> None:
+    if config.billing.enabled and not config.store.url:
+        origin = draft.tables[("billing",)]["enabled"].origin
+        problems.add(origin, ("billing", "enabled"), "wallets need a store: set store.url")
 
 
 def _check_certificate(config: Config, draft: Draft, problems: Problems) -> None:

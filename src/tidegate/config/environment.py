@@ -40,6 +40,9 @@ __all__ = [
 OWN_SECTIONS: Mapping[str, type[Struct]] = {
     "server": schema.Server,
     "auth": schema.Auth,
+    "store": schema.Store,
+    "billing": schema.Billing,
+    "limits": schema.Limits,
     "routing": schema.Routing,
     "images": schema.Images,
     "logs": schema.Logs,
@@ -59,6 +62,8 @@ OTHER_NAMES: Mapping[tuple[str, str], tuple[str, ...]] = {
     ("server", "port"): ("TIDEGATE_PORT", "HEIMDALL_SERVER_PORT", "PORT"),
     ("server", "workers"): ("TIDEGATE_WORKERS",),
     ("auth", "keys"): ("TIDEGATE_API_KEYS",),
+    ("billing", "minimum_funds_usd"): ("MINIMAL_FUND",),
+    ("limits", "requests_per_minute"): ("RATE_LIMIT_REQUESTS_PER_MINUTE",),
     ("logs", "level"): ("TIDEGATE_LOG_LEVEL", "LOG_LEVEL"),
     ("alerts", "urls"): ("NTFY_ERROR_URL",),
     ("api", "title"): ("HEIMDALL_API_TITLE",),
@@ -78,10 +83,8 @@ SUPABASE = ("SUPABASE_URL", "SUPABASE_ANON_KEY", "SUPABASE_SERVICE_ROLE_KEY", "S
 NO_EFFECT: tuple[str, ...] = (
     "ENABLE_RELOAD",
     *SUPABASE,
-    "MINIMAL_FUND",
     "CACHE_TTL_SECONDS",
     "BALANCE_CACHE_TTL_SECONDS",
-    "RATE_LIMIT_REQUESTS_PER_MINUTE",
 )
 """Variables of replaced gateways that have no effect in this version: accepted, and reported at start."""
 

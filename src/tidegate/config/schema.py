@@ -19,8 +19,10 @@ __all__ = [
     "Alerts",
     "Api",
     "Auth",
+    "Billing",
     "Config",
     "ImagePriceConfig",
+    "Limits",
     "Logs",
     "ModelConfig",
     "Order",
@@ -28,6 +30,7 @@ __all__ = [
     "ProviderConfig",
     "Routing",
     "Server",
+    "Store",
 ]
 
 MAX_CANDIDATES = 20
@@ -81,6 +84,43 @@ class Auth(Struct, frozen=True, kw_only=True):
     """Client keys."""
     open_beyond_loopback: bool = False
     """Whether the gateway may listen beyond loopback without client keys."""
+
+
+class Store(Struct, frozen=True, kw_only=True):
+    """`[store]`: the database for keys, wallets and records."""
+
+    url: str = ""
+    """`sqlite:///tidegate.db` or `postgresql://user:password@host/name`; empty: no store. A gateway with a
+    store requires keys, unless `auth.mode` says otherwise."""
+    journal: str = ""
+    """The folder of the workers' journals, on this machine; empty: beside the SQLite file, else
+    `tidegate-journal` in the working directory."""
+    durability: Literal["process", "disk"] = "process"
+    """What a hold and a settlement survive before the answer goes on: `process` the end of the process,
+    `disk` the loss of power."""
+
+
+class Billing(Struct, frozen=True, kw_only=True):
+    """`[billing]`: prepaid wallets."""
+
+    enabled: bool = False
+    """Whether requests are paid from the wallets of their users. Needs a store."""
+    minimum_funds_usd: Annotated[float, Meta(ge=0, le=1_000_000)] = 0.01
+    """What a wallet must have available for any request, in USD."""
+    overdraft_usd: Annotated[float, Meta(ge=0, le=1_000_000)] = 1.0
+    """How far a wallet may be overdrawn by requests that cost more than was held for them, in USD. What goes
+    beyond is written off."""
+    output_tokens: Annotated[int, Meta(ge=1, le=1_000_000)] = 4096
+    """Tokens of the answer that are held for where a request does not limit them."""
+
+
+class Limits(Struct, frozen=True, kw_only=True):
+    """`[limits]`: limits of each caller that sets none of its own."""
+
+    requests_per_minute: Annotated[int, Meta(ge=1)] | None = None
+    tokens_per_minute: Annotated[int, Meta(ge=1)] | None = None
+    concurrent: Annotated[int, Meta(ge=1)] | None = None
+    """Requests at the same time."""
 
 
 class ProviderConfig(Struct, frozen=True, kw_only=True):
@@ -276,6 +316,9 @@ class Config(Struct, frozen=True, kw_only=True):
 
     server: Server = Server()
     auth: Auth = Auth()
+    store: Store = Store()
+    billing: Billing = Billing()
+    limits: Limits = Limits()
     providers: Mapping[str, ProviderConfig] = MappingProxyType({})
     """By the name that clients use in `name/model`, in the order of the file."""
     models: Mapping[str, ModelConfig] = MappingProxyType({})

@@ -17,10 +17,16 @@ def summarize(config: Config) -> Iterator[str]:
     if config.providers:
         found = ", ".join(_provider(config, name, one) for name, one in config.providers.items())
         yield f"{_count(len(config.providers), 'provider')}: {found}"
+    yield from _clients(config)
+
+
+def _clients(config: Config) -> Iterator[str]:
     keys = len(config.auth.keys)
     if keys:
         yield f"clients: {_count(keys, 'key')}, from {config.origin('auth', 'keys')}"
-    else:
+    if config.auth.mode == "keys" and config.store.url:
+        yield f"clients: the keys in the store of {config.origin('store', 'url')}"
+    if config.auth.mode == "open":
         host = config.server.host
         whom = "this machine" if is_loopback(host) else f"everyone who can reach {host}"
         yield f"clients: open to {whom}, no key needed (set TIDEGATE_API_KEYS to require one)"

@@ -75,4 +75,5 @@ class ResponsesDoor:
 
     def _items_of(self, request: Request, gateway: Gateway) -> ItemsOfCaller:
         """The recent items of this request's caller."""
-        return self._recent.of(gateway.keyring.identify(request))
+        caller = gateway.keyring.identify(request)
+        return self._recent.of(caller.key or caller.label)

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import TypeVar
 
+from .accounting import admit_to_accounts, permitted
 from .deadline import client_deadline
 from .operation import Operation, OperationRequest
 from .state import Exchange
@@ -25,6 +26,11 @@ async def admit(this: Exchange, operation: Operation[P]) -> None:
         parsed.model, parsed.provider, parsed.fallbacks, operation.client_format
     )
     this.candidates = this.resolution.candidates
+    gateway = this.gateway
+    if this.caller.models or this.caller.providers:
+        this.candidates = permitted(this.caller, parsed.model, this.candidates, gateway.tariff)
+    if gateway.accountant is not None:
+        await admit_to_accounts(this)
 
 
 def shorten_deadline(this: Exchange) -> None:

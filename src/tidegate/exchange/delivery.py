@@ -9,11 +9,13 @@ import asyncio
 
 from tidegate.protocols.errors import ProviderError, TidegateError
 
+from .accounting import cost_header
 from .attempt import Attempt
 from .continuation import carry_on, keep_delivered
 from .explaining import explanation
 from .request import JSON, Header, header_value
 from .sending import expect_stream, limit_headers
+from .settlement import conclude
 from .state import Exchange
 from .watchdog import NEVER, Waiting
 
@@ -39,6 +41,8 @@ async def deliver(this: Exchange, first: bytes) -> None:
     ]
     if not this.stream:
         this.transcript.add(first)
+        if this.ticket is not None:
+            headers += cost_header(conclude(this))
         this.request.respond(200, [JSON, *headers], first)
         await let_client_read(this)
         return
@@ -79,6 +83,8 @@ async def stream(this: Exchange, attempt: Attempt, first: bytes) -> None:
             attempt, out = await carry_on(this, attempt, error)
     watch.beside = None
     transcript.add(out)
+    if this.ticket is not None:
+        conclude(this)
     request.finish(out)
     await let_client_read(this)
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol as Interface
 
+from tidegate.accounts import Accountant
 from tidegate.config import Config
 from tidegate.observe import RequestLog
 from tidegate.protocols.contract import Protocol
@@ -13,6 +14,7 @@ from tidegate.upstream import Fetcher, Pool
 
 from .identity import Keyring
 from .model_lists import ModelLists
+from .tariff import Tariff
 from .watchdog import Watchdog
 
 __all__ = ["Door", "Gateway"]
@@ -27,6 +29,9 @@ class Gateway:
     router: Router
     """Survives reloads: what it knows of providers stays."""
     keyring: Keyring
+    tariff: Tariff
+    accountant: Accountant | None
+    """None where no accounts are kept."""
     pool: Pool
     fetcher: Fetcher
     watchdog: Watchdog

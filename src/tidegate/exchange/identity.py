@@ -1,52 +1,43 @@
 """Authentication: a key in any of the headers that clients of the various dialects use."""
 
-import hashlib
-from collections.abc import Iterable
-
+from tidegate.accounts import Caller, Directory
 from tidegate.protocols.errors import Unauthenticated
 
 from .request import Request
 
-__all__ = ["Identity", "Keyring"]
+__all__ = ["Keyring", "key_of"]
 
 KEY_HEADERS = (b"x-api-key", b"x-goog-api-key", b"api-key")
 """Headers whose value is just a key: Anthropic's, Google's and Azure's."""
 
-Identity = str
-"""What a record may say about a caller: a fingerprint of the key, never the key."""
-
 
 class Keyring:
-    """The keys that this gateway accepts; without any, it is open to everyone."""
+    """Finds out who calls; without any keys, the gateway is open to everyone."""
 
-    def __init__(self, keys: Iterable[str]) -> None:
-        # Looking up digests leaks no timing information about how much of a key matched.
-        self._names = {_digest(key): f"key-{_digest(key).hex()[:8]}" for key in keys}
+    def __init__(self, directory: Directory) -> None:
+        self._directory = directory
 
-    def identify(self, request: Request) -> Identity | None:
-        """The caller; None if the gateway is open. Raises Unauthenticated."""
-        if not self._names:
-            return None
-        key = _key_of(request)
+    def identify(self, request: Request) -> Caller:
+        """The caller. Raises Unauthenticated."""
+        if self._directory.is_open:
+            return self._directory.anonymous(request.peer)
+        key = key_of(request)
         if key is None:
             raise Unauthenticated("no API key: send it as Authorization: Bearer … or X-API-Key")
-        name = self._names.get(_digest(key))
-        if name is None:
+        caller = self._directory.find(key)
+        if caller is None:
             raise Unauthenticated("this API key is not valid for this gateway")
-        return name
+        return caller
 
 
-def _digest(key: str) -> bytes:
-    return hashlib.sha256(key.encode("utf-8", "surrogateescape")).digest()
-
-
-def _key_of(request: Request) -> str | None:
+def key_of(request: Request) -> str | None:
     """The key of the request. X-API-Key wins, because SDKs set Authorization on their own."""
+    find = request.named.get
     for name in KEY_HEADERS:
-        value = request.header(name)
+        value = find(name)
         if value:
             return value.decode("latin-1").strip()
-    scheme, _, token = (request.header(b"authorization") or b"").decode("latin-1").partition(" ")
+    scheme, _, token = find(b"authorization", b"").decode("latin-1").partition(" ")
     if scheme.lower() == "bearer" and token.strip():
         return token.strip()
     return None

@@ -117,7 +117,7 @@ def session_of(this: Exchange) -> SessionKey | None:
         return None
     session = find_session()
     return session_key(
-        this.caller,
+        this.caller.key or this.caller.label,
         headers,
         session_id=session.id,
         prompt_cache_key=session.cache_key,

@@ -36,7 +36,7 @@ class Request:
 
     __slots__ = (
         "_base_headers", "_wire", "abort_stream", "correlation", "done", "first_byte_at", "headers",
-        "id", "method", "named", "path", "query", "received_at", "responded", "status", "write",
+        "id", "method", "named", "path", "peer", "query", "received_at", "responded", "status", "write",
     )  # fmt: skip
 
     def __init__(self, wire: ServerRequest, base_headers: Sequence[Header] = ()) -> None:
@@ -46,6 +46,8 @@ class Request:
         self._base_headers = base_headers
         # the request
         self.id = new_id("req_")
+        self.peer = wire.peer
+        """The client's address; empty if there is none (a unix socket)."""
         self.method = wire.method
         self.path = wire.path
         self.query = wire.query

@@ -1,5 +1,6 @@
 """The end of an exchange: its record, built once."""
 
+import logging
 from time import perf_counter
 
 from tidegate.observe import Ending, Record
@@ -8,16 +9,19 @@ from tidegate.observe.request_log import timestamp
 from tidegate.protocols.contract import Tally
 from tidegate.protocols.errors import ClientError, ProviderError, ShutDown, TidegateError
 
+from .accounting import book
 from .attempt import Attempt
 from .explaining import decision_of
 from .planning import note_passed_over
 from .reporting import report_end
 from .state import Exchange
 
-__all__ = ["ending_of", "settle"]
+__all__ = ["conclude", "ending_of", "settle"]
 
-NO_TALLY, NOTHING = Tally(), tuple[str, ...]()
-"""What is known of an answer, and dropped of a request, that was sent to nobody."""
+log = logging.getLogger("tidegate")
+
+NO_TALLY = Tally()
+"""What is known of an answer that nobody was asked for."""
 
 CLIENT_CLOSED_REQUEST = 499
 """nginx's status for a client that left before there was a response; used only in records."""
@@ -27,19 +31,45 @@ CANCELLED = ("the request ended before it answered", "another attempt answered f
 
 def settle(this: Exchange) -> None:
     """Close what is open, and hand the record over."""
+    if this.ticket is not None:
+        conclude_late(this)
     report_end(this)
     note_passed_over(this)
     this.close()
-    this.gateway.request_log.write(record_of(this))
+    record, booked = record_of(this), this.record
+    if booked is not None:
+        record.cost, record.bill, record.estimated = booked.cost, booked.bill, booked.estimated
+    this.gateway.request_log.write(record)
+
+
+def conclude(this: Exchange) -> Record:
+    """Book the request, before the last byte of its answer is sent. Raises Unavailable."""
+    record = this.record
+    if record is None:
+        record = record_of(this)
+        record.status = record.status if this.request.responded else 200
+        book(this, record)
+        this.record = record
+    return record
+
+
+def conclude_late(this: Exchange) -> None:
+    """Book a request that did not end well, or whose answer was not accounted for yet."""
+    try:
+        record = this.record or record_of(this)
+        if this.record is None:
+            book(this, record)
+        this.record = record
+    except TidegateError as error:
+        log.error("%s could not be booked: %s", this.request.id, error)
+    except Exception:
+        log.exception("%s could not be booked", this.request.id)
 
 
 def record_of(this: Exchange) -> Record:
     """The record of an exchange that is over."""
     request, attempt, now = this.request, this.attempt, perf_counter()
-    if attempt is None:
-        candidate, tally, dropped = None, NO_TALLY, NOTHING
-    else:
-        candidate, tally, dropped = attempt.candidate, attempt.tally, attempt.dropped
+    tally, candidate = (attempt.tally, attempt.candidate) if attempt is not None else (NO_TALLY, None)
     return Record(
         time=timestamp(now - request.received_at),
         id=request.id,
@@ -58,7 +88,7 @@ def record_of(this: Exchange) -> Record:
         usage=tally.usage,
         service_tier=tally.service_tier,
         provider_cost=tally.provider_cost,
-        dropped=dropped,
+        dropped=attempt.dropped if attempt is not None else (),
         left_out=tuple(tally.left_out),
         attempts=_failed(this),
         continued=sum(one.attempt is not attempt for one in this.segments) if this.segments else 0,
@@ -66,11 +96,12 @@ def record_of(this: Exchange) -> Record:
         resent=this.resent,
         skipped=_skipped(this) if this.skipped else [],
         routing=decision_of(this) if len(this.plan.choices) > 1 or this.explains else None,
-        caller=this.caller,
+        caller=this.caller.label,
+        user=this.caller.user,
         error=this.error.summary if this.error is not None else None,
         total_ms=_ms(now - request.received_at),
         paused_ms=_ms(this.waited_s) if this.waited_s else None,
-        first_byte_ms=_ms(request.first_byte_at - request.received_at) if request.first_byte_at else None,
+        first_byte_ms=request.first_byte_at and _ms(request.first_byte_at - request.received_at),
         overhead_ms=_overhead(this),
         response_bytes=this.transcript.size or None,
     )

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from time import perf_counter
 from typing import Any, NamedTuple
 
-from tidegate.observe import Ending
+from tidegate.accounts import ANONYMOUS, Ticket
+from tidegate.observe import Ending, Record
 from tidegate.protocols.contract import Call, Conduit
 from tidegate.protocols.errors import TidegateError
 from tidegate.providers import Candidate, Resolution
@@ -59,11 +60,13 @@ class Exchange:
         "operation",
         "parsed",
         "plan",
+        "record",
         "request",
         "resolution",
         "segments",
         "skipped",
         "stream",
+        "ticket",
         "transcript",
         "tried",
         "waited_s",
@@ -84,9 +87,11 @@ class Exchange:
         self.door = door
         self.gateway = gateway
         # admission
-        self.caller: str | None = None
+        self.caller = ANONYMOUS
         self.model: str | None = None
         self.stream: bool | None = None
+        self.ticket: Ticket | None = None
+        """What was held for the request, where accounts are kept."""
         self.hurried = False
         """Whether the client has shortened the deadline."""
         self.candidates: Sequence[Candidate] = ()
@@ -114,6 +119,8 @@ class Exchange:
         """The parts of the stream that were carried on, in order."""
         # the end
         self.ended: Ending = "complete"
+        self.record: Record | None = None
+        """Set once the request is booked, before the last byte is sent."""
         self.error: TidegateError | None = None
 
     def begin(

@@ -4,6 +4,7 @@ from typing import Literal
 
 from msgspec import Struct
 
+from tidegate.money import Line
 from tidegate.protocols.usage import Usage
 
 __all__ = ["Considered", "Decision", "Ending", "FailedAttempt", "Record", "SkippedCandidate"]
@@ -163,6 +164,14 @@ class Record(Struct, kw_only=True, omit_defaults=True):
     """Candidates that were not tried: they do not support a feature of the request, or are closed."""
     routing: Decision | None = None
     """How the candidates were ordered; None where there was only one."""
+    user: str | None = None
+    """Whose wallet and budgets the request belongs to."""
+    cost: int | None = None
+    """What it cost, in 10⁻⁹ USD; None where that is not known, or no accounts are kept."""
+    bill: list[Line] = []
+    """The cost by class of usage; the amounts add up to it."""
+    estimated: bool = False
+    """Whether the cost is of usage that was counted here, because the provider reported none."""
     caller: str | None = None
     """The caller, if known; never the key."""
     error: str | None = None

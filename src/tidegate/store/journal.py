@@ -8,21 +8,45 @@ its worker lives, by a lock that ends with the process, so that others see when 
 import fcntl
 import os
 from collections.abc import Iterator
+from glob import escape
 from pathlib import Path
-from typing import Any, TypeAlias
+from time import time
+from typing import NamedTuple, TypeAlias
 
 import msgspec
-from msgspec import Struct
+from msgspec import Raw, Struct
 
-__all__ = ["Begun", "Charge", "Ended", "Journal", "JournalFailed", "Line", "Released", "abandoned", "read"]
+from .errors import JournalFailed
+
+__all__ = [
+    "Begun",
+    "Charge",
+    "Ended",
+    "Journal",
+    "Line",
+    "Place",
+    "Released",
+    "abandoned",
+    "milliseconds",
+    "read",
+]
 
 SUFFIX = ".journal"
 PIECE = 1024 * 1024
 """Bytes that are read at once."""
 
 
-class JournalFailed(Exception):
-    """The journal cannot be written: the disk is full, or the file is gone."""
+def milliseconds() -> int:
+    """Now, in milliseconds since 1970."""
+    return int(time() * 1000)
+
+
+class Place(NamedTuple):
+    """Where the journals of a store are."""
+
+    folder: Path
+    prefix: str = ""
+    """What the names of its files begin with: several stores may share a folder."""
 
 
 class Begun(Struct, frozen=True, tag="begun", tag_field="t", omit_defaults=True):
@@ -71,8 +95,8 @@ class Ended(Struct, frozen=True, tag="ended", tag_field="t", omit_defaults=True)
     tokens: int = 0
     estimated: bool = False
     """Whether the usage was counted here, because the provider reported none."""
-    detail: dict[str, Any] = {}
-    """The rest of the record."""
+    detail: Raw = Raw(b"{}")
+    """The rest of the record, in JSON."""
 
 
 class Released(Struct, frozen=True, tag="released", tag_field="t"):
@@ -90,13 +114,13 @@ _decode = msgspec.json.Decoder(Line).decode
 class Journal:
     """The journal that this process writes."""
 
-    def __init__(self, directory: Path, name: str) -> None:
+    def __init__(self, place: Place, name: str) -> None:
         """Create the file. Raises JournalFailed."""
         self.id = name
         """A name that no other journal has had."""
-        self.path = directory / f"{name}{SUFFIX}"
+        self.path = place.folder / f"{place.prefix}{name}{SUFFIX}"
         try:
-            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            place.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
             self._file = os.open(self.path, flags, 0o600)
             fcntl.flock(self._file, fcntl.LOCK_EX)
@@ -153,9 +177,9 @@ def read(path: Path, position: int) -> Iterator[tuple[Line, int]]:
                     continue
 
 
-def abandoned(directory: Path) -> Iterator[tuple[str, Path, int]]:
-    """The journals in a folder whose worker has ended: id, path, and a descriptor that locks it for us."""
-    for path in sorted(directory.glob(f"*{SUFFIX}")):
+def abandoned(place: Place) -> Iterator[tuple[str, Path, int]]:
+    """The journals whose worker has ended: id, path, and a descriptor that locks it for us."""
+    for path in sorted(place.folder.glob(f"{escape(place.prefix)}*{SUFFIX}")):
         try:
             descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
         except OSError:
@@ -165,4 +189,4 @@ def abandoned(directory: Path) -> Iterator[tuple[str, Path, int]]:
         except OSError:
             os.close(descriptor)  # its worker lives
             continue
-        yield path.name.removesuffix(SUFFIX), path, descriptor
+        yield path.name.removeprefix(place.prefix).removesuffix(SUFFIX), path, descriptor

@@ -175,7 +175,7 @@ def _record(line: Ended) -> dict[str, object]:
         "id": line.id, "at": line.begun_at or line.at, "user": line.user, "team": line.team, "key": line.key,
         "model": line.model, "provider": line.provider, "provider_model": line.provider_model,
         "ended": line.ended, "status": line.status, "cost": line.cost, "estimated": line.estimated,
-        "detail": line.detail,
+        "detail": bytes(line.detail).decode(),
     }  # fmt: skip
 
 

@@ -1,16 +1,15 @@
 """The schema: created and migrated when a store is opened."""
 
+import logging
 from pathlib import Path
+from typing import Any
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 
 from .database import Database
 
 __all__ = ["SchemaTooNew", "migrate"]
+
 
 MIGRATIONS = Path(__file__).with_name("migrations")
 LOCK = 0x7469_6465
@@ -25,6 +24,11 @@ def migrate(database: Database) -> str | None:
     """Bring the schema up to date. Returns the revision that it had, if it was changed and not empty. Raises
     SchemaTooNew and DatabaseError.
     """
+    logging.getLogger("alembic").setLevel(logging.WARNING)  # it reports its own plugins when it is loaded
+    from alembic.config import Config
+    from alembic.runtime.migration import MigrationContext
+    from alembic.script import ScriptDirectory
+
     settings = Config()
     settings.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     with database.write() as connection:
@@ -40,6 +44,8 @@ def migrate(database: Database) -> str | None:
     return before
 
 
-def _upgrade(settings: Config, connection: Connection) -> None:
+def _upgrade(settings: Any, connection: Connection) -> None:
+    from alembic import command
+
     settings.attributes["connection"] = connection
     command.upgrade(settings, "head")

@@ -10,7 +10,6 @@ import logging
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from time import time
 from typing import Concatenate, ParamSpec, TypeVar
 
@@ -19,11 +18,12 @@ from sqlalchemy import Connection
 from tidegate.protocols.ids import new_id
 
 from .database import Database, DatabaseError, Durability
-from .journal import Begun, Ended, Journal, Line, abandoned
+from .errors import StoreUnavailable
+from .journal import Begun, Ended, Journal, Line, Place, abandoned, milliseconds
 from .moving import bury, hand_over, move, move_all
 from .schema import migrate
 
-__all__ = ["Store", "StoreUnavailable", "milliseconds"]
+__all__ = ["Store"]
 
 log = logging.getLogger("tidegate")
 
@@ -40,28 +40,19 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-class StoreUnavailable(Exception):
-    """The database cannot be reached, or refuses to work."""
-
-
-def milliseconds() -> int:
-    """Now, in milliseconds since 1970."""
-    return int(time() * 1000)
-
-
 class Store:
     """The database and the journal of one worker."""
 
-    def __init__(self, url: str, directory: Path, durability: Durability = "process") -> None:
-        """`directory` has the journals of all workers that share this store. Raises ValueError for a URL that
-        is none, and JournalFailed.
+    def __init__(self, url: str, place: Place, durability: Durability = "process") -> None:
+        """`place` has the journals of all workers of this machine with this store. Raises ValueError for a
+        URL that is none, and JournalFailed.
         """
         self.database = Database(url, durability)
-        self._directory = directory
+        self._place = place
         self._durable = durability == "disk"
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="store")
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="store-reader")
-        self._journal = Journal(directory, new_id(f"{milliseconds():x}-{os.getpid()}-"))
+        self._journal = Journal(place, new_id(f"{milliseconds():x}-{os.getpid()}-"))
         self._old: Journal | None = None
         """The journal before this one, while it is not moved whole."""
         self._moved = 0
@@ -220,14 +211,14 @@ class Store:
 
     def _rotate(self) -> None:
         """Continue in a new file, which begins with the requests that are open."""
-        journal = Journal(self._directory, new_id(f"{milliseconds():x}-{os.getpid()}-"))
+        journal = Journal(self._place, new_id(f"{milliseconds():x}-{os.getpid()}-"))
         for line in self._open.values():
             journal.append(line)
         self._old, self._journal, self._moved, self._synced = self._journal, journal, 0, 0
 
     def _take_over(self) -> None:
         """Move what workers that have died left behind."""
-        found = list(abandoned(self._directory))
+        found = list(abandoned(self._place))
         try:
             for name, path, _ in found:
                 move_all(self.database, name, path, milliseconds())

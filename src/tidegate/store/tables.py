@@ -16,6 +16,7 @@ from sqlalchemy import (
     MetaData,
     String,
     Table,
+    Text,
     UniqueConstraint,
 )
 
@@ -172,11 +173,12 @@ records = Table(
     Column("status", Integer, nullable=False),
     Column("cost", BigInteger),
     Column("estimated", Boolean, nullable=False, default=False),
-    Column("detail", JSON, nullable=False),
+    Column("detail", Text, nullable=False),
     Index("records_by_time", "at"),
     Index("records_by_user", "user", "at"),
 )
-"""One row for each request that has ended. `cost` is None where it is not known."""
+"""One row for each request that has ended. `cost` is None where it is not known; `detail` is JSON, which is
+written as it is."""
 
 spending = Table(
     "spending",

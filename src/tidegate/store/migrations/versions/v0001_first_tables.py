@@ -55,7 +55,7 @@ def upgrade() -> None:
         sa.Column("status", sa.Integer(), nullable=False),
         sa.Column("cost", sa.BigInteger(), nullable=True),
         sa.Column("estimated", sa.Boolean(), nullable=False),
-        sa.Column("detail", sa.JSON(), nullable=False),
+        sa.Column("detail", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_index("records_by_time", "records", ["at"], unique=False)

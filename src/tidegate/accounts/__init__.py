@@ -1,0 +1,31 @@
+"""Who calls, what they may do, and what is held for them.
+
+- `settings.py`: what may be set for a key, a user and a team. `caller.py` puts it together.
+- `api_keys.py`: how keys are made and stored. `directory.py`: the keys that a worker knows.
+- `gcra.py`, `counters.py`, `limits.py`, `limiting.py`: how much may be used at a time.
+- `budgets.py`, `wallets.py`: what may be spent.
+- `accountant.py`: all of that, as an exchange sees it (`contract.py`). `opening.py` makes it.
+
+What needs a database is imported by `opening` only: a gateway without a store does without it.
+"""
+
+from .caller import ANONYMOUS, Caller
+from .contract import Accountant, Ticket
+from .counters import LocalCounters
+from .directory import Directory
+from .limiting import LimitsOnly
+from .quote import Quote
+from .settings import UNLIMITED, limits_of
+
+__all__ = [
+    "ANONYMOUS",
+    "UNLIMITED",
+    "Accountant",
+    "Caller",
+    "Directory",
+    "LimitsOnly",
+    "LocalCounters",
+    "Quote",
+    "Ticket",
+    "limits_of",
+]

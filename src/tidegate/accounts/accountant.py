@@ -1,0 +1,107 @@
+"""The accounts of a worker, as an exchange sees them: asked before a request, told when it has ended."""
+
+from time import perf_counter
+
+from tidegate.protocols.errors import Forbidden, TidegateError, Unavailable
+from tidegate.store.errors import JournalFailed
+from tidegate.store.journal import Begun, Ended, milliseconds
+from tidegate.store.store import Store
+
+from .budgets import Budgets, Spent
+from .caller import Caller
+from .counters import Counters
+from .limits import Limited, Limiter
+from .quote import Quote
+from .wallets import Hold, Wallets
+
+__all__ = ["Accountant", "Ticket"]
+
+SWEEP_S = 5.0
+"""Seconds between two looks for leases that nobody uses."""
+
+
+class Ticket:
+    """What was taken and held for one request. It is settled once."""
+
+    __slots__ = ("begun_at", "budgets", "caller", "hold", "limited", "quote", "settled")
+
+    def __init__(self, caller: Caller, quote: Quote) -> None:
+        self.caller = caller
+        self.quote = quote
+        self.begun_at = milliseconds()
+        self.limited: Limited | None = None
+        self.budgets: list[Spent] = []
+        self.hold: Hold | None = None
+        self.settled = False
+
+
+class Accountant:
+    """Admits requests, and writes down what became of them."""
+
+    def __init__(self, store: Store, counters: Counters, minimum: int) -> None:
+        """`minimum` is what a wallet must have for any request, in nano."""
+        self.store = store
+        self._limiter = Limiter(counters)
+        self._budgets = Budgets(store)
+        self._wallets = Wallets(store, minimum)
+        self._swept_at = 0.0
+
+    async def admit(self, request: str, caller: Caller, quote: Quote) -> Ticket:
+        """Take what a request needs, and hold what it may cost. Raises LimitExceeded, InsufficientFunds,
+        Forbidden (`price_unknown`) and Unavailable; then nothing is taken.
+        """
+        ticket = Ticket(caller, quote)
+        pays = caller.wallet and caller.user is not None
+        budgeted = any(subject.budgets for subject in caller.subjects)
+        if quote.cost is None and (pays or budgeted):
+            raise Forbidden(
+                f"the price of {quote.model} is not known, so that nobody can be billed for it. The operator "
+                "adds it to [prices]",
+                code="price_unknown",
+                param="model",
+            )
+        cost = quote.cost or 0
+        try:
+            if caller.subjects:
+                ticket.limited = await self._limiter.take(caller.subjects, quote.tokens)
+                if budgeted:
+                    ticket.budgets = await self._budgets.hold(caller.subjects, cost)
+            if pays:
+                assert caller.user is not None
+                ticket.hold = await self._wallets.hold(caller.user, cost)
+            self._write(Begun(
+                id=request, at=ticket.begun_at, user=caller.user, key=caller.key, model=quote.model,
+                lease=ticket.hold.lease if ticket.hold is not None else None,
+                held=ticket.hold.amount if ticket.hold is not None else 0,
+            ))  # fmt: skip
+            await self.store.durable()
+        except (TidegateError, OSError):
+            self._give_back(ticket, 0, 0)
+            raise
+        return ticket
+
+    def settle(self, ticket: Ticket, ended: Ended) -> None:
+        """A request has ended: write it down, and give back what it did not use. Raises Unavailable where it
+        cannot be written; the hold then stays until the worker ends.
+        """
+        if ticket.settled:
+            return
+        self._write(ended)
+        self._give_back(ticket, ended.cost or 0, ended.tokens)
+        if (now := perf_counter()) - self._swept_at > SWEEP_S:
+            self._swept_at = now
+            self._wallets.sweep()
+
+    def _give_back(self, ticket: Ticket, cost: int, tokens: int) -> None:
+        ticket.settled = True
+        if ticket.limited is not None:
+            self._limiter.settle(ticket.limited, tokens)
+        self._budgets.settle(ticket.budgets, ticket.quote.cost or 0, cost)
+        if ticket.hold is not None:
+            self._wallets.settle(ticket.hold, cost)
+
+    def _write(self, line: Begun | Ended) -> None:
+        try:
+            self.store.append(line)
+        except JournalFailed as error:
+            raise Unavailable(f"requests cannot be accounted for: {error}", retry_after=5) from error

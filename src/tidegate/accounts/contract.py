@@ -1,0 +1,48 @@
+"""What an exchange needs of its accounts. `accountant.Accountant` is what implements it, with a database."""
+
+from typing import Any
+from typing import Protocol as Interface
+
+from tidegate.store.journal import Ended
+
+from .caller import Caller
+from .quote import Quote
+
+__all__ = ["Accountant", "Hold", "Ticket"]
+
+
+class Hold(Interface):
+    """Money that is held for a request."""
+
+    lease: str
+    amount: int
+    """In nano."""
+
+
+class Ticket(Interface):
+    """What was taken for a request of its caller's limits, budgets and wallet."""
+
+    begun_at: int
+    """In milliseconds since 1970."""
+
+    @property
+    def hold(self) -> Hold | None:
+        """None where no wallet pays."""
+        ...
+
+    @property
+    def settled(self) -> bool:
+        """Whether the request is booked."""
+        ...
+
+
+class Accountant(Interface):
+    """Admits requests, and writes down what became of them (see `accounts.accountant`)."""
+
+    async def admit(self, request: str, caller: Caller, quote: Quote) -> Ticket:
+        """Take what a request needs. Raises LimitExceeded, InsufficientFunds, Forbidden and Unavailable."""
+        ...
+
+    def settle(self, ticket: Any, ended: Ended) -> None:
+        """Write down how a request has ended. Raises Unavailable."""
+        ...

@@ -1,0 +1,37 @@
+"""Accounts without a store: limits, and nothing else."""
+
+from tidegate.store.journal import Ended, milliseconds
+
+from .caller import Caller
+from .counters import Counters
+from .limits import Limited, Limiter
+from .quote import Quote
+
+__all__ = ["LimitsOnly"]
+
+
+class _Ticket:
+    __slots__ = ("begun_at", "limited", "settled")
+    hold = None
+
+    def __init__(self, limited: Limited) -> None:
+        self.begun_at = milliseconds()
+        self.limited = limited
+        self.settled = False
+
+
+class LimitsOnly:
+    """Applies limits (see contract.Accountant). What requests cost is written nowhere."""
+
+    def __init__(self, counters: Counters) -> None:
+        self._limiter = Limiter(counters)
+
+    async def admit(self, request: str, caller: Caller, quote: Quote) -> _Ticket:
+        """See Accountant."""
+        return _Ticket(await self._limiter.take(caller.subjects, quote.tokens))
+
+    def settle(self, ticket: _Ticket, ended: Ended) -> None:
+        """See Accountant."""
+        if not ticket.settled:
+            ticket.settled = True
+            self._limiter.settle(ticket.limited, ended.tokens)

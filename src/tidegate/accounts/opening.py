@@ -1,0 +1,57 @@
+"""The accounts of a configuration that has a store."""
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from tidegate.config import Config
+from tidegate.money import nano_of
+from tidegate.store.journal import Place
+from tidegate.store.keys import changed_keys, version_of_keys
+from tidegate.store.store import Store
+
+from .accountant import Accountant
+from .counters import Counters
+
+__all__ = ["StoredKeys", "make_accountant", "open_store", "place_of_journals"]
+
+FOLDER = "tidegate-journal"
+"""The folder of the journals for a store that is not a file, in the working directory."""
+
+
+class StoredKeys:
+    """The keys in a store (see directory.KeySource)."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def version(self) -> int:
+        """See KeySource."""
+        return await self._store.ask(version_of_keys)
+
+    async def changed(self, version: int) -> Sequence[Mapping[str, Any]]:
+        """See KeySource."""
+        return await self._store.ask(changed_keys, version)
+
+
+async def open_store(config: Config) -> Store:
+    """Open the store of a configuration. Raises ValueError, JournalFailed, StoreUnavailable, SchemaTooNew."""
+    store = Store(config.store.url, place_of_journals(config), config.store.durability)
+    await store.open()
+    return store
+
+
+def make_accountant(store: Store, counters: Counters, config: Config) -> Accountant:
+    """The accountant of a configuration."""
+    return Accountant(store, counters, nano_of(Decimal(str(config.billing.minimum_funds_usd))))
+
+
+def place_of_journals(config: Config) -> Place:
+    """Where the journals of this store are: as configured, else beside an SQLite file."""
+    if config.store.journal:
+        return Place(Path(config.store.journal))
+    scheme, _, path = config.store.url.partition(":///")
+    if scheme == "sqlite":
+        return Place(Path(path).parent, f"{Path(path).name}.")
+    return Place(Path(FOLDER))

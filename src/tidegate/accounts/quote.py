@@ -1,0 +1,15 @@
+"""What a request is expected to need."""
+
+from typing import NamedTuple
+
+__all__ = ["Quote"]
+
+
+class Quote(NamedTuple):
+    """What a request is expected to need, at most."""
+
+    model: str
+    tokens: int
+    """Of the prompt and the answer."""
+    cost: int | None
+    """In nano; None where no price is known."""

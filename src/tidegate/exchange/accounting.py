@@ -1,0 +1,161 @@
+"""What a request may cost, and what it has cost: the accounts' part of an exchange.
+
+Without an accountant (no store is configured) none of this happens.
+"""
+
+from collections.abc import Sequence
+
+from msgspec import Raw
+from msgspec.json import encode
+
+from tidegate.accounts import Caller, Quote
+from tidegate.money import Bill, in_usd
+from tidegate.observe import Record
+from tidegate.protocols.continuation import tokens_of
+from tidegate.protocols.errors import Forbidden, ModelNotFound
+from tidegate.protocols.usage import Usage
+from tidegate.providers import Candidate
+from tidegate.store.journal import Charge, Ended, milliseconds
+
+from .attempt import Attempt
+from .continuation import MOST_BYTES, read_rest
+from .facts import BYTES_PER_TOKEN
+from .request import Header
+from .state import Exchange
+from .tariff import Tariff
+
+__all__ = ["admit_to_accounts", "bill_attempts", "book", "cost_header", "permitted"]
+
+FREE = frozenset(["refused", "failed", "gateway_failed", "shut_down"])
+"""Endings of requests that got no answer: nothing is charged for them."""
+
+
+async def admit_to_accounts(this: Exchange) -> None:
+    """Take what the request needs of its caller's limits, budgets and wallet. Raises LimitExceeded,
+    InsufficientFunds, Forbidden and Unavailable.
+    """
+    accountant, tariff = this.gateway.accountant, this.gateway.tariff
+    assert accountant is not None, "the caller looks first"
+    parsed = this.parsed
+    prompt = len(getattr(parsed, "body", b"")) // BYTES_PER_TOKEN
+    most = getattr(parsed, "max_output", None) or this.gateway.config.billing.output_tokens
+    output = most * (getattr(parsed, "n", 1) or 1)
+    if this.caller.wallet:
+        this.candidates = tariff.with_prices(this.candidates)
+    cost = tariff.greatest_cost(this.candidates, prompt, output)
+    this.ticket = await accountant.admit(
+        this.request.id, this.caller, Quote(this.model or "", prompt + output, cost)
+    )
+    if this.ticket.hold is not None:
+        this.transcript.keep(MOST_BYTES)  # to count what was delivered, if the stream breaks
+
+
+def permitted(
+    caller: Caller, model: str, candidates: Sequence[Candidate], tariff: Tariff
+) -> Sequence[Candidate]:
+    """The candidates that a caller may use. Raises Forbidden, or ModelNotFound for a model that the caller
+    must not know of.
+    """
+    if caller.models and not tariff.matches(model, caller.models):
+        raise ModelNotFound(f"the model {model} does not exist, or this key may not use it")
+    if not caller.providers:
+        return candidates
+    allowed = tariff.at_providers(candidates, tuple(caller.providers))
+    if not allowed:
+        raise Forbidden(f"this key may not use any provider that serves {model}", param="model")
+    return allowed
+
+
+def bill_attempts(this: Exchange) -> tuple[list[tuple[int, Bill]], bool]:
+    """The bills of the attempts that cost something, by their number, and whether their usage was estimated.
+
+    An attempt costs what its provider reports. One that answered and reported nothing (it broke, its client
+    left, or it is a provider that never does) is counted by what was sent and delivered.
+    """
+    if this.ended in FREE:
+        return [], False
+    bills: list[tuple[int, Bill]] = []
+    estimated = False
+    for number, attempt in enumerate(this.attempts):
+        usage, counted = usage_of(this, attempt)
+        bill = bill_of_attempt(this, attempt, usage) if usage is not None else None
+        if bill is not None:
+            estimated = estimated or counted
+            bills.append((number, bill.with_margin(this.caller.margin)))
+    return bills, estimated
+
+
+def usage_of(this: Exchange, attempt: Attempt) -> tuple[Usage | None, bool]:
+    """What an attempt used, and whether that is an estimate; None where it gave no answer."""
+    usage = attempt.tally.usage
+    if usage is not None and (attempt.complete or usage.output):
+        return usage, False
+    if attempt.first_byte_at is None:
+        return None, False
+    prompt = len(getattr(this.parsed, "body", b"")) // BYTES_PER_TOKEN
+    output = delivered_tokens(this) if attempt is this.attempt else 0
+    return Usage(input=usage.input if usage is not None and usage.input else prompt, output=output), True
+
+
+def delivered_tokens(this: Exchange) -> int:
+    """An estimate of the tokens that were delivered of a stream, by its text."""
+    rest = read_rest(this)
+    if rest is not None:
+        return tokens_of(rest.text)
+    return this.transcript.size // BYTES_PER_EVENT
+
+
+BYTES_PER_EVENT = 200
+"""About the size of an event, most of which hold one token: the estimate for what cannot be read back."""
+
+
+def bill_of_attempt(this: Exchange, attempt: Attempt, usage: Usage) -> Bill | None:
+    """What a usage costs at the attempt's provider, as it was served."""
+    candidate, tier = attempt.candidate, attempt.tally.service_tier
+    return this.gateway.tariff.bill(candidate.service.name, candidate.model, usage, tier)
+
+
+def book(this: Exchange, record: Record) -> None:
+    """Settle the request: what it costs, and its record. Raises Unavailable."""
+    ticket, accountant = this.ticket, this.gateway.accountant
+    assert ticket is not None and accountant is not None  # noqa: PT018 one state
+    bills, estimated = bill_attempts(this)
+    total = sum(bill.total for _, bill in bills)
+    answered = this.attempt is not None and this.attempt.first_byte_at is not None
+    unknown = answered and not bills and this.ended not in FREE
+    record.cost = None if unknown else total
+    record.bill = [line for _, bill in bills for line in bill.lines]
+    record.estimated = estimated
+    usage = record.usage
+    tokens = (usage.prompt_tokens or 0) + (usage.completion_tokens or 0) if usage is not None else 0
+    caller = this.caller
+    accountant.settle(
+        ticket,
+        Ended(
+            id=record.id,
+            at=milliseconds(),
+            ended=record.ended,
+            status=record.status,
+            begun_at=ticket.begun_at,
+            user=caller.user,
+            team=caller.team,
+            key=caller.key,
+            model=this.model,
+            provider=record.provider,
+            provider_model=record.provider_model,
+            lease=ticket.hold.lease if ticket.hold is not None else None,
+            held=ticket.hold.amount if ticket.hold is not None else 0,
+            charges=tuple(Charge(number, bill.total) for number, bill in bills) if caller.wallet else (),
+            cost=record.cost,
+            tokens=tokens,
+            estimated=estimated,
+            detail=Raw(encode(record)),
+        ),
+    )
+
+
+def cost_header(record: Record) -> tuple[Header, ...]:
+    """`x-tidegate-cost-usd`, where the cost is known."""
+    if record.cost is None:
+        return ()
+    return ((b"x-tidegate-cost-usd", f"{in_usd(record.cost):.9f}".encode()),)
