@@ -55,7 +55,7 @@ def sent(door: str, model: str, **body: Any) -> dict[str, Any]:
 
 
 @dataclass
-class Heard:
+class Collected:
     """What a client makes of an answer."""
 
     text: str = ""
@@ -66,9 +66,9 @@ class Heard:
     raw: bytes = b""
 
 
-def received(door: str, model: str, data: bytes, *, stream: bool = True, **body: Any) -> Heard:
+def received(door: str, model: str, data: bytes, *, stream: bool = True, **body: Any) -> Collected:
     """What a client gets for a provider's bytes; the same however they are split."""
-    found: list[Heard] = []
+    found: list[Collected] = []
     for pieces in splits(data):
         conduit = plan(door, model, stream=stream, **body)[1]
         out = b"".join(map(conduit.feed, pieces))
@@ -92,8 +92,8 @@ def _events(out: bytes) -> list[dict[str, Any]]:
     return [json.loads(data) for data in datas if not data.startswith("[DONE]")]
 
 
-def _read_chat(out: bytes, stream: bool) -> Heard:
-    one = Heard()
+def _read_chat(out: bytes, stream: bool) -> Collected:
+    one = Collected()
     calls: dict[int, list[str]] = {}
     chunks = _events(out) if stream else [json.loads(out)] if out else []
     for chunk in chunks:
@@ -112,8 +112,8 @@ def _read_chat(out: bytes, stream: bool) -> Heard:
     return one
 
 
-def _read_messages(out: bytes, stream: bool) -> Heard:
-    one = Heard()
+def _read_messages(out: bytes, stream: bool) -> Collected:
+    one = Collected()
     blocks: list[dict[str, Any]] = []
     if not stream:
         message = json.loads(out) if out else {"content": [], "stop_reason": None}
@@ -135,8 +135,8 @@ def _read_messages(out: bytes, stream: bool) -> Heard:
     return one
 
 
-def _read_responses(out: bytes, stream: bool) -> Heard:
-    one = Heard()
+def _read_responses(out: bytes, stream: bool) -> Collected:
+    one = Collected()
     ends = ("response.completed", "response.incomplete")
     whole = [event["response"] for event in _events(out) if event["type"] in ends] if stream else []
     response = whole[-1] if whole else json.loads(out) if out and not stream else None

@@ -203,14 +203,14 @@ def test_calls_one_after_another_come_whole_however_they_are_identified(
         for first, part in zip([True] + [False] * len(parts), parts, strict=False):
             piece = CallPiece(place, own if first or again else "", name if first else "", part)
             for update in assembly.add(piece):
-                _hear(update, result)
+                _note(update, result)
     for update in assembly.flush():
-        _hear(update, result)
+        _note(update, result)
     assert [(name, json.loads(text)) for _, name, text in result.values()] == calls
     assert len({id_ for id_, _, _ in result.values()}) == len(calls)
 
 
-def _hear(update: CallUpdate, result: dict[int, tuple[str, str, str]]) -> None:
+def _note(update: CallUpdate, result: dict[int, tuple[str, str, str]]) -> None:
     call = update.call
     before = "" if update.begins else result[call.index][2]
     result[call.index] = (call.id, call.name, before + update.arguments)
@@ -231,7 +231,7 @@ def test_no_part_of_the_arguments_is_lost_and_no_call_lacks_a_name(pieces: list[
     assembly, result = Assembly(), {}
     updates = [update for piece in pieces for update in assembly.add(piece)] + assembly.flush()
     for update in updates:
-        _hear(update, result)
+        _note(update, result)
     assert list(result) == list(range(len(result)))
     assert all(id_ and name for id_, name, _ in result.values())
     for one in assembly.calls:

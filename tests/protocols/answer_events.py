@@ -26,8 +26,8 @@ from tidegate.protocols.usage import Usage
 
 
 @dataclass
-class Heard:
-    """An answer."""
+class Collected:
+    """An answer, collected from its events."""
 
     text: str = ""
     reasoning: str = ""
@@ -42,22 +42,22 @@ class Heard:
     failure: ProviderError | None = None
 
 
-def hear(events: list[Event]) -> Heard:
-    """Put events together, and see to it that they come in the order of the contract."""
-    heard = Heard()
+def collect(events: list[Event]) -> Collected:
+    """Collect events, and check that their order follows the contract."""
+    collected = Collected()
     arguments: dict[int, str] = {}
     names: list[str] = []
     for event in events:
-        assert heard.failure is None, "nothing follows a failure"
+        assert collected.failure is None, "nothing follows a failure"
         match event:
             case TextDelta():
-                heard.text += event.text
+                collected.text += event.text
             case ReasoningDelta():
-                heard.reasoning += event.text
+                collected.reasoning += event.text
             case ReasoningSigned():
-                heard.signatures.append((event.signature, event.format))
+                collected.signatures.append((event.signature, event.format))
             case ReasoningEncrypted():
-                heard.signatures.append((event.data, event.format))
+                collected.signatures.append((event.data, event.format))
             case ToolCallStarted():
                 assert event.index == len(names), "calls are counted without gaps"
                 assert event.id
@@ -66,18 +66,18 @@ def hear(events: list[Event]) -> Heard:
             case ToolCallDelta():
                 arguments[event.index] += event.arguments
             case CitationAdded():
-                heard.citations.append(event)
+                collected.citations.append(event)
             case NativeBlock():
-                heard.natives.append(json.loads(bytes(event.block)))
+                collected.natives.append(json.loads(bytes(event.block)))
             case Finished():
-                assert heard.finish is None, "a choice finishes once"
-                heard.finish = event.reason
+                assert collected.finish is None, "a choice finishes once"
+                collected.finish = event.reason
             case UsageReported():
-                heard.usage = event.usage
+                collected.usage = event.usage
             case Failed():
-                heard.failure = event.error
-    heard.calls = [(name, json.loads(arguments[index])) for index, name in enumerate(names)]
-    return heard
+                collected.failure = event.error
+    collected.calls = [(name, json.loads(arguments[index])) for index, name in enumerate(names)]
+    return collected
 
 
 def read(reader: Reader, pieces: list[bytes]) -> list[Event]:

@@ -86,7 +86,7 @@ def last_usage(events: Sequence[Event]) -> Usage:
 # --- from events -----------------------------------------------------------------------------
 
 
-def heard(events: Sequence[Event]) -> Said:
+def collected(events: Sequence[Event]) -> Said:
     """What events say."""
     said = Said()
     arguments: dict[int, str] = {}

@@ -119,7 +119,7 @@ def last_usage(recording: Recording) -> dict[str, int]:
     return usages[-1] if usages else {}
 
 
-def heard(events: list[Event]) -> dict[int, Said]:
+def collected(events: list[Event]) -> dict[int, Said]:
     """The choices that events tell."""
     choices: dict[int, Said] = {}
     arguments: dict[tuple[int, int], str] = {}

@@ -14,8 +14,8 @@ from protocols.anthropic_answers import (
     answer_in,
     call,
     chats,
+    collected,
     failure,
-    heard,
     last_usage,
     read,
     sse,
@@ -97,7 +97,7 @@ def test_a_recorded_answer_is_read_completely_however_it_is_split(recording: Rec
     asked = call(recording.kind == "chat_stream")
     events = read([recording.body], asked)
     assert isinstance(events[0], Started)
-    assert heard(events) == answer_in(recording)
+    assert collected(events) == answer_in(recording)
     for split in pieces(recording.body):
         assert read(split, asked) == events
 
@@ -150,7 +150,7 @@ def test_a_call_without_arguments_has_the_empty_object() -> None:
 
 def test_a_call_whose_input_comes_with_its_head_keeps_it() -> None:
     stream = block(begin(0, {"type": "tool_use", "id": "toolu_1", "name": "f", "input": {"a": 1}}), end(0))
-    assert heard(read([stream], call())).calls == [("toolu_1", "f", {"a": 1})]
+    assert collected(read([stream], call())).calls == [("toolu_1", "f", {"a": 1})]
 
 
 def test_calls_are_counted_from_0_whatever_is_between_them() -> None:
@@ -167,7 +167,7 @@ def test_calls_are_counted_from_0_whatever_is_between_them() -> None:
         grow(3, "input_json_delta", partial_json="1}"),
         end(3),
     )
-    assert heard(read([stream], call())).calls == [("a", "f", {}), ("b", "g", {"x": 1})]
+    assert collected(read([stream], call())).calls == [("a", "f", {}), ("b", "g", {"x": 1})]
 
 
 def test_a_blocks_of_a_server_tool_is_put_together_with_its_streamed_input() -> None:
@@ -260,7 +260,7 @@ def test_an_answer_in_a_form_requested_by_a_tool_is_text_again() -> None:
         end(0),
         reason="tool_use",
     )
-    said = heard(read([stream], asked))
+    said = collected(read([stream], asked))
     assert (said.text, said.calls, said.finish) == ('{"age":3}', [], "stop")
 
 
@@ -409,5 +409,5 @@ def test_whatever_a_provider_sends_the_answer_ends_in_a_finish_or_a_failure(
 
 def test_a_whole_message_in_place_of_a_stream_is_read_too() -> None:
     message = {**START["message"], "content": [{"type": "text", "text": "Hi"}], "stop_reason": "end_turn"}
-    said = heard(read([json.dumps(message).encode()], call()))
+    said = collected(read([json.dumps(message).encode()], call()))
     assert (said.text, said.finish) == ("Hi", "stop")

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from msgspec import Raw
 from pydantic import TypeAdapter
 
-from protocols.anthropic_answers import call, heard, read
+from protocols.anthropic_answers import call, collected, read
 from tidegate.protocols.anthropic import PROTOCOL
 from tidegate.protocols.contract import Writer
 from tidegate.protocols.errors import InvalidRequest, ProviderRefused
@@ -356,8 +356,8 @@ def answers(draw: st.DrawFn) -> list[Event]:
 @given(answers())
 def test_any_answer_is_written_so_that_it_is_read_as_the_same(events: list[Event]) -> None:
     message(events)
-    again = heard(read([stream(events)], call()))
-    said = heard(events)
+    again = collected(read([stream(events)], call()))
+    said = collected(events)
     assert (again.text, again.thinking, again.calls) == (said.text, said.thinking, said.calls)
     assert (again.finish, again.prompt, again.completion) == ("stop", 1, 2)
 

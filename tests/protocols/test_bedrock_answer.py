@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cases import each
-from protocols.answer_events import Heard, hear, plainly, read
+from protocols.answer_events import Collected, collect, plainly, read
 from protocols.bedrock_frames import event, exception, frame, stream_bytes
 from recordings import Recording, needs_recordings, recordings, splits
 from tidegate.protocols.bedrock import PROTOCOL, BedrockDialect
@@ -87,12 +87,12 @@ def sent(recording: Recording) -> bytes:
     return stream_bytes(recording) if recording.kind == "chat_stream" else recording.body
 
 
-def expected(recording: Recording) -> tuple[Heard, dict[str, Any] | None]:
+def expected(recording: Recording) -> tuple[Collected, dict[str, Any] | None]:
     """What the recording says, and its token counts."""
     body = recording.response["body"]
     if isinstance(body, dict):
         return _expected_whole(body), body["usage"]
-    heard, usage, inputs, places = Heard(), None, {}, {}
+    found, usage, inputs, places = Collected(), None, {}, {}
     for frame_ in body:
         payload = frame_["payload"]
         block = payload.get("contentBlockIndex")
@@ -103,24 +103,24 @@ def expected(recording: Recording) -> tuple[Heard, dict[str, Any] | None]:
                     inputs[block] = ""
             case "contentBlockDelta":
                 new = payload["delta"]
-                heard.text += new.get("text", "")
-                heard.reasoning += new.get("reasoningContent", {}).get("text", "")
+                found.text += new.get("text", "")
+                found.reasoning += new.get("reasoningContent", {}).get("text", "")
                 if block in inputs and "toolUse" in new:
                     inputs[block] += new["toolUse"]["input"]
             case "messageStop":
-                heard.finish = FINISHES[payload["stopReason"]]
+                found.finish = FINISHES[payload["stopReason"]]
             case "metadata":
                 usage = payload.get("usage")
-    heard.calls = [(name, json.loads(inputs[block] or "{}")) for block, name in places.items()]
-    return heard, usage
+    found.calls = [(name, json.loads(inputs[block] or "{}")) for block, name in places.items()]
+    return found, usage
 
 
-def _expected_whole(body: dict[str, Any]) -> Heard:
+def _expected_whole(body: dict[str, Any]) -> Collected:
     content = body["output"]["message"]["content"]
     thoughts = [
         block["reasoningContent"].get("reasoningText", {}) for block in content if "reasoningContent" in block
     ]
-    return Heard(
+    return Collected(
         text="".join(block.get("text", "") for block in content),
         reasoning="".join(thought.get("text", "") for thought in thoughts),
         calls=[
@@ -133,16 +133,16 @@ def _expected_whole(body: dict[str, Any]) -> Heard:
 @needs_recordings
 @each("recording", chats())
 def test_a_recorded_answer_arrives_whole(recording: Recording) -> None:
-    heard = hear(read(reader(recording.model), [sent(recording)]))
+    found = collect(read(reader(recording.model), [sent(recording)]))
     wanted, usage = expected(recording)
-    assert heard.failure is None
-    assert (heard.text, heard.reasoning, heard.calls, heard.finish) == (
+    assert found.failure is None
+    assert (found.text, found.reasoning, found.calls, found.finish) == (
         wanted.text,
         wanted.reasoning,
         wanted.calls,
         wanted.finish,
     )
-    check_usage(usage, heard.usage)
+    check_usage(usage, found.usage)
 
 
 def check_usage(recorded: dict[str, Any] | None, usage: Usage | None) -> None:
@@ -181,9 +181,9 @@ def test_recorded_unreadable_thinking_has_the_form_of_anthropics_own() -> None:
     redacted = [one for one in chats() if "redacted_thinking" in one.features]
     assert redacted
     for recording in redacted:
-        heard = hear(read(reader(recording.model), [sent(recording)]))
-        assert heard.signatures
-        for data, form in heard.signatures:
+        found = collect(read(reader(recording.model), [sent(recording)]))
+        assert found.signatures
+        for data, form in found.signatures:
             assert form == "anthropic"
             # Anthropic's blocks begin with this; Bedrock wraps them in base64 once more.
             assert data.startswith("E")
@@ -193,8 +193,8 @@ def test_recorded_unreadable_thinking_has_the_form_of_anthropics_own() -> None:
 @needs_recordings
 def test_what_ran_at_the_provider_is_carried_as_its_own_blocks() -> None:
     recording = next(one for one in chats() if "server_tool_call" in one.features)
-    heard = hear(read(reader(recording.model), [sent(recording)]))
-    called, answered = heard.natives
+    found = collect(read(reader(recording.model), [sent(recording)]))
+    called, answered = found.natives
     assert called["toolUse"]["name"] == "nova_code_interpreter"
     assert called["toolUse"]["input"] == {"snippet": "1234 * 5678"}
     assert called["toolUse"]["type"] == "server_tool_use"
@@ -258,7 +258,7 @@ def test_a_complete_answer_gives_the_same_events() -> None:
 )
 def test_seals_are_those_of_the_models_maker(model: str, form: str) -> None:
     data = BEGIN + delta(reasoningContent={"signature": "s"}) + stop() + end()
-    assert hear(read(reader(model), [data])).signatures == [("s", form)]
+    assert collect(read(reader(model), [data])).signatures == [("s", form)]
 
 
 def test_unreadable_thinking_of_another_maker_stays_as_it_is() -> None:
@@ -279,14 +279,14 @@ def test_blocks_may_come_side_by_side() -> None:
             end("tool_use"),
         ]
     )
-    assert hear(read(reader(), [data])).calls == [("f", {"x": 2}), ("g", {})]
+    assert collect(read(reader(), [data])).calls == [("f", {"x": 2}), ("g", {})]
 
 
 def test_a_call_without_arguments_has_empty_ones() -> None:
     data = BEGIN + start(toolUse={"toolUseId": "a", "name": "now"}) + stop() + end("tool_use")
-    assert hear(read(reader(), [data])).calls == [("now", {})]
+    assert collect(read(reader(), [data])).calls == [("now", {})]
     call = {"toolUse": {"toolUseId": "a", "name": "now", "input": {}}}
-    assert hear(read(reader(), [whole(call, reason="tool_use")])).calls == [("now", {})]
+    assert collect(read(reader(), [whole(call, reason="tool_use")])).calls == [("now", {})]
 
 
 @pytest.mark.parametrize("stream", [True, False])
@@ -312,10 +312,10 @@ def test_arguments_that_are_not_a_custom_tools_are_emitted_unchanged() -> None:
 def test_blocks_that_only_this_format_has_are_carried_whole() -> None:
     used = {"toolUse": {"toolUseId": "a", "name": "x", "input": {}, "type": "server_tool_use"}}
     result = {"toolResult": {"toolUseId": "a", "content": [{"text": "1"}]}}
-    assert hear(read(reader(), [whole(used, result)])).natives == [used, result]
+    assert collect(read(reader(), [whole(used, result)])).natives == [used, result]
     pieces = [delta(toolUse={"input": piece}) for piece in ('{"cut', '": ')]
     begun = start(toolUse={"toolUseId": "a", "name": "x", "type": "server_tool_use"})
-    cut = hear(read(reader(), [b"".join([BEGIN, begun, *pieces, stop(), end()])])).natives
+    cut = collect(read(reader(), [b"".join([BEGIN, begun, *pieces, stop(), end()])])).natives
     assert cut[0]["toolUse"]["input"] == '{"cut": ', "what is no JSON stays the text that it is"
 
 
@@ -325,14 +325,14 @@ def test_a_form_that_was_requested_by_a_tool_is_text(stream: bool) -> None:
     pieces = [delta(toolUse={"input": piece}) for piece in ('{"na', 'me":"Jo"}')]
     streamed = b"".join([BEGIN, start(toolUse=begun), *pieces, stop(), end("tool_use")])
     plain = whole({"toolUse": {**begun, "input": {"name": "Jo"}}}, reason="tool_use")
-    heard = hear(read(reader(answer_tool="structured_output"), [streamed if stream else plain]))
-    assert (json.loads(heard.text), heard.calls, heard.finish) == ({"name": "Jo"}, [], "stop")
+    found = collect(read(reader(answer_tool="structured_output"), [streamed if stream else plain]))
+    assert (json.loads(found.text), found.calls, found.finish) == ({"name": "Jo"}, [], "stop")
 
 
 def test_another_call_beside_the_answering_tool_is_a_call() -> None:
     call = {"toolUse": {"toolUseId": "a", "name": "look", "input": {}}}
-    heard = hear(read(reader(answer_tool="structured_output"), [whole(call, reason="tool_use")]))
-    assert (heard.calls, heard.finish) == ([("look", {})], "tool_calls")
+    found = collect(read(reader(answer_tool="structured_output"), [whole(call, reason="tool_use")]))
+    assert (found.calls, found.finish) == ([("look", {})], "tool_calls")
 
 
 @pytest.mark.parametrize("stream", [True, False])
@@ -356,12 +356,12 @@ def test_a_citation_is_about_its_block(stream: bool) -> None:
     plain = whole(
         {"text": "Well: "}, {"citationsContent": {"content": [{"text": "1993"}], "citations": [page]}}
     )
-    heard = hear(read(reader(CLAUDE), [streamed if stream else plain]))
-    assert heard.text == "Well: 1993"
-    [cited] = heard.citations
+    found = collect(read(reader(CLAUDE), [streamed if stream else plain]))
+    assert found.text == "Well: 1993"
+    [cited] = found.citations
     assert isinstance(cited, CitationAdded)
     assert (cited.url, cited.title, cited.quote) == ("https://example.com", "Facts", "Ruby, 1993")
-    assert heard.text[cited.start : cited.end] == "1993"
+    assert found.text[cited.start : cited.end] == "1993"
     assert cited.native is not None
     assert json.loads(bytes(cited.native)) == page
 
@@ -414,7 +414,7 @@ def test_every_stop_reason_has_one_of_openais(reason: str, finish: str, native: 
     ],
 )
 def test_every_token_is_in_one_class(usage: Any, wanted: Usage | None) -> None:
-    assert hear(read(reader(), [whole(usage=usage)])).usage == wanted
+    assert collect(read(reader(), [whole(usage=usage)])).usage == wanted
 
 
 # --- failures --------------------------------------------------------------------------------
@@ -434,17 +434,23 @@ def test_every_token_is_in_one_class(usage: Any, wanted: Usage | None) -> None:
     ],
 )
 def test_an_exception_in_a_stream_fails_by_its_name(kind: str, payload: Any, status: int) -> None:
-    heard = hear(read(reader(), [BEGIN + delta(text="Hal") + exception(kind, **payload) + delta(text="lo")]))
-    assert isinstance(heard.failure, ProviderRefused)
-    assert (heard.failure.message, heard.failure.status, heard.failure.code) == ("too fast", status, kind)
-    assert (heard.text, heard.finish) == ("Hal", None)
+    found = collect(
+        read(reader(), [BEGIN + delta(text="Hal") + exception(kind, **payload) + delta(text="lo")])
+    )
+    assert isinstance(found.failure, ProviderRefused)
+    assert (found.failure.message, found.failure.status, found.failure.code) == (
+        "too fast",
+        status,
+        kind,
+    )
+    assert (found.text, found.finish) == ("Hal", None)
 
 
 def test_an_error_of_the_transport_fails_too() -> None:
     headers = {":message-type": "error", ":error-code": "InternalError", ":error-message": "it broke"}
-    heard = hear(read(reader(), [BEGIN + frame(headers, b"")]))
-    assert heard.failure is not None
-    assert (heard.failure.message, heard.failure.status, heard.failure.code) == (
+    found = collect(read(reader(), [BEGIN + frame(headers, b"")]))
+    assert found.failure is not None
+    assert (found.failure.message, found.failure.status, found.failure.code) == (
         "it broke",
         502,
         "InternalError",
@@ -455,9 +461,9 @@ def test_a_damaged_stream_fails_after_what_was_good() -> None:
     good, bad = BEGIN + delta(text="Hal"), bytearray(delta(text="lo"))
     bad[-8] ^= 1
     for pieces in ([good + bytes(bad)], [bytes([byte]) for byte in good + bytes(bad)]):
-        heard = hear(read(reader(), pieces))
-        assert heard.text == "Hal"
-        assert isinstance(heard.failure, ProviderBroke)
+        found = collect(read(reader(), pieces))
+        assert found.text == "Hal"
+        assert isinstance(found.failure, ProviderBroke)
 
 
 @pytest.mark.parametrize(
@@ -465,7 +471,7 @@ def test_a_damaged_stream_fails_after_what_was_good() -> None:
     [b'{"message":"Too many requests"}', b'{"Message":"Too many requests"}'],
 )
 def test_an_error_in_place_of_an_answer_is_reported(body: bytes) -> None:
-    failure = hear(read(reader(), [body])).failure
+    failure = collect(read(reader(), [body])).failure
     assert isinstance(failure, ProviderRefused)
     assert (failure.message, failure.status) == ("Too many requests", 502)
 
@@ -486,7 +492,7 @@ def test_an_error_in_place_of_an_answer_is_reported(body: bytes) -> None:
 )
 def test_what_is_no_answer_fails(body: bytes) -> None:
     said = read(reader(), [body])
-    assert isinstance(hear(said).failure, ProviderBroke)
+    assert isinstance(collect(said).failure, ProviderBroke)
     assert plainly(read(reader(), [body[:1], body[1:3], body[3:]])) == plainly(said)
 
 
@@ -498,8 +504,12 @@ def test_events_that_are_newer_than_this_reader_are_ignored() -> None:
         + delta(0, text="Hi")
         + end()
     )
-    heard = hear(read(reader(), [data]))
-    assert (heard.text, heard.finish, heard.natives) == ("Hi", "stop", [{"somethingElse": {"a": 1}}])
+    found = collect(read(reader(), [data]))
+    assert (found.text, found.finish, found.natives) == (
+        "Hi",
+        "stop",
+        [{"somethingElse": {"a": 1}}],
+    )
 
 
 @given(st.lists(st.integers(1, 90), max_size=60))
@@ -522,8 +532,8 @@ def test_a_stream_is_the_same_however_it_is_split(sizes: list[int]) -> None:
 
 @given(st.binary(max_size=300), st.sampled_from([b"", b"\0", b'{"output":', BEGIN]))
 def test_noise_never_raises_and_never_passes_for_an_answer(noise: bytes, before: bytes) -> None:
-    heard = hear(read(reader(), [before, noise]))
-    assert heard.failure is not None or heard.finish is not None
+    found = collect(read(reader(), [before, noise]))
+    assert found.failure is not None or found.finish is not None
 
 
 # --- errors ----------------------------------------------------------------------------------

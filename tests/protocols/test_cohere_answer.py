@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cases import each
-from protocols.answer_events import Heard, hear, plainly, read
+from protocols.answer_events import Collected, collect, plainly, read
 from recordings import Recording, needs_recordings, recordings, splits
 from tidegate.protocols.cohere import PROTOCOL, CohereDialect
 from tidegate.protocols.cohere.render import CohereCall
@@ -112,12 +112,12 @@ def answer_in(recording: Recording) -> dict[str, Any]:
     return whole
 
 
-def expected(answer: dict[str, Any]) -> Heard:
+def expected(answer: dict[str, Any]) -> Collected:
     said = answer["message"]
     content = said.get("content") or []
     texts = "".join(block["text"] for block in content if block["type"] == "text")
     calls = [call["function"] for call in said.get("tool_calls") or []]
-    return Heard(
+    return Collected(
         text=texts + (said.get("tool_plan") or ""),
         reasoning="".join(block["thinking"] for block in content if block["type"] == "thinking"),
         calls=[(function["name"], json.loads(function["arguments"] or "{}")) for function in calls],
@@ -129,21 +129,21 @@ def expected(answer: dict[str, Any]) -> Heard:
 @each("recording", chats())
 def test_a_recorded_answer_arrives_whole(recording: Recording) -> None:
     answer = answer_in(recording)
-    heard = hear(read(reader(stream=recording.kind == "chat_stream"), [recording.body]))
+    collected = collect(read(reader(stream=recording.kind == "chat_stream"), [recording.body]))
     if answer["finish_reason"] in FAILED:
-        assert isinstance(heard.failure, ProviderRefused)
-        assert heard.failure.message == answer["error"]
-        assert heard.failure.code == answer.get("error_type")
+        assert isinstance(collected.failure, ProviderRefused)
+        assert collected.failure.message == answer["error"]
+        assert collected.failure.code == answer.get("error_type")
         return
     wanted = expected(answer)
-    assert heard.failure is None
-    assert (heard.text, heard.reasoning, heard.calls, heard.finish) == (
+    assert collected.failure is None
+    assert (collected.text, collected.reasoning, collected.calls, collected.finish) == (
         wanted.text,
         wanted.reasoning,
         wanted.calls,
         wanted.finish,
     )
-    check_usage(answer["usage"], heard.usage)
+    check_usage(answer["usage"], collected.usage)
 
 
 def check_usage(recorded: dict[str, Any], usage: Usage | None) -> None:
@@ -170,14 +170,14 @@ def test_a_recorded_answer_is_the_same_however_it_is_split(recording: Recording)
 @each("recording", chats())
 def test_a_recorded_citation_points_at_the_words_that_it_is_about(recording: Recording) -> None:
     answer = answer_in(recording)
-    heard = hear(read(reader(), [recording.body]))
+    collected = collect(read(reader(), [recording.body]))
     recorded = answer["message"].get("citations") or []
     natives = {
-        bytes(citation.native): citation for citation in heard.citations if citation.native is not None
+        bytes(citation.native): citation for citation in collected.citations if citation.native is not None
     }
     assert len(natives) == len(recorded)
     for native, citation in natives.items():
-        assert heard.text[citation.start : citation.end] == json.loads(native)["text"]
+        assert collected.text[citation.start : citation.end] == json.loads(native)["text"]
 
 
 @needs_recordings
@@ -185,9 +185,9 @@ def test_a_recorded_citation_points_at_the_words_that_it_is_about(recording: Rec
 def test_a_recorded_stream_that_breaks_off_fails(recording: Recording) -> None:
     body = recording.body
     cut = body[: body.index(b"message-end") - len("event: ")]
-    heard = hear(read(reader(), [cut]))
-    assert isinstance(heard.failure, ProviderBroke)
-    assert heard.finish is None
+    collected = collect(read(reader(), [cut]))
+    assert isinstance(collected.failure, ProviderBroke)
+    assert collected.finish is None
 
 
 # --- what nobody recorded --------------------------------------------------------------------
@@ -220,13 +220,15 @@ def test_done_is_not_needed() -> None:
 
 
 def test_a_call_without_arguments_has_empty_ones() -> None:
-    assert hear(read(reader(), [events_of(START, *call(0, "now"), end("TOOL_CALL"))])).calls == [("now", {})]
+    assert collect(read(reader(), [events_of(START, *call(0, "now"), end("TOOL_CALL"))])).calls == [
+        ("now", {})
+    ]
     answer = {
         "id": "m1",
         "message": {"tool_calls": [{"id": "now_x", "type": "function", "function": {"name": "now"}}]},
         "finish_reason": "TOOL_CALL",
     }
-    assert hear(read(reader(), [json.dumps(answer).encode()])).calls == [("now", {})]
+    assert collect(read(reader(), [json.dumps(answer).encode()])).calls == [("now", {})]
 
 
 @pytest.mark.parametrize("stream", [True, False])
@@ -249,7 +251,7 @@ def test_a_custom_tool_gets_its_free_text(stream: bool) -> None:
 
 def test_calls_are_counted_from_0_whatever_their_index() -> None:
     said = read(reader(), [events_of(START, *call(3, "a"), *call(5, "b"), end("TOOL_CALL"))])
-    assert hear(said).calls == [("a", {}), ("b", {})]
+    assert collect(said).calls == [("a", {}), ("b", {})]
 
 
 @pytest.mark.parametrize(
@@ -276,18 +278,18 @@ def test_an_answer_that_failed_is_none(finish: str, status: int, stream: bool) -
         "error": "no tool could be made",
     }
     failing = events_of(START, *text_block("I wi"), end(finish, error="no tool could be made"))
-    heard = hear(read(reader(), [failing if stream else json.dumps(whole).encode()]))
-    assert heard.finish is None
-    assert heard.failure is not None
-    assert (heard.failure.message, heard.failure.status) == ("no tool could be made", status)
-    assert heard.failure.tries_elsewhere
+    collected = collect(read(reader(), [failing if stream else json.dumps(whole).encode()]))
+    assert collected.finish is None
+    assert collected.failure is not None
+    assert (collected.failure.message, collected.failure.status) == ("no tool could be made", status)
+    assert collected.failure.tries_elsewhere
 
 
 def test_a_failure_without_words_names_its_reason() -> None:
-    heard = hear(read(reader(), [events_of(START, end("TIMEOUT"))]))
-    assert heard.failure is not None
-    assert "TIMEOUT" in heard.failure.message
-    assert heard.usage == Usage(input=7, output=3), "what was spent is still known"
+    collected = collect(read(reader(), [events_of(START, end("TIMEOUT"))]))
+    assert collected.failure is not None
+    assert "TIMEOUT" in collected.failure.message
+    assert collected.usage == Usage(input=7, output=3), "what was spent is still known"
 
 
 @pytest.mark.parametrize(
@@ -299,9 +301,9 @@ def test_a_failure_without_words_names_its_reason() -> None:
     ],
 )
 def test_an_error_in_place_of_an_answer_is_reported(body: bytes) -> None:
-    heard = hear(read(reader(), [body]))
-    assert isinstance(heard.failure, ProviderRefused)
-    assert (heard.failure.message, heard.failure.status) == ("internal server error", 502)
+    collected = collect(read(reader(), [body]))
+    assert isinstance(collected.failure, ProviderRefused)
+    assert (collected.failure.message, collected.failure.status) == ("internal server error", 502)
 
 
 @pytest.mark.parametrize(
@@ -321,7 +323,7 @@ def test_an_error_in_place_of_an_answer_is_reported(body: bytes) -> None:
 )
 def test_what_is_no_answer_fails(body: bytes) -> None:
     said = read(reader(), [body])
-    assert isinstance(hear(said).failure, ProviderBroke)
+    assert isinstance(collect(said).failure, ProviderBroke)
     assert plainly(read(reader(), [body[:1], body[1:3], body[3:]])) == plainly(said)
 
 
@@ -344,7 +346,7 @@ def cite(*sources: Any, **fields: Any) -> dict[str, Any]:
 
 
 def citations(*events: Any) -> list[CitationAdded]:
-    return hear(read(reader(), [events_of(START, *events, end())])).citations
+    return collect(read(reader(), [events_of(START, *events, end())])).citations
 
 
 def test_a_source_with_an_address_is_cited_by_it() -> None:
@@ -414,7 +416,7 @@ def test_the_probabilities_of_thoughts_are_left_out() -> None:
 
 def usage_of(usage: Any) -> Usage | None:
     body = {"id": "m", "message": {"content": []}, "finish_reason": "COMPLETE", "usage": usage}
-    return hear(read(reader(), [json.dumps(body).encode()])).usage
+    return collect(read(reader(), [json.dumps(body).encode()])).usage
 
 
 @pytest.mark.parametrize(
@@ -476,5 +478,5 @@ def test_a_stream_is_the_same_however_it_is_split(sizes: list[int], ending: str)
     st.binary(max_size=300), st.sampled_from([b"", b"data: ", b'{"message":', events_of(START, done=False)])
 )
 def test_noise_never_raises_and_never_passes_for_an_answer(noise: bytes, before: bytes) -> None:
-    heard = hear(read(reader(), [before, noise]))
-    assert heard.failure is not None or heard.finish is not None
+    collected = collect(read(reader(), [before, noise]))
+    assert collected.failure is not None or collected.finish is not None

@@ -15,9 +15,9 @@ from protocols.gemini_answers import (
     answer_in,
     chats,
     chunk,
+    collected,
     events,
     failure,
-    heard,
     last_usage,
     plainly,
     read,
@@ -79,7 +79,7 @@ def test_a_recorded_answer_is_read_whole(recording: Recording):
     assert failure(found) is None
     assert isinstance(found[0], Started)
     expected = answer_in(recording) or {0: Said(finish="content_filter")}
-    got = heard(found)
+    got = collected(found)
     if IN_PIECES in recording.id:
         expected[0].calls = [
             ("getWeather", {"location": "Boston"}),
@@ -379,7 +379,7 @@ def test_a_harmful_answer_reports_which_harm():
 
 def test_content_after_a_finish_reason_belongs_to_the_answer():
     found = read([events(chunk({"text": "a"}, finish="STOP"), chunk({"text": "b"}, finish="STOP"))])
-    assert heard(found)[0].text == "ab"
+    assert collected(found)[0].text == "ab"
     assert len(of(Finished, found)) == 1
 
 
@@ -393,7 +393,7 @@ def test_a_blocked_prompt_is_a_filtered_answer():
 def test_choices_are_distinguished():
     parts = [chunk({"text": letter}, index=index)["candidates"][0] for index, letter in enumerate("abc")]
     found = read([json.dumps({"candidates": parts}).encode()], stream=False)
-    assert {index: said.text for index, said in heard(found).items()} == {0: "a", 1: "b", 2: "c"}
+    assert {index: said.text for index, said in collected(found).items()} == {0: "a", 1: "b", 2: "c"}
     assert [one.choice for one in of(Finished, found)] == [0, 1, 2]
 
 
@@ -439,7 +439,7 @@ def test_fields_next_to_the_text_never_end_an_answer(side: dict, stream: bool):
     received = chunk({"text": "ab"}, finish="STOP", **side)
     body = events(received) if stream else json.dumps(received).encode()
     found = read([body], stream=stream)
-    assert heard(found)[0].text == "ab"
+    assert collected(found)[0].text == "ab"
     assert found[-1] == Finished("stop")
 
 
@@ -480,7 +480,7 @@ def test_a_truncated_array_gives_what_arrived():
         [{**chunk({"text": one}), "usageMetadata": {"promptTokenCount": 3}} for one in "ab"]
     ).encode()
     found = read([body[:-20]])
-    assert heard(found)[0].text == "a"
+    assert collected(found)[0].text == "a"
     assert of(UsageReported, found) == [UsageReported(Usage(input=3, output=0))]
     assert isinstance(failure(found).error, ProviderBroke)
 

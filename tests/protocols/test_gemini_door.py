@@ -18,9 +18,9 @@ from cases import each
 from protocols.gemini_answers import (
     chats,
     chunk,
+    collected,
     events,
     failure,
-    heard,
     plainly,
     read,
     sent,
@@ -561,7 +561,7 @@ def test_foreign_seals_come_back_to_who_set_them():
 def test_a_recorded_answer_that_is_written_again_is_the_same(recording: Recording, how: str):
     received = read([sent(recording)], stream=recording.kind == "chat_stream")
     again = read([write(received, how)], stream=how != "body")
-    assert heard(again) == heard(received)
+    assert collected(again) == collected(received)
     assert again[0].created == received[0].created
     assert again[0].model == (received[0].model or "m")
     for kind in (ImageAdded, NativeBlock, CitationAdded):
@@ -588,8 +588,8 @@ def test_a_recorded_openai_stream_is_written_for_gemini_s_clients(recording: Rec
     if failure(received):
         return
     again = read([write(received)])
-    assert {index: (said.text, said.calls) for index, said in heard(again).items()} == {
-        index: (said.text, said.calls) for index, said in heard(received).items()
+    assert {index: (said.text, said.calls) for index, said in collected(again).items()} == {
+        index: (said.text, said.calls) for index, said in collected(received).items()
     }
 
 
@@ -739,7 +739,7 @@ def test_no_part_of_an_error_in_mid_stream_passes(how: str, size: int):
     assert (conduit.failure.status, str(conduit.failure)) == (503, "Overloaded.")
     assert b"error" not in passed
     received = read([passed + conduit.abort(conduit.failure)])
-    assert heard(received)[0].text == "a"
+    assert collected(received)[0].text == "a"
     assert failure(received).error.message == "Overloaded."
 
 

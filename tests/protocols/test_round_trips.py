@@ -40,7 +40,7 @@ class OpenAIClient:
         usual = {"model": "m", "max_completion_tokens": 4000, "reasoning_effort": "medium", "stream": stream}
         return json.dumps({**usual, "messages": self.messages, "tools": self.tools}).encode()
 
-    def hear(self, answer: bytes, stream: bool) -> None:
+    def collect(self, answer: bytes, stream: bool) -> None:
         message = self._joined(answer) if stream else json.loads(answer)["choices"][0]["message"]
         self.messages.append(message)
         for call in message.get("tool_calls") or ():
@@ -92,7 +92,7 @@ class AnthropicClient:
         usual = {"model": "m", "max_tokens": 4000, "thinking": thinking, "stream": stream}
         return json.dumps({**usual, "messages": self.messages, "tools": self.tools}).encode()
 
-    def hear(self, answer: bytes, stream: bool) -> None:
+    def collect(self, answer: bytes, stream: bool) -> None:
         content = self._joined(answer) if stream else json.loads(answer)["content"]
         self.messages.append({"role": "assistant", "content": content})
         said = [
@@ -139,9 +139,9 @@ def round_trip(client: Any, provider: str, answer: Any, stream: bool, profile: P
     request = client.protocol.parse_request(client.body(stream))
     call = protocol.render_request(request.turn(), target)
     bridge = Bridge(protocol.reader(call, target), client.protocol.writer(request, "m"))
-    heard = bridge.feed(answer(stream)) + bridge.close()
+    collected = bridge.feed(answer(stream)) + bridge.close()
     assert bridge.failure is None
-    client.hear(heard, stream)
+    client.collect(collected, stream)
     again: Call = protocol.render_request(client.protocol.parse_request(client.body(stream)).turn(), target)
     return json.loads(again.body)
 
@@ -434,7 +434,7 @@ def test_what_claude_sealed_is_not_sent_to_another(stream: bool) -> None:
 def test_calls_of_one_id_in_several_steps_are_distinguished() -> None:
     client = OpenAIClient()
     for _ in range(3):
-        client.hear(openai(content=None, tool_calls=[{**CALL, "id": "look:0"}])(False), False)
+        client.collect(openai(content=None, tool_calls=[{**CALL, "id": "look:0"}])(False), False)
     turn = client.protocol.parse_request(client.body(False)).turn()
     protocol = protocol_named("anthropic")
     body = json.loads(protocol.render_request(turn, Target("m", protocol.dialect())).body)
