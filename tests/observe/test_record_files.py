@@ -68,6 +68,19 @@ def test_old_days_are_deleted_and_nothing_else(days: Callable[..., Days], tmp_pa
     assert (tmp_path / "logs" / "records-mine.jsonl").exists()
 
 
+def test_a_file_that_is_moved_or_deleted_is_made_again(days: Callable[..., Days], tmp_path: Path) -> None:
+    writer = days()
+    writer.write(line(1))
+    (file,) = record_files(tmp_path / "logs")
+    file.rename(tmp_path / "rotated")
+    writer.write(line(2))
+    assert ((tmp_path / "rotated").read_bytes(), file.read_bytes()) == (line(1), line(2))
+    file.unlink()
+    file.parent.rmdir()
+    writer.write(line(3))
+    assert file.read_bytes() == line(3)
+
+
 def test_a_directory_that_cannot_be_written_is_reported_once(
     days: Callable[..., Days], tmp_path: Path
 ) -> None:

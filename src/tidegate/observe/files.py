@@ -22,21 +22,28 @@ class DailyFiles:
         self._directory = directory
         self._keep_days = keep_days
         self._wall = wall
-        self._day = -1
+        self._path = directory
         self._descriptor = -1
 
     def descriptor(self) -> int:
         """The descriptor of today's file. Several processes may append to it. Raises OSError."""
         day = int(self._wall()) // DAY_S
-        if day != self._day:
+        path = self._directory / _name_of(day)
+        if path != self._path or not self._is_there():
             self._directory.mkdir(parents=True, exist_ok=True)
-            flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
-            opened = os.open(self._directory / _name_of(day), flags, MODE)
+            opened = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, MODE)
             if self._descriptor >= 0:
                 os.close(self._descriptor)
-            self._descriptor, self._day = opened, day
+            self._descriptor, self._path = opened, path
             self._delete_before(day - self._keep_days + 1)
         return self._descriptor
+
+    def _is_there(self) -> bool:
+        """Whether the open file has been neither deleted nor moved away."""
+        try:
+            return os.path.samestat(self._path.stat(), os.fstat(self._descriptor))
+        except FileNotFoundError:
+            return False
 
     def _delete_before(self, day: int) -> None:
         oldest = _name_of(day)
