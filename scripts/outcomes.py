@@ -122,7 +122,7 @@ def _resulted(
 
 
 def outcomes(protocol: Protocol, other: str) -> Iterator[tuple[str, str]]:
-    """Sample by sample: `carried`, `dropped`, `refused`, or `left out` where nobody is told."""
+    """Sample by sample: `carried`, `dropped`, `refused`, or `left out` if it is not reported."""
     for name, (messages, marks) in _samples(protocol.name, other).items():
         if name == SEALED and protocol.name in SEALLESS:
             yield name, "unknown to it"

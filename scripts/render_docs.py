@@ -54,12 +54,12 @@ def render_errors() -> Iterable[str]:
 
 
 def _error_row(name: str, kind: type[errors.TidegateError]) -> str:
-    told = {}
+    shown = {}
     for door in ("openai_chat", "anthropic"):
-        told[door] = json.loads(protocol_named(door).render_error(kind("…"), "req_1").body)["error"]
+        shown[door] = json.loads(protocol_named(door).render_error(kind("…"), "req_1").body)["error"]
     status, shapes = (
         str(kind.status),
-        [told["openai_chat"]["type"], told["openai_chat"]["code"], told["anthropic"]["type"]],
+        [shown["openai_chat"]["type"], shown["openai_chat"]["code"], shown["anthropic"]["type"]],
     )
     fault = f"`{kind.fault}`"
     if kind is errors.ProviderRefused:
@@ -101,9 +101,9 @@ def render_providers() -> Iterable[str]:
     for kind in kinds().values():
         beyond = list(_beyond(kind, shared))
         rows_only += not beyond
-        told = ", ".join(beyond) or "nothing"
+        shown = ", ".join(beyond) or "nothing"
         label = f"[{kind.label}]({kind.docs})"
-        yield f"| `{kind.name}` | {label} | `{kind.protocol}` | {lines[kind.name]} | {told} |"
+        yield f"| `{kind.name}` | {label} | `{kind.protocol}` | {lines[kind.name]} | {shown} |"
     yield ""
     yield f"{rows_only} of {len(kinds())} are a row and nothing else."
 
@@ -132,12 +132,12 @@ def render_differences() -> Iterable[str]:
     yield "| kind | differences |"
     yield "|---|---|"
     for kind in kinds().values():
-        told = _told(kind.dialect)
+        shown = _told(kind.dialect)
         for form in kind.forms:
             where = ", ".join(f"`{pattern}`" for pattern in (*form.models, form.address) if pattern)
             speaks = f"`{form.protocol}`; " if form.protocol else ""
-            told += f"<br>{where}: {speaks}{_told(form.dialect or {})}"
-        yield f"| `{kind.name}` | {told} |"
+            shown += f"<br>{where}: {speaks}{_told(form.dialect or {})}"
+        yield f"| `{kind.name}` | {shown} |"
 
 
 def _told(dialect: Mapping[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""The accounts of a worker, as an exchange sees them: asked before a request, told when it has ended."""
+"""The accounts of a worker, as an exchange sees them: consulted before a request, informed at its end."""
 
 from time import perf_counter
 

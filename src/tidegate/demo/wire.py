@@ -97,8 +97,8 @@ def _render_choice(index: int, choice: Choice, logprobs: Logprobs | None) -> dic
         message["reasoning_content"] = choice.reasoning
     if choice.calls:
         message["tool_calls"] = [_render_call(call, call.arguments) for call in choice.calls]
-    told = logprobs.of(tokens.split(choice.text)) if logprobs is not None and not choice.calls else None
-    return {"index": index, "message": message, "logprobs": told, "finish_reason": choice.finish}
+    entries = logprobs.of(tokens.split(choice.text)) if logprobs is not None and not choice.calls else None
+    return {"index": index, "message": message, "logprobs": entries, "finish_reason": choice.finish}
 
 
 def _render_call(call: Call, arguments: str) -> dict[str, Any]:
@@ -119,8 +119,8 @@ def render_chunks(
     envelope = _envelope(answer, "chat.completion.chunk")
     unknown = {} if counts is None else {"usage": None}
     for index, choice in enumerate(answer.choices):
-        for delta, told, finish in _deltas(choice, logprobs):
-            part = {"index": index, "delta": delta, "logprobs": told, "finish_reason": finish}
+        for delta, entries, finish in _deltas(choice, logprobs):
+            part = {"index": index, "delta": delta, "logprobs": entries, "finish_reason": finish}
             yield {**envelope, "choices": [part], **unknown}
     if counts is not None:
         yield {**envelope, "choices": [], "usage": _render_usage(counts)}

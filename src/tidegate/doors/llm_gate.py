@@ -151,7 +151,7 @@ def _render_model(
     provider: str, service: Service, row: CatalogModel, prices: PriceList, at: datetime
 ) -> dict[str, Any]:
     price = [*_token_prices(service.name, row, prices, at), *_pixel_prices(service.name, row, prices)]
-    told = [{"id": _id(provider, row.id, str(number)), **one} for number, one in enumerate(price)]
+    listed = [{"id": _id(provider, row.id, str(number)), **one} for number, one in enumerate(price)]
     return {
         "id": _id(provider, row.id),
         "name": row.id,
@@ -159,7 +159,7 @@ def _render_model(
         "description": row.description,
         "contextWindow": row.context,
         "tranningData": row.cutoff,
-        **({"price": told} if told else {}),
+        **({"price": listed} if listed else {}),
         "enabled": True,
     }
 

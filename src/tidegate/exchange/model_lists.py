@@ -66,8 +66,8 @@ class ModelLists:
             names = await fetch_model_names(address, headers, PATIENCE_S)
         except ProviderError as error:
             if service.name not in self._failing:
-                told = service.attribute(error).message
-                log.warning("%s: its models are not listed: %s", service.name, told)
+                reason = service.attribute(error).message
+                log.warning("%s: its models are not listed: %s", service.name, reason)
             self._failing.add(service.name)
             found = dict(self._registry.discovered)
             found.pop(service.name, None)

@@ -58,10 +58,10 @@ def explain(record: Fields) -> list[str]:
     sections = (_summary, _order, _skipped, _tried, _rest)
     lines: list[str] = []
     for section in sections:
-        told = list(section(record))
-        if told and lines:
+        added = list(section(record))
+        if added and lines:
             lines.append("")
-        lines += told
+        lines += added
     return [escape_controls(line) for line in lines]
 
 

@@ -117,5 +117,5 @@ def _is_unknown(key: str, value: Any) -> bool:
 
 
 def _describe(description: Any, aside: dict[str, Any]) -> str:
-    told = _encode(aside).decode()
-    return f"{description}\n\n{told}" if description else told
+    hint = _encode(aside).decode()
+    return f"{description}\n\n{hint}" if description else hint

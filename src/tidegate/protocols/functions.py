@@ -1,7 +1,7 @@
 """Functions, for wire formats that know no other kind of tool.
 
 OpenAI's custom tools take a free text. Where there is nothing of the kind they are functions with
-one parameter, `input`; calls of them in an answer are told as custom calls again.
+one parameter, `input`; calls of them in an answer become custom calls again.
 """
 
 import msgspec
@@ -75,7 +75,7 @@ def custom_names(tools: tuple[Tool, ...]) -> frozenset[str]:
 
 
 def describe(tool: Tool) -> str | None:
-    """A tool's description; a custom tool's grammar, for which there is no field, is told in it."""
+    """A tool's description, including a custom tool's grammar, for which there is no field."""
     if tool.kind != "custom" or tool.block is None:
         return tool.description
     try:

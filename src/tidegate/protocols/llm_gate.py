@@ -160,9 +160,9 @@ _LIST = Decoder(ListIn)
 
 def answer_chat(body: bytes, tally: Tally) -> bytes:
     """The answer to a request for a chat."""
-    told = read_answer(_COMPLETION, body, tally, "message")
-    messages = [_render_message(choice.message) for choice in told.choices]
-    return ENCODE({"usage": _render_usage(told.usage), "messages": messages})
+    result = read_answer(_COMPLETION, body, tally, "message")
+    messages = [_render_message(choice.message) for choice in result.choices]
+    return ENCODE({"usage": _render_usage(result.usage), "messages": messages})
 
 
 def _render_message(message: MessageIn) -> dict[str, Any]:
@@ -172,25 +172,25 @@ def _render_message(message: MessageIn) -> dict[str, Any]:
 
 def _render_usage(usage: UsageIn | None) -> dict[str, int]:
     counted = usage or UsageIn()
-    told = {
+    result = {
         "completionTokens": counted.completion_tokens,
         "promptTokens": counted.prompt_tokens,
         "totalTokens": counted.total_tokens,
     }
-    return {name: count or 0 for name, count in told.items() if count is not None or usage is None}
+    return {name: count or 0 for name, count in result.items() if count is not None or usage is None}
 
 
 def answer_images(body: bytes, tally: Tally) -> bytes:
     """The answer to a request for images."""
-    told = read_answer(_LIST, body, tally, "images")
-    return ENCODE({"data": [{_camel(name): value for name, value in one.items()} for one in told.data]})
+    result = read_answer(_LIST, body, tally, "images")
+    return ENCODE({"data": [{_camel(name): value for name, value in one.items()} for one in result.data]})
 
 
 def answer_embeddings(body: bytes, tally: Tally) -> bytes:
     """The answer to a request for vectors."""
-    told = read_answer(_LIST, body, tally, "embeddings")
-    vectors = [{name: one[name] for name in ("index", "embedding") if name in one} for one in told.data]
-    return ENCODE({"data": vectors, "usage": _render_usage(told.usage)})
+    result = read_answer(_LIST, body, tally, "embeddings")
+    vectors = [{name: one[name] for name in ("index", "embedding") if name in one} for one in result.data]
+    return ENCODE({"data": vectors, "usage": _render_usage(result.usage)})
 
 
 # --- errors ----------------------------------------------------------------------------------
@@ -212,13 +212,13 @@ class LLMGate(OpenAIChat):
     """OpenAI's format with the errors of this dialect."""
 
     def render_error(self, error: TidegateError, request_id: str) -> ErrorReply:
-        """FastAPI's `{"detail": …}`; a request that is wrong is told by place, with status 422."""
+        """FastAPI's `{"detail": …}`; an invalid request is a 422 that names the field."""
         headers = [(b"content-type", b"application/json"), *render_retry_after(error.retry_after)]
         status, detail = error.status, error.message
         if isinstance(error, InvalidRequest) and error.status == 400:
             place = [*_place_of(error.param)]
-            told = [{"loc": place, "msg": error.message, "type": "value_error"}]
-            return ErrorReply(422, tuple(headers), ENCODE({"detail": told}))
+            result = [{"loc": place, "msg": error.message, "type": "value_error"}]
+            return ErrorReply(422, tuple(headers), ENCODE({"detail": result}))
         return ErrorReply(status, tuple(headers), ENCODE({"detail": detail}))
 
 

@@ -21,25 +21,27 @@ ENCODE = msgspec.json.Encoder().encode
 
 def parse_error(status: int, headers: Mapping[str, str], body: bytes) -> ProviderError:
     """The error that an answer with an error status tells. Never without a message."""
-    told = _decode(body)
-    message, found = _message_of(told), _envelope(told)
+    payload = _decode(body)
+    message, found = _message_of(payload), _envelope(payload)
     if message is None:
-        message = readable(body) if told is None else None
+        message = readable(body) if payload is None else None
     return ProviderRefused(
         _bounded(message or f"the provider answered with status {status} and no explanation"),
         status=status,
         type=_text(found.get("type")) or type_of(status),
         code=_text(found.get("code")),
         param=_text(found.get("param")),
-        retry_after=_retry_after(headers, told),
+        retry_after=_retry_after(headers, payload),
     )
 
 
 def error_inside(error: Any) -> ProviderError:
     """The error that a provider tells inside an answer of status 200: the value of its `error`."""
-    told = {"error": error}
-    found = _envelope(told)
-    message = _message_of(told) or f"the provider failed inside its answer: {_bounded(_compact(error), 500)}"
+    payload = {"error": error}
+    found = _envelope(payload)
+    message = (
+        _message_of(payload) or f"the provider failed inside its answer: {_bounded(_compact(error), 500)}"
+    )
     status = _status_inside(found)
     if status is None:
         return ProviderBroke(_bounded(message), type=_text(found.get("type")), code=_text(found.get("code")))
@@ -58,27 +60,29 @@ def error_of_event(name: bytes, data: bytes) -> ProviderError | None:
     Beside OpenAI's `error` there are: an event named so, with words of any shape; objects that say that
     they are errors by `object` or `type` (vLLM, SGLang); and objects that have nothing but a message.
     """
-    told = _decode(data)
-    if not isinstance(told, dict | list):
-        words = told if isinstance(told, str) else data.decode("utf-8", "replace").strip()
+    payload = _decode(data)
+    if not isinstance(payload, dict | list):
+        words = payload if isinstance(payload, str) else data.decode("utf-8", "replace").strip()
         is_text = name == b"error" or not data.lstrip().startswith((b"{", b"["))
         return error_inside(readable(words.encode()) or words) if is_text else None
-    if name != b"error" and not _is_error(told):
+    if name != b"error" and not _is_error(payload):
         return None
-    found = _envelope(told)
-    return error_inside(found.get("errors") or found or told)
+    found = _envelope(payload)
+    return error_inside(found.get("errors") or found or payload)
 
 
-def _is_error(told: Any) -> bool:
-    if isinstance(told, list):
-        return bool(told) and all(isinstance(one, dict) and one.get("error") for one in told)
-    if told.get("error") or told.get("errors"):
+def _is_error(payload: Any) -> bool:
+    if isinstance(payload, list):
+        return bool(payload) and all(isinstance(one, dict) and one.get("error") for one in payload)
+    if payload.get("error") or payload.get("errors"):
         return True
-    if any(str(told.get(field)).lower().endswith("error") for field in ("object", "type")):
+    if any(str(payload.get(field)).lower().endswith("error") for field in ("object", "type")):
         return True
-    if told.keys() & ANSWERS:
+    if payload.keys() & ANSWERS:
         return False
-    return any(isinstance(told.get(key), str) and told[key] for key in ("message", "detail", "error_message"))
+    return any(
+        isinstance(payload.get(key), str) and payload[key] for key in ("message", "detail", "error_message")
+    )
 
 
 ANSWERS = frozenset({"choices", "usage", "id", "x_groq"})
@@ -118,52 +122,52 @@ def _decode(body: bytes) -> Any:
         return None
 
 
-def _envelope(told: Any) -> Mapping[str, Any]:
+def _envelope(payload: Any) -> Mapping[str, Any]:
     """The object that has type, code and param."""
-    if isinstance(told, list):
-        told = told[0] if told else None
-    if not isinstance(told, dict):
+    if isinstance(payload, list):
+        payload = payload[0] if payload else None
+    if not isinstance(payload, dict):
         return {}
     for key in ("error", "detail"):
-        if isinstance(told.get(key), dict):
-            return told[key]  # type: ignore[no-any-return]
-    return told
+        if isinstance(payload.get(key), dict):
+            return payload[key]  # type: ignore[no-any-return]
+    return payload
 
 
 DEEPEST = 8
 """Objects in which a message may be wrapped."""
 
 
-def _message_of(told: Any, depth: int = 0) -> str | None:
+def _message_of(payload: Any, depth: int = 0) -> str | None:
     """The message, wherever the provider has put it."""
-    if isinstance(told, str):
-        return told.strip() or None
+    if isinstance(payload, str):
+        return payload.strip() or None
     if depth > DEEPEST:
         return None
-    if isinstance(told, list):  # FastAPI's validation errors, or several errors
-        said = [message for one in told[:20] if (message := _message_of(one, depth + 1))]
+    if isinstance(payload, list):  # FastAPI's validation errors, or several errors
+        said = [message for one in payload[:20] if (message := _message_of(one, depth + 1))]
         return "; ".join(said) or None
-    if not isinstance(told, dict):
+    if not isinstance(payload, dict):
         return None
-    own = _own_words(told, depth)
-    place = told.get("loc")
+    own = _own_words(payload, depth)
+    place = payload.get("loc")
     if own is not None and isinstance(place, list):
         return f"{'.'.join(step for step in map(_text, place[:20]) if step)}: {own}"
     return own
 
 
-def _own_words(told: dict[str, Any], depth: int) -> str | None:
+def _own_words(payload: dict[str, Any], depth: int) -> str | None:
     for key in ("error", "message", "Message", "msg", "detail", "error_message", "title"):
-        if told.get(key):
-            found = _message_of(told[key], depth + 1)
+        if payload.get(key):
+            found = _message_of(payload[key], depth + 1)
             if found is not None:
-                return _with_upstream(found, told, depth) if key == "message" else found
+                return _with_upstream(found, payload, depth) if key == "message" else found
     return None
 
 
-def _with_upstream(message: str, told: dict[str, Any], depth: int) -> str:
+def _with_upstream(message: str, payload: dict[str, Any], depth: int) -> str:
     """OpenRouter says "Provider returned error" and keeps that provider's words in `metadata.raw`."""
-    metadata = told.get("metadata")
+    metadata = payload.get("metadata")
     raw = metadata.get("raw") if isinstance(metadata, dict) else None
     if not raw:
         return message
@@ -191,11 +195,11 @@ def _text(value: Any) -> str | None:
     return _bounded(str(value), 200) or None
 
 
-def _retry_after(headers: Mapping[str, str], told: Any) -> int | None:
+def _retry_after(headers: Mapping[str, str], payload: Any) -> int | None:
     """Seconds, by the headers; else by what the body says."""
     seconds = parse_retry_after(headers)
-    if seconds is None and isinstance(told, dict | list):
-        return _seconds_in(_envelope(told))
+    if seconds is None and isinstance(payload, dict | list):
+        return _seconds_in(_envelope(payload))
     return seconds
 
 
@@ -214,8 +218,8 @@ def _seconds_in(error: Mapping[str, Any]) -> int | None:
 
 def error_object(error: TidegateError) -> bytes:
     """An error as JSON, in OpenAI's envelope."""
-    told = {"message": error.message, "type": error.type, "param": error.param, "code": error.code}
-    return ENCODE({"error": told})
+    payload = {"message": error.message, "type": error.type, "param": error.param, "code": error.code}
+    return ENCODE({"error": payload})
 
 
 def render_error(error: TidegateError, request_id: str) -> ErrorReply:

@@ -1,4 +1,4 @@
-"""Prompts that are too long for a model: recognised in every provider's words, told in every dialect's.
+"""Prompts that are too long for a model: recognised in every provider's words, reported in every dialect's.
 
 Agents act on it (they compact the conversation and go on), but each client knows only the words of its own
 dialect: OpenAI's clients look for the code `context_length_exceeded`, Claude Code for "prompt is too long:
@@ -91,8 +91,8 @@ def anthropic_words(message: str) -> str:
     if "prompt is too long" in message or "exceed context limit" in message:
         return message
     counts = _counts_in(message)
-    told = "" if counts is None else f"{counts.tokens} tokens > {counts.limit} maximum "
-    return f"prompt is too long: {told}({message})" if told else f"prompt is too long: {message}"
+    numbers = "" if counts is None else f"{counts.tokens} tokens > {counts.limit} maximum "
+    return f"prompt is too long: {numbers}({message})" if numbers else f"prompt is too long: {message}"
 
 
 def gemini_words(message: str) -> str:

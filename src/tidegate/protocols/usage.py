@@ -36,9 +36,9 @@ class Usage(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     cache_write_1h: int | None = None
     """Prompt tokens written to the cache for one hour."""
     input_audio: int | None = None
-    """Audio tokens of the prompt, where they are told apart."""
+    """Audio tokens of the prompt, if reported separately."""
     input_image: int | None = None
-    """Image tokens of the prompt, where they are told apart because they have a price of their own
+    """Image tokens of the prompt, if reported separately because they have their own price
     (models that draw)."""
     output: int | None = None
     """Completion tokens without reasoning and audio; 0 where there is no completion (embeddings). Where the
@@ -48,7 +48,7 @@ class Usage(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     output_audio: int | None = None
     """Audio tokens of the completion."""
     output_image: int | None = None
-    """Image tokens of the completion, where they are told apart (models that draw)."""
+    """Image tokens of the completion, if reported separately (models that generate images)."""
     searches: int | None = None
     """Web searches that the provider ran, in requests."""
 

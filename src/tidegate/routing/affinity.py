@@ -32,7 +32,7 @@ MOST_SESSIONS = 50_000
 """Maximum number of remembered conversations; the least recently used is forgotten first."""
 MOST_HOMES = 2
 MOST_NEWS = 2000
-"""Conversations that are told to other workers at a time; what is more, they do not hear of."""
+"""Maximum number of conversations sent to other workers at a time; the rest is not sent."""
 LEAST_CACHED = 1024
 """In tokens: providers that cache automatically do not cache shorter prompts."""
 HOUR_S = 3600.0

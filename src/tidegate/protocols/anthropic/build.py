@@ -395,12 +395,12 @@ class _ContextManagement(Struct, forbid_unknown_fields=True):
     edits: list[_Edit] = []
 
 
-def _keeps_all(told: Raw | None) -> bool:
+def _keeps_all(management: Raw | None) -> bool:
     """Whether `context_management` removes nothing: Claude Code's default keeps all thinking."""
-    if told is None:
+    if management is None:
         return False
     try:
-        edits = _CONTEXT.decode(told).edits
+        edits = _CONTEXT.decode(management).edits
     except msgspec.DecodeError:
         return False
     return all(edit.type.startswith("clear_thinking") and edit.keep == "all" for edit in edits)

@@ -99,12 +99,12 @@ class StreamSplice(OpenAIStream):
         try:
             view = read_answer(VIEW, require_json(event.data), self.tally, "completion")
         except (ProviderError, *MALFORMED) as error:
-            told = error_of_event(event.name, event.data)
-            raise (told or malformed("an event of the provider's stream", error)) from error
+            reported = error_of_event(event.name, event.data)
+            raise (reported or malformed("an event of the provider's stream", error)) from error
         if not view.choices and not view.error:
-            told = error_of_event(event.name, event.data)
-            if told is not None:
-                raise told
+            reported = error_of_event(event.name, event.data)
+            if reported is not None:
+                raise reported
         count(view, self.tally)
         for choice in view.choices or ():
             (self._unfinished.discard if choice.finish_reason else self._unfinished.add)(choice.index)

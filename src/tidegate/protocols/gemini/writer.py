@@ -329,8 +329,8 @@ def _call(started: ToolCallStarted, arguments: str) -> WirePart:
     """Write a complete call. Arguments that are not an object (of a custom tool, or truncated) become its
     `input`.
     """
-    told = arguments_object(ToolCall(started.id, started.name, arguments, started.kind))
-    call = FunctionCall(id=started.id, name=started.name, args=told)
+    decoded = arguments_object(ToolCall(started.id, started.name, arguments, started.kind))
+    call = FunctionCall(id=started.id, name=started.name, args=decoded)
     return WirePart(function_call=call, thought_signature=started.signature)
 
 
