@@ -5,6 +5,7 @@ candidates, and kind of answer. `test_matrix.py` runs every cell, `scripts/rende
 table as `docs/bad-weather.md`. Nothing here knows the gateway.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, TypeAlias
@@ -310,7 +311,7 @@ def expect(cell: Cell) -> Expected:
         failures.append((number, ending))
         if ending.blame == "request":
             break
-    told = min(failures, key=lambda one: TELLING.index(one[1].blame))
+    told = min(failures, key=lambda one: usefulness(one[1]))
     return Expected(
         status=told[1].status,
         text="",
@@ -323,6 +324,12 @@ def expect(cell: Cell) -> Expected:
         retry_after=told[1].retry_after,
         usage=told[1].usage,
     )
+
+
+def usefulness(failure: Fails) -> tuple[int, float]:
+    """The most useful has the least: of rate limits the one that is lifted first."""
+    wait = failure.retry_after if failure.blame == "rate" else None
+    return TELLING.index(failure.blame), math.inf if wait is None else float(wait)
 
 
 def chain_of(fault: Fault, place: str) -> tuple[Fault, ...]:

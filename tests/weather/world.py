@@ -43,12 +43,12 @@ KINDS = {
 class Clock:
     """The gateway's clock: the true time, and whatever a test has let pass."""
 
-    def __init__(self, patch: pytest.MonkeyPatch) -> None:
+    def __init__(self, patch: pytest.MonkeyPatch, look_s: float = LOOK_S) -> None:
         self.passed = 0.0
         for name, module in list(sys.modules.items()):
             if name.startswith("tidegate.") and getattr(module, "perf_counter", None) is time.perf_counter:
                 patch.setattr(module, "perf_counter", self)
-        patch.setattr("tidegate.exchange.watchdog.LOOK_S", LOOK_S)
+        patch.setattr("tidegate.exchange.watchdog.LOOK_S", look_s)
 
     def __call__(self) -> float:
         return time.perf_counter() + self.passed

@@ -49,5 +49,13 @@ def limited(pick: Pick) -> ProviderRefused:
 
 
 def most_telling(failures: Sequence[TidegateError]) -> TidegateError:
-    """The most useful of several failures for the client; the first of its kind."""
-    return min(failures, key=lambda error: TELLING.index(error.fault))
+    """The most useful of several failures for the client: of rate limits the one that is lifted first,
+    otherwise the first of its kind.
+    """
+    return min(failures, key=_usefulness)
+
+
+def _usefulness(error: TidegateError) -> tuple[int, float]:
+    """The most useful has the least."""
+    wait_s = error.retry_after if error.fault == "rate" else None
+    return TELLING.index(error.fault), math.inf if wait_s is None else wait_s
