@@ -248,3 +248,35 @@ async def test_a_request_that_was_sent_again_in_vain_is_counted_as_well(stack: A
     assert (reply.status, len(one.requests)) == (502, 3)
     assert reply.headers["x-tidegate-attempts"] == "2"
     assert (record["resent"], len(record["attempts"])) == (1, 1)
+
+
+# --- by default --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("answers", "tries"),
+    [
+        ([BROKEN, json(ANSWER)], [1, 1]),
+        ([BROKEN, BROKEN], [1, 2]),
+        ([BROKEN, LIMITED], [1, 1]),
+        ([BROKEN], [2]),
+    ],
+)
+async def test_a_candidate_is_retried_by_default_while_no_other_can_serve(
+    stack: AsyncExitStack, monkeypatch: pytest.MonkeyPatch, answers: list[Script], tries: list[int]
+) -> None:
+    monkeypatch.setattr("tidegate.exchange.attempts.BACKOFF_S", 0.001)
+    gateway, simulators = await chain(stack, *answers, routing="")
+    await gateway.chat("m")
+    assert [len(one.requests) for one in simulators] == tries
+
+
+async def test_a_candidate_is_retried_by_default_while_the_others_are_rate_limited(
+    stack: AsyncExitStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tidegate.exchange.attempts.BACKOFF_S", 0.001)
+    gateway, (first, second) = await chain(stack, refusal(429, retry_after="600"), json(ANSWER), routing="")
+    await gateway.chat("m")
+    second.answer(BROKEN, json(ANSWER))
+    assert (await gateway.chat("m")).headers["x-tidegate-provider"] == "b"
+    assert (len(first.requests), len(second.requests)) == (1, 3)

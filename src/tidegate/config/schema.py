@@ -229,8 +229,9 @@ class PriceConfig(Struct, frozen=True, kw_only=True):
 class Routing(Struct, frozen=True, kw_only=True):
     """`[routing]`: how hard Tidegate tries, and how long it waits."""
 
-    retries: Annotated[int, Meta(ge=0, le=10)] = 1
-    """Retries at the same candidate after no response or a failure of its own. Never after the first byte."""
+    retries: Annotated[int, Meta(ge=0, le=10)] | None = None
+    """Retries at the same candidate after no response or a failure of its own. Never after the first byte.
+    None: one, and only while no other candidate can serve at once."""
     deadline_s: Seconds = 600
     """Seconds until a response begins, over all attempts. Then a stream is limited only by `idle_s`."""
     attempt_s: Seconds = 300

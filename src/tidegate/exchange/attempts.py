@@ -4,6 +4,7 @@ The router names the candidates in order, one for each attempt, until one of the
 """
 
 import asyncio
+import itertools
 from random import uniform
 from time import perf_counter
 
@@ -52,7 +53,7 @@ async def open_answer(this: Exchange) -> bytes:
 
 async def try_candidate(this: Exchange, pick: Pick, failures: list[TidegateError]) -> bytes | None:
     """Try one candidate, with retries where they may help. None means: ask the router for the next one."""
-    for number in range(1 + this.gateway.config.routing.retries):
+    for number in itertools.count():
         if number and not await back_off(this, number):
             return None
         try:
@@ -84,7 +85,7 @@ async def try_candidate(this: Exchange, pick: Pick, failures: list[TidegateError
             report_start(this)
             expect_stream(this.watch, this.gateway)
             return first
-        if not may_repeat(attempt):
+        if not may_repeat(attempt) or number >= most_retries(this):
             return None
     return None
 
@@ -93,6 +94,15 @@ def may_repeat(attempt: Attempt) -> bool:
     """Whether a retry of a failed attempt may succeed."""
     error, breaker = attempt.error, attempt.trial.lane.endpoint.breaker
     return error is not None and error.worth_repeating and breaker.state == "closed"
+
+
+def most_retries(this: Exchange) -> int:
+    """How often a candidate that has failed is retried: by default not while another can serve at once."""
+    configured = this.gateway.config.routing.retries
+    if configured is not None:
+        return configured
+    other = this.gateway.router.next(this.plan, this.tried, this.facts, perf_counter())
+    return int(other is None or other.blocked_by is not None)
 
 
 async def back_off(this: Exchange, number: int) -> bool:

@@ -87,7 +87,7 @@ def next_pick(this: Exchange, broken: Attempt) -> Pick | None:
     """The next candidate; after all others the one that broke, if attempts are repeated at all."""
     router, now = this.gateway.router, perf_counter()
     pick = router.next(this.plan, this.tried, this.facts, now)
-    if pick is None and this.gateway.config.routing.retries and router.may_retry(now):
+    if pick is None and this.gateway.config.routing.retries != 0 and router.may_retry(now):
         others = tuple(trial for trial in this.tried if trial is not broken.trial)
         pick = router.next(this.plan, others, this.facts, now)
     return None if pick is None or (pick.blocked_by == "rate" and pick.wait_s > 0) else pick
