@@ -17,7 +17,7 @@ from typing import Any
 
 from load_upstream import ANSWER
 
-__all__ = ["Client", "Gateway", "free_port", "gateway", "rise"]
+__all__ = ["Client", "Gateway", "free_port", "gateway", "rise", "serving"]
 
 CONFIG = """
 [server]
@@ -101,12 +101,20 @@ class Gateway:
 
 @contextlib.contextmanager
 def gateway(upstream: int, workers: int = 1) -> Iterator[Gateway]:
-    port, began = free_port(), monotonic()
+    began = monotonic()
+    with serving(CONFIG.format(workers=workers, idle_s=IDLE_S, upstream=upstream)) as served:
+        request_once(served.port)
+        served.first_answer_s = monotonic() - began
+        yield served
+
+
+@contextlib.contextmanager
+def serving(config: str) -> Iterator[Gateway]:
+    """A gateway with this configuration, once it is ready."""
+    port = free_port()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        (folder / "tidegate.toml").write_text(
-            CONFIG.format(workers=workers, idle_s=IDLE_S, upstream=upstream)
-        )
+        (folder / "tidegate.toml").write_text(config)
         with (folder / "records").open("wb") as out, (folder / "log").open("wb") as log:
             process = subprocess.Popen(
                 [sys.executable, "-m", "tidegate", "serve", "--port", str(port)],
@@ -116,8 +124,7 @@ def gateway(upstream: int, workers: int = 1) -> Iterator[Gateway]:
                 while b"serving on" not in (folder / "log").read_bytes():
                     assert process.poll() is None, (folder / "log").read_text()
                     sleep(0.005)
-                request_once(port)
-                yield Gateway(port, process.pid, folder, monotonic() - began)
+                yield Gateway(port, process.pid, folder, 0.0)
             finally:
                 process.terminate()
                 process.wait()

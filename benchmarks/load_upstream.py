@@ -9,7 +9,7 @@ from typing import Any
 
 import uvloop
 
-__all__ = ["ANSWER", "WAIT"]
+__all__ = ["ANSWER", "END", "ERROR", "EVENT", "FIRST", "JSON", "STREAM", "WAIT"]
 
 CHUNK = b'data: {"id":"c","object":"chat.completion.chunk","created":1,"model":"m","choices":[%b]%b}\n\n'
 USAGE = b'"usage":{"prompt_tokens":9,"completion_tokens":5,"total_tokens":14}'
