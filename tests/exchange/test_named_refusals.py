@@ -17,7 +17,7 @@ def said(*parts: Any) -> dict[str, Any]:
 CASES: list[tuple[str, dict[str, Any], str]] = [
     ("anthropic", {"n": 2}, 'mine does not support the parameter "n"'),
     ("groq", {"n": 2}, 'mine does not support the parameter "n"'),
-    ("cohere", {"n": 2}, "mine returns one choice only (n)"),
+    ("cohere", {"n": 2}, "mine returns only one choice (n)"),
     ("anthropic", said(*SOUND), "mine does not support audio input"),
     ("deepinfra", {"tools": [TOOL], "tool_choice": "required"}, "mine cannot be forced to call a tool"),
     ("perplexity", {"tools": [TOOL]}, 'mine does not support the parameter "tools"'),

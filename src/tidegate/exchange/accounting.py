@@ -11,14 +11,14 @@ from msgspec.json import encode
 from tidegate.accounts import Caller, Quote
 from tidegate.money import Bill, in_usd
 from tidegate.observe import Record
-from tidegate.protocols.continuation import tokens_of
 from tidegate.protocols.errors import Forbidden, ModelNotFound
 from tidegate.protocols.usage import Usage
 from tidegate.providers import Candidate
 from tidegate.store.journal import Charge, Ended, milliseconds
 
 from .attempt import Attempt
-from .continuation import MOST_BYTES, read_rest
+from .continuation import MOST_BYTES
+from .delivered import delivered_tokens
 from .facts import BYTES_PER_TOKEN
 from .request import Header
 from .state import Exchange
@@ -95,18 +95,6 @@ def usage_of(this: Exchange, attempt: Attempt) -> tuple[Usage | None, bool]:
     prompt = len(getattr(this.parsed, "body", b"")) // BYTES_PER_TOKEN
     output = delivered_tokens(this) if attempt is this.attempt else 0
     return Usage(input=usage.input if usage is not None and usage.input else prompt, output=output), True
-
-
-def delivered_tokens(this: Exchange) -> int:
-    """An estimate of the tokens that were delivered of a stream, by its text."""
-    rest = read_rest(this)
-    if rest is not None:
-        return tokens_of(rest.text)
-    return this.transcript.size // BYTES_PER_EVENT
-
-
-BYTES_PER_EVENT = 200
-"""About the size of an event, most of which hold one token: the estimate for what cannot be read back."""
 
 
 def bill_of_attempt(this: Exchange, attempt: Attempt, usage: Usage) -> Bill | None:
