@@ -156,10 +156,11 @@ BROKEN: dict[str, dict[str, Any]] = {
 and may ask again."""
 
 LONG: list[dict[str, Any]] = [
-    {"type": "reply", "text": "High and low. " * 20, "match": {"model": f"*{model}-corrupt-*"}}
+    {"type": "reply", "text": "High and low. " * 400, "match": {"model": f"*{model}-corrupt-*"}}
     for model in MODELS.values()
 ]
-"""The first answers that are corrupt: long enough to see that nobody reads them any more."""
+"""The first answers that are corrupt: long enough to see that nobody reads them any more, also where all
+requests of this test together take a loaded machine half a minute."""
 
 
 def faults(kind: str, stream: bool, table: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
