@@ -69,6 +69,7 @@ BLOCKS: dict[str, Schema] = {
         id=string(),
         name=string(),
         input={"type": "object"},
+        caller=struct("type", type=string("Who made the call: `direct` is the model itself.")),
         cache_control=CACHE,
         extra_content=SIGNED,
     ),
