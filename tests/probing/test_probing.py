@@ -67,6 +67,12 @@ async def model(gateway: Gateway) -> Any:
     return provider["models"][0]
 
 
+async def blocked_by(gateway: Gateway) -> str | None:
+    """Why the only key is not used."""
+    [service] = (await gateway.get("/v1/chat/health")).json["providers"]
+    return service["credentials"][0]["blocked_by"] if service["credentials"] else None
+
+
 async def until(condition: Callable[[], Awaitable[object]]) -> None:
     async with asyncio.timeout(20):
         while not await condition():
@@ -152,8 +158,7 @@ async def test_a_key_that_works_again_is_used_again(
     assert (await gateway.chat("a/m")).status == refused
 
     async def opened() -> bool:
-        [service] = (await gateway.get("/v1/chat/health")).json["providers"]
-        return service["credentials"][0]["blocked_by"] is None
+        return await blocked_by(gateway) is None
 
     if restored:
         await until(opened)
@@ -166,15 +171,20 @@ async def test_a_key_that_works_again_is_used_again(
 async def test_one_worker_probes(stack: AsyncExitStack) -> None:
     pair = stack.enter_context(buses(2))
     provider = await stack.enter_async_context(Provider())
-    provider.lists = never()
+    provider.chats, provider.lists = refusal(401), never()
     named = {"a": ("openai_compatible", f"{provider.url}/v1")}
     first, second = [
         await stack.enter_async_context(Gateway(named, routing='retries = 0\nprobe = "list"', bus=bus))
         for bus in pair
     ]
-    await fail(first)
-    await breaker_is(second, "half_open")
-    await asyncio.sleep(0.1)
+    assert (await first.chat("a/m")).status == 401
+
+    async def both_know() -> bool:
+        return all([await blocked_by(one) for one in (first, second)])
+
+    await until(both_know)
+    await provider.seen(2)
+    await asyncio.sleep(0.2)
     assert len(provider.probes()) == 1
 
 
