@@ -1,4 +1,4 @@
-"""Whose fault a failure is, and what follows from it."""
+"""Whose fault a failure is, and its consequences."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -7,18 +7,18 @@ from typing import Literal, NamedTuple
 __all__ = ["RETRIES", "Fault", "Retry", "fault_of"]
 
 Fault = Literal["request", "account", "rate", "provider", "gateway"]
-"""`request`: it would be refused everywhere. `account`: a key, its rights, its funds, or what it may
-reach. `rate`: a limit that time lifts. `provider`: it is away, broken, overloaded or too slow. `gateway`:
-ours."""
+"""`request`: it would be rejected everywhere. `account`: a key, its permissions, its funds, or the models
+that it can use. `rate`: a temporary limit. `provider`: it is unavailable, broken, overloaded or too slow.
+`gateway`: a failure of this gateway."""
 
 
 class Retry(NamedTuple):
-    """Where a request may go on after a provider's failure."""
+    """How a request may continue after a provider's failure."""
 
     elsewhere: bool
-    """To another candidate."""
+    """With another candidate."""
     at_once: bool
-    """To the same candidate, without a wait."""
+    """With the same candidate, immediately."""
 
 
 RETRIES: Mapping[Fault, Retry] = MappingProxyType(
@@ -30,7 +30,7 @@ RETRIES: Mapping[Fault, Retry] = MappingProxyType(
         "gateway": Retry(elsewhere=False, at_once=False),
     }
 )
-"""What follows from a provider's fault. A class may take a retry back, with its reason."""
+"""The consequences of a provider's fault. An error class may rule out a retry, with a reason."""
 
 FAULTS_BY_STATUS: Mapping[int, Fault] = MappingProxyType(
     {
@@ -45,8 +45,8 @@ FAULTS_BY_STATUS: Mapping[int, Fault] = MappingProxyType(
         498: "rate",
     }
 )
-"""Statuses of a provider. Of others, 4xx is `request` and the rest `provider`. 404: this account has no
-such model. 498: Groq's capacity for the tier is used up (console.groq.com/docs/errors)."""
+"""Statuses of a provider. Other 4xx are `request`, everything else is `provider`. 404: the account does not
+have the model. 498: Groq's capacity for the tier is exhausted (console.groq.com/docs/errors)."""
 
 FAULTS_BY_WORD: Mapping[str, Fault] = MappingProxyType(
     {
@@ -60,13 +60,13 @@ FAULTS_BY_WORD: Mapping[str, Fault] = MappingProxyType(
         "rate_limit_error": "rate",
     }
 )
-"""Codes and types that say more than the status they come with: OpenAI's 429 for an empty account, Groq's
-413 for tokens per minute."""
+"""Codes and types that are more specific than their status: OpenAI's 429 for exhausted funds, Groq's 413 for
+tokens per minute."""
 
 
 def fault_of(status: int, *words: str | None) -> Fault:
-    """The fault behind a provider's error answer: by the first of its code and type that is known, else by
-    its status.
+    """The fault of a provider's error response: by its code or type, whichever is known first, else by its
+    status.
     """
     for word in words:
         if word is not None and word in FAULTS_BY_WORD:

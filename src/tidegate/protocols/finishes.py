@@ -1,8 +1,7 @@
-"""One table of finish reasons: what every provider's word means, and the word for it in every format.
+"""One table of finish reasons: the meaning of every provider's word, and every format's word for it.
 
-A reader asks `meaning_of`, whatever the format; a writer takes the word from `WORDS`. A reason that says
-that the answer is not whole means `error`: it is an error of the provider's (`broken_finish`), never a
-normal end.
+Readers use `meaning_of`, whatever the format; writers take the word from `WORDS`. A reason that means that
+the answer is incomplete is an `error` of the provider (`broken_finish`), never a normal end.
 """
 
 from collections.abc import Mapping
@@ -24,8 +23,7 @@ __all__ = [
 ]
 
 Meaning: TypeAlias = FinishReason | Literal["error"]
-"""What a provider's reason means: one of the four ends of an answer, or `error` for an answer that is not
-whole."""
+"""The meaning of a provider's reason: one of the four ends of an answer, or `error` for an incomplete one."""
 
 _BY_FORMAT: Mapping[str, Mapping[str, Meaning]] = MappingProxyType(
     {
@@ -118,7 +116,7 @@ _BY_FORMAT: Mapping[str, Mapping[str, Meaning]] = MappingProxyType(
 MEANINGS: Mapping[str, Meaning] = MappingProxyType(
     {word.lower(): meaning for words in _BY_FORMAT.values() for word, meaning in words.items()}
 )
-"""Every reason that is known, in lower case: services pass on the words of whoever serves the model."""
+"""All known reasons, in lower case. Services often pass on the words of their own providers."""
 
 _SIGNS: tuple[tuple[Meaning, tuple[str, ...]], ...] = (
     (
@@ -134,7 +132,7 @@ _SIGNS: tuple[tuple[Meaning, tuple[str, ...]], ...] = (
     ("length", ("length", "max_", "maximum", "limit", "exceeded", "context_window", "truncat")),
     ("tool_calls", ("tool", "function")),
 )  # fmt: skip
-"""Parts of words that tell what a reason means which is newer than the table, the first that fits."""
+"""Word fragments for reasons that are newer than the table; the first match is used."""
 
 WORDS: Mapping[str, Mapping[FinishReason, str]] = MappingProxyType(
     {
@@ -159,16 +157,16 @@ WORDS: Mapping[str, Mapping[FinishReason, str]] = MappingProxyType(
         },
     }
 )
-"""What a writer of a format writes for an end."""
+"""Format → the word that its writer uses for each end."""
 
 
 def own_words(protocol: str) -> frozenset[str]:
-    """The reasons that clients of a format know: they are passed on to them as they are."""
+    """The reasons that clients of a format know; these are passed on unchanged."""
     return frozenset(_BY_FORMAT[protocol])
 
 
 def meaning_of(reason: str) -> Meaning:
-    """What a provider's reason means. One that nothing is known of is a `stop`: it ended the answer."""
+    """The meaning of a provider's reason. An unknown one counts as `stop`, because it ended the answer."""
     known = MEANINGS.get(reason)
     if known is not None:
         return known
@@ -180,17 +178,17 @@ def meaning_of(reason: str) -> Meaning:
 
 
 def finish_of(reason: str) -> FinishReason:
-    """The end that a reason of a whole answer stands for."""
+    """The end of a complete answer with this reason."""
     meaning = meaning_of(reason)
     return "stop" if meaning == "error" else meaning
 
 
 def is_broken(reason: str) -> bool:
-    """Whether a reason says that the answer is not whole."""
+    """Whether a reason means that the answer is incomplete."""
     return meaning_of(reason) == "error"
 
 
 def broken_finish(reason: str, detail: str | None = None) -> ProviderBroke:
-    """The error for an answer that ended so, with the provider's explanation."""
+    """The error for an answer with such a reason, with the provider's explanation."""
     message = f"the provider ended its answer with the reason {reason!r}"
     return ProviderBroke(f"{message}: {detail}" if detail else message)

@@ -1,7 +1,7 @@
-"""Functions, for wire formats that know no other kind of tool.
+"""Custom tools as functions, for wire formats without any other kind of tool.
 
-OpenAI's custom tools take a free text. Where there is nothing of the kind they are functions with
-one parameter, `input`; calls of them in an answer become custom calls again.
+OpenAI's custom tools take free text. For other formats they become functions with one parameter, `input`;
+calls of them in an answer become custom calls again.
 """
 
 import msgspec
@@ -24,7 +24,7 @@ CUSTOM_INPUT = Raw(b'{"type":"object","properties":{"input":{"type":"string"}},"
 """The parameters of a custom tool as a function."""
 
 NO_PARAMETERS = Raw(b'{"type":"object","properties":{}}')
-"""The parameters of a function that has none, where a schema is required."""
+"""The parameters of a function without any, if a schema is required."""
 
 
 class Grammar(Struct, frozen=True):
@@ -41,7 +41,7 @@ class CustomFormat(Struct, frozen=True):
 
 
 class CustomTool(Struct, frozen=True):
-    """What `Tool` does not name of a custom tool's declaration."""
+    """The parts of a custom tool's declaration that `Tool` does not have."""
 
     format: CustomFormat | None = None
 
@@ -70,7 +70,7 @@ def allowed_tools(turn: Turn) -> tuple[Tool, ...]:
 
 
 def custom_names(tools: tuple[Tool, ...]) -> frozenset[str]:
-    """The names of the tools that take a free text."""
+    """The names of the tools that take free text."""
     return frozenset(tool.name for tool in tools if tool.kind == "custom")
 
 
@@ -90,8 +90,8 @@ def describe(tool: Tool) -> str | None:
 
 
 def arguments_object(call: ToolCall) -> Raw:
-    """A call's arguments as a JSON object. What is none (a custom tool's text, arguments that a length
-    limit cut) becomes its `input`.
+    """A call's arguments as a JSON object. Anything else (a custom tool's text, arguments truncated by a
+    length limit) becomes its `input`.
     """
     text = call.arguments.strip()
     if call.kind == "function":

@@ -1,8 +1,8 @@
-"""Decoding what providers send: what stands beside an answer never ends it.
+"""Lenient decoding of provider data: a malformed optional field never ends an answer.
 
-A field of an unexpected type is mended where its meaning is plain (a number as text), and left out
-otherwise, alone and by name; a field that is the answer itself (`ANSWER`) is never left out. Halves of
-UTF-16 pairs become U+FFFD where no stream has joined them before.
+A field of an unexpected type is converted if its meaning is clear (a number as text), and otherwise omitted
+and named. A field that is part of the answer itself (`ANSWER`) is never omitted. Lone surrogates become
+U+FFFD, unless a stream has joined them before.
 """
 
 import re
@@ -33,26 +33,25 @@ ANSWER = frozenset(
         "tool_calls", "type", "values",
     }
 )  # fmt: skip
-"""Fields without which there is no answer, or another one."""
+"""Fields that are part of the answer itself."""
 
 ASIDE = frozenset({"annotations", "citations", "logprobs", "reasoning", "refusal", "usage"})
-"""Fields beside the answer, whatever the fields within them are called."""
+"""Optional fields, whatever the fields within them are called."""
 
 ARGUMENTS = "arguments"
-"""A call's arguments are text, or an object: nothing in them can be left out."""
+"""A call's arguments are text or an object; nothing in them can be omitted."""
 
 PATIENCE = 12
-"""Fields of one event that are looked after."""
+"""Maximum number of fields of one event that are repaired."""
 
 _PLACE = re.compile(r" - at `\$(.*)`$", re.DOTALL)
 _STEP = re.compile(r"\.([^.\[\]]+)|\[[^\]]*\]")
 
 
 def decode_leniently(decoder: Decoder[T], data: bytes | msgspec.Raw, events: list[Event]) -> T:
-    """Decode JSON, without the fields beside the answer that cannot be read; for each there is an
-    event `LeftOut`.
+    """Decode JSON, omitting optional fields that cannot be read. Each one adds a `LeftOut` event.
 
-    Raises one of MALFORMED where the answer itself cannot be read.
+    Raises one of MALFORMED if the answer itself cannot be read.
     """
     try:
         return decoder.decode(data)
@@ -65,8 +64,8 @@ def decode_leniently(decoder: Decoder[T], data: bytes | msgspec.Raw, events: lis
 
 
 def decode_aside(decoder: Decoder[T], data: bytes | msgspec.Raw, events: list[Event], name: str) -> T | None:
-    """The same for a value that stands beside the answer as a whole: None where it cannot be read, and it is
-    left out by this name.
+    """Decode a value that is optional as a whole. If it cannot be read, returns None, and the value is
+    reported under this name.
     """
     try:
         return decode_leniently(decoder, data, events)
@@ -76,10 +75,10 @@ def decode_aside(decoder: Decoder[T], data: bytes | msgspec.Raw, events: list[Ev
 
 
 def decode_view(decoder: Decoder[T], data: bytes, leave_out: Callable[[str], None]) -> T:
-    """Decode what accounting reads of an answer whose bytes pass as they are. What cannot be read is not
-    counted, and `leave_out` is called with its name.
+    """Decode the fields that accounting needs from an answer that is passed through. Fields that cannot be
+    read are not counted, and `leave_out` is called with their names.
 
-    Raises one of MALFORMED where the answer itself cannot be read.
+    Raises one of MALFORMED if the answer itself cannot be read.
     """
     try:
         return decoder.decode(data)
@@ -109,8 +108,8 @@ def _decode_mended(decoder: Decoder[T], data: bytes | msgspec.Raw, events: list[
 
 
 def _mend(tree: Any, complaint: str) -> str | None:
-    """Take care of the field that a complaint is about: its name where it was left out, "" where it was
-    mended, None where it belongs to the answer.
+    """Repair the field that a complaint is about. Returns its name if it was omitted, "" if it was converted,
+    None if it is part of the answer.
     """
     found = _PLACE.search(complaint)
     steps: list[str | None] = [step[1] for step in _STEP.finditer(found[1])] if found else []
@@ -134,7 +133,7 @@ def _as_text(value: Any) -> str | None:
 
 
 def _mender_for(complaint: str) -> Callable[[Any], int | None] | None:
-    """What makes the expected number of a value, where there is one."""
+    """A conversion to the expected number, if there is one."""
     expected = complaint.partition(" - at ")[0].partition(",")[0]
     if "`int" not in expected:
         return None
@@ -155,8 +154,8 @@ def _as_int(value: Any) -> int | None:
 
 
 def _edit(value: Any, steps: list[str | None], mend: Callable[[Any], int | str | None] | None) -> bool:
-    """Mend the field at a path, in every element of the lists on it, or take it out. Returns whether every
-    one could be mended.
+    """Convert the field at a path, in every element of the lists on it, or remove it. Returns whether all
+    could be converted.
     """
     step, rest = steps[0], steps[1:]
     if step is None:

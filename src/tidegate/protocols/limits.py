@@ -1,8 +1,7 @@
-"""Values that are too long for a provider, or of letters that it does not take: shortened, never refused.
+"""Shortens values that are too long for a provider, or contain characters that it does not accept.
 
-The stand-in of a value is always the same, so that what belongs together stays together (a call and its
-result, the requests of one user). Names of tools come back in answers, where the client's own name is put
-in again (`ToolNames`).
+A value always has the same replacement, so related values still match (a call and its result, the requests of
+one user). In answers, the names of tools are replaced by the client's original names.
 """
 
 import hashlib
@@ -19,7 +18,7 @@ __all__ = ["ANY_NAME", "NameRule", "opaque_user", "short_tool_names", "short_val
 
 
 def short_value(value: str, limit: int | None) -> str:
-    """A value of at most so many characters: itself, or the beginning of its SHA-256."""
+    """A value of at most `limit` characters: the value itself, or the beginning of its SHA-256."""
     if limit is None or len(value) <= limit:
         return value
     return hashlib.sha256(value.encode("utf-8", "surrogatepass")).hexdigest()[:limit]
@@ -30,9 +29,9 @@ _NUMBER = re.compile(r"[0-9.:-]{6,}", re.ASCII)
 
 
 def opaque_user(user: str) -> str:
-    """An end user's id that says nothing about the person: e-mail addresses, phone numbers and names of
-    people become a hash. Anthropic refuses them ("user_id appears to contain an email address"), and more
-    than 256 characters (platform.claude.com/docs/en/api/messages, `metadata.user_id`).
+    """An end user's id without personal data: e-mail addresses, phone numbers and names become a hash.
+    Anthropic rejects them ("user_id appears to contain an email address"), and ids above 256 characters
+    (platform.claude.com/docs/en/api/messages, `metadata.user_id`).
     """
     if _OPAQUE.fullmatch(user) and not _NUMBER.fullmatch(user):
         return user
@@ -43,7 +42,7 @@ _FIELDS = Decoder(dict[str, Raw])
 
 
 def with_properties(schema: Raw) -> Raw:
-    """A function's parameters with the `properties` without which OpenAI refuses an object schema."""
+    """Add `properties` to a function's parameters: OpenAI rejects an object schema without it."""
     if b'"properties"' in bytes(schema):
         return schema
     try:
@@ -62,24 +61,24 @@ COMBINED = frozenset({"$ref", "anyOf", "oneOf", "allOf"})
 
 
 class NameRule(Struct, frozen=True):
-    """Which names of tools a provider takes."""
+    """The tool names that a provider accepts."""
 
     longest: int | None = 64
-    """Characters; None where every name is taken."""
+    """Maximum length in characters; None if every name is accepted."""
     letters: str = "A-Za-z0-9_-"
-    """A class of characters of a regular expression."""
+    """A character class of a regular expression."""
     first: str = "A-Za-z0-9_-"
     """The same, for the first character."""
 
     def fits(self, name: str) -> bool:
-        """Whether a name is taken."""
+        """Whether a name is accepted."""
         if self.longest is None:
             return True
         pattern = f"[{self.first}][{self.letters}]{{0,{self.longest - 1}}}"
         return re.fullmatch(pattern, name, re.ASCII) is not None
 
     def shorten(self, name: str) -> str:
-        """A name that is taken: what is readable of this one, and a hash that tells it from others."""
+        """An accepted name: the readable part of this one, and a hash that makes it unique."""
         mark = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:8]
         readable = re.sub(f"[^{self.letters}]", "_", name, flags=re.ASCII)
         if re.match(f"[{self.first}]", readable, re.ASCII) is None:
@@ -88,11 +87,11 @@ class NameRule(Struct, frozen=True):
 
 
 ANY_NAME = NameRule(longest=None)
-"""The rule of formats that say nothing of names."""
+"""The rule for formats without restrictions."""
 
 
 def short_tool_names(turn: Turn, rule: NameRule) -> tuple[Turn, Mapping[str, str]]:
-    """The Turn with names of tools that a provider takes, and the client's names by these."""
+    """The Turn with tool names that a provider accepts, and the client's names by the new ones."""
     if rule.longest is None:
         return turn, {}
     names = {tool.name for tool in turn.tools if tool.kind == "function"}

@@ -1,4 +1,4 @@
-"""Media in requests: data URLs, base64, and whether an image is one."""
+"""Media in requests: data URLs, base64, and checks of the content."""
 
 import base64
 import binascii
@@ -22,10 +22,10 @@ MAGIC = {
     "image/gif": (b"GIF8",),
     "image/webp": (b"RIFF",),
 }
-"""How the files of a type begin; other types are not looked into."""
+"""Media type → magic bytes. Other types are not checked."""
 
 PDF_HEAD = 1368
-"""Characters of base64 that hold the first kilobyte of a file."""
+"""The number of base64 characters for the first kilobyte of a file."""
 
 AUDIO_TYPES = {
     "wav": "audio/wav",
@@ -38,7 +38,7 @@ AUDIO_TYPES = {
 
 
 def parse_url(url: str, param: str) -> Inline | Link:
-    """A media URL: `data:` becomes inline data, http and https stay a link.
+    """Parse a media URL: `data:` becomes inline data, http and https become a link.
 
     Schemes and `;base64` may be in any case (RFC 3986, section 3.1; RFC 2397). Raises InvalidRequest for any
     other scheme and for a data URL that is not base64.
@@ -66,11 +66,11 @@ TYPES = {
     "audio/vnd.wave": "audio/wav",
     "application/x-pdf": "application/pdf",
 }
-"""Media types as people write them, and as IANA registers them and providers know them."""
+"""Common spellings of media types → the registered type, which providers accept."""
 
 
 def inline(media_type: str, data: str) -> Inline:
-    """Media in a request: the registered type in lower case, and plain base64."""
+    """Inline media with the registered type in lower case, and plain base64."""
     kind = media_type.partition(";")[0].strip().lower()
     return Inline(TYPES.get(kind, kind), plain_base64(data))
 
@@ -79,8 +79,8 @@ _ODD = ("\n", "\r", "\t", " ", "-", "_", "%")
 
 
 def plain_base64(data: str) -> str:
-    """Base64 of the standard alphabet (RFC 4648, section 4), whole and in one line: without the line breaks
-    of MIME, the letters of the URL-safe alphabet, or percent-encoding, and with its padding.
+    """Normalize base64 to the standard alphabet (RFC 4648, section 4) in one line: without MIME's line
+    breaks, the URL-safe alphabet or percent-encoding, and with padding.
     """
     if any(odd in data for odd in _ODD):
         data = unquote(data) if "%" in data else data
@@ -92,7 +92,7 @@ def plain_base64(data: str) -> str:
 
 
 def check_image(source: Inline, param: str) -> None:
-    """Raise InvalidRequest where data that calls itself an image is none."""
+    """Raise InvalidRequest if data declared as an image is not one."""
     if not source.media_type.startswith("image/"):
         raise InvalidRequest(f"expected an image, not {source.media_type}", param=param)
     start = _decode_start(source.data, param)
@@ -104,7 +104,7 @@ def check_image(source: Inline, param: str) -> None:
 
 
 def check_document(source: Inline, param: str) -> None:
-    """Raise InvalidRequest where data that calls itself a PDF is none, and where it is no base64."""
+    """Raise InvalidRequest if data declared as a PDF is not one, or is not base64."""
     start = _decode_start(source.data, param, PDF_HEAD)
     # Readers look for the mark in the first kilobyte (ISO 32000-1, annex H.3).
     if source.media_type == "application/pdf" and b"%PDF-" not in start:
@@ -117,7 +117,7 @@ def data_url(source: Inline) -> str:
 
 
 def text_of(source: Inline, param: str) -> str:
-    """The text of an inline text file. Raises InvalidRequest where it is not UTF-8 in base64."""
+    """The text of an inline text file. Raises InvalidRequest if it is not UTF-8 in base64."""
     try:
         return base64.b64decode(source.data, validate=False).decode()
     except (binascii.Error, UnicodeDecodeError) as error:
@@ -125,7 +125,7 @@ def text_of(source: Inline, param: str) -> str:
 
 
 def _decode_start(data: str, param: str, size: int = 16) -> bytes:
-    """The first bytes of base64 data, of this many characters."""
+    """Decode the first `size` characters of base64 data."""
     if not data.strip():
         raise InvalidRequest("the data is empty", param=param)
     if _NOT_BASE64.search(data, 0, 4096):

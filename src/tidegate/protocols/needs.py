@@ -1,7 +1,7 @@
-"""What a model must be able to do to serve a request, for those who choose one.
+"""The capabilities that a request needs, for choosing a model.
 
-`ParsedRequest.needs()` finds it in the decoded body, without the work of a `Turn`; the needs of the `Turn`
-are the same by definition, and by test.
+`ParsedRequest.needs()` reads them from the decoded body without building a `Turn`; a test ensures that the
+`Turn` gives the same result.
 """
 
 from collections.abc import Iterable
@@ -23,9 +23,9 @@ from .turn import (
 __all__ = ["NOTHING", "Need", "needs_of", "needs_of_turn"]
 
 Need = Literal["vision", "documents", "audio", "tools", "schema", "reasoning"]
-"""`vision`: looks at images or video. `documents`: reads files. `audio`: listens, or speaks. `tools`: calls
-tools. `schema`: keeps to a JSON Schema (`json_object` needs
-no more than obedience). `reasoning`: can be made to think."""
+"""`vision`: images or video as input. `documents`: files as input. `audio`: audio as input or output.
+`tools`: tool calls. `schema`: output that follows a JSON Schema (`json_object` does not need it).
+`reasoning`: reasoning on request."""
 
 NOTHING: frozenset[Need] = frozenset()
 """The needs of a plain text request."""
@@ -41,7 +41,7 @@ def needs_of(
     reasoning: ReasoningControl | None,
     modalities: Iterable[str] | None = None,
 ) -> frozenset[Need]:
-    """The needs of a request with these media in its messages; `tools` are those that are offered."""
+    """The needs of a request with these media in its messages and these tools."""
     found = set(media)
     if tools:
         found.add("tools")
@@ -55,7 +55,7 @@ def needs_of(
 
 
 def needs_of_turn(turn: Turn) -> frozenset[Need]:
-    """The needs of a request in no dialect."""
+    """The needs of a Turn."""
     return needs_of(
         _media_of(turn.messages),
         tools=turn.tools,

@@ -1,4 +1,4 @@
-"""Errors of OpenAI's APIs: a provider's, in whatever shape they come; and our own, in OpenAI's shape."""
+"""Errors of OpenAI's APIs: parsing a provider's errors of any shape, and writing Tidegate's own."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -20,7 +20,7 @@ ENCODE = msgspec.json.Encoder().encode
 
 
 def parse_error(status: int, headers: Mapping[str, str], body: bytes) -> ProviderError:
-    """The error that an answer with an error status tells. Never without a message."""
+    """Parse a response with an error status. The result always has a message."""
     payload = _decode(body)
     message, found = _message_of(payload), _envelope(payload)
     if message is None:
@@ -36,7 +36,7 @@ def parse_error(status: int, headers: Mapping[str, str], body: bytes) -> Provide
 
 
 def error_inside(error: Any) -> ProviderError:
-    """The error that a provider tells inside an answer of status 200: the value of its `error`."""
+    """Parse the `error` value in a provider's answer with status 200."""
     payload = {"error": error}
     found = _envelope(payload)
     message = (
@@ -55,10 +55,10 @@ def error_inside(error: Any) -> ProviderError:
 
 
 def error_of_event(name: bytes, data: bytes) -> ProviderError | None:
-    """The error that an event of a stream is, in whatever form; None where it is none.
+    """Parse an error event of a stream, in any form; None if the event is not an error.
 
-    Beside OpenAI's `error` there are: an event named so, with words of any shape; objects that say that
-    they are errors by `object` or `type` (vLLM, SGLang); and objects that have nothing but a message.
+    Besides OpenAI's `error` there are: events named `error` with any content; objects whose `object` or
+    `type` marks them as errors (vLLM, SGLang); and objects that only have a message.
     """
     payload = _decode(data)
     if not isinstance(payload, dict | list):
@@ -86,7 +86,7 @@ def _is_error(payload: Any) -> bool:
 
 
 ANSWERS = frozenset({"choices", "usage", "id", "x_groq"})
-"""Fields of a chunk: what has one of them and does not say that it is an error is none."""
+"""Fields of a chunk: an object with one of them is not an error, unless it is marked as one."""
 
 STATUSES = {
     "invalid_request_error": 400,
@@ -101,7 +101,7 @@ STATUSES = {
     "requests": 429,
     "overloaded_error": 503,
 }
-"""Statuses by type or code, for errors that come without one."""
+"""Statuses by type or code, for errors without a status."""
 
 
 def _status_inside(found: Mapping[str, Any]) -> int | None:
@@ -123,7 +123,7 @@ def _decode(body: bytes) -> Any:
 
 
 def _envelope(payload: Any) -> Mapping[str, Any]:
-    """The object that has type, code and param."""
+    """The object that contains type, code and param."""
     if isinstance(payload, list):
         payload = payload[0] if payload else None
     if not isinstance(payload, dict):
@@ -135,11 +135,11 @@ def _envelope(payload: Any) -> Mapping[str, Any]:
 
 
 DEEPEST = 8
-"""Objects in which a message may be wrapped."""
+"""Objects that may contain the message."""
 
 
 def _message_of(payload: Any, depth: int = 0) -> str | None:
-    """The message, wherever the provider has put it."""
+    """Find the message, wherever the provider puts it."""
     if isinstance(payload, str):
         return payload.strip() or None
     if depth > DEEPEST:
@@ -166,7 +166,7 @@ def _own_words(payload: dict[str, Any], depth: int) -> str | None:
 
 
 def _with_upstream(message: str, payload: dict[str, Any], depth: int) -> str:
-    """OpenRouter says "Provider returned error" and keeps that provider's words in `metadata.raw`."""
+    """OpenRouter's message is "Provider returned error"; the provider's own is in `metadata.raw`."""
     metadata = payload.get("metadata")
     raw = metadata.get("raw") if isinstance(metadata, dict) else None
     if not raw:
@@ -187,7 +187,7 @@ def _compact(value: Any) -> str:
 
 
 def _text(value: Any) -> str | None:
-    """A code or type as text; providers also send numbers."""
+    """A code or type as text. Some providers send numbers."""
     if isinstance(value, bool) or not isinstance(value, str | int):
         return None
     if isinstance(value, int) and abs(value) >= 10**18:
@@ -196,7 +196,7 @@ def _text(value: Any) -> str | None:
 
 
 def _retry_after(headers: Mapping[str, str], payload: Any) -> int | None:
-    """Seconds, by the headers; else by what the body says."""
+    """Seconds, from the headers or else from the body."""
     seconds = parse_retry_after(headers)
     if seconds is None and isinstance(payload, dict | list):
         return _seconds_in(_envelope(payload))
@@ -223,6 +223,6 @@ def error_object(error: TidegateError) -> bytes:
 
 
 def render_error(error: TidegateError, request_id: str) -> ErrorReply:
-    """An error before the first byte of an answer."""
+    """Write an error for use before the first byte of an answer."""
     headers = [(b"content-type", b"application/json"), *render_retry_after(error.retry_after)]
     return ErrorReply(error.status, tuple(headers), error_object(error))

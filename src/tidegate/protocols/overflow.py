@@ -1,8 +1,8 @@
 """Prompts that are too long for a model: recognised in every provider's words, reported in every dialect's.
 
-Agents act on it (they compact the conversation and go on), but each client knows only the words of its own
-dialect: OpenAI's clients look for the code `context_length_exceeded`, Claude Code for "prompt is too long:
-N tokens > M maximum", Gemini's for "exceeds the maximum number of tokens allowed".
+Agents react to this error (they compact the conversation and continue), but each client only knows its own
+dialect's words: OpenAI's clients look for the code `context_length_exceeded`, Claude Code for "prompt is too
+long: N tokens > M maximum", Gemini's for "exceeds the maximum number of tokens allowed".
 """
 
 import re
@@ -11,10 +11,10 @@ from typing import NamedTuple
 __all__ = ["CONTEXT_LENGTH_EXCEEDED", "anthropic_words", "gemini_words", "is_overflow"]
 
 CONTEXT_LENGTH_EXCEEDED = "context_length_exceeded"
-"""OpenAI's code, and the code of such an error whoever the provider is."""
+"""OpenAI's code, used for this error of every provider."""
 
 STATUSES = frozenset((400, 413, 422))
-"""What providers answer with; 429 is a limit of tokens per minute, in similar words at times."""
+"""The statuses that providers use. A 429 is a limit of tokens per minute, sometimes in similar words."""
 
 CODES = frozenset(
     {
@@ -22,7 +22,7 @@ CODES = frozenset(
         "exceed_context_size_error",  # llama.cpp
     }
 )
-"""Codes and types that say it without a look at the message."""
+"""Codes and types that identify the error without its message."""
 
 LIMITS_OF_RATE = re.compile(r"per (minute|day|hour)|\bTP[MD]\b|rate limit", re.IGNORECASE)
 
@@ -67,11 +67,11 @@ COUNTS: tuple[tuple[re.Pattern[str], tuple[int, int]], ...] = tuple(
         (r"too long: (\d+), model maximum context length: (\d+)", (1, 2)),
     )
 )
-"""The places of the prompt's tokens and of the limit, where a message has both."""
+"""The positions of the prompt's tokens and of the limit, if a message contains both."""
 
 
 class Counts(NamedTuple):
-    """Tokens of the prompt, and how many the model takes."""
+    """Tokens of the prompt, and the model's limit."""
 
     tokens: int
     limit: int
@@ -87,7 +87,7 @@ def is_overflow(status: int, message: str, *words: str | None) -> bool:
 
 
 def anthropic_words(message: str) -> str:
-    """The message as Anthropic would begin it; its own words stay as they are."""
+    """Start the message as Anthropic would, and keep the original."""
     if "prompt is too long" in message or "exceed context limit" in message:
         return message
     counts = _counts_in(message)
@@ -96,7 +96,7 @@ def anthropic_words(message: str) -> str:
 
 
 def gemini_words(message: str) -> str:
-    """The message as Google would begin it; its own words stay as they are."""
+    """Start the message as Google would, and keep the original."""
     if "exceeds the maximum number of tokens" in message:
         return message
     counts = _counts_in(message)

@@ -1,6 +1,6 @@
-"""How an answer was served, as the provider reports it: what its price depends on beside the tokens.
+"""How an answer was served, as reported by the provider: what its price depends on besides the tokens.
 
-Nothing in here can break an answer: what has an unexpected type or size counts as not reported.
+Nothing here can break an answer: values of an unexpected type or size count as not reported.
 """
 
 from decimal import ROUND_HALF_EVEN, Decimal
@@ -11,9 +11,9 @@ from msgspec import Struct
 __all__ = ["Served", "nano_usd", "served", "word"]
 
 LONGEST_WORD = 64
-"""Characters of a tier, speed or region; what is longer is none."""
+"""Maximum length of a tier, speed or region, in characters; longer values are ignored."""
 MOST_USD = 1_000_000
-"""What an answer may cost; more is a mistake of the provider's."""
+"""The maximum plausible cost of an answer; higher values are ignored."""
 NANO_PER_USD = 1_000_000_000
 NANO_PER_TICK = Decimal("0.1")
 """xAI's tick is 10⁻¹⁰ USD (docs.x.ai, `cost_in_usd_ticks`)."""
@@ -21,16 +21,16 @@ MOST_TICKS = MOST_USD * NANO_PER_USD * 10
 
 
 class Served(Struct, frozen=True, gc=False):
-    """As an answer was served. `None` is "not reported"."""
+    """How an answer was served. `None` means not reported."""
 
     service_tier: str | None = None
-    """`default`, `flex`, `priority`, `standard`, `batch` … in the provider's own word."""
+    """`default`, `flex`, `priority`, `standard`, `batch`, …, with the provider's name."""
     speed: str | None = None
     """Anthropic's `usage.speed`: `standard` or `fast`."""
     inference_geo: str | None = None
     """Anthropic's `usage.inference_geo`: where the model ran."""
     cost: int | None = None
-    """What the provider says that the answer costs, in 10⁻⁹ USD (OpenRouter, Perplexity, xAI)."""
+    """The answer's cost according to the provider, in 10⁻⁹ USD (OpenRouter, Perplexity, xAI)."""
 
 
 NOT_REPORTED = Served()
@@ -39,7 +39,7 @@ NOT_REPORTED = Served()
 def served(
     service_tier: Any = None, speed: Any = None, inference_geo: Any = None, cost: int | None = None
 ) -> Served | None:
-    """What is reported of these values, which may be anything; None where it is nothing."""
+    """The plausible ones of these values, which may be anything; None if there are none."""
     if service_tier is None and speed is None and inference_geo is None and cost is None:
         return None
     if speed is None and inference_geo is None:  # no provider but Anthropic reports these
@@ -50,7 +50,7 @@ def served(
 
 
 def word(value: Any) -> str | None:
-    """A tier, speed or region; None where the value is none."""
+    """A tier, speed or region; None if the value is not one."""
     return value if isinstance(value, str) and 0 < len(value) <= LONGEST_WORD else None
 
 
@@ -68,7 +68,7 @@ def nano_usd(cost: Any = None, ticks: Any = None) -> int | None:
 
 
 def _decimal(value: Any) -> Decimal | None:
-    """A number with the digits that were written."""
+    """A number with exactly the digits that were sent."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= MOST_TICKS:
         return None
     return Decimal(repr(value))

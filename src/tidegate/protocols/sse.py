@@ -1,15 +1,15 @@
-"""Server-sent events, as providers really send them.
+"""Server-sent events, as providers send them in practice.
 
-`Splitter` cuts a byte stream into events: LF, CRLF or CR, with or without `event:` lines,
-comments skipped, several `data:` lines joined, a bare JSON object between events taken as data
-(Google sends an error in mid-stream that way), an unfinished event at the end given too.
+`Splitter` splits a byte stream into events: with LF, CRLF or CR, with or without `event:` lines. Comments are
+skipped, several `data:` lines are joined, a bare JSON object between events counts as data (Google sends
+errors in mid-stream that way), and an unfinished event at the end is returned too.
 
-Heartbeats are no events, whatever their form: comments, empty data, words that are no JSON (`: keepalive`,
-`ping`), JSON that is no object (`null`). `[DONE]` is the end mark also with blanks around it.
+Heartbeats of any form are not events: comments, empty data, words that are not JSON (`: keepalive`, `ping`),
+JSON that is not an object (`null`). `[DONE]` is the end mark, with or without surrounding spaces.
 
-What is between two blank lines is a *block*. For those who pass them on, `LineBlocks` gives the blocks with
-LF and without the blank line; `parse_block` reads one. `Blocks` gives them byte for byte, with their line
-ends and the blank line behind them; `parse_event` reads one of those.
+The bytes between two blank lines are a *block*. To pass blocks on, `LineBlocks` returns them with LF and
+without the blank line (`parse_block` reads one), and `Blocks` returns them unchanged, with their line endings
+and the blank line (`parse_event` reads one).
 """
 
 import re
@@ -33,10 +33,10 @@ __all__ = [
 ]
 
 MAX_EVENT = 32 * 1024 * 1024
-"""Bytes of one event (an inline image may be large; an endless line is no event)."""
+"""Maximum size of one event, in bytes; inline images may be large."""
 
 KEEP_ALIVE = b": keep-alive\n\n"
-"""A comment: what a client gets for a heartbeat that it could not read."""
+"""A comment, sent to clients in place of a heartbeat that they could not read."""
 
 DONE = b"[DONE]"
 
@@ -47,19 +47,19 @@ class ServerSentEvent(NamedTuple):
     """One event. `data` is the joined text of its data lines."""
 
     name: bytes
-    """The event's name, b"" where the stream gives none."""
+    """The event's name; b"" if it has none."""
     data: bytes
 
 
 class _Lines:
-    """Gathers what arrives up to the end of the last whole event, with LF; what is unfinished waits."""
+    """Collects data up to the end of the last complete event, with LF; the unfinished rest waits."""
 
     __slots__ = ("_begun", "_rest")
 
     def __init__(self) -> None:
         self._rest = bytearray()
         self._begun = False
-        """Whether the first bytes are past, which may be a byte order mark."""
+        """Whether the first bytes, which may be a byte order mark, have been read."""
 
     @property
     def waiting(self) -> bool:
@@ -72,7 +72,7 @@ class _Lines:
         return _with_line_feeds(rest).strip(b"\n") if rest.strip() else b""
 
     def _take_whole(self, data: bytes) -> bytes:
-        """Everything up to the end of the last whole event."""
+        """Return everything up to the end of the last complete event."""
         rest = self._rest
         # Google's usual case: whole events with CRLF, nothing left from before.
         if self._begun and not rest and data.endswith(b"\r\n\r\n"):
@@ -100,14 +100,14 @@ class _Lines:
 
 
 class Splitter(_Lines):
-    """Cuts what arrives into events; what is unfinished waits for more."""
+    """Splits data into events; an unfinished one waits for more data."""
 
     __slots__ = ("_halves",)
 
     def __init__(self) -> None:
         super().__init__()
         self._halves: Surrogates | None = None
-        """Made where there is a half of a UTF-16 pair."""
+        """Created when there is a lone surrogate."""
 
     def feed(self, data: bytes) -> list[ServerSentEvent]:
         """The events that `data` completes.
@@ -120,7 +120,7 @@ class Splitter(_Lines):
         return self._parse(self._take_whole(data))
 
     def close(self) -> list[ServerSentEvent]:
-        """The event that the stream ended in, if any."""
+        """Return the unfinished event at the end of the stream, if any."""
         return self._parse(self._take_rest())
 
     def _parse(self, data: bytes) -> list[ServerSentEvent]:
@@ -132,7 +132,7 @@ class Splitter(_Lines):
 
 
 class LineBlocks(_Lines):
-    """Cuts what arrives into blocks with LF and without the blank line that ends them, comments included."""
+    """Splits data into blocks with LF and without the blank line after them, including comments."""
 
     __slots__ = ()
 
@@ -147,7 +147,7 @@ class LineBlocks(_Lines):
 
 
 class Blocks:
-    """Cuts what arrives into blocks that keep every byte; what is unfinished waits for more."""
+    """Splits data into blocks that keep every byte; an unfinished one waits for more data."""
 
     __slots__ = ("_rest",)
 
@@ -209,14 +209,14 @@ def _parse_blocks(data: bytes) -> list[ServerSentEvent]:
 
 
 def parse_event(block: bytes) -> ServerSentEvent | None:
-    """The event of a block of `Blocks`; None where it has no data, or is a heartbeat."""
+    """Parse a block of `Blocks`; None if it has no data or is a heartbeat."""
     if b"\r" in block:
         block = _with_line_feeds(block)
     return parse_block(block.removeprefix(BYTE_ORDER_MARK).strip(b"\n"))
 
 
 def parse_block(block: bytes) -> ServerSentEvent | None:
-    """The event of a block; None where it has no data (a comment, a name alone), or is a heartbeat."""
+    """Parse a block; None if it has no data (a comment, a name alone) or is a heartbeat."""
     if block.startswith(b'data: {"') and b"\n" not in block:
         return ServerSentEvent(b"", block[6:])
     if block.lstrip()[:1] in (b"{", b"["):
@@ -233,25 +233,25 @@ def parse_block(block: bytes) -> ServerSentEvent | None:
 
 
 def is_heartbeat(block: bytes) -> bool:
-    """Whether a block has data and says nothing with it."""
+    """Whether a block's data is a heartbeat."""
     return parse_event(block) is None and _DATA.search(block) is not None
 
 
 def only_comments(data: bytes) -> bool:
-    """Whether whole lines are nothing but comments."""
+    """Whether all lines are comments."""
     return all(not line or line.startswith(b":") for line in data.splitlines())
 
 
 _DATA = re.compile(rb"^data\b", re.MULTILINE)
 _NO_OBJECT = re.compile(rb'(?:null|true|false|[-+\d.eE]+|\[\s*\]|\{\s*\}|"(?:[^"\\]|\\.)*")', re.DOTALL)
-"""JSON that is no event of any format."""
+"""JSON that is not an event in any format."""
 _FAILURE = re.compile(
     rb"error|exception|fail|traceback|time[d -]*out|overload|unavailable|too many|denied|exceeded|refused",
     re.IGNORECASE,
 )
-"""Words that are no heartbeat: a server reports in plain text that it failed."""
+"""Words that are not a heartbeat: a server's plain-text error."""
 LONGEST_WORD = 200
-"""Bytes of a heartbeat that is no JSON."""
+"""Maximum size of a heartbeat that is not JSON, in bytes."""
 
 
 def _event(name: bytes, data: bytes) -> ServerSentEvent | None:

@@ -1,7 +1,7 @@
-r"""Halves of UTF-16 pairs: escapes such as `\ud83d` that stand alone in JSON.
+r"""Lone surrogates: halves of UTF-16 pairs, such as the escape `\ud83d`, alone in JSON.
 
-RFC 8259 (section 8.2) allows them, and servers that cut texts between tokens write an emoji as two halves
-in two events. A decoder cannot make text of half a character: the halves are put together, or become U+FFFD.
+RFC 8259 (section 8.2) allows them, and servers that split texts between tokens send the two halves of an
+emoji in two events. A decoder cannot make text of half a character, so halves are joined, or become U+FFFD.
 """
 
 import json
@@ -18,7 +18,7 @@ _ESCAPE = re.compile(
     rb"|u([dD][c-fC-F][0-9a-fA-F]{2})|.)",
     re.DOTALL,
 )
-"""Any escape; group 1 is a first half, 2 the second half behind it, 3 a second half alone."""
+"""Any escape. Group 1 is a first half, 2 the second half after it, 3 a second half alone."""
 
 _SUSPECT = re.compile(rb"\\u[dD][89a-fA-F]")
 
@@ -26,12 +26,12 @@ REPLACEMENT = rb"\ufffd"
 
 
 def has_halves(data: bytes) -> bool:
-    """Whether JSON may hold a half that stands alone."""
+    """Whether JSON may contain a lone surrogate."""
     return _SUSPECT.search(data) is not None
 
 
 def without_halves(data: bytes) -> bytes:
-    """JSON with U+FFFD for every half that stands alone."""
+    """Replace every lone surrogate in JSON with U+FFFD."""
     return _ESCAPE.sub(_replace_alone, data)
 
 
@@ -41,11 +41,11 @@ def _replace_alone(found: re.Match[bytes]) -> bytes:
 
 
 MOST_WAITING = 64
-"""First halves that wait; of more, the oldest are given up."""
+"""Maximum number of waiting first halves; beyond that, the oldest are dropped."""
 
 
 def decode_with_halves(data: bytes) -> Any:
-    """JSON whose texts may hold halves. Raises DecodeError."""
+    """Decode JSON whose texts may contain lone surrogates. Raises DecodeError."""
     try:
         return json.loads(data)
     except ValueError as error:
@@ -53,26 +53,26 @@ def decode_with_halves(data: bytes) -> Any:
 
 
 def encode_with_halves(value: Any) -> bytes:
-    """JSON in ASCII: halves are escapes."""
+    """Encode JSON in ASCII, with lone surrogates as escapes."""
     return json.dumps(value, separators=(",", ":")).encode()
 
 
 class Surrogates:
-    """Puts halves together over the events of a stream: a first half waits for the event with its second."""
+    """Joins surrogates across the events of a stream: a first half waits for its second half."""
 
     __slots__ = ("_waiting",)
 
     def __init__(self) -> None:
         self._waiting: deque[bytes] = deque(maxlen=MOST_WAITING)
-        """First halves without their seconds, in their order (choices may be interleaved)."""
+        """First halves without their second halves, in order (choices may be interleaved)."""
 
     @property
     def waits(self) -> bool:
-        """Whether a first half waits for its second."""
+        """Whether a first half is waiting for its second half."""
         return bool(self._waiting)
 
     def join(self, data: bytes) -> bytes:
-        """The JSON of an event without halves that stand alone."""
+        """Return an event's JSON without lone surrogates."""
         waiting, held = self._waiting, []
 
         def replace(found: re.Match[bytes]) -> bytes:

@@ -1,8 +1,8 @@
-"""What can be asked for beside chat, and the contract of its wire formats, on one screen.
+"""Tasks other than chat, and the contract of their wire formats.
 
-A task (embeddings, images) is asked for in OpenAI's dialect and answered in one piece. Its package
-of this folder offers `TASK`: how a client's request is read, and the formats in which providers are
-asked. Which format a provider speaks, and how it differs from it, is a fact of the provider's row.
+A task (embeddings, images) is requested in OpenAI's dialect and answered in one piece. Its package in this
+folder exports `TASK`: how to parse a client's request, and the formats for calling providers. A provider's
+row says which format it uses, and how it differs from it.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -41,32 +41,32 @@ class TaskFormat(Interface):
 
     @property
     def dialect(self) -> type[Any]:
-        """The struct of the differences that providers of this format may have."""
+        """The struct that describes how providers of this format may differ."""
         ...
 
     def plan(self, parsed: Any, target: Target) -> tuple[Call, Conduit]:
-        """What to send, and how the answer comes back; `asked` is what the task's `parse` returned.
+        """Return what to send, and the conduit of the answer. `parsed` is the result of the task's `parse`.
 
-        Raises Unsupported naming what cannot be carried.
+        Raises Unsupported naming what it cannot carry.
         """
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """Something that can be asked for."""
+    """A kind of request other than chat."""
 
     name: str
     parse: Callable[[bytes], Any]
-    """Decodes and checks a client's request: an object with `model`, `stream`, `provider` and
-    `fallbacks`. Raises InvalidRequest naming the parameter."""
+    """Decodes and checks a client's request. The result has `model`, `stream`, `provider` and `fallbacks`.
+    Raises InvalidRequest naming the parameter."""
     formats: Mapping[str, TaskFormat]
     words: Mapping[str, Callable[[str], Adaptation]] = field(default_factory=dict)
-    """Requests of another dialect for the same, by the method that they call: the path's name of the model
-    → how such a request is reworded into OpenAI's."""
+    """Conversions of another dialect's requests for the same task, by method: the model's name in the path →
+    the conversion into OpenAI's dialect."""
     as_chat: AnswerDialect | None = None
-    """How the answer of a chat is written, for providers that have no format of this task: requests then have
-    a `turn` (see contract.ParsedRequest). None: such providers do not support the task."""
+    """How to write a chat's answer, for providers without a format of this task; requests then have a `turn`
+    (see contract.ParsedRequest). None: such providers do not support the task."""
 
 
 class Whole(BodyConduit):
@@ -77,8 +77,8 @@ class Whole(BodyConduit):
     def __init__(self, convert: Callable[[bytes, Tally], bytes]) -> None:
         super().__init__()
         self._convert = convert
-        """Provider's body in, client's body out; fills in the tally. Raises ProviderError; whatever else it
-        raises is the provider's failure too: an answer that it is not prepared for."""
+        """Converts the provider's body to the client's, and fills in the tally. Raises ProviderError; any
+        other exception is the provider's failure too: an answer of an unexpected form."""
 
     def _take(self, body: bytes) -> bytes:
         """See BodyConduit."""
@@ -86,19 +86,19 @@ class Whole(BodyConduit):
         return self._convert(body, self.tally)
 
     def abort(self, error: TidegateError) -> bytes:
-        """Nothing: such an answer is never open when it fails."""
+        """Return nothing: no bytes have been written when such an answer fails."""
         return b""
 
 
 # --- what the formats share ------------------------------------------------------------------
 
 GATEWAY_FIELDS = ("provider", "models")
-"""Tidegate's own fields, which a provider does not know unless its dialect says so."""
+"""Fields addressed to Tidegate, which providers do not know unless their dialect says so."""
 
 
 def read_answer(decoder: Decoder[T], body: bytes, tally: Tally, what: str) -> T:
-    """What is read of an answer, without the fields beside it that cannot be read: the tally names them.
-    Raises ProviderBroke where it holds none of `what` was asked for.
+    """Decode an answer, omitting optional fields that cannot be read; the tally names them. Raises
+    ProviderBroke if the answer does not contain what was requested (`what`).
     """
     left_out: list[Event] = []
     try:
@@ -112,26 +112,26 @@ def read_answer(decoder: Decoder[T], body: bytes, tally: Tally, what: str) -> T:
 
 
 def refuse_stream(stream: bool | None, what: str) -> None:
-    """Raise Unsupported if a stream is requested where every answer is one piece."""
+    """Raise Unsupported if a stream is requested for a task that is never streamed."""
     if stream:
         raise Unsupported(f"{what} are not streamed: leave out stream, or send false", param="stream")
 
 
 def names_of(fields: Fields, known: frozenset[str]) -> list[str]:
-    """The fields beyond those known (and Tidegate's own) in which the client says something."""
+    """The names of fields that the client set, other than known ones and Tidegate's own."""
     beyond = fields.keys() - known - set(GATEWAY_FIELDS)
     return [name for name in fields if name in beyond and is_set(fields[name])]
 
 
 def drop(fields: Fields, names: Iterable[str]) -> list[str]:
-    """Take fields out; the names of those in which the client says something."""
+    """Remove fields. Returns the names of those that the client had set."""
     taken = {name: fields.pop(name) for name in names if name in fields}
     return [name for name, value in taken.items() if is_set(value)]
 
 
 def remove_gateway_fields(fields: Fields, provider: Any, own: tuple[str, ...]) -> None:
-    """Take out what is for Tidegate. `own` are the fields that the service understands itself; a
-    `provider` that is only a name is Tidegate's even there.
+    """Remove the fields addressed to Tidegate, except for `own`, which the service understands itself. A
+    `provider` that is only a name is always removed.
     """
     for name in GATEWAY_FIELDS:
         if name not in own or (name == "provider" and isinstance(provider, str)):
@@ -139,5 +139,5 @@ def remove_gateway_fields(fields: Fields, provider: Any, own: tuple[str, ...]) -
 
 
 def render_path(path: str, model: str) -> str:
-    """A path with the model in its place."""
+    """A path with the model's name inserted."""
     return path.replace("{model}", quote_segment(model))

@@ -1,13 +1,12 @@
-"""What a client asks, in no dialect.
+"""A client's chat request, independent of any dialect.
 
-A `Turn` is made once from the client's body by the door's protocol and never changed; every
-attempt at a provider renders it anew. Field names are the field's standard terms; where the
-dialects differ in a rule (who may say what after whom), the *normal form* below holds and
-each renderer makes of it what its provider wants.
+A `Turn` is created once from the client's body by the door's protocol and never modified; every attempt
+renders it again. Names are the industry's standard terms. Where dialects have different rules (which role may
+follow which), the *normal form* below applies, and each renderer converts it to what its provider requires.
 
 Normal form of `messages`:
 
-- System and developer texts are messages with that role, at the place where the client put them.
+- System and developer texts are messages with that role, where the client put them.
 - Tool results are messages of role `tool` with `ToolResult` parts only, one message per run of
   results. (Anthropic's user message that mixes results and text becomes two messages.)
 - Assistant messages hold `Text`, `Reasoning`, `RedactedReasoning`, `ToolCall`, `Refusal`, `Image`
@@ -137,7 +136,7 @@ class ToolCall(Struct, frozen=True, gc=False):
     id: str
     name: str
     arguments: str
-    """JSON text for functions ("{}" where there are none), free text for custom tools."""
+    """JSON text for functions ("{}" if there are none), free text for custom tools."""
     kind: Literal["function", "custom"] = "function"
     signature: str | None = None
     """Gemini's `thoughtSignature` on the call."""
@@ -145,18 +144,18 @@ class ToolCall(Struct, frozen=True, gc=False):
 
 
 class ToolResult(Struct, frozen=True, gc=False):
-    """What came out of a call."""
+    """The result of a call."""
 
     call_id: str
     name: str
-    """The name of the called tool, found in the conversation; "" where the call is not in it."""
+    """The name of the called tool, found in the conversation; "" if the call is not in it."""
     content: "tuple[Text | Image | Document | Native, ...]"
     is_error: bool | None = None
     cache: CacheControl | None = None
 
 
 class Reasoning(Struct, frozen=True, gc=False):
-    """Thinking that the model did earlier, given back. Never empty in both text and signature."""
+    """Earlier thinking of the model, sent back. Has a text, a signature, or both."""
 
     text: str
     signature: str | None = None
@@ -165,7 +164,7 @@ class Reasoning(Struct, frozen=True, gc=False):
 
 
 class RedactedReasoning(Struct, frozen=True, gc=False):
-    """Thinking that only the provider can read, given back."""
+    """Thinking that only the provider can read, sent back."""
 
     data: str
     format: str
@@ -183,7 +182,7 @@ class Native(Struct, frozen=True, gc=False):
     format: str
     block: Raw
     kind: str = ""
-    """Its type in that format, for messages to people."""
+    """Its type in that format, for messages."""
 
 
 Part: TypeAlias = (
@@ -207,7 +206,7 @@ class Message(Struct, frozen=True, gc=False):
     role: Role
     parts: tuple[Part, ...]
     name: str | None = None
-    """The participant's name, where the client gives one."""
+    """The participant's name, if the client sends one."""
 
 
 # --- tools and form --------------------------------------------------------------------------
@@ -239,7 +238,7 @@ class ToolChoice(Struct, frozen=True, gc=False):
 
 
 class OutputFormat(Struct, frozen=True, gc=False):
-    """The form that the text of the answer must have."""
+    """The required format of the answer's text."""
 
     kind: Literal["json_object", "json_schema"]
     schema: Raw | None = None
@@ -249,19 +248,19 @@ class OutputFormat(Struct, frozen=True, gc=False):
 
 
 class ReasoningControl(Struct, frozen=True, gc=False):
-    """How much the model should think, and whether it should show it."""
+    """How much the model should think, and whether the thinking is shown."""
 
     effort: Effort | None = None
     budget: int | None = None
     """Thinking tokens; 0 switches thinking off."""
     mode: Literal["enabled", "disabled", "adaptive"] | None = None
-    """Anthropic's `thinking.type`, where the client speaks Anthropic's dialect."""
+    """Anthropic's `thinking.type`, if the client uses Anthropic's dialect."""
     show: bool | None = None
     """Whether the thinking should be in the answer; None is the provider's default."""
 
 
 class Turn(Struct, frozen=True, kw_only=True, gc=False):
-    """One request for a chat answer. `None` is "the client did not say"."""
+    """One chat request. `None` means that the client did not set the field."""
 
     model: str
     messages: tuple[Message, ...]
@@ -272,7 +271,7 @@ class Turn(Struct, frozen=True, kw_only=True, gc=False):
     output: OutputFormat | None = None
     reasoning: ReasoningControl | None = None
     max_tokens: int | None = None
-    """The most completion tokens, reasoning included."""
+    """Maximum completion tokens, including reasoning."""
     temperature: float | None = None
     top_p: float | None = None
     top_k: int | None = None
@@ -295,7 +294,7 @@ class Turn(Struct, frozen=True, kw_only=True, gc=False):
     `metadata.user_id`)."""
     service_tier: str | None = None
     origin: str
-    """The wire format that the client spoke."""
+    """The client's wire format."""
     extensions: dict[str, Raw]
     """Top-level fields that have no counterpart here, by the client's own names. They reach a
     provider of the same wire format untouched and are named as dropped for any other."""

@@ -1,9 +1,8 @@
 """Token counts of an answer, in classes that do not overlap.
 
-Providers count differently: some put cached tokens inside the prompt and some beside it,
-some put reasoning inside the completion and some beside it. Each reader knows its provider's
-rule and fills these classes, so that every token is in exactly one of them and can be priced
-by its own rule. Writers add the classes up again in the way of the client's dialect.
+Providers count differently: some include cached tokens in the prompt and reasoning in the completion, some do
+not. Each reader knows its provider's rule and fills in these classes, so that every token is in exactly one
+of them and can be priced by its own rule. Writers add the classes up as the client's dialect does.
 """
 
 from typing import Annotated
@@ -19,7 +18,7 @@ Count = Annotated[int, Meta(ge=0, le=MOST_TOKENS)]
 """A count in a provider's answer. Anything else is left out by name where the answer is decoded leniently:
 a negative or absurd number is not a count, and not reported."""
 FloatCount = Annotated[float, Meta(ge=0, le=MOST_TOKENS)]
-"""The same where the provider's own types have fractions."""
+"""The same for providers whose counts may be fractions."""
 
 
 class Usage(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
@@ -41,8 +40,8 @@ class Usage(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """Image tokens of the prompt, if reported separately because they have their own price
     (models that draw)."""
     output: int | None = None
-    """Completion tokens without reasoning and audio; 0 where there is no completion (embeddings). Where the
-    provider does not report reasoning by itself, it is in here and `reasoning` is None."""
+    """Completion tokens without reasoning and audio; 0 if there is no completion (embeddings). If the
+    provider does not report reasoning separately, it is included here and `reasoning` is None."""
     reasoning: int | None = None
     """Completion tokens spent on thinking, whether shown or not."""
     output_audio: int | None = None
@@ -50,7 +49,7 @@ class Usage(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     output_image: int | None = None
     """Image tokens of the completion, if reported separately (models that generate images)."""
     searches: int | None = None
-    """Web searches that the provider ran, in requests."""
+    """The number of web searches run by the provider."""
 
     @property
     def prompt_tokens(self) -> int | None:
@@ -77,5 +76,5 @@ class Usage(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
 
 
 def _zero(*counts: int | None) -> int | None:
-    """What a sum of nothing is: 0 where a count was reported, None where none was."""
+    """The sum of no counts: 0 if any count was reported, else None."""
     return None if all(count is None for count in counts) else 0
