@@ -139,6 +139,18 @@ async def test_what_counting_has_shown_says_nothing_about_chats(answer: Script) 
     assert health["status"] == "healthy"
 
 
+async def test_a_key_that_may_not_count_may_still_chat() -> None:
+    async with Simulator() as provider, Gateway({"a": ("anthropic", provider.url)}) as gateway:
+        error = {"type": "permission_error", "message": "no"}
+        provider.answer(json({"type": "error", "error": error}, 403))
+        for _ in range(3):
+            await gateway.post("/v1/messages/count_tokens", {"model": "a/m", **HELLO})
+        assert len(provider.requests) == 1
+        provider.answer(json(ANSWER))
+        body = {"model": "a/m", "max_tokens": 9, **HELLO}
+        assert (await gateway.post("/v1/messages", body)).status == 200
+
+
 async def test_an_endpoint_that_keeps_failing_to_count_is_left_alone() -> None:
     async with Simulator() as provider:
         provider.answer(drop())

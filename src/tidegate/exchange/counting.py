@@ -8,7 +8,7 @@ from typing import Any
 
 from tidegate.protocols.contract import Call, ParsedRequest
 from tidegate.protocols.depth import within_depth
-from tidegate.protocols.errors import ProviderError
+from tidegate.protocols.errors import ProviderError, ProviderRefused
 from tidegate.protocols.turn import Message, Reasoning, Refusal, Text, ToolCall, ToolResult, Turn
 from tidegate.providers import Candidate
 from tidegate.routing import Outcome, Pick, RequestFacts, Trial
@@ -28,6 +28,8 @@ __all__ = ["count", "estimate"]
 
 CANNOT_COUNT = frozenset([404, 405, 501])
 """Statuses of a provider that has no such endpoint. That says nothing about the model."""
+FORBIDDEN, FORBIDDEN_S = 403, 300
+"""The status of a key that must not count, and how long it is not asked to again, in seconds."""
 HOPELESS = frozenset(["breaker", "model"])
 """Why a candidate that cannot serve a chat now is not asked to count either: it would take time, and an
 estimate is better than that."""
@@ -99,19 +101,28 @@ async def try_candidate(this: Exchange, candidate: Candidate, call: Call, *, las
             counted = await ask_candidate(this, pick, call, last=last)
             outcome = Outcome()
         except ProviderError as error:
-            cannot = error.status in CANNOT_COUNT
-            outcome = Outcome(error=forget_frames(error), abandoned=cannot)
+            outcome = outcome_of(forget_frames(error))
             this.skip(candidate, f"cannot count tokens: {error.summary}")
-            if error.fault == "request" and not cannot:
-                raise
-            if cannot:
+            if outcome.abandoned:
                 return None
+            if error.fault == "request":
+                raise
         else:
             return counted
         finally:
             router.ended(trial, outcome, perf_counter())
         tried.append(trial)
     return None
+
+
+def outcome_of(error: ProviderError) -> Outcome:
+    """What a failure says about counting, and about the key."""
+    if error.status in CANNOT_COUNT:
+        return Outcome(error=error, abandoned=True)
+    if error.status == FORBIDDEN:
+        # A key may be allowed to chat and not to count: only counting leaves it alone.
+        error = ProviderRefused(error.message, status=429, retry_after=FORBIDDEN_S)
+    return Outcome(error=error)
 
 
 async def ask_candidate(this: Exchange, pick: Pick, call: Call, *, last: bool) -> int:
