@@ -32,9 +32,9 @@ class World:
     gateway: Gateway
     providers: list[Simulator]
 
-    async def ask(self, door: str, **fields: Any) -> Reply:
+    async def ask(self, door: str, *, key: str = "none", **fields: Any) -> Reply:
         path, body = DOORS[door].request
-        return await self.gateway.post(path, {**body, **fields})
+        return await self.gateway.post(path, {**body, **fields}, {"x-api-key": key})
 
 
 @contextlib.asynccontextmanager

@@ -5,7 +5,7 @@ Without an accountant (no store is configured) none of this happens.
 
 from collections.abc import Sequence
 
-from msgspec import Raw
+from msgspec import Raw, structs
 from msgspec.json import encode
 
 from tidegate.accounts import Caller, Quote
@@ -18,7 +18,7 @@ from tidegate.store.journal import Charge, Ended, milliseconds
 
 from .attempt import Attempt
 from .continuation import MOST_BYTES
-from .delivered import delivered_tokens
+from .delivered import delivered_by
 from .facts import BYTES_PER_TOKEN
 from .request import Header
 from .state import Exchange
@@ -86,15 +86,23 @@ def bill_attempts(this: Exchange) -> tuple[list[tuple[int, Bill]], bool]:
 
 
 def usage_of(this: Exchange, attempt: Attempt) -> tuple[Usage | None, bool]:
-    """What an attempt used, and whether that is an estimate; None where it gave no answer."""
+    """What an attempt used, and whether that is an estimate; None where it gave no answer.
+
+    What a provider reports before the end is a beginning: Anthropic's first event says one completion token.
+    """
     usage = attempt.tally.usage
-    if usage is not None and (attempt.complete or usage.output):
+    ended = attempt.complete or attempt.tally.finish is not None
+    if usage is not None and ended:
         return usage, False
     if attempt.first_byte_at is None:
         return None, False
-    prompt = len(getattr(this.parsed, "body", b"")) // BYTES_PER_TOKEN
-    output = delivered_tokens(this) if attempt is this.attempt else 0
-    return Usage(input=usage.input if usage is not None and usage.input else prompt, output=output), True
+    output = delivered_by(this, attempt)
+    if usage is None or usage.prompt_tokens is None:
+        prompt = len(getattr(this.parsed, "body", b"")) // BYTES_PER_TOKEN
+        usage = structs.replace(usage or Usage(), input=prompt)
+    elif (usage.completion_tokens or 0) >= output:
+        return usage, False
+    return structs.replace(usage, output=max(output - (usage.reasoning or 0), 0)), True
 
 
 def bill_of_attempt(this: Exchange, attempt: Attempt, usage: Usage) -> Bill | None:

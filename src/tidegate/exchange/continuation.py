@@ -9,13 +9,14 @@ kept, up to a limit.
 import logging
 from time import perf_counter
 
-from tidegate.protocols.continuation import CannotContinue, Rest, require_whole_characters, tokens_of
+from tidegate.protocols.continuation import CannotContinue, Rest, require_whole_characters
 from tidegate.protocols.contract import Call, Conduit
 from tidegate.protocols.errors import InvalidRequest, ProviderError, Unsupported
 from tidegate.providers import Candidate
 from tidegate.routing import Pick
 
 from .attempt import Attempt
+from .delivered import delivered_since
 from .operation import Chat
 from .planning import leave_out
 from .rendering import refuse_dropped, requires_parameters
@@ -54,7 +55,7 @@ async def carry_on(this: Exchange, broken: Attempt, error: ProviderError) -> tup
     if rest is None:
         raise error
     this.continuations_left -= 1
-    this.segments = (*this.segments, Segment(broken, tokens_of(rest.text) - written_before(this)))
+    this.segments = (*this.segments, Segment(broken, delivered_since(this)))
     this.request.abort_stream = rest.abort
     report_failure(this, broken, error)
     while pick := next_pick(this, broken):
@@ -126,11 +127,6 @@ def plan_rest(this: Exchange, candidate: Candidate, rest: Rest) -> tuple[Call, C
     if call.dropped and requires_parameters(this):
         refuse_dropped(call, candidate)
     return call, conduit
-
-
-def written_before(this: Exchange) -> int:
-    """Tokens of the segments so far, by the same estimate."""
-    return sum(segment.tokens for segment in this.segments)
 
 
 def name_of(attempt: Attempt) -> str:

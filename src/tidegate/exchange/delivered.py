@@ -5,9 +5,10 @@ from tidegate.protocols.contract import Call, Target
 from tidegate.protocols.events import Event, ReasoningDelta, RefusalDelta, TextDelta, ToolCallDelta
 from tidegate.protocols.profile import Profile
 
+from .attempt import Attempt
 from .state import Exchange
 
-__all__ = ["delivered_tokens"]
+__all__ = ["delivered_by", "delivered_since"]
 
 BYTES_PER_EVENT = 200
 """About the size of an event, most of which hold one token: for streams that cannot be read back."""
@@ -21,6 +22,21 @@ def delivered_tokens(this: Exchange) -> int:
     if text is not None:
         return tokens_of(text)
     return this.transcript.size // (BYTES_PER_EVENT if this.stream else BYTES_PER_TOKEN)
+
+
+def delivered_by(this: Exchange, attempt: Attempt) -> int:
+    """An estimate of the tokens that the client received of one attempt, which may be one part of a stream
+    that was carried on.
+    """
+    for segment in this.segments:
+        if segment.attempt is attempt:
+            return segment.tokens
+    return delivered_since(this) if attempt is this.attempt else 0
+
+
+def delivered_since(this: Exchange) -> int:
+    """An estimate of the tokens since the stream was last carried on, or since its beginning."""
+    return max(delivered_tokens(this) - sum(segment.tokens for segment in this.segments), 0)
 
 
 def delivered_text(this: Exchange) -> str | None:

@@ -46,8 +46,7 @@ class FailedAttempt(Struct, frozen=True, omit_defaults=True):
     usage: Usage | None = None
     """Tokens by class, as far as they were reported before it ended."""
     delivered_tokens: int | None = None
-    """Tokens of the text that it delivered before its stream broke and was carried on, estimated; None for
-    any other."""
+    """Tokens that it delivered before its stream broke and was carried on, estimated; None for any other."""
     hedge: bool = False
     """Whether it was started beside an attempt that was silent for long."""
     cancelled: bool = False
