@@ -42,6 +42,22 @@ def test_what_one_worker_measures_the_other_knows() -> None:
     assert found == pytest.approx({c.candidate.service.name: c.ttft_s for c in expected.choices}, rel=0.02)
 
 
+def test_what_prompt_caches_save_is_summed_over_all_workers() -> None:
+    price = ["input = 3\noutput = 15\ncache_read = 0.3\ncache_write = 3.75"]
+    worlds = together(3, prices=price)
+    for _ in range(2):
+        for count, world in enumerate(worlds, 1):
+            for _ in range(count):
+                world.call("a", Outcome(usage=Usage(input=100, cache_read=800, cache_write=100, output=5)))
+        for world in worlds:
+            report(world, *(other for other in worlds if other is not world))
+    for world in worlds:
+        counts = world.router.savings.as_dict()
+        assert (counts["prompt_tokens"], counts["cache_read_tokens"]) == (12_000, 9_600)
+        assert counts["saved_usd"] == pytest.approx(12 * (800 * 2.7 - 100 * 0.75) / 1e6)
+        assert list(world.router.publish(world.now)) == []
+
+
 def test_what_was_merged_is_not_published_again() -> None:
     first, second, third = together(3)
     first.calls("a", 30)

@@ -8,6 +8,7 @@ conversation that had to move returns to a cache that is still warm, if that is 
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from hashlib import blake2b
+from operator import add, sub
 from typing import NamedTuple
 
 from msgspec import Struct
@@ -16,7 +17,16 @@ from tidegate.protocols.usage import Usage
 
 from .facts import SessionKey
 
-__all__ = ["SESSION_HEADERS", "Home", "Homes", "Savings", "held_after", "session_key", "wants_affinity"]
+__all__ = [
+    "SESSION_HEADERS",
+    "Home",
+    "Homes",
+    "Saved",
+    "Savings",
+    "held_after",
+    "session_key",
+    "wants_affinity",
+]
 
 SESSION_HEADERS = (
     b"x-session-id",
@@ -219,10 +229,20 @@ def held_after(usage: Usage, prompt: int, life_s: float, before: Home | None) ->
     return Held(held, life_s, writes=False, misses=misses)
 
 
+class Saved(NamedTuple):
+    """Counts of `Savings`, as workers send them to each other."""
+
+    stayed: int
+    moved: int
+    prompt_tokens: int
+    read_tokens: int
+    usd: float
+
+
 class Savings:
     """Statistics of affinity and prompt caches."""
 
-    __slots__ = ("moved", "prompt_tokens", "read_tokens", "stayed", "usd")
+    __slots__ = ("_told", "moved", "prompt_tokens", "read_tokens", "stayed", "usd")
 
     def __init__(self) -> None:
         self.stayed = self.moved = 0
@@ -231,6 +251,26 @@ class Savings:
         """Tokens of all prompts, and those read from a cache."""
         self.usd = 0.0
         """Discounts for cache reads minus premiums for cache writes, in USD."""
+        self._told = self._counts()
+        """What the other workers know."""
+
+    def _counts(self) -> "Saved":
+        return Saved(self.stayed, self.moved, self.prompt_tokens, self.read_tokens, self.usd)
+
+    def take_news(self) -> "Saved | None":
+        """What was counted here since the last time, for other workers; None if nothing was."""
+        counts, told = self._counts(), self._told
+        self._told = counts
+        return Saved(*map(sub, counts, told)) if counts != told else None
+
+    def add(self, other: "Saved") -> None:
+        """Add what another worker has counted."""
+        self._told = Saved(*map(add, self._told, other))
+        self.stayed += other.stayed
+        self.moved += other.moved
+        self.prompt_tokens += other.prompt_tokens
+        self.read_tokens += other.read_tokens
+        self.usd += other.usd
 
     def as_dict(self) -> Mapping[str, float | None]:
         """The counts, the share of cached tokens (None before the first prompt), and the money saved."""

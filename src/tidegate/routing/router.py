@@ -336,11 +336,11 @@ class Router:
         for endpoint in self.endpoints:
             if endpoint.claimed and endpoint.breaker.until <= now:
                 self._probes.give_back(endpoint)  # it was picked, and never begun
-        return publish(self.endpoints, now)
+        return publish(self.endpoints, self.savings, now)
 
     def merge(self, data: bytes, now: float) -> None:
         """Merge another worker's measurements. Raises msgspec.MsgspecError."""
-        for transition in merge(self.endpoints, data, now):
+        for transition in merge(self.endpoints, self.savings, data, now):
             self._emit(transition)
 
     def publish_homes(self, now: float) -> Iterator[bytes]:

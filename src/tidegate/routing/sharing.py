@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import msgspec
 from msgspec import Struct
 
-from .affinity import Home, Homes
+from .affinity import Home, Homes, Saved, Savings
 from .breaker import PROBE_S, SETTLING_S, State
 from .credentials import Account, Limits
 from .endpoint import Endpoint, Endpoints
@@ -84,6 +84,8 @@ class Report(Struct, frozen=True, array_like=True, gc=False):
 
     endpoints: list[EndpointReport]
     accounts: list[AccountReport]
+    saved: Saved | None = None
+    """What prompt caches have saved."""
 
 
 class HomeReport(Struct, frozen=True, array_like=True, gc=False):
@@ -107,13 +109,14 @@ _ENCODE = msgspec.msgpack.Encoder().encode
 # --- out -----------------------------------------------------------------------------------------
 
 
-def publish(endpoints: Endpoints, now: float) -> Iterator[bytes]:
+def publish(endpoints: Endpoints, savings: Savings, now: float) -> Iterator[bytes]:
     """The changes since the last call, in parts; empty if there are none. Each part is made on demand, so
     that the work for many endpoints can be spread over time.
     """
     accounts = [_account_report(service, one, now) for service, one in endpoints.blocked_accounts(now)]
-    if accounts:
-        yield _ENCODE(Report([], accounts))
+    saved = savings.take_news()
+    if accounts or saved is not None:
+        yield _ENCODE(Report([], accounts, saved))
     found: list[EndpointReport] = []
     size = 0
     for endpoint in list(endpoints):
@@ -186,11 +189,13 @@ def _report(endpoint: Endpoint, now: float) -> EndpointReport | None:
 # --- in ------------------------------------------------------------------------------------------
 
 
-def merge(endpoints: Endpoints, data: bytes, now: float) -> list[Transition]:
+def merge(endpoints: Endpoints, savings: Savings, data: bytes, now: float) -> list[Transition]:
     """Merge another worker's published state. Returns the resulting transitions: breakers that open because
     the failures of all workers together are enough. Raises msgspec.MsgspecError.
     """
     report = _DECODE(data)
+    if report.saved is not None:
+        savings.add(report.saved)
     found = [_merge_endpoint(endpoints, one, now) for one in report.endpoints]
     for account in report.accounts:
         known = endpoints.account(account.service, account.credential)
