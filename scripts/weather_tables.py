@@ -41,7 +41,7 @@ def render_faults() -> Iterable[str]:
     """A table for each stage, with a row for each fault."""
     for stage, faults in STAGES.items():
         yield f"\n### {stage}\n"
-        yield "| the provider … | first of three | second | last | all three | record | tokens | ends |"
+        yield "| the provider … | first of three | second | last | all three | record | billed | ends |"
         yield "|---|---|---|---|---|---|---|---|"
         for fault in faults:
             yield from _rows(fault)
@@ -69,7 +69,7 @@ def _row(fault: Fault, words: str, speech: str, *, streamed: bool) -> str:
         f"after `{ending.after}`" if ending.after.isidentifier() else ending.after and f"after {ending.after}"
     )
     return (
-        f"| {words} | {' | '.join(results)} | {_record(ending)} | {_tokens(ending)} | {after or 'at once'} |"
+        f"| {words} | {' | '.join(results)} | {_record(ending)} | {_billed(ending)} | {after or 'at once'} |"
     )
 
 
@@ -98,10 +98,10 @@ def _record(ending: Ending) -> str:
     return "`provider_broke`" if isinstance(ending, Breaks) else "`client_left`"
 
 
-def _tokens(ending: Ending) -> str:
-    if ending.usage:
-        return "all" if isinstance(ending, Serves) else "as reported"
-    return "none"
+def _billed(ending: Ending) -> str:
+    if isinstance(ending, Fails):
+        return "nothing"
+    return "as reported" if ending.usage is not None and "output" in ending.usage else "estimated"
 
 
 def render_chains() -> Iterable[str]:

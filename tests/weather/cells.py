@@ -282,6 +282,13 @@ class Expected(NamedTuple):
     usage: Usage | None
     """Tokens in the record."""
 
+    @property
+    def billed(self) -> Literal["nothing", "reported", "estimated"]:
+        """What is billed: an answer that has begun always, by the reported usage if that has any output."""
+        if self.record == "failed":
+            return "nothing"
+        return "reported" if self.usage is not None and "output" in self.usage else "estimated"
+
 
 TELLING: Sequence[Blame] = ("request", "rate", "provider", "account")
 """Whose failure the client gets, the most useful first; what the request itself caused is the end."""

@@ -13,6 +13,9 @@ from .cells import PAIRS, Cell, Expected, cells, connecting_cells, expect, mixed
 from .provider import Providers
 from .world import CONNECT_S, Clock, Seen, World
 
+BILLED = (PAIRS[0], ("anthropic", "anthropic"))
+"""Where accounts are kept: they know nothing of dialects, but Anthropic's reports usage at the beginning."""
+
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
@@ -45,6 +48,17 @@ def check(seen: Seen, expected: Expected) -> None:
     assert usage is None if expected.usage is None else expected.usage.items() <= (usage or {}).items()
 
 
+def check_bill(seen: Seen, expected: Expected) -> None:
+    """Compare what is billed with what the table says. Candidate n costs 1000 · n nano-dollars a token."""
+    record = seen.record
+    assert (record.get("cost", 0) > 0) == (expected.billed != "nothing")
+    assert record.get("estimated", False) == (expected.billed == "estimated")
+    assert sum(line["amount"] for line in record.get("bill", ())) == record.get("cost", 0)
+    if expected.billed == "reported":
+        assert expected.usage is not None
+        assert record["cost"] == sum(expected.usage.values()) * 1000 * expected.provider
+
+
 def number_of(provider: str) -> int:
     return int(provider.rpartition("-")[2])
 
@@ -53,7 +67,10 @@ async def run_all(world: World, chosen: Sequence[Cell]) -> None:
     failures = Failures()
     for cell in chosen:
         with failures.case(repr(cell)):
-            check(await world.run(cell), expect(cell))
+            seen, expected = await world.run(cell), expect(cell)
+            check(seen, expected)
+            if world.bills:
+                check_bill(seen, expected)
     failures.report()
 
 
@@ -62,7 +79,7 @@ async def test_every_fault_at_every_place_ends_as_the_table_says(
     clock: Clock, providers: Providers, door: str, speech: str
 ) -> None:
     chosen = cells(door, speech)
-    async with World(chosen, clock, providers) as world:
+    async with World(chosen, clock, providers, bills=(door, speech) in BILLED) as world:
         await run_all(world, chosen)
 
 

@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from tempfile import TemporaryDirectory
 from typing import Any, Self
 
 import pytest
@@ -28,6 +29,7 @@ STEP_S = 3.0
 """Less than the silence that a stream may have."""
 LOOK_S = 0.005
 """Between two looks of the watchdog."""
+KEY = "sk-client-0123456789"
 MANY = 50
 """Events of a stream after which a client has enough. Whole streams are shorter."""
 
@@ -67,11 +69,23 @@ class Seen:
 class World:
     """A gateway in front of the chains of all these cells."""
 
-    def __init__(self, cells: Sequence[Cell], clock: Clock, providers: Providers, settings: str = "") -> None:
+    def __init__(
+        self,
+        cells: Sequence[Cell],
+        clock: Clock,
+        providers: Providers,
+        settings: str = "",
+        *,
+        bills: bool = False,
+    ) -> None:
+        """With `bills` the gateway keeps accounts, and each token of candidate n costs n USD per million."""
         self._clock = clock
         self._providers = providers
         self._names = {cell: f"c{number}" for number, cell in enumerate(cells)}
-        self.gateway = Gateway(more="\n".join(self._lines(cells)), routing=f"{LIMITS}\n{settings}")
+        self.bills = bills
+        self._folder = TemporaryDirectory()
+        lines = [*self._lines(cells), *(self._accounts(cells) if bills else ())]
+        self.gateway = Gateway(more="\n".join(lines), routing=f"{LIMITS}\n{settings}")
 
     def _lines(self, cells: Iterable[Cell]) -> Iterable[str]:
         for cell in cells:
@@ -82,6 +96,13 @@ class World:
                 yield f'base_url = "{self._providers.url(fault.key, cell.speech)}"'
             listed = [f"{named}-{number}/{model}" for number in range(1, len(cell.chain) + 1)]
             yield f'[models."{named}"]\ncandidates = {json.dumps(listed)}'
+
+    def _accounts(self, cells: Iterable[Cell]) -> Iterable[str]:
+        yield f'[store]\nurl = "sqlite:///{self._folder.name}/accounts.db"\n[auth]\nkeys = ["{KEY}"]'
+        for cell in cells:
+            for number in range(1, len(cell.chain) + 1):
+                yield f'[prices."{self._names[cell]}-{number}/{KINDS[cell.speech][1]}"]'
+                yield f"input = {number}\noutput = {number}"
 
     async def warm_up(self) -> None:
         """Open the connections of the providers that can be reached."""
@@ -114,7 +135,8 @@ class World:
 
     async def _ask(self, cell: Cell) -> tuple[int, Mapping[str, str], bytes]:
         path, body = DOORS[cell.door].request(self._names[cell], cell.streamed)
-        async with self.gateway.session.post(self.gateway.url + path, data=body) as response:
+        url, headers = self.gateway.url + path, {"authorization": f"Bearer {KEY}"}
+        async with self.gateway.session.post(url, data=body, headers=headers) as response:
             told = b""
             async for data in response.content.iter_any():
                 told += data
@@ -162,3 +184,4 @@ class World:
 
     async def __aexit__(self, *told: object) -> None:
         await self.gateway.__aexit__(*told)
+        self._folder.cleanup()

@@ -90,11 +90,13 @@ def usage_of(this: Exchange, attempt: Attempt) -> tuple[Usage | None, bool]:
 
     What a provider reports before the end is a beginning: Anthropic's first event says one completion token.
     """
-    usage = attempt.tally.usage
+    usage, began = attempt.tally.usage, attempt.first_byte_at is not None
+    if attempt.error is not None and not began:
+        return None, False  # whatever it reports: the client has nothing of it
     ended = attempt.complete or attempt.tally.finish is not None
     if usage is not None and ended:
         return usage, False
-    if attempt.first_byte_at is None:
+    if not began:
         return None, False
     output = delivered_by(this, attempt)
     if usage is None or usage.prompt_tokens is None:
