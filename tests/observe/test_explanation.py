@@ -106,6 +106,23 @@ def test_the_keys_are_told_where_there_are_several() -> None:
     assert "   1. a/m1, key aa11: failed after 9.0 ms: 401 no" in lines
 
 
+def test_the_bill_is_told() -> None:
+    bill = [
+        {"name": "input", "count": 1000, "rate": "3", "amount": 3_000_000},
+        {"name": "output", "count": 20, "rate": "15", "amount": 300_000},
+    ]
+    lines = lines_of(cost=3_300_000, bill=bill, estimated=True, provider_cost=3_400_000, user="alice")
+    assert lines[
+        lines.index("cost: $0.0033, of usage that was estimated, because the provider reported none") :
+    ] == [
+        "cost: $0.0033, of usage that was estimated, because the provider reported none",
+        "   input: 1,000 at 3 = $0.003",
+        "   output: 20 at 15 = $0.0003",
+        "cost that the provider reports: $0.0034",
+        "user: alice",
+    ]
+
+
 def test_a_retired_name_is_told() -> None:
     assert "retired name: m; m1 takes its place" in lines_of(resolved_from="m")
 

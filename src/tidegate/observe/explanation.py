@@ -9,6 +9,7 @@ from typing import Any
 
 from msgspec.json import encode
 
+from tidegate.money import show_usd
 from tidegate.protocols.excerpt import escape_controls
 
 __all__ = ["TOLD", "explain"]
@@ -44,7 +45,7 @@ TOLD = frozenset(
     [
         "time", "id", "door", "path", "status", "ended", "model", "provider", "provider_model",
         "resolved_from", "stream", "finish", "usage", "dropped", "left_out", "attempts", "continued", "hedge",
-        "provider_key", "resent", "skipped",
+        "provider_key", "resent", "skipped", "user", "cost", "bill", "estimated", "provider_cost",
         "routing", "error", "shortened", "total_ms", "paused_ms", "first_byte_ms", "overhead_ms",
     ]
 )  # fmt: skip
@@ -55,7 +56,7 @@ def explain(record: Fields) -> list[str]:
     """Line by line: what was asked for, how it ended, how the candidates were ordered and why, who was
     skipped, who was tried.
     """
-    sections = (_summary, _order, _skipped, _tried, _rest)
+    sections = (_summary, _order, _skipped, _tried, _bill, _rest)
     lines: list[str] = []
     for section in sections:
         added = list(section(record))
@@ -291,6 +292,20 @@ def _answered(record: Fields, failed: Sequence[Fields]) -> str | None:
     finish = f", finish reason {record['finish']}" if record.get("finish") else ""
     hedge = " (a hedge)" if record.get("hedge") else ""
     return f"{place}{hedge}: {outcome}; first byte after {_ms(max(after, 0.0))}{finish}"
+
+
+def _bill(record: Fields) -> Iterator[str]:
+    """What it cost."""
+    if record.get("cost") is not None:
+        estimated = ", of usage that was estimated, because the provider reported none"
+        yield f"cost: ${show_usd(record['cost'])}{estimated if record.get('estimated') else ''}"
+    for line in record.get("bill") or ():
+        count, rate = f"{line.get('count', 0):,}", line.get("rate")
+        yield f"   {line.get('name')}: {count} at {rate} = ${show_usd(line.get('amount', 0))}"
+    if record.get("provider_cost") is not None:
+        yield f"cost that the provider reports: ${show_usd(record['provider_cost'])}"
+    if record.get("user"):
+        yield f"user: {record['user']}"
 
 
 def _rest(record: Fields) -> Iterator[str]:
