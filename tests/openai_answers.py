@@ -76,7 +76,7 @@ def call_name(call: dict[str, Any]) -> str | None:
     return result.get("name") or None
 
 
-# --- what an answer says, however it is told -------------------------------------------------
+# --- the content of an answer, in any form -------------------------------------------------
 
 FINISHES = {"eos": "stop", "tool_call": "tool_calls", "model_length": "length", "function_call": "tool_calls"}
 

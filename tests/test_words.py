@@ -1,6 +1,6 @@
-"""The words of the house: a term that has a name in the field is called by it, everywhere.
+"""The wording of code and docs: standard terms for everything that has one, in plain English.
 
-`docs/architecture.md` says what the few terms of our own mean; what stands here is not to come back.
+`docs/architecture.md` explains the few terms of our own. The words banned here must not come back.
 """
 
 import re
@@ -30,6 +30,18 @@ BANNED = {
     r"\bsaid nothing\b": "did not report, reported nothing",
     r"\bnobody is left\b": "no provider is left",
     r"\bno use for it\b": "without effect",
+    r"\btells_finish\b": "reports_finish",
+    r"\bwants_usage\b": "include_usage",
+    r"\breasoning_beside\b": "excludes_reasoning",
+    r"\b(take_|remove_)?own_fields\b|\bOWN_FIELDS\b": "gateway_fields",
+    r"\bclosed_by\b|\bClosedBy\b|\bopens_in_s\b|\bopens first\b": "blocked_by, available_in_s",
+    r"\b(is|are|be|was|were) let in\b|\blets? (everyone|anyone) in\b": "accepted, admitted, allowed",
+    r"\bleft alone\b": "not used, not called, blocked",
+    r"\bcounts? for nobody\b": "has no effect, does not affect",
+    r"\b[Bb]y address\b": "by URL",
+    r"key is not known here": "is not valid for this gateway",
+    r"\bnothing to draw\b|\bnothing to embed\b": "expected a text that is not empty",
+    r"that it claims to be\b": "is not valid …",
 }
 """Pattern -> what to write in its place."""
 

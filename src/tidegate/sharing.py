@@ -1,7 +1,7 @@
-"""What the workers of a gateway tell each other: figures of providers each second, their transitions and the
-homes of conversations at once.
+"""Shares what workers know about providers: figures every second; transitions and the homes of conversations
+immediately.
 
-With one worker it does nothing. See `routing/sharing.py` for what is told, and `bus` for how it travels.
+With one worker it does nothing. `routing/sharing.py` defines the content, `bus` the transport.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ PUBLISH_S = 1.0
 PAUSE_S = 0.01
 """Seconds between two parts of a report."""
 HOMES_S = 0.05
-"""How long news of conversations wait for more, in seconds: less than a client takes for the next turn."""
+"""How long updates of conversations are collected, in seconds: less than a client takes for its next turn."""
 FIGURES, TRANSITIONS, HOMES = "routing.figures", "routing.transitions", "routing.homes"
 
 _DECODE = msgspec.msgpack.Decoder(Transition).decode
@@ -35,7 +35,7 @@ class Sharing:
         self._bus = bus
         self._timer: asyncio.TimerHandle | None = None
         self._parts: Iterator[bytes] = iter(())
-        """Of the report that is being sent."""
+        """The parts of the report that is being sent."""
         if not bus.alone:
             bus.subscribe(FIGURES, self._merge)
             bus.subscribe(TRANSITIONS, self._apply)
@@ -44,12 +44,12 @@ class Sharing:
             router.homes.on_news = self._expect_homes
 
     def start(self) -> None:
-        """Begin to report, on the running event loop."""
+        """Start reporting on the running event loop."""
         if not self._bus.alone:
             self._timer = asyncio.get_running_loop().call_later(PUBLISH_S, self._report)
 
     def stop(self) -> None:
-        """Report what is new, and no more."""
+        """Send a last report, and stop."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

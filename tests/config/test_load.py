@@ -1,4 +1,4 @@
-"""A file, an environment and a `.env` become one Config, or everything that is wrong is told."""
+"""A file, an environment and a `.env` become one Config, or all problems are reported."""
 
 from collections.abc import Callable, Mapping
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""Bodies that are wrong, at every door that takes some: told as the client's fault, in the door's shape."""
+"""Invalid bodies at every door: reported as the client's fault, in the door's format."""
 
 import json
 from collections.abc import AsyncIterator

@@ -1,4 +1,4 @@
-"""What the router makes of real failures: who is left alone, for how long, and who is tried instead."""
+"""What the router makes of real failures: who is blocked, for how long, and who is tried instead."""
 
 import asyncio
 import json as jsonlib

@@ -93,7 +93,7 @@ class OpenAI:
     """Fields of every chunk that OpenAI does not know."""
     failure: str = json.dumps({"error": {"message": FAILURE, "type": "server_error", "code": None}})
     failure_event: bytes = b""
-    """How a failure in mid-stream is told, and what its event is called."""
+    """How a failure in mid-stream is reported, and the name of its event."""
     comment: bytes = b""
     end: bytes = b"data: [DONE]\n\n"
     newline: bytes = b"\n"

@@ -82,7 +82,7 @@ class Entry:
     """Its name here, where there are several of a row."""
     faults: Callable[[dict[str, Any]], list[str]] = no_faults
     dropped: Mapping[str, str] = field(default_factory=dict)
-    """By feature, what the client is told that was left out."""
+    """By feature, what the client is informed of as omitted."""
     lacks: Mapping[str, str] = field(default_factory=dict)
     """Features that it has not, each with a word of the refusal."""
     passes_over: Mapping[str, str] = field(default_factory=dict)

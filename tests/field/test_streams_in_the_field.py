@@ -1,4 +1,4 @@
-"""What stands beside an answer never ends it; a failure is never told as an end."""
+"""Malformed optional fields never end an answer; a failure is never reported as a normal end."""
 
 import json
 from typing import Any

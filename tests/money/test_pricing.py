@@ -125,7 +125,7 @@ def test_a_price_is_that_of_the_day(since: str, cost: str) -> None:
         ("openai/text-embedding-3-small", Usage(input=5, output=1)),  # an answer that has no price
         ("ai21/jamba-large", Usage(input=5, output=1, searches=1)),  # a search that has none
         ("perplexity/sonar-deep-research", Usage(input=5, output=1)),  # cites, and bills the citations
-        ("gemini/gemini-2.5-flash-image", Usage(input=5, output=1_290)),  # images and text not told apart
+        ("gemini/gemini-2.5-flash-image", Usage(input=5, output=1_290)),  # images and text not separated
     ],
 )
 def test_an_unknown_price_is_never_zero(model: str, usage: Usage) -> None:

@@ -1,7 +1,7 @@
 """llmock, a provider simulator that grades how its clients behave, behind the gateway.
 
 It sees every attempt and its timing. The official SDKs stand in front, with the retries that they
-have by default: what they are told through the gateway must be enough for them to do right.
+have by default: what they receive through the gateway must be enough for them to react correctly.
 """
 
 import asyncio
@@ -138,12 +138,12 @@ RETRIED: dict[str, dict[str, Any]] = {
     "delayed": {"type": "delay", "seconds": 0.3},
     "nothing": {"type": "delay", "seconds": 0},
 }
-"""What an SDK gets over by itself, if it is told the truth."""
+"""Failures that an SDK handles by itself if they are reported correctly."""
 
 TOLD: dict[str, dict[str, Any]] = {
     f"refusal-{status}": {"type": "fail", "status": status} for status in (400, 401, 403, 404, 422)
 }
-"""What no second try changes: it is told and that is all."""
+"""Failures that a retry does not change: they are only reported."""
 
 BROKEN: dict[str, dict[str, Any]] = {
     "disconnect": {"type": "stream_fault", "kind": "disconnect", "after_chunks": 3},
@@ -152,7 +152,7 @@ BROKEN: dict[str, dict[str, Any]] = {
     "stall": {"type": "stream_fault", "kind": "stall", "after_chunks": 3, "stall_seconds": 12},
     "never-begun": {"type": "stream_fault", "kind": "truncate", "after_chunks": 0},
 }
-"""What the gateway cannot repeat, because the client has seen the beginning: the client is told,
+"""What the gateway cannot repeat, because the client has seen the beginning: the client is informed,
 and may ask again."""
 
 LONG: list[dict[str, Any]] = [
@@ -190,7 +190,7 @@ async def test_clients_behind_the_gateway_do_right(gateway: Gateway, judge: Judg
         with pytest.raises(STATUS_ERRORS) as raised:
             await client.ask(model, stream)
         assert str(raised.value.status_code) in model  # type: ignore[attr-defined]
-        return "told"
+        return "reported"
 
     async def ask_again(model: str, stream: bool) -> str:
         with pytest.raises(ERRORS):

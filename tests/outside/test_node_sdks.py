@@ -1,6 +1,6 @@
 """The official Node SDKs as clients, with each wire format behind the gateway.
 
-One process of Node runs all cases of an SDK; the two SDKs' answers are told in the same words.
+One process of Node runs all cases of an SDK; the two SDKs' answers are compared in the same form.
 """
 
 import asyncio

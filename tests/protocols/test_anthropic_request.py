@@ -1,4 +1,4 @@
-"""Anthropic's door: what is let in, what is refused by name, and the Turn that it becomes."""
+"""Anthropic's door: what is accepted, what is rejected by name, and the resulting Turn."""
 
 import base64
 import json

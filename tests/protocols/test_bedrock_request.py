@@ -152,7 +152,7 @@ def check_tools(request: dict[str, Any], sent: dict[str, Any]) -> None:
 
 
 def check_results(request: dict[str, Any], sent: dict[str, Any]) -> None:
-    """Without tools, calls and results are told as text."""
+    """Without tools, calls and results become text."""
     blocks = [block for message in sent["messages"] for block in message["content"]]
     calls = [block["toolUse"]["toolUseId"] for block in blocks if "toolUse" in block]
     results = [block["toolResult"]["toolUseId"] for block in blocks if "toolResult" in block]

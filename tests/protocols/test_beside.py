@@ -50,8 +50,8 @@ ODD: list[tuple[str, Event]] = [
 ]
 
 
-class Told:
-    """A reader that has been told what to read."""
+class FixedReader:
+    """A reader with fixed events."""
 
     done = False
 
@@ -71,7 +71,7 @@ def bridge(name: str, stream: bool, events: list[Event]) -> Bridge:
         request = protocol.parse_request(ASKED[name], "m", stream=stream)
     else:
         request = protocol.parse_request(ASKED[name] % (b"true" if stream else b"false"))
-    return Bridge(Told(events), protocol.writer(request, "m"))
+    return Bridge(FixedReader(events), protocol.writer(request, "m"))
 
 
 @pytest.mark.parametrize("stream", [False, True])
@@ -109,7 +109,7 @@ def test_a_number_that_is_no_count_is_not_reported() -> None:
 
 @pytest.mark.parametrize("name", ["anthropic", "gemini", "bedrock", "cohere", "openai_responses"])
 def test_a_reader_that_is_not_prepared_is_the_providers_failure(name: str) -> None:
-    class Unprepared(Told):
+    class Unprepared(FixedReader):
         def feed(self, data: bytes) -> list[Event]:
             raise KeyError("words of the answer")
 

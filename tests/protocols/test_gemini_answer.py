@@ -534,7 +534,7 @@ def test_a_bridge_knows_the_tokens_before_the_end():
 
 
 class _Silent:
-    """A client that is told nothing."""
+    """A client that receives nothing."""
 
     def write(self, events: object) -> bytes:
         return b""

@@ -1,4 +1,4 @@
-"""Errors of providers in every shape: each is told, none is fatal."""
+"""Provider errors of every shape: each is reported, none is fatal."""
 
 import json
 from typing import Any

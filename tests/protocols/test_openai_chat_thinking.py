@@ -153,7 +153,7 @@ def test_a_client_that_switches_thinking_itself_is_not_corrected() -> None:
     assert body["thinking"] == said
 
 
-# --- a schema told in words ------------------------------------------------------------------
+# --- a schema in the prompt ------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("alternation", "place", "roles"), [(False, -1, 4), (True, 0, 4)])

@@ -611,7 +611,7 @@ ITEMS: dict[str, tuple[dict[str, Any], list[Event]]] = {
         {"type": "reasoning", "id": "rs", "summary": [], "encrypted_content": "gAAA"},
         [ReasoningEncrypted("gAAA", "openai_responses")],
     ),
-    "thinking of which nothing is told": ({"type": "reasoning", "id": "rs", "summary": []}, []),
+    "thinking without any text": ({"type": "reasoning", "id": "rs", "summary": []}, []),
     "a call": (
         {"type": "function_call", "call_id": "c", "name": "f", "arguments": '{"a":1}'},
         [ToolCallStarted(0, "c", "f"), ToolCallDelta(0, '{"a":1}')],

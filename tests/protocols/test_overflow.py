@@ -1,4 +1,4 @@
-"""Prompts that are too long: recognised in providers' words, and told in those that clients act on."""
+"""Prompts that are too long: recognised in providers' words, and reported in those that clients react to."""
 
 import json
 

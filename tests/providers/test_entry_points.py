@@ -1,4 +1,4 @@
-"""The three sizes of "Adding a provider": the examples of its page run, and mistakes are told."""
+"""The three sizes of "Adding a provider": the examples of its page run, and mistakes are reported."""
 
 import json as jsonlib
 import re
@@ -129,7 +129,7 @@ candidates = ["good/chat"]
 """
 
 
-def told_of(text: str) -> list[str]:
+def warnings_of(text: str) -> list[str]:
     """The warnings about `mine`, without which everything else is there."""
     config = parse_config(text)
     assert list(config.providers) == ["good"]
@@ -276,7 +276,9 @@ def test_a_wrong_row_is_reported_with_its_package(site: Site, rows: str, complai
 def test_a_package_that_cannot_be_imported_stops_only_its_provider(site: Site) -> None:
     module = {"bad_rows/__init__.py": "this is no Python", "bad_rows/rows.toml": ROW.format(name="bad")}
     site.install("bad-rows", "[tidegate.rows]\nbad = bad_rows\n", module)
-    [package, provider] = told_of(OTHERS + '[providers.mine]\nkind = "bad"\nbase_url = "https://x.example"')
+    [package, provider] = warnings_of(
+        OTHERS + '[providers.mine]\nkind = "bad"\nbase_url = "https://x.example"'
+    )
     assert package.startswith("the package bad-rows 1.0: rows.toml of bad_rows cannot be read: ")
     assert provider == 'tidegate.toml:9: the provider "mine" is disabled'
 
@@ -316,7 +318,7 @@ def test_a_row_that_its_wire_format_does_not_fit_is_reported_where_it_is_used(
     assert parse_config("").providers == {}
     text = '[providers.mine]\nkind = "x"\nbase_url = "https://x.example"\napi_key = "k"'
     source = 'the row "x" of the package some-rows 1.0'
-    assert told_of(OTHERS + text) == [
+    assert warnings_of(OTHERS + text) == [
         f'tidegate.toml:9: the provider "mine" is disabled: {source}: {complaint}'
     ]
 
@@ -450,7 +452,7 @@ def test_a_wire_format_that_cannot_be_used_is_reported_with_its_package(
     site.install("tidegate-odd", points, files)
     assert parse_config("").providers == {}
     complaint = BROKEN[code].format(n=n)
-    assert told_of(OTHERS + '[providers.mine]\nkind = "odd"\nbase_url = "https://odd.example"') == [
+    assert warnings_of(OTHERS + '[providers.mine]\nkind = "odd"\nbase_url = "https://odd.example"') == [
         'tidegate.toml:9: the provider "mine" is disabled: '
         f"the package tidegate-odd 1.0: the wire format odd: {complaint}"
     ]

@@ -175,4 +175,6 @@ async def test_serve_starts_beside_the_file(tmp_path: Path, unused_tcp_port: int
         log = gateway.log
     assert f"{len(ADDRESSES[name])} providers: " in log
     assert ("SUPABASE" in log) is (name == "b"), "whoever relied on its keys and wallets is warned"
-    assert ("0.0.0.0" in log) is (name in "de"), "whoever was reachable from outside is told why not"
+    assert ("0.0.0.0" in log) is (name in "de"), (
+        "a gateway that was reachable from outside logs why it is not"
+    )

@@ -273,7 +273,7 @@ def test_many_conversations_are_told_in_small_parts_and_not_without_end() -> Non
     first.router.homes.on_news = lambda: news.append(1)
     for number in range(MOST_NEWS + 10):
         turn(first, number.to_bytes(16), "b")
-    assert news == [1], "who sends them is told once"
+    assert news == [1], "the sender is notified once"
     parts = list(first.router.publish_homes(first.now))
     assert max(map(len, parts)) < 20 * 1024
     for data in parts:

@@ -19,7 +19,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 
 async def break_down(stage: Play, count: int = 5) -> None:
-    """Let `a` fail until it is left alone."""
+    """Let `a` fail until it is blocked."""
     for _ in range(count):
         stage.ask()
         await stage.settle()

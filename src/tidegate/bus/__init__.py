@@ -1,20 +1,18 @@
 """The bus: small messages between the workers of one gateway, and claims that only one of them holds.
 
-A message belongs to a *topic* and is bytes; whoever sends on a topic knows what they mean, and whoever
-subscribes decodes them into a type of msgspec and trusts nothing else. A worker does not hear what it sends
-itself.
+A message belongs to a *topic* and consists of bytes. Subscribers decode them into a msgspec type and trust
+nothing else. A worker does not receive its own messages.
 
-**What a sender can rely on.** `publish` never blocks, never raises and is never on a request's path. Messages
-of one worker arrive in order, within milliseconds while the others are well. They are not guaranteed to
-arrive: queues are bounded, a worker that does not keep up misses the oldest, and one that starts has missed
-all before. So a message is news, not state. What must be known has to be published again from time to time
-(figures are, each second) or be kept in a store that a message only tells others to read.
+**Guarantees.** `publish` never blocks, never raises and never delays requests. Messages of one worker arrive
+in order, usually within milliseconds. Delivery is not guaranteed: queues are bounded, a slow worker misses
+the oldest messages, and a new worker has missed all earlier ones. Anything that must be known has to be
+published repeatedly (as figures are, every second), or be kept in a store that a message only points to.
 
-**A claim** is a name that at most one worker holds. It is free again when the holder releases it or ends,
-however it ends.
+**A claim** is a name that at most one worker holds. It is released by its holder, or when the holder's
+process ends for any reason.
 
-`SocketBus` connects the processes of one supervisor by sockets that they inherit: there is no file, no port
-and no address, so nobody else can send or listen. `Alone` is the bus of a single worker. Another `Bus` may
+`SocketBus` connects the processes of one supervisor through inherited sockets. There is no file, port or
+address, so no other process can send or receive. `Alone` is the bus of a single worker. Another `Bus` may
 carry the same messages between hosts.
 """
 

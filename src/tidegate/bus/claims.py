@@ -1,8 +1,8 @@
-"""Names that at most one process of a host holds.
+"""Claims: names that at most one process of a host holds.
 
-A claim is a lock on one byte of a file without a name that all workers have inherited; the byte's place is a
-hash of the claim's name. The kernel frees the locks of a process that ends, also by `kill -9`. A process
-holds a lock only once, so that a repeated claim is granted.
+A claim is a lock on one byte of an unnamed file that all workers have inherited; the byte's position is a
+hash of the claim's name. The kernel releases the locks of a process that ends, even after `kill -9`.
+Repeating a claim succeeds.
 """
 
 import os
@@ -13,7 +13,7 @@ __all__ = ["Claims", "new_claims_file"]
 
 
 def new_claims_file() -> int:
-    """The descriptor of an empty file that only its heirs can reach."""
+    """The descriptor of an empty file that only processes which inherit it can access."""
     if hasattr(os, "memfd_create"):
         return os.memfd_create("tidegate-claims", os.MFD_CLOEXEC)
     with tempfile.TemporaryFile() as file:
@@ -24,11 +24,11 @@ class Claims:
     """The claims of one process."""
 
     def __init__(self, file: int) -> None:
-        """`file` must stay open while the process lives: to close any descriptor of it frees all claims."""
+        """`file` must stay open while the process lives: closing any descriptor of it releases all."""
         self._file = file
 
     def claim(self, name: str) -> bool:
-        """Whether this process holds the claim, now or already."""
+        """Try to obtain a claim. Returns whether this process holds it."""
         import fcntl  # Windows has none, and no supervisor either
 
         try:
@@ -38,7 +38,7 @@ class Claims:
         return True
 
     def release(self, name: str) -> None:
-        """Let another process have the claim."""
+        """Release a claim."""
         import fcntl
 
         fcntl.lockf(self._file, fcntl.LOCK_UN, 1, _place(name))

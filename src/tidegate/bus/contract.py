@@ -1,4 +1,4 @@
-"""What a bus offers, and the bus of a worker that is alone."""
+"""The contract of a bus, and the bus of a single worker."""
 
 from collections.abc import Callable
 from typing import Protocol as Interface
@@ -6,7 +6,7 @@ from typing import Protocol as Interface
 __all__ = ["ALONE", "Alone", "Bus", "Taker"]
 
 Taker = Callable[[bytes], None]
-"""Takes a message of another worker, on the event loop. It must return at once; what it raises is logged."""
+"""Receives a message on the event loop. It must return immediately; exceptions are logged."""
 
 
 class Bus(Interface):
@@ -14,38 +14,38 @@ class Bus(Interface):
 
     @property
     def alone(self) -> bool:
-        """Whether there is nobody to hear: then nothing needs to be published."""
+        """Whether there are no other workers, so nothing needs to be published."""
         ...
 
     def publish(self, topic: str, message: bytes) -> None:
-        """Send to all other workers, soon. Never blocks and never raises; what cannot be sent is dropped and
-        counted.
+        """Send to all other workers soon. Never blocks and never raises; messages that cannot be sent are
+        dropped and counted.
         """
         ...
 
     def subscribe(self, topic: str, take: Taker) -> None:
-        """Call this with every message of the other workers on a topic."""
+        """Register a callback for the other workers' messages on a topic."""
         ...
 
     def claim(self, name: str) -> bool:
-        """Whether this worker holds the claim of this name, now or already. Never blocks."""
+        """Try to obtain a claim. Returns whether this worker holds it. Never blocks."""
         ...
 
     def release(self, name: str) -> None:
-        """Let another worker have the claim."""
+        """Release a claim."""
         ...
 
     def open(self) -> None:
-        """Begin to send and receive, on the running event loop."""
+        """Start sending and receiving on the running event loop."""
         ...
 
     def close(self) -> None:
-        """Send and receive no more."""
+        """Stop sending and receiving."""
         ...
 
 
 class Alone:
-    """The bus of a single worker: nobody hears, and every claim is granted."""
+    """The bus of a single worker: messages go nowhere, and every claim is granted."""
 
     alone = True
 

@@ -1,4 +1,4 @@
-"""What a supervisor makes for its workers: an inbox for each, and a file for their claims."""
+"""Created by the supervisor for its workers: an inbox for each, and a file for their claims."""
 
 import os
 import socket
@@ -10,18 +10,18 @@ from .claims import new_claims_file
 __all__ = ["Links", "Seat"]
 
 BUFFER = 256 * 1024
-"""Bytes that an inbox holds; Linux caps them at `net.core.wmem_max`."""
+"""The size of an inbox in bytes; Linux limits it to `net.core.wmem_max`."""
 
 
 class Seat(Struct, frozen=True):
     """One worker's share: inherited descriptors."""
 
     place: int
-    """The worker's number, from 0 on. A worker that replaces another has its place."""
+    """The worker's number, from 0. A replacement worker has the same number."""
     inbox: int
-    """Where messages for this worker arrive."""
+    """Receives messages for this worker."""
     outboxes: list[int]
-    """Where messages for the others go."""
+    """Send messages to the other workers."""
     claims: int
     """See Claims."""
 
@@ -32,8 +32,8 @@ class Seat(Struct, frozen=True):
 
 
 class Links:
-    """The sockets between some workers. They outlive each of them: what is sent while a worker is replaced
-    waits in its inbox or is dropped.
+    """The sockets between workers. They outlive each worker: messages sent while a worker is replaced wait in
+    its inbox, or are dropped.
     """
 
     def __init__(self, count: int) -> None:
@@ -46,7 +46,7 @@ class Links:
         self._claims = new_claims_file()
 
     def seat(self, place: int) -> Seat:
-        """The share of the worker in this place."""
+        """The descriptors for the worker with this number."""
         outboxes = [sender.fileno() for at, (_, sender) in enumerate(self._pairs) if at != place]
         return Seat(place, self._pairs[place][0].fileno(), outboxes, self._claims)
 

@@ -1,8 +1,7 @@
 """The bus of the processes of one host: datagrams over inherited sockets.
 
-What is published within one round of the event loop is one datagram for each of the other workers. A worker
-whose inbox is full is written to again when there is room; until then its messages wait in a bounded queue,
-from which the oldest are dropped.
+All messages of one iteration of the event loop form one datagram per worker. If a worker's inbox is full, its
+messages wait in a bounded queue until there is room; the oldest are dropped first.
 """
 
 import asyncio
@@ -24,16 +23,16 @@ __all__ = ["MAX_MESSAGE", "SocketBus"]
 log = logging.getLogger("tidegate")
 
 MAX_MESSAGE = 48 * 1024
-"""The most bytes of a message; longer ones are dropped."""
+"""Maximum size of a message in bytes; longer ones are dropped."""
 MAX_DATAGRAM = 64 * 1024
-"""About the most bytes that are sent at once; the sockets' buffers are made for more."""
+"""Approximate maximum size of a datagram in bytes; the sockets' buffers are larger."""
 MAX_QUEUE = 512 * 1024
-"""Bytes that wait for a worker that does not keep up."""
+"""Maximum size of the queue for a slow worker, in bytes."""
 STALE_S = 5.0
-"""Messages that are older than this when they are read are dropped: a worker that was stopped for minutes
-wants no news of then."""
+"""Messages older than this are dropped when read, in seconds: a worker that was suspended for minutes does
+not need them."""
 AT_ONCE = 64
-"""Datagrams that are read before the event loop does something else."""
+"""Maximum number of datagrams read before other tasks get a turn."""
 
 
 class Message(Struct, frozen=True, array_like=True, gc=False):
@@ -65,13 +64,13 @@ class SocketBus:
         self.malformed = 0
         """Datagrams and messages that could not be decoded."""
         self.stale = 0
-        """Messages that were read too late."""
+        """Messages that were too old when read."""
         self.too_long = 0
         """Messages that were longer than `MAX_MESSAGE`."""
 
     @property
     def dropped(self) -> int:
-        """Messages of this worker that were not sent: for each worker that missed one."""
+        """The number of this worker's messages that were not sent, counted per recipient."""
         return sum(peer.dropped for peer in self._peers) + self.too_long * len(self._peers)
 
     def subscribe(self, topic: str, take: Taker) -> None:
@@ -99,7 +98,7 @@ class SocketBus:
         self._claims.release(name)
 
     def open(self) -> None:
-        """See Bus. What has arrived before is dropped: it was meant for the predecessor in this place."""
+        """See Bus. Earlier messages are dropped: they were meant for the worker that this one replaces."""
         while self._receive() is not None:
             pass
         loop = self._loop = asyncio.get_running_loop()
@@ -107,7 +106,7 @@ class SocketBus:
         self._flush()
 
     def close(self) -> None:
-        """See Bus. What waits is sent if there is room. The descriptors stay open: claims end with the
+        """See Bus. Waiting messages are sent if there is room. The descriptors stay open: claims end with the
         process.
         """
         if self._loop is None:
@@ -162,13 +161,13 @@ class SocketBus:
 
 
 class Peer:
-    """The way to another worker."""
+    """The queue to another worker."""
 
     def __init__(self, out: int) -> None:
         self._out = out
         self._waiting: deque[Message] = deque()
         self._size = 0
-        """Bytes that wait."""
+        """The size of the queue in bytes."""
         self._full = False
         """Whether the inbox had no room."""
         self.dropped = 0
@@ -182,7 +181,7 @@ class Peer:
             self.dropped += 1
 
     def flush(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Send what waits, as far as there is room."""
+        """Send waiting messages, as far as there is room."""
         while self._waiting and not self._full:
             batch = self._next_batch()
             try:
@@ -198,7 +197,7 @@ class Peer:
                 self._waiting.popleft()
 
     def stop(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Wait for room no more."""
+        """Stop waiting for room."""
         if self._full:
             loop.remove_writer(self._out)
 

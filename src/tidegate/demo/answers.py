@@ -110,9 +110,9 @@ def cut(answer: Answer, limit: int | None) -> Answer:
 def count(turn: Turn, answer: Answer) -> Counts:
     """The tokens of a request and its answer."""
     reasoning = sum(tokens.count(choice.reasoning) for choice in answer.choices)
-    spoken = sum(tokens.count(text) for choice in answer.choices for text in _written(choice))
+    completion = sum(tokens.count(text) for choice in answer.choices for text in _written(choice))
     prompt = sum(map(_count_message, turn.messages)) + sum(map(_count_tool, turn.tools)) + MESSAGE_TOKENS
-    return Counts(prompt, _count_cached(turn.messages), reasoning + spoken, reasoning)
+    return Counts(prompt, _count_cached(turn.messages), reasoning + completion, reasoning)
 
 
 def _essence(turn: Turn) -> Turn:
@@ -258,8 +258,8 @@ def _results(messages: Sequence[Message]) -> list[ToolResult]:
 
 def _last_words(messages: Sequence[Message]) -> str:
     """The user's last text, from an earlier turn if the latest contains only tool results."""
-    spoken = [message for message in messages if message.role == "user"]
-    return _texts(spoken[-1:], ("user",))
+    asked = [message for message in messages if message.role == "user"]
+    return _texts(asked[-1:], ("user",))
 
 
 def _texts(messages: Sequence[Message], roles: Sequence[str]) -> str:

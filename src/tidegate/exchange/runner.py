@@ -39,8 +39,8 @@ class Runner:
         watch = self._watch = Watch(this.gateway.watchdog, this.request, left_s, NEVER)
         expect_answer(watch, call, this.gateway, last=last)
         try:
-            spoken = this.operation.client_format
-            self.first = await self.attempt.open(this.request, spoken, this.gateway, watch)
+            client_format = this.operation.client_format
+            self.first = await self.attempt.open(this.request, client_format, this.gateway, watch)
         except Cancelled:
             pass
         except TidegateError as error:

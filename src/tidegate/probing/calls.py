@@ -1,4 +1,4 @@
-"""The calls of a probe. Each raises the ProviderError that it failed with."""
+"""The calls of a probe. Each raises a ProviderError if it fails."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -15,7 +15,7 @@ from tidegate.upstream import Answer
 __all__ = ["Question", "ask", "list_models", "plan_question"]
 
 Question: TypeAlias = tuple[Call, Conduit]
-"""A chat, ready to be sent, and what reads its answer."""
+"""A chat, ready to be sent, and the conduit for its answer."""
 
 PATIENCE_S = 20.0
 """How long a provider may take, in seconds."""
@@ -23,7 +23,7 @@ QUESTION = b'{"model":"probe","messages":[{"role":"user","content":"Hi"}],"max_t
 
 
 async def list_models(service: Service, credential: Credential | None, gateway: Gateway) -> None:
-    """Request the list of models. It is not read: that it is there suffices."""
+    """Request the model list. Its content is ignored: a successful response is enough."""
     headers = service.headers_for((), "", None, credential)
     address = service.address_for("/models")
     async with patience():
@@ -33,13 +33,13 @@ async def list_models(service: Service, credential: Credential | None, gateway: 
 
 
 def plan_question(candidate: Candidate) -> Question:
-    """The shortest chat. Raises Unsupported where the model does not chat."""
+    """Prepare the shortest chat. Raises Unsupported if the model does not support chats."""
     operation = Chat(protocol_named("openai_chat"))
     return operation.plan(operation.parse(QUESTION), candidate)
 
 
 async def ask(service: Service, question: Question, credential: Credential | None, gateway: Gateway) -> None:
-    """Ask the shortest question, and read the answer."""
+    """Send the shortest chat and read the answer."""
     call, conduit = question
     async with patience():
         headers = await service.authorize(call, (), "", credential)
@@ -72,4 +72,4 @@ async def patience() -> AsyncIterator[None]:
 
 
 def _nothing() -> None:
-    """Nobody waits for the activity of a probe."""
+    """Do nothing: no watchdog follows a probe."""

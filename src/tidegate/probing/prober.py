@@ -1,4 +1,4 @@
-"""What is probed, when, and what follows from it."""
+"""Decides what is probed and when, and reports the results."""
 
 import asyncio
 import logging
@@ -22,26 +22,26 @@ __all__ = ["Prober"]
 log = logging.getLogger("tidegate")
 
 LOOK_S = 0.5
-"""How often it looks for what is down, in seconds."""
+"""How often it checks what has to be probed, in seconds."""
 AHEAD_S = 1.0
-"""How long before a breaker would let a client's request through its probe begins, in seconds."""
+"""How long before a breaker would let a client's request pass its probe begins, in seconds."""
 REST_S = 60.0
-"""How long a refused key is left alone before each try, in seconds; a model, after a probe that has shown
-nothing."""
+"""The interval between probes of a rejected key, in seconds, and of a model after a probe without a
+result."""
 AT_ONCE = 4
-"""Probes under way, at most. What has no place is due at the next look."""
+"""Maximum number of concurrent probes. The rest is due at the next check."""
 CLAIM = "probes"
-"""The claim to probe."""
+"""The name of the claim to probe."""
 
 Call = Callable[[], Awaitable[None]]
-"""A call to a provider; it raises the ProviderError that it fails with."""
+"""A call to a provider. Raises a ProviderError if it fails."""
 
 
 class Probe(NamedTuple):
     """A probe that is due."""
 
     key: str
-    """What is probed: it is not probed twice at the same time."""
+    """The subject, which is not probed twice at the same time."""
     run: Callable[[], Awaitable[None]]
 
 
@@ -49,20 +49,20 @@ class Prober:
     """Probes for all workers, while it holds the claim."""
 
     def __init__(self, gateway: Callable[[], Gateway | None], bus: Bus) -> None:
-        """`gateway` gives the present one."""
+        """`gateway` returns the current gateway."""
         self._gateway = gateway
         self._bus = bus
         self._timer: asyncio.TimerHandle | None = None
         self._running: dict[str, asyncio.Task[None]] = {}
         self._rests: dict[str, float] = {}
-        """Until when something is left alone, by `perf_counter`."""
+        """Subject → when it may be probed again, by `perf_counter`."""
 
     def start(self) -> None:
-        """Begin to look, on the running event loop."""
+        """Start on the running event loop."""
         self._timer = asyncio.get_running_loop().call_later(LOOK_S, self._look)
 
     async def stop(self) -> None:
-        """Probe no more."""
+        """Stop probing."""
         if self._timer is not None:
             self._timer.cancel()
         running = list(self._running.values())
@@ -101,7 +101,7 @@ class Prober:
     # --- endpoints ----------------------------------------------------------------------------
 
     def _of_endpoints(self, down: Iterable[Endpoint], gateway: Gateway) -> Iterator[Probe]:
-        """The probes of endpoints: by lists, one for each service."""
+        """The probes of endpoints. Lists are requested once per service."""
         listed: dict[str, list[Endpoint]] = {}
         for endpoint in down:
             candidate = candidate_of(endpoint, gateway)
@@ -134,8 +134,8 @@ class Prober:
     async def _try(
         self, endpoints: Sequence[Endpoint], call: Call, gateway: Gateway, proof: Sequence[str]
     ) -> Outcome:
-        """Make the call, and tell the router how it ended. An error by the fault of one in `proof` shows that
-        the provider is well.
+        """Make the call, and report its outcome to the router. An error whose fault is in `proof` shows that
+        the provider works.
         """
         router, now = gateway.router, perf_counter()
         numbers = [(endpoint, router.begin_probe(endpoint, now)) for endpoint in endpoints]
@@ -154,7 +154,7 @@ class Prober:
     def _of_accounts(
         self, refused: Iterable[tuple[str, Account]], gateway: Gateway, now: float
     ) -> Iterator[Probe]:
-        """The probes of credentials that were refused, or have no funds."""
+        """The probes of credentials that were rejected, or have no funds."""
         for name, account in refused:
             key = f"the key {account.fingerprint} of {name}"
             service = gateway.registry.services.get(name)
@@ -178,7 +178,7 @@ class Prober:
 
 
 async def outcome_of(call: Call, proof: Sequence[str]) -> Outcome:
-    """How a call ended. An error by the fault of one in `proof` is a success."""
+    """The outcome of a call. An error whose fault is in `proof` is a success."""
     try:
         await call()
     except ProviderError as error:
@@ -188,7 +188,7 @@ async def outcome_of(call: Call, proof: Sequence[str]) -> Outcome:
 
 
 def candidate_of(endpoint: Endpoint, gateway: Gateway) -> Candidate | None:
-    """The candidate that leads to an endpoint; None if it is not configured any more, or counts tokens."""
+    """A candidate for an endpoint; None if it is no longer configured, or counts tokens."""
     if endpoint.service not in gateway.registry.services or endpoint.model.endswith(COUNTING):
         return None
     try:
@@ -199,7 +199,7 @@ def candidate_of(endpoint: Endpoint, gateway: Gateway) -> Candidate | None:
 
 
 def question_for(candidate: Candidate, gateway: Gateway) -> Question | None:
-    """What to ask a model; None where only the list of models is to be requested."""
+    """The chat to send to a model; None if only the model list is requested."""
     row = candidate.row
     if gateway.config.routing.probe != "request" or (row is not None and row.type != "chat"):
         return None
@@ -210,7 +210,7 @@ def question_for(candidate: Candidate, gateway: Gateway) -> Question | None:
 
 
 def call_with(credential: Credential, service: Service, account: Account, gateway: Gateway) -> Call | None:
-    """The call that shows whether a credential works; None if there is none."""
+    """The call that tests a credential; None if there is none."""
     for endpoint in gateway.router.endpoints.of(service.name):
         candidate = candidate_of(endpoint, gateway)
         question = question_for(candidate, gateway) if candidate is not None else None
@@ -227,7 +227,7 @@ def credential_of(service: Service, fingerprint: str) -> Credential | None:
 
 
 def open_credential(service: Service, gateway: Gateway) -> Credential | None:
-    """The credential to probe with: the first that is not refused."""
+    """The credential to probe with: the first that is not blocked."""
     refused = {
         one.fingerprint for name, one in gateway.router.refused(perf_counter()) if name == service.name
     }
