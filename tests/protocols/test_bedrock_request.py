@@ -2,6 +2,7 @@
 
 import base64
 import json
+from functools import cache
 from typing import Any
 
 import pytest
@@ -163,18 +164,24 @@ def check_results(request: dict[str, Any], sent: dict[str, Any]) -> None:
     assert set(results) <= set(calls)
 
 
+@cache
+def converse_input() -> Any:
+    """The shape of a request as AWS describes it; reading it takes a while."""
+    session = pytest.importorskip("botocore.session", reason="botocore is not installed; it is no dependency")
+    return session.get_session().get_service_model("bedrock-runtime").operation_model("Converse").input_shape
+
+
 @needs_recordings
 @pytest.mark.parametrize("model", [CLAUDE, NOVA, GPT])
 @each("recording", client_requests()[::7])
 def test_the_sdk_of_aws_takes_what_is_sent(recording: Recording, model: str) -> None:
-    session = pytest.importorskip("botocore.session", reason="botocore is not installed; it is no dependency")
+    shape = converse_input()
     from botocore.validate import ParamValidator
 
     request = client_request(recording)
     if refusal_of(request):
         pytest.skip("it is refused")
     sent = body(turn_of(request), model, profile_of(model))
-    shape = session.get_session().get_service_model("bedrock-runtime").operation_model("Converse").input_shape
     report = ParamValidator().validate({"modelId": "in-the-path", **sent}, shape)
     assert report.generate_report() == ""
 
