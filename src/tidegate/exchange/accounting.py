@@ -92,7 +92,7 @@ def usage_of(this: Exchange, attempt: Attempt) -> tuple[Usage | None, bool]:
     """
     usage, began = attempt.tally.usage, attempt.first_byte_at is not None
     if attempt.error is not None and not began:
-        return None, False  # whatever it reports: the client has nothing of it
+        return None, False  # whatever it reports: the client received none of it
     ended = attempt.complete or attempt.tally.finish is not None
     if usage is not None and ended:
         return usage, False
