@@ -54,7 +54,9 @@ class World:
         self.config = parse_config("\n".join([*lines, more]))
         self.registry = ModelRegistry(self.config)
         self.candidates: tuple[Candidate, ...] = self.registry.resolve("m").candidates
-        self.router = Router(self.config, Random(seed), wall=lambda: WALL + self.now - START, claims=claims)
+        self.router = Router(
+            self.config, Random(seed), wall_clock=lambda: WALL + self.now - START, claims=claims
+        )
         self.now = START
         self.seen: list[Transition] = []
         self.router.subscribe(self.seen.append)

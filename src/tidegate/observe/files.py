@@ -17,17 +17,17 @@ MODE = 0o640
 class DailyFiles:
     """Opens the file of the day: `records-2026-11-29.jsonl`, by UTC. Deletes files that are too old."""
 
-    def __init__(self, directory: Path, keep_days: int, wall: Callable[[], float] = time) -> None:
-        """`wall` gives the time in seconds since the epoch."""
+    def __init__(self, directory: Path, keep_days: int, wall_clock: Callable[[], float] = time) -> None:
+        """`wall_clock` gives the time in seconds since the epoch."""
         self._directory = directory
         self._keep_days = keep_days
-        self._wall = wall
+        self._wall_clock = wall_clock
         self._path = directory
         self._descriptor = -1
 
     def descriptor(self) -> int:
         """The descriptor of today's file. Several processes may append to it. Raises OSError."""
-        day = int(self._wall()) // DAY_S
+        day = int(self._wall_clock()) // DAY_S
         path = self._directory / _name_of(day)
         if path != self._path or not self._is_there():
             self._directory.mkdir(parents=True, exist_ok=True)

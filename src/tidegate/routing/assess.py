@@ -6,7 +6,7 @@ from tidegate.money.pricing import PriceList
 
 from .affinity import Home
 from .cost import expected_output
-from .credentials import Wall
+from .credentials import WallClock
 from .endpoint import Lane
 from .facts import RequestFacts
 from .figures import FRESH_S, View
@@ -51,7 +51,7 @@ class Peers:
         """The usual speed, for candidates whose speed is unknown."""
 
     def assess(
-        self, facts: RequestFacts, homes: Sequence[Home], prices: PriceList, now: float, wall: Wall
+        self, facts: RequestFacts, homes: Sequence[Home], prices: PriceList, now: float, wall_clock: WallClock
     ) -> list[Choice]:
         """The choices with all their figures."""
         if now - self._at >= FRESH_S:
@@ -65,7 +65,7 @@ class Peers:
         for lane, view, slow in self._figures:
             blocked_by, wait_s = (None, 0.0) if lane.endpoint.clean else lane.blocked(now)
             cached = _cached(lane, homes, prompt) if homes else 0
-            card = lane.card(prices, prompt, now, wall)
+            card = lane.card(prices, prompt, now, wall_clock)
             choices.append(
                 Choice(
                     lane.candidate,

@@ -12,7 +12,7 @@ from tidegate.providers.credentials import Credential
 from .caps import Cap
 from .limits import Limit, parse_limits
 
-__all__ = ["Account", "Limits", "Slot", "Wall", "least_loaded"]
+__all__ = ["Account", "Limits", "Slot", "WallClock", "least_loaded"]
 
 RATE_S, LONGEST_RATE_S = 2.0, 60.0
 """How long a rate limit without `Retry-After` blocks a credential at first, and at most, in seconds."""
@@ -26,7 +26,7 @@ READ_EVERY_S = 0.25
 FULL = 2.0
 """From this load on, a request is expected to exceed the limits."""
 
-Wall = Callable[[], float]
+WallClock = Callable[[], float]
 """Returns the time in seconds since the epoch, which providers use for points in time."""
 Headers = Iterable[tuple[bytes, bytes]]
 
@@ -65,12 +65,12 @@ class Limits:
     """The rate limits of a credential at an endpoint."""
 
     __slots__ = (
-        "_headers", "_headers_at", "_limits", "_read_at", "_since", "_wall", "blocked_until", "cap", "level",
-        "own",
+        "_headers", "_headers_at", "_limits", "_read_at", "_since", "_wall_clock", "blocked_until", "cap",
+        "level", "own",
     )  # fmt: skip
 
-    def __init__(self, wall: Wall) -> None:
-        self._wall = wall
+    def __init__(self, wall_clock: WallClock) -> None:
+        self._wall_clock = wall_clock
         self.blocked_until = 0.0
         """0 if it has never been blocked."""
         self.own = False
@@ -145,7 +145,7 @@ class Limits:
     def _read(self, now: float) -> None:
         if not self._headers or now - self._read_at < READ_EVERY_S:
             return
-        limits = parse_limits(self._headers, self._wall() - (now - self._headers_at))
+        limits = parse_limits(self._headers, self._wall_clock() - (now - self._headers_at))
         self._headers, self._read_at, self._limits = (), now, limits
 
 

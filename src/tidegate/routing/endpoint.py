@@ -14,7 +14,7 @@ from tidegate.providers import Candidate
 
 from .breaker import Breaker
 from .cost import Card, card_of
-from .credentials import Account, Limits, Slot, Wall
+from .credentials import Account, Limits, Slot, WallClock
 from .figures import Figures
 from .needs import Abilities
 from .plan import BlockedBy, Choice, Pick, Plan
@@ -128,11 +128,11 @@ class Lane:
         self._card: Card | None = None
         self._card_until = 0.0
 
-    def card(self, prices: PriceList, prompt: int, now: float, wall: Wall) -> Card | None:
+    def card(self, prices: PriceList, prompt: int, now: float, wall_clock: WallClock) -> Card | None:
         """The prices for a prompt of this length; None if unknown."""
         if now >= self._card_until:
             self._card_until = now + PRICES_S
-            moment = datetime.fromtimestamp(wall(), UTC)
+            moment = datetime.fromtimestamp(wall_clock(), UTC)
             self._rates = prices.rates(self.endpoint.service, self.endpoint.model, moment)
             self._tiered = any(isinstance(rate, Tiered) for rate in self._rates.values())
             self._card = card_of(self._rates, 0, writes=self.abilities.writes)
@@ -166,9 +166,9 @@ class Lane:
 class Endpoints:
     """All endpoints and accounts of a worker, by name."""
 
-    def __init__(self, random: Random, wall: Wall) -> None:
+    def __init__(self, random: Random, wall_clock: WallClock) -> None:
         self._random = random
-        self._wall = wall
+        self._wall_clock = wall_clock
         self._endpoints: dict[tuple[str, str], Endpoint] = {}
         self._accounts: dict[tuple[str, str], Account] = {}
         self._lanes: dict[int, Lane] = {}
@@ -227,7 +227,7 @@ class Endpoints:
         """The limits of a credential at an endpoint."""
         limits = endpoint.limits.get(fingerprint)
         if limits is None:
-            limits = endpoint.limits[fingerprint] = Limits(self._wall)
+            limits = endpoint.limits[fingerprint] = Limits(self._wall_clock)
         return limits
 
     def of(self, service: str) -> list[Endpoint]:

@@ -46,8 +46,8 @@ class Limit(Struct, frozen=True, gc=False):
         return 1 - self.remaining / self.total if self.total else 0.0
 
 
-def parse_limits(headers: Iterable[tuple[bytes, bytes]], wall: float) -> dict[str, Limit]:
-    """The limits by what they limit (`requests`, `tokens`, `input-tokens`, …). `wall` is the time of the
+def parse_limits(headers: Iterable[tuple[bytes, bytes]], epoch_now: float) -> dict[str, Limit]:
+    """The limits by what they limit (`requests`, `tokens`, `input-tokens`, …). `epoch_now` is the time of the
     answer in seconds since the epoch. Malformed headers are ignored.
     """
     found: dict[str, dict[str, str]] = {}
@@ -61,15 +61,15 @@ def parse_limits(headers: Iterable[tuple[bytes, bytes]], wall: float) -> dict[st
             what, _, field = f"{first}-{second}".rpartition("-")
         if what and field in _FIELDS:
             found.setdefault(what, {})[field] = value.decode("latin-1").strip()
-    limits = ((what, _limit_of(fields, wall)) for what, fields in found.items())
+    limits = ((what, _limit_of(fields, epoch_now)) for what, fields in found.items())
     return {what: limit for what, limit in limits if limit is not None}
 
 
-def _limit_of(fields: dict[str, str], wall: float) -> Limit | None:
+def _limit_of(fields: dict[str, str], epoch_now: float) -> Limit | None:
     remaining = _number(fields.get("remaining"))
     if remaining is None:
         return None
-    reset = _seconds_until(fields.get("reset", ""), wall)
+    reset = _seconds_until(fields.get("reset", ""), epoch_now)
     return Limit(remaining, _number(fields.get("limit")), min(reset, LONGEST_RESET_S))
 
 
@@ -77,11 +77,11 @@ def _number(text: str | None) -> float | None:
     return float(text) if text is not None and _NUMBER.fullmatch(text) else None
 
 
-def _seconds_until(text: str, wall: float) -> float:
+def _seconds_until(text: str, epoch_now: float) -> float:
     """Parse a duration, a number of seconds, or a point in time; 0 for anything else."""
     number = _number(text)
     if number is not None:
-        return max(0.0, number - wall) if number >= _EPOCH else number
+        return max(0.0, number - epoch_now) if number >= _EPOCH else number
     found = _DURATION.fullmatch(text) if text else None
     if found is not None:
         return math.fsum(
@@ -91,4 +91,4 @@ def _seconds_until(text: str, wall: float) -> float:
         moment = datetime.fromisoformat(text)
     except ValueError:
         return 0.0
-    return max(0.0, moment.timestamp() - wall) if moment.tzinfo is not None else 0.0
+    return max(0.0, moment.timestamp() - epoch_now) if moment.tzinfo is not None else 0.0

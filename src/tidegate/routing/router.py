@@ -13,7 +13,7 @@ from tidegate.providers import Candidate
 from .affinity import Home, Homes, Savings
 from .assess import Peers, availability
 from .claims import Claims, Everything, ProbeClaims
-from .credentials import Account, Wall, least_loaded
+from .credentials import Account, WallClock, least_loaded
 from .endpoint import Endpoint, Endpoints, Lane
 from .facts import RequestFacts
 from .health import ServiceHealth, health_of
@@ -76,16 +76,16 @@ class Router:
         self,
         config: Config,
         random: Random | None = None,
-        wall: Wall = time.time,
+        wall_clock: WallClock = time.time,
         homes: Homes | None = None,
         claims: Claims | None = None,
     ) -> None:
-        """`wall` returns the time in seconds since the epoch, which providers and prices use. `claims` are
-        shared with the other workers; without them, this worker is the only one.
+        """`wall_clock` returns the time in seconds since the epoch, which providers and prices use. `claims`
+        are shared with the other workers; without them, this worker is the only one.
         """
         self._random = random or Random()  # noqa: S311 no secret
-        self._wall = wall
-        self.endpoints = Endpoints(self._random, wall)
+        self._wall_clock = wall_clock
+        self.endpoints = Endpoints(self._random, wall_clock)
         self.endpoints.on_forget = self._forget_groups
         self.homes = homes or Homes()
         self.savings = Savings()
@@ -129,7 +129,7 @@ class Router:
             choices = availability(lanes, now)
         else:
             peers = group.peers if lanes is group.lanes else Peers(lanes)
-            choices = peers.assess(facts, homes, self.prices, now, self._wall)
+            choices = peers.assess(facts, homes, self.prices, now, self._wall_clock)
         ordered: list[Choice] = []
         for part, settings in self._tiers(choices, lanes, facts, group):
             ordered += ORDERS[order](part, settings, self._random)
@@ -189,7 +189,7 @@ class Router:
             return False
         if choice.slow or not choice.cached_tokens:
             return False
-        card = self.endpoints.lane(candidate).card(self.prices, choice.cached_tokens, now, self._wall)
+        card = self.endpoints.lane(candidate).card(self.prices, choice.cached_tokens, now, self._wall_clock)
         return card is None or card.cache_read < card.input
 
     def _suitable(
@@ -201,7 +201,7 @@ class Router:
         for lane in lanes:
             reason = lane.abilities.missing(facts)
             if reason is None and facts.max_price is not None:
-                card = lane.card(self.prices, facts.input_tokens, now, self._wall)
+                card = lane.card(self.prices, facts.input_tokens, now, self._wall_clock)
                 reason = too_expensive(card, facts.max_price)
             if reason is None:
                 able.append(lane)
@@ -292,7 +292,7 @@ class Router:
         if trial.retry:
             self._retries.end()
         lane = trial.lane
-        card = lane.card(self.prices, trial.facts.input_tokens, now, self._wall)
+        card = lane.card(self.prices, trial.facts.input_tokens, now, self._wall_clock)
         self.learning.ended(trial, outcome, card, now)
 
     def may_retry(self, now: float) -> bool:
@@ -398,7 +398,7 @@ class Router:
         """Whether a prompt is known to be cheap enough to be paid for twice."""
         if not facts.input_tokens:  # it is not estimated
             return False
-        card = lane.card(self.prices, facts.input_tokens, now, self._wall)
+        card = lane.card(self.prices, facts.input_tokens, now, self._wall_clock)
         return card is not None and card.input * facts.input_tokens <= self._routing.hedge_max_usd
 
     # --- lists of candidates ------------------------------------------------------------------
