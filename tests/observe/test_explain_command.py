@@ -9,6 +9,9 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from tidegate.cli.main import app
+from tidegate.store.database import Database
+from tidegate.store.schema import migrate
+from tidegate.store.tables import records
 
 Run = Callable[..., Result]
 LOGS = '[logs]\ndirectory = "logs"\n'
@@ -64,9 +67,10 @@ def test_records_come_from_other_files_and_from_standard_input(run: Run, tmp_pat
 @pytest.mark.parametrize(
     ("text", "arguments", "message"),
     [
-        ("", ["0e"], "records are not kept in files here: set [logs] directory"),
+        ("", ["0e"], "records are not kept here: set [logs] directory or [store] url"),
         ('[logs]\ndirectory = "empty"\n', ["0e"], "there are no records in empty"),
         (LOGS, ["0e", "--log", "missing.log"], "missing.log: No such file or directory"),
+        ('[store]\nurl = "sqlite:///none.db"\n', ["0e"], "there is no store at none.db"),
         ("[logs]\ndirectory = 1\n", ["0e"], "tidegate.toml:2: logs.directory: expected a string"),
     ],
 )
@@ -77,3 +81,28 @@ def test_without_records_the_exit_status_is_2(
     result = run(*arguments)
     assert (result.exit_code, result.stdout) == (2, "")
     assert result.stderr.startswith(message)
+
+
+@pytest.mark.parametrize("logs", ["", LOGS])
+def test_records_in_the_store_are_found_too(run: Run, tmp_path: Path, logs: str) -> None:
+    (tmp_path / "tidegate.toml").write_text(f'[store]\nurl = "sqlite:///tidegate.db"\n{logs}')
+    database = Database("sqlite:///tidegate.db")
+    migrate(database)
+    rows = [
+        {
+            "id": one,
+            "at": 1,
+            "ended": "complete",
+            "status": 200,
+            "detail": jsonlib.dumps({"id": one, "model": name}),
+        }
+        for one, name in {"req_00ef0004": "kept", "req_00ef_005": "odd", "req_00cd0003": "twice"}.items()
+    ]
+    with database.write() as connection:
+        connection.execute(records.insert(), rows)
+    database.close()
+    assert "requested: kept" in run("req_00ef0004").stdout
+    assert "requested: odd" in run("00ef_").stdout
+    assert run("00ef").stderr.startswith("2 requests have an id that begins with 00ef: ")
+    assert run("00cd").exit_code == 0
+    assert run("ff").stderr.startswith("no record of ff in the store")
