@@ -94,7 +94,9 @@ def render_parts() -> Iterable[str]:
 def render_providers() -> Iterable[str]:
     """The services, what each took to add, and what of that is more than a row."""
     lines = _row_lines()
-    shared = Counter(row.protocol for kind in kinds().values() for row in (kind, *kind.forms) if row.protocol)
+    shared = Counter(
+        row.protocol for kind in kinds().values() for row in (kind, *kind.variants) if row.protocol
+    )
     yield "| kind | service | wire format | lines of its row | beyond the row |"
     yield "|---|---|---|---|---|"
     rows_only = 0
@@ -133,10 +135,10 @@ def render_differences() -> Iterable[str]:
     yield "|---|---|"
     for kind in kinds().values():
         shown = _told(kind.dialect)
-        for form in kind.forms:
-            where = ", ".join(f"`{pattern}`" for pattern in (*form.models, form.address) if pattern)
-            speaks = f"`{form.protocol}`; " if form.protocol else ""
-            shown += f"<br>{where}: {speaks}{_told(form.dialect or {})}"
+        for variant in kind.variants:
+            where = ", ".join(f"`{pattern}`" for pattern in (*variant.models, variant.address) if pattern)
+            speaks = f"`{variant.protocol}`; " if variant.protocol else ""
+            shown += f"<br>{where}: {speaks}{_told(variant.dialect or {})}"
         yield f"| `{kind.name}` | {shown} |"
 
 

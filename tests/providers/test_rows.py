@@ -45,9 +45,9 @@ def test_every_wire_format_has_the_name_that_it_is_found_by(name: str) -> None:
 
 
 def test_every_wire_format_is_spoken_by_some_service() -> None:
-    forms = {form.protocol for kind in KINDS for form in kind.forms if form.protocol}
-    also = {name for kind in KINDS for row in (kind, *kind.forms) for name in row.also or ()}
-    assert {kind.protocol for kind in KINDS} | forms | also == FORMATS.keys()
+    variants = {variant.protocol for kind in KINDS for variant in kind.variants if variant.protocol}
+    also = {name for kind in KINDS for row in (kind, *kind.variants) for name in row.also or ()}
+    assert {kind.protocol for kind in KINDS} | variants | also == FORMATS.keys()
 
 
 @pytest.mark.parametrize(
@@ -158,7 +158,7 @@ def test_a_row_refers_only_to_options_that_it_has(kind: Kind) -> None:
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
 def test_every_name_in_braces_is_an_option_that_has_a_value(kind: Kind) -> None:
-    texts = [str(kind.base_url), str(kind.dialect), *(str(form.dialect) for form in kind.forms)]
+    texts = [str(kind.base_url), str(kind.dialect), *(str(variant.dialect) for variant in kind.variants)]
     named = {name for text in texts for name in re.findall(r"{(\w+)}", text)}
     assert named - {"model"} <= {*kind.required, *kind.defaults}
 
@@ -178,7 +178,7 @@ def test_every_key_is_explained_where_it_is_defined(struct: type) -> None:
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
 def test_a_row_repeats_no_default_of_its_wire_format(kind: Kind) -> None:
-    for row in (kind, *kind.forms):
+    for row in (kind, *kind.variants):
         plain = protocol_named(row.protocol or kind.protocol).dialect()
         result = row.dialect or {}
         known = msgspec.convert(dict(result), type(plain))

@@ -1,12 +1,12 @@
 """Configuration: one file, the environment and `.env`, loaded into one frozen `Config`.
 
 A setting is *written* somewhere (`file`, `environment`, the command line), kept in a `Draft` with its
-origin, *built* into the structs of `schema` according to their types and normal forms, and *checked*
+origin, *built* into the structs of `schema` according to their types and normal variants, and *checked*
 against other settings (`cross`). All problems are reported at once, each with its location.
 """
 
 from .formats import FORMATS, protocol_named
-from .kinds import Form, Kind, form_of, kinds
+from .kinds import Kind, Variant, kinds, variant_of
 from .loading import load
 from .normal import is_loopback
 from .problems import DEFAULT, ConfigError, Origin, render_path
@@ -43,7 +43,6 @@ __all__ = [
     "Billing",
     "Config",
     "ConfigError",
-    "Form",
     "ImagePriceConfig",
     "Images",
     "Kind",
@@ -59,8 +58,8 @@ __all__ = [
     "Secret",
     "Server",
     "Store",
+    "Variant",
     "baseline_of",
-    "form_of",
     "is_loopback",
     "kinds",
     "list_warnings",
@@ -69,4 +68,5 @@ __all__ = [
     "refusals",
     "render_path",
     "summarize",
+    "variant_of",
 ]

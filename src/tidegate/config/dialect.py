@@ -10,7 +10,7 @@ from tidegate.protocols.decode import either
 
 from .building import plain_words
 from .formats import protocol_named
-from .kinds import Kind, form_of
+from .kinds import Kind, variant_of
 from .problems import ConfigError, near, quoted
 from .schema import ProviderConfig
 
@@ -50,9 +50,9 @@ def wrong_dialect(provider: ProviderConfig, kind: Kind) -> Iterator[Wrong]:
 
 def _format_at(kind: Kind, base_url: str | None) -> tuple[str, dict[str, Any]]:
     """The wire format that a service uses at an address, and the row's dialect settings for it."""
-    form = form_of(kind, base_url)
-    row = kind.dialect if form is None or form.dialect is None else form.dialect
-    return (form and form.protocol) or kind.protocol, {**row}
+    variant = variant_of(kind, base_url)
+    row = kind.dialect if variant is None or variant.dialect is None else variant.dialect
+    return (variant and variant.protocol) or kind.protocol, {**row}
 
 
 def _source(kind: Kind) -> str:

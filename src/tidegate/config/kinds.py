@@ -20,12 +20,12 @@ from .packages import ROWS_GROUP, Brought, brought
 from .problems import ConfigError, quoted
 from .schema import ProviderConfig
 
-__all__ = ["Form", "Kind", "form_of", "kinds"]
+__all__ = ["Kind", "Variant", "kinds", "variant_of"]
 
 Auth = Literal["bearer", "x-api-key", "x-goog-api-key", "api-key", "none"]
 
 
-class Form(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Variant(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The differences of a service for some of its models or base URLs. None keeps the row's value."""
 
     models: tuple[str, ...] = ()
@@ -131,7 +131,7 @@ class Kind(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     compactions: Mapping[str, Any] = MappingProxyType({})
     """How to compact conversations of the Responses API, likewise, with the formats of
     `protocols/openai_responses/compact`. Empty: a summary is requested as a chat."""
-    forms: tuple[Form, ...] = ()
+    variants: tuple[Variant, ...] = ()
     """Differences for some models or base URLs; the first match is used."""
     cache_life_s: float = 600
     """The lifetime of unused entries of its prompt cache, in seconds, unless a request asks for longer.
@@ -143,10 +143,13 @@ class Kind(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The module that serves it inside Tidegate, on a loopback socket; None: it is an external service."""
 
 
-def form_of(kind: Kind, base_url: str | None) -> Form | None:
+def variant_of(kind: Kind, base_url: str | None) -> Variant | None:
     """The differences of a service at a base URL, if any."""
     address = base_url or kind.base_url or ""
-    return next((form for form in kind.forms if form.address and fnmatchcase(address, form.address)), None)
+    return next(
+        (variant for variant in kind.variants if variant.address and fnmatchcase(address, variant.address)),
+        None,
+    )
 
 
 class Kinds(dict[str, Kind]):

@@ -17,7 +17,7 @@ from tidegate.protocols.task import TaskFormat
 from .credentials import Credential, credentials_of
 from .formats import TASKS, protocol_named, task_named
 from .headers import ServiceHeaders
-from .places import also_of, base_url_of, fill, forms_of, row_of
+from .variants import also_of, base_url_of, fill, row_of, variants_of
 
 __all__ = ["Service"]
 
@@ -57,9 +57,9 @@ class Service:
     __slots__ = (
         "_addresses",
         "_also",
-        "_forms",
         "_headers",
         "_secrets",
+        "_variants",
         "_without",
         "base_url",
         "catch_all",
@@ -97,7 +97,9 @@ class Service:
         self.signs = any(credential.signer is not None for credential in self.credentials)
         """Whether requests may need a signature (see `authorize`)."""
         self._also = {other: Service(name, config, row) for other, row in also_of(self.kind)}
-        self._forms = tuple((form, Service(name, config, row)) for form, row in forms_of(self.kind))
+        self._variants = tuple(
+            (variant, Service(name, config, row)) for variant, row in variants_of(self.kind)
+        )
         forwarded = self.protocol.forwarded_headers
         self._headers = {
             credential: ServiceHeaders(config, self.kind, credential, forwarded)
@@ -115,8 +117,8 @@ class Service:
     def serving(self, model: str) -> "Service":
         """The variant of the service that serves this model: most have one for all models."""
         lower = model.lower()
-        for form, service in self._forms:
-            if any(fnmatchcase(lower, pattern) for pattern in form.models):
+        for variant, service in self._variants:
+            if any(fnmatchcase(lower, pattern) for pattern in variant.models):
                 return service
         return self
 

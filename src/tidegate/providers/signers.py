@@ -16,8 +16,8 @@ from tidegate.config import Kind, ProviderConfig
 from tidegate.http.contract import Header
 from tidegate.protocols.errors import ProviderUnreachable
 
-from .places import values_of
 from .signing import Credentials, Scope, sign
+from .variants import values_of
 
 __all__ = ["SIGNERS", "AwsSigner", "GoogleSigner", "Signer", "signer_of"]
 

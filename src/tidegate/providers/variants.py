@@ -1,13 +1,13 @@
-"""The address and form of a service: option values inserted into its URLs and paths."""
+"""The base URL and variant of a service, with option values inserted into URLs and paths."""
 
 from collections.abc import Iterator
 from typing import Any
 
 import msgspec
 
-from tidegate.config import Form, Kind, ProviderConfig, form_of, kinds
+from tidegate.config import Kind, ProviderConfig, Variant, kinds, variant_of
 
-__all__ = ["also_of", "base_url_of", "fill", "form_at", "forms_of", "row_of", "values_of"]
+__all__ = ["also_of", "base_url_of", "fill", "row_of", "values_of", "variant_at", "variants_of"]
 
 PLACES = ("region", "location")
 """Options for the region of a service."""
@@ -46,38 +46,38 @@ def _fill_text(text: str, values: dict[str, str]) -> str:
     return text
 
 
-# --- forms -----------------------------------------------------------------------------------
+# --- variants --------------------------------------------------------------------------------
 
 
 def row_of(config: ProviderConfig) -> Kind:
     """Return the row of a provider at its address, with the operator's dialect settings."""
-    row = form_at(kinds()[config.kind], config.base_url)
+    row = variant_at(kinds()[config.kind], config.base_url)
     if not config.dialect:
         return row
     return msgspec.structs.replace(row, dialect={**row.dialect, **config.dialect})
 
 
-def form_at(kind: Kind, base_url: str | None) -> Kind:
-    """Return the form of the row at an address."""
-    form = form_of(kind, base_url)
-    if form is None:
+def variant_at(kind: Kind, base_url: str | None) -> Kind:
+    """Return the variant of the row at an address."""
+    variant = variant_of(kind, base_url)
+    if variant is None:
         return kind
-    by_model = tuple(other for other in kind.forms if other.models)
-    return msgspec.structs.replace(_formed(kind, form), forms=by_model)
+    by_model = tuple(other for other in kind.variants if other.models)
+    return msgspec.structs.replace(_with_variant(kind, variant), variants=by_model)
 
 
-def forms_of(kind: Kind) -> Iterator[tuple[Form, Kind]]:
-    """Return the forms that a row has for some models, each with the row in that form."""
-    return ((form, _formed(kind, form)) for form in kind.forms if form.models)
+def variants_of(kind: Kind) -> Iterator[tuple[Variant, Kind]]:
+    """Return the variants that a row has for some models, each with the row in that variant."""
+    return ((variant, _with_variant(kind, variant)) for variant in kind.variants if variant.models)
 
 
 def also_of(kind: Kind) -> Iterator[tuple[str, Kind]]:
     """Return the additional wire formats of a row, each with the row in that format."""
     for name, dialect in kind.also.items():
-        yield name, msgspec.structs.replace(kind, protocol=name, dialect=dialect, also={}, forms=())
+        yield name, msgspec.structs.replace(kind, protocol=name, dialect=dialect, also={}, variants=())
 
 
-def _formed(kind: Kind, form: Form) -> Kind:
-    names = set(Form.__struct_fields__) - {"models", "address"}
-    changed = {name: getattr(form, name) for name in names if getattr(form, name) is not None}
-    return msgspec.structs.replace(kind, **changed, forms=())
+def _with_variant(kind: Kind, variant: Variant) -> Kind:
+    names = set(Variant.__struct_fields__) - {"models", "address"}
+    changed = {name: getattr(variant, name) for name in names if getattr(variant, name) is not None}
+    return msgspec.structs.replace(kind, **changed, variants=())
