@@ -28,6 +28,7 @@ for (const content of ['Read the gauge now.', 'Read the gauge now, please.']) {
     ...{ model: openai(model), tools, messages, stopWhen: stepCountIs(4), maxRetries: 0, onError },
   });
   texts.push(await answer.text);
-  messages.push(...(await answer.response).messages);
+  // Until version 6 the messages were part of the response.
+  messages.push(...((await answer.responseMessages) ?? (await answer.response).messages));
 }
 console.log(JSON.stringify({ texts, called }));

@@ -23,10 +23,10 @@ from simulator import stream as events
 
 HERE = Path(__file__).parent
 PACKAGES = (
-    "@anthropic-ai/claude-code@2.1.197",
+    "@anthropic-ai/claude-code@2.1.332",
     "@openai/codex@0.171.0",
-    "ai@6.0.326",
-    "@ai-sdk/openai@3.0.141",
+    "ai@7.0.173",
+    "@ai-sdk/openai@4.0.118",
 )
 TOOL = "mcp__tide__read_gauge"
 PROMPT = "Read the gauge now"
