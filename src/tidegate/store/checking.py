@@ -1,7 +1,7 @@
 """The audit: everything that the database projects, recomputed from what was written once."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Select, func, select
 
@@ -10,7 +10,25 @@ from tidegate.money.ledger import wallet_of
 
 from .tables import accounts, entries, grants, holds, leases, records, transactions
 
-__all__ = ["check_books"]
+__all__ = ["Extent", "check_books", "extent_of"]
+
+
+class Extent(NamedTuple):
+    """How much an audit has looked at."""
+
+    transactions: int
+    wallets: int
+    requests: int
+
+
+def extent_of(connection: Connection) -> Extent:
+    """How much there is to check."""
+    counted = (
+        select(func.count()).select_from(transactions),
+        select(func.count()).select_from(accounts).where(accounts.c.kind == "wallet"),
+        select(func.count()).select_from(records),
+    )
+    return Extent(*(connection.execute(query).scalar() or 0 for query in counted))
 
 
 def check_books(connection: Connection) -> Iterator[str]:

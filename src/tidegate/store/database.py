@@ -7,7 +7,7 @@ from typing import Any, Literal
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import NoSuchModuleError, SQLAlchemyError
 
-__all__ = ["Database", "DatabaseError", "Durability"]
+__all__ = ["Connection", "Database", "DatabaseError", "Durability", "describe"]
 
 BUSY_S = 10.0
 """How long a writer waits for another one to finish, in seconds."""
@@ -52,12 +52,21 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A consistent view for reading, which waits for no writer. Raises DatabaseError."""
-        with self.engine.connect() as connection, connection.begin():
-            yield connection
+        with self.engine.connect() as connection:
+            if not self.is_sqlite:  # where each statement would see what was written before it
+                connection = connection.execution_options(isolation_level="REPEATABLE READ")
+            with connection.begin():
+                yield connection
 
     def close(self) -> None:
         """Close all connections."""
         self.engine.dispose()
+
+
+def describe(error: DatabaseError) -> str:
+    """What a database said, in its first line and without the statement."""
+    said = str(getattr(error, "orig", None) or error).strip()
+    return said.splitlines()[0] if said else type(error).__name__
 
 
 def _create(address: str, durability: Durability) -> Engine:

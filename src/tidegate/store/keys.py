@@ -3,14 +3,16 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, func, select, text, update
+from sqlalchemy import Connection, func, or_, select, text, update
 
+from .spending import carry_over
 from .tables import keys, teams, users
 from .upsert import insert_new
 
 __all__ = [
-    "add_key", "add_user", "change_key", "changed_keys", "find_key", "list_keys", "put_team", "put_user",
-    "revoke_key", "version_of_keys",
+    "add_key", "add_user", "change_key", "changed_keys", "find_key", "find_team", "find_user", "keys_named",
+    "list_keys", "list_teams", "list_users", "put_team", "put_user", "revoke_key", "rotate_key",
+    "version_of_keys",
 ]  # fmt: skip
 
 Row = dict[str, Any]
@@ -40,13 +42,20 @@ def add_key(connection: Connection, row: Mapping[str, Any]) -> None:
 
 def find_key(connection: Connection, id_or_name: str) -> Row | None:
     """A key by its id, or by its name where only one that is not revoked has it."""
+    found = keys_named(connection, id_or_name)
+    return found[0] if len(found) == 1 else None
+
+
+def keys_named(connection: Connection, id_or_name: str) -> Sequence[Row]:
+    """The key with this id, or all of this name that are not revoked. A key that was rotated has left its
+    name to the new one.
+    """
     query = select(keys).where(keys.c.id == id_or_name)
     found = connection.execute(query).mappings().first()
     if found is not None:
-        return dict(found)
-    query = select(keys).where(keys.c.name == id_or_name, keys.c.revoked_at.is_(None))
-    named = connection.execute(query).mappings().all()
-    return dict(named[0]) if len(named) == 1 else None
+        return [dict(found)]
+    query = select(keys).where(keys.c.name == id_or_name, keys.c.revoked_at.is_(None)).order_by(keys.c.id)
+    return [dict(row) for row in connection.execute(query).mappings()]
 
 
 def change_key(connection: Connection, key: str, values: Mapping[str, Any]) -> None:
@@ -57,10 +66,21 @@ def change_key(connection: Connection, key: str, values: Mapping[str, Any]) -> N
 
 
 def revoke_key(connection: Connection, key: str, now: int) -> bool:
-    """Revoke a key. Returns False where it is revoked already, or unknown."""
-    revoked = update(keys).where(keys.c.id == key, keys.c.revoked_at.is_(None))
+    """Revoke a key at once. Returns False where it is revoked already, or unknown."""
+    works = or_(keys.c.revoked_at.is_(None), keys.c.revoked_at > now)
+    revoked = update(keys).where(keys.c.id == key, works)
     result = connection.execute(revoked.values(revoked_at=now, version=_next_version(connection)))
     return bool(result.rowcount)
+
+
+def rotate_key(connection: Connection, old: Row, new: Mapping[str, Any], now: int, ends_at: int) -> None:
+    """Add a key in place of another, which works until `ends_at`. `new` has what differs: id, digest and
+    prefix, and maybe the expiry; what was spent with the old one counts for the budgets of the new one.
+    """
+    kept = {name: old[name] for name in ("name", "user", "settings", "expires_at")}
+    add_key(connection, {**kept, **new, "created_at": now, "replaces": old["id"]})
+    carry_over(connection, f"key:{old['id']}", f"key:{new['id']}")
+    change_key(connection, old["id"], {"revoked_at": ends_at})
 
 
 def list_keys(
@@ -94,6 +114,30 @@ def changed_keys(connection: Connection, version: int) -> Sequence[Row]:
 def add_user(connection: Connection, user: str, now: int) -> None:
     """Add a user, if there is none of this id."""
     insert_new(connection, users, [{"id": user, "name": "", "settings": {}, "created_at": now}])
+
+
+def find_user(connection: Connection, user: str) -> Row | None:
+    """A user."""
+    found = connection.execute(select(users).where(users.c.id == user)).mappings().first()
+    return dict(found) if found is not None else None
+
+
+def list_users(connection: Connection, *, after: str = "", limit: int = 1000) -> Sequence[Row]:
+    """Users in the order of their ids, beginning behind `after`."""
+    query = select(users).where(users.c.id > after).order_by(users.c.id).limit(limit)
+    return [dict(row) for row in connection.execute(query).mappings()]
+
+
+def find_team(connection: Connection, team: str) -> Row | None:
+    """A team."""
+    found = connection.execute(select(teams).where(teams.c.id == team)).mappings().first()
+    return dict(found) if found is not None else None
+
+
+def list_teams(connection: Connection, *, after: str = "", limit: int = 1000) -> Sequence[Row]:
+    """Teams in the order of their ids, beginning behind `after`."""
+    query = select(teams).where(teams.c.id > after).order_by(teams.c.id).limit(limit)
+    return [dict(row) for row in connection.execute(query).mappings()]
 
 
 def put_user(connection: Connection, user: str, now: int, values: Mapping[str, Any]) -> None:

@@ -17,7 +17,7 @@ from sqlalchemy import Connection
 
 from tidegate.protocols.ids import new_id
 
-from .database import Database, DatabaseError, Durability
+from .database import Database, DatabaseError, Durability, describe
 from .errors import StoreUnavailable
 from .journal import Begun, Ended, Journal, Line, Place, abandoned, milliseconds
 from .moving import bury, hand_over, move, move_all
@@ -154,7 +154,7 @@ class Store:
         try:
             return await asyncio.get_running_loop().run_in_executor(pool, function, *args)
         except DatabaseError as error:
-            raise StoreUnavailable(_describe(error)) from error
+            raise StoreUnavailable(describe(error)) from error
 
     # --- moving -----------------------------------------------------------------------------------
 
@@ -235,9 +235,3 @@ class Store:
         self._move_some(True)
         bury(self.database, self._journal.id, self._journal.path, milliseconds())
         self._journal.remove()
-
-
-def _describe(error: DatabaseError) -> str:
-    """What a database said, in its first line and without the statement."""
-    said = str(getattr(error, "orig", None) or error).strip()
-    return said.splitlines()[0] if said else type(error).__name__
