@@ -95,7 +95,8 @@ ROOMS = {
     "process": room("app bus config http observe", "the process is independent of requests"),
     "asgi": room("app config process", "the application for other ASGI servers"),
     "cli": room(
-        "app catalog check config demo money observe process protocols providers routing store upstream",
+        "accounts app catalog check config demo money observe process protocols providers routing store "
+        "upstream",
         "commands are entry points; nothing imports them",
     ),
     "__main__": room("cli", "`python -m tidegate` is the command line"),

@@ -6,13 +6,14 @@ import typer
 
 from tidegate import __version__
 
-from . import config
+from . import config, keys, ledger, wallets
 from .check import check
 from .demo import demo
 from .explain import explain
 from .health import health
 from .models import models
 from .serve import serve
+from .users import teams, users
 
 __all__ = ["app", "main"]
 
@@ -43,7 +44,15 @@ def root(
 
 for command in (serve, demo, check, explain, models, health):
     app.command()(command)
-app.add_typer(config.app, name="config")
+for name, group in (
+    ("config", config.app),
+    ("keys", keys.app),
+    ("users", users),
+    ("teams", teams),
+    ("wallets", wallets.app),
+    ("ledger", ledger.app),
+):
+    app.add_typer(group, name=name)
 
 
 def main() -> None:
