@@ -63,15 +63,50 @@ def work_of(function: Callable[[], object], stride: int) -> tuple[int, int]:
     return lines, allocated
 
 
-def assert_linear(make: Callable[[int], Callable[[], object]]) -> None:
-    lines, _ = work_of(make(SIZES[0]), stride=STRIDE)  # caches are filled, too
-    stride = STRIDE if lines > SIZES[0] * LONG else 1
-    small, middle, large = (work_of(make(size), stride) for size in SIZES)
+def assert_linear(make: Callable[[int], Callable[[], object]], long: int = LONG) -> None:
+    """Fail if the work per element grows. Tables grow in steps, which are small for large ones: what seems to
+    grow is measured again, with more elements and as closely as possible.
+    """
+    if excess_of(make, SIZES, long) is not None:
+        excess = excess_of(make, tuple(4 * size for size in SIZES), LONG)
+        assert excess is None, excess
+
+
+def excess_of(make: Callable[[int], Callable[[], object]], sizes: tuple[int, ...], long: int) -> str | None:
+    """What grows more than it may: the measurements. Elements of more than `long` lines are looked at less
+    closely.
+    """
+    lines, _ = work_of(make(sizes[0]), stride=STRIDE)  # caches are filled, too
+    stride = STRIDE if lines > sizes[0] * long else 1
+    small, middle, large = (work_of(make(size), stride) for size in sizes)
     for what, limit, one, two, four in zip(
         ("lines", "bytes"), (LINES, BYTES), small, middle, large, strict=True
     ):
         first, second = two - one, (four - two) / 2
-        assert second <= max(first, 1_000) * limit, f"{what}: {one}, {two}, {four}"
+        if second > max(first, 1_000) * limit:
+            return f"{what}: {one}, {two}, {four}"
+    return None
+
+
+SQUARES = """
+def copies(count):
+    done = []
+    for _ in range(count):
+        done = [*done, 1]
+
+def visits(count):
+    for _ in range(count):
+        for _ in range(count):
+            pass
+"""
+
+
+@pytest.mark.parametrize("name", ["copies", "visits"])
+def test_what_costs_more_than_its_size_is_noticed(name: str) -> None:
+    room: dict[str, Any] = {}
+    exec(compile(SQUARES, f"{ROOM}/squares.py", "exec"), room)
+    with pytest.raises(AssertionError, match=r"^(lines|bytes):"):
+        assert_linear(lambda count: lambda: room[name](count))
 
 
 # --- requests ------------------------------------------------------------------------------------

@@ -296,7 +296,7 @@ class CohereReader:
         if citation is None:
             return
         start, end = self._place(citation)
-        native = Raw(bytes(raw))
+        native: Raw | None = Raw(bytes(raw))
         texts = [source.document or source.tool_output for source in citation.sources or ()]
         addressed = [text for text in texts if text is not None and _is_address(text.url)]
         if not addressed:
@@ -307,6 +307,7 @@ class CohereReader:
         for text in addressed:
             title = _text_or_none(text.title)
             events.append(CitationAdded(url=text.url, title=title, start=start, end=end, native=native))
+            native = None  # it has all sources: with each of them, it would grow with their square
 
     def _place(self, citation: Citation) -> tuple[int | None, int | None]:
         """Return the range of the cited words in the text of the answer; None if they are in the thinking."""

@@ -102,6 +102,7 @@ class GeminiReader:
         "_must_finish",
         "_splitter",
         "_started",
+        "_tree",
         "usage",
     )  # fmt: skip
 
@@ -120,6 +121,8 @@ class GeminiReader:
         self._is_over = False
         # the answer
         self._started = False
+        self._tree: Any = None
+        """The chunk that is being read, once parts of it are needed as they were written."""
         self._choices: dict[int, _Choice] = {}
         self._feedback: PromptFeedback | None = None
         self.usage: Usage | None = None
@@ -224,6 +227,7 @@ class GeminiReader:
             )
         for position, candidate in enumerate(answer.candidates or ()):
             self._read_candidate(candidate, data, position, events)
+        self._tree = None
         if answer.prompt_feedback is not None:
             self._feedback = answer.prompt_feedback
         if answer.usage_metadata is not None:
@@ -244,10 +248,10 @@ class GeminiReader:
                     _read_text(part, part.text, choice, events)
                 elif part.function_call is not None:
                     self._read_call(part.function_call, part.thought_signature, choice, events)
-                elif part.inline_data is not None:
-                    _read_media(part, part.inline_data, choice, data, (position, number), events)
-                else:
-                    _read_other(part, choice, data, (position, number), events)
+                elif part.inline_data is None:
+                    _read_other(part, choice, self._raw_part(data, position, number), events)
+                elif not _read_media(part, part.inline_data, choice, events):
+                    events.append(NativeBlock(FORMAT, self._raw_part(data, position, number), choice.index))
         if candidate.logprobs_result:
             try:
                 events.extend(_read_logprobs(candidate.logprobs_result, index))
@@ -293,6 +297,14 @@ class GeminiReader:
         if name in self._custom:
             text = custom_text(text)
         return ToolCallDelta(choice.calls - 1, text, choice.index)
+
+    def _raw_part(self, data: bytes, candidate: int, part: int) -> Raw:
+        """Return a part as Google wrote it, in compact JSON. Such parts are rare: for the first one in a
+        chunk, the chunk is decoded again.
+        """
+        if self._tree is None:
+            self._tree = decode_any(data)
+        return Raw(msgspec.json.encode(self._tree["candidates"][candidate]["content"]["parts"][part]))
 
     # --- the end ---
 
@@ -366,15 +378,15 @@ def _read_text(part: WirePart, text: str, choice: _Choice, events: list[Event]) 
         events.append(TextDelta(text, choice.index, signature))
 
 
-def _read_media(
-    part: WirePart, blob: Blob, choice: _Choice, data: bytes, place: tuple[int, int], events: list[Event]
-) -> None:
+def _read_media(part: WirePart, blob: Blob, choice: _Choice, events: list[Event]) -> bool:
+    """Read an image or audio. Returns whether it is one."""
     if blob.mime_type.startswith("image/"):
         events.append(ImageAdded(blob.mime_type, blob.data, choice.index, part.thought_signature))
     elif blob.mime_type.startswith("audio/"):
         events.append(AudioDelta(_audio(blob), choice.index))
     else:
-        events.append(NativeBlock(FORMAT, _raw_part(data, place), choice.index))
+        return False
+    return True
 
 
 def _audio(blob: Blob) -> Raw:
@@ -391,11 +403,8 @@ def _audio(blob: Blob) -> Raw:
     return Raw(msgspec.json.encode(audio))
 
 
-def _read_other(
-    part: WirePart, choice: _Choice, data: bytes, place: tuple[int, int], events: list[Event]
-) -> None:
+def _read_other(part: WirePart, choice: _Choice, raw: Raw, events: list[Event]) -> None:
     """Read a part without text, call or media: only a signature, or a type that only Gemini has."""
-    raw = _raw_part(data, place)
     if set(FIELDS.decode(raw)) - {"thought", "thoughtSignature"}:
         events.append(NativeBlock(FORMAT, raw, choice.index))
     elif part.thought_signature and part.thought:
@@ -407,12 +416,6 @@ def _read_other(
 def _object(args: Raw) -> dict[str, Any]:
     """Return the first part of arguments that arrive in pieces."""
     return msgspec.convert(decode_any(args), dict[str, Any]) if args else {}
-
-
-def _raw_part(data: bytes, place: tuple[int, int]) -> Raw:
-    """Return a part as Google wrote it, in compact JSON. Such parts are rare: the chunk is decoded again."""
-    candidate, part = place
-    return Raw(msgspec.json.encode(decode_any(data)["candidates"][candidate]["content"]["parts"][part]))
 
 
 def _read_logprobs(raw: Raw, choice: int) -> Iterator[LogprobsDelta]:
