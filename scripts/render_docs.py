@@ -22,7 +22,7 @@ from tidegate.protocols import errors
 from tidegate.protocols.profile import Profile
 from tidegate.protocols.turn import Turn
 from tidegate.providers import FORMATS, Kind, kinds, protocol_named
-from weather_tables import render_chains, render_faults
+from weather_tables import render_chains, render_faults, render_resumed
 
 DOCS = HOUSE.parents[1] / "docs"
 GROUPS = ("TidegateError", "ClientError", "GatewayError", "ProviderError")
@@ -227,6 +227,7 @@ TABLES: dict[str, Callable[[], Iterable[str]]] = {
     "retired": render_retired,
     "faults": render_faults,
     "chains": render_chains,
+    "resumed": render_resumed,
 }
 
 PLACE = re.compile(r"(<!-- table: (\w+) -->\n).*?(\n<!-- end -->)", re.DOTALL)

@@ -21,9 +21,10 @@ from weather.cells import (
     cells_of,
     expect,
     mixed_cells,
+    resumed_cells,
 )
 
-__all__ = ["render_chains", "render_faults"]
+__all__ = ["render_chains", "render_faults", "render_resumed"]
 
 ORDINALS = ("1st", "2nd", "3rd")
 SPOKEN: Mapping[str, str] = MappingProxyType(
@@ -119,3 +120,25 @@ def _of_whom(expected: Expected) -> str:
     return (
         result if expected.ended == "finish" else f"{result}, that of the {ORDINALS[expected.provider - 1]}"
     )
+
+
+def render_resumed() -> Iterable[str]:
+    """Broken streams that are continued."""
+    yield "| the provider … | first of three | second | all three |"
+    yield "|---|---|---|---|"
+    rows: dict[str, list[str]] = {}
+    for cell in resumed_cells():
+        fault = cell.chain[1] if cell.place == "second" else cell.chain[0]
+        rows.setdefault(fault.words, []).append(_continued(expect(cell)))
+    for words, results in rows.items():
+        yield f"| {words} | {' | '.join(results)} |"
+
+
+def _continued(expected: Expected) -> str:
+    """What the client gets, and from whom."""
+    last = expected.provider + expected.continued
+    names = [ORDINALS[number - 1] for number in range(expected.provider, last + 1)]
+    by = "all three" if len(names) > 2 else " and ".join(names)
+    if expected.ended == "finish":
+        return f"“{expected.text}” by {by}"
+    return f"“{expected.text}” by {by}, then an error" if expected.text else "a part, then an error"

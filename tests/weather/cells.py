@@ -31,6 +31,7 @@ __all__ = [
     "connecting_cells",
     "expect",
     "mixed_cells",
+    "resumed_cells",
 ]
 
 Usage = Mapping[str, int]
@@ -66,6 +67,8 @@ class Breaks(NamedTuple):
     after: str = ""
     usage: Usage | None = None
     """What was reported by then; see also BEGUN."""
+    status: int = 502
+    """In the record, if the stream is continued."""
 
 
 class Serves(NamedTuple):
@@ -198,10 +201,11 @@ STAGES: Mapping[str, Sequence[Fault]] = {
         both("no_answer", "answers 200 with JSON that is no answer", Fails(502, BROKE)),
         both("error_body", "answers 200 with an error in the body", Fails(502, ""), otherwise=ERRORS),
     ),
-    "A stream, before its first event": (
+    "A stream, before its first text": (
         Fault("stream_cut", "sends the headers and closes", None, Fails(502, BROKE)),
         Fault("stream_silent", "sends the headers and nothing more", None, Fails(504, "begin its answer within 20 seconds", after=FIRST_BYTE)),
         Fault("pings", "sends nothing but comments for ever", None, Fails(504, "within its half of the request's deadline", after="half of `deadline_s`"), at_last=Lasts(), only=OPENAI[:1], doors=OPENAI[:1]),
+        Fault("dies_begun", "sends a first event without text, and closes", None, Breaks(BROKE, ""), only=OPENAI[:1], doors=OPENAI[:1]),
         Fault("garbage_first", "begins with an event that is no JSON", None, Fails(502, BROKE)),
         Fault("error_first", "begins with an error", None, Fails(502, ""), otherwise=ERRORS),
         Fault("failed_first", "begins with the reason `error`", None, Fails(502, ""), only=OPENAI),
@@ -211,7 +215,7 @@ STAGES: Mapping[str, Sequence[Fault]] = {
         Fault("resets_stream", "resets the connection", None, Breaks(BROKE)),
         Fault("ends", "ends the body, without a finish", None, Breaks(BROKE, text="Hello")),
         Fault("dies_in_call", "closes within a tool call", None, Breaks(BROKE, ""), only=TERMINATED, doors=TERMINATED),
-        Fault("stalls", "falls silent", None, Breaks("continue its answer within 12 seconds", after=IDLE)),
+        Fault("stalls", "falls silent", None, Breaks("continue its answer within 12 seconds", after=IDLE, status=504)),
         Fault("endless", "sends text for ever", None, Lasts(), doors=OPENAI[:1], only=OPENAI[:1]),
         Fault("garbage_later", "sends an event that is no JSON", None, Breaks(BROKE)),
         Fault("error_later", "sends an error", None, Breaks("")),
@@ -256,6 +260,8 @@ class Cell:
     speech: str = "openai_chat"
     place: str = ""
     """Where the fault is, in a chain that has one."""
+    resumed: bool = False
+    """Whether broken streams are continued: `routing.resume`."""
 
     def __repr__(self) -> str:
         keys = ", ".join(fault.key for fault in self.chain)
@@ -281,12 +287,16 @@ class Expected(NamedTuple):
     retry_after: str | None
     usage: Usage | None
     """Tokens in the record."""
+    continued: int = 0
+    """How often the stream was continued; the last part is that of the candidate so many places on."""
 
     @property
     def billed(self) -> Literal["nothing", "reported", "estimated"]:
         """What is billed: an answer that has begun always, by the reported usage if that has any output."""
         if self.record == "failed":
             return "nothing"
+        if self.continued:
+            return "estimated"  # the parts before, at least
         return "reported" if self.usage is not None and "output" in self.usage else "estimated"
 
 
@@ -296,22 +306,29 @@ TELLING: Sequence[Blame] = ("request", "rate", "provider", "account")
 
 def expect(cell: Cell) -> Expected:
     """The rules: a failure before the first byte moves on, unless the request is at fault; after it, nothing
-    moves on. If all fail, the client gets the most useful failure, of several such the first.
+    moves on, unless streams are continued and there is text to continue. If all fail, the client gets the
+    most useful failure, of several such the first.
     """
     failures: list[tuple[int, Fails]] = []
+    parts: list[tuple[int, Breaks]] = []
     for number, fault in enumerate(cell.chain, 1):
         ending = fault.ending(cell.streamed, cell.speech)
         assert ending is not None
         if number == len(cell.chain) and fault.at_last is not None:
             ending = fault.at_last
-        failed = tuple((at, one.status, one.says) for at, one in failures)
+        failed = tuple((at, one.status, one.says) for at, one in (*failures, *parts))
+        first = parts[0][0] if parts else number
         if isinstance(ending, Serves):
-            record = "complete" if ending.usage else "complete_without_usage"
-            return Expected(200, "Hello", "finish", number, number, record, failed, "", None, ending.usage)
+            record, usage = "complete" if ending.usage else "complete_without_usage", ending.usage
+            return Expected(200, "Hello", "finish", first, first, record, failed, "", None, usage, len(parts))
         if isinstance(ending, Breaks):
-            usage = ending.usage or BEGUN.get(cell.speech)
+            if cell.resumed and ending.text and number < len(cell.chain):
+                parts.append((number, ending))
+                continue
+            text = "".join(part.text for _, part in parts) + ending.text
+            usage, says = ending.usage or BEGUN.get(cell.speech), ending.says
             return Expected(
-                200, ending.text, "error", number, number, "provider_broke", failed, ending.says, None, usage
+                200, text, "error", first, first, "provider_broke", failed, says, None, usage, len(parts)
             )
         if isinstance(ending, Lasts):
             return Expected(200, "", "left", number, number, "client_left", failed, "", None, None)
@@ -362,6 +379,16 @@ def cells(door: str, speech: str) -> list[Cell]:
 def connecting_cells() -> list[Cell]:
     """The cells that need a short `connect_s`."""
     return cells_of(SLOW_TO_CONNECT, PLACES, *PAIRS[0])
+
+
+def resumed_cells() -> list[Cell]:
+    """The cells of streams that break, where they are continued."""
+    return [
+        Cell(chain_of(fault, place), True, place=place, resumed=True)
+        for fault in STAGES["A stream, after its first text"]
+        if isinstance(fault.streamed, Breaks)
+        for place in ("first", "second", "every")
+    ]
 
 
 def cells_of(fault: Fault, places: Sequence[str], door: str, speech: str) -> list[Cell]:

@@ -17,7 +17,7 @@ from byte_server import Peer, serving
 from certificates import server_side, write_certificate
 from simulator import Piece, Script, Seen, Simulator, drop, html, json, nowhere, stream
 
-from .speech import SPEECHES, Speech
+from .speech import NOTHING_YET, SPEECHES, Speech
 
 __all__ = ["Hand", "Providers"]
 
@@ -57,7 +57,7 @@ class Telling:
 
     @property
     def heard(self) -> asyncio.Event:
-        """Set when the client has the first text."""
+        """Set when the client has the beginning of a stream."""
         return self.providers.heard
 
     def drip(self, data: bytes) -> Iterator[Piece]:
@@ -67,6 +67,9 @@ class Telling:
     # --- scripts ---
 
     def well(self) -> Script:
+        last = self.seen.json.get("messages", [{}])[-1]
+        if last.get("role") == "assistant":  # the beginning is given
+            return stream(self.speech.stream[2 if last["content"] == "Hello" else 1 :])
         return stream(self.speech.stream) if self.streamed else json(self.speech.plain)
 
     def ok(self, *pieces: Piece, **script: Any) -> Script:
@@ -130,6 +133,7 @@ SCRIPTS: Mapping[str, Does] = {
     "stream_cut": lambda _: Script(cut_head_at=10_000, framing="chunked", ending="close"),
     "stream_silent": lambda told: told.ok(told.silence),
     "pings": lambda told: Script(pieces=told.drip(b": ping\n\n"), framing="chunked", gap_s=DRIP_S),
+    "dies_begun": lambda told: told.cut(NOTHING_YET, told.heard, b"data: {"),
     "garbage_first": lambda told: told.ok(b"data: {\n\n", *told.speech.stream),
     "error_first": lambda told: told.ok(told.speech.error_event),
     "failed_first": lambda told: told.ok(told.speech.failed_finish),

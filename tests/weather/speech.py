@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["SPEECHES", "Speech"]
+__all__ = ["NOTHING_YET", "SPEECHES", "Speech", "chunk"]
 
 
 @dataclass(frozen=True)
@@ -60,6 +60,10 @@ def completion(finish: str) -> bytes:
 def chunk(delta: dict[str, Any], finish: str | None = None) -> bytes:
     head = {"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1, "model": "m"}
     return sse({**head, "choices": [{"index": 0, "delta": delta, "finish_reason": finish}]})
+
+
+NOTHING_YET = chunk({"role": "assistant", "content": ""})
+"""The first event of a chat completion, without text."""
 
 
 def chat() -> Speech:

@@ -9,7 +9,7 @@ import pytest
 
 from cases import Failures
 
-from .cells import PAIRS, Cell, Expected, cells, connecting_cells, expect, mixed_cells
+from .cells import PAIRS, Cell, Expected, cells, connecting_cells, expect, mixed_cells, resumed_cells
 from .provider import Providers
 from .world import CONNECT_S, Clock, Seen, World
 
@@ -38,7 +38,8 @@ def check(seen: Seen, expected: Expected) -> None:
     assert headers["x-tidegate-attempts"] == str(expected.attempts)
     assert number_of(headers["x-tidegate-provider"]) == expected.provider
     assert (record["status"], record["ended"]) == (expected.status, expected.record)
-    assert number_of(record["provider"]) == expected.provider
+    assert number_of(record["provider"]) == expected.provider + expected.continued
+    assert record.get("continued", 0) == expected.continued
     assert expected.says in record.get("error", "")
     failed = [(number_of(one["provider"]), one["status"]) for one in record.get("attempts", ())]
     assert failed == [(number, status) for number, status, _ in expected.failed]
@@ -88,6 +89,12 @@ async def test_different_failures_in_one_chain_end_as_the_table_says(
 ) -> None:
     chosen = mixed_cells()
     async with World(chosen, clock, providers) as world:
+        await run_all(world, chosen)
+
+
+async def test_broken_streams_are_continued_as_the_table_says(clock: Clock, providers: Providers) -> None:
+    chosen = resumed_cells()
+    async with World(chosen, clock, providers, "resume = true", bills=True) as world:
         await run_all(world, chosen)
 
 

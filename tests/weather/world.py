@@ -93,6 +93,8 @@ class World:
             named = self._names[cell]
             for number, fault in enumerate(cell.chain, 1):
                 yield f'[providers.{named}-{number}]\nkind = "{kind}"\napi_key = "sk-upstream-0123456789"'
+                if kind == "openai_compatible":
+                    yield "dialect = { continues = true }"
                 yield f'base_url = "{self._providers.url(fault.key, cell.speech)}"'
             listed = [f"{named}-{number}/{model}" for number in range(1, len(cell.chain) + 1)]
             yield f'[models."{named}"]\ncandidates = {json.dumps(listed)}'
@@ -143,7 +145,7 @@ class World:
                 if told.count(b"\n\n") > MANY:
                     response.close()
                     break
-                if b"Hel" in told or b"lookup" in told:
+                if response.status == 200:
                     self._providers.heard.set()
             return response.status, response.headers, told
 
