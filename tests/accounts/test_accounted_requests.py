@@ -274,7 +274,7 @@ async def test_requests_at_the_same_time_are_limited(books: Books, provider: Sim
     while not provider.requests:
         await asyncio.sleep(0.01)
     second = await chat(books, headers)
-    assert (second.status, "at the same time" in second.error["message"]) == (429, True)
+    assert (second.status, "concurrent" in second.error["message"]) == (429, True)
     gate.set()
     await first
     assert (await chat(books, headers)).status == 200

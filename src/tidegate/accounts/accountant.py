@@ -55,8 +55,8 @@ class Accountant:
         budgeted = any(subject.budgets for subject in caller.subjects)
         if quote.cost is None and (pays or budgeted):
             raise Forbidden(
-                f"the price of {quote.model} is not known, so that nobody can be billed for it. The operator "
-                "adds it to [prices]",
+                f"the price of {quote.model} is unknown, so requests cannot be billed. The operator can add "
+                "it to [prices]",
                 code="price_unknown",
                 param="model",
             )

@@ -114,8 +114,8 @@ def _refusal(subject: str, budget: Budget, limit: int, used: int, now: float) ->
     kind, _, name = subject.partition(":")
     every = "daily" if budget.period == "day" else "monthly"
     return InsufficientFunds(
-        f"the {every} budget of {kind} {name} is used up: {show_usd(used)} of {show_usd(limit)} USD; "
-        f"it begins anew on {_next_period(budget, now):%Y-%m-%d} at 00:00 UTC",
+        f"the {every} budget of {kind} {name} is exhausted: {show_usd(used)} of {show_usd(limit)} USD; "
+        f"it resets on {_next_period(budget, now):%Y-%m-%d} at 00:00 UTC",
         code="budget_exceeded",
     )
 

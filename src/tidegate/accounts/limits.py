@@ -81,9 +81,9 @@ class Limiter:
                 continue
             if self._open.get(subject.name, 0) >= most:
                 self._end(begun)
-                raise LimitExceeded(
-                    f"{_whose(subject.name)} may have {most} requests at the same time", retry_after=1
-                )
+                requests = "request" if most == 1 else "requests"
+                who = _whose(subject.name)
+                raise LimitExceeded(f"{who} is limited to {most} concurrent {requests}", retry_after=1)
             self._open[subject.name] = self._open.get(subject.name, 0) + 1
             begun.append(subject.name)
         return begun
