@@ -92,7 +92,7 @@ class Answered:
     def take(self) -> bytes:
         return b"".join(self._pieces)
 
-    async def read(self, heard: Callable[[], None]) -> bytes:
+    async def read(self, on_data: Callable[[], None]) -> bytes:
         return b"".join(self._pieces)
 
     async def read_any(self) -> bytes:

@@ -76,14 +76,14 @@ def _row(fault: Fault, words: str, speech: str, *, streamed: bool) -> str:
 
 def _result(expected: Expected) -> str:
     """What the client gets, and the number of attempts."""
-    told = {
+    shown = {
         "finish": f"{ORDINALS[expected.provider - 1]} answers",
         "error": f"**{expected.status}**",
         "left": "goes on",
     }[expected.ended]
     if expected.ended == "error" and expected.status == 200:
-        told = f"“{expected.text}”, then an error" if expected.text else "a part, then an error"
-    return f"{told} ({expected.attempts})"
+        shown = f"“{expected.text}”, then an error" if expected.text else "a part, then an error"
+    return f"{shown} ({expected.attempts})"
 
 
 def _record(ending: Ending) -> str:

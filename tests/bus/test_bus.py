@@ -69,9 +69,9 @@ async def test_a_worker_that_does_not_read_holds_nobody_up_and_misses_the_oldest
     assert MAX_QUEUE // MAX_MESSAGE < count - workers[0].dropped < count
     late = Inbox(workers[2])
     asyncio.get_running_loop().add_reader(links.seat(2).inbox, workers[2]._read)
-    heard = [one[0] for one in await late.take(count - workers[0].dropped)]
-    assert heard == sorted(heard)
-    assert heard[-1] == count - 1, "the latest arrive"
+    published = [one[0] for one in await late.take(count - workers[0].dropped)]
+    assert published == sorted(published)
+    assert published[-1] == count - 1, "the latest arrive"
 
 
 async def test_what_cannot_be_read_is_counted_and_followed_by_what_can(

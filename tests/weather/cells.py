@@ -132,7 +132,7 @@ FIRST_BYTE, WHOLE, IDLE, CONNECT = "first_byte_s", "attempt_s", "idle_s", "conne
 BROKE = "provider_broke"
 
 ERRORS = {"anthropic": Fails(529, "529 overloaded_error"), "gemini": Fails(503, "503 UNAVAILABLE")}
-"""Errors that are told without a status, by their type."""
+"""Errors that are reported without a status, by their type."""
 
 
 def marked(after: str = "") -> Mapping[str, Ending]:
@@ -335,18 +335,18 @@ def expect(cell: Cell) -> Expected:
         failures.append((number, ending))
         if ending.blame == "request":
             break
-    told = min(failures, key=lambda one: usefulness(one[1]))
+    best = min(failures, key=lambda one: usefulness(one[1]))
     return Expected(
-        status=told[1].status,
+        status=best[1].status,
         text="",
         ended="error",
-        provider=told[0],
+        provider=best[0],
         attempts=len(failures),
         record="failed",
         failed=tuple((at, one.status, one.says) for at, one in failures),
-        says=told[1].says,
-        retry_after=told[1].retry_after,
-        usage=told[1].usage,
+        says=best[1].says,
+        retry_after=best[1].retry_after,
+        usage=best[1].usage,
     )
 
 

@@ -5,12 +5,12 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
-__all__ = ["DOORS", "Door", "Heard"]
+__all__ = ["DOORS", "Answer", "Door"]
 
 HELLO = [{"role": "user", "content": "Hello"}]
 
 
-class Heard(NamedTuple):
+class Answer(NamedTuple):
     """An answer, as its client understands it."""
 
     text: str
@@ -36,14 +36,14 @@ class Door:
         named = {} if "{model}" in path else {"model": model, "stream": streamed}
         return path.format(model=model), json.dumps({**self.body, **named}).encode()
 
-    def heard(self, streamed: bool, body: bytes) -> Heard:
+    def parse(self, streamed: bool, body: bytes) -> Answer:
         """What a client makes of an answer."""
-        told = list(events_of(body)) if streamed else [json.loads(body)]
-        parts = list(self.read(streamed, told))
+        pieces = list(events_of(body)) if streamed else [json.loads(body)]
+        parts = list(self.read(streamed, pieces))
         ends = {kind for kind, _ in parts if kind in ("finish", "error")}
         text = "".join(text for kind, text in parts if kind == "text")
         ended = "both" if len(ends) == 2 else next(iter(ends), "nothing")
-        return Heard(text, ended)  # type: ignore[arg-type]
+        return Answer(text, ended)  # type: ignore[arg-type]
 
 
 def events_of(body: bytes) -> Iterable[Any]:
@@ -55,9 +55,9 @@ def events_of(body: bytes) -> Iterable[Any]:
             yield data if data == "[DONE]" else json.loads(data)
 
 
-def read_chat(streamed: bool, told: list[Any]) -> Iterable[tuple[str, str]]:
-    done = not streamed or "[DONE]" in told
-    for one in told:
+def read_chat(streamed: bool, pieces: list[Any]) -> Iterable[tuple[str, str]]:
+    done = not streamed or "[DONE]" in pieces
+    for one in pieces:
         if one == "[DONE]":
             continue
         if "error" in one:
@@ -68,8 +68,8 @@ def read_chat(streamed: bool, told: list[Any]) -> Iterable[tuple[str, str]]:
                 yield "finish", ""
 
 
-def read_messages(streamed: bool, told: list[Any]) -> Iterable[tuple[str, str]]:
-    for one in told:
+def read_messages(streamed: bool, pieces: list[Any]) -> Iterable[tuple[str, str]]:
+    for one in pieces:
         if one["type"] == "error":
             yield "error", ""
         if one["type"] == "message":
@@ -80,8 +80,8 @@ def read_messages(streamed: bool, told: list[Any]) -> Iterable[tuple[str, str]]:
             yield "finish", ""
 
 
-def read_responses(streamed: bool, told: list[Any]) -> Iterable[tuple[str, str]]:
-    for one in told:
+def read_responses(streamed: bool, pieces: list[Any]) -> Iterable[tuple[str, str]]:
+    for one in pieces:
         if streamed:
             yield "text", one["delta"] if one["type"] == "response.output_text.delta" else ""
             if one["type"] in ("error", "response.failed"):
@@ -95,8 +95,8 @@ def read_responses(streamed: bool, told: list[Any]) -> Iterable[tuple[str, str]]
             yield "finish", one["status"]
 
 
-def read_gemini(_: bool, told: list[Any]) -> Iterable[tuple[str, str]]:
-    for one in told:
+def read_gemini(_: bool, pieces: list[Any]) -> Iterable[tuple[str, str]]:
+    for one in pieces:
         if "error" in one:
             yield "error", ""
         for candidate in one.get("candidates", []):

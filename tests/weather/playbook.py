@@ -149,10 +149,10 @@ class Visitor:
     def respond(self, status: int, headers: Iterable[tuple[bytes, bytes]], body: bytes) -> None:
         answer = json.loads(body)
         if status == 200:
-            told = f'"{answer["choices"][0]["message"]["content"]}"'
+            outcome = f'"{answer["choices"][0]["message"]["content"]}"'
         else:
-            told = answer["error"]["code"] or answer["error"]["type"]
-        self._log(f"gateway > client: {status} {told}{self._from(headers)}")
+            outcome = answer["error"]["code"] or answer["error"]["type"]
+        self._log(f"gateway > client: {status} {outcome}{self._from(headers)}")
 
     def start(self, status: int, headers: Iterable[tuple[bytes, bytes]]) -> None:
         self._log(f"gateway > client: {status}{self._from(headers)}")
@@ -225,7 +225,7 @@ class Play:
         app._pool._client._connector = self  # all that is replaced: what opens connections
         return self
 
-    async def __aexit__(self, *told: object) -> None:
+    async def __aexit__(self, *error: object) -> None:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

@@ -56,9 +56,9 @@ class Telling:
         return Hand(self.providers.hands, self.seen)
 
     @property
-    def heard(self) -> asyncio.Event:
+    def delivered(self) -> asyncio.Event:
         """Set when the client has the beginning of a stream."""
-        return self.providers.heard
+        return self.providers.delivered
 
     def drip(self, data: bytes) -> Iterator[Piece]:
         yield Hand(self.providers.hands, self.seen, drips=True)
@@ -84,7 +84,7 @@ class Telling:
 
     def begun(self, *pieces: Piece, **script: Any) -> Script:
         """A stream whose first text the client has before these pieces come."""
-        return self.ok(self.speech.first, self.heard, *pieces, **script)
+        return self.ok(self.speech.first, self.delivered, *pieces, **script)
 
 
 def error(status: int, code: str = "simulated", retry_after: str | None = None) -> "Does":
@@ -104,9 +104,9 @@ SCRIPTS: Mapping[str, Does] = {
     "cut_head": lambda _: Script(cut_head_at=20, ending="close"),
     "no_http": lambda _: Script(head=b"SSH-2.0-OpenSSH_9.9\r\n", framing="close", ending="close"),
     "redirect": lambda _: json({}, 307, {"location": "http://127.0.0.1:9/elsewhere"}),
-    "silent": lambda told: Script(head=b"", pieces=[told.silence]),
-    "slow_head": lambda told: Script(
-        head=b"HTTP/1.1 200 OK\r\nx-slow: ", pieces=told.drip(b"z"), framing="close", gap_s=DRIP_S
+    "silent": lambda play: Script(head=b"", pieces=[play.silence]),
+    "slow_head": lambda play: Script(
+        head=b"HTTP/1.1 200 OK\r\nx-slow: ", pieces=play.drip(b"z"), framing="close", gap_s=DRIP_S
     ),
     # an error as the answer
     **{str(status): error(status) for status in (400, 413, 422, 403, 429, 408, 500, 529)},
@@ -119,40 +119,40 @@ SCRIPTS: Mapping[str, Does] = {
     "html": lambda _: html(502),
     "endless_error": lambda _: Script(500, framing="length", declares=100, ending="hang"),
     # a body that is no answer
-    "cut_body": lambda told: told.cut(told.speech.plain[:40]),
-    "reset_body": lambda told: told.cut(told.speech.plain[:40], ending="reset"),
-    "stalled_body": lambda told: told.ok(told.speech.plain[:40], told.silence),
-    "drip_body": lambda told: Script(pieces=told.drip(b" "), framing="chunked", gap_s=DRIP_S),
-    "failed": lambda told: json(told.speech.failed),
+    "cut_body": lambda play: play.cut(play.speech.plain[:40]),
+    "reset_body": lambda play: play.cut(play.speech.plain[:40], ending="reset"),
+    "stalled_body": lambda play: play.ok(play.speech.plain[:40], play.silence),
+    "drip_body": lambda play: Script(pieces=play.drip(b" "), framing="chunked", gap_s=DRIP_S),
+    "failed": lambda play: json(play.speech.failed),
     "empty": lambda _: json(b""),
     "no_json": lambda _: json(b'{"id": "chatcmpl-1", "obj'),
     "page": lambda _: html(200),
     "no_answer": lambda _: json({"object": "list", "data": []}),
-    "error_body": lambda told: json(told.speech.error),
+    "error_body": lambda play: json(play.speech.error),
     # a stream, before its first event
     "stream_cut": lambda _: Script(cut_head_at=10_000, framing="chunked", ending="close"),
-    "stream_silent": lambda told: told.ok(told.silence),
-    "pings": lambda told: Script(pieces=told.drip(b": ping\n\n"), framing="chunked", gap_s=DRIP_S),
-    "dies_begun": lambda told: told.cut(NOTHING_YET, told.heard, b"data: {"),
-    "garbage_first": lambda told: told.ok(b"data: {\n\n", *told.speech.stream),
-    "error_first": lambda told: told.ok(told.speech.error_event),
-    "failed_first": lambda told: told.ok(told.speech.failed_finish),
+    "stream_silent": lambda play: play.ok(play.silence),
+    "pings": lambda play: Script(pieces=play.drip(b": ping\n\n"), framing="chunked", gap_s=DRIP_S),
+    "dies_begun": lambda play: play.cut(NOTHING_YET, play.delivered, b"data: {"),
+    "garbage_first": lambda play: play.ok(b"data: {\n\n", *play.speech.stream),
+    "error_first": lambda play: play.ok(play.speech.error_event),
+    "failed_first": lambda play: play.ok(play.speech.failed_finish),
     # a stream, after its first text
-    "dies": lambda told: told.cut(told.speech.first, told.heard, b"data: {"),
-    "resets_stream": lambda told: told.cut(told.speech.first, told.heard, b"data: {", ending="reset"),
-    "ends": lambda told: told.begun(told.speech.second),
-    "dies_in_call": lambda told: told.cut(told.speech.tool, told.heard, b"data: {"),
-    "stalls": lambda told: told.begun(told.silence),
-    "endless": lambda told: Script(pieces=told.drip(told.speech.second), framing="chunked", gap_s=DRIP_S),
-    "garbage_later": lambda told: told.begun(b"data: {\n\n", told.speech.finish, told.speech.end),
-    "error_later": lambda told: told.begun(told.speech.error_event),
-    "failed_later": lambda told: told.begun(told.speech.failed_finish, told.speech.end),
+    "dies": lambda play: play.cut(play.speech.first, play.delivered, b"data: {"),
+    "resets_stream": lambda play: play.cut(play.speech.first, play.delivered, b"data: {", ending="reset"),
+    "ends": lambda play: play.begun(play.speech.second),
+    "dies_in_call": lambda play: play.cut(play.speech.tool, play.delivered, b"data: {"),
+    "stalls": lambda play: play.begun(play.silence),
+    "endless": lambda play: Script(pieces=play.drip(play.speech.second), framing="chunked", gap_s=DRIP_S),
+    "garbage_later": lambda play: play.begun(b"data: {\n\n", play.speech.finish, play.speech.end),
+    "error_later": lambda play: play.begun(play.speech.error_event),
+    "failed_later": lambda play: play.begun(play.speech.failed_finish, play.speech.end),
     # a stream, after its finish
-    "dies_finished": lambda told: told.cut(*told.speech.stream[:3], b": "),
-    "stalls_finished": lambda told: told.ok(*told.speech.stream[:3], told.silence),
-    "open_after_end": lambda told: told.ok(*told.speech.stream, asyncio.Event()),
-    "garbage_after_end": lambda told: told.ok(*told.speech.stream, b"data: {\n\n", told.speech.error_event),
-    "dies_after_end": lambda told: told.cut(*told.speech.stream),
+    "dies_finished": lambda play: play.cut(*play.speech.stream[:3], b": "),
+    "stalls_finished": lambda play: play.ok(*play.speech.stream[:3], play.silence),
+    "open_after_end": lambda play: play.ok(*play.speech.stream, asyncio.Event()),
+    "garbage_after_end": lambda play: play.ok(*play.speech.stream, b"data: {\n\n", play.speech.error_event),
+    "dies_after_end": lambda play: play.cut(*play.speech.stream),
 }
 """What the provider of each fault does with a request."""
 
@@ -165,7 +165,7 @@ class Providers:
     def __init__(self) -> None:
         self.hands: asyncio.Queue[Hand] = asyncio.Queue()
         """The waits that have begun."""
-        self.heard = asyncio.Event()
+        self.delivered = asyncio.Event()
         self._stack = AsyncExitStack()
         self._urls: dict[str, str] = {}
         self.simulators: dict[str, Simulator] = {}
@@ -180,7 +180,7 @@ class Providers:
 
     def forget(self) -> None:
         """Begin anew."""
-        self.heard = asyncio.Event()
+        self.delivered = asyncio.Event()
         for simulator in self.simulators.values():
             simulator.requests.clear()
 
@@ -202,8 +202,8 @@ class Providers:
         server = await self._stack.enter_async_context(serving(script, tls=tls))
         self._urls[key] = f"https://127.0.0.1:{server.port}"
 
-    async def __aexit__(self, *told: object) -> None:
-        await self._stack.__aexit__(*told)
+    async def __aexit__(self, *error: object) -> None:
+        await self._stack.__aexit__(*error)
 
 
 async def hang_up(peer: Peer) -> None:

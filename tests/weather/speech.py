@@ -135,12 +135,12 @@ def response(status: str, output: list[Any], **fields: Any) -> dict[str, Any]:
         "total_tokens": 5,
     }
     head = {"id": "resp_1", "object": "response", "created_at": 1, "model": "m", "status": status}
-    told = {"usage": usage if status == "completed" else None, "error": None, "incomplete_details": None}
+    content = {"usage": usage if status == "completed" else None, "error": None, "incomplete_details": None}
     asked = {"instructions": None, "tools": [], "tool_choice": "auto", "parallel_tool_calls": True}
     return {
         **head,
         "output": output,
-        **told,
+        **content,
         **asked,
         "metadata": {},
         "text": {"format": {"type": "text"}},
@@ -193,17 +193,17 @@ def responses() -> Speech:
 def gemini() -> Speech:
     usage = {"promptTokenCount": 3, "candidatesTokenCount": 2, "totalTokenCount": 5}
 
-    def told(parts: list[Any], **fields: Any) -> dict[str, Any]:
+    def content(parts: list[Any], **fields: Any) -> dict[str, Any]:
         candidate = {"index": 0, "content": {"role": "model", "parts": parts}, **fields}
         return {"candidates": [candidate], "modelVersion": "m", "responseId": "r1"}
 
-    whole = told([{"text": "Hello"}], finishReason="STOP")
+    whole = content([{"text": "Hello"}], finishReason="STOP")
     error = {"error": {"code": 503, "message": "no capacity", "status": "UNAVAILABLE"}}
     return Speech(
         plain=json.dumps({**whole, "usageMetadata": usage}).encode(),
-        first=sse(told([{"text": "Hel"}])),
-        second=sse(told([{"text": "lo"}])),
-        finish=sse({**told([{"text": ""}], finishReason="STOP"), "usageMetadata": usage}),
+        first=sse(content([{"text": "Hel"}])),
+        second=sse(content([{"text": "lo"}])),
+        finish=sse({**content([{"text": ""}], finishReason="STOP"), "usageMetadata": usage}),
         end=b"",
         tool=b"",  # calls are whole here
         error=json.dumps(error).encode(),

@@ -33,7 +33,7 @@ async def providers() -> AsyncIterator[Providers]:
 def check(seen: Seen, expected: Expected) -> None:
     """Compare a client's answer and its record with what the table says."""
     headers, record = seen.headers, seen.record
-    assert (seen.status, *seen.heard) == (expected.status, expected.text, expected.ended)
+    assert (seen.status, *seen.answer) == (expected.status, expected.text, expected.ended)
     assert headers.get("retry-after") == expected.retry_after
     assert headers["x-tidegate-attempts"] == str(expected.attempts)
     assert number_of(headers["x-tidegate-provider"]) == expected.provider

@@ -14,7 +14,7 @@ import pytest
 from running import Gateway
 
 from .cells import DOWN, WELL, Cell
-from .doors import DOORS, Heard
+from .doors import DOORS, Answer
 from .provider import Hand, Providers
 
 __all__ = ["CONNECT_S", "Clock", "Seen", "World"]
@@ -62,7 +62,7 @@ class Seen:
 
     status: int
     headers: Mapping[str, str]
-    heard: Heard
+    answer: Answer
     record: Any
 
 
@@ -130,24 +130,24 @@ class World:
         finally:
             time_passes.cancel()
         if body.count(b"\n\n") > MANY:
-            heard = Heard("", "left")
+            answer = Answer("", "left")
         else:
-            heard = DOORS[cell.door].heard(cell.streamed and status == 200, body)
-        return Seen(status, headers, heard, record)
+            answer = DOORS[cell.door].parse(cell.streamed and status == 200, body)
+        return Seen(status, headers, answer, record)
 
     async def _ask(self, cell: Cell) -> tuple[int, Mapping[str, str], bytes]:
         path, body = DOORS[cell.door].request(self._names[cell], cell.streamed)
         url, headers = self.gateway.url + path, {"authorization": f"Bearer {KEY}"}
         async with self.gateway.session.post(url, data=body, headers=headers) as response:
-            told = b""
+            received = b""
             async for data in response.content.iter_any():
-                told += data
-                if told.count(b"\n\n") > MANY:
+                received += data
+                if received.count(b"\n\n") > MANY:
                     response.close()
                     break
                 if response.status == 200:
-                    self._providers.heard.set()
-            return response.status, response.headers, told
+                    self._providers.delivered.set()
+            return response.status, response.headers, received
 
     async def _record(self, name: str) -> Any:
         while not (found := [one for one in self.gateway.records if one["model"] == name]):
@@ -184,6 +184,6 @@ class World:
         await self.gateway.__aenter__()
         return self
 
-    async def __aexit__(self, *told: object) -> None:
-        await self.gateway.__aexit__(*told)
+    async def __aexit__(self, *error: object) -> None:
+        await self.gateway.__aexit__(*error)
         self._folder.cleanup()

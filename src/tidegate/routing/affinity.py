@@ -242,7 +242,7 @@ class Saved(NamedTuple):
 class Savings:
     """Statistics of affinity and prompt caches."""
 
-    __slots__ = ("_told", "moved", "prompt_tokens", "read_tokens", "stayed", "usd")
+    __slots__ = ("_reported", "moved", "prompt_tokens", "read_tokens", "stayed", "usd")
 
     def __init__(self) -> None:
         self.stayed = self.moved = 0
@@ -251,7 +251,7 @@ class Savings:
         """Tokens of all prompts, and those read from a cache."""
         self.usd = 0.0
         """Discounts for cache reads minus premiums for cache writes, in USD."""
-        self._told = self._counts()
+        self._reported = self._counts()
         """What the other workers know."""
 
     def _counts(self) -> "Saved":
@@ -259,13 +259,13 @@ class Savings:
 
     def take_news(self) -> "Saved | None":
         """What was counted here since the last time, for other workers; None if nothing was."""
-        counts, told = self._counts(), self._told
-        self._told = counts
-        return Saved(*map(sub, counts, told)) if counts != told else None
+        counts, reported = self._counts(), self._reported
+        self._reported = counts
+        return Saved(*map(sub, counts, reported)) if counts != reported else None
 
     def add(self, other: "Saved") -> None:
         """Add what another worker has counted."""
-        self._told = Saved(*map(add, self._told, other))
+        self._reported = Saved(*map(add, self._reported, other))
         self.stayed += other.stayed
         self.moved += other.moved
         self.prompt_tokens += other.prompt_tokens
