@@ -115,6 +115,7 @@ SHARED_VOCABULARY = frozenset(
         "excerpt",
         "faults",
         "ids",
+        "limit_headers",
         "media",
         "profile",
         "noise",

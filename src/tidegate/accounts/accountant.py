@@ -1,8 +1,10 @@
 """The accounts of a worker, as an exchange sees them: consulted before a request, informed at its end."""
 
 from time import perf_counter
+from types import MappingProxyType
 
 from tidegate.protocols.errors import Forbidden, TidegateError, Unavailable
+from tidegate.protocols.limit_headers import Standings
 from tidegate.store.errors import JournalFailed
 from tidegate.store.journal import Begun, Ended, milliseconds
 from tidegate.store.store import Store
@@ -15,6 +17,8 @@ from .quote import Quote
 from .wallets import Hold, Wallets
 
 __all__ = ["Accountant", "Ticket"]
+
+UNLIMITED: Standings = MappingProxyType({})
 
 SWEEP_S = 5.0
 """Seconds between two looks for leases that nobody uses."""
@@ -33,6 +37,11 @@ class Ticket:
         self.budgets: list[Spent] = []
         self.hold: Hold | None = None
         self.settled = False
+
+    @property
+    def standings(self) -> Standings:
+        """See contract.Ticket."""
+        return self.limited.standings if self.limited is not None else UNLIMITED
 
 
 class Accountant:

@@ -3,6 +3,7 @@
 from typing import Any
 from typing import Protocol as Interface
 
+from tidegate.protocols.limit_headers import Standings
 from tidegate.store.journal import Ended
 
 from .caller import Caller
@@ -28,6 +29,11 @@ class Ticket(Interface):
     @property
     def hold(self) -> Hold | None:
         """None where no wallet pays."""
+        ...
+
+    @property
+    def standings(self) -> Standings:
+        """What is left of the limits that were taken of."""
         ...
 
     @property

@@ -1,5 +1,6 @@
 """Accounts without a store: limits, and nothing else."""
 
+from tidegate.protocols.limit_headers import Standings
 from tidegate.store.journal import Ended, milliseconds
 
 from .caller import Caller
@@ -18,6 +19,11 @@ class _Ticket:
         self.begun_at = milliseconds()
         self.limited = limited
         self.settled = False
+
+    @property
+    def standings(self) -> Standings:
+        """See contract.Ticket."""
+        return self.limited.standings
 
 
 class LimitsOnly:

@@ -1,29 +1,20 @@
 """The limits of a request's caller: taken before it is served, corrected after."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from time import time
-from typing import NamedTuple
 
 from tidegate.protocols.errors import LimitExceeded
+from tidegate.protocols.limit_headers import Standing, Standings
 
 from .caller import Subject
 from .counters import Counters, Taken, Want
-from .gcra import Rate, Verdict
+from .gcra import Rate
 from .settings import Limits
 
-__all__ = ["Limited", "Limiter", "Standing"]
+__all__ = ["Limited", "Limiter"]
 
 MINUTE_S = 60.0
-
-
-class Standing(NamedTuple):
-    """The tightest limit of a kind, for the headers of a response."""
-
-    limit: int
-    remaining: int
-    reset_s: float
-    """Seconds until the limit is unused again."""
 
 
 class Limited:
@@ -31,12 +22,9 @@ class Limited:
 
     __slots__ = ("concurrent", "standings", "tokens", "wants")
 
-    def __init__(
-        self, wants: Sequence[Want], standings: Mapping[str, Standing], concurrent: Sequence[str]
-    ) -> None:
+    def __init__(self, wants: Sequence[Want], standings: Standings, concurrent: Sequence[str]) -> None:
         self.wants = wants
         self.standings = standings
-        """`requests` and `tokens` → the tightest limit of that kind."""
         self.concurrent = concurrent
 
 
@@ -57,7 +45,7 @@ class Limiter:
                 return Limited((), {}, concurrent)
             taken = await self._counters.take(wants, time())
             if taken.refused is not None:
-                raise _refusal(wants[taken.refused], taken.verdicts[taken.refused])
+                raise _refusal(wants, taken)
         except BaseException:
             self._end(concurrent)
             raise
@@ -120,15 +108,19 @@ def _standings(wants: Sequence[Want], taken: Taken) -> dict[str, Standing]:
     return found
 
 
-def _refusal(want: Want, verdict: Verdict) -> LimitExceeded:
+def _refusal(wants: Sequence[Want], taken: Taken) -> LimitExceeded:
+    assert taken.refused is not None
+    want, verdict = wants[taken.refused], taken.verdicts[taken.refused]
     subject, _, kind = want.name.rpartition(":")
     seconds = max(1, math.ceil(verdict.retry_s)) if math.isfinite(verdict.retry_s) else 60
     plural = "s" if seconds != 1 else ""
-    wait = f"{seconds} second{plural}"
-    return LimitExceeded(
-        f"{_whose(subject)} is limited to {want.rate.units} {kind} per minute; retry in {wait}",
+    error = LimitExceeded(
+        f"{_whose(subject)} is limited to {want.rate.units} {kind} per minute; "
+        f"retry in {seconds} second{plural}",
         retry_after=seconds,
     )
+    error.standings = _standings(wants, taken)
+    return error
 
 
 def _whose(subject: str) -> str:

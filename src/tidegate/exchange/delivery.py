@@ -13,8 +13,9 @@ from .accounting import cost_header
 from .attempt import Attempt
 from .continuation import carry_on, keep_delivered
 from .explaining import explanation
+from .own_limits import limits_beside, own_limits
 from .request import JSON, Header, header_value
-from .sending import expect_stream, limit_headers
+from .sending import expect_stream
 from .settlement import conclude
 from .state import Exchange
 from .watchdog import NEVER, Waiting
@@ -36,7 +37,7 @@ async def deliver(this: Exchange, first: bytes) -> None:
     assert attempt is not None
     headers = [
         *headers_of(this, attempt),
-        *limit_headers(attempt.candidate.service, attempt.headers),
+        *limits_beside(this, attempt),
         *explanation(this),
     ]
     if not this.stream:
@@ -143,6 +144,7 @@ def send_error(this: Exchange, error: TidegateError) -> None:
     if not request.responded:
         reply = this.door.protocol.render_error(error, request.id)
         headers = headers_of(this, this.attempt) if this.attempt is not None else ()
-        request.respond(reply.status, [*reply.headers, *headers, *explanation(this)], reply.body)
+        headers = [*headers, *own_limits(this, error), *explanation(this)]
+        request.respond(reply.status, [*reply.headers, *headers], reply.body)
     elif not request.done and request.abort_stream is not None:
         request.finish(request.abort_stream(error))

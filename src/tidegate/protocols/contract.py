@@ -401,7 +401,8 @@ class Protocol(ProviderProtocol, AnswerDialect, Interface):
 
     A format whose clients expect or ignore something during silent gaps in a stream defines it as
     `heartbeat`. One in which a stream that broke can be carried on has a method `resume(request, delivered)`
-    (see continuation.py).
+    (see continuation.py). One whose clients read limits in headers of their own has a method
+    `render_limits(standings, now)` (see limit_headers.py).
     """
 
     def parse_request(self, body: bytes) -> ParsedRequest:

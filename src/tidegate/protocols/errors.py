@@ -31,10 +31,12 @@ succeed. Whether a retry can help, at another candidate or the same one, follows
 one table, `RETRIES`. Each door renders errors in its own dialect.
 """
 
+from types import MappingProxyType
 from typing import Any
 
 from .excerpt import escape_controls, is_name, names_only, shorten
 from .faults import RETRIES, Fault, fault_of
+from .limit_headers import Standings
 from .overflow import CONTEXT_LENGTH_EXCEEDED, is_overflow
 from .retry_after import whole_seconds
 
@@ -250,6 +252,8 @@ class LimitExceeded(ClientError):
     type = "rate_limit_error"
     fault = "rate"
     code = "rate_limit_exceeded"
+    standings: Standings = MappingProxyType({})
+    """What is left of the limits that were looked at, for the headers of the response."""
 
 
 # --- we are at fault -------------------------------------------------------------------------

@@ -32,6 +32,7 @@ from tidegate.protocols.contract import (
 )
 from tidegate.protocols.decode import MALFORMED
 from tidegate.protocols.errors import ProviderBroke, ProviderError, TidegateError
+from tidegate.protocols.limit_headers import Standings
 from tidegate.protocols.turn import Turn
 
 from .billing import BILLING_HEADER, strip_billing_block
@@ -39,6 +40,7 @@ from .dialect import Dialect
 from .error import parse_error, render_error
 from .foreign import strip
 from .history import make_ids_unique, misses_thinking
+from .limit_headers import render_limits
 from .messages import require_no_links
 from .parse import Parsed, parse_count_request, parse_request
 from .reader import StreamReader, WholeReader
@@ -92,6 +94,10 @@ class AnthropicMessages:
     def render_error(self, error: TidegateError, request_id: str) -> ErrorReply:
         """See contract.Protocol."""
         return render_error(error, request_id)
+
+    def render_limits(self, standings: Standings, now: float) -> list[tuple[bytes, bytes]]:
+        """See contract.Protocol."""
+        return render_limits(standings, now)
 
     # provider side
 

@@ -1,0 +1,38 @@
+"""Headers about the caller's own limits, which stand in place of the provider's of the same name."""
+
+from time import time
+
+from tidegate.protocols.errors import LimitExceeded, TidegateError
+from tidegate.protocols.limit_headers import render_limits
+
+from .attempt import Attempt
+from .request import Header
+from .sending import limit_headers
+from .state import Exchange
+
+__all__ = ["limits_beside", "own_limits"]
+
+
+def own_limits(this: Exchange, error: TidegateError | None = None) -> list[Header]:
+    """What is left of the caller's limits, in the client's dialect; nothing for a caller without any."""
+    if isinstance(error, LimitExceeded):
+        standings = error.standings
+    elif this.ticket is not None:
+        standings = this.ticket.standings
+    else:
+        return []
+    if not standings:
+        return []
+    render = getattr(this.door.protocol, "render_limits", render_limits)
+    headers: list[Header] = render(standings, time())
+    return headers
+
+
+def limits_beside(this: Exchange, attempt: Attempt) -> list[Header]:
+    """The headers about limits for an answer: the caller's own, and those of the provider beside them."""
+    passed = limit_headers(attempt.candidate.service, attempt.headers)
+    own = own_limits(this) if this.ticket is not None else None
+    if not own:
+        return passed
+    names = {name for name, _ in own}
+    return [*own, *(header for header in passed if header[0] not in names)]

@@ -1,0 +1,47 @@
+"""The headers that tell clients how much they may use, in OpenAI's form, which most clients read.
+
+https://platform.openai.com/docs/guides/rate-limits#rate-limits-in-headers
+"""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+__all__ = ["Standing", "Standings", "render_limits"]
+
+
+class Standing(NamedTuple):
+    """The tightest limit of a kind, for the headers of a response."""
+
+    limit: int
+    remaining: int
+    reset_s: float
+    """Seconds until the limit is unused again."""
+
+
+Standings = Mapping[str, Standing]
+"""`requests` and `tokens` → the tightest limit of that kind."""
+
+
+def render_limits(standings: Standings, now: float) -> list[tuple[bytes, bytes]]:
+    """`x-ratelimit-limit-requests`, `-remaining-requests` and `-reset-requests`, and those of tokens. `now`
+    is in seconds since 1970, for dialects that name a time.
+    """
+    headers: list[tuple[bytes, bytes]] = []
+    for kind, standing in standings.items():
+        name = kind.encode()
+        headers += (
+            (b"x-ratelimit-limit-" + name, b"%d" % standing.limit),
+            (b"x-ratelimit-remaining-" + name, b"%d" % standing.remaining),
+            (b"x-ratelimit-reset-" + name, _duration(standing.reset_s)),
+        )
+    return headers
+
+
+def _duration(seconds: float) -> bytes:
+    """A duration as OpenAI writes it: `1m0s`, `7.66s`, `120ms`."""
+    if seconds < 1:
+        return b"%dms" % round(seconds * 1000)
+    minutes, rest = divmod(round(seconds, 2), 60)
+    written = b"%.2f" % rest
+    tail = written.rstrip(b"0").rstrip(b".") + b"s"
+    return b"%dm" % minutes + tail if minutes else tail
