@@ -47,7 +47,7 @@ CHAT = "/v1/chat/completions"
 UPSTREAM_KEY = "sk-upstream-0123456789abcdef"
 CLIENT_KEY = "sk-client-fedcba9876543210"
 READY = "serving on "
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 """How long anything may take before a test gives up: not a measure of speed."""
 
 
