@@ -187,17 +187,17 @@ class Tidegate:
 
     async def _open_accounts(self, config: Config) -> "tuple[Directory, Accountant | None]":
         """The callers of a configuration and, where there is a store, who accounts for them."""
-        keys = [key.reveal() for key in config.auth.keys]
+        keys, required = [key.reveal() for key in config.auth.keys], config.auth.mode == "keys"
         if not config.store.url:
             limits = limits_of(config)
             accountant = LimitsOnly(self._counters) if limits != UNLIMITED else None
-            return Directory(keys, limits=limits), accountant
+            return Directory(keys, required=required, limits=limits), accountant
         from tidegate.accounts.opening import StoredKeys, make_accountant, open_store
 
         if self._store is None:
             self._store = await open_store(config)
         source, billing = StoredKeys(self._store), config.billing.enabled
-        directory = Directory(keys, source, billing=billing, limits=limits_of(config))
+        directory = Directory(keys, source, required=required, billing=billing, limits=limits_of(config))
         await directory.open()
         return directory, make_accountant(self._store, self._counters, config)
 

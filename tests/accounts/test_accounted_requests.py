@@ -325,6 +325,21 @@ async def test_a_request_that_cannot_be_written_down_is_not_served(
     assert (await chat(books, headers)).status == 200
 
 
+async def test_an_open_gateway_with_a_store_needs_no_key(provider: Simulator, tmp_path: Path) -> None:
+    places = {"one": ("openai_compatible", provider.url), "two": ("openai_compatible", provider.url)}
+    provider.answer(answer())
+    async with Gateway(places, more=config(tmp_path, '[auth]\nmode = "open"')) as gateway:
+        store = gateway.app._store
+        assert store is not None
+        books = Books(gateway, store)
+        assert (await chat(books, {})).status == 200
+        assert (await chat(books, {"Authorization": "Bearer anything"})).status == 200
+        assert (await books.record())["user"] is None
+        assert (await chat(books, await books.key())).status == 200
+        assert (await books.record())["user"] == "alice"
+        await books.assert_sound()
+
+
 async def test_limits_need_no_store(provider: Simulator) -> None:
     places = {"one": ("openai_compatible", provider.url)}
     provider.answer(answer())

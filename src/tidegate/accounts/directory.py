@@ -50,12 +50,14 @@ class Directory:
         keys: Iterable[str],
         source: KeySource | None = None,
         *,
+        required: bool = True,
         billing: bool = False,
         limits: Limits = UNLIMITED,
     ) -> None:
-        """`keys` are those of the file; `name:key` gives one a name. `limits` are those of keys that set
-        none.
+        """`keys` are those of the file; `name:key` gives one a name. `required` is whether clients need one.
+        `limits` are those of keys that set none.
         """
+        self.required = required
         self._of_file = dict(_of_file(key, limits) for key in keys)
         self._limits = limits
         self._at = lru_cache(MOST_ADDRESSES)(self._make_anonymous)
@@ -68,9 +70,9 @@ class Directory:
         """Whether the store could not be read the last time."""
 
     @property
-    def is_open(self) -> bool:
-        """Whether no key is needed, because none exists and none can be made."""
-        return not self._of_file and self._source is None
+    def has_keys(self) -> bool:
+        """Whether any key is known."""
+        return bool(self._of_file or self._of_store)
 
     def find(self, secret: str) -> Caller | None:
         """The caller with this key; None where it is unknown, revoked or expired."""

@@ -120,7 +120,7 @@ def expiry(user: str, amount: int, grant: str) -> Transaction:
 
 def charges(user: str, request: str, attempt: int, cost: int, held: int, room: int) -> list[Transaction]:
     """What a request's cost writes: nothing beyond the hold is a `charge`. The rest is an `overrun` as far as
-    `room` (the balance with its overdraft, after the charge) goes, then a `write_off`, which the wallet does
+    `room` (what is available, and the overdraft) goes, then a `write_off`, which the wallet does
     not pay.
     """
     wallet = wallet_of(user)

@@ -143,9 +143,9 @@ def _charge(connection: Connection, ended: Sequence[Ended]) -> None:
         for charge in line.charges:
             if line.user not in room:
                 balance = balance_of(connection, wallet_of(line.user), lock=True)
-                room[line.user] = balance.posted + balance.overdraft
+                # What is held for other requests is theirs.
+                room[line.user] = balance.available + balance.overdraft
             part = min(charge.cost, left)
-            room[line.user] -= part
             written = charges(line.user, line.id, charge.attempt, charge.cost, left, room[line.user])
             room[line.user] -= sum(one.amount for one in written if one.kind == "overrun")
             left -= part
