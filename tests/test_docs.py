@@ -94,7 +94,7 @@ async def test_an_sdk_example_of_the_readme_prints_an_answer(
 
 def test_the_test_command_of_the_readme_is_what_ci_runs() -> None:
     command = blocks("sh")[-1].strip()
-    assert command == "uv run pytest"
+    assert command == "uv run pytest -n 2"
     assert re.search(rf'^step "tests" {command}', (ROOT / ".ci" / "run").read_text(), re.MULTILINE)
 
 
