@@ -127,9 +127,8 @@ def test_the_classes_add_up_to_the_providers_totals(case: tuple[str, Recording, 
 
 @cache
 def price_list() -> PriceList:
-    names = sorted(
-        {recording.provider for _, recording, _ in answers()} & kinds().keys() - {"vertex", "bedrock"}
-    )
+    recorded = {recording.provider for _, recording, _ in answers()}
+    names = sorted(recorded & kinds().keys() - {"vertex", "bedrock"})
     section = '[providers.{0}]\nkind = "{0}"\napi_key = "k"\nbase_url = "https://x.example"'
     text = "\n".join(section.format(name) for name in names)
     return PriceList(parse_config(text))

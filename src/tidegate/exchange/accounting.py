@@ -109,8 +109,10 @@ def usage_of(this: Exchange, attempt: Attempt) -> tuple[Usage | None, bool]:
 
 def bill_of_attempt(this: Exchange, attempt: Attempt, usage: Usage) -> Bill | None:
     """What a usage costs at the attempt's provider, as it was served."""
-    candidate, tier = attempt.candidate, attempt.tally.service_tier
-    return this.gateway.tariff.bill(candidate.service.name, candidate.model, usage, tier)
+    candidate, tally = attempt.candidate, attempt.tally
+    return this.gateway.tariff.bill(
+        candidate.service.name, candidate.model, usage, tally.service_tier, tally.speed
+    )
 
 
 def book(this: Exchange, record: Record) -> None:

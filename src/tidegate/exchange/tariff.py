@@ -25,27 +25,34 @@ class Tariff:
 
     def __init__(self, config: Config) -> None:
         self._prices = PriceList(config)
-        self._rates: dict[tuple[str, str, str | None], tuple[float, Mapping[str, Rate]]] = {}
+        self._rates: dict[tuple[str | None, ...], tuple[float, Mapping[str, Rate]]] = {}
         self._chosen: dict[tuple[object, ...], tuple[Sequence[Candidate], Sequence[Candidate]]] = {}
         self.matches = lru_cache(MOST_KEPT)(_matches)
         """Whether a model matches one pattern of each list."""
 
-    def rates(self, service: str, model: str, tier: str | None = None) -> Mapping[str, Rate]:
-        """The rates now, by class; empty where nothing is known."""
-        key, now = (service, model, tier), time()
+    def rates(
+        self, service: str, model: str, tier: str | None = None, speed: str | None = None
+    ) -> Mapping[str, Rate]:
+        """The rates now, by class, for an answer served in this tier and at this speed; empty where nothing is
+        known.
+        """
+        key, now = (service, model, tier, speed), time()
         kept = self._rates.get(key)
         if kept is not None and now < kept[0]:
             return kept[1]
-        context = {"service_tier": tier} if tier is not None else {}
+        served = {"service_tier": tier, "speed": speed}
+        context = {name: word for name, word in served.items() if word is not None}
         found = self._prices.rates(service, model, datetime.fromtimestamp(now, UTC), context)
         if len(self._rates) >= MOST_KEPT:
             self._rates.clear()
         self._rates[key] = now + FRESH_S, found
         return found
 
-    def bill(self, service: str, model: str, usage: Usage, tier: str | None = None) -> Bill | None:
+    def bill(
+        self, service: str, model: str, usage: Usage, tier: str | None = None, speed: str | None = None
+    ) -> Bill | None:
         """What a usage costs; None where a part of it has no known price."""
-        parts = parts_of(usage, self.rates(service, model, tier))
+        parts = parts_of(usage, self.rates(service, model, tier, speed))
         return None if parts is None else bill_of(parts)
 
     def greatest_cost(self, candidates: Sequence[Candidate], prompt: int, output: int) -> int | None:
