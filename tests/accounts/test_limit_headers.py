@@ -1,4 +1,4 @@
-"""What clients are told of their own limits, in the form that their SDKs read."""
+"""The headers that report a client's own limits, as SDKs read them."""
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
@@ -41,12 +41,12 @@ async def test_openai_clients_are_told_what_is_left_until_they_are_refused(provi
             replies.append(await gateway.chat("one/m", max_tokens=100))
         replies.append(await gateway.chat("one/m", max_tokens=100))
     assert [reply.status for reply in replies] == [200, 200, 200, 429]
-    told = [limits_in(reply) for reply in replies]
-    assert [one["x-ratelimit-limit-requests"] for one in told] == ["3"] * 4
-    assert [one["x-ratelimit-remaining-requests"] for one in told] == ["2", "1", "0", "0"]
-    assert [one["x-ratelimit-limit-tokens"] for one in told] == ["100000"] * 4
-    assert 99_000 < int(told[0]["x-ratelimit-remaining-tokens"]) < 100_000
-    assert told[0]["x-ratelimit-reset-requests"] == "20s"
+    limits = [limits_in(reply) for reply in replies]
+    assert [one["x-ratelimit-limit-requests"] for one in limits] == ["3"] * 4
+    assert [one["x-ratelimit-remaining-requests"] for one in limits] == ["2", "1", "0", "0"]
+    assert [one["x-ratelimit-limit-tokens"] for one in limits] == ["100000"] * 4
+    assert 99_000 < int(limits[0]["x-ratelimit-remaining-tokens"]) < 100_000
+    assert limits[0]["x-ratelimit-reset-requests"] == "20s"
     assert replies[3].headers["retry-after"].isdigit()
     assert 1 <= int(replies[3].headers["retry-after"]) <= 20
 
@@ -54,19 +54,19 @@ async def test_openai_clients_are_told_what_is_left_until_they_are_refused(provi
 async def test_anthropic_clients_are_told_in_their_form(provider: Simulator) -> None:
     async with Gateway(places(provider), more=LIMITS) as gateway:
         provider.answer(json(ANSWER))
-        told = limits_in(await gateway.post("/v1/messages", MESSAGE))
+        limits = limits_in(await gateway.post("/v1/messages", MESSAGE))
         before = datetime.now(UTC)
         for _ in range(2):
             provider.answer(json(ANSWER))
             await gateway.post("/v1/messages", MESSAGE)
         refused = await gateway.post("/v1/messages", MESSAGE)
-    assert told["anthropic-ratelimit-requests-limit"] == "3"
-    assert told["anthropic-ratelimit-requests-remaining"] == "2"
-    reset = datetime.fromisoformat(told["anthropic-ratelimit-requests-reset"])
-    assert told["anthropic-ratelimit-requests-reset"].endswith("Z")
+    assert limits["anthropic-ratelimit-requests-limit"] == "3"
+    assert limits["anthropic-ratelimit-requests-remaining"] == "2"
+    reset = datetime.fromisoformat(limits["anthropic-ratelimit-requests-reset"])
+    assert limits["anthropic-ratelimit-requests-reset"].endswith("Z")
     assert before < reset <= before + timedelta(seconds=21)
-    assert told["anthropic-ratelimit-tokens-limit"] == "100000"
-    assert not any(name.startswith("x-ratelimit") for name in told)
+    assert limits["anthropic-ratelimit-tokens-limit"] == "100000"
+    assert not any(name.startswith("x-ratelimit") for name in limits)
     assert refused.status == 429
     assert limits_in(refused)["anthropic-ratelimit-requests-remaining"] == "0"
     assert refused.headers["retry-after"].isdigit()
