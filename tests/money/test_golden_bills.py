@@ -182,4 +182,4 @@ def test_bills_agree_with_the_providers_own_figures() -> None:
             continue
         compared += 1
         assert abs(Fraction(bill.total, NANO) - own) <= own / 1000, recording.id
-    assert compared >= 20
+    assert compared >= 15

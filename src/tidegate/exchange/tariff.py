@@ -33,9 +33,7 @@ class Tariff:
     def rates(
         self, service: str, model: str, tier: str | None = None, speed: str | None = None
     ) -> Mapping[str, Rate]:
-        """The rates now, by class, for an answer served in this tier and at this speed; empty where nothing is
-        known.
-        """
+        """The rates now, by class, for answers served in this tier and at this speed; empty if unknown."""
         key, now = (service, model, tier, speed), time()
         kept = self._rates.get(key)
         if kept is not None and now < kept[0]:
