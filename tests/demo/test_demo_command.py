@@ -10,6 +10,7 @@ import socket
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
@@ -30,9 +31,11 @@ async def gateway() -> AsyncIterator[Gateway]:
 @pytest.mark.parametrize("heading", [heading for heading in EXAMPLES if "Python" in heading])
 async def test_a_python_example_streams_an_answer(gateway: Gateway, heading: str) -> None:
     code = render_examples(gateway.url)[heading]
+    names: dict[str, Any] = {}
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
-        await asyncio.to_thread(exec, code, {})
+        await asyncio.to_thread(exec, code, names)
+    names["client"].close()  # the example leaves that to the end of its process
     assert printed.getvalue().startswith(WHO)
 
 

@@ -80,7 +80,7 @@ def _encode_text(record: Record) -> bytes:
         words.append(f"{_shown(prompt)}+{_shown(completion)} tokens")
     words.append(f"{record.total_ms:.0f} ms")
     if record.first_byte_ms is not None and record.overhead_ms is not None:
-        words.append(f"(first byte {record.first_byte_ms:.0f}, own {record.overhead_ms:.1f})")
+        words.append(f"(first byte {record.first_byte_ms:.0f}, overhead {record.overhead_ms:.1f})")
     if failed := sum(not attempt.cancelled for attempt in record.attempts):
         words.append(f"after {failed} failed")
     if record.hedge or any(attempt.hedge for attempt in record.attempts):
