@@ -1,6 +1,7 @@
 """A gateway in bad weather: cells of the table behind one configuration, and a clock that a test moves."""
 
 import asyncio
+import contextlib
 import json
 import sys
 import time
@@ -29,6 +30,8 @@ STEP_S = 3.0
 """Less than the silence that a stream may have."""
 LOOK_S = 0.005
 """Between two looks of the watchdog."""
+LATE_S = 2.0
+"""After so many seconds the time is let pass again."""
 KEY = "sk-client-0123456789"
 MANY = 50
 """Events of a stream after which a client has enough. Whole streams are shorter."""
@@ -129,6 +132,7 @@ class World:
                 await self._check_connections()
         finally:
             time_passes.cancel()
+            await asyncio.wait([time_passes])
         if body.count(b"\n\n") > MANY:
             answer = Answer("", "left")
         else:
@@ -169,8 +173,15 @@ class World:
 
     async def _fall_silent(self, hand: Hand) -> None:
         """Let the longest patience end, once the gateway has read what came before."""
-        await asyncio.sleep(3 * LOOK_S)  # what is active is looked at, and counts from then on
-        self._clock.passed += LONGEST_S
+        while not hand.seen.closed.is_set():
+            await asyncio.sleep(
+                3 * LOOK_S
+            )  # what is active is looked at, and its silence counts from then on
+            self._clock.passed += LONGEST_S
+            # Where the gateway reads that late, its patience begins anew.
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(LATE_S):
+                    await hand.seen.closed.wait()
 
     async def _drip(self, hand: Hand) -> None:
         """Let time pass in steps in which something has come each time."""
