@@ -12,7 +12,15 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from tidegate import catalog, routing
-from tidegate.accounts import UNLIMITED, Accountant, Directory, LimitsOnly, LocalCounters, limits_of
+from tidegate.accounts import (
+    UNLIMITED,
+    Accountant,
+    Directory,
+    FailedAttempts,
+    LimitsOnly,
+    LocalCounters,
+    limits_of,
+)
 from tidegate.alerts import Alerts
 from tidegate.bus import ALONE, Bus
 from tidegate.config import Config
@@ -72,6 +80,7 @@ class Tidegate:
         self._store: Store | None = None
         self._counters = LocalCounters()
         """What is used of limits; it survives reloads."""
+        self._failed = FailedAttempts()
         self._plane: Plane | None = None
         self._prober = Prober(lambda: self._plane.gateway if self._plane is not None else None, bus)
         self.on_startup: list[Callable[[], Awaitable[None]]] = []
@@ -209,7 +218,7 @@ class Tidegate:
             config=config,
             registry=registry,
             router=chooser,
-            keyring=Keyring(directory),
+            keyring=Keyring(directory, config.server.trusted_proxies, self._failed),
             tariff=Tariff(config),
             accountant=accountant,
             pool=self._pool,

@@ -174,6 +174,7 @@ VALUES = {
     "server.workers": 3,
     "server.max_body_mb": 5,
     "server.hosts": ("a.example", "b.example"),
+    "server.trusted_proxies": ("10.0.0.0/8", "unix"),
     "server.cors_origins": ("https://a.example", "https://b.example"),
     "server.grace_s": 1.5,
     "server.body_s": 2.5,

@@ -233,6 +233,10 @@ FILE_MISTAKES = {
         "[server]\nhosts = ['a.example', 'https://b.example']",
         "2: server.hosts[1]: expected a host name or an IP address, without http:// and without a port",
     ),
+    "a proxy that is no network": (
+        "[server]\ntrusted_proxies = ['10.0.0.0/8', 'proxy.example']",
+        '2: server.trusted_proxies[1]: expected a network such as 10.0.0.0/8, an address, or "unix"',
+    ),
     "a list where none belongs": ("[server]\nhost = ['a']", "2: server.host: expected a string, got a list"),
     "an unknown key": ("[server]\n\nprot = 1", '3: server.prot: unknown key (did you mean "port"?)'),
     "an unknown section": (

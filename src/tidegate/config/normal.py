@@ -79,6 +79,18 @@ def hosts(given: tuple[str, ...]) -> tuple[str, ...]:
     return tuple("*" if name == "*" else host(name).lower().removesuffix(".") for name in given)
 
 
+def networks(given: tuple[str, ...]) -> tuple[str, ...]:
+    """Networks of proxies, or "unix". Raises ValueError."""
+    return tuple("unix" if name == "unix" else _network(name) for name in given)
+
+
+def _network(text: str) -> str:
+    try:
+        return str(ipaddress.ip_network(text.strip(), strict=False))
+    except ValueError:
+        raise ValueError('expected a network such as 10.0.0.0/8, an address, or "unix"') from None
+
+
 def origins(given: tuple[str, ...] | str) -> tuple[str, ...] | str:
     """Web origins as browsers send them, or "auto". Raises ValueError."""
     if isinstance(given, str):
@@ -174,6 +186,7 @@ def image_prices(rows: tuple[ImagePriceConfig, ...]) -> tuple[ImagePriceConfig, 
 NORMAL_FORMS: Mapping[tuple[str, str], Callable[[Any], Any]] = {
     ("server", "host"): host,
     ("server", "hosts"): hosts,
+    ("server", "trusted_proxies"): networks,
     ("server", "cors_origins"): origins,
     ("auth", "keys"): keys,
     ("alerts", "urls"): alert_urls,

@@ -65,6 +65,8 @@ class Server(Struct, frozen=True, kw_only=True):
     """Maximum size of a request body, in megabytes of 1,048,576 bytes."""
     hosts: tuple[str, ...] = ()
     """Additional host names (`Host`) under which a gateway without client keys may be called; "*" is any."""
+    trusted_proxies: tuple[str, ...] = ()
+    """Networks of proxies whose `X-Forwarded-For` names the client; "unix": whoever connects over `uds`."""
     cors_origins: tuple[str, ...] | Literal["auto"] = "auto"
     """Origins of web pages that may call; "*" is any. `auto`: any with keys, else those on loopback."""
     grace_s: Annotated[float, Meta(ge=0, le=3600)] = 30

@@ -1,8 +1,13 @@
 """Authentication: a key in any of the headers that clients of the various dialects use."""
 
-from tidegate.accounts import Caller, Directory
-from tidegate.protocols.errors import Unauthenticated
+import math
+from collections.abc import Sequence
+from time import perf_counter
 
+from tidegate.accounts import Caller, Directory, FailedAttempts
+from tidegate.protocols.errors import Forbidden, LimitExceeded, Unauthenticated
+
+from .client_address import is_within, make_address_reader, network_of
 from .request import Request
 
 __all__ = ["Keyring", "key_of"]
@@ -14,22 +19,53 @@ KEY_HEADERS = (b"x-api-key", b"x-goog-api-key", b"api-key")
 class Keyring:
     """Finds out who calls; without any keys, the gateway is open to everyone."""
 
-    def __init__(self, directory: Directory) -> None:
+    def __init__(self, directory: Directory, proxies: Sequence[str], failed: FailedAttempts) -> None:
+        """`proxies` are the networks whose `X-Forwarded-For` is believed."""
         self._directory = directory
+        self._address_of = make_address_reader(proxies)
+        self._failed = failed
 
     def identify(self, request: Request) -> Caller:
-        """The caller. Raises Unauthenticated."""
+        """The caller. Raises Unauthenticated, Forbidden for one that calls from elsewhere than it may, and
+        LimitExceeded after too many failed attempts.
+        """
         directory = self._directory
         key = key_of(request)
         if not directory.required:  # SDKs send some key always
-            known = directory.find(key) if key is not None and directory.has_keys else None
-            return known or directory.anonymous(request.peer)
-        if key is None:
+            caller = directory.find(key) if key is not None and directory.has_keys else None
+            if caller is None:
+                return directory.anonymous(self._address_of(request))
+        elif key is None:
             raise Unauthenticated("no API key: send it as Authorization: Bearer … or X-API-Key")
-        caller = directory.find(key)
+        else:
+            caller = directory.find(key)
+            if caller is None or (caller.key is None and self._failed):
+                self._slow_down(request, failed=caller is None)
         if caller is None:
             raise Unauthenticated("this API key is not valid for this gateway")
+        if caller.addresses:
+            self._check_address(request, caller)
         return caller
+
+    def _slow_down(self, request: Request, *, failed: bool) -> None:
+        """Refuse a client that has failed too often. A key that we have made is served all the same (nobody
+        guesses 256 bits), so that no other client of its network can lock it out.
+        """
+        address, now = network_of(self._address_of(request)), perf_counter()
+        wait = self._failed.wait(address, now)
+        if wait:
+            seconds = math.ceil(wait)
+            raise LimitExceeded(
+                f"too many failed attempts to authenticate from {address}; retry in {seconds} seconds",
+                retry_after=seconds,
+            )
+        if failed:
+            self._failed.count(address, now)
+
+    def _check_address(self, request: Request, caller: Caller) -> None:
+        address = self._address_of(request)
+        if not is_within(address, tuple(caller.addresses)):
+            raise Forbidden(f"this API key may not be used from {address or 'here'}")
 
 
 def key_of(request: Request) -> str | None:
