@@ -129,3 +129,46 @@ def test_a_failed_answer_leaves_its_bytes_to_nobody(make: Callable[[], Conduit])
             del conduit
             assert failure is not None
             assert not any(type(left) is kind for left in gc.get_objects())
+
+
+# --- a provider that fails when the answer is whole ----------------------------------------------------
+
+
+def chunk_of(index: int, finish: str | None) -> bytes:
+    choice = {"index": index, "delta": {"content": "a"}, "finish_reason": finish}
+    head = {"id": "1", "object": "chat.completion.chunk", "created": 1, "model": "m"}
+    return b"data: " + json.dumps({**head, "choices": [choice]}).encode() + b"\n\n"
+
+
+def candidate_of(index: int, finish: str | None) -> bytes:
+    candidate: dict[str, Any] = {"index": index, "content": {"parts": [{"text": "a"}], "role": "model"}}
+    if finish is not None:
+        candidate["finishReason"] = finish
+    return b"data: " + json.dumps({"candidates": [candidate]}).encode() + b"\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "facts", "event", "finish"),
+    [
+        ("openai_chat", {"no_done": True}, chunk_of, "stop"),
+        ("gemini", {}, candidate_of, "STOP"),
+    ],
+)
+def test_an_answer_is_finished_when_every_choice_is(
+    name: str, facts: dict[str, Any], event: Callable[[int, str | None], bytes], finish: str
+) -> None:
+    conduit = spliced(name, True, **facts)
+    conduit.feed(event(0, None))
+    assert not conduit.finished
+    conduit.feed(event(0, finish))
+    assert conduit.finished
+    conduit = spliced(name, True, **facts)
+    conduit.feed(event(0, None) + event(1, None))
+    conduit.feed(event(0, finish))
+    assert not conduit.finished
+
+
+def test_openais_own_answers_are_finished_by_the_end_mark_alone() -> None:
+    conduit = spliced("openai_chat", True)
+    conduit.feed(chunk_of(0, "stop"))
+    assert not conduit.finished

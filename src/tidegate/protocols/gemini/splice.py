@@ -56,6 +56,7 @@ class GroundingView(Struct, frozen=True, rename="camel"):
 class CandidateView(Struct, frozen=True, rename="camel"):
     """The fields of a candidate that accounting needs."""
 
+    index: int = 0
     finish_reason: str | None = None
     grounding_metadata: GroundingView | None = None
 
@@ -78,13 +79,16 @@ _VIEW = msgspec.json.Decoder(AnswerView)
 class Account:
     """What is known of an answer: its tally, and whether it is complete."""
 
-    __slots__ = ("_queries", "begun", "finished", "tally")
+    __slots__ = ("_queries", "begun", "finished", "tally", "unfinished")
 
     def __init__(self, tally: Tally) -> None:
         self.tally = tally
         self.begun = False
         """Whether there was a candidate, feedback, or usage: what is none of these is no answer."""
         self.finished = False
+        """Whether a candidate has a finish reason."""
+        self.unfinished: set[int] = set()
+        """The candidates that have begun and have none."""
         self._queries: set[str] = set()
         """The web searches so far."""
 
@@ -104,6 +108,9 @@ class Account:
             if candidate.finish_reason:
                 tally.finish = meaning_of(candidate.finish_reason)
                 self.finished = True
+                self.unfinished.discard(candidate.index)
+            else:
+                self.unfinished.add(candidate.index)
             if candidate.grounding_metadata is not None:
                 self._queries.update(candidate.grounding_metadata.web_search_queries or ())
         if view.usage_metadata is not None:
@@ -128,7 +135,7 @@ class StreamSplice(StreamConduit):
     @property
     def finished(self) -> bool:
         """See Conduit."""
-        return self._account.finished
+        return self._account.finished and not self._account.unfinished
 
     def feed(self, data: bytes) -> bytes:
         """See Conduit."""

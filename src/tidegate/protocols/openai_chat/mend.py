@@ -469,12 +469,13 @@ class StreamMend(OpenAIStream):
 
     @property
     def finished(self) -> bool:
-        """See Conduit."""
-        return self._mending.no_done and self.tally.finish is not None
+        """See Conduit. False for several choices, which finish one after another."""
+        one = len(self._memory.choices) <= 1
+        return one and self._mending.no_done and self.tally.finish is not None
 
     def _end(self) -> bytes:
         """See StreamConduit."""
-        if self.finished:
+        if self._mending.no_done and self.tally.finish is not None:
             return self._finish()
         return super()._end()
 
