@@ -189,6 +189,7 @@ VALUES = {
     "billing.minimum_funds_usd": 0.5,
     "billing.overdraft_usd": 2.5,
     "billing.output_tokens": 100,
+    "billing.show_cost": False,
     "limits.requests_per_minute": 6,
     "limits.tokens_per_minute": 7,
     "limits.concurrent": 8,

@@ -114,6 +114,8 @@ class Billing(Struct, frozen=True, kw_only=True):
     beyond is written off."""
     output_tokens: Annotated[int, Meta(ge=1, le=1_000_000)] = 4096
     """Tokens of the answer that are held for where a request does not limit them."""
+    show_cost: bool = True
+    """Whether answers say what they cost, as `usage.cost`. Needs a store."""
 
 
 class Limits(Struct, frozen=True, kw_only=True):

@@ -15,6 +15,8 @@ class AnthropicDoor:
 
     name = "anthropic"
     prefix = "/v1/messages"
+    cost_in_usage = True
+    """Whether `usage.cost` may say what an answer costs."""
 
     def __init__(self) -> None:
         self.protocol = protocol_named("anthropic")

@@ -22,6 +22,8 @@ class OpenAIDoor:
 
     name = "openai"
     prefix = "/"
+    cost_in_usage = True
+    """Whether `usage.cost` may say what an answer costs."""
 
     def __init__(self) -> None:
         self.protocol = protocol_named("openai_chat")

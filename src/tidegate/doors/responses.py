@@ -35,6 +35,8 @@ class ResponsesDoor:
 
     name = "openai_responses"
     prefix = PATH
+    cost_in_usage = True
+    """Whether `usage.cost` may say what an answer costs."""
 
     def __init__(self) -> None:
         self.protocol = cast(RememberingProtocol, protocol_named("openai_responses"))

@@ -17,6 +17,7 @@ from .own_limits import limits_beside, own_limits
 from .request import JSON, Header, header_value
 from .sending import expect_stream
 from .settlement import conclude
+from .shown_cost import shows_cost, with_cost, write_with_cost
 from .state import Exchange
 from .watchdog import NEVER, Waiting
 
@@ -43,7 +44,9 @@ async def deliver(this: Exchange, first: bytes) -> None:
     if not this.stream:
         this.transcript.add(first)
         if this.ticket is not None:
-            headers += cost_header(conclude(this))
+            record = conclude(this)
+            headers += cost_header(record)
+            first = with_cost(first, record.cost) if shows_cost(this) else first
         this.request.respond(200, [JSON, *headers], first)
         await let_client_read(this)
         return
@@ -66,7 +69,8 @@ async def stream(this: Exchange, attempt: Attempt, first: bytes) -> None:
         transcript.size += len(piece)
         return send(piece)
 
-    send = request.write
+    show = write_with_cost(this) if shows_cost(this) else None
+    send = request.write if show is None else lambda piece: request.write(show(piece))
     write = write_and_keep if transcript.keeps else write_and_count
 
     out = first
@@ -86,7 +90,7 @@ async def stream(this: Exchange, attempt: Attempt, first: bytes) -> None:
     transcript.add(out)
     if this.ticket is not None:
         conclude(this)
-    request.finish(out)
+    request.finish(out if show is None else show(out))
     await let_client_read(this)
 
 

@@ -43,6 +43,11 @@ class Gateway:
     """Bytes of each delivered answer that are kept until it ends (see `transcript.Transcript`)."""
 
     @property
+    def shows_cost(self) -> bool:
+        """Whether answers may say what they cost."""
+        return self.config.billing.show_cost and bool(self.config.store.url)
+
+    @property
     def max_body(self) -> int:
         """The maximum size of a request body, in bytes."""
         return self.config.server.max_body_mb * 1024 * 1024

@@ -1,0 +1,81 @@
+"""`usage.cost`: what a request costs, within the usage of its answer, as OpenRouter reports it.
+
+The usage is found without knowing the dialect: it is the object `usage` of the answer or event, or of the
+response in it. All other values are passed on byte for byte.
+"""
+
+import re
+from collections.abc import Callable
+
+from msgspec import DecodeError, Raw
+from msgspec.json import Decoder, encode
+
+from tidegate.money import in_usd
+
+from .accounting import bill_attempts
+from .state import Exchange
+
+__all__ = ["shows_cost", "with_cost", "write_with_cost"]
+
+DATA = re.compile(rb'^(data: ?)(\{[^\n]*"usage"[^\n]*\})', re.MULTILINE)
+"""An event's data, if it may have a usage."""
+
+_decode = Decoder(dict[str, Raw]).decode
+
+
+def shows_cost(this: Exchange) -> bool:
+    """Whether answers say what they cost: accounts are kept, and the client's dialect has a place for it."""
+    return this.ticket is not None and this.gateway.shows_cost and getattr(this.door, "cost_in_usage", False)
+
+
+def with_cost(answer: bytes, nano: int | None) -> bytes:
+    """A JSON answer with its cost, unless that is not known, or the provider reports one itself."""
+    if nano is None or b'"usage"' not in answer:
+        return answer
+    try:
+        return _insert(answer, encode(in_usd(nano))) or answer
+    except (DecodeError, UnicodeDecodeError, RecursionError):
+        return answer
+
+
+def write_with_cost(this: Exchange) -> Callable[[bytes], bytes]:
+    """A function for the pieces of a stream: once its end is reported, a usage in it gets the cost."""
+
+    def show(piece: bytes) -> bytes:
+        attempt = this.attempt
+        if b'"usage"' not in piece or attempt is None or attempt.tally.finish is None:
+            return piece
+        bills, _ = bill_attempts(this)
+        if not bills:
+            return piece
+        cost = sum(bill.total for _, bill in bills)
+        return DATA.sub(lambda found: found[1] + with_cost(found[2], cost), piece)
+
+    return show
+
+
+def _insert(text: bytes, cost: bytes) -> bytes | None:
+    """An object with the cost in its usage, or in that of its response; None if it has none."""
+    fields = _decode(text)
+    usage = fields.get("usage")
+    if usage is not None:
+        written = _with_field(bytes(usage), cost)
+        if written is None:
+            return None
+        fields["usage"] = Raw(written)
+        return encode(fields)
+    response = fields.get("response")
+    if response is None or not bytes(response).startswith(b"{"):
+        return None
+    inner = _insert(bytes(response), cost)
+    if inner is None:
+        return None
+    fields["response"] = Raw(inner)
+    return encode(fields)
+
+
+def _with_field(usage: bytes, cost: bytes) -> bytes | None:
+    """A usage with the cost as its last field; None if it is no object, or has one."""
+    if not usage.startswith(b"{") or "cost" in (known := _decode(usage)):
+        return None
+    return usage[:-1].rstrip() + (b"," if known else b"") + b'"cost":' + cost + b"}"
