@@ -4,6 +4,7 @@ Configured by the environment and by the `tidegate.toml` of the working director
 server starts the application. The server owns the signals, the log and the number of workers.
 """
 
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,11 @@ from tidegate.config import ConfigError
 from tidegate.process import Source, make_app
 
 __all__ = ["app"]
+
+log = logging.getLogger("tidegate")
+
+ADVICE = "set TIDEGATE_API_KEYS to require a key"
+"""The server chooses the address, so the gateway cannot know whether other machines can reach it."""
 
 
 class _Application:
@@ -26,11 +32,14 @@ class _Application:
                 raise RuntimeError("tidegate.asgi:app needs a server that speaks ASGI's lifespan protocol")
             try:
                 source = Source(None, Path.cwd(), {})
-                self._gateway, _ = make_app(source.read(), source, exposed=False)
+                config = source.read()
+                self._gateway, _ = make_app(config, source, exposed=False)
             except ConfigError as error:
                 await receive()
                 await send({"type": "lifespan.startup.failed", "message": "\n".join(error.lines)})
                 return
+            if config.auth.mode == "open" and not config.auth.open_beyond_loopback:
+                log.warning("no client keys: everyone who can reach this server has access; %s", ADVICE)
         await self._gateway(scope, receive, send)
 
 

@@ -20,6 +20,7 @@ from process.serving import CHAT, environ, eventually, one
 from running import HELLO
 from sdk.dialects import OPENAI, TEXT
 from simulator import Simulator, refusal, stream
+from tidegate.asgi import _Application
 
 pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),
@@ -168,3 +169,23 @@ async def test_a_body_that_is_too_large(running: Running) -> None:
     async with running.session.post(url, data=padding, expect100=True) as reply:
         assert reply.status == 413
         assert (await reply.json())["error"]["code"] == "request_too_large"
+
+
+@pytest.mark.parametrize("keys", [True, False])
+async def test_without_client_keys_it_warns_at_start(
+    keys: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "tidegate.toml").write_text('[auth]\nkeys = ["sk-team-0123456789"]\n' if keys else "")
+    received = iter([{"type": "lifespan.startup"}, {"type": "lifespan.shutdown"}])
+    sent: list[str] = []
+
+    async def receive() -> Any:
+        return next(received)
+
+    async def send(message: Any) -> None:
+        sent.append(message["type"])
+
+    await _Application()({"type": "lifespan", "asgi": {"version": "3.0"}}, receive, send)
+    assert sent == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
+    assert ("no client keys" in caplog.text) is not keys
