@@ -4,7 +4,9 @@ import asyncio
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Event
 
 import pytest
 from sqlalchemy import Connection, func, select
@@ -202,6 +204,42 @@ def test_a_journal_of_a_living_worker_is_left_alone(tmp_path: Path) -> None:
     found = list(abandoned(Place(tmp_path)))
     assert [name for name, _, _ in found] == ["one"]
     os.close(found[0][2])
+
+
+def bury_all(folder: Path, until: Event) -> list[str]:
+    """What a worker does that starts, again and again; the names of the journals that it took over."""
+    found: list[str] = []
+    while True:
+        last = until.is_set()
+        for name, path, descriptor in abandoned(Place(folder)):
+            found.append(name)
+            path.unlink()
+            os.close(descriptor)
+        if last:
+            return found
+
+
+def test_workers_that_start_together_leave_each_others_journals_alone(tmp_path: Path) -> None:
+    done = Event()
+    with ThreadPoolExecutor(1) as pool:
+        other = pool.submit(bury_all, tmp_path, done)
+        journals = [Journal(Place(tmp_path), f"j{number}") for number in range(500)]
+        done.set()
+        assert other.result() == []
+    assert [one.id for one in journals if not one.path.exists()] == []
+    for one in journals:
+        one.remove()
+
+
+def test_workers_that_start_together_take_over_each_journal_once(tmp_path: Path) -> None:
+    names = [f"j{number:03}" for number in range(300)]
+    for name in names:
+        Journal(Place(tmp_path), name).close()
+    done = Event()
+    with ThreadPoolExecutor(3) as pool:
+        others = [pool.submit(bury_all, tmp_path, done) for _ in range(3)]
+        done.set()
+        assert sorted(name for other in others for name in other.result()) == names
 
 
 def test_a_newer_schema_is_refused(database: Database) -> None:

@@ -8,6 +8,7 @@ its worker lives, by a lock that ends with the process, so that others see when 
 import fcntl
 import os
 from collections.abc import Iterator
+from errno import EEXIST
 from glob import escape
 from pathlib import Path
 from time import time
@@ -32,6 +33,8 @@ __all__ = [
 ]
 
 SUFFIX = ".journal"
+NEW = ".new"
+"""The suffix of a file that is not locked yet."""
 PIECE = 1024 * 1024
 """Bytes that are read at once."""
 
@@ -121,9 +124,13 @@ class Journal:
         self.path = place.folder / f"{place.prefix}{name}{SUFFIX}"
         try:
             place.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if self.path.exists():
+                raise FileExistsError(EEXIST, os.strerror(EEXIST))
             flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-            self._file = os.open(self.path, flags, 0o600)
+            unlocked = self.path.with_suffix(NEW)  # under its own name, others would take it for abandoned
+            self._file = os.open(unlocked, flags, 0o600)
             fcntl.flock(self._file, fcntl.LOCK_EX)
+            unlocked.rename(self.path)
         except OSError as error:
             raise JournalFailed(f"cannot write the journal {self.path}: {error.strerror}") from error
         self.size = 0
@@ -188,5 +195,8 @@ def abandoned(place: Place) -> Iterator[tuple[str, Path, int]]:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             os.close(descriptor)  # its worker lives
+            continue
+        if not os.fstat(descriptor).st_nlink:
+            os.close(descriptor)  # another worker has just taken it over
             continue
         yield path.name.removeprefix(place.prefix).removesuffix(SUFFIX), path, descriptor
