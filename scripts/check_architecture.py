@@ -49,7 +49,7 @@ ROOMS = {
         "a service is data over a wire format; its URLs and headers are rendered once",
     ),
     "accounts": room(
-        "config money protocols store",
+        "bus config money protocols store",
         "callers, their limits and their funds do not depend on what they request",
     ),
     "store": room("money protocols", "it stores data; access and costs are decided elsewhere"),

@@ -15,10 +15,12 @@ from tidegate import catalog, routing
 from tidegate.accounts import (
     UNLIMITED,
     Accountant,
+    Counters,
     Directory,
     FailedAttempts,
     LimitsOnly,
     LocalCounters,
+    SharedCounters,
     limits_of,
 )
 from tidegate.alerts import Alerts
@@ -78,7 +80,7 @@ class Tidegate:
         self._sharing: Sharing | None = None
         self._directory: Directory | None = None
         self._store: Store | None = None
-        self._counters = LocalCounters()
+        self._counters: Counters = LocalCounters() if bus.memory is None else SharedCounters(bus.memory)
         """What is used of limits; it survives reloads."""
         self._failed = FailedAttempts()
         self._plane: Plane | None = None

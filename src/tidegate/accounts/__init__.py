@@ -3,7 +3,7 @@
 - `settings.py`: what may be set for a key, a user and a team. `caller.py` puts it together.
 - `api_keys.py`: how keys are made and stored. `directory.py`: the keys that a worker knows.
   `failed_attempts.py` slows down who guesses.
-- `gcra.py`, `counters.py`, `limits.py`, `limiting.py`: how much may be used at a time.
+- `gcra.py`, `counters.py`, `shared_counters.py`, `limits.py`, `limiting.py`: how much may be used at a time.
 - `budgets.py`, `wallets.py`: what may be spent.
 - `accountant.py`: all of that, as an exchange sees it (`contract.py`). `opening.py` makes it.
 
@@ -12,23 +12,26 @@ What needs a database is imported by `opening` only: a gateway without a store d
 
 from .caller import ANONYMOUS, Caller
 from .contract import Accountant, Ticket
-from .counters import LocalCounters
+from .counters import Counters, LocalCounters
 from .directory import Directory
 from .failed_attempts import FailedAttempts
 from .limiting import LimitsOnly
 from .quote import Quote
 from .settings import UNLIMITED, limits_of
+from .shared_counters import SharedCounters
 
 __all__ = [
     "ANONYMOUS",
     "UNLIMITED",
     "Accountant",
     "Caller",
+    "Counters",
     "Directory",
     "FailedAttempts",
     "LimitsOnly",
     "LocalCounters",
     "Quote",
+    "SharedCounters",
     "Ticket",
     "limits_of",
 ]

@@ -1,4 +1,4 @@
-"""Where limits are counted. This is the place for one process; workers and hosts share others."""
+"""Where limits are counted. This is the place for one process; `shared_counters` is the one for several."""
 
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ from typing import Protocol as Interface
 
 from .gcra import Rate, Verdict, correct, take
 
-__all__ = ["Counters", "LocalCounters", "Taken", "Want"]
+__all__ = ["Counters", "LocalCounters", "Taken", "Want", "weigh"]
 
 MOST_COUNTERS = 100_000
 """Counters that are kept; the ones used least recently are forgotten, and they are unused by then."""
@@ -43,12 +43,31 @@ class Counters(Interface):
         """Take more units, or give some back, without waiting."""
         ...
 
+    async def begin(self, name: str, most: int) -> bool:
+        """Count one more open request, if there are fewer than `most`. Returns whether it is counted."""
+        ...
+
+    def end(self, name: str) -> None:
+        """An open request that was counted has ended."""
+        ...
+
+
+def weigh(wants: Sequence[Want], arrivals: Sequence[float], now: float) -> tuple[Taken, list[float]]:
+    """What limits say whose numbers are `arrivals`, and their numbers if all allow it."""
+    results = [
+        take(want.rate, arrival, now, want.units) for want, arrival in zip(wants, arrivals, strict=True)
+    ]
+    refused = [place for place, (_, verdict) in enumerate(results) if not verdict.allowed]
+    longest = max(refused, key=lambda place: results[place][1].retry_s) if refused else None
+    return Taken([verdict for _, verdict in results], longest), [arrival for arrival, _ in results]
+
 
 class LocalCounters:
     """Counters in this process."""
 
     def __init__(self) -> None:
         self._arrivals: OrderedDict[str, float] = OrderedDict()
+        self._open: dict[str, int] = {}
 
     async def take(self, wants: Sequence[Want], now: float) -> Taken:
         """See Counters."""
@@ -57,18 +76,32 @@ class LocalCounters:
     def take_now(self, wants: Sequence[Want], now: float) -> Taken:
         """The same, for callers that cannot wait."""
         arrivals = self._arrivals
-        results = [take(want.rate, arrivals.get(want.name, 0.0), now, want.units) for want in wants]
-        refused = [place for place, (_, verdict) in enumerate(results) if not verdict.allowed]
-        if not refused:
-            for want, (arrival, _) in zip(wants, results, strict=True):
+        taken, after = weigh(wants, [arrivals.get(want.name, 0.0) for want in wants], now)
+        if taken.refused is None:
+            for want, arrival in zip(wants, after, strict=True):
                 arrivals[want.name] = arrival
                 arrivals.move_to_end(want.name)
             while len(arrivals) > MOST_COUNTERS:
                 arrivals.popitem(last=False)
-        longest = max(refused, key=lambda place: results[place][1].retry_s, default=None)
-        return Taken([verdict for _, verdict in results], longest)
+        return taken
 
     def correct(self, want: Want, units: int, now: float) -> None:
         """See Counters."""
         arrival = self._arrivals.get(want.name, 0.0)
         self._arrivals[want.name] = correct(want.rate, arrival, now, units)
+
+    async def begin(self, name: str, most: int) -> bool:
+        """See Counters."""
+        count = self._open.get(name, 0)
+        if count >= most:
+            return False
+        self._open[name] = count + 1
+        return True
+
+    def end(self, name: str) -> None:
+        """See Counters."""
+        left = self._open[name] - 1
+        if left:
+            self._open[name] = left
+        else:
+            del self._open[name]

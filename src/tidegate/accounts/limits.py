@@ -33,12 +33,10 @@ class Limiter:
 
     def __init__(self, counters: Counters) -> None:
         self._counters = counters
-        self._open: dict[str, int] = {}
-        """By subject: open requests, for limits of concurrency."""
 
     async def take(self, subjects: Sequence[Subject], tokens: int) -> Limited:
         """Take what a request needs, or nothing. Raises LimitExceeded naming the limit and whose it is."""
-        concurrent = self._begin(subjects)
+        concurrent = await self._begin(subjects)
         try:
             wants = [want for subject in subjects for want in _wants(subject, tokens)]
             if not wants:
@@ -61,28 +59,26 @@ class Limiter:
             if want.name.endswith(":tokens") and want.units != tokens:
                 self._counters.correct(want, tokens - want.units, now)
 
-    def _begin(self, subjects: Sequence[Subject]) -> list[str]:
+    async def _begin(self, subjects: Sequence[Subject]) -> list[str]:
         begun: list[str] = []
-        for subject in subjects:
-            most = subject.limits.concurrent
-            if most is None:
-                continue
-            if self._open.get(subject.name, 0) >= most:
-                self._end(begun)
-                requests = "request" if most == 1 else "requests"
-                who = _whose(subject.name)
-                raise LimitExceeded(f"{who} is limited to {most} concurrent {requests}", retry_after=1)
-            self._open[subject.name] = self._open.get(subject.name, 0) + 1
-            begun.append(subject.name)
+        try:
+            for subject in subjects:
+                most = subject.limits.concurrent
+                if most is None:
+                    continue
+                if not await self._counters.begin(subject.name, most):
+                    requests = "request" if most == 1 else "requests"
+                    who = _whose(subject.name)
+                    raise LimitExceeded(f"{who} is limited to {most} concurrent {requests}", retry_after=1)
+                begun.append(subject.name)
+        except BaseException:
+            self._end(begun)
+            raise
         return begun
 
     def _end(self, names: Sequence[str]) -> None:
         for name in names:
-            left = self._open[name] - 1
-            if left:
-                self._open[name] = left
-            else:
-                del self._open[name]
+            self._counters.end(name)
 
 
 def _wants(subject: Subject, tokens: int) -> list[Want]:

@@ -11,6 +11,8 @@ published repeatedly (as figures are, every second), or be kept in a store that 
 **A claim** is a name that at most one worker holds. It is released by its holder, or when the holder's
 process ends for any reason.
 
+**Memory.** Workers of one host also share memory, for what has to be counted exactly (see `Memory`).
+
 `SocketBus` connects the processes of one supervisor through inherited sockets. There is no file, port or
 address, so no other process can send or receive. `Alone` is the bus of a single worker. Another `Bus` may
 carry the same messages between hosts.
@@ -19,6 +21,7 @@ carry the same messages between hosts.
 from .claims import Claims
 from .contract import ALONE, Alone, Bus, Taker
 from .links import Links, Seat
+from .memory import Memory
 from .sockets import SocketBus
 
-__all__ = ["ALONE", "Alone", "Bus", "Claims", "Links", "Seat", "SocketBus", "Taker"]
+__all__ = ["ALONE", "Alone", "Bus", "Claims", "Links", "Memory", "Seat", "SocketBus", "Taker"]

@@ -9,13 +9,13 @@ import os
 import tempfile
 from hashlib import blake2b
 
-__all__ = ["Claims", "new_claims_file"]
+__all__ = ["Claims", "new_unnamed_file"]
 
 
-def new_claims_file() -> int:
+def new_unnamed_file(purpose: str) -> int:
     """The descriptor of an empty file that only processes which inherit it can access."""
     if hasattr(os, "memfd_create"):
-        return os.memfd_create("tidegate-claims", os.MFD_CLOEXEC)
+        return os.memfd_create(f"tidegate-{purpose}", os.MFD_CLOEXEC)
     with tempfile.TemporaryFile() as file:
         return os.dup(file.fileno())
 

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Protocol as Interface
 
+from .memory import Memory
+
 __all__ = ["ALONE", "Alone", "Bus", "Taker"]
 
 Taker = Callable[[bytes], None]
@@ -15,6 +17,11 @@ class Bus(Interface):
     @property
     def alone(self) -> bool:
         """Whether there are no other workers, so nothing needs to be published."""
+        ...
+
+    @property
+    def memory(self) -> Memory | None:
+        """What the workers of this host share; None if there are no other workers."""
         ...
 
     def publish(self, topic: str, message: bytes) -> None:
@@ -48,6 +55,7 @@ class Alone:
     """The bus of a single worker: messages go nowhere, and every claim is granted."""
 
     alone = True
+    memory = None
 
     def publish(self, topic: str, message: bytes) -> None:
         """See Bus."""

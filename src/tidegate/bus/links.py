@@ -1,11 +1,11 @@
-"""Created by the supervisor for its workers: an inbox for each, and a file for their claims."""
+"""Created by the supervisor for its workers: an inbox for each, and files for their claims and memory."""
 
 import os
 import socket
 
 from msgspec import Struct
 
-from .claims import new_claims_file
+from .claims import new_unnamed_file
 
 __all__ = ["Links", "Seat"]
 
@@ -24,11 +24,13 @@ class Seat(Struct, frozen=True):
     """Send messages to the other workers."""
     claims: int
     """See Claims."""
+    memory: int
+    """See Memory."""
 
     @property
     def descriptors(self) -> tuple[int, ...]:
         """Everything that the worker must inherit."""
-        return (self.inbox, *self.outboxes, self.claims)
+        return (self.inbox, *self.outboxes, self.claims, self.memory)
 
 
 class Links:
@@ -43,12 +45,13 @@ class Links:
                 end.setblocking(False)
                 for buffer in (socket.SO_SNDBUF, socket.SO_RCVBUF):
                     end.setsockopt(socket.SOL_SOCKET, buffer, BUFFER)
-        self._claims = new_claims_file()
+        self._claims = new_unnamed_file("claims")
+        self._memory = new_unnamed_file("memory")
 
     def seat(self, place: int) -> Seat:
         """The descriptors for the worker with this number."""
         outboxes = [sender.fileno() for at, (_, sender) in enumerate(self._pairs) if at != place]
-        return Seat(place, self._pairs[place][0].fileno(), outboxes, self._claims)
+        return Seat(place, self._pairs[place][0].fileno(), outboxes, self._claims, self._memory)
 
     def close(self) -> None:
         """Close the descriptors of this process."""
@@ -56,3 +59,4 @@ class Links:
             for end in pair:
                 end.close()
         os.close(self._claims)
+        os.close(self._memory)

@@ -17,6 +17,7 @@ from msgspec import Struct
 from .claims import Claims
 from .contract import Taker
 from .links import Seat
+from .memory import Memory
 
 __all__ = ["MAX_MESSAGE", "SocketBus"]
 
@@ -58,6 +59,7 @@ class SocketBus:
         self._inbox = seat.inbox
         self._peers = [Peer(outbox) for outbox in seat.outboxes]
         self._claims = Claims(seat.claims)
+        self._memory = Memory(seat.memory, seat.place, len(seat.outboxes) + 1)
         self._takers: dict[str, list[Taker]] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         self._flushing = False
@@ -72,6 +74,11 @@ class SocketBus:
     def dropped(self) -> int:
         """The number of this worker's messages that were not sent, counted per recipient."""
         return sum(peer.dropped for peer in self._peers) + self.too_long * len(self._peers)
+
+    @property
+    def memory(self) -> Memory:
+        """See Bus."""
+        return self._memory
 
     def subscribe(self, topic: str, take: Taker) -> None:
         """See Bus."""
