@@ -17,13 +17,13 @@ CODEX = (b"session_id", b"3")
 
 
 def test_the_first_name_that_is_given_counts() -> None:
-    by_header, by_body = session_key("a", [HEADER]), session_key("a", session_id="x")
-    by_claude, by_codex = session_key("a", [CLAUDE]), session_key("a", [CODEX])
+    by_header, by_body = session_key("a", dict([HEADER])), session_key("a", session_id="x")
+    by_claude, by_codex = session_key("a", dict([CLAUDE])), session_key("a", dict([CODEX]))
     assert len({by_header, by_body, by_claude, by_codex}) == 4
-    assert session_key("a", [CLAUDE, HEADER], session_id="x") == by_header
-    assert session_key("a", [CLAUDE], session_id="x") == by_body
-    assert session_key("a", [CODEX, CLAUDE]) == by_claude
-    assert session_key("a", [CODEX], prompt_cache_key="k") == by_codex
+    assert session_key("a", dict([CLAUDE, HEADER]), session_id="x") == by_header
+    assert session_key("a", dict([CLAUDE]), session_id="x") == by_body
+    assert session_key("a", dict([CODEX, CLAUDE])) == by_claude
+    assert session_key("a", dict([CODEX]), prompt_cache_key="k") == by_codex
     by_key = session_key("a", prompt_cache_key="k")
     assert session_key("a", prompt_cache_key="k", opening=lambda: [b"m"]) == by_key
 
@@ -37,8 +37,8 @@ def test_a_key_belongs_to_its_caller_and_a_name_is_no_opening() -> None:
 
 
 def test_a_client_can_switch_it_off() -> None:
-    assert wants_affinity([(b"x-tidegate-affinity", b"on")])
-    assert not wants_affinity([(b"x-tidegate-affinity", b" OFF")])
+    assert wants_affinity({b"x-tidegate-affinity": b"on"})
+    assert not wants_affinity({b"x-tidegate-affinity": b" OFF"})
 
 
 def turn(world: World, name: str | None = None, prompt: int = 10_000, outcome: Outcome | None = None) -> str:

@@ -30,9 +30,11 @@ class Keyring:
         LimitExceeded after too many failed attempts.
         """
         directory = self._directory
+        if not directory.required and not directory.has_keys:
+            return directory.anonymous(self._address_of(request))
         key = key_of(request)
         if not directory.required:  # SDKs send some key always
-            caller = directory.find(key) if key is not None and directory.has_keys else None
+            caller = directory.find(key) if key is not None else None
             if caller is None:
                 return directory.anonymous(self._address_of(request))
         elif key is None:

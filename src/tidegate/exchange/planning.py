@@ -111,7 +111,7 @@ def facts_of(this: Exchange) -> RequestFacts:
 
 def session_of(this: Exchange) -> SessionKey | None:
     """The key of the conversation, if affinity is on and the operation has conversations."""
-    parsed, headers = this.parsed, this.request.headers
+    parsed, headers = this.parsed, this.request.named
     find_session = getattr(parsed, "session", None)
     if find_session is None or not this.gateway.config.routing.affinity or not wants_affinity(headers):
         return None

@@ -177,6 +177,8 @@ def _overhead(this: Exchange) -> float | None:
     if request.first_byte_at is None or this.attempt is None or this.attempt.first_byte_at is None:
         return None
     own = request.first_byte_at - request.body_at - this.waited_s
+    if len(this.attempts) == 1:
+        return _ms(own - _waited(this.attempt))
     until = 0.0
     for attempt in this.attempts:  # in the order in which they began; two may have waited at the same time
         if attempt.started_at < request.first_byte_at:

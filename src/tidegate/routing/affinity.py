@@ -6,9 +6,10 @@ endpoint, a credential, and how much of the prompt is cached there. Moving does 
 conversation that had to move returns to a cache that is still warm, if that is cheaper.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from hashlib import blake2b
 from operator import add, sub
+from types import MappingProxyType
 from typing import NamedTuple
 
 from msgspec import Struct
@@ -18,7 +19,6 @@ from tidegate.protocols.usage import Usage
 from .facts import SessionKey
 
 __all__ = [
-    "SESSION_HEADERS",
     "Home",
     "Homes",
     "Saved",
@@ -28,14 +28,6 @@ __all__ = [
     "wants_affinity",
 ]
 
-SESSION_HEADERS = (
-    b"x-session-id",
-    b"x-claude-code-session-id",
-    b"session_id",
-    b"session-id",
-)
-"""Headers that identify a conversation; the first that is set is used. The body's `session_id` comes after
-the first. Claude Code sends the second, Codex the last two."""
 AFFINITY_HEADER = b"x-tidegate-affinity"
 
 MOST_SESSIONS = 50_000
@@ -51,17 +43,18 @@ KEY_BYTES = 16
 CLIP = 4096
 """Bytes of each end of a long text that are hashed, along with its length."""
 
-Header = tuple[bytes, bytes]
+NO_HEADERS: Mapping[bytes, bytes] = MappingProxyType({})
 
 
-def wants_affinity(headers: Iterable[Header]) -> bool:
+def wants_affinity(headers: Mapping[bytes, bytes]) -> bool:
     """Whether affinity is on for this request: `x-tidegate-affinity: off` switches it off."""
-    return not any(name == AFFINITY_HEADER and value.strip().lower() == b"off" for name, value in headers)
+    value = headers.get(AFFINITY_HEADER)
+    return value is None or value.strip().lower() != b"off"
 
 
 def session_key(
     caller: str | None,
-    headers: Iterable[Header] = (),
+    headers: Mapping[bytes, bytes] = NO_HEADERS,
     *,
     session_id: str | None = None,
     prompt_cache_key: str | None = None,
@@ -69,35 +62,33 @@ def session_key(
 ) -> SessionKey | None:
     """The key of a conversation; None if nothing distinguishes it from others.
 
-    `session_id` and `prompt_cache_key` are the body's. `opening` returns what all requests of the
-    conversation have in common: model, tools, instructions, the user's first message. It is only called if
-    the conversation has no name.
+    Of several names the first counts: the header `x-session-id`, the body's `session_id`, Claude Code's
+    header, Codex's two, the body's `prompt_cache_key`. `opening` returns what all requests of a conversation
+    have in common: model, tools, instructions, the user's first message. It is only called if the
+    conversation has no name.
     """
-    named = {name: value for name, value in headers if name in SESSION_HEADERS and value}
-    first, *others = SESSION_HEADERS
-    names = (
-        named.get(first),
-        session_id.encode() if session_id else None,
-        *(named.get(name) for name in others),
-        prompt_cache_key.encode() if prompt_cache_key else None,
+    find = headers.get
+    name = (
+        find(b"x-session-id")
+        or (session_id and session_id.encode())
+        or find(b"x-claude-code-session-id")
+        or find(b"session_id")
+        or find(b"session-id")
+        or (prompt_cache_key and prompt_cache_key.encode())
     )
-    name = next((name for name in names if name), None)
-    if name is not None:
-        return _digest((caller or "").encode(), (b"name", name))
+    who = (caller or "").encode()
+    if name:
+        return _digest(who, b"name", name)
     pieces = tuple(opening()) if opening is not None else ()
-    return _digest((caller or "").encode(), (b"opening", *pieces)) if pieces else None
+    return _digest(who, b"opening", *pieces) if pieces else None
 
 
-def _digest(caller: bytes, pieces: Sequence[bytes]) -> SessionKey:
-    digest = blake2b(b"%d:" % len(caller) + caller, digest_size=KEY_BYTES)
-    for piece in pieces:
-        digest.update(b"%d:" % len(piece))
-        if len(piece) <= 2 * CLIP:
-            digest.update(piece)
-        else:
-            digest.update(piece[:CLIP])
-            digest.update(piece[-CLIP:])
-    return digest.digest()
+def _digest(*pieces: bytes) -> SessionKey:
+    """A hash of the pieces; each is preceded by its length, so that none can be mistaken for two."""
+    lengths = ",".join(map(str, map(len, pieces))).encode()
+    if max(map(len, pieces)) > 2 * CLIP:
+        pieces = tuple([piece[:CLIP] + piece[-CLIP:] for piece in pieces])
+    return blake2b(b"".join((lengths, b":", *pieces)), digest_size=KEY_BYTES).digest()
 
 
 class Home(Struct, gc=False):
