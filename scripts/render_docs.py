@@ -16,13 +16,13 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from check_architecture import HOUSE, LAWS, ROOMS
+from failure_tables import render_chains, render_faults, render_resumed
 from outcomes import outcomes
 from tidegate.catalog import models, priced_model, retired
 from tidegate.protocols import errors
 from tidegate.protocols.profile import Profile
 from tidegate.protocols.turn import Turn
 from tidegate.providers import FORMATS, Kind, kinds, protocol_named
-from weather_tables import render_chains, render_faults, render_resumed
 
 DOCS = HOUSE.parents[1] / "docs"
 GROUPS = ("TidegateError", "ClientError", "GatewayError", "ProviderError")

@@ -1,4 +1,4 @@
-"""Every cell of the table of bad weather, on real sockets: see `cells.py`."""
+"""Every cell of the table of provider failures, on real sockets: see `cells.py`."""
 
 import asyncio
 import os

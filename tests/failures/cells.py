@@ -1,8 +1,8 @@
-"""The table of bad weather: what a provider does, and what follows from it.
+"""The table of provider failures: what a provider does, and the consequences.
 
 `FAULTS` is the table, `expect` the rules that make its cells: one for each fault, place in a chain of three
 candidates, and kind of answer. `test_matrix.py` runs every cell, `scripts/render_docs.py` prints the
-table as `docs/bad-weather.md`. Nothing here knows the gateway.
+table as `docs/failures.md`. Nothing here knows the gateway.
 """
 
 import math
@@ -146,10 +146,10 @@ def marked(after: str = "") -> Mapping[str, Ending]:
 STAGES: Mapping[str, Sequence[Fault]] = {
     "Connecting": (
         both("refused", "refuses the connection", Fails(502, "the connection was refused")),
-        both("dns", "has a name that DNS does not know", Fails(502, "cannot be resolved (DNS)")),
+        both("dns", "has a host name that DNS cannot resolve", Fails(502, "cannot be resolved (DNS)")),
         both("tls_none", "does not speak TLS at an `https://` address", Fails(502, "does not speak TLS")),
         both("tls_closed", "ends the TLS handshake", Fails(502, "the connection was closed while it was made")),
-        both("tls_untrusted", "has a certificate that nobody vouches for", Fails(502, "the TLS certificate is not trusted")),
+        both("tls_untrusted", "has an untrusted certificate", Fails(502, "the TLS certificate is not trusted")),
         both("tls_silent", "never completes the TLS handshake", Fails(504, "within 0.1 seconds", after=CONNECT)),
     ),
     "Before the headers": (
@@ -166,7 +166,7 @@ STAGES: Mapping[str, Sequence[Fault]] = {
         ),
         Fault(
             "slow_head",
-            "sends headers, a byte at a time, for ever",
+            "sends headers, a byte at a time, endlessly",
             Fails(504, "within 28 seconds", after=WHOLE),
             Fails(504, "begin its answer within 20 seconds", after=FIRST_BYTE),
         ),
@@ -187,26 +187,26 @@ STAGES: Mapping[str, Sequence[Fault]] = {
         both("503_wait", "answers 503 with `Retry-After: 7`", Fails(503, "503", retry_after="7")),
         both("529", "answers 529: overloaded", Fails(529, "529")),
         both("html", "answers 502 with a page of HTML", Fails(502, "502")),
-        both("endless_error", "answers 500, and the body of the error never comes", Fails(500, "500")),
+        both("endless_error", "answers 500, and the body of the error never arrives", Fails(500, "500")),
     ),
-    "A body that is no answer": (
+    "An invalid body": (
         Fault("cut_body", "closes in the middle of the body", Fails(502, BROKE)),
         Fault("reset_body", "resets the connection in the middle of the body", Fails(502, BROKE)),
         Fault("stalled_body", "falls silent in the middle of the body", Fails(504, "within 28 seconds", after=WHOLE)),
-        Fault("drip_body", "sends spaces for ever", Fails(504, "within 28 seconds", after=WHOLE)),
+        Fault("drip_body", "sends spaces endlessly", Fails(504, "within 28 seconds", after=WHOLE)),
         Fault("failed", "ends the answer with the reason `error`", Fails(502, BROKE, usage=ALL), only=OPENAI, otherwise={"openai_responses": Fails(502, "")}),
         both("empty", "answers 200 with nothing", Fails(502, BROKE)),
         both("no_json", "answers 200 with half a line of JSON", Fails(502, BROKE)),
         both("page", "answers 200 with a page of HTML", Fails(502, BROKE)),
-        both("no_answer", "answers 200 with JSON that is no answer", Fails(502, BROKE)),
+        both("no_answer", "answers 200 with JSON that is not an answer", Fails(502, BROKE)),
         both("error_body", "answers 200 with an error in the body", Fails(502, ""), otherwise=ERRORS),
     ),
     "A stream, before its first text": (
         Fault("stream_cut", "sends the headers and closes", None, Fails(502, BROKE)),
         Fault("stream_silent", "sends the headers and nothing more", None, Fails(504, "begin its answer within 20 seconds", after=FIRST_BYTE)),
-        Fault("pings", "sends nothing but comments for ever", None, Fails(504, "within its half of the request's deadline", after="half of `deadline_s`"), at_last=Lasts(), only=OPENAI[:1], doors=OPENAI[:1]),
+        Fault("pings", "only sends comments, endlessly", None, Fails(504, "within its half of the request's deadline", after="half of `deadline_s`"), at_last=Lasts(), only=OPENAI[:1], doors=OPENAI[:1]),
         Fault("dies_begun", "sends a first event without text, and closes", None, Breaks(BROKE, ""), only=OPENAI[:1], doors=OPENAI[:1]),
-        Fault("garbage_first", "begins with an event that is no JSON", None, Fails(502, BROKE)),
+        Fault("garbage_first", "begins with an event that is not JSON", None, Fails(502, BROKE)),
         Fault("error_first", "begins with an error", None, Fails(502, ""), otherwise=ERRORS),
         Fault("failed_first", "begins with the reason `error`", None, Fails(502, ""), only=OPENAI),
     ),
@@ -216,8 +216,8 @@ STAGES: Mapping[str, Sequence[Fault]] = {
         Fault("ends", "ends the body, without a finish", None, Breaks(BROKE, text="Hello")),
         Fault("dies_in_call", "closes within a tool call", None, Breaks(BROKE, ""), only=TERMINATED, doors=TERMINATED),
         Fault("stalls", "falls silent", None, Breaks("continue its answer within 12 seconds", after=IDLE, status=504)),
-        Fault("endless", "sends text for ever", None, Lasts(), doors=OPENAI[:1], only=OPENAI[:1]),
-        Fault("garbage_later", "sends an event that is no JSON", None, Breaks(BROKE)),
+        Fault("endless", "sends text endlessly", None, Lasts(), doors=OPENAI[:1], only=OPENAI[:1]),
+        Fault("garbage_later", "sends an event that is not JSON", None, Breaks(BROKE)),
         Fault("error_later", "sends an error", None, Breaks("")),
         Fault("failed_later", "ends the answer with the reason `error`", None, Breaks(""), only=OPENAI),
     ),

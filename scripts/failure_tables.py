@@ -1,4 +1,4 @@
-"""The tables of docs/bad-weather.md, from the cells that `tests/weather` runs."""
+"""The tables of docs/failures.md, from the cells that `tests/failures` runs."""
 
 import sys
 from collections.abc import Iterable, Mapping
@@ -8,7 +8,7 @@ from check_architecture import HOUSE
 
 sys.path.append(str(HOUSE.parents[1] / "tests"))
 
-from weather.cells import (
+from failures.cells import (
     PAIRS,
     PLACES,
     STAGES,

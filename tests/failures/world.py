@@ -1,4 +1,4 @@
-"""A gateway in bad weather: cells of the table behind one configuration, and a clock that a test moves."""
+"""A gateway with failing providers: cells of the table behind one configuration, and a clock set by tests."""
 
 import asyncio
 import contextlib
