@@ -26,7 +26,7 @@ BANNED = {
     r"makes? no sense": "is malformed, cannot be read",
     r"nothing like the parameter": "does not support the parameter",
     r"has nothing of": "does not support",
-    r"\btold\b": "reported, sent, informed; the result, the message",
+    r"\btold( =|: |\[|\.[a-z])": "the result, the message, the payload",
     r"\bHeard\b|\bheard\b|\bhear\(": "collected, received, parsed",
     r"\bsaid nothing\b": "did not report, reported nothing",
     r"\bnobody is left\b": "no provider is left",
