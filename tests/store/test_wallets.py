@@ -162,6 +162,20 @@ def test_credits_are_spent_by_priority_and_expiry_and_the_rest_expires(
     assert_sound(database)
 
 
+def test_credits_that_have_expired_pay_for_nothing(database: Database, tmp_path: Path) -> None:
+    credit(database, 3 * USD, "gift", expires_at=5000)
+    credit(database, USD, "paid")
+    journal = Journal(Place(tmp_path), "one")
+    with database.write() as connection:
+        assert take_lease(connection, "alice", 2 * USD, 0, 0, journal.id, 5000).amount == 0
+        assert take_lease(connection, "alice", USD, 0, 0, journal.id, 5000).amount == USD
+    assert posted(database) == USD
+    credit(database, 3 * USD, "gift again", expires_at=6000)
+    with database.write() as connection, pytest.raises(InsufficientBalance):
+        take_out(connection, "alice", 2 * USD, 6000, reference="x")
+    assert_sound(database)
+
+
 def test_held_money_does_not_expire(database: Database, tmp_path: Path) -> None:
     credit(database, 3 * USD, "gift", expires_at=5000)
     journal = Journal(Place(tmp_path), "one")

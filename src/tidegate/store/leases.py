@@ -15,6 +15,7 @@ from tidegate.protocols.ids import new_id
 
 from .books import balance_of
 from .tables import accounts, leases
+from .wallets import expire_grants
 
 __all__ = ["SHARE", "Lease", "consume", "release", "release_all", "take_lease"]
 
@@ -36,9 +37,10 @@ def take_lease(
     connection: Connection, user: str, needed: int, most: int, minimum: int, journal: str, now: int
 ) -> Lease:
     """Lease at least `needed` and at most `most` of a wallet's money, in nano. The wallet must have `minimum`
-    available as well.
+    available as well. Credits that have expired are booked out first.
     """
     account = wallet_of(user)
+    expire_grants(connection, now, user)
     available = balance_of(connection, account, lock=True).available
     if available < max(needed, minimum):
         return Lease("", 0, available)

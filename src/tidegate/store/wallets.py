@@ -58,6 +58,7 @@ def take_out(
     """Take money out of a wallet. Returns False where a debit with this reference is booked already. Raises
     InsufficientBalance where less than that is available.
     """
+    expire_grants(connection, now, user)
     balance = balance_of(connection, wallet_of(user), lock=True)
     booking = Booking(debit(user, amount, reference=reference, note=note), now)
     if amount > balance.available:
@@ -115,17 +116,19 @@ def spend_grants(connection: Connection, amounts: Mapping[str, int]) -> None:
                 break
 
 
-def expire_grants(connection: Connection, now: int) -> int:
-    """Book out what is left of credits whose time is over, but not what is held for open requests. Returns
-    how many expired.
+def expire_grants(connection: Connection, now: int, user: str | None = None) -> int:
+    """Book out what is left of credits whose time is over, of all users or of one, but not what is held for
+    open requests. Returns how many expired.
     """
     query = select(grants.c.id, grants.c.user, grants.c.remaining).where(
         grants.c.expires_at <= now, grants.c.remaining > 0
     )
+    if user is not None:
+        query = query.where(grants.c.user == user)
     expired = 0
-    for grant, user, remaining in connection.execute(query.order_by(grants.c.id)).all():
-        amount = min(remaining, balance_of(connection, wallet_of(user), lock=True).available)
-        if amount <= 0 or not book(connection, [Booking(expiry(user, amount, f"{grant}:{remaining}"), now)]):
+    for grant, owner, remaining in connection.execute(query.order_by(grants.c.id)).all():
+        amount = min(remaining, balance_of(connection, wallet_of(owner), lock=True).available)
+        if amount <= 0 or not book(connection, [Booking(expiry(owner, amount, f"{grant}:{remaining}"), now)]):
             continue
         connection.execute(
             update(grants).where(grants.c.id == grant).values(remaining=grants.c.remaining - amount)
