@@ -16,11 +16,15 @@ from running import Gateway
 from tidegate.accounts.api_keys import digest_of
 from tidegate.cli.main import app
 from tidegate.store.database import Database
+from tidegate.store.journal import Charge, Ended
 from tidegate.store.keys import find_key
+from tidegate.store.leases import take_lease
+from tidegate.store.moving import apply
 from tidegate.store.spending import spent_in
-from tidegate.store.tables import accounts, spending
+from tidegate.store.tables import accounts, grants, spending
 
 Run = Callable[..., Result]
+USD = 1_000_000_000
 FILE = """
 [store]
 url = "sqlite:///{folder}/tidegate.db"
@@ -269,6 +273,34 @@ def test_a_wallet_shows_its_credits_in_the_order_of_spending(run: Run) -> None:
     }  # fmt: skip
     assert "credits, in the order" in succeed(run("wallets show alice"))
     assert json.loads(succeed(run("wallets list --json"))) == [wallet]
+
+
+def test_a_credit_that_has_expired_is_in_no_balance(run: Run, database: Database) -> None:
+    succeed(run("wallets credit alice 2 --expires 30d"))
+    succeed(run("wallets credit alice 1"))
+    with database.write() as connection:
+        connection.execute(update(grants).where(grants.c.expires_at.is_not(None)).values(expires_at=1))
+    assert json.loads(succeed(run("wallets show alice --json")))["available_usd"] == 1
+    lines = json.loads(succeed(run("wallets statement alice --json")))
+    assert [(line["kind"], line["balance_usd"]) for line in lines][-1] == ("expiry", 1)
+    succeed(run("ledger check"))
+
+
+def test_what_a_request_cost_is_given_back_once(run: Run, database: Database) -> None:
+    succeed(run("wallets credit alice 2"))
+    with database.write() as connection:
+        lease = take_lease(connection, "alice", USD, 0, 0, "journal", 1)
+        ended = Ended(
+            id="req_1", at=2, ended="complete", status=200, user="alice", lease=lease.id, held=USD,
+            charges=(Charge(0, USD),), cost=USD,
+        )  # fmt: skip
+        apply(connection, [ended])
+    assert json.loads(succeed(run("wallets show alice --json")))["balance_usd"] == 1
+    assert "refunded 1.00 USD" in succeed(run("wallets refund req_1 --note sorry"))
+    assert json.loads(succeed(run("wallets show alice --json")))["balance_usd"] == 2
+    assert run("wallets refund req_1").exit_code == 1
+    assert run("wallets refund req_2").exit_code == 1
+    succeed(run("ledger check"))
 
 
 def test_no_more_is_taken_out_than_is_there(run: Run) -> None:

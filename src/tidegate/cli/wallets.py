@@ -1,18 +1,20 @@
 """`tidegate wallets`: the prepaid money of users."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from .keys import checked_name
-from .opening import StoreOption, fail, open_store
+from .opening import Opened, StoreOption, fail, open_store
 from .serve import ConfigOption
 from .tables import Row, print_table
 from .values import encode, parse_amount, parse_moment, show_amount, show_moment, usd
 
 if TYPE_CHECKING:
     from tidegate.store.books import Balance
+    from tidegate.store.database import Connection
     from tidegate.store.statements import Credit, Movement
 
 __all__ = ["app"]
@@ -103,6 +105,27 @@ def debit(
 
 
 @app.command()
+def refund(
+    request: Annotated[str, typer.Argument(metavar="REQUEST_ID", help="As in `x-request-id` and records.")],
+    note: Note = "",
+    config: ConfigOption = None,
+    store: StoreOption = None,
+) -> None:
+    """Give back what a wallet paid for a request, once.
+
+    The exit status is 1 if there is nothing to give back.
+    """
+    from tidegate.store.journal import milliseconds
+    from tidegate.store.wallets import give_back
+
+    with open_store(config, store) as opened, opened.database.write() as connection:
+        nano = give_back(connection, request, milliseconds(), _short(note))
+    if not nano:
+        raise fail(f"no wallet has paid for {request}, or it was given back already")
+    typer.echo(f"refunded {show_amount(nano)} USD for {request}")
+
+
+@app.command()
 def show(
     user: UserArgument, as_json: Json = False, config: ConfigOption = None, store: StoreOption = None
 ) -> None:
@@ -110,7 +133,7 @@ def show(
     from tidegate.store.statements import credits_of
     from tidegate.store.wallets import wallet_balances
 
-    with open_store(config, store) as opened, opened.database.read() as connection:
+    with open_store(config, store) as opened, _up_to_date(opened) as connection:
         balance = wallet_balances(connection, [user]).get(user)
         left = credits_of(connection, user)
     if balance is None:
@@ -138,7 +161,7 @@ def list_(as_json: Json = False, config: ConfigOption = None, store: StoreOption
     """List all wallets."""
     from tidegate.store.wallets import wallet_balances
 
-    with open_store(config, store) as opened, opened.database.read() as connection:
+    with open_store(config, store) as opened, _up_to_date(opened) as connection:
         balances = wallet_balances(connection)
     if as_json:
         typer.echo(encode([_described(user, balance) for user, balance in balances.items()]))
@@ -163,7 +186,7 @@ def statement(
         raise typer.BadParameter("choose one of --json and --csv")
     first = parse_moment(since, 0) if since is not None else None
     last = parse_moment(until, 0) if until is not None else None
-    with open_store(config, store) as opened, opened.database.read() as connection:
+    with open_store(config, store) as opened, _up_to_date(opened) as connection:
         movements = list(statement_of(connection, user, first, last))
     if as_json:
         typer.echo(encode([_movement(one) for one in movements]))
@@ -181,6 +204,18 @@ def statement(
             for one in movements
         ]  # fmt: skip
         print_table(headings, rows, fold="note")
+
+
+@contextmanager
+def _up_to_date(opened: Opened) -> "Iterator[Connection]":
+    """A view for reading, once credits that have expired are booked out."""
+    from tidegate.store.journal import milliseconds
+    from tidegate.store.wallets import expire_grants
+
+    with opened.database.write() as connection:
+        expire_grants(connection, milliseconds())
+    with opened.database.read() as connection:
+        yield connection
 
 
 # --- how it is said ----------------------------------------------------------------------------
