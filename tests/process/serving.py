@@ -31,6 +31,7 @@ from simulator import Script, Simulator, stream
 __all__ = [
     "CHAT",
     "CLIENT_KEY",
+    "PATIENCE_S",
     "READY",
     "UPSTREAM_KEY",
     "Served",
