@@ -80,8 +80,8 @@ ROOMS = {
         "a door implements the HTTP surface of a dialect and starts exchanges",
     ),
     "control": room(
-        "catalog config observe protocols providers",
-        "the control plane describes the data plane and never delays it",
+        "accounts catalog config money observe protocols providers store",
+        "the control plane describes the data plane, manages its accounts and never delays it",
     ),
     "check": room(
         "config demo exchange observe protocols providers upstream",

@@ -28,6 +28,7 @@ from tidegate.bus import ALONE, Bus
 from tidegate.config import Config
 from tidegate.doors import Router, all_doors
 from tidegate.exchange import Gateway, Request, recorded, refuse
+from tidegate.exchange.admin_access import ADMIN_PATH, AdminAccess
 from tidegate.exchange.identity import Keyring
 from tidegate.exchange.model_lists import ModelLists
 from tidegate.exchange.state import Exchange
@@ -53,7 +54,7 @@ __all__ = ["Tidegate"]
 
 log = logging.getLogger("tidegate")
 
-CONTROL_PATHS = ("/docs", "/redoc", "/openapi.json", "/static-offline-docs/")
+CONTROL_PATHS = (ADMIN_PATH, "/docs", "/redoc", "/openapi.json", "/static-offline-docs/")
 """What the control plane serves."""
 
 LAST_WORDS_S = 1.0
@@ -104,6 +105,10 @@ class Tidegate:
             return self._refuse(Request(client, VARY), plane.browsers.refusal(client), plane)
         methods = plane.router.methods(client.path)
         if methods is None and client.path.startswith(plane.control_paths):
+            if client.path.startswith(ADMIN_PATH):
+                refusal = plane.admins.refusal(client)
+                if refusal is not None:
+                    return self._refuse(Request(client, for_browser), refusal, plane)
             return plane.serve_control(client)
         request = Request(client, for_browser)
         endpoint = methods.get(request.method) if methods is not None else None
@@ -231,18 +236,22 @@ class Tidegate:
             on_internal_error=self._alerts.on_internal_error,
         )
         router = Router(all_doors(config.api.llm_gate))
-        return Plane(gateway, router, BrowserPolicy(config))
+        return Plane(gateway, router, BrowserPolicy(config), self._store)
 
 
 class Plane:
     """All that serves requests by one Config. A reload makes a new one and replaces the old as a whole."""
 
-    __slots__ = ("_control", "browsers", "control_paths", "gateway", "router")
+    __slots__ = ("_control", "_store", "admins", "browsers", "control_paths", "gateway", "router")
 
-    def __init__(self, gateway: Gateway, router: Router, browsers: BrowserPolicy) -> None:
+    def __init__(
+        self, gateway: Gateway, router: Router, browsers: BrowserPolicy, store: "Store | None" = None
+    ) -> None:
         self.gateway = gateway
         self.router = router
         self.browsers = browsers
+        self.admins = AdminAccess(key.reveal() for key in gateway.config.auth.admin_keys)
+        self._store = store
         prefix = gateway.config.api.llm_gate
         gate_pages = (f"{prefix}/{page}" for page in ("docs", "redoc", "openapi.json"))
         self.control_paths = (*CONTROL_PATHS, *gate_pages)
@@ -253,7 +262,7 @@ class Plane:
     async def serve_control(self, client: ServerRequest) -> None:
         """Serve a page of the control plane."""
         if self._control is None:
-            self._control = await asyncio.to_thread(_make_control, self.gateway.config)
+            self._control = await asyncio.to_thread(_make_control, self.gateway.config, self._store)
         await serve_asgi(self._control, client)
 
 
@@ -276,7 +285,7 @@ def spare_the_collector() -> None:
     gc.set_threshold(20_000, 20, 20)
 
 
-def _make_control(config: Config) -> ASGIApplication:
+def _make_control(config: Config, store: "Store | None") -> ASGIApplication:
     from tidegate.control import create_control
 
-    return create_control(config)
+    return create_control(config, store)

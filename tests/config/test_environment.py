@@ -181,6 +181,7 @@ VALUES = {
     "server.write_s": 7.0,
     "auth.mode": "keys",
     "auth.keys": ("one", "two"),
+    "auth.admin_keys": ("an-admin-key-0123456789", "ops:another-admin-key-0123"),
     "auth.open_beyond_loopback": True,
     "store.url": "sqlite:///a.db",
     "store.journal": "/var/lib/journal",
@@ -234,7 +235,7 @@ def test_every_setting_has_a_variable_of_its_own(read: Read) -> None:
     for section, struct in OWN_SECTIONS.items():
         for field in fields(struct):
             found[f"{section}.{field.name}"] = getattr(getattr(config, section), field.name)
-    for secrets in ("auth.keys", "alerts.urls"):
+    for secrets in ("auth.keys", "auth.admin_keys", "alerts.urls"):
         found[secrets] = tuple(key.reveal() for key in found[secrets])
     assert found == VALUES
 

@@ -394,6 +394,15 @@ FILE_MISTAKES = {
         "[auth]\nmode = 'keys'",
         '2: auth.mode: mode is "keys", but there are none: set auth.keys or TIDEGATE_API_KEYS, or store.url',
     ),
+    "an admin key that is a client's": (
+        "[auth]\nkeys = ['a:0123456789abcdef']\nadmin_keys = ['ops:0123456789abcdef']",
+        "3: auth.admin_keys: an admin key is also a client key: whoever calls a model could manage all "
+        "accounts",
+    ),
+    "an admin key that is short": (
+        "[auth]\nadmin_keys = ['0123456789abcde']",
+        "2: auth.admin_keys: an admin key must have at least 16 characters",
+    ),
     "no TOML": ("[server]\nport = \n", "2: not TOML: Invalid value"),
     "no TOML at the end": ("[server]\nport = [1,\n", "3: not TOML: Invalid value"),
     "a key twice": ("[server]\nport = 1\nport = 2\n", "3: not TOML: Cannot overwrite a value"),

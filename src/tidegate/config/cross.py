@@ -1,6 +1,6 @@
 """Checks and defaults that involve several settings."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from urllib.parse import urlsplit
 
 from msgspec.structs import replace
@@ -11,7 +11,7 @@ from .environment import DEFAULT_HOST, FOREIGN_HOSTS, Environment, options_of, v
 from .kinds import Kind, kinds
 from .normal import PROVIDER_NAME, is_loopback
 from .problems import Path, Problems, near, quoted
-from .schema import Config, ModelConfig, ProviderConfig, Server
+from .schema import Auth, Config, ModelConfig, ProviderConfig, Server
 
 __all__ = ["check_whole", "complete_auth", "complete_providers", "stay_inside"]
 
@@ -20,6 +20,7 @@ REQUIREMENT = (
     "or listen on 127.0.0.1, or set TIDEGATE_AUTH_OPEN_BEYOND_LOOPBACK=true (or "
     "auth.open_beyond_loopback = true)"
 )
+SHORTEST_ADMIN_KEY = 16
 OPTIONS = (
     "region",
     "project",
@@ -105,6 +106,7 @@ def _check_auth(config: Config, draft: Draft, problems: Problems) -> None:
         return
     settings = draft.tables.get(("auth",), {})
     auth = config.auth
+    _check_admin_keys(auth, settings, problems)
     if auth.mode == "keys" and not auth.keys and not config.store.url:
         message = 'mode is "keys", but there are none: set auth.keys or TIDEGATE_API_KEYS, or store.url'
         problems.add(settings["mode"].origin, ("auth", "mode"), message)
@@ -120,6 +122,20 @@ def _check_auth(config: Config, draft: Draft, problems: Problems) -> None:
         host = draft.tables[("server",)]["host"]
         message = f"listening on {config.server.host} {REQUIREMENT}"
         problems.add(host.origin, ("server", "host"), message)
+
+
+def _check_admin_keys(auth: Auth, settings: Mapping[str, Setting], problems: Problems) -> None:
+    """An admin key is long enough to resist guessing, and is not also a client's."""
+    clients = {secret.reveal().rpartition(":")[2] for secret in auth.keys}
+    for secret in auth.admin_keys:
+        key = secret.reveal().rpartition(":")[2]
+        origin = settings["admin_keys"].origin
+        if key in clients:
+            message = "an admin key is also a client key: whoever calls a model could manage all accounts"
+            problems.add(origin, ("auth", "admin_keys"), message)
+        elif len(key) < SHORTEST_ADMIN_KEY:
+            message = f"an admin key must have at least {SHORTEST_ADMIN_KEY} characters"
+            problems.add(origin, ("auth", "admin_keys"), message)
 
 
 def _check_billing(config: Config, draft: Draft, problems: Problems) -> None:

@@ -62,6 +62,7 @@ OTHER_NAMES: Mapping[tuple[str, str], tuple[str, ...]] = {
     ("server", "port"): ("TIDEGATE_PORT", "HEIMDALL_SERVER_PORT", "PORT"),
     ("server", "workers"): ("TIDEGATE_WORKERS",),
     ("auth", "keys"): ("TIDEGATE_API_KEYS",),
+    ("auth", "admin_keys"): ("TIDEGATE_ADMIN_KEYS",),
     ("billing", "minimum_funds_usd"): ("MINIMAL_FUND",),
     ("limits", "requests_per_minute"): ("RATE_LIMIT_REQUESTS_PER_MINUTE",),
     ("logs", "level"): ("TIDEGATE_LOG_LEVEL", "LOG_LEVEL"),

@@ -189,6 +189,7 @@ NORMAL_FORMS: Mapping[tuple[str, str], Callable[[Any], Any]] = {
     ("server", "trusted_proxies"): networks,
     ("server", "cors_origins"): origins,
     ("auth", "keys"): keys,
+    ("auth", "admin_keys"): keys,
     ("alerts", "urls"): alert_urls,
     ("api", "llm_gate"): prefix,
     ("providers", "base_url"): url,

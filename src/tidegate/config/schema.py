@@ -84,6 +84,8 @@ class Auth(Struct, frozen=True, kw_only=True):
     """`open` requires no key, `keys` requires one of `keys`. The default is `keys` if any are set."""
     keys: tuple[Secret, ...] = ()
     """Client keys."""
+    admin_keys: tuple[Secret, ...] = ()
+    """Keys for the admin API, which clients must not have; empty: nobody may use it."""
     open_beyond_loopback: bool = False
     """Whether the gateway may listen beyond loopback without client keys."""
 

@@ -7,15 +7,17 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from tidegate.config import Config
+from tidegate.store.store import Store
 
+from .admin import create_admin
 from .description import describe, describe_llm_gate
-from .pages import WithPolicy, add_gate_pages, add_pages
+from .pages import WithPolicy, add_admin_pages, add_gate_pages, add_pages
 
 __all__ = ["create_control"]
 
 
-def create_control(config: Config) -> WithPolicy:
-    """The application, with the titles that this configuration gives."""
+def create_control(config: Config, store: Store | None = None) -> WithPolicy:
+    """The application, with the titles that this configuration gives. `store` has the accounts, if any."""
     description = describe(config.api.title, config.api.description, config.api.llm_gate)
     app = FastAPI(title=config.api.title, docs_url=None, redoc_url=None)
     app.openapi = lambda: description  # type: ignore[method-assign]
@@ -23,7 +25,13 @@ def create_control(config: Config) -> WithPolicy:
     add_pages(app)
     gate = config.api.llm_gate
     add_gate_pages(app, gate, describe_llm_gate(config.api.title, config.api.description, gate))
-    return WithPolicy(app)
+    admin = create_admin(config, store)
+    add_admin_pages(admin)
+
+    async def serve(scope: Any, receive: Any, send: Any) -> None:
+        await (admin if scope["path"].startswith("/admin") else app)(scope, receive, send)
+
+    return WithPolicy(serve)
 
 
 async def send_error(request: Request, error: Exception) -> JSONResponse:

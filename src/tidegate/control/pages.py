@@ -16,7 +16,7 @@ from fastapi.openapi.docs import get_redoc_html, get_swagger_ui_html
 from fastapi.responses import HTMLResponse, JSONResponse
 from fastapi.staticfiles import StaticFiles
 
-__all__ = ["POLICY", "WithPolicy", "add_gate_pages", "add_pages"]
+__all__ = ["POLICY", "WithPolicy", "add_admin_pages", "add_gate_pages", "add_pages"]
 
 Message = MutableMapping[str, Any]
 Send = Callable[[Message], Awaitable[None]]
@@ -85,6 +85,18 @@ def add_gate_pages(app: FastAPI, prefix: str, description: dict[str, Any]) -> No
     @app.api_route(f"{prefix}/redoc", methods=READ, include_in_schema=False)
     async def show_gate_redoc() -> HTMLResponse:
         return _redoc(app.title, f"{prefix}/openapi.json")
+
+
+def add_admin_pages(app: FastAPI) -> None:
+    """Serve the pages of the admin API, which describes itself."""
+
+    @app.api_route("/admin/docs", methods=READ, include_in_schema=False)
+    async def show_admin() -> HTMLResponse:
+        return _swagger(app.title, "/admin/openapi.json")
+
+    @app.api_route("/admin/redoc", methods=READ, include_in_schema=False)
+    async def show_admin_redoc() -> HTMLResponse:
+        return _redoc(app.title, "/admin/openapi.json")
 
 
 def _swagger(title: str, described_at: str) -> HTMLResponse:

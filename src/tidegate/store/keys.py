@@ -122,9 +122,13 @@ def find_user(connection: Connection, user: str) -> Row | None:
     return dict(found) if found is not None else None
 
 
-def list_users(connection: Connection, *, after: str = "", limit: int = 1000) -> Sequence[Row]:
+def list_users(
+    connection: Connection, *, team: str | None = None, after: str = "", limit: int = 1000
+) -> Sequence[Row]:
     """Users in the order of their ids, beginning behind `after`."""
     query = select(users).where(users.c.id > after).order_by(users.c.id).limit(limit)
+    if team is not None:
+        query = query.where(users.c.team == team)
     return [dict(row) for row in connection.execute(query).mappings()]
 
 
@@ -143,7 +147,8 @@ def list_teams(connection: Connection, *, after: str = "", limit: int = 1000) ->
 def put_user(connection: Connection, user: str, now: int, values: Mapping[str, Any]) -> None:
     """Add or change a user; their keys follow."""
     add_user(connection, user, now)
-    connection.execute(update(users).where(users.c.id == user).values(**values))
+    if values:
+        connection.execute(update(users).where(users.c.id == user).values(**values))
     _touch(connection, keys.c.user == user)
 
 

@@ -15,7 +15,8 @@ from .tables import accounts, entries, grants, transactions
 
 __all__ = [
     "InsufficientBalance",
-    "add_credit", "expire_grants", "give_back", "open_wallet", "spend_grants", "take_out", "wallet_balances",
+    "add_credit", "expire_grants", "give_back", "open_wallet", "refundable", "spend_grants", "take_out",
+    "wallet_balances",
 ]  # fmt: skip
 
 
@@ -75,21 +76,33 @@ def give_back(connection: Connection, request: str, now: int, note: str = "") ->
     """Refund what the wallet paid for a request, once. Returns the amount; 0 where there is nothing to give
     back.
     """
-    query = (
-        select(transactions.c.user, func.sum(entries.c.amount))
-        .join(entries, entries.c.transaction == transactions.c.id)
-        .where(transactions.c.request == request, entries.c.account.like("wallet:%"))
-        .group_by(transactions.c.user)
-    )
-    row = connection.execute(query).first()
-    if row is None or row[1] >= 0:
+    found = refundable(connection, request)
+    if found is None:
         return 0
-    user, amount = row[0], -int(row[1])
+    user, amount = found
     booking = Booking(refund(user, amount, request, note=note), now)
     if not book(connection, [booking]):
         return 0
     _grant(connection, booking, amount, None, 0)
     return amount
+
+
+def refundable(connection: Connection, request: str) -> tuple[str, int] | None:
+    """Who has paid for a request, and how much in nano, whether it was refunded or not; None if no wallet
+    has.
+    """
+    query = (
+        select(transactions.c.user, func.sum(entries.c.amount))
+        .join(entries, entries.c.transaction == transactions.c.id)
+        .where(
+            transactions.c.request == request,
+            transactions.c.kind.in_(("charge", "overrun")),
+            entries.c.account.like("wallet:%"),
+        )
+        .group_by(transactions.c.user)
+    )
+    row = connection.execute(query).first()
+    return (row[0], -int(row[1])) if row is not None and row[1] < 0 else None
 
 
 def spend_grants(connection: Connection, amounts: Mapping[str, int]) -> None:
@@ -137,13 +150,23 @@ def expire_grants(connection: Connection, now: int, user: str | None = None) -> 
     return expired
 
 
-def wallet_balances(connection: Connection, users: Sequence[str] | None = None) -> dict[str, Balance]:
-    """Balances by user, of all wallets or of these users'."""
+def wallet_balances(
+    connection: Connection,
+    users: Sequence[str] | None = None,
+    *,
+    after: str = "",
+    limit: int | None = None,
+) -> dict[str, Balance]:
+    """Balances by user, of all wallets or of these users', beginning behind `after`."""
     query = select(accounts.c.user, accounts.c.posted, accounts.c.held, accounts.c.overdraft).where(
         accounts.c.kind == "wallet"
     )
     if users is not None:
         query = query.where(accounts.c.user.in_(users))
+    if after:
+        query = query.where(accounts.c.user > after)
+    if limit is not None:
+        query = query.limit(limit)
     return {user: Balance(*rest) for user, *rest in connection.execute(query.order_by(accounts.c.user))}
 
 

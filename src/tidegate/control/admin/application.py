@@ -1,0 +1,138 @@
+"""The application of the admin API, its errors and its description."""
+
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from tidegate import __version__
+from tidegate.config import Config
+from tidegate.protocols.errors import InvalidRequest, TidegateError, Unavailable
+from tidegate.store.errors import StoreUnavailable
+from tidegate.store.store import Store
+
+from .figures import add_figures
+from .keys import add_keys
+from .members import add_members
+from .routes import Routes
+from .wallets import add_wallets
+
+__all__ = ["create_admin"]
+
+log = logging.getLogger("tidegate")
+
+DESCRIPTION = """Manages keys, users, teams and wallets. Requests need an admin key (`[auth] admin_keys`), as
+`Authorization: Bearer …` or `X-API-Key`. Times are milliseconds since 1970 (UTC), amounts are in USD, and
+budgets of settings in 10⁻⁹ USD. Lists are read page by page: send `next` as `after`, until it is null."""
+
+CHANGES = frozenset(["POST", "PUT", "PATCH", "DELETE"])
+
+SECURITY = {
+    "bearer": {"type": "http", "scheme": "bearer", "description": "An admin key."},
+    "x-api-key": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "An admin key."},
+}
+
+
+def create_admin(config: Config, store: Store | None) -> FastAPI:
+    """The admin API; every path of it is refused without a store."""
+    app = FastAPI(
+        title=f"{config.api.title}: admin API",
+        description=DESCRIPTION,
+        version=__version__,
+        openapi_url="/admin/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+    )
+    routes = Routes(app)
+    if store is not None:
+        add_keys(routes, store)
+        add_members(routes, store)
+        add_wallets(routes, store, config)
+        add_figures(routes, store)
+    generate = app.openapi
+    app.openapi = lambda: _described(generate(), routes.kinds)  # type: ignore[method-assign]
+    _handle_errors(app, missing=store is None)
+
+    @app.middleware("http")
+    async def finish(request: Request, call_next: Any) -> Response:
+        """Let nobody keep a response: some have a key."""
+        response: Response = await call_next(request)
+        response.headers["cache-control"] = "no-store"
+        if request.method in CHANGES:
+            log.info("admin API: %s %s: %d", request.method, request.url.path, response.status_code)
+        return response
+
+    return app
+
+
+def _handle_errors(app: FastAPI, *, missing: bool) -> None:
+    async def send(request: Request, error: Exception) -> JSONResponse:
+        found = _error_of(request, error, missing=missing)
+        body = {"message": found.message, "type": found.type, "param": found.param, "code": found.code}
+        headers = {"retry-after": str(found.retry_after)} if found.retry_after is not None else {}
+        allowed = getattr(error, "headers", None) or {}
+        return JSONResponse({"error": body}, found.status, {**headers, **allowed})
+
+    for kind in (TidegateError, StoreUnavailable, RequestValidationError, HTTPException):
+        app.add_exception_handler(kind, send)
+
+
+def _error_of(request: Request, error: Exception, *, missing: bool) -> TidegateError:
+    match error:
+        case TidegateError():
+            return error
+        case StoreUnavailable():
+            return Unavailable("the store is not available at the moment", retry_after=5)
+        case RequestValidationError():
+            first = error.errors()[0]
+            param = str(first["loc"][-1])
+            return InvalidRequest(f"{param}: {first['msg']}", param=param)
+    assert isinstance(error, HTTPException)
+    path = request.url.path
+    if error.status_code == 405:
+        return InvalidRequest(
+            f"{path} does not accept {request.method}", status=405, code="method_not_allowed"
+        )
+    if missing:
+        message = "this gateway has no store, so there are no accounts: set [store] url (TIDEGATE_STORE_URL)"
+        return InvalidRequest(message, status=404, code="no_store")
+    return InvalidRequest(
+        f"unknown path {request.method} {path}; see /admin/docs", status=404, code="not_found"
+    )
+
+
+def _described(document: dict[str, Any], kinds: Sequence[Any]) -> dict[str, Any]:
+    """The document of FastAPI, with the schemas of bodies and answers, and what every path has in common."""
+    components = document.setdefault("components", {})
+    if "Error" in components.get("schemas", {}):
+        return document  # FastAPI keeps the document
+    _, schemas = msgspec.json.schema_components(kinds, ref_template="#/components/schemas/{name}")
+    unused = ("HTTPValidationError", "ValidationError")
+    known = {name: one for name, one in components.get("schemas", {}).items() if name not in unused}
+    field = {"type": ["string", "null"]}
+    error = {
+        "type": "object",
+        "properties": {
+            "message": {"type": "string"},
+            "type": {"type": "string"},
+            "param": field,
+            "code": field,
+        },
+        "required": ["message", "type", "param", "code"],
+    }
+    wrapped = {"type": "object", "properties": {"error": error}, "required": ["error"]}
+    components["schemas"] = {**known, **schemas, "Error": wrapped}
+    components["securitySchemes"] = SECURITY
+    document["security"] = [{name: []} for name in SECURITY]
+    document["servers"] = [{"url": "/", "description": "This gateway."}]
+    content = {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}
+    for operations in document["paths"].values():
+        for operation in operations.values():
+            operation["responses"].pop("422", None)
+            operation["responses"]["default"] = {"description": "An error.", "content": content}
+    return document

@@ -1,0 +1,106 @@
+"""`/admin/transactions` and `/admin/usage`: what was booked, and what requests have cost."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from fastapi import Query, Request, Response
+
+from tidegate.money.ledger import Kind
+from tidegate.protocols.errors import InvalidRequest
+from tidegate.store.history import GROUPS, Spent, list_booked, spent_by
+from tidegate.store.journal import milliseconds
+from tidegate.store.store import Store
+
+from .answers import Page, Transaction, Usage, respond, usd
+from .reading import After, Limit, parse_position, parse_time, wants_csv
+from .routes import Routes
+from .sheets import next_position, respond_csv, transaction
+
+__all__ = ["add_figures"]
+
+MONTH_MS = 30 * 86_400_000
+
+From = Annotated[str | None, Query(alias="from", description="A date, a time, or milliseconds since 1970.")]
+To = Annotated[str | None, Query(description="The end, which is not included.")]
+Filter = Annotated[str | None, Query()]
+
+
+def add_figures(routes: Routes, store: Store) -> None:
+    """Add the paths."""
+    _add_transactions(routes, store)
+    _add_usage(routes, store)
+
+
+def _add_transactions(routes: Routes, store: Store) -> None:
+    @routes.add("GET", "/transactions", Page[Transaction], csv=True)
+    async def list_transactions(
+        request: Request,
+        limit: Limit = 100,
+        after: After = "",
+        since: From = None,
+        to: To = None,
+        user: Filter = None,
+        kind: Annotated[Kind | None, Query()] = None,
+        of_request: Annotated[str | None, Query(alias="request", description="A request's id.")] = None,
+    ) -> Response:
+        """List transactions, the latest first; in CSV with `Accept: text/csv`."""
+        given = {"user": user, "kind": kind, "request": of_request}
+        await store.flush()
+        rows = await store.ask(
+            list_booked,
+            filters={name: value for name, value in given.items() if value is not None},
+            before=parse_position(after),
+            since=parse_time(since, "from"),
+            until=parse_time(to, "to"),
+            limit=limit,
+        )
+        following = next_position(rows, limit)
+        if wants_csv(request.headers.get("accept")):
+            return respond_csv(rows, request.url, following)
+        return respond(Page([transaction(one) for one in rows], following))
+
+
+def _add_usage(routes: Routes, store: Store) -> None:
+    @routes.add("GET", "/usage", Page[Usage])
+    async def sum_up_usage(
+        by: Annotated[str, Query(description=f"What to sum up by: of {', '.join(GROUPS)}.")] = "day",
+        limit: Limit = 1000,
+        after: After = "",
+        since: From = None,
+        to: To = None,
+        user: Filter = None,
+        team: Filter = None,
+        key: Filter = None,
+        model: Filter = None,
+        provider: Filter = None,
+    ) -> Response:
+        """Sum up the cost of requests by their end; of the last 30 days, unless `from` says otherwise."""
+        groups = list(dict.fromkeys(name for name in by.split(",") if name))
+        if not groups or not set(groups) <= set(GROUPS):
+            raise InvalidRequest(f"by has one or several of {', '.join(GROUPS)}", param="by")
+        if after and not (after.isascii() and after.isdigit() and len(after) < 10):
+            raise InvalidRequest("after is not the `next` of a page", param="after")
+        until = parse_time(to, "to") or milliseconds() + 1
+        begin = parse_time(since, "from")
+        begin = until - MONTH_MS if begin is None else begin
+        given = {"user": user, "team": team, "key": key, "model": model, "provider": provider}
+        offset = int(after or 0)
+        await store.flush()
+        rows = await store.ask(
+            spent_by,
+            groups,
+            since=begin,
+            until=until,
+            filters={name: value for name, value in given.items() if value is not None},
+            limit=limit,
+            offset=offset,
+        )
+        following = str(offset + limit) if len(rows) == limit else None
+        return respond(Page([_usage(one) for one in rows], following))
+
+
+def _usage(spent: Spent) -> Usage:
+    by: dict[str, Any] = dict(spent.by)
+    if "day" in by:
+        by["day"] = f"{datetime.fromtimestamp(by['day'] / 1000, UTC):%Y-%m-%d}"
+    return Usage(**by, requests=spent.requests, unpriced=spent.unpriced, cost_usd=usd(spent.cost))

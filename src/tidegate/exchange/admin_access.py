@@ -1,0 +1,71 @@
+"""Who may use the admin API: keys of their own, which no client has."""
+
+import hmac
+from collections.abc import Iterable
+from hashlib import sha256
+
+from tidegate.http.contract import ServerRequest
+from tidegate.protocols.errors import BrowserRefused, Forbidden, TidegateError, Unauthenticated
+
+from .identity import key_of
+from .request import Request
+
+__all__ = ["ADMIN_PATH", "AdminAccess"]
+
+ADMIN_PATH = "/admin"
+OPEN = ("/admin/docs", "/admin/redoc", "/admin/openapi.json")
+"""The description of the admin API, which reveals no accounts."""
+
+
+class AdminAccess:
+    """The admin keys of a Config."""
+
+    def __init__(self, keys: Iterable[str]) -> None:
+        """`keys` may have names, as those of clients: `ops:key`."""
+        self._digests = [(_digest(secret), name) for name, secret in map(_named, keys)]
+
+    def refusal(self, client: ServerRequest) -> TidegateError | None:
+        """Why a request for the admin API is refused; None if it may go on."""
+        if client.path in OPEN:
+            return None
+        if not self._digests:
+            return Forbidden(
+                "this gateway has no admin key. To use /admin, the operator sets admin_keys in [auth] "
+                "(TIDEGATE_ADMIN_KEYS)",
+                code="no_admin_key",
+            )
+        if not _is_own_page(client):
+            return BrowserRefused("web pages of other origins may not call /admin")
+        key = key_of(Request(client))
+        if key is None:
+            return Unauthenticated("no admin key: send it as Authorization: Bearer … or X-API-Key")
+        if self.name_of(key) is None:
+            return Unauthenticated("this admin key is not valid")
+        return None
+
+    def name_of(self, key: str) -> str | None:
+        """Whose key it is; None for a key that is none. It takes equally long for every key."""
+        given, found = _digest(key), None
+        for digest, name in self._digests:
+            if hmac.compare_digest(digest, given):
+                found = name
+        return found
+
+
+def _is_own_page(client: ServerRequest) -> bool:
+    """Whether a request comes from a page of this gateway, or from no page at all."""
+    origin = client.named.get(b"origin")
+    if origin is not None:
+        return origin.partition(b"://")[2] == client.named.get(b"host", b"") != b""
+    return client.named.get(b"sec-fetch-site") in (None, b"none", b"same-origin")
+
+
+def _named(key: str) -> tuple[str, str]:
+    name, colon, secret = key.partition(":")
+    if colon and name and secret:
+        return name, secret
+    return f"admin-{sha256(key.encode()).hexdigest()[:8]}", key
+
+
+def _digest(secret: str) -> bytes:
+    return sha256(secret.encode("utf-8", "surrogateescape")).digest()

@@ -1,0 +1,209 @@
+"""What happened, page by page: transactions, the latest first, and what requests have cost."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from msgspec import Struct
+from sqlalchemy import Connection, and_, case, func, or_, select
+
+from tidegate.money.ledger import wallet_of
+
+from .statements import Movement
+from .tables import accounts, entries, records, transactions
+
+__all__ = [
+    "GROUPS",
+    "Booked",
+    "Position",
+    "Spent",
+    "booked_amount",
+    "list_booked",
+    "list_movements",
+    "spent_by",
+]
+
+DAY_MS = 86_400_000
+GROUPS = ("day", "user", "team", "key", "model", "provider")
+"""What the cost of requests can be summed up by."""
+
+
+class Position(NamedTuple):
+    """A place in the order of transactions: when one happened, and its id."""
+
+    at: int
+    id: str
+
+
+class Booked(Struct, frozen=True):
+    """A transaction, as an operator sees it."""
+
+    id: str
+    kind: str
+    at: int
+    """In milliseconds since 1970."""
+    user: str | None
+    amount: int
+    """What it adds to the user's wallet, in nano; for a write-off, which touches no wallet, its cost."""
+    request: str | None
+    reference: str | None
+    note: str
+
+
+class Spent(NamedTuple):
+    """The cost of some requests."""
+
+    by: Mapping[str, Any]
+    """What they have in common. A `day` is its first moment, in milliseconds since 1970."""
+    cost: int
+    """In nano; requests whose cost is unknown add nothing."""
+    requests: int
+    unpriced: int
+    """How many of them have no known cost."""
+
+
+def list_movements(
+    connection: Connection,
+    user: str,
+    *,
+    before: Position | None = None,
+    since: int | None = None,
+    until: int | None = None,
+    limit: int = 100,
+) -> Sequence[Movement]:
+    """The movements of a user's wallet, the latest first, each with the balance after it: those before a
+    position, from `since` to before `until`, in milliseconds.
+    """
+    account = wallet_of(user)
+    booked = select(transactions, entries.c.amount).join(entries, entries.c.transaction == transactions.c.id)
+    query = booked.where(entries.c.account == account)
+    later = []
+    if before is not None:
+        query = query.where(_is_before(before))
+        later.append(~_is_before(before))
+    if until is not None:
+        query = query.where(transactions.c.at < until)
+        later.append(transactions.c.at >= until)
+    if since is not None:
+        query = query.where(transactions.c.at >= since)
+    balance = connection.execute(select(accounts.c.posted).where(accounts.c.id == account)).scalar() or 0
+    if later:
+        total = select(func.sum(entries.c.amount)).join(
+            transactions, entries.c.transaction == transactions.c.id
+        )
+        balance -= int(
+            connection.execute(total.where(entries.c.account == account, or_(*later))).scalar() or 0
+        )
+    found = []
+    order = (transactions.c.at.desc(), transactions.c.id.desc())
+    for row in connection.execute(query.order_by(*order).limit(limit)):
+        reference = _reference(row.reference)
+        found.append(
+            Movement(row.id, row.kind, row.at, row.amount, balance, row.request, reference, row.note)
+        )
+        balance -= row.amount
+    return found
+
+
+def list_booked(
+    connection: Connection,
+    *,
+    filters: Mapping[str, str],
+    before: Position | None = None,
+    since: int | None = None,
+    until: int | None = None,
+    limit: int = 100,
+) -> Sequence[Booked]:
+    """Transactions, the latest first. `filters` are values of the columns `user`, `kind`, `request` and
+    `reference`.
+    """
+    amount = func.coalesce(
+        func.sum(case((entries.c.account.like("wallet:%"), entries.c.amount))),
+        func.sum(case((entries.c.amount < 0, entries.c.amount), else_=0)),
+    ).label("amount")
+    query = (
+        select(transactions, amount)
+        .join(entries, entries.c.transaction == transactions.c.id)
+        .group_by(*transactions.c)
+        .order_by(transactions.c.at.desc(), transactions.c.id.desc())
+        .limit(limit)
+    )
+    for name, value in filters.items():
+        query = query.where(transactions.c[name] == value)
+    if before is not None:
+        query = query.where(_is_before(before))
+    if since is not None:
+        query = query.where(transactions.c.at >= since)
+    if until is not None:
+        query = query.where(transactions.c.at < until)
+    return [
+        Booked(
+            row.id, row.kind, row.at, row.user, int(row.amount), row.request, _reference(row.reference),
+            row.note,
+        )
+        for row in connection.execute(query)
+    ]  # fmt: skip
+
+
+def booked_amount(connection: Connection, user: str, reference: str) -> int | None:
+    """What the transaction with a caller's reference added to the wallet, in nano; None if there is none."""
+    query = (
+        select(entries.c.amount)
+        .join(transactions, entries.c.transaction == transactions.c.id)
+        .where(transactions.c.reference == f"{user}\n{reference}", entries.c.account == wallet_of(user))
+    )
+    return connection.execute(query).scalar()
+
+
+def spent_by(
+    connection: Connection,
+    groups: Sequence[str],
+    *,
+    since: int,
+    until: int,
+    filters: Mapping[str, str],
+    limit: int = 1000,
+    offset: int = 0,
+) -> Sequence[Spent]:
+    """The cost of requests that ended from `since` to before `until`, in milliseconds, summed up by `groups`
+    (see GROUPS). `filters` are values of columns of the records.
+    """
+    columns = [_grouped(name) for name in groups]
+    query = (
+        select(
+            *columns,
+            func.coalesce(func.sum(records.c.cost), 0).label("total"),
+            func.count().label("number"),
+            func.sum(case((records.c.cost.is_(None), 1), else_=0)).label("unpriced"),
+        )
+        .where(records.c.at >= since, records.c.at < until)
+        .group_by(*columns)
+        .order_by(*columns)
+        .limit(limit)
+        .offset(offset)
+    )
+    for name, value in filters.items():
+        query = query.where(records.c[name] == value)
+    return [
+        Spent(
+            {name: row[place] for place, name in enumerate(groups)},
+            int(row.total), int(row.number), int(row.unpriced or 0),
+        )
+        for row in connection.execute(query)
+        if row.number
+    ]  # fmt: skip
+
+
+def _grouped(name: str) -> Any:
+    if name == "day":
+        return (records.c.at - records.c.at % DAY_MS).label("day")
+    return records.c[name]
+
+
+def _is_before(position: Position) -> Any:
+    at, name = transactions.c.at, transactions.c.id
+    return or_(at < position.at, and_(at == position.at, name < position.id))
+
+
+def _reference(stored: str | None) -> str | None:
+    """The caller's own reference, which is stored behind its user."""
+    return stored.partition("\n")[2] if stored is not None else None
