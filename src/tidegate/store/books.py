@@ -11,7 +11,7 @@ from sqlalchemy import Connection, select, update
 from tidegate.money.ledger import Transaction, kind_of_account, owner_of
 
 from .tables import accounts, entries, transactions
-from .upsert import insert_new
+from .upsert import insert, insert_new
 
 __all__ = ["Balance", "Booking", "balance_of", "book", "open_accounts"]
 
@@ -68,8 +68,8 @@ def book(connection: Connection, bookings: Sequence[Booking]) -> list[Booking]:
             lines.append({"transaction": name, "account": entry.account, "amount": entry.amount})
             sums[entry.account] += entry.amount
     open_accounts(connection, sums)
-    connection.execute(transactions.insert(), rows)
-    connection.execute(entries.insert(), lines)
+    insert(connection, transactions, rows)
+    insert(connection, entries, lines)
     for account in sorted(sums):  # in one order everywhere: no two writers wait for each other
         posted = accounts.c.posted + sums[account]
         connection.execute(update(accounts).where(accounts.c.id == account).values(posted=posted))

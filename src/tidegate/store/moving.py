@@ -7,6 +7,7 @@ that was committed is not, and a journal whose worker died is moved to its end b
 from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 
@@ -102,7 +103,11 @@ def _lost(line: Begun, now: int) -> Ended:
 def apply(connection: Connection, lines: Sequence[Line]) -> int:
     """Write lines into the books, but no second end of a request. Returns how many requests ended."""
     ended = _new([line for line in lines if isinstance(line, Ended)], connection)
-    _hold(connection, [line for line in lines if isinstance(line, Begun) and line.lease is not None])
+    settled = {line.id for line in ended}
+    _hold(
+        connection,
+        [one for one in lines if isinstance(one, Begun) and one.lease is not None and one.id not in settled],
+    )
     if ended:
         _charge(connection, ended)
         _resolve(connection, ended)
@@ -183,7 +188,7 @@ def _count(connection: Connection, ended: Sequence[Ended]) -> None:
     """Add what the requests cost to the spending of their keys, users, teams and models."""
     sums: dict[tuple[str, str], list[int]] = {}
     for line in ended:
-        day = datetime.fromtimestamp(line.at / 1000, UTC).strftime("%Y-%m-%d")
+        day = _day(line.at // DAY_MS)
         named = {"key": line.key, "user": line.user, "team": line.team, "model": line.model}
         for subject in (f"{what}:{name}" for what, name in named.items() if name is not None):
             for period in (day, day[:7]):
@@ -196,3 +201,12 @@ def _count(connection: Connection, ended: Sequence[Ended]) -> None:
         for (subject, period), (amount, requests, tokens) in sorted(sums.items())
     ]
     add_up(connection, spending, rows, ["amount", "requests", "tokens"])
+
+
+DAY_MS = 24 * 3600 * 1000
+
+
+@lru_cache(maxsize=64)
+def _day(number: int) -> str:
+    """The date of a day since 1970."""
+    return datetime.fromtimestamp(number * DAY_MS / 1000, UTC).strftime("%Y-%m-%d")
