@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from operator import itemgetter
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Table
+from sqlalchemy import JSON, Connection, Table
 from sqlalchemy.dialects import postgresql, sqlite
 
 __all__ = ["add_up", "insert", "insert_new", "replace"]
@@ -62,6 +62,9 @@ def _run(
     if not rows:
         return
     columns = tuple(rows[0])
+    if any(isinstance(table.c[name].type, JSON) for name in columns):  # these values need SQLAlchemy
+        connection.execute(conflict(_insert(connection, table)), list(rows))
+        return
     key = (connection.dialect.name, table.name, what, columns)
     compiled = _COMPILED.get(key)
     if compiled is None:
