@@ -178,6 +178,7 @@ BANNED_LIBRARIES = [
     ban("psycopg", "store", "only store/ talks to databases"),
     ban("aiosqlite", "store", "only store/ talks to databases"),
     ban("valkey", "store", "only store/ talks to databases"),
+    ban("jwt", "accounts", "accounts/jwt.py: tokens are verified in one place, with all their claims"),
     ban("fastapi", "control", "plain ASGI: FastAPI in front adds 100 µs to a request"),
     ban("starlette", "control", "plain ASGI: Starlette in front adds 43 µs to a request"),
     ban("pydantic", "control", "msgspec: pydantic takes 30 times as long to replace a model name"),

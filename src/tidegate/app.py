@@ -9,6 +9,7 @@ import asyncio
 import gc
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tidegate import catalog, routing
@@ -21,6 +22,7 @@ from tidegate.accounts import (
     LimitsOnly,
     LocalCounters,
     SharedCounters,
+    Users,
     limits_of,
 )
 from tidegate.alerts import Alerts
@@ -43,11 +45,12 @@ from tidegate.protocols.errors import MethodNotAllowed, PathNotFound, TidegateEr
 from tidegate.providers import ModelRegistry
 from tidegate.providers.embedded import Embedded
 from tidegate.sharing import Sharing
-from tidegate.upstream import Fetcher, Pool
+from tidegate.upstream import Fetcher, Pool, fetch_json
 
 from .browsers import VARY, BrowserPolicy
 
 if TYPE_CHECKING:
+    from tidegate.accounts.jwt import Tokens
     from tidegate.store.store import Store
 
 __all__ = ["Tidegate"]
@@ -79,7 +82,7 @@ class Tidegate:
         self._candidates: routing.Router | None = None
         """Decides among candidates; one for all Configs of this worker."""
         self._sharing: Sharing | None = None
-        self._directory: Directory | None = None
+        self._accounts: Accounts | None = None
         self._store: Store | None = None
         self._counters: Counters = LocalCounters() if bus.memory is None else SharedCounters(bus.memory)
         """What is used of limits; it survives reloads."""
@@ -174,8 +177,8 @@ class Tidegate:
             self._sharing.stop()
         await self._alerts.close()
         self._bus.close()
-        if self._directory is not None:
-            await self._directory.close()
+        if self._accounts is not None:
+            await self._accounts.close()
         if self._store is not None:
             await self._store.close()
         self._request_log.close()
@@ -187,11 +190,11 @@ class Tidegate:
         """
         attached = await self._embedded.attach(config)
         chooser = self._candidates or routing.Router(attached, claims=self._bus)
-        directory, accountant = await self._open_accounts(attached)
-        old, self._plane = self._plane, self._make_plane(attached, chooser, directory, accountant)
-        if self._directory is not None:
-            await self._directory.close()
-        self._directory = directory
+        accounts = await self._open_accounts(attached)
+        old, self._plane = self._plane, self._make_plane(attached, chooser, accounts)
+        if self._accounts is not None:
+            await self._accounts.close()
+        self._accounts = accounts
         chooser.reload(attached)
         if self._candidates is None:
             chooser.subscribe(self._alerts.on_transition)
@@ -201,33 +204,43 @@ class Tidegate:
         self._config = config
         self._alerts.configure([url.reveal() for url in config.alerts.urls], config.alerts.repeat_s)
 
-    async def _open_accounts(self, config: Config) -> "tuple[Directory, Accountant | None]":
+    async def _open_accounts(self, config: Config) -> "Accounts":
         """The callers of a configuration and, where there is a store, who accounts for them."""
         keys, required = [key.reveal() for key in config.auth.keys], config.auth.mode == "keys"
+        limits = limits_of(config)
         if not config.store.url:
-            limits = limits_of(config)
             accountant = LimitsOnly(self._counters) if limits != UNLIMITED else None
-            return Directory(keys, required=required, limits=limits), accountant
-        from tidegate.accounts.opening import StoredKeys, make_accountant, open_store
+            directory = Directory(keys, required=required, limits=limits)
+            return Accounts(directory, accountant, self._open_tokens(config, Users(limits=limits)))
+        from tidegate.accounts.opening import StoredKeys, StoredUsers, make_accountant, open_store
 
         if self._store is None:
             self._store = await open_store(config)
         source, billing = StoredKeys(self._store), config.billing.enabled
-        directory = Directory(keys, source, required=required, billing=billing, limits=limits_of(config))
+        users = Users(StoredUsers(self._store), billing=billing, limits=limits)
+        directory = Directory(keys, source, required=required, billing=billing, limits=limits)
         await directory.open()
-        return directory, make_accountant(self._store, self._counters, config)
+        tokens = self._open_tokens(config, users)
+        return Accounts(directory, make_accountant(self._store, self._counters, config), tokens)
 
-    def _make_plane(
-        self, config: Config, chooser: routing.Router, directory: Directory, accountant: Accountant | None
-    ) -> "Plane":
+    def _open_tokens(self, config: Config, users: Users) -> "Tokens | None":
+        """What verifies the tokens of clients; None where none are accepted."""
+        if not config.auth.takes_tokens:
+            return None
+        from tidegate.accounts.jwt import open_tokens
+
+        old = self._accounts.tokens if self._accounts is not None else None
+        return open_tokens(config, users, fetch_json, old)
+
+    def _make_plane(self, config: Config, chooser: routing.Router, accounts: "Accounts") -> "Plane":
         registry = ModelRegistry(config)
         gateway = Gateway(
             config=config,
             registry=registry,
             router=chooser,
-            keyring=Keyring(directory, config.server.trusted_proxies, self._failed),
+            keyring=Keyring(accounts.directory, config.server.trusted_proxies, self._failed, accounts.tokens),
             tariff=Tariff(config),
-            accountant=accountant,
+            accountant=accounts.accountant,
             pool=self._pool,
             fetcher=self._fetcher,
             watchdog=self._watchdog,
@@ -237,6 +250,21 @@ class Tidegate:
         )
         router = Router(all_doors(config.api.llm_gate))
         return Plane(gateway, router, BrowserPolicy(config), self._store)
+
+
+@dataclass(frozen=True)
+class Accounts:
+    """Who calls by one Config, and who accounts for them."""
+
+    directory: Directory
+    accountant: Accountant | None
+    tokens: "Tokens | None"
+
+    async def close(self) -> None:
+        """Stop following changes."""
+        await self.directory.close()
+        if self.tokens is not None:
+            await self.tokens.close()
 
 
 class Plane:

@@ -73,8 +73,8 @@ class Books:
 
     async def until(self, headers: dict[str, str], *, works: bool) -> None:
         """Wait until a key works, or does not."""
-        directory = self.gateway.app._directory
-        assert directory is not None
+        assert self.gateway.app._accounts is not None
+        directory = self.gateway.app._accounts.directory
         while (directory.find(headers["Authorization"].removeprefix("Bearer ")) is not None) is not works:
             await asyncio.sleep(0.02)
 

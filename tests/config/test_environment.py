@@ -69,15 +69,14 @@ def test_gateway_b_starts_with_its_environment(read: Read) -> None:
         "together": "t",
     }
     assert config.server.port == 3000
-    used = {"MINIMAL_FUND", "RATE_LIMIT_REQUESTS_PER_MINUTE"}
+    used = {"MINIMAL_FUND", "RATE_LIMIT_REQUESTS_PER_MINUTE", "SUPABASE_URL"}
     assert config.not_used_yet == tuple(sorted(later.keys() - used))
     assert config.limits.requests_per_minute == 60
     assert config.billing.minimum_funds_usd == 0.01
-    [warning] = config.warnings
-    assert warning.startswith(
-        "SUPABASE_URL is set, but this version of Tidegate does not check Supabase's users"
-    )
-    assert read({**later, "TIDEGATE_API_KEYS": "k"}).warnings == ()
+    assert config.warnings == ()
+    assert (config.auth.mode, config.auth.supabase_url) == ("keys", "https://x.supabase.co")
+    [warning] = read({"SUPABASE_ANON_KEY": "anon"}).warnings
+    assert warning.startswith("SUPABASE_ANON_KEY is set, but neither SUPABASE_URL nor SUPABASE_JWT_SECRET")
 
 
 def test_gateway_c_names_keys_and_addresses(read: Read) -> None:
@@ -183,6 +182,12 @@ VALUES = {
     "auth.keys": ("one", "two"),
     "auth.admin_keys": ("an-admin-key-0123456789", "ops:another-admin-key-0123"),
     "auth.open_beyond_loopback": True,
+    "auth.supabase_url": "https://x.supabase.co",
+    "auth.jwt_secret": "a-secret-of-more-than-thirty-two-characters",
+    "auth.jwt_issuer": "https://login.example/",
+    "auth.jwt_audience": ("a", "b"),
+    "auth.jwt_jwks_url": "https://login.example/jwks",
+    "auth.jwt_algorithms": ("ES256", "EdDSA"),
     "store.url": "sqlite:///a.db",
     "store.journal": "/var/lib/journal",
     "store.durability": "disk",
@@ -235,6 +240,7 @@ def test_every_setting_has_a_variable_of_its_own(read: Read) -> None:
     for section, struct in OWN_SECTIONS.items():
         for field in fields(struct):
             found[f"{section}.{field.name}"] = getattr(getattr(config, section), field.name)
+    found["auth.jwt_secret"] = found["auth.jwt_secret"].reveal()
     for secrets in ("auth.keys", "auth.admin_keys", "alerts.urls"):
         found[secrets] = tuple(key.reveal() for key in found[secrets])
     assert found == VALUES

@@ -247,10 +247,6 @@ FILE_MISTAKES = {
         "[cache]\nenabled = true",
         "1: cache: this is not available in this version of Tidegate",
     ),
-    "a key of later": (
-        "[auth]\nsupabase_url = 'x'",
-        "2: auth.supabase_url: this is not available in this version of Tidegate",
-    ),
     "an unknown order": (
         "[providers.d]\nkind='demo'\n[models.m]\norder = 'price'\ncandidates = ['d/x']",
         '4: models.m.order: expected "priority", "weighted", "cost", "latency", "throughput" or "balanced", '

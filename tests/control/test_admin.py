@@ -73,9 +73,9 @@ class Admin:
 
     async def known(self, secret: str, *, works: bool = True) -> None:
         """Wait until a key works, or does not."""
-        directory = self.gateway.app._directory
-        assert directory is not None
-        while (directory.find(secret) is not None) is not works:
+        accounts = self.gateway.app._accounts
+        assert accounts is not None
+        while (accounts.directory.find(secret) is not None) is not works:
             await asyncio.sleep(0.02)
 
 

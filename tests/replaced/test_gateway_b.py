@@ -1,13 +1,15 @@
 """Gateway B, with fallback: its documented calls, with its variables only.
 
-Not here, because it comes later: Supabase's JWTs and keys in its tables, wallets and their transactions,
+Not here, because it comes later: keys in Supabase's tables, wallets and their transactions,
 the order by cost and measured performance, notices by ntfy, the cache, rate limits, metrics. Until then
-the keys of clients are those of `TIDEGATE_API_KEYS`, and fallbacks are those that a request names.
+clients have keys of `TIDEGATE_API_KEYS` or tokens of Supabase, and fallbacks are those that a request names.
 """
 
 from collections.abc import AsyncIterator
+from time import time
 from typing import Any
 
+import jwt
 import pytest
 
 from running import Gateway, Reply
@@ -57,7 +59,7 @@ async def chat(gateway: Gateway, model: str, **more: Any) -> Reply:
 
 async def test_what_comes_later_is_taken_without_complaint(gateway: Gateway) -> None:
     assert gateway.config.warnings == ()
-    used = {"NTFY_ERROR_URL", "MINIMAL_FUND", "RATE_LIMIT_REQUESTS_PER_MINUTE"}
+    used = {"NTFY_ERROR_URL", "MINIMAL_FUND", "RATE_LIMIT_REQUESTS_PER_MINUTE", "SUPABASE_URL"}
     assert gateway.config.not_used_yet == tuple(sorted(LATER.keys() - used))
     assert [url.reveal() for url in gateway.config.alerts.urls] == [LATER["NTFY_ERROR_URL"]]
     assert gateway.config.server.port == 3000
@@ -180,12 +182,19 @@ async def test_tokens_are_tracked_exactly(gateway: Gateway, provider: Simulator)
     assert record["caller"].startswith("key-")
 
 
-async def test_without_keys_it_is_open_on_this_machine_only_and_reports_it() -> None:
-    async with Gateway(
-        environ={**LATER, "API_KEY_OPENAI": "sk-openai-0123456789", "HOST": "0.0.0.0"}
-    ) as open_:
-        assert (await open_.get("/v1/chat/models")).status == 200
-    assert open_.config.server.host == "127.0.0.1"
-    moved, unchecked = open_.config.warnings
-    assert "not listening on 0.0.0.0" in moved
-    assert "does not check Supabase's users" in unchecked
+async def test_the_users_of_supabase_may_call_with_their_tokens_and_nobody_else(provider: Simulator) -> None:
+    provider.answer(OPENAI.text)
+    secret = "the-jwt-secret-of-the-supabase-project"
+    environ = {
+        **LATER, "SUPABASE_JWT_SECRET": secret, "API_KEY_OPENAI": "sk-openai-0123456789",
+        "OPENAI_BASE_URL": f"{provider.url}/openai", "HOST": "0.0.0.0",
+    }  # fmt: skip
+    claims = {"iss": f"{LATER['SUPABASE_URL']}/auth/v1", "aud": "authenticated", "role": "authenticated"}
+    body = {"model": "gpt-4o-mini", "messages": MESSAGES}
+    async with Gateway(environ=environ) as gateway:
+        assert gateway.config.server.host == "0.0.0.0"
+        assert (await gateway.post("/v1/chat/completions", body)).status == 401
+        token = jwt.encode({**claims, "sub": "7d1c0a52", "exp": int(time()) + 3600}, secret, "HS256")
+        headers = {"Authorization": f"Bearer {token}"}
+        assert (await gateway.post("/v1/chat/completions", body, headers)).status == 200
+        assert (await gateway.record(2))["caller"] == "7d1c0a52"

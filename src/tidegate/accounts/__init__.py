@@ -3,11 +3,13 @@
 - `settings.py`: what may be set for a key, a user and a team. `caller.py` puts it together.
 - `api_keys.py`: how keys are made and stored. `directory.py`: the keys that a worker knows.
   `failed_attempts.py` slows down who guesses.
+- `jwt.py`, `jwks.py`: tokens of Supabase and other issuers. `users.py`: the users whom a worker knows.
 - `gcra.py`, `counters.py`, `shared_counters.py`, `limits.py`, `limiting.py`: how much may be used at a time.
 - `budgets.py`, `wallets.py`: what may be spent.
 - `accountant.py`: all of that, as an exchange sees it (`contract.py`). `opening.py` makes it.
 
-What needs a database is imported by `opening` only: a gateway without a store does without it.
+What needs a database is imported by `opening` only, and what needs the library for tokens by `jwt` only: a
+gateway without a store, or without tokens, does without them.
 """
 
 from .caller import ANONYMOUS, Caller
@@ -19,6 +21,7 @@ from .limiting import LimitsOnly
 from .quote import Quote
 from .settings import UNLIMITED, limits_of
 from .shared_counters import SharedCounters
+from .users import Users
 
 __all__ = [
     "ANONYMOUS",
@@ -33,5 +36,6 @@ __all__ = [
     "Quote",
     "SharedCounters",
     "Ticket",
+    "Users",
     "limits_of",
 ]

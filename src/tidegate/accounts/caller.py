@@ -61,9 +61,11 @@ def put_together(
     default: Limits = UNLIMITED,
 ) -> Caller:
     """The caller with a key: what is set for the key, its user and their team. `default` are the limits of a
-    key that sets none.
+    key that sets none; a caller without a key is limited as a user instead.
     """
-    if settings.limits == UNLIMITED:
+    if key is None and user_settings is not None and user_settings.limits == UNLIMITED:
+        user_settings = structs.replace(user_settings, limits=default)
+    elif key is not None and settings.limits == UNLIMITED:
         settings = structs.replace(settings, limits=default)
     parts = [(f"key:{key}", settings), (f"user:{user}", user_settings), (f"team:{team}", team_settings)]
     present = [(name, one) for name, one in parts if one is not None]

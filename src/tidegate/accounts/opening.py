@@ -7,14 +7,14 @@ from typing import Any
 
 from tidegate.config import Config
 from tidegate.money import nano_of
-from tidegate.store.journal import Place
-from tidegate.store.keys import changed_keys, version_of_keys
+from tidegate.store.journal import Place, milliseconds
+from tidegate.store.keys import add_user, changed_keys, users_with_teams, version_of_keys
 from tidegate.store.store import Store
 
 from .accountant import Accountant
 from .counters import Counters
 
-__all__ = ["StoredKeys", "make_accountant", "open_store", "place_of_journals"]
+__all__ = ["StoredKeys", "StoredUsers", "make_accountant", "open_store", "place_of_journals"]
 
 FOLDER = "tidegate-journal"
 """The folder of the journals for a store that is not a file, in the working directory."""
@@ -33,6 +33,21 @@ class StoredKeys:
     async def changed(self, version: int) -> Sequence[Mapping[str, Any]]:
         """See KeySource."""
         return await self._store.ask(changed_keys, version)
+
+
+class StoredUsers:
+    """The users in a store (see users.UserSource)."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def read(self, ids: Sequence[str]) -> Sequence[Mapping[str, Any]]:
+        """See UserSource."""
+        return await self._store.ask(users_with_teams, ids)
+
+    async def add(self, user: str) -> None:
+        """See UserSource."""
+        await self._store.change(add_user, user, milliseconds())
 
 
 async def open_store(config: Config) -> Store:

@@ -21,13 +21,7 @@ __all__ = ["LATER", "build", "check_sections", "plain_words", "resolve_variables
 
 S = TypeVar("S", bound=Struct)
 
-LATER = frozenset(
-    [
-        "cache",
-        "auth.supabase_url",
-        "auth.jwt_secret",
-    ]
-)
+LATER = frozenset(["cache"])
 """Sections and keys of later versions."""
 
 NOT_YET = "this is not available in this version of Tidegate"

@@ -33,6 +33,10 @@ OPTIONS = (
     "credentials_file",
 )
 """Settings of a provider that only some kinds have."""
+TOKENS = ("supabase_url", "jwt_secret", "jwt_jwks_url")
+"""Settings by which tokens are accepted."""
+SHORTEST_SECRET = 32
+"""Minimum characters of a secret for tokens: HS256 needs 256 bits (RFC 7518)."""
 
 
 def complete_providers(draft: Draft, environment: Environment) -> None:
@@ -56,11 +60,12 @@ def _complete_options(kind: Kind, settings: dict[str, Setting], environment: Env
 
 
 def complete_auth(draft: Draft) -> None:
-    """Keys, or a store for them, mean that keys are required, unless there is a mode."""
+    """Keys, a store for them or an issuer of tokens mean that keys are required, unless there is a mode."""
     settings, store = draft.tables.get(("auth",), {}), draft.tables.get(("store",), {})
-    reason = settings.get("keys") or store.get("url")
-    if reason is not None and reason.value and "mode" not in settings:
-        draft.put(("auth",), "mode", Setting("keys", reason.origin))
+    reasons = [*(settings.get(name) for name in ("keys", *TOKENS)), store.get("url")]
+    for reason in reasons:
+        if reason is not None and reason.value and "mode" not in settings:
+            draft.put(("auth",), "mode", Setting("keys", reason.origin))
 
 
 def stay_inside(config: Config, draft: Draft, environment: Environment) -> tuple[Config, tuple[str, ...]]:
@@ -89,6 +94,7 @@ def stay_inside(config: Config, draft: Draft, environment: Environment) -> tuple
 def check_whole(config: Config, draft: Draft, problems: Problems) -> None:
     """Report combinations of settings that are individually valid but conflict."""
     _check_auth(config, draft, problems)
+    _check_tokens(config, draft, problems)
     _check_billing(config, draft, problems)
     _check_certificate(config, draft, problems)
     _check_same_names(draft, problems)
@@ -107,11 +113,13 @@ def _check_auth(config: Config, draft: Draft, problems: Problems) -> None:
     settings = draft.tables.get(("auth",), {})
     auth = config.auth
     _check_admin_keys(auth, settings, problems)
-    if auth.mode == "keys" and not auth.keys and not config.store.url:
+    if auth.mode == "keys" and not auth.keys and not config.store.url and not auth.takes_tokens:
         message = 'mode is "keys", but there are none: set auth.keys or TIDEGATE_API_KEYS, or store.url'
         problems.add(settings["mode"].origin, ("auth", "mode"), message)
-    elif auth.mode == "open" and auth.keys:
-        message = f'mode is "open", but {settings["keys"].origin} sets keys: remove one of them'
+    elif auth.mode == "open" and (auth.keys or auth.takes_tokens):
+        name = "keys" if auth.keys else next(name for name in TOKENS if name in settings)
+        what = "keys" if auth.keys else "an issuer of tokens"
+        message = f'mode is "open", but {settings[name].origin} sets {what}: remove one of them'
         problems.add(settings["mode"].origin, ("auth", "mode"), message)
     elif (
         auth.mode == "open"
@@ -136,6 +144,25 @@ def _check_admin_keys(auth: Auth, settings: Mapping[str, Setting], problems: Pro
         elif len(key) < SHORTEST_ADMIN_KEY:
             message = f"an admin key must have at least {SHORTEST_ADMIN_KEY} characters"
             problems.add(origin, ("auth", "admin_keys"), message)
+
+
+def _check_tokens(config: Config, draft: Draft, problems: Problems) -> None:
+    settings, auth = draft.tables.get(("auth",), {}), config.auth
+    for name in ("jwt_issuer", "jwt_audience", "jwt_algorithms"):
+        if getattr(auth, name) and not auth.takes_tokens:
+            message = "has no effect without keys: set auth.jwt_jwks_url or auth.jwt_secret"
+            problems.add(settings[name].origin, ("auth", name), message)
+    for name in ("jwt_issuer", "jwt_jwks_url"):
+        if getattr(auth, name) and not (auth.supabase_url or (auth.jwt_issuer and auth.jwt_audience)):
+            message = (
+                "needs auth.jwt_issuer and auth.jwt_audience: otherwise tokens for other applications "
+                "would be accepted"
+            )
+            problems.add(settings[name].origin, ("auth", name), message)
+            break
+    if auth.jwt_secret is not None and len(auth.jwt_secret.reveal()) < SHORTEST_SECRET:
+        message = f"is too short: expected at least {SHORTEST_SECRET} characters"
+        problems.add(settings["jwt_secret"].origin, ("auth", "jwt_secret"), message)
 
 
 def _check_billing(config: Config, draft: Draft, problems: Problems) -> None:

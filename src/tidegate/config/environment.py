@@ -63,6 +63,8 @@ OTHER_NAMES: Mapping[tuple[str, str], tuple[str, ...]] = {
     ("server", "workers"): ("TIDEGATE_WORKERS",),
     ("auth", "keys"): ("TIDEGATE_API_KEYS",),
     ("auth", "admin_keys"): ("TIDEGATE_ADMIN_KEYS",),
+    ("auth", "supabase_url"): ("SUPABASE_URL",),
+    ("auth", "jwt_secret"): ("SUPABASE_JWT_SECRET",),
     ("billing", "minimum_funds_usd"): ("MINIMAL_FUND",),
     ("limits", "requests_per_minute"): ("RATE_LIMIT_REQUESTS_PER_MINUTE",),
     ("logs", "level"): ("TIDEGATE_LOG_LEVEL", "LOG_LEVEL"),
@@ -78,8 +80,8 @@ DEBUG = "DEBUG"
 VERIFY = ("TIDEGATE_VERIFY", "HTTPX_CLIENT_VERIFY")
 """`verify` of every provider that does not set its own."""
 
-SUPABASE = ("SUPABASE_URL", "SUPABASE_ANON_KEY", "SUPABASE_SERVICE_ROLE_KEY", "SUPABASE_JWT_SECRET")
-"""Variables that restricted a replaced gateway to known users."""
+SUPABASE = ("SUPABASE_ANON_KEY", "SUPABASE_SERVICE_ROLE_KEY")
+"""Variables of a replaced gateway that restricted it to known users. Tidegate checks tokens without them."""
 
 NO_EFFECT: tuple[str, ...] = (
     "ENABLE_RELOAD",

@@ -18,6 +18,9 @@ FILE_NAME = "tidegate.toml"
 NAMED_SECTIONS = ("providers", "models", "prices")
 """Sections of sections: `[providers.<name>]`."""
 
+PARTS = frozenset([("auth", "jwt")])
+"""Sections whose keys are keys of the outer section: `issuer` in `[auth.jwt]` is its `jwt_issuer`."""
+
 _PLACE = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)")
 
 
@@ -37,7 +40,7 @@ def draft_file(path: FilePath, draft: Draft, problems: Problems) -> None:
     except tomllib.TOMLDecodeError as error:
         problems.add(_place_of(error, path.name, text), (), f"not TOML: {_PLACE.sub('', str(error))}")
         return
-    lines = locate(text)
+    lines = {_flat_path(path): line for path, line in locate(text).items()}
     nested = _nested(lines)
     for table, settings in _tables(tree, path.name, lines, problems):
         if "kind" in settings and settings["kind"] != draft.value(table, "kind"):
@@ -65,7 +68,7 @@ def _tables(
         if not isinstance(content, dict):
             problems.add(origin, (section,), "expected a table, such as [server]")
         elif section not in NAMED_SECTIONS:
-            yield (section,), content
+            yield (section,), _flat(section, content)
         else:
             for name, settings in content.items():
                 if isinstance(settings, dict):
@@ -73,6 +76,23 @@ def _tables(
                 else:
                     place = Origin("file", file, lines.get((section, name), 0))
                     problems.add(place, (section, name), f"expected a table [{section}.<name>]")
+
+
+def _flat(section: str, content: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The settings of a section, with those of its parts."""
+    flat: dict[str, Any] = {}
+    for name, value in content.items():
+        if (section, name) in PARTS and isinstance(value, dict):
+            flat |= {f"{name}_{key}": setting for key, setting in value.items()}
+        else:
+            flat[name] = value
+    return flat
+
+
+def _flat_path(path: Path) -> Path:
+    if path[:2] in PARTS and len(path) > 2:
+        return (path[0], f"{path[1]}_{path[2]}", *path[3:])
+    return path
 
 
 def _nested(lines: Mapping[Path, int]) -> Mapping[Path, Mapping[Path, int]]:

@@ -82,9 +82,9 @@ def missing_protection(config: Config, environment: Environment) -> Iterator[str
     if name is not None and config.auth.mode == "open":
         where = "this machine" if is_loopback(config.server.host) else config.server.host
         yield (
-            f"{environment.variables[name].origin} is set, but this version of Tidegate does not check "
-            f"Supabase's users: everyone who can reach {where} on port {config.server.port} has access. "
-            "Set TIDEGATE_API_KEYS to require a key"
+            f"{environment.variables[name].origin} is set, but neither SUPABASE_URL nor "
+            f"SUPABASE_JWT_SECRET: everyone who can reach {where} on port {config.server.port} has access. "
+            "Set one of them to admit Supabase's users, or TIDEGATE_API_KEYS"
         )
 
 

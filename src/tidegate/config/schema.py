@@ -39,6 +39,11 @@ MAX_CANDIDATES = 20
 Order: TypeAlias = Literal["priority", "weighted", "cost", "latency", "throughput", "balanced"]
 """How candidates are ordered; `docs/configuration.md` describes each value."""
 
+JWTAlgorithm: TypeAlias = Literal[
+    "HS256", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"
+]
+"""How tokens may be signed (RFC 7518, RFC 8037)."""
+
 Weight: TypeAlias = Annotated[float, Meta(ge=0, le=1_000_000)]
 Exponent: TypeAlias = Annotated[float, Meta(ge=0, le=32)]
 
@@ -81,13 +86,31 @@ class Auth(Struct, frozen=True, kw_only=True):
     """`[auth]`: who may call."""
 
     mode: Literal["open", "keys"] = "open"
-    """`open` requires no key, `keys` requires one of `keys`. The default is `keys` if any are set."""
+    """`open` requires no key, `keys` requires one of `keys`, of the store, or a token. The default is `keys`
+    if any of them is set up."""
     keys: tuple[Secret, ...] = ()
     """Client keys."""
     admin_keys: tuple[Secret, ...] = ()
     """Keys for the admin API, which clients must not have; empty: nobody may use it."""
     open_beyond_loopback: bool = False
     """Whether the gateway may listen beyond loopback without client keys."""
+    supabase_url: str | None = None
+    """The URL of a Supabase project whose users may call, with the tokens that it issues to them."""
+    jwt_secret: Secret | None = None
+    """The secret that tokens are signed with (HS256): of a Supabase project, or of `jwt_issuer`."""
+    jwt_issuer: str | None = None
+    """The issuer of tokens (`iss`), exactly as it is in them; by default that of `supabase_url`."""
+    jwt_audience: tuple[str, ...] = ()
+    """Tokens have to be for one of these audiences (`aud`); by default Supabase's `authenticated`."""
+    jwt_jwks_url: str | None = None
+    """The URL of the issuer's public keys; by default that of `supabase_url`."""
+    jwt_algorithms: tuple[JWTAlgorithm, ...] = ()
+    """Algorithms that tokens may be signed with; empty: all that fit the issuer's keys."""
+
+    @property
+    def takes_tokens(self) -> bool:
+        """Whether tokens are accepted."""
+        return any(one is not None for one in (self.supabase_url, self.jwt_secret, self.jwt_jwks_url))
 
 
 class Store(Struct, frozen=True, kw_only=True):

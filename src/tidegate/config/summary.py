@@ -26,6 +26,9 @@ def _clients(config: Config) -> Iterator[str]:
         yield f"clients: {_count(keys, 'key')}, from {config.origin('auth', 'keys')}"
     if config.auth.mode == "keys" and config.store.url:
         yield f"clients: the keys in the store of {config.origin('store', 'url')}"
+    if config.auth.takes_tokens:
+        issuer = config.auth.jwt_issuer or config.auth.supabase_url
+        yield f"clients: users with tokens of {issuer or 'whoever has auth.jwt_secret'}"
     if config.auth.mode == "open":
         host = config.server.host
         whom = "this machine" if is_loopback(host) else f"everyone who can reach {host}"

@@ -2,7 +2,6 @@
 
 from collections.abc import Awaitable
 from dataclasses import replace
-from functools import partial
 from typing import Any, cast
 from typing import Protocol as Interface
 
@@ -56,14 +55,17 @@ class ResponsesDoor:
         """Create a response."""
 
         def parse(body: bytes) -> ParsedRequest:
-            return self.protocol.parse_request(body, self._items_of(request, gateway))
+            return self.protocol.parse_request(body, self._items_of(request))
 
         return exchange(request, self, gateway, Chat(self.protocol, parse))
 
     def compact(self, request: Request, gateway: Gateway) -> Awaitable[None]:
         """Compact a conversation."""
         task: Any = task_named("compactions")
-        parse = partial(task.parse, memory=self._items_of(request, gateway))
+
+        def parse(body: bytes) -> Any:
+            return task.parse(body, memory=self._items_of(request))
+
         return exchange(request, self, gateway, TaskOperation(replace(task, parse=parse), self.protocol))
 
     def count_tokens(self, request: Request, gateway: Gateway) -> Awaitable[None]:
@@ -71,11 +73,11 @@ class ResponsesDoor:
         body = b'{"object":"response.input_tokens","input_tokens":%d}'
 
         def parse(data: bytes) -> ParsedRequest:
-            return self.protocol.parse_count_request(data, self._items_of(request, gateway))
+            return self.protocol.parse_count_request(data, self._items_of(request))
 
         return count(request, self, gateway, lambda tokens: body % tokens, parse)
 
-    def _items_of(self, request: Request, gateway: Gateway) -> ItemsOfCaller:
+    def _items_of(self, request: Request) -> ItemsOfCaller:
         """The recent items of this request's caller."""
-        caller = gateway.keyring.identify(request)
+        caller = request.caller
         return self._recent.of(caller.key or caller.label)

@@ -18,7 +18,7 @@ async def admit(this: Exchange, operation: Operation[P]) -> None:
 
     Raises ClientError: the caller is not authorized, the body is invalid, or no provider serves the model.
     """
-    identify(this)
+    await identify(this)
     shorten_deadline(this)
     this.operation = operation
     parsed = this.parsed = await read_request(this, operation.parse)
@@ -41,9 +41,12 @@ def shorten_deadline(this: Exchange) -> None:
         this.watch.deadline = this.request.received_at + seconds
 
 
-def identify(this: Exchange) -> None:
-    """Authenticate the caller. Raises Unauthenticated, before any of the body is read."""
-    this.caller = this.gateway.keyring.identify(this.request)
+async def identify(this: Exchange) -> None:
+    """Authenticate the caller, before any of the body is read. Raises Unauthenticated, and what
+    Keyring.verify raises.
+    """
+    keyring, request = this.gateway.keyring, this.request
+    this.caller = request.caller = keyring.identify(request) or await keyring.verify(request)
 
 
 async def read_request(this: Exchange, parse: Callable[[bytes], P]) -> P:

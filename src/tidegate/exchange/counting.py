@@ -56,7 +56,7 @@ def count(
     """
 
     async def handler(this: Exchange) -> None:
-        identify(this)
+        await identify(this)
         parsed = await read_request(this, within_depth(parse or door.protocol.parse_count_request))
         this.stream, this.parsed, this.operation = None, parsed, Chat(door.protocol)
         this.resolution = gateway.registry.resolve(

@@ -92,7 +92,7 @@ def respond_json(
     """Answer with JSON that needs no provider: a list of models, or the description of one."""
 
     async def handler(this: Exchange) -> None:
-        identify(this)
+        await identify(this)
         request.respond(200, [JSON], await answer())
 
     return recorded(request, door, gateway, handler)

@@ -1,8 +1,9 @@
-"""Authentication: a key in any of the headers that clients of the various dialects use."""
+"""Authentication: a key or token in any of the headers that clients of the various dialects use."""
 
 import math
 from collections.abc import Sequence
 from time import perf_counter
+from typing import Protocol as Interface
 
 from tidegate.accounts import Caller, Directory, FailedAttempts
 from tidegate.protocols.errors import Forbidden, LimitExceeded, Unauthenticated
@@ -16,18 +17,39 @@ KEY_HEADERS = (b"x-api-key", b"x-goog-api-key", b"api-key")
 """Headers whose value is just a key: Anthropic's, Google's and Azure's."""
 
 
+class Tokens(Interface):
+    """Callers by their tokens (see `accounts.jwt`)."""
+
+    def known(self, token: str) -> Caller | None:
+        """The caller of a token that was verified just now; None if it has to be verified."""
+        ...
+
+    async def verify(self, token: str) -> Caller:
+        """The caller of a token. Raises Unauthenticated, Forbidden and Unavailable."""
+        ...
+
+
 class Keyring:
     """Finds out who calls; without any keys, the gateway is open to everyone."""
 
-    def __init__(self, directory: Directory, proxies: Sequence[str], failed: FailedAttempts) -> None:
-        """`proxies` are the networks whose `X-Forwarded-For` is believed."""
+    def __init__(
+        self,
+        directory: Directory,
+        proxies: Sequence[str],
+        failed: FailedAttempts,
+        tokens: Tokens | None = None,
+    ) -> None:
+        """`proxies` are the networks whose `X-Forwarded-For` is believed; `tokens` is None if no tokens are
+        accepted.
+        """
         self._directory = directory
         self._address_of = make_address_reader(proxies)
         self._failed = failed
+        self._tokens = tokens
 
-    def identify(self, request: Request) -> Caller:
-        """The caller. Raises Unauthenticated, Forbidden for one that calls from elsewhere than it may, and
-        LimitExceeded after too many failed attempts.
+    def identify(self, request: Request) -> Caller | None:
+        """The caller; None if `verify` has to look at a token. Raises Unauthenticated, Forbidden for one that
+        calls from elsewhere than it may, and LimitExceeded after too many failed attempts.
         """
         directory = self._directory
         if not directory.required and not directory.has_keys:
@@ -41,6 +63,8 @@ class Keyring:
             raise Unauthenticated("no API key: send it as Authorization: Bearer … or X-API-Key")
         else:
             caller = directory.find(key)
+            if caller is None and self._tokens is not None and _looks_like_token(key):
+                return self._tokens.known(key)
             if caller is None or (caller.key is None and self._failed):
                 self._slow_down(request, failed=caller is None)
         if caller is None:
@@ -48,6 +72,20 @@ class Keyring:
         if caller.addresses:
             self._check_address(request, caller)
         return caller
+
+    async def verify(self, request: Request) -> Caller:
+        """The caller with a token. Raises what `identify` does, Forbidden for a disabled user, and
+        Unavailable if the user of a valid token cannot be looked up.
+        """
+        token = key_of(request)
+        assert self._tokens is not None, "identify has found a token"
+        assert token is not None, "identify has found a token"
+        try:
+            return await self._tokens.verify(token)
+        except Unauthenticated as error:
+            if error.code == Unauthenticated.code:  # not one that was valid, or may be
+                self._slow_down(request, failed=True)
+            raise
 
     def _slow_down(self, request: Request, *, failed: bool) -> None:
         """Refuse a client that has failed too often. A key that we have made is served all the same (nobody
@@ -68,6 +106,11 @@ class Keyring:
         address = self._address_of(request)
         if not is_within(address, tuple(caller.addresses)):
             raise Forbidden(f"this API key may not be used from {address or 'here'}")
+
+
+def _looks_like_token(key: str) -> bool:
+    """Whether a key has the form of a signed JWT: three parts, the first of them a JSON object."""
+    return key.startswith("eyJ") and key.count(".") == 2
 
 
 def key_of(request: Request) -> str | None:

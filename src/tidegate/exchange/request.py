@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from time import perf_counter
 
+from tidegate.accounts import ANONYMOUS
 from tidegate.http.contract import Header, ServerRequest
 from tidegate.http.errors import ClientDisconnected
 from tidegate.protocols.errors import BodyTooLarge, InvalidRequest, TidegateError
@@ -35,7 +36,7 @@ class Request:
     """A client's request and the response to it."""
 
     __slots__ = (
-        "_base_headers", "_wire", "abort_stream", "correlation", "done", "first_byte_at", "headers",
+        "_base_headers", "_wire", "abort_stream", "caller", "correlation", "done", "first_byte_at", "headers",
         "id", "method", "named", "path", "peer", "query", "received_at", "responded", "status", "write",
     )  # fmt: skip
 
@@ -57,6 +58,7 @@ class Request:
         """The headers by name; of several with one name, the first."""
         self.received_at = wire.received_at
         """When the request head was complete, by `perf_counter`."""
+        self.caller = ANONYMOUS  # until it is known
         self.correlation: str | None = None
         """The client's correlation id, if its dialect has one."""
         # the response
@@ -109,8 +111,7 @@ class Request:
         declared = self.header(b"content-length")
         if declared is not None and declared.isdigit() and int(declared) > limit:
             raise BodyTooLarge(_too_large(limit))
-        pieces: list[bytes] = []
-        size = 0
+        pieces, size = [], 0
         try:
             while data := await self._wire.read():
                 pieces.append(data)

@@ -12,7 +12,7 @@ from .upsert import insert_new
 __all__ = [
     "add_key", "add_user", "change_key", "changed_keys", "find_key", "find_team", "find_user", "keys_named",
     "list_keys", "list_teams", "list_users", "put_team", "put_user", "revoke_key", "rotate_key",
-    "version_of_keys",
+    "users_with_teams", "version_of_keys",
 ]  # fmt: skip
 
 Row = dict[str, Any]
@@ -120,6 +120,19 @@ def find_user(connection: Connection, user: str) -> Row | None:
     """A user."""
     found = connection.execute(select(users).where(users.c.id == user)).mappings().first()
     return dict(found) if found is not None else None
+
+
+def users_with_teams(connection: Connection, ids: Sequence[str]) -> Sequence[Row]:
+    """Users with the settings of their teams, in columns named as those of `changed_keys`."""
+    columns: list[Any] = [
+        users.c.id.label("user"),
+        users.c.team,
+        users.c.settings.label("user_settings"),
+        users.c.disabled_at,
+        teams.c.settings.label("team_settings"),
+    ]
+    query = select(*columns).outerjoin(teams, teams.c.id == users.c.team).where(users.c.id.in_(ids))
+    return [dict(row) for row in connection.execute(query).mappings()]
 
 
 def list_users(

@@ -1,11 +1,13 @@
 """The only package that awaits a provider: connections and their failures.
 
-`pool` calls providers, `model_list` reads their model lists, `fetch` downloads files that clients link to.
+`pool` calls providers, `model_list` reads their model lists, `document` reads other small documents, `fetch`
+downloads files that clients link to.
 Nothing here retries or knows a dialect, and only fetching follows redirects. Deadlines are not set here
 either: the exchange cancels its task (see `exchange/watchdog.py`), which closes the connection and so cancels
 the provider's work.
 """
 
+from .document import fetch_json
 from .fetch import Budget, Fetched, Fetcher, NotFetched
 from .model_list import fetch_model_names
 from .pool import TRANSPORT_ERRORS, Answer, Pool, explain
@@ -19,5 +21,6 @@ __all__ = [
     "NotFetched",
     "Pool",
     "explain",
+    "fetch_json",
     "fetch_model_names",
 ]

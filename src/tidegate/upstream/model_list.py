@@ -1,18 +1,12 @@
-"""A service's model list, in the format of OpenAI's API.
-
-It is requested outside the pool: rarely, with a short timeout and a limit of a few megabytes.
-"""
-
-import asyncio
+"""A service's model list, in the format of OpenAI's API."""
 
 import msgspec
 from msgspec import Struct
 
 from tidegate.http.address import Address
-from tidegate.http.errors import HTTPError
-from tidegate.protocols.errors import ProviderBroke, ProviderRefused, ProviderTimeout
+from tidegate.protocols.errors import ProviderBroke, ProviderRefused
 
-from .pool import Pool, explain
+from .document import fetch_document
 
 __all__ = ["fetch_model_names"]
 
@@ -35,17 +29,7 @@ _decode = msgspec.json.Decoder(_List).decode
 
 async def fetch_model_names(address: Address, headers: bytes, patience_s: float) -> tuple[str, ...]:
     """The distinct names, in the order of the list. Raises ProviderError."""
-    pool = Pool()
-    pool.open()
-    try:
-        async with asyncio.timeout(patience_s):
-            status, body = await _fetch(pool, address, headers, patience_s)
-    except HTTPError as error:
-        raise explain(error) from error
-    except TimeoutError as error:
-        raise ProviderTimeout(f"no model list within {patience_s:g} seconds") from error
-    finally:
-        await pool.close()
+    status, body = await fetch_document(address, headers, patience_s, MAX_LIST, "model list")
     if status != 200:
         raise ProviderRefused(f"it answered {status} to GET /models", status=status)
     try:
@@ -53,17 +37,3 @@ async def fetch_model_names(address: Address, headers: bytes, patience_s: float)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise ProviderBroke("its model list cannot be read") from error
     return tuple(dict.fromkeys(one.id for one in listed if 0 < len(one.id) <= LONGEST_NAME))
-
-
-async def _fetch(pool: Pool, address: Address, headers: bytes, connect_s: float) -> tuple[int, bytes]:
-    answer = await pool.get(address, headers, connect_s)
-    pieces, size = [], 0
-    try:
-        while piece := await answer.read_any():
-            pieces.append(piece)
-            size += len(piece)
-            if size > MAX_LIST:
-                raise ProviderBroke(f"its model list is larger than {MAX_LIST} bytes")
-    finally:
-        answer.close()
-    return answer.status, b"".join(pieces)
