@@ -36,10 +36,23 @@ def settle(this: Exchange) -> None:
     report_end(this)
     note_passed_over(this)
     this.close()
-    record, booked = record_of(this), this.record
-    if booked is not None:
-        record.cost, record.bill, record.estimated = booked.cost, booked.bill, booked.estimated
+    record = this.record
+    if record is None or record.ended != _ending(this):  # or its client has left since
+        record = record_of(this)
+        if this.record is not None:
+            booked = this.record
+            record.cost, record.bill, record.estimated = booked.cost, booked.bill, booked.estimated
+    elif record.first_byte_ms is None:  # it was booked before the answer was sent
+        complete(this, record)
     this.gateway.request_log.write(record)
+
+
+def complete(this: Exchange, record: Record) -> None:
+    """Add the times of a plain answer that has been sent to its record."""
+    request = this.request
+    record.total_ms = _ms(perf_counter() - request.received_at)
+    record.first_byte_ms = request.first_byte_at and _ms(request.first_byte_at - request.received_at)
+    record.overhead_ms = _overhead(this)
 
 
 def conclude(this: Exchange) -> Record:

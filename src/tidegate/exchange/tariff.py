@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from functools import lru_cache
+from math import ceil
 from time import time
 
-from tidegate.catalog import Rate
+from tidegate.catalog import Rate, Tiered
 from tidegate.config import Config
 from tidegate.money import Bill, PriceList, bill_of
 from tidegate.money.pricing import parts_of
@@ -26,6 +27,7 @@ class Tariff:
     def __init__(self, config: Config) -> None:
         self._prices = PriceList(config)
         self._rates: dict[tuple[str | None, ...], tuple[float, Mapping[str, Rate]]] = {}
+        self._greatest: dict[tuple[str, str], tuple[float, tuple[float, float, float] | None]] = {}
         self._chosen: dict[tuple[object, ...], tuple[Sequence[Candidate], Sequence[Candidate]]] = {}
         self.matches = lru_cache(MOST_KEPT)(_matches)
         """Whether a model matches one pattern of each list."""
@@ -55,9 +57,31 @@ class Tariff:
 
     def greatest_cost(self, candidates: Sequence[Candidate], prompt: int, output: int) -> int | None:
         """What so many tokens cost at the most expensive candidate, in nano; None if no price is known."""
-        usage = Usage(input=prompt, output=output)
-        bills = (self.bill(one.service.name, one.model, usage) for one in candidates)
-        return max((bill.total for bill in bills if bill is not None), default=None)
+        most = -1.0
+        for one in candidates:
+            per_token = self._per_token(one.service.name, one.model)
+            if per_token is not None:
+                most = max(most, prompt * per_token[0] + output * per_token[1] + per_token[2])
+        return ceil(most) if most >= 0 else None
+
+    def _per_token(self, service: str, model: str) -> tuple[float, float, float] | None:
+        """What a token of the prompt, a token of the answer and a request cost at most, in nano; None if that
+        is unknown.
+        """
+        kept, now = self._greatest.get((service, model)), time()
+        if kept is not None and now < kept[0]:
+            return kept[1]
+        rates = self.rates(service, model)
+        found = None
+        if "input" in rates and "output" in rates:
+            prices = [
+                _highest(rates[name]) if name in rates else 0.0 for name in ("input", "output", "requests")
+            ]
+            found = (prices[0] * 1e3, prices[1] * 1e3, prices[2] * 1e6)
+        if len(self._greatest) >= MOST_KEPT:
+            self._greatest.clear()
+        self._greatest[service, model] = (now + FRESH_S, found)
+        return found
 
     def with_prices(self, candidates: Sequence[Candidate]) -> Sequence[Candidate]:
         """The candidates whose prices are known; all of them if there is none: the refusal says so."""
@@ -87,6 +111,13 @@ class Tariff:
                 self._chosen.clear()
             kept = self._chosen[key] = (candidates, chosen)
         return kept[1]
+
+
+def _highest(rate: Rate) -> float:
+    """A rate for the longest prompts."""
+    if isinstance(rate, Tiered):
+        return float(max([rate.base, *(tier.price for tier in rate.tiers)]))
+    return float(rate)
 
 
 def _matches(model: str, lists: Sequence[Sequence[str]]) -> bool:
