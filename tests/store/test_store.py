@@ -9,15 +9,17 @@ from pathlib import Path
 from threading import Event
 
 import pytest
+from msgspec.structs import replace
 from sqlalchemy import Connection, func, select
 
 from tidegate.money.ledger import wallet_of
+from tidegate.store import moving
 from tidegate.store import store as store_module
 from tidegate.store.books import balance_of
 from tidegate.store.checking import check_books
 from tidegate.store.database import Database
 from tidegate.store.errors import JournalFailed, StoreUnavailable
-from tidegate.store.journal import Begun, Charge, Ended, Journal, Place, abandoned, read
+from tidegate.store.journal import Begun, Charge, Ended, Journal, Place, Released, abandoned, read
 from tidegate.store.leases import take_lease
 from tidegate.store.schema import SchemaTooNew, migrate
 from tidegate.store.store import Store
@@ -254,3 +256,37 @@ def test_a_newer_schema_is_refused(database: Database) -> None:
 def test_a_wrong_url_says_what_is_right(url: str) -> None:
     with pytest.raises(ValueError, match="such as sqlite:"):
         Database(url)
+
+
+def test_workers_that_move_at_the_same_time_do_not_wait_for_each_other_in_a_circle(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(moving, "BATCH", 8)
+    users = ["alice", "bob", "carol"]
+    with database.write() as connection:
+        for user in users:
+            add_credit(connection, user, 10 * USD, 1, reference="a")
+
+    def work(number: int) -> None:
+        name = f"w{number}"
+        journal = Journal(Place(tmp_path), name)
+        for user in users[number:] + users[:number]:
+            with database.write() as connection:
+                lease = take_lease(connection, user, USD // 2, USD // 2, 0, name, 1).id
+            for count in range(20):
+                request = f"{name}-{user}-{count}"
+                journal.append(Begun(id=request, at=1, user=user, lease=lease, held=1000, model="m"))
+                if count % 7:
+                    journal.append(replace(ended(request, lease), user=user, model="m"))
+            if number % 2:
+                journal.append(Released(lease))
+        moving.move_all(database, name, journal.path, 3)
+        assert moving.bury(database, name, journal.path, 3) == 9
+        journal.remove()
+
+    with ThreadPoolExecutor(3) as pool:
+        for one in [pool.submit(work, number) for number in range(3)]:
+            one.result()
+    with database.read() as connection:
+        assert list(check_books(connection)) == []
+        assert count_records(connection) == 180

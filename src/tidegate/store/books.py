@@ -13,7 +13,7 @@ from tidegate.money.ledger import Transaction, kind_of_account, owner_of
 from .tables import accounts, entries, transactions
 from .upsert import insert, insert_new
 
-__all__ = ["Balance", "Booking", "balance_of", "book", "open_accounts"]
+__all__ = ["Balance", "Booking", "balance_of", "book", "lock_accounts", "open_accounts"]
 
 
 class Booking(NamedTuple):
@@ -95,3 +95,13 @@ def balance_of(connection: Connection, account: str, *, lock: bool = False) -> B
     query = select(accounts.c.posted, accounts.c.held, accounts.c.overdraft).where(accounts.c.id == account)
     row = connection.execute(query.with_for_update() if lock else query).first()
     return Balance(*row) if row is not None else Balance()
+
+
+def lock_accounts(connection: Connection, names: Iterable[str]) -> None:
+    """Let nobody else change these accounts until the transaction ends. Whoever changes several things locks
+    all the accounts first, so that no two writers wait for each other. SQLite has one writer anyway.
+    """
+    wanted = list(names)
+    if wanted and connection.dialect.name != "sqlite":
+        query = select(accounts.c.id).where(accounts.c.id.in_(wanted)).order_by(accounts.c.id)
+        connection.execute(query.with_for_update())

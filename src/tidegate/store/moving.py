@@ -11,11 +11,11 @@ from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 
-from sqlalchemy import Connection, delete, select, update
+from sqlalchemy import ColumnElement, Connection, delete, select, update
 
 from tidegate.money.ledger import charges, wallet_of
 
-from .books import Booking, balance_of, book
+from .books import Booking, balance_of, book, lock_accounts
 from .database import Database
 from .journal import Begun, Ended, Line, Released, read
 from .leases import consume, release, release_all
@@ -66,7 +66,9 @@ def bury(database: Database, journal: str, path: Path, now: int) -> int:
     leases back. Returns how many there were. Raises DatabaseError.
     """
     with database.write() as connection:
-        ended = apply(connection, [_lost(line, now) for line in _open(path)])
+        lost = [_lost(line, now) for line in _open(path)]
+        _lock(connection, lost, leases.c.journal == journal)
+        ended = apply(connection, lost)
         release_all(connection, journal)
         connection.execute(delete(journals).where(journals.c.id == journal))
     return ended
@@ -102,6 +104,8 @@ def _lost(line: Begun, now: int) -> Ended:
 
 def apply(connection: Connection, lines: Sequence[Line]) -> int:
     """Write lines into the books, but no second end of a request. Returns how many requests ended."""
+    released = [line.lease for line in lines if isinstance(line, Released)]
+    _lock(connection, lines, leases.c.id.in_(released))
     ended = _new([line for line in lines if isinstance(line, Ended)], connection)
     settled = {line.id for line in ended}
     _hold(
@@ -117,6 +121,16 @@ def apply(connection: Connection, lines: Sequence[Line]) -> int:
         if isinstance(line, Released):
             release(connection, line.lease)
     return len(ended)
+
+
+def _lock(connection: Connection, lines: Sequence[Line], released: ColumnElement[bool]) -> None:
+    """Lock the wallets that lines concern, and those of the leases that are given back."""
+    if connection.dialect.name == "sqlite":
+        return
+    paying = [line for line in lines if not isinstance(line, Released) and line.lease is not None]
+    names = {wallet_of(line.user or "") for line in paying}
+    names.update(name for (name,) in connection.execute(select(leases.c.account).where(released)))
+    lock_accounts(connection, names)
 
 
 def _new(ended: Sequence[Ended], connection: Connection) -> list[Ended]:
