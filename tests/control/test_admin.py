@@ -1,7 +1,5 @@
 """The admin API of a running gateway: who may use it, and what each of its paths does."""
 
-import asyncio
-import io
 import json as jsonlib
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -10,73 +8,11 @@ from typing import Any
 import pytest
 from fastapi.openapi.models import OpenAPI
 
+from administration import ADMIN, AS_ADMIN, Admin, administered
 from cases import each
-from running import HELLO, Gateway, Reply
-from simulator import Simulator, json
+from running import Gateway
+from simulator import Simulator
 from tidegate.accounts.settings import KeySettings
-from tidegate.store.checking import check_books
-
-ADMIN = "an-admin-key-for-tests-0123"
-AS_ADMIN = {"authorization": f"Bearer {ADMIN}"}
-ANSWER = {
-    "id": "c1", "object": "chat.completion", "created": 1, "model": "m",
-    "choices": [{"index": 0, "message": {"role": "assistant", "content": "Hi"}, "finish_reason": "stop"}],
-    "usage": {"prompt_tokens": 1000, "completion_tokens": 500, "total_tokens": 1500},
-}  # fmt: skip
-"""It costs 0.002 USD."""
-
-
-class Admin:
-    """An operator at the admin API of a gateway."""
-
-    def __init__(self, gateway: Gateway, provider: Simulator) -> None:
-        self.gateway = gateway
-        self.provider = provider
-        self._booked = 0
-
-    async def ask(
-        self,
-        method: str,
-        path: str,
-        body: Any = None,
-        headers: dict[str, str] | None = None,
-        status: int = 200,
-    ) -> Any:
-        reply = await self.reply(method, path, body, headers)
-        assert reply.status == status, reply.body
-        assert reply.headers["cache-control"] == "no-store"
-        return reply.json
-
-    async def reply(
-        self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None
-    ) -> Reply:
-        data = io.BytesIO(jsonlib.dumps(body).encode()) if body is not None else None
-        sent = {**AS_ADMIN, **(headers or {})}
-        url = f"{self.gateway.url}/admin{path}"
-        async with self.gateway.session.request(method, url, data=data, headers=sent) as answer:
-            return Reply(answer.status, answer.headers, await answer.read())
-
-    async def credit(self, user: str, usd: object, status: int = 201, **more: Any) -> Any:
-        self._booked += 1
-        key = more.pop("key", f"credit-{self._booked}")
-        body = {"amount_usd": usd, **more}
-        return await self.ask("POST", f"/wallets/{user}/credits", body, {"idempotency-key": key}, status)
-
-    async def chat(self, secret: str, status: int = 200) -> Reply:
-        """A chat with a key, once every worker knows that key as it is now."""
-        await asyncio.sleep(0)
-        headers = {"authorization": f"Bearer {secret}"}
-        self.provider.answer(json(ANSWER))
-        reply = await self.gateway.post("/v1/chat/completions", {**HELLO, "model": "one/m"}, headers)
-        assert reply.status == status, reply.body
-        return reply
-
-    async def known(self, secret: str, *, works: bool = True) -> None:
-        """Wait until a key works, or does not."""
-        accounts = self.gateway.app._accounts
-        assert accounts is not None
-        while (accounts.directory.find(secret) is not None) is not works:
-            await asyncio.sleep(0.02)
 
 
 @pytest.fixture
@@ -87,25 +23,8 @@ async def provider() -> AsyncIterator[Simulator]:
 
 @pytest.fixture
 async def admin(provider: Simulator, tmp_path: Path) -> AsyncIterator[Admin]:
-    more = f"""
-        [auth]
-        admin_keys = ["ops:{ADMIN}", "another-admin-key-0123456"]
-        [store]
-        url = "sqlite:///{tmp_path}/tidegate.db"
-        [billing]
-        enabled = true
-        output_tokens = 1000
-        overdraft_usd = 0.5
-        [prices."one/m"]
-        input = 1
-        output = 2
-    """
-    async with Gateway({"one": ("openai_compatible", provider.url)}, more=more) as gateway:
-        yield Admin(gateway, provider)
-        store = gateway.app._store
-        assert store is not None
-        await store.flush()
-        assert await store.ask(lambda connection: list(check_books(connection))) == []
+    async with administered(provider, tmp_path) as admin:
+        yield admin
 
 
 # --- who may use it ------------------------------------------------------------------------------

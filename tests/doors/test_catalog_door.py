@@ -172,19 +172,26 @@ async def test_a_chat_is_estimated_without_asking_a_provider(gateway: Gateway) -
         "object": "chat.estimate",
         "model": "openai/gpt-4o",
         "prompt_tokens": 7,
+        "estimated": True,
         "uncounted": [],
         "currency": "USD",
         "min_cost": 0.0000175,
+        "likely_cost": 0.0010175,
         "max_cost": 0.0010175,
         "providers": [
             {
                 "provider": "openai",
                 "model": "gpt-4o",
                 "max_completion_tokens": 100,
+                "price_known": True,
                 "min_cost": 0.0000175,
+                "likely_cost": 0.0010175,
                 "max_cost": 0.0010175,
+                "allowed": True,
             }
         ],
+        "allowed": True,
+        "refusal": None,
     }
     assert b"0.0010175" in reply.body
 

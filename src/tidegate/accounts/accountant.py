@@ -60,15 +60,7 @@ class Accountant:
         Forbidden (`price_unknown`) and Unavailable; then nothing is taken.
         """
         ticket = Ticket(caller, quote)
-        pays = caller.wallet and caller.user is not None
-        budgeted = any(subject.budgets for subject in caller.subjects)
-        if quote.cost is None and (pays or budgeted):
-            raise Forbidden(
-                f"the price of {quote.model} is unknown, so requests cannot be billed. The operator can add "
-                "it to [prices]",
-                code="price_unknown",
-                param="model",
-            )
+        pays, budgeted = _check_price(caller, quote)
         cost = quote.cost or 0
         try:
             if caller.subjects:
@@ -88,6 +80,20 @@ class Accountant:
             self._give_back(ticket, 0, 0)
             raise
         return ticket
+
+    async def foresee_refusal(self, caller: Caller, quote: Quote) -> TidegateError | None:
+        """See contract.Accountant."""
+        try:
+            pays, budgeted = _check_price(caller, quote)
+            cost = quote.cost or 0
+            if budgeted:
+                await self._budgets.check(caller.subjects, cost)
+            if pays:
+                assert caller.user is not None
+                await self._wallets.check(caller.user, cost)
+        except TidegateError as error:
+            return error
+        return None
 
     def settle(self, ticket: Ticket, ended: Ended) -> None:
         """A request has ended: write it down, and give back what it did not use. Raises Unavailable where it
@@ -114,3 +120,19 @@ class Accountant:
             self.store.append(line)
         except JournalFailed as error:
             raise Unavailable(f"requests cannot be accounted for: {error}", retry_after=5) from error
+
+
+def _check_price(caller: Caller, quote: Quote) -> tuple[bool, bool]:
+    """Whether a wallet pays, and whether a budget applies. Raises Forbidden where one of them does, and the
+    price is not known.
+    """
+    pays = caller.wallet and caller.user is not None
+    budgeted = any(subject.budgets for subject in caller.subjects)
+    if quote.cost is None and (pays or budgeted):
+        raise Forbidden(
+            f"the price of {quote.model} is unknown, so requests cannot be billed. The operator can add "
+            "it to [prices]",
+            code="price_unknown",
+            param="model",
+        )
+    return pays, budgeted

@@ -53,6 +53,15 @@ class Budgets:
         """Check that a request fits all budgets, and count it as spent until it ends. Raises
         InsufficientFunds naming the budget.
         """
+        held = await self.check(subjects, amount)
+        for spent in held:
+            spent.held += amount
+        return held
+
+    async def check(self, subjects: Iterable[Subject], amount: int) -> list[Spent]:
+        """Check that a request fits all budgets, and return what is spent of each. Raises InsufficientFunds
+        naming the budget.
+        """
         now = time()
         found = [
             (subject.name, budget, await self._read(subject.name, period_of(budget, now), now))
@@ -63,10 +72,18 @@ class Budgets:
             used, limit = spent.amount + spent.recent + spent.held, _limit(budget, now)
             if used + amount > limit:
                 raise _refusal(name, budget, limit, used, now)
-        held = [spent for _, _, spent in found]
-        for spent in held:
-            spent.held += amount
-        return held
+        return [spent for _, _, spent in found]
+
+    async def standings(self, subjects: Iterable[Subject]) -> list[tuple[str, Budget, int, int]]:
+        """The budgets, each with whose it is, what may be spent now and what is spent and held, in nano."""
+        now = time()
+        found = []
+        for subject in subjects:
+            for budget in subject.budgets:
+                spent = await self._read(subject.name, period_of(budget, now), now)
+                used = spent.amount + spent.recent + spent.held
+                found.append((subject.name, budget, _limit(budget, now), used))
+        return found
 
     def settle(self, held: Iterable[Spent], amount: int, cost: int) -> None:
         """A request has ended."""

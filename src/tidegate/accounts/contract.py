@@ -3,6 +3,7 @@
 from typing import Any
 from typing import Protocol as Interface
 
+from tidegate.protocols.errors import TidegateError
 from tidegate.protocols.limit_headers import Standings
 from tidegate.store.journal import Ended
 
@@ -47,6 +48,12 @@ class Accountant(Interface):
 
     async def admit(self, request: str, caller: Caller, quote: Quote) -> Ticket:
         """Take what a request needs. Raises LimitExceeded, InsufficientFunds, Forbidden and Unavailable."""
+        ...
+
+    async def foresee_refusal(self, caller: Caller, quote: Quote) -> TidegateError | None:
+        """Why the caller's budgets or wallet would not allow a request now; None if they would. Nothing is
+        taken, and limits are not looked at.
+        """
         ...
 
     def settle(self, ticket: Any, ended: Ended) -> None:

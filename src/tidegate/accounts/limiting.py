@@ -1,5 +1,6 @@
 """Accounts without a store: limits, and nothing else."""
 
+from tidegate.protocols.errors import TidegateError
 from tidegate.protocols.limit_headers import Standings
 from tidegate.store.journal import Ended, milliseconds
 
@@ -35,6 +36,10 @@ class LimitsOnly:
     async def admit(self, request: str, caller: Caller, quote: Quote) -> _Ticket:
         """See Accountant."""
         return _Ticket(await self._limiter.take(caller.subjects, quote.tokens))
+
+    async def foresee_refusal(self, caller: Caller, quote: Quote) -> TidegateError | None:
+        """See Accountant: without a store there are no funds that could be too small."""
+        return None
 
     def settle(self, ticket: _Ticket, ended: Ended) -> None:
         """See Accountant."""

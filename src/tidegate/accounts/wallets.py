@@ -9,7 +9,9 @@ import asyncio
 from time import monotonic
 
 from tidegate.money import show_usd
+from tidegate.money.ledger import wallet_of
 from tidegate.protocols.errors import InsufficientFunds, Unavailable
+from tidegate.store.books import balance_of
 from tidegate.store.errors import StoreUnavailable
 from tidegate.store.journal import Released, milliseconds
 from tidegate.store.leases import take_lease
@@ -71,6 +73,19 @@ class Wallets:
         lease.open += 1
         lease.used_at = monotonic()
         return Hold(user, lease, amount)
+
+    async def check(self, user: str, amount: int) -> None:
+        """Check that money could be held for a request. Raises InsufficientFunds, and Unavailable."""
+        lease = self._current.get(user)
+        if lease is not None and lease.left >= amount:
+            return
+        try:
+            await self._store.flush()
+            available = (await self._store.ask(balance_of, wallet_of(user))).available
+        except StoreUnavailable as error:
+            raise Unavailable("the wallets are not available at the moment", retry_after=5) from error
+        if available < max(amount, self._minimum):
+            raise self._refusal(amount, available)
 
     def settle(self, hold: Hold, cost: int) -> None:
         """A request has ended: what it did not spend of its hold can be held again."""

@@ -1,17 +1,21 @@
 """The available models and cost estimates, in the formats of gateways that Tidegate replaces."""
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from time import perf_counter
 from typing import Any
 
 from tidegate.catalog import model_named
-from tidegate.exchange import Gateway, Request, respond_json
+from tidegate.exchange import JSON, Gateway, Request, recorded, respond_json
+from tidegate.exchange.accounting import foreseen_refusal, permitted
+from tidegate.exchange.admission import identify
 from tidegate.exchange.counting import estimate
+from tidegate.exchange.state import Exchange
 from tidegate.money import PriceList
 from tidegate.protocols.depth import within_depth
+from tidegate.protocols.errors import TidegateError
 from tidegate.protocols.turn import Audio, Document, Image, ToolResult, Turn, Video
 from tidegate.protocols.usage import Usage
 from tidegate.providers import Candidate, Service, protocol_named
@@ -82,15 +86,24 @@ class CatalogDoor:
     def estimate(self, request: Request, gateway: Gateway) -> Awaitable[None]:
         """Estimate the cost of a chat request, without calling a provider."""
 
-        async def answer() -> bytes:
+        async def handler(this: Exchange) -> None:
+            await identify(this)
             parsed = within_depth(self.protocol.parse_request)(await request.read_body(gateway.max_body))
             resolution = gateway.registry.resolve(parsed.model, parsed.provider, parsed.fallbacks)
-            candidates = resolution.candidates
+            candidates = permitted(this.caller, parsed.model, resolution.candidates, gateway.tariff)
             turn = within_depth(parsed.turn)()
             tokens = await asyncio.to_thread(estimate, turn)
-            return encode(render_estimate(turn, tokens, candidates, PriceList(gateway.config)))
+            estimator = Estimator(turn, tokens, this.caller.margin, gateway)
+            estimated = estimator.render(candidates)
+            for row, candidate in zip(estimated["providers"], candidates, strict=True):
+                refusal = await foreseen_refusal(this.caller, parsed, (candidate,), gateway)
+                row["allowed"] = refusal is None
+            refusal = await foreseen_refusal(this.caller, parsed, candidates, gateway)
+            estimated["allowed"] = refusal is None
+            estimated["refusal"] = None if refusal is None else _describe_refusal(refusal)
+            request.respond(200, [JSON], encode(estimated))
 
-        return respond_json(request, self, gateway, answer)
+        return recorded(request, self, gateway, handler)
 
 
 def _health_of(service: Service, gateway: Gateway, now: float) -> dict[str, Any]:
@@ -119,47 +132,65 @@ def _list_chat_models(gateway: Gateway) -> bytes:
     return encode({"object": "list", "data": data})
 
 
-def render_estimate(
-    turn: Turn, tokens: int, candidates: tuple[Candidate, ...], prices: PriceList
-) -> dict[str, Any]:
-    """The tokens of the prompt, and the minimum and maximum cost at each candidate."""
-    now = datetime.now(UTC)
-    rows = [_estimate_of(one, turn, tokens, prices, now) for one in candidates]
-    least = [row["min_cost"] for row in rows if row["min_cost"] is not None]
-    most = [row["max_cost"] for row in rows]
-    return {
-        "object": "chat.estimate",
-        "model": turn.model,
-        "prompt_tokens": tokens,
-        "uncounted": sorted(_media_of(turn)),
-        "currency": "USD",
-        "min_cost": min(least, default=None),
-        "max_cost": max(most) if None not in most else None,
-        "providers": rows,
-    }
+class Estimator:
+    """Estimates what a chat costs at its candidates. Nobody is called."""
 
+    def __init__(self, turn: Turn, tokens: int, margin: Decimal, gateway: Gateway) -> None:
+        """`tokens` are those of the prompt; `margin` is added to each cost."""
+        self._turn = turn
+        self._tokens = tokens
+        self._factor = 1 + margin
+        self._prices = PriceList(gateway.config)
+        self._router = gateway.router
+        self._now = datetime.now(UTC)
 
-def _estimate_of(
-    candidate: Candidate, turn: Turn, tokens: int, prices: PriceList, now: datetime
-) -> dict[str, Any]:
-    provider, model = candidate.service.name, candidate.model
-    context = {"service_tier": turn.service_tier} if turn.service_tier is not None else {}
-    row = model_named(candidate.service.kind.name, model)
-    limit = turn.max_tokens or (row.output if row is not None else None)
-    answer = limit * (turn.n or 1) if limit is not None else None
+    def render(self, candidates: Sequence[Candidate]) -> dict[str, Any]:
+        """The tokens of the prompt, and the smallest, likely and greatest cost at each candidate."""
+        rows = [self._row(one, candidates) for one in candidates]
+        least = [row["min_cost"] for row in rows if row["min_cost"] is not None]
+        most = [row["max_cost"] for row in rows]
+        return {
+            "object": "chat.estimate",
+            "model": self._turn.model,
+            "prompt_tokens": self._tokens,
+            "estimated": True,
+            "uncounted": sorted(_media_of(self._turn)),
+            "currency": "USD",
+            "min_cost": min(least, default=None),
+            "likely_cost": rows[0]["likely_cost"],
+            "max_cost": max(most) if None not in most else None,
+            "providers": rows,
+        }
 
-    def cost(output: int | None) -> Decimal | None:
+    def _row(self, candidate: Candidate, candidates: Sequence[Candidate]) -> dict[str, Any]:
+        turn, model = self._turn, candidate.model
+        row = model_named(candidate.service.kind.name, model)
+        limit = turn.max_tokens or (row.output if row is not None else None)
+        answer = limit * (turn.n or 1) if limit is not None else None
+        likely = self._router.expected_output(candidates, limit, turn.n or 1, perf_counter())
+        least = self._cost(candidate, 0)
+        return {
+            "provider": candidate.service.name,
+            "model": model,
+            "max_completion_tokens": answer,
+            "price_known": least is not None,
+            "min_cost": least,
+            "likely_cost": self._cost(candidate, round(likely)),
+            "max_cost": self._cost(candidate, answer),
+        }
+
+    def _cost(self, candidate: Candidate, output: int | None) -> Decimal | None:
         if output is None:
             return None
-        return prices.price(provider, model, Usage(input=tokens, output=output), now, context)
+        tier = self._turn.service_tier
+        context = {"service_tier": tier} if tier is not None else {}
+        usage = Usage(input=self._tokens, output=output)
+        cost = self._prices.price(candidate.service.name, candidate.model, usage, self._now, context)
+        return None if cost is None else (cost * self._factor).normalize() + 0
 
-    return {
-        "provider": provider,
-        "model": model,
-        "max_completion_tokens": answer,
-        "min_cost": cost(0),
-        "max_cost": cost(answer),
-    }
+
+def _describe_refusal(error: TidegateError) -> dict[str, Any]:
+    return {"status": error.status, "code": error.code, "message": error.message}
 
 
 def _media_of(turn: Turn) -> set[str]:

@@ -4,6 +4,7 @@ Without an accountant (no store is configured) none of this happens.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 from msgspec import Raw, structs
 from msgspec.json import encode
@@ -11,7 +12,7 @@ from msgspec.json import encode
 from tidegate.accounts import Caller, Quote
 from tidegate.money import Bill, in_usd
 from tidegate.observe import Record
-from tidegate.protocols.errors import Forbidden, ModelNotFound
+from tidegate.protocols.errors import Forbidden, ModelNotFound, TidegateError
 from tidegate.protocols.usage import Usage
 from tidegate.providers import Candidate
 from tidegate.store.journal import Charge, Ended, milliseconds
@@ -20,11 +21,12 @@ from .attempt import Attempt
 from .continuation import MOST_BYTES
 from .delivered import delivered_by
 from .facts import BYTES_PER_TOKEN
+from .gateway import Gateway
 from .request import Header
 from .state import Exchange
 from .tariff import Tariff
 
-__all__ = ["admit_to_accounts", "bill_attempts", "book", "cost_header", "permitted"]
+__all__ = ["admit_to_accounts", "bill_attempts", "book", "cost_header", "foreseen_refusal", "permitted"]
 
 FREE = frozenset(["refused", "failed", "gateway_failed", "shut_down"])
 """Endings of requests that got no answer: nothing is charged for them."""
@@ -34,20 +36,34 @@ async def admit_to_accounts(this: Exchange) -> None:
     """Take what the request needs of its caller's limits, budgets and wallet. Raises LimitExceeded,
     InsufficientFunds, Forbidden and Unavailable.
     """
-    accountant, tariff = this.gateway.accountant, this.gateway.tariff
+    accountant = this.gateway.accountant
     assert accountant is not None, "the caller looks first"
-    parsed = this.parsed
-    prompt = len(getattr(parsed, "body", b"")) // BYTES_PER_TOKEN
-    most = getattr(parsed, "max_output", None) or this.gateway.config.billing.output_tokens
-    output = most * (getattr(parsed, "n", 1) or 1)
     if this.caller.wallet:
-        this.candidates = tariff.with_prices(this.candidates)
-    cost = tariff.greatest_cost(this.candidates, prompt, output)
-    this.ticket = await accountant.admit(
-        this.request.id, this.caller, Quote(this.model or "", prompt + output, cost)
-    )
+        this.candidates = this.gateway.tariff.with_prices(this.candidates)
+    quote = quote_of(this.parsed, this.candidates, this.gateway, this.model or "")
+    this.ticket = await accountant.admit(this.request.id, this.caller, quote)
     if this.ticket.hold is not None:
         this.transcript.keep(MOST_BYTES)  # to count what was delivered, if the stream breaks
+
+
+def quote_of(parsed: Any, candidates: Sequence[Candidate], gateway: Gateway, model: str) -> Quote:
+    """What a request is expected to need, at most."""
+    prompt = len(getattr(parsed, "body", b"")) // BYTES_PER_TOKEN
+    most = getattr(parsed, "max_output", None) or gateway.config.billing.output_tokens
+    output = most * (getattr(parsed, "n", 1) or 1)
+    return Quote(model, prompt + output, gateway.tariff.greatest_cost(candidates, prompt, output))
+
+
+async def foreseen_refusal(
+    caller: Caller, parsed: Any, candidates: Sequence[Candidate], gateway: Gateway
+) -> TidegateError | None:
+    """Why the caller's funds would not allow a request now; None if they would."""
+    if gateway.accountant is None:
+        return None
+    if caller.wallet and len(candidates) > 1:
+        candidates = gateway.tariff.with_prices(candidates)
+    quote = quote_of(parsed, candidates, gateway, parsed.model)
+    return await gateway.accountant.foresee_refusal(caller, quote)
 
 
 def permitted(

@@ -82,6 +82,12 @@ class Peers:
             )
         return choices
 
+    def expected_output(self, max_output: int | None, choices: int, now: float) -> float:
+        """The completion tokens to expect, by earlier answers."""
+        if now - self._at >= FRESH_S:
+            self._look(now)
+        return expected_output(self._output, max_output, choices)
+
     def _look(self, now: float) -> None:
         """Compare all figures."""
         self._at = now

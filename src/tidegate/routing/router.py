@@ -401,6 +401,13 @@ class Router:
         card = lane.card(self.prices, facts.input_tokens, now, self._wall_clock)
         return card is not None and card.input * facts.input_tokens <= self._routing.hedge_max_usd
 
+    def expected_output(
+        self, candidates: Sequence[Candidate], max_output: int | None, choices: int, now: float
+    ) -> float:
+        """The completion tokens to expect, by earlier answers of these candidates."""
+        group = self._groups.get(id(candidates)) or self._group(candidates)
+        return group.peers.expected_output(max_output, choices, now)
+
     # --- lists of candidates ------------------------------------------------------------------
 
     def _group(self, candidates: Sequence[Candidate]) -> Group:

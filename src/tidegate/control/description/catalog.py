@@ -94,10 +94,12 @@ SCHEMAS: dict[str, Schema] = {
         ),
     ),
     "ChatEstimate": struct(
-        "object model prompt_tokens uncounted currency min_cost max_cost providers",
+        "object model prompt_tokens estimated uncounted currency min_cost likely_cost max_cost providers "
+        "allowed refusal",
         object=string("", "chat.estimate"),
         model=string(),
         prompt_tokens=integer("Counted locally; close to the provider's own count."),
+        estimated=boolean("Always true: the count is not the provider's own."),
         uncounted=array(
             string("", "image", "document", "audio", "video"), "Parts that are not included in the count."
         ),
@@ -105,17 +107,33 @@ SCHEMAS: dict[str, Schema] = {
         min_cost=null_or(
             number("The cost of the prompt alone, at the cheapest candidate. Null if no price is known.")
         ),
+        likely_cost=null_or(
+            number("The cost with a response of the usual length, at the first candidate. Null if unknown.")
+        ),
         max_cost=null_or(
             number("The cost with the longest response, at the most expensive candidate. Null if unknown.")
         ),
         providers=array(
             struct(
-                "provider model max_completion_tokens min_cost max_cost",
+                "provider model max_completion_tokens price_known min_cost likely_cost max_cost allowed",
                 provider=string(),
                 model=string(),
                 max_completion_tokens=null_or(integer("The request's limit, or the model's.")),
+                price_known=boolean(),
                 min_cost=null_or(number()),
+                likely_cost=null_or(number()),
                 max_cost=null_or(number()),
+                allowed=boolean("Whether the caller's budgets and wallet allow the request there now."),
+            )
+        ),
+        allowed=boolean("Whether the caller's budgets and wallet allow the request now."),
+        refusal=null_or(
+            struct(
+                "status code message",
+                "What the request would be refused with.",
+                status=integer(),
+                code=null_or(string()),
+                message=string(),
             )
         ),
     ),
