@@ -1,32 +1,19 @@
-"""The end of an exchange: its record, built once."""
+"""The end of an exchange: it is booked, and its record is handed over."""
 
 import logging
-from time import perf_counter
 
 from tidegate.observe import Ending, Record
-from tidegate.observe.record import FailedAttempt, SkippedCandidate
-from tidegate.observe.request_log import timestamp
-from tidegate.protocols.contract import Tally
 from tidegate.protocols.errors import ClientError, ProviderError, ShutDown, TidegateError
 
 from .accounting import book
-from .attempt import Attempt
-from .explaining import decision_of
 from .planning import note_passed_over
+from .recording import add_times, outcome, record_of
 from .reporting import report_end
 from .state import Exchange
 
 __all__ = ["conclude", "ending_of", "settle"]
 
 log = logging.getLogger("tidegate")
-
-NO_TALLY = Tally()
-"""What is known of an answer that nobody was asked for."""
-
-CLIENT_CLOSED_REQUEST = 499
-"""nginx's status for a client that left before there was a response; used only in records."""
-CANCELLED = ("the request ended before it answered", "another attempt answered first")
-"""Why an attempt was cancelled: whether it was overtaken."""
 
 
 def settle(this: Exchange) -> None:
@@ -37,22 +24,14 @@ def settle(this: Exchange) -> None:
     note_passed_over(this)
     this.close()
     record = this.record
-    if record is None or record.ended != _ending(this):  # or its client has left since
+    if record is None or record.ended != outcome(this):  # or its client has left since
         record = record_of(this)
         if this.record is not None:
             booked = this.record
             record.cost, record.bill, record.estimated = booked.cost, booked.bill, booked.estimated
     elif record.first_byte_ms is None:  # it was booked before the answer was sent
-        complete(this, record)
+        add_times(this, record)
     this.gateway.request_log.write(record)
-
-
-def complete(this: Exchange, record: Record) -> None:
-    """Add the times of a plain answer that has been sent to its record."""
-    request = this.request
-    record.total_ms = _ms(perf_counter() - request.received_at)
-    record.first_byte_ms = request.first_byte_at and _ms(request.first_byte_at - request.received_at)
-    record.overhead_ms = _overhead(this)
 
 
 def conclude(this: Exchange) -> Record:
@@ -79,102 +58,6 @@ def conclude_late(this: Exchange) -> None:
         log.exception("%s could not be booked", this.request.id)
 
 
-def record_of(this: Exchange) -> Record:
-    """The record of an exchange that is over."""
-    request, attempt, now = this.request, this.attempt, perf_counter()
-    tally, candidate = (attempt.tally, attempt.candidate) if attempt is not None else (NO_TALLY, None)
-    return Record(
-        time=timestamp(now - request.received_at),
-        id=request.id,
-        correlation=request.correlation,
-        door=this.door.name,
-        path=request.path,
-        status=request.status or CLIENT_CLOSED_REQUEST,
-        ended=_ending(this),
-        model=this.model,
-        provider=candidate.service.name if candidate is not None else None,
-        provider_model=candidate.model if candidate is not None else None,
-        provider_key=_key_of(attempt) if attempt is not None else None,
-        resolved_from=candidate.replaces if candidate is not None else None,
-        stream=this.stream,
-        finish=tally.finish,
-        usage=tally.usage,
-        service_tier=tally.service_tier,
-        provider_cost=tally.provider_cost,
-        dropped=attempt.dropped if attempt is not None else (),
-        left_out=tuple(tally.left_out),
-        attempts=_failed(this),
-        continued=sum(one.attempt is not attempt for one in this.segments) if this.segments else 0,
-        hedge=attempt is not None and attempt.trial.hedge,
-        resent=this.resent,
-        skipped=_skipped(this) if this.skipped else [],
-        routing=decision_of(this) if len(this.plan.choices) > 1 or this.explains else None,
-        caller=this.caller.label,
-        user=this.caller.user,
-        error=this.error.summary if this.error is not None else None,
-        total_ms=_ms(now - request.received_at),
-        paused_ms=_ms(this.waited_s) if this.waited_s else None,
-        first_byte_ms=request.first_byte_at and _ms(request.first_byte_at - request.received_at),
-        overhead_ms=_overhead(this),
-        response_bytes=this.transcript.size or None,
-    )
-
-
-def _failed(this: Exchange) -> list[FailedAttempt]:
-    """The attempts that failed or were cancelled, in order."""
-    return [
-        _failed_attempt(this, one)
-        for one in this.attempts
-        if one.error is not None or one is not this.attempt
-    ]
-
-
-def _failed_attempt(this: Exchange, attempt: Attempt) -> FailedAttempt:
-    error = attempt.error
-    overtaken = attempt.trial.effect == "overtaken"
-    return FailedAttempt(
-        attempt.candidate.service.name,
-        attempt.candidate.model,
-        error.status if error is not None else CLIENT_CLOSED_REQUEST,
-        error.summary if error is not None else CANCELLED[overtaken],
-        _ms((attempt.ended_at or attempt.started_at) - attempt.started_at),
-        usage=attempt.tally.usage if attempt is not this.attempt else None,
-        delivered_tokens=_delivered(this, attempt),
-        hedge=attempt.trial.hedge,
-        key=_key_of(attempt),
-        cancelled=error is None,
-    )
-
-
-def _key_of(attempt: Attempt) -> str | None:
-    """Which of the provider's keys was used; None where it has only one."""
-    trial = attempt.trial
-    return trial.slot.account.fingerprint if len(trial.lane.slots) > 1 else None
-
-
-def _delivered(this: Exchange, failed: Attempt) -> int | None:
-    """Tokens of a part of the stream that was carried on."""
-    for attempt, tokens in this.segments:
-        if attempt is failed and attempt is not this.attempt:
-            return tokens
-    return None
-
-
-def _skipped(this: Exchange) -> list[SkippedCandidate]:
-    """The candidates that were skipped, in order."""
-    return [
-        SkippedCandidate(one.candidate.service.name, one.candidate.model, one.reason) for one in this.skipped
-    ]
-
-
-def _ending(this: Exchange) -> Ending:
-    """The outcome; an answer without usage has its own."""
-    attempt = this.attempt
-    if this.ended == "complete" and attempt is not None and attempt.tally.usage is None:
-        return "complete_without_usage"
-    return this.ended
-
-
 def ending_of(error: TidegateError, *, responded: bool) -> Ending:
     """The outcome of a request that ended in an error."""
     if isinstance(error, ShutDown):
@@ -182,31 +65,3 @@ def ending_of(error: TidegateError, *, responded: bool) -> Ending:
     if isinstance(error, ProviderError):
         return "provider_broke" if responded else "failed"
     return "refused" if isinstance(error, ClientError) else "gateway_failed"
-
-
-def _overhead(this: Exchange) -> float | None:
-    """Milliseconds that the gateway itself took until the first byte of an answer; None without an answer."""
-    request = this.request
-    if request.first_byte_at is None or this.attempt is None or this.attempt.first_byte_at is None:
-        return None
-    own = request.first_byte_at - request.body_at - this.waited_s
-    if len(this.attempts) == 1:
-        return _ms(own - _waited(this.attempt))
-    until = 0.0
-    for attempt in this.attempts:  # in the order in which they began; two may have waited at the same time
-        if attempt.started_at < request.first_byte_at:
-            end = attempt.started_at + _waited(attempt)
-            own -= max(0.0, end - max(attempt.started_at, until))
-            until = max(until, end)
-    return _ms(own)
-
-
-def _waited(attempt: Attempt) -> float:
-    """Seconds that an attempt waited for its provider."""
-    if attempt.waited_s is not None:
-        return attempt.waited_s
-    return attempt.ended_at - attempt.started_at if attempt.ended_at is not None else 0.0
-
-
-def _ms(seconds: float) -> float:
-    return round(seconds * 1e3, 3)
