@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import contextlib
 import hmac
 import json
 from collections.abc import AsyncIterator, Mapping
@@ -17,6 +18,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from hypothesis import given
+from hypothesis import strategies as st
 from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
 
 from cases import each
@@ -28,6 +31,7 @@ from tidegate.accounts.users import Users
 from tidegate.config import ConfigError
 from tidegate.protocols.errors import ProviderBroke, Unauthenticated
 from tidegate.store.keys import find_user, put_team, put_user
+from tidegate.upstream import fetch_json
 
 SECRET = "a-secret-of-the-issuer-that-nobody-else-has"
 PUBLISHED = "a-secret-that-is-among-the-published-keys"
@@ -358,6 +362,29 @@ async def test_an_issuer_that_is_away_or_answers_with_an_error_admits_nobody(iss
         assert (await call(gateway, signed(RSA, "RS256", "k1"))).status == 401
 
 
+async def test_an_issuer_that_does_not_answer_is_not_waited_for_for_long(issuer: FakeIssuer) -> None:
+    issuer.gate = asyncio.Event()
+    url = f"{issuer.url}/auth/v1/.well-known/jwks.json"
+    keys = KeySet(url, lambda: fetch_json(url, 0.1, 1000, "key set"))
+    tokens = Tokens(Issuer(issuer=None, audiences=("authenticated",)), keys, Users())
+    with pytest.raises(Unauthenticated, match="not available"):
+        await tokens.verify(signed(RSA, "RS256", "k1"))
+
+
+async def test_who_guesses_tokens_is_slowed_down_but_nobody_with_a_token(issuer: FakeIssuer) -> None:
+    more = f'trusted_proxies = ["127.0.0.1"]\n[auth]\njwt_secret = "{SECRET}"'
+    async with Gateway(DEMO, server=more) as gateway:
+
+        async def status(token: str) -> int:
+            headers = {"X-API-Key": token, "X-Forwarded-For": "203.0.113.7"}
+            return (await gateway.get("/v1/models", headers)).status
+
+        assert {await status(REFUSED["expired"]) for _ in range(25)} == {401}, "these were no guesses"
+        assert {await status(REFUSED["another secret"]) for _ in range(20)} == {401}
+        assert await status(REFUSED["another secret"]) == 429
+        assert await status(signed(SECRET, "HS256")) == 200
+
+
 async def test_unknown_kids_ask_the_issuer_once(issuer: FakeIssuer) -> None:
     issuer.publish(public(RSA))
     issuer.gate = asyncio.Event()
@@ -431,6 +458,39 @@ def test_a_key_that_takes_long_to_verify_with_is_not_used() -> None:
     slow = public(RSA, "e")
     slow["e"] = base64.urlsafe_b64encode(b"\x01" * 32).rstrip(b"=").decode()
     assert parse_keys(document({**public(RSA, "n"), "n": number}, slow)) == ()
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=9),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=5), inner, max_size=4),
+    max_leaves=8,
+)
+CLAIMS = st.fixed_dictionaries(
+    {}, optional=dict.fromkeys(("iss", "aud", "sub", "exp", "nbf", "iat", "jti", "crit"), JSON)
+)
+
+
+@given(st.one_of(JSON, CLAIMS, CLAIMS.map(lambda some: {**claims(), **some})))
+async def test_no_signed_claims_fail_in_any_other_way(with_secret: Tokens, body: Any) -> None:
+    with contextlib.suppress(Unauthenticated):
+        assert (await with_secret.verify(signed_with_secret(json.dumps(body).encode()))).user
+
+
+@given(st.text(max_size=60), st.text(max_size=60), JSON)
+async def test_no_text_fails_in_any_other_way(with_secret: Tokens, one: str, two: str, header: Any) -> None:
+    for token in (f"eyJ{one}.{two}.", f"{one}.{two}", by_hand(header, two), by_hand({"alg": header}, {})):
+        with pytest.raises(Unauthenticated):
+            await with_secret.verify(token)
+
+
+FIELDS = ("kty", "kid", "alg", "use", "crv", "n", "e", "x", "y", "key_ops")
+
+
+@given(st.lists(JSON | st.fixed_dictionaries({}, optional=dict.fromkeys(FIELDS, JSON)), max_size=4))
+def test_no_key_set_fails_in_any_other_way(keys: list[Any]) -> None:
+    whole = [{**public(key), **one} for one in keys if isinstance(one, dict) for key in (RSA, EC, ED)]
+    with contextlib.suppress(ProviderBroke):
+        parse_keys(json.dumps({"keys": [*keys, *whole]}).encode())
 
 
 # --- users -----------------------------------------------------------------------------------------

@@ -287,3 +287,10 @@ async def test_a_trigger_at_the_endpoint_of_compaction_asks_once() -> None:
     reply, (seen,), _ = await compacted({**TRIGGERED, "stream": False}, ANTHROPIC.text)
     assert reply.json["output"][-1]["type"] == "compaction"
     assert seen.body.count(b"Write a summary") == 1
+
+
+async def test_a_caller_without_a_key_is_refused() -> None:
+    async with Gateway({"demo": ("demo", "")}, more='[auth]\nkeys = ["sk-1"]') as gateway:
+        reply = await gateway.post("/v1/responses/compact", {**ASKED, "model": "demo/chat"})
+        record = await gateway.record()
+    assert (reply.status, record["status"]) == (401, 401)

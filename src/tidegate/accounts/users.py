@@ -119,7 +119,8 @@ class Users:
         ids = list(self._known)
         for start in range(0, len(ids), TOGETHER):
             for row in await source.read(ids[start : start + TOGETHER]):
-                self._known[row["user"]] = self._caller(row)
+                if row["user"] in self._known:
+                    self._known[row["user"]] = self._caller(row)
 
     def _caller(self, row: Mapping[str, Any]) -> Caller | None:
         if row["disabled_at"] is not None:

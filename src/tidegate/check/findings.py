@@ -61,6 +61,8 @@ class Finding(Struct, frozen=True):
 def secrets_of(config: Config) -> list[str]:
     """All secrets in a configuration, the longest first."""
     secrets: list[Secret] = [*config.auth.keys, *config.auth.admin_keys]
+    if config.auth.jwt_secret is not None:
+        secrets.append(config.auth.jwt_secret)
     for provider in config.providers.values():
         secrets += provider.secrets
     return sorted((secret.reveal() for secret in secrets if secret.reveal()), key=len, reverse=True)
