@@ -76,8 +76,8 @@ ROOMS = {
     ),
     "browsers": room("config exchange http protocols", "access from browsers is the same for all doors"),
     "doors": room(
-        "catalog config exchange money protocols providers",
-        "a door implements the HTTP surface of a dialect and starts exchanges",
+        "accounts catalog config exchange money protocols providers",
+        "a door implements the HTTP surface of a dialect and starts exchanges, or shows callers theirs",
     ),
     "control": room(
         "accounts catalog config money observe protocols providers store",

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from administration import Admin, administered
-from running import HELLO
+from running import HELLO, Gateway
 from simulator import Simulator
 
 
@@ -85,3 +85,62 @@ async def test_an_estimate_has_the_margin_and_the_permissions_of_the_caller(admi
     )
     asked = {"model": "two/m", **HELLO}
     assert (await admin.gateway.post("/v1/chat/estimate", asked, headers)).status == 404
+
+
+# --- who calls, and what they have spent ---------------------------------------------------------
+
+
+async def test_a_caller_sees_limits_budgets_and_wallet(admin: Admin) -> None:
+    await admin.credit("alice", 10)
+    await admin.ask("PUT", "/users/alice", {"team": "blue"})
+    limits = {"requests_per_minute": 60}
+    headers = await key_of(admin, limits=limits, budgets=[{"amount": 5_000_000_000, "period": "day"}])
+    await admin.chat(headers["authorization"].removeprefix("Bearer "))
+    me = (await admin.gateway.get("/v1/me", headers)).json
+    assert (me["name"], me["user"], me["team"]) == ("ci", "alice", "blue")
+    assert me["limits"] == [
+        {"of": f"key:{me['key']}", **limits, "tokens_per_minute": None, "concurrent": None}
+    ]
+    (budget,) = me["budgets"]
+    assert (budget["amount_usd"], budget["spent_usd"], budget["left_usd"]) == (5, 0.002, 4.998)
+    assert me["wallet"]["balance_usd"] == 9.998
+
+
+async def test_a_caller_sees_its_own_usage_only(admin: Admin) -> None:
+    await admin.credit("alice", 10)
+    headers = await key_of(admin)
+    await admin.chat(headers["authorization"].removeprefix("Bearer "))
+    usage = (await admin.gateway.get("/v1/me/usage", headers)).json
+    (row,) = usage["data"]
+    assert (row["model"], row["requests"], row["cost_usd"], usage["cost_usd"]) == ("one/m", 1, 0.002, 0.002)
+    other = await key_of(admin, "bob")
+    assert (await admin.gateway.get("/v1/me/usage", other)).json["data"] == []
+    assert (await admin.gateway.get("/v1/me/usage?to=2020-01-01", headers)).json["data"] == []
+
+
+async def test_a_caller_sees_its_own_transactions_page_by_page(admin: Admin) -> None:
+    await admin.credit("alice", 10)
+    await admin.credit("bob", 7)
+    headers = await key_of(admin)
+    await admin.chat(headers["authorization"].removeprefix("Bearer "))
+    whole = (await admin.gateway.get("/v1/me/transactions", headers)).json
+    assert [(one["kind"], one["balance_usd"]) for one in whole["data"]] == [("charge", 9.998), ("credit", 10)]
+    first = (await admin.gateway.get("/v1/me/transactions?limit=1", headers)).json
+    rest = (await admin.gateway.get(f"/v1/me/transactions?after={first['next']}", headers)).json
+    assert [*first["data"], *rest["data"]] == whole["data"]
+    as_csv = {**headers, "accept": "text/csv"}
+    sheet = await admin.gateway.get("/v1/me/transactions?limit=1", as_csv)
+    assert sheet.headers["content-type"] == "text/csv; charset=utf-8"
+    assert b",charge,-0.002,9.998,req_" in sheet.body
+    following = sheet.headers["link"].partition(">")[0].removeprefix("<")
+    assert b",credit,10.00,10.00," in (await admin.gateway.get(following, as_csv)).body
+    for query in ("limit=0", "limit=x", "after=x", "from=x"):
+        assert (await admin.gateway.get(f"/v1/me/transactions?{query}", headers)).status == 400
+
+
+async def test_own_accounts_need_a_key_and_a_store(admin: Admin) -> None:
+    assert (await admin.gateway.get("/v1/me")).status == 401
+    async with Gateway({"demo": ("demo", "")}) as gateway:
+        for path in ("/v1/me", "/v1/me/usage", "/v1/me/transactions"):
+            reply = await gateway.get(path)
+            assert (reply.status, reply.error["code"]) == (404, "no_store")

@@ -13,6 +13,7 @@ from .budgets import Budgets, Spent
 from .caller import Caller
 from .counters import Counters
 from .limits import Limited, Limiter
+from .own import OwnAccounts
 from .quote import Quote
 from .wallets import Hold, Wallets
 
@@ -53,6 +54,8 @@ class Accountant:
         self._limiter = Limiter(counters)
         self._budgets = Budgets(store)
         self._wallets = Wallets(store, minimum)
+        self.own: OwnAccounts | None = OwnAccounts(store, self._budgets)
+        """See contract.Accountant."""
         self._swept_at = 0.0
 
     async def admit(self, request: str, caller: Caller, quote: Quote) -> Ticket:

@@ -1,6 +1,6 @@
 """What an exchange needs of its accounts. `accountant.Accountant` is what implements it, with a database."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from typing import Protocol as Interface
 
 from tidegate.protocols.errors import TidegateError
@@ -9,6 +9,9 @@ from tidegate.store.journal import Ended
 
 from .caller import Caller
 from .quote import Quote
+
+if TYPE_CHECKING:
+    from .own import OwnAccounts
 
 __all__ = ["Accountant", "Hold", "Ticket"]
 
@@ -45,6 +48,11 @@ class Ticket(Interface):
 
 class Accountant(Interface):
     """Admits requests, and writes down what became of them (see `accounts.accountant`)."""
+
+    @property
+    def own(self) -> "OwnAccounts | None":
+        """What callers may know of their accounts; None without a store."""
+        ...
 
     async def admit(self, request: str, caller: Caller, quote: Quote) -> Ticket:
         """Take what a request needs. Raises LimitExceeded, InsufficientFunds, Forbidden and Unavailable."""

@@ -30,6 +30,8 @@ class _Ticket:
 class LimitsOnly:
     """Applies limits (see contract.Accountant). What requests cost is written nowhere."""
 
+    own = None
+
     def __init__(self, counters: Counters) -> None:
         self._limiter = Limiter(counters)
 

@@ -10,6 +10,7 @@ from .gemini import GeminiDoor
 from .health import HealthDoor
 from .home import HomeDoor
 from .llm_gate import LLMGateDoor
+from .me import MeDoor
 from .openai import OpenAIDoor
 from .responses import ResponsesDoor
 from .routing import Door, Endpoint, Router, Routes
@@ -23,6 +24,7 @@ __all__ = [
     "HealthDoor",
     "HomeDoor",
     "LLMGateDoor",
+    "MeDoor",
     "OpenAIDoor",
     "ResponsesDoor",
     "Router",
@@ -41,6 +43,7 @@ def all_doors(llm_gate: str = "/llm-gate") -> tuple[Door, ...]:
         AnthropicDoor(),
         GeminiDoor(),
         CatalogDoor(),
+        MeDoor(),
         LLMGateDoor(llm_gate),
         HealthDoor(),
         HomeDoor(),

@@ -8,6 +8,7 @@ import msgspec
 from fastapi import Response
 from msgspec import Struct
 
+from tidegate.accounts.pages import usd
 from tidegate.accounts.settings import KeySettings, TeamSettings, UserSettings
 from tidegate.store.books import Balance
 
@@ -27,7 +28,6 @@ __all__ = [
     "WalletDetails",
     "WalletView",
     "respond",
-    "usd",
     "wallet_view",
 ]  # fmt: skip
 
@@ -182,11 +182,6 @@ class Usage(Struct, frozen=True, kw_only=True, omit_defaults=True):
     unpriced: int
     """How many of them have no known cost."""
     cost_usd: Decimal
-
-
-def usd(nano: int) -> Decimal:
-    """An amount in USD, exact to the last nano."""
-    return Decimal(nano).scaleb(-9).normalize() + 0
 
 
 def wallet_view(user: str, balance: Balance) -> WalletView:

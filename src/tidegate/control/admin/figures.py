@@ -5,16 +5,17 @@ from typing import Annotated, Any
 
 from fastapi import Query, Request, Response
 
+from tidegate.accounts.pages import next_position, parse_position, parse_time, usd, wants_csv
 from tidegate.money.ledger import Kind
 from tidegate.protocols.errors import InvalidRequest
 from tidegate.store.history import GROUPS, Spent, list_booked, spent_by
 from tidegate.store.journal import milliseconds
 from tidegate.store.store import Store
 
-from .answers import Page, Transaction, Usage, respond, usd
-from .reading import After, Limit, parse_position, parse_time, wants_csv
+from .answers import Page, Transaction, Usage, respond
+from .reading import After, Limit
 from .routes import Routes
-from .sheets import next_position, respond_csv, transaction
+from .sheets import respond_csv, transaction
 
 __all__ = ["add_figures"]
 

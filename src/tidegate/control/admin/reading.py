@@ -1,6 +1,5 @@
 """What a request for the admin API says: its body, and the parameters of its query."""
 
-from datetime import UTC, datetime
 from ipaddress import ip_network
 from typing import Annotated, Any, TypeVar
 
@@ -12,11 +11,18 @@ from tidegate.accounts.settings import KeySettings, TeamSettings
 from tidegate.money import MOST_NANO, NANO, parse_usd
 from tidegate.protocols.decode import decode
 from tidegate.protocols.errors import BodyTooLarge, InvalidRequest
-from tidegate.store.history import Position
 
 __all__ = [
-    "After", "Limit", "Name", "Note", "Time", "Usd", "check_name", "check_settings", "parse_amount",
-    "parse_position", "parse_time", "read", "render_position", "wants_csv",
+    "After",
+    "Limit",
+    "Name",
+    "Note",
+    "Time",
+    "Usd",
+    "check_name",
+    "check_settings",
+    "parse_amount",
+    "read",
 ]  # fmt: skip
 
 T = TypeVar("T")
@@ -82,39 +88,3 @@ def parse_amount(given: msgspec.Raw) -> int:
     except (ValueError, msgspec.DecodeError) as error:
         message = str(error) if len(text) < 40 else f"an amount is between 1e-9 and {MOST_NANO / NANO} USD"
         raise InvalidRequest(message, param="amount_usd") from None
-
-
-def parse_time(text: str | None, param: str) -> int | None:
-    """A time as milliseconds since 1970: these themselves, a date or a time of ISO 8601 (UTC unless it says
-    otherwise). Raises InvalidRequest.
-    """
-    if text is None:
-        return None
-    if text.isascii() and text.isdigit() and 10 <= len(text) <= 15:
-        return int(text)
-    try:
-        moment = datetime.fromisoformat(text.strip())
-        return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)
-    except (ValueError, OverflowError):
-        message = f"{param} is a date (2026-11-29), a time (2026-11-29T12:00:00Z) or milliseconds since 1970"
-        raise InvalidRequest(message, param=param) from None
-
-
-def parse_position(text: str) -> Position | None:
-    """Where a page begins; None at the beginning. Raises InvalidRequest."""
-    if not text:
-        return None
-    at, dot, name = text.partition(".")
-    if not (dot and name and at.isascii() and at.isdigit() and len(at) <= 15):
-        raise InvalidRequest("after is not the `next` of a page", param="after")
-    return Position(int(at), name)
-
-
-def render_position(at: int, name: str) -> str:
-    """Where the next page begins."""
-    return f"{at}.{name}"
-
-
-def wants_csv(accept: str | None) -> bool:
-    """Whether a client prefers CSV to JSON."""
-    return accept is not None and accept.partition(",")[0].partition(";")[0].strip().lower() == "text/csv"

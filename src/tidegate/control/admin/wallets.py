@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from fastapi import Header, Query, Request, Response
 from msgspec import Meta, Struct
 
+from tidegate.accounts.pages import next_position, parse_position, parse_time, usd, wants_csv
 from tidegate.config import Config
 from tidegate.money import nano_of, show_usd
 from tidegate.money.ledger import wallet_of
@@ -35,7 +36,6 @@ from .answers import (
     WalletDetails,
     WalletView,
     respond,
-    usd,
     wallet_view,
 )
 from .reading import (
@@ -47,13 +47,10 @@ from .reading import (
     Usd,
     check_name,
     parse_amount,
-    parse_position,
-    parse_time,
     read,
-    wants_csv,
 )
 from .routes import Routes
-from .sheets import movement, next_position, respond_csv
+from .sheets import movement, respond_csv
 
 __all__ = ["add_wallets"]
 

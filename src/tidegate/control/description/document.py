@@ -4,7 +4,7 @@ from typing import Any
 
 from tidegate import __version__
 
-from . import catalog, chat, contents, extensions, messages, responses, tasks
+from . import catalog, chat, contents, extensions, messages, own, responses, tasks
 from .operations import OPERATIONS, name_operations
 from .replies import HEADERS, RESPONSES, SCHEMAS, STORY, refusals
 from .schema import Schema, array, integer, null_or, ref, string, struct
@@ -61,6 +61,7 @@ TAGS = [
     {"name": "Anthropic", "description": "For clients of the Anthropic API, including Claude Code."},
     {"name": "Gemini", "description": "For clients of the Google API."},
     {"name": "Models", "description": "The available models."},
+    {"name": "Accounts", "description": "The caller's own accounts; of gateways with a store."},
     {"name": "Health", "description": "For load balancers and monitoring; no key required."},
 ]
 
@@ -135,6 +136,7 @@ def describe(title: str, description: str, gate: str = "/llm-gate") -> dict[str,
                 **extensions.SCHEMAS,
                 **tasks.SCHEMAS,
                 **catalog.SCHEMAS,
+                **own.SCHEMAS,
                 **SERVICE_SCHEMAS,
                 **SCHEMAS,
             },
@@ -153,6 +155,7 @@ def _paths() -> dict[str, Any]:
         **_gemini_paths(),
         **_model_paths(),
         **_catalog_paths(),
+        **_own_paths(),
         **_health_paths(),
     }
 
@@ -366,6 +369,30 @@ def _catalog_paths() -> dict[str, Any]:
                 "responses": {"200": found, **refusals("400 401 404 405 408 413 500")},
             }
         },
+    }
+
+
+def _own_paths() -> dict[str, Any]:
+    sheet = _own("listOwnTransactions", "OwnTransactions")
+    sheet["get"]["responses"]["200"]["content"]["text/csv"] = {"schema": string()}
+    return {
+        "/v1/me": _own("readMe", "Me"),
+        "/v1/me/usage": _own("readOwnUsage", "OwnUsage"),
+        "/v1/me/transactions": sheet,
+    }
+
+
+def _own(operation: str, schema: str) -> dict[str, Any]:
+    return {
+        "get": {
+            "operationId": operation,
+            "tags": ["Accounts"],
+            "parameters": own.PARAMETERS[operation],
+            "responses": {
+                "200": _answer("The caller's own.", schema, ("x-request-id",)),
+                **refusals("400 401 404 500 503"),
+            },
+        }
     }
 
 

@@ -32,6 +32,12 @@ OPERATIONS: Mapping[str, Words] = {
     ),
     "createCompletionApi": Words("Create completion (alias)", ALIAS.format("POST /v1/completions")),
     "createCompletionBare": Words("Create completion (alias)", ALIAS.format("POST /v1/completions")),
+    "readMe": Words("Read own account", "The caller's name, user and team, limits, budgets and wallet."),
+    "readOwnUsage": Words("Read own usage", "What the caller's requests have cost by day and model."),
+    "listOwnTransactions": Words(
+        "List own transactions",
+        "The movements of the caller's wallet, the latest first; in CSV with `Accept: text/csv`.",
+    ),
     "createModeration": Words(
         "Create moderation",
         "Checks texts and images for harmful content, where the provider offers that (OpenAI, Mistral).",

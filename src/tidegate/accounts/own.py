@@ -1,0 +1,114 @@
+"""What callers may know of their own accounts. Amounts are in USD, times in milliseconds since 1970."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from tidegate.money.ledger import wallet_of
+from tidegate.protocols.errors import InvalidRequest, Unavailable
+from tidegate.store.books import balance_of
+from tidegate.store.errors import StoreUnavailable
+from tidegate.store.history import Position, list_movements, spent_by
+from tidegate.store.journal import milliseconds
+from tidegate.store.statements import Movement
+from tidegate.store.store import Store
+
+from .budgets import Budgets
+from .caller import Caller, Subject
+from .pages import usd
+
+__all__ = ["OwnAccounts", "describe_movement"]
+
+MONTH_MS = 30 * 86_400_000
+MOST_ROWS = 10_000
+
+
+class OwnAccounts:
+    """The accounts of a worker's callers, as they see them. Raises Unavailable while the store is away."""
+
+    def __init__(self, store: Store, budgets: Budgets) -> None:
+        self._store = store
+        self._budgets = budgets
+
+    async def describe(self, caller: Caller) -> Mapping[str, Any]:
+        """Who calls, and what is left of what they may spend."""
+        wallet = None
+        if caller.wallet and caller.user is not None:
+            balance = await self._ask(balance_of, wallet_of(caller.user))
+            wallet = {
+                "balance_usd": usd(balance.posted),
+                "held_usd": usd(balance.held),
+                "available_usd": usd(balance.available),
+            }
+        budgets = [
+            {
+                "of": subject, "period": budget.period, "amount_usd": usd(limit), "spent_usd": usd(used),
+                "left_usd": usd(max(0, limit - used)),
+            }
+            for subject, budget, limit, used in await self._budgets.standings(caller.subjects)
+        ]  # fmt: skip
+        return {
+            "object": "me", "name": caller.label, "key": caller.key, "user": caller.user,
+            "team": caller.team, "limits": [_limits(one) for one in caller.subjects], "budgets": budgets,
+            "wallet": wallet,
+        }  # fmt: skip
+
+    async def usage(self, caller: Caller, since: int | None, until: int | None) -> Mapping[str, Any]:
+        """What a caller's requests have cost by day and model: those of the user, else those of the key. The
+        last 30 days, unless `since` says otherwise.
+        """
+        end = milliseconds() + 1 if until is None else until
+        begin = end - MONTH_MS if since is None else since
+        filters = {"user": caller.user} if caller.user is not None else {"key": caller.key}
+        known = {name: value for name, value in filters.items() if value is not None}
+        if not known:
+            raise InvalidRequest("requests without a key have no accounts", status=404, code="no_accounts")
+        rows = await self._ask(
+            spent_by, ["day", "model"], since=begin, until=end, filters=known, limit=MOST_ROWS
+        )
+        data = [
+            {
+                "day": f"{datetime.fromtimestamp(one.by['day'] / 1000, UTC):%Y-%m-%d}",
+                "model": one.by["model"], "requests": one.requests, "unpriced": one.unpriced,
+                "cost_usd": usd(one.cost),
+            }
+            for one in rows
+        ]  # fmt: skip
+        return {"object": "list", "data": data, "cost_usd": usd(sum(one.cost for one in rows))}
+
+    async def movements(
+        self, caller: Caller, before: Position | None, since: int | None, until: int | None, limit: int
+    ) -> Sequence[Movement]:
+        """A page of the movements of the caller's wallet, the latest first."""
+        if caller.user is None:
+            raise InvalidRequest(
+                "this key belongs to no user, and has no wallet", status=404, code="no_wallet"
+            )
+        rows: Sequence[Movement] = await self._ask(
+            list_movements, caller.user, before=before, since=since, until=until, limit=limit
+        )
+        return rows
+
+    async def _ask(self, function: Any, *args: Any, **kwargs: Any) -> Any:
+        """Ask the store, once it has what this worker has written."""
+        try:
+            await self._store.flush()
+            return await self._store.ask(function, *args, **kwargs)
+        except StoreUnavailable as error:
+            raise Unavailable("the accounts are not available at the moment", retry_after=5) from error
+
+
+def describe_movement(one: Movement) -> Mapping[str, Any]:
+    """A movement, as its owner sees it."""
+    return {
+        "id": one.id, "kind": one.kind, "at": one.at, "amount_usd": usd(one.amount),
+        "balance_usd": usd(one.balance), "request": one.request, "reference": one.reference, "note": one.note,
+    }  # fmt: skip
+
+
+def _limits(subject: Subject) -> Mapping[str, Any]:
+    limits = subject.limits
+    return {
+        "of": subject.name, "requests_per_minute": limits.requests_per_minute,
+        "tokens_per_minute": limits.tokens_per_minute, "concurrent": limits.concurrent,
+    }  # fmt: skip

@@ -1,0 +1,87 @@
+"""Histories page by page: the places in them, the times that bound them, and pages in CSV."""
+
+import csv
+import io
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+
+from tidegate.money import show_usd
+from tidegate.protocols.errors import InvalidRequest
+from tidegate.store.history import Booked, Position
+from tidegate.store.statements import Movement
+
+__all__ = ["next_position", "parse_position", "parse_time", "render_csv", "usd", "wants_csv"]
+
+COLUMNS = ("time", "id", "kind", "user", "amount_usd", "balance_usd", "request", "reference", "note")
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+"""What a spreadsheet takes a text for a formula by."""
+
+
+def next_position(rows: Sequence[Movement | Booked], limit: int) -> str | None:
+    """Where the page after these rows begins."""
+    return f"{rows[-1].at}.{rows[-1].id}" if len(rows) == limit else None
+
+
+def render_csv(rows: Sequence[Movement | Booked]) -> str:
+    """A page in CSV."""
+    sheet = io.StringIO()
+    writer = csv.writer(sheet, lineterminator="\r\n")
+    names = [name for name in COLUMNS if name != ("user" if not _with_users(rows) else "balance_usd")]
+    writer.writerow(names)
+    for one in rows:
+        writer.writerow([_cell(one, name) for name in names])
+    return sheet.getvalue()
+
+
+def usd(nano: int) -> Decimal:
+    """An amount in USD, exact to the last nano."""
+    return Decimal(nano).scaleb(-9).normalize() + 0
+
+
+def parse_time(text: str | None, param: str) -> int | None:
+    """A time as milliseconds since 1970: these themselves, a date or a time of ISO 8601 (UTC unless it says
+    otherwise). Raises InvalidRequest.
+    """
+    if text is None:
+        return None
+    if text.isascii() and text.isdigit() and 10 <= len(text) <= 15:
+        return int(text)
+    try:
+        moment = datetime.fromisoformat(text.strip())
+        return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)
+    except (ValueError, OverflowError):
+        message = f"{param} is a date (2026-11-29), a time (2026-11-29T12:00:00Z) or milliseconds since 1970"
+        raise InvalidRequest(message, param=param) from None
+
+
+def parse_position(text: str) -> Position | None:
+    """Where a page begins; None at the beginning. Raises InvalidRequest."""
+    if not text:
+        return None
+    at, dot, name = text.partition(".")
+    if not (dot and name and at.isascii() and at.isdigit() and len(at) <= 15):
+        raise InvalidRequest("after is not the `next` of a page", param="after")
+    return Position(int(at), name)
+
+
+def wants_csv(accept: str | None) -> bool:
+    """Whether a client prefers CSV to JSON."""
+    return accept is not None and accept.partition(",")[0].partition(";")[0].strip().lower() == "text/csv"
+
+
+def _with_users(rows: Sequence[Movement | Booked]) -> bool:
+    return bool(rows) and isinstance(rows[0], Booked)
+
+
+def _cell(one: Movement | Booked, name: str) -> str:
+    if name == "time":
+        return (
+            datetime.fromtimestamp(one.at / 1000, UTC)
+            .isoformat(timespec="milliseconds")
+            .replace("+00:00", "Z")
+        )
+    if name.endswith("_usd"):
+        return show_usd(getattr(one, name.removesuffix("_usd")))
+    text = getattr(one, name) or ""
+    return f"'{text}" if text.startswith(FORMULA) else text

@@ -1,0 +1,94 @@
+"""What callers may know of their own accounts."""
+
+from .schema import Schema, array, integer, null_or, number, string, struct
+
+__all__ = ["PARAMETERS", "SCHEMAS"]
+
+
+def _parameter(name: str, description: str, schema: Schema) -> Schema:
+    return {"name": name, "in": "query", "description": description, "schema": schema}
+
+
+BOUNDS = [
+    _parameter("from", "A date, a time of ISO 8601, or milliseconds since 1970.", string()),
+    _parameter("to", "The end, which is not included.", string()),
+]
+PARAMETERS = {
+    "readMe": [],
+    "readOwnUsage": BOUNDS,
+    "listOwnTransactions": [
+        *BOUNDS,
+        _parameter("limit", "The most rows of a page.", integer(minimum=1, maximum=1000)),
+        _parameter("after", "`next` of the page before.", string()),
+    ],
+}
+
+SCHEMAS: dict[str, Schema] = {
+    "Me": struct(
+        "object name key user team limits budgets wallet",
+        object=string("", "me"),
+        name=null_or(string("As records show the caller.")),
+        key=null_or(string("The id of the key.")),
+        user=null_or(string()),
+        team=null_or(string()),
+        limits=array(
+            struct(
+                "of requests_per_minute tokens_per_minute concurrent",
+                of=string("Whose it is: `key:…`, `user:…` or `team:…`."),
+                requests_per_minute=null_or(integer()),
+                tokens_per_minute=null_or(integer()),
+                concurrent=null_or(integer()),
+            )
+        ),
+        budgets=array(
+            struct(
+                "of period amount_usd spent_usd left_usd",
+                of=string("Whose it is."),
+                period=string("", "day", "month"),
+                amount_usd=number(),
+                spent_usd=number("With what is held for open requests."),
+                left_usd=number(),
+            )
+        ),
+        wallet=null_or(
+            struct(
+                "balance_usd held_usd available_usd",
+                balance_usd=number(),
+                held_usd=number("Held for open requests, and leased by workers for the next ones."),
+                available_usd=number(),
+            )
+        ),
+    ),
+    "OwnUsage": struct(
+        "object data cost_usd",
+        object=string("", "list"),
+        data=array(
+            struct(
+                "day model requests unpriced cost_usd",
+                day=string(format="date"),
+                model=null_or(string()),
+                requests=integer(),
+                unpriced=integer("How many of them have no known cost."),
+                cost_usd=number(),
+            )
+        ),
+        cost_usd=number("Of all."),
+    ),
+    "OwnTransactions": struct(
+        "data next",
+        data=array(
+            struct(
+                "id kind at amount_usd balance_usd request reference note",
+                id=string(),
+                kind=string(),
+                at=integer("In milliseconds since 1970."),
+                amount_usd=number("What it adds to the wallet."),
+                balance_usd=number("What the wallet has after it."),
+                request=null_or(string()),
+                reference=null_or(string()),
+                note=string(),
+            )
+        ),
+        next=null_or(string("What to send as `after` for the next page; null after the last one.")),
+    ),
+}

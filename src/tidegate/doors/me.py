@@ -1,0 +1,119 @@
+"""A caller's own accounts: who they are, what they have spent, and the movements of their wallet."""
+
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
+from urllib.parse import urlencode
+
+from tidegate.exchange import JSON, Gateway, Header, Request, recorded
+from tidegate.exchange.admission import identify
+from tidegate.exchange.state import Exchange
+from tidegate.protocols.errors import InvalidRequest
+from tidegate.providers import protocol_named
+
+from .details import encode
+from .listing import query_of
+from .routing import Routes
+
+if TYPE_CHECKING:
+    from tidegate.accounts.own import OwnAccounts
+
+__all__ = ["MeDoor"]
+
+CSV: Header = (b"content-type", b"text/csv; charset=utf-8")
+PRIVATE: Header = (b"cache-control", b"no-store")
+USUAL, MOST = 100, 1000
+"""Rows of a page, and the most of them."""
+
+Answer = Callable[[Exchange, "OwnAccounts"], Awaitable[None]]
+
+
+class MeDoor:
+    """For clients that look at their own accounts."""
+
+    name = "me"
+    prefix = "/v1/me"
+
+    def __init__(self) -> None:
+        self.protocol = protocol_named("openai_chat")
+
+    def routes(self) -> Routes:
+        """See Door."""
+        return {
+            ("GET", "/v1/me"): self.me,
+            ("GET", "/v1/me/usage"): self.usage,
+            ("GET", "/v1/me/transactions"): self.transactions,
+        }
+
+    def me(self, request: Request, gateway: Gateway) -> Awaitable[None]:
+        """Report who calls, with limits, budgets and the wallet."""
+
+        async def answer(this: Exchange, accounts: "OwnAccounts") -> None:
+            request.respond(200, [JSON, PRIVATE], encode(await accounts.describe(this.caller)))
+
+        return self._answer(request, gateway, answer)
+
+    def usage(self, request: Request, gateway: Gateway) -> Awaitable[None]:
+        """Report what the caller's requests have cost by day and model."""
+
+        async def answer(this: Exchange, accounts: "OwnAccounts") -> None:
+            from tidegate.accounts.pages import parse_time
+
+            query = query_of(request)
+            since, until = parse_time(query.get("from"), "from"), parse_time(query.get("to"), "to")
+            request.respond(200, [JSON, PRIVATE], encode(await accounts.usage(this.caller, since, until)))
+
+        return self._answer(request, gateway, answer)
+
+    def transactions(self, request: Request, gateway: Gateway) -> Awaitable[None]:
+        """List the movements of the caller's wallet, the latest first, in JSON or CSV."""
+
+        async def answer(this: Exchange, accounts: "OwnAccounts") -> None:
+            from tidegate.accounts.own import describe_movement
+            from tidegate.accounts.pages import (
+                next_position,
+                parse_position,
+                parse_time,
+                render_csv,
+                wants_csv,
+            )
+
+            query = query_of(request)
+            limit = _limit(query.get("limit"))
+            rows = await accounts.movements(
+                this.caller,
+                parse_position(query.get("after", "")),
+                parse_time(query.get("from"), "from"),
+                parse_time(query.get("to"), "to"),
+                limit,
+            )
+            following = next_position(rows, limit)
+            if not wants_csv(request.named.get(b"accept", b"").decode("latin-1")):
+                page = {"data": [describe_movement(one) for one in rows], "next": following}
+                request.respond(200, [JSON, PRIVATE], encode(page))
+                return
+            headers = [CSV, PRIVATE]
+            if following is not None:
+                target = f"{request.path}?{urlencode({**query, 'after': following})}"
+                headers.append((b"link", f'<{target}>; rel="next"'.encode()))
+            request.respond(200, headers, render_csv(rows).encode())
+
+        return self._answer(request, gateway, answer)
+
+    def _answer(self, request: Request, gateway: Gateway, answer: Answer) -> Awaitable[None]:
+        async def handler(this: Exchange) -> None:
+            await identify(this)
+            accounts = gateway.accountant.own if gateway.accountant is not None else None
+            if accounts is None:
+                message = "this gateway keeps no accounts: its operator has configured no store ([store] url)"
+                raise InvalidRequest(message, status=404, code="no_store")
+            await answer(this, accounts)
+
+        return recorded(request, self, gateway, handler)
+
+
+def _limit(text: str | None) -> int:
+    if text is None:
+        return USUAL
+    if not (text.isascii() and text.isdigit() and 1 <= int(text[:6]) <= MOST):
+        raise InvalidRequest(f"limit is between 1 and {MOST}", param="limit")
+    return int(text)
