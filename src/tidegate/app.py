@@ -109,9 +109,7 @@ class Tidegate:
         methods = plane.router.methods(client.path)
         if methods is None and client.path.startswith(plane.control_paths):
             if client.path.startswith(ADMIN_PATH):
-                refusal = plane.admins.refusal(client)
-                if refusal is not None:
-                    return self._refuse(Request(client, for_browser), refusal, plane)
+                return self._administer(client, Request(client, for_browser), plane)
             return plane.serve_control(client)
         request = Request(client, for_browser)
         endpoint = methods.get(request.method) if methods is not None else None
@@ -120,6 +118,11 @@ class Tidegate:
         if request.method == "OPTIONS":
             return self._preflight(request, plane)
         return self._refuse(request, _unknown(request, methods), plane)
+
+    async def _administer(self, client: ServerRequest, request: Request, plane: "Plane") -> None:
+        """Serve the admin API to those who may use it."""
+        refusal = await plane.admins.refusal(client)
+        await (plane.serve_control(client) if refusal is None else self._refuse(request, refusal, plane))
 
     def _preflight(self, request: Request, plane: "Plane") -> Awaitable[None]:
         """Answer a browser's question before a request. It is recorded like every request, with no key."""
@@ -249,7 +252,7 @@ class Tidegate:
             on_internal_error=self._alerts.on_internal_error,
         )
         router = Router(all_doors(config.api.llm_gate))
-        return Plane(gateway, router, BrowserPolicy(config), self._store)
+        return Plane(gateway, router, BrowserPolicy(config), self._store, accounts.tokens)
 
 
 @dataclass(frozen=True)
@@ -273,12 +276,20 @@ class Plane:
     __slots__ = ("_control", "_store", "admins", "browsers", "control_paths", "gateway", "router")
 
     def __init__(
-        self, gateway: Gateway, router: Router, browsers: BrowserPolicy, store: "Store | None" = None
+        self,
+        gateway: Gateway,
+        router: Router,
+        browsers: BrowserPolicy,
+        store: "Store | None" = None,
+        tokens: "Tokens | None" = None,
     ) -> None:
         self.gateway = gateway
         self.router = router
         self.browsers = browsers
-        self.admins = AdminAccess(key.reveal() for key in gateway.config.auth.admin_keys)
+        auth = gateway.config.auth
+        self.admins = AdminAccess(
+            (key.reveal() for key in auth.admin_keys), tokens if auth.jwt_admin_claim is not None else None
+        )
         self._store = store
         prefix = gateway.config.api.llm_gate
         gate_pages = (f"{prefix}/{page}" for page in ("docs", "redoc", "openapi.json"))

@@ -530,6 +530,36 @@ async def test_a_user_is_added_on_the_first_call_and_follows_the_store(tmp_path:
             await asyncio.sleep(0.05)
 
 
+async def test_a_claim_admits_administrators_to_the_admin_api(tmp_path: Path) -> None:
+    claim = 'jwt_admin_claim = "app_metadata.roles=admin"'
+    async with Gateway(DEMO, more=stored(tmp_path, claim)) as gateway:
+
+        async def status(**changes: Any) -> int:
+            headers = {"X-API-Key": signed(SECRET, "HS256", **changes)}
+            return (await gateway.get("/admin/users", headers)).status
+
+        assert await status(app_metadata={"roles": "admin"}) == 200
+        assert await status(app_metadata={"roles": ["user", "admin"]}) == 200
+        assert await status(**{"app_metadata.roles": "admin"}) == 200
+        for others in ("administrator", "user", ["admins"], {"admin": 1}, True, None):
+            assert await status(app_metadata={"roles": others}) == 403
+        assert await status(app_metadata="admin") == 403
+        assert await status(user_metadata={"roles": "admin"}) == 403
+        assert await status(app_metadata={"roles": "admin"}, exp=NOW - 600) == 401
+        assert (await gateway.get("/admin/users")).status == 401
+        forged = signed("x" * 32, "HS256", app_metadata={"roles": "admin"})
+        assert (await gateway.get("/admin/users", {"X-API-Key": forged})).status == 401
+
+
+async def test_no_token_is_an_administrators_unless_a_claim_is_configured(tmp_path: Path) -> None:
+    token = signed(SECRET, "HS256", app_metadata={"role": "admin"}, role="admin")
+    async with Gateway(DEMO, more=stored(tmp_path)) as gateway:
+        assert (await gateway.get("/admin/users", {"X-API-Key": token})).status == 403
+    more = stored(tmp_path, 'admin_keys = ["an-admin-key-of-the-gateway"]')
+    async with Gateway(DEMO, more=more) as gateway:
+        assert (await gateway.get("/admin/users", {"X-API-Key": token})).status == 401
+
+
 async def test_a_wallet_pays_for_a_users_tokens(tmp_path: Path) -> None:
     more = '[billing]\nenabled = true\n[prices."demo/chat"]\ninput = 1\noutput = 1'
     async with Gateway(DEMO, more=stored(tmp_path, more)) as gateway:
@@ -620,6 +650,10 @@ MISTAKES = {
     "an unknown key": (
         '[auth.jwt]\nisuer = "x"',
         '2: auth.jwt_isuer: unknown key (did you mean "jwt_issuer"?)',
+    ),
+    "a claim that users can change": (
+        f'[auth]\njwt_secret = "{SECRET}"\n[auth.jwt]\nadmin_claim = "user_metadata.role=admin"',
+        "4: auth.jwt_admin_claim: users can change their user_metadata themselves",
     ),
     "no algorithm": (
         f'[auth]\njwt_secret = "{SECRET}"\n[auth.jwt]\nalgorithms = ["none"]',

@@ -188,6 +188,7 @@ VALUES = {
     "auth.jwt_audience": ("a", "b"),
     "auth.jwt_jwks_url": "https://login.example/jwks",
     "auth.jwt_algorithms": ("ES256", "EdDSA"),
+    "auth.jwt_admin_claim": "app_metadata.role=admin",
     "store.url": "sqlite:///a.db",
     "store.journal": "/var/lib/journal",
     "store.durability": "disk",

@@ -17,6 +17,7 @@ import jwt
 import msgspec
 from jwt.algorithms import has_crypto
 from msgspec import Struct
+from msgspec.structs import replace
 
 from tidegate.config import Config
 from tidegate.protocols.errors import Unauthenticated
@@ -63,6 +64,8 @@ class Issuer(Struct, frozen=True, kw_only=True):
     """For tokens with `SHARED`."""
     algorithms: tuple[str, ...] = ()
     """Those that are accepted, of those that fit a key; none: all."""
+    admin_claim: str | None = None
+    """The claim of administrators, as `claim=value`."""
 
 
 class _Header(Struct):
@@ -72,6 +75,7 @@ class _Header(Struct):
 
 class _Verified(Struct, frozen=True):
     user: str
+    admin: bool
     until: float
     """In seconds since 1970."""
 
@@ -110,7 +114,8 @@ class Tokens:
         found = self._verified.get(_digest(token))
         if found is None or found.until <= self._now():
             return None
-        return self._users.find(found.user)
+        caller = self._users.find(found.user)
+        return replace(caller, admin=True) if caller is not None and found.admin else caller
 
     async def close(self) -> None:
         """Stop following changes."""
@@ -133,15 +138,28 @@ class Tokens:
         found = self._verified.get(digest)
         if found is None or found.until <= self._now():
             found = self._remember(digest, await self._verify(token))
-        return await self._users.load(found.user)
+        caller = await self._users.load(found.user)
+        return replace(caller, admin=True) if found.admin else caller
 
     def _remember(self, digest: bytes, claims: dict[str, Any]) -> _Verified:
         until = min(claims["exp"] + LEEWAY_S, self._now() + KEPT_S)
         self._verified.pop(digest, None)
         if len(self._verified) >= MOST:
             self._verified.pop(next(iter(self._verified)))
-        found = self._verified[digest] = _Verified(claims["sub"], until)
+        found = self._verified[digest] = _Verified(claims["sub"], self._is_admin(claims), until)
         return found
+
+    def _is_admin(self, claims: dict[str, Any]) -> bool:
+        """Whether the claims include that of administrators: as a text, or in a list of texts."""
+        if self._issuer.admin_claim is None:
+            return False
+        name, _, wanted = self._issuer.admin_claim.partition("=")
+        value: Any = claims.get(name)
+        if value is None:  # not a name with dots
+            value = claims
+            for step in name.split("."):
+                value = value.get(step) if isinstance(value, dict) else None
+        return value == wanted or (isinstance(value, list) and wanted in value)
 
     async def _verify(self, token: str) -> dict[str, Any]:
         header = _parse_header(token)
@@ -221,6 +239,7 @@ def open_tokens(
         audiences=auth.jwt_audience or (SUPABASE_AUDIENCE,),
         secret=auth.jwt_secret.reveal().encode() if auth.jwt_secret is not None else None,
         algorithms=auth.jwt_algorithms,
+        admin_claim=auth.jwt_admin_claim,
     )
     url = auth.jwt_jwks_url or (f"{supabase}{SUPABASE_KEYS}" if supabase else None)
     keys = None

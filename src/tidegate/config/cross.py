@@ -148,7 +148,7 @@ def _check_admin_keys(auth: Auth, settings: Mapping[str, Setting], problems: Pro
 
 def _check_tokens(config: Config, draft: Draft, problems: Problems) -> None:
     settings, auth = draft.tables.get(("auth",), {}), config.auth
-    for name in ("jwt_issuer", "jwt_audience", "jwt_algorithms"):
+    for name in ("jwt_issuer", "jwt_audience", "jwt_algorithms", "jwt_admin_claim"):
         if getattr(auth, name) and not auth.takes_tokens:
             message = "has no effect without keys: set auth.jwt_jwks_url or auth.jwt_secret"
             problems.add(settings[name].origin, ("auth", name), message)

@@ -138,6 +138,18 @@ def option(text: str | None) -> str | None:
     return text
 
 
+def claim(text: str | None) -> str | None:
+    """A claim and the value that it has to have. Raises ValueError."""
+    if text is None:
+        return None
+    name, _, value = text.partition("=")
+    if not name or not value:
+        raise ValueError("expected claim=value, such as app_metadata.role=admin")
+    if name.split(".")[0] == "user_metadata":
+        raise ValueError("users can change their user_metadata themselves: use app_metadata")
+    return text
+
+
 def prefix(text: str) -> str:
     """A path prefix, with a leading and without a trailing slash. Raises ValueError."""
     bare = text.strip("/")
@@ -193,6 +205,7 @@ NORMAL_FORMS: Mapping[tuple[str, str], Callable[[Any], Any]] = {
     ("auth", "supabase_url"): url,
     ("auth", "jwt_secret"): key,
     ("auth", "jwt_issuer"): option,
+    ("auth", "jwt_admin_claim"): claim,
     ("auth", "jwt_jwks_url"): url,
     ("alerts", "urls"): alert_urls,
     ("api", "llm_gate"): prefix,

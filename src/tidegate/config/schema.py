@@ -107,6 +107,9 @@ class Auth(Struct, frozen=True, kw_only=True):
     jwt_algorithms: tuple[JWTAlgorithm, ...] = ()
     """Algorithms that tokens may be signed with; empty: all that fit the issuer's keys."""
 
+    jwt_admin_claim: str | None = None
+    """The claim of tokens that may use the admin API, as `claim=value` (`app_metadata.role=admin`)."""
+
     @property
     def takes_tokens(self) -> bool:
         """Whether tokens are accepted."""

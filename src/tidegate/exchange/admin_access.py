@@ -1,4 +1,4 @@
-"""Who may use the admin API: keys of their own, which no client has."""
+"""Who may use the admin API: keys of their own, which no client has, and tokens with the claim for it."""
 
 import hmac
 from collections.abc import Iterable
@@ -7,7 +7,7 @@ from hashlib import sha256
 from tidegate.http.contract import ServerRequest
 from tidegate.protocols.errors import BrowserRefused, Forbidden, TidegateError, Unauthenticated
 
-from .identity import key_of
+from .identity import Tokens, key_of, looks_like_token
 from .request import Request
 
 __all__ = ["ADMIN_PATH", "AdminAccess"]
@@ -18,17 +18,18 @@ OPEN = ("/admin/docs", "/admin/redoc", "/admin/openapi.json")
 
 
 class AdminAccess:
-    """The admin keys of a Config."""
+    """The admin keys of a Config, and its tokens of administrators."""
 
-    def __init__(self, keys: Iterable[str]) -> None:
-        """`keys` may have names, as those of clients: `ops:key`."""
+    def __init__(self, keys: Iterable[str], tokens: Tokens | None = None) -> None:
+        """`keys` may have names, as those of clients: `ops:key`. `tokens` is None if no token suffices."""
+        self._tokens = tokens
         self._digests = [(_digest(secret), name) for name, secret in map(_named, keys)]
 
-    def refusal(self, client: ServerRequest) -> TidegateError | None:
+    async def refusal(self, client: ServerRequest) -> TidegateError | None:
         """Why a request for the admin API is refused; None if it may go on."""
         if client.path in OPEN:
             return None
-        if not self._digests:
+        if not self._digests and self._tokens is None:
             return Forbidden(
                 "this gateway has no admin key. To use /admin, the operator sets admin_keys in [auth] "
                 "(TIDEGATE_ADMIN_KEYS)",
@@ -39,9 +40,11 @@ class AdminAccess:
         key = key_of(Request(client))
         if key is None:
             return Unauthenticated("no admin key: send it as Authorization: Bearer … or X-API-Key")
-        if self.name_of(key) is None:
-            return Unauthenticated("this admin key is not valid")
-        return None
+        if self.name_of(key) is not None:
+            return None
+        if self._tokens is not None and looks_like_token(key):
+            return await _not_admin(self._tokens, key)
+        return Unauthenticated("this admin key is not valid")
 
     def name_of(self, key: str) -> str | None:
         """Whose key it is; None for a key that is none. It takes equally long for every key."""
@@ -50,6 +53,15 @@ class AdminAccess:
             if hmac.compare_digest(digest, given):
                 found = name
         return found
+
+
+async def _not_admin(tokens: Tokens, token: str) -> TidegateError | None:
+    """Why a token does not suffice; None if it does."""
+    try:
+        caller = await tokens.verify(token)
+    except TidegateError as error:
+        return error
+    return None if caller.admin else Forbidden("the user of this token may not use the admin API")
 
 
 def _is_own_page(client: ServerRequest) -> bool:

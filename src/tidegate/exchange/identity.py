@@ -11,7 +11,7 @@ from tidegate.protocols.errors import Forbidden, LimitExceeded, Unauthenticated
 from .client_address import is_within, make_address_reader, network_of
 from .request import Request
 
-__all__ = ["Keyring", "key_of"]
+__all__ = ["Keyring", "Tokens", "key_of", "looks_like_token"]
 
 KEY_HEADERS = (b"x-api-key", b"x-goog-api-key", b"api-key")
 """Headers whose value is just a key: Anthropic's, Google's and Azure's."""
@@ -63,7 +63,7 @@ class Keyring:
             raise Unauthenticated("no API key: send it as Authorization: Bearer … or X-API-Key")
         else:
             caller = directory.find(key)
-            if caller is None and self._tokens is not None and _looks_like_token(key):
+            if caller is None and self._tokens is not None and looks_like_token(key):
                 return self._tokens.known(key)
             if caller is None or (caller.key is None and self._failed):
                 self._slow_down(request, failed=caller is None)
@@ -108,7 +108,7 @@ class Keyring:
             raise Forbidden(f"this API key may not be used from {address or 'here'}")
 
 
-def _looks_like_token(key: str) -> bool:
+def looks_like_token(key: str) -> bool:
     """Whether a key has the form of a signed JWT: three parts, the first of them a JSON object."""
     return key.startswith("eyJ") and key.count(".") == 2
 
