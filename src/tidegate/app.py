@@ -288,7 +288,9 @@ class Plane:
         self.browsers = browsers
         auth = gateway.config.auth
         self.admins = AdminAccess(
-            (key.reveal() for key in auth.admin_keys), tokens if auth.jwt_admin_claim is not None else None
+            (key.reveal() for key in auth.admin_keys),
+            gateway.keyring,
+            tokens if auth.jwt_admin_claim is not None else None,
         )
         self._store = store
         prefix = gateway.config.api.llm_gate

@@ -46,6 +46,21 @@ async def test_only_admin_keys_are_accepted(admin: Admin) -> None:
     assert (await admin.chat(ADMIN, 401)).error["message"] == "this API key is not valid for this gateway"
 
 
+async def test_who_guesses_is_slowed_down() -> None:
+    keys = f"[auth]\nadmin_keys = ['{ADMIN}']"
+    proxies = "trusted_proxies = ['127.0.0.1']"
+    async with Gateway({"demo": ("demo", "")}, more=keys, server=proxies) as gateway:
+
+        async def status(key: str, address: str) -> int:
+            headers = {"x-api-key": key, "x-forwarded-for": address}
+            return (await gateway.get("/admin/keys", headers)).status
+
+        found = [await status(f"guess-{number}", "203.0.113.7") for number in range(21)]
+        assert (set(found[:20]), found[20]) == ({401}, 429)
+        assert await status(ADMIN, "203.0.113.7") == 429
+        assert await status(ADMIN, "203.0.113.8") == 404  # it has no store
+
+
 async def test_refused_attempts_are_recorded(admin: Admin) -> None:
     await admin.gateway.get("/admin/keys", {"x-api-key": "wrong"})
     record = await admin.gateway.record()

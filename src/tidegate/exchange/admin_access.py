@@ -5,9 +5,9 @@ from collections.abc import Iterable
 from hashlib import sha256
 
 from tidegate.http.contract import ServerRequest
-from tidegate.protocols.errors import BrowserRefused, Forbidden, TidegateError, Unauthenticated
+from tidegate.protocols.errors import BrowserRefused, Forbidden, LimitExceeded, TidegateError, Unauthenticated
 
-from .identity import Tokens, key_of, looks_like_token
+from .identity import Keyring, Tokens, key_of, looks_like_token
 from .request import Request
 
 __all__ = ["ADMIN_PATH", "AdminAccess"]
@@ -20,8 +20,11 @@ OPEN = ("/admin/docs", "/admin/redoc", "/admin/openapi.json")
 class AdminAccess:
     """The admin keys of a Config, and its tokens of administrators."""
 
-    def __init__(self, keys: Iterable[str], tokens: Tokens | None = None) -> None:
-        """`keys` may have names, as those of clients: `ops:key`. `tokens` is None if no token suffices."""
+    def __init__(self, keys: Iterable[str], keyring: Keyring, tokens: Tokens | None = None) -> None:
+        """`keys` may have names, as those of clients: `ops:key`. `keyring` slows down who guesses them.
+        `tokens` is None if no token suffices.
+        """
+        self._keyring = keyring
         self._tokens = tokens
         self._digests = [(_digest(secret), name) for name, secret in map(_named, keys)]
 
@@ -37,13 +40,20 @@ class AdminAccess:
             )
         if not _is_own_page(client):
             return BrowserRefused("web pages of other origins may not call /admin")
-        key = key_of(Request(client))
+        request = Request(client)
+        key = key_of(request)
         if key is None:
             return Unauthenticated("no admin key: send it as Authorization: Bearer … or X-API-Key")
-        if self.name_of(key) is not None:
+        known = self.name_of(key) is not None
+        try:
+            self._keyring.slow_down(request, failed=False)
+        except LimitExceeded as error:
+            return error
+        if known:
             return None
         if self._tokens is not None and looks_like_token(key):
             return await _not_admin(self._tokens, key)
+        self._keyring.slow_down(request, failed=True)
         return Unauthenticated("this admin key is not valid")
 
     def name_of(self, key: str) -> str | None:

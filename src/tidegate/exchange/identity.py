@@ -66,7 +66,7 @@ class Keyring:
             if caller is None and self._tokens is not None and looks_like_token(key):
                 return self._tokens.known(key)
             if caller is None or (caller.key is None and self._failed):
-                self._slow_down(request, failed=caller is None)
+                self.slow_down(request, failed=caller is None)
         if caller is None:
             raise Unauthenticated("this API key is not valid for this gateway")
         if caller.addresses:
@@ -84,10 +84,10 @@ class Keyring:
             return await self._tokens.verify(token)
         except Unauthenticated as error:
             if error.code == Unauthenticated.code:  # not one that was valid, or may be
-                self._slow_down(request, failed=True)
+                self.slow_down(request, failed=True)
             raise
 
-    def _slow_down(self, request: Request, *, failed: bool) -> None:
+    def slow_down(self, request: Request, *, failed: bool) -> None:
         """Refuse a client that has failed too often. A key that we have made is served all the same (nobody
         guesses 256 bits), so that no other client of its network can lock it out.
         """
