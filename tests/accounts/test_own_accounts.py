@@ -83,6 +83,12 @@ async def test_an_estimate_has_the_margin_and_the_permissions_of_the_caller(admi
     assert (await estimate(admin, other, max_tokens=1000))["max_cost"] == pytest.approx(
         plain["max_cost"] * 1.5
     )
+    await admin.ask("POST", "/wallets/alice/debits", {"amount_usd": "0.975"}, {"idempotency-key": "d"}, 201)
+    more = {"max_tokens": 10_000}  # 0.02 USD, and 0.03 with the margin, of 0.025 in the wallet
+    assert (await estimate(admin, other, **more))["allowed"] is False
+    await admin.ask("PUT", "/teams/blue", {"settings": {}})
+    plain_again = await key_of(admin)
+    assert (await estimate(admin, plain_again, **more))["allowed"] is True
     asked = {"model": "two/m", **HELLO}
     assert (await admin.gateway.post("/v1/chat/estimate", asked, headers)).status == 404
 

@@ -4,6 +4,7 @@ Without an accountant (no store is configured) none of this happens.
 """
 
 from collections.abc import Sequence
+from math import ceil
 from typing import Any
 
 from msgspec import Raw, structs
@@ -40,18 +41,21 @@ async def admit_to_accounts(this: Exchange) -> None:
     assert accountant is not None, "the caller looks first"
     if this.caller.wallet:
         this.candidates = this.gateway.tariff.with_prices(this.candidates)
-    quote = quote_of(this.parsed, this.candidates, this.gateway, this.model or "")
+    quote = quote_of(this.caller, this.parsed, this.candidates, this.gateway)
     this.ticket = await accountant.admit(this.request.id, this.caller, quote)
     if this.ticket.hold is not None:
         this.transcript.keep(MOST_BYTES)  # to count what was delivered, if the stream breaks
 
 
-def quote_of(parsed: Any, candidates: Sequence[Candidate], gateway: Gateway, model: str) -> Quote:
+def quote_of(caller: Caller, parsed: Any, candidates: Sequence[Candidate], gateway: Gateway) -> Quote:
     """What a request is expected to need, at most."""
     prompt = len(getattr(parsed, "body", b"")) // BYTES_PER_TOKEN
     most = getattr(parsed, "max_output", None) or gateway.config.billing.output_tokens
     output = most * (getattr(parsed, "n", 1) or 1)
-    return Quote(model, prompt + output, gateway.tariff.greatest_cost(candidates, prompt, output))
+    cost = gateway.tariff.greatest_cost(candidates, prompt, output)
+    if caller.margin and cost is not None:
+        cost = ceil(cost * (1 + caller.margin))
+    return Quote(parsed.model or "", prompt + output, cost)
 
 
 async def foreseen_refusal(
@@ -62,7 +66,7 @@ async def foreseen_refusal(
         return None
     if caller.wallet and len(candidates) > 1:
         candidates = gateway.tariff.with_prices(candidates)
-    quote = quote_of(parsed, candidates, gateway, parsed.model)
+    quote = quote_of(caller, parsed, candidates, gateway)
     return await gateway.accountant.foresee_refusal(caller, quote)
 
 
