@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from routing_world import DOWN, SERVED, WALL, World, refused
-from tidegate.meters import Histogram, RecentHistogram
+from tidegate.meters import Average, Histogram, RecentHistogram
 from tidegate.routing import Outcome, RequestFacts
 from tidegate.routing.limits import parse_limits
 from tidegate.routing.retry_budget import RetryBudget
@@ -236,6 +236,14 @@ def test_a_recent_histogram_forgets() -> None:
 
 
 # --- health ------------------------------------------------------------------------------------
+
+
+def test_an_average_takes_a_value_that_is_older_than_its_last() -> None:
+    average = Average(half_life_s=1e-9, most=0.5)
+    for now in (100.0, 99.0, 100.5):
+        average.add(1.0, now)
+    average.add(0.0, 98.0)
+    assert (average.value, average.samples, average.at) == (0.75, 4, 100.5)
 
 
 def test_health_shows_figures_and_the_last_error() -> None:

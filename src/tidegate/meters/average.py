@@ -27,7 +27,8 @@ class Average:
 
     def add(self, value: float, now: float, count: int = 1) -> None:
         """Add a value, or `count` values with this mean since the last call."""
-        share = 1.0 - 2.0 ** ((self.at - now) / self._half_life_s)
+        # What other workers report, and reports made in parts, may come with an earlier time.
+        share = 1.0 - 2.0 ** ((self.at - now) / self._half_life_s) if now > self.at else 0.0
         most = self._most if count == 1 else 1.0 - (1.0 - self._most) ** count
         if share > most:
             share = most
