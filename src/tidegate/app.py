@@ -50,6 +50,7 @@ from tidegate.upstream import Fetcher, Pool, fetch_json
 from .browsers import VARY, BrowserPolicy
 
 if TYPE_CHECKING:
+    from tidegate.accounts.accountant import Accountant as StoreAccountant
     from tidegate.accounts.jwt import Tokens
     from tidegate.store.store import Store
 
@@ -84,6 +85,8 @@ class Tidegate:
         self._sharing: Sharing | None = None
         self._accounts: Accounts | None = None
         self._store: Store | None = None
+        self._accountant: StoreAccountant | None = None
+        """Survives reloads: what it holds for open requests stays."""
         self._counters: Counters = LocalCounters() if bus.memory is None else SharedCounters(bus.memory)
         """What is used of limits; it survives reloads."""
         self._failed = FailedAttempts()
@@ -182,6 +185,8 @@ class Tidegate:
         self._bus.close()
         if self._accounts is not None:
             await self._accounts.close()
+        if self._accountant is not None:
+            self._accountant.close()
         if self._store is not None:
             await self._store.close()
         self._request_log.close()
@@ -215,7 +220,7 @@ class Tidegate:
             accountant = LimitsOnly(self._counters) if limits != UNLIMITED else None
             directory = Directory(keys, required=required, limits=limits)
             return Accounts(directory, accountant, self._open_tokens(config, Users(limits=limits)))
-        from tidegate.accounts.opening import StoredKeys, StoredUsers, make_accountant, open_store
+        from tidegate.accounts.opening import StoredKeys, StoredUsers, make_accountant, minimum_of, open_store
 
         if self._store is None:
             self._store = await open_store(config)
@@ -223,8 +228,10 @@ class Tidegate:
         users = Users(StoredUsers(self._store), billing=billing, limits=limits)
         directory = Directory(keys, source, required=required, billing=billing, limits=limits)
         await directory.open()
-        tokens = self._open_tokens(config, users)
-        return Accounts(directory, make_accountant(self._store, self._counters, config), tokens)
+        if self._accountant is None:
+            self._accountant = make_accountant(self._store, self._counters, config)
+        self._accountant.configure(minimum_of(config))
+        return Accounts(directory, self._accountant, self._open_tokens(config, users))
 
     def _open_tokens(self, config: Config, users: Users) -> "Tokens | None":
         """What verifies the tokens of clients; None where none are accepted."""

@@ -14,6 +14,7 @@ from running import HELLO, Gateway
 from simulator import Script, Simulator, drop, json, refusal, stream
 from tidegate.accounts.api_keys import new_key
 from tidegate.money.ledger import wallet_of
+from tidegate.store import tables
 from tidegate.store.books import balance_of
 from tidegate.store.checking import check_books
 from tidegate.store.keys import add_key, add_user, change_key, revoke_key
@@ -338,6 +339,45 @@ async def test_an_open_gateway_with_a_store_needs_no_key(provider: Simulator, tm
         assert (await chat(books, await books.key())).status == 200
         assert (await books.record())["user"] == "alice"
         await books.assert_sound()
+
+
+async def test_a_client_that_leaves_while_its_money_is_held_leaves_nothing_held(
+    books: Books, provider: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    headers = await books.key(limits={"concurrent": 1})
+    provider.answer(answer())
+    asked, gate = asyncio.Event(), asyncio.Event()
+    change = Store.change
+
+    async def slow(store: Store, function: Any, *args: Any) -> Any:
+        asked.set()
+        await gate.wait()
+        return await change(store, function, *args)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Store, "change", slow)
+        leaving = asyncio.create_task(chat(books, headers))
+        await asked.wait()
+        leaving.cancel()
+        await asyncio.wait([leaving])
+        while len(books.gateway.app._watchdog):
+            await asyncio.sleep(0.01)
+        gate.set()
+    assert provider.requests == []
+    assert (await chat(books, headers)).status == 200  # its place is free again
+    assert (await chat(books, headers)).status == 200
+    leases = await books.store.ask(lambda c: c.execute(select(tables.leases)).mappings().all())
+    assert len(leases) == 1  # the one that was taken for it serves the next
+
+
+async def test_a_reload_keeps_what_is_leased(books: Books, provider: Simulator) -> None:
+    headers = await books.key()
+    provider.answer(answer())
+    assert (await chat(books, headers)).status == 200
+    await books.gateway.app.reload(books.gateway.config)
+    assert (await chat(books, headers)).status == 200
+    leases = await books.store.ask(lambda c: c.execute(select(tables.leases)).mappings().all())
+    assert len(leases) == 1
 
 
 async def test_limits_need_no_store(provider: Simulator) -> None:

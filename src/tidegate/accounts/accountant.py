@@ -1,6 +1,5 @@
 """The accounts of a worker, as an exchange sees them: consulted before a request, informed at its end."""
 
-from time import perf_counter
 from types import MappingProxyType
 
 from tidegate.protocols.errors import Forbidden, TidegateError, Unavailable
@@ -20,9 +19,6 @@ from .wallets import Hold, Wallets
 __all__ = ["Accountant", "Ticket"]
 
 UNLIMITED: Standings = MappingProxyType({})
-
-SWEEP_S = 5.0
-"""Seconds between two looks for leases that nobody uses."""
 
 
 class Ticket:
@@ -56,7 +52,6 @@ class Accountant:
         self._wallets = Wallets(store, minimum)
         self.own: OwnAccounts | None = OwnAccounts(store, self._budgets)
         """See contract.Accountant."""
-        self._swept_at = 0.0
 
     async def admit(self, request: str, caller: Caller, quote: Quote) -> Ticket:
         """Take what a request needs, and hold what it may cost. Raises LimitExceeded, InsufficientFunds,
@@ -64,7 +59,7 @@ class Accountant:
         """
         ticket = Ticket(caller, quote)
         pays, budgeted = _check_price(caller, quote)
-        cost = quote.cost or 0
+        cost, begun = quote.cost or 0, False
         try:
             if caller.subjects:
                 ticket.limited = await self._limiter.take(caller.subjects, quote.tokens)
@@ -78,9 +73,12 @@ class Accountant:
                 lease=ticket.hold.lease if ticket.hold is not None else None,
                 held=ticket.hold.amount if ticket.hold is not None else 0,
             ))  # fmt: skip
+            begun = True
             await self.store.durable()
-        except (TidegateError, OSError):
+        except BaseException:  # a client that leaves, too
             self._give_back(ticket, 0, 0)
+            if begun:
+                self._write(_void(request, ticket))
             raise
         return ticket
 
@@ -106,9 +104,14 @@ class Accountant:
             return
         self._write(ended)
         self._give_back(ticket, ended.cost or 0, ended.tokens)
-        if (now := perf_counter()) - self._swept_at > SWEEP_S:
-            self._swept_at = now
-            self._wallets.sweep()
+
+    def configure(self, minimum: int) -> None:
+        """Follow a new configuration. Leases and what is held stay."""
+        self._wallets.minimum = minimum
+
+    def close(self) -> None:
+        """Stop, before the store is closed."""
+        self._wallets.close()
 
     def _give_back(self, ticket: Ticket, cost: int, tokens: int) -> None:
         ticket.settled = True
@@ -123,6 +126,16 @@ class Accountant:
             self.store.append(line)
         except JournalFailed as error:
             raise Unavailable(f"requests cannot be accounted for: {error}", retry_after=5) from error
+
+
+def _void(request: str, ticket: Ticket) -> Ended:
+    """The end of a request that was written down and is not served."""
+    caller, hold = ticket.caller, ticket.hold
+    return Ended(
+        id=request, at=milliseconds(), ended="client_left", status=499, begun_at=ticket.begun_at,
+        user=caller.user, team=caller.team, key=caller.key, model=ticket.quote.model,
+        lease=hold.lease if hold is not None else None, held=hold.amount if hold is not None else 0, cost=0,
+    )  # fmt: skip
 
 
 def _check_price(caller: Caller, quote: Quote) -> tuple[bool, bool]:

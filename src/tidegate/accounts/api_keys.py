@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from tidegate.protocols.ids import new_id
 
-__all__ = ["PREFIX", "NewKey", "digest_of", "new_key"]
+__all__ = ["PREFIX", "NewKey", "digest_of", "new_key", "split_name"]
 
 PREFIX = "sk-tide-"
 """What every key begins with, so that scanners for leaked secrets recognize it."""
@@ -37,3 +37,9 @@ def new_key() -> NewKey:
 def digest_of(secret: str) -> bytes:
     """What a key is stored and looked up by."""
     return hashlib.sha256(secret.encode("utf-8", "surrogateescape")).digest()
+
+
+def split_name(key: str) -> tuple[str, str]:
+    """The name and the secret of a configured key, `name:secret`; the name is empty if there is none."""
+    name, colon, secret = key.partition(":")
+    return (name, secret) if colon and name and secret else ("", key)

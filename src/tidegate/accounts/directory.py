@@ -16,7 +16,7 @@ import msgspec
 
 from tidegate.store.errors import StoreUnavailable
 
-from .api_keys import digest_of
+from .api_keys import digest_of, split_name
 from .caller import ANONYMOUS, Caller, Subject, put_together
 from .settings import UNLIMITED, KeySettings, Limits, TeamSettings, UserSettings
 
@@ -160,9 +160,7 @@ def _settings(value: object, kind: type[K]) -> K | None:
 
 def _of_file(key: str, limits: Limits) -> tuple[bytes, Caller]:
     """A key of the file. `name:key` names it; without a name, it is called by its fingerprint."""
-    name, colon, secret = key.partition(":")
-    if not colon or not name or not secret:
-        name, secret = "", key
+    name, secret = split_name(key)
     digest = digest_of(secret)
     label = name or f"key-{digest.hex()[:8]}"
     subjects = (Subject(f"key:{label}", limits),) if limits != UNLIMITED else ()

@@ -14,7 +14,7 @@ from tidegate.store.store import Store
 from .accountant import Accountant
 from .counters import Counters
 
-__all__ = ["StoredKeys", "StoredUsers", "make_accountant", "open_store", "place_of_journals"]
+__all__ = ["StoredKeys", "StoredUsers", "make_accountant", "minimum_of", "open_store", "place_of_journals"]
 
 FOLDER = "tidegate-journal"
 """The folder of the journals for a store that is not a file, in the working directory."""
@@ -59,7 +59,12 @@ async def open_store(config: Config) -> Store:
 
 def make_accountant(store: Store, counters: Counters, config: Config) -> Accountant:
     """The accountant of a configuration."""
-    return Accountant(store, counters, nano_of(Decimal(str(config.billing.minimum_funds_usd))))
+    return Accountant(store, counters, minimum_of(config))
+
+
+def minimum_of(config: Config) -> int:
+    """What a wallet must have for any request, in nano."""
+    return nano_of(Decimal(str(config.billing.minimum_funds_usd)))
 
 
 def place_of_journals(config: Config) -> Place:

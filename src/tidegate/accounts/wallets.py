@@ -6,13 +6,14 @@ wallet has: what is spent beyond that is what requests cost beyond their holds (
 """
 
 import asyncio
+import contextlib
 from time import monotonic
 
 from tidegate.money import show_usd
 from tidegate.money.ledger import wallet_of
 from tidegate.protocols.errors import InsufficientFunds, Unavailable
 from tidegate.store.books import balance_of
-from tidegate.store.errors import StoreUnavailable
+from tidegate.store.errors import JournalFailed, StoreUnavailable
 from tidegate.store.journal import Released, milliseconds
 from tidegate.store.leases import take_lease
 from tidegate.store.store import Store
@@ -23,6 +24,8 @@ LARGEST_LEASE = 1_000_000_000
 """The most that a worker leases at once, in nano: 1 USD."""
 IDLE_S = 30.0
 """Seconds after which a lease that nobody uses is given back."""
+SWEEP_S = 5.0
+"""Seconds between two looks for such leases."""
 
 
 class _Lease:
@@ -51,13 +54,21 @@ class Hold:
         self._lease = lease
 
 
+def _hold(user: str, lease: _Lease, amount: int) -> Hold:
+    lease.left -= amount
+    lease.open += 1
+    lease.used_at = monotonic()
+    return Hold(user, lease, amount)
+
+
 class Wallets:
     """The holds of a worker."""
 
     def __init__(self, store: Store, minimum: int) -> None:
-        """`minimum` is what a wallet must have for any request, in nano."""
         self._store = store
-        self._minimum = minimum
+        self.minimum = minimum
+        """What a wallet must have for any request, in nano."""
+        self._timer: asyncio.TimerHandle | None = None
         self._current: dict[str, _Lease] = {}
         """By user: the lease that new holds are taken from."""
         self._taking: dict[str, asyncio.Lock] = {}
@@ -67,12 +78,14 @@ class Wallets:
         and cannot be.
         """
         lease = self._current.get(user)
-        if lease is None or lease.left < amount:
-            lease = await self._take(user, amount)
-        lease.left -= amount
-        lease.open += 1
-        lease.used_at = monotonic()
-        return Hold(user, lease, amount)
+        if lease is not None and lease.left >= amount:
+            return _hold(user, lease, amount)
+        taking = asyncio.ensure_future(self._take(user, amount))
+        try:
+            return await asyncio.shield(taking)
+        except asyncio.CancelledError:
+            taking.add_done_callback(self._return)  # the client has left: its lease is there all the same
+            raise
 
     async def check(self, user: str, amount: int) -> None:
         """Check that money could be held for a request. Raises InsufficientFunds, and Unavailable."""
@@ -84,7 +97,7 @@ class Wallets:
             available = (await self._store.ask(balance_of, wallet_of(user))).available
         except StoreUnavailable as error:
             raise Unavailable("the wallets are not available at the moment", retry_after=5) from error
-        if available < max(amount, self._minimum):
+        if available < max(amount, self.minimum):
             raise self._refusal(amount, available)
 
     def settle(self, hold: Hold, cost: int) -> None:
@@ -93,38 +106,59 @@ class Wallets:
         lease.left += hold.amount - min(cost, hold.amount)
         lease.open -= 1
         if not lease.open and self._current.get(hold.user) is not lease:
-            self._store.append(Released(lease.id))
+            self._release(lease)
 
-    def sweep(self) -> None:
+    def close(self) -> None:
+        """Stop giving back leases: the store gives all of them back when it is closed."""
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _sweep(self) -> None:
         """Give back the leases that nobody uses."""
         now = monotonic()
         for user, lease in list(self._current.items()):
             if not lease.open and now - lease.used_at > IDLE_S:
                 del self._current[user]
                 self._taking.pop(user, None)
-                self._store.append(Released(lease.id))
+                self._release(lease)
+        self._timer = None
+        self._schedule()
 
-    async def _take(self, user: str, amount: int) -> _Lease:
-        """A lease with room for a hold. Requests of one user ask one after another."""
+    def _schedule(self) -> None:
+        if self._timer is None and self._current:
+            self._timer = asyncio.get_running_loop().call_later(SWEEP_S, self._sweep)
+
+    def _release(self, lease: _Lease) -> None:
+        with contextlib.suppress(JournalFailed):  # then the next start gives it back
+            self._store.append(Released(lease.id))
+
+    def _return(self, taken: "asyncio.Future[Hold]") -> None:
+        """Give back a hold whose request has ended before it was there."""
+        if not taken.cancelled() and taken.exception() is None:
+            self.settle(taken.result(), 0)
+
+    async def _take(self, user: str, amount: int) -> Hold:
+        """A hold on a new lease. Requests of one user ask one after another."""
         async with self._taking.setdefault(user, asyncio.Lock()):
             lease = self._current.get(user)
             if lease is not None and lease.left >= amount:
-                return lease
+                return _hold(user, lease, amount)
             try:
                 granted = await self._store.change(
-                    take_lease, user, amount, LARGEST_LEASE, self._minimum, self._store.id, milliseconds()
+                    take_lease, user, amount, LARGEST_LEASE, self.minimum, self._store.id, milliseconds()
                 )
             except StoreUnavailable as error:
                 raise Unavailable("the wallets are not available at the moment", retry_after=5) from error
             if not granted.amount:
                 raise self._refusal(amount, granted.available)
             if lease is not None and not lease.open:
-                self._store.append(Released(lease.id))
+                self._release(lease)
             taken = self._current[user] = _Lease(granted.id, granted.amount)
-            return taken
+            self._schedule()
+            return _hold(user, taken, amount)
 
     def _refusal(self, amount: int, available: int) -> InsufficientFunds:
-        needed = show_usd(max(amount, self._minimum))
+        needed = show_usd(max(amount, self.minimum))
         return InsufficientFunds(
             f"the wallet has {show_usd(available)} USD available, and this request needs {needed} USD"
         )

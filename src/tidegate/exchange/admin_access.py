@@ -2,8 +2,8 @@
 
 import hmac
 from collections.abc import Iterable
-from hashlib import sha256
 
+from tidegate.accounts.api_keys import digest_of, split_name
 from tidegate.http.contract import ServerRequest
 from tidegate.protocols.errors import BrowserRefused, Forbidden, LimitExceeded, TidegateError, Unauthenticated
 
@@ -26,7 +26,7 @@ class AdminAccess:
         """
         self._keyring = keyring
         self._tokens = tokens
-        self._digests = [(_digest(secret), name) for name, secret in map(_named, keys)]
+        self._digests = [(digest_of(secret), name) for name, secret in map(_named, keys)]
 
     async def refusal(self, client: ServerRequest) -> TidegateError | None:
         """Why a request for the admin API is refused; None if it may go on."""
@@ -58,7 +58,7 @@ class AdminAccess:
 
     def name_of(self, key: str) -> str | None:
         """Whose key it is; None for a key that is none. It takes equally long for every key."""
-        given, found = _digest(key), None
+        given, found = digest_of(key), None
         for digest, name in self._digests:
             if hmac.compare_digest(digest, given):
                 found = name
@@ -83,11 +83,5 @@ def _is_own_page(client: ServerRequest) -> bool:
 
 
 def _named(key: str) -> tuple[str, str]:
-    name, colon, secret = key.partition(":")
-    if colon and name and secret:
-        return name, secret
-    return f"admin-{sha256(key.encode()).hexdigest()[:8]}", key
-
-
-def _digest(secret: str) -> bytes:
-    return sha256(secret.encode("utf-8", "surrogateescape")).digest()
+    name, secret = split_name(key)
+    return name or f"admin-{digest_of(secret).hex()[:8]}", secret
