@@ -8,7 +8,14 @@ from typing import Any
 from tidegate.config import Config
 from tidegate.money import nano_of
 from tidegate.store.journal import Place, milliseconds
-from tidegate.store.keys import add_user, changed_keys, users_with_teams, version_of_keys
+from tidegate.store.keys import (
+    add_user,
+    changed_keys,
+    changed_users,
+    users_with_teams,
+    version_of_keys,
+    version_of_users,
+)
 from tidegate.store.store import Store
 
 from .accountant import Accountant
@@ -48,6 +55,14 @@ class StoredUsers:
     async def add(self, user: str) -> None:
         """See UserSource."""
         await self._store.change(add_user, user, milliseconds())
+
+    async def version(self) -> int:
+        """See UserSource."""
+        return await self._store.ask(version_of_users)
+
+    async def changed(self, version: int) -> Sequence[Mapping[str, Any]]:
+        """See UserSource."""
+        return await self._store.ask(changed_users, version)
 
 
 async def open_store(config: Config) -> Store:

@@ -23,8 +23,6 @@ EVERY_S = 0.4
 """Seconds between two looks at the store: a user who is disabled is stopped everywhere within a second."""
 ROUNDS = 150
 """Looks after which users who have not called since are forgotten: a minute."""
-TOGETHER = 500
-"""Users that are read with one query."""
 MOST = 10_000
 """Users held in memory."""
 
@@ -40,6 +38,14 @@ class UserSource(Interface):
         """Add a user, if there is none of this id."""
         ...
 
+    async def version(self) -> int:
+        """A number that grows with every change."""
+        ...
+
+    async def changed(self, version: int) -> Sequence[Mapping[str, Any]]:
+        """The users who have changed since a version, as `read` returns them."""
+        ...
+
 
 class Users:
     """Callers by the ids of their users."""
@@ -53,6 +59,8 @@ class Users:
         self._limits = limits
         self._known: dict[str, Caller | None] = {}
         """None for a user who is disabled."""
+        self._version: int | None = None
+        """The version that the known users are of, or newer; None: there are none yet."""
         self._recent: set[str] = set()
         """Users who have called since users were last forgotten."""
         self._task: asyncio.Task[None] | None = None
@@ -96,6 +104,8 @@ class Users:
 
     async def _read(self, source: UserSource, user: str) -> Caller | None:
         try:
+            if self._version is None:
+                self._version = await source.version()
             rows = await source.read([user])
             if not rows:
                 await source.add(user)
@@ -116,11 +126,16 @@ class Users:
                 await self._refresh(source)
 
     async def _refresh(self, source: UserSource) -> None:
-        ids = list(self._known)
-        for start in range(0, len(ids), TOGETHER):
-            for row in await source.read(ids[start : start + TOGETHER]):
-                if row["user"] in self._known:
-                    self._known[row["user"]] = self._caller(row)
+        """Read who has changed. Nobody is known before there is a version, so it costs nothing until then."""
+        if self._version is None:
+            return
+        version = await source.version()
+        if version == self._version:
+            return
+        for row in await source.changed(self._version):
+            if row["user"] in self._known:
+                self._known[row["user"]] = self._caller(row)
+        self._version = version
 
     def _caller(self, row: Mapping[str, Any]) -> Caller | None:
         if row["disabled_at"] is not None:

@@ -97,7 +97,8 @@ def list_users(as_json: Json = False, config: ConfigOption = None, store: StoreO
         while page := list_users(connection, after=rows[-1]["id"] if rows else ""):
             rows += page
     if as_json:
-        typer.echo(encode(rows))
+        shown = ("id", "name", "team", "settings", "created_at", "disabled_at")
+        typer.echo(encode([{name: row[name] for name in shown} for row in rows]))
         return
     cells = [
         (

@@ -1,18 +1,20 @@
-"""Keys, users and teams in the store. Every change counts the version up, by which workers notice it."""
+"""Keys, users and teams in the store. Every change counts the versions of the keys and users that it concerns
+up, by which workers notice it.
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, func, or_, select, text, update
+from sqlalchemy import Connection, Select, Table, func, or_, select, text, update
 
 from .spending import carry_over
 from .tables import keys, teams, users
 from .upsert import insert_new
 
 __all__ = [
-    "add_key", "add_user", "change_key", "changed_keys", "find_key", "find_team", "find_user", "keys_named",
-    "list_keys", "list_teams", "list_users", "put_team", "put_user", "revoke_key", "rotate_key",
-    "users_with_teams", "version_of_keys",
+    "add_key", "add_user", "change_key", "changed_keys", "changed_users", "find_key", "find_team",
+    "find_user", "keys_named", "list_keys", "list_teams", "list_users", "put_team", "put_user", "revoke_key",
+    "rotate_key", "users_with_teams", "version_of_keys", "version_of_users",
 ]  # fmt: skip
 
 Row = dict[str, Any]
@@ -28,11 +30,16 @@ def version_of_keys(connection: Connection) -> int:
     return found or 0
 
 
-def _next_version(connection: Connection) -> Any:
+def version_of_users(connection: Connection) -> int:
+    """A number that grows with every change of a user or a team; new users do not count."""
+    return connection.execute(select(func.max(users.c.version))).scalar() or 0
+
+
+def _next_version(connection: Connection, table: Table = keys) -> Any:
     """The next version. Changes happen one after another, so that none is overlooked."""
     if connection.dialect.name != "sqlite":
         connection.execute(text(f"SELECT pg_advisory_xact_lock({LOCK})"))
-    return select(func.coalesce(func.max(keys.c.version), 0) + 1).scalar_subquery()
+    return select(func.coalesce(func.max(table.c.version), 0) + 1).scalar_subquery()
 
 
 def add_key(connection: Connection, row: Mapping[str, Any]) -> None:
@@ -55,7 +62,7 @@ def keys_named(connection: Connection, id_or_name: str) -> Sequence[Row]:
     if found is not None:
         return [dict(found)]
     query = select(keys).where(keys.c.name == id_or_name, keys.c.revoked_at.is_(None)).order_by(keys.c.id)
-    return [dict(row) for row in connection.execute(query).mappings()]
+    return _rows(connection, query)
 
 
 def change_key(connection: Connection, key: str, values: Mapping[str, Any]) -> None:
@@ -90,7 +97,7 @@ def list_keys(
     query = select(keys).where(keys.c.id > after).order_by(keys.c.id).limit(limit)
     if user is not None:
         query = query.where(keys.c.user == user)
-    return [dict(row) for row in connection.execute(query).mappings()]
+    return _rows(connection, query)
 
 
 def changed_keys(connection: Connection, version: int) -> Sequence[Row]:
@@ -108,7 +115,7 @@ def changed_keys(connection: Connection, version: int) -> Sequence[Row]:
         .outerjoin(teams, teams.c.id == users.c.team)
         .where(keys.c.version > version)
     )
-    return [dict(row) for row in connection.execute(query).mappings()]
+    return _rows(connection, query)
 
 
 def add_user(connection: Connection, user: str, now: int) -> None:
@@ -124,6 +131,15 @@ def find_user(connection: Connection, user: str) -> Row | None:
 
 def users_with_teams(connection: Connection, ids: Sequence[str]) -> Sequence[Row]:
     """Users with the settings of their teams, in columns named as those of `changed_keys`."""
+    return _rows(connection, _users().where(users.c.id.in_(ids)))
+
+
+def changed_users(connection: Connection, version: int) -> Sequence[Row]:
+    """The users who have changed since a version, as `users_with_teams` returns them."""
+    return _rows(connection, _users().where(users.c.version > version))
+
+
+def _users() -> Select[Any]:
     columns: list[Any] = [
         users.c.id.label("user"),
         users.c.team,
@@ -131,7 +147,10 @@ def users_with_teams(connection: Connection, ids: Sequence[str]) -> Sequence[Row
         users.c.disabled_at,
         teams.c.settings.label("team_settings"),
     ]
-    query = select(*columns).outerjoin(teams, teams.c.id == users.c.team).where(users.c.id.in_(ids))
+    return select(*columns).outerjoin(teams, teams.c.id == users.c.team)
+
+
+def _rows(connection: Connection, query: Select[Any]) -> list[Row]:
     return [dict(row) for row in connection.execute(query).mappings()]
 
 
@@ -142,7 +161,7 @@ def list_users(
     query = select(users).where(users.c.id > after).order_by(users.c.id).limit(limit)
     if team is not None:
         query = query.where(users.c.team == team)
-    return [dict(row) for row in connection.execute(query).mappings()]
+    return _rows(connection, query)
 
 
 def find_team(connection: Connection, team: str) -> Row | None:
@@ -154,7 +173,7 @@ def find_team(connection: Connection, team: str) -> Row | None:
 def list_teams(connection: Connection, *, after: str = "", limit: int = 1000) -> Sequence[Row]:
     """Teams in the order of their ids, beginning behind `after`."""
     query = select(teams).where(teams.c.id > after).order_by(teams.c.id).limit(limit)
-    return [dict(row) for row in connection.execute(query).mappings()]
+    return _rows(connection, query)
 
 
 def put_user(connection: Connection, user: str, now: int, values: Mapping[str, Any]) -> None:
@@ -162,7 +181,8 @@ def put_user(connection: Connection, user: str, now: int, values: Mapping[str, A
     add_user(connection, user, now)
     if values:
         connection.execute(update(users).where(users.c.id == user).values(**values))
-    _touch(connection, keys.c.user == user)
+    _touch(connection, users, users.c.id == user)
+    _touch(connection, keys, keys.c.user == user)
 
 
 def put_team(connection: Connection, team: str, now: int, values: Mapping[str, Any]) -> None:
@@ -170,9 +190,10 @@ def put_team(connection: Connection, team: str, now: int, values: Mapping[str, A
     insert_new(connection, teams, [{"id": team, "name": "", "settings": {}, "created_at": now}])
     if values:
         connection.execute(update(teams).where(teams.c.id == team).values(**values))
-    _touch(connection, keys.c.user.in_(select(users.c.id).where(users.c.team == team)))
+    _touch(connection, users, users.c.team == team)
+    _touch(connection, keys, keys.c.user.in_(select(users.c.id).where(users.c.team == team)))
 
 
-def _touch(connection: Connection, which: Any) -> None:
-    """Give keys a new version, so that workers read them again."""
-    connection.execute(update(keys).where(which).values(version=_next_version(connection)))
+def _touch(connection: Connection, table: Table, which: Any) -> None:
+    """Give keys or users a new version, so that workers read them again."""
+    connection.execute(update(table).where(which).values(version=_next_version(connection, table)))

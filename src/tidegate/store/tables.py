@@ -40,8 +40,11 @@ users = Table(
     Column("settings", JSON, nullable=False, default=dict),
     Column("created_at", BigInteger, nullable=False),
     Column("disabled_at", BigInteger),
+    Column("version", BigInteger, nullable=False, default=0, server_default="0"),
+    Index("users_by_version", "version"),
 )
-"""Everybody who can own a key or a wallet. `settings` holds limits, budget and preferences."""
+"""Everybody who can own a key or a wallet. `settings` holds limits, budget and preferences; `version` grows
+with every change of any user, or of a team for all of its users."""
 
 teams = Table(
     "teams",
