@@ -7,7 +7,7 @@ from typing import Protocol as Interface
 
 from .gcra import Rate, Verdict, correct, take
 
-__all__ = ["Counters", "LocalCounters", "Taken", "Want", "weigh"]
+__all__ = ["Counters", "LocalCounters", "Place", "Taken", "Want", "begin_all", "weigh"]
 
 MOST_COUNTERS = 100_000
 """Counters that are kept; the ones used least recently are forgotten, and they are unused by then."""
@@ -22,6 +22,14 @@ class Want(NamedTuple):
     units: int
 
 
+class Place(NamedTuple):
+    """One of the requests that may be open at the same time."""
+
+    name: str
+    """Of the counter: `key:…`."""
+    most: int
+
+
 class Taken(NamedTuple):
     """What the limits of a request have said."""
 
@@ -30,18 +38,28 @@ class Taken(NamedTuple):
     refused: int | None
     """The place of the want that was refused longest; None where all were allowed. Then nothing was taken of
     any."""
+    full: int | None = None
+    """The place in `places` that there was no room for. Then nothing was taken, and there are no verdicts."""
 
 
 class Counters(Interface):
-    """Counts limits. All wants of a request are taken, or none."""
+    """Counts limits. All that a request needs is taken, or nothing."""
 
-    async def take(self, wants: Sequence[Want], now: float) -> Taken:
-        """Take the units. `now` is in seconds since 1970, by which hosts agree."""
+    async def take(self, wants: Sequence[Want], now: float, places: Sequence[Place] = ()) -> Taken:
+        """Take the units and the places. `now` is in seconds since 1970. Raises Unavailable."""
         ...
 
     def correct(self, want: Want, units: int, now: float) -> None:
         """Take more units, or give some back, without waiting."""
         ...
+
+    def end(self, name: str) -> None:
+        """A request that had a place has ended."""
+        ...
+
+
+class PlacesOnly(Interface):
+    """Counts open requests."""
 
     async def begin(self, name: str, most: int) -> bool:
         """Count one more open request, if there are fewer than `most`. Returns whether it is counted."""
@@ -50,6 +68,21 @@ class Counters(Interface):
     def end(self, name: str) -> None:
         """An open request that was counted has ended."""
         ...
+
+
+async def begin_all(counters: PlacesOnly, places: Sequence[Place]) -> int | None:
+    """Begin all, or none. Returns the number of the first that has no room."""
+    begun: list[str] = []
+    try:
+        for number, place in enumerate(places):
+            if not await counters.begin(place.name, place.most):
+                return number
+            begun.append(place.name)
+        begun.clear()
+    finally:
+        for name in begun:
+            counters.end(name)
+    return None
 
 
 def weigh(wants: Sequence[Want], arrivals: Sequence[float], now: float) -> tuple[Taken, list[float]]:
@@ -69,9 +102,15 @@ class LocalCounters:
         self._arrivals: OrderedDict[str, float] = OrderedDict()
         self._open: dict[str, int] = {}
 
-    async def take(self, wants: Sequence[Want], now: float) -> Taken:
+    async def take(self, wants: Sequence[Want], now: float, places: Sequence[Place] = ()) -> Taken:
         """See Counters."""
-        return self.take_now(wants, now)
+        if places and (full := await begin_all(self, places)) is not None:
+            return Taken((), None, full)
+        taken = self.take_now(wants, now)
+        if taken.refused is not None:
+            for place in places:
+                self.end(place.name)
+        return taken
 
     def take_now(self, wants: Sequence[Want], now: float) -> Taken:
         """The same, for callers that cannot wait."""
@@ -91,7 +130,7 @@ class LocalCounters:
         self._arrivals[want.name] = correct(want.rate, arrival, now, units)
 
     async def begin(self, name: str, most: int) -> bool:
-        """See Counters."""
+        """See PlacesOnly."""
         count = self._open.get(name, 0)
         if count >= most:
             return False

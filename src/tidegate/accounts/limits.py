@@ -8,7 +8,7 @@ from tidegate.protocols.errors import LimitExceeded
 from tidegate.protocols.limit_headers import Standing, Standings
 
 from .caller import Subject
-from .counters import Counters, Taken, Want
+from .counters import Counters, Place, Taken, Want
 from .gcra import Rate
 from .settings import Limits
 
@@ -28,6 +28,9 @@ class Limited:
         self.concurrent = concurrent
 
 
+NOTHING = Limited((), {}, ())
+
+
 class Limiter:
     """Applies the limits of callers."""
 
@@ -36,49 +39,31 @@ class Limiter:
 
     async def take(self, subjects: Sequence[Subject], tokens: int) -> Limited:
         """Take what a request needs, or nothing. Raises LimitExceeded naming the limit and whose it is."""
-        concurrent = await self._begin(subjects)
-        try:
-            wants = [want for subject in subjects for want in _wants(subject, tokens)]
-            if not wants:
-                return Limited((), {}, concurrent)
-            taken = await self._counters.take(wants, time())
-            if taken.refused is not None:
-                raise _refusal(wants, taken)
-        except BaseException:
-            self._end(concurrent)
-            raise
-        return Limited(wants, _standings(wants, taken), concurrent)
+        places = [
+            Place(subject.name, subject.limits.concurrent)
+            for subject in subjects
+            if subject.limits.concurrent is not None
+        ]
+        wants = [want for subject in subjects for want in _wants(subject, tokens)]
+        if not wants and not places:
+            return NOTHING
+        taken = await self._counters.take(wants, time(), places)
+        if taken.full is not None:
+            raise _too_many(places[taken.full])
+        if taken.refused is not None:
+            raise _refusal(wants, taken)
+        return Limited(wants, _standings(wants, taken), [place.name for place in places])
 
     def settle(self, limited: Limited, tokens: int | None) -> None:
         """A request has ended, having used so many tokens; None where it used none that are known."""
-        self._end(limited.concurrent)
+        for name in limited.concurrent:
+            self._counters.end(name)
         if tokens is None:
             return
         now = time()
         for want in limited.wants:
             if want.name.endswith(":tokens") and want.units != tokens:
                 self._counters.correct(want, tokens - want.units, now)
-
-    async def _begin(self, subjects: Sequence[Subject]) -> list[str]:
-        begun: list[str] = []
-        try:
-            for subject in subjects:
-                most = subject.limits.concurrent
-                if most is None:
-                    continue
-                if not await self._counters.begin(subject.name, most):
-                    requests = "request" if most == 1 else "requests"
-                    who = _whose(subject.name)
-                    raise LimitExceeded(f"{who} is limited to {most} concurrent {requests}", retry_after=1)
-                begun.append(subject.name)
-        except BaseException:
-            self._end(begun)
-            raise
-        return begun
-
-    def _end(self, names: Sequence[str]) -> None:
-        for name in names:
-            self._counters.end(name)
 
 
 def _wants(subject: Subject, tokens: int) -> list[Want]:
@@ -117,6 +102,12 @@ def _refusal(wants: Sequence[Want], taken: Taken) -> LimitExceeded:
     )
     error.standings = _standings(wants, taken)
     return error
+
+
+def _too_many(place: Place) -> LimitExceeded:
+    requests = "request" if place.most == 1 else "requests"
+    message = f"{_whose(place.name)} is limited to {place.most} concurrent {requests}"
+    return LimitExceeded(message, retry_after=1)
 
 
 def _whose(subject: str) -> str:

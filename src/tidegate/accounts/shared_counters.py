@@ -21,7 +21,7 @@ from struct import unpack
 from tidegate.bus import Memory
 from tidegate.protocols.errors import Unavailable
 
-from .counters import MOST_COUNTERS, Taken, Want, weigh
+from .counters import MOST_COUNTERS, Place, Taken, Want, begin_all, weigh
 from .gcra import correct
 
 __all__ = ["SharedCounters"]
@@ -78,8 +78,25 @@ class SharedCounters:
 
     # --- rates ------------------------------------------------------------------------------------
 
-    async def take(self, wants: Sequence[Want], now: float) -> Taken:
+    async def take(self, wants: Sequence[Want], now: float, places: Sequence[Place] = ()) -> Taken:
         """See Counters. Raises Unavailable if the memory stays locked for seconds."""
+        if not places:
+            return await self._take_units(wants, now)
+        full = await begin_all(self, places)
+        if full is not None:
+            return Taken((), None, full)
+        taken = None
+        try:
+            taken = await self._take_units(wants, now)
+        finally:
+            if taken is None or taken.refused is not None:
+                for place in places:
+                    self.end(place.name)
+        return taken
+
+    async def _take_units(self, wants: Sequence[Want], now: float) -> Taken:
+        if not wants:
+            return Taken((), None)
         if not self._try_lock():
             await self._lock()
         try:
@@ -141,7 +158,7 @@ class SharedCounters:
     # --- open requests ------------------------------------------------------------------------------
 
     async def begin(self, name: str, most: int) -> bool:
-        """See Counters. Raises Unavailable if the memory stays locked for seconds."""
+        """See PlacesOnly. Raises Unavailable if the memory stays locked for seconds."""
         if not self._try_lock():
             await self._lock()
         try:
