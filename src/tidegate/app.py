@@ -52,6 +52,8 @@ from .browsers import VARY, BrowserPolicy
 if TYPE_CHECKING:
     from tidegate.accounts.accountant import Accountant as StoreAccountant
     from tidegate.accounts.jwt import Tokens
+    from tidegate.accounts.upkeep import Upkeep
+    from tidegate.store.low_balances import Crossing
     from tidegate.store.store import Store
 
 __all__ = ["Tidegate"]
@@ -60,6 +62,9 @@ log = logging.getLogger("tidegate")
 
 CONTROL_PATHS = (ADMIN_PATH, "/docs", "/redoc", "/openapi.json", "/static-offline-docs/")
 """What the control plane serves."""
+
+UPKEEP = "upkeep"
+"""The claim of the worker that does the periodic work for wallets."""
 
 LAST_WORDS_S = 1.0
 """How long exchanges that the server has cancelled may take to tell their clients."""
@@ -85,6 +90,7 @@ class Tidegate:
         self._sharing: Sharing | None = None
         self._accounts: Accounts | None = None
         self._store: Store | None = None
+        self._upkeep: Upkeep | None = None
         self._accountant: StoreAccountant | None = None
         """Survives reloads: what it holds for open requests stays."""
         self._counters: Counters = LocalCounters() if bus.memory is None else SharedCounters(bus.memory)
@@ -185,6 +191,8 @@ class Tidegate:
         self._bus.close()
         if self._accounts is not None:
             await self._accounts.close()
+        if self._upkeep is not None:
+            await self._upkeep.close()
         if self._accountant is not None:
             self._accountant.close()
         if self._store is not None:
@@ -220,10 +228,20 @@ class Tidegate:
             accountant = LimitsOnly(self._counters) if limits != UNLIMITED else None
             directory = Directory(keys, required=required, limits=limits)
             return Accounts(directory, accountant, self._open_tokens(config, Users(limits=limits)))
-        from tidegate.accounts.opening import StoredKeys, StoredUsers, make_accountant, minimum_of, open_store
+        from tidegate.accounts.opening import (
+            StoredKeys,
+            StoredUsers,
+            low_balance_of,
+            make_accountant,
+            minimum_of,
+            open_store,
+        )
 
         if self._store is None:
             self._store = await open_store(config)
+            self._upkeep = self._begin_upkeep(self._store)
+        assert self._upkeep is not None, "it is begun with the store"
+        self._upkeep.threshold = low_balance_of(config)
         source, billing = StoredKeys(self._store), config.billing.enabled
         users = Users(StoredUsers(self._store), billing=billing, limits=limits)
         directory = Directory(keys, source, required=required, billing=billing, limits=limits)
@@ -232,6 +250,16 @@ class Tidegate:
             self._accountant = make_accountant(self._store, self._counters, config)
         self._accountant.configure(minimum_of(config))
         return Accounts(directory, self._accountant, self._open_tokens(config, users))
+
+    def _begin_upkeep(self, store: "Store") -> "Upkeep":
+        from tidegate.accounts.upkeep import Upkeep, describe
+
+        def report(crossing: "Crossing") -> None:
+            self._alerts.on_low_balance(crossing.user, describe(crossing), ended=crossing.kind == "rose")
+
+        upkeep = Upkeep(store, lambda: self._bus.claim(UPKEEP), report)
+        upkeep.start()
+        return upkeep
 
     def _open_tokens(self, config: Config, users: Users) -> "Tokens | None":
         """What verifies the tokens of clients; None where none are accepted."""

@@ -188,3 +188,14 @@ def test_a_credential_that_works_again_ends_its_trouble_whatever_the_model() -> 
     message = digest.take(100)
     assert message is not None
     assert message.body == "openai accepts the gateway's key k1 again"
+
+
+async def test_a_wallet_with_little_left_is_reported_by_message(topic: Topic) -> None:
+    alerts = Alerts()
+    alerts.configure([f"http://127.0.0.1:{topic.port}/errors"], 900)
+    alerts.on_low_balance("alice", "the wallet of alice has 0.50 USD left", ended=False)
+    alerts.on_low_balance("bob", "the wallet of bob has 0.10 USD left", ended=False)
+    published = await asyncio.wait_for(topic.published.get(), 20)
+    assert published["message"] == (
+        "- the wallet of alice has 0.50 USD left\n- the wallet of bob has 0.10 USD left"
+    )

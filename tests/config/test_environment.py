@@ -194,6 +194,7 @@ VALUES = {
     "store.durability": "disk",
     "billing.enabled": True,
     "billing.minimum_funds_usd": 0.5,
+    "billing.low_balance_usd": 3.5,
     "billing.overdraft_usd": 2.5,
     "billing.output_tokens": 100,
     "billing.show_cost": False,

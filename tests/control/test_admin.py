@@ -314,8 +314,8 @@ async def test_a_statement_is_also_csv(admin: Admin) -> None:
     reply = await admin.reply("GET", "/wallets/alice/statement?limit=2", headers={"accept": "text/csv"})
     lines = reply.body.decode().split("\r\n")
     assert reply.headers["content-type"] == "text/csv; charset=utf-8"
-    assert lines[0] == "time,id,kind,amount_usd,balance_usd,request,reference,note"
-    assert lines[1].endswith(",credit,1.00,10.998,,k2,'=more")
+    assert lines[0] == "time,id,kind,amount_usd,balance_usd,request,reference,note,expires"
+    assert lines[1].endswith(",credit,1.00,10.998,,k2,'=more,")
     assert ",charge,-0.002,9.998,req_" in lines[2]
     path = reply.headers["link"].partition(">")[0].removeprefix("<").removeprefix("/admin")
     rest = await admin.reply("GET", path, headers={"accept": "text/csv"})

@@ -21,7 +21,8 @@ from tidegate.store.store import Store
 from .accountant import Accountant
 from .counters import Counters
 
-__all__ = ["StoredKeys", "StoredUsers", "make_accountant", "minimum_of", "open_store", "place_of_journals"]
+__all__ = ["StoredKeys", "StoredUsers", "low_balance_of", "make_accountant", "minimum_of", "open_store",
+           "place_of_journals"]  # fmt: skip
 
 FOLDER = "tidegate-journal"
 """The folder of the journals for a store that is not a file, in the working directory."""
@@ -80,6 +81,11 @@ def make_accountant(store: Store, counters: Counters, config: Config) -> Account
 def minimum_of(config: Config) -> int:
     """What a wallet must have for any request, in nano."""
     return nano_of(Decimal(str(config.billing.minimum_funds_usd)))
+
+
+def low_balance_of(config: Config) -> int:
+    """Below how much a wallet is reported if its user has no threshold, in nano; 0: never."""
+    return nano_of(Decimal(str(config.billing.low_balance_usd)))
 
 
 def place_of_journals(config: Config) -> Place:

@@ -103,6 +103,7 @@ def describe_movement(one: Movement) -> Mapping[str, Any]:
     return {
         "id": one.id, "kind": one.kind, "at": one.at, "amount_usd": usd(one.amount),
         "balance_usd": usd(one.balance), "request": one.request, "reference": one.reference, "note": one.note,
+        "expires_at": one.expires_at,
     }  # fmt: skip
 
 

@@ -13,7 +13,11 @@ from tidegate.store.statements import Movement
 
 __all__ = ["next_position", "parse_position", "parse_time", "render_csv", "usd", "wants_csv"]
 
-COLUMNS = ("time", "id", "kind", "user", "amount_usd", "balance_usd", "request", "reference", "note")
+COLUMNS = ("time", "id", "kind", "user", "amount_usd", "balance_usd", "request", "reference", "note",
+           "expires")  # fmt: skip
+OF_STATEMENTS = frozenset(["balance_usd", "expires"])
+OF_BOOKS = frozenset(["user"])
+"""Columns of only one of the two kinds of history."""
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """What a spreadsheet takes a text for a formula by."""
 
@@ -27,7 +31,8 @@ def render_csv(rows: Sequence[Movement | Booked]) -> str:
     """A page in CSV."""
     sheet = io.StringIO()
     writer = csv.writer(sheet, lineterminator="\r\n")
-    names = [name for name in COLUMNS if name != ("user" if not _with_users(rows) else "balance_usd")]
+    left_out = OF_STATEMENTS if _with_users(rows) else OF_BOOKS
+    names = [name for name in COLUMNS if name not in left_out]
     writer.writerow(names)
     for one in rows:
         writer.writerow([_cell(one, name) for name in names])
@@ -76,12 +81,16 @@ def _with_users(rows: Sequence[Movement | Booked]) -> bool:
 
 def _cell(one: Movement | Booked, name: str) -> str:
     if name == "time":
-        return (
-            datetime.fromtimestamp(one.at / 1000, UTC)
-            .isoformat(timespec="milliseconds")
-            .replace("+00:00", "Z")
-        )
+        return _time(one.at)
+    if name == "expires":
+        expires_at = one.expires_at if isinstance(one, Movement) else None
+        return _time(expires_at) if expires_at is not None else ""
     if name.endswith("_usd"):
         return show_usd(getattr(one, name.removesuffix("_usd")))
     text = getattr(one, name) or ""
     return f"'{text}" if text.startswith(FORMULA) else text
+
+
+def _time(at: int) -> str:
+    moment = datetime.fromtimestamp(at / 1000, UTC)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -75,6 +75,9 @@ class UserSettings(_Settings, frozen=True, kw_only=True, omit_defaults=True):
 
     wallet: bool = True
     """Whether requests are paid from the user's wallet, where billing is enabled."""
+    low_balance: Nano | None = None
+    """Below how much the wallet is reported to the operator, in nano; None: `billing.low_balance_usd`, 0:
+    never."""
 
 
 class TeamSettings(_Settings, frozen=True, kw_only=True, omit_defaults=True):

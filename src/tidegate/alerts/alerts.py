@@ -30,6 +30,7 @@ TAKE_OVER_S = 1.0
 """How often a worker that has something to send tries to obtain the claim, in seconds."""
 SLACK_S = 2.0
 """How much later than the sender other workers may consider a message due, in seconds."""
+LOW_BALANCE = "low_balance"
 NOTICES, SENT = "alerts.notices", "alerts.sent"
 
 _DECODE = msgspec.msgpack.Decoder(Notice).decode
@@ -76,6 +77,11 @@ class Alerts:
         """Accept a failure of the gateway itself."""
         text = f"the gateway failed to serve {request_id}; its log says why"
         self.report(Notice("internal_error", "tidegate", text))
+
+    def on_low_balance(self, user: str, text: str, *, ended: bool) -> None:
+        """Accept that a user's wallet has little left, or (`ended`) that it has more again."""
+        kinds = (LOW_BALANCE,) if ended else ()
+        self.report(Notice("balance_restored" if ended else LOW_BALANCE, user, text, kinds))
 
     def report(self, notice: Notice) -> None:
         """Accept a notice, and share it with the other workers."""

@@ -96,6 +96,8 @@ def show_settings(settings: "KeySettings | UserSettings | TeamSettings") -> str:
     for name in ("models", "providers", "addresses", "tags"):
         if names := getattr(settings, name, ()):
             words.append(f"{name} {' '.join(names)}")
+    if (threshold := getattr(settings, "low_balance", None)) is not None:
+        words.append(f"reported below {show_amount(threshold)} USD" if threshold else "never reported")
     if getattr(settings, "wallet", True) is False:
         words.append("no wallet")
     if getattr(settings, "margin", "0") != "0":

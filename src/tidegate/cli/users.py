@@ -21,7 +21,7 @@ from .keys import checked_name
 from .opening import StoreOption, open_store
 from .serve import ConfigOption
 from .tables import Row, print_table
-from .values import encode, show_moment
+from .values import encode, parse_threshold, show_moment
 
 __all__ = ["teams", "users"]
 
@@ -30,6 +30,9 @@ teams = typer.Typer(help="List teams, and set what applies to all their users.",
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Title = Annotated[str | None, typer.Option("--name", help="A name for people.")]
+LowBalance = Annotated[
+    str | None, typer.Option(metavar="USD", help="Below how much the wallet is reported to you; 0: never.")
+]
 Clear = Annotated[
     bool, typer.Option("--clear", help="Forget all limits, budgets and permissions that were set before.")
 ]
@@ -50,6 +53,7 @@ def set_user(
     wallet: Annotated[
         bool | None, typer.Option("--wallet/--no-wallet", help="Whether the user's wallet pays.")
     ] = None,
+    low_balance: LowBalance = None,
     disabled: Annotated[
         bool | None, typer.Option("--disable/--enable", help="Whether the user's keys are refused.")
     ] = None,
@@ -73,7 +77,7 @@ def set_user(
             budget=budget,
             per=per,
             names={"models": models, "providers": providers},
-            others={"wallet": wallet} if wallet is not None else {},
+            others=_of_wallet(wallet, low_balance),
         )
         values: dict[str, Any] = {"settings": to_builtins(settings)}
         values |= {"name": name} if name is not None else {}
@@ -84,6 +88,12 @@ def set_user(
                 put_team(connection, checked_name(team), now, {})
         put_user(connection, user, now, values)
     typer.echo(f"{user}: {show_settings(settings) or 'no limits'}")
+
+
+def _of_wallet(wallet: bool | None, low_balance: str | None) -> dict[str, Any]:
+    """The settings of a wallet that are given."""
+    given = {"wallet": wallet, "low_balance": parse_threshold(low_balance) if low_balance else None}
+    return {name: value for name, value in given.items() if value is not None}
 
 
 @users.command("list")

@@ -8,8 +8,8 @@ from decimal import Decimal
 import typer
 
 __all__ = [
-    "encode", "parse_amount", "parse_duration", "parse_moment", "show_amount", "show_moment", "split_names",
-    "usd",
+    "encode", "parse_amount", "parse_duration", "parse_moment", "parse_threshold", "show_amount",
+    "show_moment", "split_names", "usd",
 ]  # fmt: skip
 
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
@@ -47,6 +47,11 @@ def parse_amount(text: str) -> int:
         return parse_usd(text)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
+
+
+def parse_threshold(text: str) -> int:
+    """An amount in USD that may be zero, as nano."""
+    return 0 if re.fullmatch(r"0+(\.0*)?", text.strip()) else parse_amount(text)
 
 
 def split_names(values: Sequence[str] | None) -> tuple[str, ...] | None:

@@ -1,6 +1,6 @@
 """`tidegate wallets`: the prepaid money of users."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -191,14 +191,16 @@ def statement(
     if as_json:
         typer.echo(encode([_movement(one) for one in movements]))
     elif as_csv:
-        _print_csv(movements)
+        from tidegate.accounts.pages import render_csv
+
+        typer.echo(render_csv(movements), nl=False)
     else:
-        headings = ("time (UTC)", "kind", "amount", "balance", "request or reference", "note")
+        headings = ("time (UTC)", "kind", "amount", "balance", "request or reference", "expires", "note")
         rows = [
             Row(
                 (
                     show_moment(one.at), one.kind, show_amount(one.amount), show_amount(one.balance),
-                    one.request or one.reference or "", one.note,
+                    one.request or one.reference or "", show_moment(one.expires_at), one.note,
                 )
             )
             for one in movements
@@ -268,16 +270,5 @@ def _movement(one: "Movement") -> dict[str, Any]:
     return {
         "id": one.id, "kind": one.kind, "at": one.at, "amount_usd": usd(one.amount),
         "balance_usd": usd(one.balance), "request": one.request, "reference": one.reference, "note": one.note,
+        "expires_at": one.expires_at,
     }  # fmt: skip
-
-
-def _print_csv(movements: "Sequence[Movement]") -> None:
-    import csv
-    import sys
-
-    writer = csv.writer(sys.stdout, lineterminator="\n")
-    writer.writerow(("time", "id", "kind", "amount_usd", "balance_usd", "request", "reference", "note"))
-    for one in movements:
-        amounts = (show_amount(one.amount), show_amount(one.balance))
-        time = show_moment(one.at).replace(" ", "T") + "Z"
-        writer.writerow((time, one.id, one.kind, *amounts, one.request, one.reference, one.note))

@@ -166,9 +166,10 @@ def _check_tokens(config: Config, draft: Draft, problems: Problems) -> None:
 
 
 def _check_billing(config: Config, draft: Draft, problems: Problems) -> None:
-    if config.billing.enabled and not config.store.url:
-        origin = draft.tables[("billing",)]["enabled"].origin
-        problems.add(origin, ("billing", "enabled"), "wallets need a store: set store.url")
+    for name in ("enabled", "low_balance_usd"):
+        if getattr(config.billing, name) and not config.store.url:
+            origin = draft.tables[("billing",)][name].origin
+            problems.add(origin, ("billing", name), "wallets need a store: set store.url")
 
 
 def _check_certificate(config: Config, draft: Draft, problems: Problems) -> None:

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, and_, case, func, or_, select
 
 from tidegate.money.ledger import wallet_of
 
-from .statements import Movement
+from .statements import Movement, movements_of
 from .tables import accounts, entries, records, transactions
 
 __all__ = [
@@ -74,8 +74,7 @@ def list_movements(
     position, from `since` to before `until`, in milliseconds.
     """
     account = wallet_of(user)
-    booked = select(transactions, entries.c.amount).join(entries, entries.c.transaction == transactions.c.id)
-    query = booked.where(entries.c.account == account)
+    query = movements_of(account)
     later = []
     if before is not None:
         query = query.where(_is_before(before))
@@ -97,9 +96,8 @@ def list_movements(
     order = (transactions.c.at.desc(), transactions.c.id.desc())
     for row in connection.execute(query.order_by(*order).limit(limit)):
         reference = _reference(row.reference)
-        found.append(
-            Movement(row.id, row.kind, row.at, row.amount, balance, row.request, reference, row.note)
-        )
+        about = (row.request, reference, row.note, row.expires_at)
+        found.append(Movement(row.id, row.kind, row.at, row.amount, balance, *about))
         balance -= row.amount
     return found
 

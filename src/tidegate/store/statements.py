@@ -1,15 +1,16 @@
 """What a wallet's owner may see: every movement of its money, and the credits that are left."""
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from msgspec import Struct
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, Select, func, select
 
 from tidegate.money.ledger import wallet_of
 
 from .tables import entries, grants, transactions
 
-__all__ = ["Credit", "Movement", "credits_of", "statement_of"]
+__all__ = ["Credit", "Movement", "credits_of", "movements_of", "statement_of"]
 
 
 class Movement(Struct, frozen=True):
@@ -26,6 +27,8 @@ class Movement(Struct, frozen=True):
     request: str | None
     reference: str | None
     note: str
+    expires_at: int | None = None
+    """When what is left of a credit expires, in milliseconds since 1970; None: never, or no credit."""
 
 
 class Credit(Struct, frozen=True):
@@ -48,8 +51,7 @@ def statement_of(
     in milliseconds.
     """
     account = wallet_of(user)
-    booked = select(transactions, entries.c.amount).join(entries, entries.c.transaction == transactions.c.id)
-    query = booked.where(entries.c.account == account).order_by(transactions.c.at, transactions.c.id)
+    query = movements_of(account).order_by(transactions.c.at, transactions.c.id)
     balance = 0
     if since is not None:
         before = select(func.sum(entries.c.amount)).join(
@@ -63,7 +65,19 @@ def statement_of(
     for row in connection.execute(query):
         balance += row.amount
         reference = row.reference.partition("\n")[2] if row.reference is not None else None
-        yield Movement(row.id, row.kind, row.at, row.amount, balance, row.request, reference, row.note)
+        yield Movement(
+            row.id, row.kind, row.at, row.amount, balance, row.request, reference, row.note, row.expires_at
+        )
+
+
+def movements_of(account: str) -> Select[Any]:
+    """The query for the transactions of an account, with the `amount` of each and the expiry of credits."""
+    return (
+        select(transactions, entries.c.amount, grants.c.expires_at)
+        .join(entries, entries.c.transaction == transactions.c.id)
+        .outerjoin(grants, grants.c.id == transactions.c.id)
+        .where(entries.c.account == account)
+    )
 
 
 def credits_of(connection: Connection, user: str) -> Sequence[Credit]:

@@ -85,8 +85,10 @@ accounts = Table(
     Column("posted", BigInteger, nullable=False, default=0),
     Column("held", BigInteger, nullable=False, default=0),
     Column("overdraft", BigInteger, nullable=False, default=0),
+    Column("low_since", BigInteger),
 )
-"""`posted` is the sum of the account's entries, `held` the sum of its open leases: projections of both."""
+"""`posted` is the sum of the account's entries, `held` the sum of its open leases: projections of both.
+`low_since` is when a wallet was reported to have little left, until it has more again."""
 
 transactions = Table(
     "transactions",
@@ -125,6 +127,7 @@ grants = Table(
     Column("expires_at", BigInteger),
     Column("at", BigInteger, nullable=False),
     Index("grants_by_user", "user", "remaining"),
+    Index("grants_by_expiry", "expires_at"),
 )
 """Credits, in the order in which they are spent: priority, then expiry. The id is that of the credit."""
 

@@ -10,13 +10,13 @@ from sqlalchemy import Connection, case, func, select, update
 
 from tidegate.money.ledger import credit, debit, expiry, refund, wallet_of
 
-from .books import Balance, Booking, balance_of, book, open_accounts
+from .books import Balance, Booking, balance_of, book, lock_accounts, open_accounts
 from .tables import accounts, entries, grants, transactions
 
 __all__ = [
     "InsufficientBalance",
     "add_credit", "expire_grants", "give_back", "open_wallet", "refundable", "spend_grants", "take_out",
-    "wallet_balances",
+    "users_with_expired", "wallet_balances",
 ]  # fmt: skip
 
 
@@ -129,19 +129,39 @@ def spend_grants(connection: Connection, amounts: Mapping[str, int]) -> None:
                 break
 
 
+def users_with_expired(connection: Connection, now: int) -> Sequence[str]:
+    """The users who have credits whose time is over, of which something is left that is not held for open
+    requests.
+    """
+    query = (
+        select(grants.c.user)
+        .distinct()
+        .join(accounts, accounts.c.id == "wallet:" + grants.c.user)
+        .where(grants.c.expires_at <= now, grants.c.remaining > 0, accounts.c.posted > accounts.c.held)
+    )
+    return connection.execute(query).scalars().all()
+
+
 def expire_grants(connection: Connection, now: int, user: str | None = None) -> int:
     """Book out what is left of credits whose time is over, of all users or of one, but not what is held for
     open requests. Returns how many expired.
     """
-    query = select(grants.c.id, grants.c.user, grants.c.remaining).where(
-        grants.c.expires_at <= now, grants.c.remaining > 0
+    owners = [user] if user is not None else users_with_expired(connection, now)
+    lock_accounts(connection, map(wallet_of, owners))
+    return sum(_expire(connection, now, owner) for owner in owners)
+
+
+def _expire(connection: Connection, now: int, user: str) -> int:
+    due = (
+        select(grants.c.id, grants.c.remaining)
+        .where(grants.c.user == user, grants.c.expires_at <= now, grants.c.remaining > 0)
+        .order_by(grants.c.expires_at, grants.c.id)
+        .with_for_update()
     )
-    if user is not None:
-        query = query.where(grants.c.user == user)
     expired = 0
-    for grant, owner, remaining in connection.execute(query.order_by(grants.c.id)).all():
-        amount = min(remaining, balance_of(connection, wallet_of(owner), lock=True).available)
-        if amount <= 0 or not book(connection, [Booking(expiry(owner, amount, f"{grant}:{remaining}"), now)]):
+    for grant, remaining in connection.execute(due).all():
+        amount = min(remaining, balance_of(connection, wallet_of(user), lock=True).available)
+        if amount <= 0 or not book(connection, [Booking(expiry(user, amount, f"{grant}:{remaining}"), now)]):
             continue
         connection.execute(
             update(grants).where(grants.c.id == grant).values(remaining=grants.c.remaining - amount)

@@ -153,6 +153,8 @@ class Movement(Struct, frozen=True, kw_only=True):
     request: str | None
     reference: str | None
     note: str
+    expires_at: int | None
+    """When what is left of a credit expires; null: never, or it is no credit."""
 
 
 class Transaction(Struct, frozen=True, kw_only=True):

@@ -18,7 +18,7 @@ def movement(one: Booking) -> Movement:
     """A movement of a wallet, as it is shown."""
     return Movement(
         id=one.id, kind=one.kind, at=one.at, amount_usd=usd(one.amount), balance_usd=usd(one.balance),
-        request=one.request, reference=one.reference, note=one.note,
+        request=one.request, reference=one.reference, note=one.note, expires_at=one.expires_at,
     )  # fmt: skip
 
 

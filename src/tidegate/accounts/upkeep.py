@@ -1,0 +1,76 @@
+"""What a gateway does for its wallets by itself: it books out credits that have expired, and reports wallets
+that have little left. One worker of each host does it for all.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+from tidegate.money import show_usd
+from tidegate.store.errors import StoreUnavailable
+from tidegate.store.journal import milliseconds
+from tidegate.store.low_balances import Crossing, note_crossings
+from tidegate.store.store import Store
+from tidegate.store.wallets import expire_grants, users_with_expired
+
+__all__ = ["Upkeep", "describe"]
+
+log = logging.getLogger("tidegate")
+
+EVERY_S = 10.0
+"""Seconds between two rounds."""
+
+
+class Upkeep:
+    """The periodic work of a worker for the wallets of all users."""
+
+    def __init__(
+        self, store: Store, may_work: Callable[[], bool], report: Callable[[Crossing], None]
+    ) -> None:
+        """`may_work` is whether this worker, and none beside it, does the work now. `report` is called for
+        each wallet that has crossed its threshold.
+        """
+        self._store = store
+        self._may_work = may_work
+        self._report = report
+        self._task: asyncio.Task[None] | None = None
+        self.threshold = 0
+        """Below which a wallet is low if its user has no threshold, in nano; 0: never."""
+
+    def start(self) -> None:
+        """Begin."""
+        self._task = asyncio.create_task(self._work(), name="upkeep")
+
+    async def close(self) -> None:
+        """Stop, after the round under way is broken off; what it has committed stays."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+
+    async def _work(self) -> None:
+        while True:
+            await asyncio.sleep(EVERY_S)
+            try:
+                if self._may_work():
+                    await self.round(milliseconds())
+            except StoreUnavailable:
+                continue  # the store says so itself
+            except Exception:
+                log.exception("the wallets could not be looked through")
+
+    async def round(self, now: int) -> None:
+        """Look through the wallets once. `now` is in milliseconds since 1970. Raises StoreUnavailable."""
+        for user in await self._store.ask(users_with_expired, now):
+            await self._store.change(expire_grants, now, user)
+        for crossing in await self._store.change(note_crossings, self.threshold, now):
+            if crossing.kind == "fell":
+                log.warning("%s", describe(crossing))
+            self._report(crossing)
+
+
+def describe(crossing: Crossing) -> str:
+    """A crossing in words."""
+    left = f"the wallet of {crossing.user} has {show_usd(crossing.balance)} USD left"
+    if crossing.kind == "rose":
+        return left
+    return f"{left}, which is below {show_usd(crossing.threshold)} USD"

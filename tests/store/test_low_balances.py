@@ -1,0 +1,142 @@
+"""Wallets with little left are reported once, on both databases."""
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from threading import Barrier
+
+import pytest
+
+from tidegate.accounts.upkeep import Upkeep
+from tidegate.store.checking import check_books
+from tidegate.store.database import Database
+from tidegate.store.journal import Place
+from tidegate.store.keys import put_user
+from tidegate.store.low_balances import Crossing, note_crossings
+from tidegate.store.store import Store
+from tidegate.store.wallets import add_credit, expire_grants, take_out, users_with_expired, wallet_balances
+
+USD = 1_000_000_000
+
+
+class Books:
+    """The wallets of a database, and what is reported of them."""
+
+    def __init__(self, database: Database, threshold: int = 5 * USD) -> None:
+        self._database = database
+        self._threshold = threshold
+        self._moved = 0
+
+    def move(self, amount: int, user: str = "alice") -> None:
+        self._moved += 1
+        with self._database.write() as connection:
+            change = add_credit if amount > 0 else take_out
+            change(connection, user, abs(amount), 1000, reference=f"m{self._moved}")
+
+    def reported(self) -> list[Crossing]:
+        with self._database.write() as connection:
+            return note_crossings(connection, self._threshold, 2000)
+
+    def set(self, user: str, threshold: int) -> None:
+        with self._database.write() as connection:
+            put_user(connection, user, 1, {"settings": {"low_balance": threshold}})
+
+
+def test_a_wallet_is_reported_when_it_falls_and_again_only_after_it_has_risen(database: Database) -> None:
+    books = Books(database)
+    books.move(5 * USD)
+    assert books.reported() == [], "at the threshold is not below it"
+    books.move(-1)
+    assert books.reported() == [Crossing("fell", "alice", 5 * USD - 1, 5 * USD)]
+    assert books.reported() == []
+    books.move(USD)
+    assert books.reported() == [], "1.2 times the threshold is not reached"
+    books.move(-USD)
+    assert books.reported() == [], "it has been reported"
+    books.move(USD + 1)
+    assert books.reported() == [Crossing("rose", "alice", 6 * USD, 5 * USD)]
+    books.move(-2 * USD)
+    assert [one.kind for one in books.reported()] == ["fell"]
+
+
+@pytest.mark.parametrize(
+    ("own", "kinds"), [(0, []), (USD, []), (3 * USD, ["fell"]), (3_000_000 * USD, ["fell"])]
+)
+def test_a_users_own_threshold_is_in_place_of_the_general_one(
+    database: Database, own: int, kinds: list[str]
+) -> None:
+    books = Books(database)
+    books.set("alice", own)
+    books.move(2 * USD)
+    assert [one.kind for one in books.reported()] == kinds
+
+
+def test_without_thresholds_nothing_is_reported(database: Database) -> None:
+    books = Books(database, 0)
+    books.move(1)
+    assert books.reported() == []
+    books.set("alice", 2)
+    assert [one.threshold for one in books.reported()] == [2]
+
+
+def test_many_who_look_at_the_same_time_report_a_wallet_once(database: Database) -> None:
+    books = Books(database)
+    for number in range(20):
+        books.move(USD, f"u{number:02}")
+    together = Barrier(4)
+
+    def look() -> list[Crossing]:
+        together.wait()
+        return books.reported()
+
+    with ThreadPoolExecutor(4) as pool:
+        found = [one for looks in [pool.submit(look) for _ in range(4)] for one in looks.result()]
+    assert sorted(one.user for one in found) == [f"u{number:02}" for number in range(20)]
+
+
+def test_a_balance_far_above_any_threshold_is_compared_exactly(database: Database) -> None:
+    books = Books(database, 2**53)
+    books.move(2**53 - 1)
+    assert [one.kind for one in books.reported()] == ["fell"]
+    for _ in range(2000):
+        books.move(2**52)
+    assert [one.kind for one in books.reported()] == ["rose"]
+
+
+async def test_expired_credits_are_booked_out_by_themselves(url: str, tmp_path: Path) -> None:
+    store = Store(url, Place(tmp_path))
+    await store.open()
+    for user, expires in (("alice", 500), ("bob", 5000), ("carol", 900)):
+        await store.change(add_credit, user, USD, 100, reference="a", expires_at=expires)
+    reported: list[Crossing] = []
+    upkeep = Upkeep(store, lambda: True, reported.append)
+    upkeep.threshold = 1
+    await upkeep.round(1000)
+    balances = await store.ask(wallet_balances)
+    assert {user: one.posted for user, one in balances.items()} == {"alice": 0, "bob": USD, "carol": 0}
+    assert sorted(one.user for one in reported) == ["alice", "carol"]
+    assert await store.ask(users_with_expired, 1000) == []
+    assert await store.ask(lambda connection: list(check_books(connection))) == []
+    await store.close()
+
+
+def test_credits_that_expire_while_others_book_are_never_booked_out_twice(database: Database) -> None:
+    with database.write() as connection:
+        for number in range(10):
+            add_credit(connection, "alice", USD, 1, reference=f"c{number}", expires_at=10 + number)
+    together = Barrier(4)
+
+    def spend(place: int) -> None:
+        together.wait()
+        for number in range(5):
+            with database.write() as connection:
+                if place % 2:
+                    expire_grants(connection, 12 + number, "alice")
+                else:
+                    take_out(connection, "alice", USD // 7, 9, reference=f"d{place}.{number}")
+
+    with ThreadPoolExecutor(4) as pool:
+        for one in [pool.submit(spend, place) for place in range(4)]:
+            one.result()
+    with database.read() as connection:
+        assert list(check_books(connection)) == []
+        assert wallet_balances(connection)["alice"].posted > 0
