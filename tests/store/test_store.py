@@ -13,13 +13,14 @@ from msgspec.structs import replace
 from sqlalchemy import Connection, func, select
 
 from tidegate.money.ledger import wallet_of
+from tidegate.store import journal as journal_module
 from tidegate.store import moving
 from tidegate.store import store as store_module
 from tidegate.store.books import balance_of
 from tidegate.store.checking import check_books
 from tidegate.store.database import Database
 from tidegate.store.errors import JournalFailed, StoreUnavailable
-from tidegate.store.journal import Begun, Charge, Ended, Journal, Place, Released, abandoned, read
+from tidegate.store.journal import Begun, Charge, Ended, Journal, Place, Released, abandoned, read, read_all
 from tidegate.store.leases import take_lease
 from tidegate.store.schema import SchemaTooNew, migrate
 from tidegate.store.store import Store
@@ -192,9 +193,23 @@ async def test_durable_waits_for_the_disk(tmp_path: Path, monkeypatch: pytest.Mo
 def test_an_incomplete_last_line_waits(tmp_path: Path) -> None:
     path = tmp_path / "one.journal"
     path.write_bytes(b'{"t":"released","lease":"a"}\nnonsense\n{"t":"released","lease":"b"}\n{"t":"rel')
-    lines = list(read(path, 0))
-    assert [line.lease for line, _ in lines] == ["a", "b"]  # type: ignore[union-attr]
-    assert path.read_bytes()[lines[-1][1] :] == b'{"t":"rel'
+    lines, position = read(path, 0)
+    assert lines == [Released("a"), Released("b")]
+    assert path.read_bytes()[position:] == b'{"t":"rel'
+    assert read(path, position) == ([], position)
+
+
+@pytest.mark.parametrize("piece", [1, 7, 64, 10_000])
+def test_all_lines_are_read_however_many_bytes_are_read_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, piece: int
+) -> None:
+    monkeypatch.setattr(journal_module, "PIECE", piece)
+    journal = Journal(Place(tmp_path), "one")
+    written = [Begun(id=f"r{count}", at=count, model="m" * count) for count in range(50)]
+    for line in written:
+        journal.append(line)
+    journal.close()
+    assert list(read_all(journal.path)) == written
 
 
 def test_a_journal_of_a_living_worker_is_left_alone(tmp_path: Path) -> None:
@@ -261,7 +276,7 @@ def test_a_wrong_url_says_what_is_right(url: str) -> None:
 def test_workers_that_move_at_the_same_time_do_not_wait_for_each_other_in_a_circle(
     database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(moving, "BATCH", 8)
+    monkeypatch.setattr(journal_module, "PIECE", 1000)  # some eight lines at once
     users = ["alice", "bob", "carol"]
     with database.write() as connection:
         for user in users:

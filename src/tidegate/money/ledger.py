@@ -55,7 +55,7 @@ class Entry(Struct, frozen=True, gc=False):
     amount: int
 
 
-class Transaction(Struct, frozen=True, kw_only=True):
+class Transaction(Struct, frozen=True, kw_only=True, gc=False):
     """A movement of money. Its entries sum to zero."""
 
     kind: Kind
@@ -124,6 +124,8 @@ def charges(user: str, request: str, attempt: int, cost: int, held: int, room: i
     not pay.
     """
     wallet = wallet_of(user)
+    if 0 < cost <= held:  # all but a few
+        return [_charge("charge", user, request, attempt, wallet, cost)]
     charged = min(cost, held)
     overrun = min(cost - charged, max(0, room))
     parts: list[tuple[Kind, str, int]] = [
@@ -131,13 +133,13 @@ def charges(user: str, request: str, attempt: int, cost: int, held: int, room: i
         ("overrun", wallet, overrun),
         ("write_off", WRITE_OFF, cost - charged - overrun),
     ]
-    return [
-        Transaction(
-            kind=kind, user=user, entries=_move(payer, REVENUE, amount), request=request, attempt=attempt
-        )
-        for kind, payer, amount in parts
-        if amount
-    ]
+    return [_charge(kind, user, request, attempt, payer, amount) for kind, payer, amount in parts if amount]
+
+
+def _charge(kind: Kind, user: str, request: str, attempt: int, payer: str, amount: int) -> Transaction:
+    return Transaction(
+        kind=kind, user=user, entries=_move(payer, REVENUE, amount), request=request, attempt=attempt
+    )
 
 
 def _move(source: str, destination: str, amount: int) -> tuple[Entry, Entry]:

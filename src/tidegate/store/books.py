@@ -2,18 +2,27 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 from msgspec import Struct
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, select
 
 from tidegate.money.ledger import Transaction, kind_of_account, owner_of
 
 from .tables import accounts, entries, transactions
-from .upsert import insert, insert_new
+from .upsert import add_up, among, insert, insert_new
 
-__all__ = ["Balance", "Booking", "balance_of", "book", "lock_accounts", "open_accounts"]
+__all__ = [
+    "Balance", "Booking", "add_to_accounts", "balance_of", "book", "lock_accounts", "open_accounts",
+]  # fmt: skip
+
+TRANSACTION = ("id", "kind", "user", "request", "attempt", "reference", "note", "at")
+ENTRY = ("transaction", "account", "amount")
+ACCOUNT = ("id", "kind", "user", "overdraft", "posted", "held")
+
+NOTHING: Mapping[str, int] = MappingProxyType({})
 
 
 class Booking(NamedTuple):
@@ -50,29 +59,23 @@ class Balance(Struct, frozen=True):
 def book(connection: Connection, bookings: Sequence[Booking]) -> list[Booking]:
     """Write transactions that are not in the books yet, and update the balances. Returns those written."""
     unique = {booking.id: booking for booking in bookings}
-    known = connection.execute(select(transactions.c.id).where(transactions.c.id.in_(unique)))
-    for (found,) in known:
+    known = select(transactions.c.id).where(among(connection, transactions.c.id, unique))
+    for (found,) in connection.execute(known):
         del unique[found]
     if not unique:
         return []
     rows, lines, sums = [], [], Counter[str]()
     for name, (one, at) in unique.items():
-        assert not sum(entry.amount for entry in one.entries), "the entries of a transaction sum to zero"
-        rows.append(
-            {
-                "id": name, "kind": one.kind, "user": one.user, "request": one.request,
-                "attempt": one.attempt, "reference": _reference(one), "note": one.note, "at": at,
-            }
-        )  # fmt: skip
+        rows.append((name, one.kind, one.user, one.request, one.attempt, _reference(one), one.note, at))
+        total = 0
         for entry in one.entries:
-            lines.append({"transaction": name, "account": entry.account, "amount": entry.amount})
+            lines.append((name, entry.account, entry.amount))
             sums[entry.account] += entry.amount
-    open_accounts(connection, sums)
-    insert(connection, transactions, rows)
-    insert(connection, entries, lines)
-    for account in sorted(sums):  # in one order everywhere: no two writers wait for each other
-        posted = accounts.c.posted + sums[account]
-        connection.execute(update(accounts).where(accounts.c.id == account).values(posted=posted))
+            total += entry.amount
+        assert not total, "the entries of a transaction sum to zero"
+    add_to_accounts(connection, posted=sums)
+    insert(connection, transactions, TRANSACTION, rows)
+    insert(connection, entries, ENTRY, lines)
     return list(unique.values())
 
 
@@ -82,12 +85,19 @@ def _reference(one: Transaction) -> str | None:
 
 def open_accounts(connection: Connection, names: Iterable[str], overdraft: int = 0) -> None:
     """Open the accounts that do not exist yet."""
+    rows = [(name, kind_of_account(name), owner_of(name), overdraft, 0, 0) for name in names]
+    insert_new(connection, accounts, ACCOUNT, rows)
+
+
+def add_to_accounts(
+    connection: Connection, *, posted: Mapping[str, int] = NOTHING, held: Mapping[str, int] = NOTHING
+) -> None:
+    """Add to what is posted to accounts, and to what is held on them. Those that do not exist are opened."""
     rows = [
-        {"id": name, "kind": kind_of_account(name), "user": owner_of(name), "overdraft": overdraft,
-         "posted": 0, "held": 0}
-        for name in names
-    ]  # fmt: skip
-    insert_new(connection, accounts, rows)
+        (name, kind_of_account(name), owner_of(name), 0, posted.get(name, 0), held.get(name, 0))
+        for name in sorted({*posted, *held})  # in one order everywhere: no two writers wait for each other
+    ]
+    add_up(connection, accounts, ACCOUNT, rows, ("posted", "held"))
 
 
 def balance_of(connection: Connection, account: str, *, lock: bool = False) -> Balance:

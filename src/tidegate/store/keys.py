@@ -120,7 +120,7 @@ def changed_keys(connection: Connection, version: int) -> Sequence[Row]:
 
 def add_user(connection: Connection, user: str, now: int) -> None:
     """Add a user, if there is none of this id."""
-    insert_new(connection, users, [{"id": user, "name": "", "settings": {}, "created_at": now}])
+    insert_new(connection, users, ("id", "name", "settings", "created_at"), [(user, "", {}, now)])
 
 
 def find_user(connection: Connection, user: str) -> Row | None:
@@ -187,7 +187,7 @@ def put_user(connection: Connection, user: str, now: int, values: Mapping[str, A
 
 def put_team(connection: Connection, team: str, now: int, values: Mapping[str, Any]) -> None:
     """Add or change a team; the keys of its users follow."""
-    insert_new(connection, teams, [{"id": team, "name": "", "settings": {}, "created_at": now}])
+    insert_new(connection, teams, ("id", "name", "settings", "created_at"), [(team, "", {}, now)])
     if values:
         connection.execute(update(teams).where(teams.c.id == team).values(**values))
     _touch(connection, users, users.c.team == team)

@@ -5,22 +5,28 @@ request needs while there is little. So a wallet is never spent twice, however m
 rich one costs no round trip per request.
 """
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from sqlalchemy import Connection, delete, select, update
+from sqlalchemy import Connection, bindparam, delete, select, update
 
 from tidegate.money.ledger import wallet_of
 from tidegate.protocols.ids import new_id
 
-from .books import balance_of
-from .tables import accounts, leases
+from .books import add_to_accounts, balance_of
+from .tables import leases
+from .upsert import among
 from .wallets import expire_grants
 
 __all__ = ["SHARE", "Lease", "consume", "release", "release_all", "take_lease"]
 
 SHARE = 16
 """A lease is at most this part of what is available, unless the request alone needs more."""
+
+REDUCE = (
+    update(leases).where(leases.c.id == bindparam("lease")).values(amount=leases.c.amount - bindparam("part"))
+)
 
 
 class Lease(NamedTuple):
@@ -46,7 +52,7 @@ def take_lease(
         return Lease("", 0, available)
     amount = max(needed, min(most, available // SHARE))
     lease = Lease(new_id("lease_"), amount, available)
-    connection.execute(update(accounts).where(accounts.c.id == account).values(held=accounts.c.held + amount))
+    add_to_accounts(connection, held={account: amount})
     row = {"id": lease.id, "account": account, "journal": journal, "amount": amount, "at": now}
     connection.execute(leases.insert(), [row])
     return lease
@@ -54,15 +60,19 @@ def take_lease(
 
 def consume(connection: Connection, spent: Mapping[str, int]) -> None:
     """Reduce leases, by id, by what was charged on them: it is booked now, and held no longer."""
-    for name in sorted(spent):
-        row = connection.execute(
-            select(leases.c.account, leases.c.amount).where(leases.c.id == name).with_for_update()
-        ).first()
-        if row is None:
-            continue
-        part = min(spent[name], row.amount)
-        connection.execute(update(leases).where(leases.c.id == name).values(amount=leases.c.amount - part))
-        _unhold(connection, row.account, part)
+    if not spent:
+        return
+    query = select(leases.c.id, leases.c.account, leases.c.amount).where(
+        among(connection, leases.c.id, spent)
+    )
+    parts, held = [], Counter[str]()
+    for name, account, amount in connection.execute(query.order_by(leases.c.id).with_for_update()):
+        part = min(spent[name], amount)
+        parts.append({"lease": name, "part": part})
+        held[account] -= part
+    if parts:
+        connection.execute(REDUCE, parts)
+        add_to_accounts(connection, held=held)
 
 
 def release(connection: Connection, lease: str) -> None:
@@ -70,16 +80,10 @@ def release(connection: Connection, lease: str) -> None:
     row = connection.execute(select(leases.c.account, leases.c.amount).where(leases.c.id == lease)).first()
     if row is not None:
         connection.execute(delete(leases).where(leases.c.id == lease))
-        _unhold(connection, row.account, row.amount)
+        add_to_accounts(connection, held={row.account: -row.amount})
 
 
 def release_all(connection: Connection, journal: str) -> None:
     """Give back the leases of a worker that has ended."""
     for (lease,) in connection.execute(select(leases.c.id).where(leases.c.journal == journal)).all():
         release(connection, lease)
-
-
-def _unhold(connection: Connection, account: str, amount: int) -> None:
-    if amount:
-        held = accounts.c.held - amount
-        connection.execute(update(accounts).where(accounts.c.id == account).values(held=held))

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
-from itertools import islice
+from operator import add
 from pathlib import Path
 
 from sqlalchemy import ColumnElement, Connection, delete, select, update
@@ -17,33 +17,37 @@ from tidegate.money.ledger import charges, wallet_of
 
 from .books import Booking, balance_of, book, lock_accounts
 from .database import Database
-from .journal import Begun, Ended, Line, Released, read
+from .journal import Begun, Ended, Line, Released, read, read_all
 from .leases import consume, release, release_all
 from .tables import holds, journals, leases, records, spending
-from .upsert import add_up, insert_new, replace
+from .upsert import add_up, among, insert, insert_new, replace
 from .wallets import spend_grants
 
 __all__ = ["LOST", "apply", "bury", "hand_over", "move", "move_all", "position_of"]
 
-BATCH = 500
-"""Lines in one transaction."""
+JOURNAL = ("id", "position", "at")
+HOLD = ("request", "account", "amount", "state", "at", "resolved_at")
+SPENDING = ("subject", "period", "amount", "requests", "tokens")
+RECORD = (
+    "id", "at", "user", "team", "key", "model", "provider", "provider_model", "ended", "status", "cost",
+    "estimated", "detail",
+)  # fmt: skip
 
 LOST = "gateway_lost"
 """How a request ended whose worker was killed: the provider may have answered, and nothing is charged."""
 
 
 def move(database: Database, journal: str, path: Path, position: int, now: int) -> tuple[int, int]:
-    """Move the next batch of a journal. Returns the position behind it, and the number of lines. Raises
-    DatabaseError, in which case nothing has changed.
+    """Move the next lines of a journal, of which there may be a thousand. Returns the position behind them,
+    and how many there were. Raises DatabaseError, in which case nothing has changed.
     """
-    batch = list(islice(read(path, position), BATCH))
-    if not batch:
+    lines, behind = read(path, position)
+    if behind == position:
         return position, 0
-    position = batch[-1][1]
     with database.write() as connection:
-        apply(connection, [line for line, _ in batch])
-        replace(connection, journals, [{"id": journal, "position": position, "at": now}], ["position", "at"])
-    return position, len(batch)
+        apply(connection, lines)
+        replace(connection, journals, JOURNAL, [(journal, behind, now)], ("position", "at"))
+    return behind, len(lines)
 
 
 def position_of(database: Database, journal: str) -> int:
@@ -55,9 +59,10 @@ def position_of(database: Database, journal: str) -> int:
 
 def move_all(database: Database, journal: str, path: Path, now: int) -> int:
     """Move a journal to its end. Returns the position there. Raises DatabaseError."""
-    position, lines = position_of(database, journal), 1
-    while lines:
-        position, lines = move(database, journal, path, position, now)
+    position, behind = -1, position_of(database, journal)
+    while position != behind:
+        position = behind
+        behind, _ = move(database, journal, path, position, now)
     return position
 
 
@@ -84,7 +89,7 @@ def hand_over(database: Database, old: str, new: str) -> None:
 def _open(path: Path) -> list[Begun]:
     """The requests of a journal that have no end in it."""
     begun: dict[str, Begun] = {}
-    for line, _ in read(path, 0):
+    for line in read_all(path):
         if isinstance(line, Begun):
             begun[line.id] = line
         elif isinstance(line, Ended):
@@ -115,7 +120,7 @@ def apply(connection: Connection, lines: Sequence[Line]) -> int:
     if ended:
         _charge(connection, ended)
         _resolve(connection, ended)
-        insert_new(connection, records, [_record(line) for line in ended])
+        insert(connection, records, RECORD, [_record(line) for line in ended])
         _count(connection, ended)
     for line in lines:
         if isinstance(line, Released):
@@ -136,43 +141,41 @@ def _lock(connection: Connection, lines: Sequence[Line], released: ColumnElement
 def _new(ended: Sequence[Ended], connection: Connection) -> list[Ended]:
     """The ends of requests that have none in the books; of several ends of one request, the first."""
     unique = {line.id: line for line in reversed(ended)}
-    for (known,) in connection.execute(select(records.c.id).where(records.c.id.in_(unique))):
-        del unique[known]
+    known = select(records.c.id).where(among(connection, records.c.id, unique))
+    for (name,) in connection.execute(known):
+        del unique[name]
     return list(reversed(unique.values()))
 
 
 def _hold(connection: Connection, begun: Sequence[Begun]) -> None:
-    rows = [
-        {"request": line.id, "account": wallet_of(line.user or ""), "amount": line.held, "state": "held",
-         "at": line.at, "resolved_at": None}
-        for line in begun
-    ]  # fmt: skip
-    insert_new(connection, holds, rows)
+    rows = [(line.id, wallet_of(line.user or ""), line.held, "held", line.at, None) for line in begun]
+    insert_new(connection, holds, HOLD, rows)
 
 
 def _charge(connection: Connection, ended: Sequence[Ended]) -> None:
     """Book what the requests cost, and take it from their leases and credits."""
     bookings: list[Booking] = []
     leased: Counter[str] = Counter()
-    room: dict[str, int] = {}
-    for line in ended:
-        if line.lease is None or line.user is None:
-            continue
-        left = line.held
-        for charge in line.charges:
-            if line.user not in room:
-                balance = balance_of(connection, wallet_of(line.user), lock=True)
-                # What is held for other requests is theirs.
-                room[line.user] = balance.available + balance.overdraft
-            part = min(charge.cost, left)
-            written = charges(line.user, line.id, charge.attempt, charge.cost, left, room[line.user])
-            room[line.user] -= sum(one.amount for one in written if one.kind == "overrun")
-            left -= part
-            leased[line.lease] += part
-            bookings += [Booking(one, line.at) for one in written]
     spent: Counter[str] = Counter()
+    rooms: dict[str, int] = {}
+    for line in ended:
+        user, lease, left = line.user, line.lease, line.held
+        if lease is None or user is None:
+            continue
+        for charge in line.charges:
+            part = min(charge.cost, left)
+            if part < charge.cost and user not in rooms:
+                balance = balance_of(connection, wallet_of(user), lock=True)
+                # What is held for other requests is theirs.
+                rooms[user] = balance.available + balance.overdraft
+            for one in charges(user, line.id, charge.attempt, charge.cost, left, rooms.get(user, 0)):
+                bookings.append(Booking(one, line.at))
+                if one.kind == "overrun":
+                    rooms[user] -= one.amount
+            left -= part
+            leased[lease] += part
     for one, _ in book(connection, bookings):
-        if one.kind in ("charge", "overrun"):
+        if one.kind != "write_off":
             spent[one.user] += one.amount
     consume(connection, leased)
     spend_grants(connection, spent)
@@ -180,41 +183,45 @@ def _charge(connection: Connection, ended: Sequence[Ended]) -> None:
 
 def _resolve(connection: Connection, ended: Sequence[Ended]) -> None:
     rows = [
-        {"request": line.id, "account": wallet_of(line.user or ""), "amount": line.held,
-         "state": "expired" if line.ended == LOST else "posted" if line.charges else "voided",
-         "at": line.begun_at, "resolved_at": line.at}
+        (line.id, wallet_of(line.user or ""), line.held, _state_of(line), line.begun_at, line.at)
         for line in ended
         if line.lease is not None
-    ]  # fmt: skip
-    replace(connection, holds, rows, ["state", "resolved_at"])
+    ]
+    replace(connection, holds, HOLD, rows, ("state", "resolved_at"))
 
 
-def _record(line: Ended) -> dict[str, object]:
-    return {
-        "id": line.id, "at": line.begun_at or line.at, "user": line.user, "team": line.team, "key": line.key,
-        "model": line.model, "provider": line.provider, "provider_model": line.provider_model,
-        "ended": line.ended, "status": line.status, "cost": line.cost, "estimated": line.estimated,
-        "detail": bytes(line.detail).decode(),
-    }  # fmt: skip
+def _state_of(line: Ended) -> str:
+    """What became of the hold of a request."""
+    if line.ended == LOST:
+        return "expired"
+    return "posted" if line.charges else "voided"
+
+
+def _record(line: Ended) -> tuple[object, ...]:
+    return (
+        line.id, line.begun_at or line.at, line.user, line.team, line.key, line.model, line.provider,
+        line.provider_model, line.ended, line.status, line.cost, line.estimated, bytes(line.detail).decode(),
+    )  # fmt: skip
 
 
 def _count(connection: Connection, ended: Sequence[Ended]) -> None:
     """Add what the requests cost to the spending of their keys, users, teams and models."""
-    sums: dict[tuple[str, str], list[int]] = {}
+    alike: dict[tuple[object, ...], list[int]] = {}
     for line in ended:
-        day = _day(line.at // DAY_MS)
-        named = {"key": line.key, "user": line.user, "team": line.team, "model": line.model}
-        for subject in (f"{what}:{name}" for what, name in named.items() if name is not None):
-            for period in (day, day[:7]):
-                total = sums.setdefault((subject, period), [0, 0, 0])
-                total[0] += line.cost or 0
-                total[1] += 1
-                total[2] += line.tokens
-    rows = [
-        {"subject": subject, "period": period, "amount": amount, "requests": requests, "tokens": tokens}
-        for (subject, period), (amount, requests, tokens) in sorted(sums.items())
-    ]
-    add_up(connection, spending, rows, ["amount", "requests", "tokens"])
+        total = alike.setdefault((line.at // DAY_MS, line.key, line.user, line.team, line.model), [0, 0, 0])
+        total[0] += line.cost or 0
+        total[1] += 1
+        total[2] += line.tokens
+    sums: dict[tuple[str, str], list[int]] = {}
+    for (number, *names), total in alike.items():
+        day = _day(number)
+        for what, name in zip(("key", "user", "team", "model"), names, strict=True):
+            if name is not None:
+                for period in (day, day[:7]):
+                    known = sums.setdefault((f"{what}:{name}", period), [0, 0, 0])
+                    known[:] = map(add, known, total)
+    rows = [(*named, *total) for named, total in sorted(sums.items())]
+    add_up(connection, spending, SPENDING, rows, SPENDING[2:])
 
 
 DAY_MS = 24 * 3600 * 1000

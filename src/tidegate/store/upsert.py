@@ -1,91 +1,89 @@
 """Many rows at once, and inserts that meet existing rows, which SQLite and PostgreSQL write alike.
 
-Statements are compiled once, and the rows go to the driver as they are: for each row, SQLAlchemy would take
-ten times as long as the database.
+Rows go to the driver as they are, many in each statement. For each row, SQLAlchemy would take ten times as
+long as the database; and `executemany` of sqlite3 gives up the interpreter's lock for each row, so that the
+event loop and the writer would take it from each other thousands of times a second.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from operator import itemgetter
-from typing import Any, NamedTuple
+from collections.abc import Collection, Iterable, Sequence
+from functools import lru_cache
+from itertools import chain
+from typing import Any
 
-from sqlalchemy import JSON, Connection, Table
+from msgspec.json import encode
+from sqlalchemy import JSON, Column, ColumnElement, Connection, Table, any_, func, literal, select
 from sqlalchemy.dialects import postgresql, sqlite
 
-__all__ = ["add_up", "insert", "insert_new", "replace"]
+__all__ = ["add_up", "among", "insert", "insert_new", "replace"]
 
-Row = Mapping[str, Any]
-"""The values of a row by column. All rows of a call have the same columns, and nothing is filled in."""
+Rows = Sequence[Sequence[Any]]
+"""Values, in the order of the columns that are given with them. Nothing is filled in."""
 
-
-class _Compiled(NamedTuple):
-    sql: str
-    order: Callable[[Row], Any] | None
-    """What the driver takes for a row; None: the row itself."""
+SIZES = (128, 32, 8, 1)
+"""Rows in one statement: so few sizes that the drivers keep what they have prepared."""
 
 
-_COMPILED: dict[tuple[Any, ...], _Compiled] = {}
-
-
-def insert(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
+def insert(connection: Connection, table: Table, columns: tuple[str, ...], rows: Rows) -> None:
     """Insert new rows."""
-    _run(connection, table, rows, "insert", lambda statement: statement)
+    _run(connection, table, columns, rows, "")
 
 
-def insert_new(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
+def insert_new(connection: Connection, table: Table, columns: tuple[str, ...], rows: Rows) -> None:
     """Insert the rows whose primary key is not there yet; the others stay as they are."""
-    _run(connection, table, rows, "new", lambda statement: statement.on_conflict_do_nothing())
-
-
-def replace(connection: Connection, table: Table, rows: Sequence[Row], columns: Sequence[str]) -> None:
-    """Insert rows; where the primary key exists, set these columns."""
-
-    def conflict(statement: Any) -> Any:
-        values = {name: statement.excluded[name] for name in columns}
-        return statement.on_conflict_do_update(index_elements=_key(table), set_=values)
-
-    _run(connection, table, rows, ("replace", *columns), conflict)
-
-
-def add_up(connection: Connection, table: Table, rows: Sequence[Row], columns: Sequence[str]) -> None:
-    """Insert rows; where the primary key exists, add these columns to what is there."""
-
-    def conflict(statement: Any) -> Any:
-        sums = {name: table.c[name] + statement.excluded[name] for name in columns}
-        return statement.on_conflict_do_update(index_elements=_key(table), set_=sums)
-
-    _run(connection, table, rows, ("add", *columns), conflict)
-
-
-def _run(
-    connection: Connection, table: Table, rows: Sequence[Row], what: object, conflict: Callable[[Any], Any]
-) -> None:
-    if not rows:
-        return
-    columns = tuple(rows[0])
     if any(isinstance(table.c[name].type, JSON) for name in columns):  # these values need SQLAlchemy
-        connection.execute(conflict(_insert(connection, table)), list(rows))
+        dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
+        statement = dialect.insert(table).on_conflict_do_nothing()
+        connection.execute(statement, [dict(zip(columns, row, strict=True)) for row in rows])
         return
-    key = (connection.dialect.name, table.name, what, columns)
-    compiled = _COMPILED.get(key)
-    if compiled is None:
-        compiled = _COMPILED[key] = _compile(connection, conflict(_insert(connection, table)), columns)
-    order = compiled.order
-    given = list(rows) if order is None else [order(row) for row in rows]
-    connection.exec_driver_sql(compiled.sql, given)
+    _run(connection, table, columns, rows, " ON CONFLICT DO NOTHING")
 
 
-def _compile(connection: Connection, statement: Any, columns: Sequence[str]) -> _Compiled:
-    compiled = statement.compile(dialect=connection.dialect, column_keys=list(columns))
-    if not compiled.positional:
-        return _Compiled(str(compiled), None)
-    names = compiled.positiontup
-    return _Compiled(str(compiled), itemgetter(*names) if len(names) > 1 else lambda row: (row[names[0]],))
+def replace(
+    connection: Connection, table: Table, columns: tuple[str, ...], rows: Rows, changed: Iterable[str]
+) -> None:
+    """Insert rows with different primary keys; where a key exists, set the columns that are `changed`."""
+    values = ", ".join(f'"{name}" = excluded."{name}"' for name in changed)
+    _run(connection, table, columns, rows, _on_conflict(table, values))
 
 
-def _insert(connection: Connection, table: Table) -> Any:
-    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
-    return dialect.insert(table)
+def add_up(
+    connection: Connection, table: Table, columns: tuple[str, ...], rows: Rows, added: Iterable[str]
+) -> None:
+    """Insert rows with different primary keys; where a key exists, add the columns `added` to what is
+    there.
+    """
+    values = ", ".join(f'"{name}" = "{table.name}"."{name}" + excluded."{name}"' for name in added)
+    _run(connection, table, columns, rows, _on_conflict(table, values))
 
 
-def _key(table: Table) -> list[Any]:
-    return list(table.primary_key.columns)
+def among(connection: Connection, column: Column[str], values: Collection[str]) -> ColumnElement[bool]:
+    """Whether a column has one of many values, which are one parameter: a list of parameters would be
+    written anew for each statement.
+    """
+    if connection.dialect.name == "sqlite":
+        each = func.json_each(encode(list(values)).decode()).table_valued("value")
+        return column.in_(select(each.c.value))
+    return column == any_(literal(list(values), postgresql.ARRAY(column.type)))
+
+
+def _run(connection: Connection, table: Table, columns: tuple[str, ...], rows: Rows, conflict: str) -> None:
+    mark = "?" if connection.dialect.name == "sqlite" else "%s"
+    start = 0
+    for size in SIZES:
+        while len(rows) - start >= size:
+            statement = _statement(table.name, columns, size, mark) + conflict
+            connection.exec_driver_sql(statement, tuple(chain.from_iterable(rows[start : start + size])))
+            start += size
+
+
+@lru_cache(maxsize=256)
+def _statement(table: str, columns: tuple[str, ...], size: int, mark: str) -> str:
+    names = ", ".join(f'"{name}"' for name in columns)
+    row = f"({', '.join([mark] * len(columns))})"
+    values = ", ".join([row] * size)
+    return f'INSERT INTO "{table}" ({names}) VALUES {values}'  # noqa: S608 names of our own tables
+
+
+def _on_conflict(table: Table, values: str) -> str:
+    key = ", ".join(f'"{column.name}"' for column in table.primary_key.columns)
+    return f" ON CONFLICT ({key}) DO UPDATE SET {values}"

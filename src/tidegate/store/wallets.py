@@ -6,18 +6,26 @@ wallet's grants sum to its balance while that is positive.
 
 from collections.abc import Mapping, Sequence
 
-from sqlalchemy import Connection, case, func, select, update
+from sqlalchemy import Connection, bindparam, case, func, select, update
 
 from tidegate.money.ledger import credit, debit, expiry, refund, wallet_of
 
 from .books import Balance, Booking, balance_of, book, lock_accounts, open_accounts
 from .tables import accounts, entries, grants, transactions
+from .upsert import among
 
 __all__ = [
     "InsufficientBalance",
     "add_credit", "expire_grants", "give_back", "open_wallet", "refundable", "spend_grants", "take_out",
     "users_with_expired", "wallet_balances",
 ]  # fmt: skip
+
+
+SPEND = (
+    update(grants)
+    .where(grants.c.id == bindparam("grant"))
+    .values(remaining=grants.c.remaining - bindparam("taken"))
+)
 
 
 class InsufficientBalance(Exception):
@@ -109,24 +117,25 @@ def spend_grants(connection: Connection, amounts: Mapping[str, int]) -> None:
     """Take what users have spent from their credits: the lowest priority first, then the earliest expiry,
     then the oldest.
     """
-    for user, amount in sorted(amounts.items()):
-        query = (
-            select(grants.c.id, grants.c.remaining)
-            .where(grants.c.user == user, grants.c.remaining > 0)
-            .order_by(
-                grants.c.priority, case((grants.c.expires_at.is_(None), 1), else_=0), grants.c.expires_at,
-                grants.c.at, grants.c.id,
-            )
-            .with_for_update()
-        )  # fmt: skip
-        for grant, remaining in connection.execute(query):
-            taken = min(amount, remaining)
-            amount -= taken
-            connection.execute(
-                update(grants).where(grants.c.id == grant).values(remaining=grants.c.remaining - taken)
-            )
-            if not amount:
-                break
+    if not amounts:
+        return
+    query = (
+        select(grants.c.id, grants.c.user, grants.c.remaining)
+        .where(among(connection, grants.c.user, amounts), grants.c.remaining > 0)
+        .order_by(
+            grants.c.user, grants.c.priority, case((grants.c.expires_at.is_(None), 1), else_=0),
+            grants.c.expires_at, grants.c.at, grants.c.id,
+        )
+        .with_for_update()
+    )  # fmt: skip
+    left, spent = dict(amounts), []
+    for grant, user, remaining in connection.execute(query):
+        taken = min(left[user], remaining)
+        if taken:
+            left[user] -= taken
+            spent.append({"grant": grant, "taken": taken})
+    if spent:
+        connection.execute(SPEND, spent)
 
 
 def users_with_expired(connection: Connection, now: int) -> Sequence[str]:
