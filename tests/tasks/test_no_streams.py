@@ -9,7 +9,6 @@ from simulator import Simulator, json
 
 TASKS: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
     "embeddings": ("/v1/embeddings", {"input": "Hi"}, {"data": [{"embedding": [0.5], "index": 0}]}),
-    "images": ("/v1/images/generations", {"prompt": "Hi"}, {"data": [{"b64_json": "aGk="}]}),
     "moderations": ("/v1/moderations", {"input": "Hi"}, {"results": [{"flagged": False}]}),
 }
 

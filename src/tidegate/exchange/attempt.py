@@ -1,6 +1,5 @@
-"""One try at one candidate: the request is sent, and the answer opened.
-
-An attempt opens an answer and returns it; it never writes to the client, so it can be repeated or raced.
+"""One try at one candidate: an attempt sends the request, opens the answer and returns it. It never writes to
+the client, so it can be repeated or raced.
 """
 
 from collections.abc import Callable, Sequence
@@ -14,7 +13,7 @@ from tidegate.upstream import Answer
 
 from .gateway import Gateway
 from .request import Header, Request
-from .sending import FAILURES, explain_failure, refusal_of, send
+from .sending import FAILURES, explain_failure, patience_with, refusal_of, send
 from .watchdog import Waiting, Watch
 
 __all__ = ["Attempt"]
@@ -32,7 +31,7 @@ class Attempt:
 
     __slots__ = (
         "_answer", "_call", "_conduit", "_failure", "candidate", "complete", "dropped", "ended_at",
-        "error", "first_byte_at", "headers", "resent", "started_at", "tally", "trial", "waited_s",
+        "error", "first_byte_at", "headers", "resent", "slow", "started_at", "tally", "trial", "waited_s",
     )  # fmt: skip
 
     def __init__(self, trial: Trial, call: Call, conduit: Conduit) -> None:
@@ -41,6 +40,7 @@ class Attempt:
         self.candidate = trial.candidate
         self.dropped = call.dropped
         """The client's parameters that the provider does not support."""
+        self.slow = call.slow
         self._call: Call | None = call
         self._conduit: Conduit | None = conduit
         self._answer: Answer | None = None
@@ -138,7 +138,7 @@ class Attempt:
             watch.active = True
             if self.waited_s is None:
                 self.waited_s = perf_counter() - self.started_at
-                watch.expect(Waiting.NEXT_EVENT, gateway.config.routing.idle_s, watch.ends_at)
+                watch.expect(Waiting.NEXT_EVENT, patience_with(gateway, slow=self.slow), watch.ends_at)
             out = conduit.feed(data)
             if conduit.failure is not None:
                 return self._stop_at_failure(out)

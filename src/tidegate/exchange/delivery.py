@@ -79,7 +79,7 @@ async def stream(this: Exchange, attempt: Attempt, first: bytes) -> None:
             write(out)
         if request.congested:
             await let_client_read(this)
-            expect_stream(watch, this.gateway)
+            expect_stream(watch, this.gateway, slow=attempt.slow)
         try:
             out = await attempt.read_on(watch, write)
         except ProviderError as error:

@@ -22,6 +22,7 @@ __all__ = [
     "expect_stream",
     "explain_failure",
     "limit_headers",
+    "patience_with",
     "refusal_of",
     "send",
 ]
@@ -88,16 +89,21 @@ def expect_answer(watch: Watch, call: Call, gateway: Gateway, *, last: bool) -> 
     routing = gateway.config.routing
     now = perf_counter()
     left = watch.deadline - now if last else (watch.deadline - now) / 2
-    if call.stream:
+    if call.stream and not call.slow:
         watch.expect(Waiting.FIRST_BYTE, min(routing.first_byte_s, left), None if last else now + left)
         return
     patience = min(routing.attempt_s, left)
     watch.expect(Waiting.ANSWER, patience, now + patience)
 
 
-def expect_stream(watch: Watch, gateway: Gateway) -> None:
+def expect_stream(watch: Watch, gateway: Gateway, *, slow: bool = False) -> None:
     """A stream has begun: from now on only its silence is limited."""
-    watch.expect(Waiting.NEXT_EVENT, gateway.config.routing.idle_s, NEVER)
+    watch.expect(Waiting.NEXT_EVENT, patience_with(gateway, slow=slow), NEVER)
+
+
+def patience_with(gateway: Gateway, *, slow: bool) -> float:
+    """The longest silence of a stream, in seconds (`slow`: see Call)."""
+    return gateway.config.routing.attempt_s if slow else gateway.config.routing.idle_s
 
 
 def limit_headers(service: Service, headers: Iterable[Header]) -> list[Header]:

@@ -125,6 +125,9 @@ class Call(Struct, frozen=True, gc=False):
     """Parameters, by the client's names, that the provider does not support."""
     headers: Mapping[str, str] = {}
     """Headers that this request needs in addition to the provider's."""
+    slow: bool = False
+    """Whether a stream may be silent for as long as a whole answer may take (images), and not only for as
+    long as one of text."""
 
 
 class Tally(Struct, gc=False):

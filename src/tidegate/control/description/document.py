@@ -169,7 +169,7 @@ def _openai_paths() -> dict[str, Any]:
         "/api/v1/completions": _completion("createCompletionApi"),
         "/completions": _completion("createCompletionBare"),
         "/v1/embeddings": _task("createEmbeddings", "Embeddings"),
-        "/v1/images/generations": _task("createImages", "Images"),
+        "/v1/images/generations": _images("createImages"),
         "/v1/moderations": _task("createModeration", "Moderations"),
     }
 
@@ -190,6 +190,12 @@ def _chat(operation: str) -> dict[str, Any]:
 def _completion(operation: str) -> dict[str, Any]:
     described = _task(operation, "Completions")
     described["post"]["responses"]["200"]["content"]["text/event-stream"] = {"schema": ref("Completions")}
+    return described
+
+
+def _images(operation: str) -> dict[str, Any]:
+    described = _task(operation, "Images")
+    described["post"]["responses"]["200"]["content"]["text/event-stream"] = {"schema": ref("ImageEvent")}
     return described
 
 

@@ -43,7 +43,9 @@ OPERATIONS: Mapping[str, Words] = {
         "Checks texts and images for harmful content, where the provider offers that (OpenAI, Mistral).",
     ),
     "createEmbeddings": Words("Create embeddings", "Creates embedding vectors for texts or tokens."),
-    "createImages": Words("Generate images", "Generates images from a prompt."),
+    "createImages": Words(
+        "Generate images", "Generates images from a prompt, as JSON or as a stream of events."
+    ),
     "createResponse": Words(
         "Create response",
         "OpenAI's Responses API, for Codex and the Agents SDK. Responses are not stored: send the whole "

@@ -47,7 +47,14 @@ class ImagesRequest(Struct, frozen=True, kw_only=True):
     provider: str | Mapping[str, Any] | None = None
     fallbacks: Sequence[str] = ()
     stream: bool = False
-    """Streaming of partial images is not supported."""
+    """Whether the images, and previews of them, are requested as events."""
+    quality: str | None = None
+    background: str | None = None
+
+    @property
+    def wants_link(self) -> bool:
+        """Whether the images are requested as URLs. A stream always consists of bytes."""
+        return self.response_format == "url" and not self.stream
 
 
 class Drawn(Struct, frozen=True, kw_only=True):
@@ -122,18 +129,18 @@ def render_answer(parsed: ImagesRequest, images: Sequence[Drawn], usage: Usage |
     """Write an answer in OpenAI's dialect: bytes, unless the client requested URLs."""
     answer: dict[str, Any] = {
         "created": int(time.time()),
-        "data": [_render_image(image, parsed.response_format) for image in images],
+        "data": [_render_image(image, as_link=parsed.wants_link) for image in images],
     }
     if usage is not None:
         answer["usage"] = _render_usage(usage)
     return ENCODE(answer)
 
 
-def _render_image(image: Drawn, form: str | None) -> dict[str, str]:
+def _render_image(image: Drawn, *, as_link: bool) -> dict[str, str]:
     rendered: dict[str, str] = {}
     if image.data is None:
         rendered["url"] = image.url or ""
-    elif form == "url":
+    elif as_link:
         rendered["url"] = as_data_url(image.data, image.media_type)
     else:
         rendered["b64_json"] = image.data

@@ -24,6 +24,7 @@ from .contract import (
     require_one,
     sides_of,
 )
+from .streaming import WholeAsStream
 
 __all__ = ["FORMAT", "Dialect"]
 
@@ -114,7 +115,8 @@ class GeminiFormat:
             tally.model = target.model
             return render_answer(parsed, images, tally.usage)
 
-        return Call(path, ENCODE(body), stream=False, dropped=tuple(dropped)), Whole(convert)
+        conduit = WholeAsStream(parsed, convert) if parsed.stream else Whole(convert)
+        return Call(path, ENCODE(body), stream=False, dropped=tuple(dropped)), conduit
 
 
 FORMAT = GeminiFormat()

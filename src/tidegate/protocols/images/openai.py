@@ -16,9 +16,10 @@ from tidegate.protocols.errors import ProviderBroke
 from tidegate.protocols.fields import FIELDS, NULL, Fields
 from tidegate.protocols.openai_errors import error_inside
 from tidegate.protocols.task import Whole, drop, read_answer, remove_gateway_fields, render_path
-from tidegate.protocols.usage import Count, Usage
 
 from .contract import ImagesRequest, as_data_url, filtered, nearest_ratio, sides_of
+from .streaming import EventSplice, WholeAsStream
+from .usage import UsageIn, parse_usage
 
 __all__ = ["FORMAT", "Dialect"]
 
@@ -40,6 +41,9 @@ class Dialect(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     unknown_parameter)."""
     drops: tuple[str, ...] = ()
     """Fields that the service does not support: they are dropped and reported."""
+    streams: tuple[str, ...] = ()
+    """Patterns of models that can stream (OpenAI: only the gpt-image models). From others, the answer is
+    requested as a whole and becomes a stream here."""
     gateway_fields: tuple[str, ...] = ()
     """Fields that are normally addressed to Tidegate but that this service understands itself."""
 
@@ -61,17 +65,36 @@ class OpenAIFormat:
         remove_gateway_fields(fields, parsed.provider, dialect.gateway_fields)
         dropped = drop(fields, dialect.drops)
         SIZES[dialect.size](fields, parsed, dropped)
-        bytes_only = any(fnmatchcase(target.model.lower(), pattern) for pattern in dialect.bytes_only)
-        if bytes_only and parsed.response_format in ("url", "b64_json", None):
-            fields.pop("response_format", None)
-        elif parsed.response_format is not None and parsed.response_format in dialect.forms:
-            fields["response_format"] = Raw(ENCODE(dialect.forms[parsed.response_format]))
+        _set_form(fields, parsed, target)
+        convert = Answer(parsed).convert
         path = render_path(dialect.path, target.model)
+        if not parsed.stream:
+            return Call(path, ENCODE(fields), stream=False, dropped=tuple(dropped)), Whole(convert)
+        if _matches(target.model, dialect.streams):
+            call = Call(path, ENCODE(fields), stream=True, dropped=tuple(dropped), slow=True)
+            return call, EventSplice(parsed, convert)
+        fields.pop("stream", None)
+        dropped += drop(fields, ("partial_images",))
         call = Call(path, ENCODE(fields), stream=False, dropped=tuple(dropped))
-        return call, Whole(Answer(parsed).convert)
+        return call, WholeAsStream(parsed, convert)
 
 
 FORMAT = OpenAIFormat()
+
+
+def _matches(model: str, patterns: tuple[str, ...]) -> bool:
+    return any(fnmatchcase(model.lower(), pattern) for pattern in patterns)
+
+
+def _set_form(fields: Fields, parsed: ImagesRequest, target: Target) -> None:
+    """Request the form of the images, in the service's own words. A stream consists of bytes."""
+    form = "b64_json" if parsed.stream else parsed.response_format
+    if _matches(target.model, target.dialect.bytes_only) and form in ("url", "b64_json", None):
+        fields.pop("response_format", None)
+    elif form is not None:
+        value = target.dialect.forms.get(form)
+        if value is not None or form != parsed.response_format:
+            fields["response_format"] = Raw(ENCODE(value or form))
 
 
 def _keep_size(fields: Fields, parsed: ImagesRequest, dropped: list[str]) -> None:
@@ -100,22 +123,6 @@ SIZES = {"size": _keep_size, "aspect_ratio": _as_ratio, "width_height": _as_side
 
 
 # --- the answer ------------------------------------------------------------------------------
-
-
-class Details(Struct, gc=False):
-    """Tokens by kind."""
-
-    text_tokens: Count | None = None
-    image_tokens: Count | None = None
-
-
-class UsageIn(Struct, gc=False):
-    """The token counts that are read."""
-
-    input_tokens: Count | None = None
-    output_tokens: Count | None = None
-    input_tokens_details: Details | None = None
-    output_tokens_details: Details | None = None
 
 
 class Item(Struct, gc=False):
@@ -162,9 +169,9 @@ class Answer:
         if not view.data:
             raise filtered("its answer is empty")
         tally.model = view.model or ""
-        tally.usage = _parse_usage(view.usage)
+        tally.usage = parse_usage(view.usage)
         tally.images = len(view.data)
-        to_link = self._request.response_format == "url" and any(_is_bytes(one) for one in view.data)
+        to_link = self._request.wants_link and any(_is_bytes(one) for one in view.data)
         return body if view.created is not None and not to_link else self._mend(body, view, to_link)
 
     def _mend(self, body: bytes, view: View, to_link: bool) -> bytes:
@@ -186,17 +193,3 @@ def _linked(image: dict[str, Raw]) -> dict[str, Raw]:
     data = TEXT.decode(image.pop("b64_json"))
     kind = next((kind for begin, kind in BEGINNINGS.items() if data.startswith(begin)), "image/png")
     return {**image, "url": Raw(ENCODE(as_data_url(data, kind)))}
-
-
-def _parse_usage(usage: UsageIn | None) -> Usage | None:
-    """Return the token classes; None if there are no counts (dall-e, xAI)."""
-    if usage is None or (usage.input_tokens is None and usage.output_tokens is None):
-        return None
-    read = usage.input_tokens_details.image_tokens if usage.input_tokens_details else None
-    drawn = usage.output_tokens_details.image_tokens if usage.output_tokens_details else None
-    return Usage(
-        input=None if usage.input_tokens is None else usage.input_tokens - (read or 0),
-        input_image=read,
-        output=None if usage.output_tokens is None else usage.output_tokens - (drawn or 0),
-        output_image=drawn,
-    )

@@ -7,7 +7,6 @@ from msgspec.json import Decoder
 
 from tidegate.protocols.errors import InvalidRequest
 from tidegate.protocols.fields import read_body
-from tidegate.protocols.task import refuse_stream
 
 from .contract import ImagesRequest
 
@@ -32,6 +31,7 @@ class Wire(Struct, kw_only=True):
     output_format: str | None = None
     user: str | None = None
     stream: bool | None = None
+    partial_images: int | None = None
     provider: str | dict[str, Any] | None = None
     models: list[str] | None = None
 
@@ -46,7 +46,6 @@ def parse_request(body: bytes) -> ImagesRequest:
         raise InvalidRequest("prompt: expected a text that is not empty", param="prompt")
     if wire.n is not None and wire.n < 1:
         raise InvalidRequest("n: expected a number above 0", param="n")
-    refuse_stream(wire.stream, "images")
     return ImagesRequest(
         body=body,
         fields=fields,
@@ -56,6 +55,9 @@ def parse_request(body: bytes) -> ImagesRequest:
         size=wire.size,
         response_format=wire.response_format,
         output_format=wire.output_format,
+        stream=wire.stream is True,
+        quality=wire.quality,
+        background=wire.background,
         provider=wire.provider,
         fallbacks=wire.models or (),
     )
