@@ -40,6 +40,7 @@ from types import TracebackType
 from typing import Any, Literal, Self, TypeAlias
 
 __all__ = [
+    "Answering",
     "Script",
     "Seen",
     "Simulator",

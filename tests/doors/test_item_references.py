@@ -122,6 +122,18 @@ def test_an_item_is_forgotten_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
     assert items.recall("msg_1") is None
 
 
+def test_a_caller_displaces_its_own_items_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recent_items, "MOST_OF_CALLER", 10_000)
+    items = RecentItems()
+    items.of("quiet").remember("msg_1", b"x" * 700)
+    for number in range(1000):
+        items.of("busy").remember(f"msg_{number}", b"x" * 700)
+    assert items.of("quiet").recall("msg_1") is not None
+    assert items.of("busy").recall("msg_999") is not None
+    kept = [number for number in range(1000) if items.of("busy").recall(f"msg_{number}") is not None]
+    assert kept == list(range(990, 1000))
+
+
 def test_an_item_that_is_too_large_is_not_kept() -> None:
     items = RecentItems().of("me")
     items.remember("ig_1", b"x" * (recent_items.LARGEST + 1))

@@ -1,7 +1,8 @@
-"""Items of recent responses, for clients that refer to them by id.
+"""Recent responses and their items, for clients that refer to them by id.
 
-OpenAI stores responses, and its clients rely on it: the AI SDK sends earlier answers as `item_reference`.
-Tidegate keeps items in the worker's memory for a while, unless the client sends `store: false`.
+OpenAI stores responses, and its clients rely on it: the AI SDK sends earlier answers as `item_reference`, and
+`previous_response_id` continues a conversation. Tidegate keeps both in the worker's memory for a while,
+unless the client sends `store: false`.
 """
 
 from collections import OrderedDict
@@ -14,8 +15,10 @@ KEPT_S = 3600.0
 """How long an item is kept after it was written or last used, in seconds."""
 MOST_BYTES = 16 * 1024 * 1024
 """Maximum size of all items; the least recently used are removed first."""
+MOST_OF_CALLER = 4 * 1024 * 1024
+"""Maximum size of one caller's items, where callers have keys; its least recently used are removed first."""
 LARGEST = 1024 * 1024
-"""Maximum size of one item; larger ones (images) are not kept."""
+"""Maximum size of one item, or of one response with its input; larger ones (images) are not kept."""
 BESIDE = 300
 """Memory that an item takes in addition to its content."""
 
@@ -27,14 +30,26 @@ class Kept(NamedTuple):
     until: float
 
 
+class Share:
+    """What one caller has."""
+
+    __slots__ = ("ids", "size")
+
+    def __init__(self) -> None:
+        self.ids: OrderedDict[str, None] = OrderedDict()
+        """The least recently used first."""
+        self.size = 0
+
+
 class RecentItems:
     """The items of all callers of a worker. Each caller finds only its own."""
 
-    __slots__ = ("_items", "_size")
+    __slots__ = ("_callers", "_items", "_size")
 
     def __init__(self) -> None:
         self._items: OrderedDict[tuple[str, str], Kept] = OrderedDict()
         """By caller and id, the least recently used first."""
+        self._callers: dict[str, Share] = {}
         self._size = 0
 
     def of(self, caller: str | None) -> "ItemsOfCaller":
@@ -47,8 +62,10 @@ class RecentItems:
             return
         self._forget(key)
         self._items[key] = Kept(item, monotonic() + KEPT_S)
-        self._size += len(item) + BESIDE
-        self._make_room()
+        share = self._callers.setdefault(key[0], Share())
+        share.ids[key[1]] = None
+        self._count(share, len(item) + BESIDE)
+        self._make_room(key[0], share)
 
     def recall(self, key: tuple[str, str]) -> bytes | None:
         """Return an item if it is still there, and renew its expiry time."""
@@ -58,7 +75,9 @@ class RecentItems:
         self.remember(key, kept.item)
         return kept.item
 
-    def _make_room(self) -> None:
+    def _make_room(self, caller: str, share: Share) -> None:
+        while caller and share.size > MOST_OF_CALLER:
+            self._forget((caller, next(iter(share.ids))))
         now = monotonic()
         while self._items:
             key, oldest = next(iter(self._items.items()))
@@ -68,8 +87,17 @@ class RecentItems:
 
     def _forget(self, key: tuple[str, str]) -> None:
         kept = self._items.pop(key, None)
-        if kept is not None:
-            self._size -= len(kept.item) + BESIDE
+        if kept is None:
+            return
+        share = self._callers[key[0]]
+        del share.ids[key[1]]
+        self._count(share, -len(kept.item) - BESIDE)
+        if not share.ids:
+            del self._callers[key[0]]
+
+    def _count(self, share: Share, size: int) -> None:
+        share.size += size
+        self._size += size
 
 
 class ItemsOfCaller:

@@ -48,8 +48,8 @@ OPERATIONS: Mapping[str, Words] = {
     ),
     "createResponse": Words(
         "Create response",
-        "OpenAI's Responses API, for Codex and the Agents SDK. Responses are not stored: send the whole "
-        "conversation.",
+        "OpenAI's Responses API, for Codex and the Agents SDK. Send the whole conversation, or "
+        "`previous_response_id` within an hour.",
     ),
     "createResponseBare": Words("Create response (alias)", ALIAS.format("POST /v1/responses")),
     "compactResponse": Words(

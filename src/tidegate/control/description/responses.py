@@ -85,7 +85,7 @@ REQUEST: dict[str, Schema] = {
         )
     ),
     "truncation": null_or(string("", "auto", "disabled")),
-    "previous_response_id": null_or(string("For providers of this format that store responses.")),
+    "previous_response_id": null_or(string("The response that this one continues; remembered for an hour.")),
     "conversation": null_or(any_of(string(), {"type": "object"})),
 }
 """Fields of both requests: counting and creating."""
@@ -104,7 +104,7 @@ SCHEMAS: dict[str, Schema] = {
         top_p=null_or(number(minimum=0, maximum=1)),
         top_logprobs=null_or(integer(minimum=0, maximum=20)),
         include=null_or(array(string())),
-        store=null_or(boolean("Tidegate itself stores nothing.")),
+        store=null_or(boolean("`false`: the response cannot be referred to by its id.")),
         background=null_or(boolean()),
         prompt=null_or({"type": "object"}),
         metadata=null_or({"type": "object"}),

@@ -11,8 +11,8 @@ How the format works:
 - Thinking is sent as a summary. What the model needs of it later is in `encrypted_content`, opaque to
   clients, who send the item back unchanged. It also carries the signatures of other formats (`foreign.py`),
   because clients such as Codex keep no other unknown fields.
-- A provider may store responses, and continue one by its id. Tidegate stores none: such requests are
-  forwarded unchanged to a provider of this format, and refused by name for any other.
+- A provider may store responses, and continue one by its id: such requests are forwarded to it unchanged.
+  Responses that are written here are remembered for a while, so that their ids work too (`earlier.py`).
 
 One package covers both sides of the format and the path between them:
 

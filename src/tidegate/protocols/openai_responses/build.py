@@ -139,8 +139,11 @@ def _extensions(wire: ResponsesRequest, fields: Fields) -> dict[str, Raw]:
 
 
 def _refuse_stored(wire: ResponsesRequest) -> None:
+    if wire.previous_response_id:
+        raise Unsupported(
+            FORGOTTEN_RESPONSE, param="previous_response_id", code="previous_response_not_found"
+        )
     stored = {
-        "previous_response_id": wire.previous_response_id,
         "conversation": wire.conversation,
         "prompt": wire.prompt,
         "background": wire.background,
@@ -182,6 +185,11 @@ report it. Items of any other type carry meaning and cannot be left out."""
 FORGOTTEN = (
     "the item of this item_reference is not known to this gateway (any more): send the whole item instead; "
     "clients do so by themselves with store: false (AI SDK: providerOptions.openai.store)"
+)
+
+FORGOTTEN_RESPONSE = (
+    "the response of previous_response_id is not known to this gateway (any more), and this provider cannot "
+    "look it up: send the whole conversation as input instead, without previous_response_id"
 )
 
 UNREADABLE = (

@@ -14,6 +14,7 @@ from tidegate.protocols.opening import Session, opening_of
 from tidegate.protocols.turn import Turn
 
 from .build import build_turn
+from .earlier import continue_earlier, own_items
 from .memory import REFERENCE, ItemMemory, put_items
 from .needs import parse_needs
 from .summary import ask_for_summary
@@ -55,12 +56,14 @@ class Parsed:
         "_names",
         "_offered",
         "body",
+        "continued",
         "fallbacks",
         "fields",
         "include_usage",
         "items",
         "memory",
         "model",
+        "own_items",
         "provider",
         "stream",
         "tools",
@@ -73,6 +76,10 @@ class Parsed:
         self.body = body
         self.memory = None if wire.store is False else memory
         """Where the items of the answer are stored; None if the client disabled storage."""
+        self.own_items: list[Raw] = []
+        """The input without what precedes it, if the answer is to be stored."""
+        self.continued: str | None = None
+        """The id of the earlier response whose conversation precedes the input."""
         self.wire = wire
         self.fields = fields
         """The top-level fields of the body, each value as the client wrote it."""
@@ -174,7 +181,12 @@ def parse_request(body: bytes, memory: ItemMemory | None = None) -> Parsed:
     if memory is not None and isinstance(wire.input, list) and REFERENCE.encode() in body:
         wire.input = put_items(wire.input, memory)
         fields["input"] = Raw(ENCODE(wire.input))
-    parsed = Parsed(body, wire, fields, memory)
+    own, continued = [], None
+    if memory is not None:
+        own = [] if wire.store is False else own_items(wire, fields)
+        continued = continue_earlier(wire, fields, memory)
+    parsed = Parsed(body if continued is None else ENCODE(fields), wire, fields, memory)
+    parsed.own_items, parsed.continued = own, continued
     _check_input(parsed)
     _check_choice(parsed)
     _check_format(wire)

@@ -58,6 +58,8 @@ def echo(parsed: Parsed) -> dict[str, Any]:
         repeated["text"] = {**text, "verbosity": wire.text.verbosity}
     if parsed.wire.tools:
         repeated["tools"] = [_whole_tool(raw) for raw in parsed.wire.tools]
+    if parsed.continued is not None:
+        repeated["previous_response_id"] = parsed.continued
     repeated["store"] = False
     return repeated
 
@@ -87,6 +89,11 @@ class Shell:
         self._created = 0
         self._before = b""
         self._tail = b""
+
+    @property
+    def id(self) -> str:
+        """The id of the response; "" before it has begun."""
+        return self._id
 
     @property
     def begun(self) -> bool:

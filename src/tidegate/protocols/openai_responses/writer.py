@@ -35,6 +35,7 @@ from tidegate.protocols.ids import new_id
 from tidegate.protocols.object_end import ObjectEnd
 from tidegate.protocols.usage import Usage
 
+from .earlier import remember_response
 from .error import error_object, error_of_response, error_of_stream
 from .foreign import WrappedSignature, wrap
 from .logprobs import pair_logprobs, render_logprobs
@@ -251,7 +252,9 @@ class ResponseWriter:
         self._close_all("completed")
         status = status_of(self._finished)
         usage = None if self._usage is None else render_usage(self._usage)
-        response = self._shell.render(status, self._items(), usage=usage, finished=self._finished)
+        output = self._items()
+        response = self._shell.render(status, output, usage=usage, finished=self._finished)
+        self._remember(output)
         if not self._streams:
             return bytes(response)
         self._emit(f"response.{status}", response=response)
@@ -320,6 +323,14 @@ class ResponseWriter:
         if memory is not None and isinstance(item, dict):
             memory.remember(item["id"], bytes(raw))
         self._emit("response.output_item.done", output_index=index, item=raw)
+
+    def _remember(self, output: list[Raw]) -> None:
+        """Keep the response for requests that continue it; a compaction replaces what precedes it."""
+        parsed = self._parsed
+        if parsed.memory is None:
+            return
+        items, previous = ([], None) if parsed.compacts else (parsed.own_items, parsed.continued)
+        remember_response(parsed.memory, self._shell.id, items, output, previous)
 
     def _close_all(self, status: str) -> None:
         """Close all open items."""
