@@ -2,6 +2,7 @@
 
 import socket
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -147,6 +148,30 @@ async def test_a_page_of_this_machine_may_call(gateway: Gateway, origin: str) ->
     reply = await chat(gateway, {"origin": origin, "sec-fetch-site": "cross-site"})
     assert (reply.status, reply.headers[ALLOW], reply.headers["vary"]) == (200, origin, "origin")
     assert "x-tidegate-provider" in reply.headers["access-control-expose-headers"]
+
+
+async def test_a_page_can_read_what_the_gateway_says_of_limits_and_costs(provider: Simulator) -> None:
+    limits = "[limits]\nrequests_per_minute = 60\ntokens_per_minute = 100000"
+    prices = '[prices."sim/m"]\ninput = 1\noutput = 1'
+    origin = {"origin": "http://localhost:3000", "x-tidegate-explain": "1"}
+    async with serving(provider, more=f"{limits}\n{prices}") as gateway:
+        plain = await chat(gateway, origin)
+        body = {"model": "sim/m", "max_tokens": 5, **HELLO}
+        anthropic = await gateway.post("/v1/messages", body, origin)
+    exposed = {name.strip() for name in plain.headers["access-control-expose-headers"].split(",")}
+    said = {name.lower() for reply in (plain, anthropic) for name in reply.headers}
+    ours = {name for name in said if name.startswith(("x-tidegate-", "x-request-id")) or "ratelimit" in name}
+    assert ours <= exposed
+    assert {"x-tidegate-explained", "x-ratelimit-remaining-requests"} <= ours
+    assert {name for name in exposed if name.startswith("anthropic-")} <= ours
+
+
+async def test_a_gateway_whose_keys_are_in_its_store_is_known_by_any_name(
+    provider: Simulator, tmp_path: Path
+) -> None:
+    more = f'[store]\nurl = "sqlite:///{tmp_path}/tidegate.db"'
+    async with serving(provider, more=more) as gateway:
+        assert (await chat(gateway, {"host": "gateway.example"})).status == 401
 
 
 async def test_a_page_of_the_gateway_itself_may_call(provider: Simulator) -> None:

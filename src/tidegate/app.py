@@ -118,7 +118,7 @@ class Tidegate:
         methods = plane.router.methods(client.path)
         if methods is None and client.path.startswith(plane.control_paths):
             if client.path.startswith(ADMIN_PATH):
-                return self._administer(client, Request(client, for_browser), plane)
+                return self._administer(client, Request(client, VARY), plane)
             return plane.serve_control(client)
         request = Request(client, for_browser)
         endpoint = methods.get(request.method) if methods is not None else None
@@ -130,8 +130,12 @@ class Tidegate:
 
     async def _administer(self, client: ServerRequest, request: Request, plane: "Plane") -> None:
         """Serve the admin API to those who may use it."""
-        refusal = await plane.admins.refusal(client)
-        await (plane.serve_control(client) if refusal is None else self._refuse(request, refusal, plane))
+        try:
+            actor = await plane.admins.authorize(client)
+        except TidegateError as error:
+            await self._refuse(request, error, plane)
+        else:
+            await plane.serve_control(client, actor)
 
     def _preflight(self, request: Request, plane: "Plane") -> Awaitable[None]:
         """Answer a browser's question before a request. It is recorded like every request, with no key."""
@@ -335,11 +339,11 @@ class Plane:
         self._control: ASGIApplication | None = None
         """Made when the first of its pages is requested."""
 
-    async def serve_control(self, client: ServerRequest) -> None:
-        """Serve a page of the control plane."""
+    async def serve_control(self, client: ServerRequest, actor: str = "") -> None:
+        """Serve a page of the control plane. `actor` is who may change something, for its log."""
         if self._control is None:
             self._control = await asyncio.to_thread(_make_control, self.gateway.config, self._store)
-        await serve_asgi(self._control, client)
+        await serve_asgi(self._control, client, {"actor": actor})
 
 
 def _unknown(request: Request, methods: Mapping[str, Any] | None) -> TidegateError:

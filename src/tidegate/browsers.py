@@ -24,10 +24,21 @@ from tidegate.protocols.errors import BrowserRefused
 
 __all__ = ["VARY", "BrowserPolicy"]
 
-EXPOSED = (
-    b"x-request-id, x-tidegate-provider, x-tidegate-model, x-tidegate-attempts, x-tidegate-dropped, "
-    b"x-tidegate-estimated, retry-after"
+_OWN = (
+    *("x-request-id", "retry-after", "link"),
+    *(
+        f"x-tidegate-{name}"
+        for name in ("provider", "model", "attempts", "dropped", "estimated", "cost-usd", "explained")
+    ),
 )
+_LIMITS = tuple(
+    name
+    for kind in ("requests", "tokens")
+    for part in ("limit", "remaining", "reset")
+    for name in (f"x-ratelimit-{part}-{kind}", f"anthropic-ratelimit-{kind}-{part}")
+)
+EXPOSED = ", ".join((*_OWN, *_LIMITS)).encode()
+"""Response headers that scripts of pages may read."""
 VARY: tuple[Header, ...] = ((b"vary", b"origin"),)
 ALLOWED_METHODS = b"GET, POST, OPTIONS"
 PREFLIGHT_AGE_S = b"86400"
@@ -45,7 +56,7 @@ class BrowserPolicy:
     """Which web pages may call, decided when the configuration loads."""
 
     def __init__(self, config: Config) -> None:
-        server, keys = config.server, bool(config.auth.keys)
+        server, keys = config.server, config.auth.mode == "keys"
         origins = ("*",) if server.cors_origins == "auto" and keys else server.cors_origins
         self._loopback = origins == "auto"
         """Whether only pages on this machine may call."""

@@ -150,3 +150,11 @@ async def test_own_accounts_need_a_key_and_a_store(admin: Admin) -> None:
         for path in ("/v1/me", "/v1/me/usage", "/v1/me/transactions"):
             reply = await gateway.get(path)
             assert (reply.status, reply.error["code"]) == (404, "no_store")
+
+
+@pytest.mark.parametrize("header", ["x-goog-api-key", "x-api-key", "api-key"])
+async def test_a_key_in_any_header_shows_its_own_accounts(admin: Admin, header: str) -> None:
+    secret = (await key_of(admin))["authorization"].removeprefix("Bearer ")
+    reply = await admin.gateway.get("/v1/me", {header: secret})
+    assert (reply.status, reply.json["user"]) == (200, "alice")
+    assert (await admin.gateway.get("/v1/me", {header: secret[:-1]})).status == 401

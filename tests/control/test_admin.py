@@ -1,6 +1,7 @@
 """The admin API of a running gateway: who may use it, and what each of its paths does."""
 
 import json as jsonlib
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -379,3 +380,26 @@ async def test_it_describes_itself(admin: Admin) -> None:
         reply = await admin.gateway.get(page)
         assert reply.status == 200
         assert b"/admin/openapi.json" in reply.body
+
+
+async def test_the_log_says_who_changed_what(admin: Admin, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", "tidegate")
+    await admin.ask("PUT", "/users/alice", {})
+    await admin.reply("PUT", "/users/bob", {}, {"authorization": "Bearer another-admin-key-0123456"})
+    await admin.ask("GET", "/users")
+    lines = [line for line in caplog.messages if line.startswith("admin API:")]
+    assert lines[0] == "admin API: PUT /admin/users/alice by the key ops: 200"
+    assert re.fullmatch(r"admin API: PUT /admin/users/bob by the key admin-[0-9a-f]{8}: 200", lines[1])
+    assert len(lines) == 2
+    assert ADMIN not in caplog.text
+
+
+@pytest.mark.parametrize("margin", ["0.2", "-1", "100", "1E+1"])
+async def test_a_margin_is_a_share(admin: Admin, margin: str) -> None:
+    await admin.ask("PUT", "/teams/t", {"settings": {"margin": margin}})
+
+
+@pytest.mark.parametrize("margin", ["-1.01", "101", "nan", "inf", "a fifth", "", "0." + "0" * 40])
+async def test_a_margin_that_is_none_is_refused_by_name(admin: Admin, margin: str) -> None:
+    refused = await admin.ask("PUT", "/teams/t", {"settings": {"margin": margin}}, status=400)
+    assert refused["error"]["param"] == "settings.margin"

@@ -6,6 +6,7 @@
 - `jwt.py`, `jwks.py`: tokens of Supabase and other issuers. `users.py`: the users whom a worker knows.
 - `gcra.py`, `counters.py`, `shared_counters.py`, `limits.py`, `limiting.py`: how much may be used at a time.
 - `budgets.py`, `wallets.py`: what may be spent.
+- `checks.py`: rules for what operators write.
 - `upkeep.py`: what happens to wallets by itself.
 - `accountant.py`: all of that, as an exchange sees it (`contract.py`). `opening.py` makes it.
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from tidegate.money import usd
 from tidegate.money.ledger import wallet_of
 from tidegate.protocols.errors import InvalidRequest, Unavailable
 from tidegate.store.books import balance_of
@@ -15,7 +16,6 @@ from tidegate.store.store import Store
 
 from .budgets import Budgets
 from .caller import Caller, Subject
-from .pages import usd
 
 __all__ = ["OwnAccounts", "describe_movement"]
 

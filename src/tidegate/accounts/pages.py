@@ -4,14 +4,13 @@ import csv
 import io
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from decimal import Decimal
 
 from tidegate.money import show_usd
 from tidegate.protocols.errors import InvalidRequest
 from tidegate.store.history import Booked, Position
 from tidegate.store.statements import Movement
 
-__all__ = ["next_position", "parse_position", "parse_time", "render_csv", "usd", "wants_csv"]
+__all__ = ["next_position", "parse_position", "parse_time", "render_csv", "wants_csv"]
 
 COLUMNS = ("time", "id", "kind", "user", "amount_usd", "balance_usd", "request", "reference", "note",
            "expires")  # fmt: skip
@@ -37,11 +36,6 @@ def render_csv(rows: Sequence[Movement | Booked]) -> str:
     for one in rows:
         writer.writerow([_cell(one, name) for name in names])
     return sheet.getvalue()
-
-
-def usd(nano: int) -> Decimal:
-    """An amount in USD, exact to the last nano."""
-    return Decimal(nano).scaleb(-9).normalize() + 0
 
 
 def parse_time(text: str | None, param: str) -> int | None:

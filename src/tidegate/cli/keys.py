@@ -20,7 +20,7 @@ from .granted import (
 from .opening import Opened, StoreOption, fail, open_store
 from .serve import ConfigOption
 from .tables import Row, print_table
-from .values import encode, parse_duration, parse_moment, show_moment
+from .values import blaming, encode, parse_duration, parse_moment, show_moment
 
 if TYPE_CHECKING:
     from tidegate.accounts.api_keys import NewKey
@@ -174,31 +174,27 @@ ENDED = ("revoked", "expired")
 
 def state_of(row: dict[str, Any]) -> str:
     """Whether a key works."""
+    from tidegate.accounts import checks
     from tidegate.store.journal import milliseconds
 
-    now = milliseconds()
-    if row["revoked_at"] is not None:
-        return "revoked" if row["revoked_at"] <= now else "rotated"
-    return "expired" if row["expires_at"] is not None and row["expires_at"] <= now else "active"
+    return checks.state_of(row, milliseconds())
 
 
 def checked_name(name: str) -> str:
     """A name that may be stored."""
-    if not name.strip() or name != name.strip() or len(name) > 255 or not name.isprintable():
-        raise typer.BadParameter("a name has 1 to 255 printable characters, and no blank at either end")
-    return name
+    from tidegate.accounts import checks
+
+    with blaming():
+        return checks.check_name(name)
 
 
 def check_addresses(networks: tuple[str, ...]) -> None:
     """Reject what is no network."""
-    from ipaddress import ip_network
+    from tidegate.accounts import checks
 
-    for network in networks:
-        try:
-            ip_network(network)
-        except ValueError as error:
-            message = f"{error}; a network is written as 10.0.0.0/8, an address as 10.1.2.3"
-            raise typer.BadParameter(message, param_hint="--addresses") from None
+    with blaming("--addresses"):
+        for network in networks:
+            checks.check_network(network)
 
 
 def _new_row(
@@ -213,14 +209,13 @@ def _new_row(
 
 
 def _find(connection: "Connection", key: str) -> dict[str, Any]:
+    from tidegate.accounts.checks import only_key
     from tidegate.store.keys import keys_named
 
-    found = keys_named(connection, key)
-    if not found:
-        raise fail(f"there is no key with the id or name {key}")
-    if len(found) > 1:
-        raise fail(f"several keys are named {key}: use an id, {', '.join(row['id'] for row in found)}")
-    return found[0]
+    try:
+        return only_key(keys_named(connection, key), key)
+    except (LookupError, ValueError) as error:
+        raise fail(str(error.args[0])) from None
 
 
 def _all_keys(opened: Opened, user: str | None) -> list[dict[str, Any]]:

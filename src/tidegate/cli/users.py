@@ -1,6 +1,5 @@
 """`tidegate users` and `tidegate teams`: what applies to all keys of a user, and to all users of a team."""
 
-from decimal import Decimal, InvalidOperation
 from typing import Annotated, Any
 
 import typer
@@ -21,7 +20,7 @@ from .keys import checked_name
 from .opening import StoreOption, open_store
 from .serve import ConfigOption
 from .tables import Row, print_table
-from .values import encode, parse_threshold, show_moment
+from .values import blaming, encode, parse_threshold, show_moment
 
 __all__ = ["teams", "users"]
 
@@ -184,10 +183,7 @@ def list_teams(as_json: Json = False, config: ConfigOption = None, store: StoreO
 
 def _checked_margin(text: str) -> str:
     """A share that is above -1."""
-    try:
-        share = Decimal(text)
-    except InvalidOperation:
-        share = Decimal("NaN")
-    if not share.is_finite() or not -1 <= share <= 100:
-        raise typer.BadParameter("a margin is a share between -1 and 100", param_hint="--margin")
-    return f"{share:f}"
+    from tidegate.accounts.checks import check_margin
+
+    with blaming("--margin"):
+        return check_margin(text)

@@ -1,14 +1,18 @@
 """Values as people write them on the command line, and as they read them."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
-from decimal import Decimal
+from typing import TYPE_CHECKING
 
 import typer
 
+if TYPE_CHECKING:
+    from decimal import Decimal
+
 __all__ = [
-    "encode", "parse_amount", "parse_duration", "parse_moment", "parse_threshold", "show_amount",
+    "blaming", "encode", "parse_amount", "parse_duration", "parse_moment", "parse_threshold", "show_amount",
     "show_moment", "split_names", "usd",
 ]  # fmt: skip
 
@@ -39,14 +43,21 @@ def parse_moment(text: str, now: int) -> int:
     return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)
 
 
+@contextmanager
+def blaming(option: str | None = None) -> Iterator[None]:
+    """Report a ValueError as a mistake in an option, or in the value at hand. Raises typer.BadParameter."""
+    try:
+        yield
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint=option) from None
+
+
 def parse_amount(text: str) -> int:
     """An amount in USD, as nano."""
     from tidegate.money import parse_usd
 
-    try:
+    with blaming():
         return parse_usd(text)
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from None
 
 
 def parse_threshold(text: str) -> int:
@@ -75,14 +86,16 @@ def show_amount(nano: int) -> str:
     return show_usd(nano)
 
 
+def usd(nano: int) -> "Decimal":
+    """An amount in USD for JSON, exact to the last nano."""
+    from tidegate import money
+
+    return money.usd(nano)
+
+
 def encode(value: object) -> str:
     """JSON for scripts."""
     import msgspec
 
     encoded = msgspec.json.Encoder(decimal_format="number").encode(value)
     return msgspec.json.format(encoded, indent=2).decode()
-
-
-def usd(nano: int) -> Decimal:
-    """An amount in USD for JSON, exact to the last nano."""
-    return Decimal(nano).scaleb(-9).normalize() + 0

@@ -15,7 +15,7 @@ from .values import encode, parse_amount, parse_moment, show_amount, show_moment
 if TYPE_CHECKING:
     from tidegate.store.books import Balance
     from tidegate.store.database import Connection
-    from tidegate.store.statements import Credit, Movement
+    from tidegate.store.statements import Credit
 
 __all__ = ["app"]
 
@@ -189,7 +189,9 @@ def statement(
     with open_store(config, store) as opened, _up_to_date(opened) as connection:
         movements = list(statement_of(connection, user, first, last))
     if as_json:
-        typer.echo(encode([_movement(one) for one in movements]))
+        from tidegate.accounts.own import describe_movement
+
+        typer.echo(encode([describe_movement(one) for one in movements]))
     elif as_csv:
         from tidegate.accounts.pages import render_csv
 
@@ -263,12 +265,4 @@ def _credit(one: "Credit") -> dict[str, Any]:
     return {
         "id": one.id, "amount_usd": usd(one.amount), "remaining_usd": usd(one.remaining),
         "priority": one.priority, "expires_at": one.expires_at, "at": one.at,
-    }  # fmt: skip
-
-
-def _movement(one: "Movement") -> dict[str, Any]:
-    return {
-        "id": one.id, "kind": one.kind, "at": one.at, "amount_usd": usd(one.amount),
-        "balance_usd": usd(one.balance), "request": one.request, "reference": one.reference, "note": one.note,
-        "expires_at": one.expires_at,
     }  # fmt: skip

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from tidegate.accounts.api_keys import digest_of, split_name
 from tidegate.http.contract import ServerRequest
-from tidegate.protocols.errors import BrowserRefused, Forbidden, LimitExceeded, TidegateError, Unauthenticated
+from tidegate.protocols.errors import BrowserRefused, Forbidden, Unauthenticated
 
 from .identity import Keyring, Tokens, key_of, looks_like_token
 from .request import Request
@@ -28,33 +28,32 @@ class AdminAccess:
         self._tokens = tokens
         self._digests = [(digest_of(secret), name) for name, secret in map(_named, keys)]
 
-    async def refusal(self, client: ServerRequest) -> TidegateError | None:
-        """Why a request for the admin API is refused; None if it may go on."""
+    async def authorize(self, client: ServerRequest) -> str:
+        """Who makes a request for the admin API, as the log names them; empty for pages that anybody may
+        read. Raises Forbidden, BrowserRefused, Unauthenticated, LimitExceeded, and what Tokens.verify raises.
+        """
         if client.path in OPEN:
-            return None
+            return ""
         if not self._digests and self._tokens is None:
-            return Forbidden(
+            raise Forbidden(
                 "this gateway has no admin key. To use /admin, the operator sets admin_keys in [auth] "
                 "(TIDEGATE_ADMIN_KEYS)",
                 code="no_admin_key",
             )
         if not _is_own_page(client):
-            return BrowserRefused("web pages of other origins may not call /admin")
+            raise BrowserRefused("web pages of other origins may not call /admin")
         request = Request(client)
         key = key_of(request)
         if key is None:
-            return Unauthenticated("no admin key: send it as Authorization: Bearer … or X-API-Key")
-        known = self.name_of(key) is not None
-        try:
-            self._keyring.slow_down(request, failed=False)
-        except LimitExceeded as error:
-            return error
-        if known:
-            return None
+            raise Unauthenticated("no admin key: send it as Authorization: Bearer … or X-API-Key")
+        name = self.name_of(key)
+        self._keyring.slow_down(request, failed=False)
+        if name is not None:
+            return f"the key {name}"
         if self._tokens is not None and looks_like_token(key):
-            return await _not_admin(self._tokens, key)
+            return f"the token of {await _administrator(self._tokens, key)}"
         self._keyring.slow_down(request, failed=True)
-        return Unauthenticated("this admin key is not valid")
+        raise Unauthenticated("this admin key is not valid")
 
     def name_of(self, key: str) -> str | None:
         """Whose key it is; None for a key that is none. It takes equally long for every key."""
@@ -65,13 +64,12 @@ class AdminAccess:
         return found
 
 
-async def _not_admin(tokens: Tokens, token: str) -> TidegateError | None:
-    """Why a token does not suffice; None if it does."""
-    try:
-        caller = await tokens.verify(token)
-    except TidegateError as error:
-        return error
-    return None if caller.admin else Forbidden("the user of this token may not use the admin API")
+async def _administrator(tokens: Tokens, token: str) -> str:
+    """The user of an administrator's token. Raises Forbidden if it is none, and what Tokens.verify raises."""
+    caller = await tokens.verify(token)
+    if not caller.admin or caller.user is None:
+        raise Forbidden("the user of this token may not use the admin API")
+    return caller.user
 
 
 def _is_own_page(client: ServerRequest) -> bool:

@@ -1,6 +1,7 @@
 """Runs an ASGI application under Tidegate's servers: the control plane (FastAPI)."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from .asgi import Message, Scope
@@ -10,14 +11,19 @@ from .errors import ClientDisconnected
 __all__ = ["ASGIApplication", "serve_asgi"]
 
 ASGIApplication = Callable[[Any, Any, Any], Awaitable[None]]
+NOTHING: Mapping[str, Any] = MappingProxyType({})
 CONNECTIONS_OWN = frozenset([b"connection", b"keep-alive", b"transfer-encoding", b"upgrade"])
 """Headers of the connection, which the server sets itself."""
 
 
-async def serve_asgi(application: ASGIApplication, request: ServerRequest) -> None:
-    """Let an ASGI application respond to one request. Raises what it raises."""
+async def serve_asgi(
+    application: ASGIApplication, request: ServerRequest, state: Mapping[str, Any] = NOTHING
+) -> None:
+    """Let an ASGI application respond to one request. Raises what it raises. `state` is what it is told of
+    the request beside the request itself (the scope's `state`).
+    """
     answer = _Answer(request)
-    await application(scope_of(request), answer.receive, answer.send)
+    await application({**scope_of(request), "state": dict(state)}, answer.receive, answer.send)
 
 
 def scope_of(request: ServerRequest) -> Scope:

@@ -8,7 +8,7 @@
 None means unknown, never zero.
 """
 
-from .amounts import MOST_NANO, NANO, in_usd, nano_of, parse_usd, show_usd
+from .amounts import MOST_NANO, NANO, in_usd, nano_of, parse_usd, show_usd, usd
 from .bill import Bill, Line, bill_of
 from .pricing import PriceList
 from .shown import render_prices, word_prices
@@ -25,5 +25,6 @@ __all__ = [
     "parse_usd",
     "render_prices",
     "show_usd",
+    "usd",
     "word_prices",
 ]

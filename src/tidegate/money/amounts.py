@@ -2,7 +2,7 @@
 
 from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
 
-__all__ = ["MOST_NANO", "NANO", "divide", "in_usd", "nano_of", "parse_usd", "show_usd"]
+__all__ = ["MOST_NANO", "NANO", "divide", "in_usd", "nano_of", "parse_usd", "show_usd", "usd"]
 
 NANO = 1_000_000_000
 """Nano of one US dollar."""
@@ -25,6 +25,11 @@ def nano_of(usd: Decimal) -> int:
 def in_usd(nano: int) -> float:
     """An amount in USD, for JSON: its shortest form is exact to the last nano up to MOST_NANO."""
     return nano / NANO
+
+
+def usd(nano: int) -> Decimal:
+    """An amount in USD, exact to the last nano."""
+    return Decimal(nano).scaleb(-9).normalize() + 0
 
 
 def show_usd(nano: int) -> str:

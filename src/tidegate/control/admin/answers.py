@@ -2,14 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, Generic, TypeVar
 
 import msgspec
 from fastapi import Response
 from msgspec import Struct
 
-from tidegate.accounts.pages import usd
+from tidegate.accounts.checks import State
 from tidegate.accounts.settings import KeySettings, TeamSettings, UserSettings
+from tidegate.money import usd
 from tidegate.store.books import Balance
 
 __all__ = [
@@ -20,7 +21,6 @@ __all__ = [
     "Movement",
     "Page",
     "Refund",
-    "State",
     "TeamView",
     "Transaction",
     "Usage",
@@ -32,8 +32,6 @@ __all__ = [
 ]  # fmt: skip
 
 T = TypeVar("T")
-
-State = Literal["active", "rotated", "revoked", "expired"]
 
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 

@@ -64,7 +64,8 @@ def create_admin(config: Config, store: Store | None) -> FastAPI:
         response: Response = await call_next(request)
         response.headers["cache-control"] = "no-store"
         if request.method in CHANGES:
-            log.info("admin API: %s %s: %d", request.method, request.url.path, response.status_code)
+            what = (request.method, request.url.path, request.state.actor, response.status_code)
+            log.info("admin API: %s %s by %s: %d", *what)
         return response
 
     return app

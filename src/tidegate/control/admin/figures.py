@@ -5,7 +5,8 @@ from typing import Annotated, Any
 
 from fastapi import Query, Request, Response
 
-from tidegate.accounts.pages import next_position, parse_position, parse_time, usd, wants_csv
+from tidegate.accounts.pages import next_position, parse_position, parse_time, wants_csv
+from tidegate.money import usd
 from tidegate.money.ledger import Kind
 from tidegate.protocols.errors import InvalidRequest
 from tidegate.store.history import GROUPS, Spent, list_booked, spent_by

@@ -7,6 +7,7 @@ from fastapi import Query, Request, Response
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from tidegate.accounts.api_keys import NewKey, new_key
+from tidegate.accounts.checks import Ambiguous, State, only_key, state_of
 from tidegate.accounts.settings import KeySettings
 from tidegate.protocols.errors import InvalidRequest
 from tidegate.store.database import Connection
@@ -14,7 +15,7 @@ from tidegate.store.journal import milliseconds
 from tidegate.store.keys import add_key, add_user, change_key, keys_named, list_keys, revoke_key, rotate_key
 from tidegate.store.store import Store
 
-from .answers import KeyView, KeyWithSecret, Page, State, respond
+from .answers import KeyView, KeyWithSecret, Page, respond
 from .reading import After, Limit, Name, Time, check_name, check_settings, read
 from .routes import Routes
 
@@ -146,7 +147,7 @@ def _change(connection: Connection, key: str, values: dict[str, Any]) -> dict[st
 def _rotate(connection: Connection, key: str, made: NewKey, body: Rotation, now: int) -> dict[str, Any]:
     old = _find(connection, key)
     if old["revoked_at"] is not None:
-        message = f"{old['id']} is {_state_of(old, now)}: only a key that is neither can be rotated"
+        message = f"{old['id']} is {state_of(old, now)}: only a key that is neither can be rotated"
         raise InvalidRequest(message, status=409, code="key_not_active")
     new: dict[str, Any] = {"id": made.id, "digest": made.digest, "prefix": made.prefix}
     if body.expires_at is not UNSET:
@@ -162,24 +163,17 @@ def _revoke(connection: Connection, key: str, now: int) -> dict[str, Any]:
 
 
 def _find(connection: Connection, key: str) -> dict[str, Any]:
-    found = keys_named(connection, key)
-    if not found:
-        raise InvalidRequest(f"there is no key with the id or name {key}", status=404, code="not_found")
-    if len(found) > 1:
-        message = f"several keys are named {key}: use an id, {', '.join(row['id'] for row in found)}"
-        raise InvalidRequest(message, status=409, code="ambiguous")
-    return found[0]
+    try:
+        return only_key(keys_named(connection, key), key)
+    except LookupError as error:
+        raise InvalidRequest(str(error.args[0]), status=404, code="not_found") from None
+    except Ambiguous as error:
+        raise InvalidRequest(str(error), status=409, code="ambiguous") from None
 
 
 def _check_expiry(expires_at: int | None, now: int) -> None:
     if expires_at is not None and expires_at <= now:
         raise InvalidRequest("expires_at is in the past", param="expires_at")
-
-
-def _state_of(row: dict[str, Any], now: int) -> State:
-    if row["revoked_at"] is not None:
-        return "revoked" if row["revoked_at"] <= now else "rotated"
-    return "expired" if row["expires_at"] is not None and row["expires_at"] <= now else "active"
 
 
 def _fields(row: dict[str, Any]) -> dict[str, Any]:
@@ -189,9 +183,9 @@ def _fields(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _view(row: dict[str, Any], now: int) -> KeyView:
-    return KeyView(**_fields(row), state=_state_of(row, now))
+    return KeyView(**_fields(row), state=state_of(row, now))
 
 
 def _with_secret(row: dict[str, Any], made: NewKey, now: int) -> KeyWithSecret:
     complete = {"revoked_at": None, **row}
-    return KeyWithSecret(**_fields(complete), state=_state_of(complete, now), secret=made.secret)
+    return KeyWithSecret(**_fields(complete), state=state_of(complete, now), secret=made.secret)

@@ -1,12 +1,15 @@
 """What a request for the admin API says: its body, and the parameters of its query."""
 
-from ipaddress import ip_network
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated, Any, TypeVar
 
 import msgspec
 from fastapi import Query, Request
 from msgspec import Meta
 
+from tidegate.accounts import checks
+from tidegate.accounts.checks import LONGEST_NAME
 from tidegate.accounts.settings import KeySettings, TeamSettings
 from tidegate.money import MOST_NANO, NANO, parse_usd
 from tidegate.protocols.decode import decode
@@ -19,6 +22,7 @@ __all__ = [
     "Note",
     "Time",
     "Usd",
+    "blaming",
     "check_name",
     "check_settings",
     "parse_amount",
@@ -28,7 +32,6 @@ __all__ = [
 T = TypeVar("T")
 
 MOST_BYTES = 1024 * 1024
-LONGEST_NAME = 255
 
 Name = Annotated[str, Meta(min_length=1, max_length=LONGEST_NAME)]
 Note = Annotated[str, Meta(max_length=1000)]
@@ -55,29 +58,30 @@ async def read(request: Request, kind: type[T]) -> T:
     return decode(msgspec.json.Decoder(kind), bytes(data))
 
 
+@contextmanager
+def blaming(param: str) -> Iterator[None]:
+    """Report a ValueError as a mistake in a parameter. Raises InvalidRequest."""
+    try:
+        yield
+    except ValueError as error:
+        raise InvalidRequest(f"{param}: {error}", param=param) from None
+
+
 def check_name(name: str, param: str) -> str:
     """A name that may be stored. Raises InvalidRequest."""
-    if not name.strip() or name != name.strip() or len(name) > LONGEST_NAME or not name.isprintable():
-        message = f"{param} has 1 to {LONGEST_NAME} printable characters, and no blank at either end"
-        raise InvalidRequest(message, param=param)
-    return name
+    with blaming(param):
+        return checks.check_name(name)
 
 
 def check_settings(settings: Any) -> None:
     """Check what the types do not say. Raises InvalidRequest."""
     if isinstance(settings, KeySettings):
         for place, network in enumerate(settings.addresses):
-            try:
-                ip_network(network)
-            except ValueError as error:
-                raise InvalidRequest(str(error), param=f"settings.addresses[{place}]") from None
+            with blaming(f"settings.addresses[{place}]"):
+                checks.check_network(network)
     if isinstance(settings, TeamSettings):
-        try:
-            share = float(settings.margin)
-        except ValueError:
-            share = float("nan")
-        if not -1 <= share <= 100:
-            raise InvalidRequest("a margin is a share between -1 and 100", param="settings.margin")
+        with blaming("settings.margin"):
+            checks.check_margin(settings.margin)
 
 
 def parse_amount(given: msgspec.Raw) -> int:

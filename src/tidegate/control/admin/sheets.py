@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from fastapi import Response
 from starlette.datastructures import URL
 
-from tidegate.accounts.pages import render_csv, usd
+from tidegate.accounts.pages import render_csv
+from tidegate.money import usd
 from tidegate.store.history import Booked
 from tidegate.store.statements import Movement as Booking
 

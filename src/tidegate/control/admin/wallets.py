@@ -6,9 +6,9 @@ from typing import Annotated, Any
 from fastapi import Header, Query, Request, Response
 from msgspec import Meta, Struct
 
-from tidegate.accounts.pages import next_position, parse_position, parse_time, usd, wants_csv
+from tidegate.accounts.pages import next_position, parse_position, parse_time, wants_csv
 from tidegate.config import Config
-from tidegate.money import nano_of, show_usd
+from tidegate.money import nano_of, show_usd, usd
 from tidegate.money.ledger import wallet_of
 from tidegate.protocols.errors import InvalidRequest
 from tidegate.store.books import Balance, balance_of, open_accounts
