@@ -33,6 +33,7 @@ from tidegate.exchange import Gateway, Request, recorded, refuse
 from tidegate.exchange.admin_access import ADMIN_PATH, AdminAccess
 from tidegate.exchange.identity import Keyring
 from tidegate.exchange.model_lists import ModelLists
+from tidegate.exchange.prompt_sizes import PromptSizes
 from tidegate.exchange.state import Exchange
 from tidegate.exchange.tariff import Tariff
 from tidegate.exchange.watchdog import Watchdog
@@ -95,6 +96,7 @@ class Tidegate:
         """Survives reloads: what it holds for open requests stays."""
         self._counters: Counters = LocalCounters() if bus.memory is None else SharedCounters(bus.memory)
         """What is used of limits; it survives reloads."""
+        self._prompt_sizes = PromptSizes()
         self._failed = FailedAttempts()
         self._plane: Plane | None = None
         self._prober = Prober(lambda: self._plane.gateway if self._plane is not None else None, bus)
@@ -282,6 +284,7 @@ class Tidegate:
             router=chooser,
             keyring=Keyring(accounts.directory, config.server.trusted_proxies, self._failed, accounts.tokens),
             tariff=Tariff(config),
+            prompt_sizes=self._prompt_sizes,
             accountant=accounts.accountant,
             pool=self._pool,
             fetcher=self._fetcher,

@@ -1,11 +1,13 @@
 """The model catalog: names, capabilities and prices. The data is loaded on first use.
 
-There are two sources. `models/<kind>.toml` is maintained here: current models with their limits and
+There are three sources. `models/<kind>.toml` is maintained here: current models with their limits and
 capabilities, and which of them are the same (`identities.py`); `retired.toml` has names that are no longer
-served. `prices.json` is generated from the package genai-prices and covers many more models. `docs/models.md`
-says where each field comes from.
+served. `prices.json` is generated from the package genai-prices and covers many more models.
+`adjustments.toml` has what prices depend on beside the model, as far as that package does not say so.
+`docs/models.md` says where each field comes from.
 """
 
+from .adjustments import adjusted, adjustments
 from .identities import identity_of, serving_row
 from .models import CAPABILITIES, CatalogModel, ImagePrice, model_named, models
 from .prices import Price, PricedModel, Rate, Tier, Tiered, priced_model, source
@@ -21,6 +23,8 @@ __all__ = [
     "Retired",
     "Tier",
     "Tiered",
+    "adjusted",
+    "adjustments",
     "identity_of",
     "load",
     "model_named",
@@ -39,3 +43,4 @@ def load() -> None:
     identity_of("")
     retired_name("")
     source()
+    adjustments()

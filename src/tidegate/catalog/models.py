@@ -55,8 +55,12 @@ class ImagePrice(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """None: every quality."""
 
     def fits(self, size: str | None, quality: str | None) -> bool:
-        """Whether this price applies to such an image."""
-        return self.size in (None, size) and self.quality in (None, quality)
+        """Whether this price applies to such an image; None or `auto` is what the provider chooses."""
+        return _fits(self.size, size) and _fits(self.quality, quality)
+
+
+def _fits(own: str | None, wanted: str | None) -> bool:
+    return own is None or wanted in (None, "", "auto", own)
 
 
 class CatalogModel(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -102,7 +106,7 @@ class CatalogModel(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     prices: Mapping[str, Rate] = {}
     """USD per million tokens by class, only if genai-prices does not have the model."""
     images: tuple[ImagePrice, ...] = ()
-    """Prices per image; the first match is used."""
+    """Prices per image; the first match is used, so the first of all is that of the default size."""
 
     @property
     def identity_name(self) -> str:

@@ -93,7 +93,8 @@ def _prices_of(config: "Config") -> "Callable[[Candidate], str]":
 
     def price_of(candidate: "Candidate") -> str:
         place = (candidate.service.name, candidate.model)
-        return word_prices(prices.rates(*place, now), prices.image_prices(*place))
+        found = prices.find(*place, now)
+        return word_prices(found.rates, found.images)
 
     return price_of
 

@@ -100,7 +100,8 @@ def _entries(config: "Config") -> Iterator[Entry]:
 def _prices(prices: Any, provider: str, model: "CatalogModel", now: Any) -> dict[str, Any] | None:
     from tidegate.money import render_prices
 
-    return render_prices(prices.rates(provider, model.id, now), prices.image_prices(provider, model.id))
+    found = prices.find(provider, model.id, now)
+    return render_prices(found.rates, found.images)
 
 
 def _print_json(found: list[Entry]) -> None:

@@ -145,6 +145,10 @@ class Billing(Struct, frozen=True, kw_only=True):
     low_balance_usd: Annotated[float, Meta(ge=0, le=1_000_000)] = 0.0
     """Below how much a wallet is reported to the operator, in USD, unless its user has a threshold of their
     own; 0: never. Needs a store."""
+    provider_cost: Literal["exact", "always", "never"] = "exact"
+    """When a request costs what its provider says that it costs: `exact`, where the provider is known to
+    report exactly what it charges (OpenRouter, xAI), or where no price is known; `always`; `never`. Prices
+    that the operator has set always win."""
     show_cost: bool = True
     """Whether answers say what they cost, as `usage.cost`. Needs a store."""
 

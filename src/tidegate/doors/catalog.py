@@ -9,11 +9,11 @@ from typing import Any
 
 from tidegate.catalog import model_named
 from tidegate.exchange import JSON, Gateway, Request, recorded, respond_json
-from tidegate.exchange.accounting import foreseen_refusal, permitted
+from tidegate.exchange.accounting import permitted
 from tidegate.exchange.admission import identify
 from tidegate.exchange.counting import estimate
+from tidegate.exchange.quoting import foreseen_refusal
 from tidegate.exchange.state import Exchange
-from tidegate.money import PriceList
 from tidegate.protocols.depth import within_depth
 from tidegate.protocols.errors import TidegateError
 from tidegate.protocols.turn import Audio, Document, Image, ToolResult, Turn, Video
@@ -140,7 +140,7 @@ class Estimator:
         self._turn = turn
         self._tokens = tokens
         self._factor = 1 + margin
-        self._prices = PriceList(gateway.config)
+        self._prices = gateway.tariff.prices
         self._router = gateway.router
         self._now = datetime.now(UTC)
 

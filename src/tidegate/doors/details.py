@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qs
 from weakref import WeakKeyDictionary
@@ -11,7 +10,7 @@ import msgspec
 
 from tidegate.catalog import model_named
 from tidegate.exchange import Gateway, Request
-from tidegate.money import PriceList, render_prices
+from tidegate.money import render_prices
 from tidegate.providers import ListedModel, ModelRegistry
 from tidegate.providers.facts import facts_of
 
@@ -53,15 +52,14 @@ def wants_details(request: Request) -> bool:
 
 def describe_all(gateway: Gateway) -> list[dict[str, Any]]:
     """All listed models, as OpenAI's objects with additional fields."""
-    prices = PriceList(gateway.config)
-    return [describe(model, gateway, prices) for model in gateway.registry.listed()]
+    return [describe(model, gateway) for model in gateway.registry.listed()]
 
 
-def describe(model: ListedModel, gateway: Gateway, prices: PriceList | None = None) -> dict[str, Any]:
+def describe(model: ListedModel, gateway: Gateway) -> dict[str, Any]:
     """One model; unknown fields are omitted."""
-    prices = prices or PriceList(gateway.config)
     served = _served_by(model, gateway.registry)
     provider, name = served[0]
+    found = gateway.tariff.find(provider, name)
     row = model_named(gateway.registry.services[provider].kind.name, name)
     facts = {
         "label": row.label if row is not None and model.label == model.id else model.label,
@@ -69,9 +67,7 @@ def describe(model: ListedModel, gateway: Gateway, prices: PriceList | None = No
         "model": name,
         "served_by": [f"{provider}/{name}" for provider, name in served] if len(served) > 1 else None,
         **(facts_of(row) if row is not None else {}),
-        "prices": render_prices(
-            prices.rates(provider, name, datetime.now(UTC)), prices.image_prices(provider, name)
-        ),
+        "prices": render_prices(found.rates, found.images),
     }
     return {**one_in_openai(model), **{key: value for key, value in facts.items() if value is not None}}
 

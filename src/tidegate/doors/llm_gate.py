@@ -129,7 +129,7 @@ def _list_providers(gateway: Gateway) -> bytes:
     first: dict[str, Service] = {}
     for service in gateway.registry.services.values():
         first.setdefault(service.kind.name, service)
-    prices, now = PriceList(gateway.config), datetime.now(UTC)
+    prices, now = gateway.tariff.prices, datetime.now(UTC)
     return encode({"data": [_render_provider(service, prices, now) for service in first.values()]})
 
 
@@ -150,7 +150,7 @@ def _render_provider(service: Service, prices: PriceList, at: datetime) -> dict[
 def _render_model(
     provider: str, service: Service, row: CatalogModel, prices: PriceList, at: datetime
 ) -> dict[str, Any]:
-    price = [*_token_prices(service.name, row, prices, at), *_pixel_prices(service.name, row, prices)]
+    price = [*_token_prices(service.name, row, prices, at), *_pixel_prices(service.name, row, prices, at)]
     listed = [{"id": _id(provider, row.id, str(number)), **one} for number, one in enumerate(price)]
     return {
         "id": _id(provider, row.id),
@@ -175,8 +175,10 @@ def _token_prices(
         yield {"unitOfMeasure": PER_MILLION, "currency": "USD", "token": token}
 
 
-def _pixel_prices(provider: str, row: CatalogModel, prices: PriceList) -> Iterator[dict[str, Any]]:
-    for price in prices.image_prices(provider, row.id):
+def _pixel_prices(
+    provider: str, row: CatalogModel, prices: PriceList, at: datetime
+) -> Iterator[dict[str, Any]]:
+    for price in prices.image_prices(provider, row.id, at):
         width, by, height = (price.size or "").partition("x")
         if by and width.isdecimal() and height.isdecimal():
             size: dict[str, Any] = {"width": int(width), "height": int(height)}

@@ -4,16 +4,14 @@ Without an accountant (no store is configured) none of this happens.
 """
 
 from collections.abc import Sequence
-from math import ceil
-from typing import Any
 
 from msgspec import Raw, structs
 from msgspec.json import encode
 
-from tidegate.accounts import Caller, Quote
+from tidegate.accounts import Caller
 from tidegate.money import Bill, in_usd
 from tidegate.observe import Record
-from tidegate.protocols.errors import Forbidden, ModelNotFound, TidegateError
+from tidegate.protocols.errors import Forbidden, ModelNotFound
 from tidegate.protocols.usage import Usage
 from tidegate.providers import Candidate
 from tidegate.store.journal import Charge, Ended, milliseconds
@@ -22,12 +20,12 @@ from .attempt import Attempt
 from .continuation import MOST_BYTES
 from .delivered import delivered_by
 from .facts import BYTES_PER_TOKEN
-from .gateway import Gateway
+from .quoting import drawing_of, prompt_bytes, quote_of
 from .request import Header
 from .state import Exchange
 from .tariff import Tariff
 
-__all__ = ["admit_to_accounts", "bill_attempts", "book", "cost_header", "foreseen_refusal", "permitted"]
+__all__ = ["admit_to_accounts", "bill_attempts", "book", "cost_header", "permitted"]
 
 FREE = frozenset(["refused", "failed", "gateway_failed", "shut_down"])
 """Endings of requests that got no answer: nothing is charged for them."""
@@ -45,29 +43,6 @@ async def admit_to_accounts(this: Exchange) -> None:
     this.ticket = await accountant.admit(this.request.id, this.caller, quote)
     if this.ticket.hold is not None:
         this.transcript.keep(MOST_BYTES)  # to count what was delivered, if the stream breaks
-
-
-def quote_of(caller: Caller, parsed: Any, candidates: Sequence[Candidate], gateway: Gateway) -> Quote:
-    """What a request is expected to need, at most."""
-    prompt = len(getattr(parsed, "body", b"")) // BYTES_PER_TOKEN
-    most = getattr(parsed, "max_output", None) or gateway.config.billing.output_tokens
-    output = most * (getattr(parsed, "n", 1) or 1)
-    cost = gateway.tariff.greatest_cost(candidates, prompt, output)
-    if caller.margin and cost is not None:
-        cost = ceil(cost * (1 + caller.margin))
-    return Quote(parsed.model or "", prompt + output, cost)
-
-
-async def foreseen_refusal(
-    caller: Caller, parsed: Any, candidates: Sequence[Candidate], gateway: Gateway
-) -> TidegateError | None:
-    """Why the caller's funds would not allow a request now; None if they would."""
-    if gateway.accountant is None:
-        return None
-    if caller.wallet and len(candidates) > 1:
-        candidates = gateway.tariff.with_prices(candidates)
-    quote = quote_of(caller, parsed, candidates, gateway)
-    return await gateway.accountant.foresee_refusal(caller, quote)
 
 
 def permitted(
@@ -115,12 +90,14 @@ def usage_of(this: Exchange, attempt: Attempt) -> tuple[Usage | None, bool]:
         return None, False  # whatever it reports: the client received none of it
     ended = attempt.complete or attempt.tally.finish is not None
     if usage is not None and ended:
-        return usage, False
+        return attempt.tally.billed or usage, False
+    if attempt.tally.images:
+        return usage or Usage(), False  # priced by the image
     if not began:
         return None, False
     output = delivered_by(this, attempt)
     if usage is None or usage.prompt_tokens is None:
-        prompt = len(getattr(this.parsed, "body", b"")) // BYTES_PER_TOKEN
+        prompt = prompt_bytes(this.parsed) // BYTES_PER_TOKEN
         usage = structs.replace(usage or Usage(), input=prompt)
     elif (usage.completion_tokens or 0) >= output:
         return usage, False
@@ -128,11 +105,15 @@ def usage_of(this: Exchange, attempt: Attempt) -> tuple[Usage | None, bool]:
 
 
 def bill_of_attempt(this: Exchange, attempt: Attempt, usage: Usage) -> Bill | None:
-    """What a usage costs at the attempt's provider, as it was served."""
-    candidate, tally = attempt.candidate, attempt.tally
+    """What a usage costs at the attempt's provider, as it was served, by the prices of when the request
+    began.
+    """
+    candidate, ticket = attempt.candidate, this.ticket
+    assert ticket is not None, "bills are for requests that are accounted for"
     return this.gateway.tariff.bill(
-        candidate.service.name, candidate.model, usage, tally.service_tier, tally.speed
-    )
+        candidate.service.name, candidate.model, attempt.tally, usage, ticket.begun_at / 1000,
+        drawing_of(this.parsed),
+    )  # fmt: skip
 
 
 def book(this: Exchange, record: Record) -> None:
@@ -145,7 +126,9 @@ def book(this: Exchange, record: Record) -> None:
     unknown = answered and not bills and this.ended not in FREE
     record.cost = None if unknown else total
     record.bill = [line for _, bill in bills for line in bill.lines]
+    record.cost_difference = _difference(this, bills)
     record.estimated = estimated
+    _learn(this)
     usage = record.usage
     tokens = (usage.prompt_tokens or 0) + (usage.completion_tokens or 0) if usage is not None else 0
     caller = this.caller
@@ -172,6 +155,25 @@ def book(this: Exchange, record: Record) -> None:
             detail=Raw(encode(record)),
         ),
     )
+
+
+def _difference(this: Exchange, bills: Sequence[tuple[int, Bill]]) -> int | None:
+    """What the provider's own figure is above what its answer costs by prices."""
+    for number, bill in bills:
+        reported = this.attempts[number].tally.provider_cost
+        if this.attempts[number] is this.attempt and reported is not None and bill.listed is not None:
+            return reported - bill.listed
+    return None
+
+
+def _learn(this: Exchange) -> None:
+    """Note how many tokens the provider has counted in the prompt."""
+    attempt = this.attempt
+    if attempt is not None and attempt.complete and attempt.tally.usage is not None:
+        tokens, candidate = attempt.tally.usage.prompt_tokens, attempt.candidate
+        if tokens is not None:
+            size = prompt_bytes(this.parsed)
+            this.gateway.prompt_sizes.observe(candidate.service.name, candidate.model, size, tokens)
 
 
 def cost_header(record: Record) -> tuple[Header, ...]:

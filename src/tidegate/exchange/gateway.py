@@ -14,6 +14,7 @@ from tidegate.upstream import Fetcher, Pool
 
 from .identity import Keyring
 from .model_lists import ModelLists
+from .prompt_sizes import PromptSizes
 from .tariff import Tariff
 from .watchdog import Watchdog
 
@@ -30,6 +31,8 @@ class Gateway:
     """Survives reloads: what it knows of providers stays."""
     keyring: Keyring
     tariff: Tariff
+    prompt_sizes: PromptSizes
+    """Survives reloads, too."""
     accountant: Accountant | None
     """None where no accounts are kept."""
     pool: Pool

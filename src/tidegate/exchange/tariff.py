@@ -1,93 +1,160 @@
 """Prices as exchanges need them: looked up once a minute for each provider and model."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
-from functools import lru_cache
-from math import ceil
+from functools import lru_cache, partial
 from time import time
+from typing import NamedTuple
 
-from tidegate.catalog import Rate, Tiered
 from tidegate.config import Config
-from tidegate.money import Bill, PriceList, bill_of
-from tidegate.money.pricing import parts_of
+from tidegate.money import STANDARD, Bill, Found, OperatorPrices, PriceList, Terms, bill_of
+from tidegate.money.greatest import Greatest, Wish, greatest_of, wishes_at
+from tidegate.money.pricing import bill_of_images, parts_of
+from tidegate.protocols.contract import Tally
 from tidegate.protocols.usage import Usage
 from tidegate.providers import Candidate
+from tidegate.providers.rows import kinds
 
-__all__ = ["Tariff"]
+__all__ = ["PLAIN", "Drawing", "Tariff"]
 
-FRESH_S = 60.0
-"""Seconds for which rates are kept: some change with the time of day."""
+FRESH_S = 60
+"""Seconds for which prices are kept, from a full minute on: some change with the time of day."""
 MOST_KEPT = 4096
+END = 1024
+"""Bytes of a request's beginning and of its end in which its settings are looked for."""
+
+
+class Drawing(NamedTuple):
+    """What a request says about the images that it wants; None: the provider may choose."""
+
+    size: str | None = None
+    quality: str | None = None
+
+
+PLAIN = Drawing()
+
+
+class _Kept(NamedTuple):
+    """Prices, and how long they are the same."""
+
+    since: float
+    until: float
+    generation: int
+    """That of the operator's prices."""
+    found: Found
+
+
+class _KeptGreatest(NamedTuple):
+    """The greatest prices of a model, and what can raise them."""
+
+    until: float
+    generation: int
+    wishes: tuple[Wish, ...]
+    usual: Greatest | None
 
 
 class Tariff:
-    """The prices of one Config."""
+    """The prices of one Config, and of the store."""
 
-    def __init__(self, config: Config) -> None:
-        self._prices = PriceList(config)
-        self._rates: dict[tuple[str | None, ...], tuple[float, Mapping[str, Rate]]] = {}
-        self._greatest: dict[tuple[str, str], tuple[float, tuple[float, float, float] | None]] = {}
+    def __init__(self, config: Config, operator: OperatorPrices | None = None) -> None:
+        """`operator` is what the store has; it may change at any time."""
+        self.prices = PriceList(config, operator)
+        self._trust = config.billing.provider_cost
+        self._exact = {name for name, one in config.providers.items() if _is_exact(one.kind)}
+        self._found: dict[tuple[str, str, Terms], _Kept] = {}
+        self._greatest: dict[tuple[str, str], _KeptGreatest] = {}
         self._chosen: dict[tuple[object, ...], tuple[Sequence[Candidate], Sequence[Candidate]]] = {}
         self.matches = lru_cache(MOST_KEPT)(_matches)
         """Whether a model matches one pattern of each list."""
 
-    def rates(
-        self, service: str, model: str, tier: str | None = None, speed: str | None = None
-    ) -> Mapping[str, Rate]:
-        """The rates now, by class, for answers served in this tier and at this speed; empty if unknown."""
-        key, now = (service, model, tier, speed), time()
-        kept = self._rates.get(key)
-        if kept is not None and now < kept[0]:
-            return kept[1]
-        served = {"service_tier": tier, "speed": speed}
-        context = {name: word for name, word in served.items() if word is not None}
-        found = self._prices.rates(service, model, datetime.fromtimestamp(now, UTC), context)
-        if len(self._rates) >= MOST_KEPT:
-            self._rates.clear()
-        self._rates[key] = now + FRESH_S, found
-        return found
+    def find(self, service: str, model: str, terms: Terms = STANDARD, at: float | None = None) -> Found:
+        """The prices of a model for answers served on these terms: now, or at a moment before, in seconds
+        since 1970. A request costs what it cost when it began.
+        """
+        kept, now = self._found.get((service, model, terms)), time()
+        if kept is None or now >= kept.until or kept.generation != self.prices.operator.generation:
+            kept = self._look_up(service, model, terms, now)
+        if at is None or at >= kept.since:
+            return kept.found
+        return self.prices.find(service, model, datetime.fromtimestamp(at, UTC), terms.context())
+
+    def _look_up(self, service: str, model: str, terms: Terms, now: float) -> "_Kept":
+        """Prices change with the minute (at some hours of the day), or when the operator says so."""
+        operator, minute = self.prices.operator, now // FRESH_S * FRESH_S
+        changes = (operator.next_change(int(minute * 1000) - 1), operator.next_change(int(now * 1000)))
+        since, until = minute, minute + FRESH_S
+        if changes[0] is not None and changes[0] <= now * 1000:
+            since = now
+        if changes[1] is not None:
+            until = min(until, changes[1] / 1000)
+        found = self.prices.find(service, model, datetime.fromtimestamp(now, UTC), terms.context())
+        if len(self._found) >= MOST_KEPT:
+            self._found.clear()
+        kept = self._found[service, model, terms] = _Kept(since, until, operator.generation, found)
+        return kept
 
     def bill(
-        self, service: str, model: str, usage: Usage, tier: str | None = None, speed: str | None = None
+        self,
+        service: str,
+        model: str,
+        served: Tally,
+        usage: Usage | None,
+        at: float,
+        drawing: Drawing = PLAIN,
     ) -> Bill | None:
-        """What a usage costs; None where a part of it has no known price."""
-        parts = parts_of(usage, self.rates(service, model, tier, speed))
-        return None if parts is None else bill_of(parts)
-
-    def greatest_cost(self, candidates: Sequence[Candidate], prompt: int, output: int) -> int | None:
-        """What so many tokens cost at the most expensive candidate, in nano; None if no price is known."""
-        most = -1.0
-        for one in candidates:
-            per_token = self._per_token(one.service.name, one.model)
-            if per_token is not None:
-                most = max(most, prompt * per_token[0] + output * per_token[1] + per_token[2])
-        return ceil(most) if most >= 0 else None
-
-    def _per_token(self, service: str, model: str) -> tuple[float, float, float] | None:
-        """What a token of the prompt, a token of the answer and a request cost at most, in nano; None if that
-        is unknown.
+        """What an answer costs; None where a part of it has no known price. `served` is how it was served,
+        `usage` what it used, `at` when the request began, `drawing` what images it requested.
         """
-        kept, now = self._greatest.get((service, model)), time()
-        if kept is not None and now < kept[0]:
-            return kept[1]
-        rates = self.rates(service, model)
-        found = None
-        if "input" in rates and "output" in rates:
-            prices = [
-                _highest(rates[name]) if name in rates else 0.0 for name in ("input", "output", "requests")
-            ]
-            found = (prices[0] * 1e3, prices[1] * 1e3, prices[2] * 1e6)
+        terms = Terms(served.service_tier, served.speed, served.inference_geo, served.search_context_size)
+        found = self.find(service, model, terms, at)
+        bill = None
+        if served.images and found.images:
+            bill = bill_of_images(found.images, served.images, drawing.size, drawing.quality)
+        elif usage is not None:
+            parts = parts_of(usage, found.rates)
+            bill = None if parts is None else bill_of(parts)
+        return self._as_reported(service, served.provider_cost, bill, found)
+
+    def _as_reported(self, service: str, cost: int | None, bill: Bill | None, found: Found) -> Bill | None:
+        """A bill of what the provider says that the answer costs, where that is to be used."""
+        if cost is None or found.is_operators or self._trust == "never":
+            return bill
+        if bill is None:
+            return Bill.as_reported(cost)
+        return bill.with_reported(cost) if self._trust == "always" or service in self._exact else bill
+
+    def greatest(self, service: str, model: str, body: bytes) -> Greatest | None:
+        """What the parts of an answer may cost at most, if the request gets what its body asks for; None if
+        no price is known.
+        """
+        generation, now = self.prices.operator.generation, time()
+        known = self._greatest.get((service, model))
+        if known is None or now >= known.until or known.generation != generation:
+            known = self._look_up_greatest(service, model, now)
+        if not known.wishes:
+            return known.usual
+        ends = body if len(body) <= 2 * END else body[:END] + body[-END:]
+        asked = tuple(one for one in known.wishes if one.sign in ends)
+        return greatest_of(partial(self.find, service, model), asked) if asked else known.usual
+
+    def _look_up_greatest(self, service: str, model: str, now: float) -> "_KeptGreatest":
+        def find(terms: Terms) -> Found:
+            return self.find(service, model, terms)
+
+        usual = greatest_of(find, ())
         if len(self._greatest) >= MOST_KEPT:
             self._greatest.clear()
-        self._greatest[service, model] = (now + FRESH_S, found)
-        return found
+        kept = self._found[service, model, STANDARD]
+        known = _KeptGreatest(kept.until, kept.generation, wishes_at(find), usual)
+        self._greatest[service, model] = known
+        return known
 
     def with_prices(self, candidates: Sequence[Candidate]) -> Sequence[Candidate]:
         """The candidates whose prices are known; all of them if there is none: the refusal says so."""
-        if all(self.rates(one.service.name, one.model) for one in candidates):
+        known = tuple(one for one in candidates if self.find(one.service.name, one.model).source is not None)
+        if len(known) == len(candidates):
             return candidates
-        known = tuple(one for one in candidates if self.rates(one.service.name, one.model))
         return self._kept(("prices", id(candidates), tuple(map(id, known))), candidates, known or candidates)
 
     def at_providers(
@@ -113,11 +180,9 @@ class Tariff:
         return kept[1]
 
 
-def _highest(rate: Rate) -> float:
-    """A rate for the longest prompts."""
-    if isinstance(rate, Tiered):
-        return float(max([rate.base, *(tier.price for tier in rate.tiers)]))
-    return float(rate)
+def _is_exact(kind: str) -> bool:
+    row = kinds().get(kind)
+    return row is not None and row.exact_cost
 
 
 def _matches(model: str, lists: Sequence[Sequence[str]]) -> bool:

@@ -5,21 +5,25 @@ from decimal import Decimal
 
 from msgspec import Struct
 
-from .amounts import divide, nano_of
+from .amounts import divide, nano_of, show_usd
 
 __all__ = ["Bill", "Line", "Part", "bill_of"]
+
+
+REPORTED, DIFFERENCE = "provider_cost", "provider_difference"
+"""Lines for a cost that the provider reports: the whole cost, or what it differs by from the lines before."""
 
 
 class Line(Struct, frozen=True, gc=False):
     """What one class costs."""
 
     name: str
-    """The class, as in `Usage`; `requests`, `images`, or `margin`."""
+    """The class, as in `Usage`; `requests`, `images`, `margin`, `provider_cost` or `provider_difference`."""
     count: int
     """Tokens, searches, requests or images."""
     rate: str
     """The price in USD: per million tokens, per thousand searches or requests, per image; of a margin, the
-    share."""
+    share; of the last two, the cost that the provider reports."""
     amount: int
     """In nano, rounded half-even."""
 
@@ -30,13 +34,37 @@ class Bill(Struct, frozen=True):
     lines: tuple[Line, ...]
     total: int
     """The sum of the lines, in nano."""
+    by_prices: int | None = None
+    """What the usage costs by prices, where lines were added to that: for the provider's own figure, or a
+    margin. In nano; None if no price is known."""
+
+    @classmethod
+    def as_reported(cls, cost: int) -> "Bill":
+        """The bill of an answer that only the provider knows the cost of, in nano."""
+        return cls((Line(REPORTED, 1, show_usd(cost), cost),), cost)
+
+    def with_reported(self, cost: int) -> "Bill":
+        """The bill that comes to what the provider says the answer costs, in nano: a line has the difference
+        from what it costs by prices.
+        """
+        if cost == self.total:
+            return self
+        line = Line(DIFFERENCE, 1, show_usd(cost), cost - self.total)
+        return Bill((*self.lines, line), cost, self.total)
+
+    @property
+    def listed(self) -> int | None:
+        """What the usage costs by prices, in nano; None if no price is known."""
+        if self.by_prices is not None or (self.lines and self.lines[0].name == REPORTED):
+            return self.by_prices
+        return self.total
 
     def with_margin(self, margin: Decimal) -> "Bill":
         """The bill with a margin on top: 0.2 adds a fifth, -0.1 is a discount of a tenth."""
         if not margin:
             return self
         line = Line("margin", 1, f"{margin:f}", nano_of(Decimal(self.total) * margin / 1_000_000_000))
-        return Bill((*self.lines, line), self.total + line.amount)
+        return Bill((*self.lines, line), self.total + line.amount, self.listed)
 
 
 class Part(Struct, frozen=True, gc=False):

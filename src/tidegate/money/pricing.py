@@ -1,23 +1,28 @@
 """Prices, and the cost of usage.
 
-There are three sources, of which the first that has the model is used: the operator's `[prices]`, the package
-genai-prices (through `catalog/prices.json`), and the catalog's own rows, for providers that the package does
-not cover. Each class of tokens is priced at its own rate, or at that of the class which contains it: see
-`CHAINS`. If a class occurs that has no rate, the whole cost is unknown.
+There are four sources, of which the first that has the model is used: what the operator has set in the store
+(`operator_prices.py`), the operator's `[prices]`, the package genai-prices (through `catalog/prices.json`),
+and the catalog's own rows, for what the package does not price. The operator's prices are final; the others
+depend on how an answer was served (`terms.py`, `catalog/adjustments.toml`).
+
+Each class of tokens is priced at its own rate, or at that of the class which contains it: see `CHAINS`. If a
+class occurs that has no rate, the whole cost is unknown.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from types import MappingProxyType
+from typing import Literal, NamedTuple
 
-from tidegate.catalog import ImagePrice, Rate, Tiered, model_named, priced_model
+from tidegate.catalog import ImagePrice, Rate, Tiered, adjusted, model_named, priced_model
 from tidegate.config import Config, PriceConfig
 from tidegate.protocols.usage import Usage
 
 from .bill import Bill, Part, bill_of
+from .operator_prices import OperatorPrices
 
-__all__ = ["CHAINS", "PriceList"]
+__all__ = ["CHAINS", "Found", "PriceList", "Source", "bill_of_images", "parts_of", "price_of_image"]
 
 CHAINS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
@@ -45,32 +50,65 @@ PER: Mapping[str, int] = MappingProxyType(
 Context = Mapping[str, str]
 NO_CONTEXT: Context = MappingProxyType({})
 
+Source = Literal["store", "file", "genai-prices", "catalog"]
+"""Where a price comes from: set with the admin API, `[prices]` of the configuration, or built in."""
+
+
+class Found(NamedTuple):
+    """The prices of a model at a moment."""
+
+    rates: Mapping[str, Rate]
+    """By class; empty if unknown."""
+    images: tuple[ImagePrice, ...]
+    """By size and quality; empty if images are billed by token, or unknown."""
+    source: Source | None
+    """None: nobody knows a price."""
+
+    @property
+    def is_operators(self) -> bool:
+        """Whether the operator has decided it."""
+        return self.source in ("store", "file")
+
 
 class PriceList:
     """The prices of one Config's providers."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, operator: OperatorPrices | None = None) -> None:
+        """`operator` is what the store has."""
+        self.operator = operator if operator is not None else OperatorPrices()
         self._own = {name: _own_rates(price) for name, price in config.prices.items()}
         self._own_images = {name: _own_images(price) for name, price in config.prices.items()}
         self._kinds = {name: provider.kind for name, provider in config.providers.items()}
 
+    def find(self, provider: str, model: str, at: datetime, context: Context = NO_CONTEXT) -> Found:
+        """The prices at a moment, and where they come from.
+
+        `provider` is a configured provider, `model` its own name for the model. `context` describes the
+        answer as the provider reported it: `service_tier` (flex, priority, …), `processing` (batch), `speed`,
+        `inference_geo`, `search_context_size`.
+        """
+        if self.operator:
+            set_ = self.operator.in_force(provider, model, int(at.timestamp() * 1000))
+            if set_ is not None and not set_.default:
+                return Found(set_.rates, set_.images, "store")
+        own = self._own.get(f"{provider}/{model}")
+        if own is not None:
+            return Found(own, self._own_images[f"{provider}/{model}"], "file")
+        kind = self._kinds.get(provider, "")
+        listed = model_named(kind, model)
+        images = listed.images if listed is not None else ()
+        known = priced_model(kind, (listed.priced_as if listed is not None else None) or model)
+        rates = known.rates(at, context) if known is not None else {}
+        source: Source = "genai-prices"
+        if not rates:
+            rates, source = listed.prices if listed is not None else {}, "catalog"
+        return Found(adjusted(kind, model, rates, context), images, source if rates or images else None)
+
     def rates(
         self, provider: str, model: str, at: datetime, context: Context = NO_CONTEXT
     ) -> Mapping[str, Rate]:
-        """The rates at a moment, by class; empty if unknown.
-
-        `provider` is a configured provider, `model` its own name for the model. `context` describes the
-        request as the provider reported it: `service_tier` (flex, priority, …), `processing` (batch).
-        """
-        own = self._own.get(f"{provider}/{model}")
-        if own is not None:
-            return own
-        kind = self._kinds.get(provider, "")
-        listed = model_named(kind, model)
-        known = priced_model(kind, (listed.priced_as if listed is not None else None) or model)
-        if known is not None:
-            return known.rates(at, context)
-        return listed.prices if listed is not None else {}
+        """The rates at a moment, by class; empty if unknown (see `find`)."""
+        return self.find(provider, model, at, context).rates
 
     def price(
         self, provider: str, model: str, usage: Usage, at: datetime, context: Context = NO_CONTEXT
@@ -87,31 +125,26 @@ class PriceList:
         parts = parts_of(usage, self.rates(provider, model, at, context))
         return None if parts is None else bill_of(parts)
 
-    def bill_images(
-        self, provider: str, model: str, count: int, size: str, quality: str | None = None
-    ) -> Bill | None:
-        """What so many images cost; None where the size or quality has no known price."""
-        for row in self.image_prices(provider, model):
-            if row.fits(size, quality):
-                return bill_of([Part("images", count, row.price, 1)])
-        return None
-
-    def image_prices(self, provider: str, model: str) -> tuple[ImagePrice, ...]:
+    def image_prices(self, provider: str, model: str, at: datetime) -> tuple[ImagePrice, ...]:
         """The prices of images by size and quality; empty if they are billed by token, or unknown."""
-        own = self._own_images.get(f"{provider}/{model}")
-        if own is not None:
-            return own
-        listed = model_named(self._kinds.get(provider, ""), model)
-        return listed.images if listed is not None else ()
+        return self.find(provider, model, at).images
 
-    def price_images(
-        self, provider: str, model: str, count: int, size: str, quality: str | None = None
-    ) -> Decimal | None:
-        """The cost of `count` images; None if the size or quality has no known price."""
-        for row in self.image_prices(provider, model):
-            if row.fits(size, quality):
-                return row.price * count
-        return None
+
+def price_of_image(
+    rows: Sequence[ImagePrice], size: str | None = None, quality: str | None = None
+) -> Decimal | None:
+    """The price of an image; None if this size or quality has no known price. Where a request leaves the size
+    or quality to the provider, the first row that fits is its default.
+    """
+    return next((row.price for row in rows if row.fits(size, quality)), None)
+
+
+def bill_of_images(
+    rows: Sequence[ImagePrice], count: int, size: str | None = None, quality: str | None = None
+) -> Bill | None:
+    """What so many images cost; None if their size or quality has no known price."""
+    price = price_of_image(rows, size, quality)
+    return None if price is None else bill_of([Part("images", count, price, 1)])
 
 
 def _own_rates(price: PriceConfig) -> Mapping[str, Rate]:

@@ -145,6 +145,8 @@ class Record(Struct, kw_only=True, omit_defaults=True):
     """The service tier, with the provider's name."""
     provider_cost: int | None = None
     """The cost reported by the provider, in 10⁻⁹ USD; None if it reports none."""
+    cost_difference: int | None = None
+    """`provider_cost` less what the answer costs by prices, in 10⁻⁹ USD; None if one of them is not known."""
     dropped: tuple[str, ...] = ()
     """Parameters that the provider does not support."""
     left_out: tuple[str, ...] = ()

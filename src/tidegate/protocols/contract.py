@@ -150,6 +150,9 @@ class Tally(Struct, gc=False):
     inference_geo: str | None = None
     provider_cost: int | None = None
     """The cost that the provider reports, in 10⁻⁹ USD."""
+    search_context_size: str | None = None
+    billed: Usage | None = None
+    """The tokens that are billed, if they are not `usage`; see Served for this and the one before."""
     images: int | None = None
     """The number of images generated, if images were requested."""
 
@@ -166,6 +169,8 @@ class Tally(Struct, gc=False):
         self.speed = served.speed or self.speed
         self.inference_geo = served.inference_geo or self.inference_geo
         self.provider_cost = self.provider_cost if served.cost is None else served.cost
+        self.search_context_size = served.search_context_size or self.search_context_size
+        self.billed = served.billed or self.billed
 
 
 class ErrorReply(Struct, frozen=True, gc=False):

@@ -11,7 +11,7 @@ from msgspec.json import Decoder
 
 from .decode import MALFORMED
 from .lenient import decode_view
-from .served import Served, nano_usd, served
+from .served import Served, nano_usd, served, with_upstream
 from .usage import Count, Usage
 
 __all__ = ["UsageIn", "completion_tokens", "parse_served", "parse_usage", "read_usage", "render_usage"]
@@ -58,6 +58,12 @@ class UsageIn(Struct, gc=False):
     """USD: a number (OpenRouter), or an object with a `total_cost` (Perplexity)."""
     cost_in_usd_ticks: Any = None
     """xAI's, in 10⁻¹⁰ USD."""
+    is_byok: Any = None
+    """Whether OpenRouter used a key of its customer's: then `cost` is only its fee."""
+    cost_details: Any = None
+    """OpenRouter's."""
+    search_context_size: Any = None
+    """Perplexity's."""
 
 
 USAGE = Decoder(UsageIn)
@@ -107,11 +113,15 @@ def parse_usage(usage: UsageIn) -> Usage | None:
 
 
 def parse_served(service_tier: Any, usage: UsageIn | None) -> Served | None:
-    """Return how an answer was served: its `service_tier`, and the cost in its usage."""
+    """Return how an answer was served: its `service_tier`, and what its usage says beside the counts."""
+    if usage is None:
+        return served(service_tier)
     cost = None
-    if usage is not None and not (usage.cost is None and usage.cost_in_usd_ticks is None):
+    if not (usage.cost is None and usage.cost_in_usd_ticks is None):
         cost = nano_usd(usage.cost, usage.cost_in_usd_ticks)
-    return served(service_tier, cost=cost)
+        if usage.is_byok is True:
+            cost = with_upstream(cost, usage.cost_details)
+    return served(service_tier, cost=cost, search_context_size=usage.search_context_size)
 
 
 def read_usage(decoded: Any, leave_out: Callable[[str], None]) -> UsageIn | None:

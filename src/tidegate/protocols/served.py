@@ -8,7 +8,9 @@ from typing import Any
 
 from msgspec import Struct
 
-__all__ = ["Served", "nano_usd", "served", "word"]
+from .usage import Usage
+
+__all__ = ["Served", "nano_usd", "served", "with_upstream", "word"]
 
 LONGEST_WORD = 64
 """Maximum length of a tier, speed or region, in characters; longer values are ignored."""
@@ -31,21 +33,27 @@ class Served(Struct, frozen=True, gc=False):
     """Anthropic's `usage.inference_geo`: where the model ran."""
     cost: int | None = None
     """The answer's cost according to the provider, in 10⁻⁹ USD (OpenRouter, Perplexity, xAI)."""
+    search_context_size: str | None = None
+    """How much of the web the answer was given to read: `low`, `medium` or `high` (Perplexity)."""
+    billed: Usage | None = None
+    """The tokens that are billed, if they are not those that the model read and wrote (Cohere)."""
 
 
 NOT_REPORTED = Served()
 
 
 def served(
-    service_tier: Any = None, speed: Any = None, inference_geo: Any = None, cost: int | None = None
+    service_tier: Any = None,
+    speed: Any = None,
+    inference_geo: Any = None,
+    cost: int | None = None,
+    search_context_size: Any = None,
 ) -> Served | None:
     """The plausible ones of these values, which may be anything; None if there are none."""
-    if service_tier is None and speed is None and inference_geo is None and cost is None:
-        return None
-    if speed is None and inference_geo is None:  # no provider but Anthropic reports these
+    if speed is None and inference_geo is None and search_context_size is None:  # most providers
         tier = word(service_tier)
         return None if tier is None and cost is None else Served(tier, None, None, cost)
-    found = Served(word(service_tier), word(speed), word(inference_geo), cost)
+    found = Served(word(service_tier), word(speed), word(inference_geo), cost, word(search_context_size))
     return None if found == NOT_REPORTED else found
 
 
@@ -65,6 +73,14 @@ def nano_usd(cost: Any = None, ticks: Any = None) -> int | None:
         return _bounded(amount * NANO_PER_USD)
     counted = _decimal(ticks)
     return None if counted is None else _bounded(counted * NANO_PER_TICK)
+
+
+def with_upstream(cost: int | None, details: Any) -> int | None:
+    """The whole cost of an answer for which a gateway used its customer's own key (OpenRouter's `is_byok`):
+    its `cost` is only the fee, and the provider's bill is among the details.
+    """
+    upstream = nano_usd(details.get("upstream_inference_cost")) if isinstance(details, dict) else None
+    return cost if cost is None or upstream is None else cost + upstream
 
 
 def _decimal(value: Any) -> Decimal | None:

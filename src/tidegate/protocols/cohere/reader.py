@@ -34,7 +34,7 @@ from tidegate.protocols.sse import MAX_EVENT, ServerSentEvent, Splitter
 from tidegate.protocols.usage import Usage
 
 from .error import parse_failure
-from .usage import parse_usage
+from .usage import parse_served, parse_usage
 from .wire import (
     Answer,
     Citation,
@@ -368,7 +368,7 @@ class CohereReader:
         known = parse_usage(usage)
         if known is not None:
             self.usage = known
-            events.append(UsageReported(known))
+            events.append(UsageReported(known, parse_served(usage)))
         native = finish or "COMPLETE"
         meaning = meaning_of(native)
         if meaning == "error":

@@ -1,16 +1,20 @@
 """Conversion of Cohere's token counts.
 
 `tokens` are what the model read and wrote, including Cohere's prompt template; `billed_units` are what is
-billed, without the template. Cached tokens are included in the prompt, thinking in the output. Image tokens
-are included in `input_tokens` for some models (command-a-vision) and not for others (command-a-plus), where
-more tokens are billed than the model seems to have read.
+billed, without the template, and often half as many or fewer: clients get the former, bills the latter
+(https://docs.cohere.com/docs/how-does-cohere-pricing-work).
+
+Cached tokens are included in the prompt, thinking in the output. Image tokens are included in `input_tokens`
+for some models (command-a-vision) and not for others (command-a-plus), where more tokens are billed than the
+model seems to have read.
 """
 
+from tidegate.protocols.served import Served
 from tidegate.protocols.usage import Usage
 
 from .wire import Tokens, UsageIn
 
-__all__ = ["parse_usage"]
+__all__ = ["parse_served", "parse_usage"]
 
 
 def parse_usage(usage: UsageIn | None) -> Usage | None:
@@ -27,6 +31,17 @@ def parse_usage(usage: UsageIn | None) -> Usage | None:
         output=None if output is None else max(0, output - (reasoning or 0)),
         reasoning=reasoning if output is None or reasoning is None else min(reasoning, output),
     )
+
+
+def parse_served(usage: UsageIn | None) -> Served | None:
+    """Return what is billed; None if that is not reported. Cohere has no price of their own for cached
+    tokens and for thinking, and bills images as tokens of the prompt.
+    """
+    billed = usage.billed_units if usage is not None else None
+    if billed is None or (billed.input_tokens is None and billed.output_tokens is None):
+        return None
+    counted = Usage(input=_whole(billed.input_tokens) or 0, output=_whole(billed.output_tokens) or 0)
+    return Served(billed=counted)
 
 
 def _prompt(tokens: Tokens, billed: Tokens | None) -> int | None:

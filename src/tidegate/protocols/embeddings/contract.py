@@ -61,6 +61,11 @@ class EmbeddingsRequest(Struct, frozen=True, kw_only=True):
     stream: bool = False
     """Embeddings cannot be streamed."""
 
+    @property
+    def max_output(self) -> int:
+        """See contract.ParsedRequest: the answer is no text."""
+        return 0
+
 
 class Embeddings(Struct, frozen=True, kw_only=True):
     """A provider's answer."""

@@ -14,6 +14,7 @@ from tidegate.protocols.decode import MALFORMED
 from tidegate.protocols.errors import ProviderBroke, Unsupported
 from tidegate.protocols.fields import FIELDS, NULL, Fields
 from tidegate.protocols.openai_errors import error_inside
+from tidegate.protocols.served import nano_usd, served
 from tidegate.protocols.task import Whole, drop, read_answer, remove_gateway_fields, render_path
 from tidegate.protocols.usage import Count, Usage
 
@@ -89,6 +90,8 @@ class UsageIn(Struct, gc=False):
 
     prompt_tokens: Count | None = None
     total_tokens: Count | None = None
+    cost: Any = None
+    """USD: a number (OpenRouter), or an object with a `total_cost` (Perplexity)."""
 
 
 class Item(Struct, gc=False):
@@ -137,6 +140,8 @@ class Answer:
         usage = view.usage
         if usage is not None and usage.prompt_tokens is not None:
             tally.usage = Usage(input=usage.prompt_tokens, output=0)
+        if usage is not None and usage.cost is not None:
+            tally.note(served(cost=nano_usd(usage.cost)))
         vectors = [self._as_requested(item.embedding) for item in view.data]
         changed = any(new is not item.embedding for new, item in zip(vectors, view.data, strict=True))
         return self._mend(body, view, vectors) if changed or not _in_shape(view) else body

@@ -40,6 +40,8 @@ class ImagesRequest(Struct, frozen=True, kw_only=True):
     """The number of images."""
     size: str | None = None
     """Width and height in pixels (`1536x1024`), or `auto`."""
+    quality: str | None = None
+    """As the provider names it (`hd`), or `auto`."""
     response_format: str | None = None
     """`url`, `b64_json`, or a value that only the provider knows."""
     output_format: str | None = None
@@ -48,13 +50,17 @@ class ImagesRequest(Struct, frozen=True, kw_only=True):
     fallbacks: Sequence[str] = ()
     stream: bool = False
     """Whether the images, and previews of them, are requested as events."""
-    quality: str | None = None
     background: str | None = None
 
     @property
     def wants_link(self) -> bool:
         """Whether the images are requested as URLs. A stream always consists of bytes."""
         return self.response_format == "url" and not self.stream
+
+    @property
+    def image_count(self) -> int:
+        """How many images to generate."""
+        return self.n or 1
 
 
 class Drawn(Struct, frozen=True, kw_only=True):

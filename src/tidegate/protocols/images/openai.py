@@ -15,6 +15,7 @@ from tidegate.protocols.contract import Call, Conduit, Tally, Target
 from tidegate.protocols.errors import ProviderBroke
 from tidegate.protocols.fields import FIELDS, NULL, Fields
 from tidegate.protocols.openai_errors import error_inside
+from tidegate.protocols.served import nano_usd, served
 from tidegate.protocols.task import Whole, drop, read_answer, remove_gateway_fields, render_path
 
 from .contract import ImagesRequest, as_data_url, filtered, nearest_ratio, sides_of
@@ -170,6 +171,8 @@ class Answer:
             raise filtered("its answer is empty")
         tally.model = view.model or ""
         tally.usage = parse_usage(view.usage)
+        if view.usage is not None and view.usage.cost_in_usd_ticks is not None:
+            tally.note(served(cost=nano_usd(ticks=view.usage.cost_in_usd_ticks)))
         tally.images = len(view.data)
         to_link = self._request.wants_link and any(_is_bytes(one) for one in view.data)
         return body if view.created is not None and not to_link else self._mend(body, view, to_link)

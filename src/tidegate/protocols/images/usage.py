@@ -1,5 +1,7 @@
 """The token counts of OpenAI's images."""
 
+from typing import Any
+
 from msgspec import Struct
 
 from tidegate.protocols.usage import Count, Usage
@@ -21,6 +23,8 @@ class UsageIn(Struct, gc=False):
     output_tokens: Count | None = None
     input_tokens_details: Details | None = None
     output_tokens_details: Details | None = None
+    cost_in_usd_ticks: Any = None
+    """xAI's, in 10⁻¹⁰ USD."""
 
 
 def parse_usage(usage: UsageIn | None) -> Usage | None:

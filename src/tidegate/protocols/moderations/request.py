@@ -42,6 +42,11 @@ class ModerationsRequest(Struct, frozen=True, kw_only=True):
     stream: bool = False
     """Moderations never come as a stream."""
 
+    @property
+    def max_output(self) -> int:
+        """See contract.ParsedRequest: the answer is no text."""
+        return 0
+
 
 def parse_request(body: bytes) -> ModerationsRequest:
     """Decode and check a request. Raises InvalidRequest."""

@@ -1,0 +1,93 @@
+"""What a request is expected to need, before anyone is asked: the most that is held for it."""
+
+from collections.abc import Sequence
+from math import ceil
+from typing import Any, NamedTuple
+
+from tidegate.accounts import Caller, Quote
+from tidegate.money.greatest import Greatest
+from tidegate.protocols.errors import TidegateError
+from tidegate.providers import Candidate
+
+from .facts import BYTES_PER_TOKEN, MEDIA, MOST_WITH_MEDIA
+from .gateway import Gateway
+from .tariff import Drawing
+
+__all__ = ["drawing_of", "foreseen_refusal", "prompt_bytes", "quote_of"]
+
+TOKENS_OF_IMAGE = {"low": 408, "medium": 1584, "high": 6240}
+"""Tokens of the largest image by its quality, at models that bill images by token
+(https://platform.openai.com/docs/guides/image-generation)."""
+MOST_TOKENS_OF_IMAGE = max(TOKENS_OF_IMAGE.values())
+
+
+class Demand(NamedTuple):
+    """What a request asks for."""
+
+    size: int
+    """Of its prompt, in bytes."""
+    answer: int
+    """The most tokens of its answer, over all choices."""
+    images: int
+    """The number of images to be generated; 0 if it is not for images."""
+    drawing: Drawing
+
+
+def drawing_of(parsed: Any) -> Drawing:
+    """What a request says about the images that it wants."""
+    return Drawing(getattr(parsed, "size", None), getattr(parsed, "quality", None))
+
+
+def prompt_bytes(parsed: Any) -> int:
+    """The size of a request's prompt in bytes. Media count as little as they cost: their bytes say nothing
+    about their tokens.
+    """
+    size = len(getattr(parsed, "body", b""))
+    most = MOST_WITH_MEDIA * BYTES_PER_TOKEN
+    if size > most and hasattr(parsed, "needs") and not MEDIA.isdisjoint(parsed.needs()):
+        return most
+    return size
+
+
+def demand_of(parsed: Any, usual: int) -> Demand:
+    """What a request asks for; `usual` is the length of an answer that it does not limit."""
+    images = getattr(parsed, "image_count", 0)
+    if images:
+        answer = images * TOKENS_OF_IMAGE.get(getattr(parsed, "quality", None) or "", MOST_TOKENS_OF_IMAGE)
+        return Demand(prompt_bytes(parsed), answer, images, drawing_of(parsed))
+    most = getattr(parsed, "max_output", None)
+    answer = (usual if most is None else most) * (getattr(parsed, "n", 1) or 1)
+    return Demand(prompt_bytes(parsed), answer, 0, Drawing())
+
+
+def quote_of(caller: Caller, parsed: Any, candidates: Sequence[Candidate], gateway: Gateway) -> Quote:
+    """What a request is expected to need, at most: its cost at the most expensive candidate."""
+    demand = demand_of(parsed, gateway.config.billing.output_tokens)
+    body, tariff, sizes = getattr(parsed, "body", b""), gateway.tariff, gateway.prompt_sizes
+    most = -1.0
+    for one in candidates:
+        service, model = one.service.name, one.model
+        greatest = tariff.greatest(service, model, body)
+        if greatest is not None:
+            cost = _cost(greatest, demand, sizes.tokens(service, model, demand.size))
+            most = max(most, -1.0 if cost is None else cost)
+    cost = ceil(most * (1 + float(caller.margin))) if most >= 0 else None
+    return Quote(parsed.model or "", demand.size // BYTES_PER_TOKEN + demand.answer, cost)
+
+
+def _cost(greatest: Greatest, demand: Demand, prompt: float) -> float | None:
+    if demand.images and greatest.images:
+        return greatest.cost_of_images(demand.images, *demand.drawing)
+    return greatest.cost(prompt, demand.answer)
+
+
+async def foreseen_refusal(
+    caller: Caller, parsed: Any, candidates: Sequence[Candidate], gateway: Gateway
+) -> TidegateError | None:
+    """Why the caller's funds would not allow a request now; None if they would."""
+    if gateway.accountant is None:
+        return None
+    if caller.wallet and len(candidates) > 1:
+        candidates = gateway.tariff.with_prices(candidates)
+    quote = quote_of(caller, parsed, candidates, gateway)
+    return await gateway.accountant.foresee_refusal(caller, quote)
