@@ -8,9 +8,12 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import select
+
 from running import HELLO, Gateway, Reply
 from simulator import Simulator, json
 from tidegate.store.checking import check_books
+from tidegate.store.tables import records
 
 __all__ = ["ADMIN", "AS_ADMIN", "Admin", "administered"]
 
@@ -69,6 +72,22 @@ class Admin:
         assert reply.status == status, reply.body
         return reply
 
+    async def paying(self, user: str = "alice", usd: float = 10) -> dict[str, str]:
+        """The headers of a new key whose user has so much money."""
+        await self.credit(user, usd)
+        made = await self.ask("POST", "/keys", {"name": user, "user": user}, status=201)
+        await self.known(made["secret"])
+        return {"authorization": f"Bearer {made['secret']}"}
+
+    async def booked(self) -> Any:
+        """The record of the last request in the store, with its detail."""
+        store = self.gateway.app._store
+        assert store is not None
+        await store.flush()
+        latest = select(records).order_by(records.c.at.desc(), records.c.id.desc()).limit(1)
+        row = await store.ask(lambda connection: connection.execute(latest).mappings().one())
+        return {**row, **jsonlib.loads(row["detail"])}
+
     async def known(self, secret: str, *, works: bool = True) -> None:
         """Wait until a key works, or does not."""
         accounts = self.gateway.app._accounts
@@ -78,9 +97,13 @@ class Admin:
 
 
 @contextlib.asynccontextmanager
-async def administered(provider: Simulator, folder: Path) -> AsyncIterator[Admin]:
-    """A gateway with a store and wallets. Its books are right at the end."""
-    more = f"""
+async def administered(
+    provider: Simulator, folder: Path, more: str = "", billing: str = "", **kinds: str
+) -> AsyncIterator[Admin]:
+    """A gateway with a store and wallets. Its books are right at the end. `kinds` are those of additional
+    providers, by name.
+    """
+    more = f"""{more}
         [auth]
         admin_keys = ["ops:{ADMIN}", "another-admin-key-0123456"]
         [store]
@@ -89,11 +112,13 @@ async def administered(provider: Simulator, folder: Path) -> AsyncIterator[Admin
         enabled = true
         output_tokens = 1000
         overdraft_usd = 0.5
+        {billing}
         [prices."one/m"]
         input = 1
         output = 2
     """
     places = dict.fromkeys(("one", "two"), ("openai_compatible", provider.url))
+    places |= {name: (kind, provider.url) for name, kind in kinds.items()}
     async with Gateway(places, more=more) as gateway:
         yield Admin(gateway, provider)
         store = gateway.app._store

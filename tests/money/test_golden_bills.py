@@ -1,4 +1,6 @@
-"""What recorded answers cost: classes add up to the provider's totals, and bills to what rates say."""
+"""What recorded answers cost: classes add up to the provider's totals, bills to what rates say, and costs to
+what providers say themselves.
+"""
 
 import json
 from collections.abc import Iterator
@@ -14,10 +16,9 @@ from cases import each
 from recordings import FOLDER, Recording, load, needs_recordings
 from running import parse_config
 from tidegate.catalog import Tiered
-from tidegate.money import PriceList
+from tidegate.money import Bill, PriceList, Terms
 from tidegate.money.pricing import CHAINS
-from tidegate.protocols.contract import Call, Target
-from tidegate.protocols.usage import Usage
+from tidegate.protocols.contract import Call, Tally, Target
 from tidegate.providers import protocol_named
 from tidegate.providers.families import profile_of
 from tidegate.providers.rows import kinds
@@ -37,7 +38,7 @@ def object_with_usage(body: bytes, name: str) -> dict[str, Any] | None:
             value = json.loads(text)
         except ValueError:
             continue
-        for part in (value, value.get("response"), value.get("message")):
+        for part in (value, value.get("response"), value.get("message"), value.get("delta")):
             if isinstance(part, dict) and isinstance(part.get(name), dict):
                 found = {**(found or {}), **part[name]}
     return found
@@ -59,6 +60,12 @@ def totals_of(format_: str, raw: dict[str, Any]) -> tuple[int, int]:
     if format_ == "gemini":
         completion = raw.get("candidatesTokenCount", 0) + raw.get("thoughtsTokenCount", 0)
         return raw["totalTokenCount"] - completion, completion
+    if format_ == "cohere":
+        read, images = raw["tokens"]["input_tokens"], raw["tokens"].get("image_tokens") or 0
+        paid = raw["billed_units"]["input_tokens"]
+        return read + (images if read < images or (images and paid > read) else 0), raw["tokens"][
+            "output_tokens"
+        ]
     if format_ == "openai_responses":
         return raw["input_tokens"], raw["output_tokens"]
     prompt, completion = raw["prompt_tokens"], raw["completion_tokens"]
@@ -76,6 +83,7 @@ FORMATS = {
     "openai_responses": ("/responses", "usage"),
     "anthropic": ("/messages", "usage"),
     "gemini": ("enerateContent", "usageMetadata"),
+    "cohere": ("/v2/chat", "usage"),
 }
 
 
@@ -99,7 +107,7 @@ def _answers() -> Iterator[tuple[str, Recording, dict[str, Any]]]:
                     yield format_, recording, raw
 
 
-def usage_of(format_: str, recording: Recording) -> Usage | None:
+def tally_of(format_: str, recording: Recording) -> Tally:
     """What our reader of the format makes of the answer."""
     protocol = protocol_named(format_)
     rows = kinds()
@@ -108,17 +116,22 @@ def usage_of(format_: str, recording: Recording) -> Usage | None:
     dialect = msgspec.convert(dict(fields), protocol.dialect)
     call = Call("", b"", recording.kind == "chat_stream")
     reader = protocol.reader(call, Target(recording.model, dialect, profile_of(recording.model)))
-    usage = None
+    tally = Tally()
     for event in [*reader.feed(recording.body), *reader.close()]:
-        usage = getattr(event, "usage", None) or usage
-    return usage
+        tally.usage = getattr(event, "usage", None) or tally.usage
+        tally.note(getattr(event, "served", None))
+    return tally
+
+
+def terms_of(tally: Tally) -> Terms:
+    return Terms(tally.service_tier, tally.speed, tally.inference_geo, tally.search_context_size)
 
 
 @needs_recordings
 @each("case", answers())
 def test_the_classes_add_up_to_the_providers_totals(case: tuple[str, Recording, dict[str, Any]]) -> None:
     format_, recording, raw = case
-    usage = usage_of(format_, recording)
+    usage = tally_of(format_, recording).usage
     assert usage is not None
     prompt, completion = totals_of(format_, raw)
     assert (usage.prompt_tokens, usage.completion_tokens) == (prompt, completion)
@@ -139,10 +152,11 @@ def price_list() -> PriceList:
 def test_a_bill_is_what_the_rates_say(case: tuple[str, Recording, dict[str, Any]]) -> None:
     """Computed here in another way: in fractions, and rounded by the definition."""
     format_, recording, _ = case
-    usage, prices = usage_of(format_, recording), price_list()
+    tally, prices = tally_of(format_, recording), price_list()
+    usage, context = tally.billed or tally.usage, terms_of(tally).context()
     assert usage is not None
-    bill = prices.bill(recording.provider, recording.model, usage, NOON)
-    rates = prices.rates(recording.provider, recording.model, NOON)
+    bill = prices.bill(recording.provider, recording.model, usage, NOON, context)
+    rates = prices.rates(recording.provider, recording.model, NOON, context)
     if bill is None:
         return
     total = 0
@@ -160,26 +174,67 @@ def test_a_bill_is_what_the_rates_say(case: tuple[str, Recording, dict[str, Any]
     assert bill.total == total == sum(line.amount for line in bill.lines)
 
 
-def own_cost(raw: dict[str, Any]) -> Fraction | None:
-    """What the provider says that the answer costs, in USD."""
-    ticks, cost = raw.get("cost_in_usd_ticks"), raw.get("cost")
-    if ticks is not None:
-        return Fraction(ticks, 10**10)
-    return None if cost is None else Fraction(str(cost))
+def compared(provider: str) -> Iterator[tuple[Recording, Bill, int, dict[str, Any]]]:
+    """The answers of a provider that say what they cost: our bill, their figure in nano, and their usage."""
+    for format_, recording, raw in answers():
+        if recording.provider != provider:
+            continue
+        tally = tally_of(format_, recording)
+        assert tally.usage is not None
+        context = terms_of(tally).context()
+        bill = price_list().bill(provider, recording.model, tally.usage, NOON, context)
+        if bill is not None and tally.provider_cost is not None:
+            yield recording, bill, tally.provider_cost, raw
 
 
 @needs_recordings
-def test_bills_agree_with_the_providers_own_figures() -> None:
-    """xAI's. Perplexity's depend on the size of the search, and OpenRouter's on who served the answer, which
-    only their own figure (`provider_cost`) says.
+def test_bills_are_to_the_last_digit_what_xai_says() -> None:
+    found = list(compared("xai"))
+    assert len(found) >= 15
+    for recording, bill, own, _ in found:
+        assert bill.total == own, recording.id
+
+
+OTHER_PRICES = frozenset(["openai/gpt-oss-120b", "x-ai/grok-3-beta"])
+"""Models that OpenRouter had served by somebody who is cheaper or dearer than the price that it lists."""
+
+
+@needs_recordings
+def test_bills_are_to_the_last_digit_what_openrouter_says_unless_others_served() -> None:
+    found = list(compared("openrouter"))
+    assert len(found) >= 30
+    for recording, bill, own, _ in found:
+        assert (bill.total == own) is (recording.model not in OTHER_PRICES), recording.id
+        assert bill.with_reported(own).total == own
+
+
+@needs_recordings
+def test_bills_are_what_perplexity_says_before_it_rounds() -> None:
+    """Its figures are rounded to 10⁻³ or 10⁻⁵ USD for each part. The fee for the request is exact, and
+    depends on the size of the search context.
     """
-    compared = 0
+    found = list(compared("perplexity"))
+    assert len(found) >= 25
+    for recording, bill, own, raw in found:
+        amounts = {line.name: line.amount for line in bill.lines}
+        cost = raw["cost"]
+        assert amounts["requests"] == round(cost["request_cost"] * NANO), recording.id
+        for name, part in (("input", "input_tokens_cost"), ("output", "output_tokens_cost")):
+            rounded = {round(amounts[name] / NANO, digits) for digits in (3, 5, 9)}
+            assert cost[part] in rounded, recording.id
+        assert abs(bill.total - own) <= NANO // 1000
+
+
+@needs_recordings
+def test_cohere_bills_what_it_says_that_it_bills() -> None:
+    found = 0
     for format_, recording, raw in answers():
-        usage = usage_of(format_, recording) if recording.provider == "xai" else None
-        bill = price_list().bill("xai", recording.model, usage, NOON) if usage is not None else None
-        own = own_cost(raw) if bill is not None else None
-        if not own or bill is None:
-            continue
-        compared += 1
-        assert abs(Fraction(bill.total, NANO) - own) <= own / 1000, recording.id
-    assert compared >= 15
+        if format_ == "cohere":
+            billed = tally_of(format_, recording).billed
+            assert billed is not None
+            paid = raw["billed_units"]
+            assert (billed.prompt_tokens, billed.completion_tokens) == (
+                paid["input_tokens"], paid["output_tokens"],
+            )  # fmt: skip
+            found += 1
+    assert found >= 30

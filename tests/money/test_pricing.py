@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from msgspec.structs import fields
 
 from running import parse_config
-from tidegate.money import PriceList
-from tidegate.money.pricing import CHAINS, cost_of
+from tidegate.money import PriceList, nano_of
+from tidegate.money.pricing import CHAINS, bill_of_images, cost_of, price_of_image
 from tidegate.protocols.usage import Usage
 
 NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
@@ -184,13 +184,29 @@ def test_requests_and_searches_are_billed_by_the_thousand() -> None:
 def test_an_image_costs_by_size_and_quality(
     model: str, size: str, quality: str | None, count: int, cost: str | None
 ) -> None:
-    found = PRICES.price_images("azure", model, count, size, quality)
-    assert found == (Decimal(cost) if cost else None)
+    bill = bill_of_images(PRICES.image_prices("azure", model, NOON), count, size, quality)
+    assert (bill.total if bill is not None else None) == (nano_of(Decimal(cost)) if cost else None)
+
+
+@pytest.mark.parametrize(
+    ("model", "size", "quality", "cost"),
+    [
+        ("dall-e-3", None, None, "0.04"),
+        ("dall-e-3", "auto", "auto", "0.04"),
+        ("dall-e-3", None, "hd", "0.08"),
+        ("dall-e-3", "1024x1792", None, "0.08"),
+        ("dall-e-2", None, None, "0.02"),
+    ],
+)
+def test_what_is_left_to_the_provider_costs_as_its_default(
+    model: str, size: str | None, quality: str | None, cost: str
+) -> None:
+    assert price_of_image(PRICES.image_prices("azure", model, NOON), size, quality) == Decimal(cost)
 
 
 def test_the_operators_prices_of_images_take_their_place() -> None:
     prices = priced("[prices.'azure/dall-e-2']\nimages = [{ price = 0.01 }]")
-    assert prices.price_images("azure", "dall-e-2", 2, "any", "any") == Decimal("0.02")
+    assert price_of_image(prices.image_prices("azure", "dall-e-2", NOON), "any", "any") == Decimal("0.01")
 
 
 # --- exactness -----------------------------------------------------------------------------------
