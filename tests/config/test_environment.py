@@ -197,6 +197,7 @@ VALUES = {
     "billing.low_balance_usd": 3.5,
     "billing.overdraft_usd": 2.5,
     "billing.output_tokens": 100,
+    "billing.provider_cost": "always",
     "billing.show_cost": False,
     "limits.requests_per_minute": 6,
     "limits.tokens_per_minute": 7,
