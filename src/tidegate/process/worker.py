@@ -25,6 +25,7 @@ from tidegate.observe.logs import configure_logging
 from .application import make_app
 from .descriptors import FileLimit, open_missing_streams, raise_file_limit
 from .listeners import load_certificate
+from .memory import MemoryReturn, find_trim
 from .source import Source
 
 __all__ = ["CANNOT_START", "SERVES", "WORKER", "Assignment", "Worker", "ignore_hangups", "main"]
@@ -89,6 +90,7 @@ class Worker:
         )
         self._stop = asyncio.Event()
         self._limit = FileLimit()
+        self._memory = MemoryReturn(find_trim())
 
     def serve(self, sockets: Sequence[socket.socket], on_ready: Callable[[], None]) -> int:
         """Serve until a signal ends it. Returns the exit status. `on_ready` is called once requests are
@@ -99,7 +101,7 @@ class Worker:
 
     async def _run(self, sockets: Sequence[socket.socket], on_ready: Callable[[], None]) -> int:
         loop = asyncio.get_running_loop()
-        server = Server(self._app.serve)
+        server = self._server = Server(self._app.serve)
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._end, server)
         try:
@@ -141,6 +143,7 @@ class Worker:
 
     def _beat(self) -> None:
         self._limit.look()
+        self._memory.look(self._server.open_requests)
         if self._assignment is not None:
             self._assignment.report(SERVES)
         asyncio.get_running_loop().call_later(BEAT_S, self._beat)
