@@ -258,14 +258,26 @@ async def test_what_an_sdk_writes_by_itself_is_no_error(stack: AsyncExitStack) -
         ).status == 200
 
 
-@pytest.mark.parametrize(("headers", "server"), [({}, "b"), ({"x-tidegate-affinity": "off"}, "a")])
+LONG = {"messages": [{"role": "user", "content": "a long story " * 400}]}
+"""A conversation that is long enough for a prompt cache."""
+
+
+@pytest.mark.parametrize(
+    ("headers", "conversation", "server"),
+    [
+        pytest.param({}, LONG, "b", id="by its beginning"),
+        pytest.param({"x-session-id": "s-1"}, HELLO, "b", id="by its name"),
+        pytest.param({"x-tidegate-affinity": "off"}, LONG, "a", id="switched off"),
+        pytest.param({}, HELLO, "a", id="too short for a cache"),
+    ],
+)
 async def test_a_conversation_stays_where_its_cache_is_warm(
-    stack: AsyncExitStack, headers: dict[str, str], server: str
+    stack: AsyncExitStack, headers: dict[str, str], conversation: dict[str, Any], server: str
 ) -> None:
     usage = {"prompt_tokens": 5000, "completion_tokens": 5, "prompt_tokens_details": {"cached_tokens": 4000}}
     warm = json({**ANSWER, "usage": {**usage, "total_tokens": 5005}})
     gateway, first, _ = await pair(stack, refusal(429, retry_after="1"), warm)
-    body = {"model": "m", **HELLO}
+    body = {"model": "m", **conversation}
     for _ in range(2):
         reply = await gateway.post("/v1/chat/completions", body, headers)
         assert reply.headers["x-tidegate-provider"] == "b"
@@ -314,7 +326,7 @@ async def test_what_prompt_caches_have_saved_is_reported(stack: AsyncExitStack) 
     more = f'{price}[models."m"]\ncandidates = ["a/m", "b/m"]'
     gateway = await stack.enter_async_context(Gateway(named, more=more))
     for _ in range(2):
-        await gateway.chat("m")
+        await gateway.post("/v1/chat/completions", {"model": "m", **LONG})
     await gateway.record(2)
     assert (await gateway.get("/v1/chat/health")).json["prompt_cache"] == {
         "stayed": 1,

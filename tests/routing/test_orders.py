@@ -30,7 +30,9 @@ def names(ordered: list[Choice]) -> str:
 
 def firsts(order: str, times: int = 4000, **figures: list[float | None]) -> dict[str, float]:
     random = Random(1)
-    found = Counter(names(ORDERS[order](choices(**figures), Settings(), random))[0] for _ in range(times))
+    found = Counter(
+        names(ORDERS[order](choices(**figures), Settings()).order(random))[0] for _ in range(times)
+    )
     return {name: found[name] / times for name in "abc"}
 
 
@@ -55,7 +57,7 @@ class Never(Random):
     ],
 )
 def test_an_order_by_a_figure_takes_the_median_for_what_is_not_known(order, figures, expected) -> None:
-    assert names(ORDERS[order](choices(**figures), Settings(), Never())) == expected
+    assert names(ORDERS[order](choices(**figures), Settings()).order(Never())) == expected
 
 
 @pytest.mark.parametrize("order", ["latency", "throughput"])
@@ -68,7 +70,7 @@ def test_the_fastest_is_not_the_only_one_that_is_ever_tried(order: str) -> None:
 def test_weights_decide_how_often_a_candidate_comes_first_and_zero_is_last() -> None:
     random, found = Random(1), Counter()
     for _ in range(4000):
-        ordered = names(ORDERS["weighted"](choices(), Settings(weights=[3, 1, 0]), random))
+        ordered = names(ORDERS["weighted"](choices(), Settings(weights=[3, 1, 0])).order(random))
         found[ordered] += 1
     assert set(found) == {"abc", "bac"}
     assert found["abc"] / 4000 == pytest.approx(0.75, abs=0.03)
@@ -110,7 +112,7 @@ FIGURE = st.none() | st.floats(min_value=0, max_value=1e6)
 )
 def test_every_order_keeps_every_candidate_once(order, cost, seconds, success, seed) -> None:
     made = choices(cost=cost, seconds=seconds, ttft_s=seconds, tokens_per_s=cost, success=success)
-    assert sorted(names(ORDERS[order](made, Settings(), Random(seed)))) == ["a", "b", "c"]
+    assert sorted(names(ORDERS[order](made, Settings()).order(Random(seed)))) == ["a", "b", "c"]
 
 
 @given(waits=st.lists(st.floats(min_value=0, max_value=100), min_size=3, max_size=3))

@@ -1,5 +1,6 @@
 """The routing decision of one exchange: for its record, and for a client that requests it."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from msgspec import structs
@@ -33,12 +34,9 @@ def decision_of(this: Exchange) -> Decision | None:
     if len(choices) < 2 and (not this.explains or plan is NO_PLAN):
         return None
     facts = this.facts
-    considered = [considered_of(choice) for choice in choices[:MOST_IN_FULL]]
-    if len(choices) > MOST_IN_FULL:
-        considered += [choice.candidate.place for choice in choices[MOST_IN_FULL:]]
     return Decision(
         plan.order,
-        considered,
+        plan.places or _considered(choices),
         facts.order is not None,
         facts.tiers,
         facts.input_tokens,
@@ -52,6 +50,17 @@ def _answered_ms(attempt: Attempt | None) -> float | None:
     if attempt is None or attempt.first_byte_at is None:
         return None
     return round((attempt.first_byte_at - attempt.started_at) * 1e3, 3)
+
+
+def _considered(choices: Sequence[Choice]) -> list[Considered | str]:
+    considered: list[Considered | str] = []
+    for choice in choices[:MOST_IN_FULL]:
+        if choice.rendered is None:
+            choice.rendered = considered_of(choice)
+        considered.append(choice.rendered)
+    if len(choices) > MOST_IN_FULL:
+        considered += [choice.candidate.place for choice in choices[MOST_IN_FULL:]]
+    return considered
 
 
 def considered_of(choice: Choice) -> Considered | str:

@@ -5,13 +5,14 @@ from typing import Any
 from tidegate.protocols.contract import ParsedRequest
 from tidegate.routing import RequestFacts
 
-__all__ = ["chat_facts", "task_facts"]
+__all__ = ["MEDIA", "chat_facts", "task_facts"]
 
 BYTES_PER_TOKEN = 4
 """Of a body in JSON: the usual rule of thumb for text in English."""
 MOST_WITH_MEDIA = 10_000
 """The most tokens that a body with media is taken for: its bytes say nothing about them."""
 MEDIA = frozenset(["vision", "documents", "audio"])
+"""Needs of requests whose length says little about their tokens."""
 
 
 def chat_facts(parsed: ParsedRequest) -> RequestFacts:

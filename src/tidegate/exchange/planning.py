@@ -9,6 +9,7 @@ from msgspec import structs
 from tidegate.protocols.errors import Unsupported
 from tidegate.providers.preferences import ANY
 from tidegate.routing import (
+    LEAST_CACHED,
     BlockedBy,
     Choice,
     Pick,
@@ -19,6 +20,7 @@ from tidegate.routing import (
     wants_affinity,
 )
 
+from .facts import MEDIA
 from .state import Exchange
 
 __all__ = ["is_last", "leave_out", "note_passed_over", "plan_attempts", "without"]
@@ -60,6 +62,8 @@ def plan_attempts(this: Exchange) -> None:
 
 def note_passed_over(this: Exchange) -> None:
     """Record the candidates that could not serve when the plan was made, and were not tried."""
+    if this.plan.places:
+        return
     for choice in this.plan.choices:
         if choice.blocked_by is not None and all(
             one.candidate is not choice.candidate for one in this.attempts
@@ -71,9 +75,9 @@ def note_passed_over(this: Exchange) -> None:
 def is_last(this: Exchange) -> bool:
     """Whether no other candidate follows the attempts so far."""
     choices = this.plan.choices
-    if len(choices) == 1:
-        return True
-    return len({id(one.candidate) for one in this.attempts}) >= len(choices)
+    if len(this.attempts) < len(choices):
+        return False
+    return len(choices) == 1 or len({id(one.candidate) for one in this.attempts}) >= len(choices)
 
 
 def leave_out(this: Exchange, pick: Pick, error: Unsupported) -> None:
@@ -84,7 +88,7 @@ def leave_out(this: Exchange, pick: Pick, error: Unsupported) -> None:
 
 def without(plan: Plan, choice: Choice) -> Plan:
     """The plan without one of its choices."""
-    return structs.replace(plan, choices=tuple(one for one in plan.choices if one is not choice))
+    return structs.replace(plan, choices=tuple(one for one in plan.choices if one is not choice), places=())
 
 
 def plan_of(this: Exchange) -> Plan:
@@ -99,9 +103,13 @@ def facts_of(this: Exchange) -> RequestFacts:
     alone = len(candidates) == 1 and len(candidates[0].service.credentials) < 2
     if alone and preferences is ANY and not this.explains:
         return STREAMED if this.stream else PLAIN
+    facts = this.operation.facts(this.parsed)
+    session = session_of(this, facts)
+    if preferences is ANY and not this.resolution.tiers:
+        return facts if session is None else structs.replace(facts, session=session)
     return structs.replace(
-        this.operation.facts(this.parsed),
-        session=session_of(this),
+        facts,
+        session=session,
         require=frozenset(preferences.require),
         order=preferences.ranking,
         tiers=this.resolution.tiers,
@@ -109,17 +117,20 @@ def facts_of(this: Exchange) -> RequestFacts:
     )
 
 
-def session_of(this: Exchange) -> SessionKey | None:
-    """The key of the conversation, if affinity is on and the operation has conversations."""
+def session_of(this: Exchange, facts: RequestFacts) -> SessionKey | None:
+    """The key of the conversation, if affinity is on and the operation has conversations. None also for what
+    has no name and is too short for a prompt cache: there is no home to return to.
+    """
     parsed, headers = this.parsed, this.request.named
     find_session = getattr(parsed, "session", None)
     if find_session is None or not this.gateway.config.routing.affinity or not wants_affinity(headers):
         return None
     session = find_session()
+    long = len(parsed.body) >= LEAST_CACHED or not facts.needs.isdisjoint(MEDIA)
     return session_key(
         this.caller.key or this.caller.label,
         headers,
         session_id=session.id,
         prompt_cache_key=session.cache_key,
-        opening=parsed.opening,
+        opening=parsed.opening if long else None,
     )

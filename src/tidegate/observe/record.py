@@ -1,5 +1,6 @@
 """The record of one request."""
 
+from collections.abc import Sequence
 from typing import Literal
 
 from msgspec import Struct
@@ -95,7 +96,7 @@ class Decision(Struct, frozen=True, omit_defaults=True, gc=False):
 
     order: str
     """The order that was applied: a name of `routing.order`."""
-    candidates: list[Considered | str]
+    candidates: Sequence[Considered | str]
     """The first choice first; `provider/model` where nothing else is to be said."""
     requested: bool = False
     """Whether the request itself chose the order (`provider.sort`)."""

@@ -46,7 +46,7 @@ same for credentials.
   subscribe too.
 """
 
-from .affinity import session_key, wants_affinity
+from .affinity import LEAST_CACHED, session_key, wants_affinity
 from .credentials import Account
 from .endpoint import Endpoint
 from .facts import MaxPrice, RequestFacts, SessionKey
@@ -58,6 +58,7 @@ from .transitions import Transition, TransitionKind
 from .trial import Trial
 
 __all__ = [
+    "LEAST_CACHED",
     "Account",
     "BlockedBy",
     "Choice",

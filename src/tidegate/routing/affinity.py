@@ -19,6 +19,7 @@ from tidegate.protocols.usage import Usage
 from .facts import SessionKey
 
 __all__ = [
+    "LEAST_CACHED",
     "Home",
     "Homes",
     "Saved",

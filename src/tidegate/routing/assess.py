@@ -2,6 +2,9 @@
 
 from collections.abc import Iterable, Sequence
 
+from msgspec import structs
+
+from tidegate.config import Order
 from tidegate.money.pricing import PriceList
 
 from .affinity import Home
@@ -10,7 +13,7 @@ from .credentials import WallClock
 from .endpoint import Lane
 from .facts import RequestFacts
 from .figures import FRESH_S, View
-from .orders import median
+from .orders import ORDERS, Ranking, Settings, median
 from .plan import Choice
 
 __all__ = ["STREAM_SHARE", "Peers", "availability"]
@@ -21,6 +24,10 @@ its reader waits for the first token and reads the rest as it arrives. Chosen by
 answer, all of it counts."""
 SLOW = 3.0
 """An endpoint is slow if its median time to first token exceeds the median of its peers by this factor."""
+MOST_RANKINGS = 256
+"""Maximum number of rankings that are kept, for up to `FRESH_S`."""
+SIGNIFICANT_BITS = 4
+"""Of the length of a prompt, when candidates are ranked: it is at most a sixteenth off."""
 SLOW_SUCCESS = 0.5
 """The maximum success rate with which a slow endpoint is ranked."""
 
@@ -37,7 +44,7 @@ def availability(lanes: Iterable[Lane], now: float) -> list[Choice]:
 class Peers:
     """The candidates that are compared, and their figures at a moment."""
 
-    __slots__ = ("_at", "_figures", "_output", "_speed", "lanes")
+    __slots__ = ("_at", "_figures", "_output", "_rankings", "_speed", "lanes")
 
     def __init__(self, lanes: Sequence[Lane]) -> None:
         self.lanes = lanes
@@ -47,6 +54,8 @@ class Peers:
         self._output: float | None = None
         """The usual number of completion tokens; the same for all, so no candidate appears cheap because of
         the requests it happened to serve."""
+        self._rankings: dict[tuple[Order, int, float, bool], Ranking] = {}
+        """By order, prompt tokens, expected completion tokens, and whether the answer is streamed."""
         self._speed: float | None = None
         """The usual speed, for candidates whose speed is unknown."""
 
@@ -82,6 +91,33 @@ class Peers:
             )
         return choices
 
+    def ranking(
+        self,
+        order: Order,
+        facts: RequestFacts,
+        settings: Settings,
+        prices: PriceList,
+        now: float,
+        wall_clock: WallClock,
+    ) -> Ranking:
+        """The ranking of the candidates for requests like this one, of a conversation that is cached nowhere.
+        It is kept until the figures are looked at again, so all of them must be able to serve; the length of
+        the prompt is rounded, by less than an estimate is wrong.
+        """
+        if now - self._at >= FRESH_S:
+            self._look(now)
+        prompt = _rounded(facts.input_tokens)
+        output = expected_output(self._output, facts.max_output, facts.choices)
+        key = order, prompt, output, facts.stream
+        ranking = self._rankings.get(key)
+        if ranking is None:
+            if len(self._rankings) >= MOST_RANKINGS:
+                self._rankings.clear()
+            facts = structs.replace(facts, input_tokens=prompt)
+            choices = self.assess(facts, (), prices, now, wall_clock)
+            ranking = self._rankings[key] = ORDERS[order](choices, settings)
+        return ranking
+
     def expected_output(self, max_output: int | None, choices: int, now: float) -> float:
         """The completion tokens to expect, by earlier answers."""
         if now - self._at >= FRESH_S:
@@ -91,6 +127,7 @@ class Peers:
     def _look(self, now: float) -> None:
         """Compare all figures."""
         self._at = now
+        self._rankings.clear()
         views = [lane.endpoint.figures.view(now) for lane in self.lanes]
         self._figures = [
             (lane, view, _is_slow(view, [other for other in views if other is not view]))
@@ -129,3 +166,9 @@ def _is_slow(view: View, others: Sequence[View]) -> bool:
         return False
     peers = [other.ttft_p50_s for other in others if other.ttft_p50_s is not None]
     return bool(peers) and view.ttft_p50_s > SLOW * median(peers)
+
+
+def _rounded(tokens: int) -> int:
+    """A number of tokens with only its leading bits: the middle of all numbers that begin with them."""
+    rest = tokens.bit_length() - SIGNIFICANT_BITS
+    return tokens if rest <= 0 else (tokens >> rest << rest) + (1 << rest >> 1)

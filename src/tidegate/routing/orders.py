@@ -1,6 +1,6 @@
 """The orders: small named policies over the choices of a request.
 
-Each takes the remaining choices with their figures, and returns them in the order in which to try them.
+Each ranks the remaining choices by their figures; a `Ranking` gives the order in which to try them.
 Orders ignore availability: choices that cannot serve now are moved to the end afterwards (see `behind`). An
 unknown figure is replaced by the median of the others, so that a new candidate is tried as often as an
 average one.
@@ -15,7 +15,7 @@ from tidegate.config import Order
 
 from .plan import Choice
 
-__all__ = ["FLOOR", "ORDERS", "Settings", "behind", "median"]
+__all__ = ["FLOOR", "ORDERS", "Ranking", "Settings", "behind", "median"]
 
 FLOOR = 0.02
 """The minimum weight of a choice in a draw, as a share of the sum, so that every choice is tried
@@ -31,42 +31,59 @@ class Settings(NamedTuple):
     """The weights of the choices, for `weighted`; empty: equal."""
 
 
-Policy = Callable[[Sequence[Choice], Settings, Random], list[Choice]]
+class Ranking(NamedTuple):
+    """Choices as an order ranks them. What is left to chance is decided for each request."""
+
+    choices: Sequence[Choice]
+    """The best first, unless they are drawn."""
+    weights: Sequence[float] = ()
+    """Their weights in a draw; empty: they are not drawn."""
+    explores: bool = False
+    """Whether another choice than the best is sometimes tried first."""
+
+    def order(self, random: Random) -> list[Choice]:
+        """The order for one request."""
+        if self.weights:
+            return draw(self.choices, self.weights, random)
+        return explore([*self.choices], random) if self.explores else [*self.choices]
 
 
-def by_priority(choices: Sequence[Choice], _settings: Settings, _random: Random) -> list[Choice]:
+Policy = Callable[[Sequence[Choice], Settings], Ranking]
+
+
+def by_priority(choices: Sequence[Choice], _settings: Settings) -> Ranking:
     """In the order of the list."""
-    return list(choices)
+    return Ranking(choices)
 
 
-def by_weight(choices: Sequence[Choice], settings: Settings, random: Random) -> list[Choice]:
+def by_weight(choices: Sequence[Choice], settings: Settings) -> Ranking:
     """Drawn by the configured weights. Choices with weight 0 are tried last."""
     weights = settings.weights or [1.0] * len(choices)
     for choice, weight in zip(choices, weights, strict=True):
         choice.weight = weight
-    return draw(choices, weights, random)
+    return Ranking(choices, weights)
 
 
-def by_cost(choices: Sequence[Choice], _settings: Settings, _random: Random) -> list[Choice]:
+def by_cost(choices: Sequence[Choice], _settings: Settings) -> Ranking:
     """The cheapest first."""
-    return by_figure(choices, [choice.cost for choice in choices])
+    return Ranking(by_figure(choices, [choice.cost for choice in choices]))
 
 
-def by_latency(choices: Sequence[Choice], _settings: Settings, random: Random) -> list[Choice]:
+def by_latency(choices: Sequence[Choice], _settings: Settings) -> Ranking:
     """The shortest time to the first token first."""
     figures = [_with_failures(choice.ttft_s, choice) for choice in choices]
-    return explore(by_figure(choices, figures), random)
+    return Ranking(by_figure(choices, figures), explores=True)
 
 
-def by_throughput(choices: Sequence[Choice], _settings: Settings, random: Random) -> list[Choice]:
+def by_throughput(choices: Sequence[Choice], _settings: Settings) -> Ranking:
     """The most tokens per second first."""
     figures = [
         _with_failures(1 / choice.tokens_per_s if choice.tokens_per_s else None, choice) for choice in choices
     ]
-    return explore(by_figure(choices, figures), random)
+    return Ranking(by_figure(choices, figures), explores=True)
 
 
-def by_balance(choices: Sequence[Choice], settings: Settings, random: Random) -> list[Choice]:
+def by_balance(choices: Sequence[Choice], settings: Settings) -> Ranking:
     """Drawn by the product of cost, time and success, each relative to the best."""
     for_cost, for_time, for_success = settings.exponents
     costs = _shares([choice.cost for choice in choices], for_cost)
@@ -75,12 +92,10 @@ def by_balance(choices: Sequence[Choice], settings: Settings, random: Random) ->
     for choice, cost, time in zip(choices, costs, times, strict=True):
         success = 1.0 if choice.success is None else choice.success
         weights.append(cost * time * success**for_success)
-    total = sum(weights)
-    floor = FLOOR * total or 1.0
+    floor = FLOOR * sum(weights) or 1.0
     for place, choice in enumerate(choices):
-        weight = weights[place]
-        weights[place] = choice.weight = max(floor, weight)
-    return draw(choices, weights, random)
+        weights[place] = choice.weight = max(floor, weights[place])
+    return Ranking(choices, weights)
 
 
 ORDERS: Mapping[Order, Policy] = {

@@ -1,6 +1,6 @@
 """The router's result: the candidates of one request, in the order in which to try them."""
 
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from msgspec import Struct
 
@@ -43,6 +43,8 @@ class Choice(Struct, gc=False):
     """Whether its first tokens are so late that its success rate is halved."""
     weight: float | None = None
     """Its weight in the draw, for orders that draw."""
+    rendered: Any = None
+    """What the caller has made of it for records: a choice may be part of many plans."""
 
 
 class Skip(NamedTuple):
@@ -64,6 +66,9 @@ class Plan(Struct, frozen=True, kw_only=True, gc=False):
     """Whether the first choice was chosen because the conversation's prompt cache is warm there."""
     hedge: bool = False
     """Whether a second choice may be started beside a silent one (see `Router.hedge_after`)."""
+    places: tuple[str, ...] = ()
+    """`provider/model` of each choice, if nothing else is known of any: nothing is blocked, and the order
+    needed no figures. Otherwise empty."""
 
 
 class Pick(NamedTuple):

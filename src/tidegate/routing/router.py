@@ -123,8 +123,11 @@ class Router:
         homes = self.homes.of(facts.session, now) if facts.session is not None else ()
         lanes, skipped = (group.lanes, ()) if group.takes(facts) else self._suitable(group.lanes, facts, now)
         lean = order in LEAN and not homes and not in_full
-        if order == "priority" and lean and not skipped and all(lane.endpoint.clean for lane in lanes):
-            return group.plan
+        if not homes and not in_full and lanes is group.lanes and not facts.tiers and _are_clean(lanes):
+            if order == "priority":
+                return group.plan
+            ranking = group.peers.ranking(order, facts, group.settings, self.prices, now, self._wall_clock)
+            return Plan(choices=tuple(ranking.order(self._random)), order=order, hedge=group.hedge)
         if lean:
             choices = availability(lanes, now)
         else:
@@ -132,7 +135,7 @@ class Router:
             choices = peers.assess(facts, homes, self.prices, now, self._wall_clock)
         ordered: list[Choice] = []
         for part, settings in self._tiers(choices, lanes, facts, group):
-            ordered += ORDERS[order](part, settings, self._random)
+            ordered += ORDERS[order](part, settings).order(self._random)
         ordered = behind(ordered)
         stayed = facts.order is None and bool(homes) and self._stay(ordered, homes, facts, now)
         return Plan(choices=tuple(ordered), skipped=skipped, order=order, stayed=stayed, hedge=group.hedge)
@@ -419,7 +422,9 @@ class Router:
         choices = tuple(lane.plan.choices[0] for lane in lanes)
         services = {one.service.name for one in candidates}
         hedge = len(services) > 1 and any(map(self._may_be_hedged, candidates))
-        plan = lanes[0].plan if len(lanes) == 1 else Plan(choices=choices, order="priority", hedge=hedge)
+        places = tuple(candidate.place for candidate in candidates)
+        several = Plan(choices=choices, order="priority", hedge=hedge, places=places)
+        plan = lanes[0].plan if len(lanes) == 1 else several
         fits = min((lane.abilities.fits for lane in lanes), default=math.inf)
         streams = all(lane.abilities.streams for lane in lanes)
         group = Group(candidates, lanes, order, settings, plan, Peers(lanes), fits, streams, hedge)
@@ -444,3 +449,11 @@ class Router:
     def _emit(self, transition: Transition) -> None:
         for observer in self._observers:
             observer(transition)
+
+
+def _are_clean(lanes: Sequence[Lane]) -> bool:
+    """Whether nothing is blocked."""
+    for lane in lanes:  # a loop: a generator costs more than the few candidates  # noqa: SIM110
+        if not lane.endpoint.clean:
+            return False
+    return True
