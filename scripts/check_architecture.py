@@ -61,6 +61,10 @@ ROOMS = {
         "rules without a clock, sockets or coroutines: the caller passes the time",
     ),
     "sharing": room("bus routing", "it transfers the routers' state, and decides nothing"),
+    "hosts": room(
+        "accounts bus config protocols store",
+        "it connects what one host counts and says with a server that all hosts share",
+    ),
     "alerts": room("bus routing", "events are sent through a library, independently of requests"),
     "observe": room(
         "config meters money protocols", "records describe what happened and do not influence it"
@@ -88,8 +92,8 @@ ROOMS = {
         "a check calls providers the way a client's request does",
     ),
     "app": room(
-        "accounts alerts browsers bus catalog config control doors exchange http observe probing protocols "
-        "providers routing sharing store upstream",
+        "accounts alerts browsers bus catalog config control doors exchange hosts http observe probing "
+        "protocols providers routing sharing store upstream",
         "it assembles the parts of the data plane",
     ),
     "process": room("app bus config http observe", "the process is independent of requests"),

@@ -25,7 +25,7 @@ from tidegate.accounts import (
     Users,
     limits_of,
 )
-from tidegate.alerts import Alerts
+from tidegate.alerts import Alerts, Notice
 from tidegate.bus import ALONE, Bus
 from tidegate.config import Config
 from tidegate.doors import Router, all_doors
@@ -57,6 +57,8 @@ if TYPE_CHECKING:
     from tidegate.store.low_balances import Crossing
     from tidegate.store.store import Store
 
+    from .hosts import Hosts
+
 __all__ = ["Tidegate"]
 
 log = logging.getLogger("tidegate")
@@ -84,6 +86,12 @@ class Tidegate:
         self._fetcher = fetcher or Fetcher()
         self._watchdog = Watchdog()
         self._embedded = Embedded()
+        self._counters: Counters = LocalCounters() if bus.memory is None else SharedCounters(bus.memory)
+        """What is used of limits; it survives reloads."""
+        self._hosts = self._join_hosts(config, bus)
+        """Connects this worker with those of other hosts."""
+        if self._hosts is not None:
+            bus, self._counters = self._hosts.bus, self._hosts.counters
         self._bus = bus
         self._alerts = Alerts(bus=bus)
         self._candidates: routing.Router | None = None
@@ -94,8 +102,6 @@ class Tidegate:
         self._upkeep: Upkeep | None = None
         self._accountant: StoreAccountant | None = None
         """Survives reloads: what it holds for open requests stays."""
-        self._counters: Counters = LocalCounters() if bus.memory is None else SharedCounters(bus.memory)
-        """What is used of limits; it survives reloads."""
         self._prompt_sizes = PromptSizes()
         self._failed = FailedAttempts()
         self._plane: Plane | None = None
@@ -103,6 +109,22 @@ class Tidegate:
         self.on_startup: list[Callable[[], Awaitable[None]]] = []
         """Awaited once the gateway serves; what they start they stop in `on_shutdown`."""
         self.on_shutdown: list[Callable[[], Awaitable[None]]] = []
+
+    def _join_hosts(self, config: Config, bus: Bus) -> "Hosts | None":
+        """What connects this worker with those of other hosts; None if nothing does."""
+        if config.store.valkey is None:
+            return None
+        from .hosts import Hosts
+
+        hosts = Hosts(config.store.valkey.reveal(), bus, self._counters)
+        hosts.watch(self._note_valkey)
+        return hosts
+
+    def _note_valkey(self, failure: str | None) -> None:
+        if failure is not None:
+            self._alerts.report(Notice("valkey_away", "valkey", f"Valkey is not available: {failure}"))
+        else:
+            self._alerts.report(Notice("valkey_back", "valkey", "Valkey works again", ends=("valkey_away",)))
 
     def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> Awaitable[None]:
         """Serve one request (or the server's start and stop) of an ASGI server."""
@@ -171,6 +193,8 @@ class Tidegate:
         """Open what requests need."""
         self._pool.open()
         catalog.load()
+        if self._hosts is not None:
+            await self._hosts.open()
         await self.reload(self._config)
         self._bus.open()
         if self._sharing is not None:
@@ -201,6 +225,8 @@ class Tidegate:
             await self._upkeep.close()
         if self._accountant is not None:
             self._accountant.close()
+        if self._hosts is not None:
+            await self._hosts.close()
         if self._store is not None:
             await self._store.close()
         self._request_log.close()
@@ -224,6 +250,8 @@ class Tidegate:
         if old is not None:
             old.gateway.model_lists.close()
         self._config = config
+        if self._hosts is not None:
+            self._hosts.configure(config)
         self._alerts.configure([url.reveal() for url in config.alerts.urls], config.alerts.repeat_s)
 
     async def _open_accounts(self, config: Config) -> "Accounts":

@@ -192,6 +192,7 @@ VALUES = {
     "store.url": "sqlite:///a.db",
     "store.journal": "/var/lib/journal",
     "store.durability": "disk",
+    "store.valkey": "valkey://localhost:6379/0",
     "billing.enabled": True,
     "billing.minimum_funds_usd": 0.5,
     "billing.low_balance_usd": 3.5,
@@ -202,6 +203,7 @@ VALUES = {
     "limits.requests_per_minute": 6,
     "limits.tokens_per_minute": 7,
     "limits.concurrent": 8,
+    "limits.on_failure": "refuse",
     "routing.retries": 2,
     "routing.deadline_s": 3.0,
     "routing.attempt_s": 2.0,
@@ -243,7 +245,8 @@ def test_every_setting_has_a_variable_of_its_own(read: Read) -> None:
     for section, struct in OWN_SECTIONS.items():
         for field in fields(struct):
             found[f"{section}.{field.name}"] = getattr(getattr(config, section), field.name)
-    found["auth.jwt_secret"] = found["auth.jwt_secret"].reveal()
+    for secret in ("auth.jwt_secret", "store.valkey"):
+        found[secret] = found[secret].reveal()
     for secrets in ("auth.keys", "auth.admin_keys", "alerts.urls"):
         found[secrets] = tuple(key.reveal() for key in found[secrets])
     assert found == VALUES

@@ -4,7 +4,8 @@
 - `api_keys.py`: how keys are made and stored. `directory.py`: the keys that a worker knows.
   `failed_attempts.py` slows down who guesses.
 - `jwt.py`, `jwks.py`: tokens of Supabase and other issuers. `users.py`: the users whom a worker knows.
-- `gcra.py`, `counters.py`, `shared_counters.py`, `limits.py`, `limiting.py`: how much may be used at a time.
+- `gcra.py`, `counters.py`, `shared_counters.py`, `leased_counters.py`, `limits.py`, `limiting.py`: how much
+  may be used at a time.
 - `budgets.py`, `wallets.py`: what may be spent.
 - `checks.py`: rules for what operators write.
 - `upkeep.py`: what happens to wallets by itself.
@@ -19,6 +20,7 @@ from .contract import Accountant, Ticket
 from .counters import Counters, LocalCounters
 from .directory import Directory
 from .failed_attempts import FailedAttempts
+from .leased_counters import LeasedCounters
 from .limiting import LimitsOnly
 from .quote import Quote
 from .settings import UNLIMITED, limits_of
@@ -33,6 +35,7 @@ __all__ = [
     "Counters",
     "Directory",
     "FailedAttempts",
+    "LeasedCounters",
     "LimitsOnly",
     "LocalCounters",
     "Quote",

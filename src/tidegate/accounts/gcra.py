@@ -8,7 +8,7 @@ twice its limit around the turn of a minute. (ITU-T I.371.)
 
 from typing import NamedTuple
 
-__all__ = ["Rate", "Verdict", "correct", "take"]
+__all__ = ["Rate", "Verdict", "correct", "take", "units_left"]
 
 
 class Rate(NamedTuple):
@@ -43,9 +43,9 @@ def take(rate: Rate, arrival: float, now: float, units: int = 1) -> tuple[float,
     start = max(now, arrival)
     after = start + units * interval
     if after <= now + rate.period_s * (1 + 1e-9):  # sums of intervals are not exact
-        return after, Verdict(True, _left(rate, after, now), 0.0, after - now)
+        return after, Verdict(True, units_left(rate, after, now), 0.0, after - now)
     wait = after - now - rate.period_s if units <= rate.units else float("inf")
-    return arrival, Verdict(False, _left(rate, start, now), wait, start - now)
+    return arrival, Verdict(False, units_left(rate, start, now), wait, start - now)
 
 
 def correct(rate: Rate, arrival: float, now: float, units: int) -> float:
@@ -55,5 +55,6 @@ def correct(rate: Rate, arrival: float, now: float, units: int) -> float:
     return max(now, max(arrival, now) + units * rate.period_s / rate.units)
 
 
-def _left(rate: Rate, arrival: float, now: float) -> int:
+def units_left(rate: Rate, arrival: float, now: float) -> int:
+    """Units that the limit would allow now."""
     return max(0, int((now + rate.period_s - arrival) / rate.period_s * rate.units + 1e-6))

@@ -1,6 +1,6 @@
 """The alerts of a gateway: notices in, messages out.
 
-Every worker hears the notices of all, and one sends the messages: the one that holds the claim. The others
+Every worker hears the notices of all, and one sends the messages: the one that leads. The others
 keep what is due until they hear that it was sent, so that one of them can take over.
 """
 
@@ -25,9 +25,9 @@ log = logging.getLogger("tidegate")
 LAST_S = 10.0
 """How long shutdown waits for a message that is being sent, in seconds."""
 CLAIM = "alerts"
-"""The claim to send messages."""
+"""What the one that sends messages leads."""
 TAKE_OVER_S = 1.0
-"""How often a worker that has something to send tries to obtain the claim, in seconds."""
+"""How often a worker that has something to send asks whether it leads, in seconds."""
 SLACK_S = 2.0
 """How much later than the sender other workers may consider a message due, in seconds."""
 LOW_BALANCE = "low_balance"
@@ -95,7 +95,7 @@ class Alerts:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        if self._sending is None and self._bus.claim(CLAIM):
+        if self._sending is None and self._bus.lead(CLAIM):
             last = self._digest.flush(monotonic())
             if last is not None:
                 self._start(last)
@@ -128,7 +128,7 @@ class Alerts:
 
     def _wake(self) -> None:
         self._timer = None
-        if not self._bus.claim(CLAIM):
+        if not self._bus.lead(CLAIM):
             self._arm(TAKE_OVER_S)
             return
         message = self._digest.take(monotonic())

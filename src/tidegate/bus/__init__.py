@@ -14,14 +14,28 @@ process ends for any reason.
 **Memory.** Workers of one host also share memory, for what has to be counted exactly (see `Memory`).
 
 `SocketBus` connects the processes of one supervisor through inherited sockets. There is no file, port or
-address, so no other process can send or receive. `Alone` is the bus of a single worker. Another `Bus` may
-carry the same messages between hosts.
+address, so no other process can send or receive. `Alone` is the bus of a single worker. `HostsBus` also
+carries messages between hosts, through a database that they share; claims are those of one host there, and
+`lead` decides among the workers of all.
 """
 
 from .claims import Claims
 from .contract import ALONE, Alone, Bus, Taker
+from .hosts import Carrier, HostsBus
 from .links import Links, Seat
 from .memory import Memory
 from .sockets import SocketBus
 
-__all__ = ["ALONE", "Alone", "Bus", "Claims", "Links", "Memory", "Seat", "SocketBus", "Taker"]
+__all__ = [
+    "ALONE",
+    "Alone",
+    "Bus",
+    "Carrier",
+    "Claims",
+    "HostsBus",
+    "Links",
+    "Memory",
+    "Seat",
+    "SocketBus",
+    "Taker",
+]

@@ -20,6 +20,11 @@ class Bus(Interface):
         ...
 
     @property
+    def group(self) -> str:
+        """The name of the workers that hear each other; no other workers have it. Empty if there are none."""
+        ...
+
+    @property
     def memory(self) -> Memory | None:
         """What the workers of this host share; None if there are no other workers."""
         ...
@@ -42,6 +47,13 @@ class Bus(Interface):
         """Release a claim."""
         ...
 
+    def lead(self, name: str) -> bool:
+        """Whether this worker is the one among all, of all hosts, that does something for the others. Ask
+        again every few seconds: the answer becomes true a little later, and changes when the leader ends.
+        Never blocks.
+        """
+        ...
+
     def open(self) -> None:
         """Start sending and receiving on the running event loop."""
         ...
@@ -55,6 +67,7 @@ class Alone:
     """The bus of a single worker: messages go nowhere, and every claim is granted."""
 
     alone = True
+    group = ""
     memory = None
 
     def publish(self, topic: str, message: bytes) -> None:
@@ -69,6 +82,10 @@ class Alone:
 
     def release(self, name: str) -> None:
         """See Bus."""
+
+    def lead(self, name: str) -> bool:
+        """See Bus."""
+        return True
 
     def open(self) -> None:
         """See Bus."""

@@ -1,6 +1,7 @@
 """Created by the supervisor for its workers: an inbox for each, and files for their claims and memory."""
 
 import os
+import secrets
 import socket
 
 from msgspec import Struct
@@ -26,6 +27,8 @@ class Seat(Struct, frozen=True):
     """See Claims."""
     memory: int
     """See Memory."""
+    group: str
+    """See Bus."""
 
     @property
     def descriptors(self) -> tuple[int, ...]:
@@ -47,11 +50,13 @@ class Links:
                     end.setsockopt(socket.SOL_SOCKET, buffer, BUFFER)
         self._claims = new_unnamed_file("claims")
         self._memory = new_unnamed_file("memory")
+        self._group = secrets.token_hex(8)
 
     def seat(self, place: int) -> Seat:
         """The descriptors for the worker with this number."""
         outboxes = [sender.fileno() for at, (_, sender) in enumerate(self._pairs) if at != place]
-        return Seat(place, self._pairs[place][0].fileno(), outboxes, self._claims, self._memory)
+        inbox = self._pairs[place][0].fileno()
+        return Seat(place, inbox, outboxes, self._claims, self._memory, self._group)
 
     def close(self) -> None:
         """Close the descriptors of this process."""

@@ -56,6 +56,7 @@ class SocketBus:
 
     def __init__(self, seat: Seat) -> None:
         self.place = seat.place
+        self.group = seat.group
         self._inbox = seat.inbox
         self._peers = [Peer(outbox) for outbox in seat.outboxes]
         self._claims = Claims(seat.claims)
@@ -103,6 +104,10 @@ class SocketBus:
     def release(self, name: str) -> None:
         """See Bus."""
         self._claims.release(name)
+
+    def lead(self, name: str) -> bool:
+        """See Bus."""
+        return self.claim(name)
 
     def open(self) -> None:
         """See Bus. Earlier messages are dropped: they were meant for the worker that this one replaces."""

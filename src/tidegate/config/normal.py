@@ -66,6 +66,21 @@ def alert_urls(urls: tuple[Secret, ...]) -> tuple[Secret, ...]:
     return urls
 
 
+def valkey(secret: Secret | None) -> Secret | None:
+    """The URL of Valkey. Raises ValueError, which does not quote the URL: it may contain a password."""
+    if secret is None or not secret.reveal().strip():
+        return None
+    text = secret.reveal().strip()
+    try:
+        parts = urlsplit(text)
+        valid = bool(parts.hostname or parts.scheme == "unix") and parts.port != 0
+    except ValueError:
+        valid = False
+    if not valid or parts.scheme not in ("valkey", "valkeys", "redis", "rediss", "unix"):
+        raise ValueError("expected a URL such as valkey://host:6379/0, or valkeys:// for TLS")
+    return Secret(text)
+
+
 def host(text: str) -> str:
     """An address to listen on. Raises ValueError."""
     bare = text[1:-1] if text.startswith("[") and text.endswith("]") else text
@@ -207,6 +222,7 @@ NORMAL_FORMS: Mapping[tuple[str, str], Callable[[Any], Any]] = {
     ("auth", "jwt_issuer"): option,
     ("auth", "jwt_admin_claim"): claim,
     ("auth", "jwt_jwks_url"): url,
+    ("store", "valkey"): valkey,
     ("alerts", "urls"): alert_urls,
     ("api", "llm_gate"): prefix,
     ("providers", "base_url"): url,

@@ -128,6 +128,9 @@ class Store(Struct, frozen=True, kw_only=True):
     durability: Literal["process", "disk"] = "process"
     """What a hold and a settlement survive before the answer goes on: `process` the end of the process,
     `disk` the loss of power."""
+    valkey: Secret | None = None
+    """`valkey://host:6379/0` (or `redis://`; with TLS `valkeys://`, `rediss://`): shares limits and what is
+    known of providers between several hosts. None: each host is by itself."""
 
 
 class Billing(Struct, frozen=True, kw_only=True):
@@ -160,6 +163,9 @@ class Limits(Struct, frozen=True, kw_only=True):
     tokens_per_minute: Annotated[int, Meta(ge=1)] | None = None
     concurrent: Annotated[int, Meta(ge=1)] | None = None
     """Requests at the same time."""
+    on_failure: Literal["per_host", "refuse"] = "per_host"
+    """What happens while `store.valkey` is not available: `per_host` counts on each host by itself, `refuse`
+    answers requests with limits with 503."""
 
 
 class ProviderConfig(Struct, frozen=True, kw_only=True):

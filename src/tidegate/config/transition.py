@@ -25,6 +25,7 @@ AT_START: tuple[Path, ...] = (
     ("server", "uds"),
     ("server", "workers"),
     ("server", "grace_s"),
+    ("store", "valkey"),
     ("logs", "format"),
     ("logs", "level"),
     ("logs", "directory"),
