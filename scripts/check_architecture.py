@@ -65,6 +65,7 @@ ROOMS = {
         "accounts bus config protocols store",
         "it connects what one host counts and says with a server that all hosts share",
     ),
+    "live": room("accounts bus", "it collects what workers know of their open requests"),
     "alerts": room("bus routing", "events are sent through a library, independently of requests"),
     "observe": room(
         "config meters money protocols", "records describe what happened and do not influence it"
@@ -92,7 +93,7 @@ ROOMS = {
         "a check calls providers the way a client's request does",
     ),
     "app": room(
-        "accounts alerts browsers bus catalog config control doors exchange hosts http observe probing "
+        "accounts alerts browsers bus catalog config control doors exchange hosts http live observe probing "
         "protocols providers routing sharing store upstream",
         "it assembles the parts of the data plane",
     ),

@@ -32,6 +32,7 @@ from tidegate.doors import Router, all_doors
 from tidegate.exchange import Gateway, Request, recorded, refuse
 from tidegate.exchange.admin_access import ADMIN_PATH, AdminAccess
 from tidegate.exchange.identity import Keyring
+from tidegate.exchange.live import open_requests
 from tidegate.exchange.model_lists import ModelLists
 from tidegate.exchange.prompt_sizes import PromptSizes
 from tidegate.exchange.state import Exchange
@@ -40,6 +41,7 @@ from tidegate.exchange.watchdog import Watchdog
 from tidegate.http.asgi import serve_scope
 from tidegate.http.contract import ServerRequest
 from tidegate.http.mount import ASGIApplication, serve_asgi
+from tidegate.live import LiveRequests
 from tidegate.observe import RequestLog
 from tidegate.probing import Prober
 from tidegate.protocols.errors import MethodNotAllowed, PathNotFound, TidegateError
@@ -105,6 +107,7 @@ class Tidegate:
         self._prompt_sizes = PromptSizes()
         self._failed = FailedAttempts()
         self._plane: Plane | None = None
+        self._live_requests = LiveRequests(bus, lambda: open_requests(self._watchdog))
         self._prober = Prober(lambda: self._plane.gateway if self._plane is not None else None, bus)
         self.on_startup: list[Callable[[], Awaitable[None]]] = []
         """Awaited once the gateway serves; what they start they stop in `on_shutdown`."""
@@ -322,7 +325,9 @@ class Tidegate:
             on_internal_error=self._alerts.on_internal_error,
         )
         router = Router(all_doors(config.api.llm_gate))
-        return Plane(gateway, router, BrowserPolicy(config), self._store, accounts.tokens)
+        return Plane(
+            gateway, router, BrowserPolicy(config), self._live_requests, self._store, accounts.tokens
+        )
 
 
 @dataclass(frozen=True)
@@ -343,13 +348,14 @@ class Accounts:
 class Plane:
     """All that serves requests by one Config. A reload makes a new one and replaces the old as a whole."""
 
-    __slots__ = ("_control", "_store", "admins", "browsers", "control_paths", "gateway", "router")
+    __slots__ = ("_control", "_live", "_store", "admins", "browsers", "control_paths", "gateway", "router")
 
     def __init__(
         self,
         gateway: Gateway,
         router: Router,
         browsers: BrowserPolicy,
+        live: LiveRequests,
         store: "Store | None" = None,
         tokens: "Tokens | None" = None,
     ) -> None:
@@ -362,6 +368,7 @@ class Plane:
             gateway.keyring,
             tokens if auth.jwt_admin_claim is not None else None,
         )
+        self._live = live
         self._store = store
         prefix = gateway.config.api.llm_gate
         gate_pages = (f"{prefix}/{page}" for page in ("docs", "redoc", "openapi.json"))
@@ -373,7 +380,9 @@ class Plane:
     async def serve_control(self, client: ServerRequest, actor: str = "") -> None:
         """Serve a page of the control plane. `actor` is who may change something, for its log."""
         if self._control is None:
-            self._control = await asyncio.to_thread(_make_control, self.gateway.config, self._store)
+            self._control = await asyncio.to_thread(
+                _make_control, self.gateway.config, self._live, self._store
+            )
         await serve_asgi(self._control, client, {"actor": actor})
 
 
@@ -396,7 +405,7 @@ def spare_the_collector() -> None:
     gc.set_threshold(20_000, 20, 20)
 
 
-def _make_control(config: Config, store: "Store | None") -> ASGIApplication:
+def _make_control(config: Config, live: LiveRequests, store: "Store | None") -> ASGIApplication:
     from tidegate.control import create_control
 
-    return create_control(config, store)
+    return create_control(config, live, store)

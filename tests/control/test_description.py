@@ -80,7 +80,7 @@ def test_operations_have_names_of_their_own() -> None:
 
 def test_the_paths_are_those_of_the_doors() -> None:
     served = {
-        (method.lower(), path.replace("*", "{model}"))
+        (method.lower(), path.replace("*", "{id}" if door.name == "me" else "{model}"))
         for door in all_doors()
         for method, path in door.routes()
         if method != "HEAD" and door.name != "llm_gate"

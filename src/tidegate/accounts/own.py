@@ -7,10 +7,13 @@ from typing import Any
 from tidegate.money import usd
 from tidegate.money.ledger import wallet_of
 from tidegate.protocols.errors import InvalidRequest, Unavailable
+from tidegate.store.bodies import Body, find_bodies
 from tidegate.store.books import balance_of
 from tidegate.store.errors import StoreUnavailable
 from tidegate.store.history import Position, list_movements, spent_by
 from tidegate.store.journal import milliseconds
+from tidegate.store.requests import Search, StoredRequest, find_request, list_requests
+from tidegate.store.sessions import Session, SessionPosition, list_sessions
 from tidegate.store.statements import Movement
 from tidegate.store.store import Store
 
@@ -59,12 +62,8 @@ class OwnAccounts:
         """
         end = milliseconds() + 1 if until is None else until
         begin = end - MONTH_MS if since is None else since
-        filters = {"user": caller.user} if caller.user is not None else {"key": caller.key}
-        known = {name: value for name, value in filters.items() if value is not None}
-        if not known:
-            raise InvalidRequest("requests without a key have no accounts", status=404, code="no_accounts")
         rows = await self._ask(
-            spent_by, ["day", "model"], since=begin, until=end, filters=known, limit=MOST_ROWS
+            spent_by, ["day", "model"], since=begin, until=end, filters=_own_filter(caller), limit=MOST_ROWS
         )
         data = [
             {
@@ -89,6 +88,37 @@ class OwnAccounts:
         )
         return rows
 
+    async def requests(
+        self, caller: Caller, search: Search, before: Position | None, limit: int
+    ) -> Sequence[StoredRequest]:
+        """A page of the caller's requests that have ended, the latest first."""
+        own = search._replace(filters={**search.filters, **_own_filter(caller)})
+        rows: Sequence[StoredRequest] = await self._ask(list_requests, own, before=before, limit=limit)
+        return rows
+
+    async def request(self, caller: Caller, request: str) -> tuple[StoredRequest, Mapping[str, Body]]:
+        """One of the caller's requests, and its bodies. Raises InvalidRequest if there is no such one."""
+        found = await self._ask(find_request, request, _own_filter(caller))
+        if found is None:
+            raise InvalidRequest("you have no such request", status=404, code="not_found", param="id")
+        return found, await self._ask(find_bodies, request)
+
+    async def sessions(
+        self,
+        caller: Caller,
+        filters: Mapping[str, str],
+        before: SessionPosition | None,
+        since: int | None,
+        until: int | None,
+        limit: int,
+    ) -> Sequence[Session]:
+        """A page of the caller's sessions, the one that ended last first."""
+        own = {**filters, **_own_filter(caller)}
+        rows: Sequence[Session] = await self._ask(
+            list_sessions, filters=own, before=before, since=since, until=until, limit=limit
+        )
+        return rows
+
     async def _ask(self, function: Any, *args: Any, **kwargs: Any) -> Any:
         """Ask the store, once it has what this worker has written."""
         try:
@@ -105,6 +135,15 @@ def describe_movement(one: Movement) -> Mapping[str, Any]:
         "balance_usd": usd(one.balance), "request": one.request, "reference": one.reference, "note": one.note,
         "expires_at": one.expires_at,
     }  # fmt: skip
+
+
+def _own_filter(caller: Caller) -> Mapping[str, str]:
+    """What the caller's own requests have in common: the user, else the key. Raises InvalidRequest."""
+    if caller.user is not None:
+        return {"user": caller.user}
+    if caller.key is not None:
+        return {"key": caller.key}
+    raise InvalidRequest("requests without a key have no accounts", status=404, code="no_accounts")
 
 
 def _limits(subject: Subject) -> Mapping[str, Any]:

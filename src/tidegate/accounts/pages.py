@@ -4,20 +4,25 @@ import csv
 import io
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from msgspec import Struct, structs
 
 from tidegate.money import show_usd
 from tidegate.protocols.errors import InvalidRequest
+from tidegate.protocols.excerpt import escape_controls
 from tidegate.store.history import Booked, Position
 from tidegate.store.statements import Movement
 
-__all__ = ["next_position", "parse_position", "parse_time", "render_csv", "wants_csv"]
+__all__ = ["next_position", "parse_position", "parse_time", "render_csv", "render_rows", "wants_csv"]
 
 COLUMNS = ("time", "id", "kind", "user", "amount_usd", "balance_usd", "request", "reference", "note",
            "expires")  # fmt: skip
 OF_STATEMENTS = frozenset(["balance_usd", "expires"])
 OF_BOOKS = frozenset(["user"])
 """Columns of only one of the two kinds of history."""
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
+FORMULA = ("=", "+", "-", "@", "\\t", "\\r")
 """What a spreadsheet takes a text for a formula by."""
 
 
@@ -35,6 +40,21 @@ def render_csv(rows: Sequence[Movement | Booked]) -> str:
     writer.writerow(names)
     for one in rows:
         writer.writerow([_cell(one, name) for name in names])
+    return sheet.getvalue()
+
+
+def render_rows(rows: Sequence[Struct], kind: type[Struct]) -> str:
+    """Structs of a kind in CSV: those within them as columns of their own, lists with semicolons."""
+    sheet = io.StringIO()
+    writer = csv.writer(sheet, lineterminator="\r\n")
+    heading: list[str] = []
+    for field in structs.fields(kind):
+        inner = _struct_in(field.type)
+        names = (f"{field.name}_{name}" for name in inner.__struct_fields__) if inner is not None else ()
+        heading += names or [field.name]
+    writer.writerow(heading)
+    for one in rows:
+        writer.writerow(_cells(one, kind))
     return sheet.getvalue()
 
 
@@ -81,7 +101,46 @@ def _cell(one: Movement | Booked, name: str) -> str:
         return _time(expires_at) if expires_at is not None else ""
     if name.endswith("_usd"):
         return show_usd(getattr(one, name.removesuffix("_usd")))
-    text = getattr(one, name) or ""
+    return _harmless(getattr(one, name) or "")
+
+
+def _cells(one: Struct, kind: type[Struct]) -> list[str]:
+    cells: list[str] = []
+    for field in structs.fields(kind):
+        value, inner = getattr(one, field.name), _struct_in(field.type)
+        if inner is None:
+            cells.append(_shown(value))
+        elif value is None:
+            cells += [""] * len(inner.__struct_fields__)
+        else:
+            cells += [_shown(getattr(value, name)) for name in inner.__struct_fields__]
+    return cells
+
+
+def _struct_in(kind: Any) -> type[Struct] | None:
+    """The struct that a field holds, if it holds one."""
+    for one in getattr(kind, "__args__", (kind,)):
+        if isinstance(one, type) and issubclass(one, Struct):
+            return one
+    return None
+
+
+def _shown(value: Any) -> str:
+    match value:
+        case None:
+            return ""
+        case bool():
+            return "true" if value else "false"
+        case str():
+            return _harmless(value)
+        case list() | tuple():
+            return _harmless(";".join(map(str, value)))
+    return f"{value:f}" if isinstance(value, Decimal) else str(value)
+
+
+def _harmless(text: str) -> str:
+    """A text as a cell that no spreadsheet takes for a formula and no terminal obeys."""
+    text = escape_controls(text)
     return f"'{text}" if text.startswith(FORMULA) else text
 
 

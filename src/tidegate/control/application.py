@@ -9,15 +9,17 @@ from starlette.exceptions import HTTPException
 from tidegate.config import Config
 from tidegate.store.store import Store
 
-from .admin import create_admin
+from .admin import Live, create_admin
 from .description import describe, describe_llm_gate
 from .pages import WithPolicy, add_admin_pages, add_gate_pages, add_pages
 
 __all__ = ["create_control"]
 
 
-def create_control(config: Config, store: Store | None = None) -> WithPolicy:
-    """The application, with the titles that this configuration gives. `store` has the accounts, if any."""
+def create_control(config: Config, live: Live, store: Store | None = None) -> WithPolicy:
+    """The application, with the titles that this configuration gives. `live` finds the open requests of all
+    workers; `store` has the accounts, if any.
+    """
     description = describe(config.api.title, config.api.description, config.api.llm_gate)
     app = FastAPI(title=config.api.title, docs_url=None, redoc_url=None)
     app.openapi = lambda: description  # type: ignore[method-assign]
@@ -25,7 +27,7 @@ def create_control(config: Config, store: Store | None = None) -> WithPolicy:
     add_pages(app)
     gate = config.api.llm_gate
     add_gate_pages(app, gate, describe_llm_gate(config.api.title, config.api.description, gate))
-    admin = create_admin(config, store)
+    admin = create_admin(config, store, live)
     add_admin_pages(admin)
 
     async def serve(scope: Any, receive: Any, send: Any) -> None:

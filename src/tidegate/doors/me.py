@@ -2,9 +2,8 @@
 
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
-from urllib.parse import urlencode
 
-from tidegate.exchange import JSON, Gateway, Header, Request, recorded
+from tidegate.exchange import JSON, Gateway, Request, recorded
 from tidegate.exchange.admission import identify
 from tidegate.exchange.state import Exchange
 from tidegate.protocols.errors import InvalidRequest
@@ -12,17 +11,14 @@ from tidegate.providers import protocol_named
 
 from .details import encode
 from .listing import query_of
+from .own_pages import PRIVATE, parse_limit, respond_sheet, wants_sheet
+from .own_requests import own_requests
 from .routing import Routes
 
 if TYPE_CHECKING:
     from tidegate.accounts.own import OwnAccounts
 
 __all__ = ["MeDoor"]
-
-CSV: Header = (b"content-type", b"text/csv; charset=utf-8")
-PRIVATE: Header = (b"cache-control", b"no-store")
-USUAL, MOST = 100, 1000
-"""Rows of a page, and the most of them."""
 
 Answer = Callable[[Exchange, "OwnAccounts"], Awaitable[None]]
 
@@ -42,6 +38,7 @@ class MeDoor:
             ("GET", "/v1/me"): self.me,
             ("GET", "/v1/me/usage"): self.usage,
             ("GET", "/v1/me/transactions"): self.transactions,
+            **own_requests(self.answer),
         }
 
     def me(self, request: Request, gateway: Gateway) -> Awaitable[None]:
@@ -50,7 +47,7 @@ class MeDoor:
         async def answer(this: Exchange, accounts: "OwnAccounts") -> None:
             request.respond(200, [JSON, PRIVATE], encode(await accounts.describe(this.caller)))
 
-        return self._answer(request, gateway, answer)
+        return self.answer(request, gateway, answer)
 
     def usage(self, request: Request, gateway: Gateway) -> Awaitable[None]:
         """Report what the caller's requests have cost by day and model."""
@@ -62,23 +59,17 @@ class MeDoor:
             since, until = parse_time(query.get("from"), "from"), parse_time(query.get("to"), "to")
             request.respond(200, [JSON, PRIVATE], encode(await accounts.usage(this.caller, since, until)))
 
-        return self._answer(request, gateway, answer)
+        return self.answer(request, gateway, answer)
 
     def transactions(self, request: Request, gateway: Gateway) -> Awaitable[None]:
         """List the movements of the caller's wallet, the latest first, in JSON or CSV."""
 
         async def answer(this: Exchange, accounts: "OwnAccounts") -> None:
             from tidegate.accounts.own import describe_movement
-            from tidegate.accounts.pages import (
-                next_position,
-                parse_position,
-                parse_time,
-                render_csv,
-                wants_csv,
-            )
+            from tidegate.accounts.pages import next_position, parse_position, parse_time, render_csv
 
             query = query_of(request)
-            limit = _limit(query.get("limit"))
+            limit = parse_limit(query.get("limit"))
             rows = await accounts.movements(
                 this.caller,
                 parse_position(query.get("after", "")),
@@ -87,19 +78,17 @@ class MeDoor:
                 limit,
             )
             following = next_position(rows, limit)
-            if not wants_csv(request.named.get(b"accept", b"").decode("latin-1")):
-                page = {"data": [describe_movement(one) for one in rows], "next": following}
-                request.respond(200, [JSON, PRIVATE], encode(page))
+            if wants_sheet(request):
+                respond_sheet(request, render_csv(rows), following)
                 return
-            headers = [CSV, PRIVATE]
-            if following is not None:
-                target = f"{request.path}?{urlencode({**query, 'after': following})}"
-                headers.append((b"link", f'<{target}>; rel="next"'.encode()))
-            request.respond(200, headers, render_csv(rows).encode())
+            page = {"data": [describe_movement(one) for one in rows], "next": following}
+            request.respond(200, [JSON, PRIVATE], encode(page))
 
-        return self._answer(request, gateway, answer)
+        return self.answer(request, gateway, answer)
 
-    def _answer(self, request: Request, gateway: Gateway, answer: Answer) -> Awaitable[None]:
+    def answer(self, request: Request, gateway: Gateway, answer: Answer) -> Awaitable[None]:
+        """Answer a caller who is known, with the accounts."""
+
         async def handler(this: Exchange) -> None:
             await identify(this)
             accounts = gateway.accountant.own if gateway.accountant is not None else None
@@ -109,11 +98,3 @@ class MeDoor:
             await answer(this, accounts)
 
         return recorded(request, self, gateway, handler)
-
-
-def _limit(text: str | None) -> int:
-    if text is None:
-        return USUAL
-    if not (text.isascii() and text.isdigit() and 1 <= int(text[:6]) <= MOST):
-        raise InvalidRequest(f"limit is between 1 and {MOST}", param="limit")
-    return int(text)

@@ -8,10 +8,11 @@ from collections.abc import Sequence
 from msgspec import Raw, structs
 from msgspec.json import encode
 
-from tidegate.accounts import Caller
+from tidegate.accounts import Caller, Ticket
 from tidegate.money import Bill, in_usd
 from tidegate.observe import Record
 from tidegate.protocols.errors import Forbidden, ModelNotFound
+from tidegate.protocols.excerpt import shorten
 from tidegate.protocols.usage import Usage
 from tidegate.providers import Candidate
 from tidegate.store.journal import Charge, Ended, milliseconds
@@ -29,6 +30,8 @@ __all__ = ["admit_to_accounts", "bill_attempts", "book", "cost_header", "permitt
 
 FREE = frozenset(["refused", "failed", "gateway_failed", "shut_down"])
 """Endings of requests that got no answer: nothing is charged for them."""
+LONGEST_ERROR = 500
+"""Characters of an error that can be searched for."""
 
 
 async def admit_to_accounts(this: Exchange) -> None:
@@ -129,31 +132,37 @@ def book(this: Exchange, record: Record) -> None:
     record.cost_difference = _difference(this, bills)
     record.estimated = estimated
     _learn(this)
-    usage = record.usage
+    if len(bills) > 1 or (bills and bills[0][0] != len(this.attempts) - 1):
+        record.costs = {number: bill.total for number, bill in bills}
+    accountant.settle(ticket, _ended(this, ticket, record, bills))
+
+
+def _ended(this: Exchange, ticket: Ticket, record: Record, bills: Sequence[tuple[int, Bill]]) -> Ended:
+    """The end of a request, as the journal has it."""
+    usage, caller, hold = record.usage, this.caller, ticket.hold
     tokens = (usage.prompt_tokens or 0) + (usage.completion_tokens or 0) if usage is not None else 0
-    caller = this.caller
-    accountant.settle(
-        ticket,
-        Ended(
-            id=record.id,
-            at=milliseconds(),
-            ended=record.ended,
-            status=record.status,
-            begun_at=ticket.begun_at,
-            user=caller.user,
-            team=caller.team,
-            key=caller.key,
-            model=this.model,
-            provider=record.provider,
-            provider_model=record.provider_model,
-            lease=ticket.hold.lease if ticket.hold is not None else None,
-            held=ticket.hold.amount if ticket.hold is not None else 0,
-            charges=tuple(Charge(number, bill.total) for number, bill in bills) if caller.wallet else (),
-            cost=record.cost,
-            tokens=tokens,
-            estimated=estimated,
-            detail=Raw(encode(record)),
-        ),
+    return Ended(
+        id=record.id,
+        at=milliseconds(),
+        ended=record.ended,
+        status=record.status,
+        begun_at=ticket.begun_at,
+        user=caller.user,
+        team=caller.team,
+        key=caller.key,
+        model=this.model,
+        provider=record.provider,
+        provider_model=record.provider_model,
+        lease=hold.lease if hold is not None else None,
+        held=hold.amount if hold is not None else 0,
+        charges=tuple(Charge(number, bill.total) for number, bill in bills) if caller.wallet else (),
+        cost=record.cost,
+        tokens=tokens,
+        estimated=record.estimated,
+        door=record.door,
+        session=record.session,
+        error=shorten(record.error, LONGEST_ERROR) if record.error is not None else None,
+        detail=Raw(encode(record)),
     )
 
 

@@ -46,6 +46,7 @@ async def recorded(request: Request, door: Door, gateway: Gateway, handler: Hand
     routing, server = gateway.config.routing, gateway.config.server
     try:
         with gateway.watchdog.watch(request, routing.deadline_s, server.body_s) as this.watch:
+            this.watch.exchange = this
             try:
                 await handler(this)
             except asyncio.CancelledError:

@@ -8,6 +8,7 @@ from tidegate.observe.request_log import timestamp
 from tidegate.protocols.contract import Tally
 
 from .attempt import Attempt
+from .client_fields import described_by
 from .explaining import decision_of
 from .state import Exchange
 
@@ -25,29 +26,27 @@ def record_of(this: Exchange) -> Record:
     """The record of an exchange that is over."""
     request, attempt, now = this.request, this.attempt, perf_counter()
     tally, candidate = (attempt.tally, attempt.candidate) if attempt is not None else (NO_TALLY, None)
-    return Record(
+    record = Record(
         time=timestamp(now - request.received_at),
         id=request.id,
         correlation=request.correlation,
         door=this.door.name,
         path=request.path,
+        session=this.session,
+        **described_by(request.named),
         status=request.status or CLIENT_CLOSED_REQUEST,
         ended=outcome(this),
         model=this.model,
         provider=candidate.service.name if candidate is not None else None,
         provider_model=candidate.model if candidate is not None else None,
-        provider_key=_key_of(attempt) if attempt is not None else None,
         resolved_from=candidate.replaces if candidate is not None else None,
         stream=this.stream,
         finish=tally.finish,
         usage=tally.usage,
         service_tier=tally.service_tier,
         provider_cost=tally.provider_cost,
-        dropped=attempt.dropped if attempt is not None else (),
-        left_out=tuple(tally.left_out),
         attempts=_failed(this),
         continued=sum(one.attempt is not attempt for one in this.segments) if this.segments else 0,
-        hedge=attempt is not None and attempt.trial.hedge,
         resent=this.resent,
         skipped=_skipped(this) if this.skipped else [],
         routing=decision_of(this) if len(this.plan.choices) > 1 or this.explains else None,
@@ -60,6 +59,20 @@ def record_of(this: Exchange) -> Record:
         overhead_ms=_overhead(this),
         response_bytes=this.transcript.size or None,
     )
+    if attempt is not None:
+        _add_attempt(this, attempt, record)
+    return record
+
+
+def _add_attempt(this: Exchange, attempt: Attempt, record: Record) -> None:
+    """Add what is known of the attempt that answered, or of the last one."""
+    arrived, answered_at = this.request.received_at, attempt.first_byte_at
+    record.provider_key = _key_of(attempt)
+    record.dropped = attempt.dropped
+    record.left_out = tuple(attempt.tally.left_out)
+    record.hedge = attempt.trial.hedge
+    record.began_ms = _ms(attempt.started_at - arrived)
+    record.answered_ms = answered_at and _ms(answered_at - arrived)
 
 
 def _failed(this: Exchange) -> list[FailedAttempt]:
@@ -85,6 +98,7 @@ def _failed_attempt(this: Exchange, attempt: Attempt) -> FailedAttempt:
         hedge=attempt.trial.hedge,
         key=_key_of(attempt),
         cancelled=error is None,
+        began_ms=_ms(attempt.started_at - this.request.received_at),
     )
 
 

@@ -64,6 +64,7 @@ class Exchange:
         "request",
         "resolution",
         "segments",
+        "session",
         "skipped",
         "stream",
         "ticket",
@@ -79,6 +80,10 @@ class Exchange:
     parsed: Any
     resolution: Resolution
     """Set by admission, with the candidates."""
+    model: str | None
+    stream: bool | None
+    session: str | None
+    """The client's name for the conversation or task that the request belongs to."""
     facts: RequestFacts
     """What routing knows of the request; set with the plan."""
 
@@ -88,8 +93,7 @@ class Exchange:
         self.gateway = gateway
         # admission
         self.caller = ANONYMOUS
-        self.model: str | None = None
-        self.stream: bool | None = None
+        self.model = self.stream = self.session = None
         self.ticket: Ticket | None = None
         """What was held for the request, where accounts are kept."""
         self.hurried = False

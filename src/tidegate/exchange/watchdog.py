@@ -8,7 +8,7 @@ waiting code raises it in place of the cancellation.
 """
 
 import asyncio
-from enum import Enum
+from collections.abc import Iterator
 from time import perf_counter
 from typing import Protocol as Interface
 from typing import Self
@@ -16,6 +16,7 @@ from typing import Self
 from tidegate.protocols.errors import BodyTimeout, DeadlineExceeded, ProviderTimeout, ShutDown
 
 from .request import ClientLeft, Request
+from .waiting import Waiting
 
 __all__ = ["LOOK_S", "NEVER", "Waiting", "Watch", "Watchdog"]
 
@@ -24,21 +25,6 @@ LOOK_S = 0.25
 
 NEVER = float("inf")
 """The deadline of a live stream: only its silence is limited."""
-
-
-class Waiting(Enum):
-    """What an exchange waits for; for providers, the value completes the error message."""
-
-    BODY = "send its body"
-    """The client is sending its request."""
-    FETCH = "be asked"
-    """A linked image or document is being fetched, before the call to the provider."""
-    FIRST_BYTE = "begin its answer"
-    ANSWER = "complete its answer"
-    """A plain answer: it begins when it is complete."""
-    NEXT_EVENT = "continue its answer"
-    CLIENT = "read its answer"
-    """The client is reading the response."""
 
 
 class Looked(Interface):
@@ -64,6 +50,7 @@ class Watch:
         "cancel_cause",
         "deadline",
         "ends_at",
+        "exchange",
     )
 
     def __init__(self, watchdog: "Watchdog", request: Request, deadline_s: float, body_s: float) -> None:
@@ -81,6 +68,8 @@ class Watch:
         """Why the task was cancelled."""
         self.beside: Looked | None = None
         """The attempts that race, or the heartbeat of the stream that is being delivered."""
+        self.exchange: object | None = None
+        """Whose wait this is, for those who look at open exchanges."""
 
     def __enter__(self) -> Self:
         self._watchdog.add(self)
@@ -90,7 +79,7 @@ class Watch:
     def __exit__(self, *_: object) -> None:
         self._watchdog.remove(self)
         self._request.on_disconnect(None)
-        self.beside = None  # it holds the exchange, which holds this watch
+        self.beside = self.exchange = None  # they hold this watch
         self._task = None  # the task holds the frame that holds this watch
 
     def expect(self, waiting: Waiting, patience_s: float, deadline: float | None = None) -> None:
@@ -103,6 +92,11 @@ class Watch:
         self.ends_at = self.deadline if deadline is None else deadline
         self._quiet_since = perf_counter()
         self.active = False
+
+    @property
+    def waiting(self) -> Waiting:
+        """What it waits for."""
+        return self._waiting
 
     def mark_activity(self) -> None:
         """Record activity: the other side has sent or accepted bytes."""
@@ -171,6 +165,10 @@ class Watchdog:
 
     def __len__(self) -> int:
         return len(self._open)
+
+    def __iter__(self) -> Iterator[Watch]:
+        """The waits of all open exchanges."""
+        return iter(tuple(self._open))
 
     async def drain(self, patience_s: float) -> None:
         """Wait until all exchanges have ended, up to this limit."""

@@ -27,7 +27,8 @@ MOST_CANDIDATES = 3
 """Maximum number of ordered candidates in a line that would be too long."""
 
 _OTHERS = (
-    "correlation", "path", "model", "provider", "provider_model", "finish", "service_tier", "caller", "error",
+    "correlation", "path", "session", "client", "model", "provider", "provider_model", "finish",
+    "service_tier", "caller", "error",
 )  # fmt: skip
 """Fields whose text is chosen by clients, providers or the operator."""
 

@@ -46,7 +46,8 @@ TOLD = frozenset(
         "time", "id", "door", "path", "status", "ended", "model", "provider", "provider_model",
         "resolved_from", "stream", "finish", "usage", "dropped", "left_out", "attempts", "continued", "hedge",
         "provider_key", "resent", "skipped", "user", "cost", "bill", "estimated", "provider_cost",
-        "routing", "error", "shortened", "total_ms", "paused_ms", "first_byte_ms", "overhead_ms",
+        "routing", "error", "shortened", "began_ms", "answered_ms", "costs", "total_ms", "paused_ms",
+        "first_byte_ms", "overhead_ms",
     ]
 )  # fmt: skip
 """Fields that the sections tell; the others follow as they are."""

@@ -55,6 +55,8 @@ class FailedAttempt(Struct, frozen=True, omit_defaults=True):
     waited any more. The provider may bill it."""
     key: str | None = None
     """The fingerprint of the provider's key that was used; None where there is only one."""
+    began_ms: float | None = None
+    """From the request's head to its start."""
 
 
 class SkippedCandidate(Struct, frozen=True):
@@ -127,6 +129,12 @@ class Record(Struct, kw_only=True, omit_defaults=True):
     status: int
     """The response's status; 499 if the client disconnected before there was one."""
     ended: Ending
+    session: str | None = None
+    """The client's name for the conversation or task that the request belongs to."""
+    client: str | None = None
+    """The client's program, usually with its version."""
+    fields: dict[str, str] = {}
+    """What coding agents and LLM Gate's clients say of themselves in headers."""
     model: str | None = None
     """The name that the client used."""
     provider: str | None = None
@@ -172,6 +180,9 @@ class Record(Struct, kw_only=True, omit_defaults=True):
     """What it cost, in 10⁻⁹ USD; None where that is not known, or no accounts are kept."""
     bill: list[Line] = []
     """The cost by class of usage; the amounts add up to it."""
+    costs: dict[int, int] = {}
+    """What each attempt cost, by its number from 0 in the order in which they began; empty where only the
+    last one cost anything."""
     estimated: bool = False
     """Whether the cost is of usage that was counted here, because the provider reported none."""
     caller: str | None = None
@@ -187,6 +198,10 @@ class Record(Struct, kw_only=True, omit_defaults=True):
     """From the request's head to the end of the response."""
     first_byte_ms: float | None = None
     """From the request's head to the first byte of the response's body."""
+    began_ms: float | None = None
+    """From the request's head to the start of the attempt that answered, or the last one."""
+    answered_ms: float | None = None
+    """From the request's head to the first byte of that attempt's answer."""
     overhead_ms: float | None = None
     """Tidegate's share of the time to the first byte: everything except waiting for providers."""
     response_bytes: int | None = None

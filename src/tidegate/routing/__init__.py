@@ -46,7 +46,7 @@ same for credentials.
   subscribe too.
 """
 
-from .affinity import LEAST_CACHED, session_key, wants_affinity
+from .affinity import LEAST_CACHED, conversation_name, session_key, wants_affinity
 from .credentials import Account
 from .endpoint import Endpoint
 from .facts import MaxPrice, RequestFacts, SessionKey
@@ -78,6 +78,7 @@ __all__ = [
     "Transition",
     "TransitionKind",
     "Trial",
+    "conversation_name",
     "effect_of",
     "session_key",
     "wants_affinity",

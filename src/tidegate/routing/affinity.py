@@ -24,6 +24,7 @@ __all__ = [
     "Homes",
     "Saved",
     "Savings",
+    "conversation_name",
     "held_after",
     "session_key",
     "wants_affinity",
@@ -63,25 +64,35 @@ def session_key(
 ) -> SessionKey | None:
     """The key of a conversation; None if nothing distinguishes it from others.
 
-    Of several names the first counts: the header `x-session-id`, the body's `session_id`, Claude Code's
-    header, Codex's two, the body's `prompt_cache_key`. `opening` returns what all requests of a conversation
-    have in common: model, tools, instructions, the user's first message. It is only called if the
-    conversation has no name.
+    `opening` returns what all requests of a conversation have in common: model, tools, instructions, the
+    user's first message. It is only called if the conversation has no name.
     """
-    find = headers.get
-    name = (
-        find(b"x-session-id")
-        or (session_id and session_id.encode())
-        or find(b"x-claude-code-session-id")
-        or find(b"session_id")
-        or find(b"session-id")
-        or (prompt_cache_key and prompt_cache_key.encode())
-    )
+    name = conversation_name(headers, session_id=session_id, prompt_cache_key=prompt_cache_key)
     who = (caller or "").encode()
     if name:
         return _digest(who, b"name", name)
     pieces = tuple(opening()) if opening is not None else ()
     return _digest(who, b"opening", *pieces) if pieces else None
+
+
+def conversation_name(
+    headers: Mapping[bytes, bytes], *, session_id: str | None = None, prompt_cache_key: str | None = None
+) -> bytes | None:
+    """What the client calls the conversation; None if it gives no name.
+
+    Of several names the first counts: the header `x-session-id`, the body's `session_id`, Claude Code's
+    header, Codex's two, the body's `prompt_cache_key`.
+    """
+    find = headers.get
+    return (
+        find(b"x-session-id")
+        or (session_id and session_id.encode(errors="replace"))
+        or find(b"x-claude-code-session-id")
+        or find(b"session_id")
+        or find(b"session-id")
+        or (prompt_cache_key and prompt_cache_key.encode(errors="replace"))
+        or None
+    )
 
 
 def _digest(*pieces: bytes) -> SessionKey:

@@ -100,6 +100,11 @@ class Ended(Struct, frozen=True, tag="ended", tag_field="t", omit_defaults=True,
     tokens: int = 0
     estimated: bool = False
     """Whether the usage was counted here, because the provider reported none."""
+    door: str | None = None
+    session: str | None = None
+    """The client's name for the conversation or task that the request belongs to."""
+    error: str | None = None
+    """Why it failed, in short; None if it did not."""
     detail: Raw = Raw(b"{}")
     """The rest of the record, in JSON."""
 

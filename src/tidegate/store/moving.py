@@ -19,6 +19,7 @@ from .books import Booking, balance_of, book, lock_accounts
 from .database import Database
 from .journal import Begun, Ended, Line, Released, read, read_all
 from .leases import consume, release, release_all
+from .sessions import count_sessions
 from .tables import holds, journals, leases, records, spending
 from .upsert import add_up, among, insert, insert_new, replace
 from .wallets import spend_grants
@@ -30,7 +31,7 @@ HOLD = ("request", "account", "amount", "state", "at", "resolved_at")
 SPENDING = ("subject", "period", "amount", "requests", "tokens")
 RECORD = (
     "id", "at", "user", "team", "key", "model", "provider", "provider_model", "ended", "status", "cost",
-    "estimated", "detail",
+    "estimated", "door", "session", "error", "detail",
 )  # fmt: skip
 
 LOST = "gateway_lost"
@@ -101,6 +102,7 @@ def _lost(line: Begun, now: int) -> Ended:
     return Ended(
         id=line.id, at=now, ended=LOST, status=499, begun_at=line.at, user=line.user, key=line.key,
         model=line.model, lease=line.lease, held=line.held,
+        error="the worker ended before the request did",
     )  # fmt: skip
 
 
@@ -122,6 +124,7 @@ def apply(connection: Connection, lines: Sequence[Line]) -> int:
         _resolve(connection, ended)
         insert(connection, records, RECORD, [_record(line) for line in ended])
         _count(connection, ended)
+        count_sessions(connection, ended)
     for line in lines:
         if isinstance(line, Released):
             release(connection, line.lease)
@@ -200,7 +203,8 @@ def _state_of(line: Ended) -> str:
 def _record(line: Ended) -> tuple[object, ...]:
     return (
         line.id, line.begun_at or line.at, line.user, line.team, line.key, line.model, line.provider,
-        line.provider_model, line.ended, line.status, line.cost, line.estimated, bytes(line.detail).decode(),
+        line.provider_model, line.ended, line.status, line.cost, line.estimated, line.door,
+        line.session, line.error, bytes(line.detail).decode(),
     )  # fmt: skip
 
 

@@ -1,18 +1,22 @@
 """The tables. Amounts are in nano (10⁻⁹ USD), times in milliseconds since 1970, UTC.
 
 Rows of `transactions`, `entries` and `records` are written once and never changed. What changes are
-projections (`accounts`, `spending`), which the rows can recompute (see `check.py`), and settings (`users`,
-`teams`, `keys`).
+projections (`accounts`, `spending`, `sessions`), which the rows can recompute (see `check.py`), and settings
+(`users`, `teams`, `keys`).
 """
+
+from typing import Any
 
 from sqlalchemy import (
     JSON,
     BigInteger,
     Boolean,
     Column,
+    ColumnElement,
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     String,
     Table,
@@ -21,8 +25,8 @@ from sqlalchemy import (
 )
 
 __all__ = [
-    "accounts", "entries", "grants", "holds", "journals", "keys", "leases", "metadata", "records",
-    "spending", "teams", "transactions", "users",
+    "accounts", "bodies", "entries", "grants", "holds", "journals", "keys", "leases", "metadata", "records",
+    "sessions", "spending", "teams", "transactions", "users",
 ]  # fmt: skip
 
 metadata = MetaData()
@@ -30,6 +34,12 @@ metadata = MetaData()
 ID = String(64)
 """An id of ours, or a name that an operator has given."""
 NAME = String(255)
+
+
+def _only_where(condition: ColumnElement[bool]) -> dict[str, Any]:
+    """The arguments of an index that has only some rows."""
+    return {"sqlite_where": condition, "postgresql_where": condition}
+
 
 users = Table(
     "users",
@@ -179,12 +189,55 @@ records = Table(
     Column("status", Integer, nullable=False),
     Column("cost", BigInteger),
     Column("estimated", Boolean, nullable=False, default=False),
+    Column("door", String(32)),
+    Column("session", NAME),
+    Column("error", Text),
     Column("detail", Text, nullable=False),
     Index("records_by_time", "at"),
     Index("records_by_user", "user", "at"),
+    Index("records_by_key", "key", "at"),
+    Index("records_by_model", "model", "at"),
+    Index("records_by_provider", "provider", "at"),
 )
-"""One row for each request that has ended. `cost` is None where it is not known; `detail` is JSON, which is
-written as it is."""
+Index("records_by_session", records.c.session, records.c.at, **_only_where(records.c.session.is_not(None)))
+Index("records_that_failed", records.c.at, **_only_where(records.c.error.is_not(None)))
+"""One row for each request that has ended. `cost` is None where it is not known; `error` is None unless it
+failed; `detail` is JSON, which is written as it is."""
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("session", NAME, primary_key=True),
+    Column("user", NAME, primary_key=True),
+    Column("key", ID, primary_key=True),
+    Column("model", NAME, primary_key=True),
+    Column("first", BigInteger, nullable=False),
+    Column("last", BigInteger, nullable=False),
+    Column("requests", BigInteger, nullable=False),
+    Column("errors", BigInteger, nullable=False),
+    Column("cost", BigInteger, nullable=False),
+    Column("unpriced", BigInteger, nullable=False),
+    Column("input", BigInteger, nullable=False),
+    Column("cache_read", BigInteger, nullable=False),
+    Column("cache_write", BigInteger, nullable=False),
+    Column("output", BigInteger, nullable=False),
+    Column("reasoning", BigInteger, nullable=False),
+    Index("sessions_by_time", "last"),
+    Index("sessions_by_user", "user", "last"),
+    Index("sessions_by_key", "key", "last"),
+)
+"""What the requests of a session come to: a projection of the records, one row for each user, key and model
+(empty where there is none). `first` is when the first of them began, `last` when the last of them ended."""
+
+bodies = Table(
+    "bodies",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("at", BigInteger, nullable=False),
+    Column("content", LargeBinary, nullable=False),
+    Index("bodies_by_time", "at"),
+)
+"""What was sent and received in a request, compressed (see `bodies.py`); `id` is that of the request."""
 
 spending = Table(
     "spending",

@@ -14,7 +14,7 @@ from msgspec.json import encode
 from sqlalchemy import JSON, Column, ColumnElement, Connection, Table, any_, func, literal, select
 from sqlalchemy.dialects import postgresql, sqlite
 
-__all__ = ["add_up", "among", "insert", "insert_new", "replace"]
+__all__ = ["add_spans", "add_up", "among", "insert", "insert_new", "replace"]
 
 Rows = Sequence[Sequence[Any]]
 """Values, in the order of the columns that are given with them. Nothing is filled in."""
@@ -54,6 +54,27 @@ def add_up(
     """
     values = ", ".join(f'"{name}" = "{table.name}"."{name}" + excluded."{name}"' for name in added)
     _run(connection, table, columns, rows, _on_conflict(table, values))
+
+
+def add_spans(
+    connection: Connection,
+    table: Table,
+    columns: tuple[str, ...],
+    rows: Rows,
+    added: Iterable[str],
+    *,
+    least: str,
+    greatest: str,
+) -> None:
+    """As `add_up`; one column becomes the lesser of both values, another the greater one."""
+    on_sqlite = connection.dialect.name == "sqlite"
+    functions = {least: "min" if on_sqlite else "least", greatest: "max" if on_sqlite else "greatest"}
+    values = [f'"{name}" = "{table.name}"."{name}" + excluded."{name}"' for name in added]
+    values += [
+        f'"{name}" = {function}("{table.name}"."{name}", excluded."{name}")'
+        for name, function in functions.items()
+    ]
+    _run(connection, table, columns, rows, _on_conflict(table, ", ".join(values)))
 
 
 def among(connection: Connection, column: Column[str], values: Collection[str]) -> ColumnElement[bool]:

@@ -4,7 +4,6 @@ import logging
 from collections.abc import Sequence
 from typing import Any
 
-import msgspec
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
@@ -12,6 +11,7 @@ from starlette.exceptions import HTTPException
 
 from tidegate import __version__
 from tidegate.config import Config
+from tidegate.control.description.schema import schemas_of
 from tidegate.protocols.errors import InvalidRequest, TidegateError, Unavailable
 from tidegate.store.errors import StoreUnavailable
 from tidegate.store.store import Store
@@ -19,6 +19,7 @@ from tidegate.store.store import Store
 from .figures import add_figures
 from .keys import add_keys
 from .members import add_members
+from .requests import Live, add_requests
 from .routes import Routes
 from .wallets import add_wallets
 
@@ -38,7 +39,7 @@ SECURITY = {
 }
 
 
-def create_admin(config: Config, store: Store | None) -> FastAPI:
+def create_admin(config: Config, store: Store | None, live: Live) -> FastAPI:
     """The admin API; every path of it is refused without a store."""
     app = FastAPI(
         title=f"{config.api.title}: admin API",
@@ -54,6 +55,7 @@ def create_admin(config: Config, store: Store | None) -> FastAPI:
         add_members(routes, store)
         add_wallets(routes, store, config)
         add_figures(routes, store)
+        add_requests(routes, store, live)
     generate = app.openapi
     app.openapi = lambda: _described(generate(), routes.kinds)  # type: ignore[method-assign]
     _handle_errors(app, missing=store is None)
@@ -112,7 +114,7 @@ def _described(document: dict[str, Any], kinds: Sequence[Any]) -> dict[str, Any]
     components = document.setdefault("components", {})
     if "Error" in components.get("schemas", {}):
         return document  # FastAPI keeps the document
-    _, schemas = msgspec.json.schema_components(kinds, ref_template="#/components/schemas/{name}")
+    schemas = schemas_of(kinds)
     unused = ("HTTPValidationError", "ValidationError")
     known = {name: one for name, one in components.get("schemas", {}).items() if name not in unused}
     field = {"type": ["string", "null"]}

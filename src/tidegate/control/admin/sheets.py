@@ -12,7 +12,7 @@ from tidegate.store.statements import Movement as Booking
 
 from .answers import Movement, Transaction
 
-__all__ = ["movement", "respond_csv", "transaction"]
+__all__ = ["movement", "respond_csv", "respond_sheet", "transaction"]
 
 
 def movement(one: Booking) -> Movement:
@@ -33,8 +33,13 @@ def transaction(one: Booked) -> Transaction:
 
 def respond_csv(rows: Sequence[Booking | Booked], url: URL, following: str | None) -> Response:
     """A page in CSV; the header `Link` has the next one."""
+    return respond_sheet(render_csv(rows), url, following)
+
+
+def respond_sheet(sheet: str, url: URL, following: str | None) -> Response:
+    """The same for rows in CSV already."""
     headers = {}
     if following is not None:
         target = url.include_query_params(after=following)
         headers["link"] = f'<{target.path}?{target.query}>; rel="next"'
-    return Response(render_csv(rows), 200, headers, "text/csv; charset=utf-8")
+    return Response(sheet, 200, headers, "text/csv; charset=utf-8")

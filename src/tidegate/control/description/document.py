@@ -381,10 +381,15 @@ def _catalog_paths() -> dict[str, Any]:
 def _own_paths() -> dict[str, Any]:
     sheet = _own("listOwnTransactions", "OwnTransactions")
     sheet["get"]["responses"]["200"]["content"]["text/csv"] = {"schema": string()}
+    requests = _own("listOwnRequests", "OwnRequests")
+    requests["get"]["responses"]["200"]["content"]["text/csv"] = {"schema": string()}
     return {
         "/v1/me": _own("readMe", "Me"),
         "/v1/me/usage": _own("readOwnUsage", "OwnUsage"),
         "/v1/me/transactions": sheet,
+        "/v1/me/requests": requests,
+        "/v1/me/requests/{id}": _own("readOwnRequest", "RequestDetails"),
+        "/v1/me/sessions": _own("listOwnSessions", "OwnSessions"),
     }
 
 

@@ -38,6 +38,16 @@ OPERATIONS: Mapping[str, Words] = {
         "List own transactions",
         "The movements of the caller's wallet, the latest first; in CSV with `Accept: text/csv`.",
     ),
+    "listOwnRequests": Words(
+        "List own requests",
+        "The caller's requests that have ended, the latest first; in CSV with `Accept: text/csv`.",
+    ),
+    "readOwnRequest": Words(
+        "Read own request", "Everything that is known of a request: its attempts, its bill, its bodies."
+    ),
+    "listOwnSessions": Words(
+        "List own sessions", "What the requests of each session come to, the session that ended last first."
+    ),
     "createModeration": Words(
         "Create moderation",
         "Checks texts and images for harmful content, where the provider offers that (OpenAI, Mistral).",

@@ -1,6 +1,9 @@
 """What callers may know of their own accounts."""
 
-from .schema import Schema, array, integer, null_or, number, string, struct
+from tidegate.accounts.request_views import RequestDetails, RequestView, SessionView
+from tidegate.store.requests import FILTERS, MOST_SEARCHED
+
+from .schema import Schema, array, integer, null_or, number, ref, schemas_of, string, struct
 
 __all__ = ["PARAMETERS", "SCHEMAS"]
 
@@ -13,17 +16,37 @@ BOUNDS = [
     _parameter("from", "A date, a time of ISO 8601, or milliseconds since 1970.", string()),
     _parameter("to", "The end, which is not included.", string()),
 ]
+PAGE = [
+    _parameter("limit", "The most rows of a page.", integer(minimum=1, maximum=1000)),
+    _parameter("after", "`next` of the page before.", string()),
+]
+SOUGHT = (
+    "A request's id or its beginning, a session, or a part of an error. Errors are looked for in the latest "
+    f"{MOST_SEARCHED:,} failed requests that the other parameters let through."
+)
 PARAMETERS = {
     "readMe": [],
     "readOwnUsage": BOUNDS,
-    "listOwnTransactions": [
+    "listOwnTransactions": [*BOUNDS, *PAGE],
+    "listOwnRequests": [
         *BOUNDS,
-        _parameter("limit", "The most rows of a page.", integer(minimum=1, maximum=1000)),
-        _parameter("after", "`next` of the page before.", string()),
+        *PAGE,
+        *(_parameter(name, "Only those with this value.", string()) for name in FILTERS),
+        _parameter("errors", "Only requests that failed.", string("", "true", "false")),
+        _parameter("q", SOUGHT, string(maxLength=255)),
     ],
+    "readOwnRequest": [
+        {"name": "id", "in": "path", "required": True, "description": "Its id.", "schema": string()}
+    ],
+    "listOwnSessions": [*BOUNDS, *PAGE, _parameter("model", "Only requests for this model.", string())],
 }
 
+NEXT = null_or(string("What to send as `after` for the next page; null after the last one."))
+
 SCHEMAS: dict[str, Schema] = {
+    **schemas_of([RequestView, RequestDetails, SessionView]),
+    "OwnRequests": struct("data next", data=array(ref("RequestView")), next=NEXT),
+    "OwnSessions": struct("data next", data=array(ref("SessionView")), next=NEXT),
     "Me": struct(
         "object name key user team limits budgets wallet",
         object=string("", "me"),
@@ -89,6 +112,6 @@ SCHEMAS: dict[str, Schema] = {
                 note=string(),
             )
         ),
-        next=null_or(string("What to send as `after` for the next page; null after the last one.")),
+        next=NEXT,
     ),
 }

@@ -1,6 +1,9 @@
 """Words in which JSON Schemas are written here."""
 
+from collections.abc import Sequence
 from typing import Any
+
+import msgspec
 
 __all__ = [
     "Schema",
@@ -12,6 +15,7 @@ __all__ = [
     "number",
     "one_of",
     "ref",
+    "schemas_of",
     "string",
     "struct",
 ]
@@ -80,6 +84,23 @@ def null_or(schema: Schema) -> Schema:
     if "enum" in schema:
         nullable["enum"] = [*schema["enum"], None]
     return nullable
+
+
+def schemas_of(kinds: Sequence[Any]) -> dict[str, Schema]:
+    """The schemas of structs, and of those within them, by name. Amounts of money are numbers."""
+    _, schemas = msgspec.json.schema_components(kinds, ref_template="#/components/schemas/{name}")
+    return {name: _with_numbers(schema) for name, schema in schemas.items()}
+
+
+def _with_numbers(schema: Any) -> Any:
+    """Decimals are written as numbers (see `answers.respond`), which msgspec does not know."""
+    if isinstance(schema, list):
+        return [_with_numbers(one) for one in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if schema.get("format") == "decimal":
+        return {name: one for name, one in {**schema, "type": "number"}.items() if name != "format"}
+    return {name: _with_numbers(one) for name, one in schema.items()}
 
 
 def _described(schema: Schema, description: str) -> Schema:

@@ -25,6 +25,7 @@ from .billing import has_billing_block
 from .build import build_turn
 from .foreign import NATIVE, NATIVE_BLOCK, is_foreign
 from .needs import parse_needs
+from .session import session_of_user
 from .wire import (
     BLOCK,
     COUNT_REQUEST,
@@ -87,8 +88,9 @@ class Parsed:
         return opening_of(wire.model, wire.tools or (), (wire.system,), user)
 
     def session(self) -> Session:
-        """See contract.ParsedRequest. The dialect has no name for a conversation."""
-        return Session()
+        """See contract.ParsedRequest: the session that Claude Code names in the user's id."""
+        metadata = self.wire.metadata
+        return Session(session_of_user(metadata.user_id)) if metadata is not None else Session()
 
     @property
     def billing_block(self) -> bool:

@@ -1,0 +1,78 @@
+"""What a client says of itself beside its request: its program, and the session, agent and kind of request
+that coding agents name in headers.
+"""
+
+import re
+from collections.abc import Mapping
+from hashlib import blake2b
+from typing import Any
+
+from tidegate.routing import conversation_name
+
+__all__ = ["described_by", "session_of"]
+
+_NAME = re.compile(rb"[A-Za-z0-9_$@~][A-Za-z0-9_$@:./+=~-]{0,127}")
+"""The pattern of ids, programs and kinds: records have nothing else of what clients send."""
+
+AGENTS: Mapping[bytes, Mapping[bytes, str]] = {
+    b"x-claude-code-session-id": {
+        b"x-claude-code-agent-id": "agent",
+        b"x-claude-code-parent-agent-id": "parent_agent",
+        b"x-claude-code-request-class": "request_class",
+        b"x-claude-code-context-compacted": "context_compacted",
+        b"x-claude-code-prompt-id": "prompt",
+    },
+    b"originator": {
+        b"originator": "originator",
+        b"thread-id": "agent",
+        b"x-codex-parent-thread-id": "parent_agent",
+        b"x-openai-subagent": "request_class",
+    },
+    b"x-correlation-id": {b"x-user-id": "user", b"client_id": "client"},
+}
+"""A header that shows the kind of client (Claude Code, Codex, LLM Gate's) → its headers, and their names in
+records."""
+
+
+def session_of(headers: Mapping[bytes, bytes], parsed: Any) -> str | None:
+    """What the client calls the session that a request belongs to; None if it gives no name. A name that may
+    hold any text is replaced by a hash of it.
+    """
+    find = getattr(parsed, "session", None)
+    if find is None:
+        name = conversation_name(headers)
+    else:
+        given = find()
+        name = conversation_name(headers, session_id=given.id, prompt_cache_key=given.cache_key)
+    if not name:
+        return None
+    return _name(name) or f"~{blake2b(name, digest_size=12).hexdigest()}"
+
+
+def described_by(headers: Mapping[bytes, bytes]) -> dict[str, Any]:
+    """The fields of a record that headers say."""
+    return {"client": client_of(headers), "fields": fields_of(headers)}
+
+
+def client_of(headers: Mapping[bytes, bytes]) -> str | None:
+    """The client's program: the first word of its `User-Agent`, usually with a version."""
+    agent = headers.get(b"user-agent")
+    return _name(agent.partition(b" ")[0]) if agent else None
+
+
+def fields_of(headers: Mapping[bytes, bytes]) -> dict[str, str]:
+    """The values of the headers of AGENTS, by their names in records."""
+    fields: dict[str, str] = {}
+    for sign, names in AGENTS.items():
+        if sign not in headers:
+            continue
+        for header, name in names.items():
+            value = headers.get(header)
+            if value:
+                fields[name] = _name(value) or "*"
+    return fields
+
+
+def _name(value: bytes) -> str | None:
+    """A value that looks like a name."""
+    return value.decode("ascii") if _NAME.fullmatch(value) is not None else None

@@ -1,0 +1,110 @@
+"""Open requests over all workers of a host: whoever is asked asks the others, and waits a moment."""
+
+import asyncio
+from collections.abc import Callable, Iterator, Sequence
+
+import msgspec
+from msgspec import Struct
+
+from tidegate.accounts.live import LiveRequest
+from tidegate.bus import Bus
+
+__all__ = ["LiveRequests"]
+
+PATIENCE_S = 0.5
+"""Seconds to wait for the other workers."""
+MOST = 500
+"""Requests that one worker reports: the latest."""
+PART_BYTES = 32 * 1024
+"""Bytes of requests in one message; the bus takes a few more."""
+QUESTION, ANSWER = "live.question", "live.answer"
+
+
+class _Question(Struct, frozen=True, array_like=True):
+    asker: int
+    number: int
+
+
+class _Answer(Struct, frozen=True, array_like=True):
+    """A part of a worker's answer."""
+
+    question: _Question
+    rows: list[LiveRequest]
+    last: bool
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode_question = msgspec.msgpack.Decoder(_Question).decode
+_decode_answer = msgspec.msgpack.Decoder(_Answer).decode
+
+
+class _Asked:
+    """A question that waits for answers."""
+
+    def __init__(self, workers: int) -> None:
+        self.missing = workers
+        self.rows: list[LiveRequest] = []
+        self.done = asyncio.Event()
+
+
+class LiveRequests:
+    """The open requests of this worker, and of the others if it is asked for all."""
+
+    def __init__(self, bus: Bus, own: Callable[[], Sequence[LiveRequest]]) -> None:
+        self._bus = bus
+        self._own = own
+        self._number = 0
+        self._asked: dict[int, _Asked] = {}
+        if not bus.alone:
+            bus.subscribe(QUESTION, self._answer)
+            bus.subscribe(ANSWER, self._collect)
+
+    async def __call__(self) -> Sequence[LiveRequest]:
+        """The open requests of all workers that answer in time, the latest first."""
+        rows = list(self._own()[:MOST])
+        memory = self._bus.memory
+        if memory is not None and memory.places > 1:
+            rows += await self._ask(memory.place, memory.places - 1)
+        return sorted(rows, key=lambda one: one.time, reverse=True)
+
+    async def _ask(self, place: int, others: int) -> Sequence[LiveRequest]:
+        self._number += 1
+        number, asked = self._number, _Asked(others)
+        self._asked[number] = asked
+        try:
+            self._bus.publish(QUESTION, _encode(_Question(place, number)))
+            await asyncio.wait_for(asked.done.wait(), PATIENCE_S)
+        except TimeoutError:
+            pass  # a worker that is busy or just starts is left out
+        finally:
+            del self._asked[number]
+        return asked.rows
+
+    def _answer(self, data: bytes) -> None:
+        question = _decode_question(data)
+        for rows, last in _parts(self._own()[:MOST]):
+            self._bus.publish(ANSWER, _encode(_Answer(question, rows, last)))
+
+    def _collect(self, data: bytes) -> None:
+        answer, memory = _decode_answer(data), self._bus.memory
+        asked = self._asked.get(answer.question.number)
+        if asked is None or memory is None or answer.question.asker != memory.place:
+            return
+        asked.rows += answer.rows
+        asked.missing -= answer.last
+        if asked.missing <= 0:
+            asked.done.set()
+
+
+def _parts(rows: Sequence[LiveRequest]) -> Iterator[tuple[list[LiveRequest], bool]]:
+    """The rows in parts that fit into messages, and whether each is the last."""
+    part: list[LiveRequest] = []
+    size = 0
+    for row in rows:
+        length = len(_encode(row))
+        if part and size + length > PART_BYTES:
+            yield part, False
+            part, size = [], 0
+        part.append(row)
+        size += length
+    yield part, True

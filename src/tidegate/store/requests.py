@@ -1,0 +1,118 @@
+"""Requests that have ended: lists of them, and the whole of one."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from msgspec import Struct
+from sqlalchemy import Connection, and_, or_, select
+
+from .history import Position
+from .tables import records
+
+__all__ = ["FILTERS", "MOST_SEARCHED", "Search", "StoredRequest", "find_request", "list_requests"]
+
+FILTERS = ("user", "team", "key", "session", "model", "provider", "door", "ended")
+"""Columns that a list can be restricted by."""
+COLUMNS = (
+    "id", "at", "door", "model", "provider", "provider_model", "user", "team", "key", "session", "status",
+    "ended", "cost", "estimated", "error", "detail",
+)  # fmt: skip
+LAST = "z"
+"""Sorted behind every character of an id."""
+MOST_SEARCHED = 20_000
+"""The latest failed requests, of those that the filters let through, whose error a search for text reads."""
+
+
+class StoredRequest(Struct, frozen=True):
+    """A request, as the store has it."""
+
+    id: str
+    at: int
+    """When it began, in milliseconds since 1970."""
+    door: str | None
+    model: str | None
+    provider: str | None
+    provider_model: str | None
+    user: str | None
+    team: str | None
+    key: str | None
+    session: str | None
+    status: int
+    ended: str
+    cost: int | None
+    """In nano; None where it is not known."""
+    estimated: bool
+    error: str | None
+    detail: str
+    """Its record, in JSON."""
+
+
+class Search(NamedTuple):
+    """What is looked for."""
+
+    filters: Mapping[str, str] = {}
+    """Values of the columns FILTERS."""
+    errors: bool = False
+    """Whether only requests that failed are looked for."""
+    since: int | None = None
+    until: int | None = None
+    """From `since` to before `until`, by when they began, in milliseconds since 1970."""
+    text: str | None = None
+    """An id, a session, or a part of an error (see MOST_SEARCHED)."""
+
+
+def list_requests(
+    connection: Connection, search: Search, *, before: Position | None = None, limit: int = 100
+) -> Sequence[StoredRequest]:
+    """Requests, the latest first."""
+    if search.text:
+        return _search(connection, search, search.text, before, limit)
+    query = _select(search, before).limit(limit)
+    return [StoredRequest(*row) for row in connection.execute(query)]
+
+
+def find_request(
+    connection: Connection, request: str, filters: Mapping[str, str] | None = None
+) -> StoredRequest | None:
+    """A request by its id, if it passes the filters."""
+    query = _select(Search(filters or {}), None).where(records.c.id == request)
+    row = connection.execute(query).first()
+    return StoredRequest(*row) if row is not None else None
+
+
+def _search(
+    connection: Connection, search: Search, text: str, before: Position | None, limit: int
+) -> Sequence[StoredRequest]:
+    """The request with this id, or those of the session with this name, or those whose error has the text."""
+    for name in ("id", "session"):
+        query = _select(search, before).where(records.c[name] == text).limit(limit)
+        found = connection.execute(query).all()
+        if found:
+            return [StoredRequest(*row) for row in found]
+    if before is None and text.startswith("req_"):
+        query = _select(search, None).where(records.c.id.between(text, f"{text}{LAST}")).limit(limit)
+        found = connection.execute(query).all()
+        if found:
+            return [StoredRequest(*row) for row in found]
+    failed = _select(search._replace(errors=True), before).limit(MOST_SEARCHED).subquery()
+    query = (
+        select(failed)
+        .where(failed.c.error.icontains(text, autoescape=True))
+        .order_by(failed.c.at.desc(), failed.c.id.desc())
+        .limit(limit)
+    )
+    return [StoredRequest(*row) for row in connection.execute(query)]
+
+
+def _select(search: Search, before: Position | None) -> Any:
+    at, name = records.c.at, records.c.id
+    query = select(*(records.c[column] for column in COLUMNS)).order_by(at.desc(), name.desc())
+    for column, value in search.filters.items():
+        query = query.where(records.c[column] == value)
+    if search.errors:
+        query = query.where(records.c.error.is_not(None))
+    if before is not None:
+        query = query.where(and_(at <= before.at, or_(at < before.at, name < before.id)))
+    if search.since is not None:
+        query = query.where(at >= search.since)
+    return query.where(at < search.until) if search.until is not None else query
