@@ -10,6 +10,7 @@ import gc
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from secrets import token_bytes
 from typing import TYPE_CHECKING, Any
 
 from tidegate import catalog, routing
@@ -25,12 +26,15 @@ from tidegate.accounts import (
     Users,
     limits_of,
 )
+from tidegate.accounts.admin_keys import AdminKeys
+from tidegate.accounts.sign_ins import SignedSignIns, SignIns, StoredSignIns, secret_of
 from tidegate.alerts import Alerts, Notice
 from tidegate.bus import ALONE, Bus
-from tidegate.config import Config
-from tidegate.doors import Router, all_doors
+from tidegate.config import Config, is_loopback
+from tidegate.doors import Router, all_doors, may_view
 from tidegate.exchange import Gateway, Request, recorded, refuse
 from tidegate.exchange.admin_access import ADMIN_PATH, AdminAccess
+from tidegate.exchange.browser_sessions import BrowserSessions
 from tidegate.exchange.identity import Keyring
 from tidegate.exchange.live import open_requests
 from tidegate.exchange.model_lists import ModelLists
@@ -40,7 +44,7 @@ from tidegate.exchange.tariff import Tariff
 from tidegate.exchange.watchdog import Watchdog
 from tidegate.http.asgi import serve_scope
 from tidegate.http.contract import ServerRequest
-from tidegate.http.mount import ASGIApplication, serve_asgi
+from tidegate.http.mount import NOTHING, ASGIApplication, serve_asgi
 from tidegate.live import LiveRequests
 from tidegate.observe import RequestLog
 from tidegate.probing import Prober
@@ -65,7 +69,8 @@ __all__ = ["Tidegate"]
 
 log = logging.getLogger("tidegate")
 
-CONTROL_PATHS = (ADMIN_PATH, "/docs", "/redoc", "/openapi.json", "/static-offline-docs/")
+UI_PATH = "/ui"
+CONTROL_PATHS = (ADMIN_PATH, UI_PATH, "/docs", "/redoc", "/openapi.json", "/static-offline-docs/")
 """What the control plane serves."""
 
 UPKEEP = "upkeep"
@@ -106,6 +111,9 @@ class Tidegate:
         """Survives reloads: what it holds for open requests stays."""
         self._prompt_sizes = PromptSizes()
         self._failed = FailedAttempts()
+        self._sign_ins: SignIns | None = None
+        """Without a store; it survives reloads that leave its secret as it is."""
+        self._secret = b""
         self._plane: Plane | None = None
         self._live_requests = LiveRequests(bus, lambda: open_requests(self._watchdog))
         self._prober = Prober(lambda: self._plane.gateway if self._plane is not None else None, bus)
@@ -146,6 +154,8 @@ class Tidegate:
         if methods is None and client.path.startswith(plane.control_paths):
             if client.path.startswith(ADMIN_PATH):
                 return self._administer(client, Request(client, VARY), plane)
+            if client.path.startswith(UI_PATH):
+                return plane.serve_dashboard(client)
             return plane.serve_control(client)
         request = Request(client, for_browser)
         endpoint = methods.get(request.method) if methods is not None else None
@@ -158,11 +168,11 @@ class Tidegate:
     async def _administer(self, client: ServerRequest, request: Request, plane: "Plane") -> None:
         """Serve the admin API to those who may use it."""
         try:
-            actor = await plane.admins.authorize(client)
+            actor = await plane.gateway.admins.authorize(client)
         except TidegateError as error:
             await self._refuse(request, error, plane)
         else:
-            await plane.serve_control(client, actor)
+            await plane.serve_control(client, {"actor": actor})
 
     def _preflight(self, request: Request, plane: "Plane") -> Awaitable[None]:
         """Answer a browser's question before a request. It is recorded like every request, with no key."""
@@ -307,13 +317,37 @@ class Tidegate:
         old = self._accounts.tokens if self._accounts is not None else None
         return open_tokens(config, users, fetch_json, old)
 
+    def _open_sign_ins(self, config: Config) -> SignIns:
+        """Where the sign-ins of browsers are kept."""
+        if self._store is not None:
+            return StoredSignIns(self._store)
+        secret = secret_of(config) or self._secret or token_bytes(32)
+        if self._sign_ins is None or secret != self._secret:
+            self._secret, self._sign_ins = secret, SignedSignIns(secret)
+        return self._sign_ins
+
     def _make_plane(self, config: Config, chooser: routing.Router, accounts: "Accounts") -> "Plane":
-        registry = ModelRegistry(config)
+        registry, auth = ModelRegistry(config), config.auth
+        admin_keys = AdminKeys(key.reveal() for key in auth.admin_keys)
+        admin_tokens = accounts.tokens if auth.jwt_admin_claim is not None else None
+        sessions = BrowserSessions(
+            self._open_sign_ins(config),
+            accounts.directory,
+            admin_keys,
+            accounts.tokens,
+            secure=config.server.ssl_certfile is not None,
+            admin_tokens=admin_tokens is not None,
+        )
+        proxies = config.server.trusted_proxies
+        keyring = Keyring(accounts.directory, proxies, self._failed, accounts.tokens, sessions)
+        open_here = auth.mode == "open" and (config.server.uds is not None or is_loopback(config.server.host))
         gateway = Gateway(
             config=config,
             registry=registry,
             router=chooser,
-            keyring=Keyring(accounts.directory, config.server.trusted_proxies, self._failed, accounts.tokens),
+            keyring=keyring,
+            sessions=sessions,
+            admins=AdminAccess(admin_keys, keyring, sessions, admin_tokens, open_here=open_here),
             tariff=Tariff(config),
             prompt_sizes=self._prompt_sizes,
             accountant=accounts.accountant,
@@ -325,9 +359,7 @@ class Tidegate:
             on_internal_error=self._alerts.on_internal_error,
         )
         router = Router(all_doors(config.api.llm_gate))
-        return Plane(
-            gateway, router, BrowserPolicy(config), self._live_requests, self._store, accounts.tokens
-        )
+        return Plane(gateway, router, BrowserPolicy(config), self._live_requests, self._store)
 
 
 @dataclass(frozen=True)
@@ -348,7 +380,7 @@ class Accounts:
 class Plane:
     """All that serves requests by one Config. A reload makes a new one and replaces the old as a whole."""
 
-    __slots__ = ("_control", "_live", "_store", "admins", "browsers", "control_paths", "gateway", "router")
+    __slots__ = ("_control", "_live", "_store", "browsers", "control_paths", "gateway", "router")
 
     def __init__(
         self,
@@ -357,17 +389,10 @@ class Plane:
         browsers: BrowserPolicy,
         live: LiveRequests,
         store: "Store | None" = None,
-        tokens: "Tokens | None" = None,
     ) -> None:
         self.gateway = gateway
         self.router = router
         self.browsers = browsers
-        auth = gateway.config.auth
-        self.admins = AdminAccess(
-            (key.reveal() for key in auth.admin_keys),
-            gateway.keyring,
-            tokens if auth.jwt_admin_claim is not None else None,
-        )
         self._live = live
         self._store = store
         prefix = gateway.config.api.llm_gate
@@ -377,13 +402,19 @@ class Plane:
         self._control: ASGIApplication | None = None
         """Made when the first of its pages is requested."""
 
-    async def serve_control(self, client: ServerRequest, actor: str = "") -> None:
-        """Serve a page of the control plane. `actor` is who may change something, for its log."""
+    async def serve_control(self, client: ServerRequest, state: Mapping[str, Any] = NOTHING) -> None:
+        """Serve a page of the control plane. `state` is passed to it in the scope: who may change something,
+        for its log, or whether a browser has signed in.
+        """
         if self._control is None:
             self._control = await asyncio.to_thread(
                 _make_control, self.gateway.config, self._live, self._store
             )
-        await serve_asgi(self._control, client, {"actor": actor})
+        await serve_asgi(self._control, client, state)
+
+    async def serve_dashboard(self, client: ServerRequest) -> None:
+        """Serve a file of the dashboard: to those who have not signed in, only the page where they can."""
+        await self.serve_control(client, {"signed_in": await may_view(Request(client), self.gateway)})
 
 
 def _unknown(request: Request, methods: Mapping[str, Any] | None) -> TidegateError:

@@ -1,4 +1,4 @@
-"""The page at `/`, and HEAD wherever GET is."""
+"""What is at `/`, and HEAD wherever GET is."""
 
 from collections.abc import AsyncIterator
 
@@ -9,7 +9,15 @@ from running import Gateway
 from tidegate.doors import all_doors
 
 PATHS = sorted({path for door in all_doors() for method, path in door.routes() if method == "GET"})
-PAGES = ["/docs", "/redoc", "/openapi.json", "/llm-gate/docs", "/llm-gate/redoc", "/llm-gate/openapi.json"]
+PAGES = [
+    "/ui",
+    "/docs",
+    "/redoc",
+    "/openapi.json",
+    "/llm-gate/docs",
+    "/llm-gate/redoc",
+    "/llm-gate/openapi.json",
+]
 
 
 @pytest.fixture
@@ -19,19 +27,20 @@ async def gateway() -> AsyncIterator[Gateway]:
         yield gateway
 
 
-async def test_a_browser_gets_a_page_whose_links_lead_somewhere(gateway: Gateway) -> None:
-    reply = await gateway.get("/", {"accept": "text/html,application/xhtml+xml"})
-    assert reply.headers["content-type"] == "text/html; charset=utf-8"
-    assert b"<h1>Harbour &lt;&amp; Co&gt;</h1>" in reply.body
-    for path in ("/docs", "/redoc", "/v1/models", "/health/ready"):
-        assert f'href="{path}"' in reply.body.decode()
-        assert (await gateway.get(path, {"x-api-key": "k"})).status == 200
+async def test_a_browser_is_led_to_the_dashboard(gateway: Gateway) -> None:
+    headers = {"accept": "text/html,application/xhtml+xml"}
+    async with gateway.session.get(gateway.url, headers=headers, allow_redirects=False) as response:
+        assert (response.status, response.headers["location"]) == (302, "/ui")
+    page = await gateway.get("/", headers)
+    assert page.headers["content-type"] == "text/html; charset=utf-8"
+    assert b"<title>Harbour &lt;&amp; Co&gt;</title>" in page.body
 
 
 async def test_others_get_json(gateway: Gateway) -> None:
     reply = await gateway.get("/")
     assert (reply.status, reply.json["name"]) == (200, "Harbour <& Co>")
-    assert "/docs" in reply.json["see"]
+    for path in reply.json["see"]:
+        assert (await gateway.get(path, {"x-api-key": "k"})).status == 200
 
 
 @pytest.mark.parametrize("path", [*PATHS, *PAGES])

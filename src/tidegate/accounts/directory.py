@@ -76,7 +76,10 @@ class Directory:
 
     def find(self, secret: str) -> Caller | None:
         """The caller with this key; None where it is unknown, revoked or expired."""
-        digest = digest_of(secret)
+        return self.find_digest(digest_of(secret))
+
+    def find_digest(self, digest: bytes) -> Caller | None:
+        """The caller with the key of this digest; None where it is unknown, revoked or expired."""
         found = self._of_file.get(digest) or self._of_store.get(digest)
         if found is not None and found.expires_at is not None and found.expires_at <= time():
             return None

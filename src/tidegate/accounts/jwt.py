@@ -73,6 +73,10 @@ class _Header(Struct):
     kid: str | None = None
 
 
+class _Claims(Struct):
+    exp: float
+
+
 class _Verified(Struct, frozen=True):
     user: str
     admin: bool
@@ -81,6 +85,7 @@ class _Verified(Struct, frozen=True):
 
 
 _decode_header = msgspec.json.Decoder(_Header).decode
+_decode_claims = msgspec.json.Decoder(_Claims).decode
 
 _EXPIRED = "token_expired"
 """The code of errors about tokens that were valid, or will be."""
@@ -138,8 +143,18 @@ class Tokens:
         found = self._verified.get(digest)
         if found is None or found.until <= self._now():
             found = self._remember(digest, await self._verify(token))
-        caller = await self._users.load(found.user)
-        return replace(caller, admin=True) if found.admin else caller
+        return await self.of_user(found.user, admin=found.admin)
+
+    async def of_user(self, user: str, *, admin: bool = False) -> Caller:
+        """The caller of a user whose token was verified earlier. Raises what Users.load raises."""
+        caller = await self._users.load(user)
+        return replace(caller, admin=True) if admin else caller
+
+    @staticmethod
+    def expiry_of(token: str) -> float:
+        """When a token that was verified expires, in seconds since 1970."""
+        part = token.split(".")[1]
+        return _decode_claims(urlsafe_b64decode(part + "=" * (-len(part) % 4))).exp
 
     def _remember(self, digest: bytes, claims: dict[str, Any]) -> _Verified:
         until = min(claims["exp"] + LEEWAY_S, self._now() + KEPT_S)

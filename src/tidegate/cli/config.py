@@ -1,9 +1,9 @@
 """`tidegate config`: validate and show the settings, explain how a model is resolved."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -12,9 +12,7 @@ from .serve import ConfigOption
 from .tables import Row, print_table
 
 if TYPE_CHECKING:
-    from msgspec import Struct
-
-    from tidegate.config import Config, ProviderConfig
+    from tidegate.config import Config
     from tidegate.providers import Candidate
 
 __all__ = ["app", "load_or_exit"]
@@ -122,71 +120,12 @@ def _echo_warnings(config: "Config") -> None:
 # --- the settings ----------------------------------------------------------------------------
 
 
-class Shown(NamedTuple):
-    """A setting in effect."""
-
-    key: str
-    value: Any
-    """JSON, with masked keys."""
-    origin: str
-    is_default: bool
-
-
-def _shown(config: "Config") -> Iterator[Shown]:
-    """Every value: the sections in their order, then the providers and models."""
-    for section in ("server", "auth", "routing", "images", "logs", "alerts", "api"):
-        yield from _shown_section(config, (section,), getattr(config, section))
-    for name, provider in config.providers.items():
-        yield from _shown_provider(config, name, provider)
-    for name, model in config.models.items():
-        yield from _shown_section(config, ("models", name), model)
-    for name, price in config.prices.items():
-        yield from _shown_section(config, ("prices", name), price)
-
-
-def _shown_section(config: "Config", table: tuple[str, ...], struct: "Struct") -> Iterator[Shown]:
-    from tidegate.config import render_path
-
-    for key in struct.__struct_fields__:
-        origin = config.origin(*table, key)
-        value = _plain(getattr(struct, key))
-        yield Shown(render_path((*table, key)), value, str(origin), origin.kind == "default")
-
-
-def _shown_provider(config: "Config", name: str, provider: "ProviderConfig") -> Iterator[Shown]:
-    """A provider's values; without its own address, that of the kind."""
-    from tidegate.config import kinds
-
-    for shown in _shown_section(config, ("providers", name), provider):
-        if shown.value is None and shown.key.endswith(".base_url"):
-            yield Shown(shown.key, kinds()[provider.kind].base_url, f"the kind {provider.kind}", False)
-        else:
-            yield shown
-
-
-def _plain(value: Any) -> Any:
-    """A value as JSON has it, keys masked."""
-    from decimal import Decimal
-
-    from tidegate.config import ImagePriceConfig, Secret
-
-    if isinstance(value, Secret):
-        return value.masked()
-    if isinstance(value, Decimal):
-        return str(value)
-    if isinstance(value, ImagePriceConfig):
-        return {key: _plain(getattr(value, key)) for key in value.__struct_fields__}
-    if isinstance(value, tuple):
-        return [_plain(item) for item in value]
-    if hasattr(value, "items"):
-        return {key: _plain(item) for key, item in value.items()}
-    return value
-
-
 def _as_json(config: "Config") -> dict[str, Any]:
+    from tidegate.config import shown_settings
+
     return {
         "settings": [
-            {"key": shown.key, "value": shown.value, "origin": shown.origin} for shown in _shown(config)
+            {"key": one.key, "value": one.value, "origin": one.origin} for one in shown_settings(config)
         ],
         "not_used_yet": list(config.not_used_yet),
         "warnings": list(config.warnings),
@@ -194,11 +133,13 @@ def _as_json(config: "Config") -> dict[str, Any]:
 
 
 def _print_table(config: "Config") -> None:
+    from tidegate.config import shown_settings
+
     rows = [
-        Row((shown.key, _text(shown.value), shown.origin), style="dim" if shown.is_default else None)
-        for shown in _shown(config)
+        Row((one.key, _text(one.value), one.origin), style="dim" if one.is_default else None)
+        for one in shown_settings(config)
         # Most providers and prices set two or three of their keys.
-        if not (shown.is_default and shown.key.startswith(("providers.", "prices.")))
+        if not (one.is_default and one.key.startswith(("providers.", "prices.")))
     ]
     print_table(("key", "value", "from"), rows, fold="value")
 

@@ -30,6 +30,7 @@ from .schema import (
     Store,
 )
 from .secret import Secret
+from .shown import ShownSetting, shown_settings
 from .summary import list_warnings, summarize
 from .transition import Baseline, baseline_of, refusals
 
@@ -57,6 +58,7 @@ __all__ = [
     "Routing",
     "Secret",
     "Server",
+    "ShownSetting",
     "Store",
     "Variant",
     "baseline_of",
@@ -67,6 +69,7 @@ __all__ = [
     "protocol_named",
     "refusals",
     "render_path",
+    "shown_settings",
     "summarize",
     "variant_of",
 ]

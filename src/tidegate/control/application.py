@@ -11,12 +11,13 @@ from tidegate.store.store import Store
 
 from .admin import Live, create_admin
 from .description import describe, describe_llm_gate
-from .pages import WithPolicy, add_admin_pages, add_gate_pages, add_pages
+from .pages import ASGIApp, WithPolicy, add_admin_pages, add_gate_pages, add_pages
+from .ui import Dashboard
 
 __all__ = ["create_control"]
 
 
-def create_control(config: Config, live: Live, store: Store | None = None) -> WithPolicy:
+def create_control(config: Config, live: Live, store: Store | None = None) -> ASGIApp:
     """The application, with the titles that this configuration gives. `live` finds the open requests of all
     workers; `store` has the accounts, if any.
     """
@@ -30,10 +31,17 @@ def create_control(config: Config, live: Live, store: Store | None = None) -> Wi
     admin = create_admin(config, store, live)
     add_admin_pages(admin)
 
-    async def serve(scope: Any, receive: Any, send: Any) -> None:
-        await (admin if scope["path"].startswith("/admin") else app)(scope, receive, send)
+    documented, documented_admin = WithPolicy(app), WithPolicy(admin)
+    dashboard = Dashboard(config.api.title)
 
-    return WithPolicy(serve)
+    async def serve(scope: Any, receive: Any, send: Any) -> None:
+        path = scope["path"]
+        if path.startswith("/ui"):
+            await dashboard(scope, receive, send)
+        else:
+            await (documented_admin if path.startswith("/admin") else documented)(scope, receive, send)
+
+    return serve
 
 
 async def send_error(request: Request, error: Exception) -> JSONResponse:

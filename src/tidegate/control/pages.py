@@ -16,7 +16,7 @@ from fastapi.openapi.docs import get_redoc_html, get_swagger_ui_html
 from fastapi.responses import HTMLResponse, JSONResponse
 from fastapi.staticfiles import StaticFiles
 
-__all__ = ["POLICY", "WithPolicy", "add_admin_pages", "add_gate_pages", "add_pages"]
+__all__ = ["POLICY", "ASGIApp", "WithPolicy", "add_admin_pages", "add_gate_pages", "add_pages"]
 
 Message = MutableMapping[str, Any]
 Send = Callable[[Message], Awaitable[None]]

@@ -14,6 +14,7 @@ from .me import MeDoor
 from .openai import OpenAIDoor
 from .responses import ResponsesDoor
 from .routing import Door, Endpoint, Router, Routes
+from .sign_in import SignInDoor, may_view
 
 __all__ = [
     "AnthropicDoor",
@@ -29,7 +30,9 @@ __all__ = [
     "ResponsesDoor",
     "Router",
     "Routes",
+    "SignInDoor",
     "all_doors",
+    "may_view",
 ]
 
 
@@ -46,5 +49,6 @@ def all_doors(llm_gate: str = "/llm-gate") -> tuple[Door, ...]:
         MeDoor(),
         LLMGateDoor(llm_gate),
         HealthDoor(),
+        SignInDoor(),
         HomeDoor(),
     )

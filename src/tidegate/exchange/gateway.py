@@ -12,6 +12,8 @@ from tidegate.providers import ModelRegistry
 from tidegate.routing import Router
 from tidegate.upstream import Fetcher, Pool
 
+from .admin_access import AdminAccess
+from .browser_sessions import BrowserSessions
 from .identity import Keyring
 from .model_lists import ModelLists
 from .prompt_sizes import PromptSizes
@@ -30,6 +32,8 @@ class Gateway:
     router: Router
     """Survives reloads: what it knows of providers stays."""
     keyring: Keyring
+    sessions: BrowserSessions
+    admins: AdminAccess
     tariff: Tariff
     prompt_sizes: PromptSizes
     """Survives reloads, too."""

@@ -1,4 +1,6 @@
-"""Authentication: a key or token in any of the headers that clients of the various dialects use."""
+"""Authentication: a key or token in any of the headers that clients of the various dialects use, or the
+cookie of a browser that has signed in.
+"""
 
 import math
 from collections.abc import Sequence
@@ -11,7 +13,7 @@ from tidegate.protocols.errors import Forbidden, LimitExceeded, Unauthenticated
 from .client_address import is_within, make_address_reader, network_of
 from .request import Request
 
-__all__ = ["Keyring", "Tokens", "key_of", "looks_like_token"]
+__all__ = ["Keyring", "Sessions", "Tokens", "key_of", "looks_like_token"]
 
 KEY_HEADERS = (b"x-api-key", b"x-goog-api-key", b"api-key")
 """Headers whose value is just a key: Anthropic's, Google's and Azure's."""
@@ -28,6 +30,26 @@ class Tokens(Interface):
         """The caller of a token. Raises Unauthenticated, Forbidden and Unavailable."""
         ...
 
+    async def of_user(self, user: str, *, admin: bool = False) -> Caller:
+        """The caller of a user whose token was verified earlier. Raises Forbidden and Unavailable."""
+        ...
+
+    def expiry_of(self, token: str) -> float:
+        """When a token that was verified expires, in seconds since 1970."""
+        ...
+
+
+class Sessions(Interface):
+    """Callers by the cookies of their browsers (see `browser_sessions`)."""
+
+    def presented_by(self, request: Request) -> str | None:
+        """What a browser presents; None if it has no cookie of ours."""
+        ...
+
+    async def caller(self, request: Request) -> Caller:
+        """The caller with a cookie. Raises Unauthenticated, BrowserRefused and Unavailable."""
+        ...
+
 
 class Keyring:
     """Finds out who calls; without any keys, the gateway is open to everyone."""
@@ -38,23 +60,27 @@ class Keyring:
         proxies: Sequence[str],
         failed: FailedAttempts,
         tokens: Tokens | None = None,
+        sessions: Sessions | None = None,
     ) -> None:
         """`proxies` are the networks whose `X-Forwarded-For` is believed; `tokens` is None if no tokens are
-        accepted.
+        accepted, `sessions` if browsers cannot sign in.
         """
         self._directory = directory
         self._address_of = make_address_reader(proxies)
         self._failed = failed
         self._tokens = tokens
+        self._sessions = sessions
 
     def identify(self, request: Request) -> Caller | None:
-        """The caller; None if `verify` has to look at a token. Raises Unauthenticated, Forbidden for one that
-        calls from elsewhere than it may, and LimitExceeded after too many failed attempts.
+        """The caller; None if `verify` has to look at a token or a cookie. Raises Unauthenticated, Forbidden
+        for one that calls from elsewhere than it may, and LimitExceeded after too many failed attempts.
         """
         directory = self._directory
         if not directory.required and not directory.has_keys:
             return directory.anonymous(self._address_of(request))
         key = key_of(request)
+        if key is None and self._has_cookie(request):
+            return None
         if not directory.required:  # SDKs send some key always
             caller = directory.find(key) if key is not None else None
             if caller is None:
@@ -74,18 +100,31 @@ class Keyring:
         return caller
 
     async def verify(self, request: Request) -> Caller:
-        """The caller with a token. Raises what `identify` does, Forbidden for a disabled user, and
-        Unavailable if the user of a valid token cannot be looked up.
+        """The caller with a token or a cookie. Raises what `identify` does, BrowserRefused for a cookie that
+        another page has sent, Forbidden for a disabled user, and Unavailable if the user of a valid token, or
+        the sign-in of a browser, cannot be looked up.
         """
         token = key_of(request)
+        if token is None:
+            return await self._signed_in(request)
         assert self._tokens is not None, "identify has found a token"
-        assert token is not None, "identify has found a token"
         try:
             return await self._tokens.verify(token)
         except Unauthenticated as error:
             if error.code == Unauthenticated.code:  # not one that was valid, or may be
                 self.slow_down(request, failed=True)
             raise
+
+    def _has_cookie(self, request: Request) -> bool:
+        return self._sessions is not None and self._sessions.presented_by(request) is not None
+
+    async def _signed_in(self, request: Request) -> Caller:
+        """The caller of a browser that has signed in."""
+        assert self._sessions is not None, "identify has found a cookie"
+        caller = await self._sessions.caller(request)
+        if caller.addresses:
+            self._check_address(request, caller)
+        return caller
 
     def slow_down(self, request: Request, *, failed: bool) -> None:
         """Refuse a client that has failed too often. A key that we have made is served all the same (nobody

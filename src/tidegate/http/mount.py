@@ -8,7 +8,7 @@ from .asgi import Message, Scope
 from .contract import ServerRequest
 from .errors import ClientDisconnected
 
-__all__ = ["ASGIApplication", "serve_asgi"]
+__all__ = ["NOTHING", "ASGIApplication", "serve_asgi"]
 
 ASGIApplication = Callable[[Any, Any, Any], Awaitable[None]]
 NOTHING: Mapping[str, Any] = MappingProxyType({})

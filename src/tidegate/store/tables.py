@@ -26,7 +26,7 @@ from sqlalchemy import (
 
 __all__ = [
     "accounts", "bodies", "entries", "grants", "holds", "journals", "keys", "leases", "metadata", "records",
-    "sessions", "spending", "teams", "transactions", "users",
+    "sessions", "sign_ins", "spending", "teams", "transactions", "users",
 ]  # fmt: skip
 
 metadata = MetaData()
@@ -249,3 +249,17 @@ spending = Table(
     Column("tokens", BigInteger, nullable=False, default=0),
 )
 """What a subject (`key:…`, `user:…`, `team:…`, `model:…`) has spent in a period (`2026-11-29`, `2026-11`)."""
+
+sign_ins = Table(
+    "sign_ins",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("kind", String(8), nullable=False),
+    Column("who", NAME, nullable=False),
+    Column("admin", Boolean, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger, nullable=False),
+    Index("sign_ins_by_expiry", "expires_at"),
+)
+"""Browsers that have signed in to the dashboard. `id` is the SHA-256 of what the browser has, in hex; `who`
+is the digest of the key that was used, or the user of a token."""

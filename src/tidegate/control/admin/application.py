@@ -16,6 +16,7 @@ from tidegate.protocols.errors import InvalidRequest, TidegateError, Unavailable
 from tidegate.store.errors import StoreUnavailable
 from tidegate.store.store import Store
 
+from .configuration import add_configuration
 from .figures import add_figures
 from .keys import add_keys
 from .members import add_members
@@ -40,7 +41,7 @@ SECURITY = {
 
 
 def create_admin(config: Config, store: Store | None, live: Live) -> FastAPI:
-    """The admin API; every path of it is refused without a store."""
+    """The admin API; without a store, only the configuration is shown."""
     app = FastAPI(
         title=f"{config.api.title}: admin API",
         description=DESCRIPTION,
@@ -50,6 +51,7 @@ def create_admin(config: Config, store: Store | None, live: Live) -> FastAPI:
         redoc_url=None,
     )
     routes = Routes(app)
+    add_configuration(routes, config)
     if store is not None:
         add_keys(routes, store)
         add_members(routes, store)

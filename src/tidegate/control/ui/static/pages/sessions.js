@@ -1,0 +1,74 @@
+/** Sessions: the work that several requests belong to. */
+
+import { figuresAt, seesAll, withQuery } from "../api.js";
+import { go } from "../app.js";
+import { h } from "../dom.js";
+import { count, duration, exact, sum, usd } from "../format.js";
+import { facts, head, known, loading, paged, path, table, when } from "../parts.js";
+import { listOf } from "./requests.js";
+
+const names = (list) => {
+  const known = (list ?? []).filter(Boolean);
+  return known.length > 2 ? `${known.slice(0, 2).join(", ")} +${known.length - 2}` : known.join(", ");
+};
+
+const COLUMNS = [
+  { name: "Session", cell: (row) => row.session },
+  { name: "Last request", cell: (row) => when(row.last) },
+  { name: "Requests", number: true, cell: (row) => exact(row.requests) },
+  { name: "Errors", number: true, cell: (row) => exact(row.errors) },
+  { name: "Cost", number: true, cell: (row) => usd(row.cost_usd) },
+  { name: "Tokens", number: true, cell: (row) => count(total(row.tokens)) },
+  { name: "Lasted", number: true, title: "From the first request to the end of the last", cell: (row) => duration(row.wall_ms) },
+  { name: "Users", cell: (row) => known(names(row.users)) },
+  { name: "Models", wide: true, cell: (row) => known(names(row.models)) },
+];
+
+const total = (tokens) => (typeof tokens === "number" ? tokens : sum(tokens, "input", "cache_read", "cache_write", "output", "reasoning"));
+
+export async function show(view) {
+  const query = { user: view.query.get("user") ?? "", model: view.query.get("model") ?? "" };
+  const list = paged(
+    (after) => view.ask(withQuery(figuresAt("/sessions"), { ...query, after, limit: 50 })),
+    (rows) => table(COLUMNS, rows, {
+      to: (row) => path("sessions", row.session),
+      caption: "Sessions",
+      empty: "No sessions. Clients name theirs with a header or a field, as Claude Code and Codex do.",
+    }),
+  );
+  view.draw(head("Sessions"), filters(query), list.element);
+}
+
+function filters(query) {
+  const form = h("form.filters", { role: "search", onsubmit: (event) => {
+    event.preventDefault();
+    go(withQuery("/sessions", Object.fromEntries(new FormData(form))));
+  } });
+  const text = (name) => h("input", { name, value: query[name], placeholder: name, "aria-label": name, "data-search": name === "model", autocomplete: "off" });
+  form.append(text("model"), ...(seesAll() ? [text("user")] : []), h("button", { type: "submit" }, "Search"));
+  return form;
+}
+
+export async function showOne(view) {
+  const name = view.argument;
+  view.draw(head(`Session ${name}`), loading());
+  const list = listOf(view, { session: name });
+  const found = seesAll() && !view.viewer ? await view.ask(withQuery(figuresAt("/sessions"), { session: name, limit: 1 })) : { data: [] };
+  const one = found.data.find((row) => row.session === name);
+  view.draw(
+    head(`Session ${name}`),
+    one && h("div.panel", null, facts([
+      ["Requests", exact(one.requests)],
+      ["Errors", exact(one.errors)],
+      ["Cost", usd(one.cost_usd)],
+      ["Tokens", count(total(one.tokens))],
+      ["Lasted", duration(one.wall_ms)],
+      ["First request", when(one.first)],
+      ["Last request", when(one.last)],
+      ["Users", (one.users ?? []).join(", ")],
+      ["Models", (one.models ?? []).join(", ")],
+    ])),
+    h("h2", "Requests"),
+    list.element,
+  );
+}

@@ -1,0 +1,28 @@
+"""Browsers that have signed in to the dashboard."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import Connection, delete, select
+
+from .tables import sign_ins
+
+__all__ = ["add_sign_in", "find_sign_in", "remove_sign_in"]
+
+
+def add_sign_in(connection: Connection, row: Mapping[str, Any]) -> None:
+    """Add one, and remove those that have expired by then."""
+    connection.execute(delete(sign_ins).where(sign_ins.c.expires_at <= row["at"]))
+    connection.execute(sign_ins.insert().values(**row))
+
+
+def find_sign_in(connection: Connection, sign_in: str, now: int) -> Mapping[str, Any] | None:
+    """One by its id; None if there is none, or it has expired. `now` is in milliseconds since 1970."""
+    query = select(sign_ins).where(sign_ins.c.id == sign_in, sign_ins.c.expires_at > now)
+    found = connection.execute(query).mappings().first()
+    return None if found is None else dict(found)
+
+
+def remove_sign_in(connection: Connection, sign_in: str) -> None:
+    """End one."""
+    connection.execute(delete(sign_ins).where(sign_ins.c.id == sign_in))
