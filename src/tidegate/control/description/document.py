@@ -4,7 +4,7 @@ from typing import Any
 
 from tidegate import __version__
 
-from . import catalog, chat, contents, extensions, messages, own, responses, tasks
+from . import catalog, chat, contents, extensions, messages, own, responses, sign_in, tasks
 from .operations import OPERATIONS, name_operations
 from .replies import HEADERS, RESPONSES, SCHEMAS, STORY, refusals
 from .schema import Schema, array, integer, null_or, ref, string, struct
@@ -61,6 +61,7 @@ TAGS = [
     {"name": "Anthropic", "description": "For clients of the Anthropic API, including Claude Code."},
     {"name": "Gemini", "description": "For clients of the Google API."},
     {"name": "Models", "description": "The available models."},
+    {"name": "Dashboard", "description": "What the pages at `/ui` sign in with."},
     {"name": "Accounts", "description": "The caller's own accounts; of gateways with a store."},
     {"name": "Health", "description": "For load balancers and monitoring; no key required."},
 ]
@@ -137,6 +138,7 @@ def describe(title: str, description: str, gate: str = "/llm-gate") -> dict[str,
                 **tasks.SCHEMAS,
                 **catalog.SCHEMAS,
                 **own.SCHEMAS,
+                **sign_in.SCHEMAS,
                 **SERVICE_SCHEMAS,
                 **SCHEMAS,
             },
@@ -156,6 +158,7 @@ def _paths() -> dict[str, Any]:
         **_model_paths(),
         **_catalog_paths(),
         **_own_paths(),
+        **sign_in.paths(),
         **_health_paths(),
     }
 
@@ -447,11 +450,11 @@ def _health_paths() -> dict[str, Any]:
 
 
 def _home() -> dict[str, Any]:
-    answer = _answer("Links.", "Home", ("x-request-id",))
-    answer["content"]["text/html"] = {"schema": string()}
-    return {
-        "get": {"operationId": "welcome", "tags": ["Health"], "security": [], "responses": {"200": answer}}
+    answers = {
+        "200": _answer("Links.", "Home", ("x-request-id",)),
+        "302": {"description": "For browsers: `/ui`."},
     }
+    return {"get": {"operationId": "welcome", "tags": ["Health"], "security": [], "responses": answers}}
 
 
 def _health(operation: str, also: str = "") -> dict[str, Any]:

@@ -17,7 +17,13 @@ CHAT = "OpenAI chat completions with any provider's model; with `stream`, as ser
 ALIAS = "An alias of `{}`, with the same request and response."
 
 OPERATIONS: Mapping[str, Words] = {
-    "welcome": Words("Home page", "A page with links for browsers, JSON for other clients."),
+    "welcome": Words("Home page", "Leads browsers to the dashboard; JSON with links for other clients."),
+    "readSession": Words("Read session", "Who has signed in with this browser, if anybody has."),
+    "signIn": Words(
+        "Sign in",
+        "Takes a key, an admin key or a token, and sets a session cookie. Only for pages of the gateway.",
+    ),
+    "signOut": Words("Sign out", "Ends the session of this browser. It needs `x-tidegate-csrf`."),
     "createChatCompletion": Words("Create chat completion", CHAT),
     "createChatCompletionApi": Words(
         "Create chat completion (alias)", ALIAS.format("POST /v1/chat/completions")
