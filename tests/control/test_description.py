@@ -20,7 +20,7 @@ from tidegate.protocols.openai_responses import wire as responses_wire
 from tidegate.providers.preferences import Preferences
 
 DOCUMENT = describe("A title", "A description.")
-METHODS = {"get", "post", "head"}
+METHODS = {"get", "post", "head", "delete"}
 
 
 def test_is_openapi_3_1() -> None:
