@@ -173,7 +173,7 @@ async def test_an_error_in_mid_stream_is_raised_after_the_content_so_far(
     [
         ({"temperature": 9}, "temperature"),
         ({"previous_response_id": "resp_1"}, "previous_response_id"),
-        ({"tools": [{"type": "web_search"}]}, "tools"),
+        ({"tools": [{"type": "file_search", "vector_store_ids": ["vs_1"]}]}, "tools"),
     ],
 )
 async def test_what_cannot_be_served_is_refused_by_name(

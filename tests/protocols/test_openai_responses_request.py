@@ -289,7 +289,7 @@ def test_custom_tools_have_the_form_that_every_renderer_reads() -> None:
 
 
 @pytest.mark.parametrize(
-    "tool", ["web_search", "file_search", "code_interpreter", "mcp", "image_generation", "local_shell"]
+    "tool", ["file_search", "code_interpreter", "mcp", "image_generation", "local_shell"]
 )
 def test_a_tool_of_the_providers_own_is_native_and_refused_by_name_elsewhere(tool: str) -> None:
     turn = ask(tools=[{"type": tool}]).turn()

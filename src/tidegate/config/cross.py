@@ -207,6 +207,9 @@ def _check_provider(
     for option in OPTIONS:
         if getattr(provider, option) is not None and option not in kind.options:
             problems.add(origins[option], (*path, option), f"the kind {kind.name} has no {option}")
+    if provider.responses is not None and kind.protocol != "openai_chat":
+        message = f"the kind {kind.name} does not use OpenAI's chat completions, so it has no responses"
+        problems.add(origins["responses"], (*path, "responses"), message)
     head = draft.heads[("providers", name)]
     for key, message in _missing(provider, kind):
         if not problems.touch((*path, key)):

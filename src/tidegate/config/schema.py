@@ -188,6 +188,9 @@ class ProviderConfig(Struct, frozen=True, kw_only=True):
     """Prefixes of its model names. Such a name needs no provider in front."""
     strip_prefixes: tuple[str, ...] = ()
     """Prefixes that select it and are removed from the model's name."""
+    responses: bool | None = None
+    """Whether the server has the Responses API beside chat completions, at the same base URL. None: as the
+    kind says."""
     catch_all: bool = False
     """Whether it serves every model that is not in `[models]` and does not start with a provider's name."""
     region: str | None = None

@@ -462,7 +462,7 @@ class Route(Interface):
 class BridgeRoute:
     """The route between two dialects."""
 
-    __slots__ = ("_door", "_most_output", "_protocol", "_target", "_tool_names")
+    __slots__ = ("_door", "_most_output", "_protocol", "_searching", "_target", "_tool_names")
 
     def __init__(
         self,
@@ -470,6 +470,7 @@ class BridgeRoute:
         protocol: ProviderProtocol,
         target: Target,
         most_output: Callable[[], int | None] = lambda: None,
+        searching: "BridgeRoute | None" = None,
     ) -> None:
         self._door = door
         self._protocol = protocol
@@ -479,6 +480,9 @@ class BridgeRoute:
         """The most completion tokens that the model can write; None if unknown. Looked up when a request sets
         a limit, because clients of another dialect use the limits of their own models."""
         self._tool_names: NameRule = getattr(target.dialect, "tool_names", ANY_NAME)
+        self._searching = searching
+        """The route in another format of the same provider, for requests in which the provider is to search
+        the web; None if its own format can."""
 
     def plan(self, request: ParsedRequest) -> tuple[Call, Conduit]:
         """See Route."""
@@ -486,6 +490,8 @@ class BridgeRoute:
 
     def plan_turn(self, request: ParsedRequest, turn: Turn) -> tuple[Call, Conduit]:
         """Plan with another turn than the request's: one whose links have been fetched."""
+        if self._searching is not None and any(tool.search is not None for tool in turn.tools):
+            return self._searching.plan_turn(request, turn)
         turn, names = short_tool_names(in_order(turn), self._tool_names)
         most = None if turn.max_tokens is None else self._most_output()
         if most is None or turn.max_tokens is None or turn.max_tokens <= most:

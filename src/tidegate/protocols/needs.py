@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from typing import Literal
 
 from .effort import is_off
+from .search import OPTIONS
 from .turn import (
     Audio,
     Document,
@@ -58,7 +59,7 @@ def needs_of_turn(turn: Turn) -> frozenset[Need]:
     """The needs of a Turn."""
     return needs_of(
         _media_of(turn.messages),
-        tools=turn.tools,
+        tools=[tool for tool in turn.tools if tool.name != OPTIONS],  # models that search may lack tools
         schema=turn.output is not None and turn.output.kind == "json_schema",
         reasoning=turn.reasoning,
         modalities=[modality.lower() for modality in turn.modalities],

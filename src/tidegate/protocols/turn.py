@@ -31,6 +31,7 @@ __all__ = [
     "Native",
     "OutputFormat",
     "Part",
+    "Place",
     "Reasoning",
     "ReasoningControl",
     "RedactedReasoning",
@@ -44,6 +45,7 @@ __all__ = [
     "ToolResult",
     "Turn",
     "Video",
+    "WebSearch",
 ]
 
 Role = Literal["system", "developer", "user", "assistant", "tool"]
@@ -212,6 +214,35 @@ class Message(Struct, frozen=True, gc=False):
 # --- tools and form --------------------------------------------------------------------------
 
 
+class Place(Struct, frozen=True, gc=False):
+    """Roughly where the user is."""
+
+    city: str | None = None
+    region: str | None = None
+    country: str | None = None
+    """Two letters (ISO 3166-1)."""
+    timezone: str | None = None
+    """As in `Europe/London`."""
+
+    def render(self) -> dict[str, str]:
+        """The fields that are set; OpenAI and Anthropic name them alike."""
+        return {name: value for name in self.__struct_fields__ if (value := getattr(self, name)) is not None}
+
+
+class WebSearch(Struct, frozen=True, kw_only=True):
+    """The options of a web search. Empty and None: the client sets none."""
+
+    allowed_domains: tuple[str, ...] = ()
+    blocked_domains: tuple[str, ...] = ()
+    user_location: Place | None = None
+    search_context_size: str | None = None
+    """How much of what is found the model reads: `low`, `medium`, `high`."""
+    max_uses: int | None = None
+    """How often the model may search."""
+    others: tuple[str, ...] = ()
+    """Names of options that only the client's dialect has."""
+
+
 class Tool(Struct, frozen=True, gc=False):
     """A tool that the model may call."""
 
@@ -227,6 +258,8 @@ class Tool(Struct, frozen=True, gc=False):
     block: Raw | None = None
     """The whole declaration of a native or custom tool, as the client wrote it."""
     cache: CacheControl | None = None
+    search: WebSearch | None = None
+    """What a native tool that searches the web is to do: other formats have such a tool too (search.py)."""
 
 
 class ToolChoice(Struct, frozen=True, gc=False):

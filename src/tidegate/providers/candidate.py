@@ -69,7 +69,9 @@ class Candidate:
 
     def bridge(self, door: AnswerDialect) -> BridgeRoute:
         """Return the route through a turn and events, whatever the dialects are."""
-        return BridgeRoute(door, self.service.protocol, self.target, self._most_output)
+        searching = self.service.searching
+        other = replace(self, service=searching).bridge(door) if searching is not None else None
+        return BridgeRoute(door, self.service.protocol, self.target, self._most_output, other)
 
     def _most_output(self) -> int | None:
         """Return the maximum number of completion tokens, if the catalog has it."""

@@ -126,6 +126,11 @@ class Service:
         """The service in this wire format if it supports it, else in its own."""
         return self._also.get(name, self)
 
+    @property
+    def searching(self) -> "Service | None":
+        """The service in the wire format in which it searches the web, if that is another than its own."""
+        return next((one for one in self._also.values() if getattr(one.dialect, "searches", False)), None)
+
     def without(self, fields: frozenset[str]) -> "Service":
         """The service as one that does not understand these fields (see `gateway_fields` of a dialect):
         Tidegate has applied them itself, and they contain its own names. Always the same object.

@@ -1,6 +1,6 @@
 """The base URL and variant of a service, with option values inserted into URLs and paths."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -46,12 +46,23 @@ def _fill_text(text: str, values: dict[str, str]) -> str:
     return text
 
 
+def _responses_of(kind: str) -> Mapping[str, Mapping[str, Any]]:
+    """Return the Responses API as the kind has it at its own addresses. Servers of kinds that have none may
+    lack OpenAI's token counting and web search.
+    """
+    row = kinds()[kind]
+    known = (row.also, *(variant.also for variant in row.variants))
+    return next((also for also in known if also), {"openai_responses": {"count_path": "", "searches": False}})
+
+
 # --- variants --------------------------------------------------------------------------------
 
 
 def row_of(config: ProviderConfig) -> Kind:
-    """Return the row of a provider at its address, with the operator's dialect settings."""
+    """Return the row of a provider at its address, with the operator's settings about what it supports."""
     row = variant_at(kinds()[config.kind], config.base_url)
+    if config.responses is not None and row.protocol == "openai_chat":
+        row = msgspec.structs.replace(row, also=_responses_of(config.kind) if config.responses else {})
     if not config.dialect:
         return row
     return msgspec.structs.replace(row, dialect={**row.dialect, **config.dialect})

@@ -38,6 +38,7 @@ from tidegate.protocols.turn import (
 from .billing import BILLING_HEADER, has_billing_block, strip_billing_line
 from .foreign import NATIVE, NATIVE_BLOCK, unwrap_signature
 from .images import read_image
+from .search import is_search, read_search
 from .wire import (
     FIELDS,
     RAWS,
@@ -320,7 +321,8 @@ def _build_function(tool: ToolIn) -> Tool:
 def _build_tool(tool: ToolIn, block: Raw) -> Tool:
     if tool.type in (None, "custom"):
         return _build_function(tool)
-    return Tool(tool.name or tool.type or "", kind="native", format=NAME, block=block)
+    search = read_search(block) if is_search(tool.type) else None
+    return Tool(tool.name or tool.type or "", kind="native", format=NAME, block=block, search=search)
 
 
 def _build_output(wire: CountRequest[Any]) -> OutputFormat | None:

@@ -9,7 +9,10 @@ from msgspec import Raw, Struct
 from tidegate.protocols.claude_schema import close_schema, object_schema
 from tidegate.protocols.errors import Unsupported
 from tidegate.protocols.profile import Profile
+from tidegate.protocols.search import refuse_tool
 from tidegate.protocols.turn import CacheControl, Tool, ToolChoice, Turn
+
+from .search import render_search
 
 __all__ = ["ANSWER_TOOL", "CUSTOM_INPUT", "ToolPlan", "is_forced", "plan_tools", "render_cache"]
 
@@ -61,7 +64,8 @@ def plan_tools(turn: Turn, profile: Profile) -> ToolPlan:
     offered = _offered(turn)
     strict = [tool for tool in offered if tool.strict]
     keeps_strict = profile.native_schema and len(strict) <= MOST_STRICT
-    tools = [_render_tool(tool, keeps_strict) for tool in offered]
+    unsearched: list[str] = []
+    tools = [_render_tool(tool, keeps_strict, unsearched) for tool in offered]
     answer_tool = _free_name(offered) if _needs_answer_tool(turn, profile) else None
     if answer_tool is not None:
         assert turn.output is not None
@@ -71,7 +75,7 @@ def plan_tools(turn: Turn, profile: Profile) -> ToolPlan:
         choice=_render_choice(turn, answer_tool, bool(offered)),
         answer_tool=answer_tool,
         custom=frozenset(tool.name for tool in offered if tool.kind == "custom"),
-        dropped=("tools.strict",) if strict and not keeps_strict else (),
+        dropped=(*unsearched, *(("tools.strict",) if strict and not keeps_strict else ())),
     )
 
 
@@ -112,13 +116,9 @@ def _free_name(offered: list[Tool]) -> str:
 # --- tools -----------------------------------------------------------------------------------
 
 
-def _render_tool(tool: Tool, keeps_strict: bool) -> dict[str, Any] | Raw:
+def _render_tool(tool: Tool, keeps_strict: bool, dropped: list[str]) -> dict[str, Any] | Raw:
     if tool.kind == "native":
-        if tool.format != "anthropic" or tool.block is None:
-            raise Unsupported(
-                f"this provider does not support the built-in tool {tool.name!r}", param="tools"
-            )
-        return tool.block
+        return _render_native(tool, dropped)
     rendered: dict[str, Any] = {"name": tool.name}
     description = _describe_custom(tool) if tool.kind == "custom" else tool.description
     if description is not None:
@@ -134,6 +134,14 @@ def _render_tool(tool: Tool, keeps_strict: bool) -> dict[str, Any] | Raw:
     if tool.cache is not None:
         rendered["cache_control"] = render_cache(tool.cache)
     return rendered
+
+
+def _render_native(tool: Tool, dropped: list[str]) -> dict[str, Any] | Raw:
+    if tool.format == "anthropic" and tool.block is not None:
+        return tool.block
+    if tool.search is not None:
+        return render_search(tool, dropped)
+    raise refuse_tool(tool)
 
 
 class CustomIn(Struct, frozen=True):

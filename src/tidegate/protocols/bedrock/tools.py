@@ -9,9 +9,9 @@ Models without structured output return it as the arguments of a tool that they 
 from typing import Any, NamedTuple
 
 from tidegate.protocols.claude_schema import object_schema
-from tidegate.protocols.errors import Unsupported
 from tidegate.protocols.functions import CUSTOM_INPUT, allowed_tools, custom_names, describe
 from tidegate.protocols.profile import Profile
+from tidegate.protocols.search import refuse_tool
 from tidegate.protocols.turn import OutputFormat, Tool, ToolCall, Turn
 
 from .dialect import FORMAT, Vendor
@@ -115,9 +115,7 @@ def _render_tool(tool: Tool, keeps_strict: bool, param: str) -> Block:
     if tool.kind == "native":
         if tool.format == FORMAT and tool.block is not None:
             return tool.block
-        raise Unsupported(
-            f"this provider does not support the built-in tool {tool.name} of {tool.format}", param=param
-        )
+        raise refuse_tool(tool, param)
     parameters = CUSTOM_INPUT if tool.kind == "custom" else object_schema(tool.parameters)
     spec: dict[str, Any] = {"name": tool.name, "inputSchema": {"json": parameters}}
     description = describe(tool)

@@ -11,8 +11,8 @@ import msgspec
 from msgspec import Raw, Struct
 
 from tidegate.protocols.decode import MALFORMED
-from tidegate.protocols.errors import Unsupported
 from tidegate.protocols.functions import CUSTOM_INPUT, NO_PARAMETERS, allowed_tools, custom_names, describe
+from tidegate.protocols.search import refuse_tool
 from tidegate.protocols.turn import Tool, Turn
 
 from .dialect import CohereDialect
@@ -57,9 +57,7 @@ def render_tools(turn: Turn, dialect: CohereDialect, dropped: dict[str, None]) -
 
 def _declare(tool: Tool, param: str, dropped: dict[str, None]) -> ToolOut:
     if tool.kind == "native":
-        raise Unsupported(
-            f"this provider does not support the built-in tool {tool.name} of {tool.format}", param=param
-        )
+        raise refuse_tool(tool, param)
     if tool.cache is not None:
         dropped["cache_control"] = None
     parameters = CUSTOM_INPUT if tool.kind == "custom" else tool.parameters or NO_PARAMETERS

@@ -39,6 +39,7 @@ from .foreign import unwrap_thought
 from .ids import placed_id
 from .messages import FOREIGN_SIGNATURE, MEDIA_TYPES, is_youtube
 from .schema import from_openapi
+from .search import read_search
 from .thinking import DYNAMIC
 from .wire import (
     Blob,
@@ -358,7 +359,9 @@ def _build_tools(tools: Iterable[dict[str, Raw]]) -> Iterator[Tool]:
                 yield from (_build_function(one, f"{at}.{place}") for place, one in enumerate(declared))
             elif bytes(raw) != b"null":
                 block = b'{"' + name.encode() + b'":' + bytes(raw) + b"}"
-                yield Tool(name, kind="native", format=FORMAT, block=Raw(block))
+                yield Tool(
+                    name, kind="native", format=FORMAT, block=Raw(block), search=read_search(name, raw)
+                )
 
 
 def _build_function(declared: FunctionDeclaration, param: str) -> Tool:

@@ -24,5 +24,7 @@ class GeminiDialect(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     count: Literal["wrapped", "plain"] = "wrapped"
     """How a token count request is sent: in `generateContentRequest` (Gemini API, which accepts only
     `contents` outside of it), or at the top level (Vertex)."""
+    excludes_domains: bool = False
+    """Whether a web search may exclude domains (Vertex AI)."""
     service_tiers: tuple[str, ...] = ("standard", "flex", "priority")
     """The supported values of `serviceTier` (google-genai ServiceTier); empty if there is no such field."""

@@ -102,7 +102,9 @@ def render_body(turn: Turn, target: Target) -> tuple[bytes, tuple[str, ...], fro
     dropped = dict.fromkeys(_dropped(turn))
     require_prefill(turn, target.profile.prefill)
     contents = render_contents(turn, target.profile)
-    tools = render_tools(turn, dialect)
+    searching: list[str] = []
+    tools = render_tools(turn, dialect, searching)
+    dropped |= dict.fromkeys(searching)
     if any(tool.strict for tool in turn.tools):
         dropped["tools.strict"] = None
     if any(tool.cache is not None for tool in turn.tools):

@@ -7,10 +7,12 @@ from msgspec import Raw
 
 from tidegate.protocols.errors import Unsupported
 from tidegate.protocols.functions import CUSTOM_INPUT, custom_names, describe
+from tidegate.protocols.search import refuse_tool
 from tidegate.protocols.turn import Tool, ToolChoice, Turn
 
 from .dialect import GeminiDialect
 from .schema import is_empty_object, mend_references, to_openapi
+from .search import render_search
 from .wire import FunctionCallingConfig, FunctionDeclaration, ToolConfig
 
 __all__ = ["RenderedTools", "render_tool_config", "render_tools"]
@@ -33,26 +35,38 @@ class RenderedTools(NamedTuple):
     """The names of the tools whose argument is free text."""
 
 
-def render_tools(turn: Turn, dialect: GeminiDialect) -> RenderedTools:
-    """Write the tools. Raises Unsupported for a built-in tool of another provider."""
+def render_tools(turn: Turn, dialect: GeminiDialect, dropped: list[str]) -> RenderedTools:
+    """Write the tools. Raises Unsupported for a built-in tool of another provider that Google lacks."""
     functions = []
-    native = []
+    native: list[Any] = []
+    carried = ("blocked_domains",) if dialect.excludes_domains else ()
     for number, tool in enumerate(turn.tools):
         if tool.kind != "native":
             functions.append(_declare(tool, dialect, f"tools.{number}"))
         elif tool.format == FORMAT and tool.block is not None:
             native.append(tool.block)
+        elif tool.search is not None:
+            _refuse_functions(turn)
+            native.append(render_search(tool, carried, dropped))
         else:
-            raise Unsupported(
-                f"this provider does not support the built-in tool {tool.name} of {tool.format}",
-                param=f"tools.{number}",
-            )
+            raise refuse_tool(tool, f"tools.{number}")
     declared = [{"functionDeclarations": functions}] if functions else []
     return RenderedTools(
         [*declared, *native],
         frozenset(function.name for function in functions),
         custom_names(turn.tools),
     )
+
+
+def _refuse_functions(turn: Turn) -> None:
+    """Google answers 400 "Multiple tools are supported only when they are all search tools", or wants the
+    calls of its own tools sent back, which no other dialect can.
+    """
+    if any(tool.kind != "native" for tool in turn.tools):
+        raise Unsupported(
+            "this provider cannot search the web and call functions in one request: offer either",
+            param="tools",
+        )
 
 
 def render_tool_config(choice: ToolChoice | None, tools: RenderedTools) -> ToolConfig | None:

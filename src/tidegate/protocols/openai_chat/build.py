@@ -12,6 +12,7 @@ from tidegate.protocols.errors import InvalidRequest
 from tidegate.protocols.fields import ENCODE, Fields, extensions_in, is_set
 from tidegate.protocols.media import AUDIO_TYPES, inline, parse_url
 from tidegate.protocols.openai_request import biases_of, stops_of
+from tidegate.protocols.search import OPTIONS
 from tidegate.protocols.turn import (
     Audio,
     CacheControl,
@@ -38,6 +39,7 @@ from tidegate.protocols.turn import (
 )
 
 from .check import allowed_name, chosen_name, file_url, image_address
+from .search import build_search
 from .wire import (
     FORMATS,
     NAME,
@@ -92,6 +94,7 @@ KNOWN = frozenset(
         "models",
         "session_id",
         "system_message",
+        OPTIONS,
     ]
 )
 """Fields that have a counterpart in `Turn`, or are addressed to Tidegate itself."""
@@ -379,6 +382,11 @@ def _with_cache(part: Part, mark: CacheMark) -> Part:
 
 
 def _build_tools(wire: ChatRequest, fields: Fields) -> tuple[Tool, ...]:
+    search = build_search(fields) if OPTIONS in fields else ()
+    return (*_declared_tools(wire, fields), *search)
+
+
+def _declared_tools(wire: ChatRequest, fields: Fields) -> tuple[Tool, ...]:
     if wire.tools:
         blocks = _RAWS.decode(fields["tools"])
         return tuple(_build_tool(tool, block) for tool, block in zip(wire.tools, blocks, strict=True))

@@ -70,6 +70,9 @@ class Dialect(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, cac
     refuses: tuple[str, ...] = ()
     """Fields of OpenAI's requests that the service does not support and that carry meaning: `tools`,
     `response_format`, `n`, `modalities`. The request is refused, naming the field."""
+    searches: tuple[str, ...] = ()
+    """Patterns of models that search the web if `web_search_options` is set (OpenAI: those whose names say
+    so). A client of this format decides for itself."""
     string_contents: bool = False
     """Whether message contents must be strings if possible (Groq's text models and AI21: 400 "content must be
     a string"; §14): lists of texts are joined."""

@@ -3,6 +3,7 @@
 import hashlib
 import string
 from collections.abc import Callable, Iterable, Sequence
+from fnmatch import fnmatchcase
 from functools import cache
 from itertools import dropwhile, takewhile
 from typing import Any, ClassVar
@@ -25,6 +26,7 @@ from tidegate.protocols.limits import short_value, with_properties
 from tidegate.protocols.media import AUDIO_TYPES, data_url, text_of
 from tidegate.protocols.paths import quote_segment
 from tidegate.protocols.profile import Profile
+from tidegate.protocols.search import OPTIONS, refuse_tool
 from tidegate.protocols.turn import (
     Audio,
     Document,
@@ -49,6 +51,7 @@ from tidegate.protocols.turn import (
 )
 
 from .dialect import Dialect, continues, only_streams
+from .search import render_options
 from .thinking import plan_thinking
 from .wire import NAME
 
@@ -131,7 +134,7 @@ def render_request(turn: Turn, target: Target) -> Call:
     require_prefill(turn, profile.prefill)
     body: dict[str, Any] = {"model": target.model}
     body["messages"] = Conversation(dialect, profile, dropped).render(turn)
-    _add_tools(body, turn, dialect)
+    _add_tools(body, turn, target, dropped)
     if turn.tools and any(tool.cache is not None for tool in turn.tools):
         dropped.append("cache_control")
     _add_output(body, turn, dialect)
@@ -516,10 +519,13 @@ def short_id(call_id: str) -> str:
 # --- tools and output format -----------------------------------------------------------------
 
 
-def _add_tools(body: dict[str, Any], turn: Turn, dialect: Dialect) -> None:
+def _add_tools(body: dict[str, Any], turn: Turn, target: Target, dropped: list[str]) -> None:
+    dialect: Dialect = target.dialect
     choice = turn.tool_choice
     narrowed = choice is not None and choice.mode != "named" and not dialect.allowed_tools
     tools = allowed_tools(turn) if narrowed else turn.tools
+    if tools and any(tool.search is not None for tool in tools):
+        tools = _take_search(body, tools, target, dropped)
     if not tools:
         return
     body["tools"] = [_render_tool(tool, dialect) for tool in tools]
@@ -529,11 +535,26 @@ def _add_tools(body: dict[str, Any], turn: Turn, dialect: Dialect) -> None:
         body["parallel_tool_calls"] = turn.parallel_tool_calls
 
 
+def _take_search(
+    body: dict[str, Any], tools: Sequence[Tool], target: Target, dropped: list[str]
+) -> tuple[Tool, ...]:
+    """Write a web search as a field. Returns the other tools. Raises Unsupported."""
+    dialect: Dialect = target.dialect
+    for tool in tools:
+        if tool.search is None:
+            continue
+        own = tool.format == NAME and OPTIONS not in dialect.refuses
+        if not own and not any(fnmatchcase(target.model.lower(), pattern) for pattern in dialect.searches):
+            raise refuse_tool(tool)
+        body[OPTIONS] = render_options(tool, dropped)
+    return tuple(tool for tool in tools if tool.search is None)
+
+
 def _render_tool(tool: Tool, dialect: Dialect) -> Any:
     if tool.format == NAME and (tool.kind == "native" or (tool.kind == "custom" and dialect.custom_tools)):
         return tool.block
     if tool.kind == "native":
-        raise Unsupported(f'this provider does not support the tool "{tool.name}"', param="tools")
+        raise refuse_tool(tool)
     function: dict[str, Any] = {"name": tool.name}
     description = describe(tool)
     if description is not None:

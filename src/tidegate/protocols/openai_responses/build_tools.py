@@ -11,6 +11,7 @@ from tidegate.protocols.fields import is_set
 from tidegate.protocols.turn import Tool, ToolChoice
 
 from .custom import chat_declaration
+from .search import read_search
 from .tools import SEARCH, Offered, ToolNames
 from .wire import NAME, ChoiceIn, CustomTool, OwnTool, ToolSearchTool
 
@@ -62,7 +63,8 @@ def _may_be_left_out(one: Offered, offered: Iterable[Offered], choice: str | Cho
 def _build_tool(one: Offered, names: ToolNames) -> Tool:
     tool, flat = one.tool, names.flat(one.namespace, one.name)
     if isinstance(tool, OwnTool):
-        return Tool(tool.kind, kind="native", format=NAME, block=tool.raw)
+        search = read_search(tool.kind, tool.raw)
+        return Tool(tool.kind, kind="native", format=NAME, block=tool.raw, search=search)
     if isinstance(tool, CustomTool):
         block = chat_declaration(tool, flat)
         return Tool(flat, tool.description, kind="custom", format="openai_chat", block=block)

@@ -33,6 +33,8 @@ class Dialect(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     tool_names: NameRule = NameRule()
     """The tool names that are accepted (OpenAI: `^[a-zA-Z0-9_-]{1,64}$`). Other names from a client of
     another dialect are replaced, and restored in the answer."""
+    searches: bool = True
+    """Whether the service searches the web as OpenAI does (`web_search`)."""
     drops: tuple[str, ...] = ()
     """Parameters that the service rejects although they only tune; they are dropped and reported."""
 

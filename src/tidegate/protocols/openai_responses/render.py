@@ -14,6 +14,7 @@ from tidegate.protocols.fields import ENCODE
 from tidegate.protocols.limits import short_value, with_properties
 from tidegate.protocols.media import data_url
 from tidegate.protocols.profile import Profile
+from tidegate.protocols.search import refuse_tool
 from tidegate.protocols.turn import (
     Document,
     FileRef,
@@ -37,6 +38,7 @@ from tidegate.protocols.turn import (
 
 from .custom import flat_declaration
 from .dialect import Dialect
+from .search import render_search
 from .wire import NAME
 
 __all__ = ["CARRIES", "SAMPLING", "ResponsesCall", "render_request"]
@@ -93,7 +95,7 @@ def render_request(turn: Turn, target: Target) -> Call:
     _refuse_modalities(turn)
     body: dict[str, Any] = {"model": target.model}
     body["input"] = Conversation(dialect, target.profile, dropped).render(turn)
-    _add_tools(body, turn)
+    _add_tools(body, turn, dialect, dropped)
     _add_form(body, turn)
     _add_tuning(body, turn, target, dropped)
     stream = turn.stream and target.profile.streams
@@ -298,21 +300,23 @@ def _address(source: Source) -> str:
 NO_PARAMETERS = Raw(b'{"type":"object","properties":{}}')
 
 
-def _add_tools(body: dict[str, Any], turn: Turn) -> None:
+def _add_tools(body: dict[str, Any], turn: Turn, dialect: Dialect, dropped: list[str]) -> None:
     if not turn.tools:
         return
-    body["tools"] = [_render_tool(tool) for tool in turn.tools]
+    body["tools"] = [_render_tool(tool, dialect, dropped) for tool in turn.tools]
     if turn.tool_choice is not None:
         body["tool_choice"] = _render_choice(turn.tool_choice, turn)
     if turn.parallel_tool_calls is not None:
         body["parallel_tool_calls"] = turn.parallel_tool_calls
 
 
-def _render_tool(tool: Tool) -> Any:
+def _render_tool(tool: Tool, dialect: Dialect, dropped: list[str]) -> Any:
     if tool.kind == "native" and tool.format == NAME:
         return tool.block
+    if tool.search is not None and dialect.searches:
+        return render_search(tool, dropped)
     if tool.kind == "native":
-        raise Unsupported(f'this provider does not support the tool "{tool.name}"', param="tools")
+        raise refuse_tool(tool)
     if tool.kind == "custom":
         return (
             flat_declaration(tool.block) if tool.block is not None else {"type": "custom", "name": tool.name}
