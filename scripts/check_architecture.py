@@ -52,10 +52,13 @@ ROOMS = {
         "bus config money protocols store",
         "callers, their limits and their funds do not depend on what they request",
     ),
-    "store": room("money protocols", "it stores data; access and costs are decided elsewhere"),
+    "store": room("figures money protocols", "it stores data; access and costs are decided elsewhere"),
     "upstream": room("http protocols", "it transfers bytes, and maps failures to the gateway's errors"),
     "bus": room("", "messages are bytes; only their senders and receivers interpret them"),
     "meters": room("", "statistics are independent of what they measure"),
+    "figures": room(
+        "bus meters money protocols", "figures are sums of what happened, wherever they are kept and shown"
+    ),
     "routing": room(
         "catalog config meters money protocols providers",
         "rules without a clock, sockets or coroutines: the caller passes the time",
@@ -72,7 +75,7 @@ ROOMS = {
     ),
     "demo": room("protocols", "it is called over a socket like any other provider"),
     "exchange": room(
-        "accounts catalog config http money observe protocols providers routing store upstream",
+        "accounts catalog config figures http money observe protocols providers routing store upstream",
         "it combines parts that do not depend on it",
     ),
     "probing": room(
@@ -81,11 +84,11 @@ ROOMS = {
     ),
     "browsers": room("config exchange http protocols", "access from browsers is the same for all doors"),
     "doors": room(
-        "accounts catalog config exchange money protocols providers",
+        "accounts catalog config exchange figures money protocols providers",
         "a door implements the HTTP surface of a dialect and starts exchanges, or shows callers theirs",
     ),
     "control": room(
-        "accounts catalog config money observe protocols providers store",
+        "accounts catalog config figures money observe protocols providers store",
         "the control plane describes the data plane, manages its accounts and never delays it",
     ),
     "check": room(
@@ -93,7 +96,8 @@ ROOMS = {
         "a check calls providers the way a client's request does",
     ),
     "app": room(
-        "accounts alerts browsers bus catalog config control doors exchange hosts http live observe probing "
+        "accounts alerts browsers bus catalog config control doors exchange figures hosts http live observe "
+        "probing "
         "protocols providers routing sharing store upstream",
         "it assembles the parts of the data plane",
     ),
@@ -138,6 +142,7 @@ KNOW_FORMATS_BY_CONTRACT = {
     "exchange": "it works for every wire format, those of users' own packages included",
     "upstream": "it carries bytes",
     "observe": "it counts what every wire format reports in the same classes",
+    "figures": "it counts what every wire format reports in the same classes",
 }
 """Rooms that import only SHARED_VOCABULARY of protocols/."""
 

@@ -19,6 +19,8 @@ from check_architecture import HOUSE, LAWS, ROOMS
 from failure_tables import render_chains, render_faults, render_resumed
 from outcomes import outcomes
 from tidegate.catalog import models, priced_model, retired
+from tidegate.figures.families import FAMILIES, LAYOUTS, READINGS
+from tidegate.figures.kinds import KINDS
 from tidegate.protocols import errors
 from tidegate.protocols.profile import Profile
 from tidegate.protocols.turn import Turn
@@ -213,6 +215,30 @@ def _is_priced(kind: str, name: str) -> bool:
     return found is not None and bool(found.prices)
 
 
+def render_metrics() -> Iterable[str]:
+    """Every metric of `GET /metrics`."""
+    yield "| metric | type | labels | |"
+    yield "|---|---|---|---|"
+    labels = {layout.block: layout.labels for layout in LAYOUTS}
+    for one in FAMILIES:
+        named = [*labels[one.block], *([one.label] if one.label else [])]
+        yield _metric_row(one.name, one.type, named, one.help)
+    for name, reading in READINGS.items():
+        yield _metric_row(name, reading.type, reading.labels, reading.help)
+
+
+def _metric_row(name: str, kind: str, labels: Iterable[str], text: str) -> str:
+    return f"| `{name}` | {kind} | {', '.join(f'`{label}`' for label in labels)} | {text} |"
+
+
+def render_kinds() -> Iterable[str]:
+    """The kinds of errors in figures."""
+    yield "| kind | the provider's failure |"
+    yield "|---|---|"
+    for kind, meaning in KINDS.items():
+        yield f"| `{kind}` | {meaning} |"
+
+
 TABLES: dict[str, Callable[[], Iterable[str]]] = {
     "rooms": render_rooms,
     "laws": render_laws,
@@ -225,6 +251,8 @@ TABLES: dict[str, Callable[[], Iterable[str]]] = {
     "profile": render_profile,
     "models": render_models,
     "retired": render_retired,
+    "metrics": render_metrics,
+    "kinds": render_kinds,
     "faults": render_faults,
     "chains": render_chains,
     "resumed": render_resumed,

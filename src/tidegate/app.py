@@ -11,6 +11,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from secrets import token_bytes
+from time import time
 from typing import TYPE_CHECKING, Any
 
 from tidegate import catalog, routing
@@ -37,11 +38,17 @@ from tidegate.exchange.admin_access import ADMIN_PATH, AdminAccess
 from tidegate.exchange.browser_sessions import BrowserSessions
 from tidegate.exchange.identity import Keyring
 from tidegate.exchange.live import open_requests
+from tidegate.exchange.metrics_access import MetricsAccess
 from tidegate.exchange.model_lists import ModelLists
+from tidegate.exchange.model_names import ModelNames
+from tidegate.exchange.price_cards import PriceCards
 from tidegate.exchange.prompt_sizes import PromptSizes
 from tidegate.exchange.state import Exchange
 from tidegate.exchange.tariff import Tariff
 from tidegate.exchange.watchdog import Watchdog
+from tidegate.figures import History
+from tidegate.figures.families import WORKER
+from tidegate.figures.keeper import Keeper
 from tidegate.http.asgi import serve_scope
 from tidegate.http.contract import ServerRequest
 from tidegate.http.mount import NOTHING, ASGIApplication, serve_asgi
@@ -114,6 +121,8 @@ class Tidegate:
         self._sign_ins: SignIns | None = None
         """Without a store; it survives reloads that leave its secret as it is."""
         self._secret = b""
+        self._figures = Keeper(bus)
+        self._figures.on_beat.append(self._note_figures)
         self._plane: Plane | None = None
         self._live_requests = LiveRequests(bus, lambda: open_requests(self._watchdog))
         self._prober = Prober(lambda: self._plane.gateway if self._plane is not None else None, bus)
@@ -213,6 +222,7 @@ class Tidegate:
         if self._sharing is not None:
             self._sharing.start()
         self._prober.start()
+        self._figures.start()
         for start in self.on_startup:
             await start()
         spare_the_collector()
@@ -222,6 +232,7 @@ class Tidegate:
         for stop in self.on_shutdown:
             await stop()
         await self._prober.stop()
+        self._figures.stop()
         await self._watchdog.drain(LAST_WORDS_S)
         if self._plane is not None:
             self._plane.gateway.model_lists.close()
@@ -283,10 +294,12 @@ class Tidegate:
             minimum_of,
             open_store,
         )
+        from tidegate.store.stored_history import StoredHistory
 
         if self._store is None:
             self._store = await open_store(config)
             self._upkeep = self._begin_upkeep(self._store)
+            self._figures.keep_in(StoredHistory(self._store))
         assert self._upkeep is not None, "it is begun with the store"
         self._upkeep.threshold = low_balance_of(config)
         source, billing = StoredKeys(self._store), config.billing.enabled
@@ -327,7 +340,7 @@ class Tidegate:
         return self._sign_ins
 
     def _make_plane(self, config: Config, chooser: routing.Router, accounts: "Accounts") -> "Plane":
-        registry, auth = ModelRegistry(config), config.auth
+        registry, tariff, auth = ModelRegistry(config), Tariff(config), config.auth
         admin_keys = AdminKeys(key.reveal() for key in auth.admin_keys)
         admin_tokens = accounts.tokens if auth.jwt_admin_claim is not None else None
         sessions = BrowserSessions(
@@ -341,14 +354,15 @@ class Tidegate:
         proxies = config.server.trusted_proxies
         keyring = Keyring(accounts.directory, proxies, self._failed, accounts.tokens, sessions)
         open_here = auth.mode == "open" and (config.server.uds is not None or is_loopback(config.server.host))
+        admins = AdminAccess(admin_keys, keyring, sessions, admin_tokens, open_here=open_here)
         gateway = Gateway(
             config=config,
             registry=registry,
             router=chooser,
             keyring=keyring,
             sessions=sessions,
-            admins=AdminAccess(admin_keys, keyring, sessions, admin_tokens, open_here=open_here),
-            tariff=Tariff(config),
+            admins=admins,
+            tariff=tariff,
             prompt_sizes=self._prompt_sizes,
             accountant=accounts.accountant,
             pool=self._pool,
@@ -356,10 +370,23 @@ class Tidegate:
             watchdog=self._watchdog,
             request_log=self._request_log,
             model_lists=ModelLists(registry),
+            figures=self._figures,
+            model_names=ModelNames(config, registry),
+            price_cards=PriceCards(tariff),
+            metrics_access=MetricsAccess(config, admins, keyring),
             on_internal_error=self._alerts.on_internal_error,
         )
         router = Router(all_doors(config.api.llm_gate))
         return Plane(gateway, router, BrowserPolicy(config), self._live_requests, self._store)
+
+    def _note_figures(self) -> None:
+        """Note what is counted beside requests."""
+        live, store = self._figures.live, self._store
+        live.note_total(WORKER.dropped_messages, getattr(self._bus, "dropped", 0))
+        if store is not None:
+            live.note(WORKER.journal_lag, store.lag)
+            failing = store.failing_since
+            live.note(WORKER.store_failing, int((time() - failing) * 1000) if failing is not None else 0)
 
 
 @dataclass(frozen=True)
@@ -408,7 +435,7 @@ class Plane:
         """
         if self._control is None:
             self._control = await asyncio.to_thread(
-                _make_control, self.gateway.config, self._live, self._store
+                _make_control, self.gateway.config, self._live, self._store, self.gateway.figures.history
             )
         await serve_asgi(self._control, client, state)
 
@@ -436,7 +463,9 @@ def spare_the_collector() -> None:
     gc.set_threshold(20_000, 20, 20)
 
 
-def _make_control(config: Config, live: LiveRequests, store: "Store | None") -> ASGIApplication:
+def _make_control(
+    config: Config, live: LiveRequests, store: "Store | None", history: History
+) -> ASGIApplication:
     from tidegate.control import create_control
 
-    return create_control(config, live, store)
+    return create_control(config, live, store, history)

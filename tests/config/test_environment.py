@@ -229,6 +229,8 @@ VALUES = {
     "logs.bodies": "none",
     "alerts.urls": ("ntfys://ntfy.sh/a", "slack://b"),
     "alerts.repeat_s": 60.0,
+    "metrics.public": True,
+    "metrics.token": "prom-0123456789",
     "api.title": "Yes",
     "api.description": "on",
     "api.llm_gate": "/gate",
@@ -245,7 +247,7 @@ def test_every_setting_has_a_variable_of_its_own(read: Read) -> None:
     for section, struct in OWN_SECTIONS.items():
         for field in fields(struct):
             found[f"{section}.{field.name}"] = getattr(getattr(config, section), field.name)
-    for secret in ("auth.jwt_secret", "store.valkey"):
+    for secret in ("auth.jwt_secret", "metrics.token", "store.valkey"):
         found[secret] = found[secret].reveal()
     for secrets in ("auth.keys", "auth.admin_keys", "alerts.urls"):
         found[secrets] = tuple(key.reveal() for key in found[secrets])

@@ -1,7 +1,6 @@
 """Gateway E, on LiteLLM: its documented calls by the official SDK, with its variables only.
 
-Not here, because it comes later: `/metrics`, `/metrics/models`, `/metrics/trends` and the three log
-files.
+Not here, because it comes later: the three log files.
 """
 
 from collections.abc import AsyncIterator
@@ -143,3 +142,19 @@ async def test_variables_that_are_missing_are_reported() -> None:
     config = parse_environment({"LITELLM_API_KEY": KEY})
     [result] = config.warnings
     assert "LITELLM_BASE_URL" in result
+
+
+async def test_its_figures_are_served_to_everybody(client: openai.AsyncOpenAI, gateway: Gateway) -> None:
+    for _ in range(2):
+        await client.chat.completions.create(model="gpt-4o", messages=[{"role": "user", "content": "Hi"}])
+    now = await gateway.get("/metrics")
+    models = await gateway.get("/metrics/models")
+    trends = await gateway.get("/metrics/trends?hours=24")
+    assert {reply.status for reply in (now, models, trends)} == {200}
+    assert 'model="gpt-4o",status_class="2xx"} 2' in now.body.decode()
+    [model] = models.json["models"]
+    assert (model["name"], model["requests"], model["success_rate"]) == ("gpt-4o", 2, 1)
+    assert (model["tokens"]["input"], model["tokens"]["output"]) == (22, 14)
+    assert model["latency_ms"]["p50"] > 0
+    assert sum(point["requests"] for point in trends.json["series"]) == 2
+    assert trends.json["to"] - trends.json["from"] >= 24 * 3_600_000

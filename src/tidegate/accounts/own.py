@@ -12,6 +12,7 @@ from tidegate.store.books import balance_of
 from tidegate.store.errors import StoreUnavailable
 from tidegate.store.history import Position, list_movements, spent_by
 from tidegate.store.journal import milliseconds
+from tidegate.store.keys import ids_of_keys
 from tidegate.store.requests import Search, StoredRequest, find_request, list_requests
 from tidegate.store.sessions import Session, SessionPosition, list_sessions
 from tidegate.store.statements import Movement
@@ -74,6 +75,15 @@ class OwnAccounts:
             for one in rows
         ]  # fmt: skip
         return {"object": "list", "data": data, "cost_usd": usd(sum(one.cost for one in rows))}
+
+    async def keys_of(self, caller: Caller) -> Sequence[str]:
+        """The ids of the caller's keys: those of the user, else the one that was used."""
+        if caller.user is not None:
+            found: Sequence[str] = await self._ask(ids_of_keys, caller.user)
+            return found
+        if caller.key is None:
+            raise InvalidRequest("requests without a key have no accounts", status=404, code="no_accounts")
+        return [caller.key]
 
     async def movements(
         self, caller: Caller, before: Position | None, since: int | None, until: int | None, limit: int

@@ -29,6 +29,11 @@ class Bus(Interface):
         """What the workers of this host share; None if there are no other workers."""
         ...
 
+    @property
+    def figures(self) -> Memory | None:
+        """A second such memory, for numbers of which each worker writes only its own."""
+        ...
+
     def publish(self, topic: str, message: bytes) -> None:
         """Send to all other workers soon. Never blocks and never raises; messages that cannot be sent are
         dropped and counted.
@@ -69,6 +74,7 @@ class Alone:
     alone = True
     group = ""
     memory = None
+    figures = None
 
     def publish(self, topic: str, message: bytes) -> None:
         """See Bus."""

@@ -88,6 +88,11 @@ class HostsBus:
         """See Bus."""
         return self._here.memory
 
+    @property
+    def figures(self) -> Memory | None:
+        """See Bus."""
+        return self._here.figures
+
     def publish(self, topic: str, message: bytes) -> None:
         """See Bus."""
         self._here.publish(topic, message)

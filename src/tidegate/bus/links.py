@@ -27,13 +27,15 @@ class Seat(Struct, frozen=True):
     """See Claims."""
     memory: int
     """See Memory."""
+    figures: int
+    """See Bus.figures."""
     group: str
     """See Bus."""
 
     @property
     def descriptors(self) -> tuple[int, ...]:
         """Everything that the worker must inherit."""
-        return (self.inbox, *self.outboxes, self.claims, self.memory)
+        return (self.inbox, *self.outboxes, self.claims, self.memory, self.figures)
 
 
 class Links:
@@ -50,13 +52,14 @@ class Links:
                     end.setsockopt(socket.SOL_SOCKET, buffer, BUFFER)
         self._claims = new_unnamed_file("claims")
         self._memory = new_unnamed_file("memory")
+        self._figures = new_unnamed_file("figures")
         self._group = secrets.token_hex(8)
 
     def seat(self, place: int) -> Seat:
         """The descriptors for the worker with this number."""
         outboxes = [sender.fileno() for at, (_, sender) in enumerate(self._pairs) if at != place]
         inbox = self._pairs[place][0].fileno()
-        return Seat(place, inbox, outboxes, self._claims, self._memory, self._group)
+        return Seat(place, inbox, outboxes, self._claims, self._memory, self._figures, self._group)
 
     def close(self) -> None:
         """Close the descriptors of this process."""
@@ -65,3 +68,4 @@ class Links:
                 end.close()
         os.close(self._claims)
         os.close(self._memory)
+        os.close(self._figures)

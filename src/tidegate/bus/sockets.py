@@ -61,6 +61,7 @@ class SocketBus:
         self._peers = [Peer(outbox) for outbox in seat.outboxes]
         self._claims = Claims(seat.claims)
         self._memory = Memory(seat.memory, seat.place, len(seat.outboxes) + 1)
+        self._figures = Memory(seat.figures, seat.place, len(seat.outboxes) + 1)
         self._takers: dict[str, list[Taker]] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         self._flushing = False
@@ -80,6 +81,11 @@ class SocketBus:
     def memory(self) -> Memory:
         """See Bus."""
         return self._memory
+
+    @property
+    def figures(self) -> Memory:
+        """See Bus."""
+        return self._figures
 
     def subscribe(self, topic: str, take: Taker) -> None:
         """See Bus."""

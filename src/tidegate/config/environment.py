@@ -47,6 +47,7 @@ OWN_SECTIONS: Mapping[str, type[Struct]] = {
     "images": schema.Images,
     "logs": schema.Logs,
     "alerts": schema.Alerts,
+    "metrics": schema.Metrics,
     "api": schema.Api,
 }
 """Sections whose keys all have a variable `TIDEGATE_<SECTION>_<KEY>`."""

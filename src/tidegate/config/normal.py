@@ -22,7 +22,9 @@ _KEY = re.compile(r"[\x21-\x7e]+")
 _SERVICE_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://\S")
 _HOST = re.compile(r"[A-Za-z0-9._:%-]+", re.ASCII)
 _PREFIX = re.compile(r"[A-Za-z0-9._-]+(?:/[A-Za-z0-9._-]+)*", re.ASCII)
-_TAKEN = frozenset(["v1", "v1beta", "api", "chat", "models", "responses", "health", "docs", "redoc"])
+_TAKEN = frozenset(
+    ["v1", "v1beta", "api", "chat", "models", "responses", "health", "docs", "redoc", "metrics"]
+)
 _FORBIDDEN_HEADERS = frozenset(["host", "content-length", "transfer-encoding", "connection"])
 
 
@@ -224,6 +226,7 @@ NORMAL_FORMS: Mapping[tuple[str, str], Callable[[Any], Any]] = {
     ("auth", "jwt_jwks_url"): url,
     ("store", "valkey"): valkey,
     ("alerts", "urls"): alert_urls,
+    ("metrics", "token"): key,
     ("api", "llm_gate"): prefix,
     ("providers", "base_url"): url,
     ("providers", "api_key"): key,

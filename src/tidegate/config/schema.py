@@ -342,6 +342,15 @@ class Logs(Struct, frozen=True, kw_only=True):
     so the choice has no effect; it is taken now so that files need not change."""
 
 
+class Metrics(Struct, frozen=True, kw_only=True):
+    """`[metrics]`: who may read `/metrics`. Without client keys everybody may, as they may call models."""
+
+    public: bool = False
+    """Whether they need no key where clients do."""
+    token: Secret | None = None
+    """A key for `/metrics` alone, which Prometheus sends as a bearer token; admin keys suffice, too."""
+
+
 class Alerts(Struct, frozen=True, kw_only=True):
     """`[alerts]`: who is notified when something is wrong."""
 
@@ -377,6 +386,7 @@ class Config(Struct, frozen=True, kw_only=True):
     images: Images = Images()
     logs: Logs = Logs()
     alerts: Alerts = Alerts()
+    metrics: Metrics = Metrics()
     api: Api = Api()
     origins: Mapping[Path, Origin] = MappingProxyType({})
     """The origin of each value; values that are missing here have their default."""

@@ -7,6 +7,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from tidegate.config import Config
+from tidegate.figures import History
 from tidegate.store.store import Store
 
 from .admin import Live, create_admin
@@ -17,9 +18,11 @@ from .ui import Dashboard
 __all__ = ["create_control"]
 
 
-def create_control(config: Config, live: Live, store: Store | None = None) -> ASGIApp:
+def create_control(
+    config: Config, live: Live, store: Store | None = None, history: History | None = None
+) -> ASGIApp:
     """The application, with the titles that this configuration gives. `live` finds the open requests of all
-    workers; `store` has the accounts, if any.
+    workers; `store` has the accounts, if any, and `history` the figures.
     """
     description = describe(config.api.title, config.api.description, config.api.llm_gate)
     app = FastAPI(title=config.api.title, docs_url=None, redoc_url=None)
@@ -28,7 +31,7 @@ def create_control(config: Config, live: Live, store: Store | None = None) -> AS
     add_pages(app)
     gate = config.api.llm_gate
     add_gate_pages(app, gate, describe_llm_gate(config.api.title, config.api.description, gate))
-    admin = create_admin(config, store, live)
+    admin = create_admin(config, store, live, history)
     add_admin_pages(admin)
 
     documented, documented_admin = WithPolicy(app), WithPolicy(admin)

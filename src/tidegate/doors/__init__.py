@@ -11,6 +11,7 @@ from .health import HealthDoor
 from .home import HomeDoor
 from .llm_gate import LLMGateDoor
 from .me import MeDoor
+from .metrics import MetricsDoor
 from .openai import OpenAIDoor
 from .responses import ResponsesDoor
 from .routing import Door, Endpoint, Router, Routes
@@ -26,6 +27,7 @@ __all__ = [
     "HomeDoor",
     "LLMGateDoor",
     "MeDoor",
+    "MetricsDoor",
     "OpenAIDoor",
     "ResponsesDoor",
     "Router",
@@ -47,6 +49,7 @@ def all_doors(llm_gate: str = "/llm-gate") -> tuple[Door, ...]:
         GeminiDoor(),
         CatalogDoor(),
         MeDoor(),
+        MetricsDoor(),
         LLMGateDoor(llm_gate),
         HealthDoor(),
         SignInDoor(),

@@ -1,11 +1,13 @@
 """A caller's own accounts: who they are, what they have spent, and the movements of their wallet."""
 
 from collections.abc import Awaitable, Callable
+from time import time
 from typing import TYPE_CHECKING
 
 from tidegate.exchange import JSON, Gateway, Request, recorded
 from tidegate.exchange.admission import identify
 from tidegate.exchange.state import Exchange
+from tidegate.figures.asked import own_overview
 from tidegate.protocols.errors import InvalidRequest
 from tidegate.providers import protocol_named
 
@@ -37,6 +39,7 @@ class MeDoor:
         return {
             ("GET", "/v1/me"): self.me,
             ("GET", "/v1/me/usage"): self.usage,
+            ("GET", "/v1/me/overview"): self.overview,
             ("GET", "/v1/me/transactions"): self.transactions,
             **own_requests(self.answer),
         }
@@ -58,6 +61,17 @@ class MeDoor:
             query = query_of(request)
             since, until = parse_time(query.get("from"), "from"), parse_time(query.get("to"), "to")
             request.respond(200, [JSON, PRIVATE], encode(await accounts.usage(this.caller, since, until)))
+
+        return self.answer(request, gateway, answer)
+
+    def overview(self, request: Request, gateway: Gateway) -> Awaitable[None]:
+        """Report what the caller's requests were over the last hours: how many, how fast, what they cost."""
+
+        async def answer(this: Exchange, accounts: "OwnAccounts") -> None:
+            history, now, user = gateway.figures.history, int(time() * 1000), this.caller.user
+            keys = await accounts.keys_of(this.caller)
+            found = await own_overview(history, query_of(request), now, user, keys)
+            request.respond(200, [JSON, PRIVATE], encode(found))
 
         return self.answer(request, gateway, answer)
 

@@ -23,13 +23,12 @@ from .delivered import delivered_by
 from .facts import BYTES_PER_TOKEN
 from .quoting import drawing_of, prompt_bytes, quote_of
 from .request import Header
+from .sampling import FREE, is_sampled, sample_of
 from .state import Exchange
 from .tariff import Tariff
 
 __all__ = ["admit_to_accounts", "bill_attempts", "book", "cost_header", "permitted"]
 
-FREE = frozenset(["refused", "failed", "gateway_failed", "shut_down"])
-"""Endings of requests that got no answer: nothing is charged for them."""
 LONGEST_ERROR = 500
 """Characters of an error that can be searched for."""
 
@@ -134,6 +133,7 @@ def book(this: Exchange, record: Record) -> None:
     _learn(this)
     if len(bills) > 1 or (bills and bills[0][0] != len(this.attempts) - 1):
         record.costs = {number: bill.total for number, bill in bills}
+    this.sample = sample_of(this, record, bills) if is_sampled(this) else None
     accountant.settle(ticket, _ended(this, ticket, record, bills))
 
 
@@ -162,6 +162,7 @@ def _ended(this: Exchange, ticket: Ticket, record: Record, bills: Sequence[tuple
         door=record.door,
         session=record.session,
         error=shorten(record.error, LONGEST_ERROR) if record.error is not None else None,
+        figures=this.sample,
         detail=Raw(encode(record)),
     )
 

@@ -47,7 +47,7 @@ class AdminAccess:
         self._tokens = tokens
         self._viewable = open_here and not keys and tokens is None
 
-    async def authorize(self, client: ServerRequest) -> str:
+    async def authorize(self, client: ServerRequest | Request) -> str:
         """Who makes a request for the admin API, as the log names them; empty for what anybody may read.
         Raises Forbidden, BrowserRefused, Unauthenticated, LimitExceeded, and what Tokens.verify raises.
         """
@@ -63,7 +63,7 @@ class AdminAccess:
             )
         if not is_own_page(client):
             raise BrowserRefused("web pages of other origins may not call /admin")
-        request = Request(client)
+        request = client if isinstance(client, Request) else Request(client)
         key = key_of(request)
         if key is None:
             return f"the browser of {await self._signed_in(request)}"

@@ -6,6 +6,7 @@ from typing import Protocol as Interface
 
 from tidegate.accounts import Accountant
 from tidegate.config import Config
+from tidegate.figures.keeper import Keeper
 from tidegate.observe import RequestLog
 from tidegate.protocols.contract import Protocol
 from tidegate.providers import ModelRegistry
@@ -15,7 +16,10 @@ from tidegate.upstream import Fetcher, Pool
 from .admin_access import AdminAccess
 from .browser_sessions import BrowserSessions
 from .identity import Keyring
+from .metrics_access import MetricsAccess
 from .model_lists import ModelLists
+from .model_names import ModelNames
+from .price_cards import PriceCards
 from .prompt_sizes import PromptSizes
 from .tariff import Tariff
 from .watchdog import Watchdog
@@ -44,6 +48,11 @@ class Gateway:
     watchdog: Watchdog
     request_log: RequestLog
     model_lists: ModelLists
+    figures: Keeper
+    """Survives reloads, too."""
+    model_names: ModelNames
+    price_cards: PriceCards
+    metrics_access: MetricsAccess
     on_internal_error: Callable[[str], None] = lambda _: None
     """Told the id of a request that failed because of a defect of the gateway."""
     transcript_bytes: int = 0

@@ -9,6 +9,7 @@ from .accounting import book
 from .planning import note_passed_over
 from .recording import add_times, outcome, record_of
 from .reporting import report_end
+from .sampling import count
 from .state import Exchange
 
 __all__ = ["conclude", "ending_of", "settle"]
@@ -32,6 +33,7 @@ def settle(this: Exchange) -> None:
     elif record.first_byte_ms is None:  # it was booked before the answer was sent
         add_times(this, record)
     this.gateway.request_log.write(record)
+    count(this, record)
 
 
 def conclude(this: Exchange) -> Record:

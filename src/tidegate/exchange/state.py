@@ -5,6 +5,7 @@ from time import perf_counter
 from typing import Any, NamedTuple
 
 from tidegate.accounts import ANONYMOUS, Ticket
+from tidegate.figures import Sample
 from tidegate.observe import Ending, Record
 from tidegate.protocols.contract import Call, Conduit
 from tidegate.protocols.errors import TidegateError
@@ -63,6 +64,7 @@ class Exchange:
         "record",
         "request",
         "resolution",
+        "sample",
         "segments",
         "session",
         "skipped",
@@ -104,8 +106,7 @@ class Exchange:
         """Whether the client wants the decision explained (`x-tidegate-explain: 1`): with all figures."""
         self.plan = NO_PLAN
         """The candidates in the order in which to try them."""
-        self.tried: Sequence[Trial] = ()
-        """The attempts that have failed, as the router sees them."""
+        self.tried: Sequence[Trial] = ()  # the attempts that have failed, as the router sees them
         self.attempt: Attempt | None = None
         """The attempt whose answer is delivered, or the last one tried."""
         self.attempts: list[Attempt] = []
@@ -125,6 +126,7 @@ class Exchange:
         self.ended: Ending = "complete"
         self.record: Record | None = None
         """Set once the request is booked, before the last byte is sent."""
+        self.sample: Sample | None = None  # what it adds to the figures; set with the record
         self.error: TidegateError | None = None
 
     def begin(

@@ -5,7 +5,7 @@ workers can share their measurements.
 """
 
 from .average import Average
-from .histogram import GAMMA, Histogram, RecentHistogram, bucket_of
+from .histogram import GAMMA, Histogram, RecentHistogram, bucket_of, quantiles_of
 from .window import WindowCount
 
-__all__ = ["GAMMA", "Average", "Histogram", "RecentHistogram", "WindowCount", "bucket_of"]
+__all__ = ["GAMMA", "Average", "Histogram", "RecentHistogram", "WindowCount", "bucket_of", "quantiles_of"]

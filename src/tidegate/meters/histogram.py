@@ -5,9 +5,9 @@ estimate of a bucket differs from any of its values by at most (GAMMA - 1) / (GA
 """
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
-__all__ = ["GAMMA", "Histogram", "RecentHistogram", "bucket_of"]
+__all__ = ["GAMMA", "Histogram", "RecentHistogram", "bucket_of", "quantile_of", "quantiles_of"]
 
 GAMMA = 1.04
 """The growth of the buckets: an error of at most 2 %."""
@@ -67,13 +67,18 @@ def quantile_of(parts: Iterable[Mapping[int, int]], share: float) -> float | Non
     for part in parts:
         for bucket, count in part.items():
             total[bucket] = total.get(bucket, 0) + count
-    rank = share * sum(total.values())
-    seen = 0
-    for bucket in sorted(total):
-        seen += total[bucket]
-        if seen >= rank:
-            return float(GAMMA**bucket) * _MIDDLE
-    return None
+    return quantiles_of(total, (share,))[0]
+
+
+def quantiles_of(counts: Mapping[int, int], shares: Sequence[float]) -> list[float | None]:
+    """The quantiles of a histogram; `shares` (0 to 1) ascend."""
+    found: list[float | None] = []
+    whole, seen = sum(counts.values()), 0
+    for bucket in sorted(counts):
+        seen += counts[bucket]
+        while len(found) < len(shares) and seen >= shares[len(found)] * whole:
+            found.append(float(GAMMA**bucket) * _MIDDLE)
+    return found + [None] * (len(shares) - len(found))
 
 
 class RecentHistogram:

@@ -351,6 +351,8 @@ class ProviderBroke(ProviderError):
     code = "provider_broke"
     worth_repeating = False
     """The unfinished answer may have been billed."""
+    finish: str | None = None
+    """The provider's reason for an incomplete answer, if it gave one."""
 
     @property
     def summary(self) -> str:

@@ -191,4 +191,6 @@ def is_broken(reason: str) -> bool:
 def broken_finish(reason: str, detail: str | None = None) -> ProviderBroke:
     """The error for an answer with such a reason, with the provider's explanation."""
     message = f"the provider ended its answer with the reason {reason!r}"
-    return ProviderBroke(f"{message}: {detail}" if detail else message)
+    error = ProviderBroke(f"{message}: {detail}" if detail else message)
+    error.finish = reason
+    return error

@@ -18,6 +18,8 @@ from typing import NamedTuple, TypeAlias
 import msgspec
 from msgspec import Raw, Struct
 
+from tidegate.figures import Sample
+
 from .errors import JournalFailed
 
 __all__ = [
@@ -105,6 +107,8 @@ class Ended(Struct, frozen=True, tag="ended", tag_field="t", omit_defaults=True,
     """The client's name for the conversation or task that the request belongs to."""
     error: str | None = None
     """Why it failed, in short; None if it did not."""
+    figures: Sample | None = None
+    """What it adds to the figures; None if it is in none of them."""
     detail: Raw = Raw(b"{}")
     """The rest of the record, in JSON."""
 

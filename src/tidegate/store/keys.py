@@ -13,8 +13,8 @@ from .upsert import insert_new
 
 __all__ = [
     "add_key", "add_user", "change_key", "changed_keys", "changed_users", "find_key", "find_team",
-    "find_user", "keys_named", "list_keys", "list_teams", "list_users", "put_team", "put_user", "revoke_key",
-    "rotate_key", "users_with_teams", "version_of_keys", "version_of_users",
+    "find_user", "ids_of_keys", "keys_named", "list_keys", "list_teams", "list_users", "put_team", "put_user",
+    "revoke_key", "rotate_key", "users_with_teams", "version_of_keys", "version_of_users",
 ]  # fmt: skip
 
 Row = dict[str, Any]
@@ -51,6 +51,12 @@ def find_key(connection: Connection, id_or_name: str) -> Row | None:
     """A key by its id, or by its name where only one that is not revoked has it."""
     found = keys_named(connection, id_or_name)
     return found[0] if len(found) == 1 else None
+
+
+def ids_of_keys(connection: Connection, user: str) -> Sequence[str]:
+    """The ids of a user's keys, also of those that are revoked."""
+    query = select(keys.c.id).where(keys.c.user == user).order_by(keys.c.id)
+    return list(connection.execute(query).scalars())
 
 
 def keys_named(connection: Connection, id_or_name: str) -> Sequence[Row]:

@@ -13,12 +13,15 @@ from pathlib import Path
 
 from sqlalchemy import ColumnElement, Connection, delete, select, update
 
+from tidegate.figures import Sample
+from tidegate.figures.history import Entry
 from tidegate.money.ledger import charges, wallet_of
 
 from .books import Booking, balance_of, book, lock_accounts
 from .database import Database
 from .journal import Begun, Ended, Line, Released, read, read_all
 from .leases import consume, release, release_all
+from .rollups import add_rollups
 from .sessions import count_sessions
 from .tables import holds, journals, leases, records, spending
 from .upsert import add_up, among, insert, insert_new, replace
@@ -128,6 +131,7 @@ def apply(connection: Connection, lines: Sequence[Line]) -> int:
     for line in lines:
         if isinstance(line, Released):
             release(connection, line.lease)
+    add_rollups(connection, [_entry(line) for line in ended])
     return len(ended)
 
 
@@ -226,6 +230,13 @@ def _count(connection: Connection, ended: Sequence[Ended]) -> None:
                     known[:] = map(add, known, total)
     rows = [(*named, *total) for named, total in sorted(sums.items())]
     add_up(connection, spending, SPENDING, rows, SPENDING[2:])
+
+
+def _entry(line: Ended) -> Entry:
+    """What the figures take of a request. One that was lost with its worker counts as failed."""
+    lost = line.ended == LOST
+    sample = line.figures or Sample(line.status, 0.0, error=lost, rated=lost)
+    return Entry(sample, line.at, line.user, line.key)
 
 
 DAY_MS = 24 * 3600 * 1000

@@ -99,6 +99,12 @@ class Store:
         """The id of the current journal."""
         return self._journal.id
 
+    @property
+    def lag(self) -> int:
+        """Bytes of the journal that the database does not have yet."""
+        old = self._old.size if self._old is not None else 0
+        return self._journal.size - self._moved + old
+
     # --- for requests -----------------------------------------------------------------------------
 
     def append(self, line: Line) -> None:

@@ -26,7 +26,7 @@ from sqlalchemy import (
 
 __all__ = [
     "accounts", "bodies", "entries", "grants", "holds", "journals", "keys", "leases", "metadata", "records",
-    "sessions", "sign_ins", "spending", "teams", "transactions", "users",
+    "rollups", "sessions", "sign_ins", "spending", "teams", "transactions", "users",
 ]  # fmt: skip
 
 metadata = MetaData()
@@ -263,3 +263,18 @@ sign_ins = Table(
 )
 """Browsers that have signed in to the dashboard. `id` is the SHA-256 of what the browser has, in hex; `who`
 is the digest of the key that was used, or the user of a token."""
+
+rollups = Table(
+    "rollups",
+    metadata,
+    Column("by", String(8), primary_key=True),
+    Column("span", Integer, primary_key=True),
+    Column("at", BigInteger, primary_key=True),
+    Column("provider", NAME, primary_key=True),
+    Column("name", NAME, primary_key=True),
+    Column("requests", BigInteger, nullable=False),
+    Column("sums", LargeBinary, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""Figures of the requests that ended in a bucket of time: `span` seconds that begin `at`. `by` and `name` say
+whose they are (see `figures.history.Series`); `sums` is `figures.Sums` in MessagePack."""

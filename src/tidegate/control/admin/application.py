@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 from tidegate import __version__
 from tidegate.config import Config
 from tidegate.control.description.schema import schemas_of
+from tidegate.figures import History
 from tidegate.protocols.errors import InvalidRequest, TidegateError, Unavailable
 from tidegate.store.errors import StoreUnavailable
 from tidegate.store.store import Store
@@ -20,6 +21,7 @@ from .configuration import add_configuration
 from .figures import add_figures
 from .keys import add_keys
 from .members import add_members
+from .overview import add_overview
 from .requests import Live, add_requests
 from .routes import Routes
 from .wallets import add_wallets
@@ -40,8 +42,10 @@ SECURITY = {
 }
 
 
-def create_admin(config: Config, store: Store | None, live: Live) -> FastAPI:
-    """The admin API; without a store, only the configuration is shown."""
+def create_admin(config: Config, store: Store | None, live: Live, history: History | None = None) -> FastAPI:
+    """The admin API; without a store, only the configuration is shown, and figures as far as `history` has
+    them in memory.
+    """
     app = FastAPI(
         title=f"{config.api.title}: admin API",
         description=DESCRIPTION,
@@ -58,6 +62,8 @@ def create_admin(config: Config, store: Store | None, live: Live) -> FastAPI:
         add_wallets(routes, store, config)
         add_figures(routes, store)
         add_requests(routes, store, live)
+    if history is not None:
+        add_overview(routes, history, store)
     generate = app.openapi
     app.openapi = lambda: _described(generate(), routes.kinds)  # type: ignore[method-assign]
     _handle_errors(app, missing=store is None)

@@ -4,7 +4,7 @@ from typing import Any
 
 from tidegate import __version__
 
-from . import catalog, chat, contents, extensions, messages, own, responses, sign_in, tasks
+from . import catalog, chat, contents, extensions, figures, messages, own, responses, sign_in, tasks
 from .operations import OPERATIONS, name_operations
 from .replies import HEADERS, RESPONSES, SCHEMAS, STORY, refusals
 from .schema import Schema, array, integer, null_or, ref, string, struct
@@ -63,6 +63,7 @@ TAGS = [
     {"name": "Models", "description": "The available models."},
     {"name": "Dashboard", "description": "What the pages at `/ui` sign in with."},
     {"name": "Accounts", "description": "The caller's own accounts; of gateways with a store."},
+    {"name": "Metrics", "description": "Figures of this gateway, now and over time."},
     {"name": "Health", "description": "For load balancers and monitoring; no key required."},
 ]
 
@@ -139,6 +140,7 @@ def describe(title: str, description: str, gate: str = "/llm-gate") -> dict[str,
                 **catalog.SCHEMAS,
                 **own.SCHEMAS,
                 **sign_in.SCHEMAS,
+                **figures.SCHEMAS,
                 **SERVICE_SCHEMAS,
                 **SCHEMAS,
             },
@@ -159,6 +161,7 @@ def _paths() -> dict[str, Any]:
         **_catalog_paths(),
         **_own_paths(),
         **sign_in.paths(),
+        **_figure_paths(),
         **_health_paths(),
     }
 
@@ -389,10 +392,36 @@ def _own_paths() -> dict[str, Any]:
     return {
         "/v1/me": _own("readMe", "Me"),
         "/v1/me/usage": _own("readOwnUsage", "OwnUsage"),
+        "/v1/me/overview": _own("readOwnOverview", "Overview"),
         "/v1/me/transactions": sheet,
         "/v1/me/requests": requests,
         "/v1/me/requests/{id}": _own("readOwnRequest", "RequestDetails"),
         "/v1/me/sessions": _own("listOwnSessions", "OwnSessions"),
+    }
+
+
+def _figure_paths() -> dict[str, Any]:
+    metrics = _figures("readMetrics", "Metrics")
+    content = metrics["get"]["responses"]["200"]["content"]
+    content["text/plain"] = content["application/openmetrics-text"] = {"schema": string()}
+    return {
+        "/metrics": metrics,
+        "/metrics/models": _figures("readModelMetrics", "ModelFigures"),
+        "/metrics/trends": _figures("readTrends", "Trends"),
+    }
+
+
+def _figures(operation: str, schema: str) -> dict[str, Any]:
+    return {
+        "get": {
+            "operationId": operation,
+            "tags": ["Metrics"],
+            "parameters": figures.PARAMETERS[operation],
+            "responses": {
+                "200": _answer("The figures.", schema, ("x-request-id",)),
+                **refusals("400 401 403 429 500 503"),
+            },
+        }
     }
 
 
@@ -401,7 +430,7 @@ def _own(operation: str, schema: str) -> dict[str, Any]:
         "get": {
             "operationId": operation,
             "tags": ["Accounts"],
-            "parameters": own.PARAMETERS[operation],
+            "parameters": {**own.PARAMETERS, **figures.PARAMETERS}[operation],
             "responses": {
                 "200": _answer("The caller's own.", schema, ("x-request-id",)),
                 **refusals("400 401 404 500 503"),

@@ -54,6 +54,22 @@ OPERATIONS: Mapping[str, Words] = {
     "listOwnSessions": Words(
         "List own sessions", "What the requests of each session come to, the session that ended last first."
     ),
+    "readOwnOverview": Words(
+        "Read own overview",
+        "The caller's requests over the last hours: how many, how fast, at what cost; by key and over time.",
+    ),
+    "readMetrics": Words(
+        "Read metrics",
+        "All metrics as they are now, over all workers of the host: for Prometheus, in OpenMetrics, or in "
+        "JSON with `Accept: application/json`. Where clients need keys, this needs the token of `[metrics]` "
+        "or an admin key.",
+    ),
+    "readModelMetrics": Words(
+        "Read metrics by model",
+        "Each model at each provider over the last hours: requests, success, errors by kind, tokens, cost, "
+        "percentiles of latency and time to first token, speed, prompt caches.",
+    ),
+    "readTrends": Words("Read trends", "The same over time, of everything or of one model or provider."),
     "createModeration": Words(
         "Create moderation",
         "Checks texts and images for harmful content, where the provider offers that (OpenAI, Mistral).",

@@ -1,0 +1,40 @@
+"""`/admin/overview`: how many requests there were, how fast they were, and what they cost, over time."""
+
+from time import time
+from typing import Annotated
+
+from fastapi import Query, Request, Response
+
+from tidegate.figures import History
+from tidegate.figures.asked import overview_asked
+from tidegate.figures.views import Group, Overview
+from tidegate.store.keys import ids_of_keys
+from tidegate.store.store import Store
+
+from .answers import respond
+from .routes import Routes
+
+__all__ = ["add_overview"]
+
+
+def add_overview(routes: Routes, history: History, store: Store | None) -> None:
+    """Add the path."""
+
+    @routes.add("GET", "/overview", Overview)
+    async def read_overview(
+        request: Request,
+        hours: Annotated[float, Query(gt=0, description="How far back.")] = 24,
+        bucket: Annotated[
+            int | None, Query(description="Seconds from point to point; chosen for at most 120 points.")
+        ] = None,
+        by: Annotated[Group, Query(description="What to divide by.")] = "model",
+        model: Annotated[str | None, Query(description="Only this model; by model or provider.")] = None,
+        provider: Annotated[
+            str | None, Query(description="Only models of this provider; by model or provider.")
+        ] = None,
+        user: Annotated[str | None, Query(description="Only this user; by user or key.")] = None,
+    ) -> Response:
+        """Sum up the last hours: totals, a series over time, and by model, provider, user or key."""
+        keys = await store.ask(ids_of_keys, user) if by == "key" and user is not None and store else None
+        query = dict(request.query_params)
+        return respond(await overview_asked(history, query, int(time() * 1000), keys))

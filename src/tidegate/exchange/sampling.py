@@ -1,0 +1,122 @@
+"""What an exchange adds to the figures, once it is over."""
+
+import logging
+from collections.abc import Sequence
+from time import perf_counter
+
+from tidegate.figures import Part, Sample
+from tidegate.figures.kinds import kind_of
+from tidegate.money import Bill
+from tidegate.observe import Record
+from tidegate.protocols.errors import ClientError, ProviderBroke, ProviderError
+from tidegate.protocols.usage import Usage
+
+from .attempt import Attempt
+from .state import Exchange
+
+__all__ = ["FREE", "count", "is_sampled", "sample_of"]
+
+log = logging.getLogger("tidegate")
+
+COMPLETE = frozenset(["complete", "complete_without_usage"])
+FAILED = frozenset(["failed", "refused", "provider_broke", "gateway_failed", "shut_down"])
+"""Endings with an error for the client."""
+UNRATED = frozenset(["refused", "client_left", "shut_down"])
+"""Endings that say nothing about providers and the gateway."""
+FREE = frozenset(["refused", "failed", "gateway_failed", "shut_down"])
+"""Endings of requests that got no answer: nothing is charged for them."""
+BAD_TOOL_CALLS = frozenset(["MALFORMED_FUNCTION_CALL", "malformed_tool_use"])
+"""Finish reasons of answers whose tool calls cannot be read."""
+LEAST_GENERATION_S = 0.01
+"""The shortest generation whose speed is measured, in seconds: what is faster arrived at once."""
+
+
+def count(this: Exchange, record: Record) -> None:
+    """Count an exchange that is over. A failure to do so is logged, and never hides how it ended."""
+    figures, error = this.gateway.figures, this.error
+    try:
+        figures.live.count(this.door.name, record.status, error if isinstance(error, ClientError) else None)
+        if is_sampled(this):
+            sample = this.sample or sample_of(this, record, None)
+            figures.add(sample, this.caller.user, this.caller.key)
+    except Exception:
+        log.exception("%s could not be counted", this.request.id)
+
+
+def is_sampled(this: Exchange) -> bool:
+    """Whether an exchange is in the figures of models: it named one, and did not only count tokens."""
+    return this.model is not None and this.stream is not None
+
+
+def sample_of(this: Exchange, record: Record, bills: Sequence[tuple[int, Bill]] | None) -> Sample:
+    """The sample of an exchange with this record. `bills` are those of its attempts, by their number; None
+    where nothing was booked: then the cost is computed from the tokens.
+    """
+    error, ended = this.error, record.ended
+    return Sample(
+        record.status,
+        record.total_ms,
+        record.first_byte_ms if this.stream and record.status == 200 else None,
+        error=ended in FAILED,
+        rated=ended not in UNRATED and (error is None or error.fault != "request"),
+        parts=_parts(this, record, bills) if this.attempts else (),
+        estimated=record.estimated,
+    )
+
+
+def _parts(this: Exchange, record: Record, bills: Sequence[tuple[int, Bill]] | None) -> tuple[Part, ...]:
+    """The attempts; that of the answer, or of the last failure, is the last one."""
+    costs = None if bills is None else {number: bill.total for number, bill in bills}
+    parts: list[Part] = []
+    last: list[Part] = []
+    for number, attempt in enumerate(this.attempts):
+        known = costs is not None
+        cost = costs.get(number, 0 if costs or this.ended in FREE else None) if costs is not None else None
+        part = _part(this, attempt, record, cost, known=known)
+        (last if attempt is this.attempt else parts).append(part)
+    return (*parts, *last)
+
+
+def _part(this: Exchange, attempt: Attempt, record: Record, cost: int | None, *, known: bool) -> Part:
+    """An attempt; `cost` is what was booked, if that is `known`."""
+    candidate, usage, failure = attempt.candidate, attempt.tally.usage, attempt.error
+    cards = this.gateway.price_cards
+    is_last = attempt is this.attempt
+    if failure is None and is_last:
+        failure = this.error
+    kind = kind_of(failure) if isinstance(failure, ProviderError) else None
+    if kind is not None:
+        rated = failure is not None and failure.fault != "request"
+    else:
+        rated = is_last and record.ended in COMPLETE
+    if attempt.first_byte_at is None:
+        cost = cost or 0
+    elif not known:
+        cost = 0
+        if kind is None:
+            cost = cards.cost(candidate, attempt.tally, usage) if usage is not None else None
+    provider, model = candidate.service.name, this.gateway.model_names.of(candidate)
+    calls = attempt.tally.finish == "tool_calls"
+    bad_calls = isinstance(failure, ProviderBroke) and failure.finish in BAD_TOOL_CALLS
+    if usage is None:
+        return Part(provider, model, kind, rated, cost=cost, tool_calls=calls, bad_tool_calls=bad_calls)
+    generated, generated_ms = _speed(this, attempt, usage) if kind is None else (0, 0.0)
+    discount, premium = cards.cache_effect(candidate, attempt.tally, usage)
+    return Part(
+        provider, model, kind, rated,
+        (usage.input or 0) + (usage.input_audio or 0) + (usage.input_image or 0),
+        usage.cache_read or 0,
+        (usage.cache_write or 0) + (usage.cache_write_1h or 0),
+        (usage.output or 0) + (usage.output_audio or 0) + (usage.output_image or 0),
+        usage.reasoning or 0,
+        cost, discount, premium, generated, generated_ms, calls, bad_calls,
+    )  # fmt: skip
+
+
+def _speed(this: Exchange, attempt: Attempt, usage: Usage) -> tuple[int, float]:
+    """Completion tokens, and the milliseconds in which they were generated; zeros where that is not known."""
+    tokens, begun = usage.completion_tokens, attempt.first_byte_at if this.stream else attempt.started_at
+    if not tokens or begun is None:
+        return 0, 0.0
+    elapsed = (attempt.ended_at or perf_counter()) - begun
+    return (tokens, elapsed * 1e3) if elapsed >= LEAST_GENERATION_S else (0, 0.0)

@@ -1,0 +1,132 @@
+"""Figures over time: what is kept, and how it is asked for."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
+from typing import Literal, NamedTuple
+from typing import Protocol as Interface
+
+from .sample import Sample
+from .sums import Row, Sums
+
+__all__ = [
+    "ALL",
+    "DAY_S",
+    "FIVE_MINUTES_S",
+    "HOUR_S",
+    "KEPT_S",
+    "SPANS",
+    "Dimension",
+    "Entry",
+    "History",
+    "Query",
+    "Range",
+    "Series",
+    "roll_up",
+    "widen",
+]
+
+Dimension = Literal["all", "model", "user", "key"]
+ALL = "all"
+"""The name of everything's only row."""
+
+FIVE_MINUTES_S, HOUR_S, DAY_S = 300, 3600, 86_400
+SPANS = (FIVE_MINUTES_S, HOUR_S, DAY_S)
+"""The lengths of buckets, in seconds. They begin at whole multiples of their length since 1970, in UTC."""
+KEPT_S: Mapping[int, int] = MappingProxyType({FIVE_MINUTES_S: 2 * DAY_S + HOUR_S})
+"""Length of buckets → how long they are kept, in seconds; the others are kept for ever."""
+
+
+class Entry(NamedTuple):
+    """A request, by whom it was made, and when it ended."""
+
+    sample: Sample
+    at: int
+    """In milliseconds since 1970."""
+    user: str | None = None
+    key: str | None = None
+
+
+class Series(NamedTuple):
+    """What sums are of: one line of a chart."""
+
+    by: Dimension
+    provider: str
+    name: str
+
+
+class Range(NamedTuple):
+    """Buckets of one length."""
+
+    span: int
+    """Their length in seconds: one of SPANS."""
+    since: int
+    """The beginning of the first, in milliseconds since 1970."""
+    until: int
+    """The end of the last."""
+
+
+class Query(NamedTuple):
+    """Which figures are asked for."""
+
+    by: Dimension
+    ranges: Sequence[Range]
+    names: Sequence[str] | None = None
+    """Only these models, users or keys."""
+    provider: str | None = None
+    """Only models of this provider."""
+    most: int | None = None
+    """Only the names with the most requests: so many; None: all."""
+
+
+class History(Interface):
+    """Where figures over time are kept."""
+
+    source: str
+    """`store`, or `memory`, which begins with the gateway."""
+    since: int | None
+    """When it begins, in milliseconds since 1970; None where that is not known."""
+
+    async def read(self, queries: Sequence[Query]) -> Sequence[Sequence[Row]]:
+        """The rows that each query asks for, in the order of time. Raises Unavailable."""
+        ...
+
+
+def roll_up(entries: Iterable[Entry]) -> dict[int, dict[Series, Sums]]:
+    """Sums of requests by the beginning of their five minutes, in milliseconds since 1970, and by series."""
+    found: dict[int, dict[Series, Sums]] = {}
+    for entry in entries:
+        sums = found.setdefault(entry.at - entry.at % (FIVE_MINUTES_S * 1000), {})
+        sample = entry.sample
+        for series in _series_of(entry):
+            _at(sums, series).add_request(sample)
+        if sample.parts:
+            last = sample.parts[-1]
+            _at(sums, Series("model", last.provider, last.model)).add_answer(sample)
+            for part in sample.parts:
+                _at(sums, Series("model", part.provider, part.model)).add_attempt(part)
+    return found
+
+
+def widen(sums: Mapping[int, Mapping[Series, Sums]], span: int) -> dict[int, dict[Series, Sums]]:
+    """The same in longer buckets of `span` seconds."""
+    found: dict[int, dict[Series, Sums]] = {}
+    for at, by_series in sums.items():
+        wide = found.setdefault(at - at % (span * 1000), {})
+        for series, one in by_series.items():
+            _at(wide, series).add(one)
+    return found
+
+
+def _series_of(entry: Entry) -> Iterator[Series]:
+    yield Series("all", "", ALL)
+    if entry.user is not None:
+        yield Series("user", "", entry.user)
+    if entry.key is not None:
+        yield Series("key", "", entry.key)
+
+
+def _at(sums: dict[Series, Sums], series: Series) -> Sums:
+    found = sums.get(series)
+    if found is None:
+        found = sums[series] = Sums()
+    return found

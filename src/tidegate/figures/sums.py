@@ -1,0 +1,123 @@
+"""Sums over many requests, which can be added to each other."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from msgspec import Struct, field
+
+from tidegate.meters import bucket_of
+
+from .sample import Part, Sample
+
+__all__ = ["COUNTS", "Row", "Sums", "add_counts"]
+
+COUNTS = (
+    "requests", "errors", "rated", "failures", "unpriced", "cost", "input", "cache_read", "cache_write",
+    "output", "reasoning", "discount", "premium", "generated", "generated_ms", "tool_calls", "bad_tool_calls",
+)  # fmt: skip
+"""The fields of Sums that are plain numbers."""
+
+
+class Sums(Struct, kw_only=True, array_like=True):
+    """What some requests add up to. Amounts are in nano (10⁻⁹ USD)."""
+
+    requests: int = 0
+    errors: int = 0
+    """Those whose client got an error, whoever was at fault."""
+    rated: int = 0
+    """What the rate of success is of: requests; of a model at a provider, attempts."""
+    failures: int = 0
+    """Those of `rated` that failed because of a provider or the gateway."""
+    unpriced: int = 0
+    """Answers whose cost is unknown."""
+    cost: int = 0
+    input: int = 0
+    cache_read: int = 0
+    cache_write: int = 0
+    output: int = 0
+    reasoning: int = 0
+    discount: int = 0
+    premium: int = 0
+    generated: int = 0
+    generated_ms: int = 0
+    tool_calls: int = 0
+    bad_tool_calls: int = 0
+    kinds: dict[str, int] = field(default_factory=dict)
+    """Failed attempts by kind of error."""
+    latency: dict[int, int] = field(default_factory=dict)
+    """The durations of answered requests: counts by bucket of seconds (see `meters.histogram`)."""
+    ttft: dict[int, int] = field(default_factory=dict)
+    """The times to the first token of streams, likewise."""
+
+    def add_request(self, sample: Sample) -> None:
+        """Add a request with all its attempts."""
+        self._add_ending(sample)
+        self.rated += sample.rated
+        self.failures += sample.rated and sample.error
+        for part in sample.parts:
+            self._add_part(part)
+
+    def add_answer(self, sample: Sample) -> None:
+        """Add a request to the model that gave the answer, or failed last; its attempts are added apart."""
+        self._add_ending(sample)
+
+    def add_attempt(self, part: Part) -> None:
+        """Add an attempt to the model that it was made at."""
+        self.rated += part.rated
+        self.failures += part.failed
+        self._add_part(part)
+
+    def add(self, other: "Sums") -> None:
+        """Add other sums."""
+        for name in COUNTS:
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        add_counts(self.kinds, other.kinds)
+        add_counts(self.latency, other.latency)
+        add_counts(self.ttft, other.ttft)
+
+    def _add_ending(self, sample: Sample) -> None:
+        self.requests += 1
+        self.errors += sample.error
+        if sample.rated and not sample.error:
+            bucket = bucket_of(sample.total_ms / 1e3)
+            self.latency[bucket] = self.latency.get(bucket, 0) + 1
+        if sample.ttft_ms is not None:
+            bucket = bucket_of(sample.ttft_ms / 1e3)
+            self.ttft[bucket] = self.ttft.get(bucket, 0) + 1
+
+    def _add_part(self, part: Part) -> None:
+        if part.error is not None:
+            self.kinds[part.error] = self.kinds.get(part.error, 0) + 1
+        if part.cost is None:
+            self.unpriced += 1
+        else:
+            self.cost += part.cost
+        self.input += part.input
+        self.cache_read += part.cache_read
+        self.cache_write += part.cache_write
+        self.output += part.output
+        self.reasoning += part.reasoning
+        self.discount += part.discount
+        self.premium += part.premium
+        self.generated += part.generated
+        self.generated_ms += round(part.generated_ms)
+        self.tool_calls += part.tool_calls
+        self.bad_tool_calls += part.bad_tool_calls
+
+
+def add_counts(mine: dict[int, int] | dict[str, int], others: Mapping[int, int] | Mapping[str, int]) -> None:
+    """Add counts by bucket or name to others."""
+    counts: dict[int | str, int] = mine  # type: ignore[assignment]
+    for name, count in others.items():
+        counts[name] = counts.get(name, 0) + count
+
+
+class Row(NamedTuple):
+    """Sums of one bucket of time, of one model, user or key."""
+
+    at: int
+    """The beginning of the bucket, in milliseconds since 1970 (UTC)."""
+    provider: str
+    """Empty where the rows are not by model."""
+    name: str
+    sums: Sums

@@ -1,0 +1,129 @@
+"""Figures over time in the store: sums by five minutes, hour and day, written with the records.
+
+A bucket is read, added to and written once per batch, under one lock of the database: writers of other
+processes wait for it, so that none of their requests is lost.
+"""
+
+from collections.abc import Sequence
+from operator import itemgetter
+from typing import Any
+
+import msgspec
+from msgspec.json import encode
+from sqlalchemy import Connection, delete, func, select, text, union_all
+
+from tidegate.figures import Query, Row, Sums
+from tidegate.figures.history import ALL, FIVE_MINUTES_S, KEPT_S, SPANS, Entry, roll_up, widen
+
+from .tables import rollups
+from .upsert import replace
+
+__all__ = ["add_rollups", "read_rollups"]
+
+LOCK = 0x7469_6466
+"""The advisory lock under which PostgreSQL adds to rollups, until the transaction ends."""
+ROW = ("by", "span", "at", "provider", "name", "requests", "sums")
+FIND_IN_SQLITE = """
+    SELECT r."by", r.span, r.at, r.provider, r.name, r.sums FROM json_each(?) AS k CROSS JOIN rollups AS r
+    WHERE r."by" = k.value ->> 0 AND r.span = k.value ->> 1 AND r.at = k.value ->> 2
+    AND r.provider = k.value ->> 3 AND r.name = k.value ->> 4"""
+FIND_IN_POSTGRESQL = """
+    SELECT "by", span, at, provider, name, sums FROM rollups JOIN
+    unnest(%s::text[], %s::int[], %s::bigint[], %s::text[], %s::text[]) AS k("by", span, at, provider, name)
+    USING ("by", span, at, provider, name)"""
+DIMENSIONS = ("all", "key", "model", "user")
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(Sums).decode
+
+Key = tuple[str, int, int, str, str]
+"""The primary key of a row: dimension, length of the bucket, its beginning, provider, name."""
+
+
+def add_rollups(connection: Connection, entries: Sequence[Entry]) -> None:
+    """Add requests that have not been added before. Nothing is locked after it in the same transaction."""
+    if not entries:
+        return
+    fine = roll_up(entries)
+    added: dict[Key, Sums] = {}
+    for span in SPANS:
+        for at, by_series in (fine if span == FIVE_MINUTES_S else widen(fine, span)).items():
+            for series, sums in by_series.items():
+                added[series.by, span, at, series.provider, series.name] = sums
+    if connection.dialect.name != "sqlite":
+        connection.execute(text(f"SELECT pg_advisory_xact_lock({LOCK})"))
+    known = _known(connection, list(added))
+    rows = [_row(key, sums, known.get(key)) for key, sums in sorted(added.items(), key=itemgetter(0))]
+    replace(connection, rollups, ROW, rows, ROW[5:])
+    for at in fine:
+        if ("all", FIVE_MINUTES_S, at, "", ALL) not in known:
+            _forget_old(connection, at)
+
+
+def _known(connection: Connection, keys: Sequence[Key]) -> dict[Key, bytes]:
+    """What rows have now. All keys are one parameter, or one for each column."""
+    if connection.dialect.name == "sqlite":
+        found = connection.exec_driver_sql(FIND_IN_SQLITE, (encode(keys).decode(),))
+    else:
+        found = connection.exec_driver_sql(FIND_IN_POSTGRESQL, tuple(map(list, zip(*keys, strict=True))))
+    return {(by, span, at, provider, name): sums for by, span, at, provider, name, sums in found}
+
+
+def _row(key: Key, sums: Sums, known: bytes | None) -> tuple[Any, ...]:
+    if known is not None:
+        sums.add(_decode(known))
+    return (*key, sums.requests, _encode(sums))
+
+
+def _forget_old(connection: Connection, at: int) -> None:
+    """Delete what is not kept any longer, when a bucket begins."""
+    for span, kept_s in KEPT_S.items():
+        old = [rollups.c.span == span, rollups.c.at < at - kept_s * 1000]
+        for by in DIMENSIONS:
+            connection.execute(delete(rollups).where(rollups.c.by == by, *old))
+
+
+def read_rollups(connection: Connection, query: Query) -> list[Row]:
+    """The rows that a query asks for, in the order of time within each length of buckets."""
+    columns = (rollups.c.at, rollups.c.provider, rollups.c.name, rollups.c.sums)
+    names = query.names
+    if query.most is not None:
+        names = _most_used(connection, query)
+    found: list[Row] = []
+    for conditions in _conditions(query._replace(names=names)):
+        chosen = select(*columns).where(*conditions).order_by(rollups.c.at)
+        found += [
+            Row(at, provider, name, _decode(sums)) for at, provider, name, sums in connection.execute(chosen)
+        ]
+    return found
+
+
+def _most_used(connection: Connection, query: Query) -> list[str]:
+    """The names with the most requests."""
+    parts = [
+        select(rollups.c.name, rollups.c.requests).where(*conditions) for conditions in _conditions(query)
+    ]
+    rows = union_all(*parts).subquery()
+    most = func.sum(rows.c.requests).desc()
+    chosen = select(rows.c.name).group_by(rows.c.name).order_by(most, rows.c.name).limit(query.most)
+    return [name for (name,) in connection.execute(chosen)]
+
+
+def _conditions(query: Query) -> list[list[Any]]:
+    """The conditions for each range of a query."""
+    columns = rollups.c
+    more: list[Any] = []
+    if query.names is not None:
+        more.append(columns.name.in_(query.names))
+    if query.provider is not None:
+        more.append(columns.provider == query.provider)
+    return [
+        [
+            columns.by == query.by,
+            columns.span == one.span,
+            columns.at >= one.since,
+            columns.at < one.until,
+            *more,
+        ]
+        for one in query.ranges
+    ]
