@@ -30,7 +30,7 @@ export function money(value) {
 /** A duration given in milliseconds: 840 ms, 1.2 s, 2 min 5 s, 3 h 20 min. */
 export function duration(ms) {
   if (ms === null || ms === undefined) return UNKNOWN;
-  if (ms < 1) return `${ms.toFixed(2)} ms`;
+  if (ms < 1) return ms === 0 ? "0" : `${ms.toFixed(2)} ms`;
   if (ms < 1000) return `${ms < 10 ? ms.toFixed(1) : Math.round(ms)} ms`;
   const seconds = ms / 1000;
   if (seconds < 59.95) return `${seconds < 10 ? seconds.toFixed(2) : seconds.toFixed(1)} s`;

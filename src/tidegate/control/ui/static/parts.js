@@ -78,9 +78,7 @@ export function state(kind, words) {
 const ENDINGS = {
   complete: ["good", "complete"],
   complete_without_usage: ["warn", "no usage"],
-  from_cache: ["good", "from cache"],
   client_left: ["warn", "client left"],
-  lost: ["warn", "lost"],
 };
 
 /** How a request ended. */
@@ -129,9 +127,10 @@ export function loading() {
 
 /**
  * A list that is read page by page. `load(after)` returns `{data, next}`, `draw(rows)` a table of all rows so far.
- * Returns the element and `reload`, which begins again at the first page without losing what is shown meanwhile.
+ * `first` is the first page, if it is known already. Returns the element and `reload`, which begins again at the
+ * first page without losing what is shown meanwhile.
  */
-export function paged(load, draw) {
+export function paged(load, draw, first = null) {
   const place = h("div.paged", null, loading());
   let rows = [];
   let next = null;
@@ -168,8 +167,12 @@ export function paged(load, draw) {
     fill(place, draw(rows), next && h("button.more", { type: "button", onclick: more }, "Show more"));
   }
 
-  begin();
-  return { element: place, reload: begin, rows: () => rows };
+  if (first) {
+    rows = first.data;
+    next = first.next;
+    show();
+  } else begin();
+  return { element: place, reload: begin };
 }
 
 /** Tabs of which one is shown. `tabs` is a list of `[name, draw]`. */

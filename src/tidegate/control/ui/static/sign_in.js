@@ -54,6 +54,7 @@ function draw(gateway) {
         logo(),
         make("h1", {}, gateway.title),
         make("p", { class: "quiet" }, "Sign in with an admin key to see everything, or with your own key or token to see what is yours."),
+        make("input", { type: "text", name: "username", autocomplete: "username", value: "tidegate", hidden: "" }),
         make("label", { for: "key" }, "Key or token"),
         key, problem, button,
         make("p", { class: "small quiet" },

@@ -9,14 +9,13 @@ import { choice, head, loading, table, tile } from "../parts.js";
 
 export const TIMES = [["1", "1 h"], ["6", "6 h"], ["24", "24 h"], ["168", "7 d"], ["720", "30 d"]];
 const DIMENSIONS = ["model", "provider", "user", "key"];
-const FILTERS = ["model", "provider", "user"];
+/** Figures are kept by model and provider, by user, and by key: what can be divided is limited by the same. */
+const LIMITS = { model: ["model", "provider"], provider: ["model", "provider"], user: ["user"], key: ["user"] };
 
 export async function show(view) {
-  const query = {
-    hours: view.query.get("hours") ?? "24",
-    by: view.query.get("by") ?? "model",
-    ...Object.fromEntries(FILTERS.map((name) => [name, view.query.get(name)])),
-  };
+  const by = view.query.get("by") ?? (seesAll() ? "model" : "key");
+  const query = { hours: view.query.get("hours") ?? "24", by };
+  for (const name of LIMITS[by] ?? []) query[name] = view.query.get(name);
   const change = (more) => go(withQuery("/", { ...query, ...more }));
   const times = choice("Time", TIMES, query.hours, (hours) => change({ hours }));
   view.draw(head("Overview", times), loading());
@@ -30,7 +29,7 @@ export async function show(view) {
 }
 
 function chips(query, change) {
-  return FILTERS.filter((name) => query[name]).map((name) =>
+  return LIMITS[query.by].filter((name) => query[name]).map((name) =>
     h("span.chip", null, `${name}: ${query[name]}`, h("button", { type: "button", "aria-label": `Without ${name}`, onclick: () => change({ [name]: null }) }, "✕")));
 }
 
@@ -82,10 +81,10 @@ function tiles(totals, values) {
 }
 
 function breakdown(rows, query, change) {
-  const dimensions = seesAll() ? DIMENSIONS : ["model", "provider"];
+  const dimensions = seesAll() ? DIMENSIONS : ["key"];
   const most = Math.max(...rows.map((one) => one.requests), 1);
   const columns = [
-    { name: query.by, cell: (row) => nameOf(row, query, change), class: "name" },
+    { name: query.by, cell: (row) => nameOf(row, query), class: "name" },
     { name: "Requests", number: true, cell: (row) => barred(exact(row.requests), row.requests / most) },
     { name: "Errors", number: true, cell: (row) => (row.errors ? `${exact(row.errors)} (${share(row.errors / row.requests)})` : "0") },
     { name: "Cost", number: true, cell: (row) => usd(row.cost_usd) },
@@ -98,14 +97,17 @@ function breakdown(rows, query, change) {
     { name: "Tokens/s", number: true, cell: (row) => rate(row.tokens_per_s) },
   ];
   return h("section", null,
-    h("div.section", null, h("h2", "By"), choice("By", dimensions.map((one) => [one, one]), query.by, (by) => change({ by }))),
+    h("div.section", null, h("h2", "By"), choice("By", dimensions.map((one) => [one, one]), query.by, (by) => go(withQuery("/", { hours: query.hours, by })))),
     table(columns, rows, { caption: `Figures by ${query.by}`, empty: "No requests in this time. Send one, or try the playground." }));
 }
 
-function nameOf(row, query, change) {
+/** A name, which leads to the figures of it alone: of a model by provider, of a user by key. */
+function nameOf(row, query) {
   const name = row.name || "(none)";
-  if (!FILTERS.includes(query.by) || !row.name) return name;
-  return h("a", { href: `/ui${withQuery("/", { ...query, [query.by]: row.name })}`, title: `Only this ${query.by}` }, name);
+  if (!row.name || query.by === "key" || !seesAll()) return name;
+  const next = { model: "provider", provider: "model", user: "key" }[query.by];
+  const only = h("a", { href: `/ui${withQuery("/", { ...query, by: next, [query.by]: row.name })}`, title: `Only this ${query.by}` }, name);
+  return query.by === "model" && row.provider ? [only, h("span.quiet.small", null, `  ${row.provider}`)] : only;
 }
 
 /** A number with a bar as long as its share of the greatest. */

@@ -1,7 +1,7 @@
 /** How the providers do, as the requests of this gateway see it. */
 
 import { h } from "../dom.js";
-import { duration, share, usd } from "../format.js";
+import { duration, exact, rate, share, usd } from "../format.js";
 import { facts, head, known, loading, state, table } from "../parts.js";
 
 const STATES = { healthy: "good", degraded: "warn", unavailable: "bad", unknown: "off" };
@@ -30,42 +30,33 @@ function contents(found) {
 }
 
 function provider(one) {
-  const models = (one.models ?? []).map((each) => (typeof each === "string" ? { model: each } : each));
   return h("section", null,
     h("div.section", null, h("h2", one.name), h("div.actions", null, h("span.badge", one.kind), state(STATES[one.status] ?? "off", WORDS[one.status] ?? one.status))),
-    models.length ? endpoints(models) : h("p.empty.panel", null, "No request has gone to it since the gateway started."),
-    credentials(one.credentials ?? []));
+    table(MODELS, one.models, { caption: `Models of ${one.name}`, empty: "No request has gone to it since the gateway started." }),
+    one.credentials.length > 1 && h("div", null, h("h2", "Keys"), table(CREDENTIALS, one.credentials, { caption: `Keys of ${one.name}` })));
 }
 
-function endpoints(models) {
-  return table(columnsOf(models, "model"), models, { caption: "Models of the provider" });
-}
+const seconds = (value) => (value ? duration(value * 1000) : known(null));
+const ago = (words, value) => (words ? h("span", null, words, value === null ? null : h("span.quiet", null, `  ${duration(value * 1000)} ago`)) : known(null));
 
-function credentials(list) {
-  if (list.length < 2) return null;
-  return h("div", null, h("h3", "Keys"), table(columnsOf(list, "key"), list, { caption: "Keys of the provider" }));
-}
+const MODELS = [
+  { name: "Model", cell: (row) => row.model },
+  { name: "State", cell: (row) => state(STATES[row.status] ?? "off", row.status) },
+  { name: "Breaker", cell: (row) => row.breaker.replaceAll("_", " ") },
+  { name: "Again in", number: true, title: "When it is tried again", cell: (row) => seconds(row.available_in_s) },
+  { name: "Succeeded", number: true, title: "Of its recent attempts", cell: (row) => share(row.success_rate) },
+  { name: "Attempts", number: true, title: "Recent ones", cell: (row) => exact(row.attempts) },
+  { name: "First token p50", number: true, cell: (row) => seconds(row.ttft_p50_s) },
+  { name: "p95", number: true, cell: (row) => seconds(row.ttft_p95_s) },
+  { name: "Tokens/s", number: true, cell: (row) => rate(row.tokens_per_s) },
+  { name: "Rate limited", number: true, cell: (row) => exact(row.rate_limited) },
+  { name: "Last error", wide: true, cell: (row) => ago(row.last_error, row.last_error_s_ago) },
+  { name: "Last probe", cell: (row) => ago(row.last_probe, row.last_probe_s_ago) },
+];
 
-/** Columns for whatever is reported: what states are, durations and shares by their names. */
-function columnsOf(rows, first) {
-  const names = [...new Set(rows.flatMap((one) => Object.keys(one)))];
-  names.sort((a, b) => Number(b === first) - Number(a === first));
-  return names.map((name) => ({
-    name: name.replace(/_(ms|s)$/, "").replaceAll("_", " "),
-    number: rows.every((row) => typeof row[name] === "number" || row[name] === null),
-    wide: rows.some((row) => typeof row[name] === "string" && row[name].length > 40),
-    cell: (row) => shown(name, row[name]),
-  }));
-}
-
-function shown(name, value) {
-  if (value === null || value === undefined || value === "") return known(null);
-  if (name === "status" || name === "state") return state(STATES[value] ?? "off", value);
-  if (typeof value === "number") {
-    if (name.endsWith("_ms")) return duration(value);
-    if (name.endsWith("_s")) return duration(value * 1000);
-    if (name.endsWith("_rate")) return share(value);
-    return String(Number(value.toPrecision(4)));
-  }
-  return typeof value === "object" ? JSON.stringify(value) : String(value);
-}
+const CREDENTIALS = [
+  { name: "Key", cell: (row) => h("code", row.fingerprint) },
+  { name: "Blocked by", cell: (row) => known(row.blocked_by) },
+  { name: "Again in", number: true, cell: (row) => seconds(row.available_in_s) },
+  { name: "Open requests", number: true, cell: (row) => exact(row.in_flight) },
+];

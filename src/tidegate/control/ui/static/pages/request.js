@@ -22,8 +22,8 @@ export async function show(view) {
     attempts(one),
     h("h2", "Contents"),
     contents(one),
-    one.routing && h("h2", "Routing"),
-    one.routing && h("div.panel", null, h("pre.content", null, pretty(one.routing))),
+    one.skipped.length > 0 && [h("h2", "Skipped"), table(SKIPPED, one.skipped, { caption: "Candidates that were skipped" })],
+    one.routing && [h("h2", "Routing"), h("div.panel", null, h("pre.content", { tabindex: 0 }, pretty(one.routing)))],
   );
 }
 
@@ -42,6 +42,12 @@ function actions(one) {
   }
   return buttons;
 }
+
+const SKIPPED = [
+  { name: "Provider", cell: (row) => known(row.provider) },
+  { name: "Model", cell: (row) => known(row.model) },
+  { name: "Reason", wide: true, cell: (row) => known(row.reason) },
+];
 
 function summary(one) {
   const input = sum(one.tokens, "input", "cache_read", "cache_write");
@@ -63,18 +69,24 @@ function summary(one) {
     ["Client", one.client],
     ["Door", [one.door, " ", h("code", null, one.path ?? "")]],
     ["Streamed", one.stream === null || one.stream === undefined ? null : one.stream ? "yes" : "no"],
-    ...Object.entries(one.headers ?? {}).map(([name, value]) => [name, value]),
+    ["Finish", one.finish],
+    ["Gateway's own time", one.overhead_ms === null ? null : duration(one.overhead_ms)],
+    ["Provider's own figure", one.provider_cost_usd === null ? null : usd(one.provider_cost_usd)],
+    ["Correlation", one.correlation],
+    ["Dropped", one.dropped.join(", ")],
+    ["Left out", one.left_out.join(", ")],
+    ...Object.entries(one.fields).map(([name, value]) => [name.replaceAll("_", " "), value]),
   ]));
 }
 
 function timeline(one) {
-  const list = (one.timeline ?? []).map(({ at_ms: at, what, ...more }) => {
+  const list = one.timeline.map(({ at_ms: at, what, ...more }) => {
     const detail = Object.entries(more).filter(([, value]) => value !== null && value !== undefined && value !== "");
     return h("li", null, h("span.at", null, duration(at)), h("span", null, String(what).replaceAll("_", " "),
       detail.length ? h("span.quiet", null, "  ", detail.map(([name, value]) => `${name.replaceAll("_", " ")} ${typeof value === "object" ? pretty(value) : value}`).join(" · ")) : null));
   });
   const drawn = h("div.gantt-place");
-  if ((one.attempts ?? []).length && one.total_ms) {
+  if (one.attempts.length && one.total_ms) {
     new ResizeObserver(() => {
       const width = Math.round(drawn.clientWidth);
       if (width > 60 && drawn.dataset.width !== String(width)) {
@@ -83,7 +95,7 @@ function timeline(one) {
       }
     }).observe(drawn);
   }
-  return h("div.panel", null, drawn, list.length ? h("ol.timeline", null, ...list) : (one.attempts ?? []).length ? null : h("p.empty", null, "No detail was kept."));
+  return h("div.panel", null, drawn, list.length ? h("ol.timeline", null, ...list) : one.attempts.length ? null : h("p.empty", null, "No detail was kept."));
 }
 
 /** The attempts as bars: waiting, then answering. */
@@ -110,12 +122,12 @@ function gantt(one, width) {
 
 function bill(one) {
   const columns = [
-    { name: "Class", cell: (row) => String(row.class).replaceAll("_", " ") },
+    { name: "Class", cell: (row) => row.name.replaceAll("_", " ") },
     { name: "Quantity", number: true, cell: (row) => exact(row.tokens) },
-    { name: "Price", number: true, title: "USD per million tokens", cell: (row) => (row.price === null || row.price === undefined ? known(null) : `$${row.price}`) },
+    { name: "Price", number: true, title: "USD per million tokens, per thousand searches or requests, per image; of a margin, the share", cell: (row) => known(row.price) },
     { name: "Amount", number: true, cell: (row) => money(row.amount_usd) },
   ];
-  const rows = one.bill ?? [];
+  const rows = one.bill;
   const whole = table(columns, rows, { caption: "Bill", empty: one.cost_usd === null ? "No price is known for this model, so nothing was billed." : "Nothing was billed." });
   if (rows.length) whole.querySelector("tbody").append(h("tr", null, h("td", null, h("strong", "Total")), h("td"), h("td"), h("td.number", null, h("strong", null, money(one.cost_usd)))));
   return whole;
@@ -125,7 +137,7 @@ function attempts(one) {
   const columns = [
     { name: "Provider", cell: (row) => known(row.provider) },
     { name: "Model", cell: (row) => known(row.model) },
-    { name: "Ended", cell: (row) => (row.error || row.status >= 400 ? state("bad", String(row.status ?? "failed")) : state("good", String(row.status ?? "answered"))) },
+    { name: "Ended", cell: outcome },
     { name: "Began", number: true, cell: (row) => duration(row.started_ms) },
     { name: "First byte", number: true, cell: (row) => duration(row.first_byte_ms) },
     { name: "Ended at", number: true, cell: (row) => duration(row.ended_ms) },
@@ -134,12 +146,17 @@ function attempts(one) {
     { name: "Cost", number: true, cell: (row) => usd(row.cost_usd) },
     { name: "Error", wide: true, cell: (row) => known(row.error) },
   ];
-  return table(columns, one.attempts ?? [], { caption: "Attempts", empty: "No provider was called." });
+  return table(columns, one.attempts, { caption: "Attempts", empty: "No provider was called." });
+}
+
+function outcome(row) {
+  const words = [row.status, row.hedge && "hedge", row.cancelled && "cancelled"].filter(Boolean).join(" ");
+  return state(row.cancelled ? "warn" : row.error || row.status >= 400 ? "bad" : "good", words);
 }
 
 function contents(one) {
   const list = [["Request", one.request], ["Answer", one.response]];
-  (one.attempts ?? []).forEach((each, index) => {
+  one.attempts.forEach((each, index) => {
     if (each.request) list.push([`Sent to ${each.provider}${index ? ` (${index + 1})` : ""}`, each.request]);
     if (each.response) list.push([`Received from ${each.provider}${index ? ` (${index + 1})` : ""}`, each.response]);
   });

@@ -18,23 +18,29 @@ export async function show(view) {
 }
 
 /** A list of requests with these filters; pages of it are asked for as they are shown. */
-export function listOf(view, query, columns = COLUMNS) {
+export function listOf(view, query) {
   const { hours, ...rest } = query;
-  const from = hours ? Date.now() - Number(hours) * 3_600_000 : undefined;
-  const load = (after) => view.ask(withQuery(figuresAt("/requests"), { ...rest, from, after, limit: 50 }));
-  const seen = new Set();
+  const load = (after) => {
+    const from = hours ? Date.now() - Number(hours) * 3_600_000 : undefined;
+    return view.ask(withQuery(figuresAt("/requests"), { ...rest, from, after, limit: 50 }));
+  };
+  return requestList(load, null, Object.values(query).some(Boolean));
+}
+
+/** A list of requests; `first` is its first page, if that is known already. */
+export function requestList(load, first = null, filtered = false) {
+  let seen = null;
   const draw = (rows) => {
-    const first = seen.size === 0;
-    const fresh = rows.filter((row) => !seen.has(row.id)).map((row) => row.id);
-    fresh.forEach((id) => seen.add(id));
-    return table(columns, rows, {
+    const before = seen;
+    seen = new Set(rows.map((row) => row.id));
+    return table(COLUMNS, rows, {
       to: (row) => path("requests", row.id),
       caption: "Requests",
-      empty: Object.values(query).some(Boolean) ? "No request matches." : "No requests yet. Send one, or try the playground.",
-      mark: (row) => (!first && fresh.includes(row.id) && row === rows[0] ? "fresh" : ""),
+      empty: filtered ? "No request matches." : "No requests yet. Send one, or try the playground.",
+      mark: (row) => (before && !before.has(row.id) && row.time >= rows[0].time ? "fresh" : ""),
     });
   };
-  return paged(load, draw);
+  return paged(load, draw, first);
 }
 
 const input = (row) => sum(row.tokens, "input", "cache_read", "cache_write");

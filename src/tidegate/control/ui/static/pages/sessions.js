@@ -1,15 +1,14 @@
 /** Sessions: the work that several requests belong to. */
 
-import { figuresAt, seesAll, withQuery } from "../api.js";
+import { figuresAt, seesAll, session, withQuery } from "../api.js";
 import { go } from "../app.js";
 import { h } from "../dom.js";
 import { count, duration, exact, sum, usd } from "../format.js";
 import { facts, head, known, loading, paged, path, table, when } from "../parts.js";
-import { listOf } from "./requests.js";
+import { listOf, requestList } from "./requests.js";
 
 const names = (list) => {
-  const known = (list ?? []).filter(Boolean);
-  return known.length > 2 ? `${known.slice(0, 2).join(", ")} +${known.length - 2}` : known.join(", ");
+  return list.length > 2 ? `${list.slice(0, 2).join(", ")} +${list.length - 2}` : list.join(", ");
 };
 
 const COLUMNS = [
@@ -24,7 +23,7 @@ const COLUMNS = [
   { name: "Models", wide: true, cell: (row) => known(names(row.models)) },
 ];
 
-const total = (tokens) => (typeof tokens === "number" ? tokens : sum(tokens, "input", "cache_read", "cache_write", "output", "reasoning"));
+const total = (tokens) => sum(tokens, "input", "cache_read", "cache_write", "output", "reasoning");
 
 export async function show(view) {
   const query = { user: view.query.get("user") ?? "", model: view.query.get("model") ?? "" };
@@ -52,21 +51,22 @@ function filters(query) {
 export async function showOne(view) {
   const name = view.argument;
   view.draw(head(`Session ${name}`), loading());
-  const list = listOf(view, { session: name });
-  const found = seesAll() && !view.viewer ? await view.ask(withQuery(figuresAt("/sessions"), { session: name, limit: 1 })) : { data: [] };
-  const one = found.data.find((row) => row.session === name);
+  const page = (after) => view.ask(withQuery(`/admin${path("sessions", name)}`, { after, limit: 50 }));
+  const one = seesAll() && !session.viewer ? await page("") : null;
+  const list = one ? requestList(page, one) : listOf(view, { session: name });
   view.draw(
     head(`Session ${name}`),
     one && h("div.panel", null, facts([
       ["Requests", exact(one.requests)],
       ["Errors", exact(one.errors)],
       ["Cost", usd(one.cost_usd)],
+      ["Without a price", one.unpriced ? exact(one.unpriced) : null],
       ["Tokens", count(total(one.tokens))],
       ["Lasted", duration(one.wall_ms)],
       ["First request", when(one.first)],
       ["Last request", when(one.last)],
-      ["Users", (one.users ?? []).join(", ")],
-      ["Models", (one.models ?? []).join(", ")],
+      ["Users", one.users.join(", ")],
+      ["Models", one.models.join(", ")],
     ])),
     h("h2", "Requests"),
     list.element,

@@ -41,7 +41,7 @@ export function words(settings = {}) {
     limits.requests_per_minute && `${count(limits.requests_per_minute)} requests/min`,
     limits.tokens_per_minute && `${count(limits.tokens_per_minute)} tokens/min`,
     limits.concurrent && `${limits.concurrent} at a time`,
-    ...(settings.budgets ?? []).map((one) => `${usd(one.amount / NANO)}/${one.period}${one.extra ? ` + ${usd(one.extra / NANO)} until ${day(one.extra_until)}` : ""}`),
+    ...(settings.budgets ?? []).map((one) => `${usd(one.amount / NANO)}/${one.period ?? "month"}${one.extra ? ` + ${usd(one.extra / NANO)} until ${day(one.extra_until)}` : ""}`),
     settings.models?.length && `models ${settings.models.join(", ")}`,
     settings.providers?.length && `providers ${settings.providers.join(", ")}`,
     settings.addresses?.length && `from ${settings.addresses.join(", ")}`,

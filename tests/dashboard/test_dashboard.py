@@ -1,0 +1,361 @@
+"""The dashboard in Chromium, as people use it."""
+
+import asyncio
+import json as jsonlib
+import re
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+
+from administration import ADMIN, AS_ADMIN
+from browsing import Visit, browsing, needs_chromium
+from running import Gateway
+from simulator import Simulator
+
+pytestmark = [needs_chromium, pytest.mark.timeout(240)]
+
+HOSTILE = '<img src=x onerror="alert(1)"><script>alert(2)</script>\x1b[31mred\u202egnp.exe\u2069\x9b</td>'
+SHOWN = '<img src=x onerror="alert(1)"><script>alert(2)</script>␛[31mred⟨U+202E⟩gnp.exe⟨U+2069⟩⟨U+009B⟩</td>'
+
+
+def configured(provider: Simulator, folder: Path, more: str = "") -> Gateway:
+    """A gateway with the demo provider, one that a test writes, and wallets."""
+    prices = "".join(
+        f'[prices."{one}"]\ninput = 1\noutput = 4\n' for one in ("demo/chat", "demo/echo", "one/m")
+    )
+    settings = f"""
+        [auth]
+        admin_keys = ["ops:{ADMIN}"]
+        [store]
+        url = "sqlite:///{folder}/tidegate.db"
+        [billing]
+        enabled = true
+        {more}
+        {prices}
+    """
+    return Gateway({"demo": ("demo", ""), "one": ("openai_compatible", provider.url)}, more=settings)
+
+
+@pytest.fixture
+async def provider() -> AsyncIterator[Simulator]:
+    async with Simulator() as provider:
+        yield provider
+
+
+@pytest.fixture
+async def gateway(provider: Simulator, tmp_path: Path) -> AsyncIterator[Gateway]:
+    async with configured(provider, tmp_path) as gateway:
+        yield gateway
+
+
+async def make_key(gateway: Gateway, name: str, user: str | None = None) -> str:
+    """A key that works, and money for its user."""
+    made = await gateway.post("/admin/keys", {"name": name, "user": user}, AS_ADMIN)
+    secret: str = made.json["secret"]
+    if user is not None:
+        headers = {**AS_ADMIN, "idempotency-key": f"credit-{user}"}
+        assert (
+            await gateway.post(f"/admin/wallets/{quote(user)}/credits", {"amount_usd": 5}, headers)
+        ).status == 201
+    accounts = gateway.app._accounts
+    assert accounts is not None
+    while accounts.directory.find(secret) is None:
+        await asyncio.sleep(0.02)
+    return secret
+
+
+def chunk(**fields: Any) -> bytes:
+    usage = fields.pop("usage", None)
+    body = {
+        "id": "c", "object": "chat.completion.chunk", "created": 1, "model": "m", "usage": usage,
+        "choices": [{"index": 0, "finish_reason": None, **fields}] if fields else [],
+    }  # fmt: skip
+    return b"data: " + jsonlib.dumps(body).encode() + b"\n\n"
+
+
+async def test_a_streamed_request_is_seen_live_and_then_opened(gateway: Gateway, provider: Simulator) -> None:
+    go_on = asyncio.Event()
+    provider.stream([
+        chunk(delta={"role": "assistant", "content": "Hello"}), go_on, chunk(delta={"content": " there"}),
+        chunk(delta={}, finish_reason="stop"),
+        chunk(usage={"prompt_tokens": 100, "completion_tokens": 50, "total_tokens": 150}),
+        b"data: [DONE]\n\n",
+    ])  # fmt: skip
+    secret = await make_key(gateway, "app", "ada")
+    body = {"model": "one/m", "stream": True, "messages": [{"role": "user", "content": "Hi"}]}
+    headers = {"authorization": f"Bearer {secret}", "x-session-id": "work-7"}
+    async with browsing(gateway.url) as visit:
+        await visit.sign_in(ADMIN)
+        await visit.page.get_by_role("link", name="Requests").click()
+        await visit.page.get_by_text("No requests yet").wait_for()
+        asked = asyncio.create_task(gateway.post("/v1/chat/completions", body, headers))
+        live = visit.page.get_by_label("Requests in progress").get_by_role("row").filter(has_text="one/m")
+        await live.filter(has_text="streaming").wait_for()
+        go_on.set()
+        reply = await asked
+        await (
+            visit.page.get_by_label("Requests", exact=True).get_by_role("row").filter(has_text="ada").click()
+        )
+        await visit.heading(f"Request {reply.headers['x-request-id']}")
+        shown = await visit.text()
+        for words in ("complete", "one/m", "work-7", "100 in · 50 out", "$0.0003", "attempt started"):
+            assert words in shown, words
+        await visit.page.get_by_role("link", name="work-7").click()
+        await visit.heading("Session work-7")
+        assert await visit.row("one/m").count() == 1
+
+
+async def test_a_key_is_made_rotated_and_revoked(gateway: Gateway) -> None:
+    async with browsing(gateway.url) as visit:
+        await visit.sign_in(ADMIN)
+        await visit.page.get_by_role("link", name="Keys").click()
+        await visit.button("Create key").click()
+        await visit.page.get_by_label("Name").fill("laptop")
+        await visit.page.get_by_label("User", exact=True).fill("ada")
+        await visit.page.get_by_label("Requests per minute").fill("60")
+        await visit.page.get_by_label("Budget in USD").fill("12.5")
+        await visit.button("Create").click()
+        secret = await visit.page.locator("[data-secret]").inner_text()
+        assert re.fullmatch(r"sk-tide-[\w-]{43}", secret)
+        await visit.page.keyboard.press("Escape")
+        row = visit.row("laptop")
+        assert "60 requests/min · $12.50/month" in await row.inner_text()
+        key = (await gateway.get("/admin/keys", AS_ADMIN)).json["data"][0]
+        assert (
+            key["settings"]
+            == {
+                "limits": {"requests_per_minute": 60},
+                "budgets": [{"amount": 12_500_000_000, "period": "month"}],
+            }
+            or key["settings"]["budgets"][0]["amount"] == 12_500_000_000
+        )
+        assert secret not in await visit.text()
+
+        await visit.button("Rotate laptop").click()
+        await visit.button("Rotate").click()
+        new = await visit.page.locator("[data-secret]").inner_text()
+        assert new != secret
+        await visit.button("Done").click()
+        await visit.row("rotated").wait_for()
+
+        await row.filter(has_text="active").get_by_role("button", name="Revoke").click()
+        await visit.page.get_by_role("dialog").get_by_role("button", name="Revoke").click()
+        await visit.row("revoked").wait_for()
+        states = [one["state"] for one in (await gateway.get("/admin/keys", AS_ADMIN)).json["data"]]
+        assert sorted(states) == ["revoked", "rotated"]
+
+
+async def test_a_wallet_is_credited_once(gateway: Gateway) -> None:
+    async with browsing(gateway.url, accept_downloads=True) as visit:
+        await visit.sign_in(ADMIN)
+        await visit.page.get_by_role("link", name="Wallets").click()
+        await visit.button("Credit a wallet").click()
+        await visit.page.get_by_label("User").fill("grace")
+        await visit.page.get_by_label("Amount in USD").fill("a lot")
+        await visit.button("Credit").click()
+        await visit.page.get_by_role("dialog").get_by_role("alert").filter(has_text="amount").wait_for()
+        await visit.page.get_by_label("Amount in USD").fill("25.5")
+        await visit.page.get_by_label("Reference").fill("invoice-9")
+        await visit.page.get_by_label("Note").fill(HOSTILE)
+        await visit.button("Credit").click()
+        await visit.heading("Wallet of grace")
+        await visit.row("invoice-9").wait_for()
+        assert "$25.50" in await visit.text()
+        assert SHOWN in await visit.text()
+        async with visit.page.expect_download() as download:
+            await visit.button("Export CSV").click()
+        path = await (await download.value).path()
+        assert "invoice-9" in await asyncio.to_thread(Path(path).read_text)
+        assert (await gateway.get("/admin/wallets/grace", AS_ADMIN)).json["balance_usd"] == 25.5
+
+
+async def test_two_models_are_compared_in_the_playground(gateway: Gateway) -> None:
+    async with browsing(gateway.url) as visit:
+        await visit.sign_in(ADMIN)
+        await visit.page.get_by_role("link", name="Playground").click()
+        await visit.page.get_by_label("Prompt", exact=True).fill(f"Say it: {HOSTILE}")
+        await visit.button("Run").click()
+        for model in ("demo/echo", "demo/chat"):
+            answer = visit.page.get_by_role("article", name=model)
+            await answer.get_by_text("complete").wait_for()
+            shown = await answer.inner_text()
+            assert "<script>alert(2)</script>" in shown
+            for name in ("First token", "Cost", "Output", "Speed"):
+                assert name in shown
+            assert re.search(r"\$0\.0\d+", shown), shown
+        await visit.button("Export").click()
+        assert "curl -N" in await visit.page.get_by_role("dialog").inner_text()
+        await visit.page.get_by_role("tab", name="Python").click()
+        code = await visit.page.get_by_role("dialog").locator("pre").inner_text()
+        compile(code, "exported", "exec")
+        assert '["demo/echo", "demo/chat"]' in code
+        await visit.page.keyboard.press("Escape")
+        assert await visit.page.get_by_role("dialog").count() == 0
+    records = [one for one in gateway.records if one["path"] == "/v1/chat/completions"]
+    assert {one["caller"] for one in records} == {"ops"}
+
+
+async def test_hostile_contents_stay_text(gateway: Gateway) -> None:
+    secret = await make_key(gateway, "<b>key</b>", "<i>ada")
+    headers = {"authorization": f"Bearer {secret}", "x-session-id": "<u>session</u>"}
+    body = {"model": f"demo/{HOSTILE[:60]}", "messages": [{"role": "user", "content": "Hi \ud83d"}]}
+    assert (await gateway.post("/v1/chat/completions", body, headers)).status >= 400
+    body["model"] = "demo/chat"
+    assert (await gateway.post("/v1/chat/completions", body, headers)).status in (200, 400)
+    async with browsing(gateway.url) as visit:
+        await visit.sign_in(ADMIN)
+        for place in ("/requests", "/sessions", "/keys", "/users", "/wallets", "/models", "/providers"):
+            await visit.go(place)
+            await visit.page.get_by_label("Loading").wait_for(state="detached")
+            assert await visit.page.locator("main :is(img, script, i, u):not(svg *)").count() == 0, place
+        await visit.go("/keys")
+        await visit.row("<b>key</b>").wait_for()
+        await visit.go("/requests/%3Cscript%3Ealert(1)%3C%2Fscript%3E")
+        await visit.page.get_by_role("alert").wait_for()
+        await visit.go("/%E0%A4%A", "Nothing here")
+
+
+async def test_a_user_sees_what_is_theirs_and_nothing_else(gateway: Gateway) -> None:
+    mine, other = await make_key(gateway, "mine", "ada"), await make_key(gateway, "other", "grace")
+    body = {"model": "demo/chat", "messages": [{"role": "user", "content": "Hi"}]}
+    for secret in (mine, other):
+        reply = await gateway.post("/v1/chat/completions", body, {"authorization": f"Bearer {secret}"})
+        assert reply.status == 200
+    async with browsing(gateway.url) as visit:
+        await visit.sign_in(mine)
+        await visit.page.get_by_role("link", name="Requests").click()
+        await visit.row("ada").wait_for()
+        assert "grace" not in await visit.text()
+        await visit.page.get_by_role("link", name="Account").click()
+        await visit.page.get_by_text("Available").wait_for()
+        navigation = await visit.page.get_by_role("navigation").inner_text()
+        for name in ("Keys", "Users", "Teams", "Wallets", "Configuration"):
+            assert name not in navigation
+        await visit.go("/keys", "Nothing here")
+        await visit.go(f"/requests/{reply.headers['x-request-id']}")
+        await visit.page.get_by_role("alert").wait_for()
+        statuses = await visit.page.evaluate(
+            """async () => {
+                const paths = ["keys", "requests", "wallets/grace", "configuration"];
+                const answers = await Promise.all(paths.map((path) => fetch(`/admin/${path}`)));
+                const change = await fetch("/admin/keys", {method: "POST", body: "{}"});
+                return [...answers, change].map((answer) => answer.status);
+            }"""
+        )
+        assert statuses == [403] * 5
+        assert await visit.page.evaluate("document.cookie") == ""
+        assert mine not in await visit.page.content()
+        assert mine not in str(await visit.page.evaluate("({...localStorage, ...sessionStorage})"))
+
+
+async def test_signing_out_ends_the_session_everywhere(gateway: Gateway) -> None:
+    async with browsing(gateway.url) as visit:
+        await visit.sign_in(ADMIN)
+        cookies = await visit.page.context.cookies()
+        second = await visit.page.context.new_page()
+        await second.goto(f"{gateway.url}/ui/keys")
+        await second.get_by_role("button", name="Create key").wait_for()
+        await visit.button("Sign out").click()
+        await visit.page.get_by_label("Key or token").wait_for()
+        assert (await visit.page.context.cookies()) == []
+        await visit.page.context.add_cookies(cookies)  # whoever has kept a copy
+        await second.reload()
+        await second.get_by_label("Key or token").wait_for()
+
+
+async def test_a_wrong_key_is_refused_with_words(gateway: Gateway) -> None:
+    async with browsing(gateway.url) as visit:
+        await visit.page.goto(f"{gateway.url}/ui/requests?errors=true")
+        await visit.page.get_by_label("Key or token").fill("not-a-key")
+        await visit.page.keyboard.press("Enter")
+        await visit.page.get_by_role("alert").filter(has_text="not valid").wait_for()
+        await visit.page.get_by_label("Key or token").fill(ADMIN)
+        await visit.page.keyboard.press("Enter")
+        await visit.heading("Requests")
+        assert await visit.page.get_by_label("errors only").is_checked()
+
+
+async def test_pages_work_with_keys_alone_and_on_narrow_screens(gateway: Gateway) -> None:
+    async with browsing(gateway.url, viewport={"width": 375, "height": 720}, color_scheme="dark") as visit:
+        await visit.sign_in(ADMIN)
+        for place in ("", "/requests", "/models", "/playground", "/keys", "/wallets", "/configuration"):
+            await visit.go(place)
+            await visit.page.get_by_label("Loading").wait_for(state="detached")
+            wide = await visit.page.evaluate("document.documentElement.scrollWidth")
+            assert wide <= 375, (place, wide)
+        await visit.page.keyboard.press("/")
+        assert await visit.page.evaluate("document.activeElement.matches('[data-search]')")
+        await visit.page.keyboard.type("server.port")
+        await visit.row("server.port").wait_for()
+        await visit.button("Menu").click()
+        await visit.page.get_by_role("link", name="Keys").click()
+        await visit.heading("Keys")
+        await visit.button("Create key").focus()
+        await visit.page.keyboard.press("Enter")
+        await visit.page.get_by_role("dialog").wait_for()
+        await visit.page.keyboard.press("Escape")
+        assert await visit.page.get_by_role("dialog").count() == 0
+        assert await visit.page.evaluate("document.activeElement.textContent") == "Create key"
+        ground = "getComputedStyle(document.body).backgroundColor"
+        dark = await visit.page.evaluate(ground)
+        await visit.button("Menu").click()
+        await visit.page.get_by_label("Colours").select_option("light")
+        assert await visit.page.evaluate(ground) != dark
+        await visit.page.reload()
+        await visit.heading("Keys")
+        assert await visit.page.evaluate(ground) != dark
+
+
+async def test_a_view_asks_once_and_a_hidden_page_not_at_all(gateway: Gateway) -> None:
+    async with browsing(gateway.url) as visit:
+        await visit.sign_in(ADMIN)
+        for place, asked in (
+            ("/keys", "/admin/keys"),
+            ("/wallets", "/admin/wallets"),
+            ("/users", "/admin/users"),
+        ):
+            visit.requests.clear()
+            await visit.go(place)
+            await visit.page.get_by_label("Loading").wait_for(state="detached")
+            api = [one for one in visit.requests if not one.startswith("/ui")]
+            assert [one.partition("?")[0] for one in api] == [asked]
+        await visit.go("/requests")
+        await visit.page.get_by_text("looks every 2 s").wait_for()
+        await hide(visit)
+        await visit.page.wait_for_timeout(300)  # what was under way is over
+        visit.requests.clear()
+        await visit.page.wait_for_timeout(4500)
+        assert visit.requests == []
+
+
+async def hide(visit: Visit) -> None:
+    """Make the page believe that nobody sees it."""
+    await visit.page.evaluate(
+        """() => {
+            Object.defineProperty(document, "hidden", {get: () => true});
+            document.dispatchEvent(new Event("visibilitychange"));
+        }"""
+    )
+
+
+async def test_an_open_gateway_shows_figures_and_says_what_it_keeps_back(tmp_path: Path) -> None:
+    more = f'[auth]\nmode = "open"\n[store]\nurl = "sqlite:///{tmp_path}/t.db"'
+    async with Gateway({"demo": ("demo", "")}, more=more) as gateway:
+        reply = await gateway.chat("demo/chat")
+        async with browsing(gateway.url) as visit:
+            await visit.page.goto(gateway.url)
+            await visit.page.get_by_text("has no administrator").wait_for()
+            await visit.page.get_by_role("link", name="Requests").click()
+            await visit.page.get_by_label("Requests", exact=True).get_by_role("row").nth(1).click()
+            await visit.heading("Request")
+            await (
+                visit.page.get_by_text("TIDEGATE_ADMIN_KEYS) and reload")
+                .or_(visit.page.get_by_text("set TIDEGATE_ADMIN_KEYS and reload"))
+                .wait_for()
+            )
+            refused = await gateway.get(f"/admin/requests/{reply.headers['x-request-id']}")
+            assert refused.status == 403
+            assert "Keys" not in await visit.page.get_by_role("navigation").inner_text()
