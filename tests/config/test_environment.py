@@ -199,6 +199,7 @@ VALUES = {
     "billing.overdraft_usd": 2.5,
     "billing.output_tokens": 100,
     "billing.provider_cost": "always",
+    "billing.stripe_secrets": ("whsec_a", "whsec_b"),
     "billing.show_cost": False,
     "limits.requests_per_minute": 6,
     "limits.tokens_per_minute": 7,
@@ -249,7 +250,7 @@ def test_every_setting_has_a_variable_of_its_own(read: Read) -> None:
             found[f"{section}.{field.name}"] = getattr(getattr(config, section), field.name)
     for secret in ("auth.jwt_secret", "metrics.token", "store.valkey"):
         found[secret] = found[secret].reveal()
-    for secrets in ("auth.keys", "auth.admin_keys", "alerts.urls"):
+    for secrets in ("auth.keys", "auth.admin_keys", "billing.stripe_secrets", "alerts.urls"):
         found[secrets] = tuple(key.reveal() for key in found[secrets])
     assert found == VALUES
 

@@ -9,6 +9,7 @@
 - `budgets.py`, `wallets.py`: what may be spent.
 - `checks.py`: rules for what operators write.
 - `upkeep.py`: what happens to wallets by itself.
+- `payments.py`, `stripe.py`: top-ups by a payment provider.
 - `accountant.py`: all of that, as an exchange sees it (`contract.py`). `opening.py` makes it.
 
 What needs a database is imported by `opening` only, and what needs the library for tokens by `jwt` only: a

@@ -13,6 +13,7 @@ from .caller import Caller
 from .counters import Counters
 from .limits import Limited, Limiter
 from .own import OwnAccounts
+from .payments import Payments
 from .quote import Quote
 from .wallets import Hold, Wallets
 
@@ -51,6 +52,8 @@ class Accountant:
         self._budgets = Budgets(store)
         self._wallets = Wallets(store, minimum)
         self.own: OwnAccounts | None = OwnAccounts(store, self._budgets)
+        """See contract.Accountant."""
+        self.payments: Payments | None = Payments(store)
         """See contract.Accountant."""
 
     async def admit(self, request: str, caller: Caller, quote: Quote) -> Ticket:

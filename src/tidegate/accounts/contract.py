@@ -12,6 +12,7 @@ from .quote import Quote
 
 if TYPE_CHECKING:
     from .own import OwnAccounts
+    from .payments import Payments
 
 __all__ = ["Accountant", "Hold", "Ticket"]
 
@@ -52,6 +53,11 @@ class Accountant(Interface):
     @property
     def own(self) -> "OwnAccounts | None":
         """What callers may know of their accounts; None without a store."""
+        ...
+
+    @property
+    def payments(self) -> "Payments | None":
+        """What payments change in wallets; None without a store."""
         ...
 
     async def admit(self, request: str, caller: Caller, quote: Quote) -> Ticket:

@@ -31,6 +31,7 @@ class LimitsOnly:
     """Applies limits (see contract.Accountant). What requests cost is written nowhere."""
 
     own = None
+    payments = None
 
     def __init__(self, counters: Counters) -> None:
         self._limiter = Limiter(counters)

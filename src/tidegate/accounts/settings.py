@@ -4,13 +4,24 @@ These structs are the JSON in the store, and what the admin API and the command 
 The limits of a key, its user and its team all apply, each by itself.
 """
 
+from decimal import Decimal
 from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
 from tidegate.config import Config
+from tidegate.money import nano_of
 
-__all__ = ["UNLIMITED", "Budget", "KeySettings", "Limits", "TeamSettings", "UserSettings", "limits_of"]
+__all__ = [
+    "UNLIMITED",
+    "Budget",
+    "KeySettings",
+    "Limits",
+    "TeamSettings",
+    "UserSettings",
+    "limits_of",
+    "overdraft_of",
+]
 
 Count = Annotated[int, Meta(ge=1, le=10**12)]
 Nano = Annotated[int, Meta(ge=0, le=2**53)]
@@ -38,6 +49,11 @@ def limits_of(config: Config) -> Limits:
         tokens_per_minute=given.tokens_per_minute,
         concurrent=given.concurrent,
     )
+
+
+def overdraft_of(config: Config) -> int:
+    """How far requests may overdraw a new wallet, in nano."""
+    return nano_of(Decimal(str(config.billing.overdraft_usd)))
 
 
 class Budget(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):

@@ -47,9 +47,7 @@ def credit(
     store: StoreOption = None,
 ) -> None:
     """Pay money into a user's wallet. A new user's wallet is opened first."""
-    from decimal import Decimal
-
-    from tidegate.money import nano_of
+    from tidegate.accounts.settings import overdraft_of
     from tidegate.money.ledger import wallet_of
     from tidegate.store.books import balance_of, open_accounts
     from tidegate.store.journal import milliseconds
@@ -62,8 +60,7 @@ def credit(
         raise typer.BadParameter("the credit would have expired already", param_hint="--expires")
     with open_store(config, store, create=True) as opened, opened.database.write() as connection:
         add_user(connection, checked_name(user), now)
-        overdraft = nano_of(Decimal(str(opened.config.billing.overdraft_usd)))
-        open_accounts(connection, [wallet_of(user)], overdraft)
+        open_accounts(connection, [wallet_of(user)], overdraft_of(opened.config))
         booked = add_credit(
             connection, user, nano, now, reference=reference or _own_reference(), note=_short(note),
             expires_at=expires_at, priority=priority,

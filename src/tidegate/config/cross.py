@@ -166,7 +166,7 @@ def _check_tokens(config: Config, draft: Draft, problems: Problems) -> None:
 
 
 def _check_billing(config: Config, draft: Draft, problems: Problems) -> None:
-    for name in ("enabled", "low_balance_usd"):
+    for name in ("enabled", "low_balance_usd", "stripe_secrets"):
         if getattr(config.billing, name) and not config.store.url:
             origin = draft.tables[("billing",)][name].origin
             problems.add(origin, ("billing", name), "wallets need a store: set store.url")

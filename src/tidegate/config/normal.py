@@ -225,6 +225,7 @@ NORMAL_FORMS: Mapping[tuple[str, str], Callable[[Any], Any]] = {
     ("auth", "jwt_admin_claim"): claim,
     ("auth", "jwt_jwks_url"): url,
     ("store", "valkey"): valkey,
+    ("billing", "stripe_secrets"): keys,
     ("alerts", "urls"): alert_urls,
     ("metrics", "token"): key,
     ("api", "llm_gate"): prefix,

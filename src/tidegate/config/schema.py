@@ -152,6 +152,9 @@ class Billing(Struct, frozen=True, kw_only=True):
     """When a request costs what its provider says that it costs: `exact`, where the provider is known to
     report exactly what it charges (OpenRouter, xAI), or where no price is known; `always`; `never`. Prices
     that the operator has set always win."""
+    stripe_secrets: tuple[Secret, ...] = ()
+    """Secrets that Stripe signs its events with; several while one is replaced. Empty: none are accepted.
+    Need a store."""
     show_cost: bool = True
     """Whether answers say what they cost, as `usage.cost`. Needs a store."""
 

@@ -16,6 +16,7 @@ from .openai import OpenAIDoor
 from .responses import ResponsesDoor
 from .routing import Door, Endpoint, Router, Routes
 from .sign_in import SignInDoor, may_view
+from .webhooks import WebhookDoor
 
 __all__ = [
     "AnthropicDoor",
@@ -33,6 +34,7 @@ __all__ = [
     "Router",
     "Routes",
     "SignInDoor",
+    "WebhookDoor",
     "all_doors",
     "may_view",
 ]
@@ -50,6 +52,7 @@ def all_doors(llm_gate: str = "/llm-gate") -> tuple[Door, ...]:
         CatalogDoor(),
         MeDoor(),
         MetricsDoor(),
+        WebhookDoor(),
         LLMGateDoor(llm_gate),
         HealthDoor(),
         SignInDoor(),

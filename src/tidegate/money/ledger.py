@@ -26,6 +26,7 @@ __all__ = [
     "kind_of_account",
     "owner_of",
     "refund",
+    "reversal",
     "wallet_of",
 ]
 
@@ -35,7 +36,7 @@ that nobody used in time."""
 
 WALLET = "wallet:"
 
-Kind = Literal["credit", "debit", "charge", "overrun", "write_off", "refund", "expiry"]
+Kind = Literal["credit", "debit", "charge", "overrun", "write_off", "refund", "reversal", "expiry"]
 """What a transaction is:
 
 - `credit`: money or a gift is paid in
@@ -44,6 +45,7 @@ Kind = Literal["credit", "debit", "charge", "overrun", "write_off", "refund", "e
 - `overrun`: the part of a cost beyond its hold, from the wallet
 - `write_off`: the part that the wallet's overdraft does not cover
 - `refund`: a request's cost is given back
+- `reversal`: a payment is given back by the service that took it
 - `expiry`: a credit that was not used in time
 """
 
@@ -109,6 +111,15 @@ def refund(user: str, amount: int, request: str, *, note: str = "") -> Transacti
     return Transaction(
         kind="refund", user=user, entries=_move(REVENUE, wallet_of(user), amount), request=request, note=note
     )
+
+
+def reversal(user: str, amount: int, covered: int, *, reference: str, note: str = "") -> Transaction:
+    """A payment is given back to its payer: `covered` of it leaves the wallet, and the rest, which is spent
+    already, is written off.
+    """
+    parts = [(wallet_of(user), -covered), (WRITE_OFF, covered - amount), (OUTSIDE, amount)]
+    entries = tuple(Entry(account, part) for account, part in parts if part)
+    return Transaction(kind="reversal", user=user, entries=entries, reference=reference, note=note)
 
 
 def expiry(user: str, amount: int, grant: str) -> Transaction:

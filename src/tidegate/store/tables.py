@@ -25,8 +25,8 @@ from sqlalchemy import (
 )
 
 __all__ = [
-    "accounts", "bodies", "entries", "grants", "holds", "journals", "keys", "leases", "metadata", "records",
-    "rollups", "sessions", "sign_ins", "spending", "teams", "transactions", "users",
+    "accounts", "bodies", "entries", "grants", "holds", "journals", "keys", "leases", "metadata", "payments",
+    "records", "rollups", "sessions", "sign_ins", "spending", "teams", "transactions", "users",
 ]  # fmt: skip
 
 metadata = MetaData()
@@ -152,6 +152,18 @@ holds = Table(
     Column("resolved_at", BigInteger),
 )
 """One hold for each request that a wallet pays for: `held`, then `posted`, `voided` or `expired`, once."""
+
+payments = Table(
+    "payments",
+    metadata,
+    Column("id", NAME, primary_key=True),
+    Column("user", NAME, ForeignKey("users.id")),
+    Column("amount", BigInteger, nullable=False),
+    Column("reversed", BigInteger, nullable=False),
+    Column("at", BigInteger, nullable=False),
+)
+"""Payments that a payment provider has reported, by its id of them, and how much of each was given back. A
+payment without a user was given back before it was reported itself, or was for something else."""
 
 leases = Table(
     "leases",

@@ -1,14 +1,14 @@
 """`/admin/wallets`: balances, money in and out, and statements."""
 
-from decimal import Decimal
 from typing import Annotated, Any
 
 from fastapi import Header, Query, Request, Response
 from msgspec import Meta, Struct
 
 from tidegate.accounts.pages import next_position, parse_position, parse_time, wants_csv
+from tidegate.accounts.settings import overdraft_of
 from tidegate.config import Config
-from tidegate.money import nano_of, show_usd, usd
+from tidegate.money import show_usd, usd
 from tidegate.money.ledger import wallet_of
 from tidegate.protocols.errors import InvalidRequest
 from tidegate.store.books import Balance, balance_of, open_accounts
@@ -96,7 +96,7 @@ class RefundBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 def add_wallets(routes: Routes, store: Store, config: Config) -> None:
     """Add the paths."""
     _add_balances(routes, store)
-    _add_movements(routes, store, nano_of(Decimal(str(config.billing.overdraft_usd))))
+    _add_movements(routes, store, overdraft_of(config))
 
 
 def _add_balances(routes: Routes, store: Store) -> None:

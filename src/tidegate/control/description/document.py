@@ -397,6 +397,30 @@ def _own_paths() -> dict[str, Any]:
         "/v1/me/requests": requests,
         "/v1/me/requests/{id}": _own("readOwnRequest", "RequestDetails"),
         "/v1/me/sessions": _own("listOwnSessions", "OwnSessions"),
+        "/webhooks/stripe": _webhook(),
+    }
+
+
+def _webhook() -> dict[str, Any]:
+    signature = {
+        "name": "Stripe-Signature",
+        "in": "header",
+        "required": True,
+        "schema": string(),
+        "description": "The time and the signatures, as Stripe sends them.",
+    }
+    return {
+        "post": {
+            "operationId": "takeStripeEvent",
+            "tags": ["Accounts"],
+            "security": [],
+            "parameters": [signature],
+            "requestBody": _body("StripeEvent"),
+            "responses": {
+                "200": _answer("The event is taken.", "EventTaken", ("x-request-id",)),
+                **refusals("400 403 404 405 408 413 500 503"),
+            },
+        }
     }
 
 

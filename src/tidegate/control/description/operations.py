@@ -70,6 +70,11 @@ OPERATIONS: Mapping[str, Words] = {
         "percentiles of latency and time to first token, speed, prompt caches.",
     ),
     "readTrends": Words("Read trends", "The same over time, of everything or of one model or provider."),
+    "takeStripeEvent": Words(
+        "Take an event of Stripe's",
+        "Credits a session that is paid to its user's wallet, and debits refunds; each is booked once. The "
+        "event has to be signed with one of `billing.stripe_secrets`.",
+    ),
     "createModeration": Words(
         "Create moderation",
         "Checks texts and images for harmful content, where the provider offers that (OpenAI, Mistral).",

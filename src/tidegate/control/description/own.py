@@ -97,11 +97,24 @@ SCHEMAS: dict[str, Schema] = {
         ),
         cost_usd=number("Of all."),
     ),
+    "StripeEvent": struct(
+        "id type data",
+        id=string(),
+        type=string(
+            "", "checkout.session.completed", "checkout.session.async_payment_succeeded", "charge.refunded"
+        ),
+        data=struct("object", object={"type": "object"}),
+    ),
+    "EventTaken": struct(
+        "received outcome",
+        received={"type": "boolean"},
+        outcome=string("What it has changed, in words."),
+    ),
     "OwnTransactions": struct(
         "data next",
         data=array(
             struct(
-                "id kind at amount_usd balance_usd request reference note",
+                "id kind at amount_usd balance_usd request reference note expires_at",
                 id=string(),
                 kind=string(),
                 at=integer("In milliseconds since 1970."),
@@ -110,6 +123,7 @@ SCHEMAS: dict[str, Schema] = {
                 request=null_or(string()),
                 reference=null_or(string()),
                 note=string(),
+                expires_at=null_or(integer("When what is left of a credit expires.")),
             )
         ),
         next=NEXT,
