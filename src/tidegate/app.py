@@ -342,7 +342,7 @@ class Tidegate:
     def _make_plane(self, config: Config, chooser: routing.Router, accounts: "Accounts") -> "Plane":
         registry, tariff, auth = ModelRegistry(config), Tariff(config), config.auth
         admin_keys = AdminKeys(key.reveal() for key in auth.admin_keys)
-        admin_tokens = accounts.tokens if auth.jwt_admin_claim is not None else None
+        admin_tokens = accounts.tokens if auth.names_administrators else None
         sessions = BrowserSessions(
             self._open_sign_ins(config),
             accounts.directory,

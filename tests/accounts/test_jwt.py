@@ -25,8 +25,9 @@ from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
 from cases import each
 from running import HELLO, Gateway, Reply, parse_config
 from tidegate.accounts.caller import Caller
+from tidegate.accounts.issuers import Issuer
 from tidegate.accounts.jwks import AGE_S, PAUSE_S, KeySet, parse_keys
-from tidegate.accounts.jwt import Issuer, Tokens
+from tidegate.accounts.jwt import Tokens, Verifier
 from tidegate.accounts.users import Users
 from tidegate.config import ConfigError
 from tidegate.protocols.errors import ProviderBroke, Unauthenticated
@@ -121,7 +122,7 @@ DEMO = {"demo": ("demo", "")}
 @pytest.fixture(scope="module")
 def with_secret() -> Tokens:
     given = Issuer(issuer="https://issuer.example", audiences=("authenticated",), secret=SECRET.encode())
-    return Tokens(given, None, Users())
+    return Tokens([Verifier(given, None)], Users())
 
 
 async def test_supabases_variables_alone_admit_its_users() -> None:
@@ -230,7 +231,7 @@ async def test_a_verified_token_is_remembered_until_it_expires_or_for_a_minute()
     now = int(time())
     clock = [float(now)]
     given = Issuer(issuer=None, audiences=("authenticated",), secret=SECRET.encode())
-    tokens = Tokens(given, None, Users(), now=lambda: clock[0])
+    tokens = Tokens([Verifier(given, None)], Users(), now=lambda: clock[0])
     long, short = signed(SECRET, "HS256"), signed(SECRET, "HS256", exp=now + 20)
     assert tokens.known(long) is None
     assert (await tokens.verify(long)).user == "alice"
@@ -319,7 +320,7 @@ def parsed() -> KeySet:
 @each("token", [pytest.param(token, id=name) for name, token in ATTACKS.items()])
 async def test_an_attack_with_public_keys_is_refused(parsed: KeySet, token: str) -> None:
     given = Issuer(issuer="https://issuer.example", audiences=("authenticated",))
-    tokens = Tokens(given, parsed, Users())
+    tokens = Tokens([Verifier(given, parsed)], Users())
     assert (await tokens.verify(signed(RSA, "RS256", "k1"))).user == "alice"
     with pytest.raises(Unauthenticated):
         await tokens.verify(token)
@@ -328,7 +329,7 @@ async def test_an_attack_with_public_keys_is_refused(parsed: KeySet, token: str)
 async def test_only_the_configured_algorithms_are_accepted(parsed: KeySet) -> None:
     given = Issuer(issuer=None, audiences=("authenticated",), algorithms=("ES256",))
     with pytest.raises(Unauthenticated):
-        await Tokens(given, parsed, Users()).verify(signed(RSA, "RS256", "k1"))
+        await Tokens([Verifier(given, parsed)], Users()).verify(signed(RSA, "RS256", "k1"))
 
 
 POISON = {
@@ -366,7 +367,7 @@ async def test_an_issuer_that_does_not_answer_is_not_waited_for_for_long(issuer:
     issuer.gate = asyncio.Event()
     url = f"{issuer.url}/auth/v1/.well-known/jwks.json"
     keys = KeySet(url, lambda: fetch_json(url, 0.1, 1000, "key set"))
-    tokens = Tokens(Issuer(issuer=None, audiences=("authenticated",)), keys, Users())
+    tokens = Tokens([Verifier(Issuer(issuer=None, audiences=("authenticated",)), keys)], Users())
     with pytest.raises(Unauthenticated, match="not available"):
         await tokens.verify(signed(RSA, "RS256", "k1"))
 
@@ -633,14 +634,46 @@ async def test_an_own_section_configures_any_issuer(issuer: FakeIssuer) -> None:
         assert (await call(gateway, signed(EC, "ES256", "k1", issuer="https://login.example/"))).status == 401
 
 
+LISTED = '[[auth.jwt]]\nissuer = "https://a.example"\naudience = ["a"]\n'
 MISTAKES = {
     "an issuer without an audience": (
         '[auth.jwt]\nissuer = "https://a.example"\njwks_url = "https://a.example/jwks"',
         "2: auth.jwt_issuer: needs auth.jwt_issuer and auth.jwt_audience",
     ),
-    "an issuer without keys": (
-        '[auth.jwt]\nissuer = "https://a.example"\naudience = ["a"]',
-        "2: auth.jwt_issuer: has no effect without keys",
+    "an issuer whose keys cannot be found": (
+        '[auth.jwt]\nissuer = "a.example"\naudience = ["a"]',
+        "2: auth.jwt_issuer: is not a URL that has an OpenID configuration",
+    ),
+    "an audience without an issuer": (
+        '[auth.jwt]\naudience = ["a"]',
+        "2: auth.jwt_audience: has no effect without an issuer",
+    ),
+    "two issuers without a name": (
+        LISTED + LISTED.replace("a.example", "b.example"),
+        "4: auth.jwt_issuers[1]: needs a name, because another issuer has none",
+    ),
+    "an issuer without a name beside Supabase": (
+        '[auth]\nsupabase_url = "https://x.supabase.co"\n' + LISTED,
+        "3: auth.jwt_issuers[0]: needs a name",
+    ),
+    "an issuer twice": (
+        LISTED + LISTED + 'name = "b"\n',
+        '4: auth.jwt_issuers[1]: the issuer "https://a.example" is listed twice',
+    ),
+    "a name twice": (
+        LISTED + 'name = "b"\n' + LISTED.replace("a.example", "b.example") + 'name = "b"\n',
+        '5: auth.jwt_issuers[1]: another issuer is also named "b"',
+    ),
+    "a name with a colon": (LISTED + 'name = "a:b"', "1: auth.jwt_issuers[0]: name: expected a short name"),
+    "no audience": (
+        '[[auth.jwt]]\nissuer = "https://a.example"\naudience = []',
+        "1: auth.jwt_issuers[0]: audience: is empty",
+    ),
+    "a short secret in a list": (LISTED + 'secret = "short"', "1: auth.jwt_issuers[0]: secret: expected"),
+    "an unknown key in a list": (LISTED + 'isuer = "x"', "1: auth.jwt_issuers[0]: "),
+    "a claim that users can change, in a list": (
+        LISTED + 'admin_claim = "user_metadata.role=admin"',
+        "1: auth.jwt_issuers[0]: admin_claim: users can change",
     ),
     "a short secret": ('[auth]\njwt_secret = "short"', "2: auth.jwt_secret: is too short"),
     "open all the same": (

@@ -3,10 +3,11 @@
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import msgspec
 import pytest
 from msgspec.structs import fields
 
-from tidegate.config import Config, ConfigError, ProviderConfig, load
+from tidegate.config import Config, ConfigError, IssuerConfig, ProviderConfig, load
 from tidegate.config.environment import NO_EFFECT, OWN_SECTIONS, own_names
 from tidegate.process.worker import WORKER
 from tidegate.providers import kinds
@@ -189,6 +190,7 @@ VALUES = {
     "auth.jwt_jwks_url": "https://login.example/jwks",
     "auth.jwt_algorithms": ("ES256", "EdDSA"),
     "auth.jwt_admin_claim": "app_metadata.role=admin",
+    "auth.jwt_issuers": (IssuerConfig(name="b", issuer="https://b.example", audience=("a",)),),
     "store.url": "sqlite:///a.db",
     "store.journal": "/var/lib/journal",
     "store.durability": "disk",
@@ -240,6 +242,8 @@ VALUES = {
 
 def test_every_setting_has_a_variable_of_its_own(read: Read) -> None:
     def text(value: object) -> str:
+        if isinstance(value, tuple) and isinstance(value[0], IssuerConfig):
+            return msgspec.json.encode(value).decode()
         return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
     names = {path: f"TIDEGATE_{path.replace('.', '_').upper()}" for path in VALUES}

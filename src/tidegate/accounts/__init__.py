@@ -3,7 +3,8 @@
 - `settings.py`: what may be set for a key, a user and a team. `caller.py` puts it together.
 - `api_keys.py`: how keys are made and stored. `directory.py`: the keys that a worker knows.
   `failed_attempts.py` slows down who guesses.
-- `jwt.py`, `jwks.py`: tokens of Supabase and other issuers. `users.py`: the users whom a worker knows.
+- `jwt.py`, `issuers.py`, `jwks.py`: tokens of Supabase and other issuers. `users.py`: the users whom a worker
+  knows.
 - `gcra.py`, `counters.py`, `shared_counters.py`, `leased_counters.py`, `limits.py`, `limiting.py`: how much
   may be used at a time.
 - `budgets.py`, `wallets.py`: what may be spent.

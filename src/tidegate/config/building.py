@@ -1,5 +1,6 @@
 """Converts settings as they were written to validated structs."""
 
+import contextlib
 import re
 from collections.abc import Iterator, Mapping
 from types import UnionType
@@ -164,6 +165,12 @@ def _takes_list(field: FieldInfo) -> bool:
     return any(get_origin(kind) is tuple for kind in _kinds(field))
 
 
+def _takes_tables(field: FieldInfo) -> bool:
+    """Whether a value is a list of tables, which a variable has as JSON."""
+    inner = [one for kind in _kinds(field) if get_origin(kind) is tuple for one in get_args(kind)]
+    return any(isinstance(one, type) and issubclass(one, Struct) for one in inner)
+
+
 def _choices(field: FieldInfo) -> tuple[str, ...]:
     """The allowed values of an enumeration."""
     return tuple(word for kind in _kinds(field) if get_origin(kind) is Literal for word in get_args(kind))
@@ -171,6 +178,9 @@ def _choices(field: FieldInfo) -> tuple[str, ...]:
 
 def _from_text(text: str, field: FieldInfo) -> Any:
     """Convert a variable's text to the field's type: lists are separated by commas."""
+    if _takes_tables(field):
+        with contextlib.suppress(msgspec.DecodeError):
+            return msgspec.json.decode(text)
     if _takes_list(field) and text.lower() not in _choices(field):
         return [item.strip() for item in text.split(",") if item.strip()]
     if field.type is bool:

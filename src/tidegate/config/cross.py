@@ -10,7 +10,7 @@ from .draft import Draft, Setting
 from .environment import DEFAULT_HOST, FOREIGN_HOSTS, Environment, options_of, verify_of
 from .kinds import Kind, kinds
 from .normal import PROVIDER_NAME, is_loopback
-from .problems import Path, Problems, near, quoted
+from .problems import Origin, Path, Problems, near, quoted
 from .schema import Auth, Config, ModelConfig, ProviderConfig, Server
 
 __all__ = ["check_whole", "complete_auth", "complete_providers", "stay_inside"]
@@ -33,7 +33,7 @@ OPTIONS = (
     "credentials_file",
 )
 """Settings of a provider that only some kinds have."""
-TOKENS = ("supabase_url", "jwt_secret", "jwt_jwks_url")
+TOKENS = ("supabase_url", "jwt_secret", "jwt_jwks_url", "jwt_issuer", "jwt_issuers")
 """Settings by which tokens are accepted."""
 SHORTEST_SECRET = 32
 """Minimum characters of a secret for tokens: HS256 needs 256 bits (RFC 7518)."""
@@ -148,9 +148,9 @@ def _check_admin_keys(auth: Auth, settings: Mapping[str, Setting], problems: Pro
 
 def _check_tokens(config: Config, draft: Draft, problems: Problems) -> None:
     settings, auth = draft.tables.get(("auth",), {}), config.auth
-    for name in ("jwt_issuer", "jwt_audience", "jwt_algorithms", "jwt_admin_claim"):
-        if getattr(auth, name) and not auth.takes_tokens:
-            message = "has no effect without keys: set auth.jwt_jwks_url or auth.jwt_secret"
+    for name in ("jwt_audience", "jwt_algorithms", "jwt_admin_claim"):
+        if getattr(auth, name) and not auth.has_own_issuer:
+            message = "has no effect without an issuer: set auth.jwt_issuer, auth.jwt_secret or supabase_url"
             problems.add(settings[name].origin, ("auth", name), message)
     for name in ("jwt_issuer", "jwt_jwks_url"):
         if getattr(auth, name) and not (auth.supabase_url or (auth.jwt_issuer and auth.jwt_audience)):
@@ -160,9 +160,43 @@ def _check_tokens(config: Config, draft: Draft, problems: Problems) -> None:
             )
             problems.add(settings[name].origin, ("auth", name), message)
             break
+    if auth.jwt_issuer and not (auth.supabase_url or auth.jwt_secret or auth.jwt_jwks_url):
+        _check_discovery(auth.jwt_issuer, settings["jwt_issuer"].origin, ("auth", "jwt_issuer"), problems)
     if auth.jwt_secret is not None and len(auth.jwt_secret.reveal()) < SHORTEST_SECRET:
         message = f"is too short: expected at least {SHORTEST_SECRET} characters"
         problems.add(settings["jwt_secret"].origin, ("auth", "jwt_secret"), message)
+    _check_issuers(auth, settings, problems)
+
+
+def _check_issuers(auth: Auth, settings: Mapping[str, Setting], problems: Problems) -> None:
+    """The issuers of a list can be told apart, and so can their users."""
+    names = {""} if auth.has_own_issuer else set()
+    supabase = f"{auth.supabase_url}/auth/v1" if auth.supabase_url is not None else None
+    known = {auth.jwt_issuer or supabase} - {None}
+    for index, one in enumerate(auth.jwt_issuers):
+        path: Path = ("auth", "jwt_issuers", index)
+        origin = settings["jwt_issuers"].origin_of((index,))
+        if one.issuer in known:
+            problems.add(origin, path, f"the issuer {quoted(one.issuer)} is listed twice")
+        if one.name in names and one.name:
+            problems.add(origin, path, f"another issuer is also named {quoted(one.name)}")
+        elif one.name in names:
+            message = "needs a name, because another issuer has none: their users would have the same ids"
+            problems.add(origin, path, message)
+        if one.secret is not None and len(one.secret.reveal()) < SHORTEST_SECRET:
+            problems.add(origin, path, f"secret: expected at least {SHORTEST_SECRET} characters")
+        if one.secret is None and one.jwks_url is None:
+            _check_discovery(one.issuer, origin, path, problems)
+        names.add(one.name)
+        known.add(one.issuer)
+
+
+def _check_discovery(issuer: str, origin: Origin, path: Path, problems: Problems) -> None:
+    """The configuration of an issuer without keys can be requested."""
+    parts = urlsplit(issuer)
+    if parts.scheme not in ("https", "http") or not parts.hostname or "?" in issuer or "#" in issuer:
+        message = "is not a URL that has an OpenID configuration: set jwks_url or a secret"
+        problems.add(origin, path, message)
 
 
 def _check_billing(config: Config, draft: Draft, problems: Problems) -> None:

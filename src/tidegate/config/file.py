@@ -18,8 +18,9 @@ FILE_NAME = "tidegate.toml"
 NAMED_SECTIONS = ("providers", "models", "prices")
 """Sections of sections: `[providers.<name>]`."""
 
-PARTS = frozenset([("auth", "jwt")])
-"""Sections whose keys are keys of the outer section: `issuer` in `[auth.jwt]` is its `jwt_issuer`."""
+PARTS: Mapping[Path, str] = {("auth", "jwt"): "jwt_issuers"}
+"""Sections whose keys are keys of the outer section (`issuer` in `[auth.jwt]` is its `jwt_issuer`) → the key
+that a list of such sections is (`[[auth.jwt]]`)."""
 
 _PLACE = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)")
 
@@ -84,13 +85,18 @@ def _flat(section: str, content: Mapping[str, Any]) -> Mapping[str, Any]:
     for name, value in content.items():
         if (section, name) in PARTS and isinstance(value, dict):
             flat |= {f"{name}_{key}": setting for key, setting in value.items()}
+        elif (section, name) in PARTS and isinstance(value, list):
+            flat[PARTS[section, name]] = value
         else:
             flat[name] = value
     return flat
 
 
 def _flat_path(path: Path) -> Path:
-    if path[:2] in PARTS and len(path) > 2:
+    listed = PARTS.get(path[:2])
+    if listed is not None and len(path) > 2:
+        if isinstance(path[2], int):
+            return (path[0], listed, *path[2:])
         return (path[0], f"{path[1]}_{path[2]}", *path[3:])
     return path
 

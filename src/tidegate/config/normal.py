@@ -8,7 +8,9 @@ from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlsplit
 
-from .schema import MAX_CANDIDATES, ImagePriceConfig, PriceConfig
+from msgspec.structs import replace
+
+from .schema import MAX_CANDIDATES, ImagePriceConfig, IssuerConfig, PriceConfig
 from .secret import Secret
 
 __all__ = ["NORMAL_FORMS", "PROVIDER_NAME", "is_loopback"]
@@ -16,6 +18,8 @@ __all__ = ["NORMAL_FORMS", "PROVIDER_NAME", "is_loopback"]
 PROVIDER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*", re.ASCII)
 """Valid provider names: they are used in `provider/model` and in headers."""
 
+LONGEST_ISSUER_NAME = 40
+"""Characters of an issuer's name: it is part of its users' ids."""
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", re.ASCII)
 _HEADER_VALUE = re.compile(r"[\x20-\x7e\x80-\xff\t]*")
 _KEY = re.compile(r"[\x21-\x7e]+")
@@ -167,6 +171,37 @@ def claim(text: str | None) -> str | None:
     return text
 
 
+def issuers(given: tuple[IssuerConfig, ...]) -> tuple[IssuerConfig, ...]:
+    """Issuers of tokens. Raises ValueError, which names the field of the issuer."""
+    return tuple(map(_issuer, given))
+
+
+def _issuer(one: IssuerConfig) -> IssuerConfig:
+    fields: tuple[tuple[str, Callable[[Any], Any]], ...] = (
+        ("name", _issuer_name), ("issuer", option), ("audience", _audience), ("jwks_url", url),
+        ("secret", key), ("admin_claim", claim),
+    )  # fmt: skip
+    values = {}
+    for name, normal in fields:
+        try:
+            values[name] = normal(getattr(one, name))
+        except ValueError as error:
+            raise ValueError(f"{name}: {error}") from None
+    return replace(one, **values)
+
+
+def _issuer_name(text: str) -> str:
+    if text and (len(text) > LONGEST_ISSUER_NAME or not PROVIDER_NAME.fullmatch(text)):
+        raise ValueError("expected a short name of letters, digits, dots, dashes and underscores")
+    return text
+
+
+def _audience(given: tuple[str, ...]) -> tuple[str, ...]:
+    if not given:
+        raise ValueError("is empty: tokens for other applications would be accepted")
+    return given
+
+
 def prefix(text: str) -> str:
     """A path prefix, with a leading and without a trailing slash. Raises ValueError."""
     bare = text.strip("/")
@@ -225,6 +260,7 @@ NORMAL_FORMS: Mapping[tuple[str, str], Callable[[Any], Any]] = {
     ("auth", "jwt_admin_claim"): claim,
     ("auth", "jwt_jwks_url"): url,
     ("store", "valkey"): valkey,
+    ("auth", "jwt_issuers"): issuers,
     ("billing", "stripe_secrets"): keys,
     ("alerts", "urls"): alert_urls,
     ("metrics", "token"): key,

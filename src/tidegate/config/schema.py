@@ -22,6 +22,7 @@ __all__ = [
     "Billing",
     "Config",
     "ImagePriceConfig",
+    "IssuerConfig",
     "Limits",
     "Logs",
     "ModelConfig",
@@ -82,6 +83,25 @@ class Server(Struct, frozen=True, kw_only=True):
     """How long a client may leave its response unread, in seconds."""
 
 
+class IssuerConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[[auth.jwt]]`: one of several issuers of tokens."""
+
+    issuer: str
+    """The issuer (`iss`), exactly as it is in its tokens."""
+    audience: tuple[str, ...]
+    """Tokens have to be for one of these audiences (`aud`)."""
+    name: str = ""
+    """What the ids of its users begin with, before a colon (`name:sub`); one issuer may have none."""
+    jwks_url: str | None = None
+    """The URL of the issuer's public keys; None: the one that its OpenID configuration names."""
+    secret: Secret | None = None
+    """The secret that its tokens are signed with (HS256), in place of or beside keys at `jwks_url`."""
+    algorithms: tuple[JWTAlgorithm, ...] = ()
+    """Algorithms that its tokens may be signed with; empty: all that fit its keys."""
+    admin_claim: str | None = None
+    """The claim of its tokens that may use the admin API, as `claim=value`."""
+
+
 class Auth(Struct, frozen=True, kw_only=True):
     """`[auth]`: who may call."""
 
@@ -103,17 +123,31 @@ class Auth(Struct, frozen=True, kw_only=True):
     jwt_audience: tuple[str, ...] = ()
     """Tokens have to be for one of these audiences (`aud`); by default Supabase's `authenticated`."""
     jwt_jwks_url: str | None = None
-    """The URL of the issuer's public keys; by default that of `supabase_url`."""
+    """The URL of the issuer's public keys; by default that of `supabase_url`, else the one that the OpenID
+    configuration of `jwt_issuer` names."""
     jwt_algorithms: tuple[JWTAlgorithm, ...] = ()
     """Algorithms that tokens may be signed with; empty: all that fit the issuer's keys."""
-
     jwt_admin_claim: str | None = None
     """The claim of tokens that may use the admin API, as `claim=value` (`app_metadata.role=admin`)."""
+    jwt_issuers: tuple[IssuerConfig, ...] = ()
+    """More issuers of tokens, each a table `[[auth.jwt]]`."""
+
+    @property
+    def has_own_issuer(self) -> bool:
+        """Whether tokens of an issuer beside `jwt_issuers` are accepted."""
+        own = (self.supabase_url, self.jwt_secret, self.jwt_jwks_url, self.jwt_issuer)
+        return any(one is not None for one in own)
 
     @property
     def takes_tokens(self) -> bool:
         """Whether tokens are accepted."""
-        return any(one is not None for one in (self.supabase_url, self.jwt_secret, self.jwt_jwks_url))
+        return self.has_own_issuer or bool(self.jwt_issuers)
+
+    @property
+    def names_administrators(self) -> bool:
+        """Whether some tokens may use the admin API."""
+        claims = (self.jwt_admin_claim, *(one.admin_claim for one in self.jwt_issuers))
+        return any(one is not None for one in claims)
 
 
 class Store(Struct, frozen=True, kw_only=True):

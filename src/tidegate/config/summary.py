@@ -27,8 +27,10 @@ def _clients(config: Config) -> Iterator[str]:
     if config.auth.mode == "keys" and config.store.url:
         yield f"clients: the keys in the store of {config.origin('store', 'url')}"
     if config.auth.takes_tokens:
-        issuer = config.auth.jwt_issuer or config.auth.supabase_url
-        yield f"clients: users with tokens of {issuer or 'whoever has auth.jwt_secret'}"
+        auth = config.auth
+        own = [auth.jwt_issuer or auth.supabase_url or "whoever has auth.jwt_secret"]
+        issuers = [*(own if auth.has_own_issuer else ()), *(one.issuer for one in auth.jwt_issuers)]
+        yield f"clients: users with tokens of {', '.join(issuers)}"
     if config.auth.mode == "open":
         host = config.server.host
         whom = "this machine" if is_loopback(host) else f"everyone who can reach {host}"
