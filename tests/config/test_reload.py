@@ -2,8 +2,6 @@
 
 import asyncio
 import logging
-import subprocess
-import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -44,7 +42,6 @@ class Watched:
 async def watching(folder: Path, path: Path | None = None) -> AsyncIterator[Watched]:
     watched = Watched(folder, path)
     watched.reloader.start()
-    await asyncio.sleep(0.3)  # the watch must stand before anything changes
     yield watched
     await watched.reloader.stop()
 
@@ -210,20 +207,19 @@ async def test_a_config_that_cannot_be_put_in_force_does_not_end_the_watch(
     assert caplog.messages == ["the new configuration cannot be applied; the old one stays in effect"] * 2
 
 
-async def test_without_a_watch_a_request_still_works(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    folder = tmp_path / "gone"
-    configs: asyncio.Queue[Config] = asyncio.Queue()
-    watching = reloader(None, folder, configs.put)
-    watching.start()
-    watching.request()
-    await asyncio.wait_for(configs.get(), PATIENCE_S)
-    await watching.stop()
-    assert any("SIGHUP" in message for message in caplog.messages)
+async def test_a_folder_that_comes_later_is_noticed(tmp_path: Path) -> None:
+    folder = tmp_path / "later"
+    async with watching(folder) as watched:
+        folder.mkdir()
+        watched.write(2)
+        assert await watched.port() == 2
 
 
-def test_watchfiles_is_not_imported_before_it_is_used() -> None:
-    code = "import sys, tidegate.config; print([name for name in sys.modules if 'watchfiles' in name])"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout == "[]\n"
+async def test_the_target_of_a_link_is_watched(tmp_path: Path) -> None:
+    target, folder = tmp_path / "target.toml", tmp_path / "etc"
+    folder.mkdir()
+    target.write_text("[server]\nport = 1\n")
+    (folder / "tidegate.toml").symlink_to(target)
+    async with watching(folder) as watched:
+        target.write_text("[server]\nport = 2\n")
+        assert await watched.port() == 2

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 
 from .file import FILE_NAME
@@ -15,8 +15,9 @@ __all__ = ["Reloader"]
 
 log = logging.getLogger("tidegate")
 
-SET_UP_S = 2.0
-"""How long the system may take to start watching, in seconds."""
+LOOK_S = 0.5
+"""Seconds between two looks at the files. Notifications of the system come for whole folders, and so for each
+line that is written to a database or a journal beside the file."""
 SETTLE_S = 0.2
 """How long the files must remain unchanged before they are read, because writing may not be finished."""
 MOST_NAMES = 20
@@ -53,14 +54,15 @@ class Reloader:
         self._seen: list[bytes | None] = []
         """The contents of the files at the last comparison."""
         self._timer: asyncio.TimerHandle | None = None
-        self._tasks: list[asyncio.Task[None]] = []
+        self._stamps: list[object] = []
+        """What the file system said of the files then."""
+        self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
         """Start watching. Requires a running event loop."""
         self._seen = self._contents()
-        self._tasks = [asyncio.create_task(self._watch()), asyncio.create_task(self._reload_on_request())]
-        # Changes while the watch is being set up cause no event.
-        self._timer = asyncio.get_running_loop().call_later(SET_UP_S, self._compare)
+        self._task = asyncio.create_task(self._reload_on_request())
+        self._look()
 
     def request(self) -> None:
         """Reload soon, whether the files changed or not (for SIGHUP)."""
@@ -72,8 +74,9 @@ class Reloader:
             self._timer.cancel()
         self._stopped.set()
         self._requested.set()
-        await asyncio.gather(*self._tasks)
-        self._tasks = []
+        if self._task is not None:
+            await self._task
+            self._task = None
 
     async def _reload_on_request(self) -> None:
         await self._requested.wait()
@@ -114,13 +117,13 @@ class Reloader:
                 await asyncio.wait_for(self._stopped.wait(), SETTLE_S)
                 return
 
-    async def _watch(self) -> None:
-        """Request a reload whenever the contents of the files change."""
-        try:
-            async for _ in self._changes():
-                self._compare()
-        except (OSError, RuntimeError) as error:
-            log.warning("cannot watch the configuration for changes (%s); send SIGHUP to reload it", error)
+    def _look(self) -> None:
+        """Request a reload if the files have changed, and look again later."""
+        now = [_stamp(file) for file in self._files]
+        if now != self._stamps:
+            self._stamps = now
+            self._compare()
+        self._timer = asyncio.get_running_loop().call_later(LOOK_S, self._look)
 
     def _compare(self) -> None:
         """Request a reload if the contents of the files have changed."""
@@ -131,21 +134,6 @@ class Reloader:
 
     def _contents(self) -> list[bytes | None]:
         return [_content(file) for file in self._files]
-
-    async def _changes(self) -> AsyncIterator[object]:
-        from watchfiles import awatch  # not needed before the first request can be served
-
-        # Editors and Kubernetes replace files instead of writing into them, so folders are watched.
-        folders = {file.parent for file in self._files}
-        names = {file.name for file in self._files} | {"..data"}
-        async for change in awatch(
-            *folders,
-            watch_filter=lambda _, path: Path(path).name in names,
-            recursive=False,
-            debounce=200,
-            stop_event=self._stopped,  # a cancelled watch waits for its thread, a stopped one does not
-        ):
-            yield change
 
 
 def _log_errors(lines: Iterable[str], end: str) -> None:
@@ -161,4 +149,12 @@ def _listed(names: list[str]) -> str:
 def _content(file: Path) -> bytes | None:
     with contextlib.suppress(OSError):
         return file.read_bytes()
+    return None
+
+
+def _stamp(file: Path) -> object:
+    """Differs whenever a file was written or replaced; None where there is none."""
+    with contextlib.suppress(OSError):
+        found = file.stat()
+        return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
     return None

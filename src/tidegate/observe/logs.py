@@ -46,7 +46,7 @@ def configure_logging(logs: Logs) -> None:
     out.setFormatter(JsonFormatter() if line_format(logs) == "json" else TextFormatter())
     logging.basicConfig(level=logs.level.upper(), handlers=[out], force=True)
     # Libraries log addresses and headers at debug level: never shown.
-    for name in ("asyncio", "aiohttp", "watchfiles"):
+    for name in ("asyncio", "aiohttp"):
         logging.getLogger(name).setLevel(logging.WARNING)
 
 
