@@ -1,7 +1,7 @@
 """Holds of this worker: money that requests may spend, taken from leases of their users' wallets.
 
 While a wallet is rich, its worker has a lease with room for many requests, and no request waits for the
-store. While it is poor, each request takes a lease of its own size first. Either way no more is held than the
+store. While it is poor, the lease grows by just what each request needs. Either way no more is held than the
 wallet has: what is spent beyond that is what requests cost beyond their holds (see `money.ledger.charges`).
 """
 
@@ -15,7 +15,7 @@ from tidegate.protocols.errors import InsufficientFunds, Unavailable
 from tidegate.store.books import balance_of
 from tidegate.store.errors import JournalFailed, StoreUnavailable
 from tidegate.store.journal import Released, milliseconds
-from tidegate.store.leases import take_lease
+from tidegate.store.leases import Grown, Lease, take_lease
 from tidegate.store.store import Store
 
 __all__ = ["Hold", "Wallets"]
@@ -97,6 +97,8 @@ class Wallets:
             available = (await self._store.ask(balance_of, wallet_of(user))).available
         except StoreUnavailable as error:
             raise Unavailable("the wallets are not available at the moment", retry_after=5) from error
+        if lease is not None:
+            available += lease.left
         if available < max(amount, self.minimum):
             raise self._refusal(amount, available)
 
@@ -105,8 +107,6 @@ class Wallets:
         lease = hold._lease
         lease.left += hold.amount - min(cost, hold.amount)
         lease.open -= 1
-        if not lease.open and self._current.get(hold.user) is not lease:
-            self._release(lease)
 
     def close(self) -> None:
         """Stop giving back leases: the store gives all of them back when it is closed."""
@@ -138,24 +138,35 @@ class Wallets:
             self.settle(taken.result(), 0)
 
     async def _take(self, user: str, amount: int) -> Hold:
-        """A hold on a new lease. Requests of one user ask one after another."""
+        """A hold on a lease that is new or has grown. Requests of one user ask one after another."""
         async with self._taking.setdefault(user, asyncio.Lock()):
             lease = self._current.get(user)
-            if lease is not None and lease.left >= amount:
-                return _hold(user, lease, amount)
-            try:
-                granted = await self._store.change(
-                    take_lease, user, amount, LARGEST_LEASE, self.minimum, self._store.id, milliseconds()
-                )
-            except StoreUnavailable as error:
-                raise Unavailable("the wallets are not available at the moment", retry_after=5) from error
-            if not granted.amount:
-                raise self._refusal(amount, granted.available)
-            if lease is not None and not lease.open:
-                self._release(lease)
-            taken = self._current[user] = _Lease(granted.id, granted.amount)
-            self._schedule()
-            return _hold(user, taken, amount)
+            if lease is None:
+                granted = await self._lease(user, amount, amount, None)
+                lease = self._current[user] = _Lease(granted.id, granted.amount)
+                self._schedule()
+            while lease.left < amount:  # others may use it meanwhile
+                lease.open += 1  # so nobody gives it back
+                try:
+                    grown = Grown(lease.id, lease.left)
+                    granted = await self._lease(user, amount, amount - lease.left, grown)
+                    lease.left += granted.amount
+                finally:
+                    lease.open -= 1
+            return _hold(user, lease, amount)
+
+    async def _lease(self, user: str, amount: int, needed: int, grown: Grown | None) -> Lease:
+        """Lease what a request for `amount` still needs. Raises InsufficientFunds, and Unavailable."""
+        store = self._store
+        try:
+            granted = await store.change(
+                take_lease, user, needed, LARGEST_LEASE, self.minimum, store.id, milliseconds(), grown
+            )
+        except StoreUnavailable as error:
+            raise Unavailable("the wallets are not available at the moment", retry_after=5) from error
+        if not granted.amount:
+            raise self._refusal(amount, granted.available + (grown.left if grown is not None else 0))
+        return granted
 
     def _refusal(self, amount: int, available: int) -> InsufficientFunds:
         needed = show_usd(max(amount, self.minimum))

@@ -16,14 +16,15 @@ from tidegate.protocols.ids import new_id
 
 from .books import add_to_accounts, balance_of
 from .tables import leases
-from .upsert import among
+from .upsert import add_up, among
 from .wallets import expire_grants
 
-__all__ = ["SHARE", "Lease", "consume", "release", "release_all", "take_lease"]
+__all__ = ["SHARE", "Grown", "Lease", "consume", "release", "release_all", "take_lease"]
 
 SHARE = 16
 """A lease is at most this part of what is available, unless the request alone needs more."""
 
+LEASE = ("id", "account", "journal", "amount", "at")
 REDUCE = (
     update(leases).where(leases.c.id == bindparam("lease")).values(amount=leases.c.amount - bindparam("part"))
 )
@@ -39,23 +40,38 @@ class Lease(NamedTuple):
     """What the wallet had before, in nano."""
 
 
+class Grown(NamedTuple):
+    """A lease that more is added to."""
+
+    id: str
+    left: int
+    """What its worker can still use of it, in nano."""
+
+
 def take_lease(
-    connection: Connection, user: str, needed: int, most: int, minimum: int, journal: str, now: int
+    connection: Connection,
+    user: str,
+    needed: int,
+    most: int,
+    minimum: int,
+    journal: str,
+    now: int,
+    grown: Grown | None = None,
 ) -> Lease:
-    """Lease at least `needed` and at most `most` of a wallet's money, in nano. The wallet must have `minimum`
-    available as well. Credits that have expired are booked out first.
+    """Lease at least `needed` and at most `most` of a wallet's money, in nano; `grown` is a lease that it is
+    added to. The wallet must have `minimum` available as well. Credits that have expired are booked out
+    first.
     """
     account = wallet_of(user)
     expire_grants(connection, now, user)
     available = balance_of(connection, account, lock=True).available
-    if available < max(needed, minimum):
+    if available < max(needed, minimum - (grown.left if grown is not None else 0)):
         return Lease("", 0, available)
     amount = max(needed, min(most, available // SHARE))
-    lease = Lease(new_id("lease_"), amount, available)
+    name = grown.id if grown is not None else new_id("lease_")
     add_to_accounts(connection, held={account: amount})
-    row = {"id": lease.id, "account": account, "journal": journal, "amount": amount, "at": now}
-    connection.execute(leases.insert(), [row])
-    return lease
+    add_up(connection, leases, LEASE, [(name, account, journal, amount, now)], ("amount",))
+    return Lease(name, amount, available)
 
 
 def consume(connection: Connection, spent: Mapping[str, int]) -> None:

@@ -1,7 +1,7 @@
 """The store of one worker, as the event loop sees it: nothing here blocks, and no request waits for the
 database unless it asks it something.
 
-Lines are appended to the journal at once. One thread moves them into the database, a few times a second, and
+Lines are appended to the journal at once. One thread moves them into the database, twice a second, and
 makes all other changes, one after another. Where the database is slow or away, lines wait in the journal.
 """
 
@@ -27,8 +27,8 @@ __all__ = ["Store"]
 
 log = logging.getLogger("tidegate")
 
-EVERY_S = 0.1
-"""Seconds between two looks at the journal."""
+EVERY_S = 0.5
+"""Seconds between two looks at the journal: each batch costs as much as some fifty requests."""
 PAUSE_S = 2.0
 """Seconds until a database that failed is tried again."""
 ROTATE = 64 * 1024 * 1024
