@@ -87,12 +87,21 @@ async def begin_all(counters: PlacesOnly, places: Sequence[Place]) -> int | None
 
 def weigh(wants: Sequence[Want], arrivals: Sequence[float], now: float) -> tuple[Taken, list[float]]:
     """What limits say whose numbers are `arrivals`, and their numbers if all allow it."""
-    results = [
-        take(want.rate, arrival, now, want.units) for want, arrival in zip(wants, arrivals, strict=True)
-    ]
-    refused = [place for place, (_, verdict) in enumerate(results) if not verdict.allowed]
-    longest = max(refused, key=lambda place: results[place][1].retry_s) if refused else None
-    return Taken([verdict for _, verdict in results], longest), [arrival for arrival, _ in results]
+    verdicts: list[Verdict] = []
+    after: list[float] = []
+    allowed = True
+    for want, arrival in zip(wants, arrivals, strict=True):
+        moved, verdict = take(want.rate, arrival, now, want.units)
+        after.append(moved)
+        verdicts.append(verdict)
+        allowed = allowed and verdict.allowed
+    return Taken(verdicts, None if allowed else _longest(verdicts)), after
+
+
+def _longest(verdicts: Sequence[Verdict]) -> int:
+    """The place of the refusal that lasts longest."""
+    refused = [place for place, verdict in enumerate(verdicts) if not verdict.allowed]
+    return max(refused, key=lambda place: verdicts[place].retry_s)
 
 
 class LocalCounters:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 from time import time
 
 from tidegate.protocols.errors import LimitExceeded
@@ -10,7 +11,6 @@ from tidegate.protocols.limit_headers import Standing, Standings
 from .caller import Subject
 from .counters import Counters, Place, Taken, Want
 from .gcra import Rate
-from .settings import Limits
 
 __all__ = ["Limited", "Limiter"]
 
@@ -39,12 +39,17 @@ class Limiter:
 
     async def take(self, subjects: Sequence[Subject], tokens: int) -> Limited:
         """Take what a request needs, or nothing. Raises LimitExceeded naming the limit and whose it is."""
-        places = [
-            Place(subject.name, subject.limits.concurrent)
-            for subject in subjects
-            if subject.limits.concurrent is not None
-        ]
-        wants = [want for subject in subjects for want in _wants(subject, tokens)]
+        wants: list[Want] = []
+        places: list[Place] = []
+        for subject in subjects:
+            limits = subject.limits
+            if limits.concurrent is not None:
+                places.append(Place(subject.name, limits.concurrent))
+            requests, rate = _rates(subject.name, limits.requests_per_minute, limits.tokens_per_minute)
+            if requests is not None:
+                wants.append(requests)
+            if rate is not None:
+                wants.append(Want(rate[0], rate[1], min(tokens, rate[1].units)))
         if not wants and not places:
             return NOTHING
         taken = await self._counters.take(wants, time(), places)
@@ -66,26 +71,25 @@ class Limiter:
                 self._counters.correct(want, tokens - want.units, now)
 
 
-def _wants(subject: Subject, tokens: int) -> list[Want]:
-    limits: Limits = subject.limits
-    wants: list[Want] = []
-    if limits.requests_per_minute is not None:
-        wants.append(Want(f"{subject.name}:requests", Rate(limits.requests_per_minute, MINUTE_S), 1))
-    if limits.tokens_per_minute is not None:
-        rate = Rate(limits.tokens_per_minute, MINUTE_S)
-        wants.append(Want(f"{subject.name}:tokens", rate, min(tokens, limits.tokens_per_minute)))
-    return wants
+@lru_cache(maxsize=4096)
+def _rates(
+    subject: str, requests: int | None, tokens: int | None
+) -> tuple[Want | None, tuple[str, Rate] | None]:
+    """What each request needs of a limit of requests, and the counter and the rate of one of tokens."""
+    return (
+        Want(f"{subject}:requests", Rate(requests, MINUTE_S), 1) if requests is not None else None,
+        (f"{subject}:tokens", Rate(tokens, MINUTE_S)) if tokens is not None else None,
+    )
 
 
 def _standings(wants: Sequence[Want], taken: Taken) -> dict[str, Standing]:
     """The tightest limit of each kind: the one with the smallest share left."""
     found: dict[str, Standing] = {}
     for want, verdict in zip(wants, taken.verdicts, strict=True):
-        kind = want.name.rpartition(":")[2]
-        standing = Standing(want.rate.units, verdict.remaining, verdict.reset_s)
-        known = found.get(kind)
-        if known is None or standing.remaining / standing.limit < known.remaining / known.limit:
-            found[kind] = standing
+        kind = "tokens" if want.name.endswith(":tokens") else "requests"
+        known, limit = found.get(kind), want.rate.units
+        if known is None or verdict.remaining / limit < known.remaining / known.limit:
+            found[kind] = Standing(limit, verdict.remaining, verdict.reset_s)
     return found
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from typing import NamedTuple
 
 from msgspec import Struct
 
@@ -80,24 +81,40 @@ class Part(Struct, frozen=True, gc=False):
 
 def bill_of(parts: Sequence[Part]) -> Bill:
     """The bill of these parts. Each is rounded once; the total is the sum of the rounded amounts."""
-    lines = tuple(Line(part.name, part.count, f"{part.rate:f}", _amount(part)) for part in parts)
-    return Bill(lines, sum(line.amount for line in lines))
+    lines, total = [], 0
+    for part in parts:
+        exact = _exact(part.rate, part.per)
+        amount = divide(part.count * exact.numerator, exact.denominator)
+        lines.append(Line(part.name, part.count, exact.written, amount))
+        total += amount
+    return Bill(tuple(lines), total)
 
 
-def _amount(part: Part) -> int:
-    key = (part.rate, part.per)
-    fraction = _FRACTIONS.get(key)
-    if fraction is None:
-        if len(_FRACTIONS) >= MOST_FRACTIONS:
-            _FRACTIONS.clear()
-        numerator, denominator = part.rate.as_integer_ratio()
-        fraction = _FRACTIONS[key] = (numerator * 1_000_000_000, denominator * part.per)
-    return divide(part.count * fraction[0], fraction[1])
+class _Exact(NamedTuple):
+    """A rate as a fraction of nano per unit, and in writing: `Decimal` arithmetic costs ten times as much."""
+
+    rate: Decimal
+    per: int
+    numerator: int
+    denominator: int
+    written: str
 
 
-MOST_FRACTIONS = 4096
-_FRACTIONS: dict[tuple[Decimal, int], tuple[int, int]] = {}
-"""Rates as fractions of nano, computed once: `Decimal` arithmetic costs ten times as much."""
+def _exact(rate: Decimal, per: int) -> _Exact:
+    known = _KNOWN.get(id(rate))
+    if known is None or known.rate is not rate or known.per != per:
+        if len(_KNOWN) >= MOST_KNOWN:
+            _KNOWN.clear()
+        numerator, denominator = rate.as_integer_ratio()
+        known = _KNOWN[id(rate)] = _Exact(
+            rate, per, numerator * 1_000_000_000, denominator * per, f"{rate:f}"
+        )
+    return known
+
+
+MOST_KNOWN = 4096
+_KNOWN: dict[int, _Exact] = {}
+"""By the identity of the rate, which an entry keeps alive: to hash a `Decimal` takes as long as the rest."""
 
 
 def rows_of(bill: Bill) -> list[Mapping[str, object]]:

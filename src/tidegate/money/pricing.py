@@ -166,20 +166,24 @@ def parts_of(usage: Usage, rates: Mapping[str, Rate]) -> list[Part] | None:
     """The classes that occur, each with its rate; None if one has no known rate, or if the prompt or the
     completion was not reported.
     """
-    prompt, completion = usage.prompt_tokens, usage.completion_tokens
     if not rates or usage.input is None or usage.output is None:
         return None
-    if "output_image" in rates and usage.output_image is None and completion:
+    if "output_image" in rates and usage.output_image is None and usage.completion_tokens:
         return None  # text and images have different prices, but the provider's count does not separate them
     parts: list[Part] = []
     for name, chain in CHAINS.items():
         count = getattr(usage, name)
         if not count:
             continue
-        rate = next((rates[key] for key in chain if key in rates), None)
-        if rate is None:
+        for key in chain:
+            if key in rates:
+                break
+        else:
             return None
-        parts.append(Part(name, count, _at(rate, prompt or 0), PER[name]))
+        rate = rates[key]
+        if isinstance(rate, Tiered):
+            rate = _at(rate, usage.prompt_tokens or 0)
+        parts.append(Part(name, count, rate, PER[name]))
     if "requests" in rates:
         parts.append(Part("requests", 1, _at(rates["requests"], 0), 1_000))
     return parts
