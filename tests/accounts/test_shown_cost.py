@@ -153,6 +153,9 @@ def test_what_has_no_place_for_it_stays_as_it_is(body: bytes) -> None:
 
 def test_all_else_stays_byte_for_byte() -> None:
     body = b'{"b": 1.0e2, "usage":{ "n" : 1 } ,"a":"\\u00e9 \\/"}'
-    assert with_cost(body, 18_000) == b'{"b":1.0e2,"usage":{ "n" : 1,"cost":0.000018},"a":"\\u00e9 \\/"}'
+    assert with_cost(body, 18_000) == b'{"b": 1.0e2, "usage":{ "n" : 1,"cost":0.000018} ,"a":"\\u00e9 \\/"}'
+    twice = b'{"x":{"usage":{"n":1}},"usage":{"n":1},"y":1.0e2}'
+    assert with_cost(twice, 1) == b'{"x":{"usage":{"n":1}},"usage":{"n":1,"cost":1e-9},"y":1.0e2}'
+    assert with_cost(b'{"usage":{"\\u0063ost":1}}', 1) == b'{"usage":{"\\u0063ost":1}}'
     assert with_cost(b'{"usage":{}}', 1) == b'{"usage":{"cost":1e-9}}'
     assert with_cost(body, None) == body

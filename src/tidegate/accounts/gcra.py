@@ -39,12 +39,12 @@ def take(rate: Rate, arrival: float, now: float, units: int = 1) -> tuple[float,
     """Take units if the limit allows it. `arrival` is the number of the limit (0.0 at first); returns the new
     one with the verdict.
     """
-    interval = rate.period_s / rate.units
+    most, period_s = rate
     start = max(now, arrival)
-    after = start + units * interval
-    if after <= now + rate.period_s * (1 + 1e-9):  # sums of intervals are not exact
+    after = start + units * (period_s / most)
+    if after <= now + period_s * (1 + 1e-9):  # sums of intervals are not exact
         return after, Verdict(True, units_left(rate, after, now), 0.0, after - now)
-    wait = after - now - rate.period_s if units <= rate.units else float("inf")
+    wait = after - now - period_s if units <= most else float("inf")
     return arrival, Verdict(False, units_left(rate, start, now), wait, start - now)
 
 
@@ -57,4 +57,6 @@ def correct(rate: Rate, arrival: float, now: float, units: int) -> float:
 
 def units_left(rate: Rate, arrival: float, now: float) -> int:
     """Units that the limit would allow now."""
-    return max(0, int((now + rate.period_s - arrival) / rate.period_s * rate.units + 1e-6))
+    units, period_s = rate
+    left = int((now + period_s - arrival) / period_s * units + 1e-6)
+    return max(0, left)

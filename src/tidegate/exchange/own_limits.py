@@ -34,5 +34,7 @@ def limits_beside(this: Exchange, attempt: Attempt) -> list[Header]:
     own = own_limits(this) if this.ticket is not None else None
     if not own:
         return passed
+    if not passed:
+        return own
     names = {name for name, _ in own}
     return [*own, *(header for header in passed if header[0] not in names)]

@@ -7,7 +7,7 @@ response in it. All other values are passed on byte for byte.
 import re
 from collections.abc import Callable
 
-from msgspec import DecodeError, Raw
+from msgspec import DecodeError, Raw, Struct
 from msgspec.json import Decoder, encode
 
 from tidegate.money import in_usd
@@ -20,6 +20,17 @@ __all__ = ["shows_cost", "with_cost", "write_with_cost"]
 DATA = re.compile(rb'^(data: ?)(\{[^\n]*"usage"[^\n]*\})', re.MULTILINE)
 """An event's data, if it may have a usage."""
 
+NOTHING = Raw(b"")
+
+
+class _Answer(Struct):
+    """The parts of an answer or an event that may have a usage."""
+
+    usage: Raw = NOTHING
+    response: Raw = NOTHING
+
+
+_decode_answer = Decoder(_Answer).decode
 _decode = Decoder(dict[str, Raw]).decode
 
 
@@ -56,26 +67,27 @@ def write_with_cost(this: Exchange) -> Callable[[bytes], bytes]:
 
 def _insert(text: bytes, cost: bytes) -> bytes | None:
     """An object with the cost in its usage, or in that of its response; None if it has none."""
-    fields = _decode(text)
-    usage = fields.get("usage")
-    if usage is not None:
-        written = _with_field(bytes(usage), cost)
-        if written is None:
-            return None
-        fields["usage"] = Raw(written)
-        return encode(fields)
-    response = fields.get("response")
-    if response is None or not bytes(response).startswith(b"{"):
+    found = _decode_answer(text)
+    name, old = "usage", bytes(found.usage)
+    if old:
+        new = _with_field(old, cost)
+    else:
+        name, old = "response", bytes(found.response)
+        new = _insert(old, cost) if old.startswith(b"{") else None
+    if new is None:
         return None
-    inner = _insert(bytes(response), cost)
-    if inner is None:
-        return None
-    fields["response"] = Raw(inner)
-    return encode(fields)
+    place = text.find(old)
+    if text.find(old, place + 1) < 0:  # it stands nowhere else: the rest of the bytes stays as it is
+        return text[:place] + new + text[place + len(old) :]
+    return encode({**_decode(text), name: Raw(new)})
 
 
 def _with_field(usage: bytes, cost: bytes) -> bytes | None:
     """A usage with the cost as its last field; None if it is no object, or has one."""
-    if not usage.startswith(b"{") or "cost" in (known := _decode(usage)):
+    if not usage.startswith(b"{"):
         return None
-    return usage[:-1].rstrip() + (b"," if known else b"") + b'"cost":' + cost + b"}"
+    may_have_one = b"cost" in usage or b"\\" in usage
+    if may_have_one and "cost" in _decode(usage):
+        return None
+    fields = usage[:-1].rstrip()
+    return fields + (b'"cost":' if fields == b"{" else b',"cost":') + cost + b"}"

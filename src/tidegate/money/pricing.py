@@ -12,6 +12,8 @@ class occurs that has no rate, the whole cost is unknown.
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
+from itertools import compress
+from operator import attrgetter
 from types import MappingProxyType
 from typing import Literal, NamedTuple
 
@@ -41,6 +43,9 @@ CHAINS: Mapping[str, tuple[str, ...]] = MappingProxyType(
 )
 """Class of usage → possible rates, of which the first that exists is used. A provider without a rate for
 cached tokens bills them like others."""
+
+CLASSES = tuple(CHAINS)
+_counts = attrgetter(*CLASSES)
 
 PER: Mapping[str, int] = MappingProxyType(
     {name: 1_000 if name == "searches" else 1_000_000 for name in CHAINS}
@@ -171,11 +176,9 @@ def parts_of(usage: Usage, rates: Mapping[str, Rate]) -> list[Part] | None:
     if "output_image" in rates and usage.output_image is None and usage.completion_tokens:
         return None  # text and images have different prices, but the provider's count does not separate them
     parts: list[Part] = []
-    for name, chain in CHAINS.items():
-        count = getattr(usage, name)
-        if not count:
-            continue
-        for key in chain:
+    counts = _counts(usage)
+    for name, count in compress(zip(CLASSES, counts, strict=True), counts):
+        for key in CHAINS[name]:
             if key in rates:
                 break
         else:

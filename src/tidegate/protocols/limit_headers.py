@@ -4,6 +4,7 @@ https://platform.openai.com/docs/guides/rate-limits#rate-limits-in-headers
 """
 
 from collections.abc import Mapping
+from functools import cache
 from typing import NamedTuple
 
 __all__ = ["Standing", "Standings", "render_limits"]
@@ -27,14 +28,20 @@ def render_limits(standings: Standings, now: float) -> list[tuple[bytes, bytes]]
     is in seconds since 1970, for dialects that name a time.
     """
     headers: list[tuple[bytes, bytes]] = []
-    for kind, standing in standings.items():
-        name = kind.encode()
+    for kind, (limit, remaining, reset_s) in standings.items():
+        of_limit, of_remaining, of_reset = _names(kind)
         headers += (
-            (b"x-ratelimit-limit-" + name, b"%d" % standing.limit),
-            (b"x-ratelimit-remaining-" + name, b"%d" % standing.remaining),
-            (b"x-ratelimit-reset-" + name, _duration(standing.reset_s)),
+            (of_limit, b"%d" % limit),
+            (of_remaining, b"%d" % remaining),
+            (of_reset, _duration(reset_s)),
         )
     return headers
+
+
+@cache
+def _names(kind: str) -> tuple[bytes, bytes, bytes]:
+    name = kind.encode()
+    return b"x-ratelimit-limit-" + name, b"x-ratelimit-remaining-" + name, b"x-ratelimit-reset-" + name
 
 
 def _duration(seconds: float) -> bytes:
