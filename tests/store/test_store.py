@@ -9,12 +9,14 @@ from pathlib import Path
 from threading import Event
 
 import pytest
+from alembic.config import Config
+from alembic.script import ScriptDirectory
 from msgspec.structs import replace
 from sqlalchemy import Connection, func, select
 
 from tidegate.money.ledger import wallet_of
 from tidegate.store import journal as journal_module
-from tidegate.store import moving
+from tidegate.store import moving, schema
 from tidegate.store import store as store_module
 from tidegate.store.books import balance_of
 from tidegate.store.checking import check_books
@@ -22,7 +24,7 @@ from tidegate.store.database import Database
 from tidegate.store.errors import JournalFailed, StoreUnavailable
 from tidegate.store.journal import Begun, Charge, Ended, Journal, Place, Released, abandoned, read, read_all
 from tidegate.store.leases import take_lease
-from tidegate.store.schema import SchemaTooNew, migrate
+from tidegate.store.schema import SchemaTooNew, migrate, newest_revision
 from tidegate.store.store import Store
 from tidegate.store.tables import holds, leases, records
 from tidegate.store.wallets import add_credit
@@ -257,6 +259,26 @@ def test_workers_that_start_together_take_over_each_journal_once(tmp_path: Path)
         others = [pool.submit(bury_all, tmp_path, done) for _ in range(3)]
         done.set()
         assert sorted(name for other in others for name in other.result()) == names
+
+
+def test_the_newest_revision_is_the_head_of_the_migrations() -> None:
+    settings = Config()
+    settings.set_main_option("script_location", str(schema.MIGRATIONS))
+    assert newest_revision() == ScriptDirectory.from_config(settings).get_current_head()
+
+
+def test_alembic_is_not_imported_where_nothing_is_to_be_migrated(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/tidegate.db"
+    migrate(Database(url))
+    program = f"""
+import sys
+from tidegate.store.database import Database
+from tidegate.store.schema import migrate
+migrate(Database({url!r}))
+print("alembic" in sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"
 
 
 def test_a_newer_schema_is_refused(database: Database) -> None:

@@ -5,10 +5,11 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from .database import Database
 
-__all__ = ["SchemaTooNew", "migrate"]
+__all__ = ["SchemaTooNew", "migrate", "newest_revision"]
 
 
 MIGRATIONS = Path(__file__).with_name("migrations")
@@ -24,6 +25,8 @@ def migrate(database: Database) -> str | None:
     """Bring the schema up to date. Returns the revision that it had, if it was changed and not empty. Raises
     SchemaTooNew and DatabaseError.
     """
+    if _revision_of(database) == newest_revision():
+        return None  # without alembic, which takes 10 MB of memory
     logging.getLogger("alembic").setLevel(logging.WARNING)  # it reports its own plugins when it is loaded
     from alembic.config import Config
     from alembic.runtime.migration import MigrationContext
@@ -42,6 +45,23 @@ def migrate(database: Database) -> str | None:
             raise SchemaTooNew(f"the store has schema {before}, which this version of Tidegate does not know")
         _upgrade(settings, connection)
     return before
+
+
+def newest_revision() -> str:
+    """The revision of the schema that this version of Tidegate needs: the number of the last migration."""
+    return max(file.name[1:5] for file in (MIGRATIONS / "versions").glob("v*.py"))
+
+
+def _revision_of(database: Database) -> str | None:
+    """The revision of a schema; None where there is none yet. Raises DatabaseError."""
+    try:
+        with database.read() as connection:
+            found: str | None = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+            return found
+    except (ProgrammingError, OperationalError) as error:  # the table is missing, by PostgreSQL and by SQLite
+        if isinstance(error, ProgrammingError) or database.is_sqlite:
+            return None
+        raise
 
 
 def _upgrade(settings: Any, connection: Connection) -> None:
