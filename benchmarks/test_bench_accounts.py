@@ -2,8 +2,8 @@
 
 Processor time, on a busy machine: a take of two limits 4.6 µs in one process and 7.9 µs over the workers of a
 host (two system calls are the lock), 5 µs for the two lines of the journal, and 20 µs for all of a request's
-part in the event loop, with two limits and a wallet. Moving happens in a thread of its own: 29 µs for a
-request, and some 80 with a wallet. (A step is 500 requests or lines.)
+part in the event loop, with two limits and a wallet. Moving happens in a thread of its own, with some 500
+requests at a time. (A step is 500 requests or lines.)
 """
 
 import asyncio

@@ -1,8 +1,8 @@
 """Budgets: what keys, users and teams may spend in a day or a month.
 
 What was spent is in the store; a worker reads it when it first needs it, adds what its own requests cost, and
-reads it again every second. So several workers together may go beyond a budget by what they spend within
-that second.
+reads it again every second. What other workers spend is in the store half a second later. So several workers
+together may go beyond a budget by what they spend within one and a half seconds.
 """
 
 import asyncio
