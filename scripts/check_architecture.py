@@ -69,13 +69,15 @@ ROOMS = {
         "it connects what one host counts and says with a server that all hosts share",
     ),
     "live": room("accounts bus", "it collects what workers know of their open requests"),
+    "traces": room("config", "spans are made of what they are given, and exported by a library"),
     "alerts": room("bus routing", "events are sent through a library, independently of requests"),
     "observe": room(
         "config meters money protocols", "records describe what happened and do not influence it"
     ),
     "demo": room("protocols", "it is called over a socket like any other provider"),
     "exchange": room(
-        "accounts catalog config figures http money observe protocols providers routing store upstream",
+        "accounts catalog config figures http money observe protocols providers routing store traces "
+        "upstream",
         "it combines parts that do not depend on it",
     ),
     "probing": room(
@@ -97,8 +99,7 @@ ROOMS = {
     ),
     "app": room(
         "accounts alerts browsers bus catalog config control doors exchange figures hosts http live observe "
-        "probing "
-        "protocols providers routing sharing store upstream",
+        "probing protocols providers routing sharing store traces upstream",
         "it assembles the parts of the data plane",
     ),
     "process": room("app bus config http observe", "the process is independent of requests"),

@@ -59,6 +59,7 @@ from tidegate.protocols.errors import MethodNotAllowed, PathNotFound, TidegateEr
 from tidegate.providers import ModelRegistry
 from tidegate.providers.embedded import Embedded
 from tidegate.sharing import Sharing
+from tidegate.traces import Tracer, open_tracer
 from tidegate.upstream import Fetcher, Pool, fetch_json
 
 from .browsers import VARY, BrowserPolicy
@@ -123,6 +124,7 @@ class Tidegate:
         self._secret = b""
         self._figures = Keeper(bus)
         self._figures.on_beat.append(self._note_figures)
+        self._tracer: Tracer | None = None
         self._plane: Plane | None = None
         self._live_requests = LiveRequests(bus, lambda: open_requests(self._watchdog))
         self._prober = Prober(lambda: self._plane.gateway if self._plane is not None else None, bus)
@@ -243,6 +245,8 @@ class Tidegate:
             self._sharing.stop()
         await self._alerts.close()
         self._bus.close()
+        if self._tracer is not None:
+            await asyncio.to_thread(self._tracer.close)
         if self._accounts is not None:
             await self._accounts.close()
         if self._upkeep is not None:
@@ -263,6 +267,7 @@ class Tidegate:
         attached = await self._embedded.attach(config)
         chooser = self._candidates or routing.Router(attached, claims=self._bus)
         accounts = await self._open_accounts(attached)
+        await self._trace_as(attached)
         old, self._plane = self._plane, self._make_plane(attached, chooser, accounts)
         if self._accounts is not None:
             await self._accounts.close()
@@ -277,6 +282,14 @@ class Tidegate:
         if self._hosts is not None:
             self._hosts.configure(config)
         self._alerts.configure([url.reveal() for url in config.alerts.urls], config.alerts.repeat_s)
+
+    async def _trace_as(self, config: Config) -> None:
+        """Trace requests as this configuration wants it."""
+        if self._plane is not None and config.traces == self._config.traces:
+            return
+        old, self._tracer = self._tracer, open_tracer(config.traces)
+        if old is not None:
+            await asyncio.to_thread(old.close)
 
     async def _open_accounts(self, config: Config) -> "Accounts":
         """The callers of a configuration and, where there is a store, who accounts for them."""
@@ -374,6 +387,7 @@ class Tidegate:
             model_names=ModelNames(config, registry),
             price_cards=PriceCards(tariff),
             metrics_access=MetricsAccess(config, admins, keyring),
+            tracer=self._tracer,
             on_internal_error=self._alerts.on_internal_error,
         )
         router = Router(all_doors(config.api.llm_gate))

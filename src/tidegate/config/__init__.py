@@ -29,6 +29,7 @@ from .schema import (
     Routing,
     Server,
     Store,
+    Traces,
 )
 from .secret import Secret
 from .shown import ShownSetting, shown_settings
@@ -62,6 +63,7 @@ __all__ = [
     "Server",
     "ShownSetting",
     "Store",
+    "Traces",
     "Variant",
     "baseline_of",
     "is_loopback",

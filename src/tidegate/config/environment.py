@@ -48,6 +48,7 @@ OWN_SECTIONS: Mapping[str, type[Struct]] = {
     "logs": schema.Logs,
     "alerts": schema.Alerts,
     "metrics": schema.Metrics,
+    "traces": schema.Traces,
     "api": schema.Api,
 }
 """Sections whose keys all have a variable `TIDEGATE_<SECTION>_<KEY>`."""
@@ -71,6 +72,8 @@ OTHER_NAMES: Mapping[tuple[str, str], tuple[str, ...]] = {
     ("limits", "requests_per_minute"): ("RATE_LIMIT_REQUESTS_PER_MINUTE",),
     ("logs", "level"): ("TIDEGATE_LOG_LEVEL", "LOG_LEVEL"),
     ("alerts", "urls"): ("NTFY_ERROR_URL",),
+    ("traces", "endpoint"): ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"),
+    ("traces", "service"): ("OTEL_SERVICE_NAME",),
     ("api", "title"): ("HEIMDALL_API_TITLE",),
     ("api", "description"): ("HEIMDALL_API_DESCRIPTION",),
     ("api", "llm_gate"): ("HEIMDALL_API_PATH",),

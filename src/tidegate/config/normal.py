@@ -264,6 +264,8 @@ NORMAL_FORMS: Mapping[tuple[str, str], Callable[[Any], Any]] = {
     ("billing", "stripe_secrets"): keys,
     ("alerts", "urls"): alert_urls,
     ("metrics", "token"): key,
+    ("traces", "endpoint"): url,
+    ("traces", "service"): option,
     ("api", "llm_gate"): prefix,
     ("providers", "base_url"): url,
     ("providers", "api_key"): key,

@@ -397,6 +397,21 @@ class Alerts(Struct, frozen=True, kw_only=True):
     """Minimum time between two alerts about the same problem of the same provider, in seconds."""
 
 
+class Traces(Struct, frozen=True, kw_only=True):
+    """`[traces]`: OpenTelemetry spans of requests. They need the extra `tidegate[otel]`."""
+
+    endpoint: str | None = None
+    """The collector's base URL for OTLP over HTTP, such as `http://localhost:4318`. None: no traces."""
+    service: str = "tidegate"
+    """The name of this service in traces (`service.name`)."""
+    sample: Annotated[float, Meta(ge=0, le=1)] = 1.0
+    """The share of traces that are exported. Requests with a `traceparent` follow its decision instead."""
+    content: bool = False
+    """Whether prompts and answers are exported too."""
+    content_kb: Annotated[int, Meta(ge=1, le=1024)] = 64
+    """How much of a prompt, and of an answer, is exported, in kilobytes of 1,024 bytes."""
+
+
 class Api(Struct, frozen=True, kw_only=True):
     """`[api]`: how the documentation pages describe this gateway."""
 
@@ -424,6 +439,7 @@ class Config(Struct, frozen=True, kw_only=True):
     logs: Logs = Logs()
     alerts: Alerts = Alerts()
     metrics: Metrics = Metrics()
+    traces: Traces = Traces()
     api: Api = Api()
     origins: Mapping[Path, Origin] = MappingProxyType({})
     """The origin of each value; values that are missing here have their default."""

@@ -1,6 +1,4 @@
-"""One try at one candidate: an attempt sends the request, opens the answer and returns it. It never writes to
-the client, so it can be repeated or raced.
-"""
+"""One try at one candidate. It never writes to the client, so it can be repeated or raced."""
 
 from collections.abc import Callable, Sequence
 from time import perf_counter
@@ -31,7 +29,8 @@ class Attempt:
 
     __slots__ = (
         "_answer", "_call", "_conduit", "_failure", "candidate", "complete", "dropped", "ended_at",
-        "error", "first_byte_at", "headers", "resent", "slow", "started_at", "tally", "trial", "waited_s",
+        "error", "first_byte_at", "headers", "resent", "slow", "span_id", "started_at", "tally", "trial",
+        "waited_s",
     )  # fmt: skip
 
     def __init__(self, trial: Trial, call: Call, conduit: Conduit) -> None:
@@ -52,6 +51,7 @@ class Attempt:
         """What accounting needs; always up to date."""
         self.error: TidegateError | None = None
         """The failure, without its traceback, which would keep the client's body alive."""
+        self.span_id = 0
         self.resent = False
         """Whether it was sent twice, because the reused connection closed without returning a byte."""
         self.headers: Sequence[Header] = ()

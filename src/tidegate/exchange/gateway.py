@@ -11,6 +11,7 @@ from tidegate.observe import RequestLog
 from tidegate.protocols.contract import Protocol
 from tidegate.providers import ModelRegistry
 from tidegate.routing import Router
+from tidegate.traces import Tracer
 from tidegate.upstream import Fetcher, Pool
 
 from .admin_access import AdminAccess
@@ -53,6 +54,8 @@ class Gateway:
     model_names: ModelNames
     price_cards: PriceCards
     metrics_access: MetricsAccess
+    tracer: Tracer | None = None
+    """None where requests are not traced."""
     on_internal_error: Callable[[str], None] = lambda _: None
     """Told the id of a request that failed because of a defect of the gateway."""
     transcript_bytes: int = 0

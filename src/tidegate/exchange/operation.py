@@ -56,6 +56,11 @@ class Operation(Interface[A]):
     """One operation that clients can request."""
 
     @property
+    def name(self) -> str:
+        """What is done (`chat`, `embeddings`), for traces."""
+        ...
+
+    @property
     def client_format(self) -> str:
         """The wire format of the client: a provider with the same format receives some of its headers."""
         ...
@@ -106,6 +111,7 @@ class Chat:
     """A chat in the dialect of a door: each candidate has a route from it."""
 
     __slots__ = ("_parse", "client_format", "door", "heartbeat", "streams_as")
+    name = "chat"
 
     def __init__(
         self,
@@ -141,11 +147,12 @@ class Chat:
 class TaskOperation:
     """A task beside chat, in the dialect of a door: the candidate's row names the format it speaks."""
 
-    __slots__ = ("_task", "client_format", "heartbeat", "parse")
+    __slots__ = ("_task", "client_format", "heartbeat", "name", "parse")
     streams_as = EVENT_STREAM
 
     def __init__(self, task: Task, door: Protocol) -> None:
         self._task = task
+        self.name = task.name
         self.client_format = door.name
         self.heartbeat: bytes = getattr(door, "heartbeat", b"")  # formats from plugins may have none
         self.parse = within_depth(task.parse)
@@ -168,13 +175,14 @@ class TaskOperation:
 class AdaptedOperation:
     """An operation that the client requests in a different shape."""
 
-    __slots__ = ("_adaptation", "_operation", "client_format")
+    __slots__ = ("_adaptation", "_operation", "client_format", "name")
     streams_as = EVENT_STREAM
     heartbeat = b""
 
     def __init__(self, operation: Operation[Any], adaptation: Adaptation) -> None:
         self._operation = operation
         self._adaptation = adaptation
+        self.name = operation.name
         self.client_format = operation.client_format
 
     @within_depth

@@ -11,6 +11,7 @@ from .recording import add_times, outcome, record_of
 from .reporting import report_end
 from .sampling import count
 from .state import Exchange
+from .tracing import content_of, export_spans
 
 __all__ = ["conclude", "ending_of", "settle"]
 
@@ -23,6 +24,7 @@ def settle(this: Exchange) -> None:
         conclude_late(this)
     report_end(this)
     note_passed_over(this)
+    content = content_of(this) if this.trace is not None else {}
     this.close()
     record = this.record
     if record is None or record.ended != outcome(this):  # or its client has left since
@@ -34,6 +36,8 @@ def settle(this: Exchange) -> None:
         add_times(this, record)
     this.gateway.request_log.write(record)
     count(this, record)
+    if this.trace is not None:
+        export_spans(this, record, content)
 
 
 def conclude(this: Exchange) -> Record:

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from time import perf_counter
 from typing import Any, NamedTuple
 
+from msgspec import structs
+
 from tidegate.accounts import ANONYMOUS, Ticket
 from tidegate.figures import Sample
 from tidegate.observe import Ending, Record
@@ -11,6 +13,7 @@ from tidegate.protocols.contract import Call, Conduit
 from tidegate.protocols.errors import TidegateError
 from tidegate.providers import Candidate, Resolution
 from tidegate.routing import Pick, Plan, RequestFacts, Trial
+from tidegate.traces import Trace, Tracer, outgoing_headers
 
 from .attempt import Attempt
 from .gateway import Door, Gateway
@@ -23,6 +26,10 @@ __all__ = ["NO_PLAN", "Exchange", "Segment", "Skipped"]
 
 NO_PLAN = Plan(choices=())
 """The plan of an exchange whose candidates are not known yet."""
+
+
+ANSWER_OVER_TEXT = 32
+"""How much longer than its text an answer may be, to be exported with a trace: events of a stream are."""
 
 
 class Skipped(NamedTuple):
@@ -70,6 +77,7 @@ class Exchange:
         "skipped",
         "stream",
         "ticket",
+        "trace",
         "transcript",
         "tried",
         "waited_s",
@@ -118,6 +126,7 @@ class Exchange:
         """Seconds spent waiting outside of the attempts before the first byte."""
         # delivery
         self.transcript = Transcript(gateway.transcript_bytes)
+        self.trace = self._begin_trace(gateway.tracer) if gateway.tracer is not None else None
         self.continuations_left = 0
         """How often the stream may still be carried on when it breaks."""
         self.segments: Sequence[Segment] = ()
@@ -129,13 +138,29 @@ class Exchange:
         self.sample: Sample | None = None  # what it adds to the figures; set with the record
         self.error: TidegateError | None = None
 
+    def _begin_trace(self, tracer: Tracer) -> Trace:
+        if tracer.content_bytes:
+            self.transcript.keep(tracer.content_bytes * ANSWER_OVER_TEXT)
+        return tracer.begin(self.request.named)
+
     def begin(
         self, pick: Pick, call: Call, conduit: Conduit, *, retry: bool = False, hedge: bool = False
     ) -> Attempt:
         """Start a new attempt. Its end is reported to the router by `reporting` or `hedging`."""
         trial = self.gateway.router.begin(pick, self.facts, perf_counter(), retry=retry, hedge=hedge)
-        attempt = self.attempt = Attempt(trial, call, conduit)
+        if self.trace is None:
+            attempt = self.attempt = Attempt(trial, call, conduit)
+        else:
+            attempt = self.attempt = self._begin_traced(self.trace, trial, call, conduit)
         self.attempts.append(attempt)
+        return attempt
+
+    def _begin_traced(self, trace: Trace, trial: Trial, call: Call, conduit: Conduit) -> Attempt:
+        """An attempt with a span, which the provider is told of."""
+        span_id = self.gateway.tracer.new_span_id() if self.gateway.tracer is not None else 0
+        headers = {**call.headers, **outgoing_headers(trace, span_id)}
+        attempt = Attempt(trial, structs.replace(call, headers=headers), conduit)
+        attempt.span_id = span_id
         return attempt
 
     @property
