@@ -98,6 +98,16 @@ def test_the_test_command_of_the_readme_is_what_ci_runs() -> None:
     assert re.search(rf'^step "tests" {command}', (ROOT / ".ci" / "run").read_text(), re.MULTILINE)
 
 
+def test_the_readme_in_chinese_has_the_same_commands_and_parts() -> None:
+    """Its commands and examples are those of the README, which are tested above."""
+    chinese = (ROOT / "README.zh.md").read_text()
+    for pattern in (r"^```.*?^```$", r"^#+ "):
+        ours, theirs = (re.findall(pattern, text, re.MULTILINE | re.DOTALL) for text in (README, chinese))
+        assert theirs == ours
+    for pattern in (r"`([^`\n]+)`", r"\]\(([^)]+)\)"):
+        assert set(re.findall(pattern, chinese)) <= {*re.findall(pattern, README), "README.md"}
+
+
 # --- tables and mentions -----------------------------------------------------------------------
 
 
