@@ -362,3 +362,52 @@ def test_a_name_of_the_catalog_reaches_whoever_has_such_a_model() -> None:
     assert (candidate.service.name, candidate.model) == ("qwen", "text-embedding-v4")
     with pytest.raises(ModelNotFound):
         directory.resolve("text-embedding-v5000")
+
+
+# --- a model that the provider in the request does not have --------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("provider", "model"),
+    [("mistral", "gpt-4o"), ("openai", "claude-sonnet-5"), ("anthropic", "gemini-2.5-pro")],
+)
+def test_a_model_of_another_maker_is_refused_by_both_names(provider: str, model: str) -> None:
+    registry = make({"mistral": "mistral", "openai": "openai", "anthropic": "anthropic"}, {})
+    with pytest.raises(ModelNotFound) as refusal:
+        registry.resolve(model, provider)
+    assert f'"{provider}" has no model "{model}"' in refusal.value.message
+    assert refusal.value.status == 404
+
+
+@pytest.mark.parametrize(
+    ("provider", "model"),
+    [
+        ("mistral", "mistral-new-9"),
+        ("mistral", "unknown"),
+        ("openai", "ft:gpt-4o:me::1"),
+        ("together", "gpt-4o"),
+        ("qwen", "deepseek-v3"),
+        ("router", "gpt-4o"),
+    ],
+)
+def test_a_name_that_the_provider_may_have_is_passed_on(provider: str, model: str) -> None:
+    named = {
+        "mistral": "mistral",
+        "openai": "openai",
+        "together": "together",
+        "qwen": "qwen",
+        "router": "openrouter",
+    }
+    assert make(named, {}).resolve(model, provider).candidates[0].service.name == provider
+
+
+def test_a_server_at_another_address_may_have_any_model() -> None:
+    config = Config(
+        providers={"mistral": ProviderConfig(kind="mistral", base_url="https://proxy.example/v1")}
+    )
+    assert ModelRegistry(config).resolve("gpt-4o", "mistral").candidates[0].model == "gpt-4o"
+
+
+def test_a_name_in_models_decides_for_itself() -> None:
+    registry = make({"mistral": "mistral"}, {"gpt-4o": ["mistral/mistral-large-latest"]})
+    assert registry.resolve("gpt-4o", "mistral").candidates[0].model == "mistral-large-latest"

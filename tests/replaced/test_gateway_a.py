@@ -131,6 +131,22 @@ async def test_an_effort_reaches_a_model_that_reasons(gateway: Gateway, provider
 
 
 @pytest.mark.parametrize(
+    ("name", "model"),
+    [
+        ("AI21", "jamba-large"),
+        ("Perplexity", "sonar"),
+        ("Mistral", "mistral-large-latest"),
+        ("OpenAI", "o3-mini"),
+    ],
+)
+async def test_an_effort_of_null_is_not_sent(
+    gateway: Gateway, provider: Simulator, name: str, model: str
+) -> None:
+    await post(gateway, call(name, model, reasoning_effort=None))
+    assert "reasoning_effort" not in provider.requests[0].json
+
+
+@pytest.mark.parametrize(
     ("name", "model", "script", "place"),
     [
         ("OpenAI", "gpt-4o", OPENAI.text, lambda body: body["messages"][0]),

@@ -4,6 +4,7 @@ Not here: the figures of its list of providers that are out of date. Context win
 catalog's; docs/llm-gate.md says where they differ.
 """
 
+import re
 import uuid
 from collections.abc import AsyncIterator
 from typing import Any
@@ -256,6 +257,15 @@ async def test_the_figures_that_are_still_true(gateway: Gateway) -> None:
     large = [price["pixel"] for price in models["dall-e-3"]["price"]]
     assert {"width": 1792, "height": 1024, "quality": "HD", "value": 0.12} in large
     assert {"width": 1024, "height": 1024, "quality": "Standard", "value": 0.04} in large
+
+
+async def test_a_cutoff_is_written_as_in_the_original(gateway: Gateway) -> None:
+    [provider] = await listed(gateway)
+    models = {model["name"]: model["tranningData"] for model in provider["model"]}
+    assert models["gpt-4o"] == "Oct 2023"
+    assert all(
+        value is None or re.fullmatch(r"[A-Z][a-z]{2} \d{4}|\d{4}", value) for value in models.values()
+    )
 
 
 async def test_ids_stay_the_same(provider: Simulator) -> None:

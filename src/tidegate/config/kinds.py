@@ -85,6 +85,9 @@ class Kind(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The name of the provider that these variables configure; None: the kind's name."""
     env_catch_all: bool = False
     """Whether the provider that these variables configure is a catch-all (`[providers.<name>] catch_all`)."""
+    exclusive: bool = False
+    """Whether the service serves no models of others: at its official address, names with another kind's
+    prefix are refused."""
     lists_models: bool = False
     """Whether only the service itself knows its models, and lists them at `/models` as OpenAI does."""
     aliases: tuple[str, ...] = ()

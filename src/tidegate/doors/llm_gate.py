@@ -158,10 +158,21 @@ def _render_model(
         "label": row.label,
         "description": row.description,
         "contextWindow": row.context,
-        "tranningData": row.cutoff,
+        "tranningData": _month(row.cutoff),
         **({"price": listed} if listed else {}),
         "enabled": True,
     }
+
+
+def _month(cutoff: str | None) -> str | None:
+    """A month as the original writes it (`2023-10`: `Oct 2023`); anything more or less exact as it is."""
+    year, _, month = (cutoff or "").partition("-")
+    if len(month) != 2 or not month.isdecimal() or not 1 <= int(month) <= 12:
+        return cutoff
+    return f"{MONTHS[int(month) - 1]} {year}"
+
+
+MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
 def _token_prices(

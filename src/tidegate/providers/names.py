@@ -147,6 +147,15 @@ def translated(services: Iterable[Service], model: str) -> tuple[Candidate, ...]
     return tuple(_translate(service, model) for service in services)
 
 
+def owner_elsewhere(service: Service, model: str) -> str | None:
+    """The kind whose prefix a model's name has, if the service surely does not serve such models."""
+    kind = kinds()[service.kind.name]
+    official = service.base_url in (kind.base_url, *kind.base_urls.values())
+    if not kind.exclusive or not official or model.startswith(kind.prefixes):
+        return None
+    return next((one.label for one in kinds().values() if model.startswith(one.prefixes)), None)
+
+
 def _translate(service: Service, model: str) -> Candidate:
     identity = identity_of(model)
     row = _row_at(service, identity, model) if identity is not None else None

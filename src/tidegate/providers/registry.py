@@ -11,11 +11,11 @@ from tidegate.protocols.errors import InvalidRequest, ModelNotFound
 from .candidate import Candidate, Finding, ListedModel
 from .explanation import PriceOf, explain
 from .limits import KEPT_NAME, check_name, check_names
-from .names import Names, translated
+from .names import Names, owner_elsewhere, translated
 from .preferences import ANY, Preferences, parse_preferences
 from .resolution import Exclusion, Resolution, resolution_of
 from .service import Service
-from .words import not_configured, not_found, shown
+from .words import not_configured, not_found, not_there, shown
 
 __all__ = ["ModelRegistry"]
 
@@ -139,7 +139,12 @@ class ModelRegistry:
             raise ModelNotFound("the request has no model")
         named = {service.name for service in services}
         aliased = tuple(one for one in self._names.aliases.get(model, ()) if one.service.name in named)
-        return aliased or translated(services, model)
+        if aliased:
+            return aliased
+        owners = {one.name: owner_elsewhere(one, model) for one in services}
+        if all(owners.values()):
+            raise ModelNotFound(not_there(model, provider, next(iter(owners.values()))))
+        return translated((one for one in services if owners[one.name] is None), model)
 
     # --- with fallbacks or preferences --------------------------------------------------------
 

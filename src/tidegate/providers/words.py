@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from .rows import kinds
 
-__all__ = ["not_configured", "not_found", "shown"]
+__all__ = ["not_configured", "not_found", "not_there", "shown"]
 
 LONGEST = 100
 """Characters of a client's string that a message repeats."""
@@ -27,6 +27,14 @@ def not_configured(provider: str, configured: Iterable[str]) -> str:
     near = difflib.get_close_matches(provider[:LONGEST], list(configured), n=1)
     hint = f"; did you mean {near[0]}?" if near else ""
     return f"no provider {shown(provider)} is configured (configured: {known}){hint}"
+
+
+def not_there(model: str, provider: str, owner: str | None) -> str:
+    """The message for a model that the provider in the request does not serve."""
+    return (
+        f"the provider {shown(provider)} has no model {shown(model)}: such names belong to {owner} "
+        f"(leave out provider, or choose another model)"
+    )
 
 
 def not_found(model: str, configured: Iterable[str], listed: Iterable[str]) -> str:

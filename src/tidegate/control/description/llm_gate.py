@@ -96,7 +96,7 @@ SCHEMAS: dict[str, Schema] = {
                         label=string(),
                         description=string(),
                         contextWindow=null_or(integer()),
-                        tranningData=null_or(string("The training cutoff month.")),
+                        tranningData=null_or(string("The training cutoff month (`Oct 2023`).")),
                         price=array(PRICE),
                         enabled=boolean(),
                     )

@@ -110,6 +110,8 @@ def _set_effort(fields: Fields, parsed: Parsed, target: Target, dropped: list[st
     """Write the reasoning effort in the service's form, and remove what a reasoning model rejects."""
     wire = parsed.wire
     effort: str | None = None
+    if wire.reasoning_effort is None:
+        fields.pop("reasoning_effort", None)  # null, which services that do not know the field may reject
     forced = wire.tool_choice is not None and wire.tool_choice not in ("auto", "none")
     if forced or wire.reasoning_effort is not None or wire.reasoning is not None:
         effort = _write_effort(fields, parsed, target, dropped, forced)
