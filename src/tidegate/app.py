@@ -67,6 +67,7 @@ from .browsers import VARY, BrowserPolicy
 if TYPE_CHECKING:
     from tidegate.accounts.accountant import Accountant as StoreAccountant
     from tidegate.accounts.jwt import Tokens
+    from tidegate.accounts.provider_keys import StoredProviderKeys
     from tidegate.accounts.upkeep import Upkeep
     from tidegate.store.low_balances import Crossing
     from tidegate.store.store import Store
@@ -115,6 +116,8 @@ class Tidegate:
         self._accounts: Accounts | None = None
         self._store: Store | None = None
         self._upkeep: Upkeep | None = None
+        self._provider_keys: StoredProviderKeys | None = None
+        self._reloading = asyncio.Lock()
         self._accountant: StoreAccountant | None = None
         """Survives reloads: what it holds for open requests stays."""
         self._prompt_sizes = PromptSizes()
@@ -233,6 +236,8 @@ class Tidegate:
         """Close it again. The server has waited for open exchanges, and cancelled what was left."""
         for stop in self.on_shutdown:
             await stop()
+        if self._provider_keys is not None:
+            await self._provider_keys.close()
         await self._prober.stop()
         self._figures.stop()
         await self._watchdog.drain(LAST_WORDS_S)
@@ -264,7 +269,11 @@ class Tidegate:
 
         Everything is made before anything is replaced: where that fails, all of the old stays in force.
         """
-        attached = await self._embedded.attach(config)
+        async with self._reloading:
+            await self._reload(config)
+
+    async def _reload(self, config: Config) -> None:
+        attached = await self._embedded.attach(await self._with_stored_keys(config))
         chooser = self._candidates or routing.Router(attached, claims=self._bus)
         accounts = await self._open_accounts(attached)
         await self._trace_as(attached)
@@ -291,6 +300,23 @@ class Tidegate:
         if old is not None:
             await asyncio.to_thread(old.close)
 
+    async def _with_stored_keys(self, config: Config) -> Config:
+        """A configuration with the keys of providers in its store, which is opened."""
+        if not config.store.url:
+            return config
+        from tidegate.accounts.opening import open_store
+        from tidegate.accounts.provider_keys import StoredProviderKeys, with_stored_keys
+        from tidegate.store.stored_history import StoredHistory
+
+        if self._store is None:
+            self._store = await open_store(config)
+            self._upkeep = self._begin_upkeep(self._store)
+            self._figures.keep_in(StoredHistory(self._store))
+            self._provider_keys = StoredProviderKeys(self._store)
+            self._provider_keys.follow(lambda: self.reload(self._config))
+        assert self._provider_keys is not None, "they are read with the store"
+        return with_stored_keys(config, await self._provider_keys.read(config))
+
     async def _open_accounts(self, config: Config) -> "Accounts":
         """The callers of a configuration and, where there is a store, who accounts for them."""
         keys, required = [key.reveal() for key in config.auth.keys], config.auth.mode == "keys"
@@ -305,15 +331,9 @@ class Tidegate:
             low_balance_of,
             make_accountant,
             minimum_of,
-            open_store,
         )
-        from tidegate.store.stored_history import StoredHistory
 
-        if self._store is None:
-            self._store = await open_store(config)
-            self._upkeep = self._begin_upkeep(self._store)
-            self._figures.keep_in(StoredHistory(self._store))
-        assert self._upkeep is not None, "it is begun with the store"
+        assert self._store is not None and self._upkeep is not None, "they are opened first"  # noqa: PT018
         self._upkeep.threshold = low_balance_of(config)
         source, billing = StoredKeys(self._store), config.billing.enabled
         users = Users(StoredUsers(self._store), billing=billing, limits=limits)

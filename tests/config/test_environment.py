@@ -193,6 +193,7 @@ VALUES = {
     "auth.jwt_issuers": (IssuerConfig(name="b", issuer="https://b.example", audience=("a",)),),
     "store.url": "sqlite:///a.db",
     "store.journal": "/var/lib/journal",
+    "store.secret_keys": ("a-secret-of-the-operator-0123456789", "the-secret-of-the-year-before-012345"),
     "store.durability": "disk",
     "store.valkey": "valkey://localhost:6379/0",
     "billing.enabled": True,
@@ -259,7 +260,13 @@ def test_every_setting_has_a_variable_of_its_own(read: Read) -> None:
             found[f"{section}.{field.name}"] = getattr(getattr(config, section), field.name)
     for secret in ("auth.jwt_secret", "metrics.token", "store.valkey"):
         found[secret] = found[secret].reveal()
-    for secrets in ("auth.keys", "auth.admin_keys", "billing.stripe_secrets", "alerts.urls"):
+    for secrets in (
+        "auth.keys",
+        "auth.admin_keys",
+        "store.secret_keys",
+        "billing.stripe_secrets",
+        "alerts.urls",
+    ):
         found[secrets] = tuple(key.reveal() for key in found[secrets])
     assert found == VALUES
 

@@ -9,6 +9,7 @@
   may be used at a time.
 - `budgets.py`, `wallets.py`: what may be spent.
 - `checks.py`: rules for what operators write.
+- `provider_keys.py`, `encryption.py`: keys of providers in the store, encrypted.
 - `upkeep.py`: what happens to wallets by itself.
 - `payments.py`, `stripe.py`: top-ups by a payment provider.
 - `accountant.py`: all of that, as an exchange sees it (`contract.py`). `opening.py` makes it.

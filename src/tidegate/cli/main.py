@@ -6,7 +6,7 @@ import typer
 
 from tidegate import __version__
 
-from . import config, keys, ledger, wallets
+from . import config, keys, ledger, providers, wallets
 from .check import check
 from .demo import demo
 from .explain import explain
@@ -50,6 +50,7 @@ for name, group in (
     ("users", users),
     ("teams", teams),
     ("wallets", wallets.app),
+    ("providers", providers.app),
     ("ledger", ledger.app),
 ):
     app.add_typer(group, name=name)

@@ -96,6 +96,7 @@ def check_whole(config: Config, draft: Draft, problems: Problems) -> None:
     _check_auth(config, draft, problems)
     _check_tokens(config, draft, problems)
     _check_billing(config, draft, problems)
+    _check_secret_keys(config, draft, problems)
     _check_certificate(config, draft, problems)
     _check_same_names(draft, problems)
     for name, provider in config.providers.items():
@@ -206,6 +207,14 @@ def _check_billing(config: Config, draft: Draft, problems: Problems) -> None:
             problems.add(origin, ("billing", name), "wallets need a store: set store.url")
 
 
+def _check_secret_keys(config: Config, draft: Draft, problems: Problems) -> None:
+    for index, secret in enumerate(config.store.secret_keys):
+        if len(secret.reveal()) < SHORTEST_SECRET:
+            setting = draft.tables[("store",)]["secret_keys"]
+            message = f"is too short: expected at least {SHORTEST_SECRET} characters"
+            problems.add(setting.origin_of((index,)), ("store", "secret_keys", index), message)
+
+
 def _check_certificate(config: Config, draft: Draft, problems: Problems) -> None:
     if config.server.ssl_keyfile is not None and config.server.ssl_certfile is None:
         origin = draft.tables[("server",)]["ssl_keyfile"].origin
@@ -245,7 +254,7 @@ def _check_provider(
         message = f"the kind {kind.name} does not use OpenAI's chat completions, so it has no responses"
         problems.add(origins["responses"], (*path, "responses"), message)
     head = draft.heads[("providers", name)]
-    for key, message in _missing(provider, kind):
+    for key, message in _missing(provider, kind, key_may_come=bool(config.store.secret_keys)):
         if not problems.touch((*path, key)):
             problems.add(head, (*path, key), message)
     for place, message in wrong_dialect(provider, kind):
@@ -257,8 +266,8 @@ def _check_provider(
         problems.add(origins["base_url"], (*path, "base_url"), message)
 
 
-def _missing(provider: ProviderConfig, kind: Kind) -> Iterable[tuple[str, str]]:
-    """The required settings that are missing."""
+def _missing(provider: ProviderConfig, kind: Kind, *, key_may_come: bool) -> Iterable[tuple[str, str]]:
+    """The required settings that are missing. `key_may_come`: a key may be set later, in the store."""
     if provider.base_url is None and kind.base_url is None and kind.embedded is None:
         yield "base_url", f"is missing: the kind {kind.name} has no default address"
     for option in kind.required:
@@ -268,7 +277,7 @@ def _missing(provider: ProviderConfig, kind: Kind) -> Iterable[tuple[str, str]]:
     if all(getattr(provider, option) is not None for option in kind.instead_of_key or ("api_key",)):
         return
     # Who gives another address may have reasons for giving no key: a test, a proxy that holds it.
-    keyless = kind.key_optional or kind.auth == "none" or provider.base_url is not None
+    keyless = kind.key_optional or kind.auth == "none" or provider.base_url is not None or key_may_come
     if provider.api_key is None and not provider.api_keys and not keyless:
         known = f' (such as "env:{kind.key_env[0]}")' if kind.key_env else ""
         others = f", or {' and '.join(kind.instead_of_key)}" if kind.instead_of_key else ""

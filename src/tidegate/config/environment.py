@@ -68,6 +68,7 @@ OTHER_NAMES: Mapping[tuple[str, str], tuple[str, ...]] = {
     ("auth", "supabase_url"): ("SUPABASE_URL",),
     ("auth", "jwt_secret"): ("SUPABASE_JWT_SECRET",),
     ("billing", "minimum_funds_usd"): ("MINIMAL_FUND",),
+    ("store", "secret_keys"): ("TIDEGATE_SECRET_KEY",),
     ("billing", "stripe_secrets"): ("STRIPE_WEBHOOK_SECRET",),
     ("limits", "requests_per_minute"): ("RATE_LIMIT_REQUESTS_PER_MINUTE",),
     ("logs", "level"): ("TIDEGATE_LOG_LEVEL", "LOG_LEVEL"),

@@ -261,6 +261,7 @@ NORMAL_FORMS: Mapping[tuple[str, str], Callable[[Any], Any]] = {
     ("auth", "jwt_jwks_url"): url,
     ("store", "valkey"): valkey,
     ("auth", "jwt_issuers"): issuers,
+    ("store", "secret_keys"): keys,
     ("billing", "stripe_secrets"): keys,
     ("alerts", "urls"): alert_urls,
     ("metrics", "token"): key,

@@ -17,7 +17,7 @@ _BARE = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz012345678
 class Origin(Struct, frozen=True):
     """Where a value comes from."""
 
-    kind: Literal["file", "dotenv", "environment", "option", "default"]
+    kind: Literal["file", "dotenv", "environment", "option", "store", "default"]
     name: str = ""
     """The file, variable or command-line option."""
     line: int = 0

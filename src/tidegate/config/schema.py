@@ -159,6 +159,8 @@ class Store(Struct, frozen=True, kw_only=True):
     journal: str = ""
     """The folder of the workers' journals, on this machine; empty: beside the SQLite file, else
     `tidegate-journal` in the working directory."""
+    secret_keys: tuple[Secret, ...] = ()
+    """Secrets that keys of providers in the store are encrypted with: the first encrypts, all decrypt."""
     durability: Literal["process", "disk"] = "process"
     """What a hold and a settlement survive before the answer goes on: `process` the end of the process,
     `disk` the loss of power."""

@@ -4,6 +4,7 @@
 - `database.py`: connections. `upsert.py`: inserts that meet existing rows.
 - `books.py`: transactions and balances. `wallets.py`: credits. `leases.py`: what workers may spend.
 - `low_balances.py`: wallets that have little left.
+- `provider_keys.py`: keys of providers, encrypted.
 - `payments.py`: what a payment provider has reported.
 - `statements.py`: what a wallet's owner may see. `keys.py`, `spending.py`: callers, and what they spend.
 - `journal.py`: what must not be lost, on disk first. `moving.py` moves it into the database.

@@ -26,7 +26,8 @@ from sqlalchemy import (
 
 __all__ = [
     "accounts", "bodies", "entries", "grants", "holds", "journals", "keys", "leases", "metadata", "payments",
-    "records", "rollups", "sessions", "sign_ins", "spending", "teams", "transactions", "users",
+    "provider_keys", "records", "rollups", "sessions", "sign_ins", "spending", "teams", "transactions",
+    "users",
 ]  # fmt: skip
 
 metadata = MetaData()
@@ -164,6 +165,18 @@ payments = Table(
 )
 """Payments that a payment provider has reported, by its id of them, and how much of each was given back. A
 payment without a user was given back before it was reported itself, or was for something else."""
+
+provider_keys = Table(
+    "provider_keys",
+    metadata,
+    Column("provider", NAME, primary_key=True),
+    Column("encrypted", Text, nullable=False),
+    Column("fingerprint", String(64), nullable=False),
+    Column("last_four", String(4), nullable=False),
+    Column("set_at", BigInteger, nullable=False),
+    Column("set_by", NAME, nullable=False),
+)
+"""Keys of providers. `encrypted` is the key, encrypted; `set_by` is the operator who set it."""
 
 leases = Table(
     "leases",

@@ -22,6 +22,7 @@ from .figures import add_figures
 from .keys import add_keys
 from .members import add_members
 from .overview import add_overview
+from .providers import add_providers
 from .requests import Live, add_requests
 from .routes import Routes
 from .wallets import add_wallets
@@ -62,6 +63,7 @@ def create_admin(config: Config, store: Store | None, live: Live, history: Histo
         add_wallets(routes, store, config)
         add_figures(routes, store)
         add_requests(routes, store, live)
+        add_providers(routes, store, config)
     if history is not None:
         add_overview(routes, history, store)
     generate = app.openapi
