@@ -341,7 +341,7 @@ class Tidegate:
         await directory.open()
         if self._accountant is None:
             self._accountant = make_accountant(self._store, self._counters, config)
-        self._accountant.configure(minimum_of(config))
+        self._accountant.configure(minimum_of(config), refuse=config.store.on_failure == "refuse")
         return Accounts(directory, self._accountant, self._open_tokens(config, users))
 
     def _begin_upkeep(self, store: "Store") -> "Upkeep":

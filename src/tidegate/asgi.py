@@ -1,7 +1,8 @@
 """`tidegate.asgi:app`: the gateway for any ASGI server.
 
 Configured by the environment and by the `tidegate.toml` of the working directory, which is read when the
-server starts the application. The server owns the signals, the log and the number of workers.
+server starts the application. The server owns the signals, the log and the number of workers; these find each
+other in a folder of the host.
 """
 
 import logging
@@ -10,7 +11,7 @@ from typing import Any
 
 from tidegate.app import Tidegate
 from tidegate.config import ConfigError
-from tidegate.process import Source, make_app
+from tidegate.process import Source, make_app, meet_siblings
 
 __all__ = ["app"]
 
@@ -33,7 +34,8 @@ class _Application:
             try:
                 source = Source(None, Path.cwd(), {})
                 config = source.read()
-                self._gateway, _ = make_app(config, source, exposed=False)
+                bus = meet_siblings(source.directory)
+                self._gateway, _ = make_app(config, source, exposed=False, bus=bus)
             except ConfigError as error:
                 await receive()
                 await send({"type": "lifespan.startup.failed", "message": "\n".join(error.lines)})

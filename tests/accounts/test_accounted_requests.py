@@ -347,15 +347,15 @@ async def test_a_client_that_leaves_while_its_money_is_held_leaves_nothing_held(
     headers = await books.key(limits={"concurrent": 1})
     provider.answer(answer())
     asked, gate = asyncio.Event(), asyncio.Event()
-    change = Store.change
+    obtain = Store.obtain
 
-    async def slow(store: Store, function: Any, *args: Any) -> Any:
+    async def slow(store: Store, *args: Any) -> Any:
         asked.set()
         await gate.wait()
-        return await change(store, function, *args)
+        return await obtain(store, *args)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Store, "change", slow)
+        patch.setattr(Store, "obtain", slow)
         leaving = asyncio.create_task(chat(books, headers))
         await asked.wait()
         leaving.cancel()

@@ -195,6 +195,7 @@ VALUES = {
     "store.journal": "/var/lib/journal",
     "store.secret_keys": ("a-secret-of-the-operator-0123456789", "the-secret-of-the-year-before-012345"),
     "store.durability": "disk",
+    "store.on_failure": "refuse",
     "store.valkey": "valkey://localhost:6379/0",
     "billing.enabled": True,
     "billing.minimum_funds_usd": 0.5,

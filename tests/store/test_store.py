@@ -289,6 +289,17 @@ def test_a_newer_schema_is_refused(database: Database) -> None:
         migrate(database)
 
 
+def test_a_current_schema_is_recognised_without_alembic(database: Database) -> None:
+    address = database.engine.url.render_as_string(hide_password=False).replace("+psycopg", "")
+    script = (
+        "import sys\nfrom tidegate.store.database import Database\n"
+        "from tidegate.store.schema import migrate\n"
+        f"print(migrate(Database({address!r})), 'alembic' in sys.modules)"
+    )
+    said = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
+    assert said == "None False\n"
+
+
 @pytest.mark.parametrize("url", ["mysql://x/y", "tidegate.db", "sqlite"])
 def test_a_wrong_url_says_what_is_right(url: str) -> None:
     with pytest.raises(ValueError, match="such as sqlite:"):

@@ -55,11 +55,14 @@ class Accountant:
         """See contract.Accountant."""
         self.payments: Payments | None = Payments(store)
         """See contract.Accountant."""
+        self._refuse = False
 
     async def admit(self, request: str, caller: Caller, quote: Quote) -> Ticket:
         """Take what a request needs, and hold what it may cost. Raises LimitExceeded, InsufficientFunds,
         Forbidden (`price_unknown`) and Unavailable; then nothing is taken.
         """
+        if self._refuse and self.store.failing_since is not None:
+            raise Unavailable("the accounts are not available at the moment", retry_after=5)
         ticket = Ticket(caller, quote)
         pays, budgeted = _check_price(caller, quote)
         cost, begun = quote.cost or 0, False
@@ -108,9 +111,12 @@ class Accountant:
         self._write(ended)
         self._give_back(ticket, ended.cost or 0, ended.tokens)
 
-    def configure(self, minimum: int) -> None:
-        """Follow a new configuration. Leases and what is held stay."""
+    def configure(self, minimum: int, *, refuse: bool = False) -> None:
+        """Follow a new configuration. Leases and what is held stay. With `refuse`, requests are refused while
+        the store fails.
+        """
         self._wallets.minimum = minimum
+        self._refuse = refuse
 
     def close(self) -> None:
         """Stop, before the store is closed."""

@@ -132,6 +132,14 @@ class Wallets:
         with contextlib.suppress(JournalFailed):  # then the next start gives it back
             self._store.append(Released(lease.id))
 
+    def _give_up(self, user: str, granted: Lease) -> None:
+        """Give back what was leased when nobody waited for it any longer."""
+        lease = self._current.get(user)
+        if lease is not None and lease.id == granted.id:  # it has grown, and serves the next request
+            lease.left += granted.amount
+        elif granted.amount:
+            self._release(_Lease(granted.id, granted.amount))
+
     def _return(self, taken: "asyncio.Future[Hold]") -> None:
         """Give back a hold whose request has ended before it was there."""
         if not taken.cancelled() and taken.exception() is None:
@@ -159,9 +167,10 @@ class Wallets:
         """Lease what a request for `amount` still needs. Raises InsufficientFunds, and Unavailable."""
         store = self._store
         try:
-            granted = await store.change(
-                take_lease, user, needed, LARGEST_LEASE, self.minimum, store.id, milliseconds(), grown
-            )
+            granted = await store.obtain(
+                lambda late: self._give_up(user, late),
+                take_lease, user, needed, LARGEST_LEASE, self.minimum, store.id, milliseconds(), grown,
+            )  # fmt: skip
         except StoreUnavailable as error:
             raise Unavailable("the wallets are not available at the moment", retry_after=5) from error
         if not granted.amount:

@@ -14,7 +14,8 @@ process ends for any reason.
 **Memory.** Workers of one host also share memory, for what has to be counted exactly (see `Memory`).
 
 `SocketBus` connects the processes of one supervisor through inherited sockets. There is no file, port or
-address, so no other process can send or receive. `Alone` is the bus of a single worker. `HostsBus` also
+address, so no other process can send or receive. `Alone` is the bus of a single worker. `FolderBus`
+(`folder.py`) connects workers that another server has started. `HostsBus` also
 carries messages between hosts, through a database that they share; claims are those of one host there, and
 `lead` decides among the workers of all.
 """

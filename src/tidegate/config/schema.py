@@ -164,6 +164,9 @@ class Store(Struct, frozen=True, kw_only=True):
     durability: Literal["process", "disk"] = "process"
     """What a hold and a settlement survive before the answer goes on: `process` the end of the process,
     `disk` the loss of power."""
+    on_failure: Literal["serve", "refuse"] = "serve"
+    """What happens while the database is slow or away: `serve` goes on with what the journal can take,
+    `refuse` answers requests with 503."""
     valkey: Secret | None = None
     """`valkey://host:6379/0` (or `redis://`; with TLS `valkeys://`, `rediss://`): shares limits and what is
     known of providers between several hosts. None: each host is by itself."""

@@ -7,10 +7,12 @@
 - `supervisor.py`: several workers behind the same sockets.
 - `descriptors.py`: standard streams and the limit of open files.
 - `serve.py`: `tidegate serve`.
+- `siblings.py`: the other workers, where another server has started this one.
 """
 
 from .application import make_app
 from .serve import serve
+from .siblings import meet_siblings
 from .source import Source
 
-__all__ = ["Source", "make_app", "serve"]
+__all__ = ["Source", "make_app", "meet_siblings", "serve"]

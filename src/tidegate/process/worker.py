@@ -39,7 +39,7 @@ WORKER = "TIDEGATE_WORKER"
 BEAT_S = 1.0
 """Seconds between two heartbeats to the supervisor."""
 SERVES, WAITS = b".", b"?"
-"""The heartbeats: of a worker that serves, and of one that waits for a valid configuration."""
+"""The heartbeats: of a worker that serves, and of one that starts or waits for a valid configuration."""
 
 
 class Assignment(Struct, frozen=True):
@@ -90,6 +90,8 @@ class Worker:
         )
         self._stop = asyncio.Event()
         self._limit = FileLimit()
+        self._sign = WAITS
+        """The heartbeat: a start that has much to move into the store takes its time, and is not killed."""
         self._memory = MemoryReturn(find_trim())
 
     def serve(self, sockets: Sequence[socket.socket], on_ready: Callable[[], None]) -> int:
@@ -104,6 +106,7 @@ class Worker:
         server = self._server = Server(self._app.serve)
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._end, server)
+        self._beat()
         try:
             await self._app.startup()
         except Exception:
@@ -116,7 +119,9 @@ class Worker:
         if self._assignment is not None:
             loop.add_reader(self._assignment.lifeline, self._lose_supervisor, server)
         on_ready()
-        self._beat()
+        self._sign = SERVES
+        if self._assignment is not None:
+            self._assignment.report(SERVES)
         await self._stop.wait()
         await server.shutdown(self._config.server.grace_s)
         await self._app.shutdown()
@@ -145,7 +150,7 @@ class Worker:
         self._limit.look()
         self._memory.look(self._server.open_requests)
         if self._assignment is not None:
-            self._assignment.report(SERVES)
+            self._assignment.report(self._sign)
         asyncio.get_running_loop().call_later(BEAT_S, self._beat)
 
     async def _renew_certificate(self, config: Config) -> None:

@@ -74,13 +74,35 @@ def _create(address: str, durability: Durability) -> Engine:
     if url.get_backend_name() != "sqlite":
         # Prepared statements do not survive poolers such as Supabase's.
         arguments: dict[str, Any] = {"prepare_threshold": None, "connect_timeout": int(BUSY_S)}
-        return create_engine(
+        arguments |= {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3,
+                      "tcp_user_timeout": 15_000}  # fmt: skip
+        engine = create_engine(
             url, connect_args=arguments, pool_pre_ping=True, pool_size=4, isolation_level="READ COMMITTED"
         )
+        event.listen(engine, "connect", _let_go_of_the_dead)
+        return engine
     engine = create_engine(url, connect_args={"timeout": BUSY_S, "check_same_thread": False})
     event.listen(engine, "connect", _configure_for(durability))
     event.listen(engine, "begin", _begin)
     return engine
+
+
+LET_GO = (
+    "idle_in_transaction_session_timeout = 30000",
+    "client_connection_check_interval = 5000",
+    "tcp_keepalives_idle = 10",
+    "tcp_keepalives_interval = 5",
+    "tcp_keepalives_count = 3",
+)
+"""For the server's side of a connection: it ends what belongs to a host that has lost its power or network,
+whose locks others wait for. By default that takes hours."""
+
+
+def _let_go_of_the_dead(connection: Any, _: Any) -> None:
+    connection.autocommit = True  # what is set within a transaction ends with it
+    with connection.cursor() as cursor:
+        cursor.execute("; ".join(f"SET {one}" for one in LET_GO))
+    connection.autocommit = False
 
 
 def _configure_for(durability: Durability) -> Any:

@@ -6,12 +6,14 @@ makes all other changes, one after another. Where the database is slow or away, 
 """
 
 import asyncio
+import contextlib
 import logging
 import os
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from time import time
-from typing import Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import Connection
 
@@ -35,6 +37,10 @@ ROTATE = 64 * 1024 * 1024
 """Bytes after which a journal is continued in a new file."""
 READERS = 2
 """Threads for questions that change nothing."""
+ANSWER_S = 15.0
+"""How long anybody waits for the database, in seconds: longer than SQLite waits for another writer."""
+
+NO_ANSWER = f"the database has not answered within {ANSWER_S:g} seconds"
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -52,6 +58,9 @@ class Store:
         self._durable = durability == "disk"
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="store")
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="store-reader")
+        self._syncer = ThreadPoolExecutor(1, thread_name_prefix="store-sync")
+        self._late: dict[ThreadPoolExecutor, set[Future[Any]]] = {self._writer: set(), self._readers: set()}
+        """What the database has not answered in time, and may answer yet."""
         self._journal = Journal(place, new_id(f"{milliseconds():x}-{os.getpid()}-"))
         self._old: Journal | None = None
         """The journal before this one, while it is not moved whole."""
@@ -72,8 +81,8 @@ class Store:
         """Migrate the schema, take over what dead workers left behind, and begin to move. Raises
         StoreUnavailable and SchemaTooNew.
         """
-        await self._in(self._writer, migrate, self.database)
-        await self._in(self._writer, self._take_over)
+        await self._in(self._writer, partial(migrate, self.database), within_s=None)
+        await self._in(self._writer, self._take_over, within_s=None)
         self._schedule(EVERY_S)
 
     async def close(self) -> None:
@@ -90,8 +99,8 @@ class Store:
         except StoreUnavailable:
             log.warning("the store is not available: its journal %s waits for the next start", self.id)
             self._journal.close()
-        self._writer.shutdown()
-        self._readers.shutdown()
+        for pool in (self._writer, self._readers, self._syncer):
+            pool.shutdown(wait=not self._late.get(pool), cancel_futures=True)
         self.database.close()
 
     @property
@@ -128,7 +137,7 @@ class Store:
     async def _sync(self) -> None:
         journal, position = self._journal, self._journal.size
         try:
-            await asyncio.get_running_loop().run_in_executor(self._readers, journal.sync)
+            await asyncio.get_running_loop().run_in_executor(self._syncer, journal.sync)
         finally:
             self._syncing = None
         if journal is self._journal:
@@ -137,13 +146,29 @@ class Store:
     async def change(
         self, function: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
-        """Run a function in a transaction that may write. Raises StoreUnavailable, and what it raises."""
+        """Run a function in a transaction that may write. Raises StoreUnavailable, and what it raises. Where
+        the database does not answer in time, it may happen all the same.
+        """
+        return await self._in(self._writer, self._transaction(function, *args, **kwargs))
 
+    async def obtain(
+        self,
+        undo: Callable[[T], None],
+        function: Callable[Concatenate[Connection, P], T],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T:
+        """The same, for what has to be given back: `undo` receives a result that comes too late."""
+        return await self._in(self._writer, self._transaction(function, *args, **kwargs), undo)
+
+    def _transaction(
+        self, function: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> Callable[[], T]:
         def work() -> T:
             with self.database.write() as connection:
                 return function(connection, *args, **kwargs)
 
-        return await self._in(self._writer, work)
+        return work
 
     async def ask(
         self, function: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
@@ -156,11 +181,52 @@ class Store:
 
         return await self._in(self._readers, work)
 
-    async def _in(self, pool: ThreadPoolExecutor, function: Callable[P, T], *args: P.args) -> T:  # type: ignore[valid-type]
+    async def _in(
+        self,
+        pool: ThreadPoolExecutor,
+        function: Callable[[], T],
+        undo: Callable[[T], None] | None = None,
+        within_s: float | None = ANSWER_S,
+    ) -> T:
+        """Run this in a thread. Nobody waits for a database that hangs, and nobody waits in its queue."""
+        self._check(pool)
+        job = pool.submit(function)
+        answer = asyncio.wrap_future(job)
         try:
-            return await asyncio.get_running_loop().run_in_executor(pool, function, *args)
+            async with asyncio.timeout(within_s):
+                return await asyncio.shield(answer)
+        except TimeoutError:
+            answer.cancel()
+            if not job.cancelled():
+                self._await_late(pool, job, undo)
+            raise StoreUnavailable(NO_ANSWER) from None
+        except asyncio.CancelledError:
+            answer.cancel()
+            raise
         except DatabaseError as error:
             raise StoreUnavailable(describe(error)) from error
+
+    def _check(self, pool: ThreadPoolExecutor) -> None:
+        """Raises StoreUnavailable where all threads still wait for answers that are late."""
+        if len(self._late[pool]) >= (READERS if pool is self._readers else 1):
+            raise StoreUnavailable(NO_ANSWER)
+
+    def _await_late(
+        self, pool: ThreadPoolExecutor, job: "Future[T]", undo: Callable[[T], None] | None
+    ) -> None:
+        self._late[pool].add(job)
+        loop = asyncio.get_running_loop()
+
+        def arrive() -> None:
+            self._late[pool].discard(job)
+            if undo is not None and job.exception() is None:
+                undo(job.result())
+
+        def follow(_: "Future[T]") -> None:
+            with contextlib.suppress(RuntimeError):  # the loop has ended
+                loop.call_soon_threadsafe(arrive)
+
+        job.add_done_callback(follow)
 
     # --- moving -----------------------------------------------------------------------------------
 
@@ -168,7 +234,7 @@ class Store:
         """Move everything that has been appended so far. Raises StoreUnavailable."""
         if self._moving is not None:
             await self._moving
-        await self._in(self._writer, self._move_some, True)
+        await self._in(self._writer, partial(self._move_some, True))
 
     def _schedule(self, pause_s: float) -> None:
         if not self._closed:
@@ -183,9 +249,10 @@ class Store:
     async def _move(self) -> None:
         pause_s = EVERY_S
         try:
+            self._check(self._writer)  # a thread that moves the journal would be confused by another one
             if self._journal.size > ROTATE and self._old is None:
                 self._rotate()
-            await self._in(self._writer, self._move_some, False)
+            await self._in(self._writer, partial(self._move_some, False))
             if self.failing_since is not None:
                 log.info("the store works again")
             self.failing_since = None
