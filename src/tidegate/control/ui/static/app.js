@@ -3,7 +3,7 @@
 import { ask, openSession, session } from "./api.js";
 import { fill, h, s } from "./dom.js";
 import { every } from "./live.js";
-import { trouble } from "./parts.js";
+import { head, trouble } from "./parts.js";
 import * as account from "./pages/account.js";
 import * as configuration from "./pages/configuration.js";
 import * as keys from "./pages/keys.js";
@@ -90,7 +90,7 @@ async function show(moved = true) {
   const found = pageAt(place);
   mark(found?.page);
   if (!found) {
-    fill(main, h("h1", { tabindex: -1 }, "Nothing here"), h("p", null, "There is no such page, or it is not for you."));
+    fill(main, head("Nothing here"), h("p", null, "There is no such page, or it is not for you."));
     return;
   }
   const view = {
@@ -107,7 +107,7 @@ async function show(moved = true) {
     await found.page.show(view);
   } catch (error) {
     if (error.name === "AbortError" || signal.aborted) return;
-    fill(main, h("h1", { tabindex: -1 }, found.page.name ?? "This page"), trouble(error));
+    fill(main, head(found.page.name ?? "Not available"), trouble(error));
     if (!error.status) console.error(error);
   }
   if (signal.aborted) return;

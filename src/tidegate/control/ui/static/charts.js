@@ -12,9 +12,9 @@ const DASHES = ["", "6 3", "2 3", "8 3 2 3", "1 2", "10 4"];
 
 /**
  * A chart. `times` are the beginnings of intervals of `step` milliseconds; `series` is a list of
- * `{name, values, tone}`, whose values may be null (not known). `format` renders a value.
+ * `{name, values, tone}`, whose values may be null (not known). `format` renders a value, `axis` one of the axis.
  */
-export function chart(title, { times, step, series, format, bars = false, top = null, note = null }) {
+export function chart(title, { times, step, series, format, axis = format, bars = false, top = null, note = null }) {
   const figure = h("figure.chart.panel", { "aria-label": title });
   const caption = h("figcaption", null, h("span.title", title), note && h("span.quiet.small", note));
   const place = h("div.plot");
@@ -31,7 +31,7 @@ export function chart(title, { times, step, series, format, bars = false, top = 
     const width = Math.round(place.clientWidth);
     if (width < 80 || width === drawn) return;
     drawn = width;
-    fill(place, plot(title, { width, times, step, series, format, bars, top, tip }), tip);
+    fill(place, plot(title, { width, times, step, series, format, axis, bars, top, tip }), tip);
   };
   new ResizeObserver(draw).observe(place);
   return figure;
@@ -44,7 +44,7 @@ function swatch(one, index, bars) {
   return s("svg.swatch", { width: bars ? 14 : 18, height: 14, "aria-hidden": "true" }, mark);
 }
 
-function plot(title, { width, times, step, series, format, bars, top, tip }) {
+function plot(title, { width, times, step, series, format, axis, bars, top, tip }) {
   const inner = { width: width - ROOM.left - ROOM.right, height: HEIGHT - ROOM.top - ROOM.bottom };
   const ticks = scale(top ?? greatest(series, times.length, bars));
   const most = ticks[ticks.length - 1];
@@ -59,7 +59,7 @@ function plot(title, { width, times, step, series, format, bars, top, tip }) {
   for (const value of ticks) {
     svg.append(
       s("line.grid", { x1: ROOM.left, x2: width - ROOM.right, y1: y(value), y2: y(value) }),
-      s("text.axis", { x: ROOM.left - 6, y: y(value) + 4, "text-anchor": "end" }, format(value)),
+      s("text.axis", { x: ROOM.left - 6, y: y(value) + 4, "text-anchor": "end" }, axis(value)),
     );
   }
   for (const [time, text] of marks(begin, end, inner.width)) {
@@ -224,5 +224,5 @@ export function sparkline(values) {
     const point = `${((index / (values.length - 1)) * width).toFixed(1)} ${(height - 2 - (value / most) * (height - 4)).toFixed(1)}`;
     path += `${path ? "L" : "M"}${point}`;
   });
-  return s("svg.spark", { viewBox: `0 0 ${width} ${height}`, width, height, "aria-hidden": "true" }, s("path", { d: path, class: "line tone-1" }));
+  return s("svg.spark", { viewBox: `0 0 ${width} ${height}`, preserveAspectRatio: "none", "aria-hidden": "true" }, s("path", { d: path, class: "line tone-1", "vector-effect": "non-scaling-stroke" }));
 }

@@ -63,6 +63,23 @@ export function share(value) {
   return `${percent < 0.1 ? percent.toFixed(2) : percent.toFixed(1)} %`;
 }
 
+/** An amount in USD for an axis, without zeros at its end. */
+export function usdShort(value) {
+  return usd(value).replace(/(\.\d*?)0+$/, "$1").replace(/\.$/, "");
+}
+
+/** A duration for an axis: 500 ms, 2.5 s, 100 s, 10 min. */
+export function durationShort(ms) {
+  if (ms === 0) return "0";
+  if (ms < 1000) return `${Number(ms.toPrecision(3))} ms`;
+  return ms < 300_000 ? `${Number((ms / 1000).toPrecision(3))} s` : `${Number((ms / 60_000).toPrecision(3))} min`;
+}
+
+/** A share for an axis. */
+export function shareShort(value) {
+  return `${Number((value * 100).toPrecision(3))} %`;
+}
+
 /** Tokens per second. */
 export function rate(value) {
   return value === null || value === undefined ? UNKNOWN : `${count(Number(value.toPrecision(3)))}/s`;

@@ -1,11 +1,11 @@
 /** Models: what there is, what it costs, how it does, and several of them side by side over time. */
 
-import { figuresAt, withQuery } from "../api.js";
+import { seesAll, withQuery } from "../api.js";
 import { go } from "../app.js";
 import { chart } from "../charts.js";
 import { fill, h } from "../dom.js";
-import { count, duration, exact, rate, share, usd } from "../format.js";
-import { choice, head, known, loading, note, table, trouble } from "../parts.js";
+import { count, duration, durationShort, exact, rate, share, shareShort, usd, usdShort } from "../format.js";
+import { choice, head, known, loading, table, trouble } from "../parts.js";
 import { TIMES } from "./overview.js";
 
 const MOST = 4;
@@ -16,15 +16,13 @@ export async function show(view) {
   view.draw(head("Models"), loading());
   const [listed, figures] = await Promise.all([
     view.ask("/v1/models?details=true"),
-    view.ask(withQuery(figuresAt("/overview"), { hours: query.hours, by: "model" })).catch((error) => {
-      if (error.name === "AbortError") throw error;
-      return { by: [] }; // a gateway without a store has a catalog too
-    }),
+    seesAll() ? view.ask(withQuery("/admin/overview", { hours: query.hours, by: "model" })) : { by: [] },
   ]);
-  const seen = new Map(figures.by.map((one) => [one.name, one]));
-  const listedNames = new Set(listed.data.map((one) => one.id));
-  const unlisted = [...seen.keys()].filter((name) => name && !listedNames.has(name)).map((id) => ({ id }));
-  const all = [...unlisted, ...listed.data].map((model) => ({ ...model, figures: seen.get(model.id) ?? null }));
+  const seen = new Map(figures.by.map((one) => [`${one.provider}/${one.name}`, one]));
+  const all = listed.data.map((model) => ({ ...model, place: `${model.provider ?? model.owned_by}/${model.model ?? model.id}` }));
+  const places = new Set(all.map((one) => one.place));
+  for (const one of seen.keys()) if (!places.has(one)) all.push({ id: one, place: one });
+  for (const model of all) model.figures = seen.get(model.place) ?? null;
   all.sort((a, b) => (b.figures?.requests ?? 0) - (a.figures?.requests ?? 0));
 
   const place = h("div.models");
@@ -40,7 +38,7 @@ export async function show(view) {
   view.draw(
     head("Models", choice("Time", TIMES, query.hours, (hours) => change({ hours }))),
     compared,
-    h("div.filters", null, search, h("span.quiet.small", null, `${exact(all.length)} models · choose up to ${MOST} to compare`)),
+    h("div.filters", null, search, h("span.quiet.small", null, `${exact(all.length)} models${seesAll() ? ` · choose up to ${MOST} to compare` : ""}`)),
     place,
   );
   draw(query.q);
@@ -60,12 +58,12 @@ function catalog(models, chosen, change) {
     return value === undefined ? known(null) : `$${value}`;
   };
   const columns = [
-    { name: "", cell: (row) => h("input", {
-      type: "checkbox", checked: chosen.includes(row.id), disabled: !chosen.includes(row.id) && chosen.length >= MOST, "aria-label": `Compare ${row.id}`,
-      onchange: (event) => change({ compare: event.target.checked ? [...chosen, row.id] : chosen.filter((one) => one !== row.id) }),
+    seesAll() && { name: "", cell: (row) => h("input", {
+      type: "checkbox", checked: chosen.includes(row.place), disabled: !chosen.includes(row.place) && chosen.length >= MOST, "aria-label": `Compare ${row.id}`,
+      onchange: (event) => change({ compare: event.target.checked ? [...chosen, row.place] : chosen.filter((one) => one !== row.place) }),
     }) },
     { name: "Model", cell: (row) => h("span", { title: row.description ?? row.label ?? row.id }, row.id) },
-    { name: "Served by", cell: (row) => known(row.served_by ? row.served_by.map((one) => one.split("/")[0]).join(", ") : row.provider ?? row.owned_by) },
+    { name: "Served by", cell: (row) => known(row.served_by ? row.served_by.map((one) => one.split("/")[0]).join(", ") : row.place.split("/")[0]) },
     { name: "Context", number: true, cell: (row) => count(row.context_window ?? row.context_length ?? null) },
     { name: "Input", number: true, title: "USD per million tokens", cell: price("input") },
     { name: "Cached", number: true, title: "USD per million tokens read from the provider's cache", cell: price("cache_read") },
@@ -76,7 +74,7 @@ function catalog(models, chosen, change) {
     { name: "First token", number: true, title: "Median time to the first token", cell: (row) => duration(row.figures?.ttft_ms?.p50) },
     { name: "Tokens/s", number: true, cell: (row) => rate(row.figures?.tokens_per_s) },
     { name: "Cost", number: true, cell: (row) => usd(row.figures?.cost_usd) },
-  ];
+  ].filter(Boolean);
   const shown = models.slice(0, PAGE);
   return [
     table(columns, shown, { caption: "Models", empty: "No model matches." }),
@@ -84,27 +82,33 @@ function catalog(models, chosen, change) {
   ];
 }
 
+/** The provider, and its own name for the model. */
+function placeOf(place) {
+  const [provider, ...model] = place.split("/");
+  return { provider, model: model.join("/") };
+}
+
 /** The same charts for each of the chosen models, next to each other and on the same scales. */
 async function compare(view, place, chosen, hours, change) {
   fill(place, h("h2", "Side by side"), loading());
-  const found = await Promise.all(chosen.map((model) => view.ask(withQuery(figuresAt("/overview"), { hours, by: "provider", model })).catch((error) => {
+  const found = await Promise.all(chosen.map((one) => view.ask(withQuery("/admin/overview", { hours, by: "provider", ...placeOf(one) })).catch((error) => {
     if (error.name === "AbortError") throw error;
     return error;
   })));
   const failed = found.find((one) => one instanceof Error);
   const title = h("div.section", null, h("h2", "Side by side"), h("button", { type: "button", onclick: () => change({ compare: [] }) }, "Close"));
   if (failed) {
-    fill(place, title, failed.status === 404 ? note("Figures over time need a store: set TIDEGATE_STORE_URL.") : trouble(failed));
+    fill(place, title, trouble(failed));
     return;
   }
   const times = found[0].series.map((one) => one.time);
   const over = { times, step: found[0].bucket_s * 1000 };
   const series = (read) => chosen.map((name, index) => ({ name, values: times.map((_, at) => (found[index].series[at] ? read(found[index].series[at]) ?? null : null)) }));
   fill(place, title, h("div.charts", null,
-    chart("Time to first token, median", { ...over, format: duration, series: series((one) => one.ttft_ms?.p50) }),
-    chart("Latency, 95th percentile", { ...over, format: duration, series: series((one) => one.latency_ms?.p95) }),
-    chart("Succeeded", { ...over, format: share, top: 1, series: series((one) => one.success_rate) }),
-    chart("Cost per request", { ...over, format: usd, series: series((one) => (one.requests && one.cost_usd !== null ? one.cost_usd / one.requests : null)) }),
+    chart("Time to first token, median", { ...over, format: duration, axis: durationShort, series: series((one) => one.ttft_ms?.p50) }),
+    chart("Latency, 95th percentile", { ...over, format: duration, axis: durationShort, series: series((one) => one.latency_ms?.p95) }),
+    chart("Succeeded", { ...over, format: share, axis: shareShort, top: 1, series: series((one) => one.success_rate) }),
+    chart("Cost per request", { ...over, format: usd, axis: usdShort, series: series((one) => (one.requests && one.cost_usd !== null ? one.cost_usd / one.requests : null)) }),
     chart("Tokens per second", { ...over, format: rate, series: series((one) => one.tokens_per_s) }),
     chart("Requests", { ...over, format: count, series: series((one) => one.requests) }),
   ));

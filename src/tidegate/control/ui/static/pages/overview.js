@@ -4,7 +4,7 @@ import { figuresAt, seesAll, withQuery } from "../api.js";
 import { go } from "../app.js";
 import { chart, sparkline } from "../charts.js";
 import { h, s } from "../dom.js";
-import { count, duration, exact, rate, share, sum, usd } from "../format.js";
+import { count, duration, durationShort, exact, rate, share, shareShort, sum, usd, usdShort } from "../format.js";
 import { choice, head, loading, table, tile } from "../parts.js";
 
 export const TIMES = [["1", "1 h"], ["6", "6 h"], ["24", "24 h"], ["168", "7 d"], ["720", "30 d"]];
@@ -45,10 +45,10 @@ function contents(found, query, change) {
         { name: "succeeded", values: values((one) => one.requests - one.errors), tone: "good" },
         { name: "failed", values: values((one) => one.errors), tone: "bad" },
       ] }),
-      chart("Cost", { ...over, bars: true, format: usd, series: [{ name: "cost", values: values((one) => one.cost_usd) }], note: totals.unpriced ? `${exact(totals.unpriced)} without a price` : null }),
-      chart("Latency", { ...over, format: duration, series: percentiles(values, "latency_ms"), note: "whole answer" }),
-      chart("Time to first token", { ...over, format: duration, series: percentiles(values, "ttft_ms") }),
-      chart("Prompt cache", { ...over, format: share, top: 1, series: [{ name: "read from cache", values: values((one) => one.cache_hit_rate), tone: 3 }], note: saving(totals.cache_saving_usd) }),
+      chart("Cost", { ...over, bars: true, format: usd, axis: usdShort, series: [{ name: "cost", values: values((one) => one.cost_usd) }], note: totals.unpriced ? `${exact(totals.unpriced)} without a price` : null }),
+      chart("Latency", { ...over, format: duration, axis: durationShort, series: percentiles(values, "latency_ms"), note: "whole answer" }),
+      chart("Time to first token", { ...over, format: duration, axis: durationShort, series: percentiles(values, "ttft_ms") }),
+      chart("Prompt cache", { ...over, format: share, axis: shareShort, top: 1, series: [{ name: "read from cache", values: values((one) => one.cache_hit_rate), tone: 3 }], note: saving(totals.cache_saving_usd) }),
       chart("Tokens", { ...over, bars: true, format: count, series: [
         { name: "input", values: values((one) => sum(one.tokens, "input")), tone: 1 },
         { name: "from cache", values: values((one) => sum(one.tokens, "cache_read")), tone: 3 },
@@ -72,7 +72,7 @@ function tiles(totals, values) {
   return h("div.tiles", null,
     tile("Requests", count(totals.requests), { title: exact(totals.requests), spark: sparkline(values((one) => one.requests)), detail: `${share(totals.success_rate)} succeeded` }),
     tile("Cost", usd(totals.cost_usd), { spark: sparkline(values((one) => one.cost_usd)), detail: totals.unpriced ? `${exact(totals.unpriced)} requests without a price` : "every request priced" }),
-    tile("Errors", count(totals.errors), { title: exact(totals.errors), spark: sparkline(values((one) => one.errors)), detail: totals.tool_call_errors ? `${exact(totals.tool_call_errors)} in tool calls` : null }),
+    tile("Errors", count(totals.errors), { title: exact(totals.errors), spark: sparkline(values((one) => one.errors)), detail: totals.tool_call_errors ? `${exact(totals.tool_call_errors)} in tool calls` : "none in tool calls" }),
     tile("Latency p50", duration(totals.latency_ms?.p50), { spark: sparkline(values((one) => one.latency_ms?.p50)), detail: `p95 ${duration(totals.latency_ms?.p95)} · p99 ${duration(totals.latency_ms?.p99)}` }),
     tile("First token p50", duration(totals.ttft_ms?.p50), { spark: sparkline(values((one) => one.ttft_ms?.p50)), detail: `p95 ${duration(totals.ttft_ms?.p95)}` }),
     tile("Cache hit rate", share(totals.cache_hit_rate), { spark: sparkline(values((one) => one.cache_hit_rate)), detail: saving(totals.cache_saving_usd) ?? "of prompt tokens" }),
@@ -97,7 +97,7 @@ function breakdown(rows, query, change) {
     { name: "Tokens/s", number: true, cell: (row) => rate(row.tokens_per_s) },
   ];
   return h("section", null,
-    h("div.section", null, h("h2", "By"), choice("By", dimensions.map((one) => [one, one]), query.by, (by) => go(withQuery("/", { hours: query.hours, by })))),
+    h("div.section", null, h("h2", `By ${query.by}`), choice("By", dimensions.map((one) => [one, one]), query.by, (by) => go(withQuery("/", { hours: query.hours, by })))),
     table(columns, rows, { caption: `Figures by ${query.by}`, empty: "No requests in this time. Send one, or try the playground." }));
 }
 

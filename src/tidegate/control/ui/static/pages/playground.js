@@ -24,7 +24,7 @@ export async function show(view) {
   prompt.control.rows = 4;
   prompt.control.dataset.search = "";
   const temperature = field("temperature", "Temperature", { kind: "number", value: kept.temperature ?? "", step: 0.1, min: 0 });
-  const most = field("most", "Most tokens", { kind: "number", value: kept.most ?? "", step: 1, min: 1 });
+  const most = field("most", "Max tokens", { kind: "number", value: kept.most ?? "", step: 1, min: 1 });
   const choose = h("input", {
     placeholder: names.length ? "Add a model…" : "Name a model…", "aria-label": "Add a model", list: "models", autocomplete: "off", spellcheck: "false",
     onchange: () => add(choose.value.trim()),
