@@ -93,16 +93,20 @@ class Sums(Struct, kw_only=True, array_like=True):
         else:
             self.cost += part.cost
         self.input += part.input
-        self.cache_read += part.cache_read
-        self.cache_write += part.cache_write
         self.output += part.output
-        self.reasoning += part.reasoning
-        self.discount += part.discount
-        self.premium += part.premium
-        self.generated += part.generated
-        self.generated_ms += round(part.generated_ms)
-        self.tool_calls += part.tool_calls
-        self.bad_tool_calls += part.bad_tool_calls
+        if part.cache_read or part.cache_write:
+            self.cache_read += part.cache_read
+            self.cache_write += part.cache_write
+            self.discount += part.discount
+            self.premium += part.premium
+        if part.reasoning:
+            self.reasoning += part.reasoning
+        if part.generated:
+            self.generated += part.generated
+            self.generated_ms += round(part.generated_ms)
+        if part.tool_calls or part.bad_tool_calls:
+            self.tool_calls += part.tool_calls
+            self.bad_tool_calls += part.bad_tool_calls
 
 
 def add_counts(mine: dict[int, int] | dict[str, int], others: Mapping[int, int] | Mapping[str, int]) -> None:
