@@ -3,8 +3,9 @@
 
     uv run python benchmarks/figures.py [--url sqlite:////tmp/figures.db] [--requests 1000000] [--models 50]
 
-It writes the samples of requests that are spread over 30 days, in batches as the journal's are, and then reads
-overviews as the paths do. Times are of this process' processor and of the wall; the least of several runs.
+It writes the samples of requests that are spread over 30 days, in batches as the journal's are, and then
+reads overviews as the paths do. Times are those of the processor and on the wall: the least of several
+runs.
 """
 
 import argparse
@@ -29,7 +30,6 @@ from tidegate.store.tables import rollups
 
 NOW = 1_796_000_000_000
 DAYS = 30
-BATCH = 500
 RUNS = 5
 QUERIES = (
     "hours=24", "hours=24&by=user", "hours=24&by=provider", "hours=168", "hours=720", "hours=720&by=user",
@@ -51,13 +51,13 @@ class Reader:
             return [read_rollups(connection, query) for query in queries]
 
 
-def entries(requests: int, models: int, users: int) -> Iterator[list[Entry]]:
+def entries(requests: int, models: int, users: int, size: int) -> Iterator[list[Entry]]:
     """Batches of requests in the order of time."""
     chance = random.Random(1)
     step = DAYS * DAY_S * 1000 / requests
-    for start in range(0, requests, BATCH):
+    for start in range(0, requests, size):
         batch = []
-        for number in range(start, min(requests, start + BATCH)):
+        for number in range(start, min(requests, start + size)):
             model = min(int(chance.expovariate(8 / models)), models - 1)
             user = min(int(chance.expovariate(6 / users)), users - 1)
             ms = chance.lognormvariate(7, 0.8)
@@ -72,9 +72,9 @@ def entries(requests: int, models: int, users: int) -> Iterator[list[Entry]]:
         yield batch
 
 
-def write(database: Database, requests: int, models: int, users: int) -> None:
+def write(database: Database, requests: int, models: int, users: int, size: int) -> None:
     cpu = 0.0
-    for batch in entries(requests, models, users):
+    for batch in entries(requests, models, users, size):
         begun = process_time()
         with database.write() as connection:
             add_rollups(connection, batch)
@@ -129,11 +129,12 @@ def main() -> None:
     parser.add_argument("--requests", type=int, default=1_000_000)
     parser.add_argument("--models", type=int, default=50)
     parser.add_argument("--users", type=int, default=200)
+    parser.add_argument("--batch", type=int, default=5000, help="requests of a transaction")
     options = parser.parse_args()
     with TemporaryDirectory() as folder:
         database = Database(options.url or f"sqlite:///{Path(folder)}/figures.db")
         migrate(database)
-        write(database, options.requests, options.models, options.users)
+        write(database, options.requests, options.models, options.users, options.batch)
         asyncio.run(read(database))
         database.close()
     for models in (1, 200):

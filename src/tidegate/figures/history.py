@@ -107,8 +107,10 @@ def roll_up(entries: Iterable[Entry]) -> dict[int, dict[Series, Sums]]:
     return found
 
 
-def widen(sums: Mapping[int, Mapping[Series, Sums]], span: int) -> dict[int, dict[Series, Sums]]:
-    """The same in longer buckets of `span` seconds."""
+def widen(sums: Mapping[int, Mapping[Series, Sums]], span: int) -> Mapping[int, Mapping[Series, Sums]]:
+    """The same in longer buckets of `span` seconds; the sums of a single bucket are not copied."""
+    if len(sums) == 1:
+        return {at - at % (span * 1000): by_series for at, by_series in sums.items()}
     found: dict[int, dict[Series, Sums]] = {}
     for at, by_series in sums.items():
         wide = found.setdefault(at - at % (span * 1000), {})

@@ -22,8 +22,9 @@ MOST_ASKED = 1000
 """The most points of a series whose bucket the client has chosen."""
 BUCKETS_S = (300, 900, 1800, 3600, 3 * 3600, 6 * 3600, DAY_S, 7 * DAY_S, 30 * DAY_S, 90 * DAY_S)
 """The buckets that are chosen from, in seconds."""
-MOST_NAMED = 100
-"""The most rows of `by`: those with the most requests."""
+MOST_NAMED = 50
+"""The most users or keys of `by`: those with the most requests."""
+MOST_MODELS = 500
 
 
 Group = Literal["model", "provider", "user", "key"]
@@ -69,7 +70,7 @@ class Overview(Struct, frozen=True, kw_only=True):
     series: Sequence[Point]
     """Every bucket, also those without requests."""
     by: Sequence[Named]
-    """The most used first; at most 100."""
+    """The most used first; at most 500 models, 50 users or 50 keys."""
 
 
 class ModelFigures(Struct, frozen=True, kw_only=True):
@@ -83,7 +84,7 @@ class ModelFigures(Struct, frozen=True, kw_only=True):
     """See Overview."""
     totals: Shown
     models: Sequence[Named]
-    """Each model at each provider, the most used first; at most 100."""
+    """Each model at each provider, the most used first; at most 500 models, 50 users or 50 keys."""
 
 
 class Trends(Struct, frozen=True, kw_only=True):
@@ -226,7 +227,7 @@ def _points(rows: Sequence[Row], window: Window) -> dict[int, Sums]:
 
 
 def _rank(named: Mapping[tuple[str, str], Sums], by: Group) -> list[Named]:
-    ranked = sorted(named.items(), key=lambda one: (-one[1].requests, -one[1].rated, one[0]))[:MOST_NAMED]
+    ranked = sorted(named.items(), key=lambda one: (-one[1].requests, -one[1].rated, one[0]))[:MOST_MODELS]
     return [
         Named(name=name or provider, provider=provider if by == "model" else None, **fields_of(sums))
         for (provider, name), sums in ranked

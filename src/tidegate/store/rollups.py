@@ -71,7 +71,9 @@ def _known(connection: Connection, keys: Sequence[Key]) -> dict[Key, bytes]:
 
 def _row(key: Key, sums: Sums, known: bytes | None) -> tuple[Any, ...]:
     if known is not None:
-        sums.add(_decode(known))
+        known_sums = _decode(known)
+        known_sums.add(sums)  # what is added may be that of other buckets, too
+        sums = known_sums
     return (*key, sums.requests, _encode(sums))
 
 
