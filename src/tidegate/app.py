@@ -10,6 +10,7 @@ import gc
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from secrets import token_bytes
 from time import time
 from typing import TYPE_CHECKING, Any
@@ -31,7 +32,7 @@ from tidegate.accounts.admin_keys import AdminKeys
 from tidegate.accounts.sign_ins import SignedSignIns, SignIns, StoredSignIns, secret_of
 from tidegate.alerts import Alerts, Notice
 from tidegate.bus import ALONE, Bus
-from tidegate.config import Config, is_loopback
+from tidegate.config import Config, is_loopback, secrets_of
 from tidegate.doors import Router, all_doors, may_view
 from tidegate.exchange import Gateway, Request, recorded, refuse
 from tidegate.exchange.admin_access import ADMIN_PATH, AdminAccess
@@ -53,7 +54,7 @@ from tidegate.http.asgi import serve_scope
 from tidegate.http.contract import ServerRequest
 from tidegate.http.mount import NOTHING, ASGIApplication, serve_asgi
 from tidegate.live import LiveRequests
-from tidegate.observe import RequestLog
+from tidegate.observe import InteractionFile, Keep, Recorder, RequestLog
 from tidegate.probing import Prober
 from tidegate.protocols.errors import MethodNotAllowed, PathNotFound, TidegateError
 from tidegate.providers import ModelRegistry
@@ -68,6 +69,7 @@ if TYPE_CHECKING:
     from tidegate.accounts.accountant import Accountant as StoreAccountant
     from tidegate.accounts.jwt import Tokens
     from tidegate.accounts.provider_keys import StoredProviderKeys
+    from tidegate.accounts.retention import Retention
     from tidegate.accounts.upkeep import Upkeep
     from tidegate.store.low_balances import Crossing
     from tidegate.store.store import Store
@@ -93,9 +95,16 @@ class Tidegate:
     """The application of one worker."""
 
     def __init__(
-        self, config: Config, request_log: RequestLog, fetcher: Fetcher | None = None, bus: Bus = ALONE
+        self,
+        config: Config,
+        request_log: RequestLog,
+        fetcher: Fetcher | None = None,
+        bus: Bus = ALONE,
+        interactions: InteractionFile | None = None,
     ) -> None:
-        """`bus` connects it with the other workers of the gateway."""
+        """`bus` connects it with the gateway's other workers; `interactions` writes requests to a file."""
+        self._interactions = interactions
+        self._recorder = Recorder(config.logs, secrets_of(config))
         self._config = config
         self._request_log = request_log
         self._pool = Pool()
@@ -118,6 +127,7 @@ class Tidegate:
         self._upkeep: Upkeep | None = None
         self._provider_keys: StoredProviderKeys | None = None
         self._reloading = asyncio.Lock()
+        self._retention: Retention | None = None
         self._accountant: StoreAccountant | None = None
         """Survives reloads: what it holds for open requests stays."""
         self._prompt_sizes = PromptSizes()
@@ -223,6 +233,7 @@ class Tidegate:
         if self._hosts is not None:
             await self._hosts.open()
         await self.reload(self._config)
+        self._recorder.start(self._keep_bodies(), self._interactions)
         self._bus.open()
         if self._sharing is not None:
             self._sharing.start()
@@ -243,6 +254,7 @@ class Tidegate:
         await self._watchdog.drain(LAST_WORDS_S)
         if self._plane is not None:
             self._plane.gateway.model_lists.close()
+        await self._recorder.close()
         await self._pool.close()
         await self._fetcher.close()
         await self._embedded.close()
@@ -256,6 +268,8 @@ class Tidegate:
             await self._accounts.close()
         if self._upkeep is not None:
             await self._upkeep.close()
+        if self._retention is not None:
+            self._retention.stop()
         if self._accountant is not None:
             self._accountant.close()
         if self._hosts is not None:
@@ -288,6 +302,7 @@ class Tidegate:
         if old is not None:
             old.gateway.model_lists.close()
         self._config = config
+        self._recorder.configure(config.logs, secrets_of(attached))
         if self._hosts is not None:
             self._hosts.configure(config)
         self._alerts.configure([url.reveal() for url in config.alerts.urls], config.alerts.repeat_s)
@@ -306,16 +321,28 @@ class Tidegate:
             return config
         from tidegate.accounts.opening import open_store
         from tidegate.accounts.provider_keys import StoredProviderKeys, with_stored_keys
+        from tidegate.accounts.retention import Retention
         from tidegate.store.stored_history import StoredHistory
 
         if self._store is None:
             self._store = await open_store(config)
             self._upkeep = self._begin_upkeep(self._store)
             self._figures.keep_in(StoredHistory(self._store))
+            self._retention = Retention(self._store, self._bus, lambda: self._config.logs)
+            self._retention.start()
             self._provider_keys = StoredProviderKeys(self._store)
             self._provider_keys.follow(lambda: self.reload(self._config))
         assert self._provider_keys is not None, "they are read with the store"
         return with_stored_keys(config, await self._provider_keys.read(config))
+
+    def _keep_bodies(self) -> Keep | None:
+        """What stores bodies; None without a store."""
+        store = self._store
+        if store is None:
+            return None
+        from tidegate.store.bodies import keep_bodies
+
+        return partial(keep_bodies, store)
 
     async def _open_accounts(self, config: Config) -> "Accounts":
         """The callers of a configuration and, where there is a store, who accounts for them."""
@@ -402,6 +429,7 @@ class Tidegate:
             fetcher=self._fetcher,
             watchdog=self._watchdog,
             request_log=self._request_log,
+            recorder=self._recorder if self._store is not None or self._interactions is not None else None,
             model_lists=ModelLists(registry),
             figures=self._figures,
             model_names=ModelNames(config, registry),

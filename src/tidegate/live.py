@@ -21,6 +21,8 @@ QUESTION, ANSWER = "live.question", "live.answer"
 
 
 class _Question(Struct, frozen=True, array_like=True):
+    group: str
+    """The workers of one host; those of others do not answer."""
     asker: int
     number: int
 
@@ -72,7 +74,7 @@ class LiveRequests:
         number, asked = self._number, _Asked(others)
         self._asked[number] = asked
         try:
-            self._bus.publish(QUESTION, _encode(_Question(place, number)))
+            self._bus.publish(QUESTION, _encode(_Question(self._bus.group, place, number)))
             await asyncio.wait_for(asked.done.wait(), PATIENCE_S)
         except TimeoutError:
             pass  # a worker that is busy or just starts is left out
@@ -82,13 +84,17 @@ class LiveRequests:
 
     def _answer(self, data: bytes) -> None:
         question = _decode_question(data)
+        if question.group != self._bus.group:
+            return
         for rows, last in _parts(self._own()[:MOST]):
             self._bus.publish(ANSWER, _encode(_Answer(question, rows, last)))
 
     def _collect(self, data: bytes) -> None:
         answer, memory = _decode_answer(data), self._bus.memory
         asked = self._asked.get(answer.question.number)
-        if asked is None or memory is None or answer.question.asker != memory.place:
+        if asked is None or memory is None or answer.question.group != self._bus.group:
+            return
+        if answer.question.asker != memory.place:
             return
         asked.rows += answer.rows
         asked.missing -= answer.last

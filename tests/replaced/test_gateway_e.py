@@ -1,16 +1,15 @@
-"""Gateway E, on LiteLLM: its documented calls by the official SDK, with its variables only.
-
-Not here, because it comes later: the three log files.
-"""
+"""Gateway E, on LiteLLM: its documented calls by the official SDK and its log files, with its variables."""
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import openai
 import pytest
 
+from process.serving import CHAT, Served, eventually
 from running import Gateway, parse_environment
 from sdk.dialects import OPENAI, TEXT
-from simulator import Simulator, json
+from simulator import Simulator, json, refusal
 
 SETTINGS = {"HOST": "0.0.0.0", "PORT": "8728", "ENABLE_RELOAD": "true", "LOG_LEVEL": "INFO"}
 KEY = "sk-litellm-0123456789"
@@ -158,3 +157,45 @@ async def test_its_figures_are_served_to_everybody(client: openai.AsyncOpenAI, g
     assert model["latency_ms"]["p50"] > 0
     assert sum(point["requests"] for point in trends.json["series"]) == 2
     assert trends.json["to"] - trends.json["from"] >= 24 * 3_600_000
+
+
+def test_interactions_are_kept_in_files_by_its_variables_alone() -> None:
+    own = {"LITELLM_API_KEY": KEY, "LITELLM_BASE_URL": "https://litellm.example/v1"}
+    logs = parse_environment({**SETTINGS, **own}).logs
+    assert (logs.directory, logs.bodies) == ("logs", "full")
+    chosen = parse_environment({**SETTINGS, **own, "TIDEGATE_LOGS_BODIES": "none"}).logs
+    assert (chosen.directory, chosen.bodies) == ("logs", "none")
+    others = parse_environment({"OPENAI_API_KEY": "sk-0123456789"}).logs
+    assert (others.directory, others.bodies) == (None, "none")
+
+
+async def test_its_three_log_files_are_written(
+    provider: Simulator, tmp_path: Path, unused_tcp_port: int
+) -> None:
+    provider.answer(OPENAI.text, refusal(500))
+    own = {"LITELLM_API_KEY": KEY, "LITELLM_BASE_URL": f"{provider.url}/v1", "PORT": str(unused_tcp_port)}
+    dotenv = "".join(f"{name}={value}\n" for name, value in {**SETTINGS, **own}.items())
+    (tmp_path / ".env").write_text(dotenv)
+    async with Served(tmp_path, None, port=unused_tcp_port, args=(), secrets=(KEY,)) as gateway:
+        said = {"role": "user", "content": "周树人和鲁迅是什么关系？"}
+        reply = await gateway.post(CHAT, {"model": "gpt-4o", "messages": [said]})
+        await gateway.post(CHAT, {"model": "gpt-4o", "messages": [said]})
+        logs = tmp_path / "logs"
+
+        def text(stream: str) -> str:
+            return "".join(path.read_text() for path in logs.glob(f"*_{stream}_*.log"))
+
+        await eventually(lambda: text("llm_interactions").count("response complete") == 2, "both requests")
+        await eventually(lambda: "500" in text("error"), "the error")
+        begins = f"[{reply.headers['x-request-id']}] "
+        lines = [line for line in text("llm_interactions").splitlines() if begins in line]
+        stories = [line.partition("] ")[2] for line in lines]
+        assert [story.split(" |")[0].split(":")[0] for story in stories] == [
+            "request start", "downstream request", "downstream response", "response complete", "answer",
+            "token usage",
+        ]  # fmt: skip
+        assert stories[0] == "request start | model=gpt-4o | user: 周树人和鲁迅是什么关系？"
+        assert "周树人和鲁迅是什么关系？" in stories[1]
+        assert stories[5] == "token usage | input=11 | output=7 | total=18"
+        assert KEY not in text("llm_interactions")
+        assert list(logs.glob("*_system_*.log"))

@@ -5,6 +5,8 @@ from decimal import Decimal
 
 from msgspec import Struct, structs
 
+from tidegate.config.schema import Bodies
+
 from .settings import UNLIMITED, Budget, KeySettings, Limits, TeamSettings, UserSettings
 
 __all__ = ["ANONYMOUS", "Caller", "Subject", "put_together"]
@@ -38,6 +40,8 @@ class Caller(Struct, frozen=True, kw_only=True):
     providers: Sequence[frozenset[str]] = ()
     """Sets of names; a provider has to be in each."""
     addresses: Sequence[str] = ()
+    bodies: Bodies | None = None
+    """What is kept of the bodies of its requests; None: as configured."""
     expires_at: float | None = None
     """In seconds since 1970."""
     admin: bool = False
@@ -84,5 +88,6 @@ def put_together(
         models=tuple(one.models for _, one in present if one.models),
         providers=tuple(frozenset(one.providers) for _, one in present if one.providers),
         addresses=settings.addresses,
+        bodies=settings.bodies,
         expires_at=expires_at,
     )

@@ -84,6 +84,8 @@ class KeySettings(_Settings, frozen=True, kw_only=True, omit_defaults=True):
     """Networks that it may be used from (`10.0.0.0/8`); none: all."""
     tags: Names = ()
     """Words of the operator's, for records."""
+    bodies: Literal["full", "redacted", "none"] | None = None
+    """What is kept of the bodies of its requests; None: as `[logs] bodies` says."""
 
 
 class UserSettings(_Settings, frozen=True, kw_only=True, omit_defaults=True):

@@ -11,6 +11,7 @@ from .check import check
 from .demo import demo
 from .explain import explain
 from .health import health
+from .logs import logs
 from .models import models
 from .serve import serve
 from .users import teams, users
@@ -42,7 +43,7 @@ def root(
     """A self-hosted gateway to language models."""
 
 
-for command in (serve, demo, check, explain, models, health):
+for command in (serve, demo, check, explain, logs, models, health):
     app.command()(command)
 for name, group in (
     ("config", config.app),

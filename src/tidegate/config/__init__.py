@@ -30,6 +30,7 @@ from .schema import (
     Server,
     Store,
     Traces,
+    secrets_of,
 )
 from .secret import Secret
 from .shown import ShownSetting, shown_settings
@@ -73,6 +74,7 @@ __all__ = [
     "protocol_named",
     "refusals",
     "render_path",
+    "secrets_of",
     "shown_settings",
     "summarize",
     "variant_of",

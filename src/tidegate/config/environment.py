@@ -83,6 +83,10 @@ OTHER_NAMES: Mapping[tuple[str, str], tuple[str, ...]] = {
 
 DEBUG = "DEBUG"
 """Sets `logs.level` to `debug` if nothing else sets it."""
+INTERACTIONS = "LITELLM_BASE_URL"
+"""A variable of a replaced gateway that kept all interactions in files under `logs`: where nothing else is
+configured by a file, so does Tidegate.
+"""
 VERIFY = ("TIDEGATE_VERIFY", "HTTPX_CLIENT_VERIFY")
 """`verify` of every provider that does not set its own."""
 
@@ -178,10 +182,24 @@ def draft_environment(environment: Environment, draft: Draft) -> tuple[str, ...]
     debug = environment.variables.get(DEBUG)
     if debug is not None and debug.value.lower() in _TRUE and draft.value(("logs",), "level") is None:
         draft.put(("logs",), "level", Setting("debug", debug.origin))
+    _draft_interactions(environment, draft)
     for kind in kinds().values():
         _draft_provider(environment, draft, kind, warnings)
         _draft_regions(environment, draft, kind, warnings)
     return tuple(warnings)
+
+
+def _draft_interactions(environment: Environment, draft: Draft) -> None:
+    """Keep files of interactions as the gateway did whose variables are set, unless there is a file."""
+    variable = environment.variables.get(INTERACTIONS)
+    if variable is None or any(
+        setting.origin.kind == "file" for table in draft.tables.values() for setting in table.values()
+    ):
+        return
+    if draft.value(("logs",), "directory") is None:
+        draft.put(("logs",), "directory", Setting("logs", variable.origin))
+        if draft.value(("logs",), "bodies") is None:
+            draft.put(("logs",), "bodies", Setting("full", variable.origin))
 
 
 def verify_of(environment: Environment) -> Setting | None:

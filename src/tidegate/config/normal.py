@@ -247,6 +247,16 @@ def image_prices(rows: tuple[ImagePriceConfig, ...]) -> tuple[ImagePriceConfig, 
     return rows
 
 
+def regexes(given: tuple[str, ...]) -> tuple[str, ...]:
+    """Regular expressions. Raises ValueError."""
+    for place, one in enumerate(given, 1):
+        try:
+            re.compile(one)
+        except (re.error, OverflowError, RecursionError) as error:
+            raise ValueError(f"entry {place} is not a regular expression: {error}") from None
+    return given
+
+
 NORMAL_FORMS: Mapping[tuple[str, str], Callable[[Any], Any]] = {
     ("server", "host"): host,
     ("server", "hosts"): hosts,
@@ -267,6 +277,7 @@ NORMAL_FORMS: Mapping[tuple[str, str], Callable[[Any], Any]] = {
     ("metrics", "token"): key,
     ("traces", "endpoint"): url,
     ("traces", "service"): option,
+    ("logs", "redact"): regexes,
     ("api", "llm_gate"): prefix,
     ("providers", "base_url"): url,
     ("providers", "api_key"): key,

@@ -32,6 +32,7 @@ __all__ = [
     "Routing",
     "Server",
     "Store",
+    "secrets_of",
 ]
 
 MAX_CANDIDATES = 20
@@ -368,6 +369,10 @@ class Images(Struct, frozen=True, kw_only=True):
     """Seconds for each link, including redirects."""
 
 
+Bodies: TypeAlias = Literal["full", "redacted", "none"]
+"""What is kept of bodies."""
+
+
 class Logs(Struct, frozen=True, kw_only=True):
     """`[logs]`: request records and the log."""
 
@@ -379,9 +384,27 @@ class Logs(Struct, frozen=True, kw_only=True):
     standard output has them."""
     keep_days: Annotated[int, Meta(ge=1, le=3650)] = 14
     """How many days' files stay in `directory`; older ones are deleted."""
-    bodies: Literal["full", "redacted", "none"] = "full"
-    """How much of requests and responses goes into the records. This version's records hold no bodies yet,
-    so the choice has no effect; it is taken now so that files need not change."""
+    bodies: Bodies = "none"
+    """What is kept of the bodies of requests and responses, with the records in the store and in the files of
+    interactions: `full` all but keys, `redacted` without what `redact` and `redact_fields` name. A key may
+    have its own choice."""
+    redact: tuple[str, ...] = ()
+    """Regular expressions of what `redacted` takes out, beside e-mail addresses and numbers of cards and
+    accounts."""
+    redact_fields: tuple[str, ...] = ()
+    """Names of JSON fields whose values `redacted` takes out."""
+    body_kb: Annotated[int, Meta(ge=1, le=65_536)] = 256
+    """Maximum size of a body that is kept, in kilobytes; of a longer one the beginning is."""
+    bodies_mb: Annotated[int, Meta(ge=1, le=4096)] = 32
+    """Memory of a worker for bodies until they are written, in megabytes. Beyond it they are left out."""
+    bodies_days: Annotated[int, Meta(ge=1, le=3650)] = 14
+    """How many days bodies stay in the store."""
+    records_days: Annotated[int, Meta(ge=1, le=3650)] | None = None
+    """How many days records stay in the store; None: for ever, as the books do."""
+    interactions: Literal["text", "json"] = "text"
+    """How requests are written to the files of interactions in `directory`."""
+    file_mb: Annotated[int, Meta(ge=1, le=4096)] = 64
+    """Size of a file in `directory` after which the next one is begun, in megabytes."""
 
 
 class Metrics(Struct, frozen=True, kw_only=True):
@@ -456,3 +479,14 @@ class Config(Struct, frozen=True, kw_only=True):
     def origin(self, *path: str | int) -> Origin:
         """The origin of a value."""
         return self.origins.get(path, DEFAULT)
+
+
+def secrets_of(config: Config) -> tuple[str, ...]:
+    """The values of all secrets, for those who make sure that none is written anywhere."""
+    auth = config.auth
+    found = [*auth.keys, *auth.admin_keys, *config.alerts.urls]
+    for provider in config.providers.values():
+        found += provider.secrets
+    if auth.jwt_secret is not None:
+        found.append(auth.jwt_secret)
+    return tuple({part for one in found for part in (one.reveal(), one.reveal().rpartition(":")[2])})

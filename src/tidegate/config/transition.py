@@ -30,6 +30,8 @@ AT_START: tuple[Path, ...] = (
     ("logs", "level"),
     ("logs", "directory"),
     ("logs", "keep_days"),
+    ("logs", "interactions"),
+    ("logs", "file_mb"),
 )
 """Settings that are only used when the process starts."""
 

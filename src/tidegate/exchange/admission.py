@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from .accounting import admit_to_accounts, permitted
+from .capturing import start_capture
 from .client_fields import session_of
 from .deadline import client_deadline
 from .operation import Operation, OperationRequest
@@ -54,7 +55,10 @@ async def identify(this: Exchange) -> None:
 
 async def read_request(this: Exchange, parse: Callable[[bytes], P]) -> P:
     """The client's request, decoded and checked. Raises InvalidRequest, BodyTooLarge and ClientLeft."""
-    parsed = parse(await this.request.read_body(this.gateway.max_body))
+    body = await this.request.read_body(this.gateway.max_body)
+    if this.gateway.recorder is not None:
+        start_capture(this, body)
+    parsed = parse(body)
     this.model, this.stream = parsed.model, parsed.stream
     this.session = session_of(this.request.named, parsed)
     return parsed

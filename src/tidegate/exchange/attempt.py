@@ -75,7 +75,7 @@ class Attempt:
             )
             self.headers = answer.raw_headers
             if not answer.ok:
-                raise await refusal_of(answer, self.candidate.service, watch)
+                raise await refusal_of(answer, self.candidate.service, watch, self._conduit)
             if call.stream:
                 out = await self._read_first(watch, gateway)
             else:

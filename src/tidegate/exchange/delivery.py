@@ -150,5 +150,7 @@ def send_error(this: Exchange, error: TidegateError) -> None:
         headers = headers_of(this, this.attempt) if this.attempt is not None else ()
         headers = [*headers, *own_limits(this, error), *explanation(this)]
         request.respond(reply.status, [*reply.headers, *headers], reply.body)
+        if this.capture is not None:
+            this.capture.response.add(reply.body)
     elif not request.done and request.abort_stream is not None:
         request.finish(request.abort_stream(error))

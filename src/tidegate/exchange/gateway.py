@@ -7,7 +7,7 @@ from typing import Protocol as Interface
 from tidegate.accounts import Accountant
 from tidegate.config import Config
 from tidegate.figures.keeper import Keeper
-from tidegate.observe import RequestLog
+from tidegate.observe import Recorder, RequestLog
 from tidegate.protocols.contract import Protocol
 from tidegate.providers import ModelRegistry
 from tidegate.routing import Router
@@ -48,6 +48,8 @@ class Gateway:
     fetcher: Fetcher
     watchdog: Watchdog
     request_log: RequestLog
+    recorder: Recorder | None
+    """Keeps bodies and interactions; None where nobody wants them."""
     model_lists: ModelLists
     figures: Keeper
     """Survives reloads, too."""

@@ -4,13 +4,14 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from time import perf_counter
 
-from tidegate.protocols.contract import Call
+from tidegate.protocols.contract import Call, Conduit
 from tidegate.protocols.errors import ProviderError
 from tidegate.protocols.retry_after import render_retry_after, whole_seconds
 from tidegate.providers import Candidate, Service
 from tidegate.providers.credentials import Credential
 from tidegate.upstream import TRANSPORT_ERRORS, Answer, explain
 
+from .captured import CapturedConduit
 from .gateway import Gateway
 from .request import Header, Request, safe_value
 from .watchdog import NEVER, Waiting, Watch
@@ -59,12 +60,16 @@ def send(
     return sign_and_send()
 
 
-async def refusal_of(answer: Answer, service: Service, watch: Watch) -> ProviderError:
-    """The error that a provider has answered with."""
+async def refusal_of(
+    answer: Answer, service: Service, watch: Watch, conduit: Conduit | None = None
+) -> ProviderError:
+    """The error that a provider has answered with. A conduit that keeps bodies gets its body."""
     try:
         body = await answer.read_error(watch.mark_activity)
     finally:
         answer.close()
+    if isinstance(conduit, CapturedConduit):
+        conduit.keep(body)
     return service.attribute(service.protocol.parse_error(answer.status, answer.headers, body))
 
 

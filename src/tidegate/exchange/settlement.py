@@ -6,6 +6,7 @@ from tidegate.observe import Ending, Record
 from tidegate.protocols.errors import ClientError, ProviderError, ShutDown, TidegateError
 
 from .accounting import book
+from .capturing import submit_capture
 from .planning import note_passed_over
 from .recording import add_times, outcome, record_of
 from .reporting import report_end
@@ -38,6 +39,8 @@ def settle(this: Exchange) -> None:
     count(this, record)
     if this.trace is not None:
         export_spans(this, record, content)
+    if this.gateway.recorder is not None:
+        submit_capture(this, record)
 
 
 def conclude(this: Exchange) -> Record:

@@ -8,7 +8,7 @@ from msgspec import structs
 
 from tidegate.accounts import ANONYMOUS, Ticket
 from tidegate.figures import Sample
-from tidegate.observe import Ending, Record
+from tidegate.observe import Capture, Ending, Record
 from tidegate.protocols.contract import Call, Conduit
 from tidegate.protocols.errors import TidegateError
 from tidegate.providers import Candidate, Resolution
@@ -16,6 +16,7 @@ from tidegate.routing import Pick, Plan, RequestFacts, Trial
 from tidegate.traces import Trace, Tracer, outgoing_headers
 
 from .attempt import Attempt
+from .captured import CapturedConduit
 from .gateway import Door, Gateway
 from .operation import Operation, WithBytes
 from .request import Request
@@ -55,6 +56,7 @@ class Exchange:
         "attempts",
         "caller",
         "candidates",
+        "capture",
         "continuations_left",
         "door",
         "ended",
@@ -94,6 +96,8 @@ class Exchange:
     stream: bool | None
     session: str | None
     """The client's name for the conversation or task that the request belongs to."""
+    capture: Capture | None
+    """What is kept of its bodies, if they are recorded."""
     facts: RequestFacts
     """What routing knows of the request; set with the plan."""
 
@@ -103,7 +107,7 @@ class Exchange:
         self.gateway = gateway
         # admission
         self.caller = ANONYMOUS
-        self.model = self.stream = self.session = None
+        self.model = self.stream = self.session = self.capture = None
         self.ticket: Ticket | None = None
         """What was held for the request, where accounts are kept."""
         self.hurried = False
@@ -148,6 +152,8 @@ class Exchange:
     ) -> Attempt:
         """Start a new attempt. Its end is reported to the router by `reporting` or `hedging`."""
         trial = self.gateway.router.begin(pick, self.facts, perf_counter(), retry=retry, hedge=hedge)
+        if self.capture is not None:
+            conduit = CapturedConduit.begin(self.capture, call, conduit)
         if self.trace is None:
             attempt = self.attempt = Attempt(trial, call, conduit)
         else:

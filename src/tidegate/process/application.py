@@ -9,6 +9,7 @@ from tidegate.app import Tidegate
 from tidegate.bus import ALONE, Bus
 from tidegate.config import Config, Reloader
 from tidegate.observe import DailyFiles, NonBlockingWriter, RequestLog
+from tidegate.observe.log_files import LogFiles
 from tidegate.observe.logs import RENDERERS, line_format
 
 from .source import Source
@@ -31,7 +32,9 @@ def make_app(
     `exposed` is whether it listens beyond loopback. `before_reload` receives a new configuration first; if
     it raises, the old one stays in force. `bus` connects it with the other workers of the gateway.
     """
-    app = Tidegate(config, make_request_log(config, source.directory), bus=bus)
+    request_log = make_request_log(config, source.directory)
+    files = LogFiles(config.logs, source.directory) if config.logs.directory else None
+    app = Tidegate(config, request_log, bus=bus, interactions=files.write if files is not None else None)
 
     async def reload(changed: Config) -> None:
         if before_reload is not None:
@@ -45,6 +48,8 @@ def make_app(
 
     app.on_startup.append(start)
     app.on_shutdown.append(reloader.stop)
+    if files is not None:
+        files.attach(logging.getLogger())
     return app, reloader
 
 

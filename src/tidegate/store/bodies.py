@@ -1,16 +1,20 @@
 """Bodies: what was sent and received in a request, compressed, beside its record."""
 
+import asyncio
 import zlib
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import msgspec
 from msgspec import Struct
 from sqlalchemy import Connection, select
 
+from .journal import milliseconds
+from .store import Store
 from .tables import bodies
 from .upsert import insert_new
 
-__all__ = ["Body", "PackedBodies", "find_bodies", "insert_bodies", "pack_bodies"]
+__all__ = ["Body", "PackedBodies", "find_bodies", "insert_bodies", "keep_bodies", "pack_bodies"]
 
 LEVEL = 1
 """Of the compression: the fastest."""
@@ -33,7 +37,7 @@ class PackedBodies(Struct, frozen=True):
 
     id: str
     at: int
-    """When the request began, in milliseconds since 1970."""
+    """When they were written, in milliseconds since 1970."""
     content: bytes
 
 
@@ -44,6 +48,25 @@ _decode = msgspec.msgpack.Decoder(dict[str, Body]).decode
 def pack_bodies(request: str, at: int, parts: Mapping[str, Body]) -> PackedBodies:
     """Compress the bodies of a request, by name."""
     return PackedBodies(request, at, zlib.compress(_encode(parts), LEVEL))
+
+
+async def keep_bodies(store: Store, found: Sequence[tuple[str, Mapping[str, Any]]]) -> None:
+    """Write the bodies of requests: pairs of an id and what has the fields of `Body`, by name. Raises
+    StoreUnavailable.
+    """
+    packed = await asyncio.to_thread(_pack, found, milliseconds())
+    await store.change(insert_bodies, packed)
+
+
+def _pack(found: Sequence[tuple[str, Mapping[str, Any]]], now: int) -> list[PackedBodies]:
+    return [
+        pack_bodies(
+            request,
+            now,
+            {name: Body(one.text, one.truncated, one.redacted, one.bytes) for name, one in bodies.items()},
+        )
+        for request, bodies in found
+    ]
 
 
 def insert_bodies(connection: Connection, packed: Sequence[PackedBodies]) -> None:

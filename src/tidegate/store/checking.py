@@ -92,16 +92,23 @@ def _wrong_credits(connection: Connection) -> Iterator[str]:
 def _wrong_costs(connection: Connection) -> Iterator[str]:
     """What requests were charged is what their records say."""
     charged = (
-        select(transactions.c.request, func.sum(entries.c.amount).label("amount"))
+        select(
+            transactions.c.request,
+            func.sum(entries.c.amount).label("amount"),
+            func.max(transactions.c.at).label("at"),
+        )
         .join(entries, entries.c.transaction == transactions.c.id)
         .where(entries.c.account == "revenue", transactions.c.kind.in_(("charge", "overrun", "write_off")))
         .group_by(transactions.c.request)
         .subquery()
     )
+    # Records may be deleted after some days; the books stay.
+    kept_since = select(func.min(records.c.at)).scalar_subquery()
     query = (
         select(charged.c.request, charged.c.amount, records.c.cost)
         .outerjoin(records, records.c.id == charged.c.request)
         .where((records.c.cost.is_(None)) | (records.c.cost != charged.c.amount))
+        .where(records.c.id.is_not(None) | (charged.c.at >= kept_since))
     )
     for name, amount, cost in connection.execute(query):
         said = "has no known cost" if cost is None else f"cost {show_usd(cost)} USD"

@@ -94,19 +94,28 @@ def _search(
         found = connection.execute(query).all()
         if found:
             return [StoredRequest(*row) for row in found]
-    failed = _select(search._replace(errors=True), before).limit(MOST_SEARCHED).subquery()
+    return _with_error(connection, search._replace(errors=True), text, before, limit)
+
+
+def _with_error(
+    connection: Connection, search: Search, text: str, before: Position | None, limit: int
+) -> Sequence[StoredRequest]:
+    """Requests whose error has a text. The index of those that failed has all that is needed to find them."""
+    failed = _select(search, before, ("id", "at", "error")).limit(MOST_SEARCHED).subquery()
     query = (
-        select(failed)
+        select(failed.c.id)
         .where(failed.c.error.icontains(text, autoescape=True))
         .order_by(failed.c.at.desc(), failed.c.id.desc())
         .limit(limit)
     )
-    return [StoredRequest(*row) for row in connection.execute(query)]
+    found = connection.execute(query).scalars().all()
+    rows = connection.execute(_select(search, None).where(records.c.id.in_(found)))
+    return [StoredRequest(*row) for row in rows]
 
 
-def _select(search: Search, before: Position | None) -> Any:
+def _select(search: Search, before: Position | None, columns: Sequence[str] = COLUMNS) -> Any:
     at, name = records.c.at, records.c.id
-    query = select(*(records.c[column] for column in COLUMNS)).order_by(at.desc(), name.desc())
+    query = select(*(records.c[column] for column in columns)).order_by(at.desc(), name.desc())
     for column, value in search.filters.items():
         query = query.where(records.c[column] == value)
     if search.errors:

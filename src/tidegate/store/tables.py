@@ -225,7 +225,13 @@ records = Table(
     Index("records_by_provider", "provider", "at"),
 )
 Index("records_by_session", records.c.session, records.c.at, **_only_where(records.c.session.is_not(None)))
-Index("records_that_failed", records.c.at, **_only_where(records.c.error.is_not(None)))
+Index(
+    "records_that_failed",
+    records.c.at,
+    records.c.id,
+    records.c.error,
+    **_only_where(records.c.error.is_not(None)),
+)
 """One row for each request that has ended. `cost` is None where it is not known; `error` is None unless it
 failed; `detail` is JSON, which is written as it is."""
 

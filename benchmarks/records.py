@@ -1,0 +1,131 @@
+"""How long it takes to search a million records, and to delete a day of them.
+
+    python benchmarks/records.py sqlite:////tmp/million.db [COUNT]
+    python benchmarks/records.py postgresql://user@host/name
+
+An empty database is filled first (see `million.py`). Each search runs ten times; the median, the slowest and
+the processor time of this process are printed in milliseconds, and with `--plans` how the database goes about
+it. Goal: each under 100 ms with a million records. Deleting is done in small transactions (see
+`retention.BATCH`); the longest is what a writer may have to wait.
+"""
+
+import sys
+from collections.abc import Callable
+from statistics import median
+from time import perf_counter, process_time
+from typing import Any
+
+from sqlalchemy import Connection, event, text
+
+from million import COUNT, END, fill
+from tidegate.store.database import Database
+from tidegate.store.history import Position
+from tidegate.store.requests import Search, find_request, list_requests
+from tidegate.store.retention import delete_old_records
+from tidegate.store.sessions import find_session, list_sessions
+
+TIMES = 10
+DAY_MS = 86_400_000
+
+SEARCHES: dict[str, Callable[[Connection], Any]] = {
+    "newest": lambda c: list_requests(c, Search()),
+    "page in the middle": lambda c: list_requests(c, Search(), before=Position(END - 15 * DAY_MS, "req_")),
+    "by user": lambda c: list_requests(c, Search({"user": "user-3"})),
+    "by a rare user": lambda c: list_requests(c, Search({"user": "user-199"})),
+    "by key": lambda c: list_requests(c, Search({"key": "key-3-1"})),
+    "by session": lambda c: list_requests(c, Search({"session": "session-3-60"})),
+    "by model": lambda c: list_requests(c, Search({"model": "model-23"})),
+    "by provider": lambda c: list_requests(c, Search({"provider": "provider-7"})),
+    "by provider and user": lambda c: list_requests(c, Search({"provider": "provider-7", "user": "user-3"})),
+    "by door, none": lambda c: list_requests(c, Search({"door": "gemini"}, since=END - DAY_MS)),
+    "errors": lambda c: list_requests(c, Search(errors=True)),
+    "errors of a user": lambda c: list_requests(c, Search({"user": "user-3"}, errors=True)),
+    "errors of a model": lambda c: list_requests(c, Search({"model": "model-3"}, errors=True)),
+    "a day": lambda c: list_requests(c, Search(since=END - 9 * DAY_MS, until=END - 8 * DAY_MS)),
+    "q: an id": lambda c: list_requests(c, Search(text=f"req_{777_777:020x}")),
+    "q: the beginning of an id": lambda c: list_requests(c, Search(text=f"req_{777_777:020x}"[:-2])),
+    "q: words of an error": lambda c: list_requests(c, Search(text="stream ended")),
+    "q: words of no error": lambda c: list_requests(c, Search(text="no such words")),
+    "one request": lambda c: find_request(c, f"req_{777_777:020x}"),
+    "sessions": lambda c: list_sessions(c, filters={}),
+    "sessions of a user": lambda c: list_sessions(c, filters={"user": "user-3"}),
+    "one session": lambda c: find_session(c, "session-3-60", {}),
+}
+
+
+def main() -> None:
+    """Fill, search, delete."""
+    arguments = [one for one in sys.argv[1:] if not one.startswith("--")]
+    database = Database(arguments[0])
+    count = int(arguments[1]) if len(arguments) > 1 else COUNT
+    try:
+        with database.read() as connection:
+            there = bool(connection.execute(text("SELECT 1 FROM records LIMIT 1")).first())
+    except Exception:  # noqa: BLE001 an empty database has no tables
+        there = False
+    if not there:
+        print(f"{count:,} records written in {fill(database, count):.0f} s")
+    for name, search in SEARCHES.items():
+        if "--plans" in sys.argv:
+            explain(database, name, search)
+        else:
+            measure(database, name, search)
+    if "--plans" not in sys.argv:
+        delete_a_day(database)
+
+
+def measure(database: Database, name: str, search: Callable[[Connection], Any]) -> None:
+    """Print how long a search takes."""
+    times, own = [], []
+    for _ in range(TIMES):
+        began, used = perf_counter(), process_time()
+        with database.read() as connection:
+            found = search(connection)
+        times.append((perf_counter() - began) * 1000)
+        own.append((process_time() - used) * 1000)
+    rows = len(found) if isinstance(found, list) else 1
+    print(
+        f"{name:28} {median(times):8.1f} ms  slowest {max(times):8.1f}  own {median(own):8.1f}  {rows} rows"
+    )
+
+
+def explain(database: Database, name: str, search: Callable[[Connection], Any]) -> None:
+    """Print the plan of each statement of a search."""
+    statements: list[tuple[str, Any]] = []
+
+    def note(_: Any, __: Any, statement: str, parameters: Any, *___: Any) -> None:
+        statements.append((statement, parameters))
+
+    event.listen(database.engine, "before_cursor_execute", note)
+    with database.read() as connection:
+        search(connection)
+        event.remove(database.engine, "before_cursor_execute", note)
+        print(f"--- {name}")
+        for statement, parameters in statements:
+            if statement.startswith("SELECT"):
+                how = "EXPLAIN QUERY PLAN" if database.is_sqlite else "EXPLAIN"
+                for row in connection.exec_driver_sql(f"{how} {statement}", parameters):
+                    print("   ", row[-1])
+
+
+def delete_a_day(database: Database) -> None:
+    """Print how long it takes to delete the oldest day."""
+    with database.read() as connection:
+        oldest = connection.execute(text("SELECT min(at) FROM records")).scalar() or 0
+    times, total = [], 0
+    while True:
+        began = perf_counter()
+        with database.write() as connection:
+            count = delete_old_records(connection, oldest + DAY_MS)
+        times.append((perf_counter() - began) * 1000)
+        total += count
+        if not count:
+            break
+    print(
+        f"a day deleted: {total:,} rows in {len(times)} transactions, {sum(times) / 1000:.1f} s in all; "
+        f"median {median(times):.1f} ms, longest {max(times):.1f} ms"
+    )
+
+
+if __name__ == "__main__":
+    main()

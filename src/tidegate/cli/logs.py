@@ -1,0 +1,243 @@
+"""`tidegate logs`."""
+
+import sys
+from collections import deque
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from threading import Event
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from .config import load_or_exit
+from .explain import NOT_KEPT
+from .opening import fail
+from .serve import ConfigOption
+
+if TYPE_CHECKING:
+    from tidegate.config import Config
+
+__all__ = ["logs"]
+
+EVERY_S = 1.0
+"""Seconds between two looks for new requests."""
+BEHIND_MS = 3_600_000
+"""How far back a look goes, in milliseconds: requests are listed by when they began, and known when they
+end.
+"""
+MOST_SEEN = 20_000
+MOST_NEW = 1000
+
+Fields = Mapping[str, Any]
+
+
+def logs(
+    request_id: Annotated[
+        str | None, typer.Argument(metavar="[ID]", help="Show everything about this request.")
+    ] = None,
+    config: ConfigOption = None,
+    follow: Annotated[
+        bool, typer.Option("--follow", "-f", help="Go on with those that end from now on.")
+    ] = False,
+    model: Annotated[str | None, typer.Option(help="Only requests for this model.")] = None,
+    user: Annotated[str | None, typer.Option(help="Only those of this user.")] = None,
+    session: Annotated[str | None, typer.Option(help="Only those of this session.")] = None,
+    errors: Annotated[bool, typer.Option("--errors", help="Only those that failed.")] = False,
+    limit: Annotated[int, typer.Option("-n", min=1, max=1000, help="How many of the latest.")] = 20,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, one line for each.")] = False,
+) -> None:
+    """Show requests that have ended, the latest last: from the store, else from files in [logs] directory."""
+    loaded = load_or_exit(config)
+    wanted = {
+        name: value for name, value in (("model", model), ("user", user), ("session", session)) if value
+    }
+    source = _open(loaded)
+    if request_id is not None:
+        _show_one(source, request_id, as_json=as_json)
+        return
+    show = _show_json if as_json else _show_line
+    seen: deque[str] = deque(maxlen=MOST_SEEN)
+    for record in source.latest(wanted, errors=errors, limit=limit):
+        seen.append(record["id"])
+        show(record)
+    while follow:
+        Event().wait(EVERY_S)
+        known = set(seen)
+        for record in source.latest(wanted, errors=errors, limit=MOST_NEW, recent=True):
+            if record["id"] not in known:
+                seen.append(record["id"])
+                show(record)
+
+
+class _Store:
+    """Records in the store."""
+
+    def __init__(self, url: str) -> None:
+        from tidegate.store.database import Database
+
+        try:
+            self._database = Database(url)
+        except ValueError as error:
+            raise fail(str(error), 2) from None
+        name = self._database.engine.url.database
+        if self._database.is_sqlite and name and not Path(name).exists():
+            raise fail(f"there is no store at {name}", 2)
+
+    def latest(
+        self, wanted: Mapping[str, str], *, errors: bool, limit: int, recent: bool = False
+    ) -> list[dict[str, Any]]:
+        """The latest records, the latest last."""
+        import msgspec
+
+        from tidegate.store.database import DatabaseError
+        from tidegate.store.journal import milliseconds
+        from tidegate.store.requests import Search, list_requests
+
+        since = milliseconds() - BEHIND_MS if recent else None
+        try:
+            with self._database.read() as connection:
+                rows = list_requests(connection, Search(wanted, errors, since), limit=limit)
+        except DatabaseError as error:
+            raise fail(f"the store cannot be read: {type(error).__name__}") from None
+        return [{"id": row.id, **msgspec.json.decode(row.detail)} for row in reversed(rows)]
+
+    def one(self, request: str) -> tuple[Fields | None, Mapping[str, Any]]:
+        """A record, and its bodies."""
+        import msgspec
+
+        from tidegate.store.bodies import find_bodies
+        from tidegate.store.requests import find_request
+
+        with self._database.read() as connection:
+            row = find_request(connection, request)
+            bodies = find_bodies(connection, request) if row is not None else {}
+        return (msgspec.json.decode(row.detail) if row is not None else None), bodies
+
+
+class _Files:
+    """Records in the files of a directory."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+
+    def latest(
+        self, wanted: Mapping[str, str], *, errors: bool, limit: int, recent: bool = False
+    ) -> list[dict[str, Any]]:
+        """The latest records, the latest last; `recent`: of the latest file only."""
+        from tidegate.observe.files import record_files
+
+        found: list[dict[str, Any]] = []
+        for path in record_files(self._directory)[: 1 if recent else None]:
+            matching = deque((one for one in _read(path) if _matches(one, wanted, errors)), maxlen=limit)
+            found = [*matching, *found]
+            if len(found) >= limit:
+                break
+        return found[-limit:]
+
+    def one(self, request: str) -> tuple[Fields | None, Mapping[str, Any]]:
+        """A record; its bodies are in the files of interactions."""
+        from tidegate.observe.files import record_files
+        from tidegate.observe.lookup import find_in_file
+
+        for path in record_files(self._directory):
+            if found := find_in_file(path, request).get(request):
+                return found, {}
+        return None, {}
+
+
+def _open(config: "Config") -> _Store | _Files:
+    """Where records are kept. Exits with 2 if they are not."""
+    if config.store.url:
+        return _Store(config.store.url)
+    if config.logs.directory:
+        return _Files(Path(config.logs.directory))
+    raise fail(NOT_KEPT, 2)
+
+
+def _read(path: Path) -> Iterable[dict[str, Any]]:
+    import msgspec
+
+    with path.open("rb") as file:
+        for line in file:
+            try:
+                yield msgspec.json.decode(line)
+            except msgspec.DecodeError:
+                continue
+
+
+def _matches(record: Fields, wanted: Mapping[str, str], errors: bool) -> bool:
+    if errors and not record.get("error"):
+        return False
+    return all(record.get(name) == value for name, value in wanted.items())
+
+
+# --- what is shown ---------------------------------------------------------------------------------
+
+
+def _show_json(record: Fields) -> None:
+    import msgspec
+
+    typer.echo(msgspec.json.encode(record).decode())
+
+
+def _show_line(record: Fields) -> None:
+    """A request in one line, with colour on a terminal."""
+    from tidegate.protocols.excerpt import escape_controls
+
+    usage = record.get("usage") or {}
+    tokens = f"{_sum(usage, PROMPT)}+{_sum(usage, COMPLETION)}" if usage else "-"
+    cost = record.get("cost")
+    price = f"${cost / 1e9:.6f}" if cost is not None else "-"
+    words = [
+        str(record.get("time", ""))[:23].replace("T", " "),
+        str(record.get("id")),
+        f"{record.get('status')} {record.get('ended')}",
+        f"{record.get('model') or '-'} → {record.get('provider') or '-'}",
+        f"{tokens} tokens",
+        price,
+        f"{record.get('total_ms', 0):.0f} ms",
+    ]
+    words += [f"user={record['user']}"] if record.get("user") else []
+    words += [f"session={record['session']}"] if record.get("session") else []
+    words += [str(record["error"])] if record.get("error") else []
+    line = escape_controls("  ".join(words))
+    typer.echo(typer.style(line, fg=_colour(record)) if sys.stdout.isatty() else line)
+
+
+PROMPT = ("input", "cache_read", "cache_write", "cache_write_1h", "input_audio", "input_image")
+COMPLETION = ("output", "reasoning", "output_audio", "output_image")
+
+
+def _sum(usage: Fields, names: Iterable[str]) -> int:
+    return sum(usage.get(name) or 0 for name in names)
+
+
+def _colour(record: Fields) -> str | None:
+    if record.get("error"):
+        return "red" if int(record.get("status") or 0) >= 500 else "yellow"
+    return None if str(record.get("ended", "")).startswith("complete") else "yellow"
+
+
+def _show_one(source: _Store | _Files, given: str, *, as_json: bool) -> None:
+    """Everything about one request."""
+    import msgspec
+
+    from tidegate.observe.explanation import explain
+    from tidegate.observe.lookup import full_id
+    from tidegate.protocols.excerpt import escape_controls
+
+    record, bodies = source.one(full_id(given))
+    if record is None:
+        raise fail(f"there is no record of {given}")
+    if as_json:
+        typer.echo(msgspec.json.encode({"record": record, "bodies": bodies}).decode())
+        return
+    for line in explain(record):
+        typer.echo(line)
+    for name, body in bodies.items():
+        cut = f", of {body.bytes} bytes" if body.truncated else ""
+        heading = f"{name}{cut}:"
+        typer.echo()
+        typer.echo(typer.style(heading, bold=True) if sys.stdout.isatty() else heading)
+        for line in body.text.split("\n"):
+            typer.echo(escape_controls(line))
