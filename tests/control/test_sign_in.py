@@ -10,6 +10,7 @@ import pytest
 from administration import ADMIN, Admin, administered
 from running import HELLO, Gateway, Reply
 from simulator import Simulator, json
+from tidegate.store.sign_ins import MOST_OF_ONE
 
 SECRET = "a-secret-of-thirty-two-bytes-or-more"
 KEY = "a-client-key-0123456789"
@@ -166,6 +167,19 @@ async def test_no_key_enters_the_store_or_the_records(admin: Admin) -> None:
     assert "admin" in rows
     assert ADMIN not in rows
     assert next(iter(browser.cookies.values())) not in rows
+
+
+async def test_one_key_has_a_bounded_number_of_sign_ins(admin: Admin) -> None:
+    first, browser = Browser(admin.gateway), Browser(admin.gateway)
+    await first.sign_in(ADMIN)
+    for _ in range(MOST_OF_ONE):
+        await browser.sign_in(ADMIN)
+    assert (await first.ask("GET", "/ui/session")).json["signed_in"] is False
+    assert (await browser.ask("GET", "/ui/session")).json["signed_in"] is True
+    store = admin.gateway.app._store
+    assert store is not None
+    rows = await store.ask(lambda connection: connection.exec_driver_sql("select id from sign_ins").all())
+    assert len(rows) == MOST_OF_ONE
 
 
 async def test_sign_ins_of_a_store_survive_a_restart(tmp_path: Path) -> None:

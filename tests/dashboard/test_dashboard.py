@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
+from playwright.async_api import Route
 
 from administration import ADMIN, AS_ADMIN
 from browsing import Visit, browsing, needs_chromium
@@ -216,6 +217,34 @@ async def test_hostile_contents_stay_text(gateway: Gateway) -> None:
         await visit.go("/requests/%3Cscript%3Ealert(1)%3C%2Fscript%3E")
         await visit.page.get_by_role("alert").wait_for()
         await visit.go("/%E0%A4%A", "Nothing here")
+
+
+async def test_hostile_bodies_stay_text(gateway: Gateway) -> None:
+    secret = await make_key(gateway, "app", "ada")
+    body = {"model": "demo/chat", "messages": [{"role": "user", "content": "Hi"}]}
+    reply = await gateway.post("/v1/chat/completions", body, {"authorization": f"Bearer {secret}"})
+
+    async def add_bodies(route: Route) -> None:
+        """The answer, as it is if bodies are kept."""
+        answer = await route.fetch()
+        details = await answer.json()
+        hostile = {"truncated": True, "redacted": False, "bytes": 9000}
+        details["request"] = {**hostile, "text": jsonlib.dumps({"content": HOSTILE + "\ud83d"})}
+        details["response"] = {**hostile, "text": HOSTILE}
+        details["error"] = HOSTILE
+        await route.fulfill(response=answer, json=details)
+
+    async with browsing(gateway.url) as visit:
+        await visit.sign_in(ADMIN)
+        await visit.page.route("**/admin/requests/*", add_bodies)
+        await visit.go(f"/requests/{reply.headers['x-request-id']}")
+        content = visit.page.get_by_role("tabpanel").locator("pre")
+        assert "<script>alert(2)</script>\\u001b[31mred⟨U+202E⟩gnp.exe" in await content.inner_text()
+        assert "9.0 kB · cut off" in await visit.text()
+        await visit.page.get_by_role("tab", name="Request").press("ArrowRight")
+        assert await content.inner_text() == SHOWN
+        assert SHOWN in await visit.page.get_by_role("main").inner_text()
+        assert await visit.page.locator("main :is(img, script)").count() == 0
 
 
 async def test_a_user_sees_what_is_theirs_and_nothing_else(gateway: Gateway) -> None:

@@ -7,12 +7,19 @@ from sqlalchemy import Connection, delete, select
 
 from .tables import sign_ins
 
-__all__ = ["add_sign_in", "find_sign_in", "remove_sign_in"]
+__all__ = ["MOST_OF_ONE", "add_sign_in", "find_sign_in", "remove_sign_in"]
+
+MOST_OF_ONE = 50
+"""Sign-ins with one key, or of one user; an older one ends when there are more."""
 
 
 def add_sign_in(connection: Connection, row: Mapping[str, Any]) -> None:
-    """Add one, and remove those that have expired by then."""
+    """Add one, and remove those that have expired by then, and the oldest of too many with the same key."""
     connection.execute(delete(sign_ins).where(sign_ins.c.expires_at <= row["at"]))
+    same = select(sign_ins.c.id).where(sign_ins.c.who == row["who"])
+    old = same.order_by(sign_ins.c.at.desc(), sign_ins.c.id).offset(MOST_OF_ONE - 1)
+    ids = connection.execute(old).scalars().all()
+    connection.execute(delete(sign_ins).where(sign_ins.c.id.in_(ids)))
     connection.execute(sign_ins.insert().values(**row))
 
 

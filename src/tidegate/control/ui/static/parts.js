@@ -177,7 +177,7 @@ export function paged(load, draw, first = null) {
 
 /** Tabs of which one is shown. `tabs` is a list of `[name, draw]`. */
 export function tabs(label, list) {
-  const place = h("div.tab");
+  const place = h("div.tab", { role: "tabpanel", "aria-label": label });
   const buttons = list.map(([name], index) => h("button", { type: "button", role: "tab", onclick: () => choose(index) }, name));
   function choose(index) {
     buttons.forEach((one, at) => {

@@ -36,7 +36,7 @@ export async function show(view) {
   const search = h("input.search", { value: query.q, placeholder: "Search models  ( / )", "aria-label": "Search models", "data-search": true, spellcheck: "false", oninput: () => draw(search.value) });
   const draw = (text) => fill(place, catalog(matching(all, text), chosen, change));
   view.draw(
-    head("Models", choice("Time", TIMES, query.hours, (hours) => change({ hours }))),
+    head("Models", seesAll() && choice("Time", TIMES, query.hours, (hours) => change({ hours }))),
     compared,
     h("div.filters", null, search, h("span.quiet.small", null, `${exact(all.length)} models${seesAll() ? ` · choose up to ${MOST} to compare` : ""}`)),
     place,
@@ -51,6 +51,15 @@ function matching(models, text) {
 }
 
 const PAGE = 100;
+
+const FIGURES = [
+  { name: "Requests", number: true, cell: (row) => (row.figures ? exact(row.figures.requests) : known(null)) },
+  { name: "Succeeded", number: true, cell: (row) => share(row.figures?.success_rate) },
+  { name: "p50", number: true, title: "Median latency", cell: (row) => duration(row.figures?.latency_ms?.p50) },
+  { name: "First token", number: true, title: "Median time to the first token", cell: (row) => duration(row.figures?.ttft_ms?.p50) },
+  { name: "Tokens/s", number: true, cell: (row) => rate(row.figures?.tokens_per_s) },
+  { name: "Cost", number: true, cell: (row) => usd(row.figures?.cost_usd) },
+];
 
 function catalog(models, chosen, change) {
   const price = (name) => (row) => {
@@ -68,12 +77,7 @@ function catalog(models, chosen, change) {
     { name: "Input", number: true, title: "USD per million tokens", cell: price("input") },
     { name: "Cached", number: true, title: "USD per million tokens read from the provider's cache", cell: price("cache_read") },
     { name: "Output", number: true, title: "USD per million tokens", cell: price("output") },
-    { name: "Requests", number: true, cell: (row) => (row.figures ? exact(row.figures.requests) : known(null)) },
-    { name: "Succeeded", number: true, cell: (row) => share(row.figures?.success_rate) },
-    { name: "p50", number: true, title: "Median latency", cell: (row) => duration(row.figures?.latency_ms?.p50) },
-    { name: "First token", number: true, title: "Median time to the first token", cell: (row) => duration(row.figures?.ttft_ms?.p50) },
-    { name: "Tokens/s", number: true, cell: (row) => rate(row.figures?.tokens_per_s) },
-    { name: "Cost", number: true, cell: (row) => usd(row.figures?.cost_usd) },
+    ...(seesAll() ? FIGURES : []),
   ].filter(Boolean);
   const shown = models.slice(0, PAGE);
   return [

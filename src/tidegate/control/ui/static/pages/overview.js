@@ -71,9 +71,9 @@ function tiles(totals, values) {
   const tokens = sum(totals.tokens, "input", "cache_read", "cache_write", "output", "reasoning");
   return h("div.tiles", null,
     tile("Requests", count(totals.requests), { title: exact(totals.requests), spark: sparkline(values((one) => one.requests)), detail: `${share(totals.success_rate)} succeeded` }),
-    tile("Cost", usd(totals.cost_usd), { spark: sparkline(values((one) => one.cost_usd)), detail: totals.unpriced ? `${exact(totals.unpriced)} requests without a price` : "every request priced" }),
+    tile("Cost", usd(totals.cost_usd), { spark: sparkline(values((one) => one.cost_usd)), detail: totals.unpriced ? `${exact(totals.unpriced)} without a price` : "all priced" }),
     tile("Errors", count(totals.errors), { title: exact(totals.errors), spark: sparkline(values((one) => one.errors)), detail: totals.tool_call_errors ? `${exact(totals.tool_call_errors)} in tool calls` : "none in tool calls" }),
-    tile("Latency p50", duration(totals.latency_ms?.p50), { spark: sparkline(values((one) => one.latency_ms?.p50)), detail: `p95 ${duration(totals.latency_ms?.p95)} · p99 ${duration(totals.latency_ms?.p99)}` }),
+    tile("Latency p50", duration(totals.latency_ms?.p50), { spark: sparkline(values((one) => one.latency_ms?.p50)), detail: `p95 ${duration(totals.latency_ms?.p95)}` }),
     tile("First token p50", duration(totals.ttft_ms?.p50), { spark: sparkline(values((one) => one.ttft_ms?.p50)), detail: `p95 ${duration(totals.ttft_ms?.p95)}` }),
     tile("Cache hit rate", share(totals.cache_hit_rate), { spark: sparkline(values((one) => one.cache_hit_rate)), detail: saving(totals.cache_saving_usd) ?? "of prompt tokens" }),
     tile("Tokens", count(tokens), { title: exact(tokens), spark: sparkline(values((one) => sum(one.tokens, "input", "output"))), detail: `${count(sum(totals.tokens, "output", "reasoning"))} output` }),
