@@ -84,9 +84,6 @@ UI_PATH = "/ui"
 CONTROL_PATHS = (ADMIN_PATH, UI_PATH, "/docs", "/redoc", "/openapi.json", "/static-offline-docs/")
 """What the control plane serves."""
 
-UPKEEP = "upkeep"
-"""The claim of the worker that does the periodic work for wallets."""
-
 LAST_WORDS_S = 1.0
 """How long exchanges that the server has cancelled may take to tell their clients."""
 
@@ -377,7 +374,7 @@ class Tidegate:
         def report(crossing: "Crossing") -> None:
             self._alerts.on_low_balance(crossing.user, describe(crossing), ended=crossing.kind == "rose")
 
-        upkeep = Upkeep(store, lambda: self._bus.claim(UPKEEP), report)
+        upkeep = Upkeep(store, self._bus, report)
         upkeep.start()
         return upkeep
 

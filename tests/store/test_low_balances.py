@@ -1,5 +1,6 @@
 """Wallets with little left are reported once, on both databases."""
 
+import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Barrier
@@ -7,6 +8,7 @@ from threading import Barrier
 import pytest
 
 from tidegate.accounts.upkeep import Upkeep
+from tidegate.bus import ALONE, Alone
 from tidegate.store.checking import check_books
 from tidegate.store.database import Database
 from tidegate.store.journal import Place
@@ -108,7 +110,7 @@ async def test_expired_credits_are_booked_out_by_themselves(url: str, tmp_path: 
     for user, expires in (("alice", 500), ("bob", 5000), ("carol", 900)):
         await store.change(add_credit, user, USD, 100, reference="a", expires_at=expires)
     reported: list[Crossing] = []
-    upkeep = Upkeep(store, lambda: True, reported.append)
+    upkeep = Upkeep(store, ALONE, reported.append)
     upkeep.threshold = 1
     await upkeep.round(1000)
     balances = await store.ask(wallet_balances)
@@ -116,6 +118,40 @@ async def test_expired_credits_are_booked_out_by_themselves(url: str, tmp_path: 
     assert sorted(one.user for one in reported) == ["alice", "carol"]
     assert await store.ask(users_with_expired, 1000) == []
     assert await store.ask(lambda connection: list(check_books(connection))) == []
+    await store.close()
+
+
+class Host(Alone):
+    """The bus of a host's only worker, which leads while the test says so."""
+
+    def __init__(self) -> None:
+        self.leads = False
+        self.asked = asyncio.Event()
+
+    def lead(self, name: str) -> bool:
+        self.asked.set()
+        return self.leads
+
+
+async def test_only_the_leader_of_all_hosts_looks_through_the_wallets(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tidegate.accounts.upkeep.EVERY_S", 0.01)
+    store = Store(f"sqlite:///{tmp_path}/tidegate.db", Place(tmp_path))
+    await store.open()
+    await store.change(add_credit, "alice", USD, 100, reference="a", expires_at=500)
+    bus, reported = Host(), asyncio.Queue[Crossing]()
+    upkeep = Upkeep(store, bus, reported.put_nowait)
+    upkeep.threshold = 1
+    upkeep.start()
+    for _ in range(3):
+        bus.asked.clear()
+        await asyncio.wait_for(bus.asked.wait(), 60)
+    assert await store.ask(users_with_expired, 1000) == ["alice"]
+    bus.leads = True
+    assert (await asyncio.wait_for(reported.get(), 60)).user == "alice"
+    assert await store.ask(users_with_expired, 1000) == []
+    await upkeep.close()
     await store.close()
 
 

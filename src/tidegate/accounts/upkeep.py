@@ -1,11 +1,12 @@
 """What a gateway does for its wallets by itself: it books out credits that have expired, and reports wallets
-that have little left. One worker of each host does it for all.
+that have little left. One worker of all hosts does it for all.
 """
 
 import asyncio
 import logging
 from collections.abc import Callable
 
+from tidegate.bus import Bus
 from tidegate.money import show_usd
 from tidegate.store.errors import StoreUnavailable
 from tidegate.store.journal import milliseconds
@@ -17,6 +18,8 @@ __all__ = ["Upkeep", "describe"]
 
 log = logging.getLogger("tidegate")
 
+LEAD = "upkeep"
+"""What the worker leads that does the work."""
 EVERY_S = 10.0
 """Seconds between two rounds."""
 
@@ -24,14 +27,12 @@ EVERY_S = 10.0
 class Upkeep:
     """The periodic work of a worker for the wallets of all users."""
 
-    def __init__(
-        self, store: Store, may_work: Callable[[], bool], report: Callable[[Crossing], None]
-    ) -> None:
-        """`may_work` is whether this worker, and none beside it, does the work now. `report` is called for
-        each wallet that has crossed its threshold.
+    def __init__(self, store: Store, bus: Bus, report: Callable[[Crossing], None]) -> None:
+        """`bus` decides which worker does the work. `report` is called for each wallet that has crossed its
+        threshold.
         """
         self._store = store
-        self._may_work = may_work
+        self._bus = bus
         self._report = report
         self._task: asyncio.Task[None] | None = None
         self.threshold = 0
@@ -51,7 +52,7 @@ class Upkeep:
         while True:
             await asyncio.sleep(EVERY_S)
             try:
-                if self._may_work():
+                if self._bus.lead(LEAD):
                     await self.round(milliseconds())
             except StoreUnavailable:
                 continue  # the store says so itself
