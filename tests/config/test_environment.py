@@ -259,7 +259,7 @@ def test_every_setting_has_a_variable_of_its_own(read: Read) -> None:
     for section, struct in OWN_SECTIONS.items():
         for field in fields(struct):
             found[f"{section}.{field.name}"] = getattr(getattr(config, section), field.name)
-    for secret in ("auth.jwt_secret", "metrics.token", "store.valkey"):
+    for secret in ("auth.jwt_secret", "metrics.token", "store.url", "store.valkey"):
         found[secret] = found[secret].reveal()
     for secrets in (
         "auth.keys",

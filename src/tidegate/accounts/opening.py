@@ -68,7 +68,8 @@ class StoredUsers:
 
 async def open_store(config: Config) -> Store:
     """Open the store of a configuration. Raises ValueError, JournalFailed, StoreUnavailable, SchemaTooNew."""
-    store = Store(config.store.url, place_of_journals(config), config.store.durability)
+    assert config.store.url is not None, "there is one"
+    store = Store(config.store.url.reveal(), place_of_journals(config), config.store.durability)
     await store.open()
     return store
 
@@ -92,7 +93,8 @@ def place_of_journals(config: Config) -> Place:
     """Where the journals of this store are: as configured, else beside an SQLite file."""
     if config.store.journal:
         return Place(Path(config.store.journal))
-    scheme, _, path = config.store.url.partition(":///")
+    url = config.store.url.reveal() if config.store.url is not None else ""
+    scheme, _, path = url.partition(":///")
     if scheme == "sqlite":
         return Place(Path(path).parent, f"{Path(path).name}.")
     return Place(Path(FOLDER))

@@ -64,7 +64,7 @@ def _search_kept(config: "Config", request_id: str) -> tuple["Found", list[str]]
     from tidegate.observe.files import record_files
     from tidegate.observe.lookup import full_id
 
-    directory, url = config.logs.directory, config.store.url
+    directory, url = config.logs.directory, config.store.url.reveal() if config.store.url else ""
     if not directory and not url:
         raise _fail(NOT_KEPT)
     found: Found = {}

@@ -148,7 +148,7 @@ class _Files:
 def _open(config: "Config") -> _Store | _Files:
     """Where records are kept. Exits with 2 if they are not."""
     if config.store.url:
-        return _Store(config.store.url)
+        return _Store(config.store.url.reveal())
     if config.logs.directory:
         return _Files(Path(config.logs.directory))
     raise fail(NOT_KEPT, 2)

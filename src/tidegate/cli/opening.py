@@ -52,7 +52,8 @@ def open_store(path: Path | None, url: str | None, *, create: bool = False) -> I
     from tidegate.store.schema import SchemaTooNew, migrate
 
     config = load_or_exit(path)
-    url = url or config.store.url
+    if not url and config.store.url is not None:
+        url = config.store.url.reveal()
     if not url:
         raise fail(MISSING, 2)
     try:

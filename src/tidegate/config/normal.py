@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from msgspec.structs import replace
 
 from .schema import MAX_CANDIDATES, ImagePriceConfig, IssuerConfig, PriceConfig
-from .secret import Secret
+from .secret import Secret, SecretUrl
 
 __all__ = ["NORMAL_FORMS", "PROVIDER_NAME", "is_loopback"]
 
@@ -24,6 +24,7 @@ _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", re.ASCII)
 _HEADER_VALUE = re.compile(r"[\x20-\x7e\x80-\xff\t]*")
 _KEY = re.compile(r"[\x21-\x7e]+")
 _SERVICE_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://\S")
+_PLACE = re.compile(r"(\[[^\]]*\]|[^:/?\[]*)(:[0-9]*)?([/?]|\Z)")
 _HOST = re.compile(r"[A-Za-z0-9._:%-]+", re.ASCII)
 _PREFIX = re.compile(r"[A-Za-z0-9._-]+(?:/[A-Za-z0-9._-]+)*", re.ASCII)
 _TAKEN = frozenset(
@@ -72,6 +73,26 @@ def alert_urls(urls: tuple[Secret, ...]) -> tuple[Secret, ...]:
     return urls
 
 
+def store_url(secret: Secret | None) -> Secret | None:
+    """The URL of the store. Raises ValueError, which does not quote the URL: it may contain a password.
+
+    An `@` that is not the end of user and password is refused, because what follows it would be taken for the
+    host, and appear in errors.
+    """
+    if secret is None or not secret.reveal().strip():
+        return None
+    text = secret.reveal().strip()
+    if text.startswith("sqlite://"):
+        return SecretUrl(text)
+    if not text.startswith(("postgresql://", "postgres://")):
+        raise ValueError("expected a URL such as sqlite:///tidegate.db or postgresql://user@host/name")
+    if text.count("@") > 1 or "@" in text.partition("?")[2]:
+        raise ValueError("an @ or ? in a user, password or option must be written as %40 or %3F")
+    if not _PLACE.match(text.partition("://")[2].rpartition("@")[2]):
+        raise ValueError("expected host, port and name as in postgresql://user@host:5432/name")
+    return SecretUrl(text)
+
+
 def valkey(secret: Secret | None) -> Secret | None:
     """The URL of Valkey. Raises ValueError, which does not quote the URL: it may contain a password."""
     if secret is None or not secret.reveal().strip():
@@ -80,11 +101,13 @@ def valkey(secret: Secret | None) -> Secret | None:
     try:
         parts = urlsplit(text)
         valid = bool(parts.hostname or parts.scheme == "unix") and parts.port != 0
+        # What follows a / in a password that is not encoded.
+        valid = valid and "@" not in text.partition("://")[2].removeprefix(parts.netloc)
     except ValueError:
         valid = False
     if not valid or parts.scheme not in ("valkey", "valkeys", "redis", "rediss", "unix"):
         raise ValueError("expected a URL such as valkey://host:6379/0, or valkeys:// for TLS")
-    return Secret(text)
+    return SecretUrl(text)
 
 
 def host(text: str) -> str:
@@ -269,6 +292,7 @@ NORMAL_FORMS: Mapping[tuple[str, str], Callable[[Any], Any]] = {
     ("auth", "jwt_issuer"): option,
     ("auth", "jwt_admin_claim"): claim,
     ("auth", "jwt_jwks_url"): url,
+    ("store", "url"): store_url,
     ("store", "valkey"): valkey,
     ("auth", "jwt_issuers"): issuers,
     ("store", "secret_keys"): keys,

@@ -154,8 +154,8 @@ class Auth(Struct, frozen=True, kw_only=True):
 class Store(Struct, frozen=True, kw_only=True):
     """`[store]`: the database for keys, wallets and records."""
 
-    url: str = ""
-    """`sqlite:///tidegate.db` or `postgresql://user:password@host/name`; empty: no store. A gateway with a
+    url: Secret | None = None
+    """`sqlite:///tidegate.db` or `postgresql://user:password@host/name`; None: no store. A gateway with a
     store requires keys, unless `auth.mode` says otherwise."""
     journal: str = ""
     """The folder of the workers' journals, on this machine; empty: beside the SQLite file, else

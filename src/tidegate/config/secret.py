@@ -4,11 +4,28 @@ import hmac
 import re
 from typing import Any, NoReturn
 
-__all__ = ["Secret"]
+__all__ = ["Secret", "SecretUrl", "mask_url"]
 
 LONG_ENOUGH = 16
 """Minimum length of a secret whose last characters may be shown."""
 _PREFIX = re.compile(r"[A-Za-z]{2,4}[-_]", re.ASCII)
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://", re.ASCII)
+
+
+def mask_url(url: str) -> str:
+    """A URL as it may be shown: without user, password, query and fragment, such as
+    `postgresql://…@host/name?…`. Where a password that is not percent-encoded leaves open what is what, only
+    the scheme remains; of what is no URL, nothing.
+    """
+    scheme = _SCHEME.match(url)
+    if scheme is None:
+        return "…"
+    rest = url[scheme.end() :]
+    user, at, place = rest.rpartition("@")
+    if "?" in user or "#" in user:
+        return f"{scheme[0]}…"
+    bare, mark = re.match(r"([^?#]*)([?#]?)", place).groups()  # type: ignore[union-attr]
+    return f"{scheme[0]}{'…@' if at else ''}{bare}{f'{mark}…' if mark else ''}"
 
 
 class Secret:
@@ -61,3 +78,13 @@ class Secret:
 
     def __reduce_ex__(self, protocol: Any) -> NoReturn:
         raise TypeError("secrets cannot be serialized")
+
+
+class SecretUrl(Secret):
+    """A URL that may contain a password."""
+
+    __slots__ = ()
+
+    def masked(self) -> str:
+        """See `mask_url`."""
+        return mask_url(self.reveal())

@@ -10,13 +10,13 @@ from msgspec import Struct
 from .kinds import kinds
 from .problems import render_path
 from .schema import Config, ImagePriceConfig, ProviderConfig
-from .secret import Secret
+from .secret import Secret, mask_url
 
 __all__ = ["ShownSetting", "shown_settings"]
 
 SECTIONS = ("server", "auth", "limits", "store", "billing", "routing", "images", "logs", "alerts", "api")
-_PASSWORD = re.compile(r"(?<=://)([^/@\s:]*):[^/\s]*@")
-"""The password of a URL."""
+_MAY_HIDE = re.compile(r"[a-z][a-z0-9+.-]*://.*[@?#]", re.IGNORECASE | re.DOTALL)
+"""A URL that has more than a host and a path."""
 
 
 class ShownSetting(NamedTuple):
@@ -63,7 +63,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Secret):
         return value.masked()
     if isinstance(value, str):
-        return _PASSWORD.sub(r"\1:***@", value)
+        return mask_url(value) if _MAY_HIDE.match(value) else value
     if isinstance(value, Decimal):
         return str(value)
     if isinstance(value, ImagePriceConfig):

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Literal
 
-from sqlalchemy import Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import NoSuchModuleError, SQLAlchemyError
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
 __all__ = ["Connection", "Database", "DatabaseError", "Durability", "describe"]
 
@@ -36,7 +36,7 @@ class Database:
                 "the store is a URL such as sqlite:///tidegate.db or postgresql://user@host/name"
             )
         try:
-            self.engine = _create(f"{driver}://{rest}", durability)
+            self.engine = _create(_parse(f"{driver}://{rest}"), durability)
         except (ModuleNotFoundError, NoSuchModuleError) as error:
             raise ValueError('PostgreSQL needs the extra "postgres": install tidegate[postgres]') from error
         self.is_sqlite = driver == "sqlite"
@@ -69,8 +69,17 @@ def describe(error: DatabaseError) -> str:
     return said.splitlines()[0] if said else type(error).__name__
 
 
-def _create(address: str, durability: Durability) -> Engine:
-    url = make_url(address)
+def _parse(address: str) -> URL:
+    """Raises ValueError, which quotes nothing of the address: it may contain a password."""
+    try:
+        return make_url(address)
+    except (ValueError, ArgumentError):
+        raise ValueError(
+            "the store's URL cannot be read: expected postgresql://user@host:5432/name"
+        ) from None
+
+
+def _create(url: URL, durability: Durability) -> Engine:
     if url.get_backend_name() != "sqlite":
         # Prepared statements do not survive poolers such as Supabase's.
         arguments: dict[str, Any] = {"prepare_threshold": None, "connect_timeout": int(BUSY_S)}
