@@ -388,3 +388,15 @@ async def test_an_open_gateway_shows_figures_and_says_what_it_keeps_back(tmp_pat
             refused = await gateway.get(f"/admin/requests/{reply.headers['x-request-id']}")
             assert refused.status == 403
             assert "Keys" not in await visit.page.get_by_role("navigation").inner_text()
+
+
+async def test_without_a_store_a_page_says_what_is_missing() -> None:
+    async with Gateway({"demo": ("demo", "")}) as gateway:
+        assert (await gateway.chat("demo/chat")).status == 200
+        async with browsing(gateway.url) as visit:
+            await visit.go("/requests", "Requests")
+            await visit.page.get_by_text("TIDEGATE_STORE_URL").wait_for()
+            assert "/admin/requests" not in " ".join(visit.requests)
+            await visit.go("", "Overview")
+            await visit.row("chat").wait_for()
+            assert "1 without a price" in await visit.text()

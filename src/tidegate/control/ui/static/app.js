@@ -3,7 +3,7 @@
 import { ask, openSession, session } from "./api.js";
 import { fill, h, s } from "./dom.js";
 import { every } from "./live.js";
-import { head, trouble } from "./parts.js";
+import { head, note, trouble } from "./parts.js";
 import * as account from "./pages/account.js";
 import * as configuration from "./pages/configuration.js";
 import * as keys from "./pages/keys.js";
@@ -23,18 +23,18 @@ const owner = () => session.signed_in && !session.admin;
 /** The pages: where they are, what draws them, and in which group of the navigation for whom. */
 const PAGES = [
   { at: "", show: overview.show, name: "Overview", group: "Observe" },
-  { at: "requests", show: requests.show, name: "Requests", group: "Observe" },
-  { at: "requests/*", show: request.show, under: "requests" },
-  { at: "sessions", show: sessions.show, name: "Sessions", group: "Observe" },
-  { at: "sessions/*", show: sessions.showOne, under: "sessions" },
+  { at: "requests", store: true, show: requests.show, name: "Requests", group: "Observe" },
+  { at: "requests/*", store: true, show: request.show, under: "requests" },
+  { at: "sessions", store: true, show: sessions.show, name: "Sessions", group: "Observe" },
+  { at: "sessions/*", store: true, show: sessions.showOne, under: "sessions" },
   { at: "models", show: models.show, name: "Models", group: "Observe" },
   { at: "providers", show: providers.show, name: "Providers", group: "Observe" },
   { at: "playground", show: playground.show, name: "Playground", group: "Try" },
-  { at: "keys", show: keys.show, name: "Keys", group: "Manage", if: admin },
-  { at: "users", show: people.showUsers, name: "Users", group: "Manage", if: admin },
-  { at: "teams", show: people.showTeams, name: "Teams", group: "Manage", if: admin },
-  { at: "wallets", show: wallets.show, name: "Wallets", group: "Manage", if: admin },
-  { at: "wallets/*", show: wallets.showOne, under: "wallets", if: admin },
+  { at: "keys", store: true, show: keys.show, name: "Keys", group: "Manage", if: admin },
+  { at: "users", store: true, show: people.showUsers, name: "Users", group: "Manage", if: admin },
+  { at: "teams", store: true, show: people.showTeams, name: "Teams", group: "Manage", if: admin },
+  { at: "wallets", store: true, show: wallets.show, name: "Wallets", group: "Manage", if: admin },
+  { at: "wallets/*", store: true, show: wallets.showOne, under: "wallets", if: admin },
   { at: "configuration", show: configuration.show, name: "Configuration", group: "Manage", if: admin },
   { at: "account", show: account.show, name: "Account", group: "Mine", if: owner },
 ];
@@ -93,6 +93,11 @@ async function show(moved = true) {
     fill(main, head("Nothing here"), h("p", null, "There is no such page, or it is not for you."));
     return;
   }
+  if (found.page.store && !session.gateway.store) {
+    const words = "This gateway has no store: requests, sessions and accounts are kept once there is one, set with [store] url or TIDEGATE_STORE_URL.";
+    fill(main, head(found.page.name ?? "Not available"), note(words));
+    return;
+  }
   const view = {
     main,
     signal,
@@ -101,6 +106,7 @@ async function show(moved = true) {
     ask: (path, options) => ask(path, { ...options, signal }),
     every: (ms, look) => every(ms, look, signal),
     draw: (...children) => !signal.aborted && fill(main, ...children),
+    redraw: (...children) => !signal.aborted && !isUsed(main) && fill(main, ...children),
   };
   if (moved) scrollTo(0, 0);
   try {
@@ -114,6 +120,12 @@ async function show(moved = true) {
   const heading = main.querySelector("h1");
   document.title = `${heading?.textContent ?? found.page.name} · ${session.gateway.title}`;
   if (moved && !main.contains(document.activeElement)) heading?.focus({ preventScroll: true });
+}
+
+/** Whether somebody is about to do something in a part of the page, which is then not drawn anew. */
+export function isUsed(part) {
+  const focused = document.activeElement;
+  return (part.contains(focused) && focused.tagName !== "H1" && focused !== main) || part.querySelector(".tip:not([hidden])") !== null;
 }
 
 function pageAt(place) {

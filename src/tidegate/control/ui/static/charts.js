@@ -4,7 +4,7 @@
  */
 
 import { fill, h, s } from "./dom.js";
-import { day } from "./format.js";
+import { count, day } from "./format.js";
 
 const ROOM = { left: 56, right: 8, top: 8, bottom: 22 };
 const HEIGHT = 172;
@@ -46,7 +46,7 @@ function swatch(one, index, bars) {
 
 function plot(title, { width, times, step, series, format, axis, bars, top, tip }) {
   const inner = { width: width - ROOM.left - ROOM.right, height: HEIGHT - ROOM.top - ROOM.bottom };
-  const ticks = scale(top ?? greatest(series, times.length, bars));
+  const ticks = scale(top ?? greatest(series, times.length, bars), axis === count);
   const most = ticks[ticks.length - 1];
   const begin = times[0];
   const end = times[times.length - 1] + step;
@@ -79,12 +79,12 @@ function greatest(series, length, stacked) {
   return most;
 }
 
-/** Round numbers from 0 to above the greatest value. */
-export function scale(most, parts = 4) {
+/** Round numbers from 0 to above the greatest value, whole ones where `whole`. */
+export function scale(most, whole = false, parts = 4) {
   if (!(most > 0)) return [0, 1];
-  const raw = most / parts;
+  const raw = whole ? Math.max(1, most / parts) : most / parts;
   const power = 10 ** Math.floor(Math.log10(raw));
-  const step = [1, 2, 2.5, 5, 10].map((one) => one * power).find((one) => one >= raw * 0.999);
+  const step = (whole && power < 10 ? [1, 2, 5, 10] : [1, 2, 2.5, 5, 10]).map((one) => one * power).find((one) => one >= raw * 0.999);
   const ticks = [];
   for (let index = 0; ; index++) {
     ticks.push(Number((index * step).toPrecision(6)));

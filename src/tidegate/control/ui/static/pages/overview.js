@@ -20,12 +20,12 @@ export async function show(view) {
   const times = choice("Time", TIMES, query.hours, (hours) => change({ hours }));
   view.draw(head("Overview", times), loading());
 
-  const look = async () => {
+  const look = async (draw) => {
     const found = await view.ask(withQuery(figuresAt("/overview"), query));
-    view.draw(head("Overview", ...chips(query, change), times), ...contents(found, query, change));
+    draw(head("Overview", ...chips(query, change), times), ...contents(found, query, change));
   };
-  await look();
-  view.every(30_000, look);
+  await look(view.draw);
+  view.every(30_000, () => look(view.redraw));
 }
 
 function chips(query, change) {
@@ -45,7 +45,7 @@ function contents(found, query, change) {
         { name: "succeeded", values: values((one) => one.requests - one.errors), tone: "good" },
         { name: "failed", values: values((one) => one.errors), tone: "bad" },
       ] }),
-      chart("Cost", { ...over, bars: true, format: usd, axis: usdShort, series: [{ name: "cost", values: values((one) => one.cost_usd) }], note: totals.unpriced ? `${exact(totals.unpriced)} without a price` : null }),
+      chart("Cost", { ...over, bars: true, format: usd, axis: usdShort, series: [{ name: "cost", values: values(costOf) }], note: totals.unpriced ? `${exact(totals.unpriced)} without a price` : null }),
       chart("Latency", { ...over, format: duration, axis: durationShort, series: percentiles(values, "latency_ms"), note: "whole answer" }),
       chart("Time to first token", { ...over, format: duration, axis: durationShort, series: percentiles(values, "ttft_ms") }),
       chart("Prompt cache", { ...over, format: share, axis: shareShort, top: 1, series: [{ name: "read from cache", values: values((one) => one.cache_hit_rate), tone: 3 }], note: saving(totals.cache_saving_usd) }),
@@ -57,6 +57,11 @@ function contents(found, query, change) {
     ),
     breakdown(found.by, query, change),
   ];
+}
+
+/** A cost; not known where no request had a price. */
+function costOf(one) {
+  return one.requests && one.unpriced === one.requests ? null : one.cost_usd;
 }
 
 function percentiles(values, field) {
@@ -71,7 +76,7 @@ function tiles(totals, values) {
   const tokens = sum(totals.tokens, "input", "cache_read", "cache_write", "output", "reasoning");
   return h("div.tiles", null,
     tile("Requests", count(totals.requests), { title: exact(totals.requests), spark: sparkline(values((one) => one.requests)), detail: `${share(totals.success_rate)} succeeded` }),
-    tile("Cost", usd(totals.cost_usd), { spark: sparkline(values((one) => one.cost_usd)), detail: totals.unpriced ? `${exact(totals.unpriced)} without a price` : "all priced" }),
+    tile("Cost", usd(costOf(totals)), { spark: sparkline(values(costOf)), detail: totals.unpriced ? `${exact(totals.unpriced)} without a price` : "all priced" }),
     tile("Errors", count(totals.errors), { title: exact(totals.errors), spark: sparkline(values((one) => one.errors)), detail: totals.tool_call_errors ? `${exact(totals.tool_call_errors)} in tool calls` : "none in tool calls" }),
     tile("Latency p50", duration(totals.latency_ms?.p50), { spark: sparkline(values((one) => one.latency_ms?.p50)), detail: `p95 ${duration(totals.latency_ms?.p95)}` }),
     tile("First token p50", duration(totals.ttft_ms?.p50), { spark: sparkline(values((one) => one.ttft_ms?.p50)), detail: `p95 ${duration(totals.ttft_ms?.p95)}` }),
@@ -87,7 +92,7 @@ function breakdown(rows, query, change) {
     { name: query.by, cell: (row) => nameOf(row, query), class: "name" },
     { name: "Requests", number: true, cell: (row) => barred(exact(row.requests), row.requests / most) },
     { name: "Errors", number: true, cell: (row) => (row.errors ? `${exact(row.errors)} (${share(row.errors / row.requests)})` : "0") },
-    { name: "Cost", number: true, cell: (row) => usd(row.cost_usd) },
+    { name: "Cost", number: true, cell: (row) => usd(costOf(row)) },
     { name: "Input", number: true, title: "Tokens of prompts, those of the cache included", cell: (row) => count(sum(row.tokens, "input", "cache_read", "cache_write")) },
     { name: "Output", number: true, title: "Tokens of answers, reasoning included", cell: (row) => count(sum(row.tokens, "output", "reasoning")) },
     { name: "Cache", number: true, title: "Prompt tokens read from the provider's cache", cell: (row) => share(row.cache_hit_rate) },

@@ -9,9 +9,9 @@ const WORDS = { unknown: "not called yet" };
 
 export async function show(view) {
   view.draw(head("Providers"), loading());
-  const look = async () => view.draw(head("Providers"), ...contents(await view.ask("/v1/chat/health")));
-  await look();
-  view.every(5000, look);
+  const look = async (draw) => draw(head("Providers"), ...contents(await view.ask("/v1/chat/health")));
+  await look(view.draw);
+  view.every(5000, () => look(view.redraw));
 }
 
 function contents(found) {

@@ -1,7 +1,7 @@
 /** Requests in progress, and those that have ended, with search and filters. */
 
 import { figuresAt, seesAll, withQuery } from "../api.js";
-import { go } from "../app.js";
+import { go, isUsed } from "../app.js";
 import { fill, h } from "../dom.js";
 import { bytes, count, duration, sum, usd } from "../format.js";
 import { ending, head, known, note, paged, path, state, table, when } from "../parts.js";
@@ -95,6 +95,7 @@ const LIVE = [
 /** Shows what is in progress. When something ends, the list below begins again at its first page. */
 function follow(view, place, list) {
   let open = new Set();
+  let stale = false;
   const look = async () => {
     let found;
     try {
@@ -104,13 +105,16 @@ function follow(view, place, list) {
       throw error;
     }
     const now = new Set(found.data.map((row) => row.id));
-    const ended = [...open].some((id) => !now.has(id));
+    stale ||= [...open].some((id) => !now.has(id));
     open = now;
-    fill(place,
+    if (!isUsed(place)) fill(place,
       h("div.section", null, h("h2", "In progress"), h("span.quiet.small", null, found.data.length ? `${found.data.length} open` : "none at the moment", " · looks every 2 s")),
       found.data.length ? table(LIVE, found.data, { caption: "Requests in progress" }) : null,
       h("div.section", null, h("h2", "Ended")));
-    if (ended) await list.reload();
+    if (stale && !isUsed(list.element)) {
+      stale = false;
+      await list.reload();
+    }
   };
   look().catch(() => {});
   view.every(2000, look);
