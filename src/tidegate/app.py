@@ -42,6 +42,7 @@ from tidegate.exchange.live import open_requests
 from tidegate.exchange.metrics_access import MetricsAccess
 from tidegate.exchange.model_lists import ModelLists
 from tidegate.exchange.model_names import ModelNames
+from tidegate.exchange.plain_answers import PlainAnswers
 from tidegate.exchange.price_cards import PriceCards
 from tidegate.exchange.prompt_sizes import PromptSizes
 from tidegate.exchange.state import Exchange
@@ -412,6 +413,7 @@ class Tidegate:
         keyring = Keyring(accounts.directory, proxies, self._failed, accounts.tokens, sessions)
         open_here = auth.mode == "open" and (config.server.uds is not None or is_loopback(config.server.host))
         admins = AdminAccess(admin_keys, keyring, sessions, admin_tokens, open_here=open_here)
+        names, cards = ModelNames(config, registry), PriceCards(tariff)
         gateway = Gateway(
             config=config,
             registry=registry,
@@ -429,8 +431,9 @@ class Tidegate:
             recorder=self._recorder if self._store is not None or self._interactions is not None else None,
             model_lists=ModelLists(registry),
             figures=self._figures,
-            model_names=ModelNames(config, registry),
-            price_cards=PriceCards(tariff),
+            model_names=names,
+            price_cards=cards,
+            plain_answers=PlainAnswers(self._figures, names, cards),
             metrics_access=MetricsAccess(config, admins, keyring),
             tracer=self._tracer,
             on_internal_error=self._alerts.on_internal_error,

@@ -32,6 +32,7 @@ AGENTS: Mapping[bytes, Mapping[bytes, str]] = {
 }
 """A header that shows the kind of client (Claude Code, Codex, LLM Gate's) → its headers, and their names in
 records."""
+SIGNS = frozenset(AGENTS)
 
 
 def session_of(headers: Mapping[bytes, bytes], parsed: Any) -> str | None:
@@ -63,6 +64,8 @@ def client_of(headers: Mapping[bytes, bytes]) -> str | None:
 def fields_of(headers: Mapping[bytes, bytes]) -> dict[str, str]:
     """The values of the headers of AGENTS, by their names in records."""
     fields: dict[str, str] = {}
+    if SIGNS.isdisjoint(headers):
+        return fields
     for sign, names in AGENTS.items():
         if sign not in headers:
             continue

@@ -20,6 +20,7 @@ from .identity import Keyring
 from .metrics_access import MetricsAccess
 from .model_lists import ModelLists
 from .model_names import ModelNames
+from .plain_answers import PlainAnswers
 from .price_cards import PriceCards
 from .prompt_sizes import PromptSizes
 from .tariff import Tariff
@@ -55,6 +56,7 @@ class Gateway:
     """Survives reloads, too."""
     model_names: ModelNames
     price_cards: PriceCards
+    plain_answers: PlainAnswers
     metrics_access: MetricsAccess
     tracer: Tracer | None = None
     """None where requests are not traced."""

@@ -1,5 +1,7 @@
 """What answers cost where no accounts are kept, and what prompt caches save: for figures, not for bills."""
 
+from collections.abc import Sequence
+from operator import attrgetter
 from time import time
 
 from tidegate.catalog import Tiered
@@ -14,6 +16,21 @@ from .tariff import Tariff
 __all__ = ["PriceCards"]
 
 MOST_KEPT = 4096
+TERMS = tuple(
+    map(
+        attrgetter,
+        (
+            "service_tier",
+            "speed",
+            "inference_geo",
+            "search_context_size",
+            "provider_cost",
+            "images",
+            "billed",
+        ),
+    )
+)
+"""What answers have to have in common to be priced together."""
 
 
 class PriceCards:
@@ -41,6 +58,40 @@ class PriceCards:
         )
         return round(usd * NANO)
 
+    def add_up(
+        self, candidate: Candidate, served: Sequence[Tally], usages: Sequence[Usage], total: Usage
+    ) -> tuple[int, int, int, int]:
+        """What several answers cost, how many of them have no known price, and what a prompt cache has saved
+        and cost (see `cache_effect`). `total` is their usage added up.
+        """
+        first = served[0]
+        card = self._card(candidate, first, total) if _is_plain(first, total) and _are_alike(served) else None
+        if card is None or self._is_tiered(candidate, first) or not all(map(_is_complete, usages)):
+            return self._add_up_each(candidate, served, usages)
+        written, hour = total.cache_write or 0, total.cache_write_1h or 0
+        read = total.cache_read or 0
+        usd = (total.input or 0) * card.input + read * card.cache_read + written * card.cache_write
+        usd += hour * card.cache_write_1h + (total.output or 0) * card.output + len(usages) * card.request
+        discount = read * (card.input - card.cache_read)
+        premium = written * (card.cache_write - card.input) + hour * (card.cache_write_1h - card.input)
+        return round(usd * NANO), 0, max(0, round(discount * NANO)), max(0, round(premium * NANO))
+
+    def _add_up_each(
+        self, candidate: Candidate, served: Sequence[Tally], usages: Sequence[Usage]
+    ) -> tuple[int, int, int, int]:
+        total = unpriced = saved = paid = 0
+        for tally, usage in zip(served, usages, strict=True):
+            cost = self.cost(candidate, tally, usage)
+            total, unpriced = (total, unpriced + 1) if cost is None else (total + cost, unpriced)
+            discount, premium = self.cache_effect(candidate, tally, usage)
+            saved, paid = saved + discount, paid + premium
+        return total, unpriced, saved, paid
+
+    def _is_tiered(self, candidate: Candidate, served: Tally) -> bool:
+        """Whether a price depends on the length of the prompt."""
+        found = self._found(candidate, served)
+        return any(isinstance(rate, Tiered) for rate in found.rates.values())
+
     def cache_effect(self, candidate: Candidate, served: Tally, usage: Usage) -> tuple[int, int]:
         """What reading from a prompt cache has saved, and what writing to it has cost on top, in nano."""
         written, hour = usage.cache_write or 0, usage.cache_write_1h or 0
@@ -55,8 +106,7 @@ class PriceCards:
 
     def _card(self, candidate: Candidate, served: Tally, usage: Usage) -> Card | None:
         """The prices of text, in USD per token; None if they are unknown."""
-        terms = Terms(served.service_tier, served.speed, served.inference_geo, served.search_context_size)
-        found = self._tariff.find(candidate.service.name, candidate.model, terms)
+        found = self._found(candidate, served)
         kept = self._cards.get(id(found))
         if kept is not None and kept[0] is found:
             return kept[1]
@@ -66,6 +116,20 @@ class PriceCards:
                 self._cards.clear()
             self._cards[id(found)] = found, card
         return card
+
+    def _found(self, candidate: Candidate, served: Tally) -> Found:
+        terms = Terms(served.service_tier, served.speed, served.inference_geo, served.search_context_size)
+        return self._tariff.find(candidate.service.name, candidate.model, terms)
+
+
+def _are_alike(served: Sequence[Tally]) -> bool:
+    """Whether all answers were served by the same terms, and none has a cost or a unit of its own."""
+    return all(len(set(map(terms, served))) == 1 for terms in TERMS)
+
+
+def _is_complete(usage: Usage) -> bool:
+    """Whether it has what its price needs."""
+    return usage.input is not None and usage.output is not None
 
 
 def _is_plain(served: Tally, usage: Usage) -> bool:

@@ -12,9 +12,10 @@ from tidegate.protocols.errors import ClientError, ProviderBroke, ProviderError
 from tidegate.protocols.usage import Usage
 
 from .attempt import Attempt
+from .plain_answers import LEAST_GENERATION_S
 from .state import Exchange
 
-__all__ = ["FREE", "count", "is_sampled", "sample_of"]
+__all__ = ["FREE", "count", "is_plain", "is_sampled", "sample_of"]
 
 log = logging.getLogger("tidegate")
 
@@ -27,20 +28,35 @@ FREE = frozenset(["refused", "failed", "gateway_failed", "shut_down"])
 """Endings of requests that got no answer: nothing is charged for them."""
 BAD_TOOL_CALLS = frozenset(["MALFORMED_FUNCTION_CALL", "malformed_tool_use"])
 """Finish reasons of answers whose tool calls cannot be read."""
-LEAST_GENERATION_S = 0.01
-"""The shortest generation whose speed is measured, in seconds: what is faster arrived at once."""
+OK = 200
 
 
 def count(this: Exchange, record: Record) -> None:
     """Count an exchange that is over. A failure to do so is logged, and never hides how it ended."""
     figures, error = this.gateway.figures, this.error
     try:
+        if this.sample is None and is_plain(this, record):
+            add_plain(this, record)
+            return
         figures.live.count(this.door.name, record.status, error if isinstance(error, ClientError) else None)
         if is_sampled(this):
             sample = this.sample or sample_of(this, record, None)
             figures.add(sample, this.caller.user, this.caller.key)
     except Exception:
         log.exception("%s could not be counted", this.request.id)
+
+
+def is_plain(this: Exchange, record: Record) -> bool:
+    """Whether it was a whole answer with usage, at the first attempt: most are, and are counted together."""
+    return record.ended == "complete" and record.status == OK and len(this.attempts) == 1 and is_sampled(this)
+
+
+def add_plain(this: Exchange, record: Record) -> None:
+    """Add such an answer to those that are counted together."""
+    (attempt,) = this.attempts
+    begun = attempt.first_byte_at if this.stream else attempt.started_at
+    elapsed = attempt.ended_at - begun if attempt.ended_at is not None and begun is not None else 0.0
+    this.gateway.plain_answers.add(attempt.candidate, attempt.tally, record, this.caller, elapsed)
 
 
 def is_sampled(this: Exchange) -> bool:

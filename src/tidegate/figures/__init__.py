@@ -14,8 +14,10 @@ within 2 % of the truth, however many rollups it is taken from.
 Names are few: a model that neither the configuration nor the catalog has counts as `OTHER`.
 """
 
+from .answers import Answers
 from .history import History, Query
+from .keeper import Keeper
 from .sample import OTHER, Part, Sample
 from .sums import Row, Sums
 
-__all__ = ["OTHER", "History", "Part", "Query", "Row", "Sample", "Sums"]
+__all__ = ["OTHER", "Answers", "History", "Keeper", "Part", "Query", "Row", "Sample", "Sums"]

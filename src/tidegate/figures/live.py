@@ -15,6 +15,7 @@ from tidegate.protocols.errors import (
     Unauthenticated,
 )
 
+from .answers import Answers
 from .counters import AREA_BYTES, Area, Labels
 from .families import BOUNDS_S, DOOR, GAUGES, MODEL, WORKER, status_class
 from .kinds import KINDS
@@ -85,9 +86,7 @@ class Live:
 
     def count(self, door: str, status: int, error: TidegateError | None) -> None:
         """Count a request at its door; `error` is why the gateway refused it, if it did."""
-        cells, block = self._cells, self._doors.get(door)
-        if block is None:
-            block = self._doors[door] = self._block(("door", door))
+        cells, block = self._cells, self._door(door)
         cells[block + DOOR.requests + STATUS_AT.get(status, 4)] += 1
         if error is not None:
             cells[block + DOOR.refused + _reason_of(error)] += 1
@@ -109,6 +108,28 @@ class Live:
             cells[at + SUM_AT] += int(ttft_ms * 1e3)
         if sample.estimated:
             cells[block + MODEL.estimated] += 1
+
+    def add_answers(self, answers: Answers) -> None:
+        """Count whole answers."""
+        cells, count = self._cells, answers.count
+        cells[self._door(answers.door) + DOOR.requests + STATUS_AT[200]] += count
+        block = self._model(answers.provider, answers.model)
+        cells[block + MODEL.requests + STATUS_AT[200]] += count
+        cells[block + MODEL.attempts] += count
+        at = block + MODEL.tokens
+        tokens = (answers.input, answers.cache_read, answers.cache_write, answers.output, answers.reasoning)
+        for place, number in enumerate(tokens):
+            cells[at + place] += number
+        cells[block + MODEL.cost] += answers.cost
+        cells[block + MODEL.unpriced] += answers.unpriced
+        cells[block + MODEL.discount] += answers.discount
+        cells[block + MODEL.premium] += answers.premium
+        cells[block + MODEL.tool_calls] += answers.tool_calls
+        for begin, times in ((MODEL.duration, answers.totals_ms), (MODEL.ttft, answers.ttfts_ms)):
+            at = block + begin
+            for time_ms in times:
+                cells[at + bisect_left(BOUNDS_MS, time_ms)] += 1
+            cells[at + SUM_AT] += int(sum(times) * 1e3)
 
     def _add_part(self, part: Part) -> None:
         cells, block = self._cells, self._model(part.provider, part.model)
@@ -136,6 +157,12 @@ class Live:
         found = self._models.get((provider, model))
         if found is None:
             found = self._models[provider, model] = self._block(("model", provider, model))
+        return found
+
+    def _door(self, name: str) -> int:
+        found = self._doors.get(name)
+        if found is None:
+            found = self._doors[name] = self._block(("door", name))
         return found
 
     def _block(self, labels: Labels) -> int:

@@ -4,10 +4,11 @@ Buckets that are over are kept encoded, which takes a tenth of the memory. How m
 limited, and what comes later is left out of all but the sum of everything.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import msgspec
 
+from .answers import Answers, by_series
 from .history import ALL, FIVE_MINUTES_S, HOUR_S, Entry, Query, Range, Series, roll_up, widen
 from .sums import Row, Sums
 
@@ -40,6 +41,8 @@ class Recent:
         self.since: int | None = since
         self._buckets: dict[int, dict[int, dict[Series, Sums | bytes]]] = {span: {} for span in KEPT_MS}
         """By length and beginning."""
+        self.before_read: Callable[[], None] = self.count
+        """Called before figures are read: it adds what is collected elsewhere."""
         self._waiting: list[Entry] = []
         self._news: list[News] = []
         self._shared = shared
@@ -50,12 +53,19 @@ class Recent:
         if len(self._waiting) >= AT_ONCE:
             self.count()
 
+    def add_answers(self, answers: Answers) -> None:
+        """Add whole answers."""
+        self._take(by_series(answers))
+
     def count(self) -> None:
         """Add up what was collected."""
         if not self._waiting:
             return
         fine = roll_up(self._waiting)
         self._waiting.clear()
+        self._take(fine)
+
+    def _take(self, fine: Mapping[int, Mapping[Series, Sums]]) -> None:
         if self._shared:
             self._news += [(at, series, sums) for at, found in fine.items() for series, sums in found.items()]
         self._merge(fine)
@@ -86,6 +96,7 @@ class Recent:
 
     async def read(self, queries: Sequence[Query]) -> Sequence[Sequence[Row]]:
         """See History."""
+        self.before_read()
         self.count()
         return [self._read(query) for query in queries]
 

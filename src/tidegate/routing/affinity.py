@@ -45,6 +45,9 @@ KEY_BYTES = 16
 CLIP = 4096
 """Bytes of each end of a long text that are hashed, along with its length."""
 
+NAMING = frozenset([b"x-session-id", b"x-claude-code-session-id", b"session_id", b"session-id"])
+"""Headers that name a conversation."""
+
 NO_HEADERS: Mapping[bytes, bytes] = MappingProxyType({})
 
 
@@ -83,6 +86,8 @@ def conversation_name(
     Of several names the first counts: the header `x-session-id`, the body's `session_id`, Claude Code's
     header, Codex's two, the body's `prompt_cache_key`.
     """
+    if session_id is None and prompt_cache_key is None and NAMING.isdisjoint(headers):
+        return None
     find = headers.get
     return (
         find(b"x-session-id")
