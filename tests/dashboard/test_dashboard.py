@@ -106,6 +106,7 @@ async def test_a_streamed_request_is_seen_live_and_then_opened(gateway: Gateway,
             assert words in shown, words
         await visit.page.get_by_role("link", name="work-7").click()
         await visit.heading("Session work-7")
+        await visit.row("one/m").first.wait_for()
         assert await visit.row("one/m").count() == 1
 
 

@@ -135,6 +135,7 @@ async def test_the_second_answers_first(stack: AsyncExitStack) -> None:
     assert (record["ended"], record["provider"], record["hedge"]) == ("complete", "b", True)
     (cancelled,) = record["attempts"]
     assert cancelled.pop("ms") > 0
+    assert cancelled.pop("began_ms") > 0
     assert cancelled == {
         "provider": "a", "model": "m", "status": 499, "error": "another attempt answered first",
         "cancelled": True,
