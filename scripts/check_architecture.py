@@ -98,8 +98,8 @@ ROOMS = {
         "a check calls providers the way a client's request does",
     ),
     "app": room(
-        "accounts alerts browsers bus catalog config control doors exchange figures hosts http live observe "
-        "probing protocols providers routing sharing store traces upstream",
+        "accounts alerts browsers bus catalog config control doors exchange figures hosts http live money "
+        "observe probing protocols providers routing sharing store traces upstream",
         "it assembles the parts of the data plane",
     ),
     "process": room("app bus config http observe", "the process is independent of requests"),

@@ -55,6 +55,7 @@ from tidegate.http.asgi import serve_scope
 from tidegate.http.contract import ServerRequest
 from tidegate.http.mount import NOTHING, ASGIApplication, serve_asgi
 from tidegate.live import LiveRequests
+from tidegate.money import OperatorPrices
 from tidegate.observe import InteractionFile, Keep, Recorder, RequestLog
 from tidegate.probing import Prober
 from tidegate.protocols.errors import MethodNotAllowed, PathNotFound, TidegateError
@@ -69,6 +70,7 @@ from .browsers import VARY, BrowserPolicy
 if TYPE_CHECKING:
     from tidegate.accounts.accountant import Accountant as StoreAccountant
     from tidegate.accounts.jwt import Tokens
+    from tidegate.accounts.price_book import PriceBook
     from tidegate.accounts.provider_keys import StoredProviderKeys
     from tidegate.accounts.retention import Retention
     from tidegate.accounts.upkeep import Upkeep
@@ -91,6 +93,15 @@ LAST_WORDS_S = 1.0
 
 class Tidegate:
     """The application of one worker."""
+
+    _store: "Store | None" = None
+    """If one is configured, it is opened with the application, and so is what works with it."""
+    _upkeep: "Upkeep | None" = None
+    _provider_keys: "StoredProviderKeys | None" = None
+    _price_book: "PriceBook | None" = None
+    _retention: "Retention | None" = None
+    _accountant: "StoreAccountant | None" = None
+    """Survives reloads: what it holds for open requests stays."""
 
     def __init__(
         self,
@@ -121,14 +132,10 @@ class Tidegate:
         """Decides among candidates; one for all Configs of this worker."""
         self._sharing: Sharing | None = None
         self._accounts: Accounts | None = None
-        self._store: Store | None = None
-        self._upkeep: Upkeep | None = None
-        self._provider_keys: StoredProviderKeys | None = None
         self._reloading = asyncio.Lock()
-        self._retention: Retention | None = None
-        self._accountant: StoreAccountant | None = None
-        """Survives reloads: what it holds for open requests stays."""
         self._prompt_sizes = PromptSizes()
+        self._operator_prices = OperatorPrices()
+        """Those of the store, if there is one; `_price_book` follows them."""
         self._failed = FailedAttempts()
         self._sign_ins: SignIns | None = None
         """Without a store; it survives reloads that leave its secret as it is."""
@@ -268,6 +275,8 @@ class Tidegate:
             await self._upkeep.close()
         if self._retention is not None:
             self._retention.stop()
+        if self._price_book is not None:
+            await self._price_book.close()
         if self._accountant is not None:
             self._accountant.close()
         if self._hosts is not None:
@@ -286,7 +295,9 @@ class Tidegate:
 
     async def _reload(self, config: Config) -> None:
         attached = await self._embedded.attach(await self._with_stored_keys(config))
-        chooser = self._candidates or routing.Router(attached, claims=self._bus)
+        chooser = self._candidates or routing.Router(
+            attached, claims=self._bus, operator=self._operator_prices
+        )
         accounts = await self._open_accounts(attached)
         await self._trace_as(attached)
         old, self._plane = self._plane, self._make_plane(attached, chooser, accounts)
@@ -318,6 +329,7 @@ class Tidegate:
         if not config.store.url:
             return config
         from tidegate.accounts.opening import open_store
+        from tidegate.accounts.price_book import PriceBook
         from tidegate.accounts.provider_keys import StoredProviderKeys, with_stored_keys
         from tidegate.accounts.retention import Retention
         from tidegate.store.stored_history import StoredHistory
@@ -330,6 +342,8 @@ class Tidegate:
             self._retention.start()
             self._provider_keys = StoredProviderKeys(self._store)
             self._provider_keys.follow(lambda: self.reload(self._config))
+            self._price_book = PriceBook(self._store, self._operator_prices)
+            await self._price_book.open()
         assert self._provider_keys is not None, "they are read with the store"
         return with_stored_keys(config, await self._provider_keys.read(config))
 
@@ -398,7 +412,7 @@ class Tidegate:
         return self._sign_ins
 
     def _make_plane(self, config: Config, chooser: routing.Router, accounts: "Accounts") -> "Plane":
-        registry, tariff, auth = ModelRegistry(config), Tariff(config), config.auth
+        registry, tariff, auth = ModelRegistry(config), Tariff(config, self._operator_prices), config.auth
         admin_keys = AdminKeys(key.reveal() for key in auth.admin_keys)
         admin_tokens = accounts.tokens if auth.names_administrators else None
         sessions = BrowserSessions(

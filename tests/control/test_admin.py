@@ -373,7 +373,7 @@ async def test_it_describes_itself(admin: Admin) -> None:
     assert "HTTPValidationError" not in text
     limits = document["components"]["schemas"]["Limits"]["properties"]
     assert limits.keys() == set(KeySettings().limits.__struct_fields__)
-    for path in ("keys", "users", "teams", "wallets", "transactions", "usage"):
+    for path in ("keys", "users", "teams", "wallets", "transactions", "usage", "prices"):
         assert f"/admin/{path}" in document["paths"]
     assert document == (await admin.gateway.get("/admin/openapi.json")).json
     for page in ("/admin/docs", "/admin/redoc"):

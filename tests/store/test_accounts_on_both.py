@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 from tidegate.cli.main import app
 from tidegate.store.database import Database
 from tidegate.store.keys import changed_keys, find_key, version_of_keys
+from tidegate.store.prices import prices_in_order, version_of_prices
 from tidegate.store.spending import spent_in
 from tidegate.store.tables import spending
 from tidegate.store.wallets import add_credit, wallet_balances
@@ -74,3 +75,46 @@ def test_a_reader_sees_one_moment(database: Database) -> None:
         assert wallet_balances(reading) == {}
     with database.read() as reading:
         assert wallet_balances(reading)["alice"].posted == USD
+
+
+def test_prices_are_set_listed_and_removed(run: Run, url: str, tmp_path: Path) -> None:
+    (tmp_path / "tidegate.toml").write_text('[providers.demo]\nkind = "demo"')
+    said = run("prices set demo/m input=1.50 output=6 image[1024x1024:hd]=0.08 --note cheaper")
+    assert "input 1.50, output 6, an image 0.08 (USD" in said
+    run("prices set demo/m input=2 output=7 --from 2100-01-01")
+    later, first = json.loads(run("prices list --json"))
+    assert (first["rates"], first["images"]) == (
+        {"input": "1.50", "output": "6"}, [{"price": "0.08", "size": "1024x1024", "quality": "hd"}],
+    )  # fmt: skip
+    assert "waits" in run("prices list demo/m")
+    assert run(f"prices remove demo/m --id {later['id']}") == f"cancelled {later['id']}\n"
+    assert "costs again" in run("prices remove demo/m")
+    database = Database(url)
+    with database.read() as connection:
+        rows = prices_in_order(connection)
+        assert [row["rates"] for row in rows] == [first["rates"], None]
+        assert version_of_prices(connection) == 4
+    database.close()
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("prices set demo/m input=cheap", "is not an amount in USD"),
+        ("prices set demo/m inputs=1", "is not CLASS=USD"),
+        ("prices set demo/m input=-1", "a price is from 0"),
+        ("prices set nobody/m input=1", "does not begin with a configured provider"),
+        ("prices set demo/m input=1 --from 2020-01-01", "the time is past"),
+        ("prices remove demo/m", "nothing was set for demo/m"),
+    ],
+)
+def test_a_wrong_price_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, line: str, said: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    file = '[store]\nurl = "sqlite:///t.db"\n[providers.demo]\nkind = "demo"'
+    (tmp_path / "tidegate.toml").write_text(file)
+    CliRunner().invoke(app, ["prices", "set", "demo/other", "input=1"])
+    result = CliRunner().invoke(app, line.split(), env={"COLUMNS": "200"})
+    assert result.exit_code in (1, 2)
+    assert said in result.output

@@ -6,7 +6,7 @@ import typer
 
 from tidegate import __version__
 
-from . import config, keys, ledger, providers, wallets
+from . import config, keys, ledger, prices, providers, wallets
 from .check import check
 from .demo import demo
 from .explain import explain
@@ -51,6 +51,7 @@ for name, group in (
     ("users", users),
     ("teams", teams),
     ("wallets", wallets.app),
+    ("prices", prices.app),
     ("providers", providers.app),
     ("ledger", ledger.app),
 ):

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
 __all__ = [
-    "blaming", "encode", "parse_amount", "parse_duration", "parse_moment", "parse_threshold", "show_amount",
-    "show_moment", "split_names", "usd",
+    "blaming", "check_note", "encode", "parse_amount", "parse_duration", "parse_moment", "parse_threshold",
+    "show_amount", "show_moment", "split_names", "usd",
 ]  # fmt: skip
 
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
@@ -50,6 +50,13 @@ def blaming(option: str | None = None) -> Iterator[None]:
         yield
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint=option) from None
+
+
+def check_note(note: str) -> str:
+    """A note that may be stored. Raises typer.BadParameter."""
+    if len(note) > 1000:
+        raise typer.BadParameter("a note has at most 1000 characters", param_hint="--note")
+    return note
 
 
 def parse_amount(text: str) -> int:

@@ -10,7 +10,7 @@ from .keys import checked_name
 from .opening import Opened, StoreOption, fail, open_store
 from .serve import ConfigOption
 from .tables import Row, print_table
-from .values import encode, parse_amount, parse_moment, show_amount, show_moment, usd
+from .values import check_note, encode, parse_amount, parse_moment, show_amount, show_moment, usd
 
 if TYPE_CHECKING:
     from tidegate.store.books import Balance
@@ -62,7 +62,7 @@ def credit(
         add_user(connection, checked_name(user), now)
         open_accounts(connection, [wallet_of(user)], overdraft_of(opened.config))
         booked = add_credit(
-            connection, user, nano, now, reference=reference or _own_reference(), note=_short(note),
+            connection, user, nano, now, reference=reference or _own_reference(), note=check_note(note),
             expires_at=expires_at, priority=priority,
         )  # fmt: skip
         balance = balance_of(connection, wallet_of(user))
@@ -92,7 +92,7 @@ def debit(
         try:
             booked = take_out(
                 connection, user, nano, milliseconds(), reference=reference or _own_reference(),
-                note=_short(note),
+                note=check_note(note),
             )  # fmt: skip
         except InsufficientBalance:
             available = balance_of(connection, wallet_of(user)).available
@@ -116,7 +116,7 @@ def refund(
     from tidegate.store.wallets import give_back
 
     with open_store(config, store) as opened, opened.database.write() as connection:
-        nano = give_back(connection, request, milliseconds(), _short(note))
+        nano = give_back(connection, request, milliseconds(), check_note(note))
     if not nano:
         raise fail(f"no wallet has paid for {request}, or it was given back already")
     typer.echo(f"refunded {show_amount(nano)} USD for {request}")
@@ -227,12 +227,6 @@ def _own_reference() -> str:
     from tidegate.protocols.ids import new_id
 
     return new_id("cli_")
-
-
-def _short(note: str) -> str:
-    if len(note) > 1000:
-        raise typer.BadParameter("a note has at most 1000 characters", param_hint="--note")
-    return note
 
 
 def _report(done: str, user: str, booked: bool, reference: str | None, balance: "Balance") -> None:

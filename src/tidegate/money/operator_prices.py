@@ -2,13 +2,19 @@
 
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping
+from decimal import Decimal
 from types import MappingProxyType
+from typing import Any
 
 from msgspec import Struct
 
 from tidegate.catalog import ImagePrice, Rate
 
-__all__ = ["OperatorPrice", "OperatorPrices"]
+__all__ = ["OperatorPrice", "OperatorPrices", "check_price", "operator_price", "stored_images"]
+
+MOST_PRICE = Decimal(1_000_000)
+"""The highest price of anything, in USD."""
+DECIMALS = 12
 
 
 class OperatorPrice(Struct, frozen=True, kw_only=True):
@@ -70,3 +76,40 @@ class OperatorPrices:
 
 def _starts_at(price: OperatorPrice) -> int:
     return price.starts_at
+
+
+# --- as they are stored ----------------------------------------------------------------------
+
+
+def operator_price(row: Mapping[str, Any]) -> OperatorPrice:
+    """A row of the store as a price."""
+    images = [
+        ImagePrice(price=Decimal(one["price"]), size=one.get("size"), quality=one.get("quality"))
+        for one in row["images"] or ()
+    ]
+    return OperatorPrice(
+        id=row["id"],
+        provider=row["provider"],
+        model=row["model"],
+        starts_at=row["starts_at"],
+        default=row["rates"] is None,
+        rates={name: Decimal(price) for name, price in (row["rates"] or {}).items()},
+        images=tuple(images),
+    )
+
+
+def check_price(price: Decimal) -> Decimal:
+    """A price that may be stored. Raises ValueError."""
+    if not price.is_finite() or not 0 <= price <= MOST_PRICE:
+        raise ValueError(f"a price is from 0 to {MOST_PRICE:,} USD")
+    exponent = price.normalize().as_tuple().exponent
+    assert isinstance(exponent, int), "it is finite"
+    if exponent < -DECIMALS:
+        raise ValueError(f"a price has at most {DECIMALS} decimals")
+    return price
+
+
+def stored_images(images: Iterable[ImagePrice]) -> list[dict[str, str]]:
+    """Prices of images, as `operator_price` reads them."""
+    fields = ("price", "size", "quality")
+    return [{key: str(value) for key in fields if (value := getattr(one, key)) is not None} for one in images]

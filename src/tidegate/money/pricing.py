@@ -24,7 +24,16 @@ from tidegate.protocols.usage import Usage
 from .bill import Bill, Part, bill_of
 from .operator_prices import OperatorPrices
 
-__all__ = ["CHAINS", "Found", "PriceList", "Source", "bill_of_images", "parts_of", "price_of_image"]
+__all__ = [
+    "CHAINS",
+    "PRICED",
+    "Found",
+    "PriceList",
+    "Source",
+    "bill_of_images",
+    "parts_of",
+    "price_of_image",
+]
 
 CHAINS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
@@ -46,6 +55,8 @@ cached tokens bills them like others."""
 
 CLASSES = tuple(CHAINS)
 _counts = attrgetter(*CLASSES)
+PRICED = frozenset([*CHAINS, "requests"])
+"""All that can have a rate."""
 
 PER: Mapping[str, int] = MappingProxyType(
     {name: 1_000 if name == "searches" else 1_000_000 for name in CHAINS}

@@ -37,7 +37,8 @@ def word_prices(rates: Mapping[str, Rate], images: tuple[ImagePrice, ...]) -> st
         for name, rate in rates.items()
     ]
     if images:
-        words.append(f"an image {min(row.price for row in images):f} to {max(row.price for row in images):f}")
+        low, high = min(row.price for row in images), max(row.price for row in images)
+        words.append(f"an image {low:f}" if low == high else f"an image {low:f} to {high:f}")
     return f"{', '.join(words)} (USD, tokens per million)" if words else "unknown"
 
 

@@ -7,6 +7,7 @@ from random import Random
 from typing import NamedTuple
 
 from tidegate.config import Config, Order
+from tidegate.money import OperatorPrices
 from tidegate.money.pricing import PriceList
 from tidegate.providers import Candidate
 
@@ -79,9 +80,11 @@ class Router:
         wall_clock: WallClock = time.time,
         homes: Homes | None = None,
         claims: Claims | None = None,
+        operator: OperatorPrices | None = None,
     ) -> None:
         """`wall_clock` returns the time in seconds since the epoch, which providers and prices use. `claims`
-        are shared with the other workers; without them, this worker is the only one.
+        are shared with the other workers; without them, this worker is the only one. `operator` are the
+        prices of the store.
         """
         self._random = random or Random()  # noqa: S311 no secret
         self._wall_clock = wall_clock
@@ -89,6 +92,7 @@ class Router:
         self.endpoints.on_forget = self._forget_groups
         self.homes = homes or Homes()
         self.savings = Savings()
+        self._operator = operator
         self._retries = RetryBudget()
         self._hedges = HedgeBudget()
         self._groups: dict[int, Group] = {}
@@ -100,7 +104,7 @@ class Router:
     def reload(self, config: Config) -> None:
         """Apply a new configuration. The state of endpoints and credentials remains."""
         self._routing, self._models = config.routing, config.models
-        self.prices = PriceList(config)
+        self.prices = PriceList(config, self._operator)
         self.endpoints.forget_lanes()
 
     def subscribe(self, observer: Callable[[Transition], None]) -> None:

@@ -26,8 +26,8 @@ from sqlalchemy import (
 
 __all__ = [
     "accounts", "bodies", "entries", "grants", "holds", "journals", "keys", "leases", "metadata", "payments",
-    "provider_keys", "records", "rollups", "sessions", "sign_ins", "spending", "teams", "transactions",
-    "users",
+    "prices", "provider_keys", "records", "rollups", "sessions", "sign_ins", "spending", "teams",
+    "transactions", "users",
 ]  # fmt: skip
 
 metadata = MetaData()
@@ -86,6 +86,26 @@ keys = Table(
 )
 """API keys. `digest` is the SHA-256 of the key, in hex; the key itself is stored nowhere. `version` grows
 with every change of any key, so that a worker can ask for what is new."""
+
+prices = Table(
+    "prices",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("number", BigInteger, nullable=False, unique=True),
+    Column("provider", NAME, nullable=False),
+    Column("model", NAME, nullable=False),
+    Column("starts_at", BigInteger, nullable=False),
+    Column("rates", JSON),
+    Column("images", JSON),
+    Column("note", String(1000), nullable=False, default=""),
+    Column("created_at", BigInteger, nullable=False),
+    Column("cancelled_at", BigInteger),
+    Column("version", BigInteger, nullable=False, default=0),
+    Index("prices_by_model", "provider", "model"),
+    Index("prices_by_version", "version"),
+)
+"""What operators have set for models, each from `starts_at` on. `number` is the order in which that was done.
+`rates` has prices by class, as text; None ends what was set before. `version` grows with every change."""
 
 accounts = Table(
     "accounts",

@@ -22,6 +22,7 @@ from .figures import add_figures
 from .keys import add_keys
 from .members import add_members
 from .overview import add_overview
+from .prices import add_prices
 from .providers import add_providers
 from .requests import Live, add_requests
 from .routes import Routes
@@ -31,9 +32,10 @@ __all__ = ["create_admin"]
 
 log = logging.getLogger("tidegate")
 
-DESCRIPTION = """Manages keys, users, teams and wallets. Requests need an admin key (`[auth] admin_keys`), as
-`Authorization: Bearer …` or `X-API-Key`. Times are milliseconds since 1970 (UTC), amounts are in USD, and
-budgets of settings in 10⁻⁹ USD. Lists are read page by page: send `next` as `after`, until it is null."""
+DESCRIPTION = """Manages keys, users, teams, wallets and prices. Requests need an admin key
+(`[auth] admin_keys`), as `Authorization: Bearer …` or `X-API-Key`. Times are milliseconds since 1970 (UTC),
+amounts are in USD, and budgets of settings in 10⁻⁹ USD. Lists are read page by page: send `next` as `after`,
+until it is null."""
 
 CHANGES = frozenset(["POST", "PUT", "PATCH", "DELETE"])
 
@@ -64,6 +66,7 @@ def create_admin(config: Config, store: Store | None, live: Live, history: Histo
         add_figures(routes, store)
         add_requests(routes, store, live)
         add_providers(routes, store, config)
+        add_prices(routes, store, config)
     if history is not None:
         add_overview(routes, history, store)
     generate = app.openapi
