@@ -37,6 +37,7 @@ from tidegate.doors import Router, all_doors, may_view
 from tidegate.exchange import Gateway, Request, recorded, refuse
 from tidegate.exchange.admin_access import ADMIN_PATH, AdminAccess
 from tidegate.exchange.browser_sessions import BrowserSessions
+from tidegate.exchange.draining import Drains
 from tidegate.exchange.identity import Keyring
 from tidegate.exchange.live import open_requests
 from tidegate.exchange.metrics_access import MetricsAccess
@@ -134,6 +135,7 @@ class Tidegate:
         self._accounts: Accounts | None = None
         self._reloading = asyncio.Lock()
         self._prompt_sizes = PromptSizes()
+        self._drains = Drains()
         self._operator_prices = OperatorPrices()
         """Those of the store, if there is one; `_price_book` follows them."""
         self._failed = FailedAttempts()
@@ -257,6 +259,7 @@ class Tidegate:
         await self._prober.stop()
         self._figures.stop()
         await self._watchdog.drain(LAST_WORDS_S)
+        await self._drains.close()
         if self._plane is not None:
             self._plane.gateway.model_lists.close()
         await self._recorder.close()
@@ -437,6 +440,7 @@ class Tidegate:
             admins=admins,
             tariff=tariff,
             prompt_sizes=self._prompt_sizes,
+            drain=self._drains.take,
             accountant=accounts.accountant,
             pool=self._pool,
             fetcher=self._fetcher,

@@ -188,6 +188,10 @@ class Billing(Struct, frozen=True, kw_only=True):
     low_balance_usd: Annotated[float, Meta(ge=0, le=1_000_000)] = 0.0
     """Below how much a wallet is reported to the operator, in USD, unless its user has a threshold of their
     own; 0: never. Needs a store."""
+    when_client_leaves: Literal["charge_delivered", "drain"] = "charge_delivered"
+    """What a stream costs whose client leaves: `charge_delivered`, the prompt and what was delivered by then;
+    `drain`, what the provider reports at its end, which is read without the client. Only where the provider
+    charges for all of it anyway; elsewhere the request is cancelled. Needs a store."""
     provider_cost: Literal["exact", "always", "never"] = "exact"
     """When a request costs what its provider says that it costs: `exact`, where the provider is known to
     report exactly what it charges (OpenRouter, xAI), or where no price is known; `always`; `never`. Prices

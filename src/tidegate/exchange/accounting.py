@@ -129,7 +129,7 @@ def book(this: Exchange, record: Record) -> None:
     record.cost = None if unknown else total
     record.bill = [line for _, bill in bills for line in bill.lines]
     record.cost_difference = _difference(this, bills)
-    record.estimated = estimated
+    record.estimated, record.drained = estimated, this.drained
     _learn(this)
     if len(bills) > 1 or (bills and bills[0][0] != len(this.attempts) - 1):
         record.costs = {number: bill.total for number, bill in bills}

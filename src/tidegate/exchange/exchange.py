@@ -61,7 +61,8 @@ async def recorded(request: Request, door: Door, gateway: Gateway, handler: Hand
         gateway.on_internal_error(request.id)
         fail(this, InternalError("the gateway failed; its log says why"))
     finally:
-        settle(this)
+        if not gateway.drain(this):
+            settle(this)
         gateway.figures.live.closed(stream=bool(this.stream))
 
 

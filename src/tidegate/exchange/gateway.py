@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 from typing import Protocol as Interface
 
 from tidegate.accounts import Accountant
@@ -62,6 +63,9 @@ class Gateway:
     """None where requests are not traced."""
     on_internal_error: Callable[[str], None] = lambda _: None
     """Told the id of a request that failed because of a defect of the gateway."""
+    drain: Callable[[Any], bool] = lambda _: False
+    """Reads the stream of an `Exchange` on without its client, and settles it then, if it is to be; returns
+    whether (see draining.py)."""
     transcript_bytes: int = 0
     """Bytes of each delivered answer that are kept until it ends (see `transcript.Transcript`)."""
 

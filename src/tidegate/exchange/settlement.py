@@ -33,6 +33,7 @@ def settle(this: Exchange) -> None:
         if this.record is not None:
             booked = this.record
             record.cost, record.bill, record.estimated = booked.cost, booked.bill, booked.estimated
+            record.cost_difference = booked.cost_difference
     elif record.first_byte_ms is None:  # it was booked before the answer was sent
         add_times(this, record)
     this.gateway.request_log.write(record)

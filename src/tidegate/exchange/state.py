@@ -59,6 +59,7 @@ class Exchange:
         "capture",
         "continuations_left",
         "door",
+        "drained",
         "ended",
         "error",
         "explains",
@@ -128,19 +129,19 @@ class Exchange:
         """The request with its links fetched, once a candidate has needed that."""
         self.waited_s = 0.0
         """Seconds spent waiting outside of the attempts before the first byte."""
-        # delivery
         self.transcript = Transcript(gateway.transcript_bytes)
         self.trace = self._begin_trace(gateway.tracer) if gateway.tracer is not None else None
         self.continuations_left = 0
         """How often the stream may still be carried on when it breaks."""
         self.segments: Sequence[Segment] = ()
         """The parts of the stream that were carried on, in order."""
-        # the end
         self.ended: Ending = "complete"
         self.record: Record | None = None
         """Set once the request is booked, before the last byte is sent."""
         self.sample: Sample | None = None  # what it adds to the figures; set with the record
         self.error: TidegateError | None = None
+        self.drained = False
+        """Whether the rest of the stream was read after its client had left (see draining.py)."""
 
     def _begin_trace(self, tracer: Tracer) -> Trace:
         if tracer.content_bytes:

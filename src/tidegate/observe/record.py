@@ -185,6 +185,9 @@ class Record(Struct, kw_only=True, omit_defaults=True):
     last one cost anything."""
     estimated: bool = False
     """Whether the cost is of usage that was counted here, because the provider reported none."""
+    drained: bool = False
+    """Whether the rest of the stream was read after its client had left, so that the usage is the reported
+    one."""
     caller: str | None = None
     """The caller, if known; never the key."""
     error: str | None = None
