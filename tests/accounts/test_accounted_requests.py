@@ -388,3 +388,28 @@ async def test_limits_need_no_store(provider: Simulator) -> None:
         replies = [await gateway.post("/v1/chat/completions", body) for _ in range(3)]
     assert [reply.status for reply in replies] == [200, 200, 429]
     assert "the address 127.0.0.1 is limited to 2 requests per minute" in replies[2].error["message"]
+
+
+@pytest.mark.parametrize("end", ["expires", "is revoked"])
+async def test_a_stream_goes_on_when_its_key_ends_and_the_next_request_is_refused(
+    books: Books, provider: Simulator, end: str
+) -> None:
+    headers, gate = await books.key(), asyncio.Event()
+    pieces = events("Hel", "lo")
+    provider.answer(stream([*pieces[:2], gate, *pieces[2:]]))
+    url, body = books.gateway.url + "/v1/chat/completions", {**HELLO, "model": "one/m", "stream": True}
+    async with books.gateway.session.post(url, json=body, headers=headers) as response:
+        received = await response.content.readuntil(b"Hel")
+        if end == "expires":
+            await books.store.change(change_key, books.id, {"expires_at": 2})
+        else:
+            await books.store.change(revoke_key, books.id, 2)
+        await books.until(headers, works=False)
+        refused = await chat(books, headers)
+        assert (refused.status, refused.error["code"]) == (401, "invalid_api_key")
+        gate.set()
+        received += await response.read()
+    assert received.endswith(b"data: [DONE]\n\n")
+    row = await books.record()
+    assert (row["ended"], row["cost"]) == ("complete", COST)
+    assert len(provider.requests) == 1

@@ -136,6 +136,26 @@ async def test_a_key_is_rotated_with_an_overlap(admin: Admin) -> None:
     assert (again.status, again.error["code"]) == (409, "key_not_active")
 
 
+async def test_overlapping_rotations_leave_each_key_until_its_own_end(admin: Admin) -> None:
+    keys = [await admin.ask("POST", "/keys", {"name": "ci"}, status=201)]
+    keys += [await admin.ask("POST", "/keys/ci/rotate", {"overlap_s": 600}, status=201) for _ in range(3)]
+    for one in keys:
+        await admin.known(one["secret"])
+
+    async def states() -> list[str]:
+        return [(await admin.ask("GET", f"/keys/{one['id']}"))["state"] for one in keys]
+
+    await admin.ask("DELETE", f"/keys/{keys[1]['id']}")
+    await admin.known(keys[1]["secret"], works=False)
+    for place in (0, 2, 3):
+        await admin.known(keys[place]["secret"])
+    assert await states() == ["rotated", "revoked", "rotated", "active"]
+    assert (await admin.ask("DELETE", "/keys/ci"))["id"] == keys[3]["id"]
+    for one in keys:
+        await admin.known(one["secret"], works=False)
+    assert await states() == ["revoked"] * 4
+
+
 async def test_keys_are_listed_page_by_page(admin: Admin) -> None:
     for number in range(5):
         user = "alice" if number % 2 else "bob"

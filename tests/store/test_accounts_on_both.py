@@ -54,6 +54,27 @@ def test_keys_are_made_rotated_and_revoked(run: Run, url: str) -> None:
     database.close()
 
 
+def test_a_name_revokes_what_was_rotated_and_an_id_only_itself(run: Run, url: str) -> None:
+    run("keys create ci")
+    run("keys create other")
+    database = Database(url)
+    ids = []
+    for _ in range(3):
+        with database.read() as connection:
+            found = find_key(connection, "ci")
+            assert found is not None
+            ids.append(found["id"])
+        run("keys rotate ci")
+    said = run(f"keys revoke {ids[1]}")
+    assert said == f"revoked {ids[1]}, named ci\n"
+    with database.read() as connection:
+        newest = find_key(connection, "ci")
+    assert newest is not None
+    assert run("keys revoke ci") == f"revoked {newest['id']}, {ids[2]}, {ids[0]}, named ci\n"
+    assert [key["name"] for key in json.loads(run("keys list --json"))] == ["other"]
+    database.close()
+
+
 def test_money_moves_and_the_audit_finds_it_right(run: Run) -> None:
     run("wallets credit alice 2.5 --expires 1d")
     run("wallets credit alice 1 --priority -1")

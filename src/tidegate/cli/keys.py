@@ -157,14 +157,23 @@ def rotate(
 
 @app.command()
 def revoke(key: KeyArgument, config: ConfigOption = None, store: StoreOption = None) -> None:
-    """Revoke a key: within a second, no worker accepts it any more."""
+    """Revoke a key: within a second, no worker accepts it any more.
+
+    By its name, keys that work on after a rotation to it are revoked, too; by its id, only this one.
+    """
     from tidegate.store.journal import milliseconds
-    from tidegate.store.keys import revoke_key
+    from tidegate.store.keys import revoke_key, revoke_with_predecessors
 
     with open_store(config, store) as opened, opened.database.write() as connection:
-        row = _find(connection, key)
-        revoked = revoke_key(connection, row["id"], milliseconds())
-    typer.echo(f"{'revoked' if revoked else 'was revoked already:'} {row['id']}, named {row['name']}")
+        row, now = _find(connection, key), milliseconds()
+        if key == row["id"]:
+            revoked = [key] if revoke_key(connection, key, now) else []
+        else:
+            revoked = [*revoke_with_predecessors(connection, row, now)]
+    typer.echo(
+        f"{'revoked' if revoked else 'was revoked already:'} {', '.join(revoked) or row['id']}, "
+        f"named {row['name']}"
+    )
 
 
 # --- what there is -----------------------------------------------------------------------------

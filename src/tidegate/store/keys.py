@@ -14,7 +14,8 @@ from .upsert import insert_new
 __all__ = [
     "add_key", "add_user", "change_key", "changed_keys", "changed_users", "find_key", "find_team",
     "find_user", "ids_of_keys", "keys_named", "list_keys", "list_teams", "list_users", "put_team", "put_user",
-    "revoke_key", "rotate_key", "users_with_teams", "version_of_keys", "version_of_users",
+    "revoke_key", "revoke_with_predecessors", "rotate_key", "users_with_teams", "version_of_keys",
+    "version_of_users",
 ]  # fmt: skip
 
 Row = dict[str, Any]
@@ -84,6 +85,21 @@ def revoke_key(connection: Connection, key: str, now: int) -> bool:
     revoked = update(keys).where(keys.c.id == key, works)
     result = connection.execute(revoked.values(revoked_at=now, version=_next_version(connection)))
     return bool(result.rowcount)
+
+
+def revoke_with_predecessors(connection: Connection, row: Row, now: int) -> Sequence[str]:
+    """Revoke a key, and the keys before it that work on for the overlap of a rotation. Returns the ids of
+    those that still worked.
+    """
+    revoked: list[str] = []
+    key = row
+    while True:
+        if revoke_key(connection, key["id"], now):
+            revoked.append(key["id"])
+        before = find_key(connection, key["replaces"]) if key["replaces"] is not None else None
+        if before is None:
+            return revoked
+        key = before
 
 
 def rotate_key(connection: Connection, old: Row, new: Mapping[str, Any], now: int, ends_at: int) -> None:

@@ -12,7 +12,16 @@ from tidegate.accounts.settings import KeySettings
 from tidegate.protocols.errors import InvalidRequest
 from tidegate.store.database import Connection
 from tidegate.store.journal import milliseconds
-from tidegate.store.keys import add_key, add_user, change_key, keys_named, list_keys, revoke_key, rotate_key
+from tidegate.store.keys import (
+    add_key,
+    add_user,
+    change_key,
+    keys_named,
+    list_keys,
+    revoke_key,
+    revoke_with_predecessors,
+    rotate_key,
+)
 from tidegate.store.store import Store
 
 from .answers import KeyView, KeyWithSecret, Page, respond
@@ -126,7 +135,9 @@ def _add_changing(routes: Routes, store: Store) -> None:
 
     @routes.add("DELETE", "/keys/{key}", KeyView)
     async def revoke(key: str) -> Response:
-        """Revoke a key: within a second, no worker accepts it any more. The key stays in the list."""
+        """Revoke a key: within a second, no worker accepts it any more. The key stays in the list. By its
+        name, keys that work on after a rotation to it are revoked, too; by its id, only this one.
+        """
         now = milliseconds()
         return respond(_view(await store.change(_revoke, key, now), now))
 
@@ -158,7 +169,10 @@ def _rotate(connection: Connection, key: str, made: NewKey, body: Rotation, now:
 
 def _revoke(connection: Connection, key: str, now: int) -> dict[str, Any]:
     row = _find(connection, key)
-    revoke_key(connection, row["id"], now)
+    if key == row["id"]:
+        revoke_key(connection, key, now)
+    else:
+        revoke_with_predecessors(connection, row, now)
     return _find(connection, row["id"])
 
 
