@@ -1,5 +1,7 @@
 """The admin API of a running gateway: who may use it, and what each of its paths does."""
 
+import csv
+import io
 import json as jsonlib
 import re
 from collections.abc import AsyncIterator
@@ -402,6 +404,16 @@ async def test_it_describes_itself(admin: Admin) -> None:
         assert b"/admin/openapi.json" in reply.body
 
 
+async def test_the_table_of_its_paths_is_complete(admin: Admin) -> None:
+    document = (await admin.gateway.get("/admin/openapi.json")).json
+    paths = {f"{method.upper()} {path}" for path, methods in document["paths"].items() for method in methods}
+    text = (Path(__file__).parents[2] / "docs" / "accounts.md").read_text("utf-8")
+    table = text.partition("## The admin API")[2].partition("\n## ")[0]
+    written = set(re.findall(r"`([A-Z]+ /admin/[^`]+)`", table))
+    pages = {f"GET /admin/{page}" for page in ("docs", "redoc", "openapi.json")}
+    assert written - pages == paths
+
+
 async def test_the_log_says_who_changed_what(admin: Admin, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO", "tidegate")
     await admin.ask("PUT", "/users/alice", {})
@@ -412,6 +424,28 @@ async def test_the_log_says_who_changed_what(admin: Admin, caplog: pytest.LogCap
     assert re.fullmatch(r"admin API: PUT /admin/users/bob by the key admin-[0-9a-f]{8}: 200", lines[1])
     assert len(lines) == 2
     assert ADMIN not in caplog.text
+
+
+async def test_hostile_notes_are_harmless_in_csv(admin: Admin) -> None:
+    note = '=HYPERLINK("http://evil.example")\r\n\x1b[2J<script>alert(1)</script>\u202e\x9b\ttext'
+    await admin.credit("alice", 1, note=note)
+    for path in ("/wallets/alice/statement", "/transactions"):
+        reply = await admin.reply("GET", path, headers={"accept": "text/csv"})
+        (row,) = csv.DictReader(io.StringIO(reply.body.decode(), newline=""))
+        assert row["note"].startswith("'=HYPERLINK(")
+        assert "<script>" in row["note"]  # a cell is text: only a page has to escape it
+        assert not set(row["note"]) & set("\r\n\t\x1b\x9b\u202e")
+        assert reply.headers["content-type"].startswith("text/csv")
+
+
+async def test_lone_surrogates_of_a_note_do_no_harm(admin: Admin) -> None:
+    body = rb'{"amount_usd": 1, "note": "a\ud83d b"}'
+    headers = {**AS_ADMIN, "idempotency-key": "k"}
+    async with admin.gateway.session.post(
+        f"{admin.gateway.url}/admin/wallets/bob/credits", data=body, headers=headers
+    ) as answer:
+        assert answer.status == 400
+        assert (await answer.json())["error"]["type"] == "invalid_request_error"
 
 
 @pytest.mark.parametrize("margin", ["0.2", "-1", "100", "1E+1"])

@@ -165,6 +165,21 @@ async def test_csv_is_harmless(admin: Admin) -> None:
     assert (rows[1]["cost_usd"], rows[1]["tokens_input"]) == ("0.002", "1000")
 
 
+async def test_hostile_contents_are_harmless_in_csv(admin: Admin) -> None:
+    secret = await key_of(admin)
+    hostile = '=1+1|<img src=x onerror="alert(1)">,";\u202e\x9b'
+    prompt = [{"role": "user", "content": f"{hostile}\x1b[2J\r\n\t"}]
+    body = {"model": "one/m", "messages": prompt, "user": f"{hostile}\x1b"}
+    headers = {"authorization": f"Bearer {secret}", "x-session-id": hostile, "user-agent": hostile}
+    admin.provider.answer(json(ANSWER))
+    reply = await admin.gateway.post(CHAT, body, headers)
+    assert reply.status == 200, reply.body
+    sheet = await admin.reply("GET", "/requests", headers={"accept": "text/csv"})
+    (row,) = csv.DictReader(io.StringIO(sheet.body.decode(), newline=""))
+    assert row["session"].startswith("'=1+1|<img src=x onerror")
+    assert not set("".join(row.values())) & set("\r\n\t\x1b\x9b\u202e")
+
+
 async def test_callers_see_their_own_requests_only(admin: Admin) -> None:
     secret, other = await key_of(admin), await key_of(admin, "bob")
     mine = (await admin.chat(secret)).headers["x-request-id"]

@@ -79,7 +79,7 @@ def parse_position(text: str) -> Position | None:
     if not text:
         return None
     at, dot, name = text.partition(".")
-    if not (dot and name and at.isascii() and at.isdigit() and len(at) <= 15):
+    if not (dot and name and "\x00" not in name and at.isascii() and at.isdigit() and len(at) <= 15):
         raise InvalidRequest("after is not the `next` of a page", param="after")
     return Position(int(at), name)
 

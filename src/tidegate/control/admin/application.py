@@ -4,10 +4,11 @@ import logging
 from collections.abc import Sequence
 from typing import Any
 
-from fastapi import FastAPI, Request, Response
+from fastapi import Depends, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.routing import BaseRoute, Match
 
 from tidegate import __version__
 from tidegate.config import Config
@@ -24,6 +25,7 @@ from .members import add_members
 from .overview import add_overview
 from .prices import add_prices
 from .providers import add_providers
+from .reading import refuse_nul
 from .requests import Live, add_requests
 from .routes import Routes
 from .wallets import add_wallets
@@ -56,6 +58,7 @@ def create_admin(config: Config, store: Store | None, live: Live, history: Histo
         openapi_url="/admin/openapi.json",
         docs_url=None,
         redoc_url=None,
+        dependencies=[Depends(refuse_nul)],
     )
     routes = Routes(app)
     add_configuration(routes, config)
@@ -91,11 +94,18 @@ def _handle_errors(app: FastAPI, *, missing: bool) -> None:
         found = _error_of(request, error, missing=missing)
         body = {"message": found.message, "type": found.type, "param": found.param, "code": found.code}
         headers = {"retry-after": str(found.retry_after)} if found.retry_after is not None else {}
-        allowed = getattr(error, "headers", None) or {}
-        return JSONResponse({"error": body}, found.status, {**headers, **allowed})
+        if found.status == 405:
+            headers["allow"] = ", ".join(_methods(app.routes, request))
+        return JSONResponse({"error": body}, found.status, headers)
 
     for kind in (TidegateError, StoreUnavailable, RequestValidationError, HTTPException):
         app.add_exception_handler(kind, send)
+
+
+def _methods(routes: Sequence[BaseRoute], request: Request) -> Sequence[str]:
+    """The methods of a path, which several routes may share."""
+    matching = (one for one in routes if one.matches(request.scope)[0] is not Match.NONE)
+    return sorted({method for one in matching for method in getattr(one, "methods", None) or ()})
 
 
 def _error_of(request: Request, error: Exception, *, missing: bool) -> TidegateError:

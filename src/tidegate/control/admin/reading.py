@@ -27,6 +27,7 @@ __all__ = [
     "check_settings",
     "parse_amount",
     "read",
+    "refuse_nul",
 ]  # fmt: skip
 
 T = TypeVar("T")
@@ -55,7 +56,35 @@ async def read(request: Request, kind: type[T]) -> T:
         data += piece
         if len(data) > MOST_BYTES:
             raise BodyTooLarge("the body is larger than 1 MB")
-    return decode(msgspec.json.Decoder(kind), bytes(data))
+    body = decode(msgspec.json.Decoder(kind), bytes(data))
+    if rb"\u0000" in data and (param := _param_with_nul(msgspec.json.decode(data))):
+        raise InvalidRequest(f"{param} has a NUL character", param=param)
+    return body
+
+
+async def refuse_nul(request: Request) -> None:
+    """Refuse a path or a query with a NUL character, which no store accepts. Raises InvalidRequest."""
+    for name, value in (*request.path_params.items(), *request.query_params.multi_items()):
+        if "\x00" in name or "\x00" in value:
+            shown = name.replace("\x00", "\\0")
+            raise InvalidRequest(f"{shown} has a NUL character", param=shown)
+
+
+def _param_with_nul(value: Any, path: str = "") -> str:
+    """The first string with a NUL character, as `settings.tags[0]`; empty if there is none."""
+    match value:
+        case str():
+            return path if "\x00" in value else ""
+        case list():
+            found = (_param_with_nul(one, f"{path}[{place}]") for place, one in enumerate(value))
+        case dict():
+            found = (
+                (path or "the body") if "\x00" in name else _param_with_nul(one, f"{path}.{name}".lstrip("."))
+                for name, one in value.items()
+            )
+        case _:
+            return ""
+    return next(filter(None, found), "")
 
 
 @contextmanager
