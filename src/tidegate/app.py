@@ -50,8 +50,11 @@ from tidegate.exchange.state import Exchange
 from tidegate.exchange.tariff import Tariff
 from tidegate.exchange.watchdog import Watchdog
 from tidegate.figures import History
+from tidegate.figures.changes import Change, Model
+from tidegate.figures.changes import describe as describe_change
 from tidegate.figures.families import WORKER
 from tidegate.figures.keeper import Keeper
+from tidegate.figures.watching import ChangeWatch
 from tidegate.http.asgi import serve_scope
 from tidegate.http.contract import ServerRequest
 from tidegate.http.mount import NOTHING, ASGIApplication, serve_asgi
@@ -87,6 +90,9 @@ log = logging.getLogger("tidegate")
 UI_PATH = "/ui"
 CONTROL_PATHS = (ADMIN_PATH, UI_PATH, "/docs", "/redoc", "/openapi.json", "/static-offline-docs/")
 """What the control plane serves."""
+
+CHANGES = "changes"
+"""What the worker leads that reports changes of models."""
 
 LAST_WORDS_S = 1.0
 """How long exchanges that the server has cancelled may take to tell their clients."""
@@ -124,7 +130,6 @@ class Tidegate:
         self._counters: Counters = LocalCounters() if bus.memory is None else SharedCounters(bus.memory)
         """What is used of limits; it survives reloads."""
         self._hosts = self._join_hosts(config, bus)
-        """Connects this worker with those of other hosts."""
         if self._hosts is not None:
             bus, self._counters = self._hosts.bus, self._hosts.counters
         self._bus = bus
@@ -148,6 +153,7 @@ class Tidegate:
         self._plane: Plane | None = None
         self._live_requests = LiveRequests(bus, lambda: open_requests(self._watchdog))
         self._prober = Prober(lambda: self._plane.gateway if self._plane is not None else None, bus)
+        self._change_watch = self._make_change_watch()
         self.on_startup: list[Callable[[], Awaitable[None]]] = []
         """Awaited once the gateway serves; what they start they stop in `on_shutdown`."""
         self.on_shutdown: list[Callable[[], Awaitable[None]]] = []
@@ -246,6 +252,7 @@ class Tidegate:
             self._sharing.start()
         self._prober.start()
         self._figures.start()
+        self._change_watch.start()
         for start in self.on_startup:
             await start()
         spare_the_collector()
@@ -257,6 +264,7 @@ class Tidegate:
         if self._provider_keys is not None:
             await self._provider_keys.close()
         await self._prober.stop()
+        await self._change_watch.close()
         self._figures.stop()
         await self._watchdog.drain(LAST_WORDS_S)
         await self._drains.close()
@@ -318,6 +326,29 @@ class Tidegate:
         if self._hosts is not None:
             self._hosts.configure(config)
         self._alerts.configure([url.reveal() for url in config.alerts.urls], config.alerts.repeat_s)
+        self._change_watch.enabled = bool(config.alerts.urls) and config.alerts.changes
+
+    def _make_change_watch(self) -> ChangeWatch:
+        return ChangeWatch(
+            lambda: self._figures.history,
+            lambda: self._bus.lead(CHANGES),
+            self._retirement_of,
+            self._on_change,
+            self._on_retirement,
+        )
+
+    def _retirement_of(self, provider: str, model: str) -> str | None:
+        known = self._config.providers.get(provider)
+        row = catalog.model_named(known.kind, model) if known is not None else None
+        return row.retires if row is not None else None
+
+    def _on_change(self, change: Change, ended: bool) -> None:
+        text = describe_change(change, ended=ended)
+        log.log(logging.INFO if ended else logging.WARNING, "%s", text)
+        self._alerts.on_change(change.measure, change.model.path, text, ended=ended)
+
+    def _on_retirement(self, model: Model, day: str, left: int) -> None:
+        self._alerts.on_retirement(model.path, day, left)
 
     async def _trace_as(self, config: Config) -> None:
         """Trace requests as this configuration wants it."""

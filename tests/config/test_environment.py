@@ -243,6 +243,7 @@ VALUES = {
     "logs.file_mb": 1,
     "alerts.urls": ("ntfys://ntfy.sh/a", "slack://b"),
     "alerts.repeat_s": 60.0,
+    "alerts.changes": False,
     "metrics.public": True,
     "metrics.token": "prom-0123456789",
     "traces.endpoint": "http://collector.test:4318",

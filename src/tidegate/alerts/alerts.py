@@ -83,6 +83,16 @@ class Alerts:
         kinds = (LOW_BALANCE,) if ended else ()
         self.report(Notice("balance_restored" if ended else LOW_BALANCE, user, text, kinds))
 
+    def on_change(self, measure: str, subject: str, text: str, *, ended: bool) -> None:
+        """Accept that a model has moved away from its own past, or (`ended`) is as it was again."""
+        kind = f"changed_{measure}"
+        self.report(Notice(f"settled_{measure}" if ended else kind, subject, text, (kind,) if ended else ()))
+
+    def on_retirement(self, subject: str, day: str, left_days: int) -> None:
+        """Accept that a model in use retires on a day (`YYYY-MM-DD`), or has retired."""
+        when = f"retires on {day}" if left_days > 0 else f"was to retire on {day}"
+        self.report(Notice("retirement", f"{subject} {left_days}", f"{subject} {when}, and is in use"))
+
     def report(self, notice: Notice) -> None:
         """Accept a notice, and share it with the other workers."""
         if self._sender is not None:

@@ -427,6 +427,8 @@ class Alerts(Struct, frozen=True, kw_only=True):
     """Destinations as Apprise URLs, which may contain tokens; `https://…` is an ntfy topic."""
     repeat_s: Seconds = 900
     """Minimum time between two alerts about the same problem of the same provider, in seconds."""
+    changes: bool = True
+    """Whether models that move away from their own past, or will retire soon, are reported."""
 
 
 class Traces(Struct, frozen=True, kw_only=True):
