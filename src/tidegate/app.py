@@ -494,6 +494,7 @@ class Tidegate:
         """Note what is counted beside requests."""
         live, store = self._figures.live, self._store
         live.note_total(WORKER.dropped_messages, getattr(self._bus, "dropped", 0))
+        live.note_total(WORKER.dropped_details, self._recorder.dropped + self._recorder.room.dropped)
         if store is not None:
             live.note(WORKER.journal_lag, store.lag)
             failing = store.failing_since

@@ -11,7 +11,7 @@ import pytest
 
 from running import HELLO, Gateway, Reply
 from sdk.dialects import OPENAI
-from simulator import Simulator, json
+from simulator import Simulator, json, never
 
 PRICES = '[prices."sim/gpt-4o"]\ninput = 2.5\noutput = 10\ncache_read = 1.25\n'
 ONE_ANSWER = (11 * 2.5 + 7 * 10) / 1e6
@@ -63,6 +63,20 @@ async def test_an_answer_is_counted_once_in_everything(gateway: Gateway) -> None
     assert found[of("tidegate_time_to_first_token_seconds_count")] == 0
     assert found['tidegate_http_requests_total{door="openai",status_class="2xx"}'] == 1
     assert found["tidegate_open_requests"] == 0
+
+
+async def test_bodies_for_which_there_is_no_room_are_counted(provider: Simulator, tmp_path: Path) -> None:
+    provider.answer(never())
+    store = f'[store]\nurl = "sqlite:///{tmp_path}/records.db"\n[auth]\nmode = "open"\n'
+    more = f'{store}[logs]\nbodies = "full"\nbodies_mb = 1\nbody_kb = 1024'
+    async with Gateway({"sim": ("openai_compatible", f"{provider.url}/v1")}, more=more) as gateway:
+        assert (await scrape(gateway))["tidegate_dropped_details_total"] == 0
+        long = [{"role": "user", "content": "x" * 700_000}]
+        asked = [asyncio.create_task(gateway.chat("sim/m", messages=long)) for _ in range(2)]
+        await provider.seen(2)
+        assert (await scrape(gateway))["tidegate_dropped_details_total"] >= 1
+        for one in asked:
+            one.cancel()
 
 
 async def test_a_stream_has_a_time_to_first_token_and_is_open_while_it_lasts(

@@ -192,7 +192,7 @@ class WorkerCells:
     )
     dropped_details = layout.one(
         "tidegate_dropped_details_total",
-        "Records whose details (bodies, attempts) were not kept, because they came too fast.",
+        "Bodies and interactions that were not kept, because there was no room for them.",
     )
     dropped_messages = layout.one(
         "tidegate_dropped_messages_total", "Messages between workers that were not delivered."
