@@ -203,3 +203,41 @@ async def test_without_an_endpoint_no_header_is_added(stack: AsyncExitStack) -> 
         "/v1/chat/completions", {"model": "p/m", **HELLO}, {"traceparent": f"00-{TRACE}-{PARENT}-01"}
     )
     assert "traceparent" not in provider.requests[0].headers
+
+
+FOREIGN = [{"role": "user", "content": [{"type": "a_part_of_tomorrow", "value": 1}]}]
+"""What a provider of the same dialect may read, and Tidegate does not."""
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        pytest.param({"model": "m"}, 400, id="refused before it is read"),
+        pytest.param({"model": "m", "messages": FOREIGN}, 200, id="passed on unread"),
+    ],
+)
+async def test_a_request_whose_contents_cannot_be_read_has_its_record_and_its_spans(
+    stack: AsyncExitStack, body: dict[str, Any], status: int
+) -> None:
+    gateway, collector, (provider,) = await traced(stack, "openai_compatible", more="content = true")
+    provider.answer(json(ANSWER))
+    assert (await gateway.post("/v1/chat/completions", body)).status == status
+    assert (await gateway.record())["status"] == status
+    spans = await spans_of(gateway, collector)
+    assert [one["http.response.status_code"] for one in spans if one["kind"] == "server"] == [status]
+
+
+async def test_an_export_that_fails_costs_no_record(stack: AsyncExitStack) -> None:
+    gateway, _, (provider,) = await traced(stack, "openai_compatible")
+    provider.answer(json(ANSWER))
+
+    class Broken:
+        def export(self, spans: Any) -> None:
+            raise RuntimeError("full")
+
+        def close(self) -> None:
+            pass
+
+    gateway.app._tracer._exports = Broken()
+    assert (await gateway.chat("m")).status == 200
+    assert (await gateway.record())["ended"] == "complete"

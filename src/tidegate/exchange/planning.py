@@ -104,7 +104,7 @@ def facts_of(this: Exchange) -> RequestFacts:
     if alone and preferences is ANY and not this.explains:
         return STREAMED if this.stream else PLAIN
     facts = this.operation.facts(this.parsed)
-    session = session_of(this, facts)
+    session = session_key_of(this, facts)
     if preferences is ANY and not this.resolution.tiers:
         return facts if session is None else structs.replace(facts, session=session)
     return structs.replace(
@@ -117,7 +117,7 @@ def facts_of(this: Exchange) -> RequestFacts:
     )
 
 
-def session_of(this: Exchange, facts: RequestFacts) -> SessionKey | None:
+def session_key_of(this: Exchange, facts: RequestFacts) -> SessionKey | None:
     """The key of the conversation, if affinity is on and the operation has conversations. None also for what
     has no name and is too short for a prompt cache: there is no home to return to.
     """

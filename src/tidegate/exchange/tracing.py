@@ -1,5 +1,6 @@
 """The spans of an exchange that is over, if it has a trace (see the package `traces`)."""
 
+import logging
 from collections.abc import Iterator, Mapping
 from time import perf_counter, time
 from typing import Any
@@ -20,6 +21,8 @@ from .state import Exchange
 
 __all__ = ["content_of", "export_spans"]
 
+log = logging.getLogger("tidegate")
+
 Attributes = Mapping[str, Value | None]
 USD = 1e-9
 """Of an amount."""
@@ -33,12 +36,19 @@ def export_spans(this: Exchange, record: Record, content: Attributes) -> None:
     trace, tracer = this.trace, this.gateway.tracer
     if trace is None or tracer is None or not trace.sampled:
         return
+    try:
+        tracer.export(_spans_of(this, trace, record, content))
+    except Exception:
+        log.exception("%s could not be traced", this.request.id)
+
+
+def _spans_of(this: Exchange, trace: Trace, record: Record, content: Attributes) -> list[Span]:
     offset = time() - perf_counter()
     attempts = (
         _attempt_span(this, trace, one, content if one is this.attempt else {}, offset)
         for one in this.attempts
     )
-    tracer.export([_request_span(this, trace, record, offset), *attempts])
+    return [_request_span(this, trace, record, offset), *attempts]
 
 
 def content_of(this: Exchange) -> Attributes:
@@ -46,15 +56,24 @@ def content_of(this: Exchange) -> Attributes:
     trace, tracer = this.trace, this.gateway.tracer
     if trace is None or tracer is None or not trace.sampled or not tracer.content_bytes:
         return {}
-    find_turn = getattr(this.parsed, "turn", None)
-    found: dict[str, Value | None] = {}
+    if not this.attempts:
+        return {}
+    try:
+        return _read_content(this, tracer.content_bytes)
+    except Exception:  # noqa: BLE001 such as a request in a form that only its own provider reads
+        log.warning("the contents of %s could not be read for its trace", this.request.id)
+        return {}
+
+
+def _read_content(this: Exchange, most: int) -> Attributes:
+    find_turn, found = getattr(this.parsed, "turn", None), dict[str, Value | None]()
     if find_turn is not None:
         messages = [_render_message(one) for one in find_turn().messages]
-        found[names.INPUT_MESSAGES] = _bounded(messages, tracer.content_bytes)
+        found[names.INPUT_MESSAGES] = _bounded(messages, most)
     text = delivered_text(this)
     if text is not None:
         answer = [{"role": "assistant", "parts": [{"type": "text", "content": text}]}]
-        found[names.OUTPUT_MESSAGES] = _bounded(answer, tracer.content_bytes)
+        found[names.OUTPUT_MESSAGES] = _bounded(answer, most)
     return found
 
 
