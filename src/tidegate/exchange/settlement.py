@@ -12,7 +12,8 @@ from .recording import add_times, outcome, record_of
 from .reporting import report_end
 from .sampling import count
 from .state import Exchange
-from .tracing import content_of, export_spans
+from .trace_content import content_of
+from .tracing import export_spans
 
 __all__ = ["conclude", "ending_of", "settle"]
 
