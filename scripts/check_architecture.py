@@ -49,15 +49,17 @@ ROOMS = {
         "a service is data over a wire format; its URLs and headers are rendered once",
     ),
     "accounts": room(
-        "bus config money protocols store",
+        "bus config money periodic protocols store",
         "callers, their limits and their funds do not depend on what they request",
     ),
     "store": room("figures money protocols", "it stores data; access and costs are decided elsewhere"),
     "upstream": room("http protocols", "it transfers bytes, and maps failures to the gateway's errors"),
     "bus": room("", "messages are bytes; only their senders and receivers interpret them"),
+    "periodic": room("", "a round of work is repeated, whatever it does"),
     "meters": room("", "statistics are independent of what they measure"),
     "figures": room(
-        "bus meters money protocols", "figures are sums of what happened, wherever they are kept and shown"
+        "bus meters money periodic protocols",
+        "figures are sums of what happened, wherever they are kept and shown",
     ),
     "routing": room(
         "catalog config meters money protocols providers",

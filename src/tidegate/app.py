@@ -285,7 +285,7 @@ class Tidegate:
         if self._upkeep is not None:
             await self._upkeep.close()
         if self._retention is not None:
-            self._retention.stop()
+            await self._retention.close()
         if self._price_book is not None:
             await self._price_book.close()
         if self._accountant is not None:

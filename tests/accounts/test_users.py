@@ -4,7 +4,10 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import pytest
+
 from tidegate.accounts import Users
+from tidegate.store.errors import StoreUnavailable
 
 
 class Source:
@@ -14,6 +17,7 @@ class Source:
         self.rows: dict[str, dict[str, Any]] = {}
         self.counted = 0
         self.asked: list[str] = []
+        self.failures: list[Exception] = []
 
     async def read(self, ids: Sequence[str]) -> Sequence[Mapping[str, Any]]:
         self.asked.append("read")
@@ -27,6 +31,8 @@ class Source:
 
     async def version(self) -> int:
         self.asked.append("version")
+        if self.failures:
+            raise self.failures.pop()
         return self.counted
 
     async def changed(self, version: int) -> Sequence[Mapping[str, Any]]:
@@ -66,7 +72,7 @@ async def test_nothing_is_asked_before_anybody_has_called() -> None:
     source = Source()
     users = Users(source)
     users.open()
-    await users._refresh(source)
+    await users._refresh()
     assert source.asked == []
     await users.load("alice")
     await followed(users, source)
@@ -79,6 +85,21 @@ async def test_a_change_between_reading_a_user_and_the_next_look_is_noticed() ->
     await users.load("alice")
     source.disable("alice")
     await users.load("bob")
-    await users._refresh(source)
+    await users._refresh()
     assert users.find("alice") is None
     assert users.find("bob") is not None
+
+
+@pytest.mark.parametrize("failure", [StoreUnavailable("away"), KeyError("a column"), OSError(5, "I/O error")])
+async def test_no_failure_of_a_look_ends_the_looks(failure: Exception) -> None:
+    """A revocation that comes after it is still noticed."""
+    source = Source()
+    users = Users(source)
+    users.open()
+    await users.load("alice")
+    source.failures = [failure, failure]
+    await followed(users, source, 3)
+    source.disable("alice")
+    while users.find("alice") is not None:
+        await asyncio.sleep(0.02)
+    await users.close()

@@ -4,7 +4,6 @@ All keys are held in memory by their digest, so that no request waits for the st
 changed anywhere is followed within a second; while the store is away, the keys that are known go on to work.
 """
 
-import asyncio
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
@@ -14,6 +13,7 @@ from typing import Protocol as Interface
 
 import msgspec
 
+from tidegate.periodic import Periodic
 from tidegate.store.errors import StoreUnavailable
 
 from .api_keys import digest_of, split_name
@@ -65,9 +65,13 @@ class Directory:
         self._source = source
         self._billing = billing
         self._version = -1
-        self._task: asyncio.Task[None] | None = None
-        self.stale = False
-        """Whether the store could not be read the last time."""
+        self._following = Periodic(
+            "keys",
+            EVERY_S,
+            self._refresh,
+            problem="the store cannot be read, and keys are used as they were known",
+            expected=StoreUnavailable,
+        )
 
     @property
     def has_keys(self) -> bool:
@@ -92,31 +96,19 @@ class Directory:
     async def open(self) -> None:
         """Read all keys, and begin to follow changes. Raises StoreUnavailable."""
         if self._source is not None:
-            await self._refresh(self._source)
-            self._task = asyncio.create_task(self._follow(self._source), name="keys")
+            await self._refresh()
+            self._following.start()
 
     async def close(self) -> None:
         """Stop following."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait([self._task])
+        await self._following.close()
 
     def _make_anonymous(self, address: str) -> Caller:
         return Caller(subjects=(Subject(f"address:{address or 'local'}", self._limits),))
 
-    async def _follow(self, source: KeySource) -> None:
-        while True:
-            await asyncio.sleep(EVERY_S)
-            try:
-                await self._refresh(source)
-            except StoreUnavailable as error:
-                if not self.stale:
-                    log.warning("the store cannot be read, and keys are used as they were known: %s", error)
-                self.stale = True
-            else:
-                self.stale = False
-
-    async def _refresh(self, source: KeySource) -> None:
+    async def _refresh(self) -> None:
+        source = self._source
+        assert source is not None, "without a store, nothing follows it"
         version = await source.version()
         if version == self._version:
             return

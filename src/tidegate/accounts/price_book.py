@@ -4,8 +4,6 @@ Each worker looks at the store more than twice a second, so a change is known ev
 with a later `from` is known before it comes into force, so that all workers apply it at the same moment.
 """
 
-import asyncio
-import logging
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -13,6 +11,7 @@ from typing import Any, NamedTuple
 from tidegate.money import OperatorPrices
 from tidegate.money.operator_prices import operator_price, stored_images
 from tidegate.money.pricing import PRICED
+from tidegate.periodic import Periodic
 from tidegate.protocols.ids import new_id
 from tidegate.store.database import Connection
 from tidegate.store.errors import StoreUnavailable
@@ -26,8 +25,6 @@ __all__ = [
     "remove_prices",
 ]
 
-log = logging.getLogger("tidegate")
-
 EVERY_S = 0.4
 """Seconds between two looks at the store."""
 
@@ -39,35 +36,22 @@ class PriceBook:
         self._store = store
         self._prices = prices
         self._version = -1
-        self._task: asyncio.Task[None] | None = None
+        self._following = Periodic(
+            "prices",
+            EVERY_S,
+            self._refresh,
+            problem="the prices in the store cannot be read, and are used as they were known",
+            expected=StoreUnavailable,
+        )
 
     async def open(self) -> None:
         """Read all prices, and begin to follow changes. Raises StoreUnavailable."""
         await self._refresh()
-        self._task = asyncio.create_task(self._follow(), name="prices")
+        self._following.start()
 
     async def close(self) -> None:
         """Stop following."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait([self._task])
-
-    async def _follow(self) -> None:
-        failing = False
-        while True:
-            await asyncio.sleep(EVERY_S)
-            try:
-                await self._refresh()
-            except StoreUnavailable as error:
-                if not failing:
-                    log.warning("the store cannot be read, and prices are used as they were known: %s", error)
-                failing = True
-            except Exception:
-                if not failing:
-                    log.exception("the prices in the store cannot be read, and are used as they were known")
-                failing = True
-            else:
-                failing = False
+        await self._following.close()
 
     async def _refresh(self) -> None:
         version = await self._store.ask(version_of_prices)

@@ -6,9 +6,9 @@ there. A provider that the configuration does not name, but that needs nothing b
 has one.
 """
 
-import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from hashlib import sha256
 from types import MappingProxyType
 from typing import Any
@@ -16,6 +16,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from tidegate.config import Config, Kind, Origin, ProviderConfig, Secret, kinds
+from tidegate.periodic import Periodic
 from tidegate.store.errors import StoreUnavailable
 from tidegate.store.provider_keys import list_provider_keys
 from tidegate.store.store import Store
@@ -128,7 +129,7 @@ class StoredProviderKeys:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._rows: Rows = {}
-        self._task: asyncio.Task[None] | None = None
+        self._following: Periodic | None = None
 
     async def read(self, config: Config) -> Mapping[str, Secret]:
         """The keys by provider; without those that cannot be decrypted, which the log names. Raises
@@ -148,27 +149,31 @@ class StoredProviderKeys:
 
     def follow(self, apply: Callable[[], Awaitable[None]]) -> None:
         """Call `apply`, which reads the keys again, whenever they have changed."""
-        self._task = asyncio.create_task(self._follow(apply), name="provider-keys")
+        self._following = Periodic(
+            "provider-keys",
+            EVERY_S,
+            partial(self._look, apply),
+            problem="the keys of providers in the store cannot be applied",
+            expected=StoreUnavailable,
+            expected_level=logging.DEBUG,  # the keys that are known go on to work
+        )
+        self._following.start()
 
     async def close(self) -> None:
         """Stop following."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait([self._task])
+        if self._following is not None:
+            await self._following.close()
 
-    async def _follow(self, apply: Callable[[], Awaitable[None]]) -> None:
-        while True:
-            await asyncio.sleep(EVERY_S)
-            try:
-                rows = await self._store.ask(list_provider_keys)
-                if rows != self._rows:
-                    names = sorted(
-                        name for name in {*rows, *self._rows} if rows.get(name) != self._rows.get(name)
-                    )
-                    await apply()
-                    log.info("keys of providers in the store have changed: %s", ", ".join(names))
-            except StoreUnavailable:
-                continue  # the keys that are known go on to work
-            except Exception:
-                log.exception("the keys of providers in the store cannot be applied")
-                self._rows = rows  # not again and again
+    async def _look(self, apply: Callable[[], Awaitable[None]]) -> None:
+        rows = await self._store.ask(list_provider_keys)
+        if rows == self._rows:
+            return
+        names = sorted(name for name in {*rows, *self._rows} if rows.get(name) != self._rows.get(name))
+        try:
+            await apply()
+        except StoreUnavailable:
+            raise
+        except Exception:
+            self._rows = rows  # not again and again
+            raise
+        log.info("keys of providers in the store have changed: %s", ", ".join(names))

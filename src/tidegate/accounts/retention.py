@@ -6,14 +6,13 @@ from collections.abc import Callable
 
 from tidegate.bus import Bus
 from tidegate.config import Logs
+from tidegate.periodic import Periodic
 from tidegate.store.errors import StoreUnavailable
 from tidegate.store.journal import milliseconds
 from tidegate.store.retention import BATCH, delete_old_bodies, delete_old_records
 from tidegate.store.store import Store
 
 __all__ = ["Retention"]
-
-log = logging.getLogger("tidegate")
 
 EVERY_S = 600.0
 """Seconds between two rounds."""
@@ -31,28 +30,27 @@ class Retention:
         self._store = store
         self._bus = bus
         self._logs = logs
-        self._task: asyncio.Task[None] | None = None
+        self._rounds = Periodic(
+            "retention",
+            EVERY_S,
+            self._round,
+            problem="old bodies and records are not deleted now",
+            expected=StoreUnavailable,
+            expected_level=logging.INFO,
+            at_once=True,
+        )
 
     def start(self) -> None:
-        """Start on the running event loop."""
-        self._task = asyncio.get_running_loop().create_task(self._run())
+        """Begin, on the running event loop."""
+        self._rounds.start()
 
-    def stop(self) -> None:
-        """Stop."""
-        if self._task is not None:
-            self._task.cancel()
-            self._task = None
+    async def close(self) -> None:
+        """Stop; a batch under way is finished or undone as a whole."""
+        await self._rounds.close()
 
-    async def _run(self) -> None:
-        while True:
-            try:
-                if self._bus.claim(CLAIM):
-                    await self.clean()
-            except StoreUnavailable as error:
-                log.info("old bodies and records are not deleted now: %s", error)
-            except Exception:
-                log.exception("old bodies and records cannot be deleted")
-            await asyncio.sleep(EVERY_S)
+    async def _round(self) -> None:
+        if self._bus.claim(CLAIM):
+            await self.clean()
 
     async def clean(self) -> int:
         """Delete all that is too old. Returns how many rows there were. Raises StoreUnavailable."""

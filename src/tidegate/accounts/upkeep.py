@@ -2,12 +2,12 @@
 that have little left. One worker of all hosts does it for all.
 """
 
-import asyncio
 import logging
 from collections.abc import Callable
 
 from tidegate.bus import Bus
 from tidegate.money import show_usd
+from tidegate.periodic import Periodic
 from tidegate.store.errors import StoreUnavailable
 from tidegate.store.journal import milliseconds
 from tidegate.store.low_balances import Crossing, note_crossings
@@ -34,30 +34,28 @@ class Upkeep:
         self._store = store
         self._bus = bus
         self._report = report
-        self._task: asyncio.Task[None] | None = None
+        self._rounds = Periodic(
+            "upkeep",
+            EVERY_S,
+            self._work,
+            problem="the wallets could not be looked through",
+            expected=StoreUnavailable,
+            expected_level=logging.DEBUG,  # the store says so itself
+        )
         self.threshold = 0
         """Below which a wallet is low if its user has no threshold, in nano; 0: never."""
 
     def start(self) -> None:
-        """Begin."""
-        self._task = asyncio.create_task(self._work(), name="upkeep")
+        """Begin, on the running event loop."""
+        self._rounds.start()
 
     async def close(self) -> None:
         """Stop, after the round under way is broken off; what it has committed stays."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait([self._task])
+        await self._rounds.close()
 
     async def _work(self) -> None:
-        while True:
-            await asyncio.sleep(EVERY_S)
-            try:
-                if self._bus.lead(LEAD):
-                    await self.round(milliseconds())
-            except StoreUnavailable:
-                continue  # the store says so itself
-            except Exception:
-                log.exception("the wallets could not be looked through")
+        if self._bus.lead(LEAD):
+            await self.round(milliseconds())
 
     async def round(self, now: int) -> None:
         """Look through the wallets once. `now` is in milliseconds since 1970. Raises StoreUnavailable."""

@@ -1,7 +1,5 @@
 """The users of tokens: what the store has set for each, held in memory while they call."""
 
-import asyncio
-import contextlib
 import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -9,6 +7,7 @@ from typing import Protocol as Interface
 
 import msgspec
 
+from tidegate.periodic import Periodic
 from tidegate.protocols.errors import Forbidden, Unavailable
 from tidegate.store.errors import StoreUnavailable
 
@@ -63,7 +62,15 @@ class Users:
         """The version that the known users are of, or newer; None: there are none yet."""
         self._recent: set[str] = set()
         """Users who have called since users were last forgotten."""
-        self._task: asyncio.Task[None] | None = None
+        self._rounds = 0
+        self._following = Periodic(
+            "users",
+            EVERY_S,
+            self._look,
+            problem="the users in the store cannot be read, and are served as they were known",
+            expected=StoreUnavailable,
+            expected_level=logging.DEBUG,  # the directory of keys warns of it
+        )
 
     def find(self, user: str) -> Caller | None:
         """The caller of a user; None if the user has to be loaded, or is disabled."""
@@ -88,13 +95,11 @@ class Users:
     def open(self) -> None:
         """Begin to follow changes."""
         if self._source is not None:
-            self._task = asyncio.create_task(self._follow(self._source), name="users")
+            self._following.start()
 
     async def close(self) -> None:
         """Stop following."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait([self._task])
+        await self._following.close()
 
     def _make(self, user: str) -> Caller:
         limited = self._limits != UNLIMITED
@@ -114,20 +119,17 @@ class Users:
             raise Unavailable("the users are not available at the moment", retry_after=5) from error
         return self._caller(rows[0])
 
-    async def _follow(self, source: UserSource) -> None:
-        rounds = 0
-        while True:
-            await asyncio.sleep(EVERY_S)
-            rounds += 1
-            if rounds % ROUNDS == 0:
-                self._known = {user: one for user, one in self._known.items() if user in self._recent}
-                self._recent = set()
-            with contextlib.suppress(StoreUnavailable):  # the directory of keys warns of it
-                await self._refresh(source)
+    async def _look(self) -> None:
+        self._rounds += 1
+        if self._rounds % ROUNDS == 0:
+            self._known = {user: one for user, one in self._known.items() if user in self._recent}
+            self._recent = set()
+        await self._refresh()
 
-    async def _refresh(self, source: UserSource) -> None:
+    async def _refresh(self) -> None:
         """Read who has changed. Nobody is known before there is a version, so it costs nothing until then."""
-        if self._version is None:
+        source = self._source
+        if source is None or self._version is None:
             return
         version = await source.version()
         if version == self._version:

@@ -1,11 +1,11 @@
 """Looks every few minutes whether models have moved away from their past, or will retire soon."""
 
-import asyncio
 import logging
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from time import time
 
+from tidegate.periodic import Periodic
 from tidegate.protocols.errors import Unavailable
 
 from .changes import Change, Changes, Model, Pair
@@ -14,8 +14,6 @@ from .sample import OTHER
 from .sums import Row, Sums
 
 __all__ = ["ChangeWatch"]
-
-log = logging.getLogger("tidegate")
 
 EVERY_S = 120.0
 """Seconds between two looks."""
@@ -49,31 +47,29 @@ class ChangeWatch:
         self._past: dict[Model, list[Sums]] = {}
         self._past_until = 0
         """The end of the hours in `_past`, in milliseconds since 1970."""
-        self._task: asyncio.Task[None] | None = None
+        self._rounds = Periodic(
+            "changes",
+            EVERY_S,
+            self._round,
+            problem="models could not be compared with their past",
+            expected=Unavailable,
+            expected_level=logging.DEBUG,  # the store says so itself
+        )
         self.enabled = False
         """Whether to look."""
 
     def start(self) -> None:
         """Begin, on the running event loop."""
         self._may_report()  # the first answer may be late
-        self._task = asyncio.create_task(self._work(), name="changes")
+        self._rounds.start()
 
     async def close(self) -> None:
         """Stop."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait([self._task])
+        await self._rounds.close()
 
-    async def _work(self) -> None:
-        while True:
-            await asyncio.sleep(EVERY_S)
-            try:
-                if self.enabled:
-                    await self.look(int(time() * 1000))
-            except Unavailable:
-                continue  # the store says so itself
-            except Exception:
-                log.exception("models could not be compared with their past")
+    async def _round(self) -> None:
+        if self.enabled:
+            await self.look(int(time() * 1000))
 
     async def look(self, now: int) -> None:
         """Look once. `now` is in milliseconds since 1970. Raises Unavailable."""
