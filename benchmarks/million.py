@@ -16,6 +16,7 @@ from time import perf_counter
 from msgspec import Raw
 from msgspec.json import encode
 
+from tidegate.figures import Part, Sample
 from tidegate.money import Line
 from tidegate.observe.record import FailedAttempt, Record
 from tidegate.protocols.usage import Usage
@@ -94,8 +95,23 @@ def _line(number: int, at: int, chance: random.Random) -> Ended:
         id=record.id, at=at, begun_at=at - int(total_ms), ended=ended, status=status, user=record.user,
         team=f"team-{user % 10}", key=f"key-{user}-{key}", model=record.model, provider=provider,
         provider_model=record.provider_model, cost=cost, tokens=tokens, door=record.door, session=session,
-        error=error, detail=Raw(encode(record)),
+        error=error, figures=_sample(record), detail=Raw(encode(record)),
     )  # fmt: skip
+
+
+def _sample(record: Record) -> Sample:
+    """What a request adds to the figures."""
+    usage, refused = record.usage or Usage(), record.ended == "refused"
+    kind = "server_error" if record.error is not None and not refused else None
+    output = usage.output or 0
+    part = Part(
+        record.provider or "", record.provider_model or "", kind, rated=not refused, input=usage.input or 0,
+        cache_read=usage.cache_read or 0, output=output, cost=record.cost,
+        generated=output, generated_ms=record.total_ms - (record.first_byte_ms or 0.0),
+    )  # fmt: skip
+    ttft_ms = record.first_byte_ms if record.stream else None
+    error = record.error is not None
+    return Sample(record.status, record.total_ms, ttft_ms, error=error, rated=not refused, parts=(part,))
 
 
 def fill(database: Database, count: int = COUNT) -> float:

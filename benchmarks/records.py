@@ -46,6 +46,8 @@ SEARCHES: dict[str, Callable[[Connection], Any]] = {
     "q: the beginning of an id": lambda c: list_requests(c, Search(text=f"req_{777_777:020x}"[:-2])),
     "q: words of an error": lambda c: list_requests(c, Search(text="stream ended")),
     "q: words of no error": lambda c: list_requests(c, Search(text="no such words")),
+    "q: words of a rare error": lambda c: list_requests(c, Search(text="500 tokens")),
+    "q: of a user, no error": lambda c: list_requests(c, Search({"user": "user-0"}, text="no such words")),
     "one request": lambda c: find_request(c, f"req_{777_777:020x}"),
     "sessions": lambda c: list_sessions(c, filters={}),
     "sessions of a user": lambda c: list_sessions(c, filters={"user": "user-3"}),

@@ -1,5 +1,6 @@
 """Sums over many requests, which can be added to each other."""
 
+from collections import defaultdict
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -126,17 +127,21 @@ def add_counts(mine: dict[str, int], others: Mapping[str, int]) -> None:
 
 
 def joined(mine: dict[int, int], others: Mapping[int, int]) -> dict[int, int]:
-    """The counts of two histograms. The larger one of them is copied at the speed of C."""
-    if not others:
-        return mine
-    if len(mine) < len(others):
-        larger, smaller = dict(others), mine
-    else:
-        larger, smaller = mine, others  # type: ignore[assignment]
-    get = larger.get
-    for bucket, count in smaller.items():
-        larger[bucket] = get(bucket, 0) + count
-    return larger
+    """The counts of two histograms; `mine` may be changed. A `defaultdict` adds more than twice as fast as
+    `dict.get`, and is worth its copy unless only little is added.
+    """
+    if not mine:
+        return defaultdict(int, others)
+    if type(mine) is dict:
+        if len(others) * 4 < len(mine):
+            get = mine.get
+            for bucket, count in others.items():
+                mine[bucket] = get(bucket, 0) + count
+            return mine
+        mine = defaultdict(int, mine)
+    for bucket, count in others.items():
+        mine[bucket] += count
+    return mine
 
 
 class Row(NamedTuple):

@@ -5,7 +5,9 @@ estimate of a bucket differs from any of its values by at most (GAMMA - 1) / (GA
 """
 
 import math
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import accumulate
 
 __all__ = ["GAMMA", "Histogram", "RecentHistogram", "bucket_of", "quantile_of", "quantiles_of"]
 
@@ -72,13 +74,11 @@ def quantile_of(parts: Iterable[Mapping[int, int]], share: float) -> float | Non
 
 def quantiles_of(counts: Mapping[int, int], shares: Sequence[float]) -> list[float | None]:
     """The quantiles of a histogram; `shares` (0 to 1) ascend."""
-    found: list[float | None] = []
-    whole, seen = sum(counts.values()), 0
-    for bucket in sorted(counts):
-        seen += counts[bucket]
-        while len(found) < len(shares) and seen >= shares[len(found)] * whole:
-            found.append(float(GAMMA**bucket) * _MIDDLE)
-    return found + [None] * (len(shares) - len(found))
+    buckets = sorted(counts)
+    if not buckets:
+        return [None] * len(shares)
+    seen = list(accumulate(map(counts.__getitem__, buckets)))
+    return [float(GAMMA ** buckets[bisect_left(seen, share * seen[-1])]) * _MIDDLE for share in shares]
 
 
 class RecentHistogram:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from msgspec import Struct
-from sqlalchemy import Connection, and_, or_, select
+from sqlalchemy import Connection, and_, func, or_, select
 
 from .history import Position
 from .tables import records
@@ -19,8 +19,12 @@ COLUMNS = (
 )  # fmt: skip
 LAST = "z"
 """Sorted behind every character of an id."""
-MOST_SEARCHED = 20_000
-"""The latest failed requests, of those that the filters let through, whose error a search for text reads."""
+MOST_SEARCHED = 50_000
+"""The latest failed requests whose error a search for text reads."""
+FEW = 5000
+"""Requests of a session, key, user or model that are read one by one, where a search has such a filter."""
+INDEXED = ("session", "key", "user", "model")
+"""Filters with an index, the narrowest first."""
 
 
 class StoredRequest(Struct, frozen=True):
@@ -100,24 +104,41 @@ def _search(
 def _with_error(
     connection: Connection, search: Search, text: str, before: Position | None, limit: int
 ) -> Sequence[StoredRequest]:
-    """Requests whose error has a text. The index of those that failed has all that is needed to find them."""
-    failed = _select(search, before, ("id", "at", "error")).limit(MOST_SEARCHED).subquery()
-    query = (
-        select(failed.c.id)
-        .where(failed.c.error.icontains(text, autoescape=True))
-        .order_by(failed.c.at.desc(), failed.c.id.desc())
-        .limit(limit)
-    )
-    found = connection.execute(query).scalars().all()
-    rows = connection.execute(_select(search, None).where(records.c.id.in_(found)))
+    """Requests whose error has a text. Where the filters let few requests through, all of them are read.
+    Otherwise the index of those that failed is, from the latest on: it has their errors.
+    """
+    at, name = records.c.at, records.c.id
+    narrow = _are_few(connection, search)
+    ids = _select(search, before, ("id", "at"), by_filters=narrow)
+    ids = ids.where(records.c.error.icontains(text, autoescape=True)).limit(limit)
+    if not narrow:
+        failed = _select(Search(errors=True), None, ("id", "at"))
+        last = connection.execute(failed.offset(MOST_SEARCHED - 1).limit(1)).first()
+        if last is not None:
+            ids = ids.where(and_(at >= last.at, or_(at > last.at, name >= last.id)))
+    found = [one.id for one in connection.execute(ids)]
+    rows = connection.execute(_select(search, None).where(name.in_(found))) if found else ()
     return [StoredRequest(*row) for row in rows]
 
 
-def _select(search: Search, before: Position | None, columns: Sequence[str] = COLUMNS) -> Any:
+def _are_few(connection: Connection, search: Search) -> bool:
+    """Whether the narrowest filter lets at most FEW requests through."""
+    column = next((one for one in INDEXED if one in search.filters), None)
+    if column is None:
+        return False
+    of = select(records.c.at).where(records.c[column] == search.filters[column])
+    return connection.execute(of.order_by(records.c.at).offset(FEW).limit(1)).first() is None
+
+
+def _select(
+    search: Search, before: Position | None, columns: Sequence[str] = COLUMNS, *, by_filters: bool = True
+) -> Any:
+    """`by_filters`: whether their indices may be used."""
     at, name = records.c.at, records.c.id
     query = select(*(records.c[column] for column in columns)).order_by(at.desc(), name.desc())
     for column, value in search.filters.items():
-        query = query.where(records.c[column] == value)
+        of = records.c[column]
+        query = query.where((of if by_filters else func.coalesce(of, of)) == value)
     if search.errors:
         query = query.where(records.c.error.is_not(None))
     if before is not None:

@@ -47,7 +47,7 @@ Words = Annotated[
     Query(
         max_length=255,
         description="A request's id or its beginning, a session, or a part of an error. Errors are looked "
-        f"for in the latest {MOST_SEARCHED:,} failed requests that the filters let through.",
+        f"for in the latest {MOST_SEARCHED:,} failed requests.",
     ),
 ]
 

@@ -22,7 +22,7 @@ PAGE = [
 ]
 SOUGHT = (
     "A request's id or its beginning, a session, or a part of an error. Errors are looked for in the latest "
-    f"{MOST_SEARCHED:,} failed requests that the other parameters let through."
+    f"{MOST_SEARCHED:,} failed requests, and in all of one session, key or model with few requests."
 )
 PARAMETERS = {
     "readMe": [],
