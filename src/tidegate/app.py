@@ -50,7 +50,7 @@ from tidegate.exchange.state import Exchange
 from tidegate.exchange.tariff import Tariff
 from tidegate.exchange.watchdog import Watchdog
 from tidegate.figures import History
-from tidegate.figures.changes import Change, Model
+from tidegate.figures.changes import Change, Measure, Model
 from tidegate.figures.changes import describe as describe_change
 from tidegate.figures.families import WORKER
 from tidegate.figures.keeper import Keeper
@@ -326,7 +326,9 @@ class Tidegate:
         if self._hosts is not None:
             self._hosts.configure(config)
         self._alerts.configure([url.reveal() for url in config.alerts.urls], config.alerts.repeat_s)
-        self._change_watch.enabled = bool(config.alerts.urls) and config.alerts.changes
+        self._change_watch.enabled = config.alerts.changes
+        if not config.alerts.changes:
+            self._on_open_changes({})
 
     def _make_change_watch(self) -> ChangeWatch:
         return ChangeWatch(
@@ -335,6 +337,7 @@ class Tidegate:
             self._retirement_of,
             self._on_change,
             self._on_retirement,
+            self._on_open_changes,
         )
 
     def _retirement_of(self, provider: str, model: str) -> str | None:
@@ -346,6 +349,20 @@ class Tidegate:
         text = describe_change(change, ended=ended)
         log.log(logging.INFO if ended else logging.WARNING, "%s", text)
         self._alerts.on_change(change.measure, change.model.path, text, ended=ended)
+
+    def _on_open_changes(self, changes: Mapping[Model, frozenset[Measure]]) -> None:
+        """Let the router know what has changed of the models that it calls."""
+        if self._candidates is None or self._plane is None:
+            return
+        names, services = self._plane.gateway.model_names, self._plane.gateway.registry.services
+        none: frozenset[Measure] = frozenset()
+
+        def changes_of(service: str, model: str) -> frozenset[str]:
+            known = services.get(service) if changes else None
+            name = names.name_of(known, model) if known is not None else None
+            return changes.get(Model(service, name), none) if name is not None else none
+
+        self._candidates.note_changes(changes_of)
 
     def _on_retirement(self, model: Model, day: str, left: int) -> None:
         self._alerts.on_retirement(model.path, day, left)

@@ -43,9 +43,7 @@ FILTERS: tuple[dict[str, str], ...] = (
 )  # fmt: skip
 
 
-def test_errors_are_found_whichever_way_is_taken(
-    database: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_errors_are_found_whichever_way_is_taken(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     fill(database)
     for few, filters, text in product(
         (0, 7, 1000), FILTERS, ("overloaded", "STREAM ended", "%_of\\", "no such words", "4")

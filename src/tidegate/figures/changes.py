@@ -96,6 +96,14 @@ class Changes:
         self._retiring: dict[Model, int] = {}
         """The stage that each model was reported at."""
 
+    @property
+    def open(self) -> Mapping[Model, frozenset[Measure]]:
+        """What has changed of each model, and is not as before again."""
+        found: dict[Model, set[Measure]] = {}
+        for model, of in self._open:
+            found.setdefault(model, set()).add(of)
+        return {model: frozenset(measures) for model, measures in found.items()}
+
     def look(self, models: Mapping[Model, Pair]) -> Iterator[tuple[Change, bool]]:
         """The changes that begin now, and those that have ended (True). Models without requests for a day are
         forgotten.

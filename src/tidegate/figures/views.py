@@ -16,7 +16,7 @@ __all__ = [
 
 MOST_HOURS = 24 * 366 * 10
 """The longest time that can be asked for, in hours."""
-MOST_POINTS = 120
+MOST_POINTS = 100
 """The most points of a series where the bucket is chosen for it."""
 MOST_ASKED = 1000
 """The most points of a series whose bucket the client has chosen."""

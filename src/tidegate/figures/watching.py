@@ -8,7 +8,7 @@ from time import time
 from tidegate.periodic import Periodic
 from tidegate.protocols.errors import Unavailable
 
-from .changes import Change, Changes, Model, Pair
+from .changes import Change, Changes, Measure, Model, Pair
 from .history import DAY_S, FIVE_MINUTES_S, HOUR_S, History, Query, Range
 from .sample import OTHER
 from .sums import Row, Sums
@@ -34,15 +34,18 @@ class ChangeWatch:
         retirement: Retirement,
         report: Callable[[Change, bool], None],
         report_retirement: Callable[[Model, str, int], None],
+        note_open: Callable[[Mapping[Model, frozenset[Measure]]], None] = lambda _: None,
     ) -> None:
         """`may_report` is whether this worker, and none beside it, reports. `report` is called with each
-        change, and whether it has ended; `report_retirement` with a model, its date and the days until then.
+        change, and whether it has ended; `report_retirement` with a model, its date and the days until then;
+        `note_open` after each look, in every worker, with what has changed of each model.
         """
         self._history = history
         self._may_report = may_report
         self._retirement = retirement
         self._report = report
         self._report_retirement = report_retirement
+        self._note_open = note_open
         self._changes = Changes()
         self._past: dict[Model, list[Sums]] = {}
         self._past_until = 0
@@ -77,6 +80,7 @@ class ChangeWatch:
         for change, ended in self._changes.look(models):
             if may_report:
                 self._report(change, ended)
+        self._note_open(self._changes.open)
         found = {model: self._retirement(*model) for model in models}
         dates = {model: day for model, day in found.items() if day is not None}
         for model, left in self._changes.retiring(dates, datetime.fromtimestamp(now / 1000, UTC).date()):

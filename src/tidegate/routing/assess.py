@@ -30,6 +30,9 @@ SIGNIFICANT_BITS = 4
 """Of the length of a prompt, when candidates are ranked: it is at most a sixteenth off."""
 SLOW_SUCCESS = 0.5
 """The maximum success rate with which a slow endpoint is ranked."""
+WORSE_SUCCESS = 0.9
+"""The maximum success rate with which an endpoint is ranked that got worse than its own past: low enough that
+another one is preferred, high enough that it is still called, so that its recovery is seen."""
 
 
 def availability(lanes: Iterable[Lane], now: float) -> list[Choice]:
@@ -49,8 +52,8 @@ class Peers:
     def __init__(self, lanes: Sequence[Lane]) -> None:
         self.lanes = lanes
         self._at = float("-inf")
-        self._figures: list[tuple[Lane, View, bool]] = []
-        """Each lane with its figures, and whether it is slow."""
+        self._figures: list[tuple[Lane, View, bool, float]] = []
+        """Each lane with its figures, whether it is slow, and the success rate by which it is ranked."""
         self._output: float | None = None
         """The usual number of completion tokens; the same for all, so no candidate appears cheap because of
         the requests it happened to serve."""
@@ -71,7 +74,7 @@ class Peers:
         for home in homes:
             writes = writes or home.writes
         choices = []
-        for lane, view, slow in self._figures:
+        for lane, view, slow, success in self._figures:
             blocked_by, wait_s = (None, 0.0) if lane.endpoint.clean else lane.blocked(now)
             cached = _cached(lane, homes, prompt) if homes else 0
             card = lane.card(prices, prompt, now, wall_clock)
@@ -84,7 +87,7 @@ class Peers:
                     view.ttft_s,
                     view.tokens_per_s,
                     self._seconds(view, facts, output),
-                    min(view.success, SLOW_SUCCESS) if slow else view.success,
+                    success,
                     cached,
                     slow,
                 )
@@ -129,10 +132,11 @@ class Peers:
         self._at = now
         self._rankings.clear()
         views = [lane.endpoint.figures.view(now) for lane in self.lanes]
-        self._figures = [
-            (lane, view, _is_slow(view, [other for other in views if other is not view]))
-            for lane, view in zip(self.lanes, views, strict=True)
-        ]
+        self._figures = []
+        for lane, view in zip(self.lanes, views, strict=True):
+            slow = _is_slow(view, [other for other in views if other is not view])
+            most = SLOW_SUCCESS if slow else WORSE_SUCCESS if lane.endpoint.got_worse else 1.0
+            self._figures.append((lane, view, slow, min(view.success, most)))
         outputs = [view.output_tokens for view in views if view.output_tokens is not None]
         speeds = [view.tokens_per_s for view in views if view.tokens_per_s]
         self._output = median(outputs) if outputs else None

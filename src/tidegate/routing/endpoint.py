@@ -26,6 +26,8 @@ MOST_ENDPOINTS = 1024
 MOST_LANES = 4096
 PRICES_S = 60.0
 """How long prices are cached, in seconds: some change with the time of day."""
+WORSE = frozenset(["ttft", "errors"])
+"""Changes that make an endpoint a worse choice."""
 NO_CREDENTIAL = "none"
 """The fingerprint for services that need no credential."""
 
@@ -35,6 +37,7 @@ class Endpoint:
 
     __slots__ = (
         "breaker",
+        "changes",
         "claimed",
         "clean",
         "error_is_news",
@@ -78,6 +81,14 @@ class Endpoint:
         """Its error; empty if it succeeded."""
         self.probe_is_news = False
         """Whether the other workers have not received it yet."""
+
+        self.changes: frozenset[str] = frozenset()
+        """What has changed against its own past: `ttft` and `errors` for the worse, `cost`."""
+
+    @property
+    def got_worse(self) -> bool:
+        """Whether it is slower, or fails more, than in its own past."""
+        return bool(self.changes and self.changes & WORSE)
 
     def note_probe(self, error: str, now: float) -> None:
         """Record the end of the gateway's own probe."""

@@ -46,6 +46,8 @@ class EndpointHealth(Struct, frozen=True, kw_only=True):
     tokens_per_s: float | None
     rate_limited: int
     """The number of credentials whose limits for this model are exhausted."""
+    changes: list[str]
+    """What has changed against the model's own past: `ttft`, `errors`, `cost`."""
     last_error: str | None
     last_error_s_ago: float | None
     last_probe: str | None
@@ -92,6 +94,7 @@ def _endpoint_health(endpoint: Endpoint, *, refused: bool, now: float) -> Endpoi
         ttft_p95_s=_rounded(view.ttft_p95_s),
         tokens_per_s=_rounded(view.tokens_per_s),
         rate_limited=sum(limits.blocked_until > now for limits in endpoint.limits.values()),
+        changes=sorted(endpoint.changes),
         last_error=endpoint.last_error,
         last_error_s_ago=round(now - endpoint.last_error_at, 3) if failed else None,
         last_probe=(endpoint.probe_error or "ok") if endpoint.probed_at else None,
@@ -102,7 +105,8 @@ def _endpoint_health(endpoint: Endpoint, *, refused: bool, now: float) -> Endpoi
 def _status_of(endpoint: Endpoint, *, refused: bool, now: float) -> Status:
     if refused or endpoint.missing_until > now or endpoint.breaker.state == "open":
         return "unavailable"
-    if endpoint.breaker.state == "half_open" or endpoint.figures.view(now).success < HEALTHY:
+    unwell = endpoint.got_worse or endpoint.figures.view(now).success < HEALTHY
+    if endpoint.breaker.state == "half_open" or unwell:
         return "degraded"
     if not endpoint.figures.attempts:
         return "unknown"

@@ -338,6 +338,13 @@ class Router:
         """A probe has shown that a credential works again."""
         self.learning.restore(service, account, now)
 
+    def note_changes(self, changes_of: Callable[[str, str], frozenset[str]]) -> None:
+        """Take over what has changed of endpoints, by service and model, against their own past (see
+        `Endpoint.changes`). Every worker finds it out by itself.
+        """
+        for endpoint in self.endpoints:
+            endpoint.changes = changes_of(endpoint.service, endpoint.model)
+
     def publish(self, now: float) -> Iterator[bytes]:
         """The measurements of this worker since the last call, in parts; empty if there are none."""
         for endpoint in self.endpoints:

@@ -25,7 +25,7 @@ def add_overview(routes: Routes, history: History, store: Store | None) -> None:
         request: Request,
         hours: Annotated[float, Query(gt=0, description="How far back.")] = 24,
         bucket: Annotated[
-            int | None, Query(description="Seconds from point to point; chosen for at most 120 points.")
+            int | None, Query(description="Seconds from point to point; chosen for at most 100 points.")
         ] = None,
         by: Annotated[Group, Query(description="What to divide by.")] = "model",
         model: Annotated[str | None, Query(description="Only this model; by model or provider.")] = None,

@@ -36,7 +36,7 @@ def _parameter(name: str, description: str, schema: Schema) -> Schema:
 
 
 HOURS = _parameter("hours", "How far back.", number(default=24))
-BUCKET = _parameter("bucket", "Seconds from point to point; chosen for at most 120 points.", integer())
+BUCKET = _parameter("bucket", "Seconds from point to point; chosen for at most 100 points.", integer())
 ONLY = [
     _parameter("model", "Only this model.", string()),
     _parameter("provider", "Only models of this provider.", string()),

@@ -50,9 +50,12 @@ const MODELS = [
   { name: "p95", number: true, cell: (row) => seconds(row.ttft_p95_s) },
   { name: "Tokens/s", number: true, cell: (row) => rate(row.tokens_per_s) },
   { name: "Rate limited", number: true, cell: (row) => exact(row.rate_limited) },
+  { name: "Changed", title: "Against its own past: the last half hour beside the day before", cell: (row) => known(row.changes.map((one) => CHANGES[one] ?? one).join(", ") || null) },
   { name: "Last error", wide: true, cell: (row) => ago(row.last_error, row.last_error_s_ago) },
   { name: "Last probe", cell: (row) => ago(row.last_probe, row.last_probe_s_ago) },
 ];
+
+const CHANGES = { ttft: "slower", errors: "more errors", cost: "cost of an answer" };
 
 const CREDENTIALS = [
   { name: "Key", cell: (row) => h("code", row.fingerprint) },
