@@ -36,18 +36,18 @@ USUAL: dict[str, float] = {"ttft_ms": 400.0, "rate": 0.01, "output": 300.0, "pri
 @pytest.fixture
 async def alerts() -> AsyncIterator[tuple[str, asyncio.Queue[str]]]:
     """The address of a server that alerts go to, and what it has received."""
-    heard: asyncio.Queue[str] = asyncio.Queue()
+    received: asyncio.Queue[str] = asyncio.Queue()
 
-    async def hear(request: web.Request) -> web.Response:
-        heard.put_nowait((await request.json())["message"])
+    async def receive(request: web.Request) -> web.Response:
+        received.put_nowait((await request.json())["message"])
         return web.json_response({})
 
     app = web.Application()
-    app.router.add_route("POST", "/{tail:.*}", hear)
+    app.router.add_route("POST", "/{tail:.*}", receive)
     runner = web.AppRunner(app)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
-    yield f"http://127.0.0.1:{runner.addresses[0][1]}/alerts", heard
+    yield f"http://127.0.0.1:{runner.addresses[0][1]}/alerts", received
     await runner.cleanup()
 
 
@@ -99,7 +99,7 @@ async def test_a_change_is_reported_and_is_part_of_health(
 ) -> None:  # fmt: skip
     monkeypatch.setattr(digests, "GROUP_S", 0.01)
     monkeypatch.setattr(watching, "EVERY_S", 0.2)
-    url, heard = alerts
+    url, received = alerts
     store = f"sqlite:///{tmp_path}/figures.db"
     fill(store, **moved)
     more = f'[store]\nurl = "{store}"\n[auth]\nmode = "open"\n[alerts]\nurls = ["{url}"]\n{PRICES}{MODELS}'
@@ -110,7 +110,7 @@ async def test_a_change_is_reported_and_is_part_of_health(
         async with Gateway(services, more=more) as gateway:
             for name in NAMES:  # a worker knows the health of what it has called
                 assert (await gateway.chat(f"{name}/m")).status == 200
-            text = await asyncio.wait_for(heard.get(), 30)
+            text = await asyncio.wait_for(received.get(), 30)
             assert text.startswith(said)
             states = await health(gateway, measure)
             worse = measure != "cost"
@@ -125,7 +125,7 @@ async def test_a_change_is_reported_and_is_part_of_health(
                 {"x-tidegate-explain": "1"},
             )).headers["x-tidegate-explained"]  # fmt: skip
             assert ("0.9" in explained) is worse
-    assert heard.empty()
+    assert received.empty()
 
 
 async def health(gateway: Gateway, measure: str) -> dict[str, Any]:
