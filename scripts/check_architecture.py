@@ -99,9 +99,20 @@ ROOMS = {
         "config demo exchange observe protocols providers upstream",
         "a check calls providers the way a client's request does",
     ),
+    "bookkeeping": room(
+        "accounts alerts bus config money observe store",
+        "it assembles what works with the store, and is imported only where there is one",
+    ),
+    "callers": room(
+        "accounts bookkeeping config upstream", "it assembles who may call, and who accounts for them"
+    ),
+    "plane": room(
+        "browsers config control doors exchange figures http live store",
+        "it assembles what a reload replaces",
+    ),
     "app": room(
-        "accounts alerts browsers bus catalog config control doors exchange figures hosts http live money "
-        "observe probing protocols providers routing sharing store traces upstream",
+        "accounts alerts bookkeeping browsers bus callers catalog config doors exchange figures hosts http "
+        "live money observe plane probing protocols providers routing sharing store traces upstream",
         "it assembles the parts of the data plane",
     ),
     "process": room("app bus config http observe", "the process is independent of requests"),

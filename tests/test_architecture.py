@@ -46,7 +46,7 @@ def test_a_lawful_house_has_no_breach(build: Build) -> None:
             "protocols/sse.py": "import re\nfrom .errors import ProviderBroke\n\ndef feed(x): return x\n",
             "exchange/relay.py": "from tidegate.protocols.contract import Protocol\n"
             "from tidegate.upstream import Pool\n\nasync def run(): await Pool()\n",
-            "app.py": "def pages():\n    from tidegate.control import create_control\n",
+            "plane.py": "def pages():\n    from tidegate.control import create_control\n",
             "cli/__init__.py": "from tidegate import __version__\nprint(__version__)\n",
         }
     )
@@ -77,7 +77,7 @@ BAD = {
         "upstream imports protocols.gemini",
     ),
     "an eager control plane": (
-        "app.py",
+        "plane.py",
         "from .control import create_control",
         "control is imported at import time",
     ),
@@ -203,7 +203,7 @@ def test_the_table_of_rooms_allows_no_circle() -> None:
 
 def test_every_law_is_broken_by_some_test(build: Build) -> None:
     bad = {path.replace(".py", f"{number}.py"): text for number, (path, text, _) in enumerate(BAD.values())}
-    bad["app.py"] = BAD["an eager control plane"][1]
+    bad["plane.py"] = BAD["an eager control plane"][1]
     circle = {"config/a.py": "import tidegate.exchange.b", "exchange/b.py": "import tidegate.config.a"}
     borrowed = {"protocols/cohere/a.py": "", "protocols/gemini/b.py": "from ..cohere import a"}
     assert laws.inspect(build(**bad, **circle, **borrowed)).keys() == laws.LAWS.keys()

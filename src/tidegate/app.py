@@ -1,39 +1,30 @@
 """Config in, application out.
 
-The data plane comes first: a table look-up and then the exchange, with nothing between. The
-control plane (FastAPI) is imported when one of its pages is first requested, so that a worker
-that only relays stays small and starts fast.
+A request takes a table look-up and then the exchange, with nothing between. What serves requests by one
+Config is a `Plane`, which a reload replaces; what outlives reloads is held by the application.
 """
 
 import asyncio
 import gc
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
-from functools import partial
 from secrets import token_bytes
 from time import time
 from typing import TYPE_CHECKING, Any
 
 from tidegate import catalog, routing
 from tidegate.accounts import (
-    UNLIMITED,
-    Accountant,
     Counters,
-    Directory,
     FailedAttempts,
-    LimitsOnly,
     LocalCounters,
     SharedCounters,
-    Users,
-    limits_of,
 )
 from tidegate.accounts.admin_keys import AdminKeys
 from tidegate.accounts.sign_ins import SignedSignIns, SignIns, StoredSignIns, secret_of
 from tidegate.alerts import Alerts, Notice
 from tidegate.bus import ALONE, Bus
 from tidegate.config import Config, is_loopback, secrets_of
-from tidegate.doors import Router, all_doors, may_view
+from tidegate.doors import Router, all_doors
 from tidegate.exchange import Gateway, Request, recorded, refuse
 from tidegate.exchange.admin_access import ADMIN_PATH, AdminAccess
 from tidegate.exchange.browser_sessions import BrowserSessions
@@ -49,7 +40,6 @@ from tidegate.exchange.prompt_sizes import PromptSizes
 from tidegate.exchange.state import Exchange
 from tidegate.exchange.tariff import Tariff
 from tidegate.exchange.watchdog import Watchdog
-from tidegate.figures import History
 from tidegate.figures.changes import Change, Measure, Model
 from tidegate.figures.changes import describe as describe_change
 from tidegate.figures.families import WORKER
@@ -57,39 +47,30 @@ from tidegate.figures.keeper import Keeper
 from tidegate.figures.watching import ChangeWatch
 from tidegate.http.asgi import serve_scope
 from tidegate.http.contract import ServerRequest
-from tidegate.http.mount import NOTHING, ASGIApplication, serve_asgi
 from tidegate.live import LiveRequests
 from tidegate.money import OperatorPrices
-from tidegate.observe import InteractionFile, Keep, Recorder, RequestLog
+from tidegate.observe import InteractionFile, Recorder, RequestLog
 from tidegate.probing import Prober
 from tidegate.protocols.errors import MethodNotAllowed, PathNotFound, TidegateError
 from tidegate.providers import ModelRegistry
 from tidegate.providers.embedded import Embedded
 from tidegate.sharing import Sharing
 from tidegate.traces import Tracer, open_tracer
-from tidegate.upstream import Fetcher, Pool, fetch_json
+from tidegate.upstream import Fetcher, Pool
 
 from .browsers import VARY, BrowserPolicy
+from .callers import Accounts, open_accounts
+from .plane import UI_PATH, Plane
 
 if TYPE_CHECKING:
-    from tidegate.accounts.accountant import Accountant as StoreAccountant
-    from tidegate.accounts.jwt import Tokens
-    from tidegate.accounts.price_book import PriceBook
-    from tidegate.accounts.provider_keys import StoredProviderKeys
-    from tidegate.accounts.retention import Retention
-    from tidegate.accounts.upkeep import Upkeep
-    from tidegate.store.low_balances import Crossing
     from tidegate.store.store import Store
 
+    from .bookkeeping import Bookkeeping
     from .hosts import Hosts
 
 __all__ = ["Tidegate"]
 
 log = logging.getLogger("tidegate")
-
-UI_PATH = "/ui"
-CONTROL_PATHS = (ADMIN_PATH, UI_PATH, "/docs", "/redoc", "/openapi.json", "/static-offline-docs/")
-"""What the control plane serves."""
 
 CHANGES = "changes"
 """What the worker leads that reports changes of models."""
@@ -100,15 +81,6 @@ LAST_WORDS_S = 1.0
 
 class Tidegate:
     """The application of one worker."""
-
-    _store: "Store | None" = None
-    """If one is configured, it is opened with the application, and so is what works with it."""
-    _upkeep: "Upkeep | None" = None
-    _provider_keys: "StoredProviderKeys | None" = None
-    _price_book: "PriceBook | None" = None
-    _retention: "Retention | None" = None
-    _accountant: "StoreAccountant | None" = None
-    """Survives reloads: what it holds for open requests stays."""
 
     def __init__(
         self,
@@ -137,12 +109,14 @@ class Tidegate:
         self._candidates: routing.Router | None = None
         """Decides among candidates; one for all Configs of this worker."""
         self._sharing: Sharing | None = None
+        self._books: Bookkeeping | None = None
+        """If a store is configured, it is opened with the application; it survives reloads."""
         self._accounts: Accounts | None = None
         self._reloading = asyncio.Lock()
         self._prompt_sizes = PromptSizes()
         self._drains = Drains()
         self._operator_prices = OperatorPrices()
-        """Those of the store, if there is one; `_price_book` follows them."""
+        """Those of the store, if there is one."""
         self._failed = FailedAttempts()
         self._sign_ins: SignIns | None = None
         """Without a store; it survives reloads that leave its secret as it is."""
@@ -202,7 +176,7 @@ class Tidegate:
             return self._preflight(request, plane)
         return self._refuse(request, _unknown(request, methods), plane)
 
-    async def _administer(self, client: ServerRequest, request: Request, plane: "Plane") -> None:
+    async def _administer(self, client: ServerRequest, request: Request, plane: Plane) -> None:
         """Serve the admin API to those who may use it."""
         try:
             actor = await plane.gateway.admins.authorize(client)
@@ -211,7 +185,7 @@ class Tidegate:
         else:
             await plane.serve_control(client, {"actor": actor})
 
-    def _preflight(self, request: Request, plane: "Plane") -> Awaitable[None]:
+    def _preflight(self, request: Request, plane: Plane) -> Awaitable[None]:
         """Answer a browser's question before a request. It is recorded like every request, with no key."""
 
         async def answer(_: Exchange) -> None:
@@ -219,7 +193,7 @@ class Tidegate:
 
         return recorded(request, plane.router.door_of(request.path), plane.gateway, answer)
 
-    def _refuse(self, request: Request, error: TidegateError, plane: "Plane") -> Awaitable[None]:
+    def _refuse(self, request: Request, error: TidegateError, plane: Plane) -> Awaitable[None]:
         return refuse(request, plane.router.door_of(request.path), plane.gateway, error)
 
     # --- start, reload and stop ---------------------------------------------------------------
@@ -246,7 +220,8 @@ class Tidegate:
         if self._hosts is not None:
             await self._hosts.open()
         await self.reload(self._config)
-        self._recorder.start(self._keep_bodies(), self._interactions)
+        keep = self._books.keep_bodies if self._books is not None else None
+        self._recorder.start(keep, self._interactions)
         self._bus.open()
         if self._sharing is not None:
             self._sharing.start()
@@ -261,8 +236,8 @@ class Tidegate:
         """Close it again. The server has waited for open exchanges, and cancelled what was left."""
         for stop in self.on_shutdown:
             await stop()
-        if self._provider_keys is not None:
-            await self._provider_keys.close()
+        if self._books is not None:
+            await self._books.stop()
         await self._prober.stop()
         await self._change_watch.close()
         self._figures.stop()
@@ -282,18 +257,10 @@ class Tidegate:
             await asyncio.to_thread(self._tracer.close)
         if self._accounts is not None:
             await self._accounts.close()
-        if self._upkeep is not None:
-            await self._upkeep.close()
-        if self._retention is not None:
-            await self._retention.close()
-        if self._price_book is not None:
-            await self._price_book.close()
-        if self._accountant is not None:
-            self._accountant.close()
+        if self._books is not None:
+            await self._books.close()
         if self._hosts is not None:
             await self._hosts.close()
-        if self._store is not None:
-            await self._store.close()
         self._request_log.close()
 
     async def reload(self, config: Config) -> None:
@@ -305,11 +272,13 @@ class Tidegate:
             await self._reload(config)
 
     async def _reload(self, config: Config) -> None:
-        attached = await self._embedded.attach(await self._with_stored_keys(config))
+        books = await self._open_books(config)
+        with_keys = config if books is None else await books.with_keys(config)
+        attached = await self._embedded.attach(with_keys)
         chooser = self._candidates or routing.Router(
             attached, claims=self._bus, operator=self._operator_prices
         )
-        accounts = await self._open_accounts(attached)
+        accounts = await open_accounts(attached, books, self._counters, self._accounts)
         await self._trace_as(attached)
         old, self._plane = self._plane, self._make_plane(attached, chooser, accounts)
         if self._accounts is not None:
@@ -375,83 +344,29 @@ class Tidegate:
         if old is not None:
             await asyncio.to_thread(old.close)
 
-    async def _with_stored_keys(self, config: Config) -> Config:
-        """A configuration with the keys of providers in its store, which is opened."""
+    async def _open_books(self, config: Config) -> "Bookkeeping | None":
+        """The store of the first configuration that has one, which stays; None where this one has none."""
         if not config.store.url:
-            return config
-        from tidegate.accounts.opening import open_store
-        from tidegate.accounts.price_book import PriceBook
-        from tidegate.accounts.provider_keys import StoredProviderKeys, with_stored_keys
-        from tidegate.accounts.retention import Retention
-        from tidegate.store.stored_history import StoredHistory
-
-        if self._store is None:
-            self._store = await open_store(config)
-            self._upkeep = self._begin_upkeep(self._store)
-            self._figures.keep_in(StoredHistory(self._store))
-            self._retention = Retention(self._store, self._bus, lambda: self._config.logs)
-            self._retention.start()
-            self._provider_keys = StoredProviderKeys(self._store)
-            self._provider_keys.follow(lambda: self.reload(self._config))
-            self._price_book = PriceBook(self._store, self._operator_prices)
-            await self._price_book.open()
-        assert self._provider_keys is not None, "they are read with the store"
-        return with_stored_keys(config, await self._provider_keys.read(config))
-
-    def _keep_bodies(self) -> Keep | None:
-        """What stores bodies; None without a store."""
-        store = self._store
-        if store is None:
             return None
-        from tidegate.store.bodies import keep_bodies
+        if self._books is None:
+            from .bookkeeping import Bookkeeping
 
-        return partial(keep_bodies, store)
+            books = Bookkeeping(
+                config,
+                self._counters,
+                self._bus,
+                self._alerts,
+                self._operator_prices,
+                lambda: self._config.logs,
+            )
+            await books.open(lambda: self.reload(self._config))
+            self._books = books
+            self._figures.keep_in(self._books.history)
+        return self._books
 
-    async def _open_accounts(self, config: Config) -> "Accounts":
-        """The callers of a configuration and, where there is a store, who accounts for them."""
-        keys, required = [key.reveal() for key in config.auth.keys], config.auth.mode == "keys"
-        limits = limits_of(config)
-        if not config.store.url:
-            accountant = LimitsOnly(self._counters) if limits != UNLIMITED else None
-            directory = Directory(keys, required=required, limits=limits)
-            return Accounts(directory, accountant, self._open_tokens(config, Users(limits=limits)))
-        from tidegate.accounts.opening import (
-            StoredKeys,
-            StoredUsers,
-            low_balance_of,
-            make_accountant,
-            minimum_of,
-        )
-
-        assert self._store is not None and self._upkeep is not None, "they are opened first"  # noqa: PT018
-        self._upkeep.threshold = low_balance_of(config)
-        source, billing = StoredKeys(self._store), config.billing.enabled
-        users = Users(StoredUsers(self._store), billing=billing, limits=limits)
-        directory = Directory(keys, source, required=required, billing=billing, limits=limits)
-        await directory.open()
-        if self._accountant is None:
-            self._accountant = make_accountant(self._store, self._counters, config)
-        self._accountant.configure(minimum_of(config), refuse=config.store.on_failure == "refuse")
-        return Accounts(directory, self._accountant, self._open_tokens(config, users))
-
-    def _begin_upkeep(self, store: "Store") -> "Upkeep":
-        from tidegate.accounts.upkeep import Upkeep, describe
-
-        def report(crossing: "Crossing") -> None:
-            self._alerts.on_low_balance(crossing.user, describe(crossing), ended=crossing.kind == "rose")
-
-        upkeep = Upkeep(store, self._bus, report)
-        upkeep.start()
-        return upkeep
-
-    def _open_tokens(self, config: Config, users: Users) -> "Tokens | None":
-        """What verifies the tokens of clients; None where none are accepted."""
-        if not config.auth.takes_tokens:
-            return None
-        from tidegate.accounts.jwt import open_tokens
-
-        old = self._accounts.tokens if self._accounts is not None else None
-        return open_tokens(config, users, fetch_json, old)
+    @property
+    def _store(self) -> "Store | None":
+        return self._books.store if self._books is not None else None
 
     def _open_sign_ins(self, config: Config) -> SignIns:
         """Where the sign-ins of browsers are kept."""
@@ -462,7 +377,7 @@ class Tidegate:
             self._secret, self._sign_ins = secret, SignedSignIns(secret)
         return self._sign_ins
 
-    def _make_plane(self, config: Config, chooser: routing.Router, accounts: "Accounts") -> "Plane":
+    def _make_plane(self, config: Config, chooser: routing.Router, accounts: Accounts) -> Plane:
         registry, tariff, auth = ModelRegistry(config), Tariff(config, self._operator_prices), config.auth
         admin_keys = AdminKeys(key.reveal() for key in auth.admin_keys)
         admin_tokens = accounts.tokens if auth.names_administrators else None
@@ -518,61 +433,6 @@ class Tidegate:
             live.note(WORKER.store_failing, int((time() - failing) * 1000) if failing is not None else 0)
 
 
-@dataclass(frozen=True)
-class Accounts:
-    """Who calls by one Config, and who accounts for them."""
-
-    directory: Directory
-    accountant: Accountant | None
-    tokens: "Tokens | None"
-
-    async def close(self) -> None:
-        """Stop following changes."""
-        await self.directory.close()
-        if self.tokens is not None:
-            await self.tokens.close()
-
-
-class Plane:
-    """All that serves requests by one Config. A reload makes a new one and replaces the old as a whole."""
-
-    __slots__ = ("_control", "_live", "_store", "browsers", "control_paths", "gateway", "router")
-
-    def __init__(
-        self,
-        gateway: Gateway,
-        router: Router,
-        browsers: BrowserPolicy,
-        live: LiveRequests,
-        store: "Store | None" = None,
-    ) -> None:
-        self.gateway = gateway
-        self.router = router
-        self.browsers = browsers
-        self._live = live
-        self._store = store
-        prefix = gateway.config.api.llm_gate
-        gate_pages = (f"{prefix}/{page}" for page in ("docs", "redoc", "openapi.json"))
-        self.control_paths = (*CONTROL_PATHS, *gate_pages)
-        """How the paths of the control plane begin."""
-        self._control: ASGIApplication | None = None
-        """Made when the first of its pages is requested."""
-
-    async def serve_control(self, client: ServerRequest, state: Mapping[str, Any] = NOTHING) -> None:
-        """Serve a page of the control plane. `state` is passed to it in the scope: who may change something,
-        for its log, or whether a browser has signed in.
-        """
-        if self._control is None:
-            self._control = await asyncio.to_thread(
-                _make_control, self.gateway.config, self._live, self._store, self.gateway.figures.history
-            )
-        await serve_asgi(self._control, client, state)
-
-    async def serve_dashboard(self, client: ServerRequest) -> None:
-        """Serve a file of the dashboard: to those who have not signed in, only the page where they can."""
-        await self.serve_control(client, {"signed_in": await may_view(Request(client), self.gateway)})
-
-
 def _unknown(request: Request, methods: Mapping[str, Any] | None) -> TidegateError:
     """Why nothing serves a method and path."""
     if methods is None:
@@ -590,11 +450,3 @@ def spare_the_collector() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 20)
-
-
-def _make_control(
-    config: Config, live: LiveRequests, store: "Store | None", history: History
-) -> ASGIApplication:
-    from tidegate.control import create_control
-
-    return create_control(config, live, store, history)

@@ -21,7 +21,7 @@ from tidegate.store.store import Store
 from .accountant import Accountant
 from .counters import Counters
 
-__all__ = ["StoredKeys", "StoredUsers", "low_balance_of", "make_accountant", "minimum_of", "open_store",
+__all__ = ["StoredKeys", "StoredUsers", "low_balance_of", "make_accountant", "make_store", "minimum_of",
            "place_of_journals"]  # fmt: skip
 
 FOLDER = "tidegate-journal"
@@ -66,12 +66,10 @@ class StoredUsers:
         return await self._store.ask(changed_users, version)
 
 
-async def open_store(config: Config) -> Store:
-    """Open the store of a configuration. Raises ValueError, JournalFailed, StoreUnavailable, SchemaTooNew."""
+def make_store(config: Config) -> Store:
+    """The store of a configuration, to be opened. Raises ValueError."""
     assert config.store.url is not None, "there is one"
-    store = Store(config.store.url.reveal(), place_of_journals(config), config.store.durability)
-    await store.open()
-    return store
+    return Store(config.store.url.reveal(), place_of_journals(config), config.store.durability)
 
 
 def make_accountant(store: Store, counters: Counters, config: Config) -> Accountant:
