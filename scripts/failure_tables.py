@@ -23,8 +23,9 @@ from failures.cells import (
     mixed_cells,
     resumed_cells,
 )
+from failures.hedges import HEDGES, Hedge, Other
 
-__all__ = ["render_chains", "render_faults", "render_resumed"]
+__all__ = ["render_chains", "render_faults", "render_hedges", "render_resumed"]
 
 ORDINALS = ("1st", "2nd", "3rd")
 SPOKEN: Mapping[str, str] = MappingProxyType(
@@ -142,3 +143,23 @@ def _continued(expected: Expected) -> str:
     if expected.ended == "finish":
         return f"“{expected.text}” by {by}"
     return f"“{expected.text}” by {by}, then an error" if expected.text else "a part, then an error"
+
+
+def render_hedges() -> Iterable[str]:
+    """Requests with two attempts at once."""
+    yield "| the first … | the second … | the client gets | record | billed |"
+    yield "|---|---|---|---|---|"
+    for row in HEDGES:
+        others = ", ".join(map(_beside, row.others))
+        record = f"`{row.ended}`{'; ' if others else ''}{others}"
+        yield f"| {row.first} | {row.second} | {row.client} ({row.attempts}) | {record} | {_cost(row)} |"
+
+
+def _beside(other: Other) -> str:
+    """An attempt whose answer the client does not get."""
+    cancelled = ", cancelled" if other.cancelled else ""
+    return f"{ORDINALS['abc'.index(other.provider)]}: `{other.status}`{cancelled}"
+
+
+def _cost(row: Hedge) -> str:
+    return "as reported" if row.billed == "reported" else row.billed

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from check_architecture import HOUSE, LAWS, ROOMS
-from failure_tables import render_chains, render_faults, render_resumed
+from failure_tables import render_chains, render_faults, render_hedges, render_resumed
 from outcomes import outcomes
 from tidegate.catalog import models, priced_model, retired
 from tidegate.figures.families import FAMILIES, LAYOUTS, READINGS
@@ -256,6 +256,7 @@ TABLES: dict[str, Callable[[], Iterable[str]]] = {
     "faults": render_faults,
     "chains": render_chains,
     "resumed": render_resumed,
+    "hedges": render_hedges,
 }
 
 PLACE = re.compile(r"(<!-- table: (\w+) -->\n).*?(\n<!-- end -->)", re.DOTALL)

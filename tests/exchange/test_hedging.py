@@ -6,6 +6,7 @@ import json as jsonlib
 import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
+from pathlib import Path
 from time import perf_counter
 from typing import Any
 
@@ -96,6 +97,7 @@ async def rivals(
     candidates: str = "",
     kinds: tuple[str, ...] = (),
     hedge: str = "hedge = true",
+    more: str = "",
     **settings: str,
 ) -> Rivals:
     """`usual_s` is the time to first token that each provider usually has."""
@@ -106,7 +108,7 @@ async def rivals(
     kind_of = dict(zip(names, kinds or ("openai_compatible",) * len(names), strict=True))
     named = {name: (kind_of[name], f"{one.url}/v1") for name, one in zip(names, providers, strict=True)}
     listed = candidates or ", ".join(f'"{name}/m"' for name in names)
-    parts = [f"[models.m]\ncandidates = [{listed}]\n{hedge}"]
+    parts = [f"[models.m]\ncandidates = [{listed}]\n{hedge}", more]
     parts += [f'[prices."{name}/m"]\n{price}' for name, price in zip(names, prices, strict=False)]
     gateway = await stack.enter_async_context(Gateway(named, more="\n".join(parts), **settings))
     for name in names:
@@ -163,17 +165,26 @@ async def test_the_first_answers_after_all(stack: AsyncExitStack) -> None:
     await race.all_closed()
 
 
-async def test_what_the_cancelled_one_has_reported_is_recorded(stack: AsyncExitStack) -> None:
+async def test_what_the_cancelled_one_has_reported_is_recorded_and_billed(
+    stack: AsyncExitStack, tmp_path: Path
+) -> None:
     gate = asyncio.Event()
     usage = {"input_tokens": 25, "output_tokens": 1}
     message = {"id": "1", "type": "message", "role": "assistant", "model": "m", "content": [], "usage": usage}
     begun = jsonlib.dumps({"type": "message_start", "message": message}).encode()
     silent = stream([b"event: message_start\ndata: " + begun + b"\n\n", gate])
-    race = await rivals(stack, silent, SPOKEN, kinds=("anthropic", "openai_compatible"), usual_s=0.3)
-    reply = await race.chat()
+    accounts = f'[store]\nurl = "sqlite:///{tmp_path}/accounts.db"\n[auth]\nkeys = ["sk-client-0123456789"]'
+    kinds = ("anthropic", "openai_compatible")
+    race = await rivals(stack, silent, SPOKEN, kinds=kinds, usual_s=0.3, more=accounts)
+    reply = await race.chat(headers={"authorization": "Bearer sk-client-0123456789"})
     assert reply.headers["x-tidegate-provider"] == "b"
-    (cancelled,) = (await race.gateway.record())["attempts"]
+    record = await race.gateway.record()
+    (cancelled,) = record["attempts"]
     assert cancelled["usage"] == {"input": 25, "output": 1}
+    lines = [(line["name"], line["count"], line["amount"]) for line in record["bill"]]
+    assert lines[:2] == [("input", 25, 25 * 3000), ("output", 1, 15000)]
+    assert sum(amount for _, _, amount in lines) == record["cost"]
+    assert not record.get("estimated")
 
 
 async def test_a_cancelled_attempt_is_no_failure_but_its_silence_counts(stack: AsyncExitStack) -> None:

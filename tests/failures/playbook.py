@@ -33,6 +33,7 @@ import json
 import re
 import textwrap
 from collections.abc import Awaitable, Callable, Iterable
+from tempfile import TemporaryDirectory
 from typing import Any, Self
 
 from running import Gateway
@@ -40,7 +41,7 @@ from tidegate.http.address import Origin
 from tidegate.http.errors import ClientDisconnected, ConnectFailed
 
 from .speech import SPEECHES, chunk
-from .world import Clock
+from .world import KEY, Clock
 
 __all__ = ["Play", "play"]
 
@@ -126,7 +127,11 @@ class Visitor:
     congested, congested_since = False, None
 
     def __init__(self, body: dict[str, Any], now: float, log: Callable[[str], None]) -> None:
-        self.headers = [(b"host", b"localhost"), (b"content-type", b"application/json")]
+        self.headers = [
+            (b"host", b"localhost"),
+            (b"content-type", b"application/json"),
+            (b"authorization", f"Bearer {KEY}".encode()),
+        ]
         self.named = dict(self.headers)
         self._body: bytes | None = json.dumps(body).encode()
         self._log = log
@@ -202,15 +207,31 @@ class Play:
     """A gateway before providers `a`, `b` and `c`, which all serve `m`, and what has happened."""
 
     def __init__(
-        self, clock: Clock, *, names: str = "abc", routing: str = "retries = 0", model: str = ""
+        self,
+        clock: Clock,
+        *,
+        names: str = "abc",
+        routing: str = "retries = 0",
+        model: str = "",
+        price: float | None = None,
+        know: Callable[["Play"], None] | None = None,
     ) -> None:
-        self._clock = clock
+        """With a `price`, in USD per million tokens, the gateway keeps accounts. `know` says what the gateway
+        has seen of its providers before.
+        """
+        self._clock, self._know = clock, know
+        self._folder = TemporaryDirectory()
         lines = [f"[models.m]\ncandidates = {[f'{name}/m' for name in names]!r}\n{model}"]
         for name in names:
             lines.append(
                 f'[providers.{name}]\nkind = "openai_compatible"\napi_key = "sk-upstream-0123456789"'
             )
             lines.append(f'base_url = "http://{name}.test/v1"\ndialect = {{ continues = true }}')
+            if price is not None:
+                lines.append(f'[prices."{name}/m"]\ninput = {price}\noutput = {price}')
+        if price is not None:
+            lines.append(f'[store]\nurl = "sqlite:///{self._folder.name}/accounts.db"')
+            lines.append(f'[auth]\nkeys = ["{KEY}"]')
         self.gateway = Gateway(more="\n".join(lines), routing=routing)
         self.log: list[str] = []
         self.wires: dict[str, list[Wire]] = {name: [] for name in names}
@@ -223,6 +244,8 @@ class Play:
         app: Any = self.gateway.app
         await app.startup()
         app._pool._client._connector = self  # all that is replaced: what opens connections
+        if self._know is not None:
+            self._know(self)
         return self
 
     async def __aexit__(self, *error: object) -> None:
@@ -230,6 +253,7 @@ class Play:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.gateway.app.shutdown()
+        self._folder.cleanup()
 
     async def connect(self, origin: Origin, proxy: Any, make: Callable[[], Any], timeout_s: float) -> Any:
         """See tidegate.http.connect.Connector."""
@@ -282,6 +306,7 @@ class Play:
         elif what == "refuses":
             self._refusing.add(who)
         else:
+            assert self.wires[who], "\n".join(self.log)
             self._answer(self.wires[who][-1], who, what)
         await self.settle()
 
@@ -336,5 +361,5 @@ async def play(clock: Clock, dialogue: str, **settings: Any) -> Any:
             if not line.startswith("gateway"):
                 await stage.say(line)
         records = stage.gateway.records
-        assert "\n".join(stage.log) == "\n".join(lines)
+        assert stage.log == lines, "\n".join(stage.log)
     return records[-1] if records else None

@@ -18,7 +18,7 @@ from .cells import DOWN, WELL, Cell
 from .doors import DOORS, Answer
 from .provider import Hand, Providers
 
-__all__ = ["CONNECT_S", "Clock", "Seen", "World"]
+__all__ = ["CONNECT_S", "KEY", "Clock", "Seen", "World"]
 
 LIMITS = "retries = 0\ndeadline_s = 240\nattempt_s = 28\nfirst_byte_s = 20\nidle_s = 12"
 """Generous, because the machine may be slow: these times pass when a test lets them pass."""
@@ -48,8 +48,13 @@ KINDS = {
 class Clock:
     """The gateway's clock: the true time, and whatever a test has let pass."""
 
-    def __init__(self, patch: pytest.MonkeyPatch, look_s: float = LOOK_S) -> None:
+    def __init__(self, patch: pytest.MonkeyPatch, look_s: float = LOOK_S, *, timers: bool = False) -> None:
+        """With `timers` it is the clock of the event loop, too."""
         self.passed = 0.0
+        if timers:
+            loop = asyncio.get_running_loop()
+            true = loop.time
+            patch.setattr(loop, "time", lambda: true() + self.passed)
         for name, module in list(sys.modules.items()):
             if name.startswith("tidegate.") and getattr(module, "perf_counter", None) is time.perf_counter:
                 patch.setattr(module, "perf_counter", self)

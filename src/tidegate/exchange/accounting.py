@@ -83,7 +83,8 @@ def bill_attempts(this: Exchange) -> tuple[list[tuple[int, Bill]], bool]:
 
 
 def usage_of(this: Exchange, attempt: Attempt) -> tuple[Usage | None, bool]:
-    """What an attempt used, and whether that is an estimate; None where it gave no answer.
+    """What an attempt used, and whether that is an estimate; None where it gave no answer. Of one that was
+    overtaken, only what its provider had reported by then is known.
 
     What a provider reports before the end is a beginning: Anthropic's first event says one completion token.
     """
@@ -96,7 +97,7 @@ def usage_of(this: Exchange, attempt: Attempt) -> tuple[Usage | None, bool]:
     if attempt.tally.images:
         return usage or Usage(), False  # priced by the image
     if not began:
-        return None, False
+        return (usage if attempt.trial.effect == "overtaken" else None), False
     output = delivered_by(this, attempt)
     if usage is None or usage.prompt_tokens is None:
         prompt = prompt_bytes(this.parsed) // BYTES_PER_TOKEN
