@@ -1,6 +1,6 @@
 """What is left in the books when workers, and whole gateways, are killed at random moments under load.
 
-    uv run python benchmarks/kill.py [--rounds 50] [--stores sqlite,postgresql] [--seed 1]
+    uv run python benchmarks/kill.py [--rounds 50] [--clients 12] [--stores sqlite,postgresql] [--seed 1]
 
 Three workers, a wallet, and clients that stream without a pause. In each round, `kill -9` ends one worker,
 every fifth time the supervisor and all workers, which are then started again. At the end the gateway is
@@ -63,7 +63,6 @@ output = 2
 kind = "openai_compatible"
 base_url = "http://127.0.0.1:{upstream}/v1"
 """
-CLIENTS = 12
 FUNDS = 10**12
 """In nano."""
 PATIENCE_S = 120.0
@@ -173,7 +172,9 @@ def make_key(database: Database) -> str:
     return made.secret
 
 
-async def measure(store: str, folder: Path, rounds: int, seed: int) -> tuple[int, int, int, list[str]]:
+async def measure(
+    store: str, folder: Path, rounds: int, count: int, seed: int
+) -> tuple[int, int, int, list[str]]:
     """Requests begun, those that are missing, open holds and leases, and differences."""
     chance, begun = random.Random(seed), set[str]()
     database = Database(store)
@@ -183,10 +184,10 @@ async def measure(store: str, folder: Path, rounds: int, seed: int) -> tuple[int
         port = upstream.sockets[0].getsockname()[1]
         gateway = Gateway(folder, CONFIG.format(store=store, folder=folder, upstream=port))
         await gateway.start()
-        clients = [asyncio.create_task(ask(gateway, key, begun)) for _ in range(CLIENTS)]
+        clients = [asyncio.create_task(ask(gateway, key, begun)) for _ in range(count)]
         for number in range(rounds):
             known = len(begun)
-            await until(lambda known=known: len(begun) > known + CLIENTS, "requests")
+            await until(lambda known=known: len(begun) > known + count, "requests")
             await asyncio.sleep(chance.uniform(0, 0.3))
             kill: Awaitable[None] = gateway.kill_all() if number % 5 == 4 else gateway.kill_worker(chance)
             await kill
@@ -222,13 +223,14 @@ def address(kind: str, folder: Path) -> Iterator[str]:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--rounds", type=int, default=50)
+    parser.add_argument("--clients", type=int, default=12)
     parser.add_argument("--stores", default="sqlite,postgresql")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     table, wrong = Table("store", "kills", "begun", "missing", "open", "differences"), False
     for kind in options.stores.split(","):
         with tempfile.TemporaryDirectory(prefix="tg-") as name, address(kind, Path(name)) as store:
-            found = asyncio.run(measure(store, Path(name), options.rounds, options.seed))
+            found = asyncio.run(measure(store, Path(name), options.rounds, options.clients, options.seed))
         begun, missing, left, differences = found
         wrong = wrong or bool(missing or left or differences)
         table.add_row(kind, str(options.rounds), *map(str, (begun, missing, left, len(differences))))
