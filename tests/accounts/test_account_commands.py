@@ -6,6 +6,7 @@ import io
 import json
 import os
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ from tidegate.accounts.api_keys import digest_of
 from tidegate.cli.main import app
 from tidegate.store.database import Database
 from tidegate.store.journal import Charge, Ended
-from tidegate.store.keys import find_key
+from tidegate.store.keys import change_key, find_key
 from tidegate.store.leases import take_lease
 from tidegate.store.moving import apply
 from tidegate.store.spending import spent_in
@@ -149,6 +150,52 @@ def test_a_rotated_key_works_on_for_the_overlap_and_its_spending_counts_on(
         assert spent_in(connection, f"key:{after['id']}", "2026-11") == 7
     again = run(f"keys rotate {before['id']}")
     assert (again.exit_code, again.stdout) == (1, "")
+
+
+def expire(database: Database, name: str) -> str:
+    """Let a key expire; its id."""
+    with database.write() as connection:
+        row = find_key(connection, name)
+        assert row is not None
+        change_key(connection, row["id"], {"expires_at": 1})
+        return str(row["id"])
+
+
+@pytest.mark.parametrize(("expires", "state"), [("30d", "active"), ("never", "active")])
+def test_an_expired_key_is_rotated_only_to_one_with_an_expiry_of_its_own(
+    run: Run, database: Database, expires: str, state: str
+) -> None:
+    succeed(run("keys create ci --user alice --expires 30d"))
+    old = expire(database, "ci")
+    refused = run("keys rotate ci")
+    assert (refused.exit_code, refused.stdout) == (1, "")
+    assert f"{old} expired at 1970-01-01 00:00:00 UTC" in refused.stderr
+    assert "--expires" in refused.stderr
+    assert len(json.loads(succeed(run("keys list --all --json")))) == 1
+    result = run(f"keys rotate ci --expires {expires}")
+    secret_of(result)
+    assert "which works no longer" in result.stderr
+    keys = json.loads(succeed(run("keys list --all --json")))
+    assert {key["state"] for key in keys if key["id"] != old} == {state}
+    assert {key["state"] for key in keys if key["id"] == old} == {"expired"}
+
+
+@pytest.mark.parametrize("command", ["keys create cd", "keys rotate ci"])
+def test_no_key_is_made_that_has_expired_already(run: Run, command: str) -> None:
+    succeed(run("keys create ci"))
+    result = run(f"{command} --expires 2020-01-01")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "the key would have expired already" in result.stderr
+    (key,) = json.loads(succeed(run("keys list --all --json")))
+    assert key["state"] == "active"
+
+
+def test_an_overlap_ends_when_the_old_key_expires(run: Run) -> None:
+    succeed(run("keys create ci --expires 2h"))
+    said = run("keys rotate ci --overlap 30d").stderr
+    (old, _) = json.loads(succeed(run("keys list --json")))
+    ends = datetime.fromtimestamp(old["expires_at"] / 1000, UTC)
+    assert f"which works until {ends:%Y-%m-%d %H:%M:%S} UTC" in said
 
 
 def test_a_key_in_its_overlap_can_be_revoked_at_once(run: Run) -> None:

@@ -1,5 +1,6 @@
 """The admin API of a running gateway: who may use it, and what each of its paths does."""
 
+import asyncio
 import csv
 import io
 import json as jsonlib
@@ -16,6 +17,7 @@ from cases import each
 from running import Gateway
 from simulator import Simulator
 from tidegate.accounts.settings import KeySettings
+from tidegate.store.journal import milliseconds
 
 
 @pytest.fixture
@@ -136,6 +138,21 @@ async def test_a_key_is_rotated_with_an_overlap(admin: Admin) -> None:
     assert (shown["state"], shown["revoked_at"] - new["created_at"]) == ("rotated", 600_000)
     again = await admin.reply("POST", f"/keys/{old['id']}/rotate", {})
     assert (again.status, again.error["code"]) == (409, "key_not_active")
+
+
+async def test_an_expired_key_is_rotated_only_to_one_with_an_expiry_of_its_own(admin: Admin) -> None:
+    soon = milliseconds() + 200
+    old = await admin.ask("POST", "/keys", {"name": "ci", "expires_at": soon}, status=201)
+    while (await admin.ask("GET", "/keys/ci"))["state"] != "expired":
+        await asyncio.sleep(0.02)
+    refused = await admin.reply("POST", "/keys/ci/rotate", {})
+    assert (refused.status, refused.error["code"]) == (409, "key_not_active")
+    assert f"{old['id']} expired at " in refused.error["message"]
+    assert "expires_at" in refused.error["message"]
+    new = await admin.ask("POST", "/keys/ci/rotate", {"expires_at": None}, status=201)
+    assert (new["state"], new["expires_at"]) == ("active", None)
+    await admin.known(new["secret"])
+    assert (await admin.ask("GET", f"/keys/{old['id']}"))["state"] == "expired"
 
 
 async def test_overlapping_rotations_leave_each_key_until_its_own_end(admin: Admin) -> None:

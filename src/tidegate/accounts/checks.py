@@ -3,6 +3,7 @@ both go by them. They raise ValueError, with a message for people that names no 
 """
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from ipaddress import ip_network
 from typing import Any, Literal
@@ -14,6 +15,7 @@ __all__ = [
     "check_margin",
     "check_name",
     "check_network",
+    "check_rotation",
     "only_key",
     "state_of",
 ]
@@ -63,9 +65,27 @@ def check_margin(text: str) -> str:
 
 def state_of(row: Mapping[str, Any], now: int) -> State:
     """The state of a key at a time in milliseconds since 1970, by its row."""
+    if row["revoked_at"] is not None and row["revoked_at"] <= now:
+        return "revoked"
+    if row["expires_at"] is not None and row["expires_at"] <= now:
+        return "expired"
+    return "rotated" if row["revoked_at"] is not None else "active"
+
+
+def check_rotation(row: Mapping[str, Any], now: int, remedy: str | None) -> None:
+    """Refuse to rotate a key that has been replaced or revoked already, or has expired: the new one would
+    have expired, too. `remedy` says how to give it an expiry of its own; None where it has one.
+    """
     if row["revoked_at"] is not None:
-        return "revoked" if row["revoked_at"] <= now else "rotated"
-    return "expired" if row["expires_at"] is not None and row["expires_at"] <= now else "active"
+        state = state_of(row, now)
+        raise ValueError(
+            f"{row['id']} is {state}: only a key that is neither rotated nor revoked can be rotated"
+        )
+    if state_of(row, now) == "expired" and remedy is not None:
+        moment = datetime.fromtimestamp(row["expires_at"] / 1000, UTC)
+        raise ValueError(
+            f"{row['id']} expired at {moment:%Y-%m-%d %H:%M:%S} UTC, and so would the new key: {remedy}"
+        )
 
 
 def only_key(found: Sequence[dict[str, Any]], wanted: str) -> dict[str, Any]:

@@ -74,7 +74,7 @@ def create(
         names={"models": models, "providers": providers, "addresses": addresses, "tags": tags},
     )
     check_addresses(settings.addresses)
-    expires_at = parse_moment(expires, now) if expires is not None else None
+    expires_at = _parse_expiry(expires, now) if expires is not None else None
     made = new_key()
     row = _new_row(made, checked_name(name), user, settings, now, expires_at)
     with open_store(config, store, create=True) as opened:
@@ -123,7 +123,8 @@ def rotate(
     key: KeyArgument,
     overlap: Annotated[str, typer.Option(metavar="DURATION", help="How long the old key works on.")] = "1h",
     expires: Annotated[
-        str | None, typer.Option(metavar="WHEN", help="When the new key expires. Default: as the old one.")
+        str | None,
+        typer.Option(metavar="WHEN", help="When the new key expires, or never. Default: as the old one."),
     ] = None,
     config: ConfigOption = None,
     store: StoreOption = None,
@@ -133,6 +134,7 @@ def rotate(
     The old key works on for the overlap. What was spent with it counts for the budgets of the new one.
     """
     from tidegate.accounts.api_keys import new_key
+    from tidegate.accounts.checks import check_rotation
     from tidegate.store.journal import milliseconds
     from tidegate.store.keys import rotate_key
 
@@ -141,15 +143,20 @@ def rotate(
     made = new_key()
     new: dict[str, Any] = {"id": made.id, "digest": made.digest, "prefix": made.prefix}
     if expires is not None:
-        new["expires_at"] = parse_moment(expires, now)
+        new["expires_at"] = None if expires.strip().lower() == NEVER else _parse_expiry(expires, now)
     with open_store(config, store) as opened, opened.database.write() as connection:
         old = _find(connection, key)
-        if old["revoked_at"] is not None:
-            raise fail(f"{old['id']} is {state_of(old)}: only a key that is neither can be rotated")
+        try:
+            check_rotation(old, now, None if expires is not None else "use --expires WHEN, or never")
+        except ValueError as error:
+            raise fail(str(error)) from None
         rotate_key(connection, old, new, now, ends_at)
+    if old["expires_at"] is not None:
+        ends_at = min(ends_at, old["expires_at"])
+    works = f"which works until {show_moment(ends_at)} UTC" if ends_at > now else "which works no longer"
     typer.echo(
-        f"created {made.id}, named {old['name']}, in place of {old['id']}, which works until "
-        f"{show_moment(ends_at)} UTC. Keep the key: it is not shown again.",
+        f"created {made.id}, named {old['name']}, in place of {old['id']}, {works}. "
+        "Keep the key: it is not shown again.",
         err=True,
     )
     typer.echo(made.secret)
@@ -179,6 +186,15 @@ def revoke(key: KeyArgument, config: ConfigOption = None, store: StoreOption = N
 # --- what there is -----------------------------------------------------------------------------
 
 ENDED = ("revoked", "expired")
+NEVER = "never"
+
+
+def _parse_expiry(text: str, now: int) -> int:
+    """When a key expires."""
+    expires_at = parse_moment(text, now)
+    if expires_at <= now:
+        raise typer.BadParameter("the key would have expired already", param_hint="--expires")
+    return expires_at
 
 
 def state_of(row: dict[str, Any]) -> str:

@@ -7,7 +7,7 @@ from fastapi import Query, Request, Response
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from tidegate.accounts.api_keys import NewKey, new_key
-from tidegate.accounts.checks import Ambiguous, State, only_key, state_of
+from tidegate.accounts.checks import Ambiguous, State, check_rotation, only_key, state_of
 from tidegate.accounts.settings import KeySettings
 from tidegate.protocols.errors import InvalidRequest
 from tidegate.store.database import Connection
@@ -59,7 +59,7 @@ class Rotation(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     overlap_s: Annotated[int, Meta(ge=0, le=365 * DAY_S)] = 3600
     """How long the old key works on."""
     expires_at: Time | UnsetType | None = UNSET
-    """When the new key expires; left out: when the old one does."""
+    """When the new key expires, null for never; left out: when the old one does, unless it has expired."""
 
 
 def add_keys(routes: Routes, store: Store) -> None:
@@ -157,9 +157,11 @@ def _change(connection: Connection, key: str, values: dict[str, Any]) -> dict[st
 
 def _rotate(connection: Connection, key: str, made: NewKey, body: Rotation, now: int) -> dict[str, Any]:
     old = _find(connection, key)
-    if old["revoked_at"] is not None:
-        message = f"{old['id']} is {state_of(old, now)}: only a key that is neither can be rotated"
-        raise InvalidRequest(message, status=409, code="key_not_active")
+    remedy = "set expires_at (null: never)" if body.expires_at is UNSET else None
+    try:
+        check_rotation(old, now, remedy)
+    except ValueError as error:
+        raise InvalidRequest(str(error), status=409, code="key_not_active") from None
     new: dict[str, Any] = {"id": made.id, "digest": made.digest, "prefix": made.prefix}
     if body.expires_at is not UNSET:
         new["expires_at"] = body.expires_at
