@@ -8,6 +8,7 @@ import asyncio
 import gc
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from secrets import token_bytes
 from time import time
 from typing import TYPE_CHECKING, Any
@@ -82,6 +83,11 @@ LAST_WORDS_S = 1.0
 class Tidegate:
     """The application of one worker."""
 
+    _alone_since: float | None = None
+    """Since when what connects the hosts has been away, in seconds since 1970."""
+    _store_fails = False
+    """Whether it is known that the store fails."""
+
     def __init__(
         self,
         config: Config,
@@ -134,19 +140,30 @@ class Tidegate:
 
     def _join_hosts(self, config: Config, bus: Bus) -> "Hosts | None":
         """What connects this worker with those of other hosts; None if nothing does."""
-        if config.store.valkey is None:
+        valkey, store = config.store.valkey, config.store.url
+        if valkey is None and (store is None or not store.reveal().startswith("postgres")):
             return None
-        from .hosts import Hosts
+        from .hosts import HostsByPostgres, HostsByValkey
 
-        hosts = Hosts(config.store.valkey.reveal(), bus, self._counters)
-        hosts.watch(self._note_valkey)
+        hosts: Hosts
+        if valkey is not None:
+            hosts = HostsByValkey(valkey.reveal(), bus, self._counters)
+        else:
+            assert store is not None, "there is one of them"
+            hosts = HostsByPostgres(store.reveal(), bus, self._counters)
+        hosts.watch(partial(self._note_hosts, hosts.server))
         return hosts
 
-    def _note_valkey(self, failure: str | None) -> None:
-        if failure is not None:
-            self._alerts.report(Notice("valkey_away", "valkey", f"Valkey is not available: {failure}"))
+    def _note_hosts(self, server: str, failure: str | None) -> None:
+        """What connects the hosts has failed, or works again."""
+        kind = server.lower()
+        if failure is None:
+            self._alone_since = None
+            notice = Notice(f"{kind}_back", kind, f"{server} works again", ends=(f"{kind}_away",))
         else:
-            self._alerts.report(Notice("valkey_back", "valkey", "Valkey works again", ends=("valkey_away",)))
+            self._alone_since = time()
+            notice = Notice(f"{kind}_away", kind, f"{server} is not available: {failure}")
+        self._alerts.report(notice)
 
     def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> Awaitable[None]:
         """Serve one request (or the server's start and stop) of an ASGI server."""
@@ -220,6 +237,8 @@ class Tidegate:
         if self._hosts is not None:
             await self._hosts.open()
         await self.reload(self._config)
+        if self._hosts is not None and self._hosts.failure is not None:
+            self._note_hosts(self._hosts.server, self._hosts.failure)
         keep = self._books.keep_bodies if self._books is not None else None
         self._recorder.start(keep, self._interactions)
         self._bus.open()
@@ -424,13 +443,31 @@ class Tidegate:
 
     def _note_figures(self) -> None:
         """Note what is counted beside requests."""
-        live, store = self._figures.live, self._store
+        live, store, now = self._figures.live, self._store, time()
+        alone, failing = self._alone_since, store.failing_since if store is not None else None
+        live.note(WORKER.limits_alone, _since(alone, now))
+        live.note(WORKER.store_failing, _since(failing, now))
+        self._note_store(failing is not None)
         live.note_total(WORKER.dropped_messages, getattr(self._bus, "dropped", 0))
         live.note_total(WORKER.dropped_details, self._recorder.dropped + self._recorder.room.dropped)
         if store is not None:
             live.note(WORKER.journal_lag, store.lag)
-            failing = store.failing_since
-            live.note(WORKER.store_failing, int((time() - failing) * 1000) if failing is not None else 0)
+
+    def _note_store(self, failing: bool) -> None:
+        """The store fails, or works again."""
+        if failing == self._store_fails:
+            return
+        self._store_fails = failing
+        if failing:
+            text = "the store fails; what it cannot take waits in the journals"
+            self._alerts.report(Notice("store_away", "store", text))
+        else:
+            self._alerts.report(Notice("store_back", "store", "the store works again", ends=("store_away",)))
+
+
+def _since(when: float | None, now: float) -> int:
+    """Milliseconds since then; 0 where that is None."""
+    return int((now - when) * 1000) if when is not None else 0
 
 
 def _unknown(request: Request, methods: Mapping[str, Any] | None) -> TidegateError:

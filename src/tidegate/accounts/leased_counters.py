@@ -59,7 +59,9 @@ class _Lease:
     def verdict(self, clock: float) -> Verdict:
         """What the rate said, and what is left of the lease."""
         ahead = max(0.0, self._ahead - (clock - self._clock))
-        return Verdict(True, units_left(self.rate, ahead, 0.0) + self.left, 0.0, ahead)
+        # What was leased comes back in time, too, and must not be counted twice.
+        left = min(self.rate.units, units_left(self.rate, ahead, 0.0) + self.left)
+        return Verdict(True, left, 0.0, ahead)
 
 
 class _Places:

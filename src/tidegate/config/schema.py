@@ -170,7 +170,8 @@ class Store(Struct, frozen=True, kw_only=True):
     `refuse` answers requests with 503."""
     valkey: Secret | None = None
     """`valkey://host:6379/0` (or `redis://`; with TLS `valkeys://`, `rediss://`): shares limits and what is
-    known of providers between several hosts. None: each host is by itself."""
+    known of providers between several hosts. None: a PostgreSQL store counts limits for all hosts, and each
+    learns of providers by itself."""
 
 
 class Billing(Struct, frozen=True, kw_only=True):
@@ -211,8 +212,8 @@ class Limits(Struct, frozen=True, kw_only=True):
     concurrent: Annotated[int, Meta(ge=1)] | None = None
     """Requests at the same time."""
     on_failure: Literal["per_host", "refuse"] = "per_host"
-    """What happens while `store.valkey` is not available: `per_host` counts on each host by itself, `refuse`
-    answers requests with limits with 503."""
+    """What happens while `store.valkey`, or the PostgreSQL store that counts limits without it, is not
+    available: `per_host` counts on each host by itself, `refuse` answers requests with limits with 503."""
 
 
 class ProviderConfig(Struct, frozen=True, kw_only=True):

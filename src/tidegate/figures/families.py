@@ -197,6 +197,13 @@ class WorkerCells:
     dropped_messages = layout.one(
         "tidegate_dropped_messages_total", "Messages between workers that were not delivered."
     )
+    limits_alone = layout.one(
+        "tidegate_limits_alone_seconds",
+        "How long Valkey, or the PostgreSQL that limits are counted in, has been away, added up over the "
+        "workers; 0 while it is not.",
+        "gauge",
+        1e-3,
+    )
 
 
 MODEL, DOOR, WORKER = ModelCells, DoorCells, WorkerCells

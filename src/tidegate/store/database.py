@@ -7,13 +7,24 @@ from typing import Any, Literal
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
-__all__ = ["Connection", "Database", "DatabaseError", "Durability", "describe"]
+__all__ = ["Connection", "Database", "DatabaseError", "Durability",
+           "connection_arguments", "describe"]  # fmt: skip
 
 BUSY_S = 10.0
 """How long a writer waits for another one to finish, in seconds."""
 
 Durability = Literal["process", "disk"]
 """What committed data survives: the end of the process, or the loss of power as well."""
+
+CONNECT: dict[str, Any] = {
+    "prepare_threshold": None,  # prepared statements do not survive poolers such as Supabase's
+    "connect_timeout": int(BUSY_S),
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 15_000,
+}
+"""How PostgreSQL is connected."""
 
 DatabaseError = SQLAlchemyError
 """What reading and writing may raise."""
@@ -63,6 +74,16 @@ class Database:
         self.engine.dispose()
 
 
+def connection_arguments(url: str) -> dict[str, Any]:
+    """What connects psycopg with PostgreSQL, without SQLAlchemy. Raises ValueError (see Database)."""
+    database = Database(url)
+    assert not database.is_sqlite, "it is PostgreSQL"
+    positional, arguments = database.engine.dialect.create_connect_args(database.engine.url)
+    assert not positional
+    database.close()
+    return {**arguments, **CONNECT}
+
+
 def describe(error: DatabaseError) -> str:
     """What a database said, in its first line and without the statement."""
     said = str(getattr(error, "orig", None) or error).strip()
@@ -81,12 +102,8 @@ def _parse(address: str) -> URL:
 
 def _create(url: URL, durability: Durability) -> Engine:
     if url.get_backend_name() != "sqlite":
-        # Prepared statements do not survive poolers such as Supabase's.
-        arguments: dict[str, Any] = {"prepare_threshold": None, "connect_timeout": int(BUSY_S)}
-        arguments |= {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3,
-                      "tcp_user_timeout": 15_000}  # fmt: skip
         engine = create_engine(
-            url, connect_args=arguments, pool_pre_ping=True, pool_size=4, isolation_level="READ COMMITTED"
+            url, connect_args=CONNECT, pool_pre_ping=True, pool_size=4, isolation_level="READ COMMITTED"
         )
         event.listen(engine, "connect", _let_go_of_the_dead)
         return engine
