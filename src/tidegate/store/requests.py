@@ -107,18 +107,42 @@ def _with_error(
     """Requests whose error has a text. Where the filters let few requests through, all of them are read.
     Otherwise the index of those that failed is, from the latest on: it has their errors.
     """
-    at, name = records.c.at, records.c.id
-    narrow = _are_few(connection, search)
-    ids = _select(search, before, ("id", "at"), by_filters=narrow)
-    ids = ids.where(records.c.error.icontains(text, autoescape=True)).limit(limit)
-    if not narrow:
-        failed = _select(Search(errors=True), None, ("id", "at"))
-        last = connection.execute(failed.offset(MOST_SEARCHED - 1).limit(1)).first()
-        if last is not None:
-            ids = ids.where(and_(at >= last.at, or_(at > last.at, name >= last.id)))
-    found = [one.id for one in connection.execute(ids)]
-    rows = connection.execute(_select(search, None).where(name.in_(found))) if found else ()
+    if _are_few(connection, search):
+        query = _select(search, before, ("id", "at"))
+        ids = query.where(records.c.error.icontains(text, autoescape=True))
+    else:
+        ids = _from_all_errors(connection, search, text, before)
+    found = [one.id for one in connection.execute(ids.limit(limit))]
+    if not found:
+        return []
+    rows = connection.execute(_select(search, None).where(records.c.id.in_(found)))
     return [StoredRequest(*row) for row in rows]
+
+
+def _from_all_errors(connection: Connection, search: Search, text: str, before: Position | None) -> Any:
+    """The latest MOST_SEARCHED failed requests whose error has a text. Only those are looked at for the
+    filters, whose indices are of no use.
+    """
+    failed = records.alias("failed")
+    at, name = failed.c.at, failed.c.id
+    everything = search._replace(filters={})
+    ids = _select(everything, before, ("id", "at"), failed)
+    ids = ids.where(failed.c.error.icontains(text, autoescape=True))
+    oldest = _select(Search(errors=True), None, ("id", "at")).offset(MOST_SEARCHED - 1).limit(1)
+    last = connection.execute(oldest).first()
+    if last is not None:
+        ids = ids.where(and_(at >= last.at, or_(at > last.at, name >= last.id)))
+    if not search.filters:
+        return ids
+    source: Any = failed
+    if connection.dialect.name == "postgresql":  # which would read the rows first, and then their errors
+        source = ids.offset(0).subquery()
+        ids = select(source.c.id, source.c.at).order_by(source.c.at.desc(), source.c.id.desc())
+    ids = ids.join_from(source, records, records.c.id == source.c.id)
+    for column, value in search.filters.items():
+        of = records.c[column]
+        ids = ids.where(func.coalesce(of, of) == value)
+    return ids
 
 
 def _are_few(connection: Connection, search: Search) -> bool:
@@ -131,16 +155,14 @@ def _are_few(connection: Connection, search: Search) -> bool:
 
 
 def _select(
-    search: Search, before: Position | None, columns: Sequence[str] = COLUMNS, *, by_filters: bool = True
+    search: Search, before: Position | None, columns: Sequence[str] = COLUMNS, table: Any = records
 ) -> Any:
-    """`by_filters`: whether their indices may be used."""
-    at, name = records.c.at, records.c.id
-    query = select(*(records.c[column] for column in columns)).order_by(at.desc(), name.desc())
+    at, name = table.c.at, table.c.id
+    query = select(*(table.c[column] for column in columns)).order_by(at.desc(), name.desc())
     for column, value in search.filters.items():
-        of = records.c[column]
-        query = query.where((of if by_filters else func.coalesce(of, of)) == value)
+        query = query.where(table.c[column] == value)
     if search.errors:
-        query = query.where(records.c.error.is_not(None))
+        query = query.where(table.c.error.is_not(None))
     if before is not None:
         query = query.where(and_(at <= before.at, or_(at < before.at, name < before.id)))
     if search.since is not None:
