@@ -80,7 +80,7 @@ export function form(title, verb, fields, act, intro = null) {
 
 let count = 0;
 
-/** A field of a form: `{name, row, read}`. `kind` is text, number, date, choice, lines, check or area. */
+/** A field of a form: `{name, row, read}`. `kind` is text, secret, number, date, choice, lines, check or area. */
 export function field(name, label, { kind = "text", value = "", hint = null, required = false, choices = [], step, min, suggestions } = {}) {
   const id = `field-${++count}`;
   const shared = { id, name, required, "aria-describedby": hint ? `${id}-hint` : null };
@@ -102,12 +102,13 @@ function controlOf(kind, shared, value, choices, limits) {
     return h("textarea", { ...shared, rows: kind === "lines" ? 2 : 5, spellcheck: "false", value: Array.isArray(value) ? value.join("\n") : value });
   }
   if (kind === "check") return h("input", { ...shared, type: "checkbox", checked: Boolean(value) });
-  const type = { number: "number", date: "date" }[kind] ?? "text";
-  return h("input", { ...shared, type, value: value ?? "", step: limits.step ?? (type === "number" ? "any" : null), min: limits.min, autocomplete: "off", spellcheck: "false" });
+  const type = { number: "number", date: "date", secret: "password" }[kind] ?? "text";
+  return h("input", { ...shared, type, value: value ?? "", step: limits.step ?? (type === "number" ? "any" : null), min: limits.min, autocomplete: kind === "secret" ? "new-password" : "off", spellcheck: "false" });
 }
 
 const READ = {
   text: (control) => control.value.trim(),
+  secret: (control) => control.value.trim(),
   area: (control) => control.value,
   choice: (control) => control.value,
   check: (control) => control.checked,

@@ -1,15 +1,18 @@
 /** How the providers do, as the requests of this gateway see it. */
 
+import { ask, session } from "../api.js";
+import { confirm, field, form, say } from "../dialog.js";
 import { h } from "../dom.js";
 import { duration, exact, rate, share, usd } from "../format.js";
-import { facts, head, known, loading, state, table } from "../parts.js";
+import { code, facts, head, known, loading, path, state, table, when } from "../parts.js";
 
 const STATES = { healthy: "good", degraded: "warn", unavailable: "bad", unknown: "off" };
 const WORDS = { unknown: "not called yet" };
 
 export async function show(view) {
   view.draw(head("Providers"), loading());
-  const look = async (draw) => draw(head("Providers"), ...contents(await view.ask("/v1/chat/health")));
+  const keys = session.admin && session.gateway.store ? await storedKeys(view) : null;
+  const look = async (draw) => draw(head("Providers"), ...contents(await view.ask("/v1/chat/health")), keys);
   await look(view.draw);
   view.every(5000, () => look(view.redraw));
 }
@@ -63,3 +66,51 @@ const CREDENTIALS = [
   { name: "Again in", number: true, cell: (row) => seconds(row.available_in_s) },
   { name: "Open requests", number: true, cell: (row) => exact(row.in_flight) },
 ];
+
+/** The keys of providers in the store: set, replaced and removed here, and never shown. */
+async function storedKeys(view) {
+  const section = h("section");
+  const draw = async () => {
+    const rows = (await view.ask("/admin/providers")).data;
+    const set = h("button", { type: "button", onclick: () => change(setKey(rows), "is used within a second") }, "Set a key");
+    section.replaceChildren(
+      h("div.section", null, h("h2", "Stored keys"), h("div.actions", null, set)),
+      table(columns(rows), rows.filter((row) => row.key), { caption: "Keys of providers in the store", empty: "No key of a provider is in the store: those of the configuration are used." }),
+    );
+  };
+  const change = async (asked, words) => {
+    const done = await asked;
+    if (!done) return;
+    say(`The key of ${done.name} ${words}.`);
+    await draw();
+  };
+  const columns = (rows) => [
+    { name: "Provider", cell: (row) => row.name },
+    { name: "Kind", cell: (row) => known(row.kind) },
+    { name: "Key", cell: (row) => code(row.key.last_four ? `…${row.key.last_four}` : "•••") },
+    { name: "Fingerprint", title: "The beginning of its SHA-256", cell: (row) => code(row.key.fingerprint) },
+    { name: "State", cell: (row) => (row.in_use ? state("good", "in use") : state("off", "not used: the configuration has one, or no such provider")) },
+    { name: "Set", cell: (row) => when(row.key.set_at) },
+    { name: "By", cell: (row) => row.key.set_by },
+    { name: "", class: "buttons", cell: (row) => [
+      h("button.small", { type: "button", "aria-label": `Replace the key of ${row.name}`, onclick: () => change(setKey(rows, row.name), "is used within a second") }, "Replace"),
+      h("button.small", { type: "button", "aria-label": `Remove the key of ${row.name}`, onclick: () => change(removeKey(row), "is removed") }, "Remove"),
+    ] },
+  ];
+  await draw();
+  return section;
+}
+
+function setKey(rows, name = "") {
+  const fields = [
+    field("name", "Provider", { value: name, required: true, suggestions: rows.map((row) => row.name), hint: "As in the configuration, or the kind of a provider that it does not have, such as anthropic." }),
+    field("key", "Key", { kind: "secret", required: true, hint: "It is stored encrypted and shown to nobody." }),
+  ];
+  return form(name ? `Replace the key of ${name}` : "Set the key of a provider", "Set", fields, (values) =>
+    ask(`/admin${path("providers", values.name, "key")}`, { method: "PUT", body: { key: values.key } }));
+}
+
+function removeKey(row) {
+  return confirm(`Remove the key of ${row.name}`, "Within a second, no request uses it any more. Without another key, the provider cannot be called.", "Remove", () =>
+    ask(`/admin${path("providers", row.name, "key")}`, { method: "DELETE" }));
+}
