@@ -435,6 +435,7 @@ class Tidegate:
             price_cards=cards,
             plain_answers=PlainAnswers(self._figures, names, cards),
             metrics_access=MetricsAccess(config, admins, keyring),
+            refusals=self._books.refusals if self._books is not None else None,
             tracer=self._tracer,
             on_internal_error=self._alerts.on_internal_error,
         )

@@ -8,6 +8,7 @@ from tidegate.accounts.accountant import Accountant
 from tidegate.accounts.opening import low_balance_of, make_accountant, make_store, minimum_of
 from tidegate.accounts.price_book import PriceBook
 from tidegate.accounts.provider_keys import StoredProviderKeys, with_stored_keys
+from tidegate.accounts.refusals import Refusals
 from tidegate.accounts.retention import Retention
 from tidegate.accounts.upkeep import Upkeep, describe
 from tidegate.alerts import Alerts
@@ -42,6 +43,7 @@ class Bookkeeping:
         """What it holds for open requests outlives reloads."""
         self._upkeep = Upkeep(self.store, bus, self._report)
         self._retention = Retention(self.store, bus, logs)
+        self.refusals = Refusals(self.store)
         self._provider_keys = StoredProviderKeys(self.store)
         self._price_book = PriceBook(self.store, prices)
 
@@ -53,6 +55,7 @@ class Bookkeeping:
         await self._price_book.open()
         self._upkeep.start()
         self._retention.start()
+        self.refusals.start()
         self._provider_keys.follow(reload)
 
     async def with_keys(self, config: Config) -> Config:
@@ -78,6 +81,7 @@ class Bookkeeping:
 
     async def close(self) -> None:
         """Close the store, after what was journaled has been moved into it."""
+        await self.refusals.close()
         self.accountant.close()
         await self.store.close()
 

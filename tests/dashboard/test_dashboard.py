@@ -200,6 +200,67 @@ async def test_two_models_are_compared_in_the_playground(gateway: Gateway) -> No
     assert {one["caller"] for one in records} == {"ops"}
 
 
+async def test_the_overview_says_why_requests_were_refused(gateway: Gateway) -> None:
+    secret = await make_key(gateway, "app", "ada")
+    body = {"model": "no/such-model", "messages": [{"role": "user", "content": "Hi"}]}
+    for key in ("sk-somebody-else-0123456789", "sk-somebody-else-0123456789", secret):
+        await gateway.post("/v1/chat/completions", body, {"authorization": f"Bearer {key}"})
+    books = gateway.app._books
+    assert books is not None
+    await books.refusals.write()
+    async with browsing(gateway.url) as visit:
+        await visit.sign_in(ADMIN)
+        table = visit.page.get_by_label("Refused requests by reason")
+        wrong = await table.get_by_role("row").filter(has_text="401").inner_text()
+        assert wrong.split("\t")[0] == "2"
+        assert "this API key is not valid" in wrong
+        assert "sk-som…" in wrong
+        assert "ada" in await table.get_by_role("row").filter(has_text="404").inner_text()
+
+
+async def test_a_key_of_a_provider_is_set_replaced_and_removed(provider: Simulator, tmp_path: Path) -> None:
+    more = f"""
+        [auth]
+        admin_keys = ["ops:{ADMIN}"]
+        [store]
+        url = "sqlite:///{tmp_path}/tidegate.db"
+        secret_keys = ["{"s" * 32}"]
+    """
+    async with Gateway({"demo": ("demo", "")}, more=more) as gateway, browsing(gateway.url) as visit:
+        await visit.sign_in(ADMIN)
+        await visit.go("/providers", "Providers")
+        await visit.page.get_by_text("No key of a provider is in the store").wait_for()
+        for secret, act in (
+            ("sk-ant-first-0123456789", "Set a key"),
+            ("sk-ant-second-987654321", "Replace the key of anthropic"),
+        ):
+            await visit.button(act).click()
+            if act == "Set a key":
+                await visit.page.get_by_label("Provider", exact=True).fill("anthropic")
+            await visit.page.get_by_label("Key", exact=True).fill(secret)
+            await visit.button("Set").click()
+            row = visit.row("anthropic").filter(has_text=f"…{secret[-4:]}")
+            await row.wait_for()
+            assert secret not in await visit.text()
+        (stored,) = (
+            one for one in (await gateway.get("/admin/providers", AS_ADMIN)).json["data"] if one["key"]
+        )
+        assert (stored["name"], stored["key"]["last_four"], stored["key"]["set_by"]) == (
+            "anthropic",
+            "4321",
+            "the browser of ops",
+        )
+        await visit.button("Remove the key of anthropic").click()
+        await visit.button("Remove").click()
+        await visit.page.get_by_text("No key of a provider is in the store").wait_for()
+        # what cannot be stored is said in the dialog
+        await visit.button("Set a key").click()
+        await visit.page.get_by_label("Provider", exact=True).fill("nobody")
+        await visit.page.get_by_label("Key", exact=True).fill("sk-0123456789")
+        await visit.button("Set").click()
+        await visit.page.get_by_role("alert").filter(has_text="nobody").wait_for()
+
+
 async def test_hostile_contents_stay_text(gateway: Gateway) -> None:
     secret = await make_key(gateway, "<b>key</b>", "<i>ada")
     headers = {"authorization": f"Bearer {secret}", "x-session-id": "<u>session</u>"}

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from tidegate.protocols.ids import new_id
 
-__all__ = ["PREFIX", "NewKey", "digest_of", "new_key", "split_name"]
+__all__ = ["PREFIX", "SHOWN", "NewKey", "digest_of", "new_key", "split_name"]
 
 PREFIX = "sk-tide-"
 """What every key begins with, so that scanners for leaked secrets recognize it."""

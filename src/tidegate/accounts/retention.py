@@ -9,8 +9,10 @@ from tidegate.config import Logs
 from tidegate.periodic import Periodic
 from tidegate.store.errors import StoreUnavailable
 from tidegate.store.journal import milliseconds
-from tidegate.store.retention import BATCH, delete_old_bodies, delete_old_records
+from tidegate.store.retention import BATCH, delete_old_bodies, delete_old_records, delete_old_refusals
 from tidegate.store.store import Store
+
+from .refusals import KEPT_DAYS
 
 __all__ = ["Retention"]
 
@@ -55,7 +57,7 @@ class Retention:
     async def clean(self) -> int:
         """Delete all that is too old. Returns how many rows there were. Raises StoreUnavailable."""
         logs, now, total = self._logs(), milliseconds(), 0
-        rounds = [(delete_old_bodies, logs.bodies_days)]
+        rounds = [(delete_old_bodies, logs.bodies_days), (delete_old_refusals, KEPT_DAYS)]
         if logs.records_days is not None:
             rounds.append((delete_old_records, logs.records_days))
         for delete, days in rounds:

@@ -18,7 +18,7 @@ __all__ = ["ADMIN_PATH", "AdminAccess"]
 ADMIN_PATH = "/admin"
 OPEN = ("/admin/docs", "/admin/redoc", "/admin/openapi.json")
 """The description of the admin API, which reveals no accounts."""
-VIEWED = ("/admin/overview", "/admin/requests", "/admin/sessions", "/admin/live")
+VIEWED = ("/admin/overview", "/admin/requests", "/admin/sessions", "/admin/live", "/admin/refusals")
 """What everybody on this machine may read of a gateway that is open to it: figures, and lists without
 contents."""
 FORWARDED = (b"forwarded", b"via", b"x-forwarded-for", b"x-real-ip")

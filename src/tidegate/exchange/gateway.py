@@ -6,6 +6,7 @@ from typing import Any
 from typing import Protocol as Interface
 
 from tidegate.accounts import Accountant
+from tidegate.accounts.refusals import Refusals
 from tidegate.config import Config
 from tidegate.figures.keeper import Keeper
 from tidegate.observe import Recorder, RequestLog
@@ -59,6 +60,8 @@ class Gateway:
     price_cards: PriceCards
     plain_answers: PlainAnswers
     metrics_access: MetricsAccess
+    refusals: Refusals | None = None
+    """Counts what is refused before it is accounted for; None without a store."""
     tracer: Tracer | None = None
     """None where requests are not traced."""
     on_internal_error: Callable[[str], None] = lambda _: None

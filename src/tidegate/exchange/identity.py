@@ -99,6 +99,10 @@ class Keyring:
             self._check_address(request, caller)
         return caller
 
+    def address_of(self, request: Request) -> str:
+        """Where a request comes from; empty where that is not known."""
+        return self._address_of(request)
+
     async def verify(self, request: Request) -> Caller:
         """The caller with a token or a cookie. Raises what `identify` does, BrowserRefused for a cookie that
         another page has sent, Forbidden for a disabled user, and Unavailable if the user of a valid token, or

@@ -9,6 +9,7 @@ from .accounting import book
 from .capturing import submit_capture
 from .planning import note_passed_over
 from .recording import add_times, outcome, record_of
+from .refusing import note_refusal
 from .reporting import report_end
 from .sampling import count
 from .state import Exchange
@@ -24,6 +25,8 @@ def settle(this: Exchange) -> None:
     """Close what is open, and hand the record over."""
     if this.ticket is not None:
         conclude_late(this)
+    elif this.error is not None:
+        note_refusal(this)
     report_end(this)
     note_passed_over(this)
     content = content_of(this) if this.trace is not None else {}

@@ -6,9 +6,9 @@ from typing import Any
 
 from sqlalchemy import Connection, Table, delete, select
 
-from .tables import bodies, records, sessions
+from .tables import bodies, records, refusals, sessions
 
-__all__ = ["BATCH", "delete_old_bodies", "delete_old_records"]
+__all__ = ["BATCH", "delete_old_bodies", "delete_old_records", "delete_old_refusals"]
 
 BATCH = 200
 """Rows of a transaction."""
@@ -27,6 +27,11 @@ def delete_old_records(connection: Connection, before: int) -> int:
     """
     deleted = _delete(connection, records, "at", before)
     return deleted or _delete(connection, sessions, "last", before)
+
+
+def delete_old_refusals(connection: Connection, before: int) -> int:
+    """Delete some counts of refused requests from before a moment. Returns how many."""
+    return _delete(connection, refusals, "at", before)
 
 
 def _delete(connection: Connection, table: Table, column: str, before: int) -> int:

@@ -26,7 +26,7 @@ from sqlalchemy import (
 
 __all__ = [
     "accounts", "bodies", "entries", "grants", "holds", "journals", "keys", "leases", "metadata", "payments",
-    "prices", "provider_keys", "records", "rollups", "sessions", "sign_ins", "spending", "teams",
+    "prices", "provider_keys", "records", "refusals", "rollups", "sessions", "sign_ins", "spending", "teams",
     "transactions", "users",
 ]  # fmt: skip
 
@@ -289,6 +289,27 @@ bodies = Table(
     Index("bodies_by_time", "at"),
 )
 """What was sent and received in a request, compressed (see `bodies.py`); `id` is that of the request."""
+
+refusals = Table(
+    "refusals",
+    metadata,
+    Column("at", BigInteger, primary_key=True),
+    Column("door", String(32), primary_key=True),
+    Column("status", Integer, primary_key=True),
+    Column("code", NAME, primary_key=True),
+    Column("user", NAME, primary_key=True),
+    Column("key", ID, primary_key=True),
+    Column("presented", String(16), primary_key=True),
+    Column("requests", BigInteger, nullable=False),
+    Column("last", BigInteger, nullable=False),
+    Column("request", ID, nullable=False),
+    Column("model", NAME, nullable=False),
+    Column("address", String(64), nullable=False),
+    Column("message", String(300), nullable=False),
+)
+"""Requests that were refused before they were accounted for, counted by five minutes that begin `at`, by
+reason and by whose they were: `presented` is the beginning of a key that nobody has. The columns behind
+`requests` are of the last one. See `accounts/refusals.py` for how many rows there may be."""
 
 spending = Table(
     "spending",

@@ -47,13 +47,19 @@ def replace(
 
 
 def add_up(
-    connection: Connection, table: Table, columns: tuple[str, ...], rows: Rows, added: Iterable[str]
+    connection: Connection,
+    table: Table,
+    columns: tuple[str, ...],
+    rows: Rows,
+    added: Iterable[str],
+    changed: Iterable[str] = (),
 ) -> None:
     """Insert rows with different primary keys; where a key exists, add the columns `added` to what is
-    there.
+    there, and set those that are `changed`.
     """
-    values = ", ".join(f'"{name}" = "{table.name}"."{name}" + excluded."{name}"' for name in added)
-    _run(connection, table, columns, rows, _on_conflict(table, values))
+    values = [f'"{name}" = "{table.name}"."{name}" + excluded."{name}"' for name in added]
+    values += [f'"{name}" = excluded."{name}"' for name in changed]
+    _run(connection, table, columns, rows, _on_conflict(table, ", ".join(values)))
 
 
 def add_spans(

@@ -26,6 +26,7 @@ from .overview import add_overview
 from .prices import add_prices
 from .providers import add_providers
 from .reading import refuse_nul
+from .refusals import add_refusals
 from .requests import Live, add_requests
 from .routes import Routes
 from .wallets import add_wallets
@@ -68,6 +69,7 @@ def create_admin(config: Config, store: Store | None, live: Live, history: Histo
         add_wallets(routes, store, config)
         add_figures(routes, store)
         add_requests(routes, store, live)
+        add_refusals(routes, store)
         add_providers(routes, store, config)
         add_prices(routes, store, config)
     if history is not None:

@@ -1,5 +1,6 @@
 """`/admin/overview`: how many requests there were, how fast they were, and what they cost, over time."""
 
+from collections.abc import Sequence
 from time import time
 from typing import Annotated
 
@@ -12,15 +13,26 @@ from tidegate.store.keys import ids_of_keys
 from tidegate.store.store import Store
 
 from .answers import respond
+from .refusals import RefusalView, read_refusals
 from .routes import Routes
 
 __all__ = ["add_overview"]
 
 
+MOST_REFUSED = 20
+
+
+class AdminOverview(Overview, frozen=True, kw_only=True):
+    """What happened in a span of time, and what was refused before it began."""
+
+    refused: Sequence[RefusalView]
+    """The most frequent reasons, at most 20; empty for a model or provider, and without a store."""
+
+
 def add_overview(routes: Routes, history: History, store: Store | None) -> None:
     """Add the path."""
 
-    @routes.add("GET", "/overview", Overview)
+    @routes.add("GET", "/overview", AdminOverview)
     async def read_overview(
         request: Request,
         hours: Annotated[float, Query(gt=0, description="How far back.")] = 24,
@@ -37,4 +49,11 @@ def add_overview(routes: Routes, history: History, store: Store | None) -> None:
         """Sum up the last hours: totals, a series over time, and by model, provider, user or key."""
         keys = await store.ask(ids_of_keys, user) if by == "key" and user is not None and store else None
         query = dict(request.query_params)
-        return respond(await overview_asked(history, query, int(time() * 1000), keys))
+        now = int(time() * 1000)
+        found = await overview_asked(history, query, now, keys)
+        refused: Sequence[RefusalView] = ()
+        if store is not None and model is None and provider is None:
+            filters = {} if user is None else {"user": user}
+            refused = await read_refusals(store, found.from_, now + 1, filters, limit=MOST_REFUSED)
+        fields = {name: getattr(found, name) for name in found.__struct_fields__}
+        return respond(AdminOverview(**fields, refused=refused))

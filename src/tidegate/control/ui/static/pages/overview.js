@@ -5,7 +5,7 @@ import { go } from "../app.js";
 import { chart, sparkline } from "../charts.js";
 import { h, s } from "../dom.js";
 import { count, duration, durationShort, exact, rate, share, shareShort, sum, usd, usdShort } from "../format.js";
-import { choice, head, loading, table, tile } from "../parts.js";
+import { choice, head, known, loading, table, tile, when } from "../parts.js";
 
 export const TIMES = [["1", "1 h"], ["6", "6 h"], ["24", "24 h"], ["168", "7 d"], ["720", "30 d"]];
 const DIMENSIONS = ["model", "provider", "user", "key"];
@@ -56,6 +56,7 @@ function contents(found, query, change) {
       ] }),
     ),
     breakdown(found.by, query, change),
+    ...refusals(found.refused),
   ];
 }
 
@@ -84,6 +85,24 @@ function tiles(totals, values) {
     tile("Tokens", count(tokens), { title: exact(tokens), spark: sparkline(values((one) => sum(one.tokens, "input", "output"))), detail: `${count(sum(totals.tokens, "output", "reasoning"))} output` }),
   );
 }
+
+/** What was refused before it began; nothing for those who see only their own requests. */
+function refusals(rows) {
+  if (!rows?.length) return [];
+  return [h("section", null,
+    h("div.section", null, h("h2", "Refused before they began")),
+    table(REFUSALS, rows, { caption: "Refused requests by reason" }))];
+}
+
+const REFUSALS = [
+  { name: "Requests", number: true, cell: (row) => exact(row.requests) },
+  { name: "Status", cell: (row) => row.status },
+  { name: "Reason", wide: true, cell: (row) => row.message || row.code || "various" },
+  { name: "Whose", title: "The user or key; of a key that nobody has, its beginning", cell: (row) => known(row.user ?? row.key ?? (row.presented === "others" ? "others" : row.presented && `${row.presented}…`)) },
+  { name: "From", title: "The address of one of them", cell: (row) => known(row.address) },
+  { name: "Model", cell: (row) => known(row.model) },
+  { name: "Last", cell: (row) => when(row.last) },
+];
 
 function breakdown(rows, query, change) {
   const dimensions = seesAll() ? DIMENSIONS : ["key"];

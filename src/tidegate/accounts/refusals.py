@@ -1,0 +1,110 @@
+"""Counts requests that are refused before they are accounted for: without a valid key, over a limit, with a
+body that cannot be read. They have no row of their own in the store, so that whoever sends many of them
+cannot fill it: they are counted by five minutes, reason and caller.
+"""
+
+import logging
+
+from tidegate.periodic import Periodic
+from tidegate.store.errors import StoreUnavailable
+from tidegate.store.journal import milliseconds
+from tidegate.store.refusals import Reason, add_refusals
+from tidegate.store.store import Store
+
+from .api_keys import PREFIX, SHOWN
+
+__all__ = ["KEPT_DAYS", "MOST", "OTHERS", "Refusals", "beginning_of"]
+
+EVERY_S = 5.0
+"""Seconds between two writes."""
+SPAN_MS = 5 * 60_000
+MOST = 50
+"""Reasons that a worker distinguishes by caller within five minutes; what comes after them is OTHERS, by door
+and status."""
+OTHERS = "others"
+KEPT_DAYS = 7
+LEAST_KEY = 16
+"""Characters of a key whose beginning is shown: of a shorter one, it would be too much."""
+FOREIGN = 6
+"""Characters of a key that is not of our making, which may be valid elsewhere."""
+
+
+class Refusals:
+    """The refusals of one worker."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._counted: dict[Reason, list[object]] = {}
+        """What is not written yet: how many, and the columns of the last one."""
+        self._distinguished: set[Reason] = set()
+        """The reasons of these five minutes."""
+        self._began = 0
+        self._rounds = Periodic(
+            "refusals",
+            EVERY_S,
+            self.write,
+            problem="refused requests are not counted in the store now",
+            expected=StoreUnavailable,
+            expected_level=logging.INFO,
+        )
+
+    def start(self) -> None:
+        """Begin to write, on the running event loop."""
+        self._rounds.start()
+
+    async def close(self) -> None:
+        """Write what is left, and stop."""
+        await self._rounds.close()
+        try:
+            await self.write()
+        except StoreUnavailable:
+            self._counted.clear()
+
+    def add(
+        self, *, door: str, status: int, code: str, user: str | None, key: str | None, presented: str,
+        request: str, model: str | None, address: str, message: str,
+    ) -> None:  # fmt: skip
+        """Count a request. `presented` is what it sent in place of a key that somebody has (see
+        `beginning_of`).
+        """
+        now = milliseconds()
+        began = now - now % SPAN_MS
+        if began != self._began:
+            self._began = began
+            self._distinguished.clear()
+        reason = Reason(began, door, status, code[:255], (user or "")[:255], (key or "")[:64], presented)
+        if reason not in self._distinguished:
+            if len(self._distinguished) < MOST:
+                self._distinguished.add(reason)
+            else:
+                reason = Reason(began, door, status, "", "", "", OTHERS)
+        known = self._counted.get(reason)
+        number = known[0] + 1 if known is not None else 1  # type: ignore[operator]
+        self._counted[reason] = [
+            number, now, request[:64], (model or "")[:255], address[:64], message[:300],
+        ]  # fmt: skip
+
+    async def write(self) -> None:
+        """Add what was counted to the store. Raises StoreUnavailable: then it is tried again."""
+        if not self._counted:
+            return
+        counted, self._counted = self._counted, {}
+        try:
+            await self._store.change(add_refusals, counted)
+        except StoreUnavailable:
+            self._take_back(counted)
+            raise
+
+    def _take_back(self, counted: dict[Reason, list[object]]) -> None:
+        """Keep what could not be written, of the present five minutes."""
+        for reason, rest in counted.items():
+            if reason.at == self._began:
+                newer = self._counted.setdefault(reason, [0, *rest[1:]])
+                newer[0] += rest[0]  # type: ignore[operator]
+
+
+def beginning_of(key: str | None) -> str:
+    """What may be shown of a key that nobody has."""
+    if key is None or len(key) < LEAST_KEY or not key.isascii() or not key.isprintable():
+        return ""
+    return key[:SHOWN] if key.startswith(PREFIX) else key[:FOREIGN]
