@@ -1,15 +1,18 @@
 """A reload may close the gateway but never open it, whatever became of the file."""
 
+import re
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
+from msgspec import Struct
+from msgspec.structs import fields, replace
 
 from running import parse_config
 from tidegate.config import Config, ConfigError, baseline_of, load, refusals
 from tidegate.config.normal import is_loopback
-from tidegate.config.transition import changes
+from tidegate.config.transition import AT_START, SWITCHES, changes, kept, restarts
 
 FILE = """# Ours
 [server]
@@ -202,3 +205,57 @@ def test_changes_are_named_and_no_value_is_shown() -> None:
     ]
     assert changes(parse_config(FILE), parse_config(FILE.partition("[models")[0])) == ["models.fast (gone)"]
     assert changes(old, old) == []
+
+
+# --- what stays until a restart -------------------------------------------------------------------
+
+SECTIONS = [field.name for field in fields(Config) if isinstance(getattr(Config(), field.name), Struct)]
+SETTINGS = [(name, field.name) for name in SECTIONS for field in fields(getattr(Config(), name))]
+OTHER = "another value"
+
+
+def with_value(config: Config, path: tuple[str, str], value: object) -> Config:
+    section, name = path
+    return replace(config, **{section: replace(getattr(config, section), **{name: value})})
+
+
+def value_of(config: Config, path: tuple[str, str]) -> object:
+    return getattr(getattr(config, path[0]), path[1])
+
+
+@pytest.mark.parametrize("path", SETTINGS, ids=".".join)
+def test_a_changed_setting_is_followed_or_named_and_left_as_it_was(path: tuple[str, str]) -> None:
+    started = Config()
+    changed = with_value(started, path, OTHER)
+    stays = path in AT_START or path in SWITCHES
+    named = [line for line in restarts(started, changed) if line.startswith(f"{'.'.join(path)}: ")]
+    assert len(named) == len(restarts(started, changed)) == stays
+    assert value_of(kept(started, changed), path) == (value_of(started, path) if stays else OTHER)
+    assert kept(started, changed) == (started if stays else changed)
+
+
+def test_a_certificate_may_change_but_not_begin_or_end() -> None:
+    started = with_value(with_value(Config(), SWITCHES[0], "a.pem"), SWITCHES[1], "a.key")
+    renewed = with_value(started, SWITCHES[0], "b.pem")
+    assert restarts(started, renewed) == []
+    assert kept(started, renewed) == renewed
+    assert kept(started, Config()) == started
+    assert len(restarts(started, Config())) == 2
+
+
+def test_the_documentation_lists_what_stays() -> None:
+    page = Path(__file__).parents[2].joinpath("docs/configuration.md").read_text()
+    listed = page.partition("<!-- at start -->")[2].partition("<!-- end -->")[0]
+    found = set()
+    for line in listed.strip().splitlines():
+        section, _, names = line.removeprefix("- ").partition(": ")
+        found |= {(section.strip("`[]"), name) for name in re.findall(r"`(\w+)`", names)}
+    assert found == {*AT_START, *SWITCHES}
+
+
+def test_no_password_is_in_what_is_said_of_a_store() -> None:
+    started = parse_config('[store]\nurl = "postgresql://u:old-secret@a/b"\n[auth]\nmode = "keys"')
+    changed = parse_config('[store]\nurl = "postgresql://u:new-secret@c/b"\n[auth]\nmode = "keys"')
+    (line,) = restarts(started, changed)
+    assert line.startswith("store.url: ")
+    assert "secret" not in line

@@ -9,7 +9,7 @@ from pathlib import Path
 from .file import FILE_NAME
 from .problems import ConfigError
 from .schema import Config
-from .transition import baseline_of, changes, refusals, restarts
+from .transition import baseline_of, changes, kept, refusals, restarts
 
 __all__ = ["Reloader"]
 
@@ -99,7 +99,7 @@ class Reloader:
             _log_errors(reasons, f"{end} (it would change: {changed})")
             return
         try:
-            await self._on_change(config)
+            await self._on_change(kept(self._started_with, config))
         except Exception:
             log.exception("the new configuration cannot be applied; the old one stays in effect")
             return

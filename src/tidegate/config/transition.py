@@ -9,12 +9,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from msgspec import Struct
-from msgspec.structs import fields
+from msgspec.structs import fields, replace
 
 from .problems import Path, render_path
 from .schema import Config
 
-__all__ = ["Baseline", "baseline_of", "changes", "refusals", "restarts"]
+__all__ = ["Baseline", "baseline_of", "changes", "kept", "refusals", "restarts"]
 
 RESTRICTIONS: tuple[Path, ...] = (("server", "cors_origins"), ("images", "fetch"))
 """Settings whose default is less restrictive than other values."""
@@ -25,6 +25,9 @@ AT_START: tuple[Path, ...] = (
     ("server", "uds"),
     ("server", "workers"),
     ("server", "grace_s"),
+    ("store", "url"),
+    ("store", "journal"),
+    ("store", "durability"),
     ("store", "valkey"),
     ("logs", "format"),
     ("logs", "level"),
@@ -33,7 +36,10 @@ AT_START: tuple[Path, ...] = (
     ("logs", "interactions"),
     ("logs", "file_mb"),
 )
-"""Settings that are only used when the process starts."""
+"""Settings that are only used when the process starts. A reload leaves them as they are."""
+
+SWITCHES: tuple[Path, ...] = (("server", "ssl_certfile"), ("server", "ssl_keyfile"))
+"""Settings that may change while the process runs, but neither appear nor disappear."""
 
 _FILES = frozenset(["file", "dotenv"])
 """Kinds of origins that are files."""
@@ -108,10 +114,29 @@ def _is_stated(config: Config, path: Path) -> bool:
 def restarts(started: Config, config: Config) -> list[str]:
     """One line for each changed setting that has no effect until the process is restarted."""
     return [
-        f"{render_path(path)}: {new!r} needs a restart; {old!r} stays in effect"
-        for path in AT_START
-        if (old := _value(started, path)) != (new := _value(config, path))
+        f"{render_path(path)}: {_value(config, path)!r} needs a restart; "
+        f"{_value(started, path)!r} stays in effect"
+        for path in _staying(started, config)
     ]
+
+
+def kept(started: Config, config: Config) -> Config:
+    """A configuration with what stays in effect of the one that the process started with."""
+    staying: dict[str, dict[str, Any]] = {}
+    for section, name in _staying(started, config):
+        staying.setdefault(str(section), {})[str(name)] = _value(started, (section, name))
+    sections = {name: replace(getattr(config, name), **values) for name, values in staying.items()}
+    return replace(config, **sections) if sections else config
+
+
+def _staying(started: Config, config: Config) -> Iterator[Path]:
+    """The changed settings that have no effect."""
+    for path in AT_START:
+        if _value(started, path) != _value(config, path):
+            yield path
+    for path in SWITCHES:
+        if (_value(started, path) is None) != (_value(config, path) is None):
+            yield path
 
 
 def _value(config: Config, path: Path) -> Any:
