@@ -71,6 +71,7 @@ ROOMS = {
         "it connects what one host counts and says with a server that all hosts share",
     ),
     "live": room("accounts bus", "it collects what workers know of their open requests"),
+    "recent": room("bus protocols", "items are bytes; only the wire format that wrote them interprets them"),
     "traces": room("config", "spans are made of what they are given, and exported by a library"),
     "alerts": room("bus routing", "events are sent through a library, independently of requests"),
     "observe": room(
@@ -88,7 +89,7 @@ ROOMS = {
     ),
     "browsers": room("config exchange http protocols", "access from browsers is the same for all doors"),
     "doors": room(
-        "accounts catalog config exchange figures money protocols providers",
+        "accounts bus catalog config exchange figures money protocols providers recent",
         "a door implements the HTTP surface of a dialect and starts exchanges, or shows callers theirs",
     ),
     "control": room(
@@ -112,7 +113,7 @@ ROOMS = {
     ),
     "app": room(
         "accounts alerts bookkeeping browsers bus callers catalog config doors exchange figures hosts http "
-        "live money observe plane probing protocols providers routing sharing store traces upstream",
+        "live money observe plane probing protocols providers recent routing sharing store traces upstream",
         "it assembles the parts of the data plane",
     ),
     "process": room("app bus config http observe", "the process is independent of requests"),

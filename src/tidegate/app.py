@@ -55,6 +55,7 @@ from tidegate.probing import Prober
 from tidegate.protocols.errors import MethodNotAllowed, PathNotFound, TidegateError
 from tidegate.providers import ModelRegistry
 from tidegate.providers.embedded import Embedded
+from tidegate.recent import SharedItems
 from tidegate.sharing import Sharing
 from tidegate.traces import Tracer, open_tracer
 from tidegate.upstream import Fetcher, Pool
@@ -132,6 +133,7 @@ class Tidegate:
         self._tracer: Tracer | None = None
         self._plane: Plane | None = None
         self._live_requests = LiveRequests(bus, lambda: open_requests(self._watchdog))
+        self._recent = SharedItems(bus)
         self._prober = Prober(lambda: self._plane.gateway if self._plane is not None else None, bus)
         self._change_watch = self._make_change_watch()
         self.on_startup: list[Callable[[], Awaitable[None]]] = []
@@ -439,7 +441,7 @@ class Tidegate:
             tracer=self._tracer,
             on_internal_error=self._alerts.on_internal_error,
         )
-        router = Router(all_doors(config.api.llm_gate))
+        router = Router(all_doors(config.api.llm_gate, self._recent))
         return Plane(gateway, router, BrowserPolicy(config), self._live_requests, self._store)
 
     def _note_figures(self) -> None:

@@ -12,6 +12,7 @@ from tidegate.bus import hosts as hosts_module
 from tidegate.bus.hosts import CHANNEL, Message
 from tidegate.bus.sockets import STALE_S
 from tidegate.protocols.ids import new_id
+from tidegate.recent import SharedItems
 from tidegate.store.valkey import Valkey
 from tidegate.store.valkey_leads import ValkeyCarrier
 from valkeys import ValkeyProcess
@@ -78,6 +79,32 @@ async def test_all_workers_of_all_hosts_hear_a_message_once_and_its_sender_does_
     workers[0].bus.publish("news", b"three")
     assert (await workers[1].take(), await workers[2].take()) == ([b"three"], [b"three"])
     assert workers[0].received.empty()
+
+
+async def test_workers_whose_messages_came_lately_count_as_others(
+    workers: list[Worker], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert [one.bus.others for one in workers] == [1, 1, 0]
+    workers[2].bus.publish("news", b"one")
+    workers[0].bus.publish("news", b"two")
+    await workers[0].take()
+    await workers[1].take(2)
+    await workers[2].take()
+    assert [one.bus.others for one in workers] == [2, 2, 1]
+    monkeypatch.setattr(hosts_module, "PRESENT_S", 0.0)
+    assert [one.bus.others for one in workers] == [1, 1, 0]
+
+
+async def test_responses_are_found_on_other_hosts(workers: list[Worker]) -> None:
+    items = [SharedItems(one.bus) for one in workers]
+    items[0].own.of("alice").remember("first", b"x" * 200_000)
+    items[0].own.of("alice").remember("second", b"y", "first")
+    workers[0].bus.publish("news", b"here")
+    await workers[2].take()
+    await items[2].find("alice", ["second"])
+    assert items[2].own.of("alice").recall("first") == b"x" * 200_000
+    await items[2].find("bob", ["second"])
+    assert items[2].own.of("bob").recall("second") is None
 
 
 async def test_what_cannot_be_read_is_counted_and_followed_by_what_can(workers: list[Worker]) -> None:

@@ -8,8 +8,8 @@ import pytest
 from running import Gateway, Reply
 from sdk.dialects import ANTHROPIC, TEXT
 from simulator import Simulator, refusal
-from tidegate.doors import recent_items
-from tidegate.doors.recent_items import RecentItems
+from tidegate.recent import RecentItems
+from tidegate.recent import items as recent_items
 
 HELLO = {"role": "user", "content": "Hello"}
 

@@ -12,9 +12,9 @@ from msgspec import Raw
 from running import Gateway, Reply
 from sdk.dialects import ANTHROPIC, TEXT
 from simulator import Answering, Script, Seen, Simulator, json, refusal
-from tidegate.doors.recent_items import RecentItems
 from tidegate.protocols.openai_responses import earlier
 from tidegate.protocols.openai_responses.memory import ItemMemory
+from tidegate.recent import RecentItems
 
 
 def numbered(script: Script) -> Answering:

@@ -20,6 +20,11 @@ class Bus(Interface):
         ...
 
     @property
+    def others(self) -> int:
+        """How many other workers hear this one, on all hosts, as far as is known."""
+        ...
+
+    @property
     def group(self) -> str:
         """The name of the workers that hear each other; no other workers have it. Empty if there are none."""
         ...
@@ -72,6 +77,7 @@ class Alone:
     """The bus of a single worker: messages go nowhere, and every claim is granted."""
 
     alone = True
+    others = 0
     group = ""
     memory = None
     figures = None

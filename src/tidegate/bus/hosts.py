@@ -24,6 +24,8 @@ log = logging.getLogger("tidegate")
 
 CHANNEL = "tidegate:bus"
 MOST_SENDERS = 10_000
+PRESENT_S = 5.0
+"""Seconds after its last message for which a worker counts as one that hears. Each sends one every second."""
 
 
 class Carrier(Interface):
@@ -75,6 +77,8 @@ class HostsBus:
         self._worker = worker
         self.group = here.group or worker
         self._takers: dict[str, list[Taker]] = {}
+        self._received_at: dict[str, float] = {}
+        """When the last message of each worker of another host was received."""
         self._fastest: dict[str, float] = {}
         """By sender: the least that its messages took, plus the difference of the clocks."""
         self.malformed = 0
@@ -82,6 +86,15 @@ class HostsBus:
         self.stale = 0
         """Messages that were too old when read."""
         carrier.subscribe(CHANNEL, self._receive)
+
+    @property
+    def others(self) -> int:
+        """See Bus."""
+        if self._carrier.failure is not None:
+            return self._here.others
+        since = monotonic() - PRESENT_S
+        self._received_at = {sender: at for sender, at in self._received_at.items() if at >= since}
+        return self._here.others + len(self._received_at)
 
     @property
     def memory(self) -> Memory | None:
@@ -136,6 +149,7 @@ class HostsBus:
         if self._is_late(message):
             self.stale += 1
             return
+        self._received_at[message.sender] = monotonic()
         for take in self._takers.get(message.topic, ()):
             try:
                 take(message.data)
@@ -148,5 +162,6 @@ class HostsBus:
         took = monotonic() - message.at
         if len(self._fastest) >= MOST_SENDERS:
             self._fastest.clear()
+            self._received_at.clear()
         fastest = self._fastest[message.sender] = min(took, self._fastest.get(message.sender, took))
         return took - fastest > STALE_S

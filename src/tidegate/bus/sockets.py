@@ -73,6 +73,11 @@ class SocketBus:
         """Messages that were longer than `MAX_MESSAGE`."""
 
     @property
+    def others(self) -> int:
+        """See Bus."""
+        return len(self._peers)
+
+    @property
     def dropped(self) -> int:
         """The number of this worker's messages that were not sent, counted per recipient."""
         return sum(peer.dropped for peer in self._peers) + self.too_long * len(self._peers)

@@ -4,6 +4,9 @@ A door is a small object with a name (used in records), the protocol of its clie
 defines how its dialect lists models, counts tokens and renders errors; the exchange does the rest.
 """
 
+from tidegate.bus import ALONE
+from tidegate.recent import SharedItems
+
 from .anthropic import AnthropicDoor
 from .catalog import CatalogDoor
 from .gemini import GeminiDoor
@@ -40,13 +43,13 @@ __all__ = [
 ]
 
 
-def all_doors(llm_gate: str = "/llm-gate") -> tuple[Door, ...]:
+def all_doors(llm_gate: str = "/llm-gate", recent: SharedItems | None = None) -> tuple[Door, ...]:
     """All doors. The first is the default, which answers for unknown paths. `llm_gate` is the prefix of that
-    door's paths.
+    door's paths, `recent` what is remembered of responses.
     """
     return (
         OpenAIDoor(),
-        ResponsesDoor(),
+        ResponsesDoor(recent or SharedItems(ALONE)),
         AnthropicDoor(),
         GeminiDoor(),
         CatalogDoor(),

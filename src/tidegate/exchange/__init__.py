@@ -21,6 +21,7 @@ from .counting import count
 from .exchange import exchange, recorded, refuse, respond_json
 from .gateway import Door, Gateway
 from .operation import AdaptedOperation, Chat, Operation, TaskOperation
+from .read_later import ReadLater
 from .request import JSON, Header, Request
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "Gateway",
     "Header",
     "Operation",
+    "ReadLater",
     "Request",
     "TaskOperation",
     "count",

@@ -8,6 +8,7 @@ from .capturing import start_capture
 from .client_fields import session_of
 from .deadline import client_deadline
 from .operation import Operation, OperationRequest
+from .read_later import parse_when_ready
 from .state import Exchange
 
 __all__ = ["admit", "identify", "read_request"]
@@ -58,7 +59,7 @@ async def read_request(this: Exchange, parse: Callable[[bytes], P]) -> P:
     body = await this.request.read_body(this.gateway.max_body)
     if this.gateway.recorder is not None:
         start_capture(this, body)
-    parsed = parse(body)
+    parsed = await parse_when_ready(this, parse, body)
     this.model, this.stream = parsed.model, parsed.stream
     this.session = session_of(this.request.named, parsed)
     return parsed

@@ -76,7 +76,7 @@ class Operation(Interface[A]):
         ...
 
     def parse(self, body: bytes) -> A:
-        """Decode and check a client's request. Raises InvalidRequest naming the parameter."""
+        """Decode and check a client's request. Raises InvalidRequest naming the parameter, and ReadLater."""
         ...
 
     def facts(self, parsed: A) -> RequestFacts:

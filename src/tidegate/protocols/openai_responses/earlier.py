@@ -62,8 +62,9 @@ def remember_response(
 ) -> None:
     """Keep a response: the input of its own request, its output, and the id that it continued."""
     known = _recall(previous, memory) if previous == response_id else None
-    step = Step([*(known or ()), *items, *output], None if known else previous)
-    memory.remember(_key(response_id), ENCODE(step))
+    before = None if known else previous
+    step = Step([*(known or ()), *items, *output], before)
+    memory.remember(_key(response_id), ENCODE(step), None if before is None else _key(before))
 
 
 def _recall(response_id: str | None, memory: ItemMemory) -> list[Raw] | None:

@@ -21,8 +21,8 @@ class ItemMemory(Interface):
         """Return the item with this id as it was written; None if it is not known (any more)."""
         ...
 
-    def remember(self, item_id: str, item: bytes) -> None:
-        """Store an item under its id."""
+    def remember(self, item_id: str, item: bytes, after: str | None = None) -> None:
+        """Store an item under its id. It is of use only with the item `after`, if there is one."""
         ...
 
 
