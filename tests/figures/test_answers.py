@@ -10,7 +10,7 @@ from tidegate.exchange.model_names import ModelNames
 from tidegate.exchange.plain_answers import PlainAnswers
 from tidegate.exchange.price_cards import PriceCards
 from tidegate.exchange.tariff import Tariff
-from tidegate.figures import Answers, Part, Sample
+from tidegate.figures import Answers, Part, Sample, Sums
 from tidegate.figures.answers import by_series
 from tidegate.figures.history import Entry, roll_up
 from tidegate.figures.keeper import Keeper
@@ -123,3 +123,43 @@ def test_their_cost_is_that_of_each(usages: list[Usage], tier: str | None) -> No
 def test_without_a_price_they_are_unpriced() -> None:
     usages = [Usage(input=1, output=1), Usage(input=1), Usage(input=2, output=0)]
     assert (collect(usages, model="n").unpriced, collect(usages, model="n").cost) == (3, 0)
+
+
+times = st.floats(0, 1e5)
+counts = st.integers(0, 10**6)
+plain_samples = st.builds(
+    Sample,
+    st.just(200),
+    times,
+    st.none() | times,
+    parts=st.tuples(
+        st.builds(
+            Part, st.just("p"), st.just("m"), input=counts, cache_read=st.integers(1, 10**6),
+            cache_write=counts, output=counts, reasoning=counts, cost=st.none() | counts,
+            discount=counts, premium=counts,
+            generated=counts, generated_ms=times, tool_calls=st.booleans(),
+        )
+    ),
+)  # fmt: skip
+
+
+@given(st.lists(plain_samples, min_size=1))
+def test_plain_samples_are_summed_up_together_as_one_by_one(samples: list[Sample]) -> None:
+    by_request, by_model = Sums(), Sums()
+    for one in samples:
+        assert one.plain
+        by_request.add_request(one)
+        by_model.add_answer(one)
+        by_model.add_attempt(one.parts[0])
+    assert Sums.of_plain(samples) == by_request == by_model
+
+
+def test_samples_that_failed_or_had_several_attempts_are_not_plain() -> None:
+    part = Part("p", "m")
+    assert Sample(200, 1.0, parts=(part,)).plain
+    assert not Sample(200, 1.0).plain
+    assert not Sample(200, 1.0, parts=(part, part)).plain
+    assert not Sample(200, 1.0, rated=False, parts=(part,)).plain
+    assert not Sample(502, 1.0, error=True, parts=(part,)).plain
+    assert not Sample(200, 1.0, parts=(Part("p", "m", "timeout"),)).plain
+    assert not Sample(200, 1.0, parts=(Part("p", "m", rated=False),)).plain

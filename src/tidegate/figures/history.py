@@ -94,16 +94,25 @@ class History(Interface):
 def roll_up(entries: Iterable[Entry]) -> dict[int, dict[Series, Sums]]:
     """Sums of requests by the beginning of their five minutes, in milliseconds since 1970, and by series."""
     found: dict[int, dict[Series, Sums]] = {}
-    for entry in entries:
-        sums = found.setdefault(entry.at - entry.at % (FIVE_MINUTES_S * 1000), {})
-        sample = entry.sample
-        for series in _series_of(entry):
+    alike: dict[tuple[int, str | None, str | None, str, str], list[Sample]] = {}
+    for sample, moment, user, key in entries:
+        at = moment - moment % (FIVE_MINUTES_S * 1000)
+        if sample.plain:
+            (part,) = sample.parts
+            alike.setdefault((at, user, key, part.provider, part.model), []).append(sample)
+            continue
+        sums = found.setdefault(at, {})
+        for series in _series_of(user, key):
             _at(sums, series).add_request(sample)
         if sample.parts:
             last = sample.parts[-1]
             _at(sums, Series("model", last.provider, last.model)).add_answer(sample)
             for part in sample.parts:
                 _at(sums, Series("model", part.provider, part.model)).add_attempt(part)
+    for (at, user, key, provider, model), samples in alike.items():
+        sums, added = found.setdefault(at, {}), Sums.of_plain(samples)
+        for series in (*_series_of(user, key), Series("model", provider, model)):
+            _at(sums, series).add(added)
     return found
 
 
@@ -119,12 +128,12 @@ def widen(sums: Mapping[int, Mapping[Series, Sums]], span: int) -> Mapping[int, 
     return found
 
 
-def _series_of(entry: Entry) -> Iterator[Series]:
+def _series_of(user: str | None, key: str | None) -> Iterator[Series]:
     yield Series("all", "", ALL)
-    if entry.user is not None:
-        yield Series("user", "", entry.user)
-    if entry.key is not None:
-        yield Series("key", "", entry.key)
+    if user is not None:
+        yield Series("user", "", user)
+    if key is not None:
+        yield Series("key", "", key)
 
 
 def _at(sums: dict[Series, Sums], series: Series) -> Sums:

@@ -65,3 +65,11 @@ class Sample(Struct, frozen=True, array_like=True, omit_defaults=True, gc=False)
     """The attempts in order; the last one is that of the answer."""
     estimated: bool = False
     """Whether usage was counted here, because the provider reported none."""
+
+    @property
+    def plain(self) -> bool:
+        """Whether it was answered at the first attempt, and counts for the rate of success."""
+        if len(self.parts) != 1 or self.error or not self.rated:
+            return False
+        (part,) = self.parts
+        return part.rated and part.error is None

@@ -1,16 +1,23 @@
 """Sums over many requests, which can be added to each other."""
 
-from collections import defaultdict
-from collections.abc import Mapping
-from typing import NamedTuple
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple, Self
 
 from msgspec import Struct, field
+from msgspec.structs import astuple
 
 from tidegate.meters import bucket_of
 
 from .sample import Part, Sample
 
 __all__ = ["Row", "Sums"]
+
+ADDED = (
+    "input", "cache_read", "cache_write", "output", "reasoning", "discount", "premium", "generated",
+    "tool_calls", "bad_tool_calls",
+)  # fmt: skip
+"""Fields of parts that are just added up."""
 
 
 class Sums(Struct, kw_only=True, array_like=True):
@@ -43,6 +50,23 @@ class Sums(Struct, kw_only=True, array_like=True):
     """The durations of answered requests: counts by bucket of seconds (see `meters.histogram`)."""
     ttft: dict[int, int] = field(default_factory=dict)
     """The times to the first token of streams, likewise."""
+
+    @classmethod
+    def of_plain(cls, samples: Sequence[Sample]) -> Self:
+        """The sums of requests that are `plain`, by columns: a request costs a tenth of `add_request`, and
+        is the same to the model that answered it.
+        """
+        parts = [one.parts[0] for one in samples]
+        columns = dict(zip(Part.__struct_fields__, zip(*map(astuple, parts), strict=True), strict=True))
+        costs, timed = columns["cost"], [one for one in parts if one.generated]
+        number, ttfts = len(parts), [one.ttft_ms for one in samples if one.ttft_ms is not None]
+        return cls(
+            requests=number, rated=number, unpriced=costs.count(None), cost=sum(filter(None, costs)),
+            **{name: sum(columns[name]) for name in ADDED},
+            generated_ms=sum(round(one.generated_ms) for one in timed),
+            latency=Counter([bucket_of(one.total_ms / 1e3) for one in samples]),
+            ttft=Counter([bucket_of(one / 1e3) for one in ttfts]),
+        )  # fmt: skip
 
     def add_request(self, sample: Sample) -> None:
         """Add a request with all its attempts."""

@@ -72,7 +72,11 @@ class Transaction(Struct, frozen=True, kw_only=True, gc=False):
     @property
     def amount(self) -> int:
         """What moves, in nano: the positive half of the entries."""
-        return sum(entry.amount for entry in self.entries if entry.amount > 0)
+        amount = 0
+        for entry in self.entries:
+            if entry.amount > 0:
+                amount += entry.amount
+        return amount
 
 
 def wallet_of(user: str) -> str:

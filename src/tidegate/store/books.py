@@ -1,7 +1,6 @@
 """Transactions written into the database, and balances read from it."""
 
 import hashlib
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple
@@ -12,7 +11,7 @@ from sqlalchemy import Connection, select
 from tidegate.money.ledger import Transaction, kind_of_account, owner_of
 
 from .tables import accounts, entries, transactions
-from .upsert import add_up, among, insert, insert_new
+from .upsert import add_up, insert, insert_new, known
 
 __all__ = [
     "Balance", "Booking", "add_to_accounts", "balance_of", "book", "lock_accounts", "open_accounts",
@@ -59,19 +58,20 @@ class Balance(Struct, frozen=True):
 def book(connection: Connection, bookings: Sequence[Booking]) -> list[Booking]:
     """Write transactions that are not in the books yet, and update the balances. Returns those written."""
     unique = {booking.id: booking for booking in bookings}
-    known = select(transactions.c.id).where(among(connection, transactions.c.id, unique))
-    for (found,) in connection.execute(known):
+    for found in known(connection, transactions.c.id, unique):
         del unique[found]
     if not unique:
         return []
-    rows, lines, sums = [], [], Counter[str]()
+    rows, lines = [], []
+    sums: dict[str, int] = {}
     for name, (one, at) in unique.items():
         rows.append((name, one.kind, one.user, one.request, one.attempt, _reference(one), one.note, at))
         total = 0
         for entry in one.entries:
-            lines.append((name, entry.account, entry.amount))
-            sums[entry.account] += entry.amount
-            total += entry.amount
+            account, amount = entry.account, entry.amount
+            lines.append((name, account, amount))
+            sums[account] = sums.get(account, 0) + amount
+            total += amount
         assert not total, "the entries of a transaction sum to zero"
     add_to_accounts(connection, posted=sums)
     insert(connection, transactions, TRANSACTION, rows)

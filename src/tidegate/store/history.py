@@ -8,7 +8,7 @@ from sqlalchemy import Connection, and_, case, func, or_, select
 
 from tidegate.money.ledger import wallet_of
 
-from .statements import Movement, movements_of
+from .statements import Movement, movements_of, sum_of
 from .tables import accounts, entries, records, transactions
 
 __all__ = [
@@ -74,7 +74,7 @@ def list_movements(
     position, from `since` to before `until`, in milliseconds.
     """
     account = wallet_of(user)
-    query = movements_of(account)
+    query = movements_of(user)
     later = []
     if before is not None:
         query = query.where(_is_before(before))
@@ -86,12 +86,7 @@ def list_movements(
         query = query.where(transactions.c.at >= since)
     balance = connection.execute(select(accounts.c.posted).where(accounts.c.id == account)).scalar() or 0
     if later:
-        total = select(func.sum(entries.c.amount)).join(
-            transactions, entries.c.transaction == transactions.c.id
-        )
-        balance -= int(
-            connection.execute(total.where(entries.c.account == account, or_(*later))).scalar() or 0
-        )
+        balance -= sum_of(connection, user, or_(*later))
     found = []
     order = (transactions.c.at.desc(), transactions.c.id.desc())
     for row in connection.execute(query.order_by(*order).limit(limit)):

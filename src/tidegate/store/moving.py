@@ -24,7 +24,7 @@ from .leases import consume, release, release_all
 from .rollups import add_rollups
 from .sessions import count_sessions
 from .tables import holds, journals, leases, records, spending
-from .upsert import add_up, among, insert, insert_new, replace
+from .upsert import add_up, insert, insert_new, known, replace
 from .wallets import spend_grants
 
 __all__ = ["LOST", "apply", "bury", "hand_over", "move", "move_all", "position_of"]
@@ -125,7 +125,8 @@ def apply(connection: Connection, lines: Sequence[Line]) -> int:
     if ended:
         _charge(connection, ended)
         _resolve(connection, ended)
-        insert(connection, records, RECORD, [_record(line) for line in ended])
+        flag = int if connection.dialect.name == "sqlite" else bool  # what its driver need not adapt
+        insert(connection, records, RECORD, [_record(line, flag) for line in ended])
         _count(connection, ended)
         count_sessions(connection, ended)
     for line in lines:
@@ -148,8 +149,7 @@ def _lock(connection: Connection, lines: Sequence[Line], released: ColumnElement
 def _new(ended: Sequence[Ended], connection: Connection) -> list[Ended]:
     """The ends of requests that have none in the books; of several ends of one request, the first."""
     unique = {line.id: line for line in reversed(ended)}
-    known = select(records.c.id).where(among(connection, records.c.id, unique))
-    for (name,) in connection.execute(known):
+    for name in known(connection, records.c.id, unique):
         del unique[name]
     return list(reversed(unique.values()))
 
@@ -162,7 +162,7 @@ def _hold(connection: Connection, begun: Sequence[Begun]) -> None:
 def _charge(connection: Connection, ended: Sequence[Ended]) -> None:
     """Book what the requests cost, and take it from their leases and credits."""
     bookings: list[Booking] = []
-    leased: Counter[str] = Counter()
+    leased: dict[str, int] = {}
     spent: Counter[str] = Counter()
     rooms: dict[str, int] = {}
     for line in ended:
@@ -170,22 +170,29 @@ def _charge(connection: Connection, ended: Sequence[Ended]) -> None:
         if lease is None or user is None:
             continue
         for charge in line.charges:
-            part = min(charge.cost, left)
-            if part < charge.cost and user not in rooms:
-                balance = balance_of(connection, wallet_of(user), lock=True)
-                # What is held for other requests is theirs.
-                rooms[user] = balance.available + balance.overdraft
-            for one in charges(user, line.id, charge.attempt, charge.cost, left, rooms.get(user, 0)):
+            cost = charge.cost
+            part, room = cost, 0
+            if cost > left:
+                part, room = left, _room(connection, rooms, user)
+            for one in charges(user, line.id, charge.attempt, cost, left, room):
                 bookings.append(Booking(one, line.at))
                 if one.kind == "overrun":
                     rooms[user] -= one.amount
             left -= part
-            leased[lease] += part
+            leased[lease] = leased.get(lease, 0) + part
     for one, _ in book(connection, bookings):
         if one.kind != "write_off":
             spent[one.user] += one.amount
     consume(connection, leased)
     spend_grants(connection, spent)
+
+
+def _room(connection: Connection, rooms: dict[str, int], user: str) -> int:
+    """What a wallet has beyond its holds: what is held for other requests is theirs."""
+    if user not in rooms:
+        balance = balance_of(connection, wallet_of(user), lock=True)
+        rooms[user] = balance.available + balance.overdraft
+    return rooms[user]
 
 
 def _resolve(connection: Connection, ended: Sequence[Ended]) -> None:
@@ -204,10 +211,10 @@ def _state_of(line: Ended) -> str:
     return "posted" if line.charges else "voided"
 
 
-def _record(line: Ended) -> tuple[object, ...]:
+def _record(line: Ended, flag: type[int]) -> tuple[object, ...]:
     return (
         line.id, line.begun_at or line.at, line.user, line.team, line.key, line.model, line.provider,
-        line.provider_model, line.ended, line.status, line.cost, line.estimated, line.door,
+        line.provider_model, line.ended, line.status, line.cost, flag(line.estimated), line.door,
         line.session, line.error, bytes(line.detail).decode(),
     )  # fmt: skip
 

@@ -4,13 +4,13 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from msgspec import Struct
-from sqlalchemy import Connection, Select, func, select
+from sqlalchemy import ColumnElement, Connection, Select, func, select
 
 from tidegate.money.ledger import wallet_of
 
 from .tables import entries, grants, transactions
 
-__all__ = ["Credit", "Movement", "credits_of", "movements_of", "statement_of"]
+__all__ = ["Credit", "Movement", "credits_of", "movements_of", "statement_of", "sum_of"]
 
 
 class Movement(Struct, frozen=True):
@@ -50,15 +50,10 @@ def statement_of(
     """The movements of a user's wallet in the order in which they happened, from `since` to before `until`,
     in milliseconds.
     """
-    account = wallet_of(user)
-    query = movements_of(account).order_by(transactions.c.at, transactions.c.id)
+    query = movements_of(user).order_by(transactions.c.at, transactions.c.id)
     balance = 0
     if since is not None:
-        before = select(func.sum(entries.c.amount)).join(
-            transactions, entries.c.transaction == transactions.c.id
-        )
-        earlier = before.where(entries.c.account == account, transactions.c.at < since)
-        balance = int(connection.execute(earlier).scalar() or 0)
+        balance = sum_of(connection, user, transactions.c.at < since)
         query = query.where(transactions.c.at >= since)
     if until is not None:
         query = query.where(transactions.c.at < until)
@@ -70,14 +65,26 @@ def statement_of(
         )
 
 
-def movements_of(account: str) -> Select[Any]:
-    """The query for the transactions of an account, with the `amount` of each and the expiry of credits."""
+def movements_of(user: str) -> Select[Any]:
+    """The query for the transactions of a user's wallet, with the `amount` of each and the expiry of credits.
+    A wallet's entries are those of its user's transactions, which have an index.
+    """
     return (
         select(transactions, entries.c.amount, grants.c.expires_at)
         .join(entries, entries.c.transaction == transactions.c.id)
         .outerjoin(grants, grants.c.id == transactions.c.id)
-        .where(entries.c.account == account)
+        .where(transactions.c.user == user, entries.c.account == wallet_of(user))
     )
+
+
+def sum_of(connection: Connection, user: str, condition: ColumnElement[bool]) -> int:
+    """What the transactions of a user's wallet that meet a condition add to it, in nano."""
+    query = (
+        select(func.sum(entries.c.amount))
+        .join(transactions, entries.c.transaction == transactions.c.id)
+        .where(transactions.c.user == user, entries.c.account == wallet_of(user), condition)
+    )
+    return int(connection.execute(query).scalar() or 0)
 
 
 def credits_of(connection: Connection, user: str) -> Sequence[Credit]:

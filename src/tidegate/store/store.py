@@ -109,6 +109,11 @@ class Store:
         return self._journal.id
 
     @property
+    def waits(self) -> bool:
+        """Whether `durable` waits for the disk at all."""
+        return self._durable
+
+    @property
     def lag(self) -> int:
         """Bytes of the journal that the database does not have yet."""
         old = self._old.size if self._old is not None else 0
@@ -119,10 +124,11 @@ class Store:
     def append(self, line: Line) -> None:
         """Write a line to the journal. Raises JournalFailed."""
         self._journal.append(line)
-        if isinstance(line, Begun):
-            self._open[line.id] = line
-        elif isinstance(line, Ended):
-            self._open.pop(line.id, None)
+        kind = type(line)
+        if kind is Begun:
+            self._open[line.id] = line  # type: ignore[union-attr, assignment]
+        elif kind is Ended:
+            self._open.pop(line.id, None)  # type: ignore[union-attr]
 
     async def durable(self) -> None:
         """Wait until what was appended so far survives what the configuration says; requests that come

@@ -21,7 +21,6 @@ from sqlalchemy import (
     String,
     Table,
     Text,
-    UniqueConstraint,
 )
 
 __all__ = [
@@ -129,23 +128,35 @@ transactions = Table(
     Column("user", NAME),
     Column("request", ID),
     Column("attempt", Integer, nullable=False, default=0),
-    Column("reference", NAME, unique=True),
+    Column("reference", NAME),
     Column("note", String(1000), nullable=False, default=""),
     Column("at", BigInteger, nullable=False),
-    UniqueConstraint("request", "attempt", "kind"),
     Index("transactions_by_user", "user", "at"),
+    sqlite_with_rowid=False,
 )
-"""Movements of money; the entries of each sum to zero. `reference` is the caller's own id of it, so that
-nothing is booked twice."""
+Index(
+    "transactions_by_request",
+    transactions.c.request,
+    **_only_where(transactions.c.request.is_not(None)),
+)
+Index(
+    "transactions_by_reference",
+    transactions.c.reference,
+    unique=True,
+    **_only_where(transactions.c.reference.is_not(None)),
+)
+"""Movements of money; the entries of each sum to zero. `id` follows from what a transaction is (see
+`books.Booking`), so that nothing is booked twice; `reference` is the caller's own id of it."""
 
 entries = Table(
     "entries",
     metadata,
-    Column("transaction", ID, ForeignKey("transactions.id"), primary_key=True),
-    Column("account", NAME, ForeignKey("accounts.id"), primary_key=True),
+    Column("transaction", ID, primary_key=True),
+    Column("account", NAME, primary_key=True),
     Column("amount", BigInteger, nullable=False),
-    Index("entries_by_account", "account"),
+    sqlite_with_rowid=False,
 )
+"""What a transaction adds to accounts: to the wallet of its own user, and to others that are no wallets."""
 
 grants = Table(
     "grants",
@@ -171,6 +182,7 @@ holds = Table(
     Column("state", String(8), nullable=False),
     Column("at", BigInteger, nullable=False),
     Column("resolved_at", BigInteger),
+    sqlite_with_rowid=False,
 )
 """One hold for each request that a wallet pays for: `held`, then `posted`, `voided` or `expired`, once."""
 

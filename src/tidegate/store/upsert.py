@@ -14,13 +14,15 @@ from msgspec.json import encode
 from sqlalchemy import JSON, Column, ColumnElement, Connection, Table, any_, func, literal, select
 from sqlalchemy.dialects import postgresql, sqlite
 
-__all__ = ["add_spans", "add_up", "among", "insert", "insert_new", "replace"]
+__all__ = ["add_spans", "add_up", "among", "insert", "insert_new", "known", "replace"]
 
 Rows = Sequence[Sequence[Any]]
 """Values, in the order of the columns that are given with them. Nothing is filled in."""
 
 SIZES = (128, 32, 8, 1)
 """Rows in one statement: so few sizes that the drivers keep what they have prepared."""
+NEAR = 16
+"""Characters that ids have in common that a worker has made one after another."""
 
 
 def insert(connection: Connection, table: Table, columns: tuple[str, ...], rows: Rows) -> None:
@@ -93,14 +95,44 @@ def among(connection: Connection, column: Column[str], values: Collection[str]) 
     return column == any_(literal(list(values), postgresql.ARRAY(column.type)))
 
 
+def known(connection: Connection, column: Column[str], ids: Collection[str]) -> Iterable[str]:
+    """Those of some ids that a table has already. What one worker writes has ids next to each other, so that
+    SQLite, which compares text by its bytes, looks once for all of them.
+    """
+    if not ids:
+        return ()
+    least, greatest = min(ids), max(ids)
+    if connection.dialect.name == "sqlite" and least[:NEAR] == greatest[:NEAR]:
+        query = select(column).where(column.between(least, greatest))
+        return [one for one in connection.execute(query).scalars() if one in ids]
+    return connection.execute(select(column).where(among(connection, column, ids))).scalars().all()
+
+
 def _run(connection: Connection, table: Table, columns: tuple[str, ...], rows: Rows, conflict: str) -> None:
     mark = "?" if connection.dialect.name == "sqlite" else "%s"
-    start = 0
+    values = list(chain.from_iterable(rows))
+    columns = _without_nulls(columns, values, len(rows))
+    start, width, number = 0, len(columns), len(rows)
     for size in SIZES:
-        while len(rows) - start >= size:
+        while number - start >= size:
             statement = _statement(table.name, columns, size, mark) + conflict
-            connection.exec_driver_sql(statement, tuple(chain.from_iterable(rows[start : start + size])))
+            some = values[start * width : (start + size) * width]
+            connection.exec_driver_sql(statement, tuple(some))
             start += size
+
+
+def _without_nulls(columns: tuple[str, ...], values: list[Any], number: int) -> tuple[str, ...]:
+    """Take the columns out of the values of so many rows in which all of them are None. These are NULL
+    without being named, too, and sqlite3 looks for an adapter of each None.
+    """
+    if number < SIZES[1]:
+        return columns
+    used = list(columns)
+    for place in reversed(range(len(columns))):
+        width = len(used)
+        if values[place] is None and values[place::width].count(None) == number:
+            del values[place::width], used[place]
+    return tuple(used)
 
 
 @lru_cache(maxsize=256)
