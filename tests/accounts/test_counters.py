@@ -92,6 +92,30 @@ async def test_all_wants_are_taken_or_none(counters: Counters) -> None:
     assert sum([await allowed(counters, HUNDRED) for _ in range(300)]) == 90
 
 
+async def test_of_many_local_counters_those_in_use_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tidegate.accounts.counters.MOST_COUNTERS", 10)
+    counters, rate = LocalCounters(), Rate(1, 60.0)
+    assert await allowed(counters, Want("old", rate, 1), now=NOW - 30)
+    for place in range(9):
+        assert await allowed(counters, Want(f"unused{place}", rate, 1), now=NOW - 90)
+    assert await allowed(counters, Want("new", rate, 1))
+    assert len(counters._arrivals) == 2
+    assert not await allowed(counters, Want("old", rate, 1))
+    assert not await allowed(counters, Want("new", rate, 1))
+
+
+async def test_where_all_local_counters_are_in_use_half_of_them_is_kept(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("tidegate.accounts.counters.MOST_COUNTERS", 10)
+    counters, rate = LocalCounters(), Rate(1, 60.0)
+    for place in range(11):
+        assert await allowed(counters, Want(f"c{place}", rate, 1), now=NOW + place)
+    for place in range(6, 11):
+        assert not await allowed(counters, Want(f"c{place}", rate, 1), now=NOW + 11)
+    assert await allowed(counters, Want("c0", rate, 1), now=NOW + 11)
+
+
 async def test_an_estimate_is_corrected(counters: Counters) -> None:
     tokens = Want("key:a:tokens", Rate(1000, 60.0), 600)
     assert await allowed(counters, tokens)

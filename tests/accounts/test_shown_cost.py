@@ -159,3 +159,17 @@ def test_all_else_stays_byte_for_byte() -> None:
     assert with_cost(b'{"usage":{"\\u0063ost":1}}', 1) == b'{"usage":{"\\u0063ost":1}}'
     assert with_cost(b'{"usage":{}}', 1) == b'{"usage":{"cost":1e-9}}'
     assert with_cost(body, None) == body
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"usage":{"a":1},"x":{"usage":{"a":1}}}',
+        b'{"choices":["a\\nb"],"usage": {"a":1}, "x":{"a":1}}',
+        b'{"x":{"usage":{"a":2}},"\\u0075sage":{"a":1}}',
+        b'{"y":{"a":1},"x":"\\u00e9","usage":{"a":1}}',
+    ],
+)
+def test_the_cost_is_in_the_usage_of_the_answer_alone(body: bytes) -> None:
+    found = jsonlib.loads(with_cost(body, 2_000_000))
+    assert found == {**jsonlib.loads(body), "usage": {"a": 1, "cost": 0.002}}

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from msgspec.structs import fields
 
 from running import parse_config
-from tidegate.money import PriceList, nano_of
-from tidegate.money.pricing import CHAINS, bill_of_images, cost_of, price_of_image
+from tidegate.catalog import Rate, Tier, Tiered
+from tidegate.money import PriceList, bill_of, nano_of
+from tidegate.money.pricing import CHAINS, PRICED, bill_of_images, cost_of, parts_of, price_of_image, table_of
 from tidegate.protocols.usage import Usage
 
 NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
@@ -229,3 +230,28 @@ def test_a_cost_is_exact(counts: dict[str, int | None], rates: dict[str, Decimal
     with localcontext(prec=100):
         scales = {name: Decimal(1_000 if name == "searches" else 1_000_000) for name in CHAINS}
         assert cost == sum((rates[name] * (counts[name] or 0) / scales[name] for name in CHAINS), Decimal(0))
+
+
+@given(
+    st.fixed_dictionaries({}, optional=dict.fromkeys(CHAINS, COUNTS)),
+    st.fixed_dictionaries({}, optional=dict.fromkeys(sorted(PRICED - {"output_image"}), RATES)),
+)
+def test_a_bill_by_a_table_is_that_of_its_parts(
+    counts: dict[str, int | None], rates: dict[str, Decimal]
+) -> None:
+    usage, table = Usage(**counts), table_of(rates)
+    parts = parts_of(usage, rates)
+    expected = None if parts is None else bill_of(parts)
+    assert (table.bill(usage) if table is not None else None) == expected
+
+
+@pytest.mark.parametrize(
+    "rates",
+    [
+        {},
+        {"input": Decimal(1), "output": Decimal(2), "output_image": Decimal(30)},
+        {"input": Tiered(Decimal(1), (Tier(200_000, Decimal(2)),)), "output": Decimal(2)},
+    ],
+)
+def test_prices_that_depend_on_more_than_the_class_have_no_table(rates: dict[str, Rate]) -> None:
+    assert table_of(rates) is None

@@ -74,13 +74,12 @@ class Accountant:
             if pays:
                 assert caller.user is not None
                 ticket.hold = await self._wallets.hold(caller.user, cost)
-            self._write(Begun(
-                id=request, at=ticket.begun_at, user=caller.user, key=caller.key, model=quote.model,
-                lease=ticket.hold.lease if ticket.hold is not None else None,
-                held=ticket.hold.amount if ticket.hold is not None else 0,
-            ))  # fmt: skip
+            hold = ticket.hold
+            lease, held = (hold.lease, hold.amount) if hold is not None else (None, 0)
+            self._write(Begun(request, ticket.begun_at, caller.user, caller.key, lease, held, quote.model))
             begun = True
-            await self.store.durable()
+            if self.store.waits:
+                await self.store.durable()
         except BaseException:  # a client that leaves, too
             self._give_back(ticket, 0, 0)
             if begun:
@@ -126,7 +125,8 @@ class Accountant:
         ticket.settled = True
         if ticket.limited is not None:
             self._limiter.settle(ticket.limited, tokens)
-        self._budgets.settle(ticket.budgets, ticket.quote.cost or 0, cost)
+        if ticket.budgets:
+            self._budgets.settle(ticket.budgets, ticket.quote.cost or 0, cost)
         if ticket.hold is not None:
             self._wallets.settle(ticket.hold, cost)
 
@@ -152,7 +152,10 @@ def _check_price(caller: Caller, quote: Quote) -> tuple[bool, bool]:
     price is not known.
     """
     pays = caller.wallet and caller.user is not None
-    budgeted = any(subject.budgets for subject in caller.subjects)
+    budgeted = False
+    for subject in caller.subjects:
+        if subject.budgets:
+            budgeted = True
     if quote.cost is None and (pays or budgeted):
         raise Forbidden(
             f"the price of {quote.model} is unknown, so requests cannot be billed. The operator can add "

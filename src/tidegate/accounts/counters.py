@@ -1,6 +1,5 @@
 """Where limits are counted. This is the place for one process; `shared_counters` is the one for several."""
 
-from collections import OrderedDict
 from collections.abc import Sequence
 from typing import NamedTuple
 from typing import Protocol as Interface
@@ -10,7 +9,7 @@ from .gcra import Rate, Verdict, correct, take
 __all__ = ["Counters", "LocalCounters", "Place", "Taken", "Want", "begin_all", "weigh"]
 
 MOST_COUNTERS = 100_000
-"""Counters that are kept; the ones used least recently are forgotten, and they are unused by then."""
+"""Counters that are kept before those that are unused by then are forgotten."""
 
 
 class Want(NamedTuple):
@@ -108,7 +107,7 @@ class LocalCounters:
     """Counters in this process."""
 
     def __init__(self) -> None:
-        self._arrivals: OrderedDict[str, float] = OrderedDict()
+        self._arrivals: dict[str, float] = {}
         self._open: dict[str, int] = {}
 
     async def take(self, wants: Sequence[Want], now: float, places: Sequence[Place] = ()) -> Taken:
@@ -123,15 +122,26 @@ class LocalCounters:
 
     def take_now(self, wants: Sequence[Want], now: float) -> Taken:
         """The same, for callers that cannot wait."""
-        arrivals = self._arrivals
-        taken, after = weigh(wants, [arrivals.get(want.name, 0.0) for want in wants], now)
-        if taken.refused is None:
-            for want, arrival in zip(wants, after, strict=True):
-                arrivals[want.name] = arrival
-                arrivals.move_to_end(want.name)
-            while len(arrivals) > MOST_COUNTERS:
-                arrivals.popitem(last=False)
-        return taken
+        arrivals, verdicts, after = self._arrivals, [], []
+        find = arrivals.get
+        for want in wants:
+            name, rate, units = want
+            arrival, verdict = take(rate, find(name, 0.0), now, units)
+            if not verdict.allowed:  # nothing is taken; what the others say is in the answer, too
+                return weigh(wants, [find(one.name, 0.0) for one in wants], now)[0]
+            after.append(arrival)
+            verdicts.append(verdict)
+        for want, arrival in zip(wants, after, strict=True):
+            arrivals[want.name] = arrival
+        if len(arrivals) > MOST_COUNTERS:
+            self._forget(now)
+        return Taken(verdicts, None)
+
+    def _forget(self, now: float) -> None:
+        """Forget the counters that are unused by now. If those are few, forget those that soon will be."""
+        used = [(arrival, name) for name, arrival in self._arrivals.items() if arrival > now]
+        used.sort(reverse=True)
+        self._arrivals = {name: arrival for arrival, name in used[: MOST_COUNTERS // 2]}
 
     def correct(self, want: Want, units: int, now: float) -> None:
         """See Counters."""

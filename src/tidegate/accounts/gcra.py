@@ -43,7 +43,8 @@ def take(rate: Rate, arrival: float, now: float, units: int = 1) -> tuple[float,
     start = max(now, arrival)
     after = start + units * (period_s / most)
     if after <= now + period_s * (1 + 1e-9):  # sums of intervals are not exact
-        return after, Verdict(True, units_left(rate, after, now), 0.0, after - now)
+        left = int((now + period_s - after) / period_s * most + 1e-6)
+        return after, Verdict(True, max(0, left), 0.0, after - now)
     wait = after - now - period_s if units <= most else float("inf")
     return arrival, Verdict(False, units_left(rate, start, now), wait, start - now)
 

@@ -23,7 +23,7 @@ from .delivered import delivered_by
 from .facts import BYTES_PER_TOKEN
 from .quoting import drawing_of, prompt_bytes, quote_of
 from .request import Header
-from .sampling import FREE, is_sampled, sample_of
+from .sampling import FREE, is_plain, is_sampled, plain_sample, sample_of
 from .state import Exchange
 from .tariff import Tariff
 
@@ -72,13 +72,13 @@ def bill_attempts(this: Exchange) -> tuple[list[tuple[int, Bill]], bool]:
     if this.ended in FREE:
         return [], False
     bills: list[tuple[int, Bill]] = []
-    estimated = False
+    estimated, margin = False, this.caller.margin
     for number, attempt in enumerate(this.attempts):
         usage, counted = usage_of(this, attempt)
         bill = bill_of_attempt(this, attempt, usage) if usage is not None else None
         if bill is not None:
             estimated = estimated or counted
-            bills.append((number, bill.with_margin(this.caller.margin)))
+            bills.append((number, bill.with_margin(margin) if margin else bill))
     return bills, estimated
 
 
@@ -124,7 +124,7 @@ def book(this: Exchange, record: Record) -> None:
     ticket, accountant = this.ticket, this.gateway.accountant
     assert ticket is not None and accountant is not None  # noqa: PT018 one state
     bills, estimated = bill_attempts(this)
-    total = sum(bill.total for _, bill in bills)
+    total = sum([bill.total for _, bill in bills])
     answered = this.attempt is not None and this.attempt.first_byte_at is not None
     unknown = answered and not bills and this.ended not in FREE
     record.cost = None if unknown else total
@@ -134,7 +134,10 @@ def book(this: Exchange, record: Record) -> None:
     _learn(this)
     if len(bills) > 1 or (bills and bills[0][0] != len(this.attempts) - 1):
         record.costs = {number: bill.total for number, bill in bills}
-    this.sample = sample_of(this, record, bills) if is_sampled(this) else None
+    if is_plain(this, record):
+        this.sample = plain_sample(this, record)
+    elif is_sampled(this):
+        this.sample = sample_of(this, record, bills)
     accountant.settle(ticket, _ended(this, ticket, record, bills))
 
 

@@ -36,7 +36,8 @@ async def open_answer(this: Exchange) -> bytes:
     once.
     """
     plan_attempts(this)
-    router, failures = this.gateway.router, list[TidegateError]()
+    router = this.gateway.router
+    failures: list[TidegateError] = []
     try:
         while pick := router.next(this.plan, this.tried, this.facts, perf_counter()):
             if pick.blocked_by == "rate" and pick.wait_s > 0:

@@ -20,6 +20,8 @@ def start_capture(this: Exchange, body: bytes) -> None:
     """Begin to keep the bodies of a request, if they are kept."""
     recorder = this.gateway.recorder
     assert recorder is not None, "the caller looks first"
+    if not recorder.keeps(this.caller.bodies):
+        return
     this.capture = recorder.capture(this.caller.bodies, key_of(this.request))
     if this.capture is not None:
         this.capture.request.add(body)
@@ -29,7 +31,7 @@ def submit_capture(this: Exchange, record: Record) -> None:
     """Hand over what is kept of a request that has ended."""
     recorder = this.gateway.recorder
     assert recorder is not None, "the caller looks first"
-    if not hasattr(this, "operation"):
+    if not hasattr(this, "operation") or (this.capture is None and not recorder.keeps_interactions):
         return
     attempts = [segment.attempt for segment in this.segments]
     if this.attempt is not None and this.attempt not in attempts:

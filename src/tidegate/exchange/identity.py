@@ -15,9 +15,6 @@ from .request import Request
 
 __all__ = ["Keyring", "Sessions", "Tokens", "key_of", "looks_like_token"]
 
-KEY_HEADERS = (b"x-api-key", b"x-goog-api-key", b"api-key")
-"""Headers whose value is just a key: Anthropic's, Google's and Azure's."""
-
 
 class Tokens(Interface):
     """Callers by their tokens (see `accounts.jwt`)."""
@@ -157,13 +154,17 @@ def looks_like_token(key: str) -> bool:
 
 
 def key_of(request: Request) -> str | None:
-    """The key of the request. X-API-Key wins, because SDKs set Authorization on their own."""
+    """The key of the request: in headers whose value is just a key (Anthropic's, Google's and Azure's), or in
+    Authorization, which SDKs set on their own, and which counts last.
+    """
     find = request.named.get
-    for name in KEY_HEADERS:
-        value = find(name)
-        if value:
-            return value.decode("latin-1").strip()
-    scheme, _, token = find(b"authorization", b"").decode("latin-1").partition(" ")
+    value = find(b"x-api-key") or find(b"x-goog-api-key") or find(b"api-key")
+    if value:
+        return value.decode("latin-1").strip()
+    value = find(b"authorization", b"")
+    if value.startswith(b"Bearer "):  # as nearly all write it
+        return value[7:].decode("latin-1").strip() or None
+    scheme, _, token = value.decode("latin-1").partition(" ")
     if scheme.lower() == "bearer" and token.strip():
         return token.strip()
     return None

@@ -1,6 +1,8 @@
 """Headers about the caller's own limits, which stand in place of the provider's of the same name."""
 
+from functools import cache
 from time import time
+from typing import Any
 
 from tidegate.protocols.errors import LimitExceeded, TidegateError
 from tidegate.protocols.limit_headers import render_limits
@@ -23,9 +25,14 @@ def own_limits(this: Exchange, error: TidegateError | None = None) -> list[Heade
         return []
     if not standings:
         return []
-    render = getattr(this.door.protocol, "render_limits", render_limits)
-    headers: list[Header] = render(standings, time())
+    protocol: Any = this.door.protocol
+    headers: list[Header] = _renderer_of(protocol)(standings, time())
     return headers
+
+
+@cache
+def _renderer_of(protocol: Any) -> Any:
+    return getattr(protocol, "render_limits", render_limits)
 
 
 def limits_beside(this: Exchange, attempt: Attempt) -> list[Header]:

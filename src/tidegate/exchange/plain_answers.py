@@ -36,6 +36,8 @@ class Group(NamedTuple):
     ttfts_ms: list[float]
     generation_s: list[float]
     """For each answer, from its first token to its end; for a plain answer, from the request on."""
+    costs: list[int | None] | None
+    """What was booked for each answer, in nano; None where nothing was booked."""
 
 
 class PlainAnswers:
@@ -45,25 +47,37 @@ class PlainAnswers:
 
     def __init__(self, figures: Keeper, names: ModelNames, cards: PriceCards) -> None:
         self._figures, self._names, self._cards = figures, names, cards
-        self._groups: dict[tuple[int, str, str | None, str | None, bool], Group] = {}
+        self._groups: dict[tuple[int, str, str | None, str | None, bool, bool], Group] = {}
 
     def add(
-        self, candidate: Candidate, tally: Tally, record: Record, caller: Caller, generation_s: float
+        self,
+        candidate: Candidate,
+        tally: Tally,
+        record: Record,
+        caller: Caller,
+        generation_s: float,
+        *,
+        booked: bool = False,
     ) -> None:
-        """Collect an answer whose generation took so many seconds."""
+        """Collect an answer whose generation took so many seconds. Where it is `booked`, its record says what
+        it costs.
+        """
         calls = tally.finish == "tool_calls"
-        key = (id(candidate), record.door, caller.user, caller.key, calls)
+        key = (id(candidate), record.door, caller.user, caller.key, calls, booked)
         group = self._groups.get(key)
         if group is None:
             if not self._groups:
                 self._figures.defer(self.count)
-            group = Group(candidate, record.door, caller.user, caller.key, calls, [], [], [], [])
+            costs: list[int | None] | None = [] if booked else None
+            group = Group(candidate, record.door, caller.user, caller.key, calls, [], [], [], [], costs)
             self._groups[key] = group
         group.tallies.append(tally)
         group.totals_ms.append(record.total_ms)
         if record.stream:
             group.ttfts_ms.append(record.first_byte_ms or 0.0)
         group.generation_s.append(generation_s)
+        if group.costs is not None:
+            group.costs.append(record.cost)
 
     def count(self) -> None:
         """Add up what was collected."""
@@ -77,6 +91,8 @@ class PlainAnswers:
         usages = [tally.usage or NO_USAGE for tally in tallies]
         total = _added(usages)
         cost, unpriced, discount, premium = self._cards.add_up(candidate, tallies, usages, total)
+        if group.costs is not None:
+            cost, unpriced = sum(filter(None, group.costs)), group.costs.count(None)
         generated, generated_s = 0, 0.0
         for usage, elapsed in zip(usages, group.generation_s, strict=True):
             if elapsed >= LEAST_GENERATION_S:

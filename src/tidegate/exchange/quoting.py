@@ -71,7 +71,9 @@ def quote_of(caller: Caller, parsed: Any, candidates: Sequence[Candidate], gatew
         if greatest is not None:
             cost = _cost(greatest, demand, sizes.tokens(service, model, demand.size))
             most = max(most, -1.0 if cost is None else cost)
-    cost = ceil(most * (1 + float(caller.margin))) if most >= 0 else None
+    if caller.margin:
+        most *= 1 + float(caller.margin)
+    cost = ceil(most) if most >= 0 else None
     return Quote(parsed.model or "", demand.size // BYTES_PER_TOKEN + demand.answer, cost)
 
 

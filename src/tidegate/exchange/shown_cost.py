@@ -21,6 +21,7 @@ DATA = re.compile(rb'^(data: ?)(\{[^\n]*"usage"[^\n]*\})', re.MULTILINE)
 """An event's data, if it may have a usage."""
 
 NOTHING = Raw(b"")
+KEY = b'"usage"'
 
 
 class _Answer(Struct):
@@ -41,7 +42,7 @@ def shows_cost(this: Exchange) -> bool:
 
 def with_cost(answer: bytes, nano: int | None) -> bytes:
     """A JSON answer with its cost, unless that is not known, or the provider reports one itself."""
-    if nano is None or b'"usage"' not in answer:
+    if nano is None or answer.find(KEY) < 0:  # `in` raises a TypeError first: is it a number?
         return answer
     try:
         return _insert(answer, encode(in_usd(nano))) or answer
@@ -54,7 +55,7 @@ def write_with_cost(this: Exchange) -> Callable[[bytes], bytes]:
 
     def show(piece: bytes) -> bytes:
         attempt = this.attempt
-        if b'"usage"' not in piece or attempt is None or attempt.tally.finish is None:
+        if piece.find(KEY) < 0 or attempt is None or attempt.tally.finish is None:
             return piece
         bills, _ = bill_attempts(this)
         if not bills:
@@ -76,17 +77,25 @@ def _insert(text: bytes, cost: bytes) -> bytes | None:
         new = _insert(old, cost) if old.startswith(b"{") else None
     if new is None:
         return None
+    if name == "usage" and text.count(KEY) == 1 and not _may_escape(text):
+        place = text.find(old, text.rfind(KEY))
+        return text[:place] + new + text[place + len(old) :]
     place = text.find(old)
     if text.find(old, place + 1) < 0:  # it stands nowhere else: the rest of the bytes stays as it is
         return text[:place] + new + text[place + len(old) :]
     return encode({**_decode(text), name: Raw(new)})
 
 
+def _may_escape(text: bytes) -> bool:
+    """Whether a key may be written with escaped letters."""
+    return text.find(b"\\") >= 0 and text.find(b"\\u00") >= 0
+
+
 def _with_field(usage: bytes, cost: bytes) -> bytes | None:
     """A usage with the cost as its last field; None if it is no object, or has one."""
     if not usage.startswith(b"{"):
         return None
-    may_have_one = b"cost" in usage or b"\\" in usage
+    may_have_one = usage.find(b"cost") >= 0 or usage.find(b"\\") >= 0
     if may_have_one and "cost" in _decode(usage):
         return None
     fields = usage[:-1].rstrip()

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from tidegate.config import Config
 from tidegate.money import STANDARD, Bill, Found, OperatorPrices, PriceList, Terms, bill_of
 from tidegate.money.greatest import Greatest, Wish, greatest_of, wishes_at
-from tidegate.money.pricing import bill_of_images, parts_of
+from tidegate.money.pricing import RateTable, bill_of_images, parts_of, table_of
 from tidegate.protocols.contract import Tally
 from tidegate.protocols.usage import Usage
 from tidegate.providers import Candidate
@@ -43,6 +43,8 @@ class _Kept(NamedTuple):
     generation: int
     """That of the operator's prices."""
     found: Found
+    table: RateTable | None
+    """What the rates come to, where a bill can be made by a table."""
 
 
 class _KeptGreatest(NamedTuple):
@@ -72,12 +74,16 @@ class Tariff:
         """The prices of a model for answers served on these terms: now, or at a moment before, in seconds
         since 1970. A request costs what it cost when it began.
         """
-        kept, now = self._found.get((service, model, terms)), time()
-        if kept is None or now >= kept.until or kept.generation != self.prices.operator.generation:
-            kept = self._look_up(service, model, terms, now)
+        kept = self._find(service, model, terms)
         if at is None or at >= kept.since:
             return kept.found
         return self.prices.find(service, model, datetime.fromtimestamp(at, UTC), terms.context())
+
+    def _find(self, service: str, model: str, terms: Terms) -> _Kept:
+        kept, now = self._found.get((service, model, terms)), time()
+        if kept is None or now >= kept.until or kept.generation != self.prices.operator.generation:
+            kept = self._look_up(service, model, terms, now)
+        return kept
 
     def _look_up(self, service: str, model: str, terms: Terms, now: float) -> "_Kept":
         """Prices change with the minute (at some hours of the day), or when the operator says so."""
@@ -91,7 +97,8 @@ class Tariff:
         found = self.prices.find(service, model, datetime.fromtimestamp(now, UTC), terms.context())
         if len(self._found) >= MOST_KEPT:
             self._found.clear()
-        kept = self._found[service, model, terms] = _Kept(since, until, operator.generation, found)
+        table = table_of(found.rates)
+        kept = self._found[service, model, terms] = _Kept(since, until, operator.generation, found, table)
         return kept
 
     def bill(
@@ -107,10 +114,12 @@ class Tariff:
         `usage` what it used, `at` when the request began, `drawing` what images it requested.
         """
         terms = Terms(served.service_tier, served.speed, served.inference_geo, served.search_context_size)
-        found = self.find(service, model, terms, at)
-        bill = None
+        kept, bill = self._find(service, model, terms), None
+        found = kept.found if at >= kept.since else self.find(service, model, terms, at)
         if served.images and found.images:
             bill = bill_of_images(found.images, served.images, drawing.size, drawing.quality)
+        elif usage is not None and kept.table is not None and found is kept.found:
+            bill = kept.table.bill(usage)
         elif usage is not None:
             parts = parts_of(usage, found.rates)
             bill = None if parts is None else bill_of(parts)
@@ -152,6 +161,8 @@ class Tariff:
 
     def with_prices(self, candidates: Sequence[Candidate]) -> Sequence[Candidate]:
         """The candidates whose prices are known; all of them if there is none: the refusal says so."""
+        if len(candidates) == 1:
+            return candidates
         known = tuple(one for one in candidates if self.find(one.service.name, one.model).source is not None)
         if len(known) == len(candidates):
             return candidates

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from .amounts import divide, nano_of, show_usd
 
-__all__ = ["Bill", "Line", "Part", "bill_of"]
+__all__ = ["Bill", "Exact", "Line", "Part", "bill_of", "exact"]
 
 
 REPORTED, DIFFERENCE = "provider_cost", "provider_difference"
@@ -83,14 +83,14 @@ def bill_of(parts: Sequence[Part]) -> Bill:
     """The bill of these parts. Each is rounded once; the total is the sum of the rounded amounts."""
     lines, total = [], 0
     for part in parts:
-        exact = _exact(part.rate, part.per)
-        amount = divide(part.count * exact.numerator, exact.denominator)
-        lines.append(Line(part.name, part.count, exact.written, amount))
+        _, _, numerator, denominator, written = exact(part.rate, part.per)
+        amount = divide(part.count * numerator, denominator)
+        lines.append(Line(part.name, part.count, written, amount))
         total += amount
     return Bill(tuple(lines), total)
 
 
-class _Exact(NamedTuple):
+class Exact(NamedTuple):
     """A rate as a fraction of nano per unit, and in writing: `Decimal` arithmetic costs ten times as much."""
 
     rate: Decimal
@@ -100,20 +100,19 @@ class _Exact(NamedTuple):
     written: str
 
 
-def _exact(rate: Decimal, per: int) -> _Exact:
+def exact(rate: Decimal, per: int) -> Exact:
+    """A rate as a fraction."""
     known = _KNOWN.get(id(rate))
     if known is None or known.rate is not rate or known.per != per:
         if len(_KNOWN) >= MOST_KNOWN:
             _KNOWN.clear()
         numerator, denominator = rate.as_integer_ratio()
-        known = _KNOWN[id(rate)] = _Exact(
-            rate, per, numerator * 1_000_000_000, denominator * per, f"{rate:f}"
-        )
+        known = _KNOWN[id(rate)] = Exact(rate, per, numerator * 1_000_000_000, denominator * per, f"{rate:f}")
     return known
 
 
 MOST_KNOWN = 4096
-_KNOWN: dict[int, _Exact] = {}
+_KNOWN: dict[int, Exact] = {}
 """By the identity of the rate, which an entry keeps alive: to hash a `Decimal` takes as long as the rest."""
 
 

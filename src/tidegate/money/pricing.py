@@ -21,7 +21,8 @@ from tidegate.catalog import ImagePrice, Rate, Tiered, adjusted, model_named, pr
 from tidegate.config import Config, PriceConfig
 from tidegate.protocols.usage import Usage
 
-from .bill import Bill, Part, bill_of
+from .amounts import divide
+from .bill import Bill, Exact, Line, Part, bill_of, exact
 from .operator_prices import OperatorPrices
 
 __all__ = [
@@ -29,10 +30,12 @@ __all__ = [
     "PRICED",
     "Found",
     "PriceList",
+    "RateTable",
     "Source",
     "bill_of_images",
     "parts_of",
     "price_of_image",
+    "table_of",
 ]
 
 CHAINS: Mapping[str, tuple[str, ...]] = MappingProxyType(
@@ -144,6 +147,53 @@ class PriceList:
     def image_prices(self, provider: str, model: str, at: datetime) -> tuple[ImagePrice, ...]:
         """The prices of images by size and quality; empty if they are billed by token, or unknown."""
         return self.find(provider, model, at).images
+
+
+class RateTable:
+    """Rates of text and tools for any prompt, each class with its own: a bill by them takes a third of the
+    time of `parts_of` and `bill_of`, and is the same.
+    """
+
+    __slots__ = ("_request", "_rows")
+
+    def __init__(self, rates: Mapping[str, Decimal]) -> None:
+        """`rates` have no tiers, and none for images of an answer (see `table_of`)."""
+        chosen = {
+            name: next((rates[key] for key in keys if key in rates), None) for name, keys in CHAINS.items()
+        }
+        self._rows: dict[str, Exact] = {
+            name: exact(rate, PER[name]) for name, rate in chosen.items() if rate is not None
+        }
+        self._request = exact(rates["requests"], 1_000) if "requests" in rates else None
+
+    def bill(self, usage: Usage) -> Bill | None:
+        """What a usage costs; None where `parts_of` is None."""
+        if usage.input is None or usage.output is None:
+            return None
+        rows, total = self._rows, 0
+        lines: list[Line] = []
+        counts = _counts(usage)
+        for name, count in compress(zip(CLASSES, counts, strict=True), counts):
+            row = rows.get(name)
+            if row is None:
+                return None
+            _, _, numerator, denominator, written = row
+            amount = divide(count * numerator, denominator)
+            lines.append(Line(name, count, written, amount))
+            total += amount
+        if self._request is not None:
+            amount = divide(self._request.numerator, self._request.denominator)
+            lines.append(Line("requests", 1, self._request.written, amount))
+            total += amount
+        return Bill(tuple(lines), total)
+
+
+def table_of(rates: Mapping[str, Rate]) -> RateTable | None:
+    """The rates as a table; None where a price depends on more than its class."""
+    flat = {name: rate for name, rate in rates.items() if not isinstance(rate, Tiered)}
+    if not flat or len(flat) < len(rates) or "output_image" in rates:
+        return None
+    return RateTable(flat)
 
 
 def price_of_image(

@@ -83,14 +83,22 @@ class Recorder:
         """Wait until everything that was submitted is written."""
         await self._idle.wait()
 
+    def keeps(self, override: Bodies | None) -> bool:
+        """Whether bodies are kept, by the choice of a key or the configuration."""
+        return (override or self._logs.bodies) != "none"
+
+    @property
+    def keeps_interactions(self) -> bool:
+        """Whether requests are written that have no bodies, too."""
+        return self._file is not None
+
     def capture(self, override: Bodies | None, secret: str | None) -> Capture | None:
         """What will hold the bodies of a request; None if they are not kept. `override` is the choice of its
         key, `secret` that key.
         """
-        mode = override or self._logs.bodies
-        if mode == "none" or (self._keep is None and self._file is None):
+        if not self.keeps(override) or (self._keep is None and self._file is None):
             return None
-        return Capture(self.room, mode, secret)
+        return Capture(self.room, override or self._logs.bodies, secret)
 
     def submit(
         self,
