@@ -1,21 +1,38 @@
 """Wallets with little left are reported once, on both databases."""
 
 import asyncio
+import contextlib
+import tempfile
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Barrier
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sqlalchemy import text, update
 
 from tidegate.accounts.upkeep import Upkeep
 from tidegate.bus import ALONE, Alone
+from tidegate.store.books import add_to_accounts
 from tidegate.store.checking import check_books
 from tidegate.store.database import Database
 from tidegate.store.journal import Place
 from tidegate.store.keys import put_user
-from tidegate.store.low_balances import Crossing, note_crossings
+from tidegate.store.leases import take_lease
+from tidegate.store.low_balances import Crossing, are_touched, note_all, note_crossings
+from tidegate.store.schema import migrate
 from tidegate.store.store import Store
-from tidegate.store.wallets import add_credit, expire_grants, take_out, users_with_expired, wallet_balances
+from tidegate.store.tables import accounts
+from tidegate.store.wallets import (
+    InsufficientBalance,
+    add_credit,
+    expire_grants,
+    take_out,
+    users_with_expired,
+    wallet_balances,
+)
 
 USD = 1_000_000_000
 
@@ -78,6 +95,75 @@ def test_without_thresholds_nothing_is_reported(database: Database) -> None:
     assert books.reported() == []
     books.set("alice", 2)
     assert [one.threshold for one in books.reported()] == [2]
+
+
+def test_only_wallets_that_have_changed_are_looked_at(database: Database) -> None:
+    books = Books(database)
+    for user in ("alice", "bob"):
+        books.move(2 * USD, user)
+    assert len(books.reported()) == 2
+    with database.write() as connection:
+        assert not are_touched(connection)
+        connection.execute(update(accounts).values(posted=USD, low_since=None))  # behind its back
+    assert books.reported() == []
+    books.move(-1, "bob")
+    assert [one.user for one in books.reported()] == ["bob"]
+    with database.write() as connection:
+        assert [one.user for one in note_all(connection, 5 * USD, 2000)] == ["alice"]
+
+
+def test_a_hold_alone_lets_no_wallet_be_looked_at(database: Database) -> None:
+    books = Books(database)
+    books.move(2 * USD)
+    books.reported()
+    with database.write() as connection:
+        assert take_lease(connection, "alice", 5, USD, 0, "j", 1).amount
+        assert not are_touched(connection)
+        add_to_accounts(connection, posted={"wallet:alice": -1})
+        add_to_accounts(connection, held={"wallet:alice": 1})
+        assert are_touched(connection), "what is held leaves the mark"
+
+
+def test_the_wallets_that_have_changed_are_found_by_their_index(database: Database) -> None:
+    statement = "SELECT id FROM accounts WHERE touched IS NOT NULL ORDER BY id LIMIT 500"
+    with database.write() as connection:
+        if database.is_sqlite:
+            plan = connection.execute(text(f"EXPLAIN QUERY PLAN {statement}")).all()
+        else:
+            connection.execute(text("SET LOCAL enable_seqscan = off"))  # the table is small here
+            plan = connection.execute(text(f"EXPLAIN {statement}")).all()
+    assert "accounts_touched" in str(plan)
+
+
+MOVES = st.lists(
+    st.tuples(
+        st.sampled_from(["move", "look", "set"]),
+        st.sampled_from(["alice", "bob", "carol"]),
+        st.integers(-3, 4),
+    ),
+    max_size=30,
+)
+
+
+@given(MOVES)
+@settings(max_examples=40, deadline=None)
+def test_looking_at_changes_finds_what_looking_at_all_would(moves: Sequence[tuple[str, str, int]]) -> None:
+    """Whatever happens to wallets and thresholds between two looks."""
+    with tempfile.TemporaryDirectory() as folder:
+        database = Database(f"sqlite:///{folder}/tidegate.db")
+        migrate(database)
+        books = Books(database)
+        for what, user, units in moves:
+            if what == "set":
+                books.set(user, abs(units) * USD)
+            elif what == "move" and units:
+                with contextlib.suppress(InsufficientBalance):
+                    books.move(units * USD, user)
+            elif what == "look":
+                books.reported()
+                with database.write() as connection:
+                    assert note_all(connection, 5 * USD, 2000) == []
+        database.close()
 
 
 def test_many_who_look_at_the_same_time_report_a_wallet_once(database: Database) -> None:
@@ -176,3 +262,21 @@ def test_credits_that_expire_while_others_book_are_never_booked_out_twice(databa
     with database.read() as connection:
         assert list(check_books(connection)) == []
         assert wallet_balances(connection)["alice"].posted > 0
+
+
+async def test_a_threshold_that_changes_concerns_all_wallets(url: str, tmp_path: Path) -> None:
+    store = Store(url, Place(tmp_path))
+    await store.open()
+    for number in range(3):
+        await store.change(add_credit, f"u{number}", (number + 1) * USD, 100, reference="a")
+    reported: list[Crossing] = []
+    upkeep = Upkeep(store, ALONE, reported.append)
+    await upkeep.round(1000)
+    assert reported == []
+    upkeep.threshold = 2 * USD + 1
+    await upkeep.round(1000)
+    assert [one.user for one in reported] == ["u0", "u1"]
+    upkeep.threshold = 0
+    await upkeep.round(1000)
+    assert [(one.kind, one.user) for one in reported[2:]] == [("rose", "u0"), ("rose", "u1")]
+    await store.close()

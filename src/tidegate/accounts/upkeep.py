@@ -3,14 +3,14 @@ that have little left. One worker of all hosts does it for all.
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from tidegate.bus import Bus
 from tidegate.money import show_usd
 from tidegate.periodic import Periodic
 from tidegate.store.errors import StoreUnavailable
 from tidegate.store.journal import milliseconds
-from tidegate.store.low_balances import Crossing, note_crossings
+from tidegate.store.low_balances import Crossing, are_touched, note_all, note_crossings
 from tidegate.store.store import Store
 from tidegate.store.wallets import expire_grants, users_with_expired
 
@@ -44,6 +44,8 @@ class Upkeep:
         )
         self.threshold = 0
         """Below which a wallet is low if its user has no threshold, in nano; 0: never."""
+        self._looked_with: int | None = None
+        """The threshold that all wallets have been compared with; None: they have to be."""
 
     def start(self) -> None:
         """Begin, on the running event loop."""
@@ -56,15 +58,27 @@ class Upkeep:
     async def _work(self) -> None:
         if self._bus.lead(LEAD):
             await self.round(milliseconds())
+        else:
+            self._looked_with = None  # whoever leads may have another threshold
 
     async def round(self, now: int) -> None:
         """Look through the wallets once. `now` is in milliseconds since 1970. Raises StoreUnavailable."""
         for user in await self._store.ask(users_with_expired, now):
             await self._store.change(expire_grants, now, user)
-        for crossing in await self._store.change(note_crossings, self.threshold, now):
-            if crossing.kind == "fell":
-                log.warning("%s", describe(crossing))
-            self._report(crossing)
+        threshold = self.threshold
+        while self._looked_with != threshold:
+            if not self._tell(await self._store.change(note_all, threshold, now)):
+                self._looked_with = threshold
+        while await self._store.ask(are_touched):
+            self._tell(await self._store.change(note_crossings, threshold, now))
+
+    def _tell(self, crossings: Sequence[Crossing]) -> int:
+        """Report wallets that have crossed their thresholds. Returns how many."""
+        for one in crossings:
+            if one.kind == "fell":
+                log.warning("%s", describe(one))
+            self._report(one)
+        return len(crossings)
 
 
 def describe(crossing: Crossing) -> str:

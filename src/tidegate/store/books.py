@@ -20,6 +20,7 @@ __all__ = [
 TRANSACTION = ("id", "kind", "user", "request", "attempt", "reference", "note", "at")
 ENTRY = ("transaction", "account", "amount")
 ACCOUNT = ("id", "kind", "user", "overdraft", "posted", "held")
+TOUCHED = (*ACCOUNT, "touched")
 
 NOTHING: Mapping[str, int] = MappingProxyType({})
 
@@ -93,11 +94,12 @@ def add_to_accounts(
     connection: Connection, *, posted: Mapping[str, int] = NOTHING, held: Mapping[str, int] = NOTHING
 ) -> None:
     """Add to what is posted to accounts, and to what is held on them. Those that do not exist are opened."""
-    rows = [
-        (name, kind_of_account(name), owner_of(name), 0, posted.get(name, 0), held.get(name, 0))
-        for name in sorted({*posted, *held})  # in one order everywhere: no two writers wait for each other
-    ]
-    add_up(connection, accounts, ACCOUNT, rows, ("posted", "held"))
+    rows = []
+    for name in sorted({*posted, *held}):  # in one order everywhere: no two writers wait for each other
+        kind = kind_of_account(name)
+        touched = 1 if kind == "wallet" and name in posted else None
+        rows.append((name, kind, owner_of(name), 0, posted.get(name, 0), held.get(name, 0), touched))
+    add_up(connection, accounts, TOUCHED, rows, ("posted", "held"), marked=("touched",))
 
 
 def balance_of(connection: Connection, account: str, *, lock: bool = False) -> Balance:

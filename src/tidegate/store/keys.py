@@ -7,8 +7,10 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, Table, func, or_, select, text, update
 
+from tidegate.money.ledger import wallet_of
+
 from .spending import carry_over
-from .tables import keys, teams, users
+from .tables import accounts, keys, teams, users
 from .upsert import insert_new
 
 __all__ = [
@@ -203,6 +205,8 @@ def put_user(connection: Connection, user: str, now: int, values: Mapping[str, A
     add_user(connection, user, now)
     if values:
         connection.execute(update(users).where(users.c.id == user).values(**values))
+        # The threshold of the wallet may be another one.
+        connection.execute(update(accounts).where(accounts.c.id == wallet_of(user)).values(touched=1))
     _touch(connection, users, users.c.id == user)
     _touch(connection, keys, keys.c.user == user)
 

@@ -1,5 +1,8 @@
 """Wallets that have little left: each is reported once when it falls below its threshold, and may be again
 once it has risen well above.
+
+Only wallets that have changed since the last look are looked at; all of them are by whoever begins to look,
+and when the general threshold has changed.
 """
 
 from collections.abc import Iterator
@@ -8,11 +11,14 @@ from typing import Any, Literal, NamedTuple
 from sqlalchemy import ColumnElement, Connection, Numeric, cast, func, select, update
 
 from .tables import accounts, users
+from .upsert import among
 
-__all__ = ["Crossing", "note_crossings"]
+__all__ = ["TOGETHER", "Crossing", "are_touched", "note_all", "note_crossings"]
 
 TOGETHER = 500
-"""Wallets that are noted in one transaction."""
+"""Wallets that are looked at in one transaction."""
+
+TOUCHED = accounts.c.touched.is_not(None)
 
 
 class Crossing(NamedTuple):
@@ -25,20 +31,41 @@ class Crossing(NamedTuple):
     threshold: int
 
 
+def are_touched(connection: Connection) -> bool:
+    """Whether there are wallets to look at."""
+    return connection.execute(select(accounts.c.id).where(TOUCHED).limit(1)).first() is not None
+
+
 def note_crossings(connection: Connection, default: int, now: int) -> list[Crossing]:
     """The wallets that have fallen below their threshold, and those that have risen to 1.2 times as much
-    since: each is returned to one caller, however many ask at the same time. `default` is the threshold in
-    nano of users whose settings have none; 0 is none. `now` is in milliseconds.
+    since, of the next that have changed: each is returned to one caller, however many ask at the same time.
+    `default` is the threshold in nano of users whose settings have none; 0 is none. `now` is in milliseconds.
     """
+    touched = select(accounts.c.id).where(TOUCHED).order_by(accounts.c.id).limit(TOGETHER)
+    # Locked in the order in which all lock them; whoever changes one of them waits, and touches it again.
+    names = connection.execute(touched.with_for_update()).scalars().all()
+    if not names:
+        return []
+    these = among(connection, accounts.c.id, names)
+    connection.execute(update(accounts).where(these).values(touched=None))
+    return _note_among(connection, these, default, now)
+
+
+def note_all(connection: Connection, default: int, now: int) -> list[Crossing]:
+    """The same of all wallets, changed or not: of those that have crossed their thresholds, `TOGETHER` at
+    most.
+    """
+    return _note_among(connection, accounts.c.kind == "wallet", default, now)
+
+
+def _note_among(connection: Connection, these: ColumnElement[bool], default: int, now: int) -> list[Crossing]:
     own = users.c.settings["low_balance"].as_numeric(20, 0, asdecimal=False)
     threshold = func.coalesce(own, default)
     low = accounts.c.low_since.is_(None) & (threshold > 0) & (accounts.c.posted < threshold)
     balance = cast(accounts.c.posted, Numeric(20, 0))
     high = accounts.c.low_since.is_not(None) & (balance * 5 >= threshold * 6)
-    return [
-        *_note(connection, "fell", low, threshold, now),
-        *_note(connection, "rose", high, threshold, None),
-    ]
+    fell = list(_note(connection, "fell", these & low, threshold, now))
+    return [*fell, *_note(connection, "rose", these & high, threshold, None)]
 
 
 def _note(
@@ -51,7 +78,7 @@ def _note(
     query = (
         select(accounts.c.id, accounts.c.user, accounts.c.posted, threshold.label("threshold"))
         .outerjoin(users, users.c.id == accounts.c.user)
-        .where(accounts.c.kind == "wallet", which)
+        .where(which)
         .order_by(accounts.c.id)
         .limit(TOGETHER)
     )

@@ -116,9 +116,12 @@ accounts = Table(
     Column("held", BigInteger, nullable=False, default=0),
     Column("overdraft", BigInteger, nullable=False, default=0),
     Column("low_since", BigInteger),
+    Column("touched", Integer),
 )
+Index("accounts_touched", accounts.c.id, **_only_where(accounts.c.touched.is_not(None)))
 """`posted` is the sum of the account's entries, `held` the sum of its open leases: projections of both.
-`low_since` is when a wallet was reported to have little left, until it has more again."""
+`low_since` is when a wallet was reported to have little left, until it has more again; `touched` is 1 for
+wallets that have changed since somebody looked whether they have little left."""
 
 transactions = Table(
     "transactions",

@@ -55,12 +55,14 @@ def add_up(
     rows: Rows,
     added: Iterable[str],
     changed: Iterable[str] = (),
+    marked: Iterable[str] = (),
 ) -> None:
     """Insert rows with different primary keys; where a key exists, add the columns `added` to what is
-    there, and set those that are `changed`.
+    there, and set those that are `changed`, and those that are `marked` unless the new value is None.
     """
     values = [f'"{name}" = "{table.name}"."{name}" + excluded."{name}"' for name in added]
     values += [f'"{name}" = excluded."{name}"' for name in changed]
+    values += [f'"{name}" = coalesce(excluded."{name}", "{table.name}"."{name}")' for name in marked]
     _run(connection, table, columns, rows, _on_conflict(table, ", ".join(values)))
 
 
