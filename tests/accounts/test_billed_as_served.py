@@ -15,6 +15,9 @@ from simulator import Script, Simulator, json
 COUNTS = {"prompt_tokens": 1000, "completion_tokens": 500, "total_tokens": 1500}
 
 
+SEARCH = {"type": "web_search_20250305", "name": "web_search"}
+
+
 @pytest.fixture
 async def provider() -> AsyncIterator[Simulator]:
     async with Simulator() as simulator:
@@ -273,6 +276,10 @@ async def test_embeddings_without_a_price_are_refused(admin: Admin) -> None:
         ({"speed": "fast"}, 0.2),
         ({"inference_geo": "us"}, 0.11),
         ({"speed": "fast", "inference_geo": "us"}, 0.22),
+        # web searches, at 10 USD a thousand: as many as the request allows, otherwise five
+        ({"tools": [{**SEARCH, "max_uses": 3}]}, 0.13),
+        ({"tools": [SEARCH]}, 0.15),
+        ({"tools": [{"name": "search", "input_schema": {"type": "object"}}]}, 0.1),
     ],
     ids=str,
 )
@@ -285,3 +292,16 @@ async def test_what_costs_more_is_held_for_if_it_is_asked_for(
     assert reply.status == 402
     needed = float(reply.error["message"].split("needs ")[1].split()[0])
     assert held < needed < held * 1.02
+
+
+async def test_searches_that_were_held_for_cost_what_was_searched(admin: Admin, provider: Simulator) -> None:
+    provider.answer(message({"input_tokens": 1000, "output_tokens": 100,
+                             "server_tool_use": {"web_search_requests": 2}}))  # fmt: skip
+    headers = await admin.paying(usd=0.16)
+    body = {**HELLO, "model": "anthropic/claude-opus-5", "max_tokens": 4000, "tools": [SEARCH]}
+    reply = await admin.gateway.post("/v1/messages", body, headers)
+    assert reply.status == 200, reply.body
+    record = await admin.booked()
+    # 1,000 × 5.00 and 100 × 25.00 USD per million, and two searches
+    assert lines(record) == {"input": 5_000_000, "output": 2_500_000, "searches": 20_000_000}
+    assert record["cost"] == 27_500_000

@@ -21,6 +21,10 @@ TOKENS_OF_IMAGE = {"low": 408, "medium": 1584, "high": 6240}
 MOST_TOKENS_OF_IMAGE = max(TOKENS_OF_IMAGE.values())
 
 
+USUAL_SEARCHES = 5
+"""Web searches that are held for where a request asks for them without a bound."""
+
+
 class Demand(NamedTuple):
     """What a request asks for."""
 
@@ -28,6 +32,8 @@ class Demand(NamedTuple):
     """Of its prompt, in bytes."""
     answer: int
     """The most tokens of its answer, over all choices."""
+    searches: int
+    """The most web searches, over all choices."""
     images: int
     """The number of images to be generated; 0 if it is not for images."""
     drawing: Drawing
@@ -54,10 +60,17 @@ def demand_of(parsed: Any, usual: int) -> Demand:
     images = getattr(parsed, "image_count", 0)
     if images:
         answer = images * TOKENS_OF_IMAGE.get(getattr(parsed, "quality", None) or "", MOST_TOKENS_OF_IMAGE)
-        return Demand(prompt_bytes(parsed), answer, images, drawing_of(parsed))
+        return Demand(prompt_bytes(parsed), answer, 0, images, drawing_of(parsed))
     most = getattr(parsed, "max_output", None)
-    answer = (usual if most is None else most) * (getattr(parsed, "n", 1) or 1)
-    return Demand(prompt_bytes(parsed), answer, 0, Drawing())
+    choices = getattr(parsed, "n", 1) or 1
+    answer = (usual if most is None else most) * choices
+    return Demand(prompt_bytes(parsed), answer, _searches_of(parsed) * choices, 0, Drawing())
+
+
+def _searches_of(parsed: Any) -> int:
+    count = getattr(parsed, "searches", None)
+    most = count() if count is not None else 0
+    return USUAL_SEARCHES if most is None else most
 
 
 def quote_of(caller: Caller, parsed: Any, candidates: Sequence[Candidate], gateway: Gateway) -> Quote:
@@ -80,7 +93,7 @@ def quote_of(caller: Caller, parsed: Any, candidates: Sequence[Candidate], gatew
 def _cost(greatest: Greatest, demand: Demand, prompt: float) -> float | None:
     if demand.images and greatest.images:
         return greatest.cost_of_images(demand.images, *demand.drawing)
-    return greatest.cost(prompt, demand.answer)
+    return greatest.cost(prompt, demand.answer, demand.searches)
 
 
 async def foreseen_refusal(

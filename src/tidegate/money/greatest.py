@@ -57,12 +57,15 @@ class Greatest(NamedTuple):
     request: float
     images: tuple[ImagePrice, ...]
     """Prices of images, if they are billed by the image."""
+    search: float = 0.0
+    """Of a web search that the provider runs; 0 where it has no price."""
 
-    def cost(self, prompt: float, answer: float) -> float | None:
-        """The most that so many tokens cost, in nano; None if that is unknown."""
+    def cost(self, prompt: float, answer: float, searches: int = 0) -> float | None:
+        """The most that so many tokens and searches cost, in nano; None if that is unknown."""
         if self.prompt is None or (answer and self.answer is None):
             return None
-        return prompt * self.prompt + answer * (self.answer or 0.0) + self.request
+        tokens = prompt * self.prompt + answer * (self.answer or 0.0)
+        return tokens + self.request + searches * self.search
 
     def cost_of_images(self, count: int, size: str | None, quality: str | None) -> float | None:
         """What so many images cost, in nano; None if that is unknown."""
@@ -97,6 +100,7 @@ def greatest_of(find: Finder, wishes: Sequence[Wish]) -> Greatest | None:
         _highest(rates, "output", answer),
         (flat or 0.0) * 1e3,
         found[0].images,
+        (_highest(rates, "searches", frozenset(["searches"])) or 0.0) * 1e3,
     )
 
 

@@ -88,6 +88,12 @@ class ParsedRequest(Interface):
         """
         ...
 
+    def searches(self) -> int | None:
+        """The most web searches that the client lets the provider run for a choice: 0 where it asks for
+        none, None where it asks for them without a bound.
+        """
+        ...
+
     def opening(self) -> Iterable[bytes]:
         """What all requests of the same conversation have in common, in pieces: the model, the tools, the
         instructions, the user's first message.

@@ -25,6 +25,7 @@ from .billing import has_billing_block
 from .build import build_turn
 from .foreign import NATIVE, NATIVE_BLOCK, is_foreign
 from .needs import parse_needs
+from .search import is_search, most_searches
 from .session import session_of_user
 from .wire import (
     BLOCK,
@@ -80,6 +81,12 @@ class Parsed:
     def needs(self) -> frozenset[Need]:
         """See contract.ParsedRequest."""
         return parse_needs(self.wire)
+
+    def searches(self) -> int | None:
+        """See contract.ParsedRequest."""
+        if not any(is_search(tool.type) for tool in self.wire.tools or ()):
+            return 0
+        return most_searches(self.body)
 
     def opening(self) -> Iterator[bytes]:
         """See contract.ParsedRequest."""

@@ -11,7 +11,7 @@ from tidegate.protocols.fields import FIELDS
 from tidegate.protocols.search import options_for
 from tidegate.protocols.turn import Place, Tool, WebSearch
 
-__all__ = ["is_search", "read_search", "render_search"]
+__all__ = ["is_search", "most_searches", "read_search", "render_search"]
 
 TYPE = "web_search_20250305"
 """The version that every model with a web search accepts."""
@@ -32,9 +32,35 @@ class SearchIn(Struct, frozen=True):
 SEARCH = Decoder(SearchIn)
 
 
+class BoundedIn(Struct, frozen=True):
+    """What a tool says about how often it is used."""
+
+    type: Any = None
+    max_uses: Any = None
+
+
+class ToolsIn(Struct, frozen=True):
+    """The tools of a request."""
+
+    tools: list[BoundedIn]
+
+
+TOOLS = Decoder(ToolsIn)
+
+
 def is_search(kind: str | None) -> bool:
     """Whether a tool of this type is a web search."""
     return kind is not None and kind.startswith(PREFIX)
+
+
+def most_searches(body: bytes) -> int | None:
+    """The most searches of a request that has such tools; None if one of them has no bound."""
+    try:
+        tools = TOOLS.decode(body).tools
+    except MALFORMED:
+        return None
+    bounds = [tool.max_uses for tool in tools if isinstance(tool.type, str) and is_search(tool.type)]
+    return sum(bounds) if all(type(one) is int and one >= 0 for one in bounds) else None
 
 
 def read_search(block: Raw) -> WebSearch | None:

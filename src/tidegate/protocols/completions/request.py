@@ -44,6 +44,10 @@ class CompletionRequest(OpenAIRequest[Wire]):
         """See contract.ParsedRequest."""
         return NOTHING
 
+    def searches(self) -> int | None:
+        """See contract.ParsedRequest."""
+        return 0
+
     def turn(self) -> Turn:
         """The request as a chat. Raises Unsupported for what a chat cannot do, and InvalidRequest."""
         wire = self.wire

@@ -19,6 +19,7 @@ from tidegate.protocols.turn import Turn
 from .build import build_turn
 from .names import has_other_names, normalise
 from .needs import parse_needs
+from .search import SEARCHES
 from .wire import CountRequestIn, GenerationConfig, RequestIn
 
 __all__ = ["Parsed", "parse_count_request", "parse_request"]
@@ -67,6 +68,10 @@ class Parsed:
     def needs(self) -> frozenset[Need]:
         """See contract.ParsedRequest."""
         return parse_needs(self.wire)
+
+    def searches(self) -> int | None:
+        """See contract.ParsedRequest."""
+        return 0 if all(SEARCHES.isdisjoint(tool) for tool in self.wire.tools or ()) else None
 
     def opening(self) -> Iterator[bytes]:
         """See contract.ParsedRequest."""

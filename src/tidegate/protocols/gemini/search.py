@@ -10,9 +10,9 @@ from tidegate.protocols.fields import FIELDS
 from tidegate.protocols.search import options_for
 from tidegate.protocols.turn import Tool, WebSearch
 
-__all__ = ["read_search", "render_search"]
+__all__ = ["SEARCHES", "read_search", "render_search"]
 
-NAMES = frozenset(["googleSearch", "googleSearchRetrieval"])
+SEARCHES = frozenset(["googleSearch", "googleSearchRetrieval"])
 """The second one is that of Gemini 1.5."""
 KNOWN = frozenset(["excludeDomains"])
 
@@ -29,7 +29,7 @@ SEARCH = Decoder(SearchIn)
 
 def read_search(name: str, raw: Raw) -> WebSearch | None:
     """The options of a tool of this name; None if it is no web search."""
-    if name not in NAMES:
+    if name not in SEARCHES:
         return None
     try:
         search, fields = SEARCH.decode(raw), FIELDS.decode(raw)

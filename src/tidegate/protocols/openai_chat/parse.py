@@ -2,15 +2,19 @@
 
 from collections.abc import Iterator
 
-from tidegate.protocols.fields import read_unique_body
+from msgspec import Raw
+
+from tidegate.protocols.fields import is_set, read_unique_body
 from tidegate.protocols.needs import Need
 from tidegate.protocols.openai_request import OpenAIRequest
 from tidegate.protocols.opening import Session, opening_of
+from tidegate.protocols.search import OPTIONS
 from tidegate.protocols.turn import Turn
 
 from .build import build_turn
 from .check import check_request
 from .needs import parse_needs
+from .search import SEARCHES
 from .wire import REQUEST, ChatRequest
 
 __all__ = ["Parsed", "parse_request"]
@@ -41,6 +45,11 @@ class Parsed(OpenAIRequest[ChatRequest]):
     def needs(self) -> frozenset[Need]:
         """See contract.ParsedRequest."""
         return parse_needs(self.wire)
+
+    def searches(self) -> int | None:
+        """See contract.ParsedRequest."""
+        asks = is_set(self.fields.get(OPTIONS, Raw()))
+        return None if asks or any(tool.type.startswith(SEARCHES) for tool in self.wire.tools or ()) else 0
 
     def opening(self) -> Iterator[bytes]:
         """See contract.ParsedRequest."""

@@ -10,9 +10,11 @@ from tidegate.protocols.fields import FIELDS, Fields, is_set
 from tidegate.protocols.search import OPTIONS, options_for
 from tidegate.protocols.turn import Place, Tool, WebSearch
 
-__all__ = ["build_search", "render_options"]
+__all__ = ["SEARCHES", "build_search", "render_options"]
 
 FORMAT = "openai_chat"
+SEARCHES = "web_search"
+"""How the types of tools begin by which compatible servers search the web."""
 CARRIED = ("user_location", "search_context_size")
 
 

@@ -60,6 +60,10 @@ class CompactRequest:
         """See contract.ParsedRequest."""
         return self.conversation.needs()
 
+    def searches(self) -> int | None:
+        """See contract.ParsedRequest."""
+        return self.conversation.searches()
+
     def turn(self) -> Turn:
         """The conversation, and the request for a summary. Raises InvalidRequest."""
         turn = structs.replace(self.conversation.turn(), stream=False)

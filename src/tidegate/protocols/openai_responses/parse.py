@@ -17,6 +17,7 @@ from .build import build_turn
 from .earlier import continue_earlier, own_items
 from .memory import REFERENCE, ItemMemory, put_items
 from .needs import parse_needs
+from .search import SEARCHES
 from .summary import ask_for_summary
 from .tools import TOOLS, Offered, ToolNames, list_offered, may_be_schema, parse_tools
 from .wire import (
@@ -107,6 +108,11 @@ class Parsed:
     def needs(self) -> frozenset[Need]:
         """See contract.ParsedRequest."""
         return parse_needs(self.wire, self.items, self.offered)
+
+    def searches(self) -> int | None:
+        """See contract.ParsedRequest."""
+        own = (tool.kind for tool in self.tools if isinstance(tool, OwnTool))
+        return None if any(kind.startswith(SEARCHES) for kind in own) else 0
 
     def opening(self) -> Iterator[bytes]:
         """See contract.ParsedRequest."""

@@ -10,9 +10,9 @@ from tidegate.protocols.fields import FIELDS
 from tidegate.protocols.search import options_for
 from tidegate.protocols.turn import Place, Tool, WebSearch
 
-__all__ = ["read_search", "render_search"]
+__all__ = ["SEARCHES", "read_search", "render_search"]
 
-TYPES = ("web_search", "web_search_preview")
+SEARCHES = ("web_search", "web_search_preview")
 """The types; each also exists with a date (`web_search_2025_08_26`)."""
 CARRIED = ("allowed_domains", "blocked_domains", "user_location", "search_context_size")
 KNOWN = frozenset(["type", "filters", "user_location", "search_context_size", "external_web_access"])
@@ -41,7 +41,7 @@ def read_search(kind: str, block: Raw) -> WebSearch | None:
     """The options of a declared tool; None if it is no web search, or one that only reads OpenAI's index
     (`external_web_access: false`), which nobody else has.
     """
-    if not kind.startswith(TYPES):
+    if not kind.startswith(SEARCHES):
         return None
     try:
         search, fields = SEARCH.decode(block), FIELDS.decode(block)
