@@ -14,7 +14,7 @@ from administration import Admin, administered
 from running import HELLO
 from simulator import Simulator
 from tidegate.accounts import refusals as counting
-from tidegate.accounts.refusals import beginning_of
+from tidegate.accounts.api_keys import beginning_of
 from tidegate.store.tables import records, refusals
 
 WRONG = "sk-proj-somebody-else-0123456789"

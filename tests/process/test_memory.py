@@ -1,8 +1,27 @@
 """Memory goes back to the system once after each peak of open requests."""
 
+import subprocess
+import sys
+
 import pytest
 
 from tidegate.process.memory import MemoryReturn, find_trim
+
+ALLOCATE = """
+import ctypes, threading
+from pathlib import Path
+from tidegate.process.memory import share_one_arena
+print(share_one_arena())
+malloc = ctypes.CDLL(None).malloc
+malloc.restype, malloc.argtypes = ctypes.c_size_t, [ctypes.c_size_t]
+found = []
+thread = threading.Thread(target=lambda: found.append(malloc(1000)))
+thread.start()
+thread.join()
+heap = next(line for line in Path("/proc/self/maps").read_text().splitlines() if line.endswith("[heap]"))
+begin, end = (int(place, 16) for place in heap.split()[0].split("-"))
+print(begin <= found[0] < end)
+"""
 
 
 @pytest.mark.parametrize(
@@ -34,3 +53,9 @@ def test_the_function_of_this_system_can_be_called() -> None:
     if trim is None:
         pytest.skip("this C library has no malloc_trim")
     trim()
+
+
+@pytest.mark.skipif(find_trim() is None, reason="this C library has no arenas")
+def test_threads_obtain_memory_from_the_same_place_as_the_loop() -> None:
+    ran = subprocess.run([sys.executable, "-c", ALLOCATE], capture_output=True, text=True, check=True)
+    assert ran.stdout.split() == ["True", "True"]

@@ -10,12 +10,17 @@ from typing import NamedTuple
 
 from tidegate.protocols.ids import new_id
 
-__all__ = ["PREFIX", "SHOWN", "NewKey", "digest_of", "new_key", "split_name"]
+__all__ = ["PREFIX", "SHOWN", "NewKey", "beginning_of", "digest_of", "new_key", "split_name"]
 
 PREFIX = "sk-tide-"
 """What every key begins with, so that scanners for leaked secrets recognize it."""
 SHOWN = len(PREFIX) + 4
 """Characters of a key that are stored, so that its owner recognizes it in a list."""
+
+LEAST_KEY = 16
+"""Characters of a key whose beginning is shown: of a shorter one, it would be too much."""
+FOREIGN = 6
+"""Characters of a key that is not of our making, which may be valid elsewhere."""
 
 
 class NewKey(NamedTuple):
@@ -43,3 +48,10 @@ def split_name(key: str) -> tuple[str, str]:
     """The name and the secret of a configured key, `name:secret`; the name is empty if there is none."""
     name, colon, secret = key.partition(":")
     return (name, secret) if colon and name and secret else ("", key)
+
+
+def beginning_of(key: str | None) -> str:
+    """What may be shown of a key that nobody has."""
+    if key is None or len(key) < LEAST_KEY or not key.isascii() or not key.isprintable():
+        return ""
+    return key[:SHOWN] if key.startswith(PREFIX) else key[:FOREIGN]

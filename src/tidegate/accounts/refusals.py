@@ -11,9 +11,7 @@ from tidegate.store.journal import milliseconds
 from tidegate.store.refusals import Reason, add_refusals
 from tidegate.store.store import Store
 
-from .api_keys import PREFIX, SHOWN
-
-__all__ = ["KEPT_DAYS", "MOST", "OTHERS", "Refusals", "beginning_of"]
+__all__ = ["KEPT_DAYS", "MOST", "OTHERS", "Refusals"]
 
 EVERY_S = 5.0
 """Seconds between two writes."""
@@ -23,10 +21,6 @@ MOST = 50
 and status."""
 OTHERS = "others"
 KEPT_DAYS = 7
-LEAST_KEY = 16
-"""Characters of a key whose beginning is shown: of a shorter one, it would be too much."""
-FOREIGN = 6
-"""Characters of a key that is not of our making, which may be valid elsewhere."""
 
 
 class Refusals:
@@ -65,7 +59,7 @@ class Refusals:
         request: str, model: str | None, address: str, message: str,
     ) -> None:  # fmt: skip
         """Count a request. `presented` is what it sent in place of a key that somebody has (see
-        `beginning_of`).
+        `api_keys.beginning_of`).
         """
         now = milliseconds()
         began = now - now % SPAN_MS
@@ -101,10 +95,3 @@ class Refusals:
             if reason.at == self._began:
                 newer = self._counted.setdefault(reason, [0, *rest[1:]])
                 newer[0] += rest[0]  # type: ignore[operator]
-
-
-def beginning_of(key: str | None) -> str:
-    """What may be shown of a key that nobody has."""
-    if key is None or len(key) < LEAST_KEY or not key.isascii() or not key.isprintable():
-        return ""
-    return key[:SHOWN] if key.startswith(PREFIX) else key[:FOREIGN]

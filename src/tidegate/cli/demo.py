@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .serve import report_configuration
+from .serving import report_configuration
 
 if TYPE_CHECKING:
     from tidegate.process import Source

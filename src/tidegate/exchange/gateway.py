@@ -2,11 +2,10 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from typing import Protocol as Interface
 
 from tidegate.accounts import Accountant
-from tidegate.accounts.refusals import Refusals
 from tidegate.config import Config
 from tidegate.figures.keeper import Keeper
 from tidegate.observe import Recorder, RequestLog
@@ -27,6 +26,9 @@ from .price_cards import PriceCards
 from .prompt_sizes import PromptSizes
 from .tariff import Tariff
 from .watchdog import Watchdog
+
+if TYPE_CHECKING:
+    from tidegate.accounts.refusals import Refusals  # needs a database
 
 __all__ = ["Door", "Gateway"]
 
@@ -60,7 +62,7 @@ class Gateway:
     price_cards: PriceCards
     plain_answers: PlainAnswers
     metrics_access: MetricsAccess
-    refusals: Refusals | None = None
+    refusals: "Refusals | None" = None
     """Counts what is refused before it is accounted for; None without a store."""
     tracer: Tracer | None = None
     """None where requests are not traced."""

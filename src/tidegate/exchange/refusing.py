@@ -1,6 +1,6 @@
 """What is kept of a request that was refused before it was accounted for."""
 
-from tidegate.accounts.refusals import beginning_of
+from tidegate.accounts.api_keys import beginning_of
 
 from .identity import key_of
 from .state import Exchange

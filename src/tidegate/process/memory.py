@@ -8,7 +8,10 @@ docs/operations.md).
 import ctypes
 from collections.abc import Callable
 
-__all__ = ["MemoryReturn", "find_trim"]
+__all__ = ["MemoryReturn", "find_trim", "share_one_arena"]
+
+ARENA_MAX = -8
+"""glibc's name for the number of its arenas (`M_ARENA_MAX` of malloc.h)."""
 
 LEAST_PEAK = 100
 """Open requests; below that there is little to give back."""
@@ -24,6 +27,18 @@ def find_trim() -> Callable[[], object] | None:
         return None
     trim.argtypes = [ctypes.c_size_t]
     return lambda: trim(0)
+
+
+def share_one_arena() -> bool:
+    """Let all threads obtain memory from one place, before any is started. Otherwise each keeps some of its
+    own; and as most of them run only one at a time, they hardly wait for each other. Returns whether the C
+    library does that.
+    """
+    try:
+        mallopt = ctypes.CDLL(None).mallopt  # glibc
+    except (OSError, TypeError, AttributeError):
+        return False
+    return bool(mallopt(ARENA_MAX, 1))
 
 
 class MemoryReturn:
