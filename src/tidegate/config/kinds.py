@@ -42,6 +42,7 @@ class Variant(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     also: Mapping[str, Mapping[str, Any]] | None = None
     embeddings: Mapping[str, Any] | None = None
     images: Mapping[str, Any] | None = None
+    image_edits: Mapping[str, Any] | None = None
     completions: Mapping[str, Any] | None = None
     moderations: Mapping[str, Any] | None = None
     compactions: Mapping[str, Any] | None = None
@@ -134,6 +135,8 @@ class Kind(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     that format's `Dialect`, filled in as `dialect` is. Empty: not supported."""
     images: Mapping[str, Any] = MappingProxyType({})
     """How to request images, likewise, with the formats of `protocols/images`."""
+    image_edits: Mapping[str, Any] = MappingProxyType({})
+    """How to request edits of images, likewise, with the formats of `protocols/images/edits`."""
     completions: Mapping[str, Any] = MappingProxyType({})
     """How to request text completions, likewise, with the formats of `protocols/completions`. Empty: they are
     requested as a chat."""

@@ -1,6 +1,9 @@
 """OpenAI's API: chat and text completions, embeddings, images, moderations and the list of models."""
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from functools import partial
+from typing import Any
 
 from tidegate.exchange import Chat, Gateway, Request, TaskOperation, exchange, respond_json
 from tidegate.providers import protocol_named, task_named
@@ -41,6 +44,7 @@ class OpenAIDoor:
             **{("POST", f"{prefix}/completions"): self.complete for prefix in PREFIXES},
             ("POST", "/v1/embeddings"): self.embed,
             ("POST", "/v1/images/generations"): self.draw,
+            ("POST", "/v1/images/edits"): self.edit,
             ("POST", "/v1/moderations"): self.moderate,
             ("GET", MODELS): self.list_models,
             ("GET", f"{MODELS}/*"): self.one_model,
@@ -61,6 +65,13 @@ class OpenAIDoor:
     def draw(self, request: Request, gateway: Gateway) -> Awaitable[None]:
         """Generate images."""
         return exchange(request, self, gateway, self._images)
+
+    def edit(self, request: Request, gateway: Gateway) -> Awaitable[None]:
+        """Edit images."""
+        task: Any = task_named("image_edits")
+        written_as = (request.header(b"content-type") or b"").decode("latin-1")
+        parse = partial(task.parse, content_type=written_as)
+        return exchange(request, self, gateway, TaskOperation(replace(task, parse=parse), self.protocol))
 
     def moderate(self, request: Request, gateway: Gateway) -> Awaitable[None]:
         """Create moderations."""

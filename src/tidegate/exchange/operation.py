@@ -168,7 +168,7 @@ class TaskOperation:
         if offer is None and self._task.as_chat is not None:
             return candidate.bridge(self._task.as_chat).plan(parsed)
         if offer is None:
-            raise Unsupported(f"this provider has no {self._task.name}", param="model")
+            raise Unsupported(f"this provider has no {self._task.name.replace('_', ' ')}", param="model")
         return offer.format.plan(parsed, Target(candidate.model, offer.dialect, candidate.profile))
 
 

@@ -19,6 +19,8 @@ TOKENS_OF_IMAGE = {"low": 408, "medium": 1584, "high": 6240}
 """Tokens of the largest image by its quality, at models that bill images by token
 (https://platform.openai.com/docs/guides/image-generation)."""
 MOST_TOKENS_OF_IMAGE = max(TOKENS_OF_IMAGE.values())
+TOKENS_OF_PICTURE = 6500
+"""The most tokens of an image that is to be edited, at high fidelity (the same guide)."""
 
 
 USUAL_SEARCHES = 5
@@ -60,7 +62,8 @@ def demand_of(parsed: Any, usual: int) -> Demand:
     images = getattr(parsed, "image_count", 0)
     if images:
         answer = images * TOKENS_OF_IMAGE.get(getattr(parsed, "quality", None) or "", MOST_TOKENS_OF_IMAGE)
-        return Demand(prompt_bytes(parsed), answer, 0, images, drawing_of(parsed))
+        pictures = getattr(parsed, "picture_count", 0) * TOKENS_OF_PICTURE * BYTES_PER_TOKEN
+        return Demand(prompt_bytes(parsed) + pictures, answer, 0, images, drawing_of(parsed))
     most = getattr(parsed, "max_output", None)
     choices = getattr(parsed, "n", 1) or 1
     answer = (usual if most is None else most) * choices

@@ -19,6 +19,7 @@ TASKS: Mapping[str, str] = MappingProxyType(
         "compactions": "tidegate.protocols.openai_responses.compact",
         "completions": "tidegate.protocols.completions",
         "embeddings": "tidegate.protocols.embeddings",
+        "image_edits": "tidegate.protocols.images.edits",
         "images": "tidegate.protocols.images",
         "moderations": "tidegate.protocols.moderations",
     }

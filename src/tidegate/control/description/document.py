@@ -176,6 +176,7 @@ def _openai_paths() -> dict[str, Any]:
         "/completions": _completion("createCompletionBare"),
         "/v1/embeddings": _task("createEmbeddings", "Embeddings"),
         "/v1/images/generations": _images("createImages"),
+        "/v1/images/edits": _image_edits("editImages"),
         "/v1/moderations": _task("createModeration", "Moderations"),
     }
 
@@ -202,6 +203,16 @@ def _completion(operation: str) -> dict[str, Any]:
 def _images(operation: str) -> dict[str, Any]:
     described = _task(operation, "Images")
     described["post"]["responses"]["200"]["content"]["text/event-stream"] = {"schema": ref("ImageEvent")}
+    return described
+
+
+def _image_edits(operation: str) -> dict[str, Any]:
+    described = _images(operation)
+    content = {
+        "multipart/form-data": {"schema": ref("ImageEditForm")},
+        "application/json": {"schema": ref("ImageEditRequest")},
+    }
+    described["post"]["requestBody"] = {"required": True, "content": content}
     return described
 
 

@@ -83,6 +83,9 @@ OPERATIONS: Mapping[str, Words] = {
     "createImages": Words(
         "Generate images", "Generates images from a prompt, as JSON or as a stream of events."
     ),
+    "editImages": Words(
+        "Edit images", "Edits images by a prompt, sent as a form or as JSON, where the provider offers that."
+    ),
     "createResponse": Words(
         "Create response",
         "OpenAI's Responses API, for Codex and the Agents SDK. Send the whole conversation, or "

@@ -15,6 +15,19 @@ WHO: dict[str, Schema] = {
 
 TOKENS = array(integer(minimum=0), "Tokens of the model's own vocabulary.")
 
+EDITED: dict[str, Schema] = {
+    "model": string("`provider/model`, or a name that the gateway resolves."),
+    "prompt": string("What is to be changed."),
+    "n": integer("The number of images.", minimum=1),
+    "size": string("Width and height in pixels, or `auto`.", examples=["1024x1024", "1536x1024"]),
+    "quality": string("A value defined by the provider.", examples=["low", "medium", "high"]),
+    "input_fidelity": string("How closely the images are followed, at OpenAI.", "low", "high"),
+    "output_format": string("The image format.", examples=["png", "jpeg", "webp"]),
+    "response_format": string("A URL or base64.", "url", "b64_json"),
+    "stream": {"type": "boolean", "description": "Whether the images are sent as events."},
+}
+"""Fields of edits, whichever way they are written."""
+
 SCHEMAS: dict[str, Schema] = {
     "CompletionsRequest": struct(
         "model prompt",
@@ -149,6 +162,20 @@ SCHEMAS: dict[str, Schema] = {
         user=string("The client's id for its end user."),
         **WHO,
     ),
+    "ImageEditForm": struct(
+        "prompt image",
+        "Fields of an image generation request, and files.",
+        image={"type": "string", "format": "binary", "description": "An image; several as `image[]`."},
+        mask={"type": "string", "format": "binary", "description": "What is to be edited, at OpenAI."},
+        **EDITED,
+    ),
+    "ImageEditRequest": struct(
+        "prompt images",
+        "The same as JSON.",
+        images=array(struct(image_url=string("A data URL, or a URL."), file_id=string("At OpenAI."))),
+        mask=struct(image_url=string("A data URL, or a URL."), file_id=string("At OpenAI.")),
+        **EDITED,
+    ),
     "Images": struct(
         "created data",
         "The images; additional fields from the provider are kept.",
@@ -172,7 +199,13 @@ SCHEMAS: dict[str, Schema] = {
     "ImageEvent": struct(
         "type created_at size quality background output_format",
         "An event of a stream: a preview, or an image.",
-        type=string("", "image_generation.partial_image", "image_generation.completed"),
+        type=string(
+            "Of edits `image_edit.…`.",
+            "image_generation.partial_image",
+            "image_generation.completed",
+            "image_edit.partial_image",
+            "image_edit.completed",
+        ),
         b64_json=string("The image in base64."),
         url=string("In place of `b64_json`, if the provider only links to the image."),
         partial_image_index=integer("The number of a preview, counted from 0."),

@@ -3,19 +3,26 @@
 import math
 import re
 import time
+from base64 import b64encode
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from msgspec import Struct
 from msgspec.json import Encoder
 
 from tidegate.protocols.errors import InvalidRequest, ProviderRefused, Unsupported
 from tidegate.protocols.fields import Fields
+from tidegate.protocols.media import MAGIC
+from tidegate.protocols.turn import Inline
 from tidegate.protocols.usage import Usage
+
+from .multipart import Part
 
 __all__ = [
     "Drawn",
+    "EditRequest",
     "ImagesRequest",
+    "Picture",
     "as_data_url",
     "filtered",
     "nearest_ratio",
@@ -61,6 +68,49 @@ class ImagesRequest(Struct, frozen=True, kw_only=True):
     def image_count(self) -> int:
         """How many images to generate."""
         return self.n or 1
+
+    operation: ClassVar[str] = "image_generation"
+    """The beginning of the types of a stream's events."""
+
+
+class Picture(Struct, frozen=True, kw_only=True):
+    """An image of a request: one of its fields is set, beside the media type."""
+
+    data: bytes | None = None
+    media_type: str | None = None
+    """What the client says of `data`."""
+    inline: Inline | None = None
+    url: str | None = None
+    file_id: str | None = None
+
+    def as_inline(self, param: str) -> Inline:
+        """The image in base64. Raises Unsupported for one that is not in the request, and InvalidRequest."""
+        if self.inline is not None:
+            return self.inline
+        if self.data is None:
+            raise Unsupported("only images in the request itself are supported", param=param)
+        kind = next((kind for kind, begins in MAGIC.items() if self.data.startswith(begins)), None)
+        declared = (self.media_type or "").partition(";")[0].strip().lower()
+        if kind is None and not declared.startswith("image/"):
+            raise InvalidRequest(f"{param}: expected an image", param=param)
+        return Inline(kind or declared, b64encode(self.data).decode())
+
+
+class EditRequest(ImagesRequest, frozen=True, kw_only=True):
+    """A client's request to edit images. Its `body` is only the prompt, which is what counts as text."""
+
+    pictures: tuple[Picture, ...]
+    masked: bool = False
+    """Whether there is a mask, which says what is to be edited."""
+    parts: tuple[Part, ...] = ()
+    """A form as the client wrote it; none if the request is JSON."""
+    boundary: bytes = b""
+    operation: ClassVar[str] = "image_edit"
+
+    @property
+    def picture_count(self) -> int:
+        """How many images are to be read."""
+        return len(self.pictures) + self.masked
 
 
 class Drawn(Struct, frozen=True, kw_only=True):

@@ -26,7 +26,7 @@ from .contract import (
 )
 from .streaming import WholeAsStream
 
-__all__ = ["FORMAT", "Dialect"]
+__all__ = ["FORMAT", "KNOWN", "Dialect", "conduit_of", "method_of", "render_content"]
 
 ENCODE = Encoder().encode
 
@@ -72,7 +72,8 @@ def _render_predict(parsed: ImagesRequest, dropped: list[str]) -> dict[str, Any]
     return {"instances": [{"prompt": parsed.prompt}], "parameters": parameters}
 
 
-def _render_content(parsed: ImagesRequest, dropped: list[str]) -> dict[str, Any]:
+def render_content(parsed: ImagesRequest, dropped: list[str]) -> dict[str, Any]:
+    """The body for a model that writes text, too."""
     require_one(parsed)
     size = _plan_size(
         parsed, ("1:1", "2:3", "3:2", "3:4", "4:3", "4:5", "5:4", "9:16", "16:9", "21:9"), dropped
@@ -88,7 +89,7 @@ def _render_content(parsed: ImagesRequest, dropped: list[str]) -> dict[str, Any]
 
 METHODS: Mapping[str, Callable[[ImagesRequest, list[str]], dict[str, Any]]] = {
     "predict": _render_predict,
-    "generateContent": _render_content,
+    "generateContent": render_content,
 }
 
 KNOWN = frozenset(["model", "prompt", "n", "size", "response_format", "output_format", "stream"])
@@ -103,20 +104,30 @@ class GeminiFormat:
     def plan(self, parsed: ImagesRequest, target: Target) -> tuple[Call, Conduit]:
         """See TaskFormat."""
         require_known_form(parsed)
-        methods = target.dialect.methods
-        method = next(name for pattern, name in methods.items() if fnmatchcase(target.model.lower(), pattern))
+        method = method_of(target)
         dropped = names_of(parsed.fields, KNOWN)
         body = METHODS[method](parsed, dropped)
         path = f"{render_path(target.dialect.path, target.model)}:{method}"
+        call = Call(path, ENCODE(body), stream=False, dropped=tuple(dropped))
+        return call, conduit_of(parsed, target)
 
-        def convert(body: bytes, tally: Tally) -> bytes:
-            images, tally.usage = _parse_answer(body, tally)
-            tally.images = len(images)
-            tally.model = target.model
-            return render_answer(parsed, images, tally.usage)
 
-        conduit = WholeAsStream(parsed, convert) if parsed.stream else Whole(convert)
-        return Call(path, ENCODE(body), stream=False, dropped=tuple(dropped)), conduit
+def method_of(target: Target) -> str:
+    """What is called of a model."""
+    methods: Mapping[str, str] = target.dialect.methods
+    return next(name for pattern, name in methods.items() if fnmatchcase(target.model.lower(), pattern))
+
+
+def conduit_of(parsed: ImagesRequest, target: Target) -> Conduit:
+    """How the answer is translated."""
+
+    def convert(body: bytes, tally: Tally) -> bytes:
+        images, tally.usage = _parse_answer(body, tally)
+        tally.images = len(images)
+        tally.model = target.model
+        return render_answer(parsed, images, tally.usage)
+
+    return WholeAsStream(parsed, convert) if parsed.stream else Whole(convert)
 
 
 FORMAT = GeminiFormat()

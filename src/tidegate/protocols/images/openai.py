@@ -22,7 +22,7 @@ from .contract import ImagesRequest, as_data_url, filtered, nearest_ratio, sides
 from .streaming import EventSplice, WholeAsStream
 from .usage import UsageIn, parse_usage
 
-__all__ = ["FORMAT", "Dialect"]
+__all__ = ["FORMAT", "SIZES", "TEXT", "Answer", "Dialect", "Whole", "matches", "set_form"]
 
 ENCODE = Encoder().encode
 
@@ -66,12 +66,12 @@ class OpenAIFormat:
         remove_gateway_fields(fields, parsed.provider, dialect.gateway_fields)
         dropped = drop(fields, dialect.drops)
         SIZES[dialect.size](fields, parsed, dropped)
-        _set_form(fields, parsed, target)
+        set_form(fields, parsed, target)
         convert = Answer(parsed).convert
         path = render_path(dialect.path, target.model)
         if not parsed.stream:
             return Call(path, ENCODE(fields), stream=False, dropped=tuple(dropped)), Whole(convert)
-        if _matches(target.model, dialect.streams):
+        if matches(target.model, dialect.streams):
             call = Call(path, ENCODE(fields), stream=True, dropped=tuple(dropped), slow=True)
             return call, EventSplice(parsed, convert)
         fields.pop("stream", None)
@@ -83,14 +83,15 @@ class OpenAIFormat:
 FORMAT = OpenAIFormat()
 
 
-def _matches(model: str, patterns: tuple[str, ...]) -> bool:
+def matches(model: str, patterns: tuple[str, ...]) -> bool:
+    """Whether a model's name fits one of these patterns."""
     return any(fnmatchcase(model.lower(), pattern) for pattern in patterns)
 
 
-def _set_form(fields: Fields, parsed: ImagesRequest, target: Target) -> None:
+def set_form(fields: Fields, parsed: ImagesRequest, target: Target) -> None:
     """Request the form of the images, in the service's own words. A stream consists of bytes."""
     form = "b64_json" if parsed.stream else parsed.response_format
-    if _matches(target.model, target.dialect.bytes_only) and form in ("url", "b64_json", None):
+    if matches(target.model, target.dialect.bytes_only) and form in ("url", "b64_json", None):
         fields.pop("response_format", None)
     elif form is not None:
         value = target.dialect.forms.get(form)

@@ -1,5 +1,5 @@
 """Streams of images: previews (`image_generation.partial_image`), then each image as
-`image_generation.completed`. There is no end mark.
+`image_generation.completed`; of edits, `image_edit.…`. There is no end mark.
 
 A provider that streams is passed through (`EventSplice`). From any other, the answer arrives as a whole, and
 its images are written as completed events (`as_events`), so that clients can always request a stream.
@@ -26,8 +26,8 @@ __all__ = ["EventSplice", "WholeAsStream"]
 
 ENCODE = Encoder().encode
 
-PARTIAL = "image_generation.partial_image"
-COMPLETED = "image_generation.completed"
+PARTIAL, COMPLETED = "partial_image", "completed"
+"""The types of events, after that of the operation."""
 
 Convert = Callable[[bytes, Tally], bytes]
 """Turns a provider's whole answer into OpenAI's, and fills in the tally. Raises ProviderError."""
@@ -88,7 +88,7 @@ def as_events(answer: bytes, parsed: ImagesRequest) -> bytes:
 def _completed(image: ImageOut, whole: AnswerOut, parsed: ImagesRequest, usage: Any) -> dict[str, Any]:
     """An event. An image that the provider only links to keeps its `url`, which OpenAI's events lack."""
     return {
-        "type": COMPLETED,
+        "type": f"{parsed.operation}.{COMPLETED}",
         **{name: value for name in image.__struct_fields__ if (value := getattr(image, name)) is not UNSET},
         "created_at": whole.created,
         "size": whole.size or parsed.size or "auto",
@@ -180,8 +180,10 @@ class EventSplice(StreamConduit):
             raise (reported or malformed("an event of the provider's stream", error)) from error
         if view.error:
             raise error_inside(view.error)
-        if view.type == COMPLETED:
+        operation, _, kind = view.type.rpartition(".")
+        kind = kind if operation == self._parsed.operation else ""
+        if kind == COMPLETED:
             self.tally.images = (self.tally.images or 0) + 1
             self.tally.usage = add(self.tally.usage, parse_usage(view.usage))
-        elif view.type != PARTIAL and (reported := error_of_event(event.name, event.data)) is not None:
+        elif kind != PARTIAL and (reported := error_of_event(event.name, event.data)) is not None:
             raise reported
