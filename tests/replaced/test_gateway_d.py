@@ -227,17 +227,11 @@ async def test_the_providers_have_the_documented_form(gateway: Gateway) -> None:
     assert provider.keys() == {"id", "name", "label", "description", "model"}
     assert provider["name"] == "azure_openai"
     for model in provider["model"]:
-        assert model.keys() - {"price"} == {
-            "id",
-            "name",
-            "label",
-            "description",
-            "contextWindow",
-            "tranningData",
-            "enabled",
-        }
+        optional = {"price", "contextWindow", "tranningData"}
+        assert model.keys() - optional == {"id", "name", "label", "description", "enabled"}
+        assert None not in model.values()
         for price in model.get("price", []):
-            assert price["currency"] == "USD"
+            assert (price["currency"], price["unitOfMeasure"]) == ("USD", 1_000_000)
             assert {"token", "pixel"} & price.keys()
 
 
@@ -261,8 +255,9 @@ async def test_the_figures_that_are_still_true(gateway: Gateway) -> None:
 
 async def test_a_cutoff_is_written_as_in_the_original(gateway: Gateway) -> None:
     [provider] = await listed(gateway)
-    models = {model["name"]: model["tranningData"] for model in provider["model"]}
+    models = {model["name"]: model.get("tranningData") for model in provider["model"]}
     assert models["gpt-4o"] == "Oct 2023"
+    assert models["dall-e-3"] is None
     assert all(
         value is None or re.fullmatch(r"[A-Z][a-z]{2} \d{4}|\d{4}", value) for value in models.values()
     )

@@ -11,6 +11,8 @@ import pytest
 from cases import Failures
 from running import Gateway, Reply
 from simulator import Script, Simulator, json, stream
+from tidegate.exchange.facts import BYTES_PER_TOKEN
+from tidegate.exchange.quoting import TOKENS_OF_PICTURE, demand_of
 from tidegate.protocols.errors import InvalidRequest
 from tidegate.protocols.images.edits import parse_edit
 from tidegate.protocols.images.multipart import parse_form
@@ -228,6 +230,15 @@ async def test_the_official_sdk_edits(provider: Simulator) -> None:
     assert edited.data is not None
     assert edited.data[0].b64_json == PNG
     assert [name for name, _ in sent(provider)].count("image[]") == 2
+
+
+def test_images_count_as_what_they_may_cost_and_not_by_their_bytes() -> None:
+    one, two = (
+        demand_of(parse_edit(form(("prompt", "p"), *[("image[]", PIXELS * 9999)] * count), FORM), 0)
+        for count in (1, 2)
+    )
+    assert two.size - one.size == TOKENS_OF_PICTURE * BYTES_PER_TOKEN
+    assert one.images == 1
 
 
 FORM = f"multipart/form-data; boundary={BOUNDARY}"

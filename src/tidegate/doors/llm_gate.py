@@ -152,14 +152,13 @@ def _render_model(
 ) -> dict[str, Any]:
     price = [*_token_prices(service.name, row, prices, at), *_pixel_prices(service.name, row, prices, at)]
     listed = [{"id": _id(provider, row.id, str(number)), **one} for number, one in enumerate(price)]
+    known = {"contextWindow": row.context, "tranningData": _month(row.cutoff), "price": listed or None}
     return {
         "id": _id(provider, row.id),
         "name": row.id,
         "label": row.label,
         "description": row.description,
-        "contextWindow": row.context,
-        "tranningData": _month(row.cutoff),
-        **({"price": listed} if listed else {}),
+        **{key: value for key, value in known.items() if value is not None},
         "enabled": True,
     }
 
@@ -197,7 +196,8 @@ def _pixel_prices(
                 {} if price.quality is None else {"quality": QUALITIES.get(price.quality, price.quality)}
             )
             pixel = {**size, **quality, "value": price.price}
-            yield {"unitOfMeasure": 1, "currency": "USD", "pixel": pixel}
+            # The original has this unit in every price, although the value is that of one image.
+            yield {"unitOfMeasure": PER_MILLION, "currency": "USD", "pixel": pixel}
 
 
 QUALITIES = {"standard": "Standard", "hd": "HD"}

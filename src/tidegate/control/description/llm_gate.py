@@ -33,7 +33,7 @@ PROVIDER = struct(
 PRICE = struct(
     "id unitOfMeasure currency",
     id=string(format="uuid"),
-    unitOfMeasure=integer("Tokens, or images."),
+    unitOfMeasure=integer("1,000,000. The value of `pixel` is nevertheless the price of one image."),
     currency=string("", "USD"),
     token=struct("", inputValue=number(), outputValue=number()),
     pixel=struct("width height value", width=integer(), height=integer(), quality=string(), value=number()),
@@ -90,13 +90,13 @@ SCHEMAS: dict[str, Schema] = {
                 description=string(),
                 model=array(
                     struct(
-                        "id name label description contextWindow tranningData enabled",
+                        "id name label description enabled",
                         id=string(format="uuid"),
                         name=string(),
                         label=string(),
                         description=string(),
-                        contextWindow=null_or(integer()),
-                        tranningData=null_or(string("The training cutoff month (`Oct 2023`).")),
+                        contextWindow=integer("Tokens, if known."),
+                        tranningData=string("The training cutoff month (`Oct 2023`), if known."),
                         price=array(PRICE),
                         enabled=boolean(),
                     )
