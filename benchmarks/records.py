@@ -6,20 +6,26 @@
 An empty database is filled first (see `million.py`). Each search runs ten times; the median, the slowest and
 the processor time of this process are printed in milliseconds, and with `--plans` how the database goes about
 it. Goal: each under 100 ms with a million records. Deleting is done in small transactions (see
-`retention.BATCH`); the longest is what a writer may have to wait.
+`retention.BATCH`), while another process writes the ends of 50 requests 20 times a second, as a gateway does.
 """
 
 import sys
 from collections.abc import Callable
+from itertools import islice
+from multiprocessing import Event, Process, Queue
 from statistics import median
-from time import perf_counter, process_time
+from time import perf_counter, process_time, sleep, time
 from typing import Any
+from uuid import uuid4
 
+from msgspec.structs import replace
 from sqlalchemy import Connection, event, text
 
-from million import COUNT, END, fill
+from million import COUNT, END, fill, lines
+from tidegate.accounts.retention import PAUSE_S
 from tidegate.store.database import Database
 from tidegate.store.history import Position
+from tidegate.store.moving import apply
 from tidegate.store.requests import Search, find_request, list_requests
 from tidegate.store.retention import delete_old_records
 from tidegate.store.sessions import find_session, list_sessions
@@ -73,7 +79,7 @@ def main() -> None:
         else:
             measure(database, name, search)
     if "--plans" not in sys.argv:
-        delete_a_day(database)
+        delete_a_day(database, arguments[0])
 
 
 def measure(database: Database, name: str, search: Callable[[Connection], Any]) -> None:
@@ -110,8 +116,26 @@ def explain(database: Database, name: str, search: Callable[[Connection], Any]) 
                     print("   ", row[-1])
 
 
-def delete_a_day(database: Database) -> None:
-    """Print how long it takes to delete the oldest day."""
+def write_on(url: str, stop: Any, waits: Any) -> None:
+    """Write requests until it is to stop, and send how long each batch took."""
+    database, times = Database(url), []
+    ended = lines(COUNT, seed=int(time()))
+    while not stop.is_set():
+        batch = [replace(one, id=f"req_{uuid4().hex[:20]}", at=END) for one in islice(ended, 50)]
+        began = perf_counter()
+        with database.write() as connection:
+            apply(connection, batch)
+        times.append((perf_counter() - began) * 1000)
+        stop.wait(0.05)
+    waits.put(times)
+
+
+def delete_a_day(database: Database, url: str) -> None:
+    """Print how long it takes to delete the oldest day, and how long others who write take meanwhile."""
+    stop, waits = Event(), Queue()  # type: ignore[var-annotated]
+    writer = Process(target=write_on, args=(url, stop, waits))
+    writer.start()
+    sleep(2)
     with database.read() as connection:
         oldest = connection.execute(text("SELECT min(at) FROM records")).scalar() or 0
     times, total = [], 0
@@ -123,9 +147,17 @@ def delete_a_day(database: Database) -> None:
         total += count
         if not count:
             break
+        sleep(PAUSE_S)
+    stop.set()
+    written = waits.get()
+    writer.join()
     print(
         f"a day deleted: {total:,} rows in {len(times)} transactions, {sum(times) / 1000:.1f} s in all; "
         f"median {median(times):.1f} ms, longest {max(times):.1f} ms"
+    )
+    print(
+        f"meanwhile {len(written)} batches of 50 requests were written; "
+        f"median {median(written):.1f} ms, longest {max(written):.1f} ms"
     )
 
 

@@ -70,6 +70,7 @@ port = {{port}}
 admin_keys = ["ops:{ADMIN}"]
 [store]
 url = "sqlite:///{{folder}}/tidegate.db"
+secret_keys = ["a-secret-of-the-pictures-0123456789"]
 [billing]
 enabled = true
 [providers.demo]
@@ -193,11 +194,11 @@ def is_ready(url: str) -> bool:
         return False
 
 
-def call(url: str, path: str, body: Any = None, **headers: str) -> Any:
+def call(url: str, path: str, body: Any = None, method: str | None = None, **headers: str) -> Any:
     """Call the gateway, as an administrator unless a key is given; POST with a body, GET without."""
     data = None if body is None else json.dumps(body).encode()
     named = {"x-api-key": ADMIN, **{name.replace("_", "-"): value for name, value in headers.items()}}
-    request = urllib.request.Request(url + path, data, named)  # noqa: S310 - our own
+    request = urllib.request.Request(url + path, data, named, method=method)  # noqa: S310 - our own
     with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310 - our own
         return json.load(answer)
 
@@ -212,8 +213,19 @@ def add_accounts(url: str) -> str:
         ]
         amount = {"amount_usd": 25 * (number + 1), "note": "Invoice 2026-118"}
         call(url, f"/admin/wallets/{user}/credits", amount, idempotency_key=f"invoice-{user}")
+    call(url, "/admin/providers/anthropic/key", {"key": "sk-ant-of-the-pictures-0Zq4"}, "PUT")
     time.sleep(1.5)  # the gateway looks for new keys twice a second
+    be_refused(url, secret)
     return secret
+
+
+def be_refused(url: str, secret: str) -> None:
+    """Requests that are refused before they begin."""
+    body = {"model": "gpt-5-nano-2", "messages": [{"role": "user", "content": "Hello"}]}
+    for key in ("sk-proj-of-somebody-else", "sk-tide-4zTqA-revoked-key", "sk-tide-4zTqA-revoked-key", secret):
+        with contextlib.suppress(OSError):
+            call(url, "/v1/chat/completions", body, x_api_key=key)
+    time.sleep(6)  # they are written every five seconds
 
 
 def keep_busy(url: str, secret: str) -> threading.Thread:
