@@ -1,6 +1,6 @@
 """Chromium, driven by tests: a page that notices whatever must not happen in it.
 
-async with browsing(gateway.url) as page:
+async with chromium() as browser, browsing(browser, gateway.url) as page:
     await page.sign_in(ADMIN)
     await page.go("/requests")
 """
@@ -12,9 +12,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.async_api import ConsoleMessage, Locator, Page, Request, async_playwright
+from playwright.async_api import Browser, ConsoleMessage, Locator, Page, Request, async_playwright
 
-__all__ = ["CHROMIUM", "Visit", "browsing", "needs_chromium"]
+__all__ = ["CHROMIUM", "Visit", "browsing", "chromium", "needs_chromium"]
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium here")
@@ -91,16 +91,25 @@ class Visit:
 
 
 @contextlib.asynccontextmanager
-async def browsing(url: str, **context: Any) -> AsyncIterator[Visit]:
-    """A new browser. At the end, nothing has happened in it that must not."""
+async def chromium() -> AsyncIterator[Browser]:
+    """A browser, for several visits on the same event loop."""
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         try:
-            options = {"viewport": {"width": 1280, "height": 900}, **context}
-            page = await (await browser.new_context(**options)).new_page()
-            page.set_default_timeout(PATIENCE_MS)
-            visit = Visit(page, url)
-            yield visit
-            assert visit.problems == []
+            yield browser
         finally:
             await browser.close()
+
+
+@contextlib.asynccontextmanager
+async def browsing(browser: Browser, url: str, **context: Any) -> AsyncIterator[Visit]:
+    """A visit with a profile of its own. At the end, nothing has happened in it that must not."""
+    profile = await browser.new_context(**{"viewport": {"width": 1280, "height": 900}, **context})
+    try:
+        page = await profile.new_page()
+        page.set_default_timeout(PATIENCE_MS)
+        visit = Visit(page, url)
+        yield visit
+        assert visit.problems == []
+    finally:
+        await profile.close()

@@ -9,14 +9,15 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from playwright.async_api import Route
+import pytest_asyncio
+from playwright.async_api import Browser, Route
 
 from administration import ADMIN, AS_ADMIN
-from browsing import Visit, browsing, needs_chromium
+from browsing import Visit, browsing, chromium, needs_chromium
 from running import Gateway
 from simulator import Simulator
 
-pytestmark = [needs_chromium, pytest.mark.timeout(240)]
+pytestmark = [needs_chromium, pytest.mark.timeout(240), pytest.mark.asyncio(loop_scope="module")]
 
 HOSTILE = '<img src=x onerror="alert(1)"><script>alert(2)</script>\x1b[31mred\u202egnp.exe\u2069\x9b</td>'
 SHOWN = '<img src=x onerror="alert(1)"><script>alert(2)</script>␛[31mred⟨U+202E⟩gnp.exe⟨U+2069⟩⟨U+009B⟩</td>'
@@ -40,13 +41,19 @@ def configured(provider: Simulator, folder: Path, more: str = "") -> Gateway:
     return Gateway({"demo": ("demo", ""), "one": ("openai_compatible", provider.url)}, more=settings)
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="module", scope="module")
+async def browser() -> AsyncIterator[Browser]:
+    async with chromium() as browser:
+        yield browser
+
+
+@pytest_asyncio.fixture(loop_scope="module")
 async def provider() -> AsyncIterator[Simulator]:
     async with Simulator() as provider:
         yield provider
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="module")
 async def gateway(provider: Simulator, tmp_path: Path) -> AsyncIterator[Gateway]:
     async with configured(provider, tmp_path) as gateway:
         yield gateway
@@ -77,7 +84,9 @@ def chunk(**fields: Any) -> bytes:
     return b"data: " + jsonlib.dumps(body).encode() + b"\n\n"
 
 
-async def test_a_streamed_request_is_seen_live_and_then_opened(gateway: Gateway, provider: Simulator) -> None:
+async def test_a_streamed_request_is_seen_live_and_then_opened(
+    browser: Browser, gateway: Gateway, provider: Simulator
+) -> None:
     go_on = asyncio.Event()
     provider.stream([
         chunk(delta={"role": "assistant", "content": "Hello"}), go_on, chunk(delta={"content": " there"}),
@@ -88,7 +97,7 @@ async def test_a_streamed_request_is_seen_live_and_then_opened(gateway: Gateway,
     secret = await make_key(gateway, "app", "ada")
     body = {"model": "one/m", "stream": True, "messages": [{"role": "user", "content": "Hi"}]}
     headers = {"authorization": f"Bearer {secret}", "x-session-id": "work-7"}
-    async with browsing(gateway.url) as visit:
+    async with browsing(browser, gateway.url) as visit:
         await visit.sign_in(ADMIN)
         await visit.page.get_by_role("link", name="Requests").click()
         await visit.page.get_by_text("No requests yet").wait_for()
@@ -110,8 +119,8 @@ async def test_a_streamed_request_is_seen_live_and_then_opened(gateway: Gateway,
         assert await visit.row("one/m").count() == 1
 
 
-async def test_a_key_is_made_rotated_and_revoked(gateway: Gateway) -> None:
-    async with browsing(gateway.url) as visit:
+async def test_a_key_is_made_rotated_and_revoked(browser: Browser, gateway: Gateway) -> None:
+    async with browsing(browser, gateway.url) as visit:
         await visit.sign_in(ADMIN)
         await visit.page.get_by_role("link", name="Keys").click()
         await visit.button("Create key").click()
@@ -150,8 +159,8 @@ async def test_a_key_is_made_rotated_and_revoked(gateway: Gateway) -> None:
         assert sorted(states) == ["revoked", "rotated"]
 
 
-async def test_a_wallet_is_credited_once(gateway: Gateway) -> None:
-    async with browsing(gateway.url, accept_downloads=True) as visit:
+async def test_a_wallet_is_credited_once(browser: Browser, gateway: Gateway) -> None:
+    async with browsing(browser, gateway.url, accept_downloads=True) as visit:
         await visit.sign_in(ADMIN)
         await visit.page.get_by_role("link", name="Wallets").click()
         await visit.button("Credit a wallet").click()
@@ -174,8 +183,8 @@ async def test_a_wallet_is_credited_once(gateway: Gateway) -> None:
         assert (await gateway.get("/admin/wallets/grace", AS_ADMIN)).json["balance_usd"] == 25.5
 
 
-async def test_two_models_are_compared_in_the_playground(gateway: Gateway) -> None:
-    async with browsing(gateway.url) as visit:
+async def test_two_models_are_compared_in_the_playground(browser: Browser, gateway: Gateway) -> None:
+    async with browsing(browser, gateway.url) as visit:
         await visit.sign_in(ADMIN)
         await visit.page.get_by_role("link", name="Playground").click()
         await visit.page.get_by_label("Prompt", exact=True).fill(f"Say it: {HOSTILE}")
@@ -200,7 +209,7 @@ async def test_two_models_are_compared_in_the_playground(gateway: Gateway) -> No
     assert {one["caller"] for one in records} == {"ops"}
 
 
-async def test_the_overview_says_why_requests_were_refused(gateway: Gateway) -> None:
+async def test_the_overview_says_why_requests_were_refused(browser: Browser, gateway: Gateway) -> None:
     secret = await make_key(gateway, "app", "ada")
     body = {"model": "no/such-model", "messages": [{"role": "user", "content": "Hi"}]}
     for key in ("sk-somebody-else-0123456789", "sk-somebody-else-0123456789", secret):
@@ -208,7 +217,7 @@ async def test_the_overview_says_why_requests_were_refused(gateway: Gateway) -> 
     books = gateway.app._books
     assert books is not None
     await books.refusals.write()
-    async with browsing(gateway.url) as visit:
+    async with browsing(browser, gateway.url) as visit:
         await visit.sign_in(ADMIN)
         table = visit.page.get_by_label("Refused requests by reason")
         wrong = await table.get_by_role("row").filter(has_text="401").inner_text()
@@ -218,7 +227,9 @@ async def test_the_overview_says_why_requests_were_refused(gateway: Gateway) -> 
         assert "ada" in await table.get_by_role("row").filter(has_text="404").inner_text()
 
 
-async def test_a_key_of_a_provider_is_set_replaced_and_removed(provider: Simulator, tmp_path: Path) -> None:
+async def test_a_key_of_a_provider_is_set_replaced_and_removed(
+    browser: Browser, provider: Simulator, tmp_path: Path
+) -> None:
     more = f"""
         [auth]
         admin_keys = ["ops:{ADMIN}"]
@@ -226,7 +237,7 @@ async def test_a_key_of_a_provider_is_set_replaced_and_removed(provider: Simulat
         url = "sqlite:///{tmp_path}/tidegate.db"
         secret_keys = ["{"s" * 32}"]
     """
-    async with Gateway({"demo": ("demo", "")}, more=more) as gateway, browsing(gateway.url) as visit:
+    async with Gateway({"demo": ("demo", "")}, more=more) as gateway, browsing(browser, gateway.url) as visit:
         await visit.sign_in(ADMIN)
         await visit.go("/providers", "Providers")
         await visit.page.get_by_text("No key of a provider is in the store").wait_for()
@@ -261,14 +272,14 @@ async def test_a_key_of_a_provider_is_set_replaced_and_removed(provider: Simulat
         await visit.page.get_by_role("alert").filter(has_text="nobody").wait_for()
 
 
-async def test_hostile_contents_stay_text(gateway: Gateway) -> None:
+async def test_hostile_contents_stay_text(browser: Browser, gateway: Gateway) -> None:
     secret = await make_key(gateway, "<b>key</b>", "<i>ada")
     headers = {"authorization": f"Bearer {secret}", "x-session-id": "<u>session</u>"}
     body = {"model": f"demo/{HOSTILE[:60]}", "messages": [{"role": "user", "content": "Hi \ud83d"}]}
     assert (await gateway.post("/v1/chat/completions", body, headers)).status >= 400
     body["model"] = "demo/chat"
     assert (await gateway.post("/v1/chat/completions", body, headers)).status in (200, 400)
-    async with browsing(gateway.url) as visit:
+    async with browsing(browser, gateway.url) as visit:
         await visit.sign_in(ADMIN)
         for place in ("/requests", "/sessions", "/keys", "/users", "/wallets", "/models", "/providers"):
             await visit.go(place)
@@ -281,7 +292,7 @@ async def test_hostile_contents_stay_text(gateway: Gateway) -> None:
         await visit.go("/%E0%A4%A", "Nothing here")
 
 
-async def test_hostile_bodies_stay_text(gateway: Gateway) -> None:
+async def test_hostile_bodies_stay_text(browser: Browser, gateway: Gateway) -> None:
     secret = await make_key(gateway, "app", "ada")
     body = {"model": "demo/chat", "messages": [{"role": "user", "content": "Hi"}]}
     reply = await gateway.post("/v1/chat/completions", body, {"authorization": f"Bearer {secret}"})
@@ -296,7 +307,7 @@ async def test_hostile_bodies_stay_text(gateway: Gateway) -> None:
         details["error"] = HOSTILE
         await route.fulfill(response=answer, json=details)
 
-    async with browsing(gateway.url) as visit:
+    async with browsing(browser, gateway.url) as visit:
         await visit.sign_in(ADMIN)
         await visit.page.route("**/admin/requests/*", add_bodies)
         await visit.go(f"/requests/{reply.headers['x-request-id']}")
@@ -309,13 +320,13 @@ async def test_hostile_bodies_stay_text(gateway: Gateway) -> None:
         assert await visit.page.locator("main :is(img, script)").count() == 0
 
 
-async def test_a_user_sees_what_is_theirs_and_nothing_else(gateway: Gateway) -> None:
+async def test_a_user_sees_what_is_theirs_and_nothing_else(browser: Browser, gateway: Gateway) -> None:
     mine, other = await make_key(gateway, "mine", "ada"), await make_key(gateway, "other", "grace")
     body = {"model": "demo/chat", "messages": [{"role": "user", "content": "Hi"}]}
     for secret in (mine, other):
         reply = await gateway.post("/v1/chat/completions", body, {"authorization": f"Bearer {secret}"})
         assert reply.status == 200
-    async with browsing(gateway.url) as visit:
+    async with browsing(browser, gateway.url) as visit:
         await visit.sign_in(mine)
         await visit.page.get_by_role("link", name="Requests").click()
         await visit.row("ada").wait_for()
@@ -342,8 +353,8 @@ async def test_a_user_sees_what_is_theirs_and_nothing_else(gateway: Gateway) -> 
         assert mine not in str(await visit.page.evaluate("({...localStorage, ...sessionStorage})"))
 
 
-async def test_signing_out_ends_the_session_everywhere(gateway: Gateway) -> None:
-    async with browsing(gateway.url) as visit:
+async def test_signing_out_ends_the_session_everywhere(browser: Browser, gateway: Gateway) -> None:
+    async with browsing(browser, gateway.url) as visit:
         await visit.sign_in(ADMIN)
         cookies = await visit.page.context.cookies()
         second = await visit.page.context.new_page()
@@ -357,8 +368,8 @@ async def test_signing_out_ends_the_session_everywhere(gateway: Gateway) -> None
         await second.get_by_label("Key or token").wait_for()
 
 
-async def test_a_wrong_key_is_refused_with_words(gateway: Gateway) -> None:
-    async with browsing(gateway.url) as visit:
+async def test_a_wrong_key_is_refused_with_words(browser: Browser, gateway: Gateway) -> None:
+    async with browsing(browser, gateway.url) as visit:
         await visit.page.goto(f"{gateway.url}/ui/requests?errors=true")
         await visit.page.get_by_label("Key or token").fill("not-a-key")
         await visit.page.keyboard.press("Enter")
@@ -369,8 +380,10 @@ async def test_a_wrong_key_is_refused_with_words(gateway: Gateway) -> None:
         assert await visit.page.get_by_label("errors only").is_checked()
 
 
-async def test_pages_work_with_keys_alone_and_on_narrow_screens(gateway: Gateway) -> None:
-    async with browsing(gateway.url, viewport={"width": 375, "height": 720}, color_scheme="dark") as visit:
+async def test_pages_work_with_keys_alone_and_on_narrow_screens(browser: Browser, gateway: Gateway) -> None:
+    async with browsing(
+        browser, gateway.url, viewport={"width": 375, "height": 720}, color_scheme="dark"
+    ) as visit:
         await visit.sign_in(ADMIN)
         for place in ("", "/requests", "/models", "/playground", "/keys", "/wallets", "/configuration"):
             await visit.go(place)
@@ -400,8 +413,8 @@ async def test_pages_work_with_keys_alone_and_on_narrow_screens(gateway: Gateway
         assert await visit.page.evaluate(ground) != dark
 
 
-async def test_a_view_asks_once_and_a_hidden_page_not_at_all(gateway: Gateway) -> None:
-    async with browsing(gateway.url) as visit:
+async def test_a_view_asks_once_and_a_hidden_page_not_at_all(browser: Browser, gateway: Gateway) -> None:
+    async with browsing(browser, gateway.url) as visit:
         await visit.sign_in(ADMIN)
         for place, asked in (
             ("/keys", "/admin/keys"),
@@ -432,11 +445,13 @@ async def hide(visit: Visit) -> None:
     )
 
 
-async def test_an_open_gateway_shows_figures_and_says_what_it_keeps_back(tmp_path: Path) -> None:
+async def test_an_open_gateway_shows_figures_and_says_what_it_keeps_back(
+    browser: Browser, tmp_path: Path
+) -> None:
     more = f'[auth]\nmode = "open"\n[store]\nurl = "sqlite:///{tmp_path}/t.db"'
     async with Gateway({"demo": ("demo", "")}, more=more) as gateway:
         reply = await gateway.chat("demo/chat")
-        async with browsing(gateway.url) as visit:
+        async with browsing(browser, gateway.url) as visit:
             await visit.page.goto(gateway.url)
             await visit.page.get_by_text("has no administrator").wait_for()
             await visit.page.get_by_role("link", name="Requests").click()
@@ -452,10 +467,10 @@ async def test_an_open_gateway_shows_figures_and_says_what_it_keeps_back(tmp_pat
             assert "Keys" not in await visit.page.get_by_role("navigation").inner_text()
 
 
-async def test_without_a_store_a_page_says_what_is_missing() -> None:
+async def test_without_a_store_a_page_says_what_is_missing(browser: Browser) -> None:
     async with Gateway({"demo": ("demo", "")}) as gateway:
         assert (await gateway.chat("demo/chat")).status == 200
-        async with browsing(gateway.url) as visit:
+        async with browsing(browser, gateway.url) as visit:
             await visit.go("/requests", "Requests")
             await visit.page.get_by_text("TIDEGATE_STORE_URL").wait_for()
             assert "/admin/requests" not in " ".join(visit.requests)
