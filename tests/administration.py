@@ -98,16 +98,17 @@ class Admin:
 
 @contextlib.asynccontextmanager
 async def administered(
-    provider: Simulator, folder: Path, more: str = "", billing: str = "", **kinds: str
+    provider: Simulator, folder: Path, more: str = "", billing: str = "", store: str = "", **kinds: str
 ) -> AsyncIterator[Admin]:
-    """A gateway with a store and wallets. Its books are right at the end. `kinds` are those of additional
-    providers, by name.
+    """A gateway with a store (the URL of one, or a file in the folder) and wallets. Its books are right at the
+    end. `kinds` are those of additional providers, by name.
     """
     more = f"""{more}
         [auth]
         admin_keys = ["ops:{ADMIN}", "another-admin-key-0123456"]
         [store]
-        url = "sqlite:///{folder}/tidegate.db"
+        url = "{store or f"sqlite:///{folder}/tidegate.db"}"
+        journal = "{folder}/journal"
         [billing]
         enabled = true
         output_tokens = 1000
@@ -121,7 +122,7 @@ async def administered(
     places |= {name: (kind, provider.url) for name, kind in kinds.items()}
     async with Gateway(places, more=more) as gateway:
         yield Admin(gateway, provider)
-        store = gateway.app._store
-        assert store is not None
-        await store.flush()
-        assert await store.ask(lambda connection: list(check_books(connection))) == []
+        opened = gateway.app._store
+        assert opened is not None
+        await opened.flush()
+        assert await opened.ask(lambda connection: list(check_books(connection))) == []
