@@ -1,6 +1,14 @@
 """`tidegate logs`: requests from the store and from files, on a terminal and elsewhere."""
 
 import json
+import os
+import pty
+import queue
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -10,7 +18,7 @@ from typer.testing import CliRunner
 from tidegate.cli.main import app
 from tidegate.store.bodies import Body, insert_bodies, pack_bodies
 from tidegate.store.database import Database
-from tidegate.store.journal import Ended
+from tidegate.store.journal import Ended, milliseconds
 from tidegate.store.moving import apply
 from tidegate.store.schema import migrate
 
@@ -99,3 +107,99 @@ def test_a_request_is_shown_in_full(config: Path) -> None:
 
 def test_its_bodies_are_shown_without_control_characters(tmp_path: Path) -> None:
     assert r"Hi \x1b[2J\u2028" in run(config_with_store(tmp_path), "1")
+
+
+COMMAND = (sys.executable, "-m", "tidegate", "logs", "--config")
+
+
+def on_terminal(config: Path, **environ: str) -> str:
+    """What it writes to a terminal."""
+    leader, terminal = pty.openpty()
+    kept = {name: value for name, value in os.environ.items() if name != "NO_COLOR"}
+    subprocess.run([*COMMAND, str(config)], stdout=terminal, env=kept | environ, check=True)
+    os.close(terminal)
+    written = b""
+    try:
+        while part := os.read(leader, 65536):
+            written += part
+    except OSError:  # the end of a terminal that nobody has open
+        pass
+    os.close(leader)
+    return written.decode()
+
+
+def test_failures_have_a_colour_on_a_terminal_only(config: Path) -> None:
+    first, second = on_terminal(config).splitlines()
+    assert "\x1b" not in first.removesuffix("\x1b[0m")
+    assert second.startswith("\x1b[31m2026")
+    assert "\x1b" not in on_terminal(config, NO_COLOR="1")
+    assert "\x1b" not in subprocess.check_output([*COMMAND, str(config)], text=True)
+
+
+@contextmanager
+def followed(config: Path, *arguments: str) -> Iterator["queue.Queue[str]"]:
+    """The ids of what `tidegate logs --follow` shows, one by one."""
+    shown: queue.Queue[str] = queue.Queue()
+    command = [*COMMAND, str(config), "--follow", "--json", *arguments]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+
+        def read() -> None:
+            assert process.stdout is not None
+            for line in process.stdout:
+                shown.put(json.loads(line)["id"])
+
+        thread = threading.Thread(target=read)
+        thread.start()
+        try:
+            yield shown
+        finally:
+            process.kill()
+            thread.join()
+    assert shown.empty(), list(shown.queue)
+
+
+def test_files_are_followed_to_the_next_day_and_no_line_is_torn(tmp_path: Path) -> None:
+    config = config_with_files(tmp_path)
+    today, tomorrow = (tmp_path / "logs" / f"records-2026-11-{day}.jsonl" for day in (29, 30))
+
+    def line(name: str, **more: object) -> bytes:
+        return json.dumps({**RECORD, "id": name, **more}).encode() + b"\n"
+
+    with followed(config, "-n", "1", "--user", "alice") as shown:
+        assert shown.get(timeout=60) == "req_1"
+        with today.open("ab", buffering=0) as file:
+            whole = line("req_3")
+            file.write(whole[:40])
+            file.write(whole[40:] + line("req_4", user="bob") + b"nonsense\n" + line("req_5"))
+            assert [shown.get(timeout=60) for _ in range(2)] == ["req_3", "req_5"]
+            half = line("req_6")
+            file.write(half[:30])
+            tomorrow.write_bytes(line("req_7"))
+            assert shown.get(timeout=60) == "req_7"
+            file.write(half[30:])
+            assert shown.get(timeout=60) == "req_6"
+        tomorrow.write_bytes(b"")
+        tomorrow.write_bytes(line("8"))
+        assert shown.get(timeout=60) == "8"
+
+
+def test_a_store_is_followed_by_what_ends(tmp_path: Path) -> None:
+    config = config_with_store(tmp_path)
+    database = Database(f"sqlite:///{tmp_path}/tidegate.db")
+    now = milliseconds()
+
+    def end(name: str, begun_at: int) -> None:
+        detail = Raw(json.dumps({**RECORD, "id": name}).encode())
+        line = Ended(id=name, at=now, begun_at=begun_at, ended="complete", status=200, detail=detail)
+        with database.write() as connection:
+            apply(connection, [line])
+
+    for number in range(40):
+        end(f"old_{number}", now - 60_000 + number)
+    with followed(config, "-n", "2") as shown:
+        assert [shown.get(timeout=60) for _ in range(2)] == ["old_38", "old_39"]
+        end("new_1", now)
+        assert shown.get(timeout=60) == "new_1"
+        end("long", now - 1_800_000)  # it began before all others
+        assert shown.get(timeout=60) == "long"
+    database.close()

@@ -1,8 +1,9 @@
 """`tidegate logs`."""
 
+import os
 import sys
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING, Annotated, Any
@@ -16,6 +17,8 @@ from .serve import ConfigOption
 
 if TYPE_CHECKING:
     from tidegate.config import Config
+    from tidegate.store.database import Connection
+    from tidegate.store.requests import StoredRequest
 
 __all__ = ["logs"]
 
@@ -25,8 +28,8 @@ BEHIND_MS = 3_600_000
 """How far back a look goes, in milliseconds: requests are listed by when they began, and known when they
 end.
 """
-MOST_SEEN = 20_000
-MOST_NEW = 1000
+MOST_LOOKED = 10_000
+"""Requests that a look goes through, the latest first."""
 
 Fields = Mapping[str, Any]
 
@@ -56,17 +59,12 @@ def logs(
         _show_one(source, request_id, as_json=as_json)
         return
     show = _show_json if as_json else _show_line
-    seen: deque[str] = deque(maxlen=MOST_SEEN)
     for record in source.latest(wanted, errors=errors, limit=limit):
-        seen.append(record["id"])
         show(record)
     while follow:
         Event().wait(EVERY_S)
-        known = set(seen)
-        for record in source.latest(wanted, errors=errors, limit=MOST_NEW, recent=True):
-            if record["id"] not in known:
-                seen.append(record["id"])
-                show(record)
+        for record in source.new(wanted, errors=errors):
+            show(record)
 
 
 class _Store:
@@ -82,21 +80,43 @@ class _Store:
         name = self._database.engine.url.database
         if self._database.is_sqlite and name and not Path(name).exists():
             raise fail(f"there is no store at {name}", 2)
+        self._seen: set[str] = set()
+        """What the last look found."""
 
-    def latest(
-        self, wanted: Mapping[str, str], *, errors: bool, limit: int, recent: bool = False
-    ) -> list[dict[str, Any]]:
+    def latest(self, wanted: Mapping[str, str], *, errors: bool, limit: int) -> list[dict[str, Any]]:
         """The latest records, the latest last."""
+        from tidegate.store.requests import Search, list_requests
+
+        def read(connection: "Connection") -> "Sequence[StoredRequest]":
+            self._look(connection, wanted, errors)
+            return list_requests(connection, Search(wanted, errors), limit=limit)
+
+        return self._read(read)
+
+    def new(self, wanted: Mapping[str, str], *, errors: bool) -> list[dict[str, Any]]:
+        """The records since the last look, by when they began."""
+        from tidegate.store.requests import find_requests
+
+        return self._read(lambda each: find_requests(each, self._look(each, wanted, errors)))
+
+    def _look(self, connection: "Connection", wanted: Mapping[str, str], errors: bool) -> list[str]:
+        """The ids of requests that the last look did not find."""
+        from tidegate.store.journal import milliseconds
+        from tidegate.store.requests import Search, list_ids
+
+        search = Search(wanted, errors, milliseconds() - BEHIND_MS)
+        found, before = list_ids(connection, search, limit=MOST_LOOKED), self._seen
+        self._seen = set(found)
+        return [one for one in found if one not in before]
+
+    def _read(self, read: "Callable[[Connection], Sequence[StoredRequest]]") -> list[dict[str, Any]]:
         import msgspec
 
         from tidegate.store.database import DatabaseError
-        from tidegate.store.journal import milliseconds
-        from tidegate.store.requests import Search, list_requests
 
-        since = milliseconds() - BEHIND_MS if recent else None
         try:
             with self._database.read() as connection:
-                rows = list_requests(connection, Search(wanted, errors, since), limit=limit)
+                rows = read(connection)
         except DatabaseError as error:
             raise fail(f"the store cannot be read: {type(error).__name__}") from None
         return [{"id": row.id, **msgspec.json.decode(row.detail)} for row in reversed(rows)]
@@ -119,20 +139,53 @@ class _Files:
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
+        self._read_to: dict[Path, int] = {}
+        """How many bytes of each file have been read."""
 
-    def latest(
-        self, wanted: Mapping[str, str], *, errors: bool, limit: int, recent: bool = False
-    ) -> list[dict[str, Any]]:
-        """The latest records, the latest last; `recent`: of the latest file only."""
+    def latest(self, wanted: Mapping[str, str], *, errors: bool, limit: int) -> list[dict[str, Any]]:
+        """The latest records, the latest last."""
         from tidegate.observe.files import record_files
 
         found: list[dict[str, Any]] = []
-        for path in record_files(self._directory)[: 1 if recent else None]:
-            matching = deque((one for one in _read(path) if _matches(one, wanted, errors)), maxlen=limit)
-            found = [*matching, *found]
+        for path in record_files(self._directory):
             if len(found) >= limit:
-                break
+                self._read_to[path] = path.stat().st_size
+            else:
+                found = [*deque(self._read_on(path, wanted, errors), maxlen=limit), *found]
         return found[-limit:]
+
+    def new(self, wanted: Mapping[str, str], *, errors: bool) -> Iterator[dict[str, Any]]:
+        """The records that were written since the last look."""
+        from tidegate.observe.files import record_files
+
+        for path in reversed(record_files(self._directory)):
+            yield from self._read_on(path, wanted, errors)
+
+    def _read_on(self, path: Path, wanted: Mapping[str, str], errors: bool) -> Iterator[dict[str, Any]]:
+        """The records of a file behind those that have been read. A line whose end is missing is being
+        written.
+        """
+        import msgspec
+
+        try:
+            file = path.open("rb")
+        except FileNotFoundError:  # it was too old, and has been deleted
+            self._read_to.pop(path, None)
+            return
+        with file:
+            size, place = path.stat().st_size, self._read_to.get(path, 0)
+            file.seek(place if place <= size else 0)  # it may be another file of this name
+            self._read_to[path] = file.tell()
+            for line in file:
+                if not line.endswith(b"\n"):
+                    break
+                self._read_to[path] += len(line)
+                try:
+                    record = msgspec.json.decode(line)
+                except msgspec.DecodeError:
+                    continue
+                if isinstance(record, dict) and _matches(record, wanted, errors):
+                    yield record
 
     def one(self, request: str) -> tuple[Fields | None, Mapping[str, Any]]:
         """A record; its bodies are in the files of interactions."""
@@ -152,17 +205,6 @@ def _open(config: "Config") -> _Store | _Files:
     if config.logs.directory:
         return _Files(Path(config.logs.directory))
     raise fail(NOT_KEPT, 2)
-
-
-def _read(path: Path) -> Iterable[dict[str, Any]]:
-    import msgspec
-
-    with path.open("rb") as file:
-        for line in file:
-            try:
-                yield msgspec.json.decode(line)
-            except msgspec.DecodeError:
-                continue
 
 
 def _matches(record: Fields, wanted: Mapping[str, str], errors: bool) -> bool:
@@ -201,7 +243,7 @@ def _show_line(record: Fields) -> None:
     words += [f"session={record['session']}"] if record.get("session") else []
     words += [str(record["error"])] if record.get("error") else []
     line = escape_controls("  ".join(words))
-    typer.echo(typer.style(line, fg=_colour(record)) if sys.stdout.isatty() else line)
+    typer.echo(typer.style(line, fg=_colour(record)) if _has_colours() else line)
 
 
 PROMPT = ("input", "cache_read", "cache_write", "cache_write_1h", "input_audio", "input_image")
@@ -210,6 +252,11 @@ COMPLETION = ("output", "reasoning", "output_audio", "output_image")
 
 def _sum(usage: Fields, names: Iterable[str]) -> int:
     return sum(usage.get(name) or 0 for name in names)
+
+
+def _has_colours() -> bool:
+    """Whether this is a terminal whose user has not asked for no colours (no-color.org)."""
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
 
 
 def _colour(record: Fields) -> str | None:
@@ -238,6 +285,6 @@ def _show_one(source: _Store | _Files, given: str, *, as_json: bool) -> None:
         cut = f", of {body.bytes} bytes" if body.truncated else ""
         heading = f"{name}{cut}:"
         typer.echo()
-        typer.echo(typer.style(heading, bold=True) if sys.stdout.isatty() else heading)
+        typer.echo(typer.style(heading, bold=True) if _has_colours() else heading)
         for line in body.text.split("\n"):
             typer.echo(escape_controls(line))

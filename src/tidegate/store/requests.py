@@ -8,8 +8,18 @@ from sqlalchemy import Connection, and_, func, or_, select
 
 from .history import Position
 from .tables import records
+from .upsert import among
 
-__all__ = ["FILTERS", "MOST_SEARCHED", "Search", "StoredRequest", "find_request", "list_requests"]
+__all__ = [
+    "FILTERS",
+    "MOST_SEARCHED",
+    "Search",
+    "StoredRequest",
+    "find_request",
+    "find_requests",
+    "list_ids",
+    "list_requests",
+]
 
 FILTERS = ("user", "team", "key", "session", "model", "provider", "door", "ended")
 """Columns that a list can be restricted by."""
@@ -75,6 +85,17 @@ def list_requests(
     return [StoredRequest(*row) for row in connection.execute(query)]
 
 
+def list_ids(connection: Connection, search: Search, *, limit: int) -> list[str]:
+    """The ids of requests, the latest first; without looking for a text."""
+    return list(connection.execute(_select(search, None, ("id",)).limit(limit)).scalars())
+
+
+def find_requests(connection: Connection, ids: Sequence[str]) -> Sequence[StoredRequest]:
+    """Requests by their ids, the latest first."""
+    query = _select(Search(), None).where(among(connection, records.c.id, ids))
+    return [StoredRequest(*row) for row in connection.execute(query)] if ids else []
+
+
 def find_request(
     connection: Connection, request: str, filters: Mapping[str, str] | None = None
 ) -> StoredRequest | None:
@@ -112,11 +133,7 @@ def _with_error(
         ids = query.where(records.c.error.icontains(text, autoescape=True))
     else:
         ids = _from_all_errors(connection, search, text, before)
-    found = [one.id for one in connection.execute(ids.limit(limit))]
-    if not found:
-        return []
-    rows = connection.execute(_select(search, None).where(records.c.id.in_(found)))
-    return [StoredRequest(*row) for row in rows]
+    return find_requests(connection, [one.id for one in connection.execute(ids.limit(limit))])
 
 
 def _from_all_errors(connection: Connection, search: Search, text: str, before: Position | None) -> Any:
