@@ -100,7 +100,7 @@ class Admin:
 async def administered(
     provider: Simulator, folder: Path, more: str = "", billing: str = "", store: str = "", **kinds: str
 ) -> AsyncIterator[Admin]:
-    """A gateway with a store (the URL of one, or a file in the folder) and wallets. Its books are right at the
+    """A gateway with a store (by its URL, or a file in the folder) and wallets. Its books are right at the
     end. `kinds` are those of additional providers, by name.
     """
     more = f"""{more}

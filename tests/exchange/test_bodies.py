@@ -1,5 +1,6 @@
 """What is kept of the bodies of requests, in the store and in files."""
 
+import asyncio
 import gzip
 import json as jsonlib
 import os
@@ -112,6 +113,40 @@ async def test_patterns_and_fields_are_taken_out(provider: Simulator, tmp_path: 
         assert request["messages"][0]["content"] == "[redacted], [redacted], [redacted]"
         assert request["user"] == "[redacted]"
         assert "Neptun" not in jsonlib.dumps(found)
+
+
+@pytest.mark.parametrize("default", ["full", "redacted", "none"])
+async def test_a_key_decides_what_is_kept_of_its_requests(
+    default: str, provider: Simulator, tmp_path: Path
+) -> None:
+    asked = {"model": "one/m", "messages": [{"role": "user", "content": "I am jane@example.com"}]}
+    more = f"""
+        [auth]
+        mode = "open"
+        admin_keys = ["{ADMIN}"]
+        [store]
+        url = "sqlite:///{tmp_path}/tidegate.db"
+    """
+    async with with_files(
+        provider, tmp_path, f'bodies = "{default}"\ninteractions = "json"{more}'
+    ) as gateway:
+        found = {}
+        for own in ("full", "redacted", "none", None):
+            made = {"name": f"key-{own}", "settings": {} if own is None else {"bodies": own}}
+            secret = (await gateway.post("/admin/keys", made, AS_ADMIN)).json["secret"]
+            accounts = gateway.app._accounts
+            assert accounts is not None
+            while accounts.directory.find(secret) is None:
+                await asyncio.sleep(0.02)
+            provider.answer(json(ANSWER))
+            reply = await gateway.post(CHAT, asked, {"x-api-key": secret})
+            request = (await life(gateway, reply.headers["x-request-id"]))["request"]
+            found[own] = None if request is None else "jane@example.com" in request["text"]
+    in_files = "".join(path.read_text() for path in files_of(tmp_path, INTERACTIONS))
+    expected = {"full": True, "redacted": False, "none": None}
+    assert found == {**expected, None: expected[default]}
+    lines = in_files.splitlines()
+    assert ["jane@example.com" in line for line in lines] == [True, False, False, default == "full"]
 
 
 async def test_nothing_is_kept_by_default(provider: Simulator, tmp_path: Path) -> None:

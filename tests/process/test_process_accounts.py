@@ -10,17 +10,20 @@ from pathlib import Path
 
 import aiohttp
 import pytest
-from sqlalchemy import select
+from sqlalchemy import case, func, literal, select
 
 from process.serving import CHAT, PATIENCE_S, READY, Served, children, eventually, one
 from running import HELLO
 from simulator import Script, Simulator, json, stream
 from tidegate.accounts.api_keys import new_key
+from tidegate.figures import Query, Sums
+from tidegate.figures.history import ALL, SPANS, Range
 from tidegate.money.ledger import wallet_of
 from tidegate.store.books import balance_of
 from tidegate.store.checking import check_books
 from tidegate.store.database import Database
 from tidegate.store.keys import add_key, add_user, revoke_key
+from tidegate.store.rollups import read_rollups
 from tidegate.store.schema import migrate
 from tidegate.store.tables import holds, leases, records
 from tidegate.store.wallets import add_credit
@@ -77,6 +80,24 @@ class Books:
     def posted(self, user: str) -> int:
         with self.database.read() as connection:
             return balance_of(connection, wallet_of(user)).posted
+
+    def assert_figures_add_up(self) -> None:
+        """The figures of every length of bucket, of all and of each user and key, are those of records."""
+        failed = func.sum(case((records.c.error.is_not(None), 1), else_=0))
+        sums = (func.count(), func.coalesce(func.sum(records.c.cost), 0), failed)
+        with self.database.read() as connection:
+            for by, column in (("all", None), ("user", records.c.user), ("key", records.c.key)):
+                name = literal(ALL) if column is None else column
+                query = select(name, *sums).group_by(name)
+                expected = {row[0]: tuple(row[1:]) for row in connection.execute(query) if row[0] is not None}
+                for span in SPANS:
+                    found: dict[str, Sums] = {}
+                    whole = Query(by, [Range(span, 0, 2**53)])  # type: ignore[arg-type]
+                    for one in read_rollups(connection, whole):
+                        found.setdefault(one.name, Sums()).add(one.sums)
+                    assert {
+                        name: (one.requests, one.cost, one.errors) for name, one in found.items()
+                    } == expected, (by, span)
 
     def assert_sound(self) -> None:
         """Once the gateway has ended: all adds up, and nothing is held any more."""
@@ -214,4 +235,5 @@ async def test_nothing_is_lost_when_processes_are_killed(
     assert await gateway.ended() == 0
     begun_ids = set().union(*(client.begun for client in clients))
     assert sorted(begun_ids - books.recorded()) == []
+    books.assert_figures_add_up()
     books.assert_sound()
