@@ -1,6 +1,5 @@
 """`tidegate logs`."""
 
-import os
 import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -256,7 +255,9 @@ def _sum(usage: Fields, names: Iterable[str]) -> int:
 
 def _has_colours() -> bool:
     """Whether this is a terminal whose user has not asked for no colours (no-color.org)."""
-    return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    from rich.console import Console
+
+    return sys.stdout.isatty() and not Console().no_color
 
 
 def _colour(record: Fields) -> str | None:
