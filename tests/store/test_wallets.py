@@ -3,15 +3,17 @@
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
-from tidegate.money.ledger import wallet_of
+from tidegate.money.ledger import charges, wallet_of
 from tidegate.store import moving
-from tidegate.store.books import balance_of
+from tidegate.store.books import Booking, Charged, balance_of, book, book_charges
 from tidegate.store.checking import check_books
 from tidegate.store.database import Database
 from tidegate.store.journal import Begun, Charge, Ended, Journal, Place, Released
 from tidegate.store.leases import take_lease
 from tidegate.store.moving import bury, move
+from tidegate.store.tables import accounts, entries, transactions
 from tidegate.store.wallets import (
     InsufficientBalance,
     add_credit,
@@ -228,3 +230,29 @@ def test_the_audit_finds_what_is_wrong(database: Database) -> None:
         connection.exec_driver_sql("UPDATE accounts SET posted = posted + 1 WHERE id = 'wallet:alice'")
         found = list(check_books(connection))
     assert [one for one in found if "account wallet:alice" in one and "2.000000001" in one]
+
+
+def test_costs_within_their_holds_are_booked_as_any_others(database: Database) -> None:
+    """`book_charges` writes the rows that `book` writes, and knows what either has written."""
+    costs = [("r1", "alice", 5), ("r2", "bob", 7), ("r3", "alice", 1)]
+    general = [
+        Booking(one, place) for place, (request, user, cost) in enumerate(costs)
+        for one in charges(user, request, 0, cost, cost, 0)
+    ]  # fmt: skip
+    quick = [
+        Charged(one.id, request, 0, user, cost, place)
+        for place, (one, (request, user, cost)) in enumerate(zip(general, costs, strict=True))
+    ]
+    written = []
+    for write in (lambda each: book(each, general), lambda each: book_charges(each, quick)):
+        with database.engine.connect() as connection, connection.begin() as transaction:
+            written.append(write(connection))
+            assert [*map(len, (book(connection, general), book_charges(connection, quick)))] == [0, 0]
+            rows = [
+                sorted(map(tuple, connection.execute(select(table))), key=repr)
+                for table in (transactions, entries, accounts)
+            ]
+            written.append(rows)
+            transaction.rollback()
+    assert written[1] == written[3]
+    assert [one.id for one in written[0]] == [one.id for one in written[2]]

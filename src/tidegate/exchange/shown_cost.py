@@ -42,10 +42,11 @@ def shows_cost(this: Exchange) -> bool:
 
 def with_cost(answer: bytes, nano: int | None) -> bytes:
     """A JSON answer with its cost, unless that is not known, or the provider reports one itself."""
-    if nano is None or answer.find(KEY) < 0:  # `in` raises a TypeError first: is it a number?
+    number = answer.count(KEY) if nano is not None else 0  # `in` raises a TypeError first: is it a number?
+    if nano is None or not number:
         return answer
     try:
-        return _insert(answer, encode(in_usd(nano))) or answer
+        return _insert(answer, encode(in_usd(nano)), once=number == 1) or answer
     except (DecodeError, UnicodeDecodeError, RecursionError):
         return answer
 
@@ -66,8 +67,10 @@ def write_with_cost(this: Exchange) -> Callable[[bytes], bytes]:
     return show
 
 
-def _insert(text: bytes, cost: bytes) -> bytes | None:
-    """An object with the cost in its usage, or in that of its response; None if it has none."""
+def _insert(text: bytes, cost: bytes, *, once: bool = False) -> bytes | None:
+    """An object with the cost in its usage, or in that of its response; None if it has none. `once`: only one
+    `"usage"` stands in it.
+    """
     found = _decode_answer(text)
     name, old = "usage", bytes(found.usage)
     if old:
@@ -77,7 +80,7 @@ def _insert(text: bytes, cost: bytes) -> bytes | None:
         new = _insert(old, cost) if old.startswith(b"{") else None
     if new is None:
         return None
-    if name == "usage" and text.count(KEY) == 1 and not _may_escape(text):
+    if name == "usage" and once and not _may_escape(text):
         place = text.find(old, text.rfind(KEY))
         return text[:place] + new + text[place + len(old) :]
     place = text.find(old)

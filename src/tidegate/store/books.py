@@ -8,13 +8,14 @@ from typing import NamedTuple
 from msgspec import Struct
 from sqlalchemy import Connection, select
 
-from tidegate.money.ledger import Transaction, kind_of_account, owner_of
+from tidegate.money.ledger import REVENUE, Transaction, kind_of_account, owner_of, wallet_of
 
 from .tables import accounts, entries, transactions
 from .upsert import add_up, insert, insert_new, known
 
 __all__ = [
-    "Balance", "Booking", "add_to_accounts", "balance_of", "book", "lock_accounts", "open_accounts",
+    "Balance", "Booking", "Charged", "add_to_accounts", "balance_of", "book", "book_charges",
+    "lock_accounts", "open_accounts",
 ]  # fmt: skip
 
 TRANSACTION = ("id", "kind", "user", "request", "attempt", "reference", "note", "at")
@@ -54,6 +55,44 @@ class Balance(Struct, frozen=True):
     def available(self) -> int:
         """What new requests can use."""
         return self.posted - self.held
+
+
+class Charged(NamedTuple):
+    """A request's cost within its hold: all but a few bookings."""
+
+    id: str
+    request: str
+    attempt: int
+    user: str
+    cost: int
+    at: int
+
+
+def book_charges(connection: Connection, charged: Sequence[Charged]) -> Sequence[Charged]:
+    """Write what `ledger.charges` says of such costs, as `book` does, in a third of its time. Returns those
+    that were not in the books yet.
+    """
+    unique = {one.id: one for one in charged}
+    for found in known(connection, transactions.c.id, unique):
+        del unique[found]
+    if not unique:
+        return ()
+    costs: dict[str, int] = {}
+    for _, _, _, user, cost, _ in unique.values():
+        costs[user] = costs.get(user, 0) + cost
+    wallets = {user: wallet_of(user) for user in costs}
+    rows = [
+        (name, "charge", user, request, attempt, None, "", at)
+        for name, request, attempt, user, _, at in unique.values()
+    ]
+    lines: list[tuple[str, str, int]] = []
+    for name, _, _, user, cost, _ in unique.values():
+        lines += ((name, REVENUE, cost), (name, wallets[user], -cost))
+    posted = {wallets[user]: -cost for user, cost in costs.items()}
+    add_to_accounts(connection, posted={REVENUE: sum(costs.values()), **posted})
+    insert(connection, transactions, TRANSACTION, rows)
+    insert(connection, entries, ENTRY, lines)
+    return list(unique.values())
 
 
 def book(connection: Connection, bookings: Sequence[Booking]) -> list[Booking]:

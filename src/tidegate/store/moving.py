@@ -17,7 +17,7 @@ from tidegate.figures import Sample
 from tidegate.figures.history import Entry
 from tidegate.money.ledger import charges, wallet_of
 
-from .books import Booking, balance_of, book, lock_accounts
+from .books import Booking, Charged, balance_of, book, book_charges, lock_accounts
 from .database import Database
 from .journal import Begun, Ended, Line, Released, read, read_all
 from .leases import consume, release, release_all
@@ -114,14 +114,22 @@ def _lost(line: Begun, now: int) -> Ended:
 
 def apply(connection: Connection, lines: Sequence[Line]) -> int:
     """Write lines into the books, but no second end of a request. Returns how many requests ended."""
-    released = [line.lease for line in lines if isinstance(line, Released)]
+    begun: dict[str, Begun] = {}
+    ends: list[Ended] = []
+    released: list[str] = []
+    for line in lines:
+        if type(line) is Begun:
+            if line.lease is not None:
+                begun[line.id] = line
+        elif type(line) is Ended:
+            ends.append(line)
+        elif type(line) is Released:
+            released.append(line.lease)
     _lock(connection, lines, leases.c.id.in_(released))
-    ended = _new([line for line in lines if isinstance(line, Ended)], connection)
-    settled = {line.id for line in ended}
-    _hold(
-        connection,
-        [one for one in lines if isinstance(one, Begun) and one.lease is not None and one.id not in settled],
-    )
+    ended = _new(ends, connection)
+    for one in ended:
+        begun.pop(one.id, None)
+    _hold(connection, list(begun.values()))
     if ended:
         _charge(connection, ended)
         _resolve(connection, ended)
@@ -129,9 +137,8 @@ def apply(connection: Connection, lines: Sequence[Line]) -> int:
         insert(connection, records, RECORD, [_record(line, flag) for line in ended])
         _count(connection, ended)
         count_sessions(connection, ended)
-    for line in lines:
-        if isinstance(line, Released):
-            release(connection, line.lease)
+    for lease in released:
+        release(connection, lease)
     add_rollups(connection, [_entry(line) for line in ended])
     return len(ended)
 
@@ -161,15 +168,21 @@ def _hold(connection: Connection, begun: Sequence[Begun]) -> None:
 
 def _charge(connection: Connection, ended: Sequence[Ended]) -> None:
     """Book what the requests cost, and take it from their leases and credits."""
+    charged: list[Charged] = []
     bookings: list[Booking] = []
     leased: dict[str, int] = {}
     spent: Counter[str] = Counter()
     rooms: dict[str, int] = {}
     for line in ended:
-        user, lease, left = line.user, line.lease, line.held
+        user, lease, left, parts = line.user, line.lease, line.held, line.charges
         if lease is None or user is None:
             continue
-        for charge in line.charges:
+        if len(parts) == 1 and 0 < parts[0].cost <= left:
+            attempt, cost, name = parts[0].attempt, parts[0].cost, line.id
+            charged.append(Charged(f"{name}.{attempt}.charge", name, attempt, user, cost, line.at))
+            leased[lease] = leased.get(lease, 0) + cost
+            continue
+        for charge in parts:
             cost = charge.cost
             part, room = cost, 0
             if cost > left:
@@ -180,6 +193,8 @@ def _charge(connection: Connection, ended: Sequence[Ended]) -> None:
                     rooms[user] -= one.amount
             left -= part
             leased[lease] = leased.get(lease, 0) + part
+    for _, _, _, user, cost, _ in book_charges(connection, charged):
+        spent[user] += cost
     for one, _ in book(connection, bookings):
         if one.kind != "write_off":
             spent[one.user] += one.amount
