@@ -563,3 +563,12 @@ def test_a_recorded_error_keeps_its_status_and_words(recording: Recording) -> No
 def test_an_error_of_any_form_has_words(status: int, body: bytes, message: str) -> None:
     error = PROTOCOL.parse_error(status, {"x-amzn-errortype": "InternalFailure", "retry-after": "3"}, body)
     assert (error.status, error.message, error.retry_after) == (status, message, 3)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [{"error": {"message": "No."}}, {"error": "No."}, {"detail": "No."}, {"Message": "No."}, "No."],
+)
+def test_an_error_of_a_proxy_keeps_its_words(body: Any):
+    error = PROTOCOL.parse_error(400, {}, json.dumps(body).encode())
+    assert (error.status, error.message) == (400, "No.")

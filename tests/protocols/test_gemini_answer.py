@@ -377,6 +377,13 @@ def test_a_harmful_answer_reports_which_harm():
     assert found[-1] == Finished("content_filter", native="SAFETY", detail="HARM_A")
 
 
+@pytest.mark.parametrize("reason", ["STOP", "A_NEW_REASON"])
+def test_calls_end_a_turn_also_with_a_reason_that_is_new(reason: str):
+    call = {"functionCall": {"name": "f", "args": {}}}
+    found = read([events(chunk(call, finish=reason))])
+    assert [one.reason for one in of(Finished, found)] == ["tool_calls"]
+
+
 def test_content_after_a_finish_reason_belongs_to_the_answer():
     found = read([events(chunk({"text": "a"}, finish="STOP"), chunk({"text": "b"}, finish="STOP"))])
     assert collected(found)[0].text == "ab"

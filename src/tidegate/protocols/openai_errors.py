@@ -11,7 +11,7 @@ from .errors import ProviderBroke, ProviderError, ProviderRefused, TidegateError
 from .refusals import LONGEST, readable, type_of
 from .retry_after import parse_retry_after, render_retry_after, whole_seconds
 
-__all__ = ["error_inside", "error_object", "error_of_event", "parse_error", "render_error"]
+__all__ = ["error_inside", "error_object", "error_of_event", "message_in", "parse_error", "render_error"]
 
 
 ENCODE = msgspec.json.Encoder().encode
@@ -33,6 +33,12 @@ def parse_error(status: int, headers: Mapping[str, str], body: bytes) -> Provide
         param=_text(found.get("param")),
         retry_after=_retry_after(headers, payload),
     )
+
+
+def message_in(body: bytes) -> str | None:
+    """The message of an error in JSON, wherever it is; None if there is none."""
+    message = _message_of(_decode(body))
+    return None if message is None else _bounded(message)
 
 
 def error_inside(error: Any) -> ProviderError:

@@ -5,9 +5,11 @@ event in a stream.
 from collections.abc import Mapping
 
 import msgspec
+from msgspec import structs
 
 from tidegate.protocols.decode import MALFORMED
 from tidegate.protocols.errors import ProviderError, ProviderRefused
+from tidegate.protocols.openai_errors import message_in
 from tidegate.protocols.refusals import LONGEST, readable, type_of
 from tidegate.protocols.retry_after import parse_retry_after
 
@@ -48,9 +50,12 @@ def parse_failure(name: str, body: bytes) -> ProviderError:
 
 def _read(body: bytes) -> ErrorBody:
     try:
-        return _ERROR.decode(body)
+        error = _ERROR.decode(body)
     except MALFORMED:
-        return ErrorBody(readable(body))
+        return ErrorBody(message_in(body) or readable(body))
+    if error.message or error.Message:
+        return error
+    return structs.replace(error, message=message_in(body))  # that of a proxy, which has words of its own
 
 
 def _refusal(error: ErrorBody, name: str, status: int, retry_after: int | None) -> ProviderRefused:

@@ -143,7 +143,7 @@ def _retry_after(details: list[Detail]) -> int | None:
 
 def render_error(error: TidegateError, request_id: str) -> ErrorReply:
     """Write an error for use before the first byte of an answer."""
-    headers = [(b"content-type", b"application/json; charset=UTF-8"), (b"x-request-id", request_id.encode())]
+    headers = [(b"content-type", b"application/json; charset=UTF-8")]
     headers += render_retry_after(error.retry_after)
     return ErrorReply(error.status, tuple(headers), render_error_body(error))
 

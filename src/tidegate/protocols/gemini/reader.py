@@ -456,14 +456,14 @@ def _note_sources(candidate: Candidate, sources: Sources) -> None:
 
 
 def _finished(choice: _Choice) -> Finished | Failed:
-    """Return the end of a choice. Gemini ends a turn with calls with STOP, which is
-    `tool_calls` elsewhere.
+    """Return the end of a choice. Gemini ends a turn with calls with STOP, or with a reason that is new here,
+    which is `tool_calls` elsewhere.
     """
     native = choice.finish or "STOP"
     reason = meaning_of(native)
     if reason == "error":
         return Failed(broken_finish(native, choice.detail))
-    if native == "STOP" and choice.calls:
+    if reason == "stop" and choice.calls:
         reason = "tool_calls"
     return Finished(
         reason,
