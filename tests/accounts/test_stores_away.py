@@ -91,18 +91,21 @@ class Load:
     def __init__(self, gateway: Gateway, clients: int = 4) -> None:
         self._gateway = gateway
         self._begun, self._ended = 0, False
+        self._under_way: set[int] = set()
         self._seen: list[tuple[int, Reply]] = []
         self._clients = [asyncio.create_task(self._ask()) for _ in range(clients)]
 
     async def _ask(self) -> None:
         while not self._ended:
             self._begun = number = self._begun + 1
+            self._under_way.add(number)
             self._seen.append((number, await self._gateway.chat("one/m")))
+            self._under_way.remove(number)
 
     async def fresh(self) -> list[Reply]:
         """The answers to some requests that begin from now on, once those from before have ended."""
         last = self._begun
-        await until(lambda: {number for number, _ in self._seen} >= set(range(1, last + 5)))
+        await until(lambda: self._begun >= last + 4 and min(self._under_way, default=last + 5) > last + 4)
         return [reply for number, reply in self._seen if number > last]
 
     async def end(self) -> None:
