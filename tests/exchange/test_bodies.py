@@ -10,11 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from administration import ADMIN, ANSWER, AS_ADMIN
 from running import HELLO, Gateway
 from sdk.dialects import OPENAI, TEXT
 from simulator import Simulator, json, refusal
+from tidegate.observe import redaction
 from tidegate.observe.capture import Piece, Room
 from tidegate.observe.log_files import ERRORS, INTERACTIONS, LogFiles
 from tidegate.observe.redaction import Redactor
@@ -274,3 +277,30 @@ def test_files_rotate_and_are_compressed_and_deleted(tmp_path: Path) -> None:
     now[0] += 3 * 86_400
     file.descriptor()
     assert [path.name for path in files_of(tmp_path, "stream")] == ["stream_2026-12-01.log"]
+
+
+KEY_TAIL = "aB3dE6gH9jK2mN5pQ8sT1vW4yZ7"
+FORMS = (
+    *(f"{prefix}{separator}{KEY_TAIL}" for prefix in redaction._PREFIXES for separator in "-_"),
+    f"AIza{KEY_TAIL}0123456789", "AKIA0123456789ABCDEF", "ASIA0123456789ABCDEF",
+    f"eyJ{KEY_TAIL}.{KEY_TAIL}.{KEY_TAIL}", f"Bearer {KEY_TAIL}",
+    f"-----BEGIN RSA PRIVATE KEY-----\n{KEY_TAIL}\n-----END RSA PRIVATE KEY-----",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_every_form_of_a_key_is_found_among_words(form: str) -> None:
+    text = f'{{"content": "it is {form}, thanks"}}'
+    found = Redactor().without_keys(text)
+    assert found.changed
+    assert form.removeprefix("Bearer ") not in found.text
+    assert found.text == redaction._KEYS.sub(redaction.MARK, text)
+
+
+@given(
+    st.lists(
+        st.sampled_from([*FORMS, "disk-", "sk", "-", "_", "Bearer", " ", '"', "eyJ", "x" * 20, "ä"])
+    ).map("".join)
+)
+def test_texts_without_a_hint_have_no_key(text: str) -> None:
+    assert Redactor().without_keys(text).text == redaction._KEYS.sub(redaction.MARK, text)
