@@ -1,0 +1,373 @@
+"""Counts what a request costs in machine instructions, or in Python's bytecodes: on a busy machine times say
+little, and these stay the same.
+
+    uv run python benchmarks/instructions.py [--scenario NAME …] [--source FOLDER] [--profile FOLDER]
+    uv run python benchmarks/instructions.py --bytecodes 40 --scenario json
+
+Instructions are counted by valgrind's callgrind, which has to be installed (Debian: `apt install valgrind`);
+bytecodes by Python itself. `--source` is another `src` to count instead, such as that of an older commit in a
+worktree; `--profile` keeps the profiles, for callgrind_annotate.
+
+The whole path of a request is run in one process: the server's parser, the exchange, the client's parser.
+Only the network is made up (`Network`): one client, and a provider that answers at once, in memory.
+The clock is made up too: it moves by the same step whenever it is read, so that what is done every tenth of a
+second is done for some hundreds of requests, as in reality, however slowly valgrind runs them.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from types import CodeType, FrameType
+from typing import Any
+
+STEP_S = 7e-6
+"""How far the clock moves whenever it is read: about 140 µs in a request."""
+WARM_UP = 300
+"""Requests before counting begins."""
+EVENTS = 200
+"""Events of a stream."""
+CALLGRIND = ("--tool=callgrind", "--instr-atstart=no", "--quiet")
+COUNTED = re.compile(r"^totals: (\d+)", re.MULTILINE)
+
+CONFIG = """
+[auth]
+mode = "open"
+[logs]
+bodies = "none"
+format = "json"
+[routing]
+retries = 0
+[providers.a]
+kind = "openai_compatible"
+base_url = "http://127.0.0.1:1/v1"
+api_key = "sk-up"
+[providers.b]
+kind = "openai_compatible"
+base_url = "http://127.0.0.1:2/v1"
+api_key = "sk-up"
+[providers.c]
+kind = "openai_compatible"
+base_url = "http://127.0.0.1:3/v1"
+api_key = "sk-up"
+[providers.other]
+kind = "anthropic"
+base_url = "http://127.0.0.1:4"
+api_key = "sk-up"
+[models.priority]
+candidates = ["a/m", "b/m", "c/m"]
+[models.balanced]
+candidates = ["a/m", "b/m", "c/m"]
+order = "balanced"
+[prices."a/m"]
+input = 0.15
+output = 0.60
+cache_read = 0.075
+[prices."b/m"]
+input = 0.16
+output = 0.64
+cache_read = 0.08
+[prices."c/m"]
+input = 0.20
+output = 0.80
+cache_read = 0.10
+"""
+
+TEXT = "Hello! How can I help you today? I can write, analyse, code and calculate. " * 2
+OPENAI = {
+    "id": "chatcmpl-1",
+    "object": "chat.completion",
+    "created": 1751281234,
+    "model": "m-1",
+    "choices": [{"index": 0, "message": {"role": "assistant", "content": TEXT}, "finish_reason": "stop"}],
+    "usage": {"prompt_tokens": 18, "completion_tokens": 38, "total_tokens": 56},
+}
+CHUNK = {
+    "id": "chatcmpl-1",
+    "object": "chat.completion.chunk",
+    "created": 1751281234,
+    "model": "m-1",
+    "choices": [{"index": 0, "delta": {"content": " tok"}, "finish_reason": None}],
+}
+LAST_CHUNK = {
+    **CHUNK,
+    "choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}],
+    "usage": OPENAI["usage"],
+}
+ANTHROPIC = {
+    "id": "msg_1",
+    "type": "message",
+    "role": "assistant",
+    "model": "m-1",
+    "content": [{"type": "text", "text": TEXT}],
+    "stop_reason": "end_turn",
+    "stop_sequence": None,
+    "usage": {"input_tokens": 18, "output_tokens": 38},
+}
+DELTA = {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": " tok"}}
+ANTHROPIC_EVENTS = [
+    {"type": "message_start", "message": {**ANTHROPIC, "content": [], "stop_reason": None}},
+    {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}},
+    *[DELTA] * EVENTS,
+    {"type": "content_block_stop", "index": 0},
+    {"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": 9}},
+    {"type": "message_stop"},
+]
+
+
+def plain(value: object) -> list[bytes]:
+    """A provider's whole answer."""
+    body = json.dumps(value).encode()
+    head = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(body)
+    return [head + body]
+
+
+def streamed(events: Sequence[dict[str, Any]], end: bytes = b"") -> list[bytes]:
+    """A provider's stream, an event in each packet."""
+    pieces = []
+    for event in events:
+        name = b"event: %b\n" % event["type"].encode() if "type" in event else b""
+        pieces.append(b"%bdata: %b\n\n" % (name, json.dumps(event, separators=(",", ":")).encode()))
+    pieces.append(end)
+    head = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
+    return [head, *[b"%x\r\n%b\r\n" % (len(piece), piece) for piece in pieces if piece], b"0\r\n\r\n"]
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """A kind of request."""
+
+    model: str
+    answer: list[bytes]
+    stream: bool = False
+    requests: int = 2000
+
+    @property
+    def parts(self) -> int:
+        """What the instructions are divided by in a request: a stream costs so much for each event."""
+        return EVENTS if self.stream else 1
+
+
+SCENARIOS = {
+    "json": Scenario("a/m", plain(OPENAI)),
+    "translated": Scenario("other/m", plain(ANTHROPIC)),
+    "priority": Scenario("priority", plain(OPENAI)),
+    "balanced": Scenario("balanced", plain(OPENAI)),
+    "event": Scenario("a/m", streamed([*[CHUNK] * EVENTS, LAST_CHUNK], b"data: [DONE]\n\n"), True, 40),
+    "translated event": Scenario("other/m", streamed(ANTHROPIC_EVENTS), True, 40),
+}
+
+
+class Wire(asyncio.Transport):
+    """A connection without a socket."""
+
+    def __init__(self, write: Callable[[bytes], None]) -> None:
+        super().__init__()
+        self.write = write  # type: ignore[assignment, method-assign]
+
+    def is_closing(self) -> bool:
+        return False
+
+    def get_write_buffer_size(self) -> int:
+        return 0
+
+    def pause_reading(self) -> None: ...
+
+    def resume_reading(self) -> None: ...
+
+    def close(self) -> None: ...
+
+    def abort(self) -> None: ...
+
+
+class Network(asyncio.SelectorEventLoop):
+    """An event loop whose connections lead to a provider that answers at once, by a clock of its own."""
+
+    def __init__(self, clock: Callable[[], float], answer: list[bytes]) -> None:
+        super().__init__()
+        self.time = clock  # type: ignore[method-assign]
+        self._answer = answer
+
+    async def sock_connect(self, sock: socket.socket, address: object) -> None: ...
+
+    async def create_connection(self, make: Any, *args: Any, sock: Any = None, **options: Any) -> Any:
+        sock.close()
+        protocol = make()
+
+        def write(_: bytes) -> None:
+            for piece in self._answer:
+                self.call_soon(protocol.data_received, piece)
+
+        wire = Wire(write)
+        protocol.connection_made(wire)
+        return wire, protocol
+
+
+class Client:
+    """Sends the same request again and again."""
+
+    def __init__(self, scenario: Scenario, connect: Callable[[], Any]) -> None:
+        body: dict[str, Any] = {"model": scenario.model, "max_tokens": 256, "stream": scenario.stream}
+        body["messages"] = [{"role": "user", "content": "Hello, you! " * 20}]
+        sent = json.dumps(body, separators=(",", ":")).encode()
+        self._request = (
+            b"POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\nuser-agent: bench\r\n"
+            b"authorization: Bearer sk-1\r\ncontent-type: application/json\r\n"
+            b"content-length: %d\r\n\r\n%b" % (len(sent), sent)
+        )
+        self._end = b"0\r\n\r\n" if scenario.stream else b"}"
+        self._answered: asyncio.Future[bytes] | None = None
+        self._connection = connect()
+        self._connection.connection_made(Wire(self._receive))
+
+    def _receive(self, data: bytes) -> None:
+        if data.endswith(self._end) and self._answered is not None:
+            self._answered.set_result(data)
+
+    async def repeat(self, requests: int) -> None:
+        for _ in range(requests):
+            self._answered = asyncio.get_running_loop().create_future()
+            self._connection.data_received(self._request)
+            last = await self._answered
+            await asyncio.sleep(0)  # the record is written after the answer
+        assert b"error" not in last, last
+
+
+def build(folder: Path) -> Any:
+    """The application of a gateway."""
+    from tidegate.app import Tidegate
+    from tidegate.config import load
+    from tidegate.observe import RequestLog
+    from tidegate.observe.request_log import render_json
+
+    path = folder / "tidegate.toml"
+    path.write_text(CONFIG)
+    return Tidegate(load(path, {}, folder), RequestLog(render_json, Path(os.devnull).open("wb")))
+
+
+async def run(app: Any, scenario: Scenario, requests: int, counting: Any) -> None:
+    """Send requests to a gateway, the counted ones within the context `counting`."""
+    from tidegate.http.server import Server
+
+    await app.startup()
+    client = Client(scenario, Server(app.serve).connect)
+    await client.repeat(WARM_UP // scenario.parts + 5)
+    with counting:
+        await client.repeat(requests)
+    await app.shutdown()
+
+
+def serve(scenario: Scenario, requests: int, counting: Any) -> None:
+    """Run a scenario in this process, by a clock that moves when it is read."""
+    clock = count(1000.0, STEP_S).__next__
+    time.perf_counter = clock  # before the gateway imports it
+    with tempfile.TemporaryDirectory() as folder:
+        app = build(Path(folder))
+        with asyncio.Runner(loop_factory=lambda: Network(clock, scenario.answer)) as runner:
+            runner.run(run(app, scenario, requests, counting))
+
+
+class Callgrind:
+    """Lets callgrind count within a context."""
+
+    def __enter__(self) -> None:
+        self._switch("on")
+
+    def __exit__(self, *error: object) -> None:
+        self._switch("off")
+
+    @staticmethod
+    def _switch(to: str) -> None:
+        subprocess.run(
+            ["callgrind_control", f"--instr={to}", str(os.getpid())], check=True, capture_output=True
+        )
+
+
+class Bytecodes:
+    """Counts bytecodes by function within a context."""
+
+    def __init__(self) -> None:
+        self.counted: Counter[CodeType] = Counter()
+
+    def __enter__(self) -> None:
+        sys.settrace(self._enter)
+
+    def __exit__(self, *error: object) -> None:
+        sys.settrace(None)
+
+    def _enter(self, frame: FrameType, event: str, arg: object) -> Any:
+        frame.f_trace_opcodes, frame.f_trace_lines = True, False
+        return self._count
+
+    def _count(self, frame: FrameType, event: str, arg: object) -> Any:
+        if event == "opcode":
+            self.counted[frame.f_code] += 1
+        return self._count
+
+
+def show_bytecodes(name: str, most: int) -> None:
+    """Print the bytecodes of a request, and the functions with most of them."""
+    scenario, counting = SCENARIOS[name], Bytecodes()
+    requests = max(1, 200 // scenario.parts)
+    serve(scenario, requests, counting)
+    requests *= scenario.parts
+    print(f"{name}: {sum(counting.counted.values()) / requests:.1f} bytecodes")
+    for code, number in counting.counted.most_common(most):
+        file = "/".join(Path(code.co_filename).parts[-2:])
+        print(f"{number / requests:10.1f} {file} {code.co_qualname}")
+
+
+def instructions(name: str, source: Path, kept: Path) -> float:
+    """The instructions of a request, or of an event of a stream."""
+    scenario, profile = SCENARIOS[name], kept / f"{name.replace(' ', '-')}.callgrind"
+    command = [
+        "valgrind", *CALLGRIND, f"--callgrind-out-file={profile}", sys.executable, __file__, "--inside", name,
+    ]  # fmt: skip
+    environ = {**os.environ, "PYTHONPATH": str(source), "PYTHONHASHSEED": "0"}
+    subprocess.run(command, check=True, env=environ)
+    total = COUNTED.search(profile.read_text())
+    assert total is not None, "callgrind has counted nothing"
+    return int(total[1]) / scenario.requests / scenario.parts
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    options.add_argument("--scenario", action="append", choices=SCENARIOS, default=None)
+    options.add_argument("--source", type=Path, default=Path(__file__).parents[1] / "src")
+    options.add_argument("--profile", type=Path, help="keep the profiles in this folder")
+    options.add_argument("--bytecodes", type=int, help="count bytecodes; print so many functions")
+    options.add_argument("--inside", choices=SCENARIOS, help=argparse.SUPPRESS)
+    asked = options.parse_args()
+    if asked.inside is not None:
+        serve(SCENARIOS[asked.inside], SCENARIOS[asked.inside].requests, Callgrind())
+        return
+    for name in asked.scenario or SCENARIOS:
+        if asked.bytecodes is not None:
+            sys.path.insert(0, str(asked.source))
+            show_bytecodes(name, asked.bytecodes)
+            continue
+        if shutil.which("valgrind") is None:
+            sys.exit("valgrind is not installed; --bytecodes counts without it")
+        with tempfile.TemporaryDirectory() as temporary:
+            kept = asked.profile or Path(temporary)
+            kept.mkdir(exist_ok=True)
+            number = instructions(name, asked.source.resolve(), kept)
+        print(f"{name:20} {number:12,.0f}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
