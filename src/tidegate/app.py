@@ -31,7 +31,7 @@ from tidegate.exchange.admin_access import ADMIN_PATH, AdminAccess
 from tidegate.exchange.browser_sessions import BrowserSessions
 from tidegate.exchange.draining import Drains
 from tidegate.exchange.identity import Keyring
-from tidegate.exchange.live import open_requests
+from tidegate.exchange.live import count_open, open_requests
 from tidegate.exchange.metrics_access import MetricsAccess
 from tidegate.exchange.model_lists import ModelLists
 from tidegate.exchange.model_names import ModelNames
@@ -451,6 +451,9 @@ class Tidegate:
         live.note(WORKER.limits_alone, _since(alone, now))
         live.note(WORKER.store_failing, _since(failing, now))
         self._note_store(failing is not None)
+        requests, streams = count_open(self._watchdog)
+        live.note(WORKER.open_requests, requests)
+        live.note(WORKER.open_streams, streams)
         live.note_total(WORKER.dropped_messages, getattr(self._bus, "dropped", 0))
         live.note_total(WORKER.dropped_details, self._recorder.dropped + self._recorder.room.dropped)
         if store is not None:

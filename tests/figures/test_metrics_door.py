@@ -93,6 +93,16 @@ async def test_a_stream_has_a_time_to_first_token_and_is_open_while_it_lasts(
     assert found["tidegate_open_streams"] == 0
 
 
+async def test_requests_are_open_until_they_are_answered(gateway: Gateway, provider: Simulator) -> None:
+    provider.answer(never())
+    asked = [asyncio.create_task(gateway.chat("sim/gpt-4o", stream=stream)) for stream in (True, True, False)]
+    await provider.seen(3)
+    found = await scrape(gateway)
+    assert (found["tidegate_open_requests"], found["tidegate_open_streams"]) == (3, 2)
+    for one in asked:
+        one.cancel()
+
+
 async def test_errors_are_counted_by_kind_where_they_happened(gateway: Gateway, provider: Simulator) -> None:
     provider.answer(json({"error": {"message": "slow down", "type": "rate_limit_error"}}, status=429))
     assert (await gateway.chat("sim/gpt-4o")).status == 429

@@ -25,8 +25,6 @@ async def admit(this: Exchange, operation: Operation[P]) -> None:
     shorten_deadline(this)
     this.operation = operation
     parsed = this.parsed = await read_request(this, operation.parse)
-    if this.stream:
-        this.gateway.figures.live.stream_opened()
     this.resolution = this.gateway.registry.resolve(
         parsed.model, parsed.provider, parsed.fallbacks, operation.client_format
     )

@@ -43,7 +43,6 @@ def exchange(request: Request, door: Door, gateway: Gateway, operation: Operatio
 async def recorded(request: Request, door: Door, gateway: Gateway, handler: Handler) -> None:
     """Run a handler to completion: whatever happens, the client gets an answer and a record is written."""
     this = Exchange(request, door, gateway)
-    gateway.figures.live.opened()
     routing, server = gateway.config.routing, gateway.config.server
     try:
         with gateway.watchdog.watch(request, routing.deadline_s, server.body_s) as this.watch:
@@ -61,9 +60,8 @@ async def recorded(request: Request, door: Door, gateway: Gateway, handler: Hand
         gateway.on_internal_error(request.id)
         fail(this, InternalError("the gateway failed; its log says why"))
     finally:
-        if not gateway.drain(this):
+        if this.ended != "client_left" or not gateway.drain(this):
             settle(this)
-        gateway.figures.live.closed(stream=bool(this.stream))
 
 
 def fail(this: Exchange, error: TidegateError) -> None:

@@ -9,7 +9,7 @@ from tidegate.accounts.live import LiveRequest, State
 from .state import Exchange
 from .watchdog import Waiting, Watchdog
 
-__all__ = ["open_requests"]
+__all__ = ["count_open", "open_requests"]
 
 STATES: Mapping[Waiting, State] = MappingProxyType(
     {
@@ -32,6 +32,13 @@ def open_requests(watchdog: Watchdog) -> Sequence[LiveRequest]:
         if isinstance(watch.exchange, Exchange) and hasattr(watch.exchange, "operation")
     ]
     return sorted(found, key=lambda one: one.time, reverse=True)
+
+
+def count_open(watchdog: Watchdog) -> tuple[int, int]:
+    """The number of open requests, and how many of them are for a stream."""
+    exchanges = [watch.exchange for watch in watchdog]
+    streams = [one for one in exchanges if isinstance(one, Exchange) and one.stream]
+    return len(exchanges), len(streams)
 
 
 def _view(this: Exchange, state: State, now: float, clock: float) -> LiveRequest:
