@@ -1,5 +1,10 @@
 """Answers that are counted together give what they give one by one."""
 
+import math
+from bisect import bisect_left
+from collections import Counter
+from functools import partial
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -15,6 +20,7 @@ from tidegate.figures.answers import by_series
 from tidegate.figures.history import Entry, roll_up
 from tidegate.figures.keeper import Keeper
 from tidegate.figures.live import Live
+from tidegate.meters import bucket_of, counts_of
 from tidegate.observe import Record
 from tidegate.protocols.contract import Tally
 from tidegate.protocols.usage import Usage
@@ -163,3 +169,15 @@ def test_samples_that_failed_or_had_several_attempts_are_not_plain() -> None:
     assert not Sample(502, 1.0, error=True, parts=(part,)).plain
     assert not Sample(200, 1.0, parts=(Part("p", "m", "timeout"),)).plain
     assert not Sample(200, 1.0, parts=(Part("p", "m", rated=False),)).plain
+
+
+@given(values=st.lists(st.floats(0.0, 1e5)))
+def test_many_values_are_counted_as_one_by_one(values: list[float]) -> None:
+    assert counts_of(values) == Counter(map(bucket_of, values))
+
+
+@given(limits=st.lists(st.integers(0, 20), unique=True), values=st.lists(st.integers(0, 25)))
+def test_they_are_counted_by_any_buckets(limits: list[int], values: list[int]) -> None:
+    limits.sort()
+    place_of = partial(bisect_left, limits)
+    assert counts_of(values, place_of, [*limits, math.inf].__getitem__) == Counter(map(place_of, values))

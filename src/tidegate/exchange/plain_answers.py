@@ -3,7 +3,6 @@ usage. A tenth of a second later they are added up together, by model and caller
 """
 
 from time import time
-from typing import NamedTuple
 
 from msgspec import structs
 
@@ -23,21 +22,15 @@ LEAST_GENERATION_S = 0.01
 """The shortest generation whose speed is measured, in seconds: what is faster arrived at once."""
 
 
-class Group(NamedTuple):
-    """Answers of one candidate to one caller."""
-
-    candidate: Candidate
-    door: str
-    user: str | None
-    key: str | None
-    tool_calls: bool
-    tallies: list[Tally]
-    totals_ms: list[float]
-    ttfts_ms: list[float]
-    generation_s: list[float]
-    """For each answer, from its first token to its end; for a plain answer, from the request on."""
-    costs: list[int | None] | None
-    """What was booked for each answer, in nano; None where nothing was booked."""
+Answer = tuple[Tally, float, float | None, float, int | None]
+"""What is added up of an answer: its tally, the milliseconds to its end and to the first byte if it is
+a stream, the seconds from there to its end (of a plain answer, from the request on), and its booked cost in
+nano (10⁻⁹ USD).
+"""
+Kind = tuple[int, str, str | None, str | None, bool, bool]
+"""What answers have in common that are added up together: the id of their candidate, the door, the caller's
+user and key, and whether they end in tool calls and are booked.
+"""
 
 
 class PlainAnswers:
@@ -47,7 +40,7 @@ class PlainAnswers:
 
     def __init__(self, figures: Keeper, names: ModelNames, cards: PriceCards) -> None:
         self._figures, self._names, self._cards = figures, names, cards
-        self._groups: dict[tuple[int, str, str | None, str | None, bool, bool], Group] = {}
+        self._kinds: dict[Kind, tuple[Candidate, list[Answer]]] = {}
 
     def add(
         self,
@@ -62,45 +55,39 @@ class PlainAnswers:
         """Collect an answer whose generation took so many seconds. Where it is `booked`, its record says what
         it costs.
         """
-        calls = tally.finish == "tool_calls"
-        key = (id(candidate), record.door, caller.user, caller.key, calls, booked)
-        group = self._groups.get(key)
-        if group is None:
-            if not self._groups:
+        kind = id(candidate), record.door, caller.user, caller.key, tally.finish == "tool_calls", booked
+        known = self._kinds.get(kind)
+        if known is None:
+            if not self._kinds:
                 self._figures.defer(self.count)
-            costs: list[int | None] | None = [] if booked else None
-            group = Group(candidate, record.door, caller.user, caller.key, calls, [], [], [], [], costs)
-            self._groups[key] = group
-        group.tallies.append(tally)
-        group.totals_ms.append(record.total_ms)
-        if record.stream:
-            group.ttfts_ms.append(record.first_byte_ms or 0.0)
-        group.generation_s.append(generation_s)
-        if group.costs is not None:
-            group.costs.append(record.cost)
+            known = self._kinds[kind] = candidate, []
+        ttft_ms = record.first_byte_ms if record.stream else None
+        known[1].append((tally, record.total_ms, ttft_ms, generation_s, record.cost))
 
     def count(self) -> None:
         """Add up what was collected."""
-        groups, self._groups = self._groups, {}
+        kinds, self._kinds = self._kinds, {}
         at = int(time() * 1000)
-        for group in groups.values():
-            self._figures.add_answers(self._sum_up(group, at))
+        for kind, (candidate, answers) in kinds.items():
+            self._figures.add_answers(self._add_up(kind, candidate, answers, at))
 
-    def _sum_up(self, group: Group, at: int) -> Answers:
-        candidate, tallies = group.candidate, group.tallies
+    def _add_up(self, kind: Kind, candidate: Candidate, answers: list[Answer], at: int) -> Answers:
+        _, door, user, key, calls, booked = kind
+        tallies, totals_ms, ttfts_ms, elapsed_s, costs = zip(*answers, strict=True)
         usages = [tally.usage or NO_USAGE for tally in tallies]
         total = _added(usages)
         cost, unpriced, discount, premium = self._cards.add_up(candidate, tallies, usages, total)
-        if group.costs is not None:
-            cost, unpriced = sum(filter(None, group.costs)), group.costs.count(None)
+        if booked:
+            cost, unpriced = sum(filter(None, costs)), costs.count(None)
         generated, generated_s = 0, 0.0
-        for usage, elapsed in zip(usages, group.generation_s, strict=True):
+        for usage, elapsed in zip(usages, elapsed_s, strict=True):
             if elapsed >= LEAST_GENERATION_S:
                 generated += usage.completion_tokens or 0
                 generated_s += elapsed
         return Answers(
-            provider=candidate.service.name, model=self._names.of(candidate), door=group.door, at=at,
-            user=group.user, key=group.key, totals_ms=group.totals_ms, ttfts_ms=group.ttfts_ms,
+            provider=candidate.service.name, model=self._names.of(candidate), door=door, at=at,
+            user=user, key=key,
+            totals_ms=totals_ms, ttfts_ms=[ttft for ttft in ttfts_ms if ttft is not None],
             input=_sum(total.input, total.input_audio, total.input_image),
             cache_read=_sum(total.cache_read),
             cache_write=_sum(total.cache_write, total.cache_write_1h),
@@ -108,7 +95,7 @@ class PlainAnswers:
             reasoning=_sum(total.reasoning),
             cost=cost, unpriced=unpriced, discount=discount, premium=premium,
             generated=generated, generated_ms=generated_s * 1e3,
-            tool_calls=len(tallies) if group.tool_calls else 0,
+            tool_calls=len(answers) if calls else 0,
         )  # fmt: skip
 
 

@@ -50,17 +50,17 @@ def is_plain(this: Exchange, record: Record) -> bool:
     """Whether it was a whole answer with usage, at the first attempt: most are, and are counted together."""
     if record.ended != "complete" or record.status != OK or len(this.attempts) != 1 or record.estimated:
         return False
-    return this.error is None and is_sampled(this)
+    return this.error is None and this.model is not None and this.stream is not None
 
 
 def add_plain(this: Exchange, record: Record) -> None:
     """Add such an answer to those that are counted together."""
-    (attempt,) = this.attempts
+    attempt = this.attempts[0]
     begun = attempt.first_byte_at if this.stream else attempt.started_at
-    elapsed = attempt.ended_at - begun if attempt.ended_at is not None and begun is not None else 0.0
+    took_s = attempt.ended_at - begun if attempt.ended_at is not None and begun is not None else 0.0
     booked = this.sample is not None
     this.gateway.plain_answers.add(
-        attempt.candidate, attempt.tally, record, this.caller, elapsed, booked=booked
+        attempt.candidate, attempt.tally, record, this.caller, took_s, booked=booked
     )
 
 

@@ -2,12 +2,11 @@
 fraction of the time to add many of them up at once.
 """
 
-from collections import Counter
 from collections.abc import Sequence
 
 from msgspec import Struct
 
-from tidegate.meters import bucket_of
+from tidegate.meters import counts_of
 
 from .history import ALL, FIVE_MINUTES_S, Series
 from .sums import Sums
@@ -87,4 +86,4 @@ def by_series(answers: Answers) -> dict[int, dict[Series, Sums]]:
 
 
 def _buckets(times_ms: Sequence[float]) -> dict[int, int]:
-    return dict(Counter([bucket_of(time / 1e3) for time in times_ms]))
+    return counts_of([time / 1e3 for time in times_ms])

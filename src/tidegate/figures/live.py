@@ -1,10 +1,13 @@
 """What the workers of a host count: each request adds to numbers, and a scrape adds the workers up."""
 
+import math
 import os
 from bisect import bisect_left
 from collections.abc import Sequence
+from functools import partial
 from time import time
 
+from tidegate.meters import counts_of
 from tidegate.protocols.errors import (
     Forbidden,
     InsufficientFunds,
@@ -17,7 +20,7 @@ from tidegate.protocols.errors import (
 
 from .answers import Answers
 from .counters import AREA_BYTES, Area, Labels
-from .families import BOUNDS_S, DOOR, GAUGES, MODEL, WORKER, status_class
+from .families import BOUNDS_S, DOOR, GAUGES, MODEL, status_class
 from .kinds import KINDS
 from .sample import OTHER, Part, Sample
 
@@ -28,6 +31,8 @@ NOBODY = "none"
 
 KIND_AT = {kind: MODEL.errors + place for place, kind in enumerate(KINDS)}
 BOUNDS_MS = tuple(bound * 1e3 for bound in BOUNDS_S)
+ENDS_MS = (*BOUNDS_MS, math.inf)
+PLACE_OF = partial(bisect_left, BOUNDS_MS)
 SUM_AT = len(BOUNDS_S) + 1
 STATUS_AT = {status: status_class(status) for status in range(100, 600)}
 
@@ -69,20 +74,6 @@ class Live:
         return AREA_BYTES * places
 
     # --- for requests -------------------------------------------------------------------------
-
-    def opened(self) -> None:
-        """A request has begun."""
-        self._cells[self._worker + WORKER.open_requests] += 1
-
-    def closed(self, *, stream: bool) -> None:
-        """It has ended; `stream`: whether it was one of `stream_opened`."""
-        self._cells[self._worker + WORKER.open_requests] -= 1
-        if stream:
-            self._cells[self._worker + WORKER.open_streams] -= 1
-
-    def stream_opened(self) -> None:
-        """It is a request for a stream."""
-        self._cells[self._worker + WORKER.open_streams] += 1
 
     def count(self, door: str, status: int, error: TidegateError | None) -> None:
         """Count a request at its door; `error` is why the gateway refused it, if it did."""
@@ -127,8 +118,8 @@ class Live:
         cells[block + MODEL.tool_calls] += answers.tool_calls
         for begin, times in ((MODEL.duration, answers.totals_ms), (MODEL.ttft, answers.ttfts_ms)):
             at = block + begin
-            for time_ms in times:
-                cells[at + bisect_left(BOUNDS_MS, time_ms)] += 1
+            for place, number in counts_of(times, PLACE_OF, ENDS_MS.__getitem__).items():
+                cells[at + place] += number
             cells[at + SUM_AT] += int(sum(times) * 1e3)
 
     def _add_part(self, part: Part) -> None:

@@ -1,13 +1,13 @@
 """Sums over many requests, which can be added to each other."""
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Self
 
 from msgspec import Struct, field
 from msgspec.structs import astuple
 
-from tidegate.meters import bucket_of
+from tidegate.meters import bucket_of, counts_of
 
 from .sample import Part, Sample
 
@@ -64,8 +64,8 @@ class Sums(Struct, kw_only=True, array_like=True):
             requests=number, rated=number, unpriced=costs.count(None), cost=sum(filter(None, costs)),
             **{name: sum(columns[name]) for name in ADDED},
             generated_ms=sum(round(one.generated_ms) for one in timed),
-            latency=Counter([bucket_of(one.total_ms / 1e3) for one in samples]),
-            ttft=Counter([bucket_of(one / 1e3) for one in ttfts]),
+            latency=counts_of([one.total_ms / 1e3 for one in samples]),
+            ttft=counts_of([one / 1e3 for one in ttfts]),
         )  # fmt: skip
 
     def add_request(self, sample: Sample) -> None:

@@ -5,7 +5,10 @@ workers can share their measurements.
 """
 
 from .average import Average
-from .histogram import GAMMA, Histogram, RecentHistogram, bucket_of, quantiles_of
+from .histogram import GAMMA, Histogram, RecentHistogram, bucket_of, counts_of, quantiles_of
 from .window import WindowCount
 
-__all__ = ["GAMMA", "Average", "Histogram", "RecentHistogram", "WindowCount", "bucket_of", "quantiles_of"]
+__all__ = [
+    "GAMMA", "Average", "Histogram", "RecentHistogram", "WindowCount", "bucket_of", "counts_of",
+    "quantiles_of",
+]  # fmt: skip

@@ -5,11 +5,11 @@ estimate of a bucket differs from any of its values by at most (GAMMA - 1) / (GA
 """
 
 import math
-from bisect import bisect_left
-from collections.abc import Iterable, Mapping, Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import accumulate
 
-__all__ = ["GAMMA", "Histogram", "RecentHistogram", "bucket_of", "quantile_of", "quantiles_of"]
+__all__ = ["GAMMA", "Histogram", "RecentHistogram", "bucket_of", "counts_of", "quantile_of", "quantiles_of"]
 
 GAMMA = 1.04
 """The growth of the buckets: an error of at most 2 %."""
@@ -61,6 +61,29 @@ class Histogram:
 def bucket_of(value: float) -> int:
     """The bucket of a value."""
     return _ceil(_log(max(LEAST, value)) * _PER_LOG)
+
+
+def _end_of(bucket: int) -> float:
+    """The largest value of a bucket."""
+    return float(GAMMA**bucket)
+
+
+def counts_of(
+    values: Iterable[float],
+    bucket_of: Callable[[float], int] = bucket_of,
+    end_of: Callable[[int], float] = _end_of,
+) -> dict[int, int]:
+    """Many values counted by their buckets, whose largest values `end_of` returns: it looks at each bucket
+    once, and not at each value.
+    """
+    ordered, begin = sorted(values), 0
+    counts: dict[int, int] = {}
+    while begin < len(ordered):
+        bucket = bucket_of(ordered[begin])
+        end = max(begin + 1, bisect_right(ordered, end_of(bucket), begin))
+        counts[bucket] = counts.get(bucket, 0) + end - begin
+        begin = end
+    return counts
 
 
 def quantile_of(parts: Iterable[Mapping[int, int]], share: float) -> float | None:
