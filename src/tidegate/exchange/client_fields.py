@@ -4,12 +4,13 @@ that coding agents name in headers.
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Any
 
 from tidegate.routing import conversation_name
 
-__all__ = ["described_by", "session_of"]
+__all__ = ["client_of", "fields_of", "session_of"]
 
 _NAME = re.compile(rb"[A-Za-z0-9_$@~][A-Za-z0-9_$@:./+=~-]{0,127}")
 """The pattern of ids, programs and kinds: records have nothing else of what clients send."""
@@ -33,6 +34,8 @@ AGENTS: Mapping[bytes, Mapping[bytes, str]] = {
 """A header that shows the kind of client (Claude Code, Codex, LLM Gate's) → its headers, and their names in
 records."""
 SIGNS = frozenset(AGENTS)
+LONGEST_KEPT = 128
+"""Maximum bytes of a `User-Agent` whose program is cached: clients choose it."""
 
 
 def session_of(headers: Mapping[bytes, bytes], parsed: Any) -> str | None:
@@ -50,21 +53,18 @@ def session_of(headers: Mapping[bytes, bytes], parsed: Any) -> str | None:
     return _name(name) or f"~{blake2b(name, digest_size=12).hexdigest()}"
 
 
-def described_by(headers: Mapping[bytes, bytes]) -> dict[str, Any]:
-    """The fields of a record that headers say."""
-    return {"client": client_of(headers), "fields": fields_of(headers)}
-
-
 def client_of(headers: Mapping[bytes, bytes]) -> str | None:
     """The client's program: the first word of its `User-Agent`, usually with a version."""
     agent = headers.get(b"user-agent")
-    return _name(agent.partition(b" ")[0]) if agent else None
+    if not agent:
+        return None
+    return _known_program(agent) if len(agent) <= LONGEST_KEPT else _program_of(agent)
 
 
 def fields_of(headers: Mapping[bytes, bytes]) -> dict[str, str]:
     """The values of the headers of AGENTS, by their names in records."""
     fields: dict[str, str] = {}
-    if SIGNS.isdisjoint(headers):
+    if headers.keys().isdisjoint(SIGNS):
         return fields
     for sign, names in AGENTS.items():
         if sign not in headers:
@@ -74,6 +74,13 @@ def fields_of(headers: Mapping[bytes, bytes]) -> dict[str, str]:
             if value:
                 fields[name] = _name(value) or "*"
     return fields
+
+
+def _program_of(agent: bytes) -> str | None:
+    return _name(agent.partition(b" ")[0])
+
+
+_known_program = lru_cache(maxsize=256)(_program_of)
 
 
 def _name(value: bytes) -> str | None:

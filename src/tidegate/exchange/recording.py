@@ -3,12 +3,12 @@
 from time import perf_counter
 
 from tidegate.observe import Ending, Record
-from tidegate.observe.record import FailedAttempt, SkippedCandidate
+from tidegate.observe.record import FailedAttempt, SkippedCandidate, in_ms
 from tidegate.observe.request_log import timestamp
 from tidegate.protocols.contract import Tally
 
 from .attempt import Attempt
-from .client_fields import described_by
+from .client_fields import client_of, fields_of
 from .explaining import decision_of
 from .state import Exchange
 
@@ -33,13 +33,13 @@ def record_of(this: Exchange) -> Record:
         door=this.door.name,
         path=request.path,
         session=this.session,
-        **described_by(request.named),
+        client=client_of(request.named),
+        fields=fields_of(request.named),
         status=request.status or CLIENT_CLOSED_REQUEST,
         ended=outcome(this),
         model=this.model,
         provider=candidate.service.name if candidate is not None else None,
         provider_model=candidate.model if candidate is not None else None,
-        resolved_from=candidate.replaces if candidate is not None else None,
         stream=this.stream,
         finish=tally.finish,
         usage=tally.usage,
@@ -53,9 +53,9 @@ def record_of(this: Exchange) -> Record:
         caller=this.caller.label,
         user=this.caller.user,
         error=this.error.summary if this.error is not None else None,
-        total_ms=_ms(now - request.received_at),
-        paused_ms=_ms(this.waited_s) if this.waited_s else None,
-        first_byte_ms=request.first_byte_at and _ms(request.first_byte_at - request.received_at),
+        total_ms=in_ms(now - request.received_at),
+        paused_ms=in_ms(this.waited_s) if this.waited_s else None,
+        first_byte_ms=request.first_byte_at and in_ms(request.first_byte_at - request.received_at),
         overhead_ms=_overhead(this),
         response_bytes=this.transcript.size or None,
     )
@@ -66,17 +66,24 @@ def record_of(this: Exchange) -> Record:
 
 def _add_attempt(this: Exchange, attempt: Attempt, record: Record) -> None:
     """Add what is known of the attempt that answered, or of the last one."""
+    record.resolved_from = attempt.candidate.replaces
     arrived, answered_at = this.request.received_at, attempt.first_byte_at
-    record.provider_key = _key_of(attempt)
-    record.dropped = attempt.dropped
-    record.left_out = tuple(attempt.tally.left_out)
-    record.hedge = attempt.trial.hedge
-    record.began_ms = _ms(attempt.started_at - arrived)
-    record.answered_ms = answered_at and _ms(answered_at - arrived)
+    if len(attempt.trial.lane.slots) > 1:
+        record.provider_key = _key_of(attempt)
+    if attempt.dropped:
+        record.dropped = attempt.dropped
+    if attempt.tally.left_out:
+        record.left_out = tuple(attempt.tally.left_out)
+    if attempt.trial.hedge:
+        record.hedge = True
+    record.began_ms = in_ms(attempt.started_at - arrived)
+    record.answered_ms = answered_at and in_ms(answered_at - arrived)
 
 
 def _failed(this: Exchange) -> list[FailedAttempt]:
     """The attempts that failed or were cancelled, in order."""
+    if this.ended == "complete" and len(this.attempts) == 1:
+        return []
     return [
         _failed_attempt(this, one)
         for one in this.attempts
@@ -92,13 +99,13 @@ def _failed_attempt(this: Exchange, attempt: Attempt) -> FailedAttempt:
         attempt.candidate.model,
         error.status if error is not None else CLIENT_CLOSED_REQUEST,
         error.summary if error is not None else CANCELLED[overtaken],
-        _ms((attempt.ended_at or attempt.started_at) - attempt.started_at),
+        in_ms((attempt.ended_at or attempt.started_at) - attempt.started_at),
         usage=attempt.tally.usage if attempt is not this.attempt else None,
         delivered_tokens=_delivered(this, attempt),
         hedge=attempt.trial.hedge,
         key=_key_of(attempt),
         cancelled=error is None,
-        began_ms=_ms(attempt.started_at - this.request.received_at),
+        began_ms=in_ms(attempt.started_at - this.request.received_at),
     )
 
 
@@ -134,8 +141,8 @@ def outcome(this: Exchange) -> Ending:
 def add_times(this: Exchange, record: Record) -> None:
     """Add the times of a plain answer that has been sent to its record."""
     request = this.request
-    record.total_ms = _ms(perf_counter() - request.received_at)
-    record.first_byte_ms = request.first_byte_at and _ms(request.first_byte_at - request.received_at)
+    record.total_ms = in_ms(perf_counter() - request.received_at)
+    record.first_byte_ms = request.first_byte_at and in_ms(request.first_byte_at - request.received_at)
     record.overhead_ms = _overhead(this)
 
 
@@ -146,14 +153,14 @@ def _overhead(this: Exchange) -> float | None:
         return None
     own = request.first_byte_at - request.body_at - this.waited_s
     if len(this.attempts) == 1:
-        return _ms(own - _waited(this.attempt))
+        return in_ms(own - _waited(this.attempt))
     until = 0.0
     for attempt in this.attempts:  # in the order in which they began; two may have waited at the same time
         if attempt.started_at < request.first_byte_at:
             end = attempt.started_at + _waited(attempt)
             own -= max(0.0, end - max(attempt.started_at, until))
             until = max(until, end)
-    return _ms(own)
+    return in_ms(own)
 
 
 def _waited(attempt: Attempt) -> float:
@@ -161,7 +168,3 @@ def _waited(attempt: Attempt) -> float:
     if attempt.waited_s is not None:
         return attempt.waited_s
     return attempt.ended_at - attempt.started_at if attempt.ended_at is not None else 0.0
-
-
-def _ms(seconds: float) -> float:
-    return round(seconds * 1e3, 3)

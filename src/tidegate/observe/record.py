@@ -8,7 +8,7 @@ from msgspec import Struct
 from tidegate.money import Line
 from tidegate.protocols.usage import Usage
 
-__all__ = ["Considered", "Decision", "Ending", "FailedAttempt", "Record", "SkippedCandidate"]
+__all__ = ["Considered", "Decision", "Ending", "FailedAttempt", "Record", "SkippedCandidate", "in_ms"]
 
 Ending = Literal[
     "complete",
@@ -209,3 +209,8 @@ class Record(Struct, kw_only=True, omit_defaults=True):
     """Tidegate's share of the time to the first byte: everything except waiting for providers."""
     response_bytes: int | None = None
     """Bytes of the response passed to the server."""
+
+
+def in_ms(seconds: float) -> float:
+    """A time in milliseconds, to the microsecond: `round` takes ten times as long."""
+    return (seconds * 1e6 + 0.5) // 1 / 1e3

@@ -86,7 +86,7 @@ def conversation_name(
     Of several names the first counts: the header `x-session-id`, the body's `session_id`, Claude Code's
     header, Codex's two, the body's `prompt_cache_key`.
     """
-    if session_id is None and prompt_cache_key is None and NAMING.isdisjoint(headers):
+    if session_id is None and prompt_cache_key is None and headers.keys().isdisjoint(NAMING):
         return None
     find = headers.get
     return (
