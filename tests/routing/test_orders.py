@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from routing_world import DOWN, SERVED, World, refused
 from tidegate.protocols.usage import Usage
 from tidegate.routing import Choice, MaxPrice, RequestFacts
+from tidegate.routing.drawing import Draw
 from tidegate.routing.orders import FLOOR, ORDERS, Settings, behind, draw
 
 CANDIDATES = World().candidates
@@ -131,6 +132,17 @@ def test_a_draw_is_in_proportion_also_for_the_second_place() -> None:
     assert found["a"] / 6000 == pytest.approx(1 / 3, abs=0.03)
 
 
+@pytest.mark.parametrize("weights", [[2.0, 1.0, 1.0], [0.9, 0.08, 0.02], [1.0, 0.0, 3.0], [0.0, 0.0, 0.0]])
+def test_draws_that_are_kept_come_as_often_as_others(weights: list[float]) -> None:
+    kept, others, random = Counter(), Counter(), Random(1)
+    first = Draw([*zip(choices(), weights, strict=True)])
+    for _ in range(8000):
+        kept[names(first.finish(random).choices)] += 1
+        others[names(draw(choices(), weights, random))] += 1
+    assert kept.keys() == others.keys()
+    assert all(kept[order] / 8000 == pytest.approx(others[order] / 8000, abs=0.02) for order in kept)
+
+
 # --- in the router -----------------------------------------------------------------------------
 
 
@@ -245,6 +257,13 @@ def test_max_price_excludes_what_costs_more_or_has_no_price() -> None:
 def test_the_configured_weights_follow_their_candidates_through_a_filter() -> None:
     world = World("weighted", model="weights = [1, 0, 1]")
     assert {world.order()[-1] for _ in range(50)} == {"b"}
+
+
+def test_requests_alike_share_the_plans_of_their_draws() -> None:
+    world = World("weighted", model="weights = [3, 2, 1]")
+    world.plan()  # the first one finds out that nothing is blocked
+    plans = [world.plan() for _ in range(200)]
+    assert len({names(plan.choices) for plan in plans}) == len({id(plan) for plan in plans}) == 6
 
 
 def test_a_reload_keeps_what_is_known() -> None:

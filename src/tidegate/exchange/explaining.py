@@ -1,14 +1,14 @@
 """The routing decision of one exchange: for its record, and for a client that requests it."""
 
-from collections.abc import Sequence
 from typing import Any
 
 from msgspec import structs
 from msgspec.json import encode
 
 from tidegate.observe import Considered, Decision
+from tidegate.observe.record import in_ms
 from tidegate.protocols.excerpt import shorten
-from tidegate.routing import Choice
+from tidegate.routing import Choice, Plan
 
 from .attempt import Attempt
 from .request import LONGEST_HEADER, Header, header_value
@@ -36,7 +36,7 @@ def decision_of(this: Exchange) -> Decision | None:
     facts = this.facts
     return Decision(
         plan.order,
-        plan.places or _considered(choices),
+        plan.places or plan.rendered or _considered(plan),
         facts.order is not None,
         facts.tiers,
         facts.input_tokens,
@@ -49,10 +49,11 @@ def decision_of(this: Exchange) -> Decision | None:
 def _answered_ms(attempt: Attempt | None) -> float | None:
     if attempt is None or attempt.first_byte_at is None:
         return None
-    return round((attempt.first_byte_at - attempt.started_at) * 1e3, 3)
+    return in_ms(attempt.first_byte_at - attempt.started_at)
 
 
-def _considered(choices: Sequence[Choice]) -> list[Considered | str]:
+def _considered(plan: Plan) -> list[Considered | str]:
+    choices = plan.choices
     considered: list[Considered | str] = []
     for choice in choices[:MOST_IN_FULL]:
         if choice.rendered is None:
@@ -60,6 +61,7 @@ def _considered(choices: Sequence[Choice]) -> list[Considered | str]:
         considered.append(choice.rendered)
     if len(choices) > MOST_IN_FULL:
         considered += [choice.candidate.place for choice in choices[MOST_IN_FULL:]]
+    plan.rendered = considered
     return considered
 
 

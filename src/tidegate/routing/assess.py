@@ -1,6 +1,7 @@
 """Compares the figures of a request's candidates."""
 
 from collections.abc import Iterable, Sequence
+from random import Random
 
 from msgspec import structs
 
@@ -10,13 +11,14 @@ from tidegate.money.pricing import PriceList
 from .affinity import Home
 from .cost import expected_output
 from .credentials import WallClock
+from .drawing import MOST_DRAWN, Draw
 from .endpoint import Lane
 from .facts import RequestFacts
 from .figures import FRESH_S, View
 from .orders import ORDERS, Ranking, Settings, median
-from .plan import Choice
+from .plan import Choice, Plan
 
-__all__ = ["STREAM_SHARE", "Peers", "availability"]
+__all__ = ["STREAM_SHARE", "Peers", "SharedRanking", "availability"]
 
 STREAM_SHARE = 0.1
 """The share of the expected generation time that counts for a stream, in addition to the time to first token:
@@ -44,6 +46,27 @@ def availability(lanes: Iterable[Lane], now: float) -> list[Choice]:
     return choices
 
 
+class SharedRanking:
+    """A ranking that several requests share, and the draws that they have made."""
+
+    __slots__ = ("_draw", "_ranking")
+
+    def __init__(self, ranking: Ranking) -> None:
+        self._ranking = ranking
+        choices, weights = ranking.choices, ranking.weights
+        few = weights and len(choices) <= MOST_DRAWN
+        self._draw = Draw([*zip(choices, weights, strict=True)]) if few else None
+
+    def plan(self, order: Order, random: Random, *, hedge: bool) -> Plan:
+        """The plan of one request; `order` and `hedge` are always the same."""
+        if self._draw is None:
+            return Plan(choices=tuple(self._ranking.order(random)), order=order, hedge=hedge)
+        draw = self._draw.finish(random)
+        if draw.plan is None:
+            draw.plan = Plan(choices=draw.choices, order=order, hedge=hedge)
+        return draw.plan
+
+
 class Peers:
     """The candidates that are compared, and their figures at a moment."""
 
@@ -57,7 +80,7 @@ class Peers:
         self._output: float | None = None
         """The usual number of completion tokens; the same for all, so no candidate appears cheap because of
         the requests it happened to serve."""
-        self._rankings: dict[tuple[Order, int, float, bool], Ranking] = {}
+        self._rankings: dict[tuple[Order, int, float, bool], SharedRanking] = {}
         """By order, prompt tokens, expected completion tokens, and whether the answer is streamed."""
         self._speed: float | None = None
         """The usual speed, for candidates whose speed is unknown."""
@@ -102,7 +125,7 @@ class Peers:
         prices: PriceList,
         now: float,
         wall_clock: WallClock,
-    ) -> Ranking:
+    ) -> SharedRanking:
         """The ranking of the candidates for requests like this one, of a conversation that is cached nowhere.
         It is kept until the figures are looked at again, so all of them must be able to serve; the length of
         the prompt is rounded, by less than an estimate is wrong.
@@ -118,7 +141,7 @@ class Peers:
                 self._rankings.clear()
             facts = structs.replace(facts, input_tokens=prompt)
             choices = self.assess(facts, (), prices, now, wall_clock)
-            ranking = self._rankings[key] = ORDERS[order](choices, settings)
+            ranking = self._rankings[key] = SharedRanking(ORDERS[order](choices, settings))
         return ranking
 
     def expected_output(self, max_output: int | None, choices: int, now: float) -> float:

@@ -55,7 +55,7 @@ class Skip(NamedTuple):
     """A phrase such as `does not support vision`."""
 
 
-class Plan(Struct, frozen=True, kw_only=True, gc=False):
+class Plan(Struct, kw_only=True, gc=False):
     """The choices of one request, the best first. Empty only if all candidates are skipped."""
 
     choices: tuple[Choice, ...]
@@ -69,9 +69,11 @@ class Plan(Struct, frozen=True, kw_only=True, gc=False):
     places: tuple[str, ...] = ()
     """`provider/model` of each choice, if nothing else is known of any: nothing is blocked, and the order
     needed no figures. Otherwise empty."""
+    rendered: Any = None
+    """What the caller has made of its choices for records: a plan may be that of many requests."""
 
 
-class Pick(NamedTuple):
+class Pick(Struct, frozen=True, gc=False):
     """The next attempt of a plan: a choice, and the credential to use."""
 
     choice: Choice

@@ -131,7 +131,7 @@ class Router:
             if order == "priority":
                 return group.plan
             ranking = group.peers.ranking(order, facts, group.settings, self.prices, now, self._wall_clock)
-            return Plan(choices=tuple(ranking.order(self._random)), order=order, hedge=group.hedge)
+            return ranking.plan(order, self._random, hedge=group.hedge)
         if lean:
             choices = availability(lanes, now)
         else:
