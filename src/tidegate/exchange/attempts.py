@@ -83,8 +83,9 @@ async def try_candidate(this: Exchange, pick: Pick, failures: list[TidegateError
                 failures.append(error)
                 first = None
         if first is not None:
-            report_start(this)
-            expect_stream(this.watch, this.gateway, slow=call.slow)
+            if this.stream:
+                report_start(this)
+                expect_stream(this.watch, this.gateway, slow=call.slow)
             return first
         if not may_repeat(attempt) or number >= most_retries(this):
             return None

@@ -48,7 +48,8 @@ async def deliver(this: Exchange, first: bytes) -> None:
             headers += cost_header(record)
             first = with_cost(first, record.cost) if shows_cost(this) else first
         this.request.respond(200, [JSON, *headers], first)
-        await let_client_read(this)
+        if this.request.congested:
+            await let_client_read(this)
         return
     keep_delivered(this, attempt)
     content_type = (b"content-type", this.operation.streams_as)
@@ -91,7 +92,8 @@ async def stream(this: Exchange, attempt: Attempt, first: bytes) -> None:
     if this.ticket is not None:
         conclude(this)
     request.finish(out if show is None else show(out))
-    await let_client_read(this)
+    if request.congested:
+        await let_client_read(this)
 
 
 class Heartbeat:
@@ -120,8 +122,6 @@ class Heartbeat:
 
 async def let_client_read(this: Exchange) -> None:
     """Wait for a slow client, up to a limit. Raises ClientLeft."""
-    if not this.request.congested:
-        return
     this.watch.expect(Waiting.CLIENT, this.gateway.config.server.write_s, NEVER)
     try:
         await this.request.drain()

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from typing import Protocol as Interface
 
@@ -74,12 +75,12 @@ class Gateway:
     transcript_bytes: int = 0
     """Bytes of each delivered answer that are kept until it ends (see `transcript.Transcript`)."""
 
-    @property
+    @cached_property
     def shows_cost(self) -> bool:
         """Whether answers may say what they cost."""
         return self.config.billing.show_cost and bool(self.config.store.url)
 
-    @property
+    @cached_property
     def max_body(self) -> int:
         """The maximum size of a request body, in bytes."""
         return self.config.server.max_body_mb * 1024 * 1024

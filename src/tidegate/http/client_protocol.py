@@ -49,6 +49,7 @@ class Connection(asyncio.Protocol):
         "_feed",
         "_headers",
         "_heard",
+        "_heard_1_1",
         "_idle",
         "_in_head",
         "_informational",
@@ -95,6 +96,9 @@ class Connection(asyncio.Protocol):
         self._paused = False
         # Its response.
         self._heard = False
+        self._heard_1_1 = False
+        """Whether the response that has begun is certainly of HTTP/1.1: asking the parser takes as long as
+        parsing a few headers."""
         self._in_head = True
         self._overhead = 0
         """Bytes since the start of the request or the last byte of a body."""
@@ -174,7 +178,9 @@ class Connection(asyncio.Protocol):
         """See asyncio.Protocol."""
         if not self._busy:
             return self.abort()
-        self._heard = True
+        if not self._heard:
+            self._heard = True
+            self._heard_1_1 = data.startswith(b"HTTP/1.1 ")
         self._overhead += len(data)
         try:
             self._feed(data)
@@ -242,7 +248,7 @@ class Connection(asyncio.Protocol):
         if status < 200:
             self._skip_informational(status)
             return
-        version = self._parser.get_http_version()
+        version = "1.1" if self._heard_1_1 else self._parser.get_http_version()
         if version not in ("1.1", "1.0"):
             self._refuse("not HTTP/1.1")
         self._begin(status, headers, version)
@@ -298,6 +304,7 @@ class Connection(asyncio.Protocol):
         if self._informational > MAX_INFORMATIONAL:
             self._refuse("endless informational responses")
         self._headers = []
+        self._heard_1_1 = False
 
     def _check_size(self, headers: list[Header]) -> None:
         if sum(len(name) + len(value) + 4 for name, value in headers) > MAX_HEAD:

@@ -5,12 +5,14 @@ texts and names count: markers for a prompt cache move from turn to turn.
 """
 
 from collections.abc import Iterable, Iterator
-from typing import Any, NamedTuple
+from typing import Any
+
+from msgspec import Struct
 
 __all__ = ["Session", "opening_of"]
 
 
-class Session(NamedTuple):
+class Session(Struct, frozen=True, gc=False):
     """The names of a conversation in a request's body; None where the client gives none."""
 
     id: str | None = None

@@ -19,10 +19,14 @@ CLIENT_PROPERTIES = (b"host", b"content-length", b"transfer-encoding", b"connect
 """Headers that the HTTP client sets itself."""
 
 
+MOST_OTHERS, LONGEST_NAME = 256, 64
+"""Limits of what is remembered of clients' headers: how many names, and the length of each."""
+
+
 class ServiceHeaders:
     """The headers of requests with one credential. `block` are the encoded headers of most requests."""
 
-    __slots__ = ("_always", "_defaults", "_families", "_forwarded", "_operators", "block")
+    __slots__ = ("_always", "_defaults", "_families", "_forwarded", "_operators", "_others", "block")
 
     def __init__(
         self, config: ProviderConfig, kind: Kind, credential: Credential | None, forwarded: Iterable[str]
@@ -38,20 +42,24 @@ class ServiceHeaders:
         self._forwarded = frozenset(name for name in names if not name.endswith(b"*")) - self._operators
         self._families = tuple(name[:-1] for name in names if name.endswith(b"*"))
         """The prefixes of further forwarded headers."""
+        self._others: set[bytes] = set()
+        """Names of clients' headers that are known not to be forwarded: clients send the same ones always."""
         self.block = render_headers(self.merged([], {}))
 
     def passed(self, client_headers: Iterable[Header]) -> list[Header]:
         """Return the client's headers that are forwarded to a service of the same dialect."""
-        forwarded, families = self._forwarded, self._families
-        if not forwarded and not families:
+        if not self._forwarded and not self._families:
             return []
-        found = [
-            header for header in client_headers if header[0] in forwarded or header[0].startswith(families)
-        ]
-        return [header for header in found if self._may_pass(header)] if found else found
+        others = self._others
+        return [header for header in client_headers if header[0] not in others and self._passes(header)]
 
-    def _may_pass(self, header: Header) -> bool:
-        return header[0] not in self._operators and is_header_value(header[1])
+    def _passes(self, header: Header) -> bool:
+        name, value = header
+        if name in self._forwarded or name.startswith(self._families):
+            return name not in self._operators and is_header_value(value)
+        if len(name) <= LONGEST_NAME and len(self._others) < MOST_OTHERS:
+            self._others.add(name)
+        return False
 
     def merged(self, passed: list[Header], extra: Mapping[str, str]) -> list[Header]:
         """Return all headers of a request; `extra` are those that it needs in addition."""

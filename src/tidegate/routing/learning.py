@@ -143,7 +143,7 @@ class Learning:
         savings = self._savings
         savings.prompt_tokens += prompt
         savings.read_tokens += usage.cache_read or 0
-        if card is not None:
+        if card is not None and (usage.cache_read or usage.cache_write or usage.cache_write_1h):
             savings.usd += card.saved(
                 usage.cache_read or 0, usage.cache_write or 0, usage.cache_write_1h or 0
             )

@@ -15,7 +15,8 @@ class Trial:
     """An attempt in progress, from `Router.begin` to `Router.ended`."""
 
     __slots__ = (
-        "effect", "facts", "first_token_at", "hedge", "lane", "probe", "retry", "slot", "started_at",
+        "candidate", "credential", "effect", "facts", "first_token_at", "hedge", "lane", "probe", "retry",
+        "slot", "started_at",
     )  # fmt: skip
 
     def __init__(
@@ -31,6 +32,10 @@ class Trial:
     ) -> None:
         self.lane = lane
         self.slot = slot
+        self.candidate: Candidate = lane.candidate
+        """The candidate that is tried."""
+        self.credential: Credential | None = slot.credential
+        """The credential that is used; None where the service needs none."""
         self.facts = facts
         self.started_at = started_at
         """When the request was sent. Set it if the request is sent later, so that the figures are correct."""
@@ -42,13 +47,3 @@ class Trial:
         self.first_token_at: float | None = None
         self.effect: Effect | None = None
         """The effect of its end; None while it is in progress."""
-
-    @property
-    def candidate(self) -> Candidate:
-        """The candidate that is tried."""
-        return self.lane.candidate
-
-    @property
-    def credential(self) -> Credential | None:
-        """The credential that is used; None where the service needs none."""
-        return self.slot.credential

@@ -26,18 +26,15 @@ TRANSPORT_ERRORS = (HTTPError,)
 class Answer:
     """A provider's answer: status and headers have arrived, the body is read on demand."""
 
-    __slots__ = ("_response", "raw_headers", "status")
+    __slots__ = ("_response", "ok", "raw_headers", "status")
 
     def __init__(self, response: Response) -> None:
         self._response = response
         self.status = response.status
+        self.ok = 200 <= response.status < 300
+        """Whether the status is a success."""
         self.raw_headers: list[Header] = response.headers
         """Names are lower case."""
-
-    @property
-    def ok(self) -> bool:
-        """Whether the status is a success."""
-        return 200 <= self.status < 300
 
     @property
     def headers(self) -> dict[str, str]:

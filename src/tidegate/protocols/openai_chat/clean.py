@@ -181,7 +181,10 @@ def read_clean(body: bytes) -> CleanAnswer | None:
     usage = answer.usage
     if usage is not None and completion_tokens(usage) != usage.completion_tokens:
         return None
-    return answer if all(_ids_differ(choice.message) for choice in answer.choices) else None
+    for choice in answer.choices:
+        if not _ids_differ(choice.message):
+            return None
+    return answer
 
 
 def _ids_differ(message: CleanMessage) -> bool:
