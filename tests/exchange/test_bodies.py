@@ -281,7 +281,7 @@ def test_files_rotate_and_are_compressed_and_deleted(tmp_path: Path) -> None:
 
 KEY_TAIL = "aB3dE6gH9jK2mN5pQ8sT1vW4yZ7"
 FORMS = (
-    *(f"{prefix}{separator}{KEY_TAIL}" for prefix in redaction._PREFIXES for separator in "-_"),
+    *(f"{prefix}{separator}{KEY_TAIL}" for prefix in redaction._PREFIXES.split("|") for separator in "-_"),
     f"AIza{KEY_TAIL}0123456789", "AKIA0123456789ABCDEF", "ASIA0123456789ABCDEF",
     f"eyJ{KEY_TAIL}.{KEY_TAIL}.{KEY_TAIL}", f"Bearer {KEY_TAIL}",
     f"-----BEGIN RSA PRIVATE KEY-----\n{KEY_TAIL}\n-----END RSA PRIVATE KEY-----",
