@@ -352,6 +352,8 @@ def main() -> None:
     options.add_argument("--bytecodes", type=int, help="count bytecodes; print so many functions")
     options.add_argument("--inside", choices=SCENARIOS, help=argparse.SUPPRESS)
     asked = options.parse_args()
+    if not (asked.source / "tidegate").is_dir():
+        options.error(f"--source {asked.source} has no package tidegate")
     if asked.inside is not None:
         serve(SCENARIOS[asked.inside], SCENARIOS[asked.inside].requests, Callgrind())
         return
