@@ -6,6 +6,7 @@ import asyncio
 import math
 import random
 from collections.abc import AsyncIterator
+from json import loads
 from pathlib import Path
 from time import time
 from typing import Any
@@ -119,12 +120,13 @@ async def test_a_change_is_reported_and_is_part_of_health(
                 ("degraded", "healthy") if worse else ("healthy", "healthy")
             )
             assert states["two"]["changes"] == []
-            explained: str = (await gateway.post(
+            explained = (await gateway.post(
                 "/v1/chat/completions",
                 {"model": "m", "messages": [{"role": "user", "content": "Hi"}]},
                 {"x-tidegate-explain": "1"},
             )).headers["x-tidegate-explained"]  # fmt: skip
-            assert ("0.9" in explained) is worse
+            successes = {one["provider"]: one.get("success") for one in loads(explained)["candidates"]}
+            assert successes == {"one": 0.9 if worse else None, "two": None}
     assert received.empty()
 
 
