@@ -43,10 +43,18 @@ async def test_no_exception_ends_the_rounds(caplog: pytest.LogCaptureFixture) ->
 
 
 async def test_a_row_of_failures_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
-    done, periodic = rounds_of(Away("gone"), Away("gone"), KeyError("x"), None, Away("gone again"))
+    done, periodic = rounds_of(Away("gone"), Away("gone"), None, Away("gone again"))
     await run(periodic, done)
     assert [one.getMessage() for one in caplog.records] == ["it waits: gone", "it waits: gone again"]
     assert not any(one.exc_info for one in caplog.records)
+
+
+async def test_an_expected_failure_hides_no_other(caplog: pytest.LogCaptureFixture) -> None:
+    away, odd = Away("gone"), ValueError("odd")
+    done, periodic = rounds_of(away, odd, odd, away, expected_level=logging.DEBUG)
+    with caplog.at_level(logging.INFO, "tidegate"):
+        await run(periodic, done)
+    assert [one.getMessage() for one in caplog.records] == ["it waits: odd"]
 
 
 async def test_what_is_not_expected_is_logged_with_its_traceback(caplog: pytest.LogCaptureFixture) -> None:

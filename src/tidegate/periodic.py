@@ -12,7 +12,7 @@ log = logging.getLogger("tidegate")
 class Periodic:
     """Runs rounds of work with pauses in between, until it is closed. A round that fails ends no other.
 
-    The first failure of a row is logged, and those after it are not, until a round has succeeded.
+    Of failures in a row, each that is of another kind than the one before it is logged.
     """
 
     def __init__(
@@ -38,12 +38,17 @@ class Periodic:
         self._expected_level = expected_level
         self._at_once = at_once
         self._task: asyncio.Task[None] | None = None
-        self.failing = False
-        """Whether the last round failed."""
+        self._failure: type[Exception] | None = None
+        """The kind of failure that was logged last, while rounds fail."""
 
     def start(self) -> None:
         """Begin, on the running event loop."""
         self._task = asyncio.get_running_loop().create_task(self._run(), name=self._name)
+
+    @property
+    def failing(self) -> bool:
+        """Whether the last round failed."""
+        return self._failure is not None
 
     async def close(self) -> None:
         """Stop; a round under way is cancelled."""
@@ -63,10 +68,10 @@ class Periodic:
         try:
             await self._work()
         except Exception as error:
-            expected = isinstance(error, self._expected)
-            if not self.failing:
+            if type(error) is not self._failure:
+                expected = isinstance(error, self._expected)
                 level = self._expected_level if expected else logging.ERROR
                 log.log(level, "%s: %s", self._problem, error, exc_info=not expected)
-            self.failing = True
+            self._failure = type(error)
         else:
-            self.failing = False
+            self._failure = None

@@ -5,6 +5,7 @@ import contextlib
 import tempfile
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import count
 from pathlib import Path
 from threading import Barrier
 
@@ -17,11 +18,11 @@ from tidegate.accounts.upkeep import Upkeep
 from tidegate.bus import ALONE, Alone
 from tidegate.store.books import add_to_accounts
 from tidegate.store.checking import check_books
-from tidegate.store.database import Database
+from tidegate.store.database import Connection, Database
 from tidegate.store.journal import Place
 from tidegate.store.keys import put_user
 from tidegate.store.leases import take_lease
-from tidegate.store.low_balances import Crossing, are_touched, note_all, note_crossings
+from tidegate.store.low_balances import Crossing, count_touched, note_all, note_crossings
 from tidegate.store.schema import migrate
 from tidegate.store.store import Store
 from tidegate.store.tables import accounts
@@ -103,7 +104,7 @@ def test_only_wallets_that_have_changed_are_looked_at(database: Database) -> Non
         books.move(2 * USD, user)
     assert len(books.reported()) == 2
     with database.write() as connection:
-        assert not are_touched(connection)
+        assert count_touched(connection) == 0
         connection.execute(update(accounts).values(posted=USD, low_since=None))  # behind its back
     assert books.reported() == []
     books.move(-1, "bob")
@@ -118,10 +119,10 @@ def test_a_hold_alone_lets_no_wallet_be_looked_at(database: Database) -> None:
     books.reported()
     with database.write() as connection:
         assert take_lease(connection, "alice", 5, USD, 0, "j", 1).amount
-        assert not are_touched(connection)
+        assert count_touched(connection) == 0
         add_to_accounts(connection, posted={"wallet:alice": -1})
         add_to_accounts(connection, held={"wallet:alice": 1})
-        assert are_touched(connection), "what is held leaves the mark"
+        assert count_touched(connection) == 1, "what is held leaves the mark"
 
 
 def test_the_wallets_that_have_changed_are_found_by_their_index(database: Database) -> None:
@@ -203,6 +204,25 @@ async def test_expired_credits_are_booked_out_by_themselves(url: str, tmp_path: 
     assert sorted(one.user for one in reported) == ["alice", "carol"]
     assert await store.ask(users_with_expired, 1000) == []
     assert await store.ask(lambda connection: list(check_books(connection))) == []
+    await store.close()
+
+
+async def test_wallets_that_change_all_the_time_do_not_keep_a_round_from_ending(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def note(connection: Connection, default: int, now: int) -> list[Crossing]:
+        found = note_crossings(connection, default, now)
+        add_credit(connection, "alice", 1, now, reference=f"b{next(numbers)}")
+        return found
+
+    numbers = count()
+    monkeypatch.setattr("tidegate.accounts.upkeep.note_crossings", note)
+    store = Store(url, Place(tmp_path))
+    await store.open()
+    await store.change(add_credit, "alice", USD, 100, reference="a")
+    upkeep = Upkeep(store, ALONE, lambda _: None)
+    await asyncio.wait_for(upkeep.round(1000), 60)
+    assert await store.ask(count_touched) == 1, "it waits for the next round"
     await store.close()
 
 

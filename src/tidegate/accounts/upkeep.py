@@ -10,7 +10,7 @@ from tidegate.money import show_usd
 from tidegate.periodic import Periodic
 from tidegate.store.errors import StoreUnavailable
 from tidegate.store.journal import milliseconds
-from tidegate.store.low_balances import Crossing, are_touched, note_all, note_crossings
+from tidegate.store.low_balances import TOGETHER, Crossing, count_touched, note_all, note_crossings
 from tidegate.store.store import Store
 from tidegate.store.wallets import expire_grants, users_with_expired
 
@@ -69,7 +69,8 @@ class Upkeep:
         while self._looked_with != threshold:
             if not self._tell(await self._store.change(note_all, threshold, now)):
                 self._looked_with = threshold
-        while await self._store.ask(are_touched):
+        # Those that change meanwhile wait for the next round, or a busy gateway would never end this one.
+        for _ in range(0, await self._store.ask(count_touched), TOGETHER):
             self._tell(await self._store.change(note_crossings, threshold, now))
 
     def _tell(self, crossings: Sequence[Crossing]) -> int:

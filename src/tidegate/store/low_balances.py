@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, Connection, Numeric, cast, func, select, u
 from .tables import accounts, users
 from .upsert import among
 
-__all__ = ["TOGETHER", "Crossing", "are_touched", "note_all", "note_crossings"]
+__all__ = ["TOGETHER", "Crossing", "count_touched", "note_all", "note_crossings"]
 
 TOGETHER = 500
 """Wallets that are looked at in one transaction."""
@@ -31,9 +31,9 @@ class Crossing(NamedTuple):
     threshold: int
 
 
-def are_touched(connection: Connection) -> bool:
-    """Whether there are wallets to look at."""
-    return connection.execute(select(accounts.c.id).where(TOUCHED).limit(1)).first() is not None
+def count_touched(connection: Connection) -> int:
+    """How many wallets there are to look at."""
+    return int(connection.execute(select(func.count()).where(TOUCHED)).scalar() or 0)
 
 
 def note_crossings(connection: Connection, default: int, now: int) -> list[Crossing]:
