@@ -232,6 +232,24 @@ def test_the_audit_finds_what_is_wrong(database: Database) -> None:
     assert [one for one in found if "account wallet:alice" in one and "2.000000001" in one]
 
 
+@pytest.mark.parametrize(
+    ("statement", "said"),
+    [
+        ("DELETE FROM transactions", "there is none, and it has an entry for account wallet:alice"),
+        ("DELETE FROM accounts WHERE id = 'wallet:alice'", "account wallet:alice: there is none"),
+        ("UPDATE transactions SET \"user\" = 'bob'", "for account wallet:alice, which is that of another"),
+        ('UPDATE transactions SET "user" = NULL', "for account wallet:alice, which is that of another"),
+    ],
+)
+def test_the_audit_finds_entries_that_refer_to_nothing(database: Database, statement: str, said: str) -> None:
+    credit(database, 2 * USD, "a")
+    with database.write() as connection:
+        connection.exec_driver_sql("DELETE FROM grants")  # which refer to the transaction
+        connection.exec_driver_sql(statement)
+        found = list(check_books(connection))
+    assert any(said in one for one in found)
+
+
 def test_costs_within_their_holds_are_booked_as_any_others(database: Database) -> None:
     """`book_charges` writes the rows that `book` writes, and knows what either has written."""
     costs = [("r1", "alice", 5), ("r2", "bob", 7), ("r3", "alice", 1)]

@@ -8,14 +8,13 @@ import logging
 from tidegate.periodic import Periodic
 from tidegate.store.errors import StoreUnavailable
 from tidegate.store.journal import milliseconds
-from tidegate.store.refusals import Reason, add_refusals
+from tidegate.store.refusals import SPAN_MS, Counted, Reason, add_refusals
 from tidegate.store.store import Store
 
 __all__ = ["KEPT_DAYS", "MOST", "OTHERS", "Refusals"]
 
 EVERY_S = 5.0
 """Seconds between two writes."""
-SPAN_MS = 5 * 60_000
 MOST = 50
 """Reasons that a worker distinguishes by caller within five minutes; what comes after them is OTHERS, by door
 and status."""
@@ -28,8 +27,8 @@ class Refusals:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._counted: dict[Reason, list[object]] = {}
-        """What is not written yet: how many, and the columns of the last one."""
+        self._counted: dict[Reason, Counted] = {}
+        """What is not written yet."""
         self._distinguished: set[Reason] = set()
         """The reasons of these five minutes."""
         self._began = 0
@@ -73,10 +72,10 @@ class Refusals:
             else:
                 reason = Reason(began, door, status, "", "", "", OTHERS)
         known = self._counted.get(reason)
-        number = known[0] + 1 if known is not None else 1  # type: ignore[operator]
-        self._counted[reason] = [
-            number, now, request[:64], (model or "")[:255], address[:64], message[:300],
-        ]  # fmt: skip
+        self._counted[reason] = Counted(
+            known.requests + 1 if known is not None else 1,
+            now, request[:64], (model or "")[:255], address[:64], message[:300],
+        )  # fmt: skip
 
     async def write(self) -> None:
         """Add what was counted to the store. Raises StoreUnavailable: then it is tried again."""
@@ -89,9 +88,13 @@ class Refusals:
             self._take_back(counted)
             raise
 
-    def _take_back(self, counted: dict[Reason, list[object]]) -> None:
+    def _take_back(self, counted: dict[Reason, Counted]) -> None:
         """Keep what could not be written, of the present five minutes."""
-        for reason, rest in counted.items():
-            if reason.at == self._began:
-                newer = self._counted.setdefault(reason, [0, *rest[1:]])
-                newer[0] += rest[0]  # type: ignore[operator]
+        for reason, older in counted.items():
+            if reason.at != self._began:
+                continue
+            newer = self._counted.get(reason)
+            if newer is None:
+                self._counted[reason] = older
+            else:
+                newer.requests += older.requests

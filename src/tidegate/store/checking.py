@@ -34,6 +34,7 @@ def extent_of(connection: Connection) -> Extent:
 def check_books(connection: Connection) -> Iterator[str]:
     """Each difference, in a sentence; nothing where the books are right."""
     yield from _unbalanced(connection)
+    yield from _stray_entries(connection)
     yield from _wrong_balances(connection)
     yield from _wrong_holds(connection)
     yield from _wrong_credits(connection)
@@ -50,6 +51,29 @@ def _unbalanced(connection: Connection) -> Iterator[str]:
     )
     for (name,) in connection.execute(empty):
         yield f"transaction {name}: it has no entries"
+
+
+def _stray_entries(connection: Connection) -> Iterator[str]:
+    """Nothing in the database itself refers from an entry to its transaction and its account."""
+    of_user = func.coalesce(wallet_of("") + transactions.c.user, "")
+    query = (
+        select(entries.c.transaction, entries.c.account, transactions.c.id, accounts.c.id)
+        .outerjoin(transactions, transactions.c.id == entries.c.transaction)
+        .outerjoin(accounts, accounts.c.id == entries.c.account)
+        .where(
+            transactions.c.id.is_(None)
+            | accounts.c.id.is_(None)
+            | ((accounts.c.kind == "wallet") & (entries.c.account != of_user))
+        )
+        .order_by(entries.c.transaction, entries.c.account)
+    )
+    for name, account, transaction, opened in connection.execute(query):
+        if transaction is None:
+            yield f"transaction {name}: there is none, and it has an entry for account {account}"
+        elif opened is None:
+            yield f"account {account}: there is none, and transaction {name} has an entry for it"
+        else:
+            yield f"transaction {name}: it has an entry for account {account}, which is that of another user"
 
 
 def _wrong_balances(connection: Connection) -> Iterator[str]:

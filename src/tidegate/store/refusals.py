@@ -3,15 +3,18 @@
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from msgspec import Struct
+from msgspec.structs import astuple
 from sqlalchemy import Connection, func, select
 
 from .tables import refusals
 from .upsert import add_up
 
-__all__ = ["GROUPED", "Reason", "Refused", "add_refusals", "list_refusals"]
+__all__ = ["GROUPED", "SPAN_MS", "Counted", "Reason", "Refused", "add_refusals", "list_refusals"]
 
+SPAN_MS = 5 * 60_000
+"""How long refusals are counted together, in milliseconds."""
 GROUPED = ("door", "status", "code", "user", "key", "presented")
-LATEST = ("last", "request", "model", "address", "message")
 
 
 class Reason(NamedTuple):
@@ -29,8 +32,26 @@ class Reason(NamedTuple):
     """The beginning of a key that nobody has."""
 
 
+class Counted(Struct):
+    """How many refusals there were for a reason, and what is known of the last one."""
+
+    requests: int
+    last: int
+    """When it was, in milliseconds since 1970."""
+    request: str
+    """Its id."""
+    model: str
+    address: str
+    """Where it came from."""
+    message: str
+    """What it was told."""
+
+
+LATEST = Counted.__struct_fields__[1:]
+
+
 class Refused(NamedTuple):
-    """Refusals for one reason, of one caller."""
+    """Refusals for one reason, of one caller. What is not counted is that of the last one."""
 
     door: str
     status: int
@@ -40,19 +61,17 @@ class Refused(NamedTuple):
     presented: str
     requests: int
     last: int
-    """When the last of them was, in milliseconds since 1970."""
     request: str
-    """The id of one of them."""
     model: str
     address: str
-    """Where one of them came from."""
     message: str
 
 
-def add_refusals(connection: Connection, counted: Mapping[Reason, Sequence[object]]) -> None:
-    """Add refusals: by reason, how many, and the columns LATEST of the last."""
-    rows = [(*reason, *rest) for reason, rest in sorted(counted.items(), key=lambda one: one[0])]
-    add_up(connection, refusals, ("at", *GROUPED, "requests", *LATEST), rows, ("requests",), LATEST)
+def add_refusals(connection: Connection, counted: Mapping[Reason, Counted]) -> None:
+    """Add refusals to those that were counted for the same reasons."""
+    rows = [(*reason, *astuple(one)) for reason, one in sorted(counted.items(), key=lambda item: item[0])]
+    columns = (*Reason._fields, *Counted.__struct_fields__)
+    add_up(connection, refusals, columns, rows, ("requests",), LATEST)
 
 
 def list_refusals(
@@ -69,19 +88,20 @@ def list_refusals(
     """
     columns = refusals.c
     by = [columns[name] for name in GROUPED]
-    requests = func.sum(columns.requests)
+    spans = select(
+        *by,
+        func.sum(columns.requests).over(partition_by=by).label("requests"),
+        *(columns[name] for name in LATEST),
+        func.row_number().over(partition_by=by, order_by=columns.at.desc()).label("place"),
+    ).where(columns.at >= since, columns.at < until)
+    for name, value in filters.items():
+        spans = spans.where(columns[name] == value)
+    found = spans.subquery()
     query = (
-        select(*by, requests, *(func.max(columns[name]) for name in LATEST))
-        .where(columns.at >= since, columns.at < until)
-        .group_by(*by)
-        .order_by(requests.desc(), *by)
+        select(*(found.c[name] for name in Refused._fields))
+        .where(found.c.place == 1)
+        .order_by(found.c.requests.desc(), *(found.c[name] for name in GROUPED))
         .limit(limit)
         .offset(offset)
     )
-    for name, value in filters.items():
-        query = query.where(columns[name] == value)
-    before = len(GROUPED)
-    return [
-        Refused._make((*row[:before], int(row[before]), *row[before + 1 :]))
-        for row in connection.execute(query)
-    ]
+    return [Refused(*row)._replace(requests=int(row.requests)) for row in connection.execute(query)]

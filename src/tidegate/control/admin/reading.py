@@ -17,10 +17,13 @@ from tidegate.protocols.errors import BodyTooLarge, InvalidRequest
 
 __all__ = [
     "After",
+    "From",
     "Limit",
     "Name",
     "Note",
+    "Text",
     "Time",
+    "To",
     "Usd",
     "blaming",
     "check_name",
@@ -47,6 +50,9 @@ Usd = Annotated[
 
 Limit = Annotated[int, Query(ge=1, le=1000, description="The most rows of a page.")]
 After = Annotated[str, Query(max_length=600, description="`next` of the page before.")]
+Text = Annotated[str | None, Query(max_length=255)]
+From = Annotated[str | None, Query(alias="from", description="A date, a time, or milliseconds since 1970.")]
+To = Annotated[str | None, Query(description="The end, which is not included.")]
 
 
 async def read(request: Request, kind: type[T]) -> T:

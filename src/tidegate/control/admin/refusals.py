@@ -9,21 +9,16 @@ from msgspec import Struct
 from tidegate.accounts.pages import parse_time
 from tidegate.protocols.errors import InvalidRequest
 from tidegate.store.journal import milliseconds
-from tidegate.store.refusals import Refused, list_refusals
+from tidegate.store.refusals import SPAN_MS, Refused, list_refusals
 from tidegate.store.store import Store
 
 from .answers import Page, respond
-from .reading import After, Limit
+from .reading import After, From, Limit, Text, To
 from .routes import Routes
 
 __all__ = ["RefusalView", "add_refusals", "read_refusals"]
 
 DAY_MS = 86_400_000
-FIVE_MINUTES_MS = 300_000
-
-From = Annotated[str | None, Query(alias="from", description="A date, a time, or milliseconds since 1970.")]
-To = Annotated[str | None, Query(description="The end, which is not included.")]
-Text = Annotated[str | None, Query(max_length=255)]
 
 
 class RefusalView(Struct, frozen=True, kw_only=True):
@@ -42,13 +37,13 @@ class RefusalView(Struct, frozen=True, kw_only=True):
     last: int
     """When the last of them was, within a few seconds."""
     request: str
-    """The id of one of them, which the log has."""
+    """Its id, which the log has."""
     model: str | None
-    """The model of one of them, if it was read."""
+    """Its model, if that was read."""
     address: str | None
-    """Where one of them came from."""
+    """Where it came from."""
     message: str
-    """What one of them was told; for errors in the request, without anything of it."""
+    """What it was told; for errors in the request, without anything of it."""
 
 
 def add_refusals(routes: Routes, store: Store) -> None:
@@ -82,7 +77,7 @@ async def read_refusals(
     store: Store, since: int, until: int, filters: Mapping[str, str | int], *, limit: int, offset: int = 0
 ) -> Sequence[RefusalView]:
     """Refusals, from the five minutes of `since` to before `until`. Raises StoreUnavailable."""
-    since -= since % FIVE_MINUTES_MS
+    since -= since % SPAN_MS
     rows = await store.ask(
         list_refusals, since=since, until=until, filters=filters, limit=limit, offset=offset
     )

@@ -29,7 +29,7 @@ from tidegate.store.sessions import find_session, list_sessions
 from tidegate.store.store import Store
 
 from .answers import Page, respond
-from .reading import After, Limit
+from .reading import After, From, Limit, Text, To
 from .routes import Routes
 from .sheets import respond_sheet
 
@@ -38,9 +38,6 @@ __all__ = ["Live", "add_requests"]
 Live = Callable[[], Awaitable[Sequence[LiveRequest]]]
 """Asks all workers of the host for their open requests."""
 
-Text = Annotated[str | None, Query(max_length=255)]
-From = Annotated[str | None, Query(alias="from", description="A date, a time, or milliseconds since 1970.")]
-To = Annotated[str | None, Query(description="The end, which is not included.")]
 Errors = Annotated[bool | None, Query(description="Only requests that failed.")]
 Words = Annotated[
     str | None,
