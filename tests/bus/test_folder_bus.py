@@ -102,6 +102,22 @@ def test_whoever_comes_when_nobody_is_there_begins_anew(base: Path) -> None:
     stop(second)
 
 
+def test_old_folders_that_others_delete_meanwhile_keep_nobody_alone(
+    base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    private = base / f"tidegate-{os.getuid()}"
+    private.mkdir(mode=0o700)
+    old = private / "old"
+    old.mkdir()
+    os.utime(old, (1, 1))
+    listed = [private / "gone", old]
+    monkeypatch.setattr(Path, "iterdir", lambda self: iter(listed))
+    bus = meet("a gateway")
+    assert isinstance(bus, FolderBus)
+    bus.close()
+    assert not old.exists()
+
+
 def test_a_folder_that_others_may_use_is_not_used(base: Path, caplog: pytest.LogCaptureFixture) -> None:
     folder = base / f"tidegate-{os.getuid()}"
     folder.mkdir()

@@ -169,10 +169,11 @@ def _make_private(folder: Path) -> None:
 
 
 def _delete_old(base: Path) -> None:
+    """Delete folders that nobody is in. Others do so at the same time, and a folder may be gone by now."""
     for folder in base.iterdir():
-        if time() - folder.lstat().st_mtime < OLD_S:
-            continue
         try:
+            if time() - folder.lstat().st_mtime < OLD_S:
+                continue
             file = os.open(folder / "places", os.O_RDWR | os.O_CLOEXEC)
         except OSError:
             shutil.rmtree(folder, ignore_errors=True)
