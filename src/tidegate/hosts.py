@@ -6,11 +6,13 @@ While the server is away, each host is by itself, as it would be without it.
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from typing import Any
 
 from tidegate.accounts import Counters, LeasedCounters
 from tidegate.bus import Bus, HostsBus
 from tidegate.config import Config
 from tidegate.protocols.ids import new_id
+from tidegate.store.link import Link
 from tidegate.store.postgres_counters import PostgresCounters
 from tidegate.store.postgres_link import PostgresLink
 from tidegate.store.valkey import Valkey
@@ -26,7 +28,7 @@ class Hosts(ABC):
     server = ""
     """What connects them, in words."""
 
-    def __init__(self, connection: Valkey | PostgresLink, bus: Bus, counters: LeasedCounters) -> None:
+    def __init__(self, connection: Link[Any], bus: Bus, counters: LeasedCounters) -> None:
         self._connection = connection
         self.bus = bus
         """Connects the workers of all hosts, if the server can do that."""
