@@ -1,18 +1,15 @@
 """Open requests over all workers of a host: whoever is asked asks the others, and waits a moment."""
 
-import asyncio
 from collections.abc import Callable, Iterator, Sequence
 
 import msgspec
 from msgspec import Struct
 
 from tidegate.accounts.live import LiveRequest
-from tidegate.bus import Bus
+from tidegate.bus import Bus, Questions
 
 __all__ = ["LiveRequests"]
 
-PATIENCE_S = 0.5
-"""Seconds to wait for the other workers."""
 MOST = 500
 """Requests that one worker reports: the latest."""
 PART_BYTES = 32 * 1024
@@ -40,23 +37,13 @@ _decode_question = msgspec.msgpack.Decoder(_Question).decode
 _decode_answer = msgspec.msgpack.Decoder(_Answer).decode
 
 
-class _Asked:
-    """A question that waits for answers."""
-
-    def __init__(self, workers: int) -> None:
-        self.missing = workers
-        self.rows: list[LiveRequest] = []
-        self.done = asyncio.Event()
-
-
 class LiveRequests:
     """The open requests of this worker, and of the others if it is asked for all."""
 
     def __init__(self, bus: Bus, own: Callable[[], Sequence[LiveRequest]]) -> None:
         self._bus = bus
         self._own = own
-        self._number = 0
-        self._asked: dict[int, _Asked] = {}
+        self._questions = Questions[list[LiveRequest]]()
         if not bus.alone:
             bus.subscribe(QUESTION, self._answer)
             bus.subscribe(ANSWER, self._collect)
@@ -66,21 +53,14 @@ class LiveRequests:
         rows = list(self._own()[:MOST])
         memory = self._bus.memory
         if memory is not None and memory.places > 1:
-            rows += await self._ask(memory.place, memory.places - 1)
-        return sorted(rows, key=lambda one: one.time, reverse=True)
+            group, place = self._bus.group, memory.place
 
-    async def _ask(self, place: int, others: int) -> Sequence[LiveRequest]:
-        self._number += 1
-        number, asked = self._number, _Asked(others)
-        self._asked[number] = asked
-        try:
-            self._bus.publish(QUESTION, _encode(_Question(self._bus.group, place, number)))
-            await asyncio.wait_for(asked.done.wait(), PATIENCE_S)
-        except TimeoutError:
-            pass  # a worker that is busy or just starts is left out
-        finally:
-            del self._asked[number]
-        return asked.rows
+            def publish(number: int) -> None:
+                self._bus.publish(QUESTION, _encode(_Question(group, place, number)))
+
+            for part in await self._questions.ask(publish, memory.places - 1):
+                rows += part
+        return sorted(rows, key=lambda one: one.time, reverse=True)
 
     def _answer(self, data: bytes) -> None:
         question = _decode_question(data)
@@ -91,15 +71,9 @@ class LiveRequests:
 
     def _collect(self, data: bytes) -> None:
         answer, memory = _decode_answer(data), self._bus.memory
-        asked = self._asked.get(answer.question.number)
-        if asked is None or memory is None or answer.question.group != self._bus.group:
-            return
-        if answer.question.asker != memory.place:
-            return
-        asked.rows += answer.rows
-        asked.missing -= answer.last
-        if asked.missing <= 0:
-            asked.done.set()
+        question = answer.question
+        if memory is not None and (question.group, question.asker) == (self._bus.group, memory.place):
+            self._questions.take(question.number, answer.rows, whole=answer.last)
 
 
 def _parts(rows: Sequence[LiveRequest]) -> Iterator[tuple[list[LiveRequest], bool]]:

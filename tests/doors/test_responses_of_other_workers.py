@@ -12,6 +12,7 @@ from buses import OneOfSeveral, buses
 from running import Gateway, Reply
 from sdk.dialects import ANTHROPIC, TEXT
 from simulator import Answering, Script, Seen, Simulator, json
+from tidegate.bus import questions as questions_module
 from tidegate.recent import SharedItems
 from tidegate.recent import sharing as sharing_module
 
@@ -127,7 +128,7 @@ async def test_an_id_that_nobody_knows_is_refused_once_all_have_answered(workers
 async def test_a_worker_that_is_gone_is_not_waited_for_for_long(
     workers: Workers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sharing_module, "PATIENCE_S", 0.05)
+    monkeypatch.setattr(questions_module, "PATIENCE_S", 0.05)
     first = await workers.ask(0, "Hello")
     workers.buses[1].die()
     moved = await workers.ask(2, "Again", previous_response_id=first.json["id"])
@@ -139,10 +140,10 @@ async def test_a_worker_that_is_gone_is_not_waited_for_for_long(
 async def test_a_client_that_leaves_meanwhile_ends_the_request(
     workers: Workers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sharing_module, "PATIENCE_S", 60.0)
+    monkeypatch.setattr(questions_module, "PATIENCE_S", 60.0)
     workers.buses[1].die()
     asked = asyncio.create_task(workers.ask(0, "Again", previous_response_id="resp_0"))
-    while not workers.gateways[0].app._recent._asked:
+    while not workers.gateways[0].app._recent._questions:
         await asyncio.sleep(0.001)
     asked.cancel()
     record = await workers.gateways[0].record()

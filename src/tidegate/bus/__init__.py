@@ -25,6 +25,7 @@ from .contract import ALONE, Alone, Bus, Taker
 from .hosts import Carrier, HostsBus
 from .links import Links, Seat
 from .memory import Memory
+from .questions import Questions
 from .sockets import SocketBus
 
 __all__ = [
@@ -36,6 +37,7 @@ __all__ = [
     "HostsBus",
     "Links",
     "Memory",
+    "Questions",
     "Seat",
     "SocketBus",
     "Taker",

@@ -5,21 +5,18 @@ all of it, in pages, because messages and their queues are small. What is found 
 written here. Callers stay separate everywhere: what is wanted is named by its caller and its id.
 """
 
-import asyncio
 from collections.abc import Sequence
 
 import msgspec
 from msgspec import Struct
 
-from tidegate.bus import Bus
+from tidegate.bus import Bus, Questions
 from tidegate.protocols.ids import new_id
 
 from .items import Entry, RecentItems
 
 __all__ = ["SharedItems"]
 
-PATIENCE_S = 0.5
-"""Seconds to wait for the other workers, each time."""
 MOST_IDS, LONGEST_ID = 1000, 512
 """Ids that are asked for at once, and the characters of one."""
 QUESTION_BYTES = 32 * 1024
@@ -59,15 +56,6 @@ _decode_answer = msgspec.msgpack.Decoder(_Answer).decode
 _decode_entries = msgspec.msgpack.Decoder(list[Entry]).decode
 
 
-class _Asked:
-    """A question that waits for so many answers."""
-
-    def __init__(self, missing: int) -> None:
-        self.missing = missing
-        self.answers: list[_Answer] = []
-        self.done = asyncio.Event()
-
-
 class SharedItems:
     """What the workers remember of responses, for all of them."""
 
@@ -77,8 +65,7 @@ class SharedItems:
         self._bus = bus
         self._name = new_id("")
         """Among the workers of all hosts."""
-        self._number = 0
-        self._asked: dict[int, _Asked] = {}
+        self._questions = Questions[_Answer]()
         if not bus.alone:
             bus.subscribe(QUESTION, self._answer)
             bus.subscribe(ANSWER, self._collect)
@@ -125,27 +112,16 @@ class SharedItems:
 
     async def _ask(self, question: _Question, count: int) -> Sequence[_Answer]:
         """Ask, and await so many answers, for as long as one may wait."""
-        self._number += 1
-        number, asked = self._number, _Asked(count)
-        self._asked[number] = asked
-        try:
+
+        def publish(number: int) -> None:
             self._bus.publish(QUESTION, _encode(msgspec.structs.replace(question, number=number)))
-            await asyncio.wait_for(asked.done.wait(), PATIENCE_S)
-        except TimeoutError:
-            pass  # a worker that is busy or just starts is left out
-        finally:
-            del self._asked[number]
-        return asked.answers
+
+        return await self._questions.ask(publish, count)
 
     def _collect(self, data: bytes) -> None:
         answer = _decode_answer(data)
-        asked = self._asked.get(answer.number) if answer.asker == self._name else None
-        if asked is None:
-            return
-        asked.answers.append(answer)
-        asked.missing -= 1
-        if asked.missing <= 0:
-            asked.done.set()
+        if answer.asker == self._name:
+            self._questions.take(answer.number, answer)
 
     # --- answering --------------------------------------------------------------------------------
 
