@@ -275,3 +275,24 @@ def test_a_form_that_is_wrong_is_refused() -> None:
         with failures.case(name), pytest.raises(InvalidRequest):
             parse_edit(body, content_type)
     failures.report()
+
+
+REFERENCES: dict[str, tuple[dict[str, Any], str]] = {
+    "an image that refers to nothing": (
+        {"images": [{"file_id": "file-1"}, {}]},
+        "images.1",
+    ),
+    "an empty file id": ({"images": [{"file_id": ""}]}, "images.0"),
+    "a mask that refers to nothing": ({"images": [{"file_id": "file-1"}], "mask": {}}, "mask"),
+    "no URL": ({"images": [{"image_url": "pixel.png"}]}, "images.0.image_url"),
+}
+
+
+def test_a_reference_that_is_wrong_is_named() -> None:
+    failures = Failures()
+    for name, (fields, param) in REFERENCES.items():
+        with failures.case(name):
+            with pytest.raises(InvalidRequest) as refused:
+                parse_edit(jsonlib.dumps({"prompt": "p", **fields}).encode())
+            assert refused.value.param == param
+    failures.report()

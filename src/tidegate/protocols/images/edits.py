@@ -4,7 +4,6 @@ The answer is that of a generation, so the formats here are those of images, for
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from msgspec import Raw, Struct
 from msgspec.json import Decoder, Encoder
@@ -18,7 +17,7 @@ from tidegate.protocols.turn import Link
 from . import edits_gemini, edits_openai
 from .contract import EditRequest, Picture
 from .multipart import Part, boundary_of, parse_form
-from .parse import DEFAULT_MODEL
+from .parse import ImagesWire, check
 
 __all__ = ["TASK", "parse_edit"]
 
@@ -26,22 +25,6 @@ ENCODE = Encoder().encode
 
 MOST_PICTURES = 50
 """Images of one request."""
-
-
-class Wire(Struct, kw_only=True):
-    """The fields that are read, whichever way they are written."""
-
-    model: str = DEFAULT_MODEL
-    prompt: str
-    n: int | None = None
-    size: str | None = None
-    quality: str | None = None
-    background: str | None = None
-    response_format: str | None = None
-    output_format: str | None = None
-    stream: bool | None = None
-    provider: str | dict[str, Any] | None = None
-    models: list[str] | None = None
 
 
 class Linked(Struct):
@@ -58,7 +41,7 @@ class WireImages(Struct):
     mask: Linked | None = None
 
 
-WIRE = Decoder(Wire)
+WIRE = Decoder(ImagesWire)
 WIRE_IMAGES = Decoder(WireImages)
 
 
@@ -68,7 +51,8 @@ def parse_edit(body: bytes, content_type: str = "application/json") -> EditReque
         wire, fields = read_body(WIRE, body)
         images, _ = read_body(WIRE_IMAGES, body)
         pictures = [_linked(one, f"images.{index}") for index, one in enumerate(images.images)]
-        masked = images.mask is not None
+        mask = _linked(images.mask, "mask") if images.mask is not None else None
+        masked = mask is not None
         parts: Sequence[Part] = ()
         boundary = b""
     else:
@@ -83,7 +67,7 @@ def parse_edit(body: bytes, content_type: str = "application/json") -> EditReque
 
 
 def _checked(
-    wire: Wire,
+    wire: ImagesWire,
     fields: Fields,
     pictures: list[Picture],
     *,
@@ -91,10 +75,7 @@ def _checked(
     parts: Sequence[Part],
     boundary: bytes,
 ) -> EditRequest:
-    if not wire.prompt.strip():
-        raise InvalidRequest("prompt: expected a text that is not empty", param="prompt")
-    if wire.n is not None and wire.n < 1:
-        raise InvalidRequest("n: expected a number above 0", param="n")
+    check(wire)
     if not pictures:
         raise InvalidRequest("image: expected at least one image", param="image")
     if len(pictures) > MOST_PICTURES:
@@ -155,7 +136,7 @@ def _as_json(name: str, text: str) -> bytes:
     return ENCODE(text)
 
 
-def _read_fields(fields: Mapping[str, Raw]) -> Wire:
+def _read_fields(fields: Mapping[str, Raw]) -> ImagesWire:
     wire, _ = read_body(WIRE, ENCODE(fields))
     return wire
 
@@ -168,7 +149,9 @@ def _picture(part: Part) -> Picture:
 
 def _linked(image: Linked, place: str) -> Picture:
     if image.image_url is None:
-        return Picture(file_id=image.file_id or "")
+        if not image.file_id:
+            raise InvalidRequest(f"{place}: expected `image_url` or `file_id`", param=place)
+        return Picture(file_id=image.file_id)
     source = parse_url(image.image_url, f"{place}.image_url")
     return Picture(url=image.image_url) if isinstance(source, Link) else Picture(inline=source)
 
