@@ -22,7 +22,7 @@ class _Asked(Generic[A]):
 
 
 class Questions(Generic[A]):
-    """The questions of one worker, by number. What is sent and heard is up to who asks."""
+    """The questions of one worker, by number. How they are sent is up to who asks."""
 
     def __init__(self) -> None:
         self._number = 0
