@@ -1,4 +1,4 @@
-"""How long it takes to search a million records, and to delete a day of them.
+"""How long it takes to search a million records, to sum up their cost, and to delete a day of them.
 
     python benchmarks/records.py sqlite:////tmp/million.db [COUNT]
     python benchmarks/records.py postgresql://user@host/name
@@ -23,6 +23,7 @@ from sqlalchemy import Connection, event, text
 
 from million import COUNT, END, fill, lines
 from tidegate.accounts.retention import PAUSE_S
+from tidegate.store.costs import spent_by
 from tidegate.store.database import Database
 from tidegate.store.history import Position
 from tidegate.store.moving import apply
@@ -32,6 +33,9 @@ from tidegate.store.sessions import find_session, list_sessions
 
 TIMES = 10
 DAY_MS = 86_400_000
+DAYS = {"since": END - END % DAY_MS - 30 * DAY_MS, "until": END - END % DAY_MS + DAY_MS}
+"""Whole days: what `/admin/usage` is about by default."""
+HOURS = {"since": END - 30 * DAY_MS, "until": END}
 
 SEARCHES: dict[str, Callable[[Connection], Any]] = {
     "newest": lambda c: list_requests(c, Search()),
@@ -58,6 +62,12 @@ SEARCHES: dict[str, Callable[[Connection], Any]] = {
     "sessions": lambda c: list_sessions(c, filters={}),
     "sessions of a user": lambda c: list_sessions(c, filters={"user": "user-3"}),
     "one session": lambda c: find_session(c, "session-3-60", {}),
+    "usage by day": lambda c: spent_by(c, ["day"], **DAYS, filters={}),
+    "usage by user": lambda c: spent_by(c, ["user"], **DAYS, filters={}),
+    "usage by day and user": lambda c: spent_by(c, ["day", "user"], **DAYS, filters={}, limit=9999),
+    "usage by user, 30 x 24 hours": lambda c: spent_by(c, ["user"], **HOURS, filters={}),
+    "usage by model, of a user": lambda c: spent_by(c, ["model"], **DAYS, filters={"user": "user-3"}),
+    "usage by user and model": lambda c: spent_by(c, ["user", "model"], **DAYS, filters={}, limit=9999),
 }
 
 

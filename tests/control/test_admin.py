@@ -401,6 +401,11 @@ async def test_usage_is_summed_up_by_what_is_asked(admin: Admin) -> None:
     rest = await admin.ask("GET", f"/usage?by=key&limit=1&after={first['next']}")
     assert {*(one["key"] for one in [*first["data"], *rest["data"]])} == {one["key"] for one in by_key}
     assert (await admin.ask("GET", "/usage?to=2020-01-01"))["data"] == []
+    (ever,) = (await admin.ask("GET", "/usage?by=user&from=2020-01-01"))["data"]
+    assert (ever["user"], ever["requests"]) == ("alice", 2)
+    for query in ("by=user,model", "by=user&model=m", "by=day&user=alice&model=m"):
+        failure = await admin.ask("GET", f"/usage?{query}&from=2020-01-01", status=400)
+        assert "92 days" in failure["error"]["message"]
 
 
 # --- its description -----------------------------------------------------------------------------

@@ -3,11 +3,8 @@
 from typing import Any
 
 from tidegate.store.database import Database
-from tidegate.store.history import Position, booked_amount, list_booked, list_movements, spent_by
-from tidegate.store.tables import records
+from tidegate.store.history import Position, booked_amount, list_booked, list_movements
 from tidegate.store.wallets import add_credit, refundable, take_out, wallet_balances
-
-DAY = 86_400_000
 
 
 def fill(database: Database) -> None:
@@ -56,28 +53,3 @@ def test_transactions_are_filtered(database: Database) -> None:
         assert list(wallet_balances(connection, after="alice")) == ["bob"]
         assert list(wallet_balances(connection, limit=1)) == ["alice"]
         assert refundable(connection, "req_1") is None
-
-
-def test_costs_are_summed_up(database: Database) -> None:
-    rows = [
-        {"id": f"r{number}", "at": at, "user": user, "model": "m", "cost": cost, "ended": "complete",
-         "status": 200, "detail": "{}"}
-        for number, (at, user, cost) in enumerate(
-            [(DAY, "alice", 3), (2 * DAY - 1, "alice", None), (2 * DAY, "alice", 4), (DAY, "bob", 5)]
-        )
-    ]  # fmt: skip
-    with database.write() as connection:
-        connection.execute(records.insert(), rows)
-    with database.read() as connection:
-        found = spent_by(connection, ["day", "user"], since=0, until=9 * DAY, filters={})
-        assert found == [
-            ({"day": DAY, "user": "alice"}, 3, 2, 1),
-            ({"day": DAY, "user": "bob"}, 5, 1, 0),
-            ({"day": 2 * DAY, "user": "alice"}, 4, 1, 0),
-        ]
-        assert spent_by(
-            connection, ["day", "user"], since=0, until=9 * DAY, filters={}, limit=1, offset=1
-        ) == [found[1]]
-        assert spent_by(connection, ["model"], since=0, until=2 * DAY, filters={"user": "alice"}) == [
-            ({"model": "m"}, 3, 2, 1)
-        ]

@@ -7,7 +7,7 @@
   knows.
 - `gcra.py`, `counters.py`, `shared_counters.py`, `leased_counters.py`, `limits.py`, `limiting.py`: how much
   may be used at a time.
-- `budgets.py`, `wallets.py`: what may be spent.
+- `budgets.py`, `wallets.py`: what may be spent. `usage_window.py`: when what was spent is summed up.
 - `checks.py`: rules for what operators write.
 - `provider_keys.py`, `encryption.py`: keys of providers in the store, encrypted.
 - `upkeep.py`: what happens to wallets by itself.

@@ -9,8 +9,9 @@ from tidegate.money.ledger import wallet_of
 from tidegate.protocols.errors import InvalidRequest, Unavailable
 from tidegate.store.bodies import Body, find_bodies
 from tidegate.store.books import balance_of
+from tidegate.store.costs import spent_by
 from tidegate.store.errors import StoreUnavailable
-from tidegate.store.history import Position, list_movements, spent_by
+from tidegate.store.history import Position, list_movements
 from tidegate.store.journal import milliseconds
 from tidegate.store.keys import ids_of_keys
 from tidegate.store.requests import Search, StoredRequest, find_request, list_requests
@@ -20,10 +21,10 @@ from tidegate.store.store import Store
 
 from .budgets import Budgets
 from .caller import Caller, Subject
+from .usage_window import usage_window
 
 __all__ = ["OwnAccounts", "describe_movement"]
 
-MONTH_MS = 30 * 86_400_000
 MOST_ROWS = 10_000
 
 
@@ -58,14 +59,12 @@ class OwnAccounts:
         }  # fmt: skip
 
     async def usage(self, caller: Caller, since: int | None, until: int | None) -> Mapping[str, Any]:
-        """What a caller's requests have cost by day and model: those of the user, else those of the key. The
-        last 30 days, unless `since` says otherwise.
+        """What a caller's requests have cost by day and model: those of the user, else those of the key.
+        Those that began today (UTC) or in the 30 days before, unless `since` says otherwise.
         """
-        end = milliseconds() + 1 if until is None else until
-        begin = end - MONTH_MS if since is None else since
-        rows = await self._ask(
-            spent_by, ["day", "model"], since=begin, until=end, filters=_own_filter(caller), limit=MOST_ROWS
-        )
+        groups, filters = ["day", "model"], _own_filter(caller)
+        begin, end = usage_window(since, until, milliseconds(), groups=groups, filters=filters)
+        rows = await self._ask(spent_by, groups, since=begin, until=end, filters=filters, limit=MOST_ROWS)
         data = [
             {
                 "day": f"{datetime.fromtimestamp(one.by['day'] / 1000, UTC):%Y-%m-%d}",

@@ -7,6 +7,7 @@
 - `provider_keys.py`: keys of providers, encrypted.
 - `payments.py`: what a payment provider has reported.
 - `statements.py`: what a wallet's owner may see. `keys.py`, `spending.py`: callers, and what they spend.
+- `costs.py`: what requests have cost, by day.
 - `journal.py`: what must not be lost, on disk first. `moving.py` moves it into the database.
 - `checking.py`: the audit.
 """

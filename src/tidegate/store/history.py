@@ -1,4 +1,4 @@
-"""What happened, page by page: transactions, the latest first, and what requests have cost."""
+"""What was booked, page by page, the latest first."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -9,22 +9,9 @@ from sqlalchemy import Connection, and_, case, func, or_, select
 from tidegate.money.ledger import wallet_of
 
 from .statements import Movement, movements_of, sum_of
-from .tables import accounts, entries, records, transactions
+from .tables import accounts, entries, transactions
 
-__all__ = [
-    "GROUPS",
-    "Booked",
-    "Position",
-    "Spent",
-    "booked_amount",
-    "list_booked",
-    "list_movements",
-    "spent_by",
-]
-
-DAY_MS = 86_400_000
-GROUPS = ("day", "user", "team", "key", "model", "provider")
-"""What the cost of requests can be summed up by."""
+__all__ = ["Booked", "Position", "booked_amount", "list_booked", "list_movements"]
 
 
 class Position(NamedTuple):
@@ -47,18 +34,6 @@ class Booked(Struct, frozen=True):
     request: str | None
     reference: str | None
     note: str
-
-
-class Spent(NamedTuple):
-    """The cost of some requests."""
-
-    by: Mapping[str, Any]
-    """What they have in common. A `day` is its first moment, in milliseconds since 1970."""
-    cost: int
-    """In nano; requests whose cost is unknown add nothing."""
-    requests: int
-    unpriced: int
-    """How many of them have no known cost."""
 
 
 def list_movements(
@@ -145,51 +120,6 @@ def booked_amount(connection: Connection, user: str, reference: str) -> int | No
         .where(transactions.c.reference == f"{user}\n{reference}", entries.c.account == wallet_of(user))
     )
     return connection.execute(query).scalar()
-
-
-def spent_by(
-    connection: Connection,
-    groups: Sequence[str],
-    *,
-    since: int,
-    until: int,
-    filters: Mapping[str, str],
-    limit: int = 1000,
-    offset: int = 0,
-) -> Sequence[Spent]:
-    """The cost of requests that ended from `since` to before `until`, in milliseconds, summed up by `groups`
-    (see GROUPS). `filters` are values of columns of the records.
-    """
-    columns = [_grouped(name) for name in groups]
-    query = (
-        select(
-            *columns,
-            func.coalesce(func.sum(records.c.cost), 0).label("total"),
-            func.count().label("number"),
-            func.sum(case((records.c.cost.is_(None), 1), else_=0)).label("unpriced"),
-        )
-        .where(records.c.at >= since, records.c.at < until)
-        .group_by(*columns)
-        .order_by(*columns)
-        .limit(limit)
-        .offset(offset)
-    )
-    for name, value in filters.items():
-        query = query.where(records.c[name] == value)
-    return [
-        Spent(
-            {name: row[place] for place, name in enumerate(groups)},
-            int(row.total), int(row.number), int(row.unpriced or 0),
-        )
-        for row in connection.execute(query)
-        if row.number
-    ]  # fmt: skip
-
-
-def _grouped(name: str) -> Any:
-    if name == "day":
-        return (records.c.at - records.c.at % DAY_MS).label("day")
-    return records.c[name]
 
 
 def _is_before(position: Position) -> Any:

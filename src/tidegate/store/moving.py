@@ -18,6 +18,7 @@ from tidegate.figures.history import Entry
 from tidegate.money.ledger import charges, wallet_of
 
 from .books import Booking, Charged, balance_of, book, book_charges, lock_accounts
+from .costs import DAY_MS, count_costs
 from .database import Database
 from .journal import Begun, Ended, Line, Released, read, read_all
 from .leases import consume, release, release_all
@@ -140,6 +141,7 @@ def apply(connection: Connection, lines: Sequence[Line]) -> int:
     for lease in released:
         release(connection, lease)
     add_rollups(connection, [_entry(line) for line in ended])
+    count_costs(connection, ended)  # under the lock of the rollups: other workers add to the same rows
     return len(ended)
 
 
@@ -259,9 +261,6 @@ def _entry(line: Ended) -> Entry:
     lost = line.ended == LOST
     sample = line.figures or Sample(line.status, 0.0, error=lost, rated=lost)
     return Entry(sample, line.at, line.user, line.key)
-
-
-DAY_MS = 24 * 3600 * 1000
 
 
 @lru_cache(maxsize=64)

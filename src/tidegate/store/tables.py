@@ -1,8 +1,8 @@
 """The tables. Amounts are in nano (10⁻⁹ USD), times in milliseconds since 1970, UTC.
 
 Rows of `transactions`, `entries` and `records` are written once and never changed. What changes are
-projections (`accounts`, `spending`, `sessions`), which the rows can recompute (see `check.py`), and settings
-(`users`, `teams`, `keys`).
+projections (`accounts`, `costs`, `spending`, `sessions`), which the rows can recompute (see `checking.py`),
+and settings (`users`, `teams`, `keys`).
 """
 
 from typing import Any
@@ -24,9 +24,9 @@ from sqlalchemy import (
 )
 
 __all__ = [
-    "accounts", "bodies", "entries", "grants", "holds", "journals", "keys", "leases", "metadata", "payments",
-    "prices", "provider_keys", "records", "refusals", "rollups", "sessions", "sign_ins", "spending", "teams",
-    "transactions", "users",
+    "accounts", "bodies", "costs", "entries", "grants", "holds", "journals", "keys", "leases", "metadata",
+    "payments", "prices", "provider_keys", "records", "refusals", "rollups", "sessions", "sign_ins",
+    "spending", "teams", "transactions", "users",
 ]  # fmt: skip
 
 metadata = MetaData()
@@ -294,6 +294,20 @@ sessions = Table(
 )
 """What the requests of a session come to: a projection of the records, one row for each user, key and model
 (empty where there is none). `first` is when the first of them began, `last` when the last of them ended."""
+
+costs = Table(
+    "costs",
+    metadata,
+    Column("by", String(8), primary_key=True),
+    Column("day", BigInteger, primary_key=True),
+    Column("name", NAME, primary_key=True),
+    Column("cost", BigInteger, nullable=False),
+    Column("requests", BigInteger, nullable=False),
+    Column("unpriced", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""What the requests that began on a day (its first moment, UTC) have cost, by one of the columns `user`,
+`team`, `key`, `model` and `provider` of their records: a projection of these. `name` is empty for none."""
 
 bodies = Table(
     "bodies",

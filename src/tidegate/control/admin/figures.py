@@ -6,10 +6,12 @@ from typing import Annotated, Any
 from fastapi import Query, Request, Response
 
 from tidegate.accounts.pages import next_position, parse_position, parse_time, wants_csv
+from tidegate.accounts.usage_window import usage_window
 from tidegate.money import usd
 from tidegate.money.ledger import Kind
 from tidegate.protocols.errors import InvalidRequest
-from tidegate.store.history import GROUPS, Spent, list_booked, spent_by
+from tidegate.store.costs import GROUPS, Spent, spent_by
+from tidegate.store.history import list_booked
 from tidegate.store.journal import milliseconds
 from tidegate.store.store import Store
 
@@ -19,8 +21,6 @@ from .routes import Routes
 from .sheets import respond_csv, transaction
 
 __all__ = ["add_figures"]
-
-MONTH_MS = 30 * 86_400_000
 
 From = Annotated[str | None, Query(alias="from", description="A date, a time, or milliseconds since 1970.")]
 To = Annotated[str | None, Query(description="The end, which is not included.")]
@@ -76,16 +76,19 @@ def _add_usage(routes: Routes, store: Store) -> None:
         model: Filter = None,
         provider: Filter = None,
     ) -> Response:
-        """Sum up the cost of requests by their end; of the last 30 days, unless `from` says otherwise."""
+        """Sum up the cost of requests, by when they began: of today (UTC) and the 30 days before, unless
+        `from` says otherwise.
+        """
         groups = list(dict.fromkeys(name for name in by.split(",") if name))
         if not groups or not set(groups) <= set(GROUPS):
             raise InvalidRequest(f"by has one or several of {', '.join(GROUPS)}", param="by")
         if after and not (after.isascii() and after.isdigit() and len(after) < 10):
             raise InvalidRequest("after is not the `next` of a page", param="after")
-        until = parse_time(to, "to") or milliseconds() + 1
-        begin = parse_time(since, "from")
-        begin = until - MONTH_MS if begin is None else begin
         given = {"user": user, "team": team, "key": key, "model": model, "provider": provider}
+        filters = {name: value for name, value in given.items() if value is not None}
+        begin, until = usage_window(
+            parse_time(since, "from"), parse_time(to, "to"), milliseconds(), groups=groups, filters=filters
+        )
         offset = int(after or 0)
         await store.flush()
         rows = await store.ask(
@@ -93,7 +96,7 @@ def _add_usage(routes: Routes, store: Store) -> None:
             groups,
             since=begin,
             until=until,
-            filters={name: value for name, value in given.items() if value is not None},
+            filters=filters,
             limit=limit,
             offset=offset,
         )
