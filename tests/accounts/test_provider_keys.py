@@ -153,6 +153,29 @@ async def test_a_key_is_used_replaced_and_removed_while_the_gateway_runs(operato
     assert (await operator.ask("DELETE", "/providers/eu/key")).status == 404
 
 
+async def test_a_key_is_disabled_and_enabled_while_the_gateway_runs(operator: Operator) -> None:
+    async def switch(disabled: Any) -> Reply:
+        return await operator.ask("PATCH", "/providers/eu/key", {"disabled": disabled})
+
+    assert (await switch(True)).status == 404
+    await operator.set(FIRST)
+    await operator.uses(FIRST)
+    off = (await switch(True)).json
+    assert (off["in_use"], off["key"]["last_four"], off["key"]["disabled_at"] > 0) == (False, "abcd", True)
+    await operator.uses(None)
+    assert (await switch(True)).json == off, "it is disabled since it was"
+    assert (await operator.ask("GET", "/providers")).json["data"][0] == off
+    on = (await switch(False)).json
+    assert (on["in_use"], on["key"]["disabled_at"]) == (True, None)
+    await operator.uses(FIRST)
+    await switch(True)
+    await operator.uses(None)
+    assert (await operator.set(SECOND)).json["in_use"], "a new key is enabled"
+    await operator.uses(SECOND)
+    for wrong in ("yes", None, 1):
+        assert (await switch(wrong)).status == 400
+
+
 async def test_a_key_is_never_shown_and_is_not_in_the_store_as_it_is(
     operator: Operator, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -230,5 +253,11 @@ def test_the_commands_set_list_and_encrypt_again(tmp_path: Path, monkeypatch: py
     assert "0 encrypted again" in run("reencrypt", secrets=SECRET)
     assert "cannot be read" not in run("list", secrets=SECRET)
     assert "there is no provider nobody" in run("set-key nobody", given=FIRST, secrets=SECRET, status=1)
+    run("disable-key openai")
+    assert "disabled" in run("list", secrets=SECRET)
+    run("enable-key openai")
+    assert "disabled" not in run("list", secrets=SECRET)
+    for command in ("disable-key", "enable-key"):
+        assert "no key of anthropic" in run(f"{command} anthropic", status=1)
     run("remove-key openai", secrets=SECRET)
     run("remove-key openai", secrets=SECRET, status=1)

@@ -227,7 +227,7 @@ async def test_the_overview_says_why_requests_were_refused(browser: Browser, gat
         assert "ada" in await table.get_by_role("row").filter(has_text="404").inner_text()
 
 
-async def test_a_key_of_a_provider_is_set_replaced_and_removed(
+async def test_a_key_of_a_provider_is_set_replaced_disabled_and_removed(
     browser: Browser, provider: Simulator, tmp_path: Path
 ) -> None:
     more = f"""
@@ -261,6 +261,11 @@ async def test_a_key_of_a_provider_is_set_replaced_and_removed(
             "4321",
             "the browser of ops",
         )
+        await visit.button("Disable the key of anthropic").click()
+        await visit.button("Disable").click()
+        await visit.row("anthropic").filter(has_text="disabled").wait_for()
+        await visit.button("Enable the key of anthropic").click()
+        await visit.row("anthropic").filter(has_text="in use").wait_for()
         await visit.button("Remove the key of anthropic").click()
         await visit.button("Remove").click()
         await visit.page.get_by_text("No key of a provider is in the store").wait_for()

@@ -72,6 +72,7 @@ def row_of(cipher: Cipher, provider: str, key: str, now: int, actor: str) -> Map
         "last_four": key[-SHOWN:] if len(key) >= SHORTEST_SHOWN else "",
         "set_at": now,
         "set_by": actor[:255],
+        "disabled_at": None,
     }
 
 
@@ -132,15 +133,16 @@ class StoredProviderKeys:
         self._following: Periodic | None = None
 
     async def read(self, config: Config) -> Mapping[str, Secret]:
-        """The keys by provider; without those that cannot be decrypted, which the log names. Raises
-        StoreUnavailable.
+        """The keys by provider; without those that are disabled, and those that cannot be decrypted, which
+        the log names. Raises StoreUnavailable.
         """
         self._rows = await self._store.ask(list_provider_keys)
         cipher = cipher_of(config)
-        if self._rows and cipher is None:
+        enabled = {provider: row for provider, row in self._rows.items() if row["disabled_at"] is None}
+        if enabled and cipher is None:
             log.error("the store has keys of providers, which need TIDEGATE_SECRET_KEY and the extra jwt")
         found = {}
-        for provider, row in self._rows.items() if cipher is not None else ():
+        for provider, row in enabled.items() if cipher is not None else ():
             try:
                 found[provider] = Secret(cipher.decrypt(row["encrypted"], provider))  # type: ignore[union-attr]
             except CannotDecrypt as error:

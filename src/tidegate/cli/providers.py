@@ -36,7 +36,7 @@ def list_(config: ConfigOption = None, store: StoreOption = None) -> None:
         cells = [
             (
                 name, row["fingerprint"], f"…{row['last_four']}", show_moment(row["set_at"]), row["set_by"],
-                "yes" if why_not(opened.config, name) is None else "no",
+                _use(row["disabled_at"] is not None, why_not(opened.config, name) is None),
             )
             for name, row in rows.items()
         ]  # fmt: skip
@@ -61,6 +61,22 @@ def set_key(provider: Provider, config: ConfigOption = None, store: StoreOption 
         with opened.database.write() as connection:
             put_provider_key(connection, row)
     typer.echo(f"{provider}: key …{row['last_four']}, fingerprint {row['fingerprint']}")
+
+
+@app.command("disable-key")
+def disable_key(provider: Provider, config: ConfigOption = None, store: StoreOption = None) -> None:
+    """Keep the key of a provider, but use it no more: gateways follow within a second."""
+    from tidegate.store.journal import milliseconds
+
+    _switch(provider, config, store, milliseconds())
+    typer.echo(f"{provider}: its key is disabled")
+
+
+@app.command("enable-key")
+def enable_key(provider: Provider, config: ConfigOption = None, store: StoreOption = None) -> None:
+    """Use the key of a provider again: gateways follow within a second."""
+    _switch(provider, config, store, None)
+    typer.echo(f"{provider}: its key is enabled")
 
 
 @app.command("remove-key")
@@ -92,6 +108,18 @@ def reencrypt(config: ConfigOption = None, store: StoreOption = None) -> None:
             put_provider_key(connection, {**row, "encrypted": encrypted})
             changed += 1
     typer.echo(f"{changed} encrypted again")
+
+
+def _switch(provider: str, config: ConfigOption, store: StoreOption, disabled_at: int | None) -> None:
+    from tidegate.store.provider_keys import disable_provider_key
+
+    with open_store(config, store) as opened, opened.database.write() as connection:
+        if disable_provider_key(connection, provider, disabled_at) is None:
+            raise fail(f"the store has no key of {provider}")
+
+
+def _use(disabled: bool, possible: bool) -> str:
+    return "disabled" if disabled else "yes" if possible else "no"
 
 
 def _cipher(config: "Config") -> "Cipher":

@@ -210,8 +210,10 @@ provider_keys = Table(
     Column("last_four", String(4), nullable=False),
     Column("set_at", BigInteger, nullable=False),
     Column("set_by", NAME, nullable=False),
+    Column("disabled_at", BigInteger),
 )
-"""Keys of providers. `encrypted` is the key, encrypted; `set_by` is the operator who set it."""
+"""Keys of providers. `encrypted` is the key, encrypted; `set_by` is the operator who set it. No request uses
+a key while it has a `disabled_at`."""
 
 leases = Table(
     "leases",

@@ -11,7 +11,12 @@ from tidegate.accounts.provider_keys import check_key, cipher_of, row_of, why_no
 from tidegate.config import Config
 from tidegate.protocols.errors import InvalidRequest
 from tidegate.store.journal import milliseconds
-from tidegate.store.provider_keys import list_provider_keys, put_provider_key, remove_provider_key
+from tidegate.store.provider_keys import (
+    disable_provider_key,
+    list_provider_keys,
+    put_provider_key,
+    remove_provider_key,
+)
 from tidegate.store.store import Store
 
 from .answers import Page, respond
@@ -27,6 +32,12 @@ class ProviderKeyBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     key: str
 
 
+class ProviderKeyChange(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What to do with the key of a provider."""
+
+    disabled: bool
+
+
 class StoredKeyView(Struct, frozen=True, kw_only=True):
     """A key in the store, without the key itself."""
 
@@ -36,6 +47,8 @@ class StoredKeyView(Struct, frozen=True, kw_only=True):
     """Its last characters; empty for a short key."""
     set_at: int
     set_by: str
+    disabled_at: int | None
+    """Since when no request uses it; null: it is enabled."""
 
 
 class ProviderView(Struct, frozen=True, kw_only=True):
@@ -46,7 +59,7 @@ class ProviderView(Struct, frozen=True, kw_only=True):
     """Null for a provider that exists by its key only."""
     key: StoredKeyView | None
     in_use: bool
-    """Whether the key of the store is used: the configuration has no credentials for it."""
+    """Whether the key of the store is used: it is enabled, and the configuration has no credentials."""
 
 
 def add_providers(routes: Routes, store: Store, config: Config) -> None:
@@ -61,7 +74,9 @@ def add_providers(routes: Routes, store: Store, config: Config) -> None:
 
     @routes.add("PUT", "/providers/{provider}/key", ProviderView, body=ProviderKeyBody)
     async def set_provider_key(request: Request, provider: str) -> Response:
-        """Set the key of a provider, in place of the one before. All workers use it within a second."""
+        """Set the key of a provider, in place of the one before, and enable it. All workers use it within a
+        second.
+        """
         body = await read(request, ProviderKeyBody)
         check_name(provider, "provider")
         with blaming("key"):
@@ -75,13 +90,25 @@ def add_providers(routes: Routes, store: Store, config: Config) -> None:
         await store.change(put_provider_key, row)
         return respond(_view(config, provider, row))
 
+    @routes.add("PATCH", "/providers/{provider}/key", ProviderView, body=ProviderKeyChange)
+    async def change_provider_key(request: Request, provider: str) -> Response:
+        """Disable the key of a provider, or enable it again. All workers follow within a second."""
+        body = await read(request, ProviderKeyChange)
+        row = await store.change(disable_provider_key, provider, milliseconds() if body.disabled else None)
+        if row is None:
+            raise _without_key(provider)
+        return respond(_view(config, provider, row))
+
     @routes.add("DELETE", "/providers/{provider}/key", ProviderView)
     async def delete_provider_key(provider: str) -> Response:
         """Remove the key of a provider. Within a second, no worker uses it any more."""
         if not await store.change(remove_provider_key, provider):
-            message = f"the store has no key of {provider}"
-            raise InvalidRequest(message, status=404, code="not_found")
+            raise _without_key(provider)
         return respond(_view(config, provider, None))
+
+
+def _without_key(provider: str) -> InvalidRequest:
+    return InvalidRequest(f"the store has no key of {provider}", status=404, code="not_found")
 
 
 def _cipher(config: Config) -> Cipher:
@@ -106,5 +133,5 @@ def _view(config: Config, name: str, row: Mapping[str, Any] | None) -> ProviderV
         name=name,
         kind=known.kind if known is not None else None,
         key=key,
-        in_use=key is not None and why_not(config, name) is None,
+        in_use=key is not None and key.disabled_at is None and why_not(config, name) is None,
     )

@@ -79,7 +79,12 @@ async function storedKeys(view) {
     );
   };
   const change = async (asked, words) => {
-    const done = await asked;
+    let done;
+    try {
+      done = await asked;
+    } catch (error) {
+      return say(error.message);
+    }
     if (!done) return;
     say(`The key of ${done.name} ${words}.`);
     await draw();
@@ -89,11 +94,12 @@ async function storedKeys(view) {
     { name: "Kind", cell: (row) => known(row.kind) },
     { name: "Key", cell: (row) => code(row.key.last_four ? `…${row.key.last_four}` : "•••") },
     { name: "Fingerprint", title: "The beginning of its SHA-256", cell: (row) => code(row.key.fingerprint) },
-    { name: "State", cell: (row) => (row.in_use ? state("good", "in use") : state("off", "not used: the configuration has one, or no such provider")) },
+    { name: "State", cell: (row) => use(row) },
     { name: "Set", cell: (row) => when(row.key.set_at) },
     { name: "By", cell: (row) => row.key.set_by },
     { name: "", class: "buttons", cell: (row) => [
       h("button.small", { type: "button", "aria-label": `Replace the key of ${row.name}`, onclick: () => change(setKey(rows, row.name), "is used within a second") }, "Replace"),
+      h("button.small", { type: "button", "aria-label": `${row.key.disabled_at ? "Enable" : "Disable"} the key of ${row.name}`, onclick: () => change(switchKey(row), row.key.disabled_at ? "is enabled" : "is disabled") }, row.key.disabled_at ? "Enable" : "Disable"),
       h("button.small", { type: "button", "aria-label": `Remove the key of ${row.name}`, onclick: () => change(removeKey(row), "is removed") }, "Remove"),
     ] },
   ];
@@ -108,6 +114,17 @@ function setKey(rows, name = "") {
   ];
   return form(name ? `Replace the key of ${name}` : "Set the key of a provider", "Set", fields, (values) =>
     ask(`/admin${path("providers", values.name, "key")}`, { method: "PUT", body: { key: values.key } }));
+}
+
+function use(row) {
+  if (row.key.disabled_at) return h("span", null, state("warn", "disabled"), " ", when(row.key.disabled_at));
+  return row.in_use ? state("good", "in use") : state("off", "not used: the configuration has one, or no such provider");
+}
+
+function switchKey(row) {
+  const act = (disabled) => ask(`/admin${path("providers", row.name, "key")}`, { method: "PATCH", body: { disabled } });
+  if (row.key.disabled_at) return act(false);
+  return confirm(`Disable the key of ${row.name}`, "Within a second, no request uses it until it is enabled again. Without another key, the provider cannot be called.", "Disable", () => act(true));
 }
 
 function removeKey(row) {
