@@ -12,7 +12,7 @@ import pytest
 
 from cases import each
 from running import Gateway, Reply
-from tidegate.accounts.stripe import Ignored, Payment, Reversal, check_signature, parse_event
+from tidegate.accounts.stripe import Dispute, Ignored, Payment, Refund, check_signature, parse_event
 from tidegate.protocols.errors import InvalidRequest
 from tidegate.store.checking import check_books
 from tidegate.store.history import list_booked
@@ -37,6 +37,21 @@ def refund(cents: int, **changes: Any) -> dict[str, Any]:
         "payment_intent": "pi_1", "metadata": {}, **changes,
     }  # fmt: skip
     return {"id": "evt_2", "object": "event", "type": "charge.refunded", "data": {"object": given}}
+
+
+def dispute(
+    *moved: int, kind: str = "funds_withdrawn", currency: str = "usd", **changes: Any
+) -> dict[str, Any]:
+    """With what has moved on the operator's account so far, in its currency."""
+    given = {
+        "id": "dp_1", "object": "dispute", "amount": 2500, "currency": "usd", "status": "needs_response",
+        "charge": "ch_1", "payment_intent": "pi_1",
+        "balance_transactions": [
+            {"id": f"txn_{number}", "amount": one, "currency": currency, "fee": 1500, "net": one - 1500}
+            for number, one in enumerate(moved)
+        ], **changes,
+    }  # fmt: skip
+    return {"id": "evt_3", "object": "event", "type": f"charge.dispute.{kind}", "data": {"object": given}}
 
 
 def sign(body: bytes, *secrets: str, at: int | None = None) -> str:
@@ -92,7 +107,7 @@ def test_a_signature_that_does_not_fit_is_refused(header: str) -> None:
 # --- what events mean ------------------------------------------------------------------------------
 
 
-def meant(event: dict[str, Any]) -> Payment | Reversal | Ignored:
+def meant(event: dict[str, Any]) -> Payment | Refund | Dispute | Ignored:
     return parse_event(json.dumps(event).encode())
 
 
@@ -105,10 +120,29 @@ def test_a_paid_session_is_a_payment_to_the_cent() -> None:
     assert meant(session(payment_intent={"id": "pi_1", "object": "payment_intent"})) == meant(session())
     assert meant(session(payment_intent=None)) == Payment("cs_1", "alice", 25 * USD, "evt_1")
     assert meant(session(metadata={"tidegate_user": "bob"})) == Payment("pi_1", "bob", 25 * USD, "evt_1")
-    assert meant(refund(700)) == Reversal("pi_1", 7 * USD, "evt_2")
+    assert meant(refund(700)) == Refund("pi_1", 7 * USD, "evt_2")
+
+
+def test_a_dispute_says_what_it_has_moved_whatever_its_status_is() -> None:
+    taken = Dispute("pi_1", "dp_1", 25 * USD, 0, "evt_3")
+    assert meant(dispute(-2500)) == taken
+    for kind in ("created", "updated", "closed"):
+        assert meant(dispute(-2500, kind=kind, status="lost")) == taken
+    assert meant(dispute(-2500, 700, status="lost")) == Dispute("pi_1", "dp_1", 25 * USD, 7 * USD, "evt_3")
+    assert meant(dispute(-2500, payment_intent=None)) == Dispute("ch_1", "dp_1", 25 * USD, 0, "evt_3")
+
+
+def test_a_dispute_on_an_account_in_another_currency_counts_in_that_of_the_payment() -> None:
+    assert meant(dispute(-2000, currency="eur")) == Dispute("pi_1", "dp_1", 25 * USD, 0, "evt_3")
+    assert meant(dispute(-2000, 500, currency="eur")) == Dispute(
+        "pi_1", "dp_1", 25 * USD, 25 * USD // 4, "evt_3"
+    )
+    more = dispute(-2000, 2100, currency="eur")  # the rate has changed meanwhile
+    assert meant(more) == Dispute("pi_1", "dp_1", 25 * USD, 25 * USD, "evt_3")
 
 
 IGNORED = {
+    "an inquiry": dispute(kind="created", status="warning_needs_response"),
     "not paid yet": session(payment_status="unpaid"),
     "nothing to pay": session(payment_status="no_payment_required", amount_total=0),
     "a subscription": session(mode="subscription"),
@@ -127,6 +161,15 @@ REFUSED = {
     "another currency": (session(currency="eur"), "data.object.currency"),
     "no currency": (session(currency=None), "data.object.currency"),
     "a refund in another currency": (refund(1, currency="jpy"), "data.object.currency"),
+    "a dispute about another currency": (
+        {**dispute(), "data": {"object": {**dispute(-1)["data"]["object"], "currency": "eur"}}},
+        "data.object.currency",
+    ),
+    "a dispute that takes an absurd amount": (
+        dispute(-(10**18)),
+        "data.object.balance_transactions",
+    ),
+    "a dispute whose id is a text": (dispute(-1, id="dp 1"), "data.object.id"),
     "a negative amount": (session(amount_total=-1), "data.object.amount_total"),
     "an absurd amount": (session(amount_total=10**18), "data.object.amount_total"),
     "an amount beyond 64 bits": (session(amount_total=10**30), "data.object.amount_total"),
@@ -235,6 +278,50 @@ async def test_of_what_is_spent_the_overdraft_covers_a_part_and_the_rest_is_writ
     assert (await shop.kinds())[-1] == ("reversal", -7 * USD)
     assert await shop.outcome(session(payment_intent="pi_2")) == "credited 25.00 USD to alice"
     assert await shop.balance() == 20 * USD
+
+
+async def test_a_dispute_takes_the_money_and_brings_it_back_when_it_is_won(shop: Shop) -> None:
+    await shop.outcome(session())
+    assert await shop.outcome(dispute(kind="created", status="warning_needs_response")) == (
+        "ignored: the dispute has taken no money (yet)"
+    )
+    for kind in ("created", "funds_withdrawn", "updated"):
+        outcome = await shop.outcome(dispute(-2500, kind=kind))
+        assert outcome == ("debited 25.00 USD from alice" if kind == "created" else "booked already")
+    assert await shop.balance() == 0
+    for kind in ("funds_reinstated", "closed"):
+        outcome = await shop.outcome(dispute(-2500, 2500, kind=kind, status="won"))
+        expected = "credited 25.00 USD to alice" if kind == "funds_reinstated" else "booked already"
+        assert outcome == expected
+    assert await shop.outcome(dispute(-2500)) == "booked already", "an old event that comes late"
+    assert await shop.balance() == 25 * USD
+    assert [kind for kind, _ in await shop.kinds()] == ["credit", "reversal", "reinstatement"]
+
+
+async def test_what_a_dispute_brings_back_is_first_what_was_written_off(shop: Shop) -> None:
+    await shop.outcome(session())
+    await shop.store.change(take_out, "alice", 23 * USD, 1, reference="spent")
+    await shop.outcome(dispute(-2500))
+    assert await shop.balance() == -5 * USD
+    assert await shop.outcome(dispute(-2500, 1000)) == (
+        "credited 0.00 USD to alice; 10.00 USD more had been written off"
+    )
+    assert await shop.balance() == -5 * USD
+    assert await shop.outcome(dispute(-2500, 2500)) == (
+        "credited 7.00 USD to alice; 8.00 USD more had been written off"
+    )
+    assert await shop.balance() == 2 * USD, "as before the dispute"
+
+
+async def test_refunds_and_disputes_together_take_no_more_than_was_paid(shop: Shop) -> None:
+    await shop.outcome(session())
+    await shop.outcome(refund(1000))
+    assert await shop.outcome(dispute(-2500)) == "debited 15.00 USD from alice"
+    another = dispute(-2500, id="dp_2")
+    assert await shop.outcome(another) == "booked already"
+    assert await shop.outcome(dispute(-2500, 1500)) == "booked already", "the other one has taken it, too"
+    assert await shop.outcome(dispute(-2500, 2500, id="dp_2")) == "credited 5.00 USD to alice"
+    assert await shop.balance() == 5 * USD
 
 
 async def test_nobody_else_can_credit_a_wallet(shop: Shop) -> None:

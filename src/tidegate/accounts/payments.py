@@ -9,10 +9,10 @@ from tidegate.money import show_usd
 from tidegate.protocols.errors import Forbidden, Unavailable
 from tidegate.store.errors import StoreUnavailable
 from tidegate.store.journal import milliseconds
-from tidegate.store.payments import Reversed, book_payment, book_reversal
+from tidegate.store.payments import Settled, book_dispute, book_payment, book_refund
 from tidegate.store.store import Store
 
-from .stripe import Ignored, Payment, check_signature, parse_event
+from .stripe import Dispute, Ignored, Payment, Refund, check_signature, parse_event
 
 __all__ = ["Payments"]
 
@@ -47,10 +47,9 @@ class Payments:
         try:
             if isinstance(event, Payment):
                 return await self._pay(event, overdraft)
-            found = await self._store.change(book_reversal, event.id, event.total, milliseconds())
+            return await self._follow(event)
         except StoreUnavailable as error:
             raise Unavailable("the wallets are not available at the moment", retry_after=5) from error
-        return _say_reversed(found, event.event)
 
     async def _pay(self, payment: Payment, overdraft: int) -> str:
         booked = await self._store.change(
@@ -62,20 +61,37 @@ class Payments:
         said = f"credited {show_usd(payment.amount)} USD to {payment.user}"
         log.info("stripe: %s: %s (%s)", payment.event, said, payment.id)
         if booked.debited or booked.written_off:
-            return f"{said}; {_say_reversed(booked, payment.event)}"
+            return f"{said}; {_say(booked, payment.event)}"
         return said
 
+    async def _follow(self, event: Refund | Dispute) -> str:
+        if isinstance(event, Refund):
+            settled = await self._store.change(book_refund, event.id, event.total, milliseconds())
+        else:
+            settled = await self._store.change(
+                book_dispute, event.id, event.dispute, event.withdrawn, event.reinstated, milliseconds()
+            )
+        return _say(settled, event.event)
 
-def _say_reversed(found: Reversed, event: str) -> str:
-    if found.user is None:
-        log.info("stripe: %s: a payment that is not known was given back", event)
+
+def _say(settled: Settled, event: str) -> str:
+    """What was booked because a payment was given back, or came back after a dispute. The log has it, too."""
+    user = settled.user
+    if user is None:
+        log.info("stripe: %s: it is about a payment that is not known", event)
         return "noted, because the payment is not known"
-    if not (found.debited or found.written_off):
+    said = []
+    if settled.debited or settled.written_off:
+        said.append(f"debited {show_usd(settled.debited)} USD from {user}")
+    if settled.written_off:
+        rest = f"{show_usd(settled.written_off)} USD of it were spent already, and are written off"
+        log.warning("stripe: %s: of a payment of %s that was given back, %s", event, user, rest)
+        said.append(rest)
+    if settled.credited or settled.recovered:
+        said.append(f"credited {show_usd(settled.credited)} USD to {user}")
+    if settled.recovered:
+        said.append(f"{show_usd(settled.recovered)} USD more had been written off")
+    if not said:
         return "booked already"
-    said = f"debited {show_usd(found.debited)} USD from {found.user}"
-    log.info("stripe: %s: %s", event, said)
-    if found.written_off:
-        rest = f"{show_usd(found.written_off)} USD of it were spent already, and are written off"
-        log.warning("stripe: %s: of a payment of %s that was given back, %s", event, found.user, rest)
-        return f"{said}; {rest}"
-    return said
+    log.info("stripe: %s: %s", event, said[0])
+    return "; ".join(said)

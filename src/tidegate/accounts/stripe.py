@@ -2,7 +2,9 @@
 
 https://docs.stripe.com/webhooks describes the signature: the header has a time `t` and signatures `v1`, each
 an HMAC-SHA256 of the time, a dot and the body, in hexadecimal digits. While a secret is replaced, Stripe
-signs with the old and the new one.
+signs with the old and the new one. https://docs.stripe.com/disputes/how-disputes-work describes disputes: the
+amount is taken from the operator when a dispute begins, and comes back, as a whole or in part, if it is won.
+An inquiry moves no money.
 """
 
 import hmac
@@ -18,7 +20,7 @@ from tidegate.protocols.errors import InvalidRequest
 
 from .checks import check_name
 
-__all__ = ["MAX_EVENT", "Ignored", "Payment", "Reversal", "check_signature", "parse_event"]
+__all__ = ["MAX_EVENT", "Dispute", "Ignored", "Payment", "Refund", "check_signature", "parse_event"]
 
 MAX_EVENT = 256 * 1024
 """Maximum bytes of an event."""
@@ -41,20 +43,33 @@ class Payment(Struct, frozen=True):
     """Money that a user has paid."""
 
     id: str
-    """What identifies it, also in reversals: of the payment intent, else of the checkout session."""
+    """What identifies it, also in refunds and disputes: of the payment intent, else of the session."""
     user: str
     amount: int
     """In nano."""
     event: str
 
 
-class Reversal(Struct, frozen=True):
-    """Money of a payment that was given back."""
+class Refund(Struct, frozen=True):
+    """Money of a payment that the operator has given back."""
 
     id: str
     """Of the payment."""
     total: int
     """All that was given back of it so far, in nano."""
+    event: str
+
+
+class Dispute(Struct, frozen=True):
+    """What a payer's objection to a payment has moved so far."""
+
+    id: str
+    """Of the payment."""
+    dispute: str
+    withdrawn: int
+    """All that was taken from the operator because of it, in nano; fees are not part of it."""
+    reinstated: int
+    """All that came back, in nano."""
     event: str
 
 
@@ -94,13 +109,33 @@ class _Charge(Struct):
     payment_intent: Any = None
 
 
+class _Movement(Struct):
+    """Of money on the operator's account at Stripe, in that account's currency."""
+
+    amount: int
+    """Negative where money was taken."""
+    currency: str
+
+
+class _Dispute(Struct):
+    id: str
+    amount: int
+    currency: str
+    charge: Any = None
+    payment_intent: Any = None
+    balance_transactions: Sequence[_Movement] = ()
+
+
 _EVENT = msgspec.json.Decoder(_Event)
 _SESSION = msgspec.json.Decoder(_Session)
 _CHARGE = msgspec.json.Decoder(_Charge)
+_DISPUTE = msgspec.json.Decoder(_Dispute)
 
 PAID = frozenset(["checkout.session.completed", "checkout.session.async_payment_succeeded"])
 """The second follows for payment methods that take days."""
 REFUNDED = "charge.refunded"
+DISPUTED = "charge.dispute."
+"""What the types of all events about disputes begin with. Each has all that the dispute has moved so far."""
 
 
 def check_signature(header: str, body: bytes, secrets: Sequence[bytes], now: float) -> None:
@@ -139,7 +174,7 @@ def _unsigned(message: str) -> InvalidRequest:
     return InvalidRequest(message, code="invalid_signature", param="Stripe-Signature")
 
 
-def parse_event(body: bytes) -> Payment | Reversal | Ignored:
+def parse_event(body: bytes) -> Payment | Refund | Dispute | Ignored:
     """What an event means for a wallet. Raises InvalidRequest for one that cannot be booked as it is."""
     event = decode(_EVENT, body)
     _check_id(event.id, "id")
@@ -147,6 +182,8 @@ def parse_event(body: bytes) -> Payment | Reversal | Ignored:
         return _parse_session(decode(_SESSION, bytes(event.data.object)), event.id)
     if event.type == REFUNDED:
         return _parse_charge(decode(_CHARGE, bytes(event.data.object)), event.id)
+    if event.type.startswith(DISPUTED):
+        return _parse_dispute(decode(_DISPUTE, bytes(event.data.object)), event.id)
     return Ignored("events of this type change no wallet", event.id)
 
 
@@ -176,9 +213,29 @@ def _parse_user(named: object) -> str:
         raise InvalidRequest(message, param="data.object.client_reference_id") from None
 
 
-def _parse_charge(charge: _Charge, event: str) -> Reversal:
+def _parse_charge(charge: _Charge, event: str) -> Refund:
     total = _nano(charge.amount_refunded, charge.currency, "amount_refunded")
-    return Reversal(_id_of(charge.payment_intent, charge.id), total, event)
+    return Refund(_id_of(charge.payment_intent, charge.id), total, event)
+
+
+def _parse_dispute(dispute: _Dispute, event: str) -> Dispute | Ignored:
+    """The status does not say what has moved: one that is `lost` may be won in part."""
+    moved = dispute.balance_transactions
+    withdrawn = -sum(one.amount for one in moved if one.amount < 0)
+    reinstated = sum(one.amount for one in moved if one.amount > 0)
+    if not withdrawn:
+        return Ignored("the dispute has taken no money (yet)", event)
+    disputed = _nano(dispute.amount, dispute.currency, "amount")
+    if any(one.currency.lower() != CURRENCY for one in moved):  # the account is not in the payment's currency
+        share = min(reinstated, withdrawn) * disputed // withdrawn
+        amounts = disputed, share
+    else:
+        amounts = (
+            _nano(withdrawn, CURRENCY, "balance_transactions"),
+            _nano(reinstated, CURRENCY, "balance_transactions"),
+        )
+    payment = _id_of(dispute.payment_intent, _id_of(dispute.charge, dispute.id))
+    return Dispute(payment, _check_id(dispute.id, "data.object.id"), *amounts, event)
 
 
 def _nano(cents: int, currency: str | None, field: str) -> int:

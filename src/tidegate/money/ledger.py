@@ -26,6 +26,7 @@ __all__ = [
     "kind_of_account",
     "owner_of",
     "refund",
+    "reinstatement",
     "reversal",
     "wallet_of",
 ]
@@ -36,7 +37,9 @@ that nobody used in time."""
 
 WALLET = "wallet:"
 
-Kind = Literal["credit", "debit", "charge", "overrun", "write_off", "refund", "reversal", "expiry"]
+Kind = Literal[
+    "credit", "debit", "charge", "overrun", "write_off", "refund", "reversal", "reinstatement", "expiry"
+]
 """What a transaction is:
 
 - `credit`: money or a gift is paid in
@@ -45,7 +48,8 @@ Kind = Literal["credit", "debit", "charge", "overrun", "write_off", "refund", "r
 - `overrun`: the part of a cost beyond its hold, from the wallet
 - `write_off`: the part that the wallet's overdraft does not cover
 - `refund`: a request's cost is given back
-- `reversal`: a payment is given back by the service that took it
+- `reversal`: a payment is given back by the service that took it, or taken from it in a dispute
+- `reinstatement`: what was taken in a dispute comes back
 - `expiry`: a credit that was not used in time
 """
 
@@ -124,6 +128,15 @@ def reversal(user: str, amount: int, covered: int, *, reference: str, note: str 
     parts = [(wallet_of(user), -covered), (WRITE_OFF, covered - amount), (OUTSIDE, amount)]
     entries = tuple(Entry(account, part) for account, part in parts if part)
     return Transaction(kind="reversal", user=user, entries=entries, reference=reference, note=note)
+
+
+def reinstatement(user: str, amount: int, recovered: int, *, reference: str, note: str = "") -> Transaction:
+    """A payment that was given back returns: `recovered` of it was written off then, the rest left the
+    wallet.
+    """
+    parts = [(OUTSIDE, -amount), (WRITE_OFF, recovered), (wallet_of(user), amount - recovered)]
+    entries = tuple(Entry(account, part) for account, part in parts if part)
+    return Transaction(kind="reinstatement", user=user, entries=entries, reference=reference, note=note)
 
 
 def expiry(user: str, amount: int, grant: str) -> Transaction:

@@ -1,37 +1,56 @@
-"""Payments that a payment provider has reported, each booked once, and what was given back of them."""
+"""Payments that a payment provider has reported, each booked once, and what was given back of them: refunds,
+and what disputes have taken and brought back.
+
+Events arrive in any order and more than once. So what is kept are totals that only grow, and what is booked
+is the difference between what they say and what the books say.
+"""
 
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, case, func, select, update
 
-from tidegate.money.ledger import reversal, wallet_of
+from tidegate.money.ledger import OUTSIDE, WRITE_OFF, reinstatement, reversal, wallet_of
 
 from .books import Booking, balance_of, book, open_accounts
 from .keys import add_user
-from .tables import payments
+from .tables import disputes, entries, payments, transactions
 from .upsert import insert_new
-from .wallets import add_credit, expire_grants, spend_grants
+from .wallets import add_credit, book_credit, expire_grants, spend_grants
 
-__all__ = ["Reversed", "book_payment", "book_reversal"]
+__all__ = ["Settled", "book_dispute", "book_payment", "book_refund"]
 
 PREFIX = "stripe:"
 """What the references of these transactions begin with."""
 
 
-class Reversed(NamedTuple):
-    """What giving a payment back has changed."""
+class Settled(NamedTuple):
+    """What an event has changed. All amounts are in nano."""
 
     user: str | None
-    """Whose payment it was; None if it is not known, or not yet."""
+    """Whose payment it is about; None if it is not known, or not yet."""
     debited: int = 0
-    """Taken out of the wallet, in nano."""
+    """Taken out of the wallet."""
     written_off: int = 0
-    """What the wallet did not have any more, in nano."""
+    """What the wallet did not have any more."""
+    credited: int = 0
+    """Brought back into the wallet."""
+    recovered: int = 0
+    """What came back of what was written off before."""
+
+
+class _Booked(NamedTuple):
+    """What the books say was given back of a payment."""
+
+    given_back: int
+    """What came back since is deducted."""
+    written_off: int
+    """The part of it that no wallet has paid."""
+    transactions: int
 
 
 def book_payment(
     connection: Connection, payment: str, user: str, amount: int, now: int, overdraft: int
-) -> Reversed | None:
+) -> Settled | None:
     """Credit a payment to a user's wallet, which it opens, and debit what was given back of it before.
     Returns None if the payment is booked already.
     """
@@ -42,39 +61,104 @@ def book_payment(
     open_accounts(connection, [wallet_of(user)], overdraft)
     reference = f"{PREFIX}{payment}"
     add_credit(connection, user, amount, now, reference=reference, note="payment by Stripe")
-    _change(connection, payment, {"user": user, "amount": amount})
-    return _take_back(connection, payment, user, 0, min(row["reversed"], amount), now)
+    paid = {"user": user, "amount": amount}
+    _change(connection, payment, paid)
+    return _settle(connection, {**row, **paid}, now)
 
 
-def book_reversal(connection: Connection, payment: str, total: int, now: int) -> Reversed:
-    """Debit what was given back of a payment since it was last reported; `total` is all that was, in nano. Of
-    a payment that is not known (yet), the total is kept: events may arrive in any order.
+def book_refund(connection: Connection, payment: str, total: int, now: int) -> Settled:
+    """Debit what was refunded of a payment since it was last reported; `total` is all that was, in nano. Of
+    a payment that is not known (yet), the total is kept.
     """
     row = _row_of(connection, payment, now)
-    before = row["reversed"]
-    if total > before:
+    if total > row["reversed"]:
         _change(connection, payment, {"reversed": total})
-    if row["user"] is None:
-        return Reversed(None)
-    upto = min(total, row["amount"])
-    return _take_back(connection, payment, row["user"], before, upto, now)
+        row["reversed"] = total
+    return _settle(connection, row, now)
 
 
-def _take_back(
-    connection: Connection, payment: str, user: str, before: int, total: int, now: int
-) -> Reversed:
-    amount = total - before
-    if amount <= 0:
-        return Reversed(user)
+def book_dispute(
+    connection: Connection, payment: str, dispute: str, withdrawn: int, reinstated: int, now: int
+) -> Settled:
+    """Debit what was withdrawn because of a dispute since it was last reported, and credit what was
+    reinstated; both are all that was, in nano. Of a payment that is not known (yet), they are kept.
+    """
+    row = _row_of(connection, payment, now)
+    columns = ("id", "payment", "withdrawn", "reinstated", "at")
+    insert_new(connection, disputes, columns, [(dispute, payment, 0, 0, now)])
+    mine = disputes.c.id == dispute
+    before = connection.execute(select(disputes).where(mine)).mappings().one()
+    totals = {
+        "withdrawn": max(withdrawn, before["withdrawn"]),
+        "reinstated": max(reinstated, before["reinstated"]),
+    }
+    connection.execute(update(disputes).where(mine).values(**totals))
+    return _settle(connection, row, now)
+
+
+def _settle(connection: Connection, row: dict[str, Any], now: int) -> Settled:
+    """Book what was given back of a payment, or has come back of that, and is not in the books yet."""
+    user, payment = row["user"], row["id"]
+    if user is None:
+        return Settled(None)
+    booked = _booked_of(connection, user, payment)
+    due = min(row["amount"], row["reversed"] + _taken_by_disputes(connection, payment))
+    reference = f"{PREFIX}{payment}:{booked.transactions + 1}"
+    if due > booked.given_back:
+        return _take_back(connection, user, due - booked.given_back, reference, now)
+    if due < booked.given_back:
+        recovered = min(booked.given_back - due, booked.written_off)
+        return _bring_back(connection, user, booked.given_back - due, recovered, reference, now)
+    return Settled(user)
+
+
+def _take_back(connection: Connection, user: str, amount: int, reference: str, now: int) -> Settled:
     expire_grants(connection, now, user)
     balance = balance_of(connection, wallet_of(user), lock=True)
     covered = max(0, min(amount, balance.available + balance.overdraft))
-    reference = f"{PREFIX}{payment}:{total}"
     transaction = reversal(user, amount, covered, reference=reference, note="payment given back by Stripe")
     book(connection, [Booking(transaction, now)])
     if covered:
         spend_grants(connection, {user: covered})
-    return Reversed(user, covered, amount - covered)
+    return Settled(user, debited=covered, written_off=amount - covered)
+
+
+def _bring_back(
+    connection: Connection, user: str, amount: int, recovered: int, reference: str, now: int
+) -> Settled:
+    note = "payment reinstated by Stripe"
+    transaction = reinstatement(user, amount, recovered, reference=reference, note=note)
+    credited = amount - recovered
+    if credited:
+        book_credit(connection, Booking(transaction, now), credited)
+    else:
+        book(connection, [Booking(transaction, now)])
+    return Settled(user, credited=credited, recovered=recovered)
+
+
+def _taken_by_disputes(connection: Connection, payment: str) -> int:
+    taken = disputes.c.withdrawn - disputes.c.reinstated
+    query = select(func.sum(case((taken > 0, taken), else_=0))).where(disputes.c.payment == payment)
+    return int(connection.execute(query).scalar() or 0)
+
+
+def _booked_of(connection: Connection, user: str, payment: str) -> _Booked:
+    """What the reversals and reinstatements of a payment come to."""
+    prefix = f"{user}\n{PREFIX}{payment}:"
+    query = (
+        select(entries.c.account, func.sum(entries.c.amount), func.count())
+        .join(transactions, transactions.c.id == entries.c.transaction)
+        .where(
+            transactions.c.user == user,
+            transactions.c.kind.in_(("reversal", "reinstatement")),
+            func.substr(transactions.c.reference, 1, len(prefix)) == prefix,
+            entries.c.account.in_((OUTSIDE, WRITE_OFF)),
+        )
+        .group_by(entries.c.account)
+    )
+    found = {account: (int(total), count) for account, total, count in connection.execute(query)}
+    given_back, count = found.get(OUTSIDE, (0, 0))
+    return _Booked(given_back, -found.get(WRITE_OFF, (0, 0))[0], count)
 
 
 def _row_of(connection: Connection, payment: str, now: int) -> dict[str, Any]:

@@ -24,9 +24,9 @@ from sqlalchemy import (
 )
 
 __all__ = [
-    "accounts", "bodies", "costs", "entries", "grants", "holds", "journals", "keys", "leases", "metadata",
-    "payments", "prices", "provider_keys", "records", "refusals", "rollups", "sessions", "sign_ins",
-    "spending", "teams", "transactions", "users",
+    "accounts", "bodies", "costs", "disputes", "entries", "grants", "holds", "journals", "keys", "leases",
+    "metadata", "payments", "prices", "provider_keys", "records", "refusals", "rollups", "sessions",
+    "sign_ins", "spending", "teams", "transactions", "users",
 ]  # fmt: skip
 
 metadata = MetaData()
@@ -198,8 +198,21 @@ payments = Table(
     Column("reversed", BigInteger, nullable=False),
     Column("at", BigInteger, nullable=False),
 )
-"""Payments that a payment provider has reported, by its id of them, and how much of each was given back. A
-payment without a user was given back before it was reported itself, or was for something else."""
+"""Payments that a payment provider has reported, by its id of them. `reversed` is what was refunded of each.
+A payment without a user was given back before it was reported itself, or was for something else."""
+
+disputes = Table(
+    "disputes",
+    metadata,
+    Column("id", NAME, primary_key=True),
+    Column("payment", NAME, ForeignKey("payments.id"), nullable=False),
+    Column("withdrawn", BigInteger, nullable=False),
+    Column("reinstated", BigInteger, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Index("disputes_by_payment", "payment"),
+)
+"""Disputes about payments, by the payment provider's id of them: what was withdrawn from the operator because
+of each so far, and what was reinstated."""
 
 provider_keys = Table(
     "provider_keys",

@@ -16,8 +16,8 @@ from .upsert import among
 
 __all__ = [
     "InsufficientBalance",
-    "add_credit", "expire_grants", "give_back", "open_wallet", "refundable", "spend_grants", "take_out",
-    "users_with_expired", "wallet_balances",
+    "add_credit", "book_credit", "expire_grants", "give_back", "open_wallet", "refundable", "spend_grants",
+    "take_out", "users_with_expired", "wallet_balances",
 ]  # fmt: skip
 
 
@@ -55,6 +55,13 @@ def add_credit(
     Credits with a lower `priority` are spent first, then those that expire earlier.
     """
     booking = Booking(credit(user, amount, reference=reference, note=note), now)
+    return book_credit(connection, booking, amount, expires_at, priority)
+
+
+def book_credit(
+    connection: Connection, booking: Booking, amount: int, expires_at: int | None = None, priority: int = 0
+) -> bool:
+    """Book a transaction that adds to its user's wallet. Returns False where it is booked already."""
     if not book(connection, [booking]):
         return False
     _grant(connection, booking, amount, expires_at, priority)
@@ -89,10 +96,7 @@ def give_back(connection: Connection, request: str, now: int, note: str = "") ->
         return 0
     user, amount = found
     booking = Booking(refund(user, amount, request, note=note), now)
-    if not book(connection, [booking]):
-        return 0
-    _grant(connection, booking, amount, None, 0)
-    return amount
+    return amount if book_credit(connection, booking, amount) else 0
 
 
 def refundable(connection: Connection, request: str) -> tuple[str, int] | None:
