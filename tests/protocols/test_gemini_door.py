@@ -655,10 +655,14 @@ def test_errors_have_google_s_shape(error: TidegateError, status: int, name: str
         status,
         status,
         name,
-        error.message,
+        error.named_message,
     )
     again = PROTOCOL.parse_error(reply.status, {}, reply.body)
-    assert (again.message, again.param, again.retry_after) == (error.message, error.param, error.retry_after)
+    assert (again.message, again.param, again.retry_after) == (
+        error.named_message,
+        error.param,
+        error.retry_after,
+    )
     assert (b"retry-after", b"7") in reply.headers or error.retry_after is None
 
 

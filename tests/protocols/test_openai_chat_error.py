@@ -107,7 +107,7 @@ def test_our_errors_are_in_openais_envelope():
     reply = PROTOCOL.render_error(InvalidRequest("no such thing", param="messages.0"), "req-1")
     assert json.loads(reply.body) == {
         "error": {
-            "message": "no such thing",
+            "message": "messages.0: no such thing",
             "type": "invalid_request_error",
             "param": "messages.0",
             "code": None,

@@ -120,6 +120,13 @@ class TidegateError(Exception):
             self.retry_after = whole_seconds(retry_after)
 
     @property
+    def named_message(self) -> str:
+        """The message as clients are told it: it names the field that is wrong, for those who show nothing
+        else of an error.
+        """
+        return self.message
+
+    @property
     def summary(self) -> str:
         """What went wrong: the code or type, and what is at fault. Unlike the message, it never quotes the
         client, the provider or the model.
@@ -142,6 +149,13 @@ class ClientError(TidegateError):
         message = escape_controls(shorten(message, LONGEST_OWN))
         param = escape_controls(shorten(param, LONGEST_PARAM)) if param is not None else None
         super().__init__(message, param=param, **fields)
+
+    @property
+    def named_message(self) -> str:
+        """The message, after the field's name unless it says that itself."""
+        if not self.param or self.param in self.message:
+            return self.message
+        return f"{self.param}: {self.message}"
 
 
 class InvalidRequest(ClientError):

@@ -224,7 +224,9 @@ def _seconds_in(error: Mapping[str, Any]) -> int | None:
 
 def error_object(error: TidegateError) -> bytes:
     """An error as JSON, in OpenAI's envelope."""
-    payload = {"message": error.message, "type": error.type, "param": error.param, "code": error.code}
+    payload = {
+        "message": error.named_message, "type": error.type, "param": error.param, "code": error.code,
+    }  # fmt: skip
     return ENCODE({"error": payload})
 
 

@@ -228,4 +228,4 @@ def _number(after: str) -> int | None:
     try:
         return msgspec.convert(after, int, strict=False)
     except msgspec.ValidationError:
-        raise InvalidRequest("after: expected `next` of the page before", param="after") from None
+        raise InvalidRequest("expected `next` of the page before", param="after") from None

@@ -91,7 +91,7 @@ def parse_request(body: bytes) -> CompletionRequest:
     """Decode and check a request. Raises InvalidRequest."""
     wire, fields = read_unique_body(WIRE, body)
     if isinstance(wire.prompt, list) and not wire.prompt:
-        raise InvalidRequest("prompt: expected at least one text", param="prompt")
+        raise InvalidRequest("expected at least one text", param="prompt")
     return CompletionRequest(body, wire, fields)
 
 
@@ -106,5 +106,5 @@ def _only_text(prompt: Prompt | None) -> str:
             )
         prompt = prompt[0] if isinstance(prompt[0], str) else ""
     if not prompt:
-        raise InvalidRequest("prompt: expected a text that is not empty", param="prompt")
+        raise InvalidRequest("expected a text that is not empty", param="prompt")
     return prompt

@@ -37,7 +37,7 @@ def parse_request(body: bytes) -> EmbeddingsRequest:
     """Decode and check a request. Raises InvalidRequest."""
     wire, fields = read_body(WIRE, body)
     if wire.dimensions is not None and wire.dimensions < 1:
-        raise InvalidRequest("dimensions: expected a number above 0", param="dimensions")
+        raise InvalidRequest("expected a number above 0", param="dimensions")
     refuse_stream(wire.stream, "embeddings")
     return _build(body, wire, fields)
 
@@ -67,10 +67,10 @@ def _read_input(value: Input) -> tuple[tuple[str, ...], tuple[tuple[int, ...], .
     numbers = tuple(one for one in value if isinstance(one, int))
     lists = tuple(tuple(one) for one in value if isinstance(one, list))
     if len(value) not in map(len, (texts, numbers, lists)):
-        raise InvalidRequest("input: expected texts or tokens, not both", param="input")
+        raise InvalidRequest("expected texts or tokens, not both", param="input")
     tokens = (numbers,) if numbers else lists
     if not value:
-        raise InvalidRequest("input: expected at least one text", param="input")
+        raise InvalidRequest("expected at least one text", param="input")
     for index, one in enumerate(texts or tokens):
         if not one:
             place = f"input.{index}" if len(value) > 1 else "input"

@@ -153,11 +153,15 @@ def render_error_body(error: TidegateError) -> bytes:
     name = error.code if error.code in _CODES else NAMES.get(error.status)
     fields = {
         "code": error.status,
-        "message": gemini_words(error.message) if error.code == CONTEXT_LENGTH_EXCEEDED else error.message,
+        "message": _message(error),
         "status": name or ("INTERNAL" if error.status >= 500 else "INVALID_ARGUMENT"),
         "details": _render_details(error),
     }
     return msgspec.json.encode({"error": {key: value for key, value in fields.items() if value != []}})
+
+
+def _message(error: TidegateError) -> str:
+    return gemini_words(error.message) if error.code == CONTEXT_LENGTH_EXCEEDED else error.named_message
 
 
 _CODES = frozenset(NAMES.values())

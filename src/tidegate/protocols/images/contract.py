@@ -134,7 +134,7 @@ def sides_of(parsed: ImagesRequest) -> tuple[int, int] | None:
         return None
     found = _SIZE.fullmatch(parsed.size or "")
     if found is None:
-        raise InvalidRequest("size: expected width and height such as 1024x1024, or auto", param="size")
+        raise InvalidRequest("expected width and height such as 1024x1024, or auto", param="size")
     return int(found[1]), int(found[2])
 
 
@@ -157,7 +157,7 @@ def nearest_ratio(sides: tuple[int, int], ratios: Sequence[str]) -> tuple[str, b
 def require_known_form(parsed: ImagesRequest) -> None:
     """Raise InvalidRequest for a response format that Tidegate cannot produce."""
     if parsed.response_format not in (None, "url", "b64_json"):
-        raise InvalidRequest("response_format: expected url or b64_json", param="response_format")
+        raise InvalidRequest("expected url or b64_json", param="response_format")
 
 
 def require_one(parsed: ImagesRequest) -> None:

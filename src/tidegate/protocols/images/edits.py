@@ -77,9 +77,9 @@ def _checked(
 ) -> EditRequest:
     check(wire)
     if not pictures:
-        raise InvalidRequest("image: expected at least one image", param="image")
+        raise InvalidRequest("expected at least one image", param="image")
     if len(pictures) > MOST_PICTURES:
-        raise InvalidRequest(f"image: expected at most {MOST_PICTURES} images", param="image")
+        raise InvalidRequest(f"expected at most {MOST_PICTURES} images", param="image")
     return EditRequest(
         body=wire.prompt.encode(),
         fields=fields,
@@ -143,7 +143,7 @@ def _read_fields(fields: Mapping[str, Raw]) -> ImagesWire:
 
 def _picture(part: Part) -> Picture:
     if not part.data:
-        raise InvalidRequest("image: the file is empty", param="image")
+        raise InvalidRequest("the file is empty", param="image")
     return Picture(data=part.data, media_type=part.media_type)
 
 

@@ -47,9 +47,9 @@ WIRE = Decoder(Wire)
 def check(wire: ImagesWire) -> None:
     """Raises InvalidRequest for what no provider can serve."""
     if not wire.prompt.strip():
-        raise InvalidRequest("prompt: expected a text that is not empty", param="prompt")
+        raise InvalidRequest("expected a text that is not empty", param="prompt")
     if wire.n is not None and wire.n < 1:
-        raise InvalidRequest("n: expected a number above 0", param="n")
+        raise InvalidRequest("expected a number above 0", param="n")
 
 
 def parse_request(body: bytes) -> ImagesRequest:

@@ -52,7 +52,7 @@ def parse_request(body: bytes) -> ModerationsRequest:
     """Decode and check a request. Raises InvalidRequest."""
     wire, fields = read_body(WIRE, body)
     if isinstance(wire.input, list) and not wire.input:
-        raise InvalidRequest("input: expected at least one text or image", param="input")
+        raise InvalidRequest("expected at least one text or image", param="input")
     refuse_stream(wire.stream, "moderations")
     return ModerationsRequest(
         body=body,

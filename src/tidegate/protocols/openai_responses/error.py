@@ -46,7 +46,7 @@ def failure_of(error: Any) -> ProviderError:
 
 def error_of_stream(error: TidegateError) -> dict[str, Any]:
     """Return the fields of the event `error`."""
-    fields = {"code": error.code, "message": error.message, "param": error.param}
+    fields = {"code": error.code, "message": error.named_message, "param": error.param}
     return {**fields, "error": {"type": error.type, **fields}}
 
 
@@ -55,4 +55,4 @@ def error_of_response(error: TidegateError) -> dict[str, Any]:
     limited = error.status == 429
     blames_request = 400 <= error.status < 500 and error.status != 408
     code = "rate_limit_exceeded" if limited else "invalid_prompt" if blames_request else "server_error"
-    return {"code": error.code if error.code in PASSED_CODES else code, "message": error.message}
+    return {"code": error.code if error.code in PASSED_CODES else code, "message": error.named_message}

@@ -233,7 +233,7 @@ def _check_input(parsed: Parsed) -> None:
     if wire.input or wire.previous_response_id or wire.conversation or wire.prompt:
         return
     if wire.input is None:
-        raise InvalidRequest("input: this field is required", param="input")
+        raise InvalidRequest("this field is required", param="input")
     if not wire.instructions:
         raise InvalidRequest("the input is empty", param="input")
 
