@@ -431,22 +431,29 @@ async def test_a_view_asks_once_and_a_hidden_page_not_at_all(browser: Browser, g
             await visit.page.get_by_label("Loading").wait_for(state="detached")
             api = [one for one in visit.requests if not one.startswith("/ui")]
             assert [one.partition("?")[0] for one in api] == [asked]
+        await visit.page.clock.install()
         await visit.go("/requests")
         await visit.page.get_by_text("looks every 2 s").wait_for()
-        await hide(visit)
-        await visit.page.wait_for_timeout(300)  # what was under way is over
+        async with visit.page.expect_response("**/admin/live"):
+            await visit.page.clock.run_for(2000)
+        await see(visit, False)
         visit.requests.clear()
-        await visit.page.wait_for_timeout(4500)
-        assert visit.requests == []
+        await visit.page.clock.run_for(60_000)
+        await visit.page.evaluate("() => fetch('/ui/session')")  # whatever came before it is known by now
+        assert visit.requests == ["/ui/session"]
+        async with visit.page.expect_response("**/admin/live"):
+            await see(visit, True)
+            await visit.page.clock.run_for(1)
 
 
-async def hide(visit: Visit) -> None:
-    """Make the page believe that nobody sees it."""
+async def see(visit: Visit, seen: bool) -> None:
+    """Make the page believe that somebody sees it, or nobody."""
     await visit.page.evaluate(
-        """() => {
-            Object.defineProperty(document, "hidden", {get: () => true});
+        """(seen) => {
+            Object.defineProperty(document, "hidden", {get: () => !seen, configurable: true});
             document.dispatchEvent(new Event("visibilitychange"));
-        }"""
+        }""",
+        seen,
     )
 
 
