@@ -72,6 +72,44 @@ async def test_why_requests_were_refused_is_found_by_caller(admin: Admin) -> Non
     assert [reason(row)[0] for row in await written(admin, "?status=402")] == [402]
     assert len(await written(admin, f"?key={made['id']}&limit=2")) == 2
     assert await written(admin, "?to=2020-01-01") == []
+    assert await written(admin, "?from=2020-01-01") == rows
+    funds = next(row for row in rows if row["status"] == 402)
+    for text in (funds["request"], "insufficient", "WALLET"):
+        assert [row["status"] for row in await written(admin, f"?q={text}")] == [402]
+    assert funds in await written(admin, f"?q={funds['request'][:-2]}")
+    for text in ("%25", funds["request"][4:], "nobody"):
+        assert await written(admin, f"?q={text}") == []
+    failure = await admin.ask("GET", f"/refusals?q={'x' * 256}", status=400)
+    assert failure["error"]["param"] == "q"
+
+
+async def test_callers_see_what_was_refused_of_their_own(admin: Admin) -> None:
+    headers = {}
+    for name in ("bob", "carol"):
+        made = await admin.ask("POST", "/keys", {"name": name, "user": name}, status=201)
+        await admin.known(made["secret"])
+        headers[name] = {"authorization": f"Bearer {made['secret']}"}
+        assert await ask(admin, {**HELLO, "model": "one/m"}, headers[name]) == 402
+    assert await ask(admin, {**HELLO, "model": "no such model"}, headers["bob"]) == 404
+    await written(admin)
+
+    async def own(name: str, query: str = "") -> list[dict[str, Any]]:
+        reply = await admin.gateway.get(f"/v1/me/refusals{query}", headers[name])
+        assert reply.status == 200, reply.body
+        found: list[dict[str, Any]] = reply.json["data"]
+        return found
+
+    assert {reason(row)[:3] for row in await own("bob")} == {
+        (402, "insufficient_funds", "bob"), (404, "model_not_found", "bob"),
+    }  # fmt: skip
+    assert [reason(row)[:3] for row in await own("carol")] == [(402, "insufficient_funds", "carol")]
+    assert [row["status"] for row in await own("bob", "?status=404")] == [404]
+    assert await own("carol", "?status=404") == await own("carol", "?q=model_not") == []
+    assert len(await own("carol", "?user=bob&key=anything")) == 1, "these do not widen what is one's own"
+    for query in ("status=x", "after=-1", "limit=0", "from=then"):
+        reply = await admin.gateway.get(f"/v1/me/refusals?{query}", headers["bob"])
+        assert (reply.status, reply.error["param"]) == (400, query.partition("=")[0])
+    assert (await admin.gateway.get("/v1/me/refusals")).status == 401
 
 
 async def test_what_is_accounted_for_is_no_refusal(admin: Admin) -> None:

@@ -225,6 +225,26 @@ async def test_the_overview_says_why_requests_were_refused(browser: Browser, gat
         assert "this API key is not valid" in wrong
         assert "sk-som…" in wrong
         assert "ada" in await table.get_by_role("row").filter(has_text="404").inner_text()
+        await visit.page.get_by_role("link", name="All of them").click()
+        await visit.row("sk-som…").filter(has_text="invalid_api_key").wait_for()
+        unknown = visit.row("model_not_found")
+        request = await unknown.locator("code").inner_text()
+        await visit.page.get_by_role("link", name="ada").click()  # leads to what began
+        await visit.page.get_by_text("No request that began matches").wait_for()
+        search = visit.page.get_by_role("textbox", name="Search id, session or error")
+        await search.fill(request)
+        await search.press("Enter")
+        await visit.page.get_by_role("link", name="Look among those that were refused").click()
+        await unknown.wait_for()
+        assert await visit.page.get_by_role("table").get_by_role("row").count() == 2
+        await visit.button("Began").click()
+        await visit.page.get_by_text("No requests yet").wait_for()
+    async with browsing(browser, gateway.url) as visit:
+        await visit.sign_in(secret)
+        await visit.go("/refusals", "Requests")
+        await visit.row("model_not_found").wait_for()
+        assert "sk-som" not in await visit.text()
+        assert all(one.startswith(("/ui", "/v1/me/")) for one in visit.requests if one != "/")
 
 
 async def test_a_key_of_a_provider_is_set_replaced_disabled_and_removed(

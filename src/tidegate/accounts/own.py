@@ -14,6 +14,7 @@ from tidegate.store.errors import StoreUnavailable
 from tidegate.store.history import Position, list_movements
 from tidegate.store.journal import milliseconds
 from tidegate.store.keys import ids_of_keys
+from tidegate.store.refusals import Refused, list_refusals
 from tidegate.store.requests import Search, StoredRequest, find_request, list_requests
 from tidegate.store.sessions import Session, SessionPosition, list_sessions
 from tidegate.store.statements import Movement
@@ -21,6 +22,7 @@ from tidegate.store.store import Store
 
 from .budgets import Budgets
 from .caller import Caller, Subject
+from .refusal_views import following_refusals, refusal_view, search_refusals
 from .usage_window import usage_window
 
 __all__ = ["OwnAccounts", "describe_movement"]
@@ -128,6 +130,15 @@ class OwnAccounts:
             list_sessions, filters=own, before=before, since=since, until=until, limit=limit
         )
         return rows
+
+    async def refusals(self, caller: Caller, query: Mapping[str, str], limit: int) -> Mapping[str, Any]:
+        """A page of reasons why the caller's requests were refused before they began, the most frequent
+        first.
+        """
+        search = search_refusals(query, milliseconds(), _own_filter(caller))
+        rows: Sequence[Refused] = await self._ask(list_refusals, **search, limit=limit)
+        following = following_refusals(len(rows), search, limit)
+        return {"data": [refusal_view(one) for one in rows], "next": following}
 
     async def _ask(self, function: Any, *args: Any, **kwargs: Any) -> Any:
         """Ask the store, once it has what this worker has written."""

@@ -1,4 +1,4 @@
-"""A caller's own requests and sessions."""
+"""A caller's own requests and sessions, and what was refused of them."""
 
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
@@ -36,6 +36,7 @@ def own_requests(answering: Answering) -> Routes:
         ("GET", "/v1/me/requests"): route(list_requests),
         ("GET", f"{PATH}*"): route(show_request),
         ("GET", "/v1/me/sessions"): route(list_sessions),
+        ("GET", "/v1/me/refusals"): route(list_refusals),
     }
 
 
@@ -77,3 +78,10 @@ async def list_sessions(request: Request, this: Exchange, accounts: "OwnAccounts
         limit,
     )
     respond_page(request, [session_view(one) for one in rows], SessionView, next_session(rows, limit))
+
+
+async def list_refusals(request: Request, this: Exchange, accounts: "OwnAccounts") -> None:
+    """List why the caller's requests were refused before they began."""
+    query = query_of(request)
+    found = await accounts.refusals(this.caller, query, parse_limit(query.get("limit")))
+    request.respond(200, [JSON, PRIVATE], encode(found))

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from msgspec import Struct
 from msgspec.structs import astuple
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, func, or_, select
 
 from .tables import refusals
 from .upsert import add_up
@@ -80,11 +80,13 @@ def list_refusals(
     since: int,
     until: int,
     filters: Mapping[str, str | int],
+    text: str | None = None,
     limit: int = 100,
     offset: int = 0,
 ) -> Sequence[Refused]:
     """Refusals from `since` to before `until` (milliseconds since 1970, by the five minutes that they were
-    in), the most frequent first. `filters` are values of the columns GROUPED.
+    in), the most frequent first. `filters` are values of the columns GROUPED; `text`
+    is the beginning of a request's id, or a part of a code or message.
     """
     columns = refusals.c
     by = [columns[name] for name in GROUPED]
@@ -96,6 +98,9 @@ def list_refusals(
     ).where(columns.at >= since, columns.at < until)
     for name, value in filters.items():
         spans = spans.where(columns[name] == value)
+    if text is not None:
+        parts = [columns[name].icontains(text, autoescape=True) for name in ("code", "message")]
+        spans = spans.where(or_(columns.request.startswith(text, autoescape=True), *parts))
     found = spans.subquery()
     query = (
         select(*(found.c[name] for name in Refused._fields))

@@ -6,14 +6,15 @@ from typing import Annotated
 
 from fastapi import Query, Request, Response
 
+from tidegate.accounts.refusal_views import RefusalView, refusal_view, search_refusals
 from tidegate.figures import History
 from tidegate.figures.asked import overview_asked
 from tidegate.figures.views import Group, Overview
 from tidegate.store.keys import ids_of_keys
+from tidegate.store.refusals import list_refusals
 from tidegate.store.store import Store
 
 from .answers import respond
-from .refusals import RefusalView, read_refusals
 from .routes import Routes
 
 __all__ = ["add_overview"]
@@ -54,6 +55,8 @@ def add_overview(routes: Routes, history: History, store: Store | None) -> None:
         refused: Sequence[RefusalView] = ()
         if store is not None and model is None and provider is None:
             filters = {} if user is None else {"user": user}
-            refused = await read_refusals(store, found.from_, now + 1, filters, limit=MOST_REFUSED)
+            search = search_refusals({"from": str(found.from_)}, now, filters)
+            rows = await store.ask(list_refusals, **search, limit=MOST_REFUSED)
+            refused = [refusal_view(one) for one in rows]
         fields = {name: getattr(found, name) for name in found.__struct_fields__}
         return respond(AdminOverview(**fields, refused=refused))

@@ -408,6 +408,7 @@ def _own_paths() -> dict[str, Any]:
         "/v1/me/requests": requests,
         "/v1/me/requests/{id}": _own("readOwnRequest", "RequestDetails"),
         "/v1/me/sessions": _own("listOwnSessions", "OwnSessions"),
+        "/v1/me/refusals": _own("listOwnRefusals", "OwnRefusals"),
         "/webhooks/stripe": _webhook(),
     }
 

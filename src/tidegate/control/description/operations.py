@@ -54,6 +54,11 @@ OPERATIONS: Mapping[str, Words] = {
     "listOwnSessions": Words(
         "List own sessions", "What the requests of each session come to, the session that ended last first."
     ),
+    "listOwnRefusals": Words(
+        "List own refusals",
+        "Why requests of the caller were refused before they began, by reason, the most frequent first: of "
+        "the last day, unless `from` says otherwise. They are kept for seven days.",
+    ),
     "readOwnOverview": Words(
         "Read own overview",
         "The caller's requests over the last hours: how many, how fast, at what cost; by key and over time.",

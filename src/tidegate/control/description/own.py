@@ -1,5 +1,6 @@
 """What callers may know of their own accounts."""
 
+from tidegate.accounts.refusal_views import RefusalView
 from tidegate.accounts.request_views import RequestDetails, RequestView, SessionView
 from tidegate.store.requests import FILTERS, MOST_SEARCHED
 
@@ -24,6 +25,7 @@ SOUGHT = (
     "A request's id or its beginning, a session, or a part of an error. Errors are looked for in the latest "
     f"{MOST_SEARCHED:,} failed requests, and in all of one session, key or model with few requests."
 )
+REFUSED = "A request's id or its beginning, or a part of an error's code or message."
 PARAMETERS = {
     "readMe": [],
     "readOwnUsage": BOUNDS,
@@ -38,13 +40,20 @@ PARAMETERS = {
     "readOwnRequest": [
         {"name": "id", "in": "path", "required": True, "description": "Its id.", "schema": string()}
     ],
+    "listOwnRefusals": [
+        *BOUNDS,
+        *PAGE,
+        _parameter("status", "Only those with this status.", integer(minimum=400, maximum=599)),
+        _parameter("q", REFUSED, string(maxLength=255)),
+    ],
     "listOwnSessions": [*BOUNDS, *PAGE, _parameter("model", "Only requests for this model.", string())],
 }
 
 NEXT = null_or(string("What to send as `after` for the next page; null after the last one."))
 
 SCHEMAS: dict[str, Schema] = {
-    **schemas_of([RequestView, RequestDetails, SessionView]),
+    **schemas_of([RequestView, RequestDetails, SessionView, RefusalView]),
+    "OwnRefusals": struct("data next", data=array(ref("RefusalView")), next=NEXT),
     "OwnRequests": struct("data next", data=array(ref("RequestView")), next=NEXT),
     "OwnSessions": struct("data next", data=array(ref("SessionView")), next=NEXT),
     "Me": struct(

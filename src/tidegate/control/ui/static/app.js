@@ -12,6 +12,7 @@ import * as overview from "./pages/overview.js";
 import * as people from "./pages/people.js";
 import * as playground from "./pages/playground.js";
 import * as providers from "./pages/providers.js";
+import * as refusals from "./pages/refusals.js";
 import * as request from "./pages/request.js";
 import * as requests from "./pages/requests.js";
 import * as sessions from "./pages/sessions.js";
@@ -25,6 +26,7 @@ const PAGES = [
   { at: "", show: overview.show, name: "Overview", group: "Observe" },
   { at: "requests", store: true, show: requests.show, name: "Requests", group: "Observe" },
   { at: "requests/*", store: true, show: request.show, under: "requests" },
+  { at: "refusals", store: true, show: refusals.show, under: "requests" },
   { at: "sessions", store: true, show: sessions.show, name: "Sessions", group: "Observe" },
   { at: "sessions/*", store: true, show: sessions.showOne, under: "sessions" },
   { at: "models", show: models.show, name: "Models", group: "Observe" },

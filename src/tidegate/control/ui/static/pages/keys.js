@@ -1,9 +1,9 @@
 /** Keys of clients: make, change, rotate and revoke them. */
 
 import { ask, withQuery } from "../api.js";
-import { go } from "../app.js";
 import { confirm, copyButton, field, form, open, say } from "../dialog.js";
 import { h } from "../dom.js";
+import { filters } from "../filters.js";
 import { code, head, known, link, paged, path, state, table, when } from "../parts.js";
 import { fieldsOf, settingsOf, words } from "./settings.js";
 
@@ -22,21 +22,9 @@ export async function show(view) {
       await reveal(made, "Key created");
     }
   } }, "Create key");
-  view.draw(head("Keys", make), filters(query), list.element);
-}
-
-function filters(query) {
-  const form = h("form.filters", { role: "search", onsubmit: (event) => {
-    event.preventDefault();
-    go(withQuery("/keys", Object.fromEntries(new FormData(form))));
-  } });
   const states = [["", "any state"], ...Object.keys(STATES).map((one) => [one, one])];
-  form.append(
-    h("input", { name: "user", value: query.user, placeholder: "user  ( / )", "aria-label": "user", "data-search": true, autocomplete: "off" }),
-    h("select", { name: "state", "aria-label": "State", onchange: () => form.requestSubmit() }, ...states.map(([value, text]) => h("option", { value, selected: value === query.state }, text))),
-    h("button", { type: "submit" }, "Search"),
-  );
-  return form;
+  const fields = ({ text, choose }) => [text("user", "user", true), choose("state", "State", states)];
+  view.draw(head("Keys", make), filters("/keys", query, fields), list.element);
 }
 
 function columns(list) {

@@ -5,7 +5,8 @@ import { go } from "../app.js";
 import { chart, sparkline } from "../charts.js";
 import { h, s } from "../dom.js";
 import { count, duration, durationShort, exact, rate, share, shareShort, sum, usd, usdShort } from "../format.js";
-import { choice, head, known, loading, table, tile, when } from "../parts.js";
+import { choice, head, link, loading, table, tile } from "../parts.js";
+import { COLUMNS as REFUSALS } from "./refusals.js";
 
 export const TIMES = [["1", "1 h"], ["6", "6 h"], ["24", "24 h"], ["168", "7 d"], ["720", "30 d"]];
 const DIMENSIONS = ["model", "provider", "user", "key"];
@@ -90,19 +91,9 @@ function tiles(totals, values) {
 function refusals(rows) {
   if (!rows?.length) return [];
   return [h("section", null,
-    h("div.section", null, h("h2", "Refused before they began")),
+    h("div.section", null, h("h2", "Refused before they began"), link("/refusals", "All of them")),
     table(REFUSALS, rows, { caption: "Refused requests by reason" }))];
 }
-
-const REFUSALS = [
-  { name: "Requests", number: true, cell: (row) => exact(row.requests) },
-  { name: "Status", cell: (row) => row.status },
-  { name: "Reason", wide: true, cell: (row) => row.message || row.code || "various" },
-  { name: "Whose", title: "The user or key; of a key that nobody has, its beginning", cell: (row) => known(row.user ?? row.key ?? (row.presented === "others" ? "others" : row.presented && `${row.presented}…`)) },
-  { name: "From", title: "The address of one of them", cell: (row) => known(row.address) },
-  { name: "Model", cell: (row) => known(row.model) },
-  { name: "Last", cell: (row) => when(row.last) },
-];
 
 function breakdown(rows, query, change) {
   const dimensions = seesAll() ? DIMENSIONS : ["key"];

@@ -1,10 +1,12 @@
 /** Requests in progress, and those that have ended, with search and filters. */
 
 import { figuresAt, seesAll, withQuery } from "../api.js";
-import { go, isUsed } from "../app.js";
+import { isUsed } from "../app.js";
 import { fill, h } from "../dom.js";
+import { filters } from "../filters.js";
 import { bytes, count, duration, sum, usd } from "../format.js";
-import { ending, head, known, note, paged, path, state, table, when } from "../parts.js";
+import { ending, head, known, link, note, paged, path, state, table, when } from "../parts.js";
+import { which } from "./refusals.js";
 
 const FILTERS = ["q", "model", "provider", "user", "key", "session", "errors"];
 const TIMES = [["", "any time"], ["1", "last hour"], ["24", "last 24 hours"], ["168", "last 7 days"]];
@@ -13,7 +15,11 @@ export async function show(view) {
   const query = Object.fromEntries([...FILTERS, "hours"].map((name) => [name, view.query.get(name) ?? ""]));
   const list = listOf(view, query);
   const live = h("section.live");
-  view.draw(head("Requests"), filters(query), live, list.element);
+  const fields = ({ text, choose, check }) => [
+    text("q", "Search id, session or error", true), text("model"), text("provider"), ...(seesAll() ? [text("user")] : []), text("session"),
+    choose("hours", "Time", TIMES), check("errors", "errors only"),
+  ];
+  view.draw(head("Requests", which("/requests")), filters("/requests", query, fields, ["key"]), live, list.element);
   if (seesAll()) follow(view, live, list);
 }
 
@@ -24,11 +30,11 @@ export function listOf(view, query) {
     const from = hours ? Date.now() - Number(hours) * 3_600_000 : undefined;
     return view.ask(withQuery(figuresAt("/requests"), { ...rest, from, after, limit: 50 }));
   };
-  return requestList(load, null, Object.values(query).some(Boolean));
+  return requestList(load, null, Object.values(query).some(Boolean), query.q);
 }
 
-/** A list of requests; `first` is its first page, if that is known already. */
-export function requestList(load, first = null, filtered = false) {
+/** A list of requests; `first` is its first page, if that is known already, `sought` what was searched for. */
+export function requestList(load, first = null, filtered = false, sought = "") {
   let seen = null;
   const draw = (rows) => {
     const before = seen;
@@ -36,11 +42,16 @@ export function requestList(load, first = null, filtered = false) {
     return table(COLUMNS, rows, {
       to: (row) => path("requests", row.id),
       caption: "Requests",
-      empty: filtered ? "No request matches." : "No requests yet. Send one, or try the playground.",
+      empty: filtered ? nothing(sought) : "No requests yet. Send one, or try the playground.",
       mark: (row) => (before && !before.has(row.id) && row.time >= rows[0].time ? "fresh" : ""),
     });
   };
   return paged(load, draw, first);
+}
+
+function nothing(sought) {
+  const words = "No request that began matches.";
+  return sought ? [words, " ", link(withQuery("/refusals", { q: sought, hours: 168 }), "Look among those that were refused")] : words;
 }
 
 const input = (row) => sum(row.tokens, "input", "cache_read", "cache_write");
@@ -59,27 +70,6 @@ const COLUMNS = [
   { name: "Total", number: true, cell: (row) => duration(row.total_ms) },
   { name: "Attempts", number: true, cell: (row) => known(row.attempts) },
 ];
-
-function filters(query) {
-  const form = h("form.filters", { role: "search", onsubmit: (event) => apply(event) });
-  const text = (name, words, kind = "") => h(`input${kind}`, {
-    name, value: query[name], placeholder: words, "aria-label": words, spellcheck: "false", autocomplete: "off", "data-search": name === "q", onchange: () => form.requestSubmit(),
-  });
-  function apply(event) {
-    event.preventDefault();
-    const given = Object.fromEntries(new FormData(form));
-    go(withQuery("/requests", { ...given, key: query.key }));
-  }
-  form.append(
-    text("q", "Search id, session or error  ( / )", ".search"),
-    text("model", "model"), text("provider", "provider"), ...(seesAll() ? [text("user", "user")] : []), text("session", "session"),
-    h("select", { name: "hours", "aria-label": "Time", onchange: () => form.requestSubmit() }, ...TIMES.map(([value, words]) => h("option", { value, selected: value === query.hours }, words))),
-    h("label", null, h("input", { type: "checkbox", name: "errors", value: "true", checked: query.errors === "true", onchange: () => form.requestSubmit() }), "errors only"),
-    h("button", { type: "submit" }, "Search"),
-    ...(Object.values(query).some(Boolean) ? [h("button.plain", { type: "button", onclick: () => go("/requests") }, "Clear")] : []),
-  );
-  return form;
-}
 
 const LIVE = [
   { name: "Began", cell: (row) => when(row.time) },

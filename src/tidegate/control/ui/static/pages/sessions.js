@@ -1,8 +1,8 @@
 /** Sessions: the work that several requests belong to. */
 
 import { figuresAt, seesAll, session, withQuery } from "../api.js";
-import { go } from "../app.js";
 import { h } from "../dom.js";
+import { filters } from "../filters.js";
 import { count, duration, exact, sum, usd } from "../format.js";
 import { facts, head, known, loading, paged, path, table, when } from "../parts.js";
 import { listOf, requestList } from "./requests.js";
@@ -35,17 +35,8 @@ export async function show(view) {
       empty: "No sessions. Clients name theirs with a header or a field, as Claude Code and Codex do.",
     }),
   );
-  view.draw(head("Sessions"), filters(query), list.element);
-}
-
-function filters(query) {
-  const form = h("form.filters", { role: "search", onsubmit: (event) => {
-    event.preventDefault();
-    go(withQuery("/sessions", Object.fromEntries(new FormData(form))));
-  } });
-  const text = (name) => h("input", { name, value: query[name], placeholder: name, "aria-label": name, "data-search": name === "model", autocomplete: "off" });
-  form.append(text("model"), ...(seesAll() ? [text("user")] : []), h("button", { type: "submit" }, "Search"));
-  return form;
+  const fields = ({ text }) => [text("model", "model", true), ...(seesAll() ? [text("user")] : [])];
+  view.draw(head("Sessions"), filters("/sessions", query, fields), list.element);
 }
 
 export async function showOne(view) {
