@@ -381,7 +381,7 @@ def test_an_image_is_emitted_when_it_is_complete(stream: bool) -> None:
         ("stop_sequence", "stop", "stop_sequence"),
         ("max_tokens", "length", None),
         ("model_context_window_exceeded", "length", "model_context_window_exceeded"),
-        ("tool_use", "tool_calls", None),
+        ("tool_use", "stop", None),
         ("guardrail_intervened", "content_filter", "guardrail_intervened"),
         ("content_filtered", "content_filter", "content_filtered"),
         ("something_new", "stop", "something_new"),

@@ -260,7 +260,7 @@ def test_calls_are_counted_from_0_whatever_their_index() -> None:
         ("COMPLETE", "stop", None),
         ("STOP_SEQUENCE", "stop", "STOP_SEQUENCE"),
         ("MAX_TOKENS", "length", None),
-        ("TOOL_CALL", "tool_calls", None),
+        ("TOOL_CALL", "stop", None),
         ("SOMETHING_NEW", "stop", "SOMETHING_NEW"),
     ],
 )

@@ -419,8 +419,8 @@ def test_a_json_answer_is_whole_without_a_reason():
     [
         b"", b"\r\n", b"<html>Bad gateway</html>", b"{", b"[", b"[]", b"{}", b"null", b"\xff\xfe",
         b'{"candidates": 5}', b"data: {\r\n\r\n", b"data: [1]\n\n", b'data: {"candidates": []}\n\n',
-        b'{"candidates":[{"content":{"parts":[{"text":5}]}}]}',
-        b'{"candidates":[{"content":{"parts":[{"functionCall":{"name":1}}]}}]}',
+        b'{"candidates":[{"content":{"parts":[{"text":[5]}]}}]}',
+        b'{"candidates":[{"content":{"parts":[{"functionCall":{"name":[1]}}]}}]}',
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("stream", [True, False])

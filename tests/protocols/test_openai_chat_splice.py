@@ -323,7 +323,6 @@ def test_crlf_becomes_lf():
     [
         (b"", "before it was finished"),
         (stream(ROLE, done=False), "before it was finished"),
-        (stream(ROLE, chunk({}, "stop"), done=False), "before it was finished"),
         (stream(ROLE), "finish reason"),
         (stream(ROLE, done=False) + b"data: {nonsense\n\n", "cannot be read"),
         (b"<html>Bad Gateway</html>", "before it was finished"),

@@ -95,8 +95,8 @@ def chat_ways(*values: Any, **usage: Any) -> Iterator[Tally]:
     yield fed(BodyMend(Mending(FAULTY)), whole.replace(b'"created": 1, ', b""))
     yield fed(bridge(openai_chat, stream=False), whole)
     for include_usage in (True, False):
-        yield fed(StreamSplice(include_usage=include_usage, reports_finish=True), stream)
-    yield fed(StreamMend(Mending(FAULTY), include_usage=True), stream)
+        yield fed(StreamSplice(include_usage=include_usage, reports_finish=True, choices=1), stream)
+    yield fed(StreamMend(Mending(FAULTY), include_usage=True, choices=1), stream)
     yield fed(bridge(openai_chat, stream=True), stream)
 
 
@@ -301,7 +301,7 @@ def last_cost(body: bytes) -> Decimal | None:
 
 def test_the_pieces_do_not_matter() -> None:
     for pieces in splits(chat_stream("flex", 0.5)):
-        conduit = StreamSplice(include_usage=True, reports_finish=True)
+        conduit = StreamSplice(include_usage=True, reports_finish=True, choices=1)
         for piece in pieces:
             conduit.feed(piece)
         conduit.close()

@@ -17,9 +17,16 @@ from typing import Any
 
 from msgspec import Struct
 
+from .errors import ProviderBroke
+from .functions import arguments_text
 from .ids import new_id
 
-__all__ = ["Assembly", "CallPiece", "CallUpdate", "OpenCall"]
+__all__ = ["Assembly", "CallPiece", "CallUpdate", "OpenCall", "nameless_call"]
+
+
+def nameless_call() -> ProviderBroke:
+    """The error for a call without a name, which no client could run."""
+    return ProviderBroke("the provider's answer has a tool call without a name")
 
 
 class CallPiece(Struct, gc=False):
@@ -185,6 +192,8 @@ class Assembly:
         """Add the calls of a complete answer, where each piece is one call."""
         updates: list[CallUpdate] = []
         for position, piece in enumerate(pieces):
+            if "custom" not in (piece.fields or {}):
+                piece.arguments = arguments_text(piece.arguments)
             call = self._open(len(self.calls) + position)
             self._note(call, piece)
             if call.name:

@@ -16,6 +16,7 @@ __all__ = [
     "WORDS",
     "Meaning",
     "broken_finish",
+    "end_with",
     "finish_of",
     "is_broken",
     "meaning_of",
@@ -181,6 +182,16 @@ def finish_of(reason: str) -> FinishReason:
     """The end of a complete answer with this reason."""
     meaning = meaning_of(reason)
     return "stop" if meaning == "error" else meaning
+
+
+def end_with(reason: FinishReason, *, calls: bool) -> FinishReason:
+    """The end of an answer with or without calls: clients run calls only on `tool_calls`, and wait for calls
+    after it. Providers end answers with calls like any other (OpenAI where a tool was forced), or announce
+    calls that are not the client's (of their own tools, of an empty stub).
+    """
+    if calls:
+        return "tool_calls" if reason == "stop" else reason
+    return "stop" if reason == "tool_calls" else reason
 
 
 def is_broken(reason: str) -> bool:

@@ -1,4 +1,4 @@
-"""Custom tools as functions, for wire formats without any other kind of tool.
+"""The arguments of calls, and custom tools as functions, for wire formats without any other kind of tool.
 
 OpenAI's custom tools take free text. For other formats they become functions with one parameter, `input`;
 calls of them in an answer become custom calls again.
@@ -15,6 +15,7 @@ __all__ = [
     "NO_PARAMETERS",
     "allowed_tools",
     "arguments_object",
+    "arguments_text",
     "custom_names",
     "custom_text",
     "describe",
@@ -61,6 +62,7 @@ class CustomArguments(Struct, frozen=True):
 _DECLARATION = msgspec.json.Decoder(CustomDeclaration)
 _ARGUMENTS = msgspec.json.Decoder(CustomArguments)
 _OBJECT = msgspec.json.Decoder(dict[str, Raw])
+_STRING = msgspec.json.Decoder(str)
 
 
 def allowed_tools(turn: Turn) -> tuple[Tool, ...]:
@@ -104,6 +106,26 @@ def arguments_object(call: ToolCall) -> Raw:
         except MALFORMED:
             pass
     return Raw(msgspec.json.encode({"input": call.arguments}))
+
+
+def arguments_text(sent: str) -> str:
+    """The arguments of a complete call, in JSON, as a provider sent them. Clients expect an object: for no
+    arguments there is also nothing, `null` or an empty list, and some servers send the object as a string.
+    """
+    bare = sent.strip()
+    if bare in _NO_ARGUMENTS:
+        return "{}"
+    if not bare.startswith('"'):
+        return sent
+    try:
+        inner = _STRING.decode(bare)
+        _OBJECT.decode(inner)
+    except MALFORMED:
+        return "{}" if bare == '""' else sent
+    return inner
+
+
+_NO_ARGUMENTS = frozenset({"", "null", "[]"})
 
 
 def custom_text(arguments: str) -> str:

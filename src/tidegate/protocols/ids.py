@@ -1,9 +1,9 @@
-"""Identifiers made here, for answers and calls to which a provider gave none."""
+"""Identifiers made here, for answers and calls to which a provider gave none of their own."""
 
 import os
 from itertools import count
 
-__all__ = ["new_id"]
+__all__ = ["CallIds", "new_id"]
 
 _PREFIX = os.urandom(6).hex()
 _COUNTER = count(int.from_bytes(os.urandom(3)))
@@ -12,3 +12,19 @@ _COUNTER = count(int.from_bytes(os.urandom(3)))
 def new_id(prefix: str = "") -> str:
     """A name that no other answer of this process has, and hardly one of another."""
     return f"{prefix}{_PREFIX}{next(_COUNTER):08x}"
+
+
+class CallIds:
+    """The ids of the calls of one answer: a result belongs to its call by the id alone, so each is unique."""
+
+    __slots__ = ("_prefix", "_taken")
+
+    def __init__(self, prefix: str) -> None:
+        self._prefix = prefix
+        self._taken: set[str] = set()
+
+    def take(self, id_: str | None) -> str:
+        """Return a call's own id, or a new one if the provider sent none or has used it before."""
+        own = id_ if id_ and id_ not in self._taken else new_id(self._prefix)
+        self._taken.add(own)
+        return own

@@ -7,7 +7,7 @@ U+FFFD, unless a stream has joined them before.
 
 import re
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import msgspec
 from msgspec import ValidationError
@@ -38,7 +38,7 @@ ANSWER = frozenset(
 ASIDE = frozenset({"annotations", "citations", "logprobs", "reasoning", "refusal", "usage"})
 """Optional fields, whatever the fields within them are called."""
 
-ARGUMENTS = "arguments"
+ARGUMENTS = ("arguments", "partial_json", "input")
 """A call's arguments are text or an object; nothing in them can be omitted."""
 
 PATIENCE = 12
@@ -113,8 +113,11 @@ def _mend(tree: Any, complaint: str) -> str | None:
     """
     found = _PLACE.search(complaint)
     steps: list[str | None] = [step[1] for step in _STEP.finditer(found[1])] if found else []
-    if ARGUMENTS in steps:  # an object with a number that no type holds
-        _edit(tree, steps[: steps.index(ARGUMENTS) + 1], _as_text)
+    arguments = next((place for place, step in enumerate(steps) if step in ARGUMENTS), None)
+    if arguments is not None:  # an object, perhaps with a number that no type holds
+        _edit(tree, steps[: arguments + 1], _as_text)
+        return ""
+    if steps and _convert(tree, steps, complaint.partition(" - at ")[0]):
         return ""
     while steps and steps[-1] is None:
         steps.pop()  # an element of a list: the list goes
@@ -123,21 +126,37 @@ def _mend(tree: Any, complaint: str) -> str | None:
         steps.pop()
     if not steps or steps[-1] in ANSWER:
         return None
-    mend = _mender_for(complaint)
-    mended = _edit(tree, steps, mend)
-    return "" if mended else ".".join(step for step in steps if step)
+    _edit(tree, steps, None)
+    return ".".join(step for step in steps if step)
 
 
 def _as_text(value: Any) -> str | None:
-    return None if isinstance(value, str) else msgspec.json.encode(value).decode()
+    return value if value is None or isinstance(value, str) else msgspec.json.encode(value).decode()
 
 
-def _mender_for(complaint: str) -> Callable[[Any], int | None] | None:
-    """A conversion to the expected number, if there is one."""
-    expected = complaint.partition(" - at ")[0].partition(",")[0]
-    if "`int" not in expected:
-        return None
-    return _as_count if "`int` <" in expected or "`int` >" in expected else _as_int
+Conversion: TypeAlias = Callable[[Any], Any]
+"""Returns a value of the expected type that means the same, or None if there is none."""
+
+
+def _convert(tree: Any, steps: list[str | None], complaint: str) -> bool:
+    """Replace a field by a value of the expected type that means the same, if there is one. Without a field
+    or an element that is null, nothing is missing.
+    """
+    expected, _, got = complaint.partition(", got ")
+    is_element = steps[-1] is None
+    if got == "`null`" and steps != [None]:
+        _edit(tree, steps[:-1] if is_element else steps, _without_nulls if is_element else None)
+        return True
+    convert = next((convert for sign, convert in _CONVERSIONS if sign in expected), None)
+    return convert is not None and not is_element and _edit(tree, steps, convert)
+
+
+def _without_nulls(value: Any) -> Any:
+    return [one for one in value if one is not None] if isinstance(value, list) else None
+
+
+def _as_list(value: Any) -> Any:
+    return [value] if isinstance(value, dict) else value if isinstance(value, list) else None
 
 
 def _as_count(value: Any) -> int | None:
@@ -153,7 +172,27 @@ def _as_int(value: Any) -> int | None:
     return int(value) if isinstance(value, float) and value.is_integer() else None
 
 
-def _edit(value: Any, steps: list[str | None], mend: Callable[[Any], int | str | None] | None) -> bool:
+def _as_word(value: Any) -> str | None:
+    if isinstance(value, str):
+        return value
+    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+_CONVERSIONS: tuple[tuple[str, Conversion], ...] = (
+    ("`int` <", _as_count),
+    ("`int` >", _as_count),
+    ("`float` <", _as_count),
+    ("`float` >", _as_count),
+    ("`int", _as_int),
+    ("`float", _as_int),
+    ("`str | array", lambda value: _as_word(value) or _as_list(value)),
+    ("`str", _as_word),
+    ("`array", _as_list),
+)
+"""By what a complaint says is expected; the first sign that it has counts."""
+
+
+def _edit(value: Any, steps: list[str | None], mend: Conversion | None) -> bool:
     """Convert the field at a path, in every element of the lists on it, or remove it. Returns whether all
     could be converted.
     """

@@ -4,7 +4,7 @@ A message is a list of blocks; whose turn it is, is the message's role, and ther
 instructions stand apart in `system`, and the results of tools are said by the user. Thinking is
 signed and must come back as it was. A stream is the same message in instalments: `message_start`,
 then one block after another (`content_block_start`, `_delta`s, `_stop`), then `message_delta` with
-the stop reason and the final usage, and `message_stop`, without which it was cut.
+the stop reason and the final usage, without which it was cut, and `message_stop`.
 
 The rooms: `wire` the JSON as types · `parse`, `build` a client's request and its `Turn` · `render`
 with `messages`, `tools`, `thinking`, `schema` a provider's request · `reader` its answer · `writer`

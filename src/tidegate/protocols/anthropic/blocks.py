@@ -8,6 +8,7 @@ from typing import Any, Literal
 import msgspec
 from msgspec import Raw, Struct
 
+from tidegate.protocols.calls import nameless_call
 from tidegate.protocols.decode import MALFORMED
 from tidegate.protocols.events import (
     CitationAdded,
@@ -20,7 +21,8 @@ from tidegate.protocols.events import (
     ToolCallDelta,
     ToolCallStarted,
 )
-from tidegate.protocols.ids import new_id
+from tidegate.protocols.functions import arguments_text
+from tidegate.protocols.ids import CallIds
 from tidegate.protocols.lenient import decode_aside, decode_leniently
 
 from .messages import as_input
@@ -109,7 +111,7 @@ _encode = msgspec.json.Encoder().encode
 class Progress:
     """The state that the blocks of one answer share."""
 
-    __slots__ = ("answer_tool", "called", "calls", "chars", "custom_tools")
+    __slots__ = ("answer_tool", "calls", "chars", "custom_tools", "ids")
 
     def __init__(self, answer_tool: str | None, custom_tools: frozenset[str]) -> None:
         self.answer_tool = answer_tool
@@ -118,10 +120,9 @@ class Progress:
         """The tools whose calls are read as calls to custom tools."""
         self.chars = 0
         """The length of the text so far, in characters."""
+        self.ids = CallIds("toolu_")
         self.calls = 0
         """The number of calls for the client so far: the index of the next one."""
-        self.called = False
-        """Whether the answer came through the answer tool."""
 
 
 def open_block(progress: Progress, raw: Raw, out: list[Event]) -> "Block":
@@ -135,6 +136,8 @@ def open_block(progress: Progress, raw: Raw, out: list[Event]) -> "Block":
         # Otherwise the type is unknown, and its fields may have any form.
     kind = head.type
     if kind == "tool_use":
+        if not head.name:
+            raise nameless_call()
         if head.name == progress.answer_tool:
             return AnswerBlock(progress, head, raw)
         return (CustomBlock if head.name in progress.custom_tools else CallBlock)(progress, head, raw)
@@ -242,8 +245,8 @@ class CallBlock(Block):
         self._index = self._progress.calls
         self._progress.calls += 1
         self._grown = False
-        name, id_ = self._head.name, self._head.id or new_id("toolu_")
-        return [ToolCallStarted(self._index, id_, name, kind=self.kind)]
+        id_ = self._progress.ids.take(self._head.id)
+        return [ToolCallStarted(self._index, id_, self._head.name, kind=self.kind)]
 
     def grow(self, delta: Delta, data: bytes) -> Iterable[Event]:
         return self._add(delta.partial_json)
@@ -258,7 +261,7 @@ class CallBlock(Block):
         """Emit the input of the block's start only if no deltas arrived: in a stream, it is `{}`."""
         if self._grown:
             return ()
-        return [ToolCallDelta(self._index, bytes(self._head.input).decode())]
+        return [ToolCallDelta(self._index, arguments_text(bytes(self._head.input).decode()))]
 
 
 class CustomBlock(CallBlock):
@@ -290,7 +293,6 @@ class AnswerBlock(CallBlock):
     __slots__ = ()
 
     def open(self) -> Iterable[Event]:
-        self._progress.called = True
         self._grown = False
         return ()
 

@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta, Raw, Struct, structs
 
+from tidegate.protocols.calls import nameless_call
 from tidegate.protocols.contract import Call
 from tidegate.protocols.decode import MALFORMED, malformed
 from tidegate.protocols.errors import ProviderBroke, ProviderError
@@ -22,7 +23,7 @@ from tidegate.protocols.events import (
     TextDelta,
     UsageReported,
 )
-from tidegate.protocols.finishes import broken_finish, meaning_of
+from tidegate.protocols.finishes import broken_finish, end_with, meaning_of
 from tidegate.protocols.lenient import decode_leniently
 from tidegate.protocols.openai_errors import error_of_event
 from tidegate.protocols.sse import Splitter
@@ -94,7 +95,7 @@ class StreamEvent(Struct, frozen=True):
     usage: UsageOut | None = None
 
 
-_BLOCK_DELTA = msgspec.json.Decoder(BlockDelta).decode
+_BLOCK_DELTA = msgspec.json.Decoder(BlockDelta)
 _EVENT = msgspec.json.Decoder(StreamEvent)
 _MESSAGE = msgspec.json.Decoder(MessageOut)
 _PLAIN = msgspec.json.Decoder(PlainOut).decode
@@ -184,7 +185,8 @@ def _read_plain(message: PlainOut) -> list[Event]:
     meaning = meaning_of(message.stop_reason)
     if meaning == "error":
         return [*events, Failed(broken_finish(message.stop_reason))]
-    events.append(_finished(meaning, message.stop_reason, message.stop_sequence, None))
+    reason = end_with(meaning, calls=False)
+    events.append(_finished(reason, message.stop_reason, message.stop_sequence, None))
     if message.usage is not None:
         events.append(UsageReported(read_usage(message.usage), read_served(message.usage)))
     return events
@@ -237,6 +239,8 @@ class _Answer:
             suspect = not event.type or b'"error"' in data
             reported = error_of_event(name, data) if suspect else None
             return events if reported is None else self.fail(reported)
+        except ProviderBroke as error:
+            return [*events, *self.fail(error)]
         except MALFORMED as error:
             reported = error_of_event(name, data)
             return self.fail(reported or malformed("the provider's answer", error))
@@ -250,6 +254,8 @@ class _Answer:
         events: list[Event] = []
         try:
             self._read_whole(message, events)
+        except ProviderBroke as error:
+            return [*events, *self.fail(error)]
         except MALFORMED as error:
             return self.fail(malformed("the provider's answer", error))
         return events
@@ -257,7 +263,7 @@ class _Answer:
     def take_delta(self, data: bytes) -> list[Event]:
         """Return the events of a `content_block_delta`."""
         try:
-            grown = _BLOCK_DELTA(data)
+            grown = _BLOCK_DELTA.decode(data)
         except MALFORMED:
             return self.take(data)
         delta = grown.delta
@@ -272,11 +278,22 @@ class _Answer:
             return list(block.grow(grown.delta, data))
         if self.closed:
             return []
-        return self.fail(ProviderBroke("the provider sent a delta of a block that is not open"))
+        if grown.delta.type == "input_json_delta":
+            return self.fail(nameless_call())
+        return self._imply(grown, data)
+
+    def _imply(self, grown: BlockDelta, data: bytes) -> list[Event]:
+        """Open the block of a delta that came without its start, or after its end."""
+        begin = _IMPLIED.get(grown.delta.type)
+        if begin is None:
+            return []
+        events: list[Event] = []
+        self._read_block_start(StreamEvent(index=grown.index, content_block=begin), data, events)
+        return [*events, *self._blocks[grown.index].grow(grown.delta, data)]
 
     def close(self) -> list[Event]:
         """End the input."""
-        if self._failed or (self.closed and self._finished):
+        if self._failed or self._finished:  # all that some servers omit is `message_stop`
             return []
         return self.fail(ProviderBroke("the provider's answer ended before it was complete"))
 
@@ -302,7 +319,7 @@ class _Answer:
     def _read_whole(self, message: MessageOut, out: list[Event]) -> None:
         self._start(message, out)
         self._read_content(message, out)
-        if message.stop_reason == "":  # a complete message is always finished
+        if not message.stop_reason:  # a complete message is always finished
             message = structs.replace(message, stop_reason="end_turn")
         self._finish(message, out)
         self._report(None, out)
@@ -329,7 +346,7 @@ class _Answer:
         self._open(event.index, event.content_block, out)
 
     def _read_block_delta(self, event: StreamEvent, data: bytes, out: list[Event]) -> None:
-        out += self._grow(_BLOCK_DELTA(data), data)
+        out += self._grow(decode_leniently(_BLOCK_DELTA, data, out), data)
 
     def _read_block_stop(self, event: StreamEvent, data: bytes, out: list[Event]) -> None:
         self._shut(event.index, out)
@@ -354,14 +371,15 @@ class _Answer:
         if not native or self._finished:
             return
         self._finished = True
+        for index in list(self._blocks):
+            self._shut(index, out)
         meaning = meaning_of(native)
-        if native == "tool_use" and self._progress.called and not self._progress.calls:
-            meaning = "stop"  # the call of the answer tool is not a call for the client
         detail = stop.stop_details.explanation if stop.stop_details is not None else None
         if meaning == "error":
             out += self.fail(broken_finish(native, detail))
         else:
-            out.append(_finished(meaning, native, stop.stop_sequence, detail))
+            reason = end_with(meaning, calls=self._progress.calls > 0)
+            out.append(_finished(reason, native, stop.stop_sequence, detail))
 
     def _report(self, usage: UsageOut | None, out: list[Event]) -> None:
         if usage is not None:
@@ -389,3 +407,11 @@ _READ: dict[str, Callable[[_Answer, StreamEvent, bytes, list[Event]], None]] = {
     "error": _Answer._read_error,
 }
 """Pings and unknown types produce no events."""
+
+_IMPLIED = {
+    "text_delta": Raw(b'{"type":"text"}'),
+    "citations_delta": Raw(b'{"type":"text"}'),
+    "thinking_delta": Raw(b'{"type":"thinking"}'),
+    "signature_delta": Raw(b'{"type":"thinking"}'),
+}
+"""The start of a block by the type of its deltas."""

@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from tidegate.protocols.conduits import BodyConduit, StreamConduit
 from tidegate.protocols.decode import MALFORMED, require_json
-from tidegate.protocols.errors import TidegateError
+from tidegate.protocols.errors import ProviderBroke, TidegateError
 from tidegate.protocols.finishes import meaning_of
 from tidegate.protocols.lenient import decode_view
 from tidegate.protocols.sse import Blocks, frame, parse_event
@@ -66,6 +66,10 @@ BLOCK_EVENTS = frozenset(
 )
 
 
+MESSAGE_STOP = b'\nevent: message_stop\ndata: {"type":"message_stop"}\n\n'
+"""Added where a server omits it after its stop reason, perhaps in the middle of a line."""
+
+
 class StreamSplice(StreamConduit):
     """The conduit of a stream."""
 
@@ -92,6 +96,13 @@ class StreamSplice(StreamConduit):
     def abort(self, error: TidegateError) -> bytes:
         """See Conduit."""
         return frame(render_error_body(error), b"error")
+
+    def _end(self) -> bytes:
+        """See StreamConduit."""
+        if self.tally.finish is None:
+            return super()._end()
+        self.done = True
+        return MESSAGE_STOP
 
     def _take(self, block: bytes) -> bytes:
         """See StreamConduit."""
@@ -158,6 +169,8 @@ class BodySplice(BodyConduit):
         message = decode_view(_WHOLE, body, self.tally.leave_out)
         if message.type == "error":
             raise parse_inner_error(body)
+        if message.type != "message":
+            raise ProviderBroke("the provider's answer is not a message")
         self.tally.id, self.tally.model = message.id, message.model
         if message.usage is not None:
             self.tally.usage = read_usage(message.usage)

@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 import msgspec
 from msgspec import Raw
 
+from tidegate.protocols.calls import nameless_call
 from tidegate.protocols.decode import MALFORMED, malformed
 from tidegate.protocols.errors import ProviderBroke, ProviderError
 from tidegate.protocols.events import (
@@ -29,9 +30,9 @@ from tidegate.protocols.events import (
     ToolCallStarted,
     UsageReported,
 )
-from tidegate.protocols.finishes import broken_finish, meaning_of
-from tidegate.protocols.functions import custom_text
-from tidegate.protocols.ids import new_id
+from tidegate.protocols.finishes import broken_finish, end_with, meaning_of
+from tidegate.protocols.functions import arguments_text, custom_text
+from tidegate.protocols.ids import CallIds
 from tidegate.protocols.lenient import decode_aside, decode_leniently
 from tidegate.protocols.sse import MAX_EVENT
 from tidegate.protocols.surrogates import Surrogates
@@ -91,6 +92,7 @@ class _Open:
         "redacted",
         "results",
         "signature",
+        "whole",
     )
 
     def __init__(self, begin: int) -> None:
@@ -105,7 +107,9 @@ class _Open:
         self.call = 0
         """The call's index."""
         self.arguments: list[str] = []
-        """All arguments; for a function, only the first."""
+        """All arguments; for a function and the answer, only the first."""
+        self.whole = Raw()
+        """The arguments that came with the start."""
         # thinking
         self.signature: list[str] = []
         self.redacted: list[str] = []
@@ -125,12 +129,12 @@ class BedrockReader:
 
     __slots__ = (
         "_answer_tool",
-        "_answered",
         "_count",
         "_custom",
         "_document",
         "_finished",
         "_halves",
+        "_ids",
         "_is_over",
         "_length",
         "_open",
@@ -165,10 +169,9 @@ class BedrockReader:
         self._length = 0
         """The length of the text so far, in characters."""
         self._open: dict[int, _Open] = {}
+        self._ids = CallIds("tooluse_tidegate_")
         self._count = 0
         """The number of calls so far."""
-        self._answered = False
-        """Whether the answer came as the arguments of `answer_tool`."""
         self.usage: Usage | None = None
 
     def feed(self, data: bytes) -> list[Event]:
@@ -263,7 +266,6 @@ class BedrockReader:
             self._read_text(block.text, events)
         elif block.tool_use is not None and block.tool_use.type != ON_SERVER:
             self._start_call(opened, block.tool_use, events)
-            self._add_arguments(opened, _compact(block.tool_use.input), events)
         elif thoughts is not None:
             known = thoughts.reasoning_text
             whole = ReasoningPiece(
@@ -302,6 +304,8 @@ class BedrockReader:
         opened = self._block(event.content_block_index)
         if delta.text is not None:
             self._read_text(delta.text, events)
+        elif delta.tool_use is not None and not opened.kind:
+            self._fail(nameless_call(), events)
         elif delta.tool_use is not None:
             self._add_arguments(opened, delta.tool_use.input, events)
         elif delta.reasoning_content is not None:
@@ -354,25 +358,27 @@ class BedrockReader:
             events.append(TextDelta(text))
 
     def _start_call(self, opened: _Open, call: ToolUseIn, events: list[Event]) -> None:
+        opened.whole = call.input
         if call.name == self._answer_tool:
             opened.kind = "answer"
-            self._answered = True
+            return
+        if not call.name:
+            self._fail(nameless_call(), events)
             return
         opened.kind = "custom" if call.name in self._custom else "function"
         opened.call = self._count
         self._count += 1
-        id_ = call.tool_use_id or new_id("tooluse_tidegate_")
+        id_ = self._ids.take(call.tool_use_id)
         events.append(ToolCallStarted(opened.call, id_, call.name, kind=opened.kind))  # type: ignore[arg-type]
 
     def _add_arguments(self, opened: _Open, arguments: str, events: list[Event]) -> None:
         if not arguments:
             return
+        if opened.kind in ("custom", "native") or not opened.arguments:
+            opened.arguments.append(arguments)
         if opened.kind == "answer":
             self._read_text(arguments, events)
-            return
-        if opened.kind != "function" or not opened.arguments:
-            opened.arguments.append(arguments)
-        if opened.kind == "function":
+        elif opened.kind == "function":
             events.append(ToolCallDelta(opened.call, arguments))
 
     def _end_block(self, index: int, events: list[Event]) -> None:
@@ -380,9 +386,9 @@ class BedrockReader:
         opened = self._open.pop(index, None)
         if opened is None:
             return
-        if opened.kind == "function" and not opened.arguments:
-            events.append(ToolCallDelta(opened.call, "{}"))
-        elif opened.kind == "custom":
+        if opened.kind in ("function", "custom", "answer") and not opened.arguments:
+            self._add_arguments(opened, arguments_text(_compact(opened.whole)), events)
+        if opened.kind == "custom":
             events.append(ToolCallDelta(opened.call, custom_text("".join(opened.arguments))))
         signature, redacted = "".join(opened.signature), "".join(opened.redacted)
         if signature:
@@ -416,8 +422,7 @@ class BedrockReader:
         if reason == "error":
             self._fail(broken_finish(native), events)
             return
-        if self._answered and not self._count and reason == "tool_calls":
-            reason = "stop"  # the call was the answer
+        reason = end_with(reason, calls=self._count > 0)
         events.append(Finished(reason, native=None if native in _PLAIN_FINISHES else native))
 
     def _fail(self, error: ProviderError, events: list[Event]) -> None:

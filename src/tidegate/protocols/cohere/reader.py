@@ -10,6 +10,7 @@ from typing import ClassVar
 import msgspec
 from msgspec import Raw
 
+from tidegate.protocols.calls import nameless_call
 from tidegate.protocols.decode import MALFORMED, malformed
 from tidegate.protocols.errors import ProviderBroke, ProviderError
 from tidegate.protocols.events import (
@@ -25,9 +26,9 @@ from tidegate.protocols.events import (
     ToolCallStarted,
     UsageReported,
 )
-from tidegate.protocols.finishes import meaning_of
-from tidegate.protocols.functions import custom_text
-from tidegate.protocols.ids import new_id
+from tidegate.protocols.finishes import end_with, meaning_of
+from tidegate.protocols.functions import arguments_text, custom_text
+from tidegate.protocols.ids import CallIds
 from tidegate.protocols.lenient import decode_aside, decode_leniently
 from tidegate.protocols.openai_errors import error_of_event
 from tidegate.protocols.sse import MAX_EVENT, ServerSentEvent, Splitter
@@ -80,6 +81,7 @@ class CohereReader:
         "_count",
         "_custom",
         "_document",
+        "_ids",
         "_is_over",
         "_length",
         "_plan_begins",
@@ -106,6 +108,7 @@ class CohereReader:
         self._calls: dict[int, _OpenCall] = {}
         """Calls by Cohere's index."""
         self._count = 0
+        self._ids = CallIds("call_tidegate_")
         self.usage: Usage | None = None
 
     @property
@@ -325,13 +328,16 @@ class CohereReader:
     def _start_call(self, index: int, call: ToolCallIn, events: list[Event]) -> None:
         self._start(None, events)
         name = (call.function.name if call.function is not None else None) or ""
+        if not name:
+            self._fail(nameless_call(), events)
+            return
         is_custom = name in self._custom
         self._calls[index] = _OpenCall(self._count, is_custom)
-        id_ = call.id or new_id("call_tidegate_")
+        id_ = self._ids.take(call.id)
         events.append(ToolCallStarted(self._count, id_, name, kind="custom" if is_custom else "function"))
         self._count += 1
         if call.function is not None and call.function.arguments:
-            self._add_arguments(index, call.function.arguments, events)
+            self._add_arguments(index, arguments_text(call.function.arguments), events)
 
     def _add_arguments(self, index: int, arguments: str, events: list[Event]) -> None:
         call = self._calls.get(index)
@@ -375,7 +381,8 @@ class CohereReader:
             self._fail(parse_failure(*error, finish), events)
             return
         self._is_over = True
-        events.append(Finished(meaning, native=None if native in _PLAIN_FINISHES else native))
+        reason = end_with(meaning, calls=self._count > 0)
+        events.append(Finished(reason, native=None if native in _PLAIN_FINISHES else native))
 
     def _fail(self, error: ProviderError, events: list[Event]) -> None:
         self._is_over = True

@@ -6,17 +6,17 @@ created by Tidegate have a prefix, so that they are never sent to Gemini.
 
 from collections.abc import Iterable
 
-from tidegate.protocols.ids import new_id
+from tidegate.protocols.ids import CallIds
 from tidegate.protocols.turn import Message, Reasoning, RedactedReasoning, Text, ToolCall, Turn
 
-__all__ = ["gemini_ids", "made_id", "placed_id"]
+__all__ = ["call_ids", "gemini_ids", "placed_id"]
 
 _MADE = "call_tidegate_"
 
 
-def made_id() -> str:
-    """Create an id for a call that has none."""
-    return new_id(_MADE)
+def call_ids() -> CallIds:
+    """Return the ids of an answer's calls; Gemini's own are kept."""
+    return CallIds(_MADE)
 
 
 def placed_id(content: int, part: int) -> str:

@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 from msgspec import Raw
 
+from tidegate.protocols.calls import nameless_call
 from tidegate.protocols.decode import MALFORMED, malformed
 from tidegate.protocols.errors import ProviderBroke, ProviderError
 from tidegate.protocols.events import (
@@ -34,8 +35,8 @@ from tidegate.protocols.events import (
     UsageReported,
 )
 from tidegate.protocols.fields import FIELDS
-from tidegate.protocols.finishes import broken_finish, meaning_of
-from tidegate.protocols.functions import custom_text
+from tidegate.protocols.finishes import broken_finish, end_with, meaning_of
+from tidegate.protocols.functions import arguments_text, custom_text
 from tidegate.protocols.ids import new_id
 from tidegate.protocols.lenient import decode_leniently
 from tidegate.protocols.served import served
@@ -44,7 +45,7 @@ from tidegate.protocols.usage import Usage
 from tidegate.protocols.wide_numbers import decode_any
 
 from .error import parse_inner_error
-from .ids import made_id
+from .ids import call_ids
 from .partial import OpenArguments
 from .sources import Sources
 from .usage import parse_usage, with_searches
@@ -64,6 +65,8 @@ __all__ = ["GeminiReader", "is_one_event"]
 
 FORMAT = "gemini"
 
+NO_ARGUMENTS = (b"", b"null", b"{}")
+"""Of a call that ends one in pieces."""
 _PLAIN_FINISHES = frozenset({"STOP", "MAX_TOKENS"})
 
 _ANSWER = msgspec.json.Decoder(Answer)
@@ -98,6 +101,7 @@ class GeminiReader:
         "_custom",
         "_document",
         "_feedback",
+        "_ids",
         "_is_over",
         "_must_finish",
         "_splitter",
@@ -124,6 +128,7 @@ class GeminiReader:
         self._tree: Any = None
         """The chunk that is being read, once parts of it are needed as they were written."""
         self._choices: dict[int, _Choice] = {}
+        self._ids = call_ids()
         self._feedback: PromptFeedback | None = None
         self.usage: Usage | None = None
 
@@ -215,6 +220,8 @@ class GeminiReader:
             self._read_answer(answer, data, events)
         except MALFORMED as error:
             self._break(error, data, events)
+        except ProviderBroke as error:
+            self._fail(error, events)
 
     def _read_answer(self, answer: Answer, data: bytes, events: list[Event]) -> None:
         if answer.error:
@@ -247,6 +254,8 @@ class GeminiReader:
                 if part.text is not None and part.function_call is None:
                     _read_text(part, part.text, choice, events)
                 elif part.function_call is not None:
+                    if part.text:
+                        _read_text(part, part.text, choice, events)
                     self._read_call(part.function_call, part.thought_signature, choice, events)
                 elif part.inline_data is None:
                     _read_other(part, choice, self._raw_part(data, position, number), events)
@@ -266,12 +275,12 @@ class GeminiReader:
     def _read_call(
         self, call: FunctionCall, signature: str | None, choice: _Choice, events: list[Event]
     ) -> None:
-        if call.name is not None:
+        if call.name:
             self._close_call(choice, events)
             kind = "custom" if call.name in self._custom else "function"
             events.append(
                 ToolCallStarted(
-                    choice.calls, call.id or made_id(), call.name, choice.index, kind, signature  # type: ignore[arg-type]
+                    choice.calls, self._ids.take(call.id), call.name, choice.index, kind, signature  # type: ignore[arg-type]
                 )
             )  # fmt: skip
             choice.calls += 1
@@ -279,6 +288,8 @@ class GeminiReader:
                 events.append(self._arguments(call.name, bytes(call.args), choice))
                 return
             choice.open = OpenArguments(call.name, _object(call.args))
+        elif choice.open is None and call.args not in NO_ARGUMENTS:
+            raise nameless_call()
         if choice.open is not None:
             choice.open.add(call.partial_args or ())
             if not call.will_continue:
@@ -291,9 +302,7 @@ class GeminiReader:
 
     def _arguments(self, name: str, args: bytes, choice: _Choice) -> ToolCallDelta:
         """Return the arguments of the last call as compact JSON text."""
-        if args in (b"", b"null"):
-            args = b"{}"
-        text = msgspec.json.format(args, indent=-1).decode()
+        text = arguments_text(msgspec.json.format(args or b"{}", indent=-1).decode())
         if name in self._custom:
             text = custom_text(text)
         return ToolCallDelta(choice.calls - 1, text, choice.index)
@@ -456,15 +465,12 @@ def _note_sources(candidate: Candidate, sources: Sources) -> None:
 
 
 def _finished(choice: _Choice) -> Finished | Failed:
-    """Return the end of a choice. Gemini ends a turn with calls with STOP, or with a reason that is new here,
-    which is `tool_calls` elsewhere.
-    """
+    """Return the end of a choice."""
     native = choice.finish or "STOP"
     reason = meaning_of(native)
     if reason == "error":
         return Failed(broken_finish(native, choice.detail))
-    if reason == "stop" and choice.calls:
-        reason = "tool_calls"
+    reason = end_with(reason, calls=choice.calls > 0)
     return Finished(
         reason,
         choice.index,

@@ -95,7 +95,7 @@ class CleanFunction(Struct, gc=False):
     """A function in a tool call."""
 
     name: Annotated[str, Meta(min_length=1)]
-    arguments: str
+    arguments: Annotated[str, Meta(pattern=r"^\{")]
 
 
 class CleanCall(Struct, gc=False):
@@ -182,11 +182,7 @@ def read_clean(body: bytes) -> CleanAnswer | None:
     if usage is not None and completion_tokens(usage) != usage.completion_tokens:
         return None
     for choice in answer.choices:
-        if not _ids_differ(choice.message):
+        calls = choice.message.tool_calls
+        if calls and (choice.finish_reason == "stop" or len({call.id for call in calls}) < len(calls)):
             return None
     return answer
-
-
-def _ids_differ(message: CleanMessage) -> bool:
-    calls = message.tool_calls
-    return calls is None or len({call.id for call in calls}) == len(calls)

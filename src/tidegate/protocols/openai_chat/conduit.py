@@ -48,10 +48,11 @@ FIRST_VIEW = Decoder(FirstView)
 class StreamSplice(OpenAIStream):
     """The conduit of a stream."""
 
-    __slots__ = ("_include_usage", "_known", "_reports_finish")
+    __slots__ = ("_choices", "_include_usage", "_known", "_reports_finish")
 
-    def __init__(self, *, include_usage: bool, reports_finish: bool) -> None:
+    def __init__(self, *, include_usage: bool, reports_finish: bool, choices: int) -> None:
         super().__init__()
+        self._choices = choices
         self._include_usage = include_usage
         self._reports_finish = reports_finish
         self._known = False
@@ -100,6 +101,10 @@ class StreamSplice(OpenAIStream):
             if not self._include_usage:
                 return frame(_without_usage(data)) if view.choices else b""
         return (block if view.choices is not None else _with_choices(block, data)) + b"\n\n"
+
+    def _end(self) -> bytes:
+        """See StreamConduit. A server may omit the mark after the finish reason of its only choice."""
+        return self._finish(b"") if self._choices == 1 and self.tally.finish is not None else super()._end()
 
     def _finish(self, block: bytes) -> bytes:
         self.done = True

@@ -15,7 +15,7 @@ from tidegate.protocols.calls import Assembly, CallPiece, CallUpdate
 from tidegate.protocols.contract import Tally, Target
 from tidegate.protocols.decode import MALFORMED, check_utf8
 from tidegate.protocols.errors import ProviderBroke, ProviderError
-from tidegate.protocols.finishes import WORDS, broken_finish, finish_of, is_broken
+from tidegate.protocols.finishes import WORDS, broken_finish, end_with, finish_of, is_broken
 from tidegate.protocols.ids import new_id
 from tidegate.protocols.openai_conduits import OpenAIBody, OpenAIStream
 from tidegate.protocols.sse import ServerSentEvent, frame
@@ -237,6 +237,9 @@ def _mend_calls(choice: Json, memory: ChoiceMemory, streams: bool) -> None:
         delta["tool_calls"] = mended
         if streams:
             choice["delta"] = delta
+    reason = choice.get("finish_reason")
+    if reason == "stop" and (memory.calls.begun or mended):
+        choice["finish_reason"] = end_with(reason, calls=True)
 
 
 def _piece(call: Json) -> CallPiece:
@@ -422,10 +425,11 @@ def _check_finishes(choices: list[Json]) -> ProviderError | None:
 class StreamMend(OpenAIStream):
     """The conduit of a stream with known faults."""
 
-    __slots__ = ("_headless", "_include_usage", "_memory", "_mender", "_mending", "_steady")
+    __slots__ = ("_choices", "_headless", "_include_usage", "_memory", "_mender", "_mending", "_steady")
 
-    def __init__(self, mending: Mending, *, include_usage: bool) -> None:
+    def __init__(self, mending: Mending, *, include_usage: bool, choices: int) -> None:
         super().__init__()
+        self._choices = choices
         self._mending = mending
         self._mender = Mender(mending, self.tally, streams=True)
         self._memory = self._mender.memory
@@ -475,7 +479,7 @@ class StreamMend(OpenAIStream):
 
     def _end(self) -> bytes:
         """See StreamConduit."""
-        if self._mending.no_done and self.tally.finish is not None:
+        if (self._mending.no_done or self._choices == 1) and self.tally.finish is not None:
             return self._finish()
         return super()._end()
 

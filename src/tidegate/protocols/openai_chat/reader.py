@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from msgspec import Raw
 
-from tidegate.protocols.calls import Assembly, CallPiece, CallUpdate, OpenCall
+from tidegate.protocols.calls import Assembly, CallPiece, CallUpdate, OpenCall, nameless_call
 from tidegate.protocols.contract import Call, Target
 from tidegate.protocols.decode import MALFORMED, malformed
 from tidegate.protocols.errors import InvalidRequest, ProviderBroke, ProviderError
@@ -28,7 +28,7 @@ from tidegate.protocols.events import (
     UsageReported,
 )
 from tidegate.protocols.fields import ENCODE
-from tidegate.protocols.finishes import broken_finish, finish_of, is_broken
+from tidegate.protocols.finishes import broken_finish, end_with, finish_of, is_broken
 from tidegate.protocols.functions import custom_text
 from tidegate.protocols.media import parse_url
 from tidegate.protocols.sse import ServerSentEvent, Splitter
@@ -306,7 +306,7 @@ class AnswerState:
             return self.fail(ProviderBroke("the provider's answer ended before it was finished"))
         for state in self._choices.values():
             if state.calls.nameless():
-                return self.fail(ProviderBroke("the provider's answer has a tool call without a name"))
+                return self.fail(nameless_call())
         self.ended = True
         events: list[Event] = []
         for _, state in sorted(self._choices.items()):
@@ -400,11 +400,7 @@ def _held(wrapped: list[str] | None) -> str:
 
 def _finish(state: ChoiceState) -> Finished:
     reported = state.finish or "stop"
-    reason = finish_of(reported)
-    if reason == "stop" and state.calls.begun:  # OpenAI itself sends stop if a tool was forced
-        reason = "tool_calls"
-    elif reason == "tool_calls" and not state.calls.begun:  # a stub, or a call of a server-side tool
-        return Finished("stop", state.index, state.native or reported)
+    reason = end_with(finish_of(reported), calls=state.calls.begun > 0)
     native = state.native or (None if reported in ("function_call", reason, "stop") else reported)
     return Finished(reason, state.index, None if native == reason else native)
 

@@ -45,13 +45,12 @@ class ChatRoute:
         if self._translates(request):
             return self._bridge.bridge(request, call)
         mending = self._mending
+        if not call.stream:
+            return BodySplice() if mending is None else BodyMend(mending)
+        usage, choices = request.include_usage, request.n
         if mending is not None:
-            return (
-                StreamMend(mending, include_usage=request.include_usage) if call.stream else BodyMend(mending)
-            )
-        if call.stream:
-            return StreamSplice(include_usage=request.include_usage, reports_finish=self._reports_finish)
-        return BodySplice()
+            return StreamMend(mending, include_usage=usage, choices=choices)
+        return StreamSplice(include_usage=usage, reports_finish=self._reports_finish, choices=choices)
 
     def _translates(self, request: ParsedRequest) -> bool:
         """Return whether client and provider use different generations of this format: functions or custom

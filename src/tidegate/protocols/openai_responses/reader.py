@@ -10,6 +10,7 @@ from typing import ClassVar
 
 from msgspec import Raw
 
+from tidegate.protocols.calls import nameless_call
 from tidegate.protocols.decode import MALFORMED, malformed
 from tidegate.protocols.errors import ProviderBroke, ProviderError
 from tidegate.protocols.events import (
@@ -33,7 +34,8 @@ from tidegate.protocols.events import (
 )
 from tidegate.protocols.fields import ENCODE, is_set
 from tidegate.protocols.finishes import broken_finish, is_broken, meaning_of, own_words
-from tidegate.protocols.ids import new_id
+from tidegate.protocols.functions import arguments_text
+from tidegate.protocols.ids import CallIds
 from tidegate.protocols.lenient import decode_aside, decode_leniently
 from tidegate.protocols.openai_errors import error_of_event
 from tidegate.protocols.sse import ServerSentEvent, Splitter
@@ -121,6 +123,7 @@ class AnswerState:
         built-in tools (xAI reports its searches this way)."""
         self.started = False
         self._items: dict[int, ItemState] = {}
+        self._ids = CallIds("call_")
         self._calls = 0
 
     @property
@@ -172,7 +175,7 @@ class AnswerState:
         events: list[Event] = []
         kind = decode_leniently(HEAD, raw, events).type
         if kind in ("function_call", "custom_tool_call"):
-            events += self._start_call(self.item(index), kind, CALL.decode(raw))
+            events += self._start_call(self.item(index), kind, decode_leniently(CALL, raw, events))
         return events
 
     def read_item(self, index: int, raw: Raw) -> list[Event]:
@@ -194,15 +197,18 @@ class AnswerState:
             return []
         state.call = self._calls
         self._calls += 1
-        called = call.call_id or new_id("call_")
+        if not call.name:
+            raise nameless_call()
+        called = self._ids.take(call.call_id)
         return [ToolCallStarted(state.call, called, call.name, 0, "custom" if custom else "function")]
 
     def _read_call(self, state: ItemState, kind: str, raw: Raw) -> list[Event]:
-        call = CALL.decode(raw)
-        events = self._start_call(state, kind, call)
+        events: list[Event] = []
+        call = decode_leniently(CALL, raw, events)
+        events += self._start_call(state, kind, call)
         if state.call is None:
             return [NativeBlock(NAME, raw)]
-        arguments = call.input if kind == "custom_tool_call" else (call.arguments or "{}")
+        arguments = call.input if kind == "custom_tool_call" else arguments_text(call.arguments or "")
         if not state.filled and arguments:
             events.append(ToolCallDelta(state.call, arguments))
         return events
@@ -282,6 +288,8 @@ class BodyReader:
         try:
             response = decode_leniently(RESPONSE, body, left_out)
             return left_out + self._state.finish(response)
+        except ProviderBroke as error:
+            return self._state.fail(error)
         except MALFORMED as error:
             return self._state.fail(malformed("the provider's answer", error))
 
@@ -332,6 +340,8 @@ class StreamReader:
                 continue
             try:
                 events += self._read_event(decode_leniently(EVENT, piece.data, events), piece)
+            except ProviderBroke as error:
+                events += self._state.fail(error)
             except MALFORMED as error:
                 failure = error_of_event(piece.name, piece.data)
                 if failure is not None:
