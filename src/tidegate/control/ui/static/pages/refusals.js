@@ -2,6 +2,7 @@
 
 import { figuresAt, seesAll, withQuery } from "../api.js";
 import { go } from "../app.js";
+import { h } from "../dom.js";
 import { filters } from "../filters.js";
 import { exact } from "../format.js";
 import { choice, code, head, known, link, note, paged, table, when } from "../parts.js";
@@ -33,6 +34,12 @@ export async function show(view) {
   );
 }
 
+/** What they were told, with the error's code. */
+function reason(row) {
+  const [words, more] = row.message.startsWith(row.code) ? [row.message] : [row.message, row.code];
+  return [words || "various", more && h("span.quiet.small", `  ${more}`)];
+}
+
 /** Whose they were: a user or key leads to the requests that began. */
 function whose(row) {
   if (row.user) return link(withQuery("/requests", { user: row.user }), row.user);
@@ -44,7 +51,7 @@ function whose(row) {
 export const COLUMNS = [
   { name: "Requests", number: true, cell: (row) => exact(row.requests) },
   { name: "Status", cell: (row) => row.status },
-  { name: "Reason", wide: true, cell: (row) => row.message || row.code || "various" },
+  { name: "Reason", wide: true, cell: reason },
   { name: "Whose", title: "The user or key; of a key that nobody has, its beginning", cell: whose },
   { name: "From", title: "The address of the last one", cell: (row) => known(row.address) },
   { name: "Model", title: "Of the last one", cell: (row) => known(row.model) },
@@ -52,8 +59,6 @@ export const COLUMNS = [
 ];
 
 const TRACES = [
-  { name: "Door", cell: (row) => row.door },
-  { name: "Code", cell: (row) => known(row.code) },
   { name: "Request", title: "The id of the last one, which the log has", cell: (row) => code(row.request) },
 ];
 
