@@ -109,6 +109,36 @@ def test_its_bodies_are_shown_without_control_characters(tmp_path: Path) -> None
     assert r"Hi \x1b[2J\u2028" in run(config_with_store(tmp_path), "1")
 
 
+def test_a_request_that_only_the_files_have_is_found_there(tmp_path: Path) -> None:
+    """Those that were refused before they began are not in the store."""
+    file = config_with_store(tmp_path)
+    said = CliRunner().invoke(app, ["logs", "--config", str(file), "req_3"])
+    assert (said.exit_code, "refused before it began" in said.output) == (1, True)
+    logs = tmp_path / "logs"
+    logs.mkdir()
+    refused = {**FAILED, "id": "req_3", "ended": "refused", "status": 401}
+    (logs / "records-2026-11-29.jsonl").write_text(json.dumps(refused, separators=(",", ":")) + "\n")
+    file.write_text(f'{file.read_text()}[logs]\ndirectory = "{logs}"\n')
+    assert "ended: Tidegate rejected" in run(file, "req_3")
+    assert "ended: complete (status 200)" in run(file, "req_1")
+
+
+def test_json_has_nothing_that_acts_on_a_terminal(tmp_path: Path) -> None:
+    file = config_with_store(tmp_path)
+    shown = run(file, "req_1", "--json")
+    assert json.loads(shown)["bodies"]["request"]["text"] == "Hi \x1b[2J\u2028"
+    assert shown.removesuffix("\n").isprintable()
+
+
+def test_a_store_that_cannot_be_read_is_said(tmp_path: Path) -> None:
+    (tmp_path / "tidegate.db").write_bytes(b"no database at all, but long enough to look like one" * 99)
+    file = tmp_path / "tidegate.toml"
+    file.write_text(f'[store]\nurl = "sqlite:///{tmp_path}/tidegate.db"\n')
+    for arguments in ((), ("req_1",)):
+        said = CliRunner().invoke(app, ["logs", "--config", str(file), *arguments])
+        assert (said.exit_code, "cannot be read" in said.output) == (1, True)
+
+
 COMMAND = (sys.executable, "-m", "tidegate", "logs", "--config")
 
 

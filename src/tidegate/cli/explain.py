@@ -44,6 +44,7 @@ def explain(
     import msgspec
 
     from tidegate.observe.explanation import explain as render
+    from tidegate.protocols.excerpt import escape_json
 
     found, places = _search(log, request_id) if log else _search_kept(load_or_exit(config), request_id)
     if len(found) != 1:
@@ -51,7 +52,7 @@ def explain(
         raise typer.Exit(1)
     (record,) = found.values()
     if as_json:
-        typer.echo(msgspec.json.format(msgspec.json.encode(record), indent=2).decode())
+        typer.echo(escape_json(msgspec.json.format(msgspec.json.encode(record), indent=2).decode()))
         return
     for line in render(record):
         typer.echo(line)

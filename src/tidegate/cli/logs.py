@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from threading import Event
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
@@ -30,7 +30,10 @@ end.
 MOST_LOOKED = 10_000
 """Requests that a look goes through, the latest first."""
 
+REFUSED = " (a request that was refused before it began is in the log, and counted in `GET /admin/refusals`)"
+
 Fields = Mapping[str, Any]
+T = TypeVar("T")
 
 
 def logs(
@@ -66,75 +69,10 @@ def logs(
             show(record)
 
 
-class _Store:
-    """Records in the store."""
-
-    def __init__(self, url: str) -> None:
-        from tidegate.store.database import Database
-
-        try:
-            self._database = Database(url)
-        except ValueError as error:
-            raise fail(str(error), 2) from None
-        name = self._database.engine.url.database
-        if self._database.is_sqlite and name and not Path(name).exists():
-            raise fail(f"there is no store at {name}", 2)
-        self._seen: set[str] = set()
-        """What the last look found."""
-
-    def latest(self, wanted: Mapping[str, str], *, errors: bool, limit: int) -> list[dict[str, Any]]:
-        """The latest records, the latest last."""
-        from tidegate.store.requests import Search, list_requests
-
-        def read(connection: "Connection") -> "Sequence[StoredRequest]":
-            self._look(connection, wanted, errors)
-            return list_requests(connection, Search(wanted, errors), limit=limit)
-
-        return self._read(read)
-
-    def new(self, wanted: Mapping[str, str], *, errors: bool) -> list[dict[str, Any]]:
-        """The records since the last look, by when they began."""
-        from tidegate.store.requests import find_requests
-
-        return self._read(lambda each: find_requests(each, self._look(each, wanted, errors)))
-
-    def _look(self, connection: "Connection", wanted: Mapping[str, str], errors: bool) -> list[str]:
-        """The ids of requests that the last look did not find."""
-        from tidegate.store.journal import milliseconds
-        from tidegate.store.requests import Search, list_ids
-
-        search = Search(wanted, errors, milliseconds() - BEHIND_MS)
-        found, before = list_ids(connection, search, limit=MOST_LOOKED), self._seen
-        self._seen = set(found)
-        return [one for one in found if one not in before]
-
-    def _read(self, read: "Callable[[Connection], Sequence[StoredRequest]]") -> list[dict[str, Any]]:
-        import msgspec
-
-        from tidegate.store.database import DatabaseError
-
-        try:
-            with self._database.read() as connection:
-                rows = read(connection)
-        except DatabaseError as error:
-            raise fail(f"the store cannot be read: {type(error).__name__}") from None
-        return [{"id": row.id, **msgspec.json.decode(row.detail)} for row in reversed(rows)]
-
-    def one(self, request: str) -> tuple[Fields | None, Mapping[str, Any]]:
-        """A record, and its bodies."""
-        import msgspec
-
-        from tidegate.store.bodies import find_bodies
-        from tidegate.store.requests import find_request
-
-        with self._database.read() as connection:
-            row = find_request(connection, request)
-            bodies = find_bodies(connection, request) if row is not None else {}
-        return (msgspec.json.decode(row.detail) if row is not None else None), bodies
-
-
 class _Files:
     """Records in the files of a directory."""
+
+    hint = ""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
@@ -197,12 +135,93 @@ class _Files:
         return None, {}
 
 
+class _Store:
+    """Records in the store."""
+
+    def __init__(self, url: str, files: _Files | None) -> None:
+        """Requests that were refused before they began are only in the files, if there are any."""
+        from tidegate.store.database import Database
+
+        try:
+            self._database = Database(url)
+        except ValueError as error:
+            raise fail(str(error), 2) from None
+        name = self._database.engine.url.database
+        if self._database.is_sqlite and name and not Path(name).exists():
+            raise fail(f"there is no store at {name}", 2)
+        self._files = files
+        self.hint = REFUSED if files is None else ""
+        self._seen: set[str] = set()
+        """What the last look found."""
+
+    def latest(self, wanted: Mapping[str, str], *, errors: bool, limit: int) -> list[dict[str, Any]]:
+        """The latest records, the latest last."""
+        from tidegate.store.requests import Search, list_requests
+
+        def read(connection: "Connection") -> "Sequence[StoredRequest]":
+            self._look(connection, wanted, errors)
+            return list_requests(connection, Search(wanted, errors), limit=limit)
+
+        return self._read(read)
+
+    def new(self, wanted: Mapping[str, str], *, errors: bool) -> list[dict[str, Any]]:
+        """The records since the last look, by when they began."""
+        from tidegate.store.requests import find_requests
+
+        return self._read(lambda each: find_requests(each, self._look(each, wanted, errors)))
+
+    def _look(self, connection: "Connection", wanted: Mapping[str, str], errors: bool) -> list[str]:
+        """The ids of requests that the last look did not find."""
+        from tidegate.store.journal import milliseconds
+        from tidegate.store.requests import Search, list_ids
+
+        search = Search(wanted, errors, milliseconds() - BEHIND_MS)
+        found, before = list_ids(connection, search, limit=MOST_LOOKED), self._seen
+        self._seen = set(found)
+        return [one for one in found if one not in before]
+
+    def _read(self, read: "Callable[[Connection], Sequence[StoredRequest]]") -> list[dict[str, Any]]:
+        import msgspec
+
+        rows = self._within(read)
+        return [{"id": row.id, **msgspec.json.decode(row.detail)} for row in reversed(rows)]
+
+    def _within(self, read: "Callable[[Connection], T]") -> T:
+        """What a function reads. Exits with 1 if the store cannot be read."""
+        from tidegate.store.database import DatabaseError
+
+        try:
+            with self._database.read() as connection:
+                return read(connection)
+        except DatabaseError as error:
+            raise fail(f"the store cannot be read: {type(error).__name__}") from None
+
+    def one(self, request: str) -> tuple[Fields | None, Mapping[str, Any]]:
+        """A record, and its bodies."""
+        import msgspec
+
+        from tidegate.store.bodies import find_bodies
+        from tidegate.store.requests import find_request
+
+        def read(connection: "Connection") -> tuple[Fields | None, Mapping[str, Any]]:
+            row = find_request(connection, request)
+            if row is None:
+                return None, {}
+            return msgspec.json.decode(row.detail), find_bodies(connection, request)
+
+        record, bodies = self._within(read)
+        if record is None and self._files is not None:
+            return self._files.one(request)
+        return record, bodies
+
+
 def _open(config: "Config") -> _Store | _Files:
     """Where records are kept. Exits with 2 if they are not."""
+    files = _Files(Path(config.logs.directory)) if config.logs.directory else None
     if config.store.url:
-        return _Store(config.store.url.reveal())
-    if config.logs.directory:
-        return _Files(Path(config.logs.directory))
+        return _Store(config.store.url.reveal(), files)
+    if files is not None:
+        return files
     raise fail(NOT_KEPT, 2)
 
 
@@ -218,7 +237,9 @@ def _matches(record: Fields, wanted: Mapping[str, str], errors: bool) -> bool:
 def _show_json(record: Fields) -> None:
     import msgspec
 
-    typer.echo(msgspec.json.encode(record).decode())
+    from tidegate.protocols.excerpt import escape_json
+
+    typer.echo(escape_json(msgspec.json.encode(record).decode()))
 
 
 def _show_line(record: Fields) -> None:
@@ -272,13 +293,13 @@ def _show_one(source: _Store | _Files, given: str, *, as_json: bool) -> None:
 
     from tidegate.observe.explanation import explain
     from tidegate.observe.lookup import full_id
-    from tidegate.protocols.excerpt import escape_controls
+    from tidegate.protocols.excerpt import escape_controls, escape_json
 
     record, bodies = source.one(full_id(given))
     if record is None:
-        raise fail(f"there is no record of {given}")
+        raise fail(f"there is no record of {given}{source.hint}")
     if as_json:
-        typer.echo(msgspec.json.encode({"record": record, "bodies": bodies}).decode())
+        typer.echo(escape_json(msgspec.json.encode({"record": record, "bodies": bodies}).decode()))
         return
     for line in explain(record):
         typer.echo(line)

@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from tidegate.protocols.excerpt import escape_controls
+from tidegate.protocols.excerpt import escape_controls, escape_json
 
 from .interaction import BodyText, Interaction
 from .record import Record
@@ -59,10 +59,11 @@ def render_interaction_json(interaction: Interaction) -> bytes:
         "record": msgspec.Raw(render_json(record).strip()),
     }
     try:
-        return msgspec.json.encode(fields) + b"\n"
+        line = msgspec.json.encode(fields)
     except UnicodeEncodeError:  # a lone surrogate
         fields |= {name: escape_controls(fields[name] or "") for name in ("user_message", "answer", "model")}
-        return msgspec.json.encode(fields) + b"\n"
+        line = msgspec.json.encode(fields)
+    return escape_json(line.decode()).encode() + b"\n"
 
 
 def failed(record: Record) -> bool:

@@ -4,10 +4,12 @@ terminal or log.
 
 import re
 
-__all__ = ["escape_controls", "is_name", "names_only", "shorten"]
+__all__ = ["escape_controls", "escape_json", "is_name", "names_only", "shorten"]
 
 _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 """Control characters, line separators, bidirectional controls, lone surrogates."""
+_IN_JSON = re.compile("[\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+"""Those of them that JSON may have within its texts as they are."""
 _NAME = re.compile(r"[A-Za-z0-9_$@][A-Za-z0-9_$@:/-]{0,63}", re.ASCII)
 """The pattern of names of parameters, types and codes."""
 
@@ -15,6 +17,11 @@ _NAME = re.compile(r"[A-Za-z0-9_$@][A-Za-z0-9_$@:/-]{0,63}", re.ASCII)
 def escape_controls(text: str) -> str:
     r"""Replace invisible control characters with escapes (`\x1b`)."""
     return _CONTROLS.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+
+
+def escape_json(text: str) -> str:
+    r"""JSON that says the same, with these characters as escapes (`\u009b`)."""
+    return _IN_JSON.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def shorten(text: str, limit: int) -> str:
