@@ -192,3 +192,76 @@ def test_arguments_that_no_type_holds_leave_those_of_other_calls() -> None:
     message = f'{{"message":{{"tool_calls":[{first},{second}]}},"finish_reason":"tool_calls"}}'
     result = received("responses", "openai/m", f'{{"choices":[{message}]}}'.encode(), stream=False)
     assert [text for _, _, text in result.calls] == [whole, huge]
+
+
+# --- a body in the other form ----------------------------------------------------------------------
+
+STREAMED = [*FAMILIES, "openai/m", "vllm/m"]
+ONE_VENDOR = ("bedrock/m", "cohere/command-a-03-2025")
+"""Formats that only the vendor's own servers speak."""
+SECRET = "the tide turns"
+
+
+@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize("model", STREAMED)
+def test_a_stream_in_place_of_a_whole_answer_is_collected(model: str, door: str) -> None:
+    family = model if model in FAMILIES else "openai_compatible/m"
+    stream = say(family, True, text="hello", calls=[("a", "look", '{"q": 1}')])
+    result = received(door, model, stream, stream=False)
+    if (door, model) in OWN:  # passed on as it is, where that is possible
+        assert result.failure is not None
+        return
+    assert (result.text, result.finish, result.failure) == ("hello", ENDS["calls"][door], None)
+    assert [(name, json.loads(text)) for _, name, text in result.calls] == [("look", {"q": 1})]
+
+
+@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize("model", [model for model in STREAMED if model not in ONE_VENDOR])
+def test_a_byte_order_mark_before_an_answer_is_left_out(model: str, door: str) -> None:
+    family = model if model in FAMILIES else "openai_compatible/m"
+    result = received(door, model, b"\xef\xbb\xbf" + say(family, False, text="hello"), stream=False)
+    assert (result.text, result.failure) == ("hello", None)
+
+
+@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize("stream", [True, False])
+@pytest.mark.parametrize("model", STREAMED)
+@pytest.mark.parametrize("begin", ["", "{", "data: {", "\ufeff{", "event: error\x00", "id: 7\n"])
+def test_an_answer_that_cannot_be_read_is_not_quoted(begin: str, model: str, stream: bool, door: str) -> None:
+    body = f'{begin}"content": "{SECRET}", "id": 7, "x'.encode()
+    result = received(door, model, body, stream=stream)
+    assert result.failure is not None
+    assert SECRET not in result.failure
+
+
+@pytest.mark.parametrize("door", ["chat", "messages"])
+@pytest.mark.parametrize("added", [True, False])
+def test_items_of_a_response_may_share_an_index(added: bool, door: str) -> None:
+    output = [
+        {"type": "function_call", "call_id": id_, "name": "f", "arguments": json.dumps({"q": id_})}
+        for id_ in "ab"
+    ]
+    stream = named("response.created", response={"id": "r1", "status": "in_progress"})
+    for item in output:
+        begun = {**item, "arguments": ""}
+        stream += named("response.output_item.added", output_index=0, item=begun) if added else b""
+        sent = item["arguments"] if added else ""
+        stream += named("response.function_call_arguments.delta", output_index=0, delta=sent)
+        stream += named("response.output_item.done", output_index=0, item=item)
+    end = {"id": "r1", "object": "response", "output": output}  # without a status
+    result = received(door, "openai/gpt-5-codex", stream + named("response.completed", response=end))
+    assert [json.loads(text) for _, _, text in result.calls] == [{"q": "a"}, {"q": "b"}]
+    assert (result.finish, result.failure) == (ENDS["calls"][door], None)
+
+
+def test_the_type_of_a_response_event_may_be_its_name_alone() -> None:
+    stream = say("openai/gpt-5-codex", True, text="hello")
+    bare = b"\n".join(
+        line.replace(line[line.find(b'"type"') : line.find(b", ", line.find(b'"type"')) + 2], b"", 1)
+        if line.startswith(b'data: {"type"')
+        else line
+        for line in stream.split(b"\n")
+    )
+    assert b'"type": "response.' not in bare
+    result = received("chat", "openai/gpt-5-codex", bare)
+    assert (result.text, result.finish, result.failure) == ("hello", "stop", None)

@@ -5,12 +5,13 @@ to the block in which the provider fails.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Protocol as Interface
 
-from .contract import Tally
+from .contract import Conduit, Tally
 from .decode import malformed
 from .errors import ProviderBroke, ProviderError, TidegateError
+from .sse import is_stream, without_mark
 
 __all__ = ["BlockSplitter", "BodyConduit", "StreamConduit"]
 
@@ -18,23 +19,34 @@ __all__ = ["BlockSplitter", "BodyConduit", "StreamConduit"]
 class BodyConduit(ABC):
     """The conduit of a complete answer: its bytes are collected, because only the whole of it is JSON."""
 
-    __slots__ = ("_pieces", "failure", "tally")
+    __slots__ = ("_pieces", "failure", "streamed", "tally")
     done = finished = False
 
     def __init__(self) -> None:
         self.tally = Tally()
         self.failure: ProviderError | None = None
         self._pieces: list[bytes] = []
+        self.streamed: Callable[[], Conduit] | None = None
+        """Creates the conduit that reads a stream, which some servers send although they were asked for a
+        whole answer."""
 
     def feed(self, data: bytes) -> bytes:
         """See Conduit."""
         self._pieces.append(data)
         return b""
 
+    def _collect(self, body: bytes) -> bytes:
+        assert self.streamed is not None
+        conduit = self.streamed()
+        answer = conduit.feed(body) + conduit.close()
+        self.tally, self.failure = conduit.tally, conduit.failure
+        return answer
+
     def close(self) -> bytes:
         """See Conduit."""
         try:
-            return self._take(b"".join(self._pieces))
+            body = without_mark(b"".join(self._pieces))
+            return self._take(body) if self.streamed is None or not is_stream(body) else self._collect(body)
         except Exception as error:  # noqa: BLE001 any exception here is caused by what the provider sent
             self.failure = _failure_from(error, "the provider's answer")
             return b""

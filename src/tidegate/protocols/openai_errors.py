@@ -10,6 +10,7 @@ from .decode import MALFORMED
 from .errors import ProviderBroke, ProviderError, ProviderRefused, TidegateError
 from .refusals import LONGEST, readable, type_of
 from .retry_after import parse_retry_after, render_retry_after, whole_seconds
+from .sse import without_mark, words_of_failure
 
 __all__ = ["error_inside", "error_object", "error_of_event", "message_in", "parse_error", "render_error"]
 
@@ -69,12 +70,21 @@ def error_of_event(name: bytes, data: bytes) -> ProviderError | None:
     payload = _decode(data)
     if not isinstance(payload, dict | list):
         words = payload if isinstance(payload, str) else data.decode("utf-8", "replace").strip()
-        is_text = name == b"error" or not data.lstrip().startswith((b"{", b"["))
+        is_text = name == b"error" or _is_text(data)
         return error_inside(readable(words.encode()) or words) if is_text else None
     if name != b"error" and not _is_error(payload):
         return None
     found = _envelope(payload)
     return error_inside(found.get("errors") or found or payload)
+
+
+def _is_text(data: bytes) -> bool:
+    """Whether data that is not JSON has the words of an error. Anything else may be an answer, which is not
+    quoted.
+    """
+    return data.lstrip().startswith(b"<") or (
+        not without_mark(data).lstrip().startswith((b"{", b"[")) and words_of_failure(data)
+    )
 
 
 def _is_error(payload: Any) -> bool:

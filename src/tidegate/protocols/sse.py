@@ -27,9 +27,12 @@ __all__ = [
     "Splitter",
     "frame",
     "is_heartbeat",
+    "is_stream",
     "only_comments",
     "parse_block",
     "parse_event",
+    "without_mark",
+    "words_of_failure",
 ]
 
 MAX_EVENT = 32 * 1024 * 1024
@@ -235,6 +238,21 @@ def parse_block(block: bytes) -> ServerSentEvent | None:
 def is_heartbeat(block: bytes) -> bool:
     """Whether a block's data is a heartbeat."""
     return parse_event(block) is None and _DATA.search(block) is not None
+
+
+def is_stream(body: bytes) -> bool:
+    """Whether a body is a stream of events: some servers stream although a whole answer was requested."""
+    return body.removeprefix(BYTE_ORDER_MARK).lstrip().startswith((b"data:", b"event:", b": "))
+
+
+def without_mark(body: bytes) -> bytes:
+    """A body without a byte order mark, with which it is not JSON."""
+    return body.removeprefix(BYTE_ORDER_MARK)
+
+
+def words_of_failure(body: bytes) -> bool:
+    """Whether a text is a server's error, and not the answer in a form that is not known."""
+    return _FAILURE.search(body) is not None and not is_stream(body)
 
 
 def only_comments(data: bytes) -> bool:

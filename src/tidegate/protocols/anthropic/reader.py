@@ -26,7 +26,7 @@ from tidegate.protocols.events import (
 from tidegate.protocols.finishes import broken_finish, end_with, meaning_of
 from tidegate.protocols.lenient import decode_leniently
 from tidegate.protocols.openai_errors import error_of_event
-from tidegate.protocols.sse import Splitter
+from tidegate.protocols.sse import Splitter, is_stream, without_mark
 from tidegate.protocols.surrogates import Surrogates, has_halves
 
 from .blocks import Block, BlockDelta, Progress, open_block
@@ -168,7 +168,10 @@ class WholeReader:
 
     def close(self) -> list[Event]:
         """See contract.Reader."""
-        body = b"".join(self._pieces)
+        body = without_mark(b"".join(self._pieces))
+        if is_stream(body):
+            stream = StreamReader(self._call)
+            return [*stream.feed(body), *stream.close()]
         try:
             return _read_plain(_PLAIN(body))
         except MALFORMED:

@@ -31,7 +31,7 @@ from tidegate.protocols.fields import ENCODE
 from tidegate.protocols.finishes import broken_finish, end_with, finish_of, is_broken
 from tidegate.protocols.functions import custom_text
 from tidegate.protocols.media import parse_url
-from tidegate.protocols.sse import ServerSentEvent, Splitter
+from tidegate.protocols.sse import ServerSentEvent, Splitter, is_stream, without_mark
 from tidegate.protocols.turn import Inline
 
 from .build import thinking_text
@@ -432,7 +432,7 @@ class BodyReader:
 
     def __init__(self, call: Call, target: Target) -> None:
         self._pieces: list[bytes] = []
-        self._state = AnswerState(call, target, whole=True)
+        self._call, self._target = call, target
 
     def feed(self, data: bytes) -> list[Event]:
         """Collect the bytes; JSON can only be read once complete."""
@@ -442,15 +442,19 @@ class BodyReader:
     def close(self) -> list[Event]:
         """Return all events of the answer."""
         left_out: list[Event] = []
-        body = b"".join(self._pieces)
+        body = without_mark(b"".join(self._pieces))
+        if is_stream(body):
+            stream = StreamReader(self._call, self._target)
+            return [*stream.feed(body), *stream.close()]
+        state = AnswerState(self._call, self._target, whole=True)
         answer = decode_answer(body, left_out)
         if isinstance(answer, ProviderError):
-            return self._state.fail(error_of_event(b"", body) or answer)
-        events = left_out + self._state.read(answer)
-        if self._state.failed:
+            return state.fail(error_of_event(b"", body) or answer)
+        events = left_out + state.read(answer)
+        if state.failed:
             return events
-        self._state.suppose_finished()
-        return _in_order(events, self._state.end())
+        state.suppose_finished()
+        return _in_order(events, state.end())
 
 
 def _in_order(events: list[Event], ending: list[Event]) -> list[Event]:

@@ -46,7 +46,9 @@ class ChatRoute:
             return self._bridge.bridge(request, call)
         mending = self._mending
         if not call.stream:
-            return BodySplice() if mending is None else BodyMend(mending)
+            conduit = BodySplice() if mending is None else BodyMend(mending)
+            conduit.streamed = lambda: self._bridge.bridge(request, call)
+            return conduit
         usage, choices = request.include_usage, request.n
         if mending is not None:
             return StreamMend(mending, include_usage=usage, choices=choices)

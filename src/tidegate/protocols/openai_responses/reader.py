@@ -38,7 +38,7 @@ from tidegate.protocols.functions import arguments_text
 from tidegate.protocols.ids import CallIds
 from tidegate.protocols.lenient import decode_aside, decode_leniently
 from tidegate.protocols.openai_errors import error_of_event
-from tidegate.protocols.sse import ServerSentEvent, Splitter
+from tidegate.protocols.sse import ServerSentEvent, Splitter, is_stream, without_mark
 
 from .error import failure_of
 from .usage import parse_usage
@@ -123,6 +123,8 @@ class AnswerState:
         built-in tools (xAI reports its searches this way)."""
         self.started = False
         self._items: dict[int, ItemState] = {}
+        self._done = 0
+        """Finished items whose index another one has taken."""
         self._ids = CallIds("call_")
         self._calls = 0
 
@@ -144,11 +146,11 @@ class AnswerState:
         failure = failure_in(response)
         if failure is not None:
             return self.fail(failure)
-        if response.status not in OVER:
+        if response.status not in OVER and (response.status is not None or response.output is None):
             return self.fail(ProviderBroke(f"the provider's response is not finished: {response.status}"))
         events = self.start(response)
         output = response.output or []
-        if len(output) > sum(state.done for state in self._items.values()):
+        if len(output) > self._done + sum(state.done for state in self._items.values()):
             for index, item in enumerate(output):
                 events += self.read_item(index, item)
         self.ended = True
@@ -161,6 +163,13 @@ class AnswerState:
         self.failed = True
         return [Failed(error)]
 
+    def begin_item(self, index: int) -> None:
+        """Note that an item begins at this index: some servers give the same one to every item."""
+        known = self._items.get(index)
+        if known is not None and known.done:
+            self._done += 1
+            del self._items[index]
+
     def item(self, index: int) -> ItemState:
         """Return the state of the item at this index."""
         state = self._items.get(index)
@@ -172,6 +181,7 @@ class AnswerState:
 
     def open_item(self, index: int, raw: Raw) -> list[Event]:
         """Begin an item: a call is emitted at once, with its name."""
+        self.begin_item(index)
         events: list[Event] = []
         kind = decode_leniently(HEAD, raw, events).type
         if kind in ("function_call", "custom_tool_call"):
@@ -274,6 +284,7 @@ class BodyReader:
 
     def __init__(self, customs: frozenset[str] | None = None) -> None:
         self._pieces: list[bytes] = []
+        self._customs = customs
         self._state = AnswerState(customs)
 
     def feed(self, data: bytes) -> list[Event]:
@@ -283,7 +294,10 @@ class BodyReader:
 
     def close(self) -> list[Event]:
         """Return all events of the answer."""
-        body = b"".join(self._pieces)
+        body = without_mark(b"".join(self._pieces))
+        if is_stream(body):
+            stream = StreamReader(self._customs)
+            return [*stream.feed(body), *stream.close()]
         left_out: list[Event] = []
         try:
             response = decode_leniently(RESPONSE, body, left_out)
@@ -359,7 +373,7 @@ class StreamReader:
         return kind is None or kind in self._READS
 
     def _read_event(self, event: EventOut, piece: ServerSentEvent) -> list[Event]:
-        read = self._READS.get(event.type)
+        read = self._READS.get(event.type or piece.name.decode("utf-8", "replace"))
         if read is not None:
             return read(self, event)
         if piece.name == b"error" or event.error:
@@ -434,6 +448,7 @@ class StreamReader:
         "response.function_call_arguments.delta": _read_arguments,
         "response.custom_tool_call_input.delta": _read_arguments,
         "response.completed": _read_end,
+        "response.done": _read_end,  # its name at some relays, as in the Realtime API
         "response.incomplete": _read_end,
         "response.failed": _read_end,
         "response.cancelled": _read_end,
