@@ -279,8 +279,10 @@ class _Answer:
         block = self._blocks.get(grown.index)
         if block is not None:
             return list(block.grow(grown.delta, data))
-        if self.closed:
+        if self.closed or self._failed:
             return []
+        if self._finished:
+            return self.fail(ProviderBroke("the provider sent a delta after the end of its answer"))
         if grown.delta.type == "input_json_delta":
             return self.fail(nameless_call())
         return self._imply(grown, data)
