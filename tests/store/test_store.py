@@ -12,7 +12,7 @@ import pytest
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 from msgspec.structs import replace
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, event, func, select
 
 from tidegate.money.ledger import wallet_of
 from tidegate.store import journal as journal_module
@@ -63,6 +63,28 @@ async def test_lines_arrive_and_the_end_leaves_nothing_behind(url: str, tmp_path
         assert connection.execute(select(func.count()).select_from(leases)).scalar_one() == 0
         assert balance_of(connection, wallet_of("alice")).available == 10 * USD - 1000
         assert list(check_books(connection)) == []
+    database.close()
+
+
+async def test_a_flush_ends_although_more_is_appended_all_the_time(url: str, tmp_path: Path) -> None:
+    """As under traffic, where a batch takes as long as the next request."""
+    store = Store(url, Place(tmp_path / "journals"))
+    await store.open()
+    later = [ended(f"later-{number}") for number in range(50)]
+
+    def append_one(_: Connection) -> None:
+        if later:
+            store.append(later.pop())
+
+    event.listen(store.database.engine, "commit", append_one)
+    store.append(ended("r1"))
+    await store.flush()
+    assert len(later) > 40
+    assert await store.ask(count_records) >= 1
+    await store.close()
+    database = Database(url)
+    with database.read() as connection:
+        assert count_records(connection) == 51, "the end moves all of it"
     database.close()
 
 

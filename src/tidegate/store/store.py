@@ -31,6 +31,8 @@ log = logging.getLogger("tidegate")
 
 EVERY_S = 0.5
 """Seconds between two looks at the journal: each batch costs as much as some fifty requests."""
+BATCHES = 4
+"""How many are moved at a look, at the most."""
 PAUSE_S = 2.0
 """Seconds until a database that failed is tried again."""
 ROTATE = 64 * 1024 * 1024
@@ -240,7 +242,7 @@ class Store:
         """Move everything that has been appended so far. Raises StoreUnavailable."""
         if self._moving is not None:
             await self._moving
-        await self._in(self._writer, partial(self._move_some, True))
+        await self._in(self._writer, self._move_appended)
 
     def _schedule(self, pause_s: float) -> None:
         if not self._closed:
@@ -258,7 +260,7 @@ class Store:
             self._check(self._writer)  # a thread that moves the journal would be confused by another one
             if self._journal.size > ROTATE and self._old is None:
                 self._rotate()
-            await self._in(self._writer, partial(self._move_some, False))
+            await self._in(self._writer, self._move_some)
             if self.failing_since is not None:
                 log.info("the store works again")
             self.failing_since = None
@@ -274,19 +276,33 @@ class Store:
             self._moving = None
             self._schedule(pause_s)
 
-    def _move_some(self, everything: bool) -> None:
-        """Move a few batches (or all), the old journal first."""
+    def _move_some(self) -> None:
+        """Move a few batches, the old journal first."""
+        self._move_old()
+        for _ in range(BATCHES):
+            if not self._move_batch():
+                return
+
+    def _move_appended(self) -> None:
+        """Move what has been appended so far: under traffic, more is appended as fast as it is moved."""
+        self._move_old()
+        end = self._journal.size
+        while self._moved < end and self._move_batch():
+            pass
+
+    def _move_batch(self) -> bool:
+        """Move the next lines. Returns whether there were any."""
+        journal = self._journal
+        self._moved, lines = move(self.database, journal.id, journal.path, self._moved, milliseconds())
+        return lines > 0
+
+    def _move_old(self) -> None:
         old = self._old
         if old is not None:
             move_all(self.database, old.id, old.path, milliseconds())
             hand_over(self.database, old.id, self._journal.id)
             old.remove()
             self._old = None
-        for _ in range(10**9 if everything else 4):
-            journal = self._journal
-            self._moved, lines = move(self.database, journal.id, journal.path, self._moved, milliseconds())
-            if not lines:
-                return
 
     def _rotate(self) -> None:
         """Continue in a new file, which begins with the requests that are open."""
@@ -311,6 +327,8 @@ class Store:
                 os.close(descriptor)
 
     def _finish(self) -> None:
-        self._move_some(True)
+        self._move_old()
+        while self._move_batch():
+            pass
         bury(self.database, self._journal.id, self._journal.path, milliseconds())
         self._journal.remove()
