@@ -216,6 +216,20 @@ def test_a_stream_in_place_of_a_whole_answer_is_collected(model: str, door: str)
 
 
 @pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize("model", [*STREAMED, "mistral/m", "together/m", "azure/m"])
+def test_a_whole_answer_in_place_of_a_stream_is_streamed(model: str, door: str) -> None:
+    family = model if model in FAMILIES else "openai_compatible/m"
+    body = say(family, False, text="hello", calls=[("a", "look", '{"q": 1}')])
+    result = received(door, model, body)
+    if (door, model) in OWN:  # passed on as it is, where that is possible
+        return
+    assert (result.text, result.finish, result.failure) == ("hello", ENDS["calls"][door], None)
+    assert [(name, json.loads(text)) for _, name, text in result.calls] == [("look", {"q": 1})]
+    assert b'"message":{' not in result.raw or door != "chat"
+    assert b'"message": {' not in result.raw or door != "chat"
+
+
+@pytest.mark.parametrize("door", DOORS)
 @pytest.mark.parametrize("model", [model for model in STREAMED if model not in ONE_VENDOR])
 def test_a_byte_order_mark_before_an_answer_is_left_out(model: str, door: str) -> None:
     family = model if model in FAMILIES else "openai_compatible/m"

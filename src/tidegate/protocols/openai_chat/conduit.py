@@ -21,6 +21,7 @@ from tidegate.protocols.sse import KEEP_ALIVE, ServerSentEvent, frame
 
 from .error import error_of_event
 from .usage import UsageIn, parse_served, parse_usage
+from .writer import CHUNK
 
 __all__ = ["BodySplice", "StreamSplice"]
 
@@ -42,6 +43,7 @@ class FirstView(ChunkView, gc=False):
 
 
 VIEW = Decoder(ChunkView)
+WHOLE = Decoder(dict[str, Any])
 FIRST_VIEW = Decoder(FirstView)
 
 
@@ -94,6 +96,9 @@ class StreamSplice(OpenAIStream):
                 self._known = True
             self.tally.note(parse_served(view.service_tier, None))
         note_finishes(self.tally, view.choices)
+        if view.choices and b'"message"' in data:
+            data = _as_chunk(data)
+            block = b"data: " + data
         if view.usage is not None:
             self.tally.usage = parse_usage(view.usage) or self.tally.usage
             last = decode_view(FIRST_VIEW, data, self.tally.leave_out)
@@ -152,6 +157,21 @@ def _with_choices(block: bytes, data: bytes) -> bytes:
         return block
     fields = FIELDS.decode(data)
     return b"data: " + ENCODE({**fields, "choices": []}) if "choices" in fields else block
+
+
+def _as_chunk(data: bytes) -> bytes:
+    """Return an answer as one chunk: some servers do not stream although they were asked to."""
+    try:
+        answer = WHOLE.decode(data)
+    except MALFORMED:  # readable only by what forwards it as it is
+        return data
+    for choice in answer["choices"]:
+        if "message" not in choice:
+            continue
+        delta = choice.setdefault("delta", choice.pop("message"))
+        for index, call in enumerate(delta.get("tool_calls") or ()):
+            call.setdefault("index", index)
+    return ENCODE({**answer, "object": CHUNK})
 
 
 def _without_usage(data: bytes) -> bytes:

@@ -155,12 +155,18 @@ def _groq_fields(chunk: Json) -> Json:
 # --- repairs of a choice ---------------------------------------------------------------------
 
 
-def _mend_shape(choice: Json, memory: ChoiceMemory, streams: bool) -> None:
-    """Ensure that every choice of a stream has a delta, and no message."""
-    if streams:
-        message = choice.pop("message", None)
+def _mend_message(choice: Json, memory: ChoiceMemory, streams: bool) -> None:
+    """Send a message in a stream as a delta: some servers do not stream although they were asked to."""
+    if streams and "message" in choice:
+        message = choice.pop("message")
         if choice.get("delta") is None:
-            choice["delta"] = message or {}
+            choice["delta"] = message
+
+
+def _mend_shape(choice: Json, memory: ChoiceMemory, streams: bool) -> None:
+    """Ensure that every choice of a stream has a delta."""
+    if streams and choice.get("delta") is None:
+        choice["delta"] = {}
     choice.setdefault("finish_reason", None)
 
 
@@ -310,7 +316,8 @@ class Repairs:
 
     def __init__(self, dialect: Dialect) -> None:
         self.answers = tuple(mend for fact, mend in ANSWER_REPAIRS if getattr(dialect, fact))
-        self.choices = tuple(mend for fact, mend in CHOICE_REPAIRS if getattr(dialect, fact))
+        needed = (mend for fact, mend in CHOICE_REPAIRS if getattr(dialect, fact))
+        self.choices = (_mend_message, *needed)
 
     def run(self, chunk: Json, memory: Memory) -> None:
         """Mend a chunk, or a complete answer."""

@@ -378,8 +378,14 @@ class StreamReader:
             return read(self, event)
         if piece.name == b"error" or event.error:
             return self._read_error(event)
-        failure = None if event.type else error_of_event(piece.name, piece.data)
-        return [] if failure is None else self._state.fail(failure)
+        if event.type:
+            return []
+        failure = error_of_event(piece.name, piece.data)
+        if failure is not None:
+            return self._state.fail(failure)
+        events: list[Event] = []  # a whole response: some servers do not stream although they were asked to
+        whole = decode_leniently(RESPONSE, piece.data, events)
+        return events if whole.output is None else [*events, *self._state.finish(whole)]
 
     # --- one method per event ---
 
