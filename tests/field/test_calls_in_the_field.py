@@ -99,6 +99,23 @@ SITUATIONS: dict[str, tuple[bytes, list[tuple[str, Any]]]] = {
         ),
         [("a", {}), ("b", {"x": 1})],
     ),
+    "not in a list (older servers of Hugging Face)": (
+        chunk({"tool_calls": {"index": 0, "id": "a", "function": {"name": "find", "arguments": '{"q"'}}})
+        + chunk({"tool_calls": {"index": 0, "id": "a", "function": {"arguments": ":1}"}}}),
+        [("find", {"q": 1})],
+    ),
+    "a null among them": (
+        chunk({"tool_calls": [None, {"id": "a", "function": {"name": "find", "arguments": "{}"}}]}),
+        [("find", {})],
+    ),
+    "without a function around the name": (
+        chunk({"tool_calls": [{"index": 0, "id": "a", "name": "find", "arguments": {"q": 1}}]}),
+        [("find", {"q": 1})],
+    ),
+    "indexes as texts": (
+        call("find", '{"q":1}', index="0", id="a") + call("see", '{"q":2}', index="1", id="b"),
+        [("find", {"q": 1}), ("see", {"q": 2})],
+    ),
     "empty ids and types": (
         call("find", "", index=0, id="", type="") + call("", '{"q":1}', index=0, id="", type=""),
         [("find", {"q": 1})],

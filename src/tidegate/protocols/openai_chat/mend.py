@@ -231,7 +231,7 @@ def _mend_calls(choice: Json, memory: ChoiceMemory, streams: bool) -> None:
         del delta["function_call"]
     calls = delta.pop("tool_calls", None)
     mended: list[Json] = []
-    pieces = [_piece(call) for call in calls or ()]
+    pieces = [_piece(call) for call in _listed(calls)]
     if streams:
         for position, piece in enumerate(pieces):
             mended += [_call(update, True, piece.fields) for update in memory.calls.add(piece, position)]
@@ -250,7 +250,7 @@ def _mend_calls(choice: Json, memory: ChoiceMemory, streams: bool) -> None:
 
 def _piece(call: Json) -> CallPiece:
     kind = "custom" if call.get("custom") else "function"
-    called = call.get(kind) or {}
+    called = call.get(kind) or {name: call.pop(name) for name in ("name", "arguments") if name in call}
     text = called.get(TEXTS[kind]) or ""
     if not isinstance(text, str):
         text = encode(text).decode()
@@ -259,7 +259,7 @@ def _piece(call: Json) -> CallPiece:
     index = call.get("index")
     return CallPiece(
         None if isinstance(index, Raw) else index,
-        call.get("id") or "",
+        "" if call.get("id") is None else str(call["id"]),
         called.get("name") or "",
         text,
         fields,
@@ -379,7 +379,9 @@ class Mender:
             chunk = decode_object(data)
         except MALFORMED as error:
             raise error_of_event(name, data) or error from None
-        choices = chunk.get("choices") or []
+        choices = _listed(chunk.get("choices"))
+        if choices:
+            chunk["choices"] = choices
         reported = chunk.get("error") or next((one["error"] for one in choices if one.get("error")), None)
         failure = error_inside(reported) if reported else None if choices else error_of_event(name, data)
         if failure is None:
@@ -409,6 +411,12 @@ class Mender:
                 tally.finish = finish_of(choice["finish_reason"])
 
 
+def _listed(value: Any) -> list[Json]:
+    """Return the objects of a list; some servers send the only one without a list."""
+    listed = [value] if isinstance(value, dict) else value or []
+    return [one for one in listed if one is not None]
+
+
 def _text(value: Any) -> str:
     return bytes(value).decode() if isinstance(value, Raw) else str(value)
 
@@ -420,6 +428,8 @@ def _check_finishes(choices: list[Json]) -> ProviderError | None:
     failure: ProviderError | None = None
     for choice in choices:
         reason = choice.get("finish_reason")
+        if isinstance(reason, int):
+            reason = choice["finish_reason"] = str(reason)
         if reason == "":
             choice["finish_reason"] = None
         elif reason is not None and is_broken(reason):

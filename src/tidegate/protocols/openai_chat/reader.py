@@ -408,6 +408,8 @@ def _finish(state: ChoiceState) -> Finished:
 def _piece(call: CallOut) -> CallPiece:
     """Convert a call in a delta, or in a complete answer, to a `CallPiece`."""
     custom, function = call.custom, call.function
+    if custom is None and function is None and call.name:
+        function = FunctionOut(call.name, call.arguments)
     if custom is not None and function is not None and custom.name is None and custom.input is None:
         custom = None  # some gateways send an empty object beside every function
     name = custom.name if custom is not None else function.name if function is not None else None

@@ -50,6 +50,9 @@ class CallOut(Struct, gc=False):
     function: FunctionOut | None = None
     custom: CustomOut | None = None
     extra_content: ExtraContent | None = None
+    name: str | None = None
+    """Where a server sends a call without a `function` around its name and arguments."""
+    arguments: Any = None
 
 
 class PartOut(Struct, gc=False):
