@@ -219,6 +219,8 @@ WRONG = {
     "an amount of zero": ("/wallets/a/credits", {"amount_usd": 0}, "amount_usd"),
     "an amount that is none": ("/wallets/a/credits", {"amount_usd": "much"}, "amount_usd"),
     "an amount with ten decimals": ("/wallets/a/credits", {"amount_usd": 0.0000000001}, "amount_usd"),
+    "an amount beyond arithmetic": ("/wallets/a/credits", {"amount_usd": "1e999999"}, "amount_usd"),
+    "a margin with an underscore": ("/teams/t", {"settings": {"margin": "1_0"}}, "settings.margin"),
     "a credit that has expired": ("/wallets/a/credits", {"amount_usd": 1, "expires_at": 1}, "expires_at"),
     "a long note": ("/wallets/a/debits", {"amount_usd": 1, "note": "x" * 1001}, "note"),
     "a list": ("/keys", [], None),

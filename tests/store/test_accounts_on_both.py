@@ -121,7 +121,7 @@ def test_prices_are_set_listed_and_removed(run: Run, url: str, tmp_path: Path) -
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        ("prices set demo/m input=cheap", "is not an amount in USD"),
+        ("prices set demo/m input=cheap", "is not a number"),
         ("prices set demo/m inputs=1", "is not CLASS=USD"),
         ("prices set demo/m input=-1", "a price is from 0"),
         ("prices set nobody/m input=1", "does not begin with a configured provider"),

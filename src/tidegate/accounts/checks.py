@@ -4,9 +4,11 @@ both go by them. They raise ValueError, with a message for people that names no 
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from ipaddress import ip_network
 from typing import Any, Literal
+
+from tidegate.money import decimal_of
 
 __all__ = [
     "LONGEST_NAME",
@@ -53,10 +55,10 @@ def check_network(text: str) -> str:
 def check_margin(text: str) -> str:
     """A share that is added to costs, in decimal notation."""
     try:
-        share = Decimal(text[: LONGEST_MARGIN + 1])
-    except InvalidOperation:
+        share = decimal_of(text[: LONGEST_MARGIN + 1])
+    except ValueError:
         share = Decimal("NaN")
-    if len(text) > LONGEST_MARGIN or not share.is_finite() or not -1 <= share <= 100:
+    if len(text) > LONGEST_MARGIN or share.is_nan() or not -1 <= share <= 100:
         raise ValueError(
             f"a margin is a share between -1 and 100, such as 0.2, of at most {LONGEST_MARGIN} characters"
         )

@@ -133,9 +133,8 @@ def _place(opened: Opened, name: str) -> tuple[str, str]:
 
 
 def _parse_prices(given: list[str]) -> "tuple[dict[str, Decimal], tuple[ImagePrice, ...]]":
-    from decimal import InvalidOperation
-
     from tidegate.catalog import ImagePrice
+    from tidegate.money import decimal_of
     from tidegate.money.operator_prices import check_price
     from tidegate.money.pricing import PRICED
 
@@ -150,10 +149,7 @@ def _parse_prices(given: list[str]) -> "tuple[dict[str, Decimal], tuple[ImagePri
                 f"{one!r} is not CLASS=USD with one of {classes}", param_hint="CLASS=USD"
             )
         with blaming(name):
-            try:
-                price = check_price(Decimal(text))
-            except InvalidOperation:
-                raise ValueError(f"{text!r} is not an amount in USD, such as 0.15") from None
+            price = check_price(decimal_of(text))
         if image is None:
             rates[name] = price
         else:

@@ -10,7 +10,7 @@
 None means unknown, never zero.
 """
 
-from .amounts import MOST_NANO, NANO, in_usd, nano_of, parse_usd, show_usd, usd
+from .amounts import MOST_NANO, NANO, decimal_of, in_usd, nano_of, parse_usd, show_usd, usd
 from .bill import Bill, Line, bill_of
 from .operator_prices import OperatorPrice, OperatorPrices
 from .pricing import Found, PriceList
@@ -29,6 +29,7 @@ __all__ = [
     "PriceList",
     "Terms",
     "bill_of",
+    "decimal_of",
     "in_usd",
     "nano_of",
     "parse_usd",

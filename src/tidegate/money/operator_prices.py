@@ -15,6 +15,7 @@ __all__ = ["OperatorPrice", "OperatorPrices", "check_price", "operator_price", "
 MOST_PRICE = Decimal(1_000_000)
 """The highest price of anything, in USD."""
 DECIMALS = 12
+LEAST_PRICE = Decimal(1).scaleb(-DECIMALS)
 
 
 class OperatorPrice(Struct, frozen=True, kw_only=True):
@@ -102,9 +103,7 @@ def check_price(price: Decimal) -> Decimal:
     """A price that may be stored. Raises ValueError."""
     if not price.is_finite() or not 0 <= price <= MOST_PRICE:
         raise ValueError(f"a price is from 0 to {MOST_PRICE:,} USD")
-    exponent = price.normalize().as_tuple().exponent
-    assert isinstance(exponent, int), "it is finite"
-    if exponent < -DECIMALS:
+    if price.quantize(LEAST_PRICE) != price:
         raise ValueError(f"a price has at most {DECIMALS} decimals")
     return price
 
