@@ -294,6 +294,16 @@ async def test_what_costs_more_is_held_for_if_it_is_asked_for(
     assert held < needed < held * 1.02
 
 
+async def test_the_operator_sets_how_many_searches_are_held_for(provider: Simulator, tmp_path: Path) -> None:
+    async with administered(provider, tmp_path, anthropic="anthropic", billing="searches = 20") as admin:
+        headers = await admin.paying(usd=0.29)
+        body = {**HELLO, "model": "anthropic/claude-opus-5", "max_tokens": 4000, "tools": [SEARCH]}
+        assert (await admin.gateway.post("/v1/messages", body, headers)).status == 402
+        provider.answer(message({"input_tokens": 1000, "output_tokens": 100}))
+        headers = await admin.paying(usd=0.31)
+        assert (await admin.gateway.post("/v1/messages", body, headers)).status == 200
+
+
 async def test_searches_that_were_held_for_cost_what_was_searched(admin: Admin, provider: Simulator) -> None:
     provider.answer(message({"input_tokens": 1000, "output_tokens": 100,
                              "server_tool_use": {"web_search_requests": 2}}))  # fmt: skip

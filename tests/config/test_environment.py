@@ -202,6 +202,7 @@ VALUES = {
     "billing.low_balance_usd": 3.5,
     "billing.overdraft_usd": 2.5,
     "billing.output_tokens": 100,
+    "billing.searches": 9,
     "billing.when_client_leaves": "drain",
     "billing.provider_cost": "always",
     "billing.stripe_secrets": ("whsec_a", "whsec_b"),

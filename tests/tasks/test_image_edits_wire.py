@@ -11,6 +11,7 @@ import pytest
 from cases import Failures
 from running import Gateway, Reply
 from simulator import Script, Simulator, json, stream
+from tidegate.config import Billing
 from tidegate.exchange.facts import BYTES_PER_TOKEN
 from tidegate.exchange.quoting import TOKENS_OF_PICTURE, demand_of
 from tidegate.protocols.errors import InvalidRequest
@@ -234,7 +235,7 @@ async def test_the_official_sdk_edits(provider: Simulator) -> None:
 
 def test_images_count_as_what_they_may_cost_and_not_by_their_bytes() -> None:
     one, two = (
-        demand_of(parse_edit(form(("prompt", "p"), *[("image[]", PIXELS * 9999)] * count), FORM), 0)
+        demand_of(parse_edit(form(("prompt", "p"), *[("image[]", PIXELS * 9999)] * count), FORM), Billing())
         for count in (1, 2)
     )
     assert two.size - one.size == TOKENS_OF_PICTURE * BYTES_PER_TOKEN

@@ -186,6 +186,8 @@ class Billing(Struct, frozen=True, kw_only=True):
     beyond is written off."""
     output_tokens: Annotated[int, Meta(ge=1, le=1_000_000)] = 4096
     """Tokens of the answer that are held for where a request does not limit them."""
+    searches: Annotated[int, Meta(ge=0, le=1000)] = 5
+    """Web searches that are held for where a request lets the provider search and does not limit them."""
     low_balance_usd: Annotated[float, Meta(ge=0, le=1_000_000)] = 0.0
     """Below how much a wallet is reported to the operator, in USD, unless its user has a threshold of their
     own; 0: never. Needs a store."""

@@ -5,6 +5,7 @@ from math import ceil
 from typing import Any, NamedTuple
 
 from tidegate.accounts import Caller, Quote
+from tidegate.config import Billing
 from tidegate.money.greatest import Greatest
 from tidegate.protocols.errors import TidegateError
 from tidegate.providers import Candidate
@@ -21,10 +22,6 @@ TOKENS_OF_IMAGE = {"low": 408, "medium": 1584, "high": 6240}
 MOST_TOKENS_OF_IMAGE = max(TOKENS_OF_IMAGE.values())
 TOKENS_OF_PICTURE = 6500
 """The most tokens of an image that is to be edited, at high fidelity (the same guide)."""
-
-
-USUAL_SEARCHES = 5
-"""Web searches that are held for where a request asks for them without a bound."""
 
 
 class Demand(NamedTuple):
@@ -57,8 +54,8 @@ def prompt_bytes(parsed: Any) -> int:
     return size
 
 
-def demand_of(parsed: Any, usual: int) -> Demand:
-    """What a request asks for; `usual` is the length of an answer that it does not limit."""
+def demand_of(parsed: Any, billing: Billing) -> Demand:
+    """What a request asks for; `billing` says how much that is where the request sets no bound."""
     images = getattr(parsed, "image_count", 0)
     if images:
         answer = images * TOKENS_OF_IMAGE.get(getattr(parsed, "quality", None) or "", MOST_TOKENS_OF_IMAGE)
@@ -66,19 +63,17 @@ def demand_of(parsed: Any, usual: int) -> Demand:
         return Demand(prompt_bytes(parsed) + pictures, answer, 0, images, drawing_of(parsed))
     most = getattr(parsed, "max_output", None)
     choices = getattr(parsed, "n", 1) or 1
-    answer = (usual if most is None else most) * choices
-    return Demand(prompt_bytes(parsed), answer, _searches_of(parsed) * choices, 0, Drawing())
-
-
-def _searches_of(parsed: Any) -> int:
+    answer = (billing.output_tokens if most is None else most) * choices
     count = getattr(parsed, "searches", None)
-    most = count() if count is not None else 0
-    return USUAL_SEARCHES if most is None else most
+    searches = count() if count is not None else 0
+    if searches is None:
+        searches = billing.searches
+    return Demand(prompt_bytes(parsed), answer, searches * choices, 0, Drawing())
 
 
 def quote_of(caller: Caller, parsed: Any, candidates: Sequence[Candidate], gateway: Gateway) -> Quote:
     """What a request is expected to need, at most: its cost at the most expensive candidate."""
-    demand = demand_of(parsed, gateway.config.billing.output_tokens)
+    demand = demand_of(parsed, gateway.config.billing)
     body, tariff, sizes = getattr(parsed, "body", b""), gateway.tariff, gateway.prompt_sizes
     most = -1.0
     for one in candidates:
