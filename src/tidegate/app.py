@@ -22,7 +22,7 @@ from tidegate.accounts import (
 )
 from tidegate.accounts.admin_keys import AdminKeys
 from tidegate.accounts.sign_ins import SignedSignIns, SignIns, StoredSignIns, secret_of
-from tidegate.alerts import Alerts, Notice
+from tidegate.alerts import Alerts
 from tidegate.bus import ALONE, Bus
 from tidegate.config import Config, is_loopback, secrets_of
 from tidegate.doors import Router, all_doors
@@ -84,11 +84,6 @@ LAST_WORDS_S = 1.0
 class Tidegate:
     """The application of one worker."""
 
-    _alone_since: float | None = None
-    """Since when what connects the hosts has been away, in seconds since 1970."""
-    _store_fails = False
-    """Whether it is known that the store fails."""
-
     def __init__(
         self,
         config: Config,
@@ -108,6 +103,10 @@ class Tidegate:
         self._embedded = Embedded()
         self._counters: Counters = LocalCounters() if bus.memory is None else SharedCounters(bus.memory)
         """What is used of limits; it survives reloads."""
+        self._alone_since: float | None = None
+        """Since when what connects the hosts has been away, in seconds since 1970."""
+        self._store_fails = False
+        """Whether it is known that the store fails."""
         self._hosts = self._join_hosts(config, bus)
         if self._hosts is not None:
             bus, self._counters = self._hosts.bus, self._hosts.counters
@@ -158,14 +157,9 @@ class Tidegate:
 
     def _note_hosts(self, server: str, failure: str | None) -> None:
         """What connects the hosts has failed, or works again."""
-        kind = server.lower()
-        if failure is None:
-            self._alone_since = None
-            notice = Notice(f"{kind}_back", kind, f"{server} works again", ends=(f"{kind}_away",))
-        else:
-            self._alone_since = time()
-            notice = Notice(f"{kind}_away", kind, f"{server} is not available: {failure}")
-        self._alerts.report(notice)
+        self._alone_since = None if failure is None else time()
+        problem = None if failure is None else f"is not available: {failure}"
+        self._alerts.on_outage(server.lower(), server, problem)
 
     def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> Awaitable[None]:
         """Serve one request (or the server's start and stop) of an ASGI server."""
@@ -464,11 +458,8 @@ class Tidegate:
         if failing == self._store_fails:
             return
         self._store_fails = failing
-        if failing:
-            text = "the store fails; what it cannot take waits in the journals"
-            self._alerts.report(Notice("store_away", "store", text))
-        else:
-            self._alerts.report(Notice("store_back", "store", "the store works again", ends=("store_away",)))
+        problem = "fails; what it cannot take waits in the journals" if failing else None
+        self._alerts.on_outage("store", "the store", problem)
 
 
 def _since(when: float | None, now: float) -> int:

@@ -6,6 +6,7 @@ from tidegate.config import ProviderConfig, Secret
 from tidegate.protocols.errors import ProviderRefused
 from tidegate.protocols.task import render_path
 from tidegate.providers import Service
+from tidegate.providers.headers import LONGEST_NAME, MOST_OTHERS, ServiceHeaders
 
 KEY = "sk-1234567890abcdef"
 
@@ -99,6 +100,18 @@ def test_a_client_of_the_same_dialect_has_some_of_its_headers_passed_on() -> Non
     assert "client-key" not in str(headers)
     assert "cookie" not in headers
     assert "host" not in headers
+
+
+def test_what_is_remembered_of_clients_headers_is_bounded() -> None:
+    headers = ServiceHeaders(
+        ProviderConfig(kind="anthropic"), service("anthropic").kind, None, ["anthropic-*"]
+    )
+    for number in range(MOST_OTHERS + 50):
+        other, long = b"x-%d" % number, b"y" * (LONGEST_NAME + 1 + number)
+        passed = headers.passed([(other, b"1"), (b"anthropic-beta", b"1"), (long, b"1"), (other, b"2")])
+        assert passed == [(b"anthropic-beta", b"1")]
+    assert len(headers._others) == MOST_OTHERS
+    assert max(map(len, headers._others)) <= LONGEST_NAME
 
 
 def test_a_client_of_another_dialect_has_none_passed_on() -> None:

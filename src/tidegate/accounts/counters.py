@@ -122,20 +122,14 @@ class LocalCounters:
 
     def take_now(self, wants: Sequence[Want], now: float) -> Taken:
         """The same, for callers that cannot wait."""
-        arrivals, verdicts, after = self._arrivals, [], []
-        find = arrivals.get
-        for want in wants:
-            name, rate, units = want
-            arrival, verdict = take(rate, find(name, 0.0), now, units)
-            if not verdict.allowed:  # nothing is taken; what the others say is in the answer, too
-                return weigh(wants, [find(one.name, 0.0) for one in wants], now)[0]
-            after.append(arrival)
-            verdicts.append(verdict)
-        for want, arrival in zip(wants, after, strict=True):
-            arrivals[want.name] = arrival
-        if len(arrivals) > MOST_COUNTERS:
-            self._forget(now)
-        return Taken(verdicts, None)
+        arrivals = self._arrivals
+        taken, after = weigh(wants, [arrivals.get(want.name, 0.0) for want in wants], now)
+        if taken.refused is None:
+            for want, arrival in zip(wants, after, strict=True):
+                arrivals[want.name] = arrival
+            if len(arrivals) > MOST_COUNTERS:
+                self._forget(now)
+        return taken
 
     def _forget(self, now: float) -> None:
         """Forget the counters that are unused by now. If those are few, forget those that soon will be."""

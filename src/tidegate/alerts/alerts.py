@@ -83,6 +83,15 @@ class Alerts:
         kinds = (LOW_BALANCE,) if ended else ()
         self.report(Notice("balance_restored" if ended else LOW_BALANCE, user, text, kinds))
 
+    def on_outage(self, kind: str, name: str, problem: str | None) -> None:
+        """Accept that something the gateway works with has a problem, in words behind its name, or (None)
+        that it works again.
+        """
+        if problem is None:
+            self.report(Notice(f"{kind}_back", kind, f"{name} works again", ends=(f"{kind}_away",)))
+        else:
+            self.report(Notice(f"{kind}_away", kind, f"{name} {problem}"))
+
     def on_change(self, measure: str, subject: str, text: str, *, ended: bool) -> None:
         """Accept that a model has moved away from its own past, or (`ended`) is as it was again."""
         kind = f"changed_{measure}"

@@ -63,7 +63,8 @@ class Keyring:
         accepted, `sessions` if browsers cannot sign in.
         """
         self._directory = directory
-        self._address_of = make_address_reader(proxies)
+        self.address_of = make_address_reader(proxies)
+        """Where a request comes from; empty where that is not known."""
         self._failed = failed
         self._tokens = tokens
         self._sessions = sessions
@@ -74,14 +75,14 @@ class Keyring:
         """
         directory = self._directory
         if not directory.required and not directory.has_keys:
-            return directory.anonymous(self._address_of(request))
+            return directory.anonymous(self.address_of(request))
         key = key_of(request)
         if key is None and self._has_cookie(request):
             return None
         if not directory.required:  # SDKs send some key always
             caller = directory.find(key) if key is not None else None
             if caller is None:
-                return directory.anonymous(self._address_of(request))
+                return directory.anonymous(self.address_of(request))
         elif key is None:
             raise Unauthenticated("no API key: send it as Authorization: Bearer … or X-API-Key")
         else:
@@ -95,10 +96,6 @@ class Keyring:
         if caller.addresses:
             self._check_address(request, caller)
         return caller
-
-    def address_of(self, request: Request) -> str:
-        """Where a request comes from; empty where that is not known."""
-        return self._address_of(request)
 
     async def verify(self, request: Request) -> Caller:
         """The caller with a token or a cookie. Raises what `identify` does, BrowserRefused for a cookie that
@@ -131,7 +128,7 @@ class Keyring:
         """Refuse a client that has failed too often. A key that we have made is served all the same (nobody
         guesses 256 bits), so that no other client of its network can lock it out.
         """
-        address, now = network_of(self._address_of(request)), perf_counter()
+        address, now = network_of(self.address_of(request)), perf_counter()
         wait = self._failed.wait(address, now)
         if wait:
             seconds = math.ceil(wait)
@@ -143,7 +140,7 @@ class Keyring:
             self._failed.count(address, now)
 
     def _check_address(self, request: Request, caller: Caller) -> None:
-        address = self._address_of(request)
+        address = self.address_of(request)
         if not is_within(address, tuple(caller.addresses)):
             raise Forbidden(f"this API key may not be used from {address or 'here'}")
 

@@ -126,11 +126,10 @@ class Store:
     def append(self, line: Line) -> None:
         """Write a line to the journal. Raises JournalFailed."""
         self._journal.append(line)
-        kind = type(line)
-        if kind is Begun:
-            self._open[line.id] = line  # type: ignore[union-attr, assignment]
-        elif kind is Ended:
-            self._open.pop(line.id, None)  # type: ignore[union-attr]
+        if isinstance(line, Begun):
+            self._open[line.id] = line
+        elif isinstance(line, Ended):
+            self._open.pop(line.id, None)
 
     async def durable(self) -> None:
         """Wait until what was appended so far survives what the configuration says; requests that come
