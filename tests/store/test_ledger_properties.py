@@ -17,6 +17,7 @@ from tidegate.store.database import Database
 from tidegate.store.journal import Begun, Charge, Ended, Journal, Place, Released, abandoned
 from tidegate.store.leases import take_lease
 from tidegate.store.moving import bury, move, move_all, position_of
+from tidegate.store.payments import book_dispute, book_payment, book_refund
 from tidegate.store.schema import migrate
 from tidegate.store.tables import holds, leases, records
 from tidegate.store.wallets import (
@@ -95,6 +96,24 @@ class Ledger:
             with self.database.write() as connection:
                 give_back(connection, request, self.now)
                 assert give_back(connection, request, self.now) == 0
+
+    # --- payments by somebody else ------------------------------------------------------------
+
+    def pay(self, which: int, amount: int, _: int) -> None:
+        with self.database.write() as connection:
+            book_payment(connection, f"p{which % 4}", USERS[which % 2], amount, self.now, OVERDRAFT)
+
+    def pay_back(self, which: int, total: int, _: int) -> None:
+        with self.database.write() as connection:
+            book_refund(connection, f"p{which % 4}", total, self.now)
+
+    def dispute(self, which: int, withdrawn: int, reinstated: int) -> None:
+        with self.database.write() as connection:
+            for _ in range(2):
+                settled = book_dispute(
+                    connection, f"p{which % 4}", f"d{which % 8}", withdrawn, reinstated, self.now
+                )
+            assert not any(settled[1:]), "nothing is booked twice"
 
     # --- requests -----------------------------------------------------------------------------
 
@@ -189,8 +208,8 @@ class Ledger:
 STEPS: dict[str, Callable[..., None]] = {
     name: getattr(Ledger, name)
     for name in (
-        "credit", "debit", "time_passes", "refund", "lease", "begin", "begin", "end", "end", "release",
-        "move_lines", "move_lines", "crash",
+        "credit", "debit", "pay", "pay_back", "dispute", "time_passes", "refund", "lease", "begin", "begin",
+        "end", "end", "release", "move_lines", "move_lines", "crash",
     )
 }  # fmt: skip
 NUMBERS = st.integers(1, 3000)
