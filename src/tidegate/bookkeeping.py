@@ -5,6 +5,7 @@ from functools import partial
 
 from tidegate.accounts import Counters
 from tidegate.accounts.accountant import Accountant
+from tidegate.accounts.model_limits import ModelLimits
 from tidegate.accounts.opening import low_balance_of, make_accountant, make_store, minimum_of
 from tidegate.accounts.price_book import PriceBook
 from tidegate.accounts.provider_keys import StoredProviderKeys, with_stored_keys
@@ -65,7 +66,8 @@ class Bookkeeping:
     def configure(self, config: Config) -> None:
         """Work by this configuration from now on."""
         self._upkeep.threshold = low_balance_of(config)
-        self.accountant.configure(minimum_of(config), refuse=config.store.on_failure == "refuse")
+        refuse = config.store.on_failure == "refuse"
+        self.accountant.configure(minimum_of(config), models=ModelLimits(config), refuse=refuse)
 
     @property
     def keep_bodies(self) -> Keep:

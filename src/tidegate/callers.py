@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tidegate.accounts import UNLIMITED, Accountant, Counters, Directory, LimitsOnly, Users, limits_of
+from tidegate.accounts.model_limits import ModelLimits
 from tidegate.config import Config
 from tidegate.upstream import fetch_json
 
@@ -39,7 +40,8 @@ async def open_accounts(
     keys, required = [key.reveal() for key in config.auth.keys], config.auth.mode == "keys"
     limits = limits_of(config)
     if books is None:
-        accountant = LimitsOnly(counters) if limits != UNLIMITED else None
+        models = ModelLimits(config)
+        accountant = LimitsOnly(counters, models) if models or limits != UNLIMITED else None
         directory = Directory(keys, required=required, limits=limits)
         return Accounts(directory, accountant, _open_tokens(config, Users(limits=limits), old))
     from tidegate.accounts.opening import StoredKeys, StoredUsers

@@ -137,7 +137,8 @@ def test_the_example_loads_as_it_is_and_changes_nothing_but_the_demo(tmp_path: P
 
 def test_the_example_loads_with_everything_uncommented(tmp_path: Path) -> None:
     names = re.findall(r"env:(\w+)", uncommented(EXAMPLE))
-    config = example(tmp_path, uncommented(EXAMPLE), **dict.fromkeys(names, "x" * 40))
+    stored = uncommented(EXAMPLE).replace('url = ""', 'url = "sqlite:///tidegate.db"', 1)
+    config = example(tmp_path, stored, **dict.fromkeys(names, "x" * 40))
     known = {"demo", "openai", "anthropic", "gemini", "in-house", "azure-west-us", "bedrock", "vertex"}
     assert set(config.providers) == known
     assert list(config.models) == ["smart"]

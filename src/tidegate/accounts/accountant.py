@@ -1,5 +1,6 @@
 """The accounts of a worker, as an exchange sees them: consulted before a request, informed at its end."""
 
+from collections.abc import Sequence
 from types import MappingProxyType
 
 from tidegate.protocols.errors import Forbidden, TidegateError, Unavailable
@@ -9,9 +10,10 @@ from tidegate.store.journal import Begun, Ended, milliseconds
 from tidegate.store.store import Store
 
 from .budgets import Budgets, Spent
-from .caller import Caller
+from .caller import Caller, Subject
 from .counters import Counters
 from .limits import Limited, Limiter
+from .model_limits import NO_MODEL_LIMITS, ModelLimits
 from .own import OwnAccounts
 from .payments import Payments
 from .quote import Quote
@@ -55,6 +57,7 @@ class Accountant:
         """See contract.Accountant."""
         self.payments: Payments | None = Payments(store)
         """See contract.Accountant."""
+        self._models = NO_MODEL_LIMITS
         self._refuse = False
 
     async def admit(self, request: str, caller: Caller, quote: Quote) -> Ticket:
@@ -64,13 +67,14 @@ class Accountant:
         if self._refuse and self.store.failing_since is not None:
             raise Unavailable("the accounts are not available at the moment", retry_after=5)
         ticket = Ticket(caller, quote)
-        pays, budgeted = _check_price(caller, quote)
+        subjects = self._models.join(caller.subjects, quote.model)
+        pays, budgeted = _check_price(caller, subjects, quote)
         cost, begun = quote.cost or 0, False
         try:
-            if caller.subjects:
-                ticket.limited = await self._limiter.take(caller.subjects, quote.tokens)
+            if subjects:
+                ticket.limited = await self._limiter.take(subjects, quote.tokens)
                 if budgeted:
-                    ticket.budgets = await self._budgets.hold(caller.subjects, cost)
+                    ticket.budgets = await self._budgets.hold(subjects, cost)
             if pays:
                 assert caller.user is not None
                 ticket.hold = await self._wallets.hold(caller.user, cost)
@@ -90,10 +94,11 @@ class Accountant:
     async def foresee_refusal(self, caller: Caller, quote: Quote) -> TidegateError | None:
         """See contract.Accountant."""
         try:
-            pays, budgeted = _check_price(caller, quote)
+            subjects = self._models.join(caller.subjects, quote.model)
+            pays, budgeted = _check_price(caller, subjects, quote)
             cost = quote.cost or 0
             if budgeted:
-                await self._budgets.check(caller.subjects, cost)
+                await self._budgets.check(subjects, cost)
             if pays:
                 assert caller.user is not None
                 await self._wallets.check(caller.user, cost)
@@ -110,11 +115,12 @@ class Accountant:
         self._write(ended)
         self._give_back(ticket, ended.cost or 0, ended.tokens)
 
-    def configure(self, minimum: int, *, refuse: bool = False) -> None:
+    def configure(self, minimum: int, *, models: ModelLimits = NO_MODEL_LIMITS, refuse: bool = False) -> None:
         """Follow a new configuration. Leases and what is held stay. With `refuse`, requests are refused while
         the store fails.
         """
         self._wallets.minimum = minimum
+        self._models = models
         self._refuse = refuse
 
     def close(self) -> None:
@@ -147,13 +153,13 @@ def _void(request: str, ticket: Ticket) -> Ended:
     )  # fmt: skip
 
 
-def _check_price(caller: Caller, quote: Quote) -> tuple[bool, bool]:
+def _check_price(caller: Caller, subjects: Sequence[Subject], quote: Quote) -> tuple[bool, bool]:
     """Whether a wallet pays, and whether a budget applies. Raises Forbidden where one of them does, and the
     price is not known.
     """
     pays = caller.wallet and caller.user is not None
     budgeted = False
-    for subject in caller.subjects:
+    for subject in subjects:
         if subject.budgets:
             budgeted = True
     if quote.cost is None and (pays or budgeted):

@@ -7,6 +7,7 @@ from tidegate.store.journal import Ended, milliseconds
 from .caller import Caller
 from .counters import Counters
 from .limits import Limited, Limiter
+from .model_limits import NO_MODEL_LIMITS, ModelLimits
 from .quote import Quote
 
 __all__ = ["LimitsOnly"]
@@ -33,12 +34,14 @@ class LimitsOnly:
     own = None
     payments = None
 
-    def __init__(self, counters: Counters) -> None:
+    def __init__(self, counters: Counters, models: ModelLimits = NO_MODEL_LIMITS) -> None:
         self._limiter = Limiter(counters)
+        self._models = models
 
     async def admit(self, request: str, caller: Caller, quote: Quote) -> _Ticket:
         """See Accountant."""
-        return _Ticket(await self._limiter.take(caller.subjects, quote.tokens))
+        subjects = self._models.join(caller.subjects, quote.model)
+        return _Ticket(await self._limiter.take(subjects, quote.tokens))
 
     async def foresee_refusal(self, caller: Caller, quote: Quote) -> TidegateError | None:
         """See Accountant: without a store there are no funds that could be too small."""

@@ -104,6 +104,7 @@ def check_whole(config: Config, draft: Draft, problems: Problems) -> None:
     for name, model in config.models.items():
         _check_model(name, model.candidates, config, draft, problems)
         _check_weights(name, model, draft, problems)
+        _check_budgets(name, model, config, draft, problems)
     for name in config.prices:
         _check_price(name, config, draft, problems)
 
@@ -341,3 +342,10 @@ def _check_weights(name: str, model: ModelConfig, draft: Draft, problems: Proble
     else:
         return
     problems.add(draft.tables[("models", name)]["weights"].origin, ("models", name, "weights"), message)
+
+
+def _check_budgets(name: str, model: ModelConfig, config: Config, draft: Draft, problems: Problems) -> None:
+    for key in ("daily_budget_usd", "monthly_budget_usd"):
+        if getattr(model, key) is not None and not config.store.url:
+            origin = draft.tables[("models", name)][key].origin
+            problems.add(origin, ("models", name, key), "budgets need a store: set store.url")

@@ -284,6 +284,15 @@ class ModelConfig(Struct, frozen=True, kw_only=True):
     """Whether a second candidate is started when the first token is late; None: as `routing.hedge`."""
     resume: bool | None = None
     """Whether a broken stream is continued by the next candidate; None: as `routing.resume`."""
+    requests_per_minute: Annotated[int, Meta(ge=1)] | None = None
+    """Of all callers together, as the other limits here are."""
+    tokens_per_minute: Annotated[int, Meta(ge=1)] | None = None
+    concurrent: Annotated[int, Meta(ge=1)] | None = None
+    """Requests at the same time."""
+    daily_budget_usd: Annotated[float, Meta(ge=0, le=1_000_000)] | None = None
+    """What requests for this name may cost in a day (UTC), in USD. Needs a store."""
+    monthly_budget_usd: Annotated[float, Meta(ge=0, le=1_000_000)] | None = None
+    """The same for a month."""
 
 
 class ImagePriceConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
