@@ -22,6 +22,8 @@ RECORD: dict[str, Any] = {
     "total_ms": 1234.5,
     "first_byte_ms": 432.1,
     "overhead_ms": 0.6,
+    "began_ms": 0.4,
+    "answered_ms": 432.0,
 }
 
 
@@ -48,13 +50,20 @@ def test_a_plain_request_is_told_in_a_few_lines() -> None:
     ]
 
 
+def test_a_record_of_the_books_names_who_answered_although_its_answer_had_not_left_yet() -> None:
+    lines = lines_of(first_byte_ms=None, overhead_ms=None)
+    assert lines[-2:] == ["tried:", "   1. a/m1: answered; first byte after 432 ms"]
+
+
 def test_who_was_skipped_and_who_was_tried_is_told_with_the_reason_and_the_time() -> None:
     lines = lines_of(
         attempts=[{"provider": "b", "model": "m2", "status": 503, "error": "503 overloaded", "ms": 31.2}],
         skipped=[{"provider": "c", "model": "m3", "reason": "does not support vision"}],
         resent=1,
         paused_ms=187.0,
-        routing={"order": "priority", "candidates": candidates({}, {}), "answered_ms": 212.4},
+        routing={"order": "priority", "candidates": candidates({}, {})},
+        began_ms=220.0,
+        answered_ms=432.4,
     )
     start = lines.index("skipped:")
     assert lines[start:] == [
@@ -79,7 +88,9 @@ def test_hedges_and_streams_that_were_carried_on_are_told() -> None:
         ],
         hedge=True,
         continued=1,
-        routing={"order": "priority", "candidates": candidates({}, {}), "answered_ms": 212.4},
+        routing={"order": "priority", "candidates": candidates({}, {})},
+        began_ms=220.0,
+        answered_ms=432.4,
     )
     assert lines[lines.index("tried:") + 1 :] == [
         "   1. b/m2: cancelled after 700 ms: another attempt answered first",
@@ -93,7 +104,7 @@ def test_hedges_and_streams_that_were_carried_on_are_told() -> None:
 def test_a_failure_names_its_error_and_no_answer() -> None:
     failed = {"provider": "a", "model": "m1", "status": 500, "error": "500 no", "ms": 5.0}
     lines = lines_of(
-        status=500, ended="failed", error="500 no", attempts=[failed], first_byte_ms=9.0, overhead_ms=None
+        status=500, ended="failed", error="500 no", attempts=[failed], first_byte_ms=9.0, answered_ms=None
     )
     assert "ended: no provider gave an answer (status 500): 500 no" in lines
     assert lines[-2:] == ["tried:", "   1. a/m1: failed after 5.0 ms: 500 no"]

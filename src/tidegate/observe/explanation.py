@@ -253,7 +253,7 @@ def _skipped(record: Fields) -> Iterator[str]:
 
 def _tried(record: Fields) -> Iterator[str]:
     failed: Sequence[Fields] = record.get("attempts") or ()
-    answered = _answered(record, failed)
+    answered = _answered(record)
     if failed or answered:
         yield "tried:"
     for number, one in enumerate(failed, 1):
@@ -278,21 +278,21 @@ def _failed(one: Fields) -> str:
     return f"{words}; tokens: {_tokens(one['usage'])}" if one.get("usage") else words
 
 
-def _answered(record: Fields, failed: Sequence[Fields]) -> str | None:
-    """The attempt that answered; None where none did."""
-    if record.get("first_byte_ms") is None or record.get("overhead_ms") is None or not record.get("provider"):
+def _answered(record: Fields) -> str | None:
+    """The attempt that answered; None where none did. A plain answer is in the books before its first byte
+    leaves, so that only the times of the attempt itself are always known.
+    """
+    began, answered = record.get("began_ms"), record.get("answered_ms")
+    if began is None or answered is None or record.get("ended") == "failed":
         return None
-    place = f"{record['provider']}/{record.get('provider_model')}"
-    after = (record.get("routing") or {}).get("answered_ms")
-    if after is None:
-        after = record["first_byte_ms"] - record["overhead_ms"] - sum(one.get("ms", 0.0) for one in failed)
+    place = f"{record.get('provider')}/{record.get('provider_model')}"
     outcome = {
         "provider_broke": "answered, and broke before the end",
         "client_left": "answered until the client left",
     }.get(str(record.get("ended")), "answered")
     finish = f", finish reason {record['finish']}" if record.get("finish") else ""
     hedge = " (a hedge)" if record.get("hedge") else ""
-    return f"{place}{hedge}: {outcome}; first byte after {_ms(max(after, 0.0))}{finish}"
+    return f"{place}{hedge}: {outcome}; first byte after {_ms(answered - began)}{finish}"
 
 
 def _bill(record: Fields) -> Iterator[str]:

@@ -49,6 +49,16 @@ def _settings(settings: ModelConfig) -> Iterator[str]:
         yield f"weights {', '.join(f'{weight:g}' for weight in settings.weights)}"
     if settings.hedge is not None:
         yield "hedged" if settings.hedge else "not hedged"
+    limits = (
+        (settings.requests_per_minute, "requests per minute"),
+        (settings.tokens_per_minute, "tokens per minute"),
+        (settings.concurrent, "requests at the same time"),
+        (settings.daily_budget_usd, "USD a day"),
+        (settings.monthly_budget_usd, "USD a month"),
+    )
+    shared = [f"{most:,} {what}" for most, what in limits if most is not None]
+    if shared:
+        yield f"all callers together: at most {', '.join(shared)}"
 
 
 def _describe(number: int, candidate: Candidate, client_formats: Iterable[str]) -> Iterator[str]:
