@@ -103,10 +103,6 @@ class Tidegate:
         self._embedded = Embedded()
         self._counters: Counters = LocalCounters() if bus.memory is None else SharedCounters(bus.memory)
         """What is used of limits; it survives reloads."""
-        self._alone_since: float | None = None
-        """Since when what connects the hosts has been away, in seconds since 1970."""
-        self._store_fails = False
-        """Whether it is known that the store fails."""
         self._hosts = self._join_hosts(config, bus)
         if self._hosts is not None:
             bus, self._counters = self._hosts.bus, self._hosts.counters
@@ -157,7 +153,6 @@ class Tidegate:
 
     def _note_hosts(self, server: str, failure: str | None) -> None:
         """What connects the hosts has failed, or works again."""
-        self._alone_since = None if failure is None else time()
         problem = None if failure is None else f"is not available: {failure}"
         self._alerts.on_outage(server.lower(), server, problem)
 
@@ -441,10 +436,12 @@ class Tidegate:
     def _note_figures(self) -> None:
         """Note what is counted beside requests."""
         live, store, now = self._figures.live, self._store, time()
-        alone, failing = self._alone_since, store.failing_since if store is not None else None
+        alone = self._hosts.away_since if self._hosts is not None else None
+        failing = store.failing_since if store is not None else None
         live.note(WORKER.limits_alone, _since(alone, now))
         live.note(WORKER.store_failing, _since(failing, now))
-        self._note_store(failing is not None)
+        problem = None if failing is None else "fails; what it cannot take waits in the journals"
+        self._alerts.on_outage("store", "the store", problem)
         requests, streams = count_open(self._watchdog)
         live.note(WORKER.open_requests, requests)
         live.note(WORKER.open_streams, streams)
@@ -452,14 +449,6 @@ class Tidegate:
         live.note_total(WORKER.dropped_details, self._recorder.dropped + self._recorder.room.dropped)
         if store is not None:
             live.note(WORKER.journal_lag, store.lag)
-
-    def _note_store(self, failing: bool) -> None:
-        """The store fails, or works again."""
-        if failing == self._store_fails:
-            return
-        self._store_fails = failing
-        problem = "fails; what it cannot take waits in the journals" if failing else None
-        self._alerts.on_outage("store", "the store", problem)
 
 
 def _since(when: float | None, now: float) -> int:

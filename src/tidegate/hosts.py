@@ -6,6 +6,7 @@ While the server is away, each host is by itself, as it would be without it.
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from time import time
 from typing import Any
 
 from tidegate.accounts import Counters, LeasedCounters
@@ -34,6 +35,8 @@ class Hosts(ABC):
         """Connects the workers of all hosts, if the server can do that."""
         self.counters = counters
         """Count over all hosts."""
+        self.away_since: float | None = None
+        """Since when the server has been away, in seconds since 1970; None while it is not."""
 
     @property
     def failure(self) -> str | None:
@@ -42,7 +45,12 @@ class Hosts(ABC):
 
     def watch(self, taker: Callable[[str | None], None]) -> None:
         """Call this when the server fails, with the reason, and with None when it works again."""
-        self._connection.watch(taker)
+
+        def note(failure: str | None) -> None:
+            self.away_since = None if failure is None else time()
+            taker(failure)
+
+        self._connection.watch(note)
 
     def configure(self, config: Config) -> None:
         """Follow a configuration."""

@@ -63,6 +63,23 @@ async def test_a_plain_address_is_a_topic_of_ntfy(topic: Topic) -> None:
     assert topic.published.empty()
 
 
+async def test_what_does_not_work_is_reported_when_it_begins_and_when_it_ends(
+    topic: Topic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(digests, "SETTLED_S", 0.01)
+    alerts = Alerts()
+    alerts.configure([f"http://127.0.0.1:{topic.port}/errors"], 900)
+    alerts.on_outage("store", "the store", None)
+    for _ in range(3):
+        alerts.on_outage("store", "the store", "fails; it waits")
+    assert (await asyncio.wait_for(topic.published.get(), 20))["message"] == "the store fails; it waits"
+    for _ in range(3):
+        alerts.on_outage("store", "the store", None)
+    assert (await asyncio.wait_for(topic.published.get(), 20))["message"] == "the store works again"
+    await alerts.close()
+    assert topic.published.empty()
+
+
 async def test_a_provider_that_keeps_failing_is_reported_once(topic: Topic) -> None:
     alerts = f'[alerts]\nurls = ["http://127.0.0.1:{topic.port}/errors"]'
     async with Simulator() as provider, Gateway({"sim": ("openai", provider.url)}, more=alerts) as gateway:

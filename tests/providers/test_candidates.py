@@ -284,10 +284,14 @@ def test_a_provider_that_has_retired_a_name_is_explained() -> None:
 
 def test_the_settings_of_a_name_are_explained() -> None:
     model = ModelConfig(
-        candidates=("together/a", "groq/b"), order="weighted", weights=(3.0, 1.0), hedge=False
-    )
+        candidates=("together/a", "groq/b"), order="weighted", weights=(3.0, 1.0), hedge=False,
+        tokens_per_minute=1_000_000, daily_budget_usd=0.5,
+    )  # fmt: skip
     lines = explained(make("together", "groq", ours=model), "ours").splitlines()
-    assert lines[1:3] == ["weights 3, 1", "not hedged"]
+    assert lines[1:4] == [
+        "weights 3, 1", "not hedged",
+        "all callers together: at most 1,000,000 tokens per minute, 0.5 USD a day",
+    ]  # fmt: skip
 
 
 # --- who is excluded, and why ------------------------------------------------------------------

@@ -54,6 +54,8 @@ class Alerts:
         self._timer: asyncio.TimerHandle | None = None
         self._sending: asyncio.Task[None] | None = None
         self._closed = False
+        self._outages: set[str] = set()
+        """What is known not to work."""
 
     def configure(self, urls: Sequence[str], repeat_s: float) -> None:
         """Send to these services from now on. Open problems are remembered."""
@@ -85,8 +87,11 @@ class Alerts:
 
     def on_outage(self, kind: str, name: str, problem: str | None) -> None:
         """Accept that something the gateway works with has a problem, in words behind its name, or (None)
-        that it works again.
+        that it works. Only what changes is reported.
         """
+        if (problem is not None) == (kind in self._outages):
+            return
+        self._outages ^= {kind}
         if problem is None:
             self.report(Notice(f"{kind}_back", kind, f"{name} works again", ends=(f"{kind}_away",)))
         else:
