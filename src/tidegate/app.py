@@ -105,7 +105,7 @@ class Tidegate:
         """What is used of limits; it survives reloads."""
         self._hosts = self._join_hosts(config, bus)
         if self._hosts is not None:
-            bus, self._counters = self._hosts.bus, self._hosts.counters
+            bus, self._counters = self._hosts.bus, self._hosts.counters_by(config, self._counters)
         self._bus = bus
         self._alerts = Alerts(bus=bus)
         self._candidates: routing.Router | None = None
@@ -138,7 +138,8 @@ class Tidegate:
     def _join_hosts(self, config: Config, bus: Bus) -> "Hosts | None":
         """What connects this worker with those of other hosts; None if nothing does."""
         valkey, store = config.store.valkey, config.store.url
-        if valkey is None and (store is None or not store.reveal().startswith("postgres")):
+        counts = store is not None and store.reveal().startswith("postgres") and config.limits.across_hosts
+        if valkey is None and not counts:
             return None
         from .hosts import HostsByPostgres, HostsByValkey
 

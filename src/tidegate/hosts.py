@@ -52,6 +52,10 @@ class Hosts(ABC):
 
         self._connection.watch(note)
 
+    def counters_by(self, config: Config, here: Counters) -> Counters:
+        """What counts limits by a configuration; `here` counts on this host alone."""
+        return self.counters if config.limits.across_hosts else here
+
     def configure(self, config: Config) -> None:
         """Follow a configuration."""
         self.counters.refuse = config.limits.on_failure == "refuse"

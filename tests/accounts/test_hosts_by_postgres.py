@@ -92,3 +92,13 @@ async def alone(hosts: list[Gateway]) -> list[float]:
     """The seconds for which each host says that it counts by itself."""
     pages = [(await host.get("/metrics", ADMIN)).body.decode() for host in hosts]
     return [float(page.partition("\ntidegate_limits_alone_seconds ")[2].split()[0]) for page in pages]
+
+
+async def test_a_single_host_may_count_by_itself(
+    provider: Simulator, postgres: Postgres, tmp_path: Path
+) -> None:
+    limits = "requests_per_minute = 5\nacross_hosts = false"
+    async with two_hosts(provider, postgres, tmp_path, limits) as hosts:
+        assert [host.app._hosts for host in hosts] == [None, None]
+        got = await statuses(hosts[:1], 8) + await statuses(hosts[1:], 8)
+        assert got.count(200) >= 10, "each has its own five"

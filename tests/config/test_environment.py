@@ -210,6 +210,7 @@ VALUES = {
     "limits.requests_per_minute": 6,
     "limits.tokens_per_minute": 7,
     "limits.concurrent": 8,
+    "limits.across_hosts": False,
     "limits.on_failure": "refuse",
     "routing.retries": 2,
     "routing.deadline_s": 3.0,

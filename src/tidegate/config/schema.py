@@ -213,6 +213,9 @@ class Limits(Struct, frozen=True, kw_only=True):
     tokens_per_minute: Annotated[int, Meta(ge=1)] | None = None
     concurrent: Annotated[int, Meta(ge=1)] | None = None
     """Requests at the same time."""
+    across_hosts: bool = True
+    """Whether hosts that share `store.valkey` or a PostgreSQL store count together; False: each by itself,
+    which saves a single host the round trips."""
     on_failure: Literal["per_host", "refuse"] = "per_host"
     """What happens while `store.valkey`, or the PostgreSQL store that counts limits without it, is not
     available: `per_host` counts on each host by itself, `refuse` answers requests with limits with 503."""

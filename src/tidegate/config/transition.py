@@ -29,6 +29,7 @@ AT_START: tuple[Path, ...] = (
     ("store", "journal"),
     ("store", "durability"),
     ("store", "valkey"),
+    ("limits", "across_hosts"),
     ("logs", "format"),
     ("logs", "level"),
     ("logs", "directory"),
