@@ -10,8 +10,8 @@ from tidegate.process.memory import MemoryReturn, find_trim
 ALLOCATE = """
 import ctypes, threading
 from pathlib import Path
-from tidegate.process.memory import share_one_arena
-print(share_one_arena())
+from tidegate.process.memory import tune_allocator
+print(tune_allocator())
 malloc = ctypes.CDLL(None).malloc
 malloc.restype, malloc.argtypes = ctypes.c_size_t, [ctypes.c_size_t]
 found = []
@@ -59,3 +59,26 @@ def test_the_function_of_this_system_can_be_called() -> None:
 def test_threads_obtain_memory_from_the_same_place_as_the_loop() -> None:
     ran = subprocess.run([sys.executable, "-c", ALLOCATE], capture_output=True, text=True, check=True)
     assert ran.stdout.split() == ["True", "True"]
+
+
+BODIES = """
+import resource
+from tidegate.process.memory import tune_allocator
+
+tune_allocator()
+
+def faults():
+    bodies = [b"a" * 300_000 for _ in range(8)]
+    del bodies
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+
+faults()
+before = faults()
+print(max(faults() for _ in range(100)) - before)
+"""
+
+
+@pytest.mark.skipif(find_trim() is None, reason="this C library has no such limits")
+def test_what_bodies_took_is_kept_for_the_next_ones() -> None:
+    ran = subprocess.run([sys.executable, "-c", BODIES], capture_output=True, text=True, check=True)
+    assert int(ran.stdout) < 100  # returned each time, it would be obtained again by 26,000 page faults

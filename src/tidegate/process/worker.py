@@ -25,7 +25,7 @@ from tidegate.observe.logs import configure_logging
 from .application import make_app
 from .descriptors import FileLimit, open_missing_streams, raise_file_limit
 from .listeners import load_certificate
-from .memory import MemoryReturn, find_trim, share_one_arena
+from .memory import MemoryReturn, find_trim, tune_allocator
 from .source import Source
 
 __all__ = ["CANNOT_START", "SERVES", "WORKER", "Assignment", "Worker", "ignore_hangups", "main"]
@@ -98,7 +98,7 @@ class Worker:
         """Serve until a signal ends it. Returns the exit status. `on_ready` is called once requests are
         accepted.
         """
-        share_one_arena()
+        tune_allocator()
         with asyncio.Runner(loop_factory=_new_loop) as runner:
             return runner.run(self._run(sockets, on_ready))
 
