@@ -243,7 +243,7 @@ class Play:
     async def __aenter__(self) -> Self:
         app: Any = self.gateway.app
         await app.startup()
-        app._pool._client._connector = self  # all that is replaced: what opens connections
+        app._pool._connector = self  # all that is replaced: what opens connections
         if self._know is not None:
             self._know(self)
         return self

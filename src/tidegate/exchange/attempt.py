@@ -7,7 +7,7 @@ from tidegate.protocols.contract import Call, Conduit, Tally
 from tidegate.protocols.errors import ProviderError, TidegateError
 from tidegate.protocols.sse import only_comments
 from tidegate.routing import Trial
-from tidegate.upstream import Answer
+from tidegate.upstream import Answer, read_whole
 
 from .gateway import Gateway
 from .request import Header, Request
@@ -73,14 +73,16 @@ class Attempt:
             answer = self._answer = await send(
                 self.candidate, call, request, client_format, gateway, self.trial.credential, self._on_resend
             )
-            self.headers = answer.raw_headers
+            self.headers = answer.headers
             if not answer.ok:
                 raise await refusal_of(answer, self.candidate.service, watch, self._conduit)
             if call.stream:
                 out = await self._read_first(watch, gateway)
             else:
                 body = answer.take()
-                out = self._take_whole(await answer.read(watch.mark_activity) if body is None else body)
+                out = self._take_whole(
+                    await read_whole(answer, watch.mark_activity) if body is None else body
+                )
         except FAILURES as error:
             raise explain_failure(error, self.candidate.service, watch) from None
         self.first_byte_at = perf_counter()

@@ -12,7 +12,7 @@ from tidegate.protocols.errors import ProviderError, ProviderRefused
 from tidegate.protocols.turn import Message, Reasoning, Refusal, Text, ToolCall, ToolResult, Turn
 from tidegate.providers import Candidate
 from tidegate.routing import Outcome, Pick, RequestFacts, Trial
-from tidegate.upstream import TRANSPORT_ERRORS, explain
+from tidegate.upstream import TRANSPORT_ERRORS, explain, read_whole
 
 from .admission import identify, read_request
 from .exchange import recorded
@@ -57,7 +57,7 @@ def count(
 
     async def handler(this: Exchange) -> None:
         await identify(this)
-        parsed = await read_request(this, within_depth(parse or door.protocol.parse_count_request))
+        parsed = await read_request(this, parse or door.protocol.parse_count_request)
         this.stream, this.parsed, this.operation = None, parsed, Chat(door.protocol)
         this.resolution = gateway.registry.resolve(
             parsed.model, parsed.provider, parsed.fallbacks, door.protocol.name
@@ -135,7 +135,7 @@ async def ask_candidate(this: Exchange, pick: Pick, call: Call, *, last: bool) -
         if not answer.ok:
             raise await refusal_of(answer, service, watch)
         try:
-            return service.protocol.parse_count(await answer.read(watch.mark_activity))
+            return service.protocol.parse_count(await read_whole(answer, watch.mark_activity))
         finally:
             answer.close()
     except asyncio.CancelledError:

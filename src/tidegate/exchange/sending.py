@@ -9,7 +9,7 @@ from tidegate.protocols.errors import ProviderError
 from tidegate.protocols.retry_after import render_retry_after, whole_seconds
 from tidegate.providers import Candidate, Service
 from tidegate.providers.credentials import Credential
-from tidegate.upstream import TRANSPORT_ERRORS, Answer, explain
+from tidegate.upstream import TRANSPORT_ERRORS, Answer, explain, headers_of, read_error
 
 from .captured import CapturedConduit
 from .gateway import Gateway
@@ -35,6 +35,12 @@ PASSED_ON = (b"x-ratelimit-", b"anthropic-ratelimit-", b"retry-after", b"x-shoul
 """Prefixes of the provider's headers that are passed to the client: its rate limits."""
 
 
+MOST_OTHERS, LONGEST_NAME = 256, 64
+"""Limits of what is remembered of providers' headers: how many names, and the length of each."""
+_OTHERS: set[bytes] = set()
+"""Names of headers that are known to have none of these prefixes: providers send the same ones always."""
+
+
 def send(
     candidate: Candidate,
     call: Call,
@@ -45,32 +51,41 @@ def send(
     on_resend: Callable[[], None] | None = None,
 ) -> Awaitable[Answer]:
     """Send a call, with this credential or the service's first. Awaiting it returns once the head of an
-    answer has arrived, which may be an error (see `refusal_of`). Raises ProviderError.
+    answer has arrived, which may be an error (see `refusal_of`). Raises FAILURES.
     """
     service = candidate.service
+    if service.signs:
+        return sign_and_send(service, call, request, client_format, gateway, credential, on_resend)
+    headers = service.headers_for(request.headers, client_format, call.headers, credential)
+    connect_s = gateway.config.routing.connect_s
+    return gateway.pool.post(service.address_for(call.path), headers, call.body, connect_s, on_resend)
+
+
+async def sign_and_send(
+    service: Service,
+    call: Call,
+    request: Request,
+    client_format: str,
+    gateway: Gateway,
+    credential: Credential | None,
+    on_resend: Callable[[], None] | None,
+) -> Answer:
+    """Send a call to a service whose requests need a signature."""
     address, connect_s = service.address_for(call.path), gateway.config.routing.connect_s
-    if not service.signs:
-        headers = service.headers_for(request.headers, client_format, call.headers, credential)
-        return gateway.pool.post(address, headers, call.body, connect_s, on_resend)
-
-    async def sign_and_send() -> Answer:
-        signed = await service.authorize(call, request.headers, client_format, credential)
-        return await gateway.pool.post(address, signed, call.body, connect_s, on_resend)
-
-    return sign_and_send()
+    signed = await service.authorize(call, request.headers, client_format, credential)
+    return await gateway.pool.post(address, signed, call.body, connect_s, on_resend)
 
 
 async def refusal_of(
     answer: Answer, service: Service, watch: Watch, conduit: Conduit | None = None
 ) -> ProviderError:
-    """The error that a provider has answered with. A conduit that keeps bodies gets its body."""
-    try:
-        body = await answer.read_error(watch.mark_activity)
-    finally:
-        answer.close()
+    """The error that a provider has answered with. A conduit that keeps bodies gets its body. Raises
+    ProviderBroke for a status that is neither a success nor an error.
+    """
+    body = await read_error(answer, watch.mark_activity)
     if isinstance(conduit, CapturedConduit):
         conduit.keep(body)
-    return service.attribute(service.protocol.parse_error(answer.status, answer.headers, body))
+    return service.attribute(service.protocol.parse_error(answer.status, headers_of(answer), body))
 
 
 def attribute(service: Service, error: ProviderError) -> ProviderError:
@@ -91,8 +106,7 @@ def expect_answer(watch: Watch, call: Call, gateway: Gateway, *, last: bool) -> 
     """Set an attempt's deadline. If more candidates follow, it gets half of the request's remaining time,
     so that a hanging provider leaves time for the next.
     """
-    routing = gateway.config.routing
-    now = perf_counter()
+    routing, now = gateway.config.routing, perf_counter()
     left = watch.deadline - now if last else (watch.deadline - now) / 2
     if call.stream and not call.slow:
         watch.expect(Waiting.FIRST_BYTE, min(routing.first_byte_s, left), None if last else now + left)
@@ -115,8 +129,18 @@ def limit_headers(service: Service, headers: Iterable[Header]) -> list[Header]:
     """A provider's headers about its limits, as the client may see them."""
     passed: list[Header] = []
     for name, value in headers:
+        if name in _OTHERS or not _is_about_limits(name):
+            continue
         if name == b"retry-after":
             passed += render_retry_after(whole_seconds(value.decode("latin-1")))
-        elif name.startswith(PASSED_ON):
+        else:
             passed.append((name, service.conceal_value(safe_value(value))))
     return passed
+
+
+def _is_about_limits(name: bytes) -> bool:
+    if name.startswith(PASSED_ON):
+        return True
+    if len(name) <= LONGEST_NAME and len(_OTHERS) < MOST_OTHERS:
+        _OTHERS.add(name)
+    return False

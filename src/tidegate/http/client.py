@@ -97,20 +97,25 @@ class Client:
         connect_s: float,
         on_resend: Callable[[], None] | None = None,
     ) -> Response:
-        idle = route.take()
-        if idle is not None:
-            response = await _exchange(idle, head, body)
+        connection = route.take()
+        reused = connection is not None
+        if connection is None:
+            connection = await self._connect(route, connect_s)
+        while True:
+            waiter = connection.send(head, body)
+            try:
+                response = await waiter
+            except asyncio.CancelledError:
+                _give_up(connection, waiter)
+                raise
             if response is not None:
                 return response
-            if not idle.silent:
-                _raise_failure(idle)
-        connection = await self._connect(route, connect_s)
-        if idle is not None and on_resend is not None:
-            on_resend()
-        response = await _exchange(connection, head, body)
-        if response is None:
-            _raise_failure(connection)
-        return response
+            if not reused or not connection.silent:
+                _raise_failure(connection)
+            reused = False
+            connection = await self._connect(route, connect_s)
+            if on_resend is not None:
+                on_resend()
 
     async def _connect(self, route: Route, connect_s: float) -> Connection:
         assert self._loop is not None, "the client is not open"
@@ -131,17 +136,12 @@ class Client:
         self._timer = self._loop.call_later(SWEEP_S, self._sweep)
 
 
-async def _exchange(connection: Connection, head: bytes, body: bytes) -> Response | None:
-    """Send a request and wait for the head of its response; None if the connection failed."""
-    waiter = connection.send(head, body)
-    try:
-        return await waiter
-    except asyncio.CancelledError:
-        if waiter.cancelled():
-            connection.abort()
-        elif (response := waiter.result()) is not None:
-            response.close()  # it may be complete, and another request may be using the connection
-        raise
+def _give_up(connection: Connection, waiter: "asyncio.Future[Response | None]") -> None:
+    """Nobody waits for a response any more."""
+    if waiter.cancelled():
+        connection.abort()
+    elif (response := waiter.result()) is not None:
+        response.close()  # it may be complete, and another request may be using the connection
 
 
 def _raise_failure(connection: Connection) -> NoReturn:

@@ -81,6 +81,11 @@ class Response:
 
     # --- for the reader ------------------------------------------------------------------------
 
+    @property
+    def ok(self) -> bool:
+        """Whether the status is a success."""
+        return 200 <= self.status < 300
+
     def take(self) -> bytes | None:
         """Return the whole body if all of it has arrived; None if it has to be read piece by piece."""
         if not self.complete or self._decoder is not None:

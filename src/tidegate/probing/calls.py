@@ -10,7 +10,7 @@ from tidegate.protocols.contract import Call, Conduit
 from tidegate.protocols.errors import ProviderError, ProviderTimeout
 from tidegate.providers import Candidate, Service, protocol_named
 from tidegate.providers.credentials import Credential
-from tidegate.upstream import Answer
+from tidegate.upstream import TRANSPORT_ERRORS, Answer, explain, headers_of, read_error, read_whole
 
 __all__ = ["Question", "ask", "list_models", "plan_question"]
 
@@ -46,7 +46,7 @@ async def ask(service: Service, question: Question, credential: Credential | Non
         address, connect_s = service.address_for(call.path), gateway.config.routing.connect_s
         answer = await gateway.pool.post(address, headers, call.body, connect_s)
         await _check(answer, service)
-        conduit.feed(await answer.read(_nothing))
+        conduit.feed(await read_whole(answer, _nothing))
         conduit.close()
     if isinstance(conduit.failure, ProviderError):
         raise conduit.failure
@@ -54,19 +54,18 @@ async def ask(service: Service, question: Question, credential: Credential | Non
 
 async def _check(answer: Answer, service: Service) -> None:
     if not answer.ok:
-        try:
-            body = await answer.read_error(_nothing)
-        finally:
-            answer.close()
-        raise service.attribute(service.protocol.parse_error(answer.status, answer.headers, body))
+        body = await read_error(answer, _nothing)
+        raise service.attribute(service.protocol.parse_error(answer.status, headers_of(answer), body))
 
 
 @asynccontextmanager
 async def patience() -> AsyncIterator[None]:
-    """Limits the time of a probe."""
+    """Limits the time of a probe, and raises its failures as ProviderError."""
     try:
         async with asyncio.timeout(PATIENCE_S):
             yield
+    except TRANSPORT_ERRORS as error:
+        raise explain(error) from error
     except TimeoutError as late:
         raise ProviderTimeout(f"it did not answer a probe within {PATIENCE_S:g} seconds") from late
 

@@ -10,7 +10,7 @@ the provider's work.
 from .document import fetch_json
 from .fetch import Budget, Fetched, Fetcher, NotFetched
 from .model_list import fetch_model_names
-from .pool import TRANSPORT_ERRORS, Answer, Pool, explain
+from .pool import TRANSPORT_ERRORS, Answer, Pool, explain, headers_of, read_error, read_whole
 
 __all__ = [
     "TRANSPORT_ERRORS",
@@ -23,4 +23,7 @@ __all__ = [
     "explain",
     "fetch_json",
     "fetch_model_names",
+    "headers_of",
+    "read_error",
+    "read_whole",
 ]
