@@ -2,6 +2,7 @@
 usage. A tenth of a second later they are added up together, by model and caller.
 """
 
+from collections.abc import Sequence
 from time import time
 
 from msgspec import structs
@@ -22,14 +23,13 @@ LEAST_GENERATION_S = 0.01
 """The shortest generation whose speed is measured, in seconds: what is faster arrived at once."""
 
 
-Answer = tuple[Tally, float, float | None, float, int | None]
-"""What is added up of an answer: its tally, the milliseconds to its end and to the first byte if it is
-a stream, the seconds from there to its end (of a plain answer, from the request on), and its booked cost in
-nano (10⁻⁹ USD).
+Answer = tuple[Tally, Record, float]
+"""What is added up of an answer: its tally, its record, and the seconds that its generation took: of a stream
+from the first byte on, of a plain answer from the request on.
 """
-Kind = tuple[int, str, str | None, str | None, bool, bool]
-"""What answers have in common that are added up together: the id of their candidate, the door, the caller's
-user and key, and whether they end in tool calls and are booked.
+Kind = tuple[object, ...]
+"""What answers have in common that are added up together: their candidate (by its id), door and caller,
+whether they end in tool calls and are booked, and the terms by which they were served.
 """
 
 
@@ -40,7 +40,7 @@ class PlainAnswers:
 
     def __init__(self, figures: Keeper, names: ModelNames, cards: PriceCards) -> None:
         self._figures, self._names, self._cards = figures, names, cards
-        self._kinds: dict[Kind, tuple[Candidate, list[Answer]]] = {}
+        self._kinds: dict[Kind, tuple[Candidate, Caller, list[Answer]]] = {}
 
     def add(
         self,
@@ -55,39 +55,47 @@ class PlainAnswers:
         """Collect an answer whose generation took so many seconds. Where it is `booked`, its record says what
         it costs.
         """
-        kind = id(candidate), record.door, caller.user, caller.key, tally.finish == "tool_calls", booked
+        kind = (
+            booked, id(candidate), record.door, caller.user, caller.key, tally.finish == "tool_calls",
+            tally.service_tier, tally.speed, tally.inference_geo, tally.search_context_size, tally.images,
+            tally.provider_cost is None, tally.billed is None,
+        )  # fmt: skip
         known = self._kinds.get(kind)
         if known is None:
             if not self._kinds:
                 self._figures.defer(self.count)
-            known = self._kinds[kind] = candidate, []
-        ttft_ms = record.first_byte_ms if record.stream else None
-        known[1].append((tally, record.total_ms, ttft_ms, generation_s, record.cost))
+            known = self._kinds[kind] = candidate, caller, []
+        known[2].append((tally, record, generation_s))
 
     def count(self) -> None:
         """Add up what was collected."""
         kinds, self._kinds = self._kinds, {}
         at = int(time() * 1000)
-        for kind, (candidate, answers) in kinds.items():
-            self._figures.add_answers(self._add_up(kind, candidate, answers, at))
+        for (booked, *_), (candidate, caller, answers) in kinds.items():
+            self._figures.add_answers(self._add_up(candidate, caller, answers, at, booked=bool(booked)))
 
-    def _add_up(self, kind: Kind, candidate: Candidate, answers: list[Answer], at: int) -> Answers:
-        _, door, user, key, calls, booked = kind
-        tallies, totals_ms, ttfts_ms, elapsed_s, costs = zip(*answers, strict=True)
+    def _add_up(
+        self, candidate: Candidate, caller: Caller, answers: list[Answer], at: int, *, booked: bool
+    ) -> Answers:
+        tallies: Sequence[Tally]
+        records: Sequence[Record]
+        tallies, records, elapsed_s = zip(*answers, strict=True)
         usages = [tally.usage or NO_USAGE for tally in tallies]
         total = _added(usages)
         cost, unpriced, discount, premium = self._cards.add_up(candidate, tallies, usages, total)
         if booked:
+            costs = [record.cost for record in records]
             cost, unpriced = sum(filter(None, costs)), costs.count(None)
         generated, generated_s = 0, 0.0
         for usage, elapsed in zip(usages, elapsed_s, strict=True):
             if elapsed >= LEAST_GENERATION_S:
                 generated += usage.completion_tokens or 0
                 generated_s += elapsed
+        ttfts_ms = [one.first_byte_ms for one in records if one.stream and one.first_byte_ms is not None]
         return Answers(
-            provider=candidate.service.name, model=self._names.of(candidate), door=door, at=at,
-            user=user, key=key,
-            totals_ms=totals_ms, ttfts_ms=[ttft for ttft in ttfts_ms if ttft is not None],
+            provider=candidate.service.name, model=self._names.of(candidate), door=records[0].door, at=at,
+            user=caller.user, key=caller.key,
+            totals_ms=[record.total_ms for record in records], ttfts_ms=ttfts_ms,
             input=_sum(total.input, total.input_audio, total.input_image),
             cache_read=_sum(total.cache_read),
             cache_write=_sum(total.cache_write, total.cache_write_1h),
@@ -95,7 +103,7 @@ class PlainAnswers:
             reasoning=_sum(total.reasoning),
             cost=cost, unpriced=unpriced, discount=discount, premium=premium,
             generated=generated, generated_ms=generated_s * 1e3,
-            tool_calls=len(answers) if calls else 0,
+            tool_calls=len(answers) if tallies[0].finish == "tool_calls" else 0,
         )  # fmt: skip
 
 

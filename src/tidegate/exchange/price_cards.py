@@ -1,7 +1,6 @@
 """What answers cost where no accounts are kept, and what prompt caches save: for figures, not for bills."""
 
 from collections.abc import Sequence
-from operator import attrgetter
 from time import time
 
 from tidegate.catalog import Tiered
@@ -16,21 +15,6 @@ from .tariff import Tariff
 __all__ = ["PriceCards"]
 
 MOST_KEPT = 4096
-TERMS = tuple(
-    map(
-        attrgetter,
-        (
-            "service_tier",
-            "speed",
-            "inference_geo",
-            "search_context_size",
-            "provider_cost",
-            "images",
-            "billed",
-        ),
-    )
-)
-"""What answers have to have in common to be priced together."""
 
 
 class PriceCards:
@@ -62,10 +46,14 @@ class PriceCards:
         self, candidate: Candidate, served: Sequence[Tally], usages: Sequence[Usage], total: Usage
     ) -> tuple[int, int, int, int]:
         """What several answers cost, how many of them have no known price, and what a prompt cache has saved
-        and cost (see `cache_effect`). `total` is their usage added up.
+        and cost (see `cache_effect`). All of them were served by the same terms, and have a cost, images or
+        other tokens to bill of their own, or none of them has. `total` is their usage added up.
         """
         first = served[0]
-        card = self._card(candidate, first, total) if _is_plain(first, total) and _are_alike(served) else None
+        plain = _is_plain(first, total)
+        if plain and not self._found(candidate, first).rates and all(map(_has_text, usages)):
+            return 0, len(usages), 0, 0
+        card = self._card(candidate, first, total) if plain else None
         if card is None or self._is_tiered(candidate, first) or not all(map(_is_complete, usages)):
             return self._add_up_each(candidate, served, usages)
         written, hour = total.cache_write or 0, total.cache_write_1h or 0
@@ -122,14 +110,14 @@ class PriceCards:
         return self._tariff.find(candidate.service.name, candidate.model, terms)
 
 
-def _are_alike(served: Sequence[Tally]) -> bool:
-    """Whether all answers were served by the same terms, and none has a cost or a unit of its own."""
-    return all(len(set(map(terms, served))) == 1 for terms in TERMS)
-
-
 def _is_complete(usage: Usage) -> bool:
     """Whether it has what its price needs."""
     return usage.input is not None and usage.output is not None
+
+
+def _has_text(usage: Usage) -> bool:
+    """Whether it has anything that would need a price."""
+    return bool(usage.input or usage.output)
 
 
 def _is_plain(served: Tally, usage: Usage) -> bool:
