@@ -153,6 +153,8 @@ class Scenario:
     answer: list[bytes]
     stream: bool = False
     requests: int = 2000
+    words: int = 20
+    """How often the prompt says the same: twelve bytes each."""
 
     @property
     def parts(self) -> int:
@@ -167,6 +169,8 @@ SCENARIOS = {
     "balanced": Scenario("balanced", plain(OPENAI)),
     "event": Scenario("a/m", streamed([*[CHUNK] * EVENTS, LAST_CHUNK], b"data: [DONE]\n\n"), True, 40),
     "translated event": Scenario("other/m", streamed(ANTHROPIC_EVENTS), True, 40),
+    "300 KB": Scenario("a/m", plain(OPENAI), requests=200, words=25_000),
+    "300 KB translated": Scenario("other/m", plain(ANTHROPIC), requests=200, words=25_000),
 }
 
 
@@ -176,6 +180,9 @@ class Wire(asyncio.Transport):
     def __init__(self, write: Callable[[bytes], None]) -> None:
         super().__init__()
         self.write = write  # type: ignore[assignment, method-assign]
+
+    def writelines(self, pieces: Any) -> None:
+        self.write(pieces[0])
 
     def is_closing(self) -> bool:
         return False
@@ -220,7 +227,7 @@ class Client:
 
     def __init__(self, scenario: Scenario, connect: Callable[[], Any]) -> None:
         body: dict[str, Any] = {"model": scenario.model, "max_tokens": 256, "stream": scenario.stream}
-        body["messages"] = [{"role": "user", "content": "Hello, you! " * 20}]
+        body["messages"] = [{"role": "user", "content": "Hello, you! " * scenario.words}]
         sent = json.dumps(body, separators=(",", ":")).encode()
         self._request = (
             b"POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\nuser-agent: bench\r\n"
