@@ -3,12 +3,14 @@
 from collections.abc import Callable
 from typing import TypeVar
 
+from tidegate.protocols.depth import too_deep
+
 from .accounting import admit_to_accounts, permitted
 from .capturing import start_capture
 from .client_fields import session_of
 from .deadline import client_deadline
 from .operation import Operation, OperationRequest
-from .read_later import parse_when_ready
+from .read_later import ReadLater, parse_later
 from .state import Exchange
 
 __all__ = ["admit", "identify", "read_request"]
@@ -54,10 +56,18 @@ async def identify(this: Exchange) -> None:
 
 async def read_request(this: Exchange, parse: Callable[[bytes], P]) -> P:
     """The client's request, decoded and checked. Raises InvalidRequest, BodyTooLarge and ClientLeft."""
-    body = await this.request.read_body(this.gateway.max_body)
+    request, limit = this.request, this.gateway.max_body
+    body = request.take_body(limit)
+    if body is None:
+        body = await request.read_body(limit)
     if this.gateway.recorder is not None:
         start_capture(this, body)
-    parsed = await parse_when_ready(this, parse, body)
+    try:
+        parsed = parse(body)
+    except ReadLater as wanted:
+        parsed = await parse_later(this, parse, body, wanted)
+    except RecursionError as error:
+        raise too_deep() from error
     this.model, this.stream = parsed.model, parsed.stream
-    this.session = session_of(this.request.named, parsed)
+    this.session = session_of(request.named, parsed)
     return parsed

@@ -4,13 +4,10 @@ The router names the candidates in order, one for each attempt, until one of the
 """
 
 import asyncio
-import itertools
 from random import uniform
 from time import perf_counter
 
-from tidegate.protocols.contract import Call, Conduit
 from tidegate.protocols.errors import BytesWanted, TidegateError, Unsupported
-from tidegate.providers import Candidate
 from tidegate.routing import Pick
 
 from .attempt import Attempt
@@ -54,18 +51,13 @@ async def open_answer(this: Exchange) -> bytes:
 
 async def try_candidate(this: Exchange, pick: Pick, failures: list[TidegateError]) -> bytes | None:
     """Try one candidate, with retries where they may help. None means: ask the router for the next one."""
-    for number in itertools.count():
-        if number and not await back_off(this, number):
-            return None
+    number = 0
+    while number == 0 or await back_off(this, number):
         try:
-            planned = await plan_call(this, pick.candidate)
-        except Unsupported as error:
-            leave_out(this, pick, error)
-            failures.append(forget_frames(error))
+            call, conduit = render_for(this, pick.candidate)
+        except Unsupported as refusal:
+            await pass_over(this, pick, refusal, failures)
             return None
-        if planned is None:
-            return None
-        call, conduit = planned
         attempt = this.begin(pick, call, conduit, retry=number > 0)
         expect_answer(this.watch, call, this.gateway, last=is_last(this))
         delay_s = hedge_after(this, attempt) if this.plan.hedge else None
@@ -89,7 +81,24 @@ async def try_candidate(this: Exchange, pick: Pick, failures: list[TidegateError
             return first
         if not may_repeat(attempt) or number >= most_retries(this):
             return None
+        number += 1
     return None
+
+
+async def pass_over(this: Exchange, pick: Pick, refusal: Unsupported, failures: list[TidegateError]) -> None:
+    """Pass over a candidate that cannot get the request as it is. If that is because of its links, they are
+    fetched, and the candidate is in its place again: the pick itself is out of date then, and another request
+    may have been given the same probe of a half-open breaker.
+    """
+    if isinstance(refusal, BytesWanted) and this.fetched is None:
+        try:
+            await fetch_linked(this, refusal)
+        except Unsupported as error:
+            refusal = error
+        else:
+            return
+    leave_out(this, pick, refusal)
+    failures.append(forget_frames(refusal))
 
 
 def may_repeat(attempt: Attempt) -> bool:
@@ -120,18 +129,3 @@ async def back_off(this: Exchange, number: int) -> bool:
     except asyncio.CancelledError:
         raise this.watch.take_cancel_cause() from None
     return router.may_retry(perf_counter())
-
-
-async def plan_call(this: Exchange, candidate: Candidate) -> tuple[Call, Conduit] | None:
-    """What to send to a candidate, and how its answer is translated. Raises Unsupported.
-
-    None if that took a fetch: the pick is out of date then, and another request may have been given the same
-    probe of a half-open breaker. What was fetched is kept, so the next pick needs no fetch.
-    """
-    try:
-        return render_for(this, candidate)
-    except BytesWanted as refusal:
-        if this.fetched is not None:
-            raise
-        await fetch_linked(this, refusal)
-        return None

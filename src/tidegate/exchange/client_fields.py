@@ -10,7 +10,7 @@ from typing import Any
 
 from tidegate.routing import conversation_name
 
-__all__ = ["client_of", "fields_of", "session_of"]
+__all__ = ["SIGNS", "client_of", "fields_of", "session_of"]
 
 _NAME = re.compile(rb"[A-Za-z0-9_$@~][A-Za-z0-9_$@:./+=~-]{0,127}")
 """The pattern of ids, programs and kinds: records have nothing else of what clients send."""
@@ -34,6 +34,7 @@ AGENTS: Mapping[bytes, Mapping[bytes, str]] = {
 """A header that shows the kind of client (Claude Code, Codex, LLM Gate's) → its headers, and their names in
 records."""
 SIGNS = frozenset(AGENTS)
+"""Headers without which there are no such fields."""
 LONGEST_KEPT = 128
 """Maximum bytes of a `User-Agent` whose program is cached: clients choose it."""
 
@@ -47,7 +48,7 @@ def session_of(headers: Mapping[bytes, bytes], parsed: Any) -> str | None:
         name = conversation_name(headers)
     else:
         given = find()
-        name = conversation_name(headers, session_id=given.id, prompt_cache_key=given.cache_key)
+        name = conversation_name(headers, given.id, given.cache_key)
     if not name:
         return None
     return _name(name) or f"~{blake2b(name, digest_size=12).hexdigest()}"
@@ -64,8 +65,6 @@ def client_of(headers: Mapping[bytes, bytes]) -> str | None:
 def fields_of(headers: Mapping[bytes, bytes]) -> dict[str, str]:
     """The values of the headers of AGENTS, by their names in records."""
     fields: dict[str, str] = {}
-    if headers.keys().isdisjoint(SIGNS):
-        return fields
     for sign, names in AGENTS.items():
         if sign not in headers:
             continue

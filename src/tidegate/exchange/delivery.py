@@ -28,6 +28,8 @@ UNBUFFERED: tuple[Header, ...] = (
     (b"x-accel-buffering", b"no"),  # keeps an nginx in front from buffering the events
 )
 
+ONE_ATTEMPT: Header = (b"x-tidegate-attempts", b"1")
+
 QUIET_S = 15.0
 """Seconds of silence after which a client gets a ping: proxies and clients give up on a silent stream."""
 
@@ -36,18 +38,19 @@ async def deliver(this: Exchange, first: bytes) -> None:
     """Send the opened answer, whose first bytes these are. Raises ProviderError, and ClientLeft."""
     attempt = this.attempt
     assert attempt is not None
-    headers = [
-        *headers_of(this, attempt),
-        *limits_beside(this, attempt),
-        *explanation(this),
-    ]
+    headers = headers_of(this, attempt)
+    if limits := limits_beside(this, attempt):
+        headers += limits
+    if this.explains:
+        headers += explanation(this)
     if not this.stream:
         this.transcript.add(first)
         if this.ticket is not None:
             record = conclude(this)
             headers += cost_header(record)
             first = with_cost(first, record.cost) if shows_cost(this) else first
-        this.request.respond(200, [JSON, *headers], first)
+        headers.append(JSON)
+        this.request.respond(200, headers, first)
         if this.request.congested:
             await let_client_read(this)
         return
@@ -131,12 +134,11 @@ async def let_client_read(this: Exchange) -> None:
 
 def headers_of(this: Exchange, attempt: Attempt) -> list[Header]:
     """Response headers that describe how the answer, or the failure, came about."""
-    candidate = attempt.candidate
-    headers = [
-        (b"x-tidegate-provider", header_value(candidate.service.name)),
-        (b"x-tidegate-model", header_value(candidate.model)),
-        (b"x-tidegate-attempts", b"%d" % (len(this.attempts) + this.resent)),
-    ]
+    if len(this.attempts) == 1 and not attempt.resent:
+        headers = [*attempt.candidate.headers, ONE_ATTEMPT]
+    else:
+        number = b"%d" % (len(this.attempts) + this.resent)
+        headers = [*attempt.candidate.headers, (b"x-tidegate-attempts", number)]
     if attempt.dropped:
         headers.append((b"x-tidegate-dropped", header_value(",".join(attempt.dropped))))
     return headers

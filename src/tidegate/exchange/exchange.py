@@ -21,6 +21,7 @@ from .reporting import forget_frames
 from .request import JSON, ClientLeft, Request
 from .settlement import ending_of, settle
 from .state import Exchange
+from .watchdog import Watch
 
 __all__ = ["exchange", "recorded", "refuse", "respond_json"]
 
@@ -45,7 +46,7 @@ async def recorded(request: Request, door: Door, gateway: Gateway, handler: Hand
     this = Exchange(request, door, gateway)
     routing, server = gateway.config.routing, gateway.config.server
     try:
-        with gateway.watchdog.watch(request, routing.deadline_s, server.body_s) as this.watch:
+        with Watch(gateway.watchdog, request, routing.deadline_s, server.body_s) as this.watch:
             this.watch.exchange = this
             try:
                 await handler(this)

@@ -10,7 +10,6 @@ from typing import Protocol as Interface
 
 from tidegate.protocols.adapted import Adaptation, AdaptedConduit
 from tidegate.protocols.contract import Call, Conduit, ParsedRequest, Protocol, Target
-from tidegate.protocols.depth import within_depth
 from tidegate.protocols.errors import Unsupported
 from tidegate.protocols.task import Task
 from tidegate.protocols.turn import Turn
@@ -76,7 +75,9 @@ class Operation(Interface[A]):
         ...
 
     def parse(self, body: bytes) -> A:
-        """Decode and check a client's request. Raises InvalidRequest naming the parameter, and ReadLater."""
+        """Decode and check a client's request. Raises InvalidRequest naming the parameter, ReadLater, and
+        RecursionError for one that is nested too deeply, as the others do.
+        """
         ...
 
     def facts(self, parsed: A) -> RequestFacts:
@@ -110,7 +111,7 @@ class WithBytes:
 class Chat:
     """A chat in the dialect of a door: each candidate has a route from it."""
 
-    __slots__ = ("_parse", "client_format", "door", "heartbeat", "streams_as")
+    __slots__ = ("client_format", "door", "heartbeat", "parse", "streams_as")
     name = "chat"
 
     def __init__(
@@ -121,22 +122,15 @@ class Chat:
     ) -> None:
         self.door = door
         self.client_format = door.name
-        self._parse = parse or door.parse_request
-        """Overridden if the body is not the whole request."""
+        self.parse = parse or door.parse_request
+        """See Operation; the door's own if the body is the whole request."""
         self.streams_as = streams_as
         self.heartbeat: bytes = getattr(door, "heartbeat", b"")  # formats from plugins may have none
 
-    @within_depth
-    def parse(self, body: bytes) -> ParsedRequest:
-        """See Operation."""
-        return self._parse(body)
-
-    @within_depth
     def facts(self, parsed: ParsedRequest) -> RequestFacts:
         """See Operation."""
         return chat_facts(parsed)
 
-    @within_depth
     def plan(self, parsed: ParsedRequest | WithBytes, candidate: Candidate) -> tuple[Call, Conduit]:
         """See Operation."""
         if isinstance(parsed, WithBytes):
@@ -155,13 +149,12 @@ class TaskOperation:
         self.name = task.name
         self.client_format = door.name
         self.heartbeat: bytes = getattr(door, "heartbeat", b"")  # formats from plugins may have none
-        self.parse = within_depth(task.parse)
+        self.parse = task.parse
 
     def facts(self, parsed: Any) -> RequestFacts:
         """See Operation."""
         return task_facts(parsed, writes=self._task.as_chat is not None)
 
-    @within_depth
     def plan(self, parsed: Any, candidate: Candidate) -> tuple[Call, Conduit]:
         """See Operation."""
         offer = candidate.service.offers.get(self._task.name)
@@ -185,7 +178,6 @@ class AdaptedOperation:
         self.name = operation.name
         self.client_format = operation.client_format
 
-    @within_depth
     def parse(self, body: bytes) -> Any:
         """See Operation."""
         return self._operation.parse(self._adaptation.ask(body))

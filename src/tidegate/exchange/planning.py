@@ -6,6 +6,7 @@ from types import MappingProxyType
 
 from msgspec import structs
 
+from tidegate.protocols.depth import too_deep
 from tidegate.protocols.errors import Unsupported
 from tidegate.providers.preferences import ANY
 from tidegate.routing import (
@@ -53,8 +54,9 @@ def plan_attempts(this: Exchange) -> None:
         this.facts = structs.replace(this.facts, needs=frozenset())
         plan = plan_of(this)
     this.plan = plan
-    for candidate, reason in (*this.resolution.excluded, *plan.skipped):
-        this.skip(candidate, reason)
+    if this.resolution.excluded or plan.skipped:
+        for candidate, reason in (*this.resolution.excluded, *plan.skipped):
+            this.skip(candidate, reason)
     if not plan.choices:
         reasons = (f"{one.service.name}/{one.model} {reason}" for one, reason in plan.skipped)
         raise Unsupported(f"no provider can serve this request: {'; '.join(reasons)}", param="provider")
@@ -94,7 +96,9 @@ def without(plan: Plan, choice: Choice) -> Plan:
 def plan_of(this: Exchange) -> Plan:
     """The candidates in the order in which to try them."""
     router = this.gateway.router
-    return router.plan(this.facts, this.candidates, perf_counter(), in_full=this.explains)
+    if this.explains:
+        return router.plan(this.facts, this.candidates, perf_counter(), in_full=True)
+    return router.plan(this.facts, this.candidates, perf_counter())
 
 
 def facts_of(this: Exchange) -> RequestFacts:
@@ -103,7 +107,10 @@ def facts_of(this: Exchange) -> RequestFacts:
     alone = len(candidates) == 1 and len(candidates[0].service.credentials) < 2
     if alone and preferences is ANY and not this.explains:
         return STREAMED if this.stream else PLAIN
-    facts = this.operation.facts(this.parsed)
+    try:
+        facts = this.operation.facts(this.parsed)
+    except RecursionError as error:
+        raise too_deep() from error
     session = session_key_of(this, facts)
     if preferences is ANY and not this.resolution.tiers:
         return facts if session is None else structs.replace(facts, session=session)

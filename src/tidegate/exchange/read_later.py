@@ -4,10 +4,12 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
+from tidegate.protocols.depth import within_depth
+
 from .operation import OperationRequest
 from .state import Exchange
 
-__all__ = ["ReadLater", "parse_when_ready"]
+__all__ = ["ReadLater", "parse_later"]
 
 P = TypeVar("P", bound=OperationRequest)
 
@@ -20,16 +22,12 @@ class ReadLater(Exception):
         self.look = look
 
 
-async def parse_when_ready(this: Exchange, parse: Callable[[bytes], P], body: bytes) -> P:
-    """The parsed request; what it refers to is looked for first, if it is not here. Raises InvalidRequest,
-    and what has cancelled the request meanwhile, such as ClientLeft.
+async def parse_later(this: Exchange, parse: Callable[[bytes], P], body: bytes, wanted: ReadLater) -> P:
+    """The parsed request, once what it refers to has been looked for. Raises InvalidRequest, and what has
+    cancelled the request meanwhile, such as ClientLeft.
     """
     try:
-        return parse(body)
-    except ReadLater as wanted:
-        look = wanted.look
-    try:
-        await look()
+        await wanted.look()
     except asyncio.CancelledError:
         raise this.watch.take_cancel_cause() from None
-    return parse(body)
+    return within_depth(parse)(body)

@@ -8,7 +8,7 @@ from tidegate.observe.request_log import timestamp
 from tidegate.protocols.contract import Tally
 
 from .attempt import Attempt
-from .client_fields import client_of, fields_of
+from .client_fields import SIGNS, client_of, fields_of
 from .explaining import decision_of
 from .state import Exchange
 
@@ -24,66 +24,84 @@ CANCELLED = ("the request ended before it answered", "another attempt answered f
 
 def record_of(this: Exchange) -> Record:
     """The record of an exchange that is over."""
-    request, attempt, now = this.request, this.attempt, perf_counter()
-    tally, candidate = (attempt.tally, attempt.candidate) if attempt is not None else (NO_TALLY, None)
+    request, attempt, arrived = this.request, this.attempt, this.request.received_at
+    if attempt is None:
+        tally, provider, model, began_at, answered_at = NO_TALLY, None, None, None, None
+    else:
+        tally, began_at, answered_at = attempt.tally, attempt.started_at, attempt.first_byte_at
+        provider, model = attempt.candidate.service.name, attempt.candidate.model
+    took_s = perf_counter() - arrived
     record = Record(
-        time=timestamp(now - request.received_at),
+        time=timestamp(took_s),
         id=request.id,
-        correlation=request.correlation,
         door=this.door.name,
         path=request.path,
         session=this.session,
         client=client_of(request.named),
-        fields=fields_of(request.named),
         status=request.status or CLIENT_CLOSED_REQUEST,
         ended=outcome(this),
         model=this.model,
-        provider=candidate.service.name if candidate is not None else None,
-        provider_model=candidate.model if candidate is not None else None,
+        provider=provider,
+        provider_model=model,
         stream=this.stream,
         finish=tally.finish,
         usage=tally.usage,
-        service_tier=tally.service_tier,
-        provider_cost=tally.provider_cost,
-        attempts=_failed(this),
-        continued=sum(one.attempt is not attempt for one in this.segments) if this.segments else 0,
-        resent=this.resent,
-        skipped=_skipped(this) if this.skipped else [],
-        routing=decision_of(this) if len(this.plan.choices) > 1 or this.explains else None,
         caller=this.caller.label,
         user=this.caller.user,
-        error=this.error.summary if this.error is not None else None,
-        total_ms=in_ms(now - request.received_at),
-        paused_ms=in_ms(this.waited_s) if this.waited_s else None,
-        first_byte_ms=request.first_byte_at and in_ms(request.first_byte_at - request.received_at),
+        total_ms=in_ms(took_s),
+        first_byte_ms=request.first_byte_at and in_ms(request.first_byte_at - arrived),
+        began_ms=began_at and in_ms(began_at - arrived),
+        answered_ms=answered_at and in_ms(answered_at - arrived),
         overhead_ms=_overhead(this),
         response_bytes=this.transcript.size or None,
     )
+    if not request.named.keys().isdisjoint(SIGNS):
+        record.fields = fields_of(request.named)
     if attempt is not None:
-        _add_attempt(this, attempt, record)
+        _add_attempt(attempt, record)
+    if this.ended != "complete" or len(this.attempts) != 1 or request.correlation is not None:
+        _add_story(this, record)
+    if len(this.plan.choices) > 1 or this.explains:
+        record.routing = decision_of(this)
+    if this.skipped:
+        record.skipped = _skipped(this)
+    if this.waited_s:
+        record.paused_ms = in_ms(this.waited_s)
     return record
 
 
-def _add_attempt(this: Exchange, attempt: Attempt, record: Record) -> None:
-    """Add what is known of the attempt that answered, or of the last one."""
-    record.resolved_from = attempt.candidate.replaces
-    arrived, answered_at = this.request.received_at, attempt.first_byte_at
-    if len(attempt.trial.lane.slots) > 1:
+def _add_attempt(attempt: Attempt, record: Record) -> None:
+    """Add what is known of few attempts: of the one that answered, or of the last one."""
+    tally, trial = attempt.tally, attempt.trial
+    if attempt.candidate.replaces is not None:
+        record.resolved_from = attempt.candidate.replaces
+    if len(trial.lane.slots) > 1:
         record.provider_key = _key_of(attempt)
     if attempt.dropped:
         record.dropped = attempt.dropped
-    if attempt.tally.left_out:
-        record.left_out = tuple(attempt.tally.left_out)
-    if attempt.trial.hedge:
+    if tally.left_out:
+        record.left_out = tuple(tally.left_out)
+    if tally.service_tier is not None:
+        record.service_tier = tally.service_tier
+    if tally.provider_cost is not None:
+        record.provider_cost = tally.provider_cost
+    if attempt.resent:
+        record.resent = 1
+    if trial.hedge:
         record.hedge = True
-    record.began_ms = in_ms(attempt.started_at - arrived)
-    record.answered_ms = answered_at and in_ms(answered_at - arrived)
+
+
+def _add_story(this: Exchange, record: Record) -> None:
+    """Add what distinguishes a request from those that are complete after one attempt."""
+    record.correlation = this.request.correlation
+    record.attempts = _failed(this)
+    record.continued = sum(one.attempt is not this.attempt for one in this.segments)
+    record.resent = this.resent
+    record.error = this.error.summary if this.error is not None else None
 
 
 def _failed(this: Exchange) -> list[FailedAttempt]:
     """The attempts that failed or were cancelled, in order."""
-    if this.ended == "complete" and len(this.attempts) == 1:
-        return []
     return [
         _failed_attempt(this, one)
         for one in this.attempts

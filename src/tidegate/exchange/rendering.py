@@ -3,6 +3,7 @@
 from typing import Any
 
 from tidegate.protocols.contract import Call, Conduit
+from tidegate.protocols.depth import too_deep
 from tidegate.protocols.errors import BytesWanted, Unsupported
 from tidegate.protocols.noise import without_noise
 from tidegate.providers import Candidate
@@ -36,6 +37,8 @@ def render(operation: Operation[Any], parsed: Any, candidate: Candidate) -> tupl
     except Unsupported as error:
         error.name_provider(candidate.service.name)
         raise
+    except RecursionError as error:
+        raise too_deep() from error
 
 
 def requires_parameters(this: Exchange) -> bool:

@@ -5,27 +5,18 @@ body within its limits, and makes sure that there is no second response.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from functools import lru_cache
 from time import perf_counter
 
 from tidegate.accounts import ANONYMOUS
 from tidegate.http.contract import Header, ServerRequest
 from tidegate.http.errors import ClientDisconnected
+from tidegate.http.values import LONGEST_HEADER, header_value, safe_value
 from tidegate.protocols.errors import BodyTooLarge, InvalidRequest, TidegateError
 from tidegate.protocols.ids import new_id
 
 __all__ = ["JSON", "LONGEST_HEADER", "ClientLeft", "Header", "Request", "header_value", "safe_value"]
 
 JSON: Header = (b"content-type", b"application/json")
-
-LONGEST_HEADER = 4000
-"""Maximum bytes of a header's value: many clients and proxies accept no line longer than 8 KB."""
-
-LONGEST_KEPT = 128
-"""Maximum characters of a value whose rendering is cached: some values are chosen by clients."""
-
-_SAFE = bytes(byte if 32 <= byte < 127 else 63 for byte in range(256))
-"""Maps each byte to itself, or to a question mark if HTTP does not allow it in a header."""
 
 
 class ClientLeft(Exception):
@@ -93,18 +84,22 @@ class Request:
         """When the latest bytes of the body arrived, by `perf_counter`."""
         return self._wire.body_at
 
-    async def read_body(self, limit: int) -> bytes:
-        """The whole body. Raises BodyTooLarge beyond `limit` bytes, and ClientLeft."""
-        if self.named.get(b"content-encoding") not in (None, b"", b"identity"):
+    def take_body(self, limit: int) -> bytes | None:
+        """The whole body; None if it has not arrived yet. Raises BodyTooLarge beyond `limit` bytes."""
+        encoding = self.named.get(b"content-encoding")
+        if encoding is not None and encoding not in (b"", b"identity"):
             raise InvalidRequest(
                 "a body with a content-encoding is not accepted: send it uncompressed", status=415
             )
         body = self._wire.take_body()
-        if body is None:
-            body = await self._read_on(limit)
-        if len(body) > limit:
+        if body is not None and len(body) > limit:
             raise BodyTooLarge(_too_large(limit))
         return body
+
+    async def read_body(self, limit: int) -> bytes:
+        """The whole body, once it has arrived. Raises BodyTooLarge beyond `limit` bytes, and ClientLeft."""
+        body = self.take_body(limit)
+        return await self._read_on(limit) if body is None else body
 
     async def _read_on(self, limit: int) -> bytes:
         """Read a body that is still arriving."""
@@ -175,25 +170,6 @@ class Request:
     def abort(self) -> None:
         """Drop the client's connection at once."""
         self._wire.abort()
-
-
-def header_value(text: str) -> bytes:
-    """A text as a header's value, truncated if it is too long. Characters that HTTP does not allow become
-    question marks.
-    """
-    return _known_value(text) if len(text) <= LONGEST_KEPT else _render_value(text)
-
-
-def _render_value(text: str) -> bytes:
-    return text[:LONGEST_HEADER].encode("ascii", "replace").translate(_SAFE)
-
-
-_known_value = lru_cache(maxsize=1024)(_render_value)
-
-
-def safe_value(value: bytes) -> bytes:
-    """The value of a received header, in a form that can be forwarded."""
-    return value[:LONGEST_HEADER].translate(_SAFE)
 
 
 def _too_large(limit: int) -> str:

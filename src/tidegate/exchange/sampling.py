@@ -48,9 +48,9 @@ def count(this: Exchange, record: Record) -> None:
 
 def is_plain(this: Exchange, record: Record) -> bool:
     """Whether it was a whole answer with usage, at the first attempt: most are, and are counted together."""
-    if record.ended != "complete" or record.status != OK or len(this.attempts) != 1 or record.estimated:
+    if record.ended != "complete" or record.status != OK or len(this.attempts) != 1:
         return False
-    return this.error is None and this.model is not None and this.stream is not None
+    return this.stream is not None and this.model is not None and not record.estimated and this.error is None
 
 
 def add_plain(this: Exchange, record: Record) -> None:

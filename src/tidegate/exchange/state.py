@@ -152,7 +152,11 @@ class Exchange:
         self, pick: Pick, call: Call, conduit: Conduit, *, retry: bool = False, hedge: bool = False
     ) -> Attempt:
         """Start a new attempt. Its end is reported to the router by `reporting` or `hedging`."""
-        trial = self.gateway.router.begin(pick, self.facts, perf_counter(), retry=retry, hedge=hedge)
+        router, now = self.gateway.router, perf_counter()
+        if retry or hedge:
+            trial = router.begin(pick, self.facts, now, retry=retry, hedge=hedge)
+        else:
+            trial = router.begin(pick, self.facts, now)
         if self.capture is not None:
             conduit = CapturedConduit.begin(self.capture, call, conduit)
         if self.trace is None:
@@ -173,10 +177,7 @@ class Exchange:
     @property
     def resent(self) -> int:
         """How many attempts sent their request twice, because a reused connection was dead."""
-        count = 0
-        for attempt in self.attempts:
-            count += attempt.resent
-        return count
+        return sum([attempt.resent for attempt in self.attempts])
 
     def skip(self, candidate: Candidate, reason: str) -> None:
         """Record a candidate that was skipped."""

@@ -36,7 +36,7 @@ class Looked(Interface):
 
 
 class Watch:
-    """What a task waits for, and until when; a context manager around the wait."""
+    """What the task that serves a request waits for, and until when; a context manager around the wait."""
 
     __slots__ = (
         "_patience",
@@ -158,10 +158,6 @@ class Watchdog:
         self._open: set[Watch] = set()
         self._timer: asyncio.TimerHandle | None = None
         self.loop: asyncio.AbstractEventLoop | None = None  # set while exchanges are open
-
-    def watch(self, request: Request, deadline_s: float, body_s: float) -> Watch:
-        """Watch the current task, which serves this request."""
-        return Watch(self, request, deadline_s, body_s)
 
     def __len__(self) -> int:
         return len(self._open)

@@ -26,6 +26,9 @@ MOST_SKIPPED = 3
 MOST_CANDIDATES = 3
 """Maximum number of ordered candidates in a line that would be too long."""
 
+USUAL_FINISHES = (None, "stop", "tool_calls", "length", "content_filter")
+"""Finish reasons of nearly all answers."""
+
 _OTHERS = (
     "correlation", "path", "session", "client", "model", "provider", "provider_model", "finish",
     "service_tier", "caller", "error",
@@ -38,7 +41,7 @@ def clean(record: Record) -> Record:
     changes: dict[str, Any] = {}
     if record.dropped:
         changes["dropped"] = tuple(map(names_only, record.dropped))
-    if record.finish is not None and not is_name(record.finish):
+    if record.finish not in USUAL_FINISHES and not is_name(record.finish or ""):
         changes["finish"] = "*"
     if record.service_tier is not None and not is_name(record.service_tier):
         changes["service_tier"] = "*"

@@ -211,6 +211,10 @@ class Record(Struct, kw_only=True, omit_defaults=True):
     """Bytes of the response passed to the server."""
 
 
+_ROUNDS = 1.5 * 2.0**52
+"""A number so large that floats next to it are whole numbers: adding it rounds."""
+
+
 def in_ms(seconds: float) -> float:
     """A time in milliseconds, to the microsecond: `round` takes ten times as long."""
-    return (seconds * 1e6 + 0.5) // 1 / 1e3
+    return (seconds * 1e6 + _ROUNDS - _ROUNDS) / 1e3

@@ -5,7 +5,8 @@ and writes them together. If the process is killed, up to `FLUSH_S` seconds of r
 """
 
 import asyncio
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from functools import lru_cache
 from time import time
@@ -20,6 +21,8 @@ from .nonblocking import PIPE_BUF
 from .record import Record
 
 __all__ = ["FLUSH_S", "RequestLog", "render_json", "render_text", "timestamp"]
+
+log = logging.getLogger("tidegate")
 
 FLUSH_S = 0.1
 _encode = msgspec.json.Encoder().encode
@@ -98,6 +101,17 @@ def _shown(count: int | None) -> str:
     return "?" if count is None else str(count)
 
 
+def _lines_of(records: Iterable[Record], render: Callable[[Record], bytes]) -> bytes:
+    """The lines of all records; one that cannot be rendered is logged, and costs no other its line."""
+    lines: list[bytes] = []
+    for record in records:
+        try:
+            lines.append(render(record))
+        except Exception:
+            log.exception("the record of %s cannot be written", record.id)
+    return b"".join(lines)
+
+
 class Output(Protocol):
     """A destination of lines."""
 
@@ -111,38 +125,34 @@ class Output(Protocol):
 
 
 class RequestLog:
-    """Writes records as lines."""
+    """Writes records as lines. They are rendered together, too, when they are written."""
 
     def __init__(self, render: Callable[[Record], bytes], out: Output, files: Output | None = None) -> None:
         """`files` gets every record as JSON, whatever the form of the lines for `out` is."""
         self._render = render
         self._out = out
         self._files = files
-        self._lines: list[bytes] = []
-        self._json = self._lines if render is render_json else list[bytes]()
-        """The lines for `files`."""
+        self._records: list[Record] = []
         self._timer: asyncio.TimerHandle | None = None
 
     def write(self, record: Record) -> None:
         """Accept a record; its line is written soon."""
-        self._lines.append(self._render(record))
-        if self._json is not self._lines and self._files is not None:
-            self._json.append(render_json(record))
+        self._records.append(record)
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(FLUSH_S, self.flush)
 
     def flush(self) -> None:
-        """Write the collected lines."""
+        """Write the collected records."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        if not self._lines:
+        records, self._records = self._records, []
+        if not records:
             return
-        self._out.write(b"".join(self._lines))
+        lines = _lines_of(records, self._render)
+        self._out.write(lines)
         if self._files is not None:
-            self._files.write(b"".join(self._json))
-            self._json.clear()
-        self._lines.clear()
+            self._files.write(lines if self._render is render_json else _lines_of(records, render_json))
 
     def close(self) -> None:
         """Write the collected lines and wait until they are written."""

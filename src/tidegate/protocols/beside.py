@@ -53,10 +53,11 @@ def _check_started(event: Started) -> Event:
 
 
 def _check_usage(event: UsageReported) -> Event:
+    reported = [*filter(None, structs.astuple(event.usage))]
+    if not reported or (min(reported) > 0 and max(reported) <= MOST_TOKENS):
+        return event
     counts = structs.asdict(event.usage)
     wrong = [name for name, count in counts.items() if count is not None and not 0 <= count <= MOST_TOKENS]
-    if not wrong:
-        return event
     return UsageReported(structs.replace(event.usage, **dict.fromkeys(wrong)))
 
 

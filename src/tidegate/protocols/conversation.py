@@ -7,7 +7,7 @@ conversation. So before a Turn is rendered, its calls get unique ids and are fol
 results.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from msgspec import structs
 
@@ -61,7 +61,7 @@ def in_order(turn: Turn) -> Turn:
     Anything in between moves behind the results. A call without a result gets one that says so.
     """
     messages = turn.messages
-    if not any(message.role == "assistant" and _calls(message) for message in messages):
+    if not _has_calls(messages):
         return turn
     ids = CallIds()
     named = [_with_own_ids(message, ids) for message in messages]
@@ -73,6 +73,13 @@ def in_order(turn: Turn) -> Turn:
         one is other for one, other in zip(ordered, messages, strict=True)
     )
     return turn if same else structs.replace(turn, messages=tuple(ordered))
+
+
+def _has_calls(messages: Iterable[Message]) -> bool:
+    for message in messages:  # noqa: SIM110 a generator costs more than the few messages
+        if message.role == "assistant" and _calls(message):
+            return True
+    return False
 
 
 def _calls(message: Message) -> list[ToolCall]:

@@ -6,10 +6,15 @@ from typing import ParamSpec, TypeVar
 
 from .errors import InvalidRequest
 
-__all__ = ["within_depth"]
+__all__ = ["too_deep", "within_depth"]
 
 T = TypeVar("T")
 P = ParamSpec("P")
+
+
+def too_deep() -> InvalidRequest:
+    """The error for such a request."""
+    return InvalidRequest("the request is nested too deeply")
 
 
 def within_depth(function: Callable[P, T]) -> Callable[P, T]:
@@ -22,6 +27,6 @@ def within_depth(function: Callable[P, T]) -> Callable[P, T]:
         try:
             return function(*args, **kwargs)
         except RecursionError as error:
-            raise InvalidRequest("the request is nested too deeply") from error
+            raise too_deep() from error
 
     return bounded

@@ -114,9 +114,9 @@ _BY_FORMAT: Mapping[str, Mapping[str, Meaning]] = MappingProxyType(
     }
 )
 
-MEANINGS: Mapping[str, Meaning] = MappingProxyType(
-    {word.lower(): meaning for words in _BY_FORMAT.values() for word, meaning in words.items()}
-)
+MEANINGS: Mapping[str, Meaning] = {
+    word.lower(): meaning for words in _BY_FORMAT.values() for word, meaning in words.items()
+}
 """All known reasons, in lower case. Services often pass on the words of their own providers."""
 
 _SIGNS: tuple[tuple[Meaning, tuple[str, ...]], ...] = (
@@ -180,7 +180,7 @@ def meaning_of(reason: str) -> Meaning:
 
 def finish_of(reason: str) -> FinishReason:
     """The end of a complete answer with this reason."""
-    meaning = meaning_of(reason)
+    meaning = MEANINGS.get(reason) or meaning_of(reason)
     return "stop" if meaning == "error" else meaning
 
 

@@ -90,17 +90,20 @@ ANY_NAME = NameRule(longest=None)
 """The rule for formats without restrictions."""
 
 
+CALLING = (ToolCall, ToolResult)
+"""The parts that name a tool. A tuple: a union is made anew whenever it is written, and takes longer than all
+else that is done for a part."""
+
+
 def short_tool_names(turn: Turn, rule: NameRule) -> tuple[Turn, Mapping[str, str]]:
     """The Turn with tool names that a provider accepts, and the client's names by the new ones."""
     if rule.longest is None:
         return turn, {}
     names = {tool.name for tool in turn.tools if tool.kind == "function"}
-    names.update(
-        part.name
-        for message in turn.messages
-        for part in message.parts
-        if isinstance(part, ToolCall | ToolResult) and part.name
-    )
+    for message in turn.messages:
+        for part in message.parts:
+            if isinstance(part, CALLING) and part.name:
+                names.add(part.name)
     given = {name: rule.shorten(name) for name in names if not rule.fits(name)}
     if not given:
         return turn, {}
@@ -114,12 +117,10 @@ def short_tool_names(turn: Turn, rule: NameRule) -> tuple[Turn, Mapping[str, str
 
 
 def _renamed(message: Message, given: Mapping[str, str]) -> Message:
-    if not any(isinstance(part, ToolCall | ToolResult) and part.name in given for part in message.parts):
+    if not any(isinstance(part, CALLING) and part.name in given for part in message.parts):
         return message
     parts = tuple(
-        structs.replace(part, name=given.get(part.name, part.name))
-        if isinstance(part, ToolCall | ToolResult)
-        else part
+        structs.replace(part, name=given.get(part.name, part.name)) if isinstance(part, CALLING) else part
         for part in message.parts
     )
     return structs.replace(message, parts=parts)

@@ -79,10 +79,12 @@ def parse_usage(usage: UsageIn) -> Usage | None:
         return None
     prompt = usage.prompt_tokens_details or NO_PROMPT_DETAILS
     completion = usage.completion_tokens_details or NO_COMPLETION_DETAILS
-    left = max(0, usage.prompt_tokens or 0)
+    left = usage.prompt_tokens or 0
     read = prompt.cached_tokens
     if read is None:
-        read = _first(usage.prompt_cache_hit_tokens, usage.num_cached_tokens, usage.cached_tokens)
+        read = usage.prompt_cache_hit_tokens
+    if read is None:
+        read = usage.num_cached_tokens if usage.num_cached_tokens is not None else usage.cached_tokens
     written = prompt.cache_write_tokens
     if written is None:
         written = usage.cache_creation_input_tokens or None
@@ -117,7 +119,10 @@ def parse_served(service_tier: Any, usage: UsageIn | None) -> Served | None:
     if usage is None:
         return served(service_tier)
     cost = None
-    if not (usage.cost is None and usage.cost_in_usd_ticks is None):
+    if usage.cost is None and usage.cost_in_usd_ticks is None:
+        if service_tier is None and usage.search_context_size is None:
+            return None
+    else:
         cost = nano_usd(usage.cost, usage.cost_in_usd_ticks)
         if usage.is_byok is True:
             cost = with_upstream(cost, usage.cost_details)
@@ -141,19 +146,11 @@ def read_usage(decoded: Any, leave_out: Callable[[str], None]) -> UsageIn | None
 
 def completion_tokens(usage: UsageIn) -> int:
     """Return all completion tokens including reasoning, wherever the service counts it."""
-    completion = max(0, usage.completion_tokens or 0)
-    details = usage.completion_tokens_details
-    reasoning = (details.reasoning_tokens if details else None) or usage.reasoning_tokens
+    completion, details = usage.completion_tokens or 0, usage.completion_tokens_details
+    reasoning = (details.reasoning_tokens if details is not None else None) or usage.reasoning_tokens
     if reasoning and usage.total_tokens == (usage.prompt_tokens or 0) + completion + reasoning:
         return completion + reasoning
     return completion
-
-
-def _first(*counts: int | None) -> int | None:
-    for count in counts:
-        if count is not None:
-            return count
-    return None
 
 
 def _take(part: int, whole: int) -> tuple[int, int]:

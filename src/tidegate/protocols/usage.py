@@ -77,4 +77,4 @@ class Usage(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
 
 def _zero(*counts: int | None) -> int | None:
     """The sum of no counts: 0 if any count was reported, else None."""
-    return None if all(count is None for count in counts) else 0
+    return None if counts.count(None) == len(counts) else 0

@@ -5,6 +5,8 @@ from functools import cached_property
 from typing import NamedTuple
 
 from tidegate.catalog import CatalogModel, model_named
+from tidegate.http.contract import Header
+from tidegate.http.values import header_value
 from tidegate.protocols.contract import AnswerDialect, BridgeRoute, Protocol, Route, Target
 from tidegate.protocols.profile import Profile
 
@@ -42,6 +44,14 @@ class Candidate:
     def place(self) -> str:
         """`provider/model`."""
         return f"{self.service.name}/{self.model}"
+
+    @cached_property
+    def headers(self) -> tuple[Header, ...]:
+        """The response headers that name it."""
+        return (
+            (b"x-tidegate-provider", header_value(self.service.name)),
+            (b"x-tidegate-model", header_value(self.model)),
+        )
 
     @cached_property
     def target(self) -> Target:

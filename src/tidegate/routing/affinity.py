@@ -70,7 +70,7 @@ def session_key(
     `opening` returns what all requests of a conversation have in common: model, tools, instructions, the
     user's first message. It is only called if the conversation has no name.
     """
-    name = conversation_name(headers, session_id=session_id, prompt_cache_key=prompt_cache_key)
+    name = conversation_name(headers, session_id, prompt_cache_key)
     who = (caller or "").encode()
     if name:
         return _digest(who, b"name", name)
@@ -79,7 +79,7 @@ def session_key(
 
 
 def conversation_name(
-    headers: Mapping[bytes, bytes], *, session_id: str | None = None, prompt_cache_key: str | None = None
+    headers: Mapping[bytes, bytes], session_id: str | None = None, prompt_cache_key: str | None = None
 ) -> bytes | None:
     """What the client calls the conversation; None if it gives no name.
 

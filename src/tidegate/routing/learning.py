@@ -45,9 +45,7 @@ class Learning:
         self._number = 0
         """The number of the latest attempt."""
 
-    def begin(
-        self, lane: Lane, slot: Slot, facts: RequestFacts, now: float, *, retry: bool, hedge: bool
-    ) -> Trial:
+    def begin(self, lane: Lane, slot: Slot, facts: RequestFacts, now: float) -> Trial:
         """An attempt begins."""
         self._number += 1
         account = slot.account
@@ -60,7 +58,7 @@ class Learning:
             if probe:
                 self._probes.take(lane.endpoint)
                 self._report(lane.endpoint, "breaker_probing", lane.endpoint.breaker.until - now)
-        return Trial(lane, slot, facts, now, probe, retry=retry, hedge=hedge)
+        return Trial(lane, slot, facts, now, probe)
 
     def first_token(self, trial: Trial, now: float) -> None:
         """A stream has begun."""

@@ -280,13 +280,16 @@ class Router:
     ) -> Trial:
         """Begin an attempt. Its end must be reported to `ended`. `hedge`: the pick is from `hedge`."""
         lane = self.endpoints.lane(pick.choice.candidate)
+        trial = self.learning.begin(lane, pick.slot, facts, now)
         if hedge:
+            trial.hedge = True
             self._hedges.take()
         elif retry:
+            trial.retry = True
             self._retries.begin(now)
         else:
             self._retries.request(now)
-        return self.learning.begin(lane, pick.slot, facts, now, retry=retry, hedge=hedge)
+        return trial
 
     def first_token(self, trial: Trial, now: float) -> None:
         """The first output of a stream has arrived."""

@@ -19,17 +19,7 @@ class Trial:
         "slot", "started_at",
     )  # fmt: skip
 
-    def __init__(
-        self,
-        lane: Lane,
-        slot: Slot,
-        facts: RequestFacts,
-        started_at: float,
-        probe: int,
-        *,
-        retry: bool,
-        hedge: bool,
-    ) -> None:
+    def __init__(self, lane: Lane, slot: Slot, facts: RequestFacts, started_at: float, probe: int) -> None:
         self.lane = lane
         self.slot = slot
         self.candidate: Candidate = lane.candidate
@@ -41,8 +31,8 @@ class Trial:
         """When the request was sent. Set it if the request is sent later, so that the figures are correct."""
         self.probe = probe
         """Its number if it is the probe of a half-open breaker, else 0."""
-        self.retry = retry
-        self.hedge = hedge
+        self.retry = False
+        self.hedge = False
         """Whether it was started beside a silent attempt."""
         self.first_token_at: float | None = None
         self.effect: Effect | None = None

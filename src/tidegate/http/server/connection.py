@@ -67,6 +67,7 @@ class Connection(asyncio.Protocol):
         "_headers",
         "_heard_at",
         "_in_head",
+        "_is_1_1",
         "_lingers_since",
         "_parser",
         "_paused",
@@ -95,6 +96,9 @@ class Connection(asyncio.Protocol):
         self._headers: list[tuple[bytes, bytes]] = []
         self._in_head = False
         """Whether an incomplete head is being read."""
+        self._is_1_1 = False
+        """Whether the head that has begun is certainly of HTTP/1.1: asking the parser takes as long as
+        parsing two headers."""
         self._head_size = 0
         """The size of the packets of an incomplete head."""
         self._bare = 0
@@ -161,6 +165,8 @@ class Connection(asyncio.Protocol):
             self._heard_at = perf_counter()
             return
         size = self._head_size = self._head_size + len(data)
+        if not self._in_head and self._reading is None:
+            self._is_1_1 = data.startswith(b" HTTP/1.1\r", data.find(b"\r\n") - 9)
         try:
             self._feed(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as stop:
@@ -214,7 +220,9 @@ class Connection(asyncio.Protocol):
             return
         url, headers, parser = self._url, self._headers, self._parser
         self._headers = []
-        version, method = parser.get_http_version(), parser.get_method()
+        version = "1.1" if self._is_1_1 else parser.get_http_version()
+        self._is_1_1 = False  # of the next head in this packet nothing is known
+        method = parser.get_method()
         named = dict(headers)
         upgrades = parser.should_upgrade()
         if (

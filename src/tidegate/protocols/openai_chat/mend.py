@@ -602,8 +602,12 @@ class BodyMend(OpenAIBody):
         answer = read_clean(body)
         if answer is None:
             return False
-        self.tally.id, self.tally.model = answer.id, answer.model
-        self.tally.finish = finish_of(answer.choices[-1].finish_reason)
-        self.tally.usage = parse_usage(answer.usage) if answer.usage is not None else None
-        self.tally.note(parse_served(answer.service_tier, answer.usage))
+        tally, usage = self.tally, answer.usage
+        tally.id, tally.model = answer.id, answer.model
+        tally.finish = finish_of(answer.choices[-1].finish_reason)
+        if usage is not None:
+            tally.usage = parse_usage(usage)
+        served = parse_served(answer.service_tier, usage)
+        if served is not None:
+            tally.note(served)
         return True
