@@ -79,10 +79,7 @@ class Attempt:
             if call.stream:
                 out = await self._read_first(watch, gateway)
             else:
-                body = answer.take()
-                out = self._take_whole(
-                    await read_whole(answer, watch.mark_activity) if body is None else body
-                )
+                out = self._take_whole(answer.take() or await read_whole(answer, watch.mark_activity))
         except FAILURES as error:
             raise explain_failure(error, self.candidate.service, watch) from None
         self.first_byte_at = perf_counter()

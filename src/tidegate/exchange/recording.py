@@ -55,18 +55,9 @@ def record_of(this: Exchange) -> Record:
         overhead_ms=_overhead(this),
         response_bytes=this.transcript.size or None,
     )
-    if not request.named.keys().isdisjoint(SIGNS):
-        record.fields = fields_of(request.named)
     if attempt is not None:
         _add_attempt(attempt, record)
-    if this.ended != "complete" or len(this.attempts) != 1 or request.correlation is not None:
-        _add_story(this, record)
-    if len(this.plan.choices) > 1 or this.explains:
-        record.routing = decision_of(this)
-    if this.skipped:
-        record.skipped = _skipped(this)
-    if this.waited_s:
-        record.paused_ms = in_ms(this.waited_s)
+    _add_story(this, record)
     return record
 
 
@@ -85,15 +76,25 @@ def _add_attempt(attempt: Attempt, record: Record) -> None:
         record.service_tier = tally.service_tier
     if tally.provider_cost is not None:
         record.provider_cost = tally.provider_cost
-    if attempt.resent:
-        record.resent = 1
     if trial.hedge:
         record.hedge = True
 
 
 def _add_story(this: Exchange, record: Record) -> None:
-    """Add what distinguishes a request from those that are complete after one attempt."""
-    record.correlation = this.request.correlation
+    """Add what distinguishes a request from most: how it was routed, and what happened before its end."""
+    request, attempts = this.request, this.attempts
+    if not request.named.keys().isdisjoint(SIGNS):
+        record.fields = fields_of(request.named)
+    if request.correlation is not None:
+        record.correlation = request.correlation
+    if len(this.plan.choices) > 1 or this.explains:
+        record.routing = decision_of(this)
+    if this.skipped:
+        record.skipped = _skipped(this)
+    if this.waited_s:
+        record.paused_ms = in_ms(this.waited_s)
+    if this.ended == "complete" and len(attempts) == 1 and not attempts[0].resent:
+        return
     record.attempts = _failed(this)
     record.continued = sum(one.attempt is not this.attempt for one in this.segments)
     record.resent = this.resent

@@ -37,17 +37,18 @@ def find_trim() -> Callable[[], object] | None:
 def tune_allocator() -> bool:
     """Tell the C library how to keep memory, before any thread is started. Returns whether it does.
 
-    All threads obtain memory from one place. Otherwise each keeps some of its own; and as most of them run only
-    one at a time, they hardly wait for each other. What the bodies of requests took is kept for the next ones,
-    up to a limit: to return it after each request and to obtain it again costs a page fault for every 4 KB, a
-    third of the processor time of a request of 300 KB.
+    All threads obtain memory from one place. Otherwise each keeps some of its own; and as most of them run
+    only one at a time, they hardly wait for each other. What the bodies of requests took is kept for the next
+    ones, up to a limit: to return it after each request and to obtain it again costs a page fault for every
+    4 KB, a third of the processor time of a request of 300 KB.
     """
     try:
         mallopt = ctypes.CDLL(None).mallopt  # glibc
     except (OSError, TypeError, AttributeError):
         return False
     settings = ((ARENA_MAX, 1), (MMAP_THRESHOLD, LARGE), (TRIM_THRESHOLD, MOST_KEPT))
-    return all([bool(mallopt(name, value)) for name, value in settings])
+    done = [mallopt(name, value) for name, value in settings]
+    return all(done)
 
 
 class MemoryReturn:

@@ -80,7 +80,7 @@ class _Lines:
         # Google's usual case: whole events with CRLF, nothing left from before.
         if self._begun and not rest and data.endswith(b"\r\n\r\n"):
             whole = data.replace(b"\r\n", b"\n")
-            if b"\r" not in whole:
+            if whole.find(b"\r") < 0:
                 return whole
         seen = max(0, len(rest) - 3)  # an end of event may have begun in what is there
         rest += data
@@ -118,7 +118,7 @@ class Splitter(_Lines):
         Raises ProviderBroke for an event larger than `MAX_EVENT`.
         """
         # The usual case: whole events with LF, nothing left from before.
-        if self._begun and not self._rest and data.endswith(b"\n\n") and b"\r" not in data:
+        if self._begun and not self._rest and data.endswith(b"\n\n") and data.find(b"\r") < 0:
             return self._parse(data)
         return self._parse(self._take_whole(data))
 
@@ -128,7 +128,7 @@ class Splitter(_Lines):
 
     def _parse(self, data: bytes) -> list[ServerSentEvent]:
         events = _parse_blocks(data)
-        if b"\\ud" in data or b"\\uD" in data:
+        if data.find(b"\\ud") >= 0 or data.find(b"\\uD") >= 0:
             halves = self._halves = self._halves or Surrogates()
             return [ServerSentEvent(event.name, halves.join(event.data)) for event in events]
         return events
@@ -202,7 +202,7 @@ def _with_line_feeds(data: bytes) -> bytes:
 def _parse_blocks(data: bytes) -> list[ServerSentEvent]:
     events = []
     for block in data.split(b"\n\n"):
-        if block.startswith(b'data: {"') and b"\n" not in block:
+        if block.startswith(b'data: {"') and block.find(b"\n") < 0:
             events.append(ServerSentEvent(b"", block[6:]))
         elif block:
             event = parse_block(block)
@@ -220,7 +220,7 @@ def parse_event(block: bytes) -> ServerSentEvent | None:
 
 def parse_block(block: bytes) -> ServerSentEvent | None:
     """Parse a block; None if it has no data (a comment, a name alone) or is a heartbeat."""
-    if block.startswith(b'data: {"') and b"\n" not in block:
+    if block.startswith(b'data: {"') and block.find(b"\n") < 0:
         return ServerSentEvent(b"", block[6:])
     if block.lstrip()[:1] in (b"{", b"["):
         return ServerSentEvent(b"", block.strip())

@@ -127,7 +127,7 @@ class StreamReader:
         # The usual case: exactly one delta.
         if self._between and data.startswith(DELTA_HEAD) and data.find(b"\n\n") == len(data) - 2:
             return self._answer.take_delta(data[HEAD_SIZE:])
-        if self._between and data.endswith(b"\n\n") and b"\r" not in data:
+        if self._between and data.endswith(b"\n\n") and data.find(b"\r") < 0:
             return [event for block in data.split(b"\n\n") for event in self._feed_block(block)]
         return self._feed_piece(data)
 

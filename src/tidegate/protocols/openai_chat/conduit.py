@@ -125,7 +125,7 @@ def _only_goes_on(data: bytes) -> bool:
     if not data.endswith(b"\n\n"):
         return False
     for block in data[:-2].split(b"\n\n"):
-        if not block.startswith(b"data: {") or b"\n" in block or not _goes_on(block[6:]):
+        if not block.startswith(b"data: {") or block.find(b"\n") >= 0 or not _goes_on(block[6:]):
             return False
     return True
 

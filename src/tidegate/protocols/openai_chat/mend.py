@@ -474,16 +474,16 @@ class StreamMend(OpenAIStream):
             return None
         memory = self._memory
         if data.find(b"\n") == len(data) - 2:
-            bare = self._without_role(data) if ROLE in data else data
+            bare = self._without_role(data)
             return bare if is_clean(bare[6:-2], memory.id, memory.choices) else None
         if not data.endswith(b"\n\n"):
             return None
         blocks = data[:-2].split(b"\n\n")
-        repeats = self._mending.repeats_role and ROLE in data
+        repeats = self._without_role(data) is not data
         if repeats:
             blocks = [self._without_role(block) for block in blocks]
         for block in blocks:
-            whole = block.startswith(b"data: {") and b"\n" not in block
+            whole = block.startswith(b"data: {") and block.find(b"\n") < 0
             if not whole or not is_clean(block[6:], memory.id, memory.choices):
                 return None
         return b"\n\n".join(blocks) + b"\n\n" if repeats else data
@@ -503,7 +503,7 @@ class StreamMend(OpenAIStream):
     def _take_event(self, block: bytes, event: ServerSentEvent) -> bytes:
         """See OpenAIStream."""
         data, memory = event.data, self._memory
-        bare = self._without_role(data) if ROLE in data else data
+        bare = self._without_role(data)
         if is_clean(bare, memory.id, memory.choices):
             return block + b"\n\n" if bare is data else frame(bare)
         if data == b"[DONE]":
@@ -517,7 +517,7 @@ class StreamMend(OpenAIStream):
         """Remove the role that some services repeat in every chunk; returns the same bytes if there is none.
         The result is used only if it is clean, which proves that the role was the delta's.
         """
-        return data.replace(ROLE, b"", 1) if self._mending.repeats_role and ROLE in data else data
+        return data.replace(ROLE, b"", 1) if self._mending.repeats_role else data
 
     def _wait(self, data: bytes) -> bool:
         """Return whether a chunk waits for the stream's id: it has none, and nothing in it is urgent."""

@@ -506,7 +506,7 @@ class StreamReader:
         if not data.endswith(b"\n\n"):
             return None
         for block in data[:-2].split(b"\n\n"):
-            whole = block.startswith(b"data: {") and b"\n" not in block
+            whole = block.startswith(b"data: {") and block.find(b"\n") < 0
             if not whole or not self._state.read_text(block[6:], events):
                 return None
         return events
