@@ -218,6 +218,25 @@ async def test_http_1_0_is_kept_alive_only_on_request() -> None:
         client.close()
 
 
+@pytest.mark.parametrize(
+    ("first", "header"),
+    [
+        (b"", b"x: POST /stream HTTP/1.1\r\n"),
+        (b"\r\n", b"x: HTTP/1.1\r\n"),
+        (NEXT, b""),
+        (POST % b"/" + b"content-length: 19\r\n\r\nPOST / HTTP/1.1\r\n..", b""),
+    ],
+    ids=["in a header", "after a blank line", "before it", "in the body before it"],
+)
+async def test_another_line_that_ends_in_1_1_makes_no_request_one_of_1_1(first: bytes, header: bytes) -> None:
+    async with native() as port:
+        client = await Client.connect(port)
+        client.send(first + b"POST /stream HTTP/1.0\r\n" + header + b"content-length: 3\r\n\r\nabc")
+        answers = await client.rest()
+        assert answers.endswith(b"connection: close\r\n\r\nabc")
+        client.close()
+
+
 async def test_a_failing_application_is_a_500_and_the_log_shows_why(caplog: pytest.LogCaptureFixture) -> None:
     async with native() as port:
         client = await Client.connect(port)
