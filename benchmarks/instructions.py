@@ -12,6 +12,9 @@ The whole path of a request is run in one process: the server's parser, the exch
 Only the network is made up (`Network`): one client, and a provider that answers at once, in memory.
 The clock is made up too: it moves by the same step whenever it is read, so that what is done every tenth of a
 second is done for some hundreds of requests, as in reality, however slowly valgrind runs them.
+
+"accounted" is "json" with a key, limits of requests and tokens, a wallet, the ledger and the journal: what the
+event loop does of it. The journal is not moved into the store meanwhile, which another thread does.
 """
 
 import argparse
@@ -85,6 +88,14 @@ output = 0.80
 cache_read = 0.10
 """
 
+ACCOUNTED = CONFIG.replace('mode = "open"', 'mode = "keys"') + """
+[store]
+url = "sqlite:///FOLDER/tidegate.db"
+[billing]
+enabled = true
+"""
+KEY = "sk-tide-benchmark"
+
 TEXT = "Hello! How can I help you today? I can write, analyse, code and calculate. " * 2
 OPENAI = {
     "id": "chatcmpl-1",
@@ -155,6 +166,7 @@ class Scenario:
     requests: int = 2000
     words: int = 20
     """How often the prompt says the same: twelve bytes each."""
+    accounted: bool = False
 
     @property
     def parts(self) -> int:
@@ -164,6 +176,7 @@ class Scenario:
 
 SCENARIOS = {
     "json": Scenario("a/m", plain(OPENAI)),
+    "accounted": Scenario("a/m", plain(OPENAI), accounted=True),
     "translated": Scenario("other/m", plain(ANTHROPIC)),
     "priority": Scenario("priority", plain(OPENAI)),
     "balanced": Scenario("balanced", plain(OPENAI)),
@@ -231,8 +244,8 @@ class Client:
         sent = json.dumps(body, separators=(",", ":")).encode()
         self._request = (
             b"POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\nuser-agent: bench\r\n"
-            b"authorization: Bearer sk-1\r\ncontent-type: application/json\r\n"
-            b"content-length: %d\r\n\r\n%b" % (len(sent), sent)
+            b"authorization: Bearer %b\r\ncontent-type: application/json\r\n"
+            b"content-length: %d\r\n\r\n%b" % (KEY.encode(), len(sent), sent)
         )
         self._end = b"0\r\n\r\n" if scenario.stream else b"}"
         self._answered: asyncio.Future[bytes] | None = None
@@ -252,7 +265,31 @@ class Client:
         assert b"error" not in last, last
 
 
-def build(folder: Path) -> Any:
+def fill_store(folder: Path) -> None:
+    """Add a user with funds and a key with limits, none of which the requests reach."""
+    from tidegate.accounts.api_keys import digest_of
+    from tidegate.store.database import Database
+    from tidegate.store.keys import add_key, add_user
+    from tidegate.store.schema import migrate
+    from tidegate.store.wallets import add_credit
+
+    database = Database(f"sqlite:///{folder}/tidegate.db")
+    migrate(database)
+    limits = {"requests_per_minute": 10**8, "tokens_per_minute": 10**12}
+    with database.write() as connection:
+        add_user(connection, "bench", 1)
+        add_credit(connection, "bench", 10**15, 1, reference="bench")
+        add_key(
+            connection,
+            {
+                "id": "key_0123456789abcdef", "digest": digest_of(KEY).hex(), "prefix": KEY[:12],
+                "name": "bench", "user": "bench", "settings": {"limits": limits}, "created_at": 1,
+            },
+        )  # fmt: skip
+    database.close()
+
+
+def build(folder: Path, accounted: bool) -> Any:
     """The application of a gateway."""
     from tidegate.app import Tidegate
     from tidegate.config import load
@@ -260,7 +297,12 @@ def build(folder: Path) -> Any:
     from tidegate.observe.request_log import render_json
 
     path = folder / "tidegate.toml"
-    path.write_text(CONFIG)
+    path.write_text(ACCOUNTED.replace("FOLDER", str(folder)) if accounted else CONFIG)
+    if accounted:
+        from tidegate.store import store
+
+        fill_store(folder)
+        store.EVERY_S = 1e9
     return Tidegate(load(path, {}, folder), RequestLog(render_json, Path(os.devnull).open("wb")))
 
 
@@ -281,7 +323,7 @@ def serve(scenario: Scenario, requests: int, counting: Any) -> None:
     clock = count(1000.0, STEP_S).__next__
     time.perf_counter = clock  # before the gateway imports it
     with tempfile.TemporaryDirectory() as folder:
-        app = build(Path(folder))
+        app = build(Path(folder), scenario.accounted)
         with asyncio.Runner(loop_factory=lambda: Network(clock, scenario.answer)) as runner:
             runner.run(run(app, scenario, requests, counting))
 
