@@ -88,12 +88,15 @@ output = 0.80
 cache_read = 0.10
 """
 
-ACCOUNTED = CONFIG.replace('mode = "open"', 'mode = "keys"') + """
+ACCOUNTED = (
+    CONFIG.replace('mode = "open"', 'mode = "keys"')
+    + """
 [store]
 url = "sqlite:///FOLDER/tidegate.db"
 [billing]
 enabled = true
 """
+)
 KEY = "sk-tide-benchmark"
 
 TEXT = "Hello! How can I help you today? I can write, analyse, code and calculate. " * 2

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
 from tidegate.accounts import LocalCounters, SharedCounters, shared_counters
 from tidegate.accounts.counters import Counters, Want
@@ -123,7 +124,7 @@ async def test_an_estimate_is_corrected(counters: Counters) -> None:
     counters.correct(tokens, 100 - 600, NOW)
     assert await allowed(counters, tokens)
     counters.correct(tokens, 900 - 600, NOW)
-    assert not await allowed(counters, tokens._replace(units=1))
+    assert not await allowed(counters, structs.replace(tokens, units=1))
 
 
 async def test_open_requests_are_counted(counters: Counters) -> None:

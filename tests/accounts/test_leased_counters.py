@@ -15,6 +15,7 @@ from typing import Any, TypeAlias
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 from sqlalchemy import text
 
 from postgreses import Postgres
@@ -240,7 +241,7 @@ async def test_estimates_are_corrected_over_hosts(shared: Server) -> None:
         assert await two.take(tokens)
         two.counters.correct(tokens, 900 - 600, time())
         await two.settle()
-        assert not await one.take(tokens._replace(units=1))
+        assert not await one.take(structs.replace(tokens, units=1))
 
 
 async def test_a_corrected_estimate_is_used_again_within_a_lease(shared: Server) -> None:
@@ -381,7 +382,7 @@ async def test_a_server_that_hangs_is_given_up_at_once_by_all_who_wait(mortal: S
     assert worker.link.failure is not None
     mortal.resume()
     await until(True, worker)
-    other = HUNDRED._replace(name="key:b:requests")  # what was asked before may have been counted
+    other = structs.replace(HUNDRED, name="key:b:requests")  # what was asked before may have been counted
     assert await worker.take(other)
     await worker.close()
 

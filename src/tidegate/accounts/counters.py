@@ -4,21 +4,16 @@ from collections.abc import Sequence
 from typing import NamedTuple
 from typing import Protocol as Interface
 
-from .gcra import Rate, Verdict, correct, take
+from msgspec import Struct
 
-__all__ = ["Counters", "LocalCounters", "Place", "Taken", "Want", "begin_all", "weigh"]
+from tidegate.protocols.limit_headers import Standing
+
+from .gcra import Want, correct, take
+
+__all__ = ["Counters", "LocalCounters", "Place", "Taken", "Want", "begin_all"]
 
 MOST_COUNTERS = 100_000
 """Counters that are kept before those that are unused by then are forgotten."""
-
-
-class Want(NamedTuple):
-    """Units of a limit that a request needs."""
-
-    name: str
-    """Of the counter: `key:…:requests`."""
-    rate: Rate
-    units: int
 
 
 class Place(NamedTuple):
@@ -29,12 +24,12 @@ class Place(NamedTuple):
     most: int
 
 
-class Taken(NamedTuple):
+class Taken(Struct, frozen=True, gc=False):
     """What the limits of a request have said."""
 
-    verdicts: Sequence[Verdict]
+    verdicts: Sequence[Standing]
     """In the order of the wants."""
-    refused: int | None
+    refused: int | None = None
     """The place of the want that was refused longest; None where all were allowed. Then nothing was taken of
     any."""
     full: int | None = None
@@ -44,8 +39,14 @@ class Taken(NamedTuple):
 class Counters(Interface):
     """Counts limits. All that a request needs is taken, or nothing."""
 
+    def take_now(self, wants: Sequence[Want], now: float, places: Sequence[Place] = ()) -> Taken | None:
+        """Take the units and the places, if nothing has to be waited for; otherwise return None. `now` is in
+        seconds since 1970.
+        """
+        ...
+
     async def take(self, wants: Sequence[Want], now: float, places: Sequence[Place] = ()) -> Taken:
-        """Take the units and the places. `now` is in seconds since 1970. Raises Unavailable."""
+        """The same, waiting for what it takes. Raises Unavailable."""
         ...
 
     def correct(self, want: Want, units: int, now: float) -> None:
@@ -84,25 +85,6 @@ async def begin_all(counters: PlacesOnly, places: Sequence[Place]) -> int | None
     return None
 
 
-def weigh(wants: Sequence[Want], arrivals: Sequence[float], now: float) -> tuple[Taken, list[float]]:
-    """What limits say whose numbers are `arrivals`, and their numbers if all allow it."""
-    verdicts: list[Verdict] = []
-    after: list[float] = []
-    allowed = True
-    for want, arrival in zip(wants, arrivals, strict=True):
-        moved, verdict = take(want.rate, arrival, now, want.units)
-        after.append(moved)
-        verdicts.append(verdict)
-        allowed = allowed and verdict.allowed
-    return Taken(verdicts, None if allowed else _longest(verdicts)), after
-
-
-def _longest(verdicts: Sequence[Verdict]) -> int:
-    """The place of the refusal that lasts longest."""
-    refused = [place for place, verdict in enumerate(verdicts) if not verdict.allowed]
-    return max(refused, key=lambda place: verdicts[place].retry_s)
-
-
 class LocalCounters:
     """Counters in this process."""
 
@@ -114,22 +96,24 @@ class LocalCounters:
         """See Counters."""
         if places and (full := await begin_all(self, places)) is not None:
             return Taken((), None, full)
-        taken = self.take_now(wants, now)
+        taken = self._take_units(wants, now)
         if taken.refused is not None:
             for place in places:
                 self.end(place.name)
         return taken
 
-    def take_now(self, wants: Sequence[Want], now: float) -> Taken:
-        """The same, for callers that cannot wait."""
+    def take_now(self, wants: Sequence[Want], now: float, places: Sequence[Place] = ()) -> Taken | None:
+        """See Counters."""
+        return None if places else self._take_units(wants, now)
+
+    def _take_units(self, wants: Sequence[Want], now: float) -> Taken:
         arrivals = self._arrivals
-        taken, after = weigh(wants, [arrivals.get(want.name, 0.0) for want in wants], now)
-        if taken.refused is None:
-            for want, arrival in zip(wants, after, strict=True):
-                arrivals[want.name] = arrival
+        verdicts, after, refused = take(wants, arrivals, now)
+        if refused is None:
+            arrivals.update(after)
             if len(arrivals) > MOST_COUNTERS:
                 self._forget(now)
-        return taken
+        return Taken(verdicts, refused)
 
     def _forget(self, now: float) -> None:
         """Forget the counters that are unused by now. If those are few, forget those that soon will be."""

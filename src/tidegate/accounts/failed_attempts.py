@@ -3,7 +3,7 @@
 from collections import OrderedDict
 from ipaddress import ip_address
 
-from .gcra import Rate, take
+from .gcra import Rate, Want, take
 
 __all__ = ["FailedAttempts"]
 
@@ -29,14 +29,15 @@ class FailedAttempts:
         """Seconds until an address may fail again; 0 if it may."""
         if not self._arrivals:
             return 0.0
-        return take(ALLOWED, self._arrivals.get(address, 0.0), now)[1].retry_s
+        (standing,), _, _ = take([Want(address, ALLOWED, 1)], self._arrivals, now)
+        return standing.retry_s
 
     def count(self, address: str, now: float) -> None:
         """An address has failed."""
         if not address or _is_local(address):
             return
         arrivals = self._arrivals
-        arrivals[address], _ = take(ALLOWED, arrivals.get(address, 0.0), now)
+        arrivals.update(take([Want(address, ALLOWED, 1)], arrivals, now)[1])
         arrivals.move_to_end(address)
         while len(arrivals) > MOST_ADDRESSES:
             arrivals.popitem(last=False)

@@ -6,9 +6,17 @@ period into the future is refused. Nothing has to be swept, and no window begins
 twice its limit around the turn of a minute. (ITU-T I.371.)
 """
 
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-__all__ = ["Rate", "Verdict", "correct", "take", "units_left"]
+from msgspec import Struct
+
+from tidegate.protocols.limit_headers import Standing
+
+__all__ = ["Rate", "Want", "correct", "take", "units_left"]
+
+SLACK = 1 + 1e-9
+"""By how much a period may be exceeded: sums of intervals are not exact."""
 
 
 class Rate(NamedTuple):
@@ -23,30 +31,38 @@ class Rate(NamedTuple):
         return self.period_s / self.units
 
 
-class Verdict(NamedTuple):
-    """What a limit says to a request."""
+class Want(Struct, frozen=True, gc=False):
+    """Units of a limit that a request needs."""
 
-    allowed: bool
-    remaining: int
-    """Units that are left, now."""
-    retry_s: float
-    """Seconds until the request would be allowed; 0 if it is. Infinite where it needs more than the limit."""
-    reset_s: float
-    """Seconds until the limit is unused again."""
+    name: str
+    """Of the counter: `key:…:requests`."""
+    rate: Rate
+    units: int
 
 
-def take(rate: Rate, arrival: float, now: float, units: int = 1) -> tuple[float, Verdict]:
-    """Take units if the limit allows it. `arrival` is the number of the limit (0.0 at first); returns the new
-    one with the verdict.
+def take(
+    wants: Sequence[Want], arrivals: Mapping[str, float], now: float
+) -> tuple[list[Standing], dict[str, float], int | None]:
+    """What limits say, their numbers if none of them refuses, and the place of the want that is refused
+    longest. `arrivals` are the numbers of the limits by name; one without a number is unused.
     """
-    most, period_s = rate
-    start = max(now, arrival)
-    after = start + units * (period_s / most)
-    if after <= now + period_s * (1 + 1e-9):  # sums of intervals are not exact
-        left = int((now + period_s - after) / period_s * most + 1e-6)
-        return after, Verdict(True, max(0, left), 0.0, after - now)
-    wait = after - now - period_s if units <= most else float("inf")
-    return arrival, Verdict(False, units_left(rate, start, now), wait, start - now)
+    said: list[Standing] = []
+    after: dict[str, float] = {}
+    refused, find = None, arrivals.get
+    for want in wants:
+        most, period_s = want.rate
+        start = find(want.name, now)
+        if start < now:
+            start = now
+        moved, wait_s = start + want.units * (period_s / most), 0.0
+        if moved > now + period_s * SLACK:
+            wait_s = moved - now - period_s if want.units <= most else float("inf")
+            if refused is None or wait_s > said[refused].retry_s:
+                refused = len(said)
+            moved = start
+        after[want.name] = moved
+        said.append(Standing(most, units_left(most, period_s, moved - now), moved - now, wait_s))
+    return said, after, refused
 
 
 def correct(rate: Rate, arrival: float, now: float, units: int) -> float:
@@ -56,8 +72,7 @@ def correct(rate: Rate, arrival: float, now: float, units: int) -> float:
     return max(now, max(arrival, now) + units * rate.period_s / rate.units)
 
 
-def units_left(rate: Rate, arrival: float, now: float) -> int:
-    """Units that the limit would allow now."""
-    units, period_s = rate
-    left = int((now + period_s - arrival) / period_s * units + 1e-6)
-    return max(0, left)
+def units_left(units: int, period_s: float, ahead_s: float) -> int:
+    """Units that a limit would allow whose number is so many seconds ahead of now."""
+    left = int((period_s - ahead_s) / period_s * units + 1e-6)
+    return left if left > 0 else 0

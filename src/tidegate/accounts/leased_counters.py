@@ -13,11 +13,12 @@ import logging
 from collections.abc import Callable, Sequence
 
 from tidegate.protocols.errors import Unavailable
+from tidegate.protocols.limit_headers import Standing
 from tidegate.store.counting import Asked, CounterServer, Granted, PlaceAsked, RateAsked, Recall, Returned
 from tidegate.store.errors import StoreUnavailable
 
 from .counters import MOST_COUNTERS, Counters, Place, Taken, Want
-from .gcra import Rate, Verdict, take, units_left
+from .gcra import Rate, take, units_left
 
 __all__ = ["LeasedCounters"]
 
@@ -56,12 +57,12 @@ class _Lease:
         """Whether there are units for a request."""
         return self.left >= want.units and self.rate == want.rate and clock < self.ends
 
-    def verdict(self, clock: float) -> Verdict:
+    def verdict(self, clock: float) -> Standing:
         """What the rate said, and what is left of the lease."""
-        ahead = max(0.0, self._ahead - (clock - self._clock))
+        ahead, rate = max(0.0, self._ahead - (clock - self._clock)), self.rate
         # What was leased comes back in time, too, and must not be counted twice.
-        left = min(self.rate.units, units_left(self.rate, ahead, 0.0) + self.left)
-        return Verdict(True, left, 0.0, ahead)
+        left = min(rate.units, units_left(rate.units, rate.period_s, ahead) + self.left)
+        return Standing(rate.units, left, ahead)
 
 
 class _Places:
@@ -154,7 +155,7 @@ class LeasedCounters:
 
     async def take(self, wants: Sequence[Want], now: float, places: Sequence[Place] = ()) -> Taken:
         """See Counters."""
-        taken = self._take_leased(wants, places)
+        taken = self.take_now(wants, now, places)
         if taken is not None:
             return taken
         asking = asyncio.ensure_future(self._ask(wants, now, places))
@@ -164,8 +165,8 @@ class LeasedCounters:
             asking.add_done_callback(lambda done: self._undo(done, wants, now, places))
             raise
 
-    def _take_leased(self, wants: Sequence[Want], places: Sequence[Place]) -> Taken | None:
-        """Take all of what is here already; None where anything is missing."""
+    def take_now(self, wants: Sequence[Want], now: float, places: Sequence[Place] = ()) -> Taken | None:
+        """See Counters: take all of what is here already."""
         clock = self._clock()
         found = []
         for want in wants:
@@ -179,7 +180,7 @@ class LeasedCounters:
             lease.left -= want.units
         for place in places:
             self._occupy(place.name, clock)
-        return Taken([lease.verdict(clock) for lease in found], None)
+        return Taken([lease.verdict(clock) for lease in found])
 
     def _has_spare(self, place: Place) -> bool:
         known = self._places.get(place.name)
@@ -223,7 +224,7 @@ class LeasedCounters:
                 for place in here:
                     self.end(place.name)
         if taken.full is not None:
-            taken = taken._replace(full=places.index(missing[taken.full]))
+            taken = Taken((), None, places.index(missing[taken.full]))
         return taken, leased_elsewhere
 
     async def _ask_for(
@@ -241,22 +242,17 @@ class LeasedCounters:
                 if one.ended:
                     self._give_back(want.name, want.rate, one.back, one.ended)
             return Taken((), None, granted.full), granted.leased_elsewhere
-        results = [
-            take(want.rate, arrival, granted.now, want.units)
-            for want, arrival in zip(wants, granted.arrivals, strict=True)
-        ]
-        verdicts = [verdict for _, verdict in results]
+        arrivals = {want.name: arrival for want, arrival in zip(wants, granted.arrivals, strict=True)}
+        verdicts, after, refused = take(wants, arrivals, granted.now)
         if not granted.allowed:
-            refused = [place for place, one in enumerate(verdicts) if not one.allowed]
-            longest = max(refused, key=lambda place: verdicts[place].retry_s)
-            return Taken(verdicts, longest), granted.leased_elsewhere
-        for want, size, (after, _) in zip(wants, granted.leases, results, strict=True):
+            return Taken(verdicts, refused or 0), granted.leased_elsewhere  # the server decides
+        for want, size in zip(wants, granted.leases, strict=True):
             if size:
                 self._end_lease(want.name)
-                ahead = after + size * want.rate.interval_s
+                ahead = after[want.name] + size * want.rate.interval_s
                 self._leases[want.name] = _Lease(want.rate, size, granted.now, clock, ahead)
         self._seat(places, granted)
-        return Taken(verdicts, None), False
+        return Taken(verdicts), False
 
     def _seat(self, places: Sequence[Place], granted: Granted) -> None:
         for place, count in zip(places, granted.places, strict=True):

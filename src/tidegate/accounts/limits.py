@@ -3,14 +3,15 @@
 import math
 from collections.abc import Sequence
 from time import time
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from tidegate.protocols.errors import LimitExceeded
 from tidegate.protocols.limit_headers import Standing, Standings
 
 from .caller import Subject
-from .counters import Counters, Place, Taken, Want
-from .gcra import Rate
+from .counters import Counters, Place
+from .gcra import Rate, Want
 
 __all__ = ["Limited", "Limiter"]
 
@@ -18,36 +19,45 @@ MINUTE_S = 60.0
 MOST_KEPT = 4096
 
 
-class Limited:
-    """What was taken for one request."""
-
-    __slots__ = ("concurrent", "standings", "tokens")
-
-    def __init__(self, tokens: Sequence[Want], standings: Standings, concurrent: Sequence[Place]) -> None:
-        self.tokens = tokens
-        """What was taken of limits of tokens, by an estimate."""
-        self.standings = standings
-        self.concurrent = concurrent
-
-
-NOTHING = Limited((), {}, ())
-
-
-class Limit(NamedTuple):
+class Limit(Struct, frozen=True, gc=False):
     """A limit per minute of one of a request's subjects."""
 
     kind: str
     """`requests` or `tokens`."""
     want: Want
-    """What a request takes of it: one request, or as many tokens as it is expected to have."""
+    """What a request takes of it: one request, or all tokens that there are."""
 
 
-class Limits(NamedTuple):
+class Limits(Struct, frozen=True, gc=False):
     """All limits of a request's subjects."""
 
     subjects: Sequence[Subject]
     limits: Sequence[Limit]
     places: Sequence[Place]
+
+
+class Limited(Struct, gc=False):
+    """What was taken for one request."""
+
+    limits: Sequence[Limit]
+    verdicts: Sequence[Standing]
+    """What they have said, in the same order."""
+    tokens: Sequence[Want]
+    """What was taken of limits of tokens, by an estimate."""
+    places: Sequence[Place]
+
+    @property
+    def standings(self) -> Standings:
+        """The tightest limit of each kind: the one with the smallest share left."""
+        found: dict[str, Standing] = {}
+        for limit, verdict in zip(self.limits, self.verdicts):  # noqa: B905 `strict` costs as much as a limit
+            known = found.get(limit.kind)
+            if known is None or verdict.remaining / verdict.limit < known.remaining / known.limit:
+                found[limit.kind] = verdict
+        return found
+
+
+NOTHING = Limited((), (), (), ())
 
 
 class Limiter:
@@ -63,22 +73,27 @@ class Limiter:
         known = self._limits.get(id(subjects))
         if known is None or known.subjects is not subjects:
             known = self._remember(subjects)
-        _, limits, places = known
+        limits, places = known.limits, known.places
         if not limits and not places:
             return NOTHING
         wants: list[Want] = []
         by_tokens: list[Want] = []
-        for kind, want in limits:
-            if kind == "tokens":
-                want = Want(want.name, want.rate, min(tokens, want.rate.units))
+        for limit in limits:
+            want = limit.want
+            if limit.kind == "tokens":
+                want = Want(want.name, want.rate, tokens if tokens < want.units else want.units)
                 by_tokens.append(want)
             wants.append(want)
-        taken = await self._counters.take(wants, time(), places)
+        now = time()
+        taken = self._counters.take_now(wants, now, places)
+        if taken is None:
+            taken = await self._counters.take(wants, now, places)
         if taken.full is not None:
             raise _too_many(places[taken.full])
+        limited = Limited(limits, taken.verdicts, by_tokens, places)
         if taken.refused is not None:
-            raise _refusal(limits, taken)
-        return Limited(by_tokens, _standings(limits, taken), places)
+            raise _refusal(limited, taken.refused)
+        return limited
 
     def _remember(self, subjects: Sequence[Subject]) -> Limits:
         if len(self._limits) >= MOST_KEPT:
@@ -96,7 +111,7 @@ class Limiter:
 
     def settle(self, limited: Limited, tokens: int | None) -> None:
         """A request has ended, having used so many tokens; None where it used none that are known."""
-        for place in limited.concurrent:
+        for place in limited.places:
             self._counters.end(place.name)
         if tokens is None:
             return
@@ -117,22 +132,8 @@ def _limits_of(subject: Subject) -> list[Limit]:
     return found
 
 
-def _standings(limits: Sequence[Limit], taken: Taken) -> dict[str, Standing]:
-    """The tightest limit of each kind: the one with the smallest share left."""
-    found: dict[str, Standing] = {}
-    for (kind, want), verdict in zip(limits, taken.verdicts, strict=True):
-        limit, remaining = want.rate.units, verdict.remaining
-        if kind in found:
-            known = found[kind]
-            if remaining / limit >= known.remaining / known.limit:
-                continue
-        found[kind] = Standing(limit, remaining, verdict.reset_s)
-    return found
-
-
-def _refusal(limits: Sequence[Limit], taken: Taken) -> LimitExceeded:
-    assert taken.refused is not None
-    want, verdict = limits[taken.refused].want, taken.verdicts[taken.refused]
+def _refusal(limited: Limited, refused: int) -> LimitExceeded:
+    want, verdict = limited.limits[refused].want, limited.verdicts[refused]
     subject, _, kind = want.name.rpartition(":")
     seconds = max(1, math.ceil(verdict.retry_s)) if math.isfinite(verdict.retry_s) else 60
     plural = "s" if seconds != 1 else ""
@@ -141,7 +142,7 @@ def _refusal(limits: Sequence[Limit], taken: Taken) -> LimitExceeded:
         f"retry in {seconds} second{plural}",
         retry_after=seconds,
     )
-    error.standings = _standings(limits, taken)
+    error.standings = limited.standings
     return error
 
 

@@ -21,8 +21,8 @@ from struct import unpack
 from tidegate.bus import Memory
 from tidegate.protocols.errors import Unavailable
 
-from .counters import MOST_COUNTERS, Place, Taken, Want, begin_all, weigh
-from .gcra import correct
+from .counters import MOST_COUNTERS, Place, Taken, Want, begin_all
+from .gcra import correct, take
 
 __all__ = ["SharedCounters"]
 
@@ -78,6 +78,10 @@ class SharedCounters:
 
     # --- rates ------------------------------------------------------------------------------------
 
+    def take_now(self, wants: Sequence[Want], now: float, places: Sequence[Place] = ()) -> Taken | None:
+        """See Counters."""
+        return None if places or not self._try_lock() else self._take_locked(wants, now)
+
     async def take(self, wants: Sequence[Want], now: float, places: Sequence[Place] = ()) -> Taken:
         """See Counters. Raises Unavailable if the memory stays locked for seconds."""
         if not places:
@@ -99,16 +103,22 @@ class SharedCounters:
             return Taken((), None)
         if not self._try_lock():
             await self._lock()
+        return self._take_locked(wants, now)
+
+    def _take_locked(self, wants: Sequence[Want], now: float) -> Taken:
+        """Take units, and unlock the memory."""
         try:
             if self._corrections:
                 self._make_corrections()
-            slots = [self._slot(want.name, now) for want in wants]
+            slots = {want.name: self._slot(want.name, now) for want in wants}
             arrivals = self._arrivals
-            taken, after = weigh(wants, [arrivals[slot] for slot in slots], now)
-            if taken.refused is None:
-                for slot, arrival in zip(slots, after, strict=True):
-                    arrivals[slot] = max(arrivals[slot], arrival)  # two may share an overflow slot
-            return taken
+            verdicts, after, refused = take(
+                wants, {name: arrivals[slot] for name, slot in slots.items()}, now
+            )
+            if refused is None:
+                for name, slot in slots.items():
+                    arrivals[slot] = max(arrivals[slot], after[name])  # two may share an overflow slot
+            return Taken(verdicts, refused)
         finally:
             self._memory.unlock()
 

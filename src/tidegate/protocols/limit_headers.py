@@ -5,18 +5,23 @@ https://platform.openai.com/docs/guides/rate-limits#rate-limits-in-headers
 
 from collections.abc import Mapping
 from functools import cache
-from typing import NamedTuple
+
+from msgspec import Struct
 
 __all__ = ["Standing", "Standings", "render_limits"]
 
 
-class Standing(NamedTuple):
-    """The tightest limit of a kind, for the headers of a response."""
+class Standing(Struct, frozen=True, gc=False):
+    """What a limit says to a request."""
 
     limit: int
+    """Units in a period."""
     remaining: int
+    """Units that are left, now."""
     reset_s: float
     """Seconds until the limit is unused again."""
+    retry_s: float = 0.0
+    """Seconds until the request would be allowed; 0 if it is. Infinite where it needs more than the limit."""
 
 
 Standings = Mapping[str, Standing]
@@ -28,12 +33,12 @@ def render_limits(standings: Standings, now: float) -> list[tuple[bytes, bytes]]
     is in seconds since 1970, for dialects that name a time.
     """
     headers: list[tuple[bytes, bytes]] = []
-    for kind, (limit, remaining, reset_s) in standings.items():
+    for kind, standing in standings.items():
         of_limit, of_remaining, of_reset = _names(kind)
         headers += (
-            (of_limit, b"%d" % limit),
-            (of_remaining, b"%d" % remaining),
-            (of_reset, _duration(reset_s)),
+            (of_limit, b"%d" % standing.limit),
+            (of_remaining, b"%d" % standing.remaining),
+            (of_reset, _duration(standing.reset_s)),
         )
     return headers
 
