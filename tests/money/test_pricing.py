@@ -11,7 +11,7 @@ from msgspec.structs import fields
 from running import parse_config
 from tidegate.catalog import Rate, Tier, Tiered
 from tidegate.money import PriceList, bill_of, nano_of
-from tidegate.money.pricing import CHAINS, PRICED, bill_of_images, cost_of, parts_of, price_of_image, table_of
+from tidegate.money.pricing import CHAINS, PRICED, bill_by, cost_of, parts_of, price_of_image, table_of
 from tidegate.protocols.usage import Usage
 
 NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
@@ -185,7 +185,7 @@ def test_requests_and_searches_are_billed_by_the_thousand() -> None:
 def test_an_image_costs_by_size_and_quality(
     model: str, size: str, quality: str | None, count: int, cost: str | None
 ) -> None:
-    bill = bill_of_images(PRICES.image_prices("azure", model, NOON), count, size, quality)
+    bill = bill_by(PRICES.find("azure", model, NOON), None, count, size, quality)
     assert (bill.total if bill is not None else None) == (nano_of(Decimal(cost)) if cost else None)
 
 

@@ -1,11 +1,11 @@
 """What a request is expected to need."""
 
-from typing import NamedTuple
+from msgspec import Struct
 
 __all__ = ["Quote"]
 
 
-class Quote(NamedTuple):
+class Quote(Struct, frozen=True, gc=False):
     """What a request is expected to need, at most."""
 
     model: str

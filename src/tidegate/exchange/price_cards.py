@@ -29,8 +29,7 @@ class PriceCards:
         """What an answer costs, in nano; None where that is not known."""
         card = self._card(candidate, served, usage) if _is_plain(served, usage) else None
         if card is None or usage.input is None or usage.output is None:
-            name = candidate.service.name
-            bill = self._tariff.bill(name, candidate.model, served, served.billed or usage, time())
+            bill = self._tariff.bill(candidate, served, served.billed or usage, time())
             return bill.total if bill is not None else None
         usd = (
             usage.input * card.input

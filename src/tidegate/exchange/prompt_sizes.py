@@ -17,8 +17,8 @@ COLD = 2 * USUAL
 FORGET = 0.05
 """The share of the difference by which a rate falls with each answer that reports less."""
 MOST_MODELS = 4096
-SIZES = 40
-"""Sizes that are told apart, each twice the one before."""
+SIZES = 64
+"""Sizes that are told apart, each twice the one before: all that there can be."""
 
 
 class PromptSizes:
@@ -36,12 +36,14 @@ class PromptSizes:
             if len(self._rates) >= MOST_MODELS:
                 self._rates.clear()
             rates = self._rates[service, model] = [0.0] * SIZES
-        place, rate = min(size.bit_length(), SIZES - 1), tokens / size
+        place, rate = size.bit_length(), tokens / size
         known = rates[place]
         rates[place] = rate if rate >= known else known + (rate - known) * FORGET
 
     def tokens(self, service: str, model: str, size: int) -> float:
         """The tokens of a prompt of so many bytes, rather too many than too few."""
         rates = self._rates.get((service, model))
-        rate = rates[min(size.bit_length(), SIZES - 1)] if rates is not None else 0.0
-        return size * (max(rate, USUAL) if rate else COLD)
+        rate = rates[size.bit_length()] if rates is not None else 0.0
+        if rate < USUAL:
+            rate = USUAL if rate else COLD
+        return size * rate

@@ -2,17 +2,18 @@
 
 from collections.abc import Sequence
 from math import ceil
-from typing import Any, NamedTuple
+from typing import Any
+
+from msgspec import Struct
 
 from tidegate.accounts import Caller, Quote
 from tidegate.config import Billing
-from tidegate.money.greatest import Greatest
 from tidegate.protocols.errors import TidegateError
 from tidegate.providers import Candidate
 
 from .facts import BYTES_PER_TOKEN, MEDIA, MOST_WITH_MEDIA
 from .gateway import Gateway
-from .tariff import Drawing
+from .tariff import PLAIN, Drawing
 
 __all__ = ["drawing_of", "foreseen_refusal", "prompt_bytes", "quote_of"]
 
@@ -24,18 +25,19 @@ TOKENS_OF_PICTURE = 6500
 """The most tokens of an image that is to be edited, at high fidelity (the same guide)."""
 
 
-class Demand(NamedTuple):
+MOST_BYTES = MOST_WITH_MEDIA * BYTES_PER_TOKEN
+
+
+class Demand(Struct, frozen=True, gc=False):
     """What a request asks for."""
 
     size: int
     """Of its prompt, in bytes."""
     answer: int
     """The most tokens of its answer, over all choices."""
-    searches: int
-    """The most web searches, over all choices."""
-    images: int
+    images: int = 0
     """The number of images to be generated; 0 if it is not for images."""
-    drawing: Drawing
+    drawing: Drawing = PLAIN
 
 
 def drawing_of(parsed: Any) -> Drawing:
@@ -48,9 +50,8 @@ def prompt_bytes(parsed: Any) -> int:
     about their tokens.
     """
     size = len(getattr(parsed, "body", b""))
-    most = MOST_WITH_MEDIA * BYTES_PER_TOKEN
-    if size > most and hasattr(parsed, "needs") and not MEDIA.isdisjoint(parsed.needs()):
-        return most
+    if size > MOST_BYTES and hasattr(parsed, "needs") and not MEDIA.isdisjoint(parsed.needs()):
+        return MOST_BYTES
     return size
 
 
@@ -60,38 +61,44 @@ def demand_of(parsed: Any, billing: Billing) -> Demand:
     if images:
         answer = images * TOKENS_OF_IMAGE.get(getattr(parsed, "quality", None) or "", MOST_TOKENS_OF_IMAGE)
         pictures = getattr(parsed, "picture_count", 0) * TOKENS_OF_PICTURE * BYTES_PER_TOKEN
-        return Demand(prompt_bytes(parsed) + pictures, answer, 0, images, drawing_of(parsed))
+        return Demand(prompt_bytes(parsed) + pictures, answer, images, drawing_of(parsed))
     most = getattr(parsed, "max_output", None)
-    choices = getattr(parsed, "n", 1) or 1
-    answer = (billing.output_tokens if most is None else most) * choices
+    answer = (billing.output_tokens if most is None else most) * (getattr(parsed, "n", 1) or 1)
+    return Demand(prompt_bytes(parsed), answer)
+
+
+def searches_of(parsed: Any, usual: int) -> int:
+    """The most web searches that a request asks for, over all choices; `usual` where it sets no bound."""
     count = getattr(parsed, "searches", None)
-    searches = count() if count is not None else 0
-    if searches is None:
-        searches = billing.searches
-    return Demand(prompt_bytes(parsed), answer, searches * choices, 0, Drawing())
+    most = count() if count is not None else 0
+    return (usual if most is None else most) * (getattr(parsed, "n", 1) or 1)
 
 
 def quote_of(caller: Caller, parsed: Any, candidates: Sequence[Candidate], gateway: Gateway) -> Quote:
     """What a request is expected to need, at most: its cost at the most expensive candidate."""
     demand = demand_of(parsed, gateway.config.billing)
-    body, tariff, sizes = getattr(parsed, "body", b""), gateway.tariff, gateway.prompt_sizes
     most = -1.0
     for one in candidates:
-        service, model = one.service.name, one.model
-        greatest = tariff.greatest(service, model, body)
-        if greatest is not None:
-            cost = _cost(greatest, demand, sizes.tokens(service, model, demand.size))
-            most = max(most, -1.0 if cost is None else cost)
+        cost = _cost_at(one, parsed, demand, gateway)
+        if cost is not None and cost > most:
+            most = cost
     if caller.margin:
         most *= 1 + float(caller.margin)
     cost = ceil(most) if most >= 0 else None
     return Quote(parsed.model or "", demand.size // BYTES_PER_TOKEN + demand.answer, cost)
 
 
-def _cost(greatest: Greatest, demand: Demand, prompt: float) -> float | None:
+def _cost_at(candidate: Candidate, parsed: Any, demand: Demand, gateway: Gateway) -> float | None:
+    """What a candidate costs at most, in nano; None where that is not known."""
+    service, model = candidate.service.name, candidate.model
+    greatest = gateway.tariff.greatest(service, model, getattr(parsed, "body", b""))
+    if greatest is None:
+        return None
     if demand.images and greatest.images:
         return greatest.cost_of_images(demand.images, *demand.drawing)
-    return greatest.cost(prompt, demand.answer, demand.searches)
+    prompt = gateway.prompt_sizes.tokens(service, model, demand.size)
+    searches = searches_of(parsed, gateway.config.billing.searches) if greatest.search else 0
+    return greatest.cost(prompt, demand.answer, searches)
 
 
 async def foreseen_refusal(

@@ -4,6 +4,8 @@ import logging
 from collections.abc import Sequence
 from time import perf_counter
 
+from msgspec.structs import astuple
+
 from tidegate.figures import Part, Sample
 from tidegate.figures.kinds import kind_of
 from tidegate.money import Bill
@@ -15,7 +17,17 @@ from .attempt import Attempt
 from .plain_answers import LEAST_GENERATION_S
 from .state import Exchange
 
-__all__ = ["FREE", "count", "is_plain", "is_sampled", "plain_sample", "sample_of"]
+__all__ = [
+    "FREE",
+    "NO_COUNTS",
+    "Counts",
+    "count",
+    "counts_of",
+    "is_plain",
+    "is_sampled",
+    "plain_sample",
+    "sample_of",
+]
 
 log = logging.getLogger("tidegate")
 
@@ -29,6 +41,10 @@ FREE = frozenset(["refused", "failed", "gateway_failed", "shut_down"])
 BAD_TOOL_CALLS = frozenset(["MALFORMED_FUNCTION_CALL", "malformed_tool_use"])
 """Finish reasons of answers whose tool calls cannot be read."""
 OK = 200
+
+Counts = tuple[int, int, int, int, int]
+"""Tokens by class: `input`, `cache_read`, `cache_write`, `output` and `reasoning`, as in Part."""
+NO_COUNTS = 0, 0, 0, 0, 0
 
 
 def count(this: Exchange, record: Record) -> None:
@@ -69,25 +85,35 @@ def is_sampled(this: Exchange) -> bool:
     return this.model is not None and this.stream is not None
 
 
-def plain_sample(this: Exchange, record: Record) -> Sample:
-    """The sample of such an answer that is booked: what `sample_of` returns, in a third of the time."""
+def counts_of(usage: Usage) -> Counts:
+    """The tokens of a usage in the classes of Part."""
+    own, read, written, hour, audio, image, text, reasoning, spoken, drawn, _ = astuple(usage)
+    return (
+        (own or 0) + (audio or 0) + (image or 0),
+        read or 0,
+        (written or 0) + (hour or 0),
+        (text or 0) + (spoken or 0) + (drawn or 0),
+        reasoning or 0,
+    )
+
+
+def plain_sample(this: Exchange, record: Record, counts: Counts) -> Sample:
+    """The sample of such an answer that is booked: what `sample_of` returns, in a third of the time.
+    `counts` are those of its usage.
+    """
     (attempt,) = this.attempts
-    candidate, tally, usage = attempt.candidate, attempt.tally, attempt.tally.usage
-    assert usage is not None, "it would not be complete"
-    generated, generated_ms = _speed(this, attempt, usage)
-    written, discount, premium = (usage.cache_write or 0) + (usage.cache_write_1h or 0), 0, 0
-    if usage.cache_read or written:
-        discount, premium = this.gateway.price_cards.cache_effect(candidate, tally, usage)
+    candidate, tally = attempt.candidate, attempt.tally
+    _, read, written, output, reasoning = counts
+    generated, generated_ms = _speed(this, attempt, output + reasoning)
+    discount = premium = 0
+    if read or written:
+        assert tally.usage is not None, "it would not be complete"
+        discount, premium = this.gateway.price_cards.cache_effect(candidate, tally, tally.usage)
     part = Part(
-        candidate.service.name, this.gateway.model_names.of(candidate), None, True,
-        (usage.input or 0) + (usage.input_audio or 0) + (usage.input_image or 0),
-        usage.cache_read or 0,
-        written,
-        (usage.output or 0) + (usage.output_audio or 0) + (usage.output_image or 0),
-        usage.reasoning or 0,
+        candidate.service.name, this.gateway.model_names.of(candidate), None, True, *counts,
         record.cost, discount, premium, generated, generated_ms, tally.finish == "tool_calls",
     )  # fmt: skip
-    return Sample(OK, record.total_ms, record.first_byte_ms if this.stream else None, parts=(part,))
+    return Sample(OK, record.total_ms, record.first_byte_ms if this.stream else None, False, True, (part,))
 
 
 def sample_of(this: Exchange, record: Record, bills: Sequence[tuple[int, Bill]] | None) -> Sample:
@@ -142,22 +168,18 @@ def _part(this: Exchange, attempt: Attempt, record: Record, cost: int | None, *,
     bad_calls = isinstance(failure, ProviderBroke) and failure.finish in BAD_TOOL_CALLS
     if usage is None:
         return Part(provider, model, kind, rated, cost=cost, tool_calls=calls, bad_tool_calls=bad_calls)
-    generated, generated_ms = _speed(this, attempt, usage) if kind is None else (0, 0.0)
+    counts = counts_of(usage)
+    generated, generated_ms = _speed(this, attempt, counts[3] + counts[4]) if kind is None else (0, 0.0)
     discount, premium = cards.cache_effect(candidate, attempt.tally, usage)
     return Part(
-        provider, model, kind, rated,
-        (usage.input or 0) + (usage.input_audio or 0) + (usage.input_image or 0),
-        usage.cache_read or 0,
-        (usage.cache_write or 0) + (usage.cache_write_1h or 0),
-        (usage.output or 0) + (usage.output_audio or 0) + (usage.output_image or 0),
-        usage.reasoning or 0,
+        provider, model, kind, rated, *counts,
         cost, discount, premium, generated, generated_ms, calls, bad_calls,
     )  # fmt: skip
 
 
-def _speed(this: Exchange, attempt: Attempt, usage: Usage) -> tuple[int, float]:
+def _speed(this: Exchange, attempt: Attempt, tokens: int) -> tuple[int, float]:
     """Completion tokens, and the milliseconds in which they were generated; zeros where that is not known."""
-    tokens, begun = usage.completion_tokens, attempt.first_byte_at if this.stream else attempt.started_at
+    begun = attempt.first_byte_at if this.stream else attempt.started_at
     if not tokens or begun is None:
         return 0, 0.0
     elapsed = (attempt.ended_at or perf_counter()) - begun

@@ -12,7 +12,7 @@ from msgspec.json import Decoder, encode
 
 from tidegate.money import in_usd
 
-from .accounting import bill_attempts
+from .billing import bill_attempts
 from .state import Exchange
 
 __all__ = ["shows_cost", "with_cost", "write_with_cost"]

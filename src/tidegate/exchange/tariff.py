@@ -7,10 +7,13 @@ from functools import lru_cache, partial
 from time import time
 from typing import NamedTuple
 
+from msgspec import Struct
+
 from tidegate.config import Config
-from tidegate.money import STANDARD, Bill, Found, OperatorPrices, PriceList, Terms, bill_of
+from tidegate.money import STANDARD, Bill, Found, OperatorPrices, PriceList, Terms
 from tidegate.money.greatest import Greatest, Wish, greatest_of, wishes_at
-from tidegate.money.pricing import RateTable, bill_of_images, parts_of, table_of
+from tidegate.money.pricing import RateTable, bill_by, table_of
+from tidegate.money.terms import Fields
 from tidegate.protocols.contract import Tally
 from tidegate.protocols.usage import Usage
 from tidegate.providers import Candidate
@@ -35,7 +38,7 @@ class Drawing(NamedTuple):
 PLAIN = Drawing()
 
 
-class _Kept(NamedTuple):
+class _Kept(Struct, frozen=True):
     """Prices, and how long they are the same."""
 
     since: float
@@ -47,7 +50,7 @@ class _Kept(NamedTuple):
     """What the rates come to, where a bill can be made by a table."""
 
 
-class _KeptGreatest(NamedTuple):
+class _KeptGreatest(Struct, frozen=True):
     """The greatest prices of a model, and what can raise them."""
 
     until: float
@@ -64,7 +67,7 @@ class Tariff:
         self.prices = PriceList(config, operator)
         self._trust = config.billing.provider_cost
         self._exact = {name for name, one in config.providers.items() if _is_exact(one.kind)}
-        self._found: dict[tuple[str, str, Terms], _Kept] = {}
+        self._found: dict[tuple[str, str, Fields], _Kept] = {}
         self._greatest: dict[tuple[str, str], _KeptGreatest] = {}
         self._chosen: dict[tuple[object, ...], tuple[Sequence[Candidate], Sequence[Candidate]]] = {}
         self.matches = lru_cache(MOST_KEPT)(_matches)
@@ -79,10 +82,10 @@ class Tariff:
             return kept.found
         return self.prices.find(service, model, datetime.fromtimestamp(at, UTC), terms.context())
 
-    def _find(self, service: str, model: str, terms: Terms) -> _Kept:
+    def _find(self, service: str, model: str, terms: Fields) -> _Kept:
         kept, now = self._found.get((service, model, terms)), time()
         if kept is None or now >= kept.until or kept.generation != self.prices.operator.generation:
-            kept = self._look_up(service, model, terms, now)
+            kept = self._look_up(service, model, Terms(*terms), now)
         return kept
 
     def _look_up(self, service: str, model: str, terms: Terms, now: float) -> "_Kept":
@@ -97,37 +100,31 @@ class Tariff:
         found = self.prices.find(service, model, datetime.fromtimestamp(now, UTC), terms.context())
         if len(self._found) >= MOST_KEPT:
             self._found.clear()
-        table = table_of(found.rates)
-        kept = self._found[service, model, terms] = _Kept(since, until, operator.generation, found, table)
+        kept = _Kept(since, until, operator.generation, found, table_of(found.rates))
+        self._found[service, model, terms] = kept
         return kept
 
     def bill(
-        self,
-        service: str,
-        model: str,
-        served: Tally,
-        usage: Usage | None,
-        at: float,
-        drawing: Drawing = PLAIN,
+        self, candidate: Candidate, served: Tally, usage: Usage | None, at: float, drawing: Drawing = PLAIN
     ) -> Bill | None:
         """What an answer costs; None where a part of it has no known price. `served` is how it was served,
         `usage` what it used, `at` when the request began, `drawing` what images it requested.
         """
-        terms = Terms(served.service_tier, served.speed, served.inference_geo, served.search_context_size)
-        kept, bill = self._find(service, model, terms), None
-        found = kept.found if at >= kept.since else self.find(service, model, terms, at)
-        if served.images and found.images:
-            bill = bill_of_images(found.images, served.images, drawing.size, drawing.quality)
-        elif usage is not None and kept.table is not None and found is kept.found:
-            bill = kept.table.bill(usage)
-        elif usage is not None:
-            parts = parts_of(usage, found.rates)
-            bill = None if parts is None else bill_of(parts)
+        service, model = candidate.service.name, candidate.model
+        terms = served.service_tier, served.speed, served.inference_geo, served.search_context_size
+        kept = self._find(service, model, terms)
+        if kept.table is not None and usage is not None and not served.images and at >= kept.since:
+            found, bill = kept.found, kept.table.bill(usage)
+        else:
+            found = self.find(service, model, Terms(*terms), at)
+            bill = bill_by(found, usage, served.images, *drawing)
+        if served.provider_cost is None:
+            return bill
         return self._as_reported(service, served.provider_cost, bill, found)
 
-    def _as_reported(self, service: str, cost: int | None, bill: Bill | None, found: Found) -> Bill | None:
+    def _as_reported(self, service: str, cost: int, bill: Bill | None, found: Found) -> Bill | None:
         """A bill of what the provider says that the answer costs, where that is to be used."""
-        if cost is None or found.is_operators or self._trust == "never":
+        if found.is_operators or self._trust == "never":
             return bill
         if bill is None:
             return Bill.as_reported(cost)

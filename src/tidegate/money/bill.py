@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from fractions import Fraction
 from typing import NamedTuple
 
 from msgspec import Struct
 
-from .amounts import divide, nano_of, show_usd
+from .amounts import NANO, divide, nano_of, show_usd
 
 __all__ = ["Bill", "Exact", "Line", "Part", "bill_of", "exact"]
 
@@ -91,7 +92,9 @@ def bill_of(parts: Sequence[Part]) -> Bill:
 
 
 class Exact(NamedTuple):
-    """A rate as a fraction of nano per unit, and in writing: `Decimal` arithmetic costs ten times as much."""
+    """A rate as a fraction of nano per unit, in its lowest terms, and in writing: `Decimal` arithmetic costs
+    ten times as much.
+    """
 
     rate: Decimal
     per: int
@@ -106,8 +109,8 @@ def exact(rate: Decimal, per: int) -> Exact:
     if known is None or known.rate is not rate or known.per != per:
         if len(_KNOWN) >= MOST_KNOWN:
             _KNOWN.clear()
-        numerator, denominator = rate.as_integer_ratio()
-        known = _KNOWN[id(rate)] = Exact(rate, per, numerator * 1_000_000_000, denominator * per, f"{rate:f}")
+        share = Fraction(rate) * NANO / per
+        known = _KNOWN[id(rate)] = Exact(rate, per, share.numerator, share.denominator, f"{rate:f}")
     return known
 
 

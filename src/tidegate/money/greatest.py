@@ -9,6 +9,8 @@ from decimal import Decimal
 from itertools import product
 from typing import NamedTuple
 
+from msgspec import Struct
+
 from tidegate.catalog import ImagePrice, Rate, Tiered
 
 from .pricing import Found, price_of_image
@@ -47,7 +49,7 @@ Finder = Callable[[Terms], Found]
 """The prices of a model on some terms."""
 
 
-class Greatest(NamedTuple):
+class Greatest(Struct, frozen=True):
     """The highest price of each part of a request, in nano."""
 
     prompt: float | None

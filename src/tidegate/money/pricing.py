@@ -13,9 +13,10 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from itertools import compress
-from operator import attrgetter
 from types import MappingProxyType
 from typing import Literal, NamedTuple
+
+from msgspec.structs import astuple
 
 from tidegate.catalog import ImagePrice, Rate, Tiered, adjusted, model_named, priced_model
 from tidegate.config import Config, PriceConfig
@@ -32,7 +33,7 @@ __all__ = [
     "PriceList",
     "RateTable",
     "Source",
-    "bill_of_images",
+    "bill_by",
     "parts_of",
     "price_of_image",
     "table_of",
@@ -57,7 +58,7 @@ CHAINS: Mapping[str, tuple[str, ...]] = MappingProxyType(
 cached tokens bills them like others."""
 
 CLASSES = tuple(CHAINS)
-_counts = attrgetter(*CLASSES)
+assert Usage.__struct_fields__ == CLASSES, "usages are taken apart in this order"
 PRICED = frozenset([*CHAINS, "requests"])
 """All that can have a rate."""
 
@@ -161,24 +162,25 @@ class RateTable:
         chosen = {
             name: next((rates[key] for key in keys if key in rates), None) for name, keys in CHAINS.items()
         }
-        self._rows: dict[str, Exact] = {
-            name: exact(rate, PER[name]) for name, rate in chosen.items() if rate is not None
-        }
+        self._rows: tuple[Exact | None, ...] = tuple(
+            exact(rate, PER[name]) if rate is not None else None for name, rate in chosen.items()
+        )
         self._request = exact(rates["requests"], 1_000) if "requests" in rates else None
 
     def bill(self, usage: Usage) -> Bill | None:
         """What a usage costs; None where `parts_of` is None."""
         if usage.input is None or usage.output is None:
             return None
-        rows, total = self._rows, 0
         lines: list[Line] = []
-        counts = _counts(usage)
-        for name, count in compress(zip(CLASSES, counts, strict=True), counts):
-            row = rows.get(name)
+        counts, total = astuple(usage), 0
+        rows = zip(CLASSES, self._rows, counts)  # noqa: B905 `strict` costs as much as a line
+        for name, row, count in compress(rows, counts):
             if row is None:
                 return None
             _, _, numerator, denominator, written = row
-            amount = divide(count * numerator, denominator)
+            amount = count * numerator
+            if denominator != 1:  # a price of so many nano is the usual one
+                amount = divide(amount, denominator)
             lines.append(Line(name, count, written, amount))
             total += amount
         if self._request is not None:
@@ -205,12 +207,21 @@ def price_of_image(
     return next((row.price for row in rows if row.fits(size, quality)), None)
 
 
-def bill_of_images(
-    rows: Sequence[ImagePrice], count: int, size: str | None = None, quality: str | None = None
+def bill_by(
+    found: Found,
+    usage: Usage | None,
+    images: int | None = None,
+    size: str | None = None,
+    quality: str | None = None,
 ) -> Bill | None:
-    """What so many images cost; None if their size or quality has no known price."""
-    price = price_of_image(rows, size, quality)
-    return None if price is None else bill_of([Part("images", count, price, 1)])
+    """What a usage, or so many images of this size and quality, cost by these prices; None where a part has
+    no known price.
+    """
+    if images and found.images:
+        price = price_of_image(found.images, size, quality)
+        return None if price is None else bill_of([Part("images", images, price, 1)])
+    parts = parts_of(usage, found.rates) if usage is not None else None
+    return None if parts is None else bill_of(parts)
 
 
 def _own_rates(price: PriceConfig) -> Mapping[str, Rate]:
@@ -237,7 +248,7 @@ def parts_of(usage: Usage, rates: Mapping[str, Rate]) -> list[Part] | None:
     if "output_image" in rates and usage.output_image is None and usage.completion_tokens:
         return None  # text and images have different prices, but the provider's count does not separate them
     parts: list[Part] = []
-    counts = _counts(usage)
+    counts = astuple(usage)
     for name, count in compress(zip(CLASSES, counts, strict=True), counts):
         for key in CHAINS[name]:
             if key in rates:

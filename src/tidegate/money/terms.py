@@ -4,7 +4,10 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
-__all__ = ["STANDARD", "Terms"]
+__all__ = ["STANDARD", "Fields", "Terms"]
+
+Fields = tuple[str | None, str | None, str | None, str | None]
+"""Those of Terms, which as a key equal them."""
 
 
 class Terms(NamedTuple):

@@ -178,7 +178,7 @@ class Record(Struct, kw_only=True, omit_defaults=True):
     """Whose wallet and budgets the request belongs to."""
     cost: int | None = None
     """What it cost, in 10⁻⁹ USD; None where that is not known, or no accounts are kept."""
-    bill: list[Line] = []
+    bill: Sequence[Line] = ()
     """The cost by class of usage; the amounts add up to it."""
     costs: dict[int, int] = {}
     """What each attempt cost, by its number from 0 in the order in which they began; empty where only the
