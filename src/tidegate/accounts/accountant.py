@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from types import MappingProxyType
 
+from msgspec import Struct
+
 from tidegate.protocols.errors import Forbidden, TidegateError, Unavailable
 from tidegate.protocols.limit_headers import Standings
 from tidegate.store.errors import JournalFailed
@@ -24,19 +26,16 @@ __all__ = ["Accountant", "Ticket"]
 UNLIMITED: Standings = MappingProxyType({})
 
 
-class Ticket:
+class Ticket(Struct):
     """What was taken and held for one request. It is settled once."""
 
-    __slots__ = ("begun_at", "budgets", "caller", "hold", "limited", "quote", "settled")
-
-    def __init__(self, caller: Caller, quote: Quote) -> None:
-        self.caller = caller
-        self.quote = quote
-        self.begun_at = milliseconds()
-        self.limited: Limited | None = None
-        self.budgets: list[Spent] = []
-        self.hold: Hold | None = None
-        self.settled = False
+    caller: Caller
+    quote: Quote
+    begun_at: int
+    limited: Limited | None = None
+    budgets: Sequence[Spent] = ()
+    hold: Hold | None = None
+    settled: bool = False
 
     @property
     def standings(self) -> Standings:
@@ -66,10 +65,10 @@ class Accountant:
         """
         if self._refuse and self.store.failing_since is not None:
             raise Unavailable("the accounts are not available at the moment", retry_after=5)
-        ticket = Ticket(caller, quote)
+        ticket = Ticket(caller, quote, milliseconds())
         subjects = self._models.join(caller.subjects, quote.model)
         pays, budgeted = _check_price(caller, subjects, quote)
-        cost, begun = quote.cost or 0, False
+        cost, begun, lease, held = quote.cost or 0, False, None, 0
         try:
             if subjects:
                 ticket.limited = await self._limiter.take(subjects, quote.tokens)
@@ -77,9 +76,10 @@ class Accountant:
                     ticket.budgets = await self._budgets.hold(subjects, cost)
             if pays:
                 assert caller.user is not None
-                ticket.hold = await self._wallets.hold(caller.user, cost)
-            hold = ticket.hold
-            lease, held = (hold.lease, hold.amount) if hold is not None else (None, 0)
+                hold = self._wallets.hold_now(caller.user, cost)
+                if hold is None:
+                    hold = await self._wallets.hold(caller.user, cost)
+                ticket.hold, lease, held = hold, hold.lease, hold.amount
             self._write(Begun(request, ticket.begun_at, caller.user, caller.key, lease, held, quote.model))
             begun = True
             if self.store.waits:

@@ -69,7 +69,9 @@ def correct(rate: Rate, arrival: float, now: float, units: int) -> float:
     """Take units whatever the limit allows, or give them back where the number is negative: an estimate
     has become a fact.
     """
-    return max(now, max(arrival, now) + units * rate.period_s / rate.units)
+    most, period_s = rate
+    moved = (arrival if arrival > now else now) + units * period_s / most
+    return moved if moved > now else now
 
 
 def units_left(units: int, period_s: float, ahead_s: float) -> int:

@@ -9,6 +9,8 @@ import asyncio
 import contextlib
 from time import monotonic
 
+from msgspec import Struct
+
 from tidegate.money import show_usd
 from tidegate.money.ledger import wallet_of
 from tidegate.protocols.errors import InsufficientFunds, Unavailable
@@ -41,24 +43,22 @@ class _Lease:
         self.used_at = monotonic()
 
 
-class Hold:
+class Hold(Struct):
     """What is held for one request."""
 
-    __slots__ = ("_lease", "amount", "lease", "user")
-
-    def __init__(self, user: str, lease: _Lease, amount: int) -> None:
-        self.user = user
-        self.amount = amount
-        """In nano."""
-        self.lease = lease.id
-        self._lease = lease
+    user: str
+    amount: int
+    """In nano."""
+    lease: str
+    """The id of the lease that it is a part of."""
+    part_of: _Lease
 
 
 def _hold(user: str, lease: _Lease, amount: int) -> Hold:
     lease.left -= amount
     lease.open += 1
     lease.used_at = monotonic()
-    return Hold(user, lease, amount)
+    return Hold(user, amount, lease.id, lease)
 
 
 class Wallets:
@@ -73,13 +73,18 @@ class Wallets:
         """By user: the lease that new holds are taken from."""
         self._taking: dict[str, asyncio.Lock] = {}
 
+    def hold_now(self, user: str, amount: int) -> Hold | None:
+        """Hold money for a request, if this worker has it; None if `hold` has to ask the store."""
+        lease = self._current.get(user)
+        return _hold(user, lease, amount) if lease is not None and lease.left >= amount else None
+
     async def hold(self, user: str, amount: int) -> Hold:
         """Hold money for a request. Raises InsufficientFunds, and Unavailable where the store has to be asked
         and cannot be.
         """
-        lease = self._current.get(user)
-        if lease is not None and lease.left >= amount:
-            return _hold(user, lease, amount)
+        hold = self.hold_now(user, amount)
+        if hold is not None:
+            return hold
         taking = asyncio.ensure_future(self._take(user, amount))
         try:
             return await asyncio.shield(taking)
@@ -104,8 +109,9 @@ class Wallets:
 
     def settle(self, hold: Hold, cost: int) -> None:
         """A request has ended: what it did not spend of its hold can be held again."""
-        lease = hold._lease
-        lease.left += hold.amount - min(cost, hold.amount)
+        lease = hold.part_of
+        if cost < hold.amount:
+            lease.left += hold.amount - cost
         lease.open -= 1
 
     def close(self) -> None:

@@ -45,7 +45,7 @@ async def admit_to_accounts(this: Exchange) -> None:
     """
     accountant = this.gateway.accountant
     assert accountant is not None, "the caller looks first"
-    if this.caller.wallet:
+    if this.caller.wallet and len(this.candidates) > 1:
         this.candidates = this.gateway.tariff.with_prices(this.candidates)
     quote = quote_of(this.caller, this.parsed, this.candidates, this.gateway)
     this.ticket = await accountant.admit(this.request.id, this.caller, quote)

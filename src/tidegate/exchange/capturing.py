@@ -3,6 +3,7 @@
 from functools import partial
 from typing import Any
 
+from tidegate.observe import Recorder
 from tidegate.observe.interaction import NO_WORDS, Conversation
 from tidegate.observe.record import Record
 from tidegate.protocols.contract import Call, Target
@@ -27,11 +28,9 @@ def start_capture(this: Exchange, body: bytes) -> None:
         this.capture.request.add(body)
 
 
-def submit_capture(this: Exchange, record: Record) -> None:
+def submit_capture(this: Exchange, record: Record, recorder: Recorder) -> None:
     """Hand over what is kept of a request that has ended."""
-    recorder = this.gateway.recorder
-    assert recorder is not None, "the caller looks first"
-    if not hasattr(this, "operation") or (this.capture is None and not recorder.keeps_interactions):
+    if not hasattr(this, "operation"):
         return
     attempts = [segment.attempt for segment in this.segments]
     if this.attempt is not None and this.attempt not in attempts:

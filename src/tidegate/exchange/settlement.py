@@ -24,7 +24,8 @@ log = logging.getLogger("tidegate")
 def settle(this: Exchange) -> None:
     """Close what is open, and hand the record over."""
     if this.ticket is not None:
-        conclude_late(this)
+        if this.record is None:
+            conclude_late(this)
     elif this.error is not None:
         note_refusal(this)
     report_end(this)
@@ -44,8 +45,9 @@ def settle(this: Exchange) -> None:
     count(this, record)
     if this.trace is not None:
         export_spans(this, record, content)
-    if this.gateway.recorder is not None:
-        submit_capture(this, record)
+    recorder = this.gateway.recorder
+    if recorder is not None and (this.capture is not None or recorder.keeps_interactions):
+        submit_capture(this, record, recorder)
 
 
 def conclude(this: Exchange) -> Record:
@@ -62,9 +64,8 @@ def conclude(this: Exchange) -> Record:
 def conclude_late(this: Exchange) -> None:
     """Book a request that did not end well, or whose answer was not accounted for yet."""
     try:
-        record = this.record or record_of(this)
-        if this.record is None:
-            book(this, record)
+        record = record_of(this)
+        book(this, record)
         this.record = record
     except TidegateError as error:
         log.error("%s could not be booked: %s", this.request.id, error)

@@ -20,8 +20,13 @@ __all__ = ["shows_cost", "with_cost", "write_with_cost"]
 DATA = re.compile(rb'^(data: ?)(\{[^\n]*"usage"[^\n]*\})', re.MULTILINE)
 """An event's data, if it may have a usage."""
 
+NO_FIELD = frozenset([b"{", b" ", b"\n", b"\r", b"\t"])
+"""What may stand before the end of an object, other than its last field."""
+
 NOTHING = Raw(b"")
 KEY = b'"usage"'
+ESCAPED = b"\\u00"
+"""The beginning of a letter in a key, if it is written as an escape."""
 
 
 class _Answer(Struct):
@@ -45,8 +50,14 @@ def with_cost(answer: bytes, nano: int | None) -> bytes:
     number = answer.count(KEY) if nano is not None else 0  # `in` raises a TypeError first: is it a number?
     if nano is None or not number:
         return answer
+    cost = encode(in_usd(nano))
     try:
-        return _insert(answer, encode(in_usd(nano)), once=number == 1) or answer
+        if number == 1 and answer.find(ESCAPED) < 0:
+            usage = bytes(_decode_answer(answer).usage)
+            if usage.startswith(b"{") and usage.find(b"cost") < 0 and usage[-2:-1] not in NO_FIELD:
+                end = answer.find(usage, answer.find(KEY)) + len(usage) - 1
+                return answer[:end] + b',"cost":' + cost + answer[end:]
+        return _insert(answer, cost) or answer
     except (DecodeError, UnicodeDecodeError, RecursionError):
         return answer
 
@@ -67,10 +78,8 @@ def write_with_cost(this: Exchange) -> Callable[[bytes], bytes]:
     return show
 
 
-def _insert(text: bytes, cost: bytes, *, once: bool = False) -> bytes | None:
-    """An object with the cost in its usage, or in that of its response; None if it has none. `once`: only one
-    `"usage"` stands in it.
-    """
+def _insert(text: bytes, cost: bytes) -> bytes | None:
+    """An object with the cost in its usage, or in that of its response; None if it has none."""
     found = _decode_answer(text)
     name, old = "usage", bytes(found.usage)
     if old:
@@ -80,18 +89,10 @@ def _insert(text: bytes, cost: bytes, *, once: bool = False) -> bytes | None:
         new = _insert(old, cost) if old.startswith(b"{") else None
     if new is None:
         return None
-    if name == "usage" and once and not _may_escape(text):
-        place = text.find(old, text.rfind(KEY))
-        return text[:place] + new + text[place + len(old) :]
     place = text.find(old)
     if text.find(old, place + 1) < 0:  # it stands nowhere else: the rest of the bytes stays as it is
         return text[:place] + new + text[place + len(old) :]
     return encode({**_decode(text), name: Raw(new)})
-
-
-def _may_escape(text: bytes) -> bool:
-    """Whether a key may be written with escaped letters."""
-    return text.find(b"\\") >= 0 and text.find(b"\\u00") >= 0
 
 
 def _with_field(usage: bytes, cost: bytes) -> bytes | None:

@@ -158,8 +158,6 @@ class Tariff:
 
     def with_prices(self, candidates: Sequence[Candidate]) -> Sequence[Candidate]:
         """The candidates whose prices are known; all of them if there is none: the refusal says so."""
-        if len(candidates) == 1:
-            return candidates
         known = tuple(one for one in candidates if self.find(one.service.name, one.model).source is not None)
         if len(known) == len(candidates):
             return candidates

@@ -20,7 +20,8 @@ class Transcript:
 
     def keep(self, limit: int) -> None:
         """Keep up to this many bytes, if that is more than before; called before any are added."""
-        self._limit = max(self._limit, limit)
+        if limit > self._limit:
+            self._limit = limit
 
     def add(self, data: bytes) -> None:
         """Record bytes written to the client."""

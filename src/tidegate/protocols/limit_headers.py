@@ -4,7 +4,7 @@ https://platform.openai.com/docs/guides/rate-limits#rate-limits-in-headers
 """
 
 from collections.abc import Mapping
-from functools import cache
+from functools import lru_cache
 
 from msgspec import Struct
 
@@ -34,25 +34,30 @@ def render_limits(standings: Standings, now: float) -> list[tuple[bytes, bytes]]
     """
     headers: list[tuple[bytes, bytes]] = []
     for kind, standing in standings.items():
-        of_limit, of_remaining, of_reset = _names(kind)
+        of_limit, of_remaining, of_reset = _fixed(kind, standing.limit)
         headers += (
-            (of_limit, b"%d" % standing.limit),
+            of_limit,
             (of_remaining, b"%d" % standing.remaining),
             (of_reset, _duration(standing.reset_s)),
         )
     return headers
 
 
-@cache
-def _names(kind: str) -> tuple[bytes, bytes, bytes]:
+@lru_cache
+def _fixed(kind: str, limit: int) -> tuple[tuple[bytes, bytes], bytes, bytes]:
+    """The header that does not change, and the names of the others."""
     name = kind.encode()
-    return b"x-ratelimit-limit-" + name, b"x-ratelimit-remaining-" + name, b"x-ratelimit-reset-" + name
+    of_limit = b"x-ratelimit-limit-" + name, b"%d" % limit
+    return of_limit, b"x-ratelimit-remaining-" + name, b"x-ratelimit-reset-" + name
+
+
+_MILLISECONDS = tuple(b"%dms" % number for number in range(1001))
 
 
 def _duration(seconds: float) -> bytes:
     """A duration as OpenAI writes it: `1m0s`, `7.66s`, `120ms`."""
     if seconds < 1:
-        return b"%dms" % round(seconds * 1000)
+        return _MILLISECONDS[round(seconds * 1000)]
     minutes, rest = divmod(round(seconds, 2), 60)
     written = b"%.2f" % rest
     tail = written.rstrip(b"0").rstrip(b".") + b"s"
