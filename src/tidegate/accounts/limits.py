@@ -19,45 +19,44 @@ MINUTE_S = 60.0
 MOST_KEPT = 4096
 
 
-class Limit(Struct, frozen=True, gc=False):
-    """A limit per minute of one of a request's subjects."""
-
-    kind: str
-    """`requests` or `tokens`."""
-    want: Want
-    """What a request takes of it: one request, or all tokens that there are."""
-
-
 class Limits(Struct, frozen=True, gc=False):
     """All limits of a request's subjects."""
 
     subjects: Sequence[Subject]
-    limits: Sequence[Limit]
+    requests: Sequence[Want]
+    """What a request takes of limits of requests."""
+    tokens: Sequence[Want]
+    """What it takes of limits of tokens at most: all that there are."""
     places: Sequence[Place]
 
 
 class Limited(Struct, gc=False):
     """What was taken for one request."""
 
-    limits: Sequence[Limit]
-    verdicts: Sequence[Standing]
-    """What they have said, in the same order."""
+    requests: Sequence[Want]
     tokens: Sequence[Want]
-    """What was taken of limits of tokens, by an estimate."""
+    """By an estimate."""
     places: Sequence[Place]
+    verdicts: Sequence[Standing]
+    """What the limits have said: those of requests, then those of tokens."""
 
     @property
     def standings(self) -> Standings:
-        """The tightest limit of each kind: the one with the smallest share left."""
-        found: dict[str, Standing] = {}
-        for limit, verdict in zip(self.limits, self.verdicts):  # noqa: B905 `strict` costs as much as a limit
-            known = found.get(limit.kind)
-            if known is None or verdict.remaining / verdict.limit < known.remaining / known.limit:
-                found[limit.kind] = verdict
+        """The tightest limit of each kind."""
+        split, found = len(self.requests), {}
+        if self.requests:
+            found["requests"] = _tightest(self.verdicts[:split])
+        if self.tokens:
+            found["tokens"] = _tightest(self.verdicts[split:])
         return found
 
 
 NOTHING = Limited((), (), (), ())
+
+
+def _tightest(verdicts: Sequence[Standing]) -> Standing:
+    """The limit with the smallest share left."""
+    return verdicts[0] if len(verdicts) == 1 else min(verdicts, key=lambda one: one.remaining / one.limit)
 
 
 class Limiter:
@@ -73,26 +72,21 @@ class Limiter:
         known = self._limits.get(id(subjects))
         if known is None or known.subjects is not subjects:
             known = self._remember(subjects)
-        limits, places = known.limits, known.places
-        if not limits and not places:
+        requests, places = known.requests, known.places
+        estimates = [
+            Want(want.name, want.rate, tokens if tokens < want.units else want.units) for want in known.tokens
+        ]
+        wants, now = [*requests, *estimates], time()
+        if not wants and not places:
             return NOTHING
-        wants: list[Want] = []
-        by_tokens: list[Want] = []
-        for limit in limits:
-            want = limit.want
-            if limit.kind == "tokens":
-                want = Want(want.name, want.rate, tokens if tokens < want.units else want.units)
-                by_tokens.append(want)
-            wants.append(want)
-        now = time()
         taken = self._counters.take_now(wants, now, places)
         if taken is None:
             taken = await self._counters.take(wants, now, places)
         if taken.full is not None:
             raise _too_many(places[taken.full])
-        limited = Limited(limits, taken.verdicts, by_tokens, places)
+        limited = Limited(requests, estimates, places, taken.verdicts)
         if taken.refused is not None:
-            raise _refusal(limited, taken.refused)
+            raise _refusal(limited, wants[taken.refused], taken.verdicts[taken.refused])
         return limited
 
     def _remember(self, subjects: Sequence[Subject]) -> Limits:
@@ -100,7 +94,16 @@ class Limiter:
             self._limits.clear()
         known = self._limits[id(subjects)] = Limits(
             subjects,
-            [limit for subject in subjects for limit in _limits_of(subject)],
+            [
+                Want(f"{subject.name}:requests", Rate(subject.limits.requests_per_minute, MINUTE_S), 1)
+                for subject in subjects
+                if subject.limits.requests_per_minute is not None
+            ],
+            [
+                Want(f"{subject.name}:tokens", Rate(most, MINUTE_S), most)
+                for subject in subjects
+                if (most := subject.limits.tokens_per_minute) is not None
+            ],
             [
                 Place(subject.name, subject.limits.concurrent)
                 for subject in subjects
@@ -120,20 +123,7 @@ class Limiter:
                 self._counters.correct(want, tokens - want.units, time())
 
 
-def _limits_of(subject: Subject) -> list[Limit]:
-    limits = subject.limits
-    found: list[Limit] = []
-    if limits.requests_per_minute is not None:
-        rate = Rate(limits.requests_per_minute, MINUTE_S)
-        found.append(Limit("requests", Want(f"{subject.name}:requests", rate, 1)))
-    if limits.tokens_per_minute is not None:
-        rate = Rate(limits.tokens_per_minute, MINUTE_S)
-        found.append(Limit("tokens", Want(f"{subject.name}:tokens", rate, rate.units)))
-    return found
-
-
-def _refusal(limited: Limited, refused: int) -> LimitExceeded:
-    want, verdict = limited.limits[refused].want, limited.verdicts[refused]
+def _refusal(limited: Limited, want: Want, verdict: Standing) -> LimitExceeded:
     subject, _, kind = want.name.rpartition(":")
     seconds = max(1, math.ceil(verdict.retry_s)) if math.isfinite(verdict.retry_s) else 60
     plural = "s" if seconds != 1 else ""

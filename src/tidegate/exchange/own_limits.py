@@ -5,7 +5,7 @@ from time import time
 from typing import Any
 
 from tidegate.protocols.errors import LimitExceeded, TidegateError
-from tidegate.protocols.limit_headers import render_limits
+from tidegate.protocols.limit_headers import Standings, render_limits
 
 from .attempt import Attempt
 from .request import Header
@@ -14,15 +14,15 @@ from .state import Exchange
 
 __all__ = ["limits_beside", "own_limits"]
 
+NO_LIMITS: Standings = {}
+
 
 def own_limits(this: Exchange, error: TidegateError | None = None) -> list[Header]:
     """What is left of the caller's limits, in the client's dialect; nothing for a caller without any."""
     if isinstance(error, LimitExceeded):
         standings = error.standings
-    elif this.ticket is not None:
-        standings = this.ticket.standings
     else:
-        return []
+        standings = this.ticket.standings if this.ticket is not None else NO_LIMITS
     if not standings:
         return []
     protocol: Any = this.door.protocol
