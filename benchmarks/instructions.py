@@ -13,8 +13,8 @@ Only the network is made up (`Network`): one client, and a provider that answers
 The clock is made up too: it moves by the same step whenever it is read, so that what is done every tenth of a
 second is done for some hundreds of requests, as in reality, however slowly valgrind runs them.
 
-"accounted" is "json" with a key, limits of requests and tokens, a wallet, the ledger and the journal: what the
-event loop does of it. The journal is not moved into the store meanwhile, which another thread does.
+"accounted" is "json" with a key, limits of requests and tokens, a wallet and the journal: all that the event
+loop does of accounts. The journal is not moved into the store meanwhile, which another thread does.
 """
 
 import argparse

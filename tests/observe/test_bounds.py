@@ -1,5 +1,6 @@
 """A record is one line of at most a pipe's size, whatever its parts are."""
 
+import io
 import json
 import logging
 import re
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from tidegate.observe import Considered, Decision, Record
 from tidegate.observe.logs import JsonFormatter, TextFormatter
 from tidegate.observe.record import FailedAttempt, SkippedCandidate
-from tidegate.observe.request_log import PIPE_BUF, render_json, render_text
+from tidegate.observe.request_log import PIPE_BUF, RequestLog, render_json, render_text
 from tidegate.protocols.usage import Usage
 
 RENDERERS = [render_json, render_text]
@@ -170,3 +171,19 @@ def test_asyncios_message_about_a_task_ends_before_its_exception() -> None:
     line = logged(TextFormatter(), "asyncio", message)
     assert SECRET not in line
     assert line.endswith("Task exception was never retrieved")
+
+
+MADE_ANEW = [
+    {"path": "/" + "x" * 3950}, {"finish": "no name"}, {"dropped": ("a b",)}, {"total_ms": 0.0},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("fields", [{}, {"response_bytes": 10**9, "provider_cost": 3}, *MADE_ANEW])
+async def test_a_record_that_was_encoded_before_its_end_gives_the_same_line(fields: dict[str, Any]) -> None:
+    out = io.BytesIO()
+    log, one = RequestLog(render_json, out), record(**{"total_ms": 12.5, "began_ms": 0.25} | fields)
+    encoded = msgspec.json.encode(one)
+    one.total_ms, one.first_byte_ms, one.overhead_ms = 13.125, 12.75, 0.5
+    log.write(one, encoded)
+    log.flush()
+    assert out.getvalue() == render_json(one)

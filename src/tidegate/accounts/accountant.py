@@ -1,12 +1,10 @@
 """The accounts of a worker, as an exchange sees them: consulted before a request, informed at its end."""
 
 from collections.abc import Sequence
-from types import MappingProxyType
 
 from msgspec import Struct
 
 from tidegate.protocols.errors import Forbidden, TidegateError, Unavailable
-from tidegate.protocols.limit_headers import Standings
 from tidegate.store.errors import JournalFailed
 from tidegate.store.journal import Begun, Ended, milliseconds
 from tidegate.store.store import Store
@@ -23,8 +21,6 @@ from .wallets import Hold, Wallets
 
 __all__ = ["Accountant", "Ticket"]
 
-UNLIMITED: Standings = MappingProxyType({})
-
 
 class Ticket(Struct):
     """What was taken and held for one request. It is settled once."""
@@ -36,11 +32,6 @@ class Ticket(Struct):
     budgets: Sequence[Spent] = ()
     hold: Hold | None = None
     settled: bool = False
-
-    @property
-    def standings(self) -> Standings:
-        """See contract.Ticket."""
-        return self.limited.standings if self.limited is not None else UNLIMITED
 
 
 class Accountant:

@@ -4,10 +4,10 @@ from typing import TYPE_CHECKING, Any
 from typing import Protocol as Interface
 
 from tidegate.protocols.errors import TidegateError
-from tidegate.protocols.limit_headers import Standings
 from tidegate.store.journal import Ended
 
 from .caller import Caller
+from .limits import Limited
 from .quote import Quote
 
 if TYPE_CHECKING:
@@ -37,8 +37,8 @@ class Ticket(Interface):
         ...
 
     @property
-    def standings(self) -> Standings:
-        """What is left of the limits that were taken of."""
+    def limited(self) -> Limited | None:
+        """What was taken of limits; None where there are none."""
         ...
 
     @property

@@ -61,7 +61,9 @@ def take(
                 refused = len(said)
             moved = start
         after[want.name] = moved
-        said.append(Standing(most, units_left(most, period_s, moved - now), moved - now, wait_s))
+        ahead_s = moved - now
+        left = int((period_s - ahead_s) / period_s * most + 1e-6)  # `units_left`, without a call
+        said.append(Standing(most, left if left > 0 else 0, ahead_s, wait_s))
     return said, after, refused
 
 

@@ -1,7 +1,6 @@
 """Accounts without a store: limits, and nothing else."""
 
 from tidegate.protocols.errors import TidegateError
-from tidegate.protocols.limit_headers import Standings
 from tidegate.store.journal import Ended, milliseconds
 
 from .caller import Caller
@@ -19,13 +18,8 @@ class _Ticket:
 
     def __init__(self, limited: Limited) -> None:
         self.begun_at = milliseconds()
-        self.limited = limited
+        self.limited: Limited | None = limited
         self.settled = False
-
-    @property
-    def standings(self) -> Standings:
-        """See contract.Ticket."""
-        return self.limited.standings
 
 
 class LimitsOnly:
@@ -51,4 +45,5 @@ class LimitsOnly:
         """See Accountant."""
         if not ticket.settled:
             ticket.settled = True
+            assert ticket.limited is not None
             self._limiter.settle(ticket.limited, ended.tokens)

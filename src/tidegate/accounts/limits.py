@@ -40,23 +40,20 @@ class Limited(Struct, gc=False):
     verdicts: Sequence[Standing]
     """What the limits have said: those of requests, then those of tokens."""
 
-    @property
     def standings(self) -> Standings:
         """The tightest limit of each kind."""
-        split, found = len(self.requests), {}
-        if self.requests:
-            found["requests"] = _tightest(self.verdicts[:split])
-        if self.tokens:
-            found["tokens"] = _tightest(self.verdicts[split:])
-        return found
+        verdicts, split = self.verdicts, len(self.requests)
+        if split == 1 and len(verdicts) == 2:  # as with most keys
+            return {"requests": verdicts[0], "tokens": verdicts[1]}
+        by_kind = {"requests": verdicts[:split], "tokens": verdicts[split:]}
+        return {kind: min(found, key=_share_left) for kind, found in by_kind.items() if found}
 
 
 NOTHING = Limited((), (), (), ())
 
 
-def _tightest(verdicts: Sequence[Standing]) -> Standing:
-    """The limit with the smallest share left."""
-    return verdicts[0] if len(verdicts) == 1 else min(verdicts, key=lambda one: one.remaining / one.limit)
+def _share_left(standing: Standing) -> float:
+    return standing.remaining / standing.limit
 
 
 class Limiter:
@@ -132,7 +129,7 @@ def _refusal(limited: Limited, want: Want, verdict: Standing) -> LimitExceeded:
         f"retry in {seconds} second{plural}",
         retry_after=seconds,
     )
-    error.standings = limited.standings
+    error.standings = limited.standings()
     return error
 
 

@@ -11,7 +11,8 @@ second one beside it, each in a `runner`
 `rate_limits` waits for limits, `deadline` reads the client's
 - `delivery`: the only module that writes to the client; `transcript` keeps what was written, and
 `continuation` opens the attempt that carries on a stream that broke
-- `settlement`: the end: what the request costs (`accounting`, `tariff`), and its record (`recording`)
+- `settlement`: the end: what the request costs (`accounting`, `billing`, `tariff`), and its record
+(`recording`)
 
 `state.Exchange` holds their results, `gateway.Gateway` is shared by all exchanges of a worker,
 `request.Request` is the client's side, and `watchdog` ends whatever takes too long.

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from msgspec import Raw
 from msgspec.json import encode
 
-from tidegate.accounts import Caller, Ticket
+from tidegate.accounts import Caller, Quote, Ticket
 from tidegate.money import Bill, in_usd
 from tidegate.observe import Record
 from tidegate.protocols.errors import Forbidden, ModelNotFound
@@ -17,7 +17,6 @@ from tidegate.providers import Candidate
 from tidegate.store.journal import Charge, Ended, milliseconds
 
 from .billing import bill_attempts
-from .continuation import MOST_BYTES
 from .quoting import prompt_bytes, quote_of
 from .request import Header
 from .sampling import (
@@ -33,24 +32,17 @@ from .sampling import (
 from .state import Exchange
 from .tariff import Tariff
 
-__all__ = ["admit_to_accounts", "book", "cost_header", "permitted"]
+__all__ = ["book", "cost_header", "permitted", "quote_for"]
 
 LONGEST_ERROR = 500
 """Characters of an error that can be searched for."""
 
 
-async def admit_to_accounts(this: Exchange) -> None:
-    """Take what the request needs of its caller's limits, budgets and wallet. Raises LimitExceeded,
-    InsufficientFunds, Forbidden and Unavailable.
-    """
-    accountant = this.gateway.accountant
-    assert accountant is not None, "the caller looks first"
+def quote_for(this: Exchange) -> Quote:
+    """What the request is expected to need. Candidates that a wallet cannot pay are left out."""
     if this.caller.wallet and len(this.candidates) > 1:
         this.candidates = this.gateway.tariff.with_prices(this.candidates)
-    quote = quote_of(this.caller, this.parsed, this.candidates, this.gateway)
-    this.ticket = await accountant.admit(this.request.id, this.caller, quote)
-    if this.ticket.hold is not None:
-        this.transcript.keep(MOST_BYTES)  # to count what was delivered, if the stream breaks
+    return quote_of(this.caller, this.parsed, this.candidates, this.gateway)
 
 
 def permitted(
@@ -78,10 +70,12 @@ def book(this: Exchange, record: Record) -> None:
     record.estimated, record.drained = estimated, this.drained
     counts = counts_of(record.usage) if record.usage is not None else NO_COUNTS
     _learn(this, counts)
-    if is_plain(this, record):
+    this.plain = is_plain(this, record)
+    if this.plain:
         this.sample = plain_sample(this, record, counts)
     elif is_sampled(this):
         this.sample = sample_of(this, record, bills)
+    this.encoded = encode(record)
     accountant.settle(ticket, _ended(this, ticket, record, bills, sum(counts)))
 
 
@@ -129,7 +123,7 @@ def _ended(
         session=record.session,
         error=shorten(record.error, LONGEST_ERROR) if record.error is not None else None,
         figures=this.sample,
-        detail=Raw(encode(record)),
+        detail=Raw(this.encoded),
     )
 
 

@@ -5,9 +5,10 @@ from typing import TypeVar
 
 from tidegate.protocols.depth import too_deep
 
-from .accounting import admit_to_accounts, permitted
+from .accounting import permitted, quote_for
 from .capturing import start_capture
 from .client_fields import session_of
+from .continuation import MOST_BYTES
 from .deadline import client_deadline
 from .operation import Operation, OperationRequest
 from .read_later import ReadLater, parse_later
@@ -21,7 +22,9 @@ P = TypeVar("P", bound=OperationRequest)
 async def admit(this: Exchange, operation: Operation[P]) -> None:
     """Fill in the caller, the request and the candidates.
 
-    Raises ClientError: the caller is not authorized, the body is invalid, or no provider serves the model.
+    What the request needs of its caller's limits, budgets and wallet is taken. Raises ClientError: the caller
+    is not authorized, the body is invalid, no provider serves the model, or there is too little left; and
+    Unavailable.
     """
     await identify(this)
     shorten_deadline(this)
@@ -35,7 +38,10 @@ async def admit(this: Exchange, operation: Operation[P]) -> None:
     if this.caller.models or this.caller.providers:
         this.candidates = permitted(this.caller, parsed.model, this.candidates, gateway.tariff)
     if gateway.accountant is not None:
-        await admit_to_accounts(this)
+        quote = quote_for(this)
+        this.ticket = await gateway.accountant.admit(this.request.id, this.caller, quote)
+        if this.ticket.hold is not None:
+            this.transcript.keep(MOST_BYTES)  # to count what was delivered, if the stream breaks
 
 
 def shorten_deadline(this: Exchange) -> None:

@@ -22,7 +22,8 @@ def own_limits(this: Exchange, error: TidegateError | None = None) -> list[Heade
     if isinstance(error, LimitExceeded):
         standings = error.standings
     else:
-        standings = this.ticket.standings if this.ticket is not None else NO_LIMITS
+        limited = this.ticket.limited if this.ticket is not None else None
+        standings = limited.standings() if limited is not None else NO_LIMITS
     if not standings:
         return []
     protocol: Any = this.door.protocol

@@ -23,8 +23,6 @@ TOKENS_OF_IMAGE = {"low": 408, "medium": 1584, "high": 6240}
 MOST_TOKENS_OF_IMAGE = max(TOKENS_OF_IMAGE.values())
 TOKENS_OF_PICTURE = 6500
 """The most tokens of an image that is to be edited, at high fidelity (the same guide)."""
-
-
 MOST_BYTES = MOST_WITH_MEDIA * BYTES_PER_TOKEN
 
 
@@ -77,14 +75,14 @@ def searches_of(parsed: Any, usual: int) -> int:
 def quote_of(caller: Caller, parsed: Any, candidates: Sequence[Candidate], gateway: Gateway) -> Quote:
     """What a request is expected to need, at most: its cost at the most expensive candidate."""
     demand = demand_of(parsed, gateway.config.billing)
-    most = -1.0
+    most = None
     for one in candidates:
         cost = _cost_at(one, parsed, demand, gateway)
-        if cost is not None and cost > most:
+        if cost is not None and (most is None or cost > most):
             most = cost
-    if caller.margin:
+    if most is not None and caller.margin:
         most *= 1 + float(caller.margin)
-    cost = ceil(most) if most >= 0 else None
+    cost = ceil(most) if most is not None else None
     return Quote(parsed.model or "", demand.size // BYTES_PER_TOKEN + demand.answer, cost)
 
 

@@ -51,7 +51,7 @@ def count(this: Exchange, record: Record) -> None:
     """Count an exchange that is over. A failure to do so is logged, and never hides how it ended."""
     figures, error = this.gateway.figures, this.error
     try:
-        if is_plain(this, record):
+        if this.plain if this.record is record else is_plain(this, record):
             add_plain(this, record)
             return
         figures.live.count(this.door.name, record.status, error if isinstance(error, ClientError) else None)

@@ -32,16 +32,16 @@ def settle(this: Exchange) -> None:
     note_passed_over(this)
     content = content_of(this) if this.trace is not None else {}
     this.close()
-    record = this.record
+    record, encoded = this.record, this.encoded
     if record is None or record.ended != outcome(this):  # or its client has left since
-        record = record_of(this)
+        record, encoded = record_of(this), b""
         if this.record is not None:
             booked = this.record
             record.cost, record.bill, record.estimated = booked.cost, booked.bill, booked.estimated
             record.cost_difference = booked.cost_difference
     elif record.first_byte_ms is None:  # it was booked before the answer was sent
         add_times(this, record)
-    this.gateway.request_log.write(record)
+    this.gateway.request_log.write(record, encoded)
     count(this, record)
     if this.trace is not None:
         export_spans(this, record, content)

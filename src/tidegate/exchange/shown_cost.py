@@ -52,10 +52,10 @@ def with_cost(answer: bytes, nano: int | None) -> bytes:
         return answer
     cost = encode(in_usd(nano))
     try:
-        if number == 1 and answer.find(ESCAPED) < 0:
+        if number == 1 and (answer.find(b"\\") < 0 or answer.find(ESCAPED) < 0):
             usage = bytes(_decode_answer(answer).usage)
             if usage.startswith(b"{") and usage.find(b"cost") < 0 and usage[-2:-1] not in NO_FIELD:
-                end = answer.find(usage, answer.find(KEY)) + len(usage) - 1
+                end = answer.find(usage, answer.rfind(KEY)) + len(usage) - 1
                 return answer[:end] + b',"cost":' + cost + answer[end:]
         return _insert(answer, cost) or answer
     except (DecodeError, UnicodeDecodeError, RecursionError):

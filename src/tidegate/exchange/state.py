@@ -60,6 +60,7 @@ class Exchange:
         "continuations_left",
         "door",
         "drained",
+        "encoded",
         "ended",
         "error",
         "explains",
@@ -70,6 +71,7 @@ class Exchange:
         "model",
         "operation",
         "parsed",
+        "plain",
         "plan",
         "record",
         "request",
@@ -93,6 +95,8 @@ class Exchange:
     parsed: Any
     resolution: Resolution
     """Set by admission, with the candidates."""
+    plain: bool
+    """Whether it was a whole answer as most are (see sampling.is_plain); set with the record."""
     model: str | None
     stream: bool | None
     session: str | None
@@ -138,10 +142,10 @@ class Exchange:
         self.ended: Ending = "complete"
         self.record: Record | None = None
         """Set once the request is booked, before the last byte is sent."""
+        self.encoded = b""  # the record as it was booked, in JSON
         self.sample: Sample | None = None  # what it adds to the figures; set with the record
         self.error: TidegateError | None = None
-        self.drained = False
-        """Whether the rest of the stream was read after its client had left (see draining.py)."""
+        self.drained = False  # whether the rest of the stream was read after its client had left
 
     def _begin_trace(self, tracer: Tracer) -> Trace:
         if tracer.content_bytes:

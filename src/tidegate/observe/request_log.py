@@ -6,7 +6,7 @@ and writes them together. If the process is killed, up to `FLUSH_S` seconds of r
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from time import time
@@ -25,7 +25,12 @@ __all__ = ["FLUSH_S", "RequestLog", "render_json", "render_text", "timestamp"]
 log = logging.getLogger("tidegate")
 
 FLUSH_S = 0.1
+MOST_TIMES = 200
+"""Bytes of the times in a line, at most."""
 _encode = msgspec.json.Encoder().encode
+
+Written = tuple[Record, bytes]
+"""A record, and the same in JSON as it was before its answer was sent; empty where nobody needed that."""
 
 
 def timestamp(ago_s: float = 0.0) -> str:
@@ -60,6 +65,31 @@ def _render(record: Record, encode: Callable[[Record], bytes]) -> bytes:
             break
         line = encode(shortened(record, limit))
     return line
+
+
+class _Times(msgspec.Struct, omit_defaults=True, gc=False):
+    """The last fields of a record, of which some are known only when its answer has been sent."""
+
+    total_ms: float = 0.0
+    first_byte_ms: float | None = None
+    began_ms: float | None = None
+    answered_ms: float | None = None
+    overhead_ms: float | None = None
+    response_bytes: int | None = None
+
+
+def _with_times(encoded: bytes, record: Record) -> bytes | None:
+    """What `render_json` returns for a record that was encoded before its answer was sent; None where that
+    has to be made anew. It takes a third of the time.
+    """
+    place = encoded.rfind(b',"total_ms":')
+    if place < 0 or place > PIPE_BUF - MOST_TIMES or clean(record) is not record:
+        return None
+    times = _Times(
+        record.total_ms, record.first_byte_ms, record.began_ms, record.answered_ms, record.overhead_ms,
+        record.response_bytes,
+    )  # fmt: skip
+    return encoded[:place] + b"," + _encode(times)[1:] + b"\n"
 
 
 def _encode_json(record: Record) -> bytes:
@@ -101,12 +131,13 @@ def _shown(count: int | None) -> str:
     return "?" if count is None else str(count)
 
 
-def _lines_of(records: Iterable[Record], render: Callable[[Record], bytes]) -> bytes:
+def _lines_of(records: Sequence[Written], render: Callable[[Record], bytes]) -> bytes:
     """The lines of all records; one that cannot be rendered is logged, and costs no other its line."""
     lines: list[bytes] = []
-    for record in records:
+    for record, encoded in records:
         try:
-            lines.append(render(record))
+            line = _with_times(encoded, record) if encoded and render is render_json else None
+            lines.append(line or render(record))
         except Exception:
             log.exception("the record of %s cannot be written", record.id)
     return b"".join(lines)
@@ -132,12 +163,14 @@ class RequestLog:
         self._render = render
         self._out = out
         self._files = files
-        self._records: list[Record] = []
+        self._records: list[Written] = []
         self._timer: asyncio.TimerHandle | None = None
 
-    def write(self, record: Record) -> None:
-        """Accept a record; its line is written soon."""
-        self._records.append(record)
+    def write(self, record: Record, encoded: bytes = b"") -> None:
+        """Accept a record; its line is written soon. `encoded` is the record in JSON, if that was needed
+        before: only its times have changed since.
+        """
+        self._records.append((record, encoded))
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(FLUSH_S, self.flush)
 

@@ -57,7 +57,8 @@ class Store:
         """
         self.database = Database(url, durability)
         self._place = place
-        self._durable = durability == "disk"
+        self.waits = durability == "disk"
+        """Whether `durable` waits for the disk at all."""
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="store")
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="store-reader")
         self._syncer = ThreadPoolExecutor(1, thread_name_prefix="store-sync")
@@ -111,11 +112,6 @@ class Store:
         return self._journal.id
 
     @property
-    def waits(self) -> bool:
-        """Whether `durable` waits for the disk at all."""
-        return self._durable
-
-    @property
     def lag(self) -> int:
         """Bytes of the journal that the database does not have yet."""
         old = self._old.size if self._old is not None else 0
@@ -136,7 +132,7 @@ class Store:
         together wait for one write to the disk.
         """
         position = self._journal.size
-        while self._durable and self._synced < position:
+        while self.waits and self._synced < position:
             if self._syncing is None:
                 self._syncing = asyncio.ensure_future(self._sync())
             await asyncio.shield(self._syncing)
