@@ -286,7 +286,8 @@ def draw(url: str, folder: Path | None) -> None:
         raise SystemExit("there is no Chromium here: install Debian's package chromium")
     (latest,) = call(url, "/admin/requests?limit=1&model=claude-sonnet-4-5")["data"]
     places = {
-        "overview": "", "overview-users": "?by=user", "requests": "/requests", "sessions": "/sessions",
+        "overview": "", "overview-users": "?by=user", "requests": "/requests", "refusals": "/refusals",
+        "sessions": "/sessions",
         "models": "/models?compare=anthropic/claude-sonnet-4-5&compare=openai/gpt-5-mini",
         "providers": "/providers",
         "keys": "/keys", "users": "/users", "wallets": "/wallets", "wallet": "/wallets/ada",
