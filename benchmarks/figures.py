@@ -20,7 +20,7 @@ from sqlalchemy import func, select
 
 from tidegate.figures import Part, Query, Row, Sample
 from tidegate.figures.asked import overview_asked
-from tidegate.figures.history import DAY_S, Entry
+from tidegate.figures.history import DAY_S, Entry, roll_up
 from tidegate.figures.live import Live
 from tidegate.figures.text import render_text
 from tidegate.store.database import Database
@@ -77,7 +77,7 @@ def write(database: Database, requests: int, models: int, users: int, size: int)
     for batch in entries(requests, models, users, size):
         begun = process_time()
         with database.write() as connection:
-            add_rollups(connection, batch)
+            add_rollups(connection, roll_up(batch))
         cpu += process_time() - begun
     print(f"written: {cpu / requests * 1e6:.1f} µs of processor a request")
     with database.read() as connection:

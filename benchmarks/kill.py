@@ -198,7 +198,7 @@ async def measure(
     with database.read() as connection:
         recorded = {name for (name,) in connection.execute(select(records.c.id))}
         differences = list(check_books(connection))
-        held = select(func.count()).select_from(holds).where(holds.c.state == "held")
+        held = select(func.count()).select_from(holds)
         leased = select(func.count()).select_from(leases)
         left = connection.execute(held).scalar_one() + connection.execute(leased).scalar_one()
     database.close()

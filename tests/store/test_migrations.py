@@ -16,7 +16,7 @@ from tidegate.store.books import Booking, book
 from tidegate.store.checking import check_books
 from tidegate.store.database import Connection, Database
 from tidegate.store.history import booked_amount, list_booked, list_movements
-from tidegate.store.journal import Charge, Ended
+from tidegate.store.journal import Begun, Charge, Ended
 from tidegate.store.leases import take_lease
 from tidegate.store.moving import apply
 from tidegate.store.schema import migrate
@@ -62,6 +62,7 @@ def full(database: Database) -> Database:
             add_credit(connection, user, 500, 2, reference="second")
         lease = take_lease(connection, "alice", 50 * 300, 50 * 300, 0, "j", 3).id
         apply(connection, [paid(f"req_{place}", lease, 10 + place) for place in range(300)])
+        apply(connection, [Begun(f"open_{place}", 400, "alice", None, lease, 50) for place in range(3)])
         give_back(connection, "req_7", 500)
     go(database, "0010")
     return database
@@ -69,7 +70,7 @@ def full(database: Database) -> Database:
 
 def test_what_was_booked_is_the_same_after_it(full: Database) -> None:
     before = rows(full)
-    assert [len(table) for table in before] == [305, 610, 5, 300]
+    assert [len(table) for table in before] == [305, 610, 5, 3]
     assert migrate(full) == "0010"
     assert rows(full) == before
     with full.read() as connection:
@@ -83,6 +84,21 @@ def test_it_can_be_undone(full: Database) -> None:
     assert rows(full) == before
     with full.write() as connection, pytest.raises(IntegrityError):
         connection.execute(text("INSERT INTO entries VALUES ('nothing', 'nobody', 1)"))
+
+
+def test_only_holds_of_open_requests_are_kept(full: Database) -> None:
+    go(full, "0016")
+    with full.write() as connection:
+        connection.execute(
+            text(
+                "INSERT INTO holds (request, account, amount, state, at, resolved_at) "
+                "SELECT id, 'wallet:alice', 50, 'posted', at, at FROM records"
+            )
+        )
+    assert migrate(full) == "0016"
+    assert [tuple(row) for row in rows(full)[3]] == [
+        (f"open_{place}", "wallet:alice", 50, 400) for place in range(3)
+    ]
 
 
 def test_afterwards_the_schema_is_that_of_the_tables(full: Database) -> None:

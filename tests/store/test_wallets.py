@@ -257,15 +257,14 @@ def test_costs_within_their_holds_are_booked_as_any_others(database: Database) -
         Booking(one, place) for place, (request, user, cost) in enumerate(costs)
         for one in charges(user, request, 0, cost, cost, 0)
     ]  # fmt: skip
-    quick = [
-        Charged(one.id, request, 0, user, cost, place)
-        for place, (one, (request, user, cost)) in enumerate(zip(general, costs, strict=True))
-    ]
+    requests, users, amounts = zip(*costs, strict=True)
+    quick = Charged(requests, [0] * len(costs), users, amounts, [*range(len(costs))])
     written = []
     for write in (lambda each: book(each, general), lambda each: book_charges(each, quick)):
         with database.engine.connect() as connection, connection.begin() as transaction:
             written.append(write(connection))
-            assert [*map(len, (book(connection, general), book_charges(connection, quick)))] == [0, 0]
+            assert not book(connection, general)
+            assert not book_charges(connection, quick)
             rows = [
                 sorted(map(tuple, connection.execute(select(table))), key=repr)
                 for table in (transactions, entries, accounts)
@@ -273,4 +272,5 @@ def test_costs_within_their_holds_are_booked_as_any_others(database: Database) -
             written.append(rows)
             transaction.rollback()
     assert written[1] == written[3]
-    assert [one.id for one in written[0]] == [one.id for one in written[2]]
+    assert [one.id for one in written[0]] == [f"{request}.0.charge" for request in requests]
+    assert written[2] == {"alice": 6, "bob": 7}

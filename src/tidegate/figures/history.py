@@ -1,5 +1,6 @@
 """Figures over time: what is kept, and how it is asked for."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Literal, NamedTuple
@@ -22,6 +23,7 @@ __all__ = [
     "Range",
     "Series",
     "roll_up",
+    "roll_up_alike",
     "widen",
 ]
 
@@ -44,6 +46,10 @@ class Entry(NamedTuple):
     """In milliseconds since 1970."""
     user: str | None = None
     key: str | None = None
+
+
+Common = tuple[int, str | None, str | None]
+"""What some requests have in common: the beginning of their five minutes, their user and their key."""
 
 
 class Series(NamedTuple):
@@ -93,27 +99,39 @@ class History(Interface):
 
 def roll_up(entries: Iterable[Entry]) -> dict[int, dict[Series, Sums]]:
     """Sums of requests by the beginning of their five minutes, in milliseconds since 1970, and by series."""
-    found: dict[int, dict[Series, Sums]] = {}
-    alike: dict[tuple[int, str | None, str | None, str, str], list[Sample]] = {}
+    alike: defaultdict[Common, list[Sample]] = defaultdict(list)
     for sample, moment, user, key in entries:
-        at = moment - moment % (FIVE_MINUTES_S * 1000)
-        if sample.plain:
-            (part,) = sample.parts
-            alike.setdefault((at, user, key, part.provider, part.model), []).append(sample)
-            continue
+        alike[moment - moment % (FIVE_MINUTES_S * 1000), user, key].append(sample)
+    return roll_up_alike(alike)
+
+
+def roll_up_alike(alike: Mapping[Common, Sequence[Sample]]) -> dict[int, dict[Series, Sums]]:
+    """The same of requests that are sorted already."""
+    found: dict[int, dict[Series, Sums]] = {}
+    for (at, user, key), samples in alike.items():
         sums = found.setdefault(at, {})
-        for series in _series_of(user, key):
-            _at(sums, series).add_request(sample)
-        if sample.parts:
-            last = sample.parts[-1]
-            _at(sums, Series("model", last.provider, last.model)).add_answer(sample)
-            for part in sample.parts:
-                _at(sums, Series("model", part.provider, part.model)).add_attempt(part)
-    for (at, user, key, provider, model), samples in alike.items():
-        sums, added = found.setdefault(at, {}), Sums.of_plain(samples)
-        for series in (*_series_of(user, key), Series("model", provider, model)):
-            _at(sums, series).add(added)
+        by_model: defaultdict[tuple[str, str], list[Sample]] = defaultdict(list)
+        for sample in samples:
+            if sample.plain:
+                part = sample.parts[0]
+                by_model[part.provider, part.model].append(sample)
+            else:
+                _add(sums, sample, user, key)
+        for (provider, model), plain in by_model.items():
+            added = Sums.of_plain(plain)
+            for series in (*_series_of(user, key), Series("model", provider, model)):
+                _at(sums, series).add(added)
     return found
+
+
+def _add(sums: dict[Series, Sums], sample: Sample, user: str | None, key: str | None) -> None:
+    for series in _series_of(user, key):
+        _at(sums, series).add_request(sample)
+    if sample.parts:
+        last = sample.parts[-1]
+        _at(sums, Series("model", last.provider, last.model)).add_answer(sample)
+        for part in sample.parts:
+            _at(sums, Series("model", part.provider, part.model)).add_attempt(part)
 
 
 def widen(sums: Mapping[int, Mapping[Series, Sums]], span: int) -> Mapping[int, Mapping[Series, Sums]]:

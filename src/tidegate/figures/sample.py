@@ -69,7 +69,8 @@ class Sample(Struct, frozen=True, array_like=True, omit_defaults=True, gc=False)
     @property
     def plain(self) -> bool:
         """Whether it was answered at the first attempt, and counts for the rate of success."""
-        if len(self.parts) != 1 or self.error or not self.rated:
+        parts = self.parts
+        if self.error or not self.rated or len(parts) != 1:
             return False
-        (part,) = self.parts
+        part = parts[0]
         return part.rated and part.error is None

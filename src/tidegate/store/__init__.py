@@ -8,6 +8,8 @@
 - `payments.py`: what a payment provider has reported.
 - `statements.py`: what a wallet's owner may see. `keys.py`, `spending.py`: callers, and what they spend.
 - `costs.py`: what requests have cost, by day.
-- `journal.py`: what must not be lost, on disk first. `moving.py` moves it into the database.
+- `journal.py`: what must not be lost, on disk first. `moving.py` moves it into the database, most of it from
+  memory (`backlog.py`), many rows in one statement (`columns.py`, `driver.py`), sums of what is alike at once
+  (`alike.py`).
 - `checking.py`: the audit.
 """

@@ -3,13 +3,14 @@
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from msgspec import Struct
 from sqlalchemy import Connection, select
 
 from tidegate.money.ledger import REVENUE, Transaction, kind_of_account, owner_of, wallet_of
 
+from .columns import write
 from .tables import accounts, entries, transactions
 from .upsert import add_up, insert, insert_new, known
 
@@ -58,41 +59,50 @@ class Balance(Struct, frozen=True):
 
 
 class Charged(NamedTuple):
-    """A request's cost within its hold: all but a few bookings."""
+    """What requests have cost within their holds, by columns: all but a few bookings."""
 
-    id: str
-    request: str
-    attempt: int
-    user: str
-    cost: int
-    at: int
+    requests: Sequence[str]
+    attempts: Sequence[int]
+    users: Sequence[str]
+    costs: Sequence[int]
+    ats: Sequence[int]
 
 
-def book_charges(connection: Connection, charged: Sequence[Charged]) -> Sequence[Charged]:
-    """Write what `ledger.charges` says of such costs, as `book` does, in a third of its time. Returns those
-    that were not in the books yet.
+def book_charges(connection: Connection, charged: Charged) -> dict[str, int]:
+    """Write what `ledger.charges` says of such costs, as `book` does, in a tenth of its time. Returns what
+    each user has spent by those that were not in the books yet.
     """
-    unique = {one.id: one for one in charged}
-    for found in known(connection, transactions.c.id, unique):
-        del unique[found]
-    if not unique:
-        return ()
-    costs: dict[str, int] = {}
-    for _, _, _, user, cost, _ in unique.values():
-        costs[user] = costs.get(user, 0) + cost
-    wallets = {user: wallet_of(user) for user in costs}
-    rows = [
-        (name, "charge", user, request, attempt, None, "", at)
-        for name, request, attempt, user, _, at in unique.values()
-    ]
-    lines: list[tuple[str, str, int]] = []
-    for name, _, _, user, cost, _ in unique.values():
-        lines += ((name, REVENUE, cost), (name, wallets[user], -cost))
-    posted = {wallets[user]: -cost for user, cost in costs.items()}
-    add_to_accounts(connection, posted={REVENUE: sum(costs.values()), **posted})
-    insert(connection, transactions, TRANSACTION, rows)
-    insert(connection, entries, ENTRY, lines)
-    return list(unique.values())
+    ids = [f"{name}.{number}.charge" for name, number in zip(charged.requests, charged.attempts, strict=True)]
+    booked = set(known(connection, transactions.c.id, frozenset(ids)))
+    if booked:
+        new = [one for one in zip(ids, *charged, strict=True) if one[0] not in booked]
+        if not new:
+            return {}
+        ids, *columns = map(list, zip(*new, strict=True))
+        charged = Charged(*columns)
+    requests, attempts, users, amounts, ats = charged
+    spent: dict[str, int] = {}
+    for user, amount in zip(users, amounts, strict=True):
+        spent[user] = spent.get(user, 0) + amount
+    wallets = {user: wallet_of(user) for user in spent}
+    posted = {wallets[user]: -amount for user, amount in spent.items()}
+    add_to_accounts(connection, posted={REVENUE: sum(amounts), **posted})
+    number = len(ids)
+    rows = (ids, ["charge"] * number, users, requests, attempts, [None] * number, [""] * number, ats)
+    write(connection, transactions, dict(zip(TRANSACTION, rows, strict=True)))
+    paying = [wallets[user] for user in users]
+    parts = (
+        _in_turn(ids, ids), _in_turn([REVENUE] * number, paying), _in_turn(amounts, [-one for one in amounts])
+    )  # fmt: skip
+    write(connection, entries, dict(zip(ENTRY, parts, strict=True)))
+    return spent
+
+
+def _in_turn(one: Sequence[Any], other: Sequence[Any]) -> list[Any]:
+    """The values of two columns of the same length, in turn."""
+    values = [None] * (2 * len(one))
+    values[::2], values[1::2] = one, other
+    return values
 
 
 def book(connection: Connection, bookings: Sequence[Booking]) -> list[Booking]:

@@ -4,20 +4,19 @@ The sums of whole days by a single one of DIMENSIONS are kept apart, for ever: a
 written in the transaction that writes these. Whatever else is asked for is added up from the records.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from operator import add
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, case, func, select, union_all
 
-from .journal import Ended
+from .alike import DAY_MS, Alike
 from .tables import costs, records
 from .upsert import add_up
 
 __all__ = ["DAY_MS", "DIMENSIONS", "GROUPS", "Spent", "count_costs", "reads_requests", "spent_by"]
 
-DAY_MS = 86_400_000
 DIMENSIONS = ("user", "team", "key", "model", "provider")
 GROUPS = ("day", *DIMENSIONS)
 """What the cost of requests can be summed up by."""
@@ -37,20 +36,14 @@ class Spent(NamedTuple):
     """How many of them have no known cost."""
 
 
-def count_costs(connection: Connection, ended: Sequence[Ended]) -> None:
+def count_costs(connection: Connection, found: Iterable[Alike]) -> None:
     """Add requests to the sums of their days."""
-    alike: dict[tuple[int, tuple[str | None, ...]], list[int]] = {}
-    for line in ended:
-        at = line.begun_at or line.at
-        of = (line.user, line.team, line.key, line.model, line.provider)
-        counts = alike.setdefault((at - at % DAY_MS, of), [0, 0, 0])
-        counts[0] += line.cost or 0
-        counts[1] += 1
-        counts[2] += line.cost is None
     sums: dict[tuple[str, int, str], list[int]] = {}
-    for (day, names), counts in alike.items():
+    for one in found:
+        counts = (one.cost, len(one.ended), one.unpriced)
+        names = (one.user, one.team, one.key, one.model, one.provider)
         for by, name in zip(DIMENSIONS, names, strict=True):
-            known = sums.setdefault((by, day, name or ""), [0, 0, 0])
+            known = sums.setdefault((by, one.began_on, name or ""), [0, 0, 0])
             known[:] = map(add, known, counts)
     rows = [(*key, *counts) for key, counts in sorted(sums.items())]
     add_up(connection, costs, COLUMNS, rows, COUNTS)

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from typing import Any, Literal
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
 
 __all__ = ["Connection", "Database", "DatabaseError", "Durability",
            "connection_arguments", "describe"]  # fmt: skip
@@ -51,11 +51,12 @@ class Database:
         except (ModuleNotFoundError, NoSuchModuleError) as error:
             raise ValueError('PostgreSQL needs the extra "postgres": install tidegate[postgres]') from error
         self.is_sqlite = driver == "sqlite"
+        self._driver_error: type[Exception] = self.engine.dialect.loaded_dbapi.Error
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """A transaction that may write; it is committed unless the block raises. Raises DatabaseError."""
-        with self.engine.connect() as connection:
+        with self.engine.connect() as connection, self._wrapping(connection):
             connection = connection.execution_options(writes=True)
             with connection.begin():
                 yield connection
@@ -63,11 +64,24 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A consistent view for reading, which waits for no writer. Raises DatabaseError."""
-        with self.engine.connect() as connection:
+        with self.engine.connect() as connection, self._wrapping(connection):
             if not self.is_sqlite:  # where each statement would see what was written before it
                 connection = connection.execution_options(isolation_level="REPEATABLE READ")
             with connection.begin():
                 yield connection
+
+    @contextmanager
+    def _wrapping(self, connection: Connection) -> Iterator[None]:
+        """Raise what the driver raises by itself (see driver.py) as SQLAlchemy does. A connection that may be
+        broken is not used again.
+        """
+        try:
+            yield
+        except self._driver_error as error:
+            connection.invalidate(error)
+            raise DBAPIError.instance(
+                None, None, error, self._driver_error, dialect=self.engine.dialect
+            ) from error
 
     def close(self) -> None:
         """Close all connections."""

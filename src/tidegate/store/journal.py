@@ -8,7 +8,7 @@ its worker lives, by a lock that ends with the process, so that others see when 
 import contextlib
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from errno import EEXIST
 from glob import escape
 from pathlib import Path
@@ -23,6 +23,7 @@ from tidegate.figures import Sample
 from .errors import JournalFailed
 
 __all__ = [
+    "Batch",
     "Begun",
     "Charge",
     "Ended",
@@ -121,6 +122,36 @@ class Released(Struct, frozen=True, tag="released", tag_field="t", gc=False):
 
 Line: TypeAlias = Begun | Ended | Released
 
+
+class Batch:
+    """Lines that are moved together, sorted by what they do."""
+
+    __slots__ = ("begun", "earlier", "ended", "released")
+
+    def __init__(self, lines: Iterable[Line] = ()) -> None:
+        self.begun: dict[str, Begun] = {}
+        """Requests that have begun and not ended, by their id."""
+        self.ended: list[Ended] = []
+        self.earlier: list[str] = []
+        """Those of them that began before the batch."""
+        self.released: list[str] = []
+        """Leases."""
+        for line in lines:
+            self.add(line)
+
+    def add(self, line: Line) -> None:
+        """Add the next line."""
+        kind = type(line)
+        if kind is Begun:
+            self.begun[line.id] = line  # type: ignore[union-attr, assignment]
+        elif kind is Ended:
+            if self.begun.pop(line.id, None) is None:  # type: ignore[union-attr]
+                self.earlier.append(line.id)  # type: ignore[union-attr]
+            self.ended.append(line)  # type: ignore[arg-type]
+        else:
+            self.released.append(line.lease)  # type: ignore[arg-type]
+
+
 _encode = msgspec.json.Encoder().encode
 _decoder = msgspec.json.Decoder(Line)
 _decode, _decode_lines = _decoder.decode, _decoder.decode_lines
@@ -179,15 +210,17 @@ class Journal:
         raise JournalFailed("cannot write the journal: no space left on device")
 
 
-def read(path: Path, position: int) -> tuple[list[Line], int]:
-    """The next lines of a journal from a position on, and the position behind them. An incomplete last line
-    is left for later; a line that cannot be read is skipped.
+def read(path: Path, position: int, end: int | None = None) -> tuple[list[Line], int]:
+    """The next lines of a journal from a position on, and the position behind them: none behind `end`, where
+    a line ends. An incomplete last line is left for later; a line that cannot be read is skipped.
     """
     with path.open("rb") as file:
         file.seek(position)
         data = file.read(PIECE)
         while b"\n" not in data and (more := file.read(PIECE)):
             data += more
+    if end is not None:
+        data = data[: end - position]
     data = data[: data.rfind(b"\n") + 1]
     try:
         lines = _decode_lines(data)

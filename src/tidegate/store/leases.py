@@ -9,14 +9,16 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from sqlalchemy import Connection, bindparam, delete, select, update
+from msgspec.json import encode
+from sqlalchemy import Connection, delete, select
 
 from tidegate.money.ledger import wallet_of
 from tidegate.protocols.ids import new_id
 
 from .books import add_to_accounts, balance_of
+from .driver import execute, is_sqlite, members
 from .tables import leases
-from .upsert import add_up, among
+from .upsert import add_up, change_rows
 from .wallets import expire_grants
 
 __all__ = ["SHARE", "Grown", "Lease", "consume", "release", "release_all", "take_lease"]
@@ -25,9 +27,6 @@ SHARE = 16
 """A lease is at most this part of what is available, unless the request alone needs more."""
 
 LEASE = ("id", "account", "journal", "amount", "at")
-REDUCE = (
-    update(leases).where(leases.c.id == bindparam("lease")).values(amount=leases.c.amount - bindparam("part"))
-)
 
 
 class Lease(NamedTuple):
@@ -78,17 +77,18 @@ def consume(connection: Connection, spent: Mapping[str, int]) -> None:
     """Reduce leases, by id, by what was charged on them: it is booked now, and held no longer."""
     if not spent:
         return
-    query = select(leases.c.id, leases.c.account, leases.c.amount).where(
-        among(connection, leases.c.id, spent)
-    )
-    parts, held = [], Counter[str]()
-    for name, account, amount in connection.execute(query.order_by(leases.c.id).with_for_update()):
-        part = min(spent[name], amount)
-        parts.append({"lease": name, "part": part})
-        held[account] -= part
-    if parts:
-        connection.execute(REDUCE, parts)
-        add_to_accounts(connection, held=held)
+    found = execute(connection, _open(connection), [encode(list(spent)).decode()]).fetchall()
+    held = Counter[str]()
+    for name, account, amount in found:
+        held[account] -= min(spent[name], amount)
+    rows = [(name, amount - min(spent[name], amount)) for name, _, amount in found]
+    change_rows(connection, leases, "amount", rows)
+    add_to_accounts(connection, held=held)
+
+
+def _open(connection: Connection) -> str:
+    lock = "" if is_sqlite(connection) else " FOR UPDATE"
+    return f"SELECT id, account, amount FROM leases WHERE id IN {members(connection)} ORDER BY id{lock}"  # noqa: S608 no values
 
 
 def release(connection: Connection, lease: str) -> None:

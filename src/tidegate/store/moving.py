@@ -4,55 +4,71 @@ A batch and the position behind it are written in one transaction. So a batch th
 that was committed is not, and a journal whose worker died is moved to its end by whoever finds it.
 """
 
-from collections import Counter
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from operator import add
 from pathlib import Path
+from typing import Any
 
+from msgspec.structs import astuple
 from sqlalchemy import ColumnElement, Connection, delete, select, update
 
-from tidegate.figures import Sample
-from tidegate.figures.history import Entry
+from tidegate.figures import Sample, Sums
+from tidegate.figures.history import Common, Series, roll_up_alike
 from tidegate.money.ledger import charges, wallet_of
 
+from .alike import DAY_MS, Alike, alike
 from .books import Booking, Charged, balance_of, book, book_charges, lock_accounts
-from .costs import DAY_MS, count_costs
+from .columns import write
+from .costs import count_costs
 from .database import Database
-from .journal import Begun, Ended, Line, Released, read, read_all
+from .driver import is_sqlite
+from .journal import Batch, Begun, Ended, Line, read, read_all
 from .leases import consume, release, release_all
 from .rollups import add_rollups
 from .sessions import count_sessions
 from .tables import holds, journals, leases, records, spending
-from .upsert import add_up, insert, insert_new, known, replace
+from .upsert import add_up, among, insert_new, known, replace
 from .wallets import spend_grants
 
-__all__ = ["LOST", "apply", "bury", "hand_over", "move", "move_all", "position_of"]
+__all__ = ["LOST", "apply", "bury", "hand_over", "move", "move_all", "move_batch", "position_of"]
 
 JOURNAL = ("id", "position", "at")
-HOLD = ("request", "account", "amount", "state", "at", "resolved_at")
+HOLD = ("request", "account", "amount", "at")
 SPENDING = ("subject", "period", "amount", "requests", "tokens")
 RECORD = (
     "id", "at", "user", "team", "key", "model", "provider", "provider_model", "ended", "status", "cost",
     "estimated", "door", "session", "error", "detail",
 )  # fmt: skip
+FIELDS = Ended.__struct_fields__
 
 LOST = "gateway_lost"
 """How a request ended whose worker was killed: the provider may have answered, and nothing is charged."""
 
 
-def move(database: Database, journal: str, path: Path, position: int, now: int) -> tuple[int, int]:
-    """Move the next lines of a journal, of which there may be a thousand. Returns the position behind them,
-    and how many there were. Raises DatabaseError, in which case nothing has changed.
+def move(
+    database: Database, journal: str, path: Path, position: int, now: int, end: int | None = None
+) -> tuple[int, int]:
+    """Move the next lines of a journal, of which there may be a thousand, from its file; none behind `end`.
+    Returns the position behind them, and how many there were. Raises DatabaseError, in which case nothing has
+    changed.
     """
-    lines, behind = read(path, position)
+    lines, behind = read(path, position, end)
     if behind == position:
         return position, 0
-    with database.write() as connection:
-        apply(connection, lines)
-        replace(connection, journals, JOURNAL, [(journal, behind, now)], ("position", "at"))
+    move_batch(database, journal, Batch(lines), behind, now)
     return behind, len(lines)
+
+
+def move_batch(database: Database, journal: str, batch: Batch, behind: int, now: int) -> None:
+    """Move lines of a journal, up to the position behind them. Raises DatabaseError, in which case nothing
+    has changed.
+    """
+    with database.write() as connection:
+        apply_batch(connection, batch)
+        replace(connection, journals, JOURNAL, [(journal, behind, now)], ("position", "at"))
 
 
 def position_of(database: Database, journal: str) -> int:
@@ -113,78 +129,102 @@ def _lost(line: Begun, now: int) -> Ended:
 # --- what lines do ------------------------------------------------------------------------------
 
 
-def apply(connection: Connection, lines: Sequence[Line]) -> int:
+def apply(connection: Connection, lines: Iterable[Line]) -> int:
     """Write lines into the books, but no second end of a request. Returns how many requests ended."""
-    begun: dict[str, Begun] = {}
-    ends: list[Ended] = []
-    released: list[str] = []
-    for line in lines:
-        if type(line) is Begun:
-            if line.lease is not None:
-                begun[line.id] = line
-        elif type(line) is Ended:
-            ends.append(line)
-        elif type(line) is Released:
-            released.append(line.lease)
-    _lock(connection, lines, leases.c.id.in_(released))
-    ended = _new(ends, connection)
-    for one in ended:
-        begun.pop(one.id, None)
-    _hold(connection, list(begun.values()))
+    return apply_batch(connection, Batch(lines))
+
+
+def apply_batch(connection: Connection, batch: Batch) -> int:
+    """The same of lines that are sorted."""
+    _lock(connection, batch.ended, leases.c.id.in_(batch.released) if batch.released else None)
+    ended = _new(batch.ended, connection)
+    _hold(connection, batch.begun)
+    _resolve(connection, batch.earlier)
+    found = alike(ended)
     if ended:
         _charge(connection, ended)
-        _resolve(connection, ended)
-        flag = int if connection.dialect.name == "sqlite" else bool  # what its driver need not adapt
-        insert(connection, records, RECORD, [_record(line, flag) for line in ended])
-        _count(connection, ended)
-        count_sessions(connection, ended)
-    for lease in released:
+        _record(connection, ended)
+        _count(connection, found)
+        count_sessions(connection, found)
+    for lease in batch.released:
         release(connection, lease)
-    add_rollups(connection, [_entry(line) for line in ended])
-    count_costs(connection, ended)  # under the lock of the rollups: other workers add to the same rows
+    add_rollups(connection, _figures(found))
+    count_costs(connection, found)  # under the lock of the rollups: other workers add to the same rows
     return len(ended)
 
 
-def _lock(connection: Connection, lines: Sequence[Line], released: ColumnElement[bool]) -> None:
+def _lock(connection: Connection, ended: Iterable[Ended], released: ColumnElement[bool] | None) -> None:
     """Lock the wallets that lines concern, and those of the leases that are given back."""
-    if connection.dialect.name == "sqlite":
+    if is_sqlite(connection):
         return
-    paying = [line for line in lines if not isinstance(line, Released) and line.lease is not None]
-    names = {wallet_of(line.user or "") for line in paying}
-    names.update(name for (name,) in connection.execute(select(leases.c.account).where(released)))
+    names = {wallet_of(line.user or "") for line in ended if line.lease is not None}
+    if released is not None:
+        names.update(name for (name,) in connection.execute(select(leases.c.account).where(released)))
     lock_accounts(connection, names)
 
 
-def _new(ended: Sequence[Ended], connection: Connection) -> list[Ended]:
+def _new(ended: Sequence[Ended], connection: Connection) -> Sequence[Ended]:
     """The ends of requests that have none in the books; of several ends of one request, the first."""
     unique = {line.id: line for line in reversed(ended)}
-    for name in known(connection, records.c.id, unique):
+    booked = known(connection, records.c.id, unique)
+    if not booked and len(unique) == len(ended):
+        return ended
+    for name in booked:
         del unique[name]
     return list(reversed(unique.values()))
 
 
-def _hold(connection: Connection, begun: Sequence[Begun]) -> None:
-    rows = [(line.id, wallet_of(line.user or ""), line.held, "held", line.at, None) for line in begun]
+def _hold(connection: Connection, begun: Mapping[str, Begun]) -> None:
+    """Write down what is held for requests that are open."""
+    paid = {name: line for name, line in begun.items() if line.lease is not None}
+    for name in known(connection, records.c.id, paid):  # it has ended in another journal
+        del paid[name]
+    rows = [(name, wallet_of(line.user or ""), line.held, line.at) for name, line in paid.items()]
     insert_new(connection, holds, HOLD, rows)
+
+
+def _resolve(connection: Connection, ended: Sequence[str]) -> None:
+    """Nothing is held any more for requests that had begun before."""
+    if ended:
+        connection.execute(delete(holds).where(among(connection, holds.c.request, ended)))
 
 
 def _charge(connection: Connection, ended: Sequence[Ended]) -> None:
     """Book what the requests cost, and take it from their leases and credits."""
-    charged: list[Charged] = []
-    bookings: list[Booking] = []
-    leased: dict[str, int] = {}
-    spent: Counter[str] = Counter()
-    rooms: dict[str, int] = {}
+    within: list[tuple[str, int, str, int, int]] = []
+    beyond: list[Ended] = []
+    leased: defaultdict[str, int] = defaultdict(int)
     for line in ended:
-        user, lease, left, parts = line.user, line.lease, line.held, line.charges
+        lease, user, parts = line.lease, line.user, line.charges
         if lease is None or user is None:
             continue
-        if len(parts) == 1 and 0 < parts[0].cost <= left:
-            attempt, cost, name = parts[0].attempt, parts[0].cost, line.id
-            charged.append(Charged(f"{name}.{attempt}.charge", name, attempt, user, cost, line.at))
-            leased[lease] = leased.get(lease, 0) + cost
-            continue
-        for charge in parts:
+        if len(parts) == 1 and 0 < parts[0].cost <= line.held:
+            (charge,) = parts
+            within.append((line.id, charge.attempt, user, charge.cost, line.at))
+            leased[lease] += charge.cost
+        elif parts:
+            beyond.append(line)
+    spent: defaultdict[str, int] = defaultdict(int)
+    if within:
+        spent |= book_charges(connection, Charged(*zip(*within, strict=True)))
+    if beyond:
+        _charge_beyond(connection, beyond, leased, spent)
+    consume(connection, leased)
+    spend_grants(connection, spent)
+
+
+def _charge_beyond(
+    connection: Connection, ended: Sequence[Ended], leased: dict[str, int], spent: dict[str, int]
+) -> None:
+    """Book what requests cost that have several charges, or cost more than was held for them; and add what
+    that takes of leases and of users' credits.
+    """
+    bookings: list[Booking] = []
+    rooms: dict[str, int] = {}
+    for line in ended:
+        user, lease, left = line.user, line.lease, line.held
+        assert user is not None and lease is not None, "a wallet pays"  # noqa: PT018 one state
+        for charge in line.charges:
             cost = charge.cost
             part, room = cost, 0
             if cost > left:
@@ -194,14 +234,10 @@ def _charge(connection: Connection, ended: Sequence[Ended]) -> None:
                 if one.kind == "overrun":
                     rooms[user] -= one.amount
             left -= part
-            leased[lease] = leased.get(lease, 0) + part
-    for _, _, _, user, cost, _ in book_charges(connection, charged):
-        spent[user] += cost
+            leased[lease] += part
     for one, _ in book(connection, bookings):
         if one.kind != "write_off":
             spent[one.user] += one.amount
-    consume(connection, leased)
-    spend_grants(connection, spent)
 
 
 def _room(connection: Connection, rooms: dict[str, int], user: str) -> int:
@@ -212,55 +248,41 @@ def _room(connection: Connection, rooms: dict[str, int], user: str) -> int:
     return rooms[user]
 
 
-def _resolve(connection: Connection, ended: Sequence[Ended]) -> None:
-    rows = [
-        (line.id, wallet_of(line.user or ""), line.held, _state_of(line), line.begun_at, line.at)
-        for line in ended
-        if line.lease is not None
-    ]
-    replace(connection, holds, HOLD, rows, ("state", "resolved_at"))
+def _record(connection: Connection, ended: Sequence[Ended]) -> None:
+    """Write the records of requests."""
+    columns: dict[str, Sequence[Any]] = dict(zip(FIELDS, zip(*map(astuple, ended), strict=True), strict=True))
+    columns["at"] = [line.begun_at or line.at for line in ended]
+    columns["estimated"] = list(map(int, columns["estimated"]))  # what sqlite3 need not adapt
+    columns["detail"] = [str(detail, "utf-8") for detail in columns["detail"]]
+    write(connection, records, {name: columns[name] for name in RECORD})
 
 
-def _state_of(line: Ended) -> str:
-    """What became of the hold of a request."""
-    if line.ended == LOST:
-        return "expired"
-    return "posted" if line.charges else "voided"
-
-
-def _record(line: Ended, flag: type[int]) -> tuple[object, ...]:
-    return (
-        line.id, line.begun_at or line.at, line.user, line.team, line.key, line.model, line.provider,
-        line.provider_model, line.ended, line.status, line.cost, flag(line.estimated), line.door,
-        line.session, line.error, bytes(line.detail).decode(),
-    )  # fmt: skip
-
-
-def _count(connection: Connection, ended: Sequence[Ended]) -> None:
+def _count(connection: Connection, found: Iterable[Alike]) -> None:
     """Add what the requests cost to the spending of their keys, users, teams and models."""
-    alike: dict[tuple[object, ...], list[int]] = {}
-    for line in ended:
-        total = alike.setdefault((line.at // DAY_MS, line.key, line.user, line.team, line.model), [0, 0, 0])
-        total[0] += line.cost or 0
-        total[1] += 1
-        total[2] += line.tokens
     sums: dict[tuple[str, str], list[int]] = {}
-    for (number, *names), total in alike.items():
-        day = _day(number)
-        for what, name in zip(("key", "user", "team", "model"), names, strict=True):
+    for one in found:
+        day, added = _day(one.at // DAY_MS), (one.cost, len(one.ended), one.tokens)
+        names = (("key", one.key), ("user", one.user), ("team", one.team), ("model", one.model))
+        for what, name in names:
             if name is not None:
                 for period in (day, day[:7]):
                     known = sums.setdefault((f"{what}:{name}", period), [0, 0, 0])
-                    known[:] = map(add, known, total)
+                    known[:] = map(add, known, added)
     rows = [(*named, *total) for named, total in sorted(sums.items())]
     add_up(connection, spending, SPENDING, rows, SPENDING[2:])
 
 
-def _entry(line: Ended) -> Entry:
-    """What the figures take of a request. One that was lost with its worker counts as failed."""
+def _figures(found: Iterable[Alike]) -> dict[int, dict[Series, Sums]]:
+    """What the figures take of requests. Those that were lost with their worker count as failed."""
+    samples: defaultdict[Common, list[Sample]] = defaultdict(list)
+    for one in found:
+        samples[one.at, one.user, one.key] += [line.figures or _sample(line) for line in one.ended]
+    return roll_up_alike(samples)
+
+
+def _sample(line: Ended) -> Sample:
     lost = line.ended == LOST
-    sample = line.figures or Sample(line.status, 0.0, error=lost, rated=lost)
-    return Entry(sample, line.at, line.user, line.key)
+    return Sample(line.status, 0.0, error=lost, rated=lost)
 
 
 @lru_cache(maxsize=64)

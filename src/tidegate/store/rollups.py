@@ -4,17 +4,18 @@ A bucket is read, added to and written once per batch, under one lock of the dat
 processes wait for it, so that none of their requests is lost.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from operator import itemgetter
 from typing import Any
 
 import msgspec
 from msgspec.json import encode
-from sqlalchemy import Connection, delete, func, select, text, union_all
+from sqlalchemy import Connection, delete, func, select, union_all
 
 from tidegate.figures import Query, Row, Sums
-from tidegate.figures.history import ALL, FIVE_MINUTES_S, KEPT_S, SPANS, Entry, roll_up, widen
+from tidegate.figures.history import ALL, FIVE_MINUTES_S, KEPT_S, SPANS, Series, widen
 
+from .driver import execute, is_sqlite
 from .tables import rollups
 from .upsert import replace
 
@@ -28,9 +29,13 @@ FIND_IN_SQLITE = """
     WHERE r."by" = k.value ->> 0 AND r.span = k.value ->> 1 AND r.at = k.value ->> 2
     AND r.provider = k.value ->> 3 AND r.name = k.value ->> 4"""
 FIND_IN_POSTGRESQL = """
-    SELECT "by", span, at, provider, name, sums FROM rollups JOIN
-    unnest(%s::text[], %s::int[], %s::bigint[], %s::text[], %s::text[]) AS k("by", span, at, provider, name)
-    USING ("by", span, at, provider, name)"""
+    SELECT r."by", r.span, r.at, r.provider, r.name, r.sums FROM rollups AS r JOIN ROWS FROM (
+        json_array_elements_text(%s::json), json_array_elements_text(%s::json),
+        json_array_elements_text(%s::json), json_array_elements_text(%s::json),
+        json_array_elements_text(%s::json)
+    ) AS k("by", span, at, provider, name)
+    ON r."by" = k."by" AND r.span = k.span::int AND r.at = k.at::bigint AND r.provider = k.provider
+    AND r.name = k.name"""
 DIMENSIONS = ("all", "key", "model", "user")
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -40,18 +45,19 @@ Key = tuple[str, int, int, str, str]
 """The primary key of a row: dimension, length of the bucket, its beginning, provider, name."""
 
 
-def add_rollups(connection: Connection, entries: Sequence[Entry]) -> None:
-    """Add requests that have not been added before. Nothing is locked after it in the same transaction."""
-    if not entries:
+def add_rollups(connection: Connection, fine: Mapping[int, Mapping[Series, Sums]]) -> None:
+    """Add what `roll_up` makes of requests that have not been added before. Nothing is locked after it in the
+    same transaction.
+    """
+    if not fine:
         return
-    fine = roll_up(entries)
     added: dict[Key, Sums] = {}
     for span in SPANS:
         for at, by_series in (fine if span == FIVE_MINUTES_S else widen(fine, span)).items():
             for series, sums in by_series.items():
                 added[series.by, span, at, series.provider, series.name] = sums
-    if connection.dialect.name != "sqlite":
-        connection.execute(text(f"SELECT pg_advisory_xact_lock({LOCK})"))
+    if not is_sqlite(connection):
+        execute(connection, f"SELECT pg_advisory_xact_lock({LOCK})")
     known = _known(connection, list(added))
     rows = [_row(key, sums, known.get(key)) for key, sums in sorted(added.items(), key=itemgetter(0))]
     replace(connection, rollups, ROW, rows, ROW[5:])
@@ -62,10 +68,11 @@ def add_rollups(connection: Connection, entries: Sequence[Entry]) -> None:
 
 def _known(connection: Connection, keys: Sequence[Key]) -> dict[Key, bytes]:
     """What rows have now. All keys are one parameter, or one for each column."""
-    if connection.dialect.name == "sqlite":
-        found = connection.exec_driver_sql(FIND_IN_SQLITE, (encode(keys).decode(),))
+    if is_sqlite(connection):
+        found = execute(connection, FIND_IN_SQLITE, (encode(keys).decode(),))
     else:
-        found = connection.exec_driver_sql(FIND_IN_POSTGRESQL, tuple(map(list, zip(*keys, strict=True))))
+        columns = zip(*keys, strict=True)
+        found = execute(connection, FIND_IN_POSTGRESQL, [encode(column).decode() for column in columns])
     return {(by, span, at, provider, name): sums for by, span, at, provider, name, sums in found}
 
 

@@ -1,14 +1,17 @@
 """Sessions: what the requests that a client has given one name come to."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from operator import add
 from typing import Any, NamedTuple
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import astuple
 from sqlalchemy import Connection, and_, func, or_, select
 
 from tidegate.protocols.usage import Usage
 
+from .alike import Alike
 from .journal import Ended
 from .tables import sessions
 from .upsert import add_spans
@@ -79,34 +82,41 @@ class _Detail(Struct):
 _decode = msgspec.json.Decoder(_Detail).decode
 
 
-def count_sessions(connection: Connection, ended: Sequence[Ended]) -> None:
+def count_sessions(connection: Connection, found: Iterable[Alike]) -> None:
     """Add requests to their sessions."""
     sums: dict[tuple[str, str, str, str], list[int]] = {}
-    for line in ended:
-        if line.session is None:
+    for one in found:
+        if one.session is None:
             continue
-        key = (line.session, line.user or "", line.key or "", line.model or "")
-        tokens = _tokens(line)
-        added = [
-            line.begun_at or line.at, line.at, 1, line.error is not None, line.cost or 0, line.cost is None,
-            tokens.input, tokens.cache_read, tokens.cache_write, tokens.output, tokens.reasoning,
-        ]  # fmt: skip
-        known = sums.get(key)
-        if known is None:
-            sums[key] = added
-            continue
-        first, last = min(known[0], added[0]), max(known[1], added[1])
-        sums[key] = [first, last, *(one + more for one, more in zip(known[2:], added[2:], strict=True))]
-    rows = [(*key, *map(int, values)) for key, values in sorted(sums.items())]
+        key = (one.session, one.user or "", one.key or "", one.model or "")
+        added, known = _summed(one), sums.get(key)
+        if known is not None:
+            first, last = min(known[0], added[0]), max(known[1], added[1])
+            added = [first, last, *map(add, known[2:], added[2:])]
+        sums[key] = added
+    rows = [(*key, *values) for key, values in sorted(sums.items())]
     add_spans(connection, sessions, COLUMNS, rows, COUNTS, least="first", greatest="last")
 
 
-def _tokens(line: Ended) -> TokenCounts:
+def _summed(one: Alike) -> list[int]:
+    lines = one.ended
+    first, last = min([line.begun_at or line.at for line in lines]), max([line.at for line in lines])
+    errors = len(lines) - [line.error for line in lines].count(None)
+    tokens = map(sum, zip(*map(_tokens, lines), strict=True))
+    return [first, last, len(lines), errors, one.cost, one.unpriced, *tokens]
+
+
+def _tokens(line: Ended) -> tuple[int, ...]:
+    """The counts of a request, as `TokenCounts` has them. Its figures have the same as its record."""
+    figures = line.figures
+    if figures is not None and figures.parts:
+        part = figures.parts[-1]
+        return part.input, part.cache_read, part.cache_write, part.output, part.reasoning
     try:
         usage = _decode(line.detail).usage
     except msgspec.MsgspecError:  # a count that is none
-        return TokenCounts()
-    return TokenCounts.of(usage) if usage is not None else TokenCounts()
+        usage = None
+    return astuple(TokenCounts.of(usage) if usage is not None else TokenCounts())
 
 
 def list_sessions(

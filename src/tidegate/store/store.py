@@ -19,10 +19,11 @@ from sqlalchemy import Connection
 
 from tidegate.protocols.ids import new_id
 
+from .backlog import Backlog, Taken
 from .database import Database, DatabaseError, Durability, describe
 from .errors import StoreUnavailable
 from .journal import Begun, Ended, Journal, Line, Place, abandoned, milliseconds
-from .moving import bury, hand_over, move, move_all
+from .moving import bury, hand_over, move, move_all, move_batch
 from .schema import migrate
 
 __all__ = ["Store"]
@@ -31,8 +32,10 @@ log = logging.getLogger("tidegate")
 
 EVERY_S = 0.5
 """Seconds between two looks at the journal: each batch costs as much as some fifty requests."""
+MANY = 512 * 1024
+"""Bytes of lines, some 400 requests, that are moved at once."""
 BATCHES = 4
-"""How many are moved at a look, at the most."""
+"""Batches of a file that are moved before others may use the writer."""
 PAUSE_S = 2.0
 """Seconds until a database that failed is tried again."""
 ROTATE = 64 * 1024 * 1024
@@ -64,10 +67,9 @@ class Store:
         self._syncer = ThreadPoolExecutor(1, thread_name_prefix="store-sync")
         self._late: dict[ThreadPoolExecutor, set[Future[Any]]] = {self._writer: set(), self._readers: set()}
         """What the database has not answered in time, and may answer yet."""
-        self._journal = Journal(place, new_id(f"{milliseconds():x}-{os.getpid()}-"))
+        self._current = self._begin_journal()
         self._old: Journal | None = None
         """The journal before this one, while it is not moved whole."""
-        self._moved = 0
         self._open: dict[str, Begun] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._moving: asyncio.Future[None] | None = None
@@ -95,13 +97,14 @@ class Store:
         self._closed = True
         if self._timer is not None:
             self._timer.cancel()
+            self._timer = None
         if self._moving is not None:
             await self._moving
         try:
             await self._in(self._writer, self._finish)
         except StoreUnavailable:
             log.warning("the store is not available: its journal %s waits for the next start", self.id)
-            self._journal.close()
+            self._current.journal.close()
         for pool in (self._writer, self._readers, self._syncer):
             pool.shutdown(wait=not self._late.get(pool), cancel_futures=True)
         self.database.close()
@@ -109,41 +112,45 @@ class Store:
     @property
     def id(self) -> str:
         """The id of the current journal."""
-        return self._journal.id
+        return self._current.journal.id
 
     @property
     def lag(self) -> int:
         """Bytes of the journal that the database does not have yet."""
         old = self._old.size if self._old is not None else 0
-        return self._journal.size - self._moved + old
+        return self._current.size + old
 
     # --- for requests -----------------------------------------------------------------------------
 
     def append(self, line: Line) -> None:
         """Write a line to the journal. Raises JournalFailed."""
-        self._journal.append(line)
+        self._current.append(line)
         if isinstance(line, Begun):
             self._open[line.id] = line
         elif isinstance(line, Ended):
             self._open.pop(line.id, None)
+            if self._current.waiting > MANY and self._timer is not None and self.failing_since is None:
+                self._timer.cancel()
+                self._look()
 
     async def durable(self) -> None:
         """Wait until what was appended so far survives what the configuration says; requests that come
         together wait for one write to the disk.
         """
-        position = self._journal.size
+        position = self._current.journal.size
         while self.waits and self._synced < position:
             if self._syncing is None:
                 self._syncing = asyncio.ensure_future(self._sync())
             await asyncio.shield(self._syncing)
 
     async def _sync(self) -> None:
-        journal, position = self._journal, self._journal.size
+        journal = self._current.journal
+        position = journal.size
         try:
             await asyncio.get_running_loop().run_in_executor(self._syncer, journal.sync)
         finally:
             self._syncing = None
-        if journal is self._journal:
+        if journal is self._current.journal:
             self._synced = position
 
     async def change(
@@ -237,14 +244,15 @@ class Store:
         """Move everything that has been appended so far. Raises StoreUnavailable."""
         if self._moving is not None:
             await self._moving
-        await self._in(self._writer, self._move_appended)
+        await self._in(self._writer, partial(self._move_some, self._current.take(), True))
 
     def _schedule(self, pause_s: float) -> None:
         if not self._closed:
             self._timer = asyncio.get_running_loop().call_later(pause_s, self._look)
 
     def _look(self) -> None:
-        if self._moved == self._journal.size and self._old is None:
+        self._timer = None
+        if not self._current.size and self._old is None:
             self._schedule(EVERY_S)
             return
         self._moving = asyncio.ensure_future(self._move())
@@ -253,9 +261,9 @@ class Store:
         pause_s = EVERY_S
         try:
             self._check(self._writer)  # a thread that moves the journal would be confused by another one
-            if self._journal.size > ROTATE and self._old is None:
+            if self._current.journal.size > ROTATE and self._old is None:
                 self._rotate()
-            await self._in(self._writer, self._move_some)
+            await self._in(self._writer, partial(self._move_some, self._current.take(), False))
             if self.failing_since is not None:
                 log.info("the store works again")
             self.failing_since = None
@@ -271,40 +279,44 @@ class Store:
             self._moving = None
             self._schedule(pause_s)
 
-    def _move_some(self) -> None:
-        """Move a few batches, the old journal first."""
+    def _move_some(self, taken: Taken, everything: bool) -> None:
+        """Move what was taken, and before it what the file alone has, of which there may be much: all of it,
+        or a few batches. The old journal is first.
+        """
         self._move_old()
-        for _ in range(BATCHES):
-            if not self._move_batch():
+        backlog, batch, start, end = taken
+        if backlog is not self._current:
+            return  # it was the old one, which has been moved whole
+        journal, batches = backlog.journal, 0
+        while backlog.moved < start:
+            if batches == BATCHES and not everything:
                 return
-
-    def _move_appended(self) -> None:
-        """Move what has been appended so far: under traffic, more is appended as fast as it is moved."""
-        self._move_old()
-        end = self._journal.size
-        while self._moved < end and self._move_batch():
-            pass
-
-    def _move_batch(self) -> bool:
-        """Move the next lines. Returns whether there were any."""
-        journal = self._journal
-        self._moved, lines = move(self.database, journal.id, journal.path, self._moved, milliseconds())
-        return lines > 0
+            before = backlog.moved
+            backlog.moved, _ = move(self.database, journal.id, journal.path, before, milliseconds(), start)
+            if backlog.moved == before:
+                return  # somebody has made the file shorter
+            batches += 1
+        if end > start:
+            move_batch(self.database, journal.id, batch, end, milliseconds())
+            backlog.moved = end
 
     def _move_old(self) -> None:
         old = self._old
         if old is not None:
             move_all(self.database, old.id, old.path, milliseconds())
-            hand_over(self.database, old.id, self._journal.id)
+            hand_over(self.database, old.id, self._current.journal.id)
             old.remove()
             self._old = None
 
     def _rotate(self) -> None:
         """Continue in a new file, which begins with the requests that are open."""
-        journal = Journal(self._place, new_id(f"{milliseconds():x}-{os.getpid()}-"))
+        begun = self._begin_journal()
         for line in self._open.values():
-            journal.append(line)
-        self._old, self._journal, self._moved, self._synced = self._journal, journal, 0, 0
+            begun.append(line)
+        self._old, self._current, self._synced = self._current.journal, begun, 0
+
+    def _begin_journal(self) -> Backlog:
+        return Backlog(Journal(self._place, new_id(f"{milliseconds():x}-{os.getpid()}-")))
 
     def _take_over(self) -> None:
         """Move what workers that have died left behind."""
@@ -322,8 +334,9 @@ class Store:
                 os.close(descriptor)
 
     def _finish(self) -> None:
-        self._move_old()
-        while self._move_batch():
-            pass
-        bury(self.database, self._journal.id, self._journal.path, milliseconds())
-        self._journal.remove()
+        self._move_some(self._current.take(), True)
+        while self._current.waiting:  # it was appended meanwhile
+            self._move_some(self._current.take(), True)
+        journal = self._current.journal
+        bury(self.database, journal.id, journal.path, milliseconds())
+        journal.remove()

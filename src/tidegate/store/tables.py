@@ -182,12 +182,10 @@ holds = Table(
     Column("request", ID, primary_key=True),
     Column("account", NAME, nullable=False),
     Column("amount", BigInteger, nullable=False),
-    Column("state", String(8), nullable=False),
     Column("at", BigInteger, nullable=False),
-    Column("resolved_at", BigInteger),
     sqlite_with_rowid=False,
 )
-"""One hold for each request that a wallet pays for: `held`, then `posted`, `voided` or `expired`, once."""
+"""One hold for each open request that a wallet pays for. What becomes of it are the request's charges."""
 
 payments = Table(
     "payments",

@@ -1,26 +1,22 @@
-"""Many rows at once, and inserts that meet existing rows, which SQLite and PostgreSQL write alike.
-
-Rows go to the driver as they are, many in each statement. For each row, SQLAlchemy would take ten times as
-long as the database; and `executemany` of sqlite3 gives up the interpreter's lock for each row, so that the
-event loop and the writer would take it from each other thousands of times a second.
-"""
+"""Many rows at once, and inserts that meet existing rows, which SQLite and PostgreSQL write alike."""
 
 from collections.abc import Collection, Iterable, Sequence
-from functools import lru_cache
-from itertools import chain
 from typing import Any
 
 from msgspec.json import encode
 from sqlalchemy import JSON, Column, ColumnElement, Connection, Table, any_, func, literal, select
 from sqlalchemy.dialects import postgresql, sqlite
 
-__all__ = ["add_spans", "add_up", "among", "insert", "insert_new", "known", "replace"]
+from .columns import write
+from .driver import execute, is_sqlite, members
+
+__all__ = [
+    "add_spans", "add_up", "among", "change_rows", "insert", "insert_new", "known", "replace",
+]  # fmt: skip
 
 Rows = Sequence[Sequence[Any]]
 """Values, in the order of the columns that are given with them. Nothing is filled in."""
 
-SIZES = (128, 32, 8, 1)
-"""Rows in one statement: so few sizes that the drivers keep what they have prepared."""
 NEAR = 16
 """Characters that ids have in common that a worker has made one after another."""
 
@@ -66,6 +62,15 @@ def add_up(
     _run(connection, table, columns, rows, _on_conflict(table, ", ".join(values)))
 
 
+def change_rows(connection: Connection, table: Table, changed: str, rows: Iterable[tuple[str, int]]) -> None:
+    """Set one column of the rows with these primary keys, which are locked."""
+    (key,) = table.primary_key.columns
+    mark = "?" if is_sqlite(connection) else "%s"
+    statement = f'UPDATE "{table.name}" SET "{changed}" = {mark} WHERE "{key.name}" = {mark}'  # noqa: S608
+    for name, value in rows:
+        execute(connection, statement, (value, name))
+
+
 def add_spans(
     connection: Connection,
     table: Table,
@@ -103,46 +108,18 @@ def known(connection: Connection, column: Column[str], ids: Collection[str]) -> 
     """
     if not ids:
         return ()
+    query = f'SELECT "{column.name}" FROM "{column.table.name}" WHERE "{column.name}" '  # noqa: S608 our own names
     least, greatest = min(ids), max(ids)
-    if connection.dialect.name == "sqlite" and least[:NEAR] == greatest[:NEAR]:
-        query = select(column).where(column.between(least, greatest))
-        return [one for one in connection.execute(query).scalars() if one in ids]
-    return connection.execute(select(column).where(among(connection, column, ids))).scalars().all()
+    if is_sqlite(connection) and least[:NEAR] == greatest[:NEAR]:
+        found = execute(connection, f"{query} BETWEEN ? AND ?", (least, greatest))
+        return [one for (one,) in found if one in ids]
+    found = execute(connection, f"{query} IN {members(connection)}", [encode(list(ids)).decode()])
+    return [one for (one,) in found]
 
 
 def _run(connection: Connection, table: Table, columns: tuple[str, ...], rows: Rows, conflict: str) -> None:
-    mark = "?" if connection.dialect.name == "sqlite" else "%s"
-    values = list(chain.from_iterable(rows))
-    columns = _without_nulls(columns, values, len(rows))
-    start, width, number = 0, len(columns), len(rows)
-    for size in SIZES:
-        while number - start >= size:
-            statement = _statement(table.name, columns, size, mark) + conflict
-            some = values[start * width : (start + size) * width]
-            connection.exec_driver_sql(statement, tuple(some))
-            start += size
-
-
-def _without_nulls(columns: tuple[str, ...], values: list[Any], number: int) -> tuple[str, ...]:
-    """Take the columns out of the values of so many rows in which all of them are None. These are NULL
-    without being named, too, and sqlite3 looks for an adapter of each None.
-    """
-    if number < SIZES[1]:
-        return columns
-    used = list(columns)
-    for place in reversed(range(len(columns))):
-        width = len(used)
-        if values[place] is None and values[place::width].count(None) == number:
-            del values[place::width], used[place]
-    return tuple(used)
-
-
-@lru_cache(maxsize=256)
-def _statement(table: str, columns: tuple[str, ...], size: int, mark: str) -> str:
-    names = ", ".join(f'"{name}"' for name in columns)
-    row = f"({', '.join([mark] * len(columns))})"
-    values = ", ".join([row] * size)
-    return f'INSERT INTO "{table}" ({names}) VALUES {values}'  # noqa: S608 names of our own tables
+    if rows:
+        write(connection, table, dict(zip(columns, zip(*rows, strict=True), strict=True)), conflict)
 
 
 def _on_conflict(table: Table, values: str) -> str:

@@ -6,26 +6,21 @@ wallet's grants sum to its balance while that is positive.
 
 from collections.abc import Mapping, Sequence
 
-from sqlalchemy import Connection, bindparam, case, func, select, update
+from msgspec.json import encode
+from sqlalchemy import Connection, func, select, update
 
 from tidegate.money.ledger import credit, debit, expiry, refund, wallet_of
 
 from .books import Balance, Booking, balance_of, book, lock_accounts, open_accounts
+from .driver import execute, is_sqlite, members
 from .tables import accounts, entries, grants, transactions
-from .upsert import among
+from .upsert import change_rows
 
 __all__ = [
     "InsufficientBalance",
     "add_credit", "book_credit", "expire_grants", "give_back", "open_wallet", "refundable", "spend_grants",
     "take_out", "users_with_expired", "wallet_balances",
 ]  # fmt: skip
-
-
-SPEND = (
-    update(grants)
-    .where(grants.c.id == bindparam("grant"))
-    .values(remaining=grants.c.remaining - bindparam("taken"))
-)
 
 
 class InsufficientBalance(Exception):
@@ -123,23 +118,22 @@ def spend_grants(connection: Connection, amounts: Mapping[str, int]) -> None:
     """
     if not amounts:
         return
-    query = (
-        select(grants.c.id, grants.c.user, grants.c.remaining)
-        .where(among(connection, grants.c.user, amounts), grants.c.remaining > 0)
-        .order_by(
-            grants.c.user, grants.c.priority, case((grants.c.expires_at.is_(None), 1), else_=0),
-            grants.c.expires_at, grants.c.at, grants.c.id,
-        )
-        .with_for_update()
-    )  # fmt: skip
-    left, spent = dict(amounts), []
-    for grant, user, remaining in connection.execute(query):
+    left, rows = dict(amounts), []
+    for grant, user, remaining in execute(connection, _left(connection), [encode(list(amounts)).decode()]):
         taken = min(left[user], remaining)
         if taken:
             left[user] -= taken
-            spent.append({"grant": grant, "taken": taken})
-    if spent:
-        connection.execute(SPEND, spent)
+            rows.append((grant, remaining - taken))
+    change_rows(connection, grants, "remaining", rows)
+
+
+def _left(connection: Connection) -> str:
+    """The statement that reads the credits of some users in the order in which they are spent."""
+    lock = "" if is_sqlite(connection) else " FOR UPDATE"
+    return (
+        f'SELECT id, "user", remaining FROM grants WHERE "user" IN {members(connection)} '  # noqa: S608 no values
+        f'AND remaining > 0 ORDER BY "user", priority, expires_at IS NULL, expires_at, at, id{lock}'
+    )
 
 
 def users_with_expired(connection: Connection, now: int) -> Sequence[str]:
