@@ -83,6 +83,17 @@ async def test_why_requests_were_refused_is_found_by_caller(admin: Admin) -> Non
     assert failure["error"]["param"] == "q"
 
 
+async def test_no_name_that_a_client_sends_keeps_refusals_from_being_stored(admin: Admin) -> None:
+    made = await admin.ask("POST", "/keys", {"name": "bob", "user": "bob"}, status=201)
+    await admin.known(made["secret"])
+    bob = {"authorization": f"Bearer {made['secret']}"}
+    for model in ("a\0b", "\0", "m" * 3000, "\x1b[2J"):
+        assert await ask(admin, {**HELLO, "model": model}, bob) == 400
+    rows = await written(admin)
+    assert sum(row["requests"] for row in rows) == 4
+    assert not any("\0" in str(row) for row in rows)
+
+
 async def test_callers_see_what_was_refused_of_their_own(admin: Admin) -> None:
     headers = {}
     for name in ("bob", "carol"):

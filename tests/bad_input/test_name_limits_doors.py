@@ -83,4 +83,4 @@ async def test_the_door_of_llm_gate_refuses_an_implausible_name(gateway: Gateway
     headers = {"x-correlation-id": user, "x-user-id": user, "client_id": "tests"}
     reply = await gateway.post("/llm-gate/v1/chat", body, headers)
     assert reply.status == 422, message_of(reply)
-    assert "names are limited to 512 characters" in message_of(reply)
+    assert "names are limited to 240 characters" in message_of(reply)

@@ -66,6 +66,29 @@ async def test_lines_arrive_and_the_end_leaves_nothing_behind(url: str, tmp_path
     database.close()
 
 
+@pytest.mark.parametrize("text", ["m" * 3000, "m\0", "\0" * 300], ids=["long", "NUL", "long NUL"])
+@pytest.mark.parametrize("field", ["model", "provider", "provider_model", "session", "error"])
+async def test_a_line_that_the_database_refuses_is_cut_and_in_nobody_s_way(
+    url: str, tmp_path: Path, field: str, text: str
+) -> None:
+    store = Store(url, Place(tmp_path / "journals"))
+    await store.open()
+    store.append(ended("r1"))
+    store.append(replace(ended("r2"), **{field: text}))
+    store.append(Begun(id="r3", at=1, user="alice", model=text))  # lost when the store is closed
+    store.append(ended("r4"))
+    await store.flush()
+    assert store.failing_since is None
+    await store.close()
+    database = Database(url)
+    with database.read() as connection:
+        stored = {row.id: row for row in connection.execute(select(records))}
+        assert set(stored) == {"r1", "r2", "r3", "r4"}
+        assert getattr(stored["r2"], field).startswith(text[0] if text[0] == "m" else "")
+        assert list(check_books(connection)) == []
+    database.close()
+
+
 async def test_a_flush_ends_although_more_is_appended_all_the_time(url: str, tmp_path: Path) -> None:
     """As under traffic, where a batch takes as long as the next request."""
     store = Store(url, Place(tmp_path / "journals"))

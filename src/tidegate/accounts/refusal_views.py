@@ -6,6 +6,7 @@ from typing import Any
 from msgspec import Struct
 
 from tidegate.protocols.errors import InvalidRequest
+from tidegate.protocols.sought import search_value
 from tidegate.store.refusals import SPAN_MS, Refused
 
 from .pages import parse_time
@@ -53,13 +54,11 @@ def search_refusals(query: Mapping[str, str], now: int, filters: Mapping[str, st
     """The arguments of `list_refusals` for a query and other filters: the day until `now` (in milliseconds
     since 1970), unless it says otherwise. Raises InvalidRequest.
     """
-    after, status, text = query.get("after", ""), query.get("status", ""), query.get("q", "").strip()
+    after, status, text = query.get("after", ""), query.get("status", ""), search_value(query, "q").strip()
     if not _is_number(after):
         raise InvalidRequest("after is not the `next` of a page", param="after")
     if not _is_number(status):
         raise InvalidRequest("status is a number, such as 429", param="status")
-    if len(text) > 255:
-        raise InvalidRequest("q has at most 255 characters", param="q")
     until = parse_time(query.get("to"), "to") or now + 1
     since = parse_time(query.get("from"), "from")
     since = until - DAY_MS if since is None else since

@@ -6,6 +6,7 @@ cannot fill it: they are counted by five minutes, reason and caller.
 import logging
 
 from tidegate.periodic import Periodic
+from tidegate.protocols.excerpt import escape_controls
 from tidegate.store.errors import StoreUnavailable
 from tidegate.store.journal import milliseconds
 from tidegate.store.refusals import SPAN_MS, Counted, Reason, add_refusals
@@ -65,7 +66,9 @@ class Refusals:
         if began != self._began:
             self._began = began
             self._distinguished.clear()
-        reason = Reason(began, door, status, code[:255], (user or "")[:255], (key or "")[:64], presented)
+        reason = Reason(
+            began, door, status, _stored(code), _stored(user or ""), _stored(key or "", 64), presented
+        )
         if reason not in self._distinguished:
             if len(self._distinguished) < MOST:
                 self._distinguished.add(reason)
@@ -74,7 +77,7 @@ class Refusals:
         known = self._counted.get(reason)
         self._counted[reason] = Counted(
             known.requests + 1 if known is not None else 1,
-            now, request[:64], (model or "")[:255], address[:64], message[:300],
+            now, request[:64], _stored(model or ""), _stored(address, 64), _stored(message, 300),
         )  # fmt: skip
 
     async def write(self) -> None:
@@ -98,3 +101,8 @@ class Refusals:
                 self._counted[reason] = older
             else:
                 newer.requests += older.requests
+
+
+def _stored(text: str, longest: int = 255) -> str:
+    """A text as any database can store it: PostgreSQL refuses NUL."""
+    return escape_controls(text)[:longest]

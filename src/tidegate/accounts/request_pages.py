@@ -3,23 +3,28 @@
 from collections.abc import Mapping, Sequence
 
 from tidegate.protocols.errors import InvalidRequest
+from tidegate.protocols.sought import search_value
 from tidegate.store.history import Position
 from tidegate.store.requests import FILTERS, Search, StoredRequest
 from tidegate.store.sessions import Session, SessionPosition
 
 from .pages import parse_position, parse_time
 
-__all__ = ["next_request", "next_session", "parse_search", "parse_session_position", "session_filters"]
+__all__ = [
+    "next_request",
+    "next_session",
+    "parse_search",
+    "parse_session_position",
+    "session_filters",
+]
 
-LONGEST = 255
-"""Characters of a value that is looked for."""
 TRUE, FALSE = ("true", "1", "yes"), ("false", "0", "no", "")
 SESSION_FILTERS = ("user", "key", "model")
 
 
 def parse_search(query: Mapping[str, str]) -> Search:
     """What a list of requests is asked for. Raises InvalidRequest naming the parameter."""
-    filters = {name: _value(query, name) for name in FILTERS if query.get(name)}
+    filters = {name: search_value(query, name) for name in FILTERS if query.get(name)}
     errors = query.get("errors", "").lower()
     if errors not in TRUE + FALSE:
         raise InvalidRequest("errors is true or false", param="errors")
@@ -28,13 +33,13 @@ def parse_search(query: Mapping[str, str]) -> Search:
         errors in TRUE,
         parse_time(query.get("from"), "from"),
         parse_time(query.get("to"), "to"),
-        _value(query, "q").strip() or None,
+        search_value(query, "q").strip() or None,
     )
 
 
 def session_filters(query: Mapping[str, str]) -> Mapping[str, str]:
     """What a list of sessions is restricted by. Raises InvalidRequest naming the parameter."""
-    return {name: _value(query, name) for name in SESSION_FILTERS if query.get(name)}
+    return {name: search_value(query, name) for name in SESSION_FILTERS if query.get(name)}
 
 
 def next_request(rows: Sequence[StoredRequest], limit: int) -> str | None:
@@ -51,14 +56,3 @@ def parse_session_position(text: str) -> SessionPosition | None:
     """Where a page of sessions begins; None at the beginning. Raises InvalidRequest."""
     place: Position | None = parse_position(text)
     return SessionPosition(place.at, place.id) if place is not None else None
-
-
-def _value(query: Mapping[str, str], name: str) -> str:
-    value = query.get(name, "")
-    if len(value) > LONGEST or "\x00" in value:
-        raise InvalidRequest(f"{name} has at most {LONGEST} characters, none of them NUL", param=name)
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        raise InvalidRequest(f"{name} is not valid Unicode", param=name) from None
-    return value

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import get_args
 
 from tidegate.protocols.errors import InvalidRequest
+from tidegate.protocols.sought import search_value
 
 from .history import History
 from .views import EVERYTHING, MOST_HOURS, Group, Overview, Scope, Window, read_overview, why_not, window_of
@@ -51,7 +52,9 @@ async def overview_asked(
     model or provider, and only users and keys to a user. Raises InvalidRequest and Unavailable.
     """
     window, by = parse_window(query, now), parse_group(query)
-    model, provider, user = query.get("model"), query.get("provider"), query.get("user")
+    model, provider, user = (
+        search_value(query, name) if name in query else None for name in ("model", "provider", "user")
+    )
     for name, value in (("model", model), ("provider", provider)):
         if value is not None and by in ("user", "key"):
             raise InvalidRequest(f"figures by {by} cannot be limited to a {name}", param=name)

@@ -12,7 +12,7 @@ from tidegate.protocols.errors import InvalidRequest
 
 __all__ = ["KEPT_NAME", "MAX_NAME", "MAX_NAMES", "check_name", "check_names"]
 
-MAX_NAME = 512
+MAX_NAME = 240
 """The maximum length of a model or provider name in characters."""
 KEPT_NAME = 128
 """The maximum length of a cached name in characters: longer ones are resolved every time."""

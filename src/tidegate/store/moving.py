@@ -4,6 +4,7 @@ A batch and the position behind it are written in one transaction. So a batch th
 that was committed is not, and a journal whose worker died is moved to its end by whoever finds it.
 """
 
+import logging
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -14,6 +15,7 @@ from typing import Any
 
 from msgspec.structs import astuple
 from sqlalchemy import ColumnElement, Connection, delete, select, update
+from sqlalchemy.exc import DataError
 
 from tidegate.figures import Sample, Sums
 from tidegate.figures.history import Common, Series, roll_up_alike
@@ -23,8 +25,9 @@ from .alike import DAY_MS, Alike, alike
 from .books import Booking, Charged, balance_of, book, book_charges, lock_accounts
 from .columns import write
 from .costs import count_costs
-from .database import Database
+from .database import Database, describe
 from .driver import is_sqlite
+from .fitting import fit, fit_end
 from .journal import Batch, Begun, Ended, Line, read, read_all
 from .leases import consume, release, release_all
 from .rollups import add_rollups
@@ -34,6 +37,8 @@ from .upsert import add_up, among, insert_new, known, replace
 from .wallets import spend_grants
 
 __all__ = ["LOST", "apply", "bury", "hand_over", "move", "move_all", "move_batch", "position_of"]
+
+log = logging.getLogger("tidegate")
 
 JOURNAL = ("id", "position", "at")
 HOLD = ("request", "account", "amount", "at")
@@ -66,6 +71,14 @@ def move_batch(database: Database, journal: str, batch: Batch, behind: int, now:
     """Move lines of a journal, up to the position behind them. Raises DatabaseError, in which case nothing
     has changed.
     """
+    try:
+        _write(database, journal, batch, behind, now)
+    except DataError as error:
+        log.error("the store refuses a record, which is cut: %s", describe(error))
+        _write(database, journal, fit(batch), behind, now)
+
+
+def _write(database: Database, journal: str, batch: Batch, behind: int, now: int) -> None:
     with database.write() as connection:
         apply_batch(connection, batch)
         replace(connection, journals, JOURNAL, [(journal, behind, now)], ("position", "at"))
@@ -92,7 +105,7 @@ def bury(database: Database, journal: str, path: Path, now: int) -> int:
     leases back. Returns how many there were. Raises DatabaseError.
     """
     with database.write() as connection:
-        lost = [_lost(line, now) for line in _open(path)]
+        lost = [fit_end(_lost(line, now)) for line in _open(path)]
         _lock(connection, lost, leases.c.journal == journal)
         ended = apply(connection, lost)
         release_all(connection, journal)
