@@ -144,6 +144,7 @@ SHARED_VOCABULARY = frozenset(
         "profile",
         "noise",
         "retry_after",
+        "sought",
         "sse",
         "task",
         "turn",

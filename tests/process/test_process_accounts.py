@@ -166,10 +166,11 @@ async def test_a_revoked_key_stops_at_every_worker(gateway: Served, books: Books
     await works(gateway, headers)
     with books.database.write() as connection:
         revoke_key(connection, name, 1)
+    refused = 0  # rounds in a row: some reach only one of the workers
     async with asyncio.timeout(PATIENCE_S):
-        while set(await statuses(gateway, headers, 20)) != {401}:
+        while refused < 5:
+            refused = refused + 1 if set(await statuses(gateway, headers, 20)) == {401} else 0
             await asyncio.sleep(0.05)
-    assert set(await statuses(gateway, headers, 20)) == {401}
 
 
 class Client:

@@ -66,7 +66,7 @@ async def test_the_workers_lines_are_whole(gateway: Served, provider: Simulator)
 
     async def ask() -> None:
         for number in range(25):
-            model = "sim/" + "m" * number * 20  # lines of many lengths
+            model = "sim/" + "m" * number * 9  # lines of many lengths
             async with gateway.open(CHAT, model=model, stream_options={"include_usage": True}) as response:
                 assert (await response.content.read()).endswith(b"data: [DONE]\n\n")
 

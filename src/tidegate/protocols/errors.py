@@ -172,6 +172,11 @@ class Unsupported(InvalidRequest):
     code = "unsupported_feature"
     tries_elsewhere = True
 
+    @property
+    def named_message(self) -> str:
+        """The message alone: it is a sentence about the provider."""
+        return self.message
+
     def name_provider(self, provider: str) -> None:
         """Name the provider in the message, in place of "this provider": wire formats raise this error and
         do not know who speaks them.
