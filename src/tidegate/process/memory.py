@@ -14,7 +14,7 @@ ARENA_MAX, MMAP_THRESHOLD, TRIM_THRESHOLD = -8, -3, -1
 """glibc's numbers of its settings (`M_ARENA_MAX` and so on, of malloc.h)."""
 LARGE = 4 * 1024 * 1024
 """Blocks of this size and more are obtained from the system, and returned to it, each on its own."""
-MOST_KEPT = 16 * 1024 * 1024
+MOST_KEPT = 8 * 1024 * 1024
 """Free bytes that are kept. The C library would go by the largest block so far: the first large body would
 make it keep up to 64 MB."""
 
