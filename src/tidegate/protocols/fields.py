@@ -74,7 +74,7 @@ def read_unique_body(decoder: Decoder[T], body: bytes) -> tuple[T, Fields]:
     """
     wire, fields = read_body(decoder, body)
     # Nearly every small body is compact JSON, which encoding its fields reproduces byte for byte.
-    if not (len(body) <= SMALL and ENCODE(fields) == body) and not _lengths_fit(body, fields):
+    if not (len(body) <= SMALL and ENCODE(fields) == body) and not _is_compact(body, fields):
         _check_keys(body, fields)
     return wire, fields
 
@@ -86,11 +86,10 @@ _KEY = re.compile(rb'[\s{,]*("(?:[^"\\]|\\.)*")\s*:\s*', re.DOTALL)
 _STRING = Decoder(str)
 
 
-def _lengths_fit(body: bytes, fields: Fields) -> bool:
-    """Return whether the body is as long as its fields when encoded, with or without spaces in between."""
-    count = len(fields)
-    compact = sum(map(len, fields)) + sum([len(memoryview(raw)) for raw in fields.values()]) + 4 * count + 1
-    return len(body) in (compact, compact + 2 * count - 1)
+def _is_compact(body: bytes, fields: Fields) -> bool:
+    """Return whether the body is as short as its fields can be written: then it has nothing else."""
+    values = sum([len(memoryview(raw)) for raw in fields.values()])
+    return len(body) == sum(map(len, fields)) + values + 4 * len(fields) + 1
 
 
 def _check_keys(body: bytes, fields: Fields) -> None:
