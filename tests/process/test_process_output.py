@@ -63,8 +63,8 @@ async def test_nobody_reads_and_it_serves_on(
     try:
         async with served as gateway:
             os.close(writing)
-            for _ in range(40):  # 160 lines of more than 1 KB: more than a pipe holds
-                replies = await asyncio.gather(*(gateway.chat("sim/" + "m" * 500) for _ in range(4)))
+            for _ in range(50):  # 200 lines of more than 800 bytes: more than a pipe holds
+                replies = await asyncio.gather(*(gateway.chat("sim/" + "m" * 230) for _ in range(4)))
                 assert {reply.status for reply in replies} == {200}
             gateway.signal(signal.SIGTERM)
             assert await gateway.ended() == 0
