@@ -3,10 +3,11 @@
 import pytest
 
 from tidegate.config import ProviderConfig, Secret
+from tidegate.http.other_names import LONGEST, MOST
 from tidegate.protocols.errors import ProviderRefused
 from tidegate.protocols.task import render_path
 from tidegate.providers import Service
-from tidegate.providers.headers import LONGEST_NAME, MOST_OTHERS, ServiceHeaders
+from tidegate.providers.headers import ServiceHeaders
 
 KEY = "sk-1234567890abcdef"
 
@@ -106,12 +107,12 @@ def test_what_is_remembered_of_clients_headers_is_bounded() -> None:
     headers = ServiceHeaders(
         ProviderConfig(kind="anthropic"), service("anthropic").kind, None, ["anthropic-*"]
     )
-    for number in range(MOST_OTHERS + 50):
-        other, long = b"x-%d" % number, b"y" * (LONGEST_NAME + 1 + number)
+    for number in range(MOST + 50):
+        other, long = b"x-%d" % number, b"y" * (LONGEST + 1 + number)
         passed = headers.passed([(other, b"1"), (b"anthropic-beta", b"1"), (long, b"1"), (other, b"2")])
         assert passed == [(b"anthropic-beta", b"1")]
-    assert len(headers._others) == MOST_OTHERS
-    assert max(map(len, headers._others)) <= LONGEST_NAME
+    assert len(headers._others) == MOST
+    assert max(map(len, headers._others)) <= LONGEST
 
 
 def test_a_client_of_another_dialect_has_none_passed_on() -> None:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from time import perf_counter
 
+from tidegate.http.other_names import OtherNames
 from tidegate.protocols.contract import Call, Conduit
 from tidegate.protocols.errors import ProviderError
 from tidegate.protocols.retry_after import render_retry_after, whole_seconds
@@ -34,11 +35,8 @@ FAILURES = (asyncio.CancelledError, ProviderError, *TRANSPORT_ERRORS)
 PASSED_ON = (b"x-ratelimit-", b"anthropic-ratelimit-", b"retry-after", b"x-should-retry")
 """Prefixes of the provider's headers that are passed to the client: its rate limits."""
 
-
-MOST_OTHERS, LONGEST_NAME = 256, 64
-"""Limits of what is remembered of providers' headers: how many names, and the length of each."""
-_OTHERS: set[bytes] = set()
-"""Names of headers that are known to have none of these prefixes: providers send the same ones always."""
+_OTHERS = OtherNames()
+"""Those without any of these prefixes."""
 
 
 def send(
@@ -141,6 +139,5 @@ def limit_headers(service: Service, headers: Iterable[Header]) -> list[Header]:
 def _is_about_limits(name: bytes) -> bool:
     if name.startswith(PASSED_ON):
         return True
-    if len(name) <= LONGEST_NAME and len(_OTHERS) < MOST_OTHERS:
-        _OTHERS.add(name)
+    _OTHERS.note(name)
     return False

@@ -10,6 +10,7 @@ from tidegate import __version__
 from tidegate.config import Kind, ProviderConfig
 from tidegate.http.address import is_header_value, render_headers
 from tidegate.http.contract import Header
+from tidegate.http.other_names import OtherNames
 
 from .credentials import Credential
 
@@ -17,10 +18,6 @@ __all__ = ["ServiceHeaders"]
 
 CLIENT_PROPERTIES = (b"host", b"content-length", b"transfer-encoding", b"connection")
 """Headers that the HTTP client sets itself."""
-
-
-MOST_OTHERS, LONGEST_NAME = 256, 64
-"""Limits of what is remembered of clients' headers: how many names, and the length of each."""
 
 
 class ServiceHeaders:
@@ -42,8 +39,8 @@ class ServiceHeaders:
         self._forwarded = frozenset(name for name in names if not name.endswith(b"*")) - self._operators
         self._families = tuple(name[:-1] for name in names if name.endswith(b"*"))
         """The prefixes of further forwarded headers."""
-        self._others: set[bytes] = set()
-        """Names of clients' headers that are known not to be forwarded: clients send the same ones always."""
+        self._others = OtherNames()
+        """Of clients' headers, those that are not forwarded."""
         self.block = render_headers(self.merged([], {}))
 
     def passed(self, client_headers: Iterable[Header]) -> list[Header]:
@@ -57,8 +54,7 @@ class ServiceHeaders:
         name, value = header
         if name in self._forwarded or name.startswith(self._families):
             return name not in self._operators and is_header_value(value)
-        if len(name) <= LONGEST_NAME and len(self._others) < MOST_OTHERS:
-            self._others.add(name)
+        self._others.note(name)
         return False
 
     def merged(self, passed: list[Header], extra: Mapping[str, str]) -> list[Header]:
