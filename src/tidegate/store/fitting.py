@@ -4,7 +4,7 @@ behind it. PostgreSQL refuses texts that are longer than their column, and NUL.
 Names that say whose a line is are never cut: they are checked when they are made.
 """
 
-from msgspec import Raw, structs
+from msgspec import structs
 
 from .journal import Batch, Begun, Ended
 
@@ -12,7 +12,6 @@ __all__ = ["fit", "fit_end"]
 
 LONGEST = 240
 """Characters of a name that a client or the configuration has chosen: behind `model:`, it is a name, too."""
-LONGEST_ERROR = 500
 
 
 def fit(batch: Batch) -> Batch:
@@ -36,14 +35,13 @@ def fit_end(line: Ended) -> Ended:
         provider=_cut(line.provider),
         provider_model=_cut(line.provider_model),
         session=_cut(line.session),
-        error=_cut(line.error, LONGEST_ERROR),
+        error=_cut(line.error, None),
         figures=None if line.figures is None else structs.replace(line.figures, parts=tuple(
             structs.replace(part, provider=_cut(part.provider) or "", model=_cut(part.model) or "")
             for part in line.figures.parts
         )),
-        detail=Raw(bytes(line.detail).replace(b"\0", b"")),
     )  # fmt: skip
 
 
-def _cut(text: str | None, longest: int = LONGEST) -> str | None:
+def _cut(text: str | None, longest: int | None = LONGEST) -> str | None:
     return None if text is None else text[:longest].replace("\0", "\N{REPLACEMENT CHARACTER}")

@@ -141,15 +141,14 @@ class Batch:
 
     def add(self, line: Line) -> None:
         """Add the next line."""
-        kind = type(line)
-        if kind is Begun:
-            self.begun[line.id] = line  # type: ignore[union-attr, assignment]
-        elif kind is Ended:
-            if self.begun.pop(line.id, None) is None:  # type: ignore[union-attr]
-                self.earlier.append(line.id)  # type: ignore[union-attr]
-            self.ended.append(line)  # type: ignore[arg-type]
+        if isinstance(line, Begun):
+            self.begun[line.id] = line
+        elif isinstance(line, Ended):
+            if self.begun.pop(line.id, None) is None:
+                self.earlier.append(line.id)
+            self.ended.append(line)
         else:
-            self.released.append(line.lease)  # type: ignore[arg-type]
+            self.released.append(line.lease)
 
 
 _encode = msgspec.json.Encoder().encode
