@@ -5,7 +5,6 @@ response is sent, the sending side is shut down, and further input is discarded)
 """
 
 import asyncio
-from collections import deque
 from functools import lru_cache
 from time import perf_counter
 from typing import Protocol as Interface
@@ -116,7 +115,7 @@ class Connection(asyncio.Protocol):
         # Serving.
         self._current: Request | None = None
         """The request to be answered next; its task may not have started, or may have ended."""
-        self._queue: deque[Request] = deque()
+        self._queue: list[Request] = []
         """The requests after it."""
         self._drained: asyncio.Future[None] | None = None
         self.congested_since: float | None = None
@@ -387,7 +386,7 @@ class Connection(asyncio.Protocol):
         if self._in_head:
             self._head_since = self._waits_since
         if self._queue:
-            self._current = self._queue.popleft()
+            self._current = self._queue.pop(0)
             self.server.run(self._current)
         if self._paused:
             self.update_reading()
