@@ -67,6 +67,27 @@ async def test_who_guesses_is_slowed_down() -> None:
         assert await status(ADMIN, "203.0.113.8") == 404  # it has no store
 
 
+async def test_an_unexpected_error_tells_the_log_and_not_the_client(
+    admin: Admin, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise RuntimeError("a secret of ours")
+
+    monkeypatch.setattr("tidegate.control.admin.keys.list_keys", fail)
+    monkeypatch.setattr("tidegate.control.admin.keys.new_key", fail)
+    for method, body in (("GET", None), ("POST", {"name": "ci"})):
+        reply = await admin.reply(method, "/keys", body)
+        assert (reply.status, reply.error["type"], reply.error["code"]) == (
+            500,
+            "api_error",
+            "internal_error",
+        )
+        assert "secret" not in reply.text
+        assert "a secret of ours" in caplog.text
+        caplog.clear()
+    await admin.ask("GET", "/users")
+
+
 async def test_refused_attempts_are_recorded(admin: Admin) -> None:
     await admin.gateway.get("/admin/keys", {"x-api-key": "wrong"})
     record = await admin.gateway.record()

@@ -89,7 +89,7 @@ class MetricsDoor:
             self._refuse(request, error)
         except Exception:
             log.exception("%s failed inside the gateway", request.id)
-            self._refuse(request, InternalError("the gateway failed; its log says why"))
+            self._refuse(request, InternalError())
 
     def _refuse(self, request: Request, error: TidegateError) -> None:
         reply = self.protocol.render_error(error, request.id)

@@ -59,7 +59,7 @@ async def recorded(request: Request, door: Door, gateway: Gateway, handler: Hand
     except Exception:
         log.exception("%s failed inside the gateway", request.id)
         gateway.on_internal_error(request.id)
-        fail(this, InternalError("the gateway failed; its log says why"))
+        fail(this, InternalError())
     finally:
         if this.ended != "client_left" or not gateway.drain(this):
             settle(this)

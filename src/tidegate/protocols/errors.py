@@ -292,6 +292,9 @@ class InternalError(GatewayError):
 
     code = "internal_error"
 
+    def __init__(self, message: str = "the gateway failed; its log says why") -> None:
+        super().__init__(message)
+
 
 class Unavailable(GatewayError):
     """No provider can serve the request now."""

@@ -14,7 +14,7 @@ from tidegate import __version__
 from tidegate.config import Config
 from tidegate.control.description.schema import schemas_of
 from tidegate.figures import History
-from tidegate.protocols.errors import InvalidRequest, TidegateError, Unavailable
+from tidegate.protocols.errors import InternalError, InvalidRequest, TidegateError, Unavailable
 from tidegate.store.errors import StoreUnavailable
 from tidegate.store.store import Store
 
@@ -100,7 +100,7 @@ def _handle_errors(app: FastAPI, *, missing: bool) -> None:
             headers["allow"] = ", ".join(_methods(app.routes, request))
         return JSONResponse({"error": body}, found.status, headers)
 
-    for kind in (TidegateError, StoreUnavailable, RequestValidationError, HTTPException):
+    for kind in (TidegateError, StoreUnavailable, RequestValidationError, HTTPException, Exception):
         app.add_exception_handler(kind, send)
 
 
@@ -120,7 +120,8 @@ def _error_of(request: Request, error: Exception, *, missing: bool) -> TidegateE
             first = error.errors()[0]
             param = str(first["loc"][-1])
             return InvalidRequest(f"{param}: {first['msg']}", param=param)
-    assert isinstance(error, HTTPException)
+    if not isinstance(error, HTTPException):
+        return InternalError()  # the server logs it
     path = request.url.path
     if error.status_code == 405:
         return InvalidRequest(
