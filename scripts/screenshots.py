@@ -41,6 +41,9 @@ COUNT = 9000
 USERS = ("ada", "grace", "linus", "margaret", "edsger", "barbara")
 CLIENTS = ("claude-cli/2.1", "codex_cli_rs/0.98", "OpenAI/Python 3.52", "AsyncAnthropic/Python 2.11")
 
+TOO_WIDE = """[...document.querySelectorAll(".scroll")]
+    .filter((one) => one.scrollWidth > one.clientWidth).map((one) => one.getAttribute("aria-label"))"""
+
 
 class Served(NamedTuple):
     """A model at a provider; prices in USD per million tokens, times in milliseconds."""
@@ -311,6 +314,8 @@ def draw(url: str, folder: Path | None) -> None:
                     busy = keep_busy(url, secret) if name == "requests" else None
                     open_place(page, url, place)
                     page.screenshot(path=folder / f"{name}-{kind}.png", full_page=True)
+                    for caption in page.evaluate(TOO_WIDE) if kind == "light" else ():
+                        print(f"{name}: the table \u201c{caption}\u201d is wider than its place")
                     if busy is not None:
                         busy.join()
                 play(page, url)

@@ -405,6 +405,31 @@ async def test_a_wrong_key_is_refused_with_words(browser: Browser, gateway: Gate
         assert await visit.page.get_by_label("errors only").is_checked()
 
 
+async def test_no_table_is_wider_than_a_usual_screen(
+    browser: Browser, gateway: Gateway, provider: Simulator
+) -> None:
+    usage = {"prompt_tokens": 123_456, "completion_tokens": 6_543, "total_tokens": 129_999}
+    provider.stream(
+        [chunk(delta={"content": "Hi"}, finish_reason="stop"), chunk(usage=usage), b"data: [DONE]\n\n"]
+    )
+    secret = await make_key(gateway, "app", "ada")
+    headers = {"authorization": f"Bearer {secret}", "x-session-id": "work-7"}
+    body = {"model": "one/m", "stream": True, "messages": [{"role": "user", "content": "Hi"}]}
+    for _ in range(3):
+        assert (await gateway.post("/v1/chat/completions", body, headers)).status == 200
+    async with browsing(browser, gateway.url, viewport={"width": 1440, "height": 900}) as visit:
+        await visit.sign_in(ADMIN)
+        for place in ("", "/requests", "/sessions", "/models", "/providers", "/keys", "/users", "/wallets"):
+            await visit.go(place)
+            await visit.page.get_by_label("Loading").wait_for(state="detached")
+            await visit.page.get_by_role("table").first.wait_for()
+            cut = await visit.page.evaluate(
+                "[...document.querySelectorAll('.scroll')].filter((one) => one.scrollWidth > one.clientWidth)"
+                ".map((one) => one.ariaLabel)"
+            )
+            assert cut == [], place
+
+
 async def test_pages_work_with_keys_alone_and_on_narrow_screens(browser: Browser, gateway: Gateway) -> None:
     async with browsing(
         browser, gateway.url, viewport={"width": 375, "height": 720}, color_scheme="dark"

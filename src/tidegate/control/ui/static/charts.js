@@ -63,7 +63,8 @@ function plot(title, { width, times, step, series, format, axis, bars, top, tip 
     );
   }
   for (const [time, text] of marks(begin, end, inner.width)) {
-    svg.append(s("text.axis", { x: x(time), y: HEIGHT - 6, "text-anchor": "middle" }, text));
+    const anchor = x(time) > width - 24 ? "end" : "middle"; // inside the drawing
+    svg.append(s("text.axis", { x: x(time), y: HEIGHT - 6, "text-anchor": anchor }, text));
   }
   svg.append(...(bars ? barsOf(series, times, step, x, y) : linesOf(series, times, step, x, y)));
   svg.append(cross(svg, { width, times, step, series, format, x, y, tip, bars }));

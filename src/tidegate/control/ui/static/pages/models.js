@@ -71,8 +71,7 @@ function catalog(models, chosen, change) {
       type: "checkbox", checked: chosen.includes(row.place), disabled: !chosen.includes(row.place) && chosen.length >= MOST, "aria-label": `Compare ${row.id}`,
       onchange: (event) => change({ compare: event.target.checked ? [...chosen, row.place] : chosen.filter((one) => one !== row.place) }),
     }) },
-    { name: "Model", cell: (row) => h("span", { title: row.description ?? row.label ?? row.id }, row.id) },
-    { name: "Served by", cell: (row) => known(row.served_by ? row.served_by.map((one) => one.split("/")[0]).join(", ") : row.place.split("/")[0]) },
+    { name: "Model", cell: nameOf },
     { name: "Context", number: true, cell: (row) => count(row.context_window ?? row.context_length ?? null) },
     { name: "Input", number: true, title: "USD per million tokens", cell: price("input") },
     { name: "Cached", number: true, title: "USD per million tokens read from the provider's cache", cell: price("cache_read") },
@@ -84,6 +83,13 @@ function catalog(models, chosen, change) {
     table(columns, shown, { caption: "Models", empty: "No model matches." }),
     models.length > PAGE && h("p.quiet.small", null, `The first ${PAGE} of ${exact(models.length)}: search for others.`),
   ];
+}
+
+/** The name, and the providers of a name that does not begin with one. */
+function nameOf(row) {
+  const providers = [...new Set((row.served_by ?? [row.place]).map((one) => one.split("/")[0]))].join(", ");
+  return h("span", { title: row.description ?? row.label ?? row.id },
+    row.id, !row.id.startsWith(`${providers}/`) && h("span.quiet.small", null, ` at ${providers}`));
 }
 
 /** The provider, and its own name for the model. */
