@@ -19,6 +19,8 @@ LEAST = 1e-6
 _PER_LOG = 1 / math.log(GAMMA)
 _MIDDLE = 2 / (1 + GAMMA)
 _log, _ceil = math.log, math.ceil
+_BUCKETS = {bucket: bucket for bucket in range(_ceil(_log(LEAST) * _PER_LOG), 400)}
+"""One integer for each bucket up to a month in seconds, instead of one for each key of each histogram."""
 
 
 class Histogram:
@@ -60,7 +62,8 @@ class Histogram:
 
 def bucket_of(value: float) -> int:
     """The bucket of a value."""
-    return _ceil(_log(max(LEAST, value)) * _PER_LOG)
+    bucket = _ceil(_log(max(LEAST, value)) * _PER_LOG)
+    return _BUCKETS.get(bucket, bucket)
 
 
 def _end_of(bucket: int) -> float:

@@ -6,6 +6,7 @@ without new samples for `STALE_S` are forgotten.
 """
 
 import math
+from array import array
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -107,15 +108,16 @@ class Figures:
     """
 
     __slots__ = (
-        "_answers", "_averages", "_baseline", "_buckets_new", "_failures", "_news", "_outputs", "_recent",
-        "_success", "_successes", "_ttfts", "_view", "_viewed_at", "changed", "slowed", "unseen_successes",
+        "_answers", "_averages", "_baseline", "_buckets_new", "_failures", "_news", "_recent", "_speeds",
+        "_success", "_successes", "_tokens", "_ttfts", "_view", "_viewed_at", "changed", "slowed",
+        "unseen_successes",
     )  # fmt: skip
 
     def __init__(self) -> None:
-        # noted and not counted yet
-        self._ttfts: list[float] = []
-        self._answers: list[float] = []
-        self._outputs: list[tuple[int, float]] = []
+        # Noted and not counted yet, as plain numbers: a few objects that stay would each keep a megabyte of a
+        # burst's memory from being given back.
+        self._ttfts, self._answers = array("d"), array("d")
+        self._tokens, self._speeds = array("d"), array("d")
         self.unseen_successes = 0
         """Successes that have not been counted yet."""
         # counted: time to first token, plain answer, speed, tokens of a completion
@@ -147,7 +149,8 @@ class Figures:
 
     def generated(self, tokens: int, seconds: float) -> None:
         """Tokens were generated within `seconds`."""
-        self._outputs.append((tokens, seconds))
+        self._tokens.append(tokens)
+        self._speeds.append(tokens / seconds)
         self.changed = True
 
     def succeeded(self) -> bool:
@@ -208,20 +211,17 @@ class Figures:
             bucket = bucket_of(value)
             self._buckets_new[bucket] = self._buckets_new.get(bucket, 0) + 1
             self._recent.add(value, now)
-        outputs = self._outputs
-        samples = (
-            _samples(self._ttfts),
-            _samples(self._answers),
-            _samples([tokens / seconds for tokens, seconds in outputs]),
-            _samples([tokens for tokens, _ in outputs]),
-        )
+        noted = (self._ttfts, self._answers, self._speeds, self._tokens)
+        samples = tuple(map(_samples, noted))
         for new, one in zip(self._news, samples, strict=True):
             new.add(one)
         self._renew(samples, now)
         if self.unseen_successes:
             self._successes += self.unseen_successes
             self._note_success(1.0, now, self.unseen_successes)
-        self._ttfts, self._answers, self._outputs, self.unseen_successes = [], [], [], 0
+        for values in noted:
+            del values[:]
+        self.unseen_successes = 0
 
     def take_delta(self, now: float) -> Delta:
         """The measurements since the last call, for other workers."""
