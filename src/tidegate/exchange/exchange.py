@@ -52,7 +52,8 @@ async def recorded(request: Request, door: Door, gateway: Gateway, handler: Hand
                 await handler(this)
             except asyncio.CancelledError:
                 raise this.watch.take_cancel_cause() from None
-    except ClientLeft:
+    except ClientLeft as left:
+        forget_frames(left)
         this.ended = "client_left"
     except TidegateError as error:
         fail(this, error)

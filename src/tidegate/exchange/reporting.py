@@ -60,6 +60,6 @@ def report_end(this: Exchange) -> None:
 
 
 def forget_frames(error: E) -> E:
-    """The error without its traceback, whose frames hold the client's body."""
+    """The error without its traceback, whose frames hold the client's body, and often the error itself."""
     error.__traceback__ = error.__cause__ = error.__context__ = None
     return error
