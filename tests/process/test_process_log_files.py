@@ -5,10 +5,12 @@ import gzip
 import json
 from pathlib import Path
 
+import pytest
+
 from process.serving import CHAT, Served, eventually, one
 from sdk.dialects import OPENAI
 from simulator import Simulator
-from tidegate.observe.log_files import INTERACTIONS
+from tidegate.observe.log_files import INTERACTIONS, SYSTEM
 from tidegate.observe.rotating import files_of
 
 LOGS = 'directory = "logs"\nbodies = "full"\ninteractions = "json"\nfile_mb = 1\nbody_kb = 64'
@@ -48,3 +50,20 @@ async def test_workers_share_files_that_rotate_and_tear_no_line(tmp_path: Path, 
     sizes = [path.stat().st_size for path in files_of(logs, INTERACTIONS)]
     assert len(sizes) >= 3
     assert max(sizes) < 2 * 1024 * 1024
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+async def test_the_systems_log_has_what_is_said_at_start(
+    tmp_path: Path, unused_tcp_port: int, workers: int
+) -> None:
+    logs = 'directory = "logs"'
+    async with Simulator() as provider:
+        file = one(provider, f"workers = {workers}", logs)
+        async with Served(tmp_path, file, port=unused_tcp_port):
+
+            def said() -> str:
+                return "".join(path.read_text() for path in (tmp_path / "logs").glob(f"{SYSTEM}_*"))
+
+            await eventually(lambda: "serving on" in said(), "the last line of the start")
+            for words in ("info    configuration: ", "info    1 provider: sim", "serving on http://127.0.0.1"):
+                assert said().count(words) == 1, words

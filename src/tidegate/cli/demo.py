@@ -65,7 +65,7 @@ def demo(
     )
     typer.echo(f"# API reference: {url}/docs\n", err=True)
     source = make_source(host, port)
-    report_configuration(source.read())
+    report_configuration(source)
     serve(source)
 
 

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tidegate.config import Config
+    from tidegate.process import Source
 
 __all__ = ["OPTIONS", "read_options", "report_configuration", "run"]
 
@@ -76,7 +76,7 @@ def run(
     overrides = {key: value for key, value in options.items() if value is not None}
     try:
         source = Source(config, Path.cwd(), overrides)
-        report_configuration(source.read())
+        report_configuration(source)
         serve(source)
     except ConfigError as error:
         for line in error.lines:
@@ -84,12 +84,13 @@ def run(
         sys.exit(2)
 
 
-def report_configuration(config: "Config") -> None:
+def report_configuration(source: "Source") -> None:
     """Log what was found, and all warnings about it."""
     from tidegate.config import list_warnings, summarize
-    from tidegate.observe.logs import configure_logging
+    from tidegate.observe.log_files import start_logging
 
-    configure_logging(config.logs)
+    config = source.read()
+    start_logging(config.logs, source.directory)
     for line in summarize(config):
         log.info("%s", line)
     for warning in list_warnings(config):

@@ -1,18 +1,19 @@
 """The three streams of log files: what the process reports, what was said, and what went wrong."""
 
 import logging
+from functools import lru_cache
 from pathlib import Path
 
 from tidegate.config import Logs
 
 from .interaction import Interaction
 from .interaction_lines import failed, render_interaction, render_interaction_json
-from .logs import NonBlockingHandler, TextFormatter
+from .logs import NonBlockingHandler, TextFormatter, configure_logging
 from .nonblocking import NonBlockingWriter
 from .request_log import render_text
 from .rotating import RotatingFile
 
-__all__ = ["ERRORS", "INTERACTIONS", "SYSTEM", "LogFiles"]
+__all__ = ["ERRORS", "INTERACTIONS", "SYSTEM", "LogFiles", "open_log_files", "start_logging"]
 
 SYSTEM, INTERACTIONS, ERRORS = "tidegate_system", "tidegate_llm_interactions", "tidegate_error"
 """How the names of the files begin."""
@@ -32,16 +33,15 @@ class LogFiles:
             file = RotatingFile(folder, stream, logs.keep_days, logs.file_mb * 1024 * 1024)
             return NonBlockingWriter(file.descriptor, log.error)
 
-        self._system = open_stream(SYSTEM)
         self._interactions = open_stream(INTERACTIONS)
         self._errors = open_stream(ERRORS)
+        self._handlers = (_handler(open_stream(SYSTEM), logging.NOTSET), _handler(self._errors, logging.ERROR))
 
     def attach(self, logger: logging.Logger) -> None:
-        """Write a logger's lines to the system's file, and its errors to that of errors too."""
-        for writer, level in ((self._system, logging.NOTSET), (self._errors, logging.ERROR)):
-            handler = NonBlockingHandler(writer)
-            handler.setLevel(level)
-            handler.setFormatter(TextFormatter())
+        """Write a logger's lines to the system's file, and its errors to that of errors too. Attaching the
+        files again changes nothing.
+        """
+        for handler in self._handlers:
             logger.addHandler(handler)
 
     def write(self, interaction: Interaction) -> None:
@@ -49,3 +49,23 @@ class LogFiles:
         self._interactions.write(self._render(interaction))
         if failed(interaction.record):
             self._errors.write(render_text(interaction.record))
+
+
+def _handler(writer: NonBlockingWriter, level: int) -> logging.Handler:
+    handler = NonBlockingHandler(writer)
+    handler.setLevel(level)
+    handler.setFormatter(TextFormatter())
+    return handler
+
+
+@lru_cache(maxsize=1)
+def open_log_files(logs: Logs, directory: Path) -> LogFiles:
+    """The files of this process: the same for each who asks."""
+    return LogFiles(logs, directory)
+
+
+def start_logging(logs: Logs, directory: Path) -> None:
+    """Write all loggers' lines to standard error, and to files if they are configured."""
+    configure_logging(logs)
+    if logs.directory:
+        open_log_files(logs, directory).attach(logging.getLogger())

@@ -9,7 +9,7 @@ from tidegate.app import Tidegate
 from tidegate.bus import ALONE, Bus
 from tidegate.config import Config, Reloader
 from tidegate.observe import DailyFiles, NonBlockingWriter, RequestLog
-from tidegate.observe.log_files import LogFiles
+from tidegate.observe.log_files import open_log_files
 from tidegate.observe.logs import RENDERERS, line_format
 
 from .source import Source
@@ -33,7 +33,7 @@ def make_app(
     it raises, the old one stays in force. `bus` connects it with the other workers of the gateway.
     """
     request_log = make_request_log(config, source.directory)
-    files = LogFiles(config.logs, source.directory) if config.logs.directory else None
+    files = open_log_files(config.logs, source.directory) if config.logs.directory else None
     app = Tidegate(config, request_log, bus=bus, interactions=files.write if files is not None else None)
 
     async def reload(changed: Config) -> None:

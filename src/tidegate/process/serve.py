@@ -4,7 +4,7 @@ import logging
 import sys
 
 from tidegate.config import baseline_of
-from tidegate.observe.logs import configure_logging
+from tidegate.observe.log_files import start_logging
 
 from .descriptors import open_missing_streams, raise_file_limit
 from .listeners import load_certificate, open_listeners
@@ -22,7 +22,7 @@ def serve(source: Source) -> None:
     ignore_hangups()
     open_missing_streams()
     config = source.read()
-    configure_logging(config.logs)
+    start_logging(config.logs, source.directory)
     raise_file_limit()
     try:
         load_certificate(config.server)

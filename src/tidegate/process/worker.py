@@ -20,7 +20,7 @@ from msgspec import Struct
 from tidegate.bus import ALONE, Bus, Seat, SocketBus
 from tidegate.config import Baseline, Config, ConfigError, refusals
 from tidegate.http.server import Server
-from tidegate.observe.logs import configure_logging
+from tidegate.observe.log_files import start_logging
 
 from .application import make_app
 from .descriptors import FileLimit, open_missing_streams, raise_file_limit
@@ -178,7 +178,7 @@ def main() -> int:
     config = await_config(source, assignment)
     if config is None:
         return CANNOT_START
-    configure_logging(config.logs)
+    start_logging(config.logs, source.directory)
     raise_file_limit()
     sockets = [socket.socket(fileno=descriptor) for descriptor in assignment.sockets]
     worker = Worker(config, source, exposed=assignment.baseline.exposed, assignment=assignment)
