@@ -73,13 +73,20 @@ class OneWorker:
     async def run(self, reports: asyncio.StreamReader) -> None:
         report, served = self._report, self._gateway
         report.note("from the command to the first answer", f"{served.first_answer_s:.2f} s")
-        report.note("memory at rest", f"{served.resident:.0f} MB")
+        await self._use_each_model()
+        report.note("memory at rest, once each model was used", f"{served.resident:.0f} MB")
         await self._requests()
         descriptors = served.descriptors
         for _ in range(2):
             await self._streams()
         await self._leaves(reports)
         await self._settle(descriptors)
+
+    async def _use_each_model(self) -> None:
+        """What the gateway keeps of a model for good is made now, and not amid the streams."""
+        for model in sorted({*ENDINGS, *FAULTS}):
+            await self._client.stream(model, 0.5 if model == "m-left" else None)
+            self._expected[model, ENDINGS.get(model, "provider_broke")] += 1
 
     async def _requests(self) -> None:
         report, served = self._report, self._gateway

@@ -65,5 +65,9 @@ async def test_the_systems_log_has_what_is_said_at_start(
                 return "".join(path.read_text() for path in (tmp_path / "logs").glob(f"{SYSTEM}_*"))
 
             await eventually(lambda: "serving on" in said(), "the last line of the start")
-            for words in ("info    configuration: ", "info    1 provider: sim", "serving on http://127.0.0.1"):
+            for words in (
+                "info    configuration: ",
+                "info    1 provider: sim",
+                "serving on http://127.0.0.1",
+            ):
                 assert said().count(words) == 1, words

@@ -220,7 +220,7 @@ class Tokens:
 
     def _user(self, subject: object, issuer: Issuer) -> str:
         """The id of a user, which no other issuer has. Raises Unauthenticated."""
-        if isinstance(subject, str) and subject and subject.isprintable():
+        if isinstance(subject, str) and subject.strip() == subject != "" and subject.isprintable():
             user = f"{issuer.name}:{subject}" if issuer.name else subject
             if len(user) <= MAX_USER and (issuer.name or not subject.startswith(self._names)):
                 return user

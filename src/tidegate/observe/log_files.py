@@ -35,7 +35,10 @@ class LogFiles:
 
         self._interactions = open_stream(INTERACTIONS)
         self._errors = open_stream(ERRORS)
-        self._handlers = (_handler(open_stream(SYSTEM), logging.NOTSET), _handler(self._errors, logging.ERROR))
+        self._handlers = (
+            _handler(open_stream(SYSTEM), logging.NOTSET),
+            _handler(self._errors, logging.ERROR),
+        )
 
     def attach(self, logger: logging.Logger) -> None:
         """Write a logger's lines to the system's file, and its errors to that of errors too. Attaching the
