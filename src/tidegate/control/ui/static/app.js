@@ -4,6 +4,7 @@ import { ask, openSession, session } from "./api.js";
 import { fill, h, s } from "./dom.js";
 import { every } from "./live.js";
 import { head, note, trouble } from "./parts.js";
+import { go, isUsed, onPlace } from "./places.js";
 import * as account from "./pages/account.js";
 import * as configuration from "./pages/configuration.js";
 import * as keys from "./pages/keys.js";
@@ -53,16 +54,10 @@ async function start() {
     return;
   }
   fill(document.body, h("a.skip", { href: "#main" }, "Skip to the contents"), navigation(), h("div.page", null, banner(), main));
-  addEventListener("popstate", () => show());
+  onPlace(show);
   document.addEventListener("click", follow);
   document.addEventListener("keydown", shortcut);
-  show();
-}
-
-/** Goes to a place within the dashboard, as `/requests?model=x`. */
-export function go(place, { replace = false } = {}) {
-  history[replace ? "replaceState" : "pushState"](null, "", `/ui${place === "/" ? "" : place}`);
-  show(!replace);
+  show(true);
 }
 
 function follow(event) {
@@ -84,7 +79,7 @@ function shortcut(event) {
   search.select?.();
 }
 
-async function show(moved = true) {
+async function show(moved) {
   leaving.abort();
   leaving = new AbortController();
   const { signal } = leaving;
@@ -122,12 +117,6 @@ async function show(moved = true) {
   const heading = main.querySelector("h1");
   document.title = `${heading?.textContent ?? found.page.name} · ${session.gateway.title}`;
   if (moved && !main.contains(document.activeElement)) heading?.focus({ preventScroll: true });
-}
-
-/** Whether somebody is about to do something in a part of the page, which is then not drawn anew. */
-export function isUsed(part) {
-  const focused = document.activeElement;
-  return (part.contains(focused) && focused.tagName !== "H1" && focused !== main) || part.querySelector(".tip:not([hidden])") !== null;
 }
 
 function pageAt(place) {

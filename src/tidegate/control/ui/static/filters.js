@@ -1,8 +1,8 @@
 /** What a list is restricted by: a form whose values are the query of its page. */
 
 import { withQuery } from "./api.js";
-import { go } from "./app.js";
 import { h } from "./dom.js";
+import { go } from "./places.js";
 
 /**
  * A form of filters for the page at `place`. `query` has the values that hold; `draw({text, choose, check})` returns

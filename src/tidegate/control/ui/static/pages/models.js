@@ -1,12 +1,12 @@
 /** Models: what there is, what it costs, how it does, and several of them side by side over time. */
 
 import { seesAll, withQuery } from "../api.js";
-import { go } from "../app.js";
 import { chart } from "../charts.js";
 import { fill, h } from "../dom.js";
 import { count, duration, durationShort, exact, rate, share, shareShort, usd, usdShort } from "../format.js";
 import { choice, head, known, loading, table, trouble } from "../parts.js";
 import { TIMES } from "./overview.js";
+import { go } from "../places.js";
 
 const MOST = 4;
 

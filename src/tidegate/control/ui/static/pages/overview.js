@@ -1,12 +1,12 @@
 /** Requests, cost, errors, times and cache over time; and by model, provider, user or key. */
 
 import { figuresAt, seesAll, withQuery } from "../api.js";
-import { go } from "../app.js";
 import { chart, sparkline } from "../charts.js";
 import { h, s } from "../dom.js";
 import { count, duration, durationShort, exact, rate, share, shareShort, sum, usd, usdShort } from "../format.js";
 import { choice, head, link, loading, table, tile } from "../parts.js";
 import { COLUMNS as REFUSALS } from "./refusals.js";
+import { go } from "../places.js";
 
 export const TIMES = [["1", "1 h"], ["6", "6 h"], ["24", "24 h"], ["168", "7 d"], ["720", "30 d"]];
 const DIMENSIONS = ["model", "provider", "user", "key"];

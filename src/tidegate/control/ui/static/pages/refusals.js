@@ -1,11 +1,11 @@
 /** Requests that were refused before they began, counted by reason and caller. */
 
 import { figuresAt, seesAll, withQuery } from "../api.js";
-import { go } from "../app.js";
 import { h } from "../dom.js";
 import { filters } from "../filters.js";
 import { exact } from "../format.js";
 import { choice, code, head, known, link, note, paged, table, when } from "../parts.js";
+import { go } from "../places.js";
 
 const FILTERS = ["q", "status", "user", "key", "hours"];
 const TIMES = [["1", "last hour"], ["", "last 24 hours"], ["168", "last 7 days"]];

@@ -1,12 +1,12 @@
 /** Requests in progress, and those that have ended, with search and filters. */
 
 import { figuresAt, seesAll, withQuery } from "../api.js";
-import { isUsed } from "../app.js";
 import { fill, h } from "../dom.js";
 import { filters } from "../filters.js";
 import { bytes, count, duration, sum, usd } from "../format.js";
 import { ending, head, known, link, note, paged, path, state, table, when } from "../parts.js";
 import { which } from "./refusals.js";
+import { isUsed } from "../places.js";
 
 const FILTERS = ["q", "model", "provider", "user", "key", "session", "errors"];
 const TIMES = [["", "any time"], ["1", "last hour"], ["24", "last 24 hours"], ["168", "last 7 days"]];

@@ -1,11 +1,11 @@
 /** Wallets: balances, money in and out, and statements. */
 
 import { ask, saveCSV, session, withQuery } from "../api.js";
-import { go } from "../app.js";
 import { field, form, say } from "../dialog.js";
 import { h } from "../dom.js";
 import { money } from "../format.js";
 import { head, known, link, loading, note, paged, path, table, tile, when } from "../parts.js";
+import { go } from "../places.js";
 
 const COLUMNS = [
   { name: "User", cell: (row) => row.user },
