@@ -27,7 +27,7 @@ class Dialect(openai.Dialect, frozen=True, kw_only=True, forbid_unknown_fields=T
     path: str = "/images/edits"
     pictures: Literal["as_sent", "urls"] = "as_sent"
     """How images are sent: as the client sent them, or always in JSON as `image: {url}`, with several as
-    `images` (xAI)."""
+    `images` (xAI: https://docs.x.ai/developers/model-capabilities/images/editing)."""
 
 
 class OpenAIEdits:
