@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from examples import ANTHROPIC, ANTHROPIC_STREAM, EVENTS, OPENAI, OPENAI_STREAM
 from running import parse_config
 from tidegate.app import Tidegate
 from tidegate.observe import RequestLog
@@ -30,54 +31,8 @@ kind = "anthropic"
 base_url = "http://127.0.0.1:1"
 api_key = "sk-up"
 """
-EVENTS = 200
 REQUESTS = 50
 """Per measured step: entering the event loop takes as long as a request."""
-TEXT = "Hello! How can I help you today? I can write, analyse, code and calculate. " * 2
-
-OPENAI = {
-    "id": "chatcmpl-1",
-    "object": "chat.completion",
-    "created": 1751281234,
-    "model": "m-1",
-    "choices": [{"index": 0, "message": {"role": "assistant", "content": TEXT}, "finish_reason": "stop"}],
-    "usage": {"prompt_tokens": 18, "completion_tokens": 38, "total_tokens": 56},
-}
-CHUNK = {
-    "id": "chatcmpl-1",
-    "object": "chat.completion.chunk",
-    "created": 1751281234,
-    "model": "m-1",
-    "choices": [{"index": 0, "delta": {"content": " tok"}, "finish_reason": None}],
-}
-END = {**CHUNK, "choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}
-ANTHROPIC = {
-    "id": "msg_1",
-    "type": "message",
-    "role": "assistant",
-    "model": "m-1",
-    "content": [{"type": "text", "text": TEXT}],
-    "stop_reason": "end_turn",
-    "stop_sequence": None,
-    "usage": {"input_tokens": 18, "output_tokens": 38},
-}
-
-
-def sse(value: dict[str, Any]) -> bytes:
-    named = f"event: {value['type']}\n" if "type" in value else ""
-    return f"{named}data: {json.dumps(value, separators=(',', ':'))}\n\n".encode()
-
-
-OPENAI_STREAM = [*[sse(CHUNK)] * EVENTS, sse(END), b"data: [DONE]\n\n"]
-ANTHROPIC_STREAM = [
-    sse({"type": "message_start", "message": {**ANTHROPIC, "content": [], "stop_reason": None}}),
-    sse({"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}}),
-    *[sse({"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": " tok"}})]
-    * EVENTS,
-    sse({"type": "content_block_stop", "index": 0}),
-    sse({"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": 9}}),
-    sse({"type": "message_stop"}),
-]
 
 
 class Answered:
