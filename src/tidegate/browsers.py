@@ -20,6 +20,7 @@ from tidegate.config import Config
 from tidegate.exchange import Header, Request
 from tidegate.exchange.request import safe_value
 from tidegate.http.contract import ServerRequest
+from tidegate.http.lines import render_lines
 from tidegate.protocols.errors import BrowserRefused
 
 __all__ = ["VARY", "BrowserPolicy"]
@@ -39,7 +40,7 @@ _LIMITS = tuple(
 )
 EXPOSED = ", ".join((*_OWN, *_LIMITS)).encode()
 """Response headers that scripts of pages may read."""
-VARY: tuple[Header, ...] = ((b"vary", b"origin"),)
+VARY = b"vary: origin\r\n"
 ALLOWED_METHODS = b"GET, POST, OPTIONS"
 PREFLIGHT_AGE_S = b"86400"
 PRIVATE_NETWORK: Header = (b"access-control-allow-private-network", b"true")
@@ -68,23 +69,23 @@ class BrowserPolicy:
         self._right_hosts: set[bytes] = {b""}
         """Valid values of `Host`. It is optional in HTTP/1.0, and browsers always send it."""
 
-    def admit(self, client: ServerRequest) -> Sequence[Header] | None:
-        """The response headers for browsers; None if the request is rejected (see `refusal`)."""
+    def admit(self, client: ServerRequest) -> bytes | None:
+        """The response headers for browsers, rendered; None if the request is rejected (see `refusal`)."""
         find = client.named.get
         host, origin = find(b"host", b""), find(b"origin")
         if self._names is not None and host not in self._right_hosts and not self._is_right(host):
             return None
         if self._any:
-            return _render(b"*") if origin else ()
+            return ANY if origin else b""
         if origin:
             return self._for_origin(origin, host)
         if find(b"sec-fetch-site") == b"cross-site" and not _is_navigation(client):
             return None
         return VARY
 
-    def _for_origin(self, origin: bytes, host: bytes) -> Sequence[Header] | None:
+    def _for_origin(self, origin: bytes, host: bytes) -> bytes | None:
         if origin in self._origins or (self._loopback and _is_loopback(origin)):
-            return [*_render(origin), *VARY]
+            return _render(origin) + VARY
         same_origin = origin.partition(b"://")[2] == host != b""
         return VARY if same_origin else None
 
@@ -122,8 +123,13 @@ class BrowserPolicy:
         ]
 
 
-def _render(origin: bytes) -> list[Header]:
-    return [(b"access-control-allow-origin", origin), (b"access-control-expose-headers", EXPOSED)]
+def _render(origin: bytes) -> bytes:
+    headers = [(b"access-control-allow-origin", origin), (b"access-control-expose-headers", EXPOSED)]
+    return render_lines(headers)
+
+
+ANY = _render(b"*")
+"""For every origin."""
 
 
 def _own_names(host: str, listed: Iterable[str]) -> Iterator[str]:

@@ -39,6 +39,7 @@ from typing import Any, Self
 from running import Gateway
 from tidegate.http.address import Origin
 from tidegate.http.errors import ClientDisconnected, ConnectFailed
+from tidegate.http.lines import split_lines
 
 from .speech import SPEECHES, chunk
 from .world import KEY, Clock
@@ -151,16 +152,18 @@ class Visitor:
     async def read(self) -> bytes:
         return b""
 
-    def respond(self, status: int, headers: Iterable[tuple[bytes, bytes]], body: bytes) -> None:
+    def respond(
+        self, status: int, headers: Iterable[tuple[bytes, bytes]], body: bytes, lines: bytes = b""
+    ) -> None:
         answer = json.loads(body)
         if status == 200:
             outcome = f'"{answer["choices"][0]["message"]["content"]}"'
         else:
             outcome = answer["error"]["code"] or answer["error"]["type"]
-        self._log(f"gateway > client: {status} {outcome}{self._from(headers)}")
+        self._log(f"gateway > client: {status} {outcome}{self._from([*headers, *split_lines(lines)])}")
 
-    def start(self, status: int, headers: Iterable[tuple[bytes, bytes]]) -> None:
-        self._log(f"gateway > client: {status}{self._from(headers)}")
+    def start(self, status: int, headers: Iterable[tuple[bytes, bytes]], lines: bytes = b"") -> None:
+        self._log(f"gateway > client: {status}{self._from([*headers, *split_lines(lines)])}")
 
     def write(self, data: bytes) -> bool:
         for block in data.split(b"\n\n"):

@@ -14,7 +14,7 @@ from .attempt import Attempt
 from .continuation import carry_on, keep_delivered
 from .explaining import explanation
 from .own_limits import limits_beside, own_limits
-from .request import JSON, Header, header_value
+from .request import header_value
 from .sending import expect_stream
 from .settlement import conclude
 from .shown_cost import shows_cost, with_cost, write_with_cost
@@ -23,12 +23,12 @@ from .watchdog import NEVER, Waiting
 
 __all__ = ["deliver", "send_error"]
 
-UNBUFFERED: tuple[Header, ...] = (
-    (b"cache-control", b"no-cache"),
-    (b"x-accel-buffering", b"no"),  # keeps an nginx in front from buffering the events
-)
+UNBUFFERED = b"cache-control: no-cache\r\nx-accel-buffering: no\r\n"
+"""The second keeps an nginx in front from buffering the events."""
 
-ONE_ATTEMPT: Header = (b"x-tidegate-attempts", b"1")
+ONE_ATTEMPT = b"x-tidegate-attempts: 1\r\n"
+
+AS_JSON = b"content-type: application/json\r\n"
 
 QUIET_S = 15.0
 """Seconds of silence after which a client gets a ping: proxies and clients give up on a silent stream."""
@@ -38,9 +38,8 @@ async def deliver(this: Exchange, first: bytes) -> None:
     """Send the opened answer, whose first bytes these are. Raises ProviderError, and ClientLeft."""
     attempt = this.attempt
     assert attempt is not None
-    headers = headers_of(this, attempt)
-    if limits := limits_beside(this, attempt):
-        headers += limits
+    lines = lines_of(this, attempt)
+    headers = limits_beside(this, attempt)
     if this.explains:
         headers += explanation(this)
     if not this.stream:
@@ -49,14 +48,13 @@ async def deliver(this: Exchange, first: bytes) -> None:
             record = conclude(this)
             headers += cost_header(record)
             first = with_cost(first, record.cost) if shows_cost(this) else first
-        headers.append(JSON)
-        this.request.respond(200, headers, first)
+        this.request.respond(200, headers, first, lines + AS_JSON)
         if this.request.congested:
             await let_client_read(this)
         return
     keep_delivered(this, attempt)
-    content_type = (b"content-type", this.operation.streams_as)
-    this.request.begin_stream(200, [content_type, *UNBUFFERED, *headers], attempt.abort_stream)
+    lines = b"%b%bcontent-type: %b\r\n" % (lines, UNBUFFERED, this.operation.streams_as)
+    this.request.begin_stream(200, headers, attempt.abort_stream, lines)
     await stream(this, attempt, first)
 
 
@@ -132,16 +130,16 @@ async def let_client_read(this: Exchange) -> None:
         raise this.watch.take_cancel_cause() from None
 
 
-def headers_of(this: Exchange, attempt: Attempt) -> list[Header]:
-    """Response headers that describe how the answer, or the failure, came about."""
+def lines_of(this: Exchange, attempt: Attempt) -> bytes:
+    """Response headers that describe how the answer, or the failure, came about; rendered."""
     if len(this.attempts) == 1 and not attempt.resent:
-        headers = [*attempt.candidate.headers, ONE_ATTEMPT]
+        lines = attempt.candidate.lines + ONE_ATTEMPT
     else:
-        number = b"%d" % (len(this.attempts) + this.resent)
-        headers = [*attempt.candidate.headers, (b"x-tidegate-attempts", number)]
+        number = len(this.attempts) + this.resent
+        lines = b"%bx-tidegate-attempts: %d\r\n" % (attempt.candidate.lines, number)
     if attempt.dropped:
-        headers.append((b"x-tidegate-dropped", header_value(",".join(attempt.dropped))))
-    return headers
+        lines += b"x-tidegate-dropped: %b\r\n" % header_value(",".join(attempt.dropped))
+    return lines
 
 
 def send_error(this: Exchange, error: TidegateError) -> None:
@@ -149,9 +147,9 @@ def send_error(this: Exchange, error: TidegateError) -> None:
     request = this.request
     if not request.responded:
         reply = this.door.protocol.render_error(error, request.id)
-        headers = headers_of(this, this.attempt) if this.attempt is not None else ()
-        headers = [*headers, *own_limits(this, error), *explanation(this)]
-        request.respond(reply.status, [*reply.headers, *headers], reply.body)
+        lines = lines_of(this, this.attempt) if this.attempt is not None else b""
+        headers = [*reply.headers, *own_limits(this, error), *explanation(this)]
+        request.respond(reply.status, headers, reply.body, lines)
         if this.capture is not None:
             this.capture.response.add(reply.body)
     elif not request.done and request.abort_stream is not None:

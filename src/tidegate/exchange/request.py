@@ -4,12 +4,13 @@ The data plane talks to a client only through a `Request`. It wraps the server's
 body within its limits, and makes sure that there is no second response.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from time import perf_counter
 
 from tidegate.accounts import ANONYMOUS
 from tidegate.http.contract import Header, ServerRequest
 from tidegate.http.errors import ClientDisconnected
+from tidegate.http.lines import render_lines
 from tidegate.http.values import LONGEST_HEADER, header_value, safe_value
 from tidegate.protocols.errors import BodyTooLarge, InvalidRequest, TidegateError
 from tidegate.protocols.ids import new_id
@@ -27,15 +28,16 @@ class Request:
     """A client's request and the response to it."""
 
     __slots__ = (
-        "_base_headers", "_wire", "abort_stream", "caller", "correlation", "done", "first_byte_at", "headers",
+        "_base_lines", "_wire", "abort_stream", "caller", "correlation", "done", "first_byte_at", "headers",
         "id", "method", "named", "path", "peer", "query", "received_at", "responded", "status", "write",
     )  # fmt: skip
 
-    def __init__(self, wire: ServerRequest, base_headers: Sequence[Header] = ()) -> None:
+    def __init__(self, wire: ServerRequest, base_lines: bytes = b"") -> None:
+        """`base_lines` are headers of every response, rendered."""
         self._wire = wire
         self.write = wire.write
         """Sends a piece of the body without waiting. Returns whether the client keeps up."""
-        self._base_headers = base_headers
+        self._base_lines = base_lines
         # the request
         self.id = new_id("req_")
         self.peer = wire.peer
@@ -66,7 +68,7 @@ class Request:
 
     def add_header(self, name: bytes, value: bytes) -> None:
         """Add a header to the response, whatever the response turns out to be."""
-        self._base_headers = (*self._base_headers, (name, value))
+        self._base_lines += render_lines([(name, value)])
 
     def imply(self, name: bytes, value: bytes) -> None:
         """Treat a header that the client has sent in another place as if it were among its headers."""
@@ -119,24 +121,31 @@ class Request:
 
     # --- responding ---------------------------------------------------------------------------
 
-    def respond(self, status: int, headers: Iterable[Header], body: bytes) -> None:
-        """Send a whole response."""
+    def respond(self, status: int, headers: Iterable[Header], body: bytes, lines: bytes = b"") -> None:
+        """Send a whole response. `lines` are more of its headers, rendered."""
         self._begin(status)
         self.done = True
-        self._wire.respond(status, [*headers, (b"x-request-id", self.id.encode()), *self._base_headers], body)
+        self._wire.respond(status, headers, body, self._with_own(lines))
 
     def begin_stream(
-        self, status: int, headers: Iterable[Header], abort: Callable[[TidegateError], bytes]
+        self,
+        status: int,
+        headers: Iterable[Header],
+        abort: Callable[[TidegateError], bytes],
+        lines: bytes = b"",
     ) -> None:
         """Send the head of a response whose body is sent in pieces."""
         self._begin(status)
         self.abort_stream = abort
-        self._wire.start(status, [*headers, (b"x-request-id", self.id.encode()), *self._base_headers])
+        self._wire.start(status, headers, self._with_own(lines))
 
     def finish(self, data: bytes = b"") -> None:
         """End the body."""
         self.done = True
         self._wire.finish(data)
+
+    def _with_own(self, lines: bytes) -> bytes:
+        return b"".join((lines, b"x-request-id: ", self.id.encode(), b"\r\n", self._base_lines))
 
     def _begin(self, status: int) -> None:
         assert not self.responded, "there is no second response"

@@ -8,7 +8,8 @@ from typing import Any
 
 from .contract import Application, Header
 from .errors import ClientDisconnected
-from .server.head import NO_BODY, harmless
+from .lines import harmless, split_lines
+from .server.head import NO_BODY
 
 __all__ = ["ASGIRequest", "Message", "Receive", "Scope", "Send", "serve_scope"]
 
@@ -80,16 +81,16 @@ class ASGIRequest:
 
     # --- the response ----------------------------------------------------------------------------
 
-    def respond(self, status: int, headers: Iterable[Header], body: bytes) -> None:
+    def respond(self, status: int, headers: Iterable[Header], body: bytes, lines: bytes = b"") -> None:
         """See ServerRequest."""
         framing = [] if status in NO_BODY else [(b"content-length", b"%d" % len(body))]
-        self.start(status, [*headers, *framing])
+        self.start(status, [*headers, *framing], lines)
         self.finish(body)
 
-    def start(self, status: int, headers: Iterable[Header]) -> None:
+    def start(self, status: int, headers: Iterable[Header], lines: bytes = b"") -> None:
         """See ServerRequest."""
         self._no_body = self.method == "HEAD" or status in NO_BODY
-        head = harmless((name.lower(), value) for name, value in headers)
+        head = harmless((name.lower(), value) for name, value in (*headers, *split_lines(lines)))
         # Some servers reject statuses that HTTP does not define; a status below 200 would never end the
         # request.
         known = status if 200 <= status <= 599 else 500

@@ -48,14 +48,16 @@ class ServerRequest(Interface):
         """Return the next bytes of the body; b"" is its end. Raises ClientDisconnected."""
         ...
 
-    def respond(self, status: int, headers: Iterable[Header], body: bytes) -> None:
-        """Send a complete response. `content-length` is added; for HEAD the body is not sent."""
+    def respond(self, status: int, headers: Iterable[Header], body: bytes, lines: bytes = b"") -> None:
+        """Send a complete response. `content-length` is added; for HEAD the body is not sent. `lines` are
+        more of its headers, already rendered (see `lines.render_lines`).
+        """
         ...
 
-    def start(self, status: int, headers: Iterable[Header]) -> None:
+    def start(self, status: int, headers: Iterable[Header], lines: bytes = b"") -> None:
         """Start a response whose body is sent in pieces. The head is sent with the first piece.
 
-        A `content-length` in the headers frames the body; without one it is chunked.
+        A `content-length` in the headers frames the body; without one it is chunked. `lines`: see `respond`.
         """
         ...
 

@@ -5,7 +5,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 from tidegate.catalog import CatalogModel, model_named
-from tidegate.http.contract import Header
+from tidegate.http.lines import render_lines
 from tidegate.http.values import header_value
 from tidegate.protocols.contract import AnswerDialect, BridgeRoute, Protocol, Route, Target
 from tidegate.protocols.profile import Profile
@@ -46,12 +46,10 @@ class Candidate:
         return f"{self.service.name}/{self.model}"
 
     @cached_property
-    def headers(self) -> tuple[Header, ...]:
-        """The response headers that name it."""
-        return (
-            (b"x-tidegate-provider", header_value(self.service.name)),
-            (b"x-tidegate-model", header_value(self.model)),
-        )
+    def lines(self) -> bytes:
+        """The response headers that name it, rendered."""
+        provider, model = header_value(self.service.name), header_value(self.model)
+        return render_lines([(b"x-tidegate-provider", provider), (b"x-tidegate-model", model)])
 
     @cached_property
     def target(self) -> Target:

@@ -7,8 +7,9 @@ from typing import Protocol as Interface
 
 from tidegate.http.contract import Header
 from tidegate.http.errors import ClientDisconnected
+from tidegate.http.lines import render_lines
 
-from .head import NO_BODY, STATUS_LINES, render_lines
+from .head import NO_BODY, STATUS_LINES
 
 __all__ = ["Channel", "Request"]
 
@@ -113,7 +114,9 @@ class Request:
         named: Mapping[bytes, bytes],
         keep: bool,
         old: bool,
+        body: bytes | None = None,
     ) -> None:
+        """`body` is the whole one, if it has arrived with the head."""
         self.method = method
         self.path, self.query = target
         self.headers = headers
@@ -129,11 +132,11 @@ class Request:
         """Whether the connection stays open after this response."""
         self._old = old
         """Whether it is HTTP/1.0, which does not support chunks."""
-        self._pieces: list[bytes] = []
+        self._pieces: list[bytes] = [body] if body else []
         """The unread pieces of the body."""
-        self.unread = 0
+        self.unread = len(body) if body else 0
         """Bytes in `_pieces`."""
-        self.arrived = False
+        self.arrived = body is not None
         """Whether the whole body has arrived."""
         self._taken = False
         """Whether some of the body has been read."""
@@ -190,7 +193,7 @@ class Request:
 
     # --- the response ----------------------------------------------------------------------------
 
-    def respond(self, status: int, headers: Iterable[Header], body: bytes) -> None:
+    def respond(self, status: int, headers: Iterable[Header], body: bytes, lines: bytes = b"") -> None:
         """See ServerRequest."""
         assert self._state == UNANSWERED, "there is no second response"
         self._state = DONE
@@ -198,7 +201,7 @@ class Request:
             return
         connection = self._connection
         length = b"" if status in NO_BODY else b"content-length: %d\r\n" % len(body)
-        head = self._render_head(status, headers, length)
+        head = self._render_head(status, headers, lines, length)
         if self.method == "HEAD" or status in NO_BODY:
             connection.write(head)
         elif len(body) < LARGE:
@@ -208,7 +211,7 @@ class Request:
             connection.write(body)
         connection.complete(self)
 
-    def start(self, status: int, headers: Iterable[Header]) -> None:
+    def start(self, status: int, headers: Iterable[Header], lines: bytes = b"") -> None:
         """See ServerRequest."""
         assert self._state == UNANSWERED, "there is no second response"
         self._state = STARTED
@@ -219,7 +222,7 @@ class Request:
         elif status not in NO_BODY:
             self._chunked = not self._old
             self.keep = self.keep and self._chunked
-        self._head = self._render_head(status, headers, CHUNKED if self._chunked else b"")
+        self._head = self._render_head(status, headers, lines, CHUNKED if self._chunked else b"")
         if self.method == "HEAD" or status in NO_BODY:
             self._connection.write(self._head)
             self._head = b""
@@ -278,12 +281,14 @@ class Request:
         """See ServerRequest."""
         self._connection.abort()
 
-    def _render_head(self, status: int, headers: Iterable[Header], framing: bytes) -> bytes:
+    def _render_head(self, status: int, headers: Iterable[Header], lines: bytes, framing: bytes) -> bytes:
         connection = self._connection
         if not self.arrived or connection.server.stopping:
             self.keep = False
         end = END if self.keep and not self._old else KEEP_1_0 if self.keep else CLOSE
-        return b"".join((STATUS_LINES[status], render_lines(headers), framing, connection.server.date, end))
+        if headers:
+            lines += render_lines(headers)
+        return b"".join((STATUS_LINES[status], lines, framing, connection.server.date, end))
 
     def _take_head(self) -> bytes:
         head, self._head = self._head, b""
