@@ -15,6 +15,7 @@ import httptools
 
 from .limits import Limits
 from .refusals import HEAD_TOO_LARGE, Refusal, examine, malformed
+from .repeated import RepeatedHead, remember
 from .request import Request
 
 __all__ = ["Connection"]
@@ -25,6 +26,9 @@ DEEP = 8
 not report that its client has disconnected."""
 CACHED_TARGET = 200
 """The length in bytes of the longest request target whose parts are cached."""
+REMEMBERED = 3
+"""The number of heads of a connection that are remembered, one after another: if the next requests do not
+repeat them, those after them will not either."""
 
 
 class _Stop(Exception):
@@ -73,6 +77,8 @@ class Connection(asyncio.Protocol):
         "_queue",
         "_reading",
         "_refusal",
+        "_remembered",
+        "_repeated",
         "_resumed",
         "_silenced",
         "_stall",
@@ -95,6 +101,10 @@ class Connection(asyncio.Protocol):
         self._headers: list[tuple[bytes, bytes]] = []
         self._in_head = False
         """Whether an incomplete head is being read."""
+        self._repeated: RepeatedHead | None = None
+        """The head that the next request may repeat."""
+        self._remembered = 0
+        """How many heads were remembered."""
         self._is_1_1 = False
         """Whether the head that has begun is certainly of HTTP/1.1: asking the parser takes as long as
         parsing two headers."""
@@ -163,6 +173,8 @@ class Connection(asyncio.Protocol):
         if self._silenced:
             self._heard_at = perf_counter()
             return
+        if self._repeated is not None and self._current is None and self._take_repeated(data):
+            return
         size = self._head_size = self._head_size + len(data)
         if not self._in_head and self._reading is None:
             self._is_1_1 = data.startswith(b" HTTP/1.1\r", data.find(b"\r\n") - 9)
@@ -172,6 +184,8 @@ class Connection(asyncio.Protocol):
             self._feed_on(data, stop)
         current = self._current
         if current is not None and not current.begun:
+            if self.served and self._remembered < REMEMBERED and current.arrived:
+                self._remember(data, current)
             self.server.run(current)
         if self._in_head:
             self._await_head(size)
@@ -263,6 +277,27 @@ class Connection(asyncio.Protocol):
                 self._silenced = True  # the parser would report an error
 
     # --- reading ---------------------------------------------------------------------------------
+
+    def _take_repeated(self, data: bytes) -> bool:
+        """Serve a request whose head is the remembered one; return whether it is."""
+        head = self._repeated
+        if head is None or self._in_head or self._reading is not None:
+            return False
+        body = head.body_of(data)
+        if body is None:
+            return False
+        method, target = head.method, head.target
+        self._current = request = Request(self, method, target, head.headers, head.named, True, False, body)
+        self.server.run(request)
+        return True
+
+    def _remember(self, data: bytes, request: Request) -> None:
+        """Remember the head of a request that has arrived with its body, if nothing else has."""
+        if self._in_head or self._queue or not request.keep:
+            return
+        self._remembered += 1
+        target = request.path, request.query
+        self._repeated = remember(data, request.method, target, request.headers, request.named)
 
     def _renew_parser(self) -> None:
         self._parser = httptools.HttpRequestParser(self)
