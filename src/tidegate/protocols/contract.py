@@ -29,6 +29,7 @@ from .needs import Need
 from .opening import Session
 from .profile import PLAIN, Profile
 from .served import Served
+from .text_frames import TextFrame
 from .turn import Turn
 from .usage import Usage
 
@@ -278,7 +279,9 @@ class AnswerDialect(Interface):
 class Bridge:
     """A conduit between two dialects: a reader on one side, a writer on the other."""
 
-    __slots__ = ("_feed", "_names", "_reader", "_write", "_writer", "failure", "tally")
+    __slots__ = (
+        "_feed", "_frame", "_names", "_reader", "_skip_text", "_write", "_writer", "failure", "tally",
+    )  # fmt: skip
 
     def __init__(self, reader: Reader, writer: Writer, names: Mapping[str, str] | None = None) -> None:
         self.tally = Tally()
@@ -289,13 +292,28 @@ class Bridge:
         """The client's tool names, by the names sent to the provider instead."""
         self._feed = reader.feed
         self._write = writer.write
+        self._frame: TextFrame | None = None
+        """The frame of the last text, if reader and writer can have frames: see `text_frames`."""
+        if hasattr(reader, "text_of") and hasattr(writer, "around_text"):
+            self._frame = TextFrame()
+            self._skip_text: Callable[[str], None] = reader.skip_text  # type: ignore[attr-defined]
 
     def feed(self, data: bytes) -> bytes:
         """See Conduit."""
+        frame = self._frame
+        if frame is not None:
+            text = frame.text_in(data)
+            if text is not None:
+                self._skip_text(text)
+                return frame.opening + text.encode() + frame.closing
+            frame.forget()  # what comes between may change how texts are read and written
         try:
-            return self._pass(self._feed(data))
+            passed = self._pass(self._feed(data))
+            if passed and frame is not None:
+                frame.learn(data, self._reader.text_of, self._writer.around_text)  # type: ignore[attr-defined]
         except Exception as error:  # noqa: BLE001 any exception here is caused by what the provider sent
             return self._break(error)
+        return passed
 
     def close(self) -> bytes:
         """See Conduit."""

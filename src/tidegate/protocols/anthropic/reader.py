@@ -109,10 +109,12 @@ _STOP = msgspec.json.Decoder(StopOut)
 class StreamReader:
     """Reads an event stream."""
 
-    __slots__ = ("_answer", "_between", "_splitter")
+    __slots__ = ("_answer", "_between", "_splitter", "skip_text")
 
     def __init__(self, call: Call) -> None:
         self._answer = _Answer(call)
+        self.skip_text = self._answer.skip_text
+        """See FramedReader."""
         self._splitter = Splitter()
         self._between = True
         """Whether the input so far ended with an event, so that the splitter holds nothing back."""
@@ -130,6 +132,12 @@ class StreamReader:
         if self._between and data.endswith(b"\n\n") and data.find(b"\r") < 0:
             return [event for block in data.split(b"\n\n") for event in self._feed_block(block)]
         return self._feed_piece(data)
+
+    def text_of(self, data: bytes) -> str | None:
+        """See FramedReader."""
+        if not self._between or not data.startswith(DELTA_HEAD) or data.find(b"\n\n") != len(data) - 2:
+            return None
+        return self._answer.text_of(data[HEAD_SIZE:])
 
     def _feed_block(self, block: bytes) -> list[Event]:
         """Read one complete event, without the empty line after it."""
@@ -274,6 +282,18 @@ class _Answer:
             self._progress.chars += len(delta.text)
             return [TextDelta(delta.text)] if delta.text else []
         return self._grow(grown, data)
+
+    def text_of(self, data: bytes) -> str | None:
+        """The text of a delta for the open block, if that is a text and the only one."""
+        try:
+            delta = _BLOCK_DELTA.decode(data).delta
+        except MALFORMED:
+            return None
+        return delta.text if self.in_text and delta.type == "text_delta" else None
+
+    def skip_text(self, text: str) -> None:
+        """Go on as after a delta of this text."""
+        self._progress.chars += len(text)
 
     def _grow(self, grown: BlockDelta, data: bytes) -> list[Event]:
         block = self._blocks.get(grown.index)

@@ -397,6 +397,10 @@ class StreamWriter(_Sequence):
             pieces.append(head + _encode(event.text) + b"}}\n\n")
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
+    def around_text(self, text: str) -> tuple[bytes, bytes] | None:
+        """See FramedWriter."""
+        return None if self._text_head is None else (self._text_head + b'"', b'"}}\n\n')
+
     def _write(self, events: Sequence[Event]) -> bytes:
         self._take(events)
         if self._started is not None and not self._begun:

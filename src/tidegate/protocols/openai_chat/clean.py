@@ -15,7 +15,7 @@ from tidegate.protocols.decode import MALFORMED, check_utf8
 
 from .usage import UsageIn, completion_tokens
 
-__all__ = ["is_clean", "read_clean", "read_text"]
+__all__ = ["clean_text", "is_clean", "read_clean", "read_text"]
 
 
 class CleanDelta(Struct, gc=False):
@@ -159,6 +159,15 @@ def is_clean(data: bytes, answer: str, begun: Container[int]) -> bool:
         if choice.index not in begun:
             return False
     return True
+
+
+def clean_text(data: bytes) -> str | None:
+    """Return the text of a clean chunk's only choice; None if there is more, or less, in it."""
+    try:
+        choices = _DECODE(data).choices
+    except MALFORMED:
+        return None
+    return choices[0].delta.content if len(choices) == 1 else None
 
 
 def read_text(data: bytes) -> list[TextChoice] | None:

@@ -20,10 +20,11 @@ from tidegate.protocols.ids import new_id
 from tidegate.protocols.openai_conduits import OpenAIBody, OpenAIStream
 from tidegate.protocols.sse import ServerSentEvent, frame
 from tidegate.protocols.surrogates import decode_with_halves, encode_with_halves, has_halves
+from tidegate.protocols.text_frames import TextFrame, around
 from tidegate.protocols.wide_numbers import decode_any
 
 from .build import thinking_text
-from .clean import is_clean, read_clean
+from .clean import clean_text, is_clean, read_clean
 from .dialect import Dialect
 from .error import error_inside, error_of_event
 from .usage import completion_tokens, parse_served, parse_usage, read_usage
@@ -442,7 +443,16 @@ def _check_finishes(choices: list[Json]) -> ProviderError | None:
 class StreamMend(OpenAIStream):
     """The conduit of a stream with known faults."""
 
-    __slots__ = ("_choices", "_headless", "_include_usage", "_memory", "_mender", "_mending", "_steady")
+    __slots__ = (
+        "_choices",
+        "_frame",
+        "_headless",
+        "_include_usage",
+        "_memory",
+        "_mender",
+        "_mending",
+        "_steady",
+    )
 
     def __init__(self, mending: Mending, *, include_usage: bool, choices: int) -> None:
         super().__init__()
@@ -456,13 +466,19 @@ class StreamMend(OpenAIStream):
        """
         self._steady = False
         """Whether the answer's id is known and nothing is held back."""
+        self._frame = TextFrame()
 
     def feed(self, data: bytes) -> bytes:
         """Return the provider's chunks, mended."""
         # The usual case: complete chunks in which there is nothing to mend.
         if self._steady:
+            frame = self._frame
+            text = frame.text_in(data)
+            if text is not None:
+                return data if frame.unchanged else frame.opening + text.encode() + frame.closing
             clean = self._pass_clean(data)
             if clean is not None:
+                frame.learn(data, self._text_of, lambda text: around(clean, text))
                 return clean
         passed = OpenAIStream.feed(self, data)  # super() costs a tenth of a microsecond
         self._steady = bool(self._memory.id) and not self._blocks.waiting and not self._is_over()
@@ -487,6 +503,11 @@ class StreamMend(OpenAIStream):
             if not whole or not is_clean(block[6:], memory.id, memory.choices):
                 return None
         return b"\n\n".join(blocks) + b"\n\n" if repeats else data
+
+    def _text_of(self, data: bytes) -> str | None:
+        """Return the text of a clean chunk; None for other bytes."""
+        one = data.startswith(b"data: {") and data.find(b"\n") == len(data) - 2
+        return clean_text(self._without_role(data)[6:-2]) if one else None
 
     @property
     def finished(self) -> bool:

@@ -497,6 +497,17 @@ class StreamReader:
         self._steady = self._state.goes_on and not self._splitter.waiting
         return events
 
+    def text_of(self, data: bytes) -> str | None:
+        """See FramedReader."""
+        if not self._steady or data.find(b"\n") != len(data) - 2:
+            return None
+        events = self._read_texts(data) or ()
+        texts = [one.text for one in events if type(one) is TextDelta and not one.choice]
+        return texts[0] if len(texts) == len(events) == 1 else None
+
+    def skip_text(self, text: str) -> None:
+        """See FramedReader: nothing depends on the texts so far."""
+
     def _read_texts(self, data: bytes) -> list[Event] | None:
         """Return the events of complete chunks of text; None if any of them may be something else."""
         events: list[Event] = []

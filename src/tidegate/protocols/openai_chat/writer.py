@@ -163,6 +163,11 @@ class StreamWriter:
             return self._write(events[0])
         return b"".join([self._write(event) for event in events])
 
+    def around_text(self, text: str) -> tuple[bytes, bytes] | None:
+        """See FramedWriter."""
+        opening = self._openings.get(0)
+        return None if opening is None else (opening + b'"', b'"' + self._text_tail)
+
     def close(self) -> bytes:
         """Return the usage, if the client requested it, and the end mark."""
         if self._usage is None or not self._include_usage:
