@@ -130,10 +130,14 @@ def session_key_of(this: Exchange, facts: RequestFacts) -> SessionKey | None:
     """
     parsed, headers = this.parsed, this.request.named
     find_session = getattr(parsed, "session", None)
-    if find_session is None or not this.gateway.config.routing.affinity or not wants_affinity(headers):
+    if find_session is None:
+        return None
+    long = len(parsed.body) >= LEAST_CACHED or not facts.needs.isdisjoint(MEDIA)
+    if not long and this.session is None:  # which is made of the same names
+        return None
+    if not this.gateway.config.routing.affinity or not wants_affinity(headers):
         return None
     session = find_session()
-    long = len(parsed.body) >= LEAST_CACHED or not facts.needs.isdisjoint(MEDIA)
     return session_key(
         this.caller.key or this.caller.label,
         headers,

@@ -107,9 +107,10 @@ def expect_answer(watch: Watch, call: Call, gateway: Gateway, *, last: bool) -> 
     routing, now = gateway.config.routing, perf_counter()
     left = watch.deadline - now if last else (watch.deadline - now) / 2
     if call.stream and not call.slow:
-        watch.expect(Waiting.FIRST_BYTE, min(routing.first_byte_s, left), None if last else now + left)
+        patience = routing.first_byte_s if routing.first_byte_s < left else left
+        watch.expect(Waiting.FIRST_BYTE, patience, None if last else now + left)
         return
-    patience = min(routing.attempt_s, left)
+    patience = routing.attempt_s if routing.attempt_s < left else left
     watch.expect(Waiting.ANSWER, patience, now + patience)
 
 

@@ -66,7 +66,7 @@ def expected_output(known: float | None, max_output: int | None, choices: int) -
     number of choices.
     """
     one = EXPECTED_OUTPUT if known is None else known
-    return choices * (one if max_output is None else min(one, max_output))
+    return choices * (one if max_output is None or one <= max_output else max_output)
 
 
 def _first(rates: Mapping[str, Rate], prompt: int, *names: str) -> float:

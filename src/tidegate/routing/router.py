@@ -67,7 +67,9 @@ class Group(NamedTuple):
 
     def takes(self, facts: RequestFacts) -> bool:
         """Whether every candidate can serve the request."""
-        return facts.plain and facts.input_tokens <= self.fits and (self.streams or not facts.stream)
+        if facts.needs or facts.input_tokens > self.fits or (facts.stream and not self.streams):
+            return False
+        return not facts.require and facts.max_price is None and not facts.tiers  # it is plain
 
 
 class Router:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
 from tidegate.protocols.fields import is_set
-from tidegate.protocols.needs import Need, needs_of
+from tidegate.protocols.needs import NOTHING, Need, needs_of
 
 from .build import build_reasoning
 from .wire import ChatRequest, FormatIn, MessageIn
@@ -25,6 +25,8 @@ MEDIA: Mapping[str, Need] = MappingProxyType(
 
 def parse_needs(wire: ChatRequest) -> frozenset[Need]:
     """See contract.ParsedRequest."""
+    if _is_plain(wire):
+        return NOTHING
     return needs_of(
         _media_in(wire.messages),
         tools=wire.tools or wire.functions,
@@ -32,6 +34,23 @@ def parse_needs(wire: ChatRequest) -> frozenset[Need]:
         reasoning=build_reasoning(wire),
         modalities=wire.modalities,
     )
+
+
+def _is_plain(wire: ChatRequest) -> bool:
+    """Return whether there are only texts, and nothing that asks for more than an answer: the usual case."""
+    if (
+        wire.tools
+        or wire.functions
+        or wire.response_format is not None
+        or wire.reasoning is not None
+        or wire.reasoning_effort is not None
+        or wire.modalities
+    ):
+        return False
+    for message in wire.messages:  # noqa: SIM110 a generator costs more
+        if message.images or type(message.content) is list:
+            return False
+    return True
 
 
 def _media_in(messages: Iterable[MessageIn]) -> Iterable[Need]:
