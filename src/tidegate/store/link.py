@@ -27,6 +27,8 @@ BATCH = 200
 """The most calls that are sent together."""
 MOST_WAITING = 20_000
 """The most calls that wait; more fail at once."""
+AGAIN_S = 0.1
+"""Seconds after which a task that has not ended is cancelled again."""
 LISTEN_S = 5.0
 """Seconds without a message after which the connection for messages is tried with a question."""
 
@@ -64,12 +66,19 @@ class Link(ABC, Generic[C]):
         if self._tasks and self.failure is None:
             with contextlib.suppress(StoreUnavailable):
                 await self.settle()
-        for task in self._tasks:
-            task.cancel()
-        if self._tasks:
-            await asyncio.wait(self._tasks)
+        await self._end_tasks()
         self._fail_all("it is closed")
         await self._disconnect()
+
+    async def _end_tasks(self) -> None:
+        """Cancel the tasks until they have ended: a driver that waits with a time limit may take a
+        cancellation for the limit's, and go on.
+        """
+        left = set(self._tasks)
+        while left:
+            for task in left:
+                task.cancel()
+            _, left = await asyncio.wait(left, timeout=AGAIN_S)
 
     @abstractmethod
     async def settle(self) -> None:
