@@ -167,6 +167,10 @@ class Tidegate:
         """Serve one request."""
         plane = self._plane
         assert plane is not None, "the application has not started"
+        memory = client.memory
+        known = memory.get(Plane) if memory is not None else None
+        if known is not None and known[0] is plane:
+            return known[1](Request(client, known[2]), plane.gateway)  # type: ignore[no-any-return]
         for_browser = plane.browsers.admit(client)
         if for_browser is None:
             return self._refuse(Request(client, VARY), plane.browsers.refusal(client), plane)
@@ -180,6 +184,9 @@ class Tidegate:
         request = Request(client, for_browser)
         endpoint = methods.get(request.method) if methods is not None else None
         if endpoint is not None:
+            if memory is not None:
+                memory.clear()
+                memory[Plane] = plane, endpoint, for_browser
             return endpoint(request, plane.gateway)
         if request.method == "OPTIONS":
             return self._preflight(request, plane)

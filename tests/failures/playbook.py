@@ -125,7 +125,7 @@ class Visitor:
     """A client and its request: see tidegate.http.contract.ServerRequest."""
 
     method, path, query, peer = "POST", "/v1/chat/completions", b"", "127.0.0.1"
-    congested, congested_since = False, None
+    congested, congested_since, memory = False, None, None
 
     def __init__(self, body: dict[str, Any], now: float, log: Callable[[str], None]) -> None:
         self.headers = [

@@ -10,7 +10,9 @@ from typing import Any
 
 from tidegate.routing import conversation_name
 
-__all__ = ["SIGNS", "client_of", "fields_of", "session_of"]
+from .request import Request
+
+__all__ = ["client_of", "fields_of", "said_of_client", "session_of"]
 
 _NAME = re.compile(rb"[A-Za-z0-9_$@~][A-Za-z0-9_$@:./+=~-]{0,127}")
 """The pattern of ids, programs and kinds: records have nothing else of what clients send."""
@@ -52,6 +54,19 @@ def session_of(headers: Mapping[bytes, bytes], parsed: Any) -> str | None:
     if not name:
         return None
     return _name(name) or f"~{blake2b(name, digest_size=12).hexdigest()}"
+
+
+def said_of_client(request: Request) -> tuple[str | None, dict[str, str] | None]:
+    """What `client_of` and `fields_of` return for a request; None where there are no such fields."""
+    memory = request.memory
+    known: tuple[str | None, dict[str, str] | None] | None = None if memory is None else memory.get(SIGNS)
+    if known is None:
+        headers = request.named
+        fields = None if headers.keys().isdisjoint(SIGNS) else fields_of(headers)
+        known = client_of(headers), fields
+        if memory is not None:
+            memory[SIGNS] = known
+    return known
 
 
 def client_of(headers: Mapping[bytes, bytes]) -> str | None:

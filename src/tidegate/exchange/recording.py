@@ -7,7 +7,7 @@ from tidegate.observe.record import FailedAttempt, SkippedCandidate, in_ms
 from tidegate.observe.request_log import timestamp
 
 from .attempt import Attempt
-from .client_fields import SIGNS, client_of, fields_of
+from .client_fields import said_of_client
 from .explaining import decision_of
 from .state import Exchange
 
@@ -32,7 +32,10 @@ def record_of(this: Exchange) -> Record:
         status=request.status or CLIENT_CLOSED_REQUEST,
         ended=outcome(this),
     )
-    record.session, record.client = this.session, client_of(request.named)
+    record.session = this.session
+    record.client, fields = said_of_client(request)
+    if fields is not None:
+        record.fields = fields
     record.model, record.stream = this.model, this.stream
     record.caller, record.user = this.caller.label, this.caller.user
     record.total_ms = in_ms(took_s)
@@ -79,11 +82,9 @@ def _add_particulars(attempt: Attempt, record: Record) -> None:
 
 def _add_story(this: Exchange, record: Record) -> None:
     """Add what distinguishes a request from most: how it was routed, and what happened before its end."""
-    request, attempts = this.request, this.attempts
-    if not request.named.keys().isdisjoint(SIGNS):
-        record.fields = fields_of(request.named)
-    if request.correlation is not None:
-        record.correlation = request.correlation
+    attempts = this.attempts
+    if this.request.correlation is not None:
+        record.correlation = this.request.correlation
     if len(this.plan.choices) > 1 or this.explains:
         record.routing = decision_of(this)
     if this.skipped:

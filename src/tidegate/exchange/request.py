@@ -29,7 +29,8 @@ class Request:
 
     __slots__ = (
         "_base_lines", "_wire", "abort_stream", "caller", "correlation", "done", "first_byte_at", "headers",
-        "id", "method", "named", "path", "peer", "query", "received_at", "responded", "status", "write",
+        "id", "memory", "method", "named", "path", "peer", "query", "received_at", "responded", "status",
+        "write",
     )  # fmt: skip
 
     def __init__(self, wire: ServerRequest, base_lines: bytes = b"") -> None:
@@ -52,6 +53,8 @@ class Request:
         self.received_at = wire.received_at
         """When the request head was complete, by `perf_counter`."""
         self.caller = ANONYMOUS  # until it is known
+        self.memory = wire.memory
+        """What is remembered of requests with this head (see ServerRequest)."""
         self.correlation: str | None = None
         """The client's correlation id, if its dialect has one."""
         # the response
@@ -72,6 +75,7 @@ class Request:
 
     def imply(self, name: bytes, value: bytes) -> None:
         """Treat a header that the client has sent in another place as if it were among its headers."""
+        self.memory = None
         self.headers = [*self.headers, (name, value)]
         self.named = dict(reversed(self.headers))
 

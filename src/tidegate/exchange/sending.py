@@ -54,7 +54,8 @@ def send(
     service = candidate.service
     if service.signs:
         return sign_and_send(service, call, request, client_format, gateway, credential, on_resend)
-    headers = service.headers_for(request.headers, client_format, call.headers, credential)
+    extra, memory = call.headers, request.memory
+    headers = service.headers_for(request.headers, client_format, extra, credential, memory)
     connect_s = gateway.config.routing.connect_s
     return gateway.pool.post(service.address_for(call.path), headers, call.body, connect_s, on_resend)
 

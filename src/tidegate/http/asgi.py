@@ -34,6 +34,9 @@ async def serve_scope(application: Application, scope: Scope, receive: Receive, 
 class ASGIRequest:
     """A `ServerRequest` over ASGI. Written data waits in a queue, which a task passes to the server."""
 
+    memory: dict[object, Any] | None = None
+    """See ServerRequest."""
+
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self.method: str = scope["method"]
         self.path: str = scope["path"]

@@ -4,6 +4,7 @@ Two servers implement it: Tidegate's own (`server/`), and any ASGI server throug
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import Any
 from typing import Protocol as Interface
 
 __all__ = ["Application", "Header", "ServerRequest"]
@@ -29,6 +30,9 @@ class ServerRequest(Interface):
     """Names are in lower case; trailers are never included."""
     named: Mapping[bytes, bytes]
     """The headers by name; of several with one name, the first."""
+    memory: dict[object, Any] | None
+    """What the application remembers of requests with this head, as it likes: the same for all requests of a
+    connection that differ by nothing but the length of their bodies. None if there may be no others."""
     peer: str
     """The client's address; empty if there is none (a unix socket)."""
     received_at: float

@@ -168,13 +168,23 @@ class Service:
         client_format: str,
         extra: Mapping[str, str] | None = None,
         credential: Credential | None = None,
+        memory: dict[object, Any] | None = None,
     ) -> bytes:
         """The rendered headers of a request to this provider, with the default credential or another.
 
         If the client's wire format is the provider's too, some of the client's headers are forwarded. `extra`
-        are headers that this request needs. The operator's headers override all of them.
+        are headers that this request needs. The operator's headers override all of them. `memory` is what is
+        remembered of requests with the same headers of a client, and in the same format.
         """
         headers = self._headers[credential or self.credential]
+        if memory is not None and not extra:
+            block: bytes | None = memory.get(headers)
+            if block is None:
+                passed = headers.passed(client_headers) if client_format == self.protocol.name else None
+                block = memory[headers] = (
+                    render_headers(headers.merged(passed, {})) if passed else headers.block
+                )
+            return block
         passed = headers.passed(client_headers) if client_format == self.protocol.name else None
         if not passed and not extra:
             return headers.block

@@ -286,8 +286,9 @@ class Connection(asyncio.Protocol):
         body = head.body_of(data)
         if body is None:
             return False
-        method, target = head.method, head.target
-        self._current = request = Request(self, method, target, head.headers, head.named, True, False, body)
+        self._current = request = Request(
+            self, head.method, head.target, head.headers, head.named, True, False, body, head.memory
+        )
         self.server.run(request)
         return True
 

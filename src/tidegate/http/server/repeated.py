@@ -5,6 +5,7 @@ body. What the parser has made of a head is remembered, and a request that repea
 """
 
 from collections.abc import Mapping
+from typing import Any
 
 from tidegate.http.contract import Header
 
@@ -23,7 +24,7 @@ SPECIAL = frozenset([b"transfer-encoding", b"upgrade", b"expect"])
 class RepeatedHead:
     """A head in the form in which it was received, and what the parser has made of it."""
 
-    __slots__ = ("_after", "_before", "_place", "_value", "headers", "method", "named", "target")
+    __slots__ = ("_after", "_before", "_place", "_value", "headers", "memory", "method", "named", "target")
 
     def __init__(
         self,
@@ -43,6 +44,8 @@ class RepeatedHead:
         self.target = target
         self.headers = headers
         self.named = named
+        self.memory: dict[object, Any] = {}
+        """See ServerRequest."""
 
     def body_of(self, data: bytes) -> bytes | None:
         """Return the body if these bytes are exactly one request with this head: `headers` and `named` are

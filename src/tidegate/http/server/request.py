@@ -3,6 +3,7 @@
 from asyncio import AbstractEventLoop, Future, Transport
 from collections.abc import Callable, Iterable, Mapping
 from time import perf_counter
+from typing import Any
 from typing import Protocol as Interface
 
 from tidegate.http.contract import Header
@@ -95,6 +96,7 @@ class Request:
         "disconnected",
         "headers",
         "keep",
+        "memory",
         "method",
         "named",
         "on_disconnect",
@@ -115,12 +117,14 @@ class Request:
         keep: bool,
         old: bool,
         body: bytes | None = None,
+        memory: dict[object, Any] | None = None,
     ) -> None:
         """`body` is the whole one, if it has arrived with the head."""
         self.method = method
         self.path, self.query = target
         self.headers = headers
         self.named = named
+        self.memory = memory
         self.peer = connection.peer
         self.received_at = self.body_at = perf_counter()
         self.disconnected = False
