@@ -1,6 +1,7 @@
 """Checks that types alone cannot express: which fields of a request must or may appear together."""
 
 from collections.abc import Callable
+from operator import attrgetter
 
 from tidegate.protocols.errors import InvalidRequest
 from tidegate.protocols.fields import has_object, is_set
@@ -19,7 +20,9 @@ from .wire import (
     PartIn,
 )
 
-__all__ = ["allowed_name", "check_request", "chosen_name", "file_url", "image_address", "repeats_ids"]
+__all__ = [
+    "allowed_name", "are_bare", "check_request", "chosen_name", "file_url", "image_address", "repeats_ids",
+]  # fmt: skip
 
 HEAD = 8192
 """How many characters of a data URL are checked; the provider reads the rest."""
@@ -36,9 +39,26 @@ def repeats_ids(messages: list[MessageIn]) -> bool:
     return False
 
 
-def check_request(request: ChatRequest) -> None:
-    """Raise InvalidRequest for the first contradiction in a well-typed request."""
-    _check_messages(request.messages)
+BARE_ROLES = frozenset(["user", "assistant", "system"])
+_BESIDE = tuple(name for name in MessageIn.__struct_fields__ if name not in ("role", "content"))
+_beside = attrgetter(*_BESIDE)
+_NOTHING = (None,) * len(_BESIDE)
+
+
+def are_bare(messages: list[MessageIn]) -> bool:
+    """Return whether all messages are nothing but texts, as most are: nothing else in them has to be looked
+    at.
+    """
+    for message in messages:
+        if type(message.content) is not str or message.role not in BARE_ROLES or _beside(message) != _NOTHING:
+            return False
+    return True
+
+
+def check_request(request: ChatRequest, *, bare: bool = False) -> None:
+    """Raise InvalidRequest for the first contradiction in a well-typed request. `bare`: see `are_bare`."""
+    if not bare:
+        _check_messages(request.messages)
     if request.tools or request.functions:
         _check_tools(request)
     if request.tool_choice is not None or request.function_call is not None:

@@ -45,7 +45,7 @@ KEPT = {
 class MessageEdits:
     """The message edits that a target needs."""
 
-    __slots__ = ("_alternates", "_edits", "_prefill", "_target")
+    __slots__ = ("_alternates", "_edits", "_prefill", "_target", "spares_bare")
 
     def __init__(self, target: Target) -> None:
         dialect: Dialect = target.dialect
@@ -53,6 +53,9 @@ class MessageEdits:
         self._edits = tuple(edit for applies, edit in EDITS if applies(dialect, target))
         self._prefill = dialect.prefill_field
         self._alternates = dialect.alternation
+        others = self._alternates or self._prefill is not None or target.profile.system_role == "user"
+        self.spares_bare = not others
+        """Whether messages that are nothing but texts never need any (see `check.are_bare`)."""
 
     def __bool__(self) -> bool:
         """Return whether the target may need any edits."""

@@ -23,9 +23,9 @@ MEDIA: Mapping[str, Need] = MappingProxyType(
 """By type of part."""
 
 
-def parse_needs(wire: ChatRequest) -> frozenset[Need]:
-    """See contract.ParsedRequest."""
-    if _is_plain(wire):
+def parse_needs(wire: ChatRequest, *, bare: bool) -> frozenset[Need]:
+    """See contract.ParsedRequest; `bare`: see `check.are_bare`."""
+    if bare and _is_plain(wire):
         return NOTHING
     return needs_of(
         _media_in(wire.messages),
@@ -37,20 +37,15 @@ def parse_needs(wire: ChatRequest) -> frozenset[Need]:
 
 
 def _is_plain(wire: ChatRequest) -> bool:
-    """Return whether there are only texts, and nothing that asks for more than an answer: the usual case."""
-    if (
+    """Return whether nothing beside the messages asks for more than an answer: the usual case."""
+    return not (
         wire.tools
         or wire.functions
         or wire.response_format is not None
         or wire.reasoning is not None
         or wire.reasoning_effort is not None
         or wire.modalities
-    ):
-        return False
-    for message in wire.messages:  # noqa: SIM110 a generator costs more
-        if message.images or type(message.content) is list:
-            return False
-    return True
+    )
 
 
 def _media_in(messages: Iterable[MessageIn]) -> Iterable[Need]:

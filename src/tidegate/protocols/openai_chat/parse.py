@@ -12,7 +12,7 @@ from tidegate.protocols.search import OPTIONS
 from tidegate.protocols.turn import Turn
 
 from .build import build_turn
-from .check import check_request
+from .check import are_bare, check_request
 from .needs import parse_needs
 from .search import SEARCHES
 from .wire import REQUEST, ChatRequest
@@ -25,7 +25,10 @@ INSTRUCTING = ("system", "developer")
 class Parsed(OpenAIRequest[ChatRequest]):
     """A client's request: decoded and checked (see `contract.ParsedRequest`)."""
 
-    __slots__ = ()
+    __slots__ = ("bare",)
+
+    bare: bool
+    """Whether all messages are nothing but texts (see `check.are_bare`)."""
 
     @property
     def legacy(self) -> bool:
@@ -44,7 +47,7 @@ class Parsed(OpenAIRequest[ChatRequest]):
 
     def needs(self) -> frozenset[Need]:
         """See contract.ParsedRequest."""
-        return parse_needs(self.wire)
+        return parse_needs(self.wire, bare=self.bare)
 
     def searches(self) -> int | None:
         """See contract.ParsedRequest."""
@@ -70,8 +73,10 @@ class Parsed(OpenAIRequest[ChatRequest]):
 def parse_request(body: bytes) -> Parsed:
     """Decode and check a request. Raises InvalidRequest."""
     wire, fields = read_unique_body(REQUEST, body)
-    check_request(wire)
+    bare = are_bare(wire.messages)
+    check_request(wire, bare=bare)
     parsed = Parsed(body, wire, fields)
+    parsed.bare = bare
     if wire.usage is not None and wire.usage.include is True:
         parsed.include_usage = True  # OpenRouter's form
     return parsed

@@ -5,7 +5,7 @@ dialect or the model's profile requires. Which edits a target can need at all is
 first checks whether the request needs it, and most requests are forwarded with only the model name changed.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from msgspec import Raw
@@ -30,13 +30,19 @@ __all__ = ["Splicer"]
 GATEWAY_FIELDS = ("provider", "models", "system_message", "session_id")
 """Fields addressed to Tidegate, which a provider does not know unless its dialect lists them."""
 
+EFFORT = ("reasoning_effort", "reasoning", "tool_choice")
+"""Fields that say how much a model may think."""
+
 Edit = Callable[[Fields, Parsed, Target, list[str]], None]
 
 
 class Splicer:
     """Writes requests for one target; decisions that depend only on the target are made once."""
 
-    __slots__ = ("_can_stream", "_edits", "_messages", "_model", "_must_stream", "_path", "_target", "_usage")
+    __slots__ = (
+        "_can_stream", "_edits", "_messages", "_model", "_must_stream", "_path", "_target", "_touched",
+        "_usage",
+    )  # fmt: skip
 
     def __init__(self, target: Target) -> None:
         dialect, profile = target.dialect, target.profile
@@ -44,7 +50,10 @@ class Splicer:
         self._model = Raw(ENCODE(target.model))
         self._path = render_path(target)
         self._messages = MessageEdits(target)
-        self._edits = tuple(edit for applies, edit in EDITS if applies(dialect, profile))
+        edits = [(edit, looks_at) for applies, edit, looks_at in EDITS if applies(dialect, profile)]
+        self._edits = tuple(edit for edit, _ in edits)
+        self._touched = frozenset(name for _, looks_at in edits for name in looks_at(dialect, profile))
+        """The fields without which a request needs none of the edits."""
         self._can_stream = profile.streams
         self._must_stream = only_streams(dialect, target.model)
         self._usage = dialect.stream_usage
@@ -58,18 +67,23 @@ class Splicer:
         fields = parsed.fields.copy()
         fields["model"] = self._model
         dropped: list[str] = []
+        if not (parsed.bare and self._messages.spares_bare):
+            self._edit_messages(fields, parsed, dropped)
+        if not self._touched.isdisjoint(fields):
+            for edit in self._edits:
+                edit(fields, parsed, self._target, dropped)
+        stream = self._can_stream and (parsed.stream or self._must_stream)
+        if stream or parsed.stream or "stream_options" in fields:
+            _set_stream(fields, parsed, stream, self._usage)
+        return Call(self._path, ENCODE(fields), stream, tuple(dropped))
+
+    def _edit_messages(self, fields: Fields, parsed: Parsed, dropped: list[str]) -> None:
         if repeats_ids(parsed.wire.messages):
             fields["messages"] = make_ids_unique(fields["messages"])
         if self._messages:
             edited = self._messages.edit(parsed.wire, fields["messages"], dropped)
             if edited is not None:
                 fields["messages"] = edited
-        for edit in self._edits:
-            edit(fields, parsed, self._target, dropped)
-        stream = self._can_stream and (parsed.stream or self._must_stream)
-        if stream or parsed.stream or "stream_options" in fields:
-            _set_stream(fields, parsed, stream, self._usage)
-        return Call(self._path, ENCODE(fields), stream, tuple(dropped))
 
 
 def _remove_gateway_fields(fields: Fields, parsed: Parsed, target: Target, dropped: list[str]) -> None:
@@ -210,30 +224,49 @@ def _set_schema(fields: Fields, parsed: Parsed, target: Target, dropped: list[st
 
 
 Applies = Callable[[Dialect, Profile], bool]
+LooksAt = Callable[[Dialect, Profile], Iterable[str]]
 
-EDITS: tuple[tuple[Applies, Edit], ...] = (
-    (lambda dialect, profile: True, _remove_gateway_fields),
+
+def _always(*names: str) -> LooksAt:
+    return lambda dialect, profile: names
+
+
+EDITS: tuple[tuple[Applies, Edit, LooksAt], ...] = (
+    (lambda dialect, profile: True, _remove_gateway_fields, _always(*GATEWAY_FIELDS)),
     (
         lambda dialect, profile: (
             bool(profile.limit_field or dialect.limit_field) or dialect.seed_field != "seed"
         ),
         _rename,
+        _always("max_tokens", "max_completion_tokens", "seed"),
     ),
-    (lambda dialect, profile: True, _set_effort),
+    (
+        lambda dialect, profile: True,
+        _set_effort,
+        lambda dialect, profile: (*EFFORT, *(SAMPLING if profile.sampling != "free" else ())),
+    ),
     (
         lambda dialect, profile: dialect.reasoning_required and profile.thinking != "none",
         _add_blank_thoughts,
+        _always("messages"),
     ),
     (
         lambda dialect, profile: (
             not profile.stop or profile.temperature_or_top_p or bool(dialect.drops or dialect.refuses)
         ),
         _leave_out,
+        lambda dialect, profile: ("stop", "top_p", *dialect.drops, *dialect.refuses),
     ),
-    (lambda dialect, profile: not (dialect.forced_tools and dialect.strict_tools), _check_tools),
-    (lambda dialect, profile: dialect.schemas != "native", _set_schema),
+    (
+        lambda dialect, profile: not (dialect.forced_tools and dialect.strict_tools),
+        _check_tools,
+        _always("tools", "tool_choice"),
+    ),
+    (lambda dialect, profile: dialect.schemas != "native", _set_schema, _always("response_format")),
 )
-"""The edits of the body in order, each with a test for the targets that can need it."""
+"""The edits of the body in order, each with a test for the targets that can need it, and the fields without
+which a request does not.
+"""
 
 INCLUDE_USAGE = Raw(b'{"include_usage":true}')
 
