@@ -10,6 +10,7 @@ from msgspec import structs
 from tidegate.protocols.contract import Call, Target
 from tidegate.protocols.errors import Unsupported
 from tidegate.protocols.openai_chat import PROTOCOL, Dialect
+from tidegate.protocols.openai_chat.build import USUAL, _build_any_turn, build_turn
 from tidegate.protocols.openai_chat.splice import Splicer
 from tidegate.protocols.profile import Profile
 
@@ -123,6 +124,22 @@ def test_a_request_is_sent_as_if_all_of_it_had_been_looked_at(place: int) -> Non
         spared, full = Splicer(target), in_full(target)
         for body, parsed in zip(BODIES, PARSED, strict=True):
             assert rendered(spared, parsed) == rendered(full, parsed), (target, body)
+
+
+def test_a_turn_of_the_usual_fields_is_that_of_any_fields() -> None:
+    usual = [parsed for parsed in PARSED if USUAL.issuperset(parsed.fields)]
+    assert len(usual) > 10
+    for parsed in usual:
+        assert build_turn(parsed.wire, parsed.fields, parsed.stream) == _build_any_turn(
+            parsed.wire, parsed.fields, parsed.stream
+        )
+    every = {"stream": True, "stream_options": {"include_usage": True}, "temperature": 0.5, "top_p": 0.25}
+    for limit in ("max_tokens", "max_completion_tokens"):
+        body = {"model": "m", "messages": [USER], **every, limit: 7}
+        parsed = PROTOCOL.parse_request(json.dumps(body).encode())
+        turn = parsed.turn()
+        assert (turn.max_tokens, turn.temperature, turn.top_p, turn.stream) == (7, 0.5, 0.25, True)
+        assert turn == _build_any_turn(parsed.wire, parsed.fields, parsed.stream)
 
 
 def test_most_requests_are_spared_the_edits() -> None:

@@ -12,7 +12,7 @@ from msgspec import Raw, Struct, structs
 from msgspec.json import Decoder
 
 from .decode import MALFORMED
-from .turn import Message, ToolCall, ToolResult, Turn
+from .turn import Message, Text, ToolCall, ToolResult, Turn
 
 __all__ = ["ANY_NAME", "NameRule", "opaque_user", "short_tool_names", "short_value", "with_properties"]
 
@@ -99,11 +99,13 @@ def short_tool_names(turn: Turn, rule: NameRule) -> tuple[Turn, Mapping[str, str
     """The Turn with tool names that a provider accepts, and the client's names by the new ones."""
     if rule.longest is None:
         return turn, {}
-    names = {tool.name for tool in turn.tools if tool.kind == "function"}
+    names: set[str] = {tool.name for tool in turn.tools if tool.kind == "function"} if turn.tools else set()
     for message in turn.messages:
         for part in message.parts:
-            if isinstance(part, CALLING) and part.name:
+            if type(part) is not Text and isinstance(part, CALLING) and part.name:
                 names.add(part.name)
+    if not names:
+        return turn, {}
     given = {name: rule.shorten(name) for name in names if not rule.fits(name)}
     if not given:
         return turn, {}

@@ -242,6 +242,8 @@ def is_heartbeat(block: bytes) -> bool:
 
 def is_stream(body: bytes) -> bool:
     """Whether a body is a stream of events: some servers stream although a whole answer was requested."""
+    if body[:1] == b"{":
+        return False
     return body.removeprefix(BYTE_ORDER_MARK).lstrip().startswith((b"data:", b"event:", b": "))
 
 

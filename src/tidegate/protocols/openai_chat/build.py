@@ -100,8 +100,33 @@ KNOWN = frozenset(
 """Fields that have a counterpart in `Turn`, or are addressed to Tidegate itself."""
 
 
+USUAL = frozenset(
+    [
+        *("model", "messages", "stream", "stream_options"),
+        *("max_tokens", "max_completion_tokens", "temperature", "top_p"),
+    ]
+)
+"""The fields that most requests have, and no others."""
+
+
 def build_turn(wire: ChatRequest, fields: Fields, stream: bool) -> Turn:
     """Convert the request to a `Turn`. Raises InvalidRequest."""
+    if not USUAL.issuperset(fields):
+        return _build_any_turn(wire, fields, stream)
+    # To make a Turn of 26 fields takes six times as long as to make one of eight.
+    return Turn(
+        model=wire.model,
+        messages=build_messages(wire),
+        stream=stream,
+        max_tokens=wire.max_completion_tokens or wire.max_tokens,
+        temperature=wire.temperature,
+        top_p=wire.top_p,
+        origin=NAME,
+        extensions={},
+    )
+
+
+def _build_any_turn(wire: ChatRequest, fields: Fields, stream: bool) -> Turn:
     return Turn(
         model=wire.model,
         messages=build_messages(wire),
