@@ -69,8 +69,9 @@ class UsageIn(Struct, gc=False):
 USAGE = Decoder(UsageIn)
 
 
-def parse_usage(usage: UsageIn) -> Usage | None:
-    """Return the token classes of a usage object; None if it has no counts.
+def parse_usage(usage: UsageIn, completion_sum: int | None = None) -> Usage | None:
+    """Return the token classes of a usage object; None if it has no counts. `completion_sum` is what
+    `completion_tokens` returns for it, if that is known.
 
     Some services do not include reasoning in the completion tokens (the total shows it), and some report a
     subset that is larger than the whole: the whole is what is billed, so it wins.
@@ -98,7 +99,7 @@ def parse_usage(usage: UsageIn) -> Usage | None:
         written, left = _take(written, left)
     if audio_in:
         audio_in, left = _take(audio_in, left)
-    rest = completion_tokens(usage)
+    rest = completion_tokens(usage) if completion_sum is None else completion_sum
     if thought:
         thought, rest = _take(thought, rest)
     if audio_out:

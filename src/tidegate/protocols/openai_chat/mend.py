@@ -627,7 +627,7 @@ class BodyMend(OpenAIBody):
         tally.id, tally.model = answer.id, answer.model
         tally.finish = finish_of(answer.choices[-1].finish_reason)
         if usage is not None:
-            tally.usage = parse_usage(usage)
+            tally.usage = parse_usage(usage, usage.completion_tokens)  # which a clean answer has
         served = parse_served(answer.service_tier, usage)
         if served is not None:
             tally.note(served)
