@@ -39,7 +39,7 @@ class Answered:
     """An answer that is there at once."""
 
     status, ok = 200, True
-    raw_headers = ((b"content-type", b"application/json"),)
+    headers = ((b"content-type", b"application/json"),)
 
     def __init__(self, pieces: list[bytes]) -> None:
         self._pieces = iter(pieces)
