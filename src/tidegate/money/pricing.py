@@ -9,7 +9,7 @@ Each class of tokens is priced at its own rate, or at that of the class which co
 class occurs that has no rate, the whole cost is unknown.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from itertools import compress
@@ -23,7 +23,7 @@ from tidegate.config import Config, PriceConfig
 from tidegate.protocols.usage import Usage
 
 from .amounts import divide
-from .bill import Bill, Exact, Line, Part, bill_of, exact
+from .bill import Bill, Line, Part, bill_of, exact
 from .operator_prices import OperatorPrices
 
 __all__ = [
@@ -150,38 +150,51 @@ class PriceList:
         return self.find(provider, model, at).images
 
 
+_Row = tuple[str, int, int, str]
+"""A class, and its rate as in Exact: numerator, denominator, and how it is written."""
+
+
 class RateTable:
     """Rates of text and tools for any prompt, each class with its own: a bill by them takes a third of the
     time of `parts_of` and `bill_of`, and is the same.
     """
 
-    __slots__ = ("_request", "_rows")
+    __slots__ = ("_input", "_output", "_request", "_rows")
 
     def __init__(self, rates: Mapping[str, Decimal]) -> None:
         """`rates` have no tiers, and none for images of an answer (see `table_of`)."""
         chosen = {
             name: next((rates[key] for key in keys if key in rates), None) for name, keys in CHAINS.items()
         }
-        self._rows: tuple[Exact | None, ...] = tuple(
-            exact(rate, PER[name]) if rate is not None else None for name, rate in chosen.items()
+        self._rows: tuple[_Row | None, ...] = tuple(
+            (name, *exact(rate, PER[name])[2:]) if rate is not None else None for name, rate in chosen.items()
         )
+        self._input, self._output = self._rows[CLASSES.index("input")], self._rows[CLASSES.index("output")]
         self._request = exact(rates["requests"], 1_000) if "requests" in rates else None
 
     def bill(self, usage: Usage) -> Bill | None:
         """What a usage costs; None where `parts_of` is None."""
         if usage.input is None or usage.output is None:
             return None
+        counts = astuple(usage)
+        own, read, written, hour, audio, image, text, thought, spoken, drawn, searched = counts
+        rows: Iterable[tuple[_Row | None, int]]
+        if read or written or hour or audio or image or thought or spoken or drawn or searched:
+            rows = compress(zip(self._rows, counts, strict=True), counts)
+        else:
+            rows = ((self._input, own), (self._output, text))
         lines: list[Line] = []
-        counts, total = astuple(usage), 0
-        rows = zip(CLASSES, self._rows, counts)  # noqa: B905 `strict` costs as much as a line
-        for name, row, count in compress(rows, counts):
+        total = 0
+        for row, count in rows:
+            if not count:
+                continue
             if row is None:
                 return None
-            _, _, numerator, denominator, written = row
+            name, numerator, denominator, rate = row
             amount = count * numerator
             if denominator != 1:  # a price of so many nano is the usual one
                 amount = divide(amount, denominator)
-            lines.append(Line(name, count, written, amount))
+            lines.append(Line(name, count, rate, amount))
             total += amount
         if self._request is not None:
             amount = divide(self._request.numerator, self._request.denominator)
