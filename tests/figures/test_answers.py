@@ -2,11 +2,13 @@
 
 import math
 from bisect import bisect_left
-from collections import Counter
+from collections import Counter, defaultdict
 from functools import partial
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.msgpack import decode, encode
 
 from running import parse_config
 from tidegate.accounts import ANONYMOUS
@@ -15,9 +17,9 @@ from tidegate.exchange.model_names import ModelNames
 from tidegate.exchange.plain_answers import PlainAnswers
 from tidegate.exchange.price_cards import PriceCards
 from tidegate.exchange.tariff import Tariff
-from tidegate.figures import Answers, Part, Sample, Sums
+from tidegate.figures import Answered, Answers, Gathered, Part, Sample, Sums
 from tidegate.figures.answers import by_series
-from tidegate.figures.history import Entry, roll_up
+from tidegate.figures.history import Entry, gather, roll_up, roll_up_alike, roll_up_gathered
 from tidegate.figures.keeper import Keeper
 from tidegate.figures.live import Live
 from tidegate.meters import bucket_of, counts_of
@@ -151,24 +153,51 @@ plain_samples = st.builds(
 
 @given(st.lists(plain_samples, min_size=1))
 def test_plain_samples_are_summed_up_together_as_one_by_one(samples: list[Sample]) -> None:
-    by_request, by_model = Sums(), Sums()
+    by_request, by_model, answered = Sums(), Sums(), []
     for one in samples:
-        assert one.plain
+        short = one.answered
+        assert short is not None
+        assert short.as_sample() == one
+        answered.append(short)
         by_request.add_request(one)
         by_model.add_answer(one)
         by_model.add_attempt(one.parts[0])
-    assert Sums.of_plain(samples) == by_request == by_model
+    assert Sums.of_answered(answered) == by_request == by_model
+    assert Sums.total([Sums.of_answered([one]) for one in answered]) == by_request
 
 
-def test_samples_that_failed_or_had_several_attempts_are_not_plain() -> None:
+commons = st.tuples(st.sampled_from([0, 300_000, 3_600_000]), *[st.none() | st.sampled_from("ab")] * 2)
+failed = st.builds(
+    Sample,
+    st.just(502),
+    times,
+    error=st.just(True),
+    parts=st.just((Part("p", "m", "timeout"), Part("q", "m"))),
+)
+
+
+@given(st.lists(st.dictionaries(commons, st.lists(plain_samples | failed, min_size=1))))
+def test_it_makes_no_difference_how_often_requests_are_gathered(
+    batches: list[dict[Any, list[Sample]]],
+) -> None:
+    together: defaultdict[Any, list[Answered | Sample]] = defaultdict(list)
+    for batch in batches:
+        for common, samples in batch.items():
+            together[common] += samples
+    written = [decode(encode(gather(batch)), type=Gathered) for batch in batches]
+    assert roll_up_gathered(written) == roll_up_alike(together)
+
+
+def test_samples_that_failed_or_had_several_attempts_are_not_answered() -> None:
     part = Part("p", "m")
-    assert Sample(200, 1.0, parts=(part,)).plain
-    assert not Sample(200, 1.0).plain
-    assert not Sample(200, 1.0, parts=(part, part)).plain
-    assert not Sample(200, 1.0, rated=False, parts=(part,)).plain
-    assert not Sample(502, 1.0, error=True, parts=(part,)).plain
-    assert not Sample(200, 1.0, parts=(Part("p", "m", "timeout"),)).plain
-    assert not Sample(200, 1.0, parts=(Part("p", "m", rated=False),)).plain
+    assert Sample(200, 1.0, parts=(part,)).answered is not None
+    assert Sample(200, 1.0).answered is None
+    assert Sample(200, 1.0, parts=(part, part)).answered is None
+    assert Sample(200, 1.0, rated=False, parts=(part,)).answered is None
+    assert Sample(502, 1.0, error=True, parts=(part,)).answered is None
+    assert Sample(200, 1.0, parts=(Part("p", "m", "timeout"),)).answered is None
+    assert Sample(200, 1.0, parts=(Part("p", "m", rated=False),)).answered is None
+    assert Sample(200, 1.0, parts=(Part("p", "m", bad_tool_calls=True),)).answered is None
 
 
 @given(values=st.lists(st.floats(0.0, 1e5)))

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from running import parse_config
 from tidegate.exchange.model_names import ModelNames
 from tidegate.exchange.price_cards import PriceCards
-from tidegate.exchange.sampling import counts_of, is_plain, plain_sample, sample_of
+from tidegate.exchange.sampling import answered_by, counts_of, is_plain, sample_of
 from tidegate.exchange.tariff import Tariff
 from tidegate.observe import Record
 from tidegate.protocols.contract import Tally
@@ -64,7 +64,7 @@ def test_a_plain_sample_is_the_sample(counts: dict[str, int | None], finish: str
     )  # fmt: skip
     assert is_plain(this, record)
     bills = [(0, bill)] if bill is not None else []
-    assert plain_sample(this, record, counts_of(usage)) == sample_of(this, record, bills)
+    assert answered_by(this, record, counts_of(usage)).as_sample() == sample_of(this, record, bills)
 
 
 @given(USAGES)

@@ -12,7 +12,7 @@ from sqlalchemy.exc import IntegrityError
 
 from tidegate.money.ledger import credit
 from tidegate.store import schema
-from tidegate.store.books import Booking, book
+from tidegate.store.books import Booking, book, of_request
 from tidegate.store.checking import check_books
 from tidegate.store.database import Connection, Database
 from tidegate.store.history import booked_amount, list_booked, list_movements
@@ -104,7 +104,11 @@ def test_only_holds_of_open_requests_are_kept(full: Database) -> None:
 def test_afterwards_the_schema_is_that_of_the_tables(full: Database) -> None:
     migrate(full)
     with full.read() as connection:
-        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+        context = MigrationContext.configure(connection)
+        found = compare_metadata(context, metadata)
+    if full.is_sqlite:  # it finds the transactions of a request by their ids
+        found = [one for one in found if one[1].name != "transactions_by_request"]
+    assert found == []
 
 
 def test_nothing_is_booked_a_second_time_after_it(full: Database) -> None:
@@ -149,12 +153,18 @@ def test_searches_use_the_indexes_that_are_left(full: Database) -> None:
         names = {one["name"] for one in inspect(full.engine).get_indexes("transactions")}
         assert names == {"transactions_by_request", "transactions_by_reference", "transactions_by_user"}
         return
-    for name, value in (("request", "req_7"), ("reference", "alice\nfirst"), ("user", "alice")):
+    for name, value in (("reference", "alice\nfirst"), ("user", "alice")):
         with full.read() as connection:
             plan = connection.exec_driver_sql(
                 f"EXPLAIN QUERY PLAN SELECT * FROM transactions WHERE {name} = ?", (value,)
             ).all()
         assert f"USING INDEX transactions_by_{name}" in plan[0][3]
+    with full.read() as connection:
+        query = select(transactions).where(of_request(connection, "req_7"))
+        written = str(query.compile(connection, compile_kwargs={"literal_binds": True}))
+        plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {written}").all()
+        assert "USING PRIMARY KEY (id>? AND id<?)" in plan[0][3]
+        assert [row.id for row in connection.execute(query)] == ["req_7.0.charge", "req_7.0.refund"]
 
 
 def test_entries_that_do_not_balance_are_never_written(full: Database) -> None:

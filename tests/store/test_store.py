@@ -11,9 +11,12 @@ from threading import Event
 import pytest
 from alembic.config import Config
 from alembic.script import ScriptDirectory
+from msgspec.msgpack import decode
 from msgspec.structs import replace
 from sqlalchemy import Connection, event, func, select
 
+from tidegate.figures import Answered, Gathered
+from tidegate.figures.history import DAY_S
 from tidegate.money.ledger import wallet_of
 from tidegate.store import backlog, moving, schema
 from tidegate.store import journal as journal_module
@@ -22,11 +25,23 @@ from tidegate.store.books import balance_of
 from tidegate.store.checking import check_books
 from tidegate.store.database import Database
 from tidegate.store.errors import JournalFailed, StoreUnavailable
-from tidegate.store.journal import Begun, Charge, Ended, Journal, Place, Released, abandoned, read, read_all
+from tidegate.store.journal import (
+    Batch,
+    Begun,
+    Charge,
+    Ended,
+    Journal,
+    Place,
+    Released,
+    abandoned,
+    read,
+    read_all,
+)
 from tidegate.store.leases import take_lease
+from tidegate.store.moving import move_batch
 from tidegate.store.schema import SchemaTooNew, migrate, newest_revision
 from tidegate.store.store import Store
-from tidegate.store.tables import holds, leases, records
+from tidegate.store.tables import gathered, holds, leases, records, rollups
 from tidegate.store.wallets import add_credit
 
 USD = 1_000_000_000
@@ -114,9 +129,12 @@ async def test_a_flush_ends_although_more_is_appended_all_the_time(url: str, tmp
 WORKER = """
 import asyncio, sys
 from pathlib import Path
-from tidegate.store.journal import Begun, Charge, Ended, Place
+from tidegate.store.journal import Batch, Begun, Charge, Ended, Place
 from tidegate.store.leases import take_lease
+from tidegate.store import store as module
 from tidegate.store.store import Store
+
+module.EVERY_S, module.ROLL_UP_S = 0.01, 0.05
 
 async def main(url, directory):
     store = Store(url, Place(Path(directory)))
@@ -166,9 +184,63 @@ async def test_workers_that_are_killed_lose_nothing(url: str, tmp_path: Path) ->
         complete = sum(1 for how in found.values() if how == "complete")
         assert balance_of(connection, wallet_of("alice")).available == 10 * USD - 1000 * complete
         assert connection.execute(select(holds)).all() == []
+        assert counted_in(connection) == (len(found), 0)
 
     await last.ask(look)
     await last.close()
+
+
+def counted_in(connection: Connection) -> tuple[int, int]:
+    """The requests in the rollups, and those that are gathered for them."""
+    of_all = (rollups.c.by == "all", rollups.c.span == DAY_S)
+    rolled_up = connection.execute(select(func.sum(rollups.c.requests)).where(*of_all)).scalar()
+    waiting = [decode(one, type=Gathered) for one in connection.scalars(select(gathered.c.content))]
+    answered = [sums.requests for one in waiting for _, sums in one.answered]
+    others = [len(samples) for one in waiting for _, samples in one.others]
+    return int(rolled_up or 0), sum(answered) + sum(others)
+
+
+async def test_each_request_is_in_the_figures_once_at_every_commit(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store_module, "EVERY_S", 0.005)
+    monkeypatch.setattr(store_module, "ROLL_UP_S", 0.05)
+    store, database = Store(url, Place(tmp_path / "journals")), Database(url)
+    await store.open()
+    seen, number = {"moved": 0, "waiting": 0, "rolled up": 0}, 0
+    while min(seen.values()) < 5:
+        for _ in range(3):
+            number += 1
+            answered = Answered("p", "m", 10.0, input=1) if number % 3 else None
+            store.append(replace(ended(f"r{number}"), answered=answered, key=f"k{number % 2}"))
+        await asyncio.sleep(0.003)
+        with database.read() as connection:
+            booked, (rolled_up, waiting) = count_records(connection), counted_in(connection)
+        assert booked == rolled_up + waiting
+        seen["moved"] += 0 < booked < number
+        seen["waiting"] += waiting > 0
+        seen["rolled up"] += rolled_up > 0
+    await store.flush()
+    with database.read() as connection:
+        assert counted_in(connection) == (number, 0)
+    await store.close()
+    database.close()
+
+
+async def test_what_another_worker_has_gathered_is_rolled_up_too(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store_module, "EVERY_S", 60.0)
+    dead, living = (Store(url, Place(tmp_path / name)) for name in ("dead", "living"))
+    await dead.open()
+    for number, text in enumerate(["m", "m\0" * 300]):  # the second one is refused by some databases
+        batch = Batch([replace(ended(f"r{number}"), answered=Answered(text, text, 10.0))])
+        move_batch(dead.database, dead.id, batch, number, 1, keep=True)
+    await living.open()
+    with living.database.read() as connection:
+        assert counted_in(connection) == (2, 0)
+    await living.close()
+    await dead.close()
 
 
 async def test_a_store_that_fails_keeps_its_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

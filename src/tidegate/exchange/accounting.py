@@ -9,7 +9,8 @@ from msgspec import Raw
 from msgspec.json import encode
 
 from tidegate.accounts import Caller, Quote, Ticket
-from tidegate.money import Bill, in_usd
+from tidegate.figures import Answered
+from tidegate.money import Bill
 from tidegate.observe import Record
 from tidegate.protocols.errors import Forbidden, ModelNotFound
 from tidegate.protocols.excerpt import shorten
@@ -23,10 +24,10 @@ from .sampling import (
     FREE,
     NO_COUNTS,
     Counts,
+    answered_by,
     counts_of,
     is_plain,
     is_sampled,
-    plain_sample,
     sample_of,
 )  # fmt: skip
 from .state import Exchange
@@ -72,7 +73,7 @@ def book(this: Exchange, record: Record) -> None:
     _learn(this, counts)
     this.plain = is_plain(this, record)
     if this.plain:
-        this.sample = plain_sample(this, record, counts)
+        this.sample = answered_by(this, record, counts)
     elif is_sampled(this):
         this.sample = sample_of(this, record, bills)
     this.encoded = encode(record)
@@ -101,30 +102,21 @@ def _ended(
 ) -> Ended:
     """The end of a request that used so many tokens, as the journal has it."""
     caller, hold = this.caller, ticket.hold
-    return Ended(
-        id=record.id,
-        at=milliseconds(),
-        ended=record.ended,
-        status=record.status,
-        begun_at=ticket.begun_at,
-        user=caller.user,
-        team=caller.team,
-        key=caller.key,
-        model=this.model,
-        provider=record.provider,
-        provider_model=record.provider_model,
-        lease=hold.lease if hold is not None else None,
-        held=hold.amount if hold is not None else 0,
-        charges=tuple([Charge(number, bill.total) for number, bill in bills]) if caller.wallet else (),
-        cost=record.cost,
-        tokens=tokens,
-        estimated=record.estimated,
-        door=record.door,
-        session=record.session,
-        error=shorten(record.error, LONGEST_ERROR) if record.error is not None else None,
-        figures=this.sample,
-        detail=Raw(this.encoded),
-    )
+    lease, held = (hold.lease, hold.amount) if hold is not None else (None, 0)
+    charges = tuple([Charge(number, bill.total) for number, bill in bills]) if caller.wallet else ()
+    ended = Ended(  # by position, as for Record
+        record.id, milliseconds(), record.ended, record.status, ticket.begun_at, caller.user, caller.team,
+        caller.key, this.model, record.provider, record.provider_model, lease, held, charges, record.cost,
+        tokens, record.estimated, record.door, record.session,
+    )  # fmt: skip
+    if record.error is not None:
+        ended.error = shorten(record.error, LONGEST_ERROR)
+    if isinstance(this.sample, Answered):
+        ended.answered = this.sample
+    else:
+        ended.figures = this.sample
+    ended.detail = Raw(this.encoded)
+    return ended
 
 
 def _difference(this: Exchange, bills: Sequence[tuple[int, Bill]]) -> int | None:
@@ -148,4 +140,5 @@ def cost_header(record: Record) -> tuple[Header, ...]:
     """`x-tidegate-cost-usd`, where the cost is known."""
     if record.cost is None:
         return ()
-    return ((b"x-tidegate-cost-usd", f"{in_usd(record.cost):.9f}".encode()),)
+    written = encode(record.cost).zfill(10)
+    return ((b"x-tidegate-cost-usd", written[:-9] + b"." + written[-9:]),)

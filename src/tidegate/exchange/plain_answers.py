@@ -8,7 +8,7 @@ from time import time
 from msgspec import structs
 
 from tidegate.accounts import Caller
-from tidegate.figures import Answers, Keeper
+from tidegate.figures import Answered, Answers, Keeper
 from tidegate.observe import Record
 from tidegate.protocols.contract import Tally
 from tidegate.protocols.usage import Usage
@@ -29,8 +29,10 @@ from the first byte on, of a plain answer from the request on.
 """
 Kind = tuple[object, ...]
 """What answers have in common that are added up together: their candidate (by its id), door and caller,
-whether they end in tool calls and are booked, and the terms by which they were served.
+whether they end in tool calls, and the terms by which they were served.
 """
+Booked = tuple[str, str | None, str | None, str, str]
+"""The same of those that are booked: their door, user, key, provider and model."""
 
 
 class PlainAnswers:
@@ -41,6 +43,7 @@ class PlainAnswers:
     def __init__(self, figures: Keeper, names: ModelNames, cards: PriceCards) -> None:
         self._figures, self._names, self._cards = figures, names, cards
         self._kinds: dict[Kind, tuple[Candidate, Caller, list[Answer]]] = {}
+        self._booked: dict[Booked, list[Answered]] = {}
 
     def add(
         self,
@@ -49,43 +52,49 @@ class PlainAnswers:
         record: Record,
         caller: Caller,
         generation_s: float,
-        *,
-        booked: bool = False,
     ) -> None:
-        """Collect an answer whose generation took so many seconds. Where it is `booked`, its record says what
-        it costs.
-        """
+        """Collect an answer whose generation took so many seconds."""
         kind = (
-            booked, id(candidate), record.door, caller.user, caller.key, tally.finish == "tool_calls",
+            id(candidate), record.door, caller.user, caller.key, tally.finish == "tool_calls",
             tally.service_tier, tally.speed, tally.inference_geo, tally.search_context_size, tally.images,
             tally.provider_cost is None, tally.billed is None,
         )  # fmt: skip
         known = self._kinds.get(kind)
         if known is None:
-            if not self._kinds:
-                self._figures.defer(self.count)
+            self._defer()
             known = self._kinds[kind] = candidate, caller, []
         known[2].append((tally, record, generation_s))
+
+    def add_booked(self, answered: Answered, door: str, caller: Caller) -> None:
+        """Collect an answer that was taken apart when it was booked."""
+        kind = door, caller.user, caller.key, answered.provider, answered.model
+        known = self._booked.get(kind)
+        if known is None:
+            self._defer()
+            known = self._booked[kind] = []
+        known.append(answered)
+
+    def _defer(self) -> None:
+        if not self._kinds and not self._booked:
+            self._figures.defer(self.count)
 
     def count(self) -> None:
         """Add up what was collected."""
         kinds, self._kinds = self._kinds, {}
+        booked, self._booked = self._booked, {}
         at = int(time() * 1000)
-        for (booked, *_), (candidate, caller, answers) in kinds.items():
-            self._figures.add_answers(self._add_up(candidate, caller, answers, at, booked=bool(booked)))
+        for candidate, caller, answers in kinds.values():
+            self._figures.add_answers(self._add_up(candidate, caller, answers, at))
+        for (door, user, key, _, _), answered in booked.items():
+            self._figures.add_answers(Answers.of(answered, door, at, user, key))
 
-    def _add_up(
-        self, candidate: Candidate, caller: Caller, answers: list[Answer], at: int, *, booked: bool
-    ) -> Answers:
+    def _add_up(self, candidate: Candidate, caller: Caller, answers: list[Answer], at: int) -> Answers:
         tallies: Sequence[Tally]
         records: Sequence[Record]
         tallies, records, elapsed_s = zip(*answers, strict=True)
         usages = [tally.usage or NO_USAGE for tally in tallies]
         total = _added(usages)
         cost, unpriced, discount, premium = self._cards.add_up(candidate, tallies, usages, total)
-        if booked:
-            costs = [record.cost for record in records]
-            cost, unpriced = sum(filter(None, costs)), costs.count(None)
         generated, generated_s = 0, 0.0
         for usage, elapsed in zip(usages, elapsed_s, strict=True):
             if elapsed >= LEAST_GENERATION_S:

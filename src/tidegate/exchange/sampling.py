@@ -6,7 +6,7 @@ from time import perf_counter
 
 from msgspec.structs import astuple
 
-from tidegate.figures import Part, Sample
+from tidegate.figures import Answered, Part, Sample
 from tidegate.figures.kinds import kind_of
 from tidegate.money import Bill
 from tidegate.observe import Record
@@ -21,11 +21,11 @@ __all__ = [
     "FREE",
     "NO_COUNTS",
     "Counts",
+    "answered_by",
     "count",
     "counts_of",
     "is_plain",
     "is_sampled",
-    "plain_sample",
     "sample_of",
 ]
 
@@ -57,6 +57,7 @@ def count(this: Exchange, record: Record) -> None:
         figures.live.count(this.door.name, record.status, error if isinstance(error, ClientError) else None)
         if is_sampled(this):
             sample = this.sample or sample_of(this, record, None)
+            sample = sample.as_sample() if isinstance(sample, Answered) else sample
             figures.add(sample, this.caller.user, this.caller.key)
     except Exception:
         log.exception("%s could not be counted", this.request.id)
@@ -71,13 +72,13 @@ def is_plain(this: Exchange, record: Record) -> bool:
 
 def add_plain(this: Exchange, record: Record) -> None:
     """Add such an answer to those that are counted together."""
-    attempt = this.attempts[0]
+    answers, attempt = this.gateway.plain_answers, this.attempts[0]
+    if isinstance(this.sample, Answered):
+        answers.add_booked(this.sample, record.door, this.caller)
+        return
     begun = attempt.first_byte_at if this.stream else attempt.started_at
     took_s = attempt.ended_at - begun if attempt.ended_at is not None and begun is not None else 0.0
-    booked = this.sample is not None
-    this.gateway.plain_answers.add(
-        attempt.candidate, attempt.tally, record, this.caller, took_s, booked=booked
-    )
+    answers.add(attempt.candidate, attempt.tally, record, this.caller, took_s)
 
 
 def is_sampled(this: Exchange) -> bool:
@@ -97,23 +98,23 @@ def counts_of(usage: Usage) -> Counts:
     )
 
 
-def plain_sample(this: Exchange, record: Record, counts: Counts) -> Sample:
-    """The sample of such an answer that is booked: what `sample_of` returns, in a third of the time.
+def answered_by(this: Exchange, record: Record, counts: Counts) -> Answered:
+    """What such an answer that is booked adds to the figures: what `sample_of` says, in a third of the time.
     `counts` are those of its usage.
     """
     (attempt,) = this.attempts
     candidate, tally = attempt.candidate, attempt.tally
-    _, read, written, output, reasoning = counts
+    own, read, written, output, reasoning = counts
     generated, generated_ms = _speed(this, attempt, output + reasoning)
     discount = premium = 0
     if read or written:
         assert tally.usage is not None, "it would not be complete"
         discount, premium = this.gateway.price_cards.cache_effect(candidate, tally, tally.usage)
-    part = Part(
-        candidate.service.name, this.gateway.model_names.of(candidate), None, True, *counts,
-        record.cost, discount, premium, generated, generated_ms, tally.finish == "tool_calls",
+    return Answered(
+        candidate.service.name, this.gateway.model_names.of(candidate), record.total_ms, own, output,
+        record.cost, generated, generated_ms, read, written, reasoning, discount, premium,
+        tally.finish == "tool_calls", record.first_byte_ms if this.stream else None,
     )  # fmt: skip
-    return Sample(OK, record.total_ms, record.first_byte_ms if this.stream else None, False, True, (part,))
 
 
 def sample_of(this: Exchange, record: Record, bills: Sequence[tuple[int, Bill]] | None) -> Sample:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from msgspec import structs
 
 from tidegate.accounts import ANONYMOUS, Ticket
-from tidegate.figures import Sample
+from tidegate.figures import Answered, Sample
 from tidegate.observe import Capture, Ending, Record
 from tidegate.protocols.contract import Call, Conduit
 from tidegate.protocols.errors import TidegateError
@@ -143,7 +143,7 @@ class Exchange:
         self.record: Record | None = None
         """Set once the request is booked, before the last byte is sent."""
         self.encoded = b""  # the record as it was booked, in JSON
-        self.sample: Sample | None = None  # what it adds to the figures; set with the record
+        self.sample: Answered | Sample | None = None  # what it adds to the figures; set with the record
         self.error: TidegateError | None = None
         self.drained = False  # whether the rest of the stream was read after its client had left
 

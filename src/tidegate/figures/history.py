@@ -6,7 +6,9 @@ from types import MappingProxyType
 from typing import Literal, NamedTuple
 from typing import Protocol as Interface
 
-from .sample import Sample
+from msgspec import Struct, field
+
+from .sample import Answered, Sample
 from .sums import Row, Sums
 
 __all__ = [
@@ -18,12 +20,15 @@ __all__ = [
     "SPANS",
     "Dimension",
     "Entry",
+    "Gathered",
     "History",
     "Query",
     "Range",
     "Series",
+    "gather",
     "roll_up",
     "roll_up_alike",
+    "roll_up_gathered",
     "widen",
 ]
 
@@ -50,6 +55,18 @@ class Entry(NamedTuple):
 
 Common = tuple[int, str | None, str | None]
 """What some requests have in common: the beginning of their five minutes, their user and their key."""
+
+
+Group = tuple[int, str | None, str | None, str, str]
+"""The same of requests that one model answered at the first attempt: its provider and its name, too."""
+
+
+class Gathered(Struct, array_like=True, gc=False):
+    """Requests that are added up by what they have in common, and not by series yet."""
+
+    answered: list[tuple[Group, Sums]] = field(default_factory=list)
+    """Those that were answered at the first attempt."""
+    others: list[tuple[Common, list[Sample]]] = field(default_factory=list)
 
 
 class Series(NamedTuple):
@@ -99,29 +116,60 @@ class History(Interface):
 
 def roll_up(entries: Iterable[Entry]) -> dict[int, dict[Series, Sums]]:
     """Sums of requests by the beginning of their five minutes, in milliseconds since 1970, and by series."""
-    alike: defaultdict[Common, list[Sample]] = defaultdict(list)
+    alike: defaultdict[Common, list[Answered | Sample]] = defaultdict(list)
     for sample, moment, user, key in entries:
         alike[moment - moment % (FIVE_MINUTES_S * 1000), user, key].append(sample)
     return roll_up_alike(alike)
 
 
-def roll_up_alike(alike: Mapping[Common, Sequence[Sample]]) -> dict[int, dict[Series, Sums]]:
+def roll_up_alike(alike: Mapping[Common, Sequence[Answered | Sample]]) -> dict[int, dict[Series, Sums]]:
     """The same of requests that are sorted already."""
-    found: dict[int, dict[Series, Sums]] = {}
-    for (at, user, key), samples in alike.items():
-        sums = found.setdefault(at, {})
-        by_model: defaultdict[tuple[str, str], list[Sample]] = defaultdict(list)
+    return roll_up_gathered([gather(alike)])
+
+
+def gather(alike: Mapping[Common, Sequence[Answered | Sample]]) -> Gathered:
+    """The first half of this, which makes little of many requests."""
+    gathered = Gathered()
+    for common, samples in alike.items():
+        by_model: defaultdict[tuple[str, str], list[Answered]] = defaultdict(list)
+        others: list[Sample] = []
         for sample in samples:
-            if sample.plain:
-                part = sample.parts[0]
-                by_model[part.provider, part.model].append(sample)
+            one = sample if isinstance(sample, Answered) else sample.answered
+            if one is not None:
+                by_model[one.provider, one.model].append(one)
             else:
-                _add(sums, sample, user, key)
-        for (provider, model), plain in by_model.items():
-            added = Sums.of_plain(plain)
-            for series in (*_series_of(user, key), Series("model", provider, model)):
-                _at(sums, series).add(added)
-    return found
+                assert isinstance(sample, Sample), "it was answered"
+                others.append(sample)
+        for model, answered in by_model.items():
+            gathered.answered.append(((*common, *model), Sums.of_answered(answered)))
+        if others:
+            gathered.others.append((common, others))
+    return gathered
+
+
+def roll_up_gathered(gathered: Iterable[Gathered]) -> dict[int, dict[Series, Sums]]:
+    """The second half, for any number of times that requests were gathered."""
+    groups: defaultdict[Group, list[Sums]] = defaultdict(list)
+    others: list[tuple[Common, list[Sample]]] = []
+    for one in gathered:
+        for group, sums in one.answered:
+            groups[group].append(sums)
+        others += one.others
+    parts: defaultdict[int, defaultdict[Series, list[Sums]]] = defaultdict(lambda: defaultdict(list))
+    for (at, user, key, provider, model), added in groups.items():
+        total = Sums.total(added)
+        for series in (*_series_of(user, key), Series("model", provider, model)):
+            parts[at][series].append(total)
+    for (at, user, key), samples in others:
+        some: dict[Series, Sums] = {}
+        for sample in samples:
+            _add(some, sample, user, key)
+        for series, sums in some.items():
+            parts[at][series].append(sums)
+    return {
+        at: {series: Sums.total(added) for series, added in by_series.items()}
+        for at, by_series in parts.items()
+    }
 
 
 def _add(sums: dict[Series, Sums], sample: Sample, user: str | None, key: str | None) -> None:

@@ -2,7 +2,7 @@
 
 from msgspec import Struct
 
-__all__ = ["OTHER", "Part", "Sample"]
+__all__ = ["OTHER", "Answered", "Part", "Sample"]
 
 OTHER = "other"
 """Stands for every model that neither the configuration nor the catalog has."""
@@ -49,6 +49,35 @@ class Part(Struct, frozen=True, array_like=True, omit_defaults=True, gc=False):
         return self.rated and self.error is not None
 
 
+class Answered(Struct, frozen=True, array_like=True, omit_defaults=True, gc=False):
+    """A request that was answered at the first attempt, as most are: what its `Sample` would say."""
+
+    provider: str
+    model: str
+    total_ms: float
+    input: int = 0
+    output: int = 0
+    cost: int | None = 0
+    generated: int = 0
+    generated_ms: float = 0.0
+    cache_read: int = 0
+    cache_write: int = 0
+    reasoning: int = 0
+    discount: int = 0
+    premium: int = 0
+    tool_calls: bool = False
+    ttft_ms: float | None = None
+
+    def as_sample(self) -> "Sample":
+        """The same at length."""
+        part = Part(
+            self.provider, self.model, None, True, self.input, self.cache_read, self.cache_write, self.output,
+            self.reasoning, self.cost, self.discount, self.premium, self.generated, self.generated_ms,
+            self.tool_calls,
+        )  # fmt: skip
+        return Sample(200, self.total_ms, self.ttft_ms, parts=(part,))
+
+
 class Sample(Struct, frozen=True, array_like=True, omit_defaults=True, gc=False):
     """One request, with its attempts."""
 
@@ -67,10 +96,18 @@ class Sample(Struct, frozen=True, array_like=True, omit_defaults=True, gc=False)
     """Whether usage was counted here, because the provider reported none."""
 
     @property
-    def plain(self) -> bool:
-        """Whether it was answered at the first attempt, and counts for the rate of success."""
+    def answered(self) -> Answered | None:
+        """The same in short; None if it was not answered at the first attempt, or does not count for the rate
+        of success.
+        """
         parts = self.parts
         if self.error or not self.rated or len(parts) != 1:
-            return False
+            return None
         part = parts[0]
-        return part.rated and part.error is None
+        if not part.rated or part.error is not None or part.bad_tool_calls:
+            return None
+        return Answered(
+            part.provider, part.model, self.total_ms, part.input, part.output, part.cost, part.generated,
+            part.generated_ms, part.cache_read, part.cache_write, part.reasoning, part.discount, part.premium,
+            part.tool_calls, self.ttft_ms,
+        )  # fmt: skip

@@ -1,23 +1,23 @@
 """Sums over many requests, which can be added to each other."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from typing import NamedTuple, Self
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple, Self, TypeVar
 
 from msgspec import Struct, field
 from msgspec.structs import astuple
 
 from tidegate.meters import bucket_of, counts_of
 
-from .sample import Part, Sample
+from .sample import Answered, Part, Sample
 
 __all__ = ["Row", "Sums"]
 
 ADDED = (
     "input", "cache_read", "cache_write", "output", "reasoning", "discount", "premium", "generated",
-    "tool_calls", "bad_tool_calls",
+    "tool_calls",
 )  # fmt: skip
-"""Fields of parts that are just added up."""
+"""Fields that are just added up."""
 
 
 class Sums(Struct, kw_only=True, array_like=True):
@@ -52,20 +52,32 @@ class Sums(Struct, kw_only=True, array_like=True):
     """The times to the first token of streams, likewise."""
 
     @classmethod
-    def of_plain(cls, samples: Sequence[Sample]) -> Self:
-        """The sums of requests that are `plain`, by columns: a request costs a tenth of `add_request`, and
-        is the same to the model that answered it.
+    def of_answered(cls, answered: Sequence[Answered]) -> Self:
+        """The sums of requests that were answered at the first attempt, by columns: a request costs a tenth
+        of `add_request`, and is the same to the model that answered it.
         """
-        parts = [one.parts[0] for one in samples]
-        columns = dict(zip(Part.__struct_fields__, zip(*map(astuple, parts), strict=True), strict=True))
-        costs, timed = columns["cost"], [one for one in parts if one.generated]
-        number, ttfts = len(parts), [one.ttft_ms for one in samples if one.ttft_ms is not None]
+        columns = dict(
+            zip(Answered.__struct_fields__, zip(*map(astuple, answered), strict=True), strict=True)
+        )
+        number, costs = len(answered), columns["cost"]
+        ttfts = [one / 1e3 for one in columns["ttft_ms"] if one is not None]
         return cls(
             requests=number, rated=number, unpriced=costs.count(None), cost=sum(filter(None, costs)),
             **{name: sum(columns[name]) for name in ADDED},
-            generated_ms=sum(round(one.generated_ms) for one in timed),
-            latency=counts_of([one.total_ms / 1e3 for one in samples]),
-            ttft=counts_of([one / 1e3 for one in ttfts]),
+            generated_ms=sum([round(one.generated_ms) for one in answered if one.generated]),
+            latency=counts_of([one / 1e3 for one in columns["total_ms"]]),
+            ttft=counts_of(ttfts) if ttfts else {},
+        )  # fmt: skip
+
+    @classmethod
+    def total(cls, parts: Sequence[Self]) -> Self:
+        """What several sums add up to, by columns; of a single one, itself. None of them is changed."""
+        if len(parts) == 1:
+            return parts[0]
+        *numbers, kinds, latency, ttft = zip(*map(astuple, parts), strict=True)
+        return cls(
+            **dict(zip(NUMBERS, map(sum, numbers), strict=True)),
+            kinds=_merged(kinds), latency=_merged(latency), ttft=_merged(ttft),
         )  # fmt: skip
 
     def add_request(self, sample: Sample) -> None:
@@ -166,6 +178,21 @@ def joined(mine: dict[int, int], others: Mapping[int, int]) -> dict[int, int]:
     for bucket, count in others.items():
         mine[bucket] += count
     return mine
+
+
+NUMBERS = Sums.__struct_fields__[:-3]
+"""The fields that are numbers: all but the last ones, which are counts by something."""
+
+K = TypeVar("K")
+
+
+def _merged(counts: Iterable[Mapping[K, int]]) -> dict[K, int]:
+    """Several counts added up."""
+    total: defaultdict[K, int] = defaultdict(int)
+    for one in counts:
+        for name, count in one.items():
+            total[name] += count
+    return total
 
 
 class Row(NamedTuple):

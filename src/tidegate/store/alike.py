@@ -5,12 +5,14 @@ from collections.abc import Sequence
 from typing import TypeAlias
 
 from msgspec import Struct
+from msgspec.structs import astuple
 
 from tidegate.figures.history import FIVE_MINUTES_S
 
+from .columns import Columns
 from .journal import Ended
 
-__all__ = ["DAY_MS", "Alike", "alike"]
+__all__ = ["DAY_MS", "Alike", "added_by", "alike", "by_columns"]
 
 DAY_MS = 86_400_000
 BUCKET_MS = FIVE_MINUTES_S * 1000
@@ -18,6 +20,9 @@ BUCKET_MS = FIVE_MINUTES_S * 1000
 Name: TypeAlias = str | None
 Key: TypeAlias = tuple[int, int, Name, Name, Name, Name, Name, Name]
 """The number of the day and of the five minutes, and then the names as in `Alike`."""
+
+
+NAMES = ("user", "team", "key", "model", "provider", "session")
 
 
 class Alike(Struct, frozen=True, gc=False):
@@ -43,15 +48,38 @@ class Alike(Struct, frozen=True, gc=False):
     tokens: int
 
 
-def alike(ended: Sequence[Ended]) -> list[Alike]:
+def alike(ended: Sequence[Ended], columns: Columns) -> list[Alike]:
     """Requests that have ended, by what they have in common."""
+    days = [at // DAY_MS for at in columns["began"]]
+    buckets = [at // BUCKET_MS for at in columns["at"]]
     found: defaultdict[Key, list[Ended]] = defaultdict(list)
-    for line in ended:
-        found[
-            (line.begun_at or line.at) // DAY_MS, line.at // BUCKET_MS,
-            line.user, line.team, line.key, line.model, line.provider, line.session,
-        ].append(line)  # fmt: skip
+    for key, line in zip(
+        zip(days, buckets, *[columns[name] for name in NAMES], strict=True), ended, strict=True
+    ):
+        found[key].append(line)
     return [_summed(key, lines) for key, lines in found.items()]
+
+
+def by_columns(ended: Sequence[Ended]) -> Columns:
+    """The fields of requests that have ended, each with its values; and `began`, when they began, or at least
+    ended.
+    """
+    columns = dict(zip(Ended.__struct_fields__, zip(*map(astuple, ended), strict=True), strict=True))
+    begun = columns["begun_at"]
+    columns["began"] = (
+        begun if all(begun) else tuple(one or at for one, at in zip(begun, columns["at"], strict=True))
+    )
+    return columns
+
+
+def added_by(names: Sequence[str], amounts: Sequence[int]) -> dict[str, int]:
+    """What amounts add up to by their names."""
+    if names.count(names[0]) == len(names):
+        return {names[0]: sum(amounts)}
+    total: defaultdict[str, int] = defaultdict(int)
+    for name, amount in zip(names, amounts, strict=True):
+        total[name] += amount
+    return total
 
 
 def _summed(key: Key, lines: list[Ended]) -> Alike:

@@ -4,7 +4,7 @@ never have to be read from the file.
 
 from typing import NamedTuple
 
-from .journal import Batch, Journal, Line
+from .journal import Batch, Ended, Journal, Line
 
 __all__ = ["Backlog", "Taken"]
 
@@ -46,8 +46,14 @@ class Backlog:
         """Write a line to the journal. Raises JournalFailed."""
         self.journal.append(line)
         self._batch.add(line)
-        if self.journal.size - self._start > MOST:
+
+    def end(self, line: Ended) -> int:
+        """Write the end of a request. Returns how many bytes of lines are in memory. Raises JournalFailed."""
+        waiting = self.journal.append(line) - self._start
+        self._batch.add_end(line)
+        if waiting > MOST:
             self.take()
+        return waiting
 
     def take(self) -> Taken:
         """The lines in memory. Where they are not moved after all, the file has them."""

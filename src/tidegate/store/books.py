@@ -6,17 +6,19 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from msgspec import Struct
-from sqlalchemy import Connection, select
+from sqlalchemy import ColumnElement, Connection, and_, select
 
 from tidegate.money.ledger import REVENUE, Transaction, kind_of_account, owner_of, wallet_of
 
+from .alike import added_by
 from .columns import write
+from .driver import is_sqlite
 from .tables import accounts, entries, transactions
 from .upsert import add_up, insert, insert_new, known
 
 __all__ = [
     "Balance", "Booking", "Charged", "add_to_accounts", "balance_of", "book", "book_charges",
-    "lock_accounts", "open_accounts",
+    "lock_accounts", "of_request", "open_accounts",
 ]  # fmt: skip
 
 TRANSACTION = ("id", "kind", "user", "request", "attempt", "reference", "note", "at")
@@ -41,6 +43,14 @@ class Booking(NamedTuple):
             return f"{one.request}.{one.attempt}.{one.kind}"
         assert one.reference is not None, "a transaction belongs to a request, or has a reference"
         return "txn_" + hashlib.sha256(f"{one.user}\n{one.reference}".encode()).hexdigest()[:32]
+
+
+def of_request(connection: Connection, request: str) -> ColumnElement[bool]:
+    """Whether a transaction belongs to a request. SQLite, which compares text by its bytes, finds it by the
+    beginning of its id; PostgreSQL has an index.
+    """
+    belongs, name = transactions.c.request == request, transactions.c.id
+    return and_(belongs, name.between(f"{request}.", f"{request}/")) if is_sqlite(connection) else belongs
 
 
 class Balance(Struct, frozen=True):
@@ -81,9 +91,7 @@ def book_charges(connection: Connection, charged: Charged) -> dict[str, int]:
         ids, *columns = map(list, zip(*new, strict=True))
         charged = Charged(*columns)
     requests, attempts, users, amounts, ats = charged
-    spent: dict[str, int] = {}
-    for user, amount in zip(users, amounts, strict=True):
-        spent[user] = spent.get(user, 0) + amount
+    spent = added_by(users, amounts)
     wallets = {user: wallet_of(user) for user in spent}
     posted = {wallets[user]: -amount for user, amount in spent.items()}
     add_to_accounts(connection, posted={REVENUE: sum(amounts), **posted})

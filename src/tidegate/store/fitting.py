@@ -4,11 +4,17 @@ behind it. PostgreSQL refuses texts that are longer than their column, and NUL.
 Names that say whose a line is are never cut: they are checked when they are made.
 """
 
+from typing import TypeVar
+
 from msgspec import structs
+
+from tidegate.figures import Answered, Gathered, Part, Sample
 
 from .journal import Batch, Begun, Ended
 
-__all__ = ["fit", "fit_end"]
+__all__ = ["fit", "fit_end", "fit_gathered"]
+
+N = TypeVar("N", Answered, Part)
 
 LONGEST = 240
 """Characters of a name that a client or the configuration has chosen: behind `model:`, it is a name, too."""
@@ -36,11 +42,28 @@ def fit_end(line: Ended) -> Ended:
         provider_model=_cut(line.provider_model),
         session=_cut(line.session),
         error=_cut(line.error, None),
-        figures=None if line.figures is None else structs.replace(line.figures, parts=tuple(
-            structs.replace(part, provider=_cut(part.provider) or "", model=_cut(part.model) or "")
-            for part in line.figures.parts
-        )),
-    )  # fmt: skip
+        answered=_fit(line.answered) if line.answered is not None else None,
+        figures=_fit_sample(line.figures) if line.figures is not None else None,
+    )
+
+
+def fit_gathered(gathered: Gathered) -> Gathered:
+    """The same figures, with names that any database can store."""
+    return Gathered(
+        [
+            ((at, user, key, _cut(provider) or "", _cut(model) or ""), sums)
+            for (at, user, key, provider, model), sums in gathered.answered
+        ],
+        [(common, list(map(_fit_sample, alike))) for common, alike in gathered.others],
+    )
+
+
+def _fit_sample(sample: Sample) -> Sample:
+    return structs.replace(sample, parts=tuple(map(_fit, sample.parts)))
+
+
+def _fit(one: N) -> N:
+    return structs.replace(one, provider=_cut(one.provider) or "", model=_cut(one.model) or "")
 
 
 def _cut(text: str | None, longest: int | None = LONGEST) -> str | None:

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, and_, case, func, or_, select
 
 from tidegate.money.ledger import wallet_of
 
+from .books import of_request
 from .statements import Movement, movements_of, sum_of
 from .tables import accounts, entries, transactions
 
@@ -96,7 +97,8 @@ def list_booked(
         .limit(limit)
     )
     for name, value in filters.items():
-        query = query.where(transactions.c[name] == value)
+        chosen = of_request(connection, value) if name == "request" else transactions.c[name] == value
+        query = query.where(chosen)
     if before is not None:
         query = query.where(_is_before(before))
     if since is not None:

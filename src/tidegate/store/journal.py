@@ -12,13 +12,13 @@ from collections.abc import Iterable, Iterator
 from errno import EEXIST
 from glob import escape
 from pathlib import Path
-from time import time
+from time import time_ns
 from typing import NamedTuple, TypeAlias
 
 import msgspec
 from msgspec import Raw, Struct
 
-from tidegate.figures import Sample
+from tidegate.figures import Answered, Sample
 
 from .errors import JournalFailed
 
@@ -42,11 +42,13 @@ NEW = ".new"
 """The suffix of a file that is not locked yet."""
 PIECE = 512 * 1024
 """Bytes that are read at once: some 500 requests."""
+USUAL = 2048
+"""Bytes of a line that memory is kept for."""
 
 
 def milliseconds() -> int:
     """Now, in milliseconds since 1970."""
-    return int(time() * 1000)
+    return time_ns() // 1_000_000
 
 
 class Place(NamedTuple):
@@ -80,7 +82,7 @@ class Charge(Struct, frozen=True, omit_defaults=True, gc=False):
     """In nano."""
 
 
-class Ended(Struct, frozen=True, tag="ended", tag_field="t", omit_defaults=True, gc=False):
+class Ended(Struct, tag="ended", tag_field="t", omit_defaults=True, gc=False):
     """A request has ended: what it costs, and its record."""
 
     id: str
@@ -108,8 +110,10 @@ class Ended(Struct, frozen=True, tag="ended", tag_field="t", omit_defaults=True,
     """The client's name for the conversation or task that the request belongs to."""
     error: str | None = None
     """Why it failed, in short; None if it did not."""
+    answered: Answered | None = None
+    """What it adds to the figures, if it was answered at the first attempt."""
     figures: Sample | None = None
-    """What it adds to the figures; None if it is in none of them."""
+    """The same of any other; None if it is in none of them."""
     detail: Raw = Raw(b"{}")
     """The rest of the record, in JSON."""
 
@@ -144,14 +148,18 @@ class Batch:
         if isinstance(line, Begun):
             self.begun[line.id] = line
         elif isinstance(line, Ended):
-            if self.begun.pop(line.id, None) is None:
-                self.earlier.append(line.id)
-            self.ended.append(line)
+            self.add_end(line)
         else:
             self.released.append(line.lease)
 
+    def add_end(self, line: Ended) -> None:
+        """Add the end of a request."""
+        if self.begun.pop(line.id, None) is None:
+            self.earlier.append(line.id)
+        self.ended.append(line)
 
-_encode = msgspec.json.Encoder().encode
+
+_encode_into = msgspec.json.Encoder().encode_into
 _decoder = msgspec.json.Decoder(Line)
 _decode, _decode_lines = _decoder.decode, _decoder.decode_lines
 
@@ -177,17 +185,21 @@ class Journal:
             raise JournalFailed(f"cannot write the journal {self.path}: {error.strerror}") from error
         self.size = 0
         """Bytes written."""
+        self._line = bytearray(USUAL)
 
-    def append(self, line: Line) -> None:
-        """Write a line. Raises JournalFailed."""
-        data = _encode(line) + b"\n"
+    def append(self, line: Line) -> int:
+        """Write a line. Returns the size after it. Raises JournalFailed."""
+        data = self._line  # the same memory for each line
+        _encode_into(line, data)
+        data += b"\n"
         try:
             written = os.write(self._file, data)
         except OSError as error:
             raise JournalFailed(f"cannot write the journal: {error.strerror}") from error
-        self.size += written
+        size = self.size = self.size + written
         if written < len(data):
             self._mend(written)
+        return size
 
     def sync(self) -> None:
         """Wait until the disk has everything that was written so far."""

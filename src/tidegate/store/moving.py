@@ -9,28 +9,27 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
+from itertools import repeat
 from operator import add
 from pathlib import Path
-from typing import Any
 
-from msgspec.structs import astuple
 from sqlalchemy import ColumnElement, Connection, delete, select, update
 from sqlalchemy.exc import DataError
 
-from tidegate.figures import Sample, Sums
-from tidegate.figures.history import Common, Series, roll_up_alike
+from tidegate.figures import Answered, Sample
+from tidegate.figures.history import Common, roll_up_alike
 from tidegate.money.ledger import charges, wallet_of
 
-from .alike import DAY_MS, Alike, alike
+from .alike import DAY_MS, Alike, added_by, alike, by_columns
 from .books import Booking, Charged, balance_of, book, book_charges, lock_accounts
-from .columns import write
+from .columns import Columns, write
 from .costs import count_costs
 from .database import Database, describe
 from .driver import is_sqlite
 from .fitting import fit, fit_end
 from .journal import Batch, Begun, Ended, Line, read, read_all
 from .leases import consume, release, release_all
-from .rollups import add_rollups
+from .rollups import add_rollups, keep_gathered
 from .sessions import count_sessions
 from .tables import holds, journals, leases, records, spending
 from .upsert import add_up, among, insert_new, known, replace
@@ -47,8 +46,6 @@ RECORD = (
     "id", "at", "user", "team", "key", "model", "provider", "provider_model", "ended", "status", "cost",
     "estimated", "door", "session", "error", "detail",
 )  # fmt: skip
-FIELDS = Ended.__struct_fields__
-
 LOST = "gateway_lost"
 """How a request ended whose worker was killed: the provider may have answered, and nothing is charged."""
 
@@ -67,20 +64,26 @@ def move(
     return behind, len(lines)
 
 
-def move_batch(database: Database, journal: str, batch: Batch, behind: int, now: int) -> None:
-    """Move lines of a journal, up to the position behind them. Raises DatabaseError, in which case nothing
-    has changed.
+def move_batch(
+    database: Database, journal: str, batch: Batch, behind: int, now: int, *, keep: bool = False
+) -> None:
+    """Move lines of a journal, up to the position behind them; `keep` says to keep what they add to the
+    rollups for `add_gathered`. Raises DatabaseError, in which case nothing has changed.
     """
     try:
-        _write(database, journal, batch, behind, now)
+        _write(database, journal, batch, behind, now, keep=keep)
     except DataError as error:
         log.error("the store refuses a record, which is cut: %s", describe(error))
-        _write(database, journal, fit(batch), behind, now)
+        _write(database, journal, fit(batch), behind, now, keep=keep)
 
 
-def _write(database: Database, journal: str, batch: Batch, behind: int, now: int) -> None:
+def _write(database: Database, journal: str, batch: Batch, behind: int, now: int, *, keep: bool) -> None:
     with database.write() as connection:
-        apply_batch(connection, batch)
+        found = _apply(connection, batch)
+        if keep:
+            keep_gathered(connection, journal, behind, _samples(found))
+        else:
+            add_rollups(connection, roll_up_alike(_samples(found)))
         replace(connection, journals, JOURNAL, [(journal, behind, now)], ("position", "at"))
 
 
@@ -144,26 +147,29 @@ def _lost(line: Begun, now: int) -> Ended:
 
 def apply(connection: Connection, lines: Iterable[Line]) -> int:
     """Write lines into the books, but no second end of a request. Returns how many requests ended."""
-    return apply_batch(connection, Batch(lines))
+    found = _apply(connection, Batch(lines))
+    add_rollups(connection, roll_up_alike(_samples(found)))
+    return sum([len(one.ended) for one in found])
 
 
-def apply_batch(connection: Connection, batch: Batch) -> int:
-    """The same of lines that are sorted."""
+def _apply(connection: Connection, batch: Batch) -> Sequence[Alike]:
+    """The same of lines that are sorted, except for rollups. Returns the requests that ended."""
     _lock(connection, batch.ended, leases.c.id.in_(batch.released) if batch.released else None)
     ended = _new(batch.ended, connection)
     _hold(connection, batch.begun)
     _resolve(connection, batch.earlier)
-    found = alike(ended)
+    found: Sequence[Alike] = ()
     if ended:
-        _charge(connection, ended)
-        _record(connection, ended)
+        columns = by_columns(ended)
+        found = alike(ended, columns)
+        _charge(connection, ended, columns)
+        _record(connection, columns)
         _count(connection, found)
         count_sessions(connection, found)
     for lease in batch.released:
         release(connection, lease)
-    add_rollups(connection, _figures(found))
-    count_costs(connection, found)  # under the lock of the rollups: other workers add to the same rows
-    return len(ended)
+    count_costs(connection, found)
+    return found
 
 
 def _lock(connection: Connection, ended: Iterable[Ended], released: ColumnElement[bool] | None) -> None:
@@ -202,25 +208,21 @@ def _resolve(connection: Connection, ended: Sequence[str]) -> None:
         connection.execute(delete(holds).where(among(connection, holds.c.request, ended)))
 
 
-def _charge(connection: Connection, ended: Sequence[Ended]) -> None:
+def _charge(connection: Connection, ended: Sequence[Ended], columns: Columns) -> None:
     """Book what the requests cost, and take it from their leases and credits."""
-    within: list[tuple[str, int, str, int, int]] = []
-    beyond: list[Ended] = []
-    leased: defaultdict[str, int] = defaultdict(int)
-    for line in ended:
-        lease, user, parts = line.lease, line.user, line.charges
-        if lease is None or user is None:
-            continue
-        if len(parts) == 1 and 0 < parts[0].cost <= line.held:
-            (charge,) = parts
-            within.append((line.id, charge.attempt, user, charge.cost, line.at))
-            leased[lease] += charge.cost
-        elif parts:
-            beyond.append(line)
-    spent: defaultdict[str, int] = defaultdict(int)
+    paid = [line for line in ended if line.charges and line.lease is not None]
+    within = [line for line in paid if len(line.charges) == 1 and 0 < line.charges[0].cost <= line.held]
+    leased, spent = defaultdict[str, int](int), defaultdict[str, int](int)
     if within:
-        spent |= book_charges(connection, Charged(*zip(*within, strict=True)))
-    if beyond:
+        if len(within) < len(ended):
+            columns = by_columns(within)
+        attempts, costs = zip(*[(one.attempt, one.cost) for (one,) in columns["charges"]], strict=True)
+        leased |= added_by(columns["lease"], costs)
+        charged = Charged(columns["id"], attempts, columns["user"], costs, columns["at"])
+        spent |= book_charges(connection, charged)
+    if len(within) < len(paid):
+        booked = {line.id for line in within}
+        beyond = [line for line in paid if line.id not in booked]
         _charge_beyond(connection, beyond, leased, spent)
     consume(connection, leased)
     spend_grants(connection, spent)
@@ -261,13 +263,14 @@ def _room(connection: Connection, rooms: dict[str, int], user: str) -> int:
     return rooms[user]
 
 
-def _record(connection: Connection, ended: Sequence[Ended]) -> None:
+def _record(connection: Connection, columns: Columns) -> None:
     """Write the records of requests."""
-    columns: dict[str, Sequence[Any]] = dict(zip(FIELDS, zip(*map(astuple, ended), strict=True), strict=True))
-    columns["at"] = [line.begun_at or line.at for line in ended]
-    columns["estimated"] = list(map(int, columns["estimated"]))  # what sqlite3 need not adapt
-    columns["detail"] = [str(detail, "utf-8") for detail in columns["detail"]]
-    write(connection, records, {name: columns[name] for name in RECORD})
+    changed = {
+        "at": columns["began"],
+        "estimated": list(map(int, columns["estimated"])),  # what sqlite3 need not adapt
+        "detail": list(map(str, columns["detail"], repeat("utf-8"))),
+    }
+    write(connection, records, {name: changed.get(name) or columns[name] for name in RECORD})
 
 
 def _count(connection: Connection, found: Iterable[Alike]) -> None:
@@ -285,12 +288,14 @@ def _count(connection: Connection, found: Iterable[Alike]) -> None:
     add_up(connection, spending, SPENDING, rows, SPENDING[2:])
 
 
-def _figures(found: Iterable[Alike]) -> dict[int, dict[Series, Sums]]:
-    """What the figures take of requests. Those that were lost with their worker count as failed."""
-    samples: defaultdict[Common, list[Sample]] = defaultdict(list)
+def _samples(found: Iterable[Alike]) -> dict[Common, list[Answered | Sample]]:
+    """What requests add to the figures. Those that were lost with their worker count as failed."""
+    samples: defaultdict[Common, list[Answered | Sample]] = defaultdict(list)
     for one in found:
-        samples[one.at, one.user, one.key] += [line.figures or _sample(line) for line in one.ended]
-    return roll_up_alike(samples)
+        samples[one.at, one.user, one.key] += [
+            line.answered or line.figures or _sample(line) for line in one.ended
+        ]
+    return samples
 
 
 def _sample(line: Ended) -> Sample:

@@ -1,7 +1,10 @@
 """Figures over time in the store: sums by five minutes, hour and day, written with the records.
 
-A bucket is read, added to and written once per batch, under one lock of the database: writers of other
-processes wait for it, so that none of their requests is lost.
+A bucket is read, added to and written under one lock of the database: writers of other processes wait for it,
+so that none of their requests is lost. As that costs the same for one request and for a thousand, what
+requests add is gathered first, one row for each batch of the journal, and added some seconds later. At every
+commit, each booked request is once in the rollups or once in `gathered`, and not in both: it is gathered in
+the transaction that books it, and added in the transaction that deletes the row.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,14 +15,26 @@ import msgspec
 from msgspec.json import encode
 from sqlalchemy import Connection, delete, func, select, union_all
 
-from tidegate.figures import Query, Row, Sums
-from tidegate.figures.history import ALL, FIVE_MINUTES_S, KEPT_S, SPANS, Series, widen
+from tidegate.figures import Answered, Gathered, Query, Row, Sample, Sums
+from tidegate.figures.history import (
+    ALL,
+    FIVE_MINUTES_S,
+    KEPT_S,
+    SPANS,
+    Common,
+    Series,
+    gather,
+    roll_up_gathered,
+    widen,
+)
 
+from .database import Database
 from .driver import execute, is_sqlite
-from .tables import rollups
-from .upsert import replace
+from .fitting import fit_gathered
+from .tables import gathered, rollups
+from .upsert import insert, replace
 
-__all__ = ["add_rollups", "read_rollups"]
+__all__ = ["add_gathered", "add_rollups", "keep_gathered", "read_rollups"]
 
 LOCK = 0x7469_6466
 """The advisory lock under which PostgreSQL adds to rollups, until the transaction ends."""
@@ -38,11 +53,50 @@ FIND_IN_POSTGRESQL = """
     AND r.name = k.name"""
 DIMENSIONS = ("all", "key", "model", "user")
 
+GATHERED = ("journal", "position", "content")
+MOST_TOGETHER = 64
+"""Rows of what is gathered that are added in one transaction."""
+
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Sums).decode
+_decode_gathered = msgspec.msgpack.Decoder(Gathered).decode
 
 Key = tuple[str, int, int, str, str]
 """The primary key of a row: dimension, length of the bucket, its beginning, provider, name."""
+
+
+def keep_gathered(
+    connection: Connection, journal: str, position: int, found: Mapping[Common, Sequence[Answered | Sample]]
+) -> None:
+    """Keep what the requests of a batch add, until `add_gathered` adds it."""
+    if found:
+        content = _encode(fit_gathered(gather(found)))
+        insert(connection, gathered, GATHERED, [(journal, position, content)])
+
+
+def add_gathered(database: Database) -> None:
+    """Add all that was kept to the rollups, by other workers as well. Raises DatabaseError."""
+    number = MOST_TOGETHER
+    while number == MOST_TOGETHER:
+        with database.write() as connection:
+            number = _add_some(connection)
+
+
+def _add_some(connection: Connection) -> int:
+    """Add some rows, and delete them. Returns how many."""
+    journal, position = gathered.c.journal, gathered.c.position
+    _lock(connection)  # before others read these rows
+    rows = connection.execute(select(gathered).order_by(journal, position).limit(MOST_TOGETHER)).all()
+    for row in rows:
+        connection.execute(delete(gathered).where(journal == row.journal, position == row.position))
+    add_rollups(connection, roll_up_gathered([_decode_gathered(row.content) for row in rows]))
+    return len(rows)
+
+
+def _lock(connection: Connection) -> None:
+    """Let nobody else add to rollups until the transaction ends. SQLite has one writer anyway."""
+    if not is_sqlite(connection):
+        execute(connection, f"SELECT pg_advisory_xact_lock({LOCK})")
 
 
 def add_rollups(connection: Connection, fine: Mapping[int, Mapping[Series, Sums]]) -> None:
@@ -56,8 +110,7 @@ def add_rollups(connection: Connection, fine: Mapping[int, Mapping[Series, Sums]
         for at, by_series in (fine if span == FIVE_MINUTES_S else widen(fine, span)).items():
             for series, sums in by_series.items():
                 added[series.by, span, at, series.provider, series.name] = sums
-    if not is_sqlite(connection):
-        execute(connection, f"SELECT pg_advisory_xact_lock({LOCK})")
+    _lock(connection)
     known = _known(connection, list(added))
     rows = [_row(key, sums, known.get(key)) for key, sums in sorted(added.items(), key=itemgetter(0))]
     replace(connection, rollups, ROW, rows, ROW[5:])

@@ -12,7 +12,7 @@ import os
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
-from time import time
+from time import monotonic, time
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import Connection
@@ -24,6 +24,7 @@ from .database import Database, DatabaseError, Durability, describe
 from .errors import StoreUnavailable
 from .journal import Begun, Ended, Journal, Line, Place, abandoned, milliseconds
 from .moving import bury, hand_over, move, move_all, move_batch
+from .rollups import add_gathered
 from .schema import migrate
 
 __all__ = ["Store"]
@@ -32,8 +33,12 @@ log = logging.getLogger("tidegate")
 
 EVERY_S = 0.5
 """Seconds between two looks at the journal: each batch costs as much as some fifty requests."""
-MANY = 512 * 1024
-"""Bytes of lines, some 400 requests, that are moved at once."""
+MANY = 2 * 1024 * 1024
+"""Bytes of lines, some 1,600 requests, that are moved at once."""
+ROLL_UP_S = 5.0
+"""Seconds between two times that figures are added to the rollups."""
+MANY_GATHERED = 10_000
+"""Requests whose figures are added at once."""
 BATCHES = 4
 """Batches of a file that are moved before others may use the writer."""
 PAUSE_S = 2.0
@@ -71,6 +76,8 @@ class Store:
         self._old: Journal | None = None
         """The journal before this one, while it is not moved whole."""
         self._open: dict[str, Begun] = {}
+        self._gathered, self._rolled_up = 0, monotonic()
+        """Requests whose figures were gathered since some were added to the rollups, and when that was."""
         self._timer: asyncio.TimerHandle | None = None
         self._moving: asyncio.Future[None] | None = None
         self._syncing: asyncio.Future[None] | None = None
@@ -124,14 +131,20 @@ class Store:
 
     def append(self, line: Line) -> None:
         """Write a line to the journal. Raises JournalFailed."""
+        if isinstance(line, Ended):
+            self.end(line)
+            return
         self._current.append(line)
         if isinstance(line, Begun):
             self._open[line.id] = line
-        elif isinstance(line, Ended):
-            self._open.pop(line.id, None)
-            if self._current.waiting > MANY and self._timer is not None and self.failing_since is None:
-                self._timer.cancel()
-                self._look()
+
+    def end(self, line: Ended) -> None:
+        """Write the end of a request to the journal. Raises JournalFailed."""
+        waiting = self._current.end(line)
+        self._open.pop(line.id, None)
+        if waiting > MANY and self._timer is not None and self.failing_since is None:
+            self._timer.cancel()
+            self._look()
 
     async def durable(self) -> None:
         """Wait until what was appended so far survives what the configuration says; requests that come
@@ -244,7 +257,7 @@ class Store:
         """Move everything that has been appended so far. Raises StoreUnavailable."""
         if self._moving is not None:
             await self._moving
-        await self._in(self._writer, partial(self._move_some, self._current.take(), True))
+        await self._in(self._writer, partial(self._move_all, self._current.take()))
 
     def _schedule(self, pause_s: float) -> None:
         if not self._closed:
@@ -252,7 +265,7 @@ class Store:
 
     def _look(self) -> None:
         self._timer = None
-        if not self._current.size and self._old is None:
+        if not self._current.size and self._old is None and not self._gathered:
             self._schedule(EVERY_S)
             return
         self._moving = asyncio.ensure_future(self._move())
@@ -263,7 +276,7 @@ class Store:
             self._check(self._writer)  # a thread that moves the journal would be confused by another one
             if self._current.journal.size > ROTATE and self._old is None:
                 self._rotate()
-            await self._in(self._writer, partial(self._move_some, self._current.take(), False))
+            await self._in(self._writer, partial(self._move_next, self._current.take()))
             if self.failing_since is not None:
                 log.info("the store works again")
             self.failing_since = None
@@ -278,6 +291,20 @@ class Store:
         finally:
             self._moving = None
             self._schedule(pause_s)
+
+    def _move_next(self, taken: Taken) -> None:
+        self._move_some(taken, False)
+        if self._gathered > MANY_GATHERED or (self._gathered and monotonic() - self._rolled_up > ROLL_UP_S):
+            self._roll_up()
+
+    def _move_all(self, taken: Taken) -> None:
+        self._move_some(taken, True)
+        self._roll_up()
+
+    def _roll_up(self) -> None:
+        """Add what was gathered to the rollups, by other workers as well."""
+        add_gathered(self.database)
+        self._gathered, self._rolled_up = 0, monotonic()
 
     def _move_some(self, taken: Taken, everything: bool) -> None:
         """Move what was taken, and before it what the file alone has, of which there may be much: all of it,
@@ -297,8 +324,9 @@ class Store:
                 return  # somebody has made the file shorter
             batches += 1
         if end > start:
-            move_batch(self.database, journal.id, batch, end, milliseconds())
+            move_batch(self.database, journal.id, batch, end, milliseconds(), keep=True)
             backlog.moved = end
+            self._gathered += len(batch.ended)
 
     def _move_old(self) -> None:
         old = self._old
@@ -329,6 +357,7 @@ class Store:
                 path.unlink(missing_ok=True)
                 if lost:
                     log.warning("a worker died with %d open requests: they are recorded as lost", lost)
+            self._roll_up()
         finally:
             for _, _, descriptor in found:
                 os.close(descriptor)
@@ -337,6 +366,7 @@ class Store:
         self._move_some(self._current.take(), True)
         while self._current.waiting:  # it was appended meanwhile
             self._move_some(self._current.take(), True)
+        self._roll_up()
         journal = self._current.journal
         bury(self.database, journal.id, journal.path, milliseconds())
         journal.remove()

@@ -24,8 +24,8 @@ from sqlalchemy import (
 )
 
 __all__ = [
-    "accounts", "bodies", "costs", "disputes", "entries", "grants", "holds", "journals", "keys", "leases",
-    "metadata", "payments", "prices", "provider_keys", "records", "refusals", "rollups", "sessions",
+    "accounts", "bodies", "costs", "disputes", "entries", "gathered", "grants", "holds", "journals", "keys",
+    "leases", "metadata", "payments", "prices", "provider_keys", "records", "refusals", "rollups", "sessions",
     "sign_ins", "spending", "teams", "transactions", "users",
 ]  # fmt: skip
 
@@ -141,7 +141,7 @@ Index(
     "transactions_by_request",
     transactions.c.request,
     **_only_where(transactions.c.request.is_not(None)),
-)
+).ddl_if(dialect="postgresql")
 Index(
     "transactions_by_reference",
     transactions.c.reference,
@@ -149,7 +149,8 @@ Index(
     **_only_where(transactions.c.reference.is_not(None)),
 )
 """Movements of money; the entries of each sum to zero. `id` follows from what a transaction is (see
-`books.Booking`), so that nothing is booked twice; `reference` is the caller's own id of it."""
+`books.Booking`), so that nothing is booked twice, and SQLite finds those of a request by it; `reference` is
+the caller's own id of it."""
 
 entries = Table(
     "entries",
@@ -392,3 +393,13 @@ rollups = Table(
 )
 """Figures of the requests that ended in a bucket of time: `span` seconds that begin `at`. `by` and `name` say
 whose they are (see `figures.history.Series`); `sums` is `figures.Sums` in MessagePack."""
+
+gathered = Table(
+    "gathered",
+    metadata,
+    Column("journal", ID, primary_key=True),
+    Column("position", BigInteger, primary_key=True),
+    Column("content", LargeBinary, nullable=False),
+)
+"""What booked requests add to the figures and have not added to `rollups` yet: those of one batch, which ends
+at a position of a journal. `content` is `figures.Gathered` in MessagePack."""

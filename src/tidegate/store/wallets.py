@@ -11,7 +11,7 @@ from sqlalchemy import Connection, func, select, update
 
 from tidegate.money.ledger import credit, debit, expiry, refund, wallet_of
 
-from .books import Balance, Booking, balance_of, book, lock_accounts, open_accounts
+from .books import Balance, Booking, balance_of, book, lock_accounts, of_request, open_accounts
 from .driver import execute, is_sqlite, members
 from .tables import accounts, entries, grants, transactions
 from .upsert import change_rows
@@ -102,7 +102,7 @@ def refundable(connection: Connection, request: str) -> tuple[str, int] | None:
         select(transactions.c.user, func.sum(entries.c.amount))
         .join(entries, entries.c.transaction == transactions.c.id)
         .where(
-            transactions.c.request == request,
+            of_request(connection, request),
             transactions.c.kind.in_(("charge", "overrun")),
             entries.c.account.like("wallet:%"),
         )
