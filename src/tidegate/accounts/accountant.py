@@ -54,7 +54,8 @@ class Accountant:
         """Take what a request needs, and hold what it may cost. Raises LimitExceeded, InsufficientFunds,
         Forbidden (`price_unknown`) and Unavailable; then nothing is taken.
         """
-        if self._refuse and self.store.failing_since is not None:
+        store = self.store
+        if self._refuse and store.failing_since is not None:
             raise Unavailable("the accounts are not available at the moment", retry_after=5)
         ticket = Ticket(caller, quote, milliseconds())
         subjects = self._models.join(caller.subjects, quote.model)
@@ -62,7 +63,10 @@ class Accountant:
         cost, begun, lease, held = quote.cost or 0, False, None, 0
         try:
             if subjects:
-                ticket.limited = await self._limiter.take(subjects, quote.tokens)
+                limited = self._limiter.take_now(subjects, quote.tokens)
+                if limited is None:
+                    limited = await self._limiter.take(subjects, quote.tokens)
+                ticket.limited = limited
                 if budgeted:
                     ticket.budgets = await self._budgets.hold(subjects, cost)
             if pays:
@@ -71,16 +75,24 @@ class Accountant:
                 if hold is None:
                     hold = await self._wallets.hold(caller.user, cost)
                 ticket.hold, lease, held = hold, hold.lease, hold.amount
-            self._write(Begun(request, ticket.begun_at, caller.user, caller.key, lease, held, quote.model))
+            store.append(Begun(request, ticket.begun_at, caller.user, caller.key, lease, held, quote.model))
             begun = True
-            if self.store.waits:
-                await self.store.durable()
-        except BaseException:  # a client that leaves, too
+            if store.waits:
+                await store.durable()
+        except BaseException as error:  # a client that leaves, too
             self._give_back(ticket, 0, 0)
             if begun:
-                self._write(_void(request, ticket))
+                self._void(request, ticket)
+            if isinstance(error, JournalFailed):
+                raise _unavailable(error) from error
             raise
         return ticket
+
+    def _void(self, request: str, ticket: Ticket) -> None:
+        try:
+            self.store.end(_void(request, ticket))
+        except JournalFailed as error:
+            raise _unavailable(error) from error
 
     async def foresee_refusal(self, caller: Caller, quote: Quote) -> TidegateError | None:
         """See contract.Accountant."""
@@ -103,7 +115,10 @@ class Accountant:
         """
         if ticket.settled:
             return
-        self._write(ended)
+        try:
+            self.store.end(ended)
+        except JournalFailed as error:
+            raise _unavailable(error) from error
         self._give_back(ticket, ended.cost or 0, ended.tokens)
 
     def configure(self, minimum: int, *, models: ModelLimits = NO_MODEL_LIMITS, refuse: bool = False) -> None:
@@ -127,11 +142,9 @@ class Accountant:
         if ticket.hold is not None:
             self._wallets.settle(ticket.hold, cost)
 
-    def _write(self, line: Begun | Ended) -> None:
-        try:
-            self.store.append(line)
-        except JournalFailed as error:
-            raise Unavailable(f"requests cannot be accounted for: {error}", retry_after=5) from error
+
+def _unavailable(error: JournalFailed) -> Unavailable:
+    return Unavailable(f"requests cannot be accounted for: {error}", retry_after=5)
 
 
 def _void(request: str, ticket: Ticket) -> Ended:

@@ -349,7 +349,7 @@ class LeasedCounters:
 
     def _give_back(self, name: str, rate: Rate, units: int, ended: int) -> None:
         known = self._back.get(name)
-        if known is not None and (known.limit, known.period_s) == rate:
+        if known is not None and (known.limit, known.period_s) == (rate.units, rate.period_s):
             units, ended = units + known.units, ended + known.ended
         elif known is not None:
             self._flush()

@@ -10,7 +10,7 @@ from tidegate.protocols.errors import LimitExceeded
 from tidegate.protocols.limit_headers import Standing, Standings
 
 from .caller import Subject
-from .counters import Counters, Place
+from .counters import Counters, Place, Taken
 from .gcra import Rate, Want
 
 __all__ = ["Limited", "Limiter"]
@@ -64,8 +64,8 @@ class Limiter:
         self._limits: dict[int, Limits] = {}
         """By the identity of the subjects, which an entry keeps alive: callers are put together once."""
 
-    async def take(self, subjects: Sequence[Subject], tokens: int) -> Limited:
-        """Take what a request needs, or nothing. Raises LimitExceeded naming the limit and whose it is."""
+    def take_now(self, subjects: Sequence[Subject], tokens: int) -> Limited | None:
+        """As `take`; None where that has to wait for anything."""
         known = self._limits.get(id(subjects))
         if known is None or known.subjects is not subjects:
             known = self._remember(subjects)
@@ -73,17 +73,28 @@ class Limiter:
         estimates = [
             Want(want.name, want.rate, tokens if tokens < want.units else want.units) for want in known.tokens
         ]
-        wants, now = [*requests, *estimates], time()
+        wants = [*requests, *estimates]
         if not wants and not places:
             return NOTHING
-        taken = self._counters.take_now(wants, now, places)
+        taken = self._counters.take_now(wants, time(), places)
         if taken is None:
-            taken = await self._counters.take(wants, now, places)
-        if taken.full is not None:
-            raise _too_many(places[taken.full])
+            return None
         limited = Limited(requests, estimates, places, taken.verdicts)
-        if taken.refused is not None:
-            raise _refusal(limited, wants[taken.refused], taken.verdicts[taken.refused])
+        if taken.refused is not None or taken.full is not None:
+            raise _refused(limited, taken)
+        return limited
+
+    async def take(self, subjects: Sequence[Subject], tokens: int) -> Limited:
+        """Take what a request needs, or nothing. Raises LimitExceeded naming the limit and whose it is."""
+        limited = self.take_now(subjects, tokens)
+        if limited is not None:
+            return limited
+        known = self._limits[id(subjects)]
+        estimates = [Want(want.name, want.rate, min(tokens, want.units)) for want in known.tokens]
+        taken = await self._counters.take([*known.requests, *estimates], time(), known.places)
+        limited = Limited(known.requests, estimates, known.places, taken.verdicts)
+        if taken.refused is not None or taken.full is not None:
+            raise _refused(limited, taken)
         return limited
 
     def _remember(self, subjects: Sequence[Subject]) -> Limits:
@@ -118,6 +129,14 @@ class Limiter:
         for want in limited.tokens:
             if want.units != tokens:
                 self._counters.correct(want, tokens - want.units, time())
+
+
+def _refused(limited: Limited, taken: Taken) -> LimitExceeded:
+    if taken.full is not None:
+        return _too_many(limited.places[taken.full])
+    assert taken.refused is not None, "something was refused"
+    want = [*limited.requests, *limited.tokens][taken.refused]
+    return _refusal(limited, want, taken.verdicts[taken.refused])
 
 
 def _refusal(limited: Limited, want: Want, verdict: Standing) -> LimitExceeded:

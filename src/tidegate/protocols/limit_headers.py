@@ -35,11 +35,9 @@ def render_limits(standings: Standings, now: float) -> list[tuple[bytes, bytes]]
     headers: list[tuple[bytes, bytes]] = []
     for kind, standing in standings.items():
         of_limit, of_remaining, of_reset = _fixed(kind, standing.limit)
-        headers += (
-            of_limit,
-            (of_remaining, b"%d" % standing.remaining),
-            (of_reset, _duration(standing.reset_s)),
-        )
+        reset_s = standing.reset_s
+        reset = _MILLISECONDS[int(reset_s * 1000 + 0.5)] if reset_s < 1 else _duration(reset_s)
+        headers += (of_limit, (of_remaining, b"%d" % standing.remaining), (of_reset, reset))
     return headers
 
 
@@ -55,9 +53,7 @@ _MILLISECONDS = tuple(b"%dms" % number for number in range(1001))
 
 
 def _duration(seconds: float) -> bytes:
-    """A duration as OpenAI writes it: `1m0s`, `7.66s`, `120ms`."""
-    if seconds < 1:
-        return _MILLISECONDS[round(seconds * 1000)]
+    """A duration of a second at least as OpenAI writes it: `1m0s`, `7.66s`."""
     minutes, rest = divmod(round(seconds, 2), 60)
     written = b"%.2f" % rest
     tail = written.rstrip(b"0").rstrip(b".") + b"s"
