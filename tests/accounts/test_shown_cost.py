@@ -11,7 +11,9 @@ import pytest
 from cases import each
 from running import HELLO, Gateway
 from simulator import Simulator, json, stream
-from tidegate.exchange.shown_cost import with_cost
+from tidegate.exchange.shown_cost import with_cost, with_cost_of
+from tidegate.observe import Record
+from tidegate.protocols.usage import Usage
 
 USAGE = {"prompt_tokens": 1000, "completion_tokens": 500, "total_tokens": 1500}
 COST = 0.002
@@ -159,6 +161,38 @@ def test_all_else_stays_byte_for_byte() -> None:
     assert with_cost(b'{"usage":{"\\u0063ost":1}}', 1) == b'{"usage":{"\\u0063ost":1}}'
     assert with_cost(b'{"usage":{}}', 1) == b'{"usage":{"cost":1e-9}}'
     assert with_cost(body, None) == body
+
+
+def record(usage: Usage | None = Usage(input=1, output=2), cost: int | None = 2_000_000) -> Record:  # noqa: B008 frozen
+    return Record(
+        time="", id="r", door="openai", path="/", status=200, ended="complete", usage=usage, cost=cost
+    )
+
+
+@each("body", [*UNCHANGED, b'{"x":"usage","y":{"cost":1}}', b'{"a":{"usage":{"b":1}},"usage":{"cost":1}}'])
+def test_what_has_no_place_for_it_stays_as_it_is_though_usage_was_read(body: bytes) -> None:
+    assert with_cost_of(body, record()) == body
+
+
+@each(
+    "body",
+    [
+        b'{"usage":{"a":1}}',
+        b'{"b":1.0e2,"usage":{"a":1},"c":[{}]}',
+        b'{"text":"\\"usage\\":{\\"a\\":1}","usage":{"a":1}}',
+        b'{"a":"say \\"usage","usage":{"a":1}}',
+        b'{"usage": {"a":1},"x":{"usage":{"a":1}}}',
+        b'{"x":{"usage":{"a":1}},"usage":{"a":1}}',
+        b'{"x":"cost","usage":{"a":1},"y":"cost"}',
+        b'{"x":{"usage":{"a":2}},"\\u0075sage":{"a":1}}',
+        b'{"usage":{"a":1},"service_tier":"default"}',
+    ],
+)
+def test_a_whole_answer_has_its_cost_in_its_usage_alone(body: bytes) -> None:
+    found = jsonlib.loads(with_cost_of(body, record()))
+    assert found == {**jsonlib.loads(body), "usage": {"a": 1, "cost": 0.002}}
+    assert with_cost_of(body, record(cost=None)) == body
+    assert jsonlib.loads(with_cost_of(body, record(usage=None))) == found
 
 
 @pytest.mark.parametrize(

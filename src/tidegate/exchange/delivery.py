@@ -17,7 +17,7 @@ from .own_limits import limits_beside, own_limits
 from .request import header_value
 from .sending import expect_stream
 from .settlement import conclude
-from .shown_cost import shows_cost, with_cost, write_with_cost
+from .shown_cost import shows_cost, with_cost_of, write_with_cost
 from .state import Exchange
 from .watchdog import NEVER, Waiting
 
@@ -47,7 +47,7 @@ async def deliver(this: Exchange, first: bytes) -> None:
         if this.ticket is not None:
             record = conclude(this)
             headers += cost_header(record)
-            first = with_cost(first, record.cost) if shows_cost(this) else first
+            first = with_cost_of(first, record) if shows_cost(this) else first
         this.request.respond(200, headers, first, lines + AS_JSON)
         if this.request.congested:
             await let_client_read(this)

@@ -11,11 +11,12 @@ from msgspec import DecodeError, Raw, Struct
 from msgspec.json import Decoder, encode
 
 from tidegate.money import in_usd
+from tidegate.observe import Record
 
 from .billing import bill_attempts
 from .state import Exchange
 
-__all__ = ["shows_cost", "with_cost", "write_with_cost"]
+__all__ = ["shows_cost", "with_cost", "with_cost_of", "write_with_cost"]
 
 DATA = re.compile(rb'^(data: ?)(\{[^\n]*"usage"[^\n]*\})', re.MULTILINE)
 """An event's data, if it may have a usage."""
@@ -43,6 +44,27 @@ _decode = Decoder(dict[str, Raw]).decode
 def shows_cost(this: Exchange) -> bool:
     """Whether answers say what they cost: accounts are kept, and the client's dialect has a place for it."""
     return this.ticket is not None and this.gateway.shows_cost and getattr(this.door, "cost_in_usage", False)
+
+
+def with_cost_of(answer: bytes, record: Record) -> bytes:
+    """A whole answer with the cost in its record. Its usage has been read: if one key has that name, and none
+    is written with escapes, that is it. To look for it by `partition` takes half as long as by `find`.
+    """
+    before, key, after = answer.rpartition(KEY)
+    colon, _, fields = after.partition(b"{")
+    if (
+        record.cost is None
+        or record.usage is None
+        or not key
+        or colon.strip() != b":"
+        or before.partition(KEY)[1]
+        or fields.partition(b"cost")[1]
+        or not fields.lstrip().startswith(b'"')
+        or (answer.partition(b"\\")[1] and answer.partition(ESCAPED)[1])
+    ):
+        return with_cost(answer, record.cost)
+    cost = encode(in_usd(record.cost))
+    return b"".join((before, key, colon, b'{"cost":', cost, b",", fields))
 
 
 def with_cost(answer: bytes, nano: int | None) -> bytes:
