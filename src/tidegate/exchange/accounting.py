@@ -19,7 +19,6 @@ from tidegate.store.journal import Charge, Ended, milliseconds
 
 from .billing import bill_attempts
 from .quoting import prompt_bytes, quote_of
-from .request import Header
 from .sampling import (
     FREE,
     NO_COUNTS,
@@ -33,7 +32,7 @@ from .sampling import (
 from .state import Exchange
 from .tariff import Tariff
 
-__all__ = ["book", "cost_header", "permitted", "quote_for"]
+__all__ = ["book", "cost_line", "permitted", "quote_for"]
 
 LONGEST_ERROR = 500
 """Characters of an error that can be searched for."""
@@ -136,9 +135,9 @@ def _learn(this: Exchange, counts: Counts) -> None:
         this.gateway.prompt_sizes.observe(candidate.service.name, candidate.model, size, tokens)
 
 
-def cost_header(record: Record) -> tuple[Header, ...]:
-    """`x-tidegate-cost-usd`, where the cost is known."""
+def cost_line(record: Record) -> bytes:
+    """The header `x-tidegate-cost-usd`, where the cost is known."""
     if record.cost is None:
-        return ()
+        return b""
     written = encode(record.cost).zfill(10)
-    return ((b"x-tidegate-cost-usd", written[:-9] + b"." + written[-9:]),)
+    return b"x-tidegate-cost-usd: " + written[:-9] + b"." + written[-9:] + b"\r\n"

@@ -9,7 +9,7 @@ import asyncio
 
 from tidegate.protocols.errors import ProviderError, TidegateError
 
-from .accounting import cost_header
+from .accounting import cost_line
 from .attempt import Attempt
 from .continuation import carry_on, keep_delivered
 from .explaining import explanation
@@ -38,15 +38,15 @@ async def deliver(this: Exchange, first: bytes) -> None:
     """Send the opened answer, whose first bytes these are. Raises ProviderError, and ClientLeft."""
     attempt = this.attempt
     assert attempt is not None
-    lines = lines_of(this, attempt)
-    headers = limits_beside(this, attempt)
+    own, headers = limits_beside(this, attempt)
+    lines = lines_of(this, attempt) + own
     if this.explains:
         headers += explanation(this)
     if not this.stream:
         this.transcript.add(first)
         if this.ticket is not None:
             record = conclude(this)
-            headers += cost_header(record)
+            lines += cost_line(record)
             first = with_cost_of(first, record) if shows_cost(this) else first
         this.request.respond(200, headers, first, lines + AS_JSON)
         if this.request.congested:

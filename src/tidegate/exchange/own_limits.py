@@ -5,7 +5,7 @@ from time import time
 from typing import Any
 
 from tidegate.protocols.errors import LimitExceeded, TidegateError
-from tidegate.protocols.limit_headers import Standings, render_limits
+from tidegate.protocols.limit_headers import Standings, limit_lines, render_limits
 
 from .attempt import Attempt
 from .request import Header
@@ -36,13 +36,19 @@ def _renderer_of(protocol: Any) -> Any:
     return getattr(protocol, "render_limits", render_limits)
 
 
-def limits_beside(this: Exchange, attempt: Attempt) -> list[Header]:
-    """The headers about limits for an answer: the caller's own, and those of the provider beside them."""
+def limits_beside(this: Exchange, attempt: Attempt) -> tuple[bytes, list[Header]]:
+    """The headers about limits for an answer: the caller's own, rendered or not, and those of the provider
+    beside them.
+    """
     passed = limit_headers(attempt.candidate.service, attempt.headers)
-    own = own_limits(this) if this.ticket is not None else None
-    if not own:
-        return passed
-    if not passed:
-        return own
+    limited = this.ticket.limited if this.ticket is not None else None
+    standings = limited.standings() if limited is not None else NO_LIMITS
+    if not standings:
+        return b"", passed
+    protocol: Any = this.door.protocol
+    render = _renderer_of(protocol)
+    if not passed and render is render_limits:
+        return limit_lines(standings), passed
+    own = render(standings, time())
     names = {name for name, _ in own}
-    return [*own, *(header for header in passed if header[0] not in names)]
+    return b"", [*own, *(header for header in passed if header[0] not in names)]

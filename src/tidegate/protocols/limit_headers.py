@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from msgspec import Struct
 
-__all__ = ["Standing", "Standings", "render_limits"]
+__all__ = ["Standing", "Standings", "limit_lines", "render_limits"]
 
 
 class Standing(Struct, frozen=True, gc=False):
@@ -32,21 +32,27 @@ def render_limits(standings: Standings, now: float) -> list[tuple[bytes, bytes]]
     """`x-ratelimit-limit-requests`, `-remaining-requests` and `-reset-requests`, and those of tokens. `now`
     is in seconds since 1970, for dialects that name a time.
     """
-    headers: list[tuple[bytes, bytes]] = []
+    lines = limit_lines(standings).split(b"\r\n")
+    return [(name, value) for name, _, value in (line.partition(b": ") for line in lines) if name]
+
+
+def limit_lines(standings: Standings) -> bytes:
+    """The same as lines of a response's head."""
+    pieces: list[bytes] = []
     for kind, standing in standings.items():
-        of_limit, of_remaining, of_reset = _fixed(kind, standing.limit)
+        begin, middle = _fixed(kind, standing.limit)
         reset_s = standing.reset_s
         reset = _MILLISECONDS[int(reset_s * 1000 + 0.5)] if reset_s < 1 else _duration(reset_s)
-        headers += (of_limit, (of_remaining, b"%d" % standing.remaining), (of_reset, reset))
-    return headers
+        pieces += (begin, b"%d" % standing.remaining, middle, reset, b"\r\n")
+    return b"".join(pieces)
 
 
 @lru_cache
-def _fixed(kind: str, limit: int) -> tuple[tuple[bytes, bytes], bytes, bytes]:
-    """The header that does not change, and the names of the others."""
+def _fixed(kind: str, limit: int) -> tuple[bytes, bytes]:
+    """What stands before the number that remains, and behind it."""
     name = kind.encode()
-    of_limit = b"x-ratelimit-limit-" + name, b"%d" % limit
-    return of_limit, b"x-ratelimit-remaining-" + name, b"x-ratelimit-reset-" + name
+    limited = b"x-ratelimit-limit-%b: %d\r\nx-ratelimit-remaining-%b: " % (name, limit, name)
+    return limited, b"\r\nx-ratelimit-reset-%b: " % name
 
 
 _MILLISECONDS = tuple(b"%dms" % number for number in range(1001))
