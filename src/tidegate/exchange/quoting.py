@@ -75,11 +75,11 @@ def searches_of(parsed: Any, usual: int) -> int:
 def quote_of(caller: Caller, parsed: Any, candidates: Sequence[Candidate], gateway: Gateway) -> Quote:
     """What a request is expected to need, at most: its cost at the most expensive candidate."""
     demand = demand_of(parsed, gateway.config.billing)
-    most = None
-    for one in candidates:
-        cost = _cost_at(one, parsed, demand, gateway)
-        if cost is not None and (most is None or cost > most):
-            most = cost
+    if len(candidates) == 1:
+        most = _cost_at(candidates[0], parsed, demand, gateway)
+    else:
+        costs = [_cost_at(one, parsed, demand, gateway) for one in candidates]
+        most = max((cost for cost in costs if cost is not None), default=None)
     if most is not None and caller.margin:
         most *= 1 + float(caller.margin)
     cost = ceil(most) if most is not None else None
