@@ -143,10 +143,13 @@ _DECODE_ANSWER = msgspec.json.Decoder(CleanAnswer).decode
 _DECODE = msgspec.json.Decoder(CleanChunk).decode
 _DECODE_TEXT = msgspec.json.Decoder(TextChunk).decode
 CONTENT = b'"content":"'
+FINISHED = b'"finish_reason":"'
 
 
 def is_clean(data: bytes, answer: str, begun: Container[int]) -> bool:
     """Return whether a chunk is a clean piece of the answer with this id, with these choices begun."""
+    if data.find(FINISHED) >= 0:  # a search that costs less than a failed decode
+        return False
     try:
         if not data.isascii():
             check_utf8(data)

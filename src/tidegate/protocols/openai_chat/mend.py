@@ -524,11 +524,11 @@ class StreamMend(OpenAIStream):
     def _take_event(self, block: bytes, event: ServerSentEvent) -> bytes:
         """See OpenAIStream."""
         data, memory = event.data, self._memory
+        if data == b"[DONE]":
+            return self._finish()
         bare = self._without_role(data)
         if is_clean(bare, memory.id, memory.choices):
             return block + b"\n\n" if bare is data else frame(bare)
-        if data == b"[DONE]":
-            return self._finish()
         if self._mending.ragged_heads and not memory.id and self._wait(data):
             return b""
         chunk = self._mender.mend(data, event.name)
