@@ -3,6 +3,7 @@
 - `server.py`: `Server`, which owns the listening sockets, all open connections and the running requests.
 - `connection.py`: `Connection`, a client's connection: parsing, pipelining, back-pressure, shutdown.
 - `request.py`: `Request`, the `ServerRequest` that the application sees.
+- `repeated.py`: heads that a client sends again and again, which are parsed once.
 - `head.py`: response heads.
 - `refusals.py`: responses to invalid requests, and the table of what is accepted.
 - `limits.py`: `Limits`, sizes and timeouts.
