@@ -9,7 +9,7 @@ from msgspec import DecodeError, Raw, ValidationError, inspect
 from msgspec.json import Decoder, encode
 
 from .errors import InvalidRequest, ProviderBroke
-from .surrogates import has_halves, without_halves
+from .sound_json import make_sound
 
 __all__ = ["MALFORMED", "check_utf8", "decode", "either", "malformed", "require_json", "require_utf8"]
 
@@ -44,15 +44,13 @@ _JSON = Decoder(Raw).decode
 def require_json(data: bytes) -> bytes:
     """Raise one of MALFORMED unless these bytes from a provider are JSON in UTF-8 throughout: a decoder for a
     narrow type checks only what it reads. Returns bytes that a decoder can read: the same ones, except for
-    lone UTF-16 surrogates.
+    what `make_sound` replaces.
     """
     check_utf8(data)
     try:
         _JSON(data)
     except DecodeError:
-        if not has_halves(data):
-            raise
-        data = without_halves(data)
+        data = make_sound(data)
         _JSON(data)
     return data
 

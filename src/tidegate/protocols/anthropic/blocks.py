@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any, Literal
 
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import Raw, Struct, structs
 
 from tidegate.protocols.calls import nameless_call
 from tidegate.protocols.decode import MALFORMED
@@ -24,10 +24,11 @@ from tidegate.protocols.events import (
 from tidegate.protocols.functions import arguments_text
 from tidegate.protocols.ids import CallIds
 from tidegate.protocols.lenient import decode_aside, decode_leniently
+from tidegate.protocols.sound_json import make_sound
+from tidegate.protocols.wide_numbers import decode_any
 
 from .messages import as_input
 from .tools import CUSTOM_INPUT
-from .wire import MARK
 
 __all__ = ["Block", "BlockDelta", "Delta", "Progress", "open_block"]
 
@@ -40,7 +41,7 @@ NAME = "anthropic"
 class Delta(Struct, frozen=True, gc=False):
     """A delta of a block."""
 
-    type: str
+    type: str = ""
     text: str = ""
     thinking: str = ""
     partial_json: str = ""
@@ -78,7 +79,7 @@ class CitationOut(Struct, frozen=True):
 class BlockOut(Struct, frozen=True):
     """A block, or the start of one."""
 
-    type: str
+    type: str = ""
     text: str = ""
     citations: list[Raw] | None = None
     thinking: str = ""
@@ -129,11 +130,29 @@ def open_block(progress: Progress, raw: Raw, out: list[Event]) -> "Block":
     """Return the block that starts here. Fields that are left out of it become events."""
     try:
         head = _BLOCK.decode(raw)
+        if head.type in KNOWN:
+            return _open(progress, head, raw)
     except msgspec.DecodeError:
-        head = BlockOut(MARK.decode(raw).type)
-        if head.type == "tool_use" or head.type in _BLOCKS:
-            head = decode_leniently(_BLOCK, raw, out)
-        # Otherwise the type is unknown, and its fields may have any form.
+        head = BlockOut(_type_of(raw))
+    kind = head.type if head.type in KNOWN else _kind_by_fields(head.type, raw)
+    if kind is None:  # its fields may have any form
+        return UnknownBlock(progress, head, raw)
+    return _open(progress, structs.replace(decode_leniently(_BLOCK, raw, out), type=kind), raw)
+
+
+def _type_of(raw: Raw) -> str:
+    kind = decode_any(raw).get("type")
+    return kind if isinstance(kind, str) else ""
+
+
+def _kind_by_fields(kind: str, raw: Raw) -> str | None:
+    """Return the type of a block without a known one, by its fields; None for one that only Anthropic has."""
+    fields = decode_any(raw)
+    found = next((known for names, known in _BY_FIELDS if names <= fields.keys()), None)
+    return found if not kind or found == "text" or kind in OTHER_NAMES else None
+
+
+def _open(progress: Progress, head: BlockOut, raw: Raw) -> "Block":
     kind = head.type
     if kind == "tool_use":
         if not head.name:
@@ -141,7 +160,7 @@ def open_block(progress: Progress, raw: Raw, out: list[Event]) -> "Block":
         if head.name == progress.answer_tool:
             return AnswerBlock(progress, head, raw)
         return (CustomBlock if head.name in progress.custom_tools else CallBlock)(progress, head, raw)
-    return _BLOCKS.get(kind, UnknownBlock)(progress, head, raw)
+    return _BLOCKS[kind](progress, head, raw)
 
 
 class Block:
@@ -149,6 +168,8 @@ class Block:
 
     __slots__ = ("_head", "_progress", "_raw")
     is_text = False
+    grows_by: tuple[str, ...] = ()
+    """The types of its deltas, if no other block has them."""
 
     def __init__(self, progress: Progress, head: BlockOut, raw: Raw) -> None:
         self._progress = progress
@@ -173,6 +194,7 @@ class TextBlock(Block):
 
     __slots__ = ("_citations", "_start")
     is_text = True
+    grows_by = ("text_delta", "citations_delta")
 
     def open(self) -> Iterable[Event]:
         self._start = self._progress.chars
@@ -181,8 +203,14 @@ class TextBlock(Block):
 
     def grow(self, delta: Delta, data: bytes) -> Iterable[Event]:
         if delta.type == "citations_delta":
-            self._citations.append(_CITATION_DELTA(data).delta.citation)
+            self._note_citation(data)
         return self._add(delta.text)
+
+    def _note_citation(self, data: bytes) -> None:
+        try:
+            self._citations.append(_CITATION_DELTA(make_sound(data)).delta.citation)
+        except MALFORMED:
+            self._citations.append(Raw(b"null"))  # left out by name at the end
 
     def _add(self, text: str) -> Iterable[Event]:
         self._progress.chars += len(text)
@@ -212,6 +240,7 @@ class ThinkingBlock(Block):
     """Thinking, signed at its end."""
 
     __slots__ = ("_signature",)
+    grows_by = ("thinking_delta", "signature_delta")
 
     def open(self) -> Iterable[Event]:
         self._signature = [self._head.signature]
@@ -239,6 +268,7 @@ class CallBlock(Block):
     """A call to one of the client's tools."""
 
     __slots__ = ("_grown", "_index")
+    grows_by = ("input_json_delta",)
     kind: Literal["function", "custom"] = "function"
 
     def open(self) -> Iterable[Event]:
@@ -323,7 +353,7 @@ class UnknownBlock(Block):
         return ()
 
     def grow(self, delta: Delta, data: bytes) -> Iterable[Event]:
-        for name, value in _GROWN_BY(data).delta.items():
+        for name, value in _GROWN_BY(make_sound(data)).delta.items():
             if name == "partial_json":
                 self._input.append(_STRING(value))
             elif name != "type":
@@ -356,3 +386,16 @@ _BLOCKS: dict[str, type[Block]] = {
     "thinking": ThinkingBlock,
     "redacted_thinking": RedactedBlock,
 }
+
+KNOWN = frozenset({*_BLOCKS, "tool_use"})
+
+OTHER_NAMES = frozenset({"function_call", "tool_call", "function", "reasoning", "redacted_reasoning"})
+"""Types of other formats."""
+
+_BY_FIELDS: tuple[tuple[frozenset[str], str], ...] = (
+    (frozenset({"text"}), "text"),
+    (frozenset({"thinking"}), "thinking"),
+    (frozenset({"name", "input"}), "tool_use"),
+    (frozenset({"data"}), "redacted_thinking"),
+)
+"""The type of a block by its fields."""

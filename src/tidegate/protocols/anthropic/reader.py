@@ -19,13 +19,16 @@ from tidegate.protocols.events import (
     Failed,
     Finished,
     FinishReason,
+    LeftOut,
     Started,
     TextDelta,
     UsageReported,
 )
+from tidegate.protocols.fitting import objects_in
 from tidegate.protocols.finishes import broken_finish, end_with, meaning_of
 from tidegate.protocols.lenient import decode_leniently
 from tidegate.protocols.openai_errors import error_of_event
+from tidegate.protocols.sound_json import make_sound
 from tidegate.protocols.sse import Splitter, is_stream, without_mark
 from tidegate.protocols.surrogates import Surrogates, has_halves
 
@@ -33,7 +36,7 @@ from .blocks import Block, BlockDelta, Progress, open_block
 from .error import has_error, parse_inner_error
 from .render import MessagesCall
 from .usage import merge_usage, read_served, read_usage
-from .wire import MessageOut, StopDetails, UsageOut
+from .wire import FIELDS, MessageOut, StopDetails, UsageOut
 
 __all__ = ["StreamReader", "WholeReader"]
 
@@ -241,9 +244,12 @@ class _Answer:
             data = self._halves.join(data)
         events: list[Event] = []
         try:
-            event = decode_leniently(_EVENT, data, events)
-            kind = event.type or ("error" if has_error(data) else name.decode("utf-8", "replace"))
-            read = _READ.get(kind)
+            try:
+                event = _EVENT.decode(data)
+            except MALFORMED:
+                data = make_sound(data)
+                event = decode_leniently(_EVENT, data, events)
+            read = _READ.get(event.type) or _READ.get(_kind_of(event, name, data))
             if read is not None:
                 read(self, event, data, events)
                 return events
@@ -296,7 +302,7 @@ class _Answer:
         self._progress.chars += len(text)
 
     def _grow(self, grown: BlockDelta, data: bytes) -> list[Event]:
-        block = self._blocks.get(grown.index)
+        block = self._blocks.get(grown.index) or self._block_for(grown.delta.type)
         if block is not None:
             return list(block.grow(grown.delta, data))
         if self.closed or self._failed:
@@ -306,6 +312,10 @@ class _Answer:
         if grown.delta.type == "input_json_delta":
             return self.fail(nameless_call())
         return self._imply(grown, data)
+
+    def _block_for(self, kind: str) -> Block | None:
+        """Return the open block that a delta of this kind belongs to, although its index is another."""
+        return next((block for block in reversed(self._blocks.values()) if kind in block.grows_by), None)
 
     def _imply(self, grown: BlockDelta, data: bytes) -> list[Event]:
         """Open the block of a delta that came without its start, or after its end."""
@@ -360,7 +370,7 @@ class _Answer:
             self._usage = message.usage
 
     def _read_content(self, message: MessageOut, out: list[Event]) -> None:
-        for raw in message.content or ():
+        for raw in objects_in(message.content or (), "content", lambda name: out.append(LeftOut(name))):
             block = open_block(self._progress, raw, out)
             out += block.open()
             out += block.close()
@@ -413,6 +423,8 @@ class _Answer:
             out.append(UsageReported(read_usage(self._usage), read_served(self._usage)))
 
     def _read_stop(self, event: StreamEvent, data: bytes, out: list[Event]) -> None:
+        if self._progress.chars or self._progress.calls:  # without a reason for it, the end is still one
+            self._finish(StopOut("end_turn"), out)
         self.closed = True
         self.in_text = False
         self._blocks.clear()
@@ -432,6 +444,26 @@ _READ: dict[str, Callable[[_Answer, StreamEvent, bytes, list[Event]], None]] = {
     "error": _Answer._read_error,
 }
 """Pings and unknown types produce no events."""
+
+def _kind_of(event: StreamEvent, name: bytes, data: bytes) -> str:
+    """Return the type of an event that has none, or an unknown one: its name, or what its fields tell."""
+    if has_error(data):
+        return "error"
+    named = name.decode("utf-8", "replace")
+    if event.type or named:
+        return named
+    fields = FIELDS.decode(data)
+    objects = {field for field, value in fields.items() if memoryview(value)[:1] in (b"{", b"[")}
+    return next((kind for field, kind in _BY_FIELD if field in objects), "")
+
+
+_BY_FIELD = (
+    ("content_block", "content_block_start"),
+    ("message", "message_start"),
+    ("content", "message"),
+    ("delta", "content_block_delta"),
+)
+"""The type of an event by one of its fields."""
 
 _IMPLIED = {
     "text_delta": Raw(b'{"type":"text"}'),

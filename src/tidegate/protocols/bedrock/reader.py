@@ -20,6 +20,7 @@ from tidegate.protocols.events import (
     Failed,
     Finished,
     ImageAdded,
+    LeftOut,
     NativeBlock,
     ReasoningDelta,
     ReasoningEncrypted,
@@ -30,6 +31,7 @@ from tidegate.protocols.events import (
     ToolCallStarted,
     UsageReported,
 )
+from tidegate.protocols.fitting import objects_in
 from tidegate.protocols.finishes import broken_finish, end_with, meaning_of
 from tidegate.protocols.functions import arguments_text, custom_text
 from tidegate.protocols.ids import CallIds
@@ -252,7 +254,8 @@ class BedrockReader:
 
     def _read_whole(self, answer: Answer, events: list[Event]) -> None:
         self._start(events)
-        for index, raw in enumerate(answer.output.message.content or ()):
+        content = answer.output.message.content or ()
+        for index, raw in enumerate(objects_in(content, "content", lambda name: events.append(LeftOut(name)))):
             self._read_block(index, raw, events)
             self._end_block(index, events)
         self._report(answer.usage, events)
@@ -304,10 +307,12 @@ class BedrockReader:
         opened = self._block(event.content_block_index)
         if delta.text is not None:
             self._read_text(delta.text, events)
-        elif delta.tool_use is not None and not opened.kind:
-            self._fail(nameless_call(), events)
         elif delta.tool_use is not None:
-            self._add_arguments(opened, delta.tool_use.input, events)
+            called = opened if opened.kind else next((one for one in reversed(self._open.values()) if one.kind), None)
+            if called is None:
+                self._fail(nameless_call(), events)
+            else:
+                self._add_arguments(called, delta.tool_use.input, events)
         elif delta.reasoning_content is not None:
             _read_thoughts(opened, delta.reasoning_content, events)
         elif delta.citation:

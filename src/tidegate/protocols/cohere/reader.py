@@ -177,16 +177,22 @@ class CohereReader:
             elif event.message is not None:
                 self._fail(parse_failure(event.message, event.error_type), events)
             else:
-                self._check(piece, events)
+                self._read_other(event, piece, events)
         except MALFORMED as error:
             reported = error_of_event(piece.name, data)
             self._fail(reported or malformed("an event of the provider's stream", error), events)
 
-    def _check(self, piece: ServerSentEvent, events: list[Event]) -> None:
-        """Check an event of unknown type, which may be an error in another form."""
+    def _read_other(self, event: StreamEvent, piece: ServerSentEvent, events: list[Event]) -> None:
+        """Read an event without a known type: its name or its fields tell it, or it is an error in another
+        form.
+        """
+        name = piece.name.decode("utf-8", "replace")
+        read = self.EVENTS.get(name) or self.EVENTS.get(_kind_of(event) if name in NAMELESS else "")
         reported = error_of_event(piece.name, piece.data)
         if reported is not None:
             self._fail(reported, events)
+        elif read is not None:
+            read(self, event, events)
 
     def _read_answer(self, data: bytes, events: list[Event]) -> None:
         try:
@@ -340,7 +346,7 @@ class CohereReader:
             self._add_arguments(index, arguments_text(call.function.arguments), events)
 
     def _add_arguments(self, index: int, arguments: str, events: list[Event]) -> None:
-        call = self._calls.get(index)
+        call = self._calls.get(index) or next(reversed(self._calls.values()), None)
         if call is None:
             self._fail(ProviderBroke("the provider sent arguments of a call that it never started"), events)
             return
@@ -350,9 +356,9 @@ class CohereReader:
             events.append(ToolCallDelta(call.index, arguments))
 
     def _end_call(self, index: int, events: list[Event]) -> None:
-        call = self._calls.pop(index, None)
-        if call is None:
+        if index not in self._calls:
             return
+        call = self._calls.pop(index)
         if call.is_custom:
             events.append(ToolCallDelta(call.index, custom_text("".join(call.pieces))))
         elif not call.pieces:
@@ -390,6 +396,25 @@ class CohereReader:
 
 
 # --- helpers ---------------------------------------------------------------------------------
+
+NAMELESS = ("", "message")
+"""The names of events that have none."""
+
+
+def _kind_of(event: StreamEvent) -> str:
+    """Return the type of an event by its fields."""
+    delta = event.delta
+    if delta is None or delta.finish_reason is not None:
+        return "" if delta is None else "message-end"
+    message = delta.message
+    if message is None:
+        return ""
+    if message.tool_calls is not None:
+        named = any(call.function is not None and call.function.name for call in _calls(message))
+        return "tool-call-start" if named else "tool-call-delta"
+    if message.content is not None:
+        return "content-delta"
+    return "tool-plan-delta" if message.tool_plan is not None else "citation-start"
 
 
 def _blocks(message: MessageIn) -> Sequence[ContentIn]:

@@ -40,6 +40,7 @@ from tidegate.protocols.functions import arguments_text, custom_text
 from tidegate.protocols.ids import new_id
 from tidegate.protocols.lenient import decode_leniently
 from tidegate.protocols.served import served
+from tidegate.protocols.sound_json import make_sound
 from tidegate.protocols.sse import MAX_EVENT, Splitter
 from tidegate.protocols.usage import Usage
 from tidegate.protocols.wide_numbers import decode_any
@@ -206,11 +207,15 @@ class GeminiReader:
         if self._is_over or data == b"[DONE]":
             return
         try:
-            answer = decode_leniently(_ANSWER, data, events)
-        except MALFORMED as error:
-            self._break(error, data, events)
-        else:
-            self._take(answer, data, events)
+            answer = _ANSWER.decode(data)
+        except MALFORMED:
+            data = make_sound(data)
+            try:
+                answer = decode_leniently(_ANSWER, data, events)
+            except MALFORMED as error:
+                self._break(error, data, events)
+                return
+        self._take(answer, data, events)
 
     # --- answers ---
 

@@ -8,7 +8,7 @@ streams, and streams without deltas all yield the same events.
 from collections.abc import Callable
 from typing import ClassVar
 
-from msgspec import Raw
+from msgspec import Raw, structs
 
 from tidegate.protocols.calls import nameless_call
 from tidegate.protocols.decode import MALFORMED, malformed
@@ -20,6 +20,7 @@ from tidegate.protocols.events import (
     Finished,
     FinishReason,
     ImageAdded,
+    LeftOut,
     LogprobsDelta,
     NativeBlock,
     ReasoningDelta,
@@ -32,7 +33,8 @@ from tidegate.protocols.events import (
     ToolCallStarted,
     UsageReported,
 )
-from tidegate.protocols.fields import ENCODE, is_set
+from tidegate.protocols.fields import ENCODE, FIELDS, is_set
+from tidegate.protocols.fitting import objects_in
 from tidegate.protocols.finishes import broken_finish, is_broken, meaning_of, own_words
 from tidegate.protocols.functions import arguments_text
 from tidegate.protocols.ids import CallIds
@@ -47,12 +49,15 @@ from .wire_answer import (
     ANNOTATION,
     CALL,
     EVENT,
+    ID,
     IMAGE,
     MESSAGE,
+    PART,
     REASONING,
     RESPONSE,
     TEXT,
     CallOut,
+    ContentOut,
     EventOut,
     ResponseOut,
     TextOut,
@@ -63,6 +68,9 @@ __all__ = ["OVER", "BodyReader", "StreamReader", "failure_in", "finish_of"]
 
 OVER = frozenset({"completed", "complete", "incomplete"})
 """The statuses of a finished answer."""
+
+UNDER_WAY = frozenset({"in_progress", "queued"})
+"""The statuses of an answer that is not finished."""
 
 
 def failure_in(response: ResponseOut) -> ProviderError | None:
@@ -95,10 +103,29 @@ OWN_REASONS = own_words(NAME)
 reasons."""
 
 
+BY_FIELDS: tuple[tuple[frozenset[str], str], ...] = (
+    (frozenset({"name", "arguments"}), "function_call"),
+    (frozenset({"name", "input"}), "custom_tool_call"),
+    (frozenset({"summary"}), "reasoning"),
+    (frozenset({"content"}), "message"),
+    (frozenset({"text"}), "message"),
+)
+"""The type of an item by its fields."""
+
+TEXTS = frozenset({"text", "output_text"})
+"""Types of parts, which some servers send as items."""
+
+NO_TEXTS = frozenset({"reasoning_text", "summary_text"})
+"""Types of parts that are thinking."""
+
+MOST_IDS = 1024
+"""The most items that are known by their ids."""
+
+
 class ItemState:
     """The state of an item: what has been emitted so far."""
 
-    __slots__ = ("call", "cited", "done", "filled", "summaries")
+    __slots__ = ("call", "cited", "done", "filled", "is_message", "summaries")
 
     def __init__(self) -> None:
         self.call: int | None = None
@@ -110,6 +137,8 @@ class ItemState:
         self.summaries: set[int] = set()
         """Parts of the summary that have received deltas."""
         self.done = False
+        self.is_message = False
+        """Whether it has a text that has been emitted, except by deltas."""
 
 
 class AnswerState:
@@ -123,6 +152,8 @@ class AnswerState:
         built-in tools (xAI reports its searches this way)."""
         self.started = False
         self._items: dict[int, ItemState] = {}
+        self._ids_of_items: dict[str, int] = {}
+        """The indexes of items that have begun, by id."""
         self._done = 0
         """Finished items whose index another one has taken."""
         self._ids = CallIds("call_")
@@ -146,22 +177,34 @@ class AnswerState:
         failure = failure_in(response)
         if failure is not None:
             return self.fail(failure)
-        if response.status not in OVER and (response.status is not None or response.output is None):
+        if response.status not in OVER and (response.status in UNDER_WAY or response.output is None):
             return self.fail(ProviderBroke(f"the provider's response is not finished: {response.status}"))
         events = self.start(response)
-        output = response.output or []
+        output = objects_in(response.output or (), "output", lambda name: events.append(LeftOut(name)))
         if len(output) > self._done + sum(state.done for state in self._items.values()):
             for index, item in enumerate(output):
                 events += self.read_item(index, item)
+        if response.output_text and not self._has_text():
+            events.append(TextDelta(response.output_text))
         self.ended = True
         events.append(finish_of(response, calls=self._calls > 0))
         usage = None if response.usage is None else parse_usage(response.usage, response.searches)
         return events if usage is None else [*events, UsageReported(usage, response.served)]
 
+    def _has_text(self) -> bool:
+        return any(
+            state.is_message or (state.filled and state.call is None) for state in self._items.values()
+        )
+
     def fail(self, error: ProviderError) -> list[Event]:
         """End the answer: the provider failed."""
         self.failed = True
         return [Failed(error)]
+
+    @property
+    def begun(self) -> bool:
+        """Whether there was any item."""
+        return bool(self._items)
 
     def begin_item(self, index: int) -> None:
         """Note that an item begins at this index: some servers give the same one to every item."""
@@ -169,6 +212,11 @@ class AnswerState:
         if known is not None and known.done:
             self._done += 1
             del self._items[index]
+
+    def item_of(self, event: EventOut) -> ItemState:
+        """Return the state of the item of an event; its id counts where nothing has this index."""
+        known = self._ids_of_items.get(event.item_id or "")
+        return self.item(event.output_index if event.output_index in self._items or known is None else known)
 
     def item(self, index: int) -> ItemState:
         """Return the state of the item at this index."""
@@ -183,19 +231,33 @@ class AnswerState:
         """Begin an item: a call is emitted at once, with its name."""
         self.begin_item(index)
         events: list[Event] = []
-        kind = decode_leniently(HEAD, raw, events).type
+        kind = self._kind_of(raw, events)
+        state = self.item(index)
+        id_ = decode_leniently(ID, raw, events).id
+        if id_ and len(self._ids_of_items) < MOST_IDS:
+            self._ids_of_items[id_] = index
         if kind in ("function_call", "custom_tool_call"):
-            events += self._start_call(self.item(index), kind, decode_leniently(CALL, raw, events))
+            events += self._start_call(state, kind, decode_leniently(CALL, raw, events))
         return events
+
+    def _kind_of(self, raw: Raw, events: list[Event]) -> str:
+        """Return the type of an item; of one without a known type, what its fields tell."""
+        head = decode_leniently(HEAD, raw, events)
+        if head.type in self._READS or (head.type and head.role != "assistant" and head.type not in TEXTS):
+            return head.type
+        fields = FIELDS.decode(raw)
+        return next((kind for names, kind in BY_FIELDS if names <= fields.keys()), head.type or "")
 
     def read_item(self, index: int, raw: Raw) -> list[Event]:
         """Return the events for everything in a finished item that has not been emitted yet."""
+        events: list[Event] = []
+        if index not in self._items:
+            index = self._ids_of_items.get(decode_leniently(ID, raw, events).id or "", index)
         state = self.item(index)
         if state.done:
             return []
         state.done = True
-        events: list[Event] = []
-        kind = decode_leniently(HEAD, raw, events).type or ""
+        kind = self._kind_of(raw, events)
         read = self._READS.get(kind)
         return [*events, *([NativeBlock(NAME, raw)] if read is None else read(self, state, kind, raw))]
 
@@ -225,8 +287,11 @@ class AnswerState:
 
     def _read_message(self, state: ItemState, kind: str, raw: Raw) -> list[Event]:
         events: list[Event] = []
-        for index, part in enumerate(decode_leniently(MESSAGE, raw, events).content or ()):
+        message = decode_leniently(MESSAGE, raw, events)
+        parts = message.content or ([] if message.text is None else [ContentOut(text=message.text)])
+        for index, part in enumerate(parts):
             if part.text and index not in state.filled:
+                state.is_message = True
                 events.append(TextDelta(part.text))
                 if part.logprobs:
                     events.append(LogprobsDelta(Raw(ENCODE(part.logprobs))))
@@ -373,7 +438,7 @@ class StreamReader:
         return kind is None or kind in self._READS
 
     def _read_event(self, event: EventOut, piece: ServerSentEvent) -> list[Event]:
-        read = self._READS.get(event.type or piece.name.decode("utf-8", "replace"))
+        read = self._READS.get(event.type) or self._READS.get(piece.name.decode("utf-8", "replace"))
         if read is not None:
             return read(self, event)
         if piece.name == b"error" or event.error:
@@ -393,7 +458,12 @@ class StreamReader:
         return [] if event.response is None else self._state.start(event.response)
 
     def _read_end(self, event: EventOut) -> list[Event]:
-        return [] if event.response is None else self._state.finish(event.response)
+        response = event.response
+        if response is not None and (response.status is not None or response.output is not None):
+            return self._state.finish(response)
+        if not self._state.begun:
+            return self._state.fail(ProviderBroke("the provider's stream ended without a response"))
+        return self._state.finish(structs.replace(response or ResponseOut(), status="completed"))
 
     def _read_error(self, event: EventOut) -> list[Event]:
         fields = {"message": event.message, "code": event.code, "param": event.param}
@@ -414,6 +484,41 @@ class StreamReader:
         self._state.item(event.output_index).filled.add(event.content_index)
         return [RefusalDelta(event.delta)] if event.delta else []
 
+    # What came without deltas is read where it is whole.
+
+    def _read_whole_text(self, event: EventOut) -> list[Event]:
+        return self._read_content(event, event.text, TextDelta)
+
+    def _read_whole_refusal(self, event: EventOut) -> list[Event]:
+        return self._read_content(event, event.refusal, RefusalDelta)
+
+    def _read_whole_part(self, event: EventOut) -> list[Event]:
+        if not is_set(event.part):
+            return []
+        events: list[Event] = []
+        part = decode_leniently(PART, event.part, events)
+        if part.type in NO_TEXTS:
+            return events
+        wrap: type[TextDelta] | type[RefusalDelta] = TextDelta if part.text else RefusalDelta
+        return events + self._read_content(event, part.text or part.refusal, wrap)
+
+    def _read_content(
+        self, event: EventOut, text: str | None, wrap: type[TextDelta] | type[RefusalDelta]
+    ) -> list[Event]:
+        state = self._state.item_of(event)
+        if not text or state.done or event.content_index in state.filled:
+            return []
+        state.filled.add(event.content_index)
+        return [wrap(text)]
+
+    def _read_whole_arguments(self, event: EventOut) -> list[Event]:
+        state = self._state.item_of(event)
+        text = event.input if event.arguments is None else event.arguments
+        if state.call is None or state.filled or not text:
+            return []
+        state.filled.add(0)
+        return [ToolCallDelta(state.call, text)]
+
     def _read_summary(self, event: EventOut) -> list[Event]:
         known = self._state.item(event.output_index).summaries
         between = "\n\n" if known and event.summary_index not in known else ""
@@ -425,7 +530,7 @@ class StreamReader:
         return [ReasoningDelta(event.delta)] if event.delta else []
 
     def _read_arguments(self, event: EventOut) -> list[Event]:
-        state = self._state.item(event.output_index)
+        state = self._state.item_of(event)
         if state.call is None or not event.delta:
             return []
         state.filled.add(0)
@@ -453,6 +558,11 @@ class StreamReader:
         "response.reasoning_text.delta": _read_thinking,
         "response.function_call_arguments.delta": _read_arguments,
         "response.custom_tool_call_input.delta": _read_arguments,
+        "response.output_text.done": _read_whole_text,
+        "response.refusal.done": _read_whole_refusal,
+        "response.content_part.done": _read_whole_part,
+        "response.function_call_arguments.done": _read_whole_arguments,
+        "response.custom_tool_call_input.done": _read_whole_arguments,
         "response.completed": _read_end,
         "response.done": _read_end,  # its name at some relays, as in the Realtime API
         "response.incomplete": _read_end,

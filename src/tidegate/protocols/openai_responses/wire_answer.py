@@ -17,12 +17,15 @@ __all__ = [
     "ANNOTATION",
     "CALL",
     "EVENT",
+    "ID",
     "IMAGE",
     "MESSAGE",
+    "PART",
     "REASONING",
     "RESPONSE",
     "TEXT",
     "CallOut",
+    "ContentOut",
     "EventOut",
     "MessageOut",
     "ReasoningOut",
@@ -34,7 +37,7 @@ __all__ = [
 class ContentOut(Struct):
     """A part of a message."""
 
-    type: str
+    type: str = ""
     text: str | None = None
     refusal: str | None = None
     annotations: list[Raw] | None = None
@@ -45,6 +48,14 @@ class MessageOut(Struct):
     """A message."""
 
     content: list[ContentOut] | None = None
+    text: str | None = None
+    """Where an item is a part without its message."""
+
+
+class IdOut(Struct, gc=False):
+    """The id of an item."""
+
+    id: str | None = None
 
 
 class ReasoningOut(Struct):
@@ -109,6 +120,8 @@ class ResponseOut(Struct):
     error: Any = None
     incomplete_details: IncompleteOut | None = None
     output: list[Raw] | None = None
+    output_text: str | None = None
+    """The whole text, which OpenAI's SDKs add and some servers send."""
     usage: UsageIn | None = None
     tool_usage: ToolUsageOut | None = None
     service_tier: Any = None
@@ -133,8 +146,14 @@ class EventOut(Struct):
     output_index: int = 0
     content_index: int = 0
     summary_index: int = 0
+    item_id: str | None = None
     delta: str | None = None
     logprobs: list[Raw] | None = None
+    text: str | None = None
+    refusal: str | None = None
+    arguments: str | None = None
+    input: str | None = None
+    part: Raw = Raw()
     item: Raw = Raw()
     annotation: Raw = Raw()
     response: ResponseOut | None = None
@@ -153,7 +172,9 @@ class TextOut(Struct, gc=False):
     logprobs: Raw = Raw()
 
 
+ID = Decoder(IdOut)
 MESSAGE = Decoder(MessageOut)
+PART = Decoder(ContentOut)
 REASONING = Decoder(ReasoningOut)
 CALL = Decoder(CallOut)
 IMAGE = Decoder(ImageOut)
