@@ -15,6 +15,7 @@ import msgspec
 from msgspec import Raw, inspect
 
 from .decode import MALFORMED
+from .envelopes import other_spelling
 from .usage import MOST_TOKENS
 from .wide_numbers import decode_any
 from .words import is_nothing, words_in
@@ -155,7 +156,7 @@ class _Fitting:
         for field in kind.fields:
             name = field.encode_name
             if name not in fitted:
-                other = _other_spelling(name)
+                other = other_spelling(name)
                 if other in fitted:
                     fitted[name] = fitted.pop(other)
                 elif field.required and not path and name in ANSWER:
@@ -363,12 +364,3 @@ def _empty(kind: inspect.Type) -> Any:
         inside = {field.encode_name: _empty(field.type) for field in kind.fields if field.required}
         return _WRONG if _WRONG in inside.values() else inside
     return _WRONG
-
-
-@cache
-def _other_spelling(name: str) -> str:
-    """Return a name in camelCase if it is in snake_case, and the other way round."""
-    if "_" in name.strip("_"):
-        first, *rest = name.split("_")
-        return first + "".join(word.capitalize() for word in rest)
-    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name)

@@ -14,11 +14,12 @@ from msgspec.json import Decoder
 
 from .decode import MALFORMED
 from .events import Event, LeftOut
+from .envelopes import respelled, unwrapped
 from .fitting import fit
 from .sound_json import make_sound
 from .wide_numbers import decode_any
 
-__all__ = ["decode_aside", "decode_leniently", "decode_view"]
+__all__ = ["decode_aside", "decode_leniently", "decode_view", "look_closer"]
 
 T = TypeVar("T")
 
@@ -58,6 +59,21 @@ def decode_view(decoder: Decoder[T], data: bytes, leave_out: Callable[[str], Non
         return decoder.decode(data)
     except ValidationError:
         return _decode_fitted(decoder, data, leave_out)
+
+
+def look_closer(
+    decoder: Decoder[T], data: bytes, marks: frozenset[str], events: list[Event]
+) -> T | None:
+    """Decode again what said nothing: the answer may be wrapped in another object, or have its fields in the
+    other spelling. `marks` are fields that only an answer has. Returns None if there is no answer.
+    """
+    try:
+        found = unwrapped(decode_any(make_sound(data)), marks)
+        if found is None:
+            return None
+        return decode_leniently(decoder, msgspec.json.encode(respelled(found, decoder.type)), events)
+    except MALFORMED:
+        return None
 
 
 def _decode_fitted(decoder: Decoder[T], data: bytes, leave_out: Callable[[str], None]) -> T:

@@ -24,6 +24,8 @@ from tidegate.protocols.events import (
     TextDelta,
     UsageReported,
 )
+from tidegate.protocols.envelopes import unwrapped
+from tidegate.protocols.fields import ENCODE
 from tidegate.protocols.fitting import objects_in
 from tidegate.protocols.finishes import broken_finish, end_with, meaning_of
 from tidegate.protocols.lenient import decode_leniently
@@ -31,6 +33,7 @@ from tidegate.protocols.openai_errors import error_of_event
 from tidegate.protocols.sound_json import make_sound
 from tidegate.protocols.sse import Splitter, is_stream, without_mark
 from tidegate.protocols.surrogates import Surrogates, has_halves
+from tidegate.protocols.wide_numbers import decode_any
 
 from .blocks import Block, BlockDelta, Progress, open_block
 from .error import has_error, parse_inner_error
@@ -255,7 +258,10 @@ class _Answer:
                 return events
             suspect = not event.type or b'"error"' in data
             reported = error_of_event(name, data) if suspect else None
-            return events if reported is None else self.fail(reported)
+            if reported is not None:
+                return self.fail(reported)
+            inner = None if event.type else unwrapped(decode_any(data), MARKS)
+            return events if inner is None else self.take(ENCODE(inner), name)
         except ProviderBroke as error:
             return [*events, *self.fail(error)]
         except MALFORMED as error:
@@ -464,6 +470,9 @@ _BY_FIELD = (
     ("delta", "content_block_delta"),
 )
 """The type of an event by one of its fields."""
+
+MARKS = frozenset({"content_block", "delta", "content"})
+"""What only an answer, or an event of one, has."""
 
 _IMPLIED = {
     "text_delta": Raw(b'{"type":"text"}'),

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 import msgspec
-from msgspec import Raw
+from msgspec import Raw, Struct
 
 from tidegate.protocols.calls import nameless_call
 from tidegate.protocols.decode import MALFORMED, malformed
@@ -35,7 +35,7 @@ from tidegate.protocols.fitting import objects_in
 from tidegate.protocols.finishes import broken_finish, end_with, meaning_of
 from tidegate.protocols.functions import arguments_text, custom_text
 from tidegate.protocols.ids import CallIds
-from tidegate.protocols.lenient import decode_aside, decode_leniently
+from tidegate.protocols.lenient import decode_aside, decode_leniently, look_closer
 from tidegate.protocols.sse import MAX_EVENT
 from tidegate.protocols.surrogates import Surrogates
 from tidegate.protocols.usage import Usage
@@ -52,12 +52,14 @@ from .wire import (
     BlockEnd,
     BlockStart,
     CitationIn,
+    Delta,
     ErrorBody,
     ImageIn,
     MessageStop,
     Metadata,
     NativeStart,
     ReasoningPiece,
+    Start,
     TokenUsage,
     ToolUseIn,
 )
@@ -69,6 +71,8 @@ _PLAIN_FINISHES = frozenset({"end_turn", "max_tokens", "tool_use"})
 ON_SERVER = "server_tool_use"
 
 _ANSWER = msgspec.json.Decoder(Answer)
+MARKS = frozenset({"output"})
+"""What only an answer has."""
 _BLOCK = msgspec.json.Decoder(Block)
 _CITATION = msgspec.json.Decoder(CitationIn)
 _ERROR = msgspec.json.Decoder(ErrorBody)
@@ -78,6 +82,20 @@ _DELTA = msgspec.json.Decoder(BlockDelta)
 _END = msgspec.json.Decoder(BlockEnd)
 _STOP = msgspec.json.Decoder(MessageStop)
 _METADATA = msgspec.json.Decoder(Metadata)
+
+
+class OtherStop(Struct):
+    """`messageStop` in the other spelling."""
+
+    stop_reason: str | None = None
+
+
+_OTHER_STOP = msgspec.json.Decoder(OtherStop)
+
+NO_BLOCK, NO_START, NO_DELTA = Block(), Start(), Delta()
+"""What has none of the fields that are read: it may have them in the other spelling."""
+OTHER_SPELLING = frozenset({"toolUse", "reasoningContent", "citationsContent"})
+START, DELTA = frozenset({"start"}), frozenset({"delta"})
 
 
 class _Open:
@@ -231,9 +249,16 @@ class BedrockReader:
 
     def _read_document(self, data: bytes, events: list[Event]) -> None:
         try:
-            self._read_whole(decode_leniently(_ANSWER, data, events), events)
+            answer = decode_leniently(_ANSWER, data, events)
+            if answer.stop_reason is None:  # perhaps in the other spelling
+                answer = look_closer(_ANSWER, data, MARKS, events) or answer
+            self._read_whole(answer, events)
         except MALFORMED as error:
-            self._fail(_error_in(data) or malformed("the provider's answer", error), events)
+            wrapped = look_closer(_ANSWER, data, MARKS, events)
+            if wrapped is not None:
+                self._read_whole(wrapped, events)
+            else:
+                self._fail(_error_in(data) or malformed("the provider's answer", error), events)
 
     def _read_frame(self, frame: Frame, events: list[Event]) -> None:
         kind = frame.headers.get(":message-type")
@@ -263,6 +288,8 @@ class BedrockReader:
 
     def _read_block(self, index: int, raw: Raw, events: list[Event]) -> None:
         block = decode_leniently(_BLOCK, raw, events)
+        if block == NO_BLOCK:
+            block = look_closer(_BLOCK, bytes(raw), OTHER_SPELLING, events) or block
         opened = self._block(index)
         thoughts = block.reasoning_content
         if block.text is not None:
@@ -291,6 +318,8 @@ class BedrockReader:
 
     def _block_start(self, payload: bytes, events: list[Event]) -> None:
         event = decode_leniently(_START, payload, events)
+        if event.start == NO_START:
+            event = look_closer(_START, payload, START, events) or event
         opened = self._block(event.content_block_index)
         start = event.start
         if start.tool_use is not None and start.tool_use.type != ON_SERVER:
@@ -303,6 +332,8 @@ class BedrockReader:
 
     def _block_delta(self, payload: bytes, events: list[Event]) -> None:
         event = decode_leniently(_DELTA, payload, events)
+        if event.delta == NO_DELTA:
+            event = look_closer(_DELTA, payload, DELTA, events) or event
         delta = event.delta
         opened = self._block(event.content_block_index)
         if delta.text is not None:
@@ -328,7 +359,10 @@ class BedrockReader:
     def _message_stop(self, payload: bytes, events: list[Event]) -> None:
         for index in list(self._open):
             self._end_block(index, events)
-        self._finish(decode_leniently(_STOP, payload, events).stop_reason, events)
+        stop = decode_leniently(_STOP, payload, events)
+        if stop.stop_reason is None:
+            stop = MessageStop(stop_reason=decode_leniently(_OTHER_STOP, payload, events).stop_reason)
+        self._finish(stop.stop_reason, events)
 
     def _metadata(self, payload: bytes, events: list[Event]) -> None:
         self._report(decode_leniently(_METADATA, payload, events).usage, events)

@@ -29,7 +29,7 @@ from tidegate.protocols.events import (
 from tidegate.protocols.finishes import end_with, meaning_of
 from tidegate.protocols.functions import arguments_text, custom_text
 from tidegate.protocols.ids import CallIds
-from tidegate.protocols.lenient import decode_aside, decode_leniently
+from tidegate.protocols.lenient import decode_aside, decode_leniently, look_closer
 from tidegate.protocols.openai_errors import error_of_event
 from tidegate.protocols.sse import MAX_EVENT, ServerSentEvent, Splitter
 from tidegate.protocols.usage import Usage
@@ -40,6 +40,7 @@ from .wire import (
     Answer,
     Citation,
     ContentIn,
+    Delta,
     ErrorBody,
     LogprobItem,
     MessageIn,
@@ -53,6 +54,8 @@ __all__ = ["CohereReader"]
 _PLAIN_FINISHES = frozenset({"COMPLETE", "MAX_TOKENS", "TOOL_CALL"})
 
 _ANSWER = msgspec.json.Decoder(Answer)
+MARKS = frozenset({"message"})
+"""What only an answer has."""
 _EVENT = msgspec.json.Decoder(StreamEvent)
 _ERROR = msgspec.json.Decoder(ErrorBody)
 _CITATIONS = msgspec.json.Decoder(list[Raw])
@@ -198,7 +201,11 @@ class CohereReader:
         try:
             self._read_whole(decode_leniently(_ANSWER, data, events), events)
         except MALFORMED as error:
-            self._fail(_error_in(data) or malformed("the provider's answer", error), events)
+            wrapped = look_closer(_ANSWER, data, MARKS, events)
+            if wrapped is not None:
+                self._read_whole(wrapped, events)
+            else:
+                self._fail(_error_in(data) or malformed("the provider's answer", error), events)
 
     # --- complete answers ---
 
@@ -224,9 +231,7 @@ class CohereReader:
         self._start(event.id, events)
 
     def _content(self, event: StreamEvent, events: list[Event]) -> None:
-        if event.delta is None or event.delta.message is None:
-            return
-        for block in _blocks(event.delta.message):
+        for block in _blocks(_message_of(event.delta)):
             self._read_block(event.index, block, events)
             if event.logprobs is not None and block.text:
                 events += _read_logprobs([event.logprobs])
@@ -406,19 +411,30 @@ def _kind_of(event: StreamEvent) -> str:
     delta = event.delta
     if delta is None or delta.finish_reason is not None:
         return "" if delta is None else "message-end"
-    message = delta.message
-    if message is None:
-        return ""
+    message = _message_of(delta)
     if message.tool_calls is not None:
         named = any(call.function is not None and call.function.name for call in _calls(message))
         return "tool-call-start" if named else "tool-call-delta"
-    if message.content is not None:
+    if message.content is not None or message.text is not None:
         return "content-delta"
-    return "tool-plan-delta" if message.tool_plan is not None else "citation-start"
+    if message.tool_plan is not None:
+        return "tool-plan-delta"
+    return "citation-start" if message.citations else ""
+
+
+def _message_of(delta: Delta | None) -> MessageIn:
+    """Return the message of a delta; some servers leave out what is around its text."""
+    if delta is None:
+        return MessageIn()
+    if delta.message is not None:
+        return delta.message
+    if delta.text is not None or delta.thinking is not None:
+        return MessageIn(ContentIn(text=delta.text, thinking=delta.thinking))
+    return MessageIn(delta.content)
 
 
 def _blocks(message: MessageIn) -> Sequence[ContentIn]:
-    content = message.content
+    content = message.text if message.content is None else message.content
     if isinstance(content, ContentIn):
         return (content,)
     if isinstance(content, str):

@@ -13,6 +13,7 @@ __all__ = [
     "CitedText",
     "ContentIn",
     "ContentPart",
+    "Delta",
     "DocumentOut",
     "DocumentPart",
     "ErrorBody",
@@ -219,6 +220,8 @@ class MessageIn(Struct, frozen=True):
     """The message; in a stream its delta, with one block where a complete answer has a list."""
 
     content: str | ContentIn | list[ContentIn] | None = None
+    text: str | None = None
+    """Where the text is a field of its own, as in the first version of the API."""
     tool_plan: str | None = None
     tool_calls: ToolCallIn | list[ToolCallIn] | None = None
     citations: Raw = Raw()
@@ -245,6 +248,10 @@ class Delta(Struct, frozen=True):
     """The delta of an event."""
 
     message: MessageIn | None = None
+    content: str | ContentIn | list[ContentIn] | None = None
+    text: str | None = None
+    thinking: str | None = None
+    """Where the text is not in a block of the message."""
     finish_reason: str | None = None
     usage: UsageIn | None = None
     error: str | None = None

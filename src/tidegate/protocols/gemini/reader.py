@@ -16,6 +16,7 @@ from msgspec import Raw
 
 from tidegate.protocols.calls import nameless_call
 from tidegate.protocols.decode import MALFORMED, malformed
+from tidegate.protocols.envelopes import respelled, unwrapped
 from tidegate.protocols.errors import ProviderBroke, ProviderError
 from tidegate.protocols.events import (
     AudioDelta,
@@ -38,7 +39,7 @@ from tidegate.protocols.fields import FIELDS
 from tidegate.protocols.finishes import broken_finish, end_with, meaning_of
 from tidegate.protocols.functions import arguments_text, custom_text
 from tidegate.protocols.ids import new_id
-from tidegate.protocols.lenient import decode_leniently
+from tidegate.protocols.lenient import decode_leniently, look_closer
 from tidegate.protocols.served import served
 from tidegate.protocols.sound_json import make_sound
 from tidegate.protocols.sse import MAX_EVENT, Splitter
@@ -71,6 +72,13 @@ NO_ARGUMENTS = (b"", b"null", b"{}")
 _PLAIN_FINISHES = frozenset({"STOP", "MAX_TOKENS"})
 
 _ANSWER = msgspec.json.Decoder(Answer)
+MARKS = frozenset({"candidates", "promptFeedback"})
+"""What only an answer has."""
+_SNAKE_CASE = re.compile(
+    rb'"(?:finish_(?:reason|message)|usage_metadata|model_version|response_id|safety_ratings|prompt_feedback'
+    rb'|function_call|inline_data|thought_signature|create_time|grounding_metadata|citation_metadata)"\s*:'
+)
+"""Fields as Google's client libraries name them, which some servers send. A server has one spelling."""
 _ANSWERS = msgspec.json.Decoder(list[Raw])
 _LOGPROBS = msgspec.json.Decoder(LogprobsResult)
 _RATINGS = msgspec.json.Decoder(list[SafetyRating])
@@ -100,6 +108,7 @@ class GeminiReader:
     __slots__ = (
         "_choices",
         "_custom",
+        "_decode",
         "_document",
         "_feedback",
         "_ids",
@@ -125,6 +134,7 @@ class GeminiReader:
         """Collects an answer that is plain JSON, which is read once complete."""
         self._is_over = False
         # the answer
+        self._decode = _ANSWER.decode
         self._started = False
         self._tree: Any = None
         """The chunk that is being read, once parts of it are needed as they were written."""
@@ -146,7 +156,7 @@ class GeminiReader:
         # The usual case: one complete event. Anything that is not JSON falls through to the general case.
         if is_one_event(data) and not self._splitter.waiting:
             try:
-                answer = _ANSWER.decode(data[6:])
+                answer = self._decode(data[6:])
             except MALFORMED:
                 pass
             else:
@@ -207,7 +217,7 @@ class GeminiReader:
         if self._is_over or data == b"[DONE]":
             return
         try:
-            answer = _ANSWER.decode(data)
+            answer = self._decode(data)
         except MALFORMED:
             data = make_sound(data)
             try:
@@ -232,7 +242,12 @@ class GeminiReader:
         if answer.error:
             self._fail(parse_inner_error(answer.error), events)
             return
+        if not answer.candidates:
+            answer = self._look_closer(answer, data, events)
         if not self._started:
+            if _SNAKE_CASE.search(data) is not None:
+                self._decode = _respelled
+                answer = look_closer(_ANSWER, data, MARKS, events) or answer
             self._started = True
             events.append(
                 Started(answer.response_id or "", answer.model_version or "", _seconds(answer.create_time))
@@ -247,6 +262,12 @@ class GeminiReader:
             if usage is not None:
                 self.usage = usage
                 events.append(UsageReported(usage, served(answer.usage_metadata.service_tier)))
+
+    def _look_closer(self, answer: Answer, data: bytes, events: list[Event]) -> Answer:
+        """Look for the candidates of an answer that seems to have none."""
+        if answer.prompt_feedback is not None or answer.usage_metadata is not None:
+            return answer
+        return look_closer(_ANSWER, data, MARKS, events) or answer
 
     def _read_candidate(self, candidate: Candidate, data: bytes, position: int, events: list[Event]) -> None:
         index = candidate.index or 0
@@ -317,7 +338,7 @@ class GeminiReader:
         chunk, the chunk is decoded again.
         """
         if self._tree is None:
-            self._tree = decode_any(data)
+            self._tree = unwrapped(decode_any(data), MARKS)
         return Raw(msgspec.json.encode(self._tree["candidates"][candidate]["content"]["parts"][part]))
 
     # --- the end ---
@@ -493,6 +514,12 @@ def _harms(ratings: Raw) -> str | None:
     except MALFORMED:
         return None
     return ", ".join(blocked) or None
+
+
+def _respelled(data: bytes) -> Answer:
+    """Decode an answer in snake_case. Raises one of MALFORMED."""
+    found = unwrapped(decode_any(data), MARKS)
+    return _ANSWER.decode(msgspec.json.encode(respelled({} if found is None else found, Answer)))
 
 
 def _blocked(choice: int, feedback: PromptFeedback) -> Finished:

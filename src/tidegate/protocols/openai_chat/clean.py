@@ -26,6 +26,8 @@ class CleanDelta(Struct, gc=False):
     tool_calls: None = None
     function_call: None = None
     reasoning: None = None
+    reasoning_text: None = None
+    thinking: None = None
 
 
 class CleanChoice(Struct, gc=False):
@@ -57,6 +59,9 @@ class TextDelta(Struct, gc=False):
     content: Annotated[str, Meta(min_length=1)]
     reasoning_content: None = None
     reasoning: None = None
+    reasoning_text: None = None
+    thinking: None = None
+    thinking_blocks: None = None
     reasoning_details: None = None
     refusal: None = None
     tool_calls: None = None
@@ -114,6 +119,8 @@ class CleanMessage(Struct, gc=False):
     tool_calls: tuple[CleanCall, ...] | None = None
     function_call: None = None
     reasoning: None = None
+    reasoning_text: None = None
+    thinking: None = None
 
 
 class CleanEnd(Struct, gc=False):

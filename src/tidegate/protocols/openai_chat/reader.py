@@ -30,6 +30,7 @@ from tidegate.protocols.events import (
 from tidegate.protocols.fields import ENCODE
 from tidegate.protocols.finishes import broken_finish, end_with, finish_of, is_broken
 from tidegate.protocols.functions import custom_text
+from tidegate.protocols.lenient import look_closer
 from tidegate.protocols.media import parse_url
 from tidegate.protocols.sse import ServerSentEvent, Splitter, is_stream, without_mark
 from tidegate.protocols.turn import Inline
@@ -42,6 +43,8 @@ from .render import ChatCall
 from .usage import parse_served, parse_usage
 from .wire import FORMATS, NAME, has_list
 from .wire_answer import (
+    ANSWER,
+    MARKS,
     NOTHING,
     AnswerOut,
     CallOut,
@@ -140,7 +143,7 @@ class AnswerState:
         stream the message is the content so far, in a complete answer the delta is empty.
         """
         candidates = (choice.message, choice.delta) if self._whole else (choice.delta, choice.message)
-        return candidates[0] or candidates[1] or NOTHING
+        return candidates[0] or candidates[1] or (Delta(choice.text) if choice.text else NOTHING)
 
     def _start(self, answer: AnswerOut, events: list[Event]) -> None:
         self._started = True
@@ -176,7 +179,7 @@ class AnswerState:
 
     def _read_delta(self, delta: Delta, state: ChoiceState, events: list[Event]) -> None:
         choice = state.index
-        if delta.reasoning_details or delta.reasoning_content or delta.reasoning:
+        if delta.reasoning_details or delta.reasoning_content or delta.reasoning or _other_thinking(delta):
             self._think(delta, state, events)
         if delta.native_blocks:
             events.extend(NativeBlock(one.format, one.block, choice) for one in delta.native_blocks)
@@ -187,7 +190,7 @@ class AnswerState:
             elif delta.content or signature:
                 events.append(TextDelta(delta.content, choice, signature))
         elif delta.content:
-            self._read_parts(delta.content, choice, events)
+            self._read_parts(delta.content, state, events)
         elif signature:
             events.append(TextDelta("", choice, signature))
         if delta.refusal:
@@ -212,22 +215,33 @@ class AnswerState:
         if delta.audio is not None:
             events.append(AudioDelta(Raw(ENCODE(delta.audio)), choice))
 
-    def _read_parts(self, parts: list[PartOut], choice: int, events: list[Event]) -> None:
-        """Read Mistral's content list: thinking and text."""
+    def _read_parts(self, parts: list[PartOut], state: ChoiceState, events: list[Event]) -> None:
+        """Read a content list: Mistral's thinking and text, and what other formats have in theirs."""
+        choice = state.index
         for part in parts:
-            thought = thinking_text(part.thinking) if part.type == "thinking" else ""
-            if thought:
-                events.append(ReasoningDelta(thought, choice))
-            if part.type == "text" and part.text:
+            if part.type in THOUGHTS:
+                _read_thought(part, choice, events)
+            elif part.name and part.type in CALLS:
+                arguments = part.input if part.arguments is None else part.arguments
+                called = CallOut(id=part.id, name=part.name, arguments=arguments)
+                self._read_calls([called], state, events)
+            elif part.text:
                 events.append(TextDelta(part.text, choice))
+            if part.refusal:
+                events.append(RefusalDelta(part.refusal, choice))
+            if part.image_url is not None:
+                events.append(_read_image(ImageOut(part.image_url), choice))
 
     def _think(self, delta: Delta, state: ChoiceState, events: list[Event]) -> None:
         """Read thinking: the readable text once, then its signature."""
         choice = state.index
-        text = delta.reasoning_content or delta.reasoning
+        text = delta.reasoning_content or delta.reasoning or delta.reasoning_text or delta.thinking
         if text:
             state.thinks_plainly = True
             events.append(ReasoningDelta(text, choice))
+        if not delta.reasoning_details:
+            for block in delta.thinking_blocks or ():
+                _read_thought(block, choice, events, said=state.thinks_plainly)
         for detail in delta.reasoning_details or ():
             signed_by = FORMATS.get(detail.format or "", detail.format) or "unknown"
             text = detail.text or detail.summary
@@ -365,6 +379,7 @@ def _is_only_text(delta: Delta) -> bool:
         delta.tool_calls is None
         and delta.reasoning_content is None
         and delta.reasoning is None
+        and not _other_thinking(delta)
         and delta.refusal is None
         and delta.reasoning_details is None
         and delta.annotations is None
@@ -375,6 +390,28 @@ def _is_only_text(delta: Delta) -> bool:
         and delta.images is None
         and delta.native_blocks is None
     )
+
+
+def _other_thinking(delta: Delta) -> bool:
+    return bool(delta.reasoning_text or delta.thinking or delta.thinking_blocks)
+
+
+def _read_thought(part: PartOut, choice: int, events: list[Event], *, said: bool = False) -> None:
+    """Read a block of thinking; `said` is whether its text has been read elsewhere."""
+    text = thinking_text(part.thinking) or part.text
+    if text and not said:
+        events.append(ReasoningDelta(text, choice))
+    if part.signature:
+        events.append(ReasoningSigned(part.signature, BLOCKS_FORMAT, choice))
+    if part.data:
+        events.append(ReasoningEncrypted(part.data, BLOCKS_FORMAT, choice))
+
+
+THOUGHTS = frozenset({"thinking", "reasoning", "reasoning_text", "summary_text", "redacted_thinking"})
+CALLS = frozenset({"tool_use", "tool_call", "function_call", "function"})
+"""Types of parts."""
+BLOCKS_FORMAT = "anthropic"
+"""The format whose blocks of thinking have a signature."""
 
 
 def _read_image(image: ImageOut, choice: int) -> Event:
@@ -570,4 +607,5 @@ class StreamReader:
             reported = error_of_event(name, data)
             if reported is not None:
                 return self._state.fail(reported)
+            answer = look_closer(ANSWER, data, MARKS, left_out) or answer
         return left_out + self._state.read(answer) if left_out else self._state.read(answer)

@@ -8,12 +8,14 @@ from msgspec.json import Decoder
 from tidegate.protocols.decode import MALFORMED, malformed
 from tidegate.protocols.errors import ProviderBroke, ProviderError
 from tidegate.protocols.events import Event
-from tidegate.protocols.lenient import decode_leniently
+from tidegate.protocols.lenient import decode_leniently, look_closer
 
 from .usage import UsageIn
 from .wire import ExtraContent, NativeBlockIn, ReasoningDetail
 
 __all__ = [
+    "ANSWER",
+    "MARKS",
     "NOTHING",
     "AnswerOut",
     "CallOut",
@@ -55,13 +57,26 @@ class CallOut(Struct, gc=False):
     arguments: Any = None
 
 
+class ImageUrl(Struct, gc=False):
+    """The URL of an image."""
+
+    url: str = ""
+
+
 class PartOut(Struct, gc=False):
-    """A part of a content list (Mistral)."""
+    """A part of a content list (Mistral; other servers pass on the parts of other formats)."""
 
     type: str = "text"
     text: str | None = None
     thinking: Any = None
     signature: str | None = None
+    data: str | None = None
+    refusal: str | None = None
+    image_url: ImageUrl | None = None
+    id: str | None = None
+    name: str | None = None
+    input: Any = None
+    arguments: Any = None
 
 
 class UrlCitation(Struct, gc=False):
@@ -79,12 +94,6 @@ class Annotation(Struct, gc=False):
     url_citation: UrlCitation | None = None
 
 
-class ImageUrl(Struct, gc=False):
-    """The URL of an image."""
-
-    url: str = ""
-
-
 class ImageOut(Struct, gc=False):
     """An image that the model generated, in OpenRouter's form."""
 
@@ -97,6 +106,11 @@ class Delta(Struct, gc=False):
     content: str | list[PartOut] | None = None
     reasoning_content: str | None = None
     reasoning: str | None = None
+    reasoning_text: str | None = None
+    thinking: str | None = None
+    """Its names at services that only pass it on (GitHub Copilot, Ollama's own API)."""
+    thinking_blocks: list[PartOut] | None = None
+    """Anthropic's blocks (LiteLLM)."""
     reasoning_details: list[ReasoningDetail] | None = None
     refusal: str | None = None
     tool_calls: list[CallOut] | None = None
@@ -121,6 +135,8 @@ class ChoiceOut(Struct, gc=False):
     index: int | None = None
     delta: Delta | None = None
     message: Delta | None = None
+    text: str | None = None
+    """The text of the older completions, which some servers send in a chat."""
     finish_reason: str | None = None
     native_finish_reason: str | None = None
     logprobs: Logprobs | None = None
@@ -156,6 +172,8 @@ class AnswerOut(Struct, gc=False):
 
 
 ANSWER = Decoder(AnswerOut)
+MARKS = frozenset({"choices"})
+"""What only an answer has."""
 NOTHING = Delta()
 
 
@@ -170,6 +188,8 @@ def decode_answer(body: bytes, events: list[Event]) -> AnswerOut | ProviderError
         answer = decode_chunk(body, events)
     except MALFORMED as error:
         return malformed("the provider's answer", error)
+    if not answer.choices and not answer.error:
+        answer = look_closer(ANSWER, body, MARKS, events) or answer
     if not answer.choices and not answer.error:
         return ProviderBroke("the provider's answer has no choices")
     return answer

@@ -38,7 +38,7 @@ from tidegate.protocols.fitting import objects_in
 from tidegate.protocols.finishes import broken_finish, is_broken, meaning_of, own_words
 from tidegate.protocols.functions import arguments_text
 from tidegate.protocols.ids import CallIds
-from tidegate.protocols.lenient import decode_aside, decode_leniently
+from tidegate.protocols.lenient import decode_aside, decode_leniently, look_closer
 from tidegate.protocols.openai_errors import error_of_event
 from tidegate.protocols.sse import ServerSentEvent, Splitter, is_stream, without_mark
 
@@ -68,6 +68,9 @@ __all__ = ["OVER", "BodyReader", "StreamReader", "failure_in", "finish_of"]
 
 OVER = frozenset({"completed", "complete", "incomplete"})
 """The statuses of a finished answer."""
+
+MARKS = frozenset({"output"})
+"""What only a response has."""
 
 UNDER_WAY = frozenset({"in_progress", "queued"})
 """The statuses of an answer that is not finished."""
@@ -366,6 +369,8 @@ class BodyReader:
         left_out: list[Event] = []
         try:
             response = decode_leniently(RESPONSE, body, left_out)
+            if response.output is None and response.status is None and not response.error:
+                response = look_closer(RESPONSE, body, MARKS, left_out) or response
             return left_out + self._state.finish(response)
         except ProviderBroke as error:
             return self._state.fail(error)
@@ -450,6 +455,8 @@ class StreamReader:
             return self._state.fail(failure)
         events: list[Event] = []  # a whole response: some servers do not stream although they were asked to
         whole = decode_leniently(RESPONSE, piece.data, events)
+        if whole.output is None:
+            whole = look_closer(RESPONSE, piece.data, MARKS, events) or whole
         return events if whole.output is None else [*events, *self._state.finish(whole)]
 
     # --- one method per event ---
