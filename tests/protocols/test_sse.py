@@ -1,5 +1,7 @@
 import itertools
 
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -104,7 +106,30 @@ def test_bare_json_between_events_is_data():
 
 
 def test_bare_json_over_several_lines_is_one_event_also_at_the_end():
-    assert read([b'[{\n"error": {"code": 429}}\n]']) == [(b"", b'[{\n"error": {"code": 429}}\n]')]
+    assert read([b'{\n"error": {"code": 429}}\n']) == [(b"", b'{ "error": {"code": 429}}')]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b'{"a": 1}\n{"b": 2}\n',
+        b'{"a": 1}\r\n\r\n{"b": 2}',
+        b'\n {"a": 1}\n\n\n{"b": 2}\n\n',
+        b'[{"a": 1},\n{"b": 2}]',
+        b'[\n {"a": 1}\n,\n {"b": 2}\n]\n',
+        b'\xef\xbb\xbf{"a": 1}\n{"b": 2}',
+    ],
+)
+def test_json_lines_and_arrays_are_events(data):
+    for pieces in splits(data):
+        assert [json.loads(one[1]) for one in read(pieces)] == [{"a": 1}, {"b": 2}]
+
+
+def test_json_lines_are_read_as_they_come():
+    splitter = Splitter()
+    assert [one.data for one in splitter.feed(b'{"a": 1}\n{"b"')] == [b'{"a": 1}']
+    assert [one.data for one in splitter.feed(b": 2}\n")] == [b'{"b": 2}']
+    assert splitter.close() == []
 
 
 def test_an_unfinished_event_at_the_end_counts():

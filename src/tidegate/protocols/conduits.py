@@ -11,24 +11,30 @@ from typing import Protocol as Interface
 from .contract import Conduit, Tally
 from .decode import malformed
 from .errors import ProviderBroke, ProviderError, TidegateError
-from .sse import is_stream, without_mark
+from .sse import BLANKS, is_json, is_several, without_mark
 
-__all__ = ["BlockSplitter", "BodyConduit", "StreamConduit"]
+__all__ = ["BlockSplitter", "BodyConduit", "OtherForm", "StreamConduit"]
+
+
+class OtherForm(Exception):
+    """What the provider sends cannot be passed on, because it is not in the client's form; it may still be
+    readable.
+    """
 
 
 class BodyConduit(ABC):
     """The conduit of a complete answer: its bytes are collected, because only the whole of it is JSON."""
 
-    __slots__ = ("_pieces", "failure", "streamed", "tally")
+    __slots__ = ("_pieces", "failure", "instead", "tally")
     done = finished = False
 
     def __init__(self) -> None:
         self.tally = Tally()
         self.failure: ProviderError | None = None
         self._pieces: list[bytes] = []
-        self.streamed: Callable[[], Conduit] | None = None
-        """Creates the conduit that reads a stream, which some servers send although they were asked for a
-        whole answer."""
+        self.instead: Callable[[], Conduit] | None = None
+        """Creates the conduit that reads answers in other forms, such as a stream, which some servers send
+        although they were asked for a whole answer."""
 
     def feed(self, data: bytes) -> bytes:
         """See Conduit."""
@@ -36,8 +42,8 @@ class BodyConduit(ABC):
         return b""
 
     def _collect(self, body: bytes) -> bytes:
-        assert self.streamed is not None
-        conduit = self.streamed()
+        assert self.instead is not None
+        conduit = self.instead()
         answer = conduit.feed(body) + conduit.close()
         self.tally, self.failure = conduit.tally, conduit.failure
         return answer
@@ -46,7 +52,12 @@ class BodyConduit(ABC):
         """See Conduit."""
         try:
             body = without_mark(b"".join(self._pieces))
-            return self._take(body) if self.streamed is None or not is_stream(body) else self._collect(body)
+            if self.instead is None:
+                return self._take(body)
+            try:
+                return self._collect(body) if is_several(body) else self._take(body)
+            except OtherForm:
+                return self._collect(body)
         except Exception as error:  # noqa: BLE001 any exception here is caused by what the provider sent
             self.failure = _failure_from(error, "the provider's answer")
             return b""
@@ -82,13 +93,18 @@ class BlockSplitter(Interface):
 class StreamConduit(ABC):
     """The conduit of a stream. What precedes a failure has been passed on and is valid."""
 
-    __slots__ = ("_blocks", "done", "failure", "tally")
+    __slots__ = ("_opened", "_blocks", "_other", "done", "failure", "instead", "tally")
 
     def __init__(self, blocks: BlockSplitter) -> None:
         self.tally = Tally()
         self.failure: ProviderError | None = None
         self.done = False
+        self.instead: Callable[[], Conduit] | None = None
+        """Creates the conduit that reads streams in other forms: JSON lines, or a whole answer."""
         self._blocks = blocks
+        self._opened = False
+        """Whether the first byte is known, and with it that this is a stream of events."""
+        self._other: Conduit | None = None
 
     @property
     def finished(self) -> bool:
@@ -97,8 +113,12 @@ class StreamConduit(ABC):
 
     def feed(self, data: bytes) -> bytes:
         """See Conduit."""
+        if self._other is not None:
+            return self._by_other(self._other.feed(data))
         if self.failure is not None or self.done:
             return b""
+        if not self._opened and self._is_other(data):
+            return self._hand_over(data.lstrip(BLANKS))
         try:
             blocks = self._blocks.feed(data)
         except ProviderError as error:
@@ -107,9 +127,13 @@ class StreamConduit(ABC):
 
     def close(self) -> bytes:
         """See Conduit."""
+        if self._other is not None:
+            return self._by_other(self._other.close())
         if self._is_over():
             return b""
         passed = self._pass(self._blocks.close())
+        if self._other is not None:
+            return passed + self._by_other(self._other.close())
         if self._is_over():
             return passed
         try:
@@ -133,16 +157,41 @@ class StreamConduit(ABC):
         """
         raise ProviderBroke("the provider's stream ended before it was finished")
 
+    # --- streams in other forms ---
+
+    def _is_other(self, data: bytes) -> bool:
+        """Return whether the stream begins with JSON in place of an event."""
+        self._opened = bool(data.strip(BLANKS))
+        return self._opened and self.instead is not None and is_json(data)
+
+    def _hand_over(self, data: bytes) -> bytes:
+        """Let the other conduit read everything from here on."""
+        assert self.instead is not None
+        self._other = self.instead()
+        self.tally = self._other.tally
+        return self._by_other(self._other.feed(data))
+
+    def _by_other(self, passed: bytes) -> bytes:
+        assert self._other is not None
+        self.failure, self.done = self._other.failure, self._other.done
+        return passed
+
     def _is_over(self) -> bool:
         return self.failure is not None or self.done
 
     def _pass(self, blocks: Iterable[bytes]) -> bytes:
         passed, take = [], self._take
+        waiting = iter(blocks)
         try:
-            for block in blocks:
+            for block in waiting:
                 passed.append(take(block))
                 if self.done:
                     break
+        except OtherForm as form:
+            if self.instead is None:
+                passed.append(self._fail(form))
+            else:
+                passed.append(self._hand_over(b"".join(one.rstrip(b"\r\n") + b"\n\n" for one in (block, *waiting))))
         except Exception as error:  # noqa: BLE001 any exception here is caused by what the provider sent
             passed.append(self._fail(error))
         return b"".join(passed)

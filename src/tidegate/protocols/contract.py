@@ -546,7 +546,10 @@ class SpliceRoute:
         call = self._protocol.splice_request(request, self._target)
         if call.stream != request.stream:  # the model cannot stream, or only streams
             return call, self._bridge.bridge(request, call)
-        return call, self._protocol.splice(request, call, self._target)
+        conduit = self._protocol.splice(request, call, self._target)
+        if hasattr(conduit, "instead"):  # splices that know answers in other forms when they see them
+            conduit.instead = lambda: self._bridge.bridge(request, call)
+        return call, conduit
 
 
 # --- what cannot be carried ------------------------------------------------------------------

@@ -83,7 +83,7 @@ def objects_in(values: Iterable[Raw], name: str, leave_out: Callable[[str], None
     """
     found = []
     for value in values:
-        if memoryview(value)[:1] == b"{":
+        if bytes(memoryview(value)[:1]) == b"{":
             found.append(value)
             continue
         decoded = decode_any(value)
@@ -250,8 +250,8 @@ def _is_native(value: Any, kind: inspect.Type) -> bool:
 
 
 def _as_text(value: Any, path: tuple[str, ...]) -> Any:
-    if isinstance(value, str):
-        return value
+    if isinstance(value, str | Raw):
+        return value if isinstance(value, str) else bytes(value).decode()
     if path and path[-1] in ARGUMENTS:
         return msgspec.json.encode(value).decode()
     if is_nothing(value):

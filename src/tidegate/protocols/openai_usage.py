@@ -11,6 +11,8 @@ from msgspec.json import Decoder
 
 from .decode import MALFORMED
 from .lenient import decode_view
+from .sound_json import make_sound
+from .surrogates import encode_with_halves
 from .served import Served, nano_usd, served, with_upstream
 from .usage import Count, Usage
 
@@ -139,10 +141,17 @@ def read_usage(decoded: Any, leave_out: Callable[[str], None]) -> UsageIn | None
     except msgspec.ValidationError:
         pass
     try:
-        return decode_view(USAGE, msgspec.json.encode(decoded), lambda name: leave_out(f"usage.{name}"))
+        return decode_view(USAGE, _encoded(decoded), lambda name: leave_out(f"usage.{name}"))
     except MALFORMED:
         leave_out("usage")
         return None
+
+
+def _encoded(decoded: Any) -> bytes:
+    try:
+        return msgspec.json.encode(decoded)
+    except UnicodeEncodeError:
+        return make_sound(encode_with_halves(decoded))
 
 
 def completion_tokens(usage: UsageIn) -> int:

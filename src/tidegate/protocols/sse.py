@@ -2,7 +2,8 @@
 
 `Splitter` splits a byte stream into events: with LF, CRLF or CR, with or without `event:` lines. Comments are
 skipped, several `data:` lines are joined, a bare JSON object between events counts as data (Google sends
-errors in mid-stream that way), and an unfinished event at the end is returned too.
+errors in mid-stream that way), and an unfinished event at the end is returned too. A stream that begins with
+JSON is one of JSON lines, a JSON array or one answer: each line, each element, or the answer, is an event.
 
 Heartbeats of any form are not events: comments, empty data, words that are not JSON (`: keepalive`, `ping`),
 JSON that is not an object (`null`). `[DONE]` is the end mark, with or without surrounding spaces.
@@ -15,10 +16,14 @@ and the blank line (`parse_event` reads one).
 import re
 from typing import NamedTuple
 
+from msgspec import DecodeError, Raw
+from msgspec.json import Decoder
+
 from .errors import ProviderBroke
 from .surrogates import Surrogates
 
 __all__ = [
+    "BLANKS",
     "KEEP_ALIVE",
     "MAX_EVENT",
     "Blocks",
@@ -27,6 +32,8 @@ __all__ = [
     "Splitter",
     "frame",
     "is_heartbeat",
+    "is_json",
+    "is_several",
     "is_stream",
     "only_comments",
     "parse_block",
@@ -45,6 +52,9 @@ DONE = b"[DONE]"
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
+BLANKS = b" \t\r\n" + BYTE_ORDER_MARK
+"""What may precede a stream or a body, perhaps in pieces."""
+
 
 class ServerSentEvent(NamedTuple):
     """One event. `data` is the joined text of its data lines."""
@@ -57,10 +67,12 @@ class ServerSentEvent(NamedTuple):
 class _Lines:
     """Collects data up to the end of the last complete event, with LF; the unfinished rest waits."""
 
-    __slots__ = ("_begun", "_rest")
+    __slots__ = ("_bare", "_begun", "_rest")
 
     def __init__(self) -> None:
         self._rest = bytearray()
+        self._bare: bool | None = None
+        """Whether the stream is JSON without `data:`; None until its first byte is known."""
         self._begun = False
         """Whether the first bytes, which may be a byte order mark, have been read."""
 
@@ -72,6 +84,8 @@ class _Lines:
     def _take_rest(self) -> bytes:
         rest = bytes(self._rest)
         self._rest.clear()
+        if self._bare or (self._bare is None and is_json(rest)):
+            return b"\n\n".join(_values(rest))
         return _with_line_feeds(rest).strip(b"\n") if rest.strip() else b""
 
     def _take_whole(self, data: bytes) -> bytes:
@@ -92,6 +106,8 @@ class _Lines:
             held = b"\r" if rest.endswith(b"\r") else b""  # the second half of CRLF may still come
             tail = _with_line_feeds(bytes(rest[seen : len(rest) - len(held)]))
             rest[seen:] = tail + held
+        if self._bare is not False and self._is_bare():
+            return self._take_lines()
         end = rest.rfind(b"\n\n", seen) + 2
         if end == 1:
             if len(rest) > MAX_EVENT:
@@ -100,6 +116,27 @@ class _Lines:
         whole = bytes(rest[:end])
         del rest[:end]
         return whole
+
+    def _is_bare(self) -> bool:
+        if self._bare is None and self._begun:
+            begin = bytes(self._rest[:_MOST_BLANKS]).lstrip()
+            self._bare = is_json(begin) if begin else None
+        return bool(self._bare)
+
+    def _take_lines(self) -> bytes:
+        """Return the complete lines of a stream of JSON lines, as events. Everything else is one document,
+        which is read at its end.
+        """
+        rest = self._rest
+        first = rest.find(b"\n") + 1
+        end = rest.rfind(b"\n") + 1 if first and _is_object(bytes(rest[:first])) else 0
+        if not end:
+            if len(rest) > MAX_EVENT:
+                raise ProviderBroke(f"the provider sent an event of more than {MAX_EVENT} bytes")
+            return b""
+        whole = bytes(rest[:end])
+        del rest[:end]
+        return b"".join(line + b"\n\n" for line in whole.split(b"\n") if line.strip())
 
 
 class Splitter(_Lines):
@@ -247,6 +284,20 @@ def is_stream(body: bytes) -> bool:
     return body.removeprefix(BYTE_ORDER_MARK).lstrip().startswith((b"data:", b"event:", b": "))
 
 
+def is_json(data: bytes) -> bool:
+    """Whether a stream begins with JSON in place of an event."""
+    return data.lstrip(BLANKS)[:1] in (b"{", b"[")
+
+
+def is_several(body: bytes) -> bool:
+    """Whether a body is several answers where one was asked for: events, JSON lines or a JSON array."""
+    if is_stream(body):
+        return True
+    bare = body.lstrip()
+    first, _, more = bare.partition(b"\n") if bare[:1] == b"{" else (b"", b"", b"")
+    return bare[:1] == b"[" or (bool(more.strip()) and _is_object(first))
+
+
 def without_mark(body: bytes) -> bytes:
     """A body without a byte order mark, with which it is not JSON."""
     return body.removeprefix(BYTE_ORDER_MARK)
@@ -260,6 +311,29 @@ def words_of_failure(body: bytes) -> bool:
 def only_comments(data: bytes) -> bool:
     """Whether all lines are comments."""
     return all(not line or line.startswith(b":") for line in data.splitlines())
+
+
+_MOST_BLANKS = 1024
+"""How many bytes of a stream are looked at for its first that is no blank."""
+_JSON = Decoder(Raw)
+_LIST = Decoder(list[Raw])
+
+
+def _is_object(line: bytes) -> bool:
+    try:
+        return is_json(line) and bytes(_JSON.decode(line))[:1] == b"{"
+    except (DecodeError, RecursionError):
+        return False
+
+
+def _values(data: bytes) -> list[bytes]:
+    """Return the JSON values of a stream that is JSON: one, the elements of an array, or lines."""
+    data = data.removeprefix(BYTE_ORDER_MARK).strip()
+    try:
+        values = [bytes(one) for one in _LIST.decode(data)] if data[:1] == b"[" else [bytes(_JSON.decode(data))]
+    except (DecodeError, UnicodeError, RecursionError):
+        values = [line.strip() for line in data.split(b"\n")]
+    return [value.replace(b"\r", b" ").replace(b"\n", b" ") for value in values if value]
 
 
 _DATA = re.compile(rb"^data\b", re.MULTILINE)

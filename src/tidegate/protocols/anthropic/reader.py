@@ -31,7 +31,7 @@ from tidegate.protocols.finishes import broken_finish, end_with, meaning_of
 from tidegate.protocols.lenient import decode_leniently
 from tidegate.protocols.openai_errors import error_of_event
 from tidegate.protocols.sound_json import make_sound
-from tidegate.protocols.sse import Splitter, is_stream, without_mark
+from tidegate.protocols.sse import Splitter, is_several, without_mark
 from tidegate.protocols.surrogates import Surrogates, has_halves
 from tidegate.protocols.wide_numbers import decode_any
 
@@ -183,7 +183,7 @@ class WholeReader:
     def close(self) -> list[Event]:
         """See contract.Reader."""
         body = without_mark(b"".join(self._pieces))
-        if is_stream(body):
+        if is_several(body):
             stream = StreamReader(self._call)
             return [*stream.feed(body), *stream.close()]
         try:
@@ -459,7 +459,7 @@ def _kind_of(event: StreamEvent, name: bytes, data: bytes) -> str:
     if event.type or named:
         return named
     fields = FIELDS.decode(data)
-    objects = {field for field, value in fields.items() if memoryview(value)[:1] in (b"{", b"[")}
+    objects = {field for field, value in fields.items() if bytes(memoryview(value)[:1]) in (b"{", b"[")}
     return next((kind for field, kind in _BY_FIELD if field in objects), "")
 
 

@@ -6,15 +6,17 @@ may be sent before it is recognised, because the gateway reports the error itsel
 """
 
 from contextlib import suppress
+from typing import Literal
 
 import msgspec
 from msgspec import Struct
 
-from tidegate.protocols.conduits import BodyConduit, StreamConduit
+from tidegate.protocols.conduits import BodyConduit, OtherForm, StreamConduit
 from tidegate.protocols.decode import MALFORMED, require_json
 from tidegate.protocols.errors import ProviderBroke, TidegateError
 from tidegate.protocols.finishes import meaning_of
 from tidegate.protocols.lenient import decode_view
+from tidegate.protocols.sound_json import with_halves_kept
 from tidegate.protocols.sse import Blocks, frame, parse_event
 
 from .error import parse_inner_error, render_error_body
@@ -47,10 +49,32 @@ class EventPart(Struct, frozen=True):
     usage: UsageOut | None = None
 
 
+class FirstForm(Struct, frozen=True):
+    """The first event of a stream that has one."""
+
+    type: str
+
+
+class BlockForm(Struct, frozen=True):
+    """A block, as clients read it."""
+
+    type: str
+    text: str = ""
+    thinking: str = ""
+    name: str = ""
+
+
+class WholeForm(Struct, frozen=True):
+    """A message, as clients read it."""
+
+    type: Literal["message", "error"]
+    content: list[BlockForm] = []
+
+
 class WholePart(Struct, frozen=True):
     """The fields of a message that accounting needs."""
 
-    type: str
+    type: str = ""
     id: str = ""
     model: str = ""
     stop_reason: str | None = None
@@ -59,6 +83,8 @@ class WholePart(Struct, frozen=True):
 
 _EVENT = msgspec.json.Decoder(EventPart)
 _WHOLE = msgspec.json.Decoder(WholePart)
+_FORM = msgspec.json.Decoder(WholeForm)
+_FIRST = msgspec.json.Decoder(FirstForm)
 
 
 BLOCK_EVENTS = frozenset(
@@ -73,10 +99,12 @@ MESSAGE_STOP = b'\nevent: message_stop\ndata: {"type":"message_stop"}\n\n'
 class StreamSplice(StreamConduit):
     """The conduit of a stream."""
 
-    __slots__ = ("_usage",)
+    __slots__ = ("_first", "_usage")
 
     def __init__(self) -> None:
         super().__init__(Blocks())
+        self._first = True
+        """Whether there has been no event yet."""
         self._usage: UsageOut | None = None
 
     def feed(self, data: bytes) -> bytes:
@@ -107,13 +135,27 @@ class StreamSplice(StreamConduit):
     def _take(self, block: bytes) -> bytes:
         """See StreamConduit."""
         event = parse_event(block)
-        if event is not None:
-            self._look(event.data)
-        return block
+        if event is None:
+            return block
+        if self._first:
+            self._check_form(event.data)
+        self._look(event.data)
+        sound = with_halves_kept(event.data)
+        return block if sound is event.data else frame(sound, event.name)
+
+    def _check_form(self, data: bytes) -> None:
+        """Raise OtherForm if the first event is none of this format: a whole message, or wrapped."""
+        try:
+            kind = _FIRST.decode(data).type
+        except MALFORMED:
+            kind = "message"
+        if kind == "message" and self.instead is not None:
+            raise OtherForm
+        self._first = False
 
     def _look(self, data: bytes) -> None:
         """Account for an event. Raises ProviderError for a failure, one of MALFORMED if it is not JSON."""
-        require_json(data)
+        data = require_json(data)
         if _matters(data):
             with suppress(msgspec.ValidationError):  # unexpected types are forwarded too
                 self._note(decode_view(_EVENT, data, self.tally.leave_out), data)
@@ -165,10 +207,12 @@ class BodySplice(BodyConduit):
 
     def _take(self, body: bytes) -> bytes:
         """See BodyConduit."""
-        require_json(body)
-        message = decode_view(_WHOLE, body, self.tally.leave_out)
+        sound = require_json(body)
+        message = decode_view(_WHOLE, sound, self.tally.leave_out)
         if message.type == "error":
             raise parse_inner_error(body)
+        if self.instead is not None:
+            _check_form(sound)
         if message.type != "message":
             raise ProviderBroke("the provider's answer is not a message")
         self.tally.id, self.tally.model = message.id, message.model
@@ -177,4 +221,11 @@ class BodySplice(BodyConduit):
             self.tally.note(read_served(message.usage))
         if message.stop_reason is not None:
             self.tally.finish = meaning_of(message.stop_reason)
-        return body
+        return body if sound is body else with_halves_kept(body)
+
+
+def _check_form(body: bytes) -> None:
+    try:
+        _FORM.decode(body)
+    except MALFORMED:
+        raise OtherForm from None

@@ -7,7 +7,7 @@ chunk, and content may follow it, `Finished` waits for the end of the input.
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Any
 
@@ -63,7 +63,7 @@ from .wire import (
     WirePart,
 )
 
-__all__ = ["GeminiReader", "is_one_event"]
+__all__ = ["SNAKE_CASE", "GeminiReader", "is_one_event"]
 
 FORMAT = "gemini"
 
@@ -74,7 +74,7 @@ _PLAIN_FINISHES = frozenset({"STOP", "MAX_TOKENS"})
 _ANSWER = msgspec.json.Decoder(Answer)
 MARKS = frozenset({"candidates", "promptFeedback"})
 """What only an answer has."""
-_SNAKE_CASE = re.compile(
+SNAKE_CASE = re.compile(
     rb'"(?:finish_(?:reason|message)|usage_metadata|model_version|response_id|safety_ratings|prompt_feedback'
     rb'|function_call|inline_data|thought_signature|create_time|grounding_metadata|citation_metadata)"\s*:'
 )
@@ -134,7 +134,7 @@ class GeminiReader:
         """Collects an answer that is plain JSON, which is read once complete."""
         self._is_over = False
         # the answer
-        self._decode = _ANSWER.decode
+        self._decode: Callable[[bytes], Answer] = _ANSWER.decode
         self._started = False
         self._tree: Any = None
         """The chunk that is being read, once parts of it are needed as they were written."""
@@ -245,7 +245,7 @@ class GeminiReader:
         if not answer.candidates:
             answer = self._look_closer(answer, data, events)
         if not self._started:
-            if _SNAKE_CASE.search(data) is not None:
+            if SNAKE_CASE.search(data) is not None:
                 self._decode = _respelled
                 answer = look_closer(_ANSWER, data, MARKS, events) or answer
             self._started = True

@@ -8,18 +8,19 @@ forwarded when it is recognised: `abort` reports it to the client.
 import msgspec
 from msgspec import Raw, Struct
 
-from tidegate.protocols.conduits import BodyConduit, StreamConduit
+from tidegate.protocols.conduits import BodyConduit, OtherForm, StreamConduit
 from tidegate.protocols.contract import Call, Tally, Target
-from tidegate.protocols.decode import require_json
+from tidegate.protocols.decode import MALFORMED, require_json
 from tidegate.protocols.errors import ProviderBroke, TidegateError
 from tidegate.protocols.finishes import meaning_of
 from tidegate.protocols.lenient import decode_view
 from tidegate.protocols.served import served
+from tidegate.protocols.sound_json import with_halves_kept
 from tidegate.protocols.sse import Blocks, ServerSentEvent, parse_event
 
 from .error import parse_inner_error, render_error_body
 from .parse import Parsed
-from .reader import is_one_event
+from .reader import SNAKE_CASE, is_one_event
 from .render import render_path
 from .usage import parse_usage, with_searches
 from .wire import PromptFeedback, UsageMetadata
@@ -76,6 +77,44 @@ _FIELDS = msgspec.json.Decoder(dict[str, Raw])
 _VIEW = msgspec.json.Decoder(AnswerView)
 
 
+class PartForm(Struct, frozen=True, rename="camel"):
+    """A part, as clients read it."""
+
+    text: str | None = None
+    function_call: dict[str, Raw] | None = None
+
+
+class ContentForm(Struct, frozen=True):
+    """A content, as clients read it."""
+
+    parts: list[PartForm] | None = None
+
+
+class CandidateForm(Struct, frozen=True):
+    """A candidate, as clients read it."""
+
+    content: ContentForm | None = None
+
+
+class AnswerForm(Struct, frozen=True):
+    """An answer, as clients read it."""
+
+    candidates: list[CandidateForm] | None = None
+
+
+_FORM = msgspec.json.Decoder(AnswerForm)
+
+
+def check_form(data: bytes) -> None:
+    """Raise OtherForm for an answer that clients of this format cannot read, but that may be readable."""
+    try:
+        _FORM.decode(data)
+    except MALFORMED:
+        raise OtherForm from None
+    if SNAKE_CASE.search(data) is not None:
+        raise OtherForm
+
+
 class Account:
     """What is known of an answer: its tally, and whether it is complete."""
 
@@ -96,8 +135,8 @@ class Account:
         """Account for an answer, or a chunk of it. Raises ProviderError if it is an error, and one of
         MALFORMED if it is not JSON.
         """
-        require_json(data)
-        view = decode_view(_VIEW, data, self.tally.leave_out)
+        sound = require_json(data)
+        view = decode_view(_VIEW, sound, self.tally.leave_out)
         if view.error:
             raise parse_inner_error(view.error)
         tally = self.tally
@@ -152,8 +191,20 @@ class StreamSplice(StreamConduit):
         """See StreamConduit."""
         event = parse_event(block)
         if event is not None:
+            is_first = not self._account.begun
             self._account.note(event.data)
+            if is_first and self.instead is not None:
+                self._check_first(event.data)
+            sound = with_halves_kept(event.data)
+            if sound is not event.data:
+                event = event._replace(data=sound)
+                block = b"data: " + sound + b"\r\n\r\n"
         return self._written(block, event)
+
+    def _check_first(self, data: bytes) -> None:
+        if not self._account.begun:
+            raise OtherForm
+        check_form(require_json(data))
 
     def _end(self) -> bytes:
         """See StreamConduit."""
@@ -206,6 +257,10 @@ class BodySplice(BodyConduit):
         """See BodyConduit."""
         account = Account(self.tally)
         account.note(body)
+        if self.instead is not None:
+            if not account.begun:
+                raise OtherForm
+            check_form(require_json(body))
         if not account.begun:
             raise ProviderBroke("the provider's answer has no candidates")
-        return body
+        return with_halves_kept(body)

@@ -6,7 +6,9 @@ from typing import Any
 from msgspec import Struct, ValidationError
 from msgspec.json import Decoder
 
+from tidegate.protocols.conduits import OtherForm
 from tidegate.protocols.decode import MALFORMED, check_utf8, require_json
+from tidegate.protocols.envelopes import unwrapped
 from tidegate.protocols.errors import ProviderBroke
 from tidegate.protocols.fields import ENCODE, FIELDS
 from tidegate.protocols.lenient import decode_view
@@ -17,11 +19,15 @@ from tidegate.protocols.openai_conduits import (
     failure_in,
     note_finishes,
 )
+from tidegate.protocols.sound_json import with_halves_kept
 from tidegate.protocols.sse import KEEP_ALIVE, ServerSentEvent, frame
 from tidegate.protocols.text_frames import TextFrame, around
 
+from tidegate.protocols.wide_numbers import decode_any
+
 from .error import error_of_event
 from .usage import UsageIn, parse_served, parse_usage
+from .wire_answer import MARKS
 from .writer import CHUNK
 
 __all__ = ["BodySplice", "StreamSplice"]
@@ -41,11 +47,41 @@ class FirstView(ChunkView, gc=False):
     id: str | None = None
     model: str | None = None
     service_tier: Any = None
+    object: Any = None
+
+
+class CallForm(Struct, gc=False):
+    """A call, as clients read it."""
+
+    id: str | None = None
+    function: dict[str, Any] | None = None
+
+
+class MessageForm(Struct, gc=False):
+    """A message, as clients read it."""
+
+    content: str | None = None
+    tool_calls: list[CallForm] | None = None
+
+
+class ChoiceForm(Struct, gc=False):
+    """A choice, as clients read it."""
+
+    message: MessageForm
+
+
+class AnswerForm(Struct, gc=False):
+    """A complete answer, as clients read it."""
+
+    choices: list[ChoiceForm]
 
 
 VIEW = Decoder(ChunkView)
 WHOLE = Decoder(dict[str, Any])
 FIRST_VIEW = Decoder(FirstView)
+FORM = Decoder(AnswerForm)
+OLDER = "text_completion"
+"""The `object` of the older completions."""
 
 
 class StreamSplice(OpenAIStream):
@@ -82,7 +118,11 @@ class StreamSplice(OpenAIStream):
             return self._finish(block)
         try:
             decoder: Decoder[Any] = VIEW if self._known else FIRST_VIEW
-            view: ChunkView = decode_view(decoder, require_json(data), self.tally.leave_out)
+            sound = require_json(data)
+            view: ChunkView = decode_view(decoder, sound, self.tally.leave_out)
+            if sound is not data:
+                data = with_halves_kept(data)
+                block = b"data: " + data
         except ValidationError:
             return block + b"\n\n"  # events of unknown types are forwarded too
         except MALFORMED as error:
@@ -90,13 +130,15 @@ class StreamSplice(OpenAIStream):
         failure = failure_in(view.error, view.choices)
         if failure is None and not view.choices:
             failure = error_of_event(event.name, data)
-        kept = self._count(block, data, view)
+        kept = self._count(block, data, sound, view)
         if failure is not None:
             raise failure
         return kept
 
-    def _count(self, block: bytes, data: bytes, view: ChunkView) -> bytes:
+    def _count(self, block: bytes, data: bytes, sound: bytes, view: ChunkView) -> bytes:
         if isinstance(view, FirstView):
+            if view.object == OLDER or (not view.choices and view.usage is None and is_wrapped(data)):
+                raise OtherForm
             if view.id:
                 self.tally.id, self.tally.model = view.id, view.model or ""
                 self._known = True
@@ -107,11 +149,11 @@ class StreamSplice(OpenAIStream):
             block = b"data: " + data
         if view.usage is not None:
             self.tally.usage = parse_usage(view.usage) or self.tally.usage
-            last = decode_view(FIRST_VIEW, data, self.tally.leave_out)
+            last = decode_view(FIRST_VIEW, sound, self.tally.leave_out)
             self.tally.note(parse_served(last.service_tier, view.usage))
             if not self._include_usage:
-                return frame(_without_usage(data)) if view.choices else b""
-        return (block if view.choices is not None else _with_choices(block, data)) + b"\n\n"
+                return frame(_without_usage(sound)) if view.choices else b""
+        return (block if view.choices is not None else _with_choices(block, sound)) + b"\n\n"
 
     def _end(self) -> bytes:
         """See StreamConduit. A server may omit the mark after the finish reason of its only choice."""
@@ -122,6 +164,13 @@ class StreamSplice(OpenAIStream):
         if self.tally.finish is None and self._reports_finish:
             raise ProviderBroke("the provider's stream ended without a finish reason")
         return (block if block.startswith(b"data: [DONE]") else b"data: [DONE]") + b"\n\n"
+
+
+def is_wrapped(data: bytes) -> bool:
+    """Return whether there is a chunk within another object."""
+    tree = decode_any(data)
+    found = unwrapped(tree, MARKS)
+    return found is not None and found is not tree
 
 
 def _only_goes_on(data: bytes) -> bool:
@@ -225,7 +274,8 @@ class BodySplice(OpenAIBody):
 
     def _take(self, body: bytes) -> bytes:
         """Return the provider's bytes if they are a chat completion."""
-        view = decode_view(FIRST_VIEW, require_json(body), self.tally.leave_out)
+        sound = require_json(body)
+        view = decode_view(FIRST_VIEW, sound, self.tally.leave_out)
         tally = self.tally
         tally.id, tally.model = view.id or "", view.model or ""
         tally.note(parse_served(view.service_tier, view.usage))
@@ -233,7 +283,11 @@ class BodySplice(OpenAIBody):
         failure = failure_in(view.error, view.choices)
         if failure is not None:
             raise failure
+        try:
+            FORM.decode(sound)
+        except MALFORMED:
+            raise OtherForm from None
         if not view.choices:
             raise ProviderBroke("the provider's answer has no choices")
         note_finishes(tally, view.choices)
-        return body
+        return body if sound is body else with_halves_kept(body)

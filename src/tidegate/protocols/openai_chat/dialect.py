@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from tidegate.protocols.limits import NameRule
 
-__all__ = ["PLAIN", "Dialect", "continues", "faulty", "only_streams"]
+__all__ = ["FAULTS", "PLAIN", "Dialect", "continues", "faulty", "only_streams"]
 
 
 class Dialect(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, cache_hash=True):

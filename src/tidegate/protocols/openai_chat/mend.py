@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 import msgspec
-from msgspec import Raw
+from msgspec import Raw, structs
 
 from tidegate.protocols.calls import Assembly, CallPiece, CallUpdate
 from tidegate.protocols.contract import Tally, Target
@@ -18,19 +18,23 @@ from tidegate.protocols.errors import ProviderBroke, ProviderError
 from tidegate.protocols.finishes import WORDS, broken_finish, end_with, finish_of, is_broken
 from tidegate.protocols.ids import new_id
 from tidegate.protocols.openai_conduits import OpenAIBody, OpenAIStream
+from tidegate.protocols.sound_json import with_halves_kept
 from tidegate.protocols.sse import ServerSentEvent, frame
 from tidegate.protocols.surrogates import decode_with_halves, encode_with_halves, has_halves
 from tidegate.protocols.text_frames import TextFrame, around
 from tidegate.protocols.wide_numbers import decode_any
+from tidegate.protocols.words import words_in
 
 from .build import thinking_text
 from .clean import clean_text, is_clean, read_clean
-from .dialect import Dialect
+from .dialect import FAULTS, Dialect
+from .mend_form import in_form
 from .error import error_inside, error_of_event
 from .usage import completion_tokens, parse_served, parse_usage, read_usage
+from .wire_answer import THOUGHTS
 from .writer import CHUNK, DONE
 
-__all__ = ["BodyMend", "Mending", "StreamMend"]
+__all__ = ["BodyMend", "Mending", "StreamMend", "mending_all"]
 
 Json = dict[str, Any]
 MOST_WAITING = 16
@@ -46,6 +50,7 @@ def decode_object(data: bytes) -> Json:
     """Decode a JSON object. Unpaired UTF-16 surrogates are preserved, since each chunk is forwarded
     separately, and so is what Python has no number for, as `Raw`. Raises one of MALFORMED.
     """
+    data = with_halves_kept(data)
     try:
         return _DECODE(data)
     except msgspec.DecodeError as error:
@@ -162,6 +167,10 @@ def _mend_message(choice: Json, memory: ChoiceMemory, streams: bool) -> None:
         message = choice.pop("message")
         if choice.get("delta") is None:
             choice["delta"] = message
+    place = "delta" if streams else "message"
+    if isinstance(choice.get("text"), str) and choice.get(place) is None:
+        text = choice.pop("text")
+        choice[place] = {"content": text} if streams else {"role": "assistant", "content": text}
 
 
 def _mend_shape(choice: Json, memory: ChoiceMemory, streams: bool) -> None:
@@ -211,8 +220,14 @@ def _mend_content(choice: Json, memory: ChoiceMemory, streams: bool) -> None:
     if not isinstance(content, list):
         return
     parts = [part for part in content if isinstance(part, dict)]
-    thought = "".join(thinking_text(part.get("thinking")) for part in parts if part.get("type") == "thinking")
-    delta["content"] = "".join(part.get("text") or "" for part in parts if part.get("type") == "text")
+    thought = "".join(
+        thinking_text(part.get("thinking")) or words_in(part.get("text")) or ""
+        for part in parts
+        if part.get("type") in THOUGHTS
+    )
+    delta["content"] = "".join(
+        words_in(part.get("text")) or "" for part in parts if part.get("type") not in THOUGHTS
+    )
     if thought:
         delta["reasoning_content"] = thought
 
@@ -220,8 +235,14 @@ def _mend_content(choice: Json, memory: ChoiceMemory, streams: bool) -> None:
 def _mend_reasoning(choice: Json, memory: ChoiceMemory, streams: bool) -> None:
     """Copy thinking to `reasoning_content`, the field that Tidegate uses for all providers."""
     delta = _content_of(choice)
-    if delta.get("reasoning") and not delta.get("reasoning_content"):
-        delta["reasoning_content"] = delta["reasoning"]
+    if not delta.get("reasoning_content"):
+        thought = next((words for name in THINKING if (words := words_in(delta.get(name)))), None)
+        if thought:
+            delta["reasoning_content"] = thought
+
+
+THINKING = ("reasoning", "reasoning_text", "thinking")
+"""Other names of `reasoning_content`."""
 
 
 def _mend_calls(choice: Json, memory: ChoiceMemory, streams: bool) -> None:
@@ -319,6 +340,8 @@ class Repairs:
         self.answers = tuple(mend for fact, mend in ANSWER_REPAIRS if getattr(dialect, fact))
         needed = (mend for fact, mend in CHOICE_REPAIRS if getattr(dialect, fact))
         self.choices = (_mend_message, *needed)
+        if not dialect.list_contents:
+            self.choices = (_mend_message, _mend_content, *self.choices[1:])
 
     def run(self, chunk: Json, memory: Memory) -> None:
         """Mend a chunk, or a complete answer."""
@@ -358,6 +381,12 @@ class Mending:
         self.whole_names = dialect.whole_names
 
 
+def mending_all(target: Target) -> Mending:
+    """Return the mending of answers with any fault but those of counting."""
+    faults = dict.fromkeys((fault for fault in FAULTS if fault != "excludes_reasoning"), True)
+    return Mending(structs.replace(target, dialect=structs.replace(target.dialect, **faults)))
+
+
 # --- the conduits ----------------------------------------------------------------------------
 
 
@@ -377,7 +406,7 @@ class Mender:
         """
         try:
             check_utf8(data)
-            chunk = decode_object(data)
+            chunk = in_form(decode_object(data), self._tally.leave_out)
         except MALFORMED as error:
             raise error_of_event(name, data) or error from None
         choices = _listed(chunk.get("choices"))
@@ -568,7 +597,8 @@ class StreamMend(OpenAIStream):
             return b""
         if chunk.get("choices") is None:
             chunk["choices"] = []
-        return frame(original if chunk == decode_object(original) else encode(chunk))
+        same = chunk == decode_object(original)
+        return frame(with_halves_kept(original) if same else encode(chunk))
 
     def _finish(self) -> bytes:
         """Return the end of the stream: what was held back, and the end mark."""

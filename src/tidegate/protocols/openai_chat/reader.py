@@ -32,7 +32,7 @@ from tidegate.protocols.finishes import broken_finish, end_with, finish_of, is_b
 from tidegate.protocols.functions import custom_text
 from tidegate.protocols.lenient import look_closer
 from tidegate.protocols.media import parse_url
-from tidegate.protocols.sse import ServerSentEvent, Splitter, is_stream, without_mark
+from tidegate.protocols.sse import ServerSentEvent, Splitter, is_several, without_mark
 from tidegate.protocols.turn import Inline
 
 from .build import thinking_text
@@ -46,6 +46,7 @@ from .wire_answer import (
     ANSWER,
     MARKS,
     NOTHING,
+    THOUGHTS,
     AnswerOut,
     CallOut,
     ChoiceOut,
@@ -407,7 +408,6 @@ def _read_thought(part: PartOut, choice: int, events: list[Event], *, said: bool
         events.append(ReasoningEncrypted(part.data, BLOCKS_FORMAT, choice))
 
 
-THOUGHTS = frozenset({"thinking", "reasoning", "reasoning_text", "summary_text", "redacted_thinking"})
 CALLS = frozenset({"tool_use", "tool_call", "function_call", "function"})
 """Types of parts."""
 BLOCKS_FORMAT = "anthropic"
@@ -482,7 +482,7 @@ class BodyReader:
         """Return all events of the answer."""
         left_out: list[Event] = []
         body = without_mark(b"".join(self._pieces))
-        if is_stream(body):
+        if is_several(body):
             stream = StreamReader(self._call, self._target)
             return [*stream.feed(body), *stream.close()]
         state = AnswerState(self._call, self._target, whole=True)

@@ -4,7 +4,7 @@ from tidegate.protocols.contract import BridgeRoute, Call, Conduit, ParsedReques
 
 from .conduit import BodySplice, StreamSplice
 from .dialect import Dialect, faulty
-from .mend import BodyMend, Mending, StreamMend
+from .mend import BodyMend, Mending, StreamMend, mending_all
 from .parse import Parsed
 from .render import render_request
 from .splice import Splicer
@@ -46,13 +46,19 @@ class ChatRoute:
             return self._bridge.bridge(request, call)
         mending = self._mending
         if not call.stream:
-            conduit = BodySplice() if mending is None else BodyMend(mending)
-            conduit.streamed = lambda: self._bridge.bridge(request, call)
-            return conduit
+            return self._body(request, call)
         usage, choices = request.include_usage, request.n
         if mending is not None:
             return StreamMend(mending, include_usage=usage, choices=choices)
-        return StreamSplice(include_usage=usage, reports_finish=self._reports_finish, choices=choices)
+        splice = StreamSplice(include_usage=usage, reports_finish=self._reports_finish, choices=choices)
+        splice.instead = lambda: StreamMend(mending_all(self._target), include_usage=usage, choices=choices)
+        return splice
+
+    def _body(self, request: ParsedRequest, call: Call) -> Conduit:
+        """Create the conduit of a complete answer."""
+        body = BodySplice() if self._mending is None else BodyMend(self._mending)
+        body.instead = lambda: self._bridge.bridge(request, call)
+        return body
 
     def _translates(self, request: ParsedRequest) -> bool:
         """Return whether client and provider use different generations of this format: functions or custom

@@ -17,6 +17,7 @@ __all__ = [
     "ANSWER",
     "MARKS",
     "NOTHING",
+    "THOUGHTS",
     "AnswerOut",
     "CallOut",
     "ChoiceOut",
@@ -170,6 +171,9 @@ class AnswerOut(Struct, gc=False):
     citations: list[Any] | None = None
     search_results: list[SearchResult] | None = None
 
+
+THOUGHTS = frozenset({"thinking", "reasoning", "reasoning_text", "summary_text", "redacted_thinking"})
+"""Types of content parts that are thinking."""
 
 ANSWER = Decoder(AnswerOut)
 MARKS = frozenset({"choices"})

@@ -40,7 +40,7 @@ from tidegate.protocols.functions import arguments_text
 from tidegate.protocols.ids import CallIds
 from tidegate.protocols.lenient import decode_aside, decode_leniently, look_closer
 from tidegate.protocols.openai_errors import error_of_event
-from tidegate.protocols.sse import ServerSentEvent, Splitter, is_stream, without_mark
+from tidegate.protocols.sse import ServerSentEvent, Splitter, is_several, without_mark
 
 from .error import failure_of
 from .usage import parse_usage
@@ -363,7 +363,7 @@ class BodyReader:
     def close(self) -> list[Event]:
         """Return all events of the answer."""
         body = without_mark(b"".join(self._pieces))
-        if is_stream(body):
+        if is_several(body):
             stream = StreamReader(self._customs)
             return [*stream.feed(body), *stream.close()]
         left_out: list[Event] = []

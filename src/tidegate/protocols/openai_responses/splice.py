@@ -13,13 +13,15 @@ from typing import Any
 from msgspec import Raw, Struct, ValidationError
 from msgspec.json import Decoder
 
-from tidegate.protocols.conduits import BodyConduit, StreamConduit
+from tidegate.protocols.conduits import BodyConduit, OtherForm, StreamConduit
 from tidegate.protocols.contract import Call, Tally, Target
-from tidegate.protocols.decode import require_json
+from tidegate.protocols.decode import MALFORMED, require_json
 from tidegate.protocols.effort import may_sample, nearest_effort
 from tidegate.protocols.errors import ProviderBroke, ProviderError, TidegateError
 from tidegate.protocols.fields import ENCODE, FIELDS, Fields, is_set
 from tidegate.protocols.lenient import decode_view
+from tidegate.protocols.openai_errors import error_of_event
+from tidegate.protocols.sound_json import with_halves_kept
 from tidegate.protocols.sse import Blocks, frame, parse_event
 
 from .error import error_object, error_of_response, error_of_stream, failure_of
@@ -112,6 +114,13 @@ class EventView(Struct):
     param: str | None = None
 
 
+class PartForm(Struct, gc=False):
+    """A part of a message, as clients read it."""
+
+    type: str
+    text: str | None = None
+
+
 class CallView(Struct, gc=False):
     """The fields that show whether an item is a call to the client's tools."""
 
@@ -119,7 +128,28 @@ class CallView(Struct, gc=False):
     name: str | None = None
 
 
+class ItemForm(Struct, gc=False):
+    """An item, as clients read it."""
+
+    type: str
+    content: list[PartForm] | None = None
+
+
+class ResponseForm(Struct, gc=False):
+    """A response, as clients read it."""
+
+    output: list[ItemForm] | None = None
+
+
+class FirstForm(Struct, gc=False):
+    """The first event of a stream that has one."""
+
+    type: str
+
+
 EVENT = Decoder(EventView)
+FORM = Decoder(ResponseForm)
+FIRST = Decoder(FirstForm)
 CALL_VIEW = Decoder(CallView)
 
 
@@ -157,13 +187,26 @@ class BodySplice(BodyConduit):
         """Return the provider's bytes if they are a response, which includes one that
         runs in the background.
         """
-        require_json(body)
-        response = decode_view(RESPONSE, body, self.tally.leave_out)
-        failure = failure_in(response) or _incomplete(response)
+        sound = require_json(body)
+        response = decode_view(RESPONSE, sound, self.tally.leave_out)
+        failure = failure_in(response)
+        if failure is None and self.instead is not None:
+            _check_form(response, sound)
+        failure = failure or _incomplete(response)
         if failure is not None:
             raise failure
         count(self.tally, response, self._customs)
-        return body
+        return body if sound is body else with_halves_kept(body)
+
+
+def _check_form(response: ResponseOut, body: bytes) -> None:
+    """Raise OtherForm for a response that clients cannot read, but that may be readable."""
+    if response.status is None or (not response.output and response.output_text):
+        raise OtherForm
+    try:
+        FORM.decode(body)
+    except MALFORMED:
+        raise OtherForm from None
 
 
 def _incomplete(response: ResponseOut) -> ProviderError | None:
@@ -214,12 +257,25 @@ class StreamSplice(StreamConduit):
         event = parse_event(block)
         if event is not None and event.data != b"[DONE]" and event.data.strip():
             data = event.data
-            require_json(data)
+            sound = require_json(data)
+            if not self._last:
+                self._check_first(event.name, sound)
+            if sound is not data:
+                block = frame(with_halves_kept(data), event.name)
+                data = sound
             if _may_matter(data) or event.name == b"error":
                 with suppress(ValidationError):  # events with fields of unexpected types are forwarded too
                     self._note(EVENT.decode(data), event.name)
         self._last = block
         return block
+
+    def _check_first(self, name: bytes, data: bytes) -> None:
+        """Raise OtherForm if the first event is none of this format: a whole response, or wrapped."""
+        try:
+            FIRST.decode(data)
+        except MALFORMED:
+            if name != b"error" and self.instead is not None and error_of_event(name, data) is None:
+                raise OtherForm from None
 
     def _note(self, event: EventView, name: bytes) -> None:
         if event.type == "error" or name == b"error" or event.error:
