@@ -1,12 +1,13 @@
 """A whole answer in every provider's format, as trees whose values can be replaced, one by one."""
 
+# ruff: noqa: E501 an answer reads as it is sent
+
 import copy
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from field.calling import event
 from protocols.bedrock_frames import event as frame
 
 __all__ = ["FORMATS", "MISSING", "Answer", "Event", "Path", "paths_of", "with_value"]
@@ -37,7 +38,9 @@ class Answer:
         if not self.stream:
             return _json(self.events[0][1])
         if self.model.startswith("bedrock"):
-            return b"".join(frame(name, **data) if isinstance(data, dict) else frame(name) for name, data in self.events)
+            return b"".join(
+                frame(name, **data) if isinstance(data, dict) else frame(name) for name, data in self.events
+            )
         lines = [f"event: {name}\n".encode() if name else b"" for name, _ in self.events]
         datas = [b"data: " + _json(data) + b"\n\n" for _, data in self.events]
         return b"".join(line + data for line, data in zip(lines, datas, strict=True)) + self.done
@@ -83,14 +86,19 @@ def _chat(model: str) -> Iterator[Answer]:
         "prompt_tokens_details": {"cached_tokens": 1}, "completion_tokens_details": {"reasoning_tokens": 2},
     }  # fmt: skip
     logprobs = {"content": [{"token": "The", "logprob": -0.1, "bytes": [84, 104, 101], "top_logprobs": []}]}
-    cited = {"type": "url_citation", "url_citation": {"url": "https://a.example", "title": "A", "start_index": 0, "end_index": 3}}
+    cited = {
+        "type": "url_citation",
+        "url_citation": {"url": "https://a.example", "title": "A", "start_index": 0, "end_index": 3},
+    }
     call = {"id": "c1", "type": "function", "function": {"name": NAME, "arguments": json.dumps(ARGUMENTS)}}
     message = {
         "role": "assistant", "content": TEXT, "reasoning_content": THOUGHT, "refusal": None,
         "annotations": [cited], "tool_calls": [call],
     }  # fmt: skip
     choice = {"index": 0, "message": message, "logprobs": logprobs, "finish_reason": "tool_calls"}
-    yield Answer(model, False, [("", {**head, "object": "chat.completion", "choices": [choice], "usage": usage})])
+    yield Answer(
+        model, False, [("", {**head, "object": "chat.completion", "choices": [choice], "usage": usage})]
+    )
 
     def chunk(delta: dict[str, Any], finish: str | None = None, **more: Any) -> Event:
         one = {"index": 0, "delta": delta, "finish_reason": finish, "logprobs": more.pop("logprobs", None)}
@@ -118,12 +126,19 @@ def _anthropic(model: str) -> Iterator[Answer]:
     usage = {"input_tokens": 3, "output_tokens": 9, "cache_read_input_tokens": 1, "cache_creation_input_tokens": 0,
              "cache_creation": {"ephemeral_5m_input_tokens": 0}, "service_tier": "standard"}  # fmt: skip
     head = {"id": "m1", "type": "message", "role": "assistant", "model": "m", "stop_sequence": None}
-    cited = {"type": "web_search_result_location", "url": "https://a.example", "title": "A", "cited_text": "x"}
+    cited = {
+        "type": "web_search_result_location",
+        "url": "https://a.example",
+        "title": "A",
+        "cited_text": "x",
+    }
     thought = {"type": "thinking", "thinking": THOUGHT, "signature": "c2ln"}
     text = {"type": "text", "text": TEXT, "citations": [cited]}
     call = {"type": "tool_use", "id": "toolu_1", "name": NAME, "input": ARGUMENTS}
     yield Answer(
-        model, False, [("", {**head, "content": [thought, text, call], "stop_reason": "tool_use", "usage": usage})]
+        model,
+        False,
+        [("", {**head, "content": [thought, text, call], "stop_reason": "tool_use", "usage": usage})],
     )
 
     def delta(index: int, kind: str, **fields: Any) -> Event:
@@ -134,7 +149,11 @@ def _anthropic(model: str) -> Iterator[Answer]:
         True,
         [
             _named("message_start", message={**head, "content": [], "stop_reason": None, "usage": usage}),
-            _named("content_block_start", index=0, content_block={"type": "thinking", "thinking": "", "signature": ""}),
+            _named(
+                "content_block_start",
+                index=0,
+                content_block={"type": "thinking", "thinking": "", "signature": ""},
+            ),
             delta(0, "thinking_delta", thinking=THOUGHT),
             delta(0, "signature_delta", signature="c2ln"),
             _named("content_block_stop", index=0),
@@ -146,7 +165,11 @@ def _anthropic(model: str) -> Iterator[Answer]:
             _named("content_block_start", index=2, content_block={**call, "input": {}}),
             delta(2, "input_json_delta", partial_json=json.dumps(ARGUMENTS)),
             _named("content_block_stop", index=2),
-            _named("message_delta", delta={"stop_reason": "tool_use", "stop_sequence": None}, usage={"output_tokens": 9}),
+            _named(
+                "message_delta",
+                delta={"stop_reason": "tool_use", "stop_sequence": None},
+                usage={"output_tokens": 9},
+            ),
             _named("message_stop"),
         ],
     )
@@ -186,8 +209,16 @@ def _gemini(model: str) -> Iterator[Answer]:
 
 
 def _cohere(model: str) -> Iterator[Answer]:
-    usage = {"billed_units": {"input_tokens": 3, "output_tokens": 9}, "tokens": {"input_tokens": 3, "output_tokens": 9}}
-    cited = {"start": 0, "end": 3, "text": "The", "sources": [{"type": "document", "id": "d", "document": {"url": "https://a.example"}}]}
+    usage = {
+        "billed_units": {"input_tokens": 3, "output_tokens": 9},
+        "tokens": {"input_tokens": 3, "output_tokens": 9},
+    }
+    cited = {
+        "start": 0,
+        "end": 3,
+        "text": "The",
+        "sources": [{"type": "document", "id": "d", "document": {"url": "https://a.example"}}],
+    }
     call = {"id": "c1", "type": "function", "function": {"name": NAME, "arguments": json.dumps(ARGUMENTS)}}
     message = {
         "role": "assistant", "content": [{"type": "thinking", "thinking": THOUGHT}, {"type": "text", "text": TEXT}],
@@ -230,7 +261,11 @@ def _cohere(model: str) -> Iterator[Answer]:
 
 def _bedrock(model: str) -> Iterator[Answer]:
     usage = {"inputTokens": 3, "outputTokens": 9, "totalTokens": 12, "cacheReadInputTokens": 0}
-    cited = {"title": "A", "location": {"web": {"url": "https://a.example"}}, "sourceContent": [{"text": "x"}]}
+    cited = {
+        "title": "A",
+        "location": {"web": {"url": "https://a.example"}},
+        "sourceContent": [{"text": "x"}],
+    }
     thought = {"reasoningContent": {"reasoningText": {"text": THOUGHT, "signature": "c2ln"}}}
     call = {"toolUse": {"toolUseId": "c1", "name": NAME, "input": ARGUMENTS}}
     cites = {"citationsContent": {"content": [{"text": TEXT[5:]}], "citations": [cited]}}
@@ -238,7 +273,17 @@ def _bedrock(model: str) -> Iterator[Answer]:
     yield Answer(
         model,
         False,
-        [("", {"output": {"message": message}, "stopReason": "tool_use", "usage": usage, "metrics": {"latencyMs": 7}})],
+        [
+            (
+                "",
+                {
+                    "output": {"message": message},
+                    "stopReason": "tool_use",
+                    "usage": usage,
+                    "metrics": {"latencyMs": 7},
+                },
+            )
+        ],
     )
 
     def delta(index: int, **fields: Any) -> Event:
@@ -259,7 +304,10 @@ def _bedrock(model: str) -> Iterator[Answer]:
             delta(1, text=TEXT[5:]),
             delta(1, citation=cited),
             stop(1),
-            ("contentBlockStart", {"contentBlockIndex": 2, "start": {"toolUse": {"toolUseId": "c1", "name": NAME}}}),
+            (
+                "contentBlockStart",
+                {"contentBlockIndex": 2, "start": {"toolUse": {"toolUseId": "c1", "name": NAME}}},
+            ),
             delta(2, toolUse={"input": json.dumps(ARGUMENTS)}),
             stop(2),
             ("messageStop", {"stopReason": "tool_use"}),
@@ -271,11 +319,29 @@ def _bedrock(model: str) -> Iterator[Answer]:
 def _responses(model: str) -> Iterator[Answer]:
     usage = {"input_tokens": 3, "output_tokens": 9, "total_tokens": 12, "input_tokens_details": {"cached_tokens": 1},
              "output_tokens_details": {"reasoning_tokens": 2}}  # fmt: skip
-    cited = {"type": "url_citation", "url": "https://a.example", "title": "A", "start_index": 0, "end_index": 3}
-    thought = {"id": "rs1", "type": "reasoning", "summary": [{"type": "summary_text", "text": THOUGHT}], "encrypted_content": "c2ln"}
+    cited = {
+        "type": "url_citation",
+        "url": "https://a.example",
+        "title": "A",
+        "start_index": 0,
+        "end_index": 3,
+    }
+    thought = {
+        "id": "rs1",
+        "type": "reasoning",
+        "summary": [{"type": "summary_text", "text": THOUGHT}],
+        "encrypted_content": "c2ln",
+    }
     part = {"type": "output_text", "text": TEXT, "annotations": [cited], "logprobs": []}
     said = {"id": "msg1", "type": "message", "status": "completed", "role": "assistant", "content": [part]}
-    call = {"id": "fc1", "type": "function_call", "status": "completed", "call_id": "c1", "name": NAME, "arguments": json.dumps(ARGUMENTS)}
+    call = {
+        "id": "fc1",
+        "type": "function_call",
+        "status": "completed",
+        "call_id": "c1",
+        "name": NAME,
+        "arguments": json.dumps(ARGUMENTS),
+    }
     begun = {"id": "r1", "object": "response", "created_at": 7, "status": "in_progress", "model": "m", "output": [],
              "error": None, "incomplete_details": None, "service_tier": "default"}  # fmt: skip
     whole = {**begun, "status": "completed", "output": [thought, said, call], "usage": usage}
@@ -286,19 +352,68 @@ def _responses(model: str) -> Iterator[Answer]:
         [
             _named("response.created", sequence_number=0, response=begun),
             _named("response.output_item.added", output_index=0, item={**thought, "summary": []}),
-            _named("response.reasoning_summary_text.delta", output_index=0, summary_index=0, item_id="rs1", delta=THOUGHT),
+            _named(
+                "response.reasoning_summary_text.delta",
+                output_index=0,
+                summary_index=0,
+                item_id="rs1",
+                delta=THOUGHT,
+            ),
             _named("response.output_item.done", output_index=0, item=thought),
             _named("response.output_item.added", output_index=1, item={**said, "content": []}),
-            _named("response.content_part.added", output_index=1, content_index=0, item_id="msg1", part={**part, "text": ""}),
-            _named("response.output_text.delta", output_index=1, content_index=0, item_id="msg1", delta=TEXT[:5], logprobs=[]),
-            _named("response.output_text.delta", output_index=1, content_index=0, item_id="msg1", delta=TEXT[5:], logprobs=[]),
-            _named("response.output_text.annotation.added", output_index=1, content_index=0, annotation_index=0, annotation=cited),
-            _named("response.output_text.done", output_index=1, content_index=0, item_id="msg1", text=TEXT, logprobs=[]),
+            _named(
+                "response.content_part.added",
+                output_index=1,
+                content_index=0,
+                item_id="msg1",
+                part={**part, "text": ""},
+            ),
+            _named(
+                "response.output_text.delta",
+                output_index=1,
+                content_index=0,
+                item_id="msg1",
+                delta=TEXT[:5],
+                logprobs=[],
+            ),
+            _named(
+                "response.output_text.delta",
+                output_index=1,
+                content_index=0,
+                item_id="msg1",
+                delta=TEXT[5:],
+                logprobs=[],
+            ),
+            _named(
+                "response.output_text.annotation.added",
+                output_index=1,
+                content_index=0,
+                annotation_index=0,
+                annotation=cited,
+            ),
+            _named(
+                "response.output_text.done",
+                output_index=1,
+                content_index=0,
+                item_id="msg1",
+                text=TEXT,
+                logprobs=[],
+            ),
             _named("response.content_part.done", output_index=1, content_index=0, item_id="msg1", part=part),
             _named("response.output_item.done", output_index=1, item=said),
             _named("response.output_item.added", output_index=2, item={**call, "arguments": ""}),
-            _named("response.function_call_arguments.delta", output_index=2, item_id="fc1", delta=json.dumps(ARGUMENTS)),
-            _named("response.function_call_arguments.done", output_index=2, item_id="fc1", arguments=json.dumps(ARGUMENTS)),
+            _named(
+                "response.function_call_arguments.delta",
+                output_index=2,
+                item_id="fc1",
+                delta=json.dumps(ARGUMENTS),
+            ),
+            _named(
+                "response.function_call_arguments.done",
+                output_index=2,
+                item_id="fc1",
+                arguments=json.dumps(ARGUMENTS),
+            ),
             _named("response.output_item.done", output_index=2, item=call),
             _named("response.completed", response=whole),
         ],

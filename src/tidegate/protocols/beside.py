@@ -8,7 +8,7 @@ reported by name, so that the text, which has been paid for, still arrives.
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from msgspec import Raw, Struct, structs
+from msgspec import DecodeError, Raw, Struct, structs
 from msgspec.json import Decoder
 
 from .decode import MALFORMED, require_json
@@ -76,9 +76,15 @@ def _check_audio(event: AudioDelta) -> Event:
 
 
 def _check_block(event: NativeBlock) -> Event:
-    _OBJECT(event.block)
+    fields = _OBJECT(event.block)
     require_json(bytes(event.block))
+    if all(bytes(value) in NOTHING for name, value in fields.items() if name != "type"):
+        raise DecodeError("the block is empty")
     return event
+
+
+NOTHING = (b"null", b'""', b"[]", b"{}", b"false")
+"""Values that say nothing."""
 
 
 def _check_citation(event: CitationAdded) -> Event:

@@ -52,11 +52,11 @@ class BodyConduit(ABC):
         """See Conduit."""
         try:
             body = without_mark(b"".join(self._pieces))
-            if self.instead is None:
-                return self._take(body)
             try:
-                return self._collect(body) if is_several(body) else self._take(body)
-            except OtherForm:
+                return self._take(body)
+            except Exception as error:
+                if self.instead is None or not (isinstance(error, OtherForm) or is_several(body)):
+                    raise
                 return self._collect(body)
         except Exception as error:  # noqa: BLE001 any exception here is caused by what the provider sent
             self.failure = _failure_from(error, "the provider's answer")
@@ -89,11 +89,15 @@ class BlockSplitter(Interface):
         """Return the rest."""
         ...
 
+    def give_up(self) -> bytes:
+        """Return the bytes of the block that has not ended."""
+        ...
+
 
 class StreamConduit(ABC):
     """The conduit of a stream. What precedes a failure has been passed on and is valid."""
 
-    __slots__ = ("_opened", "_blocks", "_other", "done", "failure", "instead", "tally")
+    __slots__ = ("_blocks", "_opened", "_other", "done", "failure", "instead", "tally")
 
     def __init__(self, blocks: BlockSplitter) -> None:
         self.tally = Tally()
@@ -132,10 +136,11 @@ class StreamConduit(ABC):
         if self._is_over():
             return b""
         passed = self._pass(self._blocks.close())
-        if self._other is not None:
-            return passed + self._by_other(self._other.close())
         if self._is_over():
             return passed
+        other = self._handed_over()
+        if other is not None:
+            return passed + self._by_other(other.close())
         try:
             return passed + self._end()
         except Exception as error:  # noqa: BLE001 as below
@@ -171,6 +176,9 @@ class StreamConduit(ABC):
         self.tally = self._other.tally
         return self._by_other(self._other.feed(data))
 
+    def _handed_over(self) -> Conduit | None:
+        return self._other
+
     def _by_other(self, passed: bytes) -> bytes:
         assert self._other is not None
         self.failure, self.done = self._other.failure, self._other.done
@@ -191,7 +199,8 @@ class StreamConduit(ABC):
             if self.instead is None:
                 passed.append(self._fail(form))
             else:
-                passed.append(self._hand_over(b"".join(one.rstrip(b"\r\n") + b"\n\n" for one in (block, *waiting))))
+                rest = b"".join(one.rstrip(b"\r\n") + b"\n\n" for one in (block, *waiting))
+                passed.append(self._hand_over(rest + self._blocks.give_up()))
         except Exception as error:  # noqa: BLE001 any exception here is caused by what the provider sent
             passed.append(self._fail(error))
         return b"".join(passed)

@@ -28,6 +28,7 @@ from .limits import ANY_NAME, NameRule, short_tool_names
 from .needs import Need
 from .opening import Session
 from .profile import PLAIN, Profile
+from .sendable import sendable
 from .served import Served
 from .text_frames import TextFrame
 from .turn import Turn
@@ -516,6 +517,7 @@ class BridgeRoute:
         """Plan with another turn than the request's: one whose links have been fetched."""
         if self._searching is not None and any(tool.search is not None for tool in turn.tools):
             return self._searching.plan_turn(request, turn)
+        turn, left_out = sendable(turn)
         turn, names = short_tool_names(in_order(turn), self._tool_names)
         most = None if turn.max_tokens is None else self._most_output()
         if most is None or turn.max_tokens is None or turn.max_tokens <= most:
@@ -523,6 +525,8 @@ class BridgeRoute:
         else:
             call = self._protocol.render_request(structs.replace(turn, max_tokens=most), self._target)
             call = structs.replace(call, dropped=(*call.dropped, "max_tokens"))
+        if left_out:
+            call = structs.replace(call, dropped=(*call.dropped, *left_out))
         return call, self.bridge(request, call, names)
 
     def bridge(self, request: ParsedRequest, call: Call, names: Mapping[str, str] | None = None) -> Conduit:

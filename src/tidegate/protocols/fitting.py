@@ -16,6 +16,7 @@ from msgspec import Raw, inspect
 
 from .decode import MALFORMED
 from .envelopes import other_spelling
+from .events import Event, LeftOut
 from .usage import MOST_TOKENS
 from .wide_numbers import decode_any
 from .words import is_nothing, words_in
@@ -29,10 +30,11 @@ class Unreadable(msgspec.ValidationError):
 
 ANSWER = frozenset(
     {
-        "args", "arguments", "bytesBase64Encoded", "candidates", "choices", "citationsContent", "content",
-        "content_block", "custom", "data", "delta", "embedding", "embeddings", "error", "function", "functionCall",
-        "function_call", "inlineData", "input", "item", "message", "output", "partial_json", "parts", "predictions",
-        "start", "text", "toolUse", "tool_calls", "values",
+        "args", "arguments", "bytesBase64Encoded", "candidates", "choices", "citationsContent",
+        "content", "content_block", "custom", "data", "delta", "embedding",
+        "embeddings", "error", "function", "functionCall", "function_call", "inlineData",
+        "input", "item", "message", "output", "partial_json", "parts",
+        "predictions", "start", "text", "toolUse", "tool_calls", "values",
     }
 )  # fmt: skip
 """Fields that are a part of the answer itself."""
@@ -77,9 +79,9 @@ def fit(value: Any, kind: type, leave_out: Callable[[str], None]) -> Any:
     return fitted
 
 
-def objects_in(values: Iterable[Raw], name: str, leave_out: Callable[[str], None]) -> list[Raw]:
+def objects_in(values: Iterable[Raw], name: str, events: list[Event]) -> list[Raw]:
     """Return the blocks of a list with this name that are decoded one by one: a text is a block of its own.
-    What is none is left out by name.
+    What is none is left out by name, in an event.
     """
     found = []
     for value in values:
@@ -91,7 +93,7 @@ def objects_in(values: Iterable[Raw], name: str, leave_out: Callable[[str], None
         if words:
             found.append(Raw(msgspec.json.encode(BLOCKS[name](words))))
         elif not is_nothing(decoded):
-            leave_out(name)
+            events.append(LeftOut(name))
     return found
 
 
@@ -325,7 +327,15 @@ def _as_boolean(value: Any) -> Any:
     return value != 0 if isinstance(value, int | float) else _WRONG
 
 
-_BOOLEANS: Mapping[str, bool] = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False, "": False}
+_BOOLEANS: Mapping[str, bool] = {
+    "true": True,
+    "yes": True,
+    "1": True,
+    "false": False,
+    "no": False,
+    "0": False,
+    "": False,
+}
 
 
 def _is_within(number: float, kind: inspect.IntType | inspect.FloatType) -> bool:
@@ -337,7 +347,9 @@ def _as_int(value: Any) -> int | None:
         return value if abs(value) <= MOST_TOKENS else None
     if isinstance(value, str) and len(value) < 20 and value.strip().isdecimal():
         return int(value)
-    return int(value) if isinstance(value, float) and value.is_integer() and abs(value) <= MOST_TOKENS else None
+    return (
+        int(value) if isinstance(value, float) and value.is_integer() and abs(value) <= MOST_TOKENS else None
+    )
 
 
 def _as_float(value: Any) -> float | None:

@@ -13,8 +13,8 @@ from msgspec import ValidationError
 from msgspec.json import Decoder
 
 from .decode import MALFORMED
-from .events import Event, LeftOut
 from .envelopes import respelled, unwrapped
+from .events import Event, LeftOut
 from .fitting import fit
 from .sound_json import make_sound
 from .wide_numbers import decode_any
@@ -61,9 +61,7 @@ def decode_view(decoder: Decoder[T], data: bytes, leave_out: Callable[[str], Non
         return _decode_fitted(decoder, data, leave_out)
 
 
-def look_closer(
-    decoder: Decoder[T], data: bytes, marks: frozenset[str], events: list[Event]
-) -> T | None:
+def look_closer(decoder: Decoder[T], data: bytes, marks: frozenset[str], events: list[Event]) -> T | None:
     """Decode again what said nothing: the answer may be wrapped in another object, or have its fields in the
     other spelling. `marks` are fields that only an answer has. Returns None if there is no answer.
     """

@@ -49,7 +49,7 @@ def parse_url(url: str, param: str) -> Inline | Link:
         head = _DATA_URL.match(url)
         if head is None or not head[3]:
             raise InvalidRequest("expected a data URL of the form data:<type>;base64,<data>", param=param)
-        return inline(head[1] or "text/plain", url[head.end() :])
+        return inline(head[1] or "", url[head.end() :])
     if found is not None and scheme in ("https", "http", "gs") and url.startswith("//", found.end()):
         return Link(f"{scheme}:{url[found.end() :].rstrip()}")
     raise InvalidRequest("expected an https, http or data URL", param=param)
@@ -72,7 +72,25 @@ TYPES = {
 def inline(media_type: str, data: str) -> Inline:
     """Inline media with the registered type in lower case, and plain base64."""
     kind = media_type.partition(";")[0].strip().lower()
-    return Inline(TYPES.get(kind, kind), plain_base64(data))
+    plain = plain_base64(data)
+    return Inline(_told_by(plain) or kind or "text/plain" if kind in UNTOLD else TYPES.get(kind, kind), plain)
+
+
+UNTOLD = frozenset({"", "application/octet-stream", "binary/octet-stream"})
+"""Media types that do not tell what the data is."""
+
+
+def _told_by(data: str) -> str | None:
+    """The media type of base64 data by its first bytes."""
+    try:
+        start = base64.b64decode(data[:16])
+    except (binascii.Error, ValueError):
+        return None
+    if start.startswith(b"%PDF-"):
+        return "application/pdf"
+    if start.startswith(b"RIFF") and start[8:12] != b"WEBP":
+        return None
+    return next((kind for kind, magic in MAGIC.items() if start.startswith(magic)), None)
 
 
 _ODD = ("\n", "\r", "\t", " ", "-", "_", "%")

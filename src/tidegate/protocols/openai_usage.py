@@ -11,9 +11,9 @@ from msgspec.json import Decoder
 
 from .decode import MALFORMED
 from .lenient import decode_view
+from .served import Served, nano_usd, served, with_upstream
 from .sound_json import make_sound
 from .surrogates import encode_with_halves
-from .served import Served, nano_usd, served, with_upstream
 from .usage import Count, Usage
 
 __all__ = ["UsageIn", "completion_tokens", "parse_served", "parse_usage", "read_usage", "render_usage"]
@@ -138,7 +138,7 @@ def read_usage(decoded: Any, leave_out: Callable[[str], None]) -> UsageIn | None
     """
     try:
         return msgspec.convert(decoded, UsageIn)
-    except msgspec.ValidationError:
+    except (msgspec.ValidationError, UnicodeError):
         pass
     try:
         return decode_view(USAGE, _encoded(decoded), lambda name: leave_out(f"usage.{name}"))

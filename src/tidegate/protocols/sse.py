@@ -81,6 +81,12 @@ class _Lines:
         """Whether there is the beginning of an event that has not ended."""
         return bool(self._rest)
 
+    def give_up(self) -> bytes:
+        """Return the beginning of an event that has not ended, for another reader of the stream."""
+        rest = bytes(self._rest)
+        self._rest.clear()
+        return rest
+
     def _take_rest(self) -> bytes:
         rest = bytes(self._rest)
         self._rest.clear()
@@ -212,9 +218,14 @@ class Blocks:
 
     def close(self) -> list[bytes]:
         """The block that the stream ended in, if any."""
+        rest = self.give_up()
+        return [rest] if rest else []
+
+    def give_up(self) -> bytes:
+        """Return the beginning of a block that has not ended, for another reader of the stream."""
         rest = bytes(self._rest)
         self._rest.clear()
-        return [rest] if rest else []
+        return rest
 
     @property
     def waiting(self) -> bool:
@@ -330,7 +341,9 @@ def _values(data: bytes) -> list[bytes]:
     """Return the JSON values of a stream that is JSON: one, the elements of an array, or lines."""
     data = data.removeprefix(BYTE_ORDER_MARK).strip()
     try:
-        values = [bytes(one) for one in _LIST.decode(data)] if data[:1] == b"[" else [bytes(_JSON.decode(data))]
+        values = (
+            [bytes(one) for one in _LIST.decode(data)] if data[:1] == b"[" else [bytes(_JSON.decode(data))]
+        )
     except (DecodeError, UnicodeError, RecursionError):
         values = [line.strip() for line in data.split(b"\n")]
     return [value.replace(b"\r", b" ").replace(b"\n", b" ") for value in values if value]

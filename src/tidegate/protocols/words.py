@@ -8,7 +8,8 @@ DEEPEST = 8
 """How many values may be around the words."""
 
 HOLDERS = (
-    "text", "value", "output_text", "thinking", "reasoning", "reasoning_content", "summary", "content", "parts",
+    "text", "value", "output_text", "thinking", "reasoning", "reasoning_content", "summary", "content",
+    "parts",
 )  # fmt: skip
 """Fields that hold words, in the order in which they are tried."""
 
@@ -35,5 +36,3 @@ def is_nothing(value: Any) -> bool:
     where there is nothing to say.
     """
     return value is None or value is False or (isinstance(value, str | list | dict) and not value)
-
-

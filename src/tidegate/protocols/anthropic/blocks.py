@@ -30,7 +30,7 @@ from tidegate.protocols.wide_numbers import decode_any
 from .messages import as_input
 from .tools import CUSTOM_INPUT
 
-__all__ = ["Block", "BlockDelta", "Delta", "Progress", "open_block"]
+__all__ = ["OTHER_NAMES", "Block", "BlockDelta", "Delta", "Progress", "open_block"]
 
 NAME = "anthropic"
 

@@ -5,7 +5,7 @@ read as blocks that open and close at once, so that both use the same code.
 """
 
 from collections.abc import Callable
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta, Raw, Struct, structs
@@ -13,21 +13,20 @@ from msgspec import Meta, Raw, Struct, structs
 from tidegate.protocols.calls import nameless_call
 from tidegate.protocols.contract import Call
 from tidegate.protocols.decode import MALFORMED, malformed
+from tidegate.protocols.envelopes import unwrapped
 from tidegate.protocols.errors import ProviderBroke, ProviderError
 from tidegate.protocols.events import (
     Event,
     Failed,
     Finished,
     FinishReason,
-    LeftOut,
     Started,
     TextDelta,
     UsageReported,
 )
-from tidegate.protocols.envelopes import unwrapped
 from tidegate.protocols.fields import ENCODE
-from tidegate.protocols.fitting import objects_in
 from tidegate.protocols.finishes import broken_finish, end_with, meaning_of
+from tidegate.protocols.fitting import objects_in
 from tidegate.protocols.lenient import decode_leniently
 from tidegate.protocols.openai_errors import error_of_event
 from tidegate.protocols.sound_json import make_sound
@@ -260,7 +259,7 @@ class _Answer:
             reported = error_of_event(name, data) if suspect else None
             if reported is not None:
                 return self.fail(reported)
-            inner = None if event.type else unwrapped(decode_any(data), MARKS)
+            inner = None if event.type else _inside(decode_any(data))
             return events if inner is None else self.take(ENCODE(inner), name)
         except ProviderBroke as error:
             return [*events, *self.fail(error)]
@@ -376,7 +375,7 @@ class _Answer:
             self._usage = message.usage
 
     def _read_content(self, message: MessageOut, out: list[Event]) -> None:
-        for raw in objects_in(message.content or (), "content", lambda name: out.append(LeftOut(name))):
+        for raw in objects_in(message.content or (), "content", out):
             block = open_block(self._progress, raw, out)
             out += block.open()
             out += block.close()
@@ -393,7 +392,10 @@ class _Answer:
         self._shut(event.index, out)
 
     def _open(self, index: int, raw: Raw, out: list[Event]) -> None:
-        block = self._blocks[index] = open_block(self._progress, raw, out)
+        blocks = objects_in((raw,), "content", out)
+        if not blocks:
+            return  # its deltas tell what it is
+        block = self._blocks[index] = open_block(self._progress, blocks[0], out)
         self.in_text = len(self._blocks) == 1 and block.is_text
         out += block.open()
 
@@ -451,6 +453,7 @@ _READ: dict[str, Callable[[_Answer, StreamEvent, bytes, list[Event]], None]] = {
 }
 """Pings and unknown types produce no events."""
 
+
 def _kind_of(event: StreamEvent, name: bytes, data: bytes) -> str:
     """Return the type of an event that has none, or an unknown one: its name, or what its fields tell."""
     if has_error(data):
@@ -459,6 +462,8 @@ def _kind_of(event: StreamEvent, name: bytes, data: bytes) -> str:
     if event.type or named:
         return named
     fields = FIELDS.decode(data)
+    if "role" in fields and "content" in fields:
+        return "message"
     objects = {field for field, value in fields.items() if bytes(memoryview(value)[:1]) in (b"{", b"[")}
     return next((kind for field, kind in _BY_FIELD if field in objects), "")
 
@@ -471,8 +476,16 @@ _BY_FIELD = (
 )
 """The type of an event by one of its fields."""
 
-MARKS = frozenset({"content_block", "delta", "content"})
-"""What only an answer, or an event of one, has."""
+
+def _inside(value: Any) -> Any:
+    """Return the event or the message that another object wraps; None if there is none."""
+    inside = [one for one in value.values() if isinstance(one, dict)] if isinstance(value, dict) else []
+    typed = next((one for one in inside if one.get("type") in _READ), None)
+    return unwrapped(inside, MARKS) if typed is None else typed
+
+
+MARKS = frozenset({"content"})
+"""What only a message has."""
 
 _IMPLIED = {
     "text_delta": Raw(b'{"type":"text"}'),

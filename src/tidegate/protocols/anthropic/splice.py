@@ -19,6 +19,7 @@ from tidegate.protocols.lenient import decode_view
 from tidegate.protocols.sound_json import with_halves_kept
 from tidegate.protocols.sse import Blocks, frame, parse_event
 
+from .blocks import OTHER_NAMES
 from .error import parse_inner_error, render_error_body
 from .usage import merge_usage, read_served, read_usage
 from .wire import UsageOut
@@ -225,7 +226,14 @@ class BodySplice(BodyConduit):
 
 
 def _check_form(body: bytes) -> None:
+    """Raise OtherForm for a message that clients cannot read, but that may be readable."""
     try:
-        _FORM.decode(body)
+        form = _FORM.decode(body)
     except MALFORMED:
         raise OtherForm from None
+    if any(block.type in FOREIGN for block in form.content):
+        raise OtherForm
+
+
+FOREIGN = frozenset({"", "output_text", "input_text", *OTHER_NAMES})
+"""Types of blocks of other formats."""

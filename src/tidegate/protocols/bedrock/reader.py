@@ -20,7 +20,6 @@ from tidegate.protocols.events import (
     Failed,
     Finished,
     ImageAdded,
-    LeftOut,
     NativeBlock,
     ReasoningDelta,
     ReasoningEncrypted,
@@ -31,11 +30,12 @@ from tidegate.protocols.events import (
     ToolCallStarted,
     UsageReported,
 )
-from tidegate.protocols.fitting import objects_in
 from tidegate.protocols.finishes import broken_finish, end_with, meaning_of
+from tidegate.protocols.fitting import objects_in
 from tidegate.protocols.functions import arguments_text, custom_text
 from tidegate.protocols.ids import CallIds
 from tidegate.protocols.lenient import decode_aside, decode_leniently, look_closer
+from tidegate.protocols.openai_errors import error_of_event
 from tidegate.protocols.sse import MAX_EVENT
 from tidegate.protocols.surrogates import Surrogates
 from tidegate.protocols.usage import Usage
@@ -258,7 +258,8 @@ class BedrockReader:
             if wrapped is not None:
                 self._read_whole(wrapped, events)
             else:
-                self._fail(_error_in(data) or malformed("the provider's answer", error), events)
+                reported = _error_in(data) or error_of_event(b"", data)
+                self._fail(reported or malformed("the provider's answer", error), events)
 
     def _read_frame(self, frame: Frame, events: list[Event]) -> None:
         kind = frame.headers.get(":message-type")
@@ -280,7 +281,7 @@ class BedrockReader:
     def _read_whole(self, answer: Answer, events: list[Event]) -> None:
         self._start(events)
         content = answer.output.message.content or ()
-        for index, raw in enumerate(objects_in(content, "content", lambda name: events.append(LeftOut(name)))):
+        for index, raw in enumerate(objects_in(content, "content", events)):
             self._read_block(index, raw, events)
             self._end_block(index, events)
         self._report(answer.usage, events)
@@ -339,7 +340,7 @@ class BedrockReader:
         if delta.text is not None:
             self._read_text(delta.text, events)
         elif delta.tool_use is not None:
-            called = opened if opened.kind else next((one for one in reversed(self._open.values()) if one.kind), None)
+            called = opened if opened.kind else self._latest_call()
             if called is None:
                 self._fail(nameless_call(), events)
             else:
@@ -352,6 +353,10 @@ class BedrockReader:
             _read_image(opened, delta.image)
         elif delta.tool_result is not None:
             opened.results += [Raw(bytes(piece)) for piece in delta.tool_result]
+
+    def _latest_call(self) -> _Open | None:
+        """Return the call that arguments belong to whose block has not begun."""
+        return next((opened for opened in reversed(self._open.values()) if opened.kind), None)
 
     def _block_stop(self, payload: bytes, events: list[Event]) -> None:
         self._end_block(decode_leniently(_END, payload, events).content_block_index, events)

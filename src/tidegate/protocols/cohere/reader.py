@@ -31,7 +31,7 @@ from tidegate.protocols.functions import arguments_text, custom_text
 from tidegate.protocols.ids import CallIds
 from tidegate.protocols.lenient import decode_aside, decode_leniently, look_closer
 from tidegate.protocols.openai_errors import error_of_event
-from tidegate.protocols.sse import MAX_EVENT, ServerSentEvent, Splitter
+from tidegate.protocols.sse import MAX_EVENT, ServerSentEvent, Splitter, is_several
 from tidegate.protocols.usage import Usage
 
 from .error import parse_failure
@@ -139,7 +139,11 @@ class CohereReader:
             for event in self._splitter.close():
                 self._read_event(event, events)
         elif self._document is not None and not self._is_over:
-            self._read_answer(bytes(self._document), events)
+            document = bytes(self._document)
+            if is_several(document):
+                self._splitter = Splitter()
+                return self.feed(document) + self.close()
+            self._read_answer(document, events)
         if not self._is_over:
             problem = (
                 "the provider's stream ended before it was finished"
@@ -196,6 +200,10 @@ class CohereReader:
             self._fail(reported, events)
         elif read is not None:
             read(self, event, events)
+        elif not event.type:
+            whole = look_closer(_ANSWER, piece.data, MARKS, events)
+            if whole is not None:
+                self._read_whole(whole, events)
 
     def _read_answer(self, data: bytes, events: list[Event]) -> None:
         try:
@@ -205,7 +213,8 @@ class CohereReader:
             if wrapped is not None:
                 self._read_whole(wrapped, events)
             else:
-                self._fail(_error_in(data) or malformed("the provider's answer", error), events)
+                reported = _error_in(data) or error_of_event(b"", data)
+                self._fail(reported or malformed("the provider's answer", error), events)
 
     # --- complete answers ---
 

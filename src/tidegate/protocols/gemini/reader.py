@@ -275,6 +275,8 @@ class GeminiReader:
         if choice is None:
             choice = self._choices[index] = _Choice(index)
         content = candidate.content
+        if content is not None and content.text and not content.parts:
+            _read_text(WirePart(text=content.text), content.text, choice, events)
         if content is not None and content.parts:
             for number, part in enumerate(content.parts):
                 if part.text is not None and part.function_call is None:
@@ -284,9 +286,10 @@ class GeminiReader:
                         _read_text(part, part.text, choice, events)
                     self._read_call(part.function_call, part.thought_signature, choice, events)
                 elif part.inline_data is None:
-                    _read_other(part, choice, self._raw_part(data, position, number), events)
+                    _read_other(part, choice, self._raw_part(part, data, position, number), events)
                 elif not _read_media(part, part.inline_data, choice, events):
-                    events.append(NativeBlock(FORMAT, self._raw_part(data, position, number), choice.index))
+                    raw = self._raw_part(part, data, position, number)
+                    events.append(NativeBlock(FORMAT, raw, choice.index))
         if candidate.logprobs_result:
             try:
                 events.extend(_read_logprobs(candidate.logprobs_result, index))
@@ -333,13 +336,17 @@ class GeminiReader:
             text = custom_text(text)
         return ToolCallDelta(choice.calls - 1, text, choice.index)
 
-    def _raw_part(self, data: bytes, candidate: int, part: int) -> Raw:
+    def _raw_part(self, read: WirePart, data: bytes, candidate: int, part: int) -> Raw:
         """Return a part as Google wrote it, in compact JSON. Such parts are rare: for the first one in a
         chunk, the chunk is decoded again.
         """
         if self._tree is None:
             self._tree = unwrapped(decode_any(data), MARKS)
-        return Raw(msgspec.json.encode(self._tree["candidates"][candidate]["content"]["parts"][part]))
+        try:
+            written = self._tree["candidates"][candidate]["content"]["parts"][part]
+        except (LookupError, TypeError):  # its place is another; known are the fields that were read
+            written = read
+        return Raw(msgspec.json.encode(written))
 
     # --- the end ---
 

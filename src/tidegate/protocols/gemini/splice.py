@@ -88,6 +88,7 @@ class ContentForm(Struct, frozen=True):
     """A content, as clients read it."""
 
     parts: list[PartForm] | None = None
+    text: None = None
 
 
 class CandidateForm(Struct, frozen=True):

@@ -131,6 +131,8 @@ class Content(Wire, frozen=True):
 
     role: str | None = None
     parts: list[WirePart] | None = None
+    text: str | None = None
+    """Where there is no list around the only part."""
 
 
 # --- the request -----------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from tidegate.protocols.decode import MALFORMED, check_utf8, require_json
 from tidegate.protocols.envelopes import unwrapped
 from tidegate.protocols.errors import ProviderBroke
 from tidegate.protocols.fields import ENCODE, FIELDS
+from tidegate.protocols.finishes import finish_of
 from tidegate.protocols.lenient import decode_view
 from tidegate.protocols.openai_conduits import (
     ChoiceView,
@@ -22,12 +23,12 @@ from tidegate.protocols.openai_conduits import (
 from tidegate.protocols.sound_json import with_halves_kept
 from tidegate.protocols.sse import KEEP_ALIVE, ServerSentEvent, frame
 from tidegate.protocols.text_frames import TextFrame, around
-
 from tidegate.protocols.wide_numbers import decode_any
 
+from .dialect import OPENAI_FINISHES
 from .error import error_of_event
 from .usage import UsageIn, parse_served, parse_usage
-from .wire_answer import MARKS
+from .wire_answer import MARKS, OLDER
 from .writer import CHUNK
 
 __all__ = ["BodySplice", "StreamSplice"]
@@ -80,8 +81,6 @@ VIEW = Decoder(ChunkView)
 WHOLE = Decoder(dict[str, Any])
 FIRST_VIEW = Decoder(FirstView)
 FORM = Decoder(AnswerForm)
-OLDER = "text_completion"
-"""The `object` of the older completions."""
 
 
 class StreamSplice(OpenAIStream):
@@ -144,8 +143,8 @@ class StreamSplice(OpenAIStream):
                 self._known = True
             self.tally.note(parse_served(view.service_tier, None))
         note_finishes(self.tally, view.choices)
-        if view.choices and b'"message"' in data:
-            data = _as_chunk(data)
+        if view.choices and (b'"message"' in data or has_foreign_finish(view.choices)):
+            data = sound = _as_chunk(sound)
             block = b"data: " + data
         if view.usage is not None:
             self.tally.usage = parse_usage(view.usage) or self.tally.usage
@@ -253,12 +252,25 @@ def _as_chunk(data: bytes) -> bytes:
     except MALFORMED:  # readable only by what forwards it as it is
         return data
     for choice in answer["choices"]:
+        _use_own_finish(choice)
         if "message" not in choice:
             continue
         delta = choice.setdefault("delta", choice.pop("message"))
         for index, call in enumerate(delta.get("tool_calls") or ()):
             call.setdefault("index", index)
     return ENCODE({**answer, "object": CHUNK})
+
+
+def has_foreign_finish(choices: list[ChoiceView]) -> bool:
+    """Return whether there is a finish reason that strict clients do not know."""
+    return any(choice.finish_reason and choice.finish_reason not in OPENAI_FINISHES for choice in choices)
+
+
+def _use_own_finish(choice: dict[str, Any]) -> None:
+    reason = choice.get("finish_reason")
+    if reason and isinstance(reason, str) and reason not in OPENAI_FINISHES:
+        choice["finish_reason"] = finish_of(reason)
+        choice.setdefault("native_finish_reason", reason)
 
 
 def _without_usage(data: bytes) -> bytes:
@@ -290,4 +302,6 @@ class BodySplice(OpenAIBody):
         if not view.choices:
             raise ProviderBroke("the provider's answer has no choices")
         note_finishes(tally, view.choices)
+        if has_foreign_finish(view.choices):
+            raise OtherForm
         return body if sound is body else with_halves_kept(body)

@@ -11,9 +11,10 @@ from typing import Literal
 
 from msgspec import Struct
 
+from tidegate.protocols.finishes import WORDS
 from tidegate.protocols.limits import NameRule
 
-__all__ = ["FAULTS", "PLAIN", "Dialect", "continues", "faulty", "only_streams"]
+__all__ = ["FAULTS", "OPENAI_FINISHES", "PLAIN", "Dialect", "continues", "faulty", "only_streams"]
 
 
 class Dialect(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, cache_hash=True):
@@ -194,6 +195,10 @@ FAULTS = (
     "repeats_role", "repeats_finish", "foreign_finishes", "repeats_usage", "excludes_reasoning",
     "ragged_heads", "ragged_calls", "ragged_choices", "list_contents", "other_reasoning", "no_done",
 )  # fmt: skip
+
+
+OPENAI_FINISHES = frozenset({*WORDS["openai_chat"].values(), "function_call"})
+"""The finish reasons that strict clients know."""
 
 
 @cache

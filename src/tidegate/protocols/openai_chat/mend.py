@@ -14,8 +14,9 @@ from msgspec import Raw, structs
 from tidegate.protocols.calls import Assembly, CallPiece, CallUpdate
 from tidegate.protocols.contract import Tally, Target
 from tidegate.protocols.decode import MALFORMED, check_utf8
+from tidegate.protocols.envelopes import unwrapped
 from tidegate.protocols.errors import ProviderBroke, ProviderError
-from tidegate.protocols.finishes import WORDS, broken_finish, end_with, finish_of, is_broken
+from tidegate.protocols.finishes import broken_finish, end_with, finish_of, is_broken
 from tidegate.protocols.ids import new_id
 from tidegate.protocols.openai_conduits import OpenAIBody, OpenAIStream
 from tidegate.protocols.sound_json import with_halves_kept
@@ -27,11 +28,11 @@ from tidegate.protocols.words import words_in
 
 from .build import thinking_text
 from .clean import clean_text, is_clean, read_clean
-from .dialect import FAULTS, Dialect
-from .mend_form import in_form
+from .dialect import FAULTS, OPENAI_FINISHES, Dialect
 from .error import error_inside, error_of_event
+from .mend_form import in_form
 from .usage import completion_tokens, parse_served, parse_usage, read_usage
-from .wire_answer import THOUGHTS
+from .wire_answer import MARKS, OLDER, THOUGHTS
 from .writer import CHUNK, DONE
 
 __all__ = ["BodyMend", "Mending", "StreamMend", "mending_all"]
@@ -210,9 +211,6 @@ def _mend_finish(choice: Json, memory: ChoiceMemory, streams: bool) -> None:
         choice.setdefault("native_finish_reason", reason)
 
 
-OPENAI_FINISHES = frozenset({*WORDS["openai_chat"].values(), "function_call"})
-
-
 def _mend_content(choice: Json, memory: ChoiceMemory, streams: bool) -> None:
     """Split a content list into text (`content`) and thinking (`reasoning_content`)."""
     delta = _content_of(choice)
@@ -331,6 +329,10 @@ CHOICE_REPAIRS: tuple[tuple[str, MendChoice], ...] = (
 )
 
 
+ALWAYS = frozenset({"list_contents", "foreign_finishes"})
+"""What any service may do once; the dialect says where it is usual."""
+
+
 class Repairs:
     """The repairs that a dialect needs, in order."""
 
@@ -338,14 +340,14 @@ class Repairs:
 
     def __init__(self, dialect: Dialect) -> None:
         self.answers = tuple(mend for fact, mend in ANSWER_REPAIRS if getattr(dialect, fact))
-        needed = (mend for fact, mend in CHOICE_REPAIRS if getattr(dialect, fact))
+        needed = (mend for fact, mend in CHOICE_REPAIRS if fact in ALWAYS or getattr(dialect, fact))
         self.choices = (_mend_message, *needed)
-        if not dialect.list_contents:
-            self.choices = (_mend_message, _mend_content, *self.choices[1:])
 
     def run(self, chunk: Json, memory: Memory) -> None:
         """Mend a chunk, or a complete answer."""
         memory.note(chunk)
+        if chunk.get("object") == OLDER:
+            chunk["object"] = CHUNK if memory.streams else "chat.completion"
         for mend in self.answers:
             mend(chunk, memory)
         for position, choice in enumerate(chunk.get("choices") or ()):
@@ -575,7 +577,7 @@ class StreamMend(OpenAIStream):
             chunk = decode_object(data)
         except MALFORMED:
             return False
-        is_urgent = chunk.get("id") or chunk.get("choices") or chunk.get("error")
+        is_urgent = chunk.get("id") or chunk.get("error") or (unwrapped(chunk, MARKS) or {}).get("choices")
         if is_urgent or len(self._headless) >= MOST_WAITING:
             return False
         self._headless.append(chunk)

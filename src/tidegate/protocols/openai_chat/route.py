@@ -46,19 +46,15 @@ class ChatRoute:
             return self._bridge.bridge(request, call)
         mending = self._mending
         if not call.stream:
-            return self._body(request, call)
+            body = BodySplice() if mending is None else BodyMend(mending)
+            body.instead = lambda: self._bridge.bridge(request, call)
+            return body
         usage, choices = request.include_usage, request.n
         if mending is not None:
             return StreamMend(mending, include_usage=usage, choices=choices)
         splice = StreamSplice(include_usage=usage, reports_finish=self._reports_finish, choices=choices)
         splice.instead = lambda: StreamMend(mending_all(self._target), include_usage=usage, choices=choices)
         return splice
-
-    def _body(self, request: ParsedRequest, call: Call) -> Conduit:
-        """Create the conduit of a complete answer."""
-        body = BodySplice() if self._mending is None else BodyMend(self._mending)
-        body.instead = lambda: self._bridge.bridge(request, call)
-        return body
 
     def _translates(self, request: ParsedRequest) -> bool:
         """Return whether client and provider use different generations of this format: functions or custom

@@ -17,6 +17,7 @@ __all__ = [
     "ANSWER",
     "MARKS",
     "NOTHING",
+    "OLDER",
     "THOUGHTS",
     "AnswerOut",
     "CallOut",
@@ -176,6 +177,8 @@ THOUGHTS = frozenset({"thinking", "reasoning", "reasoning_text", "summary_text",
 """Types of content parts that are thinking."""
 
 ANSWER = Decoder(AnswerOut)
+OLDER = "text_completion"
+"""The `object` of the older completions."""
 MARKS = frozenset({"choices"})
 """What only an answer has."""
 NOTHING = Delta()

@@ -20,7 +20,6 @@ from tidegate.protocols.events import (
     Finished,
     FinishReason,
     ImageAdded,
-    LeftOut,
     LogprobsDelta,
     NativeBlock,
     ReasoningDelta,
@@ -34,8 +33,8 @@ from tidegate.protocols.events import (
     UsageReported,
 )
 from tidegate.protocols.fields import ENCODE, FIELDS, is_set
-from tidegate.protocols.fitting import objects_in
 from tidegate.protocols.finishes import broken_finish, is_broken, meaning_of, own_words
+from tidegate.protocols.fitting import objects_in
 from tidegate.protocols.functions import arguments_text
 from tidegate.protocols.ids import CallIds
 from tidegate.protocols.lenient import decode_aside, decode_leniently, look_closer
@@ -63,7 +62,7 @@ from .wire_answer import (
     TextOut,
 )
 
-__all__ = ["OVER", "BodyReader", "StreamReader", "failure_in", "finish_of"]
+__all__ = ["OVER", "TEXTS", "BodyReader", "StreamReader", "failure_in", "finish_of"]
 
 
 OVER = frozenset({"completed", "complete", "incomplete"})
@@ -183,7 +182,7 @@ class AnswerState:
         if response.status not in OVER and (response.status in UNDER_WAY or response.output is None):
             return self.fail(ProviderBroke(f"the provider's response is not finished: {response.status}"))
         events = self.start(response)
-        output = objects_in(response.output or (), "output", lambda name: events.append(LeftOut(name)))
+        output = objects_in(response.output or (), "output", events)
         if len(output) > self._done + sum(state.done for state in self._items.values()):
             for index, item in enumerate(output):
                 events += self.read_item(index, item)
@@ -506,7 +505,7 @@ class StreamReader:
         part = decode_leniently(PART, event.part, events)
         if part.type in NO_TEXTS:
             return events
-        wrap: type[TextDelta] | type[RefusalDelta] = TextDelta if part.text else RefusalDelta
+        wrap: type[TextDelta | RefusalDelta] = TextDelta if part.text else RefusalDelta
         return events + self._read_content(event, part.text or part.refusal, wrap)
 
     def _read_content(

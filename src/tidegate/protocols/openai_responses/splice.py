@@ -27,7 +27,7 @@ from tidegate.protocols.sse import Blocks, frame, parse_event
 from .error import error_object, error_of_response, error_of_stream, failure_of
 from .foreign import is_foreign
 from .parse import Parsed
-from .reader import OVER, failure_in, finish_of
+from .reader import OVER, TEXTS, failure_in, finish_of
 from .render import SAMPLING, ResponsesCall
 from .summary import is_summary, summary_message
 from .usage import parse_usage
@@ -204,9 +204,11 @@ def _check_form(response: ResponseOut, body: bytes) -> None:
     if response.status is None or (not response.output and response.output_text):
         raise OtherForm
     try:
-        FORM.decode(body)
+        form = FORM.decode(body)
     except MALFORMED:
         raise OtherForm from None
+    if any(item.type in TEXTS for item in form.output or ()):
+        raise OtherForm
 
 
 def _incomplete(response: ResponseOut) -> ProviderError | None:
