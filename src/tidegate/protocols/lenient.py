@@ -62,8 +62,8 @@ def decode_view(decoder: Decoder[T], data: bytes, leave_out: Callable[[str], Non
 
 
 def look_closer(decoder: Decoder[T], data: bytes, marks: frozenset[str], events: list[Event]) -> T | None:
-    """Decode again what said nothing: the answer may be wrapped in another object, or have its fields in the
-    other spelling. `marks` are fields that only an answer has. Returns None if there is no answer.
+    """Decode again what seems to be empty: the answer may be wrapped in another object, or have its fields
+    in the other spelling. `marks` are fields that only an answer has. Returns None if there is no answer.
     """
     try:
         found = unwrapped(decode_any(make_sound(data)), marks)

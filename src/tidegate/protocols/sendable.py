@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from msgspec import structs
 
 from .errors import InvalidRequest
+from .noise import EMPTY_STOP, NEGATIVE_TOP_K, REPEATED_TOOL
 from .turn import Tool, Turn
 
 __all__ = ["sendable"]
@@ -21,13 +22,13 @@ def sendable(turn: Turn) -> tuple[Turn, tuple[str, ...]]:
     dropped: list[str] = []
     if turn.stop and "" in turn.stop:
         turn = structs.replace(turn, stop=tuple(stop for stop in turn.stop if stop))
-        dropped.append("stop")
+        dropped.append(EMPTY_STOP)
     if turn.top_k is not None and turn.top_k < 0:
         turn = structs.replace(turn, top_k=None)
-        dropped.append("top_k")
+        dropped.append(NEGATIVE_TOP_K)
     if len(turn.tools) > 1 and len({_key(tool) for tool in turn.tools}) < len(turn.tools):
         turn = structs.replace(turn, tools=_distinct(turn.tools))
-        dropped.append("tools")
+        dropped.append(REPEATED_TOOL)
     return turn, tuple(dropped)
 
 
