@@ -89,7 +89,7 @@ def objects_in(values: Iterable[Raw], name: str, events: list[Event]) -> list[Ra
             found.append(value)
             continue
         decoded = decode_any(value)
-        words = words_in(decoded)
+        words = words_in(decoded) if isinstance(decoded, str | list) else None
         if words:
             found.append(Raw(msgspec.json.encode(BLOCKS[name](words))))
         elif not is_nothing(decoded):
@@ -203,7 +203,7 @@ class _Fitting:
         if not isinstance(value, list):
             if is_nothing(value):
                 return _ABSENT
-            if aside and not isinstance(value, dict):
+            if not isinstance(value, dict) and (aside or not isinstance(value, str)):
                 return _WRONG
             value = [value]
         name = path[-1] if path else ""
@@ -231,7 +231,7 @@ class _Fitting:
             return value
         if is_nothing(value):
             return _ABSENT
-        words = words_in(value)
+        words = words_in(value) if isinstance(value, str | list) else None
         return _WRONG if words is None else BLOCKS[name](words)
 
 

@@ -30,7 +30,7 @@ from tidegate.protocols.fitting import objects_in
 from tidegate.protocols.lenient import decode_leniently
 from tidegate.protocols.openai_errors import error_of_event
 from tidegate.protocols.sound_json import make_sound
-from tidegate.protocols.sse import Splitter, is_several, without_mark
+from tidegate.protocols.sse import Splitter, is_several, parse_block, without_mark
 from tidegate.protocols.surrogates import Surrogates, has_halves
 from tidegate.protocols.wide_numbers import decode_any
 
@@ -287,7 +287,8 @@ class _Answer:
         try:
             grown = _BLOCK_DELTA.decode(data)
         except MALFORMED:
-            return self.take(data)
+            event = parse_block(DELTA_HEAD + data.rstrip(b"\n"))  # it may have several lines
+            return [] if event is None else self.take(event.data, event.name)
         delta = grown.delta
         if self.in_text and delta.type == "text_delta":
             self._progress.chars += len(delta.text)
