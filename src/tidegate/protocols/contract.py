@@ -517,7 +517,9 @@ class BridgeRoute:
         """Plan with another turn than the request's: one whose links have been fetched."""
         if self._searching is not None and any(tool.search is not None for tool in turn.tools):
             return self._searching.plan_turn(request, turn)
-        turn, left_out = sendable(turn)
+        left_out: tuple[str, ...] = ()
+        if turn.stop or turn.top_k is not None or len(turn.tools) > 1:
+            turn, left_out = sendable(turn)
         turn, names = short_tool_names(in_order(turn), self._tool_names)
         most = None if turn.max_tokens is None else self._most_output()
         if most is None or turn.max_tokens is None or turn.max_tokens <= most:

@@ -13,7 +13,7 @@ __all__ = ["make_sound", "with_halves_kept"]
 
 _TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"|-?Infinity\b|-?\bNaN\b', re.DOTALL)
 _CONTROL = re.compile(rb"[\x00-\x1f]")
-_SUSPECT = re.compile(rb"NaN|Infinity|[\x00-\x1f]")
+_CONTROLS = bytes(range(0x20))
 
 
 def make_sound(data: bytes) -> bytes:
@@ -26,7 +26,12 @@ def make_sound(data: bytes) -> bytes:
 
 def with_halves_kept(data: bytes) -> bytes:
     """Do the same, but keep lone surrogates, for clients that join those of several events."""
-    return _TOKEN.sub(_sound, data) if _SUSPECT.search(data) is not None else data
+    return _TOKEN.sub(_sound, data) if _is_suspect(data) else data
+
+
+def _is_suspect(data: bytes) -> bool:
+    # The control characters are looked for by what is left without them: a search for one of 32 costs more.
+    return b"NaN" in data or b"Infinity" in data or len(data.translate(None, _CONTROLS)) != len(data)
 
 
 def _sound(found: re.Match[bytes]) -> bytes:

@@ -182,12 +182,12 @@ class WholeReader:
     def close(self) -> list[Event]:
         """See contract.Reader."""
         body = without_mark(b"".join(self._pieces))
-        if is_several(body):
-            stream = StreamReader(self._call)
-            return [*stream.feed(body), *stream.close()]
         try:
             return _read_plain(_PLAIN(body))
         except MALFORMED:
+            if is_several(body):
+                stream = StreamReader(self._call)
+                return [*stream.feed(body), *stream.close()]
             answer = _Answer(self._call)
             return answer.take_whole(body) + answer.close()
 

@@ -140,9 +140,8 @@ class StreamSplice(StreamConduit):
             return block
         if self._first:
             self._check_form(event.data)
-        self._look(event.data)
-        sound = with_halves_kept(event.data)
-        return block if sound is event.data else frame(sound, event.name)
+        is_sound = self._look(event.data)
+        return block if is_sound else frame(with_halves_kept(event.data), event.name)
 
     def _check_form(self, data: bytes) -> None:
         """Raise OtherForm if the first event is none of this format: a whole message, or wrapped."""
@@ -154,12 +153,15 @@ class StreamSplice(StreamConduit):
             raise OtherForm
         self._first = False
 
-    def _look(self, data: bytes) -> None:
-        """Account for an event. Raises ProviderError for a failure, one of MALFORMED if it is not JSON."""
-        data = require_json(data)
-        if _matters(data):
+    def _look(self, data: bytes) -> bool:
+        """Account for an event. Returns whether it is JSON as it is. Raises ProviderError for a failure, one
+        of MALFORMED if it is no JSON.
+        """
+        sound = require_json(data)
+        if _matters(sound):
             with suppress(msgspec.ValidationError):  # unexpected types are forwarded too
-                self._note(decode_view(_EVENT, data, self.tally.leave_out), data)
+                self._note(decode_view(_EVENT, sound, self.tally.leave_out), sound)
+        return sound is data
 
     def _note(self, event: EventPart, data: bytes) -> None:
         if event.type == "error":

@@ -132,9 +132,9 @@ class Account:
         self._queries: set[str] = set()
         """The web searches so far."""
 
-    def note(self, data: bytes) -> None:
-        """Account for an answer, or a chunk of it. Raises ProviderError if it is an error, and one of
-        MALFORMED if it is not JSON.
+    def note(self, data: bytes) -> bytes:
+        """Account for an answer, or a chunk of it. Returns it as sound JSON. Raises ProviderError if it is an
+        error, and one of MALFORMED if it is no JSON.
         """
         sound = require_json(data)
         view = decode_view(_VIEW, sound, self.tally.leave_out)
@@ -161,6 +161,7 @@ class Account:
         if view.prompt_feedback is not None and (view.prompt_feedback.block_reason or not view.candidates):
             tally.finish = tally.finish or "content_filter"
             self.finished = True
+        return sound
 
 
 class StreamSplice(StreamConduit):
@@ -193,19 +194,19 @@ class StreamSplice(StreamConduit):
         event = parse_event(block)
         if event is not None:
             is_first = not self._account.begun
-            self._account.note(event.data)
+            sound = self._account.note(event.data)
             if is_first and self.instead is not None:
-                self._check_first(event.data)
-            sound = with_halves_kept(event.data)
+                self._check_first(sound)
             if sound is not event.data:
-                event = event._replace(data=sound)
-                block = b"data: " + sound + b"\r\n\r\n"
+                passable = with_halves_kept(event.data)
+                event = event._replace(data=passable)
+                block = b"data: " + passable + b"\r\n\r\n"
         return self._written(block, event)
 
     def _check_first(self, data: bytes) -> None:
         if not self._account.begun:
             raise OtherForm
-        check_form(require_json(data))
+        check_form(data)
 
     def _end(self) -> bytes:
         """See StreamConduit."""
@@ -257,11 +258,11 @@ class BodySplice(BodyConduit):
     def _take(self, body: bytes) -> bytes:
         """See BodyConduit."""
         account = Account(self.tally)
-        account.note(body)
+        sound = account.note(body)
         if self.instead is not None:
             if not account.begun:
                 raise OtherForm
-            check_form(require_json(body))
+            check_form(sound)
         if not account.begun:
             raise ProviderBroke("the provider's answer has no candidates")
-        return with_halves_kept(body)
+        return body if sound is body else with_halves_kept(body)

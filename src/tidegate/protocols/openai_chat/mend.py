@@ -51,10 +51,12 @@ def decode_object(data: bytes) -> Json:
     """Decode a JSON object. Unpaired UTF-16 surrogates are preserved, since each chunk is forwarded
     separately, and so is what Python has no number for, as `Raw`. Raises one of MALFORMED.
     """
-    data = with_halves_kept(data)
     try:
         return _DECODE(data)
     except msgspec.DecodeError as error:
+        sound = with_halves_kept(data)
+        if sound is not data:
+            return decode_object(sound)
         if has_halves(data):
             return msgspec.convert(decode_with_halves(data), Json)
         if not isinstance(error, msgspec.ValidationError):
@@ -233,10 +235,13 @@ def _mend_content(choice: Json, memory: ChoiceMemory, streams: bool) -> None:
 def _mend_reasoning(choice: Json, memory: ChoiceMemory, streams: bool) -> None:
     """Copy thinking to `reasoning_content`, the field that Tidegate uses for all providers."""
     delta = _content_of(choice)
-    if not delta.get("reasoning_content"):
-        thought = next((words for name in THINKING if (words := words_in(delta.get(name)))), None)
+    if delta.get("reasoning_content"):
+        return
+    for name in THINKING:
+        thought = words_in(delta[name]) if delta.get(name) else None
         if thought:
             delta["reasoning_content"] = thought
+            return
 
 
 THINKING = ("reasoning", "reasoning_text", "thinking")
