@@ -4,7 +4,8 @@ instructions of the gateway's process (see `instructions.py`; valgrind is needed
     uv run python benchmarks/moving.py [--url postgresql://…] [--callers 50] [--source FOLDER]
 
 Without a URL, the store is SQLite. The database is an empty one, and is filled. `--callers` is how many keys
-the requests come from, in turn: the figures of each have rows of their own.
+the requests come from, in turn: the figures of each have rows of their own. Figures are added to the rollups
+once, after the last look, as a worker does it after so many requests.
 """
 
 import argparse
@@ -20,9 +21,9 @@ from typing import Any
 
 from instructions import CALLGRIND, COUNTED, Callgrind
 
-LOOK = 1600
+LOOK = 800
 """Requests that are moved together."""
-LOOKS = 5
+LOOKS = 12
 WARM_UP = 2
 """Looks that are not counted."""
 
@@ -79,7 +80,7 @@ async def run(url: str, callers: int) -> None:
                 for line in make(number):
                     store.append(line)
             with Callgrind() if look >= WARM_UP else nullcontext():
-                await store.flush()
+                await store.flush(figures=look == WARM_UP + LOOKS - 1)
         await store.close()
 
 

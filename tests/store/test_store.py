@@ -220,7 +220,7 @@ async def test_each_request_is_in_the_figures_once_at_every_commit(
         seen["moved"] += 0 < booked < number
         seen["waiting"] += waiting > 0
         seen["rolled up"] += rolled_up > 0
-    await store.flush()
+    await store.flush(figures=True)
     with database.read() as connection:
         assert counted_in(connection) == (number, 0)
     await store.close()

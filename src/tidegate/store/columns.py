@@ -22,7 +22,7 @@ __all__ = ["Columns", "write"]
 Columns = Mapping[str, Sequence[Any]]
 """Values by the name of their column. Nothing is filled in where a column is missing."""
 
-SIZES = (128, 16, 4, 1)
+SIZES = (64, 16, 4, 1)
 """Rows in one statement for SQLite: so few sizes that the driver keeps what it has prepared."""
 POSTGRESQL = postgresql.dialect()  # type: ignore[no-untyped-call]
 

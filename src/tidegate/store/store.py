@@ -33,8 +33,8 @@ log = logging.getLogger("tidegate")
 
 EVERY_S = 0.5
 """Seconds between two looks at the journal: each batch costs as much as some fifty requests."""
-MANY = 2 * 1024 * 1024
-"""Bytes of lines, some 1,600 requests, that are moved at once."""
+MANY = 1024 * 1024
+"""Bytes of lines, some 800 requests, that are moved at once."""
 ROLL_UP_S = 5.0
 """Seconds between two times that figures are added to the rollups."""
 MANY_GATHERED = 10_000
@@ -253,11 +253,15 @@ class Store:
 
     # --- moving -----------------------------------------------------------------------------------
 
-    async def flush(self) -> None:
-        """Move everything that has been appended so far. Raises StoreUnavailable."""
+    async def flush(self, *, figures: bool = False) -> None:
+        """Move everything that has been appended so far. With `figures`, it is in the rollups as well, and so
+        is what other workers have gathered. Raises StoreUnavailable.
+        """
         if self._moving is not None:
             await self._moving
-        await self._in(self._writer, partial(self._move_all, self._current.take()))
+        await self._in(self._writer, partial(self._move_some, self._current.take(), True))
+        if figures:
+            await self._in(self._writer, self._roll_up)
 
     def _schedule(self, pause_s: float) -> None:
         if not self._closed:
@@ -296,10 +300,6 @@ class Store:
         self._move_some(taken, False)
         if self._gathered > MANY_GATHERED or (self._gathered and monotonic() - self._rolled_up > ROLL_UP_S):
             self._roll_up()
-
-    def _move_all(self, taken: Taken) -> None:
-        self._move_some(taken, True)
-        self._roll_up()
 
     def _roll_up(self) -> None:
         """Add what was gathered to the rollups, by other workers as well."""

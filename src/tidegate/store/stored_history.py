@@ -26,7 +26,7 @@ class StoredHistory:
     async def read(self, queries: Sequence[Query]) -> Sequence[Sequence[Row]]:
         """See History: with everything that this worker has written."""
         try:
-            await self._store.flush()
+            await self._store.flush(figures=True)
             return await self._store.ask(_read_all, queries)
         except StoreUnavailable as error:
             raise Unavailable("the store is not available at the moment", retry_after=5) from error
