@@ -8,10 +8,16 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from google.genai.types import GenerateContentResponse
+from openai.types import Completion
 
-from field.calling import DONE, DOORS, READ, answer, chunk, event, plan, received
+from field.calling import DONE, DOORS, READ, REGISTRY, answer, chunk, event, plan, received
 from field.families import FAMILIES, named, say
 from protocols.bedrock_frames import event as frame
+from tidegate.config.formats import protocol_named
+from tidegate.protocols.completions.conduit import BodySplice as CompletionBody
+from tidegate.protocols.completions.conduit import StreamSplice as CompletionStream
+from tidegate.protocols.contract import Conduit
 
 ENDS = {"chat": "stop", "messages": "end_turn", "responses": "completed"}
 CALLS = {"chat": "tool_calls", "messages": "tool_use", "responses": "completed"}
@@ -198,6 +204,103 @@ def test_control_characters_in_a_text(model: str, door: str) -> None:
     data = say(family_of(model), False, text="a@b").replace(b"a@b", b"a\tb\x01\nc")
     result = received(door, model, data, stream=False)
     assert (result.text, result.finish, result.failure) == ("a\tb\x01\nc", ENDS[door], None)
+
+
+# --- completions ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("stream", [True, False])
+@pytest.mark.parametrize("key", ["message", "delta"])
+@pytest.mark.parametrize("content", ["hello", [{"type": "text", "text": "hello"}]])
+def test_a_chat_in_place_of_a_completion(content: Any, key: str, stream: bool) -> None:
+    choice = {"index": 0, key: {"role": "assistant", "content": content}, "finish_reason": "stop"}
+    body = json.dumps(
+        {"id": "c1", "object": "chat.completion", "created": 1, "model": "m", "choices": [choice]}
+    )
+    conduit: Conduit = CompletionStream(include_usage=False) if stream else CompletionBody()
+    out = conduit.feed(event(body) + DONE if stream else body.encode()) + conduit.close()
+    answer_ = Completion.model_validate(json.loads(datas(out)[0] if stream else out))
+    assert (conduit.failure, answer_.object) == (None, "text_completion")
+    assert [(one.text, one.finish_reason) for one in answer_.choices] == [("hello", "stop")]
+
+
+def test_a_completion_as_json_lines_becomes_events() -> None:
+    head = {"id": "c1", "object": "text_completion", "created": 1, "model": "m"}
+    chunks = [
+        {**head, "choices": [{"index": 0, "text": text, "finish_reason": end}]}
+        for text, end in (("hel", None), ("lo", "stop"))
+    ]
+    lines = "".join(json.dumps(one) + "\n" for one in chunks).encode()
+    conduit = CompletionStream(include_usage=False)
+    out = conduit.feed(lines) + conduit.close()
+    assert conduit.failure is None
+    assert [json.loads(line)["choices"][0]["text"] for line in datas(out)] == [
+        "hel",
+        "lo",
+    ]
+    assert out.endswith(DONE)
+
+
+# --- Google's door --------------------------------------------------------------------------------
+
+
+def to_google(model: str, data: bytes, *, stream: bool) -> tuple[str, str | None]:
+    protocol: Any = protocol_named("gemini")
+    body = json.dumps({"contents": [{"role": "user", "parts": [{"text": "hi"}]}]}).encode()
+    asked = protocol.parse_request(body, model, stream=stream)
+    conduit = REGISTRY.resolve(model, None, (), "gemini").candidates[0].route(protocol).plan(asked)[1]
+    out = conduit.feed(data) + conduit.close()
+    assert conduit.failure is None
+    answers = (
+        [json.loads(line[6:]) for line in out.splitlines() if line.startswith(b"data: {")]
+        if stream
+        else [json.loads(out)]
+    )
+    candidates = [GenerateContentResponse.model_validate(one).candidates or [] for one in answers]
+    parts = [
+        part
+        for one in candidates
+        for candidate in one
+        if candidate.content
+        for part in candidate.content.parts or ()
+    ]
+    ends = [candidate.finish_reason for one in candidates for candidate in one if candidate.finish_reason]
+    return "".join(part.text or "" for part in parts), ends[-1] if ends else None
+
+
+@pytest.mark.parametrize("stream", [True, False])
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"candidates": [{"content": {"parts": [{"text": "hello"}]}, "finishReason": "STOP"}]},
+        {
+            "candidates": [{"content": {"parts": [{"text": "hello"}]}, "finish_reason": "STOP"}],
+            "usage_metadata": {},
+        },
+        {"response": {"candidates": [{"content": {"parts": [{"text": "hello"}]}, "finishReason": "STOP"}]}},
+        {"candidates": [{"content": {"parts": "hello"}, "finishReason": "STOP"}]},
+        {"candidates": [{"content": "hello", "finishReason": "STOP"}]},
+        {"candidates": {"content": {"parts": [{"text": "hello"}]}, "finishReason": "STOP"}},
+    ],
+)
+@pytest.mark.parametrize("framing", ["as asked", "as json", "indented"])
+def test_clients_of_google_get_googles_answers_in_its_form(framing: str, body: Any, stream: bool) -> None:
+    data = json.dumps(body, indent=2 if framing == "indented" else None).encode()
+    sent = event(data.decode()) if stream and framing == "as asked" else data
+    assert to_google(GOOGLE, sent, stream=stream) == ("hello", "STOP")
+
+
+@pytest.mark.parametrize("stream", [True, False])
+@pytest.mark.parametrize("model", [*FAMILIES, "openai/m", "vllm/m"])
+def test_clients_of_google_get_every_text(model: str, stream: bool) -> None:
+    assert to_google(model, say(family_of(model), stream, text="hello"), stream=stream) == ("hello", "STOP")
+
+
+def test_half_a_pair_in_googles_arguments_is_not_waited_for() -> None:
+    part = '{"functionCall":{"name":"look","args":{"q":"a\\ud83d"}}}'
+    data = event(f'{{"candidates":[{{"content":{{"parts":[{part}]}},"finishReason":"STOP"}}]}}')
+    result = received("chat", GOOGLE, data)
+    assert [json.loads(arguments) for _, _, arguments in result.calls] == [{"q": "a\ufffd"}]
 
 
 # --- finish reasons -------------------------------------------------------------------------------

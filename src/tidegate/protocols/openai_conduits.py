@@ -43,6 +43,8 @@ class OpenAIStream(StreamConduit):
         event = parse_block(block)
         if event is None:
             return KEEP_ALIVE if is_heartbeat(block) else block + b"\n\n"
+        if block.startswith(b"{"):  # JSON lines, or an object between events
+            block = b"data: " + event.data
         return self._take_event(block, event)
 
     @abstractmethod

@@ -20,7 +20,7 @@ from msgspec import DecodeError, Raw
 from msgspec.json import Decoder
 
 from .errors import ProviderBroke
-from .surrogates import Surrogates
+from .surrogates import Surrogates, without_halves
 
 __all__ = [
     "BLANKS",
@@ -146,12 +146,15 @@ class _Lines:
 
 
 class Splitter(_Lines):
-    """Splits data into events; an unfinished one waits for more data."""
+    """Splits data into events; an unfinished one waits for more data. Events with the field `whole` have
+    nothing that goes on in the next one: a lone surrogate in them is not the half of a pair.
+    """
 
-    __slots__ = ("_halves",)
+    __slots__ = ("_halves", "_whole")
 
-    def __init__(self) -> None:
+    def __init__(self, whole: bytes = b"") -> None:
         super().__init__()
+        self._whole = whole
         self._halves: Surrogates | None = None
         """Created when there is a lone surrogate."""
 
@@ -173,8 +176,11 @@ class Splitter(_Lines):
         events = _parse_blocks(data)
         if data.find(b"\\ud") >= 0 or data.find(b"\\uD") >= 0:
             halves = self._halves = self._halves or Surrogates()
-            return [ServerSentEvent(event.name, halves.join(event.data)) for event in events]
+            return [ServerSentEvent(event.name, self._joined(event.data, halves)) for event in events]
         return events
+
+    def _joined(self, data: bytes, halves: Surrogates) -> bytes:
+        return without_halves(data) if self._whole and self._whole in data else halves.join(data)
 
 
 class LineBlocks(_Lines):

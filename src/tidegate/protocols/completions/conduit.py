@@ -8,6 +8,7 @@ from msgspec.json import Decoder
 from tidegate.protocols.contract import Tally
 from tidegate.protocols.decode import MALFORMED, malformed, require_json
 from tidegate.protocols.errors import ProviderBroke, ProviderError
+from tidegate.protocols.fields import ENCODE
 from tidegate.protocols.openai_conduits import (
     ChoiceView,
     OpenAIBody,
@@ -19,14 +20,18 @@ from tidegate.protocols.openai_errors import error_of_event
 from tidegate.protocols.openai_usage import UsageIn, parse_served, parse_usage
 from tidegate.protocols.sse import ServerSentEvent, frame
 from tidegate.protocols.task import read_answer
+from tidegate.protocols.wide_numbers import decode_any
+from tidegate.protocols.words import words_in
 
 __all__ = ["BodySplice", "StreamSplice"]
 
 
 class IndexedChoice(ChoiceView, gc=False):
-    """The same, and which choice it is."""
+    """The same, which choice it is, and what only a chat has."""
 
     index: int = 0
+    message: Any = None
+    delta: Any = None
 
 
 class View(Struct):
@@ -56,6 +61,21 @@ def count(view: View, tally: Tally) -> None:
     note_finishes(tally, view.choices)
 
 
+def is_chat(view: View) -> bool:
+    """Return whether an answer, or a chunk, is a chat's: some servers have only those."""
+    return any(choice.message is not None or choice.delta is not None for choice in view.choices or ())
+
+
+def as_completion(data: bytes) -> bytes:
+    """Return a chat completion, or a chunk of one, as a text completion."""
+    answer = decode_any(require_json(data))
+    for choice in answer["choices"]:
+        message = choice.pop("message", None) or choice.pop("delta", None)
+        content = message.get("content") if isinstance(message, dict) else message
+        choice.setdefault("text", words_in(content) or "")
+    return ENCODE({**answer, "object": "text_completion"})
+
+
 class BodySplice(OpenAIBody):
     """The conduit of a complete answer."""
 
@@ -67,7 +87,7 @@ class BodySplice(OpenAIBody):
         count(view, self.tally)
         if not view.choices:
             raise ProviderBroke("the provider's answer has no choices")
-        return body
+        return as_completion(body) if is_chat(view) else body
 
 
 class StreamSplice(OpenAIStream):
@@ -89,13 +109,16 @@ class StreamSplice(OpenAIStream):
 
     def _take_event(self, block: bytes, event: ServerSentEvent) -> bytes:
         """See OpenAIStream."""
-        return block + b"\n\n" if self._is_wanted(event) else b""
-
-    def _is_wanted(self, event: ServerSentEvent) -> bool:
-        """Account for an event. Returns whether the client gets it. Raises ProviderError for a failure."""
         if event.data == b"[DONE]":
             self.done = True
-            return True
+            return block + b"\n\n"
+        view = self._read(event)
+        if not (view.choices or self._include_usage or view.usage is None):
+            return b""
+        return frame(as_completion(event.data)) if is_chat(view) else block + b"\n\n"
+
+    def _read(self, event: ServerSentEvent) -> View:
+        """Account for an event. Raises ProviderError for a failure."""
         try:
             view = read_answer(VIEW, require_json(event.data), self.tally, "completion")
         except (ProviderError, *MALFORMED) as error:
@@ -108,4 +131,4 @@ class StreamSplice(OpenAIStream):
         count(view, self.tally)
         for choice in view.choices or ():
             (self._unfinished.discard if choice.finish_reason else self._unfinished.add)(choice.index)
-        return bool(view.choices) or self._include_usage or view.usage is None
+        return view

@@ -193,7 +193,7 @@ class GeminiReader:
             if not data:
                 return []
             if data[:1] not in (b"{", b"["):
-                self._splitter = Splitter()
+                self._splitter = Splitter(whole=b'"functionCall"')
                 return self.feed(data)
             self._document = bytearray()
         self._document += data
