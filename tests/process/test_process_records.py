@@ -38,5 +38,5 @@ async def test_every_worker_keeps_records_that_can_be_explained(tmp_path: Path, 
                 assert failed.startswith("   1. first/x: failed after ")
                 assert failed.endswith(": 503 simulated simulated_error")
                 assert answered.startswith("   2. sim/y: answered; first byte after ")
-            missing = await gateway.command("explain", "req_0")
+            missing = await gateway.command("explain", "req_none")
             assert (missing.returncode, missing.stdout) == (1, b"")
