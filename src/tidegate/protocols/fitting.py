@@ -184,6 +184,8 @@ class _Fitting:
             self._leave_out(".".join(path))
         if result is not _WRONG and result is not _ABSENT:
             fitted[name] = result
+        elif field.required and is_answer and len(path) == 1:
+            return False  # there is no answer in it
         elif field.required:
             fitted[name] = _empty(field.type)
             return fitted[name] is not _WRONG
