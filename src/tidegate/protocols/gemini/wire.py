@@ -131,6 +131,11 @@ class Content(Wire, frozen=True):
 
     role: str | None = None
     parts: list[WirePart] | None = None
+
+
+class AnswerContent(Content, frozen=True):
+    """That of an answer."""
+
     text: str | None = None
     """Where there is no list around the only part."""
 
@@ -336,7 +341,7 @@ class Candidate(Wire, frozen=True):
     """One choice of the answer, or a chunk of it."""
 
     index: int | None = None
-    content: Content | None = None
+    content: AnswerContent | None = None
     finish_reason: str | None = None
     finish_message: str | None = None
     safety_ratings: Raw = NOTHING
