@@ -1,7 +1,10 @@
 """What holds for all tests."""
 
 import gc
-from collections.abc import Iterator
+import os
+import socket
+from collections.abc import Callable, Iterator
+from itertools import count
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -34,3 +37,31 @@ def _few_authorities(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SSL_CERT_FILE", str(write_certificate(tmp_path_factory.mktemp("authorities"))))
         yield
+
+
+PORTS = range(20_000, 32_000)
+"""Below those that the system gives to whoever asks for any port, such as a provider that starts later."""
+
+
+@pytest.fixture(scope="session")
+def unused_tcp_port_factory() -> Callable[[], int]:
+    """Makes ports that nobody listens on, each another one; processes begin at different places."""
+    numbers = count(os.getpid() * 101)
+
+    def unused() -> int:
+        while True:
+            port = PORTS[next(numbers) % len(PORTS)]
+            with socket.socket() as found:
+                try:
+                    found.bind(("127.0.0.1", port))
+                except OSError:
+                    continue
+                return port
+
+    return unused
+
+
+@pytest.fixture
+def unused_tcp_port(unused_tcp_port_factory: Callable[[], int]) -> int:
+    """One of them."""
+    return unused_tcp_port_factory()
