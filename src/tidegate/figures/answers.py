@@ -5,22 +5,14 @@ fraction of the time to add many of them up at once.
 from collections.abc import Sequence
 
 from msgspec import Struct
-from msgspec.structs import astuple
 
 from tidegate.meters import counts_of
 
 from .history import ALL, FIVE_MINUTES_S, Series
-from .sample import Answered
+from .sample import ADDED, Answered, columns_of
 from .sums import Sums
 
 __all__ = ["Answers", "by_series"]
-
-
-ADDED = (
-    "input", "cache_read", "cache_write", "output", "reasoning", "discount", "premium", "generated",
-    "generated_ms", "tool_calls",
-)  # fmt: skip
-"""Fields that are just added up."""
 
 
 class Answers(Struct, kw_only=True, gc=False):
@@ -60,14 +52,13 @@ class Answers(Struct, kw_only=True, gc=False):
         cls, answered: Sequence[Answered], door: str, at: int, user: str | None, key: str | None
     ) -> "Answers":
         """Answers of one model that were taken apart one by one."""
-        columns = dict(
-            zip(Answered.__struct_fields__, zip(*map(astuple, answered), strict=True), strict=True)
-        )
+        columns = columns_of(answered)
         costs = columns["cost"]
         return cls(
             provider=answered[0].provider, model=answered[0].model, door=door, at=at, user=user, key=key,
             totals_ms=columns["total_ms"], ttfts_ms=[one for one in columns["ttft_ms"] if one is not None],
             cost=sum(filter(None, costs)), unpriced=costs.count(None),
+            generated_ms=sum(columns["generated_ms"]),
             **{name: sum(columns[name]) for name in ADDED},
         )  # fmt: skip
 

@@ -1,8 +1,18 @@
 """What one request adds to the figures."""
 
-from msgspec import Struct
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-__all__ = ["OTHER", "Answered", "Part", "Sample"]
+from msgspec import Struct
+from msgspec.structs import astuple
+
+__all__ = ["ADDED", "OTHER", "Answered", "Part", "Sample", "columns_of"]
+
+ADDED = (
+    "input", "cache_read", "cache_write", "output", "reasoning", "discount", "premium", "generated",
+    "tool_calls",
+)  # fmt: skip
+"""Fields of answers that are just added up."""
 
 OTHER = "other"
 """Stands for every model that neither the configuration nor the catalog has."""
@@ -76,6 +86,11 @@ class Answered(Struct, frozen=True, array_like=True, omit_defaults=True, gc=Fals
             self.tool_calls,
         )  # fmt: skip
         return Sample(200, self.total_ms, self.ttft_ms, parts=(part,))
+
+
+def columns_of(answered: Sequence[Answered]) -> Mapping[str, Sequence[Any]]:
+    """The values of each field: to add them up by columns costs a tenth of doing so one by one."""
+    return dict(zip(Answered.__struct_fields__, zip(*map(astuple, answered), strict=True), strict=True))
 
 
 class Sample(Struct, frozen=True, array_like=True, omit_defaults=True, gc=False):

@@ -9,15 +9,9 @@ from msgspec.structs import astuple
 
 from tidegate.meters import bucket_of, counts_of
 
-from .sample import Answered, Part, Sample
+from .sample import ADDED, Answered, Part, Sample, columns_of
 
 __all__ = ["Row", "Sums"]
-
-ADDED = (
-    "input", "cache_read", "cache_write", "output", "reasoning", "discount", "premium", "generated",
-    "tool_calls",
-)  # fmt: skip
-"""Fields that are just added up."""
 
 
 class Sums(Struct, kw_only=True, array_like=True):
@@ -56,9 +50,7 @@ class Sums(Struct, kw_only=True, array_like=True):
         """The sums of requests that were answered at the first attempt, by columns: a request costs a tenth
         of `add_request`, and is the same to the model that answered it.
         """
-        columns = dict(
-            zip(Answered.__struct_fields__, zip(*map(astuple, answered), strict=True), strict=True)
-        )
+        columns = columns_of(answered)
         number, costs = len(answered), columns["cost"]
         ttfts = [one / 1e3 for one in columns["ttft_ms"] if one is not None]
         return cls(
