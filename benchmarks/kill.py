@@ -137,7 +137,8 @@ class Gateway:
 
     async def kill_all(self) -> None:
         for pid in [self._process.pid, *self.workers]:
-            os.kill(pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):  # workers end with their supervisor
+                os.kill(pid, signal.SIGKILL)
         await until(lambda: self._process.poll() is not None, "the end")
         await self.start()
 

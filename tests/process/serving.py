@@ -24,6 +24,7 @@ from typing import IO, Any, Self
 
 import aiohttp
 
+from processes import begun_by, signal_each
 from running import HELLO, Reply
 from sdk.dialects import OPENAI
 from simulator import Script, Simulator, stream
@@ -84,10 +85,15 @@ async def eventually(condition: Any, what: str) -> Any:
 
 def children(pid: int) -> list[int]:
     """The processes that serve on behalf of a supervisor."""
-    listed = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return [
-        int(child) for child in listed if b"tidegate.process" in Path(f"/proc/{child}/cmdline").read_bytes()
-    ]
+    return [child for child in begun_by(pid) if b"tidegate.process" in command_line(child)]
+
+
+def command_line(pid: int) -> bytes:
+    """How a process was started; empty if there is no such process any more."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except (FileNotFoundError, ProcessLookupError):
+        return b""
 
 
 def alive(pid: int) -> bool:
@@ -257,9 +263,7 @@ class Served:
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
-                for worker in workers:
-                    with contextlib.suppress(ProcessLookupError):
-                        os.kill(worker, signal.SIGKILL)
+                signal_each(workers, signal.SIGKILL)
         if self.process.stdout is not None:
             self.process.stdout.close()
         said = self.log + (self.out.decode() if self._out.exists() else "")

@@ -13,6 +13,7 @@ import pytest
 from sqlalchemy import case, func, literal, select
 
 from process.serving import CHAT, PATIENCE_S, READY, Served, children, eventually, one
+from processes import signal_each
 from running import HELLO
 from simulator import Script, Simulator, json, stream
 from tidegate.accounts.api_keys import new_key
@@ -206,8 +207,7 @@ async def kill_a_worker(gateway: Served, chance: random.Random) -> None:
 
 async def kill_all(gateway: Served, chance: random.Random) -> None:
     starts = gateway.log.count(READY)
-    for pid in [gateway.pid, *children(gateway.pid)]:
-        os.kill(pid, signal.SIGKILL)
+    signal_each([gateway.pid, *children(gateway.pid)], signal.SIGKILL)
     await gateway.ended()
     gateway.start()
     await gateway.logged(READY, times=starts + 1)

@@ -1,7 +1,6 @@
 """Figures of several workers are those of one gateway: exact, also when workers are killed."""
 
 import asyncio
-import os
 import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -9,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from process.serving import Served, children, eventually, one
+from processes import signal_each
 from simulator import Simulator
 
 REQUESTS = 'tidegate_requests_total{provider="sim",model="gpt-4o",status_class="2xx"}'
@@ -48,8 +48,7 @@ async def test_the_workers_add_up_exactly_also_when_some_are_killed(gateway: Ser
     first = await counted(gateway, 60)
     assert (first[REQUESTS], first[TOKENS]) == (60, 660)
     before = children(gateway.pid)
-    for pid in before[:2]:
-        os.kill(pid, signal.SIGKILL)
+    signal_each(before[:2], signal.SIGKILL)
     await eventually(
         lambda: len(set(children(gateway.pid)) - set(before)) == 2 and len(children(gateway.pid)) == 4,
         "new workers",

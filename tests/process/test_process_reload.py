@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from process.serving import CHAT, CLIENT_KEY, Served, children, halting, one
+from processes import signal_each
 from simulator import Simulator
 
 READ_AGAIN = "configuration reloaded"
@@ -153,8 +154,7 @@ async def test_a_worker_that_is_replaced_does_not_start_open(
     async with Served(tmp_path, text, port=unused_tcp_port) as gateway:
         gateway.file.write_bytes(b"")
         await gateway.logged(STAYS, times=2)
-        for worker in children(gateway.pid):
-            os.kill(worker, signal.SIGKILL)
+        signal_each(children(gateway.pid), signal.SIGKILL)
         await gateway.logged("this worker serves once the configuration is right", times=2)
         assert REPLACED not in gateway.log
         gateway.file.write_text(text)

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 import signal
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from process.serving import CHAT, Served, alive, children, eventually, halting, one
+from processes import signal_each
 from sdk.dialects import OPENAI, TEXT
 from simulator import Simulator, stream
 
@@ -169,16 +169,14 @@ async def test_connections_that_wait_to_be_accepted_are_served_at_the_end(
     config = one(provider, server=f"workers = {workers}")
     async with Served(tmp_path, config, port=unused_tcp_port) as gateway:
         serving = await eventually(lambda: children(gateway.pid), "workers") if workers > 1 else [gateway.pid]
-        for pid in serving:
-            os.kill(pid, signal.SIGSTOP)
+        signal_each(serving, signal.SIGSTOP)
         asking = [asyncio.create_task(gateway.chat("sim/m")) for _ in range(50)]
         # The kernel has accepted them; nobody else has.
         await eventually(lambda: waiting_connections(unused_tcp_port) >= 50, "50 connections in the queue")
         gateway.signal(signal.SIGTERM)
         # It waits as well. It must come once: a second signal would end what is open.
         await eventually(lambda: all(map(is_terminated, serving)), "the signal")
-        for pid in serving:
-            os.kill(pid, signal.SIGCONT)
+        signal_each(serving, signal.SIGCONT)
         assert [reply.status for reply in await asyncio.gather(*asking)] == [200] * 50
         assert await gateway.ended() == 0
     assert len(gateway.records) == 50

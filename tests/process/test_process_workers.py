@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from process.serving import CHAT, Served, alive, children, eventually, one
+from processes import signal_each
 from sdk.dialects import OPENAI, TEXT
 from simulator import Simulator, refusal
 
@@ -26,13 +27,11 @@ async def gateway(tmp_path: Path, unused_tcp_port: int, provider: Simulator) -> 
 async def only(worker: int, gateway: Served) -> AsyncIterator[None]:
     """The other workers sleep meanwhile."""
     others = [pid for pid in children(gateway.pid) if pid != worker]
-    for pid in others:
-        os.kill(pid, signal.SIGSTOP)
+    signal_each(others, signal.SIGSTOP)
     try:
         yield
     finally:
-        for pid in others:
-            os.kill(pid, signal.SIGCONT)
+        signal_each(others, signal.SIGCONT)
 
 
 async def test_each_worker_answers(gateway: Served) -> None:
