@@ -330,7 +330,7 @@ models.0                                                str
 CHAT_RANGES = {
     "model": ['""'],
     "messages": ["[]"],
-    "messages.0.role": ['"narrator"', '""', '"User"'],
+    "messages.0.role": ['""', '"User"'],
     "messages.1.content": ["[]"],
     "messages.1.content.0.type": ['""'],
     "messages.3.tool_call_id": ['"c9"', '""'],

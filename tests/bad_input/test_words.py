@@ -11,6 +11,7 @@ from simulator import Simulator, refusal
 
 PATHS = ["/v1/chat/completions", "/v1/messages", "/v1/responses", "/v1/embeddings", "/v1/images/generations"]
 PATHS += ["/v1/completions", "/v1/moderations"]
+BOSS = [{"role": "boss", "content": "Hi"}]
 
 
 @pytest.fixture
@@ -35,23 +36,23 @@ async def test_an_empty_body_is_called_empty(gateway: Gateway, path: str, body: 
 
 
 @pytest.mark.parametrize(
-    ("path", "field", "value", "choices"),
+    ("model", "path", "field", "value", "choices"),
     [
-        ("/v1/chat/completions", "reasoning_effort", "much", ["low", "medium", "high"]),
-        ("/v1/chat/completions", "messages", [{"role": "boss", "content": "Hi"}], ["user", "assistant"]),
-        ("/v1/messages", "messages", [{"role": "boss", "content": "Hi"}], ["user", "assistant"]),
+        ("sim/m", "/v1/chat/completions", "reasoning_effort", "much", ["low", "medium", "high"]),
+        ("claude/m", "/v1/chat/completions", "messages", BOSS, ["user", "assistant"]),
+        ("sim/m", "/v1/messages", "messages", BOSS, ["user", "assistant"]),
     ],
 )
 async def test_a_wrong_choice_is_answered_with_those_that_there_are(
-    gateway: Gateway, path: str, field: str, value: Any, choices: list[str]
+    gateway: Gateway, model: str, path: str, field: str, value: Any, choices: list[str]
 ) -> None:
-    body = {"model": "sim/m", "max_tokens": 5, **HELLO, field: value}
+    body = {"model": model, "max_tokens": 5, **HELLO, field: value}
     reply = await gateway.post(path, body)
     assert reply.status == 400
     message = reply.error["message"]
     assert field in message
     assert all(f'"{choice}"' in message for choice in choices)
-    assert 'not "boss"' in message or 'not "much"' in message
+    assert '"boss"' in message or 'not "much"' in message
 
 
 @pytest.mark.parametrize("model", ["sim/", "openai/"])

@@ -309,7 +309,7 @@ RESULT = {"type": "tool_result", "tool_use_id": "nobody", "content": "x"}
         ({"messages": "Hi"}, "messages"),
         ({"messages": ["Hi"]}, "messages.0"),
         ({"messages": [{"content": "Hi"}]}, "messages.0.role"),
-        ({"messages": [HI, {"role": "robot", "content": "Hi"}]}, "messages.1.role"),
+        ({"messages": [HI, {"role": "", "content": "Hi"}]}, "messages.1.role"),
         ({"messages": [{"role": "user"}]}, "messages.0.content"),
         ({"messages": [{"role": "user", "content": 7}]}, "messages.0.content"),
         ({"messages": [{"role": "user", "content": None}]}, "messages.0.content"),

@@ -373,7 +373,7 @@ FIRST = "contents.0.parts.0"
         ({"contents": 5}, "contents"),
         ({"contents": [5]}, "contents.0"),
         ({"contents": [{"parts": "x"}]}, "contents.0.parts"),
-        ({"contents": [contents(role="system")]}, "contents.0.role"),
+        ({"contents": [{"role": 5, "parts": []}]}, "contents.0.role"),
         (also(generationConfig={"temperature": "hot"}), "generationConfig.temperature"),
         (also(generation_config={"top_k": []}), "generationConfig.topK"),
         (also(tools=[{"functionDeclarations": [{}]}]), "tools.0.functionDeclarations.0.name"),

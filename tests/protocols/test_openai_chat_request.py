@@ -144,7 +144,7 @@ WRONG: list[tuple[str | None, bytes]] = [
     ("system_message", ask(system_message=["x"])),
     # messages
     ("messages.0.role", said({"content": "hi"})),
-    ("messages.0.role", said({"role": "robot", "content": "hi"})),
+    ("messages.0.role", said({"role": "", "content": "hi"})),
     ("messages.1.role", said(USER, {"role": None, "content": "hi"})),
     ("messages.0.content", said({"role": "user"})),
     ("messages.0.content", said({"role": "user", "content": None})),

@@ -11,6 +11,7 @@ from tidegate.protocols.decode import decode
 from tidegate.protocols.errors import Unsupported
 from tidegate.protocols.media import inline, parse_url
 from tidegate.protocols.noise import KEEPS_ALL
+from tidegate.protocols.roles import known_role
 from tidegate.protocols.turn import (
     CacheControl,
     Document,
@@ -42,6 +43,7 @@ from .search import is_search, read_search
 from .wire import (
     FIELDS,
     RAWS,
+    ROLES,
     Base64Source,
     CacheControlIn,
     ContentSource,
@@ -136,12 +138,13 @@ def _build_messages(wire: CountRequest[Any]) -> Iterator[Message]:
             parts = tuple(_without_billing(parts))
         if parts:
             yield Message("system", parts)
-    for message in wire.messages:
+    for index, message in enumerate(wire.messages):
+        role = known_role(ROLES, message.role, f"messages.{index}")
         parts = _parts(message.content, names)
-        if message.role == "user":
+        if role == "user":
             yield from _split_results(parts)
         else:
-            yield Message(message.role, parts)
+            yield Message(role, parts)
 
 
 def _without_billing(parts: tuple[Part, ...]) -> Iterator[Part]:

@@ -35,6 +35,7 @@ from .wire import (
     REQUEST,
     REQUEST_OF_RAWS,
     RESULT_BLOCK,
+    ROLES,
     Base64Source,
     ContentSource,
     CountRequest,
@@ -218,7 +219,7 @@ class _Inspection:
         foreign = False
         for index, message in enumerate(wire.messages):
             content = message.content
-            if type(content) is str:
+            if type(content) is str or message.role not in ROLES:
                 continue
             if not content and message.role == "user":
                 raise _wrong(f"messages.{index}.content", "a user message needs content")

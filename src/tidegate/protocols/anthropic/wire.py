@@ -203,10 +203,15 @@ Block: TypeAlias = (
 # --- the request -----------------------------------------------------------------------------
 
 
+ROLES: dict[str, Literal["user", "assistant", "system"]]
+ROLES = {"user": "user", "assistant": "assistant", "system": "system"}
+
+
 class MessageIn(Struct, Generic[B], frozen=True):
     """A message of the conversation."""
 
-    role: Literal["user", "assistant", "system"]
+    role: Name
+    """One of ROLES, or a role that only the provider may know."""
     content: str | list[B]
 
 

@@ -12,6 +12,7 @@ from tidegate.protocols.decode import decode
 from tidegate.protocols.effort import EFFORTS
 from tidegate.protocols.errors import InvalidRequest
 from tidegate.protocols.media import check_image, inline
+from tidegate.protocols.roles import known_role
 from tidegate.protocols.turn import (
     Audio,
     Document,
@@ -42,6 +43,7 @@ from .schema import from_openapi
 from .search import read_search
 from .thinking import DYNAMIC
 from .wire import (
+    ROLES,
     Blob,
     Content,
     FileData,
@@ -165,7 +167,8 @@ class _Conversation:
         if instructions:
             yield Message("system", tuple(Text(text) for text in instructions))
         for number, content in enumerate(wire.contents or ()):
-            if content.role == "model":
+            role = known_role(ROLES, (content.role or "user").lower(), f"contents.{number}")
+            if role == "model":
                 yield Message("assistant", tuple(_join(self._answer(number, content))))
             else:
                 yield from self._question(number, content)

@@ -137,8 +137,5 @@ def _decode(decoder: msgspec.json.Decoder[T], body: bytes) -> tuple[bytes, T]:
 
 
 def _check(wire: RequestIn) -> None:
-    for number, content in enumerate(wire.contents or ()):
-        if (content.role or "user").lower() not in ("user", "model", "function"):
-            raise InvalidRequest("Please use a valid role: user, model.", param=f"contents.{number}.role")
     if not any(content.parts for content in wire.contents or ()):
         raise InvalidRequest("contents is not specified", param="contents")

@@ -126,6 +126,9 @@ class OutContent(Wire, frozen=True):
     parts: Sequence[AnyPart] = ()
 
 
+ROLES = {"user": "user", "model": "model", "function": "function"}
+
+
 class Content(Wire, frozen=True):
     """A content that was read."""
 

@@ -12,6 +12,7 @@ from tidegate.protocols.errors import InvalidRequest
 from tidegate.protocols.fields import ENCODE, Fields, extensions_in, is_set
 from tidegate.protocols.media import AUDIO_TYPES, inline, parse_url
 from tidegate.protocols.openai_request import biases_of, stops_of
+from tidegate.protocols.roles import known_role
 from tidegate.protocols.search import OPTIONS
 from tidegate.protocols.turn import (
     Audio,
@@ -28,6 +29,7 @@ from tidegate.protocols.turn import (
     ReasoningControl,
     RedactedReasoning,
     Refusal,
+    Role,
     Source,
     Text,
     Tool,
@@ -43,6 +45,7 @@ from .search import build_search
 from .wire import (
     FORMATS,
     NAME,
+    ROLES,
     CacheMark,
     CallIn,
     ChatRequest,
@@ -168,7 +171,7 @@ def build_messages(wire: ChatRequest) -> tuple[Message, ...]:
         messages.append(Message("system", (Text(wire.system_message),)))
     results: list[Part] = []
     for index, message in enumerate(wire.messages):
-        role = message.role
+        role = known_role(ROLES, message.role, f"messages.{index}")
         if role == "tool" or role == "function":
             results.append(_build_result(message, f"messages.{index}", book))
             continue
@@ -178,7 +181,7 @@ def build_messages(wire: ChatRequest) -> tuple[Message, ...]:
         if type(message.content) is str and message.content and _EXTRAS(message) == _NO_EXTRAS:
             messages.append(Message(role, (Text(message.content),), message.name))
         else:
-            messages.append(_build_message(message, f"messages.{index}", book))
+            messages.append(_build_message(message, role, f"messages.{index}", book))
     if results:
         messages.append(Message("tool", tuple(results)))
     return tuple(messages)
@@ -229,15 +232,13 @@ def _build_result(message: MessageIn, place: str, book: CallBook) -> ToolResult:
     return ToolResult(call_id, book.names.get(call_id, name), kept, cache=_build_cache(message.cache_control))
 
 
-def _build_message(message: MessageIn, place: str, book: CallBook) -> Message:
-    assert message.role != "tool"
-    assert message.role != "function"
+def _build_message(message: MessageIn, role: Role, place: str, book: CallBook) -> Message:
     parts = _build_content(message.content, place)
-    if message.role == "assistant":
+    if role == "assistant":
         parts = _build_assistant(message, parts, place, book)
     if message.cache_control is not None and parts:
         parts = [*parts[:-1], _with_cache(parts[-1], message.cache_control)]
-    return Message(message.role, tuple(parts), message.name)
+    return Message(role, tuple(parts), message.name)
 
 
 def _build_assistant(message: MessageIn, content: list[Part], place: str, book: CallBook) -> list[Part]:

@@ -9,6 +9,7 @@ from tidegate.protocols.media import check_document, check_image, parse_url
 from tidegate.protocols.turn import Inline
 
 from .wire import (
+    ROLES,
     AllowedTool,
     ChatRequest,
     ChoiceIn,
@@ -74,6 +75,8 @@ def _check_messages(messages: list[MessageIn]) -> None:
     calls: set[str] = set()
     for index, message in enumerate(messages):
         role = message.role
+        if role not in ROLES:
+            continue
         if role == "assistant":
             _check_assistant(message, index)
             if message.tool_calls:

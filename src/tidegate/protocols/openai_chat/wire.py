@@ -15,6 +15,7 @@ __all__ = [
     "FORMATS",
     "NAME",
     "REQUEST",
+    "ROLES",
     "AudioIn",
     "CallIn",
     "ChatRequest",
@@ -35,7 +36,15 @@ FORMATS = {"anthropic-claude-v1": "anthropic", "google-gemini-v1": "gemini"}
 
 EffortWord = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max", "ultra", "default"]
 
-Role = Literal["system", "developer", "user", "assistant", "tool", "function"]
+ROLES: dict[str, Literal["system", "developer", "user", "assistant", "tool", "function"]]
+ROLES = {
+    "system": "system",
+    "developer": "developer",
+    "user": "user",
+    "assistant": "assistant",
+    "tool": "tool",
+    "function": "function",
+}
 
 
 class CacheMark(Struct, gc=False):
@@ -157,7 +166,8 @@ class AudioRef(Struct, gc=False):
 class MessageIn(Struct, gc=False):
     """A message of any role."""
 
-    role: Role
+    role: Name
+    """One of ROLES, or a role that only the provider may know."""
     content: str | list[PartIn] | None = None
     name: str | None = None
     tool_calls: list[CallIn] | None = None

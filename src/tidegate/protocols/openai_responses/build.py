@@ -13,6 +13,7 @@ from tidegate.protocols.decode import decode
 from tidegate.protocols.errors import InvalidRequest, Unsupported
 from tidegate.protocols.fields import FIELDS, Fields, is_set
 from tidegate.protocols.media import AUDIO_TYPES, check_image, inline, parse_url
+from tidegate.protocols.roles import known_role
 from tidegate.protocols.turn import (
     Audio,
     CacheControl,
@@ -43,6 +44,7 @@ from .tools import SEARCH, Offered, ToolNames, list_offered
 from .wire import (
     HEAD,
     NAME,
+    ROLES,
     AdditionalToolsItem,
     AgentMessageItem,
     CallItem,
@@ -246,12 +248,13 @@ class Conversation:
         self._add_parts(Native(NAME, item.raw, item.kind))
 
     def _add_message(self, item: MessageItem, place: str) -> None:
+        role = known_role(ROLES, item.role, place)
         parts = build_content(item.content, f"{place}.content")
-        if item.role == "assistant":
+        if role == "assistant":
             self._add_parts(*parts)
             return
         self._flush()
-        self.messages.append(Message(item.role, tuple(parts)))
+        self.messages.append(Message(role, tuple(parts)))
 
     def _add_call(self, item: CallItem, place: str) -> None:
         self._call(item.call_id, item.namespace, item.name, item.arguments.strip() or "{}", "function")

@@ -14,6 +14,7 @@ __all__ = [
     "NAME",
     "RAWS",
     "REQUEST",
+    "ROLES",
     "TOOL_HEAD",
     "AdditionalToolsItem",
     "AgentMessageItem",
@@ -90,10 +91,15 @@ class PartIn(Struct):
     """OpenAI's cache breakpoint, from gpt-5.6 on."""
 
 
+ROLES: dict[str, Literal["system", "developer", "user", "assistant"]]
+ROLES = {"system": "system", "developer": "developer", "user": "user", "assistant": "assistant"}
+
+
 class MessageItem(Struct, tag_field="type", tag="message"):
     """A message of any role."""
 
-    role: Literal["system", "developer", "user", "assistant"]
+    role: Name
+    """One of ROLES, or a role that only the provider may know."""
     content: str | list[PartIn]
 
 
