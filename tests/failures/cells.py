@@ -204,7 +204,7 @@ STAGES: Mapping[str, Sequence[Fault]] = {
     "A stream, before its first text": (
         Fault("stream_cut", "sends the headers and closes", None, Fails(502, BROKE)),
         Fault("stream_silent", "sends the headers and nothing more", None, Fails(504, "begin its answer within 20 seconds", after=FIRST_BYTE)),
-        Fault("pings", "only sends comments, endlessly", None, Fails(504, "within its half of the request's deadline", after="half of `deadline_s`"), at_last=Lasts(), only=OPENAI[:1], doors=OPENAI[:1]),
+        Fault("pings", "only sends comments, endlessly", None, Fails(504, "within its half of the request's deadline", after="half of `deadline_s`"), at_last=Breaks("no answer began before the request's deadline", "", after="`deadline_s`", status=504), only=OPENAI[:1], doors=OPENAI[:1]),
         Fault("dies_begun", "sends a first event without text, and closes", None, Breaks(BROKE, ""), only=OPENAI[:1], doors=OPENAI[:1]),
         Fault("garbage_first", "begins with an event that is not JSON", None, Fails(502, BROKE)),
         Fault("error_first", "begins with an error", None, Fails(502, ""), otherwise=ERRORS),

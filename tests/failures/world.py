@@ -138,7 +138,7 @@ class World:
         finally:
             time_passes.cancel()
             await asyncio.wait([time_passes])
-        if body.count(b"\n\n") > MANY:
+        if body.count(b"data: ") > MANY:
             answer = Answer("", "left")
         else:
             answer = DOORS[cell.door].parse(cell.streamed and status == 200, body)
@@ -151,7 +151,7 @@ class World:
             received = b""
             async for data in response.content.iter_any():
                 received += data
-                if received.count(b"\n\n") > MANY:
+                if received.count(b"data: ") > MANY:
                     response.close()
                     break
                 if response.status == 200:

@@ -1,30 +1,27 @@
 """One try at one candidate. It never writes to the client, so it can be repeated or raced."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from time import perf_counter
 
 from tidegate.protocols.contract import Call, Conduit, Tally
 from tidegate.protocols.errors import ProviderError, TidegateError
-from tidegate.protocols.sse import only_comments
+from tidegate.protocols.sse import only_heartbeats
 from tidegate.routing import Trial
 from tidegate.upstream import Answer, read_whole
 
+from .beginning import Write
 from .gateway import Gateway
 from .request import Header, Request
-from .sending import FAILURES, explain_failure, patience_with, refusal_of, send
+from .sending import FAILURES, empty_answer, explain_failure, patience_with, refusal_of, send
 from .watchdog import Waiting, Watch
 
 __all__ = ["Attempt"]
-
-Write = Callable[[bytes], bool]
-"""Sends bytes to the client. Returns whether the client keeps up."""
 
 
 class Attempt:
     """The request sent to a candidate, the answer so far, and how it ended.
 
-    `open` returns the first bytes for the client, `read_on` passes the rest to the client's writer. Always
-    call `close` at the end.
+    `open` returns the first bytes for the client, `read_on` passes on the rest. Always call `close` at the end.
     """
 
     __slots__ = (
@@ -123,6 +120,8 @@ class Attempt:
         conduit = self._conduit
         assert conduit is not None
         self.waited_s = perf_counter() - self.started_at
+        if not body.strip():
+            raise empty_answer(self._answer)
         out = conduit.feed(body) + conduit.close()
         self.complete = True
         if conduit.failure is not None:
@@ -130,7 +129,7 @@ class Attempt:
         return out
 
     async def _read_first(self, watch: Watch, gateway: Gateway) -> bytes:
-        """Read until there are bytes for the client. While others could answer, comments are none."""
+        """Read until there are bytes for the client. While others could answer, heartbeats are none."""
         answer, conduit = self._answer, self._conduit
         assert answer is not None and conduit is not None  # noqa: PT018 one state
         while not conduit.done and (data := await answer.read_any()):
@@ -141,8 +140,10 @@ class Attempt:
             out = conduit.feed(data)
             if conduit.failure is not None:
                 return self._stop_at_failure(out)
-            if out and not (out.startswith(b":") and watch.ends_at < watch.deadline and only_comments(out)):
+            if out and not (watch.ends_at < watch.deadline and only_heartbeats(out)):
                 return out
+        if self.waited_s is None:
+            raise empty_answer(answer)
         self.complete = True
         out = conduit.close()
         return self._stop_at_failure(out) if conduit.failure is not None else out

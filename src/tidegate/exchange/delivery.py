@@ -11,6 +11,7 @@ from tidegate.protocols.errors import ProviderError, TidegateError
 
 from .accounting import cost_line
 from .attempt import Attempt
+from .beginning import until_begun
 from .continuation import carry_on, keep_delivered
 from .explaining import explanation
 from .own_limits import limits_beside, own_limits
@@ -73,7 +74,7 @@ async def stream(this: Exchange, attempt: Attempt, first: bytes) -> None:
 
     show = write_with_cost(this) if shows_cost(this) else None
     send = request.write if show is None else lambda piece: request.write(show(piece))
-    write = write_and_keep if transcript.keeps else write_and_count
+    write = until_begun(watch, first, write_and_keep if transcript.keeps else write_and_count)
 
     out = first
     while not attempt.complete:

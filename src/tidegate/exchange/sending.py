@@ -6,7 +6,7 @@ from time import perf_counter
 
 from tidegate.http.other_names import OtherNames
 from tidegate.protocols.contract import Call, Conduit
-from tidegate.protocols.errors import ProviderError
+from tidegate.protocols.errors import ProviderBroke, ProviderError
 from tidegate.protocols.retry_after import render_retry_after, whole_seconds
 from tidegate.providers import Candidate, Service
 from tidegate.providers.credentials import Credential
@@ -20,6 +20,7 @@ from .watchdog import NEVER, Waiting, Watch
 __all__ = [
     "FAILURES",
     "attribute",
+    "empty_answer",
     "expect_answer",
     "expect_stream",
     "explain_failure",
@@ -85,6 +86,12 @@ async def refusal_of(
     if isinstance(conduit, CapturedConduit):
         conduit.keep(body)
     return service.attribute(service.protocol.parse_error(answer.status, headers_of(answer), body))
+
+
+def empty_answer(answer: Answer | None) -> ProviderBroke:
+    """The error for an answer without a body."""
+    status = answer.status if answer is not None else "unknown"
+    return ProviderBroke(f"the provider's answer is empty (status {status})")
 
 
 def attribute(service: Service, error: ProviderError) -> ProviderError:

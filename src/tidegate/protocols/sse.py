@@ -35,7 +35,7 @@ __all__ = [
     "is_json",
     "is_several",
     "is_stream",
-    "only_comments",
+    "only_heartbeats",
     "parse_block",
     "parse_event",
     "without_mark",
@@ -325,9 +325,16 @@ def words_of_failure(body: bytes) -> bool:
     return _FAILURE.search(body) is not None and not is_stream(body)
 
 
-def only_comments(data: bytes) -> bool:
-    """Whether all lines are comments."""
-    return all(not line or line.startswith(b":") for line in data.splitlines())
+def only_heartbeats(data: bytes) -> bool:
+    """Whether whole events say nothing but that the stream goes on: comments, and Anthropic's pings."""
+    return _HEARTBEATS.fullmatch(data) is not None
+
+
+_HEARTBEATS = re.compile(
+    rb"""(?: [\r\n] | event:[ ]?ping
+    | (?: : | id: | retry: | data:[ ]?\{[ ]*"type":[ ]*"ping" )[^\r\n]*+ )*+""",
+    re.VERBOSE,
+)
 
 
 _MOST_BLANKS = 1024
