@@ -21,7 +21,7 @@ __all__ = ["Attempt"]
 class Attempt:
     """The request sent to a candidate, the answer so far, and how it ended.
 
-    `open` returns the first bytes for the client, `read_on` passes on the rest. Always call `close` at the end.
+    `open` returns the first bytes for the client, `read_on` passes on the rest. Call `close` in the end.
     """
 
     __slots__ = (
