@@ -74,8 +74,10 @@ def recordings(provider: str, *kinds: str, path: str = "", status: int | None = 
 
 
 def splits(data: bytes) -> Iterator[list[bytes]]:
-    """The data whole, byte by byte, and in odd pieces."""
+    """The data whole, event by event, byte by byte, and in odd pieces."""
     yield [data]
+    if b"\n\n" in data:
+        yield [piece + b"\n\n" for piece in data.removesuffix(b"\n\n").split(b"\n\n")]
     yield [data[i : i + 1] for i in range(len(data))]
     for size in (2, 3, 7, 61):
         yield [data[i : i + size] for i in range(0, len(data), size)]

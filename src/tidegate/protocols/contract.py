@@ -277,6 +277,10 @@ class AnswerDialect(Interface):
         ...
 
 
+HALF_A_PAIR = "surrogate"
+"""The name of half a surrogate pair at the end of a text whose stream ended without the other half."""
+
+
 class Bridge:
     """A conduit between two dialects: a reader on one side, a writer on the other."""
 
@@ -322,6 +326,8 @@ class Bridge:
             return b""
         try:
             passed = self._pass(self._reader.close())
+            if getattr(self._reader, "lacks_half", False):
+                self.tally.leave_out(HALF_A_PAIR)
             return passed if self._failed() else passed + self._writer.close()
         except Exception as error:  # noqa: BLE001 as above
             return self._break(error)

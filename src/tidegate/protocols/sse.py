@@ -172,6 +172,11 @@ class Splitter(_Lines):
         """Return the unfinished event at the end of the stream, if any."""
         return self._parse(self._take_rest())
 
+    @property
+    def lacks_half(self) -> bool:
+        """Whether a text ended in half a surrogate pair, and nothing has completed it."""
+        return self._halves is not None and self._halves.waits
+
     def _parse(self, data: bytes) -> list[ServerSentEvent]:
         events = _parse_blocks(data)
         if data.find(b"\\ud") >= 0 or data.find(b"\\uD") >= 0:

@@ -58,7 +58,9 @@ def encode_with_halves(value: Any) -> bytes:
 
 
 class Surrogates:
-    """Joins surrogates across the events of a stream: a first half waits for its second half."""
+    """Joins surrogates across the events of a stream: a first half that ends a text waits for its second one.
+    Any other lone surrogate becomes U+FFFD.
+    """
 
     __slots__ = ("_waiting",)
 
@@ -78,6 +80,8 @@ class Surrogates:
         def replace(found: re.Match[bytes]) -> bytes:
             first, second, alone = found.groups()
             if first is not None and second is None:
+                if data[found.end() : found.end() + 1] != b'"':
+                    return REPLACEMENT
                 held.append(found[0])
                 return b""
             if alone is not None:

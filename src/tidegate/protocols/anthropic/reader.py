@@ -30,7 +30,7 @@ from tidegate.protocols.fitting import objects_in
 from tidegate.protocols.lenient import decode_leniently
 from tidegate.protocols.openai_errors import error_of_event
 from tidegate.protocols.sound_json import make_sound
-from tidegate.protocols.sse import Splitter, is_several, parse_block, without_mark
+from tidegate.protocols.sse import Splitter, is_several, without_mark
 from tidegate.protocols.surrogates import Surrogates, has_halves
 from tidegate.protocols.wide_numbers import decode_any
 
@@ -129,11 +129,17 @@ class StreamReader:
         """Whether `message_stop` has arrived."""
         return self._answer.closed
 
+    @property
+    def lacks_half(self) -> bool:
+        """See Bridge.close."""
+        return self._splitter.lacks_half
+
     def feed(self, data: bytes) -> list[Event]:
         """See contract.Reader."""
         # The usual case: exactly one delta.
         if self._between and data.startswith(DELTA_HEAD) and data.find(b"\n\n") == len(data) - 2:
-            return self._answer.take_delta(data[HEAD_SIZE:])
+            events = self._answer.take_delta(data[HEAD_SIZE:])
+            return self._feed_piece(data) if events is None else events
         if self._between and data.endswith(b"\n\n") and data.find(b"\r") < 0:
             return [event for block in data.split(b"\n\n") for event in self._feed_block(block)]
         return self._feed_piece(data)
@@ -146,9 +152,10 @@ class StreamReader:
 
     def _feed_block(self, block: bytes) -> list[Event]:
         """Read one complete event, without the empty line after it."""
-        if block.startswith(DELTA_HEAD):
-            return self._answer.take_delta(block[HEAD_SIZE:])
-        return self._feed_piece(block + b"\n\n") if block else []
+        events = self._answer.take_delta(block[HEAD_SIZE:]) if block.startswith(DELTA_HEAD) else None
+        if events is not None or not block:
+            return events or []
+        return self._feed_piece(block + b"\n\n")
 
     def _feed_piece(self, data: bytes) -> list[Event]:
         self._between = data.endswith(b"\n\n")
@@ -282,13 +289,14 @@ class _Answer:
             return self.fail(malformed("the provider's answer", error))
         return events
 
-    def take_delta(self, data: bytes) -> list[Event]:
-        """Return the events of a `content_block_delta`."""
+    def take_delta(self, data: bytes) -> list[Event] | None:
+        """Return the events of a `content_block_delta`; None if it has to be read as any event: it may have
+        several lines, or half a surrogate pair.
+        """
         try:
             grown = _BLOCK_DELTA.decode(data)
         except MALFORMED:
-            event = parse_block(DELTA_HEAD + data.rstrip(b"\n"))  # it may have several lines
-            return [] if event is None else self.take(event.data, event.name)
+            return None
         delta = grown.delta
         if self.in_text and delta.type == "text_delta":
             self._progress.chars += len(delta.text)

@@ -194,6 +194,11 @@ class BedrockReader:
         """The number of calls so far."""
         self.usage: Usage | None = None
 
+    @property
+    def lacks_half(self) -> bool:
+        """See Bridge.close."""
+        return self._halves.waits
+
     def feed(self, data: bytes) -> list[Event]:
         """See Reader."""
         events: list[Event] = []

@@ -119,6 +119,11 @@ class CohereReader:
         """Whether `message-end` has arrived."""
         return self._is_over and self._splitter is not None
 
+    @property
+    def lacks_half(self) -> bool:
+        """See Bridge.close."""
+        return self._splitter is not None and self._splitter.lacks_half
+
     def feed(self, data: bytes) -> list[Event]:
         """See Reader."""
         events: list[Event] = []

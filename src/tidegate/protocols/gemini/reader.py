@@ -148,6 +148,11 @@ class GeminiReader:
         """See Conduit."""
         return bool(self._choices) and all(choice.finish is not None for choice in self._choices.values())
 
+    @property
+    def lacks_half(self) -> bool:
+        """See Bridge.close."""
+        return self._splitter is not None and self._splitter.lacks_half
+
     def feed(self, data: bytes) -> list[Event]:
         """See Reader."""
         if self._splitter is None or self._is_over:

@@ -519,6 +519,11 @@ class StreamReader:
         return self._state.ended
 
     @property
+    def lacks_half(self) -> bool:
+        """See Bridge.close."""
+        return self._splitter.lacks_half
+
+    @property
     def finished(self) -> bool:
         """See Conduit."""
         return self._state.finished

@@ -389,6 +389,11 @@ class StreamReader:
         """Whether the event with the finished response has arrived."""
         return self._state.ended
 
+    @property
+    def lacks_half(self) -> bool:
+        """See Bridge.close."""
+        return self._splitter.lacks_half
+
     def feed(self, data: bytes) -> list[Event]:
         """Return the events that these bytes complete."""
         if self._state.over:
