@@ -372,7 +372,7 @@ def test_the_answer_itself_is_read(name: str, stream: bool, door: str) -> None:
     out = conduit.feed(CASES[name, stream].write(CASES[name, stream].make())) + conduit.close()
     assert conduit.failure is None
     assert TEXT in out.decode()
-    assert conduit.tally.left_out == []
+    assert set(conduit.tally.left_out) <= ({"logprobs"} if door == "anthropic" else set())
 
 
 @pytest.mark.parametrize("door", REQUESTS)

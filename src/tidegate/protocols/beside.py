@@ -15,7 +15,7 @@ from .decode import MALFORMED, require_json
 from .events import AudioDelta, CitationAdded, Event, LogprobsDelta, NativeBlock, Started, UsageReported
 from .usage import MOST_TOKENS
 
-__all__ = ["BESIDE", "MOST_LEFT_OUT", "as_documented"]
+__all__ = ["BESIDE", "MOST_LEFT_OUT", "as_documented", "parse_audio"]
 
 MOST_LEFT_OUT = 20
 """The most names kept of what was left out of one answer."""
@@ -42,7 +42,7 @@ class Audio(Struct, gc=False):
 
 
 _TOKENS = Decoder(list[Token]).decode
-_AUDIO = Decoder(Audio).decode
+parse_audio = Decoder(Audio).decode
 _OBJECT = Decoder(dict[str, Raw]).decode
 
 
@@ -70,7 +70,7 @@ def _check_logprobs(event: LogprobsDelta) -> Event:
 
 
 def _check_audio(event: AudioDelta) -> Event:
-    _AUDIO(event.audio)
+    parse_audio(event.audio)
     require_json(bytes(event.audio))
     return event
 

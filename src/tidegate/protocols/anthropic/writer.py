@@ -23,8 +23,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import Raw
 
+from tidegate.protocols.beside import parse_audio
 from tidegate.protocols.contract import Writer
 from tidegate.protocols.errors import TidegateError
 from tidegate.protocols.events import (
@@ -66,15 +67,6 @@ OWN_REASONS = own_words("anthropic")
 _encode = msgspec.json.Encoder().encode
 
 
-class AudioOut(Struct, frozen=True):
-    """The fields of OpenAI's audio that are used."""
-
-    transcript: str = ""
-
-
-_AUDIO = msgspec.json.Decoder(AudioOut)
-
-
 class _OpenCall:
     """The call whose block is open."""
 
@@ -109,6 +101,8 @@ class _Sequence(Writer):
         """Events that cannot be written before the open call is complete."""
         self._arguments: dict[int, list[ToolCallDelta]] = {}
         """Arguments of waiting calls, by call index: they are written together with their call."""
+        self.leave_out: Callable[[str], None] = lambda _: None
+        """See contract.Writer."""
 
     # --- for subclasses ---
 
@@ -136,6 +130,7 @@ class _Sequence(Writer):
 
     def _take_one(self, event: Event) -> None:
         if getattr(event, "choice", 0) != 0:
+            self.leave_out("choices")
             return
         kind = type(event)
         call = self._call
@@ -144,9 +139,7 @@ class _Sequence(Writer):
             if not belongs and (self._waiting or not call.is_whole()):
                 self._wait(event)
                 return
-        write = _WRITE.get(kind)
-        if write is not None:
-            write(self, event)
+        _WRITE[kind](self, event)
 
     def _wait(self, event: Event) -> None:
         if isinstance(event, ToolCallStarted):
@@ -230,9 +223,14 @@ class _Sequence(Writer):
         self._write_whole({"type": "text", "text": write_image(event.media_type, event.data), **extra})
 
     def _write_audio(self, event: AudioDelta) -> None:
-        transcript = _AUDIO.decode(event.audio).transcript
-        if transcript:
-            self._add_text(transcript)
+        audio = parse_audio(event.audio)
+        if audio.transcript:
+            self._add_text(audio.transcript)
+        if audio.data:
+            self.leave_out("audio")
+
+    def _write_logprobs(self, _: LogprobsDelta) -> None:
+        self.leave_out("logprobs")
 
     def _write_thinking(self, event: ReasoningDelta) -> None:
         if self._kind != "thinking":
@@ -330,6 +328,7 @@ _WRITE: dict[type, Callable[..., None]] = {
     RefusalDelta: _Sequence._write_refusal,
     ImageAdded: _Sequence._write_image,
     AudioDelta: _Sequence._write_audio,
+    LogprobsDelta: _Sequence._write_logprobs,
     ReasoningDelta: _Sequence._write_thinking,
     ReasoningSigned: _Sequence._write_signature,
     ReasoningEncrypted: _Sequence._write_encrypted,

@@ -116,6 +116,8 @@ class _Pen:
         self._changed: dict[int, _Choice] = {}
         """The choices that have something to write."""
         self._tail = b""
+        self.leave_out: Callable[[str], None] = lambda _: None
+        """See contract.Writer."""
 
     def _at(self, index: int) -> _Choice:
         choice = self._choices.get(index)
@@ -163,6 +165,8 @@ class _Pen:
     def _note_native(self, event: NativeBlock) -> None:
         if event.format == FORMAT:
             self._at(event.choice).parts.append(event.block)
+        else:
+            self.leave_out("native_blocks")
 
     def _note_call(self, event: ToolCallStarted) -> None:
         self._at(event.choice).calls[event.index] = (event, [])

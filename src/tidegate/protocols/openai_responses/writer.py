@@ -11,6 +11,7 @@ from typing import Any, ClassVar, NamedTuple, Self
 from msgspec import DecodeError, Raw
 from msgspec.json import Decoder
 
+from tidegate.protocols.beside import parse_audio
 from tidegate.protocols.errors import TidegateError
 from tidegate.protocols.events import (
     AudioDelta,
@@ -195,7 +196,7 @@ class ResponseWriter:
 
     __slots__ = (
         "_calls", "_citations", "_finished", "_grown", "_logprobs", "_message", "_next", "_out", "_output",
-        "_parsed", "_sequence", "_shell", "_streams", "_thinking", "_usage",
+        "_parsed", "_sequence", "_shell", "_streams", "_thinking", "_usage", "leave_out",
     )  # fmt: skip
 
     def __init__(self, parsed: Parsed, model: str) -> None:
@@ -223,6 +224,8 @@ class ResponseWriter:
         self._streams = parsed.stream
         self._sequence = 0
         self._out: list[bytes] = []
+        self.leave_out: Callable[[str], None] = lambda _: None
+        """See contract.Writer."""
 
     def resume(self, started: Started, progress: Progress) -> None:
         """Go on in a stream that has come this far."""
@@ -237,12 +240,20 @@ class ResponseWriter:
         if len(events) == 1:
             # The usual case: more text for the open part.
             event = events[0]
-            if type(event) is TextDelta and event.signature is None and not self._logprobs:
+            if (
+                type(event) is TextDelta
+                and not event.choice
+                and event.signature is None
+                and not self._logprobs
+            ):
                 message = self._message
                 if message is not None and message.part is not None and message.part.kind == "output_text":
                     return self._grow(message.part.run, event.text)
         for event in pair_logprobs(events):
-            self._WRITES[type(event)](self, event)
+            if getattr(event, "choice", 0):
+                self.leave_out("choices")
+            else:
+                self._WRITES[type(event)](self, event)
         return self._take_out()
 
     def close(self) -> bytes:
@@ -550,7 +561,12 @@ class ResponseWriter:
             self._add_wrapped(WrappedSignature("gemini", "image", event.signature))
 
     def _write_audio(self, event: AudioDelta) -> None:
-        """Write nothing: requests of this format cannot ask for audio."""
+        """Write the transcript: requests of this format cannot ask for audio."""
+        audio = parse_audio(event.audio)
+        if audio.transcript:
+            self._write_text(TextDelta(audio.transcript))
+        if audio.data:
+            self.leave_out("audio")
 
     def _write_native(self, event: NativeBlock) -> None:
         if event.format != NAME:
