@@ -202,11 +202,14 @@ async def test_a_record_reports_what_went_wrong_and_where() -> None:
         found.provider.answer(answer({"error": {"message": CANARY, "type": "too_long", "code": "c7"}}, 400))
         body = {"model": "openai/m", **HELLO}
         await found.gateway.post(CHAT.path, body)
-        await found.gateway.post(CHAT.path, {**body, "messages": [{"role": CANARY, "content": "x"}]})
+        await found.gateway.post(CHAT.path, {**body, "messages": [{"role": "", "content": CANARY}]})
+        foreign = {**body, "model": "anthropic/m", "messages": [{"role": CANARY, "content": "x"}]}
+        await found.gateway.post(CHAT.path, foreign)
         await found.gateway.post(CHAT.path, {**body, "model": "nobody/m"})
         assert [record["error"] for record in found.gateway.records] == [
             "400 c7 too_long",
             "invalid_request_error: messages.0.role",
+            "unsupported_feature: messages.0.role",
             "model_not_found: model",
         ]
 
@@ -216,7 +219,7 @@ async def test_what_a_client_reads_quotes_it_briefly_and_without_control_charact
         long = "\x1b[2J" + "q" * 1_000_000
         body = {"model": "openai/m", **HELLO}
         for wrong in (
-            {"messages": [{"role": long, "content": "x"}]},
+            {"model": "anthropic/m", "messages": [{"role": long, "content": "x"}]},
             {"tool_choice": {"type": "function", "function": {"name": long}}, "tools": TOOLS},
             {"provider": {long: 1}},
             {"response_format": {"type": long}},

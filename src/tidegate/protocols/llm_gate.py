@@ -7,7 +7,7 @@ built: an error is `{"detail": …}`, and a body that is wrong gets status 422 a
 import re
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 from msgspec import Raw, Struct
@@ -58,7 +58,14 @@ class RequestIn(Struct):
     prompt: PromptIn
 
 
+class SaidIn(Struct):
+    """A message, of which the chat's format knows the rest."""
+
+    role: Literal["system", "developer", "user", "assistant", "tool", "function"]
+
+
 _REQUEST = Decoder(RequestIn)
+_MESSAGES = Decoder(list[SaidIn])
 _BEFORE_CAPITAL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 
@@ -94,6 +101,8 @@ def ask_chat(body: bytes) -> bytes:
     parsed = _parse(body)
     if parsed.prompt.messages is None:
         raise InvalidRequest("this field is required", param="prompt.messages")
+    # No provider speaks this dialect, so none can decide about other roles.
+    decode(_MESSAGES, ENCODE(parsed.prompt.messages), "messages")
     return _render(parsed, messages=parsed.prompt.messages)
 
 
