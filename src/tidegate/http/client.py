@@ -18,6 +18,7 @@ from .address import Address, Origin
 from .client_protocol import Connection
 from .client_response import Response
 from .connect import Connector
+from .direct import Arrival
 from .pool import Route
 from .proxy import Proxies, environment
 from .tls import Contexts
@@ -102,11 +103,11 @@ class Client:
         if connection is None:
             connection = await self._connect(route, connect_s)
         while True:
-            waiter = connection.send(head, body)
+            arrival = connection.send(head, body)
             try:
-                response = await waiter
+                response = await arrival
             except asyncio.CancelledError:
-                _give_up(connection, waiter)
+                _give_up(connection, arrival)
                 raise
             if response is not None:
                 return response
@@ -136,11 +137,11 @@ class Client:
         self._timer = self._loop.call_later(SWEEP_S, self._sweep)
 
 
-def _give_up(connection: Connection, waiter: "asyncio.Future[Response | None]") -> None:
+def _give_up(connection: Connection, arrival: Arrival[Response | None]) -> None:
     """Nobody waits for a response any more."""
-    if waiter.cancelled():
+    if arrival.cancelled:
         connection.abort()
-    elif (response := waiter.result()) is not None:
+    elif (response := arrival.result()) is not None:
         response.close()  # it may be complete, and another request may be using the connection
 
 

@@ -16,6 +16,7 @@ from .address import Origin
 from .client_response import Failure, Response
 from .contract import Header
 from .decode import decoder_for
+from .direct import Arrival
 from .errors import AnswerCut, BadAnswer, RequestFailed, ServerDisconnected
 
 __all__ = ["Connection"]
@@ -54,6 +55,7 @@ class Connection(asyncio.Protocol):
         "_in_head",
         "_informational",
         "_kept",
+        "_opened",
         "_overhead",
         "_parser",
         "_paused",
@@ -91,7 +93,7 @@ class Connection(asyncio.Protocol):
         self._feed: Any = None
         # The current request.
         self._busy = False
-        self._waiter: asyncio.Future[Response | None] | None = None
+        self._waiter: Arrival[Response | None] | None = None
         self._unsent: memoryview | None = None
         self._paused = False
         # Its response.
@@ -107,6 +109,8 @@ class Connection(asyncio.Protocol):
         self._trailers = 0
         self._refusal: str | None = None
         self._response: Response | None = None
+        self._opened: Response | None = None
+        """A response that nobody has been told of yet."""
         self.held = False
         self._until_eof = False
         self._complete = False
@@ -115,16 +119,17 @@ class Connection(asyncio.Protocol):
 
     # --- for the client ------------------------------------------------------------------------
 
-    def send(self, head: bytes, body: bytes) -> "asyncio.Future[Response | None]":
-        """Send a request. The result is available once the head of the response has arrived; it is None if
-        the connection failed before (see `failure`).
+    def send(self, head: bytes, body: bytes) -> "Arrival[Response | None]":
+        """Send a request. The response arrives with its head; it is None if the connection failed before (see
+        `failure`).
         """
         self._busy = True
         self._heard = self._excess = self._until_eof = False
         self._in_head = True
         self._overhead = self._informational = self._trailers = 0
         self._headers = []
-        self._waiter = waiter = self.loop.create_future()
+        waiter: Arrival[Response | None] = Arrival(self.loop)
+        self._waiter = waiter
         if len(body) <= JOINED:
             self._transport.write(head + body)
         elif len(body) <= AT_ONCE:
@@ -157,7 +162,7 @@ class Connection(asyncio.Protocol):
     def abort(self) -> None:
         """Drop the connection, including the current request."""
         self._busy = False
-        self._response = self._waiter = self._unsent = None
+        self._response = self._opened = self._waiter = self._unsent = None
         self._idle.pop(self, None)
         if not self.closed:
             self._transport.abort()
@@ -194,6 +199,8 @@ class Connection(asyncio.Protocol):
             self._fail(BadAnswer, "the answer's headers are too large")
         elif (response := self._response) is not None and response.pieces:
             response.arrive()
+        if self._opened is not None:
+            self._tell()
         return None
 
     def eof_received(self) -> bool:
@@ -206,10 +213,10 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, error: Exception | None) -> None:
         """See asyncio.Protocol."""
         self.closed = True
-        if self._busy:
-            self._fail(*self._explain_loss())
         self._idle.pop(self, None)
         self._transport = self._poll = self._parser = self._feed = None
+        if self._busy:
+            self._fail(*self._explain_loss())
 
     def pause_writing(self) -> None:
         """See asyncio.Protocol."""
@@ -282,7 +289,7 @@ class Connection(asyncio.Protocol):
             self._excess = version == "1.0"  # it has no chunks: do not reuse the connection
         encoding = named.get(b"content-encoding")
         decoder = decoder_for(encoding) if encoding is not None else None
-        self._response = response = Response(self, status, headers, decoder)
+        self._response = self._opened = response = Response(self, status, headers, decoder)
         self._headers = []
         if not chunked and b"content-length" not in named:
             if status == 205:  # the parser would wait for the end of the connection
@@ -291,9 +298,6 @@ class Connection(asyncio.Protocol):
         if status >= 400 and self._unsent is not None:
             self._unsent = None  # rejected before it was sent completely: the rest is not needed
             self._excess = True
-        waiter, self._waiter = self._waiter, None
-        if waiter is not None and not waiter.done():
-            waiter.set_result(response)
 
     def _skip_informational(self, status: int) -> None:
         self._informational += 1
@@ -343,14 +347,22 @@ class Connection(asyncio.Protocol):
         self._unsent = None
         failure = (kind, f"{self.label}: {message}")
         response, self._response = self._response, None
-        waiter, self._waiter = self._waiter, None
         if response is not None:
             response.fail(failure)
-        elif waiter is not None and not waiter.done():
+        else:
             self.failure = failure
-            waiter.set_result(None)
         if not self.closed:
             self._transport.abort()
+        self._tell()
+
+    def _tell(self) -> None:
+        """Let whoever waits for a response go on, with the one that has begun, or with none. What they do is
+        done before this returns, and may be a further request on this connection.
+        """
+        opened, self._opened = self._opened, None
+        waiter, self._waiter = self._waiter, None
+        if waiter is not None:
+            waiter.arrive(opened)
 
     def _explain_loss(self) -> Failure:
         if self._response is not None:

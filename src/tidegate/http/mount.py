@@ -1,5 +1,6 @@
 """Runs an ASGI application under Tidegate's servers: the control plane (FastAPI)."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from types import MappingProxyType
 from typing import Any
@@ -23,7 +24,9 @@ async def serve_asgi(
     the request beside the request itself (the scope's `state`).
     """
     answer = _Answer(request)
-    await application({**scope_of(request), "state": dict(state)}, answer.receive, answer.send)
+    scope = {**scope_of(request), "state": dict(state)}
+    # Frameworks rely on asyncio's own tasks (anyio on their private parts), and this may be another one.
+    await asyncio.ensure_future(application(scope, answer.receive, answer.send))
 
 
 def scope_of(request: ServerRequest) -> Scope:

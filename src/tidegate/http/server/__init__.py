@@ -8,9 +8,9 @@
 - `refusals.py`: responses to invalid requests, and the table of what is accepted.
 - `limits.py`: `Limits`, sizes and timeouts.
 
-Each request runs in a task. Its response is complete when `respond` or `finish` returns; the connection then
-continues with the next request, whatever the task still does. There are no timers per connection: the server
-checks all open connections once a second.
+Each request runs in a task that begins at once (`tidegate.http.direct`). Its response is complete when
+`respond` or `finish` returns; the connection then continues with the next request, whatever the task still
+does. There are no timers per connection: the server checks all open connections once a second.
 """
 
 from .limits import Limits

@@ -53,7 +53,9 @@ class Host(Interface):
         ...
 
     def run(self, request: Request) -> None:
-        """Serve a request in a task of its own."""
+        """Serve a request in a task of its own. It begins at once: the response may be complete before this
+        returns.
+        """
         ...
 
 
@@ -182,11 +184,6 @@ class Connection(asyncio.Protocol):
             self._feed(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as stop:
             self._feed_on(data, stop)
-        current = self._current
-        if current is not None and not current.begun:
-            if self.served and self._remembered < REMEMBERED and current.arrived:
-                self._remember(data, current)
-            self.server.run(current)
         if self._in_head:
             self._await_head(size)
         elif self._reading is not None:
@@ -195,6 +192,11 @@ class Connection(asyncio.Protocol):
             self._head_size = 0
             if self._queue:
                 self.update_reading()
+        current = self._current
+        if current is not None and not current.begun:
+            if self.served and self._remembered < REMEMBERED and current.arrived:
+                self._remember(data, current)
+            self.server.run(current)
 
     def pause_writing(self) -> None:
         """See asyncio.Protocol."""

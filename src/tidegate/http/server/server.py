@@ -8,6 +8,7 @@ import ssl
 from time import perf_counter, time
 
 from tidegate.http.contract import Application
+from tidegate.http.direct import DirectTask
 
 from .connection import Connection
 from .head import date_line
@@ -37,7 +38,7 @@ class Server:
         """The `date` header, as of the last check of the connections."""
         self._application = application
         self._connections: set[Connection] = set()
-        self._running: dict[Request, asyncio.Task[None]] = {}
+        self._running: dict[Request, DirectTask] = {}
         self._listening: list[asyncio.Server] = []
         self._sockets: list[socket.socket] = []
         self._tls: ssl.SSLContext | None = None
@@ -81,9 +82,10 @@ class Server:
         self._note_change()
 
     def run(self, request: Request) -> None:
-        """Serve a request in a task of its own."""
+        """Serve a request in a task of its own, which begins at once."""
         request.begun = True
-        self._running[request] = asyncio.Task(self._serve(request), loop=self._loop, name="request")
+        self._running[request] = task = DirectTask(self._serve(request), self._loop)
+        task.go_on()
 
     async def _serve(self, request: Request) -> None:
         try:
