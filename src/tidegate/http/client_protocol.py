@@ -13,6 +13,7 @@ from typing import Any
 import httptools
 
 from .address import Origin
+from .answer_heads import KnownHead, know
 from .client_response import Failure, Response
 from .contract import Header
 from .decode import decoder_for
@@ -37,6 +38,10 @@ AT_ONCE = 1024 * 1024
 PIECE = 256 * 1024
 """Bytes of a larger body that are sent before other tasks get a turn."""
 
+REMEMBERED = 3
+"""The number of heads of a connection that are remembered, one after another: if the next responses do not
+have them, too, those after them will not either."""
+
 NO_BODY = (204, 205, 304)
 
 
@@ -55,12 +60,14 @@ class Connection(asyncio.Protocol):
         "_in_head",
         "_informational",
         "_kept",
+        "_known",
         "_opened",
         "_overhead",
         "_parser",
         "_paused",
         "_poll",
         "_refusal",
+        "_remembered",
         "_response",
         "_trailers",
         "_transport",
@@ -116,6 +123,10 @@ class Connection(asyncio.Protocol):
         self._complete = False
         self._excess = False
         self._kept = False
+        self._known: KnownHead | None = None
+        """The head that the next response may have, too."""
+        self._remembered = 0
+        """How many heads were remembered."""
 
     # --- for the client ------------------------------------------------------------------------
 
@@ -184,6 +195,8 @@ class Connection(asyncio.Protocol):
         if not self._busy:
             return self.abort()
         if not self._heard:
+            if self._known is not None and self._take_known(self._known, data):
+                return None
             self._heard = True
             self._heard_1_1 = data.startswith(b"HTTP/1.1 ")
         self._overhead += len(data)
@@ -194,6 +207,8 @@ class Connection(asyncio.Protocol):
                 return self._fail(BadAnswer, f"not a valid HTTP answer ({self._refusal or error})")
             self._excess = True
         if self._complete:
+            if self._opened is not None and self._remembered < REMEMBERED:
+                self._remember(data, self._opened)
             self._settle()
         elif self._overhead > MAX_HEAD:
             self._fail(BadAnswer, "the answer's headers are too large")
@@ -329,6 +344,27 @@ class Connection(asyncio.Protocol):
         self._complete = True
         self._kept = keep
         response.finish()
+
+    def _take_known(self, known: KnownHead, data: bytes) -> bool:
+        """Take a whole response whose head is known; return whether it is."""
+        body = known.body_of(data)
+        if body is None:
+            return False
+        self._heard = self._kept = True
+        self._opened = response = Response(self, 200, known.headers, None)
+        if body:
+            response.pieces.append(body)
+            response.size = len(body)
+        response.finish()
+        self._settle()
+        self._tell()
+        return True
+
+    def _remember(self, data: bytes, response: Response) -> None:
+        """Remember the head of a response that has arrived as a whole, if nothing else has."""
+        if self._kept and not self._excess and response.status == 200 and not response.is_encoded:
+            self._remembered += 1
+            self._known = know(data, response.headers)
 
     def _settle(self) -> None:
         """Become idle after a complete response, or close. Excess data makes the connection unusable."""

@@ -86,6 +86,11 @@ class Response:
         """Whether the status is a success."""
         return 200 <= self.status < 300
 
+    @property
+    def is_encoded(self) -> bool:
+        """Whether the body arrives encoded."""
+        return self._decoder is not None
+
     def take(self) -> bytes | None:
         """Return the whole body if all of it has arrived; None if it has to be read piece by piece."""
         if not self.complete or self._decoder is not None:

@@ -28,6 +28,8 @@ class Arrival(Generic[T]):
 
     def __init__(self, loop: AbstractEventLoop) -> None:
         self._loop = loop
+        self._asyncio_future_blocking = False
+        """Whether a task has just begun to wait: how asyncio's tasks recognize futures."""
         self._result: T | None = None
         self._waiting: DirectTask | None = None
         """Who is resumed at once."""
