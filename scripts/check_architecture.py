@@ -55,6 +55,7 @@ ROOMS = {
     "store": room("figures money protocols", "it stores data; access and costs are decided elsewhere"),
     "upstream": room("http protocols", "it transfers bytes, and maps failures to the gateway's errors"),
     "bus": room("", "messages are bytes; only their senders and receivers interpret them"),
+    "wording": room("", "how a number is told does not depend on what it counts"),
     "periodic": room("", "a round of work is repeated, whatever it does"),
     "meters": room("", "statistics are independent of what they measure"),
     "figures": room(
@@ -126,7 +127,10 @@ ROOMS = {
     "__main__": room("cli", "`python -m tidegate` is the command line"),
     "__init__": room("", "importing the package costs nothing"),
 }
-"""Who may import whom. Every room may import itself and `tidegate` for its version."""
+"""Who may import whom. Every room may import itself."""
+
+EVERYWHERE = frozenset(["__version__", "wording"])
+"""What every room may import besides."""
 
 SHARED_VOCABULARY = frozenset(
     [
@@ -423,7 +427,7 @@ def find_forbidden_imports(house: House) -> Iterable[Breach]:
         allowed = ROOMS.get(module.room)
         for imported in module.imports:
             parts = our_parts(imported.target)
-            if allowed is None or parts is None or parts[0] in {module.room, "__version__"}:
+            if allowed is None or parts is None or parts[0] in {module.room, *EVERYWHERE}:
                 continue
             if parts[0] not in allowed.may_import:
                 yield Breach(module.path, imported.line, f"{module.room} imports {parts[0]}", allowed.reason)

@@ -369,7 +369,7 @@ def test_a_wrong_amount_is_refused(run: Run, amount: str) -> None:
 
 def test_the_audit_finds_a_difference(run: Run, database: Database) -> None:
     succeed(run("wallets credit alice 1"))
-    assert "1 transactions, 1 wallets" in succeed(run("ledger check"))
+    assert "1 transaction, 1 wallet" in succeed(run("ledger check"))
     with database.write() as connection:
         connection.execute(update(accounts).where(accounts.c.id == "wallet:alice").values(posted=2))
     result = run("ledger check")

@@ -85,7 +85,7 @@ def test_money_moves_and_the_audit_finds_it_right(run: Run) -> None:
     assert later == lines
     (credit,) = json.loads(run("wallets show alice --json"))["credits"]
     assert (credit["remaining_usd"], credit["priority"]) == (2, 0)
-    assert "3 transactions, 1 wallets" in run("ledger check")
+    assert "3 transactions, 1 wallet" in run("ledger check")
 
 
 def test_a_reader_sees_one_moment(database: Database) -> None:

@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from tidegate.protocols.errors import LimitExceeded
 from tidegate.protocols.limit_headers import Standing, Standings
+from tidegate.wording import counted
 
 from .caller import Subject
 from .counters import Counters, Place, Taken
@@ -142,10 +143,9 @@ def _refused(limited: Limited, taken: Taken) -> LimitExceeded:
 def _refusal(limited: Limited, want: Want, verdict: Standing) -> LimitExceeded:
     subject, _, kind = want.name.rpartition(":")
     seconds = max(1, math.ceil(verdict.retry_s)) if math.isfinite(verdict.retry_s) else 60
-    plural = "s" if seconds != 1 else ""
     error = LimitExceeded(
         f"{_whose(subject)} is limited to {want.rate.units} {kind} per minute; "
-        f"retry in {seconds} second{plural}",
+        f"retry in {counted(seconds, 'second')}",
         retry_after=seconds,
     )
     error.standings = limited.standings()
@@ -153,8 +153,7 @@ def _refusal(limited: Limited, want: Want, verdict: Standing) -> LimitExceeded:
 
 
 def _too_many(place: Place) -> LimitExceeded:
-    requests = "request" if place.most == 1 else "requests"
-    message = f"{_whose(place.name)} is limited to {place.most} concurrent {requests}"
+    message = f"{_whose(place.name)} is limited to {counted(place.most, 'concurrent request')}"
     return LimitExceeded(message, retry_after=1)
 
 

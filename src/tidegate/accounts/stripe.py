@@ -17,6 +17,7 @@ from msgspec import Struct
 from tidegate.money import MOST_NANO
 from tidegate.protocols.decode import decode
 from tidegate.protocols.errors import InvalidRequest
+from tidegate.wording import counted
 
 from .checks import check_name
 
@@ -152,8 +153,9 @@ def check_signature(header: str, body: bytes, secrets: Sequence[bytes], now: flo
     if not matches:
         raise _unsigned("the signature of this event fits none of the secrets in billing.stripe_secrets")
     if abs(now - time) > TOLERANCE_S:
+        apart = counted(round(abs(now - time)), "second")
         raise _unsigned(
-            f"this event was signed {abs(now - time):.0f} seconds before or after the time of this gateway; "
+            f"this event was signed {apart} before or after the time of this gateway; "
             f"{TOLERANCE_S} are allowed"
         )
 

@@ -11,6 +11,8 @@ Times are arguments, in seconds of any clock.
 
 from typing import NamedTuple
 
+from tidegate.wording import counted
+
 from .notice import Notice
 
 __all__ = ["GROUP_S", "SETTLED_S", "Digest", "Message"]
@@ -135,4 +137,4 @@ class Digest:
 
 
 def _times(repeated: int) -> str:
-    return f" (and {repeated} times since the last message)" if repeated else ""
+    return f" (and {counted(repeated, 'time')} since the last message)" if repeated else ""

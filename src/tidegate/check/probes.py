@@ -7,6 +7,8 @@ from typing import Any
 
 import msgspec
 
+from tidegate.wording import counted
+
 from .findings import Finding, Probe, black_out
 from .inside import Application, ask
 from .listing import find_model
@@ -122,7 +124,7 @@ class _Run:
                     self._reacted |= response.status == 200
         except TimeoutError:
             return self._fail(
-                Fault(f"no complete response within {self._deadline_s:g} seconds"), since(began)
+                Fault(f"no complete response within {counted(self._deadline_s, 'second')}"), since(began)
             )
         except Fault as fault:
             self._reacted |= fault.code not in UNREACHED

@@ -2,6 +2,8 @@
 
 import typer
 
+from tidegate.wording import counted
+
 from .opening import StoreOption, fail, open_store
 from .serve import ConfigOption
 
@@ -28,9 +30,13 @@ def check(config: ConfigOption = None, store: StoreOption = None) -> None:
         differences = list(check_books(connection))
     for line in differences:
         typer.echo(line)
-    looked_at = (
-        f"{extent.transactions:,} transactions, {extent.wallets:,} wallets, {extent.requests:,} requests"
+    looked_at = ", ".join(
+        [
+            counted(extent.transactions, "transaction"),
+            counted(extent.wallets, "wallet"),
+            counted(extent.requests, "request"),
+        ]
     )
     if differences:
-        raise fail(f"{len(differences):,} differences in {looked_at}")
+        raise fail(f"{counted(len(differences), 'difference')} in {looked_at}")
     typer.echo(f"the books are right: {looked_at}")

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
+from tidegate.wording import counted
+
 from .config import load_or_exit
 from .serve import ConfigOption
 from .tables import Row, print_table
@@ -145,7 +147,7 @@ def _print_table(found: list[Entry]) -> None:
     ]
     print_table(HEADINGS, rows, fold="capabilities", gap=1)
     configured = sum(entry.configured for entry in found)
-    typer.echo(f"{len(found)} models, {configured} of configured providers")
+    typer.echo(f"{counted(len(found), 'model')}, {configured} of configured providers")
 
 
 def _number(tokens: int | None) -> str:

@@ -9,6 +9,7 @@ from typing import Protocol as Interface
 
 from tidegate.accounts import Caller, Directory, FailedAttempts
 from tidegate.protocols.errors import Forbidden, LimitExceeded, Unauthenticated
+from tidegate.wording import counted
 
 from .client_address import is_within, make_address_reader, network_of
 from .request import Request
@@ -133,7 +134,8 @@ class Keyring:
         if wait:
             seconds = math.ceil(wait)
             raise LimitExceeded(
-                f"too many failed attempts to authenticate from {address}; retry in {seconds} seconds",
+                f"too many failed attempts to authenticate from {address}; "
+                f"retry in {counted(seconds, 'second')}",
                 retry_after=seconds,
             )
         if failed:

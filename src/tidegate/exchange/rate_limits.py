@@ -7,6 +7,7 @@ from time import perf_counter
 
 from tidegate.protocols.errors import ProviderRefused, TidegateError
 from tidegate.routing import Pick
+from tidegate.wording import counted
 
 from .state import Exchange
 from .watchdog import Waiting
@@ -38,7 +39,8 @@ def limited(pick: Pick) -> ProviderRefused:
     """The error where every candidate is rate limited: that of the first to open."""
     service, wait_s = pick.candidate.service, math.ceil(pick.wait_s)
     error = ProviderRefused(
-        f"{service.name}: the rate limit for {pick.candidate.model} is exhausted; retry in {wait_s} seconds",
+        f"{service.name}: the rate limit for {pick.candidate.model} is exhausted; "
+        f"retry in {counted(wait_s, 'second')}",
         status=429,
         type="rate_limit_error",
         code="rate_limit_exceeded",

@@ -14,6 +14,7 @@ from typing import Protocol as Interface
 from typing import Self
 
 from tidegate.protocols.errors import BodyTimeout, DeadlineExceeded, ProviderTimeout, ShutDown
+from tidegate.wording import counted
 
 from .request import ClientLeft, Request
 from .waiting import Waiting
@@ -139,12 +140,12 @@ class Watch:
             return ClientLeft()
         overdue = perf_counter() > self.deadline and self.ends_at is not NEVER
         if self._waiting is Waiting.BODY:
-            silence = f"the client sent nothing of its body for {self._patience:g} seconds"
+            silence = f"the client sent nothing of its body for {counted(self._patience, 'second')}"
             return BodyTimeout("the body is not complete at the request's deadline" if overdue else silence)
         if overdue:
             return DeadlineExceeded("no answer began before the request's deadline")
         cut = self._waiting is Waiting.NEXT_EVENT and perf_counter() > self.ends_at
-        within = "its half of the request's deadline" if cut else f"{self._patience:g} seconds"
+        within = "its half of the request's deadline" if cut else counted(self._patience, "second")
         return ProviderTimeout(f"the provider did not {self._waiting.value} within {within}")
 
     def _client_left(self) -> None:

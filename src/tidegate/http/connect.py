@@ -10,6 +10,8 @@ from collections.abc import Callable
 
 from aiohappyeyeballs import start_connection
 
+from tidegate.wording import counted
+
 from .address import Origin
 from .client_protocol import Connection
 from .errors import ConnectFailed, ConnectTimeout, TLSFailed
@@ -57,7 +59,7 @@ class Connector:
         except OSError as error:  # includes the timeout
             if limit.expired():
                 raise ConnectTimeout(
-                    f"no connection to {origin.label} within {timeout_s:g} seconds"
+                    f"no connection to {origin.label} within {counted(timeout_s, 'second')}"
                 ) from None
             raise ConnectFailed(f"{origin.label}: {_explain(error)}") from error
 

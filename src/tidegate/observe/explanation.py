@@ -11,6 +11,7 @@ from msgspec.json import encode
 
 from tidegate.money import show_usd
 from tidegate.protocols.excerpt import escape_controls
+from tidegate.wording import counted
 
 __all__ = ["TOLD", "explain"]
 
@@ -159,7 +160,7 @@ def _figures(one: Fields) -> str:
     if one.get("slow"):
         parts.append("slow: counts as half as successful")
     if one.get("cached_tokens"):
-        parts.append(f"{one['cached_tokens']:,} tokens cached")
+        parts.append(f"{counted(one['cached_tokens'], 'token')} cached")
     return f": {', '.join(parts)}" if parts else ""
 
 
@@ -172,8 +173,8 @@ def _why_first(routing: Fields, candidates: Sequence[Fields]) -> str:
             f"no candidate can serve at the moment, and it is the next (in {first.get('wait_s') or 0:.1f} s)"
         )
     if routing.get("stayed"):
-        cached = first.get("cached_tokens") or 0
-        return f"the conversation's prompt cache is warm there ({cached:,} tokens), and nobody is cheaper"
+        cached = counted(first.get("cached_tokens") or 0, "token")
+        return f"the conversation's prompt cache is warm there ({cached}), and nobody is cheaper"
     if len(able) == 1 and len(candidates) > 1:
         return "it alone can serve at the moment"
     if routing.get("tiers"):
@@ -274,7 +275,7 @@ def _failed(one: Fields) -> str:
     hedge = " (a hedge)" if one.get("hedge") else ""
     words = f"{hedge}{_key(one, 'key')}: {outcome} after {_ms(one.get('ms', 0.0))}: {one.get('error')}"
     if one.get("delivered_tokens") is not None:
-        words += f", {one['delivered_tokens']:,} tokens of its answer had been delivered"
+        words += f", {counted(one['delivered_tokens'], 'token')} of its answer had been delivered"
     return f"{words}; tokens: {_tokens(one['usage'])}" if one.get("usage") else words
 
 

@@ -14,6 +14,8 @@ from collections.abc import Callable, Iterator
 from threading import Condition, Thread
 from time import monotonic
 
+from tidegate.wording import counted
+
 __all__ = ["PIPE_BUF", "NonBlockingWriter"]
 
 PIPE_BUF = 4096
@@ -85,7 +87,7 @@ class NonBlockingWriter:
                 lost, self._lost = lost + self._lost, 0
                 self._change.notify_all()
             if lost:
-                self._say(f"{lost} lines of output were lost: they could not be written")
+                self._say(f"lost {counted(lost, 'line')} of output, which could not be written")
 
     def _write_lines(self, lines: bytes) -> int:
         """Write complete lines. Returns the number of lost ones."""

@@ -21,6 +21,7 @@ from tidegate.bus import ALONE, Bus, Seat, SocketBus
 from tidegate.config import Baseline, Config, ConfigError, refusals
 from tidegate.http.server import Server
 from tidegate.observe.log_files import start_logging
+from tidegate.wording import counted
 
 from .application import make_app
 from .descriptors import FileLimit, open_missing_streams, raise_file_limit
@@ -134,10 +135,10 @@ class Worker:
             server.hurry()
         elif count := server.open_requests:
             log.info(
-                "shutting down: waiting up to %g seconds for %d open request%s; a second signal ends %s",
-                self._config.server.grace_s,
-                count,
-                *(("", "it") if count == 1 else ("s", "them")),
+                "shutting down: waiting up to %s for %s; a second signal ends %s",
+                counted(self._config.server.grace_s, "second"),
+                counted(count, "open request"),
+                "it" if count == 1 else "them",
             )
         self._stop.set()
 

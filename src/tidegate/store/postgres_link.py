@@ -7,6 +7,8 @@ import socket
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
+from tidegate.wording import counted
+
 from .database import connection_arguments
 from .errors import StoreUnavailable
 from .link import LISTEN_S, Link, describe_failure, follow
@@ -149,7 +151,7 @@ class PostgresLink(Link[Call]):
         _cut(connection)
         await asyncio.wait([task])
         task.exception()
-        raise TimeoutError(f"no answer within {self._wait_s:g} seconds")
+        raise TimeoutError(f"no answer within {counted(self._wait_s, 'second')}")
 
     # --- messages ---------------------------------------------------------------------------------
 

@@ -8,6 +8,7 @@ import asyncio
 from tidegate.http.address import Address, parse_address, render_headers
 from tidegate.http.errors import HTTPError
 from tidegate.protocols.errors import ProviderBroke, ProviderRefused, ProviderTimeout
+from tidegate.wording import counted
 
 from .pool import Pool, explain
 
@@ -29,7 +30,7 @@ async def fetch_document(
     except HTTPError as error:
         raise explain(error) from error
     except TimeoutError as error:
-        raise ProviderTimeout(f"no {what} within {patience_s:g} seconds") from error
+        raise ProviderTimeout(f"no {what} within {counted(patience_s, 'second')}") from error
     finally:
         await pool.close()
 

@@ -13,6 +13,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from tidegate.wording import counted
+
 from .allowed import Address, Budget, NotFetched, is_public
 
 if TYPE_CHECKING:
@@ -62,7 +64,7 @@ class Fetcher:
             async with asyncio.timeout(timeout_s):
                 data = await downloader.download(address, types, budget)
         except TimeoutError:
-            raise NotFetched(f"it did not arrive within {timeout_s:g} seconds") from None
+            raise NotFetched(f"it did not arrive within {counted(timeout_s, 'second')}") from None
         media_type = type_of_content(data)
         if media_type not in types:
             raise NotFetched(f"it is none of {', '.join(sorted(types))}")
