@@ -9,11 +9,12 @@ recorded: `For 'integer' type, property 'minimum' is not supported`).
 from typing import Any
 
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import UNSET, Raw, Struct, UnsetType, field
 
 from .decode import decode
+from .flat_root import flat_root
 
-__all__ = ["close_schema", "object_schema"]
+__all__ = ["close_input", "close_schema", "object_schema"]
 
 FORMATS = frozenset(
     ["date-time", "time", "date", "duration", "email", "hostname", "uri", "ipv4", "ipv6", "uuid"]
@@ -57,9 +58,17 @@ LISTS = frozenset(("anyOf", "allOf", "oneOf"))
 
 
 class SchemaKind(Struct, frozen=True):
-    """The fields that determine what a schema describes."""
+    """The fields that decide whether a schema can be the root of a tool's input."""
 
     type: Any = None
+    all_of: Raw | UnsetType = field(default=UNSET, name="allOf")
+    any_of: Raw | UnsetType = field(default=UNSET, name="anyOf")
+    one_of: Raw | UnsetType = field(default=UNSET, name="oneOf")
+
+    @property
+    def is_plain_object(self) -> bool:
+        """Whether it is an object without alternatives."""
+        return self.type == "object" and self.all_of is self.any_of is self.one_of is UNSET
 
 
 _KIND = msgspec.json.Decoder(SchemaKind)
@@ -72,13 +81,20 @@ def close_schema(schema: Raw) -> Any:
     return _close(decode(_OBJECT, schema, "schema"))
 
 
+def close_input(schema: Raw) -> Any:
+    """Do the same to the schema of a tool's input (see `object_schema`)."""
+    return _close(flat_root(decode(_OBJECT, schema, "schema")) | {"type": "object"})
+
+
 def object_schema(schema: Raw | None) -> Any:
-    """Convert the schema of a tool's input: always of type object, otherwise as the client wrote it."""
+    """Convert the schema of a tool's input: always of type object and without alternatives at its root,
+    otherwise as the client wrote it.
+    """
     if schema is None:
         return {"type": "object", "properties": {}}
-    if decode(_KIND, schema, "schema").type == "object":
+    if decode(_KIND, schema, "schema").is_plain_object:
         return schema
-    return decode(_OBJECT, schema, "schema") | {"type": "object"}
+    return flat_root(decode(_OBJECT, schema, "schema")) | {"type": "object"}
 
 
 def _close(schema: Any) -> Any:

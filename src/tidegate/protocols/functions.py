@@ -12,6 +12,7 @@ from .turn import Tool, ToolCall, Turn
 
 __all__ = [
     "CUSTOM_INPUT",
+    "NO_OUTPUT",
     "NO_PARAMETERS",
     "allowed_tools",
     "arguments_object",
@@ -23,6 +24,9 @@ __all__ = [
 
 CUSTOM_INPUT = Raw(b'{"type":"object","properties":{"input":{"type":"string"}},"required":["input"]}')
 """The parameters of a custom tool as a function."""
+
+NO_OUTPUT = "(no output)"
+"""The content of a failed result without any: Claude and Converse reject an empty one."""
 
 NO_PARAMETERS = Raw(b'{"type":"object","properties":{}}')
 """The parameters of a function without any, if a schema is required."""

@@ -16,6 +16,7 @@ from msgspec import Raw
 
 from tidegate.protocols.decode import MALFORMED
 from tidegate.protocols.errors import BytesWanted, Unsupported
+from tidegate.protocols.functions import NO_OUTPUT
 from tidegate.protocols.media import text_of
 from tidegate.protocols.profile import Profile
 from tidegate.protocols.turn import (
@@ -311,7 +312,15 @@ def _render_result(part: ToolResult, profile: Profile, at: str) -> Block:
         block["content"] = [piece for piece in pieces if piece is not None]
     if part.is_error is not None:
         block["is_error"] = part.is_error
+    if part.is_error and not _says_something(block.get("content")):
+        block["content"] = NO_OUTPUT
     return block
+
+
+def _says_something(content: str | list[Block] | None) -> bool:
+    if isinstance(content, str):
+        return bool(content.strip())
+    return any(not isinstance(piece, dict) or piece.get("text", "x").strip() for piece in content or ())
 
 
 def _render_piece(piece: Text | Image | Document | Native, profile: Profile, at: str) -> Block | None:

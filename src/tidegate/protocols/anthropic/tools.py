@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 from msgspec import Raw, Struct
 
-from tidegate.protocols.claude_schema import close_schema, object_schema
+from tidegate.protocols.claude_schema import close_input, object_schema
 from tidegate.protocols.errors import Unsupported
 from tidegate.protocols.profile import Profile
 from tidegate.protocols.search import refuse_tool
@@ -127,7 +127,7 @@ def _render_tool(tool: Tool, keeps_strict: bool, dropped: list[str]) -> dict[str
     if tool.kind == "custom":
         rendered["input_schema"] = _SCHEMA_OF_CUSTOM
     elif strict and tool.parameters is not None:
-        rendered["input_schema"] = close_schema(tool.parameters)
+        rendered["input_schema"] = close_input(tool.parameters)
         rendered["strict"] = True
     else:
         rendered["input_schema"] = object_schema(tool.parameters)

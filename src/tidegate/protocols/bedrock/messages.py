@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 from msgspec import Raw
 
 from tidegate.protocols.errors import BytesWanted, Unsupported
-from tidegate.protocols.functions import arguments_object
+from tidegate.protocols.functions import NO_OUTPUT, arguments_object
 from tidegate.protocols.profile import Profile
 from tidegate.protocols.turn import (
     Audio,
@@ -242,6 +242,7 @@ class Conversation:
         result: dict[str, Any] = {"toolUseId": _render_id(part.call_id), "content": contents}
         if part.is_error:
             result["status"] = "error"
+            result["content"] = contents or [{"text": NO_OUTPUT}]
         return [{"toolResult": result}, *media, *after]
 
     PARTS: ClassVar[dict[type, Callable[["Conversation", Any], list[Block]]]] = {

@@ -119,7 +119,7 @@ def _render_tool(tool: Tool, keeps_strict: bool, param: str) -> Block:
     parameters = CUSTOM_INPUT if tool.kind == "custom" else object_schema(tool.parameters)
     spec: dict[str, Any] = {"name": tool.name, "inputSchema": {"json": parameters}}
     description = describe(tool)
-    if description:
+    if description and description.strip():  # Converse rejects an empty one
         spec["description"] = description
     if tool.strict and keeps_strict:
         spec["strict"] = True

@@ -151,6 +151,10 @@ class Dialect(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, cac
     reasoning models; §11). Clients of other formats receive it as thinking; in this format the text is
     forwarded unchanged."""
 
+    most_stops: int | None = None
+    """The most stop sequences of a request from another dialect; None: any number (OpenAI, Azure and Groq
+    reject more than four: "array too long")."""
+
     # --- faults in answers ---
 
     repeats_role: bool = False

@@ -642,7 +642,9 @@ def _add_tuning(body: dict[str, Any], turn: Turn, target: Target, dropped: list[
     if turn.seed is not None:
         _add(body, dialect.seed_field, turn.seed, "seed" in refused, dropped)
     if turn.stop:
-        _add(body, "stop", turn.stop, "stop" in refused or not profile.stop, dropped)
+        most = dialect.most_stops
+        _add(body, "stop", turn.stop[:most], "stop" in refused or not profile.stop, dropped)
+        dropped += [f"stop.{place}" for place in range(most or len(turn.stop), len(turn.stop))]
     if turn.modalities:
         _add(body, "modalities", turn.modalities, "modalities" in refused, dropped)
     if turn.max_tokens is not None:
