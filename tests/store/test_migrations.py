@@ -1,16 +1,28 @@
 """Migrations of a database that has rows."""
 
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import inspect, select, text
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlalchemy import column, inspect, select, table, text
 from sqlalchemy.exc import IntegrityError
 
-from tidegate.money.ledger import credit
+from tidegate.money.ledger import (
+    Kind,
+    Transaction,
+    charges,
+    credit,
+    debit,
+    expiry,
+    refund,
+    reinstatement,
+    reversal,
+)
 from tidegate.store import schema
 from tidegate.store.books import Booking, book, of_request
 from tidegate.store.checking import check_books
@@ -21,10 +33,14 @@ from tidegate.store.leases import take_lease
 from tidegate.store.moving import apply
 from tidegate.store.schema import migrate
 from tidegate.store.statements import statement_of
-from tidegate.store.tables import entries, grants, holds, metadata, transactions
+from tidegate.store.tables import grants, holds, metadata, transactions
 from tidegate.store.wallets import add_credit, give_back, open_wallet
 
-MOVED = (transactions, entries, grants, holds)
+ENTRY = ("transaction", "account", "amount")
+ONCE = ("id", "kind", "user", "request", "attempt", "reference", "note", "at")
+"""What transactions have had always."""
+ENTRIES = table("entries", *map(column, ENTRY))
+"""What transactions add to accounts: until 0018 in rows of their own."""
 
 
 def paid(request: str, lease: str, at: int) -> Ended:
@@ -48,8 +64,25 @@ def newest(connection: Connection) -> str:
 
 
 def rows(database: Database) -> list[list[Any]]:
+    """What was booked, and what it adds to accounts, whatever the revision."""
+    booked = select(*[transactions.c[name] for name in ONCE])
     with database.read() as connection:
-        return [sorted(map(tuple, connection.execute(select(table)))) for table in MOVED]
+        found = [
+            sorted(map(tuple, connection.execute(query))) for query in (booked, select(grants), select(holds))
+        ]
+        return [found[0], entries(connection), *found[1:]]
+
+
+def entries(connection: Connection) -> list[Any]:
+    if newest(connection) < "0019":
+        return sorted(map(tuple, connection.execute(select(ENTRIES))))
+    found = []
+    for row in connection.execute(select(transactions)):
+        one = Transaction(
+            kind=row.kind, user=row.user, amount=row.amount, written_off=row.written_off, counter=row.counter
+        )
+        found += [(row.id, entry.account, entry.amount) for entry in one.entries]
+    return sorted(found)
 
 
 @pytest.fixture
@@ -167,12 +200,62 @@ def test_searches_use_the_indexes_that_are_left(full: Database) -> None:
         assert [row.id for row in connection.execute(query)] == ["req_7.0.charge", "req_7.0.refund"]
 
 
-def test_entries_that_do_not_balance_are_never_written(full: Database) -> None:
-    migrate(full)
-    wrong = credit("alice", 5, reference="wrong")
-    with full.write() as connection, pytest.raises(AssertionError):
-        book(connection, [Booking(type(wrong)(**{**as_dict(wrong), "entries": wrong.entries[:1]}), 1)])
+WRITTEN = {
+    "credit": [("outside", -500), ("wallet:ann", 500)],
+    "debit": [("outside", 20), ("wallet:ann", -20)],
+    "charge": [("revenue", 50), ("wallet:ann", -50)],
+    "overrun": [("revenue", 7), ("wallet:ann", -7)],
+    "write_off": [("revenue", 3), ("write_off", -3)],
+    "refund": [("revenue", -57), ("wallet:ann", 57)],
+    "reversal": [("outside", 90), ("wallet:ann", -60), ("write_off", -30)],
+    "reinstatement": [("outside", -40), ("wallet:ann", 10), ("write_off", 30)],
+    "expiry": [("expired", 5), ("wallet:ann", -5)],
+}
+"""What each kind of transaction of a test below adds to accounts, as versions before 0019 wrote it."""
 
 
-def as_dict(one: Any) -> dict[str, Any]:
-    return {name: getattr(one, name) for name in one.__struct_fields__}
+def of_every_kind() -> list[Transaction]:
+    return [
+        credit("ann", 500, reference="c"),
+        debit("ann", 20, reference="d"),
+        *charges("ann", "req_1", 0, 60, 50, 7),
+        refund("ann", 57, "req_1"),
+        reversal("ann", 90, 60, reference="r"),
+        reinstatement("ann", 40, 30, reference="s"),
+        expiry("ann", 5, "g"),
+    ]
+
+
+def test_a_transaction_of_any_kind_adds_the_same_to_accounts_before_and_after_0019(
+    database: Database,
+) -> None:
+    bookings = {one.kind: Booking(one, 1) for one in of_every_kind()}
+    assert set(bookings) == set(get_args(Kind)) == set(WRITTEN)
+    with database.write() as connection:
+        book(connection, list(bookings.values()))
+    booked = rows(database)
+    written = sorted((bookings[kind].id, *entry) for kind, found in WRITTEN.items() for entry in found)
+    assert booked[1] == written
+
+    go(database, "0018")
+    assert rows(database) == booked
+    with database.read() as connection:
+        assert "counter" not in {one["name"] for one in inspect(connection).get_columns("transactions")}
+
+    with database.write() as connection:  # as the version before wrote it, whatever the way back does
+        connection.execute(ENTRIES.delete())
+        connection.execute(ENTRIES.insert(), [dict(zip(ENTRY, one, strict=True)) for one in written])
+    assert migrate(database) == "0018"
+    assert rows(database) == booked
+
+
+@given(st.integers(1, 10**6), st.integers(0, 10**6), st.integers(-(10**6), 10**6))
+def test_what_a_transaction_adds_to_accounts_sums_to_zero(amount: int, part: int, room: int) -> None:
+    part = min(part, amount)
+    written = [
+        *of_every_kind(), *charges("ann", "r", 0, amount, part, room),
+        reversal("ann", amount, part, reference="r"), reinstatement("ann", amount, part, reference="s"),
+    ]  # fmt: skip
+    for one in written:
+        assert sum(entry.amount for entry in one.entries) == 0
+        assert len(one.entries) >= 2

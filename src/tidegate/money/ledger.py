@@ -1,8 +1,11 @@
-"""The books: what every movement of money writes, as entries that sum to zero.
+"""The books: what every movement of money writes, in double entry.
 
 A wallet's balance is what we owe its user. Money that comes in moves from `outside` to the wallet; what a
 request costs moves from the wallet to `revenue`. So the balance of a wallet, and of `revenue`, is positive,
 and that of `outside` is the negative of all that was ever paid in.
+
+A transaction is about one user's wallet. It says what it adds to that, what it adds to `write_off` where the
+wallet has too little, and the account that gives or receives both: its entries sum to zero whatever it is.
 
 Nothing here knows a database: `tidegate.store` writes what these functions return.
 """
@@ -62,11 +65,16 @@ class Entry(Struct, frozen=True, gc=False):
 
 
 class Transaction(Struct, frozen=True, kw_only=True, gc=False):
-    """A movement of money. Its entries sum to zero."""
+    """A movement of money."""
 
     kind: Kind
     user: str
-    entries: tuple[Entry, ...]
+    amount: int = 0
+    """What it adds to the wallet of its user, in nano."""
+    written_off: int = 0
+    """What it adds to WRITE_OFF."""
+    counter: str
+    """The account that both are taken from."""
     request: str | None = None
     attempt: int = 0
     reference: str | None = None
@@ -74,13 +82,14 @@ class Transaction(Struct, frozen=True, kw_only=True, gc=False):
     note: str = ""
 
     @property
-    def amount(self) -> int:
-        """What moves, in nano: the positive half of the entries."""
-        amount = 0
-        for entry in self.entries:
-            if entry.amount > 0:
-                amount += entry.amount
-        return amount
+    def entries(self) -> tuple[Entry, ...]:
+        """What it adds to each account that it concerns. They sum to zero."""
+        added = (
+            Entry(wallet_of(self.user), self.amount),
+            Entry(WRITE_OFF, self.written_off),
+            Entry(self.counter, -self.amount - self.written_off),
+        )
+        return tuple([one for one in added if one.amount])
 
 
 def wallet_of(user: str) -> str:
@@ -101,23 +110,21 @@ def kind_of_account(account: str) -> str:
 def credit(user: str, amount: int, *, reference: str | None = None, note: str = "") -> Transaction:
     """Money is paid in."""
     return Transaction(
-        kind="credit", user=user, entries=_move(OUTSIDE, wallet_of(user), amount), reference=reference,
-        note=note,
-    )  # fmt: skip
+        kind="credit", user=user, amount=_above_zero(amount), counter=OUTSIDE, reference=reference, note=note
+    )
 
 
 def debit(user: str, amount: int, *, reference: str | None = None, note: str = "") -> Transaction:
     """Money is taken out."""
     return Transaction(
-        kind="debit", user=user, entries=_move(wallet_of(user), OUTSIDE, amount), reference=reference,
-        note=note,
-    )  # fmt: skip
+        kind="debit", user=user, amount=-_above_zero(amount), counter=OUTSIDE, reference=reference, note=note
+    )
 
 
 def refund(user: str, amount: int, request: str, *, note: str = "") -> Transaction:
     """A request's cost is given back, once."""
     return Transaction(
-        kind="refund", user=user, entries=_move(REVENUE, wallet_of(user), amount), request=request, note=note
+        kind="refund", user=user, amount=_above_zero(amount), counter=REVENUE, request=request, note=note
     )
 
 
@@ -125,24 +132,26 @@ def reversal(user: str, amount: int, covered: int, *, reference: str, note: str 
     """A payment is given back to its payer: `covered` of it leaves the wallet, and the rest, which is spent
     already, is written off.
     """
-    parts = [(wallet_of(user), -covered), (WRITE_OFF, covered - amount), (OUTSIDE, amount)]
-    entries = tuple(Entry(account, part) for account, part in parts if part)
-    return Transaction(kind="reversal", user=user, entries=entries, reference=reference, note=note)
+    return Transaction(
+        kind="reversal", user=user, amount=-covered, written_off=covered - amount, counter=OUTSIDE,
+        reference=reference, note=note,
+    )  # fmt: skip
 
 
 def reinstatement(user: str, amount: int, recovered: int, *, reference: str, note: str = "") -> Transaction:
     """A payment that was given back returns: `recovered` of it was written off then, the rest left the
     wallet.
     """
-    parts = [(OUTSIDE, -amount), (WRITE_OFF, recovered), (wallet_of(user), amount - recovered)]
-    entries = tuple(Entry(account, part) for account, part in parts if part)
-    return Transaction(kind="reinstatement", user=user, entries=entries, reference=reference, note=note)
+    return Transaction(
+        kind="reinstatement", user=user, amount=amount - recovered, written_off=recovered, counter=OUTSIDE,
+        reference=reference, note=note,
+    )  # fmt: skip
 
 
 def expiry(user: str, amount: int, grant: str) -> Transaction:
     """What is left of a credit expires, once."""
     return Transaction(
-        kind="expiry", user=user, entries=_move(wallet_of(user), EXPIRED, amount), reference=f"expiry:{grant}"
+        kind="expiry", user=user, amount=-_above_zero(amount), counter=EXPIRED, reference=f"expiry:{grant}"
     )
 
 
@@ -151,25 +160,23 @@ def charges(user: str, request: str, attempt: int, cost: int, held: int, room: i
     `room` (what is available, and the overdraft) goes, then a `write_off`, which the wallet does
     not pay.
     """
-    wallet = wallet_of(user)
-    if 0 < cost <= held:  # all but a few
-        return [_charge("charge", user, request, attempt, wallet, cost)]
     charged = min(cost, held)
     overrun = min(cost - charged, max(0, room))
-    parts: list[tuple[Kind, str, int]] = [
-        ("charge", wallet, charged),
-        ("overrun", wallet, overrun),
-        ("write_off", WRITE_OFF, cost - charged - overrun),
+    parts: list[tuple[Kind, int, int]] = [
+        ("charge", charged, 0),
+        ("overrun", overrun, 0),
+        ("write_off", 0, cost - charged - overrun),
     ]
-    return [_charge(kind, user, request, attempt, payer, amount) for kind, payer, amount in parts if amount]
+    return [
+        Transaction(
+            kind=kind, user=user, amount=-paid, written_off=-unpaid, counter=REVENUE, request=request,
+            attempt=attempt,
+        )
+        for kind, paid, unpaid in parts
+        if paid or unpaid
+    ]  # fmt: skip
 
 
-def _charge(kind: Kind, user: str, request: str, attempt: int, payer: str, amount: int) -> Transaction:
-    return Transaction(
-        kind=kind, user=user, entries=_move(payer, REVENUE, amount), request=request, attempt=attempt
-    )
-
-
-def _move(source: str, destination: str, amount: int) -> tuple[Entry, Entry]:
+def _above_zero(amount: int) -> int:
     assert amount > 0, "an amount moves in its own direction"
-    return Entry(source, -amount), Entry(destination, amount)
+    return amount

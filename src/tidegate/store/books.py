@@ -1,9 +1,10 @@
 """Transactions written into the database, and balances read from it."""
 
 import hashlib
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from msgspec import Struct
 from sqlalchemy import ColumnElement, Connection, and_, select
@@ -13,7 +14,7 @@ from tidegate.money.ledger import REVENUE, Transaction, kind_of_account, owner_o
 from .alike import added_by
 from .columns import write
 from .driver import is_sqlite
-from .tables import accounts, entries, transactions
+from .tables import accounts, transactions
 from .upsert import add_up, insert, insert_new, known
 
 __all__ = [
@@ -21,8 +22,9 @@ __all__ = [
     "lock_accounts", "of_request", "open_accounts",
 ]  # fmt: skip
 
-TRANSACTION = ("id", "kind", "user", "request", "attempt", "reference", "note", "at")
-ENTRY = ("transaction", "account", "amount")
+TRANSACTION = (
+    "id", "kind", "user", "request", "attempt", "reference", "note", "at", "amount", "written_off", "counter",
+)  # fmt: skip
 ACCOUNT = ("id", "kind", "user", "overdraft", "posted", "held")
 TOUCHED = (*ACCOUNT, "touched")
 
@@ -88,29 +90,19 @@ def book_charges(connection: Connection, charged: Charged) -> dict[str, int]:
         new = [one for one in zip(ids, *charged, strict=True) if one[0] not in booked]
         if not new:
             return {}
-        ids, *columns = map(list, zip(*new, strict=True))
-        charged = Charged(*columns)
+        ids, *left = map(list, zip(*new, strict=True))
+        charged = Charged(*left)
     requests, attempts, users, amounts, ats = charged
     spent = added_by(users, amounts)
-    wallets = {user: wallet_of(user) for user in spent}
-    posted = {wallets[user]: -amount for user, amount in spent.items()}
+    posted = {wallet_of(user): -amount for user, amount in spent.items()}
     add_to_accounts(connection, posted={REVENUE: sum(amounts), **posted})
     number = len(ids)
-    rows = (ids, ["charge"] * number, users, requests, attempts, [None] * number, [""] * number, ats)
-    write(connection, transactions, dict(zip(TRANSACTION, rows, strict=True)))
-    paying = [wallets[user] for user in users]
-    parts = (
-        _in_turn(ids, ids), _in_turn([REVENUE] * number, paying), _in_turn(amounts, [-one for one in amounts])
+    columns = (
+        ids, ["charge"] * number, users, requests, attempts, [None] * number, [""] * number, ats,
+        [-one for one in amounts], [0] * number, [REVENUE] * number,
     )  # fmt: skip
-    write(connection, entries, dict(zip(ENTRY, parts, strict=True)))
+    write(connection, transactions, dict(zip(TRANSACTION, columns, strict=True)))
     return spent
-
-
-def _in_turn(one: Sequence[Any], other: Sequence[Any]) -> list[Any]:
-    """The values of two columns of the same length, in turn."""
-    values = [None] * (2 * len(one))
-    values[::2], values[1::2] = one, other
-    return values
 
 
 def book(connection: Connection, bookings: Sequence[Booking]) -> list[Booking]:
@@ -120,20 +112,19 @@ def book(connection: Connection, bookings: Sequence[Booking]) -> list[Booking]:
         del unique[found]
     if not unique:
         return []
-    rows, lines = [], []
-    sums: dict[str, int] = {}
-    for name, (one, at) in unique.items():
-        rows.append((name, one.kind, one.user, one.request, one.attempt, _reference(one), one.note, at))
-        total = 0
+    sums = defaultdict[str, int](int)
+    for one, _ in unique.values():
         for entry in one.entries:
-            account, amount = entry.account, entry.amount
-            lines.append((name, account, amount))
-            sums[account] = sums.get(account, 0) + amount
-            total += amount
-        assert not total, "the entries of a transaction sum to zero"
+            sums[entry.account] += entry.amount
     add_to_accounts(connection, posted=sums)
+    rows = [
+        (
+            name, one.kind, one.user, one.request, one.attempt, _reference(one), one.note, at, one.amount,
+            one.written_off, one.counter,
+        )
+        for name, (one, at) in unique.items()
+    ]  # fmt: skip
     insert(connection, transactions, TRANSACTION, rows)
-    insert(connection, entries, ENTRY, lines)
     return list(unique.values())
 
 

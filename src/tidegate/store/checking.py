@@ -6,9 +6,9 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, Select, func, select
 
 from tidegate.money import show_usd
-from tidegate.money.ledger import wallet_of
+from tidegate.money.ledger import EXPIRED, OUTSIDE, REVENUE, WRITE_OFF, wallet_of
 
-from .tables import accounts, entries, grants, holds, leases, records, transactions
+from .tables import accounts, grants, holds, leases, records, transactions
 
 __all__ = ["Extent", "check_books", "extent_of"]
 
@@ -33,59 +33,55 @@ def extent_of(connection: Connection) -> Extent:
 
 def check_books(connection: Connection) -> Iterator[str]:
     """Each difference, in a sentence; nothing where the books are right."""
-    yield from _unbalanced(connection)
-    yield from _stray_entries(connection)
+    yield from _odd_transactions(connection)
     yield from _wrong_balances(connection)
     yield from _wrong_holds(connection)
     yield from _wrong_credits(connection)
     yield from _wrong_costs(connection)
 
 
-def _unbalanced(connection: Connection) -> Iterator[str]:
-    total = func.sum(entries.c.amount)
-    query = select(entries.c.transaction, total).group_by(entries.c.transaction).having(total != 0)
-    for name, amount in connection.execute(query):
-        yield f"transaction {name}: its entries sum to {show_usd(amount)} USD, not to zero"
-    empty = select(transactions.c.id).where(
-        ~select(entries.c.transaction).where(entries.c.transaction == transactions.c.id).exists()
+def _odd_transactions(connection: Connection) -> Iterator[str]:
+    """Nothing in the database itself says which accounts there may be."""
+    columns = transactions.c
+    names = (columns.id, columns.user, columns.amount, columns.written_off, columns.counter)
+    query = select(*names).where(
+        columns.user.is_(None)
+        | ((columns.amount == 0) & (columns.written_off == 0))
+        | columns.counter.not_in((REVENUE, OUTSIDE, EXPIRED))
     )
-    for (name,) in connection.execute(empty):
-        yield f"transaction {name}: it has no entries"
-
-
-def _stray_entries(connection: Connection) -> Iterator[str]:
-    """Nothing in the database itself refers from an entry to its transaction and its account."""
-    of_user = func.coalesce(wallet_of("") + transactions.c.user, "")
-    query = (
-        select(entries.c.transaction, entries.c.account, transactions.c.id, accounts.c.id)
-        .outerjoin(transactions, transactions.c.id == entries.c.transaction)
-        .outerjoin(accounts, accounts.c.id == entries.c.account)
-        .where(
-            transactions.c.id.is_(None)
-            | accounts.c.id.is_(None)
-            | ((accounts.c.kind == "wallet") & (entries.c.account != of_user))
-        )
-        .order_by(entries.c.transaction, entries.c.account)
-    )
-    for name, account, transaction, opened in connection.execute(query):
-        if transaction is None:
-            yield f"transaction {name}: there is none, and it has an entry for account {account}"
-        elif opened is None:
-            yield f"account {account}: there is none, and transaction {name} has an entry for it"
+    for name, user, amount, written_off, counter in connection.execute(query.order_by(columns.id)):
+        if user is None:
+            yield f"transaction {name}: it belongs to nobody"
+        elif amount == written_off == 0:
+            yield f"transaction {name}: it moves nothing"
         else:
-            yield f"transaction {name}: it has an entry for account {account}, which is that of another user"
+            yield f"transaction {name}: there is no account {counter!r} to take it from"
 
 
 def _wrong_balances(connection: Connection) -> Iterator[str]:
-    booked = _by_name(
-        connection, select(entries.c.account, func.sum(entries.c.amount)).group_by(entries.c.account)
-    )
+    booked = _booked(connection)
     query = select(accounts.c.id, accounts.c.posted, accounts.c.kind, accounts.c.overdraft)
     for name, posted, kind, overdraft in connection.execute(query.order_by(accounts.c.id)):
-        if posted != (right := booked.get(name, 0)):
-            yield f"account {name}: it shows {show_usd(posted)} USD, its entries sum to {show_usd(right)} USD"
+        if posted != (right := booked.pop(name, 0)):
+            said = f"it shows {show_usd(posted)} USD, its transactions sum to {show_usd(right)} USD"
+            yield f"account {name}: {said}"
         if kind == "wallet" and posted < -overdraft:
             yield f"account {name}: it is overdrawn by {show_usd(-posted)} USD, beyond its overdraft"
+    for name, right in sorted(booked.items()):
+        if right:
+            yield f"account {name}: there is none, and its transactions sum to {show_usd(right)} USD"
+
+
+def _booked(connection: Connection) -> dict[str, int]:
+    """What transactions have added to each account."""
+    columns = transactions.c
+    both = columns.amount + columns.written_off
+    wallets = select(columns.user, func.sum(columns.amount)).where(columns.user.is_not(None))
+    booked = {
+        wallet_of(user): int(total) for user, total in connection.execute(wallets.group_by(columns.user))
+    }
+    booked[WRITE_OFF] = int(connection.execute(select(func.sum(columns.written_off))).scalar() or 0)
+    return booked | _by_name(connection, select(columns.counter, -func.sum(both)).group_by(columns.counter))
 
 
 def _wrong_holds(connection: Connection) -> Iterator[str]:
@@ -118,11 +114,10 @@ def _wrong_costs(connection: Connection) -> Iterator[str]:
     charged = (
         select(
             transactions.c.request,
-            func.sum(entries.c.amount).label("amount"),
+            (-func.sum(transactions.c.amount + transactions.c.written_off)).label("amount"),
             func.max(transactions.c.at).label("at"),
         )
-        .join(entries, entries.c.transaction == transactions.c.id)
-        .where(entries.c.account == "revenue", transactions.c.kind.in_(("charge", "overrun", "write_off")))
+        .where(transactions.c.kind.in_(("charge", "overrun", "write_off")))
         .group_by(transactions.c.request)
         .subquery()
     )

@@ -4,13 +4,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from msgspec import Struct
-from sqlalchemy import Connection, and_, case, func, or_, select
+from sqlalchemy import Connection, and_, or_, select
 
 from tidegate.money.ledger import wallet_of
 
 from .books import of_request
 from .statements import Movement, movements_of, sum_of
-from .tables import accounts, entries, transactions
+from .tables import accounts, transactions
 
 __all__ = ["Booked", "Position", "booked_amount", "list_booked", "list_movements"]
 
@@ -31,7 +31,7 @@ class Booked(Struct, frozen=True):
     """In milliseconds since 1970."""
     user: str | None
     amount: int
-    """What it adds to the user's wallet, in nano; for a write-off, which touches no wallet, its cost."""
+    """What it adds to the user's wallet, in nano; where it adds nothing, what it writes off."""
     request: str | None
     reference: str | None
     note: str
@@ -85,17 +85,7 @@ def list_booked(
     """Transactions, the latest first. `filters` are values of the columns `user`, `kind`, `request` and
     `reference`.
     """
-    amount = func.coalesce(
-        func.sum(case((entries.c.account.like("wallet:%"), entries.c.amount))),
-        func.sum(case((entries.c.amount < 0, entries.c.amount), else_=0)),
-    ).label("amount")
-    query = (
-        select(transactions, amount)
-        .join(entries, entries.c.transaction == transactions.c.id)
-        .group_by(*transactions.c)
-        .order_by(transactions.c.at.desc(), transactions.c.id.desc())
-        .limit(limit)
-    )
+    query = select(transactions).order_by(transactions.c.at.desc(), transactions.c.id.desc()).limit(limit)
     for name, value in filters.items():
         chosen = of_request(connection, value) if name == "request" else transactions.c[name] == value
         query = query.where(chosen)
@@ -107,8 +97,8 @@ def list_booked(
         query = query.where(transactions.c.at < until)
     return [
         Booked(
-            row.id, row.kind, row.at, row.user, int(row.amount), row.request, _reference(row.reference),
-            row.note,
+            row.id, row.kind, row.at, row.user, row.amount or row.written_off, row.request,
+            _reference(row.reference), row.note,
         )
         for row in connection.execute(query)
     ]  # fmt: skip
@@ -116,11 +106,7 @@ def list_booked(
 
 def booked_amount(connection: Connection, user: str, reference: str) -> int | None:
     """What the transaction with a caller's reference added to the wallet, in nano; None if there is none."""
-    query = (
-        select(entries.c.amount)
-        .join(transactions, entries.c.transaction == transactions.c.id)
-        .where(transactions.c.reference == f"{user}\n{reference}", entries.c.account == wallet_of(user))
-    )
+    query = select(transactions.c.amount).where(transactions.c.reference == f"{user}\n{reference}")
     return connection.execute(query).scalar()
 
 

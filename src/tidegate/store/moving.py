@@ -247,12 +247,12 @@ def _charge_beyond(
             for one in charges(user, line.id, charge.attempt, cost, left, room):
                 bookings.append(Booking(one, line.at))
                 if one.kind == "overrun":
-                    rooms[user] -= one.amount
+                    rooms[user] += one.amount
             left -= part
             leased[lease] += part
     for one, _ in book(connection, bookings):
-        if one.kind != "write_off":
-            spent[one.user] += one.amount
+        if one.amount:
+            spent[one.user] -= one.amount
 
 
 def _room(connection: Connection, rooms: dict[str, int], user: str) -> int:

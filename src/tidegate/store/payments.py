@@ -9,11 +9,11 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, case, func, select, update
 
-from tidegate.money.ledger import OUTSIDE, WRITE_OFF, reinstatement, reversal, wallet_of
+from tidegate.money.ledger import reinstatement, reversal, wallet_of
 
 from .books import Booking, balance_of, book, open_accounts
 from .keys import add_user
-from .tables import disputes, entries, payments, transactions
+from .tables import disputes, payments, transactions
 from .upsert import insert_new
 from .wallets import add_credit, book_credit, expire_grants, spend_grants
 
@@ -145,20 +145,14 @@ def _taken_by_disputes(connection: Connection, payment: str) -> int:
 def _booked_of(connection: Connection, user: str, payment: str) -> _Booked:
     """What the reversals and reinstatements of a payment come to."""
     prefix = f"{user}\n{PREFIX}{payment}:"
-    query = (
-        select(entries.c.account, func.sum(entries.c.amount), func.count())
-        .join(transactions, transactions.c.id == entries.c.transaction)
-        .where(
-            transactions.c.user == user,
-            transactions.c.kind.in_(("reversal", "reinstatement")),
-            func.substr(transactions.c.reference, 1, len(prefix)) == prefix,
-            entries.c.account.in_((OUTSIDE, WRITE_OFF)),
-        )
-        .group_by(entries.c.account)
+    columns = transactions.c
+    query = select(func.sum(columns.amount), func.sum(columns.written_off), func.count()).where(
+        columns.user == user,
+        columns.kind.in_(("reversal", "reinstatement")),
+        func.substr(columns.reference, 1, len(prefix)) == prefix,
     )
-    found = {account: (int(total), count) for account, total, count in connection.execute(query)}
-    given_back, count = found.get(OUTSIDE, (0, 0))
-    return _Booked(given_back, -found.get(WRITE_OFF, (0, 0))[0], count)
+    added, written_off, count = connection.execute(query).one()
+    return _Booked(-int(added or 0) - int(written_off or 0), -int(written_off or 0), count)
 
 
 def _row_of(connection: Connection, payment: str, now: int) -> dict[str, Any]:

@@ -6,9 +6,7 @@ from typing import Any
 from msgspec import Struct
 from sqlalchemy import ColumnElement, Connection, Select, func, select
 
-from tidegate.money.ledger import wallet_of
-
-from .tables import entries, grants, transactions
+from .tables import grants, transactions
 
 __all__ = ["Credit", "Movement", "credits_of", "movements_of", "statement_of", "sum_of"]
 
@@ -66,24 +64,17 @@ def statement_of(
 
 
 def movements_of(user: str) -> Select[Any]:
-    """The query for the transactions of a user's wallet, with the `amount` of each and the expiry of credits.
-    A wallet's entries are those of its user's transactions, which have an index.
-    """
+    """The query for the transactions that a user's wallet sees, with the expiry of credits."""
     return (
-        select(transactions, entries.c.amount, grants.c.expires_at)
-        .join(entries, entries.c.transaction == transactions.c.id)
+        select(transactions, grants.c.expires_at)
         .outerjoin(grants, grants.c.id == transactions.c.id)
-        .where(transactions.c.user == user, entries.c.account == wallet_of(user))
+        .where(transactions.c.user == user, transactions.c.amount != 0)
     )
 
 
 def sum_of(connection: Connection, user: str, condition: ColumnElement[bool]) -> int:
     """What the transactions of a user's wallet that meet a condition add to it, in nano."""
-    query = (
-        select(func.sum(entries.c.amount))
-        .join(transactions, entries.c.transaction == transactions.c.id)
-        .where(transactions.c.user == user, entries.c.account == wallet_of(user), condition)
-    )
+    query = select(func.sum(transactions.c.amount)).where(transactions.c.user == user, condition)
     return int(connection.execute(query).scalar() or 0)
 
 

@@ -1,6 +1,6 @@
 """The tables. Amounts are in nano (10⁻⁹ USD), times in milliseconds since 1970, UTC.
 
-Rows of `transactions`, `entries` and `records` are written once and never changed. What changes are
+Rows of `transactions` and `records` are written once and never changed. What changes are
 projections (`accounts`, `costs`, `spending`, `sessions`), which the rows can recompute (see `checking.py`),
 and settings (`users`, `teams`, `keys`).
 """
@@ -24,7 +24,7 @@ from sqlalchemy import (
 )
 
 __all__ = [
-    "accounts", "bodies", "costs", "disputes", "entries", "gathered", "grants", "holds", "journals", "keys",
+    "accounts", "bodies", "costs", "disputes", "gathered", "grants", "holds", "journals", "keys",
     "leases", "metadata", "payments", "prices", "provider_keys", "records", "refusals", "rollups", "sessions",
     "sign_ins", "spending", "teams", "transactions", "users",
 ]  # fmt: skip
@@ -119,7 +119,7 @@ accounts = Table(
     Column("touched", Integer),
 )
 Index("accounts_touched", accounts.c.id, **_only_where(accounts.c.touched.is_not(None)))
-"""`posted` is the sum of the account's entries, `held` the sum of its open leases: projections of both.
+"""`posted` is what transactions have added to the account, `held` the sum of its open leases: projections.
 `low_since` is when a wallet was reported to have little left, until it has more again; `touched` is 1 for
 wallets that have changed since somebody looked whether they have little left."""
 
@@ -134,6 +134,9 @@ transactions = Table(
     Column("reference", NAME),
     Column("note", String(1000), nullable=False, default=""),
     Column("at", BigInteger, nullable=False),
+    Column("amount", BigInteger, nullable=False, server_default="0"),
+    Column("written_off", BigInteger, nullable=False, server_default="0"),
+    Column("counter", String(16), nullable=False, server_default=""),
     Index("transactions_by_user", "user", "at"),
     sqlite_with_rowid=False,
 )
@@ -148,19 +151,10 @@ Index(
     unique=True,
     **_only_where(transactions.c.reference.is_not(None)),
 )
-"""Movements of money; the entries of each sum to zero. `id` follows from what a transaction is (see
-`books.Booking`), so that nothing is booked twice, and SQLite finds those of a request by it; `reference` is
-the caller's own id of it."""
-
-entries = Table(
-    "entries",
-    metadata,
-    Column("transaction", ID, primary_key=True),
-    Column("account", NAME, primary_key=True),
-    Column("amount", BigInteger, nullable=False),
-    sqlite_with_rowid=False,
-)
-"""What a transaction adds to accounts: to the wallet of its own user, and to others that are no wallets."""
+"""Movements of money, in double entry: `amount` is what each adds to the wallet of its user, `written_off`
+what to the account of that name, and `counter` the account that both are taken from. `id` follows from what a
+transaction is (see `books.Booking`), so that nothing is booked twice, and SQLite finds those of a request by
+it; `reference` is the caller's own id of it."""
 
 grants = Table(
     "grants",

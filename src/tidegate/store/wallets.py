@@ -13,7 +13,7 @@ from tidegate.money.ledger import credit, debit, expiry, refund, wallet_of
 
 from .books import Balance, Booking, balance_of, book, lock_accounts, of_request, open_accounts
 from .driver import execute, is_sqlite, members
-from .tables import accounts, entries, grants, transactions
+from .tables import accounts, grants, transactions
 from .upsert import change_rows
 
 __all__ = [
@@ -99,13 +99,8 @@ def refundable(connection: Connection, request: str) -> tuple[str, int] | None:
     has.
     """
     query = (
-        select(transactions.c.user, func.sum(entries.c.amount))
-        .join(entries, entries.c.transaction == transactions.c.id)
-        .where(
-            of_request(connection, request),
-            transactions.c.kind.in_(("charge", "overrun")),
-            entries.c.account.like("wallet:%"),
-        )
+        select(transactions.c.user, func.sum(transactions.c.amount))
+        .where(of_request(connection, request), transactions.c.kind.in_(("charge", "overrun")))
         .group_by(transactions.c.user)
     )
     row = connection.execute(query).first()
