@@ -19,7 +19,7 @@ from tidegate.exchange.price_cards import PriceCards
 from tidegate.exchange.tariff import Tariff
 from tidegate.figures import Answered, Answers, Gathered, Part, Sample, Sums
 from tidegate.figures.answers import by_series
-from tidegate.figures.history import Entry, gather, roll_up, roll_up_alike, roll_up_gathered
+from tidegate.figures.history import FEW, Entry, gather, roll_up, roll_up_alike, roll_up_gathered
 from tidegate.figures.keeper import Keeper
 from tidegate.figures.live import Live
 from tidegate.meters import bucket_of, counts_of
@@ -186,6 +186,20 @@ def test_it_makes_no_difference_how_often_requests_are_gathered(
             together[common] += samples
     written = [decode(encode(gather(batch)), type=Gathered) for batch in batches]
     assert roll_up_gathered(written) == roll_up_alike(together)
+
+
+def test_few_requests_are_kept_as_they_are_and_many_are_added_up() -> None:
+    common = (0, "a", None)
+    few, many = [[Answered("p", "m", 5.0 * one, 1) for one in range(number)] for number in (FEW - 1, FEW)]
+    kept, added = gather({common: few}), gather({common: many})
+    assert (kept.few, kept.answered) == ([((*common, "p", "m"), few)], [])
+    assert (added.few, added.answered) == ([], [((*common, "p", "m"), Sums.of_answered(many))])
+    assert roll_up_gathered([kept, added]) == roll_up_alike({common: few + many})
+
+
+def test_what_the_version_before_has_gathered_is_read() -> None:
+    answered = [((0, "a", None, "p", "m"), Sums.of_answered([Answered("p", "m", 5.0, 1)]))]
+    assert decode(encode((answered, [])), type=Gathered) == Gathered(answered)
 
 
 def test_samples_that_failed_or_had_several_attempts_are_not_answered() -> None:

@@ -43,6 +43,10 @@ KEPT_S: Mapping[int, int] = MappingProxyType({FIVE_MINUTES_S: 2 * DAY_S + HOUR_S
 """Length of buckets → how long they are kept, in seconds; the others are kept for ever."""
 
 
+FEW = 64
+"""Requests that are kept as they are when they are gathered: to add them up costs as much as for many."""
+
+
 class Entry(NamedTuple):
     """A request, by whom it was made, and when it ended."""
 
@@ -67,6 +71,8 @@ class Gathered(Struct, array_like=True, gc=False):
     answered: list[tuple[Group, Sums]] = field(default_factory=list)
     """Those that were answered at the first attempt."""
     others: list[tuple[Common, list[Sample]]] = field(default_factory=list)
+    few: list[tuple[Group, list[Answered]]] = field(default_factory=list)
+    """As the first, where so few have so much in common that they are not added up yet."""
 
 
 class Series(NamedTuple):
@@ -141,7 +147,10 @@ def gather(alike: Mapping[Common, Sequence[Answered | Sample]]) -> Gathered:
                 assert isinstance(sample, Sample), "it was answered"
                 others.append(sample)
         for model, answered in by_model.items():
-            gathered.answered.append(((*common, *model), Sums.of_answered(answered)))
+            if len(answered) < FEW:
+                gathered.few.append(((*common, *model), answered))
+            else:
+                gathered.answered.append(((*common, *model), Sums.of_answered(answered)))
         if others:
             gathered.others.append((common, others))
     return gathered
@@ -150,11 +159,16 @@ def gather(alike: Mapping[Common, Sequence[Answered | Sample]]) -> Gathered:
 def roll_up_gathered(gathered: Iterable[Gathered]) -> dict[int, dict[Series, Sums]]:
     """The second half, for any number of times that requests were gathered."""
     groups: defaultdict[Group, list[Sums]] = defaultdict(list)
+    few: defaultdict[Group, list[Answered]] = defaultdict(list)
     others: list[tuple[Common, list[Sample]]] = []
     for one in gathered:
         for group, sums in one.answered:
             groups[group].append(sums)
+        for group, answered in one.few:
+            few[group] += answered
         others += one.others
+    for group, answered in few.items():
+        groups[group].append(Sums.of_answered(answered))
     parts: defaultdict[int, defaultdict[Series, list[Sums]]] = defaultdict(lambda: defaultdict(list))
     for (at, user, key, provider, model), added in groups.items():
         total = Sums.total(added)

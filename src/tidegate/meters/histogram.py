@@ -62,7 +62,7 @@ class Histogram:
 
 def bucket_of(value: float) -> int:
     """The bucket of a value."""
-    bucket = _ceil(_log(max(LEAST, value)) * _PER_LOG)
+    bucket = _ceil(_log(value if value > LEAST else LEAST) * _PER_LOG)
     return _BUCKETS.get(bucket, bucket)
 
 

@@ -1,7 +1,8 @@
 """Requests that are alike: whatever is added up of requests is added up of these first, once for all sums."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import repeat
 from typing import TypeAlias
 
 from msgspec import Struct
@@ -50,8 +51,7 @@ class Alike(Struct, frozen=True, gc=False):
 
 def alike(ended: Sequence[Ended], columns: Columns) -> list[Alike]:
     """Requests that have ended, by what they have in common."""
-    days = [at // DAY_MS for at in columns["began"]]
-    buckets = [at // BUCKET_MS for at in columns["at"]]
+    days, buckets = _spans(columns["began"], DAY_MS), _spans(columns["at"], BUCKET_MS)
     found: defaultdict[Key, list[Ended]] = defaultdict(list)
     for key, line in zip(
         zip(days, buckets, *[columns[name] for name in NAMES], strict=True), ended, strict=True
@@ -80,6 +80,12 @@ def added_by(names: Sequence[str], amounts: Sequence[int]) -> dict[str, int]:
     for name, amount in zip(names, amounts, strict=True):
         total[name] += amount
     return total
+
+
+def _spans(ats: Sequence[int], length: int) -> Iterable[int]:
+    """The numbers of the spans of time, each so long, that moments are in: mostly the same for a batch."""
+    first, last = min(ats) // length, max(ats) // length
+    return repeat(first, len(ats)) if first == last else [at // length for at in ats]
 
 
 def _summed(key: Key, lines: list[Ended]) -> Alike:

@@ -9,6 +9,7 @@ from typing import TypeVar
 from msgspec import structs
 
 from tidegate.figures import Answered, Gathered, Part, Sample
+from tidegate.figures.history import Group
 
 from .journal import Batch, Begun, Ended
 
@@ -50,12 +51,15 @@ def fit_end(line: Ended) -> Ended:
 def fit_gathered(gathered: Gathered) -> Gathered:
     """The same figures, with names that any database can store."""
     return Gathered(
-        [
-            ((at, user, key, _cut(provider) or "", _cut(model) or ""), sums)
-            for (at, user, key, provider, model), sums in gathered.answered
-        ],
+        [(_fit_group(group), sums) for group, sums in gathered.answered],
         [(common, list(map(_fit_sample, alike))) for common, alike in gathered.others],
+        [(_fit_group(group), answered) for group, answered in gathered.few],
     )
+
+
+def _fit_group(group: Group) -> Group:
+    at, user, key, provider, model = group
+    return at, user, key, _cut(provider) or "", _cut(model) or ""
 
 
 def _fit_sample(sample: Sample) -> Sample:

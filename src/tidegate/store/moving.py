@@ -210,19 +210,23 @@ def _resolve(connection: Connection, ended: Sequence[str]) -> None:
 
 def _charge(connection: Connection, ended: Sequence[Ended], columns: Columns) -> None:
     """Book what the requests cost, and take it from their leases and credits."""
-    paid = [line for line in ended if line.charges and line.lease is not None]
-    within = [line for line in paid if len(line.charges) == 1 and 0 < line.charges[0].cost <= line.held]
+    within = [
+        line
+        for line in ended
+        if len(line.charges) == 1 and line.lease is not None and 0 < line.charges[0].cost <= line.held
+    ]
+    alone = len(within) == len(ended)
     leased, spent = defaultdict[str, int](int), defaultdict[str, int](int)
     if within:
-        if len(within) < len(ended):
+        if not alone:
             columns = by_columns(within)
         attempts, costs = zip(*[(one.attempt, one.cost) for (one,) in columns["charges"]], strict=True)
         leased |= added_by(columns["lease"], costs)
         charged = Charged(columns["id"], attempts, columns["user"], costs, columns["at"])
         spent |= book_charges(connection, charged)
-    if len(within) < len(paid):
+    if not alone:
         booked = {line.id for line in within}
-        beyond = [line for line in paid if line.id not in booked]
+        beyond = [line for line in ended if line.charges and line.lease is not None and line.id not in booked]
         _charge_beyond(connection, beyond, leased, spent)
     consume(connection, leased)
     spend_grants(connection, spent)
