@@ -245,6 +245,22 @@ def test_a_bill_by_a_table_is_that_of_its_parts(
     assert (table.bill(usage) if table is not None else None) == expected
 
 
+@given(
+    st.fixed_dictionaries(dict.fromkeys(("input", "output"), COUNTS), optional={"cache_read": COUNTS}),
+    st.fixed_dictionaries(
+        dict.fromkeys(("input", "output"), st.decimals(min_value=0, max_value=1_000, places=3)),
+        optional={"cache_read": RATES, "requests": RATES},
+    ),
+)
+def test_so_is_that_of_the_usual_usage_at_the_usual_prices(
+    counts: dict[str, int | None], rates: dict[str, Decimal]
+) -> None:
+    usage, table = Usage(**counts), table_of(rates)
+    parts = parts_of(usage, rates)
+    assert table is not None
+    assert table.bill(usage) == (None if parts is None else bill_of(parts))
+
+
 @pytest.mark.parametrize(
     "rates",
     [

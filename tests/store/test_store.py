@@ -15,7 +15,7 @@ from msgspec.msgpack import decode
 from msgspec.structs import replace
 from sqlalchemy import Connection, event, func, select
 
-from tidegate.figures import Answered, Gathered
+from tidegate.figures import Answered, Gathered, history
 from tidegate.figures.history import DAY_S
 from tidegate.money.ledger import wallet_of
 from tidegate.store import backlog, moving, schema
@@ -197,7 +197,8 @@ def counted_in(connection: Connection) -> tuple[int, int]:
     waiting = [decode(one, type=Gathered) for one in connection.scalars(select(gathered.c.content))]
     answered = [sums.requests for one in waiting for _, sums in one.answered]
     others = [len(samples) for one in waiting for _, samples in one.others]
-    return int(rolled_up or 0), sum(answered) + sum(others)
+    few = [len(samples) for one in waiting for _, samples in one.few]
+    return int(rolled_up or 0), sum(answered) + sum(others) + sum(few)
 
 
 async def test_each_request_is_in_the_figures_once_at_every_commit(
@@ -205,6 +206,7 @@ async def test_each_request_is_in_the_figures_once_at_every_commit(
 ) -> None:
     monkeypatch.setattr(store_module, "EVERY_S", 0.005)
     monkeypatch.setattr(store_module, "ROLL_UP_S", 0.05)
+    monkeypatch.setattr(history, "FEW", 3)  # so that some are added up in their batch, and some later
     store, database = Store(url, Place(tmp_path / "journals")), Database(url)
     await store.open()
     seen, number = {"moved": 0, "waiting": 0, "rolled up": 0}, 0

@@ -75,7 +75,7 @@ class Accountant:
                 if hold is None:
                     hold = await self._wallets.hold(caller.user, cost)
                 ticket.hold, lease, held = hold, hold.lease, hold.amount
-            store.append(Begun(request, ticket.begun_at, caller.user, caller.key, lease, held, quote.model))
+            store.begin(Begun(request, ticket.begun_at, caller.user, caller.key, lease, held, quote.model))
             begun = True
             if store.waits:
                 await store.durable()

@@ -65,6 +65,8 @@ class Directory:
         self._source = source
         self._billing = billing
         self._version = -1
+        self.generation = object()
+        """Another one after each change: whoever was found before it may not be the caller any more."""
         self._following = Periodic(
             "keys",
             EVERY_S,
@@ -112,7 +114,9 @@ class Directory:
         version = await source.version()
         if version == self._version:
             return
-        for row in await source.changed(self._version):
+        changed = await source.changed(self._version)
+        self.generation = object()
+        for row in changed:
             digest = bytes.fromhex(row["digest"])
             caller = self._caller(row)
             if caller is None:

@@ -28,11 +28,14 @@ class Rate(Struct, frozen=True, gc=False):
     """Seconds that one unit takes to come back."""
     per_s: float = 0.0
     """Units that come back in a second."""
+    most_s: float = 0.0
+    """By how many seconds the limit may be ahead of now."""
 
     def __post_init__(self) -> None:
-        """Compute the last two: arithmetic with whole numbers takes three times as long."""
+        """Compute the last three: arithmetic with whole numbers takes three times as long."""
         force_setattr(self, "interval_s", self.period_s / self.units)
         force_setattr(self, "per_s", self.units / self.period_s)
+        force_setattr(self, "most_s", self.period_s * SLACK)
 
 
 class Want(Struct, frozen=True, gc=False):
@@ -54,20 +57,21 @@ def take(
     after: dict[str, float] = {}
     refused, find = None, arrivals.get
     for want in wants:
-        name, rate, units = want.name, want.rate, want.units
-        most, period_s, start = rate.units, rate.period_s, find(name, now)
+        name, rate = want.name, want.rate
+        start = find(name, now)
         if start < now:
             start = now
-        moved, wait_s = start + units * rate.interval_s, 0.0
+        moved = start + want.units * rate.interval_s
         ahead_s = moved - now
-        if ahead_s > period_s * SLACK:
-            wait_s = ahead_s - period_s if units <= most else float("inf")
+        if ahead_s > rate.most_s:
+            wait_s = ahead_s - rate.period_s if want.units <= rate.units else float("inf")
             if refused is None or wait_s > said[refused].retry_s:
                 refused = len(said)
-            moved, ahead_s = start, start - now
-        after[name] = moved
-        left = int((period_s - ahead_s) * rate.per_s + 1e-6)  # `units_left`, without a call
-        said.append(Standing(most, left if left > 0 else 0, ahead_s, wait_s))
+            after[name], ahead_s = start, start - now
+        else:
+            after[name], wait_s = moved, 0.0
+        left = int((rate.period_s - ahead_s) * rate.per_s + 1e-6)  # `units_left`, without a call
+        said.append(Standing(rate.units, left if left > 0 else 0, ahead_s, wait_s))
     return said, after, refused
 
 

@@ -73,7 +73,27 @@ class Keyring:
     def identify(self, request: Request) -> Caller | None:
         """The caller; None if `verify` has to look at a token or a cookie. Raises Unauthenticated, Forbidden
         for one that calls from elsewhere than it may, and LimitExceeded after too many failed attempts.
+
+        A key of the store that may be used for ever and from anywhere is looked up once for all requests with
+        the same head, until any key changes.
         """
+        memory = request.memory
+        if memory is None:
+            return self._find(request)
+        known: tuple[object, Caller] | None = memory.get(Keyring)
+        if known is not None and known[0] is self._directory.generation:
+            return known[1]
+        generation, caller = self._directory.generation, self._find(request)
+        if (
+            caller is not None
+            and caller.key is not None
+            and caller.expires_at is None
+            and not caller.addresses
+        ):
+            memory[Keyring] = generation, caller
+        return caller
+
+    def _find(self, request: Request) -> Caller | None:
         directory = self._directory
         if not directory.required and not directory.has_keys:
             return directory.anonymous(self.address_of(request))

@@ -9,7 +9,7 @@ Each class of tokens is priced at its own rate, or at that of the class which co
 class occurs that has no rate, the whole cost is unknown.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from itertools import compress
@@ -159,7 +159,7 @@ class RateTable:
     time of `parts_of` and `bill_of`, and is the same.
     """
 
-    __slots__ = ("_input", "_output", "_request", "_rows")
+    __slots__ = ("_request", "_rows", "_usual")
 
     def __init__(self, rates: Mapping[str, Decimal]) -> None:
         """`rates` have no tiers, and none for images of an answer (see `table_of`)."""
@@ -169,31 +169,41 @@ class RateTable:
         self._rows: tuple[_Row | None, ...] = tuple(
             (name, *exact(rate, PER[name])[2:]) if rate is not None else None for name, rate in chosen.items()
         )
-        self._input, self._output = self._rows[CLASSES.index("input")], self._rows[CLASSES.index("output")]
         self._request = exact(rates["requests"], 1_000) if "requests" in rates else None
+        self._usual = self._request is None and self._of_input_and_output()
+        """What a token of input and of output costs in nano, and how that is written, where those are whole
+        numbers and all that there is to pay."""
+
+    def _of_input_and_output(self) -> tuple[int, str, int, str] | Literal[False]:
+        read, written = self._rows[CLASSES.index("input")], self._rows[CLASSES.index("output")]
+        if read is None or written is None or read[2] != 1 or written[2] != 1:
+            return False
+        return read[1], read[3], written[1], written[3]
 
     def bill(self, usage: Usage) -> Bill | None:
         """What a usage costs; None where `parts_of` is None."""
         if usage.input is None or usage.output is None:
             return None
         counts = astuple(usage)
-        own, read, written, hour, audio, image, text, thought, spoken, drawn, searched = counts
-        rows: Iterable[tuple[_Row | None, int]]
-        if read or written or hour or audio or image or thought or spoken or drawn or searched:
-            rows = compress(zip(self._rows, counts, strict=True), counts)
-        else:
-            rows = ((self._input, own), (self._output, text))
+        usual = self._usual
+        if usual:
+            own, read, written, hour, audio, image, text, thought, spoken, drawn, searched = counts
+            rest = read or written or hour or audio or image or thought or spoken or drawn or searched
+            if own and text and not rest:
+                rate, written_rate, rate_out, written_out = usual
+                first, second = own * rate, text * rate_out
+                lines = Line("input", own, written_rate, first), Line("output", text, written_out, second)
+                return Bill(lines, first + second)
+        return self._bill_each(counts)
+
+    def _bill_each(self, counts: Sequence[int]) -> Bill | None:
         lines: list[Line] = []
         total = 0
-        for row, count in rows:
-            if not count:
-                continue
+        for row, count in compress(zip(self._rows, counts, strict=True), counts):
             if row is None:
                 return None
             name, numerator, denominator, rate = row
-            amount = count * numerator
-            if denominator != 1:  # a price of so many nano is the usual one
-                amount = divide(amount, denominator)
+            amount = divide(count * numerator, denominator)
             lines.append(Line(name, count, rate, amount))
             total += amount
         if self._request is not None:

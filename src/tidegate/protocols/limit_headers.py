@@ -4,7 +4,7 @@ https://platform.openai.com/docs/guides/rate-limits#rate-limits-in-headers
 """
 
 from collections.abc import Mapping
-from functools import lru_cache
+from functools import cache
 
 from msgspec import Struct
 
@@ -38,21 +38,22 @@ def render_limits(standings: Standings, now: float) -> list[tuple[bytes, bytes]]
 
 def limit_lines(standings: Standings) -> bytes:
     """The same as lines of a response's head."""
-    pieces: list[bytes] = []
+    lines = b""
     for kind, standing in standings.items():
-        begin, middle = _fixed(kind, standing.limit)
         reset_s = standing.reset_s
         reset = _MILLISECONDS[int(reset_s * 1000 + 0.5)] if reset_s < 1 else _duration(reset_s)
-        pieces += (begin, b"%d" % standing.remaining, middle, reset, b"\r\n")
-    return b"".join(pieces)
+        lines += _form(kind) % (standing.limit, standing.remaining, reset)
+    return lines
 
 
-@lru_cache
-def _fixed(kind: str, limit: int) -> tuple[bytes, bytes]:
-    """What stands before the number that remains, and behind it."""
-    name = kind.encode()
-    limited = b"x-ratelimit-limit-%b: %d\r\nx-ratelimit-remaining-%b: " % (name, limit, name)
-    return limited, b"\r\nx-ratelimit-reset-%b: " % name
+@cache
+def _form(kind: str) -> bytes:
+    """The lines of a kind, without the limit, what remains and the duration."""
+    names = (f"x-ratelimit-{one}-{kind}: %{sign}\r\n" for one, sign in FORM)
+    return "".join(names).encode()
+
+
+FORM = (("limit", "d"), ("remaining", "d"), ("reset", "b"))
 
 
 _MILLISECONDS = tuple(b"%dms" % number for number in range(1001))

@@ -4,7 +4,7 @@ never have to be read from the file.
 
 from typing import NamedTuple
 
-from .journal import Batch, Ended, Journal, Line
+from .journal import Batch, Begun, Ended, Journal, Line
 
 __all__ = ["Backlog", "Taken"]
 
@@ -46,6 +46,11 @@ class Backlog:
         """Write a line to the journal. Raises JournalFailed."""
         self.journal.append(line)
         self._batch.add(line)
+
+    def begin(self, line: Begun) -> None:
+        """Write the beginning of a request. Raises JournalFailed."""
+        self.journal.append(line)
+        self._batch.begun[line.id] = line
 
     def end(self, line: Ended) -> int:
         """Write the end of a request. Returns how many bytes of lines are in memory. Raises JournalFailed."""

@@ -42,8 +42,6 @@ NEW = ".new"
 """The suffix of a file that is not locked yet."""
 PIECE = 512 * 1024
 """Bytes that are read at once: some 500 requests."""
-USUAL = 2048
-"""Bytes of a line that memory is kept for."""
 
 
 def milliseconds() -> int:
@@ -185,11 +183,12 @@ class Journal:
             raise JournalFailed(f"cannot write the journal {self.path}: {error.strerror}") from error
         self.size = 0
         """Bytes written."""
-        self._line = bytearray(USUAL)
+        self._memory = {kind: bytearray() for kind in (Begun, Ended, Released)}
+        """For the next line of each kind: lines of one kind are about as long, so that it keeps its size."""
 
     def append(self, line: Line) -> int:
         """Write a line. Returns the size after it. Raises JournalFailed."""
-        data = self._line  # the same memory for each line
+        data = self._memory[type(line)]
         _encode_into(line, data)
         data += b"\n"
         try:

@@ -131,12 +131,17 @@ class Store:
 
     def append(self, line: Line) -> None:
         """Write a line to the journal. Raises JournalFailed."""
-        if isinstance(line, Ended):
-            self.end(line)
-            return
-        self._current.append(line)
         if isinstance(line, Begun):
-            self._open[line.id] = line
+            self.begin(line)
+        elif isinstance(line, Ended):
+            self.end(line)
+        else:
+            self._current.append(line)
+
+    def begin(self, line: Begun) -> None:
+        """Write the beginning of a request to the journal. Raises JournalFailed."""
+        self._current.begin(line)
+        self._open[line.id] = line
 
     def end(self, line: Ended) -> None:
         """Write the end of a request to the journal. Raises JournalFailed."""
