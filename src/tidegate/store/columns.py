@@ -12,8 +12,7 @@ from itertools import chain, islice
 from typing import Any
 
 from msgspec.json import encode
-from sqlalchemy import Column, Connection, LargeBinary, String, Table
-from sqlalchemy.dialects import postgresql
+from sqlalchemy import Column, Connection, Dialect, LargeBinary, String, Table
 
 from .driver import execute, is_sqlite
 
@@ -24,7 +23,6 @@ Columns = Mapping[str, Sequence[Any]]
 
 SIZES = (64, 16, 4, 1)
 """Rows in one statement for SQLite: so few sizes that the driver keeps what it has prepared."""
-POSTGRESQL = postgresql.dialect()  # type: ignore[no-untyped-call]
 
 
 def write(connection: Connection, table: Table, columns: Columns, conflict: str = "") -> None:
@@ -78,25 +76,25 @@ def _statement(table: str, shape: tuple[tuple[str, str], ...], size: int) -> str
 
 
 def _write_postgresql(connection: Connection, table: Table, columns: Columns, conflict: str) -> None:
-    statement = _from_json(table, tuple(columns)) + conflict
+    statement = _from_json(table, tuple(columns), connection.dialect) + conflict
     execute(connection, statement, [encode(column).decode() for column in columns.values()])
 
 
 @lru_cache(maxsize=64)
-def _from_json(table: Table, columns: tuple[str, ...]) -> str:
+def _from_json(table: Table, columns: tuple[str, ...], dialect: Dialect) -> str:
     names = ", ".join(f'"{name}"' for name in columns)
     lists = ", ".join(["json_array_elements_text(%s::json)"] * len(columns))
-    values = ", ".join(_cast(table.c[name]) for name in columns)
+    values = ", ".join(_cast(table.c[name], dialect) for name in columns)
     return (
         f'INSERT INTO "{table.name}" ({names}) '  # noqa: S608 names of our own tables
         f"SELECT {values} FROM ROWS FROM ({lists}) AS r({names})"
     )
 
 
-def _cast(column: Column[Any]) -> str:
+def _cast(column: Column[Any], dialect: Dialect) -> str:
     """What makes a value of a column of its text. A text that is too long is refused, as a cast would not."""
     if isinstance(column.type, String):
         return f'r."{column.name}"'
     if isinstance(column.type, LargeBinary):
         return f"decode(r.\"{column.name}\", 'base64')"
-    return f'r."{column.name}"::{column.type.compile(POSTGRESQL)}'
+    return f'r."{column.name}"::{column.type.compile(dialect)}'

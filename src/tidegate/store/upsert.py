@@ -4,8 +4,7 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 from msgspec.json import encode
-from sqlalchemy import JSON, Column, ColumnElement, Connection, Table, any_, func, literal, select
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import ARRAY, JSON, Column, ColumnElement, Connection, Table, any_, func, literal, select
 
 from .columns import write
 from .driver import execute, is_sqlite, members
@@ -29,11 +28,21 @@ def insert(connection: Connection, table: Table, columns: tuple[str, ...], rows:
 def insert_new(connection: Connection, table: Table, columns: tuple[str, ...], rows: Rows) -> None:
     """Insert the rows whose primary key is not there yet; the others stay as they are."""
     if any(isinstance(table.c[name].type, JSON) for name in columns):  # these values need SQLAlchemy
-        dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
-        statement = dialect.insert(table).on_conflict_do_nothing()
-        connection.execute(statement, [dict(zip(columns, row, strict=True)) for row in rows])
+        values = [dict(zip(columns, row, strict=True)) for row in rows]
+        connection.execute(_insert_of(connection)(table).on_conflict_do_nothing(), values)
         return
     _run(connection, table, columns, rows, " ON CONFLICT DO NOTHING")
+
+
+def _insert_of(connection: Connection) -> Any:
+    """SQLAlchemy's `insert` for a database. That of the other one is not loaded: PostgreSQL's takes 3 MB."""
+    if is_sqlite(connection):
+        from sqlalchemy.dialects import sqlite
+
+        return sqlite.insert
+    from sqlalchemy.dialects import postgresql
+
+    return postgresql.insert
 
 
 def replace(
@@ -99,7 +108,7 @@ def among(connection: Connection, column: Column[str], values: Collection[str]) 
     if connection.dialect.name == "sqlite":
         each = func.json_each(encode(list(values)).decode()).table_valued("value")
         return column.in_(select(each.c.value))
-    return column == any_(literal(list(values), postgresql.ARRAY(column.type)))
+    return column == any_(literal(list(values), ARRAY(column.type)))
 
 
 def known(connection: Connection, column: Column[str], ids: Collection[str]) -> Iterable[str]:
