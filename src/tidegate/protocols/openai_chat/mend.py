@@ -48,8 +48,9 @@ _DECODE = msgspec.json.Decoder(Json).decode
 
 
 def decode_object(data: bytes) -> Json:
-    """Decode a JSON object. Unpaired UTF-16 surrogates are preserved, since each chunk is forwarded
-    separately, and so is what Python has no number for, as `Raw`. Raises one of MALFORMED.
+    """Decode a JSON object, also as the only element of a list. Unpaired UTF-16 surrogates are preserved,
+    since each chunk is forwarded separately, and so is what Python has no number for, as `Raw`. Raises one of
+    MALFORMED.
     """
     try:
         return _DECODE(data)
@@ -61,7 +62,10 @@ def decode_object(data: bytes) -> Json:
             return msgspec.convert(decode_with_halves(data), Json)
         if not isinstance(error, msgspec.ValidationError):
             raise
-    return msgspec.convert(decode_any(data), Json)
+    value = decode_any(data)
+    if isinstance(value, list) and len(value) == 1:
+        value = value[0]
+    return msgspec.convert(value, Json)
 
 
 def encode(value: Any) -> bytes:

@@ -15,6 +15,7 @@ from tidegate.protocols.events import (
     Failed,
     Finished,
     ImageAdded,
+    LeftOut,
     LogprobsDelta,
     NativeBlock,
     ReasoningDelta,
@@ -27,7 +28,7 @@ from tidegate.protocols.events import (
     ToolCallStarted,
     UsageReported,
 )
-from tidegate.protocols.fields import ENCODE
+from tidegate.protocols.fields import ENCODE, is_set
 from tidegate.protocols.finishes import broken_finish, end_with, finish_of, is_broken
 from tidegate.protocols.functions import custom_text
 from tidegate.protocols.lenient import look_closer
@@ -166,8 +167,11 @@ class AnswerState:
             events.append(TextDelta(content, state.index))
         else:
             self._read_delta(delta, state, events)
-        if choice.logprobs is not None and has_list(choice.logprobs.content):
-            events.append(LogprobsDelta(choice.logprobs.content, state.index))
+        if choice.logprobs is not None and is_set(choice.logprobs.content):
+            listed = has_list(choice.logprobs.content)
+            events.append(
+                LogprobsDelta(choice.logprobs.content, state.index) if listed else LeftOut("logprobs")
+            )
         if choice.finish_reason:
             state.finish = choice.finish_reason
             state.native = choice.native_finish_reason
