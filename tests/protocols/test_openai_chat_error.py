@@ -52,7 +52,7 @@ def parse(status: int, body: Any, **headers: str) -> ProviderError:
         ({"detail": {"message": "m", "code": "c"}}, "m", "c"),
         ([{"error": {"message": "m", "code": 429}}], "m", "429"),
         ({"error": {"message": "", "code": "c"}}, "c", "c"),
-        ({"errors": ["a"]}, "status 418", None),
+        ({"errors": ["a"]}, "a", None),
     ],
 )
 def test_every_shape_has_a_message(body, message, code):

@@ -36,6 +36,7 @@ from typing import Any
 
 from .excerpt import escape_controls, is_name, names_only, shorten
 from .faults import RETRIES, Fault, fault_of
+from .inner_errors import words_within
 from .limit_headers import Standings
 from .overflow import CONTEXT_LENGTH_EXCEEDED, is_overflow
 from .retry_after import whole_seconds
@@ -339,7 +340,9 @@ class ProviderRefused(ProviderError):
     """
 
     def __init__(self, message: str, **fields: Any) -> None:
+        message, code = words_within(message)
         super().__init__(message, **fields)
+        self.code = self.code or code
         if is_overflow(self.status, message, self.code, self.type):
             self.status, self.type, self.code = 400, "invalid_request_error", CONTEXT_LENGTH_EXCEEDED
 

@@ -92,6 +92,9 @@ def _is_error(payload: Any) -> bool:
         return bool(payload) and all(isinstance(one, dict) and one.get("error") for one in payload)
     if payload.get("error") or payload.get("errors"):
         return True
+    status = payload.get("base_resp")
+    if isinstance(status, dict) and status.get("status_code"):
+        return True  # MiniMax's form; 0 is success
     if any(str(payload.get(field)).lower().endswith("error") for field in ("object", "type")):
         return True
     if payload.keys() & ANSWERS:
@@ -172,8 +175,15 @@ def _message_of(payload: Any, depth: int = 0) -> str | None:
     return own
 
 
+WORDS = (
+    *("error", "message", "Message", "msg", "detail", "error_message", "title"),
+    *("errors", "status_msg", "base_resp"),
+)
+"""Fields with the message of an error, in the order in which they are looked at."""
+
+
 def _own_words(payload: dict[str, Any], depth: int) -> str | None:
-    for key in ("error", "message", "Message", "msg", "detail", "error_message", "title"):
+    for key in WORDS:
         if payload.get(key):
             found = _message_of(payload[key], depth + 1)
             if found is not None:
