@@ -53,10 +53,10 @@ async def test_a_stream_whose_error_cannot_be_written_is_cut_and_recorded() -> N
 async def test_a_defect_before_the_first_byte_is_a_500_that_reveals_no_internals(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async def fail(this: Exchange) -> None:
+    def fail(this: Exchange) -> None:
         raise ValueError("inside")
 
-    monkeypatch.setattr("tidegate.exchange.admission.identify", fail)
+    monkeypatch.setattr("tidegate.exchange.admission.shorten_deadline", fail)
     async with Gateway({"demo": ("demo", "")}) as gateway:
         reply = await gateway.post("/v1/chat/completions", {"model": "demo/chat", **HELLO})
         record = await gateway.record()

@@ -26,7 +26,9 @@ async def admit(this: Exchange, operation: Operation[P]) -> None:
     is not authorized, the body is invalid, no provider serves the model, or there is too little left; and
     Unavailable.
     """
-    await identify(this)
+    keyring, request = this.gateway.keyring, this.request
+    # As `identify` does, which takes as long to await as the caller to be found.
+    this.caller = request.caller = keyring.identify(request) or await keyring.verify(request)
     shorten_deadline(this)
     this.operation = operation
     parsed = this.parsed = await read_request(this, operation.parse)
@@ -75,5 +77,5 @@ async def read_request(this: Exchange, parse: Callable[[bytes], P]) -> P:
     except RecursionError as error:
         raise too_deep() from error
     this.model, this.stream = parsed.model, parsed.stream
-    this.session = session_of(request.named, parsed)
+    this.session = session_of(request, parsed)
     return parsed

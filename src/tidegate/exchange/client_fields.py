@@ -41,19 +41,30 @@ LONGEST_KEPT = 128
 """Maximum bytes of a `User-Agent` whose program is cached: clients choose it."""
 
 
-def session_of(headers: Mapping[bytes, bytes], parsed: Any) -> str | None:
+def session_of(request: Request, parsed: Any) -> str | None:
     """What the client calls the session that a request belongs to; None if it gives no name. A name that may
     hold any text is replaced by a hash of it.
     """
     find = getattr(parsed, "session", None)
-    if find is None:
-        name = conversation_name(headers)
+    given = find() if find is not None else None
+    if given is None or (given.id is None and given.cache_key is None):
+        name = _name_in_head(request)
     else:
-        given = find()
-        name = conversation_name(headers, given.id, given.cache_key)
+        name = conversation_name(request.named, given.id, given.cache_key)
     if not name:
         return None
     return _name(name) or f"~{blake2b(name, digest_size=12).hexdigest()}"
+
+
+def _name_in_head(request: Request) -> bytes | None:
+    """What the headers call the conversation."""
+    memory = request.memory
+    if memory is None:
+        return conversation_name(request.named)
+    if conversation_name not in memory:
+        memory[conversation_name] = conversation_name(request.named)
+    name: bytes | None = memory[conversation_name]
+    return name
 
 
 def said_of_client(request: Request) -> tuple[str | None, dict[str, str] | None]:

@@ -8,6 +8,7 @@ where they arrive (see `Attempt.read_on`).
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 from tidegate.protocols.errors import InternalError, TidegateError
@@ -32,13 +33,14 @@ Handler = Callable[[Exchange], Awaitable[None]]
 
 def exchange(request: Request, door: Door, gateway: Gateway, operation: Operation[Any]) -> Awaitable[None]:
     """Answer one request: the gateway's main job."""
+    return recorded(request, door, gateway, partial(answer_request, operation))
 
-    async def handler(this: Exchange) -> None:
-        await admit(this, operation)
-        first = await open_answer(this)
-        await deliver(this, first)
 
-    return recorded(request, door, gateway, handler)
+async def answer_request(operation: Operation[Any], this: Exchange) -> None:
+    """The story of a request that nothing goes wrong with."""
+    await admit(this, operation)
+    first = await open_answer(this)
+    await deliver(this, first)
 
 
 async def recorded(request: Request, door: Door, gateway: Gateway, handler: Handler) -> None:

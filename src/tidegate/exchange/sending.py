@@ -15,6 +15,7 @@ from tidegate.upstream import TRANSPORT_ERRORS, Answer, explain, headers_of, rea
 from .captured import CapturedConduit
 from .gateway import Gateway
 from .request import Header, Request, safe_value
+from .waiting import ANSWER
 from .watchdog import NEVER, Waiting, Watch
 
 __all__ = [
@@ -119,7 +120,7 @@ def expect_answer(watch: Watch, call: Call, gateway: Gateway, *, last: bool) -> 
         watch.expect(Waiting.FIRST_BYTE, patience, None if last else now + left)
         return
     patience = routing.attempt_s if routing.attempt_s < left else left
-    watch.expect(Waiting.ANSWER, patience, now + patience)
+    watch.expect(ANSWER, patience, now + patience)
 
 
 def expect_stream(watch: Watch, gateway: Gateway, *, slow: bool = False) -> None:

@@ -17,7 +17,7 @@ from tidegate.protocols.errors import BodyTimeout, DeadlineExceeded, ProviderTim
 from tidegate.wording import counted
 
 from .request import ClientLeft, Request
-from .waiting import Waiting
+from .waiting import BODY, Waiting
 
 __all__ = ["LOOK_S", "NEVER", "Waiting", "Watch", "Watchdog"]
 
@@ -60,7 +60,7 @@ class Watch:
         self._task = asyncio.current_task(watchdog.loop)  # to look the loop up costs a system call
         self.deadline = self.ends_at = request.received_at + deadline_s
         """Deadline for the start of the answer, by `perf_counter`; `ends_at` is that of the present wait."""
-        self._waiting = Waiting.BODY
+        self._waiting = BODY
         self._patience = body_s
         self._quiet_since = request.received_at
         self.active = False

@@ -22,7 +22,7 @@ FIXED = frozenset([b"connection", b"content-encoding", b"keep-alive", b"transfer
 class KnownHead:
     """The latest head of a connection, and what has been made of it."""
 
-    __slots__ = ("_lines", "_place", "_starts", "headers")
+    __slots__ = ("_length", "_lines", "_place", "_starts", "headers")
 
     def __init__(self, lines: list[bytes], headers: list[Header], place: int) -> None:
         """`lines` are the status line and those of the headers; `place` is the line with the length."""
@@ -30,6 +30,7 @@ class KnownHead:
         self._place = place
         self._starts = [b"", *(line[: line.find(b":") + 1] for line in lines[1:])]
         """How each line begins: the name as it is written, and a colon."""
+        self._length = int(headers[place - 1][1])
         self.headers = headers
 
     def body_of(self, data: bytes) -> bytes | None:
@@ -44,7 +45,7 @@ class KnownHead:
         if lines != self._lines and not self._replace(lines, head):
             return None
         body = data[end + 4 :]
-        return body if len(body) == int(self.headers[self._place - 1][1]) else None
+        return body if len(body) == self._length else None
 
     def _replace(self, lines: list[bytes], head: bytes) -> bool:
         """Replace the values that differ; return whether nothing else does."""
@@ -65,6 +66,7 @@ class KnownHead:
         if len(head) - len(head.translate(None, CONTROLS)) != 2 * (len(lines) - 1):
             return False
         self._lines, self.headers = lines, headers
+        self._length = int(headers[self._place - 1][1])
         return True
 
 

@@ -35,8 +35,8 @@ Written = tuple[Record, bytes]
 
 def timestamp(ago_s: float = 0.0) -> str:
     """The time `ago_s` seconds ago, in UTC with milliseconds."""
-    seconds, milliseconds = divmod(int((time() - ago_s) * 1000), 1000)
-    return _second(seconds) + _MILLISECONDS[milliseconds]
+    milliseconds = int((time() - ago_s) * 1000)
+    return _second(milliseconds // 1000) + _MILLISECONDS[milliseconds % 1000]
 
 
 _MILLISECONDS = tuple(f".{number:03d}Z" for number in range(1000))

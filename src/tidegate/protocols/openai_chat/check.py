@@ -1,7 +1,8 @@
 """Checks that types alone cannot express: which fields of a request must or may appear together."""
 
 from collections.abc import Callable
-from operator import attrgetter
+
+from msgspec import structs
 
 from tidegate.protocols.errors import InvalidRequest
 from tidegate.protocols.fields import has_object, is_set
@@ -41,9 +42,8 @@ def repeats_ids(messages: list[MessageIn]) -> bool:
 
 
 BARE_ROLES = frozenset(["user", "assistant", "system"])
-_BESIDE = tuple(name for name in MessageIn.__struct_fields__ if name not in ("role", "content"))
-_beside = attrgetter(*_BESIDE)
-_NOTHING = (None,) * len(_BESIDE)
+_NOTHING_ELSE = structs.astuple(MessageIn(role="user"))[2:]
+"""The fields of a message beside its role and its content, which are the first."""
 
 
 def are_bare(messages: list[MessageIn]) -> bool:
@@ -51,7 +51,9 @@ def are_bare(messages: list[MessageIn]) -> bool:
     at.
     """
     for message in messages:
-        if type(message.content) is not str or message.role not in BARE_ROLES or _beside(message) != _NOTHING:
+        if type(message.content) is not str or message.role not in BARE_ROLES:
+            return False
+        if structs.astuple(message)[2:] != _NOTHING_ELSE:
             return False
     return True
 

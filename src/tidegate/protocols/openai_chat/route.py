@@ -1,5 +1,7 @@
 """The route with this format on both sides, with the decisions that depend only on the target."""
 
+from functools import partial
+
 from tidegate.protocols.contract import BridgeRoute, Call, Conduit, ParsedRequest, Protocol, Target
 
 from .conduit import BodySplice, StreamSplice
@@ -47,14 +49,18 @@ class ChatRoute:
         mending = self._mending
         if not call.stream:
             body = BodySplice() if mending is None else BodyMend(mending)
-            body.instead = lambda: self._bridge.bridge(request, call)
+            body.instead = partial(self._bridge.bridge, request, call)
             return body
         usage, choices = request.include_usage, request.n
         if mending is not None:
             return StreamMend(mending, include_usage=usage, choices=choices)
         splice = StreamSplice(include_usage=usage, reports_finish=self._reports_finish, choices=choices)
-        splice.instead = lambda: StreamMend(mending_all(self._target), include_usage=usage, choices=choices)
+        splice.instead = partial(self._mend_all, include_usage=usage, choices=choices)
         return splice
+
+    def _mend_all(self, *, include_usage: bool, choices: int) -> Conduit:
+        """Create the conduit of a stream that may have any fault."""
+        return StreamMend(mending_all(self._target), include_usage=include_usage, choices=choices)
 
     def _translates(self, request: ParsedRequest) -> bool:
         """Return whether client and provider use different generations of this format: functions or custom
