@@ -1,6 +1,7 @@
 """What a client of the Responses API sees of an answer, and how to make one answer of another."""
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -8,7 +9,7 @@ from openai.types.responses import Response, ResponseStreamEvent
 from pydantic import TypeAdapter
 
 from tidegate.protocols.contract import Bridge, Protocol, Target
-from tidegate.protocols.events import Event
+from tidegate.protocols.events import AudioDelta, Event, TextDelta
 from tidegate.protocols.openai_responses import PROTOCOL
 from tidegate.protocols.openai_responses.parse import Parsed
 
@@ -113,3 +114,12 @@ def bridge(protocol: Protocol, answer: bytes, asked: Parsed, *, streamed: bool) 
     call = type("AnyCall", (), {"stream": streamed})()
     conduit = Bridge(protocol.reader(call, target_of(protocol)), PROTOCOL.writer(asked, "m"))
     return conduit.feed(answer) + conduit.close(), conduit
+
+
+def text_of(events: Iterable[Event]) -> str:
+    """The text that a response has: the answer's, and what its audio says."""
+    return "".join(
+        event.text if isinstance(event, TextDelta) else json.loads(bytes(event.audio)).get("transcript", "")
+        for event in events
+        if isinstance(event, TextDelta | AudioDelta)
+    )

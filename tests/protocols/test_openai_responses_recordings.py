@@ -14,6 +14,7 @@ from protocols.responses_observed import (
     final_response,
     observe,
     target_of,
+    text_of,
 )
 from recordings import Recording, needs_recordings, recordings, splits
 from tidegate.protocols.contract import Bridge, Call
@@ -22,7 +23,6 @@ from tidegate.protocols.events import (
     Event,
     Failed,
     ReasoningDelta,
-    TextDelta,
     ToolCallDelta,
     ToolCallStarted,
 )
@@ -210,10 +210,6 @@ def test_a_stream_cut_before_its_end_fails(recording: Recording) -> None:
 # --- other formats ---------------------------------------------------------------------------
 
 
-def joined(events: tuple[Event, ...], kind: type[TextDelta] | type[ReasoningDelta]) -> str:
-    return "".join(event.text for event in events if isinstance(event, kind))
-
-
 @needs_recordings
 @each("events", CHATS)
 @pytest.mark.parametrize("stream", [True, False], ids=["stream", "json"])
@@ -222,8 +218,8 @@ def test_an_answer_of_another_format_is_what_the_sdk_expects(events: tuple[Event
     answer = writer.write(events) + writer.close()
     check_types(answer, stream=stream)
     seen = observe(final_response(answer, stream=stream))
-    assert seen.text == joined(events, TextDelta)
-    assert seen.thinking == joined(events, ReasoningDelta)
+    assert seen.text == text_of(events)
+    assert seen.thinking == "".join(event.text for event in events if isinstance(event, ReasoningDelta))
     names = [event.name for event in events if isinstance(event, ToolCallStarted)]
     assert [name for _, name, _ in seen.calls] == names
     arguments = "".join(event.arguments for event in events if isinstance(event, ToolCallDelta))

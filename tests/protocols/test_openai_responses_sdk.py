@@ -8,7 +8,7 @@ import pytest
 from openai.types.responses import ParsedResponse
 from pydantic import BaseModel
 
-from protocols.responses_observed import ask, target_of, write
+from protocols.responses_observed import ask, target_of, text_of, write
 from recordings import Recording, needs_recordings, recordings
 from simulator import Simulator, json, stream
 from tidegate.protocols.contract import Call
@@ -160,4 +160,4 @@ async def test_a_recorded_stream_of_another_format_adds_up(
     except openai.APIError as error:
         raised = error.message
     assert raised == (failure.message if failure else None)
-    assert text == "".join(event.text for event in received if isinstance(event, TextDelta))
+    assert text == text_of(received)
