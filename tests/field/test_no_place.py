@@ -95,3 +95,18 @@ def test_blocks_of_another_format_are_named_in_answers_of_geminis_dialect() -> N
     out = bridge.feed(json.dumps(message).encode()) + bridge.close()
     assert json.loads(out)["candidates"][0]["content"]["parts"] == [{"text": "found"}]
     assert bridge.tally.left_out == ["native_blocks"]
+
+
+@pytest.mark.parametrize("stream", [True, False])
+@pytest.mark.parametrize("model", ["mistral/m", "openai_compatible/m"])
+@pytest.mark.parametrize("door", ["chat", "messages", "responses"])
+def test_parts_of_unknown_kinds_are_named(door: str, model: str, stream: bool) -> None:
+    parts = [{"type": "text", "text": "a"}, {"type": "reference", "reference_ids": [1]}]
+    for content, names in ((parts, ["content.part"]), (parts[:1], []), ([*parts[:1], {"type": "text"}], [])):
+        message = {"role": "assistant", "content": content}
+        data = chunk(message) + chunk({}, "stop") + DONE if stream else answer(message)
+        conduit = plan(door, model, stream=stream)[1]
+        conduit.feed(data)
+        conduit.close()
+        assert (conduit.failure, conduit.tally.left_out) == (None, names)
+        assert received(door, model, data, stream=stream).text == "a"

@@ -32,7 +32,7 @@ from .dialect import FAULTS, OPENAI_FINISHES, Dialect
 from .error import error_inside, error_of_event
 from .mend_form import in_form
 from .usage import completion_tokens, parse_served, parse_usage, read_usage
-from .wire_answer import MARKS, OLDER, THOUGHTS
+from .wire_answer import MARKS, OLDER, PLAIN_PARTS, THOUGHTS
 from .writer import CHUNK, DONE
 
 __all__ = ["BodyMend", "Mending", "StreamMend", "mending_all"]
@@ -79,9 +79,11 @@ def encode(value: Any) -> bytes:
 class ChoiceMemory:
     """The state of a choice that repairs need."""
 
-    __slots__ = ("calls", "finished", "role")
+    __slots__ = ("calls", "finished", "leave_out", "role")
 
-    def __init__(self, *, whole_names: bool) -> None:
+    def __init__(self, leave_out: Callable[[str], None], *, whole_names: bool) -> None:
+        self.leave_out = leave_out
+        """Called with the names of what is left out."""
         self.role = False
         """Whether the role has been sent."""
         self.finished = False
@@ -91,9 +93,14 @@ class ChoiceMemory:
 class Memory:
     """The state of an answer that repairs need."""
 
-    __slots__ = ("choices", "created", "id", "last", "model", "streams", "usage", "whole_names")
+    __slots__ = (
+        "choices", "created", "id", "last", "leave_out", "model", "streams", "usage", "whole_names",
+    )  # fmt: skip
 
-    def __init__(self, model: str, *, streams: bool, whole_names: bool) -> None:
+    def __init__(
+        self, model: str, leave_out: Callable[[str], None], *, streams: bool, whole_names: bool
+    ) -> None:
+        self.leave_out = leave_out
         self.streams = streams
         self.whole_names = whole_names
         self.id = ""
@@ -117,7 +124,7 @@ class Memory:
         """Return the state of a choice."""
         memory = self.choices.get(index)
         if memory is None:
-            memory = self.choices[index] = ChoiceMemory(whole_names=self.whole_names)
+            memory = self.choices[index] = ChoiceMemory(self.leave_out, whole_names=self.whole_names)
         return memory
 
 
@@ -229,9 +236,10 @@ def _mend_content(choice: Json, memory: ChoiceMemory, streams: bool) -> None:
         for part in parts
         if part.get("type") in THOUGHTS
     )
-    delta["content"] = "".join(
-        words_in(part.get("text")) or "" for part in parts if part.get("type") not in THOUGHTS
-    )
+    others = [part for part in parts if part.get("type") not in THOUGHTS]
+    delta["content"] = "".join(words_in(part.get("text")) or "" for part in others)
+    if any(part.get("type", "text") not in PLAIN_PARTS and not part.get("text") for part in others):
+        memory.leave_out("content.part")
     if thought:
         delta["reasoning_content"] = thought
 
@@ -407,7 +415,7 @@ class Mender:
     __slots__ = ("_repairs", "_tally", "memory")
 
     def __init__(self, mending: Mending, tally: Tally, *, streams: bool) -> None:
-        self.memory = Memory(mending.model, streams=streams, whole_names=mending.whole_names)
+        self.memory = Memory(mending.model, tally.leave_out, streams=streams, whole_names=mending.whole_names)
         self._repairs = mending.repairs
         self._tally = tally
 

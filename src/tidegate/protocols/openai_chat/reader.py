@@ -47,6 +47,7 @@ from .wire_answer import (
     ANSWER,
     MARKS,
     NOTHING,
+    PLAIN_PARTS,
     THOUGHTS,
     AnswerOut,
     CallOut,
@@ -236,6 +237,8 @@ class AnswerState:
                 events.append(RefusalDelta(part.refusal, choice))
             if part.image_url is not None:
                 events.append(_read_image(ImageOut(part.image_url), choice))
+            elif part.type not in KNOWN_PARTS and not part.text:
+                events.append(LeftOut("content.part"))
 
     def _think(self, delta: Delta, state: ChoiceState, events: list[Event]) -> None:
         """Read thinking: the readable text once, then its signature."""
@@ -414,6 +417,8 @@ def _read_thought(part: PartOut, choice: int, events: list[Event], *, said: bool
 
 CALLS = frozenset({"tool_use", "tool_call", "function_call", "function"})
 """Types of parts."""
+KNOWN_PARTS = PLAIN_PARTS | THOUGHTS | CALLS
+"""Types of parts that are read."""
 BLOCKS_FORMAT = "anthropic"
 """The format whose blocks of thinking have a signature."""
 

@@ -176,6 +176,9 @@ class AnswerOut(Struct, gc=False):
 THOUGHTS = frozenset({"thinking", "reasoning", "reasoning_text", "summary_text", "redacted_thinking"})
 """Types of content parts that are thinking."""
 
+PLAIN_PARTS = frozenset({"text", "output_text", "input_text", "refusal"})
+"""Types of content parts that have nothing to say where they have no text."""
+
 ANSWER = Decoder(AnswerOut)
 OLDER = "text_completion"
 """The `object` of the older completions."""
