@@ -11,6 +11,7 @@ from tidegate.protocols.contract import Target
 from tidegate.protocols.errors import Unsupported
 from tidegate.protocols.flat_root import flat_root
 from tidegate.protocols.gemini import PROTOCOL as GEMINI
+from tidegate.protocols.sendable import refuse_meaning
 
 CLAUDES = ["anthropic/claude-sonnet-4-5", "bedrock/anthropic.claude-sonnet-4-5-20250929-v1:0"]
 HI = {"role": "user", "content": "hi"}
@@ -143,3 +144,24 @@ def test_alternatives_that_multiply_are_refused() -> None:
     ):
         with pytest.raises(Unsupported):
             flat_root(schema)
+
+
+MCP = {"mcp_servers": [{"type": "url", "url": "https://mcp.example", "name": "s"}]}
+CACHED = {"cachedContent": "cachedContents/1"}
+
+
+@pytest.mark.parametrize("model", ["openai/gpt-4o", "gemini/gemini-2.5-flash", CLAUDES[1], "cohere/m"])
+def test_tools_of_servers_are_not_left_out(model: str) -> None:
+    with pytest.raises(Unsupported) as refused:
+        plan("messages", model, **MCP)
+    assert refused.value.param == "mcp_servers"
+    assert plan("messages", model, mcp_servers=[])
+    assert sent("messages", CLAUDES[0], **MCP)["mcp_servers"] == MCP["mcp_servers"]
+
+
+def test_a_cached_part_of_the_prompt_is_not_left_out() -> None:
+    body = {"model": "m", "contents": [{"parts": [{"text": "q"}]}], **CACHED}
+    turn = GEMINI.parse_request(json.dumps(body).encode()).turn()
+    with pytest.raises(Unsupported) as refused:
+        refuse_meaning(turn)
+    assert refused.value.param == "cachedContent"

@@ -28,7 +28,7 @@ from .limits import ANY_NAME, NameRule, short_tool_names
 from .needs import Need
 from .opening import Session
 from .profile import PLAIN, Profile
-from .sendable import sendable
+from .sendable import refuse_meaning, sendable
 from .served import Served
 from .text_frames import TextFrame
 from .turn import Turn
@@ -527,6 +527,8 @@ class BridgeRoute:
         if self._searching is not None and any(tool.search is not None for tool in turn.tools):
             return self._searching.plan_turn(request, turn)
         left_out: tuple[str, ...] = ()
+        if turn.extensions and turn.origin != self._protocol.name:
+            refuse_meaning(turn)
         if turn.stop or turn.top_k is not None or len(turn.tools) > 1:
             turn, left_out = sendable(turn)
         turn, names = short_tool_names(in_order(turn), self._tool_names)

@@ -8,11 +8,21 @@ from collections.abc import Sequence
 
 from msgspec import structs
 
-from .errors import InvalidRequest
+from .errors import InvalidRequest, Unsupported
 from .noise import EMPTY_STOP, NEGATIVE_TOP_K, REPEATED_TOOL
 from .turn import Tool, Turn
 
-__all__ = ["sendable"]
+__all__ = ["refuse_meaning", "sendable"]
+
+MEANING = frozenset({"mcp_servers", "cachedContent"})
+"""Fields of one format only that a request cannot do without: they bring tools, or a part of the prompt."""
+
+
+def refuse_meaning(turn: Turn) -> None:
+    """Raise Unsupported for a field that no other format has and that means more than tuning."""
+    for name in MEANING & turn.extensions.keys():
+        if bytes(turn.extensions[name]).strip() not in (b"[]", b'""', b"null"):
+            raise Unsupported(f'this provider does not support the parameter "{name}"', param=name)
 
 
 def sendable(turn: Turn) -> tuple[Turn, tuple[str, ...]]:
