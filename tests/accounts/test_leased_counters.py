@@ -304,6 +304,7 @@ async def test_open_requests_are_counted_over_hosts(shared: Server, monkeypatch:
         for worker in workers:
             for _ in range(worker.counters._places["key:a"].open if worker.counters._places else 0):
                 worker.counters.end("key:a")
+            await worker.settle()
         assert await spread(workers[:1], 100, places=[PLACES]) == 40
 
 
