@@ -4,6 +4,7 @@ import asyncio
 import hmac
 import json
 from collections.abc import AsyncIterator
+from itertools import permutations
 from pathlib import Path
 from time import time
 from typing import Any
@@ -12,7 +13,15 @@ import pytest
 
 from cases import each
 from running import Gateway, Reply
-from tidegate.accounts.stripe import Dispute, Ignored, Payment, Refund, check_signature, parse_event
+from tidegate.accounts.stripe import (
+    Dispute,
+    Ignored,
+    Payment,
+    Refund,
+    SingleRefund,
+    check_signature,
+    parse_event,
+)
 from tidegate.protocols.errors import InvalidRequest
 from tidegate.store.checking import check_books
 from tidegate.store.history import list_booked
@@ -37,6 +46,18 @@ def refund(cents: int, **changes: Any) -> dict[str, Any]:
         "payment_intent": "pi_1", "metadata": {}, **changes,
     }  # fmt: skip
     return {"id": "evt_2", "object": "event", "type": "charge.refunded", "data": {"object": given}}
+
+
+def refunded(
+    cents: int, status: str = "failed", kind: str = "refund.failed", **changes: Any
+) -> dict[str, Any]:
+    """One refund, as it is now."""
+    given = {
+        "id": "re_1", "object": "refund", "amount": cents, "currency": "usd", "status": status,
+        "charge": "ch_1", "payment_intent": "pi_1", "failure_balance_transaction": "txn_9",
+        "failure_reason": "expired_or_canceled_card", **changes,
+    }  # fmt: skip
+    return {"id": "evt_4", "object": "event", "type": kind, "data": {"object": given}}
 
 
 def dispute(
@@ -107,7 +128,7 @@ def test_a_signature_that_does_not_fit_is_refused(header: str) -> None:
 # --- what events mean ------------------------------------------------------------------------------
 
 
-def meant(event: dict[str, Any]) -> Payment | Refund | Dispute | Ignored:
+def meant(event: dict[str, Any]) -> Payment | Refund | SingleRefund | Dispute | Ignored:
     return parse_event(json.dumps(event).encode())
 
 
@@ -141,7 +162,18 @@ def test_a_dispute_on_an_account_in_another_currency_counts_in_that_of_the_payme
     assert meant(more) == Dispute("pi_1", "dp_1", 25 * USD, 25 * USD, "evt_3")
 
 
+def test_a_refund_says_where_the_money_is() -> None:
+    failed = SingleRefund("pi_1", "re_1", 7 * USD, True, "evt_4")
+    assert meant(refunded(700)) == meant(refunded(700, "canceled")) == failed
+    for status in ("pending", "succeeded"):
+        for kind in ("refund.created", "refund.updated", "charge.refund.updated"):
+            assert meant(refunded(700, status, kind)) == SingleRefund("pi_1", "re_1", 7 * USD, False, "evt_4")
+    assert meant(refunded(700, payment_intent=None)) == SingleRefund("ch_1", "re_1", 7 * USD, True, "evt_4")
+
+
 IGNORED = {
+    "a refund that waits for the payer": refunded(700, "requires_action"),
+    "a refund in no state": refunded(700, status=None),
     "an inquiry": dispute(kind="created", status="warning_needs_response"),
     "not paid yet": session(payment_status="unpaid"),
     "nothing to pay": session(payment_status="no_payment_required", amount_total=0),
@@ -161,6 +193,9 @@ REFUSED = {
     "another currency": (session(currency="eur"), "data.object.currency"),
     "no currency": (session(currency=None), "data.object.currency"),
     "a refund in another currency": (refund(1, currency="jpy"), "data.object.currency"),
+    "one refund in another currency": (refunded(1, currency="jpy"), "data.object.currency"),
+    "a refund of less than nothing": (refunded(-1), "data.object.amount"),
+    "a refund whose id is a text": (refunded(1, id="re 1"), "data.object.id"),
     "a dispute about another currency": (
         {**dispute(), "data": {"object": {**dispute(-1)["data"]["object"], "currency": "eur"}}},
         "data.object.currency",
@@ -278,6 +313,94 @@ async def test_of_what_is_spent_the_overdraft_covers_a_part_and_the_rest_is_writ
     assert (await shop.kinds())[-1] == ("reversal", -7 * USD)
     assert await shop.outcome(session(payment_intent="pi_2")) == "credited 25.00 USD to alice"
     assert await shop.balance() == 20 * USD
+
+
+async def test_a_refund_that_fails_is_credited_again_once(shop: Shop) -> None:
+    await shop.outcome(session())
+    await shop.outcome(refund(700))
+    assert (await shop.outcome(refunded(700, "requires_action"))).startswith(
+        "ignored: the refund has moved no"
+    )
+    for kind, status in (("created", "pending"), ("updated", "succeeded")):
+        assert await shop.outcome(refunded(700, status, f"refund.{kind}")) == "booked already"
+    assert await shop.balance() == 18 * USD
+    assert await shop.outcome(refunded(700)) == "credited 7.00 USD to alice"
+    for kind in ("refund.failed", "refund.updated", "charge.refund.updated"):
+        assert await shop.outcome(refunded(700, kind=kind)) == "booked already"
+    for late in (refund(700), refunded(700, "succeeded", "refund.updated")):
+        assert await shop.outcome(late) == "booked already", "an old event"
+    assert await shop.balance() == 25 * USD
+    assert await shop.kinds() == [("credit", 25 * USD), ("reversal", -7 * USD), ("reinstatement", 7 * USD)]
+
+
+async def test_refunds_that_are_reported_only_one_by_one_are_debited_too(shop: Shop) -> None:
+    await shop.outcome(session())
+    assert await shop.outcome(refunded(700, "succeeded", "refund.created")) == "debited 7.00 USD from alice"
+    assert await shop.outcome(refunded(500, "pending", "refund.created", id="re_2")) == (
+        "debited 5.00 USD from alice"
+    )
+    assert await shop.outcome(refund(1200)) == "booked already"
+    assert await shop.outcome(refunded(500, "canceled", id="re_2")) == "credited 5.00 USD to alice"
+    assert await shop.balance() == 18 * USD
+
+
+@pytest.mark.parametrize("total", [700, 1400], ids=["the total is without it", "the total is with it"])
+async def test_a_refund_after_one_that_has_failed_is_debited(shop: Shop, total: int) -> None:
+    await shop.outcome(session())
+    await shop.outcome(refund(700))
+    await shop.outcome(refunded(700))
+    again = [refund(total), refunded(700, "succeeded", "refund.created", id="re_2")]
+    for event in again:
+        await shop.outcome(event)
+    assert await shop.balance() == 18 * USD
+
+
+async def test_of_several_refunds_only_those_that_fail_come_back(shop: Shop) -> None:
+    await shop.outcome(session())
+    await shop.outcome(refund(700))
+    await shop.outcome(refund(1200))
+    assert await shop.outcome(refunded(500, "canceled", "charge.refund.updated", id="re_2")) == (
+        "credited 5.00 USD to alice"
+    )
+    assert await shop.balance() == 18 * USD
+    assert await shop.outcome(refunded(700)) == "credited 7.00 USD to alice"
+    assert await shop.balance() == 25 * USD
+
+
+async def test_a_refund_that_fails_comes_to_the_same_in_any_order(shop: Shop) -> None:
+    for number, order in enumerate(permutations(("paid", "refunded", "made", "failed"))):
+        user, about = f"user-{number}", {"payment_intent": f"pi_{number}"}
+        events = {
+            "paid": session(client_reference_id=user, **about),
+            "refunded": refund(700, **about),
+            "made": refunded(700, "succeeded", "refund.created", id=f"re_{number}", **about),
+            "failed": refunded(700, id=f"re_{number}", **about),
+        }
+        for name in order * 2:
+            assert (await shop.send(events[name])).status == 200, (order, name)
+        assert await shop.balance(user) == 25 * USD, order
+
+
+async def test_what_was_written_off_for_a_refund_that_fails_is_recovered_first(shop: Shop) -> None:
+    await shop.outcome(session())
+    await shop.store.change(take_out, "alice", 23 * USD, 1, reference="spent")
+    await shop.outcome(refund(2500))
+    assert await shop.balance() == -5 * USD
+    assert (
+        await shop.outcome(refunded(2500))
+        == "credited 7.00 USD to alice; 18.00 USD more had been written off"
+    )
+    assert await shop.balance() == 2 * USD, "as before the refund"
+
+
+async def test_a_failed_refund_does_not_bring_back_what_a_dispute_has_taken(shop: Shop) -> None:
+    await shop.outcome(session())
+    await shop.outcome(refund(1000))
+    await shop.outcome(dispute(-2500))
+    assert await shop.balance() == 0
+    assert await shop.outcome(refunded(1000)) == "booked already", "the dispute has taken it, too"
+    assert await shop.outcome(dispute(-2500, 2500)) == "credited 25.00 USD to alice"
+    assert await shop.balance() == 25 * USD
 
 
 async def test_a_dispute_takes_the_money_and_brings_it_back_when_it_is_won(shop: Shop) -> None:

@@ -9,10 +9,10 @@ from tidegate.money import show_usd
 from tidegate.protocols.errors import Forbidden, Unavailable
 from tidegate.store.errors import StoreUnavailable
 from tidegate.store.journal import milliseconds
-from tidegate.store.payments import Settled, book_dispute, book_payment, book_refund
+from tidegate.store.payments import Settled, book_dispute, book_payment, book_refund, book_single_refund
 from tidegate.store.store import Store
 
-from .stripe import Dispute, Ignored, Payment, Refund, check_signature, parse_event
+from .stripe import Dispute, Ignored, Payment, Refund, SingleRefund, check_signature, parse_event
 
 __all__ = ["Payments"]
 
@@ -64,9 +64,13 @@ class Payments:
             return f"{said}; {_say(booked, payment.event)}"
         return said
 
-    async def _follow(self, event: Refund | Dispute) -> str:
+    async def _follow(self, event: Refund | SingleRefund | Dispute) -> str:
         if isinstance(event, Refund):
             settled = await self._store.change(book_refund, event.id, event.total, milliseconds())
+        elif isinstance(event, SingleRefund):
+            settled = await self._store.change(
+                book_single_refund, event.id, event.refund, event.amount, event.failed, milliseconds()
+            )
         else:
             settled = await self._store.change(
                 book_dispute, event.id, event.dispute, event.withdrawn, event.reinstated, milliseconds()
@@ -75,7 +79,7 @@ class Payments:
 
 
 def _say(settled: Settled, event: str) -> str:
-    """What was booked because a payment was given back, or came back after a dispute. The log has it, too."""
+    """What was booked because a payment was given back, or came back after that. The log has it, too."""
     user = settled.user
     if user is None:
         log.info("stripe: %s: it is about a payment that is not known", event)

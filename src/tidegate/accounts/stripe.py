@@ -4,11 +4,13 @@ https://docs.stripe.com/webhooks describes the signature: the header has a time 
 an HMAC-SHA256 of the time, a dot and the body, in hexadecimal digits. While a secret is replaced, Stripe
 signs with the old and the new one. https://docs.stripe.com/disputes/how-disputes-work describes disputes: the
 amount is taken from the operator when a dispute begins, and comes back, as a whole or in part, if it is won.
-An inquiry moves no money.
+An inquiry moves no money. https://docs.stripe.com/refunds describes refunds that fail, up to a month after
+they were made: the money comes back to the operator.
 """
 
 import hmac
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -21,7 +23,16 @@ from tidegate.wording import counted
 
 from .checks import check_name
 
-__all__ = ["MAX_EVENT", "Dispute", "Ignored", "Payment", "Refund", "check_signature", "parse_event"]
+__all__ = [
+    "MAX_EVENT",
+    "Dispute",
+    "Ignored",
+    "Payment",
+    "Refund",
+    "SingleRefund",
+    "check_signature",
+    "parse_event",
+]
 
 MAX_EVENT = 256 * 1024
 """Maximum bytes of an event."""
@@ -58,6 +69,19 @@ class Refund(Struct, frozen=True):
     """Of the payment."""
     total: int
     """All that was given back of it so far, in nano."""
+    event: str
+
+
+class SingleRefund(Struct, frozen=True):
+    """A refund by itself."""
+
+    id: str
+    """Of the payment."""
+    refund: str
+    amount: int
+    """In nano."""
+    failed: bool
+    """Whether the money came back to the operator, for good."""
     event: str
 
 
@@ -110,6 +134,15 @@ class _Charge(Struct):
     payment_intent: Any = None
 
 
+class _Refund(Struct):
+    id: str
+    amount: int
+    currency: str
+    status: str | None = None
+    charge: Any = None
+    payment_intent: Any = None
+
+
 class _Movement(Struct):
     """Of money on the operator's account at Stripe, in that account's currency."""
 
@@ -130,11 +163,19 @@ class _Dispute(Struct):
 _EVENT = msgspec.json.Decoder(_Event)
 _SESSION = msgspec.json.Decoder(_Session)
 _CHARGE = msgspec.json.Decoder(_Charge)
+_REFUND = msgspec.json.Decoder(_Refund)
 _DISPUTE = msgspec.json.Decoder(_Dispute)
 
 PAID = frozenset(["checkout.session.completed", "checkout.session.async_payment_succeeded"])
 """The second follows for payment methods that take days."""
 REFUNDED = "charge.refunded"
+SINGLE = frozenset(["refund.created", "refund.updated", "refund.failed", "charge.refund.updated"])
+"""All of them have the refund as it is now. The last is that of older versions of the API."""
+FAILED: Mapping[str | None, bool] = MappingProxyType(
+    {"pending": False, "succeeded": False, "failed": True, "canceled": True}
+)
+"""States of refunds that say where the money is → whether that is with the operator again. (`requires_action`
+waits for the payer's bank account.)"""
 DISPUTED = "charge.dispute."
 """What the types of all events about disputes begin with. Each has all that the dispute has moved so far."""
 
@@ -176,7 +217,7 @@ def _unsigned(message: str) -> InvalidRequest:
     return InvalidRequest(message, code="invalid_signature", param="Stripe-Signature")
 
 
-def parse_event(body: bytes) -> Payment | Refund | Dispute | Ignored:
+def parse_event(body: bytes) -> Payment | Refund | SingleRefund | Dispute | Ignored:
     """What an event means for a wallet. Raises InvalidRequest for one that cannot be booked as it is."""
     event = decode(_EVENT, body)
     _check_id(event.id, "id")
@@ -184,6 +225,8 @@ def parse_event(body: bytes) -> Payment | Refund | Dispute | Ignored:
         return _parse_session(decode(_SESSION, bytes(event.data.object)), event.id)
     if event.type == REFUNDED:
         return _parse_charge(decode(_CHARGE, bytes(event.data.object)), event.id)
+    if event.type in SINGLE:
+        return _parse_refund(decode(_REFUND, bytes(event.data.object)), event.id)
     if event.type.startswith(DISPUTED):
         return _parse_dispute(decode(_DISPUTE, bytes(event.data.object)), event.id)
     return Ignored("events of this type change no wallet", event.id)
@@ -218,6 +261,15 @@ def _parse_user(named: object) -> str:
 def _parse_charge(charge: _Charge, event: str) -> Refund:
     total = _nano(charge.amount_refunded, charge.currency, "amount_refunded")
     return Refund(_id_of(charge.payment_intent, charge.id), total, event)
+
+
+def _parse_refund(refund: _Refund, event: str) -> SingleRefund | Ignored:
+    failed = FAILED.get(refund.status)
+    if failed is None:
+        return Ignored("the refund has moved no money (yet)", event)
+    amount = _nano(refund.amount, refund.currency, "amount")
+    payment = _id_of(refund.payment_intent, _id_of(refund.charge, refund.id))
+    return SingleRefund(payment, _check_id(refund.id, "data.object.id"), amount, failed, event)
 
 
 def _parse_dispute(dispute: _Dispute, event: str) -> Dispute | Ignored:

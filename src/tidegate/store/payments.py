@@ -1,5 +1,5 @@
-"""Payments that a payment provider has reported, each booked once, and what was given back of them: refunds,
-and what disputes have taken and brought back.
+"""Payments that a payment provider has reported, each booked once, and what was given back of them: refunds
+that have not failed, and what disputes have taken and brought back.
 
 Events arrive in any order and more than once. So what is kept are totals that only grow, and what is booked
 is the difference between what they say and what the books say.
@@ -13,11 +13,11 @@ from tidegate.money.ledger import reinstatement, reversal, wallet_of
 
 from .books import Booking, balance_of, book, open_accounts
 from .keys import add_user
-from .tables import disputes, payments, transactions
+from .tables import disputes, payments, refunds, transactions
 from .upsert import insert_new
 from .wallets import add_credit, book_credit, expire_grants, spend_grants
 
-__all__ = ["Settled", "book_dispute", "book_payment", "book_refund"]
+__all__ = ["Settled", "book_dispute", "book_payment", "book_refund", "book_single_refund"]
 
 PREFIX = "stripe:"
 """What the references of these transactions begin with."""
@@ -77,6 +77,20 @@ def book_refund(connection: Connection, payment: str, total: int, now: int) -> S
     return _settle(connection, row, now)
 
 
+def book_single_refund(
+    connection: Connection, payment: str, refund: str, amount: int, failed: bool, now: int
+) -> Settled:
+    """Debit a refund, unless `book_refund` has done so; of one that has `failed`, credit what was debited.
+    Of a payment that is not known (yet), it is kept.
+    """
+    row = _row_of(connection, payment, now)
+    columns = ("id", "payment", "amount", "failed", "at")
+    insert_new(connection, refunds, columns, [(refund, payment, amount, int(failed), now)])
+    if failed:  # which does not change any more
+        connection.execute(update(refunds).where(refunds.c.id == refund).values(failed=1))
+    return _settle(connection, row, now)
+
+
 def book_dispute(
     connection: Connection, payment: str, dispute: str, withdrawn: int, reinstated: int, now: int
 ) -> Settled:
@@ -102,7 +116,8 @@ def _settle(connection: Connection, row: dict[str, Any], now: int) -> Settled:
     if user is None:
         return Settled(None)
     booked = _booked_of(connection, user, payment)
-    due = min(row["amount"], row["reversed"] + _taken_by_disputes(connection, payment))
+    refunded = _refunded(connection, payment, row["reversed"])
+    due = min(row["amount"], refunded + _taken_by_disputes(connection, payment))
     reference = f"{PREFIX}{payment}:{booked.transactions + 1}"
     if due > booked.given_back:
         return _take_back(connection, user, due - booked.given_back, reference, now)
@@ -134,6 +149,17 @@ def _bring_back(
     else:
         book(connection, [Booking(transaction, now)])
     return Settled(user, credited=credited, recovered=recovered)
+
+
+def _refunded(connection: Connection, payment: str, total: int) -> int:
+    """What refunds have given back that have not failed, as far as that is known: of those that are known one
+    by one, or of the highest `total` that was reported. Whether later totals still contain what has failed,
+    Stripe does not say; neither of the two is ever too much.
+    """
+    lasting = case((refunds.c.failed == 0, refunds.c.amount), else_=0)
+    query = select(func.sum(lasting), func.sum(refunds.c.amount)).where(refunds.c.payment == payment)
+    given, made = (int(one or 0) for one in connection.execute(query).one())
+    return max(given, total - (made - given))
 
 
 def _taken_by_disputes(connection: Connection, payment: str) -> int:

@@ -24,9 +24,9 @@ from sqlalchemy import (
 )
 
 __all__ = [
-    "accounts", "bodies", "costs", "disputes", "gathered", "grants", "holds", "journals", "keys",
-    "leases", "metadata", "payments", "prices", "provider_keys", "records", "refusals", "rollups", "sessions",
-    "sign_ins", "spending", "teams", "transactions", "users",
+    "accounts", "bodies", "costs", "disputes", "gathered", "grants", "holds", "journals", "keys", "leases",
+    "metadata", "payments", "prices", "provider_keys", "records", "refunds", "refusals", "rollups",
+    "sessions", "sign_ins", "spending", "teams", "transactions", "users",
 ]  # fmt: skip
 
 metadata = MetaData()
@@ -208,6 +208,19 @@ disputes = Table(
 )
 """Disputes about payments, by the payment provider's id of them: what was withdrawn from the operator because
 of each so far, and what was reinstated."""
+
+refunds = Table(
+    "refunds",
+    metadata,
+    Column("id", NAME, primary_key=True),
+    Column("payment", NAME, ForeignKey("payments.id"), nullable=False),
+    Column("amount", BigInteger, nullable=False),
+    Column("failed", Integer, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Index("refunds_by_payment", "payment"),
+)
+"""Refunds of payments that were reported one by one, by the payment provider's id of them. `failed` is 1 for
+those whose money came back to the operator."""
 
 provider_keys = Table(
     "provider_keys",
