@@ -102,11 +102,7 @@ def _ended(
     """The end of a request that used so many tokens, as the journal has it."""
     caller, hold = this.caller, ticket.hold
     lease, held = (hold.lease, hold.amount) if hold is not None else (None, 0)
-    charges: tuple[Charge, ...] = ()
-    if caller.wallet and bills:
-        charges = (Charge(bills[0][0], bills[0][1].total),)
-        if len(bills) > 1:
-            charges = tuple([Charge(number, bill.total) for number, bill in bills])
+    charges = tuple([Charge(number, bill.total) for number, bill in bills]) if caller.wallet else ()
     ended = Ended(  # by position, as for Record
         record.id, milliseconds(), record.ended, record.status, ticket.begun_at, caller.user, caller.team,
         caller.key, this.model, record.provider, record.provider_model, lease, held, charges, record.cost,

@@ -26,9 +26,7 @@ async def admit(this: Exchange, operation: Operation[P]) -> None:
     is not authorized, the body is invalid, no provider serves the model, or there is too little left; and
     Unavailable.
     """
-    keyring, request = this.gateway.keyring, this.request
-    # As `identify` does, which takes as long to await as the caller to be found.
-    this.caller = request.caller = keyring.identify(request) or await keyring.verify(request)
+    await identify(this)
     shorten_deadline(this)
     this.operation = operation
     parsed = this.parsed = await read_request(this, operation.parse)
