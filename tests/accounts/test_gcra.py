@@ -5,7 +5,7 @@ from fractions import Fraction
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tidegate.accounts.gcra import Rate, Want, correct, take, units_left
+from tidegate.accounts.gcra import Rate, Want, correct, take, take_both, units_left
 
 NOW = 1_800_000_000.0
 RATES = st.builds(Rate, st.integers(1, 10**9), st.just(60.0))
@@ -22,6 +22,23 @@ def test_each_is_weighed_as_alone(given: list[tuple[Rate, int, float]]) -> None:
     assert after == {name: number for _, numbers, _ in alone for name, number in numbers.items()}
     waits = [one.retry_s for one in said]
     assert refused == (waits.index(max(waits)) if any(waits) else None)
+
+
+ONE = st.tuples(RATES, st.integers(0, 10**9) | st.integers(0, 100), st.none() | st.floats(-100, 70))
+
+
+@given(ONE, ONE)
+def test_two_are_weighed_together_as_any_number(
+    first: tuple[Rate, int, float | None], second: tuple[Rate, int, float | None]
+) -> None:
+    given = [first, second]
+    wants = [Want(f"w{place}", rate, units) for place, (rate, units, _) in enumerate(given)]
+    arrivals = {f"w{place}": NOW + ahead for place, (_, _, ahead) in enumerate(given) if ahead is not None}
+    said, after, refused = take(wants, arrivals, NOW)
+    moved = dict(arrivals)
+    both = take_both(wants[0], wants[1], moved, NOW)
+    assert both == (tuple(said) if refused is None else None)
+    assert moved == (arrivals | after if refused is None else arrivals)
 
 
 @given(RATES, st.integers(0, 10**9), st.floats(-100, 70))

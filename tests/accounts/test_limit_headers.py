@@ -4,11 +4,13 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from cases import each
 from running import HELLO, Gateway, Reply
 from simulator import Simulator, json
-from tidegate.protocols.limit_headers import Standing, render_limits
+from tidegate.protocols.limit_headers import Standing, limit_lines, render_limits
 
 ANSWER = {
     "id": "c1", "object": "chat.completion", "created": 1, "model": "m",
@@ -112,3 +114,14 @@ DURATIONS = [
 def test_a_duration_is_written_as_openai_does(seconds: float, written: str) -> None:
     headers = dict(render_limits({"requests": Standing(60, 1, seconds)}, 0))
     assert headers[b"x-ratelimit-reset-requests"] == written.encode()
+
+
+STANDINGS = st.builds(
+    Standing, st.integers(1, 10**9), st.integers(0, 10**9), st.floats(0, 2) | st.floats(0, 60)
+)
+
+
+@given(STANDINGS, STANDINGS)
+def test_lines_of_two_limits_are_those_of_each(requests: Standing, tokens: Standing) -> None:
+    lines = [limit_lines({"requests": requests}), limit_lines({"tokens": tokens})]
+    assert limit_lines({"requests": requests, "tokens": tokens}) == b"".join(lines)

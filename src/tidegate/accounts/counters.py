@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from tidegate.protocols.limit_headers import Standing
 
-from .gcra import Want, correct, take
+from .gcra import Want, correct, take, take_both
 
 __all__ = ["Counters", "LocalCounters", "Place", "Taken", "Want", "begin_all"]
 
@@ -104,7 +104,13 @@ class LocalCounters:
 
     def take_now(self, wants: Sequence[Want], now: float, places: Sequence[Place] = ()) -> Taken | None:
         """See Counters."""
-        return None if places else self._take_units(wants, now)
+        if places:
+            return None
+        if len(wants) == 2 and len(self._arrivals) < MOST_COUNTERS - 1:
+            verdicts = take_both(wants[0], wants[1], self._arrivals, now)
+            if verdicts is not None:
+                return Taken(verdicts)
+        return self._take_units(wants, now)
 
     def _take_units(self, wants: Sequence[Want], now: float) -> Taken:
         arrivals = self._arrivals

@@ -6,14 +6,14 @@ period into the future is refused. Nothing has to be swept, and no window begins
 twice its limit around the turn of a minute. (ITU-T I.371.)
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, MutableMapping, Sequence
 
 from msgspec import Struct
 from msgspec.structs import force_setattr
 
 from tidegate.protocols.limit_headers import Standing
 
-__all__ = ["Rate", "Want", "correct", "take", "units_left"]
+__all__ = ["Rate", "Want", "correct", "take", "take_both", "units_left"]
 
 SLACK = 1 + 1e-9
 """By how much a period may be exceeded: sums of intervals are not exact."""
@@ -73,6 +73,28 @@ def take(
         left = int((rate.period_s - ahead_s) * rate.per_s + 1e-6)  # `units_left`, without a call
         said.append(Standing(rate.units, left if left > 0 else 0, ahead_s, wait_s))
     return said, after, refused
+
+
+def take_both(
+    first: Want, second: Want, arrivals: MutableMapping[str, float], now: float
+) -> tuple[Standing, Standing] | None:
+    """As `take` for two limits, whose numbers are moved on; None where one of them refuses, and nothing is
+    moved. Most keys have one limit of requests and one of tokens, and this takes two thirds of the time.
+    """
+    name, rate, other_name, other = first.name, first.rate, second.name, second.rate
+    start, other_start = arrivals.get(name, now), arrivals.get(other_name, now)
+    moved = (start if start > now else now) + first.units * rate.interval_s
+    other_moved = (other_start if other_start > now else now) + second.units * other.interval_s
+    ahead_s, other_ahead_s = moved - now, other_moved - now
+    if ahead_s > rate.most_s or other_ahead_s > other.most_s:
+        return None
+    arrivals[name], arrivals[other_name] = moved, other_moved
+    left = int((rate.period_s - ahead_s) * rate.per_s + 1e-6)
+    other_left = int((other.period_s - other_ahead_s) * other.per_s + 1e-6)
+    return (
+        Standing(rate.units, left if left > 0 else 0, ahead_s),
+        Standing(other.units, other_left if other_left > 0 else 0, other_ahead_s),
+    )
 
 
 def correct(rate: Rate, arrival: float, now: float, units: int) -> float:

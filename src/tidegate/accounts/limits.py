@@ -30,6 +30,14 @@ class Limits(Struct, frozen=True, gc=False):
     """What it takes of limits of tokens at most: all that there are."""
     places: Sequence[Place]
 
+    def estimates(self, tokens: int) -> Sequence[Want]:
+        """What a request of so many tokens takes of limits of tokens."""
+        found = self.tokens
+        if len(found) == 1:  # as with most keys
+            want = found[0]
+            return (want if tokens >= want.units else Want(want.name, want.rate, tokens),)
+        return [Want(want.name, want.rate, min(tokens, want.units)) for want in found]
+
 
 class Limited(Struct, gc=False):
     """What was taken for one request."""
@@ -71,9 +79,7 @@ class Limiter:
         if known is None or known.subjects is not subjects:
             known = self._remember(subjects)
         requests, places = known.requests, known.places
-        estimates = [
-            Want(want.name, want.rate, tokens if tokens < want.units else want.units) for want in known.tokens
-        ]
+        estimates = known.estimates(tokens)
         wants = [*requests, *estimates]
         if not wants and not places:
             return NOTHING
@@ -91,7 +97,7 @@ class Limiter:
         if limited is not None:
             return limited
         known = self._limits[id(subjects)]
-        estimates = [Want(want.name, want.rate, min(tokens, want.units)) for want in known.tokens]
+        estimates = known.estimates(tokens)
         taken = await self._counters.take([*known.requests, *estimates], time(), known.places)
         limited = Limited(known.requests, estimates, known.places, taken.verdicts)
         if taken.refused is not None or taken.full is not None:

@@ -1,5 +1,7 @@
 """The bills of an exchange: one for each attempt that cost something."""
 
+from decimal import Decimal
+
 from msgspec import structs
 
 from tidegate.money import Bill
@@ -13,7 +15,7 @@ from .sampling import FREE
 from .state import Exchange
 from .tariff import PLAIN
 
-__all__ = ["bill_attempts"]
+__all__ = ["bill_attempts", "bill_each"]
 
 
 def bill_attempts(this: Exchange) -> tuple[list[tuple[int, Bill]], bool]:
@@ -24,10 +26,23 @@ def bill_attempts(this: Exchange) -> tuple[list[tuple[int, Bill]], bool]:
     """
     if this.ended in FREE:
         return [], False
-    ticket, tariff = this.ticket, this.gateway.tariff
+    ticket, margin = this.ticket, this.caller.margin
     assert ticket is not None, "bills are for requests that are accounted for"
+    began = ticket.begun_at / 1000
+    if len(this.attempts) == 1 and not margin:  # as most requests
+        attempt = this.attempts[0]
+        tally = attempt.tally
+        usage = tally.usage
+        if attempt.complete and attempt.error is None and usage is not None and not tally.images:
+            bill = this.gateway.tariff.bill(attempt.candidate, tally, tally.billed or usage, began)
+            return ([(0, bill)] if bill is not None else []), False
+    return bill_each(this, began, margin)
+
+
+def bill_each(this: Exchange, began: float, margin: Decimal) -> tuple[list[tuple[int, Bill]], bool]:
+    """The same of any attempts."""
     bills: list[tuple[int, Bill]] = []
-    estimated, margin, began = False, this.caller.margin, ticket.begun_at / 1000
+    estimated, tariff = False, this.gateway.tariff
     for number, attempt in enumerate(this.attempts):
         usage, counted = usage_of(this, attempt)
         if usage is None:

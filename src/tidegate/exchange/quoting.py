@@ -15,7 +15,7 @@ from .facts import BYTES_PER_TOKEN, MEDIA, MOST_WITH_MEDIA
 from .gateway import Gateway
 from .tariff import PLAIN, Drawing
 
-__all__ = ["drawing_of", "foreseen_refusal", "prompt_bytes", "quote_of"]
+__all__ = ["drawing_of", "foreseen_refusal", "full_quote", "prompt_bytes", "quote_of"]
 
 TOKENS_OF_IMAGE = {"low": 408, "medium": 1584, "high": 6240}
 """Tokens of the largest image by its quality, at models that bill images by token
@@ -74,6 +74,38 @@ def searches_of(parsed: Any, usual: int) -> int:
 
 def quote_of(caller: Caller, parsed: Any, candidates: Sequence[Candidate], gateway: Gateway) -> Quote:
     """What a request is expected to need, at most: its cost at the most expensive candidate."""
+    if len(candidates) == 1 and not caller.margin and hasattr(parsed, "max_output"):
+        quote = _usual_quote(parsed, candidates[0], gateway)
+        if quote is not None:
+            return quote
+    return full_quote(caller, parsed, candidates, gateway)
+
+
+def _usual_quote(parsed: Any, candidate: Candidate, gateway: Gateway) -> Quote | None:
+    """What `full_quote` says of a request for text with one candidate and a known price, in fewer steps; None
+    for any other.
+    """
+    body, service, model = parsed.body, candidate.service.name, candidate.model
+    greatest = gateway.tariff.greatest(service, model, body)
+    if greatest is None or greatest.prompt is None or greatest.answer is None:
+        return None
+    size = len(body)
+    if size > MOST_BYTES:
+        size = prompt_bytes(parsed)
+    most = parsed.max_output
+    if most == 0:  # as of embeddings
+        return None
+    billing = gateway.config.billing
+    answer = (billing.output_tokens if most is None else most) * (parsed.n or 1)
+    prompt = gateway.prompt_sizes.tokens(service, model, size)
+    cost = prompt * greatest.prompt + answer * greatest.answer + greatest.request
+    if greatest.search:
+        cost += searches_of(parsed, billing.searches) * greatest.search
+    return Quote(parsed.model or "", size // BYTES_PER_TOKEN + answer, ceil(cost))
+
+
+def full_quote(caller: Caller, parsed: Any, candidates: Sequence[Candidate], gateway: Gateway) -> Quote:
+    """The same of any request."""
     demand = demand_of(parsed, gateway.config.billing)
     if len(candidates) == 1:
         most = _cost_at(candidates[0], parsed, demand, gateway)

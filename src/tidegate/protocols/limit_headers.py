@@ -38,6 +38,13 @@ def render_limits(standings: Standings, now: float) -> list[tuple[bytes, bytes]]
 
 def limit_lines(standings: Standings) -> bytes:
     """The same as lines of a response's head."""
+    if len(standings) == 2:  # as with most keys
+        requests, tokens = standings.values()
+        if requests.reset_s < 1 and tokens.reset_s < 1:
+            return _form(*standings) % (
+                requests.limit, requests.remaining, _MILLISECONDS[int(requests.reset_s * 1000 + 0.5)],
+                tokens.limit, tokens.remaining, _MILLISECONDS[int(tokens.reset_s * 1000 + 0.5)],
+            )  # fmt: skip
     lines = b""
     for kind, standing in standings.items():
         reset_s = standing.reset_s
@@ -47,9 +54,9 @@ def limit_lines(standings: Standings) -> bytes:
 
 
 @cache
-def _form(kind: str) -> bytes:
-    """The lines of a kind, without the limit, what remains and the duration."""
-    names = (f"x-ratelimit-{one}-{kind}: %{sign}\r\n" for one, sign in FORM)
+def _form(*kinds: str) -> bytes:
+    """The lines of some kinds, without the limit, what remains and the duration."""
+    names = (f"x-ratelimit-{one}-{kind}: %{sign}\r\n" for kind in kinds for one, sign in FORM)
     return "".join(names).encode()
 
 
