@@ -468,8 +468,9 @@ def _unknown(request: Request, methods: Mapping[str, Any] | None) -> TidegateErr
     """Why nothing serves a method and path."""
     if methods is None:
         return PathNotFound(f"unknown path {request.method} {request.path}; see /docs")
-    accepted = " or ".join(sorted(methods))
-    return MethodNotAllowed(f"{request.path} accepts {accepted}, not {request.method}")
+    accepted = sorted(methods)
+    message = f"{request.path} accepts {' or '.join(accepted)}, not {request.method}"
+    return MethodNotAllowed(message, accepted)
 
 
 def spare_the_collector() -> None:

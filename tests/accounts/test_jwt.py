@@ -136,7 +136,8 @@ async def test_supabases_variables_alone_admit_its_users() -> None:
         for header in ("Authorization", "X-API-Key", "x-goog-api-key", "api-key"):
             value = f"Bearer {token}" if header == "Authorization" else token
             assert (await gateway.get("/v1/models", {header: value})).status == 200
-        assert (await gateway.get("/v1/models")).status == 401
+        nobody = await gateway.get("/v1/models")
+        assert (nobody.status, nobody.headers["www-authenticate"]) == (401, "Bearer")
         assert (await gateway.get("/v1/models", {"X-API-Key": "sk-1"})).status == 401
         record = await gateway.record()
     assert record["caller"] == "alice"

@@ -96,8 +96,16 @@ async def test_an_unknown_path_is_a_404_in_the_doors_dialect(gateway: Gateway) -
     assert (reply.status, reply.json["type"], reply.error["type"]) == (404, "error", "not_found_error")
 
 
-async def test_a_wrong_method_is_a_405(gateway: Gateway) -> None:
-    assert (await gateway.get("/v1/chat/completions")).status == 405
+@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "TRACE"])
+async def test_a_wrong_method_is_a_405_that_says_which_is_right(gateway: Gateway, method: str) -> None:
+    for path, accepted in (
+        ("/v1/chat/completions", "POST"),
+        ("/v1/messages", "POST"),
+        ("/health", "GET, HEAD"),
+    ):
+        if method not in accepted:
+            reply = await send(gateway, f"{method} {path} HTTP/1.1\r\nhost: localhost\r\n\r\n".encode())
+            assert (path, reply.status, reply.headers["allow"]) == (path, 405, accepted)
 
 
 async def test_the_aliases_of_the_chat_path_answer(gateway: Gateway) -> None:

@@ -60,9 +60,9 @@ def render_rows(rows: Sequence[Struct], kind: type[Struct]) -> str:
 
 def parse_time(text: str | None, param: str) -> int | None:
     """A time as milliseconds since 1970: these themselves, a date or a time of ISO 8601 (UTC unless it says
-    otherwise). Raises InvalidRequest.
+    otherwise). None if nothing is said. Raises InvalidRequest.
     """
-    if text is None:
+    if not text:
         return None
     if text.isascii() and text.isdigit() and 10 <= len(text) <= 15:
         return int(text)

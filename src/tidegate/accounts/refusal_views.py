@@ -57,8 +57,8 @@ def search_refusals(query: Mapping[str, str], now: int, filters: Mapping[str, st
     after, status, text = query.get("after", ""), query.get("status", ""), search_value(query, "q").strip()
     if not _is_number(after):
         raise InvalidRequest("after is not the `next` of a page", param="after")
-    if not _is_number(status):
-        raise InvalidRequest("status is a number, such as 429", param="status")
+    if not _is_number(status) or (status and not 400 <= int(status) <= 599):
+        raise InvalidRequest("status is a number from 400 to 599", param="status")
     until = parse_time(query.get("to"), "to") or now + 1
     since = parse_time(query.get("from"), "from")
     since = until - DAY_MS if since is None else since

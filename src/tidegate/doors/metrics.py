@@ -93,7 +93,7 @@ class MetricsDoor:
 
     def _refuse(self, request: Request, error: TidegateError) -> None:
         reply = self.protocol.render_error(error, request.id)
-        request.respond(reply.status, reply.headers, reply.body)
+        request.respond(reply.status, [*reply.headers, *error.headers], reply.body)
 
 
 async def _overview(request: Request, gateway: Gateway, *names: str) -> Overview:

@@ -149,7 +149,7 @@ def send_error(this: Exchange, error: TidegateError) -> None:
     if not request.responded:
         reply = this.door.protocol.render_error(error, request.id)
         lines = lines_of(this, this.attempt) if this.attempt is not None else b""
-        headers = [*reply.headers, *own_limits(this, error), *explanation(this)]
+        headers = [*reply.headers, *error.headers, *own_limits(this, error), *explanation(this)]
         request.respond(reply.status, headers, reply.body, lines)
         if this.capture is not None:
             this.capture.response.add(reply.body)

@@ -31,6 +31,7 @@ succeed. Whether a retry can help, at another candidate or the same one, follows
 one table, `RETRIES`. Each door renders errors in its own dialect.
 """
 
+from collections.abc import Iterable
 from types import MappingProxyType
 from typing import Any
 
@@ -89,6 +90,8 @@ class TidegateError(Exception):
     """Path of the parameter at fault, in the client's dialect."""
     retry_after: int | None = None
     """Seconds to wait before a retry: the header `Retry-After`."""
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+    """Other headers that HTTP wants beside the status (RFC 9110)."""
     fault: Fault = "gateway"
     """What has to change before a request like this one can succeed."""
     tries_elsewhere: bool = False
@@ -199,6 +202,7 @@ class Unauthenticated(ClientError):
     type = "authentication_error"
     fault = "account"
     code = "invalid_api_key"
+    headers = ((b"www-authenticate", b"Bearer"),)
 
 
 class InsufficientFunds(ClientError):
@@ -247,6 +251,11 @@ class MethodNotAllowed(ClientError):
 
     status = 405
     code = "method_not_allowed"
+
+    def __init__(self, message: str, methods: Iterable[str] = ()) -> None:
+        """`methods` are those that the path accepts."""
+        super().__init__(message)
+        self.headers = ((b"allow", ", ".join(methods).encode()),)
 
 
 class BodyTimeout(ClientError):

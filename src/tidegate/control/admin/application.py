@@ -14,7 +14,13 @@ from tidegate import __version__
 from tidegate.config import Config
 from tidegate.control.description.schema import schemas_of
 from tidegate.figures import History
-from tidegate.protocols.errors import InternalError, InvalidRequest, TidegateError, Unavailable
+from tidegate.protocols.errors import (
+    InternalError,
+    InvalidRequest,
+    MethodNotAllowed,
+    TidegateError,
+    Unavailable,
+)
 from tidegate.store.errors import StoreUnavailable
 from tidegate.store.store import Store
 
@@ -95,9 +101,9 @@ def _handle_errors(app: FastAPI, *, missing: bool) -> None:
     async def send(request: Request, error: Exception) -> JSONResponse:
         found = _error_of(request, error, missing=missing)
         body = {"message": found.message, "type": found.type, "param": found.param, "code": found.code}
-        headers = {"retry-after": str(found.retry_after)} if found.retry_after is not None else {}
-        if found.status == 405:
-            headers["allow"] = ", ".join(_methods(app.routes, request))
+        headers = {name.decode(): value.decode() for name, value in found.headers}
+        if found.retry_after is not None:
+            headers["retry-after"] = str(found.retry_after)
         return JSONResponse({"error": body}, found.status, headers)
 
     for kind in (TidegateError, StoreUnavailable, RequestValidationError, HTTPException, Exception):
@@ -124,9 +130,8 @@ def _error_of(request: Request, error: Exception, *, missing: bool) -> TidegateE
         return InternalError()  # the server logs it
     path = request.url.path
     if error.status_code == 405:
-        return InvalidRequest(
-            f"{path} does not accept {request.method}", status=405, code="method_not_allowed"
-        )
+        accepted = _methods(request.app.routes, request)
+        return MethodNotAllowed(f"{path} accepts {' or '.join(accepted)}, not {request.method}", accepted)
     if missing:
         message = "this gateway has no store, so there are no accounts: set [store] url (TIDEGATE_STORE_URL)"
         return InvalidRequest(message, status=404, code="no_store")

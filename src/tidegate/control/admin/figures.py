@@ -16,15 +16,11 @@ from tidegate.store.journal import milliseconds
 from tidegate.store.store import Store
 
 from .answers import Page, Transaction, Usage, respond
-from .reading import After, Limit
+from .reading import After, From, Limit, Text, To
 from .routes import Routes
 from .sheets import respond_csv, transaction
 
 __all__ = ["add_figures"]
-
-From = Annotated[str | None, Query(alias="from", description="A date, a time, or milliseconds since 1970.")]
-To = Annotated[str | None, Query(description="The end, which is not included.")]
-Filter = Annotated[str | None, Query()]
 
 
 def add_figures(routes: Routes, store: Store) -> None:
@@ -41,7 +37,7 @@ def _add_transactions(routes: Routes, store: Store) -> None:
         after: After = "",
         since: From = None,
         to: To = None,
-        user: Filter = None,
+        user: Text = None,
         kind: Annotated[Kind | None, Query()] = None,
         of_request: Annotated[str | None, Query(alias="request", description="A request's id.")] = None,
     ) -> Response:
@@ -70,11 +66,11 @@ def _add_usage(routes: Routes, store: Store) -> None:
         after: After = "",
         since: From = None,
         to: To = None,
-        user: Filter = None,
-        team: Filter = None,
-        key: Filter = None,
-        model: Filter = None,
-        provider: Filter = None,
+        user: Text = None,
+        team: Text = None,
+        key: Text = None,
+        model: Text = None,
+        provider: Text = None,
     ) -> Response:
         """Sum up the cost of requests, by when they began: of today (UTC) and the 30 days before, unless
         `from` says otherwise.

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from fastapi import Header, Query, Request, Response
+from fastapi import Header, Request, Response
 from msgspec import Meta, Struct
 
 from tidegate.accounts.pages import next_position, parse_position, parse_time, wants_csv
@@ -40,10 +40,12 @@ from .answers import (
 )
 from .reading import (
     After,
+    From,
     Limit,
     Name,
     Note,
     Time,
+    To,
     Usd,
     check_name,
     parse_amount,
@@ -64,8 +66,6 @@ Key = Annotated[
         description="Your id of this movement, such as an invoice number. It is booked once.",
     ),
 ]
-From = Annotated[str | None, Query(alias="from", description="A date, a time, or milliseconds since 1970.")]
-To = Annotated[str | None, Query(description="The end, which is not included.")]
 
 
 class CreditBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

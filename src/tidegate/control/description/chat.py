@@ -1,7 +1,19 @@
 """OpenAI's chat completions: request and response schemas."""
 
 from . import extensions
-from .schema import Schema, any_of, array, boolean, integer, null_or, number, one_of, ref, string, struct
+from .schema import (
+    Schema,
+    any_of,
+    array,
+    boolean,
+    integer,
+    null_or,
+    number,
+    one_of,
+    ref,
+    string,
+    struct,
+)
 
 __all__ = ["EXAMPLES", "SCHEMAS"]
 
@@ -281,7 +293,7 @@ SAMPLING: dict[str, Schema] = {
 
 OUR_OWN: dict[str, Schema] = {
     **extensions.FIELDS,
-    "system_message": string("Tidegate extension: instructions, treated as the first message."),
+    "system_message": null_or(string("Tidegate extension: instructions, treated as the first message.")),
 }
 
 PASSED_ON: dict[str, Schema] = {
@@ -313,7 +325,7 @@ OTHER_FORMS: dict[str, Schema] = {
 REQUEST = struct(
     "model messages",
     "A chat completion request. Fields not listed here are passed unchanged to providers with this dialect.",
-    model=string("`provider/model`, or a name that the gateway resolves."),
+    model=extensions.MODEL,
     messages=array(ref("Message"), minItems=1),
     stream=null_or(boolean()),
     stream_options=null_or(

@@ -42,7 +42,9 @@ PARTS: dict[str, Schema] = {
             parts=array({"type": "object"}, "Media of the result."),
         ),
     ),
-    "Content": struct("parts", role=string("", "user", "model", "function"), parts=array(ref("ContentPart"))),
+    "Content": struct(
+        "parts", role=string("", "user", "model", "function"), parts=array(ref("ContentPart"), minItems=1)
+    ),
 }
 
 CONFIG = struct(

@@ -11,7 +11,7 @@ from .schema import Schema, array, integer, null_or, ref, string, struct
 
 __all__ = ["describe"]
 
-ASKING = "400 401 404 405 408 413 429 500 502 503 504"
+ASKING = "400 401 402 403 404 405 408 413 429 500 502 503 504"
 """Errors of a path that asks a provider."""
 
 SERVICE_SCHEMAS: dict[str, Schema] = {
@@ -325,7 +325,7 @@ def _vectors(operation: str, schema: str) -> dict[str, Any]:
 
 def _gemini_look_up(operation: str, schema: str) -> dict[str, Any]:
     answer = _answer("The available models.", schema, ("x-request-id",))
-    missing = "401 500" if schema.endswith("List") else "401 404 500"
+    missing = "400 401 500" if schema.endswith("List") else "400 401 404 500"
     return {
         "get": {
             "operationId": operation,
@@ -494,7 +494,7 @@ def _look_up(operation: str, tag: str, parameters: list[Schema]) -> dict[str, An
     answer["content"]["application/json"]["schema"] = {
         "anyOf": [ref(kind), ref(f"Detailed{kind}"), ref(f"Anthropic{kind}")]
     }
-    missing = "401 404 500" if MODEL_IN_PATH in parameters else "401 500"
+    missing = "400 401 404 500" if MODEL_IN_PATH in parameters else "400 401 500"
     return {
         "get": {
             "operationId": operation,

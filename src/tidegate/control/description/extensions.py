@@ -1,8 +1,8 @@
-"""Tidegate's own fields of a request, the same in every dialect."""
+"""Fields of a request that are the same in every dialect: the model, and Tidegate's own."""
 
-from .schema import Schema, any_of, array, boolean, number, ref, string, struct
+from .schema import Schema, any_of, array, boolean, null_or, number, ref, string, struct
 
-__all__ = ["FIELDS", "SCHEMAS"]
+__all__ = ["FIELDS", "MODEL", "SCHEMAS"]
 
 SCHEMAS: dict[str, Schema] = {
     "ProviderPreferences": struct(
@@ -38,9 +38,12 @@ SCHEMAS: dict[str, Schema] = {
 
 FIELDS: dict[str, Schema] = {
     "provider": any_of(
-        string("A configured provider's name."),
+        string("A configured provider's name.", minLength=1),
         ref("ProviderPreferences"),
+        {"type": "null"},
         description="Tidegate extension: which provider to use.",
     ),
-    "models": array(string(), "Tidegate extension: models to try if `model` fails."),
+    "models": null_or(array(string(minLength=1), "Tidegate extension: models to try if `model` fails.")),
 }
+
+MODEL = string("`provider/model`, or a name that the gateway resolves.", minLength=1)

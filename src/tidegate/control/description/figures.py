@@ -4,7 +4,8 @@ from typing import Any
 
 import msgspec
 
-from tidegate.figures.views import ModelFigures, Overview, Trends
+from tidegate.figures.asked import LEAST_HOURS
+from tidegate.figures.views import BUCKETS_S, MOST_HOURS, ModelFigures, Overview, Trends
 
 from .schema import Schema, integer, number, string
 
@@ -35,8 +36,10 @@ def _parameter(name: str, description: str, schema: Schema) -> Schema:
     return {"name": name, "in": "query", "description": description, "schema": schema}
 
 
-HOURS = _parameter("hours", "How far back.", number(default=24))
-BUCKET = _parameter("bucket", "Seconds from point to point; chosen for at most 100 points.", integer())
+HOURS = _parameter("hours", "How far back.", number(default=24, minimum=LEAST_HOURS, maximum=MOST_HOURS))
+BUCKET = _parameter(
+    "bucket", "Seconds from point to point; chosen for at most 100 points.", integer(enum=[*BUCKETS_S])
+)
 ONLY = [
     _parameter("model", "Only this model.", string()),
     _parameter("provider", "Only models of this provider.", string()),

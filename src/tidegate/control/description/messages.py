@@ -3,7 +3,19 @@
 from typing import Any
 
 from . import extensions
-from .schema import Schema, any_of, array, boolean, integer, null_or, number, one_of, ref, string, struct
+from .schema import (
+    Schema,
+    any_of,
+    array,
+    boolean,
+    integer,
+    null_or,
+    number,
+    one_of,
+    ref,
+    string,
+    struct,
+)
 
 __all__ = ["EXAMPLES", "SCHEMAS"]
 
@@ -107,7 +119,7 @@ INPUT = one_of(
 """Blocks of a request."""
 
 PROMPT: dict[str, Schema] = {
-    "model": string("`provider/model`, or a name that the gateway resolves."),
+    "model": extensions.MODEL,
     "messages": array(
         struct(
             "role content",
@@ -164,7 +176,7 @@ REQUEST = struct(
     top_k=integer(minimum=0),
     stop_sequences=array(string()),
     metadata=struct("", user_id=null_or(string())),
-    service_tier=string(),
+    service_tier=null_or(string()),
 )
 
 SCHEMAS: dict[str, Schema] = {

@@ -30,7 +30,7 @@ ITEM = struct(
 )
 
 REQUEST: dict[str, Schema] = {
-    "model": string("`provider/model`, or a name that the gateway resolves."),
+    "model": extensions.MODEL,
     "input": null_or(any_of(string(), array(ref("ResponseItem")))),
     "instructions": null_or(string()),
     "tools": null_or(

@@ -1,22 +1,14 @@
 """Schemas of the tasks other than chat: text completions, embeddings, images and moderations."""
 
+from . import extensions
 from .schema import Schema, any_of, array, integer, null_or, number, ref, string, struct
 
 __all__ = ["SCHEMAS"]
 
-WHO: dict[str, Schema] = {
-    "provider": any_of(
-        string("A provider's name."),
-        ref("ProviderPreferences"),
-        description="Which provider to use.",
-    ),
-    "models": array(string(), "Models to try in order if `model` fails."),
-}
-
 TOKENS = array(integer(minimum=0), "Tokens of the model's own vocabulary.")
 
 EDITED: dict[str, Schema] = {
-    "model": string("`provider/model`, or a name that the gateway resolves."),
+    "model": extensions.MODEL,
     "prompt": string("What is to be changed."),
     "n": integer("The number of images.", minimum=1),
     "size": string("Width and height in pixels, or `auto`.", examples=["1024x1024", "1536x1024"]),
@@ -33,7 +25,7 @@ SCHEMAS: dict[str, Schema] = {
         "model prompt",
         "A text completion request in OpenAI's older dialect. Other fields are passed to providers that have "
         "text completions.",
-        model=string("`provider/model`, or a name that the gateway resolves."),
+        model=extensions.MODEL,
         prompt=any_of(
             string("The text to complete."),
             array(string(), "Several prompts, if the provider accepts them."),
@@ -52,7 +44,7 @@ SCHEMAS: dict[str, Schema] = {
         logprobs=integer("Log probabilities (text completions only)."),
         best_of=integer("Completions to choose from (text completions only)."),
         user=string("The client's id for its end user."),
-        **WHO,
+        **extensions.FIELDS,
     ),
     "Completions": struct(
         "id object created model choices",
@@ -74,12 +66,12 @@ SCHEMAS: dict[str, Schema] = {
     "ModerationsRequest": struct(
         "input",
         "A moderation request in OpenAI's dialect.",
-        model=string("Default: `omni-moderation-latest`, as at OpenAI."),
+        model=string("Default: `omni-moderation-latest`, as at OpenAI.", minLength=1),
         input=any_of(
             string("One text."),
             array(any_of(string(), {"type": "object"}), "Texts, or parts with text and images."),
         ),
-        **WHO,
+        **extensions.FIELDS,
     ),
     "Moderations": struct(
         "results",
@@ -98,7 +90,7 @@ SCHEMAS: dict[str, Schema] = {
     "EmbeddingsRequest": struct(
         "model input",
         "An embeddings request in OpenAI's dialect.",
-        model=string("`provider/model`, or a name that the gateway resolves."),
+        model=extensions.MODEL,
         input=any_of(
             string("One text."),
             array(string(), "Texts, with one vector for each."),
@@ -117,7 +109,7 @@ SCHEMAS: dict[str, Schema] = {
             examples=["search_document", "search_query", "classification", "clustering"],
         ),
         user=string("The client's id for its end user."),
-        **WHO,
+        **extensions.FIELDS,
     ),
     "Embeddings": struct(
         "object data model usage",
@@ -143,7 +135,8 @@ SCHEMAS: dict[str, Schema] = {
         "prompt",
         "An image generation request in OpenAI's dialect.",
         model=string(
-            "`provider/model`, or a name that the gateway resolves. Default: `dall-e-2`, as at OpenAI."
+            "`provider/model`, or a name that the gateway resolves. Default: `dall-e-2`, as at OpenAI.",
+            minLength=1,
         ),
         prompt=string("A description of the image."),
         n=integer("The number of images.", minimum=1),
@@ -160,7 +153,7 @@ SCHEMAS: dict[str, Schema] = {
         stream={"type": "boolean", "description": "Whether the images are sent as events."},
         partial_images=integer("The number of previews in a stream, where the provider has them.", minimum=0),
         user=string("The client's id for its end user."),
-        **WHO,
+        **extensions.FIELDS,
     ),
     "ImageEditForm": struct(
         "prompt image",
