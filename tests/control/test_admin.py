@@ -298,6 +298,13 @@ async def test_users_and_teams_are_set_and_listed(admin: Admin) -> None:
     assert (await admin.ask("PUT", "/users/alice", {"team": None}))["team"] is None
 
 
+async def test_ids_with_a_slash_are_reached(admin: Admin) -> None:
+    for path in ("/users/org%2Fann", "/teams/org%2Fblue"):
+        put = await admin.ask("PUT", path, {"name": "A name"})
+        assert put["id"] == path.partition("s/")[2].replace("%2F", "/")
+        assert await admin.ask("GET", path) == put
+
+
 async def test_a_disabled_user_is_refused(admin: Admin) -> None:
     made = await admin.ask("POST", "/keys", {"name": "ci", "user": "alice"}, status=201)
     await admin.known(made["secret"])

@@ -60,7 +60,7 @@ def _add_users(routes: Routes, store: Store) -> None:
         rows = await store.ask(list_users, team=team, after=after, limit=limit)
         return respond(Page([_user(row) for row in rows], _next(rows, limit)))
 
-    @routes.add("GET", "/users/{user}", UserView)
+    @routes.add("GET", "/users/{user:path}", UserView)
     async def show_user(user: str) -> Response:
         """Show what is set for a user."""
         row = await store.ask(find_user, user)
@@ -68,7 +68,7 @@ def _add_users(routes: Routes, store: Store) -> None:
             raise InvalidRequest(f"there is no user {user}", status=404, code="not_found")
         return respond(_user(row))
 
-    @routes.add("PUT", "/users/{user}", UserView, body=UserBody)
+    @routes.add("PUT", "/users/{user:path}", UserView, body=UserBody)
     async def set_user(request: Request, user: str) -> Response:
         """Create or change a user. Gateways follow within a second."""
         body = await read(request, UserBody)
@@ -85,7 +85,7 @@ def _add_teams(routes: Routes, store: Store) -> None:
         rows = await store.ask(list_teams, after=after, limit=limit)
         return respond(Page([_team(row) for row in rows], _next(rows, limit)))
 
-    @routes.add("GET", "/teams/{team}", TeamView)
+    @routes.add("GET", "/teams/{team:path}", TeamView)
     async def show_team(team: str) -> Response:
         """Show what is set for a team."""
         row = await store.ask(find_team, team)
@@ -93,7 +93,7 @@ def _add_teams(routes: Routes, store: Store) -> None:
             raise InvalidRequest(f"there is no team {team}", status=404, code="not_found")
         return respond(_team(row))
 
-    @routes.add("PUT", "/teams/{team}", TeamView, body=TeamBody)
+    @routes.add("PUT", "/teams/{team:path}", TeamView, body=TeamBody)
     async def set_team(request: Request, team: str) -> Response:
         """Create or change a team. Gateways follow within a second."""
         body = await read(request, TeamBody)
