@@ -4,10 +4,25 @@ import json
 from typing import Any
 
 import pytest
+from msgspec import Raw
 
 from field.calling import DONE, answer, chunk, plan, received
 from recordings import splits
+from tidegate.protocols.completions.chat import LACKS, BodyWriter, StreamWriter
 from tidegate.protocols.contract import Bridge
+from tidegate.protocols.events import (
+    AudioDelta,
+    CitationAdded,
+    Event,
+    Finished,
+    ImageAdded,
+    LogprobsDelta,
+    NativeBlock,
+    ReasoningDelta,
+    ReasoningEncrypted,
+    TextDelta,
+    ToolCallStarted,
+)
 from tidegate.protocols.gemini import PROTOCOL as GEMINI
 
 LOGPROBS = {"content": [{"token": "a", "logprob": -0.1, "bytes": [97], "top_logprobs": []}]}
@@ -110,3 +125,24 @@ def test_parts_of_unknown_kinds_are_named(door: str, model: str, stream: bool) -
         conduit.close()
         assert (conduit.failure, conduit.tally.left_out) == (None, names)
         assert received(door, model, data, stream=stream).text == "a"
+
+
+BESIDE_TEXT: list[Event] = [
+    ReasoningDelta("t"),
+    ReasoningEncrypted("x", "anthropic"),
+    ToolCallStarted(0, "c1", "look"),
+    LogprobsDelta(Raw(b"[]")),
+    CitationAdded(url="https://a.example"),
+    ImageAdded("image/png", "aGk="),
+    AudioDelta(Raw(b"{}")),
+    NativeBlock("anthropic", Raw(b"{}")),
+]
+
+
+@pytest.mark.parametrize("writer", [BodyWriter("m"), StreamWriter("m", include_usage=False)])
+def test_a_completion_names_what_stands_beside_its_text(writer: BodyWriter | StreamWriter) -> None:
+    names: list[str] = []
+    writer.leave_out = names.append
+    out = writer.write([TextDelta("hi"), *BESIDE_TEXT, Finished("stop")]) + writer.close()
+    assert b'"text":"hi"' in out
+    assert names == [LACKS[type(event)] for event in BESIDE_TEXT]

@@ -203,7 +203,7 @@ class Rest:
 class RestWriter(Writer):
     """Writes the rest of an answer (see contract.Writer)."""
 
-    __slots__ = ("_joint", "_offset", "_started", "_thinks", "_writer", "leave_out")
+    __slots__ = ("_joint", "_offset", "_started", "_thinks", "_writer")
 
     def __init__(self, delivered: Delivered, joint: "Joint | None", model: str, *, thinks: bool) -> None:
         self._writer = delivered.writer(model)
@@ -214,7 +214,15 @@ class RestWriter(Writer):
         """The place of the rest's first character in the client's text."""
         self._thinks = thinks
         """Whether thinking is written: after a text it has no place, and a client could not send it back."""
-        self.leave_out: Callable[[str], None] = lambda _: None
+
+    @property
+    def leave_out(self) -> Callable[[str], None]:
+        """See contract.Writer."""
+        return self._writer.leave_out
+
+    @leave_out.setter
+    def leave_out(self, leave_out: Callable[[str], None]) -> None:
+        self._writer.leave_out = leave_out
 
     def write(self, events: Sequence[Event]) -> bytes:
         """See contract.Writer."""

@@ -214,9 +214,12 @@ class Reader(Interface):
 class Writer(Interface):
     """Writes events in the client's dialect: a stream piece by piece, or one JSON body on close.
 
-    `Failed` and `LeftOut` never reach a writer; `abort` reports an error in mid-stream. A writer with an
-    attribute `leave_out` calls it with the name of everything that its dialect has no place for.
+    `Failed` and `LeftOut` never reach a writer; `abort` reports an error in mid-stream.
     """
+
+    leave_out: Callable[[str], None]
+    """What a writer calls with the name of everything that its dialect has no place for. Its reader's bridge
+    replaces it before the first event; until then it does nothing."""
 
     def write(self, events: Sequence[Event]) -> bytes:
         """Return the bytes to send to the client now (none, for a JSON body)."""
@@ -298,8 +301,7 @@ class Bridge:
         """The client's tool names, by the names sent to the provider instead."""
         self._feed = reader.feed
         self._write = writer.write
-        if hasattr(writer, "leave_out"):
-            writer.leave_out = self.tally.leave_out
+        writer.leave_out = self.tally.leave_out
         self._frame: TextFrame | None = None
         """The frame of the last text, if reader and writer can have frames: see `text_frames`."""
         if hasattr(reader, "text_of") and hasattr(writer, "around_text"):

@@ -1,14 +1,29 @@
 """The answer of a chat as a completion: its text, and nothing beside it."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from msgspec.json import Encoder
 
 from tidegate.protocols.contract import ParsedRequest, Writer
 from tidegate.protocols.errors import TidegateError
-from tidegate.protocols.events import Event, Finished, RefusalDelta, Started, TextDelta, UsageReported
+from tidegate.protocols.events import (
+    AudioDelta,
+    CitationAdded,
+    Event,
+    Finished,
+    ImageAdded,
+    LogprobsDelta,
+    NativeBlock,
+    ReasoningDelta,
+    ReasoningEncrypted,
+    RefusalDelta,
+    Started,
+    TextDelta,
+    ToolCallStarted,
+    UsageReported,
+)
 from tidegate.protocols.ids import new_id
 from tidegate.protocols.openai_errors import error_object
 from tidegate.protocols.openai_usage import render_usage
@@ -22,6 +37,18 @@ ENCODE = Encoder().encode
 REASONS: Mapping[str, str] = {"tool_calls": "stop"}
 """Finish reasons that a completion does not have → the nearest one that it has."""
 
+LACKS: Mapping[type[Event], str] = {
+    AudioDelta: "audio",
+    CitationAdded: "citations",
+    ImageAdded: "images",
+    LogprobsDelta: "logprobs",
+    NativeBlock: "native_blocks",
+    ReasoningDelta: "reasoning",
+    ReasoningEncrypted: "reasoning",
+    ToolCallStarted: "tool_calls",
+}
+"""What a completion has no place for, by the names under which it is left out."""
+
 
 class CompletionWriter:
     """What streams and whole answers have in common."""
@@ -31,9 +58,13 @@ class CompletionWriter:
         self._created = 0
         self._model = model
         self._usage: Usage | None = None
+        self.leave_out: Callable[[str], None] = lambda _: None
+        """See contract.Writer."""
 
     def _note(self, event: Event) -> None:
-        if isinstance(event, UsageReported):
+        if type(event) in LACKS:
+            self.leave_out(LACKS[type(event)])
+        elif isinstance(event, UsageReported):
             self._usage = event.usage
         elif isinstance(event, Started):
             self._id, self._created = event.id, event.created or 0

@@ -133,6 +133,7 @@ class StreamWriter:
         "_text_tail",
         "_thoughts",
         "_usage",
+        "leave_out",
     )  # fmt: skip
 
     def __init__(self, model: str, *, include_usage: bool, functions: bool) -> None:
@@ -141,6 +142,7 @@ class StreamWriter:
         self._functions = functions
         """Whether the client uses the deprecated `functions`."""
         self._usage: Usage | None = None
+        self.leave_out: Callable[[str], None] = lambda _: None
         self._thoughts: dict[int, Thoughts] = {}
         self._customs: set[tuple[int, int]] = set()
         """Choice and index of calls to custom tools."""
@@ -356,13 +358,14 @@ class ChoiceParts:
 class BodyWriter:
     """Writes one chat completion (see contract.Writer)."""
 
-    __slots__ = ("_choices", "_functions", "_head", "_usage")
+    __slots__ = ("_choices", "_functions", "_head", "_usage", "leave_out")
 
     def __init__(self, model: str, *, functions: bool) -> None:
         self._head = Head(model)
         self._functions = functions
         self._choices: dict[int, ChoiceParts] = {}
         self._usage: Usage | None = None
+        self.leave_out: Callable[[str], None] = lambda _: None
 
     def write(self, events: Sequence[Event]) -> bytes:
         """Collect the events; nothing is written before the answer is complete."""

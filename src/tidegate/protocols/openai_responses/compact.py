@@ -6,7 +6,7 @@ compaction item with the summary (see summary.py), as OpenAI's answers have.
 """
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from msgspec import Raw, Struct, structs
@@ -137,6 +137,8 @@ class CompactionWriter:
         self._text: list[str] = []
         self._usage = Usage()
         self._declined = False
+        self.leave_out: Callable[[str], None] = lambda _: None
+        """See contract.Writer. A summary is its text: nothing else that the model writes is a loss."""
 
     def write(self, events: Sequence[Event]) -> bytes:
         """See Writer."""
