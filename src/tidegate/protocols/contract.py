@@ -26,8 +26,10 @@ from .events import (
 )
 from .limits import ANY_NAME, NameRule, short_tool_names
 from .needs import Need
+from .noise import RENAMED_PROPERTIES
 from .opening import Session
 from .profile import PLAIN, Profile
+from .property_names import OwnKeys, short_property_names
 from .sendable import refuse_meaning, sendable
 from .served import Served
 from .text_frames import TextFrame
@@ -289,16 +291,24 @@ class Bridge:
     """A conduit between two dialects: a reader on one side, a writer on the other."""
 
     __slots__ = (
-        "_feed", "_frame", "_names", "_reader", "_skip_text", "_write", "_writer", "failure", "tally",
+        "_feed", "_frame", "_keys", "_names", "_reader", "_skip_text", "_write", "_writer", "failure",
+        "tally",
     )  # fmt: skip
 
-    def __init__(self, reader: Reader, writer: Writer, names: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        reader: Reader,
+        writer: Writer,
+        names: Mapping[str, str] | None = None,
+        properties: Mapping[str, Mapping[str, str]] | None = None,
+    ) -> None:
         self.tally = Tally()
         self.failure: ProviderError | None = None
         self._reader = reader
         self._writer = writer
         self._names = names
         """The client's tool names, by the names sent to the provider instead."""
+        self._keys = OwnKeys(properties) if properties else None
         self._feed = reader.feed
         self._write = writer.write
         writer.leave_out = self.tally.leave_out
@@ -363,6 +373,8 @@ class Bridge:
     def _pass(self, events: list[Event]) -> bytes:
         if not events:
             return b""
+        if self._keys is not None:
+            events = self._keys.restore(events)
         kept: list[Event] = []
         for event in events:
             kind = type(event)
@@ -498,7 +510,9 @@ class Route(Interface):
 class BridgeRoute:
     """The route between two dialects."""
 
-    __slots__ = ("_door", "_most_output", "_protocol", "_searching", "_target", "_tool_names")
+    __slots__ = (
+        "_door", "_most_output", "_property_names", "_protocol", "_searching", "_target", "_tool_names",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -516,6 +530,10 @@ class BridgeRoute:
         """The most completion tokens that the model can write; None if unknown. Looked up when a request sets
         a limit, because clients of another dialect use the limits of their own models."""
         self._tool_names: NameRule = getattr(target.dialect, "tool_names", ANY_NAME)
+        property_names_of: Callable[[str], NameRule] = getattr(
+            target.dialect, "property_names_of", lambda _: ANY_NAME
+        )
+        self._property_names = property_names_of(target.model)
         self._searching = searching
         """The route in another format of the same provider, for requests in which the provider is to search
         the web; None if its own format can."""
@@ -534,6 +552,9 @@ class BridgeRoute:
         if turn.stop or turn.top_k is not None or len(turn.tools) > 1:
             turn, left_out = sendable(turn)
         turn, names = short_tool_names(in_order(turn), self._tool_names)
+        turn, properties = short_property_names(turn, self._property_names)
+        if properties:
+            left_out = (*left_out, RENAMED_PROPERTIES)
         most = None if turn.max_tokens is None else self._most_output()
         if most is None or turn.max_tokens is None or turn.max_tokens <= most:
             call = self._protocol.render_request(turn, self._target)
@@ -542,12 +563,18 @@ class BridgeRoute:
             call = structs.replace(call, dropped=(*call.dropped, "max_tokens"))
         if left_out:
             call = structs.replace(call, dropped=(*call.dropped, *left_out))
-        return call, self.bridge(request, call, names)
+        return call, self.bridge(request, call, names, properties)
 
-    def bridge(self, request: ParsedRequest, call: Call, names: Mapping[str, str] | None = None) -> Conduit:
+    def bridge(
+        self,
+        request: ParsedRequest,
+        call: Call,
+        names: Mapping[str, str] | None = None,
+        properties: Mapping[str, Mapping[str, str]] | None = None,
+    ) -> Conduit:
         """Create the conduit of the answer to this call."""
         reader = self._protocol.reader(call, self._target)
-        return Bridge(reader, self._door.writer(request, self._target.model), names)
+        return Bridge(reader, self._door.writer(request, self._target.model), names, properties)
 
 
 class SpliceRoute:

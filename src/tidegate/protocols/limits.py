@@ -14,7 +14,15 @@ from msgspec.json import Decoder
 from .decode import MALFORMED
 from .turn import Message, Text, ToolCall, ToolResult, Turn
 
-__all__ = ["ANY_NAME", "NameRule", "opaque_user", "short_tool_names", "short_value", "with_properties"]
+__all__ = [
+    "ANY_NAME",
+    "CLAUDES_PROPERTIES",
+    "NameRule",
+    "opaque_user",
+    "short_tool_names",
+    "short_value",
+    "with_properties",
+]
 
 
 def short_value(value: str, limit: int | None) -> str:
@@ -88,6 +96,9 @@ class NameRule(Struct, frozen=True):
 
 ANY_NAME = NameRule(longest=None)
 """The rule for formats without restrictions."""
+
+CLAUDES_PROPERTIES = NameRule(letters="A-Za-z0-9_.-", first="A-Za-z0-9_.-")
+"""The rule of all Claude models for properties at the root of a tool's schema (see `property_names`)."""
 
 
 CALLING = (ToolCall, ToolResult)

@@ -30,9 +30,12 @@ from tidegate.protocols.contract import (
     Target,
     Writer,
 )
+from tidegate.protocols.conversation import in_order
 from tidegate.protocols.decode import MALFORMED
 from tidegate.protocols.errors import ProviderBroke, ProviderError, TidegateError
 from tidegate.protocols.limit_headers import Standings
+from tidegate.protocols.limits import short_tool_names
+from tidegate.protocols.property_names import short_property_names
 from tidegate.protocols.turn import Turn
 
 from .billing import BILLING_HEADER, strip_billing_block
@@ -129,7 +132,9 @@ class AnthropicMessages:
                 key: value for key, value in _spliced(request, target).items() if key not in NOT_COUNTED
             }
         else:
-            fields = render_prompt(request.turn(), target)
+            turn, _ = short_tool_names(in_order(request.turn()), dialect.tool_names)
+            turn, _ = short_property_names(turn, dialect.property_names_of(target.model))
+            fields = render_prompt(turn, target)
         return Call(dialect.count_path, _encode(fields), stream=False)
 
     def parse_count(self, body: bytes) -> int:

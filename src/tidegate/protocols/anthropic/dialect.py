@@ -4,7 +4,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from tidegate.protocols.limits import NameRule
+from tidegate.protocols.limits import CLAUDES_PROPERTIES, NameRule
 
 __all__ = ["Dialect"]
 
@@ -45,3 +45,7 @@ class Dialect(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     defeats prefix caching: there it is dropped and reported."""
     body: dict[str, Any] = {}
     """Fields that every body contains, such as Vertex's `anthropic_version`."""
+
+    def property_names_of(self, model: str) -> NameRule:
+        """Return the names of properties that are accepted in the schema of a tool."""
+        return CLAUDES_PROPERTIES

@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from msgspec import Struct, field
 
-from tidegate.protocols.limits import NameRule
+from tidegate.protocols.limits import ANY_NAME, CLAUDES_PROPERTIES, NameRule
 
 __all__ = ["FORMAT", "UNKNOWN", "BedrockDialect", "Vendor"]
 
@@ -32,6 +32,9 @@ class Vendor(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     `additionalModelRequestFields`, which unlike Converse's can forbid calls: Bedrock hands it to the model
     (observed in github.com/BerriAI/litellm/pull/34347), which reads it as one of `auto`, `any`, `tool` and
     `none` (platform.claude.com/docs/en/agents-and-tools/tool-use)."""
+    property_names: NameRule = ANY_NAME
+    """The names of properties that are accepted at the root of a tool's schema. Other names are replaced, and
+    restored in the answer."""
     continues: bool = False
     """Whether a final assistant message is known to be continued (Claude: as at Anthropic, except for the
     newest, see Profile.prefill)."""
@@ -49,6 +52,7 @@ VENDORS = {
         caches=frozenset({"system", "messages", "tools"}),
         strict_tools=True,
         tool_choice=True,
+        property_names=CLAUDES_PROPERTIES,
         continues=True,
     ),
     "amazon.": Vendor(
@@ -82,3 +86,7 @@ class BedrockDialect(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         """Return the vendor of this model."""
         name = model.rsplit("/", 1)[-1]
         return next((one for key, one in self.vendors.items() if key in name), UNKNOWN)
+
+    def property_names_of(self, model: str) -> NameRule:
+        """Return the names of properties that this model accepts in the schema of a tool."""
+        return self.vendor_of(model).property_names
