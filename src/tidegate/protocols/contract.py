@@ -27,6 +27,7 @@ from .events import (
 from .limits import ANY_NAME, NameRule, short_tool_names
 from .needs import Need
 from .noise import RENAMED_PROPERTIES
+from .object_root import OnlyValue, with_object_root
 from .opening import Session
 from .profile import PLAIN, Profile
 from .property_names import OwnKeys, short_property_names
@@ -283,6 +284,9 @@ class AnswerDialect(Interface):
         ...
 
 
+Restorer = Callable[[list[Event]], list[Event]]
+"""Undoes in the events of an answer what a provider's limits required in its request."""
+
 HALF_A_PAIR = "surrogate"
 """The name of half a surrogate pair at the end of a text whose stream ended without the other half."""
 
@@ -291,7 +295,7 @@ class Bridge:
     """A conduit between two dialects: a reader on one side, a writer on the other."""
 
     __slots__ = (
-        "_feed", "_frame", "_keys", "_names", "_reader", "_skip_text", "_write", "_writer", "failure",
+        "_feed", "_frame", "_names", "_reader", "_restorers", "_skip_text", "_write", "_writer", "failure",
         "tally",
     )  # fmt: skip
 
@@ -300,7 +304,7 @@ class Bridge:
         reader: Reader,
         writer: Writer,
         names: Mapping[str, str] | None = None,
-        properties: Mapping[str, Mapping[str, str]] | None = None,
+        restorers: Sequence["Restorer"] = (),
     ) -> None:
         self.tally = Tally()
         self.failure: ProviderError | None = None
@@ -308,13 +312,13 @@ class Bridge:
         self._writer = writer
         self._names = names
         """The client's tool names, by the names sent to the provider instead."""
-        self._keys = OwnKeys(properties) if properties else None
+        self._restorers = restorers
         self._feed = reader.feed
         self._write = writer.write
         writer.leave_out = self.tally.leave_out
         self._frame: TextFrame | None = None
         """The frame of the last text, if reader and writer can have frames: see `text_frames`."""
-        if hasattr(reader, "text_of") and hasattr(writer, "around_text"):
+        if hasattr(reader, "text_of") and hasattr(writer, "around_text") and not restorers:
             self._frame = TextFrame()
             self._skip_text: Callable[[str], None] = reader.skip_text  # type: ignore[attr-defined]
 
@@ -373,8 +377,8 @@ class Bridge:
     def _pass(self, events: list[Event]) -> bytes:
         if not events:
             return b""
-        if self._keys is not None:
-            events = self._keys.restore(events)
+        for restore in self._restorers:
+            events = restore(events)
         kept: list[Event] = []
         for event in events:
             kind = type(event)
@@ -511,7 +515,8 @@ class BridgeRoute:
     """The route between two dialects."""
 
     __slots__ = (
-        "_door", "_most_output", "_property_names", "_protocol", "_searching", "_target", "_tool_names",
+        "_any_root", "_door", "_most_output", "_property_names", "_protocol", "_searching", "_target",
+        "_tool_names",
     )  # fmt: skip
 
     def __init__(
@@ -534,6 +539,8 @@ class BridgeRoute:
             target.dialect, "property_names_of", lambda _: ANY_NAME
         )
         self._property_names = property_names_of(target.model)
+        self._any_root: bool = getattr(target.dialect, "any_root", False)
+        """Whether the schema of an answer may be any, and not only an object's."""
         self._searching = searching
         """The route in another format of the same provider, for requests in which the provider is to search
         the web; None if its own format can."""
@@ -552,8 +559,15 @@ class BridgeRoute:
         if turn.stop or turn.top_k is not None or len(turn.tools) > 1:
             turn, left_out = sendable(turn)
         turn, names = short_tool_names(in_order(turn), self._tool_names)
+        restorers: list[Restorer] = []
+        if turn.output is not None and not self._any_root:
+            output = turn.output
+            turn, is_wrapped = with_object_root(turn)
+            if is_wrapped:
+                restorers.append(OnlyValue(output).restore)
         turn, properties = short_property_names(turn, self._property_names)
         if properties:
+            restorers.append(OwnKeys(properties).restore)
             left_out = (*left_out, RENAMED_PROPERTIES)
         most = None if turn.max_tokens is None else self._most_output()
         if most is None or turn.max_tokens is None or turn.max_tokens <= most:
@@ -563,18 +577,18 @@ class BridgeRoute:
             call = structs.replace(call, dropped=(*call.dropped, "max_tokens"))
         if left_out:
             call = structs.replace(call, dropped=(*call.dropped, *left_out))
-        return call, self.bridge(request, call, names, properties)
+        return call, self.bridge(request, call, names, restorers)
 
     def bridge(
         self,
         request: ParsedRequest,
         call: Call,
         names: Mapping[str, str] | None = None,
-        properties: Mapping[str, Mapping[str, str]] | None = None,
+        restorers: Sequence[Restorer] = (),
     ) -> Conduit:
         """Create the conduit of the answer to this call."""
         reader = self._protocol.reader(call, self._target)
-        return Bridge(reader, self._door.writer(request, self._target.model), names, properties)
+        return Bridge(reader, self._door.writer(request, self._target.model), names, restorers)
 
 
 class SpliceRoute:

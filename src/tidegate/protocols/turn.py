@@ -278,6 +278,8 @@ class OutputFormat(Struct, frozen=True, gc=False):
     name: str | None = None
     description: str | None = None
     strict: bool | None = None
+    bare: bool = False
+    """Whether the answer is one of the texts that the schema allows, not in JSON (Gemini's `text/x.enum`)."""
 
 
 class ReasoningControl(Struct, frozen=True, gc=False):

@@ -386,7 +386,7 @@ def _build_choice(config: ToolConfig | None) -> ToolChoice | None:
 
 
 def _build_output(config: GenerationConfig) -> tuple[OutputFormat | None, dict[str, Raw]]:
-    """Convert the output format; also return the fields without a counterpart (`text/x.enum`)."""
+    """Convert the output format; also return the fields without a counterpart."""
     schema: Raw | None = config.response_json_schema or None
     if schema is None and config.response_schema:
         schema = from_openapi(config.response_schema, "generationConfig.responseSchema")
@@ -395,6 +395,8 @@ def _build_output(config: GenerationConfig) -> tuple[OutputFormat | None, dict[s
         if schema is not None:
             return OutputFormat("json_schema", schema, name="answer"), {}
         return OutputFormat("json_object"), {}
+    if mime == "text/x.enum" and schema is not None:
+        return OutputFormat("json_schema", schema, name="answer", bare=True), {}
     if mime == "text/plain":
         return None, {}
     return None, {"generationConfig.responseMimeType": Raw(msgspec.json.encode(mime))}

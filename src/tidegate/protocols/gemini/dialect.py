@@ -21,6 +21,9 @@ class GeminiDialect(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     schemas: Literal["json_schema", "openapi"] = "json_schema"
     """How schemas are sent: as JSON Schema in `parametersJsonSchema` and `responseJsonSchema`, or reduced to
     the OpenAPI 3.0 subset in `parameters` and `responseSchema`, for older servers."""
+    any_root: bool = True
+    """Whether the schema of an answer may be any: where only an object is accepted, others become the
+    property of one, and the client gets the value of that property."""
     count: Literal["wrapped", "plain"] = "wrapped"
     """How a token count request is sent: in `generateContentRequest` (Gemini API, which accepts only
     `contents` outside of it), or at the top level (Vertex)."""

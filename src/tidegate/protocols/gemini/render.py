@@ -190,9 +190,9 @@ def _render_output(output: OutputFormat | None, target: Target) -> dict[str, obj
         raise Unsupported(
             "this model does not support structured output (response_format)", param="response_format"
         )
-    fields: dict[str, object] = {"response_mime_type": "application/json"}
+    fields: dict[str, object] = {"response_mime_type": "text/x.enum" if output.bare else "application/json"}
     if output.kind == "json_schema" and output.schema is not None:
-        if target.dialect.schemas == "openapi":
+        if target.dialect.schemas == "openapi" or output.bare:
             fields["response_schema"] = to_openapi(output.schema, "response_format")
         else:
             fields["response_json_schema"] = mend_references(output.schema, "response_format")
