@@ -133,6 +133,10 @@ def test_what_a_service_does_not_support_is_dropped_or_refused():
         ({"reasoning_effort": "low"}, Profile(), {}, {"reasoning_effort": "low"}),
         ({"reasoning_effort": "default"}, Profile(), {}, {"reasoning_effort": "default"}),
         ({"reasoning_effort": "low"}, Profile(thinking="none"), {}, {}),
+        ({"reasoning_effort": "none"}, Profile(thinking="none"), {}, {}),
+        ({"reasoning": {"effort": "none"}}, Profile(thinking="none"), {}, {}),
+        ({"reasoning_effort": "none"}, Profile(thinking="none"), {"effort": "reasoning"}, {}),
+        ({"reasoning_effort": "none"}, Profile(), {}, {"reasoning_effort": "none"}),
         ({"reasoning": {"effort": "low"}}, Profile(), {}, {"reasoning_effort": "low"}),
         (
             {"reasoning": {"enabled": False}},

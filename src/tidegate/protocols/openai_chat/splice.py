@@ -12,7 +12,7 @@ from msgspec import Raw
 from msgspec.json import Decoder
 
 from tidegate.protocols.contract import Call, Target
-from tidegate.protocols.effort import may_sample
+from tidegate.protocols.effort import is_off, may_sample
 from tidegate.protocols.errors import Unsupported
 from tidegate.protocols.fields import ENCODE, Fields, is_set
 from tidegate.protocols.profile import Profile
@@ -140,8 +140,10 @@ def _write_effort(
     """Write the effort in the service's form. Returns the effort that the model receives."""
     if "reasoning" in target.dialect.gateway_fields:
         return None
-    thinking = plan_thinking(build_reasoning(parsed.wire), target.dialect, target.profile, forced=forced)
-    if thinking.dropped or not _has_values(fields, thinking.fields):
+    control = build_reasoning(parsed.wire)
+    thinking = plan_thinking(control, target.dialect, target.profile, forced=forced)
+    needless = control is not None and is_off(control) and not thinking.fields
+    if thinking.dropped or needless or not _has_values(fields, thinking.fields):
         named = [name for name in ("reasoning_effort", "reasoning") if fields.pop(name, None) is not None]
         dropped += named if thinking.dropped else []
         for name, value in thinking.fields.items():
