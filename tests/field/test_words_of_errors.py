@@ -89,3 +89,34 @@ def test_a_success_beside_an_answer_is_none(door: str) -> None:
     for model in ("openai/m", "openai_compatible/m"):
         result = received(door, model, json.dumps(body).encode(), stream=False)
         assert (result.text, result.failure) == ("hello", None)
+
+
+HEADLESS: list[Any] = [
+    *(body for body, _ in PLACES),
+    {"error_code": 336003, "error_msg": "the length must be odd"},
+    {"code": 500, "msg": "no such path", "success": False},
+    {"code": "1113", "message": "no balance"},
+    {"detail": "not found"},
+    {"choices": None, "base_resp": {"status_code": 1008, "status_msg": "no balance"}},
+]
+"""Failures without an id."""
+
+
+@pytest.mark.parametrize("done", [True, False])
+@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize("body", HEADLESS)
+def test_a_failure_at_the_beginning_of_a_stream_keeps_its_words(body: Any, door: str, done: bool) -> None:
+    words = refusal("openai_compatible/m", body).message
+    data = event(json.dumps(body)) + (b"data: [DONE]\n\n" if done else b"")
+    for model in ("openai/m", "openai_compatible/m", "azure/m"):
+        result = received(door, model, data, stream=True)
+        assert words in (result.failure or ""), model
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_what_comes_before_the_first_chunk_is_no_failure(door: str) -> None:
+    filtered = {"id": "", "choices": [], "prompt_filter_results": [{"prompt_index": 0}], "message": "ok"}
+    delta = {"index": 0, "delta": {"content": "hello"}, "finish_reason": "stop"}
+    data = event(json.dumps(filtered)) + event(json.dumps({"id": "x", "model": "m", "choices": [delta]}))
+    result = received(door, "openai_compatible/m", data + b"data: [DONE]\n\n", stream=True)
+    assert (result.text, result.failure) == ("hello", None)

@@ -99,10 +99,11 @@ def _is_error(payload: Any) -> bool:
         return True
     if payload.keys() & ANSWERS:
         return False
-    return any(
-        isinstance(payload.get(key), str) and payload[key] for key in ("message", "detail", "error_message")
-    )
+    return any(isinstance(payload.get(key), str) and payload[key] for key in MESSAGES)
 
+
+MESSAGES = ("message", "msg", "detail", "error_message", "error_msg")
+"""Fields with which an object that is no chunk says what has gone wrong."""
 
 ANSWERS = frozenset({"choices", "usage", "id", "x_groq"})
 """Fields of a chunk: an object with one of them is not an error, unless it is marked as one."""
@@ -176,7 +177,7 @@ def _message_of(payload: Any, depth: int = 0) -> str | None:
 
 
 WORDS = (
-    *("error", "message", "Message", "msg", "detail", "error_message", "title"),
+    *("error", "message", "Message", "msg", "detail", "error_message", "error_msg", "title"),
     *("errors", "status_msg", "base_resp"),
 )
 """Fields with the message of an error, in the order in which they are looked at."""

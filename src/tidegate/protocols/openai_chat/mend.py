@@ -577,7 +577,7 @@ class StreamMend(OpenAIStream):
         bare = self._without_role(data)
         if is_clean(bare, memory.id, memory.choices):
             return block + b"\n\n" if bare is data else frame(bare)
-        if self._mending.ragged_heads and not memory.id and self._wait(data):
+        if self._mending.ragged_heads and not memory.id and self._wait(event):
             return b""
         chunk = self._mender.mend(data, event.name)
         return self._flush() + self._write(chunk, data)
@@ -588,14 +588,16 @@ class StreamMend(OpenAIStream):
         """
         return data.replace(ROLE, b"", 1) if self._mending.repeats_role else data
 
-    def _wait(self, data: bytes) -> bool:
+    def _wait(self, event: ServerSentEvent) -> bool:
         """Return whether a chunk waits for the stream's id: it has none, and nothing in it is urgent."""
         try:
-            chunk = decode_object(data)
+            chunk = decode_object(event.data)
         except MALFORMED:
             return False
         is_urgent = chunk.get("id") or chunk.get("error") or (unwrapped(chunk, MARKS) or {}).get("choices")
         if is_urgent or len(self._headless) >= MOST_WAITING:
+            return False
+        if error_of_event(event.name, event.data) is not None:
             return False
         self._headless.append(chunk)
         return True
