@@ -14,6 +14,7 @@ from msgspec import Raw, structs
 
 from .decode import MALFORMED
 from .events import Event, Finished, TextDelta
+from .json_marks import JsonMarks
 from .turn import OutputFormat, Turn
 
 __all__ = ["OnlyValue", "ValueReader", "with_object_root"]
@@ -122,7 +123,7 @@ _LONGEST_HEAD = 200
 class ValueReader:
     """Reads the value out of an object with one property. A text that is no such object passes as it is."""
 
-    __slots__ = ("_bare", "_depth", "_escaped", "_held", "_in_text", "_next", "_value")
+    __slots__ = ("_bare", "_depth", "_held", "_marks", "_next", "_value")
 
     def __init__(self, *, bare: bool = False) -> None:
         self._bare = bare
@@ -130,9 +131,8 @@ class ValueReader:
         self._held = ""
         self._value: list[str] = []
         """The value so far, if it is a bare text."""
+        self._marks = JsonMarks()
         self._depth = 0
-        self._in_text = False
-        self._escaped = False
         self._next = self._find_value
 
     def feed(self, text: str) -> str:
@@ -163,8 +163,8 @@ class ValueReader:
         return self._read_value(rest)
 
     def _read_value(self, text: str) -> str:
-        for place, char in enumerate(text):
-            if self._ends_at(char):
+        for place in self._marks.places(text):
+            if self._ends_at(text[place]):
                 self._next = _nothing
                 text = text[:place]
                 break
@@ -174,14 +174,8 @@ class ValueReader:
         return ""
 
     def _ends_at(self, char: str) -> bool:
-        """Return whether the object around the value goes on or ends with this character."""
-        if self._in_text:
-            ends = char == '"' and not self._escaped
-            self._escaped = char == "\\" and not self._escaped
-            self._in_text = not ends
-        elif char == '"':
-            self._in_text = True
-        elif char in "{[":
+        """Return whether the object around the value goes on or ends with this bracket or comma."""
+        if char in "{[":
             self._depth += 1
         elif char in "}],":
             if self._depth == 0:

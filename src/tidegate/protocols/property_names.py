@@ -18,6 +18,7 @@ from msgspec import Raw, Struct, structs
 from .decode import MALFORMED
 from .events import Event, Finished, ToolCallDelta, ToolCallStarted
 from .flat_root import COMBINERS, flat_root
+from .json_marks import JsonMarks
 from .limits import NameRule
 from .turn import Message, Tool, ToolCall, Turn
 
@@ -161,63 +162,68 @@ class OwnKeys:
         return [ToolCallDelta(place[1], text, choice) for place, call in calls if (text := call.close())]
 
 
+LONGEST_WRITTEN = 512
+"""Characters of a name in JSON. One that is longer is none that was sent, and is not waited for."""
+
+
 class KeyRestorer:
     """Replaces names at the root of a JSON object that arrives in pieces. Only a name is held back until it
     is whole.
     """
 
-    __slots__ = ("_depth", "_escaped", "_expects_key", "_in_object", "_in_text", "_key", "_names")
+    __slots__ = ("_depth", "_expects_key", "_in_object", "_key", "_marks", "_names")
 
     def __init__(self, names: Keys) -> None:
         self._names = names
+        self._marks = JsonMarks()
         self._depth = 0
         self._in_object = False
         """Whether the root is an object."""
         self._expects_key = False
-        self._in_text = False
-        self._escaped = False
         self._key: str | None = None
         """The beginning of a name at the root, with its quotation mark."""
 
     def feed(self, text: str) -> str:
         """Return the next piece with the names replaced."""
-        return "".join(map(self._next, text))
+        passed: list[str] = []
+        begin = 0
+        for place in self._marks.places(text):
+            if text[place] != '"':
+                self._enter(text[place])
+            elif self._key is not None:
+                passed.append(self._own_name(self.close() + text[begin : place + 1]))
+                begin = place + 1
+            elif self._marks.in_text and self._expects_key:
+                self._expects_key, self._key = False, ""
+                passed.append(text[begin:place])
+                begin = place
+        passed.append(self._hold(text[begin:]))
+        return "".join(passed)
 
     def close(self) -> str:
         """Return the beginning of a name that never ended."""
         key, self._key = self._key, None
         return key or ""
 
-    def _next(self, char: str) -> str:
-        if self._in_text:
-            return self._in_string(char)
-        if char == '"':
-            self._in_text = True
-            if self._expects_key:
-                self._expects_key = False
-                self._key = char
-                return ""
-        elif char in "{[":
+    def _hold(self, rest: str) -> str:
+        """Hold back what may be the beginning of a name. Returns what is none."""
+        if self._key is None:
+            return rest
+        self._key += rest
+        return self.close() if len(self._key) > LONGEST_WRITTEN else ""
+
+    def _enter(self, char: str) -> None:
+        """Note a bracket or a comma."""
+        if char in "{[":
             self._depth += 1
             if self._depth == 1:
                 self._in_object = self._expects_key = char == "{"
         elif char in "}]":
             self._depth -= 1
-        elif char == ",":
+        else:
             self._expects_key = self._in_object and self._depth == 1
-        return char
 
-    def _in_string(self, char: str) -> str:
-        ends = char == '"' and not self._escaped
-        self._escaped = char == "\\" and not self._escaped
-        self._in_text = not ends
-        if self._key is None:
-            return char
-        self._key += char
-        return self._own_name() if ends else ""
-
-    def _own_name(self) -> str:
-        written = self.close()
+    def _own_name(self, written: str) -> str:
         try:
             name = msgspec.json.decode(written, type=str)
         except MALFORMED:
