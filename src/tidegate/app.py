@@ -468,9 +468,7 @@ def _unknown(request: Request, methods: Mapping[str, Any] | None) -> TidegateErr
     """Why nothing serves a method and path."""
     if methods is None:
         return PathNotFound(f"unknown path {request.method} {request.path}; see /docs")
-    accepted = sorted(methods)
-    message = f"{request.path} accepts {' or '.join(accepted)}, not {request.method}"
-    return MethodNotAllowed(message, accepted)
+    return MethodNotAllowed.at(request.path, request.method, methods)
 
 
 def spare_the_collector() -> None:

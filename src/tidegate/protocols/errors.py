@@ -252,10 +252,13 @@ class MethodNotAllowed(ClientError):
     status = 405
     code = "method_not_allowed"
 
-    def __init__(self, message: str, methods: Iterable[str] = ()) -> None:
-        """`methods` are those that the path accepts."""
-        super().__init__(message)
-        self.headers = ((b"allow", ", ".join(methods).encode()),)
+    @classmethod
+    def at(cls, path: str, method: str, accepted: Iterable[str]) -> "MethodNotAllowed":
+        """The error for a path that accepts other methods than this one."""
+        methods = sorted(accepted)
+        error = cls(f"{path} accepts {' or '.join(methods)}, not {method}")
+        error.headers = ((b"allow", ", ".join(methods).encode()),)
+        return error
 
 
 class BodyTimeout(ClientError):

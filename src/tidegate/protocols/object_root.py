@@ -30,30 +30,25 @@ _encode = msgspec.json.Encoder().encode
 def with_object_root(turn: Turn) -> tuple[Turn, bool]:
     """The Turn with a schema whose root is an object, and whether it was none."""
     output = turn.output
-    if output is None or output.schema is None or not (output.bare or _is_other(output.schema)):
+    if output is None or output.schema is None:
         return turn, False
-    schema = _wrap(_ANY.decode(output.schema))
-    return structs.replace(
-        turn, output=structs.replace(output, schema=Raw(_encode(schema)), bare=False)
-    ), True
-
-
-def _is_other(schema: Raw) -> bool:
-    """Return whether a schema says something else than that the answer is an object."""
     try:
-        found = _ANY.decode(schema)
+        schema = _ANY.decode(output.schema)
     except MALFORMED:
-        return False
-    return (
-        isinstance(found, dict)
-        and bool(found)
-        and found.get("type") != "object"
-        and "properties" not in found
-    )
+        return turn, False
+    if not isinstance(schema, dict) or not (output.bare or _is_other(schema)):
+        return turn, False
+    wrapped = structs.replace(output, schema=Raw(_encode(_wrap(schema))), bare=False)
+    return structs.replace(turn, output=wrapped), True
 
 
-def _wrap(schema: Any) -> dict[str, Any]:
-    inner = dict(schema) if isinstance(schema, dict) else {}
+def _is_other(schema: dict[str, Any]) -> bool:
+    """Return whether a schema says something else than that the answer is an object."""
+    return bool(schema) and schema.get("type") != "object" and "properties" not in schema
+
+
+def _wrap(schema: dict[str, Any]) -> dict[str, Any]:
+    inner = dict(schema)
     outer = {name: _moved(inner.pop(name)) for name in DEFINITIONS if name in inner}
     return {
         "type": "object",

@@ -110,10 +110,10 @@ def _handle_errors(app: FastAPI, *, missing: bool) -> None:
         app.add_exception_handler(kind, send)
 
 
-def _methods(routes: Sequence[BaseRoute], request: Request) -> Sequence[str]:
+def _methods(routes: Sequence[BaseRoute], request: Request) -> set[str]:
     """The methods of a path, which several routes may share."""
     matching = (one for one in routes if one.matches(request.scope)[0] is not Match.NONE)
-    return sorted({method for one in matching for method in getattr(one, "methods", None) or ()})
+    return {method for one in matching for method in getattr(one, "methods", None) or ()}
 
 
 def _error_of(request: Request, error: Exception, *, missing: bool) -> TidegateError:
@@ -130,8 +130,7 @@ def _error_of(request: Request, error: Exception, *, missing: bool) -> TidegateE
         return InternalError()  # the server logs it
     path = request.url.path
     if error.status_code == 405:
-        accepted = _methods(request.app.routes, request)
-        return MethodNotAllowed(f"{path} accepts {' or '.join(accepted)}, not {request.method}", accepted)
+        return MethodNotAllowed.at(path, request.method, _methods(request.app.routes, request))
     if missing:
         message = "this gateway has no store, so there are no accounts: set [store] url (TIDEGATE_STORE_URL)"
         return InvalidRequest(message, status=404, code="no_store")
